@@ -432,7 +432,7 @@ def _socket_dir(files: Path, owner: pwd.struct_passwd) -> Path:
 
 
 def _run_as(user: pwd.struct_passwd, *command: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run ``command`` as ``user``, whom only root can become, with nothing of the caller's language or PG* variables."""
+    """Run ``command`` as ``user``, whom only root can become, without the caller's language and PG* variables."""
     root = os.geteuid() == 0
     return subprocess.run(
         command,
