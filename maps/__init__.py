@@ -1,0 +1,1 @@
+"""Pictures: what people look at. Plain data come in, HTML, SVG and print go out; nothing here asks the database."""

