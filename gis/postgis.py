@@ -26,14 +26,14 @@ from typing import Self
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import URL
+from sqlalchemy import URL, make_url
 
 from gis.errors import Conflict, Forbidden, Unavailable
 from gis.language import Text
 
 OLDEST_VERSION = 15
 LOGINS = ("postgres", "cotmoc_reader", "cotmoc_writer")
-"""Who may log in besides nobody: the administrator, and the two logins of the application."""
+"""Who may log in: the administrator, and the two logins of the application."""
 
 PATIENCE = 60.0
 """Seconds that a start, a recovery or a stop may take before it counts as failed."""
@@ -70,8 +70,8 @@ FORGETFUL = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nwal_
 class Cluster:
     """One embedded cluster in ``data_dir``; as a context manager it runs while the block does.
 
-    A cluster that already runs there, left by a process that was killed or used by another one,
-    is adopted; leaving the block stops only what entering it has started.
+    One that runs there already, left behind by a process that was killed, is adopted. Whoever starts
+    or stops a cluster holds its directory (``held``).
     """
 
     def __init__(self, data_dir: Path, *, logins: Sequence[str] = LOGINS, durable: bool = True) -> None:
@@ -89,27 +89,23 @@ class Cluster:
         self.version, self.binaries = installed(_made_by(self.files))
 
     def __enter__(self) -> Self:
-        self._started = self.start()
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._started:
-            self.stop()
+        self.stop()
 
-    def start(self) -> bool:
+    def start(self) -> None:
         """Make the cluster when there is none, then run or adopt it, and return when it answers.
 
-        False when a running one was adopted. A start after ``kill -9`` or a power cut recovers
-        by itself.
+        A start after ``kill -9`` or a power cut recovers by itself.
         """
         if not (self.files / "PG_VERSION").exists():
             self._make()
-        if self._adopt():
-            return False
-        self._end_orphans()
-        self._configure()
-        self._run("pg_ctl", "start", "-w", "-s", "-t", f"{PATIENCE:.0f}", "-l", str(self.files / "start.log"))
-        return True
+        if not self._adopt():
+            self._end_orphans()
+            self._configure()
+            self._run("pg_ctl", "start", "-w", "-s", "-t", f"{PATIENCE:.0f}", "-l", str(self.files / "start.log"))
 
     def stop(self) -> None:
         """End all sessions and shut down cleanly; does nothing when nothing runs."""
@@ -161,12 +157,8 @@ class Cluster:
         place = Path(tempfile.mkdtemp(prefix="cotmoc-"))
         try:
             place.chmod(0o711)
-            cluster = cls(place, logins=logins, durable=False)
-            try:
-                cluster.start()
+            with cls(place, logins=logins, durable=False) as cluster:
                 yield cluster
-            finally:
-                cluster.stop()
         finally:
             shutil.rmtree(place)
 
@@ -316,11 +308,22 @@ def installed(version: int | None = None) -> tuple[int, Path]:
     )
 
 
+def login_url(url: str, user: str | None = None, password: str | None = None) -> str:
+    """The address ``url`` for another login or with another password, spoken by the one driver of the house."""
+    address = make_url(url).set(drivername="postgresql+psycopg")
+    if user:
+        address = address.set(username=user)
+    if password:
+        address = address.set(password=password)
+    return address.render_as_string(hide_password=False)
+
+
 @contextmanager
-def held(data_dir: Path, doing: str, port: int | None = None) -> Iterator[None]:
+def held(data_dir: Path, doing: str) -> Iterator[Callable[[int], None]]:
     """Hold ``data_dir`` while the block runs; ``Conflict`` names whoever holds it already.
 
-    The hold is the kernel's (flock): it ends with its process, however that ends.
+    The block is given a function that notes the port at which the holder serves. The hold is the
+    kernel's (flock): it ends with its process, however that ends.
     """
     file = data_dir / "holder.json"
     try:
@@ -335,12 +338,18 @@ def held(data_dir: Path, doing: str, port: int | None = None) -> Iterator[None]:
             fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Conflict(_who_holds(data_dir, note.read())) from None
+        about = {"pid": os.getpid(), "doing": doing, "since": datetime.now(UTC).isoformat(timespec="seconds")}
+
+        def sign(port: int | None = None) -> None:
+            note.seek(0)
+            note.truncate()
+            note.write(json.dumps(about | {"port": port}))
+            note.flush()
+
+        sign()
+        yield sign
+        note.seek(0)
         note.truncate()
-        since = datetime.now(UTC).isoformat(timespec="seconds")
-        note.write(json.dumps({"pid": os.getpid(), "doing": doing, "since": since, "port": port}))
-        note.flush()
-        yield
-        note.truncate(0)
 
 
 def _who_holds(data_dir: Path, note: str) -> Text:

@@ -1,0 +1,234 @@
+"""``./cotmoc up``: hold the data directory, run the database, bring it up to date, serve, and stop it all again."""
+
+import ipaddress
+import json
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from types import FrameType
+
+import typer
+import uvicorn
+
+from gis.database import READER_LOGIN, WRITER_LOGIN, Database
+from gis.errors import Conflict, Forbidden
+from gis.language import Text
+from gis.postgis import Cluster, held, login_url, reachable
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+DATABASE = "cotmoc"
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the database answers, for its administrator and for the application's two logins.
+
+    ``passwords`` are the logins' own on a server of yours; in the embedded cluster the kernel vouches for them.
+    """
+
+    admin: str
+    reader: str
+    writer: str
+    passwords: dict[str, str] | None = None
+
+
+def up(port: int, data_dir: Path | None, host: str | None) -> None:
+    """Serve on ``host`` and ``port`` until SIGINT or SIGTERM; raises a ``Refusal`` when that cannot be."""
+    address = _permitted(host)
+    place = chosen(data_dir)
+    _end_by_exception()
+    try:
+        with held(place, "up") as sign, closing(_door(address, port)) as door:
+            sign(door.getsockname()[1])
+            with running(place) as addresses:
+                migrate(addresses)
+                load(addresses)
+                _serve(addresses, door, place)
+    except (KeyboardInterrupt, Ended):
+        pass
+    say("Đã dừng", "Stopped")
+
+
+@contextmanager
+def opened(data_dir: Path | None, doing: str) -> Iterator[Addresses]:
+    """The running database for a verb that comes and goes, beside an ``up`` that serves or without one."""
+    place = chosen(data_dir)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(place, doing))
+        except Conflict:
+            if not _yours():
+                cluster = Cluster(place)
+                if not cluster.running:
+                    raise
+                yield _of(cluster)
+                return
+        yield stack.enter_context(running(place))
+
+
+@contextmanager
+def running(place: Path) -> Iterator[Addresses]:
+    """The database, started when it is the embedded one and stopped afterwards."""
+    if url := _yours():
+        passwords = _passwords(place)
+        reader, writer = (login_url(url, login, passwords[login]) for login in (READER_LOGIN, WRITER_LOGIN))
+        yield Addresses(login_url(url), reader, writer, passwords)
+        return
+    cluster = Cluster(place)
+    say("Khởi động PostgreSQL", "Starting PostgreSQL")
+    with cluster:
+        if not cluster.has_database(DATABASE):
+            cluster.create_database(DATABASE)
+        yield _of(cluster)
+
+
+def migrate(addresses: Addresses) -> None:
+    """Bring the schema to this version's."""
+    from api.migrate import migrate as upgrade
+
+    say("Nâng cấp lược đồ", "Bringing the schema up to date")
+    upgrade(addresses.admin, addresses.passwords)
+
+
+def load(addresses: Addresses) -> None:
+    """Load the reference data that is not there yet."""
+    from layers import reference
+
+    say("Nạp dữ liệu tham chiếu", "Loading the reference data")
+    database = Database(addresses.reader, addresses.writer)
+    try:
+        reference.load(database, CHECKOUT / "data" / "reference", lambda line: typer.echo(f"  {line}", err=True))
+    finally:
+        database.dispose()
+
+
+def chosen(data_dir: Path | None) -> Path:
+    """Where the data lie: where the caller says, else in the checkout, else, as root, in ``/var/lib/cotmoc``.
+
+    Root's cluster is run by another user, who does not get into a checkout under a home that is
+    closed to others. Data that were made in either place stay there.
+    """
+    near = CHECKOUT / ".cotmoc"
+    far = Path("/var/lib/cotmoc", sha256(os.fsencode(CHECKOUT)).hexdigest()[:12])
+    if data_dir:
+        place = data_dir.absolute()
+    elif _yours() or os.geteuid() != 0 or (near / "cluster").exists():
+        place = near
+    else:
+        place = far if (far / "cluster").exists() or not reachable(near) else near
+    if not _yours():
+        Cluster(place)  # refuses a place that its user cannot reach, before anything is made there
+    return place
+
+
+def say(vi: str, en: str) -> None:
+    """One line of progress."""
+    typer.echo(f"→ {vi} · {en}", err=True)
+
+
+class Ended(BaseException):
+    """SIGTERM or SIGHUP came: unwind, so that what was started is stopped. Not an error to be caught on the way."""
+
+
+def _end_by_exception() -> None:
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise Ended
+
+    signal.signal(signal.SIGTERM, end)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup has it ignored
+        signal.signal(signal.SIGHUP, end)
+
+
+def _serve(addresses: Addresses, door: socket.socket, place: Path) -> None:
+    """Serve on the open socket until a signal ends it."""
+    from api.app import create_app
+    from api.settings import Settings
+
+    host, port = door.getsockname()[:2]
+    settings = Settings(reader_url=addresses.reader, writer_url=addresses.writer, host=host, port=port)
+    config = uvicorn.Config(
+        create_app(settings), host, port, loop="uvloop", http="httptools", log_level="warning", server_header=False
+    )
+    Server(config, place).run(sockets=[door])
+
+
+class Server(uvicorn.Server):
+    """Says where it serves once it does."""
+
+    def __init__(self, config: uvicorn.Config, place: Path) -> None:
+        super().__init__(config)
+        self.place = place
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
+            typer.echo(f"  Dữ liệu · Data: {self.place}", err=True)
+            typer.echo(f"✓ Cột mốc đang phục vụ tại http://{host}:{self.config.port} (Ctrl-C để dừng)")
+            typer.echo(f"✓ Cotmoc serves at http://{host}:{self.config.port} (Ctrl-C stops it)")
+
+
+def _permitted(host: str | None) -> str:
+    """The numeric address to serve on. Only loopback, because everybody who reaches it acts as the office."""
+    if os.environ.get("COTMOC_CONTAINER") == "1":
+        return host or "0.0.0.0"  # noqa: S104 - the container's own network; compose publishes on loopback only
+    address = "127.0.0.1" if host in (None, "localhost") else host
+    try:
+        loopback = ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise Forbidden(
+            Text(
+                f"Không phục vụ tại {host}: chưa có tài khoản nên ai vào được cũng là cơ quan; chỉ dùng 127.0.0.1",
+                f"Not serving on {host}: there are no accounts yet, so whoever reached it would act as the office; "
+                "only 127.0.0.1 is served",
+            )
+        )
+    return address
+
+
+def _door(host: str, port: int) -> socket.socket:
+    """The listening socket, opened first of all, so that a taken port costs nobody a start."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise Conflict(
+            Text(
+                f"Không mở được cổng {port} tại {host} ({error.strerror}); hãy chọn cổng khác bằng --port",
+                f"Cannot open port {port} on {host} ({error.strerror}); choose another one with --port",
+            )
+        ) from error
+
+
+def _of(cluster: Cluster) -> Addresses:
+    admin, reader, writer = (cluster.url(DATABASE, login) for login in ("postgres", READER_LOGIN, WRITER_LOGIN))
+    return Addresses(admin, reader, writer)
+
+
+def _yours() -> str | None:
+    """The administrator's address of a server of yours, with its password from a file where one is named."""
+    url = os.environ.get("COTMOC_DATABASE_URL")
+    file = os.environ.get("COTMOC_DATABASE_PASSWORD_FILE")
+    return login_url(url, password=Path(file).read_text().strip()) if url and file else url
+
+
+def _passwords(place: Path) -> dict[str, str]:
+    """The secrets of the two logins on a server of yours, made once and kept for their owner's eyes alone."""
+    file = place / "logins.json"
+    if not file.exists():
+        made = {login: secrets.token_urlsafe(32) for login in (READER_LOGIN, WRITER_LOGIN)}
+        unfinished = file.with_suffix(".new")
+        unfinished.unlink(missing_ok=True)
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(json.dumps(made))
+        unfinished.rename(file)
+    kept: dict[str, str] = json.loads(file.read_text())
+    return kept
