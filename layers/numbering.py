@@ -1,0 +1,209 @@
+"""Marker numbers (số hiệu mốc) and the addresses made of them, read as people write them.
+
+A number has structure: ``147`` is a main marker (mốc chính), ``147/6`` the sixth sub-marker (mốc phụ) after it,
+and ``261(2)`` the second of the stones that share one position, as on the two banks of a river. A dash between
+two numbers is a section of the border, ``168–168/2``; a sign before metres is an offset along it, ``147/6 + 120 m``.
+
+Numbers order the markers of one border. The same number may stand on all three, so they are never
+compared across borders.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import total_ordering
+from math import isfinite
+
+from gis.language import Text
+from gis.typography import unaccented
+
+LAST_MAIN, LAST_SUB, LAST_TWIN = 9999, 999, 3
+FARTHEST = 100_000.0
+"""Metres: what lies farther off has nearer markers."""
+LONGEST_TEXT = 200
+
+
+class NotAnAddress(ValueError):  # noqa: N818 - a refusal is an answer, not a fault of the program
+    """The text is no address on the border; ``reason`` says why, to whoever typed it."""
+
+    def __init__(self, reason: Text) -> None:
+        super().__init__(reason.en)
+        self.reason = reason
+
+
+@total_ordering
+@dataclass(frozen=True)
+class MarkerNumber:
+    """The number of one stone; without ``twin``, of a position whatever stones stand there."""
+
+    main: int
+    sub: int | None = None
+    twin: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.main <= LAST_MAIN:
+            raise NotAnAddress(
+                Text(f"Mốc chính đánh số từ 0 đến {LAST_MAIN}", f"Main markers go from 0 to {LAST_MAIN}")
+            )
+        if self.sub is not None and not 1 <= self.sub <= LAST_SUB:
+            raise NotAnAddress(Text(f"Mốc phụ đánh số từ 1 đến {LAST_SUB}", f"Sub-markers go from 1 to {LAST_SUB}"))
+        if self.twin is not None and not 1 <= self.twin <= LAST_TWIN:
+            raise NotAnAddress(
+                Text(f"Một vị trí có nhiều nhất {LAST_TWIN} cột mốc", f"A position has {LAST_TWIN} stones at most")
+            )
+
+    def __str__(self) -> str:
+        sub = f"/{self.sub}" if self.sub else ""
+        twin = f"({self.twin})" if self.twin else ""
+        return f"{self.main}{sub}{twin}"
+
+    def __lt__(self, other: "MarkerNumber") -> bool:
+        return self.key < other.key
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        """The natural order along a border: 96, 147, 147/6, 147/10, 148."""
+        return self.main, self.sub or 0, self.twin or 0
+
+    @property
+    def position(self) -> "MarkerNumber":
+        """The number that all stones of its position share."""
+        return MarkerNumber(self.main, self.sub)
+
+    def sequence(self, subs: int) -> float:
+        """Where it stands in the row of main markers, its ``subs`` sub-markers spread evenly up to the next."""
+        if (self.sub or 0) > subs:
+            raise ValueError(f"{self} does not stand among {subs} sub-markers")
+        return self.main + (self.sub or 0) / (subs + 1)
+
+    @staticmethod
+    def parse(text: str) -> "MarkerNumber":
+        """Read ``147/6``, ``MỐC 147 / 6``, ``cột mốc quốc giới số 261(2)``, or raise ``NotAnAddress``."""
+        found = _MARKER.fullmatch(_legible(text))
+        if not found:
+            raise NotAnAddress(Text("Không phải số hiệu mốc", "This is not a marker number"))
+        return _number(found["marker"])
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the border (đoạn) from one marker to another, as written, in either order."""
+
+    first: MarkerNumber
+    last: MarkerNumber
+
+    def __post_init__(self) -> None:
+        if self.first.position == self.last.position:
+            raise NotAnAddress(
+                Text("Một đoạn cần mốc ở hai vị trí khác nhau", "A section needs markers at two different positions")
+            )
+
+    def __str__(self) -> str:
+        return f"{self.first}–{self.last}"
+
+    def ordered(self) -> "Section":
+        """The same section in the direction in which numbers grow."""
+        return Section(*sorted((self.first, self.last)))
+
+    @property
+    def maybe_offset(self) -> "Offset | None":
+        """What ``171 - 500`` would be if somebody has left out the metres; None where it cannot be that."""
+        return Offset(self.first, -float(self.last.main)) if self.last == MarkerNumber(self.last.main) else None
+
+
+@dataclass(frozen=True)
+class Offset:
+    """A place at a distance from a marker, measured along the border."""
+
+    marker: MarkerNumber
+    metres: float
+    """Kept to the decimetre; positive towards higher numbers."""
+    both_ways: bool = False
+    """Whether the direction is left open, as in ``cách mốc 147/6 khoảng 120 m``; metres are positive then."""
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.metres) and abs(self.metres) <= FARTHEST):
+            raise NotAnAddress(
+                Text(
+                    f"Khoảng cách từ mốc đến {FARTHEST / 1000:.0f} km",
+                    f"At most {FARTHEST / 1000:.0f} km from a marker",
+                )
+            )
+        metres = round(abs(self.metres) if self.both_ways else self.metres, 1) + 0.0  # and never minus zero
+        object.__setattr__(self, "metres", metres)
+
+    def __str__(self) -> str:
+        sign = "±" if self.both_ways else "−" if self.metres < 0 else "+"
+        distance = f"{abs(self.metres):.1f}".removesuffix(".0")
+        return f"{self.marker} {sign} {distance} m"
+
+
+def parse_address(text: str) -> MarkerNumber | Section | Offset:
+    """Read an address on the border, or raise ``NotAnAddress``.
+
+    ``171 - 500`` without a unit is a section; its ``maybe_offset`` is what may have been meant.
+    """
+    legible = _legible(text)
+    if found := _MARKER.fullmatch(legible):
+        return _number(found["marker"])
+    if found := _SECTION.fullmatch(legible):
+        return Section(_number(found["marker"]), _number(found["last"]))
+    if found := _OFFSET.fullmatch(legible) or _AWAY.fullmatch(legible):
+        signs = found.groupdict().get("sign", "±")
+        metres = _metres(found["distance"], found["unit"])
+        return Offset(_number(found["marker"]), -metres if signs == "-" else metres, signs not in ("+", "-"))
+    raise NotAnAddress(
+        Text(
+            "Không phải số hiệu mốc, đoạn giữa hai mốc hay khoảng cách từ mốc",
+            "This is not a marker number, a section between two markers or a distance from a marker",
+        )
+    )
+
+
+# The grammar, over text without diacritics and in small letters. Numbers are matched loosely here and
+# judged in ``MarkerNumber``, so that a wrong one is refused with its own reason.
+_NUMBER = r"[0-9]+(?: ?/ ?[0-9]*)*(?: ?\( ?[0-9]* ?\))?"
+_STONE = r"(?:(?:cot )?moc(?: (?:quoc gioi|bien gioi|gioi|chinh|phu|don|doi|ba))?(?: so(?: hieu)?)? ?|marker )?"
+_FROM = rf"(?:(?:khu vuc|doan|loi|tu|tai) )*{_STONE}(?P<marker>{_NUMBER})"
+_DISTANCE = r"(?P<distance>[0-9][0-9.,]*) ?(?P<unit>km|ki ?lo ?met|m|met|metres?)?"
+_MARKER = re.compile(_FROM)
+_SECTION = re.compile(rf"{_FROM} ?(?:-|den|toi|to) ?{_STONE}(?P<last>{_NUMBER})")
+_OFFSET = re.compile(rf"{_FROM} ?(?P<sign>[-+±]|\+ ?/? ?-) ?{_DISTANCE}")
+_AWAY = re.compile(rf"(?:vi tri )?cach {_FROM} (?:(?:khoang|chung|about) )?{_DISTANCE}")
+
+_THOUSANDS = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
+
+
+def _legible(text: str) -> str:
+    if len(text) > LONGEST_TEXT:
+        raise NotAnAddress(Text("Quá dài để là một địa chỉ", "This is too long for an address"))
+    return unaccented(text)
+
+
+def _number(written: str) -> MarkerNumber:
+    """Take apart what ``_NUMBER`` has matched, and say what is wrong with it."""
+    digits, bracket, twin = re.sub(r"[ )]", "", written).partition("(")
+    main, *subs = digits.split("/")
+    if len(subs) > 1:
+        raise NotAnAddress(Text("Số hiệu mốc chỉ có một dấu /", "A marker number has one / at most"))
+    if "" in subs:
+        raise NotAnAddress(Text(f"Thiếu số mốc phụ sau {main}/", f"The sub-marker is missing after {main}/"))
+    if bracket and not twin:
+        raise NotAnAddress(Text("Thiếu số trong ngoặc", "The number in brackets is missing"))
+    if any(len(figures) > 1 and figures.startswith("0") for figures in (main, *subs, twin)):
+        raise NotAnAddress(Text("Số hiệu mốc không bắt đầu bằng số 0", "A marker number has no leading zero"))
+    return MarkerNumber(int(main), int(subs[0]) if subs else None, int(twin) if twin else None)
+
+
+def _metres(distance: str, unit: str | None) -> float:
+    """The distance in metres. A comma or a point marks decimals; where it could mark thousands, nothing is guessed."""
+    if unit is None:
+        raise NotAnAddress(Text(f"Viết rõ đơn vị: {distance} m hay km", f"State the unit: {distance} m or km"))
+    in_km = unit.startswith("k")
+    if not re.fullmatch(r"[0-9]{1,6}(?:[.,][0-9]{1,6})?", distance) or (not in_km and _THOUSANDS.fullmatch(distance)):
+        raise NotAnAddress(
+            Text(
+                f"Không rõ {distance} là bao nhiêu; viết như 1500 m hay 1,5 km",
+                f"Unclear: {distance}; write 1500 m or 1,5 km",
+            )
+        )
+    return float(distance.replace(",", ".")) * (1000 if in_km else 1)
