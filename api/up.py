@@ -140,9 +140,12 @@ def _end_by_exception() -> None:
     def end(_number: int, _frame: FrameType | None) -> None:
         raise Ended
 
+    def hang_up(_number: int, _frame: FrameType | None) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
     signal.signal(signal.SIGTERM, end)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup has it ignored
-        signal.signal(signal.SIGHUP, end)
+        signal.signal(signal.SIGHUP, hang_up)
 
 
 def _serve(addresses: Addresses, door: socket.socket, place: Path) -> None:

@@ -1,0 +1,284 @@
+"""`./cotmoc up` as people meet it: started, stopped, killed, started twice, in awkward places, without rights."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from api import up as premises
+from gis.postgis import Cluster
+
+CHECKOUT = premises.CHECKOUT
+PATIENCE = 120
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+
+
+class Up:
+    """A running `./cotmoc up` and what it has said so far."""
+
+    def __init__(self, *options: str | Path, checkout: Path = CHECKOUT, **how: object) -> None:
+        command = [checkout / "cotmoc", "up", "--port", "0", *options]
+        with tempfile.NamedTemporaryFile(delete=False) as said:
+            self.said = Path(said.name)
+            self.process = subprocess.Popen(
+                command, stdout=said, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd="/", **how
+            )
+
+    @property
+    def words(self) -> str:
+        return self.said.read_text("utf-8")
+
+    def serves(self) -> str:
+        """Wait until it says where it serves, and return the address."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if found := re.search(r"serves at (http://\S+)", self.words):
+                return found[1]
+            assert self.process.poll() is None, self.words
+            time.sleep(0.1)
+        pytest.fail(f"it does not serve: {self.words}")
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE)
+
+
+@contextmanager
+def up(*options: str | Path, **how: object) -> Iterator[Up]:
+    started = Up(*options, **how)
+    try:
+        yield started
+    finally:
+        if started.process.poll() is None:
+            started.end()
+        started.said.unlink()
+
+
+def said_by(*arguments: str | Path, checkout: Path = CHECKOUT, **how: object) -> subprocess.CompletedProcess[str]:
+    """A `./cotmoc` that ends by itself."""
+    return subprocess.run(
+        [checkout / "cotmoc", *arguments], capture_output=True, text=True, check=False, timeout=PATIENCE, cwd="/", **how
+    )
+
+
+def answers(address: str) -> bool:
+    with urllib.request.urlopen(f"{address}/healthz", timeout=10) as response:
+        return response.status == 200
+
+
+@pytest.fixture(scope="module", autouse=True)
+def prepared() -> None:
+    """`./cotmoc` would otherwise lay the dependencies anew, under the feet of these very tests."""
+    python = subprocess.run([sys.executable, "--version"], capture_output=True, check=True).stdout
+    made_from = hashlib.sha256(python + (CHECKOUT / "requirements.lock").read_bytes()).hexdigest()
+    stamp = CHECKOUT / ".venv" / "requirements.lock.installed"
+    assert stamp.exists() and stamp.read_text().startswith(made_from), "prepare first, with ./cotmoc test"  # noqa: PT018
+
+
+@pytest.fixture(scope="module")
+def ground() -> Iterator[Path]:
+    """A place that other users of this machine can enter."""
+    place = Path(tempfile.mkdtemp(prefix="cotmoc-journey-"))
+    place.chmod(0o755)
+    yield place
+    shutil.rmtree(place)
+
+
+@pytest.fixture(scope="module")
+def data_dir(ground: Path) -> Path:
+    return ground / "dữ liệu dùng chung"
+
+
+def checkout_in(place: Path) -> Path:
+    """A checkout of what is tested here, in another place, with the same prepared dependencies."""
+    place.mkdir(parents=True)
+    for part in ("gis", "layers", "maps", "api", "data"):
+        shutil.copytree(CHECKOUT / part, place / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("cotmoc", "requirements.lock"):
+        shutil.copy(CHECKOUT / file, place / file)
+    (place / ".venv").symlink_to(CHECKOUT / ".venv")
+    return place
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_it_serves_and_a_signal_stops_the_server_and_the_cluster(data_dir: Path, number: int):
+    with up("--data-dir", data_dir) as started:
+        address = started.serves()
+        assert address.startswith("http://127.0.0.1:")
+        assert answers(address)
+        assert started.end(number) == 0
+        assert "Stopped" in started.words
+        assert "Cột mốc đang phục vụ tại" in started.words
+    assert not Cluster(data_dir).running
+    with pytest.raises(OSError, match="refused"):
+        answers(address)
+
+
+def test_after_kill_9_of_everything_the_next_one_recovers_by_itself(data_dir: Path):
+    with up("--data-dir", data_dir) as started:
+        started.serves()
+        processes = Cluster(data_dir)._processes()
+        started.end(signal.SIGKILL)
+        for pid in processes:
+            os.kill(pid, signal.SIGKILL)
+    with up("--data-dir", data_dir) as recovered:
+        assert answers(recovered.serves())
+
+
+def test_a_cluster_left_alive_by_a_killed_one_is_adopted_and_stopped_in_the_end(data_dir: Path):
+    with up("--data-dir", data_dir) as started:
+        started.serves()
+        started.end(signal.SIGKILL)
+    left = Cluster(data_dir)._postmaster()
+    assert left
+    with up("--data-dir", data_dir) as adopter:
+        assert answers(adopter.serves())
+        assert Cluster(data_dir)._postmaster() == left
+    assert not Cluster(data_dir).running
+
+
+def test_the_second_one_says_who_holds_the_data_and_other_verbs_work_beside_the_first(data_dir: Path):
+    with up("--data-dir", data_dir) as first:
+        address = first.serves()
+        second = said_by("up", "--data-dir", data_dir)
+        assert second.returncode == 1
+        assert f"PID {first.process.pid}" in second.stderr
+        assert address in second.stderr
+        assert said_by("migrate", "--data-dir", data_dir).returncode == 0
+        assert answers(address)
+
+
+def test_a_taken_port_is_named(ground: Path, data_dir: Path):
+    with up("--data-dir", data_dir) as first:
+        port = first.serves().rsplit(":", 1)[1]
+        second = said_by("up", "--data-dir", ground / "another", "--port", port)
+    assert second.returncode == 1
+    assert f"port {port}" in second.stderr
+    assert "--port" in second.stderr
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "::", "border.example"])
+def test_no_address_but_loopback_is_served_and_the_reason_is_said(host: str, data_dir: Path):
+    refused = said_by("up", "--host", host, "--data-dir", data_dir)
+    assert refused.returncode == 1
+    assert "no accounts yet" in refused.stderr
+    assert "chưa có tài khoản" in refused.stderr
+    assert "Starting" not in refused.stderr
+
+
+def test_a_checkout_longer_than_a_socket_path_with_spaces_and_vietnamese_letters_works(ground: Path):
+    checkout = checkout_in(ground / "Đồn biên phòng cửa khẩu" / "bản thử – có tên rất dài" / ("sâu " * 25).strip())
+    assert len(os.fsencode(checkout)) > 107
+    with up(checkout=checkout) as started:
+        assert answers(started.serves())
+    assert (checkout / ".cotmoc" / "cluster" / "PG_VERSION").exists()
+
+
+@only_root
+def test_a_checkout_under_a_closed_home_keeps_its_data_where_the_cluster_s_user_reaches_them(ground: Path):
+    home = ground / "closed home"
+    home.mkdir(mode=0o700)
+    checkout = checkout_in(home / "cotmoc")
+    place = None
+    try:
+        with up(checkout=checkout) as started:
+            assert answers(started.serves())
+            place = Path(re.search(r"Data: (.+)", started.words)[1])
+        assert place.parent == Path("/var/lib/cotmoc")
+        refused = said_by("up", "--data-dir", home / "data", checkout=checkout)
+        assert refused.returncode == 1
+        assert str(home) in refused.stderr
+        assert not (home / "data").exists()
+    finally:
+        if place:
+            shutil.rmtree(place)
+
+
+def nobody_reaches(place: Path) -> bool:
+    who = {"user": "nobody", "group": "nogroup", "extra_groups": []}
+    return subprocess.run([place, "-c", ""], check=False, cwd="/", stderr=subprocess.DEVNULL, **who).returncode == 0
+
+
+@only_root
+def test_an_ordinary_user_serves_from_a_checkout_of_their_own(ground: Path):
+    try:
+        reached = nobody_reaches(CHECKOUT / ".venv/bin/python")
+    except PermissionError:
+        reached = False
+    if not reached:
+        pytest.skip("the prepared dependencies lie where no other user of this machine can enter")
+    checkout = checkout_in(ground / "nobody's")
+    for place, folders, files in os.walk(checkout):
+        for name in (".", *folders, *files):
+            os.chown(Path(place, name), 65534, 65534, follow_symlinks=False)
+    with up(
+        checkout=checkout, user="nobody", group="nogroup", extra_groups=[], env={"PATH": "/usr/bin:/bin"}
+    ) as started:
+        assert answers(started.serves())
+        assert (checkout / ".cotmoc/cluster").stat().st_uid == 65534
+    refused = said_by("up", "--data-dir", "/root/cotmoc", checkout=checkout, user="nobody", group="nogroup")
+    assert refused.returncode == 1
+    assert "/root" in refused.stderr
+
+
+@only_root
+def test_without_rights_the_exact_line_to_type_is_printed(ground: Path):
+    """In a mount namespace where the distribution's PostGIS is not there, and as a user who may not install it."""
+    bare = "mount -t tmpfs none /usr/share/postgresql && exec setpriv --reuid=65534 --clear-groups sh /cotmoc-script up"
+    script = ground / "cotmoc"
+    shutil.copy(CHECKOUT / "cotmoc", script)
+    namespace = ["unshare", "--mount", "sh", "-c", bare.replace("/cotmoc-script", str(script))]
+    told = subprocess.run(namespace, capture_output=True, text=True, check=False, cwd="/")
+    if "unshare" in told.stderr or "mount:" in told.stderr:
+        pytest.skip("this machine lets nobody make a mount namespace")
+    assert told.returncode == 1
+    line = next(line for line in told.stderr.splitlines() if line.startswith("  "))
+    assert re.match(r"  (sudo sh|su) -c '.+'$", line)
+    assert "apt-get -q install -y --no-install-recommends" in line
+    assert "postgresql postgresql-postgis" in line
+    assert "create_main_cluster = false" in line
+    assert subprocess.run(["sh", "-n", "-c", line], check=False).returncode == 0
+
+
+def test_compose_says_the_same_by_its_own_schema_and_publishes_on_this_machine_only():
+    checked = subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"],
+        cwd=CHECKOUT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stdout
+    published = re.findall(r"ports: (\[.*\])", (CHECKOUT / "docker-compose.yml").read_text("utf-8"))
+    assert [json.loads(ports) for ports in published] == [["127.0.0.1:8000:8000"]]
+
+
+def test_the_image_copies_every_storey_and_runs_as_nobody_in_particular():
+    lines = (CHECKOUT / "Dockerfile").read_text("utf-8").splitlines()
+    assert {f"COPY {part} {part}" for part in ("gis", "layers", "maps", "api", "data")} <= set(lines)
+    assert lines.index("USER cotmoc") < lines.index('ENTRYPOINT ["python", "-m", "api"]')
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-test.lock"])
+def test_a_lock_pins_every_package_with_hashes_and_names_no_index(lock: str):
+    text = (CHECKOUT / lock).read_text("utf-8")
+    pinned = re.findall(r"^[a-z0-9][^\n]*==[^\n]*\\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+", text, re.MULTILINE)
+    assert len(pinned) == len(re.findall(r"^[a-z0-9]", text, re.MULTILINE)) > 50
+    assert "://" not in text
+
+
+def test_the_secrets_for_a_server_of_yours_are_made_once_for_one_pair_of_eyes(tmp_path: Path):
+    made = premises._passwords(tmp_path)
+    assert premises._passwords(tmp_path) == made
+    assert len(set(made.values())) == 2
+    assert stat.S_IMODE((tmp_path / "logins.json").stat().st_mode) == 0o600
