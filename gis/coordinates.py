@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from pyproj import Geod
+
 from gis import crs as reference
 from gis.crs import VN2000, WGS84, Zone, to_wgs84, zone_of
 from gis.errors import Invalid, invalid
@@ -26,6 +28,8 @@ NEIGHBOURING = 2.0
 The provinces' own moved by up to 1°45′ in 2025, and papers of both kinds are in use."""
 
 LONGEST_TEXT = 200
+
+_ELLIPSOID = Geod(ellps="WGS84")
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,11 @@ def other_zones(position: Position) -> list[tuple[Zone, float, float]]:
     }
     places = [(zone, *to_wgs84(y, x, zone.epsg)) for zone in sorted(apart, key=apart.__getitem__)]
     return [(zone, lon, lat) for zone, lon, lat in places if apart[zone] <= NEIGHBOURING and _within(lon, lat)]
+
+
+def distance_m(lon: float, lat: float, other_lon: float, other_lat: float) -> float:
+    """Metres between two places along the ellipsoid."""
+    return float(_ELLIPSOID.inv(lon, lat, other_lon, other_lat)[2])
 
 
 def in_all_systems(lon: float, lat: float, zone: Zone | None = None) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,7 @@ Throughout this file *east* comes before *north*. Vietnamese papers write X for 
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar, Final, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypedDict, TypeVar
 
 from pyproj import Transformer
 from pyproj.enums import TransformDirection
@@ -197,8 +197,8 @@ def _known(epsg: int | str) -> int:
     )
 
 
-class SpatialReference(NamedTuple):
-    """A row of PostGIS's ``spatial_ref_sys``, its columns in their order."""
+class SpatialReference(TypedDict):
+    """A row of PostGIS's ``spatial_ref_sys``."""
 
     srid: int
     auth_name: str
@@ -220,6 +220,12 @@ def postgis_srids() -> list[SpatialReference]:
     """The rows that a migration adds to ``spatial_ref_sys``, one for each VN-2000 code."""
     projections = {VN2000: "+proj=longlat +ellps=WGS84"} | {zone.epsg: zone.projection for zone in ZONES}
     return [
-        SpatialReference(srid_for(epsg), "cotmoc", epsg, None, f"{projection} {_TOWGS84} +no_defs +type=crs")
+        {
+            "srid": srid_for(epsg),
+            "auth_name": "cotmoc",
+            "auth_srid": epsg,
+            "srtext": None,
+            "proj4text": f"{projection} {_TOWGS84} +no_defs +type=crs",
+        }
         for epsg, projection in projections.items()
     ]

@@ -1,0 +1,185 @@
+"""Creating, changing, retiring and moving features of any layer.
+
+These are the plain commands; a noun with rules of its own names its commands on its card, and ``create`` and the
+others call those. Every command works inside ``database.acting(actor, write=True, reason=…)``.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from geoalchemy2.shape import from_shape
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy.orm import Session
+
+from gis.crs import WGS84
+from gis.drafts import GEOMETRY, PLACE
+from gis.errors import Conflict, Missing, Stale, invalid
+from gis.geometry import read_geojson
+from gis.language import Text
+from gis.layer import Change, Create, Feature, Layer, Move, PositionSource
+
+GONE = Text("Không có mục này", "There is no such feature")
+
+
+def creates(model: type[Feature]) -> Callable[[Create], Create]:
+    """Name the command that creates features of a layer."""
+
+    def name(command: Create) -> Create:
+        model.layer.creates = command
+        return command
+
+    return name
+
+
+def changes(model: type[Feature]) -> Callable[[Change], Change]:
+    """Name the command that changes features of a layer."""
+
+    def name(command: Change) -> Change:
+        model.layer.changes = command
+        return command
+
+    return name
+
+
+def moves(model: type[Feature]) -> Callable[[Move], Move]:
+    """Name the command that moves features of a layer from one status to another."""
+
+    def name(command: Move) -> Move:
+        model.layer.moves = command
+        return command
+
+    return name
+
+
+def create(session: Session, layer: Layer, values: Mapping[str, Any]) -> Feature:
+    """A new feature of ``layer`` from a read draft (``gis.drafts.read``)."""
+    if not layer.editable:
+        raise Conflict(Text("Lớp này chỉ được nạp, không sửa", "This layer is loaded, not edited"))
+    return (layer.creates or (lambda one, given: put(one, layer, given)))(session, values)
+
+
+def put(session: Session, layer: Layer, values: Mapping[str, Any]) -> Feature:
+    """Store a new feature as the values say: the last step of every creating command."""
+    fields = {name: value for name, value in values.items() if name in layer.fields and layer.fields[name].sql is None}
+    for name, one in layer.fields.items():
+        if fields.get(name) is None and one.default is not None:
+            fields[name] = one.default
+    feature = layer.model(**fields)
+    feature.id = feature.id or uuid.uuid4()
+    _set_place(session, layer, feature, values)
+    if layer.place_required and feature.geom is None and feature.original is None:
+        raise invalid(PLACE, "missing", "Cần vị trí: số mốc, tọa độ hoặc điểm trên bản đồ", "A place is required")
+    feature.derive(session)
+    session.add(feature)
+    session.flush()
+    session.refresh(feature)
+    return feature
+
+
+def fetch(session: Session, layer: Layer, feature_id: uuid.UUID, version: int | None = None) -> Feature:
+    """The feature, locked for this change. Raises ``Missing``, or ``Stale`` when it is no longer at ``version``."""
+    feature = session.get(layer.model, feature_id, with_for_update=True)
+    if feature is None or feature.retired_at is not None:
+        raise Missing(GONE)
+    if version is not None and feature.version != version:
+        raise Stale(
+            Text(
+                f"Mục này đã được sửa (nay là phiên bản {feature.version}); hãy tải lại",
+                f"It was changed meanwhile (now version {feature.version}); please reload",
+            ),
+            extra={"version": feature.version},
+        )
+    return feature
+
+
+def change(session: Session, layer: Layer, feature: Feature, values: Mapping[str, Any]) -> None:
+    """Change a feature as a read draft says, by its own command where it has one."""
+    if not layer.editable:
+        raise Conflict(Text("Lớp này chỉ được nạp, không sửa", "This layer is loaded, not edited"))
+    (layer.changes or (lambda one, subject, given: amend(one, layer, subject, given)))(session, feature, values)
+
+
+def amend(session: Session, layer: Layer, feature: Feature, values: Mapping[str, Any]) -> None:
+    """Store changed values: the last step of every changing command."""
+    for name, value in values.items():
+        if name in layer.fields and layer.fields[name].sql is None:
+            setattr(feature, name, value)
+    if GEOMETRY in values or PLACE in values:
+        _set_place(session, layer, feature, values)
+    feature.derive(session)
+    session.flush()
+    session.refresh(feature)
+
+
+def retire(session: Session, feature: Feature) -> None:
+    """Take a feature out of use. Nothing is erased: its past stays readable."""
+    feature.retired_at = dt.datetime.now(dt.UTC)
+    session.flush()
+
+
+def move(session: Session, layer: Layer, feature: Feature, to: str, reason: str) -> None:
+    """Take a feature one step onward. Raises ``Conflict`` naming the moves allowed, ``Invalid`` for an unknown word."""
+    status = layer.status
+    if status is None or status.codes is None:
+        raise Conflict(Text("Lớp này không có bước chuyển", "This layer has no moves"))
+    if to not in [word.value for word in status.codes]:
+        words = ", ".join(word.value for word in status.codes)
+        raise invalid("to", "code", f"Phải là một trong: {words}", f"Must be one of: {words}")
+    if layer.moves is not None:
+        layer.moves(session, feature, to, reason)
+    else:
+        step(session, layer, feature, to)
+
+
+def allowed_moves(layer: Layer, feature: Feature) -> list[str]:
+    """The words that may follow where the feature stands, as its card says."""
+    status = layer.status
+    if status is None or status.codes is None:
+        return []
+    here = getattr(feature, status.name)
+    pairs = status.codes.moves()  # type: ignore[attr-defined]
+    return [end for start, end in pairs if start == ("" if here is None else here.value)]
+
+
+def step(session: Session, layer: Layer, feature: Feature, to: str) -> None:
+    """Set the status as the card allows: the last step of every moving command."""
+    allowed = allowed_moves(layer, feature)
+    if to not in allowed:
+        raise Conflict(
+            Text(
+                f"Không chuyển được sang '{to}'. Được phép: {', '.join(allowed) or 'không có'}",
+                f"Cannot move to '{to}'. Allowed: {', '.join(allowed) or 'none'}",
+            ),
+            extra={"allowed": allowed},
+        )
+    setattr(feature, layer.status.name, to)  # type: ignore[union-attr]
+    session.flush()
+    session.refresh(feature)
+
+
+def _set_place(session: Session, layer: Layer, feature: Feature, values: Mapping[str, Any]) -> None:
+    """Take the place from ``geometry`` or ``place``, never both; the words are kept as they were given."""
+    given, place = values.get(GEOMETRY), values.get(PLACE)
+    if given is not None and place is not None:
+        raise invalid(PLACE, "twice", "Chỉ nêu vị trí một cách", "Give the place in one way only")
+    if place is not None:
+        feature.place(session, place)
+    elif given is not None:
+        shape = read_geojson(given, layer.geometry_type)
+        set_geometry(feature, shape)
+        feature.original = {"geometry": given}
+        if values.get("position_source") in (None, PositionSource.NONE, PositionSource.ASSUMED):
+            feature.position_source = PositionSource.MAP
+    elif GEOMETRY in values and PLACE not in values:
+        feature.geom, feature.original, feature.position_source = None, None, PositionSource.NONE
+        feature.accuracy_m = None
+    elif feature.geom is None and values.get("position_source") not in (None, PositionSource.NONE):
+        raise invalid("position_source", "no_place", "Nguồn vị trí cần đi kèm vị trí", "A position source needs a position")
+
+
+def set_geometry(feature: Feature, shape: BaseGeometry) -> None:
+    """Give a feature its shape in WGS 84."""
+    feature.geom = from_shape(shape, srid=WGS84)
+

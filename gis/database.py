@@ -1,0 +1,165 @@
+"""Transactions that belong to somebody.
+
+``with database.acting(actor) as session`` begins a transaction, takes the actor's role and context with one
+statement, READ ONLY unless ``write`` is asked for, and commits; an error rolls back. PostgreSQL does the rest:
+rows by policy, columns by grant, every change into the journal under the actor's name.
+"""
+
+import logging
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session, SessionTransaction
+
+from gis.errors import Conflict, FieldError, Forbidden, Invalid, Refusal, TooMany, Unavailable
+from gis.language import Text
+from gis.layer import Level
+
+log = logging.getLogger(__name__)
+
+OWNER = "cotmoc_owner"
+READER_LOGIN = "cotmoc_reader"
+WRITER_LOGIN = "cotmoc_writer"
+STATEMENT_TIMEOUT = "30s"
+LOCK_TIMEOUT = "3s"
+
+
+def role_of(level: Level, *, edits: bool = False) -> str:
+    """The database role that sees what ``level`` may see, or edits at that level."""
+    return f"cotmoc_{level.value}_edit" if edits else f"cotmoc_{level.value}"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Somebody in whose name something is read or changed."""
+
+    name: str
+    level: Level
+    unit: str | None = None
+    may_edit: bool = False
+
+
+CONTEXT = text(
+    "select set_config('role', :role, true), set_config('cotmoc.actor', :actor, true),"
+    " set_config('cotmoc.unit', :unit, true), set_config('cotmoc.reason', :reason, true),"
+    " set_config('cotmoc.request', :request, true), set_config('cotmoc.device_at', :device_at, true),"
+    " set_config('transaction_read_only', :read_only, true)"
+)
+
+
+class ActingSession(Session):
+    """A session that cannot begin a transaction without an actor."""
+
+
+@event.listens_for(ActingSession, "after_begin")
+def _take_context(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
+    """Every transaction takes the context anew, also one begun after a commit in the middle of a request."""
+    connection.execute(CONTEXT, session.info["context"])
+
+
+class Database:
+    """Two pools, one that can only read and one that may write, both logged in as roles that own nothing."""
+
+    def __init__(self, reader_url: str, writer_url: str, *, pool_size: int = 8) -> None:
+        options = f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT} -c timezone=UTC"
+        settings = {
+            "pool_size": pool_size,
+            "max_overflow": pool_size,
+            "pool_timeout": 5,
+            "pool_pre_ping": True,
+            "pool_reset_on_return": "rollback",
+            "connect_args": {"options": options, "connect_timeout": 5},
+        }
+        self._reader = create_engine(reader_url, **settings)
+        self._writer = create_engine(writer_url, **settings)
+
+    @contextmanager
+    def acting(
+        self,
+        actor: Actor,
+        *,
+        write: bool = False,
+        reason: str | None = None,
+        request: str | None = None,
+        device_at: str | None = None,
+    ) -> Iterator[Session]:
+        """A transaction in the name of ``actor``: committed at the end, rolled back on an error.
+
+        Raises ``Forbidden`` when the actor may not edit, and turns what the database refuses into refusals
+        that carry none of its words.
+        """
+        if write and not actor.may_edit:
+            raise Forbidden(Text("Bạn không có quyền sửa", "You may not edit"))
+        with refusing_like_the_house():
+            session = ActingSession(self._writer if write else self._reader, expire_on_commit=False, autoflush=True)
+            session.info["context"] = {
+                "role": role_of(actor.level, edits=write),
+                "actor": actor.name,
+                "unit": actor.unit or "",
+                "reason": reason or "",
+                "request": request or "",
+                "device_at": device_at or "",
+                "read_only": "off" if write else "on",
+            }
+            with session, session.begin():
+                yield session
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self._reader.dispose()
+        self._writer.dispose()
+
+
+SYSTEM = Actor("system", Level.RESTRICTED, may_edit=True)
+"""The house itself, when it loads reference data or recomputes what is derived."""
+
+NO_ACTOR, ILLEGAL_MOVE, FIXED_IDENTITY = "CM001", "CM002", "CM003"
+"""Our own SQLSTATEs, raised by the triggers of ``gis/history.py``."""
+
+TAKEN = Text("Mã này không dùng được, có thể đã có", "This value cannot be used; it may be taken")
+BROKEN_LINK = Text("Không tìm thấy đối tượng được nêu", "What this refers to does not exist")
+OUT_OF_RULE = Text("Giá trị trái quy tắc dữ liệu", "The value breaks a rule of the data")
+BUSY = Text("Hệ thống đang bận, hãy thử lại sau ít giây", "Busy; please try again in a few seconds")
+MOVE = Text("Không được chuyển sang trạng thái này", "This move is not allowed")
+
+
+@contextmanager
+def refusing_like_the_house() -> Iterator[None]:
+    """Turn what the driver raises into a refusal without a word of the database's own."""
+    try:
+        yield
+    except PoolTimeout:
+        raise Unavailable(BUSY) from None
+    except DBAPIError as fault:
+        raise _refusal(fault.orig) from fault
+    except psycopg.Error as fault:
+        raise _refusal(fault) from fault
+
+
+def _refusal(fault: BaseException | None) -> Refusal:
+    state = getattr(fault, "sqlstate", None) or ""
+    constraint = getattr(getattr(fault, "diag", None), "constraint_name", None) or ""
+    field = constraint.rsplit("_", 1)[-1] if constraint.startswith("uq_") else constraint.removeprefix("ck_")
+    refusals: dict[str, Refusal] = {
+        "23505": Invalid(TAKEN, [FieldError(field, "taken", TAKEN)]),
+        "23503": Invalid(BROKEN_LINK, [FieldError(constraint.removeprefix("fk_"), "unknown", BROKEN_LINK)]),
+        "23514": Invalid(OUT_OF_RULE, [FieldError(field, "rule", OUT_OF_RULE)]),
+        "23502": Invalid(OUT_OF_RULE, [FieldError(field, "missing", OUT_OF_RULE)]),
+        "42501": Forbidden(Text("Không có quyền với dữ liệu này", "Not allowed on this data")),
+        "25006": Forbidden(Text("Chỉ được đọc", "Read only")),
+        ILLEGAL_MOVE: Conflict(MOVE),
+        "55P03": Conflict(Text("Có người đang sửa mục này, hãy thử lại", "Somebody is changing this; try again")),
+        "53300": TooMany(BUSY),
+    }
+    if state in refusals:
+        return refusals[state]
+    if state.startswith("22"):
+        return Invalid(OUT_OF_RULE, [FieldError("", "value", OUT_OF_RULE)])
+    log.error("database refused", extra={"sqlstate": state, "incident": str(uuid.uuid4())}, exc_info=fault)
+    return Unavailable(BUSY)

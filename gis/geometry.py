@@ -1,0 +1,110 @@
+"""Geometry as it comes in: GeoJSON (RFC 7946), judged coordinate by coordinate before anything is built from it.
+
+PostGIS accepts NaN, empty and invalid shapes, and libraries mend silently; here each fault is named instead.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import shapely
+from shapely.geometry import mapping, shape
+from shapely.geometry.base import BaseGeometry
+
+from gis.errors import Invalid, invalid
+
+MAX_VERTICES = 20_000
+DECIMALS = 7
+"""Coordinates are kept to 1e-7 degrees, about a centimetre."""
+
+DEPTH = {"Point": 0, "MultiPoint": 1, "LineString": 1, "MultiLineString": 2, "Polygon": 2, "MultiPolygon": 3}
+FAMILY = {
+    "POINT": {"Point"},
+    "LINESTRING": {"LineString"},
+    "POLYGON": {"Polygon"},
+    "GEOMETRY": {"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"},
+}
+
+
+def read_geojson(value: Any, kind: str = "GEOMETRY", *, name: str = "geometry") -> BaseGeometry:
+    """A GeoJSON geometry in WGS 84 as a valid two-dimensional shape of the declared ``kind``.
+
+    Raises ``Invalid`` with the code ``missing type nan out_of_range maybe_swapped null_island too_complex
+    empty self_intersection ring`` when it is not acceptable; nothing is swapped or mended silently.
+    """
+    if not isinstance(value, dict) or not isinstance(value.get("type"), str):
+        raise invalid(name, "type", "Hình học phải là một đối tượng GeoJSON", "The geometry must be a GeoJSON object")
+    given = value["type"]
+    if given not in FAMILY[kind]:
+        allowed = ", ".join(sorted(FAMILY[kind]))
+        raise invalid(name, "type", f"Kiểu hình học phải là {allowed}", f"The geometry must be of type {allowed}")
+    coordinates = value.get("coordinates")
+    points = list(_points(coordinates, DEPTH[given], name))
+    if not points:
+        raise invalid(name, "empty", "Hình học không có tọa độ nào", "The geometry has no coordinates")
+    if len(points) > MAX_VERTICES:
+        raise invalid(
+            name, "too_complex", f"Hình học quá {MAX_VERTICES} đỉnh", f"The geometry has over {MAX_VERTICES} vertices"
+        )
+    for point in points:
+        _judge(point, name)
+    try:
+        built = shape({"type": given, "coordinates": _rounded(coordinates)})
+    except (ValueError, TypeError, shapely.errors.GEOSException):
+        raise invalid(name, "ring", "Vòng của vùng chưa khép hoặc thiếu điểm", "A ring is open or too short") from None
+    if built.is_empty or (given != "Point" and built.length == 0 and "Point" not in given):
+        raise invalid(name, "empty", "Hình học rỗng hoặc dài 0 m", "The geometry is empty or has no length")
+    if not built.is_valid:
+        why = shapely.is_valid_reason(built)
+        raise invalid(name, "self_intersection", f"Hình học tự cắt: {why}", f"The geometry is not valid: {why}")
+    return built
+
+
+def to_geojson(geometry: BaseGeometry) -> dict[str, Any]:
+    """A shape as a GeoJSON object."""
+    return dict(mapping(geometry))
+
+
+def is_longitude_latitude(lon: float, lat: float) -> bool:
+    """Whether both are finite and in their range."""
+    return math.isfinite(lon) and math.isfinite(lat) and abs(lon) <= 180 and abs(lat) <= 90  # noqa: PLR2004
+
+
+def _points(value: Any, depth: int, name: str) -> Iterator[list[float]]:
+    """Every position in a coordinates array of known depth; walks no deeper than the type allows."""
+    if not isinstance(value, list):
+        raise invalid(name, "type", "Tọa độ phải là mảng số", "Coordinates must be arrays of numbers")
+    if depth > 0:
+        for one in value:
+            yield from _points(one, depth - 1, name)
+        return
+    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in value)
+    if len(value) not in (2, 3) or not numbers:
+        raise invalid(name, "type", "Mỗi điểm gồm hai số: kinh độ, vĩ độ", "A position is two numbers: longitude, latitude")
+    yield value
+
+
+def _judge(point: list[float], name: str) -> None:
+    lon, lat = point[0], point[1]
+    if not (math.isfinite(lon) and math.isfinite(lat)):
+        raise invalid(name, "nan", "Tọa độ phải là số hữu hạn", "Coordinates must be finite numbers")
+    if not is_longitude_latitude(lon, lat):
+        raise _out_of_range(lon, lat, name)
+    if lon == 0 and lat == 0:
+        raise invalid(name, "null_island", "Tọa độ 0, 0 không phải là một vị trí", "0, 0 is not a position")
+
+
+def _out_of_range(lon: float, lat: float, name: str) -> Invalid:
+    if is_longitude_latitude(lat, lon):
+        return invalid(
+            name, "maybe_swapped", "Có thể đảo kinh độ và vĩ độ", "Longitude and latitude may have been swapped"
+        )
+    return invalid(
+        name, "out_of_range", "Kinh độ từ -180 đến 180, vĩ độ từ -90 đến 90", "Longitude is -180 to 180, latitude -90 to 90"
+    )
+
+
+def _rounded(value: Any) -> Any:
+    if value and not isinstance(value[0], list):
+        return [round(value[0], DECIMALS), round(value[1], DECIMALS)]
+    return [_rounded(one) for one in value]

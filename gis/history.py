@@ -1,0 +1,233 @@
+"""Memory: the triggers through which nothing changes without a name, and the tables in which nothing is forgotten.
+
+For every layer one trigger stamps (version, times, who; refuses a change without an actor, a changed identity and
+a move that the card does not allow) and one remembers (identity, typed history, journal). They run in PostgreSQL,
+so that raw SQL and tomorrow's endpoint are remembered like any form.
+"""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from gis.database import FIXED_IDENTITY, ILLEGAL_MOVE, NO_ACTOR
+from gis.errors import Missing
+from gis.language import Text
+from gis.layer import Layer, Level, catalog, parts
+
+JOURNAL = """
+create table if not exists app.journal (
+    seq bigint generated always as identity primary key,
+    xid xid8 not null default pg_current_xact_id(),
+    at timestamptz not null default clock_timestamp(),
+    actor text not null, unit text, reason text, request text, device_at text,
+    table_name text not null, feature_id uuid not null, action text not null,
+    old jsonb, new jsonb
+);
+create index if not exists ix_journal_feature_id on app.journal (feature_id, seq);
+create table if not exists app.moves (
+    layer text not null, from_word text not null, to_word text not null, primary key (layer, from_word, to_word)
+);
+"""
+"""What every layer's triggers write to; ``moves`` is generated from the cards."""
+
+FUNCTIONS = f"""
+create or replace function app.actor() returns text language plpgsql stable set search_path = pg_catalog as $$
+declare found text := nullif(current_setting('cotmoc.actor', true), '');
+begin
+    if found is null then raise exception 'no actor' using errcode = '{NO_ACTOR}'; end if;
+    return found;
+end $$;
+
+create or replace function app.write_journal(
+    table_name text, feature_id uuid, action text, old jsonb, new jsonb
+) returns bigint language sql security definer set search_path = pg_catalog as $$
+    insert into app.journal (actor, unit, reason, request, device_at, table_name, feature_id, action, old, new)
+    values (app.actor(), nullif(current_setting('cotmoc.unit', true), ''),
+            nullif(current_setting('cotmoc.reason', true), ''), nullif(current_setting('cotmoc.request', true), ''),
+            nullif(current_setting('cotmoc.device_at', true), ''), $1, $2, $3, $4, $5)
+    returning seq;
+$$;
+revoke all on function app.write_journal from public;
+
+create or replace function app.refuse_truncate() returns trigger language plpgsql as $$
+begin raise exception 'nothing is erased' using errcode = '42501'; end $$;
+
+create or replace function app.remember_part() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public as $$
+declare subject record := case when TG_OP = 'DELETE' then OLD else NEW end;
+begin
+    perform app.write_journal(TG_TABLE_NAME::text, subject.feature_id, lower(TG_OP),
+        case when TG_OP <> 'INSERT' then to_jsonb(OLD) end, case when TG_OP <> 'DELETE' then to_jsonb(NEW) end);
+    return null;
+end $$;
+"""
+
+
+def stamp_function(layer: Layer) -> str:
+    """The BEFORE trigger: who and when, the version, and no move that the card does not allow."""
+    status = layer.status
+    move = ""
+    if status is not None:
+        word = status.name
+        move = f"""
+    if NEW.{word} is not null and TG_OP = 'INSERT' and not exists (
+        select from app.moves where layer = '{layer.name}' and NEW.{word} in (from_word, to_word)) then
+        raise exception 'no such status' using errcode = '{ILLEGAL_MOVE}';
+    end if;
+    if TG_OP = 'UPDATE' and NEW.{word} is distinct from OLD.{word} and not exists (
+        select from app.moves where layer = '{layer.name}'
+        and from_word = coalesce(OLD.{word}, '') and to_word = coalesce(NEW.{word}, '')) then
+        raise exception 'illegal move' using errcode = '{ILLEGAL_MOVE}';
+    end if;"""
+    return f"""
+create or replace function app.stamp_{layer.name}() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public as $$
+begin
+    if TG_OP = 'INSERT' then
+        NEW.version := 1; NEW.created_by := app.actor(); NEW.created_at := clock_timestamp();
+        NEW.updated_at := NEW.created_at; NEW.retired_at := null;
+    else
+        perform app.actor();
+        if NEW.id <> OLD.id then raise exception 'identity is fixed' using errcode = '{FIXED_IDENTITY}'; end if;
+        NEW.version := OLD.version + 1; NEW.created_by := OLD.created_by; NEW.created_at := OLD.created_at;
+        NEW.updated_at := greatest(clock_timestamp(), OLD.updated_at + interval '1 microsecond');
+        if NEW.retired_at is not null and OLD.retired_at is null then
+            NEW.level := (select max(level) from app.{layer.name}_history where id = NEW.id);
+        end if;
+    end if;{move}
+    return NEW;
+end $$;"""
+
+
+def remember_function(layer: Layer) -> str:
+    """The AFTER trigger: identity, the typed history and the journal, by the owner's right and nobody else's."""
+    stored = [column.name for column in layer.model.__table__.columns if column.computed is None]
+    columns, values = ", ".join(stored), ", ".join(f"NEW.{name}" for name in stored)
+    history = f"app.{layer.name}_history"
+    return f"""
+create or replace function app.remember_{layer.name}() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public as $$
+declare seq bigint;
+begin
+    if TG_OP = 'INSERT' then
+        insert into app.features (id, layer) values (NEW.id, '{layer.name}');
+    else
+        update {history} set valid = tstzrange(lower(valid), case TG_OP when 'DELETE' then
+            greatest(clock_timestamp(), OLD.updated_at + interval '1 microsecond') else NEW.updated_at end)
+        where id = OLD.id and version = OLD.version;
+    end if;
+    if TG_OP = 'DELETE' then
+        perform app.write_journal('{layer.name}', OLD.id, 'delete', to_jsonb(OLD), null);
+        return null;
+    end if;
+    seq := app.write_journal('{layer.name}', NEW.id, lower(TG_OP),
+        case when TG_OP = 'UPDATE' then to_jsonb(OLD) end, to_jsonb(NEW));
+    insert into {history} ({columns}, valid, action, actor, reason, journal_seq)
+    values ({values}, tstzrange(NEW.updated_at, null), lower(TG_OP), app.actor(),
+        nullif(current_setting('cotmoc.reason', true), ''), seq);
+    return null;
+end $$;"""
+
+
+def triggers() -> str:
+    """All functions and triggers of memory, idempotent, for every layer and part in the catalog."""
+    made = [FUNCTIONS]
+    for layer in catalog.values():
+        made += [stamp_function(layer), remember_function(layer)]
+        made += [
+            f"create or replace trigger stamp before insert or update on app.{layer.name}"
+            f" for each row execute function app.stamp_{layer.name}();",
+            f"create or replace trigger remember after insert or update or delete on app.{layer.name}"
+            f" for each row execute function app.remember_{layer.name}();",
+            _no_truncate(layer.name),
+            _no_truncate(f"{layer.name}_history"),
+        ]
+    for table in (*parts, "links"):
+        made += [
+            f"create or replace trigger remember after insert or update or delete on app.{table}"
+            " for each row execute function app.remember_part();",
+            _no_truncate(table),
+        ]
+    made += [_no_truncate("journal"), _no_truncate("features")]
+    made += [
+        "create or replace function app.refuse_change() returns trigger language plpgsql as $$"
+        " begin raise exception 'the journal is not changed' using errcode = '42501'; end $$;",
+        "create or replace trigger fixed before update or delete on app.journal"
+        " for each row execute function app.refuse_change();",
+    ]
+    return "\n".join(made)
+
+
+def _no_truncate(table: str) -> str:
+    return (
+        f"create or replace trigger no_truncate before truncate on app.{table}"
+        " for each statement execute function app.refuse_truncate();"
+    )
+
+
+def moves() -> str:
+    """The table of allowed moves, generated from the cards."""
+    rows = [
+        f"('{layer.name}', '{start}', '{end}')"
+        for layer in catalog.values()
+        if layer.status is not None and layer.status.codes is not None
+        for start, end in layer.status.codes.moves()  # type: ignore[attr-defined]
+    ]
+    return (
+        "delete from app.moves;\n"
+        f"insert into app.moves (layer, from_word, to_word) values {', '.join(sorted(set(rows)))};"
+        if rows
+        else "delete from app.moves;"
+    )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One change in the life of a feature: when, who, why, and what became of each field."""
+
+    at: dt.datetime
+    actor: str
+    reason: str | None
+    version: int
+    action: str
+    changes: dict[str, dict[str, Any]]
+
+
+SILENT = {"version", "updated_at", "created_at", "created_by"}
+"""Fields that change with every write and tell a reader nothing."""
+
+
+def timeline(session: Session, layer: Layer, feature_id: uuid.UUID, reader: Level) -> list[Entry]:
+    """The past of one feature, newest first, as far as ``reader`` may see it.
+
+    Read from the typed history, never from the journal. Raises ``Missing`` when there is no such feature.
+    """
+    fields = [one for one in layer.readable(reader).values() if one.sql is None]
+    place = "geom" if reader.sees_assumed else "shared_geom"
+    shown = ", ".join(f"'{one.name}', {one.expression(reader)}" for one in fields)
+    rows = session.execute(
+        text(
+            f"select lower(t.valid), t.actor, t.reason, t.version, t.action,"  # noqa: S608 - names come from the card
+            f" jsonb_build_object({shown}) || jsonb_build_object('geometry', ST_AsGeoJSON(t.{place}, 6)::jsonb)"
+            f" from app.{layer.name}_history t where t.id = :id order by t.version"
+        ),
+        {"id": feature_id},
+    ).all()
+    if not rows:
+        raise Missing(Text("Không có mục này", "There is no such feature"))
+    entries, before = [], {}
+    for at, actor, reason, version, action, state in rows:
+        after = {name: value for name, value in state.items() if name not in SILENT}
+        changes = {
+            name: {"old": before.get(name), "new": value}
+            for name, value in after.items()
+            if before.get(name) != value
+        }
+        named = "retire" if changes.get("retired_at", {}).get("new") else action
+        entries.append(Entry(at, actor, reason, version, named, changes))
+        before = after
+    return entries[::-1]

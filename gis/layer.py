@@ -1,0 +1,501 @@
+"""The card: a thing is declared once, as a class, and everything else is derived from the declaration.
+
+``Feature`` gives the common columns, ``field`` and ``derived`` the thing's own, ``Layer`` is the card as other
+modules read it: its fields, its status, its drafts, its history table. ``catalog`` holds every card in reading order.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field as attribute
+from decimal import Decimal
+from functools import cached_property
+from types import UnionType
+from typing import Any, ClassVar, Union, get_args, get_origin
+
+from geoalchemy2 import Geometry
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    Date,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    Table,
+    Text as SqlText,
+    TypeDecorator,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ENUM, JSONB, TSTZRANGE, UUID
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, synonym
+from sqlalchemy.types import TypeEngine
+
+from gis.crs import WGS84
+from gis.errors import invalid
+from gis.language import Text
+from gis.status import CodeList, Status
+
+SCHEMA = "app"
+GeoJSON = dict[str, Any]
+
+
+class Level(CodeList):
+    """Who may read: the one ordered vocabulary of rights. State secrets are above all of these and never stored."""
+
+    PUBLIC = "public", ("Công khai", "Public")
+    PARTNER = "partner", ("Đối tác", "Partner")
+    INTERNAL = "internal", ("Nội bộ", "Internal")
+    RESTRICTED = "restricted", ("Hạn chế", "Restricted")
+
+    def reads(self, other: "Level") -> bool:
+        """Whether a reader of this level may read what is marked ``other``."""
+        ranks = list(Level)
+        return ranks.index(other) <= ranks.index(self)
+
+    @property
+    def sees_assumed(self) -> bool:
+        """Whether a reader of this level is shown positions that are only assumed."""
+        return self in (Level.INTERNAL, Level.RESTRICTED)
+
+
+class PositionSource(CodeList):
+    """Where a position comes from, strongest first; a weaker one never overwrites a stronger."""
+
+    PROTOCOL = "protocol", ("Nghị định thư", "Protocol")
+    SURVEY = "survey", ("Đo đạc", "Survey")
+    GPS = "gps", ("GPS", "GPS")
+    MAP = "map", ("Trên bản đồ", "Map")
+    ASSUMED = "assumed", ("Giả định", "Assumed")
+    NONE = "none", ("Chưa có", "None")
+
+
+class Words(TypeDecorator[CodeList]):
+    """A word of a code list, stored as text so that a new word needs no migration."""
+
+    impl = SqlText
+    cache_ok = True
+
+    def __init__(self, codes: type[CodeList]) -> None:
+        super().__init__()
+        self.codes = codes
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
+        return None if value is None else self.codes(value).value
+
+    def process_result_value(self, value: Any, dialect: Any) -> CodeList | None:
+        return None if value is None else self.codes(value)
+
+    def __repr__(self) -> str:
+        return "Text()"
+
+
+class LevelType(TypeDecorator[Level]):
+    """The ordered level as a PostgreSQL enum, so that ``level <= 'partner'`` is a comparison of the database's own."""
+
+    impl = ENUM(*[level.value for level in Level], name="level", schema=SCHEMA, create_type=False)
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
+        return None if value is None else Level(value).value
+
+    def process_result_value(self, value: Any, dialect: Any) -> Level | None:
+        return None if value is None else Level(value)
+
+
+NATURAL = "natural_vi"
+"""The collation of all text: Vietnamese alphabet, numbers by value, so that 96 < 147/6 < 147/10 in every list."""
+
+SQL_TYPES: dict[Any, tuple[str, Callable[[], TypeEngine[Any]]]] = {
+    str: ("text", lambda: SqlText(collation=NATURAL)),
+    bool: ("boolean", Boolean),
+    int: ("integer", Integer),
+    float: ("number", Float),
+    Decimal: ("number", lambda: Numeric(16, 2)),
+    dt.date: ("date", Date),
+    dt.datetime: ("datetime", lambda: DateTime(timezone=True)),
+    uuid.UUID: ("uuid", lambda: UUID(as_uuid=True)),
+    list[str]: ("list", lambda: ARRAY(SqlText(collation=NATURAL))),
+    dict[str, Any]: ("json", JSONB),
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One property of a layer as others read it.
+
+    ``type`` is one of text, code, integer, number, date, datetime, boolean, uuid, list and json; ``sql`` is the
+    expression of a property that is computed on reading (``t`` is the row) and ``None`` for a stored one;
+    ``shared`` says that readers below the office get the column ``shared_<name>``, which is empty for assumed places.
+    """
+
+    name: str
+    title: Text
+    type: str
+    level: Level = Level.PUBLIC
+    codes: type[CodeList] | None = None
+    nullable: bool = True
+    receivable: bool = True
+    default: Any = None
+    max_length: int = 2000
+    unit: str | None = None
+    sql: str | None = None
+    shared: bool = False
+
+    @property
+    def required(self) -> bool:
+        """Whether a new feature must bring it."""
+        return self.receivable and not self.nullable and self.default is None
+
+    @property
+    def is_status(self) -> bool:
+        """Whether it changes only by moves."""
+        return self.codes is not None and issubclass(self.codes, Status) and self.sql is None
+
+    def expression(self, reader: Level) -> str:
+        """The SQL that gives this property to a reader of that level, with ``t`` as the row."""
+        if self.sql is not None:
+            return f"({self.sql})"
+        return f"t.shared_{self.name}" if self.shared and not reader.sees_assumed else f"t.{self.name}"
+
+
+def field(  # noqa: PLR0913 - the card's vocabulary; every argument but the title has a default
+    vi: str,
+    en: str,
+    *,
+    level: Level = Level.PUBLIC,
+    receivable: bool = True,
+    default: Any = None,
+    max_length: int = 2000,
+    unit: str | None = None,
+    shared: bool = False,
+    references: str | None = None,
+    sort_order: int = 0,
+) -> Any:
+    """A stored property: ``number: Mapped[str] = field("Số hiệu", "Number")``. Its type is read off the annotation."""
+    about = {
+        "title": Text(vi, en),
+        "level": level,
+        "receivable": receivable,
+        "default": default,
+        "max_length": max_length,
+        "unit": unit,
+        "shared": shared,
+    }
+    keys = [ForeignKey(f"{SCHEMA}.{references}")] if references else []
+    return mapped_column(*keys, info={"field": about}, sort_order=sort_order)
+
+
+def geometry(kind: str) -> Any:
+    """The place of a feature: POINT, LINESTRING, POLYGON or GEOMETRY, in WGS 84 longitude and latitude."""
+    return mapped_column(Geometry(kind, srid=WGS84, spatial_index=True), nullable=True, sort_order=900)
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A property computed on every read, never stored: an SQL expression over the row ``t``."""
+
+    title: Text
+    sql: str
+    codes: type[CodeList] | None = None
+    level: Level = Level.PUBLIC
+    type: str = "text"
+
+
+def derived(  # noqa: PLR0913 - mirrors field()
+    vi: str,
+    en: str,
+    sql: str,
+    *,
+    codes: type[CodeList] | None = None,
+    level: Level = Level.PUBLIC,
+    type: str = "text",  # noqa: A002 - the field's word
+) -> Derived:
+    """A property computed on reading, such as the urgency of a work."""
+    return Derived(Text(vi, en), sql, codes, level, "code" if codes else type)
+
+
+class Record(DeclarativeBase):
+    """The root of everything stored."""
+
+    metadata = MetaData(
+        schema=SCHEMA,
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        },
+    )
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        for name, annotation in list(cls.__dict__.get("__annotations__", {}).items()):
+            _give_type(cls, name, annotation)
+        super().__init_subclass__(**options)
+
+
+def _give_type(cls: type[Record], name: str, annotation: Any) -> None:
+    """Read the SQL type of ``name: Mapped[X | None] = field(…)`` off its annotation."""
+    declared = cls.__dict__.get(name)
+    about = getattr(getattr(declared, "column", None), "info", {}).get("field")
+    if about is None:
+        return
+    inner = get_args(annotation)[0]
+    nullable = get_origin(inner) in (Union, UnionType)
+    if nullable:
+        inner = next(one for one in get_args(inner) if one is not type(None))
+    codes = inner if isinstance(inner, type) and issubclass(inner, CodeList) else None
+    about["codes"] = codes
+    if codes is Level:
+        about["type"], sql_type = "code", LevelType()
+    elif codes is not None:
+        about["type"], sql_type = "code", Words(codes)
+    else:
+        about["type"], make = SQL_TYPES[inner]
+        sql_type = make()
+    column = declared.column
+    if name.endswith("_"):  # Python keeps some words to itself; the database and every reader know the plain one
+        column.name = column.key = name.rstrip("_")
+        setattr(cls, column.name, synonym(name))
+    column.type = sql_type
+    column.nullable = nullable
+    declared._has_nullable = True  # noqa: SLF001 - the annotation was read here, not by the mapper
+
+
+class Feature(Record):
+    """What every feature has beside its own fields. Lengths are metres, angles WGS 84 degrees, times UTC."""
+
+    __abstract__ = True
+    layer: ClassVar["Layer"]
+
+    id: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), primary_key=True, default=uuid.uuid4, sort_order=-100)
+    level: Mapped[Level] = field("Mức phổ biến", "Level", default=Level.INTERNAL, sort_order=-90)
+    position_source: Mapped[PositionSource] = field(
+        "Nguồn vị trí", "Position source", default=PositionSource.NONE, sort_order=100
+    )
+    accuracy_m: Mapped[float | None] = field("Sai số", "Accuracy", unit="m", sort_order=101)
+    address: Mapped[str | None] = field("Lý trình", "Address", receivable=False, shared=True, sort_order=102)
+    chainage_m: Mapped[float | None] = field(
+        "Khoảng cách dọc tuyến", "Chainage", receivable=False, shared=True, unit="m", sort_order=103
+    )
+    original: Mapped[dict[str, Any] | None] = field(
+        "Vị trí như đã ghi", "Position as given", level=Level.INTERNAL, receivable=False, sort_order=104
+    )
+    source: Mapped[str | None] = field("Nguồn", "Source", max_length=1000, sort_order=105)
+    version: Mapped[int] = field("Phiên bản", "Version", receivable=False, sort_order=110)
+    created_at: Mapped[dt.datetime] = field("Tạo lúc", "Created at", receivable=False, sort_order=111)
+    created_by: Mapped[str] = field("Người tạo", "Created by", level=Level.INTERNAL, receivable=False, sort_order=112)
+    updated_at: Mapped[dt.datetime] = field("Sửa lúc", "Updated at", receivable=False, sort_order=113)
+    retired_at: Mapped[dt.datetime | None] = field(
+        "Ngừng dùng lúc", "Retired at", level=Level.INTERNAL, receivable=False, sort_order=114
+    )
+
+    def __init_subclass__(cls, *, layer: str | None = None, **card: Any) -> None:
+        if layer is None:
+            super().__init_subclass__()
+            return
+        cls.__tablename__ = layer
+        kind = cls.__dict__["geom"].column.type.geometry_type
+        shown = "case when position_source <> 'assumed' then {} end"
+        cls.shared_geom = mapped_column(
+            Geometry(kind, srid=WGS84, spatial_index=False), Computed(shown.format("geom")), sort_order=901
+        )
+        cls.shared_address = mapped_column(
+            SqlText(collation=NATURAL), Computed(shown.format("address")), sort_order=902
+        )
+        cls.shared_chainage_m = mapped_column(Float, Computed(shown.format("chainage_m")), sort_order=903)
+        cls.__table_args__ = (*_checks(), *_unique(layer, card.pop("unique", ())), *cls.__dict__.get("indexes", ()))
+        super().__init_subclass__()
+        cls.layer = Layer(name=layer, model=cls, geometry_type=kind, **card)
+        catalog[layer] = cls.layer
+
+    @classmethod
+    def check_text(cls, name: str, value: str) -> None:
+        """A place for the owner's own rules about text that comes in; raises ``Invalid`` naming the field."""
+
+    def place(self, session: Session, words: Mapping[str, Any]) -> None:
+        """Take a place in words, such as an address. The engine knows no addresses: override it."""
+        raise invalid("place", "unknown_field", "Lớp này chỉ nhận hình học", "This layer takes a geometry only")
+
+    def derive(self, session: Session) -> None:
+        """Recompute what follows from the place, before every write. The engine knows no addresses: override it."""
+
+
+def _checks() -> list[CheckConstraint]:
+    """PostGIS itself stores NaN, empty and invalid shapes; these keep them out even from raw SQL."""
+    return [
+        CheckConstraint(
+            "ST_XMin(geom) >= -180 and ST_XMax(geom) <= 180 and ST_YMin(geom) >= -90 and ST_YMax(geom) <= 90",
+            name="geom_finite",
+        ),
+        CheckConstraint("ST_IsValid(geom) and not ST_IsEmpty(geom)", name="geom_valid"),
+        CheckConstraint("(geom is null) = (position_source = 'none')", name="position_source_of_geom"),
+        CheckConstraint("accuracy_m >= 0 and accuracy_m < 'Infinity'::float8", name="accuracy_m_finite"),
+    ]
+
+
+def _unique(layer: str, columns: Sequence[str]) -> list[Index]:
+    if not columns:
+        return []
+    name = f"uq_{layer}_{'_'.join(columns)}"
+    return [Index(name, *columns, unique=True, postgresql_where=text("retired_at is null"))]
+
+
+class Part(Record):
+    """A dated row that belongs to a feature and is seen with it, such as an event of a gate. Journalled alike."""
+
+    __abstract__ = True
+    of: ClassVar[type[Feature]]
+
+    id: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), primary_key=True, default=uuid.uuid4, sort_order=-100)
+    feature_id: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), nullable=False, index=True, sort_order=-90)
+    created_at: Mapped[dt.datetime] = mapped_column(
+        DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()"), sort_order=100
+    )
+
+    def __init_subclass__(cls, *, table: str, of: type[Feature]) -> None:
+        cls.__tablename__, cls.of = table, of
+        super().__init_subclass__()
+        parts[table] = cls
+
+
+class Register(Record):
+    """Reference rows that belong to no feature, such as a measured route: read by everybody, kept by editors."""
+
+    __abstract__ = True
+
+    def __init_subclass__(cls, *, table: str) -> None:
+        cls.__tablename__ = table
+        super().__init_subclass__()
+        registers.append(table)
+
+
+Create = Callable[[Session, Mapping[str, Any]], Feature]
+Change = Callable[[Session, Feature, Mapping[str, Any]], None]
+Move = Callable[[Session, Feature, str, str], None]
+
+
+@dataclass
+class Layer:
+    """The card as other modules read it. Everything not given here is derived from the class.
+
+    ``drawn_by`` names the field that colours it, ``order`` the fields that sort it (``-`` for descending),
+    ``time`` the field that ``datetime`` filters, ``labelled_by`` the field that names a feature to a person;
+    ``drawn_by_links`` draws a feature that has no place where its links are.
+    ``creates``, ``changes`` and ``moves`` are the commands of the noun's file, where it has its own.
+    """
+
+    name: str
+    model: type[Feature]
+    geometry_type: str
+    title: Text
+    drawn_by: str | None = None
+    order: tuple[str, ...] = ("created_at",)
+    time: str | None = None
+    labelled_by: str = "title"
+    drawn_by_links: bool = False
+    editable: bool = True
+    place_required: bool = False
+    creates: Create | None = None
+    changes: Change | None = None
+    moves: Move | None = None
+    extra_receivable: dict[str, Field] = attribute(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.title = Text(*self.title)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    @cached_property
+    def description(self) -> str:
+        """The card's own sentence."""
+        return (self.model.__doc__ or "").strip()
+
+    @cached_property
+    def fields(self) -> dict[str, Field]:
+        """Every property by name: common ones first, then the thing's own, stored before derived."""
+        found = {}
+        for column in self.model.__table__.columns:
+            about = column.info.get("field")
+            if about is not None:
+                found[column.name] = Field(name=column.name, nullable=bool(column.nullable), **about)
+        for cls in reversed(self.model.__mro__):
+            for name, value in vars(cls).items():
+                if isinstance(value, Derived):
+                    found[name] = Field(
+                        name=name,
+                        title=value.title,
+                        type=value.type,
+                        codes=value.codes,
+                        level=value.level,
+                        receivable=False,
+                        sql=value.sql,
+                    )
+        return found
+
+    @cached_property
+    def status(self) -> Field | None:
+        """The field that changes only by moves, if the layer has one."""
+        return next((one for one in self.fields.values() if one.is_status), None)
+
+    @cached_property
+    def history(self) -> Table:
+        """The table of every version: the same columns, and from when to when each was valid."""
+        return _history_table(self.model.__table__)  # type: ignore[arg-type]
+
+    def readable(self, reader: Level) -> dict[str, Field]:
+        """The fields that a reader of this level may know of."""
+        return {name: one for name, one in self.fields.items() if reader.reads(one.level)}
+
+    def columns(self, reader: Level) -> list[str]:
+        """The stored columns that a reader of this level is granted, geometry included."""
+        names = ["id"]
+        for name, one in self.readable(reader).items():
+            if one.sql is None:
+                names.append(f"shared_{name}" if one.shared and not reader.sees_assumed else name)
+        names.append("geom" if reader.sees_assumed else "shared_geom")
+        if "retired_at" not in names:
+            names.append("retired_at")
+        return names
+
+
+catalog: dict[str, Layer] = {}
+parts: dict[str, type[Part]] = {}
+registers: list[str] = []
+
+
+def _history_table(table: Table) -> Table:
+    copies = []
+    for column in table.columns:
+        computed = [Computed(str(column.computed.sqltext), persisted=True)] if column.computed is not None else []
+        kind = column.type
+        if isinstance(kind, Geometry):
+            kind = Geometry(kind.geometry_type, srid=WGS84, spatial_index=False)
+        copies.append(Column(column.name, kind, *computed, nullable=True))
+    name = f"{table.name}_history"
+    return Table(
+        name,
+        table.metadata,
+        *copies,
+        Column("valid", TSTZRANGE, nullable=False),
+        Column("action", SqlText, nullable=False),
+        Column("actor", SqlText, nullable=False),
+        Column("reason", SqlText),
+        Column("journal_seq", Integer),
+        Index(f"ix_{name}_geom_valid", "geom", "valid", postgresql_using="gist"),
+        Index(f"ix_{name}_id", "id", "version", unique=True),
+    )
+
+
+def every() -> Iterator[Layer]:
+    """Every layer, in the order in which they were declared."""
+    yield from catalog.values()
+

@@ -1,0 +1,154 @@
+"""Linear referencing (ISO 19148): a route is a measured line, a place on it is a chainage in metres.
+
+A route is stored twice: whole as a LineStringM in WGS 84 whose M is geodesic metres from its beginning, and cut into
+short segments in UTM under a GiST index for locating. Planar longitude and latitude would err by metres to
+kilometres; with both, chainage is right to a millimetre and a look-up takes a fraction of one.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from geoalchemy2 import Geometry
+from sqlalchemy import Float, Index, Integer, Text as SqlText, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from gis.crs import UTM_48N, WGS84
+from gis.layer import Register
+
+SPACING_M = 500
+"""Vertices stand at most this far apart, so that a point at a measure lies within a millimetre of the geodesic."""
+
+SEGMENT_VERTICES = 15
+
+
+class Route(Register, table="routes"):
+    """One whole measured line, such as the boundary with one neighbour."""
+
+    name: Mapped[str] = mapped_column(SqlText, primary_key=True)
+    geom: Mapped[Any] = mapped_column(Geometry("LINESTRINGM", srid=WGS84, dimension=3, spatial_index=False))
+    length_m: Mapped[float] = mapped_column(Float)
+
+
+class Segment(Register, table="route_segments"):
+    """A short piece of a route in UTM metres, with M kept, for finding the nearest place on it."""
+
+    __table_args__ = (
+        Index("ix_route_segments_utm", "utm", postgresql_using="gist"),
+        Index("ix_route_segments_route_m0", "route", "m0"),
+    )
+
+    route: Mapped[str] = mapped_column(SqlText, primary_key=True)
+    n: Mapped[int] = mapped_column(Integer, primary_key=True)
+    m0: Mapped[float] = mapped_column(Float)
+    m1: Mapped[float] = mapped_column(Float)
+    utm: Mapped[Any] = mapped_column(Geometry("LINESTRINGM", srid=UTM_48N, dimension=3, spatial_index=False))
+
+
+@dataclass(frozen=True)
+class Station:
+    """Where a point stands beside a route: its chainage, its geodesic distance from the line, the foot on the line."""
+
+    route: str
+    chainage_m: float
+    distance_m: float
+    lon: float
+    lat: float
+
+
+BUILD_ROUTE = text(f"""
+with pieces as (
+    select row_number() over () as n, one.geom from unnest(cast(:pieces as text[])) as given (wkt),
+        lateral (select ST_SetSRID(ST_GeomFromText(given.wkt), {WGS84}) as geom) one
+), points as (
+    select n, (ST_DumpPoints(ST_Segmentize(geom::geography, {SPACING_M})::geometry)).* from pieces
+), chained as (
+    select n, path[1] as k, geom, lag(geom) over (order by n, path[1]) as before from points
+), measured as (
+    select n, k, geom, sum(coalesce(ST_Distance(geom::geography, before::geography), 0))
+        over (order by n, k) as m, before is null or not ST_Equals(geom, before) as moved from chained
+), line as (
+    select ST_SetSRID(ST_MakeLine(ST_MakePointM(ST_X(geom), ST_Y(geom), m) order by n, k), {WGS84}) as geom, max(m) as m
+    from measured where moved
+)
+insert into app.routes (name, geom, length_m) select :route, geom, m from line
+on conflict (name) do update set geom = excluded.geom, length_m = excluded.length_m
+""")
+
+BUILD_SEGMENTS = text(f"""
+with line as (select ST_Transform(geom, {UTM_48N}) as utm from app.routes where name = :route)
+insert into app.route_segments (route, n, m0, m1, utm)
+select :route, k, ST_M(ST_StartPoint(piece)), ST_M(ST_EndPoint(piece)), piece
+from line, generate_series(0, (ST_NPoints(utm) - 2) / {SEGMENT_VERTICES - 1}) as k,
+    lateral (
+        select ST_MakeLine(ST_PointN(utm, i) order by i) as piece
+        from generate_series(k * {SEGMENT_VERTICES - 1} + 1, least((k + 1) * {SEGMENT_VERTICES - 1} + 1, ST_NPoints(utm))) as i
+    ) cut
+""")
+
+LOCATE = """
+with p as materialized (
+    select ST_Transform(ST_SetSRID(ST_MakePoint(:lon, :lat), {wgs84}), {utm}) as g,
+        ST_SetSRID(ST_MakePoint(:lon, :lat), {wgs84})::geography as here
+), foot as (
+    select s.route, ST_InterpolatePoint(s.utm, p.g) as m, p.here,
+        ST_Transform(ST_Force2D(ST_ClosestPoint(s.utm, p.g)), {wgs84}) as foot
+    from p cross join lateral (select route, utm from app.route_segments {where} order by utm <-> p.g limit 1) s
+)
+select route, m, ST_Distance(foot::geography, here), ST_X(foot), ST_Y(foot) from foot
+"""
+
+ON_ROUTE = text(LOCATE.format(wgs84=WGS84, utm=UTM_48N, where="where route = :route"))
+ON_ANY_ROUTE = text(LOCATE.format(wgs84=WGS84, utm=UTM_48N, where=""))
+
+POINT_AT = text(f"""
+select ST_X(g), ST_Y(g) from (
+    select ST_Transform(ST_Force2D(ST_GeometryN(ST_LocateAlong(utm, :m), 1)), {WGS84}) as g
+    from app.route_segments where route = :route and m0 <= :m order by m0 desc limit 1
+) at
+""")
+
+BETWEEN = text("""
+select ST_AsGeoJSON(ST_LineMerge(ST_CollectionExtract(ST_Force2D(
+    ST_LocateBetween(geom, least(:a, :b), greatest(:a, :b))), 2)), 7)::jsonb
+from app.routes where name = :route
+""")
+
+
+def build(session: Session, route: str, pieces: list[str]) -> float:
+    """Measure a route from its pieces (WKT LineStrings in WGS 84, in order, end to end); returns its length in metres."""
+    session.execute(text("delete from app.route_segments where route = :route"), {"route": route})
+    session.execute(BUILD_ROUTE, {"route": route, "pieces": pieces})
+    session.execute(BUILD_SEGMENTS, {"route": route})
+    return length(session, route) or 0.0
+
+
+def length(session: Session, route: str) -> float | None:
+    """The length of a route in geodesic metres; None when it is not there."""
+    found = session.execute(text("select length_m from app.routes where name = :route"), {"route": route}).scalar()
+    return None if found is None else float(found)
+
+
+def station(session: Session, lon: float, lat: float, route: str | None = None) -> Station | None:
+    """The nearest place on ``route``, or on any route; None when there is no route."""
+    if route is None:
+        row = session.execute(ON_ANY_ROUTE, {"lon": lon, "lat": lat}).one_or_none()
+    else:
+        row = session.execute(ON_ROUTE, {"lon": lon, "lat": lat, "route": route}).one_or_none()
+    return None if row is None else Station(*row)
+
+
+def point_at(session: Session, route: str, chainage_m: float) -> tuple[float, float] | None:
+    """Longitude and latitude of a chainage; None beyond the ends of the route."""
+    end = length(session, route)
+    if end is None or not 0 <= chainage_m <= end:
+        return None
+    row = session.execute(POINT_AT, {"route": route, "m": min(chainage_m, end)}).one_or_none()
+    return None if row is None or row[0] is None else (float(row[0]), float(row[1]))
+
+
+def between(session: Session, route: str, start_m: float, end_m: float) -> dict[str, Any] | None:
+    """The piece of the route between two chainages as a GeoJSON LineString, along the line; None when it is empty."""
+    if start_m == end_m:
+        return None
+    found = session.execute(BETWEEN, {"route": route, "a": start_m, "b": end_m}).scalar()
+    return found if found and found.get("coordinates") else None

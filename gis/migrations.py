@@ -1,0 +1,106 @@
+"""Bringing a database to today's shape: roles, extensions, our SRIDs, Alembic's revisions, the security surface.
+
+Safe to run at every start and by several processes at once; a second run changes nothing.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from psycopg import sql
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import Connection
+
+from gis import crs, history, rights
+from gis.database import OWNER
+from gis.errors import Unavailable
+from gis.language import Text
+from gis.layer import Level, NATURAL
+
+LOCK = 0x636F746D6F63  # "cotmoc" as a number: one migration at a time in one database
+
+FOUNDATION = f"""
+create extension if not exists postgis;
+create extension if not exists unaccent;
+create extension if not exists pg_trgm;
+create schema if not exists app authorization {OWNER};
+do $$ begin create type app.level as enum ({", ".join(f"'{level.value}'" for level in Level)});
+    exception when duplicate_object then null; end $$;
+alter type app.level owner to {OWNER};
+create collation if not exists app.{NATURAL} (provider = icu, locale = 'vi-u-kn-true');
+create or replace function app.fold(words text) returns text language sql immutable parallel safe strict
+    set search_path = pg_catalog, public as
+    $$ select lower(public.unaccent('public.unaccent', replace(replace(normalize($1, nfc), 'Đ', 'D'), 'đ', 'd'))) $$;
+alter function app.fold owner to {OWNER};
+grant create, usage on schema app to {OWNER};
+create table if not exists app.surface (rendered text not null, standing text not null);
+alter table app.surface owner to {OWNER};
+create table if not exists app.counters (name text primary key, value bigint not null);
+alter table app.counters owner to {OWNER};
+revoke execute on function st_estimatedextent(text, text), st_estimatedextent(text, text, text),
+    st_estimatedextent(text, text, text, boolean) from public;
+"""
+
+LEAKPROOF = "alter function geometry_overlaps(geometry, geometry) leakproof"
+"""Without this mark a spatial index is not used under row-level security. ``&&`` only compares boxes of valid rows."""
+
+
+def migrate(admin_url: str, scripts: Path, policy: rights.Policy, passwords: Mapping[str, str] | None = None) -> None:
+    """Bring the database to today's shape as its administrator.
+
+    ``passwords`` gives the logins their secrets where the server asks for any. Raises ``Unavailable`` with the exact
+    SQL for the database's administrator where ours may not mark a function LEAKPROOF.
+    """
+    engine = create_engine(admin_url)
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": LOCK})
+            connection.commit()
+            with connection.begin():
+                _lay_foundation(connection, passwords or {})
+            with connection.begin():
+                connection.execute(text(f"set local role {OWNER}"))
+                connection.execute(text("set local search_path = app, public"))
+                _raw(connection, history.JOURNAL)
+                config = Config()
+                config.set_main_option("script_location", str(scripts))
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+            with connection.begin():
+                rights.apply(connection, policy)
+    finally:
+        engine.dispose()
+
+
+def _lay_foundation(connection: Connection, passwords: Mapping[str, str]) -> None:
+    _raw(connection, rights.roles())
+    for login, secret in passwords.items():
+        _raw(connection, sql.SQL("alter role {} password {}").format(sql.Identifier(login), sql.Literal(secret)))
+    _raw(connection, FOUNDATION)
+    connection.execute(
+        text(
+            "insert into spatial_ref_sys (srid, auth_name, auth_srid, srtext, proj4text)"
+            " values (:srid, :auth_name, :auth_srid, :srtext, :proj4text)"
+            " on conflict (srid) do update set srtext = excluded.srtext, proj4text = excluded.proj4text"
+            " where spatial_ref_sys.proj4text <> excluded.proj4text"
+        ),
+        [dict(row) for row in crs.postgis_srids()],
+    )
+    marked = text("select proleakproof from pg_proc where oid = 'geometry_overlaps(geometry, geometry)'::regprocedure")
+    if connection.execute(marked).scalar():
+        return
+    if not connection.execute(text("select rolsuper from pg_roles where rolname = current_user")).scalar():
+        raise Unavailable(
+            Text(
+                f"Cần quản trị viên cơ sở dữ liệu chạy một lần: {LEAKPROOF};",
+                f"The database's administrator has to run this once: {LEAKPROOF};",
+            )
+        )
+    _raw(connection, LEAKPROOF)
+
+
+def _raw(connection: Connection, statement: str | sql.Composed) -> None:
+    """Run SQL through the driver untouched: SQLAlchemy would read ``%`` and ``:`` in it."""
+    with connection.connection.cursor() as cursor:
+        cursor.execute(statement)

@@ -1,0 +1,354 @@
+"""The one reading path. A ``Selection`` says what is wanted, ``gis.query`` composes the SQL, PostgreSQL builds the
+GeoJSON text under the reader's own rights, and Python passes bytes on.
+
+Values are always bound; names are always looked up on the card, never taken from a request.
+"""
+
+import base64
+import binascii
+import datetime as dt
+import json
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field as attribute, replace
+from typing import Any
+
+from psycopg.types.string import TextBinaryLoader
+from sqlalchemy.orm import Session
+
+from gis.crs import WGS84
+from gis.errors import Malformed, Missing
+from gis.language import Text
+from gis.layer import Field, Layer, Level
+from gis.links import places
+
+DECIMALS = 6
+ZONE = "Asia/Ho_Chi_Minh"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is wanted of a layer, the same for a page, an export, a map and a count.
+
+    ``where`` filters by property: several values mean any of them, the empty string means "has none". ``bbox`` is
+    west, south, east, north in WGS 84. ``as_of`` reads the layer as it stood. ``after`` is the key of the last row
+    of the page before. ``q`` searches the words of a feature without regard to diacritics.
+    """
+
+    layer: Layer
+    reader: Level
+    ids: Sequence[uuid.UUID] | None = None
+    bbox: tuple[float, float, float, float] | None = None
+    time: tuple[dt.datetime | None, dt.datetime | None] | None = None
+    where: Mapping[str, Sequence[str]] = attribute(default_factory=dict)
+    q: str | None = None
+    as_of: dt.datetime | None = None
+    sort: Sequence[str] | None = None
+    after: str | None = None
+    limit: int | None = None
+
+    def everything(self) -> "Selection":
+        """The same selection without paging."""
+        return replace(self, limit=None, after=None)
+
+
+@dataclass
+class Statement:
+    """SQL in the making: its parts, and the values bound to it."""
+
+    conditions: list[str] = attribute(default_factory=list)
+    values: dict[str, Any] = attribute(default_factory=dict)
+
+    def bind(self, value: Any) -> str:
+        """Bind a value and give its place in the SQL."""
+        name = f"v{len(self.values)}"
+        self.values[name] = value
+        return f"%({name})s"
+
+
+def features(session: Session, selection: Selection) -> list[bytes]:
+    """The selected features, each as the text of one GeoJSON Feature."""
+    return [row[0] for row in _rows(session, *_page_sql(selection, _feature_text(selection)))]
+
+
+def page(session: Session, selection: Selection) -> tuple[list[bytes], str | None]:
+    """One page of features, and the key from which the next one goes on, or None at the end."""
+    limit = selection.limit or 0
+    sql, values = _page_sql(replace(selection, limit=limit + 1), f"{_feature_text(selection)}, {_key_text(selection)}")
+    rows = _rows(session, sql, values)
+    following = encode_key(json.loads(rows[limit - 1][1])) if len(rows) > limit else None
+    return [row[0] for row in rows[:limit]], following
+
+
+def stream(session: Session, selection: Selection) -> Iterator[bytes]:
+    """Every selected feature, one after another, without holding them all."""
+    sql, values = _page_sql(selection.everything(), _feature_text(selection))
+    connection = session.connection().connection.driver_connection
+    assert connection is not None  # a session in a transaction has one
+    with connection.cursor(name="export", binary=True) as cursor:
+        cursor.itersize = 1000
+        cursor.adapters.register_loader("text", _Bytes)
+        cursor.execute(sql, values)
+        for row in cursor:
+            yield row[0]
+
+
+def one(session: Session, selection: Selection, feature_id: uuid.UUID) -> bytes:
+    """One feature as GeoJSON text; ``Missing`` when there is none or it is hidden."""
+    found = features(session, replace(selection, ids=[feature_id], limit=1))
+    if not found:
+        raise Missing(Text("Không có mục này", "There is no such feature"))
+    return found[0]
+
+
+def records(session: Session, selection: Selection) -> list[dict[str, Any]]:
+    """The selected features as dictionaries of their properties, with ``geometry``, for lists and boards."""
+    found = []
+    for text in features(session, selection):
+        feature = json.loads(text)
+        found.append({**feature["properties"], "geometry": feature["geometry"]})
+    return found
+
+
+def count(session: Session, selection: Selection) -> int:
+    """How many features the selection holds, under the reader's own rights."""
+    statement = Statement()
+    source = _source(selection, statement)
+    sql = f"select count(*) from {source}{_where(statement)}"
+    return int(_rows(session, sql, statement.values)[0][0])
+
+
+def tally(session: Session, selection: Selection, name: str) -> dict[str, int]:
+    """How many features there are of each value of one property."""
+    expression = _field(selection, name).expression(selection.reader)
+    statement = Statement()
+    source = _source(selection, statement)
+    sql = f"select coalesce({expression}::text, ''), count(*) from {source}{_where(statement)} group by 1"
+    return {row[0].decode(): row[1] for row in _rows(session, sql, statement.values)}
+
+
+def extent(session: Session, selection: Selection) -> tuple[float, float, float, float] | None:
+    """The box around the selected features that the reader may see, or None when none has a place."""
+    statement = Statement()
+    source = _source(selection, statement)
+    place = geometry_of(selection)
+    sql = (
+        "select ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box) from"
+        f" (select ST_Extent({place}) as box from {source}{_where(statement)}) extent"
+    )
+    row = _rows(session, sql, statement.values)[0]
+    return None if row[0] is None else tuple(row)
+
+
+class _Bytes(TextBinaryLoader):
+    """Text passed on as the bytes it arrived in: nothing is decoded only to be encoded again."""
+
+    def load(self, data: Any) -> bytes:  # type: ignore[override]
+        return bytes(data)
+
+
+def _rows(session: Session, sql: str, values: Mapping[str, Any]) -> list[Any]:
+    connection = session.connection().connection.driver_connection
+    assert connection is not None  # a session in a transaction has one
+    with connection.cursor(binary=True) as cursor:
+        cursor.adapters.register_loader("text", _Bytes)
+        cursor.execute(sql, values)
+        return list(cursor.fetchall())
+
+
+def geometry_of(selection: Selection) -> str:
+    """The SQL of a feature's place for this reader; of a layer drawn by its links, the place of what it links to."""
+    own = "t.geom" if selection.reader.sees_assumed else "t.shared_geom"
+    if not selection.layer.drawn_by_links:
+        return own
+    return (
+        f"coalesce({own}, (select ST_Collect(site.geom) from (select l.geom from app.links l"
+        f" where l.feature_id = t.id and l.geom is not null union all select p.geom from app.links l"
+        f" join {places(selection.reader)} p on p.id = l.to_id where l.feature_id = t.id"
+        f" and l.role in ('subject', 'site', 'gate') and p.geom is not null) site))"
+    )
+
+
+def _feature_text(selection: Selection) -> str:
+    shown = ", ".join(
+        f"{one.expression(selection.reader)} as {name}" for name, one in selection.layer.readable(selection.reader).items()
+    )
+    place = f"ST_AsGeoJSON(ST_ForcePolygonCCW({geometry_of(selection)}), {DECIMALS})"
+    return (
+        f"""'{{"type":"Feature","id":"' || t.id || '","geometry":' || coalesce({place}, 'null')"""
+        f""" || ',"properties":' || row_to_json((select p from (select t.id, '{selection.layer.name}' as layer,"""
+        f""" {shown}) p)) || '}}'"""
+    )
+
+
+def _page_sql(selection: Selection, shown: str) -> tuple[str, dict[str, Any]]:
+    statement = Statement()
+    source = _source(selection, statement)
+    order = _order(selection)
+    if selection.after is not None:
+        _continue_after(selection, order, statement)
+    ordered = ", ".join(f"{expression} {'desc' if down else 'asc'}" for _, expression, down in order)
+    limit = f" limit {int(selection.limit)}" if selection.limit is not None else ""
+    return f"select {shown} from {source}{_where(statement)} order by {ordered}{limit}", statement.values
+
+
+def _where(statement: Statement) -> str:
+    return f" where {' and '.join(statement.conditions)}" if statement.conditions else ""
+
+
+def _source(selection: Selection, statement: Statement) -> str:
+    """The table to read, now or as it stood, with the conditions of the selection."""
+    layer, reader = selection.layer, selection.reader
+    if selection.as_of is None:
+        table = f"app.{layer.name} t"
+    else:
+        table = f"app.{layer.name}_history t"
+        statement.conditions.append(f"t.valid @> {statement.bind(selection.as_of)}::timestamptz")
+    statement.conditions.append("t.retired_at is null")
+    if selection.ids is not None:
+        statement.conditions.append(f"t.id = any({statement.bind(list(selection.ids))}::uuid[])")
+    if selection.bbox is not None:
+        west, south, east, north = selection.bbox
+        box = "ST_MakeEnvelope({}, {}, {}, {}, {})".format(*map(statement.bind, (west, south, east, north)), WGS84)
+        place = geometry_of(selection)
+        statement.conditions.append(f"{place} && {box} and ST_Intersects({place}, {box})")
+    if selection.time is not None and layer.time is not None:
+        _within_time(selection, statement)
+    for name, wanted in selection.where.items():
+        statement.conditions.append(_equals(_field(selection, name), reader, list(wanted), statement))
+    if selection.q:
+        searched = [one for one in layer.readable(reader).values() if one.type == "text" and one.sql is None]
+        words = " || ' ' || ".join(f"coalesce({one.expression(reader)}, '')" for one in searched)
+        for word in selection.q.split():
+            pattern = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+            statement.conditions.append(f"app.fold({words}) like '%%' || app.fold({statement.bind(pattern)}::text) || '%%'")
+    return table
+
+
+def _within_time(selection: Selection, statement: Statement) -> None:
+    start, end = selection.time or (None, None)
+    moment = selection.layer.fields[selection.layer.time or ""]
+    expression = moment.expression(selection.reader)
+    if moment.type == "date":
+        expression = f"({expression}::timestamp at time zone '{ZONE}')"
+    if start is not None:
+        statement.conditions.append(f"{expression} >= {statement.bind(start)}")
+    if end is not None:
+        statement.conditions.append(f"{expression} <= {statement.bind(end)}")
+
+
+def _field(selection: Selection, name: str) -> Field:
+    """The field of that name that this reader may know of; a hidden one and none at all are refused alike."""
+    known = selection.layer.readable(selection.reader)
+    if name not in known:
+        words = ", ".join(known)
+        raise Malformed(
+            Text(f"Không có thuộc tính '{name[:60]}'. Có: {words}", f"No property '{name[:60]}'. There are: {words}")
+        )
+    return known[name]
+
+
+CASTS = {
+    "text": "text", "code": "text", "integer": "bigint", "number": "float8", "date": "date",
+    "datetime": "timestamptz", "boolean": "boolean", "uuid": "uuid", "list": "text",
+}  # fmt: skip
+
+
+def _equals(one: Field, reader: Level, wanted: list[str], statement: Statement) -> str:
+    expression = one.expression(reader)
+    if one.type == "json":
+        raise Malformed(Text(f"Không lọc được theo '{one.name}'", f"'{one.name}' cannot be filtered"))
+    given = [typed(one, value) for value in wanted if value != ""]
+    tests = []
+    if given and one.type == "list":
+        tests.append(f"{expression} && {statement.bind(given)}::text[]")
+    elif given:
+        cast = "::text" if one.name == "level" else ""
+        tests.append(f"{expression}{cast} = any({statement.bind(given)}::{CASTS[one.type]}[])")
+    if len(given) < len(wanted):
+        tests.append(f"{expression} is null")
+    return f"({' or '.join(tests)})"
+
+
+def typed(one: Field, value: str) -> Any:
+    """A filter's value as the field's type. Raises ``Malformed`` naming the field when it is none."""
+    try:
+        match one.type:
+            case "integer":
+                number = int(value)
+                if abs(number) >= 2**63:
+                    raise ValueError
+                return number
+            case "number":
+                return float(value)
+            case "date":
+                return dt.date.fromisoformat(value)
+            case "datetime":
+                return dt.datetime.fromisoformat(value)
+            case "boolean":
+                return {"true": True, "false": False}[value.lower()]
+            case "uuid":
+                return uuid.UUID(value)
+            case "code":
+                return one.codes(value).value if one.codes else value
+            case _:
+                if "\x00" in value:
+                    raise ValueError
+                return value
+    except (ValueError, KeyError):
+        words = f": {', '.join(word.value for word in one.codes)}" if one.codes else f" ({one.type})"
+        raise Malformed(
+            Text(f"Giá trị của '{one.name}' không hợp lệ{words}", f"The value of '{one.name}' is not valid{words}")
+        ) from None
+
+
+def _order(selection: Selection) -> list[tuple[Field | None, str, bool]]:
+    """The sort keys: the selection's or the card's, made total by the id. Empty values sort last."""
+    keys: list[tuple[Field | None, str, bool]] = []
+    for name in selection.sort or selection.layer.order:
+        one = _field(selection, name.removeprefix("-"))
+        keys.append((one, one.expression(selection.reader), name.startswith("-")))
+    return [*keys, (None, "t.id", False)]
+
+
+def _key_text(selection: Selection) -> str:
+    parts = ", ".join(expression for _, expression, _ in _order(selection))
+    return f"json_build_array({parts})::text"
+
+
+def encode_key(key: list[Any]) -> str:
+    """The sort key of a row as a short opaque text."""
+    return base64.urlsafe_b64encode(json.dumps(key, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def decode_key(after: str, length: int) -> list[Any]:
+    """The sort key that ``encode_key`` wrote; ``Malformed`` when it is not one of ours."""
+    try:
+        key = json.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
+        if not isinstance(key, list) or len(key) != length or any(isinstance(one, list | dict) for one in key):
+            raise ValueError  # noqa: TRY301
+        uuid.UUID(key[-1])
+    except (ValueError, TypeError, AttributeError, binascii.Error, RecursionError):
+        raise Malformed(Text("Tham số 'after' không hợp lệ", "The parameter 'after' is not valid")) from None
+    return key
+
+
+def _continue_after(selection: Selection, order: list[tuple[Field | None, str, bool]], statement: Statement) -> None:
+    """Go on behind the last row: a comparison of keys, correct while rows come and go. NULL sorts as the greatest."""
+    key = decode_key(selection.after or "", len(order))
+    tests, equal = [], []
+    for (one, expression, down), value in zip(order, key, strict=True):
+        cast = "uuid" if one is None else CASTS[one.type]
+        shown = f"{expression}::text" if one is not None and one.name == "level" else expression
+        if value is None:
+            if down:
+                tests.append(" and ".join([*equal, f"{shown} is not null"]))
+            equal.append(f"{shown} is null")
+            continue
+        if one is not None:
+            value = typed(one, str(value))  # noqa: PLW2901 - the text as the key's type
+        place = f"{statement.bind(value)}::{cast}"
+        beyond = f"{shown} < {place}" if down else f"({shown} > {place} or {shown} is null)"
+        tests.append(" and ".join([*equal, beyond]))
+        equal.append(f"{shown} = {place}")
+    statement.conditions.append("(" + " or ".join(f"({test})" for test in tests) + ")")

@@ -1,0 +1,232 @@
+"""Rights: the one policy page turned into PostgreSQL's own row policies and column grants.
+
+``surface`` renders everything that decides who reads and writes what, from the cards and the policy; ``apply`` puts
+it in place when it differs from what stands there, whoever changed it. No predicate is repeated in the application.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from gis import history, links
+from gis.database import OWNER, READER_LOGIN, WRITER_LOGIN, role_of
+from gis.language import Text
+from gis.layer import Layer, Level, every, parts, registers
+
+STAMPED = {"version", "created_at", "created_by", "updated_at"}
+"""Columns that only the stamp trigger writes."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One sentence of the policy page: a condition on the row ``t`` for readers of a level, and its reason."""
+
+    condition: Callable[[Level], str]
+    reason: Text
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The law of the house: who may see a row, and who may edit it. No rule, no rows."""
+
+    see: Rule
+    edit: Rule
+    editors: tuple[Level, ...]
+
+
+def roles() -> str:
+    """The SQL of the owner, the two logins and a role per level, idempotent. Needs CREATEROLE."""
+    names = [role_of(level) for level in Level]
+    editing = [role_of(level, edits=True) for level in Level]
+    made = [_role(name, "nologin") for name in (OWNER, *names, *editing)]
+    made += [_role(login, "login noinherit") for login in (READER_LOGIN, WRITER_LOGIN)]
+    made += [f"grant {', '.join(names)} to {READER_LOGIN};", f"grant {', '.join(names + editing)} to {WRITER_LOGIN};"]
+    made += [f"grant {reads} to {edits};" for reads, edits in zip(names, editing, strict=True)]
+    return "\n".join(made)
+
+
+def _role(name: str, options: str) -> str:
+    # Two databases may be migrated at once in one cluster: the loser of the race finds the role made.
+    return (
+        f"do $$ begin create role {name} {options};"
+        f" exception when duplicate_object or unique_violation then alter role {name} {options}; end $$;"
+    )
+
+
+def surface(policy: Policy) -> str:
+    """The whole security surface as SQL: functions, triggers, views, policies and grants. Run by the owner."""
+    made = [history.triggers(), history.moves(), links.views()]
+    for layer in every():
+        made += _of_layer(layer, policy)
+    for table, part in parts.items():
+        made += _of_part(table, part.of.layer.name, policy)
+    made += _of_links(policy)
+    made += _of_the_house()
+    return "\n".join(made)
+
+
+def _guarded(table: str) -> list[str]:
+    """Row security, forced on the owner too, who alone passes freely through a policy of its own."""
+    return [
+        f"alter table app.{table} enable row level security;",
+        f"alter table app.{table} force row level security;",
+        f"revoke all on app.{table} from public, {', '.join(_everyone())};",
+        _policy(table, "own", "all", OWNER, using="true", check="true"),
+    ]
+
+
+def _everyone() -> list[str]:
+    return [role_of(level, edits=edits) for level in Level for edits in (False, True)] + [READER_LOGIN, WRITER_LOGIN]
+
+
+def _policy(table: str, name: str, verb: str, role: str, *, using: str = "", check: str = "") -> str:
+    clauses = (f" using ({using})" if using else "") + (f" with check ({check})" if check else "")
+    return (
+        f"drop policy if exists {name} on app.{table};"
+        f" create policy {name} on app.{table} for {verb} to {role}{clauses};"
+    )
+
+
+def _of_layer(layer: Layer, policy: Policy) -> list[str]:
+    table, past = layer.name, f"{layer.name}_history"
+    made = [*_guarded(table), *_guarded(past)]
+    for level in Level:
+        role, columns = role_of(level), layer.columns(level)
+        made += [
+            f"grant select ({', '.join(columns)}) on app.{table} to {role};",
+            f"grant select ({', '.join([*columns, 'valid', 'action', 'actor', 'reason'])}) on app.{past} to {role};",
+            _policy(table, f"see_{level}", "select", role, using=policy.see.condition(level)),
+            _policy(past, f"see_{level}", "select", role, using=f"exists (select from app.{table} t where t.id = {past}.id)"),
+        ]
+    for level in policy.editors:
+        role, allowed = role_of(level, edits=True), policy.edit.condition(level)
+        stored = [
+            column.name
+            for column in layer.model.__table__.columns
+            if column.computed is None and column.name not in STAMPED
+        ]
+        changeable = ", ".join(name for name in stored if name != "id")
+        made += [
+            f"grant insert ({', '.join(stored)}), update ({changeable}) on app.{table} to {role};",
+            _policy(table, f"add_{level}", "insert", role, check=allowed),
+            _policy(table, f"edit_{level}", "update", role, using=allowed, check=allowed),
+        ]
+    return made
+
+
+def _of_part(table: str, owner: str, policy: Policy) -> list[str]:
+    made = _guarded(table)
+    visible = f"exists (select from app.{owner} t where t.id = {table}.feature_id)"
+    for level in Level:
+        made += [
+            f"grant select on app.{table} to {role_of(level)};",
+            _policy(table, f"see_{level}", "select", role_of(level), using=visible),
+        ]
+    for level in policy.editors:
+        role = role_of(level, edits=True)
+        made += [
+            f"grant insert, update, delete on app.{table} to {role};",
+            _policy(table, f"add_{level}", "insert", role, check=visible),
+            _policy(table, f"edit_{level}", "update", role, using=visible, check=visible),
+            _policy(table, f"erase_{level}", "delete", role, using=visible),
+        ]
+    return made
+
+
+def _of_links(policy: Policy) -> list[str]:
+    made = _guarded("links")
+    for level in Level:
+        view = links.places(level)
+        visible = (
+            f"exists (select from {view} p where p.id = feature_id)"
+            f" and (to_id is null or exists (select from {view} p where p.id = to_id))"
+            + ("" if level.sees_assumed else " and position_source <> 'assumed'")
+        )
+        role, edits = role_of(level), role_of(level, edits=True)
+        made += [
+            f"grant select on {view} to {role};",
+            f"grant select on app.links to {role};",
+            _policy("links", f"see_{level}", "select", role, using=visible),
+        ]
+        if level in policy.editors:
+            made += [
+                f"grant select on app.places to {edits};",
+                f"grant insert, update, delete on app.links to {edits};",
+                _policy("links", f"add_{level}", "insert", edits, check=visible),
+                _policy("links", f"edit_{level}", "update", edits, using=visible, check=visible),
+                _policy("links", f"erase_{level}", "delete", edits, using=visible),
+            ]
+    return made
+
+
+def _of_the_house() -> list[str]:
+    """What belongs to no layer: the journal and identity, which nobody reads, and the registers, which everybody does."""
+    everyone = ", ".join(_everyone())
+    readers = ", ".join(role_of(level) for level in Level)
+    editors = ", ".join(role_of(level, edits=True) for level in Level)
+    made = [f"grant usage on schema app to {everyone};", *_guarded("journal"), *_guarded("features")]
+    made += [f"grant execute on function app.actor() to {everyone};"]
+    for table in ("moves", *registers):
+        made += [*_guarded(table), f"grant select on app.{table} to {readers};"]
+        made += [_policy(table, "see", "select", readers, using="true")]
+    for table in registers:
+        made += [
+            f"grant insert, update, delete on app.{table} to {editors};",
+            _policy(table, "edit", "all", editors, using="true", check="true"),
+        ]
+    made += [
+        f"grant insert, update, select on app.counters to {editors};",
+        *_guarded("counters")[:2],
+        _policy("counters", "count", "all", editors, using="true", check="true"),
+        _policy("counters", "own", "all", OWNER, using="true", check="true"),
+    ]
+    return made
+
+
+STANDING = text("""
+select md5(string_agg(line, e'\\n' order by line)) from (
+    select format('policy %s.%s %s %s %s %s %s', tablename, policyname, permissive, roles, cmd, qual, with_check) as line
+        from pg_policies where schemaname = 'app'
+    union all select format('trigger %s %s %s', tgrelid::regclass, tgenabled::text, pg_get_triggerdef(oid))
+        from pg_trigger where not tgisinternal and tgrelid in
+            (select oid from pg_class where relnamespace = 'app'::regnamespace)
+    union all select format('function %s', pg_get_functiondef(oid)) from pg_proc where pronamespace = 'app'::regnamespace
+        and prokind = 'f'
+    union all select format('function acl %s %s', oid::regprocedure, proacl) from pg_proc
+        where pronamespace = 'app'::regnamespace
+    union all select format('table %s %s %s %s %s', relname, relrowsecurity, relforcerowsecurity,
+        (select array_agg(one order by one::text) from unnest(relacl) one), reloptions)
+        from pg_class where relnamespace = 'app'::regnamespace and relkind in ('r', 'v')
+    union all select format('column %s %s %s', attrelid::regclass, attname,
+        (select array_agg(one order by one::text) from unnest(attacl) one))
+        from pg_attribute where attrelid in (select oid from pg_class where relnamespace = 'app'::regnamespace)
+        and attacl is not null
+    union all select format('schema %s', nspacl) from pg_namespace where nspname = 'app'
+    union all select format('move %s %s %s', layer, from_word, to_word) from app.moves
+) standing
+""")
+"""A fingerprint of what stands in the database: policies, triggers, functions, grants, row security, moves."""
+
+
+def apply(connection: Connection, policy: Policy) -> bool:
+    """Put the surface in place if it differs, in the caller's transaction; returns whether anything was done.
+
+    What was rendered and what stood after the last time are both remembered, so a policy dropped or a grant added by
+    hand is found and mended. Raw SQL goes through the driver without parameters, because policies contain ``%``.
+    """
+    rendered = surface(policy)
+    wanted = hashlib.sha256(rendered.encode()).hexdigest()
+    remembered = connection.execute(text("select rendered, standing from app.surface")).one_or_none()
+    if remembered is not None and remembered == (wanted, connection.execute(STANDING).scalar()):
+        return False
+    cursor = connection.connection.cursor()
+    cursor.execute(f"set local role {OWNER}")
+    cursor.execute(rendered)
+    standing = connection.execute(STANDING).scalar()
+    connection.execute(text("delete from app.surface"))
+    connection.execute(text("insert into app.surface values (:wanted, :standing)"), {"wanted": wanted, "standing": standing})
+    cursor.execute("reset role")
+    return True

@@ -1,0 +1,42 @@
+"""Areas (vùng): the border belt, compensation sites after demarcation, gate zones and prohibited zones."""
+
+from typing import Any
+
+from sqlalchemy.orm import Mapped
+
+from gis.layer import field, geometry
+from gis.status import AMBER, BLUE, GREY, CodeList, Mark, Status, onward
+from layers.borders import BorderFeature
+
+
+class AreaKind(CodeList):
+    """Which rule the area is of."""
+
+    BELT = "belt", ("Vành đai biên giới", "Border belt")
+    COMPENSATION = "compensation", ("Bồi thường sau phân giới", "Compensation site")
+    GATE_ZONE = "gate_zone", ("Khu vực cửa khẩu", "Gate zone")
+    PROHIBITED = "prohibited", ("Vùng cấm", "Prohibited zone")
+
+
+class AreaState(Status):
+    """Whether the area is in force."""
+
+    PROPOSED = "proposed", ("Đề xuất", "Proposed"), Mark("area", BLUE), onward("in_force")
+    IN_FORCE = "in_force", ("Có hiệu lực", "In force"), Mark("area", AMBER), onward("ended")
+    ENDED = "ended", ("Hết hiệu lực", "Ended"), Mark("area", GREY)
+
+
+class Area(
+    BorderFeature,
+    layer="areas",
+    title=("Vùng", "Areas"),
+    drawn_by="state",
+    order=("kind", "name"),
+    labelled_by="name",
+):
+    """A zone along the border that some rule applies to."""
+
+    name: Mapped[str] = field("Tên", "Name", max_length=200)
+    kind: Mapped[AreaKind] = field("Loại", "Kind")
+    state: Mapped[AreaState] = field("Tình trạng", "State", default=AreaState.PROPOSED)
+    geom: Mapped[Any] = geometry("GEOMETRY")

@@ -1,0 +1,486 @@
+"""The borders (tuyến biên giới) and the one function that answers "where is": ``locate``.
+
+An address is a marker (``147/6``), a section between two markers (``168–168/2``), an offset along the line
+(``147/6 + 120 m``) or any coordinate. Geometry is stored, chainage and address are derived from it; where a marker's
+own position is only assumed, everything measured from it says so and carries its accuracy.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field as attribute, replace
+from typing import Any
+
+from geoalchemy2.shape import to_shape
+from shapely.geometry import Point, shape
+from sqlalchemy import text
+from sqlalchemy.orm import Mapped, Session
+
+from gis import coordinates, linear
+from gis.changes import set_geometry
+from gis.coordinates import Position
+from gis.errors import FieldError, Invalid, Missing, invalid
+from gis.language import Text
+from gis.layer import Level, PositionSource, field
+from gis.status import CodeList
+from layers.numbering import MarkerNumber, NotAnAddress, Offset, Section, parse_address
+from layers.secrecy import Unclassified
+
+ON_LINE_M = 200
+"""Within this distance of the indicative line nothing is said to lie on either side of it."""
+
+FAR_M = 20_000
+"""A point farther than this from every land border is not a border matter."""
+
+NEAR_M = 5_000
+"""A coordinate farther than this from the marker stated beside it contradicts that marker."""
+
+LONG_SECTION = 100
+"""A section over more main markers than this whose end is a round number is more likely metres without their unit."""
+
+
+class Border(CodeList):
+    """The three land borders; marker numbers are unique within one, never across."""
+
+    KH = "VN-KH", ("Việt Nam – Campuchia", "Vietnam–Cambodia")
+    CN = "VN-CN", ("Việt Nam – Trung Quốc", "Vietnam–China")
+    LA = "VN-LA", ("Việt Nam – Lào", "Vietnam–Laos")
+
+
+class Kind(CodeList):
+    """What an address turned out to be."""
+
+    MARKER = "marker", ("Mốc", "Marker")
+    SECTION = "section", ("Đoạn", "Section")
+    OFFSET = "offset", ("Cách mốc", "Offset from a marker")
+    COORDINATE = "coordinate", ("Tọa độ", "Coordinate")
+
+
+@dataclass(frozen=True)
+class Located:
+    """One answer to "where is": a place, what is known of it, and the words it was asked in.
+
+    ``geometry`` is GeoJSON in WGS 84, None where the marker exists but has no position or an assumed one that this
+    reader is not shown. Lengths are metres along the line; ``accuracy_m`` is one standard figure for the whole place.
+    """
+
+    kind: Kind
+    address: str | None
+    border: Border | None
+    geometry: dict[str, Any] | None
+    position_source: PositionSource
+    accuracy_m: float | None
+    chainage_m: float | None = None
+    length_m: float | None = None
+    nearest_marker: str | None = None
+    distance_to_line_m: float | None = None
+    original: dict[str, Any] = attribute(default_factory=dict)
+    systems: dict[str, Any] | None = None
+    other_zones: list[dict[str, Any]] = attribute(default_factory=list)
+
+    @property
+    def on_line(self) -> bool | None:
+        """Whether it lies so near the indicative line that no side can be told; None when the distance is unknown."""
+        return None if self.distance_to_line_m is None else self.distance_to_line_m <= ON_LINE_M
+
+
+@dataclass(frozen=True)
+class Stone:
+    """A marker as an address needs it."""
+
+    number: MarkerNumber
+    border: Border
+    chainage_m: float | None
+    lon: float | None
+    lat: float | None
+    position_source: PositionSource
+    accuracy_m: float | None
+
+
+class BorderFeature(Unclassified):
+    """A feature on a border: its place comes as a geometry or in words, its chainage and address follow from it."""
+
+    __abstract__ = True
+    _settled = False
+
+    border: Mapped[Border | None] = field("Tuyến biên giới", "Border", sort_order=-50)
+
+    def place(self, session: Session, words: Mapping[str, Any]) -> None:
+        """Take a place in words and keep the words. Raises ``Invalid`` when they have more than one meaning."""
+        border = words.get("border") or (self.border.value if self.border else None)
+        found = locate(session, words["text"], border=border, crs=words.get("crs"), near=words.get("near"))
+        if len({one.geometry and str(one.geometry) for one in found}) > 1:
+            names = ", ".join(f"{one.address} ({one.border})" for one in found)
+            raise invalid(
+                "place", "ambiguous", f"Vị trí có nhiều nghĩa: {names}", f"The place has more than one meaning: {names}"
+            )
+        self._take(found[0], dict(words))
+
+    def _take(self, located: Located, words: dict[str, Any]) -> None:
+        self.border, self.original = located.border, words
+        self.chainage_m, self.address = located.chainage_m, located.address
+        if located.geometry is None:
+            self.geom, self.accuracy_m, self.position_source = None, None, PositionSource.NONE
+        else:
+            kind = self.layer.geometry_type
+            if kind not in ("GEOMETRY", located.geometry["type"].upper()):
+                raise invalid("place", "type", "Vị trí không đúng kiểu của lớp này", "This layer takes another kind of place")
+            set_geometry(self, shape(located.geometry))
+            stated = self.position_source not in (None, PositionSource.NONE, PositionSource.ASSUMED)
+            if not (located.kind is Kind.COORDINATE and stated):
+                self.position_source, self.accuracy_m = located.position_source, located.accuracy_m
+        self._settled = True
+
+    def derive(self, session: Session) -> None:
+        """Chainage and address from the geometry; raises ``Invalid`` out_of_area beyond 20 km from every border."""
+        if self._settled:
+            self._settled = False
+            return
+        if self.geom is None or self.position_source is PositionSource.ASSUMED:
+            return
+        geometry = self.geom if hasattr(self.geom, "geom_type") else to_shape(self.geom)
+        point = geometry if isinstance(geometry, Point) else geometry.representative_point()
+        station = linear.station(session, point.x, point.y, self.border.value if self.border else None)
+        if station is None:
+            return
+        if station.distance_m > FAR_M:
+            raise out_of_area("geometry", station.distance_m)
+        self.border = Border(station.route)
+        self.chainage_m = round(station.chainage_m, 1)
+        self.address = address_at(session, self.border, station.chainage_m)
+
+
+def out_of_area(name: str, distance_m: float) -> Invalid:
+    """The refusal of a point that is no border matter."""
+    km = f"{distance_m / 1000:.0f}"
+    return invalid(
+        name,
+        "out_of_area",
+        f"Điểm này cách đường biên {km} km, quá 20 km; hãy kiểm tra hệ tọa độ, múi chiếu, thứ tự",
+        f"This point is {km} km from the border, over 20 km; check the system, the zone and the order",
+    )
+
+
+STONES = """
+select number, border, {chainage}, ST_X({geom}), ST_Y({geom}), position_source, accuracy_m
+from app.markers where retired_at is null
+"""
+
+
+def _stones(session: Session, reader: Level, condition: str, **values: Any) -> list[Stone]:
+    """The markers for which ``condition`` holds, with what this reader may know of where they stand."""
+    shared = "" if reader.sees_assumed else "shared_"
+    sql = STONES.format(chainage=f"{shared}chainage_m", geom=f"{shared}geom") + condition.format(
+        chainage=f"{shared}chainage_m"
+    )
+    return [
+        Stone(MarkerNumber.parse(number), Border(border), chainage, lon, lat, PositionSource(source), accuracy)
+        for number, border, chainage, lon, lat, source, accuracy in session.execute(text(sql), values)
+    ]
+
+
+def stones(
+    session: Session, number: MarkerNumber, border: str | None = None, reader: Level = Level.RESTRICTED
+) -> list[Stone]:
+    """The stones that bear this number, on one border or on each that has it; all twins when none is named.
+
+    Raises ``Missing`` with the nearest numbers that exist.
+    """
+    wanted = [str(number)]
+    if number.twin is None:
+        wanted += [f"{number}({twin})" for twin in (1, 2, 3)]
+    condition = " and number = any(:numbers)" + (" and border = :border" if border else "")
+    found = _stones(session, reader, condition + " order by border, number", numbers=wanted, border=border)
+    if found:
+        return found
+    nearest = nearest_numbers(session, number, border)
+    shown = ", ".join(nearest) or "–"
+    raise Missing(
+        Text(f"Không có mốc {number}. Gần nhất: {shown}", f"There is no marker {number}. Nearest: {shown}"),
+        [FieldError("q", "no_such_marker", Text(f"Không có mốc {number}", f"There is no marker {number}"))],
+        {"nearest": nearest},
+    )
+
+
+def nearest_numbers(session: Session, number: MarkerNumber, border: str | None, each_way: int = 2) -> list[str]:
+    """Numbers that do exist on both sides of one that does not; numbers are public knowledge."""
+    where = "retired_at is null" + (" and border = :border" if border else "")
+    values = {"number": str(number), "border": border, "limit": each_way}
+    before = session.execute(
+        text(f"select distinct number from app.markers where {where} and number < :number order by 1 desc limit :limit"),  # noqa: S608
+        values,
+    ).scalars()
+    after = session.execute(
+        text(f"select distinct number from app.markers where {where} and number > :number order by 1 limit :limit"),  # noqa: S608
+        values,
+    ).scalars()
+    return [*reversed(list(before)), *after]
+
+
+def nearest_stone(session: Session, border: Border, chainage_m: float, reader: Level = Level.RESTRICTED) -> Stone | None:
+    """The marker nearest to a chainage, along the line."""
+    found = [
+        *_stones(session, reader, NEXT.format(chainage="{chainage}", sign=">=", down=""), border=border.value, m=chainage_m),
+        *_stones(session, reader, NEXT.format(chainage="{chainage}", sign="<", down="desc"), border=border.value, m=chainage_m),
+    ]
+    return min(found, key=lambda stone: abs((stone.chainage_m or 0) - chainage_m), default=None)
+
+
+NEXT = " and border = :border and {chainage} {sign} :m order by {chainage} {down}, number limit 1"
+
+
+def address_at(session: Session, border: Border, chainage_m: float, reader: Level = Level.RESTRICTED) -> str:
+    """The address of a chainage: the nearest marker and how far along from it, or the kilometre where none stands."""
+    stone = nearest_stone(session, border, chainage_m, reader)
+    if stone is None or stone.chainage_m is None:
+        return f"{border} km {chainage_m / 1000:.3f}"
+    metres = round(chainage_m - stone.chainage_m)
+    try:
+        return str(stone.number) if metres == 0 else str(Offset(stone.number, float(metres)))
+    except NotAnAddress:
+        return f"{border} km {chainage_m / 1000:.3f}"
+
+
+def locate(  # noqa: PLR0913 - the parameters of /api/locate
+    session: Session,
+    q: str,
+    *,
+    border: str | None = None,
+    crs: str | None = None,
+    near: str | None = None,
+    reader: Level = Level.RESTRICTED,
+) -> list[Located]:
+    """Every place that ``q`` may mean, most likely first: a marker, a section, an offset or a coordinate.
+
+    Raises ``Invalid`` "not an address" or "out of area", and ``Missing`` with the nearest numbers that exist.
+    """
+    _known_border(border)
+    position = coordinates.read_position(q, crs)
+    if position is not None:
+        return [_of_position(session, position, border, near, reader)]
+    try:
+        address = parse_address(q)
+    except NotAnAddress as fault:
+        raise Invalid(fault.reason, [FieldError("q", "not_an_address", fault.reason)]) from None
+    match address:
+        case MarkerNumber():
+            found = [_of_stone(stone) for stone in stones(session, address, border, reader)]
+        case Section():
+            found = _of_section(session, address, border, reader)
+        case Offset():
+            found = _of_offset(session, address, border, reader)
+    shown = [_shown_to(one, reader) for one in found]
+    return [replace(one, original={"text": q, **({"border": border} if border else {})}) for one in shown]
+
+
+def locate_point(
+    session: Session, lon: float, lat: float, *, border: str | None = None, reader: Level = Level.RESTRICTED
+) -> Located:
+    """The reverse: the address of a point in WGS 84 degrees."""
+    _known_border(border)
+    position = Position(lon=lon, lat=lat, original={"lon": lon, "lat": lat}, zone=None)
+    return _of_position(session, position, border, None, reader)
+
+
+def _known_border(border: str | None) -> None:
+    if border is not None and border not in [one.value for one in Border]:
+        words = ", ".join(one.value for one in Border)
+        raise invalid("border", "code", f"Tuyến phải là một trong: {words}", f"The border must be one of: {words}")
+
+
+def _shown_to(located: Located, reader: Level) -> Located:
+    """What this reader may be shown: below the office an assumed position is none."""
+    if reader.sees_assumed or located.position_source is not PositionSource.ASSUMED:
+        return located
+    return replace(located, geometry=None, chainage_m=None, length_m=None, accuracy_m=None, distance_to_line_m=None, systems=None)
+
+
+def _of_stone(stone: Stone) -> Located:
+    at = None if stone.lon is None or stone.lat is None else (stone.lon, stone.lat)
+    return Located(
+        kind=Kind.MARKER,
+        address=str(stone.number),
+        border=stone.border,
+        geometry=None if at is None else _point(*at),
+        position_source=stone.position_source,
+        accuracy_m=stone.accuracy_m,
+        chainage_m=stone.chainage_m,
+        nearest_marker=str(stone.number),
+        systems=None if at is None else coordinates.in_all_systems(*at),
+    )
+
+
+def _of_section(session: Session, section: Section, border: str | None, reader: Level) -> list[Located]:
+    """A section lies on one border: both ends are looked for on each."""
+    hint = section.maybe_offset
+    if hint is not None and section.last.main % 10 == 0 and abs(section.last.main - section.first.main) > LONG_SECTION:
+        raise _metres_forgotten(section)
+    try:
+        first = {stone.border: stone for stone in reversed(stones(session, section.first, border, reader))}
+        last = {stone.border: stone for stone in reversed(stones(session, section.last, border, reader))}
+    except Missing:
+        if hint is not None:
+            raise _metres_forgotten(section) from None
+        raise
+    shared = [one for one in Border if one in first and one in last]
+    if not shared:
+        detail = Text(
+            f"Mốc {section.first} và mốc {section.last} không cùng một tuyến biên giới",
+            f"Markers {section.first} and {section.last} do not stand on one border",
+        )
+        raise Invalid(detail, [FieldError("q", "two_borders", detail)])
+    return [_between(session, section, first[one], last[one]) for one in shared]
+
+
+def _metres_forgotten(section: Section) -> Missing:
+    metres = section.last.main
+    detail = Text(
+        f"Không có đoạn {section}. Nếu là khoảng cách, hãy ghi đơn vị m: {section.first} - {metres} m",
+        f"There is no section {section}. For a distance write m for metres: {section.first} - {metres} m",
+    )
+    return Missing(detail, [FieldError("q", "unit_missing", detail)], {"hint": "write m for metres"})
+
+
+def _between(session: Session, section: Section, first: Stone, last: Stone) -> Located:
+    ordered = section.ordered()
+    start, end = first.chainage_m, last.chainage_m
+    line = None if start is None or end is None else linear.between(session, first.border.value, start, end)
+    return Located(
+        kind=Kind.SECTION,
+        address=str(ordered),
+        border=first.border,
+        geometry=line,
+        position_source=weakest([first.position_source, last.position_source]) if line else PositionSource.NONE,
+        accuracy_m=_worst([first.accuracy_m, last.accuracy_m]) if line else None,
+        chainage_m=None if start is None or end is None else min(start, end),
+        length_m=None if start is None or end is None else round(abs(end - start), 1),
+        nearest_marker=str(ordered.first),
+        distance_to_line_m=0 if line else None,
+    )
+
+
+def weakest(sources: Sequence[PositionSource]) -> PositionSource:
+    """A place measured from several is only as good as the weakest of them."""
+    order = list(PositionSource)
+    return max(sources, key=order.index)
+
+
+def _worst(accuracies: Sequence[float | None]) -> float | None:
+    return max((one for one in accuracies if one is not None), default=None)
+
+
+def _of_offset(session: Session, offset: Offset, border: str | None, reader: Level) -> list[Located]:
+    """A distance from a marker along the line, towards higher numbers for ``+``; both ways where it is left open."""
+    found: list[Located] = []
+    seen = set()
+    for stone in stones(session, offset.marker, border, reader):
+        if stone.border in seen:  # twins share their position
+            continue
+        seen.add(stone.border)
+        for metres in (offset.metres, -offset.metres) if offset.both_ways else (offset.metres,):
+            found.append(_along(session, replace(offset, metres=metres, both_ways=False), stone))
+    return found
+
+
+def _along(session: Session, offset: Offset, stone: Stone) -> Located:
+    chainage = None if stone.chainage_m is None else stone.chainage_m + offset.metres
+    at = None if chainage is None else linear.point_at(session, stone.border.value, chainage)
+    if chainage is not None and at is None:
+        detail = Text(f"{offset} ở ngoài hai đầu tuyến biên giới", f"{offset} lies beyond the end of the border")
+        raise Invalid(detail, [FieldError("q", "beyond_end", detail)])
+    return Located(
+        kind=Kind.OFFSET,
+        address=str(offset),
+        border=stone.border,
+        geometry=None if at is None else _point(*at),
+        position_source=PositionSource.NONE if at is None else weakest([stone.position_source, PositionSource.MAP]),
+        accuracy_m=None if at is None else stone.accuracy_m,
+        chainage_m=chainage,
+        nearest_marker=str(stone.number),
+        distance_to_line_m=None if at is None else 0,
+        systems=None if at is None else coordinates.in_all_systems(*at),
+    )
+
+
+def _of_position(
+    session: Session, position: Position, border: str | None, near: str | None, reader: Level
+) -> Located:
+    """The nearest border, chainage and marker of a coordinate, and the same point in the other systems."""
+    station = linear.station(session, position.lon, position.lat, border)
+    if station is None:
+        raise invalid("q", "no_line", "Chưa nạp đường biên", "No boundary line is loaded")
+    if station.distance_m > FAR_M:
+        raise out_of_area("q", station.distance_m)
+    at = Border(station.route)
+    if near is not None:
+        _not_far_from(session, position, near, at, reader)
+    stone = nearest_stone(session, at, station.chainage_m, reader)
+    elsewhere = [] if near is not None else coordinates.other_zones(position)
+    return Located(
+        kind=Kind.COORDINATE,
+        address=address_at(session, at, station.chainage_m, reader),
+        border=at,
+        geometry=_point(position.lon, position.lat),
+        position_source=PositionSource.MAP,
+        accuracy_m=None,
+        chainage_m=round(station.chainage_m, 1),
+        nearest_marker=None if stone is None else str(stone.number),
+        distance_to_line_m=round(station.distance_m, 1),
+        original=position.original,
+        systems=coordinates.in_all_systems(position.lon, position.lat),
+        other_zones=[
+            {"epsg": zone.epsg, "meridian": zone.meridian, "lon": round(lon, 7), "lat": round(lat, 7)}
+            for zone, lon, lat in elsewhere
+        ],
+    )
+
+
+def _not_far_from(session: Session, position: Position, near: str, border: Border, reader: Level) -> None:
+    """A coordinate given beside a marker must lie near it: a zone error often lands near the border all the same."""
+    try:
+        number = MarkerNumber.parse(near)
+    except NotAnAddress as fault:
+        raise Invalid(fault.reason, [FieldError("near", "not_an_address", fault.reason)]) from None
+    for stone in stones(session, number, border.value, reader):
+        if stone.lon is None or stone.lat is None:
+            continue
+        distance = coordinates.distance_m(position.lon, position.lat, stone.lon, stone.lat)
+        if distance > NEAR_M + (stone.accuracy_m or 0):
+            km = f"{distance / 1000:.1f}"
+            raise invalid(
+                "near",
+                "far_from_marker",
+                f"Tọa độ cách mốc {stone.number} {km} km; hãy kiểm tra kinh tuyến trục và múi chiếu",
+                f"The coordinate is {km} km from marker {stone.number}; check the central meridian and the zone",
+            )
+        return
+
+
+def _point(lon: float, lat: float) -> dict[str, Any]:
+    return {"type": "Point", "coordinates": [round(lon, 7), round(lat, 7)]}
+
+
+def readdress(session: Session, border: Border) -> int:
+    """Place again everything on a border whose position was assumed from an address; returns how many moved.
+
+    Called after a marker has got a better position: what was measured from it follows.
+    """
+    from gis.layer import catalog
+
+    moved = 0
+    for layer in catalog.values():
+        if not issubclass(layer.model, BorderFeature) or layer.name == "markers":
+            continue
+        rows = session.query(layer.model).filter_by(
+            border=border, position_source=PositionSource.ASSUMED, retired_at=None
+        )
+        for feature in rows:
+            if feature.original and "text" in feature.original:
+                feature.place(session, feature.original)
+                session.flush()
+                moved += 1
+    return moved
+
+
+def today() -> dt.date:
+    """The date in Vietnam."""
+    return dt.datetime.now(dt.timezone(dt.timedelta(hours=7))).date()

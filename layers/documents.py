@@ -1,0 +1,107 @@
+"""Documents (văn bản): plans, decisions, resolutions, treaties, by number, issuer and date.
+
+A draft has no number yet, an official letter no type code, and a decision of another year bears the same number
+again: a number is unique only with its issuer and year (Decree 30/2020/NĐ-CP).
+"""
+
+import datetime as dt
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Index, text
+from sqlalchemy.orm import Mapped, Session
+
+from gis.changes import amend, changes, creates, put
+from gis.errors import invalid
+from gis.layer import field, geometry
+from gis.status import CodeList
+from layers.secrecy import Unclassified
+
+NUMBER = re.compile(
+    r"(?P<no>\d{1,6})(?:/(?P<year>\d{4}))?(?P<sep>[-/])(?P<symbol>[0-9A-ZĐa-zđ.&-]+(?:/[0-9A-ZĐa-zđ.&-]+)?)"
+)
+"""``1200/QĐ-TTg``, ``48/UBND-NC``, ``112/2014/NĐ-CP``, ``34-NQ/TW``: the forms that official papers use."""
+
+
+class DocumentKind(CodeList):
+    """What sort of paper it is."""
+
+    PLAN = "plan", ("Kế hoạch", "Plan")
+    DECISION = "decision", ("Quyết định", "Decision")
+    RESOLUTION = "resolution", ("Nghị quyết", "Resolution")
+    NOTICE = "notice", ("Thông báo", "Notice")
+    DISPATCH = "dispatch", ("Công văn", "Official letter")
+    INSTRUCTION = "instruction", ("Chỉ thị", "Instruction")
+    SUBMISSION = "submission", ("Tờ trình", "Submission")
+    REPORT = "report", ("Báo cáo", "Report")
+    RECORD = "record", ("Biên bản", "Record")
+    NOTE = "note", ("Công hàm", "Diplomatic note")
+    LAW = "law", ("Luật", "Law")
+    DECREE = "decree", ("Nghị định", "Decree")
+    CIRCULAR = "circular", ("Thông tư", "Circular")
+    CONSOLIDATION = "consolidation", ("Văn bản hợp nhất", "Consolidated text")
+    TREATY = "treaty", ("Hiệp ước", "Treaty")
+    AGREEMENT = "agreement", ("Hiệp định", "Agreement")
+    PROTOCOL = "protocol", ("Nghị định thư", "Protocol")
+    OTHER = "other", ("Khác", "Other")
+
+
+class Document(
+    Unclassified,
+    layer="documents",
+    title=("Văn bản", "Documents"),
+    order=("-issued_on", "number", "title"),
+    time="issued_on",
+    labelled_by="coalesce(number, title)",
+):
+    """A paper that work rests on (văn bản); text of a state secret is never stored, at most its number and date."""
+
+    indexes = (
+        Index(
+            "uq_documents_number",
+            "number",
+            "issuer",
+            text("extract(year from issued_on)"),
+            unique=True,
+            postgresql_where=text("number is not null and retired_at is null"),
+        ),
+    )
+
+    number: Mapped[str | None] = field("Số, ký hiệu", "Number", max_length=60)
+    issuer: Mapped[str | None] = field("Cơ quan ban hành", "Issuer", max_length=200)
+    issued_on: Mapped[dt.date | None] = field("Ngày ban hành", "Issued on")
+    in_force_on: Mapped[dt.date | None] = field("Ngày có hiệu lực", "In force on")
+    kind: Mapped[DocumentKind] = field("Loại văn bản", "Kind")
+    title: Mapped[str] = field("Trích yếu", "Title", max_length=500)
+    holder: Mapped[str | None] = field("Nơi giữ", "Held by", max_length=200)
+    note: Mapped[str | None] = field("Ghi chú", "Note")
+    geom: Mapped[Any] = geometry("GEOMETRY")
+
+
+@creates(Document)
+def register(session: Session, values: Mapping[str, Any]) -> Document:
+    """Enter a document; its number, where it has one, must be of an official form."""
+    return put(session, Document.layer, _numbered(values))  # type: ignore[return-value]
+
+
+@changes(Document)
+def correct(session: Session, document: Document, values: Mapping[str, Any]) -> None:
+    """Correct a document's entry."""
+    amend(session, Document.layer, document, _numbered(values))
+
+
+def _numbered(values: Mapping[str, Any]) -> dict[str, Any]:
+    number = values.get("number")
+    if not number:
+        return {**values, **({"number": None} if "number" in values else {})}
+    plain = unicodedata.normalize("NFC", re.sub(r"\s+", "", number))
+    if not NUMBER.fullmatch(plain):
+        raise invalid(
+            "number",
+            "document_number",
+            f"'{number}' không phải số văn bản, ví dụ 1200/QĐ-TTg, 48/UBND-NC, 112/2014/NĐ-CP",
+            f"'{number}' is not a document number such as 1200/QĐ-TTg, 48/UBND-NC or 112/2014/NĐ-CP",
+        )
+    return {**values, "number": plain}

@@ -1,0 +1,205 @@
+"""Border gates (cửa khẩu): pairs of gates, their category over time, what is planned, and how far an upgrade has got.
+
+A gate has a timeline of dated events, a current category with its validity, and planning lines for 2030 and 2050
+that are not its category (Decree 112/2014/NĐ-CP as amended by 34/2023/NĐ-CP; Decisions 1199 and 1200/QĐ-TTg).
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from itertools import combinations
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Mapped, Session
+
+from gis.changes import amend, changes, creates, moves, put, step
+from gis.errors import Conflict, FieldError, Invalid, invalid
+from gis.language import Text
+from gis.layer import Part, derived, field, geometry
+from gis.status import AMBER, BLUE, GREEN, GREY, INK, RED, SKY, CodeList, Mark, Status
+from layers.borders import BorderFeature, today
+from layers.urgency import TODAY
+
+
+class Category(CodeList):
+    """Who may pass (Decree 112/2014, Article 4, as amended 2023)."""
+
+    INTERNATIONAL = "international", ("Quốc tế", "International"), Mark("gate-international", INK)
+    MAIN = "main", ("Chính (song phương)", "Main (bilateral)"), Mark("gate-main", INK)
+    LOCAL = "local", ("Phụ (địa phương)", "Local"), Mark("gate-local", INK)
+
+
+class Mode(CodeList):
+    """How one passes."""
+
+    ROAD = "road", ("Đường bộ", "Road")
+    RAIL = "rail", ("Đường sắt", "Rail")
+    WATERWAY = "waterway", ("Đường thủy", "Waterway")
+
+
+class GateStage(Status):
+    """How far an opening or upgrade has got; forward only, each step by a dated event with its document."""
+
+    IN_PLAN = "in_plan", ("Trong quy hoạch", "In the plan"), Mark("diamond", BLUE)
+    SURVEY = "survey", ("Khảo sát, lập hồ sơ", "Survey"), Mark("circle", GREEN)
+    COUNTERPART_CONSULT = "counterpart_consult", ("Trao đổi với phía bạn", "Talks with the neighbour"), Mark("circle", GREEN)
+    MINISTRY_OPINIONS = "ministry_opinions", ("Lấy ý kiến bộ, ngành", "Opinions of ministries"), Mark("triangle", AMBER)
+    PM_PRINCIPLE = "pm_principle", ("Thủ tướng đồng ý chủ trương", "Approved in principle"), Mark("circle", GREEN)
+    GOV_RESOLUTION = "gov_resolution", ("Nghị quyết của Chính phủ", "Government resolution"), Mark("circle", GREEN)
+    INFRASTRUCTURE = "infrastructure", ("Xây dựng hạ tầng", "Infrastructure"), Mark("circle", GREEN)
+    FORCES_READY = "forces_ready", ("Bố trí lực lượng", "Forces ready"), Mark("circle", GREEN)
+    ACCEPTANCE = "acceptance", ("Nghiệm thu", "Acceptance"), Mark("circle", GREEN)
+    NOTE_EXCHANGE = "note_exchange", ("Trao đổi công hàm", "Exchange of notes"), Mark("circle", GREEN)
+    OPENING_CEREMONY = "opening_ceremony", ("Lễ khai trương", "Opening ceremony"), Mark("check", GREY)
+    OPERATING = "operating", ("Đang hoạt động", "Operating"), Mark("check", GREY)
+    SUSPENDED = "suspended", ("Tạm dừng", "Suspended"), Mark("triangle", AMBER)
+    CLOSED = "closed", ("Đóng", "Closed"), Mark("square", RED)
+
+    @classmethod
+    def moves(cls) -> list[tuple[str, str]]:
+        """From nothing to any step; forward along the row; suspended and closed from operating, and back again."""
+        row = [one.value for one in cls if one not in (cls.SUSPENDED, cls.CLOSED)]
+        beside = [("operating", "suspended"), ("operating", "closed"), ("suspended", "operating"), ("suspended", "closed")]
+        return [("", one.value) for one in cls] + list(combinations(row, 2)) + beside + [("operating", "in_plan")]
+
+
+class EventKind(CodeList):
+    """What may happen to a gate: its stages, and what else is worth a date."""
+
+    NOTE = "note", ("Ghi nhận", "Note")
+    RESTORED = "restored", ("Khôi phục", "Restored")
+
+
+PLANNED = "(select p.category from app.gate_plans p where p.feature_id = t.id and p.horizon = {} order by p.on desc limit 1)"
+EVENT = (
+    "(select json_build_object('kind', e.kind, 'on', e.on, 'precision', e.precision, 'document', e.document,"
+    " 'note', e.note) from app.gate_events e where e.feature_id = t.id and e.on {} order by e.on {}, e.created_at {} limit 1)"
+)
+
+
+class Gate(
+    BorderFeature,
+    layer="gates",
+    title=("Cửa khẩu", "Border gates"),
+    drawn_by="category",
+    order=("border", "name"),
+    labelled_by="name",
+):
+    """A border gate and its counterpart across the line."""
+
+    name: Mapped[str] = field("Tên", "Name", max_length=200)
+    counterpart: Mapped[str | None] = field("Cửa khẩu đối diện", "Counterpart", max_length=200)
+    counterpart_place: Mapped[str | None] = field("Địa danh phía bạn", "Counterpart's place", max_length=200)
+    category: Mapped[Category | None] = field("Loại hình", "Category")
+    category_since: Mapped[dt.date | None] = field("Loại hình từ ngày", "Category since")
+    mode: Mapped[Mode | None] = field("Phương thức", "Mode")
+    stage: Mapped[GateStage | None] = field("Bước mở, nâng cấp", "Stage")
+    province: Mapped[str | None] = field("Tỉnh", "Province", max_length=100)
+    former_province: Mapped[str | None] = field("Tỉnh cũ", "Former province", max_length=100)
+    commune: Mapped[str | None] = field("Xã, phường", "Commune", max_length=100)
+    aliases: Mapped[list[str] | None] = field("Tên khác", "Aliases")
+    planned_2030 = derived("Quy hoạch 2030", "Planned by 2030", PLANNED.format(2030), codes=Category)
+    planned_2050 = derived("Tầm nhìn 2050", "Planned by 2050", PLANNED.format(2050), codes=Category)
+    last_event = derived("Sự kiện gần nhất", "Last event", EVENT.format(f"<= {TODAY}", "desc", "desc"), type="json")
+    next_event = derived("Sự kiện tới", "Next event", EVENT.format(f"> {TODAY}", "asc", "asc"), type="json")
+    geom: Mapped[Any] = geometry("POINT")
+
+
+class GateEvent(Part, table="gate_events", of=Gate):
+    """What happened, or is to happen, at a gate on a day."""
+
+    kind: Mapped[str] = field("Sự kiện", "Kind", max_length=40)
+    on: Mapped[dt.date] = field("Ngày", "On")
+    precision: Mapped[str] = field("Độ chính xác của ngày", "Precision of the date", max_length=10)
+    document: Mapped[str | None] = field("Văn bản", "Document", max_length=200)
+    note: Mapped[str | None] = field("Ghi chú", "Note")
+    source: Mapped[str | None] = field("Nguồn", "Source", max_length=1000)
+
+
+class GateCategory(Part, table="gate_categories", of=Gate):
+    """A category a gate had or has, with its validity and the paper that gave it."""
+
+    category: Mapped[Category] = field("Loại hình", "Category")
+    valid_from: Mapped[dt.date | None] = field("Từ ngày", "Valid from")
+    valid_to: Mapped[dt.date | None] = field("Đến ngày", "Valid to")
+    document: Mapped[str | None] = field("Văn bản", "Document", max_length=200)
+    source: Mapped[str | None] = field("Nguồn", "Source", max_length=1000)
+
+
+class GatePlan(Part, table="gate_plans", of=Gate):
+    """A planning line: the category aimed at by 2030 or 2050. It is not the gate's category."""
+
+    horizon: Mapped[int] = field("Mốc thời gian", "Horizon")
+    category: Mapped[Category] = field("Loại hình dự kiến", "Planned category")
+    mode: Mapped[Mode | None] = field("Phương thức", "Mode")
+    decision: Mapped[str | None] = field("Quyết định", "Decision", max_length=200)
+    on: Mapped[dt.date] = field("Ngày quyết định", "Decided on")
+    source: Mapped[str | None] = field("Nguồn", "Source", max_length=1000)
+
+
+EVENT_KINDS = {one.value: one.title for kinds in (GateStage, EventKind) for one in kinds}
+
+
+@creates(Gate)
+def enter(session: Session, values: Mapping[str, Any]) -> Gate:
+    """Enter a gate; the category it comes with is remembered with its date."""
+    gate: Gate = put(session, Gate.layer, values)  # type: ignore[assignment]
+    if gate.category is not None:
+        session.add(GateCategory(feature_id=gate.id, category=gate.category, valid_from=gate.category_since))
+        session.flush()
+    return gate
+
+
+@changes(Gate)
+def correct(session: Session, gate: Gate, values: Mapping[str, Any]) -> None:
+    """Correct a gate; a new category closes the old one on the day the new one begins."""
+    before = gate.category
+    amend(session, Gate.layer, gate, values)
+    if "category" in values and gate.category != before:
+        since = values.get("category_since") or today()
+        for old in session.scalars(select(GateCategory).filter_by(feature_id=gate.id, valid_to=None)):
+            old.valid_to = since
+        if gate.category is not None:
+            session.add(GateCategory(feature_id=gate.id, category=gate.category, valid_from=since))
+        session.flush()
+
+
+@moves(Gate)
+def refuse_bare_move(session: Session, gate: Gate, to: str, reason: str) -> None:
+    """A stage changes by a dated event with its document, never by itself."""
+    raise Conflict(
+        Text(
+            "Bước mở, nâng cấp chỉ đổi khi ghi một sự kiện có ngày và văn bản (…/events)",
+            "A gate's stage changes by recording a dated event with its document (…/events)",
+        )
+    )
+
+
+def record_event(  # noqa: PLR0913 - an event has these parts
+    session: Session, gate: Gate, *, kind: str, on: dt.date, document: str | None, note: str | None
+) -> GateEvent:
+    """Record what happened at a gate. A past event that is a further stage takes the gate there.
+
+    Raises ``Invalid`` for an unknown kind or a stage without its document, ``Conflict`` for a step backward.
+    """
+    if kind not in EVENT_KINDS:
+        words = ", ".join(EVENT_KINDS)
+        raise invalid("kind", "code", f"Phải là một trong: {words}", f"Must be one of: {words}")
+    for name, words_of in (("document", document), ("note", note)):
+        if words_of:
+            Gate.check_text(name, words_of)
+    is_stage = kind in [one.value for one in GateStage]
+    if is_stage and not document:
+        detail = Text("Bước này cần số văn bản làm căn cứ", "This step needs the document it rests on")
+        raise Invalid(detail, [FieldError("document", "missing", detail)])
+    event = GateEvent(feature_id=gate.id, kind=kind, on=on, precision="day", document=document, note=note)
+    session.add(event)
+    if is_stage and on <= today() and kind != (gate.stage.value if gate.stage else None):
+        step(session, Gate.layer, gate, kind)
+    session.flush()
+    return event
+
+
+def events(session: Session, gate: Gate) -> list[GateEvent]:
+    """A gate's timeline, newest first."""
+    return list(session.scalars(select(GateEvent).filter_by(feature_id=gate.id).order_by(GateEvent.on.desc())))

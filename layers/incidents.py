@@ -1,0 +1,150 @@
+"""Incidents (sự vụ): what happens on the border, and the chain by which it is settled before it becomes a hot spot.
+
+Categories follow the Law on National Borders 2003, Article 14, and the 2009 Vietnam–China agreement on border
+regulation; the order of the chain is the office's practice.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Mapped, Session
+
+from gis.changes import amend, changes, creates, put
+from gis.errors import invalid
+from gis.layer import derived, field, geometry
+from gis.status import AMBER, BLUE, GREEN, GREY, PURPLE, RED, SKY, CodeList, Mark, Status, onward
+from layers.borders import BorderFeature, today
+
+CLOCK_SKEW = dt.timedelta(minutes=10)
+"""A device's clock may run ahead of ours by this much."""
+
+
+class IncidentCategory(CodeList):
+    """What has happened (Law on National Borders 2003, Article 14; agreement of 2009, Articles 14, 15 and 21)."""
+
+    ILLEGAL_CROSSING = "illegal_crossing", ("Xuất nhập cảnh trái phép", "Illegal crossing")
+    MARKER_DAMAGE = "marker_damage", ("Hư hại mốc", "Damage to a marker")
+    MARKER_MOVED = "marker_moved", ("Xê dịch mốc", "Marker moved")
+    LINE_ALTERED = "line_altered", ("Làm sai lệch đường biên", "Line altered")
+    FLOW_CHANGE = "flow_change", ("Đổi dòng chảy sông, suối", "Change of a river's flow")
+    ENCROACH_FARM = "encroach_farm", ("Xâm canh", "Farming encroachment")
+    ENCROACH_LIVE = "encroach_live", ("Xâm cư", "Settlement encroachment")
+    ILLEGAL_BUILDING = "illegal_building", ("Xây dựng trái phép", "Illegal building")
+    WORKS_DAMAGE = "works_damage", ("Phá hoại công trình biên giới", "Damage to border works")
+    WATER_POLLUTION = "water_pollution", ("Ô nhiễm nguồn nước", "Water pollution")
+    DRAINAGE = "drainage", ("Cống thoát nước, ngập úng", "Drainage")
+    SMUGGLING = "smuggling", ("Buôn lậu", "Smuggling")
+    DRUGS = "drugs", ("Ma túy", "Drugs")
+    TRAFFICKING = "trafficking", ("Mua bán người", "Trafficking")
+    AIRSPACE = "airspace", ("Vi phạm vùng trời, UAV", "Airspace, drones")
+    BURNING = "burning", ("Đốt cây khai hoang", "Clearing by fire")
+    MINING = "mining", ("Khai khoáng", "Mining")
+    BLAST = "blast", ("Gây nổ", "Blasting")
+    SHOOTING = "shooting", ("Nổ súng", "Shooting")
+    CROSS_BORDER_USE = "cross_border_use", ("Khai thác vượt biên", "Use across the border")
+    DISASTER = "disaster", ("Cháy, lũ lan qua biên giới", "Fire or flood across the border")
+    DISEASE = "disease", ("Dịch bệnh", "Disease")
+    PROPERTY = "property", ("Trộm, cướp", "Theft, robbery")
+    VIOLENCE = "violence", ("Gây thương tích", "Violence")
+    OTHER = "other", ("Khác", "Other")
+
+
+class Severity(CodeList):
+    """How grave it is."""
+
+    LOW = "low", ("Nhẹ", "Low"), Mark("circle", GREY)
+    MEDIUM = "medium", ("Vừa", "Medium"), Mark("diamond", BLUE)
+    HIGH = "high", ("Nghiêm trọng", "High"), Mark("triangle", AMBER)
+    CRITICAL = "critical", ("Đặc biệt nghiêm trọng", "Critical"), Mark("square", RED)
+
+
+class Handling(Status):
+    """The chain of handling; one step at a time, each with its reason."""
+
+    REPORTED = "reported", ("Báo cáo nhanh", "Reported"), Mark("flag", RED), onward("verified", "dismissed")
+    VERIFIED = "verified", ("Đã xác minh", "Verified"), Mark("flag", AMBER), onward("recorded", "resolved", "dismissed")
+    RECORDED = "recorded", ("Đã lập biên bản", "Recorded"), Mark("flag", AMBER), onward("exchanged", "resolved")
+    EXCHANGED = (
+        "exchanged",
+        ("Đã trao đổi phía bạn", "Raised with the neighbour"),
+        Mark("flag", PURPLE),
+        onward("talks", "note_sent", "resolved"),
+    )
+    TALKS = "talks", ("Hội đàm", "Talks"), Mark("flag", PURPLE), onward("note_sent", "resolved")
+    NOTE_SENT = "note_sent", ("Đã gửi công hàm", "Note sent"), Mark("flag", SKY), onward("talks", "resolved")
+    RESOLVED = "resolved", ("Đã xử lý", "Resolved"), Mark("flag", GREEN), onward("closed", "verified")
+    CLOSED = "closed", ("Kết thúc", "Closed"), Mark("flag", GREY), onward("verified")
+    DISMISSED = "dismissed", ("Không phải sự vụ", "Dismissed"), Mark("flag", GREY), onward("reported")
+
+
+class IncidentSide(CodeList):
+    """On whose side it happened, as reported; the indicative line decides nothing."""
+
+    OURS = "ours", ("Phía ta", "Our side")
+    THEIRS = "theirs", ("Phía bạn", "Their side")
+    BOTH = "both", ("Cả hai bên", "Both sides")
+    ON_LINE = "on_line", ("Trên đường biên", "On the line")
+    UNKNOWN = "unknown", ("Chưa rõ", "Unknown")
+
+
+class Incident(
+    BorderFeature,
+    layer="incidents",
+    title=("Sự vụ", "Incidents"),
+    drawn_by="handling",
+    order=("-occurred_at", "code"),
+    time="occurred_at",
+    labelled_by="code",
+    place_required=True,
+    unique=("code",),
+):
+    """Something that happened on the border and has to be settled."""
+
+    code: Mapped[str] = field("Mã sự vụ", "Code", receivable=False, max_length=20)
+    category: Mapped[IncidentCategory] = field("Loại sự vụ", "Category")
+    severity: Mapped[Severity] = field("Mức độ", "Severity", default=Severity.MEDIUM)
+    handling: Mapped[Handling] = field("Xử lý", "Handling", default=Handling.REPORTED)
+    occurred_at: Mapped[dt.datetime | None] = field("Xảy ra lúc", "Occurred at")
+    description: Mapped[str | None] = field("Mô tả", "Description", max_length=5000)
+    side: Mapped[IncidentSide] = field("Bên", "Side", default=IncidentSide.UNKNOWN)
+    unit: Mapped[str | None] = field("Đơn vị", "Unit", max_length=200)
+    open = derived("Còn xử lý", "Open", "t.handling not in ('resolved', 'closed', 'dismissed')", type="boolean")
+    geom: Mapped[Any] = geometry("GEOMETRY")
+
+
+@creates(Incident)
+def report(session: Session, values: Mapping[str, Any]) -> Incident:
+    """Report an incident: category and place; everything else may follow. It gets the next code of the year."""
+    occurred_at = values.get("occurred_at") or dt.datetime.now(dt.UTC)
+    _not_in_the_future(occurred_at)
+    given = {**values, "occurred_at": occurred_at, "code": _next_code(session)}
+    given.setdefault("unit", session.info["context"]["unit"] or None)
+    return put(session, Incident.layer, given)  # type: ignore[return-value]
+
+
+@changes(Incident)
+def supplement(session: Session, incident: Incident, values: Mapping[str, Any]) -> None:
+    """Add to or correct what was reported."""
+    if values.get("occurred_at"):
+        _not_in_the_future(values["occurred_at"])
+    amend(session, Incident.layer, incident, values)
+
+
+def _not_in_the_future(moment: dt.datetime) -> None:
+    if moment > dt.datetime.now(dt.UTC) + CLOCK_SKEW:
+        raise invalid("occurred_at", "future", "Thời điểm xảy ra ở tương lai", "The time lies in the future")
+
+
+def _next_code(session: Session) -> str:
+    """Codes count up per year without a gap: the counter is taken in the same transaction."""
+    year = today().year
+    number = session.execute(
+        text(
+            "insert into app.counters (name, value) values (:name, 1)"
+            " on conflict (name) do update set value = counters.value + 1 returning value"
+        ),
+        {"name": f"incidents-{year}"},
+    ).scalar_one()
+    return f"SV-{year}-{number:04d}"

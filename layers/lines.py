@@ -1,0 +1,85 @@
+"""The boundary line (đường biên giới) as data: pieces in order, each with its source and legal standing.
+
+The line shipped with the house is OpenStreetMap's of 2017 (ODbL): it finds an address along the border, it never
+decides on which side something lies. An office replaces it by its own when it has one. Lines are loaded, not edited.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from geoalchemy2.shape import from_shape
+from shapely.geometry import shape
+from sqlalchemy import select
+from sqlalchemy.orm import Mapped, Session
+
+from gis import linear
+from gis.crs import WGS84
+from gis.layer import Level, PositionSource, field, geometry
+from gis.status import CodeList
+from layers.borders import Border
+from layers.secrecy import Unclassified
+
+
+class LineKind(CodeList):
+    """How a piece was come by."""
+
+    SHARED = "shared", ("Cạnh chung hai nước", "Edge shared by both countries")
+    VN_RING = "vn_ring", ("Theo ranh giới Việt Nam", "Along Vietnam's outline")
+    STRAIGHT = "straight", ("Nối thẳng chỗ hở", "Straight over a gap")
+    PROTOCOL = "protocol", ("Theo nghị định thư", "From the protocol")
+
+
+class Line(
+    Unclassified,
+    layer="lines",
+    title=("Đường biên giới", "Boundary lines"),
+    order=("border", "seq"),
+    labelled_by="border || ' ' || seq",
+    editable=False,
+    unique=("border", "seq"),
+):
+    """A piece of the boundary line, in order along one border."""
+
+    border: Mapped[Border] = field("Tuyến biên giới", "Border", sort_order=-50)
+    seq: Mapped[int] = field("Thứ tự", "Sequence")
+    kind: Mapped[LineKind] = field("Loại", "Kind")
+    legal_status: Mapped[str] = field("Giá trị pháp lý", "Legal status")
+    length_m: Mapped[float | None] = field("Chiều dài", "Length", unit="m")
+    licence: Mapped[str | None] = field("Giấy phép", "Licence")
+    attribution: Mapped[str | None] = field("Ghi công", "Attribution")
+    geom: Mapped[Any] = geometry("LINESTRING")
+
+
+def load(session: Session, border: Border, pieces: Iterable[Mapping[str, Any]]) -> float:
+    """Load the pieces (GeoJSON features in order) of a border that has none yet, and measure its route.
+
+    Returns the route's length in geodesic metres.
+    """
+    for feature in pieces:
+        about = feature["properties"]
+        session.add(
+            Line(
+                border=border,
+                seq=about["seq"],
+                kind=LineKind(about["kind"]),
+                legal_status=about["legal_status"],
+                length_m=about["length_m"],
+                licence=about["licence"],
+                attribution=about["attribution"],
+                source=about["source"],
+                level=Level.PUBLIC,
+                position_source=PositionSource.MAP,
+                geom=from_shape(shape(feature["geometry"]), srid=WGS84),
+            )
+        )
+    session.flush()
+    return measure(session, border)
+
+
+def measure(session: Session, border: Border) -> float:
+    """Measure the route of a border from its pieces again."""
+    pieces = session.scalars(
+        select(Line.geom.ST_AsText()).where(Line.border == border, Line.retired_at.is_(None)).order_by(Line.seq)
+    )
+    return linear.build(session, border.value, list(pieces))
+

@@ -1,0 +1,299 @@
+"""Boundary markers (mốc quốc giới): the numbered stones, how they stand, and where.
+
+A marker without a surveyed position is placed on the line between the nearest known ones ("assumed"): linearly in
+its sequence value, with an honest accuracy of kilometres, drawn hollow and never given to a partner.
+"""
+
+import datetime as dt
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from shapely.geometry import Point
+from sqlalchemy import Text as SqlText, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from gis import linear
+from gis.changes import amend, changes, creates, moves, put, set_geometry, step
+from gis.drafts import GEOMETRY, PLACE
+from gis.errors import Conflict, FieldError, Invalid, Missing
+from gis.language import Text
+from gis.layer import Part, PositionSource, Register, Words, field, geometry
+from gis.status import AMBER, BLUE, GREEN, GREY, RED, SKY, CodeList, Mark, Status
+from layers.borders import Border, BorderFeature, readdress
+from layers.numbering import MarkerNumber, NotAnAddress
+
+HOPELESS_M = 30_000
+"""An assumed position less accurate than this is none."""
+
+SHARE = 0.2
+"""The assumed part of the distance to the nearer anchor: markers are not evenly spread."""
+
+
+class MarkerKind(CodeList):
+    """What stands there, by number."""
+
+    MAIN = "main", ("Mốc chính", "Main marker"), Mark("monument", GREY)
+    SUB = "sub", ("Mốc phụ", "Sub-marker"), Mark("monument", GREY)
+    TRIPOINT = "tripoint", ("Mốc ngã ba", "Tripoint marker"), Mark("monument", GREY)
+
+
+class MarkerClass(CodeList):
+    """How it is built: classes A to C on the Cambodian border, large to small on the Chinese."""
+
+    A = "a", ("Loại A", "Class A")
+    B = "b", ("Loại B", "Class B")
+    C = "c", ("Loại C", "Class C")
+    LARGE = "large", ("Loại lớn", "Large")
+    MEDIUM = "medium", ("Loại trung", "Medium")
+    SMALL = "small", ("Loại nhỏ", "Small")
+
+
+class Side(CodeList):
+    """Whose duty."""
+
+    OURS = "ours", ("Phía ta", "Our side")
+    THEIRS = "theirs", ("Phía bạn", "Their side")
+    BOTH = "both", ("Hai bên", "Both sides")
+
+
+class Condition(Status):
+    """How a marker stands. Any condition may follow any other, by an inspection."""
+
+    UNKNOWN = "unknown", ("Chưa kiểm tra", "Not inspected"), Mark("monument", GREY)
+    INTACT = "intact", ("Nguyên vẹn", "Intact"), Mark("monument", GREEN)
+    AT_RISK = "at_risk", ("Có nguy cơ", "At risk"), Mark("monument-warning", AMBER)
+    DAMAGED = "damaged", ("Hư hỏng", "Damaged"), Mark("monument-cracked", RED)
+    SEVERELY_DAMAGED = "severely_damaged", ("Hư hỏng nghiêm trọng", "Severely damaged"), Mark("monument-cracked", RED)
+    REPAIRING = "repairing", ("Đang sửa chữa", "Being repaired"), Mark("monument-tools", BLUE)
+    DESTROYED = "destroyed", ("Bị hủy hoại", "Destroyed"), Mark("monument-missing", RED)
+    MOVED = "moved", ("Bị xê dịch", "Moved"), Mark("monument-warning", RED)
+    MISSING = "missing", ("Bị mất", "Missing"), Mark("monument-missing", RED)
+    NOT_BUILT = "not_built", ("Chưa xây", "Not built"), Mark("monument-missing", SKY)
+    LEGACY = "legacy", ("Mốc cũ", "Legacy marker"), Mark("monument", SKY)
+
+    @classmethod
+    def moves(cls) -> list[tuple[str, str]]:
+        """Any to any."""
+        return [(one.value, to.value) for one in cls for to in cls if one is not to]
+
+
+class Marker(
+    BorderFeature,
+    layer="markers",
+    title=("Mốc quốc giới", "Boundary markers"),
+    drawn_by="condition",
+    order=("border", "number"),
+    labelled_by="number",
+    unique=("border", "number"),
+):
+    """One numbered stone of the boundary (mốc quốc giới), such as 96 or 147/6."""
+
+    border: Mapped[Border] = field("Tuyến biên giới", "Border", sort_order=-50)
+    number: Mapped[str] = field("Số hiệu", "Number", max_length=20)
+    kind: Mapped[MarkerKind | None] = field("Loại mốc", "Kind")
+    class_: Mapped[MarkerClass | None] = field("Loại", "Class")
+    condition: Mapped[Condition] = field("Tình trạng", "Condition", default=Condition.UNKNOWN)
+    built_by: Mapped[Side | None] = field("Bên xây dựng", "Built by")
+    responsible_side: Mapped[Side | None] = field("Bên chịu trách nhiệm", "Responsible side")
+    inspected_on: Mapped[dt.date | None] = field("Ngày kiểm tra", "Inspected on", receivable=False)
+    remark: Mapped[str | None] = field("Ghi chú", "Remark")
+    geom: Mapped[Any] = geometry("POINT")
+
+    def derive(self, session: Session) -> None:
+        """A marker's address is its own number."""
+        super().derive(session)
+        self.address = self.number
+
+
+class Inspection(Part, table="marker_inspections", of=Marker):
+    """What somebody found at a marker on a day."""
+
+    on: Mapped[dt.date] = field("Ngày", "On")
+    condition: Mapped[Condition] = field("Tình trạng", "Condition")
+    note: Mapped[str | None] = field("Ghi chú", "Note")
+
+
+@creates(Marker)
+def plant(session: Session, values: Mapping[str, Any]) -> Marker:
+    """A new marker. Its kind follows from its number; the number must be one and not yet taken on its border."""
+    number = _numbered(values["number"])
+    kind = MarkerKind.SUB if number.sub else MarkerKind.MAIN
+    return put(session, Marker.layer, {"kind": kind, **values, "number": str(number)})  # type: ignore[return-value]
+
+
+@changes(Marker)
+def correct(session: Session, marker: Marker, values: Mapping[str, Any]) -> None:
+    """Correct a marker; a better position moves everything that was assumed from the old one.
+
+    Raises ``Conflict`` where a weaker source would overwrite a stronger one, such as GPS a protocol coordinate.
+    """
+    if "number" in values:
+        values = {**values, "number": str(_numbered(values["number"]))}
+    placed = GEOMETRY in values or PLACE in values
+    if placed:
+        _refuse_weaker(marker, PositionSource(values.get("position_source") or PositionSource.MAP))
+    amend(session, Marker.layer, marker, values)
+    if placed and marker.geom is not None:
+        place_assumed(session, marker.border)
+        readdress(session, marker.border)
+
+
+def _numbered(number: str) -> MarkerNumber:
+    try:
+        return MarkerNumber.parse(number)
+    except NotAnAddress as fault:
+        raise Invalid(fault.reason, [FieldError("number", "not_a_number", fault.reason)]) from None
+
+
+def _refuse_weaker(marker: Marker, source: PositionSource) -> None:
+    strength = list(PositionSource)
+    if strength.index(source) > strength.index(marker.position_source):
+        raise Conflict(
+            Text(
+                f"Vị trí '{source.title.vi}' không thay được vị trí '{marker.position_source.title.vi}'",
+                f"A '{source.title.en}' position does not replace a '{marker.position_source.title.en}' one",
+            )
+        )
+
+
+@moves(Marker)
+def inspect(session: Session, marker: Marker, to: str, reason: str) -> None:
+    """Record what an inspection found. "Being repaired" needs a work under way at this marker."""
+    if to == Condition.REPAIRING and not _under_repair(session, marker.id):
+        raise Conflict(
+            Text("Chỉ 'đang sửa chữa' khi có công trình đang thi công ở mốc này", "No work is under way at this marker")
+        )
+    step(session, Marker.layer, marker, to)
+    day = dt.datetime.now(dt.timezone(dt.timedelta(hours=7))).date()
+    marker.inspected_on = day
+    session.add(Inspection(feature_id=marker.id, on=day, condition=Condition(to), note=reason))
+    session.flush()
+    session.refresh(marker)
+
+
+def _under_repair(session: Session, marker_id: uuid.UUID) -> bool:
+    return bool(
+        session.execute(
+            text(
+                "select exists (select from app.links l join app.works w on w.id = l.feature_id"
+                " where l.to_id = :id and w.stage = 'under_way' and w.retired_at is null)"
+            ),
+            {"id": marker_id},
+        ).scalar()
+    )
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A marker whose place along the line is known: its sequence value, its chainage and how well it is known."""
+
+    sequence: float
+    chainage_m: float
+    accuracy_m: float
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """Where an unsurveyed marker is taken to stand, and how far off that may be."""
+
+    chainage_m: float
+    accuracy_m: float
+
+
+def assume(sequence: float, anchors: Sequence[Anchor]) -> Assumption | None:
+    """Place a sequence value between its two neighbouring anchors (ordered); None beyond the outermost.
+
+    The accuracy is the larger of the nearer anchor's and a fifth of the distance along the line to it.
+    """
+    for before, after in pairwise(anchors):
+        if before.sequence <= sequence <= after.sequence:
+            share = (sequence - before.sequence) / (after.sequence - before.sequence)
+            chainage = before.chainage_m + share * (after.chainage_m - before.chainage_m)
+            nearer = min(before, after, key=lambda anchor: abs(anchor.chainage_m - chainage))
+            accuracy = max(nearer.accuracy_m, SHARE * abs(nearer.chainage_m - chainage))
+            return Assumption(chainage, accuracy)
+    return None
+
+
+def place_assumed(session: Session, border: Border) -> int:
+    """Place every marker of a border that has no better position; returns how many have moved.
+
+    Anchors are the surveyed or published markers, and the points of ``marker_anchors`` where no marker is surveyed.
+    """
+    markers = list(session.scalars(select(Marker).where(Marker.border == border, Marker.retired_at.is_(None))))
+    numbers = {marker.id: MarkerNumber.parse(marker.number) for marker in markers}
+    largest: dict[int, int] = defaultdict(int)
+    for number in numbers.values():
+        largest[number.main] = max(largest[number.main], number.sub or 0)
+    anchors = _anchors(session, border, markers, numbers, largest)
+    moved = 0
+    for marker in markers:
+        if marker.position_source not in (PositionSource.NONE, PositionSource.ASSUMED):
+            continue
+        number = numbers[marker.id]
+        assumption = assume(number.sequence(largest[number.main]), anchors)
+        moved += _take_assumption(session, marker, assumption)
+    session.flush()
+    return moved
+
+
+def _anchors(
+    session: Session,
+    border: Border,
+    markers: Sequence[Marker],
+    numbers: Mapping[uuid.UUID, MarkerNumber],
+    largest: Mapping[int, int],
+) -> list[Anchor]:
+    known: dict[float, Anchor] = {}
+    for marker_number, chainage, accuracy in session.execute(
+        text("select number, chainage_m, accuracy_m from app.marker_anchors where border = :border"),
+        {"border": border.value},
+    ):
+        number = MarkerNumber.parse(marker_number)
+        value = number.sequence(max(largest[number.main], number.sub or 0))
+        known[value] = Anchor(value, chainage, accuracy)
+    for marker in markers:
+        if marker.chainage_m is not None and marker.position_source not in (PositionSource.NONE, PositionSource.ASSUMED):
+            number = numbers[marker.id]
+            value = number.sequence(largest[number.main])
+            known[value] = Anchor(value, marker.chainage_m, marker.accuracy_m or 0)
+    ordered = [known[value] for value in sorted(known)]
+    # An anchor that would turn the numbers back along the line contradicts its neighbours and is left out.
+    kept: list[Anchor] = []
+    for anchor in ordered:
+        if not kept or anchor.chainage_m > kept[-1].chainage_m:
+            kept.append(anchor)
+    return kept
+
+
+def _take_assumption(session: Session, marker: Marker, assumption: Assumption | None) -> bool:
+    if assumption is None or assumption.accuracy_m > HOPELESS_M:
+        if marker.geom is None:
+            return False
+        marker.geom, marker.accuracy_m, marker.chainage_m = None, None, None
+        marker.position_source, marker.address = PositionSource.NONE, marker.number
+        return True
+    chainage = round(assumption.chainage_m, 1)
+    if marker.chainage_m == chainage and marker.geom is not None:
+        return False
+    at = linear.point_at(session, marker.border.value, chainage)
+    if at is None:
+        raise Missing(Text("Chưa nạp đường biên", "No boundary line is loaded"))
+    set_geometry(marker, Point(*at))
+    marker.chainage_m, marker.accuracy_m = chainage, round(assumption.accuracy_m)
+    marker.position_source, marker.address = PositionSource.ASSUMED, marker.number
+    return True
+
+
+class MarkerAnchor(Register, table="marker_anchors"):
+    """A point that ties a marker number to the line where no marker is surveyed; for assumed positions only."""
+
+    border: Mapped[Border] = mapped_column(Words(Border), primary_key=True)
+    number: Mapped[str] = mapped_column(SqlText, primary_key=True)
+    chainage_m: Mapped[float]
+    accuracy_m: Mapped[float]
+    source: Mapped[str] = mapped_column(SqlText)

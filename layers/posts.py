@@ -1,0 +1,35 @@
+"""Boundary posts (cọc dấu): the smaller stones planted between markers where the line is hard to see."""
+
+from typing import Any
+
+from sqlalchemy.orm import Mapped
+
+from gis.layer import field, geometry
+from gis.status import BLUE, GREEN, RED, Mark, Status, onward
+from layers.borders import Border, BorderFeature
+
+
+class PostCondition(Status):
+    """How a post stands."""
+
+    PLANNED = "planned", ("Dự kiến cắm", "Planned"), Mark("post", BLUE), onward("planted")
+    PLANTED = "planted", ("Đã cắm", "Planted"), Mark("post", GREEN), onward("damaged", "missing")
+    DAMAGED = "damaged", ("Hư hỏng", "Damaged"), Mark("post", RED), onward("planted", "missing")
+    MISSING = "missing", ("Bị mất", "Missing"), Mark("post", RED), onward("planted")
+
+
+class Post(
+    BorderFeature,
+    layer="posts",
+    title=("Cọc dấu", "Boundary posts"),
+    drawn_by="condition",
+    order=("border", "section", "label"),
+    labelled_by="coalesce(label, section)",
+):
+    """A boundary post (cọc dấu) on a section between two markers; its number format is not public."""
+
+    border: Mapped[Border] = field("Tuyến biên giới", "Border", sort_order=-50)
+    section: Mapped[str] = field("Đoạn", "Section", max_length=60)
+    label: Mapped[str | None] = field("Tên, số hiệu", "Label", max_length=200)
+    condition: Mapped[PostCondition] = field("Tình trạng", "Condition", default=PostCondition.PLANNED)
+    geom: Mapped[Any] = geometry("POINT")

@@ -1,0 +1,46 @@
+"""State secrets (bí mật nhà nước) are never stored: text that carries a secrecy stamp is refused at every entrance.
+
+Luật Bảo vệ bí mật nhà nước 117/2025/QH15, Article 5, in force since 01/03/2026, forbids drafting and keeping state
+secrets on a computer that is connected to a network. The three levels are Mật, Tối mật and Tuyệt mật.
+"""
+
+import re
+import unicodedata
+
+from gis.errors import invalid
+from gis.layer import Feature
+
+EDGE = r"(?<![^\W_])(?:{})(?![^\W_])"
+
+STAMP = re.compile(
+    EDGE.format(r"TUYỆT\s*MẬT|TỐI\s*MẬT|(?<!BÍ )(?<!BẢO )MẬT")
+    + r"|(?i:độ\s+mật\s*:?\s*(?:tuyệt\s+mật|tối\s+mật|mật))"
+    + "|" + EDGE.format(r"T\s+U\s+Y\s+Ệ\s+T\s+M\s+Ậ\s+T|T\s+Ố\s+I\s+M\s+Ậ\s+T|M\s+Ậ\s+T")
+)  # fmt: skip
+"""The stamps in capitals, also spaced out, or named after "độ mật"; "BÍ MẬT" and "BẢO MẬT" are ordinary words."""
+
+
+def refuse_state_secret(name: str, text: str) -> None:
+    """Raises ``Invalid`` for the field when the text carries a secrecy stamp as a marking."""
+    found = STAMP.search(" ".join(unicodedata.normalize("NFC", text).split()))
+    if found is None:
+        return
+    stamp = found.group(0)
+    raise invalid(
+        name,
+        "state_secret",
+        f"Nội dung có dấu chỉ độ mật '{stamp}'. Bí mật nhà nước không được đưa vào hệ thống nối mạng"
+        " (Luật 117/2025/QH15, Điều 5); chỉ ghi số, ngày văn bản và nơi giữ.",
+        f"The text carries the secrecy stamp '{stamp}'. State secrets must not be put on a networked system"
+        " (Law 117/2025/QH15, Article 5); record only the document's number, date and holder.",
+    )
+
+
+class Unclassified(Feature):
+    """The base of every layer of the house: no text of it may hold a state secret."""
+
+    __abstract__ = True
+
+    @classmethod
+    def check_text(cls, name: str, value: str) -> None:
+        refuse_state_secret(name, value)

@@ -1,0 +1,175 @@
+"""Tasks (nhiệm vụ) under the principle of six clears (6 rõ): person, work, time, responsibility, product, authority.
+
+A task typed in by hand cannot leave draft while one of them is missing; a task imported from a plan enters in the
+state it has, with what is missing listed. What waits on an outside act is waiting, on whom and since when.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import CheckConstraint
+from sqlalchemy.orm import Mapped, Session
+
+from gis.changes import amend, changes, creates, moves, put, step
+from gis.errors import FieldError, Invalid, invalid
+from gis.language import Text
+from gis.layer import Level, derived, field, geometry
+from gis.status import AMBER, BLUE, GREEN, GREY, CodeList, Mark, Status, onward
+from layers.borders import BorderFeature, today
+from layers.urgency import Urgency, urgency_of
+
+
+class TaskKind(CodeList):
+    """What sort of duty it is."""
+
+    GATE_OPENING = "gate_opening", ("Khai trương, mở cửa khẩu", "Opening of a gate")
+    GATE_PLANNING = "gate_planning", ("Quy hoạch cửa khẩu", "Gate planning")
+    COMPENSATION = "compensation", ("Hỗ trợ, bồi thường", "Compensation")
+    STANDING_DUTY = "standing_duty", ("Nhiệm vụ thường xuyên", "Standing duty")
+    WATCH = "watch", ("Theo dõi, nắm tình hình", "Watch")
+    REPORT = "report", ("Tuyên truyền, báo cáo", "Report")
+    SCHEME = "scheme", ("Đề án", "Scheme")
+    PARTNER_AGREEMENT = "partner_agreement", ("Thỏa thuận hợp tác", "Agreement with a partner")
+    PARTNER_EXCHANGE = "partner_exchange", ("Trao đổi, phối hợp", "Exchange with partners")
+    SYSTEM_DUTY = "system_duty", ("Bảo vệ bí mật, an toàn hệ thống", "Duty of the system")
+    REPORTING_RHYTHM = "reporting_rhythm", ("Chế độ báo cáo", "Reporting rhythm")
+    DIGITISATION = "digitisation", ("Số hóa", "Digitisation")
+    OTHER = "other", ("Khác", "Other")
+
+
+class TaskState(Status):
+    """How far a task has got."""
+
+    DRAFT = "draft", ("Dự thảo", "Draft"), Mark("diamond", GREY), onward("assigned", "cancelled")
+    ASSIGNED = "assigned", ("Đã giao", "Assigned"), Mark("diamond", BLUE), onward("under_way", "waiting", "done", "cancelled")
+    UNDER_WAY = "under_way", ("Đang làm", "Under way"), Mark("circle", GREEN), onward("assigned", "waiting", "done", "cancelled")
+    WAITING = "waiting", ("Đang chờ", "Waiting"), Mark("triangle", AMBER), onward("assigned", "under_way", "cancelled")
+    DONE = "done", ("Hoàn thành", "Done"), Mark("check", GREY), onward("under_way")
+    CANCELLED = "cancelled", ("Hủy", "Cancelled"), Mark("check", GREY), onward("draft")
+
+
+class Clear(CodeList):
+    """The six clears, in the order in which they are said."""
+
+    PERSON = "person", ("Rõ người", "Person")
+    WORK = "work", ("Rõ việc", "Work")
+    TIME = "time", ("Rõ thời gian", "Time")
+    RESPONSIBILITY = "responsibility", ("Rõ trách nhiệm", "Responsibility")
+    PRODUCT = "product", ("Rõ sản phẩm", "Product")
+    AUTHORITY = "authority", ("Rõ thẩm quyền", "Authority")
+
+
+FIELD_OF = {
+    Clear.PERSON: "person",
+    Clear.WORK: "title",
+    Clear.TIME: "due_on",
+    Clear.RESPONSIBILITY: "responsibility",
+    Clear.PRODUCT: "product",
+    Clear.AUTHORITY: "authority",
+}
+"""Which field makes each of them clear."""
+
+MISSING = "array_remove(array[{}], null)".format(
+    ", ".join(f"case when coalesce(t.{name}::text, '') = '' then '{clear}' end" for clear, name in FIELD_OF.items())
+)
+
+
+class Task(
+    BorderFeature,
+    layer="tasks",
+    title=("Nhiệm vụ", "Tasks"),
+    drawn_by="urgency",
+    order=("due_on", "title"),
+    time="due_on",
+    labelled_by="title",
+    drawn_by_links=True,
+):
+    """Something owed: who, what, until when, for what, to which end and by whose decision."""
+
+    indexes = (CheckConstraint("progress between 0 and 100", name="progress"),)
+
+    title: Mapped[str] = field("Việc", "Task", max_length=500)
+    kind: Mapped[TaskKind | None] = field("Loại", "Kind")
+    plan: Mapped[str | None] = field("Kế hoạch", "Plan", max_length=300)
+    clause: Mapped[str | None] = field("Căn cứ", "Clause", max_length=300)
+    period: Mapped[str | None] = field("Kỳ", "Period", max_length=40)
+    lead_unit: Mapped[str | None] = field("Đơn vị chủ trì", "Lead unit", max_length=200)
+    coordinating_units: Mapped[list[str] | None] = field("Đơn vị phối hợp", "Coordinating units", max_length=200)
+    person: Mapped[str | None] = field("Người phụ trách", "Person", level=Level.INTERNAL, max_length=200)
+    due_on: Mapped[dt.date | None] = field("Hạn", "Due on")
+    responsibility: Mapped[str | None] = field("Trách nhiệm", "Responsibility", max_length=500)
+    product: Mapped[str | None] = field("Sản phẩm", "Product", max_length=500)
+    authority: Mapped[str | None] = field("Thẩm quyền", "Authority", max_length=500)
+    state: Mapped[TaskState] = field("Tình trạng", "State", default=TaskState.DRAFT)
+    waiting_on: Mapped[str | None] = field("Đang chờ", "Waiting on", max_length=300)
+    waiting_since: Mapped[dt.date | None] = field("Chờ từ ngày", "Waiting since")
+    progress: Mapped[int] = field("Tiến độ", "Progress", default=0, unit="%")
+    done_on: Mapped[dt.date | None] = field("Hoàn thành ngày", "Done on")
+    description: Mapped[str | None] = field("Nội dung", "Description", max_length=5000)
+    seed_item: Mapped[str | None] = field("Mục trong văn bản", "Item of the plan", receivable=False, max_length=20)
+    imported: Mapped[bool] = field("Nhập từ kế hoạch", "Imported", receivable=False, default=False)
+    missing_clears = derived("Chưa rõ", "Missing clears", MISSING, type="list")
+    urgency = derived(
+        "Mức khẩn",
+        "Urgency",
+        urgency_of("state", done=("done", "cancelled"), not_begun=("draft", "assigned"), waiting="t.state = 'waiting'"),
+        codes=Urgency,
+    )
+    geom: Mapped[Any] = geometry("GEOMETRY")
+
+
+@creates(Task)
+def draft(session: Session, values: Mapping[str, Any]) -> Task:
+    """A new task, in draft until its six clears are given and it is assigned."""
+    _check(values)
+    return put(session, Task.layer, values)  # type: ignore[return-value]
+
+
+@changes(Task)
+def correct(session: Session, task: Task, values: Mapping[str, Any]) -> None:
+    """Correct a task; one that has left draft keeps its six clears."""
+    _check(values)
+    amend(session, Task.layer, task, values)
+    if task.state not in (TaskState.DRAFT, TaskState.CANCELLED):
+        _require_clears(task, only=set(values))
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    progress = values.get("progress")
+    if progress is not None and not 0 <= progress <= 100:  # noqa: PLR2004
+        raise invalid("progress", "range", "Tiến độ từ 0 đến 100", "Progress is 0 to 100")
+
+
+def missing(task: Task) -> list[Clear]:
+    """Which of the six clears the task still lacks."""
+    return [clear for clear, name in FIELD_OF.items() if not getattr(task, name)]
+
+
+def _require_clears(task: Task, only: set[str] | None = None) -> None:
+    lacking = [one for one in missing(task) if only is None or FIELD_OF[one] in only]
+    if task.imported or not lacking:
+        return
+    detail = Text(
+        "Chưa đủ 6 rõ: " + ", ".join(one.title.vi.lower() for one in lacking),
+        "Not all six clears are given: " + ", ".join(one.title.en.lower() for one in lacking),
+    )
+    raise Invalid(
+        detail, [FieldError(FIELD_OF[one], "missing_clear", Text(f"Cần {one.title.vi.lower()}", f"{one.title.en} is missing")) for one in lacking]
+    )
+
+
+@moves(Task)
+def carry_on(session: Session, task: Task, to: str, reason: str) -> None:
+    """Take a task onward. It leaves draft only with its six clears; waiting names whom it waits on."""
+    if to == TaskState.ASSIGNED and task.state is TaskState.DRAFT:
+        _require_clears(task)
+    if to == TaskState.WAITING:
+        task.waiting_on, task.waiting_since = task.waiting_on or reason, task.waiting_since or today()
+    else:
+        task.waiting_on = task.waiting_since = None
+    if to == TaskState.DONE:
+        task.done_on, task.progress = task.done_on or today(), 100
+    elif task.state is TaskState.DONE:
+        task.done_on = None
+    step(session, Task.layer, task, to)

@@ -1,0 +1,76 @@
+"""Units (đơn vị) and administrative areas (địa giới hành chính), each from when to when and what followed it.
+
+On 1 July 2025 districts ceased, Long An joined Tây Ninh and Bình Phước joined Đồng Nai; what was recorded under the
+old names stays readable and is found under the new ones.
+"""
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy.orm import Mapped
+
+from gis.layer import field, geometry
+from gis.status import CodeList
+from layers.markers import Side
+from layers.secrecy import Unclassified
+
+
+class UnitKind(CodeList):
+    """What sort of body a unit is."""
+
+    GOVERNMENT = "government", ("Chính phủ", "Government")
+    MINISTRY = "ministry", ("Bộ, ngành trung ương", "Ministry")
+    PEOPLE_COMMITTEE = "people_committee", ("Ủy ban nhân dân", "People's Committee")
+    STEERING_COMMITTEE = "steering_committee", ("Ban Chỉ đạo", "Steering committee")
+    DEPARTMENT = "department", ("Sở, ban, ngành", "Department")
+    OFFICE = "office", ("Phòng, văn phòng", "Office")
+    MANAGEMENT_BOARD = "management_board", ("Ban quản lý", "Management board")
+    BORDER_GUARD = "border_guard", ("Bộ đội Biên phòng", "Border Guard")
+    MILITARY_COMMAND = "military_command", ("Bộ Chỉ huy quân sự", "Military command")
+    NEIGHBOUR_PROVINCE = "neighbour_province", ("Tỉnh phía bạn", "Neighbouring province")
+    COMMITTEE = "committee", ("Ủy ban", "Committee")
+
+
+class Unit(
+    Unclassified, layer="units", title=("Đơn vị", "Units"), order=("name", "valid_from"), labelled_by="name"
+):
+    """A body that leads, coordinates, approves or is waited on."""
+
+    name: Mapped[str] = field("Tên", "Name", max_length=200)
+    short_name: Mapped[str | None] = field("Tên gọn", "Short name", max_length=100)
+    aliases: Mapped[list[str] | None] = field("Tên khác", "Aliases")
+    kind: Mapped[UnitKind] = field("Loại", "Kind")
+    side: Mapped[Side] = field("Bên", "Side", default=Side.OURS)
+    province: Mapped[str | None] = field("Tỉnh", "Province", max_length=100)
+    parent: Mapped[str | None] = field("Cấp trên", "Parent", max_length=200)
+    valid_from: Mapped[dt.date | None] = field("Từ ngày", "Valid from")
+    valid_to: Mapped[dt.date | None] = field("Đến ngày", "Valid to")
+    successor: Mapped[str | None] = field("Đơn vị kế tiếp", "Successor", max_length=200)
+    geom: Mapped[Any] = geometry("GEOMETRY")
+
+
+class AdministrativeKind(CodeList):
+    """Province, district (until 30/06/2025) or commune."""
+
+    PROVINCE = "province", ("Tỉnh", "Province")
+    DISTRICT = "district", ("Huyện", "District")
+    COMMUNE = "commune", ("Xã, phường", "Commune")
+
+
+class AdministrativeArea(
+    Unclassified,
+    layer="administrative_areas",
+    title=("Địa giới hành chính", "Administrative areas"),
+    order=("kind", "name"),
+    labelled_by="name",
+):
+    """A province, district or commune, with its validity and its successor."""
+
+    name: Mapped[str] = field("Tên", "Name", max_length=200)
+    kind: Mapped[AdministrativeKind] = field("Cấp", "Kind")
+    parent: Mapped[str | None] = field("Thuộc", "Parent", max_length=200)
+    valid_from: Mapped[dt.date | None] = field("Từ ngày", "Valid from")
+    valid_to: Mapped[dt.date | None] = field("Đến ngày", "Valid to")
+    successor: Mapped[str | None] = field("Kế tiếp", "Successor", max_length=200)
+    note: Mapped[str | None] = field("Ghi chú", "Note")
+    geom: Mapped[Any] = geometry("GEOMETRY")

@@ -1,0 +1,32 @@
+"""Urgency (mức khẩn): how a thing that is owed stands today. Computed on every read, the same everywhere."""
+
+from gis.status import AMBER, BLUE, GREEN, GREY, RED, CodeList, Mark
+
+TODAY = "(now() at time zone 'Asia/Ho_Chi_Minh')::date"
+
+
+class Urgency(CodeList):
+    """Drawn by shape, colour and word. What waits on somebody outside is waiting, not overdue."""
+
+    PLANNED = "planned", ("Đã lên kế hoạch", "Planned"), Mark("diamond", BLUE)
+    ON_TIME = "on_time", ("Đúng hạn", "On time"), Mark("circle", GREEN)
+    WAITING = "waiting", ("Đang chờ", "Waiting"), Mark("triangle", AMBER)
+    OVERDUE = "overdue", ("Quá hạn", "Overdue"), Mark("square", RED)
+    DONE = "done", ("Hoàn thành", "Done"), Mark("check", GREY)
+
+
+def urgency_of(status: str, *, done: tuple[str, ...], not_begun: tuple[str, ...], waiting: str = "false") -> str:
+    """The SQL of urgency over the row ``t``: done; else waiting; else overdue; else planned; else on time.
+
+    A row without a due date is never overdue.
+    """
+    return (
+        f"case when t.{status} in ({_quoted(done)}) then 'done'"
+        f" when coalesce(t.waiting_on, '') <> '' or {waiting} then 'waiting'"
+        f" when t.due_on < {TODAY} then 'overdue'"
+        f" when t.{status} in ({_quoted(not_begun)}) then 'planned' else 'on_time' end"
+    )
+
+
+def _quoted(words: tuple[str, ...]) -> str:
+    return ", ".join(f"'{word}'" for word in words)

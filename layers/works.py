@@ -1,0 +1,249 @@
+"""Works (công trình): repairs, reinforcements, landscape designs, densification by posts, smart gates.
+
+A work has a stage, what it waits on, its money, and the dated steps of the neighbour's repair procedure.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import CheckConstraint, select
+from sqlalchemy.orm import Mapped, Session
+
+from gis.changes import amend, changes, creates, moves, put, step
+from gis.errors import Conflict, FieldError, Missing, invalid
+from gis.language import Text
+from gis.layer import Field, Level, Part, derived, field, geometry
+from gis.links import link
+from gis.status import AMBER, BLUE, GREEN, GREY, RED, CodeList, Mark, Status
+from layers.borders import BorderFeature, today
+from layers.procedures import NOTICE, profile_of
+from layers.urgency import Urgency, urgency_of
+
+
+class WorkKind(CodeList):
+    """What is done."""
+
+    REPAIR = "repair", ("Sửa chữa", "Repair")
+    REINFORCE = "reinforce", ("Gia cố", "Reinforcement")
+    REVETMENT = "revetment", ("Kè", "Revetment")
+    LANDSCAPE_DESIGN = "landscape_design", ("Chỉnh trang cảnh quan", "Landscape design")
+    DENSIFICATION = "densification", ("Cắm tăng dày cọc dấu", "Densification by posts")
+    REBUILD = "rebuild", ("Xây dựng lại", "Rebuilding")
+    NEW = "new", ("Cắm mới", "New marker")
+    REMOVAL = "removal", ("Dỡ bỏ mốc cũ", "Removal of an old marker")
+    SMART_GATE = "smart_gate", ("Cửa khẩu thông minh", "Smart gate")
+
+
+class Stage(Status):
+    """How far a work has got."""
+
+    PROPOSED = "proposed", ("Đề xuất", "Proposed"), Mark("diamond", BLUE)
+    DESIGNED = "designed", ("Thiết kế", "Designed"), Mark("diamond", BLUE)
+    AWAITING_APPROVAL = "awaiting_approval", ("Chờ phê duyệt", "Awaiting approval"), Mark("triangle", AMBER)
+    NOTIFIED = "notified", ("Đã thông báo phía bạn", "Neighbour notified"), Mark("circle", GREEN)
+    UNDER_WAY = "under_way", ("Đang thi công", "Under way"), Mark("circle", GREEN)
+    ACCEPTED = "accepted", ("Nghiệm thu", "Accepted"), Mark("check", GREY)
+    CLOSED = "closed", ("Đóng hồ sơ", "Closed"), Mark("check", GREY)
+    SUSPENDED = "suspended", ("Tạm dừng", "Suspended"), Mark("square", RED)
+
+    @classmethod
+    def moves(cls) -> list[tuple[str, str]]:
+        """Along the row; back to the design or the site; suspended from any but closed, and back to where it was."""
+        row = ["proposed", "designed", "awaiting_approval", "notified", "under_way", "accepted", "closed"]
+        along = list(zip(row, row[1:], strict=False))
+        beside = [("awaiting_approval", "designed"), ("accepted", "under_way"), ("awaiting_approval", "under_way")]
+        paused = [pair for one in row[:-1] for pair in ((one, "suspended"), ("suspended", one))]
+        return along + beside + paused
+
+
+class Work(
+    BorderFeature,
+    layer="works",
+    title=("Công trình", "Works"),
+    drawn_by="urgency",
+    order=("due_on", "title"),
+    time="due_on",
+    labelled_by="title",
+    drawn_by_links=True,
+):
+    """A piece of work on the border, most often at a marker."""
+
+    indexes = (CheckConstraint("progress between 0 and 100", name="progress"),)
+
+    title: Mapped[str] = field("Tên công trình", "Title", max_length=300)
+    kind: Mapped[WorkKind] = field("Loại", "Kind")
+    stage: Mapped[Stage] = field("Giai đoạn", "Stage", default=Stage.PROPOSED)
+    due_on: Mapped[dt.date | None] = field("Hạn", "Due on")
+    done_on: Mapped[dt.date | None] = field("Hoàn thành ngày", "Done on")
+    progress: Mapped[int] = field("Tiến độ", "Progress", default=0, unit="%")
+    waiting_on: Mapped[str | None] = field("Đang chờ", "Waiting on", max_length=300)
+    waiting_since: Mapped[dt.date | None] = field("Chờ từ ngày", "Waiting since")
+    unit: Mapped[str | None] = field("Đơn vị chủ trì", "Lead unit", max_length=200)
+    plan: Mapped[str | None] = field("Kế hoạch", "Plan", max_length=300)
+    clause: Mapped[str | None] = field("Căn cứ", "Clause", max_length=300)
+    description: Mapped[str | None] = field("Nội dung", "Description", max_length=5000)
+    seed_item: Mapped[str | None] = field("Mục trong văn bản", "Item of the plan", receivable=False, max_length=20)
+    cost_planned: Mapped[Decimal | None] = field(
+        "Dự toán", "Planned cost", level=Level.INTERNAL, unit="triệu đồng"
+    )
+    cost_approved: Mapped[Decimal | None] = field(
+        "Kinh phí được duyệt", "Approved cost", level=Level.INTERNAL, unit="triệu đồng"
+    )
+    cost_spent: Mapped[Decimal | None] = field("Đã chi", "Spent", level=Level.INTERNAL, unit="triệu đồng")
+    funding: Mapped[str | None] = field("Nguồn vốn", "Funding", level=Level.INTERNAL, max_length=200)
+    suspended_from: Mapped[str | None] = field("Tạm dừng từ bước", "Suspended from", receivable=False, max_length=40)
+    urgency = derived(
+        "Mức khẩn",
+        "Urgency",
+        urgency_of(
+            "stage", done=("accepted", "closed"), not_begun=("proposed", "designed", "awaiting_approval", "notified")
+        ),
+        codes=Urgency,
+    )
+    geom: Mapped[Any] = geometry("GEOMETRY")
+
+
+Work.layer.extra_receivable["link"] = Field("link", Text("Gắn với", "Linked to"), "uuid")
+
+
+class WorkStep(Part, table="work_steps", of=Work):
+    """One step of the neighbour's procedure in a work: when it is due, when it was done, on which paper."""
+
+    ordinal: Mapped[int] = field("Thứ tự", "Ordinal")
+    code: Mapped[str] = field("Bước", "Step", max_length=40)
+    title_vi: Mapped[str] = field("Tên bước", "Title", max_length=300)
+    title_en: Mapped[str] = field("Tên bước (Anh)", "Title in English", max_length=300)
+    due_on: Mapped[dt.date | None] = field("Hạn", "Due on")
+    done_on: Mapped[dt.date | None] = field("Ngày thực hiện", "Done on")
+    document: Mapped[str | None] = field("Văn bản", "Document", max_length=200)
+    note: Mapped[str | None] = field("Ghi chú", "Note")
+    source: Mapped[str | None] = field("Nguồn quy định", "Source of the rule", max_length=500)
+
+
+TOUCHES_A_STONE = {
+    WorkKind.REPAIR, WorkKind.REINFORCE, WorkKind.REVETMENT, WorkKind.DENSIFICATION, WorkKind.REBUILD, WorkKind.NEW,
+    WorkKind.REMOVAL, WorkKind.LANDSCAPE_DESIGN,
+}  # fmt: skip
+"""The kinds of work that the neighbour's procedure is about."""
+
+
+@creates(Work)
+def propose(session: Session, values: Mapping[str, Any]) -> Work:
+    """Propose a work; the steps of the neighbour's procedure are laid out at once. It needs a place or a link."""
+    _check(values)
+    given = dict(values)
+    linked_to = given.pop("link", None)
+    work: Work = put(session, Work.layer, given)  # type: ignore[assignment]
+    if work.geom is None and work.original is None and linked_to is None:
+        raise invalid("place", "missing", "Cần vị trí hoặc liên kết với một đối tượng", "A place or a link is required")
+    if linked_to is not None:
+        link(session, work.id, linked_to, "subject")
+    lay_out_steps(session, work)
+    return work
+
+
+@changes(Work)
+def correct(session: Session, work: Work, values: Mapping[str, Any]) -> None:
+    """Correct or carry on a work: dates, money, whom it waits on."""
+    _check(values)
+    amend(session, Work.layer, work, values)
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    progress = values.get("progress")
+    if progress is not None and not 0 <= progress <= 100:  # noqa: PLR2004
+        raise invalid("progress", "range", "Tiến độ từ 0 đến 100", "Progress is 0 to 100")
+
+
+def lay_out_steps(session: Session, work: Work) -> None:
+    """Give a work at a stone the steps of its border's profile."""
+    profile = profile_of(session, work.border)
+    if profile is None or work.kind not in TOUCHES_A_STONE:
+        return
+    for one in profile.steps:
+        session.add(
+            WorkStep(
+                feature_id=work.id,
+                ordinal=one.ordinal,
+                code=one.code,
+                title_vi=one.title_vi,
+                title_en=one.title_en,
+                source=one.source,
+            )
+        )
+    session.flush()
+
+
+def steps(session: Session, work_id: uuid.UUID) -> list[WorkStep]:
+    """The procedure's steps of a work, in order."""
+    return list(session.scalars(select(WorkStep).filter_by(feature_id=work_id).order_by(WorkStep.ordinal)))
+
+
+def record_step(  # noqa: PLR0913 - a step has these parts
+    session: Session, work: Work, *, code: str, on: dt.date, document: str | None = None, note: str | None = None
+) -> WorkStep:
+    """Record that a step of the procedure was done on a day. Raises ``Missing`` when the work has no such step."""
+    found = session.scalars(select(WorkStep).filter_by(feature_id=work.id, code=code)).one_or_none()
+    if found is None:
+        raise Missing(Text(f"Công trình này không có bước '{code}'", f"This work has no step '{code}'"))
+    if on > today():
+        raise invalid("on", "future", "Ngày thực hiện ở tương lai", "The day lies in the future")
+    for name, words in (("document", document), ("note", note)):
+        if words:
+            Work.check_text(name, words)
+    found.done_on, found.document, found.note = on, document, note
+    session.flush()
+    return found
+
+
+@moves(Work)
+def advance(session: Session, work: Work, to: str, reason: str) -> None:
+    """Take a work one stage onward under the neighbour's procedure.
+
+    Work begins only after the notice has run its days; where the neighbour asks for none, straight after approval.
+    A suspended work goes back to where it was.
+    """
+    here = work.stage.value
+    profile = profile_of(session, work.border)
+    notice = profile.notice if profile and work.kind in TOUCHES_A_STONE else None
+    if here == "suspended" and work.suspended_from and to != work.suspended_from:
+        detail = Text(
+            f"Chỉ tiếp tục được từ bước trước khi dừng: {work.suspended_from}",
+            f"It can only go back to where it was: {work.suspended_from}",
+        )
+        raise Conflict(detail, extra={"allowed": [work.suspended_from]})
+    if here == "awaiting_approval" and to == "under_way" and notice is not None:
+        detail = Text("Phải thông báo phía bạn trước khi thi công", "The neighbour must be notified first")
+        raise Conflict(detail, extra={"allowed": ["notified", "designed", "suspended"]})
+    if here == "notified" and to == "under_way" and profile is not None and notice is not None:
+        _notice_has_run(session, work, profile.earliest_start)
+    work.suspended_from = here if to == "suspended" else None
+    if to in ("notified", "under_way", "accepted", "closed"):
+        work.waiting_on = work.waiting_since = None
+    if to == "accepted":
+        work.done_on, work.progress = work.done_on or today(), 100
+    step(session, Work.layer, work, to)
+    if to == "notified" and notice is not None:
+        _notify(session, work, reason)
+
+
+def _notify(session: Session, work: Work, reason: str) -> None:
+    given = session.scalars(select(WorkStep).filter_by(feature_id=work.id, code=NOTICE)).one_or_none()
+    if given is not None and given.done_on is None:
+        record_step(session, work, code=NOTICE, on=today(), note=reason)
+
+
+def _notice_has_run(session: Session, work: Work, earliest_start: Any) -> None:
+    given = session.scalars(select(WorkStep).filter_by(feature_id=work.id, code=NOTICE)).one_or_none()
+    if given is None or given.done_on is None:
+        return
+    first_day = earliest_start(given.done_on)
+    if today() < first_day:
+        detail = Text(
+            f"Thông báo phía bạn ngày {given.done_on:%d/%m/%Y}; sớm nhất được thi công từ {first_day:%d/%m/%Y}",
+            f"The neighbour was notified on {given.done_on:%d/%m/%Y}; work may begin on {first_day:%d/%m/%Y}",
+        )
+        raise Conflict(detail, [FieldError("to", "notice_running", detail)])
