@@ -266,6 +266,7 @@ def test_why_a_cluster_does_not_start_is_said(ground: Path):
         file.write("shared_buffers = 'plenty'\n")
     with pytest.raises(Unavailable, match="plenty"):
         cluster.start()
+    cluster.socket_dir.rmdir()
 
 
 def test_an_address_keeps_its_server_and_changes_its_login():
