@@ -4,13 +4,10 @@ import unicodedata
 
 import pytest
 from hypothesis import assume, given, strategies as st
-from pyproj import Geod
 
-from gis.coordinates import Position, format_dms, in_all_systems, other_zones, read_position
+from gis.coordinates import Position, distance_m, format_dms, in_all_systems, other_zones, read_position
 from gis.crs import UTM_48N, UTM_49N, VN2000, WEB_MERCATOR, ZONES, from_wgs84, to_wgs84, zone_of
 from gis.errors import Invalid
-
-GEOD = Geod(ellps="WGS84")
 
 DEGREES = {
     "11.35, 106.05": (106.05, 11.35),
@@ -145,7 +142,7 @@ on_the_border = {"lon": st.floats(102.2, 109.8), "lat": st.floats(8.2, 23.8)}
 
 
 def metres(here: Position, lon: float, lat: float) -> float:
-    return float(GEOD.inv(here.lon, here.lat, lon, lat)[2])
+    return distance_m(here.lon, here.lat, lon, lat)
 
 
 def both_forms(text):
@@ -253,6 +250,12 @@ def test_the_same_point_in_all_systems():
 )
 def test_degrees_minutes_seconds(lon, lat, language, decimals, text):
     assert format_dms(lon, lat, language, decimals) == text
+
+
+def test_distances_are_measured_along_the_ellipsoid():
+    """A minute of latitude is a nautical mile, a little less near the equator."""
+    assert distance_m(106, 11, 106, 11 + 1 / 60) == pytest.approx(1_843.6, abs=0.5)
+    assert distance_m(106, 11, 106.25, 11) == pytest.approx(27_321.9, abs=0.5)
 
 
 def test_a_zone_error_shows_where_else_the_point_may_be():

@@ -128,16 +128,16 @@ def test_no_position_passes_through_an_unknown_system(transform):
 
 def test_postgis_rows_have_numbers_that_are_ours():
     rows = crs.postgis_srids()
-    assert len(rows) == len({row.srid for row in rows}) == len(crs.ZONES) + 1
-    assert {row.srid for row in rows} == {crs.srid_for(zone.epsg) for zone in crs.ZONES} | {crs.srid_for(crs.VN2000)}
-    assert all(999_000 > row.srid > 900_000 for row in rows), "PostGIS keeps 999000 and above for itself"
+    assert len(rows) == len({row["srid"] for row in rows}) == len(crs.ZONES) + 1
+    assert {row["srid"] for row in rows} == {crs.srid_for(zone.epsg) for zone in crs.ZONES} | {crs.srid_for(crs.VN2000)}
+    assert all(999_000 > row["srid"] > 900_000 for row in rows), "PostGIS keeps 999000 and above for itself"
     assert crs.srid_for(crs.UTM_48N) == crs.UTM_48N
 
 
 def test_postgis_rows_turn_the_position_vector():
     """The signs of ``+towgs84`` are the decree's, turned around."""
-    [row] = [row for row in crs.postgis_srids() if row.auth_srid == crs.VN2000]
-    bound = Transformer.from_crs(CRS.from_proj4(row.proj4text), crs.WGS84, always_xy=True)
+    [row] = [row for row in crs.postgis_srids() if row["auth_srid"] == crs.VN2000]
+    bound = Transformer.from_crs(CRS.from_proj4(row["proj4text"]), crs.WGS84, always_xy=True)
     assert metres(bound.transform(106.0, 10.80), crs.to_wgs84(106.0, 10.80, crs.VN2000)) < 0.001
 
 
@@ -146,9 +146,8 @@ def database():
     """PostGIS as the distribution ships it, with our rows."""
     with Cluster.throwaway() as cluster, psycopg.connect(cluster.url().replace("+psycopg", "")) as connection:
         connection.execute("CREATE EXTENSION postgis")
-        insert = (
-            "INSERT INTO spatial_ref_sys (srid, auth_name, auth_srid, srtext, proj4text) VALUES (%s, %s, %s, %s, %s)"
-        )
+        columns = ("srid", "auth_name", "auth_srid", "srtext", "proj4text")
+        insert = f"INSERT INTO spatial_ref_sys ({', '.join(columns)}) VALUES ({', '.join(f'%({c})s' for c in columns)})"
         connection.cursor().executemany(insert, crs.postgis_srids())
         yield connection
 
