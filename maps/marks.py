@@ -12,7 +12,7 @@ SIZE = 24
 """Width and height of the drawing area of every shape."""
 
 _DETAIL = 'style="fill:none;stroke:var(--detail,#fff);stroke-width:2;stroke-linecap:round;stroke-linejoin:round"'
-_OUTLINE = 'style="fill:var(--detail,#fff);stroke:currentColor;stroke-width:2;stroke-dasharray:3 2"'
+_OUTLINE = 'style="fill:#fff;stroke:currentColor;stroke-width:2;stroke-dasharray:3 2"'
 _INK = 'style="fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round"'
 _STONE = '<path d="M8 19V7l4-4 4 4v12h3v3H5v-3z"/>'
 _HOUSE = '<rect x="2.5" y="2.5" width="19" height="19" rx="3.5"/>'
@@ -32,8 +32,7 @@ SHAPES: dict[str, str] = {
     "gate-international": f'{_HOUSE}<path {_DETAIL} d="M7 18V9.5h10V18M5.8 6.2h12.4"/>',
     "gate-main": f'{_HOUSE}<path {_DETAIL} d="M7.5 17.5v-10h9v10"/>',
     "gate-local": f'{_ROUND}<path {_DETAIL} d="M8.5 16.5V8.8h7v7.7"/>',
-    "gate-planned": f'<rect {_OUTLINE} x="3" y="3" width="18" height="18" rx="3"/>'
-    f'<path {_INK} d="M8 17.5V8.2h8v9.3"/>',
+    "gate-planned": f'<rect {_OUTLINE} x="3" y="3" width="18" height="18" rx="3"/><path {_INK} d="M8 17.5V8.2h8v9.3"/>',
     "lane": f'{_HOUSE}<path {_DETAIL} d="M12 18V7M8 10.8l4-4 4 4"/>',
     "road": f'{_HOUSE}<path {_DETAIL} d="M8.4 18.5l1.8-13M15.6 18.5l-1.8-13M12 6.5v2M12 11v2M12 15.5v2"/>',
     "opening": f'{_ROUND}<path {_DETAIL} d="M8.4 7.5v9M15.6 7.5v9"/>',

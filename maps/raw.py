@@ -30,7 +30,7 @@ _MAP = Template(
 )
 
 
-class Raw(element.Element):  # type: ignore[misc]
+class Raw(element.Element):
     """Text that is already rendered, such as the script of a map: it is passed on as it stands."""
 
     def __init__(self, template: str | None = None, template_name: str | None = None) -> None:
@@ -53,9 +53,9 @@ def _render(self: element.MacroElement, **kwargs: Any) -> None:
         child.render(**kwargs)
 
 
-element.MacroElement.render = _render
+element.MacroElement.render = _render  # type: ignore[method-assign]
 for module in (folium.map, folium.features):
-    module.Element = Raw
+    vars(module)["Element"] = Raw
 # The class itself and not a subclass: DualMap builds its own Maps.
 folium.Map._template = _MAP  # noqa: SLF001
 folium.Map.default_js = []
@@ -67,4 +67,5 @@ def script_of(chart: folium.Map) -> str:
     figure = chart.get_root()
     for child in list(figure._children.values()):  # noqa: SLF001
         child.render()
-    return "\n".join(line for line in str(figure.script.render()).splitlines() if line.strip()) + "\n"
+    drawn = str(figure.script.render())  # type: ignore[attr-defined]
+    return "\n".join(line for line in drawn.splitlines() if line.strip()) + "\n"

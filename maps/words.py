@@ -8,6 +8,7 @@ from gis.language import Text
 
 WORDS: dict[str, Text] = {
     # The shell of every page.
+    "marker_word": Text("Mốc", "Marker"),
     "product": Text("Cột Mốc", "Cột Mốc"),
     "tagline": Text("Dữ liệu biên giới dùng chung", "Shared border data"),
     "skip": Text("Đến nội dung chính", "Skip to content"),
@@ -50,9 +51,7 @@ WORDS: dict[str, Text] = {
         "Chưa có công trình nào khớp. Bỏ bớt điều kiện lọc, hoặc thêm công trình đầu tiên.",
         "No works match. Remove a filter, or add the first one.",
     ),
-    "empty_gates": Text(
-        "Chưa có cửa khẩu nào khớp. Bỏ bớt điều kiện lọc.", "No gates match. Remove a filter."
-    ),
+    "empty_gates": Text("Chưa có cửa khẩu nào khớp. Bỏ bớt điều kiện lọc.", "No gates match. Remove a filter."),
     "empty_incidents": Text(
         "Chưa có sự vụ nào. Bấm “+ Ghi sự vụ” (phím n) khi có việc xảy ra trên biên giới.",
         "No incidents yet. Press “+ Log incident” (key n) when something happens on the border.",
@@ -96,6 +95,8 @@ WORDS: dict[str, Text] = {
     "position": Text("Vị trí", "Position"),
     "surveyed": Text("Đo đạc / nghị định thư", "Surveyed / protocol"),
     "assumed_position": Text("Giả định (≈)", "Assumed (≈)"),
+    "position_assumed": Text("vị trí giả định", "assumed position"),
+    "not_set": Text("Chưa xác định", "Not set"),
     "indicative_line": Text("Đường biên tham khảo", "Indicative boundary line"),
     "zoom_for_markers": Text("Phóng to để thấy mọi số hiệu mốc", "Zoom in to see every marker number"),
     "only_first": Text(
@@ -195,9 +196,10 @@ WORDS: dict[str, Text] = {
     # The board.
     "board_title": Text("Bảng điều hành Ban Chỉ đạo công tác biên giới", "Border steering committee"),
     "fig_overdue": Text("công trình mốc quá hạn", "marker works overdue"),
-    "fig_waiting": Text("việc chờ cấp trên", "matters waiting on others"),
+    "fig_waiting": Text("công trình chờ cấp trên", "marker works waiting on others"),
+    "fig_tasks": Text("nhiệm vụ quá hạn hoặc đang chờ", "tasks overdue or waiting"),
     "fig_incidents": Text("sự vụ đang xử lý", "incidents being handled"),
-    "fig_severe": Text("sự vụ mức cao, nghiêm trọng", "incidents high or critical"),
+    "fig_severe": Text("{n} vụ mức cao, nghiêm trọng", "{n} high or critical"),
     "fig_gates": Text("cửa khẩu đã đạt quy hoạch 2030", "gates at their 2030 category"),
     "fig_markers": Text("mốc hư hỏng hoặc có nguy cơ", "markers damaged or at risk"),
     "fig_longest": Text("lâu nhất {n} ngày", "longest {n} days"),

@@ -1,0 +1,232 @@
+"""The committee's one screen: six figures that each open a list, what is late and what it waits on, gates against plan.
+
+``board_page`` counts from the same rows the lists show, so that a figure and the list it opens agree.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from markupsafe import Markup
+
+from gis.status import AMBER, BLUE, GREEN, GREY, RED
+from maps.atlas import HOME
+from maps.lists import Card, Feature, days_since, mark_of, title_of, value_text
+from maps.page import day, mark, number, render
+from maps.words import words_in
+
+ROWS = 8
+"""How many matters the screen shows; the rest are one step away in the lists."""
+
+# The legal order of categories (Decree 112/2014/NĐ-CP, Article 4), lowest first, to compare today with the plan.
+_RANKS = ("local", "main", "international")
+_SEVERE = ("high", "critical")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number that opens a list: ``tone`` is an urgency, or ``plain``."""
+
+    value: str
+    label: str
+    detail: str
+    href: str
+    tone: str
+
+
+@dataclass(frozen=True)
+class Matter:
+    """One row of what is overdue or waiting."""
+
+    mark: Markup
+    title: str
+    href: str
+    unit: str
+    due: str
+    blocked: str
+
+
+@dataclass(frozen=True)
+class GateRow:
+    """One gate: today's category against the plan for 2030."""
+
+    mark: Markup
+    title: str
+    href: str
+    now: str
+    planned: str
+    last_event: str
+    next_event: str
+
+
+def board_page(
+    language: str,
+    *,
+    cards: Mapping[str, Card],
+    works: Sequence[Feature],
+    tasks: Sequence[Feature],
+    incidents: Sequence[Feature],
+    gates: Sequence[Feature],
+    markers_in_need: int,
+    office: str = "",
+    as_of: datetime | None = None,
+    home: tuple[float, float, float] = HOME,
+    query: Mapping[str, str] | None = None,
+) -> str:
+    """The page ``/board``.
+
+    ``incidents`` are the ones still being handled; ``markers_in_need`` counts the markers whose condition
+    is at_risk, damaged or severely_damaged.
+    """
+    owed = _owed(works, tasks)
+    planned = [gate for gate in gates if gate["properties"].get("planned_2030")]
+    return render(
+        "board.html",
+        language,
+        path="/board",
+        query=query or {},
+        office=office,
+        as_of=as_of,
+        home=home,
+        figures=_figures(
+            language,
+            works=works,
+            tasks=tasks,
+            incidents=incidents,
+            planned=planned,
+            markers_in_need=markers_in_need,
+        ),
+        matters=[_matter(cards[layer], layer, feature, language) for layer, feature in owed[:ROWS]],
+        matters_left=max(0, len(owed) - ROWS),
+        gates=[_gate(cards["gates"], gate, language) for gate in [*planned, *_unplanned(gates)][:ROWS]],
+        gates_left=max(0, len(gates) - ROWS),
+        key=[(mark(shape, colour), word) for shape, colour, word in _key(cards, language)],
+    )
+
+
+def _owed(works: Sequence[Feature], tasks: Sequence[Feature]) -> list[tuple[str, Feature]]:
+    """Overdue first, the longest first; then what waits, the longest first."""
+    rows = [("works", row) for row in works] + [("tasks", row) for row in tasks]
+
+    def rank(entry: tuple[str, Feature]) -> tuple[int, str]:
+        properties = entry[1]["properties"]
+        late = properties["urgency"] == "overdue"
+        since = properties.get("due_on") if late else properties.get("waiting_since")
+        return (0 if late else 1, str(since or "9999"))
+
+    return sorted((row for row in rows if row[1]["properties"].get("urgency") in ("overdue", "waiting")), key=rank)
+
+
+def _figures(
+    language: str,
+    *,
+    works: Sequence[Feature],
+    tasks: Sequence[Feature],
+    incidents: Sequence[Feature],
+    planned: Sequence[Feature],
+    markers_in_need: int,
+) -> list[Figure]:
+    words = words_in(language)
+    overdue, waiting = _having(works, "overdue"), _having(works, "waiting")
+    owed = [*_having(tasks, "overdue"), *_having(tasks, "waiting")]
+    since = [row["properties"]["waiting_since"] for row in waiting if row["properties"].get("waiting_since")]
+    longest = words["fig_longest"].format(n=number(max(map(days_since, since)))) if since else ""
+    severe = [row for row in incidents if row["properties"].get("severity") in _SEVERE]
+    in_hand = ",".join(dict.fromkeys(str(row["properties"]["handling"]) for row in incidents))
+    short = [gate for gate in planned if not has_reached(gate)]
+    none, reached = words["fig_none"], f"{len(planned) - len(short)} / {len(planned)}"
+    figures = [
+        ("fig_overdue", number(len(overdue)), _names(overdue), "/works?urgency=overdue", "overdue"),
+        ("fig_waiting", number(len(waiting)), longest, "/works?urgency=waiting", "waiting"),
+        ("fig_tasks", number(len(owed)), _names(owed, "lead_unit"), "/tasks?urgency=overdue,waiting", "waiting"),
+        (
+            "fig_incidents",
+            number(len(incidents)),
+            words["fig_severe"].format(n=len(severe)) if incidents else none,
+            f"/incidents?handling={in_hand}" if in_hand else "/incidents",
+            "overdue" if severe else "planned",
+        ),
+        ("fig_gates", reached, _names(short, "name") or words["fig_open_list"], "/gates", "on_time"),
+        (
+            "fig_markers",
+            number(markers_in_need),
+            words["on_map"] if markers_in_need else none,
+            "/?tab=works&layers=markers,works",
+            "plain",
+        ),
+    ]
+    return [Figure(value, words[label], detail or none, href, tone) for label, value, detail, href, tone in figures]
+
+
+def has_reached(gate: Feature) -> bool:
+    """Whether a gate's category today is at least what the plan for 2030 asks."""
+    now, planned = gate["properties"].get("category"), gate["properties"].get("planned_2030")
+    return now in _RANKS and planned in _RANKS and _RANKS.index(now) >= _RANKS.index(planned)
+
+
+def _having(rows: Sequence[Feature], urgency: str) -> list[Feature]:
+    return [row for row in rows if row["properties"].get("urgency") == urgency]
+
+
+def _names(rows: Sequence[Feature], name: str = "address", most: int = 4) -> str:
+    """The first few of what a figure counts, so that it means something at a glance."""
+    names = list(dict.fromkeys(str(row["properties"][name]) for row in rows if row["properties"].get(name)))
+    return " · ".join(names[:most]) + (" …" if len(names) > most else "")
+
+
+def _matter(card: Card, layer: str, feature: Feature, language: str) -> Matter:
+    words, properties = words_in(language), feature["properties"]
+    if properties["urgency"] == "overdue":
+        blocked = words["overdue_days"].format(n=number(days_since(properties["due_on"])))
+    else:
+        blocked = words["waiting_on"].format(whom=properties.get("waiting_on") or "–")
+    return Matter(
+        mark=mark_of(card, feature, language),
+        title=title_of(layer, feature),
+        href=f"/?tab={layer}&layers=markers,gates,{layer}&select={feature['id']}",
+        unit=properties.get("unit") or properties.get("lead_unit") or "",
+        due=day(properties.get("due_on")) or "–",
+        blocked=blocked,
+    )
+
+
+def _unplanned(gates: Sequence[Feature]) -> list[Feature]:
+    return [gate for gate in gates if not gate["properties"].get("planned_2030")]
+
+
+def _gate(card: Card, gate: Feature, language: str) -> GateRow:
+    words, properties = words_in(language), gate["properties"]
+    fields: dict[str, Any] = {field["name"]: field for field in card["fields"]}
+
+    def text(name: str) -> str:
+        return value_text(fields.get(name, {}), properties.get(name), language) or "–"
+
+    if not properties.get("planned_2030"):
+        sign = mark("circle", GREY, label=words["not_planned"])
+    elif has_reached(gate):
+        sign = mark("circle", GREEN, label=words["reached"])
+    elif properties.get("stage") not in (None, "in_plan", "operating"):
+        sign = mark("triangle", AMBER, label=words["under_way"])
+    else:
+        sign = mark("diamond", BLUE, label=words["not_begun"])
+    return GateRow(
+        mark=sign,
+        title=title_of("gates", gate),
+        href=f"/?tab=gates&layers=markers,gates&select={gate['id']}",
+        now=text("category"),
+        planned=text("planned_2030"),
+        last_event=text("last_event"),
+        next_event=text("next_event"),
+    )
+
+
+def _key(cards: Mapping[str, Card], language: str) -> list[tuple[str, str, str]]:
+    """The urgency words for the foot of the board, as the works' card declares them."""
+    field = next((field for field in cards["works"]["fields"] if field["name"] == "urgency"), None)
+    words = (field or {}).get("codes") or ()
+    return [
+        (word["mark"]["shape"], word["mark"]["colour"], value_text(field or {}, word["value"], language))
+        for word in words
+        if word.get("mark")
+    ] or [("square", RED, words_in(language)["fig_overdue"])]

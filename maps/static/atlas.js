@@ -1,0 +1,230 @@
+// The map page: puts the pieces together. The map itself (`map_main`) comes from /map.js.
+
+import { AddressBox } from "./search.js";
+import { Overlays } from "./overlays.js";
+import { Panel } from "./panel.js";
+import { View } from "./view.js";
+import { afterQuiet, moment, narrow, notice, page, say } from "./page.js";
+import { ask, item } from "./doors.js";
+import { card, knowCards } from "./cards.js";
+import { cardOf, recordOf } from "./record.js";
+import { draftForm } from "./draft.js";
+import { drawBasemap } from "./basemap.js";
+import { drawLayerList, drawLegend } from "./legend.js";
+import { knowShapes } from "./marks.js";
+import { listenForKeys } from "./keys.js";
+
+const map = window.map_main;
+const view = new View(page);
+const stage = document.querySelector(".stage");
+
+// What was on the screen when the page was sent is what comes back with it.
+const [lat, lon, zoom] = page.home;
+map.setView(view.window ? [view.window.lat, view.window.lon] : [lat, lon], view.window?.zoom ?? zoom, { animate: false });
+for (const button of document.querySelectorAll("[data-zoom]")) button.addEventListener("click", () => map.zoomIn(Number(button.dataset.zoom)));
+drawBasemap(map);
+
+let cards = [];
+try {
+  [cards] = await Promise.all([knowCards(), knowShapes()]);
+} catch (error) {
+  notice("cards", `${say("failed", { what: say("layers").toLowerCase() })}: ${error.message}`, { wrong: true, again: () => location.reload() });
+  document.getElementById("rows").replaceChildren(error.message);
+  throw error;
+}
+
+const popup = L.popup({ maxWidth: 342, minWidth: 342, offset: [0, -8], autoPanPadding: [24, 24], className: "card-popup" });
+const overlays = new Overlays(map, {
+  asked: (layer) => view.asked(layer, card(layer)),
+  pick: (layer, feature) => pick(layer, feature),
+  hover: (id, hot) => (panel.heat(id, hot), overlays.heat(id, hot)),
+  changed: (layer) => {
+    if (layer === view.tab) panel.draw(overlays.state(layer), map.getBounds().toBBoxString());
+    refreshMargin();
+    document.getElementById("as-of").textContent = moment(new Date().toISOString());
+  },
+});
+const panel = new Panel(view, {
+  tab: (name) => chooseTab(name),
+  pick: (layer, feature) => pick(layer, feature),
+  heat: (id, hot) => overlays.heat(id, hot),
+  place: (layer, feature) => editPlace(layer, feature),
+  add: (layer) => addTo(layer),
+  filter: (changes) => filter(changes),
+  resized: () => map.invalidateSize(),
+});
+const box = new AddressBox(map, {
+  border: () => view.filters.border,
+  changed: (text) => ((view.q = text), view.keep()),
+});
+
+const refreshMargin = afterQuiet(40, () => {
+  drawLegend(document.getElementById("legend"), view, overlays);
+  drawLayerList(document.getElementById("layer-list"), cards, view, overlays, toggle);
+});
+
+function toggle(layer, on) {
+  if (on) view.layers.add(layer);
+  else view.layers.delete(layer);
+  view.keep();
+  return on ? overlays.show(layer) : overlays.hide(layer);
+}
+
+async function chooseTab(name) {
+  view.tab = name;
+  view.layers.add(name);
+  for (const filter of Object.keys(view.filters)) if (!["border", "year", "open"].includes(filter)) delete view.filters[filter];
+  close();
+  panel.showList();
+  view.keep();
+  panel.draw(overlays.state(name), map.getBounds().toBBoxString());
+  await overlays.show(name);
+}
+
+async function filter(changes) {
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === null) delete view.filters[name];
+    else view.filters[name] = value;
+  }
+  view.keep();
+  await Promise.all([...view.layers].filter((layer) => card(layer)?.geometry).map((layer) => overlays.show(layer)));
+}
+
+/** The newest state of one thing, with the tag that a change of it must name. */
+async function fresh(layer, id) {
+  const { data, etag } = await ask(item(layer, id));
+  return Object.assign(data, { etag });
+}
+
+/** Choose a thing: its card stands on the map, on a phone in the sheet. */
+async function pick(layer, feature) {
+  if (view.select && view.select !== feature.id) overlays.heat(view.select, false);
+  view.select = feature.id;
+  view.keep();
+  overlays.heat(feature.id, true);
+  panel.choose(feature.id);
+  try {
+    feature = await fresh(layer, feature.id);
+  } catch (error) {
+    return notice("record", error.message, { wrong: true });
+  }
+  if (view.select !== feature.id) return;
+  const at = overlays.positionOf(feature);
+  if (!at || narrow.matches) return openRecord(layer, feature, at);
+  if (!panel.listing) panel.showList();
+  popup.setLatLng(at).setContent(cardOf(layer, feature, { open: () => openRecord(layer, feature), changed: () => changed(layer, feature.id), place: () => editPlace(layer, feature) })).openOn(map);
+}
+
+function openRecord(layer, feature, at = overlays.positionOf(feature)) {
+  map.closePopup(popup);
+  view.select = feature.id;
+  view.keep();
+  panel.show(recordOf(layer, feature, {
+    back: () => (panel.showList(), overlays.heat(feature.id, false)),
+    changed: () => changed(layer, feature.id),
+    edit: () => edit(layer, feature),
+    place: () => editPlace(layer, feature),
+    go: (toLayer, id) => select(toLayer, id),
+  }));
+  if (at && narrow.matches) map.panTo(at);
+  if (at && !map.getBounds().pad(-0.05).contains(at)) map.panTo(at);
+  overlays.heat(feature.id, true);
+}
+
+/** After a change: the layer, and the thing itself as it stands now. */
+async function changed(layer, id) {
+  notice("saved", say("saved"));
+  const recordShown = !panel.listing;
+  if (overlays.state(layer)) await overlays.load(layer);
+  const feature = await fresh(layer, id);
+  if (recordShown || narrow.matches) openRecord(layer, feature);
+  else await pick(layer, feature);
+}
+
+function withForm(layer, options, back) {
+  map.closePopup(popup);
+  const { form, remove } = draftForm(layer, map, { ...options, back, saved: (id) => (panel.showList(), changed(layer, id)) });
+  panel.show([form], remove);
+  panel.height("high");
+  map.invalidateSize();
+}
+const edit = (layer, feature) => withForm(layer, { feature }, () => openRecord(layer, feature));
+const addTo = (layer) => withForm(layer, {}, () => panel.showList());
+async function editPlace(layer, feature) {
+  feature = feature.etag ? feature : await fresh(layer, feature.id);
+  withForm(layer, { feature, onlyPlace: true }, () => openRecord(layer, feature));
+  panel.height("half");
+}
+
+/** Choose by id alone, as a link does: look in the layer it names, else in those that are drawn. */
+async function select(layer, id) {
+  for (const name of layer ? [layer] : [view.tab, ...view.layers]) {
+    try {
+      const feature = await fresh(name, id);
+      if (card(name)?.geometry && !overlays.state(name)) await toggle(name, true);
+      const at = overlays.positionOf(feature);
+      if (at && !view.window) map.setView(at, Math.max(map.getZoom(), 12), { animate: false });
+      else if (at) map.panTo(at);
+      return pick(name, feature);
+    } catch (error) {
+      if (error.status !== 404) return notice("record", error.message, { wrong: true });
+    }
+  }
+  notice("record", say("failed", { what: say("open_record").toLowerCase() }), { wrong: true });
+}
+
+/** Esc: the nearest thing that is open closes, one at a time. */
+function close() {
+  if (box.close()) return;
+  if (map.hasLayer(popup)) return void map.closePopup(popup);
+  if (stage.classList.contains("floats-open")) return void showFloats(false);
+  if (!panel.listing) panel.showList();
+}
+map.on("popupclose", () => {
+  if (view.select) overlays.heat(view.select, false);
+  if (!panel.listing) return;
+  view.select = null;
+  panel.choose(null);
+  view.keep();
+});
+
+function showFloats(open) {
+  const button = document.getElementById("layers-button");
+  button.setAttribute("aria-expanded", String(open));
+  if (narrow.matches) stage.classList.toggle("floats-open", open);
+  else for (const float of document.querySelectorAll(".float")) float.hidden = !open;
+}
+const layersButton = document.getElementById("layers-button");
+layersButton.addEventListener("click", () => showFloats(layersButton.getAttribute("aria-expanded") !== "true"));
+if (narrow.matches) layersButton.setAttribute("aria-expanded", "false");
+
+map.on("moveend", () => {
+  const centre = map.getCenter();
+  view.window = { zoom: map.getZoom(), lat: centre.lat, lon: centre.lng };
+  view.keep();
+});
+
+listenForKeys({
+  find: () => box.input.focus(),
+  step: (by) => {
+    const found = panel.listing && panel.beside(by);
+    const { layer, feature } = (found && overlays.find(found)) || {};
+    if (!feature) return;
+    const at = overlays.positionOf(feature);
+    if (at && !map.getBounds().contains(at)) map.panTo(at, { animate: false });
+    pick(layer, feature);
+  },
+  close,
+});
+
+const sent = { select: view.select, moved: Boolean(view.window) };
+if (!sent.moved) view.window = null;
+panel.draw(null);
+refreshMargin();
+await Promise.all([...view.layers].filter((layer) => card(layer)?.geometry).map((layer) => overlays.show(layer)));
+if (sent.select) {
+  const parts = sent.select.split("/");
+  if (!sent.moved) view.window = null;
+  await select(parts.length > 1 ? parts[0] : null, parts.at(-1));
+}
+if (view.q) box.go(view.q);

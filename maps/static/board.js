@@ -1,0 +1,32 @@
+// The committee's map: the same layers and marks as the map page, framed to what is owed.
+
+import { Overlays } from "./overlays.js";
+import { drawBasemap } from "./basemap.js";
+import { knowCards } from "./cards.js";
+import { knowShapes } from "./marks.js";
+import { listenForKeys } from "./keys.js";
+import { notice, page, say } from "./page.js";
+
+const map = window.map_main;
+const [lat, lon, zoom] = page.home;
+map.setView([lat, lon], zoom, { animate: false });
+for (const button of document.querySelectorAll("[data-zoom]")) button.addEventListener("click", () => map.zoomIn(Number(button.dataset.zoom)));
+for (const button of document.querySelectorAll("[data-print]")) button.addEventListener("click", () => print());
+listenForKeys({ find: () => document.getElementById("q")?.focus() });
+drawBasemap(map);
+
+try {
+  await Promise.all([knowCards(), knowShapes()]);
+  const overlays = new Overlays(map, {
+    asked: () => ({}),
+    pick: (layer, feature) => location.assign(`/?tab=${encodeURIComponent(layer)}&layers=markers,gates,${encodeURIComponent(layer)}&select=${encodeURIComponent(feature.id)}`),
+    hover: (id, hot) => overlays.heat(id, hot),
+    changed: () => {},
+  });
+  const layers = ["works", "gates", "incidents"];
+  await Promise.all(layers.map((layer) => overlays.show(layer)));
+  const owed = layers.flatMap((layer) => overlays.rows(layer)).map((feature) => overlays.positionOf(feature)).filter(Boolean);
+  if (owed.length) map.fitBounds(L.latLngBounds(owed).pad(0.12), { maxZoom: 11, animate: false });
+} catch (error) {
+  notice("cards", `${say("failed", { what: say("layers").toLowerCase() })}: ${error.message}`, { wrong: true, again: () => location.reload() });
+}

@@ -1,0 +1,167 @@
+// The layers' own cards (/api/cards), and what a row says about itself: title, label, mark, words, steps.
+
+import { ask } from "./doors.js";
+import { day, daysSince, distance, h, moment, number, said, say } from "./page.js";
+import { GREY, mark } from "./marks.js";
+
+let catalog = {};
+
+export async function knowCards() {
+  const { data } = await ask("/api/cards");
+  catalog = Object.fromEntries(data.layers.map((card) => [card.name, card]));
+  return data.layers;
+}
+
+export const card = (layer) => catalog[layer];
+export const fieldOf = (layer, name) => catalog[layer]?.fields.find((field) => field.name === name);
+export const labelOf = (layer, name) => said(fieldOf(layer, name)?.title) || (name === "geom" || name === "geometry" ? say("position") : name);
+
+/** The word of a code list field for a value, with its mark and its onward moves. */
+export function wordOf(layer, name, value) {
+  return fieldOf(layer, name)?.codes?.find((code) => code.value === value) ?? null;
+}
+export const wording = (layer, name, value) => said(wordOf(layer, name, value)?.title) || value || "";
+
+export const isAssumed = (feature) => feature.properties.position_source === "assumed";
+
+/** The mark of a row by the field that draws its layer. */
+export function markOf(layer, feature, options = {}) {
+  const drawnBy = card(layer)?.drawn_by;
+  const value = feature.properties[drawnBy];
+  const word = drawnBy ? wordOf(layer, drawnBy, value) : null;
+  const fallback = { shape: card(layer)?.mark?.shape ?? OWN_SHAPE[layer] ?? "circle", colour: OWN_COLOUR[layer] ?? GREY };
+  return mark(word?.mark ?? fallback, { hollow: isAssumed(feature), label: options.spoken ? said(word?.title) : null });
+}
+const OWN_SHAPE = { gates: "gate-planned", crossings: "lane", posts: "post", areas: "area", sectors: "sector", documents: "document", lines: "line", markers: "monument" };
+const OWN_COLOUR = { gates: "#14324a", crossings: "#14324a" };
+export const colourOf = (layer, feature) => wordOf(layer, card(layer)?.drawn_by, feature.properties[card(layer)?.drawn_by])?.mark?.colour ?? OWN_COLOUR[layer] ?? GREY;
+
+const section = (p) => p.section || p.address || "";
+
+/** What a row is called. */
+export function titleOf(layer, feature) {
+  const p = feature.properties;
+  switch (layer) {
+    case "markers": return `${say("marker_word")} ${p.number ?? ""}`.trim();
+    case "posts": return `${said(card(layer)?.title)} ${section(p)}`.trim();
+    case "gates": return [p.name, p.counterpart].filter(Boolean).join(" – ");
+    case "incidents": return [p.code, wording(layer, "category", p.category)].filter(Boolean).join(" · ");
+    case "sectors": return [p.name, p.section].filter(Boolean).join(" · ");
+    case "documents": return [p.number, p.title].filter(Boolean).join(" · ");
+    case "crossings": return p.name || `${wording(layer, "kind", p.kind)} ${section(p)}`.trim();
+    default: return p.title || p.name || p.code || p.address || said(card(layer)?.title) || feature.id;
+  }
+}
+
+/** The few characters beside its mark on the map. */
+export function labelFor(layer, feature) {
+  const p = feature.properties;
+  if (layer === "gates" || layer === "crossings") return p.name ?? "";
+  if (layer === "markers") return p.number ?? "";
+  if (layer === "incidents") return p.code ?? "";
+  return p.address ?? "";
+}
+
+/** What it says about time: overdue, waiting, due. */
+export function whenOf(layer, feature) {
+  const p = feature.properties;
+  if (p.urgency === "overdue" && p.due_on) return say("overdue_days", { n: number(daysSince(p.due_on)) });
+  if (p.urgency === "waiting" && p.waiting_since) return say("waiting_since", { day: day(p.waiting_since).slice(3) });
+  if (p.urgency === "done") return wording(layer, "urgency", "done");
+  if (p.due_on) return say("due_on", { day: day(p.due_on) });
+  if (layer === "incidents") return p.occurred_at ? day(p.occurred_at) : "";
+  if (layer === "gates") return wording(layer, "category", p.category);
+  if (layer === "crossings") return wording(layer, "state", p.state);
+  return "";
+}
+
+/** The second line of a row. */
+export function underOf(layer, feature) {
+  const p = feature.properties;
+  if (p.waiting_on) return say("waiting_on", { whom: p.waiting_on });
+  const about = p.address && isAssumed(feature) ? `≈ ${p.address}` : p.address;
+  if (layer === "incidents") return [about, wording(layer, "handling", p.handling), wording(layer, "severity", p.severity)].filter(Boolean).join(" · ");
+  if (layer === "gates") return [p.stage ? wording(layer, "stage", p.stage) : null, p.next_event, p.border ? say(p.border) : null].filter(Boolean).join(" · ");
+  return [p.unit || p.lead_unit, p.basis || p.plan, p.clause, !p.unit && !p.lead_unit ? about : null].filter(Boolean).join(" · ");
+}
+
+/** One value as it is read; an empty string when there is nothing to say. */
+export function valueOf(layer, field, value) {
+  if (value === null || value === undefined || value === "") return "";
+  if (Array.isArray(value)) return value.map((one) => valueOf(layer, field, one)).filter(Boolean).join(", ");
+  if (field.codes) return said(field.codes.find((code) => code.value === value)?.title) || String(value);
+  if (field.type === "boolean") return say(value ? "yes" : "no");
+  if (field.type === "date") return day(value);
+  if (field.type === "datetime") return moment(value);
+  if (typeof value === "number") return field.unit === "m" ? distance(value) : number(value) + (field.unit ? ` ${field.unit}` : "");
+  if (typeof value === "object") return Object.entries(value).map(([key, one]) => `${key}: ${typeof one === "object" ? JSON.stringify(one) : one}`).join("; ");
+  return field.name === "border" ? say(String(value)) : String(value);
+}
+
+const COMMON = new Set(["id", "layer", "level", "position_source", "accuracy_m", "address", "chainage_m", "version", "created_at", "updated_at"]);
+const SHORT = {
+  works: ["kind", "address", "basis", "unit", "due_on", "waiting_on", "progress"],
+  tasks: ["lead_unit", "person", "due_on", "waiting_on", "product", "missing_clears"],
+  gates: ["category", "planned_2030", "last_event", "next_event", "border"],
+  incidents: ["severity", "occurred_at", "address", "unit", "description"],
+  markers: ["border", "kind", "class", "built_by", "responsible_side"],
+};
+
+/** `[label, value]` of what is known: the few for the card on the map, or everything. */
+export function factsOf(layer, feature, { all = false } = {}) {
+  const p = feature.properties;
+  const facts = [];
+  const shown = all ? null : SHORT[layer];
+  const fields = (card(layer)?.fields ?? []).filter((field) => (shown ? shown.includes(field.name) : !COMMON.has(field.name)));
+  if (shown) fields.sort((a, b) => shown.indexOf(a.name) - shown.indexOf(b.name));
+  for (const field of fields) {
+    const value = valueOf(layer, field, p[field.name]);
+    if (value && field.name !== "address") facts.push([said(field.title), value]);
+  }
+  const about = isAssumed(feature) ? "≈ " : "";
+  const limit = all ? facts : facts.slice(0, 5);
+  if (p.address) limit.push([say("address"), about + p.address]);
+  if (p.chainage_m !== null && p.chainage_m !== undefined && all) limit.push([say("chainage"), about + distance(p.chainage_m)]);
+  if (p.position_source && p.position_source !== "none") {
+    const accuracy = p.accuracy_m ? say("accuracy", { d: distance(p.accuracy_m) }) : "";
+    limit.push([say("position"), [say(`source_${p.position_source}`), accuracy].filter(Boolean).join(", ")]);
+  }
+  return limit;
+}
+
+/** The main way through a status: each word's nearest later one; where it is suspended stands aside. */
+export function stepsOf(layer) {
+  const codes = fieldOf(layer, card(layer)?.status)?.codes;
+  if (!codes?.length) return [];
+  if (codes.every((code) => code.onward.length >= codes.length - 2)) return []; // any to any is no way through
+  const end = codes.findIndex((code) => code.value === "suspended");
+  const way = end < 0 ? codes : codes.slice(0, end);
+  const steps = [way[0]];
+  for (;;) {
+    const here = way.indexOf(steps.at(-1));
+    const next = way.findIndex((code, place) => place > here && way[here].onward.includes(code.value));
+    if (next < 0) return steps.length > 1 ? steps : [];
+    steps.push(way[next]);
+  }
+}
+
+/** The step bar with the current word; the colour of the current step is that of the row's mark. */
+export function stepBar(layer, feature) {
+  const name = card(layer)?.status;
+  const value = feature.properties[name];
+  if (!name || !value) return null;
+  const steps = stepsOf(layer);
+  const at = steps.findIndex((step) => step.value === value);
+  if (at < 0) {
+    const word = wordOf(layer, name, value);
+    return h("p", { className: "aside-step marked" }, word?.mark ? mark(word.mark) : null, said(word?.title) || value);
+  }
+  const waiting = feature.properties.urgency === "waiting";
+  const colour = feature.properties.urgency ? colourOf(layer, feature) : "#0072b2";
+  const bar = h("div", { className: "steps", "aria-hidden": "true", style: { "--step": colour } },
+    ...steps.map((_, place) => h("i", { className: place < at ? "past" : place === at ? "now" : "" })));
+  const line = h("p", { className: "step-words", style: { "--step-ink": waiting ? "var(--waiting-ink)" : "var(--ink)" } });
+  if (steps.length <= 7) steps.forEach((step, place) => line.append(...(place ? [" → "] : []), place === at ? h("b", {}, said(step.title)) : said(step.title)));
+  else line.append(`${say("step_of", { i: at + 1, n: steps.length })}: `, h("b", {}, said(steps[at].title)), at + 1 < steps.length ? ` · ${say("next_step", { word: said(steps[at + 1].title) })}` : "");
+  return h("div", {}, bar, line);
+}

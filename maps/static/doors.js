@@ -1,0 +1,66 @@
+// How the page speaks to the server: JSON both ways, refusals kept whole, in the reader's language.
+
+import { h, language, say } from "./page.js";
+
+/** A refusal: its words, and which field is at fault. Never swallowed, always shown where it arose. */
+export class Refusal extends Error {
+  constructor(status, problem) {
+    super(problem.detail || problem.title || say("refused"));
+    this.status = status;
+    this.problem = problem;
+    this.errors = Array.isArray(problem.errors) ? problem.errors : [];
+  }
+}
+
+/** Ask and give back `{data, etag, location}`; throws a Refusal. */
+export async function ask(path, { method = "GET", body, type = "application/json", headers = {}, signal } = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, {
+      method,
+      signal,
+      headers: { "Accept-Language": language, ...(body === undefined ? {} : { "Content-Type": type }), ...headers },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refusal(0, { detail: say("offline") });
+  }
+  const text = await answer.text();
+  let data = null;
+  if (text) {
+    try {
+      data = JSON.parse(text);
+    } catch {
+      throw new Refusal(answer.status, { detail: say("not_an_answer", { status: answer.status }) });
+    }
+  }
+  if (!answer.ok) throw new Refusal(answer.status, data ?? {});
+  return { data, etag: answer.headers.get("ETag"), location: answer.headers.get("Location") };
+}
+
+export const collection = (layer) => `/ogc/collections/${encodeURIComponent(layer)}/items`;
+export const item = (layer, id, rest = "") => `${collection(layer)}/${encodeURIComponent(id)}${rest}`;
+
+/** A path with its query; empty values are left out. */
+export function query(path, values) {
+  const parts = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== null && value !== undefined && value !== "") parts.set(name, Array.isArray(value) ? value.join(",") : value);
+  }
+  const text = parts.toString();
+  return text ? `${path}?${text}` : path;
+}
+
+/** A key that makes a repeated send of the same form harmless; works without a secure context too. */
+export function sendingKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** A refusal as the reader sees it: the reason, and each field at fault by its label. */
+export function explained(error, labels = {}) {
+  const list = (error.errors ?? [])
+    .filter((fault) => fault.detail && fault.detail !== error.message)
+    .map((fault) => h("li", {}, labels[fault.field] ? `${labels[fault.field]}: ${fault.detail}` : fault.detail));
+  return [h("p", {}, error.message), list.length ? h("ul", {}, ...list) : null].filter(Boolean);
+}

@@ -1,0 +1,19 @@
+// The list pages work without this; it applies a filter at once and lets the keyboard walk the rows.
+
+import { listenForKeys } from "./keys.js";
+
+for (const select of document.querySelectorAll("[data-apply]")) select.addEventListener("change", () => select.form.requestSubmit());
+// An empty choice is no filter: it stays out of the address.
+document.querySelector(".filters")?.addEventListener("formdata", (event) => {
+  for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
+});
+document.querySelector("[data-print]")?.addEventListener("click", () => print());
+
+const links = [...document.querySelectorAll(".table .main a")];
+listenForKeys({
+  find: () => document.getElementById("q")?.focus(),
+  step: (by) => {
+    const at = links.indexOf(document.activeElement);
+    links[Math.min(links.length - 1, Math.max(0, at + by))]?.focus();
+  },
+});

@@ -1,0 +1,149 @@
+// The one side panel: a list, a record or a form, never two. On a phone it is a sheet with three heights.
+
+import { card, markOf, titleOf, underOf, whenOf, wordOf } from "./cards.js";
+import { query } from "./doors.js";
+import { h, number, said, say } from "./page.js";
+
+const HEIGHTS = ["low", "half", "high"];
+
+export class Panel {
+  constructor(view, actions) {
+    Object.assign(this, { view, actions });
+    this.list = document.getElementById("list-view");
+    this.record = document.getElementById("record-view");
+    this.rows = document.getElementById("rows");
+    this.chips = document.getElementById("chips");
+    this.foot = document.getElementById("panel-foot");
+    this.stage = document.querySelector(".stage");
+    this.filtering = false;
+    this.leave = null;
+    this.height("half");
+    document.getElementById("grip").addEventListener("click", () => {
+      this.height(HEIGHTS[(HEIGHTS.indexOf(this.stage.dataset.sheet) + 1) % HEIGHTS.length]);
+      actions.resized();
+    });
+    for (const tab of document.querySelectorAll("[data-tab]")) tab.addEventListener("click", () => actions.tab(tab.dataset.tab));
+  }
+
+  height(name) {
+    this.stage.dataset.sheet = name;
+  }
+
+  /** Show the list of the current tab. */
+  showList() {
+    this.leave?.();
+    this.leave = null;
+    this.record.hidden = true;
+    this.list.hidden = false;
+  }
+
+  /** Show a record or a form instead of the list; `leave` is called when it goes. */
+  show(content, leave = null) {
+    this.leave?.();
+    this.leave = leave;
+    this.record.replaceChildren(...content);
+    this.list.hidden = true;
+    this.record.hidden = false;
+    this.record.scrollTop = 0;
+    if (this.stage.dataset.sheet === "low") this.height("half");
+    this.record.focus({ preventScroll: true });
+  }
+
+  get listing() {
+    return !this.list.hidden;
+  }
+
+  /** Draw the list anew from what the map has of the layer. */
+  draw(state, bbox) {
+    const layer = this.view.tab;
+    for (const tab of document.querySelectorAll("[data-tab]")) tab.setAttribute("aria-selected", String(tab.dataset.tab === layer));
+    this.#drawChips();
+    const rows = state?.features ?? [];
+    if (!state?.loaded && !state?.wrong) return this.rows.replaceChildren(h("p", { className: "quiet" }, say("loading", { what: said(card(layer)?.title).toLowerCase() })));
+    if (state.wrong) this.rows.replaceChildren(h("p", { className: "field-fault" }, state.wrong.message));
+    else if (rows.length) this.rows.replaceChildren(...rows.map((feature) => this.#row(layer, feature)));
+    else this.rows.replaceChildren(h("p", { className: "quiet" }, say(`empty_${layer}`)));
+    this.#drawFoot(layer, state, rows.length, bbox);
+    this.choose(this.view.select);
+  }
+
+  #row(layer, feature) {
+    const word = wordOf(layer, card(layer)?.drawn_by, feature.properties[card(layer)?.drawn_by]);
+    const sign = markOf(layer, feature, { spoken: true });
+    if (word) sign.append(Object.assign(document.createElementNS("http://www.w3.org/2000/svg", "title"), { textContent: said(word.title) }));
+    const unplaced = !feature.geometry && card(layer)?.geometry;
+    const row = h("div", { className: "row", data: { id: feature.id } }, sign,
+      h("button", { className: "title", type: "button" }, titleOf(layer, feature)),
+      h("span", { className: "when" }, whenOf(layer, feature)),
+      h("p", { className: "under" }, underOf(layer, feature)),
+      unplaced ? h("p", { className: "under unplaced" }, say("no_position"), h("button", { type: "button", onclick: (event) => (event.stopPropagation(), this.actions.place(layer, feature)) }, say("set_position"))) : null);
+    row.addEventListener("click", () => this.actions.pick(layer, feature));
+    row.addEventListener("mouseenter", () => this.actions.heat(feature.id, true));
+    row.addEventListener("mouseleave", () => this.actions.heat(feature.id, false));
+    return row;
+  }
+
+  #drawChips() {
+    const { filters } = this.view;
+    const named = (name, value) => {
+      if (name === "year") return `${say("year")} ${value}`;
+      if (name === "open") return say("open_only");
+      if (name === "border") return say(value);
+      return said(wordOf(this.view.tab, name, value)?.title) || value;
+    };
+    const chips = Object.entries(filters).map(([name, value]) => h("button", {
+      className: "chip", type: "button", title: say("remove_filter"), onclick: () => this.actions.filter({ [name]: null }),
+    }, `${named(name, value)} ✕`));
+    const more = h("button", { className: "chip", type: "button", "aria-expanded": String(this.filtering), onclick: () => ((this.filtering = !this.filtering), this.#drawChips()) }, `+ ${say("filter")}`);
+    const add = this.view.tab === "incidents" ? null : h("button", { className: "chip add", type: "button", onclick: () => this.actions.add(this.view.tab) }, `+ ${say(`add_${this.view.tab}`)}`);
+    this.chips.replaceChildren(...chips, more, ...(add ? [add] : []), ...(this.filtering ? [this.#filterForm()] : []));
+  }
+
+  #filterForm() {
+    const layer = this.view.tab;
+    const { filters } = this.view;
+    const pick = (name, label, options) => h("label", {}, label, h("select", { onchange: (event) => this.actions.filter({ [name]: event.target.value || null }) },
+      h("option", { value: "" }, say("all")), ...options.map(([value, text]) => h("option", { value, selected: String(filters[name] ?? "") === String(value) }, text))));
+    const fields = new Map((card(layer)?.fields ?? []).map((field) => [field.name, field]));
+    const year = new Date().getFullYear();
+    const words = ["urgency", card(layer)?.status, "severity", "category", "kind"].filter((name, at, all) => fields.get(name)?.codes && all.indexOf(name) === at).slice(0, 3);
+    return h("div", { className: "filter-form" },
+      fields.has("border") ? pick("border", say("border"), ["VN-KH", "VN-CN", "VN-LA"].map((one) => [one, say(one)])) : null,
+      fields.has("due_on") || fields.has("occurred_at") ? pick("year", say("year"), Array.from({ length: 8 }, (_, back) => [year + 1 - back, String(year + 1 - back)])) : null,
+      ...words.map((name) => pick(name, said(fields.get(name).title), fields.get(name).codes.map((code) => [code.value, said(code.title)]))),
+      h("label", { className: "check" }, h("input", { type: "checkbox", checked: Boolean(filters.open), onchange: (event) => this.actions.filter({ open: event.target.checked ? "1" : null }) }), say("open_only")));
+  }
+
+  #drawFoot(layer, state, count, bbox) {
+    const n = state.more ? say("more_than", { n: number(count) }) : number(count);
+    const scope = state.whole ? "" : ` ${say("in_view")}`;
+    const asked = { ...this.view.asked(layer, card(layer)), ...(state.whole ? {} : { bbox }) };
+    const file = (extra) => query(`/api/export/${layer}`, { ...asked, ...extra });
+    const dot = () => " · ";
+    this.foot.replaceChildren(`${say(`count_${layer}`, { n })}${scope}`, dot(),
+      h("a", { href: file({}), download: "" }, say("download")), dot(),
+      h("a", { href: file({ reader: "partner" }), download: "", title: say("download_partner_hint") }, say("download_partner")), dot(),
+      h("a", { href: query(`/${layer}`, asked.bbox ? {} : asked) }, say("as_list")), dot(),
+      h("button", { type: "button", onclick: () => print() }, say("print")));
+  }
+
+  heat(id, hot) {
+    const row = this.rows.querySelector(`[data-id="${CSS.escape(id)}"]`);
+    row?.classList.toggle("hot", hot);
+  }
+
+  /** Mark the chosen row and bring it into sight. */
+  choose(id) {
+    for (const row of this.rows.querySelectorAll('[aria-current="true"]')) row.removeAttribute("aria-current");
+    const row = id ? this.rows.querySelector(`[data-id="${CSS.escape(id)}"]`) : null;
+    row?.setAttribute("aria-current", "true");
+    row?.scrollIntoView({ block: "nearest" });
+  }
+
+  /** The row `by` places below the chosen one. */
+  beside(by) {
+    const rows = [...this.rows.querySelectorAll(".row")];
+    const at = rows.findIndex((row) => row.getAttribute("aria-current") === "true");
+    return rows[Math.min(rows.length - 1, Math.max(0, at + by))]?.dataset.id ?? null;
+  }
+}
