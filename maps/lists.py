@@ -52,12 +52,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a list."""
+    """One line of a list; ``mark`` is given only where no column carries it beside its word."""
 
     id: str
     title: str
     href: str
-    mark: Markup
+    mark: Markup | None
     cells: list[Cell]
     unplaced: bool
 
@@ -183,19 +183,19 @@ def in_order(features: Sequence[Feature], fields: Mapping[str, Any], sort: str) 
 
 
 def _row(card: Card, feature: Feature, names: Sequence[str], fields: Mapping[str, Any], language: str) -> Row:
-    layer, properties = card["name"], feature["properties"]
+    layer = card["name"]
     return Row(
         id=str(feature["id"]),
         title=title_of(layer, feature),
         href=_link("/", {"tab": layer, "layers": f"markers,gates,crossings,{layer}", "select": str(feature["id"])}),
-        mark=mark_of(card, feature, language),
-        cells=[_cell(name, fields, properties, language) for name in names[1:]],
+        mark=None if card.get("drawn_by") in names else mark_of(card, feature, language),
+        cells=[_cell(name, card, fields, feature, language) for name in names[1:]],
         unplaced=feature.get("geometry") is None and bool(card.get("geometry")),
     )
 
 
-def _cell(name: str, fields: Mapping[str, Any], properties: Mapping[str, Any], language: str) -> Cell:
-    words = words_in(language)
+def _cell(name: str, card: Card, fields: Mapping[str, Any], feature: Feature, language: str) -> Cell:
+    words, properties = words_in(language), feature["properties"]
     if name == "address":
         about = "≈ " if properties.get("position_source") == "assumed" else ""
         return Cell(words["address"], about + properties["address"] if properties.get("address") else "")
@@ -207,7 +207,11 @@ def _cell(name: str, fields: Mapping[str, Any], properties: Mapping[str, Any], l
         text = f"{text} · {words['overdue_days'].format(n=number(days_since(properties['due_on'])))}"
     if name == "waiting_on" and text and properties.get("waiting_since"):
         text = f"{text} · {words['waiting_since'].format(day=day(properties['waiting_since'])[3:])}"
-    drawn = mark(word["mark"]["shape"], word["mark"]["colour"]) if word and word.get("mark") else None
+    drawn = None
+    if word and word.get("mark"):
+        # The mark that draws the layer is hollow for an assumed position, as on the map.
+        assumed = name == card.get("drawn_by") and properties.get("position_source") == "assumed"
+        drawn = mark(word["mark"]["shape"], word["mark"]["colour"], hollow=assumed)
     return Cell(said(field["title"], language), text, drawn, late, isinstance(properties.get(name), int | float))
 
 

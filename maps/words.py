@@ -189,7 +189,9 @@ WORDS: dict[str, Text] = {
     "sending": Text("Đang gửi…", "Sending…"),
     "not_sent": Text("Chưa gửi được. Nội dung vẫn còn trên máy này.", "Not sent. Your text is still on this device."),
     "choose_category": Text("Chọn loại sự vụ trước khi gửi.", "Choose a category before sending."),
-    "keys": Text("Phím: / tìm · n ghi sự vụ · j k danh sách · Esc đóng", "Keys: / find · n log · j k list · Esc close"),
+    "shortcuts": Text(
+        "Phím: / tìm · n ghi sự vụ · j k danh sách · Esc đóng", "Keys: / find · n log · j k list · Esc close"
+    ),
     # Distances.
     "metres": Text("{n} m", "{n} m"),
     "kilometres": Text("{n} km", "{n} km"),

@@ -12,6 +12,18 @@ export function drawBasemap(map) {
   drawWater(map);
   drawLine(map);
   drawScale(map);
+  fitPaper(map);
+}
+
+/** Paper is not the screen: print what was in view, then put the screen back as it was. */
+function fitPaper(map) {
+  let before = null;
+  matchMedia("print").addEventListener("change", ({ matches }) => {
+    if (matches) before = { bounds: map.getBounds(), centre: map.getCenter(), zoom: map.getZoom() };
+    map.invalidateSize({ animate: false, pan: false });
+    if (matches) map.fitBounds(before.bounds, { animate: false });
+    else if (before) map.setView(before.centre, before.zoom, { animate: false });
+  });
 }
 
 const styles = {
@@ -106,7 +118,7 @@ function drawDegrees(map) {
     grid.clearLayers();
     const bounds = map.getBounds();
     const span = bounds.getEast() - bounds.getWest();
-    const step = [4, 2, 1, 1 / 2, 1 / 4, 1 / 6, 1 / 12, 1 / 30, 1 / 60, 1 / 120].find((one) => span / one >= 5) ?? 1 / 120;
+    const step = [4, 2, 1, 1 / 2, 1 / 4, 1 / 6, 1 / 12, 1 / 30, 1 / 60, 1 / 120].find((one) => span / one >= Math.max(1.5, map.getSize().x / 260)) ?? 1 / 120;
     const line = { pane: "graticule", color: "#dcd9cf", weight: 1, interactive: false };
     const write = (at, text, anchor) => L.marker(at, {
       pane: "graticule", interactive: false, keyboard: false,

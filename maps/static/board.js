@@ -2,10 +2,11 @@
 
 import { Overlays } from "./overlays.js";
 import { drawBasemap } from "./basemap.js";
-import { knowCards } from "./cards.js";
+import { card, knowCards } from "./cards.js";
 import { knowShapes } from "./marks.js";
 import { listenForKeys } from "./keys.js";
 import { notice, page, say } from "./page.js";
+import { unfinished } from "./view.js";
 
 const map = window.map_main;
 const [lat, lon, zoom] = page.home;
@@ -18,7 +19,7 @@ drawBasemap(map);
 try {
   await Promise.all([knowCards(), knowShapes()]);
   const overlays = new Overlays(map, {
-    asked: () => ({}),
+    asked: (layer) => (layer === "incidents" ? unfinished(new Map(card(layer).fields.map((field) => [field.name, field])), card(layer)) : {}),
     pick: (layer, feature) => location.assign(`/?tab=${encodeURIComponent(layer)}&layers=markers,gates,${encodeURIComponent(layer)}&select=${encodeURIComponent(feature.id)}`),
     hover: (id, hot) => overlays.heat(id, hot),
     changed: () => {},

@@ -3,6 +3,7 @@
 import { listenForKeys } from "./keys.js";
 
 for (const select of document.querySelectorAll("[data-apply]")) select.addEventListener("change", () => select.form.requestSubmit());
+document.querySelector("[data-submit]")?.setAttribute("hidden", "");
 // An empty choice is no filter: it stays out of the address.
 document.querySelector(".filters")?.addEventListener("formdata", (event) => {
   for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);

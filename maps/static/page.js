@@ -6,7 +6,7 @@ const read = (id) => JSON.parse(document.getElementById(id)?.textContent || "{}"
 export const language = document.documentElement.lang === "en" ? "en" : "vi";
 export const words = read("words");
 export const page = read("page");
-export const narrow = matchMedia("(max-width: 760px)");
+export const narrow = matchMedia("screen and (max-width: 760px)");
 
 /** The wording of `key`, with the names in braces filled in. */
 export function say(key, values = {}) {

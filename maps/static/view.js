@@ -49,7 +49,7 @@ export class View {
 const FINISHED = new Set(["done", "closed", "dismissed", "cancelled", "ended"]);
 
 /** Which words of the urgency, or else of the status, are not an end. */
-function unfinished(fields, card) {
+export function unfinished(fields, card) {
   const field = fields.get("urgency") ?? fields.get(card.status);
   return field?.codes ? { [field.name]: field.codes.map((code) => code.value).filter((value) => !FINISHED.has(value)) } : {};
 }
