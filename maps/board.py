@@ -6,13 +6,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from markupsafe import Markup
 
 from gis.status import AMBER, BLUE, GREEN, GREY, RED
 from maps.atlas import HOME
-from maps.lists import Card, Feature, days_since, mark_of, title_of, value_text
+from maps.lists import Card, Feature, days_since, fields_of, mark_of, title_of, value_text
 from maps.page import day, mark, number, render
 from maps.words import words_in
 
@@ -133,7 +132,6 @@ def _figures(
     since = [row["properties"]["waiting_since"] for row in waiting if row["properties"].get("waiting_since")]
     longest = words["fig_longest"].format(n=number(max(map(days_since, since)))) if since else ""
     severe = [row for row in incidents if row["properties"].get("severity") in _SEVERE]
-    in_hand = ",".join(dict.fromkeys(str(row["properties"]["handling"]) for row in incidents))
     short = [gate for gate in planned if not has_reached(gate)]
     none, reached = words["fig_none"], f"{len(planned) - len(short)} / {len(planned)}"
     figures = [
@@ -144,7 +142,7 @@ def _figures(
             "fig_incidents",
             number(len(incidents)),
             words["fig_severe"].format(n=len(severe)) if incidents else none,
-            f"/incidents?handling={in_hand}" if in_hand else "/incidents",
+            "/incidents?open=true",
             "overdue" if severe else "planned",
         ),
         ("fig_gates", reached, _names(short, "name") or words["fig_open_list"], "/gates", "on_time"),
@@ -197,7 +195,7 @@ def _unplanned(gates: Sequence[Feature]) -> list[Feature]:
 
 def _gate(card: Card, gate: Feature, language: str) -> GateRow:
     words, properties = words_in(language), gate["properties"]
-    fields: dict[str, Any] = {field["name"]: field for field in card["fields"]}
+    fields = fields_of(card)
 
     def text(name: str) -> str:
         return value_text(fields.get(name, {}), properties.get(name), language) or "–"

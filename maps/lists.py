@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
-from gis.status import GREY
+from maps.marks import layer_mark
 from maps.page import VIETNAM, day, mark, moment, number, render, said
 from maps.words import words_in
 
@@ -85,7 +85,7 @@ def list_page(
     """The page of one layer. ``more`` is the address of the rows after these, ``total`` how many there are in all."""
     query = {key: value for key, value in (query or {}).items() if value}
     layer = card["name"]
-    fields = {field["name"]: field for field in card["fields"]}
+    fields = fields_of(card)
     names = [name for name in COLUMNS.get(layer, tuple(fields)[:_WIDEST]) if name in fields or name == "address"]
     rows = in_order(features, fields, query.get("sort", ""))
     filters = {name: value for name, value in query.items() if name in {*fields, "datetime"}}
@@ -111,10 +111,20 @@ def list_page(
     )
 
 
+def fields_of(card: Card) -> dict[str, Mapping[str, Any]]:
+    """The fields of a card by name; a gate's events are told in the words of the stages they lead to."""
+    fields: dict[str, Mapping[str, Any]] = {field["name"]: field for field in card["fields"]}
+    words = fields.get("stage", {}).get("codes")
+    told = {name: {**fields[name], "codes": words} for name in ("last_event", "next_event") if name in fields}
+    return fields | told
+
+
 def value_text(field: Mapping[str, Any], value: Any, language: str) -> str:  # noqa: PLR0911 - one line per kind of value
     """One value as a reader of ``language`` reads it; empty when there is nothing to say."""
     if value is None or value in ("", []):
         return ""
+    if isinstance(value, Mapping):
+        return event_text(field, value, language)
     if isinstance(value, list | tuple):
         return ", ".join(value_text(field, one, language) for one in value)
     if (word := word_of(field, value)) is not None:
@@ -131,6 +141,15 @@ def value_text(field: Mapping[str, Any], value: Any, language: str) -> str:  # n
     return words_in(language).get(str(value), str(value)) if field.get("name") == "border" else str(value)
 
 
+def event_text(field: Mapping[str, Any], event: Mapping[str, Any], language: str) -> str:
+    """A dated event in one line: its word where the card gives one, its date as exactly as it is known, its document."""
+    word = word_of(field, event.get("kind"))
+    kind = said(word["title"], language) if word else words_in(language).get(f"event_{event.get('kind')}", "")
+    when = day(event.get("on"))
+    when = {"month": when[3:], "year": when[6:]}.get(str(event.get("precision")), when)
+    return " · ".join(part for part in (kind, when, event.get("document") or "") if part)
+
+
 def word_of(field: Mapping[str, Any] | None, value: Any) -> Mapping[str, Any] | None:
     """The word of a code list field for a stored value."""
     words = (field or {}).get("codes") or ()
@@ -139,9 +158,10 @@ def word_of(field: Mapping[str, Any] | None, value: Any) -> Mapping[str, Any] | 
 
 def mark_of(card: Card, feature: Feature, language: str) -> Markup:
     """The mark of a row by the field that draws its layer, with its word read aloud; hollow where assumed."""
-    fields = {field["name"]: field for field in card["fields"]}
+    fields = fields_of(card)
     word = word_of(fields.get(card.get("drawn_by") or ""), feature["properties"].get(card.get("drawn_by")))
-    drawn = (word or {}).get("mark") or card.get("mark") or {"shape": "circle", "colour": GREY}
+    own = layer_mark(card["name"])
+    drawn = (word or {}).get("mark") or {"shape": own.shape, "colour": own.colour}
     assumed = feature["properties"].get("position_source") == "assumed"
     label = said(word["title"], language) if word else said(card["title"], language)
     return mark(drawn["shape"], drawn["colour"], hollow=assumed, label=label)

@@ -6,7 +6,7 @@ hollow (an assumed position) by filling it with paper and stroking it with its c
 is the colour of what is drawn on top of the body.
 """
 
-from gis.status import GREY, Mark
+from gis.status import AMBER, GREY, INK, Mark
 
 SIZE = 24
 """Width and height of the drawing area of every shape."""
@@ -53,6 +53,24 @@ SHAPES: dict[str, str] = {
 
 PLAIN = Mark("circle", GREY)
 """What a word without a mark of its own is drawn with."""
+
+
+LAYER_MARKS = {
+    "markers": Mark("monument", GREY),
+    "posts": Mark("post", GREY),
+    "gates": Mark("gate-planned", INK),
+    "crossings": Mark("lane", INK),
+    "sectors": Mark("sector", AMBER),
+    "areas": Mark("area", GREY),
+    "documents": Mark("document", GREY),
+    "lines": Mark("line", GREY),
+}
+"""How a row is drawn whose layer has no word for it, such as a gate that has no category yet."""
+
+
+def layer_mark(layer: str) -> Mark:
+    """The mark of a layer's rows that no word draws."""
+    return LAYER_MARKS.get(layer, PLAIN)
 
 
 def shape_or_circle(shape: str) -> str:

@@ -15,8 +15,8 @@ from markupsafe import Markup
 
 from gis.language import Language, Text
 from gis.status import GREY
-from maps.marks import shape_or_circle
-from maps.words import WORDS, words_in
+from maps.marks import LAYER_MARKS, shape_or_circle
+from maps.words import words_in
 
 # Việt Nam keeps UTC+7 all year (Decision 134/CP of 1967), so no time zone data are needed.
 VIETNAM = timezone(timedelta(hours=7))
@@ -97,4 +97,8 @@ def _switch(path: str, query: Mapping[str, str], language: str) -> str:
 
 
 _pages.filters.update(day=day, moment=moment, number=number)
-_pages.globals.update(mark=mark, said=said, WORDS=WORDS)
+_pages.globals.update(
+    mark=mark,
+    said=said,
+    layer_marks={layer: {"shape": drawn.shape, "colour": drawn.colour} for layer, drawn in LAYER_MARKS.items()},
+)

@@ -2,11 +2,10 @@
 
 import { Overlays } from "./overlays.js";
 import { drawBasemap } from "./basemap.js";
-import { card, knowCards } from "./cards.js";
+import { knowCards } from "./cards.js";
 import { knowShapes } from "./marks.js";
 import { listenForKeys } from "./keys.js";
 import { notice, page, say } from "./page.js";
-import { unfinished } from "./view.js";
 
 const map = window.map_main;
 const [lat, lon, zoom] = page.home;
@@ -19,7 +18,7 @@ drawBasemap(map);
 try {
   await Promise.all([knowCards(), knowShapes()]);
   const overlays = new Overlays(map, {
-    asked: (layer) => (layer === "incidents" ? unfinished(new Map(card(layer).fields.map((field) => [field.name, field])), card(layer)) : {}),
+    asked: (layer) => (layer === "incidents" ? { open: "true" } : {}),
     pick: (layer, feature) => location.assign(`/?tab=${encodeURIComponent(layer)}&layers=markers,gates,${encodeURIComponent(layer)}&select=${encodeURIComponent(feature.id)}`),
     hover: (id, hot) => overlays.heat(id, hot),
     changed: () => {},

@@ -1,7 +1,7 @@
 // The layers' own cards (/api/cards), and what a row says about itself: title, label, mark, words, steps.
 
 import { ask } from "./doors.js";
-import { day, daysSince, distance, h, moment, number, said, say } from "./page.js";
+import { day, daysSince, distance, h, moment, number, page, said, say } from "./page.js";
 import { GREY, mark } from "./marks.js";
 
 let catalog = {};
@@ -29,12 +29,10 @@ export function markOf(layer, feature, options = {}) {
   const drawnBy = card(layer)?.drawn_by;
   const value = feature.properties[drawnBy];
   const word = drawnBy ? wordOf(layer, drawnBy, value) : null;
-  const fallback = { shape: card(layer)?.mark?.shape ?? OWN_SHAPE[layer] ?? "circle", colour: OWN_COLOUR[layer] ?? GREY };
-  return mark(word?.mark ?? fallback, { hollow: isAssumed(feature), label: options.spoken ? said(word?.title) : null });
+  return mark(word?.mark ?? ownMark(layer), { hollow: isAssumed(feature), label: options.spoken ? said(word?.title) : null });
 }
-const OWN_SHAPE = { gates: "gate-planned", crossings: "lane", posts: "post", areas: "area", sectors: "sector", documents: "document", lines: "line", markers: "monument" };
-const OWN_COLOUR = { gates: "#14324a", crossings: "#14324a" };
-export const colourOf = (layer, feature) => wordOf(layer, card(layer)?.drawn_by, feature.properties[card(layer)?.drawn_by])?.mark?.colour ?? OWN_COLOUR[layer] ?? GREY;
+const ownMark = (layer) => page.marks?.[layer] ?? { shape: "circle", colour: GREY };
+export const colourOf = (layer, feature) => wordOf(layer, card(layer)?.drawn_by, feature.properties[card(layer)?.drawn_by])?.mark?.colour ?? ownMark(layer).colour;
 
 const section = (p) => p.section || p.address || "";
 
@@ -81,8 +79,8 @@ export function underOf(layer, feature) {
   if (p.waiting_on) return say("waiting_on", { whom: p.waiting_on });
   const about = p.address && isAssumed(feature) ? `≈ ${p.address}` : p.address;
   if (layer === "incidents") return [about, wording(layer, "handling", p.handling), wording(layer, "severity", p.severity)].filter(Boolean).join(" · ");
-  if (layer === "gates") return [p.stage ? wording(layer, "stage", p.stage) : null, p.next_event, p.border ? say(p.border) : null].filter(Boolean).join(" · ");
-  return [p.unit || p.lead_unit, p.basis || p.plan, p.clause, !p.unit && !p.lead_unit ? about : null].filter(Boolean).join(" · ");
+  if (layer === "gates") return [p.stage ? wording(layer, "stage", p.stage) : null, p.next_event ? eventText(p.next_event, layer) : null, p.border ? say(p.border) : null].filter(Boolean).join(" · ");
+  return [p.unit || p.lead_unit, p.plan, p.clause, !p.unit && !p.lead_unit ? about : null].filter(Boolean).join(" · ");
 }
 
 /** One value as it is read; an empty string when there is nothing to say. */
@@ -94,13 +92,22 @@ export function valueOf(layer, field, value) {
   if (field.type === "date") return day(value);
   if (field.type === "datetime") return moment(value);
   if (typeof value === "number") return field.unit === "m" ? distance(value) : number(value) + (field.unit ? ` ${field.unit}` : "");
+  if (value.on) return eventText(value, layer);
   if (typeof value === "object") return Object.entries(value).map(([key, one]) => `${key}: ${typeof one === "object" ? JSON.stringify(one) : one}`).join("; ");
   return field.name === "border" ? say(String(value)) : String(value);
 }
 
-const COMMON = new Set(["id", "layer", "level", "position_source", "accuracy_m", "address", "chainage_m", "version", "created_at", "updated_at"]);
+/** A dated event in one line: its word, its date as exactly as it is known, its document. */
+export function eventText(event, layer) {
+  if (typeof event !== "object") return String(event);
+  const when = event.on ? day(event.on) : "";
+  const word = wordOf(layer, card(layer)?.status, event.kind);
+  return [word ? said(word.title) : event.kind === "note" ? "" : say(`event_${event.kind}`), { month: when.slice(3), year: when.slice(6) }[event.precision] ?? when, event.document].filter(Boolean).join(" · ");
+}
+
+const COMMON = new Set(["open", "seed_item", "imported", "suspended_from", "original", "id", "layer", "level", "position_source", "accuracy_m", "address", "chainage_m", "version", "created_at", "updated_at"]);
 const SHORT = {
-  works: ["kind", "address", "basis", "unit", "due_on", "waiting_on", "progress"],
+  works: ["kind", "clause", "plan", "unit", "due_on", "waiting_on"],
   tasks: ["lead_unit", "person", "due_on", "waiting_on", "product", "missing_clears"],
   gates: ["category", "planned_2030", "last_event", "next_event", "border"],
   incidents: ["severity", "occurred_at", "address", "unit", "description"],

@@ -22,6 +22,12 @@ export function drawLegend(board, view, overlays) {
     });
     const wordless = rows.filter((row) => !codes.some((code) => code.value === row.properties[card(layer).drawn_by]));
     if (codes.length && wordless.length) lines.push(h("li", {}, markOf(layer, { properties: {} }), say("not_set"), h("span", { className: "n" }, number(wordless.length))));
+    if (layer === "incidents") {
+      for (const code of fieldOf(layer, "severity")?.codes ?? []) {
+        const n = rows.filter((row) => row.properties.severity === code.value).length;
+        if (n) lines.push(h("li", {}, mark(code.mark ?? {}), said(code.title), h("span", { className: "n" }, number(n))));
+      }
+    }
     if (lines.length) parts.push(h("h2", {}, say(layer) === layer ? said(card(layer).title) : say(layer)), h("ul", {}, ...lines));
   }
   parts.push(h("h2", {}, say("position")), h("ul", {},

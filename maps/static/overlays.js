@@ -2,7 +2,8 @@
 // A small layer is fetched whole and shared with the list; a large one, and the marker numbers, by the window.
 
 import { ask, collection, query } from "./doors.js";
-import { card, colourOf, fieldOf, isAssumed, labelFor, markOf, titleOf } from "./cards.js";
+import { card, colourOf, fieldOf, isAssumed, labelFor, markOf, titleOf, wordOf } from "./cards.js";
+import { mark } from "./marks.js";
 import { afterQuiet, h, notice, said, say } from "./page.js";
 
 const LIMIT = 500;
@@ -127,7 +128,9 @@ export class Overlays {
     if (!at) return null;
     const quiet = layer === "markers" && feature.properties.condition === "unknown";
     const text = labelFor(layer, feature);
-    const body = h("div", { className: `stand ${layer}${quiet ? " small" : ""}` }, markOf(layer, feature), h("span", { className: "label" }, text));
+    // Handling gives an incident its colour; what is grave carries its severity as a second, small mark.
+    const grave = ["high", "critical"].includes(feature.properties.severity) ? wordOf(layer, "severity", feature.properties.severity)?.mark : null;
+    const body = h("div", { className: `stand ${layer}${quiet ? " small" : ""}` }, markOf(layer, feature), grave ? h("span", { className: "grave" }, mark(grave)) : null, h("span", { className: "label" }, text));
     const stand = L.marker(at, {
       icon: L.divIcon({ className: "", html: body, iconSize: [0, 0] }),
       keyboard: !quiet,

@@ -2,7 +2,7 @@
 // It shows at once what was understood, and gives the doors exactly what was said.
 
 import { afterQuiet, h, number, say } from "./page.js";
-import { locate, otherZones, phrasesOf } from "./search.js";
+import { approximately, locate, otherZones, phrasesOf } from "./search.js";
 
 // Central meridians of the border provinces' VN-2000 zones (Circular 973/2001/TT-TCĐC and later provincial ones).
 const MERIDIANS = ["102°00'", "103°00'", "104°00'", "104°30'", "104°45'", "105°00'", "105°30'", "105°45'", "106°00'", "106°15'", "106°30'", "107°00'", "107°15'", "107°30'", "107°45'", "108°00'", "108°15'", "108°30'"];
@@ -149,9 +149,9 @@ export class PlaceControl {
     const again = h("button", { className: "button plain", type: "button", onclick: () => (this.#open(), this.input.focus()) }, `${say("edit")} ▾`);
     this.root.classList.add("settled");
     this.board.replaceChildren(
-      h("div", { className: "head" }, p.address ? h("p", { className: "said" }, (p.position_source === "assumed" ? "≈ " : "") + p.address) : this.#coordinates(), again),
+      h("div", { className: "head" }, p.address ? h("p", { className: "said" }, approximately(p) + p.address) : this.#coordinates(), again),
       h("p", { className: "about" }, about.join(" · ")),
-      zones.length ? h("div", { className: "refusal" }, h("p", {}, say("other_zones")), h("ul", {}, ...zones.map((zone) => h("li", {}, zone)))) : "",
+      zones.length ? h("div", { className: "refusal" }, h("p", {}, say("other_zones")), h("div", { className: "actions" }, ...zones.map(({ meridian, text }) => h("button", { className: "button", type: "button", onclick: () => this.#otherMeridian(meridian) }, text)))) : "",
     );
     if (!this.point && place?.geometry) {
       this.drawn.clearLayers();
@@ -165,6 +165,14 @@ export class PlaceControl {
       }
     }
     this.changed();
+  }
+
+  /** Read the same values under another central meridian. */
+  #otherMeridian(meridian) {
+    this.meridian.value = meridian;
+    this.zone.hidden = false;
+    this.input.value = this.input.value.replace(/^.*?(?=[xy]\s*=)/i, "");
+    this.#typed();
   }
 
   /** Show the ways to say another place again. */

@@ -113,7 +113,7 @@ const fillPast = (layer, id, list) => fill(list, item(layer, id, "/history"), (d
   }), "no_history");
 
 const eventWords = (layer) => card(layer)?.events ?? fieldOf(layer, card(layer)?.status)?.codes ?? [];
-const eventWord = (layer, kind) => said(eventWords(layer).find((code) => code.value === kind)?.title) || kind;
+const eventWord = (layer, kind) => said(eventWords(layer).find((code) => code.value === kind)?.title) || say(`event_${kind}`);
 
 /** A dialog with one form; `send` throws a Refusal, which is shown in place and loses nothing that was typed. */
 function dialog(title, lead, fields, send, { label = say("save"), labels = {} } = {}) {

@@ -11,26 +11,41 @@ export function phrasesOf(p) {
     p.on_line ? say("on_line") : p.distance_to_line_m > 0 ? say("distance_to_line", { d: distance(p.distance_to_line_m) }) : null,
     p.nearest_marker && p.nearest_marker !== p.address ? say("nearest_marker", { marker: p.nearest_marker }) : null,
     p.accuracy_m ? say("accuracy", { d: distance(p.accuracy_m) }) : null,
+    p.address_accuracy_m ? say("address_accuracy", { d: distance(p.address_accuracy_m) }) : null,
     p.position_source === "assumed" ? say("position_assumed") : null,
   ].filter(Boolean);
 }
-const approximately = (p) => (p.position_source === "assumed" ? "≈ " : "");
 
-/** One system's values, whether they came as a text or as named parts. */
-export function valuesText(value) {
-  if (value === null || value === undefined) return "";
-  if (Array.isArray(value)) return value.map(valuesText).join("; ");
-  if (typeof value === "object") return Object.entries(value).map(([name, one]) => `${name} ${valuesText(one)}`).join(" · ");
-  return String(value);
+/** "≈ " before what is known only through an assumed position. */
+export const approximately = (p) => (p.position_source === "assumed" || p.address_accuracy_m ? "≈ " : "");
+
+/** The same point in the three systems, each as `[name, text]`. */
+function systemsOf(p) {
+  const { wgs84, utm, vn2000 } = p.systems ?? p;
+  return [
+    wgs84 ? ["WGS 84", typeof wgs84 === "string" ? wgs84 : `${wgs84.lat.toFixed(6)}, ${wgs84.lon.toFixed(6)} · ${wgs84.dms}`] : null,
+    utm ? ["UTM", typeof utm === "string" ? utm : `${utm.zone} · E ${utm.east.toFixed(1)} · N ${utm.north.toFixed(1)}`] : null,
+    vn2000 ? ["VN-2000", typeof vn2000 === "string" ? vn2000
+      : `${say("meridian_short", { m: meridianText(vn2000.central_meridian), w: vn2000.width })} · ${say("northing")} ${vn2000.x.toFixed(3)} · ${say("easting")} ${vn2000.y.toFixed(3)}`] : null,
+  ].filter(Boolean);
 }
-const SYSTEMS = [["wgs84", "WGS 84"], ["utm", "UTM"], ["vn2000", "VN-2000"]];
+
+/** A meridian as it is written: 105.75 is 105°45'. */
+export function meridianText(value) {
+  if (typeof value !== "number") return String(value);
+  const minutes = Math.round((value % 1) * 60);
+  return `${Math.floor(value)}°${String(minutes).padStart(2, "0")}'`;
+}
 
 export const locate = (values, options) => ask(query("/api/locate", values), options).then(({ data }) => data);
 
-/** Other meridians under which the same VN-2000 values would lie near the border. */
+/** Other meridians under which the same VN-2000 values would lie near the border: `{meridian, text}`. */
 export function otherZones(answer) {
   const zones = answer.other_zones ?? answer.features?.[0]?.properties?.other_zones ?? [];
-  return Array.isArray(zones) ? zones.map((zone) => (typeof zone === "string" ? zone : [zone.meridian ?? zone.zone ?? zone.crs, zone.address].filter(Boolean).join(" → "))) : [];
+  return zones.map((zone) => {
+    const meridian = meridianText(zone.meridian);
+    return { meridian, text: `${meridian} → ${zone.address ?? `${zone.lat.toFixed(5)}, ${zone.lon.toFixed(5)}`}` };
+  });
 }
 
 export class AddressBox {
@@ -67,7 +82,7 @@ export class AddressBox {
     this.drawn.clearLayers();
     this.#say(h("p", { className: "quiet" }, say("candidates", { n: places.length })),
       ...places.map((place) => h("button", { className: "candidate", type: "button", onclick: () => this.#show(place, answer) },
-        h("b", {}, place.properties.address ?? text), " ", h("span", { className: "quiet" }, phrasesOf(place.properties).join(" · ")))));
+        h("b", {}, approximately(place.properties) + (place.properties.address ?? text)), " ", h("span", { className: "quiet" }, phrasesOf(place.properties).join(" · ")))));
   }
 
   clear() {
@@ -100,14 +115,14 @@ export class AddressBox {
       if (place.geometry.type === "Point") this.map.setView(bounds.getCenter(), Math.max(this.map.getZoom(), p.accuracy_m > 2000 ? 11 : 13));
       else this.map.fitBounds(bounds.pad(0.4), { maxZoom: 14 });
     }
-    const systems = SYSTEMS.filter(([key]) => p[key]).flatMap(([key, name]) => [h("dt", {}, name), h("dd", {}, valuesText(p[key]))]);
+    const systems = systemsOf(p).flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]);
     const zones = otherZones(answer);
     this.#say(
-      h("h3", {}, (p.position_source === "assumed" ? "≈ " : "") + (p.address ?? "")),
+      h("h3", {}, approximately(p) + (p.address ?? "")),
       h("p", { className: "quiet" }, phrasesOf(p).join(" · ")),
       place.geometry ? null : h("p", {}, say("nowhere")),
       systems.length ? h("dl", { className: "facts" }, ...systems) : null,
-      zones.length ? h("div", {}, h("p", { className: "quiet" }, say("other_zones")), h("ul", {}, ...zones.map((zone) => h("li", {}, zone)))) : null,
+      zones.length ? h("div", {}, h("p", { className: "quiet" }, say("other_zones")), h("ul", {}, ...zones.map(({ text }) => h("li", {}, text)))) : null,
       h("p", { className: "actions" }, h("a", { className: "button", href: query("/incidents/new", { q: this.input.value, border: p.border }) }, say("report_here"))),
     );
   }

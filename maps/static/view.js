@@ -39,6 +39,7 @@ export class View {
       if (name === "border" && fields.has("border")) asked.border = value;
       else if (FILTERS.includes(name) && layer !== this.tab) continue;
       else if (name === "year" && (fields.has("due_on") || fields.has("occurred_at"))) asked.datetime = `${value}-01-01/${value}-12-31`;
+      else if (name === "open" && fields.has("open")) asked.open = "true";
       else if (name === "open") Object.assign(asked, unfinished(fields, card));
       else if (layer === this.tab && fields.has(name)) asked[name] = value;
     }
@@ -49,7 +50,7 @@ export class View {
 const FINISHED = new Set(["done", "closed", "dismissed", "cancelled", "ended"]);
 
 /** Which words of the urgency, or else of the status, are not an end. */
-export function unfinished(fields, card) {
+function unfinished(fields, card) {
   const field = fields.get("urgency") ?? fields.get(card.status);
   return field?.codes ? { [field.name]: field.codes.map((code) => code.value).filter((value) => !FINISHED.has(value)) } : {};
 }
