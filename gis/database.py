@@ -73,6 +73,7 @@ class Database:
             "max_overflow": pool_size,
             "pool_timeout": 5,
             "pool_pre_ping": True,
+            "hide_parameters": True,
             "pool_reset_on_return": "rollback",
             "connect_args": {"options": options, "connect_timeout": 5},
         }

@@ -21,7 +21,7 @@ from gis.layer import Layer, Level, catalog, parts
 JOURNAL = """
 create table if not exists app.journal (
     seq bigint generated always as identity primary key,
-    xid xid8 not null default pg_current_xact_id(),
+    xid bigint not null default pg_current_xact_id()::text::bigint,
     at timestamptz not null default clock_timestamp(),
     actor text not null, unit text, reason text, request text, device_at text,
     table_name text not null, feature_id uuid not null, action text not null,

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Computed,
     Date,
     DateTime,
+    FetchedValue,
     Float,
     ForeignKey,
     Index,
@@ -176,9 +177,13 @@ def field(  # noqa: PLR0913 - the card's vocabulary; every argument but the titl
     unit: str | None = None,
     shared: bool = False,
     references: str | None = None,
+    stamped: bool = False,
     sort_order: int = 0,
 ) -> Any:
-    """A stored property: ``number: Mapped[str] = field("Số hiệu", "Number")``. Its type is read off the annotation."""
+    """A stored property: ``number: Mapped[str] = field("Số hiệu", "Number")``. Its type is read off the annotation.
+
+    ``references`` names the column it points at; ``stamped`` says that the database's own trigger writes it.
+    """
     about = {
         "title": Text(vi, en),
         "level": level,
@@ -189,7 +194,8 @@ def field(  # noqa: PLR0913 - the card's vocabulary; every argument but the titl
         "shared": shared,
     }
     keys = [ForeignKey(f"{SCHEMA}.{references}")] if references else []
-    return mapped_column(*keys, info={"field": about}, sort_order=sort_order)
+    written = {"server_default": FetchedValue(), "server_onupdate": FetchedValue()} if stamped else {}
+    return mapped_column(*keys, info={"field": about}, sort_order=sort_order, **written)
 
 
 def geometry(kind: str) -> Any:
@@ -274,6 +280,7 @@ class Feature(Record):
 
     __abstract__ = True
     layer: ClassVar["Layer"]
+    history: ClassVar[Table]
 
     id: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), primary_key=True, default=uuid.uuid4, sort_order=-100)
     level: Mapped[Level] = field("Mức phổ biến", "Level", default=Level.INTERNAL, sort_order=-90)
@@ -289,10 +296,16 @@ class Feature(Record):
         "Vị trí như đã ghi", "Position as given", level=Level.INTERNAL, receivable=False, sort_order=104
     )
     source: Mapped[str | None] = field("Nguồn", "Source", max_length=1000, sort_order=105)
-    version: Mapped[int] = field("Phiên bản", "Version", receivable=False, sort_order=110)
-    created_at: Mapped[dt.datetime] = field("Tạo lúc", "Created at", receivable=False, sort_order=111)
-    created_by: Mapped[str] = field("Người tạo", "Created by", level=Level.INTERNAL, receivable=False, sort_order=112)
-    updated_at: Mapped[dt.datetime] = field("Sửa lúc", "Updated at", receivable=False, sort_order=113)
+    version: Mapped[int] = field("Phiên bản", "Version", receivable=False, stamped=True, sort_order=110)
+    created_at: Mapped[dt.datetime] = field(
+        "Tạo lúc", "Created at", receivable=False, stamped=True, sort_order=111
+    )
+    created_by: Mapped[str] = field(
+        "Người tạo", "Created by", level=Level.INTERNAL, receivable=False, stamped=True, sort_order=112
+    )
+    updated_at: Mapped[dt.datetime] = field(
+        "Sửa lúc", "Updated at", receivable=False, stamped=True, sort_order=113
+    )
     retired_at: Mapped[dt.datetime | None] = field(
         "Ngừng dùng lúc", "Retired at", level=Level.INTERNAL, receivable=False, sort_order=114
     )
@@ -305,15 +318,16 @@ class Feature(Record):
         kind = cls.__dict__["geom"].column.type.geometry_type
         shown = "case when position_source <> 'assumed' then {} end"
         cls.shared_geom = mapped_column(
-            Geometry(kind, srid=WGS84, spatial_index=False), Computed(shown.format("geom")), sort_order=901
+            Geometry(kind, srid=WGS84, spatial_index=False), Computed(shown.format("geom"), persisted=True), sort_order=901
         )
         cls.shared_address = mapped_column(
-            SqlText(collation=NATURAL), Computed(shown.format("address")), sort_order=902
+            SqlText(collation=NATURAL), Computed(shown.format("address"), persisted=True), sort_order=902
         )
-        cls.shared_chainage_m = mapped_column(Float, Computed(shown.format("chainage_m")), sort_order=903)
+        cls.shared_chainage_m = mapped_column(Float, Computed(shown.format("chainage_m"), persisted=True), sort_order=903)
         cls.__table_args__ = (*_checks(), *_unique(layer, card.pop("unique", ())), *cls.__dict__.get("indexes", ()))
         super().__init_subclass__()
         cls.layer = Layer(name=layer, model=cls, geometry_type=kind, **card)
+        cls.history = _history_table(cls.__table__)  # type: ignore[arg-type]
         catalog[layer] = cls.layer
 
     @classmethod
@@ -367,14 +381,14 @@ class Part(Record):
 
 
 class Register(Record):
-    """Reference rows that belong to no feature, such as a measured route: read by everybody, kept by editors."""
+    """Reference rows that belong to no feature, such as a measured route: kept by editors, read by everybody unless ``private``."""
 
     __abstract__ = True
 
-    def __init_subclass__(cls, *, table: str) -> None:
+    def __init_subclass__(cls, *, table: str, private: bool = False) -> None:
         cls.__tablename__ = table
         super().__init_subclass__()
-        registers.append(table)
+        registers[table] = private
 
 
 Create = Callable[[Session, Mapping[str, Any]], Feature]
@@ -446,30 +460,26 @@ class Layer:
         """The field that changes only by moves, if the layer has one."""
         return next((one for one in self.fields.values() if one.is_status), None)
 
-    @cached_property
-    def history(self) -> Table:
-        """The table of every version: the same columns, and from when to when each was valid."""
-        return _history_table(self.model.__table__)  # type: ignore[arg-type]
-
     def readable(self, reader: Level) -> dict[str, Field]:
         """The fields that a reader of this level may know of."""
         return {name: one for name, one in self.fields.items() if reader.reads(one.level)}
 
     def columns(self, reader: Level) -> list[str]:
         """The stored columns that a reader of this level is granted, geometry included."""
-        names = ["id"]
+        names = ["id", "retired_at"]
         for name, one in self.readable(reader).items():
-            if one.sql is None:
-                names.append(f"shared_{name}" if one.shared and not reader.sees_assumed else name)
-        names.append("geom" if reader.sees_assumed else "shared_geom")
-        if "retired_at" not in names:
-            names.append("retired_at")
-        return names
+            if one.sql is None and name not in names:
+                names += _shared_or_both(name, reader) if one.shared else [name]
+        return [*names, *_shared_or_both("geom", reader)]
+
+
+def _shared_or_both(name: str, reader: Level) -> list[str]:
+    return [name, f"shared_{name}"] if reader.sees_assumed else [f"shared_{name}"]
 
 
 catalog: dict[str, Layer] = {}
 parts: dict[str, type[Part]] = {}
-registers: list[str] = []
+registers: dict[str, bool] = {}
 
 
 def _history_table(table: Table) -> Table:

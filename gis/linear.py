@@ -18,7 +18,10 @@ from gis.layer import Register
 SPACING_M = 500
 """Vertices stand at most this far apart, so that a point at a measure lies within a millimetre of the geodesic."""
 
-SEGMENT_VERTICES = 15
+ROUNDING_M = 0.1
+
+SEGMENT_STEP = 14
+"""A segment has this many edges; neighbours share their end."""
 
 
 class Route(Register, table="routes"):
@@ -75,14 +78,17 @@ on conflict (name) do update set geom = excluded.geom, length_m = excluded.lengt
 """)
 
 BUILD_SEGMENTS = text(f"""
-with line as (select ST_Transform(geom, {UTM_48N}) as utm from app.routes where name = :route)
+with points as (
+    select (one).path[1] - 1 as i, (one).geom from
+        (select ST_DumpPoints(ST_Transform(geom, {UTM_48N})) as one from app.routes where name = :route) dumped
+), members as (
+    select i / {SEGMENT_STEP} as k, i, geom from points
+    union all select i / {SEGMENT_STEP} - 1, i, geom from points where i > 0 and i % {SEGMENT_STEP} = 0
+), pieces as (
+    select k, ST_MakeLine(geom order by i) as piece from members group by k having count(*) > 1
+)
 insert into app.route_segments (route, n, m0, m1, utm)
-select :route, k, ST_M(ST_StartPoint(piece)), ST_M(ST_EndPoint(piece)), piece
-from line, generate_series(0, (ST_NPoints(utm) - 2) / {SEGMENT_VERTICES - 1}) as k,
-    lateral (
-        select ST_MakeLine(ST_PointN(utm, i) order by i) as piece
-        from generate_series(k * {SEGMENT_VERTICES - 1} + 1, least((k + 1) * {SEGMENT_VERTICES - 1} + 1, ST_NPoints(utm))) as i
-    ) cut
+select :route, k, ST_M(ST_StartPoint(piece)), ST_M(ST_EndPoint(piece)), piece from pieces
 """)
 
 LOCATE = """
@@ -138,11 +144,11 @@ def station(session: Session, lon: float, lat: float, route: str | None = None) 
 
 
 def point_at(session: Session, route: str, chainage_m: float) -> tuple[float, float] | None:
-    """Longitude and latitude of a chainage; None beyond the ends of the route."""
+    """Longitude and latitude of a chainage; None beyond the ends of the route (to the decimetre chainages are kept to)."""
     end = length(session, route)
-    if end is None or not 0 <= chainage_m <= end:
+    if end is None or not -ROUNDING_M <= chainage_m <= end + ROUNDING_M:
         return None
-    row = session.execute(POINT_AT, {"route": route, "m": min(chainage_m, end)}).one_or_none()
+    row = session.execute(POINT_AT, {"route": route, "m": min(max(chainage_m, 0), end)}).one_or_none()
     return None if row is None or row[0] is None else (float(row[0]), float(row[1]))
 
 
@@ -151,4 +157,31 @@ def between(session: Session, route: str, start_m: float, end_m: float) -> dict[
     if start_m == end_m:
         return None
     found = session.execute(BETWEEN, {"route": route, "a": start_m, "b": end_m}).scalar()
+    return found if found and found.get("coordinates") else None
+
+
+OUTLINE_DEGREES = 0.001
+"""About a hundred metres: what a small scale shows."""
+
+OUTLINE = text(f"""
+select ST_AsGeoJSON(ST_SimplifyPreserveTopology(ST_Force2D(geom), {OUTLINE_DEGREES}), 5)::jsonb
+from app.routes where name = :route
+""")
+
+WITHIN = text(f"""
+select ST_AsGeoJSON(ST_CollectionExtract(ST_Intersection(
+    ST_Force2D(geom), ST_MakeEnvelope(:west, :south, :east, :north, {WGS84})), 2), 6)::jsonb
+from app.routes where name = :route and geom && ST_MakeEnvelope(:west, :south, :east, :north, {WGS84})
+""")
+
+
+def outline(
+    session: Session, route: str, box: tuple[float, float, float, float] | None = None
+) -> dict[str, Any] | None:
+    """A route for drawing: the whole at small scale, or every vertex within a box (west, south, east, north)."""
+    if box is None:
+        found = session.execute(OUTLINE, {"route": route}).scalar()
+    else:
+        corners = dict(zip(("west", "south", "east", "north"), box, strict=True))
+        found = session.execute(WITHIN, {"route": route, **corners}).scalar()
     return found if found and found.get("coordinates") else None

@@ -109,6 +109,15 @@ def link(session: Session, feature_id: uuid.UUID, to_id: uuid.UUID, role: str) -
     return made
 
 
+def unlink(session: Session, feature_id: uuid.UUID, link_id: uuid.UUID) -> None:
+    """Take a link away from either of its ends; the journal keeps it."""
+    found = session.get(Link, link_id)
+    if found is None or feature_id not in (found.feature_id, found.to_id):
+        raise Missing(Text("Không có liên kết này", "There is no such link"))
+    session.delete(found)
+    session.flush()
+
+
 def check_role(role: str) -> None:
     """Raises ``Invalid`` when links know no such role."""
     if role not in ROLES:

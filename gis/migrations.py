@@ -5,14 +5,16 @@ Safe to run at every start and by several processes at once; a second run change
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from geoalchemy2 import alembic_helpers
 from psycopg import sql
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Connection
 
-from gis import crs, history, rights
+from gis import crs, history, replays, rights  # noqa: F401 - replays declares its table
 from gis.database import OWNER
 from gis.errors import Unavailable
 from gis.language import Text
@@ -28,7 +30,7 @@ create schema if not exists app authorization {OWNER};
 do $$ begin create type app.level as enum ({", ".join(f"'{level.value}'" for level in Level)});
     exception when duplicate_object then null; end $$;
 alter type app.level owner to {OWNER};
-create collation if not exists app.{NATURAL} (provider = icu, locale = 'vi-u-kn-true');
+create collation if not exists public.{NATURAL} (provider = icu, locale = 'vi-u-kn-true');
 create or replace function app.fold(words text) returns text language sql immutable parallel safe strict
     set search_path = pg_catalog, public as
     $$ select lower(public.unaccent('public.unaccent', replace(replace(normalize($1, nfc), 'Đ', 'D'), 'đ', 'd'))) $$;
@@ -63,14 +65,52 @@ def migrate(admin_url: str, scripts: Path, policy: rights.Policy, passwords: Map
                 connection.execute(text(f"set local role {OWNER}"))
                 connection.execute(text("set local search_path = app, public"))
                 _raw(connection, history.JOURNAL)
-                config = Config()
-                config.set_main_option("script_location", str(scripts))
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                command.upgrade(_config(connection, scripts), "head")
             with connection.begin():
                 rights.apply(connection, policy)
     finally:
         engine.dispose()
+
+
+def revise(admin_url: str, scripts: Path, message: str) -> str | None:
+    """Write the revision that takes a migrated database to the cards as they are now; None where nothing differs.
+
+    Returns the path of the new file.
+    """
+    made: list[str] = []
+    engine = create_engine(admin_url)
+    with engine.connect() as connection:
+        connection.execute(text(f"set role {OWNER}"))
+        connection.execute(text("set search_path = app, public"))
+        config = _config(connection, scripts)
+
+        def keep_if_needed(context: Any, revision: Any, directives: list[Any]) -> None:
+            alembic_helpers.writer(context, revision, directives)
+            if directives[0].upgrade_ops.is_empty():
+                directives.clear()
+
+        scripted = command.revision(config, message, autogenerate=True, process_revision_directives=keep_if_needed)
+        made = [one.path for one in (scripted if isinstance(scripted, list) else [scripted]) if one is not None]
+    engine.dispose()
+    return made[0] if made else None
+
+
+def check(admin_url: str, scripts: Path) -> None:
+    """Raises ``alembic.util.CommandError`` when the database and the cards differ."""
+    engine = create_engine(admin_url)
+    with engine.connect() as connection:
+        connection.execute(text(f"set role {OWNER}"))
+        connection.execute(text("set search_path = app, public"))
+        command.check(_config(connection, scripts))
+    engine.dispose()
+
+
+def _config(connection: Connection, scripts: Path) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    config.set_main_option("file_template", "%%(year)d%%(month).2d%%(day).2d_%%(slug)s")
+    config.attributes["connection"] = connection
+    return config
 
 
 def _lay_foundation(connection: Connection, passwords: Mapping[str, str]) -> None:

@@ -169,12 +169,13 @@ def _of_the_house() -> list[str]:
     editors = ", ".join(role_of(level, edits=True) for level in Level)
     made = [f"grant usage on schema app to {everyone};", *_guarded("journal"), *_guarded("features")]
     made += [f"grant execute on function app.actor() to {everyone};"]
-    for table in ("moves", *registers):
+    for table in ("moves", *(name for name, private in registers.items() if not private)):
         made += [*_guarded(table), f"grant select on app.{table} to {readers};"]
         made += [_policy(table, "see", "select", readers, using="true")]
-    for table in registers:
+    for table, private in registers.items():
         made += [
-            f"grant insert, update, delete on app.{table} to {editors};",
+            *(_guarded(table) if private else []),
+            f"grant select, insert, update, delete on app.{table} to {editors};",
             _policy(table, "edit", "all", editors, using="true", check="true"),
         ]
     made += [

@@ -6,11 +6,12 @@ own position is only assumed, everything measured from it says so and carries it
 """
 
 import datetime as dt
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field as attribute, replace
 from typing import Any
 
-from geoalchemy2.shape import to_shape
+from geoalchemy2.shape import from_shape, to_shape
 from shapely.geometry import Point, shape
 from sqlalchemy import text
 from sqlalchemy.orm import Mapped, Session
@@ -18,9 +19,11 @@ from sqlalchemy.orm import Mapped, Session
 from gis import coordinates, linear
 from gis.changes import set_geometry
 from gis.coordinates import Position
+from gis.crs import WGS84
 from gis.errors import FieldError, Invalid, Missing, invalid
 from gis.language import Text
-from gis.layer import Level, PositionSource, field
+from gis.layer import Level, PositionSource, catalog, field
+from gis.links import Link
 from gis.status import CodeList
 from layers.numbering import MarkerNumber, NotAnAddress, Offset, Section, parse_address
 from layers.secrecy import Unclassified
@@ -60,7 +63,8 @@ class Located:
     """One answer to "where is": a place, what is known of it, and the words it was asked in.
 
     ``geometry`` is GeoJSON in WGS 84, None where the marker exists but has no position or an assumed one that this
-    reader is not shown. Lengths are metres along the line; ``accuracy_m`` is one standard figure for the whole place.
+    reader is not shown. Lengths are metres along the line; ``accuracy_m`` says how well the place is known, and
+    ``address_accuracy_m`` how well its address, where the marker it is counted from is itself only assumed.
     """
 
     kind: Kind
@@ -73,6 +77,7 @@ class Located:
     length_m: float | None = None
     nearest_marker: str | None = None
     distance_to_line_m: float | None = None
+    address_accuracy_m: float | None = None
     original: dict[str, Any] = attribute(default_factory=dict)
     systems: dict[str, Any] | None = None
     other_zones: list[dict[str, Any]] = attribute(default_factory=list)
@@ -146,7 +151,9 @@ class BorderFeature(Unclassified):
             raise out_of_area("geometry", station.distance_m)
         self.border = Border(station.route)
         self.chainage_m = round(station.chainage_m, 1)
-        self.address = address_at(session, self.border, station.chainage_m)
+        stone = nearest_stone(session, self.border, station.chainage_m)
+        doubt = "≈ " if stone is not None and stone.position_source is PositionSource.ASSUMED else ""
+        self.address = doubt + address_from(stone, self.border, station.chainage_m)
 
 
 def out_of_area(name: str, distance_m: float) -> Invalid:
@@ -197,7 +204,7 @@ def stones(
     raise Missing(
         Text(f"Không có mốc {number}. Gần nhất: {shown}", f"There is no marker {number}. Nearest: {shown}"),
         [FieldError("q", "no_such_marker", Text(f"Không có mốc {number}", f"There is no marker {number}"))],
-        {"nearest": nearest},
+        {"numbers": nearest},
     )
 
 
@@ -228,9 +235,8 @@ def nearest_stone(session: Session, border: Border, chainage_m: float, reader: L
 NEXT = " and border = :border and {chainage} {sign} :m order by {chainage} {down}, number limit 1"
 
 
-def address_at(session: Session, border: Border, chainage_m: float, reader: Level = Level.RESTRICTED) -> str:
-    """The address of a chainage: the nearest marker and how far along from it, or the kilometre where none stands."""
-    stone = nearest_stone(session, border, chainage_m, reader)
+def address_from(stone: Stone | None, border: Border, chainage_m: float) -> str:
+    """The address of a chainage: how far along from the nearest marker, or the kilometre where none stands."""
     if stone is None or stone.chainage_m is None:
         return f"{border} km {chainage_m / 1000:.3f}"
     metres = round(chainage_m - stone.chainage_m)
@@ -264,6 +270,7 @@ def locate(  # noqa: PLR0913 - the parameters of /api/locate
     match address:
         case MarkerNumber():
             found = [_of_stone(stone) for stone in stones(session, address, border, reader)]
+            found.sort(key=lambda one: list(PositionSource).index(one.position_source))
         case Section():
             found = _of_section(session, address, border, reader)
         case Offset():
@@ -417,7 +424,8 @@ def _of_position(
     elsewhere = [] if near is not None else coordinates.other_zones(position)
     return Located(
         kind=Kind.COORDINATE,
-        address=address_at(session, at, station.chainage_m, reader),
+        address=address_from(stone, at, station.chainage_m),
+        address_accuracy_m=stone.accuracy_m if stone and stone.position_source is PositionSource.ASSUMED else None,
         border=at,
         geometry=_point(position.lon, position.lat),
         position_source=PositionSource.MAP,
@@ -426,7 +434,7 @@ def _of_position(
         nearest_marker=None if stone is None else str(stone.number),
         distance_to_line_m=round(station.distance_m, 1),
         original=position.original,
-        systems=coordinates.in_all_systems(position.lon, position.lat),
+        systems=coordinates.in_all_systems(position.lon, position.lat, position.zone),
         other_zones=[
             {"epsg": zone.epsg, "meridian": zone.meridian, "lon": round(lon, 7), "lat": round(lat, 7)}
             for zone, lon, lat in elsewhere
@@ -459,13 +467,31 @@ def _point(lon: float, lat: float) -> dict[str, Any]:
     return {"type": "Point", "coordinates": [round(lon, 7), round(lat, 7)]}
 
 
+def link_place(session: Session, feature_id: uuid.UUID, at: str, border: str | None, role: str) -> Link:
+    """Point from a feature at an address. Raises like ``locate``, and ``Invalid`` when it has more than one meaning."""
+    found = locate(session, at, border=border)
+    if len({one.border for one in found}) > 1:
+        names = ", ".join(f"{one.address} ({one.border})" for one in found)
+        raise invalid("at", "ambiguous", f"Có nhiều nghĩa, hãy nêu tuyến: {names}", f"Say which border: {names}")
+    place = found[0]
+    made = Link(
+        feature_id=feature_id,
+        role=role,
+        at=place.address,
+        border=place.border.value if place.border else None,
+        geom=None if place.geometry is None else from_shape(shape(place.geometry), srid=WGS84),
+        position_source=place.position_source if place.geometry else PositionSource.NONE,
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
 def readdress(session: Session, border: Border) -> int:
     """Place again everything on a border whose position was assumed from an address; returns how many moved.
 
     Called after a marker has got a better position: what was measured from it follows.
     """
-    from gis.layer import catalog
-
     moved = 0
     for layer in catalog.values():
         if not issubclass(layer.model, BorderFeature) or layer.name == "markers":

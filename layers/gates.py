@@ -5,6 +5,7 @@ that are not its category (Decree 112/2014/NĐ-CP as amended by 34/2023/NĐ-CP; 
 """
 
 import datetime as dt
+import uuid
 from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
@@ -200,6 +201,6 @@ def record_event(  # noqa: PLR0913 - an event has these parts
     return event
 
 
-def events(session: Session, gate: Gate) -> list[GateEvent]:
+def events(session: Session, gate_id: uuid.UUID) -> list[GateEvent]:
     """A gate's timeline, newest first."""
-    return list(session.scalars(select(GateEvent).filter_by(feature_id=gate.id).order_by(GateEvent.on.desc())))
+    return list(session.scalars(select(GateEvent).filter_by(feature_id=gate_id).order_by(GateEvent.on.desc())))

@@ -220,32 +220,38 @@ def assume(sequence: float, anchors: Sequence[Anchor]) -> Assumption | None:
 
 
 def place_assumed(session: Session, border: Border) -> int:
-    """Place every marker of a border that has no better position; returns how many have moved.
+    """Place every marker of a border that has no better position; returns how many have moved."""
+    markers = list(session.scalars(select(Marker).where(Marker.border == border, Marker.retired_at.is_(None))))
+    moved = assume_positions(session, border, markers)
+    session.flush()
+    return moved
+
+
+def assume_positions(session: Session, border: Border, markers: Sequence[Marker]) -> int:
+    """Give all markers of a border that are not better placed their assumed position; returns how many changed.
 
     Anchors are the surveyed or published markers, and the points of ``marker_anchors`` where no marker is surveyed.
     """
-    markers = list(session.scalars(select(Marker).where(Marker.border == border, Marker.retired_at.is_(None))))
-    numbers = {marker.id: MarkerNumber.parse(marker.number) for marker in markers}
+    numbers = [MarkerNumber.parse(marker.number) for marker in markers]
     largest: dict[int, int] = defaultdict(int)
-    for number in numbers.values():
+    for number in numbers:
         largest[number.main] = max(largest[number.main], number.sub or 0)
-    anchors = _anchors(session, border, markers, numbers, largest)
-    moved = 0
-    for marker in markers:
-        if marker.position_source not in (PositionSource.NONE, PositionSource.ASSUMED):
-            continue
-        number = numbers[marker.id]
-        assumption = assume(number.sequence(largest[number.main]), anchors)
-        moved += _take_assumption(session, marker, assumption)
-    session.flush()
-    return moved
+    anchors = _anchors(session, border, list(zip(markers, numbers, strict=True)), largest)
+    return sum(
+        _take_assumption(session, marker, assume(number.sequence(largest[number.main]), anchors))
+        for marker, number in zip(markers, numbers, strict=True)
+        if not _is_placed(marker)
+    )
+
+
+def _is_placed(marker: Marker) -> bool:
+    return marker.position_source not in (None, PositionSource.NONE, PositionSource.ASSUMED)
 
 
 def _anchors(
     session: Session,
     border: Border,
-    markers: Sequence[Marker],
-    numbers: Mapping[uuid.UUID, MarkerNumber],
+    markers: Sequence[tuple[Marker, MarkerNumber]],
     largest: Mapping[int, int],
 ) -> list[Anchor]:
     known: dict[float, Anchor] = {}
@@ -256,9 +262,8 @@ def _anchors(
         number = MarkerNumber.parse(marker_number)
         value = number.sequence(max(largest[number.main], number.sub or 0))
         known[value] = Anchor(value, chainage, accuracy)
-    for marker in markers:
-        if marker.chainage_m is not None and marker.position_source not in (PositionSource.NONE, PositionSource.ASSUMED):
-            number = numbers[marker.id]
+    for marker, number in markers:
+        if marker.chainage_m is not None and _is_placed(marker):
             value = number.sequence(largest[number.main])
             known[value] = Anchor(value, marker.chainage_m, marker.accuracy_m or 0)
     ordered = [known[value] for value in sorted(known)]

@@ -1,0 +1,47 @@
+"""The application: every door in one place. ``create_app(settings)`` makes it; nothing is made at import."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware.gzip import GZipMiddleware
+
+import layers  # noqa: F401 - fills the catalog
+from api import basemap, cards, changes, errors, exports, features, locate, pages
+from api.identity import Doorkeeper
+from api.settings import Settings
+from gis.database import Database
+from maps.assets import static_folder
+
+SMALLEST_ZIPPED = 1000
+
+
+def create_app(settings: Settings | None = None, database: Database | None = None) -> FastAPI:
+    """The application over ``database``, or over the one that the settings name."""
+    settings = settings or Settings()
+    owned = database is None
+    served = database or Database(settings.reader_url, settings.writer_url)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        if owned:
+            served.dispose()
+
+    app = FastAPI(title="Cột Mốc", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.openapi_version = "3.0.3"
+    app.state.settings, app.state.database = settings, served
+    errors.install(app)
+    for door in (features, changes, locate, exports, cards, basemap, pages):
+        app.include_router(door.router)
+
+    @app.get("/healthz", tags=["health"])
+    async def healthz() -> dict[str, str]:
+        """Whether the process answers; it does not ask the database."""
+        return {"status": "ok"}
+
+    app.mount("/static", StaticFiles(directory=static_folder()), name="static")
+    app.add_middleware(GZipMiddleware, minimum_size=SMALLEST_ZIPPED, compresslevel=3)
+    app.add_middleware(Doorkeeper, settings=settings, refuse=errors.problem)
+    return app

@@ -1,0 +1,59 @@
+"""The quiet background: the indicative line, simplified for small scales, and water and names where we have them."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from api.features import GEOJSON
+from api.identity import ActorParam
+from api.params import DatabaseParam, bbox_of
+from api.written import json_text
+from gis import linear
+from gis.errors import Missing
+from gis.language import Text
+from layers.borders import Border
+
+router = APIRouter(prefix="/api/basemap", tags=["basemap"])
+
+CONTEXT = Path(__file__).resolve().parent.parent / "data" / "reference" / "basemap"
+ATTRIBUTION = "© OpenStreetMap contributors (ODbL 1.0)"
+CONTEXT_ATTRIBUTION = "© OpenStreetMap contributors · GSHHG · Natural Earth"
+A_DAY = {"Cache-Control": "private, max-age=86400"}
+
+
+@router.get("/lines", response_class=Response)
+def lines(request: Request, actor: ActorParam, database: DatabaseParam) -> Response:
+    """The routes: whole and simplified to a hundred metres, or at full detail within a ``bbox``."""
+    box, wanted = bbox_of(request.query_params.get("bbox")), request.query_params.get("border")
+    names = [one.value for one in Border if wanted in (None, "", one.value)]
+    with database.acting(actor) as session:
+        found = [(name, linear.outline(session, name, box)) for name in names]
+    features = [
+        {"type": "Feature", "geometry": geometry, "properties": {"border": name, "attribution": ATTRIBUTION}}
+        for name, geometry in found
+        if geometry is not None
+    ]
+    answer = {"type": "FeatureCollection", "attribution": ATTRIBUTION, "features": features}
+    return Response(json_text(answer), media_type=GEOJSON, headers=A_DAY)
+
+
+@router.get("/context", response_class=Response)
+def context() -> Response:
+    """Rivers, lakes and names of provinces."""
+    features = _context()
+    if not features:
+        raise Missing(Text("Chưa có nền bản đồ", "There is no background"))
+    answer = {"type": "FeatureCollection", "attribution": CONTEXT_ATTRIBUTION, "features": features}
+    return Response(json_text(answer), media_type=GEOJSON, headers=A_DAY)
+
+
+@cache
+def _context() -> list[dict[str, Any]]:
+    return [
+        feature
+        for file in sorted(CONTEXT.glob("*.geojson"))
+        for feature in json.loads(file.read_text(encoding="utf-8"))["features"]
+    ]

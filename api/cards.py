@@ -1,0 +1,67 @@
+"""``/api/cards``: every layer as its card describes it, for the pages: fields, words, marks, moves, in both languages."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from api.identity import ActorParam
+from gis.drafts import receivable
+from gis.language import Text
+from gis.layer import Field, Layer, Level, every
+from gis.status import CodeList, Mark, Status
+from layers.gates import EVENT_KINDS
+
+router = APIRouter(prefix="/api", tags=["cards"])
+
+DRAWN = {"lines": "area", "sectors": "sector", "documents": "circle", "units": "circle", "administrative_areas": "area"}
+
+
+@router.get("/cards")
+def cards(actor: ActorParam) -> dict[str, Any]:
+    """All cards that this reader may know of."""
+    return {"layers": [card(layer, actor.level) for layer in every()]}
+
+
+def card(layer: Layer, reader: Level) -> dict[str, Any]:
+    """One card as plain data."""
+    taken = receivable(layer)
+    described: dict[str, Any] = {
+        "name": layer.name,
+        "title": _both(layer.title),
+        "geometry": layer.geometry_type.title(),
+        "drawn_by": layer.drawn_by,
+        "status": layer.status.name if layer.status else None,
+        "editable": layer.editable,
+        "fields": [_field(one, receivable=name in taken) for name, one in layer.readable(reader).items()],
+    }
+    if layer.drawn_by is None:
+        described["mark"] = {"shape": DRAWN.get(layer.name, "circle"), "colour": "#6b7580"}
+    if layer.name == "gates":
+        described["events"] = [{"value": value, "title": _both(title)} for value, title in EVENT_KINDS.items()]
+    return described
+
+
+def _both(words: Text) -> dict[str, str]:
+    return {"vi": words.vi, "en": words.en}
+
+
+def _field(one: Field, *, receivable: bool) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "title": _both(one.title),
+        "type": one.type,
+        "codes": [_code(word) for word in one.codes] if one.codes else None,
+        "required": one.required,
+        "receivable": receivable,
+        "unit": one.unit,
+        "max_length": one.max_length if one.type == "text" else None,
+    }
+
+
+def _code(word: CodeList) -> dict[str, Any]:
+    onward = [end for start, end in word.moves() if start == word.value] if isinstance(word, Status) else []
+    return {"value": word.value, "title": _both(word.title), "mark": _mark(word.mark), "onward": onward}
+
+
+def _mark(mark: Mark | None) -> dict[str, str] | None:
+    return {"shape": mark.shape, "colour": mark.colour} if mark else None

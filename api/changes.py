@@ -1,0 +1,313 @@
+"""Writing: create, replace, change, retire, move, link, a gate's events and a work's steps.
+
+These doors read what comes in and call the commands; the rules are the commands', so no generic PUT gets around them.
+"""
+
+import datetime as dt
+import re
+import uuid
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from api.features import feature_answer
+from api.identity import ActorParam, BodyParam
+from api.params import DatabaseParam, IdParam, LayerParam, feature_id
+from gis import changes, drafts, links, query, replays
+from gis.database import Actor
+from gis.drafts import GEOMETRY, PLACE
+from gis.errors import Invalid, Malformed, Missing, Unconditional, invalid
+from gis.language import Text
+from gis.layer import Layer, catalog
+from gis.query import Selection
+from layers import gates, works
+from layers.borders import link_place
+
+router = APIRouter(prefix="/ogc/collections", tags=["changes"])
+
+ETAG = re.compile(r'"(\d{1,9})-[0-9a-f]{16}"')
+
+
+def version_of(request: Request) -> int:
+    """The version that ``If-Match`` names. Raises ``Unconditional`` without one, ``Malformed`` for what is no tag."""
+    given = request.headers.get("if-match", "").strip()
+    if not given or given == "*":
+        raise Unconditional(
+            Text("Cần If-Match với ETag đã đọc, để không ghi đè người khác", "If-Match with the ETag read is required")
+        )
+    found = ETAG.fullmatch(given.removeprefix("W/"))
+    if found is None or given.startswith("W/"):
+        return 0  # no tag of ours: never the current version
+    return int(found.group(1))
+
+
+VersionParam = Annotated[int, Depends(version_of)]
+
+
+def flat(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A GeoJSON Feature, or a plain object, as one flat object of properties, ``geometry`` and ``place``."""
+    if "properties" not in body and body.get("type") != "Feature":
+        return dict(body)
+    properties = body.get("properties")
+    if properties is not None and not isinstance(properties, dict):
+        raise Malformed(Text("properties phải là đối tượng", "properties must be an object"))
+    values = dict(properties or {})
+    for name in (GEOMETRY, PLACE):
+        if name in body and (body[name] is not None or name not in values):
+            values[name] = body[name]
+    if values.get(GEOMETRY) is None and values.get(PLACE) is not None:
+        values.pop(GEOMETRY, None)
+    return values
+
+
+def _acting(request: Request, database: Any, actor: Actor, body: Mapping[str, Any] | None = None) -> Any:
+    """A writing transaction in the actor's name, with the reason and the device's time that came along."""
+    reason = _reason((body or {}).get("reason") or request.headers.get("x-reason"))
+    return database.acting(actor, write=True, reason=reason, request=request.state.request_id)
+
+
+def _reason(given: Any) -> str | None:
+    if given is None:
+        return None
+    try:
+        return drafts.clean_text(given)[:500]
+    except ValueError:
+        raise invalid("reason", "characters", "Lý do có ký tự không hợp lệ", "The reason holds invalid characters") from None
+
+
+@router.post("/{layer}/items", status_code=201, response_class=Response)
+def create(request: Request, layer: LayerParam, body: BodyParam, actor: ActorParam, database: DatabaseParam) -> Response:
+    """A new feature. With an ``Idempotency-Key`` the same create twice gives the same feature."""
+    keys = request.headers.getlist("idempotency-key")
+    if len(keys) > 1:
+        raise Malformed(Text("Chỉ một Idempotency-Key", "Only one Idempotency-Key"))
+    with _acting(request, database, actor) as session:
+        done = replays.claim(session, keys[0], actor.name, body, f"POST {layer.name}") if keys else None
+        if done is not None:
+            return feature_answer(request, layer, query.one(session, Selection(layer, actor.level), done))
+        made = changes.create(session, layer, drafts.read(layer, flat(body)))
+        if keys:
+            replays.settle(session, keys[0], actor.name, made.id)
+        feature = query.one(session, Selection(layer, actor.level), made.id)
+    return feature_answer(request, layer, feature, 201)
+
+
+@router.put("/{layer}/items/{item}", response_class=Response)
+def replace(  # noqa: PLR0913, PLR0917 - what a request brings
+    request: Request,
+    layer: LayerParam,
+    item_id: IdParam,
+    version: VersionParam,
+    body: BodyParam,
+    actor: ActorParam,
+    database: DatabaseParam,
+) -> Response:
+    """Replace a feature: what is not given goes back to its default. The status stays: it changes by moves."""
+    values = drafts.read(layer, _without_what_stays(layer, flat(body)))
+    for name, one in drafts.receivable(layer).items():
+        if name not in values and name in layer.fields and name != "position_source":
+            values[name] = one.default
+    return _changed(request, layer, item_id, version, values, actor, database)
+
+
+@router.patch("/{layer}/items/{item}", response_class=Response)
+def change(  # noqa: PLR0913, PLR0917
+    request: Request,
+    layer: LayerParam,
+    item_id: IdParam,
+    version: VersionParam,
+    body: BodyParam,
+    actor: ActorParam,
+    database: DatabaseParam,
+) -> Response:
+    """Change the properties given (JSON merge patch); ``null`` empties one."""
+    given = flat(body)
+    values = drafts.read(layer, given, partial=True)
+    emptied = [name for name, value in given.items() if value is None and name in layer.fields and not layer.fields[name].nullable]
+    if emptied:
+        raise invalid(emptied[0], "missing", "Không được để trống", "Must not be empty")
+    return _changed(request, layer, item_id, version, values, actor, database)
+
+
+def _without_what_stays(layer: Layer, body: Mapping[str, Any]) -> dict[str, Any]:
+    """A feature as it was read, less what the house itself writes: so that a client may put back what it got."""
+    keep = drafts.receivable(layer)
+    own = set(layer.fields) | {"id", "layer"}
+    return {name: value for name, value in body.items() if name in keep or name not in own}
+
+
+def _changed(  # noqa: PLR0913, PLR0917
+    request: Request,
+    layer: Layer,
+    item_id: uuid.UUID,
+    version: int,
+    values: Mapping[str, Any],
+    actor: Actor,
+    database: Any,
+) -> Response:
+    with _acting(request, database, actor) as session:
+        feature = changes.fetch(session, layer, item_id, version)
+        changes.change(session, layer, feature, values)
+        changed = query.one(session, Selection(layer, actor.level), item_id)
+    return feature_answer(request, layer, changed)
+
+
+@router.delete("/{layer}/items/{item}", status_code=204, response_class=Response)
+def retire(  # noqa: PLR0913, PLR0917
+    request: Request, layer: LayerParam, item_id: IdParam, version: VersionParam, actor: ActorParam, database: DatabaseParam
+) -> Response:
+    """Take a feature out of use. Nothing is erased."""
+    with _acting(request, database, actor) as session:
+        changes.retire(session, layer, changes.fetch(session, layer, item_id, version))
+    return Response(status_code=204)
+
+
+@router.post("/{layer}/items/{item}/moves", response_class=Response)
+def move(  # noqa: PLR0913, PLR0917
+    request: Request, layer: LayerParam, item_id: IdParam, body: BodyParam, actor: ActorParam, database: DatabaseParam
+) -> Response:
+    """``{"to": "verified", "reason": "…"}``: the only way a status changes."""
+    to, reason = _text(body, "to"), _text(body, "reason")
+    _only(body, {"to", "reason"})
+    version = version_of(request) if "if-match" in request.headers else None
+    with _acting(request, database, actor, body) as session:
+        feature = changes.fetch(session, layer, item_id, version)
+        layer.model.check_text("reason", reason)
+        changes.move(session, layer, feature, to, reason)
+        moved = query.one(session, Selection(layer, actor.level), item_id)
+    return feature_answer(request, layer, moved)
+
+
+def _text(body: Mapping[str, Any], name: str, *, longest: int = 500) -> str:
+    """A required text of the body."""
+    value = body.get(name)
+    try:
+        cleaned = drafts.clean_text(value) if value is not None else ""
+    except ValueError as fault:
+        code = str(fault)
+        raise Invalid(drafts.REASONS[code], [drafts.FieldError(name, code, drafts.REASONS[code])]) from None
+    if not cleaned:
+        raise invalid(name, "missing", f"Cần nêu {name}", f"{name} is required")
+    if len(cleaned) > longest:
+        raise invalid(name, "too_long", "Quá dài", "Too long")
+    return cleaned
+
+
+def _optional(body: Mapping[str, Any], name: str) -> str | None:
+    return _text(body, name, longest=2000) if body.get(name) else None
+
+
+def _only(body: Mapping[str, Any], known: set[str]) -> None:
+    """Nothing unknown is passed over in silence."""
+    unknown = [name for name in body if name not in known]
+    if unknown:
+        name = drafts.clean_name(unknown[0])
+        raise invalid(name, "unknown_field", f"Không có trường '{name}'", f"There is no field '{name}'")
+
+
+def _date(body: Mapping[str, Any], name: str) -> dt.date:
+    text = _text(body, name)
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            found = dt.date.fromisoformat(text)
+            if drafts.YEARS[0] <= found.year <= drafts.YEARS[1]:
+                return found
+    except ValueError:
+        pass
+    raise Invalid(drafts.REASONS["date"], [drafts.FieldError(name, "date", drafts.REASONS["date"])])
+
+
+@router.post("/{layer}/items/{item}/links", status_code=201)
+def link(  # noqa: PLR0913, PLR0917
+    request: Request, layer: LayerParam, item_id: IdParam, body: BodyParam, actor: ActorParam, database: DatabaseParam
+) -> dict[str, Any]:
+    """``{"to": "<id>", "role": "…"}`` to a feature, or ``{"at": "168–168/2", "border": "VN-KH", "role": "site"}``."""
+    _only(body, {"to", "at", "border", "role", "reason"})
+    role = _text(body, "role")
+    links.check_role(role)
+    if (body.get("to") is None) == (body.get("at") is None):
+        raise invalid("to", "missing", "Nêu 'to' hoặc 'at', một trong hai", "Give either 'to' or 'at'")
+    with _acting(request, database, actor, body) as session:
+        changes.fetch(session, layer, item_id)
+        if body.get("to") is not None:
+            made = links.link(session, item_id, _linked_id(_text(body, "to")), role)
+        else:
+            made = link_place(session, item_id, _text(body, "at"), _optional(body, "border"), role)
+        return {"link": made.id, "role": made.role, "id": made.to_id, "at": made.at}
+
+
+def _linked_id(text: str) -> uuid.UUID:
+    try:
+        return feature_id(text)
+    except Missing:
+        raise invalid("to", "unknown", "Không có đối tượng này", "There is no such feature") from None
+
+
+@router.delete("/{layer}/items/{item}/links/{link_id}", status_code=204, response_class=Response)
+def unlink(  # noqa: PLR0913, PLR0917
+    request: Request, layer: LayerParam, item_id: IdParam, link_id: str, actor: ActorParam, database: DatabaseParam
+) -> Response:
+    """Take a link away; the journal keeps it."""
+    with _acting(request, database, actor) as session:
+        changes.fetch(session, layer, item_id)
+        links.unlink(session, item_id, feature_id(link_id))
+    return Response(status_code=204)
+
+
+@router.get("/gates/items/{item}/events")
+def gate_events(item_id: IdParam, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
+    """A gate's dated events, newest first."""
+    layer = catalog["gates"]
+    with database.acting(actor) as session:
+        query.one(session, Selection(layer, actor.level), item_id)
+        return {"events": [_event(one) for one in gates.events(session, item_id)]}
+
+
+def _event(one: gates.GateEvent) -> dict[str, Any]:
+    names = ("id", "kind", "on", "precision", "document", "note", "source")
+    return {name: getattr(one, name) for name in names}
+
+
+@router.post("/gates/items/{item}/events", status_code=201)
+def record_event(
+    request: Request, item_id: IdParam, body: BodyParam, actor: ActorParam, database: DatabaseParam
+) -> dict[str, Any]:
+    """``{"kind", "on", "document", "note"}``: what happened at a gate, or is to happen."""
+    _only(body, {"kind", "on", "document", "note", "reason"})
+    kind, on = _text(body, "kind"), _date(body, "on")
+    with _acting(request, database, actor, body) as session:
+        gate = changes.fetch(session, catalog["gates"], item_id)
+        event = gates.record_event(
+            session, gate, kind=kind, on=on, document=_optional(body, "document"), note=_optional(body, "note")
+        )
+        return _event(event)
+
+
+@router.get("/works/items/{item}/steps")
+def work_steps(item_id: IdParam, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
+    """The steps of the neighbour's procedure in a work, in order."""
+    with database.acting(actor) as session:
+        query.one(session, Selection(catalog["works"], actor.level), item_id)
+        return {"steps": [_step(one) for one in works.steps(session, item_id)]}
+
+
+def _step(one: works.WorkStep) -> dict[str, Any]:
+    names = ("code", "ordinal", "due_on", "done_on", "document", "note", "source")
+    title = {"vi": one.title_vi, "en": one.title_en}
+    return {"title": title, **{name: getattr(one, name) for name in names}}
+
+
+@router.post("/works/items/{item}/steps", status_code=201)
+def record_step(
+    request: Request, item_id: IdParam, body: BodyParam, actor: ActorParam, database: DatabaseParam
+) -> dict[str, Any]:
+    """``{"code", "on", "document", "note"}``: a step of the neighbour's procedure was done on a day."""
+    _only(body, {"code", "on", "document", "note", "reason"})
+    code, on = _text(body, "code"), _date(body, "on")
+    with _acting(request, database, actor, body) as session:
+        work = changes.fetch(session, catalog["works"], item_id)
+        step = works.record_step(
+            session, work, code=code, on=on, document=_optional(body, "document"), note=_optional(body, "note")
+        )
+        return _step(step)

@@ -1,0 +1,100 @@
+"""How a refusal leaves the house: RFC 9457 problem details in the reader's language, and the one table of HTTP codes."""
+
+import json
+import logging
+import uuid
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from api.identity import language_of
+from gis import errors
+from gis.errors import FieldError, Refusal
+from gis.language import Language, Text
+
+log = logging.getLogger(__name__)
+
+STATUS: dict[type[Refusal], int] = {
+    errors.Malformed: 400,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.Missing: 404,
+    errors.Conflict: 409,
+    errors.Stale: 412,
+    errors.TooLarge: 413,
+    errors.UnsupportedMediaType: 415,
+    errors.Invalid: 422,
+    errors.Unconditional: 428,
+    errors.TooMany: 429,
+    errors.Unavailable: 503,
+}
+
+PROBLEM = "application/problem+json"
+TRY_AGAIN_S = "5"
+UNFORESEEN = Text("Lỗi ngoài dự kiến; đã ghi lại để sửa", "An unforeseen fault; it has been recorded")
+
+
+def problem(refusal: Refusal, language: Language) -> Response:
+    """The answer that a refusal becomes."""
+    status = STATUS[type(refusal)]
+    body: dict[str, Any] = {
+        "type": f"urn:cotmoc:refusal:{_kind(refusal)}",
+        "title": refusal.title.said_in(language),
+        "status": status,
+        "detail": refusal.detail.said_in(language),
+        **refusal.extra,
+    }
+    if refusal.errors:
+        body["errors"] = [
+            {"field": one.field, "code": one.code, "detail": one.detail.said_in(language)} for one in refusal.errors
+        ]
+    headers = {"Retry-After": TRY_AGAIN_S} if status in (429, 503) else {}
+    return Response(json.dumps(body, ensure_ascii=False, default=str), status, headers, PROBLEM)
+
+
+def _kind(refusal: Refusal) -> str:
+    return "".join(f"-{one.lower()}" if one.isupper() else one for one in type(refusal).__name__).lstrip("-")
+
+
+def install(app: FastAPI) -> None:
+    """Let every way of failing leave as a problem."""
+
+    @app.exception_handler(Refusal)
+    def refused(request: Request, refusal: Refusal) -> Response:
+        return problem(refusal, language_of(request))
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(request: Request, fault: RequestValidationError) -> Response:
+        found = [
+            FieldError(".".join(str(part) for part in one["loc"][1:]), "value", Text("Giá trị không hợp lệ", "Not valid"))
+            for one in fault.errors()
+        ]
+        names = ", ".join(one.field for one in found)
+        refusal = errors.Malformed(Text(f"Tham số không hợp lệ: {names}", f"Not a valid parameter: {names}"), found)
+        return problem(refusal, language_of(request))
+
+    @app.exception_handler(HTTPException)
+    def http(request: Request, fault: HTTPException) -> Response:
+        words = {
+            404: Text("Không có địa chỉ này", "There is no such address"),
+            405: Text("Không dùng được cách gọi này ở đây", "This method is not allowed here"),
+        }.get(fault.status_code, Text(str(fault.detail), str(fault.detail)))
+        answer = problem(errors.Missing(words), language_of(request))
+        answer.status_code = fault.status_code
+        answer.body = json.dumps(
+            {**json.loads(bytes(answer.body)), "status": fault.status_code}, ensure_ascii=False
+        ).encode()
+        answer.headers["content-length"] = str(len(answer.body))
+        for name, value in (fault.headers or {}).items():
+            answer.headers[name] = value
+        return answer
+
+    @app.exception_handler(Exception)
+    def unforeseen(request: Request, fault: Exception) -> Response:
+        trace = uuid.uuid4()
+        log.error("unforeseen fault %s at %s", trace, request.url.path, exc_info=fault)
+        body = {"type": "urn:cotmoc:fault", "title": UNFORESEEN.said_in(language_of(request)), "status": 500, "request": str(trace)}
+        return Response(json.dumps(body, ensure_ascii=False), 500, media_type=PROBLEM)

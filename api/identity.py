@@ -1,0 +1,175 @@
+"""Who is asking, and in which language.
+
+Until accounts exist the house serves on loopback only and every loopback request acts as the office. From the first
+day: ``Host`` must be one of ours, a write with an ``Origin`` must come from ours, writes carry JSON only.
+"""
+
+import ipaddress
+import json
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from starlette.datastructures import Headers, MutableHeaders
+
+from api.settings import Settings
+from gis.database import Actor
+from gis.errors import Forbidden, Malformed, Refusal, TooLarge, UnsupportedMediaType
+from gis.language import Language, Text
+from layers.policy import OFFICE
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+WRITES = {"POST", "PUT", "PATCH", "DELETE"}
+TAKEN = {"application/json", "application/geo+json", "application/merge-patch+json"}
+MAX_BODY = 2 * 1024 * 1024
+
+CONTENT_SECURITY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:;"
+    " connect-src 'self'; font-src 'self'; manifest-src 'self'; frame-ancestors 'none'; base-uri 'none';"
+    " form-action 'self'"
+)
+HEADERS = {
+    "content-security-policy": CONTENT_SECURITY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "geolocation=(self), camera=(), microphone=()",
+}
+
+
+def language_of(request: Request) -> Language:
+    """``?lang=``, else the cookie of the last choice, else what the browser prefers; Vietnamese first."""
+    asked = request.query_params.get("lang") or request.cookies.get("lang")
+    if asked in ("vi", "en"):
+        return "en" if asked == "en" else "vi"
+    for preferred in request.headers.get("accept-language", "").lower().split(","):
+        name = preferred.split(";")[0].strip()[:2]
+        if name in ("vi", "en"):
+            return "en" if name == "en" else "vi"
+    return "vi"
+
+
+def actor_of(request: Request) -> Actor:
+    """Whoever is at this machine acts as the office; nobody else is served before accounts exist."""
+    settings: Settings = request.app.state.settings
+    host = request.client.host if request.client else ""
+    try:
+        near = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        near = host in ("testclient", "")
+    if not near and not settings.container:
+        raise Forbidden(Text("Chỉ phục vụ trên máy này khi chưa có tài khoản", "Served on this machine only so far"))
+    return OFFICE
+
+
+ActorParam = Annotated[Actor, Depends(actor_of)]
+LanguageParam = Annotated[Language, Depends(language_of)]
+
+
+class Doorkeeper:
+    """The first thing a request meets: whose name it calls, where a write comes from, what it carries, how much."""
+
+    def __init__(self, app: App, settings: Settings, refuse: Callable[[Refusal, Language], Any]) -> None:
+        self.app, self.settings, self.refuse = app, settings, refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse at the door or pass on, with the security headers on every answer."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        scope.setdefault("state", {})["request_id"] = str(uuid.uuid4())
+
+        async def guarded(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                headers["x-request-id"] = scope["state"]["request_id"]
+            await send(message)
+
+        refusal = self._judge(request.headers, scope["method"])
+        if refusal is None:
+            try:
+                await self.app(scope, _measured(receive), guarded)
+            except TooLarge as found:
+                refusal = found
+        if refusal is not None:
+            await self.refuse(refusal, language_of(request))(scope, receive, guarded)
+
+    def _judge(self, headers: Headers, method: str) -> Refusal | None:
+        host = headers.get("host", "").lower()
+        if host not in self.settings.hosts:
+            return Malformed(Text("Tên máy chủ trong yêu cầu không phải của hệ thống này", "The Host is not one of ours"))
+        if method not in WRITES:
+            return None
+        origin = headers.get("origin")
+        if origin is not None and origin.removeprefix("https://").removeprefix("http://").lower() != host:
+            return Forbidden(Text("Yêu cầu ghi đến từ trang khác", "The write comes from another origin"))
+        if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            return Forbidden(Text("Yêu cầu ghi đến từ trang khác", "The write comes from another site"))
+        if headers.get("content-encoding", "identity") != "identity":
+            return UnsupportedMediaType(Text("Không nhận nội dung nén", "Compressed bodies are not taken"))
+        carries = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+        kind = headers.get("content-type", "").split(";")[0].strip().lower()
+        if (carries or method != "DELETE") and kind not in TAKEN:
+            names = ", ".join(sorted(TAKEN))
+            return UnsupportedMediaType(Text(f"Nội dung phải là {names}", f"The body must be {names}"))
+        if int(headers.get("content-length", "0") or 0) > MAX_BODY:
+            return too_large()
+        return None
+
+
+def too_large() -> TooLarge:
+    """The refusal of a body beyond what is taken."""
+    megabytes = MAX_BODY // 1024 // 1024
+    return TooLarge(Text(f"Nội dung quá {megabytes} MB", f"The body is over {megabytes} MB"))
+
+
+def _measured(receive: Receive) -> Receive:
+    """Count a body that did not say how long it is."""
+    taken = 0
+
+    async def counting() -> MutableMapping[str, Any]:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > MAX_BODY:
+            raise too_large()
+        return message
+
+    return counting
+
+
+def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("repeated key")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+async def json_body(request: Request) -> dict[str, Any]:
+    """The body as one JSON object. Repeated keys, NaN, infinities, bad UTF-8 and endless nesting are refused."""
+    try:
+        text = (await request.body()).decode("utf-8")
+        body = json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise Malformed(
+            Text("Nội dung không phải JSON hợp lệ (UTF-8, không lặp khóa, không NaN)", "The body is not valid JSON")
+        ) from None
+    if not isinstance(body, dict):
+        raise Malformed(Text("Nội dung phải là một đối tượng JSON", "The body must be a JSON object"))
+    return body
+
+
+BodyParam = Annotated[dict[str, Any], Depends(json_body)]

@@ -1,0 +1,20 @@
+"""Bringing a database to this version: the cards, the policy page and the revisions, handed to the engine."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import layers  # noqa: F401 - fills the catalog
+from gis import migrations
+from layers.policy import POLICY
+
+SCRIPTS = Path(__file__).resolve().parent.parent / "data" / "migrations"
+
+
+def migrate(admin_url: str, passwords: Mapping[str, str] | None = None) -> None:
+    """Bring the database to this version as its administrator; safe at every start."""
+    migrations.migrate(admin_url, SCRIPTS, POLICY, passwords)
+
+
+def revise(admin_url: str, message: str) -> str | None:
+    """Write the revision from a migrated database to the cards as they are now; None where nothing differs."""
+    return migrations.revise(admin_url, SCRIPTS, message)

@@ -1,0 +1,122 @@
+"""The pages: what they show is read here through the one reading path, how it looks is ``maps``' matter."""
+
+import datetime as dt
+import hashlib
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+
+from api.cards import card
+from api.identity import ActorParam, LanguageParam, language_of
+from api.params import DatabaseParam, moment_of, selection_of
+from api.settings import Settings
+from gis import query
+from gis.layer import catalog
+from gis.query import Selection
+from maps import atlas, board, lists, marks
+
+router = APIRouter(tags=["pages"], include_in_schema=False)
+
+MOST_ROWS = 1000
+IN_NEED = ("at_risk", "damaged", "severely_damaged", "destroyed", "moved", "missing")
+A_YEAR = 365 * 24 * 3600
+
+
+def _page(request: Request, html: str) -> Response:
+    """A page with a plain hash as its ETag; the language that was asked for is kept."""
+    tag = f'"{hashlib.sha256(html.encode()).hexdigest()[:16]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Content-Language": language_of(request)}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    answer = Response(html, headers=headers, media_type="text/html; charset=utf-8")
+    if request.query_params.get("lang") in ("vi", "en"):
+        answer.set_cookie("lang", request.query_params["lang"], max_age=A_YEAR, samesite="lax", httponly=True)
+    return answer
+
+
+def _shell(request: Request) -> dict[str, Any]:
+    """What every page is told: whose office, as of when, where its map begins, and the query it was asked with."""
+    settings: Settings = request.app.state.settings
+    as_of = moment_of(request.query_params.get("as_of"), "as_of")
+    return {
+        "office": settings.office,
+        "as_of": as_of or dt.datetime.now(dt.UTC),
+        "query": {name: value for name, value in request.query_params.items() if name != "lang"},
+    }
+
+
+def _home(request: Request) -> tuple[float, float, float]:
+    settings: Settings = request.app.state.settings
+    return settings.home_latitude, settings.home_longitude, settings.home_zoom
+
+
+@router.get("/")
+def map_page(request: Request, language: LanguageParam) -> Response:
+    """The map, which is the home of everything."""
+    return _page(request, atlas.map_page(language, home=_home(request), **_shell(request)))
+
+
+@router.get("/map.js")
+def map_script() -> Response:
+    """The script that folium writes for the map: constants only."""
+    return Response(atlas.map_script(), media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
+@router.get("/marks.svg")
+def sprite() -> Response:
+    """Every mark, drawn once."""
+    return Response(marks.sprite(), media_type="image/svg+xml", headers={"Cache-Control": "no-cache"})
+
+
+@router.get("/incidents/new")
+def incident_form(request: Request, language: LanguageParam) -> Response:
+    """The officer's form."""
+    return _page(request, atlas.incident_page(language, home=_home(request), **_shell(request)))
+
+
+@router.get("/works")
+@router.get("/gates")
+@router.get("/tasks")
+@router.get("/incidents")
+def list_page(request: Request, actor: ActorParam, database: DatabaseParam, language: LanguageParam) -> Response:
+    """A list of one layer, filtered like its items."""
+    layer = catalog[request.url.path.strip("/")]
+    selection = selection_of(layer, request.query_params, actor, lenient=True)
+    wanted = {**vars(selection), "limit": MOST_ROWS}
+    with database.acting(actor) as session:
+        found, following = query.page(session, Selection(**wanted))
+        total = query.count(session, selection) if following or selection.after else len(found)
+    given = {name: value for name, value in request.query_params.items() if name != "after"}
+    more = f"{request.url.path}?{urlencode({**given, 'after': following})}" if following else None
+    html = lists.list_page(
+        card(layer, actor.level), [json.loads(one) for one in found], language, more=more, total=total, **_shell(request)
+    )
+    return _page(request, html)
+
+
+@router.get("/board")
+def committee_board(request: Request, actor: ActorParam, database: DatabaseParam, language: LanguageParam) -> Response:
+    """The committee's one screen."""
+    as_of = moment_of(request.query_params.get("as_of"), "as_of")
+    with database.acting(actor) as session:
+
+        def read(name: str, **where: list[str]) -> list[Any]:
+            selection = Selection(catalog[name], actor.level, where=where, as_of=as_of)
+            return [json.loads(one) for one in query.features(session, selection)]
+
+        html = board.board_page(
+            language,
+            cards={name: card(catalog[name], actor.level) for name in ("works", "tasks", "incidents", "gates", "markers")},
+            works=read("works"),
+            tasks=read("tasks"),
+            incidents=read("incidents", open=["true"]),
+            gates=read("gates"),
+            markers_in_need=query.count(
+                session, Selection(catalog["markers"], actor.level, where={"condition": IN_NEED}, as_of=as_of)
+            ),
+            home=_home(request),
+            **_shell(request),
+        )
+    return _page(request, html)

@@ -1,0 +1,48 @@
+"""Alembic's environment: runs inside the transaction that ``gis.migrations`` has begun, as the owner."""
+
+from alembic import context
+from geoalchemy2 import alembic_helpers
+
+import layers  # noqa: F401 - fills the catalog
+from gis.layer import SCHEMA, LevelType, Record, Words
+
+NOT_OURS_TO_COMPARE = {"journal", "moves", "surface", "counters", "alembic_version"}
+"""Tables that stand outside the cards: memory, and the state of the migration itself."""
+
+
+def include_object(item, name, kind, reflected, compare_to):  # type: ignore[no-untyped-def]
+    """Whether autogenerate compares it: our schema's tables, less what the cards do not describe."""
+    if kind == "table" and (item.schema != SCHEMA or name in NOT_OURS_TO_COMPARE):
+        return False
+    return alembic_helpers.include_object(item, name, kind, reflected, compare_to)
+
+
+def render_item(kind, item, autogen_context):  # type: ignore[no-untyped-def]
+    """How our own types are written in a revision, so that old revisions need no code of ours."""
+    if kind == "type" and isinstance(item, LevelType):
+        autogen_context.imports.add("from sqlalchemy.dialects import postgresql")
+        return f"postgresql.ENUM(name='level', schema='{SCHEMA}', create_type=False)"
+    if kind == "type" and isinstance(item, Words):
+        return "sa.Text()"
+    return alembic_helpers.render_item(kind, item, autogen_context)
+
+
+def compare_type(_context, _column, _described, _stored_type, described_type):  # type: ignore[no-untyped-def]
+    """The level's enum is made before the revisions; None leaves every other type to Alembic."""
+    return False if isinstance(described_type, LevelType) else None
+
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=Record.metadata,
+    include_object=include_object,
+    include_schemas=True,
+    include_name=lambda name, kind, _parents: kind != "schema" or name == SCHEMA,
+    version_table_schema=SCHEMA,
+    process_revision_directives=alembic_helpers.writer,
+    render_item=render_item,
+    compare_type=compare_type,
+)
+with context.begin_transaction():
+    context.run_migrations()
