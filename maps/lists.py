@@ -142,9 +142,12 @@ def value_text(field: Mapping[str, Any], value: Any, language: str) -> str:  # n
 
 
 def event_text(field: Mapping[str, Any], event: Mapping[str, Any], language: str) -> str:
-    """A dated event in one line: its word where the card gives one, its date as exactly as it is known, its document."""
+    """A dated event in one line: its word where the card has one, its date as exactly as known, its document."""
     word = word_of(field, event.get("kind"))
-    kind = said(word["title"], language) if word else words_in(language).get(f"event_{event.get('kind')}", "")
+    # A plain note is told by its date and paper alone.
+    kind = said(word["title"], language) if word else ""
+    if event.get("kind") == "restored":
+        kind = words_in(language)["event_restored"]
     when = day(event.get("on"))
     when = {"month": when[3:], "year": when[6:]}.get(str(event.get("precision")), when)
     return " · ".join(part for part in (kind, when, event.get("document") or "") if part)

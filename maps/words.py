@@ -10,7 +10,6 @@ WORDS: dict[str, Text] = {
     # The shell of every page.
     "marker_word": Text("Mốc", "Marker"),
     "product": Text("Cột Mốc", "Cột Mốc"),
-    "tagline": Text("Dữ liệu biên giới dùng chung", "Shared border data"),
     "skip": Text("Đến nội dung chính", "Skip to content"),
     "map": Text("Bản đồ", "Map"),
     "board": Text("Bảng điều hành", "Board"),
@@ -21,8 +20,10 @@ WORDS: dict[str, Text] = {
     "office": Text("Văn phòng", "Office"),
     "as_of": Text("Số liệu đến", "Data as of"),
     "credits": Text(
-        "Đường biên tham khảo từ OpenStreetMap (2017), không phải đường biên pháp lý. © OpenStreetMap contributors · GSHHG · Natural Earth",
-        "Indicative line from OpenStreetMap (2017), not the legal boundary. © OpenStreetMap contributors · GSHHG · Natural Earth",
+        "Đường biên tham khảo từ OpenStreetMap (2017), không phải đường biên pháp lý. "
+        "© OpenStreetMap contributors · GSHHG · Natural Earth",
+        "Indicative line from OpenStreetMap (2017), not the legal boundary. "
+        "© OpenStreetMap contributors · GSHHG · Natural Earth",
     ),
     "menu": Text("Các trang", "Pages"),
     "close": Text("Đóng", "Close"),
@@ -78,7 +79,6 @@ WORDS: dict[str, Text] = {
     "border": Text("Tuyến", "Border"),
     "year": Text("Năm", "Year"),
     "open_only": Text("Chưa xong", "Not finished"),
-    "sorted_by": Text("Xếp theo", "Sorted by"),
     "next_rows": Text("Xem tiếp", "More rows"),
     "address": Text("Địa chỉ", "Address"),
     "no_position": Text("Chưa có vị trí", "No position yet"),
@@ -89,7 +89,6 @@ WORDS: dict[str, Text] = {
     "due_on": Text("hạn {day}", "due {day}"),
     "waiting_since": Text("chờ từ {day}", "waiting since {day}"),
     "waiting_on": Text("Chờ: {whom}", "Waiting on: {whom}"),
-    "no_due_date": Text("không có hạn", "no due date"),
     # Layers, legend.
     "legend": Text("Chú giải", "Legend"),
     "position": Text("Vị trí", "Position"),
@@ -114,7 +113,6 @@ WORDS: dict[str, Text] = {
     # The address box.
     "search": Text("Tìm theo mốc, đoạn, tọa độ", "Find a marker, section or coordinate"),
     "search_hint": Text("mốc 147/6, đoạn 168–168/2, tọa độ", "147/6, 168–168/2, coordinates"),
-    "search_go": Text("Tìm", "Find"),
     "candidates": Text("Có {n} nơi khớp, chọn một:", "{n} places match, choose one:"),
     "nowhere": Text("Số hiệu có, nhưng chưa có vị trí trên bản đồ.", "The number exists but has no position yet."),
     "distance_to_line": Text("cách đường biên {d}", "{d} from the line"),

@@ -151,8 +151,9 @@ function withForm(layer, options, back) {
 const edit = (layer, feature) => withForm(layer, { feature }, () => openRecord(layer, feature));
 const addTo = (layer) => withForm(layer, {}, () => panel.showList());
 async function editPlace(layer, feature) {
+  const listed = panel.listing; // where the reader came from is where Cancel leads
   feature = feature.etag ? feature : await fresh(layer, feature.id);
-  withForm(layer, { feature, onlyPlace: true }, () => openRecord(layer, feature));
+  withForm(layer, { feature, onlyPlace: true }, () => (listed ? panel.showList() : openRecord(layer, feature)));
   panel.height("half");
 }
 

@@ -2,6 +2,7 @@
 
 import { card, fieldOf, markOf } from "./cards.js";
 import { h, number, said, say } from "./page.js";
+import { EVERY_NUMBER } from "./overlays.js";
 import { mark } from "./marks.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -28,6 +29,7 @@ export function drawLegend(board, view, overlays) {
         if (n) lines.push(h("li", {}, mark(code.mark ?? {}), said(code.title), h("span", { className: "n" }, number(n))));
       }
     }
+    if (layer === "markers" && overlays.map.getZoom() < EVERY_NUMBER) lines.push(h("li", { className: "zero" }, say("zoom_for_markers")));
     if (lines.length) parts.push(h("h2", {}, say(layer) === layer ? said(card(layer).title) : say(layer)), h("ul", {}, ...lines));
   }
   parts.push(h("h2", {}, say("position")), h("ul", {},

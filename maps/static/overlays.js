@@ -7,7 +7,7 @@ import { mark } from "./marks.js";
 import { afterQuiet, h, notice, said, say } from "./page.js";
 
 const LIMIT = 500;
-const EVERY_NUMBER = 11; // from this zoom a marker of which nothing is known is drawn too
+export const EVERY_NUMBER = 11; // from this zoom a marker of which nothing is known is drawn too
 // Who keeps its label, and the spot itself, when several things stand at one place.
 const RANK = ["incidents", "works", "tasks", "gates", "crossings", "posts", "areas", "sectors", "markers"];
 const rank = (layer) => (RANK.includes(layer) ? RANK.indexOf(layer) : RANK.length);

@@ -1,0 +1,69 @@
+"""Browser assets are pinned by their sha512, fetched once and never taken from elsewhere."""
+
+import re
+import tarfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+import maps
+from maps.assets import AssetError, Package, fetch, integrity_of, packages, present, unpack
+
+
+def a_tarball(folder: Path, **files: str) -> Path:
+    path = folder / "a.tgz"
+    with tarfile.open(path, "w:gz") as archive:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(f"package/{name}")
+            entry.size = len(text)
+            archive.addfile(entry, BytesIO(text.encode()))
+    return path
+
+
+def test_a_verified_package_is_laid_out_and_then_present(tmp_path: Path) -> None:
+    tarball = a_tarball(tmp_path, main="let a")
+    package = Package("@scope/thing", "1.0.0", integrity_of(tarball), {"main": "thing/main.js"})
+    vendor = tmp_path / "vendor"
+    assert not present(package, vendor)
+    unpack(package, tarball, vendor)
+    assert (vendor / "thing/main.js").read_text() == "let a"
+    assert present(package, vendor)
+
+
+def test_another_tarball_than_the_pinned_one_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    package = Package("thing", "1.0.0", integrity_of(a_tarball(tmp_path, main="let a")), {"main": "main.js"})
+    with pytest.raises(AssetError, match="is not the pinned"):
+        unpack(package, a_tarball(tmp_path, main="let evil"), tmp_path / "vendor")
+    assert not (tmp_path / "vendor").exists()
+
+
+def test_a_new_pin_or_a_lost_file_makes_a_package_missing_again(tmp_path: Path) -> None:
+    tarball = a_tarball(tmp_path, main="let a")
+    package = Package("thing", "1.0.0", integrity_of(tarball), {"main": "main.js"})
+    unpack(package, tarball, tmp_path)
+    assert not present(Package("thing", "1.0.1", "sha512-other", {"main": "main.js"}), tmp_path)
+    (tmp_path / "main.js").unlink()
+    assert not present(package, tmp_path)
+
+
+def test_nothing_is_asked_for_when_all_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetch()
+    monkeypatch.setenv("PATH", "")
+    assert fetch() == []
+
+
+def test_the_list_of_pins_names_no_index_and_every_pin_is_a_sha512() -> None:
+    text = (Path(maps.__file__).parent / "assets.json").read_text("utf-8")
+    assert "://" not in text
+    assert all(re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", package.integrity) for package in packages())
+
+
+def test_our_own_files_load_nothing_from_elsewhere() -> None:
+    own = [path for path in (Path(maps.__file__).parent / "static").iterdir() if path.suffix in (".js", ".css")]
+    assert own
+    for path in own:
+        text = path.read_text("utf-8")
+        addresses = re.findall(r"https?://[^\s\"'`)]+", text)
+        assert [address for address in addresses if address != "http://www.w3.org/2000/svg"] == [], path.name
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", text), path.name

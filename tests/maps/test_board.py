@@ -1,0 +1,92 @@
+"""The board: its figures count what the lists they open show, and gates are held against the plan."""
+
+from typing import Any
+
+import pytest
+
+from maps.board import ROWS, board_page, has_reached
+
+CARDS: dict[str, Any] = {
+    name: {"name": name, "title": {"vi": name, "en": name}, "geometry": "Point", "drawn_by": None, "fields": []}
+    for name in ("works", "tasks", "gates")
+}
+
+
+def a_matter(name: str, urgency: str, **properties: Any) -> dict[str, Any]:
+    return {"id": name, "geometry": None, "properties": {"title": name, "urgency": urgency, **properties}}
+
+
+def a_gate(category: str | None, planned: str | None, stage: str | None = None) -> dict[str, Any]:
+    properties = {"name": "Chàng Riệc", "category": category, "planned_2030": planned, "stage": stage}
+    return {"id": "g", "geometry": None, "properties": properties}
+
+
+def a_board(**rows: Any) -> str:
+    given: dict[str, Any] = {"works": [], "tasks": [], "incidents": [], "gates": [], "markers_in_need": 0, **rows}
+    return board_page("vi", cards=CARDS, **given)
+
+
+def test_the_longest_overdue_stands_first_then_the_longest_waiting() -> None:
+    html = a_board(
+        works=[
+            a_matter("waits", "waiting", waiting_on="Chính phủ", waiting_since="2023-01-01"),
+            a_matter("late", "overdue", due_on="2024-06-30"),
+            a_matter("latest", "overdue", due_on="2023-06-30"),
+            a_matter("fine", "on_time"),
+        ],
+        tasks=[a_matter("waits-longer", "waiting", waiting_on="Trung ương", waiting_since="2022-01-01")],
+    )
+    places = [html.index(f">{name}<") for name in ("latest", "late", "waits-longer", "waits")]
+    assert places == sorted(places)
+    assert ">fine<" not in html
+
+
+def test_each_figure_opens_the_list_it_counted() -> None:
+    html = a_board(
+        works=[a_matter("a", "overdue", due_on="2023-12-31"), a_matter("b", "waiting", waiting_on="x")],
+        tasks=[a_matter("c", "waiting", waiting_on="y")],
+        incidents=[{"id": "i", "geometry": None, "properties": {"severity": "high", "handling": "reported"}}],
+        markers_in_need=3,
+    )
+    for link in (
+        "/works?urgency=overdue",
+        "/works?urgency=waiting",
+        "/tasks?urgency=overdue,waiting",
+        "/incidents?open=true",
+    ):
+        assert f'href="{link}"' in html
+    assert html.count('class="figure ') == 6
+    assert "1 vụ mức cao" in html
+
+
+@pytest.mark.parametrize(
+    ("category", "planned", "reached"),
+    [
+        ("international", "international", True),
+        ("international", "main", True),
+        ("main", "international", False),
+        (None, "local", False),
+        ("main", None, False),
+    ],
+)
+def test_a_gate_has_reached_its_plan_when_its_category_is_no_lower(
+    category: str | None, planned: str | None, reached: bool
+) -> None:
+    assert has_reached(a_gate(category, planned)) is reached
+
+
+def test_a_gate_short_of_its_plan_says_whether_anything_is_under_way() -> None:
+    assert "đang làm" in a_board(gates=[a_gate("main", "international", "counterpart_consult")])
+    assert "chưa bắt đầu" in a_board(gates=[a_gate(None, "local", "in_plan")])
+    assert "0 / 1" in a_board(gates=[a_gate(None, "local")])
+
+
+def test_an_empty_board_says_so() -> None:
+    html = a_board()
+    assert "Không có việc quá hạn hay đang chờ." in html
+    assert "Chưa nhập cửa khẩu nào." in html
+
+
+def test_what_does_not_fit_is_counted_and_linked() -> None:
+    late = [a_matter(f"w{n}", "overdue", due_on="2023-12-31") for n in range(ROWS + 2)]
+    assert "và 2 việc nữa" in a_board(works=late)

@@ -1,0 +1,113 @@
+"""The list pages: words for values, an order, filters that stay in the address, and a next step when empty."""
+
+import datetime as dt
+from typing import Any
+
+from maps.lists import days_since, in_order, list_page, value_text
+
+AMBER, RED = {"shape": "triangle", "colour": "#E69F00"}, {"shape": "square", "colour": "#D55E00"}
+URGENCY = [
+    {"value": "waiting", "title": {"vi": "Đang chờ", "en": "Waiting"}, "mark": AMBER},
+    {"value": "overdue", "title": {"vi": "Quá hạn", "en": "Overdue"}, "mark": RED},
+]
+
+
+def a_field(name: str, kind: str = "text", **extra: Any) -> dict[str, Any]:
+    return {"name": name, "title": {"vi": name, "en": name}, "type": kind, "codes": None, "unit": None, **extra}
+
+
+WORKS = {
+    "name": "works",
+    "title": {"vi": "Công trình", "en": "Works"},
+    "geometry": "Geometry",
+    "drawn_by": "urgency",
+    "fields": [
+        a_field("title"),
+        a_field("urgency", "code", codes=URGENCY),
+        a_field("due_on", "date"),
+        a_field("waiting_on"),
+        a_field("progress", "integer", unit="%"),
+    ],
+}
+
+
+def a_work(title: str, *, placed: bool = True, **properties: Any) -> dict[str, Any]:
+    return {
+        "id": f"id-{title}",
+        "geometry": {"type": "Point", "coordinates": [106, 11.3]} if placed else None,
+        "properties": {"title": title, "position_source": "assumed", "address": "147/6", **properties},
+    }
+
+
+ROWS = [
+    a_work("b", urgency="waiting", waiting_on="Chính phủ", waiting_since="2023-01-01"),
+    a_work("a", urgency="overdue", due_on="2023-12-31", progress=20),
+    a_work("c", urgency="overdue", due_on="2023-06-30", placed=False),
+]
+
+
+def test_rows_are_told_in_words_with_what_is_late() -> None:
+    html = list_page(WORKS, ROWS, "vi", as_of=dt.datetime(2026, 11, 20, tzinfo=dt.UTC))
+    assert "31/12/2023 · quá hạn" in html
+    assert "Chính phủ · chờ từ 01/2023" in html
+    assert "≈ 147/6" in html
+    assert 'class="mark hollow"' in html
+    assert "Chưa có vị trí" in html
+    assert "20 %" in html
+    assert "/?tab=works&amp;layers=markers,gates,crossings,works&amp;select=id-a" in html
+
+
+def test_a_hostile_title_is_shown_and_never_run() -> None:
+    html = list_page(WORKS, [a_work("<img src=x onerror=alert(1)>{{7*7}}", urgency="waiting")], "vi")
+    assert "<img" not in html
+    assert "{{7*7}}" in html
+
+
+def test_the_order_follows_the_field_and_silence_comes_last() -> None:
+    fields = {field["name"]: field for field in WORKS["fields"]}
+
+    def titles(sort: str) -> str:
+        return "".join(row["properties"]["title"] for row in in_order(ROWS, fields, sort))
+
+    assert titles("") == "bac"
+    assert titles("title") == "abc"
+    assert titles("-title") == "cba"
+    assert titles("due_on") == "cab"
+    assert titles("-due_on") == "acb", "what has no due date is last both ways"
+    assert titles("urgency") == "bac", "words in the order of their list"
+    assert titles("no_such_field") == "bac"
+
+
+def test_filters_stay_in_the_address_of_every_way_onward() -> None:
+    html = list_page(WORKS, ROWS, "vi", query={"urgency": "overdue", "datetime": "2023-01-01/2023-12-31", "junk": "x"})
+    assert "/api/export/works?urgency=overdue&amp;datetime=2023-01-01/2023-12-31" in html
+    assert "reader=partner" in html
+    assert "urgency=overdue&amp;year=2023" in html, "the map names a year"
+    assert "/works?urgency=overdue&amp;datetime=2023-01-01/2023-12-31&amp;junk=x&amp;sort=title" in html
+    assert '<option value="overdue" selected>' in html
+    assert "junk" not in html.split("/api/export/works?")[1].split('"')[0]
+
+
+def test_an_empty_list_says_what_to_do_next() -> None:
+    assert "Bỏ bớt điều kiện lọc" in list_page(WORKS, [], "vi", query={"urgency": "waiting"})
+    incidents = {**WORKS, "name": "incidents"}
+    assert '<a class="button primary" href="/incidents/new">' in list_page(incidents, [], "vi")
+
+
+def test_more_rows_are_one_link_away() -> None:
+    html = list_page(WORKS, ROWS, "en", more="/works?after=x", total=1200)
+    assert 'href="/works?after=x"' in html
+    assert "1\u202f200 works" in html
+
+
+def test_a_gate_event_is_told_by_its_stage_and_as_exactly_as_its_date_is_known() -> None:
+    stage = [{"value": "opening_ceremony", "title": {"vi": "Lễ khai trương", "en": "Opening"}, "mark": None}]
+    event = {"kind": "opening_ceremony", "on": "2025-12-08", "precision": "day", "document": "111/NQ-CP", "note": None}
+    field = a_field("last_event", "json", codes=stage)
+    assert value_text(field, event, "vi") == "Lễ khai trương · 08/12/2025 · 111/NQ-CP"
+    assert value_text(field, {**event, "precision": "month"}, "en") == "Opening · 12/2025 · 111/NQ-CP"
+    assert value_text(field, {"kind": "note", "on": "2017-01-01", "precision": "year"}, "vi") == "2017"
+
+
+def test_days_are_counted_from_the_day_that_was_due() -> None:
+    assert days_since("2023-12-31", dt.date(2026, 11, 20)) == 1055
