@@ -1,4 +1,4 @@
-"""``/api/cards``: every layer as its card describes it, for the pages: fields, words, marks, moves, in both languages."""
+"""``/api/cards``: every layer as its card describes it, for the pages: fields, words, marks and moves."""
 
 from typing import Any
 

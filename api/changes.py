@@ -17,7 +17,7 @@ from api.params import DatabaseParam, IdParam, LayerParam, feature_id
 from gis import changes, drafts, links, query, replays
 from gis.database import Actor
 from gis.drafts import GEOMETRY, PLACE
-from gis.errors import Invalid, Malformed, Missing, Unconditional, invalid
+from gis.errors import FieldError, Invalid, Malformed, Missing, Unconditional, invalid
 from gis.language import Text
 from gis.layer import Layer, catalog
 from gis.query import Selection
@@ -73,11 +73,15 @@ def _reason(given: Any) -> str | None:
     try:
         return drafts.clean_text(given)[:500]
     except ValueError:
-        raise invalid("reason", "characters", "Lý do có ký tự không hợp lệ", "The reason holds invalid characters") from None
+        raise invalid(
+            "reason", "characters", "Lý do có ký tự không hợp lệ", "The reason holds invalid characters"
+        ) from None
 
 
 @router.post("/{layer}/items", status_code=201, response_class=Response)
-def create(request: Request, layer: LayerParam, body: BodyParam, actor: ActorParam, database: DatabaseParam) -> Response:
+def create(
+    request: Request, layer: LayerParam, body: BodyParam, actor: ActorParam, database: DatabaseParam
+) -> Response:
     """A new feature. With an ``Idempotency-Key`` the same create twice gives the same feature."""
     keys = request.headers.getlist("idempotency-key")
     if len(keys) > 1:
@@ -94,7 +98,7 @@ def create(request: Request, layer: LayerParam, body: BodyParam, actor: ActorPar
 
 
 @router.put("/{layer}/items/{item}", response_class=Response)
-def replace(  # noqa: PLR0913, PLR0917 - what a request brings
+def replace(  # noqa: PLR0917 - what a request brings
     request: Request,
     layer: LayerParam,
     item_id: IdParam,
@@ -112,7 +116,7 @@ def replace(  # noqa: PLR0913, PLR0917 - what a request brings
 
 
 @router.patch("/{layer}/items/{item}", response_class=Response)
-def change(  # noqa: PLR0913, PLR0917
+def change(  # noqa: PLR0917
     request: Request,
     layer: LayerParam,
     item_id: IdParam,
@@ -124,7 +128,11 @@ def change(  # noqa: PLR0913, PLR0917
     """Change the properties given (JSON merge patch); ``null`` empties one."""
     given = flat(body)
     values = drafts.read(layer, given, partial=True)
-    emptied = [name for name, value in given.items() if value is None and name in layer.fields and not layer.fields[name].nullable]
+    emptied = [
+        name
+        for name, value in given.items()
+        if value is None and name in layer.fields and not layer.fields[name].nullable
+    ]
     if emptied:
         raise invalid(emptied[0], "missing", "Không được để trống", "Must not be empty")
     return _changed(request, layer, item_id, version, values, actor, database)
@@ -137,7 +145,7 @@ def _without_what_stays(layer: Layer, body: Mapping[str, Any]) -> dict[str, Any]
     return {name: value for name, value in body.items() if name in keep or name not in own}
 
 
-def _changed(  # noqa: PLR0913, PLR0917
+def _changed(  # noqa: PLR0917
     request: Request,
     layer: Layer,
     item_id: uuid.UUID,
@@ -147,24 +155,29 @@ def _changed(  # noqa: PLR0913, PLR0917
     database: Any,
 ) -> Response:
     with _acting(request, database, actor) as session:
-        feature = changes.fetch(session, layer, item_id, version)
+        feature = changes.fetch(session, layer.model, item_id, version)
         changes.change(session, layer, feature, values)
         changed = query.one(session, Selection(layer, actor.level), item_id)
     return feature_answer(request, layer, changed)
 
 
 @router.delete("/{layer}/items/{item}", status_code=204, response_class=Response)
-def retire(  # noqa: PLR0913, PLR0917
-    request: Request, layer: LayerParam, item_id: IdParam, version: VersionParam, actor: ActorParam, database: DatabaseParam
+def retire(  # noqa: PLR0917
+    request: Request,
+    layer: LayerParam,
+    item_id: IdParam,
+    version: VersionParam,
+    actor: ActorParam,
+    database: DatabaseParam,
 ) -> Response:
     """Take a feature out of use. Nothing is erased."""
     with _acting(request, database, actor) as session:
-        changes.retire(session, layer, changes.fetch(session, layer, item_id, version))
+        changes.retire(session, layer, changes.fetch(session, layer.model, item_id, version))
     return Response(status_code=204)
 
 
 @router.post("/{layer}/items/{item}/moves", response_class=Response)
-def move(  # noqa: PLR0913, PLR0917
+def move(  # noqa: PLR0917
     request: Request, layer: LayerParam, item_id: IdParam, body: BodyParam, actor: ActorParam, database: DatabaseParam
 ) -> Response:
     """``{"to": "verified", "reason": "…"}``: the only way a status changes."""
@@ -172,7 +185,7 @@ def move(  # noqa: PLR0913, PLR0917
     _only(body, {"to", "reason"})
     version = version_of(request) if "if-match" in request.headers else None
     with _acting(request, database, actor, body) as session:
-        feature = changes.fetch(session, layer, item_id, version)
+        feature = changes.fetch(session, layer.model, item_id, version)
         layer.model.check_text("reason", reason)
         changes.move(session, layer, feature, to, reason)
         moved = query.one(session, Selection(layer, actor.level), item_id)
@@ -186,7 +199,7 @@ def _text(body: Mapping[str, Any], name: str, *, longest: int = 500) -> str:
         cleaned = drafts.clean_text(value) if value is not None else ""
     except ValueError as fault:
         code = str(fault)
-        raise Invalid(drafts.REASONS[code], [drafts.FieldError(name, code, drafts.REASONS[code])]) from None
+        raise Invalid(drafts.REASONS[code], [FieldError(name, code, drafts.REASONS[code])]) from None
     if not cleaned:
         raise invalid(name, "missing", f"Cần nêu {name}", f"{name} is required")
     if len(cleaned) > longest:
@@ -215,11 +228,11 @@ def _date(body: Mapping[str, Any], name: str) -> dt.date:
                 return found
     except ValueError:
         pass
-    raise Invalid(drafts.REASONS["date"], [drafts.FieldError(name, "date", drafts.REASONS["date"])])
+    raise Invalid(drafts.REASONS["date"], [FieldError(name, "date", drafts.REASONS["date"])])
 
 
 @router.post("/{layer}/items/{item}/links", status_code=201)
-def link(  # noqa: PLR0913, PLR0917
+def link(  # noqa: PLR0917
     request: Request, layer: LayerParam, item_id: IdParam, body: BodyParam, actor: ActorParam, database: DatabaseParam
 ) -> dict[str, Any]:
     """``{"to": "<id>", "role": "…"}`` to a feature, or ``{"at": "168–168/2", "border": "VN-KH", "role": "site"}``."""
@@ -229,7 +242,7 @@ def link(  # noqa: PLR0913, PLR0917
     if (body.get("to") is None) == (body.get("at") is None):
         raise invalid("to", "missing", "Nêu 'to' hoặc 'at', một trong hai", "Give either 'to' or 'at'")
     with _acting(request, database, actor, body) as session:
-        changes.fetch(session, layer, item_id)
+        changes.fetch(session, layer.model, item_id)
         if body.get("to") is not None:
             made = links.link(session, item_id, _linked_id(_text(body, "to")), role)
         else:
@@ -245,12 +258,12 @@ def _linked_id(text: str) -> uuid.UUID:
 
 
 @router.delete("/{layer}/items/{item}/links/{link_id}", status_code=204, response_class=Response)
-def unlink(  # noqa: PLR0913, PLR0917
+def unlink(  # noqa: PLR0917
     request: Request, layer: LayerParam, item_id: IdParam, link_id: str, actor: ActorParam, database: DatabaseParam
 ) -> Response:
     """Take a link away; the journal keeps it."""
     with _acting(request, database, actor) as session:
-        changes.fetch(session, layer, item_id)
+        changes.fetch(session, layer.model, item_id)
         links.unlink(session, item_id, feature_id(link_id))
     return Response(status_code=204)
 
@@ -277,7 +290,7 @@ def record_event(
     _only(body, {"kind", "on", "document", "note", "reason"})
     kind, on = _text(body, "kind"), _date(body, "on")
     with _acting(request, database, actor, body) as session:
-        gate = changes.fetch(session, catalog["gates"], item_id)
+        gate = changes.fetch(session, gates.Gate, item_id)
         event = gates.record_event(
             session, gate, kind=kind, on=on, document=_optional(body, "document"), note=_optional(body, "note")
         )
@@ -306,7 +319,7 @@ def record_step(
     _only(body, {"code", "on", "document", "note", "reason"})
     code, on = _text(body, "code"), _date(body, "on")
     with _acting(request, database, actor, body) as session:
-        work = changes.fetch(session, catalog["works"], item_id)
+        work = changes.fetch(session, works.Work, item_id)
         step = works.record_step(
             session, work, code=code, on=on, document=_optional(body, "document"), note=_optional(body, "note")
         )

@@ -1,4 +1,4 @@
-"""How a refusal leaves the house: RFC 9457 problem details in the reader's language, and the one table of HTTP codes."""
+"""How a refusal leaves the house: RFC 9457 problem details in the reader's language; the one table of HTTP codes."""
 
 import json
 import logging
@@ -69,7 +69,9 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, fault: RequestValidationError) -> Response:
         found = [
-            FieldError(".".join(str(part) for part in one["loc"][1:]), "value", Text("Giá trị không hợp lệ", "Not valid"))
+            FieldError(
+                ".".join(str(part) for part in one["loc"][1:]), "value", Text("Giá trị không hợp lệ", "Not valid")
+            )
             for one in fault.errors()
         ]
         names = ", ".join(one.field for one in found)
@@ -96,5 +98,10 @@ def install(app: FastAPI) -> None:
     def unforeseen(request: Request, fault: Exception) -> Response:
         trace = uuid.uuid4()
         log.error("unforeseen fault %s at %s", trace, request.url.path, exc_info=fault)
-        body = {"type": "urn:cotmoc:fault", "title": UNFORESEEN.said_in(language_of(request)), "status": 500, "request": str(trace)}
+        body = {
+            "type": "urn:cotmoc:fault",
+            "title": UNFORESEEN.said_in(language_of(request)),
+            "status": 500,
+            "request": str(trace),
+        }
         return Response(json.dumps(body, ensure_ascii=False), 500, media_type=PROBLEM)

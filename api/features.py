@@ -21,7 +21,12 @@ GEOJSON = "application/geo+json"
 CORE = "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/"
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
-CONFORMS_TO = ["http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core", f"{CORE}core", f"{CORE}geojson", f"{CORE}oas30"]
+CONFORMS_TO = [
+    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
+    f"{CORE}core",
+    f"{CORE}geojson",
+    f"{CORE}oas30",
+]
 
 
 def _link(request: Request, path: str, rel: str, kind: str, title: str = "") -> dict[str, str]:
@@ -54,15 +59,20 @@ def conformance() -> dict[str, list[str]]:
 def api_description(request: Request) -> Response:
     """The OpenAPI description of these doors."""
     described = request.app.openapi()
-    return Response(json.dumps(described, ensure_ascii=False), media_type="application/vnd.oai.openapi+json;version=3.0")
+    return Response(
+        json.dumps(described, ensure_ascii=False), media_type="application/vnd.oai.openapi+json;version=3.0"
+    )
 
 
 @router.get("/collections")
-def collections(request: Request, actor: ActorParam, database: DatabaseParam, language: LanguageParam) -> dict[str, Any]:
+def collections(
+    request: Request, actor: ActorParam, database: DatabaseParam, language: LanguageParam
+) -> dict[str, Any]:
     """Every layer as a collection."""
     with database.acting(actor) as session:
         described = [
-            _collection(request, layer, language, query.extent(session, Selection(layer, actor.level))) for layer in every()
+            _collection(request, layer, language, query.extent(session, Selection(layer, actor.level)))
+            for layer in every()
         ]
     return {"links": [_link(request, "/ogc/collections", "self", "application/json")], "collections": described}
 

@@ -106,24 +106,31 @@ class Doorkeeper:
     def _judge(self, headers: Headers, method: str) -> Refusal | None:
         host = headers.get("host", "").lower()
         if host not in self.settings.hosts:
-            return Malformed(Text("Tên máy chủ trong yêu cầu không phải của hệ thống này", "The Host is not one of ours"))
-        if method not in WRITES:
-            return None
-        origin = headers.get("origin")
-        if origin is not None and origin.removeprefix("https://").removeprefix("http://").lower() != host:
-            return Forbidden(Text("Yêu cầu ghi đến từ trang khác", "The write comes from another origin"))
-        if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-            return Forbidden(Text("Yêu cầu ghi đến từ trang khác", "The write comes from another site"))
-        if headers.get("content-encoding", "identity") != "identity":
-            return UnsupportedMediaType(Text("Không nhận nội dung nén", "Compressed bodies are not taken"))
-        carries = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
-        kind = headers.get("content-type", "").split(";")[0].strip().lower()
-        if (carries or method != "DELETE") and kind not in TAKEN:
-            names = ", ".join(sorted(TAKEN))
-            return UnsupportedMediaType(Text(f"Nội dung phải là {names}", f"The body must be {names}"))
-        if int(headers.get("content-length", "0") or 0) > MAX_BODY:
-            return too_large()
+            return Malformed(
+                Text("Tên máy chủ trong yêu cầu không phải của hệ thống này", "The Host is not one of ours")
+            )
+        return (_from_elsewhere(headers, host) or _unreadable(headers, method)) if method in WRITES else None
+
+
+def _from_elsewhere(headers: Headers, host: str) -> Refusal | None:
+    """A write that another site's page has sent."""
+    origin = headers.get("origin", f"http://{host}").lower()
+    site = headers.get("sec-fetch-site", "same-origin")
+    if origin.removeprefix("https://").removeprefix("http://") == host and site in ("same-origin", "none"):
         return None
+    return Forbidden(Text("Yêu cầu ghi đến từ trang khác", "The write comes from another site"))
+
+
+def _unreadable(headers: Headers, method: str) -> Refusal | None:
+    """A body of a kind or size that is not taken."""
+    if headers.get("content-encoding", "identity") != "identity":
+        return UnsupportedMediaType(Text("Không nhận nội dung nén", "Compressed bodies are not taken"))
+    length = int(headers.get("content-length", "0") or 0)
+    carries = length > 0 or "transfer-encoding" in headers or method != "DELETE"
+    if carries and headers.get("content-type", "").split(";")[0].strip().lower() not in TAKEN:
+        names = ", ".join(sorted(TAKEN))
+        return UnsupportedMediaType(Text(f"Nội dung phải là {names}", f"The body must be {names}"))
+    return too_large() if length > MAX_BODY else None
 
 
 def too_large() -> TooLarge:

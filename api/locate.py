@@ -30,7 +30,9 @@ def where(request: Request, actor: ActorParam, database: DatabaseParam) -> Respo
         if "lon" in given or "lat" in given:
             lon, lat = _degrees(given.get("lon"), "lon"), _degrees(given.get("lat"), "lat")
             if not is_longitude_latitude(lon, lat):
-                raise invalid("lon", "out_of_range", "Kinh độ, vĩ độ ngoài phạm vi", "Longitude or latitude out of range")
+                raise invalid(
+                    "lon", "out_of_range", "Kinh độ, vĩ độ ngoài phạm vi", "Longitude or latitude out of range"
+                )
             found = [locate_point(session, lon, lat, border=asked.get("border"), reader=actor.level)]
         else:
             found = locate(session, (given.get("q") or "")[:LONGEST], **asked, reader=actor.level)

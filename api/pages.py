@@ -91,7 +91,12 @@ def list_page(request: Request, actor: ActorParam, database: DatabaseParam, lang
     given = {name: value for name, value in request.query_params.items() if name != "after"}
     more = f"{request.url.path}?{urlencode({**given, 'after': following})}" if following else None
     html = lists.list_page(
-        card(layer, actor.level), [json.loads(one) for one in found], language, more=more, total=total, **_shell(request)
+        card(layer, actor.level),
+        [json.loads(one) for one in found],
+        language,
+        more=more,
+        total=total,
+        **_shell(request),
     )
     return _page(request, html)
 
@@ -108,7 +113,9 @@ def committee_board(request: Request, actor: ActorParam, database: DatabaseParam
 
         html = board.board_page(
             language,
-            cards={name: card(catalog[name], actor.level) for name in ("works", "tasks", "incidents", "gates", "markers")},
+            cards={
+                name: card(catalog[name], actor.level) for name in ("works", "tasks", "incidents", "gates", "markers")
+            },
             works=read("works"),
             tasks=read("tasks"),
             incidents=read("incidents", open=["true"]),

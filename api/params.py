@@ -52,10 +52,14 @@ def selection_of(layer: Layer, query: QueryParams, actor: Actor, *, lenient: boo
     for name in query:
         if name in known:
             values = query.getlist(name)
-            where[name] = [one for value in values for one in (value.split(",") if known[name].type != "text" else [value])]
+            where[name] = [
+                one for value in values for one in (value.split(",") if known[name].type != "text" else [value])
+            ]
         elif name not in OWN and not lenient:
             names = ", ".join([*sorted(OWN), *known])
-            raise Malformed(Text(f"Không có tham số '{name[:60]}'. Có: {names}", f"No parameter '{name[:60]}'. There are: {names}"))
+            raise Malformed(
+                Text(f"Không có tham số '{name[:60]}'. Có: {names}", f"No parameter '{name[:60]}'. There are: {names}")
+            )
     return Selection(
         layer=layer,
         reader=actor.level,
@@ -102,7 +106,7 @@ def bbox_of(text: str | None) -> tuple[float, float, float, float] | None:
     if len(numbers) != 4 or not all(math.isfinite(one) for one in numbers):  # noqa: PLR2004
         raise _bad("bbox", "bốn số: tây,nam,đông,bắc", "four numbers: west,south,east,north")
     west, south, east, north = numbers
-    if west > east or south > north or not (-180 <= west and east <= 180 and -90 <= south and north <= 90):  # noqa: PLR2004
+    if west > east or south > north or not (west >= -180 and east <= 180 and south >= -90 and north <= 90):  # noqa: PLR2004
         raise _bad("bbox", "tây ≤ đông, nam ≤ bắc, trong phạm vi trái đất", "west ≤ east, south ≤ north, on the earth")
     return west, south, east, north
 

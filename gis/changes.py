@@ -7,7 +7,7 @@ others call those. Every command works inside ``database.acting(actor, write=Tru
 import datetime as dt
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from geoalchemy2.shape import from_shape
 from shapely.geometry.base import BaseGeometry
@@ -18,35 +18,39 @@ from gis.drafts import GEOMETRY, PLACE
 from gis.errors import Conflict, Missing, Stale, invalid
 from gis.geometry import read_geojson
 from gis.language import Text
-from gis.layer import Change, Create, Feature, Layer, Move, PositionSource
+from gis.layer import Feature, Layer, PositionSource
+
+F = TypeVar("F", bound=Feature)
+Values = Mapping[str, Any]
 
 GONE = Text("Không có mục này", "There is no such feature")
+LOADED = Text("Lớp này chỉ được nạp, không sửa", "This layer is loaded, not edited")
 
 
-def creates(model: type[Feature]) -> Callable[[Create], Create]:
+def creates(model: type[F]) -> Callable[[Callable[[Session, Values], F]], Callable[[Session, Values], F]]:
     """Name the command that creates features of a layer."""
 
-    def name(command: Create) -> Create:
+    def name(command: Callable[[Session, Values], F]) -> Callable[[Session, Values], F]:
         model.layer.creates = command
         return command
 
     return name
 
 
-def changes(model: type[Feature]) -> Callable[[Change], Change]:
+def changes(model: type[F]) -> Callable[[Callable[[Session, F, Values], None]], Callable[[Session, F, Values], None]]:
     """Name the command that changes features of a layer."""
 
-    def name(command: Change) -> Change:
+    def name(command: Callable[[Session, F, Values], None]) -> Callable[[Session, F, Values], None]:
         model.layer.changes = command
         return command
 
     return name
 
 
-def moves(model: type[Feature]) -> Callable[[Move], Move]:
+def moves(model: type[F]) -> Callable[[Callable[[Session, F, str, str], None]], Callable[[Session, F, str, str], None]]:
     """Name the command that moves features of a layer from one status to another."""
 
-    def name(command: Move) -> Move:
+    def name(command: Callable[[Session, F, str, str], None]) -> Callable[[Session, F, str, str], None]:
         model.layer.moves = command
         return command
 
@@ -56,17 +60,18 @@ def moves(model: type[Feature]) -> Callable[[Move], Move]:
 def create(session: Session, layer: Layer, values: Mapping[str, Any]) -> Feature:
     """A new feature of ``layer`` from a read draft (``gis.drafts.read``)."""
     if not layer.editable:
-        raise Conflict(Text("Lớp này chỉ được nạp, không sửa", "This layer is loaded, not edited"))
-    return (layer.creates or (lambda one, given: put(one, layer, given)))(session, values)
+        raise Conflict(LOADED)
+    return (layer.creates or (lambda one, given: put(one, layer.model, given)))(session, values)
 
 
-def put(session: Session, layer: Layer, values: Mapping[str, Any]) -> Feature:
+def put(session: Session, model: type[F], values: Values) -> F:
     """Store a new feature as the values say: the last step of every creating command."""
+    layer = model.layer
     fields = {name: value for name, value in values.items() if name in layer.fields and layer.fields[name].sql is None}
     for name, one in layer.fields.items():
         if fields.get(name) is None and one.default is not None:
             fields[name] = one.default
-    feature = layer.model(**fields)
+    feature = model(**fields)
     feature.id = feature.id or uuid.uuid4()
     _set_place(session, layer, feature, values)
     if layer.place_required and feature.geom is None and feature.original is None:
@@ -78,9 +83,9 @@ def put(session: Session, layer: Layer, values: Mapping[str, Any]) -> Feature:
     return feature
 
 
-def fetch(session: Session, layer: Layer, feature_id: uuid.UUID, version: int | None = None) -> Feature:
+def fetch(session: Session, model: type[F], feature_id: uuid.UUID, version: int | None = None) -> F:
     """The feature, locked for this change. Raises ``Missing``, or ``Stale`` when it is no longer at ``version``."""
-    feature = session.get(layer.model, feature_id, with_for_update=True)
+    feature = session.get(model, feature_id, with_for_update=True)
     if feature is None or feature.retired_at is not None:
         raise Missing(GONE)
     if version is not None and feature.version != version:
@@ -97,7 +102,7 @@ def fetch(session: Session, layer: Layer, feature_id: uuid.UUID, version: int | 
 def change(session: Session, layer: Layer, feature: Feature, values: Mapping[str, Any]) -> None:
     """Change a feature as a read draft says, by its own command where it has one."""
     if not layer.editable:
-        raise Conflict(Text("Lớp này chỉ được nạp, không sửa", "This layer is loaded, not edited"))
+        raise Conflict(LOADED)
     (layer.changes or (lambda one, subject, given: amend(one, layer, subject, given)))(session, feature, values)
 
 
@@ -113,8 +118,10 @@ def amend(session: Session, layer: Layer, feature: Feature, values: Mapping[str,
     session.refresh(feature)
 
 
-def retire(session: Session, feature: Feature) -> None:
+def retire(session: Session, layer: Layer, feature: Feature) -> None:
     """Take a feature out of use. Nothing is erased: its past stays readable."""
+    if not layer.editable:
+        raise Conflict(LOADED)
     feature.retired_at = dt.datetime.now(dt.UTC)
     session.flush()
 
@@ -139,8 +146,7 @@ def allowed_moves(layer: Layer, feature: Feature) -> list[str]:
     if status is None or status.codes is None:
         return []
     here = getattr(feature, status.name)
-    pairs = status.codes.moves()  # type: ignore[attr-defined]
-    return [end for start, end in pairs if start == ("" if here is None else here.value)]
+    return [end for start, end in layer.moves_allowed if start == ("" if here is None else here.value)]
 
 
 def step(session: Session, layer: Layer, feature: Feature, to: str) -> None:
@@ -176,10 +182,11 @@ def _set_place(session: Session, layer: Layer, feature: Feature, values: Mapping
         feature.geom, feature.original, feature.position_source = None, None, PositionSource.NONE
         feature.accuracy_m = None
     elif feature.geom is None and values.get("position_source") not in (None, PositionSource.NONE):
-        raise invalid("position_source", "no_place", "Nguồn vị trí cần đi kèm vị trí", "A position source needs a position")
+        raise invalid(
+            "position_source", "no_place", "Nguồn vị trí cần đi kèm vị trí", "A position source needs a position"
+        )
 
 
 def set_geometry(feature: Feature, shape: BaseGeometry) -> None:
     """Give a feature its shape in WGS 84."""
     feature.geom = from_shape(shape, srid=WGS84)
-

@@ -11,7 +11,15 @@ import uuid
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field as Bound, ValidationError, create_model
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field as Bound,
+    ValidationError,
+    create_model,
+)
 
 from gis.errors import FieldError, Invalid
 from gis.language import Text
@@ -20,7 +28,9 @@ from gis.layer import Field, Layer
 PLACE = "place"
 GEOMETRY = "geometry"
 
-FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ud800-\udfff]")
+FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 """Characters that text never needs and that mislead: controls, zero-width, bidirectional overrides, lone surrogates."""
 
 REASONS: dict[str, Text] = {
@@ -44,7 +54,7 @@ YEARS = (1900, 2100)
 def clean_text(value: Any) -> str:
     """Text in NFC without surrounding blanks; a value that is not text or holds hidden characters is refused."""
     if not isinstance(value, str):
-        raise ValueError("type")  # noqa: TRY004 - pydantic reads ValueError
+        raise ValueError("type")
     if FORBIDDEN.search(value):
         raise ValueError("characters")
     return unicodedata.normalize("NFC", value).strip()
@@ -52,7 +62,7 @@ def clean_text(value: Any) -> str:
 
 def _plain_number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("type")  # noqa: TRY004
+        raise ValueError("type")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("range")
     return value
@@ -85,7 +95,7 @@ def _moment(value: Any) -> dt.datetime:
 
 
 def _type_of(one: Field) -> Any:
-    text = Annotated[str, BeforeValidator(clean_text), Bound(max_length=one.max_length)]
+    text: Any = Annotated[str, BeforeValidator(clean_text), Bound(max_length=one.max_length)]
     if not one.nullable:
         text = Annotated[text, Bound(min_length=1)]
     if one.codes is not None:
@@ -115,7 +125,9 @@ class Place(BaseModel):
 
 def receivable(layer: Layer) -> dict[str, Field]:
     """The fields that a body may carry: no status, nothing derived, nothing the house writes itself."""
-    return {name: one for name, one in layer.fields.items() if one.receivable and not one.is_status} | layer.extra_receivable
+    return {
+        name: one for name, one in layer.fields.items() if one.receivable and not one.is_status
+    } | layer.extra_receivable
 
 
 def draft(layer: Layer, *, partial: bool = False) -> type[BaseModel]:
@@ -137,7 +149,9 @@ def draft(layer: Layer, *, partial: bool = False) -> type[BaseModel]:
 
 def read(layer: Layer, body: Mapping[str, Any], *, partial: bool = False) -> dict[str, Any]:
     """The values that ``body`` sets, typed and clean. Raises ``Invalid`` that names every field at fault."""
-    errors = [_unreceivable(layer, name) for name in body if name not in receivable(layer) and name not in (PLACE, GEOMETRY)]
+    errors = [
+        _unreceivable(layer, name) for name in body if name not in receivable(layer) and name not in (PLACE, GEOMETRY)
+    ]
     known = {name: value for name, value in body.items() if name in receivable(layer) or name in (PLACE, GEOMETRY)}
     values: dict[str, Any] = {}
     try:

@@ -1,18 +1,18 @@
 """Every way this software says no. HTTP codes live in one table, ``api/errors.py``.
 
-    Refusal
-    ├── Malformed             the request cannot be read as what it claims to be
-    ├── Unauthenticated       nobody is asking
-    ├── Forbidden             somebody is asking who may not
-    ├── Missing               there is no such thing, or it is hidden: the answer is the same
-    ├── Conflict              the thing is not in a state that allows this
-    ├── Stale                 somebody changed it in between
-    ├── TooLarge              more than is taken at once
-    ├── UnsupportedMediaType  a body in a form that is not taken
-    ├── Invalid               a value is not acceptable; ``errors`` names each field
-    ├── Unconditional         a change without saying which version it starts from
-    ├── TooMany               too often
-    └── Unavailable           not now; try again
+Refusal
+├── Malformed             the request cannot be read as what it claims to be
+├── Unauthenticated       nobody is asking
+├── Forbidden             somebody is asking who may not
+├── Missing               there is no such thing, or it is hidden: the answer is the same
+├── Conflict              the thing is not in a state that allows this
+├── Stale                 somebody changed it in between
+├── TooLarge              more than is taken at once
+├── UnsupportedMediaType  a body in a form that is not taken
+├── Invalid               a value is not acceptable; ``errors`` names each field
+├── Unconditional         a change without saying which version it starts from
+├── TooMany               too often
+└── Unavailable           not now; try again
 """
 
 from collections.abc import Sequence

@@ -80,7 +80,9 @@ def _points(value: Any, depth: int, name: str) -> Iterator[list[float]]:
         return
     numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in value)
     if len(value) not in (2, 3) or not numbers:
-        raise invalid(name, "type", "Mỗi điểm gồm hai số: kinh độ, vĩ độ", "A position is two numbers: longitude, latitude")
+        raise invalid(
+            name, "type", "Mỗi điểm gồm hai số: kinh độ, vĩ độ", "A position is two numbers: longitude, latitude"
+        )
     yield value
 
 
@@ -100,7 +102,10 @@ def _out_of_range(lon: float, lat: float, name: str) -> Invalid:
             name, "maybe_swapped", "Có thể đảo kinh độ và vĩ độ", "Longitude and latitude may have been swapped"
         )
     return invalid(
-        name, "out_of_range", "Kinh độ từ -180 đến 180, vĩ độ từ -90 đến 90", "Longitude is -180 to 180, latitude -90 to 90"
+        name,
+        "out_of_range",
+        "Kinh độ từ -180 đến 180, vĩ độ từ -90 đến 90",
+        "Longitude is -180 to 180, latitude -90 to 90",
     )
 
 

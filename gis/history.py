@@ -171,12 +171,7 @@ def _no_truncate(table: str) -> str:
 
 def moves() -> str:
     """The table of allowed moves, generated from the cards."""
-    rows = [
-        f"('{layer.name}', '{start}', '{end}')"
-        for layer in catalog.values()
-        if layer.status is not None and layer.status.codes is not None
-        for start, end in layer.status.codes.moves()  # type: ignore[attr-defined]
-    ]
+    rows = [f"('{layer.name}', '{start}', '{end}')" for layer in catalog.values() for start, end in layer.moves_allowed]
     return (
         "delete from app.moves;\n"
         f"insert into app.moves (layer, from_word, to_word) values {', '.join(sorted(set(rows)))};"
@@ -211,7 +206,7 @@ def timeline(session: Session, layer: Layer, feature_id: uuid.UUID, reader: Leve
     shown = ", ".join(f"'{one.name}', {one.expression(reader)}" for one in fields)
     rows = session.execute(
         text(
-            f"select lower(t.valid), t.actor, t.reason, t.version, t.action,"  # noqa: S608 - names come from the card
+            f"select lower(t.valid), t.actor, t.reason, t.version, t.action,"
             f" jsonb_build_object({shown}) || jsonb_build_object('geometry', ST_AsGeoJSON(t.{place}, 6)::jsonb)"
             f" from app.{layer.name}_history t where t.id = :id order by t.version"
         ),
@@ -219,13 +214,12 @@ def timeline(session: Session, layer: Layer, feature_id: uuid.UUID, reader: Leve
     ).all()
     if not rows:
         raise Missing(Text("Không có mục này", "There is no such feature"))
-    entries, before = [], {}
+    entries: list[Entry] = []
+    before: dict[str, Any] = {}
     for at, actor, reason, version, action, state in rows:
         after = {name: value for name, value in state.items() if name not in SILENT}
         changes = {
-            name: {"old": before.get(name), "new": value}
-            for name, value in after.items()
-            if before.get(name) != value
+            name: {"old": before.get(name), "new": value} for name, value in after.items() if before.get(name) != value
         }
         named = "retire" if changes.get("retired_at", {}).get("new") else action
         entries.append(Entry(at, actor, reason, version, named, changes))

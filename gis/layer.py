@@ -5,13 +5,14 @@ modules read it: its fields, its status, its drafts, its history table. ``catalo
 """
 
 import datetime as dt
+import inspect
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field as attribute
 from decimal import Decimal
 from functools import cached_property
 from types import UnionType
-from typing import Any, ClassVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Union, get_args, get_origin
 
 from geoalchemy2 import Geometry
 from sqlalchemy import (
@@ -44,6 +45,7 @@ from gis.language import Text
 from gis.status import CodeList, Status
 
 SCHEMA = "app"
+Codes = type[CodeList] | None
 GeoJSON = dict[str, Any]
 
 
@@ -140,7 +142,7 @@ class Field:
     title: Text
     type: str
     level: Level = Level.PUBLIC
-    codes: type[CodeList] | None = None
+    codes: Codes = None
     nullable: bool = True
     receivable: bool = True
     default: Any = None
@@ -166,7 +168,7 @@ class Field:
         return f"t.shared_{self.name}" if self.shared and not reader.sees_assumed else f"t.{self.name}"
 
 
-def field(  # noqa: PLR0913 - the card's vocabulary; every argument but the title has a default
+def field(
     vi: str,
     en: str,
     *,
@@ -180,7 +182,7 @@ def field(  # noqa: PLR0913 - the card's vocabulary; every argument but the titl
     stamped: bool = False,
     sort_order: int = 0,
 ) -> Any:
-    """A stored property: ``number: Mapped[str] = field("Số hiệu", "Number")``. Its type is read off the annotation.
+    """Declare a stored property; its type is read off the annotation that stands before it.
 
     ``references`` names the column it points at; ``stamped`` says that the database's own trigger writes it.
     """
@@ -194,8 +196,10 @@ def field(  # noqa: PLR0913 - the card's vocabulary; every argument but the titl
         "shared": shared,
     }
     keys = [ForeignKey(f"{SCHEMA}.{references}")] if references else []
-    written = {"server_default": FetchedValue(), "server_onupdate": FetchedValue()} if stamped else {}
-    return mapped_column(*keys, info={"field": about}, sort_order=sort_order, **written)
+    written = FetchedValue() if stamped else None
+    return mapped_column(
+        *keys, info={"field": about}, sort_order=sort_order, server_default=written, server_onupdate=written
+    )
 
 
 def geometry(kind: str) -> Any:
@@ -209,12 +213,12 @@ class Derived:
 
     title: Text
     sql: str
-    codes: type[CodeList] | None = None
+    codes: Codes = None
     level: Level = Level.PUBLIC
     type: str = "text"
 
 
-def derived(  # noqa: PLR0913 - mirrors field()
+def derived(
     vi: str,
     en: str,
     sql: str,
@@ -242,14 +246,14 @@ class Record(DeclarativeBase):
     )
 
     def __init_subclass__(cls, **options: Any) -> None:
-        for name, annotation in list(cls.__dict__.get("__annotations__", {}).items()):
+        for name, annotation in list(inspect.get_annotations(cls).items()):
             _give_type(cls, name, annotation)
         super().__init_subclass__(**options)
 
 
 def _give_type(cls: type[Record], name: str, annotation: Any) -> None:
     """Read the SQL type of ``name: Mapped[X | None] = field(…)`` off its annotation."""
-    declared = cls.__dict__.get(name)
+    declared: Any = cls.__dict__.get(name)
     about = getattr(getattr(declared, "column", None), "info", {}).get("field")
     if about is None:
         return
@@ -259,6 +263,7 @@ def _give_type(cls: type[Record], name: str, annotation: Any) -> None:
         inner = next(one for one in get_args(inner) if one is not type(None))
     codes = inner if isinstance(inner, type) and issubclass(inner, CodeList) else None
     about["codes"] = codes
+    sql_type: TypeEngine[Any]
     if codes is Level:
         about["type"], sql_type = "code", LevelType()
     elif codes is not None:
@@ -281,6 +286,8 @@ class Feature(Record):
     __abstract__ = True
     layer: ClassVar["Layer"]
     history: ClassVar[Table]
+    if TYPE_CHECKING:
+        geom: Any
 
     id: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), primary_key=True, default=uuid.uuid4, sort_order=-100)
     level: Mapped[Level] = field("Mức phổ biến", "Level", default=Level.INTERNAL, sort_order=-90)
@@ -297,15 +304,11 @@ class Feature(Record):
     )
     source: Mapped[str | None] = field("Nguồn", "Source", max_length=1000, sort_order=105)
     version: Mapped[int] = field("Phiên bản", "Version", receivable=False, stamped=True, sort_order=110)
-    created_at: Mapped[dt.datetime] = field(
-        "Tạo lúc", "Created at", receivable=False, stamped=True, sort_order=111
-    )
+    created_at: Mapped[dt.datetime] = field("Tạo lúc", "Created at", receivable=False, stamped=True, sort_order=111)
     created_by: Mapped[str] = field(
         "Người tạo", "Created by", level=Level.INTERNAL, receivable=False, stamped=True, sort_order=112
     )
-    updated_at: Mapped[dt.datetime] = field(
-        "Sửa lúc", "Updated at", receivable=False, stamped=True, sort_order=113
-    )
+    updated_at: Mapped[dt.datetime] = field("Sửa lúc", "Updated at", receivable=False, stamped=True, sort_order=113)
     retired_at: Mapped[dt.datetime | None] = field(
         "Ngừng dùng lúc", "Retired at", level=Level.INTERNAL, receivable=False, sort_order=114
     )
@@ -318,12 +321,16 @@ class Feature(Record):
         kind = cls.__dict__["geom"].column.type.geometry_type
         shown = "case when position_source <> 'assumed' then {} end"
         cls.shared_geom = mapped_column(
-            Geometry(kind, srid=WGS84, spatial_index=False), Computed(shown.format("geom"), persisted=True), sort_order=901
+            Geometry(kind, srid=WGS84, spatial_index=False),
+            Computed(shown.format("geom"), persisted=True),
+            sort_order=901,
         )
         cls.shared_address = mapped_column(
             SqlText(collation=NATURAL), Computed(shown.format("address"), persisted=True), sort_order=902
         )
-        cls.shared_chainage_m = mapped_column(Float, Computed(shown.format("chainage_m"), persisted=True), sort_order=903)
+        cls.shared_chainage_m = mapped_column(
+            Float, Computed(shown.format("chainage_m"), persisted=True), sort_order=903
+        )
         cls.__table_args__ = (*_checks(), *_unique(layer, card.pop("unique", ())), *cls.__dict__.get("indexes", ()))
         super().__init_subclass__()
         cls.layer = Layer(name=layer, model=cls, geometry_type=kind, **card)
@@ -381,7 +388,7 @@ class Part(Record):
 
 
 class Register(Record):
-    """Reference rows that belong to no feature, such as a measured route: kept by editors, read by everybody unless ``private``."""
+    """Reference rows that belong to no feature, such as a route. Editors keep them; all read them unless ``private``."""
 
     __abstract__ = True
 
@@ -392,8 +399,8 @@ class Register(Record):
 
 
 Create = Callable[[Session, Mapping[str, Any]], Feature]
-Change = Callable[[Session, Feature, Mapping[str, Any]], None]
-Move = Callable[[Session, Feature, str, str], None]
+Change = Callable[[Session, Any, Mapping[str, Any]], None]
+Move = Callable[[Session, Any, str, str], None]
 
 
 @dataclass
@@ -460,6 +467,12 @@ class Layer:
         """The field that changes only by moves, if the layer has one."""
         return next((one for one in self.fields.values() if one.is_status), None)
 
+    @cached_property
+    def moves_allowed(self) -> list[tuple[str, str]]:
+        """Every (from, to) that the status allows; the empty word stands for no status."""
+        words = self.status.codes if self.status else None
+        return words.moves() if words is not None and issubclass(words, Status) else []
+
     def readable(self, reader: Level) -> dict[str, Field]:
         """The fields that a reader of this level may know of."""
         return {name: one for name, one in self.fields.items() if reader.reads(one.level)}
@@ -508,4 +521,3 @@ def _history_table(table: Table) -> Table:
 def every() -> Iterator[Layer]:
     """Every layer, in the order in which they were declared."""
     yield from catalog.values()
-

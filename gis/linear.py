@@ -121,7 +121,7 @@ from app.routes where name = :route
 
 
 def build(session: Session, route: str, pieces: list[str]) -> float:
-    """Measure a route from its pieces (WKT LineStrings in WGS 84, in order, end to end); returns its length in metres."""
+    """Measure a route from its pieces, WKT LineStrings in WGS 84, end to end; returns its length in metres."""
     session.execute(text("delete from app.route_segments where route = :route"), {"route": route})
     session.execute(BUILD_ROUTE, {"route": route, "pieces": pieces})
     session.execute(BUILD_SEGMENTS, {"route": route})
@@ -144,7 +144,7 @@ def station(session: Session, lon: float, lat: float, route: str | None = None) 
 
 
 def point_at(session: Session, route: str, chainage_m: float) -> tuple[float, float] | None:
-    """Longitude and latitude of a chainage; None beyond the ends of the route (to the decimetre chainages are kept to)."""
+    """Longitude and latitude of a chainage; None beyond the ends, to the decimetre that chainages are kept to."""
     end = length(session, route)
     if end is None or not -ROUNDING_M <= chainage_m <= end + ROUNDING_M:
         return None

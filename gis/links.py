@@ -137,7 +137,7 @@ def linked(session: Session, feature_id: uuid.UUID, reader: Level) -> list[Linke
     """What a feature points at and what points at it, as far as ``reader`` may see both ends."""
     rows = session.execute(
         text(
-            f"select l.id, l.role, d.direction, p.layer, p.id, p.label, l.at, l.border from app.links l"  # noqa: S608
+            f"select l.id, l.role, d.direction, p.layer, p.id, p.label, l.at, l.border from app.links l"
             f" cross join lateral (values ('to', l.to_id), ('from', l.feature_id)) d (direction, other)"
             f" left join {places(reader)} p on p.id = d.other"
             f" where (d.direction = 'to' and l.feature_id = :id or d.direction = 'from' and l.to_id = :id)"

@@ -18,7 +18,7 @@ from gis import crs, history, replays, rights  # noqa: F401 - replays declares i
 from gis.database import OWNER
 from gis.errors import Unavailable
 from gis.language import Text
-from gis.layer import Level, NATURAL
+from gis.layer import NATURAL, Level
 
 LOCK = 0x636F746D6F63  # "cotmoc" as a number: one migration at a time in one database
 
@@ -142,5 +142,4 @@ def _lay_foundation(connection: Connection, passwords: Mapping[str, str]) -> Non
 
 def _raw(connection: Connection, statement: str | sql.Composed) -> None:
     """Run SQL through the driver untouched: SQLAlchemy would read ``%`` and ``:`` in it."""
-    with connection.connection.cursor() as cursor:
-        cursor.execute(statement)
+    connection.connection.cursor().execute(statement)

@@ -1,5 +1,7 @@
-"""The one reading path. A ``Selection`` says what is wanted, ``gis.query`` composes the SQL, PostgreSQL builds the
-GeoJSON text under the reader's own rights, and Python passes bytes on.
+"""The one reading path.
+
+A ``Selection`` says what is wanted, ``gis.query`` composes the SQL, PostgreSQL builds the GeoJSON text under the
+reader's own rights, and Python passes bytes on.
 
 Values are always bound; names are always looked up on the card, never taken from a request.
 """
@@ -9,10 +11,11 @@ import binascii
 import datetime as dt
 import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field as attribute, replace
 from typing import Any
 
+import psycopg
 from psycopg.types.string import TextBinaryLoader
 from sqlalchemy.orm import Session
 
@@ -83,9 +86,7 @@ def page(session: Session, selection: Selection) -> tuple[list[bytes], str | Non
 def stream(session: Session, selection: Selection) -> Iterator[bytes]:
     """Every selected feature, one after another, without holding them all."""
     sql, values = _page_sql(selection.everything(), _feature_text(selection))
-    connection = session.connection().connection.driver_connection
-    assert connection is not None  # a session in a transaction has one
-    with connection.cursor(name="export", binary=True) as cursor:
+    with _driver(session).cursor(name="export", binary=True) as cursor:
         cursor.itersize = 1000
         cursor.adapters.register_loader("text", _Bytes)
         cursor.execute(sql, values)
@@ -143,14 +144,17 @@ def extent(session: Session, selection: Selection) -> tuple[float, float, float,
 class _Bytes(TextBinaryLoader):
     """Text passed on as the bytes it arrived in: nothing is decoded only to be encoded again."""
 
-    def load(self, data: Any) -> bytes:  # type: ignore[override]
+    def load(self, data: Any) -> bytes:
         return bytes(data)
 
 
+def _driver(session: Session) -> psycopg.Connection[Any]:
+    """The driver's own connection of this transaction: rows go from it to the answer without passing the ORM."""
+    return session.connection().connection.driver_connection  # type: ignore[return-value]
+
+
 def _rows(session: Session, sql: str, values: Mapping[str, Any]) -> list[Any]:
-    connection = session.connection().connection.driver_connection
-    assert connection is not None  # a session in a transaction has one
-    with connection.cursor(binary=True) as cursor:
+    with _driver(session).cursor(binary=True) as cursor:
         cursor.adapters.register_loader("text", _Bytes)
         cursor.execute(sql, values)
         return list(cursor.fetchall())
@@ -171,7 +175,8 @@ def geometry_of(selection: Selection) -> str:
 
 def _feature_text(selection: Selection) -> str:
     shown = ", ".join(
-        f"{one.expression(selection.reader)} as {name}" for name, one in selection.layer.readable(selection.reader).items()
+        f"{one.expression(selection.reader)} as {name}"
+        for name, one in selection.layer.readable(selection.reader).items()
     )
     place = f"ST_AsGeoJSON(ST_ForcePolygonCCW({geometry_of(selection)}), {DECIMALS})"
     return (
@@ -221,7 +226,9 @@ def _source(selection: Selection, statement: Statement) -> str:
         words = " || ' ' || ".join(f"coalesce({one.expression(reader)}, '')" for one in searched)
         for word in selection.q.split():
             pattern = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-            statement.conditions.append(f"app.fold({words}) like '%%' || app.fold({statement.bind(pattern)}::text) || '%%'")
+            statement.conditions.append(
+                f"app.fold({words}) like '%%' || app.fold({statement.bind(pattern)}::text) || '%%'"
+            )
     return table
 
 
@@ -270,31 +277,28 @@ def _equals(one: Field, reader: Level, wanted: list[str], statement: Statement) 
     return f"({' or '.join(tests)})"
 
 
+READERS: dict[str, Callable[[str], Any]] = {
+    "integer": lambda value: _within(int(value)),
+    "number": float,
+    "date": dt.date.fromisoformat,
+    "datetime": dt.datetime.fromisoformat,
+    "boolean": lambda value: {"true": True, "false": False}[value.lower()],
+    "uuid": uuid.UUID,
+}
+
+
+def _within(number: int) -> int:
+    if abs(number) >= 2**63:
+        raise ValueError
+    return number
+
+
 def typed(one: Field, value: str) -> Any:
     """A filter's value as the field's type. Raises ``Malformed`` naming the field when it is none."""
     try:
-        match one.type:
-            case "integer":
-                number = int(value)
-                if abs(number) >= 2**63:
-                    raise ValueError
-                return number
-            case "number":
-                return float(value)
-            case "date":
-                return dt.date.fromisoformat(value)
-            case "datetime":
-                return dt.datetime.fromisoformat(value)
-            case "boolean":
-                return {"true": True, "false": False}[value.lower()]
-            case "uuid":
-                return uuid.UUID(value)
-            case "code":
-                return one.codes(value).value if one.codes else value
-            case _:
-                if "\x00" in value:
-                    raise ValueError
-                return value
+        if "\x00" in value:
+            raise ValueError
+        return one.codes(value).value if one.codes else READERS.get(one.type, str)(value)
     except (ValueError, KeyError):
         words = f": {', '.join(word.value for word in one.codes)}" if one.codes else f" ({one.type})"
         raise Malformed(
@@ -326,7 +330,7 @@ def decode_key(after: str, length: int) -> list[Any]:
     try:
         key = json.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
         if not isinstance(key, list) or len(key) != length or any(isinstance(one, list | dict) for one in key):
-            raise ValueError  # noqa: TRY301
+            raise ValueError
         uuid.UUID(key[-1])
     except (ValueError, TypeError, AttributeError, binascii.Error, RecursionError):
         raise Malformed(Text("Tham số 'after' không hợp lệ", "The parameter 'after' is not valid")) from None
@@ -336,7 +340,8 @@ def decode_key(after: str, length: int) -> list[Any]:
 def _continue_after(selection: Selection, order: list[tuple[Field | None, str, bool]], statement: Statement) -> None:
     """Go on behind the last row: a comparison of keys, correct while rows come and go. NULL sorts as the greatest."""
     key = decode_key(selection.after or "", len(order))
-    tests, equal = [], []
+    tests: list[str] = []
+    equal: list[str] = []
     for (one, expression, down), value in zip(order, key, strict=True):
         cast = "uuid" if one is None else CASTS[one.type]
         shown = f"{expression}::text" if one is not None and one.name == "level" else expression

@@ -39,7 +39,9 @@ def claim(session: Session, key: str, actor: str, body: Mapping[str, Any], where
     ``Invalid`` when the key was used for another body.
     """
     if not key.isprintable() or not 1 <= len(key) <= LONGEST_KEY:
-        raise Malformed(Text("Idempotency-Key: 1 đến 200 ký tự in được", "Idempotency-Key: 1 to 200 printable characters"))
+        raise Malformed(
+            Text("Idempotency-Key: 1 đến 200 ký tự in được", "Idempotency-Key: 1 to 200 printable characters")
+        )
     fingerprint = hashlib.sha256(f"{where} {json.dumps(body, sort_keys=True)}".encode()).hexdigest()
     session.execute(
         text(

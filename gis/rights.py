@@ -99,7 +99,9 @@ def _of_layer(layer: Layer, policy: Policy) -> list[str]:
             f"grant select ({', '.join(columns)}) on app.{table} to {role};",
             f"grant select ({', '.join([*columns, 'valid', 'action', 'actor', 'reason'])}) on app.{past} to {role};",
             _policy(table, f"see_{level}", "select", role, using=policy.see.condition(level)),
-            _policy(past, f"see_{level}", "select", role, using=f"exists (select from app.{table} t where t.id = {past}.id)"),
+            _policy(
+                past, f"see_{level}", "select", role, using=f"exists (select from app.{table} t where t.id = {past}.id)"
+            ),
         ]
     for level in policy.editors:
         role, allowed = role_of(level, edits=True), policy.edit.condition(level)
@@ -163,7 +165,7 @@ def _of_links(policy: Policy) -> list[str]:
 
 
 def _of_the_house() -> list[str]:
-    """What belongs to no layer: the journal and identity, which nobody reads, and the registers, which everybody does."""
+    """What belongs to no layer: the journal and identity, which nobody reads; the registers, which everybody does."""
     everyone = ", ".join(_everyone())
     readers = ", ".join(role_of(level) for level in Level)
     editors = ", ".join(role_of(level, edits=True) for level in Level)
@@ -189,13 +191,13 @@ def _of_the_house() -> list[str]:
 
 STANDING = text("""
 select md5(string_agg(line, e'\\n' order by line)) from (
-    select format('policy %s.%s %s %s %s %s %s', tablename, policyname, permissive, roles, cmd, qual, with_check) as line
-        from pg_policies where schemaname = 'app'
+    select format('policy %s.%s %s %s %s %s %s', tablename, policyname, permissive, roles, cmd, qual, with_check)
+        as line from pg_policies where schemaname = 'app'
     union all select format('trigger %s %s %s', tgrelid::regclass, tgenabled::text, pg_get_triggerdef(oid))
         from pg_trigger where not tgisinternal and tgrelid in
             (select oid from pg_class where relnamespace = 'app'::regnamespace)
-    union all select format('function %s', pg_get_functiondef(oid)) from pg_proc where pronamespace = 'app'::regnamespace
-        and prokind = 'f'
+    union all select format('function %s', pg_get_functiondef(oid)) from pg_proc
+        where pronamespace = 'app'::regnamespace and prokind = 'f'
     union all select format('function acl %s %s', oid::regprocedure, proacl) from pg_proc
         where pronamespace = 'app'::regnamespace
     union all select format('table %s %s %s %s %s', relname, relrowsecurity, relforcerowsecurity,
@@ -228,6 +230,8 @@ def apply(connection: Connection, policy: Policy) -> bool:
     cursor.execute(rendered)
     standing = connection.execute(STANDING).scalar()
     connection.execute(text("delete from app.surface"))
-    connection.execute(text("insert into app.surface values (:wanted, :standing)"), {"wanted": wanted, "standing": standing})
+    connection.execute(
+        text("insert into app.surface values (:wanted, :standing)"), {"wanted": wanted, "standing": standing}
+    )
     cursor.execute("reset role")
     return True

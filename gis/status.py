@@ -26,12 +26,12 @@ class Mark:
 class CodeList(str, Enum):
     """A closed list of words: ``WORD = "word", ("Từ", "Word"), Mark("circle", GREEN)``."""
 
-    title: Text
+    title: Text  # type: ignore[assignment]  # a word's own title, not str's method
     mark: Mark | None
     onward: tuple[str, ...]
 
     def __new__(
-        cls, value: str, title: tuple[str, str], mark: Mark | None = None, onward: tuple[str, ...] = ()
+        cls, value: str, title: tuple[str, str] = ("", ""), mark: Mark | None = None, onward: tuple[str, ...] = ()
     ) -> Self:
         word = str.__new__(cls, value)
         word._value_ = value

@@ -128,7 +128,9 @@ class BorderFeature(Unclassified):
         else:
             kind = self.layer.geometry_type
             if kind not in ("GEOMETRY", located.geometry["type"].upper()):
-                raise invalid("place", "type", "Vị trí không đúng kiểu của lớp này", "This layer takes another kind of place")
+                raise invalid(
+                    "place", "type", "Vị trí không đúng kiểu của lớp này", "This layer takes another kind of place"
+                )
             set_geometry(self, shape(located.geometry))
             stated = self.position_source not in (None, PositionSource.NONE, PositionSource.ASSUMED)
             if not (located.kind is Kind.COORDINATE and stated):
@@ -213,21 +215,33 @@ def nearest_numbers(session: Session, number: MarkerNumber, border: str | None, 
     where = "retired_at is null" + (" and border = :border" if border else "")
     values = {"number": str(number), "border": border, "limit": each_way}
     before = session.execute(
-        text(f"select distinct number from app.markers where {where} and number < :number order by 1 desc limit :limit"),  # noqa: S608
+        text(
+            f"select distinct number from app.markers where {where} and number < :number order by 1 desc limit :limit"
+        ),
         values,
     ).scalars()
     after = session.execute(
-        text(f"select distinct number from app.markers where {where} and number > :number order by 1 limit :limit"),  # noqa: S608
+        text(f"select distinct number from app.markers where {where} and number > :number order by 1 limit :limit"),
         values,
     ).scalars()
     return [*reversed(list(before)), *after]
 
 
-def nearest_stone(session: Session, border: Border, chainage_m: float, reader: Level = Level.RESTRICTED) -> Stone | None:
+def nearest_stone(
+    session: Session, border: Border, chainage_m: float, reader: Level = Level.RESTRICTED
+) -> Stone | None:
     """The marker nearest to a chainage, along the line."""
     found = [
-        *_stones(session, reader, NEXT.format(chainage="{chainage}", sign=">=", down=""), border=border.value, m=chainage_m),
-        *_stones(session, reader, NEXT.format(chainage="{chainage}", sign="<", down="desc"), border=border.value, m=chainage_m),
+        *_stones(
+            session, reader, NEXT.format(chainage="{chainage}", sign=">=", down=""), border=border.value, m=chainage_m
+        ),
+        *_stones(
+            session,
+            reader,
+            NEXT.format(chainage="{chainage}", sign="<", down="desc"),
+            border=border.value,
+            m=chainage_m,
+        ),
     ]
     return min(found, key=lambda stone: abs((stone.chainage_m or 0) - chainage_m), default=None)
 
@@ -246,7 +260,7 @@ def address_from(stone: Stone | None, border: Border, chainage_m: float) -> str:
         return f"{border} km {chainage_m / 1000:.3f}"
 
 
-def locate(  # noqa: PLR0913 - the parameters of /api/locate
+def locate(
     session: Session,
     q: str,
     *,
@@ -298,7 +312,9 @@ def _shown_to(located: Located, reader: Level) -> Located:
     """What this reader may be shown: below the office an assumed position is none."""
     if reader.sees_assumed or located.position_source is not PositionSource.ASSUMED:
         return located
-    return replace(located, geometry=None, chainage_m=None, length_m=None, accuracy_m=None, distance_to_line_m=None, systems=None)
+    return replace(
+        located, geometry=None, chainage_m=None, length_m=None, accuracy_m=None, distance_to_line_m=None, systems=None
+    )
 
 
 def _of_stone(stone: Stone) -> Located:
@@ -383,8 +399,8 @@ def _of_offset(session: Session, offset: Offset, border: str | None, reader: Lev
         if stone.border in seen:  # twins share their position
             continue
         seen.add(stone.border)
-        for metres in (offset.metres, -offset.metres) if offset.both_ways else (offset.metres,):
-            found.append(_along(session, replace(offset, metres=metres, both_ways=False), stone))
+        ways = (offset.metres, -offset.metres) if offset.both_ways else (offset.metres,)
+        found += [_along(session, replace(offset, metres=metres, both_ways=False), stone) for metres in ways]
     return found
 
 
@@ -408,9 +424,7 @@ def _along(session: Session, offset: Offset, stone: Stone) -> Located:
     )
 
 
-def _of_position(
-    session: Session, position: Position, border: str | None, near: str | None, reader: Level
-) -> Located:
+def _of_position(session: Session, position: Position, border: str | None, near: str | None, reader: Level) -> Located:
     """The nearest border, chainage and marker of a coordinate, and the same point in the other systems."""
     station = linear.station(session, position.lon, position.lat, border)
     if station is None:

@@ -6,6 +6,7 @@ Lanes and dedicated roads belong to an international or main gate (Decree 34/202
 import datetime as dt
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import select
@@ -71,11 +72,14 @@ def plan(session: Session, values: Mapping[str, Any]) -> Crossing:
     given = _with_gate(session, values)
     if given["kind"] is not CrossingKind.OPENING and given.get("gate_id") is None:
         raise invalid(
-            "gate", "missing", "Lối thông quan, đường chuyên dụng phải thuộc một cửa khẩu", "A lane or road needs its gate"
+            "gate",
+            "missing",
+            "Lối thông quan, đường chuyên dụng phải thuộc một cửa khẩu",
+            "A lane or road needs its gate",
         )
     if given.get("section") and not given.get(PLACE) and not given.get(GEOMETRY):
         given[PLACE] = {"text": given["section"], "border": given["border"].value}
-    return put(session, Crossing.layer, given)  # type: ignore[return-value]
+    return put(session, Crossing, given)
 
 
 @changes(Crossing)
@@ -91,10 +95,8 @@ def _with_gate(session: Session, values: Mapping[str, Any]) -> dict[str, Any]:
     if named is None:
         return given
     wanted = Gate.name == named
-    try:
+    with suppress(ValueError):
         wanted = Gate.id == uuid.UUID(named)
-    except ValueError:
-        pass
     found = session.scalars(select(Gate).where(wanted, Gate.retired_at.is_(None))).all()
     if len(found) != 1:
         raise invalid("gate", "unknown", f"Không có cửa khẩu '{named}'", f"There is no gate '{named}'")

@@ -83,7 +83,7 @@ class Document(
 @creates(Document)
 def register(session: Session, values: Mapping[str, Any]) -> Document:
     """Enter a document; its number, where it has one, must be of an official form."""
-    return put(session, Document.layer, _numbered(values))  # type: ignore[return-value]
+    return put(session, Document, _numbered(values))
 
 
 @changes(Document)

@@ -17,7 +17,7 @@ from gis.changes import amend, changes, creates, moves, put, step
 from gis.errors import Conflict, FieldError, Invalid, invalid
 from gis.language import Text
 from gis.layer import Part, derived, field, geometry
-from gis.status import AMBER, BLUE, GREEN, GREY, INK, RED, SKY, CodeList, Mark, Status
+from gis.status import AMBER, BLUE, GREEN, GREY, INK, RED, CodeList, Mark, Status
 from layers.borders import BorderFeature, today
 from layers.urgency import TODAY
 
@@ -43,7 +43,11 @@ class GateStage(Status):
 
     IN_PLAN = "in_plan", ("Trong quy hoạch", "In the plan"), Mark("diamond", BLUE)
     SURVEY = "survey", ("Khảo sát, lập hồ sơ", "Survey"), Mark("circle", GREEN)
-    COUNTERPART_CONSULT = "counterpart_consult", ("Trao đổi với phía bạn", "Talks with the neighbour"), Mark("circle", GREEN)
+    COUNTERPART_CONSULT = (
+        "counterpart_consult",
+        ("Trao đổi với phía bạn", "Talks with the neighbour"),
+        Mark("circle", GREEN),
+    )
     MINISTRY_OPINIONS = "ministry_opinions", ("Lấy ý kiến bộ, ngành", "Opinions of ministries"), Mark("triangle", AMBER)
     PM_PRINCIPLE = "pm_principle", ("Thủ tướng đồng ý chủ trương", "Approved in principle"), Mark("circle", GREEN)
     GOV_RESOLUTION = "gov_resolution", ("Nghị quyết của Chính phủ", "Government resolution"), Mark("circle", GREEN)
@@ -60,7 +64,12 @@ class GateStage(Status):
     def moves(cls) -> list[tuple[str, str]]:
         """From nothing to any step; forward along the row; suspended and closed from operating, and back again."""
         row = [one.value for one in cls if one not in (cls.SUSPENDED, cls.CLOSED)]
-        beside = [("operating", "suspended"), ("operating", "closed"), ("suspended", "operating"), ("suspended", "closed")]
+        beside = [
+            ("operating", "suspended"),
+            ("operating", "closed"),
+            ("suspended", "operating"),
+            ("suspended", "closed"),
+        ]
         return [("", one.value) for one in cls] + list(combinations(row, 2)) + beside + [("operating", "in_plan")]
 
 
@@ -71,10 +80,13 @@ class EventKind(CodeList):
     RESTORED = "restored", ("Khôi phục", "Restored")
 
 
-PLANNED = "(select p.category from app.gate_plans p where p.feature_id = t.id and p.horizon = {} order by p.on desc limit 1)"
+PLANNED = (
+    "(select p.category from app.gate_plans p where p.feature_id = t.id and p.horizon = {} order by p.on desc limit 1)"
+)
 EVENT = (
     "(select json_build_object('kind', e.kind, 'on', e.on, 'precision', e.precision, 'document', e.document,"
-    " 'note', e.note) from app.gate_events e where e.feature_id = t.id and e.on {} order by e.on {}, e.created_at {} limit 1)"
+    " 'note', e.note) from app.gate_events e where e.feature_id = t.id and e.on {}"
+    " order by e.on {}, e.created_at {} limit 1)"
 )
 
 
@@ -144,7 +156,7 @@ EVENT_KINDS = {one.value: one.title for kinds in (GateStage, EventKind) for one 
 @creates(Gate)
 def enter(session: Session, values: Mapping[str, Any]) -> Gate:
     """Enter a gate; the category it comes with is remembered with its date."""
-    gate: Gate = put(session, Gate.layer, values)  # type: ignore[assignment]
+    gate: Gate = put(session, Gate, values)
     if gate.category is not None:
         session.add(GateCategory(feature_id=gate.id, category=gate.category, valid_from=gate.category_since))
         session.flush()
@@ -166,7 +178,7 @@ def correct(session: Session, gate: Gate, values: Mapping[str, Any]) -> None:
 
 
 @moves(Gate)
-def refuse_bare_move(session: Session, gate: Gate, to: str, reason: str) -> None:
+def refuse_bare_move(_session: Session, _gate: Gate, _to: str, _reason: str) -> None:
     """A stage changes by a dated event with its document, never by itself."""
     raise Conflict(
         Text(
@@ -176,7 +188,7 @@ def refuse_bare_move(session: Session, gate: Gate, to: str, reason: str) -> None
     )
 
 
-def record_event(  # noqa: PLR0913 - an event has these parts
+def record_event(
     session: Session, gate: Gate, *, kind: str, on: dt.date, document: str | None, note: str | None
 ) -> GateEvent:
     """Record what happened at a gate. A past event that is a further stage takes the gate there.

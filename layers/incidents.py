@@ -121,7 +121,7 @@ def report(session: Session, values: Mapping[str, Any]) -> Incident:
     _not_in_the_future(occurred_at)
     given = {**values, "occurred_at": occurred_at, "code": _next_code(session)}
     given.setdefault("unit", session.info["context"]["unit"] or None)
-    return put(session, Incident.layer, given)  # type: ignore[return-value]
+    return put(session, Incident, given)
 
 
 @changes(Incident)

@@ -82,4 +82,3 @@ def measure(session: Session, border: Border) -> float:
         select(Line.geom.ST_AsText()).where(Line.border == border, Line.retired_at.is_(None)).order_by(Line.seq)
     )
     return linear.build(session, border.value, list(pieces))
-

@@ -122,7 +122,7 @@ def plant(session: Session, values: Mapping[str, Any]) -> Marker:
     """A new marker. Its kind follows from its number; the number must be one and not yet taken on its border."""
     number = _numbered(values["number"])
     kind = MarkerKind.SUB if number.sub else MarkerKind.MAIN
-    return put(session, Marker.layer, {"kind": kind, **values, "number": str(number)})  # type: ignore[return-value]
+    return put(session, Marker, {"kind": kind, **values, "number": str(number)})
 
 
 @changes(Marker)

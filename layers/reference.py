@@ -36,7 +36,6 @@ from layers.tasks import Task, TaskKind, TaskState
 from layers.units import AdministrativeArea, AdministrativeKind, Unit, UnitKind
 from layers.works import Stage, Work, WorkKind, lay_out_steps
 
-Row = Mapped  # a row of a file, see _rows
 Say = Callable[[str], None]
 
 MAIN_NUMBERS = {Border.KH: 314, Border.CN: 1378}
@@ -100,7 +99,7 @@ def _administrative_areas(session: Session, folder: Path) -> None:
             "valid_to": _day(row["valid_to"]),
             "level": Level.PUBLIC,
         }
-        changes.put(session, AdministrativeArea.layer, values)
+        changes.put(session, AdministrativeArea, values)
 
 
 def _units(session: Session, folder: Path) -> None:
@@ -114,7 +113,7 @@ def _units(session: Session, folder: Path) -> None:
             "valid_to": _day(row["valid_to"]),
             "level": Level.PUBLIC,
         }
-        changes.put(session, Unit.layer, values)
+        changes.put(session, Unit, values)
 
 
 def _documents(session: Session, folder: Path) -> None:
@@ -224,7 +223,7 @@ def _gates(session: Session, folder: Path) -> None:
             values["accuracy_m"] = float(row["accuracy_m"])
         elif row["at"]:
             values[PLACE] = {"text": _one_marker(row["at"]), "border": row["border"]}
-        gates[row["name"]] = changes.put(session, Gate.layer, values)  # type: ignore[assignment]
+        gates[row["name"]] = changes.put(session, Gate, values)
     _gate_parts(session, folder, gates)
 
 
@@ -317,7 +316,7 @@ def _posts(session: Session, folder: Path) -> None:
             "condition": PostCondition(row["condition"]),
             "level": Level.INTERNAL,
         }
-        changes.put(session, Post.layer, values)
+        changes.put(session, Post, values)
 
 
 def _seed_items(session: Session, folder: Path) -> None:
@@ -364,7 +363,7 @@ def _seed_work(session: Session, row: Mapping[str, str]) -> uuid.UUID:
         "unit": row["unit"],
         PLACE: {"text": address, "border": border},
     }
-    work: Work = changes.put(session, Work.layer, values)  # type: ignore[assignment]
+    work: Work = changes.put(session, Work, values)
     lay_out_steps(session, work)
     for marker in _markers_at(session, border, address):
         link(session, work.id, marker.id, "subject")
@@ -397,7 +396,7 @@ def _seed_task(session: Session, row: Mapping[str, str]) -> uuid.UUID:
         "imported": True,
         "progress": 100 if row["status"] == "done" else 0,
     }
-    task = changes.put(session, Task.layer, values)
+    task = changes.put(session, Task, values)
     for feature in _subjects(session, row):
         link(session, task.id, feature.id, "gate" if isinstance(feature, Gate) else "subject")
     link(session, task.id, _plan_document(session, row["seed"]).id, "document")

@@ -32,4 +32,4 @@ class Sector(
 def assign(session: Session, values: Mapping[str, Any]) -> Sector:
     """A new sector, drawn along the line between the markers that bound it."""
     drawn = {} if values.get(GEOMETRY) else {PLACE: {"text": values["section"], "border": values["border"].value}}
-    return put(session, Sector.layer, {**drawn, **values})  # type: ignore[return-value]
+    return put(session, Sector, {**drawn, **values})

@@ -42,8 +42,18 @@ class TaskState(Status):
     """How far a task has got."""
 
     DRAFT = "draft", ("Dự thảo", "Draft"), Mark("diamond", GREY), onward("assigned", "cancelled")
-    ASSIGNED = "assigned", ("Đã giao", "Assigned"), Mark("diamond", BLUE), onward("under_way", "waiting", "done", "cancelled")
-    UNDER_WAY = "under_way", ("Đang làm", "Under way"), Mark("circle", GREEN), onward("assigned", "waiting", "done", "cancelled")
+    ASSIGNED = (
+        "assigned",
+        ("Đã giao", "Assigned"),
+        Mark("diamond", BLUE),
+        onward("under_way", "waiting", "done", "cancelled"),
+    )
+    UNDER_WAY = (
+        "under_way",
+        ("Đang làm", "Under way"),
+        Mark("circle", GREEN),
+        onward("assigned", "waiting", "done", "cancelled"),
+    )
     WAITING = "waiting", ("Đang chờ", "Waiting"), Mark("triangle", AMBER), onward("assigned", "under_way", "cancelled")
     DONE = "done", ("Hoàn thành", "Done"), Mark("check", GREY), onward("under_way")
     CANCELLED = "cancelled", ("Hủy", "Cancelled"), Mark("check", GREY), onward("draft")
@@ -123,7 +133,7 @@ class Task(
 def draft(session: Session, values: Mapping[str, Any]) -> Task:
     """A new task, in draft until its six clears are given and it is assigned."""
     _check(values)
-    return put(session, Task.layer, values)  # type: ignore[return-value]
+    return put(session, Task, values)
 
 
 @changes(Task)
@@ -154,9 +164,12 @@ def _require_clears(task: Task, only: set[str] | None = None) -> None:
         "Chưa đủ 6 rõ: " + ", ".join(one.title.vi.lower() for one in lacking),
         "Not all six clears are given: " + ", ".join(one.title.en.lower() for one in lacking),
     )
-    raise Invalid(
-        detail, [FieldError(FIELD_OF[one], "missing_clear", Text(f"Cần {one.title.vi.lower()}", f"{one.title.en} is missing")) for one in lacking]
-    )
+    raise Invalid(detail, [_lacking(one) for one in lacking])
+
+
+def _lacking(clear: Clear) -> FieldError:
+    wording = Text(f"Cần {clear.title.vi.lower()}", f"{clear.title.en} is missing")
+    return FieldError(FIELD_OF[clear], "missing_clear", wording)
 
 
 @moves(Task)

@@ -31,9 +31,7 @@ class UnitKind(CodeList):
     COMMITTEE = "committee", ("Ủy ban", "Committee")
 
 
-class Unit(
-    Unclassified, layer="units", title=("Đơn vị", "Units"), order=("name", "valid_from"), labelled_by="name"
-):
+class Unit(Unclassified, layer="units", title=("Đơn vị", "Units"), order=("name", "valid_from"), labelled_by="name"):
     """A body that leads, coordinates, approves or is waited on."""
 
     name: Mapped[str] = field("Tên", "Name", max_length=200)

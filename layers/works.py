@@ -7,6 +7,7 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import CheckConstraint, select
@@ -53,7 +54,7 @@ class Stage(Status):
     def moves(cls) -> list[tuple[str, str]]:
         """Along the row; back to the design or the site; suspended from any but closed, and back to where it was."""
         row = ["proposed", "designed", "awaiting_approval", "notified", "under_way", "accepted", "closed"]
-        along = list(zip(row, row[1:], strict=False))
+        along = list(pairwise(row))
         beside = [("awaiting_approval", "designed"), ("accepted", "under_way"), ("awaiting_approval", "under_way")]
         paused = [pair for one in row[:-1] for pair in ((one, "suspended"), ("suspended", one))]
         return along + beside + paused
@@ -86,9 +87,7 @@ class Work(
     clause: Mapped[str | None] = field("Căn cứ", "Clause", max_length=300)
     description: Mapped[str | None] = field("Nội dung", "Description", max_length=5000)
     seed_item: Mapped[str | None] = field("Mục trong văn bản", "Item of the plan", receivable=False, max_length=20)
-    cost_planned: Mapped[Decimal | None] = field(
-        "Dự toán", "Planned cost", level=Level.INTERNAL, unit="triệu đồng"
-    )
+    cost_planned: Mapped[Decimal | None] = field("Dự toán", "Planned cost", level=Level.INTERNAL, unit="triệu đồng")
     cost_approved: Mapped[Decimal | None] = field(
         "Kinh phí được duyệt", "Approved cost", level=Level.INTERNAL, unit="triệu đồng"
     )
@@ -136,7 +135,7 @@ def propose(session: Session, values: Mapping[str, Any]) -> Work:
     _check(values)
     given = dict(values)
     linked_to = given.pop("link", None)
-    work: Work = put(session, Work.layer, given)  # type: ignore[assignment]
+    work: Work = put(session, Work, given)
     if work.geom is None and work.original is None and linked_to is None:
         raise invalid("place", "missing", "Cần vị trí hoặc liên kết với một đối tượng", "A place or a link is required")
     if linked_to is not None:
@@ -182,7 +181,7 @@ def steps(session: Session, work_id: uuid.UUID) -> list[WorkStep]:
     return list(session.scalars(select(WorkStep).filter_by(feature_id=work_id).order_by(WorkStep.ordinal)))
 
 
-def record_step(  # noqa: PLR0913 - a step has these parts
+def record_step(
     session: Session, work: Work, *, code: str, on: dt.date, document: str | None = None, note: str | None = None
 ) -> WorkStep:
     """Record that a step of the procedure was done on a day. Raises ``Missing`` when the work has no such step."""
