@@ -388,7 +388,7 @@ class Part(Record):
 
 
 class Register(Record):
-    """Reference rows that belong to no feature, such as a route. Editors keep them; all read them unless ``private``."""
+    """Reference rows that belong to no feature, such as a route. Editors keep them; all read what is not private."""
 
     __abstract__ = True
 
