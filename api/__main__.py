@@ -41,10 +41,21 @@ def up(
 
 
 @commands.command()
-def migrate(data_dir: DataDir = None) -> None:
-    """Nâng cấp lược đồ. · Bring the database to the schema of this version."""
+def migrate(
+    action: Annotated[
+        str | None,
+        typer.Argument(help="new: viết bản nâng cấp theo các thẻ lớp · new: write a revision from the cards"),
+    ] = None,
+    message: Annotated[str | None, typer.Argument(help="Nội dung thay đổi · What it changes")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Nâng cấp lược đồ; 'migrate new "…"' viết bản mới. · Bring the schema up to date, or write the next revision."""
+    if action not in (None, "new") or (action == "new") != bool(message):
+        raise typer.BadParameter('migrate  |  migrate new "…"')
     with premises.opened(data_dir, "migrate") as addresses:
         premises.migrate(addresses)
+        if message:
+            typer.echo(premises.revise(addresses, message) or "= Không có gì mới · Nothing new")
 
 
 @commands.command()
@@ -52,6 +63,30 @@ def load(data_dir: DataDir = None) -> None:
     """Nạp dữ liệu tham chiếu. · Load the reference data."""
     with premises.opened(data_dir, "load") as addresses:
         premises.load(addresses)
+
+
+@commands.command()
+def export(  # noqa: PLR0917 - Typer reads the options off the parameters
+    layer: Annotated[str, typer.Argument(help="Tên lớp · The layer: markers, gates, incidents, works…")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Tệp GeoJSON · The GeoJSON file")],
+    where: Annotated[
+        list[str] | None, typer.Option("--where", "-w", help="Lọc, như trên địa chỉ trang · A filter: name=value")
+    ] = None,
+    bbox: Annotated[str | None, typer.Option(help="tây,nam,đông,bắc · west,south,east,north")] = None,
+    reader: Annotated[
+        str, typer.Option(help="office | partner: không có vị trí giả định · no assumed positions")
+    ] = "office",
+    data_dir: DataDir = None,
+) -> None:
+    """Xuất đúng những gì đang xem ra GeoJSON. · Write exactly one view of a layer as GeoJSON."""
+    from api.exports import save
+
+    with premises.opened(data_dir, "export") as addresses:
+        premises.migrate(addresses)
+        asked = [*(where or []), f"reader={reader}", *([f"bbox={bbox}"] if bbox else [])]
+        with premises.database(addresses) as database:
+            number = save(database, layer, output, asked)
+    typer.echo(f"✓ {number} → {output}")
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ the file says how many.
 import datetime as dt
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -15,14 +16,14 @@ from starlette.datastructures import QueryParams
 
 from api.features import GEOJSON
 from api.identity import ActorParam
-from api.params import DatabaseParam, LayerParam, selection_of
+from api.params import DatabaseParam, LayerParam, layer_named, selection_of
 from gis import query
 from gis.database import Actor, Database
 from gis.errors import Malformed
 from gis.language import Text
 from gis.layer import Layer
 from gis.query import Selection
-from layers.policy import PARTNER
+from layers.policy import OFFICE, PARTNER
 
 router = APIRouter(prefix="/api/export", tags=["exports"])
 
@@ -85,3 +86,22 @@ def _about(layer: Layer, reader: Actor, number: int, withheld: int, asked: Any) 
     if withheld:
         about["withheld_positions"] = withheld
     return about
+
+
+def save(database: Database, layer: str, file: Path, where: list[str]) -> int:
+    """Write a view of a layer to ``file``, all of it or nothing; returns how many features it holds.
+
+    ``where`` are the parameters of the items as ``name=value``. Raises like the items' door does.
+    """
+    asked = QueryParams([(name, value) for name, _, value in (one.partition("=") for one in where)])
+    actor = reader_of(asked, OFFICE)
+    selection = selection_of(layer_named(layer), asked, actor)
+    unfinished = file.with_name(f"{file.name}.part")
+    try:
+        with unfinished.open("wb") as opened:
+            opened.writelines(written(database, actor, selection, asked))
+        number = int(json.loads(unfinished.read_bytes())["numberReturned"])
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return number

@@ -96,16 +96,31 @@ def migrate(addresses: Addresses) -> None:
     upgrade(addresses.admin, addresses.passwords)
 
 
+def revise(addresses: Addresses, message: str) -> str | None:
+    """Write the revision that brings the schema to the cards as they are now; None where nothing differs."""
+    from api.migrate import revise as write
+
+    return write(addresses.admin, message)
+
+
 def load(addresses: Addresses) -> None:
     """Load the reference data that is not there yet."""
     from layers import reference
 
     say("Nạp dữ liệu tham chiếu", "Loading the reference data")
-    database = Database(addresses.reader, addresses.writer)
+    with database(addresses) as opened_database:
+        folder = CHECKOUT / "data" / "reference"
+        reference.load(opened_database, folder, lambda line: typer.echo(f"  {line}", err=True))
+
+
+@contextmanager
+def database(addresses: Addresses) -> Iterator[Database]:
+    """The application's own way into the database, closed afterwards."""
+    made = Database(addresses.reader, addresses.writer)
     try:
-        reference.load(database, CHECKOUT / "data" / "reference", lambda line: typer.echo(f"  {line}", err=True))
+        yield made
     finally:
-        database.dispose()
+        made.dispose()
 
 
 def chosen(data_dir: Path | None) -> Path:
