@@ -43,11 +43,23 @@ HEADERS = {
 }
 
 
-def language_of(request: Request) -> Language:
-    """``?lang=``, else the cookie of the last choice, else what the browser prefers; Vietnamese first."""
+def chosen_language(request: Request) -> Language | None:
+    """The language that was asked for: ``?lang=``, else the cookie of the last choice."""
     asked = request.query_params.get("lang") or request.cookies.get("lang")
-    if asked in ("vi", "en"):
-        return "en" if asked == "en" else "vi"
+    if asked not in ("vi", "en"):
+        return None
+    return "en" if asked == "en" else "vi"
+
+
+def page_language(request: Request) -> Language:
+    """A page is Vietnamese until a reader chooses: an office's browser is often set to English by its installer."""
+    return chosen_language(request) or "vi"
+
+
+def language_of(request: Request) -> Language:
+    """The language of an answer to a program: the one chosen, else what ``Accept-Language`` prefers."""
+    if chosen := chosen_language(request):
+        return chosen
     for preferred in request.headers.get("accept-language", "").lower().split(","):
         name = preferred.split(";")[0].strip()[:2]
         if name in ("vi", "en"):
@@ -70,6 +82,7 @@ def actor_of(request: Request) -> Actor:
 
 ActorParam = Annotated[Actor, Depends(actor_of)]
 LanguageParam = Annotated[Language, Depends(language_of)]
+PageLanguageParam = Annotated[Language, Depends(page_language)]
 
 
 class Doorkeeper:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 
 from api.cards import card
-from api.identity import ActorParam, LanguageParam, language_of
+from api.identity import ActorParam, PageLanguageParam, page_language
 from api.params import DatabaseParam, moment_of, selection_of
 from api.settings import Settings
 from gis import query
@@ -27,7 +27,7 @@ A_YEAR = 365 * 24 * 3600
 def _page(request: Request, html: str) -> Response:
     """A page with a plain hash as its ETag; the language that was asked for is kept."""
     tag = f'"{hashlib.sha256(html.encode()).hexdigest()[:16]}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Content-Language": language_of(request)}
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Content-Language": page_language(request)}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
     answer = Response(html, headers=headers, media_type="text/html; charset=utf-8")
@@ -53,7 +53,7 @@ def _home(request: Request) -> tuple[float, float, float]:
 
 
 @router.get("/")
-def map_page(request: Request, language: LanguageParam) -> Response:
+def map_page(request: Request, language: PageLanguageParam) -> Response:
     """The map, which is the home of everything."""
     return _page(request, atlas.map_page(language, home=_home(request), **_shell(request)))
 
@@ -71,7 +71,7 @@ def sprite() -> Response:
 
 
 @router.get("/incidents/new")
-def incident_form(request: Request, language: LanguageParam) -> Response:
+def incident_form(request: Request, language: PageLanguageParam) -> Response:
     """The officer's form."""
     return _page(request, atlas.incident_page(language, home=_home(request), **_shell(request)))
 
@@ -80,7 +80,7 @@ def incident_form(request: Request, language: LanguageParam) -> Response:
 @router.get("/gates")
 @router.get("/tasks")
 @router.get("/incidents")
-def list_page(request: Request, actor: ActorParam, database: DatabaseParam, language: LanguageParam) -> Response:
+def list_page(request: Request, actor: ActorParam, database: DatabaseParam, language: PageLanguageParam) -> Response:
     """A list of one layer, filtered like its items."""
     layer = catalog[request.url.path.strip("/")]
     selection = selection_of(layer, request.query_params, actor, lenient=True)
@@ -102,7 +102,7 @@ def list_page(request: Request, actor: ActorParam, database: DatabaseParam, lang
 
 
 @router.get("/board")
-def committee_board(request: Request, actor: ActorParam, database: DatabaseParam, language: LanguageParam) -> Response:
+def committee_board(request: Request, actor: ActorParam, database: DatabaseParam, language: PageLanguageParam) -> Response:
     """The committee's one screen."""
     as_of = moment_of(request.query_params.get("as_of"), "as_of")
     with database.acting(actor) as session:

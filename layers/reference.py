@@ -364,6 +364,8 @@ def _seed_work(session: Session, row: Mapping[str, str]) -> uuid.UUID:
         PLACE: {"text": address, "border": border},
     }
     work: Work = changes.put(session, Work, values)
+    if work.address and isinstance(parse_address(address), Section):
+        work.title = f"{work.title}, đoạn {work.address}"
     lay_out_steps(session, work)
     for marker in _markers_at(session, border, address):
         link(session, work.id, marker.id, "subject")
