@@ -21,6 +21,7 @@ router = APIRouter(tags=["pages"], include_in_schema=False)
 
 MOST_ROWS = 1000
 IN_NEED = ("at_risk", "damaged", "severely_damaged", "destroyed", "moved", "missing")
+SHOWN_ON_BOARD = ("works", "tasks", "incidents", "gates", "markers")
 A_YEAR = 365 * 24 * 3600
 
 
