@@ -53,9 +53,10 @@ def migrate(
     if action not in (None, "new") or (action == "new") != bool(message):
         raise typer.BadParameter('migrate  |  migrate new "…"')
     with premises.opened(data_dir, "migrate") as addresses:
-        premises.migrate(addresses)
         if message:
             typer.echo(premises.revise(addresses, message) or "= Không có gì mới · Nothing new")
+        else:
+            premises.migrate(addresses)
 
 
 @commands.command()

@@ -103,7 +103,9 @@ def list_page(request: Request, actor: ActorParam, database: DatabaseParam, lang
 
 
 @router.get("/board")
-def committee_board(request: Request, actor: ActorParam, database: DatabaseParam, language: PageLanguageParam) -> Response:
+def committee_board(
+    request: Request, actor: ActorParam, database: DatabaseParam, language: PageLanguageParam
+) -> Response:
     """The committee's one screen."""
     as_of = moment_of(request.query_params.get("as_of"), "as_of")
     with database.acting(actor) as session:

@@ -74,13 +74,13 @@ def stamp_function(layer: Layer) -> str:
     if status is not None:
         word = status.name
         move = f"""
-    if NEW.{word} is not null and TG_OP = 'INSERT' and not exists (
-        select from app.moves where layer = '{layer.name}' and NEW.{word} in (from_word, to_word)) then
+    if NEW."{word}" is not null and TG_OP = 'INSERT' and not exists (
+        select from app.moves where layer = '{layer.name}' and NEW."{word}" in (from_word, to_word)) then
         raise exception 'no such status' using errcode = '{ILLEGAL_MOVE}';
     end if;
-    if TG_OP = 'UPDATE' and NEW.{word} is distinct from OLD.{word} and not exists (
+    if TG_OP = 'UPDATE' and NEW."{word}" is distinct from OLD."{word}" and not exists (
         select from app.moves where layer = '{layer.name}'
-        and from_word = coalesce(OLD.{word}, '') and to_word = coalesce(NEW.{word}, '')) then
+        and from_word = coalesce(OLD."{word}", '') and to_word = coalesce(NEW."{word}", '')) then
         raise exception 'illegal move' using errcode = '{ILLEGAL_MOVE}';
     end if;"""
     return f"""
@@ -105,7 +105,7 @@ end $$;"""
 
 def remember_function(layer: Layer) -> str:
     """The AFTER trigger: identity, the typed history and the journal, by the owner's right and nobody else's."""
-    stored = [column.name for column in layer.model.__table__.columns if column.computed is None]
+    stored = [f'"{column.name}"' for column in layer.model.__table__.columns if column.computed is None]
     columns, values = ", ".join(stored), ", ".join(f"NEW.{name}" for name in stored)
     history = f"app.{layer.name}_history"
     return f"""

@@ -165,7 +165,7 @@ class Field:
         """The SQL that gives this property to a reader of that level, with ``t`` as the row."""
         if self.sql is not None:
             return f"({self.sql})"
-        return f"t.shared_{self.name}" if self.shared and not reader.sees_assumed else f"t.{self.name}"
+        return f't."shared_{self.name}"' if self.shared and not reader.sees_assumed else f't."{self.name}"'
 
 
 def field(
@@ -478,12 +478,12 @@ class Layer:
         return {name: one for name, one in self.fields.items() if reader.reads(one.level)}
 
     def columns(self, reader: Level) -> list[str]:
-        """The stored columns that a reader of this level is granted, geometry included."""
+        """The stored columns that a reader of this level is granted, geometry included, quoted for SQL."""
         names = ["id", "retired_at"]
         for name, one in self.readable(reader).items():
             if one.sql is None and name not in names:
                 names += _shared_or_both(name, reader) if one.shared else [name]
-        return [*names, *_shared_or_both("geom", reader)]
+        return [f'"{name}"' for name in [*names, *_shared_or_both("geom", reader)]]
 
 
 def _shared_or_both(name: str, reader: Level) -> list[str]:

@@ -62,24 +62,32 @@ def migrate(admin_url: str, scripts: Path, policy: rights.Policy, passwords: Map
             with connection.begin():
                 _lay_foundation(connection, passwords or {})
             with connection.begin():
-                connection.execute(text(f"set local role {OWNER}"))
-                connection.execute(text("set local search_path = app, public"))
-                _raw(connection, history.JOURNAL)
-                command.upgrade(_config(connection, scripts), "head")
+                _take_to_head(connection, scripts)
             with connection.begin():
                 rights.apply(connection, policy)
     finally:
         engine.dispose()
 
 
-def revise(admin_url: str, scripts: Path, message: str) -> str | None:
-    """Write the revision that takes a migrated database to the cards as they are now; None where nothing differs.
+def _take_to_head(connection: Connection, scripts: Path) -> None:
+    connection.execute(text(f"set local role {OWNER}"))
+    connection.execute(text("set local search_path = app, public"))
+    _raw(connection, history.JOURNAL)
+    command.upgrade(_config(connection, scripts), "head")
 
-    Returns the path of the new file.
+
+def revise(admin_url: str, scripts: Path, message: str) -> str | None:
+    """Write the revision that takes the schema to the cards as they are now; None where nothing differs.
+
+    The database is first brought to the last revision. Returns the path of the new file.
     """
     made: list[str] = []
     engine = create_engine(admin_url)
     with engine.connect() as connection:
+        with connection.begin():
+            _lay_foundation(connection, {})
+        with connection.begin():
+            _take_to_head(connection, scripts)
         connection.execute(text(f"set role {OWNER}"))
         connection.execute(text("set search_path = app, public"))
         config = _config(connection, scripts)

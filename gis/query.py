@@ -175,7 +175,7 @@ def geometry_of(selection: Selection) -> str:
 
 def _feature_text(selection: Selection) -> str:
     shown = ", ".join(
-        f"{one.expression(selection.reader)} as {name}"
+        f'{one.expression(selection.reader)} as "{name}"'
         for name, one in selection.layer.readable(selection.reader).items()
     )
     place = f"ST_AsGeoJSON(ST_ForcePolygonCCW({geometry_of(selection)}), {DECIMALS})"

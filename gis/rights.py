@@ -106,11 +106,11 @@ def _of_layer(layer: Layer, policy: Policy) -> list[str]:
     for level in policy.editors:
         role, allowed = role_of(level, edits=True), policy.edit.condition(level)
         stored = [
-            column.name
+            f'"{column.name}"'
             for column in layer.model.__table__.columns
             if column.computed is None and column.name not in STAMPED
         ]
-        changeable = ", ".join(name for name in stored if name != "id")
+        changeable = ", ".join(name for name in stored if name != '"id"')
         made += [
             f"grant insert ({', '.join(stored)}), update ({changeable}) on app.{table} to {role};",
             _policy(table, f"add_{level}", "insert", role, check=allowed),
