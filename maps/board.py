@@ -15,7 +15,7 @@ from maps.lists import Card, Feature, days_since, fields_of, mark_of, title_of, 
 from maps.page import day, mark, number, render
 from maps.words import words_in
 
-ROWS = 8
+ROWS = 7
 """How many matters the screen shows; the rest are one step away in the lists."""
 
 # The legal order of categories (Decree 112/2014/NĐ-CP, Article 4), lowest first, to compare today with the plan.
@@ -160,7 +160,12 @@ def _figures(
 def has_reached(gate: Feature) -> bool:
     """Whether a gate's category today is at least what the plan for 2030 asks."""
     now, planned = gate["properties"].get("category"), gate["properties"].get("planned_2030")
-    return now in _RANKS and planned in _RANKS and _RANKS.index(now) >= _RANKS.index(planned)
+    return planned in _RANKS and _rank(now) >= _rank(planned)
+
+
+def _rank(category: str | None) -> int:
+    """How high a category stands; -1 while there is none."""
+    return _RANKS.index(category) if category in _RANKS else -1
 
 
 def _having(rows: Sequence[Feature], urgency: str) -> list[Feature]:
@@ -190,7 +195,9 @@ def _matter(card: Card, layer: str, feature: Feature, language: str) -> Matter:
 
 
 def _unplanned(gates: Sequence[Feature]) -> list[Feature]:
-    return [gate for gate in gates if not gate["properties"].get("planned_2030")]
+    """The gates the plan for 2030 leaves as they are, the highest category first."""
+    left = [gate for gate in gates if not gate["properties"].get("planned_2030")]
+    return sorted(left, key=lambda gate: -_rank(gate["properties"].get("category")))
 
 
 def _gate(card: Card, gate: Feature, language: str) -> GateRow:

@@ -159,15 +159,20 @@ def word_of(field: Mapping[str, Any] | None, value: Any) -> Mapping[str, Any] | 
     return next((word for word in words if word["value"] == value), None)
 
 
+def is_assumed(feature: Feature) -> bool:
+    """Whether the position is assumed, or only that of what the thing is linked to: drawn hollow."""
+    source = feature["properties"].get("position_source")
+    return source == "assumed" or (source == "none" and feature.get("geometry") is not None)
+
+
 def mark_of(card: Card, feature: Feature, language: str) -> Markup:
     """The mark of a row by the field that draws its layer, with its word read aloud; hollow where assumed."""
     fields = fields_of(card)
     word = word_of(fields.get(card.get("drawn_by") or ""), feature["properties"].get(card.get("drawn_by")))
     own = layer_mark(card["name"])
     drawn = (word or {}).get("mark") or {"shape": own.shape, "colour": own.colour}
-    assumed = feature["properties"].get("position_source") == "assumed"
     label = said(word["title"], language) if word else said(card["title"], language)
-    return mark(drawn["shape"], drawn["colour"], hollow=assumed, label=label)
+    return mark(drawn["shape"], drawn["colour"], hollow=is_assumed(feature), label=label)
 
 
 def title_of(layer: str, feature: Feature) -> str:
@@ -233,8 +238,8 @@ def _cell(name: str, card: Card, fields: Mapping[str, Any], feature: Feature, la
     drawn = None
     if word and word.get("mark"):
         # The mark that draws the layer is hollow for an assumed position, as on the map.
-        assumed = name == card.get("drawn_by") and properties.get("position_source") == "assumed"
-        drawn = mark(word["mark"]["shape"], word["mark"]["colour"], hollow=assumed)
+        hollow = name == card.get("drawn_by") and is_assumed(feature)
+        drawn = mark(word["mark"]["shape"], word["mark"]["colour"], hollow=hollow)
     return Cell(said(field["title"], language), text, drawn, late, isinstance(properties.get(name), int | float))
 
 

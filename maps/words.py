@@ -178,6 +178,7 @@ WORDS: dict[str, Text] = {
         "Chưa có nơi: gõ số hiệu mốc, tọa độ, chạm bản đồ hoặc dùng GPS.",
         "No place yet: type a marker number or coordinates, tap the map or use GPS.",
     ),
+    "place_choose": Text("Chọn một trong các nơi ở trên.", "Choose one of the places above."),
     "place_from_map": Text("chạm trên bản đồ", "tapped on the map"),
     "place_looking": Text("Đang tìm nơi này…", "Looking for this place…"),
     "meridian": Text("Kinh tuyến trục VN-2000", "VN-2000 central meridian"),

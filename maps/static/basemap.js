@@ -77,13 +77,17 @@ async function drawWater(map) {
   }
   const isPoint = (feature) => feature.geometry?.type === "Point";
   const areas = ["Polygon", "MultiPolygon"];
-  L.geoJSON({ type: "FeatureCollection", features: data.features.filter((feature) => feature.geometry && !isPoint(feature) && !/province|country/.test(feature.properties.kind ?? "")) }, {
+  const water = L.geoJSON({ type: "FeatureCollection", features: data.features.filter((feature) => feature.geometry && !isPoint(feature) && !/province|country/.test(feature.properties.kind ?? "")) }, {
     pane: "water",
     interactive: false,
     style: (feature) => areas.includes(feature.geometry.type)
-      ? { color: "#b9d3e0", weight: 0.6, fillColor: "#cfe1ea", fillOpacity: 1 }
-      : { color: "#b9d3e0", weight: feature.properties.rank && feature.properties.rank > 6 ? 1.2 : 2.6, opacity: 0.95 },
+      ? { color: "#b9d3e0", fillColor: "#cfe1ea", fillOpacity: 1 }
+      : { color: "#b9d3e0", opacity: 0.95 },
   }).addTo(map);
+  // From afar a river is a hair, so that the line stays the first thing seen.
+  const thin = () => water.setStyle((feature) => ({ weight: areas.includes(feature.geometry.type) ? 0.6 : map.getZoom() < 8 ? 0.7 : map.getZoom() < 10 ? 1.4 : 2.4 }));
+  map.on("zoomend", thin);
+  thin();
 
   // Names stand where the paper is empty, the great ones first; small ones wait until the reader is near.
   const names = L.layerGroup().addTo(map);
@@ -95,7 +99,7 @@ async function drawWater(map) {
       const p = feature.properties;
       const name = p[`name_${document.documentElement.lang}`] || p.name;
       const [lon, lat] = feature.geometry.coordinates;
-      if (!name || !near.contains([lat, lon]) || (p.min_zoom ?? 0) > map.getZoom()) continue;
+      if (!name || !near.contains([lat, lon]) || (p.min_zoom ?? 7) > map.getZoom()) continue;
       const at = map.latLngToContainerPoint([lat, lon]);
       const box = { left: at.x - name.length * 6.5, right: at.x + name.length * 6.5, top: at.y - 12, bottom: at.y + 12 };
       if (taken.some((one) => one.left < box.right && box.left < one.right && one.top < box.bottom && box.top < one.bottom)) continue;

@@ -25,7 +25,9 @@ try {
   });
   const layers = ["works", "gates", "incidents"];
   await Promise.all(layers.map((layer) => overlays.show(layer)));
-  const owed = layers.flatMap((layer) => overlays.rows(layer)).map((feature) => overlays.positionOf(feature)).filter(Boolean);
+  // Framed to what is owed within the office's own view; what lies on another border is a click away.
+  const home = map.getBounds();
+  const owed = layers.flatMap((layer) => overlays.rows(layer)).map((feature) => overlays.positionOf(feature)).filter((at) => at && home.contains(at));
   if (owed.length) map.fitBounds(L.latLngBounds(owed).pad(0.12), { maxZoom: 11, animate: false });
 } catch (error) {
   notice("cards", `${say("failed", { what: say("layers").toLowerCase() })}: ${error.message}`, { wrong: true, again: () => location.reload() });

@@ -22,7 +22,8 @@ export function wordOf(layer, name, value) {
 }
 export const wording = (layer, name, value) => said(wordOf(layer, name, value)?.title) || value || "";
 
-export const isAssumed = (feature) => feature.properties.position_source === "assumed";
+/** Hollow: the position is assumed, or is only that of what the thing is linked to. */
+export const isAssumed = (feature) => feature.properties.position_source === "assumed" || Boolean(feature.geometry && feature.properties.position_source === "none");
 
 /** The mark of a row by the field that draws its layer. */
 export function markOf(layer, feature, options = {}) {
@@ -76,11 +77,12 @@ export function whenOf(layer, feature) {
 /** The second line of a row. */
 export function underOf(layer, feature) {
   const p = feature.properties;
-  if (p.waiting_on) return say("waiting_on", { whom: p.waiting_on });
   const about = p.address && isAssumed(feature) ? `≈ ${p.address}` : p.address;
+  const where = about && !titleOf(layer, feature).includes(p.address) ? about : null;
+  if (p.waiting_on) return [where, say("waiting_on", { whom: p.waiting_on })].filter(Boolean).join(" · ");
   if (layer === "incidents") return [about, wording(layer, "handling", p.handling), wording(layer, "severity", p.severity)].filter(Boolean).join(" · ");
   if (layer === "gates") return [p.stage ? wording(layer, "stage", p.stage) : null, p.next_event ? eventText(p.next_event, layer) : null, p.border ? say(p.border) : null].filter(Boolean).join(" · ");
-  return [p.unit || p.lead_unit, p.plan, p.clause, !p.unit && !p.lead_unit ? about : null].filter(Boolean).join(" · ");
+  return [where, p.unit || p.lead_unit, p.clause || p.plan].filter(Boolean).join(" · ");
 }
 
 /** One value as it is read; an empty string when there is nothing to say. */
@@ -105,7 +107,7 @@ export function eventText(event, layer) {
   return [word ? said(word.title) : event.kind === "note" ? "" : say(`event_${event.kind}`), { month: when.slice(3), year: when.slice(6) }[event.precision] ?? when, event.document].filter(Boolean).join(" · ");
 }
 
-const COMMON = new Set(["open", "seed_item", "imported", "suspended_from", "original", "id", "layer", "level", "position_source", "accuracy_m", "address", "chainage_m", "version", "created_at", "updated_at"]);
+const COMMON = new Set(["open", "seed_item", "imported", "created_by", "retired_at", "suspended_from", "original", "id", "layer", "level", "position_source", "accuracy_m", "address", "chainage_m", "version", "created_at", "updated_at"]);
 const SHORT = {
   works: ["kind", "clause", "plan", "unit", "due_on", "waiting_on"],
   tasks: ["lead_unit", "person", "due_on", "waiting_on", "product", "missing_clears"],
@@ -136,20 +138,16 @@ export function factsOf(layer, feature, { all = false } = {}) {
   return limit;
 }
 
-/** The main way through a status: each word's nearest later one; where it is suspended stands aside. */
+// Words that stand beside the way: nobody has to pass through them. What is declared after `suspended` stands beside it too.
+const BESIDE = new Set(["waiting", "cancelled", "dismissed", "damaged", "missing"]);
+
+/** The main way through a status, in the order its words are declared. */
 export function stepsOf(layer) {
-  const codes = fieldOf(layer, card(layer)?.status)?.codes;
-  if (!codes?.length) return [];
+  const codes = fieldOf(layer, card(layer)?.status)?.codes ?? [];
   if (codes.every((code) => code.onward.length >= codes.length - 2)) return []; // any to any is no way through
   const end = codes.findIndex((code) => code.value === "suspended");
-  const way = end < 0 ? codes : codes.slice(0, end);
-  const steps = [way[0]];
-  for (;;) {
-    const here = way.indexOf(steps.at(-1));
-    const next = way.findIndex((code, place) => place > here && way[here].onward.includes(code.value));
-    if (next < 0) return steps.length > 1 ? steps : [];
-    steps.push(way[next]);
-  }
+  const steps = (end < 0 ? codes : codes.slice(0, end)).filter((code) => !BESIDE.has(code.value));
+  return steps.length > 1 ? steps : [];
 }
 
 /** The step bar with the current word; the colour of the current step is that of the row's mark. */

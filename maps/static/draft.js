@@ -47,7 +47,7 @@ function valueFrom(input) {
 /** The form for a new thing (`feature` null), for its facts, or for its place alone (`onlyPlace`). */
 export function draftForm(layer, map, { feature = null, onlyPlace = false, saved, back }) {
   const status = card(layer).status;
-  const fields = onlyPlace ? [] : card(layer).fields.filter((field) => field.receivable && field.name !== status && !["json", "uuid"].includes(field.type) && !["place", "geom", "geometry", "level"].includes(field.name));
+  const fields = onlyPlace ? [] : card(layer).fields.filter((field) => field.receivable && field.name !== status && !["json", "uuid"].includes(field.type) && !["place", "geom", "geometry", "level", "position_source", "accuracy_m"].includes(field.name));
   const labels = Object.fromEntries(card(layer).fields.map((field) => [field.name, said(field.title)]));
   const inputs = fields.map((field) => inputFor(field, feature?.properties[field.name]));
   const fault = h("div", { className: "refusal", role: "alert", hidden: true });

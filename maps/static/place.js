@@ -66,10 +66,12 @@ export class PlaceControl {
 
   /** Show a fault that the doors found in the place. */
   wrong(text) {
+    if (this.offered) text = say("place_choose");
+    this.board.querySelector(".field-fault")?.remove();
     this.root.classList.add("wrong");
     this.#open();
     this.board.append(h("p", { className: "field-fault" }, text));
-    this.input.focus();
+    if (!this.offered) this.input.focus();
   }
 
   #asked() {
@@ -83,6 +85,7 @@ export class PlaceControl {
     const text = this.input.value.trim();
     this.point = null;
     this.chosen = null;
+    this.offered = false;
     this.zone.hidden = !LOOKS_LIKE_VN2000.test(text);
     this.root.classList.remove("wrong");
     this.drawn.clearLayers();
@@ -134,13 +137,16 @@ export class PlaceControl {
     }
     if (answer.features.length === 1 || this.point) return this.#settle(answer.features[0], answer);
     this.#open();
+    this.offered = true;
     this.board.replaceChildren(h("p", { className: "about" }, say("candidates", { n: answer.features.length })),
-      ...answer.features.map((place) => h("button", { className: "button", type: "button", onclick: () => this.#settle(place, answer) },
+      ...answer.features.map((place) => h("button", { className: "button candidate", type: "button", onclick: () => this.#settle(place, answer) },
         `${place.properties.address ?? ""} · ${phrasesOf(place.properties).slice(0, 1).join("")}`)));
     this.changed();
   }
 
   #settle(place, answer) {
+    this.offered = false;
+    this.root.classList.remove("wrong");
     this.chosen = place;
     const p = place?.properties ?? {};
     const from = this.point ? (this.point.source === "gps" ? `GPS ±${number(Math.round(this.point.accuracy ?? 0))} m` : say("place_from_map")) : null;

@@ -19,6 +19,7 @@ function standing(layer, feature) {
   const { drawn_by: drawnBy, status } = card(layer) ?? {};
   if (!drawnBy || drawnBy === status) return null;
   const word = wordOf(layer, drawnBy, feature.properties[drawnBy]);
+  if (word && said(word.title) === wording(layer, status, feature.properties[status])) return null;
   return word ? h("p", { className: "marked" }, mark(word.mark ?? {}), said(word.title)) : null;
 }
 

@@ -32,7 +32,7 @@ function systemsOf(p) {
 
 /** A meridian as it is written: 105.75 is 105°45'. */
 export function meridianText(value) {
-  if (typeof value !== "number") return String(value);
+  if (typeof value !== "number") return String(value).replace("′", "'");
   const minutes = Math.round((value % 1) * 60);
   return `${Math.floor(value)}°${String(minutes).padStart(2, "0")}'`;
 }

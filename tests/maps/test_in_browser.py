@@ -62,7 +62,15 @@ CARDS = [
     a_card(
         "works",
         ("title", "text", None),
-        ("stage", "code", [a_code("proposed", onward=["closed"]), a_code("closed")]),
+        (
+            "stage",
+            "code",
+            [
+                a_code("proposed", onward=["closed", "suspended"]),
+                a_code("closed"),
+                a_code("suspended", onward=["proposed"]),
+            ],
+        ),
         ("urgency", "code", [a_code("overdue", mark=RED)]),
         ("waiting_on", "text", None),
         drawn_by="urgency",
@@ -213,6 +221,18 @@ def test_a_refused_move_says_why_in_place_and_loses_nothing(page: Page, served: 
     assert served[1].sent[-1] == ('"1-abc"', {"to": "closed", "reason": "Biên bản 12"})
     page.keyboard.press("Escape")
     expect(page.locator("dialog")).to_have_count(0)
+
+
+def test_the_way_through_a_status_leaves_out_what_stands_beside_it(page: Page, served: tuple[str, Doors]) -> None:
+    page.goto(served[0])
+    steps = page.evaluate(
+        """async () => {
+            const cards = await import('/static/cards.js');
+            await cards.knowCards();
+            return [cards.stepsOf('works').map((step) => step.value), cards.stepsOf('markers')];
+        }"""
+    )
+    assert steps == [["proposed", "closed"], []]
 
 
 def test_a_row_without_a_position_offers_one(page: Page, served: tuple[str, Doors]) -> None:
