@@ -270,16 +270,29 @@ def unlink(  # noqa: PLR0917
 
 @router.get("/gates/items/{item}/events")
 def gate_events(item_id: IdParam, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
-    """A gate's dated events, newest first."""
+    """A gate's dated events, the categories it has had and its planning lines, newest first."""
     layer = catalog["gates"]
     with database.acting(actor) as session:
         query.one(session, Selection(layer, actor.level), item_id)
-        return {"events": [_event(one) for one in gates.events(session, item_id)]}
+        return {
+            "events": [_event(one) for one in gates.events(session, item_id)],
+            "categories": [
+                _shown(one, "category", "valid_from", "valid_to", "document", "source")
+                for one in gates.categories(session, item_id)
+            ],
+            "plans": [
+                _shown(one, "horizon", "category", "mode", "decision", "on", "source")
+                for one in gates.plans(session, item_id)
+            ],
+        }
+
+
+def _shown(one: Any, *names: str) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in names}
 
 
 def _event(one: gates.GateEvent) -> dict[str, Any]:
-    names = ("id", "kind", "on", "precision", "document", "note", "source")
-    return {name: getattr(one, name) for name in names}
+    return _shown(one, "id", "kind", "on", "precision", "document", "note", "source")
 
 
 @router.post("/gates/items/{item}/events", status_code=201)
@@ -306,9 +319,8 @@ def work_steps(item_id: IdParam, actor: ActorParam, database: DatabaseParam) -> 
 
 
 def _step(one: works.WorkStep) -> dict[str, Any]:
-    names = ("code", "ordinal", "due_on", "done_on", "document", "note", "source")
     title = {"vi": one.title_vi, "en": one.title_en}
-    return {"title": title, **{name: getattr(one, name) for name in names}}
+    return {"title": title, **_shown(one, "code", "ordinal", "due_on", "done_on", "document", "note", "source")}
 
 
 @router.post("/works/items/{item}/steps", status_code=201)

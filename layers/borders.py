@@ -121,7 +121,7 @@ class BorderFeature(Unclassified):
         self._take(found[0], dict(words))
 
     def _take(self, located: Located, words: dict[str, Any]) -> None:
-        self.border, self.original = located.border, words
+        self.border, self.original = located.border, {**located.original, **words}
         self.chainage_m, self.address = located.chainage_m, located.address
         if located.geometry is None:
             self.geom, self.accuracy_m, self.position_source = None, None, PositionSource.NONE

@@ -216,3 +216,14 @@ def record_event(
 def events(session: Session, gate_id: uuid.UUID) -> list[GateEvent]:
     """A gate's timeline, newest first."""
     return list(session.scalars(select(GateEvent).filter_by(feature_id=gate_id).order_by(GateEvent.on.desc())))
+
+
+def categories(session: Session, gate_id: uuid.UUID) -> list[GateCategory]:
+    """The categories a gate has had, the newest first."""
+    wanted = select(GateCategory).filter_by(feature_id=gate_id).order_by(GateCategory.valid_from.desc().nulls_last())
+    return list(session.scalars(wanted))
+
+
+def plans(session: Session, gate_id: uuid.UUID) -> list[GatePlan]:
+    """A gate's planning lines, the nearest horizon first."""
+    return list(session.scalars(select(GatePlan).filter_by(feature_id=gate_id).order_by(GatePlan.horizon)))

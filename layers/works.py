@@ -77,6 +77,7 @@ class Work(
     title: Mapped[str] = field("Tên công trình", "Title", max_length=300)
     kind: Mapped[WorkKind] = field("Loại", "Kind")
     stage: Mapped[Stage] = field("Giai đoạn", "Stage", default=Stage.PROPOSED)
+    starts_on: Mapped[dt.date | None] = field("Dự kiến khởi công", "Planned start")
     due_on: Mapped[dt.date | None] = field("Hạn", "Due on")
     done_on: Mapped[dt.date | None] = field("Hoàn thành ngày", "Done on")
     progress: Mapped[int] = field("Tiến độ", "Progress", default=0, unit="%")
@@ -149,6 +150,8 @@ def correct(session: Session, work: Work, values: Mapping[str, Any]) -> None:
     """Correct or carry on a work: dates, money, whom it waits on."""
     _check(values)
     amend(session, Work.layer, work, values)
+    if "starts_on" in values:
+        date_notice(session, work)
 
 
 def _check(values: Mapping[str, Any]) -> None:
@@ -174,6 +177,21 @@ def lay_out_steps(session: Session, work: Work) -> None:
             )
         )
     session.flush()
+    date_notice(session, work)
+
+
+def date_notice(session: Session, work: Work) -> None:
+    """The notice is due its days before the planned start: at least ten towards China."""
+    profile = profile_of(session, work.border)
+    given = _notice_of(session, work)
+    if profile is not None and profile.notice is not None and given is not None:
+        days = dt.timedelta(days=profile.notice.notice_days or 0)
+        given.due_on = work.starts_on - days if work.starts_on else None
+        session.flush()
+
+
+def _notice_of(session: Session, work: Work) -> WorkStep | None:
+    return session.scalars(select(WorkStep).filter_by(feature_id=work.id, code=NOTICE)).one_or_none()
 
 
 def steps(session: Session, work_id: uuid.UUID) -> list[WorkStep]:
@@ -230,13 +248,13 @@ def advance(session: Session, work: Work, to: str, reason: str) -> None:
 
 
 def _notify(session: Session, work: Work, reason: str) -> None:
-    given = session.scalars(select(WorkStep).filter_by(feature_id=work.id, code=NOTICE)).one_or_none()
+    given = _notice_of(session, work)
     if given is not None and given.done_on is None:
         record_step(session, work, code=NOTICE, on=today(), note=reason)
 
 
 def _notice_has_run(session: Session, work: Work, earliest_start: Any) -> None:
-    given = session.scalars(select(WorkStep).filter_by(feature_id=work.id, code=NOTICE)).one_or_none()
+    given = _notice_of(session, work)
     if given is None or given.done_on is None:
         return
     first_day = earliest_start(given.done_on)

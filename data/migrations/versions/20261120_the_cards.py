@@ -1,8 +1,8 @@
 """the cards
 
-Revision ID: aa9fa6e37b6d
+Revision ID: 2199b5086a4c
 Revises:
-Created: 2026-11-20 23:49:59.681498
+Created: 2026-11-20 23:59:11.637752
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from geoalchemy2 import Geometry
 from sqlalchemy.dialects import postgresql
 
-revision = "aa9fa6e37b6d"
+revision = "2199b5086a4c"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -1841,6 +1841,7 @@ def upgrade() -> None:
         sa.Column("title", sa.Text(collation="natural_vi"), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("starts_on", sa.Date(), nullable=True),
         sa.Column("due_on", sa.Date(), nullable=True),
         sa.Column("done_on", sa.Date(), nullable=True),
         sa.Column("progress", sa.Integer(), nullable=False),
@@ -1916,6 +1917,7 @@ def upgrade() -> None:
         sa.Column("title", sa.Text(collation="natural_vi"), nullable=True),
         sa.Column("kind", sa.Text(), nullable=True),
         sa.Column("stage", sa.Text(), nullable=True),
+        sa.Column("starts_on", sa.Date(), nullable=True),
         sa.Column("due_on", sa.Date(), nullable=True),
         sa.Column("done_on", sa.Date(), nullable=True),
         sa.Column("progress", sa.Integer(), nullable=True),
