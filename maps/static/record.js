@@ -62,8 +62,7 @@ export function recordOf(layer, feature, { back, changed, edit, place, go }) {
   fillPast(layer, id, past);
   return [
     h("div", { className: "record-head" },
-      h("button", { className: "button plain", type: "button", onclick: back }, `← ${say("back")}`),
-      h("button", { className: "button plain", type: "button", onclick: () => print() }, say("print"))),
+      h("button", { className: "button plain", type: "button", onclick: back }, `← ${say("back")}`)),
     h("article", { className: "record card" }, ...head(layer, feature),
       h("div", { className: "actions" },
         moveButton(layer, feature, changed),

@@ -274,6 +274,18 @@ def test_an_incident_that_could_not_be_sent_keeps_its_text_and_its_key(page: Pag
     expect(page.locator("#description")).to_have_value("Ba người qua lại")
 
 
+def test_the_keyboard_walks_the_list_closes_the_card_and_opens_the_form(page: Page, served: tuple[str, Doors]) -> None:
+    page.goto(served[0])
+    expect(page.locator(".row")).to_have_count(2)
+    page.keyboard.press("j")
+    expect(page.locator(".row").first).to_have_attribute("aria-current", "true")
+    expect(page.locator(".card")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(page.locator(".card:visible")).to_have_count(0)
+    page.keyboard.press("n")
+    expect(page).to_have_url(f"{served[0]}/incidents/new")
+
+
 def test_what_a_thumb_presses_is_large_enough_on_a_phone(page: Page, served: tuple[str, Doors]) -> None:
     page.set_viewport_size({"width": 360, "height": 780})
     for path in ("/", "/incidents/new"):
