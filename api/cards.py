@@ -28,7 +28,7 @@ def card(layer: Layer, reader: Level) -> dict[str, Any]:
     described: dict[str, Any] = {
         "name": layer.name,
         "title": _both(layer.title),
-        "geometry": layer.geometry_type.title(),
+        "geometry": layer.geometry_type.title() if layer.placed else None,
         "drawn_by": layer.drawn_by,
         "status": layer.status.name if layer.status else None,
         "editable": layer.editable,

@@ -17,7 +17,7 @@ import typer
 import uvicorn
 
 from gis.database import READER_LOGIN, WRITER_LOGIN, Database
-from gis.errors import Conflict, Forbidden
+from gis.errors import Conflict, Forbidden, Refusal
 from gis.language import Text
 from gis.postgis import Cluster, held, login_url, reachable
 
@@ -42,17 +42,21 @@ def up(port: int, data_dir: Path | None, host: str | None) -> None:
     """Serve on ``host`` and ``port`` until SIGINT or SIGTERM; raises a ``Refusal`` when that cannot be."""
     address = _permitted(host)
     place = chosen(data_dir)
-    _end_by_exception()
+    end = End()
     try:
         with held(place, "up") as sign, closing(_door(address, port)) as door:
             sign(door.getsockname()[1])
             with running(place) as addresses:
-                migrate(addresses)
-                load(addresses)
-                _serve(addresses, door, place)
-    except (KeyboardInterrupt, Ended):
-        pass
-    say("Đã dừng", "Stopped")
+                for step in (migrate, load):
+                    end.heed()
+                    step(addresses)
+                end.heed()
+                _serve(addresses, door, place, end)
+    except Ended:
+        say("Đã dừng", "Stopped")
+    except Refusal:
+        if not end.asked:  # Ctrl-C reaches PostgreSQL's programs too, and they complain
+            raise
 
 
 @contextmanager
@@ -148,22 +152,36 @@ def say(vi: str, en: str) -> None:
 
 
 class Ended(BaseException):
-    """SIGTERM or SIGHUP came: unwind, so that what was started is stopped. Not an error to be caught on the way."""
+    """Somebody asked us to stop: unwind, so that what was started is stopped. Not to be caught on the way."""
 
 
-def _end_by_exception() -> None:
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise Ended
+class End:
+    """Whether somebody asked us to stop, by SIGINT (Ctrl-C), SIGTERM or SIGHUP (the terminal went).
 
-    def hang_up(_number: int, _frame: FrameType | None) -> None:
-        signal.raise_signal(signal.SIGTERM)
+    The first signal raises ``Ended`` wherever we are. Python loses an exception that comes while it
+    clears away an object, so long work asks again in between (``heed``). Later signals do not
+    disturb the stopping.
+    """
 
-    signal.signal(signal.SIGTERM, end)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup has it ignored
-        signal.signal(signal.SIGHUP, hang_up)
+    def __init__(self) -> None:
+        self.asked = False
+        signal.signal(signal.SIGINT, self._ask)
+        signal.signal(signal.SIGTERM, self._ask)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup has it ignored
+            signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))  # which uvicorn understands
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        if not self.asked:
+            self.asked = True
+            raise Ended
+
+    def heed(self) -> None:
+        """Raise ``Ended`` when it was asked for and got lost."""
+        if self.asked:
+            raise Ended
 
 
-def _serve(addresses: Addresses, door: socket.socket, place: Path) -> None:
+def _serve(addresses: Addresses, door: socket.socket, place: Path, end: End) -> None:
     """Serve on the open socket until a signal ends it."""
     from api.app import create_app
     from api.settings import Settings
@@ -173,19 +191,21 @@ def _serve(addresses: Addresses, door: socket.socket, place: Path) -> None:
     config = uvicorn.Config(
         create_app(settings), host, port, loop="uvloop", http="httptools", log_level="warning", server_header=False
     )
-    Server(config, place).run(sockets=[door])
+    Server(config, place, end).run(sockets=[door])
+    end.heed()
 
 
 class Server(uvicorn.Server):
     """Says where it serves once it does."""
 
-    def __init__(self, config: uvicorn.Config, place: Path) -> None:
+    def __init__(self, config: uvicorn.Config, place: Path, end: End) -> None:
         super().__init__(config)
-        self.place = place
+        self.place, self.end = place, end
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self.started:
+        self.should_exit |= self.end.asked
+        if self.started and not self.should_exit:
             host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
             typer.echo(f"  Dữ liệu · Data: {self.place}", err=True)
             typer.echo(f"✓ Cột mốc đang phục vụ tại http://{host}:{self.config.port} (Ctrl-C để dừng)")

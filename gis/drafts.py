@@ -141,8 +141,9 @@ def draft(layer: Layer, *, partial: bool = False) -> type[BaseModel]:
             wanted[name] = (kind, None)
         else:
             wanted[name] = (kind | None, None)
-    wanted[PLACE] = (Place | None, None)
-    wanted[GEOMETRY] = (dict[str, Any] | None, None)
+    if layer.placed:
+        wanted[PLACE] = (Place | None, None)
+    wanted[GEOMETRY] = (dict[str, Any] | None if layer.placed else None, None)
     suffix = "Change" if partial else "Draft"
     return create_model(f"{layer.model.__name__}{suffix}", __config__=ConfigDict(extra="forbid"), **wanted)
 

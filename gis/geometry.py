@@ -26,8 +26,10 @@ FAMILY = {
 }
 
 
-def read_geojson(value: Any, kind: str = "GEOMETRY", *, name: str = "geometry") -> BaseGeometry:
-    """A GeoJSON geometry in WGS 84 as a valid two-dimensional shape of the declared ``kind``.
+def read_geojson(value: Any, kind: str = "GEOMETRY", *, name: str = "geometry", degrees: bool = True) -> BaseGeometry:
+    """A GeoJSON geometry as a valid two-dimensional shape of the declared ``kind``.
+
+    Coordinates are WGS 84 ``degrees``, or the metres of a projection that the caller knows.
 
     Raises ``Invalid`` with the code ``missing type nan out_of_range maybe_swapped null_island too_complex
     empty self_intersection ring`` when it is not acceptable; nothing is swapped or mended silently.
@@ -47,7 +49,7 @@ def read_geojson(value: Any, kind: str = "GEOMETRY", *, name: str = "geometry") 
             name, "too_complex", f"Hình học quá {MAX_VERTICES} đỉnh", f"The geometry has over {MAX_VERTICES} vertices"
         )
     for point in points:
-        _judge(point, name)
+        _judge(point, name, degrees=degrees)
     try:
         built = shape({"type": given, "coordinates": _rounded(coordinates)})
     except (ValueError, TypeError, shapely.errors.GEOSException):
@@ -86,11 +88,11 @@ def _points(value: Any, depth: int, name: str) -> Iterator[list[float]]:
     yield value
 
 
-def _judge(point: list[float], name: str) -> None:
+def _judge(point: list[float], name: str, *, degrees: bool) -> None:
     lon, lat = point[0], point[1]
     if not (math.isfinite(lon) and math.isfinite(lat)):
         raise invalid(name, "nan", "Tọa độ phải là số hữu hạn", "Coordinates must be finite numbers")
-    if not is_longitude_latitude(lon, lat):
+    if degrees and not is_longitude_latitude(lon, lat):
         raise _out_of_range(lon, lat, name)
     if lon == 0 and lat == 0:
         raise invalid(name, "null_island", "Tọa độ 0, 0 không phải là một vị trí", "0, 0 is not a position")

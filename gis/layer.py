@@ -228,7 +228,7 @@ def derived(
     type: str = "text",  # noqa: A002 - the field's word
 ) -> Derived:
     """A property computed on reading, such as the urgency of a work."""
-    return Derived(Text(vi, en), sql, codes, level, "code" if codes else type)
+    return Derived(Text(vi, en), sql, codes, level, "code" if codes and type == "text" else type)
 
 
 class Record(DeclarativeBase):
@@ -409,7 +409,7 @@ class Layer:
 
     ``drawn_by`` names the field that colours it, ``order`` the fields that sort it (``-`` for descending),
     ``time`` the field that ``datetime`` filters, ``labelled_by`` the field that names a feature to a person;
-    ``drawn_by_links`` draws a feature that has no place where its links are.
+    ``placed`` says whether its features stand anywhere; ``drawn_by_links`` draws a feature that has no place where its links are.
     ``creates``, ``changes`` and ``moves`` are the commands of the noun's file, where it has its own.
     """
 
@@ -424,6 +424,7 @@ class Layer:
     drawn_by_links: bool = False
     editable: bool = True
     place_required: bool = False
+    placed: bool = True
     creates: Create | None = None
     changes: Change | None = None
     moves: Move | None = None

@@ -31,9 +31,12 @@ do $$ begin create type app.level as enum ({", ".join(f"'{level.value}'" for lev
     exception when duplicate_object then null; end $$;
 alter type app.level owner to {OWNER};
 create collation if not exists public.{NATURAL} (provider = icu, locale = 'vi-u-kn-true');
-create or replace function app.fold(words text) returns text language sql immutable parallel safe strict
+create or replace function app.plain(words text) returns text language sql immutable parallel safe strict
     set search_path = pg_catalog, public as
-    $$ select lower(public.unaccent('public.unaccent', replace(replace(normalize($1, nfc), 'Đ', 'D'), 'đ', 'd'))) $$;
+    $$ select public.unaccent('public.unaccent', replace(replace(normalize($1, nfc), 'Đ', 'D'), 'đ', 'd')) $$;
+alter function app.plain owner to {OWNER};
+create or replace function app.fold(words text) returns text language sql immutable parallel safe strict
+    set search_path = pg_catalog, public as $$ select lower(app.plain($1)) $$;
 alter function app.fold owner to {OWNER};
 grant create, usage on schema app to {OWNER};
 create table if not exists app.surface (rendered text not null, standing text not null);

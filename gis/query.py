@@ -19,14 +19,50 @@ import psycopg
 from psycopg.types.string import TextBinaryLoader
 from sqlalchemy.orm import Session
 
-from gis.crs import WGS84
+from gis import filters
+from gis.crs import WGS84, is_geographic, srid_for
 from gis.errors import Malformed, Missing
 from gis.language import Text
 from gis.layer import Field, Layer, Level
 from gis.links import places
 
 DECIMALS = 6
+METRE_DECIMALS = 3
+METRES_IN_DEGREE = 100_000
+"""A degree is never shorter than this at our latitudes along a meridian; parallels are stretched by the cosine."""
+
 ZONE = "Asia/Ho_Chi_Minh"
+
+
+@dataclass(frozen=True)
+class CRS:
+    """How coordinates are given out: an EPSG code, and whether latitude comes first as that authority has it."""
+
+    epsg: int = WGS84
+    latitude_first: bool = False
+
+    @property
+    def decimals(self) -> int:
+        """Six decimals of a degree, three of a metre."""
+        return DECIMALS if is_geographic(self.epsg) else METRE_DECIMALS
+
+
+@dataclass(frozen=True)
+class Near:
+    """Within so many geodesic metres of a point in WGS 84."""
+
+    lon: float
+    lat: float
+    metres: float
+
+
+@dataclass(frozen=True)
+class Along:
+    """Between two chainages of a route, in metres."""
+
+    route: str
+    start_m: float
+    end_m: float
 
 
 @dataclass(frozen=True)
@@ -35,7 +71,10 @@ class Selection:
 
     ``where`` filters by property: several values mean any of them, the empty string means "has none". ``bbox`` is
     west, south, east, north in WGS 84. ``as_of`` reads the layer as it stood. ``after`` is the key of the last row
-    of the page before. ``q`` searches the words of a feature without regard to diacritics.
+    of the page before. ``q`` searches the words of a feature without regard to diacritics. ``filter`` is a CQL2 tree
+    (``gis.filters``), ``near`` a point and metres around it, ``along`` a route and the chainages between which a
+    feature lies. ``fields`` names the properties wanted, ``crs`` the EPSG code of the geometry given out; both
+    ``bbox`` and the filter's shapes may come in a CRS of their own.
     """
 
     layer: Layer
@@ -49,6 +88,13 @@ class Selection:
     sort: Sequence[str] | None = None
     after: str | None = None
     limit: int | None = None
+    filter: filters.Tree | None = None
+    filter_crs: int = WGS84
+    bbox_crs: int = WGS84
+    near: Near | None = None
+    along: Along | None = None
+    fields: Sequence[str] | None = None
+    crs: CRS = CRS()
 
     def everything(self) -> "Selection":
         """The same selection without paging."""
@@ -212,15 +258,16 @@ def _source(selection: Selection, statement: Statement) -> str:
     statement.conditions.append("t.retired_at is null")
     if selection.ids is not None:
         statement.conditions.append(f"t.id = any({statement.bind(list(selection.ids))}::uuid[])")
-    if selection.bbox is not None:
-        west, south, east, north = selection.bbox
-        box = "ST_MakeEnvelope({}, {}, {}, {}, {})".format(*map(statement.bind, (west, south, east, north)), WGS84)
-        place = geometry_of(selection)
-        statement.conditions.append(f"{place} && {box} and ST_Intersects({place}, {box})")
+    _somewhere(selection, statement)
     if selection.time is not None and layer.time is not None:
         _within_time(selection, statement)
     for name, wanted in selection.where.items():
         statement.conditions.append(_equals(_field(selection, name), reader, list(wanted), statement))
+    if selection.filter is not None:
+        scope = filters.Scope(
+            layer.readable(reader), reader, geometry_of(selection), statement.bind, srid_for(selection.filter_crs)
+        )
+        statement.conditions.append(filters.condition(selection.filter, scope))
     if selection.q:
         searched = [one for one in layer.readable(reader).values() if one.type == "text" and one.sql is None]
         words = " || ' ' || ".join(f"coalesce({one.expression(reader)}, '')" for one in searched)
@@ -230,6 +277,39 @@ def _source(selection: Selection, statement: Statement) -> str:
                 f"app.fold({words}) like '%%' || app.fold({statement.bind(pattern)}::text) || '%%'"
             )
     return table
+
+
+def _somewhere(selection: Selection, statement: Statement) -> None:
+    """The conditions on the place. A box is compared first and by itself: only that reaches the index under RLS."""
+    place = geometry_of(selection)
+    if selection.bbox is not None:
+        corners = ", ".join(map(statement.bind, selection.bbox))
+        box = f"ST_MakeEnvelope({corners}, {srid_for(selection.bbox_crs)})"
+        if selection.bbox_crs != WGS84:
+            box = f"ST_Transform(ST_Segmentize({box}, {_longest_side(selection.bbox) / 20}), {WGS84})"
+        statement.conditions.append(f"{place} && {box} and ST_Intersects({place}, {box})")
+    if selection.near is not None:
+        near = selection.near
+        lon, lat, metres = map(statement.bind, (near.lon, near.lat, near.metres))
+        point = f"ST_SetSRID(ST_MakePoint({lon}, {lat}), {WGS84})"
+        reach = statement.bind(near.metres / METRES_IN_DEGREE)
+        statement.conditions.append(
+            f"{place} && ST_Expand({point}, {reach}::float8)"
+            f" and ST_DWithin({place}::geography, {point}::geography, {metres}::float8)"
+        )
+    if selection.along is not None:
+        along, known = selection.along, selection.layer.readable(selection.reader)
+        if "border" not in known:
+            raise Malformed(Text("Lớp này không theo tuyến", "This layer does not lie along a route"))
+        chainage = known["chainage_m"].expression(selection.reader)
+        start, end = statement.bind(along.start_m), statement.bind(along.end_m)
+        statement.conditions.append(
+            f"t.border = {statement.bind(along.route)} and {chainage} between {start} and {end}"
+        )
+
+
+def _longest_side(box: tuple[float, float, float, float]) -> float:
+    return max(box[2] - box[0], box[3] - box[1], 1e-9)
 
 
 def _within_time(selection: Selection, statement: Statement) -> None:

@@ -55,6 +55,7 @@ class Document(
     order=("-issued_on", "number", "title"),
     time="issued_on",
     labelled_by="coalesce(number, title)",
+    placed=False,
 ):
     """A paper that work rests on (văn bản); text of a state secret is never stored, at most its number and date."""
 

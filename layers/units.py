@@ -31,7 +31,14 @@ class UnitKind(CodeList):
     COMMITTEE = "committee", ("Ủy ban", "Committee")
 
 
-class Unit(Unclassified, layer="units", title=("Đơn vị", "Units"), order=("name", "valid_from"), labelled_by="name"):
+class Unit(
+    Unclassified,
+    layer="units",
+    title=("Đơn vị", "Units"),
+    order=("name", "valid_from"),
+    labelled_by="name",
+    placed=False,
+):
     """A body that leads, coordinates, approves or is waited on."""
 
     name: Mapped[str] = field("Tên", "Name", max_length=200)
@@ -61,6 +68,7 @@ class AdministrativeArea(
     title=("Địa giới hành chính", "Administrative areas"),
     order=("kind", "name"),
     labelled_by="name",
+    placed=False,
 ):
     """A province, district or commune, with its validity and its successor."""
 

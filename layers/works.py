@@ -60,6 +60,15 @@ class Stage(Status):
         return along + beside + paused
 
 
+PROCEDURE = """
+select json_build_object('done', count(s.done_on), 'of', count(*),
+    'next', (array_agg(json_build_object('code', s.code, 'title', json_build_object('vi', s.title_vi, 'en', s.title_en),
+        'due_on', s.due_on) order by s.ordinal) filter (where s.done_on is null))[1])
+from app.work_steps s where s.feature_id = t.id having count(*) > 0
+"""
+"""How far the neighbour's procedure has got: steps done, of how many, and the next one."""
+
+
 class Work(
     BorderFeature,
     layer="works",
@@ -95,6 +104,7 @@ class Work(
     cost_spent: Mapped[Decimal | None] = field("Đã chi", "Spent", level=Level.INTERNAL, unit="triệu đồng")
     funding: Mapped[str | None] = field("Nguồn vốn", "Funding", level=Level.INTERNAL, max_length=200)
     suspended_from: Mapped[str | None] = field("Tạm dừng từ bước", "Suspended from", receivable=False, max_length=40)
+    procedure = derived("Quy trình với phía bạn", "Procedure with the neighbour", PROCEDURE, type="json")
     urgency = derived(
         "Mức khẩn",
         "Urgency",
