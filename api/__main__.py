@@ -1,12 +1,12 @@
 """The command line. ``./cotmoc`` prepares the machine and then comes here; each verb is one function."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from api import up as premises
 from gis.errors import Refusal
 
 commands = typer.Typer(
@@ -37,6 +37,8 @@ def up(
     host: Annotated[str | None, typer.Option(help="Địa chỉ nội bộ · A loopback address (default: 127.0.0.1)")] = None,
 ) -> None:
     """Khởi động và phục vụ. · Start everything and serve until Ctrl-C."""
+    from api import up as premises
+
     premises.up(port, data_dir, host)
 
 
@@ -52,6 +54,8 @@ def migrate(
     """Nâng cấp lược đồ; 'migrate new "…"' viết bản mới. · Bring the schema up to date, or write the next revision."""
     if action not in (None, "new") or (action == "new") != bool(message):
         raise typer.BadParameter('migrate  |  migrate new "…"')
+    from api import up as premises
+
     with premises.opened(data_dir, "migrate") as addresses:
         if message:
             typer.echo(premises.revise(addresses, message) or "= Không có gì mới · Nothing new")
@@ -62,6 +66,8 @@ def migrate(
 @commands.command()
 def load(data_dir: DataDir = None) -> None:
     """Nạp dữ liệu tham chiếu. · Load the reference data."""
+    from api import up as premises
+
     with premises.opened(data_dir, "load") as addresses:
         premises.load(addresses)
 
@@ -80,6 +86,7 @@ def export(  # noqa: PLR0917 - Typer reads the options off the parameters
     data_dir: DataDir = None,
 ) -> None:
     """Xuất đúng những gì đang xem ra GeoJSON. · Write exactly one view of a layer as GeoJSON."""
+    from api import up as premises
     from api.exports import save
 
     with premises.opened(data_dir, "export") as addresses:
@@ -92,6 +99,7 @@ def export(  # noqa: PLR0917 - Typer reads the options off the parameters
 
 def main() -> None:
     """Run a verb; a refusal is said in both languages and ends with 1."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until a verb starts something, Ctrl-C simply ends us
     try:
         commands(prog_name="./cotmoc")
     except Refusal as refusal:

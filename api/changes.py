@@ -4,6 +4,7 @@ These doors read what comes in and call the commands; the rules are the commands
 """
 
 import datetime as dt
+import json
 import re
 import uuid
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from gis.layer import Layer, catalog
 from gis.query import Selection
 from layers import gates, works
 from layers.borders import link_place
+from layers.secrecy import refuse_state_secret
 
 router = APIRouter(prefix="/ogc/collections", tags=["changes"])
 
@@ -71,11 +73,13 @@ def _reason(given: Any) -> str | None:
     if given is None:
         return None
     try:
-        return drafts.clean_text(given)[:500]
+        reason = drafts.clean_text(given)[:500]
     except ValueError:
         raise invalid(
             "reason", "characters", "Lý do có ký tự không hợp lệ", "The reason holds invalid characters"
         ) from None
+    refuse_state_secret("reason", reason)
+    return reason
 
 
 @router.post("/{layer}/items", status_code=201, response_class=Response)
@@ -89,12 +93,12 @@ def create(
     with _acting(request, database, actor) as session:
         done = replays.claim(session, keys[0], actor.name, body, f"POST {layer.name}") if keys else None
         if done is not None:
-            return feature_answer(request, layer, query.one(session, Selection(layer, actor.level), done))
+            return feature_answer(request, layer, done, *query.versioned(session, Selection(layer, actor.level), done))
         made = changes.create(session, layer, drafts.read(layer, flat(body)))
         if keys:
             replays.settle(session, keys[0], actor.name, made.id)
-        feature = query.one(session, Selection(layer, actor.level), made.id)
-    return feature_answer(request, layer, feature, 201)
+        feature, version = query.versioned(session, Selection(layer, actor.level), made.id)
+    return feature_answer(request, layer, made.id, feature, version, 201)
 
 
 @router.put("/{layer}/items/{item}", response_class=Response)
@@ -156,9 +160,18 @@ def _changed(  # noqa: PLR0917
 ) -> Response:
     with _acting(request, database, actor) as session:
         feature = changes.fetch(session, layer.model, item_id, version)
-        changes.change(session, layer, feature, values)
-        changed = query.one(session, Selection(layer, actor.level), item_id)
-    return feature_answer(request, layer, changed)
+        shown = json.loads(query.one(session, Selection(layer, actor.level), item_id))
+        changes.change(session, layer, feature, _less_the_place_it_has(values, shown))
+        changed, now = query.versioned(session, Selection(layer, actor.level), item_id)
+    return feature_answer(request, layer, item_id, changed, now)
+
+
+def _less_the_place_it_has(values: Mapping[str, Any], shown: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Less a geometry that comes back as it was read: the place keeps its source and the words it was given in."""
+    source = shown["properties"]["position_source"]
+    if values.get(GEOMETRY) != shown["geometry"] or values.get("position_source", source) != source:
+        return values
+    return {name: value for name, value in values.items() if name != GEOMETRY}
 
 
 @router.delete("/{layer}/items/{item}", status_code=204, response_class=Response)
@@ -188,8 +201,8 @@ def move(  # noqa: PLR0917
         feature = changes.fetch(session, layer.model, item_id, version)
         layer.model.check_text("reason", reason)
         changes.move(session, layer, feature, to, reason)
-        moved = query.one(session, Selection(layer, actor.level), item_id)
-    return feature_answer(request, layer, moved)
+        moved, now = query.versioned(session, Selection(layer, actor.level), item_id)
+    return feature_answer(request, layer, item_id, moved, now)
 
 
 def _text(body: Mapping[str, Any], name: str, *, longest: int = 500) -> str:

@@ -7,6 +7,7 @@ the file says how many.
 import datetime as dt
 import json
 from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,15 @@ def reader_of(query_params: QueryParams, actor: Actor) -> Actor:
 def export(request: Request, layer: LayerParam, actor: ActorParam, database: DatabaseParam) -> StreamingResponse:
     """Download the view: the parameters of the items, without paging."""
     reader = reader_of(request.query_params, actor)
-    selection = selection_of(layer, request.query_params, reader)
+    with database.acting(reader) as session:
+        selection = selection_of(session, layer, request.query_params, reader)
+    query.check(selection)
     stamp = dt.datetime.now(dt.timezone(dt.timedelta(hours=7)))
     name = f"{layer.name}{'-partner' if reader is PARTNER else ''}-{stamp:%Y%m%d-%H%M}.geojson"
+    pieces = written(database, reader, selection, request.query_params)
+    head = next(pieces)  # what is refused is refused here, before anything of the file has left
     return StreamingResponse(
-        written(database, reader, selection, request.query_params),
+        chain([head], pieces),
         media_type=GEOJSON,
         headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
     )
@@ -59,10 +64,12 @@ def written(
     database: Database, reader: Actor, selection: Selection, asked: QueryParams | dict[str, str]
 ) -> Iterator[bytes]:
     """The selection as a FeatureCollection, piece by piece, closed by what a reader must know of it."""
-    yield b'{"type":"FeatureCollection","features":['
     number = withheld = 0
     with database.acting(reader) as session:
-        for feature in query.stream(session, selection):
+        features = query.stream(session, selection)
+        first = list(islice(features, 1))
+        yield b'{"type":"FeatureCollection","features":['
+        for feature in chain(first, features):
             yield (b",\n" if number else b"\n") + feature
             number += 1
             withheld += _is_withheld(feature)
@@ -95,7 +102,8 @@ def save(database: Database, layer: str, file: Path, where: list[str]) -> int:
     """
     asked = QueryParams([(name, value) for name, _, value in (one.partition("=") for one in where)])
     actor = reader_of(asked, OFFICE)
-    selection = selection_of(layer_named(layer), asked, actor)
+    with database.acting(actor) as session:
+        selection = selection_of(session, layer_named(layer), asked, actor)
     unfinished = file.with_name(f"{file.name}.part")
     try:
         with unfinished.open("wb") as opened:

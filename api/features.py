@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import json
+import uuid
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,7 +12,9 @@ from fastapi import APIRouter, Request, Response
 from api.identity import ActorParam, LanguageParam
 from api.params import DatabaseParam, IdParam, LayerParam, selection_of
 from gis import history, links, query
-from gis.language import Language
+from gis.crs import CRS84_URI, OFFERED
+from gis.errors import Malformed
+from gis.language import Language, Text
 from gis.layer import Layer, every
 from gis.query import Selection
 
@@ -19,7 +22,6 @@ router = APIRouter(prefix="/ogc", tags=["features"])
 
 GEOJSON = "application/geo+json"
 CORE = "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/"
-CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
 CONFORMS_TO = [
     "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
@@ -96,9 +98,9 @@ def _collection(
         "title": title,
         "description": layer.description,
         "itemType": "feature",
-        "crs": [CRS84],
-        "storageCrs": CRS84,
-        **({"extent": {"spatial": {"bbox": [list(box)], "crs": CRS84}}} if box else {}),
+        "crs": [one.uri for one in OFFERED],
+        "storageCrs": CRS84_URI,
+        **({"extent": {"spatial": {"bbox": [list(box)], "crs": CRS84_URI}}} if box else {}),
         "links": [
             _link(request, path, "self", "application/json", title),
             _link(request, f"{path}/items", "items", GEOJSON, title),
@@ -109,9 +111,10 @@ def _collection(
 @router.get("/collections/{layer}/items", response_class=Response)
 def items(request: Request, layer: LayerParam, actor: ActorParam, database: DatabaseParam) -> Response:
     """A page of features: ``bbox``, ``datetime``, ``limit``, ``q``, ``as_of``, ``sortby``, any property as a filter."""
-    selection = selection_of(layer, request.query_params, actor)
     with database.acting(actor) as session:
+        selection = selection_of(session, layer, request.query_params, actor)
         found, following = query.page(session, selection)
+        matched = query.count(session, selection) if _counted(request) else None
     path = f"/ogc/collections/{layer.name}"
     given = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
     own = f"{path}/items" + (f"?{urlencode(request.query_params.multi_items())}" if request.query_params else "")
@@ -123,37 +126,50 @@ def items(request: Request, layer: LayerParam, actor: ActorParam, database: Data
         "timeStamp": dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "numberReturned": len(found),
     }
-    if following is None and selection.after is None:
-        about["numberMatched"] = len(found)
+    if matched is None and following is None and selection.after is None:
+        matched = len(found)
+    if matched is not None:
+        about["numberMatched"] = matched
     head = json.dumps(about, ensure_ascii=False)[1:].encode()
     body = b'{"type":"FeatureCollection","features":[' + b",".join(found) + b"]," + head
-    return Response(body, media_type=GEOJSON)
+    return Response(body, media_type=GEOJSON, headers={"Content-Crs": f"<{selection.crs.uri}>"})
+
+
+def _counted(request: Request) -> bool:
+    """Whether every match is to be counted: a count costs more than the page itself, so it has to be asked for."""
+    asked = request.query_params.get("count")
+    if asked not in (None, "", "exact"):
+        raise Malformed(Text("count: exact", "count: exact"))
+    return asked == "exact"
 
 
 @router.get("/collections/{layer}/items/{item}", response_class=Response)
 def item(request: Request, layer: LayerParam, item_id: IdParam, actor: ActorParam, database: DatabaseParam) -> Response:
     """One feature, with the ETag that a change must bring back."""
-    selection = selection_of(layer, request.query_params, actor)
     with database.acting(actor) as session:
-        found = query.one(session, selection, item_id)
-    return feature_answer(request, layer, found)
+        selection = selection_of(session, layer, request.query_params, actor)
+        found, version = query.versioned(session, selection, item_id)
+    answer = feature_answer(request, layer, item_id, found, version)
+    answer.headers["Content-Crs"] = f"<{selection.crs.uri}>"
+    return answer
 
 
-def feature_answer(request: Request, layer: Layer, feature: bytes, status: int = 200) -> Response:
+def feature_answer(  # noqa: PLR0917 - what an answer is made of
+    request: Request, layer: Layer, feature_id: uuid.UUID, feature: bytes, version: int, status: int = 200
+) -> Response:
     """A feature as GeoJSON with its links; 304 when the reader has it already."""
-    parsed = json.loads(feature)
-    tag = etag(feature, parsed["properties"]["version"])
+    tag = etag(feature, version)
     if status == 200 and request.headers.get("if-none-match") == tag:  # noqa: PLR2004
         return Response(status_code=304, headers={"ETag": tag})
     path = f"/ogc/collections/{layer.name}"
     shown = [
-        _link(request, f"{path}/items/{parsed['id']}", "self", GEOJSON),
+        _link(request, f"{path}/items/{feature_id}", "self", GEOJSON),
         _link(request, path, "collection", "application/json"),
     ]
     body = feature[:-1] + b',"links":' + json.dumps(shown).encode() + b"}"
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if status == 201:  # noqa: PLR2004
-        headers["Location"] = f"{path}/items/{parsed['id']}"
+        headers["Location"] = f"{path}/items/{feature_id}"
     return Response(body, status, headers, GEOJSON)
 
 

@@ -7,7 +7,7 @@ day: ``Host`` must be one of ours, a write with an ``Origin`` must come from our
 import ipaddress
 import json
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -27,6 +27,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 TAKEN = {"application/json", "application/geo+json", "application/merge-patch+json"}
 MAX_BODY = 2 * 1024 * 1024
+DEEPEST = 50
+"""Levels of nesting; what is deeper is no body of ours, and would exhaust whoever walks it."""
 
 CONTENT_SECURITY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:;"
@@ -178,11 +180,25 @@ def _no_constant(name: str) -> Any:
     raise ValueError(name)
 
 
+def _refuse_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for one in level if isinstance(one, dict | list) for inner in _members(one)]
+        if not level:
+            return
+    raise ValueError("nested too deeply")
+
+
+def _members(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
+
+
 async def json_body(request: Request) -> dict[str, Any]:
     """The body as one JSON object. Repeated keys, NaN, infinities, bad UTF-8 and endless nesting are refused."""
     try:
         text = (await request.body()).decode("utf-8")
         body = json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constant)
+        _refuse_depth(body)
     except (ValueError, RecursionError):
         raise Malformed(
             Text("Nội dung không phải JSON hợp lệ (UTF-8, không lặp khóa, không NaN)", "The body is not valid JSON")

@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,6 +14,7 @@ from api.identity import ActorParam, PageLanguageParam, page_language
 from api.params import DatabaseParam, moment_of, selection_of
 from api.settings import Settings
 from gis import query
+from gis.crs import CRS
 from gis.layer import catalog
 from gis.query import Selection
 from maps import atlas, board, lists, marks
@@ -84,10 +86,10 @@ def incident_form(request: Request, language: PageLanguageParam) -> Response:
 def list_page(request: Request, actor: ActorParam, database: DatabaseParam, language: PageLanguageParam) -> Response:
     """A list of one layer, filtered like its items."""
     layer = catalog[request.url.path.strip("/")]
-    selection = selection_of(layer, request.query_params, actor, lenient=True)
-    wanted = {**vars(selection), "limit": MOST_ROWS}
     with database.acting(actor) as session:
-        found, following = query.page(session, Selection(**wanted))
+        asked = selection_of(session, layer, request.query_params, actor, lenient=True)
+        selection = replace(asked, limit=MOST_ROWS, fields=None, crs=CRS())
+        found, following = query.page(session, selection)
         total = query.count(session, selection) if following or selection.after else len(found)
     given = {name: value for name, value in request.query_params.items() if name != "after"}
     more = f"{request.url.path}?{urlencode({**given, 'after': following})}" if following else None

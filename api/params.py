@@ -2,20 +2,27 @@
 
 import datetime as dt
 import math
+import re
 import uuid
 from typing import Annotated
 
 from fastapi import Depends, Request
 from starlette.datastructures import QueryParams
 
-from gis.database import Actor, Database
-from gis.errors import Malformed, Missing
+from gis import filters
+from gis.crs import CRS, OFFERED, is_geographic
+from gis.database import Actor, Database, Session
+from gis.errors import Invalid, Malformed, Missing
 from gis.language import Text
 from gis.layer import Layer, catalog
-from gis.query import Selection
+from gis.query import Along, Near, Selection
+from layers.borders import Border, Located, locate
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 10_000
-OWN = {"bbox", "datetime", "limit", "after", "q", "as_of", "sortby", "lang", "f", "reader"}
+OWN = {
+    "after", "as_of", "bbox", "bbox-crs", "count", "crs", "datetime", "f", "filter", "filter-crs", "filter-lang", "lang",
+    "limit", "near", "properties", "q", "reader", "sortby", "within",
+}  # fmt: skip
 
 
 def database_of(request: Request) -> Database:
@@ -45,12 +52,14 @@ LayerParam = Annotated[Layer, Depends(layer_named)]
 IdParam = Annotated[uuid.UUID, Depends(feature_id)]
 
 
-def selection_of(layer: Layer, query: QueryParams, actor: Actor, *, lenient: bool = False) -> Selection:
+def selection_of(
+    session: Session, layer: Layer, query: QueryParams, actor: Actor, *, lenient: bool = False
+) -> Selection:
     """What the query asks of a layer. ``lenient`` leaves unknown parameters aside, as a page does."""
     where: dict[str, list[str]] = {}
     known = layer.readable(actor.level)
     for name in query:
-        if name in known:
+        if name in known and name not in OWN:
             values = query.getlist(name)
             where[name] = [
                 one for value in values for one in (value.split(",") if known[name].type != "text" else [value])
@@ -60,18 +69,98 @@ def selection_of(layer: Layer, query: QueryParams, actor: Actor, *, lenient: boo
             raise Malformed(
                 Text(f"Không có tham số '{name[:60]}'. Có: {names}", f"No parameter '{name[:60]}'. There are: {names}")
             )
+    bbox_crs = crs_of(query.get("bbox-crs"), "bbox-crs")
     return Selection(
         layer=layer,
         reader=actor.level,
-        bbox=bbox_of(query.get("bbox")),
+        bbox=bbox_of(query.get("bbox"), bbox_crs),
+        bbox_crs=bbox_crs.epsg,
         time=interval_of(query.get("datetime")),
         where=where,
         q=_searched(query.get("q")),
         as_of=moment_of(query.get("as_of"), "as_of"),
-        sort=query["sortby"].split(",") if query.get("sortby") else None,
+        sort=[one.strip().removeprefix("+") for one in query["sortby"].split(",")] if query.get("sortby") else None,
         after=query.get("after"),
         limit=limit_of(query.get("limit")),
+        filter=filter_of(query.get("filter"), query.get("filter-lang")),
+        filter_crs=crs_of(query.get("filter-crs"), "filter-crs"),
+        near=near_of(session, query.get("near"), actor),
+        along=along_of(session, query.get("within"), actor),
+        fields=[one.strip() for one in query["properties"].split(",") if one.strip()]
+        if "properties" in query
+        else None,
+        crs=crs_of(query.get("crs"), "crs"),
     )
+
+
+def crs_of(name: str | None, parameter: str) -> CRS:
+    """The system that an OGC URI names; CRS84 where none is asked for."""
+    try:
+        return CRS.read(name) if name else CRS()
+    except Invalid as fault:
+        offered = ", ".join(one.uri for one in OFFERED)
+        raise Malformed(
+            Text(
+                f"{parameter}: {fault.detail.vi}. Có: {offered}",
+                f"{parameter}: {fault.detail.en}. There are: {offered}",
+            )
+        ) from None
+
+
+def filter_of(text: str | None, language: str | None) -> filters.Tree | None:
+    """A CQL2 filter as text or, with ``filter-lang=cql2-json``, as JSON."""
+    if language not in (None, "", "cql2-text", "cql2-json"):
+        raise _bad("filter-lang", "cql2-text hoặc cql2-json", "cql2-text or cql2-json")
+    return filters.read(text, is_json=language == "cql2-json") if text else None
+
+
+NEAR = re.compile(r"(?P<at>.+?)\s*,\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>m|km)?")
+FARTHEST_M = 100_000
+
+
+def near_of(session: Session, text: str | None, actor: Actor) -> Near | None:
+    """``147/6,500m``: within so many metres of an address or a coordinate."""
+    if not text:
+        return None
+    found = NEAR.fullmatch(text.strip())
+    if found is None:
+        raise _bad(
+            "near", "một địa chỉ và khoảng cách, ví dụ 147/6,500m", "an address and a distance, such as 147/6,500m"
+        )
+    metres = float(found["number"]) * (1000 if found["unit"] == "km" else 1)
+    if metres > FARTHEST_M:
+        raise _bad("near", "nhiều nhất 100 km", "100 km at most")
+    place = _one_place(session, found["at"], "near", actor)
+    if place.geometry is None or place.geometry["type"] != "Point":
+        raise _bad("near", "nơi này chưa có vị trí điểm", "this place has no position, or is no point")
+    lon, lat = place.geometry["coordinates"]
+    return Near(lon, lat, metres)
+
+
+def along_of(session: Session, text: str | None, actor: Actor) -> Along | None:
+    """``168–168/2``: between two markers along the line."""
+    if not text:
+        return None
+    place = _one_place(session, text, "within", actor)
+    if place.length_m is None or place.chainage_m is None or place.border is None:
+        raise _bad("within", "cần một đoạn giữa hai mốc có vị trí", "a section between two placed markers is needed")
+    return Along(place.border.value, place.chainage_m, place.chainage_m + place.length_m)
+
+
+def _one_place(session: Session, text: str, parameter: str, actor: Actor) -> Located:
+    """The place an address means; a border may stand before it, as in ``VN-KH 96``."""
+    border, _, address = text.strip().partition(" ")
+    named = border in [one.value for one in Border]
+    try:
+        found = locate(session, address if named else text, border=border if named else None, reader=actor.level)
+    except (Invalid, Missing) as fault:
+        raise Malformed(
+            Text(f"{parameter}: {fault.detail.vi}", f"{parameter}: {fault.detail.en}"), fault.errors, fault.extra
+        ) from None
+    placed = [one for one in found if one.geometry is not None] or found
+    if len({one.border for one in placed}) > 1:
+        raise _bad(parameter, "nêu tuyến trước số mốc, ví dụ VN-KH 96", "name the border first, as in VN-KH 96")
+    return placed[0]
 
 
 def _searched(words: str | None) -> str | None:
@@ -93,8 +182,8 @@ def limit_of(text: str | None) -> int:
     return int(text)
 
 
-def bbox_of(text: str | None) -> tuple[float, float, float, float] | None:
-    """West, south, east, north in WGS 84 degrees; a box with heights gives its footprint."""
+def bbox_of(text: str | None, crs: CRS = CRS()) -> tuple[float, float, float, float] | None:  # noqa: B008 - frozen
+    """West, south, east, north in ``crs``, its own axis order taken in; a box with heights gives its footprint."""
     if not text:
         return None
     try:
@@ -106,7 +195,10 @@ def bbox_of(text: str | None) -> tuple[float, float, float, float] | None:
     if len(numbers) != 4 or not all(math.isfinite(one) for one in numbers):  # noqa: PLR2004
         raise _bad("bbox", "bốn số: tây,nam,đông,bắc", "four numbers: west,south,east,north")
     west, south, east, north = numbers
-    if west > east or south > north or not (west >= -180 and east <= 180 and south >= -90 and north <= 90):  # noqa: PLR2004
+    if crs.latitude_first:
+        west, south, east, north = south, west, north, east
+    on_earth = west >= -180 and east <= 180 and south >= -90 and north <= 90  # noqa: PLR2004
+    if west > east or south > north or (is_geographic(crs.epsg) and not on_earth):
         raise _bad("bbox", "tây ≤ đông, nam ≤ bắc, trong phạm vi trái đất", "west ≤ east, south ≤ north, on the earth")
     return west, south, east, north
 

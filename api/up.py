@@ -63,6 +63,7 @@ def up(port: int, data_dir: Path | None, host: str | None) -> None:
 def opened(data_dir: Path | None, doing: str) -> Iterator[Addresses]:
     """The running database for a verb that comes and goes, beside an ``up`` that serves or without one."""
     place = chosen(data_dir)
+    End()
     with ExitStack() as stack:
         try:
             stack.enter_context(held(place, doing))
@@ -151,8 +152,8 @@ def say(vi: str, en: str) -> None:
     typer.echo(f"→ {vi} · {en}", err=True)
 
 
-class Ended(BaseException):
-    """Somebody asked us to stop: unwind, so that what was started is stopped. Not to be caught on the way."""
+class Ended(SystemExit):
+    """Somebody asked us to stop: unwind, so that what was started is stopped."""
 
 
 class End:
@@ -173,12 +174,12 @@ class End:
     def _ask(self, _number: int, _frame: FrameType | None) -> None:
         if not self.asked:
             self.asked = True
-            raise Ended
+            raise Ended(130)
 
     def heed(self) -> None:
         """Raise ``Ended`` when it was asked for and got lost."""
         if self.asked:
-            raise Ended
+            raise Ended(130)
 
 
 def _serve(addresses: Addresses, door: socket.socket, place: Path, end: End) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from gis.crs import WGS84
 from gis.drafts import GEOMETRY, PLACE
-from gis.errors import Conflict, Missing, Stale, invalid
+from gis.errors import Conflict, Invalid, Missing, Stale, invalid
 from gis.geometry import read_geojson
 from gis.language import Text
 from gis.layer import Feature, Layer, PositionSource
@@ -108,10 +108,13 @@ def change(session: Session, layer: Layer, feature: Feature, values: Mapping[str
 
 def amend(session: Session, layer: Layer, feature: Feature, values: Mapping[str, Any]) -> None:
     """Store changed values: the last step of every changing command."""
+    placed = GEOMETRY in values or PLACE in values
+    if not placed:
+        _keep_source(feature, values)
     for name, value in values.items():
         if name in layer.fields and layer.fields[name].sql is None:
             setattr(feature, name, value)
-    if GEOMETRY in values or PLACE in values:
+    if placed:
         _set_place(session, layer, feature, values)
     feature.derive(session)
     session.flush()
@@ -180,11 +183,23 @@ def _set_place(session: Session, layer: Layer, feature: Feature, values: Mapping
             feature.position_source = PositionSource.MAP
     elif GEOMETRY in values and PLACE not in values:
         feature.geom, feature.original, feature.position_source = None, None, PositionSource.NONE
-        feature.accuracy_m = None
+        feature.accuracy_m = feature.address = feature.chainage_m = None
     elif feature.geom is None and values.get("position_source") not in (None, PositionSource.NONE):
-        raise invalid(
-            "position_source", "no_place", "Nguồn vị trí cần đi kèm vị trí", "A position source needs a position"
-        )
+        raise _no_place()
+
+
+def _keep_source(feature: Feature, values: Mapping[str, Any]) -> None:
+    """Without a new position its source may be put right, but an assumed one does not become known by saying so."""
+    before = feature.position_source
+    given = values.get("position_source", before)
+    if given != before and {given, before} & {PositionSource.NONE, PositionSource.ASSUMED}:
+        raise _no_place()
+
+
+def _no_place() -> Invalid:
+    return invalid(
+        "position_source", "no_place", "Nguồn vị trí cần đi kèm vị trí", "A position source needs a position"
+    )
 
 
 def set_geometry(feature: Feature, shape: BaseGeometry) -> None:

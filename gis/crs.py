@@ -197,6 +197,47 @@ def _known(epsg: int | str) -> int:
     )
 
 
+CRS84_URI = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+EPSG_URI = "http://www.opengis.net/def/crs/EPSG/0/{}"
+
+
+@dataclass(frozen=True)
+class CRS:
+    """How coordinates are written for a reader: the system, and whether latitude comes first as its authority has it.
+
+    CRS84 is WGS 84 with longitude first; the EPSG registry has latitude first in geographic systems and, for the
+    systems here, east before north in projected ones.
+    """
+
+    epsg: int = WGS84
+    latitude_first: bool = False
+
+    @classmethod
+    def read(cls, name: str) -> "CRS":
+        """The system of an OGC URI, a URN or ``EPSG:9210``. ``Invalid`` where it is not one we know."""
+        if name.strip() in (CRS84_URI, "CRS84", "OGC:CRS84", "urn:ogc:def:crs:OGC:1.3:CRS84"):
+            return cls()
+        epsg = epsg_of(name)
+        return cls(epsg, latitude_first=is_geographic(epsg))
+
+    @property
+    def uri(self) -> str:
+        """The OGC name of the system."""
+        return EPSG_URI.format(self.epsg) if self.latitude_first or self.epsg != WGS84 else CRS84_URI
+
+    @property
+    def decimals(self) -> int:
+        """Six decimals of a degree, about a decimetre; three of a metre."""
+        return 6 if is_geographic(self.epsg) else 3
+
+
+CRS84 = CRS()
+"""What is stored and what GeoJSON speaks: WGS 84, longitude first."""
+
+OFFERED = (CRS84, *(CRS(epsg, latitude_first=is_geographic(epsg)) for epsg in sorted(SUPPORTED)))
+"""Every system that features are given out in, the stored one first."""
+
+
 class SpatialReference(TypedDict):
     """A row of PostGIS's ``spatial_ref_sys``."""
 

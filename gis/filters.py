@@ -15,7 +15,7 @@ from typing import Any
 import cql2
 import shapely
 
-from gis.crs import WGS84
+from gis.crs import CRS, CRS84, WGS84, srid_for
 from gis.errors import Invalid, Malformed
 from gis.geometry import read_geojson
 from gis.language import Text
@@ -75,7 +75,7 @@ class Scope:
     reader: Level
     geometry: str
     bind: Bind
-    srid: int = WGS84
+    crs: CRS = CRS84
 
 
 def read(text: str, *, is_json: bool = False) -> Tree:
@@ -301,7 +301,8 @@ def _shape(tree: Any, scope: Scope) -> str:
     try:
         if isinstance(tree, dict) and isinstance(tree.get("bbox"), list):
             return _literal_shape(shapely.box(*_corners(tree["bbox"])), scope)
-        return _literal_shape(read_geojson(tree, name="filter", degrees=scope.srid == WGS84), scope)
+        degrees = scope.crs.epsg == WGS84 and not scope.crs.latitude_first
+        return _literal_shape(read_geojson(tree, name="filter", degrees=degrees), scope)
     except Invalid as fault:
         raise Malformed(fault.detail, fault.errors) from None
 
@@ -316,8 +317,10 @@ def _corners(numbers: list[Any]) -> tuple[float, float, float, float]:
 
 
 def _literal_shape(shape: shapely.Geometry, scope: Scope) -> str:
-    given = f"ST_SetSRID(ST_GeomFromWKB({scope.bind(shapely.to_wkb(shape))}), {scope.srid})"
-    return given if scope.srid == WGS84 else f"ST_Transform({given}, {WGS84})"
+    if scope.crs.latitude_first:
+        shape = shapely.transform(shape, lambda pairs: pairs[:, ::-1])
+    given = f"ST_SetSRID(ST_GeomFromWKB({scope.bind(shapely.to_wkb(shape))}), {srid_for(scope.crs.epsg)})"
+    return given if scope.crs.epsg == WGS84 else f"ST_Transform({given}, {WGS84})"
 
 
 def _temporal(operator: str, arguments: list[Any], scope: Scope) -> str:

@@ -17,6 +17,9 @@ MAX_VERTICES = 20_000
 DECIMALS = 7
 """Coordinates are kept to 1e-7 degrees, about a centimetre."""
 
+HUGE = 1e300
+"""Beyond, a number is as good as infinite; JSON's whole numbers know no bounds, and floats do."""
+
 DEPTH = {"Point": 0, "MultiPoint": 1, "LineString": 1, "MultiLineString": 2, "Polygon": 2, "MultiPolygon": 3}
 FAMILY = {
     "POINT": {"Point"},
@@ -90,7 +93,7 @@ def _points(value: Any, depth: int, name: str) -> Iterator[list[float]]:
 
 def _judge(point: list[float], name: str, *, degrees: bool) -> None:
     lon, lat = point[0], point[1]
-    if not (math.isfinite(lon) and math.isfinite(lat)):
+    if not (abs(lon) < HUGE and abs(lat) < HUGE):  # nor NaN, which is not less than anything
         raise invalid(name, "nan", "Tọa độ phải là số hữu hạn", "Coordinates must be finite numbers")
     if degrees and not is_longitude_latitude(lon, lat):
         raise _out_of_range(lon, lat, name)

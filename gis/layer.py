@@ -409,7 +409,8 @@ class Layer:
 
     ``drawn_by`` names the field that colours it, ``order`` the fields that sort it (``-`` for descending),
     ``time`` the field that ``datetime`` filters, ``labelled_by`` the field that names a feature to a person;
-    ``placed`` says whether its features stand anywhere; ``drawn_by_links`` draws a feature that has no place where its links are.
+    ``placed`` says whether its features stand anywhere; ``drawn_by_links`` draws one without a place where its links
+    are.
     ``creates``, ``changes`` and ``moves`` are the commands of the noun's file, where it has its own.
     """
 

@@ -20,31 +20,16 @@ from psycopg.types.string import TextBinaryLoader
 from sqlalchemy.orm import Session
 
 from gis import filters
-from gis.crs import WGS84, is_geographic, srid_for
+from gis.crs import CRS, WGS84, srid_for
 from gis.errors import Malformed, Missing
 from gis.language import Text
 from gis.layer import Field, Layer, Level
 from gis.links import places
 
-DECIMALS = 6
-METRE_DECIMALS = 3
 METRES_IN_DEGREE = 100_000
 """A degree is never shorter than this at our latitudes along a meridian; parallels are stretched by the cosine."""
 
 ZONE = "Asia/Ho_Chi_Minh"
-
-
-@dataclass(frozen=True)
-class CRS:
-    """How coordinates are given out: an EPSG code, and whether latitude comes first as that authority has it."""
-
-    epsg: int = WGS84
-    latitude_first: bool = False
-
-    @property
-    def decimals(self) -> int:
-        """Six decimals of a degree, three of a metre."""
-        return DECIMALS if is_geographic(self.epsg) else METRE_DECIMALS
 
 
 @dataclass(frozen=True)
@@ -89,7 +74,7 @@ class Selection:
     after: str | None = None
     limit: int | None = None
     filter: filters.Tree | None = None
-    filter_crs: int = WGS84
+    filter_crs: CRS = CRS()
     bbox_crs: int = WGS84
     near: Near | None = None
     along: Along | None = None
@@ -113,6 +98,11 @@ class Statement:
         name = f"v{len(self.values)}"
         self.values[name] = value
         return f"%({name})s"
+
+
+def check(selection: Selection) -> None:
+    """Compose the SQL and throw it away: raises what the selection would, before an answer has begun."""
+    _page_sql(selection, _feature_text(selection))
 
 
 def features(session: Session, selection: Selection) -> list[bytes]:
@@ -142,10 +132,16 @@ def stream(session: Session, selection: Selection) -> Iterator[bytes]:
 
 def one(session: Session, selection: Selection, feature_id: uuid.UUID) -> bytes:
     """One feature as GeoJSON text; ``Missing`` when there is none or it is hidden."""
-    found = features(session, replace(selection, ids=[feature_id], limit=1))
-    if not found:
+    return versioned(session, selection, feature_id)[0]
+
+
+def versioned(session: Session, selection: Selection, feature_id: uuid.UUID) -> tuple[bytes, int]:
+    """One feature as GeoJSON text with its version; ``Missing`` when there is none or it is hidden."""
+    wanted = replace(selection, ids=[feature_id], limit=1)
+    rows = _rows(session, *_page_sql(wanted, f"{_feature_text(wanted)}, t.version"))
+    if not rows:
         raise Missing(Text("Không có mục này", "There is no such feature"))
-    return found[0]
+    return rows[0][0], rows[0][1]
 
 
 def records(session: Session, selection: Selection) -> list[dict[str, Any]]:
@@ -265,7 +261,7 @@ def _source(selection: Selection, statement: Statement) -> str:
         statement.conditions.append(_equals(_field(selection, name), reader, list(wanted), statement))
     if selection.filter is not None:
         scope = filters.Scope(
-            layer.readable(reader), reader, geometry_of(selection), statement.bind, srid_for(selection.filter_crs)
+            layer.readable(reader), reader, geometry_of(selection), statement.bind, selection.filter_crs
         )
         statement.conditions.append(filters.condition(selection.filter, scope))
     if selection.q:
@@ -391,6 +387,8 @@ def _order(selection: Selection) -> list[tuple[Field | None, str, bool]]:
     keys: list[tuple[Field | None, str, bool]] = []
     for name in selection.sort or selection.layer.order:
         one = _field(selection, name.removeprefix("-"))
+        if one.type in ("json", "list"):
+            raise Malformed(Text(f"Không xếp được theo '{one.name}'", f"'{one.name}' cannot be sorted by"))
         keys.append((one, one.expression(selection.reader), name.startswith("-")))
     return [*keys, (None, "t.id", False)]
 

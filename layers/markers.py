@@ -134,7 +134,7 @@ def correct(session: Session, marker: Marker, values: Mapping[str, Any]) -> None
     if "number" in values:
         values = {**values, "number": str(_numbered(values["number"]))}
     placed = GEOMETRY in values or PLACE in values
-    if placed:
+    if placed or "position_source" in values:
         _refuse_weaker(marker, PositionSource(values.get("position_source") or PositionSource.MAP))
     amend(session, Marker.layer, marker, values)
     if placed and marker.geom is not None:
