@@ -14,7 +14,7 @@ from api.identity import ActorParam, PageLanguageParam, page_language
 from api.params import DatabaseParam, moment_of, selection_of
 from api.settings import Settings
 from gis import query
-from gis.crs import CRS
+from gis.crs import CRS84
 from gis.layer import catalog
 from gis.query import Selection
 from maps import atlas, board, lists, marks
@@ -88,7 +88,7 @@ def list_page(request: Request, actor: ActorParam, database: DatabaseParam, lang
     layer = catalog[request.url.path.strip("/")]
     with database.acting(actor) as session:
         asked = selection_of(session, layer, request.query_params, actor, lenient=True)
-        selection = replace(asked, limit=MOST_ROWS, fields=None, crs=CRS())
+        selection = replace(asked, limit=MOST_ROWS, fields=None, crs=CRS84)
         found, following = query.page(session, selection)
         total = query.count(session, selection) if following or selection.after else len(found)
     given = {name: value for name, value in request.query_params.items() if name != "after"}

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from starlette.datastructures import QueryParams
 
 from gis import filters
-from gis.crs import CRS, OFFERED, is_geographic
+from gis.crs import CRS, CRS84, OFFERED, is_geographic
 from gis.database import Actor, Database, Session
 from gis.errors import Invalid, Malformed, Missing
 from gis.language import Text
@@ -20,8 +20,8 @@ from layers.borders import Border, Located, locate
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 10_000
 OWN = {
-    "after", "as_of", "bbox", "bbox-crs", "count", "crs", "datetime", "f", "filter", "filter-crs", "filter-lang", "lang",
-    "limit", "near", "properties", "q", "reader", "sortby", "within",
+    "after", "as_of", "bbox", "bbox-crs", "count", "crs", "datetime", "f", "filter", "filter-crs", "filter-lang",
+    "lang", "limit", "near", "properties", "q", "reader", "sortby", "within",
 }  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def selection_of(
 def crs_of(name: str | None, parameter: str) -> CRS:
     """The system that an OGC URI names; CRS84 where none is asked for."""
     try:
-        return CRS.read(name) if name else CRS()
+        return CRS.read(name) if name else CRS84
     except Invalid as fault:
         offered = ", ".join(one.uri for one in OFFERED)
         raise Malformed(
@@ -182,7 +182,7 @@ def limit_of(text: str | None) -> int:
     return int(text)
 
 
-def bbox_of(text: str | None, crs: CRS = CRS()) -> tuple[float, float, float, float] | None:  # noqa: B008 - frozen
+def bbox_of(text: str | None, crs: CRS = CRS84) -> tuple[float, float, float, float] | None:
     """West, south, east, north in ``crs``, its own axis order taken in; a box with heights gives its footprint."""
     if not text:
         return None

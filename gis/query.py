@@ -20,7 +20,7 @@ from psycopg.types.string import TextBinaryLoader
 from sqlalchemy.orm import Session
 
 from gis import filters
-from gis.crs import CRS, WGS84, srid_for
+from gis.crs import CRS, CRS84, WGS84, srid_for
 from gis.errors import Malformed, Missing
 from gis.language import Text
 from gis.layer import Field, Layer, Level
@@ -74,12 +74,12 @@ class Selection:
     after: str | None = None
     limit: int | None = None
     filter: filters.Tree | None = None
-    filter_crs: CRS = CRS()
+    filter_crs: CRS = CRS84
     bbox_crs: int = WGS84
     near: Near | None = None
     along: Along | None = None
     fields: Sequence[str] | None = None
-    crs: CRS = CRS()
+    crs: CRS = CRS84
 
     def everything(self) -> "Selection":
         """The same selection without paging."""
@@ -216,16 +216,25 @@ def geometry_of(selection: Selection) -> str:
 
 
 def _feature_text(selection: Selection) -> str:
-    shown = ", ".join(
-        f'{one.expression(selection.reader)} as "{name}"'
-        for name, one in selection.layer.readable(selection.reader).items()
-    )
-    place = f"ST_AsGeoJSON(ST_ForcePolygonCCW({geometry_of(selection)}), {DECIMALS})"
+    wanted = [_field(selection, name) for name in selection.fields or selection.layer.readable(selection.reader)]
+    own = [] if selection.fields is not None else ["t.id", f"'{selection.layer.name}' as layer"]
+    shown = ", ".join([*own, *(f'{one.expression(selection.reader)} as "{one.name}"' for one in wanted)])
+    place = _written_geometry(selection)
     return (
-        f"""'{{"type":"Feature","id":"' || t.id || '","geometry":' || coalesce({place}, 'null')"""
-        f""" || ',"properties":' || row_to_json((select p from (select t.id, '{selection.layer.name}' as layer,"""
-        f""" {shown}) p)) || '}}'"""
+        f"""'{{"type":"Feature","id":"' || t.id || '","geometry":' || coalesce({place}, 'null') || ',"properties":'"""
+        f""" || row_to_json((select p from (select {shown}) p)) || '}}'"""
     )
+
+
+def _written_geometry(selection: Selection) -> str:
+    """The place as GeoJSON text in the CRS that was asked for, rings counter-clockwise."""
+    place, crs = geometry_of(selection), selection.crs
+    if crs.epsg != WGS84:
+        place = f"ST_Transform({place}, {srid_for(crs.epsg)})"
+    if crs.latitude_first:
+        place = f"ST_FlipCoordinates({place})"
+    # The option 0 keeps PostGIS from naming the CRS in each geometry, which RFC 7946 does not know.
+    return f"ST_AsGeoJSON(ST_ForcePolygonCCW({place}), {crs.decimals}, 0)"
 
 
 def _page_sql(selection: Selection, shown: str) -> tuple[str, dict[str, Any]]:
