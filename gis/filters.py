@@ -149,6 +149,11 @@ def condition(tree: Any, scope: Scope) -> str:
     return compiled(operator, arguments, scope)
 
 
+def _no_operator(named: Any) -> Malformed:
+    name, words = str(named)[:40], ", ".join(OPERATORS)
+    return _bad(f"không có phép '{name}'. Có: {words}", f"no operator '{name}'. There are: {words}")
+
+
 def _compiler(operator: str) -> Callable[[str, list[Any], Scope], str] | None:
     named = {"between": _between, "in": _in, "like": _like, "isNull": _is_null}
     families = ((LOGIC, _logic), (COMPARISONS, _comparison), (SPATIAL, _spatial), (TEMPORAL, _temporal))
@@ -200,6 +205,8 @@ def _kind(tree: Any, scope: Scope) -> str | None:
     if isinstance(tree, dict) and tree.get("op") in FOLDS:
         inner = _kind(tree["args"][0], scope) if tree.get("args") else None
         return "text" if inner in ("text", "code") else inner
+    if isinstance(tree, dict) and "op" in tree:
+        raise _no_operator(tree["op"])
     return None
 
 
