@@ -79,7 +79,7 @@ def answers(address: str) -> bool:
         return response.status == 200
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def prepared() -> None:
     """`./cotmoc` would otherwise lay the dependencies anew, under the feet of these very tests."""
     python = subprocess.run([sys.executable, "--version"], capture_output=True, check=True).stdout
@@ -125,6 +125,19 @@ def test_it_serves_and_a_signal_stops_the_server_and_the_cluster(data_dir: Path,
     assert not Cluster(data_dir).running
     with pytest.raises(OSError, match="refused"):
         answers(address)
+
+
+@pytest.mark.parametrize("step", ["Starting PostgreSQL", "Bringing the schema", "Loading the reference"])
+def test_a_signal_in_the_middle_of_a_start_stops_it_and_the_cluster(data_dir: Path, step: str):
+    with up("--data-dir", data_dir) as started:
+        deadline = time.monotonic() + PATIENCE
+        while step not in started.words:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        started.end()
+        assert "✗" not in started.words
+        assert "serves at" not in started.words
+    assert not Cluster(data_dir).running
 
 
 def test_after_kill_9_of_everything_the_next_one_recovers_by_itself(data_dir: Path):
