@@ -163,7 +163,8 @@ def read(layer: Layer, body: Mapping[str, Any], *, partial: bool = False) -> dic
     errors += _rules_of_the_house(layer, values)
     if errors:
         first = errors[0]
-        raise Invalid(Text(f"{first.field}: {first.detail.vi}", f"{first.field}: {first.detail.en}"), errors)
+        named = layer.fields[first.field].title if first.field in layer.fields else Text(first.field, first.field)
+        raise Invalid(Text(f"{named.vi}: {first.detail.vi}", f"{named.en}: {first.detail.en}"), errors)
     if isinstance(values.get(PLACE), Place):
         values[PLACE] = values[PLACE].model_dump(exclude_none=True)
     return values

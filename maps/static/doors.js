@@ -60,7 +60,7 @@ export function sendingKey() {
 /** A refusal as the reader sees it: the reason, and each field at fault by its label. */
 export function explained(error, labels = {}) {
   const list = (error.errors ?? [])
-    .filter((fault) => fault.detail && fault.detail !== error.message)
+    .filter((fault, place) => fault.detail && !(place === 0 && error.message.endsWith(fault.detail))) // told by the reason
     .map((fault) => h("li", {}, labels[fault.field] ? `${labels[fault.field]}: ${fault.detail}` : fault.detail));
   return [h("p", {}, error.message), list.length ? h("ul", {}, ...list) : null].filter(Boolean);
 }

@@ -83,6 +83,7 @@ form.addEventListener("submit", async (event) => {
     keep();
     const faults = error.errors ?? [];
     for (const { field, detail } of faults) if (/^(place|geom)/.test(field)) place.wrong(detail);
+    description.setAttribute("aria-invalid", String(faults.some(({ field }) => field === "description")));
     refuse(...explained(error, { category: say("category"), severity: say("severity"), place: say("place"), geometry: say("place") }), h("p", {}, say("not_sent")));
     send.disabled = false;
     send.textContent = say("send");
