@@ -1,0 +1,136 @@
+"""A real PostGIS for every test: one throw-away cluster, migrated once, furnished once, copied for each module."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+import uvicorn
+from psycopg import sql
+
+from api.app import create_app
+from api.migrate import migrate
+from api.settings import Settings
+from gis.database import READER_LOGIN, WRITER_LOGIN, Database
+from gis.postgis import Cluster
+from layers import reference
+
+REFERENCE = Path(__file__).resolve().parent.parent / "data" / "reference"
+
+Connect = Callable[..., psycopg.Connection]
+
+_copies = count(1)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The cluster that all databases of this run live in."""
+    with Cluster.throwaway() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def migrated(cluster: Cluster) -> str:
+    """The name of a migrated database without a row: a template for others."""
+    cluster.create_database("migrated")
+    migrate(cluster.url("migrated"))
+    return "migrated"
+
+
+@pytest.fixture(scope="session")
+def furnished(cluster: Cluster, migrated: str) -> str:
+    """The name of a migrated database that holds the reference data: a template for others."""
+    cluster.create_database("furnished", template=migrated)
+    loading = Database(cluster.url("furnished", READER_LOGIN), cluster.url("furnished", WRITER_LOGIN))
+    reference.load(loading, REFERENCE, lambda _line: None)
+    loading.dispose()
+    return "furnished"
+
+
+@pytest.fixture(scope="module")
+def database_name(cluster: Cluster, furnished: str) -> Iterator[str]:
+    """A furnished database of this module's own. A module that wants another overrides this fixture."""
+    name = f"copy_{next(_copies)}"
+    cluster.create_database(name, template=furnished)
+    yield name
+    cluster.drop_database(name)
+
+
+@pytest.fixture
+def fresh_name(cluster: Cluster, migrated: str) -> Iterator[str]:
+    """A migrated database without a row, for one test alone."""
+    name = f"copy_{next(_copies)}"
+    cluster.create_database(name, template=migrated)
+    yield name
+    cluster.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def door() -> Iterator[socket.socket]:
+    """A free port of this machine's loopback, open."""
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def settings(cluster: Cluster, database_name: str, door: socket.socket) -> Settings:
+    """The settings by which the application finds this module's database and knows its own name."""
+    return Settings(
+        reader_url=cluster.url(database_name, READER_LOGIN),
+        writer_url=cluster.url(database_name, WRITER_LOGIN),
+        port=door.getsockname()[1],
+    )
+
+
+@pytest.fixture(scope="module")
+def database(settings: Settings) -> Iterator[Database]:
+    """This module's database as the application sees it."""
+    opened = Database(settings.reader_url, settings.writer_url)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture(scope="module")
+def site(settings: Settings, database: Database, door: socket.socket) -> Iterator[str]:
+    """The address of the real application, served over this module's database by the server it is shipped with."""
+    config = uvicorn.Config(create_app(settings, database), log_level="critical", server_header=False)
+    server = uvicorn.Server(config)
+    serving = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)
+    serving.start()
+    while not server.started:
+        assert serving.is_alive()
+        time.sleep(0.01)
+    yield f"http://localhost:{settings.port}"
+    server.should_exit = True
+    serving.join()
+
+
+@pytest.fixture(scope="module")
+def client(site: str) -> Iterator[httpx.Client]:
+    """Somebody at this machine who asks."""
+    with httpx.Client(base_url=site, timeout=30) as asking:
+        yield asking
+
+
+@pytest.fixture
+def connect(cluster: Cluster, database_name: str) -> Iterator[Connect]:
+    """Raw SQL: ``connect()`` as the administrator, ``connect(WRITER_LOGIN, role=…)`` as a login in a role."""
+    opened: list[psycopg.Connection] = []
+
+    def connecting(login: str = "postgres", *, role: str | None = None) -> psycopg.Connection:
+        connection = psycopg.connect(
+            host=str(cluster.socket_dir), dbname=database_name, user=login, autocommit=True
+        )
+        opened.append(connection)
+        if role is not None:
+            connection.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
+        return connection
+
+    yield connecting
+    for connection in opened:
+        connection.close()

@@ -1,0 +1,433 @@
+"""The two promises, kept for every layer: nobody sees what they may not, and nothing changes without a name."""
+
+import io
+import json
+import uuid
+
+import psycopg
+import pyogrio
+import pytest
+from psycopg import sql
+from shapely import LinearRing, to_geojson
+from shapely.geometry import shape
+
+from gis import changes, history, query
+from gis.database import READER_LOGIN, WRITER_LOGIN, Actor, role_of
+from gis.errors import Missing
+from gis.layer import Layer, Level, catalog
+from gis.query import Selection
+from layers.policy import OFFICE, PARTNER, PUBLIC
+from tests.factories import HERE, SHAPES, body_of, now, put
+
+every = pytest.mark.parametrize("layer", catalog.values(), ids=lambda layer: layer.name)
+every_editable = pytest.mark.parametrize(
+    "layer", [one for one in catalog.values() if one.editable], ids=lambda layer: layer.name
+)
+below_the_office = pytest.mark.parametrize("reader", [PARTNER, PUBLIC], ids=lambda reader: reader.level.value)
+every_placed = pytest.mark.parametrize(
+    "layer", [one for one in catalog.values() if one.placed], ids=lambda layer: layer.name
+)
+every_placed_by_hand = pytest.mark.parametrize(
+    "layer", [one for one in catalog.values() if one.placed and one.editable], ids=lambda layer: layer.name
+)
+
+CLERK = Actor("clerk", Level.INTERNAL, may_edit=True)
+
+
+def table(layer: Layer, suffix: str = "") -> sql.Identifier:
+    return sql.Identifier("app", f"{layer.name}{suffix}")
+
+
+def made(database, layer, **given):
+    """The id of a new row, stored in the office's name."""
+    with database.acting(OFFICE, write=True, reason="quyết định 12") as session:
+        return put(session, layer, **given).id
+
+
+def assumed(database, connect, layer):
+    """The id of a public row whose position is only assumed."""
+    row = made(database, layer, level="public")
+    admin = connect()
+    admin.execute("select set_config('cotmoc.actor', 'test', false)")
+    admin.execute(
+        f"update app.{layer.name} set position_source = 'assumed', address = '118 + 5 m', chainage_m = 12345"
+        " where id = %s",
+        [row],
+    )
+    return row
+
+
+@every
+def test_table_and_history_are_guarded_even_against_their_owner(layer, connect):
+    for name in (layer.name, f"{layer.name}_history"):
+        row = connect().execute(
+            "select relrowsecurity, relforcerowsecurity, relowner::regrole::text from pg_class"
+            " where oid = %s::regclass",
+            [f"app.{name}"],
+        )
+        assert row.fetchone() == (True, True, "cotmoc_owner")
+
+
+@every
+def test_the_place_is_indexed(layer, connect):
+    found = connect().execute(
+        "select count(*) from pg_indexes where schemaname = 'app' and tablename = %s and indexdef like '%%gist (geom)%%'",
+        [layer.name],
+    )
+    assert found.fetchone() == (1,)
+
+
+@every
+def test_raw_sql_without_a_name_changes_nothing(layer, database, connect):
+    row = made(database, layer)
+    raw = connect(WRITER_LOGIN, role=role_of(Level.RESTRICTED, edits=True))
+    with pytest.raises(psycopg.Error) as refused:
+        raw.execute(sql.SQL("update {} set source = 'x' where id = %s").format(table(layer)), [row])
+    assert refused.value.sqlstate == "CM001"
+    with pytest.raises(psycopg.Error) as refused:
+        raw.execute(sql.SQL("insert into {} (id) values (gen_random_uuid())").format(table(layer)))
+    assert refused.value.sqlstate == "CM001"
+
+
+@every
+def test_the_logins_themselves_may_do_nothing(layer, connect):
+    for login in (READER_LOGIN, WRITER_LOGIN):
+        for statement in ("select id from {}", "delete from {}", "truncate {}", "insert into {} default values"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connect(login).execute(sql.SQL(statement).format(table(layer)))
+
+
+@every
+def test_a_reader_writes_nothing_and_an_editor_erases_nothing(layer, database, connect):
+    row = made(database, layer)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connect(READER_LOGIN, role=role_of(Level.RESTRICTED, edits=True))
+    editor = connect(WRITER_LOGIN, role=role_of(Level.RESTRICTED, edits=True))
+    editor.execute("select set_config('cotmoc.actor', 'test', false)")
+    for statement in ("delete from {} where id = %s", "update {} set version = 9 where id = %s"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            editor.execute(sql.SQL(statement).format(table(layer)), [row])
+    for suffix in ("", "_history"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            editor.execute(sql.SQL("truncate {} cascade").format(table(layer, suffix)))
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        editor.execute(sql.SQL("update {} set actor = 'x'").format(table(layer, "_history")))
+
+
+@every
+def test_a_change_is_remembered_with_name_date_and_reason(layer, database, connect):
+    row = made(database, layer, source="trước")
+    before = now()
+    with database.acting(CLERK, write=True, reason="đính chính", request="r-1", device_at="2026-01-01") as session:
+        changes.amend(session, layer, changes.fetch(session, layer.model, row), {"source": "sau"})
+    with database.acting(OFFICE) as session:
+        newest, first = history.timeline(session, layer, row, Level.RESTRICTED)
+        then = json.loads(query.one(session, Selection(layer, Level.RESTRICTED, as_of=before), row))
+        today = json.loads(query.one(session, Selection(layer, Level.RESTRICTED), row))
+    assert (newest.actor, newest.reason, newest.version) == ("clerk", "đính chính", 2)
+    assert newest.changes["source"] == {"old": "trước", "new": "sau"}
+    assert (first.actor, first.reason, first.version, first.action) == ("office", "quyết định 12", 1, "insert")
+    assert (then["properties"]["source"], today["properties"]["source"]) == ("trước", "sau")
+    assert (then["properties"]["version"], today["properties"]["version"]) == (1, 2)
+    assert then["geometry"] == today["geometry"]
+    kept = connect().execute(
+        "select actor, reason, request, device_at, action, old->>'source', new->>'source' from app.journal"
+        " where feature_id = %s order by seq",
+        [row],
+    )
+    assert kept.fetchall() == [
+        ("office", "quyết định 12", None, None, "insert", None, "trước"),
+        ("clerk", "đính chính", "r-1", "2026-01-01", "update", "trước", "sau"),
+    ]
+
+
+@every
+def test_history_has_no_gap_and_no_overlap(layer, database, connect):
+    row = made(database, layer)
+    for source in "abc":
+        with database.acting(OFFICE, write=True) as session:
+            changes.amend(session, layer, changes.fetch(session, layer.model, row), {"source": source})
+    spans = connect().execute(
+        f"select lower(valid), upper(valid) from app.{layer.name}_history where id = %s order by version", [row]
+    ).fetchall()
+    assert len(spans) == 4
+    assert [end for _, end in spans[:-1]] == [start for start, _ in spans[1:]]
+    assert spans[-1][1] is None
+
+
+@every_editable
+def test_what_is_retired_is_gone_and_its_past_stays(layer, database):
+    row = made(database, layer, source="trước khi ngừng")
+    before = now()
+    with database.acting(OFFICE, write=True, reason="dỡ bỏ") as session:
+        changes.retire(session, layer, changes.fetch(session, layer.model, row))
+    with database.acting(OFFICE) as session:
+        assert query.features(session, Selection(layer, Level.RESTRICTED, ids=[row])) == []
+        with pytest.raises(Missing):
+            query.one(session, Selection(layer, Level.RESTRICTED), row)
+        assert query.one(session, Selection(layer, Level.RESTRICTED, as_of=before), row)
+        assert query.features(session, Selection(layer, Level.RESTRICTED, as_of=now(), ids=[row])) == []
+        assert history.timeline(session, layer, row, Level.RESTRICTED)[0].action == "retire"
+    with database.acting(OFFICE, write=True) as session, pytest.raises(Missing):
+        changes.fetch(session, layer.model, row)
+
+
+@every
+def test_an_identity_is_fixed_and_known_to_the_house(layer, database, connect):
+    row = made(database, layer)
+    admin = connect()
+    assert admin.execute("select layer from app.features where id = %s", [row]).fetchone() == (layer.name,)
+    admin.execute("select set_config('cotmoc.actor', 'test', false)")
+    with pytest.raises(psycopg.Error) as refused:
+        admin.execute(f"update app.{layer.name} set id = gen_random_uuid() where id = %s", [row])
+    assert refused.value.sqlstate == "CM003"
+
+
+@every
+@below_the_office
+def test_a_row_above_the_readers_level_is_not_there(layer, reader, database):
+    hidden = [made(database, layer, level=level) for level in ("internal", "restricted")]
+    shown = made(database, layer, level="public")
+    before = now()
+    with database.acting(reader) as session:
+        for row in hidden:
+            assert query.features(session, Selection(layer, reader.level, ids=[row])) == []
+            assert query.features(session, Selection(layer, reader.level, ids=[row], as_of=before)) == []
+            with pytest.raises(Missing):
+                history.timeline(session, layer, row, reader.level)
+        assert query.count(session, Selection(layer, reader.level, ids=[*hidden, shown])) == 1
+
+
+@every
+@below_the_office
+def test_a_row_that_becomes_restricted_takes_its_past_along(layer, reader, database):
+    row = made(database, layer, level="public", source="chuyện cũ")
+    before = now()
+    with database.acting(OFFICE, write=True) as session:
+        changes.amend(session, layer, changes.fetch(session, layer.model, row), {"level": Level.RESTRICTED})
+    with database.acting(reader) as session:
+        assert query.features(session, Selection(layer, reader.level, ids=[row], as_of=before)) == []
+
+
+@every
+@below_the_office
+def test_a_column_above_the_readers_level_cannot_even_be_named(layer, reader, connect):
+    raw = connect(READER_LOGIN, role=role_of(reader.level))
+    hidden = [name for name, one in layer.fields.items() if not reader.level.reads(one.level) and one.sql is None]
+    assert {"original", "created_by"} <= set(hidden)
+    for name in (*hidden, "geom", "address", "chainage_m"):
+        for suffix in ("", "_history"):
+            for statement in (
+                "select {0} from {1}",
+                "select 1 from {1} where {0} is null",
+                "select 1 from {1} order by {0}",
+                "select (select count({0}) from {1})",
+            ):
+                if name == "retired_at":  # rows are chosen by it
+                    continue
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    raw.execute(sql.SQL(statement).format(sql.Identifier(name), table(layer, suffix)))
+    for suffix in ("", "_history"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            raw.execute(sql.SQL("select * from {}").format(table(layer, suffix)))
+
+
+@every_placed
+@below_the_office
+def test_an_assumed_position_does_not_reach_below_the_office(layer, reader, database, connect):
+    row = assumed(database, connect, layer)
+    around = (105.9, 11.6, 106.0, 11.8)
+    with database.acting(reader) as session:
+        for moment in (None, now()):
+            selection = Selection(layer, reader.level, ids=[row], as_of=moment)
+            feature = json.loads(query.one(session, selection, row))
+            assert feature["geometry"] is None
+            assert feature["properties"]["position_source"] == "assumed"
+            assert feature["properties"]["address"] is None
+            assert feature["properties"]["chainage_m"] is None
+            assert query.features(session, Selection(layer, reader.level, ids=[row], bbox=around, as_of=moment)) == []
+            assert query.extent(session, selection) is None
+        entry = history.timeline(session, layer, row, reader.level)[0]
+        assert entry.changes["geometry"]["new"] is None
+    raw = connect(READER_LOGIN, role=role_of(reader.level))
+    shared = raw.execute(
+        sql.SQL("select shared_geom, shared_address, shared_chainage_m from {} where id = %s").format(table(layer)), [row]
+    )
+    assert shared.fetchone() == (None, None, None)
+    assert raw.execute("select geom from app.shared_places where id = %s", [row]).fetchone() == (None,)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        raw.execute("select geom from app.places")
+    with database.acting(OFFICE) as session:
+        feature = json.loads(query.one(session, Selection(layer, Level.RESTRICTED), row))
+    assert feature["geometry"] is not None
+    assert feature["properties"]["chainage_m"] == 12345
+
+
+@every_placed
+def test_a_partners_file_says_how_many_positions_it_withholds(layer, database, connect, client):
+    row = assumed(database, connect, layer)
+    shown = made(database, layer, level="public")
+    hidden = made(database, layer, level="internal")
+    file = client.get(f"/api/export/{layer.name}", params={"reader": "partner"}).json()
+    by_id = {feature["id"]: feature for feature in file["features"]}
+    assert by_id[str(row)]["geometry"] is None
+    assert by_id[str(shown)]["geometry"] is not None
+    assert str(hidden) not in by_id
+    withheld = [one for one in by_id.values() if one["properties"]["position_source"] == "assumed"]
+    assert file["withheld_positions"] == len(withheld) >= 1
+    assert file["numberReturned"] == len(by_id)
+    columns = {name for one in by_id.values() for name in one["properties"]}
+    assert columns == {"id", "layer", *layer.readable(Level.PARTNER)}
+
+
+@every
+def test_a_file_read_by_gdal_holds_exactly_what_was_shown(layer, database, client):
+    rows = [str(made(database, layer, source=f"dòng {n} «ngoặc» \"kép\"")) for n in range(3)]
+    shown = client.get(f"/ogc/collections/{layer.name}/items", params={"limit": 10000}).json()
+    file = client.get(f"/api/export/{layer.name}")
+    frame = pyogrio.read_dataframe(io.BytesIO(file.content))
+    assert set(rows) <= set(frame["id"])
+    assert sorted(frame["id"]) == sorted(one["id"] for one in shown["features"])
+    if layer.placed:
+        assert frame.crs.to_epsg() == 4326
+    expected = {one["id"]: one for one in shown["features"]}
+    for row in rows:
+        read = frame[frame["id"] == row].iloc[0]
+        assert read["source"] == expected[row]["properties"]["source"]
+        if layer.placed:
+            assert read.geometry.equals(shape(expected[row]["geometry"]))
+    assert file.json()["features"] == shown["features"]
+
+
+@every_placed
+def test_items_are_as_rfc_7946_wants_them(layer, database, client):
+    row = str(made(database, layer))
+    answer = client.get(f"/ogc/collections/{layer.name}/items/{row}")
+    assert answer.headers["content-type"] == "application/geo+json"
+    feature = answer.json()
+    assert feature["type"] == "Feature"
+    assert feature["id"] == feature["properties"]["id"] == row
+    geometry = feature["geometry"]
+    assert shape(geometry).is_valid
+    assert "crs" not in feature
+    numbers = [number for point in _positions(geometry["coordinates"]) for number in point]
+    assert all(len(str(number).partition(".")[2]) <= 6 for number in numbers)
+    assert all(len(point) == 2 for point in _positions(geometry["coordinates"]))
+    if geometry["type"] == "Polygon":
+        assert LinearRing(geometry["coordinates"][0]).is_ccw
+        assert not LinearRing(SHAPES["GEOMETRY"]["coordinates"][0]).is_ccw
+
+
+def _positions(coordinates):
+    if not isinstance(coordinates[0], list):
+        return [coordinates]
+    return [point for one in coordinates for point in _positions(one)]
+
+
+@every_editable
+def test_a_change_says_which_version_it_starts_from(layer, client):
+    items = f"/ogc/collections/{layer.name}/items"
+    created = client.post(items, json=body_of(layer))
+    assert created.status_code == 201, created.text
+    url, tag = created.headers["location"], created.headers["etag"]
+    assert client.get(url).headers["etag"] == tag
+    assert client.get(url, headers={"If-None-Match": tag}).status_code == 304
+    assert client.patch(url, json={"source": "a"}).status_code == 428
+    assert client.patch(url, json={"source": "a"}, headers={"If-Match": "*"}).status_code == 428
+    changed = client.patch(url, json={"source": "a"}, headers={"If-Match": tag})
+    assert changed.status_code == 200, changed.text
+    assert changed.json()["properties"]["source"] == "a"
+    assert changed.json()["properties"]["version"] == 2
+    stale = client.patch(url, json={"source": "b"}, headers={"If-Match": tag})
+    assert (stale.status_code, stale.json()["version"]) == (412, 2)
+    assert client.patch(url, json={"source": "b"}, headers={"If-Match": f"W/{changed.headers['etag']}"}).status_code == 412
+    assert client.delete(url).status_code == 428
+    assert client.delete(url, headers={"If-Match": tag}).status_code == 412
+    assert client.get(url).json()["properties"]["source"] == "a"
+    assert client.delete(url, headers={"If-Match": changed.headers["etag"]}).status_code == 204
+    assert client.get(url).status_code == 404
+    assert client.get(f"{url}/history").json()["entries"][0]["action"] == "retire"
+
+
+@every_editable
+def test_what_was_read_may_be_put_back_and_changes_nothing_else(layer, client):
+    url = client.post(f"/ogc/collections/{layer.name}/items", json=body_of(layer)).headers["location"]
+    read = client.get(url)
+    feature = {name: value for name, value in read.json().items() if name != "links"}
+    put_back = client.put(url, json=feature, headers={"If-Match": read.headers["etag"]})
+    assert put_back.status_code == 200, put_back.text
+    silent = {"version", "updated_at"}
+    before, after = read.json(), put_back.json()
+    assert {n: v for n, v in after["properties"].items() if n not in silent} == {
+        n: v for n, v in before["properties"].items() if n not in silent
+    }
+    assert after["geometry"] == before["geometry"]
+
+
+@pytest.mark.parametrize("layer", ["incidents", "works", "gates", "posts", "areas", "crossings"])
+def test_an_assumed_place_that_is_put_back_stays_assumed_and_keeps_its_words(layer, client):
+    place = {"text": "147/6 + 120 m", "border": "VN-KH"}
+    if catalog[layer].geometry_type == "GEOMETRY":
+        place = {"text": "168–168/2", "border": "VN-KH"}
+    body = {name: value for name, value in body_of(catalog[layer]).items() if name != "geometry"}
+    url = client.post(f"/ogc/collections/{layer}/items", json={**body, "place": place}).headers["location"]
+    read = client.get(url)
+    assert read.json()["properties"]["position_source"] == "assumed"
+    for change, given in ((client.put, read.json()), (client.patch, {"geometry": read.json()["geometry"]})):
+        back = change(url, json=given, headers={"If-Match": client.get(url).headers["etag"]})
+        assert back.status_code == 200, back.text
+        for name in ("position_source", "accuracy_m", "original", "address", "chainage_m"):
+            assert back.json()["properties"][name] == read.json()["properties"][name], name
+
+
+@every_placed_by_hand
+def test_an_assumed_position_does_not_become_known_by_saying_so(layer, database, connect, client):
+    url = f"/ogc/collections/{layer.name}/items/{assumed(database, connect, layer)}"
+    for source in ("survey", "protocol"):
+        answer = client.patch(url, json={"position_source": source}, headers={"If-Match": client.get(url).headers["etag"]})
+        assert answer.status_code == 422
+        assert [one["field"] for one in answer.json()["errors"]] == ["position_source"]
+
+
+@every_placed_by_hand
+def test_a_place_taken_away_takes_what_was_derived_from_it_along(layer, database, connect, client):
+    url = f"/ogc/collections/{layer.name}/items/{assumed(database, connect, layer)}"
+    answer = client.patch(url, json={"geometry": None}, headers={"If-Match": client.get(url).headers["etag"]})
+    assert answer.status_code == 200, answer.text
+    left = answer.json()["properties"]
+    assert (left["position_source"], left["chainage_m"], left["accuracy_m"]) == ("none", None, None)
+    assert left["address"] == left.get("number")
+
+
+@every_editable
+def test_a_feature_that_does_not_exist_is_missing_in_every_way(layer, client):
+    url = f"/ogc/collections/{layer.name}/items/{uuid.uuid4()}"
+    given = {"If-Match": '"1-0123456789abcdef"'}
+    answers = [
+        client.get(url),
+        client.get(f"{url}/history"),
+        client.get(f"{url}/links"),
+        client.patch(url, json={"source": "x"}, headers=given),
+        client.put(url, json=body_of(layer), headers=given),
+        client.delete(url, headers=given),
+        client.post(f"{url}/links", json={"at": "147/6", "border": "VN-KH", "role": "site"}),
+    ]
+    assert [answer.status_code for answer in answers] == [404] * len(answers)
+    assert len({answer.json()["detail"] for answer in answers}) == 1
+
+
+def test_lines_are_loaded_and_not_edited(client):
+    line = client.get("/ogc/collections/lines/items", params={"limit": 1}).json()["features"][0]
+    url = f"/ogc/collections/lines/items/{line['id']}"
+    given = {"If-Match": client.get(url).headers["etag"]}
+    answers = [
+        client.post("/ogc/collections/lines/items", json=body_of(catalog["lines"])),
+        client.patch(url, json={"source": "x"}, headers=given),
+        client.put(url, json=body_of(catalog["lines"]), headers=given),
+        client.delete(url, headers=given),
+    ]
+    assert [answer.status_code for answer in answers] == [409] * 4
+
+
+def test_a_geometry_made_here_is_the_geometry_read_here():
+    assert json.loads(to_geojson(shape(HERE))) == HERE
