@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.features import feature_answer
-from api.identity import ActorParam, BodyParam
+from api.identity import ActorParam, BodyParam, at_once
 from api.params import DatabaseParam, IdParam, LayerParam, feature_id
 from gis import changes, drafts, links, query, replays
 from gis.database import Actor
@@ -44,7 +44,7 @@ def version_of(request: Request) -> int:
     return int(found.group(1))
 
 
-VersionParam = Annotated[int, Depends(version_of)]
+VersionParam = Annotated[int, Depends(at_once(version_of))]
 
 
 def flat(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import ipaddress
 import json
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from functools import wraps
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -82,9 +83,19 @@ def actor_of(request: Request) -> Actor:
     return OFFICE
 
 
-ActorParam = Annotated[Actor, Depends(actor_of)]
-LanguageParam = Annotated[Language, Depends(language_of)]
-PageLanguageParam = Annotated[Language, Depends(page_language)]
+def at_once(read: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    """A dependency that only looks at the request, run where the request is instead of in a thread of its own."""
+
+    @wraps(read)
+    async def reading(*arguments: Any, **named: Any) -> Any:
+        return read(*arguments, **named)
+
+    return reading
+
+
+ActorParam = Annotated[Actor, Depends(at_once(actor_of))]
+LanguageParam = Annotated[Language, Depends(at_once(language_of))]
+PageLanguageParam = Annotated[Language, Depends(at_once(page_language))]
 
 
 class Doorkeeper:

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.datastructures import QueryParams
 
+from api.identity import at_once
 from gis import filters
 from gis.crs import CRS, CRS84, OFFERED, is_geographic
 from gis.database import Actor, Database, Session
@@ -47,9 +48,9 @@ def feature_id(item: str) -> uuid.UUID:
         raise Missing(Text("Không có mục này", "There is no such feature")) from None
 
 
-DatabaseParam = Annotated[Database, Depends(database_of)]
-LayerParam = Annotated[Layer, Depends(layer_named)]
-IdParam = Annotated[uuid.UUID, Depends(feature_id)]
+DatabaseParam = Annotated[Database, Depends(at_once(database_of))]
+LayerParam = Annotated[Layer, Depends(at_once(layer_named))]
+IdParam = Annotated[uuid.UUID, Depends(at_once(feature_id))]
 
 
 def selection_of(

@@ -10,8 +10,8 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field as attribute
 from decimal import Decimal
-from functools import cached_property
-from types import UnionType
+from functools import cache, cached_property
+from types import MappingProxyType, UnionType
 from typing import TYPE_CHECKING, Any, ClassVar, Union, get_args, get_origin
 
 from geoalchemy2 import Geometry
@@ -475,9 +475,10 @@ class Layer:
         words = self.status.codes if self.status else None
         return words.moves() if words is not None and issubclass(words, Status) else []
 
-    def readable(self, reader: Level) -> dict[str, Field]:
+    @cache  # noqa: B019 - a layer lives as long as the program
+    def readable(self, reader: Level) -> Mapping[str, Field]:
         """The fields that a reader of this level may know of."""
-        return {name: one for name, one in self.fields.items() if reader.reads(one.level)}
+        return MappingProxyType({name: one for name, one in self.fields.items() if reader.reads(one.level)})
 
     def columns(self, reader: Level) -> list[str]:
         """The stored columns that a reader of this level is granted, geometry included, quoted for SQL."""

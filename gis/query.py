@@ -13,6 +13,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field as attribute, replace
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -203,38 +204,48 @@ def _rows(session: Session, sql: str, values: Mapping[str, Any]) -> list[Any]:
 
 
 def geometry_of(selection: Selection) -> str:
+    """The SQL of a feature's place for the selection's reader."""
+    return place_of(selection.layer, selection.reader)
+
+
+def place_of(layer: Layer, reader: Level) -> str:
     """The SQL of a feature's place for this reader; of a layer drawn by its links, the place of what it links to."""
-    own = "t.geom" if selection.reader.sees_assumed else "t.shared_geom"
-    if not selection.layer.drawn_by_links:
+    own = "t.geom" if reader.sees_assumed else "t.shared_geom"
+    if not layer.drawn_by_links:
         return own
     return (
         f"coalesce({own}, (select ST_Collect(site.geom) from (select l.geom from app.links l"
         f" where l.feature_id = t.id and l.geom is not null union all select p.geom from app.links l"
-        f" join {places(selection.reader)} p on p.id = l.to_id where l.feature_id = t.id"
+        f" join {places(reader)} p on p.id = l.to_id where l.feature_id = t.id"
         f" and l.role in ('subject', 'site', 'gate') and p.geom is not null) site))"
     )
 
 
 def _feature_text(selection: Selection) -> str:
-    wanted = [_field(selection, name) for name in selection.fields or selection.layer.readable(selection.reader)]
-    own = [] if selection.fields is not None else ["t.id", f"'{selection.layer.name}' as layer"]
-    shown = ", ".join([*own, *(f'{one.expression(selection.reader)} as "{one.name}"' for one in wanted)])
-    place = _written_geometry(selection)
-    return (
-        f"""'{{"type":"Feature","id":"' || t.id || '","geometry":' || coalesce({place}, 'null') || ',"properties":'"""
-        f""" || row_to_json((select p from (select {shown}) p)) || '}}'"""
-    )
+    """The SQL expression that gives a row as the text of a GeoJSON Feature."""
+    fields = None if selection.fields is None else tuple(selection.fields)
+    for name in fields or ():
+        _field(selection, name)
+    return _written(selection.layer, selection.reader, fields, selection.crs)
 
 
-def _written_geometry(selection: Selection) -> str:
-    """The place as GeoJSON text in the CRS that was asked for, rings counter-clockwise."""
-    place, crs = geometry_of(selection), selection.crs
+@cache
+def _written(layer: Layer, reader: Level, fields: tuple[str, ...] | None, crs: CRS) -> str:
+    known = layer.readable(reader)
+    own = [] if fields is not None else ["t.id", f"'{layer.name}' as layer"]
+    wanted = known if fields is None else fields
+    shown = ", ".join([*own, *(f'{known[name].expression(reader)} as "{name}"' for name in wanted)])
+    place = place_of(layer, reader)
     if crs.epsg != WGS84:
         place = f"ST_Transform({place}, {srid_for(crs.epsg)})"
     if crs.latitude_first:
         place = f"ST_FlipCoordinates({place})"
-    # The option 0 keeps PostGIS from naming the CRS in each geometry, which RFC 7946 does not know.
-    return f"ST_AsGeoJSON(ST_ForcePolygonCCW({place}), {crs.decimals}, 0)"
+    # Rings go counter-clockwise; the option 0 keeps PostGIS from naming a CRS, which RFC 7946 does not know.
+    geometry = f"ST_AsGeoJSON(ST_ForcePolygonCCW({place}), {crs.decimals}, 0)"
+    return (
+        f"""'{{"type":"Feature","id":"' || t.id || '","geometry":' || coalesce({geometry}, 'null')"""
+        f""" || ',"properties":' || row_to_json((select p from (select {shown}) p)) || '}}'"""
+    )
 
 
 def _page_sql(selection: Selection, shown: str) -> tuple[str, dict[str, Any]]:
