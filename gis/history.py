@@ -113,6 +113,9 @@ create or replace function app.remember_{layer.name}() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public as $$
 declare seq bigint;
 begin
+    -- What tiles are drawn from follows from the place; the journal does not keep the place three times over.
+    if TG_OP <> 'DELETE' then NEW.mercator := null; NEW.shared_mercator := null; end if;
+    if TG_OP <> 'INSERT' then OLD.mercator := null; OLD.shared_mercator := null; end if;
     if TG_OP = 'INSERT' then
         insert into app.features (id, layer) values (NEW.id, '{layer.name}');
     else

@@ -39,7 +39,7 @@ from sqlalchemy.dialects.postgresql import ENUM, JSONB, TSTZRANGE, UUID
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, synonym
 from sqlalchemy.types import TypeEngine
 
-from gis.crs import WGS84
+from gis.crs import WEB_MERCATOR, WGS84
 from gis.errors import invalid
 from gis.language import Text
 from gis.status import CodeList, Status
@@ -321,10 +321,13 @@ class Feature(Record):
         kind = cls.__dict__["geom"].column.type.geometry_type
         shown = "case when position_source <> 'assumed' then {} end"
         cls.shared_geom = mapped_column(
-            Geometry(kind, srid=WGS84, spatial_index=False),
+            Geometry(kind, srid=WGS84, spatial_index=True),
             Computed(shown.format("geom"), persisted=True),
             sort_order=901,
         )
+        projected = f"ST_Transform(geom, {WEB_MERCATOR})"
+        cls.mercator = _for_tiles(kind, projected, 904)
+        cls.shared_mercator = _for_tiles(kind, shown.format(projected), 905)
         cls.shared_address = mapped_column(
             SqlText(collation=NATURAL), Computed(shown.format("address"), persisted=True), sort_order=902
         )
@@ -347,6 +350,21 @@ class Feature(Record):
 
     def derive(self, session: Session) -> None:
         """Recompute what follows from the place, before every write. The engine knows no addresses: override it."""
+
+
+def _for_tiles(kind: str, sql: str, sort_order: int) -> Any:
+    """A place in Web Mercator, stored because projecting it for every tile anew costs a third more.
+
+    It needs no index: a tile is a box in longitude and latitude too. History, from which few tiles are drawn, does
+    without it.
+    """
+    return mapped_column(
+        Geometry(kind, srid=WEB_MERCATOR, spatial_index=False),
+        Computed(sql, persisted=True),
+        info={"for_tiles": True},
+        deferred=True,
+        sort_order=sort_order,
+    )
 
 
 def _checks() -> list[CheckConstraint]:
@@ -480,13 +498,21 @@ class Layer:
         """The fields that a reader of this level may know of."""
         return MappingProxyType({name: one for name, one in self.fields.items() if reader.reads(one.level)})
 
-    def columns(self, reader: Level) -> list[str]:
+    @property
+    def counted(self) -> bool:
+        """Whether its features are counted by grid cell (``gis.cells``), so that many of them make a small tile."""
+        return self.placed and not self.drawn_by_links and self.geometry_type in ("POINT", "GEOMETRY")
+
+    def columns(self, reader: Level, *, past: bool = False) -> list[str]:
         """The stored columns that a reader of this level is granted, geometry included, quoted for SQL."""
         names = ["id", "retired_at"]
         for name, one in self.readable(reader).items():
             if one.sql is None and name not in names:
                 names += _shared_or_both(name, reader) if one.shared else [name]
-        return [f'"{name}"' for name in [*names, *_shared_or_both("geom", reader)]]
+        names += _shared_or_both("geom", reader)
+        if not past:
+            names += _shared_or_both("mercator", reader)
+        return [f'"{name}"' for name in names]
 
 
 def _shared_or_both(name: str, reader: Level) -> list[str]:
@@ -501,6 +527,8 @@ registers: dict[str, bool] = {}
 def _history_table(table: Table) -> Table:
     copies = []
     for column in table.columns:
+        if "for_tiles" in column.info:
+            continue
         computed = [Computed(str(column.computed.sqltext), persisted=True)] if column.computed is not None else []
         kind = column.type
         if isinstance(kind, Geometry):

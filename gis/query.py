@@ -123,7 +123,7 @@ def page(session: Session, selection: Selection) -> tuple[list[bytes], str | Non
 def stream(session: Session, selection: Selection) -> Iterator[bytes]:
     """Every selected feature, one after another, without holding them all."""
     sql, values = _page_sql(selection.everything(), _feature_text(selection))
-    with _driver(session).cursor(name="export", binary=True) as cursor:
+    with driver_of(session).cursor(name="export", binary=True) as cursor:
         cursor.itersize = 1000
         cursor.adapters.register_loader("text", _Bytes)
         cursor.execute(sql, values)
@@ -157,8 +157,8 @@ def records(session: Session, selection: Selection) -> list[dict[str, Any]]:
 def count(session: Session, selection: Selection) -> int:
     """How many features the selection holds, under the reader's own rights."""
     statement = Statement()
-    source = _source(selection, statement)
-    sql = f"select count(*) from {source}{_where(statement)}"
+    source = source_of(selection, statement)
+    sql = f"select count(*) from {source}{where_of(statement)}"
     return int(_rows(session, sql, statement.values)[0][0])
 
 
@@ -166,19 +166,19 @@ def tally(session: Session, selection: Selection, name: str) -> dict[str, int]:
     """How many features there are of each value of one property."""
     expression = _field(selection, name).expression(selection.reader)
     statement = Statement()
-    source = _source(selection, statement)
-    sql = f"select coalesce({expression}::text, ''), count(*) from {source}{_where(statement)} group by 1"
+    source = source_of(selection, statement)
+    sql = f"select coalesce({expression}::text, ''), count(*) from {source}{where_of(statement)} group by 1"
     return {row[0].decode(): row[1] for row in _rows(session, sql, statement.values)}
 
 
 def extent(session: Session, selection: Selection) -> tuple[float, float, float, float] | None:
     """The box around the selected features that the reader may see, or None when none has a place."""
     statement = Statement()
-    source = _source(selection, statement)
+    source = source_of(selection, statement)
     place = geometry_of(selection)
     sql = (
         "select ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box) from"
-        f" (select ST_Extent({place}) as box from {source}{_where(statement)}) extent"
+        f" (select ST_Extent({place}) as box from {source}{where_of(statement)}) extent"
     )
     row = _rows(session, sql, statement.values)[0]
     return None if row[0] is None else tuple(row)
@@ -191,13 +191,13 @@ class _Bytes(TextBinaryLoader):
         return bytes(data)
 
 
-def _driver(session: Session) -> psycopg.Connection[Any]:
+def driver_of(session: Session) -> psycopg.Connection[Any]:
     """The driver's own connection of this transaction: rows go from it to the answer without passing the ORM."""
     return session.connection().connection.driver_connection  # type: ignore[return-value]
 
 
 def _rows(session: Session, sql: str, values: Mapping[str, Any]) -> list[Any]:
-    with _driver(session).cursor(binary=True) as cursor:
+    with driver_of(session).cursor(binary=True) as cursor:
         cursor.adapters.register_loader("text", _Bytes)
         cursor.execute(sql, values)
         return list(cursor.fetchall())
@@ -250,20 +250,20 @@ def _written(layer: Layer, reader: Level, fields: tuple[str, ...] | None, crs: C
 
 def _page_sql(selection: Selection, shown: str) -> tuple[str, dict[str, Any]]:
     statement = Statement()
-    source = _source(selection, statement)
+    source = source_of(selection, statement)
     order = _order(selection)
     if selection.after is not None:
         _continue_after(selection, order, statement)
     ordered = ", ".join(f"{expression} {'desc' if down else 'asc'}" for _, expression, down in order)
     limit = f" limit {int(selection.limit)}" if selection.limit is not None else ""
-    return f"select {shown} from {source}{_where(statement)} order by {ordered}{limit}", statement.values
+    return f"select {shown} from {source}{where_of(statement)} order by {ordered}{limit}", statement.values
 
 
-def _where(statement: Statement) -> str:
+def where_of(statement: Statement) -> str:
     return f" where {' and '.join(statement.conditions)}" if statement.conditions else ""
 
 
-def _source(selection: Selection, statement: Statement) -> str:
+def source_of(selection: Selection, statement: Statement) -> str:
     """The table to read, now or as it stood, with the conditions of the selection."""
     layer, reader = selection.layer, selection.reader
     if selection.as_of is None:

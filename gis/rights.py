@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from gis import history, links
+from gis import cells, history, links
 from gis.database import OWNER, READER_LOGIN, WRITER_LOGIN, role_of
 from gis.language import Text
 from gis.layer import Layer, Level, every, parts, registers
@@ -58,12 +58,13 @@ def _role(name: str, options: str) -> str:
 
 def surface(policy: Policy) -> str:
     """The whole security surface as SQL: functions, triggers, views, policies and grants. Run by the owner."""
-    made = [history.triggers(), history.moves(), links.views()]
+    made = [history.triggers(), history.moves(), cells.triggers(), links.views()]
     for layer in every():
         made += _of_layer(layer, policy)
     for table, part in parts.items():
         made += _of_part(table, part.of.layer.name, policy)
     made += _of_links(policy)
+    made += _of_cells(policy)
     made += _of_the_house()
     return "\n".join(made)
 
@@ -94,10 +95,11 @@ def _of_layer(layer: Layer, policy: Policy) -> list[str]:
     table, past = layer.name, f"{layer.name}_history"
     made = [*_guarded(table), *_guarded(past)]
     for level in Level:
-        role, columns = role_of(level), layer.columns(level)
+        role = role_of(level)
+        remembered = [*layer.columns(level, past=True), "valid", "action", "actor", "reason"]
         made += [
-            f"grant select ({', '.join(columns)}) on app.{table} to {role};",
-            f"grant select ({', '.join([*columns, 'valid', 'action', 'actor', 'reason'])}) on app.{past} to {role};",
+            f"grant select ({', '.join(layer.columns(level))}) on app.{table} to {role};",
+            f"grant select ({', '.join(remembered)}) on app.{past} to {role};",
             _policy(table, f"see_{level}", "select", role, using=policy.see.condition(level)),
             _policy(
                 past, f"see_{level}", "select", role, using=f"exists (select from app.{table} t where t.id = {past}.id)"
@@ -160,6 +162,20 @@ def _of_links(policy: Policy) -> list[str]:
                 _policy("links", f"add_{level}", "insert", edits, check=visible),
                 _policy("links", f"edit_{level}", "update", edits, using=visible, check=visible),
                 _policy("links", f"erase_{level}", "delete", edits, using=visible),
+            ]
+    return made
+
+
+def _of_cells(policy: Policy) -> list[str]:
+    """Counts are seen like the rows they count; what stands at an assumed place is counted for the office alone."""
+    made = []
+    for table in ("cells", "cell_changes"):
+        made += _guarded(table)
+        for level in Level:
+            seen = policy.see.condition(level) + ("" if level.sees_assumed else " and not assumed")
+            made += [
+                f"grant select on app.{table} to {role_of(level)};",
+                _policy(table, f"see_{level}", "select", role_of(level), using=seen),
             ]
     return made
 

@@ -1,8 +1,8 @@
 """the cards
 
-Revision ID: 2199b5086a4c
+Revision ID: 4455fc1622b7
 Revises:
-Created: 2026-11-20 23:59:11.637752
+Created: 2026-11-21 00:17:02.204078
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from geoalchemy2 import Geometry
 from sqlalchemy.dialects import postgresql
 
-revision = "2199b5086a4c"
+revision = "4455fc1622b7"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -64,6 +64,18 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("ST_Transform(geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("case when position_source <> 'assumed' then ST_Transform(geom, 3857) end", persisted=True),
+            nullable=True,
+        ),
         sa.CheckConstraint(
             "(geom is null) = (position_source = 'none')", name=op.f("ck_administrative_areas_position_source_of_geom")
         ),
@@ -85,6 +97,15 @@ def upgrade() -> None:
         "idx_administrative_areas_geom",
         "administrative_areas",
         ["geom"],
+        unique=False,
+        schema="app",
+        postgresql_using="gist",
+        postgresql_ops={},
+    )
+    op.create_geospatial_index(
+        "idx_administrative_areas_shared_geom",
+        "administrative_areas",
+        ["shared_geom"],
         unique=False,
         schema="app",
         postgresql_using="gist",
@@ -199,6 +220,18 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("ST_Transform(geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("case when position_source <> 'assumed' then ST_Transform(geom, 3857) end", persisted=True),
+            nullable=True,
+        ),
         sa.CheckConstraint(
             "(geom is null) = (position_source = 'none')", name=op.f("ck_areas_position_source_of_geom")
         ),
@@ -215,6 +248,15 @@ def upgrade() -> None:
     )
     op.create_geospatial_index(
         "idx_areas_geom", "areas", ["geom"], unique=False, schema="app", postgresql_using="gist", postgresql_ops={}
+    )
+    op.create_geospatial_index(
+        "idx_areas_shared_geom",
+        "areas",
+        ["shared_geom"],
+        unique=False,
+        schema="app",
+        postgresql_using="gist",
+        postgresql_ops={},
     )
     op.create_geospatial_table(
         "areas_history",
@@ -274,6 +316,34 @@ def upgrade() -> None:
         postgresql_using="gist",
     )
     op.create_index("ix_areas_history_id", "areas_history", ["id", "version"], unique=True, schema="app")
+    op.create_table(
+        "cell_changes",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("layer", sa.Text(), nullable=False),
+        sa.Column("level", postgresql.ENUM(name="level", schema="app", create_type=False), nullable=False),
+        sa.Column("assumed", sa.Boolean(), nullable=False),
+        sa.Column("word", sa.Text(), nullable=False),
+        sa.Column("features", sa.SmallInteger(), nullable=False),
+        sa.Column("east", sa.BigInteger(), nullable=False),
+        sa.Column("north", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_cell_changes")),
+        schema="app",
+    )
+    op.create_table(
+        "cells",
+        sa.Column("layer", sa.Text(), nullable=False),
+        sa.Column("grid", sa.SmallInteger(), nullable=False),
+        sa.Column("x", sa.Integer(), nullable=False),
+        sa.Column("y", sa.Integer(), nullable=False),
+        sa.Column("level", postgresql.ENUM(name="level", schema="app", create_type=False), nullable=False),
+        sa.Column("assumed", sa.Boolean(), nullable=False),
+        sa.Column("word", sa.Text(), nullable=False),
+        sa.Column("features", sa.BigInteger(), nullable=False),
+        sa.Column("east", sa.BigInteger(), nullable=False),
+        sa.Column("north", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("layer", "grid", "x", "y", "level", "assumed", "word", name=op.f("pk_cells")),
+        schema="app",
+    )
     op.create_geospatial_table(
         "crossings_history",
         sa.Column("id", sa.UUID(), nullable=True),
@@ -384,6 +454,18 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("ST_Transform(geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("case when position_source <> 'assumed' then ST_Transform(geom, 3857) end", persisted=True),
+            nullable=True,
+        ),
         sa.CheckConstraint(
             "(geom is null) = (position_source = 'none')", name=op.f("ck_documents_position_source_of_geom")
         ),
@@ -402,6 +484,15 @@ def upgrade() -> None:
         "idx_documents_geom",
         "documents",
         ["geom"],
+        unique=False,
+        schema="app",
+        postgresql_using="gist",
+        postgresql_ops={},
+    )
+    op.create_geospatial_index(
+        "idx_documents_shared_geom",
+        "documents",
+        ["shared_geom"],
         unique=False,
         schema="app",
         postgresql_using="gist",
@@ -600,6 +691,32 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "mercator",
+            Geometry(
+                geometry_type="POINT",
+                srid=3857,
+                dimension=2,
+                spatial_index=False,
+                from_text="ST_GeomFromEWKT",
+                name="geometry",
+            ),
+            sa.Computed("ST_Transform(geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(
+                geometry_type="POINT",
+                srid=3857,
+                dimension=2,
+                spatial_index=False,
+                from_text="ST_GeomFromEWKT",
+                name="geometry",
+            ),
+            sa.Computed("case when position_source <> 'assumed' then ST_Transform(geom, 3857) end", persisted=True),
+            nullable=True,
+        ),
         sa.CheckConstraint(
             "(geom is null) = (position_source = 'none')", name=op.f("ck_gates_position_source_of_geom")
         ),
@@ -616,6 +733,15 @@ def upgrade() -> None:
     )
     op.create_geospatial_index(
         "idx_gates_geom", "gates", ["geom"], unique=False, schema="app", postgresql_using="gist", postgresql_ops={}
+    )
+    op.create_geospatial_index(
+        "idx_gates_shared_geom",
+        "gates",
+        ["shared_geom"],
+        unique=False,
+        schema="app",
+        postgresql_using="gist",
+        postgresql_ops={},
     )
     op.create_geospatial_table(
         "gates_history",
@@ -744,6 +870,18 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("ST_Transform(geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("case when position_source <> 'assumed' then ST_Transform(geom, 3857) end", persisted=True),
+            nullable=True,
+        ),
         sa.CheckConstraint(
             "(geom is null) = (position_source = 'none')", name=op.f("ck_incidents_position_source_of_geom")
         ),
@@ -762,6 +900,15 @@ def upgrade() -> None:
         "idx_incidents_geom",
         "incidents",
         ["geom"],
+        unique=False,
+        schema="app",
+        postgresql_using="gist",
+        postgresql_ops={},
+    )
+    op.create_geospatial_index(
+        "idx_incidents_shared_geom",
+        "incidents",
+        ["shared_geom"],
         unique=False,
         schema="app",
         postgresql_using="gist",
@@ -897,6 +1044,32 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "mercator",
+            Geometry(
+                geometry_type="LINESTRING",
+                srid=3857,
+                dimension=2,
+                spatial_index=False,
+                from_text="ST_GeomFromEWKT",
+                name="geometry",
+            ),
+            sa.Computed("ST_Transform(geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(
+                geometry_type="LINESTRING",
+                srid=3857,
+                dimension=2,
+                spatial_index=False,
+                from_text="ST_GeomFromEWKT",
+                name="geometry",
+            ),
+            sa.Computed("case when position_source <> 'assumed' then ST_Transform(geom, 3857) end", persisted=True),
+            nullable=True,
+        ),
         sa.CheckConstraint(
             "(geom is null) = (position_source = 'none')", name=op.f("ck_lines_position_source_of_geom")
         ),
@@ -913,6 +1086,15 @@ def upgrade() -> None:
     )
     op.create_geospatial_index(
         "idx_lines_geom", "lines", ["geom"], unique=False, schema="app", postgresql_using="gist", postgresql_ops={}
+    )
+    op.create_geospatial_index(
+        "idx_lines_shared_geom",
+        "lines",
+        ["shared_geom"],
+        unique=False,
+        schema="app",
+        postgresql_using="gist",
+        postgresql_ops={},
     )
     op.create_index(
         "uq_lines_border_seq",
@@ -1090,6 +1272,32 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "mercator",
+            Geometry(
+                geometry_type="POINT",
+                srid=3857,
+                dimension=2,
+                spatial_index=False,
+                from_text="ST_GeomFromEWKT",
+                name="geometry",
+            ),
+            sa.Computed("ST_Transform(geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(
+                geometry_type="POINT",
+                srid=3857,
+                dimension=2,
+                spatial_index=False,
+                from_text="ST_GeomFromEWKT",
+                name="geometry",
+            ),
+            sa.Computed("case when position_source <> 'assumed' then ST_Transform(geom, 3857) end", persisted=True),
+            nullable=True,
+        ),
         sa.CheckConstraint(
             "(geom is null) = (position_source = 'none')", name=op.f("ck_markers_position_source_of_geom")
         ),
@@ -1106,6 +1314,15 @@ def upgrade() -> None:
     )
     op.create_geospatial_index(
         "idx_markers_geom", "markers", ["geom"], unique=False, schema="app", postgresql_using="gist", postgresql_ops={}
+    )
+    op.create_geospatial_index(
+        "idx_markers_shared_geom",
+        "markers",
+        ["shared_geom"],
+        unique=False,
+        schema="app",
+        postgresql_using="gist",
+        postgresql_ops={},
     )
     op.create_index(
         "uq_markers_border_number",
@@ -1248,6 +1465,32 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "mercator",
+            Geometry(
+                geometry_type="POINT",
+                srid=3857,
+                dimension=2,
+                spatial_index=False,
+                from_text="ST_GeomFromEWKT",
+                name="geometry",
+            ),
+            sa.Computed("ST_Transform(geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(
+                geometry_type="POINT",
+                srid=3857,
+                dimension=2,
+                spatial_index=False,
+                from_text="ST_GeomFromEWKT",
+                name="geometry",
+            ),
+            sa.Computed("case when position_source <> 'assumed' then ST_Transform(geom, 3857) end", persisted=True),
+            nullable=True,
+        ),
         sa.CheckConstraint(
             "(geom is null) = (position_source = 'none')", name=op.f("ck_posts_position_source_of_geom")
         ),
@@ -1264,6 +1507,15 @@ def upgrade() -> None:
     )
     op.create_geospatial_index(
         "idx_posts_geom", "posts", ["geom"], unique=False, schema="app", postgresql_using="gist", postgresql_ops={}
+    )
+    op.create_geospatial_index(
+        "idx_posts_shared_geom",
+        "posts",
+        ["shared_geom"],
+        unique=False,
+        schema="app",
+        postgresql_using="gist",
+        postgresql_ops={},
     )
     op.create_geospatial_table(
         "posts_history",
@@ -1456,6 +1708,18 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("ST_Transform(geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("case when position_source <> 'assumed' then ST_Transform(geom, 3857) end", persisted=True),
+            nullable=True,
+        ),
         sa.CheckConstraint(
             "(geom is null) = (position_source = 'none')", name=op.f("ck_sectors_position_source_of_geom")
         ),
@@ -1472,6 +1736,15 @@ def upgrade() -> None:
     )
     op.create_geospatial_index(
         "idx_sectors_geom", "sectors", ["geom"], unique=False, schema="app", postgresql_using="gist", postgresql_ops={}
+    )
+    op.create_geospatial_index(
+        "idx_sectors_shared_geom",
+        "sectors",
+        ["shared_geom"],
+        unique=False,
+        schema="app",
+        postgresql_using="gist",
+        postgresql_ops={},
     )
     op.create_geospatial_table(
         "sectors_history",
@@ -1591,6 +1864,18 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("ST_Transform(geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("case when position_source <> 'assumed' then ST_Transform(geom, 3857) end", persisted=True),
+            nullable=True,
+        ),
         sa.CheckConstraint(
             "(geom is null) = (position_source = 'none')", name=op.f("ck_tasks_position_source_of_geom")
         ),
@@ -1608,6 +1893,15 @@ def upgrade() -> None:
     )
     op.create_geospatial_index(
         "idx_tasks_geom", "tasks", ["geom"], unique=False, schema="app", postgresql_using="gist", postgresql_ops={}
+    )
+    op.create_geospatial_index(
+        "idx_tasks_shared_geom",
+        "tasks",
+        ["shared_geom"],
+        unique=False,
+        schema="app",
+        postgresql_using="gist",
+        postgresql_ops={},
     )
     op.create_geospatial_table(
         "tasks_history",
@@ -1732,6 +2026,18 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("ST_Transform(geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("case when position_source <> 'assumed' then ST_Transform(geom, 3857) end", persisted=True),
+            nullable=True,
+        ),
         sa.CheckConstraint(
             "(geom is null) = (position_source = 'none')", name=op.f("ck_units_position_source_of_geom")
         ),
@@ -1748,6 +2054,15 @@ def upgrade() -> None:
     )
     op.create_geospatial_index(
         "idx_units_geom", "units", ["geom"], unique=False, schema="app", postgresql_using="gist", postgresql_ops={}
+    )
+    op.create_geospatial_index(
+        "idx_units_shared_geom",
+        "units",
+        ["shared_geom"],
+        unique=False,
+        schema="app",
+        postgresql_using="gist",
+        postgresql_ops={},
     )
     op.create_geospatial_table(
         "units_history",
@@ -1891,6 +2206,18 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("ST_Transform(geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("case when position_source <> 'assumed' then ST_Transform(geom, 3857) end", persisted=True),
+            nullable=True,
+        ),
         sa.CheckConstraint(
             "(geom is null) = (position_source = 'none')", name=op.f("ck_works_position_source_of_geom")
         ),
@@ -1908,6 +2235,15 @@ def upgrade() -> None:
     )
     op.create_geospatial_index(
         "idx_works_geom", "works", ["geom"], unique=False, schema="app", postgresql_using="gist", postgresql_ops={}
+    )
+    op.create_geospatial_index(
+        "idx_works_shared_geom",
+        "works",
+        ["shared_geom"],
+        unique=False,
+        schema="app",
+        postgresql_using="gist",
+        postgresql_ops={},
     )
     op.create_geospatial_table(
         "works_history",
@@ -2031,6 +2367,18 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("ST_Transform(geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("case when position_source <> 'assumed' then ST_Transform(geom, 3857) end", persisted=True),
+            nullable=True,
+        ),
         sa.CheckConstraint(
             "(geom is null) = (position_source = 'none')", name=op.f("ck_crossings_position_source_of_geom")
         ),
@@ -2050,6 +2398,15 @@ def upgrade() -> None:
         "idx_crossings_geom",
         "crossings",
         ["geom"],
+        unique=False,
+        schema="app",
+        postgresql_using="gist",
+        postgresql_ops={},
+    )
+    op.create_geospatial_index(
+        "idx_crossings_shared_geom",
+        "crossings",
+        ["shared_geom"],
         unique=False,
         schema="app",
         postgresql_using="gist",
@@ -2101,12 +2458,22 @@ def downgrade() -> None:
     )
     op.drop_geospatial_table("links", schema="app")
     op.drop_geospatial_index(
+        "idx_crossings_shared_geom",
+        table_name="crossings",
+        schema="app",
+        postgresql_using="gist",
+        column_name="shared_geom",
+    )
+    op.drop_geospatial_index(
         "idx_crossings_geom", table_name="crossings", schema="app", postgresql_using="gist", column_name="geom"
     )
     op.drop_geospatial_table("crossings", schema="app")
     op.drop_index("ix_works_history_id", table_name="works_history", schema="app")
     op.drop_index("ix_works_history_geom_valid", table_name="works_history", schema="app", postgresql_using="gist")
     op.drop_geospatial_table("works_history", schema="app")
+    op.drop_geospatial_index(
+        "idx_works_shared_geom", table_name="works", schema="app", postgresql_using="gist", column_name="shared_geom"
+    )
     op.drop_geospatial_index(
         "idx_works_geom", table_name="works", schema="app", postgresql_using="gist", column_name="geom"
     )
@@ -2117,6 +2484,9 @@ def downgrade() -> None:
     op.drop_index("ix_units_history_geom_valid", table_name="units_history", schema="app", postgresql_using="gist")
     op.drop_geospatial_table("units_history", schema="app")
     op.drop_geospatial_index(
+        "idx_units_shared_geom", table_name="units", schema="app", postgresql_using="gist", column_name="shared_geom"
+    )
+    op.drop_geospatial_index(
         "idx_units_geom", table_name="units", schema="app", postgresql_using="gist", column_name="geom"
     )
     op.drop_geospatial_table("units", schema="app")
@@ -2124,12 +2494,22 @@ def downgrade() -> None:
     op.drop_index("ix_tasks_history_geom_valid", table_name="tasks_history", schema="app", postgresql_using="gist")
     op.drop_geospatial_table("tasks_history", schema="app")
     op.drop_geospatial_index(
+        "idx_tasks_shared_geom", table_name="tasks", schema="app", postgresql_using="gist", column_name="shared_geom"
+    )
+    op.drop_geospatial_index(
         "idx_tasks_geom", table_name="tasks", schema="app", postgresql_using="gist", column_name="geom"
     )
     op.drop_geospatial_table("tasks", schema="app")
     op.drop_index("ix_sectors_history_id", table_name="sectors_history", schema="app")
     op.drop_index("ix_sectors_history_geom_valid", table_name="sectors_history", schema="app", postgresql_using="gist")
     op.drop_geospatial_table("sectors_history", schema="app")
+    op.drop_geospatial_index(
+        "idx_sectors_shared_geom",
+        table_name="sectors",
+        schema="app",
+        postgresql_using="gist",
+        column_name="shared_geom",
+    )
     op.drop_geospatial_index(
         "idx_sectors_geom", table_name="sectors", schema="app", postgresql_using="gist", column_name="geom"
     )
@@ -2146,6 +2526,9 @@ def downgrade() -> None:
     op.drop_index("ix_posts_history_geom_valid", table_name="posts_history", schema="app", postgresql_using="gist")
     op.drop_geospatial_table("posts_history", schema="app")
     op.drop_geospatial_index(
+        "idx_posts_shared_geom", table_name="posts", schema="app", postgresql_using="gist", column_name="shared_geom"
+    )
+    op.drop_geospatial_index(
         "idx_posts_geom", table_name="posts", schema="app", postgresql_using="gist", column_name="geom"
     )
     op.drop_geospatial_table("posts", schema="app")
@@ -2154,6 +2537,13 @@ def downgrade() -> None:
     op.drop_geospatial_table("markers_history", schema="app")
     op.drop_index(
         "uq_markers_border_number", table_name="markers", schema="app", postgresql_where=sa.text("retired_at is null")
+    )
+    op.drop_geospatial_index(
+        "idx_markers_shared_geom",
+        table_name="markers",
+        schema="app",
+        postgresql_using="gist",
+        column_name="shared_geom",
     )
     op.drop_geospatial_index(
         "idx_markers_geom", table_name="markers", schema="app", postgresql_using="gist", column_name="geom"
@@ -2170,6 +2560,9 @@ def downgrade() -> None:
         "uq_lines_border_seq", table_name="lines", schema="app", postgresql_where=sa.text("retired_at is null")
     )
     op.drop_geospatial_index(
+        "idx_lines_shared_geom", table_name="lines", schema="app", postgresql_using="gist", column_name="shared_geom"
+    )
+    op.drop_geospatial_index(
         "idx_lines_geom", table_name="lines", schema="app", postgresql_using="gist", column_name="geom"
     )
     op.drop_geospatial_table("lines", schema="app")
@@ -2182,12 +2575,22 @@ def downgrade() -> None:
         "uq_incidents_code", table_name="incidents", schema="app", postgresql_where=sa.text("retired_at is null")
     )
     op.drop_geospatial_index(
+        "idx_incidents_shared_geom",
+        table_name="incidents",
+        schema="app",
+        postgresql_using="gist",
+        column_name="shared_geom",
+    )
+    op.drop_geospatial_index(
         "idx_incidents_geom", table_name="incidents", schema="app", postgresql_using="gist", column_name="geom"
     )
     op.drop_geospatial_table("incidents", schema="app")
     op.drop_index("ix_gates_history_id", table_name="gates_history", schema="app")
     op.drop_index("ix_gates_history_geom_valid", table_name="gates_history", schema="app", postgresql_using="gist")
     op.drop_geospatial_table("gates_history", schema="app")
+    op.drop_geospatial_index(
+        "idx_gates_shared_geom", table_name="gates", schema="app", postgresql_using="gist", column_name="shared_geom"
+    )
     op.drop_geospatial_index(
         "idx_gates_geom", table_name="gates", schema="app", postgresql_using="gist", column_name="geom"
     )
@@ -2211,6 +2614,13 @@ def downgrade() -> None:
         postgresql_where=sa.text("number is not null and retired_at is null"),
     )
     op.drop_geospatial_index(
+        "idx_documents_shared_geom",
+        table_name="documents",
+        schema="app",
+        postgresql_using="gist",
+        column_name="shared_geom",
+    )
+    op.drop_geospatial_index(
         "idx_documents_geom", table_name="documents", schema="app", postgresql_using="gist", column_name="geom"
     )
     op.drop_geospatial_table("documents", schema="app")
@@ -2219,9 +2629,14 @@ def downgrade() -> None:
         "ix_crossings_history_geom_valid", table_name="crossings_history", schema="app", postgresql_using="gist"
     )
     op.drop_geospatial_table("crossings_history", schema="app")
+    op.drop_table("cells", schema="app")
+    op.drop_table("cell_changes", schema="app")
     op.drop_index("ix_areas_history_id", table_name="areas_history", schema="app")
     op.drop_index("ix_areas_history_geom_valid", table_name="areas_history", schema="app", postgresql_using="gist")
     op.drop_geospatial_table("areas_history", schema="app")
+    op.drop_geospatial_index(
+        "idx_areas_shared_geom", table_name="areas", schema="app", postgresql_using="gist", column_name="shared_geom"
+    )
     op.drop_geospatial_index(
         "idx_areas_geom", table_name="areas", schema="app", postgresql_using="gist", column_name="geom"
     )
@@ -2234,6 +2649,13 @@ def downgrade() -> None:
         postgresql_using="gist",
     )
     op.drop_geospatial_table("administrative_areas_history", schema="app")
+    op.drop_geospatial_index(
+        "idx_administrative_areas_shared_geom",
+        table_name="administrative_areas",
+        schema="app",
+        postgresql_using="gist",
+        column_name="shared_geom",
+    )
     op.drop_geospatial_index(
         "idx_administrative_areas_geom",
         table_name="administrative_areas",
