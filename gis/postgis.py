@@ -89,7 +89,11 @@ class Cluster:
         self.version, self.binaries = installed(_made_by(self.files))
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:  # interrupted half way, perhaps after the server has begun
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

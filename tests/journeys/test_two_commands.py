@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from api import up as premises
@@ -264,6 +265,28 @@ def test_without_rights_the_exact_line_to_type_is_printed(ground: Path):
     assert "postgresql postgresql-postgis" in line
     assert "create_main_cluster = false" in line
     assert subprocess.run(["sh", "-n", "-c", line], check=False).returncode == 0
+
+
+def test_a_server_of_yours_is_used_with_its_password_from_a_file_and_logins_of_our_own_making(ground: Path):
+    with Cluster.throwaway() as yours:
+        yours.create_database("border")
+        url = yours.url("border").replace("+psycopg", "")
+        with psycopg.connect(url, autocommit=True) as administrator:
+            administrator.execute("alter role postgres password 'quá bí mật/@:'")
+            yours._write("pg_hba.conf", "local all all scram-sha-256\n")
+            administrator.execute("select pg_reload_conf()")
+        secret = ground / "password"
+        secret.write_text("quá bí mật/@:\n")
+        environment = os.environ | {"COTMOC_DATABASE_URL": url, "COTMOC_DATABASE_PASSWORD_FILE": str(secret)}
+        place = ground / "beside a server of yours"
+        with up("--data-dir", place, env=environment) as started:
+            address = started.serves()
+            with urllib.request.urlopen(f"{address}/ogc/collections/markers/items?limit=1", timeout=10) as response:
+                assert len(json.load(response)["features"]) == 1
+        assert not (place / "cluster").exists()
+        assert yours.running
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(url, user="cotmoc_reader", password="guessed")
 
 
 def test_compose_says_the_same_by_its_own_schema_and_publishes_on_this_machine_only():
