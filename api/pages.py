@@ -83,6 +83,9 @@ def incident_form(request: Request, language: PageLanguageParam) -> Response:
 @router.get("/gates")
 @router.get("/tasks")
 @router.get("/incidents")
+@router.get("/markers")
+@router.get("/crossings")
+@router.get("/documents")
 def list_page(request: Request, actor: ActorParam, database: DatabaseParam, language: PageLanguageParam) -> Response:
     """A list of one layer, filtered like its items."""
     layer = catalog[request.url.path.strip("/")]

@@ -114,13 +114,17 @@ def _type_of(one: Field) -> Any:
 
 
 class Place(BaseModel):
-    """A place in words: a marker address or any coordinate, kept as given."""
+    """A place in words: a marker address or any coordinate, kept as given.
+
+    ``written`` keeps what somebody wrote where ``text`` is the one of its meanings that they chose.
+    """
 
     model_config = ConfigDict(extra="forbid")
     text: Annotated[str, BeforeValidator(clean_text), Bound(min_length=1, max_length=200)]
     border: Annotated[str, BeforeValidator(clean_text), Bound(max_length=10)] | None = None
     crs: Annotated[str, BeforeValidator(clean_text), Bound(max_length=40)] | None = None
     near: Annotated[str, BeforeValidator(clean_text), Bound(max_length=60)] | None = None
+    written: Annotated[str, BeforeValidator(clean_text), Bound(max_length=200)] | None = None
 
 
 def receivable(layer: Layer) -> dict[str, Field]:
