@@ -8,7 +8,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 
 import layers  # noqa: F401 - fills the catalog
-from api import basemap, cards, changes, errors, exports, features, locate, pages
+from api import basemap, cards, changes, errors, exports, features, locate, pages, tiles
 from api.identity import Doorkeeper
 from api.settings import Settings
 from gis.database import Database
@@ -33,7 +33,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     app.openapi_version = "3.0.3"
     app.state.settings, app.state.database = settings, served
     errors.install(app)
-    for door in (features, changes, locate, exports, cards, basemap, pages):
+    for door in (features, tiles, changes, locate, exports, cards, basemap, pages):
         app.include_router(door.router)
 
     @app.get("/healthz", tags=["health"])

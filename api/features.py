@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
+from api import tiles
 from api.identity import ActorParam, LanguageParam
 from api.params import DatabaseParam, IdParam, LayerParam, selection_of
 from gis import history, links, query
@@ -28,6 +29,7 @@ CONFORMS_TO = [
     f"{CORE}core",
     f"{CORE}geojson",
     f"{CORE}oas30",
+    *tiles.CONFORMS_TO,
 ]
 
 
@@ -47,6 +49,7 @@ def landing(request: Request, language: LanguageParam) -> dict[str, Any]:
             _link(request, "/ogc/api", "service-desc", "application/vnd.oai.openapi+json;version=3.0"),
             _link(request, "/ogc/conformance", "conformance", "application/json"),
             _link(request, "/ogc/collections", "data", "application/json"),
+            _link(request, "/ogc/tileMatrixSets", tiles.TILING_SCHEMES, "application/json"),
         ],
     }
 
@@ -104,6 +107,7 @@ def _collection(
         "links": [
             _link(request, path, "self", "application/json", title),
             _link(request, f"{path}/items", "items", GEOJSON, title),
+            *([_link(request, f"{path}/tiles", tiles.TILESETS, "application/json", title)] if layer.placed else []),
         ],
     }
 

@@ -1,0 +1,197 @@
+"""Vector tiles (Mapbox Vector Tile 2.1) of a selection, in the tiles of WebMercatorQuad.
+
+PostgreSQL draws the tile from the same conditions and under the same rights as a page of features. A tile holds
+``MOST`` features at most. Where an unfiltered layer has more in a tile of a low zoom, the tile holds counts by grid
+cell instead (``gis.cells``); otherwise the least important are dropped, and the tile says how many.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy.orm import Session
+
+from gis.cells import FINEST_ZOOM, counted, counted_by
+from gis.crs import WEB_MERCATOR, WGS84
+from gis.layer import Field, Layer, Level
+from gis.query import Selection, Statement, driver_of, geometry_of, source_of, where_of
+from gis.status import AMBER, BLUE, GREEN, GREY, INK, PURPLE, RED, SKY
+
+DEEPEST_ZOOM: Final = 22
+MOST: Final = 5_000
+"""Features of a tile: about 300 kB before compression."""
+
+EXTENT: Final = 4096
+BUFFER: Final = 64
+"""Units of the extent drawn beyond each edge, so that a mark on the edge is whole on both sides."""
+
+MOST_WORDS: Final = 4
+LOUDEST_FIRST: Final = (RED, AMBER, PURPLE, SKY, BLUE, INK, GREEN, GREY)
+"""How loudly the colour of a word calls: what is drawn in a louder one is dropped later and drawn on top."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A tile as bytes, empty where nothing stands; whether it holds counts, and how many features were dropped."""
+
+    content: bytes
+    counts: bool = False
+    dropped: int = 0
+
+
+@dataclass(frozen=True)
+class Address:
+    """Which tile: zoom, column from the west and row from the north."""
+
+    zoom: int
+    column: int
+    row: int
+
+    @property
+    def exists(self) -> bool:
+        """Whether WebMercatorQuad has such a tile, down to the deepest zoom."""
+        side = 1 << self.zoom if 0 <= self.zoom <= DEEPEST_ZOOM else 0
+        return 0 <= self.column < side and 0 <= self.row < side
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """West, south, east and north in degrees, with the buffer."""
+        edge, side = BUFFER / EXTENT, 1 << self.zoom
+        west, east = ((x / side) * 360 - 180 for x in (self.column - edge, self.column + 1 + edge))
+        south, north = (
+            math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * y / side))))
+            for y in (self.row + 1 + edge, self.row - edge)
+        )
+        return max(west, -180.0), south, min(east, 180.0), north
+
+    @property
+    def envelope(self) -> str:
+        """The SQL of the tile's square."""
+        return f"ST_TileEnvelope({self.zoom}, {self.column}, {self.row})"
+
+
+def tile(session: Session, selection: Selection, address: Address) -> Tile:
+    """The selection's tile at an address, for the selection's reader."""
+    layer, reader = selection.layer, selection.reader
+    everything = selection.everything() == Selection(layer, reader)
+    if everything and layer.counted and address.zoom <= FINEST_ZOOM:
+        content, found = _drawn(session, _counts_sql(layer, address), {})
+        if found > MOST:
+            return Tile(content, counts=True)
+    content, found = _features(session, selection, address, MOST + 1)
+    if found <= MOST:
+        return Tile(content)
+    content, kept = _features(session, selection, address, MOST, by_importance=True)
+    return Tile(content, dropped=_number(session, selection, address) - kept)
+
+
+def attributes(layer: Layer, reader: Level) -> dict[str, Field]:
+    """The properties that a tile's features have beside id and label: what draws them, and their coded words."""
+    known = layer.readable(reader)
+    words = [one for name, one in known.items() if one.codes is not None and name not in ("level", "position_source")]
+    words.sort(key=lambda one: one.name != layer.drawn_by)
+    return {one.name: one for one in [*words[:MOST_WORDS], known["position_source"]]}
+
+
+def _drawn(session: Session, sql: str, values: dict[str, Any]) -> tuple[bytes, int]:
+    """The tile's bytes and the number of features.
+
+    Never prepared: the plan has to know the box, or it reads the whole layer.
+    """
+    with driver_of(session).cursor(binary=True) as cursor:
+        content, found = cursor.execute(sql, values, prepare=False).fetchone() or (None, 0)
+        return bytes(content or b""), int(found or 0)
+
+
+def _number(session: Session, selection: Selection, address: Address) -> int:
+    statement = Statement()
+    sql = f"select null, count(*) from {_found_in(selection, address, statement)}"
+    return _drawn(session, sql, statement.values)[1]
+
+
+def _features(
+    session: Session, selection: Selection, address: Address, limit: int, *, by_importance: bool = False
+) -> tuple[bytes, int]:
+    """A tile of features; of more than ``limit``, the most important or, faster, any."""
+    statement = Statement()
+    return _drawn(session, _features_sql(selection, address, statement, limit, by_importance), statement.values)
+
+
+def _features_sql(selection: Selection, address: Address, statement: Statement, limit: int, by_importance: bool) -> str:
+    layer, reader = selection.layer, selection.reader
+    shown = {"id": "t.id::text", "label": f"({layer.labelled_by})::text"}
+    shown |= {name: f"{one.expression(reader)}::text" for name, one in attributes(layer, reader).items()}
+    columns = ", ".join(f'{sql} as "{name}"' for name, sql in shown.items())
+    place = f"ST_AsMVTGeom({_place(selection)}, {address.envelope}, {EXTENT}, {BUFFER})"
+    ranks = {f"rank{n}": sql for n, sql in enumerate(_importance(layer, reader))}
+    ranked = "".join(f", {sql} as {name}" for name, sql in ranks.items())
+    first = f" order by {', '.join([*ranks.values(), 't.created_at desc', 't.id'])}" if by_importance else ""
+    # Drawn in this order: the important last, so on top. It also makes equal tiles equal bytes.
+    names = ", ".join(f'"{name}"' for name in (*shown, "geom"))
+    upwards = ", ".join([*(f"{name} desc" for name in ranks), "id"])
+    return (
+        f"select ST_AsMVT(drawn, '{layer.name}', {EXTENT}, 'geom'), count(*) from (select {names} from"
+        f" (select {columns}, {place} as geom{ranked} from {_found_in(selection, address, statement)}{first}"
+        f" limit {limit}) found order by {upwards}) drawn"
+    )
+
+
+def _found_in(selection: Selection, address: Address, statement: Statement) -> str:
+    """The rows of the selection in a tile. The box is compared by itself: only that reaches the index under RLS."""
+    source = source_of(selection, statement)
+    place = geometry_of(selection)
+    if selection.layer.drawn_by_links:
+        source, place = f"{source} cross join lateral (select {place} as geom offset 0) site", "site.geom"
+    box = ", ".join(map(statement.bind, address.box))
+    statement.conditions.append(f"{place} && ST_MakeEnvelope({box}, {WGS84})")
+    return f"{source}{where_of(statement)}"
+
+
+def _place(selection: Selection) -> str:
+    """The place in Web Mercator: stored, except for the past and for what is drawn by its links."""
+    if selection.layer.drawn_by_links:
+        return f"ST_Transform(site.geom, {WEB_MERCATOR})"
+    if selection.as_of is not None:
+        return f"ST_Transform({geometry_of(selection)}, {WEB_MERCATOR})"
+    return "t.mercator" if selection.reader.sees_assumed else "t.shared_mercator"
+
+
+def _importance(layer: Layer, reader: Level) -> list[str]:
+    """The SQL of a feature's ranks, the most important lowest: by what draws it, then by its other marked words."""
+    marked = [one for one in layer.readable(reader).values() if any(word.mark for word in one.codes or ())]
+    marked.sort(key=lambda one: one.name != layer.drawn_by)
+    return [
+        f"coalesce(array_position({_array(by_loudness(one))}, {one.expression(reader)}::text), 99)" for one in marked
+    ]
+
+
+def by_loudness(one: Field) -> list[str]:
+    """The words of a field, those drawn in the loudest colours first."""
+    words = list(one.codes or ())
+    return [
+        str(word)
+        for word in sorted(words, key=lambda word: LOUDEST_FIRST.index(word.mark.colour if word.mark else GREY))
+    ]
+
+
+def _array(words: Sequence[str]) -> str:
+    quoted = ", ".join(f"'{word}'" for word in words)
+    return f"array[{quoted}]::text[]"
+
+
+def _counts_sql(layer: Layer, address: Address) -> str:
+    """A point per cell and kind of position, at the mean place, in the most important word that stands there."""
+    by = counted_by(layer)
+    words = _array(by_loudness(by)) if by else _array([])
+    named = f'({words})[min(array_position({words}, word))] as "{by.name}",' if by else ""
+    middle = f"ST_SetSRID(ST_MakePoint(sum(east) / sum(features), sum(north) / sum(features)), {WEB_MERCATOR})"
+    return (
+        f"select ST_AsMVT(drawn, '{layer.name}', {EXTENT}, 'geom'), sum(drawn.count) from ("
+        f" select sum(features)::integer as count, {named} case when assumed then 'assumed' end as position_source,"
+        f" ST_AsMVTGeom({middle}, {address.envelope}, {EXTENT}, {BUFFER}) as geom"
+        f" from (select x, y, assumed, word, sum(features) as features, sum(east) as east, sum(north) as north"
+        f" from ({counted(layer, address.zoom, address.column, address.row)}) every_row"
+        f" group by x, y, assumed, word having sum(features) > 0) kinds"
+        f" group by x, y, assumed order by x, y, assumed) drawn where geom is not null"
+    )

@@ -1,0 +1,67 @@
+"""How vector tiles are drawn: a MapLibre style made from the marks of a card's words."""
+
+from typing import Any
+
+from gis.language import Language
+from gis.layer import Layer, Level
+from maps.marks import layer_mark
+
+PAPER = "#ffffff"
+ASSUMED = ["==", ["get", "position_source"], "assumed"]
+HOW_MANY = ["coalesce", ["get", "count"], 1]
+
+
+def style(layer: Layer, reader: Level, tilejson: str, language: Language) -> dict[str, Any]:
+    """The style of a layer's tiles as a reader of that level sees them.
+
+    Points are circles in the colour of the word that draws the layer, hollow where the position is assumed and larger
+    where one stands for many (``count``). ``tilejson`` is the address of the tiles' description.
+    """
+    colour = _colour(layer, reader)
+    of_layer = {"source": layer.name, "source-layer": layer.name}
+    is_area, is_point = (["==", ["geometry-type"], kind] for kind in ("Polygon", "Point"))
+    return {
+        "version": 8,
+        "name": layer.title.said_in(language),
+        "sources": {layer.name: {"type": "vector", "url": tilejson}},
+        "layers": [
+            {
+                "id": f"{layer.name}-areas",
+                "type": "fill",
+                **of_layer,
+                "filter": is_area,
+                "paint": {"fill-color": colour, "fill-opacity": 0.15},
+            },
+            {
+                "id": f"{layer.name}-lines",
+                "type": "line",
+                **of_layer,
+                "filter": ["!", is_point],
+                "layout": {"line-join": "round", "line-cap": "round"},
+                "paint": {"line-color": colour, "line-width": 2},
+            },
+            {
+                "id": f"{layer.name}-points",
+                "type": "circle",
+                **of_layer,
+                "filter": is_point,
+                "paint": {
+                    "circle-radius": ["interpolate", ["linear"], ["log10", HOW_MANY], 0, 5, 4, 20],
+                    "circle-color": ["case", ASSUMED, PAPER, colour],
+                    "circle-stroke-color": ["case", ASSUMED, colour, PAPER],
+                    "circle-stroke-width": ["case", ASSUMED, 2, 1],
+                },
+            },
+        ],
+    }
+
+
+def _colour(layer: Layer, reader: Level) -> str | list[Any]:
+    """The colour of a feature: of its word's mark, or the layer's own where no word draws it."""
+    plain = layer_mark(layer.name).colour
+    drawing = layer.readable(reader).get(layer.drawn_by or "")
+    marked = [(word.value, word.mark.colour) for word in (drawing.codes or () if drawing else ()) if word.mark]
+    if drawing is None or not marked:
+        return plain
+    pairs = [part for pair in marked for part in pair]
+    return ["match", ["get", drawing.name], *pairs, plain]
