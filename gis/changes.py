@@ -178,7 +178,7 @@ def _set_place(session: Session, layer: Layer, feature: Feature, values: Mapping
     elif given is not None:
         shape = read_geojson(given, layer.geometry_type)
         set_geometry(feature, shape)
-        feature.original = {"geometry": given}
+        feature.original = {"geometry": {name: given[name] for name in ("type", "coordinates")}}
         if values.get("position_source") in (None, PositionSource.NONE, PositionSource.ASSUMED):
             feature.position_source = PositionSource.MAP
     elif GEOMETRY in values and PLACE not in values:

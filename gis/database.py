@@ -146,7 +146,9 @@ def refusing_like_the_house() -> Iterator[None]:
 def _refusal(fault: BaseException | None) -> Refusal:
     state = getattr(fault, "sqlstate", None) or ""
     constraint = getattr(getattr(fault, "diag", None), "constraint_name", None) or ""
-    field = constraint.rsplit("_", 1)[-1] if constraint.startswith("uq_") else constraint.removeprefix("ck_")
+    table = getattr(getattr(fault, "diag", None), "table_name", None) or ""
+    checked = constraint.removeprefix(f"ck_{table}_").removesuffix("_finite")
+    field = constraint.rsplit("_", 1)[-1] if constraint.startswith("uq_") else checked
     refusals: dict[str, Refusal] = {
         "23505": Invalid(TAKEN, [FieldError(field, "taken", TAKEN)]),
         "23503": Invalid(BROKEN_LINK, [FieldError(constraint.removeprefix("fk_"), "unknown", BROKEN_LINK)]),

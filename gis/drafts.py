@@ -202,7 +202,7 @@ def _explained(layer: Layer, fault: dict[str, Any]) -> FieldError:
         code = said
     elif kind in ("string_too_long", "too_long"):
         code = "too_long"
-    elif kind == "string_too_short":
+    elif kind in ("string_too_short", "too_short"):
         code = "empty"
     elif kind in ("greater_than_equal", "less_than_equal", "less_than"):
         code = "range"

@@ -17,6 +17,9 @@ MAX_VERTICES = 20_000
 DECIMALS = 7
 """Coordinates are kept to 1e-7 degrees, about a centimetre."""
 
+SHORTEST_RING = 4
+"""Positions: a triangle, and its beginning again."""
+
 HUGE = 1e300
 """Beyond, a number is as good as infinite; JSON's whole numbers know no bounds, and floats do."""
 
@@ -54,6 +57,8 @@ def read_geojson(value: Any, kind: str = "GEOMETRY", *, name: str = "geometry", 
     for point in points:
         _judge(point, name, degrees=degrees)
     try:
+        if not all(len(ring) >= SHORTEST_RING and ring[0] == ring[-1] for ring in _rings(value)):
+            raise ValueError("open ring")
         built = shape({"type": given, "coordinates": _rounded(coordinates)})
     except (ValueError, TypeError, shapely.errors.GEOSException):
         raise invalid(name, "ring", "Vòng của vùng chưa khép hoặc thiếu điểm", "A ring is open or too short") from None
@@ -112,6 +117,17 @@ def _out_of_range(lon: float, lat: float, name: str) -> Invalid:
         "Kinh độ từ -180 đến 180, vĩ độ từ -90 đến 90",
         "Longitude is -180 to 180, latitude -90 to 90",
     )
+
+
+def _rings(value: dict[str, Any]) -> list[list[list[float]]]:
+    """The rings of a polygon or of several; shapely would close an open one silently."""
+    match value["type"]:
+        case "Polygon":
+            return list(value["coordinates"])
+        case "MultiPolygon":
+            return [ring for one in value["coordinates"] for ring in one]
+        case _:
+            return []
 
 
 def _rounded(value: Any) -> Any:
