@@ -75,7 +75,11 @@ def load(data_dir: DataDir = None) -> None:
 @commands.command()
 def export(  # noqa: PLR0917 - Typer reads the options off the parameters
     layer: Annotated[str, typer.Argument(help="Tên lớp · The layer: markers, gates, incidents, works…")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Tệp GeoJSON · The GeoJSON file")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Tệp xuất ra · The file to write")],
+    file_format: Annotated[
+        str | None,
+        typer.Option("--format", "-f", help="geojson geojsonseq gpkg shp kml fgb parquet xlsx csv (default: -o)"),
+    ] = None,
     where: Annotated[
         list[str] | None, typer.Option("--where", "-w", help="Lọc, như trên địa chỉ trang · A filter: name=value")
     ] = None,
@@ -85,13 +89,14 @@ def export(  # noqa: PLR0917 - Typer reads the options off the parameters
     ] = "office",
     data_dir: DataDir = None,
 ) -> None:
-    """Xuất đúng những gì đang xem ra GeoJSON. · Write exactly one view of a layer as GeoJSON."""
+    """Xuất đúng những gì đang xem. · Write exactly one view of a layer as a file."""
     from api import up as premises
-    from api.exports import save
+    from api.exports import format_of, save
 
     with premises.opened(data_dir, "export") as addresses:
         premises.migrate(addresses)
-        asked = [*(where or []), f"reader={reader}", *([f"bbox={bbox}"] if bbox else [])]
+        chosen = file_format or format_of(output)
+        asked = [*(where or []), f"f={chosen}", f"reader={reader}", *([f"bbox={bbox}"] if bbox else [])]
         with premises.database(addresses) as database:
             number = save(database, layer, output, asked)
     typer.echo(f"✓ {number} → {output}")

@@ -1,35 +1,50 @@
-"""A file of exactly what is shown: the same selection, streamed as RFC 7946 GeoJSON.
+"""A file of exactly what is shown: the same selection in any format, streamed where the format allows.
 
-``reader=partner`` gives the same selection as a partner may have it: positions that are only assumed stay empty, and
-the file says how many.
+``GET /api/export/{layer}`` takes the parameters of the items, without paging, and its own: ``f`` the format,
+``reader=partner`` the selection as a partner may have it (positions that are only assumed stay empty, and the file
+says how many), ``zone`` the zone of VN-2000 that tables give beside WGS 84, ``delimiter`` of a CSV, ``lang``.
 """
 
+import asyncio
 import datetime as dt
-import json
-from collections.abc import Iterator
-from itertools import chain, islice
+from collections.abc import AsyncGenerator, AsyncIterator, MutableMapping
+from contextlib import aclosing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import StreamingResponse
+import anyio
+from anyio import from_thread, to_thread
+from anyio.lowlevel import RunVar
+from fastapi import APIRouter, Request, Response
 from starlette.datastructures import QueryParams
+from starlette.types import Receive, Scope, Send
 
-from api.features import GEOJSON
-from api.identity import ActorParam
+from api.identity import ActorParam, LanguageParam
 from api.params import DatabaseParam, LayerParam, layer_named, selection_of
-from gis import query
+from gis import exchange, files
+from gis.crs import PROVINCIAL_WIDTH, ZONES, Zone, epsg_of, zone_for, zone_of
 from gis.database import Actor, Database
-from gis.errors import Malformed
-from gis.language import Text
+from gis.errors import Invalid, Malformed, Refusal
+from gis.exchange import FORMATS, PIECE, Export, format_named
+from gis.language import Language, Text
 from gis.layer import Layer
-from gis.query import Selection
 from layers.policy import OFFICE, PARTNER
 
 router = APIRouter(prefix="/api/export", tags=["exports"])
 
 ATTRIBUTION = "© OpenStreetMap contributors (ODbL 1.0)"
 CAVEAT = "Đường biên tham khảo từ OpenStreetMap (2017), không phải đường biên pháp lý."
+OWN = ("f", "reader", "zone", "delimiter")
+VIETNAM = dt.timezone(dt.timedelta(hours=7))
+
+PROVINCES_MERIDIAN = 105.75
+"""Central meridian of the 3° zone of VN-2000 that tables give unless another is asked for, in degrees east."""
+
+WRITTEN_AT_ONCE = 2
+"""Files written at the same time; each takes most of a processor. Others wait their turn."""
+
+_writing: RunVar[anyio.CapacityLimiter] = RunVar("files being written")
 
 
 def reader_of(query_params: QueryParams, actor: Actor) -> Actor:
@@ -42,74 +57,159 @@ def reader_of(query_params: QueryParams, actor: Actor) -> Actor:
     return PARTNER
 
 
-@router.get("/{layer}", response_class=StreamingResponse)
-def export(request: Request, layer: LayerParam, actor: ActorParam, database: DatabaseParam) -> StreamingResponse:
-    """Download the view: the parameters of the items, without paging."""
-    reader = reader_of(request.query_params, actor)
+def export_of(database: Database, layer: Layer, asked: QueryParams, reader: Actor, language: Language) -> Export:
+    """The file that is asked for. What is wrong with the asking is refused here, before anything has left."""
+    shown = QueryParams([pair for pair in asked.multi_items() if pair[0] not in OWN])
     with database.acting(reader) as session:
-        selection = selection_of(session, layer, request.query_params, reader)
-    query.check(selection)
-    stamp = dt.datetime.now(dt.timezone(dt.timedelta(hours=7)))
-    name = f"{layer.name}{'-partner' if reader is PARTNER else ''}-{stamp:%Y%m%d-%H%M}.geojson"
-    pieces = written(database, reader, selection, request.query_params)
-    head = next(pieces)  # what is refused is refused here, before anything of the file has left
-    return StreamingResponse(
-        chain([head], pieces),
-        media_type=GEOJSON,
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
-    )
-
-
-def written(
-    database: Database, reader: Actor, selection: Selection, asked: QueryParams | dict[str, str]
-) -> Iterator[bytes]:
-    """The selection as a FeatureCollection, piece by piece, closed by what a reader must know of it."""
-    number = withheld = 0
-    with database.acting(reader) as session:
-        features = query.stream(session, selection)
-        first = list(islice(features, 1))
-        yield b'{"type":"FeatureCollection","features":['
-        for feature in chain(first, features):
-            yield (b",\n" if number else b"\n") + feature
-            number += 1
-            withheld += _is_withheld(feature)
-    yield b"]," + json.dumps(_about(selection.layer, reader, number, withheld, asked), ensure_ascii=False)[1:].encode()
-
-
-def _is_withheld(feature: bytes) -> bool:
-    return b'"geometry":null' in feature[:200] and b'"position_source":"assumed"' in feature
-
-
-def _about(layer: Layer, reader: Actor, number: int, withheld: int, asked: Any) -> dict[str, Any]:
-    about: dict[str, Any] = {
-        "name": layer.name,
-        "numberReturned": number,
+        selection = selection_of(session, layer, shown, reader)
+    delimiter = asked.get("delimiter") or ","
+    if delimiter not in (",", ";"):
+        raise Malformed(Text("delimiter: , hoặc ;", "delimiter: , or ;"))
+    about = {
+        "title": layer.title.said_in(language),
         "timeStamp": dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        **({"as_of": selection.as_of.isoformat()} if selection.as_of else {}),
         "selection": dict(asked),
-        "reader": reader.level,
+        "reader": reader.level.value,
         "attribution": ATTRIBUTION,
         "caveat": CAVEAT,
     }
-    if withheld:
-        about["withheld_positions"] = withheld
-    return about
+    return Export(
+        selection,
+        format_named(asked.get("f") or "geojson"),
+        zone_asked(asked.get("zone")),
+        language,
+        delimiter,
+        about,
+    )
 
 
-def save(database: Database, layer: str, file: Path, where: list[str]) -> int:
+def zone_asked(name: str | None) -> Zone:
+    """The zone of VN-2000 that is asked for, or the one that the province works in."""
+    try:
+        found = zone_of(epsg_of(name)) if name else zone_for(PROVINCES_MERIDIAN)
+    except Invalid:
+        found = None
+    if found is None:
+        names = ", ".join(f"EPSG:{one.epsg}" for one in ZONES if one.width == PROVINCIAL_WIDTH)
+        raise Malformed(Text(f"zone: một trong {names}", f"zone: one of {names}"))
+    return found
+
+
+@router.get("/{layer}", response_class=Response)
+async def export(
+    request: Request, layer: LayerParam, actor: ActorParam, database: DatabaseParam, language: LanguageParam
+) -> Response:
+    """Download the view: the parameters of the items, without paging, and those of the file."""
+    asked = request.query_params
+    reader = reader_of(asked, actor)
+    wanted = await to_thread.run_sync(export_of, database, layer, asked, reader, language)
+    return Download(pieces(database, reader, wanted), wanted)
+
+
+async def pieces(database: Database, reader: Actor, wanted: Export) -> AsyncGenerator[bytes]:
+    """The file piece by piece, streamed from the database or from a file that is written first and then deleted."""
+    if wanted.format.streams:
+        async with aclosing(exchange.stream(database, reader, wanted)) as streamed:  # type: ignore[type-var]
+            async for piece in streamed:
+                yield piece
+        return
+
+    def write(folder: Path) -> Path:
+        with database.acting(reader) as session:
+            return files.write(session, wanted, folder, from_thread.check_cancelled)
+
+    with database.download(), TemporaryDirectory(prefix="cotmoc-") as folder:
+        path = await to_thread.run_sync(write, Path(folder), limiter=_writers())
+        with path.open("rb") as written:
+            while piece := written.read(PIECE):
+                yield piece
+
+
+def _writers() -> anyio.CapacityLimiter:
+    try:
+        return _writing.get()
+    except LookupError:
+        _writing.set(anyio.CapacityLimiter(WRITTEN_AT_ONCE))
+        return _writing.get()
+
+
+class Download(Response):
+    """A file on its way: when the client goes, so does all that was opened for it.
+
+    The answer begins with the first piece, so what is refused until then is a refusal.
+    """
+
+    def __init__(self, pieces: AsyncGenerator[bytes], wanted: Export) -> None:
+        self.pieces, self.wanted = pieces, wanted
+        self.status_code, self.background = 200, None
+        layer, reader = wanted.selection.layer, wanted.selection.reader
+        marked = "-partner" if reader is PARTNER.level else ""
+        name = f"{layer.name}{marked}-{dt.datetime.now(VIETNAM):%Y%m%d-%H%M}{wanted.format.extension}"
+        charset = "; charset=utf-8" if wanted.format.media_type.startswith("text/") else ""
+        self.init_headers(
+            {
+                "Content-Type": wanted.format.media_type + charset,
+                "Content-Disposition": f'attachment; filename="{name}"',
+                "Cache-Control": "no-store",
+            }
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the pieces while listening for the client's leaving, whichever ends first."""
+        refused: Refusal | None = None
+        async with aclosing(self.pieces), anyio.create_task_group() as together:
+            together.start_soon(_until_gone, receive, together.cancel_scope)
+            try:
+                await self._send(send)
+            except Refusal as refusal:
+                refused = refusal
+            together.cancel_scope.cancel()
+        if refused is not None:
+            raise refused
+
+    async def _send(self, send: Send) -> None:
+        begun = False
+        async for piece in self.pieces:
+            if not begun:
+                if self.wanted.withheld:
+                    self.headers["X-Withheld-Positions"] = str(self.wanted.withheld)
+                await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+                begun = True
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _until_gone(receive: Receive, scope: anyio.CancelScope) -> None:
+    message: MutableMapping[str, Any] = {}
+    while message.get("type") != "http.disconnect":
+        message = await receive()
+    scope.cancel()
+
+
+def format_of(file: Path) -> str:
+    """The format that a file's name asks for; GeoJSON where it asks for none."""
+    return next((one.name for one in FORMATS.values() if one.extension == file.suffix.lower()), "geojson")
+
+
+def save(database: Database, layer: str, file: Path, where: list[str], language: Language = "vi") -> int:
     """Write a view of a layer to ``file``, all of it or nothing; returns how many features it holds.
 
-    ``where`` are the parameters of the items as ``name=value``. Raises like the items' door does.
+    ``where`` are the parameters of the export as ``name=value``. Raises like its door does.
     """
     asked = QueryParams([(name, value) for name, _, value in (one.partition("=") for one in where)])
-    actor = reader_of(asked, OFFICE)
-    with database.acting(actor) as session:
-        selection = selection_of(session, layer_named(layer), asked, actor)
+    reader = reader_of(asked, OFFICE)
+    wanted = export_of(database, layer_named(layer), asked, reader, language)
     unfinished = file.with_name(f"{file.name}.part")
     try:
-        with unfinished.open("wb") as opened:
-            opened.writelines(written(database, actor, selection, asked))
-        number = int(json.loads(unfinished.read_bytes())["numberReturned"])
+        asyncio.run(_save(pieces(database, reader, wanted), unfinished))
         unfinished.replace(file)
     finally:
         unfinished.unlink(missing_ok=True)
-    return number
+    return wanted.number
+
+
+async def _save(written: AsyncIterator[bytes], file: Path) -> None:
+    with file.open("wb") as opened:
+        async for piece in written:
+            opened.write(piece)

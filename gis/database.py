@@ -6,10 +6,13 @@ rows by policy, columns by grant, every change into the journal under the actor'
 """
 
 import logging
+import re
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from threading import BoundedSemaphore
+from typing import Any
 
 import psycopg
 from sqlalchemy import create_engine, event, text
@@ -28,6 +31,11 @@ READER_LOGIN = "cotmoc_reader"
 WRITER_LOGIN = "cotmoc_writer"
 STATEMENT_TIMEOUT = "30s"
 LOCK_TIMEOUT = "3s"
+DOWNLOADS = 20
+"""How many downloads are served at once; they have connections of their own and take none from anybody else."""
+
+DOWNLOAD_TIMEOUT = "30min"
+"""A download lasts as long as its reader takes to read it, but not for ever: its snapshot holds back the vacuum."""
 
 
 def role_of(level: Level, *, edits: bool = False) -> str:
@@ -51,6 +59,10 @@ CONTEXT = text(
     " set_config('cotmoc.request', :request, true), set_config('cotmoc.device_at', :device_at, true),"
     " set_config('transaction_read_only', :read_only, true)"
 )
+
+
+DRIVER_CONTEXT = re.sub(r":(\w+)", r"%(\1)s", CONTEXT.text)
+"""The same statement in the driver's own words."""
 
 
 class ActingSession(Session):
@@ -77,6 +89,7 @@ class Database:
             "pool_reset_on_return": "rollback",
             "connect_args": {"options": options, "connect_timeout": 5},
         }
+        self._places = BoundedSemaphore(DOWNLOADS)
         self._reader = create_engine(reader_url, **settings)
         self._writer = create_engine(writer_url, **settings)
 
@@ -99,22 +112,70 @@ class Database:
             raise Forbidden(Text("Bạn không có quyền sửa", "You may not edit"))
         with refusing_like_the_house():
             session = ActingSession(self._writer if write else self._reader, expire_on_commit=False, autoflush=True)
-            session.info["context"] = {
-                "role": role_of(actor.level, edits=write),
-                "actor": actor.name,
-                "unit": actor.unit or "",
-                "reason": reason or "",
-                "request": request or "",
-                "device_at": device_at or "",
-                "read_only": "off" if write else "on",
-            }
+            session.info["context"] = _context(actor, write, reason, request, device_at)
             with session, session.begin():
                 yield session
+
+    @contextmanager
+    def download(self) -> Iterator[None]:
+        """One of the places for downloads; ``Unavailable`` at once when all are taken."""
+        if not self._places.acquire(blocking=False):
+            raise Unavailable(MANY_DOWNLOADS)
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    @asynccontextmanager
+    async def downloading(self, actor: Actor) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """A place for a download and a connection of its own: a read-only snapshot in the name of ``actor``.
+
+        Whoever leaves early closes the connection; PostgreSQL, which looks every half second whether its reader is
+        still there, then ends the query by itself. Nothing is awaited on the way out, so a cancelled task leaves too.
+        Raises ``Unavailable`` at once when all places are taken.
+        """
+        with self.download(), refusing_like_the_house():
+            connection = await psycopg.AsyncConnection.connect(**self._download_settings)
+            try:
+                await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
+                await connection.set_read_only(True)
+                await connection.execute(DRIVER_CONTEXT, _context(actor))
+                yield connection
+            finally:
+                await connection.close()
+
+    @property
+    def _download_settings(self) -> dict[str, Any]:
+        """How the driver reaches the reader's login for a download."""
+        given = self._reader.dialect.create_connect_args(self._reader.url)[1]
+        options = (
+            f"-c statement_timeout={DOWNLOAD_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT} -c timezone=UTC"
+            " -c client_connection_check_interval=500ms"
+        )
+        return {**given, "options": options, "connect_timeout": 5}
 
     def dispose(self) -> None:
         """Close every pooled connection."""
         self._reader.dispose()
         self._writer.dispose()
+
+
+def _context(
+    actor: Actor,
+    write: bool = False,
+    reason: str | None = None,
+    request: str | None = None,
+    device_at: str | None = None,
+) -> dict[str, str]:
+    return {
+        "role": role_of(actor.level, edits=write),
+        "actor": actor.name,
+        "unit": actor.unit or "",
+        "reason": reason or "",
+        "request": request or "",
+        "device_at": device_at or "",
+        "read_only": "off" if write else "on",
+    }
 
 
 SYSTEM = Actor("system", Level.RESTRICTED, may_edit=True)
@@ -126,6 +187,9 @@ NO_ACTOR, ILLEGAL_MOVE, FIXED_IDENTITY = "CM001", "CM002", "CM003"
 TAKEN = Text("Mã này không dùng được, có thể đã có", "This value cannot be used; it may be taken")
 BROKEN_LINK = Text("Không tìm thấy đối tượng được nêu", "What this refers to does not exist")
 OUT_OF_RULE = Text("Giá trị trái quy tắc dữ liệu", "The value breaks a rule of the data")
+MANY_DOWNLOADS = Text(
+    "Đang có quá nhiều lượt tải xuống, hãy thử lại sau ít giây", "Too many downloads at once; please try again shortly"
+)
 BUSY = Text("Hệ thống đang bận, hãy thử lại sau ít giây", "Busy; please try again in a few seconds")
 MOVE = Text("Không được chuyển sang trạng thái này", "This move is not allowed")
 

@@ -11,7 +11,7 @@ import binascii
 import datetime as dt
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field as attribute, replace
 from functools import cache
 from typing import Any
@@ -103,32 +103,41 @@ class Statement:
 
 def check(selection: Selection) -> None:
     """Compose the SQL and throw it away: raises what the selection would, before an answer has begun."""
-    _page_sql(selection, _feature_text(selection))
+    _page_sql(selection, feature_text(selection))
 
 
 def features(session: Session, selection: Selection) -> list[bytes]:
     """The selected features, each as the text of one GeoJSON Feature."""
-    return [row[0] for row in _rows(session, *_page_sql(selection, _feature_text(selection)))]
+    return [row[0] for row in _rows(session, *_page_sql(selection, feature_text(selection)))]
 
 
 def page(session: Session, selection: Selection) -> tuple[list[bytes], str | None]:
     """One page of features, and the key from which the next one goes on, or None at the end."""
     limit = selection.limit or 0
-    sql, values = _page_sql(replace(selection, limit=limit + 1), f"{_feature_text(selection)}, {_key_text(selection)}")
+    sql, values = _page_sql(replace(selection, limit=limit + 1), f"{feature_text(selection)}, {_key_text(selection)}")
     rows = _rows(session, sql, values)
     following = encode_key(json.loads(rows[limit - 1][1])) if len(rows) > limit else None
     return [row[0] for row in rows[:limit]], following
 
 
-def stream(session: Session, selection: Selection) -> Iterator[bytes]:
-    """Every selected feature, one after another, without holding them all."""
-    sql, values = _page_sql(selection.everything(), _feature_text(selection))
-    with driver_of(session).cursor(name="export", binary=True) as cursor:
-        cursor.itersize = 1000
-        cursor.adapters.register_loader("text", _Bytes)
-        cursor.execute(sql, values)
-        for row in cursor:
-            yield row[0]
+def everything(selection: Selection, shown: str) -> tuple[str, dict[str, Any]]:
+    """The SQL that gives ``shown``, written over the row ``t``, of every selected feature, with its values."""
+    return _page_sql(selection.everything(), shown)
+
+
+def withheld(selection: Selection) -> tuple[str, dict[str, Any]]:
+    """The SQL that counts the selected features whose position is only assumed and kept from this reader."""
+    statement = Statement()
+    source = source_of(selection, statement)
+    kept = f"t.position_source = 'assumed' and {geometry_of(selection)} is null"
+    statement.conditions.append(kept)
+    return f"select count(*) from {source}{where_of(statement)}", statement.values
+
+
+def wanted(selection: Selection) -> list[Field]:
+    """The fields that the selection gives out, in their order."""
+    known = selection.layer.readable(selection.reader)
+    return [_field(selection, name) for name in (known if selection.fields is None else selection.fields)]
 
 
 def one(session: Session, selection: Selection, feature_id: uuid.UUID) -> bytes:
@@ -139,7 +148,7 @@ def one(session: Session, selection: Selection, feature_id: uuid.UUID) -> bytes:
 def versioned(session: Session, selection: Selection, feature_id: uuid.UUID) -> tuple[bytes, int]:
     """One feature as GeoJSON text with its version; ``Missing`` when there is none or it is hidden."""
     wanted = replace(selection, ids=[feature_id], limit=1)
-    rows = _rows(session, *_page_sql(wanted, f"{_feature_text(wanted)}, t.version"))
+    rows = _rows(session, *_page_sql(wanted, f"{feature_text(wanted)}, t.version"))
     if not rows:
         raise Missing(Text("Không có mục này", "There is no such feature"))
     return rows[0][0], rows[0][1]
@@ -221,7 +230,7 @@ def place_of(layer: Layer, reader: Level) -> str:
     )
 
 
-def _feature_text(selection: Selection) -> str:
+def feature_text(selection: Selection) -> str:
     """The SQL expression that gives a row as the text of a GeoJSON Feature."""
     fields = None if selection.fields is None else tuple(selection.fields)
     for name in fields or ():
