@@ -3,6 +3,7 @@
 ``board_page`` counts from the same rows the lists show, so that a figure and the list it opens agree.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from markupsafe import Markup
 
 from gis.status import AMBER, BLUE, GREEN, GREY, RED
 from maps.atlas import HOME
-from maps.lists import Card, Feature, days_since, fields_of, mark_of, title_of, value_text
+from maps.cards import Card, Feature, days_since, fields_of, mark_of, title_of, value_text
 from maps.page import day, mark, number, render
 from maps.words import words_in
 
@@ -97,9 +98,9 @@ def board_page(
             markers_in_need=markers_in_need,
         ),
         matters=[_matter(cards[layer], layer, feature, language) for layer, feature in owed[:ROWS]],
-        matters_left=max(0, len(owed) - ROWS),
+        matters_left=_left(owed[ROWS:], language),
         gates=[_gate(cards["gates"], gate, language) for gate in [*planned, *_unplanned(gates)][:ROWS]],
-        gates_left=max(0, len(gates) - ROWS),
+        gates_left=_and_more("gates", len(gates) - ROWS, "/gates", language),
         key=[(mark(shape, colour), word) for shape, colour, word in _key(cards, language)],
     )
 
@@ -115,6 +116,22 @@ def _owed(works: Sequence[Feature], tasks: Sequence[Feature]) -> list[tuple[str,
         return (0 if late else 1, str(since or "9999"))
 
     return sorted((row for row in rows if row[1]["properties"].get("urgency") in ("overdue", "waiting")), key=rank)
+
+
+def _left(owed: Sequence[tuple[str, Feature]], language: str) -> list[tuple[str, str]]:
+    """What did not fit, as a wording and its list for each layer."""
+    counts = Counter(layer for layer, _ in owed)
+    return [
+        link
+        for layer in ("works", "tasks")
+        for link in _and_more(layer, counts[layer], f"/{layer}?urgency=overdue,waiting", language)
+    ]
+
+
+def _and_more(layer: str, n: int, href: str, language: str) -> list[tuple[str, str]]:
+    """How many rows more there are, with the list that has them; nothing when there are none."""
+    words = words_in(language)
+    return [(words["and_more"].format(what=words[f"count_{layer}"].format(n=number(n))), href)] if n > 0 else []
 
 
 def _figures(
@@ -145,7 +162,13 @@ def _figures(
             "/incidents?open=true",
             "overdue" if severe else "planned",
         ),
-        ("fig_gates", reached, _names(short, "name") or words["fig_open_list"], "/gates", "on_time"),
+        (
+            "fig_gates",
+            reached,
+            _names(short, "name") or words["fig_open_list"],
+            f"/gates?planned_2030={','.join(reversed(_RANKS))}",
+            "on_time",
+        ),
         (
             "fig_markers",
             number(markers_in_need),
@@ -183,7 +206,9 @@ def _matter(card: Card, layer: str, feature: Feature, language: str) -> Matter:
     if properties["urgency"] == "overdue":
         blocked = words["overdue_days"].format(n=number(days_since(properties["due_on"])))
     else:
+        since = properties.get("waiting_since")
         blocked = words["waiting_on"].format(whom=properties.get("waiting_on") or "–")
+        blocked += f" · {words['since'].format(day=day(since)[3:])}" if since else ""
     return Matter(
         mark=mark_of(card, feature, language),
         title=title_of(layer, feature),

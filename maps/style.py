@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from gis.fields import Level
 from gis.language import Language
-from gis.layer import Layer, Level
+from gis.layer import Layer
 from maps.marks import layer_mark
 
 PAPER = "#ffffff"
@@ -20,30 +21,19 @@ def style(layer: Layer, reader: Level, tilejson: str, language: Language) -> dic
     colour = _colour(layer, reader)
     of_layer = {"source": layer.name, "source-layer": layer.name}
     is_area, is_point = (["==", ["geometry-type"], kind] for kind in ("Polygon", "Point"))
-    return {
-        "version": 8,
-        "name": layer.title.said_in(language),
-        "sources": {layer.name: {"type": "vector", "url": tilejson}},
-        "layers": [
+    layers: list[dict[str, Any]] = [
+        {"type": "fill", "filter": is_area, "paint": {"fill-color": colour, "fill-opacity": 0.15}},
+        {
+            "type": "line",
+            "filter": ["!", is_point],
+            "layout": {"line-join": "round", "line-cap": "round"},
+            "paint": {"line-color": colour, "line-width": 2},
+        },
+    ]
+    if layer.geometry_type != "LINESTRING":  # a line too short to be seen needs no dot
+        layers.append(
             {
-                "id": f"{layer.name}-areas",
-                "type": "fill",
-                **of_layer,
-                "filter": is_area,
-                "paint": {"fill-color": colour, "fill-opacity": 0.15},
-            },
-            {
-                "id": f"{layer.name}-lines",
-                "type": "line",
-                **of_layer,
-                "filter": ["!", is_point],
-                "layout": {"line-join": "round", "line-cap": "round"},
-                "paint": {"line-color": colour, "line-width": 2},
-            },
-            {
-                "id": f"{layer.name}-points",
                 "type": "circle",
-                **of_layer,
                 "filter": is_point,
                 "paint": {
                     "circle-radius": ["interpolate", ["linear"], ["log10", HOW_MANY], 0, 5, 4, 20],
@@ -51,8 +41,13 @@ def style(layer: Layer, reader: Level, tilejson: str, language: Language) -> dic
                     "circle-stroke-color": ["case", ASSUMED, colour, PAPER],
                     "circle-stroke-width": ["case", ASSUMED, 2, 1],
                 },
-            },
-        ],
+            }
+        )
+    return {
+        "version": 8,
+        "name": layer.title.said_in(language),
+        "sources": {layer.name: {"type": "vector", "url": tilejson}},
+        "layers": [{"id": f"{layer.name}-{one['type']}", **of_layer, **one} for one in layers],
     }
 
 

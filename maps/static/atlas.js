@@ -99,8 +99,7 @@ async function fresh(layer, id) {
 /** Choose a thing: its card stands on the map, on a phone in the sheet. */
 async function pick(layer, feature) {
   if (view.select && view.select !== feature.id) overlays.heat(view.select, false);
-  view.select = feature.id;
-  view.keep();
+  view.choose(layer, feature.id);
   overlays.heat(feature.id, true);
   panel.choose(feature.id);
   try {
@@ -112,38 +111,47 @@ async function pick(layer, feature) {
   const at = overlays.positionOf(feature);
   if (!at || narrow.matches) return openRecord(layer, feature, at);
   if (!panel.listing) panel.showList();
-  popup.setLatLng(at).setContent(cardOf(layer, feature, { open: () => openRecord(layer, feature), changed: () => changed(layer, feature.id), place: () => editPlace(layer, feature) })).openOn(map);
+  popup.options.maxHeight = map.getSize().y - 90;
+  popup.setLatLng(at).setContent(cardOf(layer, feature, { open: () => openRecord(layer, feature), changed: (done) => changed(layer, feature.id, done), place: () => editPlace(layer, feature), grown: () => popup.isOpen() && popup.update() })).openOn(map);
 }
 
 function openRecord(layer, feature, at = overlays.positionOf(feature)) {
   map.closePopup(popup);
-  view.select = feature.id;
-  view.keep();
+  view.choose(layer, feature.id);
   panel.show(recordOf(layer, feature, {
     back: () => (panel.showList(), overlays.heat(feature.id, false)),
-    changed: () => changed(layer, feature.id),
+    changed: (done) => changed(layer, feature.id, done),
     edit: () => edit(layer, feature),
     place: () => editPlace(layer, feature),
     go: (toLayer, id) => select(toLayer, id),
+    tell: (text, undo, wrong) => (tell(text, undo, wrong), overlays.state(layer) && overlays.load(layer)),
   }));
   if (at && narrow.matches) map.panTo(at);
   if (at && !map.getBounds().pad(-0.05).contains(at)) map.panTo(at);
   overlays.heat(feature.id, true);
 }
 
+/** Say what was done, with a way to take it back. */
+function tell(text, undo = null, wrong = false) {
+  notice("done", text, { wrong, undo: undo && (() => undo().then(() => tell(say("undone")), (error) => tell(error.message, null, true))) });
+}
+
 /** After a change: the layer, and the thing itself as it stands now. */
-async function changed(layer, id) {
-  notice("saved", say("saved"));
+async function changed(layer, id, { text = say("saved"), undo = null } = {}) {
+  tell(text, undo && (async () => (await undo(), show())));
   const recordShown = !panel.listing;
-  if (overlays.state(layer)) await overlays.load(layer);
-  const feature = await fresh(layer, id);
-  if (recordShown || narrow.matches) openRecord(layer, feature);
-  else await pick(layer, feature);
+  const show = async () => {
+    if (overlays.state(layer)) await overlays.load(layer);
+    const feature = await fresh(layer, id);
+    if (recordShown || narrow.matches) openRecord(layer, feature);
+    else await pick(layer, feature);
+  };
+  await show();
 }
 
 function withForm(layer, options, back) {
   map.closePopup(popup);
-  const { form, remove } = draftForm(layer, map, { ...options, back, saved: (id) => (panel.showList(), changed(layer, id)) });
+  const { form, remove } = draftForm(layer, map, { ...options, back, saved: (id, done) => (panel.showList(), changed(layer, id, done)) });
   panel.show([form], remove);
   panel.height("high");
   map.invalidateSize();
@@ -184,9 +192,8 @@ function close() {
 map.on("popupclose", () => {
   if (view.select) overlays.heat(view.select, false);
   if (!panel.listing) return;
-  view.select = null;
   panel.choose(null);
-  view.keep();
+  view.choose(null, null);
 });
 
 function showFloats(open) {
@@ -218,14 +225,12 @@ listenForKeys({
   close,
 });
 
-const sent = { select: view.select, moved: Boolean(view.window) };
-if (!sent.moved) view.window = null;
+const sent = { id: view.select, layer: view.selectLayer, moved: Boolean(view.window) };
 panel.draw(null);
 refreshMargin();
 await Promise.all([...view.layers].filter((layer) => card(layer)?.geometry).map((layer) => overlays.show(layer)));
-if (sent.select) {
-  const parts = sent.select.split("/");
+if (sent.id) {
   if (!sent.moved) view.window = null;
-  await select(parts.length > 1 ? parts[0] : null, parts.at(-1));
+  await select(sent.layer, sent.id);
 }
 if (view.q) box.go(view.q);

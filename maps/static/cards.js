@@ -52,6 +52,14 @@ export function titleOf(layer, feature) {
   }
 }
 
+/** What it is called in a narrow list: what stands at an address by that address and the kind of thing. */
+export function shortOf(layer, feature) {
+  const { address, kind } = feature.properties;
+  if (layer !== "works" || !address || !kind) return titleOf(layer, feature);
+  const place = /^\d+(\/\d+)?(\(\d\))?$/.test(address) ? `${say("marker_word")} ${address}` : address.includes("–") ? `${say("section_word")} ${address}` : address;
+  return `${place} · ${wording(layer, "kind", kind).toLowerCase()}`;
+}
+
 /** The few characters beside its mark on the map. */
 export function labelFor(layer, feature) {
   const p = feature.properties;
@@ -78,7 +86,7 @@ export function whenOf(layer, feature) {
 export function underOf(layer, feature) {
   const p = feature.properties;
   const about = p.address && isAssumed(feature) ? `≈ ${p.address}` : p.address;
-  const where = about && !titleOf(layer, feature).includes(p.address) ? about : null;
+  const where = about && !shortOf(layer, feature).includes(p.address) ? about : null;
   if (p.waiting_on) return [where, say("waiting_on", { whom: p.waiting_on })].filter(Boolean).join(" · ");
   if (layer === "incidents") return [about, wording(layer, "handling", p.handling), wording(layer, "severity", p.severity)].filter(Boolean).join(" · ");
   if (layer === "gates") return [p.stage ? wording(layer, "stage", p.stage) : null, p.next_event ? eventText(p.next_event, layer) : null, p.border ? say(p.border) : null].filter(Boolean).join(" · ");
@@ -95,26 +103,27 @@ export function valueOf(layer, field, value) {
   if (field.type === "datetime") return moment(value);
   if (typeof value === "number") return field.unit === "m" ? distance(value) : number(value) + (field.unit ? ` ${field.unit}` : "");
   if (value.on) return eventText(value, layer);
+  if (value.of) return [`${value.done}/${value.of}`, value.next && say("next_step", { word: said(value.next.title) })].filter(Boolean).join(" · ");
   if (typeof value === "object") return Object.entries(value).map(([key, one]) => `${key}: ${typeof one === "object" ? JSON.stringify(one) : one}`).join("; ");
   return field.name === "border" ? say(String(value)) : String(value);
 }
 
-/** A dated event in one line: its word, its date as exactly as it is known, its document. */
+/** A dated event in one line: its word, its date as exactly as it is known, its document; a plain note by its text. */
 export function eventText(event, layer) {
-  if (typeof event !== "object") return String(event);
-  const when = event.on ? day(event.on) : "";
-  const word = wordOf(layer, card(layer)?.status, event.kind);
-  return [word ? said(word.title) : event.kind === "note" ? "" : say(`event_${event.kind}`), { month: when.slice(3), year: when.slice(6) }[event.precision] ?? when, event.document].filter(Boolean).join(" · ");
+  const when = day(event.on);
+  const word = said(card(layer)?.events?.find((one) => one.value === event.kind)?.title) || wording(layer, card(layer)?.status, event.kind);
+  return [event.kind === "note" ? event.note || word : word, { month: when.slice(3), year: when.slice(6) }[event.precision] ?? when, event.document].filter(Boolean).join(" · ");
 }
 
-const COMMON = new Set(["open", "seed_item", "imported", "created_by", "retired_at", "suspended_from", "original", "id", "layer", "level", "position_source", "accuracy_m", "address", "chainage_m", "version", "created_at", "updated_at"]);
+const COMMON = new Set(["open", "procedure", "waiting_since", "seed_item", "imported", "created_by", "retired_at", "suspended_from", "original", "id", "layer", "level", "position_source", "accuracy_m", "address", "chainage_m", "version", "created_at", "updated_at"]);
 const SHORT = {
-  works: ["kind", "clause", "plan", "unit", "due_on", "waiting_on"],
-  tasks: ["lead_unit", "person", "due_on", "waiting_on", "product", "missing_clears"],
-  gates: ["category", "planned_2030", "last_event", "next_event", "border"],
-  incidents: ["severity", "occurred_at", "address", "unit", "description"],
-  markers: ["border", "kind", "class", "built_by", "responsible_side"],
+  works: ["unit", "clause", "starts_on", "due_on", "waiting_on", "cost_planned", "cost_approved", "cost_spent", "funding"],
+  tasks: ["lead_unit", "person", "due_on", "waiting_on", "missing_clears"],
+  gates: ["category", "planned_2030", "last_event", "next_event"],
+  incidents: ["severity", "occurred_at", "unit", "description"],
+  markers: ["class", "built_by", "responsible_side", "inspected_on", "remark"],
 };
+const FEW = 5; // what a card shows of a layer without a choice of its own
 
 /** `[label, value]` of what is known: the few for the card on the map, or everything. */
 export function factsOf(layer, feature, { all = false } = {}) {
@@ -124,18 +133,20 @@ export function factsOf(layer, feature, { all = false } = {}) {
   const fields = (card(layer)?.fields ?? []).filter((field) => (shown ? shown.includes(field.name) : !COMMON.has(field.name)));
   if (shown) fields.sort((a, b) => shown.indexOf(a.name) - shown.indexOf(b.name));
   for (const field of fields) {
-    const value = valueOf(layer, field, p[field.name]);
-    if (value && field.name !== "address") facts.push([said(field.title), value]);
+    let value = valueOf(layer, field, p[field.name]);
+    if (!value || field.name === "address") continue;
+    if (field.name === "waiting_on" && p.waiting_since) value += ` · ${say("since", { day: day(p.waiting_since) })}`;
+    facts.push([said(field.title), value]);
   }
+  if (!all && !shown) facts.splice(FEW);
   const about = isAssumed(feature) ? "≈ " : "";
-  const limit = all ? facts : facts.slice(0, 5);
-  if (p.address) limit.push([say("address"), about + p.address]);
-  if (p.chainage_m !== null && p.chainage_m !== undefined && all) limit.push([say("chainage"), about + distance(p.chainage_m)]);
+  if (p.address) facts.push([say("address"), about + p.address]);
+  if (p.chainage_m !== null && p.chainage_m !== undefined && all) facts.push([say("chainage"), about + distance(p.chainage_m)]);
   if (p.position_source && p.position_source !== "none") {
     const accuracy = p.accuracy_m ? say("accuracy", { d: distance(p.accuracy_m) }) : "";
-    limit.push([say("position"), [say(`source_${p.position_source}`), accuracy].filter(Boolean).join(", ")]);
+    facts.push([say("position"), [say(`source_${p.position_source}`), accuracy].filter(Boolean).join(", ")]);
   }
-  return limit;
+  return facts;
 }
 
 // Words that stand beside the way: nobody has to pass through them. What is declared after `suspended` stands beside it too.

@@ -57,6 +57,18 @@ export function sendingKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** Ask `path` and put what `rows` makes of the answer into `list`; a refusal is shown in its place. */
+export async function fill(list, path, rows, empty) {
+  list.replaceChildren(h("li", { className: "quiet" }, say("loading_plain")));
+  try {
+    const { data } = await ask(path);
+    const lines = rows(data);
+    list.replaceChildren(...(lines.length ? lines : [h("li", { className: "quiet" }, say(empty))]));
+  } catch (error) {
+    list.replaceChildren(h("li", { className: "field-fault" }, error.message));
+  }
+}
+
 /** A refusal as the reader sees it: the reason, and each field at fault by its label. */
 export function explained(error, labels = {}) {
   const list = (error.errors ?? [])

@@ -1,10 +1,10 @@
 // A form made from a layer's card: what the doors take, in the card's order, with a place where the layer has one.
 
-import { ask, collection, explained, item, sendingKey } from "./doors.js";
+import { amend } from "./changes.js";
+import { ask, collection, explained, sendingKey } from "./doors.js";
 import { card, labelOf, titleOf } from "./cards.js";
 import { h, said, say } from "./page.js";
 import { PlaceControl } from "./place.js";
-import { changing } from "./record.js";
 
 const LONG = new Set(["description", "note", "remark", "gist", "product", "responsibility"]);
 
@@ -80,9 +80,8 @@ export function draftForm(layer, map, { feature = null, onlyPlace = false, saved
     submit.disabled = true;
     try {
       if (feature) {
-        const body = { ...(geometry ? { geometry } : {}), properties };
-        await changing(layer, feature, async () => {}, (etag) => ask(item(layer, feature.id), { method: "PATCH", type: "application/geo+json", headers: { "If-Match": etag }, body }));
-        leave(() => saved(feature.id));
+        const done = await amend(layer, feature, { ...(geometry ? { geometry } : {}), properties });
+        leave(() => saved(feature.id, done));
       } else {
         const { data, location } = await ask(collection(layer), { method: "POST", type: "application/geo+json", headers: { "Idempotency-Key": key }, body: { type: "Feature", geometry, properties } });
         leave(() => saved(data?.id ?? location?.split("/").at(-1)));

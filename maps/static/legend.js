@@ -5,8 +5,6 @@ import { h, number, said, say } from "./page.js";
 import { EVERY_NUMBER } from "./overlays.js";
 import { mark } from "./marks.js";
 
-// The line is always drawn, and papers and offices stand nowhere in particular.
-const PAPERS = new Set(["lines", "documents", "units", "administrative_areas"]);
 const SVG = "http://www.w3.org/2000/svg";
 
 /** The legend of the current tab first, then of the other layers on the map, words in use only. */
@@ -56,9 +54,9 @@ function lineSample() {
   return drawing;
 }
 
-/** The layers that can be drawn, each with a box; the current tab's is always on. */
+/** The layers that can be drawn, each with a box; the current tab's is always on, and so is the line itself. */
 export function drawLayerList(board, cards, view, overlays, toggle) {
-  board.replaceChildren(...cards.filter((one) => one.geometry && !PAPERS.has(one.name)).map((one) => {
+  board.replaceChildren(...cards.filter((one) => one.geometry && one.name !== "lines").map((one) => {
     const state = overlays.state(one.name);
     const n = state?.loaded ? number(state.features.filter((feature) => feature.geometry).length) + (state.more ? "+" : "") : state ? "…" : "";
     return h("label", {},

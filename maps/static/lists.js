@@ -1,9 +1,12 @@
 // The list pages work without this; it applies a filter at once and lets the keyboard walk the rows.
 
 import { listenForKeys } from "./keys.js";
+import { narrow } from "./page.js";
 
 for (const select of document.querySelectorAll("[data-apply]")) select.addEventListener("change", () => select.form.requestSubmit());
 document.querySelector("[data-submit]")?.setAttribute("hidden", "");
+// On a phone the rows come first, unless something is filtered.
+if (narrow.matches && !document.querySelector(".filters a.button")) document.querySelector(".filter-box")?.removeAttribute("open");
 // An empty choice is no filter: it stays out of the address.
 document.querySelector(".filters")?.addEventListener("formdata", (event) => {
   for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);

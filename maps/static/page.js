@@ -49,11 +49,11 @@ export function moment(value) {
   return Number.isNaN(when.getTime()) ? String(value) : `${dayFormat.format(when)} ${hourFormat.format(when)}`;
 }
 
-/** Whole days from a date to today, as counted in Việt Nam. */
-export function daysSince(date) {
-  const today = day(new Date().toISOString()).split("/").reverse().join("-");
-  return Math.round((Date.parse(today) - Date.parse(date)) / 86_400_000);
-}
+/** This day in Việt Nam, as yyyy-mm-dd. */
+export const today = () => day(new Date().toISOString()).split("/").reverse().join("-");
+
+/** Whole days from a date to today. */
+export const daysSince = (date) => Math.round((Date.parse(today()) - Date.parse(date)) / 86_400_000);
 
 /** A number with narrow spaces between thousands and a decimal comma. */
 export function number(value) {
@@ -77,15 +77,17 @@ export function afterQuiet(wait, act) {
   };
 }
 
-/** A line of news over the map; a wrong one stays until it is closed or replaced. */
-export function notice(key, text, { wrong = false, again = null } = {}) {
+/** A line of news over the map; a wrong one stays until it is closed or replaced, one that can be undone a while longer. */
+export function notice(key, text, { wrong = false, again = null, undo = null } = {}) {
   const board = document.getElementById("notices");
   if (!board) return;
   board.querySelector(`[data-key="${CSS.escape(key)}"]`)?.remove();
   if (!text) return;
   const line = h("div", { className: wrong ? "notice wrong" : "notice", data: { key } }, h("span", {}, text));
-  if (again) line.append(h("button", { className: "button plain", type: "button", onclick: () => (line.remove(), again()) }, say("again")));
-  if (wrong) line.append(h("button", { className: "button plain", type: "button", onclick: () => line.remove() }, say("close")));
+  const offer = (word, act) => line.append(h("button", { className: "button plain", type: "button", onclick: () => (line.remove(), act?.()) }, say(word)));
+  if (again) offer("again", again);
+  if (undo) offer("undo", undo);
+  if (wrong) offer("close");
   board.append(line);
-  if (!wrong) setTimeout(() => line.remove(), 6000);
+  if (!wrong) setTimeout(() => line.remove(), undo ? 12_000 : 6000);
 }

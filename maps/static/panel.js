@@ -1,10 +1,11 @@
 // The one side panel: a list, a record or a form, never two. On a phone it is a sheet with three heights.
 
-import { card, markOf, titleOf, underOf, whenOf, wordOf } from "./cards.js";
+import { afterQuiet, h, number, said, say } from "./page.js";
+import { card, markOf, shortOf, titleOf, underOf, whenOf, wordOf } from "./cards.js";
 import { query } from "./doors.js";
-import { h, number, said, say } from "./page.js";
 
 const HEIGHTS = ["low", "half", "high"];
+const UNIT = { works: "unit", tasks: "lead_unit", incidents: "unit" };
 
 export class Panel {
   constructor(view, actions) {
@@ -13,6 +14,8 @@ export class Panel {
     this.record = document.getElementById("record-view");
     this.rows = document.getElementById("rows");
     this.chips = document.getElementById("chips");
+    this.filters = document.getElementById("filters");
+    this.units = new Map(); // layer → the units that its rows have named so far
     this.foot = document.getElementById("panel-foot");
     this.stage = document.querySelector(".stage");
     this.filtering = false;
@@ -59,6 +62,9 @@ export class Panel {
     for (const tab of document.querySelectorAll("[data-tab]")) tab.setAttribute("aria-selected", String(tab.dataset.tab === layer));
     this.#drawChips();
     const rows = state?.features ?? [];
+    const units = this.units.get(layer) ?? this.units.set(layer, new Set()).get(layer);
+    for (const { properties: p } of rows) if (p[UNIT[layer]]) units.add(p[UNIT[layer]]);
+    this.#drawFilters();
     if (!state?.loaded && !state?.wrong) return this.rows.replaceChildren(h("p", { className: "quiet" }, say("loading", { what: said(card(layer)?.title).toLowerCase() })));
     if (state.wrong) this.rows.replaceChildren(h("p", { className: "field-fault" }, state.wrong.message));
     else if (rows.length) this.rows.replaceChildren(...rows.map((feature) => this.#row(layer, feature)));
@@ -73,7 +79,7 @@ export class Panel {
     if (word) sign.append(Object.assign(document.createElementNS("http://www.w3.org/2000/svg", "title"), { textContent: said(word.title) }));
     const unplaced = !feature.geometry && card(layer)?.geometry;
     const row = h("div", { className: "row", data: { id: feature.id } }, sign,
-      h("button", { className: "title", type: "button" }, titleOf(layer, feature)),
+      h("button", { className: "title", type: "button", title: titleOf(layer, feature) }, shortOf(layer, feature)),
       h("span", { className: "when" }, whenOf(layer, feature)),
       h("p", { className: "under" }, underOf(layer, feature)),
       unplaced ? h("p", { className: "under unplaced" }, say("no_position"), h("button", { type: "button", onclick: (event) => (event.stopPropagation(), this.actions.place(layer, feature)) }, say("set_position"))) : null);
@@ -89,29 +95,44 @@ export class Panel {
       if (name === "year") return `${say("year")} ${value}`;
       if (name === "open") return say("open_only");
       if (name === "border") return say(value);
+      if (name === "text") return `“${value}”`;
       return said(wordOf(this.view.tab, name, value)?.title) || value;
     };
     const chips = Object.entries(filters).map(([name, value]) => h("button", {
       className: "chip", type: "button", title: say("remove_filter"), onclick: () => this.actions.filter({ [name]: null }),
     }, `${named(name, value)} ✕`));
-    const more = h("button", { className: "chip", type: "button", "aria-expanded": String(this.filtering), onclick: () => ((this.filtering = !this.filtering), this.#drawChips()) }, `+ ${say("filter")}`);
+    const more = h("button", { className: "chip", type: "button", "aria-expanded": String(this.filtering), "aria-controls": "filters", onclick: () => ((this.filtering = !this.filtering), this.#drawChips(), this.#drawFilters()) }, `+ ${say("filter")}`);
     const add = this.view.tab === "incidents" ? null : h("button", { className: "chip add", type: "button", onclick: () => this.actions.add(this.view.tab) }, `+ ${say(`add_${this.view.tab}`)}`);
-    this.chips.replaceChildren(...chips, more, ...(add ? [add] : []), ...(this.filtering ? [this.#filterForm()] : []));
+    this.chips.replaceChildren(...chips, more, ...(add ? [add] : []));
   }
 
-  #filterForm() {
+  /** The filters of the tab, left alone while somebody is at them. */
+  #drawFilters() {
     const layer = this.view.tab;
+    this.filters.hidden = !this.filtering;
+    if (this.filters.dataset.layer === layer && this.filters.contains(document.activeElement)) return;
+    this.filters.dataset.layer = layer;
+    this.filters.replaceChildren(...(this.filtering ? this.#filterFields(layer) : []));
+  }
+
+  #filterFields(layer) {
     const { filters } = this.view;
     const pick = (name, label, options) => h("label", {}, label, h("select", { onchange: (event) => this.actions.filter({ [name]: event.target.value || null }) },
       h("option", { value: "" }, say("all")), ...options.map(([value, text]) => h("option", { value, selected: String(filters[name] ?? "") === String(value) }, text))));
     const fields = new Map((card(layer)?.fields ?? []).map((field) => [field.name, field]));
     const year = new Date().getFullYear();
-    const words = ["urgency", card(layer)?.status, "severity", "category", "kind"].filter((name, at, all) => fields.get(name)?.codes && all.indexOf(name) === at).slice(0, 3);
-    return h("div", { className: "filter-form" },
+    const words = ["urgency", card(layer)?.status, "severity", "category", "kind", "missing_clears"].filter((name, at, all) => fields.get(name)?.codes && all.indexOf(name) === at);
+    const unit = fields.get(UNIT[layer]);
+    const units = [...new Set([...this.units.get(layer), ...(filters[UNIT[layer]] ? [filters[UNIT[layer]]] : [])])].sort();
+    const typed = afterQuiet(300, (text) => this.actions.filter({ text: text.trim() || null }));
+    return [
+      h("label", { className: "wide" }, say("text"), h("input", { type: "search", maxlength: "200", value: filters.text ?? "", oninput: (event) => typed(event.target.value) })),
       fields.has("border") ? pick("border", say("border"), ["VN-KH", "VN-CN", "VN-LA"].map((one) => [one, say(one)])) : null,
       fields.has("due_on") || fields.has("occurred_at") ? pick("year", say("year"), Array.from({ length: 8 }, (_, back) => [year + 1 - back, String(year + 1 - back)])) : null,
       ...words.map((name) => pick(name, said(fields.get(name).title), fields.get(name).codes.map((code) => [code.value, said(code.title)]))),
-      h("label", { className: "check" }, h("input", { type: "checkbox", checked: Boolean(filters.open), onchange: (event) => this.actions.filter({ open: event.target.checked ? "1" : null }) }), say("open_only")));
+      unit ? pick(unit.name, said(unit.title), units.map((one) => [one, one])) : null,
+      h("label", { className: "check" }, h("input", { type: "checkbox", checked: Boolean(filters.open), onchange: (event) => this.actions.filter({ open: event.target.checked ? "1" : null }) }), say("open_only")),
+    ].filter(Boolean);
   }
 
   #drawFoot(layer, state, count, bbox) {

@@ -39,10 +39,12 @@ export function meridianText(value) {
 
 export const locate = (values, options) => ask(query("/api/locate", values), options).then(({ data }) => data);
 
-/** Other meridians under which the same VN-2000 values would lie near the border: `{meridian, text}`. */
+const NEIGHBOURS = 3;
+
+/** The nearest other meridians under which the same VN-2000 values would lie near the border: `{meridian, text}`. */
 export function otherZones(answer) {
   const zones = answer.other_zones ?? answer.features?.[0]?.properties?.other_zones ?? [];
-  return zones.map((zone) => {
+  return zones.slice(0, NEIGHBOURS).map((zone) => {
     const meridian = meridianText(zone.meridian);
     return { meridian, text: `${meridian} → ${zone.address ?? `${zone.lat.toFixed(5)}, ${zone.lon.toFixed(5)}`}` };
   });

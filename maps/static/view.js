@@ -9,7 +9,9 @@ export class View {
     const asked = given.get("tab");
     this.tab = known.tabs.includes(asked) ? asked : known.tabs.find((tab) => given.has("layers") && this.layers.has(tab)) ?? known.tabs[0];
     this.layers.add(this.tab);
-    this.select = given.get("select") || null;
+    // A thing of a layer that is not drawn is named with its layer.
+    const [id = null, layer = null] = (given.get("select") || "").split("/").filter(Boolean).reverse();
+    Object.assign(this, { select: id, selectLayer: layer });
     this.q = given.get("q") || "";
     this.filters = {};
     for (const [name, value] of given) {
@@ -19,10 +21,16 @@ export class View {
     this.window = spot ? { zoom: Number(spot[1]), lat: Number(spot[2]), lon: Number(spot[3]) } : null;
   }
 
+  /** Choose a thing of a layer, or nothing. */
+  choose(layer, id) {
+    Object.assign(this, { select: id, selectLayer: layer });
+    this.keep();
+  }
+
   /** Write the view into the address bar without a new entry in the history. */
   keep() {
     const parts = new URLSearchParams({ layers: [...this.layers].join(","), tab: this.tab, ...this.filters });
-    if (this.select) parts.set("select", this.select);
+    if (this.select) parts.set("select", this.selectLayer && !this.layers.has(this.selectLayer) ? `${this.selectLayer}/${this.select}` : this.select);
     if (this.q) parts.set("q", this.q);
     const spot = this.window ? `#map=${this.window.zoom}/${this.window.lat.toFixed(5)}/${this.window.lon.toFixed(5)}` : "";
     const search = parts.toString().replaceAll("%2C", ",").replaceAll("%2F", "/");
@@ -39,6 +47,7 @@ export class View {
       if (name === "border" && fields.has("border")) asked.border = value;
       else if (FILTERS.includes(name) && layer !== this.tab) continue;
       else if (name === "year" && (fields.has("due_on") || fields.has("occurred_at"))) asked.datetime = `${value}-01-01/${value}-12-31`;
+      else if (name === "text" && layer === this.tab) asked.q = value;
       else if (name === "open" && fields.has("open")) asked.open = "true";
       else if (name === "open") Object.assign(asked, unfinished(fields, card));
       else if (layer === this.tab && fields.has(name)) asked[name] = value;
