@@ -6,8 +6,9 @@ from fastapi import APIRouter
 
 from api.identity import ActorParam
 from gis.drafts import receivable
+from gis.fields import Field, Level
 from gis.language import Text
-from gis.layer import Field, Layer, Level, every
+from gis.layer import Layer, every
 from gis.status import CodeList, Mark, Status
 from layers.gates import EVENT_KINDS
 

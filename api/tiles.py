@@ -17,8 +17,9 @@ from gis.cells import FINEST_ZOOM, HALF_WORLD_M, counted_by
 from gis.crs import EPSG_URI, WEB_MERCATOR
 from gis.database import Session
 from gis.errors import Malformed, Missing
+from gis.fields import Level
 from gis.language import Text
-from gis.layer import Layer, Level
+from gis.layer import Layer
 from gis.query import Selection
 from maps.style import style
 

@@ -15,7 +15,8 @@ from typing import Final
 from sqlalchemy import BigInteger, Boolean, Identity, Integer, SmallInteger, Text as SqlText
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gis.layer import Field, Layer, Level, LevelType, Record, every
+from gis.fields import Field, Level, LevelType
+from gis.layer import Layer, Record, every
 
 HALF_WORLD_M: Final = 20037508.342789244
 """From the middle of the Web Mercator world to its edge."""

@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 from gis.crs import WGS84
 from gis.drafts import GEOMETRY, PLACE
 from gis.errors import Conflict, Invalid, Missing, Stale, invalid
+from gis.fields import PositionSource
 from gis.geometry import read_geojson
 from gis.language import Text
-from gis.layer import Feature, Layer, PositionSource
+from gis.layer import Feature, Layer
 
 F = TypeVar("F", bound=Feature)
 Values = Mapping[str, Any]

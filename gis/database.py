@@ -21,8 +21,8 @@ from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session as Session, SessionTransaction
 
 from gis.errors import Conflict, FieldError, Forbidden, Invalid, Refusal, TooMany, Unavailable
+from gis.fields import Level
 from gis.language import Text
-from gis.layer import Level
 
 log = logging.getLogger(__name__)
 

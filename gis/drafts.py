@@ -22,8 +22,9 @@ from pydantic import (
 )
 
 from gis.errors import FieldError, Invalid
+from gis.fields import Field
 from gis.language import Text
-from gis.layer import Field, Layer
+from gis.layer import Layer
 
 PLACE = "place"
 GEOMETRY = "geometry"

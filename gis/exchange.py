@@ -21,8 +21,8 @@ from gis import query
 from gis.crs import WGS84, Zone, srid_for
 from gis.database import Actor, Database
 from gis.errors import Malformed, TooLarge
+from gis.fields import Field
 from gis.language import Language, Text
-from gis.layer import Field
 from gis.query import ZONE, Selection
 from gis.status import CodeList
 

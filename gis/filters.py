@@ -7,6 +7,7 @@ on the card among those that this reader may know of, an operator in the tables 
 import datetime as dt
 import json
 import re
+import unicodedata
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,11 +16,29 @@ from typing import Any
 import cql2
 import shapely
 
-from gis.crs import CRS, CRS84, WGS84, srid_for
+from gis.crs import CRS, CRS84, WGS84
 from gis.errors import Invalid, Malformed
-from gis.geometry import read_geojson
+from gis.fields import Field, Level
+from gis.geometry import in_wgs84, read_geojson
 from gis.language import Text
-from gis.layer import Field, Level
+
+CONFORMS_TO = [
+    f"http://www.opengis.net/spec/cql2/1.0/conf/{name}"
+    for name in (
+        "cql2-text",
+        "cql2-json",
+        "basic-cql2",
+        "advanced-comparison-operators",
+        "case-insensitive-comparison",
+        "accent-insensitive-comparison",
+        "basic-spatial-functions",
+        "basic-spatial-functions-plus",
+        "spatial-functions",
+        "temporal-functions",
+        "property-property",
+    )
+]
+"""The conformance classes of OGC 21-065 that are met here."""
 
 LONGEST, DEEPEST, MOST_NODES = 8_000, 16, 200
 """Characters, levels and nodes of a filter. A 43 kB filter has cost another server a gigabyte."""
@@ -41,17 +60,27 @@ SPATIAL = {
 TEMPORAL = {
     "t_after": "{a0} > {b1}",
     "t_before": "{a1} < {b0}",
-    "t_during": "{a0} > {b0} and {a1} < {b1}",
-    "t_intersects": "{a0} <= {b1} and {a1} >= {b0}",
+    "t_contains": "{a0} < {b0} and {a1} > {b1}",
     "t_disjoint": "not ({a0} <= {b1} and {a1} >= {b0})",
+    "t_during": "{a0} > {b0} and {a1} < {b1}",
     "t_equals": "{a0} = {b0} and {a1} = {b1}",
+    "t_finishedBy": "{a0} < {b0} and {a1} = {b1}",
+    "t_finishes": "{a0} > {b0} and {a1} = {b1}",
+    "t_intersects": "{a0} <= {b1} and {a1} >= {b0}",
+    "t_meets": "{a1} = {b0}",
+    "t_metBy": "{a0} = {b1}",
+    "t_overlappedBy": "{a0} > {b0} and {a0} < {b1} and {a1} > {b1}",
+    "t_overlaps": "{a0} < {b0} and {a1} > {b0} and {a1} < {b1}",
+    "t_startedBy": "{a0} = {b0} and {a1} > {b1}",
+    "t_starts": "{a0} = {b0} and {a1} < {b1}",
 }
 """Relations of two intervals [a0, a1] and [b0, b1]; an instant is an interval that ends where it begins."""
 
 FOLDS = {"casei": "lower({})", "accenti": "app.plain({})"}
 LOGIC = ("and", "or", "not")
 OTHERS = ("between", "in", "like", "isNull")
-OPERATORS = (*LOGIC, *COMPARISONS, *OTHERS, *FOLDS, *SPATIAL, *TEMPORAL)
+LISTS = {"a_contains": "@>", "a_containedBy": "<@", "a_overlaps": "&&"}
+OPERATORS = (*LOGIC, *COMPARISONS, *OTHERS, *FOLDS, *SPATIAL, *TEMPORAL, *LISTS)
 
 Bind = Callable[[Any], str]
 Tree = Mapping[str, Any]
@@ -82,7 +111,7 @@ def read(text: str, *, is_json: bool = False) -> Tree:
     """A filter as CQL2 text or JSON, as a tree within the limits. Raises ``Malformed`` for anything else."""
     if len(text) > LONGEST:
         raise _bad(f"dài quá {LONGEST} ký tự", f"longer than {LONGEST} characters")
-    if _nesting(text) > DEEPEST * 2:
+    if _nesting(JSON_STRINGS.sub("", text) if is_json else TEXT_STRINGS.sub("", text)) > DEEPEST * 2:
         raise _bad(f"lồng quá {DEEPEST} tầng", f"nested deeper than {DEEPEST} levels")
     try:
         tree = json.loads(text, parse_constant=_no_constant) if is_json else cql2.parse_text(text).to_json()
@@ -90,7 +119,7 @@ def read(text: str, *, is_json: bool = False) -> Tree:
             tree = cql2.parse_json(json.dumps(tree)).to_json()
     except (ValueError, RecursionError, cql2.ParseError, TypeError):
         raise _bad("không phải CQL2 hợp lệ", "not valid CQL2") from None
-    if not isinstance(tree, dict):
+    if not isinstance(tree, dict | bool):
         raise _bad("không phải một điều kiện", "not a condition")
     _measure(tree)
     return tree
@@ -102,6 +131,11 @@ def _bad(vi: str, en: str) -> Malformed:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(name)
+
+
+TEXT_STRINGS = re.compile(r"""'[^']*'|"[^"]*\"""")
+JSON_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
+"""What stands in quotes, and whose brackets nest nothing."""
 
 
 def _nesting(text: str) -> int:
@@ -156,7 +190,13 @@ def _no_operator(named: Any) -> Malformed:
 
 def _compiler(operator: str) -> Callable[[str, list[Any], Scope], str] | None:
     named = {"between": _between, "in": _in, "like": _like, "isNull": _is_null}
-    families = ((LOGIC, _logic), (COMPARISONS, _comparison), (SPATIAL, _spatial), (TEMPORAL, _temporal))
+    families = (
+        (LOGIC, _logic),
+        (COMPARISONS, _comparison),
+        (SPATIAL, _spatial),
+        (TEMPORAL, _temporal),
+        (LISTS, _of_lists),
+    )
     return named.get(operator) or next((compiler for family, compiler in families if operator in family), None)
 
 
@@ -186,7 +226,7 @@ def _pair(left: Any, right: Any, scope: Scope) -> tuple[str, str]:
     kind = next((one for one in kinds if one is not None), None)
     if kind is None:
         raise _bad("một vế phải là thuộc tính", "one side must be a property")
-    if kind in ("list", "json", GEOMETRY) or {None, kind, *(_same(kind))} < set(kinds):
+    if kind in ("list", "json", GEOMETRY) or not set(kinds) <= {None, *_same(kind)}:
         raise _bad("hai vế không so sánh được", "the two sides cannot be compared")
     return _as(left, kind, scope), _as(right, kind, scope)
 
@@ -204,7 +244,7 @@ def _kind(tree: Any, scope: Scope) -> str | None:
         return _operand(tree, scope)[1]
     if isinstance(tree, dict) and tree.get("op") in FOLDS:
         inner = _kind(tree["args"][0], scope) if tree.get("args") else None
-        return "text" if inner in ("text", "code") else inner
+        return "text" if inner == "code" else inner
     if isinstance(tree, dict) and "op" in tree:
         raise _no_operator(tree["op"])
     return None
@@ -248,7 +288,7 @@ def _literal(value: Any, kind: str) -> Any:
     """A literal of the filter as a value of the property's type."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind in ("text", "code") and isinstance(value, str) and "\x00" not in value:
-        return value
+        return unicodedata.normalize("NFC", value)  # as everything is stored
     if kind in ("integer", "number") and number:
         return float(value)
     if kind == "boolean" and isinstance(value, bool):
@@ -279,8 +319,21 @@ def _like(operator: str, arguments: list[Any], scope: Scope) -> str:
     _takes(arguments, 2, operator)
     if _kind(arguments[0], scope) not in ("text", "code"):
         raise _bad("'like' chỉ dùng cho chữ", "'like' takes text only")
+    _check_pattern(arguments[1])
     value, pattern = _pair(arguments[0], arguments[1], scope)
     return f"({value} like {pattern})"
+
+
+def _check_pattern(tree: Any) -> None:
+    """A pattern is text, maybe folded; ``\\`` takes the meaning from what follows it, so something has to follow."""
+    while isinstance(tree, dict) and tree.get("op") in FOLDS and tree.get("args"):
+        tree = tree["args"][0]
+    if not isinstance(tree, str):
+        raise _bad("mẫu của 'like' phải là chữ trong nháy", "the pattern of 'like' must be text in quotes")
+    # Folding brings the wide backslash to the plain one.
+    escapes = len(tree) - len(tree.rstrip("\\\uff3c\ufe68"))
+    if escapes % 2:
+        raise _bad("mẫu của 'like' kết thúc bằng dấu \\", "the pattern of 'like' ends with its escape sign")
 
 
 def _is_null(operator: str, arguments: list[Any], scope: Scope) -> str:
@@ -290,12 +343,40 @@ def _is_null(operator: str, arguments: list[Any], scope: Scope) -> str:
     return f"({_operand(arguments[0], scope)[0]} is null)"
 
 
+def _of_lists(operator: str, arguments: list[Any], scope: Scope) -> str:
+    _takes(arguments, 2, operator)
+    left, right = (_list(one, scope) for one in arguments)
+    return f"({left} {LISTS[operator]} {right})"
+
+
+def _list(tree: Any, scope: Scope) -> str:
+    """A property that is a list, or texts in brackets, as SQL."""
+    if _is_property(tree):
+        sql, kind = _operand(tree, scope)
+        if kind == "list":
+            return f"{sql}::text[]"
+    elif isinstance(tree, list):
+        return f"{scope.bind([_literal(one, 'text') for one in tree])}::text[]"
+    raise _bad("phép này cần danh sách chữ", "this operator takes a list of texts")
+
+
 def _spatial(operator: str, arguments: list[Any], scope: Scope) -> str:
     _takes(arguments, 2, operator)
+    for place, one in enumerate(arguments):
+        if isinstance(one, dict) and one.get("type") == "GeometryCollection":
+            return _with_any(operator, one.get("geometries") or [], arguments[1 - place], scope)
     left, right = (_shape(one, scope) for one in arguments)
     related = f"{SPATIAL[operator]}({left}, {right})"
     # The box is compared first and by itself: under row-level security only that operator reaches the index.
     return f"({related})" if operator == "s_disjoint" else f"({left} && {right} and {related})"
+
+
+def _with_any(operator: str, members: list[Any], other: Any, scope: Scope) -> str:
+    """Whether a place meets any shape of a collection; no other relation is defined between them."""
+    if operator not in ("s_intersects", "s_disjoint") or not members:
+        raise _bad(f"'{operator}' không nhận GeometryCollection", f"'{operator}' does not take a GeometryCollection")
+    meets = " or ".join(_spatial("s_intersects", [other, one], scope) for one in members)
+    return f"({meets})" if operator == "s_intersects" else f"(not ({meets}))"
 
 
 def _shape(tree: Any, scope: Scope) -> str:
@@ -307,9 +388,11 @@ def _shape(tree: Any, scope: Scope) -> str:
         return sql
     try:
         if isinstance(tree, dict) and isinstance(tree.get("bbox"), list):
-            return _literal_shape(shapely.box(*_corners(tree["bbox"])), scope)
-        degrees = scope.crs.epsg == WGS84 and not scope.crs.latitude_first
-        return _literal_shape(read_geojson(tree, name="filter", degrees=degrees), scope)
+            given = shapely.box(*_corners(tree["bbox"]))
+        else:
+            degrees = scope.crs.epsg == WGS84 and not scope.crs.latitude_first
+            given = read_geojson(tree, name="filter", degrees=degrees)
+        return _literal_shape(in_wgs84(given, scope.crs, name="filter"), scope)
     except Invalid as fault:
         raise Malformed(fault.detail, fault.errors) from None
 
@@ -318,16 +401,13 @@ def _corners(numbers: list[Any]) -> tuple[float, float, float, float]:
     flat = [float(one) for one in numbers if isinstance(one, int | float) and not isinstance(one, bool)]
     if len(flat) == 6:  # noqa: PLR2004 - a box with heights gives its footprint
         flat = [flat[0], flat[1], flat[3], flat[4]]
-    if len(flat) != 4 or len(numbers) not in (4, 6) or flat[0] > flat[2] or flat[1] > flat[3]:  # noqa: PLR2004
+    if len(flat) != 4 or len(numbers) not in (4, 6) or not (flat[0] <= flat[2] and flat[1] <= flat[3]):  # noqa: PLR2004
         raise _bad("hộp phải là tây,nam,đông,bắc", "a box is west,south,east,north")
     return flat[0], flat[1], flat[2], flat[3]
 
 
 def _literal_shape(shape: shapely.Geometry, scope: Scope) -> str:
-    if scope.crs.latitude_first:
-        shape = shapely.transform(shape, lambda pairs: pairs[:, ::-1])
-    given = f"ST_SetSRID(ST_GeomFromWKB({scope.bind(shapely.to_wkb(shape))}), {srid_for(scope.crs.epsg)})"
-    return given if scope.crs.epsg == WGS84 else f"ST_Transform({given}, {WGS84})"
+    return f"ST_SetSRID(ST_GeomFromWKB({scope.bind(shapely.to_wkb(shape))}), {WGS84})"
 
 
 def _temporal(operator: str, arguments: list[Any], scope: Scope) -> str:

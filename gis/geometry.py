@@ -7,10 +7,12 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import shapely
 from shapely.geometry import mapping, shape
 from shapely.geometry.base import BaseGeometry
 
+from gis.crs import CRS, WGS84, to_wgs84
 from gis.errors import Invalid, invalid
 
 MAX_VERTICES = 20_000
@@ -22,6 +24,9 @@ SHORTEST_RING = 4
 
 HUGE = 1e300
 """Beyond, a number is as good as infinite; JSON's whole numbers know no bounds, and floats do."""
+
+BENDS = 20
+"""Into how many pieces the longest edge of a shape is cut before it is projected."""
 
 DEPTH = {"Point": 0, "MultiPoint": 1, "LineString": 1, "MultiLineString": 2, "Polygon": 2, "MultiPolygon": 3}
 FAMILY = {
@@ -68,6 +73,34 @@ def read_geojson(value: Any, kind: str = "GEOMETRY", *, name: str = "geometry", 
         why = shapely.is_valid_reason(built)
         raise invalid(name, "self_intersection", f"Hình học tự cắt: {why}", f"The geometry is not valid: {why}")
     return built
+
+
+def in_wgs84(given: BaseGeometry, crs: CRS, *, name: str = "geometry", bent: bool = True) -> BaseGeometry:
+    """A shape written in ``crs``, in that system's axis order, as longitude and latitude.
+
+    An edge that is straight in a projection is not so on the globe: ``bent`` gives long ones the points they need.
+    Raises ``Invalid`` with the code ``out_of_range`` for what lies nowhere on the earth.
+    """
+    if crs.epsg != WGS84 and bent and given.length > 0:
+        west, south, east, north = given.bounds
+        given = shapely.segmentize(given, max(east - west, north - south) / BENDS)
+
+    def degrees(pairs: Any) -> Any:
+        first, second = (pairs[:, 1], pairs[:, 0]) if crs.latitude_first else (pairs[:, 0], pairs[:, 1])
+        lon, lat = (first, second) if crs.epsg == WGS84 else to_wgs84(first, second, crs.epsg)
+        return np.column_stack((lon, lat)).round(DECIMALS)
+
+    found: BaseGeometry = shapely.transform(given, degrees)
+    corners = shapely.get_coordinates(found)
+    on_earth = np.isfinite(corners).all() and (abs(corners) <= (180, 90)).all()
+    if not on_earth or not found.is_valid:
+        raise invalid(
+            name,
+            "out_of_range",
+            "Tọa độ nằm ngoài phạm vi của hệ tọa độ đã nêu",
+            "The coordinates lie outside the coordinate reference system that was named",
+        )
+    return found
 
 
 def to_geojson(geometry: BaseGeometry) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from gis.fields import Field
 from gis.language import Language
-from gis.layer import Field, Layer
+from gis.layer import Layer
 from gis.status import GREY, CodeList
 
 DATA_COLUMNS = """

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 
 from gis.database import FIXED_IDENTITY, ILLEGAL_MOVE, NO_ACTOR
 from gis.errors import Missing
+from gis.fields import Level
 from gis.language import Text
-from gis.layer import Layer, Level, catalog, parts
+from gis.layer import Layer, catalog, parts
 
 JOURNAL = """
 create table if not exists app.journal (

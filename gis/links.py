@@ -16,8 +16,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gis.crs import WGS84
 from gis.errors import Missing, invalid
+from gis.fields import SCHEMA, Level, PositionSource, Words
 from gis.language import Text
-from gis.layer import SCHEMA, Layer, Level, PositionSource, Record, Words, catalog, every
+from gis.layer import Layer, Record, catalog, every
 
 ROLES = ("subject", "site", "document", "parent", "continues", "gate")
 """What a link may say: what it is about, where it takes place, its paper, what it belongs to, what it carries on."""

@@ -17,8 +17,8 @@ from sqlalchemy.engine import Connection
 from gis import crs, history, replays, rights  # noqa: F401 - replays declares its table
 from gis.database import OWNER
 from gis.errors import Unavailable
+from gis.fields import NATURAL, Level
 from gis.language import Text
-from gis.layer import NATURAL, Level
 
 LOCK = 0x636F746D6F63  # "cotmoc" as a number: one migration at a time in one database
 

@@ -23,8 +23,9 @@ from sqlalchemy.orm import Session
 from gis import filters
 from gis.crs import CRS, CRS84, WGS84, srid_for
 from gis.errors import Malformed, Missing
+from gis.fields import Field, Level
 from gis.language import Text
-from gis.layer import Field, Layer, Level
+from gis.layer import Layer
 from gis.links import places
 
 METRES_IN_DEGREE = 100_000

@@ -13,8 +13,9 @@ from sqlalchemy.engine import Connection
 
 from gis import cells, history, links
 from gis.database import OWNER, READER_LOGIN, WRITER_LOGIN, role_of
+from gis.fields import Level
 from gis.language import Text
-from gis.layer import Layer, Level, every, parts, registers
+from gis.layer import Layer, every, parts, registers
 
 STAMPED = {"version", "created_at", "created_by", "updated_at"}
 """Columns that only the stamp trigger writes."""
@@ -230,6 +231,31 @@ select md5(string_agg(line, e'\\n' order by line)) from (
 """A fingerprint of what stands in the database: policies, triggers, functions, grants, row security, moves."""
 
 
+CLEARED = """
+do $$
+declare tampered text;
+begin
+    for tampered in
+        select format('drop policy %I on app.%I', policyname, tablename) from pg_policies where schemaname = 'app'
+        union all select format('drop trigger %I on %s', tgname, tgrelid::regclass) from pg_trigger
+            where not tgisinternal and tgrelid in (select oid from pg_class where relnamespace = 'app'::regnamespace)
+        union all select distinct format('revoke all on %s from %s', c.oid::regclass,
+            case a.grantee when 0 then 'public' else a.grantee::regrole::text end)
+            from pg_class c, aclexplode(c.relacl) a
+            where c.relnamespace = 'app'::regnamespace and c.relkind in ('r', 'v') and a.grantee <> c.relowner
+        union all select distinct format('revoke all (%I) on %s from %s', t.attname, c.oid::regclass,
+            case a.grantee when 0 then 'public' else a.grantee::regrole::text end)
+            from pg_class c join pg_attribute t on t.attrelid = c.oid, aclexplode(t.attacl) a
+            where c.relnamespace = 'app'::regnamespace and a.grantee <> c.relowner
+        union all select distinct format('revoke all on function %s from %s', p.oid::regprocedure, a.grantee::regrole)
+            from pg_proc p, aclexplode(p.proacl) a
+            where p.pronamespace = 'app'::regnamespace and a.grantee not in (0, p.proowner)
+    loop execute tampered; end loop;
+end $$;
+"""
+"""Takes away every policy, trigger and grant, also those that nobody here has made; what belongs is put back at once."""
+
+
 def apply(connection: Connection, policy: Policy) -> bool:
     """Put the surface in place if it differs, in the caller's transaction; returns whether anything was done.
 
@@ -243,6 +269,7 @@ def apply(connection: Connection, policy: Policy) -> bool:
         return False
     cursor = connection.connection.cursor()
     cursor.execute(f"set local role {OWNER}")
+    cursor.execute(CLEARED)
     cursor.execute(rendered)
     standing = connection.execute(STANDING).scalar()
     connection.execute(text("delete from app.surface"))

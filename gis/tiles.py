@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from gis.cells import FINEST_ZOOM, counted, counted_by
 from gis.crs import WEB_MERCATOR, WGS84
-from gis.layer import Field, Layer, Level
+from gis.fields import Field, Level
+from gis.layer import Layer
 from gis.query import Selection, Statement, driver_of, geometry_of, source_of, where_of
 from gis.status import AMBER, BLUE, GREEN, GREY, INK, PURPLE, RED, SKY
 
@@ -123,7 +124,12 @@ def _features_sql(selection: Selection, address: Address, statement: Statement, 
     shown = {"id": "t.id::text", "label": f"({layer.labelled_by})::text"}
     shown |= {name: f"{one.expression(reader)}::text" for name, one in attributes(layer, reader).items()}
     columns = ", ".join(f'{sql} as "{name}"' for name, sql in shown.items())
-    place = f"ST_AsMVTGeom({_place(selection)}, {address.envelope}, {EXTENT}, {BUFFER})"
+    # What is smaller than a unit of the tile is drawn as a point: a short lane is still there seen from afar.
+    drawings = (
+        f"ST_AsMVTGeom({shape}, {address.envelope}, {EXTENT}, {BUFFER})"
+        for shape in (_place(selection), f"ST_PointOnSurface({_place(selection)})")
+    )
+    place = f"coalesce({', '.join(drawings)})"
     ranks = {f"rank{n}": sql for n, sql in enumerate(_importance(layer, reader))}
     ranked = "".join(f", {sql} as {name}" for name, sql in ranks.items())
     first = f" order by {', '.join([*ranks.values(), 't.created_at desc', 't.id'])}" if by_importance else ""

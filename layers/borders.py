@@ -21,8 +21,9 @@ from gis.changes import set_geometry
 from gis.coordinates import Position
 from gis.crs import WGS84
 from gis.errors import FieldError, Invalid, Missing, invalid
+from gis.fields import Level, PositionSource, field
 from gis.language import Text
-from gis.layer import Level, PositionSource, catalog, field
+from gis.layer import catalog
 from gis.links import Link
 from gis.status import CodeList
 from layers.numbering import MarkerNumber, NotAnAddress, Offset, Section, parse_address

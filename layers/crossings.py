@@ -15,8 +15,8 @@ from sqlalchemy.orm import Mapped, Session
 from gis.changes import amend, changes, creates, put
 from gis.drafts import GEOMETRY, PLACE
 from gis.errors import invalid
+from gis.fields import Field, derived, field, geometry
 from gis.language import Text
-from gis.layer import Field, derived, field, geometry
 from gis.status import AMBER, BLUE, GREEN, GREY, CodeList, Mark, Status, onward
 from layers.borders import Border, BorderFeature
 from layers.gates import Gate

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, Session
 
 from gis.changes import amend, changes, creates, put
 from gis.errors import invalid
-from gis.layer import field, geometry
+from gis.fields import field, geometry
 from gis.status import CodeList
 from layers.secrecy import Unclassified
 

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Mapped, Session
 
 from gis.changes import amend, changes, creates, moves, put, step
 from gis.errors import Conflict, FieldError, Invalid, invalid
+from gis.fields import derived, field, geometry
 from gis.language import Text
-from gis.layer import Part, derived, field, geometry
+from gis.layer import Part
 from gis.status import AMBER, BLUE, GREEN, GREY, INK, RED, CodeList, Mark, Status
 from layers.borders import BorderFeature, today
 from layers.urgency import TODAY

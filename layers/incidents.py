@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, Session
 
 from gis.changes import amend, changes, creates, put
 from gis.errors import invalid
-from gis.layer import derived, field, geometry
+from gis.fields import derived, field, geometry
 from gis.status import AMBER, BLUE, GREEN, GREY, PURPLE, RED, SKY, CodeList, Mark, Status, onward
 from layers.borders import BorderFeature, today
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, Session
 
 from gis import linear
 from gis.crs import WGS84
-from gis.layer import Level, PositionSource, field, geometry
+from gis.fields import Level, PositionSource, field, geometry
 from gis.status import CodeList
 from layers.borders import Border
 from layers.secrecy import Unclassified

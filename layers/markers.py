@@ -20,8 +20,9 @@ from gis import linear
 from gis.changes import amend, changes, creates, moves, put, set_geometry, step
 from gis.drafts import GEOMETRY, PLACE
 from gis.errors import Conflict, FieldError, Invalid, Missing
+from gis.fields import Level, PositionSource, Words, field, geometry
 from gis.language import Text
-from gis.layer import Part, PositionSource, Register, Words, field, geometry
+from gis.layer import Part, Register
 from gis.status import AMBER, BLUE, GREEN, GREY, RED, SKY, CodeList, Mark, Status
 from layers.borders import Border, BorderFeature, readdress
 from layers.numbering import MarkerNumber, NotAnAddress
@@ -100,7 +101,7 @@ class Marker(
     built_by: Mapped[Side | None] = field("Bên xây dựng", "Built by")
     responsible_side: Mapped[Side | None] = field("Bên chịu trách nhiệm", "Responsible side")
     inspected_on: Mapped[dt.date | None] = field("Ngày kiểm tra", "Inspected on", receivable=False)
-    remark: Mapped[str | None] = field("Ghi chú", "Remark")
+    remark: Mapped[str | None] = field("Ghi chú", "Remark", level=Level.INTERNAL)
     geom: Mapped[Any] = geometry("POINT")
 
     def derive(self, session: Session) -> None:

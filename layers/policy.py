@@ -6,8 +6,8 @@ policies and grants; nothing else decides.
 """
 
 from gis.database import Actor
+from gis.fields import Level
 from gis.language import Text
-from gis.layer import Level
 from gis.rights import Policy, Rule
 
 OFFICE = Actor("office", Level.RESTRICTED, may_edit=True)

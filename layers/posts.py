@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy.orm import Mapped
 
-from gis.layer import field, geometry
+from gis.fields import field, geometry
 from gis.status import BLUE, GREEN, RED, Mark, Status, onward
 from layers.borders import Border, BorderFeature
 

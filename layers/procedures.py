@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from sqlalchemy import Boolean, Integer, Text as SqlText, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gis.layer import Register, Words
+from gis.fields import Words
+from gis.layer import Register
 from layers.borders import Border
 
 NOTICE = "notice"

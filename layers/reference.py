@@ -20,7 +20,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from gis import changes, linear
 from gis.database import SYSTEM, Database
 from gis.drafts import PLACE
-from gis.layer import Level, PositionSource, Register
+from gis.fields import Level, PositionSource
+from gis.layer import Register
 from gis.links import link
 from gis.status import CodeList
 from layers import lines

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, Session
 
 from gis.changes import creates, put
 from gis.drafts import GEOMETRY, PLACE
-from gis.layer import field, geometry
+from gis.fields import field, geometry
 from layers.borders import Border, BorderFeature
 
 

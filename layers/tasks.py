@@ -13,8 +13,8 @@ from sqlalchemy.orm import Mapped, Session
 
 from gis.changes import amend, changes, creates, moves, put, step
 from gis.errors import FieldError, Invalid, invalid
+from gis.fields import Level, derived, field, geometry
 from gis.language import Text
-from gis.layer import Level, derived, field, geometry
 from gis.status import AMBER, BLUE, GREEN, GREY, CodeList, Mark, Status, onward
 from layers.borders import BorderFeature, today
 from layers.urgency import Urgency, urgency_of

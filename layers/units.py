@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Mapped
 
-from gis.layer import field, geometry
+from gis.fields import field, geometry
 from gis.status import CodeList
 from layers.markers import Side
 from layers.secrecy import Unclassified

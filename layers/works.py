@@ -15,8 +15,9 @@ from sqlalchemy.orm import Mapped, Session
 
 from gis.changes import amend, changes, creates, moves, put, step
 from gis.errors import Conflict, FieldError, Missing, invalid
+from gis.fields import Field, Level, derived, field, geometry
 from gis.language import Text
-from gis.layer import Field, Level, Part, derived, field, geometry
+from gis.layer import Part
 from gis.links import link
 from gis.status import AMBER, BLUE, GREEN, GREY, RED, CodeList, Mark, Status
 from layers.borders import BorderFeature, today

@@ -123,9 +123,7 @@ def connect(cluster: Cluster, database_name: str) -> Iterator[Connect]:
     opened: list[psycopg.Connection] = []
 
     def connecting(login: str = "postgres", *, role: str | None = None) -> psycopg.Connection:
-        connection = psycopg.connect(
-            host=str(cluster.socket_dir), dbname=database_name, user=login, autocommit=True
-        )
+        connection = psycopg.connect(host=str(cluster.socket_dir), dbname=database_name, user=login, autocommit=True)
         opened.append(connection)
         if role is not None:
             connection.execute(sql.SQL("set role {}").format(sql.Identifier(role)))

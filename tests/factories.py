@@ -8,7 +8,8 @@ from httpx import Client, Response
 from sqlalchemy.orm import Session
 
 from gis import changes, drafts
-from gis.layer import Feature, Field, Layer
+from gis.fields import Field
+from gis.layer import Feature, Layer
 
 HERE = {"type": "Point", "coordinates": [105.95, 11.69]}
 """Near the line with Cambodia, at marker 118 or so."""

@@ -4,7 +4,8 @@ from alembic import context
 from geoalchemy2 import alembic_helpers
 
 import layers  # noqa: F401 - fills the catalog
-from gis.layer import SCHEMA, LevelType, Record, Words
+from gis.fields import SCHEMA, LevelType, Words
+from gis.layer import Record
 
 NOT_OURS_TO_COMPARE = {"journal", "moves", "surface", "counters", "alembic_version"}
 """Tables that stand outside the cards: memory, and the state of the migration itself."""

@@ -106,7 +106,9 @@ def test_a1_a2_what_is_no_json_number_is_malformed(number, client):
 def test_a3_a_number_beyond_all_bounds_is_not_finite(client):
     body = '{"category":"drainage","geometry":{"type":"Point","coordinates":[1e999,11.5]}}'
     refusal(send(client, body), 422, "geometry", "nan")
-    refusal(send(client, '{"category":"drainage","accuracy_m":1e999,"place":{"text":"147/6"}}'), 422, "accuracy_m", "range")
+    refusal(
+        send(client, '{"category":"drainage","accuracy_m":1e999,"place":{"text":"147/6"}}'), 422, "accuracy_m", "range"
+    )
 
 
 @pytest.mark.usefixtures("nothing_is_left")
@@ -141,7 +143,10 @@ def test_a24_b4_endless_nesting_is_malformed(depth, client):
     deep = '{"type":"GeometryCollection","geometries":[' * depth + "]}" * depth
     refusal(send(client, f'{{"category":"drainage","geometry":{deep}}}'), 400 if depth < 10_000 else 413)
     extra = "[" * depth + "]" * depth
-    refusal(send(client, f'{{"category":"drainage","geometry":{{"type":"Point","coordinates":[106,11.5],"x":{extra}}}}}'), 400)
+    refusal(
+        send(client, f'{{"category":"drainage","geometry":{{"type":"Point","coordinates":[106,11.5],"x":{extra}}}}}'),
+        400,
+    )
 
 
 @pytest.mark.usefixtures("nothing_is_left")
@@ -283,7 +288,9 @@ FIELDS = {
 @pytest.mark.parametrize("case", FIELDS)
 def test_b14_to_b23_a_value_that_will_not_do_is_named(case, client):
     given, field, code = FIELDS[case]
-    refusal(client.post(INCIDENTS, json={"category": "drainage", "place": {"text": "147/6"}, **given}), 422, field, code)
+    refusal(
+        client.post(INCIDENTS, json={"category": "drainage", "place": {"text": "147/6"}, **given}), 422, field, code
+    )
 
 
 @pytest.mark.usefixtures("nothing_is_left")
@@ -363,8 +370,27 @@ def test_b28_one_key_per_create_and_a_readable_one(client):
         refusal(client.post(INCIDENTS, content=body, headers=[("Idempotency-Key", key), *JSON.items()]), 400)
 
 
-SECRETS = ["MẬT", "Tài liệu: TỐI MẬT", "TUYỆT MẬT", "T U Y Ệ T   M Ậ T", "Độ mật: mật", "độ mật tối mật", "(MẬT)", "M Ậ T"]
-ORDINARY = ["bảo vệ bí mật nhà nước", "BẢO MẬT", "BÍ MẬT", "mật ong", "mật độ dân cư", "Mật", "CẬP NHẬT", "mật khẩu", "MẬTX"]
+SECRETS = [
+    "MẬT",
+    "Tài liệu: TỐI MẬT",
+    "TUYỆT MẬT",
+    "T U Y Ệ T   M Ậ T",
+    "Độ mật: mật",
+    "độ mật tối mật",
+    "(MẬT)",
+    "M Ậ T",
+]
+ORDINARY = [
+    "bảo vệ bí mật nhà nước",
+    "BẢO MẬT",
+    "BÍ MẬT",
+    "mật ong",
+    "mật độ dân cư",
+    "Mật",
+    "CẬP NHẬT",
+    "mật khẩu",
+    "MẬTX",
+]
 
 
 @pytest.mark.usefixtures("nothing_is_left")
@@ -377,7 +403,9 @@ def test_a_text_with_a_secrecy_stamp_is_never_stored(text, client):
     refusal(patch(client, "tasks", made, coordinating_units=[text]), 422, "coordinating_units", "state_secret")
     url = f"/ogc/collections/tasks/items/{made['id']}"
     refusal(client.post(f"{url}/moves", json={"to": "assigned", "reason": text}), 422, "reason", "state_secret")
-    refusal(client.post(f"{url}/links", json={"at": "147/6", "role": "site", "reason": text}), 422, "reason", "state_secret")
+    refusal(
+        client.post(f"{url}/links", json={"at": "147/6", "role": "site", "reason": text}), 422, "reason", "state_secret"
+    )
     gate = make(client, "gates", name="Cửa khẩu thử", border="VN-KH")
     events = f"/ogc/collections/gates/items/{gate['id']}/events"
     event = {"kind": "note", "on": "2026-01-01"}

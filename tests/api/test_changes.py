@@ -60,7 +60,9 @@ def test_an_incident_needs_a_category_and_a_place_and_gets_the_rest(client):
 def test_an_incident_may_come_as_geojson(client):
     body = {"type": "Feature", "geometry": HERE, "properties": {"category": "drainage", "side": "ours"}}
     answer = client.post(
-        ITEMS.format("incidents"), content=json.dumps(body), headers={"Content-Type": "application/geo+json; charset=utf-8"}
+        ITEMS.format("incidents"),
+        content=json.dumps(body),
+        headers={"Content-Type": "application/geo+json; charset=utf-8"},
     )
     assert answer.status_code == 201
     assert answer.json()["geometry"] == HERE
@@ -98,7 +100,9 @@ def test_the_chain_of_handling_goes_one_step_at_a_time(client):
     made = incident(client)
     problem = refusal(move(client, "incidents", made, "closed"), 409)
     assert problem["allowed"] == ["verified", "dismissed"]
-    put_through(client, "incidents", made, "verified", "recorded", "exchanged", "talks", "note_sent", "resolved", "closed")
+    put_through(
+        client, "incidents", made, "verified", "recorded", "exchanged", "talks", "note_sent", "resolved", "closed"
+    )
     assert properties(client, "incidents", made)["handling"] == "closed"
     entry = client.get(f"{url_of('incidents', made)}/history").json()["entries"][0]
     assert (entry["reason"], entry["changes"]["handling"]) == ("thử", {"old": "resolved", "new": "closed"})
@@ -187,7 +191,9 @@ def test_a_key_makes_a_create_happen_once(client):
     again = client.post(ITEMS.format("incidents"), json=body, headers={"Idempotency-Key": "may-1:a"})
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json()["id"] == again.json()["id"]
-    other = client.post(ITEMS.format("incidents"), json={**body, "severity": "low"}, headers={"Idempotency-Key": "may-1:a"})
+    other = client.post(
+        ITEMS.format("incidents"), json={**body, "severity": "low"}, headers={"Idempotency-Key": "may-1:a"}
+    )
     refusal(other, 422, "Idempotency-Key", "reused")
     elsewhere = client.post(ITEMS.format("areas"), json=body, headers={"Idempotency-Key": "may-1:a"})
     refusal(elsewhere, 422, "Idempotency-Key", "reused")
@@ -242,7 +248,9 @@ def test_a_number_is_taken_once_on_each_border(client):
 
 @pytest.mark.parametrize("number", ["096", "147/", "12(4)", "168/0", "mốc", "1-2", "147/6 + 1 m", "99999"])
 def test_a_marker_number_is_one(number, client):
-    refusal(client.post(ITEMS.format("markers"), json={"border": "VN-KH", "number": number}), 422, "number", "not_a_number")
+    refusal(
+        client.post(ITEMS.format("markers"), json={"border": "VN-KH", "number": number}), 422, "number", "not_a_number"
+    )
 
 
 def test_a_retired_number_may_be_used_again(client):
@@ -270,7 +278,9 @@ def test_things_are_linked_and_seen_from_both_ends(client):
 
 def test_a_link_may_lead_to_an_address(client):
     made = task(client)
-    answer = client.post(f"{url_of('tasks', made)}/links", json={"at": "168 - 168/2", "border": "VN-KH", "role": "site"})
+    answer = client.post(
+        f"{url_of('tasks', made)}/links", json={"at": "168 - 168/2", "border": "VN-KH", "role": "site"}
+    )
     assert (answer.status_code, answer.json()["at"]) == (201, "168–168/2")
     drawn = client.get(url_of("tasks", made)).json()["geometry"]
     assert drawn is not None
@@ -296,7 +306,9 @@ def test_a_link_that_leads_nowhere_is_refused(body, status, field, code, client)
 
 def test_nothing_is_linked_to_itself(client):
     made = task(client)
-    refusal(client.post(f"{url_of('tasks', made)}/links", json={"to": made["id"], "role": "parent"}), 422, "to", "itself")
+    refusal(
+        client.post(f"{url_of('tasks', made)}/links", json={"to": made["id"], "role": "parent"}), 422, "to", "itself"
+    )
 
 
 # ── events and steps ──
@@ -337,11 +349,15 @@ def test_a_write_from_another_site_is_turned_away(origin, client):
 
 def test_a_write_from_our_own_page_is_taken(client, site):
     body = {"category": "drainage", "place": {"text": "147/6"}}
-    answer = client.post(ITEMS.format("incidents"), json=body, headers={"Origin": site, "Sec-Fetch-Site": "same-origin"})
+    answer = client.post(
+        ITEMS.format("incidents"), json=body, headers={"Origin": site, "Sec-Fetch-Site": "same-origin"}
+    )
     assert answer.status_code == 201
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/json"])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/json"]
+)
 def test_a_write_is_json(kind, client):
     body = json.dumps({"category": "drainage", "place": {"text": "147/6"}})
     refusal(client.post(ITEMS.format("incidents"), content=body, headers={"Content-Type": kind}), 415)
@@ -360,7 +376,9 @@ def test_refusals_come_in_both_languages(client):
     vi = client.post(ITEMS.format("incidents") + "?lang=vi", json={}).json()
     en = client.post(ITEMS.format("incidents") + "?lang=en", json={}).json()
     assert vi["title"] != en["title"]
-    assert [(one["field"], one["code"]) for one in vi["errors"]] == [(one["field"], one["code"]) for one in en["errors"]]
+    assert [(one["field"], one["code"]) for one in vi["errors"]] == [
+        (one["field"], one["code"]) for one in en["errors"]
+    ]
 
 
 def test_a_hidden_feature_and_none_at_all_are_refused_in_the_same_words(client, database):

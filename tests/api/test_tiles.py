@@ -3,13 +3,15 @@
 import random
 from collections import Counter
 
+import psycopg
 import pyogrio
 import pytest
 from httpx import Client
+from pyproj import Transformer
 from sqlalchemy import text
 
 from gis import query, tiles
-from gis.cells import FOLDED_EVERY, GRIDS, counted
+from gis.cells import FOLDED_EVERY, GRIDS
 from gis.database import WRITER_LOGIN
 from gis.layer import catalog
 from gis.query import Selection
@@ -22,8 +24,20 @@ TILES = "/ogc/collections/{}/tiles/WebMercatorQuad/{}/{}/{}"
 WORLD = (-180.0, -85.0, 180.0, 85.0)
 WHOLE = Address(0, 0, 0)
 COUNTRY = Address(5, 25, 15)
-CROWD = Address(9, 408, 240)
-"""The tile of zoom 9 with 107° E, 11° N in it."""
+
+
+def mercator(lon: float, lat: float) -> tuple[float, float]:
+    return Transformer.from_crs(4326, 3857, always_xy=True).transform(lon, lat)
+
+
+def at_place(lon: float, lat: float, zoom: int) -> Address:
+    east, north = mercator(lon, lat)
+    half, side = 20037508.342789244, 1 << zoom
+    return Address(zoom, int((east + half) / (2 * half) * side), int((half - north) / (2 * half) * side))
+
+
+CROWD = at_place(107.2, 10.9, 9)
+IN_THE_CROWD = at_place(107.2, 10.9, 12)
 
 below_the_office = pytest.mark.parametrize("reader", [PARTNER, PUBLIC], ids=lambda one: one.level.value)
 everybody = pytest.mark.parametrize("reader", [OFFICE, PARTNER, PUBLIC], ids=lambda one: one.level.value)
@@ -36,8 +50,15 @@ select gen_random_uuid(),
     (array['low', 'medium', 'high', 'critical'])[1 + n % 4],
     (array['reported', 'verified', 'resolved', 'closed'])[1 + n % 4], 'ours',
     case when n % 23 = 0 then 'assumed' else 'gps' end,
-    ST_SetSRID(ST_MakePoint(107.0 + (n * 7919 % 1000) / 2500.0, 11.0 + (n * 104729 % 1000) / 2500.0), 4326)
+    ST_SetSRID(ST_MakePoint(107.0 + (n * 7919 % 1000) / 2500.0, 10.7 + (n * 104729 % 1000) / 2500.0), 4326)
 from generate_series(1, :number) n
+"""
+
+HIDDEN = """
+insert into app.incidents (id, level, code, category, severity, handling, side, position_source, geom)
+select gen_random_uuid(), level::app.level, 'ẨN-' || gen_random_uuid(), 'drugs', 'critical', 'reported', 'ours', source,
+    ST_SetSRID(ST_MakePoint(:lon, :lat), 4326)
+from (values ('internal', 'gps'), ('restricted', 'survey'), ('public', 'assumed')) hidden (level, source)
 """
 
 
@@ -78,15 +99,14 @@ def opened(tmp_path):
 
 @pytest.mark.parametrize("layer", ["markers", "gates", "crossings", "lines", "works"])
 def test_a_tile_holds_the_items_of_its_box(client, opened, layer):
-    west, south, east, north = COUNTRY.box
-    items = client.get(f"/ogc/collections/{layer}/items", params={"bbox": f"{west},{south},{east},{north}"
-                                                                 , "limit": 10_000}).json()["features"]  # fmt: skip
-    answer = get(client, layer, COUNTRY)
+    west, south, east, north = WHOLE.box
+    asked = {"bbox": f"{west},{south},{east},{north}", "limit": 10_000}
+    items = client.get(f"/ogc/collections/{layer}/items", params=asked).json()["features"]
+    answer = get(client, layer, WHOLE)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/vnd.mapbox-vector-tile"
-    found = opened(answer.content, COUNTRY)
     assert items
-    assert set(found["id"]) == {one["id"] for one in items}
+    assert set(opened(answer.content, WHOLE)["id"]) == {one["id"] for one in items}
 
 
 def test_a_tile_says_what_is_drawn_by_its_word_its_name_and_its_position_source(client, opened):
@@ -99,18 +119,6 @@ def test_a_tile_says_what_is_drawn_by_its_word_its_name_and_its_position_source(
     assert found["position_source"] == made["properties"]["position_source"]
     placed = found.geometry
     assert (placed.x, placed.y) == pytest.approx(mercator(lon, lat), abs=0.2)  # a unit of the tile is 0.15 m
-
-
-def at_place(lon: float, lat: float, zoom: int) -> Address:
-    east, north = mercator(lon, lat)
-    half, side = 20037508.342789244, 1 << zoom
-    return Address(zoom, int((east + half) / (2 * half) * side), int((half - north) / (2 * half) * side))
-
-
-def mercator(lon: float, lat: float) -> tuple[float, float]:
-    from pyproj import Transformer
-
-    return Transformer.from_crs(4326, 3857, always_xy=True).transform(lon, lat)
 
 
 def test_a_tile_takes_the_filters_of_items(client, opened):
@@ -157,33 +165,35 @@ def test_below_the_office_nothing_assumed_is_drawn(database, opened, reader):
 
 
 @below_the_office
-@pytest.mark.parametrize("at", [CROWD, Address(12, 3269, 1920)], ids=["counts", "features"])
+@pytest.mark.parametrize("at", [CROWD, IN_THE_CROWD], ids=["counts", "features"])
 def test_a_hidden_row_leaves_no_trace_in_a_tile(database, crowded, reader, at):
     before = drawn(database, reader, "incidents", at)
     assert before.content
     assert before.counts == (at is CROWD)
     west, south, east, north = at.box
-    here = {"type": "Point", "coordinates": [(west + east) / 2, (south + north) / 2]}
+    place = {"lon": (west + east) / 2, "lat": (south + north) / 2}
     with database.acting(OFFICE, write=True) as session:
-        put(session, INCIDENTS, geometry=here, level="internal", position_source="gps")
-        put(session, INCIDENTS, geometry=here, level="public", position_source="assumed")
+        session.execute(text(HIDDEN), place)
     assert drawn(database, reader, "incidents", at) == before
 
 
 # How much
 
 
-def test_a_full_tile_of_a_low_zoom_counts(client, database, opened, crowded):
-    answer = get(client, "incidents", CROWD)
+@pytest.mark.parametrize("zoom", range(10))
+def test_a_full_tile_of_a_low_zoom_counts(client, database, opened, crowded, zoom):
+    at = at_place(107.2, 10.9, zoom)
+    answer = get(client, "incidents", at)
     assert (answer.headers["tile-content"], answer.headers["tile-dropped"]) == ("counts", "0")
-    found = opened(answer.content, CROWD)
-    west, south, east, north = (107.0, 11.0, 107.4, 11.4)
+    found = opened(answer.content, at)
     with database.acting(OFFICE) as session:
-        standing = query.count(session, Selection(INCIDENTS, OFFICE.level, bbox=(west, south, east, north)))
-    assert found["count"].sum() >= standing
+        selection = Selection(INCIDENTS, OFFICE.level, bbox=at.box)
+        standing, words = query.count(session, selection), query.tally(session, selection, "handling")
+    assert found["count"].sum() == standing
     assert len(found) < standing / 4
     assert set(found["position_source"].dropna()) == {"assumed"}
-    assert set(found["handling"]) <= {"reported", "verified", "resolved", "closed"}
+    assert set(found["handling"]) <= set(words)
+    assert "reported" in set(found["handling"])
 
 
 def test_a_full_tile_drops_the_least_important_first_and_says_how_many(client, database, opened, crowded):
@@ -211,18 +221,11 @@ def test_a_tile_that_is_not_full_drops_nothing(client):
 
 def counts_of(database, reader, grid) -> Counter:
     """The counts by word that a reader finds in a grid."""
-    zoom = max(0, grid - GRIDS[0])
-    side = 1 << zoom
-    columns = range(side) if side < 32 else [CROWD.column << (zoom - 9) if zoom >= 9 else CROWD.column >> (9 - zoom)]
-    assert columns
-    sql = counted(INCIDENTS, 0, 0, 0).replace(f"grid = {GRIDS[0]}", f"grid = {grid}").replace(
-        "between -1 and 32", "between -1 and 99999"
-    )  # fmt: skip
-    found: Counter = Counter()
+    latest = " union all select word, features from app.cell_changes where layer = 'incidents'"
+    sums = f"select word, features from app.cells where layer = 'incidents' and grid = {grid} {latest}"
     with database.acting(reader) as session:
-        for row in session.execute(text(f"select word, sum(features)::int from ({sql}) every_row group by word")):
-            found[row[0]] = row[1]
-    return +found
+        rows = session.execute(text(f"select word, sum(features)::integer from ({sums}) every_row group by word"))
+        return +Counter(dict(rows.all()))
 
 
 @everybody
@@ -241,11 +244,11 @@ def test_counts_agree_with_what_is_seen_after_any_changes(database, crowded, rea
         "geom = null, position_source = 'none', accuracy_m = null",
         "severity = 'low'",
     ]  # fmt: skip
-    for _ in range(12):
-        some = dice.sample(ids, 40)
-        for one in some:
-            with database.acting(OFFICE, write=True) as session:
-                session.execute(text(f"update app.incidents set {dice.choice(changes)} where id = :id"), {"id": one})
+    for _ in range(5):
+        with database.acting(OFFICE, write=True) as session:
+            for one in dice.sample(ids, 40):
+                change = f"update app.incidents set {dice.choice(changes)} where id = :id and geom is not null"
+                session.execute(text(change), {"id": one})
         crowd(database, dice.randint(1, 120), mark=f"-{dice.random()}")
     with database.acting(reader) as session:
         expected = query.tally(session, Selection(INCIDENTS, reader.level, bbox=WORLD), "handling")
@@ -255,9 +258,9 @@ def test_counts_agree_with_what_is_seen_after_any_changes(database, crowded, rea
 
 def test_what_is_rolled_back_is_not_counted(database, crowded):
     before = counts_of(database, OFFICE, GRIDS[-1])
-    with pytest.raises(ZeroDivisionError), database.acting(OFFICE, write=True) as session:
+    with database.acting(OFFICE, write=True) as session:
         session.execute(text(CROWDED), {"number": 10, "mark": "-undone"})
-        raise ZeroDivisionError
+        session.rollback()
     assert counts_of(database, OFFICE, GRIDS[-1]) == before
 
 
@@ -274,8 +277,6 @@ def test_nobody_waits_for_whoever_folds(database, connect, crowded):
 
 
 def test_no_reader_and_no_editor_writes_counts(connect):
-    import psycopg
-
     for role in ("cotmoc_public", "cotmoc_partner", "cotmoc_restricted", "cotmoc_restricted_edit"):
         for statement in ("delete from app.cells", "delete from app.cell_changes", "select app.fold_cells()"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -330,12 +331,18 @@ def test_an_empty_tile_has_no_content(client):
 
 @pytest.mark.parametrize(
     "path",
-    ["markers/tiles/WebMercatorQuad/23/0/0", "markers/tiles/WebMercatorQuad/2/4/0", "markers/tiles/WebMercatorQuad/2/0/4",
-     "markers/tiles/WebMercatorQuad/-1/0/0", "markers/tiles/WebMercatorQuad/x/0/0",
-     f"markers/tiles/WebMercatorQuad/1/0/{'9' * 5000}", "markers/tiles/WorldCRS84Quad/1/0/0", "markers/tiles/WorldCRS84Quad",
-     "markers/tiles/WorldCRS84Quad/tilejson.json", "units/tiles/WebMercatorQuad/0/0/0", "units/tiles", "nothing/tiles",
-     "documents/styles/default"],
-)  # fmt: skip
+    [
+        *(f"markers/tiles/WebMercatorQuad/{one}" for one in ("23/0/0", "2/4/0", "2/0/4", "-1/0/0", "x/0/0")),
+        f"markers/tiles/WebMercatorQuad/1/0/{'9' * 5000}",
+        "markers/tiles/WorldCRS84Quad/1/0/0",
+        "markers/tiles/WorldCRS84Quad",
+        "markers/tiles/WorldCRS84Quad/tilejson.json",
+        "units/tiles/WebMercatorQuad/0/0/0",
+        "units/tiles",
+        "nothing/tiles",
+        "documents/styles/default",
+    ],
+)
 def test_what_is_not_there_is_missing(client, path):
     answer = client.get(f"/ogc/collections/{path}")
     assert answer.status_code == 404
@@ -393,9 +400,11 @@ def test_every_layer_on_the_map_has_a_style_in_the_colours_of_its_words(client, 
     assert style["version"] == 8
     described = client.get(style["sources"][layer.name]["url"]).json()
     assert {one["source-layer"] for one in style["layers"]} == {described["vector_layers"][0]["id"]}
-    paint = next(one["paint"] for one in style["layers"] if one["type"] == "circle")
-    assert paint["circle-color"][1] == ["==", ["get", "position_source"], "assumed"]
-    colours = paint["circle-color"][3]
-    marked = [word for word in layer.fields[layer.drawn_by].codes if word.mark] if layer.drawn_by else []
-    for word in marked:
-        assert colours[colours.index(word.value) + 1] == word.mark.colour
+    paint = {one["type"]: one["paint"] for one in style["layers"]}
+    colours = paint["line"]["line-color"]
+    for word in layer.fields[layer.drawn_by].codes if layer.drawn_by else ():
+        if word.mark:
+            assert colours[colours.index(word.value) + 1] == word.mark.colour
+    if layer.geometry_type != "LINESTRING":
+        assumed = ["==", ["get", "position_source"], "assumed"]
+        assert paint["circle"]["circle-color"] == ["case", assumed, "#ffffff", colours]

@@ -14,7 +14,8 @@ from shapely.geometry import shape
 from gis import changes, history, query
 from gis.database import READER_LOGIN, WRITER_LOGIN, Actor, role_of
 from gis.errors import Missing
-from gis.layer import Layer, Level, catalog
+from gis.fields import Level
+from gis.layer import Layer, catalog
 from gis.query import Selection
 from layers.policy import OFFICE, PARTNER, PUBLIC
 from tests.factories import HERE, SHAPES, body_of, now, put
@@ -147,9 +148,13 @@ def test_history_has_no_gap_and_no_overlap(layer, database, connect):
     for source in "abc":
         with database.acting(OFFICE, write=True) as session:
             changes.amend(session, layer, changes.fetch(session, layer.model, row), {"source": source})
-    spans = connect().execute(
-        f"select lower(valid), upper(valid) from app.{layer.name}_history where id = %s order by version", [row]
-    ).fetchall()
+    spans = (
+        connect()
+        .execute(
+            f"select lower(valid), upper(valid) from app.{layer.name}_history where id = %s order by version", [row]
+        )
+        .fetchall()
+    )
     assert len(spans) == 4
     assert [end for _, end in spans[:-1]] == [start for start, _ in spans[1:]]
     assert spans[-1][1] is None
@@ -251,7 +256,8 @@ def test_an_assumed_position_does_not_reach_below_the_office(layer, reader, data
         assert entry.changes["geometry"]["new"] is None
     raw = connect(READER_LOGIN, role=role_of(reader.level))
     shared = raw.execute(
-        sql.SQL("select shared_geom, shared_address, shared_chainage_m from {} where id = %s").format(table(layer)), [row]
+        sql.SQL("select shared_geom, shared_address, shared_chainage_m from {} where id = %s").format(table(layer)),
+        [row],
     )
     assert shared.fetchone() == (None, None, None)
     assert raw.execute("select geom from app.shared_places where id = %s", [row]).fetchone() == (None,)
@@ -282,7 +288,7 @@ def test_a_partners_file_says_how_many_positions_it_withholds(layer, database, c
 
 @every
 def test_a_file_read_by_gdal_holds_exactly_what_was_shown(layer, database, client):
-    rows = [str(made(database, layer, source=f"dòng {n} «ngoặc» \"kép\"")) for n in range(3)]
+    rows = [str(made(database, layer, source=f'dòng {n} «ngoặc» "kép"')) for n in range(3)]
     shown = client.get(f"/ogc/collections/{layer.name}/items", params={"limit": 10000}).json()
     file = client.get(f"/api/export/{layer.name}")
     frame = pyogrio.read_dataframe(io.BytesIO(file.content))
@@ -340,7 +346,9 @@ def test_a_change_says_which_version_it_starts_from(layer, client):
     assert changed.json()["properties"]["version"] == 2
     stale = client.patch(url, json={"source": "b"}, headers={"If-Match": tag})
     assert (stale.status_code, stale.json()["version"]) == (412, 2)
-    assert client.patch(url, json={"source": "b"}, headers={"If-Match": f"W/{changed.headers['etag']}"}).status_code == 412
+    assert (
+        client.patch(url, json={"source": "b"}, headers={"If-Match": f"W/{changed.headers['etag']}"}).status_code == 412
+    )
     assert client.delete(url).status_code == 428
     assert client.delete(url, headers={"If-Match": tag}).status_code == 412
     assert client.get(url).json()["properties"]["source"] == "a"
@@ -384,7 +392,9 @@ def test_an_assumed_place_that_is_put_back_stays_assumed_and_keeps_its_words(lay
 def test_an_assumed_position_does_not_become_known_by_saying_so(layer, database, connect, client):
     url = f"/ogc/collections/{layer.name}/items/{assumed(database, connect, layer)}"
     for source in ("survey", "protocol"):
-        answer = client.patch(url, json={"position_source": source}, headers={"If-Match": client.get(url).headers["etag"]})
+        answer = client.patch(
+            url, json={"position_source": source}, headers={"If-Match": client.get(url).headers["etag"]}
+        )
         assert answer.status_code == 422
         assert [one["field"] for one in answer.json()["errors"]] == ["position_source"]
 

@@ -89,4 +89,4 @@ def test_an_empty_board_says_so() -> None:
 
 def test_what_does_not_fit_is_counted_and_linked() -> None:
     late = [a_matter(f"w{n}", "overdue", due_on="2023-12-31") for n in range(ROWS + 2)]
-    assert "và 2 việc nữa" in a_board(works=late)
+    assert '<a href="/works?urgency=overdue,waiting">và 2 công trình nữa</a>' in a_board(works=late)
