@@ -59,7 +59,7 @@ def _role(name: str, options: str) -> str:
 
 def surface(policy: Policy) -> str:
     """The whole security surface as SQL: functions, triggers, views, policies and grants. Run by the owner."""
-    made = [history.triggers(), history.moves(), cells.triggers(), links.views()]
+    made = [history.triggers(), cells.triggers(), links.views()]
     for layer in every():
         made += _of_layer(layer, policy)
     for table, part in parts.items():
@@ -67,6 +67,7 @@ def surface(policy: Policy) -> str:
     made += _of_links(policy)
     made += _of_cells(policy)
     made += _of_the_house()
+    made.append(history.moves())  # last, because only its policy lets even the owner write them
     return "\n".join(made)
 
 
