@@ -43,6 +43,10 @@ CONFORMS_TO = [
 LONGEST, DEEPEST, MOST_NODES = 8_000, 16, 200
 """Characters, levels and nodes of a filter. A 43 kB filter has cost another server a gigabyte."""
 
+MOST_STEPS = 600_000
+"""The parser of the text form tries every bracket twice when what it holds is wrong, so that 32 empty brackets keep it
+busy for minutes: length times two to the power of the depth stays below a tenth of a second. JSON has no such limit."""
+
 GEOMETRY = "geometry"
 VIETNAM = dt.timezone(dt.timedelta(hours=7))
 
@@ -111,7 +115,8 @@ def read(text: str, *, is_json: bool = False) -> Tree:
     """A filter as CQL2 text or JSON, as a tree within the limits. Raises ``Malformed`` for anything else."""
     if len(text) > LONGEST:
         raise _bad(f"dài quá {LONGEST} ký tự", f"longer than {LONGEST} characters")
-    if _nesting(JSON_STRINGS.sub("", text) if is_json else TEXT_STRINGS.sub("", text)) > DEEPEST * 2:
+    depth = _nesting(JSON_STRINGS.sub("", text) if is_json else TEXT_STRINGS.sub("", text))
+    if depth > DEEPEST * 2 or (not is_json and len(text) * 2**depth > MOST_STEPS):
         raise _bad(f"lồng quá {DEEPEST} tầng", f"nested deeper than {DEEPEST} levels")
     try:
         tree = json.loads(text, parse_constant=_no_constant) if is_json else cql2.parse_text(text).to_json()
@@ -325,7 +330,7 @@ def _like(operator: str, arguments: list[Any], scope: Scope) -> str:
 
 
 def _check_pattern(tree: Any) -> None:
-    """A pattern is text, maybe folded; ``\\`` takes the meaning from what follows it, so something has to follow."""
+    """A pattern is text, maybe folded; something has to follow its escape sign."""
     while isinstance(tree, dict) and tree.get("op") in FOLDS and tree.get("args"):
         tree = tree["args"][0]
     if not isinstance(tree, str):
