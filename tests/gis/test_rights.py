@@ -1,0 +1,145 @@
+"""The security surface: whoever tampers with it, the next migration finds out and mends it."""
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from api.migrate import migrate
+from gis.fields import Level
+from gis.layer import catalog
+from layers.policy import POLICY
+
+TAMPERINGS = {
+    "policy dropped": "drop policy see_partner on app.markers",
+    "policy added": "create policy loophole on app.markers for select to cotmoc_public using (true)",
+    "policy widened": "alter policy see_public on app.markers using (true)",
+    "row security lifted": "alter table app.markers disable row level security",
+    "force lifted": "alter table app.incidents no force row level security",
+    "column granted": "grant select (geom) on app.markers to cotmoc_partner",
+    "table granted": "grant select on app.markers to cotmoc_public",
+    "journal granted": "grant select on app.journal to cotmoc_restricted",
+    "everybody granted": "grant select on app.incidents to public",
+    "granted to the login": "grant update on app.incidents_history to cotmoc_writer",
+    "trigger disabled": "alter table app.works disable trigger remember",
+    "trigger dropped": "drop trigger stamp on app.tasks",
+    "truncate allowed": "drop trigger no_truncate on app.journal",
+    "function replaced": "create or replace function app.actor() returns text language sql as $$ select 'nobody'::text $$",
+    "move added": "insert into app.moves values ('incidents', 'reported', 'closed')",
+    "journal function opened": "grant execute on function app.write_journal to cotmoc_public",
+    "view opened": "alter view app.places set (security_invoker = false)",
+}
+
+STANDING = """
+select (select count(*) from pg_policies where schemaname = 'app'),
+    (select md5(string_agg(format('%s %s %s %s %s', tablename, policyname, roles, qual, with_check), '' order by tablename,
+        policyname)) from pg_policies where schemaname = 'app'),
+    (select md5(string_agg(format('%s %s %s %s', relname, relrowsecurity, relforcerowsecurity, reloptions), '' order by
+        relname)) from pg_class where relnamespace = 'app'::regnamespace and relkind in ('r', 'v')),
+    (select md5(string_agg(format('%s %s %s', attrelid::regclass, attname,
+        (select array_agg(a order by a::text) from unnest(attacl) a)), '' order by attrelid::regclass::text, attname))
+        from pg_attribute where attacl is not null and attrelid in
+        (select oid from pg_class where relnamespace = 'app'::regnamespace)),
+    (select md5(string_agg(format('%s %s %s', table_name, grantee, privilege_type), '' order by table_name, grantee,
+        privilege_type)) from information_schema.role_table_grants where table_schema = 'app'),
+    (select md5(string_agg(format('%s %s %s', tgrelid::regclass, tgname, tgenabled), '' order by tgrelid::regclass::text,
+        tgname)) from pg_trigger where not tgisinternal and tgrelid in
+        (select oid from pg_class where relnamespace = 'app'::regnamespace)),
+    (select md5(string_agg(pg_get_functiondef(oid), '' order by proname)) from pg_proc
+        where pronamespace = 'app'::regnamespace and prokind = 'f'),
+    (select md5(string_agg(format('%s %s', proname, (select array_agg(a order by a::text) from unnest(proacl) a)), ''
+        order by proname)) from pg_proc where pronamespace = 'app'::regnamespace),
+    (select count(*) from app.moves)
+"""
+
+
+@pytest.fixture
+def admin(cluster, fresh_name):
+    with psycopg.connect(host=str(cluster.socket_dir), dbname=fresh_name, user="postgres", autocommit=True) as opened:
+        yield opened
+
+
+def test_every_tampering_is_found_and_mended(cluster, fresh_name, admin):
+    before = admin.execute(STANDING).fetchone()
+    unmended = []
+    for name, tampering in TAMPERINGS.items():
+        admin.execute(tampering)
+        changed = admin.execute(STANDING).fetchone() != before
+        migrate(cluster.url(fresh_name))
+        if not changed or admin.execute(STANDING).fetchone() != before:
+            unmended.append(name)
+            break
+    assert unmended == []
+
+
+def test_a_second_migration_changes_nothing(cluster, fresh_name, admin):
+    def state():
+        rows = admin.execute("select xmin::text, rendered, standing from app.surface").fetchall()
+        tables = admin.execute(
+            "select relname, xmin::text from pg_class where relnamespace = 'app'::regnamespace order by relname"
+        ).fetchall()
+        return rows, tables
+
+    before = state()
+    migrate(cluster.url(fresh_name))
+    assert state() == before
+
+
+def test_nobody_but_the_owner_passes_freely(admin):
+    free = admin.execute(
+        "select rolname from pg_roles where rolname like 'cotmoc%' and (rolbypassrls or rolsuper or rolcreaterole"
+        " or rolcreatedb)"
+    ).fetchall()
+    assert free == []
+    inherit = admin.execute("select rolname from pg_roles where rolname like 'cotmoc%' and rolcanlogin and rolinherit")
+    assert inherit.fetchall() == []
+    owned = admin.execute(
+        "select distinct tableowner from pg_tables where schemaname = 'app' union"
+        " select distinct viewowner from pg_views where schemaname = 'app'"
+    ).fetchall()
+    assert owned == [("cotmoc_owner",)]
+
+
+def test_every_table_of_the_house_has_row_security_or_is_nobodys(admin):
+    readable = admin.execute(
+        "select c.relname from pg_class c where c.relnamespace = 'app'::regnamespace and c.relkind = 'r'"
+        " and not c.relrowsecurity and exists (select from aclexplode(c.relacl) a where a.grantee <> c.relowner)"
+    ).fetchall()
+    assert readable == []
+
+
+def test_views_ask_with_the_rights_of_the_reader(admin):
+    views = admin.execute(
+        "select relname from pg_class where relnamespace = 'app'::regnamespace and relkind = 'v'"
+        " and not coalesce(reloptions, '{}') @> array['security_invoker=true']"
+    )
+    assert views.fetchall() == []
+
+
+def test_no_role_may_make_anything_of_its_own(admin):
+    for role in ("cotmoc_reader", "cotmoc_writer", "cotmoc_public", "cotmoc_restricted_edit"):
+        assert admin.execute("select has_schema_privilege(%s, 'app', 'create')", [role]).fetchone() == (False,)
+        assert admin.execute("select has_schema_privilege(%s, 'public', 'create')", [role]).fetchone() == (False,)
+
+
+def test_an_extent_cannot_be_asked_past_the_policies(cluster, fresh_name):
+    with psycopg.connect(host=str(cluster.socket_dir), dbname=fresh_name, user="cotmoc_reader", autocommit=True) as raw:
+        raw.execute("set role cotmoc_public")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            raw.execute("select st_estimatedextent('app', 'markers', 'geom')")
+
+
+def test_levels_are_seen_in_their_order():
+    for reader in Level:
+        seen = [level for level in Level if reader.reads(level)]
+        assert seen == list(Level)[: list(Level).index(reader) + 1]
+        assert POLICY.see.condition(reader).count(reader.value) == 1
+
+
+@pytest.mark.parametrize("level", [Level.PUBLIC, Level.PARTNER])
+def test_those_below_the_office_edit_nothing(level, cluster, fresh_name):
+    with psycopg.connect(host=str(cluster.socket_dir), dbname=fresh_name, user="cotmoc_writer", autocommit=True) as raw:
+        raw.execute(sql.SQL("set role {}").format(sql.Identifier(f"cotmoc_{level}_edit")))
+        raw.execute("select set_config('cotmoc.actor', 'x', false)")
+        for layer in catalog:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                raw.execute(sql.SQL("update {} set source = 'x'").format(sql.Identifier("app", layer)))

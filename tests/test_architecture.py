@@ -1,0 +1,74 @@
+"""The house stands as it was drawn."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+STOREYS = ("gis", "layers", "maps", "api")
+FORBIDDEN = {"utils", "helpers", "helper", "common", "manager", "managers", "service", "services", "core", "base", "misc"}
+EPSG = re.compile(r"(?<![\w.])(?:4326|3857|32648|32649|4756|3405|3406|589[6-9]|920[5-9]|921[0-8])(?![\w.])")
+
+
+def sources(*suffixes):
+    return [
+        path
+        for storey in STOREYS
+        for path in sorted((CHECKOUT / storey).rglob("*"))
+        if path.suffix in suffixes and "vendor" not in path.parts and "__pycache__" not in path.parts
+    ]
+
+
+def test_each_storey_imports_only_from_those_below():
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"], cwd=CHECKOUT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_no_epsg_number_stands_outside_of_its_file():
+    found = [
+        f"{path.relative_to(CHECKOUT)}:{number}: {line.strip()}"
+        for path in sources(".py", ".js", ".html")
+        if path != CHECKOUT / "gis" / "crs.py"
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if EPSG.search(re.sub(r"EPSG:\d+ *[)»”\"'`,.]", "", line))
+    ]
+    assert found == []
+
+
+def test_no_file_has_a_name_that_says_nothing():
+    assert [str(path) for path in sources(".py", ".js") if path.stem.lower() in FORBIDDEN] == []
+
+
+def test_pages_load_nothing_from_elsewhere():
+    """Words may name an address; a src, a link, an import or a fetch may not."""
+    loads = re.compile(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//|url\(\s*["']?(?:https?:)?//|(?:import|from|fetch\()\s*["'](?:https?:)?//""")
+    found = [
+        f"{path.relative_to(CHECKOUT)}: {line.strip()[:100]}"
+        for path in sources(".py", ".js", ".html", ".css", ".svg")
+        if path.is_relative_to(CHECKOUT / "maps")
+        for line in path.read_text("utf-8").splitlines()
+        if loads.search(line)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("folder", ["tests", *(f"tests/{name}" for name in ("gis", "layers", "maps", "api", "contract"))])
+def test_tests_shadow_no_package(folder):
+    assert not (CHECKOUT / folder / "__init__.py").exists()
+
+
+def test_doors_and_pictures_write_no_sql():
+    spoken = re.compile(r"\b(?:select .+ from|insert into|update \w+ set|delete from)\b", re.IGNORECASE)
+    found = [
+        f"{path.relative_to(CHECKOUT)}: {line.strip()}"
+        for path in sources(".py")
+        if path.is_relative_to(CHECKOUT / "api") or path.is_relative_to(CHECKOUT / "maps")
+        for line in path.read_text("utf-8").splitlines()
+        if spoken.search(line)
+    ]
+    assert found == []
