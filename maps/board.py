@@ -19,6 +19,9 @@ from maps.words import words_in
 ROWS = 7
 """How many matters the screen shows; the rest are one step away in the lists."""
 
+IN_NEED = ("at_risk", "damaged", "severely_damaged", "destroyed", "moved", "missing")
+"""The conditions of a marker that ask for something to be done."""
+
 # The legal order of categories (Decree 112/2014/NĐ-CP, Article 4), lowest first, to compare today with the plan.
 _RANKS = ("local", "main", "international")
 _SEVERE = ("high", "critical")
@@ -77,7 +80,7 @@ def board_page(
     """The page ``/board``.
 
     ``incidents`` are the ones still being handled; ``markers_in_need`` counts the markers whose condition
-    is at_risk, damaged or severely_damaged.
+    is one of ``IN_NEED``.
     """
     owed = _owed(works, tasks)
     planned = [gate for gate in gates if gate["properties"].get("planned_2030")]
@@ -172,8 +175,8 @@ def _figures(
         (
             "fig_markers",
             number(markers_in_need),
-            words["on_map"] if markers_in_need else none,
-            "/?tab=works&layers=markers,works",
+            words["fig_open_list"] if markers_in_need else none,
+            f"/markers?condition={','.join(IN_NEED)}",
             "plain",
         ),
     ]
@@ -212,7 +215,7 @@ def _matter(card: Card, layer: str, feature: Feature, language: str) -> Matter:
     return Matter(
         mark=mark_of(card, feature, language),
         title=title_of(layer, feature),
-        href=f"/?tab={layer}&layers=markers,gates,{layer}&select={feature['id']}",
+        href=f"/?select={layer}/{feature['id']}",
         unit=properties.get("unit") or properties.get("lead_unit") or "",
         due=day(properties.get("due_on")) or "–",
         blocked=blocked,
@@ -243,7 +246,7 @@ def _gate(card: Card, gate: Feature, language: str) -> GateRow:
     return GateRow(
         mark=sign,
         title=title_of("gates", gate),
-        href=f"/?tab=gates&layers=markers,gates&select={gate['id']}",
+        href=f"/?select=gates/{gate['id']}",
         now=text("category"),
         planned=text("planned_2030"),
         last_event=text("last_event"),

@@ -36,6 +36,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "tasks": ("title", "urgency", "state", "lead_unit", "person", "due_on", "waiting_on", "missing_clears"),
     "gates": ("name", "category", "planned_2030", "planned_2050", "stage", "last_event", "next_event"),
     "incidents": ("code", "category", "severity", "handling", "occurred_at", "address", "unit"),
+    "markers": ("number", "border", "kind", "condition", "inspected_on", "built_by", "responsible_side", "remark"),
+    "crossings": ("name", "kind", "state", "gate", "border", "address", "opened_on"),
+    "documents": ("title", "number", "kind", "issuer", "issued_on", "holder"),
 }
 # What each list is filtered by: a code list by its words, a text by the values that its rows have.
 FILTERS: dict[str, tuple[str, ...]] = {
@@ -43,6 +46,9 @@ FILTERS: dict[str, tuple[str, ...]] = {
     "tasks": ("urgency", "state", "missing_clears", "lead_unit"),
     "gates": ("border", "category", "planned_2030", "stage"),
     "incidents": ("handling", "severity", "category"),
+    "markers": ("border", "condition", "kind"),
+    "crossings": ("border", "kind", "state"),
+    "documents": ("kind", "issuer"),
 }
 _DATED = {"works": "due_on", "tasks": "due_on", "incidents": "occurred_at"}
 _WIDEST = 7  # columns of a layer that has no choice of its own
@@ -115,7 +121,7 @@ def list_page(
         filter_text=_filter_text(filters, fields, language),
         export=_link(f"/api/export/{layer}", filters),
         partner_export=_link(f"/api/export/{layer}", {**filters, "reader": "partner"}),
-        on_map=_link("/", {"tab": layer, "layers": f"markers,gates,crossings,{layer}", **_shown_by_map(filters)}),
+        on_map=_link("/", _shown_by_map(layer, filters)) if card.get("geometry") else None,
         more=more,
         total=len(features) if total is None else total,
     )
@@ -148,7 +154,7 @@ def _row(card: Card, feature: Feature, names: Sequence[str], fields: Mapping[str
     return Row(
         id=str(feature["id"]),
         title=title_of(layer, feature),
-        href=_link("/", {"tab": layer, "layers": f"markers,gates,crossings,{layer}", "select": str(feature["id"])}),
+        href=_link("/", {"select": f"{layer}/{feature['id']}"}),
         mark=None if card.get("drawn_by") in names else mark_of(card, feature, language),
         cells=[_cell(name, card, fields, feature, language) for name in names[1:]],
         unplaced=feature.get("geometry") is None and bool(card.get("geometry")),
@@ -227,10 +233,11 @@ def _filter_text(filters: Mapping[str, str], fields: Mapping[str, Field], langua
     return " · ".join(said_filters)
 
 
-def _shown_by_map(filters: Mapping[str, str]) -> dict[str, str]:
-    """The filters as the map page names them."""
+def _shown_by_map(layer: str, filters: Mapping[str, str]) -> dict[str, str]:
+    """The map with this layer, and the filters as the map page names them."""
     renamed = {"datetime": "year", "q": "text"}
-    return {renamed.get(name, name): value[:4] if name == "datetime" else value for name, value in filters.items()}
+    named = {renamed.get(name, name): value[:4] if name == "datetime" else value for name, value in filters.items()}
+    return {"tab": layer, "layers": f"markers,gates,crossings,{layer}", **named}
 
 
 def _link(path: str, query: Mapping[str, str]) -> str:

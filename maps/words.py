@@ -62,6 +62,7 @@ WORDS: dict[str, Text] = {
         "Chưa có nhiệm vụ nào khớp. Bỏ bớt điều kiện lọc, hoặc thêm nhiệm vụ.",
         "No tasks match. Remove a filter, or add a task.",
     ),
+    "empty_rows": Text("Không có dòng nào khớp. Bỏ bớt điều kiện lọc.", "Nothing matches. Remove a filter."),
     "add_works": Text("Thêm công trình", "Add works"),
     "add_tasks": Text("Thêm nhiệm vụ", "Add a task"),
     "add_gates": Text("Thêm cửa khẩu", "Add a gate"),

@@ -19,16 +19,17 @@ try {
   await Promise.all([knowCards(), knowShapes()]);
   const overlays = new Overlays(map, {
     asked: (layer) => (layer === "incidents" ? { open: "true" } : {}),
-    pick: (layer, feature) => location.assign(`/?tab=${encodeURIComponent(layer)}&layers=markers,gates,${encodeURIComponent(layer)}&select=${encodeURIComponent(feature.id)}`),
+    pick: (layer, feature) => location.assign(`/?select=${encodeURIComponent(layer)}/${encodeURIComponent(feature.id)}`),
     hover: (id, hot) => overlays.heat(id, hot),
     changed: () => {},
   });
   const layers = ["works", "gates", "incidents"];
   await Promise.all(layers.map((layer) => overlays.show(layer)));
-  // Framed to what is owed within the office's own view; what lies on another border is a click away.
+  // Framed to what is owed within the office's own view, never wider; what lies on another border is a click away.
   const home = map.getBounds();
   const owed = layers.flatMap((layer) => overlays.rows(layer)).map((feature) => overlays.positionOf(feature)).filter((at) => at && home.contains(at));
-  if (owed.length) map.fitBounds(L.latLngBounds(owed).pad(0.12), { maxZoom: 11, animate: false });
+  const frame = L.latLngBounds(owed).pad(0.12);
+  if (owed.length) map.setView(frame.getCenter(), Math.min(11, Math.max(zoom, map.getBoundsZoom(frame))), { animate: false });
 } catch (error) {
   notice("cards", `${say("failed", { what: say("layers").toLowerCase() })}: ${error.message}`, { wrong: true, again: () => location.reload() });
 }

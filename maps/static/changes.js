@@ -29,6 +29,7 @@ export async function move(layer, feature, to, reason) {
   return { text: say("moved_to", { word: wording(layer, status, to) }), undo: back ? () => post(layer, feature, etag, from, say("undo").toLowerCase()) : null };
 }
 
+const PLACE = ["text", "border", "crs", "near", "written"]; // what the doors take of a place in words
 const OF_A_PLACE = new Set(["position_source", "accuracy_m"]);
 const patch = (layer, feature, etag, body) => ask(item(layer, feature.id), { method: "PATCH", type: "application/geo+json", headers: { "If-Match": etag }, body });
 
@@ -46,8 +47,8 @@ function beforeOf(layer, { geometry, properties: p }, body) {
   const properties = Object.fromEntries(names.map((name) => [name, p[name] ?? null]));
   if (!placed) return { properties };
   if (p.original?.text) {
-    const { text, border, crs, near } = p.original;
-    return { properties: { ...properties, place: JSON.parse(JSON.stringify({ text, border, crs, near })) } };
+    const place = Object.fromEntries(PLACE.filter((name) => p.original[name]).map((name) => [name, p.original[name]]));
+    return { properties: { ...properties, place } };
   }
   if (!geometry || p.position_source === "none") return { geometry: null, properties };
   return { geometry: p.original?.geometry ?? geometry, properties: { ...properties, position_source: p.position_source, accuracy_m: p.accuracy_m } };

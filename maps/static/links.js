@@ -17,8 +17,8 @@ export function linksOf(layer, feature, { go, tell }) {
   const list = h("ul", { className: "links" });
   const drawn = () => fill(list, item(layer, feature.id, "/links"), ({ links }) => links.map(row), "no_links");
   const changed = async (text, undo = null) => {
+    tell(text, undo && (async () => (await undo(), drawn()))); // first, so that no older undo can be pressed meanwhile
     await drawn();
-    tell(text, undo && (async () => (await undo(), drawn())));
   };
   const path = (rest = "") => item(layer, feature.id, `/links${rest}`);
   const make = (owner, body) => ask(`${owner}/links`, { method: "POST", body });

@@ -61,6 +61,8 @@ export class PlaceControl {
     const p = this.chosen.properties;
     const place = { text: p.kind === "coordinate" ? this.#asked() : p.address ?? this.#asked() };
     if (p.border && p.kind !== "coordinate") place.border = p.border;
+    // The chosen meaning is the place; what was written is kept beside it.
+    if (place.text !== this.#asked()) place.written = this.#asked();
     return { place };
   }
 

@@ -6,12 +6,12 @@ export class View {
   constructor(known) {
     const given = new URLSearchParams(location.search);
     this.layers = new Set((given.get("layers") ?? known.drawn.join(",")).split(",").filter(Boolean));
-    const asked = given.get("tab");
-    this.tab = known.tabs.includes(asked) ? asked : known.tabs.find((tab) => given.has("layers") && this.layers.has(tab)) ?? known.tabs[0];
-    this.layers.add(this.tab);
     // A thing of a layer that is not drawn is named with its layer.
     const [id = null, layer = null] = (given.get("select") || "").split("/").filter(Boolean).reverse();
     Object.assign(this, { select: id, selectLayer: layer });
+    const asked = given.get("tab") ?? layer;
+    this.tab = known.tabs.includes(asked) ? asked : known.tabs.find((tab) => given.has("layers") && this.layers.has(tab)) ?? known.tabs[0];
+    this.layers.add(this.tab);
     this.q = given.get("q") || "";
     this.filters = {};
     for (const [name, value] of given) {

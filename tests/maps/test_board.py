@@ -53,6 +53,8 @@ def test_each_figure_opens_the_list_it_counted() -> None:
         "/works?urgency=waiting",
         "/tasks?urgency=overdue,waiting",
         "/incidents?open=true",
+        "/gates?planned_2030=international,main,local",
+        "/markers?condition=at_risk,damaged,severely_damaged,destroyed,moved,missing",
     ):
         assert f'href="{link}"' in html
     assert html.count('class="figure ') == 6

@@ -3,7 +3,8 @@
 import datetime as dt
 from typing import Any
 
-from maps.lists import days_since, in_order, list_page, value_text
+from maps.cards import days_since, value_text
+from maps.lists import in_order, list_page
 
 AMBER, RED = {"shape": "triangle", "colour": "#E69F00"}, {"shape": "square", "colour": "#D55E00"}
 URGENCY = [
@@ -16,7 +17,7 @@ def a_field(name: str, kind: str = "text", **extra: Any) -> dict[str, Any]:
     return {"name": name, "title": {"vi": name, "en": name}, "type": kind, "codes": None, "unit": None, **extra}
 
 
-WORKS = {
+WORKS: dict[str, Any] = {
     "name": "works",
     "title": {"vi": "Công trình", "en": "Works"},
     "geometry": "Geometry",
@@ -107,6 +108,38 @@ def test_a_gate_event_is_told_by_its_stage_and_as_exactly_as_its_date_is_known()
     assert value_text(field, event, "vi") == "Lễ khai trương · 08/12/2025 · 111/NQ-CP"
     assert value_text(field, {**event, "precision": "month"}, "en") == "Opening · 12/2025 · 111/NQ-CP"
     assert value_text(field, {"kind": "note", "on": "2017-01-01", "precision": "year"}, "vi") == "2017"
+
+
+def test_a_plain_note_of_a_gate_is_told_by_its_text_and_its_date() -> None:
+    note = {"kind": "note", "on": "2025-12-10", "precision": "day", "document": None, "note": "Thí điểm thông quan"}
+    assert value_text(a_field("last_event", "json"), note, "vi") == "Thí điểm thông quan · 10/12/2025"
+
+
+def test_a_procedure_says_how_far_it_has_got_and_what_comes_next() -> None:
+    field, notice = a_field("procedure", "json"), {"vi": "Thông báo phía bạn", "en": "Notify the other side"}
+    begun = {"done": 3, "of": 6, "next": {"code": "notice", "title": notice, "due_on": None}}
+    assert value_text(field, begun, "vi") == "3/6 · tiếp theo: Thông báo phía bạn"
+    assert value_text(field, begun, "en") == "3/6 · next: Notify the other side"
+    assert value_text(field, {"done": 6, "of": 6, "next": None}, "vi") == "6/6"
+
+
+def test_words_looked_for_stay_in_every_way_onward_and_leave_the_address_box_empty() -> None:
+    html = list_page(WORKS, ROWS, "vi", query={"q": "kè mốc"})
+    assert 'name="q" type="search" maxlength="200" value="kè mốc"' in html
+    assert "/api/export/works?q=k%C3%A8+m%E1%BB%91c" in html
+    assert "text=k%C3%A8+m%E1%BB%91c" in html, "the map keeps q for an address"
+    assert "“kè mốc”" in html
+    assert (
+        'id="q" name="q" type="search" enterkeyhint="search" maxlength="200" spellcheck="false"\n         value=""'
+        in html
+    )
+
+
+def test_a_unit_is_chosen_among_those_that_the_rows_name() -> None:
+    card = {**WORKS, "fields": [*WORKS["fields"], a_field("unit")]}
+    html = list_page(card, [a_work("a", unit="Sở Ngoại vụ"), a_work("b", unit=None)], "vi", query={"unit": "Đồn X"})
+    assert '<option value="Sở Ngoại vụ">' in html
+    assert '<option value="Đồn X" selected>' in html
 
 
 def test_days_are_counted_from_the_day_that_was_due() -> None:

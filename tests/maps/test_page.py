@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,9 @@ from maps.page import day, mark, moment, number
 
 AS_OF = dt.datetime(2026, 11, 20, 23, 30, tzinfo=dt.UTC)
 HOSTILE = "</script><script>alert(1)</script>{{7*7}}${alert(1)}<img src=x onerror=alert(1)>"
-CARDS = {name: {"name": name, "title": {"vi": name, "en": name}, "fields": []} for name in ("works", "tasks", "gates")}
+CARDS: dict[str, Any] = {
+    name: {"name": name, "title": {"vi": name, "en": name}, "fields": []} for name in ("works", "tasks", "gates")
+}
 PAGES = [
     map_page,
     incident_page,

@@ -1,0 +1,232 @@
+"""What people do with the pages, in a real Chromium against the real application and its reference data."""
+
+import datetime as dt
+import re
+from typing import Any
+
+import pytest
+from httpx import Client
+from playwright.sync_api import Page, Response, expect
+
+from maps.assets import fetch
+from tests.factories import incident, task, work
+
+HUNDRED_KB = 100_000
+TODAY = dt.datetime.now(dt.timezone(dt.timedelta(hours=7))).date()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _assets() -> None:
+    fetch()
+
+
+def item(client: Client, layer: str, feature: dict[str, Any], rest: str = "") -> dict[str, Any]:
+    answer: dict[str, Any] = client.get(f"/ogc/collections/{layer}/items/{feature['id']}{rest}").json()
+    return answer
+
+
+def the_only(client: Client, layer: str, words: str) -> dict[str, Any]:
+    found = client.get(f"/ogc/collections/{layer}/items", params={"q": words}).json()["features"]
+    assert len(found) == 1, words
+    only: dict[str, Any] = found[0]
+    return only
+
+
+def open_record(page: Page, site: str, layer: str, feature: dict[str, Any]) -> None:
+    """The whole record: on a phone it opens by itself, on a desk from the card; papers have no card."""
+    page.goto(f"{site}/?select={layer}/{feature['id']}")
+    page.locator(".record, .card").first.wait_for()
+    if (button := page.get_by_role("button", name="Mở hồ sơ")).count():
+        button.click()
+    page.locator(".record").wait_for()
+
+
+def test_the_next_step_of_the_neighbours_procedure_is_recorded_where_it_is_seen(
+    page: Page, site: str, client: Client
+) -> None:
+    mended = work(client, title="Sửa mốc 304 bị nghiêng", starts_on="2030-06-30", cost_planned=350.5)
+    page.goto(f"{site}/?select=works/{mended['id']}")
+    steps = page.locator(".checklist li")
+    expect(steps).to_have_count(6)
+    expect(page.locator(".checklist .next .what")).to_have_text("Bên phát hiện thông báo ngay cho bên kia")
+    expect(steps.nth(2)).to_contain_text("hạn 20/06/2030")
+    expect(page.locator(".card .facts").first).to_contain_text("30/06/2030")
+    expect(page.locator(".card .facts").first).to_contain_text("350,5 triệu đồng")
+    page.locator(".checklist .next button").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Ngày thực hiện")).to_have_value(TODAY.isoformat())
+    dialog.get_by_label("Văn bản").fill("12/CV-SNgV")
+    dialog.get_by_label("Ghi chú").fill("báo qua trạm liên lạc")
+    dialog.get_by_role("button", name="Ghi bước này").click()
+    expect(page.locator(".checklist .done")).to_have_count(1)
+    expect(page.locator(".checklist .next .what")).to_have_text("Hai bên cùng xác nhận")
+    first = item(client, "works", mended, "/steps")["steps"][0]
+    assert (first["done_on"], first["document"], first["note"]) == (
+        TODAY.isoformat(), "12/CV-SNgV", "báo qua trạm liên lạc",
+    )  # fmt: skip
+    page.goto(f"{site}/works")
+    expect(page.locator(f'tr[data-id="{mended["id"]}"]')).to_contain_text("1/6 · tiếp theo: Hai bên cùng xác nhận")
+
+
+def test_a_move_and_an_edit_are_taken_back_with_one_press(page: Page, site: str, client: Client) -> None:
+    logged = incident(client, description="Ba người qua lại")
+    open_record(page, site, "incidents", logged)
+    page.get_by_role("button", name="Chuyển bước").first.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Không phải sự vụ").check()
+    dialog.get_by_label("Lý do").fill("Biên bản 12")
+    dialog.get_by_role("button", name="Chuyển bước").click()
+    expect(page.locator(".notice")).to_contain_text("Đã chuyển sang “Không phải sự vụ”")
+    page.get_by_role("button", name="Hoàn tác").click()
+    expect(page.locator(".notice")).to_have_text("Đã hoàn tác")
+    expect(page.locator(".step-words b").first).to_have_text("Báo cáo nhanh")
+    assert item(client, "incidents", logged)["properties"]["handling"] == "reported"
+    assert item(client, "incidents", logged, "/history")["entries"][0]["reason"] == "hoàn tác"
+
+    page.get_by_role("button", name="Sửa", exact=True).click()
+    page.get_by_label("Nội dung").fill("Năm người qua lại")
+    page.get_by_role("button", name="Lưu").click()
+    expect(page.locator(".notice")).to_contain_text("Đã lưu")
+    page.get_by_role("button", name="Hoàn tác").click()
+    expect(page.locator(".notice")).to_have_text("Đã hoàn tác")
+    assert item(client, "incidents", logged)["properties"]["description"] == "Ba người qua lại"
+
+
+def test_a_move_that_has_no_way_back_offers_none(desk: Page, site: str, client: Client) -> None:
+    open_record(desk, site, "incidents", incident(client))
+    desk.get_by_role("button", name="Chuyển bước").first.click()
+    dialog = desk.get_by_role("dialog")
+    dialog.get_by_label("Đã xác minh").check()
+    dialog.get_by_label("Lý do").fill("Biên bản 12")
+    dialog.get_by_role("button", name="Chuyển bước").click()
+    expect(desk.locator(".notice")).to_have_text("Đã chuyển sang “Đã xác minh”")
+
+
+def test_a_new_position_is_taken_back_to_the_words_it_was_given_in(desk: Page, site: str, client: Client) -> None:
+    logged = incident(client, place={"text": "147/6 + 120 m", "border": "VN-KH"})
+    open_record(desk, site, "incidents", logged)
+    desk.get_by_role("button", name="Đặt vị trí").click()
+    desk.locator("#place-text").fill("118")
+    expect(desk.locator(".place-control .said")).to_contain_text("118")
+    desk.get_by_role("button", name="Lưu").click()
+    desk.get_by_role("button", name="Hoàn tác").click()
+    expect(desk.locator(".notice")).to_have_text("Đã hoàn tác")
+    assert item(client, "incidents", logged)["properties"]["address"] == "147/6 + 120 m"
+
+
+def test_a_thing_is_linked_followed_unlinked_and_linked_again(page: Page, site: str, client: Client) -> None:
+    owed = task(client, title="Theo dõi sạt lở bờ sông")
+    open_record(page, site, "tasks", owed)
+    links = page.locator(".links li")
+    expect(links).to_contain_text(["Chưa gắn"])
+    for words, choice, role in (("147/6", "Mốc 147/6", "Về"), ("168–168/2", "Vị trí", "Nơi thực hiện")):
+        page.get_by_role("button", name="Gắn với…").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_role("searchbox").fill(words)
+        dialog.locator(".choice").filter(has_text=choice).first.click()
+        expect(dialog.get_by_label("Quan hệ").locator(":checked")).to_have_text(role)
+        dialog.get_by_role("button", name="Gắn", exact=True).click()
+        expect(links.filter(has_text=words)).to_contain_text(role)
+    linked = {one["title"] or one["at"]: one for one in item(client, "tasks", owed, "/links")["links"]}
+    assert {name: one["role"] for name, one in linked.items()} == {"147/6": "subject", "168–168/2": "site"}
+
+    page.get_by_role("button", name="Bỏ gắn với 147/6").click()
+    expect(links).to_have_count(1)
+    page.get_by_role("button", name="Hoàn tác").click()
+    expect(links).to_have_count(2)
+    page.get_by_role("button", name="Mốc 147/6", exact=True).click()
+    expect(page.locator(".card:visible h2").first).to_contain_text("Mốc 147/6")
+    expect(page).to_have_url(re.compile(linked["147/6"]["id"]))
+
+
+def test_a_gates_record_tells_its_categories_and_plans_beside_its_events(desk: Page, site: str, client: Client) -> None:
+    open_record(desk, site, "gates", the_only(client, "gates", "chang riec"))
+    expect(desk.locator(".record .timeline").first).to_contain_text("Quy hoạch nâng cấp thành cửa khẩu quốc tế")
+    beside = desk.locator(".beside")
+    expect(beside).to_contain_text("Chính (song phương) · 31/12/2015 – nay · 90/NQ-CP")
+    expect(beside).to_contain_text("đến 2030 · Quốc tế")
+    desk.goto(f"{site}/gates")
+    huu_nghi = desk.locator(f'tr[data-id="{the_only(client, "gates", "huu nghi")["id"]}"]')
+    expect(huu_nghi).to_contain_text("Thí điểm thông quan hai chiều")
+
+
+def test_a_list_is_narrowed_by_words_with_or_without_accents(desk: Page, site: str, client: Client) -> None:
+    desk.goto(f"{site}/?tab=tasks")
+    desk.get_by_role("button", name="+ lọc").click()
+    desk.get_by_label("Có chữ").fill("boi thuong")
+    titles = desk.locator(".row .title")
+    expect(titles.filter(has_not_text="bồi thường")).to_have_count(0)
+    assert titles.count() > 0
+    expect(page).to_have_url(re.compile("text=boi"))
+    expect(desk.get_by_label("Có chữ")).to_be_focused()
+    kept = titles.count()
+    desk.reload()
+    expect(titles).to_have_count(kept)
+    desk.goto(f"{site}/tasks?q=boi+thuong")
+    expect(desk.locator("tbody tr")).to_have_count(kept)
+    expect(desk.locator("#q")).to_have_value("")
+
+
+def test_tasks_are_narrowed_by_what_is_unclear_and_by_unit(desk: Page, site: str, client: Client) -> None:
+    clear = task(client, title="Nhiệm vụ đủ sáu rõ", lead_unit="Đồn thử nghiệm")
+    desk.goto(f"{site}/tasks")
+    desk.get_by_label("Chưa rõ").select_option("product")
+    expect(desk).to_have_url(re.compile("missing_clears=product"))
+    expect(desk.locator(f'tr[data-id="{clear["id"]}"]')).to_have_count(0)
+    expect(desk.locator("tbody tr").first).to_contain_text("Rõ sản phẩm")
+    desk.goto(f"{site}/tasks")
+    desk.get_by_label("Đơn vị chủ trì").select_option("Đồn thử nghiệm")
+    expect(desk.locator("tbody tr")).to_have_count(1)
+
+
+def test_a_work_is_called_by_its_marker_and_kind_in_the_narrow_list(desk: Page, site: str) -> None:
+    desk.goto(site)
+    expect(desk.locator(".row .title").filter(has_text="Mốc 147/6 · sửa chữa")).to_have_count(1)
+    expect(desk.locator(".row .title").filter(has_text="Đoạn 168–168/2 · cắm tăng dày cọc dấu")).to_have_count(1)
+
+
+def test_only_what_can_stand_on_the_map_is_offered_as_a_layer(desk: Page, site: str) -> None:
+    desk.goto(site)
+    layers = desk.locator("#layer-list")
+    expect(layers).to_contain_text("Mốc quốc giới")
+    for name in ("Văn bản", "Đơn vị", "Địa giới hành chính", "Đường biên giới"):
+        expect(layers.get_by_text(name, exact=True)).to_have_count(0)
+
+
+def test_a_record_prints_alone_on_upright_a4(desk: Page, site: str, client: Client) -> None:
+    open_record(desk, site, "works", the_only(client, "works", "cot moc 147/6"))
+    desk.emulate_media(media="print")
+    expect(desk.locator(".record h2")).to_be_visible()
+    expect(desk.locator(".record .print-only")).to_contain_text("Số liệu đến")
+    expect(desk.locator("#map_main")).to_be_hidden()
+    assert re.findall(rb"/MediaBox *\[0 0 (59\d)\S* (84\d)", desk.pdf(prefer_css_page_size=True))
+
+
+@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1366, 768), (1280, 720)])
+def test_the_board_fits_a_16_to_9_screen_with_every_row_it_counts(
+    desk: Page, site: str, width: int, height: int
+) -> None:
+    desk.set_viewport_size({"width": width, "height": height})
+    desk.goto(f"{site}/board")
+    assert desk.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    hidden = desk.evaluate(
+        """[...document.querySelectorAll('.tile-rows')].filter((one) => one.scrollHeight > one.clientHeight).length"""
+    )
+    assert hidden == 0
+    for link in desk.locator(".more a").all():
+        expect(link).to_be_in_viewport(ratio=1)
+
+
+def test_pages_are_light_and_no_answer_is_heavy(desk: Page, site: str) -> None:
+    heavy: list[str] = []
+
+    def weigh(answer: Response) -> None:
+        if int(answer.headers.get("content-length", 0)) > 3 * HUNDRED_KB:
+            heavy.append(answer.url)
+
+    desk.on("response", weigh)
+    for path in ("/", "/board", "/works", "/incidents/new"):
+        answer = desk.goto(site + path, wait_until="networkidle")
+        assert answer is not None
+        assert len(answer.body()) < 30_000, path
+    assert heavy == []
