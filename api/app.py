@@ -8,7 +8,21 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 
 import layers  # noqa: F401 - fills the catalog
-from api import basemap, cards, changes, errors, exports, features, locate, pages, tiles
+from api import (
+    basemap,
+    browse,
+    cards,
+    changes,
+    description,
+    errors,
+    exports,
+    features,
+    locate,
+    pages,
+    params,
+    schemas,
+    tiles,
+)
 from api.identity import Doorkeeper
 from api.settings import Settings
 from gis.database import Database
@@ -30,11 +44,14 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
             served.dispose()
 
     app = FastAPI(title="Cột Mốc", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.openapi_version = "3.0.3"
     app.state.settings, app.state.database = settings, served
     errors.install(app)
-    for door in (features, tiles, changes, locate, exports, cards, basemap, pages):
+    doors = (features, schemas, description, tiles, changes, locate, exports, cards, basemap, pages)
+    for door in doors:
         app.include_router(door.router)
+    app.state.doors, app.state.descriptions = [door.router for door in doors], {}
+    declaring = (features, browse, description, params, schemas, changes, tiles)
+    app.state.conforms_to = [one for door in declaring for one in door.CONFORMS_TO]
 
     @app.get("/healthz", tags=["health"])
     async def healthz() -> dict[str, str]:

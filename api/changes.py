@@ -12,12 +12,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api.features import feature_answer
+from api.features import GEOJSON, feature_answer
 from api.identity import ActorParam, BodyParam, at_once
-from api.params import DatabaseParam, IdParam, LayerParam, feature_id
+from api.params import DatabaseParam, IdParam, LayerParam, crs_of, feature_id
 from gis import changes, drafts, links, query, replays
+from gis.crs import CRS
 from gis.database import Actor
-from gis.drafts import GEOMETRY, PLACE
+from gis.drafts import GEOMETRY, GEOMETRY_CRS, PLACE
 from gis.errors import FieldError, Invalid, Malformed, Missing, Unconditional, invalid
 from gis.language import Text
 from gis.layer import Layer, catalog
@@ -27,6 +28,11 @@ from layers.borders import link_place
 from layers.secrecy import refuse_state_secret
 
 router = APIRouter(prefix="/ogc/collections", tags=["changes"])
+
+FEATURES_4 = "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/"
+CONFORMS_TO = [
+    f"{FEATURES_4}{name}" for name in ("create-replace-delete", "update", "optimistic-locking-etags", "features")
+]
 
 ETAG = re.compile(r'"(\d{1,9})-[0-9a-f]{16}"')
 
@@ -63,6 +69,12 @@ def flat(body: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
+def placed(request: Request, values: Mapping[str, Any]) -> tuple[dict[str, Any], CRS]:
+    """The values with the CRS that ``Content-Crs`` names for their geometry, and that CRS."""
+    crs = crs_of(request.headers.get("content-crs", "").strip().removeprefix("<").removesuffix(">"), "Content-Crs")
+    return ({**values, GEOMETRY_CRS: crs} if values.get(GEOMETRY) is not None else dict(values)), crs
+
+
 def _acting(request: Request, database: Any, actor: Actor, body: Mapping[str, Any] | None = None) -> Any:
     """A writing transaction in the actor's name, with the reason and the device's time that came along."""
     reason = _reason((body or {}).get("reason") or request.headers.get("x-reason"))
@@ -90,11 +102,12 @@ def create(
     keys = request.headers.getlist("idempotency-key")
     if len(keys) > 1:
         raise Malformed(Text("Chỉ một Idempotency-Key", "Only one Idempotency-Key"))
+    values, _ = placed(request, drafts.read(layer, flat(body)))
     with _acting(request, database, actor) as session:
         done = replays.claim(session, keys[0], actor.name, body, f"POST {layer.name}") if keys else None
         if done is not None:
             return feature_answer(request, layer, done, *query.versioned(session, Selection(layer, actor.level), done))
-        made = changes.create(session, layer, drafts.read(layer, flat(body)))
+        made = changes.create(session, layer, values)
         if keys:
             replays.settle(session, keys[0], actor.name, made.id)
         feature, version = query.versioned(session, Selection(layer, actor.level), made.id)
@@ -112,11 +125,12 @@ def replace(  # noqa: PLR0917 - what a request brings
     database: DatabaseParam,
 ) -> Response:
     """Replace a feature: what is not given goes back to its default. The status stays: it changes by moves."""
-    values = drafts.read(layer, _without_what_stays(layer, flat(body)))
+    given = flat(body)
+    values = drafts.read(layer, _without_what_stays(layer, given))
     for name, one in drafts.receivable(layer).items():
         if name not in values and name in layer.fields and name != "position_source":
             values[name] = one.default
-    return _changed(request, layer, item_id, version, values, actor, database)
+    return _changed(request, layer, item_id, version, values, actor, database, given)
 
 
 @router.patch("/{layer}/items/{item}", response_class=Response)
@@ -139,7 +153,7 @@ def change(  # noqa: PLR0917
     ]
     if emptied:
         raise invalid(emptied[0], "missing", "Không được để trống", "Must not be empty")
-    return _changed(request, layer, item_id, version, values, actor, database)
+    return _changed(request, layer, item_id, version, values, actor, database, {})
 
 
 def _without_what_stays(layer: Layer, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,13 +171,23 @@ def _changed(  # noqa: PLR0917
     values: Mapping[str, Any],
     actor: Actor,
     database: Any,
+    given: Mapping[str, Any],
 ) -> Response:
+    located, crs = placed(request, values)
     with _acting(request, database, actor) as session:
         feature = changes.fetch(session, layer.model, item_id, version)
-        shown = json.loads(query.one(session, Selection(layer, actor.level), item_id))
-        changes.change(session, layer, feature, _less_the_place_it_has(values, shown))
+        shown = json.loads(query.one(session, Selection(layer, actor.level, crs=crs), item_id))
+        _keep_status(layer, given, shown["properties"])
+        changes.change(session, layer, feature, _less_the_place_it_has(located, shown))
         changed, now = query.versioned(session, Selection(layer, actor.level), item_id)
     return feature_answer(request, layer, item_id, changed, now)
+
+
+def _keep_status(layer: Layer, given: Mapping[str, Any], shown: Mapping[str, Any]) -> None:
+    """A feature may come back with the status it has; another one is refused and not passed over in silence."""
+    if layer.status is not None and given.get(layer.status.name, shown[layer.status.name]) != shown[layer.status.name]:
+        detail = drafts.REASONS["status_by_move"]
+        raise Invalid(detail, [FieldError(layer.status.name, "status_by_move", detail)])
 
 
 def _less_the_place_it_has(values: Mapping[str, Any], shown: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -171,7 +195,24 @@ def _less_the_place_it_has(values: Mapping[str, Any], shown: Mapping[str, Any]) 
     source = shown["properties"]["position_source"]
     if values.get(GEOMETRY) != shown["geometry"] or values.get("position_source", source) != source:
         return values
-    return {name: value for name, value in values.items() if name != GEOMETRY}
+    return {name: value for name, value in values.items() if name not in (GEOMETRY, GEOMETRY_CRS)}
+
+
+@router.options("/{layer}/items", status_code=204, response_class=Response)
+def methods_of_items(layer: LayerParam) -> Response:
+    """What can be done with a collection."""
+    return Response(status_code=204, headers={"Allow": "GET, POST, OPTIONS" if layer.editable else "GET, OPTIONS"})
+
+
+@router.options(
+    "/{layer}/items/{item}", status_code=204, response_class=Response, dependencies=[Depends(at_once(feature_id))]
+)
+def methods_of_item(layer: LayerParam) -> Response:
+    """What can be done with a feature."""
+    if not layer.editable:
+        return Response(status_code=204, headers={"Allow": "GET, OPTIONS"})
+    headers = {"Allow": "GET, PUT, PATCH, DELETE, OPTIONS", "Accept-Patch": f"application/merge-patch+json, {GEOJSON}"}
+    return Response(status_code=204, headers=headers)
 
 
 @router.delete("/{layer}/items/{item}", status_code=204, response_class=Response)

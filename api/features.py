@@ -9,11 +9,12 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
-from api import tiles
-from api.identity import ActorParam, LanguageParam
-from api.params import DatabaseParam, IdParam, LayerParam, selection_of
+from api import schemas, tiles
+from api.browse import HTML, VARIES, SpokenParam, answer, facts_of, here, link as _link, only, paged, wants_page
+from api.identity import ActorParam
+from api.params import ITEM_PARAMETERS, DatabaseParam, IdParam, LayerParam, selection_of
 from gis import history, links, query
-from gis.crs import CRS84_URI, OFFERED
+from gis.crs import CRS, CRS84, CRS84_URI, OFFERED
 from gis.errors import Malformed
 from gis.language import Language, Text
 from gis.layer import Layer, every
@@ -22,73 +23,80 @@ from gis.query import Selection
 router = APIRouter(prefix="/ogc", tags=["features"])
 
 GEOJSON = "application/geo+json"
+MOST_COLUMNS = 6
+JSON = "application/json"
+OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 CORE = "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/"
-GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
 CONFORMS_TO = [
     "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
     f"{CORE}core",
     f"{CORE}geojson",
-    f"{CORE}oas30",
-    *tiles.CONFORMS_TO,
 ]
 
+SUBTITLE = Text("Dữ liệu biên giới dùng chung", "The shared border data system")
+CONFORMANCE = Text("Chuẩn áp dụng", "Conformance")
+DESCRIPTION = Text("Mô tả giao diện", "API description")
+COLLECTIONS = Text("Các lớp", "Collections")
+NEXT = Text("Trang sau", "Next page")
 
-def _link(request: Request, path: str, rel: str, kind: str, title: str = "") -> dict[str, str]:
-    base = str(request.base_url).rstrip("/")
-    return {"href": f"{base}{path}", "rel": rel, "type": kind, **({"title": title} if title else {})}
 
-
-@router.get("")
-def landing(request: Request, language: LanguageParam) -> dict[str, Any]:
+@router.get("", response_class=Response)
+def landing(request: Request, language: SpokenParam) -> Response:
     """What is offered here."""
-    return {
+    document = {
         "title": "Cột Mốc",
-        "description": "Dữ liệu biên giới dùng chung" if language == "vi" else "The shared border data system",
+        "description": SUBTITLE.said_in(language),
         "links": [
-            _link(request, "/ogc", "self", "application/json"),
-            _link(request, "/ogc/api", "service-desc", "application/vnd.oai.openapi+json;version=3.0"),
-            _link(request, "/ogc/conformance", "conformance", "application/json"),
-            _link(request, "/ogc/collections", "data", "application/json"),
-            _link(request, "/ogc/tileMatrixSets", tiles.TILING_SCHEMES, "application/json"),
+            *here(request, JSON),
+            _link(request, "/ogc/api", "service-desc", OPENAPI, DESCRIPTION.said_in(language)),
+            _link(request, "/ogc/api?f=html", "service-doc", "text/html", DESCRIPTION.said_in(language)),
+            _link(request, "/ogc/conformance", "conformance", JSON, CONFORMANCE.said_in(language)),
+            _link(request, "/ogc/collections", "data", JSON, COLLECTIONS.said_in(language)),
+            _link(request, "/ogc/tileMatrixSets", tiles.TILING_SCHEMES, JSON),
         ],
     }
+    return answer(request, document, JSON, title="Cột Mốc")
 
 
-@router.get("/conformance")
-def conformance() -> dict[str, list[str]]:
-    """The conformance classes that are met."""
-    return {"conformsTo": CONFORMS_TO}
+@router.get("/conformance", response_class=Response)
+def conformance(request: Request, language: SpokenParam) -> Response:
+    """The conformance classes that are met, as each door declares them."""
+    document = {"conformsTo": request.app.state.conforms_to, "links": here(request, JSON)}
+    return answer(request, document, JSON, title=CONFORMANCE.said_in(language))
 
 
-@router.get("/api", include_in_schema=False)
-def api_description(request: Request) -> Response:
-    """The OpenAPI description of these doors."""
-    described = request.app.openapi()
-    return Response(
-        json.dumps(described, ensure_ascii=False), media_type="application/vnd.oai.openapi+json;version=3.0"
-    )
-
-
-@router.get("/collections")
-def collections(
-    request: Request, actor: ActorParam, database: DatabaseParam, language: LanguageParam
-) -> dict[str, Any]:
+@router.get("/collections", response_class=Response)
+def collections(request: Request, actor: ActorParam, database: DatabaseParam, language: SpokenParam) -> Response:
     """Every layer as a collection."""
+    only(request)
     with database.acting(actor) as session:
         described = [
             _collection(request, layer, language, query.extent(session, Selection(layer, actor.level)))
             for layer in every()
         ]
-    return {"links": [_link(request, "/ogc/collections", "self", "application/json")], "collections": described}
+    document = {"links": here(request, JSON), "collections": described}
+    return answer(request, document, JSON, title=COLLECTIONS.said_in(language))
 
 
-@router.get("/collections/{layer}")
+@router.get("/collections/{layer}", response_class=Response)
 def collection(
-    request: Request, layer: LayerParam, actor: ActorParam, database: DatabaseParam, language: LanguageParam
-) -> dict[str, Any]:
+    request: Request, layer: LayerParam, actor: ActorParam, database: DatabaseParam, language: SpokenParam
+) -> Response:
     """One layer."""
+    only(request)
     with database.acting(actor) as session:
-        return _collection(request, layer, language, query.extent(session, Selection(layer, actor.level)))
+        box = query.extent(session, Selection(layer, actor.level))
+    document = _collection(request, layer, language, box)
+    document["links"][:1] = here(request, JSON)
+    return answer(request, document, JSON, title=document["title"], trail=_trail(language))
+
+
+def _trail(language: Language, layer: Layer | None = None) -> list[tuple[str, str]]:
+    """The pages above a page."""
+    found = [(COLLECTIONS.said_in(language), "/ogc/collections")]
+    if layer is not None:
+        found.append((layer.title.said_in(language), f"/ogc/collections/{layer.name}"))
+    return found
 
 
 def _collection(
@@ -104,16 +112,20 @@ def _collection(
         "crs": [one.uri for one in OFFERED],
         "storageCrs": CRS84_URI,
         **({"extent": {"spatial": {"bbox": [list(box)], "crs": CRS84_URI}}} if box else {}),
+        "defaultSortOrder": list(layer.order),
         "links": [
-            _link(request, path, "self", "application/json", title),
+            _link(request, path, "self", JSON, title),
             _link(request, f"{path}/items", "items", GEOJSON, title),
+            *schemas.links(request, layer),
             *([_link(request, f"{path}/tiles", tiles.TILESETS, "application/json", title)] if layer.placed else []),
         ],
     }
 
 
 @router.get("/collections/{layer}/items", response_class=Response)
-def items(request: Request, layer: LayerParam, actor: ActorParam, database: DatabaseParam) -> Response:
+def items(
+    request: Request, layer: LayerParam, actor: ActorParam, database: DatabaseParam, language: SpokenParam
+) -> Response:
     """A page of features: ``bbox``, ``datetime``, ``limit``, ``q``, ``as_of``, ``sortby``, any property as a filter."""
     with database.acting(actor) as session:
         selection = selection_of(session, layer, request.query_params, actor)
@@ -121,10 +133,10 @@ def items(request: Request, layer: LayerParam, actor: ActorParam, database: Data
         matched = query.count(session, selection) if _counted(request) else None
     path = f"/ogc/collections/{layer.name}"
     given = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
-    own = f"{path}/items" + (f"?{urlencode(request.query_params.multi_items())}" if request.query_params else "")
-    shown = [_link(request, own, "self", GEOJSON), _link(request, path, "collection", "application/json")]
+    shown = [*here(request, GEOJSON), _link(request, path, "collection", JSON)]
     if following is not None:
-        shown.append(_link(request, f"{path}/items?{urlencode([*given, ('after', following)])}", "next", GEOJSON))
+        more = f"{path}/items?{urlencode([*given, ('after', following)])}"
+        shown.append(_link(request, more, "next", GEOJSON, NEXT.said_in(language)))
     about: dict[str, Any] = {
         "links": shown,
         "timeStamp": dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -134,9 +146,44 @@ def items(request: Request, layer: LayerParam, actor: ActorParam, database: Data
         matched = len(found)
     if matched is not None:
         about["numberMatched"] = matched
+    if wants_page(request):
+        return _listed(request, layer, selection, found, about, language)
     head = json.dumps(about, ensure_ascii=False)[1:].encode()
     body = b'{"type":"FeatureCollection","features":[' + b",".join(found) + b"]," + head
-    return Response(body, media_type=GEOJSON, headers={"Content-Crs": f"<{selection.crs.uri}>"})
+    return Response(body, media_type=GEOJSON, headers={**VARIES, "Content-Crs": f"<{selection.crs.uri}>"})
+
+
+def _listed(  # noqa: PLR0917 - what a page is made of
+    request: Request,
+    layer: Layer,
+    selection: Selection,
+    found: list[bytes],
+    about: dict[str, Any],
+    language: Language,
+) -> Response:
+    """A page of features as a table: what names a feature, then its first properties."""
+    known = {one.name: one for one in query.wanted(selection)}
+    named = [layer.labelled_by] if layer.labelled_by in known else []
+    columns = [*named, *(name for name in known if name not in (*named, "level"))][:MOST_COLUMNS]
+    rows = []
+    for text in found:
+        feature = json.loads(text)
+        facts = facts_of({name: known[name] for name in columns}, feature, language)
+        rows.append(
+            {
+                "id": feature["id"],
+                "href": f"/ogc/collections/{layer.name}/items/{feature['id']}",
+                "cells": [said for _, said in facts],
+            }
+        )
+    return paged(
+        request,
+        about,
+        title=layer.title.said_in(language),
+        trail=_trail(language, layer),
+        rows=rows,
+        columns=[known[name].title.said_in(language) for name in columns],
+    )
 
 
 def _counted(request: Request) -> bool:
@@ -148,18 +195,39 @@ def _counted(request: Request) -> bool:
 
 
 @router.get("/collections/{layer}/items/{item}", response_class=Response)
-def item(request: Request, layer: LayerParam, item_id: IdParam, actor: ActorParam, database: DatabaseParam) -> Response:
+def item(  # noqa: PLR0917 - what a request brings
+    request: Request,
+    layer: LayerParam,
+    item_id: IdParam,
+    actor: ActorParam,
+    database: DatabaseParam,
+    language: SpokenParam,
+) -> Response:
     """One feature, with the ETag that a change must bring back."""
+    only(request, ITEM_PARAMETERS)
     with database.acting(actor) as session:
         selection = selection_of(session, layer, request.query_params, actor)
         found, version = query.versioned(session, selection, item_id)
-    answer = feature_answer(request, layer, item_id, found, version)
-    answer.headers["Content-Crs"] = f"<{selection.crs.uri}>"
-    return answer
+    if wants_page(request):
+        feature = json.loads(found)
+        facts = facts_of(layer.readable(actor.level), feature, language)
+        title = str(feature["properties"].get(layer.labelled_by) or feature["id"])
+        document = {
+            "links": [*here(request, GEOJSON), _link(request, f"/ogc/collections/{layer.name}", "collection", JSON)]
+        }
+        return paged(request, document, title=title, trail=_trail(language, layer), facts=facts)
+    return feature_answer(request, layer, item_id, found, version, crs=selection.crs)
 
 
 def feature_answer(  # noqa: PLR0917 - what an answer is made of
-    request: Request, layer: Layer, feature_id: uuid.UUID, feature: bytes, version: int, status: int = 200
+    request: Request,
+    layer: Layer,
+    feature_id: uuid.UUID,
+    feature: bytes,
+    version: int,
+    status: int = 200,
+    *,
+    crs: CRS = CRS84,
 ) -> Response:
     """A feature as GeoJSON with its links; 304 when the reader has it already."""
     tag = etag(feature, version)
@@ -168,10 +236,11 @@ def feature_answer(  # noqa: PLR0917 - what an answer is made of
     path = f"/ogc/collections/{layer.name}"
     shown = [
         _link(request, f"{path}/items/{feature_id}", "self", GEOJSON),
-        _link(request, path, "collection", "application/json"),
+        _link(request, f"{path}/items/{feature_id}?f=html", "alternate", HTML),
+        _link(request, path, "collection", JSON),
     ]
     body = feature[:-1] + b',"links":' + json.dumps(shown).encode() + b"}"
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Content-Crs": f"<{crs.uri}>", **VARIES}
     if status == 201:  # noqa: PLR2004
         headers["Location"] = f"{path}/items/{feature_id}"
     return Response(body, status, headers, GEOJSON)

@@ -13,11 +13,11 @@ from geoalchemy2.shape import from_shape
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
-from gis.crs import WGS84
-from gis.drafts import GEOMETRY, PLACE
+from gis.crs import CRS, CRS84, WGS84
+from gis.drafts import GEOMETRY, GEOMETRY_CRS, PLACE
 from gis.errors import Conflict, Invalid, Missing, Stale, invalid
 from gis.fields import PositionSource
-from gis.geometry import read_geojson
+from gis.geometry import in_wgs84, read_geojson
 from gis.language import Text
 from gis.layer import Feature, Layer
 
@@ -177,9 +177,13 @@ def _set_place(session: Session, layer: Layer, feature: Feature, values: Mapping
     if place is not None:
         feature.place(session, place)
     elif given is not None:
-        shape = read_geojson(given, layer.geometry_type)
-        set_geometry(feature, shape)
-        feature.original = {"geometry": {name: given[name] for name in ("type", "coordinates")}}
+        crs: CRS = values.get(GEOMETRY_CRS, CRS84)
+        shape = read_geojson(given, layer.geometry_type, degrees=crs == CRS84)
+        set_geometry(feature, shape if crs == CRS84 else in_wgs84(shape, crs, bent=False))
+        feature.original = {
+            "geometry": {name: given[name] for name in ("type", "coordinates")},
+            **({"crs": crs.uri} if crs != CRS84 else {}),
+        }
         if values.get("position_source") in (None, PositionSource.NONE, PositionSource.ASSUMED):
             feature.position_source = PositionSource.MAP
     elif GEOMETRY in values and PLACE not in values:

@@ -28,6 +28,8 @@ from gis.layer import Layer
 
 PLACE = "place"
 GEOMETRY = "geometry"
+GEOMETRY_CRS = "geometry_crs"
+"""The CRS in which the geometry of some values was written, where a door was told one."""
 
 FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ud800-\udfff]"

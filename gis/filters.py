@@ -15,6 +15,7 @@ from typing import Any
 
 import cql2
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from gis.crs import CRS, CRS84, WGS84
 from gis.errors import Invalid, Malformed
@@ -87,7 +88,7 @@ LISTS = {"a_contains": "@>", "a_containedBy": "<@", "a_overlaps": "&&"}
 OPERATORS = (*LOGIC, *COMPARISONS, *OTHERS, *FOLDS, *SPATIAL, *TEMPORAL, *LISTS)
 
 Bind = Callable[[Any], str]
-Tree = Mapping[str, Any]
+Tree = Mapping[str, Any] | bool
 
 SQL_TYPE = {
     "text": "text",
@@ -393,7 +394,7 @@ def _shape(tree: Any, scope: Scope) -> str:
         return sql
     try:
         if isinstance(tree, dict) and isinstance(tree.get("bbox"), list):
-            given = shapely.box(*_corners(tree["bbox"]))
+            given: BaseGeometry = shapely.box(*_corners(tree["bbox"])).envelope
         else:
             degrees = scope.crs.epsg == WGS84 and not scope.crs.latitude_first
             given = read_geojson(tree, name="filter", degrees=degrees)

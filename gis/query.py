@@ -17,13 +17,15 @@ from functools import cache
 from typing import Any
 
 import psycopg
+import shapely
 from psycopg.types.string import TextBinaryLoader
 from sqlalchemy.orm import Session
 
 from gis import filters
 from gis.crs import CRS, CRS84, WGS84, srid_for
-from gis.errors import Malformed, Missing
+from gis.errors import Invalid, Malformed, Missing
 from gis.fields import Field, Level
+from gis.geometry import in_wgs84
 from gis.language import Text
 from gis.layer import Layer
 from gis.links import places
@@ -310,9 +312,9 @@ def _somewhere(selection: Selection, statement: Statement) -> None:
     place = geometry_of(selection)
     if selection.bbox is not None:
         corners = ", ".join(map(statement.bind, selection.bbox))
-        box = f"ST_MakeEnvelope({corners}, {srid_for(selection.bbox_crs)})"
+        box = f"ST_MakeEnvelope({corners}, {WGS84})"
         if selection.bbox_crs != WGS84:
-            box = f"ST_Transform(ST_Segmentize({box}, {_longest_side(selection.bbox) / 20}), {WGS84})"
+            box = f"ST_GeomFromWKB({statement.bind(_projected_box(selection.bbox, selection.bbox_crs))}, {WGS84})"
         statement.conditions.append(f"{place} && {box} and ST_Intersects({place}, {box})")
     if selection.near is not None:
         near = selection.near
@@ -334,8 +336,12 @@ def _somewhere(selection: Selection, statement: Statement) -> None:
         )
 
 
-def _longest_side(box: tuple[float, float, float, float]) -> float:
-    return max(box[2] - box[0], box[3] - box[1], 1e-9)
+def _projected_box(box: tuple[float, float, float, float], epsg: int) -> bytes:
+    """A box of a projection as a shape in WGS 84."""
+    try:
+        return shapely.to_wkb(in_wgs84(shapely.box(*box).envelope, CRS(epsg), name="bbox"))
+    except Invalid as fault:
+        raise Malformed(fault.detail, fault.errors) from None
 
 
 def _within_time(selection: Selection, statement: Statement) -> None:
@@ -413,7 +419,7 @@ def typed(one: Field, value: str) -> Any:
 
 
 def _order(selection: Selection) -> list[tuple[Field | None, str, bool]]:
-    """The sort keys: the selection's or the card's, made total by the id. Empty values sort last."""
+    """The sort keys: the selection's or the card's, made total by the id. An empty value sorts as the greatest."""
     keys: list[tuple[Field | None, str, bool]] = []
     for name in selection.sort or selection.layer.order:
         one = _field(selection, name.removeprefix("-"))
@@ -451,17 +457,16 @@ def _continue_after(selection: Selection, order: list[tuple[Field | None, str, b
     tests: list[str] = []
     equal: list[str] = []
     for (one, expression, down), value in zip(order, key, strict=True):
-        cast = "uuid" if one is None else CASTS[one.type]
-        shown = f"{expression}::text" if one is not None and one.name == "level" else expression
+        cast = "uuid" if one is None else "app.level" if one.name == "level" else CASTS[one.type]
         if value is None:
             if down:
-                tests.append(" and ".join([*equal, f"{shown} is not null"]))
-            equal.append(f"{shown} is null")
+                tests.append(" and ".join([*equal, f"{expression} is not null"]))
+            equal.append(f"{expression} is null")
             continue
         if one is not None:
             value = typed(one, str(value))  # noqa: PLW2901 - the text as the key's type
         place = f"{statement.bind(value)}::{cast}"
-        beyond = f"{shown} < {place}" if down else f"({shown} > {place} or {shown} is null)"
+        beyond = f"{expression} < {place}" if down else f"({expression} > {place} or {expression} is null)"
         tests.append(" and ".join([*equal, beyond]))
-        equal.append(f"{shown} = {place}")
+        equal.append(f"{expression} = {place}")
     statement.conditions.append("(" + " or ".join(f"({test})" for test in tests) + ")")

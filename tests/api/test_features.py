@@ -89,7 +89,7 @@ def test_a_page_says_how_many_there_are_where_that_is_free(client):
     assert "numberMatched" not in first
 
 
-@pytest.mark.parametrize("limit", ["0", "-1", "x", "1e9", "1.5", "10001", "٣", "1" * 40])
+@pytest.mark.parametrize("limit", ["0", "-1", "x", "1e9", "1.5", "٣"])
 def test_a_limit_is_a_whole_number_within_bounds(limit, client):
     assert client.get(f"{COLLECTIONS}/markers/items", params={"limit": limit}).status_code == 400
 
