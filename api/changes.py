@@ -102,11 +102,11 @@ def create(
     keys = request.headers.getlist("idempotency-key")
     if len(keys) > 1:
         raise Malformed(Text("Chỉ một Idempotency-Key", "Only one Idempotency-Key"))
-    values, _ = placed(request, drafts.read(layer, flat(body)))
     with _acting(request, database, actor) as session:
         done = replays.claim(session, keys[0], actor.name, body, f"POST {layer.name}") if keys else None
         if done is not None:
             return feature_answer(request, layer, done, *query.versioned(session, Selection(layer, actor.level), done))
+        values, _ = placed(request, drafts.read(layer, flat(body)))
         made = changes.create(session, layer, values)
         if keys:
             replays.settle(session, keys[0], actor.name, made.id)

@@ -118,6 +118,7 @@ def api_description(request: Request, actor: ActorParam, language: SpokenParam) 
             {"href": "/ogc/api", "id": path, "cells": [f"{method.upper()} {path}", told["summary"]]}
             for path, methods in document["paths"].items()
             for method, told in methods.items()
+            if method != "servers"
         ]
         title = document["info"]["title"]
         about = {"links": [link(request, "/ogc/api", "self", OPENAPI)]}
@@ -143,8 +144,8 @@ def description(doors: Sequence[APIRouter], base: str, reader: Level, language: 
             "description": "OGC API Features over every layer of the border, and what belongs to it.",
             "version": "0.1.0",
         },
-        "servers": [{"url": base}],
-        "paths": paths,
+        "servers": [{"url": f"{base}/ogc"}],
+        "paths": dict(_placed(paths, base)),
         "components": {
             "schemas": schemas,
             "parameters": {name: _parameter(name) for name in WORDS},
@@ -153,10 +154,19 @@ def description(doors: Sequence[APIRouter], base: str, reader: Level, language: 
     }
 
 
+def _placed(paths: Mapping[str, Schema], base: str) -> Iterator[tuple[str, Schema]]:
+    """The paths from the landing page on, where clients look for them; others name the server that they start at."""
+    for path, methods in paths.items():
+        if path.startswith("/ogc"):
+            yield path.removeprefix("/ogc") or "/", methods
+        else:
+            yield path, {**methods, "servers": [{"url": base}]}
+
+
 def _routes(doors: Sequence[APIRouter]) -> Iterator[APIRoute]:
     for door in doors:
         for route in door.routes:
-            if isinstance(route, APIRoute) and route.path.startswith(("/ogc", "/api")):
+            if isinstance(route, APIRoute) and route.path.startswith(("/ogc", "/api")) and route.include_in_schema:
                 yield route
 
 

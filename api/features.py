@@ -40,6 +40,7 @@ COLLECTIONS = Text("Các lớp", "Collections")
 NEXT = Text("Trang sau", "Next page")
 
 
+@router.get("/", response_class=Response, include_in_schema=False)
 @router.get("", response_class=Response)
 def landing(request: Request, language: SpokenParam) -> Response:
     """What is offered here."""
