@@ -84,7 +84,7 @@ def test_a_move_and_an_edit_are_taken_back_with_one_press(page: Page, site: str,
     assert item(client, "incidents", logged, "/history")["entries"][0]["reason"] == "hoàn tác"
 
     page.get_by_role("button", name="Sửa", exact=True).click()
-    page.get_by_label("Nội dung").fill("Năm người qua lại")
+    page.get_by_label("Mô tả").fill("Năm người qua lại")
     page.get_by_role("button", name="Lưu").click()
     expect(page.locator(".notice")).to_contain_text("Đã lưu")
     page.get_by_role("button", name="Hoàn tác").click()
@@ -157,7 +157,7 @@ def test_a_list_is_narrowed_by_words_with_or_without_accents(desk: Page, site: s
     titles = desk.locator(".row .title")
     expect(titles.filter(has_not_text="bồi thường")).to_have_count(0)
     assert titles.count() > 0
-    expect(page).to_have_url(re.compile("text=boi"))
+    expect(desk).to_have_url(re.compile("text=boi"))
     expect(desk.get_by_label("Có chữ")).to_be_focused()
     kept = titles.count()
     desk.reload()

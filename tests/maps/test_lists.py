@@ -51,11 +51,11 @@ def test_rows_are_told_in_words_with_what_is_late() -> None:
     html = list_page(WORKS, ROWS, "vi", as_of=dt.datetime(2026, 11, 20, tzinfo=dt.UTC))
     assert "31/12/2023 · quá hạn" in html
     assert "Chính phủ · từ 01/2023" in html
-    assert "≈ 147/6" in html
+    assert "≈\N{NO-BREAK SPACE}147/6" in html
     assert 'class="mark hollow"' in html
     assert "Chưa có vị trí" in html
     assert "20 %" in html
-    assert "/?tab=works&amp;layers=markers,gates,crossings,works&amp;select=id-a" in html
+    assert "/?select=works/id-a" in html
 
 
 def test_a_hostile_title_is_shown_and_never_run() -> None:
@@ -129,10 +129,8 @@ def test_words_looked_for_stay_in_every_way_onward_and_leave_the_address_box_emp
     assert "/api/export/works?q=k%C3%A8+m%E1%BB%91c" in html
     assert "text=k%C3%A8+m%E1%BB%91c" in html, "the map keeps q for an address"
     assert "“kè mốc”" in html
-    assert (
-        'id="q" name="q" type="search" enterkeyhint="search" maxlength="200" spellcheck="false"\n         value=""'
-        in html
-    )
+    address_box = html.split('id="q"')[1].split(">")[0]
+    assert 'value=""' in address_box
 
 
 def test_a_unit_is_chosen_among_those_that_the_rows_name() -> None:
