@@ -9,7 +9,19 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 STOREYS = ("gis", "layers", "maps", "api")
-FORBIDDEN = {"utils", "helpers", "helper", "common", "manager", "managers", "service", "services", "core", "base", "misc"}
+FORBIDDEN = {
+    "utils",
+    "helpers",
+    "helper",
+    "common",
+    "manager",
+    "managers",
+    "service",
+    "services",
+    "core",
+    "base",
+    "misc",
+}
 EPSG = re.compile(r"(?<![\w.])(?:4326|3857|32648|32649|4756|3405|3406|589[6-9]|920[5-9]|921[0-8])(?![\w.])")
 
 
@@ -24,7 +36,10 @@ def sources(*suffixes):
 
 def test_each_storey_imports_only_from_those_below():
     done = subprocess.run(
-        [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"], cwd=CHECKOUT, capture_output=True, text=True
+        [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout
 
@@ -46,7 +61,9 @@ def test_no_file_has_a_name_that_says_nothing():
 
 def test_pages_load_nothing_from_elsewhere():
     """Words may name an address; a src, a link, an import or a fetch may not."""
-    loads = re.compile(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//|url\(\s*["']?(?:https?:)?//|(?:import|from|fetch\()\s*["'](?:https?:)?//""")
+    loads = re.compile(
+        r"""(?:src|href)\s*=\s*["']?(?:https?:)?//|url\(\s*["']?(?:https?:)?//|(?:import|from|fetch\()\s*["'](?:https?:)?//"""
+    )
     found = [
         f"{path.relative_to(CHECKOUT)}: {line.strip()[:100]}"
         for path in sources(".py", ".js", ".html", ".css", ".svg")
@@ -57,7 +74,9 @@ def test_pages_load_nothing_from_elsewhere():
     assert found == []
 
 
-@pytest.mark.parametrize("folder", ["tests", *(f"tests/{name}" for name in ("gis", "layers", "maps", "api", "contract"))])
+@pytest.mark.parametrize(
+    "folder", ["tests", *(f"tests/{name}" for name in ("gis", "layers", "maps", "api", "contract"))]
+)
 def test_tests_shadow_no_package(folder):
     assert not (CHECKOUT / folder / "__init__.py").exists()
 

@@ -1,0 +1,80 @@
+"""Clients that know only the standards: GDAL, OWSLib, and a fuzzer that reads the OpenAPI document."""
+
+import subprocess
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings as hypothesis_settings, strategies as st
+from owslib.ogcapi.features import Features
+
+from gis.layer import catalog
+
+EXAMPLES = 2
+
+
+@pytest.mark.parametrize("layer", ["markers", "gates", "lines"])
+def test_gdal_reads_a_collection_as_a_layer(layer, site, client):
+    done = subprocess.run(
+        ["ogrinfo", "-ro", "-so", f"OAPIF:{site}/ogc", layer], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"Layer name: {layer}" in done.stdout
+    for column in ("border", "level", "position_source"):
+        assert f"{column}: String" in done.stdout
+
+
+def test_gdal_follows_the_pages_to_the_end(site, client, tmp_path):
+    target = tmp_path / "markers.csv"
+    done = subprocess.run(
+        ["ogr2ogr", "-f", "CSV", str(target), f"OAPIF:{site}/ogc", "markers", "-oo", "PAGE_SIZE=500", "-select", "number"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    whole = client.get("/ogc/collections/markers/items", params={"limit": 10000}).json()["numberReturned"]
+    assert len(target.read_text("utf-8").splitlines()) == whole + 1
+
+
+def test_owslib_finds_the_collections_and_their_items(site):
+    service = Features(f"{site}/ogc")
+    assert service.feature_collections() == list(catalog)
+    page = service.collection_items("gates", limit=3)
+    assert len(page["features"]) == 3
+    one = service.collection_item("gates", page["features"][0]["id"])
+    assert one["id"] == page["features"][0]["id"]
+
+
+def test_a_fuzzer_that_reads_the_description_finds_no_fault(site):
+    operations = [found.ok() for found in schemathesis.openapi.from_url(f"{site}/ogc/api").get_all_operations()]
+    assert len(operations) > 15
+    faults = [fault for operation in operations for fault in faults_of(operation)]
+    assert faults == []
+
+
+def faults_of(operation):
+    faults = []
+
+    @given(case=operation.as_strategy())
+    @hypothesis_settings(
+        max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    def knock(case):
+        answer = case.call(timeout=20)
+        if answer.status_code >= 500:
+            faults.append((operation.method, operation.path, case.as_curl_command()))
+
+    knock()
+    return faults
+
+
+@pytest.mark.usefixtures("site")
+@given(path=st.text(max_size=12), name=st.text(max_size=8), value=st.text(max_size=12))
+@hypothesis_settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_nothing_typed_into_an_address_is_a_fault(client, path, name, value):
+    for url in ("/api/locate", "/ogc/collections/markers/items", f"/ogc/collections/{path}", "/works"):
+        try:
+            answer = client.get(url, params={name: value, "q": value})
+        except (UnicodeEncodeError, httpx.InvalidURL):
+            continue
+        assert answer.status_code < 500, (url, name, value)

@@ -1,0 +1,78 @@
+"""Stones: where they are known to stand, where they are only assumed, and how they are found."""
+
+import pytest
+
+from tests.factories import incident, make, move, patch, work
+
+MARKERS = "/ogc/collections/markers/items"
+
+
+def marker(client, number, border="VN-KH"):
+    (found,) = client.get(MARKERS, params={"number": number, "border": border}).json()["features"]
+    return found
+
+
+def locate(client, q, border="VN-KH"):
+    return client.get("/api/locate", params={"q": q, "border": border}).json()["features"][0]
+
+
+def test_a_surveyed_marker_moves_everything_assumed_from_it(client):
+    hurt = incident(client, place={"text": "120 + 300 m", "border": "VN-KH"})
+    section = make(client, "areas", name="x", kind="belt", place={"text": "119–120", "border": "VN-KH"})
+    elsewhere = incident(client, place={"text": "180 + 300 m", "border": "VN-KH"})
+    assert hurt["properties"]["position_source"] == "assumed"
+    neighbour = marker(client, "121")
+    there = locate(client, "120 + 1500 m")
+    answer = patch(
+        client, "markers", marker(client, "120"), geometry=there["geometry"], position_source="survey", accuracy_m=1
+    )
+    assert answer.status_code == 200, answer.text
+    for layer, before in (("incidents", hurt), ("areas", section)):
+        after = client.get(f"/ogc/collections/{layer}/items/{before['id']}").json()
+        assert after["geometry"] != before["geometry"], layer
+    moved = client.get(f"/ogc/collections/incidents/items/{hurt['id']}").json()["properties"]
+    assert moved["chainage_m"] == pytest.approx(answer.json()["properties"]["chainage_m"] + 300, abs=0.2)
+    assert marker(client, "121")["geometry"] != neighbour["geometry"]
+    untouched = client.get(f"/ogc/collections/incidents/items/{elsewhere['id']}").json()
+    assert untouched["geometry"] == elsewhere["geometry"]
+
+
+def test_a_weaker_source_does_not_overwrite_a_stronger(client):
+    there = locate(client, "200 + 500 m")["geometry"]
+    stone = marker(client, "200")
+    assert (
+        patch(client, "markers", stone, geometry=there, position_source="protocol", accuracy_m=0.5).status_code == 200
+    )
+    other = locate(client, "200 + 50 m")["geometry"]
+    for source in ("gps", "survey", "map"):
+        answer = patch(client, "markers", stone, geometry=other, position_source=source)
+        assert answer.status_code == 409, source
+        assert patch(client, "markers", stone, position_source=source).status_code == 409, source
+    assert patch(client, "markers", stone, geometry=other).status_code == 409
+    assert patch(client, "markers", stone, geometry=None).status_code == 409
+    assert marker(client, "200")["geometry"] == {
+        "type": "Point",
+        "coordinates": [round(x, 6) for x in there["coordinates"]],
+    }
+    assert patch(client, "markers", stone, geometry=other, position_source="protocol").status_code == 200
+
+
+def test_being_repaired_needs_a_work_under_way_at_this_marker(client):
+    stone = marker(client, "304", "VN-CN")
+    assert move(client, "markers", stone, "damaged").status_code == 200
+    assert move(client, "markers", stone, "repairing").status_code == 409
+    made = work(client, kind="smart_gate", link=stone["id"], place=None)
+    assert move(client, "markers", stone, "repairing").status_code == 409
+    for stage in ("designed", "awaiting_approval", "under_way"):
+        assert move(client, "works", made, stage).status_code == 200
+    other = marker(client, "305", "VN-CN")
+    assert move(client, "markers", other, "repairing").status_code == 409
+    told = move(client, "markers", stone, "repairing").json()["properties"]
+    assert told["condition"] == "repairing"
+    assert told["inspected_on"] is not None
+
+
+def test_a_kind_follows_from_the_number(client):
+    assert make(client, "markers", border="VN-LA", number="12/3")["properties"]["kind"] == "sub"
+    assert make(client, "markers", border="VN-LA", number="12")["properties"]["kind"] == "main"
+    assert make(client, "markers", border="VN-LA", number=" Mốc 12 / 4 ")["properties"]["number"] == "12/4"
