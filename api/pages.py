@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -21,8 +22,8 @@ from maps import atlas, board, lists, marks
 
 router = APIRouter(tags=["pages"], include_in_schema=False)
 
-MOST_ROWS = 1000
-IN_NEED = ("at_risk", "damaged", "severely_damaged", "destroyed", "moved", "missing")
+MOST_ROWS = 200
+"""A page of a list; more follow by the link at its end. A page stays below 300 kB."""
 SHOWN_ON_BOARD = ("works", "tasks", "incidents", "gates", "markers")
 A_YEAR = 365 * 24 * 3600
 
@@ -91,7 +92,7 @@ def list_page(request: Request, actor: ActorParam, database: DatabaseParam, lang
     layer = catalog[request.url.path.strip("/")]
     with database.acting(actor) as session:
         asked = selection_of(session, layer, request.query_params, actor, lenient=True)
-        selection = replace(asked, limit=MOST_ROWS, fields=None, crs=CRS84)
+        selection = replace(asked, limit=MOST_ROWS, fields=None, crs=CRS84, sort=_sorted_by(request, asked))
         found, following = query.page(session, selection)
         total = query.count(session, selection) if following or selection.after else len(found)
     given = {name: value for name, value in request.query_params.items() if name != "after"}
@@ -105,6 +106,13 @@ def list_page(request: Request, actor: ActorParam, database: DatabaseParam, lang
         **_shell(request),
     )
     return _page(request, html)
+
+
+def _sorted_by(request: Request, asked: Selection) -> Sequence[str] | None:
+    """``sort=due_on`` or ``sort=-due_on``, so that the rows of every page are in the order of the whole."""
+    wanted = request.query_params.get("sort", "")
+    known = asked.layer.readable(asked.reader).get(wanted.removeprefix("-"))
+    return [wanted] if known is not None and known.type not in ("json", "list") else asked.sort
 
 
 @router.get("/board")
@@ -129,7 +137,7 @@ def committee_board(
             incidents=read("incidents", open=["true"]),
             gates=read("gates"),
             markers_in_need=query.count(
-                session, Selection(catalog["markers"], actor.level, where={"condition": IN_NEED}, as_of=as_of)
+                session, Selection(catalog["markers"], actor.level, where={"condition": board.IN_NEED}, as_of=as_of)
             ),
             home=_home(request),
             **_shell(request),

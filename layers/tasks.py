@@ -119,7 +119,7 @@ class Task(
     description: Mapped[str | None] = field("Nội dung", "Description", max_length=5000)
     seed_item: Mapped[str | None] = field("Mục trong văn bản", "Item of the plan", receivable=False, max_length=20)
     imported: Mapped[bool] = field("Nhập từ kế hoạch", "Imported", receivable=False, default=False)
-    missing_clears = derived("Chưa rõ", "Missing clears", MISSING, codes=Clear, type="list", level=Level.INTERNAL)
+    missing_clears = derived("Còn thiếu", "Missing clears", MISSING, codes=Clear, type="list", level=Level.INTERNAL)
     urgency = derived(
         "Mức khẩn",
         "Urgency",
