@@ -26,8 +26,8 @@ from gis.language import Language, Text
 from gis.query import ZONE, Selection
 from gis.status import CodeList
 
-MOST_ROWS: Final = 50_000
-"""Rows of a file that has to be written before it is sent: about half a minute for a workbook."""
+MOST_ROWS: Final = 30_000
+"""Rows of a file that has to be written before it is sent: what a small office's machine can hold and wait for."""
 
 PIECE: Final = 64 * 1024
 """Bytes that leave at once."""

@@ -9,6 +9,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -35,7 +36,8 @@ from gis.exchange import MOST_ROWS, Export, columns_of, geometry_in, too_large
 from gis.language import Text
 from gis.layer import Layer
 
-BATCH: Final = 1000
+BATCH: Final = 200
+"""Rows between two looks whether the file is still wanted: a fraction of a second, even of a workbook."""
 GEOMETRY: Final = "geometry"
 WITHHELD: Final = "withheld"
 """A column of the rows that no file holds: whether the position is assumed and kept from this reader."""
@@ -63,6 +65,8 @@ def write(session: Session, export: Export, folder: Path, heed: Heed = lambda: N
 
     Raises ``TooLarge`` for more than ``MOST_ROWS`` rows.
     """
+    if query.count(session, export.selection) > MOST_ROWS:
+        raise too_large()
     path = folder / f"{export.selection.layer.name}{export.format.extension}"
     WRITERS[export.format.name](session, export, path, heed)
     return path
@@ -92,15 +96,11 @@ def _table(session: Session, export: Export, heed: Heed) -> pa.Table:
 
 
 def _batches(session: Session, export: Export, shown: str) -> Iterator[list[tuple[Any, ...]]]:
-    """The selected rows, a thousand at a time, each of its own short statement."""
+    """The selected rows, a batch at a time, each of its own short statement."""
     sql, values = query.everything(export.selection, shown)
-    read = 0
     with query.driver_of(session).cursor(name="export", binary=True) as cursor:
         cursor.execute(sql, values)
         while rows := cursor.fetchmany(BATCH):
-            read += len(rows)
-            if read > MOST_ROWS:
-                raise too_large()
             yield rows
 
 
@@ -238,11 +238,20 @@ def _write_geopackage(session: Session, export: Export, path: Path, heed: Heed) 
 
 
 def _write_kml(session: Session, export: Export, path: Path, heed: Heed) -> None:
-    """KML's own ``name`` is what names a feature to a person; times of day are text."""
+    """KML's own ``name`` is what names a feature to a person.
+
+    Its ``description`` is HTML to whoever shows it, so it is escaped once more: words stay words, and nothing in them
+    is fetched from elsewhere.
+    """
     layer = export.selection.layer
     table = _plain_times(_table(session, export, heed))
-    if "name" not in table.column_names and layer.labelled_by in table.column_names:
-        table = table.append_column("Name", table[layer.labelled_by])
+    names = [name for name in (layer.labelled_by, "address") if name in table.column_names]
+    if names and "name" not in table.column_names:
+        table = table.append_column("Name", table[names[0]])
+    for at, one in enumerate(table.schema):
+        if one.name == "description":
+            escaped = [text if text is None else escape(text, quote=False) for text in table[at].to_pylist()]
+            table = table.set_column(at, one.name, pa.array(escaped, pa.string()))
     _gdal(Sheet(layer.name, "Unknown", table), export, path, "LIBKML")
 
 
@@ -397,14 +406,17 @@ def _write_workbook(session: Session, export: Export, path: Path, heed: Heed) ->
     cells = [_cell(sheet, one.type) for one in columns]
     sheet.append([_heading(sheet, one.title) for one in columns])
     shown = ", ".join([*(_typed(one.sql, one.type) for one in columns), kept])
-    for rows in _batches(session, export, shown):
-        heed()
-        for *values, withheld in rows:
-            for cell, value in zip(cells, values, strict=True):
-                _fill(cell, value)
-            sheet.append(cells)  # written at once, so each cell serves every row
-            export.number += 1
-            export.withheld += bool(withheld)
+    try:
+        for rows in _batches(session, export, shown):
+            heed()
+            for *values, withheld in rows:
+                sheet.append([_filled(cell, value) for cell, value in zip(cells, values, strict=True)])
+                export.number += 1
+                export.withheld += bool(withheld)
+    except BaseException:
+        sheet.close()
+        sheet._writer.cleanup()  # noqa: SLF001 - the sheet's temporary file, which only saving would take away
+        raise
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(columns))}{export.number + 1}"
     _tell(book, export)
     book.save(path)
@@ -421,12 +433,14 @@ def _cell(sheet: Any, kind: str) -> Any:
     return cell
 
 
-def _fill(cell: Any, value: Any) -> None:
+def _filled(cell: Any, value: Any) -> Any:
+    """The cell with this value, or none at all. A cell is written when it is appended, so one serves every row."""
+    if value is None:
+        return None
+    cell.value = value if not isinstance(value, str) else ILLEGAL_CHARACTERS_RE.sub("\ufffd", value)
     if isinstance(value, str):
-        cell.value = ILLEGAL_CHARACTERS_RE.sub("\ufffd", value)
         cell.data_type = "s"
-    else:
-        cell.value = value
+    return cell
 
 
 def _heading(sheet: Any, title: str) -> Any:
@@ -444,10 +458,7 @@ def _tell(book: Workbook, export: Export) -> None:
     sheet = book.create_sheet(ABOUT.said_in(export.language))
     sheet.column_dimensions["A"].width, sheet.column_dimensions["B"].width = 24, 100
     for name, value in _told(export).items():
-        pair = [_cell(sheet, "text"), _cell(sheet, "text")]
-        for cell, text in zip(pair, (name, value), strict=True):
-            _fill(cell, text)
-        sheet.append(pair)
+        sheet.append([_filled(_cell(sheet, "text"), text) for text in (name, value)])
 
 
 Writer = Callable[[Session, Export, Path, Heed], None]

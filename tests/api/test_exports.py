@@ -467,7 +467,7 @@ def test_twenty_slow_readers_hold_up_nobody_and_one_more_hears_503(many, setting
 
 def test_who_leaves_while_a_workbook_is_written_frees_its_connection(many, settings, client, at_work):
     reading = '%"export"%'
-    request = f"GET /api/export/{many}?f=xlsx&bbox=106,11,106.04,12 HTTP/1.1\r\nHost: localhost:{settings.port}\r\n\r\n"
+    request = f"GET /api/export/{many}?f=xlsx&bbox=106,11,106.025,12 HTTP/1.1\r\nHost: localhost:{settings.port}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", settings.port)) as asking:
         asking.sendall(request.encode())
         until(lambda: at_work(reading) == 1)
