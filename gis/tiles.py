@@ -135,11 +135,11 @@ def _features_sql(selection: Selection, address: Address, statement: Statement, 
     first = f" order by {', '.join([*ranks.values(), 't.created_at desc', 't.id'])}" if by_importance else ""
     # Drawn in this order: the important last, so on top. It also makes equal tiles equal bytes.
     names = ", ".join(f'"{name}"' for name in (*shown, "geom"))
-    upwards = ", ".join([*(f"{name} desc" for name in ranks), "id"])
+    upwards = ", ".join([*(f"{name} desc" for name in ranks), "uuid"])
     return (
         f"select ST_AsMVT(drawn, '{layer.name}', {EXTENT}, 'geom'), count(*) from (select {names} from"
-        f" (select {columns}, {place} as geom{ranked} from {_found_in(selection, address, statement)}{first}"
-        f" limit {limit}) found order by {upwards}) drawn"
+        f" (select {columns}, {place} as geom, t.id as uuid{ranked}"
+        f" from {_found_in(selection, address, statement)}{first} limit {limit}) found order by {upwards}) drawn"
     )
 
 
