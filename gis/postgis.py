@@ -161,7 +161,7 @@ class Cluster:
         place = Path(tempfile.mkdtemp(prefix="cotmoc-"))
         try:
             place.chmod(0o711)
-            with cls(place, logins=logins, durable=False) as cluster:
+            with cls(place, logins=logins, durable=False) as cluster, _outlived_by_nothing(cluster):
                 yield cluster
         finally:
             shutil.rmtree(place)
@@ -442,6 +442,26 @@ def _socket_dir(files: Path, owner: pwd.struct_passwd) -> Path:
     if own.is_dir() and os.access(own, os.W_OK) and len(os.fsencode(own / name / SOCKET_NAME)) <= LONGEST_SOCKET_PATH:
         return own / name
     return Path("/tmp", f"{name}-{owner.pw_uid}")  # noqa: S108 - owner and mode are checked before use
+
+
+CLEAR_AWAY = """
+exec >/dev/null 2>&1
+read -r _
+pid=$(head -n 1 "$1/cluster/postmaster.pid") && kill -QUIT "$pid"
+while kill -0 "$pid"; do sleep 0.1; done
+rm -rf "$1" "$2"
+"""
+
+
+@contextmanager
+def _outlived_by_nothing(cluster: Cluster) -> Iterator[None]:
+    """See a throw-away cluster off even when this process is killed: a pipe that only we hold open then closes."""
+    command: list[str | Path] = ["/bin/sh", "-c", CLEAR_AWAY, "sh", cluster.data_dir, cluster.socket_dir]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, cwd="/", start_new_session=True) as watch:
+        try:
+            yield
+        finally:
+            watch.kill()
 
 
 def _run_as(user: pwd.struct_passwd, *command: str | Path) -> subprocess.CompletedProcess[str]:

@@ -70,6 +70,26 @@ def test_a_throwaway_cluster_speaks_postgis_copies_templates_and_leaves_nothing(
     assert not cluster.running
 
 
+FORSAKE = """
+from gis.postgis import Cluster
+with Cluster.throwaway() as cluster:
+    print(cluster.data_dir, cluster.socket_dir, flush=True)
+    input()
+"""
+
+
+def test_a_throwaway_cluster_does_not_outlive_a_killed_test_run():
+    checkout = Path(postgis.__file__).parent.parent
+    with subprocess.Popen(
+        [sys.executable, "-c", FORSAKE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": str(checkout)},
+    ) as run:  # fmt: skip
+        left = [Path(place) for place in run.stdout.readline().split()]
+        assert all(place.exists() for place in left)
+        run.kill()
+    assert postgis._wait_for(lambda: not any(place.exists() for place in left), 30)
+
+
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
