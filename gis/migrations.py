@@ -9,6 +9,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from geoalchemy2 import alembic_helpers
 from psycopg import sql
 from sqlalchemy import create_engine, text
@@ -16,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from gis import crs, history, replays, rights  # noqa: F401 - replays declares its table
 from gis.database import OWNER
-from gis.errors import Unavailable
+from gis.errors import Conflict, Unavailable
 from gis.fields import NATURAL, Level
 from gis.language import Text
 
@@ -76,7 +77,15 @@ def _take_to_head(connection: Connection, scripts: Path) -> None:
     connection.execute(text(f"set local role {OWNER}"))
     connection.execute(text("set local search_path = app, public"))
     _raw(connection, history.JOURNAL)
-    command.upgrade(_config(connection, scripts), "head")
+    try:
+        command.upgrade(_config(connection, scripts), "head")
+    except CommandError:
+        raise Conflict(
+            Text(
+                "Dữ liệu thuộc một phiên bản mới hơn của chương trình; hãy chạy phiên bản đó",
+                "The data belong to a newer version of this software; please run that one",
+            )
+        ) from None
 
 
 def revise(admin_url: str, scripts: Path, message: str) -> str | None:

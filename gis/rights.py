@@ -254,7 +254,7 @@ begin
     loop execute tampered; end loop;
 end $$;
 """
-"""Takes away every policy, trigger and grant, also those that nobody here has made; what belongs is put back at once."""
+"""Takes away every policy, trigger and grant, also those nobody here has made; what belongs is put back at once."""
 
 
 def apply(connection: Connection, policy: Policy) -> bool:
