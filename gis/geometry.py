@@ -25,6 +25,9 @@ SHORTEST_RING = 4
 HUGE = 1e300
 """Beyond, a number is as good as infinite; JSON's whole numbers know no bounds, and floats do."""
 
+FARTHEST_M = 1e9
+"""No projection puts anything on the earth farther from its origin."""
+
 BENDS = 20
 """Into how many pieces the longest edge of a shape is cut before it is projected."""
 
@@ -83,6 +86,8 @@ def in_wgs84(given: BaseGeometry, crs: CRS, *, name: str = "geometry", bent: boo
     """
     if crs.epsg != WGS84 and bent and given.length > 0:
         west, south, east, north = given.bounds
+        if max(abs(west), abs(south), abs(east), abs(north)) > FARTHEST_M:
+            raise _nowhere(name)
         given = shapely.segmentize(given, max(east - west, north - south) / BENDS)
 
     def degrees(pairs: Any) -> Any:
@@ -94,13 +99,17 @@ def in_wgs84(given: BaseGeometry, crs: CRS, *, name: str = "geometry", bent: boo
     corners = shapely.get_coordinates(found)
     on_earth = np.isfinite(corners).all() and (abs(corners) <= (180, 90)).all()
     if not on_earth or not found.is_valid:
-        raise invalid(
-            name,
-            "out_of_range",
-            "Tọa độ nằm ngoài phạm vi của hệ tọa độ đã nêu",
-            "The coordinates lie outside the coordinate reference system that was named",
-        )
+        raise _nowhere(name)
     return found
+
+
+def _nowhere(name: str) -> Invalid:
+    return invalid(
+        name,
+        "out_of_range",
+        "Tọa độ nằm ngoài phạm vi của hệ tọa độ đã nêu",
+        "The coordinates lie outside the coordinate reference system that was named",
+    )
 
 
 def to_geojson(geometry: BaseGeometry) -> dict[str, Any]:
