@@ -1,0 +1,113 @@
+"""The committee: one screen that needs no scrolling, figures that open what they count, and paper of the right size."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+MILLIMETRES = 72 / 25.4
+A3_LANDSCAPE, A4_LANDSCAPE = (420, 297), (297, 210)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def a_damaged_marker_and_two_incidents(house):
+    """Something for every figure to count."""
+    stone = house.items("markers", number="152/2", border="VN-KH")[0]["id"]
+    house.ask(f"/ogc/collections/markers/items/{stone}/moves", {"to": "damaged", "reason": "Kiểm tra ngày 20/11/2026"})
+    for place, severity in (("147/6 + 120 m", "high"), ("168–168/2", "low")):
+        given = {"category": "marker_damage", "severity": severity, "place": {"text": place, "border": "VN-KH"}}
+        house.ask("/ogc/collections/incidents/items", given)
+
+
+def pages_of(pdf):
+    """The size in millimetres of each sheet of a PDF that Chromium has written."""
+    boxes = re.findall(rb"/MediaBox\s*\[\s*0 0 ([\d.]+) ([\d.]+)\s*\]", pdf)
+    return [tuple(round(float(side) / MILLIMETRES) for side in box) for box in boxes]
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_everything_fits_on_one_screen(visitor, language):
+    page = visitor.at_desk(f"/board?lang={language}")
+    expect(page.locator(".stand.works .mark").first).to_be_visible()
+    scrolling = page.evaluate(
+        """() => [...document.querySelectorAll("*")].filter((one) => !one.closest(".leaflet-pane")
+            && /auto|scroll/.test(getComputedStyle(one).overflowY) && one.scrollHeight > one.clientHeight + 1)
+            .map((one) => one.className)"""
+    )
+    assert scrolling == []
+    size = page.evaluate("[document.scrollingElement.scrollWidth, document.scrollingElement.scrollHeight]")
+    assert size == [1920, 1080]
+    for part in (".figure", ".tile", ".board-foot", ".tile-rows tr"):
+        for one in page.locator(part).all():
+            box = one.bounding_box()
+            assert box["y"] >= 0, part
+            assert box["y"] + box["height"] <= 1080, part
+
+
+def test_every_figure_opens_as_many_rows_as_it_says(visitor):
+    page = visitor.at_desk("/board")
+    figures = [
+        (one.locator("span").inner_text(), one.locator("strong").inner_text(), one.get_attribute("href"))
+        for one in page.locator(".figure").all()
+    ]
+    assert len(figures) == 6
+    for label, value, href in figures:
+        page.goto(href, wait_until="networkidle")
+        rows = page.locator("tbody tr, .row")
+        counted = int(value.rpartition("/")[2])  # of "0 / 2" the list shows the two
+        expect(rows, f"{label}: {value} → {href}").to_have_count(counted)
+        assert counted > 0, f"{label} has something to count"
+
+
+def test_what_is_late_comes_first_and_opens_its_card(visitor, house):
+    page = visitor.at_desk("/board")
+    owed = page.locator(".tile-owed tbody tr")
+    late = house.items("works", urgency="overdue") + house.items("tasks", urgency="overdue")
+    first = min(late, key=lambda one: one["properties"]["due_on"])["properties"]
+    expect(owed.first).to_contain_text("quá hạn")
+    assert owed.first.locator("td.main").inner_text() in {
+        one["properties"]["title"] for one in late if one["properties"]["due_on"] == first["due_on"]
+    }
+    title = owed.first.locator("a").inner_text()
+    owed.first.locator("a").click()
+    expect(page.locator(".card h2").first).to_contain_text(title)
+
+
+def test_the_gates_stand_against_the_plan(visitor, house):
+    page = visitor.at_desk("/board")
+    planned = [one["properties"] for one in house.items("gates") if one["properties"]["planned_2030"]]
+    assert planned
+    for gate in planned:
+        expect(page.locator(".tile-gates tbody")).to_contain_text(gate["name"])
+
+
+def test_the_other_language_is_one_click_away_and_stays(visitor):
+    page = visitor.at_desk("/board")
+    expect(page.locator("html")).to_have_attribute("lang", "vi")
+    page.get_by_role("link", name="Read in English").click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    expect(page.get_by_role("heading", name="Overdue and blocked")).to_be_visible()
+    page.goto("/works")
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    page.get_by_role("link", name="Xem bằng tiếng Việt").click()
+    expect(page.locator("html")).to_have_attribute("lang", "vi")
+
+
+def test_the_board_prints_on_one_a3(visitor):
+    page = visitor.at_desk("/board")
+    expect(page.locator(".stand.works .mark").first).to_be_visible()
+    assert pages_of(page.pdf(prefer_css_page_size=True, print_background=True)) == [A3_LANDSCAPE]
+
+
+@pytest.mark.parametrize("path", ["/works", "/gates", "/tasks", "/incidents"])
+def test_lists_print_on_a4_with_a_head_and_every_row(visitor, path):
+    page = visitor.at_desk(path)
+    sheets = pages_of(page.pdf(prefer_css_page_size=True))
+    assert sheets
+    assert set(sheets) == {A4_LANDSCAPE}
+    page.emulate_media(media="print")
+    expect(page.locator(".print-only")).to_be_visible()
+    expect(page.locator(".print-only")).to_contain_text(re.compile(r"In lúc \d\d/\d\d/\d{4} \d\d:\d\d"))
+    expect(page.locator(".bar")).to_be_hidden()
+    expect(page.locator(".filters")).to_be_hidden()
+    assert page.evaluate("document.querySelector('.table').getBoundingClientRect().right <= innerWidth")

@@ -1,0 +1,129 @@
+"""Every page, on a phone and on a screen, in both languages: quiet, ours alone, large enough to touch, never run."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+PATHS = ["/", "/incidents/new", "/works", "/gates", "/tasks", "/incidents", "/board"]
+HOSTILE = "{{7*7}} ${alert(1)} <img src=x onerror=alert(1)> </script><script>alert(1)</script>"
+
+# Whatever can be pressed, less what Leaflet draws on the map (its place is the thing's own, WCAG 2.5.5 "essential")
+# and what stands in the run of a text. A control inside a label or a row is as large as that.
+TOO_SMALL = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [role=tab]")]
+    .filter((one) => !one.closest(".leaflet-pane, [hidden]") && one.checkVisibility({ visibilityProperty: true }))
+    .map((one) => [one, one.closest("label, .row") ?? one])
+    .filter(([one, target]) => target !== one || getComputedStyle(one).display !== "inline")
+    .filter(([, target]) => {
+        const box = target.getBoundingClientRect();
+        if (box.width < 2 || box.right < 0 || box.left > innerWidth) return false;
+        if (box.height >= 44) return false;
+        const x = box.left + box.width / 2;
+        const reaches = (y) => target.contains(document.elementFromPoint(x, y));
+        let [top, bottom] = [box.top + box.height / 2, box.top + box.height / 2];
+        while (reaches(top - 0.5) && bottom - top < 44) top -= 0.5;
+        while (reaches(bottom + 0.5) && bottom - top < 44) bottom += 0.5;
+        return bottom - top < 43.5;
+    })
+    .map(([one, target]) => `${target.tagName} .${target.className} ${target.textContent.trim().slice(0, 30)}`
+        + ` ${target.getBoundingClientRect().height}`)"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hostile(house):
+    """Text that would run somewhere, were it not text: in an incident, a work and a gate's event."""
+    place = {"text": "147/6 + 120 m", "border": "VN-KH"}
+    given = {"category": "other", "place": place, "description": HOSTILE, "unit": HOSTILE}
+    incident = house.ask("/ogc/collections/incidents/items", given)["id"]
+    work = house.ask(
+        "/ogc/collections/works/items", {"title": HOSTILE, "kind": "repair", "place": place, "due_on": "2020-01-01"}
+    )["id"]
+    gate = next(one["id"] for one in house.items("gates") if one["properties"]["name"] == "Xa Mát")
+    event = {"kind": "note", "on": "2026-01-05", "document": HOSTILE, "note": HOSTILE}
+    house.ask(f"/ogc/collections/gates/items/{gate}/events", event)
+    house.ask(f"/ogc/collections/incidents/items/{incident}/moves", {"to": "verified", "reason": HOSTILE})
+    return {"incidents": incident, "works": work, "gates": gate}
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+@pytest.mark.parametrize("path", PATHS)
+def test_on_a_phone(visitor, path, language):
+    page = visitor.on_phone(f"{path}?lang={language}")
+    looks_right(page, language)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert page.evaluate(TOO_SMALL) == []
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+@pytest.mark.parametrize("path", PATHS)
+def test_on_a_screen(visitor, path, language):
+    page = visitor.at_desk(f"{path}?lang={language}")
+    looks_right(page, language)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1920
+
+
+def looks_right(page, language):
+    """What holds everywhere; what went wrong on the way the visitor remembers."""
+    expect(page.locator("html")).to_have_attribute("lang", language)
+    expect(page).to_have_title(re.compile(r"\S.* · Cột Mốc · \S"))
+    expect(page.locator("h1")).to_have_count(1)
+    assert page.locator("h1").inner_text().strip()
+    assert page.locator("script:not([src]):not([type='application/json'])").count() == 0
+    assert page.get_by_text("undefined").count() == 0
+    assert page.get_by_text(re.compile("Đang tải|Loading")).count() == 0
+    harmless(page)
+
+
+def harmless(page):
+    """No payload has become an element, or been worked out on the server or in the browser."""
+    assert page.locator("img[src='x']").count() == 0
+    assert not re.search(r"\b49 \$", page.content())
+
+
+@pytest.mark.parametrize("size", ["phone", "screen"])
+@pytest.mark.parametrize("layer", ["incidents", "works", "gates"])
+def test_hostile_text_is_text_in_the_list_the_card_and_the_whole_record(visitor, hostile, layer, size):
+    here = f"/?layers=incidents,works,gates&tab={layer}&select={hostile[layer]}"
+    page = visitor.on_phone(here) if size == "phone" else visitor.at_desk(here)
+    if size == "screen":
+        expect(page.locator(".leaflet-popup .card")).to_be_visible()
+        page.get_by_role("button", name="Mở hồ sơ").click()
+    record = page.locator(".record")
+    expect(record).to_contain_text(HOSTILE)
+    expect(record.locator("h2")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    harmless(page)
+    if layer == "incidents":
+        expect(record.locator(".timeline")).to_contain_text(HOSTILE)
+    if size == "phone":
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+        assert page.evaluate(TOO_SMALL) == []
+    page.get_by_role("button", name="Danh sách").click()
+    expect(page.locator(f'.row[data-id="{hostile[layer]}"]')).to_be_visible()
+    page.get_by_role("button", name="Lớp bản đồ").click()
+    harmless(page)
+
+
+def test_hostile_text_is_text_in_the_tables_and_on_the_board(visitor, hostile):
+    page = visitor.at_desk("/works")
+    expect(page.locator(f'tr[data-id="{hostile["works"]}"]')).to_contain_text(HOSTILE)
+    page.goto("/incidents")
+    expect(page.locator(f'tr[data-id="{hostile["incidents"]}"]')).to_contain_text(HOSTILE)
+    page.goto("/gates")
+    expect(page.locator(f'tr[data-id="{hostile["gates"]}"]')).to_contain_text(HOSTILE)
+    page.goto("/board", wait_until="networkidle")
+    expect(page.locator(".tile-owed")).to_contain_text(HOSTILE)
+    harmless(page)
+
+
+def test_hostile_text_in_the_address_is_text_too(visitor):
+    page = visitor.at_desk("/works?urgency=waiting&" + "sort=%3Cscript%3Ealert(1)%3C/script%3E")
+    harmless(page)
+    page.goto("/?q=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E{{7*7}}", wait_until="networkidle")
+    expect(page.locator("#found")).to_be_visible()
+    visitor.forgive("422")
+    harmless(page)
+    page.goto("/incidents/new?q=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E", wait_until="networkidle")
+    expect(page.locator(".place-control .field-fault")).to_be_visible()
+    visitor.forgive("422")
+    harmless(page)

@@ -1,0 +1,85 @@
+"""A partner's own tools: GDAL, OWSLib and pyogrio read the collections and the files as they are."""
+
+import json
+import subprocess
+
+import httpx
+import pyogrio
+import pytest
+from owslib.ogcapi.features import Features
+
+
+def gdal(*command):
+    """One of GDAL's programs; gives what it says."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert not [line for line in done.stderr.splitlines() if "ERROR" in line], done.stderr
+    return done.stdout
+
+
+def test_ogrinfo_finds_every_layer_and_reads_one(house):
+    listed = gdal("ogrinfo", "-ro", f"OAPIF:{house.address}/ogc")
+    names = {one["id"] for one in house.ask("/ogc/collections")["collections"]}
+    assert {name for name in names if f": {name} " in f"{listed} ".replace("\n", " ")} == names
+    summary = gdal("ogrinfo", "-ro", "-so", f"OAPIF:{house.address}/ogc", "works")
+    works = house.items("works")
+    assert f"Feature Count: {len(works)}" in summary
+    assert "urgency: String" in summary
+    assert 'ID["EPSG",4326]' in summary or 'ID["OGC","CRS84"]' in summary
+
+
+def test_ogr2ogr_filters_by_property_and_place_and_takes_every_page(house, tmp_path):
+    file = tmp_path / "markers.geojson"
+    box = (105.7, 11.2, 106.3, 11.8)
+    gdal(
+        "ogr2ogr", "-f", "GeoJSON", file, f"OAPIF:{house.address}/ogc", "markers", "-oo", "PAGE_SIZE=20",
+        "-spat", *map(str, box),
+    )  # fmt: skip
+    taken = {one["properties"]["number"] for one in json.loads(file.read_text("utf-8"))["features"]}
+    ours = {one["properties"]["number"] for one in house.items("markers", bbox=",".join(map(str, box)))}
+    assert len(ours) > 20
+    assert taken == ours
+
+    waiting = tmp_path / "waiting.geojson"
+    gdal("ogr2ogr", "-f", "GeoJSON", waiting, f"OAPIF:{house.address}/ogc", "works", "-where", "urgency = 'waiting'")
+    titles = {one["properties"]["title"] for one in json.loads(waiting.read_text("utf-8"))["features"]}
+    assert titles == {one["properties"]["title"] for one in house.items("works", urgency="waiting")}
+
+
+def test_owslib_reads_the_same(house):
+    service = Features(f"{house.address}/ogc")
+    assert set(service.feature_collections()) == {one["id"] for one in house.ask("/ogc/collections")["collections"]}
+    assert any(one.endswith("/ogcapi-features-1/1.0/conf/core") for one in service.conformance()["conformsTo"])
+    assert service.collection("gates")["title"]
+    assert service.api()["openapi"].startswith("3.0")
+    page = service.collection_items("markers", limit=10, border="VN-KH")
+    assert page["numberReturned"] == 10
+    one = service.collection_item("markers", page["features"][0]["id"])
+    assert one["properties"] == page["features"][0]["properties"]
+
+
+def test_pyogrio_reads_the_file_that_is_meant_for_a_partner(house, tmp_path):
+    file = tmp_path / "markers-partner.geojson"
+    file.write_bytes(httpx.get(f"{house.address}/api/export/markers?border=VN-KH&reader=partner", timeout=60).content)
+    about = json.loads(file.read_text("utf-8"))
+    frame = pyogrio.read_dataframe(file)
+    assert len(frame) == about["numberReturned"] == len(house.items("markers", border="VN-KH"))
+    assert frame.crs.to_epsg() == 4326
+    withheld = frame.geometry.isna() & (frame["position_source"] == "assumed")
+    assert withheld.sum() == about["withheld_positions"] > 0
+    assert not (frame.geometry.notna() & (frame["position_source"] == "assumed")).any()
+    assert set(frame["level"]) <= {"public", "partner"}
+    assert "remark" not in frame.columns, "an internal field is no partner's"
+    west, south, east, north = frame.total_bounds
+    assert (west, south) >= (102, 8)
+    assert (east, north) <= (110, 24)
+
+
+@pytest.mark.parametrize("layer", ["works", "gates", "lines", "crossings"])
+def test_the_office_s_export_is_plain_rfc_7946(house, tmp_path, layer):
+    file = tmp_path / f"{layer}.geojson"
+    file.write_bytes(httpx.get(f"{house.address}/api/export/{layer}", timeout=60).content)
+    frame = pyogrio.read_dataframe(file)
+    assert len(frame) == len(house.items(layer))
+    assert "RFC 7946" in gdal("ogrinfo", "-ro", "-al", "-so", file) or frame.crs.to_epsg() == 4326
+    assert "crs" not in json.loads(file.read_text("utf-8")), "RFC 7946 knows one system only"

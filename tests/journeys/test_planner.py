@@ -1,0 +1,129 @@
+"""A planner at a desk: what the repairs of markers wait on, what the procedure asks next, and a file of just that."""
+
+import json
+
+from playwright.sync_api import expect
+
+
+def ids(rows):
+    return [row.get_attribute("data-id") for row in rows.all()]
+
+
+def downloaded(page, name):
+    """What a click on a download brings."""
+    with page.expect_download() as coming:
+        page.get_by_role("link", name=name, exact=True).click()
+    return json.loads(coming.value.path().read_text("utf-8"))
+
+
+def test_what_waits_is_filtered_and_the_file_holds_exactly_the_rows_shown(visitor, house):
+    page = visitor.at_desk("/works")
+    everything = page.locator("tbody tr").count()
+    with page.expect_navigation(url="**/works?urgency=waiting"):
+        page.get_by_label("Mức khẩn").select_option(label="Đang chờ")
+    rows = page.locator("tbody tr")
+    waiting = house.items("works", urgency="waiting")
+    assert 0 < len(waiting) < everything
+    assert sorted(ids(rows)) == sorted(one["id"] for one in waiting)
+    for row in rows.all():
+        expect(row).to_contain_text("Đang chờ")
+        assert row.locator('[data-label="Đang chờ"]').inner_text().strip("– "), "it says on whom"
+    expect(page.get_by_label("Mức khẩn")).to_have_value("waiting")
+
+    file = downloaded(page, "Tải GeoJSON")
+    assert [one["id"] for one in file["features"]] == [one["id"] for one in waiting]
+    assert file["features"] == waiting
+    assert file["numberReturned"] == len(waiting)
+    assert file["selection"] == {"urgency": "waiting"}
+    assert "không phải đường biên pháp lý" in file["caveat"]
+
+
+def test_a_partner_s_file_withholds_what_is_only_assumed_and_counts_it(visitor, house):
+    page = visitor.at_desk("/gates?border=VN-KH")
+    shown = {one["id"]: one for one in house.items("gates", border="VN-KH")}
+    assumed = {id_ for id_, one in shown.items() if one["properties"]["position_source"] == "assumed"}
+    surveyed = {id_ for id_, one in shown.items() if one["geometry"]} - assumed
+    assert assumed
+    assert surveyed
+
+    ours = downloaded(page, "Tải GeoJSON")
+    assert {one["id"]: one["geometry"] for one in ours["features"]} == {
+        id_: one["geometry"] for id_, one in shown.items()
+    }
+    assert "withheld_positions" not in ours
+
+    theirs = downloaded(page, "Bản cho đối tác")
+    given = {one["id"]: one for one in theirs["features"]}
+    assert set(given) == set(shown) == set(ids(page.locator("tbody tr")))
+    assert {id_ for id_, one in given.items() if one["geometry"]} == surveyed
+    assert theirs["withheld_positions"] == len(assumed)
+    for id_ in assumed:
+        assert given[id_]["properties"]["chainage_m"] is None
+        assert given[id_]["properties"]["address"] is None
+    longitudes = [shown[id_]["geometry"]["coordinates"][0] for id_ in assumed]
+    text = json.dumps(theirs)
+    assert not any(str(one) in text for one in longitudes)
+
+
+def test_works_that_are_internal_are_in_no_partner_s_file(visitor, house):
+    page = visitor.at_desk("/works")
+    assert {one["properties"]["level"] for one in house.items("works")} == {"internal"}
+    assert page.locator("tbody tr").count() == len(downloaded(page, "Tải GeoJSON")["features"]) > 0
+    theirs = downloaded(page, "Bản cho đối tác")
+    assert theirs["features"] == []
+    assert theirs["reader"] == "partner"
+
+
+def test_a_repair_is_followed_from_its_row_to_the_map_and_through_the_neighbour_s_procedure(visitor, house):
+    work = next(one for one in house.items("works", urgency="overdue") if one["properties"]["address"] == "147/6")
+    steps = house.ask(f"/ogc/collections/works/items/{work['id']}/steps")["steps"]
+    assert len(steps) > 1
+    page = visitor.at_desk("/works?urgency=overdue")
+    page.locator(f'tr[data-id="{work["id"]}"] a').first.click()
+
+    card = page.locator(".leaflet-popup .card")
+    expect(card.locator("h2")).to_contain_text(work["properties"]["title"])
+    expect(card).to_contain_text("Đề xuất")
+    expect(card).to_contain_text("Quá hạn")
+    expect(page.locator(f'.row[data-id="{work["id"]}"]')).to_have_attribute("aria-current", "true")
+    card.get_by_role("button", name="Mở hồ sơ").click()
+    record = page.locator(".record")
+    for step in steps:
+        expect(record).to_contain_text(step["title"]["vi"])
+    expect(record).to_contain_text("Mốc 147/6")
+
+    record.get_by_role("button", name="Chuyển bước").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Thiết kế")).to_be_checked()
+    dialog.get_by_role("button", name="Chuyển bước").click()
+    expect(dialog).to_be_visible()
+    assert dialog.get_by_label("Lý do, căn cứ").evaluate("one => one.validity.valueMissing"), "no move without a reason"
+    dialog.get_by_label("Lý do, căn cứ").fill("Tờ trình 45/TTr-SNgV")
+    dialog.get_by_role("button", name="Chuyển bước").click()
+    expect(record.locator(".step-words b")).to_have_text("Thiết kế")
+    expect(record.locator(".timeline li").first).to_contain_text("Tờ trình 45/TTr-SNgV")
+    assert house.ask(f"/ogc/collections/works/items/{work['id']}")["properties"]["stage"] == "designed"
+
+
+def test_the_list_and_the_map_show_the_same_rows_by_the_same_address(visitor, house):
+    page = visitor.at_desk("/works?urgency=waiting")
+    rows = sorted(ids(page.locator("tbody tr")))
+    page.get_by_role("link", name="Xem trên bản đồ").click()
+    expect(page.locator(".row")).to_have_count(len(rows))
+    assert sorted(ids(page.locator(".row"))) == rows
+    placed = [one for one in house.items("works", urgency="waiting") if one["geometry"]]
+    expect(page.locator(".stand.works")).to_have_count(len(placed))
+
+
+def test_a_task_says_which_of_the_six_clears_it_lacks(visitor, house):
+    cards = house.ask("/api/cards")["layers"]
+    field = next(
+        one for card in cards if card["name"] == "tasks" for one in card["fields"] if one["name"] == "missing_clears"
+    )
+    words = {code["value"]: code["title"]["vi"] for code in field["codes"]}
+    page = visitor.at_desk("/tasks")
+    tasks = house.items("tasks")
+    assert any(one["properties"]["missing_clears"] for one in tasks)
+    for task in tasks:
+        said = ", ".join(words[one] for one in task["properties"]["missing_clears"]) or "–"
+        expect(page.locator(f'tr[data-id="{task["id"]}"] [data-label="{field["title"]["vi"]}"]')).to_have_text(said)
