@@ -23,7 +23,7 @@ import pyogrio
 import pytest
 from shapely.geometry import shape
 
-from api.exports import save
+from api.exports import format_of, save
 from gis.crs import from_wgs84
 from gis.database import DOWNLOADS
 from gis.exchange import FORMATS, MOST_ROWS
@@ -366,6 +366,12 @@ def test_the_command_line_writes_the_same_file(database, client, tmp_path):
     assert save(database, "gates", tmp_path / "cua khau.gpkg", ["f=gpkg"]) == len(shown(client, "gates"))
 
 
+@pytest.mark.parametrize("f", EVERY)
+def test_the_command_line_reads_the_format_off_the_files_name(f):
+    assert format_of(Path(f"moc{FORMATS[f].extension.upper()}")) == f
+    assert format_of(Path("moc")) == "geojson"
+
+
 # Many rows, many readers.
 
 
@@ -467,7 +473,9 @@ def test_twenty_slow_readers_hold_up_nobody_and_one_more_hears_503(many, setting
 
 def test_who_leaves_while_a_workbook_is_written_frees_its_connection(many, settings, client, at_work):
     reading = '%"export"%'
-    request = f"GET /api/export/{many}?f=xlsx&bbox=106,11,106.025,12 HTTP/1.1\r\nHost: localhost:{settings.port}\r\n\r\n"
+    request = (
+        f"GET /api/export/{many}?f=xlsx&bbox=106,11,106.025,12 HTTP/1.1\r\nHost: localhost:{settings.port}\r\n\r\n"
+    )
     with socket.create_connection(("127.0.0.1", settings.port)) as asking:
         asking.sendall(request.encode())
         until(lambda: at_work(reading) == 1)

@@ -1,7 +1,7 @@
 """What a card gives to files: short names, value lists, a style for QGIS, columns in words."""
 
 import sqlite3
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -38,7 +38,7 @@ def test_a_tables_titles_are_all_different(layer, language):
 @pytest.mark.parametrize("layer", EVERY)
 def test_a_style_draws_every_word_by_shape_and_colour(layer):
     fields = list(layer.fields.values())
-    root = ElementTree.fromstring(style(layer, "Point", fields, "vi"))
+    root = ET.fromstring(style(layer, "Point", fields, "vi"))
     categories = root.findall("renderer-v2/categories/category")
     drawn = layer.fields.get(layer.drawn_by or "")
     words = list(drawn.codes) if drawn is not None and drawn.codes else []
