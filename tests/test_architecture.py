@@ -38,6 +38,7 @@ def test_each_storey_imports_only_from_those_below():
     done = subprocess.run(
         [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"],
         cwd=CHECKOUT,
+        check=False,
         capture_output=True,
         text=True,
     )

@@ -185,7 +185,8 @@ def test_a_place_is_given_in_one_way_only(client):
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"{", b'{"category": "drainage"', b"[]", b'"x"', b"null", b"1", b"{'category': 1}", b"{,}", b"\xff\xfe{\x00}\x00",
+        b"", b"{", b'{"category": "drainage"', b"[]", b'"x"', b"null", b"1", b"{'category': 1}", b"{,}",
+        b"\xff\xfe{\x00}\x00",
         '{"category":"drainage"}'.encode("utf-16"), b'\xef\xbb\xbf{"category":"drainage"}', b'{"category":"\xff"}',
         b'{"category":"drainage","category":"smuggling","place":{"text":"147/6"}}',
         b'{"category":"drainage","place":{"text":"147/6","text":"96"}}',
@@ -419,8 +420,9 @@ def test_a_word_that_only_looks_like_a_stamp_is_a_word(text, client):
 
 
 PAYLOADS = [
-    "<script>alert(1)</script>", "{{7*7}}", "{% raw %}", "${7*7}", "javascript:alert(1)", "=HYPERLINK(1)", "'; drop table", "\\",
-    '"quoted"', "a\nb\tc",
+    "<script>alert(1)</script>", "{{7*7}}", "{% raw %}", "${7*7}", "javascript:alert(1)", "=HYPERLINK(1)",
+    "'; drop table",
+    "\\", '"quoted"', "a\nb\tc",
 ]  # fmt: skip
 
 

@@ -122,7 +122,8 @@ def test_a_move_needs_a_reason_and_a_word_that_exists(client):
     assert properties(client, "incidents", made)["handling"] == "reported"
 
 
-@pytest.mark.parametrize(("layer", "status", "word"), [("incidents", "handling", "closed"), ("works", "stage", "closed"),
+@pytest.mark.parametrize(("layer", "status", "word"), [
+    ("incidents", "handling", "closed"), ("works", "stage", "closed"),
     ("tasks", "state", "done"), ("markers", "condition", "intact"), ("gates", "stage", "operating"),
     ("areas", "state", "in_force"), ("crossings", "state", "open"), ("posts", "condition", "planted")])  # fmt: skip
 def test_a_status_never_comes_in_a_body(layer, status, word, client):

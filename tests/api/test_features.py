@@ -353,8 +353,8 @@ def test_a_file_holds_the_rows_of_its_view_and_says_where_it_is_from(client):
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"condition": "nonsense"}, {"sortby": "nonsense"}, {"sortby": "original"}, {"nonsense": "1"}, {"reader": "everybody"},
-     {"bbox": "1"}, {"version": "x"}],
+    [{"condition": "nonsense"}, {"sortby": "nonsense"}, {"sortby": "original"}, {"nonsense": "1"},
+     {"reader": "everybody"}, {"bbox": "1"}, {"version": "x"}],
 )  # fmt: skip
 def test_a_file_that_cannot_be_is_refused_before_it_begins(parameters, client):
     answer = client.get("/api/export/markers", params=parameters)

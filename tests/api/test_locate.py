@@ -174,7 +174,8 @@ def test_off_the_line_nothing_is_said_to_be_on_it(client):
 @pytest.mark.parametrize(
     "q",
     [
-        "168/0", "096", "147/", "12(4)", "12/03/2024", "abc", "", "NaN", "nan, nan", "95.2, 106.1", "inf 11", "147/6 + m",
+        "168/0", "096", "147/", "12(4)", "12/03/2024", "abc", "", "NaN", "nan, nan", "95.2, 106.1", "inf 11",
+        "147/6 + m",
         "147/6; drop table app.markers", "147//6", "147/6\x00", "∞", "147/6 + 1.000.000 m", "a" * 1000, "٩٦", "(", "+",
     ],
 )  # fmt: skip

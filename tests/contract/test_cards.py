@@ -22,7 +22,8 @@ PROMISED: dict[str, dict[str, str]] = {
         "number": "",
         "kind": "main sub tripoint",
         "class": "",
-        "condition": "unknown intact at_risk damaged severely_damaged repairing destroyed moved missing not_built legacy",
+        "condition": "unknown intact at_risk damaged severely_damaged repairing destroyed moved missing not_built"
+        " legacy",
         "built_by": "",
         "responsible_side": "",
     },

@@ -72,7 +72,8 @@ def test_table_and_history_are_guarded_even_against_their_owner(layer, connect):
 @every
 def test_the_place_is_indexed(layer, connect):
     found = connect().execute(
-        "select count(*) from pg_indexes where schemaname = 'app' and tablename = %s and indexdef like '%%gist (geom)%%'",
+        "select count(*) from pg_indexes where schemaname = 'app' and tablename = %s"
+        " and indexdef like '%%gist (geom)%%'",
         [layer.name],
     )
     assert found.fetchone() == (1,)

@@ -22,7 +22,8 @@ def five_thousand_incidents(database):
             text(
                 "insert into app.areas (id, level, name, kind, state, position_source, geom)"
                 " select gen_random_uuid(), (array['public','partner','internal','restricted'])[1 + n % 4]::app.level,"
-                " 'ô ' || n, 'belt', 'proposed', 'map', ST_SetSRID(ST_MakePoint(103 + n % 100 * 0.05, 9 + n / 100 * 0.2), 4326)"
+                " 'ô ' || n, 'belt', 'proposed', 'map',"
+                " ST_SetSRID(ST_MakePoint(103 + n % 100 * 0.05, 9 + n / 100 * 0.2), 4326)"
                 " from generate_series(1, 5000) n"
             )
         )

@@ -23,7 +23,8 @@ TAMPERINGS = {
     "trigger disabled": "alter table app.works disable trigger remember",
     "trigger dropped": "drop trigger stamp on app.tasks",
     "truncate allowed": "drop trigger no_truncate on app.journal",
-    "function replaced": "create or replace function app.actor() returns text language sql as $$ select 'nobody'::text $$",
+    "function replaced": "create or replace function app.actor() returns text language sql as"
+    " $$ select 'nobody'::text $$",
     "move added": "insert into app.moves values ('incidents', 'reported', 'closed')",
     "journal function opened": "grant execute on function app.write_journal to cotmoc_public",
     "view opened": "alter view app.places set (security_invoker = false)",
@@ -31,8 +32,8 @@ TAMPERINGS = {
 
 STANDING = """
 select (select count(*) from pg_policies where schemaname = 'app'),
-    (select md5(string_agg(format('%s %s %s %s %s', tablename, policyname, roles, qual, with_check), '' order by tablename,
-        policyname)) from pg_policies where schemaname = 'app'),
+    (select md5(string_agg(format('%s %s %s %s %s', tablename, policyname, roles, qual, with_check), ''
+        order by tablename, policyname)) from pg_policies where schemaname = 'app'),
     (select md5(string_agg(format('%s %s %s %s', relname, relrowsecurity, relforcerowsecurity, reloptions), '' order by
         relname)) from pg_class where relnamespace = 'app'::regnamespace and relkind in ('r', 'v')),
     (select md5(string_agg(format('%s %s %s', attrelid::regclass, attname,
@@ -41,8 +42,8 @@ select (select count(*) from pg_policies where schemaname = 'app'),
         (select oid from pg_class where relnamespace = 'app'::regnamespace)),
     (select md5(string_agg(format('%s %s %s', table_name, grantee, privilege_type), '' order by table_name, grantee,
         privilege_type)) from information_schema.role_table_grants where table_schema = 'app'),
-    (select md5(string_agg(format('%s %s %s', tgrelid::regclass, tgname, tgenabled), '' order by tgrelid::regclass::text,
-        tgname)) from pg_trigger where not tgisinternal and tgrelid in
+    (select md5(string_agg(format('%s %s %s', tgrelid::regclass, tgname, tgenabled), ''
+        order by tgrelid::regclass::text, tgname)) from pg_trigger where not tgisinternal and tgrelid in
         (select oid from pg_class where relnamespace = 'app'::regnamespace)),
     (select md5(string_agg(pg_get_functiondef(oid), '' order by proname)) from pg_proc
         where pronamespace = 'app'::regnamespace and prokind = 'f'),

@@ -6,7 +6,8 @@ from layers.borders import today
 from tests.factories import make, move, patch, task
 
 CLEARS = {
-    "person": "person", "time": "due_on", "responsibility": "responsibility", "product": "product", "authority": "authority"
+    "person": "person", "time": "due_on", "responsibility": "responsibility", "product": "product",
+    "authority": "authority",
 }  # fmt: skip
 
 
