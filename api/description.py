@@ -21,6 +21,7 @@ from api.written import json_text
 from gis import errors
 from gis.crs import OFFERED
 from gis.drafts import GEOMETRY, PLACE, Place, receivable
+from gis.exchange import FORMATS as FILES
 from gis.fields import Field, Level
 from gis.geometry import DEPTH, FAMILY
 from gis.language import Language
@@ -81,7 +82,6 @@ LISTED = ("limit", "after", "bbox", "bbox-crs", "datetime", "crs", "filter", "fi
           "properties", "q", "near", "within", "as_of", "count")  # fmt: skip
 FILED = tuple(name for name in LISTED if name not in ("limit", "after", "count"))
 DRAWN = tuple(name for name in FILED if name not in ("crs", "sortby", "properties"))
-FILES = ("geojson", "fgb", "gpkg", "csv", "xlsx", "kml", "shp", "dxf", "parquet")
 
 TAKEN: dict[str, tuple[str, ...]] = {
     "/api/locate": ("q", "border", "crs", "near", "lon", "lat"),
@@ -187,7 +187,8 @@ def _told(route: APIRoute, path: str, named: list[str]) -> Schema:
     if status != "204":
         answer["content"] = {kind: {"schema": {"type": "object"}}}
     if route.path.startswith("/api/export"):
-        answer = {"description": "The file", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
+        kinds = sorted({one.media_type for one in FILES.values()})
+        answer = {"description": "The file", "content": {one: {"schema": {}} for one in kinds}}
     answers = {status: answer}
     if path.endswith("}/{column}"):
         answers = {
