@@ -23,6 +23,7 @@ from gis.postgis import Cluster, held, login_url, reachable
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DATABASE = "cotmoc"
+PATIENCE_S = 3
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,14 @@ def _serve(addresses: Addresses, door: socket.socket, place: Path, end: End) -> 
     host, port = door.getsockname()[:2]
     settings = Settings(reader_url=addresses.reader, writer_url=addresses.writer, host=host, port=port)
     config = uvicorn.Config(
-        create_app(settings), host, port, loop="uvloop", http="httptools", log_level="warning", server_header=False
+        create_app(settings),
+        host,
+        port,
+        loop="uvloop",
+        http="httptools",
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=PATIENCE_S,  # a slow download does not hold up Ctrl-C
     )
     Server(config, place, end).run(sockets=[door])
     end.heed()
