@@ -202,6 +202,14 @@ def test_a_record_prints_alone_on_upright_a4(desk: Page, site: str, client: Clie
     assert re.findall(rb"/MediaBox *\[0 0 (59\d)\S* (84\d)", desk.pdf(prefer_css_page_size=True))
 
 
+@pytest.mark.parametrize("path", ["/", "/board", "/works", "/gates", "/incidents", "/tasks", "/markers", "/documents"])
+def test_an_incident_is_one_press_away_on_every_page(page: Page, site: str, path: str) -> None:
+    page.goto(site + path, wait_until="networkidle")
+    expect(page.get_by_role("link", name="+ Ghi sự vụ").first).to_be_in_viewport(ratio=1)
+    page.keyboard.press("n")
+    expect(page).to_have_url(f"{site}/incidents/new")
+
+
 @pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1366, 768), (1280, 720)])
 def test_the_board_fits_a_16_to_9_screen_with_every_row_it_counts(
     desk: Page, site: str, width: int, height: int
