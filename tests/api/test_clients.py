@@ -61,6 +61,47 @@ def test_ogr_hands_its_filter_and_its_box_to_the_server(site, client):
     assert asked.count("OGRFeature(markers)") == number_of(client, border="VN-KH", number="147/6") == 1
 
 
+NEWER_OGR = """
+import json, sys, pyogrio
+found = pyogrio.read_dataframe(sys.argv[1], layer="markers", CRS=sys.argv[2], PAGE_SIZE="500", where=sys.argv[3])
+print("TOLD " + json.dumps({one: [at.x, at.y] for one, at in zip(found["number"], found.geometry)}))
+"""
+
+
+def told(said):
+    """What a script of ours printed among the words of its libraries."""
+    return json.loads(next(line for line in said.splitlines() if line.startswith("TOLD "))[5:])
+
+
+@pytest.mark.parametrize("epsg", [9210, 32648, 4326])
+def test_a_newer_ogr_asks_for_its_system_and_for_cql2(epsg, site, client):
+    """The GDAL inside pyogrio, in a process of its own: ``CRS``, and a filter that only CQL2 can say."""
+    where = "number LIKE '14%' AND border = 'VN-KH' AND chainage_m > 1000"
+    found = told(run(sys.executable, "-c", NEWER_OGR, f"OAPIF:{site}/ogc", f"EPSG:{epsg}", where))
+    plain = client.get(MARKERS, params={"limit": 10000, "filter": where}).json()["features"]
+    assert sorted(found) == sorted(one["properties"]["number"] for one in plain) != []
+    for one in plain:
+        lon, lat = one["geometry"]["coordinates"]
+        expected = (lon, lat) if epsg == 4326 else from_wgs84(lon, lat, epsg)
+        near = 2e-6 if epsg == 4326 else 0.2
+        assert found[one["properties"]["number"]] == pytest.approx(expected, abs=near, rel=0)
+
+
+@needs_ogr
+def test_ogr_writes_nothing_and_says_so(site, client, tmp_path):
+    """Its driver only reads: nothing is sent, so nothing can be half written."""
+    file = tmp_path / "in.geojson"
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": []}))
+    before = number_of(client)
+    for mode in ("-append", "-update"):
+        done = subprocess.run(
+            ["ogr2ogr", mode, "-nln", "markers", f"OAPIF:{site}/ogc", str(file)],
+            check=False, capture_output=True, text=True, timeout=60, env=ENVIRONMENT,
+        )  # fmt: skip
+        assert done.returncode != 0
+    assert number_of(client) == before
+
+
 def test_owslib_reads_collections_queryables_schema_and_items(site, client):
     service = Features(f"{site}/ogc")
     assert service.feature_collections() == list(catalog)
@@ -112,25 +153,24 @@ def test_qgis_shows_filters_and_places_a_layer(site, client):
     python = qgis()
     if python is None:
         pytest.skip("QGIS is not installed (apt-get install python3-qgis)")
-    said = run(python, "-c", QGIS, site)
-    told = json.loads(next(line for line in said.splitlines() if line.startswith("TOLD "))[5:])
-    lon, lat = told[""]["at"]
-    assert told[""]["number"] == told["EPSG:9210"]["number"] == number_of(client)
+    seen = told(run(python, "-c", QGIS, site))
+    lon, lat = seen[""]["at"]
+    assert seen[""]["number"] == seen["EPSG:9210"]["number"] == number_of(client)
     marker = client.get(MARKERS, params={"border": "VN-KH", "number": "147/6"}).json()["features"][0]
     assert [lon, lat] == pytest.approx(marker["geometry"]["coordinates"], abs=1e-6)
-    if told["EPSG:9210"]["crs"] == "EPSG:9210":
-        assert told["EPSG:9210"]["at"] == pytest.approx(from_wgs84(lon, lat, 9210), abs=0.2)
-    assert told["box"] == number_of(client, bbox="105.8,11,106.3,11.9")
-    assert told["filtered"] == number_of(client, border="VN-KH")
+    if seen["EPSG:9210"]["crs"] == "EPSG:9210":
+        assert seen["EPSG:9210"]["at"] == pytest.approx(from_wgs84(lon, lat, 9210), abs=0.2)
+    assert seen["box"] == number_of(client, bbox="105.8,11,106.3,11.9")
+    assert seen["filtered"] == number_of(client, border="VN-KH")
 
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 
 
-def fuzz(told, address, folder, paths, *, seconds, phases="fuzzing"):
+def fuzz(document, address, folder, paths, *, seconds, phases="fuzzing"):
     """Let schemathesis try a description against the server."""
     file = folder / "api.json"
-    file.write_text(json.dumps(told))
+    file.write_text(json.dumps(document))
     return run(
         str(Path(sys.executable).parent / "schemathesis"), "run", str(file), "--url", address, "--checks", CHECKS,
         "--max-time", str(seconds), "--phases", phases, "--include-path-regex", paths, "--continue-on-failure",
@@ -143,16 +183,18 @@ def test_nothing_that_the_description_allows_breaks_the_server(site, client, tmp
     """No 5xx, no status, type or body that the description does not tell; creates lead to reads and changes."""
     incident(client)
     work(client)
-    told = client.get("/ogc/api").json()
+    document = client.get("/ogc/api").json()
     paths = "^/(collections/(works|incidents)(/|$)|conformance|$)"
-    said = fuzz(told, f"{site}/ogc", tmp_path, paths, seconds=30, phases="fuzzing,stateful")
+    said = fuzz(document, f"{site}/ogc", tmp_path, paths, seconds=30, phases="fuzzing,stateful")
     assert "passed" in said
 
 
 def test_nor_do_the_other_doors(site, client, tmp_path):
-    told = client.get("/ogc/api").json()
-    told["paths"] = {path: one for path, one in told["paths"].items() if path.startswith("/api/") and "servers" in one}
-    for one in told["paths"].values():
+    document = client.get("/ogc/api").json()
+    document["paths"] = {
+        path: one for path, one in document["paths"].items() if path.startswith("/api/") and "servers" in one
+    }
+    for one in document["paths"].values():
         del one["servers"]
-    said = fuzz(told, site, tmp_path, "^/api/(locate|cards|basemap|export/gates)", seconds=12)
+    said = fuzz(document, site, tmp_path, "^/api/(locate|cards|basemap|export/gates)", seconds=12)
     assert "passed" in said
