@@ -22,6 +22,7 @@ STATUS: dict[type[Refusal], int] = {
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.Missing: 404,
+    errors.WrongMethod: 405,
     errors.Conflict: 409,
     errors.Stale: 412,
     errors.TooLarge: 413,
@@ -80,16 +81,12 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def http(request: Request, fault: HTTPException) -> Response:
-        words = {
-            404: Text("Không có địa chỉ này", "There is no such address"),
-            405: Text("Không dùng được cách gọi này ở đây", "This method is not allowed here"),
-        }.get(fault.status_code, Text(str(fault.detail), str(fault.detail)))
-        answer = problem(errors.Missing(words), language_of(request))
-        answer.status_code = fault.status_code
-        answer.body = json.dumps(
-            {**json.loads(bytes(answer.body)), "status": fault.status_code}, ensure_ascii=False
-        ).encode()
-        answer.headers["content-length"] = str(len(answer.body))
+        refusals: dict[int, Refusal] = {
+            404: errors.Missing(Text("Không có địa chỉ này", "There is no such address")),
+            405: errors.WrongMethod(Text("Không dùng được cách gọi này ở đây", "This method is not allowed here")),
+        }
+        plain = errors.Malformed(Text("Yêu cầu không đọc được", str(fault.detail)))
+        answer = problem(refusals.get(fault.status_code, plain), language_of(request))
         for name, value in (fault.headers or {}).items():
             answer.headers[name] = value
         return answer

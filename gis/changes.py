@@ -184,7 +184,14 @@ def _set_place(session: Session, layer: Layer, feature: Feature, values: Mapping
             "geometry": {name: given[name] for name in ("type", "coordinates")},
             **({"crs": crs.uri} if crs != CRS84 else {}),
         }
-        if values.get("position_source") in (None, PositionSource.NONE, PositionSource.ASSUMED):
+        if values.get("position_source") is PositionSource.ASSUMED:
+            raise invalid(
+                "position_source",
+                "assumed",
+                "Chỉ hệ thống đặt vị trí giả định; hãy nêu nguồn thật của tọa độ",
+                "Only the house assumes a position; state where the coordinates come from",
+            )
+        if values.get("position_source") in (None, PositionSource.NONE):
             feature.position_source = PositionSource.MAP
     elif GEOMETRY in values and PLACE not in values:
         feature.geom, feature.original, feature.position_source = None, None, PositionSource.NONE

@@ -73,6 +73,12 @@ class Missing(Refusal):
     title = Text("Không tìm thấy", "Not found")
 
 
+class WrongMethod(Refusal):
+    """The address is right, the method is not."""
+
+    title = Text("Cách gọi không dùng được ở đây", "Method not allowed")
+
+
 class Conflict(Refusal):
     """The thing is not in a state that allows this."""
 

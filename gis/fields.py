@@ -102,6 +102,9 @@ class LevelType(TypeDecorator[Level]):
         return None if value is None else Level(value)
 
 
+DOUBT = "≈ "
+"""Stands before what was measured from something whose own position is only assumed, such as an address."""
+
 NATURAL = "natural_vi"
 """The collation of all text: Vietnamese alphabet, numbers by value, so that 96 < 147/6 < 147/10 in every list."""
 

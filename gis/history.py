@@ -186,10 +186,10 @@ def moves() -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """One change in the life of a feature: when, who, why, and what became of each field."""
+    """One change in the life of a feature: when, what became of each field and, to the office, who and why."""
 
     at: dt.datetime
-    actor: str
+    actor: str | None
     reason: str | None
     version: int
     action: str
@@ -207,10 +207,11 @@ def timeline(session: Session, layer: Layer, feature_id: uuid.UUID, reader: Leve
     """
     fields = [one for one in layer.readable(reader).values() if one.sql is None]
     place = "geom" if reader.sees_assumed else "shared_geom"
+    who = "t.actor, t.reason" if reader.sees_assumed else "null, null"
     shown = ", ".join(f"'{one.name}', {one.expression(reader)}" for one in fields)
     rows = session.execute(
         text(
-            f"select lower(t.valid), t.actor, t.reason, t.version, t.action,"
+            f"select lower(t.valid), {who}, t.version, t.action,"
             f" jsonb_build_object({shown}) || jsonb_build_object('geometry', ST_AsGeoJSON(t.{place}, 6)::jsonb)"
             f" from app.{layer.name}_history t where t.id = :id order by t.version"
         ),

@@ -32,7 +32,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from gis.crs import WEB_MERCATOR, WGS84
 from gis.errors import invalid
-from gis.fields import NATURAL, SCHEMA, Derived, Field, Level, PositionSource, field, give_type
+from gis.fields import DOUBT, NATURAL, SCHEMA, Derived, Field, Level, PositionSource, field, give_type
 from gis.language import Text
 from gis.status import Status
 
@@ -106,7 +106,10 @@ class Feature(Record):
         cls.mercator = _for_tiles(kind, projected, 904)
         cls.shared_mercator = _for_tiles(kind, shown.format(projected), 905)
         cls.shared_address = mapped_column(
-            SqlText(collation=NATURAL), Computed(shown.format("address"), persisted=True), sort_order=902
+            SqlText(collation=NATURAL),
+            # An address counted from an assumed marker gives that marker's place away, whatever is known of this one.
+            Computed(shown.format(f"case when address not like '{DOUBT}%' then address end"), persisted=True),
+            sort_order=902,
         )
         cls.shared_chainage_m = mapped_column(
             Float, Computed(shown.format("chainage_m"), persisted=True), sort_order=903

@@ -98,7 +98,8 @@ def _of_layer(layer: Layer, policy: Policy) -> list[str]:
     made = [*_guarded(table), *_guarded(past)]
     for level in Level:
         role = role_of(level)
-        remembered = [*layer.columns(level, past=True), "valid", "action", "actor", "reason"]
+        who = ["actor", "reason"] if level.sees_assumed else []
+        remembered = [*layer.columns(level, past=True), "valid", "action", *who]
         made += [
             f"grant select ({', '.join(layer.columns(level))}) on app.{table} to {role};",
             f"grant select ({', '.join(remembered)}) on app.{past} to {role};",

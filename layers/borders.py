@@ -7,13 +7,14 @@ own position is only assumed, everything measured from it says so and carries it
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field as attribute, replace
 from typing import Any
 
 from geoalchemy2.shape import from_shape, to_shape
 from shapely.geometry import Point, shape
-from sqlalchemy import text
+from sqlalchemy import or_, text
 from sqlalchemy.orm import Mapped, Session
 
 from gis import coordinates, linear
@@ -21,7 +22,7 @@ from gis.changes import set_geometry
 from gis.coordinates import Position
 from gis.crs import WGS84
 from gis.errors import FieldError, Invalid, Missing, invalid
-from gis.fields import Level, PositionSource, field
+from gis.fields import DOUBT, Level, PositionSource, field
 from gis.language import Text
 from gis.layer import catalog
 from gis.links import Link
@@ -113,7 +114,8 @@ class BorderFeature(Unclassified):
     def place(self, session: Session, words: Mapping[str, Any]) -> None:
         """Take a place in words and keep the words. Raises ``Invalid`` when they have more than one meaning."""
         border = words.get("border") or (self.border.value if self.border else None)
-        found = locate(session, words["text"], border=border, crs=words.get("crs"), near=words.get("near"))
+        with _asked_as("place"):
+            found = locate(session, words["text"], border=border, crs=words.get("crs"), near=words.get("near"))
         if len({one.geometry and str(one.geometry) for one in found}) > 1:
             names = ", ".join(f"{one.address} ({one.border})" for one in found)
             raise invalid(
@@ -155,8 +157,18 @@ class BorderFeature(Unclassified):
         self.border = Border(station.route)
         self.chainage_m = round(station.chainage_m, 1)
         stone = nearest_stone(session, self.border, station.chainage_m)
-        doubt = "≈ " if stone is not None and stone.position_source is PositionSource.ASSUMED else ""
+        doubt = DOUBT if stone is not None and stone.position_source is PositionSource.ASSUMED else ""
         self.address = doubt + address_from(stone, self.border, station.chainage_m)
+
+
+@contextmanager
+def _asked_as(name: str) -> Iterator[None]:
+    """Where an address is a field of something: what is wrong with it is that field's value."""
+    try:
+        yield
+    except (Invalid, Missing) as fault:
+        named = [FieldError(name, one.code, one.detail) for one in fault.errors]
+        raise Invalid(fault.detail, named, fault.extra) from None
 
 
 def out_of_area(name: str, distance_m: float) -> Invalid:
@@ -484,7 +496,8 @@ def _point(lon: float, lat: float) -> dict[str, Any]:
 
 def link_place(session: Session, feature_id: uuid.UUID, at: str, border: str | None, role: str) -> Link:
     """Point from a feature at an address. Raises like ``locate``, and ``Invalid`` when it has more than one meaning."""
-    found = locate(session, at, border=border)
+    with _asked_as("at"):
+        found = locate(session, at, border=border)
     if len({one.border for one in found}) > 1:
         names = ", ".join(f"{one.address} ({one.border})" for one in found)
         raise invalid("at", "ambiguous", f"Có nhiều nghĩa, hãy nêu tuyến: {names}", f"Say which border: {names}")
@@ -494,7 +507,7 @@ def link_place(session: Session, feature_id: uuid.UUID, at: str, border: str | N
         role=role,
         at=place.address,
         border=place.border.value if place.border else None,
-        geom=None if place.geometry is None else from_shape(shape(place.geometry), srid=WGS84),
+        geom=_geom_of(place),
         position_source=place.position_source if place.geometry else PositionSource.NONE,
     )
     session.add(made)
@@ -503,23 +516,36 @@ def link_place(session: Session, feature_id: uuid.UUID, at: str, border: str | N
 
 
 def readdress(session: Session, border: Border) -> int:
-    """Place again everything on a border whose position was assumed from an address; returns how many moved.
+    """Follow the markers of a border to their new places; returns how many features and links have moved.
 
-    Called after a marker has got a better position: what was measured from it follows.
+    What was placed by an address is placed again, and an address that was counted from an assumed marker is counted
+    again. An address that no longer leads anywhere keeps the place it had.
     """
     moved = 0
     for layer in catalog.values():
         if not issubclass(layer.model, BorderFeature) or layer.name == "markers":
             continue
-        rows = session.query(layer.model).filter_by(
-            border=border, position_source=PositionSource.ASSUMED, retired_at=None
-        )
-        for feature in rows:
-            if feature.original and "text" in feature.original:
-                feature.place(session, feature.original)
-                session.flush()
+        model = layer.model
+        doubtful = or_(model.position_source == PositionSource.ASSUMED, model.address.startswith(DOUBT))
+        for feature in session.query(model).filter(model.border == border, model.retired_at.is_(None), doubtful):
+            with suppress(Invalid, Missing):
+                if feature.position_source is not PositionSource.ASSUMED:
+                    feature.derive(session)
+                elif feature.original and "text" in feature.original:
+                    feature.place(session, feature.original)
                 moved += 1
+            session.flush()
+    for link in session.query(Link).filter_by(border=border.value, position_source=PositionSource.ASSUMED):
+        with suppress(Invalid, Missing):
+            place = locate(session, link.at or "", border=border.value)[0]
+            link.geom, link.position_source = _geom_of(place), place.position_source
+            moved += 1
+    session.flush()
     return moved
+
+
+def _geom_of(place: Located) -> Any:
+    return None if place.geometry is None else from_shape(shape(place.geometry), srid=WGS84)
 
 
 def today() -> dt.date:

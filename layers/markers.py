@@ -120,10 +120,21 @@ class Inspection(Part, table="marker_inspections", of=Marker):
 
 @creates(Marker)
 def plant(session: Session, values: Mapping[str, Any]) -> Marker:
-    """A new marker. Its kind follows from its number; the number must be one and not yet taken on its border."""
+    """A new marker. Its kind follows from its number; the number must be one and not yet taken on its border.
+
+    One that comes with its position moves everything that was assumed between its neighbours.
+    """
     number = _numbered(values["number"])
     kind = MarkerKind.SUB if number.sub else MarkerKind.MAIN
-    return put(session, Marker, {"kind": kind, **values, "number": str(number)})
+    marker = put(session, Marker, {"kind": kind, **values, "number": str(number)})
+    if marker.geom is not None:
+        _let_follow(session, marker.border)
+    return marker
+
+
+def _let_follow(session: Session, border: Border) -> None:
+    place_assumed(session, border)
+    readdress(session, border)
 
 
 @changes(Marker)
@@ -139,8 +150,7 @@ def correct(session: Session, marker: Marker, values: Mapping[str, Any]) -> None
         _refuse_weaker(marker, PositionSource(values.get("position_source") or PositionSource.MAP))
     amend(session, Marker.layer, marker, values)
     if placed and marker.geom is not None:
-        place_assumed(session, marker.border)
-        readdress(session, marker.border)
+        _let_follow(session, marker.border)
 
 
 def _numbered(number: str) -> MarkerNumber:

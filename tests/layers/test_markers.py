@@ -76,3 +76,63 @@ def test_a_kind_follows_from_the_number(client):
     assert make(client, "markers", border="VN-LA", number="12/3")["properties"]["kind"] == "sub"
     assert make(client, "markers", border="VN-LA", number="12")["properties"]["kind"] == "main"
     assert make(client, "markers", border="VN-LA", number=" Mốc 12 / 4 ")["properties"]["number"] == "12/4"
+
+
+def test_a_marker_planted_with_its_position_moves_its_neighbours(client):
+    before = marker(client, "230")["properties"]["chainage_m"]
+    there = locate(client, "230 + 900 m")
+    made = make(client, "markers", border="VN-KH", number="230/1", geometry=there["geometry"], position_source="survey")
+    assert made["properties"]["address"] == "230/1"
+    assert marker(client, "230")["properties"]["chainage_m"] != before
+
+
+def test_addresses_and_links_counted_from_an_assumed_marker_follow_it(client, connect):
+    there = locate(client, "60 + 400 m")
+    seen = make(client, "incidents", category="drainage", geometry=there["geometry"], position_source="gps")
+    assert seen["properties"]["address"] == "≈ 60 + 400 m"
+    duty = make(client, "tasks", title="Tuần tra đoạn 60–61")
+    items = f"/ogc/collections/tasks/items/{duty['id']}"
+    linked = client.post(f"{items}/links", json={"at": "60 + 400 m", "border": "VN-KH", "role": "site"})
+    assert linked.status_code == 201
+    drawn = client.get(items).json()["geometry"]
+    further = locate(client, "60 + 1000 m")
+    answer = patch(client, "markers", marker(client, "60"), geometry=further["geometry"], position_source="survey")
+    assert answer.status_code == 200, answer.text
+    assert client.get(items).json()["geometry"] != drawn
+    after = client.get(f"/ogc/collections/incidents/items/{seen['id']}").json()
+    assert after["geometry"] == seen["geometry"]
+    assert after["properties"]["address"] == "60 − 600 m"
+
+
+def test_an_address_counted_from_an_assumed_marker_is_not_shared(client, connect):
+    there = locate(client, "75 + 250 m")
+    seen = make(
+        client, "incidents", category="drainage", geometry=there["geometry"], position_source="gps", level="partner"
+    )
+    assert seen["properties"]["address"].startswith("≈")
+    shared = client.get("/api/export/incidents", params={"reader": "partner"}).json()["features"]
+    (found,) = [one for one in shared if one["id"] == seen["id"]]
+    assert found["geometry"] == seen["geometry"]
+    assert found["properties"]["address"] is None
+
+
+def test_a_place_that_will_not_do_is_the_fault_of_the_field_that_named_it(client):
+    for place, code in (("xyz", "not_an_address"), ("VN 147/99", "not_an_address"), ("147/99", "no_such_marker")):
+        answer = client.post(
+            "/ogc/collections/incidents/items",
+            json={"category": "drainage", "place": {"text": place, "border": "VN-KH"}},
+        )
+        assert answer.status_code == 422, answer.text
+        assert [(one["field"], one["code"]) for one in answer.json()["errors"]] == [("place", code)]
+
+
+def test_nobody_but_the_house_assumes_a_position(client):
+    there = locate(client, "80 + 250 m")["geometry"]
+    body = {"category": "drainage", "geometry": there, "position_source": "assumed"}
+    answer = client.post("/ogc/collections/incidents/items", json=body)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "position_source")
+
+
+def test_a_method_that_is_not_there_is_told_apart_from_a_missing_address(client):
+    answer = client.delete("/api/locate", headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["type"]) == (405, "urn:cotmoc:refusal:wrong-method")

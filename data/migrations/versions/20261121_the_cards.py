@@ -1,8 +1,8 @@
 """the cards
 
-Revision ID: 4455fc1622b7
+Revision ID: 18ba2336b057
 Revises:
-Created: 2026-11-21 00:17:02.204078
+Created: 2026-11-21 01:05:25.675178
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from geoalchemy2 import Geometry
 from sqlalchemy.dialects import postgresql
 
-revision = "4455fc1622b7"
+revision = "18ba2336b057"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -55,7 +55,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -147,7 +150,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -211,7 +217,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -291,7 +300,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -383,7 +395,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -445,7 +460,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -543,7 +561,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -682,7 +703,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -798,7 +822,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -861,7 +888,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -960,7 +990,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -1035,7 +1068,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -1154,7 +1190,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -1263,7 +1302,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -1384,7 +1426,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -1456,7 +1501,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -1564,7 +1612,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -1699,7 +1750,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -1780,7 +1834,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -1855,7 +1912,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -1953,7 +2013,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -2017,7 +2080,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -2103,7 +2169,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -2197,7 +2266,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -2294,7 +2366,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
@@ -2358,7 +2433,10 @@ def upgrade() -> None:
         sa.Column(
             "shared_address",
             sa.Text(collation="natural_vi"),
-            sa.Computed("case when position_source <> 'assumed' then address end", persisted=True),
+            sa.Computed(
+                "case when position_source <> 'assumed' then case when address not like '≈ %%' then address end end",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column(
