@@ -45,6 +45,7 @@ def test_what_happened_near_a_marker_is_on_the_map_and_in_the_list_at_once_and_o
     what(page)
     incident = send(page)
 
+    assert house.items("incidents")[0]["properties"]["original"]["written"] == ABOUT_147_6
     code = f"SV-{dt.datetime.now(HANOI).year}-0001"
     record = page.locator(".record")
     expect(record.locator("h2")).to_have_text(f"{code} · Hư hại mốc")
@@ -69,11 +70,12 @@ def test_what_happened_near_a_marker_is_on_the_map_and_in_the_list_at_once_and_o
     expect(dialog).to_have_count(0)
     handled(page, incident)
 
+    seen = page.url
+    page.close()
     house.kill()
     house.start()
 
-    page.reload()
-    handled(page, incident)
+    handled(visitor.on_phone(seen), incident)
     assert [one["properties"]["code"] for one in house.items("incidents")] == [code]
     journal = house.rows(
         "select action, actor, reason, old->>'handling', new->>'handling', old is null"
