@@ -82,7 +82,7 @@ def board_page(
     ``incidents`` are the ones still being handled; ``markers_in_need`` counts the markers whose condition
     is one of ``IN_NEED``.
     """
-    owed = _owed(works, tasks)
+    shown, left = _fitted(_owed(works, tasks))
     planned = [gate for gate in gates if gate["properties"].get("planned_2030")]
     return render(
         "board.html",
@@ -100,8 +100,8 @@ def board_page(
             planned=planned,
             markers_in_need=markers_in_need,
         ),
-        matters=[_matter(cards[layer], layer, feature, language) for layer, feature in owed[:ROWS]],
-        matters_left=_left(owed[ROWS:], language),
+        matters=[_matter(cards[layer], layer, feature, language) for layer, feature in shown],
+        matters_left=_left(left, language),
         gates=[_gate(cards["gates"], gate, language) for gate in [*planned, *_unplanned(gates)][:ROWS]],
         gates_left=_and_more("gates", len(gates) - ROWS, "/gates", language),
         key=[(mark(shape, colour), word) for shape, colour, word in _key(cards, language)],
@@ -119,6 +119,17 @@ def _owed(works: Sequence[Feature], tasks: Sequence[Feature]) -> list[tuple[str,
         return (0 if late else 1, str(since or "9999"))
 
     return sorted((row for row in rows if row[1]["properties"].get("urgency") in ("overdue", "waiting")), key=rank)
+
+
+def _fitted(owed: Sequence[tuple[str, Feature]]) -> tuple[list[tuple[str, Feature]], list[tuple[str, Feature]]]:
+    """What the screen has rows for, and what is left: two thirds for what is overdue, one for what waits.
+
+    Either takes the room that the other leaves, so that a long arrears never hides what waits on others.
+    """
+    late = [row for row in owed if row[1]["properties"]["urgency"] == "overdue"]
+    waiting = [row for row in owed if row[1]["properties"]["urgency"] == "waiting"]
+    room = min(len(waiting), max(ROWS // 3, ROWS - len(late)))
+    return late[: ROWS - room] + waiting[:room], late[ROWS - room :] + waiting[room:]
 
 
 def _left(owed: Sequence[tuple[str, Feature]], language: str) -> list[tuple[str, str]]:
@@ -210,8 +221,8 @@ def _matter(card: Card, layer: str, feature: Feature, language: str) -> Matter:
         blocked = words["overdue_days"].format(n=number(days_since(properties["due_on"])))
     else:
         since = properties.get("waiting_since")
-        blocked = words["waiting_on"].format(whom=properties.get("waiting_on") or "–")
-        blocked += f" · {words['since'].format(day=day(since)[3:])}" if since else ""
+        blocked = words["waits_on"].format(whom=properties.get("waiting_on") or "–")
+        blocked += f", {words['since'].format(day=day(since)[3:])}" if since else ""
     return Matter(
         mark=mark_of(card, feature, language),
         title=title_of(layer, feature),

@@ -92,6 +92,7 @@ WORDS: dict[str, Text] = {
     "due_on": Text("hạn {day}", "due {day}"),
     "waiting_since": Text("chờ từ {day}", "waiting since {day}"),
     "since": Text("từ {day}", "since {day}"),
+    "waits_on": Text("chờ {whom}", "waits on {whom}"),
     "waiting_on": Text("Chờ: {whom}", "Waiting on: {whom}"),
     # Layers, legend.
     "legend": Text("Chú giải", "Legend"),

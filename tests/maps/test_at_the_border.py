@@ -221,6 +221,12 @@ def test_the_board_fits_a_16_to_9_screen_with_every_row_it_counts(
         """[...document.querySelectorAll('.tile-rows')].filter((one) => one.scrollHeight > one.clientHeight).length"""
     )
     assert hidden == 0
+    for word in ("quá hạn", "chờ Chính phủ cho ý kiến, từ 01/2023"):
+        expect(desk.locator(".tile-owed td").filter(has_text=word).first).to_be_in_viewport(ratio=1)
+    cut = desk.locator(".tile-owed td:nth-child(n + 4)").evaluate_all(
+        "(cells) => cells.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent)"
+    )
+    assert cut == [], "days and reasons are read to their end"
     for link in desk.locator(".more a").all():
         expect(link).to_be_in_viewport(ratio=1)
 

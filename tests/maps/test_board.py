@@ -1,5 +1,6 @@
 """The board: its figures count what the lists they open show, and gates are held against the plan."""
 
+import re
 from typing import Any
 
 import pytest
@@ -39,6 +40,28 @@ def test_the_longest_overdue_stands_first_then_the_longest_waiting() -> None:
     places = [html.index(f">{name}<") for name in ("latest", "late", "waits-longer", "waits")]
     assert places == sorted(places)
     assert ">fine<" not in html
+
+
+def test_a_long_arrears_does_not_hide_what_waits_on_the_government() -> None:
+    late = [a_matter(f"w{n}", "overdue", due_on=f"2023-12-{n + 10}") for n in range(ROWS + 2)]
+    waits = [
+        a_matter("newer", "waiting", waiting_on="Trung ương", waiting_since="2024-05-01"),
+        a_matter("newest", "waiting", waiting_on="Trung ương", waiting_since="2025-05-01"),
+        a_matter("oldest", "waiting", waiting_on="Chính phủ cho ý kiến", waiting_since="2023-01-01"),
+    ]
+    html = a_board(works=late + waits)
+    shown = re.findall(r'<td class="main" title="(\w+)">', html)
+    assert shown == ["w0", "w1", "w2", "w3", "w4", "oldest", "newer"]
+    assert "chờ Chính phủ cho ý kiến, từ 01/2023" in html
+    assert "và 5 công trình nữa" in html
+
+
+def test_rows_that_nothing_waits_for_go_to_what_is_overdue_and_the_other_way_round() -> None:
+    late = [a_matter(f"w{n}", "overdue", due_on="2023-12-31") for n in range(ROWS)]
+    assert a_board(works=late).count('<td class="main"') == ROWS
+    waits = [a_matter(f"t{n}", "waiting", waiting_on="Trung ương") for n in range(ROWS)]
+    html = a_board(works=late[:1], tasks=waits)
+    assert (html.count(" ngày</td>"), html.count("chờ Trung ương</td>")) == (1, ROWS - 1)
 
 
 def test_each_figure_opens_the_list_it_counted() -> None:
