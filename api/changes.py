@@ -24,7 +24,7 @@ from gis.language import Text
 from gis.layer import Layer, catalog
 from gis.query import Selection
 from layers import gates, works
-from layers.borders import link_place
+from layers.places import link_place
 from layers.secrecy import refuse_state_secret
 
 router = APIRouter(prefix="/ogc/collections", tags=["changes"])

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Mapped
 
 from gis.fields import field, geometry
 from gis.status import AMBER, BLUE, GREY, CodeList, Mark, Status, onward
-from layers.borders import BorderFeature
+from layers.places import BorderFeature
 
 
 class AreaKind(CodeList):

@@ -18,8 +18,9 @@ from gis.errors import invalid
 from gis.fields import Field, derived, field, geometry
 from gis.language import Text
 from gis.status import AMBER, BLUE, GREEN, GREY, CodeList, Mark, Status, onward
-from layers.borders import Border, BorderFeature
+from layers.borders import Border
 from layers.gates import Gate
+from layers.places import BorderFeature
 
 
 class CrossingKind(CodeList):

@@ -19,7 +19,8 @@ from gis.fields import derived, field, geometry
 from gis.language import Text
 from gis.layer import Part
 from gis.status import AMBER, BLUE, GREEN, GREY, INK, RED, CodeList, Mark, Status
-from layers.borders import BorderFeature, today
+from layers.borders import today
+from layers.places import BorderFeature
 from layers.urgency import TODAY
 
 

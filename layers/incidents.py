@@ -15,7 +15,8 @@ from gis.changes import amend, changes, creates, put
 from gis.errors import invalid
 from gis.fields import derived, field, geometry
 from gis.status import AMBER, BLUE, GREEN, GREY, PURPLE, RED, SKY, CodeList, Mark, Status, onward
-from layers.borders import BorderFeature, today
+from layers.borders import today
+from layers.places import BorderFeature
 
 CLOCK_SKEW = dt.timedelta(minutes=10)
 """A device's clock may run ahead of ours by this much."""

@@ -24,8 +24,9 @@ from gis.fields import Level, PositionSource, Words, field, geometry
 from gis.language import Text
 from gis.layer import Part, Register
 from gis.status import AMBER, BLUE, GREEN, GREY, RED, SKY, CodeList, Mark, Status
-from layers.borders import Border, BorderFeature, readdress
+from layers.borders import Border
 from layers.numbering import MarkerNumber, NotAnAddress
+from layers.places import BorderFeature, readdress
 
 HOPELESS_M = 30_000
 """An assumed position less accurate than this is none."""

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Mapped, Session
 from gis.changes import creates, put
 from gis.drafts import GEOMETRY, PLACE
 from gis.fields import field, geometry
-from layers.borders import Border, BorderFeature
+from layers.borders import Border
+from layers.places import BorderFeature
 
 
 class Sector(

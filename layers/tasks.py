@@ -16,7 +16,8 @@ from gis.errors import FieldError, Invalid, invalid
 from gis.fields import Level, derived, field, geometry
 from gis.language import Text
 from gis.status import AMBER, BLUE, GREEN, GREY, CodeList, Mark, Status, onward
-from layers.borders import BorderFeature, today
+from layers.borders import today
+from layers.places import BorderFeature
 from layers.urgency import Urgency, urgency_of
 
 

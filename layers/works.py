@@ -20,7 +20,8 @@ from gis.language import Text
 from gis.layer import Part
 from gis.links import link
 from gis.status import AMBER, BLUE, GREEN, GREY, RED, CodeList, Mark, Status
-from layers.borders import BorderFeature, today
+from layers.borders import today
+from layers.places import BorderFeature
 from layers.procedures import NOTICE, profile_of
 from layers.urgency import Urgency, urgency_of
 

@@ -23,7 +23,8 @@ from sqlalchemy.orm import Mapped
 
 from gis.fields import field, geometry
 from gis.status import BLUE, GREY, Mark, Status, onward
-from layers.borders import Border, BorderFeature
+from layers.borders import Border
+from layers.places import BorderFeature
 
 
 class PatrolState(Status):
