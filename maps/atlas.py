@@ -11,6 +11,7 @@ from functools import cache
 
 import folium
 
+from maps.downloads import downloads
 from maps.page import render
 from maps.raw import script_of
 
@@ -75,6 +76,7 @@ def map_page(
         home=home,
         tabs=TABS,
         drawn_at_first=DRAWN_AT_FIRST,
+        downloads=downloads(language),
     )
 
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from markupsafe import Markup
 
@@ -26,7 +25,8 @@ from maps.cards import (
     value_text,
     word_of,
 )
-from maps.page import VIETNAM, day, mark, number, render, said
+from maps.downloads import downloads
+from maps.page import VIETNAM, day, link, mark, number, render, said
 from maps.words import words_in
 
 # What each list shows, in this order; the first column leads to the map.
@@ -119,9 +119,10 @@ def list_page(
         selects=_selects(layer, fields, features, query, language),
         filters=filters,
         filter_text=_filter_text(filters, fields, language),
-        export=_link(f"/api/export/{layer}", filters),
-        partner_export=_link(f"/api/export/{layer}", {**filters, "reader": "partner"}),
-        on_map=_link("/", _shown_by_map(layer, filters)) if card.get("geometry") else None,
+        export=link(f"/api/export/{layer}", filters),
+        partner_export=link(f"/api/export/{layer}", {**filters, "reader": "partner"}),
+        downloads=downloads(language, layer, filters),
+        on_map=link("/", _shown_by_map(layer, filters)) if card.get("geometry") else None,
         more=more,
         total=len(features) if total is None else total,
     )
@@ -154,7 +155,7 @@ def _row(card: Card, feature: Feature, names: Sequence[str], fields: Mapping[str
     return Row(
         id=str(feature["id"]),
         title=title_of(layer, feature),
-        href=_link("/", {"select": f"{layer}/{feature['id']}"}),
+        href=link("/", {"select": f"{layer}/{feature['id']}"}),
         mark=None if card.get("drawn_by") in names else mark_of(card, feature, language),
         cells=[_cell(name, card, fields, feature, language) for name in names[1:]],
         unplaced=feature.get("geometry") is None and bool(card.get("geometry")),
@@ -188,7 +189,7 @@ def _column(name: str, fields: Mapping[str, Field], layer: str, query: Mapping[s
     direction = {name: "ascending", f"-{name}": "descending"}.get(sort, "")
     onward = {"ascending": f"-{name}", "descending": ""}.get(direction, name)
     kept = {key: value for key, value in query.items() if key != "sort"} | ({"sort": onward} if onward else {})
-    return Column(title, _link(f"/{layer}", kept), direction)
+    return Column(title, link(f"/{layer}", kept), direction)
 
 
 def _selects(
@@ -238,7 +239,3 @@ def _shown_by_map(layer: str, filters: Mapping[str, str]) -> dict[str, str]:
     renamed = {"datetime": "year", "q": "text"}
     named = {renamed.get(name, name): value[:4] if name == "datetime" else value for name, value in filters.items()}
     return {"tab": layer, "layers": f"markers,gates,crossings,{layer}", **named}
-
-
-def _link(path: str, query: Mapping[str, str]) -> str:
-    return f"{path}?{urlencode(query, safe=',/')}" if query else path

@@ -78,6 +78,11 @@ def mark(shape: str, colour: str = GREY, *, hollow: bool = False, label: str = "
     return drawn.format(" hollow" if hollow else "", colour, spoken, shape_or_circle(shape))
 
 
+def link(path: str, query: Mapping[str, str]) -> str:
+    """A path with its query, lists and spans left readable."""
+    return f"{path}?{urlencode(query, safe=',/')}" if query else path
+
+
 def _moment(value: date | datetime | str | None) -> datetime | date | str | None:
     if value is None or value == "":
         return None

@@ -68,6 +68,10 @@ WORDS: dict[str, Text] = {
     "add_gates": Text("Thêm cửa khẩu", "Add a gate"),
     "as_list": Text("Mở bảng", "As a table"),
     "on_map": Text("Xem trên bản đồ", "See on the map"),
+    "downloads": Text("Tải xuống", "Download"),
+    "other_formats": Text("Dạng khác", "Other formats"),
+    "for_office": Text("Cho cơ quan", "For the office"),
+    "for_partner": Text("Cho đối tác", "For a partner"),
     "download": Text("Tải GeoJSON", "GeoJSON"),
     "download_partner": Text("Bản cho đối tác", "For a partner"),
     "download_partner_hint": Text(

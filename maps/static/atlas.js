@@ -13,6 +13,7 @@ import { drawBasemap } from "./basemap.js";
 import { drawLayerList, drawLegend } from "./legend.js";
 import { knowShapes } from "./marks.js";
 import { listenForKeys } from "./keys.js";
+import { watchMenus } from "./menus.js";
 
 const map = window.map_main;
 const view = new View(page);
@@ -212,6 +213,7 @@ map.on("moveend", () => {
   view.keep();
 });
 
+watchMenus();
 listenForKeys({
   find: () => box.input.focus(),
   step: (by) => {

@@ -1,6 +1,7 @@
 // The list pages work without this; it applies a filter at once and lets the keyboard walk the rows.
 
 import { listenForKeys } from "./keys.js";
+import { watchMenus } from "./menus.js";
 import { narrow } from "./page.js";
 
 for (const select of document.querySelectorAll("[data-apply]")) select.addEventListener("change", () => select.form.requestSubmit());
@@ -14,6 +15,7 @@ document.querySelector(".filters")?.addEventListener("formdata", (event) => {
 document.querySelector("[data-print]")?.addEventListener("click", () => print());
 
 const links = [...document.querySelectorAll(".table .main a")];
+watchMenus();
 listenForKeys({
   find: () => document.getElementById("q")?.focus(),
   step: (by) => {

@@ -21,6 +21,7 @@ export class Panel {
     this.filtering = false;
     this.leave = null;
     this.height("half");
+    this.foot.querySelector("[data-print]").addEventListener("click", () => print());
     document.getElementById("grip").addEventListener("click", () => {
       this.height(HEIGHTS[(HEIGHTS.indexOf(this.stage.dataset.sheet) + 1) % HEIGHTS.length]);
       actions.resized();
@@ -139,13 +140,14 @@ export class Panel {
     const n = state.more ? say("more_than", { n: number(count) }) : number(count);
     const scope = state.whole ? "" : ` ${say("in_view")}`;
     const asked = { ...this.view.asked(layer, card(layer)), ...(state.whole ? {} : { bbox }) };
-    const file = (extra) => query(`/api/export/${layer}`, { ...asked, ...extra });
-    const dot = () => " · ";
-    this.foot.replaceChildren(`${say(`count_${layer}`, { n })}${scope}`, dot(),
-      h("a", { href: file({}), download: "" }, say("download")), dot(),
-      h("a", { href: file({ reader: "partner" }), download: "", title: say("download_partner_hint") }, say("download_partner")), dot(),
-      h("a", { href: query(`/${layer}`, asked.bbox ? {} : asked) }, say("as_list")), dot(),
-      h("button", { type: "button", onclick: () => print() }, say("print")));
+    document.getElementById("panel-count").textContent = `${say(`count_${layer}`, { n })}${scope}`;
+    // The links stand from the start and are only pointed elsewhere, so that an open menu stays open while the map moves.
+    for (const link of this.foot.querySelectorAll("[data-format]")) {
+      const { format: f, reader } = link.dataset;
+      link.href = query(`/api/export/${layer}`, { ...asked, f, reader: reader === "partner" ? reader : null });
+    }
+    document.getElementById("panel-list").href = query(`/${layer}`, asked.bbox ? {} : asked);
+    this.foot.hidden = false;
   }
 
   heat(id, hot) {

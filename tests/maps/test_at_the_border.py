@@ -1,17 +1,21 @@
 """What people do with the pages, in a real Chromium against the real application and its reference data."""
 
 import datetime as dt
+import json
 import re
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 from httpx import Client
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import Page, Response, Route, expect
 
 from maps.assets import fetch
 from tests.factories import incident, task, work
 
 HUNDRED_KB = 100_000
+THUMB = 43.5
+"""Pixels that a thumb needs, less what rounding takes."""
 TODAY = dt.datetime.now(dt.timezone(dt.timedelta(hours=7))).date()
 
 
@@ -170,7 +174,7 @@ def test_a_list_is_narrowed_by_words_with_or_without_accents(desk: Page, site: s
 def test_tasks_are_narrowed_by_what_is_unclear_and_by_unit(desk: Page, site: str, client: Client) -> None:
     clear = task(client, title="Nhiệm vụ đủ sáu rõ", lead_unit="Đồn thử nghiệm")
     desk.goto(f"{site}/tasks")
-    desk.get_by_label("Chưa rõ").select_option("product")
+    desk.get_by_label("Còn thiếu").select_option("product")
     expect(desk).to_have_url(re.compile("missing_clears=product"))
     expect(desk.locator(f'tr[data-id="{clear["id"]}"]')).to_have_count(0)
     expect(desk.locator("tbody tr").first).to_contain_text("Rõ sản phẩm")
@@ -200,6 +204,71 @@ def test_a_record_prints_alone_on_upright_a4(desk: Page, site: str, client: Clie
     expect(desk.locator(".record .print-only")).to_contain_text("Số liệu đến")
     expect(desk.locator("#map_main")).to_be_hidden()
     assert re.findall(rb"/MediaBox *\[0 0 (59\d)\S* (84\d)", desk.pdf(prefer_css_page_size=True))
+
+
+@pytest.mark.parametrize("path", ["/?tab=gates", "/gates?border=VN-KH"])
+def test_a_file_of_any_format_is_chosen_from_the_keyboard(page: Page, site: str, client: Client, path: str) -> None:
+    page.goto(site + path, wait_until="networkidle")
+    menu = page.locator("details.menu")
+    button, files = menu.locator("summary"), menu.get_by_role("link")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(files).to_have_count(18)
+    for link in files.all():
+        assert client.get(str(link.get_attribute("href"))).status_code == HTTPStatus.OK
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.keyboard.press("Tab")
+    expect(files.first).to_be_focused()
+    expect(files.first).to_have_text("GeoJSON")
+    with page.expect_download() as coming:
+        page.keyboard.press("Enter")
+    assert {one["id"] for one in json.loads(coming.value.path().read_text("utf-8"))["features"]} == {
+        row.get_attribute("data-id") for row in page.locator(".row, tbody tr").all()
+    }
+    expect(menu).not_to_have_attribute("open", "")
+
+    button.press("Enter")
+    partner = menu.locator("section").filter(has_text="Cho đối tác")
+    with page.expect_download() as coming:
+        partner.get_by_role("link", name="GeoJSON", exact=True).click()
+    assert json.loads(coming.value.path().read_text("utf-8"))["withheld_positions"] > 0
+
+    button.press("Enter")
+    page.keyboard.press("Escape")
+    expect(menu.locator(".menu-body")).to_be_hidden()
+    expect(button).to_be_focused()
+    button.press("Enter")
+    page.emulate_media(media="print")
+    expect(menu.locator(".menu-body")).to_be_hidden()
+
+
+def test_an_open_menu_stays_open_while_the_map_moves_and_names_what_is_in_view(desk: Page, site: str) -> None:
+    def as_a_part(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "links": [{"rel": "next", "href": "/"}]})
+
+    desk.route("**/ogc/collections/gates/items*", as_a_part)
+    desk.goto(f"{site}/?tab=gates", wait_until="networkidle")
+    desk.locator(".panel-foot summary").click()
+    first = desk.locator(".panel-foot a[data-format]").first
+    first.focus()
+    before = str(first.get_attribute("href"))
+    assert "bbox=" in before
+    desk.evaluate("map_main.setZoom(12)")
+    expect(first).not_to_have_attribute("href", before)
+    expect(first).to_be_focused()
+
+
+def test_the_foot_of_the_panel_is_whole_under_a_thumb(page: Page, site: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 780})
+    for tab in ("works", "gates", "incidents", "tasks"):
+        page.goto(f"{site}/?tab={tab}&lang=en", wait_until="networkidle")
+        for name in ("Download", "As a table", "Print"):
+            choice = page.locator(".panel-foot > :is(a, button), .panel-foot summary").filter(has_text=name)
+            expect(choice).to_be_in_viewport(ratio=1)
+            box = choice.bounding_box()
+            assert box is not None
+            assert min(box["width"], box["height"]) >= THUMB, name
 
 
 @pytest.mark.parametrize("path", ["/", "/board", "/works", "/gates", "/incidents", "/tasks", "/markers", "/documents"])

@@ -1,8 +1,10 @@
 """The list pages: words for values, an order, filters that stay in the address, and a next step when empty."""
 
 import datetime as dt
+import re
 from typing import Any
 
+from gis.exchange import FORMATS
 from maps.cards import days_since, value_text
 from maps.lists import in_order, list_page
 
@@ -87,6 +89,18 @@ def test_filters_stay_in_the_address_of_every_way_onward() -> None:
     assert "/works?urgency=overdue&amp;datetime=2023-01-01/2023-12-31&amp;junk=x&amp;sort=title" in html
     assert '<option value="overdue" selected>' in html
     assert "junk" not in html.split("/api/export/works?")[1].split('"')[0]
+
+
+def test_every_format_is_offered_to_the_office_and_to_a_partner_under_the_filters_of_the_list() -> None:
+    html = list_page(WORKS, ROWS, "vi", query={"urgency": "overdue"})
+    menu = html.split('class="menu-body"')[1].split("</details>")[0]
+    offered = re.findall(r'href="/api/export/works\?urgency=overdue&amp;f=(\w+)(&amp;reader=partner)?"', menu)
+    office, partner = [[name for name, reader in offered if bool(reader) is shared] for shared in (False, True)]
+    assert office == partner
+    assert office[0] == "geojson"
+    assert sorted(office) == sorted(FORMATS)
+    assert "Bảng tính Excel" in menu
+    assert "Excel workbook" in list_page(WORKS, ROWS, "en")
 
 
 def test_an_empty_list_says_what_to_do_next() -> None:

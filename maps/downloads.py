@@ -1,0 +1,37 @@
+"""The menu of files: every format that the doors give, the most used first, for the office and for a partner."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gis.exchange import FORMATS
+from maps.page import link, said
+
+MOST_USED_FIRST = ("geojson", "gpkg", "xlsx", "csv", "shp", "kml", "fgb", "parquet", "geojsonseq")
+READERS = ("office", "partner")
+
+
+@dataclass(frozen=True)
+class Download:
+    """One file of a view; where the view is the browser's to know (the map), its address is filled in there."""
+
+    format: str
+    title: str
+    href: str | None
+
+
+def downloads(
+    language: str, layer: str | None = None, filters: Mapping[str, str] | None = None
+) -> dict[str, list[Download]]:
+    """For each reader the files of a layer's rows that match ``filters``; without a layer, files without address."""
+    return {
+        reader: [
+            Download(name, said(FORMATS[name].title, language), layer and _address(layer, filters or {}, name, reader))
+            for name in MOST_USED_FIRST
+        ]
+        for reader in READERS
+    }
+
+
+def _address(layer: str, filters: Mapping[str, str], name: str, reader: str) -> str:
+    asked = {**filters, "f": name} | ({"reader": reader} if reader == "partner" else {})
+    return link(f"/api/export/{layer}", asked)
