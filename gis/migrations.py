@@ -3,7 +3,8 @@
 Safe to run at every start and by several processes at once; a second run changes nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from geoalchemy2 import alembic_helpers
 from psycopg import sql
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Connection
+from sqlalchemy.pool import NullPool
 
 from gis import crs, history, replays, rights  # noqa: F401 - replays declares its table
 from gis.database import OWNER
@@ -58,19 +60,23 @@ def migrate(admin_url: str, scripts: Path, policy: rights.Policy, passwords: Map
     ``passwords`` gives the logins their secrets where the server asks for any. Raises ``Unavailable`` with the exact
     SQL for the database's administrator where ours may not mark a function LEAKPROOF.
     """
-    engine = create_engine(admin_url)
-    try:
-        with engine.connect() as connection:
-            connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": LOCK})
-            connection.commit()
-            with connection.begin():
-                _lay_foundation(connection, passwords or {})
-            with connection.begin():
-                _take_to_head(connection, scripts)
-            with connection.begin():
-                rights.apply(connection, policy)
-    finally:
-        engine.dispose()
+    with _administering(admin_url) as connection:
+        connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": LOCK})
+        connection.commit()
+        with connection.begin():
+            _lay_foundation(connection, passwords or {})
+        with connection.begin():
+            _take_to_head(connection, scripts)
+        with connection.begin():
+            rights.apply(connection, policy)
+
+
+@contextmanager
+def _administering(admin_url: str) -> Iterator[Connection]:
+    """A connection of the administrator's, closed afterwards whatever happens; its end frees the lock."""
+    engine = create_engine(admin_url, poolclass=NullPool)
+    with engine.connect() as connection:
+        yield connection
 
 
 def _take_to_head(connection: Connection, scripts: Path) -> None:
@@ -93,9 +99,7 @@ def revise(admin_url: str, scripts: Path, message: str) -> str | None:
 
     The database is first brought to the last revision. Returns the path of the new file.
     """
-    made: list[str] = []
-    engine = create_engine(admin_url)
-    with engine.connect() as connection:
+    with _administering(admin_url) as connection:
         with connection.begin():
             _lay_foundation(connection, {})
         with connection.begin():
@@ -111,18 +115,15 @@ def revise(admin_url: str, scripts: Path, message: str) -> str | None:
 
         scripted = command.revision(config, message, autogenerate=True, process_revision_directives=keep_if_needed)
         made = [one.path for one in (scripted if isinstance(scripted, list) else [scripted]) if one is not None]
-    engine.dispose()
     return made[0] if made else None
 
 
 def check(admin_url: str, scripts: Path) -> None:
     """Raises ``alembic.util.CommandError`` when the database and the cards differ."""
-    engine = create_engine(admin_url)
-    with engine.connect() as connection:
+    with _administering(admin_url) as connection:
         connection.execute(text(f"set role {OWNER}"))
         connection.execute(text("set search_path = app, public"))
         command.check(_config(connection, scripts))
-    engine.dispose()
 
 
 def _config(connection: Connection, scripts: Path) -> Config:

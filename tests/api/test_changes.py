@@ -297,7 +297,7 @@ def test_a_link_may_lead_to_an_address(client):
         ({"at": "96", "border": "VN-KH", "role": "friend"}, 422, "role", "code"),
         ({"to": "nonsense", "role": "subject"}, 422, "to", "unknown"),
         ({"to": "00000000-0000-4000-8000-000000000000", "role": "subject"}, 404, None, None),
-        ({"at": "xyz", "role": "site"}, 422, "q", "not_an_address"),
+        ({"at": "xyz", "role": "site"}, 422, "at", "not_an_address"),
     ],
 )
 def test_a_link_that_leads_nowhere_is_refused(body, status, field, code, client):
