@@ -187,6 +187,7 @@ def _serve(addresses: Addresses, door: socket.socket, place: Path, end: End) -> 
     """Serve on the open socket until a signal ends it."""
     from api.app import create_app
     from api.settings import Settings
+    from api.wire import Wire
 
     host, port = door.getsockname()[:2]
     settings = Settings(reader_url=addresses.reader, writer_url=addresses.writer, host=host, port=port)
@@ -195,7 +196,7 @@ def _serve(addresses: Addresses, door: socket.socket, place: Path, end: End) -> 
         host,
         port,
         loop="uvloop",
-        http="httptools",
+        http=Wire,
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=PATIENCE_S,  # a slow download does not hold up Ctrl-C

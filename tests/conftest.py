@@ -16,6 +16,7 @@ from psycopg import sql
 from api.app import create_app
 from api.migrate import migrate
 from api.settings import Settings
+from api.wire import Wire
 from gis.database import READER_LOGIN, WRITER_LOGIN, Database
 from gis.postgis import Cluster
 from layers import reference
@@ -98,7 +99,7 @@ def database(settings: Settings) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def site(settings: Settings, database: Database, door: socket.socket) -> Iterator[str]:
     """The address of the real application, served over this module's database by the server it is shipped with."""
-    config = uvicorn.Config(create_app(settings, database), log_level="critical", server_header=False)
+    config = uvicorn.Config(create_app(settings, database), http=Wire, log_level="critical", server_header=False)
     server = uvicorn.Server(config)
     serving = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)
     serving.start()

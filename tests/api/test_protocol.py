@@ -1,5 +1,7 @@
 """Clients that know only the standards: GDAL, OWSLib, and a fuzzer that reads the OpenAPI document."""
 
+import json
+import socket
 import subprocess
 
 import httpx
@@ -79,3 +81,15 @@ def test_nothing_typed_into_an_address_is_a_fault(client, path, name, value):
         except (UnicodeEncodeError, httpx.InvalidURL):
             continue
         assert answer.status_code < 500, (url, name, value)
+
+
+@pytest.mark.parametrize("said", [b"\x16\x03\x01\x02\x00\x01", b"HELLO\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"])
+def test_what_is_no_http_is_refused_in_the_same_form(said, site):
+    host, port = site.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as wire:
+        wire.sendall(said)
+        heard = b"".join(iter(lambda: wire.recv(65536), b""))
+    head, _, body = heard.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/problem+json" in head.lower()
+    assert json.loads(body)["type"] == "urn:cotmoc:refusal:malformed"
