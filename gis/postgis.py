@@ -465,20 +465,31 @@ def _outlived_by_nothing(cluster: Cluster) -> Iterator[None]:
 
 
 def _run_as(user: pwd.struct_passwd, *command: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run ``command`` as ``user``, whom only root can become, without the caller's language and PG* variables."""
+    """Run ``command`` as ``user``, whom only root can become, without the caller's language and PG* variables.
+
+    Somebody who interrupts us waits until it has ended: a ``pg_ctl`` that is killed half way leaves a server behind
+    that has not yet said which process it is, and that nobody would stop.
+    """
     root = os.geteuid() == 0
-    return subprocess.run(
+    running = subprocess.Popen(
         command,
-        check=False,
         cwd="/",
         env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"},
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # Ctrl-C reaches us alone
         user=user.pw_uid if root else None,
         group=user.pw_gid if root else None,
         extra_groups=os.getgrouplist(user.pw_name, user.pw_gid) if root else None,
     )
+    try:
+        said, complained = running.communicate()
+    except BaseException:
+        running.communicate()
+        raise
+    return subprocess.CompletedProcess(command, running.returncode, said, complained)
 
 
 def _wait_for(condition: Callable[[], bool], seconds: float) -> bool:
