@@ -19,6 +19,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -471,25 +472,22 @@ def _run_as(user: pwd.struct_passwd, *command: str | Path) -> subprocess.Complet
     that has not yet said which process it is, and that nobody would stop.
     """
     root = os.geteuid() == 0
-    running = subprocess.Popen(
-        command,
-        cwd="/",
-        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # Ctrl-C reaches us alone
-        user=user.pw_uid if root else None,
-        group=user.pw_gid if root else None,
-        extra_groups=os.getgrouplist(user.pw_name, user.pw_gid) if root else None,
-    )
-    try:
-        said, complained = running.communicate()
-    except BaseException:
-        running.communicate()
-        raise
-    return subprocess.CompletedProcess(command, running.returncode, said, complained)
+    # Signals reach the main thread alone, so another one runs the command to its end, come what may.
+    with ThreadPoolExecutor(1) as aside:
+        return aside.submit(
+            subprocess.run,
+            command,
+            check=False,
+            cwd="/",
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            start_new_session=True,  # nor does Ctrl-C reach the command
+            user=user.pw_uid if root else None,
+            group=user.pw_gid if root else None,
+            extra_groups=os.getgrouplist(user.pw_name, user.pw_gid) if root else None,
+        ).result()
 
 
 def _wait_for(condition: Callable[[], bool], seconds: float) -> bool:
