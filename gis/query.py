@@ -157,15 +157,6 @@ def versioned(session: Session, selection: Selection, feature_id: uuid.UUID) -> 
     return rows[0][0], rows[0][1]
 
 
-def records(session: Session, selection: Selection) -> list[dict[str, Any]]:
-    """The selected features as dictionaries of their properties, with ``geometry``, for lists and boards."""
-    found = []
-    for text in features(session, selection):
-        feature = json.loads(text)
-        found.append({**feature["properties"], "geometry": feature["geometry"]})
-    return found
-
-
 def count(session: Session, selection: Selection) -> int:
     """How many features the selection holds, under the reader's own rights."""
     statement = Statement()
