@@ -118,7 +118,7 @@ def test_what_is_committed_survives_the_killing_of_every_process(cluster: Cluste
         connection.execute("create table if not exists survivor as select 147 as number")
     for pid in cluster._processes():
         os.kill(pid, signal.SIGKILL)
-    assert not cluster.running
+    assert postgis._wait_for(lambda: not cluster.running, 10)
     cluster.start()
     assert ask(cluster, "select number from survivor") == 147
 
