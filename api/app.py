@@ -25,26 +25,31 @@ from api import (
 )
 from api.identity import Doorkeeper
 from api.settings import Settings
+from gis.accounts import Accounts
 from gis.database import Database
 from maps.assets import static_folder
 
 SMALLEST_ZIPPED = 1000
 
 
-def create_app(settings: Settings | None = None, database: Database | None = None) -> FastAPI:
+def create_app(
+    settings: Settings | None = None, database: Database | None = None, accounts: Accounts | None = None
+) -> FastAPI:
     """The application over ``database``, or over the one that the settings name."""
     settings = settings or Settings()
     owned = database is None
     served = database or Database(settings.reader_url, settings.writer_url)
+    known = accounts or Accounts(settings.door_url)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
+        known.dispose()
         if owned:
             served.dispose()
 
     app = FastAPI(title="Cột Mốc", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.settings, app.state.database = settings, served
+    app.state.settings, app.state.database, app.state.accounts = settings, served, known
     errors.install(app)
     doors = (features, schemas, description, tiles, changes, locate, exports, cards, basemap, pages)
     for door in doors:
@@ -60,5 +65,5 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
 
     app.mount("/static", StaticFiles(directory=static_folder()), name="static")
     app.add_middleware(GZipMiddleware, minimum_size=SMALLEST_ZIPPED, compresslevel=3)
-    app.add_middleware(Doorkeeper, settings=settings, refuse=errors.problem)
+    app.add_middleware(Doorkeeper, settings=settings, accounts=known, refuse=errors.problem)
     return app

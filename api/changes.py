@@ -16,8 +16,8 @@ from api.features import GEOJSON, feature_answer
 from api.identity import ActorParam, BodyParam, at_once
 from api.params import DatabaseParam, IdParam, LayerParam, crs_of, feature_id
 from gis import changes, drafts, links, query, replays
+from gis.actors import Actor
 from gis.crs import CRS
-from gis.database import Actor
 from gis.drafts import GEOMETRY, GEOMETRY_CRS, PLACE
 from gis.errors import FieldError, Invalid, Malformed, Missing, Unconditional, invalid
 from gis.language import Text

@@ -52,7 +52,7 @@ def problem(refusal: Refusal, language: Language) -> Response:
         body["errors"] = [
             {"field": one.field, "code": one.code, "detail": one.detail.said_in(language)} for one in refusal.errors
         ]
-    headers = {"Retry-After": TRY_AGAIN_S} if status in (429, 503) else {}
+    headers = {"Retry-After": str(refusal.extra.get("retry_after", TRY_AGAIN_S))} if status in (429, 503) else {}
     return Response(json.dumps(body, ensure_ascii=False, default=str), status, headers, PROBLEM)
 
 

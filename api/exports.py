@@ -23,8 +23,9 @@ from starlette.types import Receive, Scope, Send
 from api.identity import ActorParam, LanguageParam
 from api.params import DatabaseParam, LayerParam, layer_named, selection_of
 from gis import exchange, files
+from gis.actors import Actor
 from gis.crs import PROVINCIAL_WIDTH, ZONES, Zone, epsg_of, zone_for, zone_of
-from gis.database import Actor, Database
+from gis.database import Database
 from gis.errors import Invalid, Malformed, Refusal
 from gis.exchange import FORMATS, PIECE, Export, format_named
 from gis.language import Language, Text

@@ -1,24 +1,30 @@
 """Who is asking, and in which language.
 
-Until accounts exist the house serves on loopback only and every loopback request acts as the office. From the first
-day: ``Host`` must be one of ours, a write with an ``Origin`` must come from ours, writes carry JSON only.
+Until there is an administrator the house serves on loopback only and every loopback request acts as the office.
+From then on everybody signs in: a browser with the cookie of its sign-in, a machine with a token. The post is read
+anew on every request. ``Host`` must be one of ours, a write must come from a page of ours and, with a cookie, bring
+the sign-in's own CSRF token; writes carry JSON only.
 """
 
 import ipaddress
 import json
+import secrets
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from functools import wraps
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import URL, Headers, MutableHeaders
+from starlette.responses import RedirectResponse
 
 from api.settings import Settings
-from gis.database import Actor
-from gis.errors import Forbidden, Malformed, Refusal, TooLarge, UnsupportedMediaType
+from gis.accounts import Accounts, Guest, may_write
+from gis.actors import Actor
+from gis.errors import Forbidden, Malformed, Refusal, TooLarge, Unauthenticated, UnsupportedMediaType
 from gis.language import Language, Text
-from layers.policy import OFFICE
+from layers.policy import NOBODY, OFFICE, POSTS
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -36,6 +42,10 @@ CONTENT_SECURITY = (
     " connect-src 'self'; font-src 'self'; manifest-src 'self'; frame-ancestors 'none'; base-uri 'none';"
     " form-action 'self'"
 )
+COOKIE = "__Host-cotmoc"
+OPEN = ("/healthz", "/signin", "/static/")
+"""What is answered to anybody: that the process lives, the way in, and the browser's own files."""
+
 HEADERS = {
     "content-security-policy": CONTENT_SECURITY,
     "x-content-type-options": "nosniff",
@@ -71,16 +81,15 @@ def language_of(request: Request) -> Language:
 
 
 def actor_of(request: Request) -> Actor:
-    """Whoever is at this machine acts as the office; nobody else is served before accounts exist."""
-    settings: Settings = request.app.state.settings
-    host = request.client.host if request.client else ""
-    try:
-        near = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        near = host in ("testclient", "")
-    if not near and not settings.container:
-        raise Forbidden(Text("Chỉ phục vụ trên máy này khi chưa có tài khoản", "Served on this machine only so far"))
-    return OFFICE
+    """In whose name this request acts; the doorkeeper has found out."""
+    actor: Actor = request.state.actor
+    return actor
+
+
+def guest_of(request: Request) -> Guest | None:
+    """Who has come in; None while everybody at this machine acts as the office."""
+    guest: Guest | None = request.state.guest
+    return guest
 
 
 def at_once(read: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
@@ -101,8 +110,10 @@ PageLanguageParam = Annotated[Language, Depends(at_once(page_language))]
 class Doorkeeper:
     """The first thing a request meets: whose name it calls, where a write comes from, what it carries, how much."""
 
-    def __init__(self, app: App, settings: Settings, refuse: Callable[[Refusal, Language], Any]) -> None:
-        self.app, self.settings, self.refuse = app, settings, refuse
+    def __init__(
+        self, app: App, settings: Settings, accounts: Accounts, refuse: Callable[[Refusal, Language], Any]
+    ) -> None:
+        self.app, self.settings, self.accounts, self.refuse = app, settings, accounts, refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse at the door or pass on, with the security headers on every answer."""
@@ -120,14 +131,60 @@ class Doorkeeper:
                 headers["x-request-id"] = scope["state"]["request_id"]
             await send(message)
 
-        refusal = self._judge(request.headers, scope["method"])
-        if refusal is None:
-            try:
-                await self.app(scope, _measured(receive), guarded)
-            except TooLarge as found:
-                refusal = found
-        if refusal is not None:
+        try:
+            if refusal := self._judge(request.headers, scope["method"]):
+                raise refusal
+            await self._recognise(request)
+            await self.app(scope, _measured(receive), guarded)
+        except Unauthenticated as refusal:
+            await self._send_to_sign_in(request, refusal)(scope, receive, guarded)
+        except Refusal as refusal:
             await self.refuse(refusal, language_of(request))(scope, receive, guarded)
+
+    def _send_to_sign_in(self, request: Request, refusal: Refusal) -> Any:
+        """A person is shown the way in, a program is told why not."""
+        if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+            return RedirectResponse(str(URL("/signin").include_query_params(next=_asked_for(request))), 303)
+        return self.refuse(refusal, language_of(request))
+
+    async def _recognise(self, request: Request) -> None:
+        """Find out who is asking, and whether they may ask in this way at all."""
+        request.state.guest, request.state.actor = None, NOBODY
+        if request.url.path.startswith(OPEN):
+            return
+        if not await self._accounts_exist():
+            self._only_here(request)
+            request.state.actor = OFFICE
+            return
+        guest = await run_in_threadpool(self._guest, request)
+        if guest is None or guest.role not in POSTS:
+            raise Unauthenticated(Text("Hãy đăng nhập", "Please sign in"))
+        if request.method in WRITES:
+            _refuse_unasked(request.headers, guest)
+        request.state.guest, request.state.actor = guest, Actor(guest.name, POSTS[guest.role], guest.unit)
+
+    async def _accounts_exist(self) -> bool:
+        return await run_in_threadpool(self.accounts.exist) if self.accounts.unsure else self.accounts.exist()
+
+    def _only_here(self, request: Request) -> None:
+        host = request.client.host if request.client else ""
+        try:
+            near = ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            near = host in ("testclient", "")
+        if not near and not self.settings.container:
+            raise Forbidden(
+                Text("Chỉ phục vụ trên máy này khi chưa có tài khoản", "Served on this machine only so far")
+            )
+
+    def _guest(self, request: Request) -> Guest | None:
+        """Whose token this is, or else whose cookie: who shows a token is never taken for the cookie beside it."""
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        if kind:
+            address = request.client.host if request.client else ""
+            return self.accounts.by_token(token.strip(), address) if kind.lower() == "bearer" else None
+        cookie = request.cookies.get(COOKIE)
+        return self.accounts.signed_in(cookie) if cookie else None
 
     def _judge(self, headers: Headers, method: str) -> Refusal | None:
         host = headers.get("host", "").lower()
@@ -136,6 +193,24 @@ class Doorkeeper:
                 Text("Tên máy chủ trong yêu cầu không phải của hệ thống này", "The Host is not one of ours")
             )
         return (_from_elsewhere(headers, host) or _unreadable(headers, method)) if method in WRITES else None
+
+
+def _asked_for(request: Request) -> str:
+    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+
+
+def _refuse_unasked(headers: Headers, guest: Guest) -> None:
+    """A write that a token may not make, or that somebody's browser was made to send."""
+    if not may_write(guest):
+        raise Forbidden(Text("Mã truy cập này chỉ được đọc", "This token may only read"))
+    if guest.csrf is None:
+        return
+    if "origin" not in headers and headers.get("sec-fetch-site") != "same-origin":
+        raise Forbidden(Text("Yêu cầu ghi không nêu trang gửi", "The write does not say which page sent it"))
+    if not secrets.compare_digest(headers.get("x-csrf-token", ""), guest.csrf):
+        raise Forbidden(
+            Text("Thiếu mã chống giả mạo, hãy tải lại trang", "The CSRF token is missing; please reload the page")
+        )
 
 
 def _from_elsewhere(headers: Headers, host: str) -> Refusal | None:

@@ -17,4 +17,4 @@ def migrate(admin_url: str, passwords: Mapping[str, str] | None = None) -> None:
 
 def revise(admin_url: str, message: str) -> str | None:
     """Write the revision from a migrated database to the cards as they are now; None where nothing differs."""
-    return migrations.revise(admin_url, SCRIPTS, message)
+    return migrations.revise(admin_url, SCRIPTS, POLICY, message)

@@ -11,8 +11,9 @@ from starlette.datastructures import QueryParams
 
 from api.identity import at_once
 from gis import filters
+from gis.actors import Actor
 from gis.crs import CRS, CRS84, OFFERED, is_geographic
-from gis.database import Actor, Database, Session
+from gis.database import Database, Session
 from gis.errors import Invalid, Malformed, Missing
 from gis.language import Text
 from gis.layer import Layer, catalog

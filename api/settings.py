@@ -14,6 +14,7 @@ class Settings(BaseSettings):
 
     reader_url: str
     writer_url: str
+    door_url: str
     host: str = "127.0.0.1"
     port: int = 8000
     container: bool = False

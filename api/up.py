@@ -16,7 +16,7 @@ from types import FrameType
 import typer
 import uvicorn
 
-from gis.database import READER_LOGIN, WRITER_LOGIN, Database
+from gis.database import DOOR_LOGIN, LOGINS, READER_LOGIN, WRITER_LOGIN, Database
 from gis.errors import Conflict, Forbidden, Refusal
 from gis.language import Text
 from gis.postgis import Cluster, held, login_url, reachable
@@ -28,14 +28,13 @@ PATIENCE_S = 3
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the database answers, for its administrator and for the application's two logins.
+    """Where the database answers: for its administrator and, by name, for the application's logins.
 
     ``passwords`` are the logins' own on a server of yours; in the embedded cluster the kernel vouches for them.
     """
 
     admin: str
-    reader: str
-    writer: str
+    logins: dict[str, str]
     passwords: dict[str, str] | None = None
 
 
@@ -83,8 +82,7 @@ def running(place: Path) -> Iterator[Addresses]:
     """The database, started when it is the embedded one and stopped afterwards."""
     if url := _yours():
         passwords = _passwords(place)
-        reader, writer = (login_url(url, login, passwords[login]) for login in (READER_LOGIN, WRITER_LOGIN))
-        yield Addresses(login_url(url), reader, writer, passwords)
+        yield Addresses(login_url(url), {login: login_url(url, login, passwords[login]) for login in LOGINS}, passwords)
         return
     cluster = Cluster(place)
     say("Khởi động PostgreSQL", "Starting PostgreSQL")
@@ -122,7 +120,7 @@ def load(addresses: Addresses) -> None:
 @contextmanager
 def database(addresses: Addresses) -> Iterator[Database]:
     """The application's own way into the database, closed afterwards."""
-    made = Database(addresses.reader, addresses.writer)
+    made = Database(addresses.logins[READER_LOGIN], addresses.logins[WRITER_LOGIN])
     try:
         yield made
     finally:
@@ -190,7 +188,13 @@ def _serve(addresses: Addresses, door: socket.socket, place: Path, end: End) -> 
     from api.wire import Wire
 
     host, port = door.getsockname()[:2]
-    settings = Settings(reader_url=addresses.reader, writer_url=addresses.writer, host=host, port=port)
+    settings = Settings(
+        reader_url=addresses.logins[READER_LOGIN],
+        writer_url=addresses.logins[WRITER_LOGIN],
+        door_url=addresses.logins[DOOR_LOGIN],
+        host=host,
+        port=port,
+    )
     config = uvicorn.Config(
         create_app(settings),
         host,
@@ -257,8 +261,7 @@ def _door(host: str, port: int) -> socket.socket:
 
 
 def _of(cluster: Cluster) -> Addresses:
-    admin, reader, writer = (cluster.url(DATABASE, login) for login in ("postgres", READER_LOGIN, WRITER_LOGIN))
-    return Addresses(admin, reader, writer)
+    return Addresses(cluster.url(DATABASE), {login: cluster.url(DATABASE, login) for login in LOGINS})
 
 
 def _yours() -> str | None:
@@ -269,14 +272,15 @@ def _yours() -> str | None:
 
 
 def _passwords(place: Path) -> dict[str, str]:
-    """The secrets of the two logins on a server of yours, made once and kept for their owner's eyes alone."""
+    """The secrets of the logins on a server of yours, made when first needed, kept for their owner's eyes alone."""
     file = place / "logins.json"
-    if not file.exists():
-        made = {login: secrets.token_urlsafe(32) for login in (READER_LOGIN, WRITER_LOGIN)}
+    kept: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    if not kept.keys() >= set(LOGINS):
+        made = {login: secrets.token_urlsafe(32) for login in LOGINS} | kept
         unfinished = file.with_suffix(".new")
         unfinished.unlink(missing_ok=True)
         unfinished.touch(mode=0o600)
         unfinished.write_text(json.dumps(made))
         unfinished.rename(file)
-    kept: dict[str, str] = json.loads(file.read_text())
+        kept = made
     return kept

@@ -10,7 +10,6 @@ import re
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from threading import BoundedSemaphore
 from typing import Any
 
@@ -20,8 +19,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session as Session, SessionTransaction
 
+from gis.actors import Actor
 from gis.errors import Conflict, FieldError, Forbidden, Invalid, Refusal, TooMany, Unavailable
-from gis.fields import Level
 from gis.language import Text
 
 log = logging.getLogger(__name__)
@@ -29,6 +28,16 @@ log = logging.getLogger(__name__)
 OWNER = "cotmoc_owner"
 READER_LOGIN = "cotmoc_reader"
 WRITER_LOGIN = "cotmoc_writer"
+DOOR_LOGIN = "cotmoc_door"
+SEALER_LOGIN = "cotmoc_sealer"
+PARTNER_LOGIN = "cotmoc_partner"
+LOGINS = (READER_LOGIN, WRITER_LOGIN, DOOR_LOGIN, SEALER_LOGIN, PARTNER_LOGIN)
+"""The application's logins, none of which owns anything or may take the place of another.
+
+One reads, one writes; the door knows the accounts and nothing else, the sealer the journal and nothing else, and a
+partner is served through a login that knows what was released and nothing else.
+"""
+
 STATEMENT_TIMEOUT = "30s"
 LOCK_TIMEOUT = "3s"
 DOWNLOADS = 20
@@ -36,21 +45,6 @@ DOWNLOADS = 20
 
 DOWNLOAD_TIMEOUT = "30min"
 """A download lasts as long as its reader takes to read it, but not for ever: its snapshot holds back the vacuum."""
-
-
-def role_of(level: Level, *, edits: bool = False) -> str:
-    """The database role that sees what ``level`` may see, or edits at that level."""
-    return f"cotmoc_{level.value}_edit" if edits else f"cotmoc_{level.value}"
-
-
-@dataclass(frozen=True)
-class Actor:
-    """Somebody in whose name something is read or changed."""
-
-    name: str
-    level: Level
-    unit: str | None = None
-    may_edit: bool = False
 
 
 CONTEXT = text(
@@ -168,7 +162,7 @@ def _context(
     device_at: str | None = None,
 ) -> dict[str, str]:
     return {
-        "role": role_of(actor.level, edits=write),
+        "role": actor.role.editing if write else actor.role.reading,
         "actor": actor.name,
         "unit": actor.unit or "",
         "reason": reason or "",
@@ -177,9 +171,6 @@ def _context(
         "read_only": "off" if write else "on",
     }
 
-
-SYSTEM = Actor("system", Level.RESTRICTED, may_edit=True)
-"""The house itself, when it loads reference data or recomputes what is derived."""
 
 NO_ACTOR, ILLEGAL_MOVE, FIXED_IDENTITY = "CM001", "CM002", "CM003"
 """Our own SQLSTATEs, raised by the triggers of ``gis/history.py``."""

@@ -18,8 +18,9 @@ from typing import Any, Final
 from psycopg import AsyncClientCursor, AsyncConnection
 
 from gis import query
+from gis.actors import Actor
 from gis.crs import WGS84, Zone, srid_for
-from gis.database import Actor, Database
+from gis.database import Database
 from gis.errors import Malformed, TooLarge
 from gis.fields import Field
 from gis.language import Language, Text

@@ -64,7 +64,7 @@ def migrate(admin_url: str, scripts: Path, policy: rights.Policy, passwords: Map
         connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": LOCK})
         connection.commit()
         with connection.begin():
-            _lay_foundation(connection, passwords or {})
+            _lay_foundation(connection, policy, passwords or {})
         with connection.begin():
             _take_to_head(connection, scripts)
         with connection.begin():
@@ -94,14 +94,14 @@ def _take_to_head(connection: Connection, scripts: Path) -> None:
         ) from None
 
 
-def revise(admin_url: str, scripts: Path, message: str) -> str | None:
+def revise(admin_url: str, scripts: Path, policy: rights.Policy, message: str) -> str | None:
     """Write the revision that takes the schema to the cards as they are now; None where nothing differs.
 
     The database is first brought to the last revision. Returns the path of the new file.
     """
     with _administering(admin_url) as connection:
         with connection.begin():
-            _lay_foundation(connection, {})
+            _lay_foundation(connection, policy, {})
         with connection.begin():
             _take_to_head(connection, scripts)
         connection.execute(text(f"set role {OWNER}"))
@@ -134,8 +134,8 @@ def _config(connection: Connection, scripts: Path) -> Config:
     return config
 
 
-def _lay_foundation(connection: Connection, passwords: Mapping[str, str]) -> None:
-    _raw(connection, rights.roles())
+def _lay_foundation(connection: Connection, policy: rights.Policy, passwords: Mapping[str, str]) -> None:
+    _raw(connection, rights.roles(policy))
     for login, secret in passwords.items():
         _raw(connection, sql.SQL("alter role {} password {}").format(sql.Identifier(login), sql.Literal(secret)))
     _raw(connection, FOUNDATION)

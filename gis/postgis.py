@@ -29,13 +29,11 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import URL, make_url
 
+from gis.database import LOGINS
 from gis.errors import Conflict, Forbidden, Unavailable
 from gis.language import Text
 
 OLDEST_VERSION = 15
-LOGINS = ("postgres", "cotmoc_reader", "cotmoc_writer")
-"""Who may log in: the administrator, and the two logins of the application."""
-
 PATIENCE = 60.0
 """Seconds that a start, a recovery or a stop may take before it counts as failed."""
 
@@ -75,7 +73,7 @@ class Cluster:
     or stops a cluster holds its directory (``held``).
     """
 
-    def __init__(self, data_dir: Path, *, logins: Sequence[str] = LOGINS, durable: bool = True) -> None:
+    def __init__(self, data_dir: Path, *, logins: Sequence[str] = ("postgres", *LOGINS), durable: bool = True) -> None:
         """Look at ``data_dir`` without changing it.
 
         Raises ``Unavailable`` when no PostgreSQL with PostGIS fits, ``Forbidden`` when the
@@ -157,7 +155,7 @@ class Cluster:
 
     @classmethod
     @contextmanager
-    def throwaway(cls, logins: Sequence[str] = LOGINS) -> Iterator[Self]:
+    def throwaway(cls, logins: Sequence[str] = ("postgres", *LOGINS)) -> Iterator[Self]:
         """Run an empty cluster that is gone afterwards. It skips every disk flush: for tests only."""
         place = Path(tempfile.mkdtemp(prefix="cotmoc-"))
         try:

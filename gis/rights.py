@@ -5,16 +5,15 @@ it in place when it differs from what stands there, whoever changed it. No predi
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from gis import cells, history, links
-from gis.database import OWNER, READER_LOGIN, WRITER_LOGIN, role_of
-from gis.fields import Level
-from gis.language import Text
+from gis import accounts, cells, history, links
+from gis.actors import Role
+from gis.database import DOOR_LOGIN, LOGINS, OWNER, READER_LOGIN, WRITER_LOGIN
 from gis.layer import Layer, every, parts, registers
 
 STAMPED = {"version", "created_at", "created_by", "updated_at"}
@@ -22,30 +21,29 @@ STAMPED = {"version", "created_at", "created_by", "updated_at"}
 
 
 @dataclass(frozen=True)
-class Rule:
-    """One sentence of the policy page: a condition on the row ``t`` for readers of a level, and its reason."""
-
-    condition: Callable[[Level], str]
-    reason: Text
-
-
-@dataclass(frozen=True)
 class Policy:
-    """The law of the house: who may see a row, and who may edit it. No rule, no rows."""
+    """The law of the house: its roles, and for each the condition on a layer's row to be seen and to be edited.
 
-    see: Rule
-    edit: Rule
-    editors: tuple[Level, ...]
+    ``functions`` is SQL that the conditions call. A role that is not named sees nothing.
+    """
+
+    roles: tuple[Role, ...]
+    see: Callable[[Role, Layer], str]
+    edit: Callable[[Role, Layer], str]
+    functions: str = ""
 
 
-def roles() -> str:
-    """The SQL of the owner, the two logins and a role per level, idempotent. Needs CREATEROLE."""
-    names = [role_of(level) for level in Level]
-    editing = [role_of(level, edits=True) for level in Level]
-    made = [_role(name, "nologin") for name in (OWNER, *names, *editing)]
-    made += [_role(login, "login noinherit") for login in (READER_LOGIN, WRITER_LOGIN)]
-    made += [f"grant {', '.join(names)} to {READER_LOGIN};", f"grant {', '.join(names + editing)} to {WRITER_LOGIN};"]
-    made += [f"grant {reads} to {edits};" for reads, edits in zip(names, editing, strict=True)]
+def roles(policy: Policy) -> str:
+    """The SQL of the owner, the logins and the policy's roles, idempotent. Needs CREATEROLE."""
+    reading = [role.reading for role in policy.roles]
+    editing = [role.editing for role in policy.roles if role.edits]
+    made = [_role(name, "nologin") for name in (OWNER, *reading, *editing)]
+    made += [_role(login, "login noinherit") for login in LOGINS]
+    made += [
+        f"grant {', '.join(reading)} to {READER_LOGIN};",
+        f"grant {', '.join(reading + editing)} to {WRITER_LOGIN};",
+    ]
+    made += [f"grant {role.reading} to {role.editing};" for role in policy.roles if role.edits]
     return "\n".join(made)
 
 
@@ -59,30 +57,32 @@ def _role(name: str, options: str) -> str:
 
 def surface(policy: Policy) -> str:
     """The whole security surface as SQL: functions, triggers, views, policies and grants. Run by the owner."""
-    made = [history.triggers(), cells.triggers(), links.views()]
+    made = [history.triggers(), accounts.triggers(), cells.triggers(), links.views(), policy.functions]
     for layer in every():
         made += _of_layer(layer, policy)
     for table, part in parts.items():
-        made += _of_part(table, part.of.layer.name, policy)
+        made += _of_part(table, part.of.layer, policy)
     made += _of_links(policy)
     made += _of_cells(policy)
-    made += _of_the_house()
+    made += _of_accounts(policy)
+    made += _of_the_house(policy)
     made.append(history.moves())  # last, because only its policy lets even the owner write them
     return "\n".join(made)
 
 
-def _guarded(table: str) -> list[str]:
+def _guarded(table: str, everyone: Sequence[str]) -> list[str]:
     """Row security, forced on the owner too, who alone passes freely through a policy of its own."""
     return [
         f"alter table app.{table} enable row level security;",
         f"alter table app.{table} force row level security;",
-        f"revoke all on app.{table} from public, {', '.join(_everyone())};",
+        f"revoke all on app.{table} from public, {', '.join(everyone)};",
         _policy(table, "own", "all", OWNER, using="true", check="true"),
     ]
 
 
-def _everyone() -> list[str]:
-    return [role_of(level, edits=edits) for level in Level for edits in (False, True)] + [READER_LOGIN, WRITER_LOGIN]
+def _everyone(policy: Policy) -> list[str]:
+    names = [name for role in policy.roles for name in ([role.reading, role.editing] if role.edits else [role.reading])]
+    return [*names, *LOGINS]
 
 
 def _policy(table: str, name: str, verb: str, role: str, *, using: str = "", check: str = "") -> str:
@@ -95,113 +95,150 @@ def _policy(table: str, name: str, verb: str, role: str, *, using: str = "", che
 
 def _of_layer(layer: Layer, policy: Policy) -> list[str]:
     table, past = layer.name, f"{layer.name}_history"
-    made = [*_guarded(table), *_guarded(past)]
-    for level in Level:
-        role = role_of(level)
+    everyone = _everyone(policy)
+    made = [*_guarded(table, everyone), *_guarded(past, everyone)]
+    for role in policy.roles:
+        level, reading = role.level, role.reading
         who = ["actor", "reason"] if level.sees_assumed else []
         remembered = [*layer.columns(level, past=True), "valid", "action", *who]
         made += [
-            f"grant select ({', '.join(layer.columns(level))}) on app.{table} to {role};",
-            f"grant select ({', '.join(remembered)}) on app.{past} to {role};",
-            _policy(table, f"see_{level}", "select", role, using=policy.see.condition(level)),
+            f"grant select ({', '.join(layer.columns(level))}) on app.{table} to {reading};",
+            f"grant select ({', '.join(remembered)}) on app.{past} to {reading};",
+            _policy(table, f"see_{role.name}", "select", reading, using=policy.see(role, layer)),
+            # What has been is seen by whoever may see what is.
             _policy(
-                past, f"see_{level}", "select", role, using=f"exists (select from app.{table} t where t.id = {past}.id)"
+                past,
+                f"see_{role.name}",
+                "select",
+                reading,
+                using=f"exists (select from app.{table} t where t.id = {past}.id)",
             ),
         ]
-    for level in policy.editors:
-        role, allowed = role_of(level, edits=True), policy.edit.condition(level)
-        stored = [
-            f'"{column.name}"'
-            for column in layer.model.__table__.columns
-            if column.computed is None and column.name not in STAMPED
-        ]
-        changeable = ", ".join(name for name in stored if name != '"id"')
+        if layer.name in role.edits:
+            made += _of_editor(layer, role, policy)
+    return made
+
+
+def _of_editor(layer: Layer, role: Role, policy: Policy) -> list[str]:
+    allowed, changed = policy.edit(role, layer), role.edits[layer.name]
+    stored = [
+        column.name
+        for column in layer.model.__table__.columns
+        if column.computed is None and column.name not in STAMPED
+    ]
+    changeable = changed or [name for name in stored if name != "id"]
+    made = [
+        f"grant update ({_named(changeable)}) on app.{layer.name} to {role.editing};",
+        _policy(layer.name, f"edit_{role.name}", "update", role.editing, using=allowed, check=allowed),
+    ]
+    if not changed:
         made += [
-            f"grant insert ({', '.join(stored)}), update ({changeable}) on app.{table} to {role};",
-            _policy(table, f"add_{level}", "insert", role, check=allowed),
-            _policy(table, f"edit_{level}", "update", role, using=allowed, check=allowed),
+            f"grant insert ({_named(stored)}) on app.{layer.name} to {role.editing};",
+            _policy(layer.name, f"add_{role.name}", "insert", role.editing, check=allowed),
         ]
     return made
 
 
-def _of_part(table: str, owner: str, policy: Policy) -> list[str]:
-    made = _guarded(table)
-    visible = f"exists (select from app.{owner} t where t.id = {table}.feature_id)"
-    for level in Level:
+def _named(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
+
+
+def _of_part(table: str, owner: Layer, policy: Policy) -> list[str]:
+    made = _guarded(table, _everyone(policy))
+    of_owner = f"exists (select from app.{owner.name} t where t.id = {table}.feature_id{{}})"
+    for role in policy.roles:
         made += [
-            f"grant select on app.{table} to {role_of(level)};",
-            _policy(table, f"see_{level}", "select", role_of(level), using=visible),
+            f"grant select on app.{table} to {role.reading};",
+            _policy(table, f"see_{role.name}", "select", role.reading, using=of_owner.format("")),
         ]
-    for level in policy.editors:
-        role = role_of(level, edits=True)
-        made += [
-            f"grant insert, update, delete on app.{table} to {role};",
-            _policy(table, f"add_{level}", "insert", role, check=visible),
-            _policy(table, f"edit_{level}", "update", role, using=visible, check=visible),
-            _policy(table, f"erase_{level}", "delete", role, using=visible),
-        ]
+        if owner.name in role.edits:
+            allowed = of_owner.format(f" and ({policy.edit(role, owner)})")
+            made += [
+                f"grant insert, update, delete on app.{table} to {role.editing};",
+                _policy(table, f"add_{role.name}", "insert", role.editing, check=allowed),
+                _policy(table, f"edit_{role.name}", "update", role.editing, using=allowed, check=allowed),
+                _policy(table, f"erase_{role.name}", "delete", role.editing, using=allowed),
+            ]
     return made
 
 
 def _of_links(policy: Policy) -> list[str]:
-    made = _guarded("links")
-    for level in Level:
-        view = links.places(level)
+    made = _guarded("links", _everyone(policy))
+    for role in policy.roles:
+        view = links.places(role.level)
         visible = (
             f"exists (select from {view} p where p.id = feature_id)"
             f" and (to_id is null or exists (select from {view} p where p.id = to_id))"
-            + ("" if level.sees_assumed else " and position_source <> 'assumed'")
+            + ("" if role.level.sees_assumed else " and position_source <> 'assumed'")
         )
-        role, edits = role_of(level), role_of(level, edits=True)
+        edits = role.editing
         made += [
-            f"grant select on {view} to {role};",
-            f"grant select on app.links to {role};",
-            _policy("links", f"see_{level}", "select", role, using=visible),
+            f"grant select on {view} to {role.reading};",
+            f"grant select on app.links to {role.reading};",
+            _policy("links", f"see_{role.name}", "select", role.reading, using=visible),
         ]
-        if level in policy.editors:
+        if role.edits:
             made += [
                 f"grant select on app.places to {edits};",
                 f"grant insert, update, delete on app.links to {edits};",
-                _policy("links", f"add_{level}", "insert", edits, check=visible),
-                _policy("links", f"edit_{level}", "update", edits, using=visible, check=visible),
-                _policy("links", f"erase_{level}", "delete", edits, using=visible),
+                _policy("links", f"add_{role.name}", "insert", edits, check=visible),
+                _policy("links", f"edit_{role.name}", "update", edits, using=visible, check=visible),
+                _policy("links", f"erase_{role.name}", "delete", edits, using=visible),
             ]
     return made
 
 
 def _of_cells(policy: Policy) -> list[str]:
-    """Counts are seen like the rows they count; what stands at an assumed place is counted for the office alone."""
+    """Counts are seen like the rows they count; what stands at an assumed place is counted for the office alone.
+
+    A scoped role has no counts: they do not know whose matter they count.
+    """
     made = []
     for table in ("cells", "cell_changes"):
-        made += _guarded(table)
-        for level in Level:
-            seen = policy.see.condition(level) + ("" if level.sees_assumed else " and not assumed")
+        made += _guarded(table, _everyone(policy))
+        for role in policy.roles:
+            if role.scoped:
+                continue
+            seen = f"level <= '{role.level}'::app.level" + ("" if role.level.sees_assumed else " and not assumed")
             made += [
-                f"grant select on app.{table} to {role_of(level)};",
-                _policy(table, f"see_{level}", "select", role_of(level), using=seen),
+                f"grant select on app.{table} to {role.reading};",
+                _policy(table, f"see_{role.name}", "select", role.reading, using=seen),
             ]
     return made
 
 
-def _of_the_house() -> list[str]:
+def _of_accounts(policy: Policy) -> list[str]:
+    """Who may come in is known to the door alone."""
+    made = []
+    for table in accounts.TABLES:
+        made += [
+            *_guarded(table, _everyone(policy)),
+            f"grant select, insert, update on app.{table} to {DOOR_LOGIN};",
+            _policy(table, "door", "all", DOOR_LOGIN, using="true", check="true"),
+        ]
+    return made
+
+
+def _of_the_house(policy: Policy) -> list[str]:
     """What belongs to no layer: the journal and identity, which nobody reads; the registers, which everybody does."""
-    everyone = ", ".join(_everyone())
-    readers = ", ".join(role_of(level) for level in Level)
-    editors = ", ".join(role_of(level, edits=True) for level in Level)
-    made = [f"grant usage on schema app to {everyone};", *_guarded("journal"), *_guarded("features")]
+    names = _everyone(policy)
+    everyone = ", ".join(names)
+    readers = ", ".join(role.reading for role in policy.roles)
+    editors = ", ".join(role.editing for role in policy.roles if role.edits)
+    made = [f"grant usage on schema app to {everyone};", *_guarded("journal", names), *_guarded("features", names)]
     made += [f"grant execute on function app.actor() to {everyone};"]
     for table in ("moves", *(name for name, private in registers.items() if not private)):
-        made += [*_guarded(table), f"grant select on app.{table} to {readers};"]
+        made += [*_guarded(table, names), f"grant select on app.{table} to {readers};"]
         made += [_policy(table, "see", "select", readers, using="true")]
     for table, private in registers.items():
         made += [
-            *(_guarded(table) if private else []),
+            *(_guarded(table, names) if private else []),
             f"grant select, insert, update, delete on app.{table} to {editors};",
             _policy(table, "edit", "all", editors, using="true", check="true"),
         ]
     made += [
         f"grant insert, update, select on app.counters to {editors};",
-        *_guarded("counters")[:2],
+        *_guarded("counters", names)[:2],
         _policy("counters", "count", "all", editors, using="true", check="true"),
         _policy("counters", "own", "all", OWNER, using="true", check="true"),
     ]

@@ -1,32 +1,103 @@
-"""The law of the house on one page: who may see and who may edit.
+"""The law of the house on one page: who may see, who may edit, and why.
 
-Rows are marked ``public``, ``partner``, ``internal`` or ``restricted``; a reader sees what is marked up to the own
-level. Columns are marked on the cards in the same words. ``gis.rights`` turns this page into PostgreSQL's own row
-policies and grants; nothing else decides.
+Rows are marked ``public``, ``partner``, ``internal`` or ``restricted``; columns are marked on the cards in the same
+words. Everybody sees up to the level of the own post. A border officer sees beyond what may be shared only what is the
+own unit's: what the unit (or one under it) reported or leads, and what lies on the sectors it is in charge of.
+``gis.rights`` turns this page into PostgreSQL's own row policies and grants; nothing else decides.
 """
 
-from gis.database import Actor
+from gis.actors import Actor, Role
 from gis.fields import Level
 from gis.language import Text
-from gis.rights import Policy, Rule
+from gis.layer import Layer, catalog
+from gis.rights import Policy
+from layers.borders import Border
 
-OFFICE = Actor("office", Level.RESTRICTED, may_edit=True)
+EVERYTHING: dict[str, tuple[str, ...]] = dict.fromkeys(catalog, ())
+PLANNED: dict[str, tuple[str, ...]] = dict.fromkeys(
+    ("markers", "posts", "gates", "crossings", "works", "areas", "tasks", "documents"), ()
+)
+
+ADMINISTRATOR = Role(
+    "administrator", Text("Quản trị", "Administrator"), Level.RESTRICTED, EVERYTHING, administrator=True, shares=True
+)
+OFFICE_STAFF = Role(
+    "office", Text("Văn phòng Ban Chỉ đạo", "Steering-office staff"), Level.RESTRICTED, EVERYTHING, shares=True
+)
+PLANNER = Role("planner", Text("Cán bộ kế hoạch", "Planner"), Level.INTERNAL, PLANNED)
+OFFICER = Role(
+    "officer",
+    Text("Cán bộ biên giới", "Border officer"),
+    Level.INTERNAL,
+    {"incidents": (), "markers": ("condition", "inspected_on")},
+    scoped=True,
+)
+COMMITTEE = Role("committee", Text("Thành viên Ban Chỉ đạo", "Committee member"), Level.INTERNAL)
+PARTNER_VIEW = Role("shared", Text("Phần được chia sẻ", "What may be shared"), Level.PARTNER)
+PUBLIC_READER = Role("public", Text("Người đọc công khai", "Public reader"), Level.PUBLIC)
+
+POSTS = {role.name: role for role in (ADMINISTRATOR, OFFICE_STAFF, PLANNER, OFFICER, COMMITTEE, PUBLIC_READER)}
+"""The roles that a person may be appointed to. A partner is not one: it reads what was released, and nothing here."""
+
+SYSTEM = Actor("system", Role("system", Text("Hệ thống", "The house itself"), Level.RESTRICTED, EVERYTHING))
+"""The house itself, when it loads reference data or recomputes what is derived."""
+
+OFFICE = Actor("office", OFFICE_STAFF)
 """The standing office. Until accounts exist, whoever sits at the machine acts as the office."""
 
-PARTNER = Actor("partner", Level.PARTNER)
-"""A reader of partner level: sees what may be shared, and no assumed position."""
+PARTNER = Actor("partner", PARTNER_VIEW)
+"""The house with a partner's eyes: what may be shared, and no assumed position."""
 
-PUBLIC = Actor("public", Level.PUBLIC)
+PUBLIC = Actor("public", PUBLIC_READER)
 """Anybody."""
 
-POLICY = Policy(
-    see=Rule(
-        condition=lambda level: f"level <= '{level}'::app.level",
-        reason=Text("Chỉ xem được mục có mức phổ biến đến mức của mình", "Rows are seen up to the reader's own level"),
-    ),
-    edit=Rule(
-        condition=lambda level: f"level <= '{level}'::app.level",
-        reason=Text("Chỉ sửa được mục mình xem được", "Rows are edited by those who may see them"),
-    ),
-    editors=(Level.INTERNAL, Level.RESTRICTED),
-)
+NOBODY = Actor("nobody", PUBLIC_READER)
+"""Who asks for what is open to anybody, before having signed in."""
+
+UNIT_COLUMNS = {"incidents": ["unit"], "works": ["unit"], "sectors": ["unit"], "tasks": ["lead_unit"]}
+"""Which column of a layer names the unit whose matter a row is."""
+
+FUNCTIONS = """
+create or replace function app.own_units() returns text[] language sql stable set search_path = pg_catalog, app as $$
+    with recursive own as (
+        select nullif(current_setting('cotmoc.unit', true), '') collate "default" as name
+        union
+        select u.name collate "default" from app.units u join own on u.parent = own.name
+        where u.retired_at is null and (u.valid_to is null or u.valid_to >= current_date)
+    )
+    select coalesce(array_agg(name) filter (where name is not null), '{}') from own
+$$;
+create or replace function app.own_stretch(border text) returns nummultirange language sql stable
+    set search_path = pg_catalog, app as $$
+    select coalesce(range_agg(numrange(s.start_m::numeric, s.end_m::numeric, '[]')), '{}') from app.sectors s
+    where s.border = $1 and s.retired_at is null and s.start_m <= s.end_m
+    and s.unit = any((select app.own_units())::text[])
+$$;
+"""
+"""What is one's own, asked anew by every statement: a transfer takes effect at once."""
+
+
+def _own(layer: Layer) -> str:
+    """The condition that a row is a matter of the actor's own unit. Sub-selects are asked once per statement."""
+    tests = [f"{column} = any((select app.own_units())::text[])" for column in UNIT_COLUMNS.get(layer.name, ())]
+    if "border" in layer.fields and layer.name != "sectors":
+        tests += [
+            f"border = '{border}' and (select app.own_stretch('{border}')) @> chainage_m::numeric" for border in Border
+        ]
+    return " or ".join(tests) or "false"
+
+
+def see(role: Role, layer: Layer) -> str:
+    """Rows are seen up to the post's level; by a scoped post beyond what may be shared only where they are its own."""
+    if not role.scoped:
+        return f"level <= '{role.level}'::app.level"
+    return f"level <= '{Level.PARTNER}'::app.level or level <= '{role.level}'::app.level and ({_own(layer)})"
+
+
+def edit(role: Role, layer: Layer) -> str:
+    """Rows are edited by those who may see them; by a scoped post only where they are its own."""
+    seen = f"level <= '{role.level}'::app.level"
+    return f"{seen} and ({_own(layer)})" if role.scoped else seen
+
+
+POLICY = Policy(roles=(SYSTEM.role, *POSTS.values(), PARTNER_VIEW), see=see, edit=edit, functions=FUNCTIONS)

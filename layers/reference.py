@@ -18,7 +18,7 @@ from sqlalchemy import Text as SqlText, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gis import changes, linear
-from gis.database import SYSTEM, Database
+from gis.database import Database
 from gis.drafts import PLACE
 from gis.fields import Level, PositionSource
 from gis.layer import Register
@@ -31,6 +31,7 @@ from layers.documents import Document, DocumentKind
 from layers.gates import Category, Gate, GateCategory, GateEvent, GatePlan, GateStage, Mode
 from layers.markers import Marker, MarkerAnchor, MarkerKind, Side, assume_positions
 from layers.numbering import MarkerNumber, Section, parse_address
+from layers.policy import SYSTEM
 from layers.posts import Post, PostCondition
 from layers.procedures import ProcedureStep
 from layers.tasks import Task, TaskKind, TaskState

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from geoalchemy2.shape import to_shape
+from shapely import get_coordinates
 from sqlalchemy.orm import Mapped, Session
 
+from gis import linear
 from gis.changes import creates, put
 from gis.drafts import GEOMETRY, PLACE
-from gis.fields import field, geometry
+from gis.fields import Level, field, geometry
 from layers.borders import Border
 from layers.places import BorderFeature
 
@@ -26,7 +29,24 @@ class Sector(
     name: Mapped[str] = field("Tên", "Name", max_length=200)
     unit: Mapped[str] = field("Đơn vị phụ trách", "Unit in charge", max_length=200)
     demarcated: Mapped[bool | None] = field("Đã phân giới cắm mốc", "Demarcated")
+    start_m: Mapped[float | None] = field(
+        "Từ lý trình", "From chainage", level=Level.INTERNAL, receivable=False, unit="m"
+    )
+    end_m: Mapped[float | None] = field("Đến lý trình", "To chainage", level=Level.INTERNAL, receivable=False, unit="m")
     geom: Mapped[Any] = geometry("GEOMETRY")
+
+    def derive(self, session: Session) -> None:
+        """From where to where it reaches along the line, which is what makes it a unit's own."""
+        super().derive(session)
+        self.start_m, self.end_m = self._reach(session)
+
+    def _reach(self, session: Session) -> tuple[float | None, float | None]:
+        if self.geom is None:
+            return None, None
+        shape = self.geom if hasattr(self.geom, "geom_type") else to_shape(self.geom)
+        ends = [linear.station(session, x, y, self.border.value) for x, y in get_coordinates(shape)[[0, -1]].tolist()]
+        chainages = sorted(round(end.chainage_m, 1) for end in ends if end is not None)
+        return (chainages[0], chainages[-1]) if chainages else (None, None)
 
 
 @creates(Sector)

@@ -17,7 +17,7 @@ from api.app import create_app
 from api.migrate import migrate
 from api.settings import Settings
 from api.wire import Wire
-from gis.database import READER_LOGIN, WRITER_LOGIN, Database
+from gis.database import DOOR_LOGIN, READER_LOGIN, WRITER_LOGIN, Database
 from gis.postgis import Cluster
 from layers import reference
 
@@ -84,6 +84,7 @@ def settings(cluster: Cluster, database_name: str, door: socket.socket) -> Setti
     return Settings(
         reader_url=cluster.url(database_name, READER_LOGIN),
         writer_url=cluster.url(database_name, WRITER_LOGIN),
+        door_url=cluster.url(database_name, DOOR_LOGIN),
         port=door.getsockname()[1],
     )
 

@@ -500,6 +500,7 @@ def test_streaming_takes_no_memory_to_speak_of(many, settings):
             **os.environ,
             "COTMOC_READER_URL": settings.reader_url,
             "COTMOC_WRITER_URL": settings.writer_url,
+            "COTMOC_DOOR_URL": settings.door_url,
             "COTMOC_PORT": str(port),
             "PYTHONPATH": str(Path(__file__).parents[2]),
         }

@@ -278,7 +278,7 @@ def test_nobody_waits_for_whoever_folds(database, connect, crowded):
 
 
 def test_no_reader_and_no_editor_writes_counts(connect):
-    for role in ("cotmoc_public", "cotmoc_partner", "cotmoc_restricted", "cotmoc_restricted_edit"):
+    for role in ("cotmoc_public", "cotmoc_shared", "cotmoc_office", "cotmoc_office_edit"):
         for statement in ("delete from app.cells", "delete from app.cell_changes", "select app.fold_cells()"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connect(WRITER_LOGIN, role=role).execute(statement)

@@ -12,7 +12,8 @@ from shapely import LinearRing, to_geojson
 from shapely.geometry import shape
 
 from gis import changes, history, query
-from gis.database import READER_LOGIN, WRITER_LOGIN, Actor, role_of
+from gis.actors import Actor
+from gis.database import READER_LOGIN, WRITER_LOGIN
 from gis.errors import Missing
 from gis.fields import Level
 from gis.layer import Layer, catalog
@@ -32,7 +33,7 @@ every_placed_by_hand = pytest.mark.parametrize(
     "layer", [one for one in catalog.values() if one.placed and one.editable], ids=lambda layer: layer.name
 )
 
-CLERK = Actor("clerk", Level.INTERNAL, may_edit=True)
+CLERK = Actor("clerk", OFFICE.role)
 
 
 def table(layer: Layer, suffix: str = "") -> sql.Identifier:
@@ -82,7 +83,7 @@ def test_the_place_is_indexed(layer, connect):
 @every
 def test_raw_sql_without_a_name_changes_nothing(layer, database, connect):
     row = made(database, layer)
-    raw = connect(WRITER_LOGIN, role=role_of(Level.RESTRICTED, edits=True))
+    raw = connect(WRITER_LOGIN, role=OFFICE.role.editing)
     with pytest.raises(psycopg.Error) as refused:
         raw.execute(sql.SQL("update {} set source = 'x' where id = %s").format(table(layer)), [row])
     assert refused.value.sqlstate == "CM001"
@@ -103,8 +104,8 @@ def test_the_logins_themselves_may_do_nothing(layer, connect):
 def test_a_reader_writes_nothing_and_an_editor_erases_nothing(layer, database, connect):
     row = made(database, layer)
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        connect(READER_LOGIN, role=role_of(Level.RESTRICTED, edits=True))
-    editor = connect(WRITER_LOGIN, role=role_of(Level.RESTRICTED, edits=True))
+        connect(READER_LOGIN, role=OFFICE.role.editing)
+    editor = connect(WRITER_LOGIN, role=OFFICE.role.editing)
     editor.execute("select set_config('cotmoc.actor', 'test', false)")
     for statement in ("delete from {} where id = %s", "update {} set version = 9 where id = %s"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -218,7 +219,7 @@ def test_a_row_that_becomes_restricted_takes_its_past_along(layer, reader, datab
 @every
 @below_the_office
 def test_a_column_above_the_readers_level_cannot_even_be_named(layer, reader, connect):
-    raw = connect(READER_LOGIN, role=role_of(reader.level))
+    raw = connect(READER_LOGIN, role=reader.role.reading)
     hidden = [name for name, one in layer.fields.items() if not reader.level.reads(one.level) and one.sql is None]
     assert {"original", "created_by"} <= set(hidden)
     for name in (*hidden, "geom", "address", "chainage_m"):
@@ -255,7 +256,7 @@ def test_an_assumed_position_does_not_reach_below_the_office(layer, reader, data
             assert query.extent(session, selection) is None
         entry = history.timeline(session, layer, row, reader.level)[0]
         assert entry.changes["geometry"]["new"] is None
-    raw = connect(READER_LOGIN, role=role_of(reader.level))
+    raw = connect(READER_LOGIN, role=reader.role.reading)
     shared = raw.execute(
         sql.SQL("select shared_geom, shared_address, shared_chainage_m from {} where id = %s").format(table(layer)),
         [row],

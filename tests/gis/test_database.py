@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from gis.database import Actor, Database
+from gis.actors import Actor
+from gis.database import Database
 from gis.errors import Forbidden, Invalid, Missing, Refusal
-from gis.fields import Level
 from gis.language import Text
 from gis.layer import catalog
-from layers.policy import OFFICE, PARTNER
+from layers.policy import OFFICE, PARTNER, POLICY
 from tests.factories import put
 
 WHO = text(
@@ -23,10 +23,10 @@ WHO = text(
 
 def test_a_reader_reads_and_never_writes(database):
     with database.acting(OFFICE) as session:
-        assert session.execute(WHO).one() == ("cotmoc_restricted", "office", "", "on")
+        assert session.execute(WHO).one() == ("cotmoc_office", "office", "", "on")
     with pytest.raises(Forbidden), database.acting(OFFICE) as session:
         session.execute(text("update app.incidents set source = 'x'"))
-    for attempt in ("set transaction read write", "set local role cotmoc_restricted_edit", "set role cotmoc_owner"):
+    for attempt in ("set transaction read write", "set local role cotmoc_office_edit", "set role cotmoc_owner"):
         with pytest.raises(Refusal), database.acting(OFFICE) as session:  # noqa: PT012 - after a first query
             session.execute(text("select 1"))
             session.execute(text(attempt))
@@ -50,24 +50,24 @@ def test_a_savepoint_keeps_the_actor(database):
     with database.acting(OFFICE, write=True) as session:
         with pytest.raises(DBAPIError), session.begin_nested():
             session.execute(text("select 1/0"))
-        assert session.execute(WHO).one()[:2] == ("cotmoc_restricted_edit", "office")
+        assert session.execute(WHO).one()[:2] == ("cotmoc_office_edit", "office")
         put(session, catalog["areas"])
 
 
 def test_connections_of_a_pool_carry_nobody_on(settings):
     small = Database(settings.reader_url, settings.writer_url, pool_size=2)
-    actors = [Actor(f"người {n}", level, f"đơn vị {n}", may_edit=True) for n, level in enumerate(Level)]
+    actors = [Actor(f"người {n}", role, f"đơn vị {n}") for n, role in enumerate(POLICY.roles)]
     wrong = []
 
     def work(seed):
         chance = random.Random(seed)
         for _ in range(60):
             actor = chance.choice(actors)
-            write = actor.level.sees_assumed and chance.random() < 0.4
+            write = actor.may_edit and chance.random() < 0.4
             try:
                 with small.acting(actor, write=write) as session:
                     role, name, unit, read_only = session.execute(WHO).one()
-                    expected = f"cotmoc_{actor.level.value}" + ("_edit" if write else "")
+                    expected = actor.role.editing if write else actor.role.reading
                     if (role, name, unit, read_only) != (expected, actor.name, actor.unit, "off" if write else "on"):
                         wrong.append((actor, role, name, unit, read_only))
                     if chance.random() < 0.3:

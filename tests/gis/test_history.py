@@ -3,10 +3,9 @@
 import psycopg
 import pytest
 
-from gis.database import WRITER_LOGIN, role_of
-from gis.fields import Level
+from gis.database import WRITER_LOGIN
 from gis.layer import catalog
-from layers.policy import OFFICE
+from layers.policy import OFFICE, POLICY
 from tests.factories import put
 
 TABLES = ["journal", "features", *(f"{layer}_history" for layer in catalog)]
@@ -14,8 +13,10 @@ TABLES = ["journal", "features", *(f"{layer}_history" for layer in catalog)]
 
 @pytest.mark.parametrize("table", TABLES)
 def test_a_writer_neither_reads_nor_touches_memory_beyond_what_history_shows(table, connect):
-    for level in Level:
-        raw = connect(WRITER_LOGIN, role=role_of(level, edits=True))
+    for role in POLICY.roles:
+        if not role.edits:
+            continue
+        raw = connect(WRITER_LOGIN, role=role.editing)
         raw.execute("select set_config('cotmoc.actor', 'x', false)")
         statements = [
             f"delete from app.{table}",
@@ -47,14 +48,14 @@ def test_nothing_is_truncated(table, connect):
 
 
 def test_nobody_writes_a_journal_entry_by_hand(connect):
-    raw = connect(WRITER_LOGIN, role=role_of(Level.RESTRICTED, edits=True))
+    raw = connect(WRITER_LOGIN, role=OFFICE.role.editing)
     raw.execute("select set_config('cotmoc.actor', 'x', false)")
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         raw.execute("select app.write_journal('x', gen_random_uuid(), 'insert', null, null)")
 
 
 def test_times_and_authors_cannot_be_forged(database, connect):
-    raw = connect(WRITER_LOGIN, role=role_of(Level.RESTRICTED, edits=True))
+    raw = connect(WRITER_LOGIN, role=OFFICE.role.editing)
     raw.execute("select set_config('cotmoc.actor', 'x', false)")
     for column, value in (("created_by", "'boss'"), ("version", "9"), ("created_at", "now()"), ("updated_at", "now()")):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):

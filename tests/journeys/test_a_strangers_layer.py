@@ -51,11 +51,12 @@ STORY = """
     from api.migrate import migrate, revise
     from api.settings import Settings
 
-    admin, reader, writer = sys.argv[1:]
+    admin, reader, writer, door = sys.argv[1:]
     revision = revise(admin, "patrols")
     migrate(admin)
     assert revise(admin, "nothing") is None
-    with TestClient(create_app(Settings(reader_url=reader, writer_url=writer)), "http://localhost:8000") as doors:
+    settings = Settings(reader_url=reader, writer_url=writer, door_url=door)
+    with TestClient(create_app(settings), "http://localhost:8000") as doors:
         items = "/ogc/collections/patrols/items"
         made = doors.post(items, json={"name": "Tuần 47", "border": "VN-KH", "on": "2026-11-20"})
         moved = doors.post(f"{items}/{made.json()['id']}/moves", json={"to": "done", "reason": "đã đi"})
@@ -83,7 +84,7 @@ def strangers_checkout(tmp_path):
 def test_one_card_one_word_one_revision_give_table_history_rights_api_and_card(strangers_checkout):
     with Cluster.throwaway() as cluster:
         cluster.create_database("house")
-        logins = [cluster.url("house", user) for user in ("postgres", "cotmoc_reader", "cotmoc_writer")]
+        logins = [cluster.url("house", user) for user in ("postgres", "cotmoc_reader", "cotmoc_writer", "cotmoc_door")]
         told = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(STORY), *logins],
             cwd=strangers_checkout, capture_output=True, text=True, check=False, timeout=120,

@@ -1,8 +1,8 @@
 """the cards
 
-Revision ID: 18ba2336b057
+Revision ID: b5e6d3ecd8bd
 Revises:
-Created: 2026-11-21 01:05:25.675178
+Created: 2026-11-21 02:39:13.081564
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from geoalchemy2 import Geometry
 from sqlalchemy.dialects import postgresql
 
-revision = "18ba2336b057"
+revision = "b5e6d3ecd8bd"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -1454,6 +1454,27 @@ def upgrade() -> None:
         postgresql_using="gist",
     )
     op.create_index("ix_markers_history_id", "markers_history", ["id", "version"], unique=True, schema="app")
+    op.create_table(
+        "people",
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=True),
+        sa.Column("password", sa.Text(), nullable=True),
+        sa.Column("second_factor", sa.Text(), nullable=True),
+        sa.Column("last_step", sa.BigInteger(), nullable=True),
+        sa.Column("subject", sa.Text(), nullable=True),
+        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("blocked_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "valid_from", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("name ~ '^[a-z0-9][a-z0-9._-]{1,39}$'", name=op.f("ck_people_name")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_people")),
+        sa.UniqueConstraint("name", name=op.f("uq_people_name")),
+        sa.UniqueConstraint("subject", name=op.f("uq_people_subject")),
+        schema="app",
+    )
     op.create_geospatial_table(
         "posts",
         sa.Column("id", sa.UUID(), nullable=False),
@@ -1725,6 +1746,8 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(collation="natural_vi"), nullable=False),
         sa.Column("unit", sa.Text(collation="natural_vi"), nullable=False),
         sa.Column("demarcated", sa.Boolean(), nullable=True),
+        sa.Column("start_m", sa.Float(), nullable=True),
+        sa.Column("end_m", sa.Float(), nullable=True),
         sa.Column("position_source", sa.Text(), nullable=False),
         sa.Column("accuracy_m", sa.Float(), nullable=True),
         sa.Column("address", sa.Text(collation="natural_vi"), nullable=True),
@@ -1809,6 +1832,8 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(collation="natural_vi"), nullable=True),
         sa.Column("unit", sa.Text(collation="natural_vi"), nullable=True),
         sa.Column("demarcated", sa.Boolean(), nullable=True),
+        sa.Column("start_m", sa.Float(), nullable=True),
+        sa.Column("end_m", sa.Float(), nullable=True),
         sa.Column("position_source", sa.Text(), nullable=True),
         sa.Column("accuracy_m", sa.Float(), nullable=True),
         sa.Column("address", sa.Text(collation="natural_vi"), nullable=True),
@@ -2041,6 +2066,26 @@ def upgrade() -> None:
         postgresql_using="gist",
     )
     op.create_index("ix_tasks_history_id", "tasks_history", ["id", "version"], unique=True, schema="app")
+    op.create_table(
+        "tokens",
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("unit", sa.Text(), nullable=True),
+        sa.Column("recipient", sa.Text(), nullable=True),
+        sa.Column("scopes", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("networks", sa.ARRAY(sa.Text()), nullable=True),
+        sa.Column("made_by", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("used_from", sa.Text(), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
+        sa.UniqueConstraint("name", name=op.f("uq_tokens_name")),
+        schema="app",
+    )
     op.create_geospatial_table(
         "units",
         sa.Column("id", sa.UUID(), nullable=False),
@@ -2394,6 +2439,28 @@ def upgrade() -> None:
         postgresql_using="gist",
     )
     op.create_index("ix_works_history_id", "works_history", ["id", "version"], unique=True, schema="app")
+    op.create_table(
+        "appointments",
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("person_id", sa.UUID(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("unit", sa.Text(), nullable=True),
+        sa.Column(
+            "valid_from", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["app.people.id"], name=op.f("fk_appointments_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_appointments")),
+        schema="app",
+    )
+    op.create_index(
+        "uq_appointments_person_id",
+        "appointments",
+        ["person_id"],
+        unique=True,
+        schema="app",
+        postgresql_where=sa.text("valid_to is null"),
+    )
     op.create_geospatial_table(
         "crossings",
         sa.Column("id", sa.UUID(), nullable=False),
@@ -2522,12 +2589,29 @@ def upgrade() -> None:
     op.create_index(op.f("ix_links_feature_id"), "links", ["feature_id"], unique=False, schema="app")
     op.create_index(op.f("ix_links_to_id"), "links", ["to_id"], unique=False, schema="app")
     op.create_index("uq_links_from_to_role", "links", ["feature_id", "to_id", "role"], unique=True, schema="app")
+    op.create_table(
+        "sign_ins",
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("person_id", sa.UUID(), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("csrf", sa.Text(), nullable=False),
+        sa.Column("began_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["app.people.id"], name=op.f("fk_sign_ins_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_ins")),
+        sa.UniqueConstraint("secret", name=op.f("uq_sign_ins_secret")),
+        schema="app",
+    )
+    op.create_index(op.f("ix_sign_ins_person_id"), "sign_ins", ["person_id"], unique=False, schema="app")
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     """Take it back."""
     # ### commands auto generated by Alembic - please adjust! ###
+    op.drop_index(op.f("ix_sign_ins_person_id"), table_name="sign_ins", schema="app")
+    op.drop_table("sign_ins", schema="app")
     op.drop_index("uq_links_from_to_role", table_name="links", schema="app")
     op.drop_index(op.f("ix_links_to_id"), table_name="links", schema="app")
     op.drop_index(op.f("ix_links_feature_id"), table_name="links", schema="app")
@@ -2546,6 +2630,13 @@ def downgrade() -> None:
         "idx_crossings_geom", table_name="crossings", schema="app", postgresql_using="gist", column_name="geom"
     )
     op.drop_geospatial_table("crossings", schema="app")
+    op.drop_index(
+        "uq_appointments_person_id",
+        table_name="appointments",
+        schema="app",
+        postgresql_where=sa.text("valid_to is null"),
+    )
+    op.drop_table("appointments", schema="app")
     op.drop_index("ix_works_history_id", table_name="works_history", schema="app")
     op.drop_index("ix_works_history_geom_valid", table_name="works_history", schema="app", postgresql_using="gist")
     op.drop_geospatial_table("works_history", schema="app")
@@ -2568,6 +2659,7 @@ def downgrade() -> None:
         "idx_units_geom", table_name="units", schema="app", postgresql_using="gist", column_name="geom"
     )
     op.drop_geospatial_table("units", schema="app")
+    op.drop_table("tokens", schema="app")
     op.drop_index("ix_tasks_history_id", table_name="tasks_history", schema="app")
     op.drop_index("ix_tasks_history_geom_valid", table_name="tasks_history", schema="app", postgresql_using="gist")
     op.drop_geospatial_table("tasks_history", schema="app")
@@ -2610,6 +2702,7 @@ def downgrade() -> None:
         "idx_posts_geom", table_name="posts", schema="app", postgresql_using="gist", column_name="geom"
     )
     op.drop_geospatial_table("posts", schema="app")
+    op.drop_table("people", schema="app")
     op.drop_index("ix_markers_history_id", table_name="markers_history", schema="app")
     op.drop_index("ix_markers_history_geom_valid", table_name="markers_history", schema="app", postgresql_using="gist")
     op.drop_geospatial_table("markers_history", schema="app")
