@@ -5,7 +5,6 @@ from layers import borders, places, lines, markers, posts, sectors
 from layers import gates, crossings
 from layers import incidents, works, areas, tasks
 from layers import documents, units
-from layers import reference
 
 __all__ = [
     "areas",
@@ -18,7 +17,6 @@ __all__ = [
     "markers",
     "places",
     "posts",
-    "reference",
     "sectors",
     "tasks",
     "units",
