@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
-from gis import crs, history, replays, rights  # noqa: F401 - replays declares its table
+from gis import crs, history, replays, rights, seals  # noqa: F401 - replays declares its table
 from gis.database import OWNER
 from gis.errors import Conflict, Unavailable
 from gis.fields import NATURAL, Level
@@ -83,6 +83,7 @@ def _take_to_head(connection: Connection, scripts: Path) -> None:
     connection.execute(text(f"set local role {OWNER}"))
     connection.execute(text("set local search_path = app, public"))
     _raw(connection, history.JOURNAL)
+    _raw(connection, seals.TABLE)
     try:
         command.upgrade(_config(connection, scripts), "head")
     except CommandError:

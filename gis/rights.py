@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from gis import accounts, cells, history, links
+from gis import accounts, cells, history, links, seals
 from gis.actors import Role
-from gis.database import DOOR_LOGIN, LOGINS, OWNER, READER_LOGIN, WRITER_LOGIN
+from gis.database import DOOR_LOGIN, LOGINS, OWNER, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN
 from gis.layer import Layer, every, parts, registers
 
 STAMPED = {"version", "created_at", "created_by", "updated_at"}
@@ -57,7 +57,7 @@ def _role(name: str, options: str) -> str:
 
 def surface(policy: Policy) -> str:
     """The whole security surface as SQL: functions, triggers, views, policies and grants. Run by the owner."""
-    made = [history.triggers(), accounts.triggers(), cells.triggers(), links.views(), policy.functions]
+    made = [history.triggers(), seals.GUARDS, accounts.triggers(), cells.triggers(), links.views(), policy.functions]
     for layer in every():
         made += _of_layer(layer, policy)
     for table, part in parts.items():
@@ -66,6 +66,7 @@ def surface(policy: Policy) -> str:
     made += _of_cells(policy)
     made += _of_accounts(policy)
     made += _of_the_house(policy)
+    made += _of_seals(policy)
     made.append(history.moves())  # last, because only its policy lets even the owner write them
     return "\n".join(made)
 
@@ -217,6 +218,18 @@ def _of_accounts(policy: Policy) -> list[str]:
             _policy(table, "door", "all", DOOR_LOGIN, using="true", check="true"),
         ]
     return made
+
+
+def _of_seals(policy: Policy) -> list[str]:
+    """The sealer alone reads the journal and adds seals to it; nobody else has to do with either."""
+    return [
+        *_guarded("seals", _everyone(policy)),
+        f"grant select on app.journal to {SEALER_LOGIN};",
+        f"grant select, insert on app.seals to {SEALER_LOGIN};",
+        _policy("journal", "seal", "select", SEALER_LOGIN, using="true"),
+        _policy("seals", "see", "select", SEALER_LOGIN, using="true"),
+        _policy("seals", "seal", "insert", SEALER_LOGIN, check="true"),
+    ]
 
 
 def _of_the_house(policy: Policy) -> list[str]:
