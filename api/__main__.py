@@ -73,6 +73,21 @@ def load(data_dir: DataDir = None) -> None:
 
 
 @commands.command()
+def doctor(data_dir: DataDir = None) -> None:
+    """Khám hệ thống; có lỗi thì kết thúc bằng 1. · Examine everything; ends with 1 when something is bad."""
+    from api import up as premises
+    from gis.doctor import State, is_fit
+
+    with premises.opened(data_dir, "doctor") as addresses:
+        findings = premises.examine(addresses, premises.chosen(data_dir))
+    marks = {State.GOOD: "✓", State.POOR: "!", State.BAD: "✗"}
+    for one in findings:
+        typer.echo(f"{marks[one.state]} {one.check.vi}: {one.said.vi} · {one.check.en}: {one.said.en}")
+    if not is_fit(findings):
+        sys.exit(1)
+
+
+@commands.command()
 def export(  # noqa: PLR0917 - Typer reads the options off the parameters
     layer: Annotated[str, typer.Argument(help="Tên lớp · The layer: markers, gates, incidents, works…")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Tệp xuất ra · The file to write")],

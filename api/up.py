@@ -17,6 +17,7 @@ import typer
 import uvicorn
 
 from gis.database import DOOR_LOGIN, LOGINS, READER_LOGIN, WRITER_LOGIN, Database
+from gis.doctor import Finding, State
 from gis.errors import Conflict, Forbidden, Refusal
 from gis.language import Text
 from gis.postgis import Cluster, held, login_url, reachable
@@ -51,6 +52,7 @@ def up(port: int, data_dir: Path | None, host: str | None) -> None:
                     end.heed()
                     step(addresses)
                 end.heed()
+                refuse_unfit(examine(addresses, place))
                 _serve(addresses, door, place, end)
     except Ended:
         say("Đã dừng", "Stopped")
@@ -115,6 +117,23 @@ def load(addresses: Addresses) -> None:
     with database(addresses) as opened_database:
         folder = CHECKOUT / "data" / "reference"
         reference.load(opened_database, folder, lambda line: typer.echo(f"  {line}", err=True))
+
+
+def examine(addresses: Addresses, place: Path) -> list[Finding]:
+    """What the doctor finds today."""
+    from gis.doctor import House, examine as look
+    from layers.policy import POLICY
+
+    files = tuple(place / name for name in ("logins.json", "seal.key"))
+    return look(addresses.admin, House(POLICY, place, files, addresses.passwords))
+
+
+def refuse_unfit(findings: list[Finding]) -> None:
+    """Raises ``Conflict`` naming each bad finding, so that nobody is served by a house that is not in order."""
+    bad = [finding for finding in findings if finding.state is State.BAD]
+    if bad:
+        faults = [f"{one.check.vi}: {one.said.vi}" for one in bad], [f"{one.check.en}: {one.said.en}" for one in bad]
+        raise Conflict(Text(f"Chưa thể phục vụ. {'; '.join(faults[0])}", f"Not fit to serve. {'; '.join(faults[1])}"))
 
 
 @contextmanager

@@ -267,10 +267,11 @@ select md5(string_agg(line, e'\\n' order by line)) from (
             (select oid from pg_class where relnamespace = 'app'::regnamespace)
     union all select format('function %s', pg_get_functiondef(oid)) from pg_proc
         where pronamespace = 'app'::regnamespace and prokind = 'f'
-    union all select format('function acl %s %s', oid::regprocedure, proacl) from pg_proc
+    union all select format('function acl %s %s', oid::regprocedure,
+        (select array_agg(one order by one::text) from unnest(coalesce(proacl, acldefault('f', proowner))) one)) from pg_proc
         where pronamespace = 'app'::regnamespace
     union all select format('table %s %s %s %s %s', relname, relrowsecurity, relforcerowsecurity,
-        (select array_agg(one order by one::text) from unnest(relacl) one), reloptions)
+        (select array_agg(one order by one::text) from unnest(coalesce(relacl, acldefault('r', relowner))) one), reloptions)
         from pg_class where relnamespace = 'app'::regnamespace and relkind in ('r', 'v')
     union all select format('column %s %s %s', attrelid::regclass, attname,
         (select array_agg(one order by one::text) from unnest(attacl) one))
@@ -308,6 +309,23 @@ end $$;
 """Takes away every policy, trigger and grant, also those nobody here has made; what belongs is put back at once."""
 
 
+def standing(connection: Connection, policy: Policy) -> list[str]:
+    """In what the surface that stands differs from the one that should: nothing, when all is well."""
+    return _differences(connection, _hash(surface(policy)))
+
+
+def _hash(rendered: str) -> str:
+    return hashlib.sha256(rendered.encode()).hexdigest()
+
+
+def _differences(connection: Connection, wanted: str) -> list[str]:
+    remembered = connection.execute(text("select rendered, standing from app.surface")).one_or_none()
+    if remembered is None:
+        return ["surface"]
+    found = (wanted, connection.execute(STANDING).scalar())
+    return [name for name, kept, now in zip(("policy", "catalogue"), remembered, found, strict=True) if kept != now]
+
+
 def apply(connection: Connection, policy: Policy) -> bool:
     """Put the surface in place if it differs, in the caller's transaction; returns whether anything was done.
 
@@ -315,18 +333,17 @@ def apply(connection: Connection, policy: Policy) -> bool:
     hand is found and mended. Raw SQL goes through the driver without parameters, because policies contain ``%``.
     """
     rendered = surface(policy)
-    wanted = hashlib.sha256(rendered.encode()).hexdigest()
-    remembered = connection.execute(text("select rendered, standing from app.surface")).one_or_none()
-    if remembered is not None and remembered == (wanted, connection.execute(STANDING).scalar()):
+    wanted = _hash(rendered)
+    if not _differences(connection, wanted):
         return False
     cursor = connection.connection.cursor()
     cursor.execute(f"set local role {OWNER}")
     cursor.execute(CLEARED)
     cursor.execute(rendered)
-    standing = connection.execute(STANDING).scalar()
+    stands = connection.execute(STANDING).scalar()
     connection.execute(text("delete from app.surface"))
     connection.execute(
-        text("insert into app.surface values (:wanted, :standing)"), {"wanted": wanted, "standing": standing}
+        text("insert into app.surface values (:wanted, :standing)"), {"wanted": wanted, "standing": stands}
     )
     cursor.execute("reset role")
     return True

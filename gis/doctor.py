@@ -1,0 +1,271 @@
+"""The doctor: whether the house may open today.
+
+Every check looks at what stands, never at what was meant: in PostgreSQL's catalogues, on the disk, in the anchor of
+the sealed journal. ``examine`` gives all findings; one of them bad, and nobody is served.
+"""
+
+import datetime as dt
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.pool import NullPool
+
+from gis.database import LOGINS, OWNER, PARTNER_LOGIN, READER_LOGIN, WRITER_LOGIN
+from gis.language import Text
+from gis.rights import Policy, standing
+
+CLOCK_SKEW_S = 2
+LEAST_FREE_BYTES = 512 * 1024 * 1024
+LOW_SHARE = 0.1
+KNOWN_SECRETS = {"", "admin", "changeme", "cotmoc", "password", "postgis", "postgres", "secret", "123456"}
+"""What installers leave behind and everybody tries first."""
+
+MEND = Text("chạy ./cotmoc migrate để khôi phục", "run ./cotmoc migrate to restore it")
+
+
+class State(StrEnum):
+    """How a thing stands."""
+
+    GOOD = "good"
+    POOR = "poor"
+    BAD = "bad"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check has found."""
+
+    check: Text
+    state: State
+    said: Text
+
+
+@dataclass(frozen=True)
+class House:
+    """What is examined: the policy that should stand, where files lie, which secrets are in use."""
+
+    policy: Policy
+    place: Path
+    private_files: tuple[Path, ...] = ()
+    secrets: Mapping[str, str] | None = None
+    durable: bool = True
+
+
+Check = Callable[[Connection, House], Iterator[Finding]]
+
+
+def examine(admin_url: str, house: House) -> list[Finding]:
+    """Every finding, in the order of the checks. Needs the database's administrator; changes nothing."""
+    engine = create_engine(admin_url, poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.execute(text("set transaction read only"))
+        return [finding for check in CHECKS for finding in check(connection, house)]
+
+
+def is_fit(findings: Iterable[Finding]) -> bool:
+    """Whether the house may open."""
+    return all(finding.state is not State.BAD for finding in findings)
+
+
+def _found(vi: str, en: str, faults: list[str], remedy: Text = MEND, *, worst: State = State.BAD) -> Iterator[Finding]:
+    """One finding of a check: good where there are no faults, else their names and what helps."""
+    check = Text(vi, en)
+    if not faults:
+        yield Finding(check, State.GOOD, Text("đạt", "in order"))
+        return
+    named = ", ".join(faults[:8]) + (" …" if len(faults) > 8 else "")  # noqa: PLR2004 - enough to find them by
+    yield Finding(check, worst, Text(f"{named}; {remedy.vi}", f"{named}; {remedy.en}"))
+
+
+def _names(connection: Connection, sql: str, **values: Any) -> list[str]:
+    return [str(row[0]) for row in connection.execute(text(sql), values)]
+
+
+def _row_security(connection: Connection, _house: House) -> Iterator[Finding]:
+    open_tables = _names(
+        connection,
+        "select c.oid::regclass from pg_class c where c.relnamespace::regnamespace::text in ('app', 'release')"
+        " and c.relkind in ('r', 'p', 'm', 'f') and not (c.relrowsecurity and c.relforcerowsecurity)"
+        " and (exists (select from aclexplode(c.relacl) a where a.grantee <> c.relowner)"
+        "  or exists (select from pg_attribute t, aclexplode(t.attacl) a where t.attrelid = c.oid))",
+    )
+    yield from _found("Chính sách dòng trên mọi bảng", "Row security forced on every table", open_tables)
+    open_views = _names(
+        connection,
+        "select oid::regclass from pg_class where relnamespace::regnamespace::text in ('app', 'release')"
+        " and relkind = 'v' and not coalesce(reloptions, '{}') @> array['security_invoker=true']",
+    )
+    yield from _found("Khung nhìn chạy theo quyền người đọc", "Views run with the reader's rights", open_views)
+
+
+def _surface(connection: Connection, house: House) -> Iterator[Finding]:
+    faults = standing(connection, house.policy)
+    yield from _found("Dấu vân của toàn bộ quyền", "The whole security surface, by its hash", faults)
+    foreign = _names(
+        connection,
+        "select c.oid::regclass::text from pg_class c where c.relnamespace::regnamespace::text in ('app', 'release')"
+        " and c.relowner::regrole::text <> :owner union all"
+        " select p.oid::regprocedure::text from pg_proc p where p.pronamespace::regnamespace::text in ('app', 'release')"
+        " and p.prosecdef and (p.proowner::regrole::text <> :owner"
+        "  or not coalesce(array_to_string(p.proconfig, ' '), '') ~ 'search_path')",
+        owner=OWNER,
+    )
+    yield from _found("Mọi thứ thuộc về một chủ không đăng nhập", "Everything belongs to the owner", foreign)
+
+
+def _leakproof(connection: Connection, _house: House) -> Iterator[Finding]:
+    unmarked = _names(
+        connection,
+        "select oid::regprocedure from pg_proc where not proleakproof"
+        " and oid = 'geometry_overlaps(geometry, geometry)'::regprocedure",
+    )
+    yield from _found(
+        "Chỉ mục không gian dùng được dưới quyền", "The spatial index serves under row security", unmarked
+    )
+    trusted = _names(
+        connection,
+        "select p.oid::regprocedure from pg_proc p join pg_depend d on d.objid = p.oid and d.deptype = 'e'"
+        " join pg_extension e on e.oid = d.refobjid and e.extname = 'postgis'"
+        " where p.proleakproof and p.proname <> 'geometry_overlaps'",
+    )
+    yield from _found(
+        "Không hàm nào khác được tin",
+        "No other function is trusted",
+        trusted,
+        Text("bỏ dấu LEAKPROOF của hàm", "take the mark LEAKPROOF away"),
+    )
+
+
+def _roles(connection: Connection, house: House) -> Iterator[Finding]:
+    mighty = _names(
+        connection,
+        "select rolname from pg_roles where rolname like 'cotmoc\\_%'"
+        " and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication)",
+    )
+    lower = Text(
+        "alter role … nosuperuser nobypassrls nocreaterole", "alter role … nosuperuser nobypassrls nocreaterole"
+    )
+    yield from _found("Không vai trò nào vượt được chính sách", "No role stands above the policies", mighty, lower)
+    held = set(
+        _names(
+            connection,
+            "select m.member::regrole || ' → ' || m.roleid::regrole from pg_auth_members m"
+            " join pg_roles r on r.oid = m.member where r.rolname like 'cotmoc\\_%'"
+            " or m.roleid::regrole::text like 'cotmoc\\_%' and not r.rolsuper",
+        )
+    )
+    excess = sorted(held - _memberships(house.policy))
+    revoke = Text("revoke vai trò thừa", "revoke the role that is too much")
+    yield from _found("Không vai trò nào nhận thêm vai trò khác", "No role holds a role it should not", excess, revoke)
+    entering = _names(
+        connection,
+        "select rolname from pg_roles where rolname like 'cotmoc\\_%' and (rolcanlogin <> (rolname = any(:logins))"
+        " or rolcanlogin and rolinherit)",
+        logins=list(LOGINS),
+    )
+    yield from _found("Chỉ các tài khoản đã biết đăng nhập được", "Only the known logins log in", entering)
+
+
+def _memberships(policy: Policy) -> set[str]:
+    wanted = set()
+    for role in policy.roles:
+        wanted |= {f"{login} → {role.reading}" for login in (READER_LOGIN, WRITER_LOGIN)}
+        if role.edits:
+            wanted |= {f"{WRITER_LOGIN} → {role.editing}", f"{role.editing} → {role.reading}"}
+    return wanted
+
+
+def _partner(connection: Connection, _house: House) -> Iterator[Finding]:
+    readable = _names(
+        connection,
+        "select c.oid::regclass from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+        " where n.nspname not in ('release', 'pg_catalog', 'information_schema', 'pg_toast')"
+        " and c.relkind in ('r', 'v', 'm', 'f', 'p')"
+        # What PostGIS itself shows to everybody says nothing of ours once the login sees none of our tables.
+        " and c.relname not in ('spatial_ref_sys', 'geometry_columns', 'geography_columns')"
+        " and (has_table_privilege(:login, c.oid, 'select, insert, update, delete')"
+        "  or has_any_column_privilege(:login, c.oid, 'select, insert, update'))",
+        login=PARTNER_LOGIN,
+    )
+    yield from _found("Đối tác chỉ đọc được phần đã phát hành", "A partner reads what was released alone", readable)
+    writable = _names(
+        connection,
+        "select c.oid::regclass from pg_class c where c.relnamespace::regnamespace::text = 'release'"
+        " and c.relkind in ('r', 'v') and has_table_privilege(:login, c.oid, 'insert, update, delete, truncate')",
+        login=PARTNER_LOGIN,
+    )
+    yield from _found("Đối tác không ghi được gì", "A partner writes nothing", writable)
+
+
+def _durability(connection: Connection, house: House) -> Iterator[Finding]:
+    wanted = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "data_checksums": "on"}
+    if not house.durable:
+        wanted = {"data_checksums": "on"}
+    off = _names(
+        connection,
+        "select name || ' = ' || setting from pg_settings where name = any(:names) and setting <> 'on'",
+        names=list(wanted),
+    )
+    yield from _found(
+        "Ghi bền, có kiểm tra trang", "Durable writes and page checksums", off, Text("bật lại", "switch it on again")
+    )
+
+
+def _clock(connection: Connection, _house: House) -> Iterator[Finding]:
+    there = connection.execute(text("select clock_timestamp()")).scalar_one()
+    apart = abs((dt.datetime.now(dt.UTC) - there).total_seconds())
+    faults = [f"{apart:.0f} s"] if apart > CLOCK_SKEW_S else []
+    latest = connection.execute(text("select max(at) from app.journal")).scalar()
+    if latest is not None and latest > there + dt.timedelta(seconds=CLOCK_SKEW_S):
+        faults.append(f"nhật ký · journal {latest:%d/%m/%Y %H:%M}")
+    yield from _found(
+        "Đồng hồ", "The clock", faults, Text("chỉnh giờ máy chủ (NTP)", "set the server's clock right (NTP)")
+    )
+
+
+def _disk(_connection: Connection, house: House) -> Iterator[Finding]:
+    usage = shutil.disk_usage(house.place)
+    free = f"{usage.free / 1e9:.1f} GB"
+    remedy = Text("giải phóng ổ đĩa", "free some space on the disk")
+    short = [free] if usage.free < LEAST_FREE_BYTES else []
+    low = [free] if not short and usage.free < LOW_SHARE * usage.total else []
+    yield from _found(
+        "Chỗ trống trên đĩa", "Room on the disk", short or low, remedy, worst=State.BAD if short else State.POOR
+    )
+
+
+def _secrets(_connection: Connection, house: House) -> Iterator[Finding]:
+    weak = sorted(
+        login for login, secret in (house.secrets or {}).items() if secret.lower() in KNOWN_SECRETS or secret == login
+    )
+    remedy = Text("đặt mật khẩu khác", "set another password")
+    yield from _found("Không có mật khẩu mặc định", "No default secret", weak, remedy)
+    shown = [str(file) for file in house.private_files if file.exists() and _is_open(file)]
+    yield from _found(
+        "Tệp bí mật chỉ chủ đọc được", "Secret files are their owner's alone", shown, Text("chmod 600", "chmod 600")
+    )
+
+
+def _is_open(file: Path) -> bool:
+    return bool(stat.S_IMODE(os.stat(file).st_mode) & 0o077)  # noqa: PTH116 - follows links, as a reader would
+
+
+CHECKS: tuple[Check, ...] = (
+    _row_security,
+    _surface,
+    _leakproof,
+    _roles,
+    _partner,
+    _durability,
+    _secrets,
+    _clock,
+    _disk,
+)

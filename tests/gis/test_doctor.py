@@ -1,0 +1,128 @@
+"""The doctor: what is wrong is found, each thing by itself, and a house in order passes."""
+
+import os
+import subprocess
+
+import psycopg
+import pytest
+
+from api.migrate import migrate
+from gis.doctor import House, State, examine, is_fit
+from layers.policy import POLICY
+
+TAMPERINGS = {
+    "Row security forced on every table": (
+        "alter table app.markers no force row level security",
+        "alter table app.markers force row level security",
+    ),
+    "Views run with the reader's rights": (
+        "alter view app.places set (security_invoker = false)",
+        "alter view app.places set (security_invoker = true)",
+    ),
+    "The whole security surface, by its hash": (
+        "create policy loophole on app.works for select to cotmoc_public using (true)",
+        "drop policy loophole on app.works",
+    ),
+    "Everything belongs to the owner": (
+        "alter table app.works owner to postgres",
+        "alter table app.works owner to cotmoc_owner",
+    ),
+    "The spatial index serves under row security": (
+        "alter function geometry_overlaps(geometry, geometry) not leakproof",
+        "alter function geometry_overlaps(geometry, geometry) leakproof",
+    ),
+    "No other function is trusted": (
+        "alter function st_intersects(geometry, geometry) leakproof",
+        "alter function st_intersects(geometry, geometry) not leakproof",
+    ),
+    "A partner reads what was released alone": (
+        "grant select (id) on app.markers to cotmoc_partner",
+        "revoke select (id) on app.markers from cotmoc_partner",
+    ),
+}
+"""What somebody with the administrator's password may do to one database, and how it is undone."""
+
+IN_THE_CLUSTER = {
+    "No role stands above the policies": (
+        "alter role cotmoc_reader bypassrls",
+        "alter role cotmoc_reader nobypassrls",
+    ),
+    "No role holds a role it should not": (
+        "grant cotmoc_office_edit to cotmoc_reader",
+        "revoke cotmoc_office_edit from cotmoc_reader",
+    ),
+    "Only the known logins log in": ("alter role cotmoc_office login", "alter role cotmoc_office nologin"),
+}
+
+
+@pytest.fixture
+def house(tmp_path):
+    return House(POLICY, tmp_path, durable=False)
+
+
+@pytest.fixture
+def admin(cluster, fresh_name):
+    with psycopg.connect(host=str(cluster.socket_dir), dbname=fresh_name, user="postgres", autocommit=True) as opened:
+        yield opened
+
+
+def bad(findings):
+    return {finding.check.en for finding in findings if finding.state is State.BAD}
+
+
+def test_a_house_in_order_may_open(cluster, fresh_name, house):
+    findings = examine(cluster.url(fresh_name), house)
+    assert bad(findings) == set()
+    assert is_fit(findings)
+
+
+def test_each_fault_is_found_and_named(cluster, fresh_name, admin, house):
+    for check, (tampering, mending) in {**TAMPERINGS, **IN_THE_CLUSTER}.items():
+        admin.execute(tampering)
+        try:
+            found = bad(examine(cluster.url(fresh_name), house))
+        finally:
+            admin.execute(mending)
+        assert check in found, check
+    assert is_fit(examine(cluster.url(fresh_name), house))
+
+
+def test_writes_that_may_be_lost_are_found(cluster, fresh_name, tmp_path):
+    """The tests' own cluster is forgetful on purpose."""
+    durable = House(POLICY, tmp_path)
+    assert bad(examine(cluster.url(fresh_name), durable)) == {"Durable writes and page checksums"}
+
+
+def test_default_and_open_secrets_are_found(cluster, fresh_name, tmp_path):
+    key = tmp_path / "seal.key"
+    key.write_text("x")
+    key.chmod(0o644)
+    careless = House(POLICY, tmp_path, (key,), {"cotmoc_reader": "cotmoc"}, durable=False)
+    findings = examine(cluster.url(fresh_name), careless)
+    assert bad(findings) == {"No default secret", "Secret files are their owner's alone"}
+    assert any(str(key) in finding.said.vi for finding in findings)
+
+
+def test_a_journal_from_the_future_speaks_of_a_wrong_clock(cluster, fresh_name, admin, house):
+    admin.execute("select set_config('cotmoc.actor', 'test', false)")
+    admin.execute(
+        "insert into app.journal (at, actor, table_name, feature_id, action)"
+        " values (now() + interval '1 day', 'test', 'markers', gen_random_uuid(), 'insert')"
+    )
+    assert bad(examine(cluster.url(fresh_name), house)) == {"The clock"}
+
+
+def test_a_restored_copy_says_what_the_restore_has_lost(cluster, fresh_name, admin, house, tmp_path):
+    """pg_dump keeps policies and grants, but not the mark that lets the index serve; migrating restores it."""
+    dump = tmp_path / "dump"
+    tools = {"PGHOST": str(cluster.socket_dir), "PGUSER": "postgres", **os.environ}
+    subprocess.run([cluster.binaries / "pg_dump", "-Fc", "-f", dump, fresh_name], env=tools, check=True)
+    restored = f"{fresh_name}_restored"
+    cluster.create_database(restored)
+    subprocess.run([cluster.binaries / "pg_restore", "-d", restored, dump], env=tools, check=True)
+    try:
+        assert bad(examine(cluster.url(restored), house)) == {"The spatial index serves under row security"}
+        migrate(cluster.url(restored))
+        assert is_fit(examine(cluster.url(restored), house))
+    finally:
+        cluster.drop_database(restored)
