@@ -8,6 +8,7 @@ was what. Passwords are kept as Argon2id hashes, sign-ins and tokens as SHA-256 
 import datetime as dt
 import hashlib
 import ipaddress
+import re
 import secrets
 import time
 import unicodedata
@@ -15,13 +16,8 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from threading import BoundedSemaphore
 from typing import Any
 
-import pyotp
-from pwdlib import PasswordHash
-from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -37,7 +33,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from gis import passwords
 from gis.database import LOCK_TIMEOUT, refusing_like_the_house
+from gis.delays import Delays, delay_s
 from gis.errors import Conflict, Missing, TooMany, Unauthenticated, invalid
 from gis.fields import SCHEMA
 from gis.language import Text
@@ -45,18 +43,19 @@ from gis.layer import Record
 
 TABLES = ("people", "appointments", "sign_ins", "tokens")
 
-SHORTEST_PASSWORD = 12
-LONGEST_PASSWORD = 200
 IDLE = dt.timedelta(minutes=30)
 LONGEST_SIGN_IN = dt.timedelta(hours=12)
 LONGEST_TOKEN = dt.timedelta(days=180)
+LONGEST_INVITATION = dt.timedelta(hours=24)
 SEEN_EVERY_S = 60
 FREE_FAILURES = 5
-"""After so many wrong passwords each further attempt waits twice as long as the one before, but never for good."""
+FREE_FAILURES_OF_AN_ADDRESS = 20
+"""After so many wrong passwords each further attempt waits twice as long as the one before, but never for good.
 
-LONGEST_DELAY_S = 900
-HASHING = BoundedSemaphore(2)
-"""Argon2id takes memory on purpose: at most two at once, or signing in would be a way to exhaust the machine."""
+An address is given more of them: a whole office may stand behind one.
+"""
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}")
 
 
 def _moment(**options: Any) -> Any:
@@ -68,7 +67,11 @@ def _key() -> Any:
 
 
 class Person(Record):
-    """Somebody who signs in. ``name`` is the login name that stands in the journal; ``title`` names the post."""
+    """Somebody who signs in. ``name`` is the login name that stands in the journal; ``title`` names the post.
+
+    ``invitation`` is the hash of a link that lets the person choose a password, once; ``offered_factor`` a second
+    factor that no code has confirmed yet; ``subject`` who the person is to the identity provider.
+    """
 
     __tablename__ = "people"
     __table_args__ = (CheckConstraint("name ~ '^[a-z0-9][a-z0-9._-]{1,39}$'", name="name"),)
@@ -78,7 +81,10 @@ class Person(Record):
     title: Mapped[str | None] = mapped_column(SqlText)
     password: Mapped[str | None] = mapped_column(SqlText)
     second_factor: Mapped[str | None] = mapped_column(SqlText)
+    offered_factor: Mapped[str | None] = mapped_column(SqlText)
     last_step: Mapped[int | None] = mapped_column(BigInteger)
+    invitation: Mapped[str | None] = mapped_column(SqlText, unique=True)
+    invited_until: Mapped[dt.datetime | None] = _moment()
     subject: Mapped[str | None] = mapped_column(SqlText, unique=True)
     failures: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     blocked_until: Mapped[dt.datetime | None] = _moment()
@@ -149,7 +155,7 @@ declare
     hidden text;
 begin
     -- A secret is never written down a second time; that it has changed is.
-    foreach hidden in array array['password', 'second_factor', 'secret', 'csrf'] loop
+    foreach hidden in array array['password', 'second_factor', 'offered_factor', 'invitation', 'secret', 'csrf'] loop
         if before ? hidden and after ? hidden and before->hidden is distinct from after->hidden then
             after := jsonb_set(after - hidden, array[hidden], '"changed"');
         else
@@ -200,17 +206,6 @@ class Guest:
     has_second_factor: bool = False
 
 
-@cache
-def _hasher() -> PasswordHash:
-    return PasswordHash((Argon2Hasher(memory_cost=19456, time_cost=2, parallelism=1),))
-
-
-@cache
-def _nobodys_hash() -> str:
-    """What an unknown name's password is compared with, so that it takes as long as a known one's."""
-    return _hasher().hash(secrets.token_urlsafe())
-
-
 def digest(secret: str) -> str:
     """How a random secret is kept: as long as it is random, one round of SHA-256 is enough."""
     return hashlib.sha256(secret.encode()).hexdigest()
@@ -218,6 +213,13 @@ def digest(secret: str) -> str:
 
 REFUSED = Text("Tên, mật khẩu hoặc mã không đúng", "The name, the password or the code is wrong")
 GONE = Text("Không có tài khoản này", "There is no such account")
+NO_INVITATION = Text(
+    "Liên kết không dùng được: đã dùng rồi hoặc đã hết hạn. Hãy xin quản trị viên liên kết mới.",
+    "The link cannot be used: it has been used or has expired. Please ask an administrator for a new one.",
+)
+
+VALID = text("(people.valid_to is null or people.valid_to > now())")
+INVITED = text("people.invited_until > now()")
 
 WHO = """
 select p.name, a.role, a.unit, p.title, p.id as person_id, s.id as sign_in_id, s.csrf,
@@ -227,6 +229,22 @@ join app.appointments a on a.person_id = p.id and a.valid_from <= now() and (a.v
 where s.secret = :secret and s.ended_at is null and s.seen_at > now() - :idle and s.began_at > now() - :longest
     and p.valid_from <= now() and (p.valid_to is null or p.valid_to > now())
 order by a.valid_from desc limit 1
+"""
+
+PEOPLE = """
+select p.id, p.name, p.title, a.role, a.unit, a.valid_from as since, p.valid_to as dismissed_at, p.subject,
+    p.password is not null as has_password, p.second_factor is not null as has_second_factor,
+    case when p.invitation is not null and p.invited_until > now() then p.invited_until end as invited_until,
+    (select max(s.seen_at) from app.sign_ins s where s.person_id = p.id) as seen_at
+from app.people p left join lateral (
+    select * from app.appointments a where a.person_id = p.id order by a.valid_to desc nulls first limit 1) a on true
+order by p.valid_to is not null, p.name
+"""
+
+TOKENS = """
+select id, name, role, unit, recipient, scopes, networks, made_by, made_at, expires_at, used_at, used_from, revoked_at,
+    revoked_at is null and expires_at > now() as valid
+from app.tokens order by not (revoked_at is null and expires_at > now()), name
 """
 
 WHOSE = """
@@ -251,6 +269,9 @@ class Accounts:
         )
         self._exist = False
         self._asked = -1.0
+        self._strangers = Delays(FREE_FAILURES)
+        self._addresses = Delays(FREE_FAILURES_OF_AN_ADDRESS)
+        passwords.nobodys()
 
     def dispose(self) -> None:
         """Close every pooled connection."""
@@ -320,62 +341,90 @@ class Accounts:
             f"token:{row['name']}", row["role"], row["unit"], recipient=row["recipient"], scopes=tuple(row["scopes"])
         )
 
-    def check(self, name: str, password: str, code: str | None) -> uuid.UUID:
-        """The person whose name, password and second factor these are.
+    def check(self, name: str, password: str, code: str | None, address: str, *, codeless: bool = False) -> uuid.UUID:
+        """The person whose name, password and second factor these are, at the ``address`` that tries them.
 
         Raises ``Unauthenticated`` in the same words whatever is wrong, and ``TooMany`` with the seconds to wait once a
-        name has been tried too often. A failure is counted even though the attempt is refused.
+        name or an address has failed too often. ``codeless`` asks for the password alone, of somebody who is in.
         """
-        name = unicodedata.normalize("NFKC", name).strip().lower()
+        name = login_name(name)
+        near = _neighbourhood(address)
+        _heed(self._addresses.wait(near))
         with self.acting("door") as session:
-            person = session.query(Person).filter_by(name=name).one_or_none()
-            wait = _wait(person)
-        if wait > 0:
-            raise TooMany(
-                Text(f"Sai nhiều lần, hãy thử lại sau {wait} giây", f"Too many attempts; try again in {wait} seconds"),
-                extra={"retry_after": wait},
-            )
-        with HASHING:
-            right = _hasher().verify(password[:LONGEST_PASSWORD], (person and person.password) or _nobodys_hash())
-        step = _step(person, code) if right and person else None
-        if person is None or not right or person.password is None or (person.second_factor and step is None):
-            if person is not None:
-                self._count_failure(person.id)
+            # An attempt is counted before it is judged, or many at once would all pass. Losing a count in a crash
+            # costs nothing; waiting for the disk would tell a known name from an unknown one.
+            session.execute(text("set local synchronous_commit = off"))
+            person = session.query(Person).filter(Person.name == name, VALID).with_for_update().one_or_none()
+            wait = self._strangers.wait(name) if person is None else _wait(person)
+            if person is not None and wait == 0:
+                person.failures += 1
+                delay = delay_s(person.failures, FREE_FAILURES)
+                person.blocked_until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=delay) if delay else None
+        _heed(wait)
+        right = passwords.right(password, person.password if person else None)
+        step = passwords.step_of(person.second_factor, code) if person and person.second_factor and right else None
+        if person is None or not right or (person.second_factor and step is None and not codeless):
             raise Unauthenticated(REFUSED)
         with self.acting(person.name) as session:
             kept = session.get_one(Person, person.id, with_for_update=True)
             if step is not None and (kept.last_step or 0) >= step:  # a code opens once
                 raise Unauthenticated(REFUSED)
             kept.failures, kept.blocked_until, kept.last_step = 0, None, step or kept.last_step
-            if _hasher().current_hasher.check_needs_rehash(kept.password or ""):
-                kept.password = _hasher().hash(password)
+            if kept.password == person.password and passwords.outdated(person.password or ""):
+                kept.password = passwords.hashed(password)
+        self._addresses.forgive(near)
         return person.id
 
-    def _count_failure(self, person_id: uuid.UUID) -> None:
+    def accept(self, invitation: str, password: str, address: str) -> str:
+        """Choose a password by the link of an invitation, which opens once; gives the name to sign in with.
+
+        Raises ``Unauthenticated`` for a link that is none or no longer, ``Invalid`` for a password that is too weak.
+        """
+        near = _neighbourhood(address)
+        _heed(self._addresses.wait(near))
         with self.acting("door") as session:
-            person = session.get_one(Person, person_id, with_for_update=True)
-            person.failures += 1
-            beyond = person.failures - FREE_FAILURES
-            if beyond >= 0:
-                delay = min(2**beyond, LONGEST_DELAY_S)
-                person.blocked_until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=delay)
+            invited = (
+                session.query(Person).filter(Person.invitation == digest(invitation), INVITED, VALID).one_or_none()
+            )
+        if invited is None:
+            raise Unauthenticated(NO_INVITATION)
+        self._addresses.forgive(near)
+        chosen = passwords.hashed(password, invited.name)
+        with self.acting(invited.name) as session:
+            person = session.get_one(Person, invited.id, with_for_update=True)
+            if person.invitation != invited.invitation:
+                raise Unauthenticated(NO_INVITATION)
+            person.password, person.invitation, person.invited_until = chosen, None, None
+            person.failures, person.blocked_until = 0, None
+        return invited.name
 
 
-def _wait(person: Person | None) -> int:
-    if person is None or person.blocked_until is None:
+def login_name(name: str) -> str:
+    """A login name as it is kept: in small letters, however it was typed."""
+    return unicodedata.normalize("NFKC", name).strip().lower()
+
+
+def _heed(wait: int) -> None:
+    if wait > 0:
+        raise TooMany(
+            Text(f"Sai nhiều lần, hãy thử lại sau {wait} giây", f"Too many attempts; try again in {wait} seconds"),
+            extra={"retry_after": wait},
+        )
+
+
+def _wait(person: Person) -> int:
+    if person.blocked_until is None:
         return 0
     return max(0, int((person.blocked_until - dt.datetime.now(dt.UTC)).total_seconds() + 0.999))
 
 
-def _step(person: Person, code: str | None) -> int | None:
-    """The time step that a code belongs to: this one, the one before or the next; None for a wrong code."""
-    if not person.second_factor or not code:
-        return None
-    one = pyotp.TOTP(person.second_factor)
-    now = int(time.time()) // one.interval
-    return next(
-        (step for step in (now, now - 1, now + 1) if secrets.compare_digest(one.generate_otp(step), code.strip())), None
-    )
+def _neighbourhood(address: str) -> str:
+    """An address, or the network of one in IPv6, where everybody has many."""
+    try:
+        here = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((here, 64), strict=False)) if here.version == 6 else address  # noqa: PLR2004
 
 
 def _inside(address: str, networks: Sequence[str] | None) -> bool:
@@ -401,19 +450,19 @@ def has_administrator(session: Session) -> bool:
     )
 
 
-def hashed(password: str) -> str:
-    """A password as it is kept. Raises ``Invalid`` for one that is too short or too long."""
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise invalid(
-            "password",
-            "length",
-            f"Mật khẩu phải có từ {SHORTEST_PASSWORD} đến {LONGEST_PASSWORD} ký tự",
-            f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters",
-        )
-    if len(set(password)) < SHORTEST_PASSWORD // 2:
-        raise invalid("password", "weak", "Mật khẩu lặp lại quá nhiều ký tự", "The password repeats itself too much")
-    with HASHING:
-        return _hasher().hash(password)
+def everybody(session: Session) -> list[dict[str, Any]]:
+    """Who has an account, in which post, without a secret; those who have gone stand last."""
+    return [dict(row) for row in session.execute(text(PEOPLE)).mappings()]
+
+
+def every_token(session: Session) -> list[dict[str, Any]]:
+    """Every token without its secret: who made it, until when it is good, when and from where it was last used."""
+    return [dict(row) for row in session.execute(text(TOKENS)).mappings()]
+
+
+def named(session: Session, name: str) -> Person | None:
+    """The person of this login name who has not gone."""
+    return session.query(Person).filter(Person.name == login_name(name), VALID).one_or_none()
 
 
 def enrol(
@@ -423,15 +472,29 @@ def enrol(
     *,
     unit: str | None = None,
     title: str | None = None,
+    subject: str | None = None,
     password: str | None = None,
     second_factor: str | None = None,
 ) -> Person:
     """A new person in a post. Raises ``Invalid`` for a name that is none, or taken, and for a weak password."""
-    name = unicodedata.normalize("NFKC", name).strip().lower()
+    name = login_name(name)
+    if not NAME.fullmatch(name):
+        raise invalid(
+            "name",
+            "name",
+            "Tên đăng nhập gồm 2 đến 40 chữ thường không dấu, chữ số, dấu chấm, gạch",
+            "A login name is 2 to 40 small letters, digits, dots, dashes",
+        )
     if session.query(Person).filter_by(name=name).one_or_none() is not None:
         raise invalid("name", "taken", "Tên này đã có", "This name is taken")
+    if subject and session.query(Person).filter_by(subject=subject).one_or_none() is not None:
+        raise invalid("subject", "taken", "Định danh này đã có", "This subject is taken")
     person = Person(
-        name=name, title=title, password=hashed(password) if password else None, second_factor=second_factor
+        name=name,
+        title=title,
+        subject=subject or None,
+        password=passwords.hashed(password, name) if password else None,
+        second_factor=second_factor,
     )
     session.add(person)
     session.flush()
@@ -440,14 +503,75 @@ def enrol(
     return person
 
 
-def appoint(session: Session, person_id: uuid.UUID, role: str, unit: str | None) -> None:
+def invite(session: Session, person_id: uuid.UUID) -> tuple[str, dt.datetime]:
+    """A link's secret by which a person chooses a password, once, and until when.
+
+    What password there was ends now, with every sign-in. Raises ``Missing`` for nobody.
+    """
+    person = _present(session, person_id)
+    secret = secrets.token_urlsafe(32)
+    until = dt.datetime.now(dt.UTC) + LONGEST_INVITATION
+    person.password, person.invitation, person.invited_until = None, digest(secret), until
+    person.failures, person.blocked_until = 0, None
+    sign_out_everywhere(session, person_id)
+    session.flush()
+    return secret, until
+
+
+def change_password(session: Session, person_id: uuid.UUID, password: str) -> None:
+    """A new password; every sign-in ends. Raises ``Missing`` for nobody, ``Invalid`` for a weak one."""
+    person = _present(session, person_id)
+    person.password, person.invitation, person.invited_until = passwords.hashed(password, person.name), None, None
+    sign_out_everywhere(session, person_id)
+    session.flush()
+
+
+def offer_second_factor(session: Session, person_id: uuid.UUID) -> tuple[str, str]:
+    """A second factor to be confirmed by a code: its secret and its address. Raises ``Missing`` for nobody."""
+    person = _present(session, person_id)
+    person.offered_factor = passwords.new_second_factor()
+    session.flush()
+    return person.offered_factor, passwords.authenticator_address(person.offered_factor, person.name)
+
+
+def confirm_second_factor(session: Session, person_id: uuid.UUID, code: str) -> None:
+    """Take the offered second factor into use; every sign-in ends.
+
+    Raises ``Conflict`` when none is offered, ``Invalid`` for a code that is not its own.
+    """
+    person = _present(session, person_id)
+    if person.offered_factor is None:
+        raise Conflict(Text("Chưa tạo mã QR", "No QR code has been made yet"))
+    step = passwords.step_of(person.offered_factor, code)
+    if step is None:
+        raise invalid("code", "wrong", "Mã không đúng", "The code is wrong")
+    person.second_factor, person.offered_factor, person.last_step = person.offered_factor, None, step
+    sign_out_everywhere(session, person_id)
+    session.flush()
+
+
+def drop_second_factor(session: Session, person_id: uuid.UUID) -> None:
+    """Take away a second factor that was lost, and every sign-in. Raises ``Missing`` for nobody."""
+    person = _present(session, person_id)
+    person.second_factor = person.offered_factor = person.last_step = None
+    sign_out_everywhere(session, person_id)
+    session.flush()
+
+
+def _present(session: Session, person_id: uuid.UUID) -> Person:
+    person = session.query(Person).filter(Person.id == person_id, VALID).with_for_update().one_or_none()
+    if person is None:
+        raise Missing(GONE)
+    return person
+
+
+def appoint(session: Session, person_id: uuid.UUID, role: str, unit: str | None, title: str | None = None) -> None:
     """Move somebody to another post at once: the old one ends, the new one begins.
 
     Raises ``Missing`` for nobody, ``Conflict`` when the last administrator would go.
     """
-    person = session.get(Person, person_id)
-    if person is None:
-        raise Missing(GONE)
+    person = _present(session, person_id)
+    person.title = title
     now = session.execute(text("select clock_timestamp()")).scalar_one()
     for held in session.query(Appointment).filter_by(person_id=person_id, valid_to=None):
         held.valid_to = now
@@ -459,9 +583,8 @@ def appoint(session: Session, person_id: uuid.UUID, role: str, unit: str | None)
 
 def dismiss(session: Session, person_id: uuid.UUID) -> None:
     """End somebody's account and every sign-in of theirs. Raises like ``appoint``."""
-    person = session.get(Person, person_id)
-    if person is None:
-        raise Missing(GONE)
+    person = _present(session, person_id)
+    person.invitation = person.invited_until = None
     person.valid_to = session.execute(text("select clock_timestamp()")).scalar_one()
     sign_out_everywhere(session, person_id)
     _keep_an_administrator(session)

@@ -1,8 +1,8 @@
 """the cards
 
-Revision ID: b5e6d3ecd8bd
+Revision ID: 8a39dfd96f05
 Revises:
-Created: 2026-11-21 02:39:13.081564
+Created: 2026-11-21 02:58:49.696727
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from geoalchemy2 import Geometry
 from sqlalchemy.dialects import postgresql
 
-revision = "b5e6d3ecd8bd"
+revision = "8a39dfd96f05"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -114,6 +114,14 @@ def upgrade() -> None:
         postgresql_using="gist",
         postgresql_ops={},
     )
+    op.create_index(
+        "ix_administrative_areas_restricted",
+        "administrative_areas",
+        ["id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("level = 'restricted'"),
+    )
     op.create_geospatial_table(
         "administrative_areas_history",
         sa.Column("id", sa.UUID(), nullable=True),
@@ -166,7 +174,9 @@ def upgrade() -> None:
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("journal_seq", sa.Integer(), nullable=True),
+        sa.Column("request", sa.Text(), nullable=True),
+        sa.Column("device_at", sa.Text(), nullable=True),
+        sa.Column("journal_seq", sa.BigInteger(), nullable=True),
         schema="app",
     )
     op.create_index(
@@ -182,6 +192,13 @@ def upgrade() -> None:
         "administrative_areas_history",
         ["id", "version"],
         unique=True,
+        schema="app",
+    )
+    op.create_index(
+        "ix_administrative_areas_history_since",
+        "administrative_areas_history",
+        [sa.literal_column("lower(valid)")],
+        unique=False,
         schema="app",
     )
     op.create_geospatial_table(
@@ -267,6 +284,14 @@ def upgrade() -> None:
         postgresql_using="gist",
         postgresql_ops={},
     )
+    op.create_index(
+        "ix_areas_restricted",
+        "areas",
+        ["id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("level = 'restricted'"),
+    )
     op.create_geospatial_table(
         "areas_history",
         sa.Column("id", sa.UUID(), nullable=True),
@@ -316,7 +341,9 @@ def upgrade() -> None:
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("journal_seq", sa.Integer(), nullable=True),
+        sa.Column("request", sa.Text(), nullable=True),
+        sa.Column("device_at", sa.Text(), nullable=True),
+        sa.Column("journal_seq", sa.BigInteger(), nullable=True),
         schema="app",
     )
     op.create_index(
@@ -328,6 +355,9 @@ def upgrade() -> None:
         postgresql_using="gist",
     )
     op.create_index("ix_areas_history_id", "areas_history", ["id", "version"], unique=True, schema="app")
+    op.create_index(
+        "ix_areas_history_since", "areas_history", [sa.literal_column("lower(valid)")], unique=False, schema="app"
+    )
     op.create_table(
         "cell_changes",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -411,7 +441,9 @@ def upgrade() -> None:
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("journal_seq", sa.Integer(), nullable=True),
+        sa.Column("request", sa.Text(), nullable=True),
+        sa.Column("device_at", sa.Text(), nullable=True),
+        sa.Column("journal_seq", sa.BigInteger(), nullable=True),
         schema="app",
     )
     op.create_index(
@@ -423,6 +455,13 @@ def upgrade() -> None:
         postgresql_using="gist",
     )
     op.create_index("ix_crossings_history_id", "crossings_history", ["id", "version"], unique=True, schema="app")
+    op.create_index(
+        "ix_crossings_history_since",
+        "crossings_history",
+        [sa.literal_column("lower(valid)")],
+        unique=False,
+        schema="app",
+    )
     op.create_geospatial_table(
         "documents",
         sa.Column("id", sa.UUID(), nullable=False),
@@ -517,6 +556,14 @@ def upgrade() -> None:
         postgresql_ops={},
     )
     op.create_index(
+        "ix_documents_restricted",
+        "documents",
+        ["id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("level = 'restricted'"),
+    )
+    op.create_index(
         "uq_documents_number",
         "documents",
         ["number", "issuer", sa.literal_column("extract(year from issued_on)")],
@@ -577,7 +624,9 @@ def upgrade() -> None:
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("journal_seq", sa.Integer(), nullable=True),
+        sa.Column("request", sa.Text(), nullable=True),
+        sa.Column("device_at", sa.Text(), nullable=True),
+        sa.Column("journal_seq", sa.BigInteger(), nullable=True),
         schema="app",
     )
     op.create_index(
@@ -589,6 +638,13 @@ def upgrade() -> None:
         postgresql_using="gist",
     )
     op.create_index("ix_documents_history_id", "documents_history", ["id", "version"], unique=True, schema="app")
+    op.create_index(
+        "ix_documents_history_since",
+        "documents_history",
+        [sa.literal_column("lower(valid)")],
+        unique=False,
+        schema="app",
+    )
     op.create_table(
         "features",
         sa.Column("id", sa.UUID(), nullable=False),
@@ -615,6 +671,36 @@ def upgrade() -> None:
         op.f("ix_gate_categories_feature_id"), "gate_categories", ["feature_id"], unique=False, schema="app"
     )
     op.create_table(
+        "gate_categories_history",
+        sa.Column("id", sa.UUID(), nullable=True),
+        sa.Column("feature_id", sa.UUID(), nullable=True),
+        sa.Column("category", sa.Text(), nullable=True),
+        sa.Column("valid_from", sa.Date(), nullable=True),
+        sa.Column("valid_to", sa.Date(), nullable=True),
+        sa.Column("document", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("source", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("request", sa.Text(), nullable=True),
+        sa.Column("device_at", sa.Text(), nullable=True),
+        sa.Column("journal_seq", sa.BigInteger(), nullable=True),
+        schema="app",
+    )
+    op.create_index(
+        "ix_gate_categories_history_feature_id", "gate_categories_history", ["feature_id"], unique=False, schema="app"
+    )
+    op.create_index("ix_gate_categories_history_id", "gate_categories_history", ["id"], unique=False, schema="app")
+    op.create_index(
+        "ix_gate_categories_history_since",
+        "gate_categories_history",
+        [sa.literal_column("lower(valid)")],
+        unique=False,
+        schema="app",
+    )
+    op.create_table(
         "gate_events",
         sa.Column("id", sa.UUID(), nullable=False),
         sa.Column("feature_id", sa.UUID(), nullable=False),
@@ -632,6 +718,37 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_gate_events_feature_id"), "gate_events", ["feature_id"], unique=False, schema="app")
     op.create_table(
+        "gate_events_history",
+        sa.Column("id", sa.UUID(), nullable=True),
+        sa.Column("feature_id", sa.UUID(), nullable=True),
+        sa.Column("kind", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("on", sa.Date(), nullable=True),
+        sa.Column("precision", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("document", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("note", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("source", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("request", sa.Text(), nullable=True),
+        sa.Column("device_at", sa.Text(), nullable=True),
+        sa.Column("journal_seq", sa.BigInteger(), nullable=True),
+        schema="app",
+    )
+    op.create_index(
+        "ix_gate_events_history_feature_id", "gate_events_history", ["feature_id"], unique=False, schema="app"
+    )
+    op.create_index("ix_gate_events_history_id", "gate_events_history", ["id"], unique=False, schema="app")
+    op.create_index(
+        "ix_gate_events_history_since",
+        "gate_events_history",
+        [sa.literal_column("lower(valid)")],
+        unique=False,
+        schema="app",
+    )
+    op.create_table(
         "gate_plans",
         sa.Column("id", sa.UUID(), nullable=False),
         sa.Column("feature_id", sa.UUID(), nullable=False),
@@ -648,6 +765,37 @@ def upgrade() -> None:
         schema="app",
     )
     op.create_index(op.f("ix_gate_plans_feature_id"), "gate_plans", ["feature_id"], unique=False, schema="app")
+    op.create_table(
+        "gate_plans_history",
+        sa.Column("id", sa.UUID(), nullable=True),
+        sa.Column("feature_id", sa.UUID(), nullable=True),
+        sa.Column("horizon", sa.Integer(), nullable=True),
+        sa.Column("category", sa.Text(), nullable=True),
+        sa.Column("mode", sa.Text(), nullable=True),
+        sa.Column("decision", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("on", sa.Date(), nullable=True),
+        sa.Column("source", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("request", sa.Text(), nullable=True),
+        sa.Column("device_at", sa.Text(), nullable=True),
+        sa.Column("journal_seq", sa.BigInteger(), nullable=True),
+        schema="app",
+    )
+    op.create_index(
+        "ix_gate_plans_history_feature_id", "gate_plans_history", ["feature_id"], unique=False, schema="app"
+    )
+    op.create_index("ix_gate_plans_history_id", "gate_plans_history", ["id"], unique=False, schema="app")
+    op.create_index(
+        "ix_gate_plans_history_since",
+        "gate_plans_history",
+        [sa.literal_column("lower(valid)")],
+        unique=False,
+        schema="app",
+    )
     op.create_geospatial_table(
         "gates",
         sa.Column("id", sa.UUID(), nullable=False),
@@ -767,6 +915,14 @@ def upgrade() -> None:
         postgresql_using="gist",
         postgresql_ops={},
     )
+    op.create_index(
+        "ix_gates_restricted",
+        "gates",
+        ["id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("level = 'restricted'"),
+    )
     op.create_geospatial_table(
         "gates_history",
         sa.Column("id", sa.UUID(), nullable=True),
@@ -838,7 +994,9 @@ def upgrade() -> None:
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("journal_seq", sa.Integer(), nullable=True),
+        sa.Column("request", sa.Text(), nullable=True),
+        sa.Column("device_at", sa.Text(), nullable=True),
+        sa.Column("journal_seq", sa.BigInteger(), nullable=True),
         schema="app",
     )
     op.create_index(
@@ -850,6 +1008,9 @@ def upgrade() -> None:
         postgresql_using="gist",
     )
     op.create_index("ix_gates_history_id", "gates_history", ["id", "version"], unique=True, schema="app")
+    op.create_index(
+        "ix_gates_history_since", "gates_history", [sa.literal_column("lower(valid)")], unique=False, schema="app"
+    )
     op.create_geospatial_table(
         "incidents",
         sa.Column("id", sa.UUID(), nullable=False),
@@ -945,6 +1106,14 @@ def upgrade() -> None:
         postgresql_ops={},
     )
     op.create_index(
+        "ix_incidents_restricted",
+        "incidents",
+        ["id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("level = 'restricted'"),
+    )
+    op.create_index(
         "uq_incidents_code",
         "incidents",
         ["code"],
@@ -1006,7 +1175,9 @@ def upgrade() -> None:
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("journal_seq", sa.Integer(), nullable=True),
+        sa.Column("request", sa.Text(), nullable=True),
+        sa.Column("device_at", sa.Text(), nullable=True),
+        sa.Column("journal_seq", sa.BigInteger(), nullable=True),
         schema="app",
     )
     op.create_index(
@@ -1018,6 +1189,13 @@ def upgrade() -> None:
         postgresql_using="gist",
     )
     op.create_index("ix_incidents_history_id", "incidents_history", ["id", "version"], unique=True, schema="app")
+    op.create_index(
+        "ix_incidents_history_since",
+        "incidents_history",
+        [sa.literal_column("lower(valid)")],
+        unique=False,
+        schema="app",
+    )
     op.create_geospatial_table(
         "lines",
         sa.Column("id", sa.UUID(), nullable=False),
@@ -1133,6 +1311,14 @@ def upgrade() -> None:
         postgresql_ops={},
     )
     op.create_index(
+        "ix_lines_restricted",
+        "lines",
+        ["id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("level = 'restricted'"),
+    )
+    op.create_index(
         "uq_lines_border_seq",
         "lines",
         ["border", "seq"],
@@ -1206,7 +1392,9 @@ def upgrade() -> None:
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("journal_seq", sa.Integer(), nullable=True),
+        sa.Column("request", sa.Text(), nullable=True),
+        sa.Column("device_at", sa.Text(), nullable=True),
+        sa.Column("journal_seq", sa.BigInteger(), nullable=True),
         schema="app",
     )
     op.create_index(
@@ -1218,11 +1406,37 @@ def upgrade() -> None:
         postgresql_using="gist",
     )
     op.create_index("ix_lines_history_id", "lines_history", ["id", "version"], unique=True, schema="app")
-    op.create_table(
-        "loaded_steps",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_loaded_steps")),
+    op.create_index(
+        "ix_lines_history_since", "lines_history", [sa.literal_column("lower(valid)")], unique=False, schema="app"
+    )
+    op.create_geospatial_table(
+        "links_history",
+        sa.Column("id", sa.UUID(), nullable=True),
+        sa.Column("feature_id", sa.UUID(), nullable=True),
+        sa.Column("to_id", sa.UUID(), nullable=True),
+        sa.Column("role", sa.Text(), nullable=True),
+        sa.Column("at", sa.Text(), nullable=True),
+        sa.Column("border", sa.Text(), nullable=True),
+        sa.Column(
+            "geom",
+            Geometry(srid=4326, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            nullable=True,
+        ),
+        sa.Column("position_source", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("request", sa.Text(), nullable=True),
+        sa.Column("device_at", sa.Text(), nullable=True),
+        sa.Column("journal_seq", sa.BigInteger(), nullable=True),
         schema="app",
+    )
+    op.create_index("ix_links_history_feature_id", "links_history", ["feature_id"], unique=False, schema="app")
+    op.create_index("ix_links_history_id", "links_history", ["id"], unique=False, schema="app")
+    op.create_index(
+        "ix_links_history_since", "links_history", [sa.literal_column("lower(valid)")], unique=False, schema="app"
     )
     op.create_table(
         "marker_anchors",
@@ -1249,6 +1463,40 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_marker_inspections_feature_id"), "marker_inspections", ["feature_id"], unique=False, schema="app"
+    )
+    op.create_table(
+        "marker_inspections_history",
+        sa.Column("id", sa.UUID(), nullable=True),
+        sa.Column("feature_id", sa.UUID(), nullable=True),
+        sa.Column("on", sa.Date(), nullable=True),
+        sa.Column("condition", sa.Text(), nullable=True),
+        sa.Column("note", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("request", sa.Text(), nullable=True),
+        sa.Column("device_at", sa.Text(), nullable=True),
+        sa.Column("journal_seq", sa.BigInteger(), nullable=True),
+        schema="app",
+    )
+    op.create_index(
+        "ix_marker_inspections_history_feature_id",
+        "marker_inspections_history",
+        ["feature_id"],
+        unique=False,
+        schema="app",
+    )
+    op.create_index(
+        "ix_marker_inspections_history_id", "marker_inspections_history", ["id"], unique=False, schema="app"
+    )
+    op.create_index(
+        "ix_marker_inspections_history_since",
+        "marker_inspections_history",
+        [sa.literal_column("lower(valid)")],
+        unique=False,
+        schema="app",
     )
     op.create_geospatial_table(
         "markers",
@@ -1367,6 +1615,14 @@ def upgrade() -> None:
         postgresql_ops={},
     )
     op.create_index(
+        "ix_markers_restricted",
+        "markers",
+        ["id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("level = 'restricted'"),
+    )
+    op.create_index(
         "uq_markers_border_number",
         "markers",
         ["border", "number"],
@@ -1442,7 +1698,9 @@ def upgrade() -> None:
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("journal_seq", sa.Integer(), nullable=True),
+        sa.Column("request", sa.Text(), nullable=True),
+        sa.Column("device_at", sa.Text(), nullable=True),
+        sa.Column("journal_seq", sa.BigInteger(), nullable=True),
         schema="app",
     )
     op.create_index(
@@ -1454,6 +1712,9 @@ def upgrade() -> None:
         postgresql_using="gist",
     )
     op.create_index("ix_markers_history_id", "markers_history", ["id", "version"], unique=True, schema="app")
+    op.create_index(
+        "ix_markers_history_since", "markers_history", [sa.literal_column("lower(valid)")], unique=False, schema="app"
+    )
     op.create_table(
         "people",
         sa.Column("id", sa.UUID(), nullable=False),
@@ -1461,7 +1722,10 @@ def upgrade() -> None:
         sa.Column("title", sa.Text(), nullable=True),
         sa.Column("password", sa.Text(), nullable=True),
         sa.Column("second_factor", sa.Text(), nullable=True),
+        sa.Column("offered_factor", sa.Text(), nullable=True),
         sa.Column("last_step", sa.BigInteger(), nullable=True),
+        sa.Column("invitation", sa.Text(), nullable=True),
+        sa.Column("invited_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("subject", sa.Text(), nullable=True),
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
         sa.Column("blocked_until", sa.DateTime(timezone=True), nullable=True),
@@ -1471,6 +1735,7 @@ def upgrade() -> None:
         sa.Column("valid_to", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("name ~ '^[a-z0-9][a-z0-9._-]{1,39}$'", name=op.f("ck_people_name")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_people")),
+        sa.UniqueConstraint("invitation", name=op.f("uq_people_invitation")),
         sa.UniqueConstraint("name", name=op.f("uq_people_name")),
         sa.UniqueConstraint("subject", name=op.f("uq_people_subject")),
         schema="app",
@@ -1586,6 +1851,14 @@ def upgrade() -> None:
         postgresql_using="gist",
         postgresql_ops={},
     )
+    op.create_index(
+        "ix_posts_restricted",
+        "posts",
+        ["id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("level = 'restricted'"),
+    )
     op.create_geospatial_table(
         "posts_history",
         sa.Column("id", sa.UUID(), nullable=True),
@@ -1649,7 +1922,9 @@ def upgrade() -> None:
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("journal_seq", sa.Integer(), nullable=True),
+        sa.Column("request", sa.Text(), nullable=True),
+        sa.Column("device_at", sa.Text(), nullable=True),
+        sa.Column("journal_seq", sa.BigInteger(), nullable=True),
         schema="app",
     )
     op.create_index(
@@ -1661,6 +1936,9 @@ def upgrade() -> None:
         postgresql_using="gist",
     )
     op.create_index("ix_posts_history_id", "posts_history", ["id", "version"], unique=True, schema="app")
+    op.create_index(
+        "ix_posts_history_since", "posts_history", [sa.literal_column("lower(valid)")], unique=False, schema="app"
+    )
     op.create_table(
         "procedure_steps",
         sa.Column("border", sa.Text(), nullable=False),
@@ -1823,6 +2101,14 @@ def upgrade() -> None:
         postgresql_using="gist",
         postgresql_ops={},
     )
+    op.create_index(
+        "ix_sectors_restricted",
+        "sectors",
+        ["id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("level = 'restricted'"),
+    )
     op.create_geospatial_table(
         "sectors_history",
         sa.Column("id", sa.UUID(), nullable=True),
@@ -1875,7 +2161,9 @@ def upgrade() -> None:
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("journal_seq", sa.Integer(), nullable=True),
+        sa.Column("request", sa.Text(), nullable=True),
+        sa.Column("device_at", sa.Text(), nullable=True),
+        sa.Column("journal_seq", sa.BigInteger(), nullable=True),
         schema="app",
     )
     op.create_index(
@@ -1887,6 +2175,9 @@ def upgrade() -> None:
         postgresql_using="gist",
     )
     op.create_index("ix_sectors_history_id", "sectors_history", ["id", "version"], unique=True, schema="app")
+    op.create_index(
+        "ix_sectors_history_since", "sectors_history", [sa.literal_column("lower(valid)")], unique=False, schema="app"
+    )
     op.create_geospatial_table(
         "tasks",
         sa.Column("id", sa.UUID(), nullable=False),
@@ -1988,6 +2279,14 @@ def upgrade() -> None:
         postgresql_using="gist",
         postgresql_ops={},
     )
+    op.create_index(
+        "ix_tasks_restricted",
+        "tasks",
+        ["id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("level = 'restricted'"),
+    )
     op.create_geospatial_table(
         "tasks_history",
         sa.Column("id", sa.UUID(), nullable=True),
@@ -2054,7 +2353,9 @@ def upgrade() -> None:
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("journal_seq", sa.Integer(), nullable=True),
+        sa.Column("request", sa.Text(), nullable=True),
+        sa.Column("device_at", sa.Text(), nullable=True),
+        sa.Column("journal_seq", sa.BigInteger(), nullable=True),
         schema="app",
     )
     op.create_index(
@@ -2066,6 +2367,9 @@ def upgrade() -> None:
         postgresql_using="gist",
     )
     op.create_index("ix_tasks_history_id", "tasks_history", ["id", "version"], unique=True, schema="app")
+    op.create_index(
+        "ix_tasks_history_since", "tasks_history", [sa.literal_column("lower(valid)")], unique=False, schema="app"
+    )
     op.create_table(
         "tokens",
         sa.Column("id", sa.UUID(), nullable=False),
@@ -2175,6 +2479,14 @@ def upgrade() -> None:
         postgresql_using="gist",
         postgresql_ops={},
     )
+    op.create_index(
+        "ix_units_restricted",
+        "units",
+        ["id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("level = 'restricted'"),
+    )
     op.create_geospatial_table(
         "units_history",
         sa.Column("id", sa.UUID(), nullable=True),
@@ -2230,7 +2542,9 @@ def upgrade() -> None:
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("journal_seq", sa.Integer(), nullable=True),
+        sa.Column("request", sa.Text(), nullable=True),
+        sa.Column("device_at", sa.Text(), nullable=True),
+        sa.Column("journal_seq", sa.BigInteger(), nullable=True),
         schema="app",
     )
     op.create_index(
@@ -2242,6 +2556,9 @@ def upgrade() -> None:
         postgresql_using="gist",
     )
     op.create_index("ix_units_history_id", "units_history", ["id", "version"], unique=True, schema="app")
+    op.create_index(
+        "ix_units_history_since", "units_history", [sa.literal_column("lower(valid)")], unique=False, schema="app"
+    )
     op.create_table(
         "work_steps",
         sa.Column("id", sa.UUID(), nullable=False),
@@ -2262,6 +2579,40 @@ def upgrade() -> None:
         schema="app",
     )
     op.create_index(op.f("ix_work_steps_feature_id"), "work_steps", ["feature_id"], unique=False, schema="app")
+    op.create_table(
+        "work_steps_history",
+        sa.Column("id", sa.UUID(), nullable=True),
+        sa.Column("feature_id", sa.UUID(), nullable=True),
+        sa.Column("ordinal", sa.Integer(), nullable=True),
+        sa.Column("code", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("title_vi", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("title_en", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("due_on", sa.Date(), nullable=True),
+        sa.Column("done_on", sa.Date(), nullable=True),
+        sa.Column("document", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("note", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("source", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("request", sa.Text(), nullable=True),
+        sa.Column("device_at", sa.Text(), nullable=True),
+        sa.Column("journal_seq", sa.BigInteger(), nullable=True),
+        schema="app",
+    )
+    op.create_index(
+        "ix_work_steps_history_feature_id", "work_steps_history", ["feature_id"], unique=False, schema="app"
+    )
+    op.create_index("ix_work_steps_history_id", "work_steps_history", ["id"], unique=False, schema="app")
+    op.create_index(
+        "ix_work_steps_history_since",
+        "work_steps_history",
+        [sa.literal_column("lower(valid)")],
+        unique=False,
+        schema="app",
+    )
     op.create_geospatial_table(
         "works",
         sa.Column("id", sa.UUID(), nullable=False),
@@ -2362,6 +2713,14 @@ def upgrade() -> None:
         postgresql_using="gist",
         postgresql_ops={},
     )
+    op.create_index(
+        "ix_works_restricted",
+        "works",
+        ["id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("level = 'restricted'"),
+    )
     op.create_geospatial_table(
         "works_history",
         sa.Column("id", sa.UUID(), nullable=True),
@@ -2427,7 +2786,9 @@ def upgrade() -> None:
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("journal_seq", sa.Integer(), nullable=True),
+        sa.Column("request", sa.Text(), nullable=True),
+        sa.Column("device_at", sa.Text(), nullable=True),
+        sa.Column("journal_seq", sa.BigInteger(), nullable=True),
         schema="app",
     )
     op.create_index(
@@ -2439,6 +2800,9 @@ def upgrade() -> None:
         postgresql_using="gist",
     )
     op.create_index("ix_works_history_id", "works_history", ["id", "version"], unique=True, schema="app")
+    op.create_index(
+        "ix_works_history_since", "works_history", [sa.literal_column("lower(valid)")], unique=False, schema="app"
+    )
     op.create_table(
         "appointments",
         sa.Column("id", sa.UUID(), nullable=False),
@@ -2557,6 +2921,14 @@ def upgrade() -> None:
         postgresql_using="gist",
         postgresql_ops={},
     )
+    op.create_index(
+        "ix_crossings_restricted",
+        "crossings",
+        ["id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("level = 'restricted'"),
+    )
     op.create_geospatial_table(
         "links",
         sa.Column("id", sa.UUID(), nullable=False),
@@ -2619,6 +2991,12 @@ def downgrade() -> None:
         "idx_links_geom", table_name="links", schema="app", postgresql_using="gist", column_name="geom"
     )
     op.drop_geospatial_table("links", schema="app")
+    op.drop_index(
+        "ix_crossings_restricted",
+        table_name="crossings",
+        schema="app",
+        postgresql_where=sa.text("level = 'restricted'"),
+    )
     op.drop_geospatial_index(
         "idx_crossings_shared_geom",
         table_name="crossings",
@@ -2637,9 +3015,13 @@ def downgrade() -> None:
         postgresql_where=sa.text("valid_to is null"),
     )
     op.drop_table("appointments", schema="app")
+    op.drop_index("ix_works_history_since", table_name="works_history", schema="app")
     op.drop_index("ix_works_history_id", table_name="works_history", schema="app")
     op.drop_index("ix_works_history_geom_valid", table_name="works_history", schema="app", postgresql_using="gist")
     op.drop_geospatial_table("works_history", schema="app")
+    op.drop_index(
+        "ix_works_restricted", table_name="works", schema="app", postgresql_where=sa.text("level = 'restricted'")
+    )
     op.drop_geospatial_index(
         "idx_works_shared_geom", table_name="works", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -2647,11 +3029,19 @@ def downgrade() -> None:
         "idx_works_geom", table_name="works", schema="app", postgresql_using="gist", column_name="geom"
     )
     op.drop_geospatial_table("works", schema="app")
+    op.drop_index("ix_work_steps_history_since", table_name="work_steps_history", schema="app")
+    op.drop_index("ix_work_steps_history_id", table_name="work_steps_history", schema="app")
+    op.drop_index("ix_work_steps_history_feature_id", table_name="work_steps_history", schema="app")
+    op.drop_table("work_steps_history", schema="app")
     op.drop_index(op.f("ix_work_steps_feature_id"), table_name="work_steps", schema="app")
     op.drop_table("work_steps", schema="app")
+    op.drop_index("ix_units_history_since", table_name="units_history", schema="app")
     op.drop_index("ix_units_history_id", table_name="units_history", schema="app")
     op.drop_index("ix_units_history_geom_valid", table_name="units_history", schema="app", postgresql_using="gist")
     op.drop_geospatial_table("units_history", schema="app")
+    op.drop_index(
+        "ix_units_restricted", table_name="units", schema="app", postgresql_where=sa.text("level = 'restricted'")
+    )
     op.drop_geospatial_index(
         "idx_units_shared_geom", table_name="units", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -2660,9 +3050,13 @@ def downgrade() -> None:
     )
     op.drop_geospatial_table("units", schema="app")
     op.drop_table("tokens", schema="app")
+    op.drop_index("ix_tasks_history_since", table_name="tasks_history", schema="app")
     op.drop_index("ix_tasks_history_id", table_name="tasks_history", schema="app")
     op.drop_index("ix_tasks_history_geom_valid", table_name="tasks_history", schema="app", postgresql_using="gist")
     op.drop_geospatial_table("tasks_history", schema="app")
+    op.drop_index(
+        "ix_tasks_restricted", table_name="tasks", schema="app", postgresql_where=sa.text("level = 'restricted'")
+    )
     op.drop_geospatial_index(
         "idx_tasks_shared_geom", table_name="tasks", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -2670,9 +3064,13 @@ def downgrade() -> None:
         "idx_tasks_geom", table_name="tasks", schema="app", postgresql_using="gist", column_name="geom"
     )
     op.drop_geospatial_table("tasks", schema="app")
+    op.drop_index("ix_sectors_history_since", table_name="sectors_history", schema="app")
     op.drop_index("ix_sectors_history_id", table_name="sectors_history", schema="app")
     op.drop_index("ix_sectors_history_geom_valid", table_name="sectors_history", schema="app", postgresql_using="gist")
     op.drop_geospatial_table("sectors_history", schema="app")
+    op.drop_index(
+        "ix_sectors_restricted", table_name="sectors", schema="app", postgresql_where=sa.text("level = 'restricted'")
+    )
     op.drop_geospatial_index(
         "idx_sectors_shared_geom",
         table_name="sectors",
@@ -2692,9 +3090,13 @@ def downgrade() -> None:
     op.drop_geospatial_table("route_segments", schema="app")
     op.drop_table("replays", schema="app")
     op.drop_table("procedure_steps", schema="app")
+    op.drop_index("ix_posts_history_since", table_name="posts_history", schema="app")
     op.drop_index("ix_posts_history_id", table_name="posts_history", schema="app")
     op.drop_index("ix_posts_history_geom_valid", table_name="posts_history", schema="app", postgresql_using="gist")
     op.drop_geospatial_table("posts_history", schema="app")
+    op.drop_index(
+        "ix_posts_restricted", table_name="posts", schema="app", postgresql_where=sa.text("level = 'restricted'")
+    )
     op.drop_geospatial_index(
         "idx_posts_shared_geom", table_name="posts", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -2703,11 +3105,15 @@ def downgrade() -> None:
     )
     op.drop_geospatial_table("posts", schema="app")
     op.drop_table("people", schema="app")
+    op.drop_index("ix_markers_history_since", table_name="markers_history", schema="app")
     op.drop_index("ix_markers_history_id", table_name="markers_history", schema="app")
     op.drop_index("ix_markers_history_geom_valid", table_name="markers_history", schema="app", postgresql_using="gist")
     op.drop_geospatial_table("markers_history", schema="app")
     op.drop_index(
         "uq_markers_border_number", table_name="markers", schema="app", postgresql_where=sa.text("retired_at is null")
+    )
+    op.drop_index(
+        "ix_markers_restricted", table_name="markers", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
     op.drop_geospatial_index(
         "idx_markers_shared_geom",
@@ -2720,15 +3126,26 @@ def downgrade() -> None:
         "idx_markers_geom", table_name="markers", schema="app", postgresql_using="gist", column_name="geom"
     )
     op.drop_geospatial_table("markers", schema="app")
+    op.drop_index("ix_marker_inspections_history_since", table_name="marker_inspections_history", schema="app")
+    op.drop_index("ix_marker_inspections_history_id", table_name="marker_inspections_history", schema="app")
+    op.drop_index("ix_marker_inspections_history_feature_id", table_name="marker_inspections_history", schema="app")
+    op.drop_table("marker_inspections_history", schema="app")
     op.drop_index(op.f("ix_marker_inspections_feature_id"), table_name="marker_inspections", schema="app")
     op.drop_table("marker_inspections", schema="app")
     op.drop_table("marker_anchors", schema="app")
-    op.drop_table("loaded_steps", schema="app")
+    op.drop_index("ix_links_history_since", table_name="links_history", schema="app")
+    op.drop_index("ix_links_history_id", table_name="links_history", schema="app")
+    op.drop_index("ix_links_history_feature_id", table_name="links_history", schema="app")
+    op.drop_geospatial_table("links_history", schema="app")
+    op.drop_index("ix_lines_history_since", table_name="lines_history", schema="app")
     op.drop_index("ix_lines_history_id", table_name="lines_history", schema="app")
     op.drop_index("ix_lines_history_geom_valid", table_name="lines_history", schema="app", postgresql_using="gist")
     op.drop_geospatial_table("lines_history", schema="app")
     op.drop_index(
         "uq_lines_border_seq", table_name="lines", schema="app", postgresql_where=sa.text("retired_at is null")
+    )
+    op.drop_index(
+        "ix_lines_restricted", table_name="lines", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
     op.drop_geospatial_index(
         "idx_lines_shared_geom", table_name="lines", schema="app", postgresql_using="gist", column_name="shared_geom"
@@ -2737,6 +3154,7 @@ def downgrade() -> None:
         "idx_lines_geom", table_name="lines", schema="app", postgresql_using="gist", column_name="geom"
     )
     op.drop_geospatial_table("lines", schema="app")
+    op.drop_index("ix_incidents_history_since", table_name="incidents_history", schema="app")
     op.drop_index("ix_incidents_history_id", table_name="incidents_history", schema="app")
     op.drop_index(
         "ix_incidents_history_geom_valid", table_name="incidents_history", schema="app", postgresql_using="gist"
@@ -2744,6 +3162,12 @@ def downgrade() -> None:
     op.drop_geospatial_table("incidents_history", schema="app")
     op.drop_index(
         "uq_incidents_code", table_name="incidents", schema="app", postgresql_where=sa.text("retired_at is null")
+    )
+    op.drop_index(
+        "ix_incidents_restricted",
+        table_name="incidents",
+        schema="app",
+        postgresql_where=sa.text("level = 'restricted'"),
     )
     op.drop_geospatial_index(
         "idx_incidents_shared_geom",
@@ -2756,9 +3180,13 @@ def downgrade() -> None:
         "idx_incidents_geom", table_name="incidents", schema="app", postgresql_using="gist", column_name="geom"
     )
     op.drop_geospatial_table("incidents", schema="app")
+    op.drop_index("ix_gates_history_since", table_name="gates_history", schema="app")
     op.drop_index("ix_gates_history_id", table_name="gates_history", schema="app")
     op.drop_index("ix_gates_history_geom_valid", table_name="gates_history", schema="app", postgresql_using="gist")
     op.drop_geospatial_table("gates_history", schema="app")
+    op.drop_index(
+        "ix_gates_restricted", table_name="gates", schema="app", postgresql_where=sa.text("level = 'restricted'")
+    )
     op.drop_geospatial_index(
         "idx_gates_shared_geom", table_name="gates", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -2766,13 +3194,26 @@ def downgrade() -> None:
         "idx_gates_geom", table_name="gates", schema="app", postgresql_using="gist", column_name="geom"
     )
     op.drop_geospatial_table("gates", schema="app")
+    op.drop_index("ix_gate_plans_history_since", table_name="gate_plans_history", schema="app")
+    op.drop_index("ix_gate_plans_history_id", table_name="gate_plans_history", schema="app")
+    op.drop_index("ix_gate_plans_history_feature_id", table_name="gate_plans_history", schema="app")
+    op.drop_table("gate_plans_history", schema="app")
     op.drop_index(op.f("ix_gate_plans_feature_id"), table_name="gate_plans", schema="app")
     op.drop_table("gate_plans", schema="app")
+    op.drop_index("ix_gate_events_history_since", table_name="gate_events_history", schema="app")
+    op.drop_index("ix_gate_events_history_id", table_name="gate_events_history", schema="app")
+    op.drop_index("ix_gate_events_history_feature_id", table_name="gate_events_history", schema="app")
+    op.drop_table("gate_events_history", schema="app")
     op.drop_index(op.f("ix_gate_events_feature_id"), table_name="gate_events", schema="app")
     op.drop_table("gate_events", schema="app")
+    op.drop_index("ix_gate_categories_history_since", table_name="gate_categories_history", schema="app")
+    op.drop_index("ix_gate_categories_history_id", table_name="gate_categories_history", schema="app")
+    op.drop_index("ix_gate_categories_history_feature_id", table_name="gate_categories_history", schema="app")
+    op.drop_table("gate_categories_history", schema="app")
     op.drop_index(op.f("ix_gate_categories_feature_id"), table_name="gate_categories", schema="app")
     op.drop_table("gate_categories", schema="app")
     op.drop_table("features", schema="app")
+    op.drop_index("ix_documents_history_since", table_name="documents_history", schema="app")
     op.drop_index("ix_documents_history_id", table_name="documents_history", schema="app")
     op.drop_index(
         "ix_documents_history_geom_valid", table_name="documents_history", schema="app", postgresql_using="gist"
@@ -2783,6 +3224,12 @@ def downgrade() -> None:
         table_name="documents",
         schema="app",
         postgresql_where=sa.text("number is not null and retired_at is null"),
+    )
+    op.drop_index(
+        "ix_documents_restricted",
+        table_name="documents",
+        schema="app",
+        postgresql_where=sa.text("level = 'restricted'"),
     )
     op.drop_geospatial_index(
         "idx_documents_shared_geom",
@@ -2795,6 +3242,7 @@ def downgrade() -> None:
         "idx_documents_geom", table_name="documents", schema="app", postgresql_using="gist", column_name="geom"
     )
     op.drop_geospatial_table("documents", schema="app")
+    op.drop_index("ix_crossings_history_since", table_name="crossings_history", schema="app")
     op.drop_index("ix_crossings_history_id", table_name="crossings_history", schema="app")
     op.drop_index(
         "ix_crossings_history_geom_valid", table_name="crossings_history", schema="app", postgresql_using="gist"
@@ -2802,9 +3250,13 @@ def downgrade() -> None:
     op.drop_geospatial_table("crossings_history", schema="app")
     op.drop_table("cells", schema="app")
     op.drop_table("cell_changes", schema="app")
+    op.drop_index("ix_areas_history_since", table_name="areas_history", schema="app")
     op.drop_index("ix_areas_history_id", table_name="areas_history", schema="app")
     op.drop_index("ix_areas_history_geom_valid", table_name="areas_history", schema="app", postgresql_using="gist")
     op.drop_geospatial_table("areas_history", schema="app")
+    op.drop_index(
+        "ix_areas_restricted", table_name="areas", schema="app", postgresql_where=sa.text("level = 'restricted'")
+    )
     op.drop_geospatial_index(
         "idx_areas_shared_geom", table_name="areas", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -2812,6 +3264,7 @@ def downgrade() -> None:
         "idx_areas_geom", table_name="areas", schema="app", postgresql_using="gist", column_name="geom"
     )
     op.drop_geospatial_table("areas", schema="app")
+    op.drop_index("ix_administrative_areas_history_since", table_name="administrative_areas_history", schema="app")
     op.drop_index("ix_administrative_areas_history_id", table_name="administrative_areas_history", schema="app")
     op.drop_index(
         "ix_administrative_areas_history_geom_valid",
@@ -2820,6 +3273,12 @@ def downgrade() -> None:
         postgresql_using="gist",
     )
     op.drop_geospatial_table("administrative_areas_history", schema="app")
+    op.drop_index(
+        "ix_administrative_areas_restricted",
+        table_name="administrative_areas",
+        schema="app",
+        postgresql_where=sa.text("level = 'restricted'"),
+    )
     op.drop_geospatial_index(
         "idx_administrative_areas_shared_geom",
         table_name="administrative_areas",
