@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gis.errors import Refusal
+from gis.errors import Conflict, Refusal
 
 commands = typer.Typer(
     name="cotmoc",
@@ -21,6 +21,17 @@ commands = typer.Typer(
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Thư mục dữ liệu · Where the data lie (default: .cotmoc)")
 ]
+Anchor = Annotated[
+    Path | None,
+    typer.Option(
+        "--anchor",
+        envvar="COTMOC_ANCHOR",
+        help="Tệp mỏ neo, nên ở đĩa khác · The anchor's file, better on another disk (default: in the data)",
+    ),
+]
+
+audit = typer.Typer(no_args_is_help=True, help="Nhật ký niêm phong. · The sealed journal.")
+commands.add_typer(audit, name="audit")
 
 
 @commands.callback()
@@ -35,11 +46,12 @@ def up(
     ] = 8000,
     data_dir: DataDir = None,
     host: Annotated[str | None, typer.Option(help="Địa chỉ nội bộ · A loopback address (default: 127.0.0.1)")] = None,
+    anchor: Anchor = None,
 ) -> None:
     """Khởi động và phục vụ. · Start everything and serve until Ctrl-C."""
     from api import up as premises
 
-    premises.up(port, data_dir, host)
+    premises.up(port, data_dir, host, anchor)
 
 
 @commands.command()
@@ -115,6 +127,36 @@ def export(  # noqa: PLR0917 - Typer reads the options off the parameters
         with premises.database(addresses) as database:
             number = save(database, layer, output, asked)
     typer.echo(f"✓ {number} → {output}")
+
+
+@audit.command("verify")
+def audit_verify(data_dir: DataDir = None, anchor: Anchor = None) -> None:
+    """Kiểm tra nhật ký: nêu lô đầu tiên bị sửa. · Prove the journal, or name the first batch that was changed."""
+    from api import up as premises
+    from gis.audit import verify
+
+    with premises.opened(data_dir, "audit") as addresses:
+        found = verify(premises.sealer(addresses, premises.chosen(data_dir), anchor))
+    if found.broken:
+        raise Conflict(found.broken.words)
+    typer.echo(f"✓ {found.words.vi}\n✓ {found.words.en}")
+
+
+@audit.command("seal")
+def audit_seal(
+    data_dir: DataDir = None,
+    anchor: Anchor = None,
+    new_key: Annotated[
+        bool, typer.Option("--new-key", help="Khóa cũ đã mất hẳn: tạo khóa mới · The old key is lost: make another")
+    ] = False,
+) -> None:
+    """Niêm phong ngay. · Seal what is not sealed yet, now."""
+    from api import up as premises
+
+    with premises.opened(data_dir, "audit") as addresses:
+        done = premises.sealer(addresses, premises.chosen(data_dir), anchor).seal(new_key=new_key)
+    if done:
+        typer.echo(f"✓ {done.words.vi}\n✓ {done.words.en}")
 
 
 def main() -> None:

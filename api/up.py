@@ -16,11 +16,12 @@ from types import FrameType
 import typer
 import uvicorn
 
-from gis.database import DOOR_LOGIN, LOGINS, READER_LOGIN, WRITER_LOGIN, Database
+from gis.database import DOOR_LOGIN, LOGINS, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN, Database
 from gis.doctor import Finding, State
 from gis.errors import Conflict, Forbidden, Refusal
 from gis.language import Text
 from gis.postgis import Cluster, held, login_url, reachable
+from gis.seals import Sealer, sealing
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DATABASE = "cotmoc"
@@ -39,7 +40,7 @@ class Addresses:
     passwords: dict[str, str] | None = None
 
 
-def up(port: int, data_dir: Path | None, host: str | None) -> None:
+def up(port: int, data_dir: Path | None, host: str | None, anchor: Path | None = None) -> None:
     """Serve on ``host`` and ``port`` until SIGINT or SIGTERM; raises a ``Refusal`` when that cannot be."""
     address = _permitted(host)
     place = chosen(data_dir)
@@ -53,7 +54,8 @@ def up(port: int, data_dir: Path | None, host: str | None) -> None:
                     step(addresses)
                 end.heed()
                 refuse_unfit(examine(addresses, place))
-                _serve(addresses, door, place, end)
+                with sealing(sealer(addresses, place, anchor)):
+                    _serve(addresses, door, place, end)
     except Ended:
         say("Đã dừng", "Stopped")
     except Refusal:
@@ -134,6 +136,11 @@ def refuse_unfit(findings: list[Finding]) -> None:
     if bad:
         faults = [f"{one.check.vi}: {one.said.vi}" for one in bad], [f"{one.check.en}: {one.said.en}" for one in bad]
         raise Conflict(Text(f"Chưa thể phục vụ. {'; '.join(faults[0])}", f"Not fit to serve. {'; '.join(faults[1])}"))
+
+
+def sealer(addresses: Addresses, place: Path, anchor: Path | None) -> Sealer:
+    """Who seals the journal: with the key in ``place``, and with the anchor there too unless it has a better one."""
+    return Sealer(addresses.logins[SEALER_LOGIN], place, anchor.absolute() if anchor else place / "anchor.jsonl")
 
 
 @contextmanager

@@ -60,6 +60,16 @@ class Finding:
     unsealed: int
     broken: Break | None
 
+    @property
+    def words(self) -> Text:
+        """How much is proven, for when nothing is broken."""
+        return Text(
+            f"{self.batches} lô với {self.rows} dòng còn nguyên vẹn, niêm phong đến {self.sealed_at or '–'};"
+            f" {self.unsealed} dòng chưa niêm phong",
+            f"{self.batches} batches with {self.rows} entries are as they were sealed, until {self.sealed_at or '–'};"
+            f" {self.unsealed} entries are not sealed yet",
+        )
+
 
 def verify(sealer: Sealer) -> Finding:
     """Walk over all batches in their order, entry by entry, and hold each against its seal and the anchor.

@@ -135,6 +135,15 @@ class Agreement(StrEnum):
     DIFFERS = "differs"
 
 
+ANCHOR = {
+    Agreement.AGREES: Text("mỏ neo khớp", "the anchor agrees"),
+    Agreement.BEHIND: Text("mỏ neo chưa ghi kịp", "the anchor is behind"),
+    Agreement.AWAY: Text("không ghi được mỏ neo, sẽ ghi bù sau", "the anchor is away and will be told later"),
+    Agreement.DIFFERS: Text("mỏ neo ghi khác với cơ sở dữ liệu", "the anchor says something else than the database"),
+}
+"""The same in words."""
+
+
 @dataclass(frozen=True)
 class State:
     """What a health check wants to know, by the database's clock; a quiet house has an old last seal and no residue."""
@@ -156,6 +165,15 @@ class Round:
     rows: int
     unsealed: int
     anchor: Agreement
+
+    @property
+    def words(self) -> Text:
+        """The same as a sentence."""
+        vi, en = ANCHOR[self.anchor]
+        return Text(
+            f"Đã niêm phong {self.rows} dòng thành {self.batches} lô; còn {self.unsealed} dòng chưa niêm phong; {vi}",
+            f"{self.rows} entries sealed in {self.batches} batches; {self.unsealed} are left unsealed; {en}",
+        )
 
 
 @dataclass(frozen=True)
@@ -255,7 +273,7 @@ def _keep_sealing(sealer: Sealer, every: float, stop: Event) -> None:
         last = stop.is_set()
         try:
             done = sealer.seal(stop, wait=False)
-            trouble = "" if done is None or done.anchor == Agreement.AGREES else f"the anchor {done.anchor}"
+            trouble = "" if done is None or done.anchor == Agreement.AGREES else ANCHOR[done.anchor].en
         except (Refusal, OSError) as fault:
             trouble = str(fault)
         except Exception:

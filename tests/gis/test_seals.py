@@ -398,6 +398,7 @@ def test_writers_are_unharmed_and_the_walk_is_clean_while_sealing_goes_on(fresh)
         for writer in writers:
             writer.join()
     assert faults == []
+    fresh.sealer.seal()
     found = fresh.intact()
     assert (found.rows, found.unsealed) == (4 * 51, 0)
 
