@@ -72,11 +72,14 @@ class Address:
         return f"ST_TileEnvelope({self.zoom}, {self.column}, {self.row})"
 
 
-def tile(session: Session, selection: Selection, address: Address) -> Tile:
-    """The selection's tile at an address, for the selection's reader."""
+def tile(session: Session, selection: Selection, address: Address, *, from_counts: bool = True) -> Tile:
+    """The selection's tile at an address, for the selection's reader.
+
+    Without ``from_counts`` it is drawn from the rows at every zoom: counts do not know whose matters they count.
+    """
     layer, reader = selection.layer, selection.reader
     everything = selection.everything() == Selection(layer, reader)
-    if everything and layer.counted and address.zoom <= FINEST_ZOOM:
+    if from_counts and everything and layer.counted and address.zoom <= FINEST_ZOOM:
         content, found = _drawn(session, _counts_sql(layer, address), {})
         if found > MOST:
             return Tile(content, counts=True)

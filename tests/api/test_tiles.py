@@ -11,13 +11,14 @@ from pyproj import Transformer
 from sqlalchemy import text
 
 from gis import query, tiles
+from gis.actors import Actor
 from gis.cells import FOLDED_EVERY, GRIDS
 from gis.database import WRITER_LOGIN
 from gis.layer import catalog
 from gis.query import Selection
 from gis.tiles import Address, Tile
-from layers.policy import OFFICE, PARTNER, PUBLIC
-from tests.factories import incident, patch
+from layers.policy import OFFICE, OFFICER, PARTNER, PUBLIC
+from tests.factories import incident, patch, put
 
 INCIDENTS = catalog["incidents"]
 TILES = "/ogc/collections/{}/tiles/WebMercatorQuad/{}/{}/{}"
@@ -409,3 +410,17 @@ def test_every_layer_on_the_map_has_a_style_in_the_colours_of_its_words(client, 
     if layer.geometry_type != "LINESTRING":
         assumed = ["==", ["get", "position_source"], "assumed"]
         assert paint["circle"]["circle-color"] == ["case", assumed, "#ffffff", colours]
+
+
+def test_a_border_officers_world_is_drawn_from_the_rows_and_counts_no_other_units_matters(database, crowded):
+    with database.acting(OFFICE, write=True) as session:
+        put(session, INCIDENTS, unit="Đồn A", level="internal")
+    seen = {}
+    for unit in ("Đồn A", "Đồn B"):
+        officer = Actor("officer", OFFICER, unit)
+        with database.acting(officer) as session:
+            found = tiles.tile(session, Selection(INCIDENTS, officer.level), WHOLE, from_counts=False)
+            seen[unit] = query.count(session, Selection(INCIDENTS, officer.level, bbox=WORLD))
+        assert not found.counts
+        assert found.dropped == seen[unit] - tiles.MOST > 0
+    assert seen["Đồn A"] == seen["Đồn B"] + 1
