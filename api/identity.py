@@ -23,8 +23,14 @@ from api.settings import Settings
 from gis.accounts import Accounts, Guest, may_write
 from gis.actors import Actor
 from gis.errors import Forbidden, Malformed, Refusal, TooLarge, Unauthenticated, UnsupportedMediaType
+from gis.fields import Level
 from gis.language import Language, Text
 from layers.policy import NOBODY, OFFICE, POSTS
+
+NEEDS_SECOND_FACTOR = Text(
+    "Quản trị viên phải bật xác thực hai lớp trước khi làm việc khác",
+    "An administrator sets up a second factor before anything else",
+)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -43,8 +49,17 @@ CONTENT_SECURITY = (
     " form-action 'self'"
 )
 COOKIE = "__Host-cotmoc"
-OPEN = ("/healthz", "/signin", "/static/")
+OPEN = ("/healthz", "/signin")
+OPEN_BELOW = ("/signin/", "/static/")
 """What is answered to anybody: that the process lives, the way in, and the browser's own files."""
+
+OWN = ("/account", "/signout")
+OWN_BELOW = ("/api/account",)
+"""What an administrator without a second factor may do: get one, and leave."""
+
+SAME_FOR_ALL = ("/map.js", "/marks.svg", "/healthz")
+NO_STORE = "private, no-store"
+A_YEAR_OF_TLS = "max-age=31536000"
 
 HEADERS = {
     "content-security-policy": CONTENT_SECURITY,
@@ -129,28 +144,46 @@ class Doorkeeper:
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
                 headers["x-request-id"] = scope["state"]["request_id"]
+                if scope["scheme"] == "https":
+                    headers["strict-transport-security"] = A_YEAR_OF_TLS
+                if self._is_private(request):
+                    headers["cache-control"] = NO_STORE
             await send(message)
 
         try:
-            if refusal := self._judge(request.headers, scope["method"]):
+            if refusal := self._judge(request):
                 raise refusal
             await self._recognise(request)
             await self.app(scope, _measured(receive), guarded)
-        except Unauthenticated as refusal:
-            await self._send_to_sign_in(request, refusal)(scope, receive, guarded)
         except Refusal as refusal:
-            await self.refuse(refusal, language_of(request))(scope, receive, guarded)
+            await self._refused(request, refusal)(scope, receive, guarded)
 
-    def _send_to_sign_in(self, request: Request, refusal: Refusal) -> Any:
-        """A person is shown the way in, a program is told why not."""
-        if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+    def _is_private(self, request: Request) -> bool:
+        """Whether an answer is for one reader's eyes: a public reader's, and what is the same for all, is not."""
+        path = request.url.path
+        if path.startswith("/static/") or path in SAME_FOR_ALL:
+            return False
+        if path in OPEN or path.startswith(OPEN_BELOW):
+            return True
+        actor: Actor | None = getattr(request.state, "actor", None)
+        guest = getattr(request.state, "guest", None)
+        return guest is not None and (actor is None or actor.level is not Level.PUBLIC)
+
+    def _refused(self, request: Request, refusal: Refusal) -> Any:
+        """A program is told why not; a person is shown the way in, or to a second factor where one is owed."""
+        if _is_read_by_a_person(request) and isinstance(refusal, Unauthenticated):
             return RedirectResponse(str(URL("/signin").include_query_params(next=_asked_for(request))), 303)
-        return self.refuse(refusal, language_of(request))
+        if _is_read_by_a_person(request) and refusal.detail == NEEDS_SECOND_FACTOR:
+            return RedirectResponse("/account", 303)
+        answer = self.refuse(refusal, language_of(request))
+        if isinstance(refusal, Unauthenticated):
+            answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
 
     async def _recognise(self, request: Request) -> None:
         """Find out who is asking, and whether they may ask in this way at all."""
         request.state.guest, request.state.actor = None, NOBODY
-        if request.url.path.startswith(OPEN):
+        if request.url.path in OPEN or request.url.path.startswith(OPEN_BELOW):
             return
         if not await self._accounts_exist():
             self._only_here(request)
@@ -159,9 +192,11 @@ class Doorkeeper:
         guest = await run_in_threadpool(self._guest, request)
         if guest is None or guest.role not in POSTS:
             raise Unauthenticated(Text("Hãy đăng nhập", "Please sign in"))
+        request.state.guest, request.state.actor = guest, Actor(guest.name, POSTS[guest.role], guest.unit)
         if request.method in WRITES:
             _refuse_unasked(request.headers, guest)
-        request.state.guest, request.state.actor = guest, Actor(guest.name, POSTS[guest.role], guest.unit)
+        if POSTS[guest.role].administrator and not guest.has_second_factor and not _is_own(request.url.path):
+            raise Forbidden(NEEDS_SECOND_FACTOR)
 
     async def _accounts_exist(self) -> bool:
         return await run_in_threadpool(self.accounts.exist) if self.accounts.unsure else self.accounts.exist()
@@ -172,7 +207,7 @@ class Doorkeeper:
             near = ipaddress.ip_address(host).is_loopback
         except ValueError:
             near = host in ("testclient", "")
-        if not near and not self.settings.container:
+        if self.settings.beyond or (not near and not self.settings.container):
             raise Forbidden(
                 Text("Chỉ phục vụ trên máy này khi chưa có tài khoản", "Served on this machine only so far")
             )
@@ -186,13 +221,23 @@ class Doorkeeper:
         cookie = request.cookies.get(COOKIE)
         return self.accounts.signed_in(cookie) if cookie else None
 
-    def _judge(self, headers: Headers, method: str) -> Refusal | None:
-        host = headers.get("host", "").lower()
+    def _judge(self, request: Request) -> Refusal | None:
+        headers, method, host = request.headers, request.method, request.headers.get("host", "").lower()
         if host not in self.settings.hosts:
             return Malformed(
                 Text("Tên máy chủ trong yêu cầu không phải của hệ thống này", "The Host is not one of ours")
             )
+        if self.settings.beyond and request.url.scheme != "https" and host not in self.settings.near_hosts:
+            return Forbidden(Text("Chỉ phục vụ qua HTTPS", "Served over HTTPS only"))
         return (_from_elsewhere(headers, host) or _unreadable(headers, method)) if method in WRITES else None
+
+
+def _is_own(path: str) -> bool:
+    return path in OWN or path.startswith(OWN_BELOW)
+
+
+def _is_read_by_a_person(request: Request) -> bool:
+    return request.method == "GET" and "text/html" in request.headers.get("accept", "")
 
 
 def _asked_for(request: Request) -> str:
