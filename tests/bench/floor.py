@@ -1,0 +1,129 @@
+"""The floor: the transactions that the server was seen to run, asked of PostgreSQL without a server between.
+
+PostgreSQL writes down every statement for a moment (``log_statement``) while the server answers each address once.
+What stood between BEGIN and COMMIT, its values as literals, is the transaction that pgbench repeats.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from national import administrator
+
+from gis.postgis import Cluster
+
+SEEN: Final = re.compile(r"^(?:statement|execute [^:]*): (?P<sql>.*)$", re.DOTALL)
+VALUE: Final = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
+ENDS: Final = ("COMMIT", "ROLLBACK")
+TAKES_ROLE: Final = "set_config('role'"
+PATIENCE_S: Final = 10
+
+
+def transactions(cluster: Cluster, ask: Callable[[str], None], addresses: Sequence[str]) -> list[list[str]]:
+    """What the server does in PostgreSQL for each address: the statements of its one transaction, without its ends."""
+    found = []
+    with _written_down(cluster) as lines:
+        for address in addresses:
+            before = len(lines())
+            ask(address)
+            deadline = time.monotonic() + PATIENCE_S
+            while not (done := _transaction(lines()[before:])):
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"no transaction was seen for {address}")
+                time.sleep(0.05)
+            found.append(done)
+    return found
+
+
+def script(statements: Sequence[str]) -> str:
+    """A transaction as pgbench reads it, a statement to a line."""
+    return "".join(f"{' '.join(one.split())};\n" for one in ("begin", *statements, "commit"))
+
+
+def without_rights(statements: Sequence[str]) -> list[str]:
+    """The same for the administrator in the own role, whom no policy holds up."""
+    return [re.sub(r"set_config\('role', *'\w+'", "set_config('role', 'postgres'", one) for one in statements]
+
+
+def writes(statements: Sequence[str]) -> list[str]:
+    """The context and what is written, without what the server looks up on the way."""
+    return [one for one in statements if re.match(r"\s*(insert|update|select set_config)", one, re.IGNORECASE)]
+
+
+@contextmanager
+def _written_down(cluster: Cluster) -> Iterator[Callable[[], list[dict[str, str]]]]:
+    """Have PostgreSQL write down what its clients ask, and give what it has written so far."""
+    names = {"log_destination": "jsonlog", "log_statement": "all"}
+    with administrator(cluster) as connection:
+        for name, value in names.items():
+            connection.execute(f"alter system set {name} = '{value}'")
+        connection.execute("select pg_reload_conf()")
+    time.sleep(0.5)
+
+    def lines() -> list[dict[str, str]]:
+        written = sorted(cluster.files.glob("log/*.json"), key=lambda one: one.stat().st_mtime)
+        return [json.loads(line) for file in written for line in _whole_lines(file)]
+
+    try:
+        yield lines
+    finally:
+        with administrator(cluster) as connection:
+            for name in names:
+                connection.execute(f"alter system reset {name}")
+            connection.execute("select pg_reload_conf()")
+
+
+def _whole_lines(file: Path) -> list[str]:
+    return file.read_text(errors="replace").rpartition("\n")[0].splitlines()
+
+
+def _transaction(lines: Sequence[dict[str, str]]) -> list[str]:
+    """The first finished transaction in somebody's name that asked anything, from among what several clients did."""
+    open_: dict[int, list[str]] = {}
+    for line in lines:
+        seen = SEEN.match(line.get("message", ""))
+        if seen is None or not line.get("user", "").startswith("cotmoc_"):
+            continue
+        sql, client = seen["sql"].strip().rstrip(";"), int(line["pid"])
+        verb = sql.split()[0].upper() if sql else ""
+        if verb == "BEGIN":
+            open_[client] = []
+        elif verb in ENDS:
+            done = open_.pop(client, [])
+            if len(done) > 1 and TAKES_ROLE in done[0]:
+                return done
+        elif client in open_:
+            open_[client].append(_with_values(sql, line.get("detail", "")))
+            if verb == "COPY":  # a download ends by closing its connection
+                return open_[client]
+    return []
+
+
+def _with_values(sql: str, detail: str) -> str:
+    """A statement with its values written into it."""
+    values = {int(number): value for number, value in VALUE.findall(detail)}
+    return re.sub(r"\$(\d+)", lambda place: values.get(int(place[1]), place[0]), sql)
+
+
+KEY: Final = "recorded"
+"""The idempotency key of the create that is recorded."""
+
+NUMBER: Final = "\\set n random(1, 70000000000000)\n"
+"""Names what a create makes: two of the same among so many do not happen."""
+
+UUID: Final = re.compile(r"'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'")
+
+
+def create_script(statements: Sequence[str]) -> str:
+    """A create's writes as pgbench repeats them: identity, code and key are new each time."""
+    made = script(writes(statements))
+    identity = next(
+        value for one in statements if "insert into app.incidents" in one.lower() for value in UUID.findall(one)
+    )
+    made = made.replace(identity, "('00000000-0000-4000-8000-' || lpad(to_hex(:n::bigint), 12, '0'))")
+    made = re.sub(r"'(SV-\d+-)\d+'", r"('\1' || :n::bigint)", made)
+    return NUMBER + made.replace(f"'{KEY}'", "('k' || :n::bigint)")

@@ -1,0 +1,297 @@
+"""The national-scale set: incidents, markers and works along the three lines of the reference data, over five years.
+
+The same seed gives the same rows. Everything goes in through the writer's login in the office's name, so that rights,
+stamps, identity, history, journal and counts are written as for anybody's change; what is old is then made old in the
+history, whose clock nobody but the administrator can set back. A set for reading alone goes in without all that, by the
+administrator, because three million journalled rows take the better part of an hour.
+"""
+
+import datetime as dt
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import psycopg
+from sqlalchemy import text
+
+from api.migrate import migrate
+from api.up import DATABASE
+from gis.database import READER_LOGIN, WRITER_LOGIN, Database
+from gis.layer import Layer, catalog
+from gis.postgis import Cluster
+from layers import reference
+from layers.incidents import Handling, IncidentCategory, IncidentSide, Severity
+from layers.markers import Condition
+from layers.policy import OFFICE
+from layers.works import Stage, WorkKind
+
+CHECKOUT: Final = Path(__file__).resolve().parents[2]
+SEED: Final = 1472026
+NEWEST: Final = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+"""The last moment of the set. It stands still, so that the set does too."""
+
+YEARS: Final = 5
+A_YEAR_AGO: Final = NEWEST - dt.timedelta(days=365)
+HOT_SPOTS: Final = 240
+SPREAD_M: Final = 4_000
+"""How far along the line the incidents of a hot spot lie from its middle, one standard deviation."""
+
+ASIDE_DEG: Final = 0.012
+AT_ONCE: Final = 5_000
+"""Rows of one transaction."""
+
+PHRASES: Final = (
+    "Tổ tuần tra phát hiện tại thực địa và đã lập biên bản ban đầu.",
+    "Người dân báo tin qua điện thoại; đã cử cán bộ đến kiểm tra.",
+    "Nước lũ làm sạt bờ, chân mốc có nguy cơ bị xói lở trong mùa mưa.",
+    "Phía bạn đã được trao đổi qua đường dây nóng và thống nhất cùng kiểm tra.",
+    "Hiện trường đã được chụp ảnh, đo đạc và khoanh vùng theo dõi.",
+    "Đề nghị cấp trên cho ý kiến về việc gửi công hàm và hội đàm.",
+    "Đã tuyên truyền, vận động và yêu cầu chấm dứt hành vi vi phạm.",
+)
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many of what."""
+
+    incidents: int = 300_000
+    markers: int = 12_000
+    works: int = 3_000
+    remembered: bool = True
+    """Whether history and journal are written; without them the set is for reading the present alone."""
+
+    @property
+    def sign(self) -> str:
+        """Changes whenever the set would come out differently: its size, this file, the schema."""
+        written = [Path(__file__), *sorted((CHECKOUT / "data" / "migrations" / "versions").glob("*.py"))]
+        told = json.dumps(asdict(self)).encode() + b"".join(one.read_bytes() for one in written)
+        return hashlib.sha256(told).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A boundary as points in order: chainage in metres, longitude and latitude in degrees."""
+
+    border: str
+    chainage: np.ndarray
+    lon: np.ndarray
+    lat: np.ndarray
+
+    def at(self, chainage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Longitudes and latitudes at chainages."""
+        return np.interp(chainage, self.chainage, self.lon), np.interp(chainage, self.chainage, self.lat)
+
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being made, how much of it there is and how much there will be."""
+
+
+def build(place: Path, size: Size, progress: Progress) -> None:
+    """A cluster in ``place`` with the whole set, stopped again. Without flushing to disk until it stops."""
+    shutil.rmtree(place, ignore_errors=True)
+    with Cluster(place, durable=False) as cluster:
+        cluster.create_database(DATABASE)
+        migrate(cluster.url(DATABASE))
+        database = Database(cluster.url(DATABASE, READER_LOGIN), cluster.url(DATABASE, WRITER_LOGIN))
+        try:
+            reference.load(database, CHECKOUT / "data" / "reference", lambda _line: None)
+            with administrator(cluster) as connection:
+                lines = _lines(connection)
+                taken = set(connection.execute("select border, number from app.markers").fetchall())
+            fill = partial(_remember, database) if size.remembered else partial(_put, cluster)
+            for name, rows, number in (
+                ("markers", _markers(lines, size.markers, taken), size.markers),
+                ("works", _works(lines, size.works), size.works),
+                ("incidents", _incidents(lines, size.incidents), size.incidents),
+            ):
+                done = 0
+                progress(name, done, number)
+                while batch := list(islice(rows, AT_ONCE)):
+                    fill(catalog[name], batch)
+                    done += len(batch)
+                    progress(name, done, number)
+        finally:
+            database.dispose()
+        progress("tidying", 0, 1)
+        with administrator(cluster) as connection:
+            _tidy(connection, size)
+        progress("tidying", 1, 1)
+    (place / "set.json").write_text(json.dumps({**asdict(size), "sign": size.sign}))
+
+
+def built(place: Path, size: Size) -> bool:
+    """Whether exactly this set lies in ``place``."""
+    try:
+        return bool(json.loads((place / "set.json").read_text())["sign"] == size.sign)
+    except (OSError, ValueError):
+        return False
+
+
+def administrator(cluster: Cluster) -> psycopg.Connection[Any]:
+    """A connection that passes every policy."""
+    return psycopg.connect(host=str(cluster.socket_dir), dbname=DATABASE, user="postgres", autocommit=True)
+
+
+def _lines(connection: psycopg.Connection[Any]) -> list[Line]:
+    found = []
+    for (name,) in connection.execute("select name from app.routes order by length_m desc").fetchall():
+        points = connection.execute(
+            "select ST_M(p.geom), ST_X(p.geom), ST_Y(p.geom) from app.routes, ST_DumpPoints(geom) p"
+            " where name = %s order by p.path",
+            [name],
+        ).fetchall()
+        found.append(Line(name, *np.array(points).T))
+    return found
+
+
+def _insert(layer: Layer, batch: list[dict[str, Any]]) -> str:
+    columns = ", ".join(f'"{name}"' for name in batch[0])
+    return (
+        f"insert into app.{layer.name} ({columns}) select {columns} from"
+        f" jsonb_populate_recordset(null::app.{layer.name}, cast(:rows as jsonb))"
+    )
+
+
+def _remember(database: Database, layer: Layer, batch: list[dict[str, Any]]) -> None:
+    """Put rows in as the office would, and move on those incidents that have moved on since."""
+    with database.acting(OFFICE, write=True, reason="bench") as session:
+        session.execute(text(_insert(layer, batch)), {"rows": json.dumps(batch)})
+        if layer.name == "incidents":
+            moved = [one["id"] for one in batch if one["handling"] == Handling.REPORTED.value]
+            session.execute(
+                text("update app.incidents set handling = 'verified' where id = any(cast(:moved as uuid[]))"),
+                {"moved": moved[::2]},
+            )
+
+
+def _put(cluster: Cluster, layer: Layer, batch: list[dict[str, Any]]) -> None:
+    """Put rows in past every trigger, stamped here."""
+    stamps = {
+        "version": 1,
+        "created_by": OFFICE.name,
+        "created_at": NEWEST.isoformat(),
+        "updated_at": NEWEST.isoformat(),
+    }
+    stamped = [{**one, **stamps} for one in batch]
+    with administrator(cluster) as connection:
+        connection.execute("set session_replication_role = replica")
+        connection.execute(_insert(layer, stamped).replace(":rows", "%s"), [json.dumps(stamped)])
+
+
+def _identity(layer: str, number: int) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"bench/{layer}/{number}"))
+
+
+def _point(lon: Any, lat: Any) -> str:
+    return f"SRID=4326;POINT({lon:.7f} {lat:.7f})"
+
+
+LEVELS: Final = (["public", "partner", "internal", "restricted"], [0.05, 0.15, 0.7, 0.1])
+
+
+def _markers(lines: list[Line], number: int, taken: set[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+    """Markers evenly along the lines: a main one, then its sub-markers. Two in three have a surveyed position."""
+    chance = np.random.default_rng(SEED)
+    whole = sum(line.chainage[-1] for line in lines)
+    conditions, made = [one.value for one in Condition], 0
+    for line in lines:
+        many = number - made if line is lines[-1] else round(number * line.chainage[-1] / whole)
+        places = np.linspace(0, line.chainage[-1], many)
+        names = (f"{main}/{sub}" if sub else f"{main}" for main in range(1, 10_000) for sub in range(10))
+        free = (name for name in names if (line.border, name) not in taken)
+        for chainage, lon, lat, name in zip(places, *line.at(places), free, strict=False):
+            known = chance.random() < 2 / 3
+            yield {
+                "id": _identity("markers", made), "level": "internal", "border": line.border, "number": name,
+                "kind": "sub" if "/" in name else "main", "condition": str(chance.choice(conditions)),
+                "position_source": "survey" if known else "assumed", "accuracy_m": 5 if known else 4000,
+                "address": name, "chainage_m": round(float(chainage), 1), "geom": _point(lon, lat),
+                "source": "bench",
+            }  # fmt: skip
+            made += 1
+
+
+def _works(lines: list[Line], number: int) -> Iterator[dict[str, Any]]:
+    chance = np.random.default_rng(SEED + 1)
+    kinds, stages = [one.value for one in WorkKind], [one.value for one in Stage]
+    for n in range(number):
+        line = lines[int(chance.integers(len(lines)))]
+        chainage = chance.uniform(0, line.chainage[-1])
+        lon, lat = line.at(chainage)
+        due = NEWEST.date() + dt.timedelta(days=int(chance.integers(-700, 500)))
+        yield {
+            "id": _identity("works", n), "level": str(chance.choice(LEVELS[0], p=LEVELS[1])), "border": line.border,
+            "title": f"Công trình {n}", "kind": str(chance.choice(kinds)), "stage": str(chance.choice(stages)),
+            "starts_on": (due - dt.timedelta(days=120)).isoformat(), "due_on": due.isoformat(),
+            "progress": int(chance.integers(0, 101)), "description": " ".join(chance.choice(PHRASES, 2)),
+            "cost_planned": int(chance.integers(50, 9000)), "position_source": "survey", "accuracy_m": 10,
+            "chainage_m": round(float(chainage), 1), "address": f"km {chainage / 1000:.1f}", "source": "bench",
+            "geom": _point(lon, lat),
+        }  # fmt: skip
+
+
+def _incidents(lines: list[Line], number: int) -> Iterator[dict[str, Any]]:
+    """Nine of ten near hot spots of very different weight, the rest anywhere; in the order in which they happened."""
+    chance = np.random.default_rng(SEED + 2)
+    whole = np.array([line.chainage[-1] for line in lines])
+    of_line = chance.choice(len(lines), HOT_SPOTS, p=whole / whole.sum())
+    middle = chance.uniform(0, whole[of_line])
+    weight = 1 / np.arange(1, HOT_SPOTS + 1)
+    words = {
+        "category": ([one.value for one in IncidentCategory], None),
+        "severity": ([one.value for one in Severity], [0.5, 0.35, 0.12, 0.03]),
+        "handling": ([one.value for one in Handling], [0.08, 0.07, 0.05, 0.05, 0.02, 0.02, 0.15, 0.53, 0.03]),
+        "side": ([one.value for one in IncidentSide], None),
+        "level": LEVELS,
+    }
+    began = NEWEST - dt.timedelta(days=365 * YEARS)
+    step = dt.timedelta(days=365 * YEARS) / number
+    for start in range(0, number, AT_ONCE):
+        many = min(AT_ONCE, number - start)
+        spot = chance.choice(HOT_SPOTS, many, p=weight / weight.sum())
+        anywhere = chance.random(many) < 0.1
+        line_no = np.where(anywhere, chance.choice(len(lines), many, p=whole / whole.sum()), of_line[spot])
+        near = middle[spot] + chance.normal(0, SPREAD_M, many)
+        chainage = np.where(anywhere, chance.uniform(0, whole[line_no]), near.clip(0, whole[line_no]))
+        aside = chance.normal(0, ASIDE_DEG, (2, many))
+        chosen = {name: chance.choice(known, many, p=p) for name, (known, p) in words.items()}
+        phrases = chance.choice(PHRASES, (many, 4))
+        for n in range(many):
+            line, at = lines[line_no[n]], chainage[n]
+            lon, lat = line.at(at)
+            when = began + step * (start + n)
+            yield {
+                "id": _identity("incidents", start + n), "border": line.border,
+                **{name: str(values[n]) for name, values in chosen.items()},
+                "code": f"SV-{when.year}-{start + n:07d}", "occurred_at": when.isoformat(),
+                "description": " ".join(phrases[n]), "unit": f"Đồn số {1 + spot[n] % 60}",
+                "position_source": "gps", "accuracy_m": 10, "chainage_m": round(float(at), 1),
+                "address": f"km {at / 1000:.1f}", "source": "bench",
+                "geom": _point(lon + aside[0, n], lat + aside[1, n]),
+            }  # fmt: skip
+
+
+def _tidy(connection: psycopg.Connection[Any], size: Size) -> None:
+    """Let history say that each incident was reported when it happened; fold the counts, and sweep as time would."""
+    if size.remembered:
+        connection.execute(
+            "update app.incidents_history set valid = tstzrange(occurred_at + (version - 1) * interval '7 days',"
+            " case when upper(valid) is not null then occurred_at + version * interval '7 days' end)"
+        )
+    else:
+        connection.execute(
+            "insert into app.cell_changes (layer, level, assumed, word, features, east, north)"
+            " select 'incidents', level, position_source = 'assumed', handling, 1, round(ST_X(mercator)),"
+            " round(ST_Y(mercator)) from app.incidents"
+        )
+    connection.execute("select app.fold_cells()")
+    connection.execute("vacuum (analyze)")

@@ -1,0 +1,119 @@
+"""A run: the product beside the floor and the peers over one set, a round at a time."""
+
+import re
+import subprocess
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+import floor
+import single
+from measures import Measure, Pgbench, RunError, Spread, asked
+from national import administrator
+from report import Findings
+from workloads import BARE, DEPTH, FLOOR, OURS, Workload
+
+from api.up import DATABASE
+from gis.database import READER_LOGIN, WRITER_LOGIN
+from gis.postgis import Cluster
+from gis.query import encode_key
+
+JOURNAL_OFF, JOURNAL_ON = (f"alter table app.incidents {verb} trigger remember" for verb in ("disable", "enable"))
+WAYS: Final = re.compile(r"(?:Index (?:Only )?Scan(?: Backward)? using|Bitmap Index Scan on|Seq Scan on) \w+")
+PATIENCE_S: Final = 60
+
+
+@dataclass
+class Run:
+    """Who serves what over which cluster, what each workload was seen to ask of it, and what came of it so far."""
+
+    cluster: Cluster
+    base: str
+    seconds: int
+    peers: dict[str, str] = field(default_factory=dict)
+    seen: dict[str, list[list[str]]] = field(default_factory=dict)
+    findings: Findings = field(default_factory=Findings)
+
+    def watch(self, workloads: Sequence[Workload]) -> None:
+        """See once what the server does for each address, and by which index PostgreSQL finds its way."""
+        plans: dict[str, list[str]] = {}
+        for one in workloads:
+            if one.bodies:
+                self.seen[one.name] = floor.transactions(
+                    self.cluster, self._create, [f"{one.addresses[0]} {one.bodies[0]}"]
+                )
+            else:
+                self.seen[one.name] = floor.transactions(self.cluster, self._ask, one.addresses)
+                plans[one.name] = sorted(set(WAYS.findall(single.explained(self.cluster, self.seen[one.name][0]))))
+        self.findings.alone["plans"] = plans
+
+    def _ask(self, address: str, body: bytes | None = None) -> None:
+        headers = {"Content-Type": "application/json", "Idempotency-Key": floor.KEY} if body else {}
+        request = urllib.request.Request(f"{self.base}{address}", body, headers)
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+            answer.read()
+
+    def _create(self, line: str) -> None:
+        address, _, body = line.partition(" ")
+        self._ask(address, body.encode())
+
+    def round(self, one: Workload) -> None:
+        """Every side at every number of clients, one after the other."""
+        sides = (FLOOR, *([BARE] if one.bare else []), OURS, *(name for name in self.peers if one.peers.get(name)))
+        for clients in one.clients:
+            for side in sides:
+                try:
+                    self.findings.add(one.name, side, clients, self._measure(one, side, clients))
+                except (RunError, subprocess.TimeoutExpired) as failure:
+                    self.findings.failures.append(f"{one.name} {side} {clients}: {failure}")
+
+    def _measure(self, one: Workload, side: str, clients: int) -> Measure:
+        if side == OURS and one.bodies:
+            lines = [f"{address} {body}" for address, body in zip(one.addresses, one.bodies, strict=True)]
+            return asked(self.base, lines, clients, self.seconds, method="POST")
+        if side in (OURS, *self.peers):
+            addresses = one.addresses if side == OURS else one.peers[side]
+            return asked(self.base if side == OURS else self.peers[side], addresses, clients, self.seconds)
+        if one.bodies:
+            return self._written(self.seen[one.name][0], side, clients)
+        free = side == BARE
+        scripts = [floor.script(floor.without_rights(each) if free else each) for each in self.seen[one.name]]
+        return Pgbench(self.cluster, DATABASE, "postgres" if free else READER_LOGIN).run(scripts, clients, self.seconds)
+
+    def _written(self, statements: Sequence[str], side: str, clients: int) -> Measure:
+        """The create's own writes, a new identity, code and key each time; ``bare``: without history and journal."""
+        with administrator(self.cluster) as connection:
+            try:
+                connection.execute(JOURNAL_OFF if side == BARE else JOURNAL_ON)
+                script = floor.create_script(statements)
+                return Pgbench(self.cluster, DATABASE, WRITER_LOGIN).run([script], clients, self.seconds)
+            finally:
+                connection.execute(JOURNAL_ON)
+
+    def exports(self, pids: Sequence[int], rounds: int) -> dict[str, Any]:
+        """Downloads of everything beside copies of the same text, in turn."""
+        first: list[single.Export] = []
+        statements = floor.transactions(
+            self.cluster, lambda _address: first.append(single.exported(self.base, pids)), [single.EXPORT]
+        )[0]
+        pairs = [(single.copied(self.cluster, statements), single.exported(self.base, pids)) for _ in range(rounds)]
+        return {
+            "downloads": [asdict(one) for _, one in pairs],
+            "copies_s": [copy for copy, _ in pairs],
+            "ratio": asdict(Spread.of([one.whole_s / copy for copy, one in pairs])),
+            "first_share": asdict(Spread.of([one.first_s / one.whole_s for _, one in pairs])),
+            "growth_mb": max(one.growth_mb for one in (*first, *(one for _, one in pairs))),
+        }
+
+
+def key_at_depth(cluster: Cluster, rows: int) -> str:
+    """Where the page behind the first 250,000 features goes on (or behind five sixths of a smaller set)."""
+    with administrator(cluster) as connection:
+        found = connection.execute(
+            "select occurred_at, code, id from app.incidents where retired_at is null"
+            " order by occurred_at desc, code, id offset %s limit 1",
+            [min(DEPTH, rows * 5 // 6)],
+        ).fetchone()
+    moment, code, identity = found or (None, None, None)
+    return encode_key([moment and moment.isoformat(), code, str(identity)])

@@ -1,0 +1,124 @@
+"""Servers under test: Cotmoc as ``./cotmoc up`` serves it, and what every server's processes take of the machine."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final
+
+from national import CHECKOUT
+
+PATIENCE_S: Final = 90
+
+
+@contextmanager
+def cotmoc(place: Path) -> Iterator[tuple[str, int]]:
+    """The product itself over the data in ``place``: its address and the id of its first process."""
+    command = [sys.executable, "-m", "api", "up", "--port", "0", "--data-dir", str(place)]
+    log = place.parent / "up.log"
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
+    with running(command, log, environment) as process:
+        yield _said(process, log, re.compile(r"serves at (http://\S+)")), process.pid
+
+
+@contextmanager
+def running(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A server in a session of its own, ended when the block ends."""
+    with log.open("wb") as written:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=written, stderr=subprocess.STDOUT, env=dict(environment),
+            cwd="/", start_new_session=True,
+        )  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def _said(process: subprocess.Popen[bytes], log: Path, pattern: re.Pattern[str]) -> str:
+    """What a server says once it serves."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline and process.poll() is None:
+        if found := pattern.search(log.read_text(errors="replace")):
+            return found[1]
+        time.sleep(0.1)
+    raise RuntimeError(f"did not start: {log.read_text(errors='replace')[-1500:]}")
+
+
+def wait_until_served(process: subprocess.Popen[bytes], log: Path, address: str) -> None:
+    """Return when ``address`` answers."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=30):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"did not start: {log.read_text(errors='replace')[-1500:]}")
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as door:
+        return int(door.getsockname()[1])
+
+
+def workers(pid: int) -> list[int]:
+    """A server's own processes: it and its descendants, PostgreSQL's apart."""
+    children: dict[int, list[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        children.setdefault(int(words[1]), []).append(int(status.parent.name))
+    found, unseen = [], [pid]
+    while unseen:
+        one = unseen.pop()
+        unseen += children.get(one, [])
+        try:
+            name = Path(f"/proc/{one}/comm").read_text().strip()
+        except OSError:
+            continue
+        if "postgres" not in name and "pg_ctl" not in name:
+            found.append(one)
+    return found
+
+
+class Memory:
+    """How far the resident memory of processes rises above where it stood when this was made."""
+
+    def __init__(self, pids: Sequence[int]) -> None:
+        self.pids = list(pids)
+        for pid in self.pids:
+            Path(f"/proc/{pid}/clear_refs").write_text("5")  # forget the highest so far
+        self.before = {pid: _kilobytes(pid, "VmRSS") for pid in self.pids}
+
+    @property
+    def growth_mb(self) -> float:
+        """Megabytes by which the process that grew most has grown at its highest."""
+        return max(_kilobytes(pid, "VmHWM") - self.before[pid] for pid in self.pids) / 1024
+
+    @property
+    def standing_mb(self) -> float:
+        """Megabytes of the largest process at its highest."""
+        return max(_kilobytes(pid, "VmHWM") for pid in self.pids) / 1024
+
+
+def _kilobytes(pid: int, name: str) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    return 0

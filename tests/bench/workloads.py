@@ -1,0 +1,221 @@
+"""What is asked: the same of Cotmoc, of PostgreSQL alone and of the peers; and what the answers should cost."""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import psycopg
+from national import A_YEAR_AGO
+
+VARIANTS: Final = 12
+"""Places asked about in turn, so that no answer is simply the last one again."""
+
+DENSE: Final = 1_000
+SIDE_DEG: Final = 0.2
+DEPTH: Final = 250_000
+CLIENTS: Final = (1, 16)
+
+OURS, FLOOR, BARE, TIPG, PYGEOAPI = "cotmoc", "floor", "bare", "tipg", "pygeoapi"
+"""Who is asked. ``bare`` is the floor without what is being weighed: without rights, or without the journal."""
+
+WORDS: Final = ("category", "handling", "position_source", "severity", "side")
+"""The coded properties of an incident that a tile of ours carries; the peers are asked for the same."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A bound on ours in ``of`` (rps or p50) at so many clients, divided by that of another side or workload."""
+
+    of: str
+    clients: int
+    against: str
+    bound: float
+    side: str = OURS
+    workload: str | None = None
+
+    @property
+    def at_least(self) -> bool:
+        """More answers are better, longer waits are not."""
+        return self.of == "rps"
+
+    def __str__(self) -> str:
+        other = f"{self.workload} " if self.workload else ""
+        sign = "≥" if self.at_least else "≤"
+        return f"{self.of} at {self.clients} {sign} {self.bound:.2f}× {other}{self.against}"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One kind of question: its addresses at each server and what was counted to answer them."""
+
+    name: str
+    title: str
+    addresses: Sequence[str] = ()
+    peers: dict[str, Sequence[str]] = field(default_factory=dict)
+    counted: str = "cotmoc, floor: nothing · peers: every match"
+    targets: Sequence[Target] = ()
+    bare: bool = False
+    bodies: Sequence[str] = ()
+    clients: Sequence[int] = CLIENTS
+
+
+def workloads(connection: psycopg.Connection[Any], key: str) -> list[Workload]:
+    """All of them over the set that stands in the database; ``key`` is where a page goes on at depth."""
+    places = _dense_places(connection)
+    ids = [one[0] for one in connection.execute(f"{CHOSEN} limit {VARIANTS}").fetchall()]
+    boxes = [",".join(f"{one:.4f}" for one in _box(lon, lat)) for lon, lat in places]
+    fine, coarse = ([_tile(zoom, lon, lat) for lon, lat in places] for zoom in (12, 8))
+    handling = ("verified", "recorded", "exchanged", "note_sent")
+    past = f"{A_YEAR_AGO:%Y-%m-%dT%H:%M:%SZ}"
+    return [
+        Workload(
+            "W1", "first page, limit=10", _items({"limit": 10}), _peers({"limit": 10}),
+            targets=(
+                Target("rps", 16, TIPG, 10), Target("rps", 16, PYGEOAPI, 10), Target("p50", 1, FLOOR, 3),
+            ),
+        ),
+        Workload(
+            "W1c", "first page, limit=10, count=exact", _items({"limit": 10, "count": "exact"}), _peers({"limit": 10}),
+            counted="every match, everybody", targets=(Target("rps", 16, TIPG, 1), Target("rps", 16, PYGEOAPI, 1)),
+        ),
+        Workload(
+            "W2", "page of 1,000", _items({"limit": 1000}), _peers({"limit": 1000}),
+            targets=(Target("rps", 16, FLOOR, 1 / 1.4), Target("rps", 16, TIPG, 6)),
+        ),
+        Workload(
+            "W3", "bbox 0.2°, 1,000 features",
+            _items(*({"bbox": one, "limit": 1000} for one in boxes)),
+            _peers(*({"bbox": one, "limit": 1000} for one in boxes)),
+            targets=(
+                Target("rps", 16, FLOOR, 1 / 1.3), Target("rps", 16, TIPG, 4),
+                Target("p50", 1, BARE, 1.5, side=FLOOR),
+            ),
+            bare=True,
+        ),
+        Workload(
+            "W4", "filter + sort, 100 features",
+            _items(*({"handling": one, "sortby": "-occurred_at", "limit": 100} for one in handling)),
+            _peers(*({"handling": one, "sortby": "-occurred_at", "limit": 100} for one in handling)),
+            targets=(Target("rps", 16, FLOOR, 1 / 1.8), Target("rps", 16, TIPG, 4)),
+        ),
+        Workload(
+            "W5", "one feature",
+            [f"/ogc/collections/incidents/items/{one}" for one in ids],
+            {
+                TIPG: [f"/collections/bench.incidents/items/{one}?f=geojson" for one in ids],
+                PYGEOAPI: [f"/collections/incidents/items/{one}?f=json" for one in ids],
+            },
+            counted="nothing to count",
+            targets=(Target("rps", 16, TIPG, 3), Target("p50", 1, FLOOR, 3)),
+        ),
+        Workload(
+            "W6", "tile z12",
+            [_address_of_tile(*one) for one in fine],
+            {TIPG: [_tipg_tile(*one) for one in fine]},
+            counted="nothing to count; pygeoapi not asked: a tile took it 17 s",
+            targets=(
+                Target("rps", 16, FLOOR, 1 / 1.4), Target("rps", 16, TIPG, 1.5),
+                Target("p50", 1, BARE, 1.5, side=FLOOR),
+            ),
+            bare=True,
+        ),
+        Workload(
+            "W6z8", "tile z8: counts by cell, TiPg every point",
+            [_address_of_tile(*one) for one in coarse],
+            {TIPG: [_tipg_tile(*one) for one in coarse[:1]]},
+            counted="ours draws counts from the aggregate", clients=(1,),
+        ),
+        Workload(
+            "W9", "page of 10 at depth 250,000", _items({"limit": 10, "after": key}),
+            _peers({"limit": 10, "offset": DEPTH}), clients=(1,),
+            targets=(Target("p50", 1, OURS, 1.3, workload="W1"),),
+        ),
+        Workload(
+            "as_of", "bbox as of a year ago, 1,000 features",
+            _items(*({"bbox": one, "limit": 1000, "as_of": past} for one in boxes)),
+            counted="nothing", clients=(1,), targets=(Target("p50", 1, OURS, 2, workload="W3"),),
+        ),
+        Workload(
+            "locate", "/api/locate of an address",
+            [f"/api/locate?{urlencode({'q': one, 'border': 'VN-KH'})}" for one in _addresses(connection)],
+            counted="nothing", targets=(Target("p50", 1, FLOOR, 3),),
+        ),
+        Workload(
+            "W8", "create an incident", ["/ogc/collections/incidents/items"] * VARIANTS,
+            counted="nothing", targets=(Target("rps", 16, FLOOR, 0.3),), bare=True,
+            bodies=[_incident(lon, lat) for lon, lat in places],
+        ),
+    ]  # fmt: skip
+
+
+CHOSEN: Final = (
+    "select id::text, ST_X(geom), ST_Y(geom) from app.incidents where geom is not null order by md5(id::text)"
+)
+
+
+def _dense_places(connection: psycopg.Connection[Any]) -> list[tuple[float, float]]:
+    """Places with more incidents around them than a page holds, or the densest there are."""
+    found = connection.execute(
+        f"select ST_X(p.geom), ST_Y(p.geom), (select count(*) from (select from app.incidents i where i.geom &&"
+        f" ST_Expand(p.geom, {SIDE_DEG / 2}) limit {2 * DENSE}) near) as many"
+        f" from (select geom from app.incidents where geom is not null order by md5(id::text) limit {10 * VARIANTS}) p"
+        f" order by many desc limit {VARIANTS}"
+    ).fetchall()
+    return [(lon, lat) for lon, lat, _ in found]
+
+
+def _addresses(connection: psycopg.Connection[Any]) -> list[str]:
+    return [
+        f"{number} + 50 m"
+        for (number,) in connection.execute(
+            "select number from app.markers where border = 'VN-KH' and position_source = 'survey'"
+            f" order by md5(number) limit {VARIANTS}"
+        ).fetchall()
+    ]
+
+
+def _box(lon: float, lat: float) -> Iterable[float]:
+    half = SIDE_DEG / 2
+    return lon - half, lat - half, lon + half, lat + half
+
+
+def _items(*questions: dict[str, Any]) -> list[str]:
+    return [f"/ogc/collections/incidents/items?{urlencode(one)}" for one in questions]
+
+
+def _peers(*questions: dict[str, Any]) -> dict[str, Sequence[str]]:
+    return {
+        TIPG: [f"/collections/bench.incidents/items?{urlencode({'f': 'geojson', **one})}" for one in questions],
+        PYGEOAPI: [f"/collections/incidents/items?{urlencode({'f': 'json', **one})}" for one in questions],
+    }
+
+
+def _tile(zoom: int, lon: float, lat: float) -> tuple[int, int, int]:
+    """The tile of Web Mercator in which a place lies: zoom, column, row."""
+    side = 1 << zoom
+    north = math.asinh(math.tan(math.radians(lat)))
+    return zoom, int((lon + 180) / 360 * side), int((1 - north / math.pi) / 2 * side)
+
+
+def _address_of_tile(zoom: int, column: int, row: int) -> str:
+    return f"/ogc/collections/incidents/tiles/WebMercatorQuad/{zoom}/{row}/{column}"
+
+
+def _tipg_tile(zoom: int, column: int, row: int) -> str:
+    asked = urlencode({"properties": ",".join(("code", *WORDS))})
+    return f"/collections/bench.incidents/tiles/WebMercatorQuad/{zoom}/{column}/{row}?{asked}"
+
+
+def _incident(lon: float, lat: float) -> str:
+    return json.dumps(
+        {
+            "category": "drainage",
+            "severity": "low",
+            "description": "Cống bị tắc, nước tràn qua đường tuần tra.",
+            "geometry": {"type": "Point", "coordinates": [round(lon, 5), round(lat, 5)]},
+        },
+        ensure_ascii=False,
+    )
