@@ -5,6 +5,7 @@ from pathlib import Path
 
 import layers  # noqa: F401 - fills the catalog
 from gis import migrations
+from layers import reference  # noqa: F401 - keeps a table of what has been loaded
 from layers.policy import POLICY
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "data" / "migrations"

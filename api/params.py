@@ -42,10 +42,19 @@ ITEM_PARAMETERS = ("as_of", "crs", "properties")
 """What one feature can be asked with."""
 
 
+DEVICE_TIME = "X-Device-At"
+"""The header in which a device says what time it was there when its user pressed the button (RFC 3339)."""
+
+
 def database_of(request: Request) -> Database:
-    """The database that this application serves from."""
+    """The database that this application serves from, told which request it serves."""
     found: Database = request.app.state.database
-    return found
+    return found.during(request.state.request_id, _device_time(request.headers.get(DEVICE_TIME)))
+
+
+def _device_time(text: str | None) -> str | None:
+    moment = moment_of(text, DEVICE_TIME)
+    return moment.isoformat() if moment else None
 
 
 def layer_named(layer: str) -> Layer:

@@ -5,11 +5,14 @@ statement, READ ONLY unless ``write`` is asked for, and commits; an error rolls 
 rows by policy, columns by grant, every change into the journal under the actor's name.
 """
 
+import json
 import logging
 import re
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from copy import copy
+from dataclasses import dataclass
 from threading import BoundedSemaphore
 from typing import Any
 
@@ -59,6 +62,22 @@ DRIVER_CONTEXT = re.sub(r":(\w+)", r"%(\1)s", CONTEXT.text)
 """The same statement in the driver's own words."""
 
 
+JOURNAL_READ = text("select app.journal_read(:layer, :feature_id, :action, cast(:selection as jsonb))")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What somebody has been given that is written down: one restricted record, several, or a file.
+
+    ``selection`` says in plain data what was asked for, ``action`` is ``read`` or ``export``.
+    """
+
+    layer: str
+    selection: Mapping[str, Any]
+    feature_id: uuid.UUID | None = None
+    action: str = "read"
+
+
 class ActingSession(Session):
     """A session that cannot begin a transaction without an actor."""
 
@@ -83,9 +102,17 @@ class Database:
             "pool_reset_on_return": "rollback",
             "connect_args": {"options": options, "connect_timeout": 5},
         }
+        self._request: str | None = None
+        self._device_at: str | None = None
         self._places = BoundedSemaphore(DOWNLOADS)
         self._reader = create_engine(reader_url, **settings)
         self._writer = create_engine(writer_url, **settings)
+
+    def during(self, request: str, device_at: str | None = None) -> "Database":
+        """The same database for one request: the journal names it, and the time on the device that sent it."""
+        bound = copy(self)
+        bound._request, bound._device_at = request, device_at  # noqa: SLF001 - one of our own kind
+        return bound
 
     @contextmanager
     def acting(
@@ -99,16 +126,33 @@ class Database:
     ) -> Iterator[Session]:
         """A transaction in the name of ``actor``: committed at the end, rolled back on an error.
 
-        Raises ``Forbidden`` when the actor may not edit, and turns what the database refuses into refusals
-        that carry none of its words.
+        What of the restricted was read in it is written down before anything leaves; who reads nothing of the kind
+        causes no write. Raises ``Forbidden`` when the actor may not edit, and turns what the database refuses into
+        refusals that carry none of its words.
         """
         if write and not actor.may_edit:
             raise Forbidden(Text("Bạn không có quyền sửa", "You may not edit"))
         with refusing_like_the_house():
             session = ActingSession(self._writer if write else self._reader, expire_on_commit=False, autoflush=True)
-            session.info["context"] = _context(actor, write, reason, request, device_at)
+            session.info["context"] = _context(
+                actor, write, reason, request or self._request, device_at or self._device_at
+            )
             with session, session.begin():
                 yield session
+            if given := session.info.get("readings"):
+                self.journal(actor, given, request)
+
+    def journal(self, actor: Actor, readings: Sequence[Reading], request: str | None = None) -> None:
+        """Write down what ``actor`` is about to be given, in a short transaction of its own."""
+        with refusing_like_the_house(), ActingSession(self._writer) as session, session.begin():
+            context = _context(actor, True, None, request or self._request, self._device_at)
+            session.info["context"] = {**context, "role": "none"}  # the login itself may do this, and nothing else
+            for one in readings:
+                told = json.dumps(one.selection, ensure_ascii=False, default=str)
+                session.execute(
+                    JOURNAL_READ,
+                    {"layer": one.layer, "feature_id": one.feature_id, "action": one.action, "selection": told},
+                )
 
     @contextmanager
     def download(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Table, text
 from sqlalchemy.orm import Session
 
 from gis.database import FIXED_IDENTITY, ILLEGAL_MOVE, NO_ACTOR
@@ -18,6 +18,7 @@ from gis.errors import Missing
 from gis.fields import Level
 from gis.language import Text
 from gis.layer import Layer, catalog, parts
+from gis.links import Link
 
 JOURNAL = """
 create table if not exists app.journal (
@@ -25,7 +26,7 @@ create table if not exists app.journal (
     xid bigint not null default pg_current_xact_id()::text::bigint,
     at timestamptz not null default clock_timestamp(),
     actor text not null, unit text, reason text, request text, device_at text,
-    table_name text not null, feature_id uuid not null, action text not null,
+    table_name text not null, feature_id uuid, action text not null,
     old jsonb, new jsonb
 );
 create index if not exists ix_journal_feature_id on app.journal (feature_id, seq);
@@ -33,7 +34,10 @@ create table if not exists app.moves (
     layer text not null, from_word text not null, to_word text not null, primary key (layer, from_word, to_word)
 );
 """
-"""What every layer's triggers write to; ``moves`` is generated from the cards."""
+"""What every layer's triggers write to; ``moves`` is generated from the cards.
+
+An entry names a feature, except where many were read or taken away at once: then ``new`` holds what was asked for.
+"""
 
 FUNCTIONS = f"""
 create or replace function app.actor() returns text language plpgsql stable set search_path = pg_catalog as $$
@@ -54,17 +58,17 @@ create or replace function app.write_journal(
 $$;
 revoke all on function app.write_journal from public;
 
+create or replace function app.journal_read(
+    layer text, feature_id uuid, action text, selection jsonb
+) returns void language plpgsql security definer set search_path = pg_catalog as $$
+begin
+    if $3 not in ('read', 'export') then raise exception 'no such reading' using errcode = '22023'; end if;
+    perform app.write_journal($1, $2, $3, null, $4);
+end $$;
+revoke all on function app.journal_read from public;
+
 create or replace function app.refuse_truncate() returns trigger language plpgsql as $$
 begin raise exception 'nothing is erased' using errcode = '42501'; end $$;
-
-create or replace function app.remember_part() returns trigger
-language plpgsql security definer set search_path = pg_catalog, public as $$
-declare subject record := case when TG_OP = 'DELETE' then OLD else NEW end;
-begin
-    perform app.write_journal(TG_TABLE_NAME::text, subject.feature_id, lower(TG_OP),
-        case when TG_OP <> 'INSERT' then to_jsonb(OLD) end, case when TG_OP <> 'DELETE' then to_jsonb(NEW) end);
-    return null;
-end $$;
 """
 
 
@@ -104,10 +108,13 @@ begin
 end $$;"""
 
 
+CONTEXT = ("reason", "request", "device_at")
+"""What the history keeps of how a change came about, beside who made it."""
+
+
 def remember_function(layer: Layer) -> str:
     """The AFTER trigger: identity, the typed history and the journal, by the owner's right and nobody else's."""
-    stored = [f'"{column.name}"' for column in layer.model.__table__.columns if column.computed is None]
-    columns, values = ", ".join(stored), ", ".join(f"NEW.{name}" for name in stored)
+    columns, values = _remembered(layer.model.__table__)  # type: ignore[arg-type]
     history = f"app.{layer.name}_history"
     return f"""
 create or replace function app.remember_{layer.name}() returns trigger
@@ -130,11 +137,49 @@ begin
     end if;
     seq := app.write_journal('{layer.name}', NEW.id, lower(TG_OP),
         case when TG_OP = 'UPDATE' then to_jsonb(OLD) end, to_jsonb(NEW));
-    insert into {history} ({columns}, valid, action, actor, reason, journal_seq)
-    values ({values}, tstzrange(NEW.updated_at, null), lower(TG_OP), app.actor(),
-        nullif(current_setting('cotmoc.reason', true), ''), seq);
+    insert into {history} ({columns}, valid, action, actor, {", ".join(CONTEXT)}, journal_seq)
+    values ({values.format("NEW")}, tstzrange(NEW.updated_at, null), lower(TG_OP), app.actor(), {_context()}, seq);
     return null;
 end $$;"""
+
+
+def remember_part_function(table: Table) -> str:
+    """The same for a row that belongs to a feature, such as a link: its history and, under its feature, the journal.
+
+    That it was taken away is remembered as a last state that held for a moment.
+    """
+    columns, values = _remembered(table)
+    history = f"app.{table.name}_history"
+    return f"""
+create or replace function app.remember_{table.name}() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public as $$
+declare
+    subject record := case when TG_OP = 'DELETE' then OLD else NEW end;
+    moment timestamptz := clock_timestamp();
+    seq bigint;
+begin
+    seq := app.write_journal('{table.name}', subject.feature_id, lower(TG_OP),
+        case when TG_OP <> 'INSERT' then to_jsonb(OLD) end, case when TG_OP <> 'DELETE' then to_jsonb(NEW) end);
+    if TG_OP <> 'INSERT' then
+        update {history} set valid = tstzrange(lower(valid), greatest(moment, lower(valid) + interval '1 microsecond'))
+        where id = OLD.id and upper_inf(valid) returning upper(valid) into moment;
+    end if;
+    moment := coalesce(moment, clock_timestamp());
+    insert into {history} ({columns}, valid, action, actor, {", ".join(CONTEXT)}, journal_seq)
+    values ({values.format("subject")}, case TG_OP when 'DELETE' then tstzrange(moment, moment, '[]')
+        else tstzrange(moment, null) end, lower(TG_OP), app.actor(), {_context()}, seq);
+    return null;
+end $$;"""
+
+
+def _remembered(table: Table) -> tuple[str, str]:
+    """The stored columns of a table, and their values with ``{0}`` as the row."""
+    stored = [f'"{column.name}"' for column in table.columns if column.computed is None]
+    return ", ".join(stored), ", ".join(f"{{0}}.{name}" for name in stored)
+
+
+def _context() -> str:
+    return ", ".join(f"nullif(current_setting('cotmoc.{one}', true), '')" for one in CONTEXT)
 
 
 def triggers() -> str:
@@ -150,11 +195,13 @@ def triggers() -> str:
             _no_truncate(layer.name),
             _no_truncate(f"{layer.name}_history"),
         ]
-    for table in (*parts, "links"):
+    for table in dependent():
         made += [
-            f"create or replace trigger remember after insert or update or delete on app.{table}"
-            " for each row execute function app.remember_part();",
-            _no_truncate(table),
+            remember_part_function(table),
+            f"create or replace trigger remember after insert or update or delete on app.{table.name}"
+            f" for each row execute function app.remember_{table.name}();",
+            _no_truncate(table.name),
+            _no_truncate(f"{table.name}_history"),
         ]
     made += [_no_truncate("journal"), _no_truncate("features")]
     made += [
@@ -164,6 +211,11 @@ def triggers() -> str:
         " for each row execute function app.refuse_change();",
     ]
     return "\n".join(made)
+
+
+def dependent() -> list[Table]:
+    """The tables whose rows belong to a feature: its parts, and links."""
+    return [*(part.__table__ for part in parts.values()), Link.__table__]  # type: ignore[list-item]
 
 
 def _no_truncate(table: str) -> str:

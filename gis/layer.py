@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from geoalchemy2 import Geometry
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
     Computed,
     DateTime,
     Float,
     Index,
-    Integer,
     MetaData,
     Table,
     Text as SqlText,
@@ -114,10 +114,15 @@ class Feature(Record):
         cls.shared_chainage_m = mapped_column(
             Float, Computed(shown.format("chainage_m"), persisted=True), sort_order=903
         )
-        cls.__table_args__ = (*_checks(), *_unique(layer, card.pop("unique", ())), *cls.__dict__.get("indexes", ()))
+        cls.__table_args__ = (
+            *_checks(),
+            *_unique(layer, card.pop("unique", ())),
+            _restricted(layer),
+            *cls.__dict__.get("indexes", ()),
+        )
         super().__init_subclass__()
         cls.layer = Layer(name=layer, model=cls, geometry_type=kind, **card)
-        cls.history = _history_table(cls.__table__)  # type: ignore[arg-type]
+        cls.history = history_table(cls.__table__, "version")  # type: ignore[arg-type]
         catalog[layer] = cls.layer
 
     @classmethod
@@ -167,11 +172,17 @@ def _unique(layer: str, columns: Sequence[str]) -> list[Index]:
     return [Index(name, *columns, unique=True, postgresql_where=text("retired_at is null"))]
 
 
+def _restricted(layer: str) -> Index:
+    """What is restricted is found without reading the rest: whoever is given it is written down (``gis.query``)."""
+    return Index(f"ix_{layer}_restricted", "id", postgresql_where=text("level = 'restricted'"))
+
+
 class Part(Record):
-    """A dated row that belongs to a feature and is seen with it, such as an event of a gate. Journalled alike."""
+    """A dated row that belongs to a feature and is seen with it, such as an event of a gate. Remembered alike."""
 
     __abstract__ = True
     of: ClassVar[type[Feature]]
+    history: ClassVar[Table]
 
     id: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), primary_key=True, default=uuid.uuid4, sort_order=-100)
     feature_id: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), nullable=False, index=True, sort_order=-90)
@@ -182,6 +193,7 @@ class Part(Record):
     def __init_subclass__(cls, *, table: str, of: type[Feature]) -> None:
         cls.__tablename__, cls.of = table, of
         super().__init_subclass__()
+        cls.history = history_table(cls.__table__)  # type: ignore[arg-type]
         parts[table] = cls
 
 
@@ -304,7 +316,11 @@ parts: dict[str, type[Part]] = {}
 registers: dict[str, bool] = {}
 
 
-def _history_table(table: Table) -> Table:
+def history_table(table: Table, version: str | None = None) -> Table:
+    """The table in which every state of a row stays: its columns, how long it held, who, why and on which request.
+
+    ``version`` names the column that counts the states of a row, where it has one.
+    """
     copies = []
     for column in table.columns:
         if "for_tiles" in column.info:
@@ -315,6 +331,11 @@ def _history_table(table: Table) -> Table:
             kind = Geometry(kind.geometry_type, srid=WGS84, spatial_index=False)
         copies.append(Column(column.name, kind, *computed, nullable=True))
     name = f"{table.name}_history"
+    found = [Index(f"ix_{name}_id", "id", *([version] if version else []), unique=version is not None)]
+    if version:
+        found.append(Index(f"ix_{name}_geom_valid", "geom", "valid", postgresql_using="gist"))
+    else:
+        found.append(Index(f"ix_{name}_feature_id", "feature_id"))
     return Table(
         name,
         table.metadata,
@@ -322,10 +343,10 @@ def _history_table(table: Table) -> Table:
         Column("valid", TSTZRANGE, nullable=False),
         Column("action", SqlText, nullable=False),
         Column("actor", SqlText, nullable=False),
-        Column("reason", SqlText),
-        Column("journal_seq", Integer),
-        Index(f"ix_{name}_geom_valid", "geom", "valid", postgresql_using="gist"),
-        Index(f"ix_{name}_id", "id", "version", unique=True),
+        *(Column(one, SqlText) for one in ("reason", "request", "device_at")),
+        Column("journal_seq", BigInteger),
+        *found,
+        Index(f"ix_{name}_since", text("lower(valid)")),
     )
 
 

@@ -18,7 +18,7 @@ from gis.crs import WGS84
 from gis.errors import Missing, invalid
 from gis.fields import SCHEMA, Level, PositionSource, Words
 from gis.language import Text
-from gis.layer import Layer, Record, catalog, every
+from gis.layer import Layer, Record, catalog, every, history_table
 
 ROLES = ("subject", "site", "document", "parent", "continues", "gate")
 """What a link may say: what it is about, where it takes place, its paper, what it belongs to, what it carries on."""
@@ -56,6 +56,10 @@ class Link(Record):
     created_at: Mapped[dt.datetime] = mapped_column(
         DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")
     )
+
+
+LINKS_HISTORY = history_table(Link.__table__)  # type: ignore[arg-type]
+"""Which links there were, and who made and who took them away."""
 
 
 @dataclass(frozen=True)

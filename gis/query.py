@@ -12,7 +12,7 @@ import datetime as dt
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field as attribute, replace
+from dataclasses import dataclass, field as attribute, fields as dataclass_fields, replace
 from functools import cache
 from typing import Any
 
@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from gis import filters
 from gis.crs import CRS, CRS84, WGS84, srid_for
+from gis.database import Reading
 from gis.errors import Invalid, Malformed, Missing
 from gis.fields import Field, Level
 from gis.geometry import in_wgs84
@@ -52,6 +53,13 @@ class Along:
     route: str
     start_m: float
     end_m: float
+
+
+UNTOLD = {"layer", "reader", "limit", "after", "filter_crs", "bbox_crs", "crs"}
+"""What of a selection does not say which rows are meant."""
+
+MOST_TOLD = 200
+"""So many restricted records given at once are named in the journal one by one; of more, their number."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,14 @@ class Selection:
         """The same selection without paging."""
         return replace(self, limit=None, after=None)
 
+    def told(self) -> dict[str, Any]:
+        """What is wanted as plain data, as far as it narrows the layer: for the journal."""
+        narrowed = {one.name: getattr(self, one.name) for one in dataclass_fields(self) if one.name not in UNTOLD}
+        told = {name: value for name, value in narrowed.items() if value not in (None, {}, [])}
+        if self.time is not None:
+            told["time"] = [one and one.isoformat() for one in self.time]
+        return told | {name: vars(told[name]) for name in ("near", "along") if name in told}
+
 
 @dataclass
 class Statement:
@@ -111,14 +127,17 @@ def check(selection: Selection) -> None:
 
 def features(session: Session, selection: Selection) -> list[bytes]:
     """The selected features, each as the text of one GeoJSON Feature."""
-    return [row[0] for row in _rows(session, *_page_sql(selection, feature_text(selection)))]
+    rows = _marked_rows(session, selection, feature_text(selection))
+    note(session, selection, rows)
+    return [row[0] for row in rows]
 
 
 def page(session: Session, selection: Selection) -> tuple[list[bytes], str | None]:
     """One page of features, and the key from which the next one goes on, or None at the end."""
     limit = selection.limit or 0
-    sql, values = _page_sql(replace(selection, limit=limit + 1), f"{feature_text(selection)}, {_key_text(selection)}")
-    rows = _rows(session, sql, values)
+    longer = replace(selection, limit=limit + 1)
+    rows = _marked_rows(session, longer, f"{feature_text(selection)}, {_key_text(selection)}")
+    note(session, selection, rows[:limit])
     following = encode_key(json.loads(rows[limit - 1][1])) if len(rows) > limit else None
     return [row[0] for row in rows[:limit]], following
 
@@ -151,10 +170,40 @@ def one(session: Session, selection: Selection, feature_id: uuid.UUID) -> bytes:
 def versioned(session: Session, selection: Selection, feature_id: uuid.UUID) -> tuple[bytes, int]:
     """One feature as GeoJSON text with its version; ``Missing`` when there is none or it is hidden."""
     wanted = replace(selection, ids=[feature_id], limit=1)
-    rows = _rows(session, *_page_sql(wanted, f"{feature_text(wanted)}, t.version"))
+    rows = _marked_rows(session, wanted, f"{feature_text(wanted)}, t.version")
     if not rows:
         raise Missing(Text("Không có mục này", "There is no such feature"))
+    note(session, wanted, rows)
     return rows[0][0], rows[0][1]
+
+
+def _marked_rows(session: Session, selection: Selection, shown: str) -> list[Any]:
+    """The rows of a page, for a reader of the restricted with the id of each that is restricted as last value."""
+    if selection.reader is Level.RESTRICTED:
+        shown = f"{shown}, case when {is_restricted(selection)} then t.id end"
+    return _rows(session, *_page_sql(selection, shown))
+
+
+def is_restricted(selection: Selection) -> str:
+    """The SQL that says of a row ``t``, also of one as it was, whether it is restricted today."""
+    if selection.as_of is None:
+        return "t.level = 'restricted'"
+    return f"(select now.level from app.{selection.layer.name} now where now.id = t.id) = 'restricted'"
+
+
+def note(session: Session, selection: Selection, rows: Sequence[Any], **beside: Any) -> None:
+    """Note which restricted records are given, their ids last in each row: the journal has it before they leave."""
+    found = [row[-1] for row in rows if row[-1] is not None] if selection.reader is Level.RESTRICTED else []
+    if not found:
+        return
+    told = {**selection.told(), **beside}
+    single = found[0] if selection.ids is not None and len(selection.ids) == 1 else None
+    if single is None:
+        told["restricted"] = len(found)
+        told |= {"records": found} if len(found) <= MOST_TOLD else {}
+    else:
+        del told["ids"]
+    session.info.setdefault("readings", []).append(Reading(selection.layer.name, told, single))
 
 
 def count(session: Session, selection: Selection) -> int:

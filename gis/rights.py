@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from gis import accounts, cells, history, links, seals
 from gis.actors import Role
 from gis.database import DOOR_LOGIN, LOGINS, OWNER, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN
+from gis.fields import Level
 from gis.layer import Layer, every, parts, registers
 
 STAMPED = {"version", "created_at", "created_by", "updated_at"}
@@ -100,8 +101,7 @@ def _of_layer(layer: Layer, policy: Policy) -> list[str]:
     made = [*_guarded(table, everyone), *_guarded(past, everyone)]
     for role in policy.roles:
         level, reading = role.level, role.reading
-        who = ["actor", "reason"] if level.sees_assumed else []
-        remembered = [*layer.columns(level, past=True), "valid", "action", *who]
+        remembered = [*layer.columns(level, past=True), *_told(level)]
         made += [
             f"grant select ({', '.join(layer.columns(level))}) on app.{table} to {reading};",
             f"grant select ({', '.join(remembered)}) on app.{past} to {reading};",
@@ -118,6 +118,11 @@ def _of_layer(layer: Layer, policy: Policy) -> list[str]:
         if layer.name in role.edits:
             made += _of_editor(layer, role, policy)
     return made
+
+
+def _told(level: Level) -> list[str]:
+    """What the history says of a change beside the state it led to: when and what; within the house who and why too."""
+    return ["valid", "action", *(("actor", *history.CONTEXT) if level.sees_assumed else ())]
 
 
 def _of_editor(layer: Layer, role: Role, policy: Policy) -> list[str]:
@@ -144,13 +149,23 @@ def _named(columns: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in columns)
 
 
+def _past_of_part(table: str, role: Role, seen: str) -> list[str]:
+    """The history of what belongs to a feature is seen like the thing itself, its columns all alike."""
+    columns = next(one for one in history.dependent() if one.name == table).columns.keys()
+    return [
+        f"grant select ({_named([*columns, *_told(role.level)])}) on app.{table}_history to {role.reading};",
+        _policy(f"{table}_history", f"see_{role.name}", "select", role.reading, using=seen),
+    ]
+
+
 def _of_part(table: str, owner: Layer, policy: Policy) -> list[str]:
-    made = _guarded(table, _everyone(policy))
-    of_owner = f"exists (select from app.{owner.name} t where t.id = {table}.feature_id{{}})"
+    made = [*_guarded(table, _everyone(policy)), *_guarded(f"{table}_history", _everyone(policy))]
+    of_owner = f"exists (select from app.{owner.name} t where t.id = feature_id{{}})"
     for role in policy.roles:
         made += [
             f"grant select on app.{table} to {role.reading};",
             _policy(table, f"see_{role.name}", "select", role.reading, using=of_owner.format("")),
+            *_past_of_part(table, role, of_owner.format("")),
         ]
         if owner.name in role.edits:
             allowed = of_owner.format(f" and ({policy.edit(role, owner)})")
@@ -164,7 +179,7 @@ def _of_part(table: str, owner: Layer, policy: Policy) -> list[str]:
 
 
 def _of_links(policy: Policy) -> list[str]:
-    made = _guarded("links", _everyone(policy))
+    made = [*_guarded("links", _everyone(policy)), *_guarded("links_history", _everyone(policy))]
     for role in policy.roles:
         view = links.places(role.level)
         visible = (
@@ -177,6 +192,7 @@ def _of_links(policy: Policy) -> list[str]:
             f"grant select on {view} to {role.reading};",
             f"grant select on app.links to {role.reading};",
             _policy("links", f"see_{role.name}", "select", role.reading, using=visible),
+            *_past_of_part("links", role, visible),
         ]
         if role.edits:
             made += [
@@ -239,7 +255,11 @@ def _of_the_house(policy: Policy) -> list[str]:
     readers = ", ".join(role.reading for role in policy.roles)
     editors = ", ".join(role.editing for role in policy.roles if role.edits)
     made = [f"grant usage on schema app to {everyone};", *_guarded("journal", names), *_guarded("features", names)]
-    made += [f"grant execute on function app.actor() to {everyone};"]
+    made += [
+        f"grant execute on function app.actor() to {everyone};",
+        # Whoever reads says so through the login that writes, before it takes anybody's role.
+        f"grant execute on function app.journal_read to {WRITER_LOGIN};",
+    ]
     for table in ("moves", *(name for name, private in registers.items() if not private)):
         made += [*_guarded(table, names), f"grant select on app.{table} to {readers};"]
         made += [_policy(table, "see", "select", readers, using="true")]
@@ -268,10 +288,12 @@ select md5(string_agg(line, e'\\n' order by line)) from (
     union all select format('function %s', pg_get_functiondef(oid)) from pg_proc
         where pronamespace = 'app'::regnamespace and prokind = 'f'
     union all select format('function acl %s %s', oid::regprocedure,
-        (select array_agg(one order by one::text) from unnest(coalesce(proacl, acldefault('f', proowner))) one)) from pg_proc
+        (select array_agg(one order by one::text) from unnest(coalesce(proacl, acldefault('f', proowner))) one))
+        from pg_proc
         where pronamespace = 'app'::regnamespace
     union all select format('table %s %s %s %s %s', relname, relrowsecurity, relforcerowsecurity,
-        (select array_agg(one order by one::text) from unnest(coalesce(relacl, acldefault('r', relowner))) one), reloptions)
+        (select array_agg(one order by one::text) from unnest(coalesce(relacl, acldefault('r', relowner))) one),
+        reloptions)
         from pg_class where relnamespace = 'app'::regnamespace and relkind in ('r', 'v')
     union all select format('column %s %s %s', attrelid::regclass, attname,
         (select array_agg(one order by one::text) from unnest(attacl) one))

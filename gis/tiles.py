@@ -16,7 +16,7 @@ from gis.cells import FINEST_ZOOM, counted, counted_by
 from gis.crs import WEB_MERCATOR, WGS84
 from gis.fields import Field, Level
 from gis.layer import Layer
-from gis.query import Selection, Statement, driver_of, geometry_of, source_of, where_of
+from gis.query import Selection, Statement, driver_of, geometry_of, is_restricted, note, source_of, where_of
 from gis.status import AMBER, BLUE, GREEN, GREY, INK, PURPLE, RED, SKY
 
 DEEPEST_ZOOM: Final = 22
@@ -83,11 +83,24 @@ def tile(session: Session, selection: Selection, address: Address, *, from_count
         content, found = _drawn(session, _counts_sql(layer, address), {})
         if found > MOST:
             return Tile(content, counts=True)
+    _note(session, selection, address)
     content, found = _features(session, selection, address, MOST + 1)
     if found <= MOST:
         return Tile(content)
     content, kept = _features(session, selection, address, MOST, by_importance=True)
     return Tile(content, dropped=_number(session, selection, address) - kept)
+
+
+def _note(session: Session, selection: Selection, address: Address) -> None:
+    """Note which restricted records are drawn. There are few, and they are found without reading the others."""
+    if selection.reader is not Level.RESTRICTED:
+        return
+    statement = Statement()
+    source = _found_in(selection, address, statement)
+    sql = f"select t.id from {source} and {is_restricted(selection)}"
+    with driver_of(session).cursor(binary=True) as cursor:
+        found = cursor.execute(sql, statement.values, prepare=False).fetchall()
+    note(session, selection, found, tile=f"{address.zoom}/{address.row}/{address.column}")
 
 
 def attributes(layer: Layer, reader: Level) -> dict[str, Field]:

@@ -1,8 +1,8 @@
 """the cards
 
-Revision ID: 8a39dfd96f05
+Revision ID: f2a4fa4442ad
 Revises:
-Created: 2026-11-21 02:58:49.696727
+Created: 2026-11-21 03:03:08.768519
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from geoalchemy2 import Geometry
 from sqlalchemy.dialects import postgresql
 
-revision = "8a39dfd96f05"
+revision = "f2a4fa4442ad"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -1437,6 +1437,12 @@ def upgrade() -> None:
     op.create_index("ix_links_history_id", "links_history", ["id"], unique=False, schema="app")
     op.create_index(
         "ix_links_history_since", "links_history", [sa.literal_column("lower(valid)")], unique=False, schema="app"
+    )
+    op.create_table(
+        "loaded_steps",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_loaded_steps")),
+        schema="app",
     )
     op.create_table(
         "marker_anchors",
@@ -3133,6 +3139,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_marker_inspections_feature_id"), table_name="marker_inspections", schema="app")
     op.drop_table("marker_inspections", schema="app")
     op.drop_table("marker_anchors", schema="app")
+    op.drop_table("loaded_steps", schema="app")
     op.drop_index("ix_links_history_since", table_name="links_history", schema="app")
     op.drop_index("ix_links_history_id", table_name="links_history", schema="app")
     op.drop_index("ix_links_history_feature_id", table_name="links_history", schema="app")
