@@ -25,6 +25,7 @@ from api import (
 )
 from api.identity import Doorkeeper
 from api.settings import Settings
+from api.wire import Heads
 from gis.accounts import Accounts
 from gis.database import Database
 from maps.assets import static_folder
@@ -66,4 +67,5 @@ def create_app(
     app.mount("/static", StaticFiles(directory=static_folder()), name="static")
     app.add_middleware(GZipMiddleware, minimum_size=SMALLEST_ZIPPED, compresslevel=3)
     app.add_middleware(Doorkeeper, settings=settings, accounts=known, refuse=errors.problem)
+    app.add_middleware(Heads)
     return app

@@ -93,3 +93,27 @@ def test_what_is_no_http_is_refused_in_the_same_form(said, site):
     assert head.startswith(b"HTTP/1.1 400 ")
     assert b"content-type: application/problem+json" in head.lower()
     assert json.loads(body)["type"] == "urn:cotmoc:refusal:malformed"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/ogc/collections/markers/items?limit=2",
+        "/ogc/collections/markers/tiles/WebMercatorQuad/5/15/25",
+        "/api/export/markers",
+        "/healthz",
+        "/static/cotmoc.css",
+    ],
+)
+def test_head_tells_what_get_would_say_without_saying_it(path, client):
+    asked, told = client.get(path), client.head(path)
+    assert (told.status_code, told.content) == (200, b"")
+    assert told.headers["content-type"] == asked.headers["content-type"]
+    assert set(told.headers) == set(asked.headers) - {"transfer-encoding"}
+
+
+def test_head_of_what_is_not_there_is_as_get_would_refuse_it(client):
+    told = client.head("/ogc/collections/nothing/items")
+    assert (told.status_code, told.content) == (404, b"")
+    assert client.head("/ogc/collections/markers/items?colour=red").status_code == 400
