@@ -16,19 +16,12 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route
 
 from api.up import CHECKOUT, DATABASE
 from gis.postgis import Cluster
 
 PATIENCE = 120
-expect.set_options(timeout=20_000)  # the machine may be busy; what holds at all holds at once on a quiet one
-
-# Without the flags on background work Chromium itself calls out; the resolver rule leaves it nobody to call.
-CHROMIUM = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]  # fmt: skip
 
 # A violation of the policy is told on the console, whatever else Chromium may say of it.
 TELL_VIOLATIONS = """
@@ -126,14 +119,6 @@ def own_house(ground: Path) -> Iterator[House]:
     """Another one, for whoever counts from one or pulls the plug."""
     with serving(ground / "own") as opened:
         yield opened
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
-        yield browser
-        browser.close()
 
 
 class Visitor:
