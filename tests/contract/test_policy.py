@@ -1,0 +1,379 @@
+"""The policy page and PostgreSQL agree: every row of a random world, for every post, seen, changed and added or not.
+
+The oracle below says in plain Python what the page promises, from the roles' plain facts alone. It is compared with
+what row-level security lets through, a whole world to a handful of statements.
+"""
+
+import datetime as dt
+import json
+import random
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from gis.actors import Actor
+from gis.fields import Level
+from gis.layer import Layer, catalog
+from gis.links import places
+from layers.borders import Border
+from layers.policy import OFFICER, POLICY
+
+LAYERS = [
+    catalog[name] for name in ("incidents", "markers", "works", "tasks", "gates", "documents", "sectors", "units")
+]
+ROWS = 60
+UNITS = [f"Đơn vị {letter}" for letter in "ABCDEFG"]
+UNKNOWN = "Đơn vị không có trong danh bạ"
+TODAY = dt.datetime.now(dt.timezone(dt.timedelta(hours=7))).date()
+DAY = dt.timedelta(days=1)
+LEVELS = [level.value for level in Level]
+BORDERS = [border.value for border in Border]
+
+ACTORS = [Actor("somebody", role) for role in POLICY.roles if not role.scoped]
+ACTORS += [Actor("officer", OFFICER, unit) for unit in (*UNITS, UNKNOWN, None)]
+
+
+def known_as(actor: Actor) -> str:
+    """How an actor is called in the report of a test."""
+    return f"{actor.role.name} {actor.unit or ''}".strip()
+
+
+everybody = pytest.mark.parametrize("actor", ACTORS, ids=known_as)
+
+Row = Mapping[str, Any]
+
+
+# The oracle
+
+
+@dataclass
+class World:
+    """What is in the house: the rows of each layer."""
+
+    rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def units_of(self, unit: str | None) -> set[str]:
+        """The unit and all that stand under it, as long as they exist; one that the register does not know is one."""
+        known = self.rows["units"]
+        if unit is None or (any(one["name"] == unit for one in known) and not self._current(unit)):
+            return set()
+        own, found = {unit}, {unit}
+        while found:
+            found = {one["name"] for one in known if one["parent"] in found and stands(one)} - own
+            own |= found
+        return own
+
+    def _current(self, unit: str) -> bool:
+        return any(one["name"] == unit and stands(one) for one in self.rows["units"])
+
+    def is_own(self, layer: str, row: Row, unit: str | None) -> bool:
+        """Whether a row is a matter of the unit: reported or led by it, or on a sector that it is in charge of."""
+        own = self.units_of(unit)
+        if layer in ("incidents", "works", "sectors") and row["unit"] in own:
+            return True
+        if layer == "tasks" and row["lead_unit"] in own:
+            return True
+        if layer in ("sectors", "units", "documents"):
+            return False
+        return row["chainage_m"] is not None and any(
+            one["unit"] in own and one["retired_at"] is None and one["level"] != "restricted"
+            and one["border"] == row["border"]
+            and None not in (one["start_m"], one["end_m"]) and one["start_m"] <= row["chainage_m"] <= one["end_m"]
+            for one in self.rows["sectors"]
+        )  # fmt: skip
+
+    def sees(self, actor: Actor, layer: str, row: Row) -> bool:
+        """Whether somebody sees a row."""
+        within = LEVELS.index(row["level"]) <= LEVELS.index(actor.level.value)
+        if not actor.role.scoped or row["level"] in ("public", "partner"):
+            return within
+        return within and self.is_own(layer, row, actor.unit)
+
+    def edits(self, actor: Actor, layer: str, row: Row) -> bool:
+        """Whether somebody may change a row, or make one like it."""
+        if layer not in actor.role.edits or not self.sees(actor, layer, row):
+            return False
+        return not actor.role.scoped or self.is_own(layer, row, actor.unit)
+
+
+def stands(unit: Row) -> bool:
+    """Whether a unit of the register exists today."""
+    begun = unit["valid_from"] is None or unit["valid_from"] <= TODAY
+    return unit["retired_at"] is None and begun and (unit["valid_to"] is None or unit["valid_to"] >= TODAY)
+
+
+# The world
+
+
+def made_up(seed: int) -> World:
+    """A random world: units that begin and end under each other, sectors that overlap, matters of all levels."""
+    chance = random.Random(seed)
+    number_of = {"units": 14, "sectors": 14}
+    return World(
+        {
+            layer.name: [_row(layer, chance, number) for number in range(number_of.get(layer.name, ROWS))]
+            for layer in LAYERS
+        }
+    )
+
+
+def _row(layer: Layer, chance: random.Random, number: int) -> dict[str, Any]:
+    row = {name: _value(layer, name, chance, number) for name in _stored(layer)}
+    row["retired_at"] = chance.choice([None, None, None, "2026-01-01T00:00:00+00:00"])
+    if layer.name == "sectors":
+        ends = [chance.choice([None, *range(0, 5000, 500)]) for _ in range(2)]
+        row["start_m"], row["end_m"] = ends if None in ends or chance.random() < 0.2 else sorted(ends)
+    return row
+
+
+def _stored(layer: Layer) -> list[str]:
+    return [
+        column.name
+        for column in layer.model.__table__.columns
+        if column.computed is None and column.name not in ("geom", "original")
+    ]
+
+
+def _value(layer: Layer, name: str, chance: random.Random, number: int) -> Any:
+    one = layer.fields.get(name)
+    choices: dict[str, list[Any]] = {
+        "level": LEVELS,
+        "border": BORDERS,
+        "chainage_m": [None, 0.0, 499.9, 500.0, 1000.1, 4500.0, 7000.0],
+        "unit": [*UNITS, UNKNOWN, "khác"],
+        "lead_unit": [*UNITS, UNKNOWN, None],
+        "parent": [*UNITS, UNKNOWN, None],
+        "valid_from": [None, None, TODAY, TODAY - DAY, TODAY + DAY],
+        "valid_to": [None, None, TODAY, TODAY - DAY, TODAY + DAY],
+        "position_source": ["none"],
+    }
+    if name in choices:
+        return chance.choice(choices[name])
+    if name == "name" and layer.name == "units":
+        return chance.choice(UNITS)
+    if one is None or name == "id":
+        return str(uuid.UUID(int=chance.getrandbits(128), version=4))
+    if one.nullable:
+        return None
+    if one.codes is not None:
+        return next(iter(one.codes)).value
+    return {"text": f"{layer.name} {number}", "integer": 1, "boolean": True}.get(one.type, "2026-01-31T00:00:00+00:00")
+
+
+@pytest.fixture(scope="module")
+def database_name(cluster, migrated) -> Iterator[str]:
+    cluster.create_database("policy", template=migrated)
+    yield "policy"
+    cluster.drop_database("policy")
+
+
+@pytest.fixture(scope="module", params=[1, 2, 3])
+def world(request, cluster, database_name) -> Iterator[tuple[World, psycopg.Connection]]:
+    """A world and a superuser's connection that holds it; memory is switched off, rights never are."""
+    found = made_up(request.param)
+    with psycopg.connect(host=str(cluster.socket_dir), dbname=database_name, user="postgres") as admin:
+        admin.execute("set session_replication_role = replica")
+        for layer in LAYERS:
+            names = _stored(layer)
+            columns = sql.SQL(", ").join(map(sql.Identifier, names))
+            fill = sql.SQL("insert into {0} ({1}) select {1} from json_populate_recordset(null::{0}, %s)")
+            admin.execute(fill.format(sql.Identifier("app", layer.name), columns), [_json(found.rows[layer.name])])
+            past = sql.SQL(
+                "insert into {0} ({1}, valid, action, actor) select {1}, '[2026-01-01,)', 'insert', 'x' from {2}"
+            )
+            admin.execute(
+                past.format(sql.Identifier("app", f"{layer.name}_history"), columns, sql.Identifier("app", layer.name))
+            )
+        admin.execute(
+            'insert into app.marker_inspections (id, feature_id, "on", condition)'
+            " select id, id, '2026-01-01', 'intact' from app.markers"
+        )
+        admin.execute(
+            "insert into app.links (id, feature_id, to_id, role, position_source)"
+            " select gen_random_uuid(), i.id, m.id, 'subject', 'none' from app.incidents i cross join app.markers m"
+            " where hashtext(i.id::text || m.id) % 4 = 0"
+        )
+        yield found, admin
+        admin.rollback()
+
+
+def _json(rows: list[dict[str, Any]]) -> str:
+    return json.dumps(rows, default=str)
+
+
+@pytest.fixture
+def acting(world, actor) -> Iterator[psycopg.Connection]:
+    """The world under the rights of an actor; what is changed there is forgotten."""
+    _, connection = world
+    connection.execute("savepoint before")
+    connection.execute(
+        "select set_config('role', %s, true), set_config('cotmoc.unit', %s, true),"
+        " set_config('cotmoc.actor', 'x', true)",
+        [actor.role.reading, actor.unit or ""],
+    )
+    yield connection
+    connection.execute("rollback to savepoint before")
+
+
+def ids(rows: Any) -> set[str]:
+    return {str(row[0]) for row in rows}
+
+
+# The agreement
+
+
+@everybody
+def test_everybody_sees_exactly_what_the_page_says(world, actor, acting):
+    found, _ = world
+    seen = {
+        layer.name: {row["id"] for row in found.rows[layer.name] if found.sees(actor, layer.name, row)}
+        for layer in LAYERS
+    }
+    for layer in LAYERS:
+        for table in (layer.name, f"{layer.name}_history"):
+            rows = acting.execute(sql.SQL("select id from {}").format(sql.Identifier("app", table)))
+            assert ids(rows) == seen[layer.name], table
+    assert ids(acting.execute("select feature_id from app.marker_inspections")) == seen["markers"]
+    here = {row["id"] for layer in LAYERS for row in found.rows[layer.name] if row["retired_at"] is None}
+    there = set().union(*seen.values()) & here
+    assert ids(acting.execute(f"select id from {places(actor.level)}")) == there
+    linked = acting.execute("select feature_id::text, to_id::text from app.links").fetchall()
+    assert all(one in there for pair in linked for one in pair)
+    acting.execute("reset role")
+    every = acting.execute("select feature_id::text, to_id::text from app.links").fetchall()
+    assert len(linked) == sum(one in there and other in there for one, other in every)
+
+
+@everybody
+def test_everybody_changes_exactly_what_the_page_says(world, actor, acting):
+    found, _ = world
+    if not actor.role.edits:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            acting.execute("update app.incidents set source = source")
+        return
+    _take(acting, actor.role.editing)
+    for layer in LAYERS:
+        if layer.name not in actor.role.edits:
+            assert not _may(acting, layer.name, "update")
+            assert not _may(acting, layer.name, "insert")
+            continue
+        column = sql.Identifier((actor.role.edits[layer.name] or ("source",))[0])
+        statement = sql.SQL("update {0} set {1} = {1} returning id")
+        changed = acting.execute(statement.format(sql.Identifier("app", layer.name), column))
+        assert ids(changed) == {row["id"] for row in found.rows[layer.name] if found.edits(actor, layer.name, row)}
+        assert not _may(acting, layer.name, "delete")
+        assert not _may(acting, layer.name, "truncate")
+
+
+def _take(connection: psycopg.Connection, role: str) -> None:
+    connection.execute("reset role")
+    connection.execute("select set_config('role', %s, true)", [role])
+
+
+def _may(connection: psycopg.Connection, table: str, verb: str) -> bool:
+    asked = "select has_table_privilege(current_user, %s, %s)"
+    if verb in ("insert", "update"):
+        asked = "select has_any_column_privilege(current_user, %s, %s)"
+    row = connection.execute(asked, [f"app.{table}", verb]).fetchone()
+    return row is not None and bool(row[0])
+
+
+ADDED = """
+do $$
+declare one record; made text[] := '{{}}';
+begin
+    for one in select * from json_populate_recordset(null::app.{table}, current_setting('test.rows')::json) loop
+        begin
+            insert into app.{table} ({columns}) values ({values});
+            made := made || one.id::text;
+        exception when insufficient_privilege then null;
+        end;
+    end loop;
+    perform set_config('test.made', array_to_string(made, ','), true);
+end $$;
+"""
+
+
+@pytest.mark.parametrize("actor", [one for one in ACTORS if () in one.role.edits.values()], ids=known_as)
+def test_everybody_adds_exactly_what_the_page_says(world, actor, acting):
+    found, _ = world
+    wanted = [layer for layer in LAYERS if actor.role.edits.get(layer.name) == ()]
+    acting.execute("reset role")
+    acting.execute("set local session_replication_role = origin")
+    _take(acting, actor.role.editing)
+    chance = random.Random(actor.unit)
+    for layer in wanted:
+        rows = [_row(layer, chance, 1000 + number) for number in range(ROWS)]
+        columns = [
+            f'"{name}"' for name in _stored(layer) if name not in ("version", "created_at", "created_by", "updated_at")
+        ]
+        acting.execute("select set_config('test.rows', %s, true)", [_json(rows)])
+        acting.execute(
+            ADDED.format(
+                table=layer.name, columns=", ".join(columns), values=", ".join(f"one.{column}" for column in columns)
+            )
+        )
+        made = acting.execute("select current_setting('test.made')").fetchone()
+        expected = {row["id"] for row in rows if found.edits(actor, layer.name, row)}
+        assert set(made[0].split(",")) - {""} == expected, layer.name
+
+
+MOVED = """
+do $$
+declare one record; made text := '';
+begin
+    for one in select * from json_to_recordset(current_setting('test.rows')::json)
+        as r (id uuid, level app.level, unit text, chainage_m float8)
+    loop
+        begin
+            update app.incidents set level = one.level, unit = one.unit, chainage_m = one.chainage_m where id = one.id;
+            made := made || case when found then one.id || ',' else '' end;
+        exception when insufficient_privilege then null;
+        end;
+    end loop;
+    perform set_config('test.made', made, true);
+end $$;
+"""
+
+
+@pytest.mark.parametrize("actor", [one for one in ACTORS if "incidents" in one.role.edits], ids=known_as)
+def test_nobody_carries_a_row_to_where_they_may_not_put_one(world, actor, acting):
+    """What a row becomes has to be somebody's own as much as what it was."""
+    found, _ = world
+    _take(acting, actor.role.editing)
+    chance = random.Random(7)
+    into = [
+        {**row, **{name: _value(catalog["incidents"], name, chance, 0) for name in ("level", "unit", "chainage_m")}}
+        for row in found.rows["incidents"]
+    ]
+    acting.execute("select set_config('test.rows', %s, true)", [_json(into)])
+    acting.execute(MOVED)
+    made = acting.execute("select current_setting('test.made')").fetchone()
+    expected = {
+        before["id"]
+        for before, after in zip(found.rows["incidents"], into, strict=True)
+        if found.edits(actor, "incidents", before) and found.edits(actor, "incidents", after)
+    }
+    assert set(made[0].split(",")) - {""} == expected
+
+
+def test_the_worlds_are_worth_comparing():
+    """Each answer of the oracle is given often, to scoped and other posts, so that an agreement means something."""
+    triples = [
+        (actor.role.scoped, found.sees(actor, layer.name, row), found.edits(actor, layer.name, row))
+        for seed in (1, 2, 3)
+        for found in [made_up(seed)]
+        for actor in ACTORS
+        for layer in LAYERS
+        for row in found.rows[layer.name]
+    ]
+    assert len(triples) > 10_000
+    for scoped in (True, False):
+        for seen, edited in ((True, True), (True, False), (False, False)):
+            assert triples.count((scoped, seen, edited)) > 50, (scoped, seen, edited)
+    assert sum(edited and not seen for _, seen, edited in triples) == 0
