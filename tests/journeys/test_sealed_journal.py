@@ -1,5 +1,6 @@
 """Somebody with all rights over the database rewrites the past beside a running house, and is named."""
 
+import os
 import subprocess
 import sys
 
@@ -8,9 +9,11 @@ import psycopg
 from api.up import CHECKOUT, DATABASE
 
 
-def audit(house, verb: str) -> subprocess.CompletedProcess[str]:
+def audit(house, verb: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "api", "audit", verb, "--data-dir", house.data_dir]
-    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=CHECKOUT, env=os.environ | environment, capture_output=True, text=True, check=False
+    )
 
 
 def test_what_the_house_wrote_is_sealed_beside_it_and_an_edit_past_it_is_named(own_house):
@@ -22,6 +25,9 @@ def test_what_the_house_wrote_is_sealed_beside_it_and_an_edit_past_it_is_named(o
     assert proven.returncode == 0, proven.stderr
     assert "0 dòng chưa niêm phong" in proven.stdout
     assert (own_house.data_dir / "anchor.jsonl").read_text("utf-8").count("\n") > 0
+    away = audit(own_house, "verify", COTMOC_ANCHOR=str(own_house.data_dir / "unmounted" / "anchor"))
+    assert away.returncode == 1
+    assert "the anchor lacks it" in away.stderr
     ((seq,),) = own_house.rows("select max(seq) from app.journal where table_name = 'incidents'")
     with psycopg.connect(host=str(own_house.cluster.socket_dir), dbname=DATABASE, user="postgres") as superuser:
         superuser.execute("set session_replication_role = replica")

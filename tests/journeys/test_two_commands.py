@@ -20,6 +20,7 @@ import psycopg
 import pytest
 
 from api import up as premises
+from gis.database import LOGINS
 from gis.postgis import Cluster
 
 CHECKOUT = premises.CHECKOUT
@@ -316,5 +317,6 @@ def test_a_lock_pins_every_package_with_hashes_and_names_no_index(lock: str):
 def test_the_secrets_for_a_server_of_yours_are_made_once_for_one_pair_of_eyes(tmp_path: Path):
     made = premises._passwords(tmp_path)
     assert premises._passwords(tmp_path) == made
-    assert len(set(made.values())) == 2
+    assert made.keys() == set(LOGINS)
+    assert len(set(made.values())) == len(LOGINS)
     assert stat.S_IMODE((tmp_path / "logins.json").stat().st_mode) == 0o600
