@@ -85,13 +85,13 @@ def load(data_dir: DataDir = None) -> None:
 
 
 @commands.command()
-def doctor(data_dir: DataDir = None) -> None:
+def doctor(data_dir: DataDir = None, anchor: Anchor = None) -> None:
     """Khám hệ thống; có lỗi thì kết thúc bằng 1. · Examine everything; ends with 1 when something is bad."""
     from api import up as premises
     from gis.doctor import State, is_fit
 
     with premises.opened(data_dir, "doctor") as addresses:
-        findings = premises.examine(addresses, premises.chosen(data_dir))
+        findings = premises.examine(addresses, premises.chosen(data_dir), anchor)
     marks = {State.GOOD: "✓", State.POOR: "!", State.BAD: "✗"}
     for one in findings:
         typer.echo(f"{marks[one.state]} {one.check.vi}: {one.said.vi} · {one.check.en}: {one.said.en}")

@@ -16,7 +16,7 @@ from types import FrameType
 import typer
 import uvicorn
 
-from gis.database import DOOR_LOGIN, LOGINS, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN, Database
+from gis.database import DOOR_LOGIN, LOGINS, PARTNER_LOGIN, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN, Database
 from gis.doctor import Finding, State
 from gis.errors import Conflict, Forbidden, Refusal
 from gis.language import Text
@@ -53,7 +53,7 @@ def up(port: int, data_dir: Path | None, host: str | None, anchor: Path | None =
                     end.heed()
                     step(addresses)
                 end.heed()
-                refuse_unfit(examine(addresses, place))
+                refuse_unfit(examine(addresses, place, anchor))
                 with sealing(sealer(addresses, place, anchor)):
                     _serve(addresses, door, place, end)
     except Ended:
@@ -121,13 +121,14 @@ def load(addresses: Addresses) -> None:
         reference.load(opened_database, folder, lambda line: typer.echo(f"  {line}", err=True))
 
 
-def examine(addresses: Addresses, place: Path) -> list[Finding]:
+def examine(addresses: Addresses, place: Path, anchor: Path | None) -> list[Finding]:
     """What the doctor finds today."""
     from gis.doctor import House, examine as look
     from layers.policy import POLICY
 
     files = tuple(place / name for name in ("logins.json", "seal.key"))
-    return look(addresses.admin, House(POLICY, place, files, addresses.passwords))
+    house = House(POLICY, place, files, addresses.passwords, anchor=sealer(addresses, place, anchor).anchor)
+    return look(addresses.admin, house)
 
 
 def refuse_unfit(findings: list[Finding]) -> None:
@@ -218,6 +219,7 @@ def _serve(addresses: Addresses, door: socket.socket, place: Path, end: End) -> 
         reader_url=addresses.logins[READER_LOGIN],
         writer_url=addresses.logins[WRITER_LOGIN],
         door_url=addresses.logins[DOOR_LOGIN],
+        partner_url=addresses.logins[PARTNER_LOGIN],
         host=host,
         port=port,
     )

@@ -21,6 +21,7 @@ from sqlalchemy.pool import NullPool
 from gis.database import LOGINS, OWNER, PARTNER_LOGIN, READER_LOGIN, WRITER_LOGIN
 from gis.language import Text
 from gis.rights import Policy, standing
+from gis.seals import Agreement, state
 
 CLOCK_SKEW_S = 2
 LEAST_FREE_BYTES = 512 * 1024 * 1024
@@ -57,6 +58,7 @@ class House:
     private_files: tuple[Path, ...] = ()
     secrets: Mapping[str, str] | None = None
     durable: bool = True
+    anchor: Path | None = None
 
 
 Check = Callable[[Connection, House], Iterator[Finding]]
@@ -113,8 +115,8 @@ def _surface(connection: Connection, house: House) -> Iterator[Finding]:
         connection,
         "select c.oid::regclass::text from pg_class c where c.relnamespace::regnamespace::text in ('app', 'release')"
         " and c.relowner::regrole::text <> :owner union all"
-        " select p.oid::regprocedure::text from pg_proc p where p.pronamespace::regnamespace::text in ('app', 'release')"
-        " and p.prosecdef and (p.proowner::regrole::text <> :owner"
+        " select p.oid::regprocedure::text from pg_proc p"
+        " where p.pronamespace::regnamespace::text in ('app', 'release') and p.prosecdef and (p.proowner::regrole::text <> :owner"
         "  or not coalesce(array_to_string(p.proconfig, ' '), '') ~ 'search_path')",
         owner=OWNER,
     )
@@ -231,6 +233,17 @@ def _clock(connection: Connection, _house: House) -> Iterator[Finding]:
     )
 
 
+def _seals(connection: Connection, house: House) -> Iterator[Finding]:
+    """Old entries are left unsealed by a night without a server, so that they wait is no fault by itself."""
+    if house.anchor is None:
+        return
+    stands = state(connection.connection.driver_connection, house.anchor)  # type: ignore[arg-type]
+    judged = {Agreement.DIFFERS: State.BAD, Agreement.AWAY: State.POOR, Agreement.BEHIND: State.POOR}
+    told = f"{stands.batches} / {stands.unsealed}, anchor: {stands.anchor}"
+    said = Text(f"lô đã niêm phong / dòng chưa: {told}", f"batches sealed / entries not yet: {told}")
+    yield Finding(Text("Nhật ký được niêm phong", "The journal is sealed"), judged.get(stands.anchor, State.GOOD), said)
+
+
 def _disk(_connection: Connection, house: House) -> Iterator[Finding]:
     usage = shutil.disk_usage(house.place)
     free = f"{usage.free / 1e9:.1f} GB"
@@ -267,5 +280,6 @@ CHECKS: tuple[Check, ...] = (
     _durability,
     _secrets,
     _clock,
+    _seals,
     _disk,
 )

@@ -2,12 +2,15 @@
 
 import os
 import subprocess
+from dataclasses import replace
 
 import psycopg
 import pytest
 
 from api.migrate import migrate
+from gis.database import SEALER_LOGIN
 from gis.doctor import House, State, examine, is_fit
+from gis.seals import Sealer
 from layers.policy import POLICY
 
 TAMPERINGS = {
@@ -72,7 +75,7 @@ def bad(findings):
 
 def test_a_house_in_order_may_open(cluster, fresh_name, house):
     findings = examine(cluster.url(fresh_name), house)
-    assert bad(findings) == set()
+    assert bad(findings) == set(), [one.said.en for one in findings]
     assert is_fit(findings)
 
 
@@ -110,6 +113,19 @@ def test_a_journal_from_the_future_speaks_of_a_wrong_clock(cluster, fresh_name, 
         " values (now() + interval '1 day', 'test', 'markers', gen_random_uuid(), 'insert')"
     )
     assert bad(examine(cluster.url(fresh_name), house)) == {"The clock"}
+
+
+def test_an_anchor_of_other_seals_is_found(cluster, fresh_name, admin, house, tmp_path):
+    ours = Sealer(cluster.url(fresh_name, SEALER_LOGIN), tmp_path, tmp_path / "anchor.jsonl")
+    admin.execute("select set_config('cotmoc.actor', 'test', false)")
+    admin.execute(
+        "insert into app.journal (actor, table_name, feature_id, action) values ('x', 'y', gen_random_uuid(), 'z')"
+    )
+    ours.seal()
+    anchored = replace(house, anchor=ours.anchor)
+    assert bad(examine(cluster.url(fresh_name), anchored)) == set()
+    ours.anchor.write_text(ours.anchor.read_text("utf-8").replace('"root": "', '"root": "00'), "utf-8")
+    assert bad(examine(cluster.url(fresh_name), anchored)) == {"The journal is sealed"}
 
 
 def test_a_restored_copy_says_what_the_restore_has_lost(cluster, fresh_name, admin, house, tmp_path):
