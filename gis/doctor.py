@@ -116,8 +116,8 @@ def _surface(connection: Connection, house: House) -> Iterator[Finding]:
         "select c.oid::regclass::text from pg_class c where c.relnamespace::regnamespace::text in ('app', 'release')"
         " and c.relowner::regrole::text <> :owner union all"
         " select p.oid::regprocedure::text from pg_proc p"
-        " where p.pronamespace::regnamespace::text in ('app', 'release') and p.prosecdef and (p.proowner::regrole::text <> :owner"
-        "  or not coalesce(array_to_string(p.proconfig, ' '), '') ~ 'search_path')",
+        " where p.pronamespace::regnamespace::text in ('app', 'release') and p.prosecdef"
+        " and (p.proowner::regrole::text <> :owner or not coalesce(array_to_string(p.proconfig, ' '), '') ~ 'search_path')",
         owner=OWNER,
     )
     yield from _found("Mọi thứ thuộc về một chủ không đăng nhập", "Everything belongs to the owner", foreign)
