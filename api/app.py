@@ -20,6 +20,7 @@ from api import (
     locate,
     pages,
     params,
+    past,
     schemas,
     tiles,
 )
@@ -52,7 +53,7 @@ def create_app(
     app = FastAPI(title="Cột Mốc", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.settings, app.state.database, app.state.accounts = settings, served, known
     errors.install(app)
-    doors = (features, schemas, description, tiles, changes, locate, exports, cards, basemap, pages)
+    doors = (features, schemas, description, tiles, changes, locate, exports, cards, basemap, pages, past)
     for door in doors:
         app.include_router(door.router)
     app.state.doors, app.state.descriptions = [door.router for door in doors], {}

@@ -22,10 +22,10 @@ from starlette.types import Receive, Scope, Send
 
 from api.identity import ActorParam, LanguageParam
 from api.params import DatabaseParam, LayerParam, layer_named, selection_of
-from gis import exchange, files
+from gis import exchange, files, query
 from gis.actors import Actor
 from gis.crs import PROVINCIAL_WIDTH, ZONES, Zone, epsg_of, zone_for, zone_of
-from gis.database import Database
+from gis.database import Database, Reading
 from gis.errors import Invalid, Malformed, Refusal
 from gis.exchange import FORMATS, PIECE, Export, format_named
 from gis.language import Language, Text
@@ -105,11 +105,35 @@ async def export(
     asked = request.query_params
     reader = reader_of(asked, actor)
     wanted = await to_thread.run_sync(export_of, database, layer, asked, reader, language)
-    return Download(pieces(database, reader, wanted), wanted)
+    return Download(pieces(database, actor, reader, wanted), wanted)
 
 
-async def pieces(database: Database, reader: Actor, wanted: Export) -> AsyncGenerator[bytes]:
-    """The file piece by piece, streamed from the database or from a file that is written first and then deleted."""
+async def pieces(database: Database, asker: Actor, reader: Actor, wanted: Export) -> AsyncGenerator[bytes]:
+    """The file piece by piece. That ``asker`` takes it away is written down before the first piece leaves."""
+    begun = False
+    async with aclosing(_file(database, reader, wanted)) as file:
+        async for piece in file:
+            if not begun:
+                await to_thread.run_sync(database.journal, asker, [_taken(wanted)])
+                begun = True
+            yield piece
+
+
+def _taken(wanted: Export) -> Reading:
+    """What the journal says of a file: which rows and columns, in which form, for whose eyes, and how many if known."""
+    selection = wanted.selection
+    told = {
+        **selection.told(),
+        "fields": [one.name for one in query.wanted(selection)],
+        "format": wanted.format.name,
+        "reader": selection.reader.value,
+        **({} if wanted.format.streams else {"rows": wanted.number}),
+    }
+    return Reading(selection.layer.name, told, action="export")
+
+
+async def _file(database: Database, reader: Actor, wanted: Export) -> AsyncGenerator[bytes]:
+    """The file, streamed from the database or written first, given out and then deleted."""
     if wanted.format.streams:
         async with aclosing(exchange.stream(database, reader, wanted)) as streamed:  # type: ignore[type-var]
             async for piece in streamed:
@@ -203,7 +227,7 @@ def save(database: Database, layer: str, file: Path, where: list[str], language:
     wanted = export_of(database, layer_named(layer), asked, reader, language)
     unfinished = file.with_name(f"{file.name}.part")
     try:
-        asyncio.run(_save(pieces(database, reader, wanted), unfinished))
+        asyncio.run(_save(pieces(database, OFFICE, reader, wanted), unfinished))
         unfinished.replace(file)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from api import schemas, tiles
 from api.browse import HTML, VARIES, SpokenParam, answer, facts_of, here, link as _link, only, paged, wants_page
 from api.identity import ActorParam
 from api.params import ITEM_PARAMETERS, DatabaseParam, IdParam, LayerParam, selection_of
-from gis import history, links, query
+from gis import links, past, query
 from gis.crs import CRS, CRS84, CRS84_URI, OFFERED
 from gis.errors import Malformed
 from gis.language import Language, Text
@@ -253,10 +253,10 @@ def etag(feature: bytes, version: int) -> str:
 
 
 @router.get("/collections/{layer}/items/{item}/history")
-def past(layer: LayerParam, item_id: IdParam, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
+def history(layer: LayerParam, item_id: IdParam, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
     """A feature's past as a timeline, newest first."""
     with database.acting(actor) as session:
-        entries = history.timeline(session, layer, item_id, actor.level)
+        entries = past.timeline(session, layer, item_id, actor.level)
     return {"entries": [vars(entry) for entry in entries]}
 
 

@@ -5,18 +5,9 @@ a move that the card does not allow) and one remembers (identity, typed history,
 so that raw SQL and tomorrow's endpoint are remembered like any form.
 """
 
-import datetime as dt
-import uuid
-from dataclasses import dataclass
-from typing import Any
-
-from sqlalchemy import Table, text
-from sqlalchemy.orm import Session
+from sqlalchemy import Table
 
 from gis.database import FIXED_IDENTITY, ILLEGAL_MOVE, NO_ACTOR
-from gis.errors import Missing
-from gis.fields import Level
-from gis.language import Text
 from gis.layer import Layer, catalog, parts
 from gis.links import Link
 
@@ -234,51 +225,3 @@ def moves() -> str:
         if rows
         else "delete from app.moves;"
     )
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One change in the life of a feature: when, what became of each field and, to the office, who and why."""
-
-    at: dt.datetime
-    actor: str | None
-    reason: str | None
-    version: int
-    action: str
-    changes: dict[str, dict[str, Any]]
-
-
-SILENT = {"version", "updated_at", "created_at", "created_by"}
-"""Fields that change with every write and tell a reader nothing."""
-
-
-def timeline(session: Session, layer: Layer, feature_id: uuid.UUID, reader: Level) -> list[Entry]:
-    """The past of one feature, newest first, as far as ``reader`` may see it.
-
-    Read from the typed history, never from the journal. Raises ``Missing`` when there is no such feature.
-    """
-    fields = [one for one in layer.readable(reader).values() if one.sql is None]
-    place = "geom" if reader.sees_assumed else "shared_geom"
-    who = "t.actor, t.reason" if reader.sees_assumed else "null, null"
-    shown = ", ".join(f"'{one.name}', {one.expression(reader)}" for one in fields)
-    rows = session.execute(
-        text(
-            f"select lower(t.valid), {who}, t.version, t.action,"
-            f" jsonb_build_object({shown}) || jsonb_build_object('geometry', ST_AsGeoJSON(t.{place}, 6)::jsonb)"
-            f" from app.{layer.name}_history t where t.id = :id order by t.version"
-        ),
-        {"id": feature_id},
-    ).all()
-    if not rows:
-        raise Missing(Text("Không có mục này", "There is no such feature"))
-    entries: list[Entry] = []
-    before: dict[str, Any] = {}
-    for at, actor, reason, version, action, state in rows:
-        after = {name: value for name, value in state.items() if name not in SILENT}
-        changes = {
-            name: {"old": before.get(name), "new": value} for name, value in after.items() if before.get(name) != value
-        }
-        named = "retire" if changes.get("retired_at", {}).get("new") else action
-        entries.append(Entry(at, actor, reason, version, named, changes))
-        before = after
-    return entries[::-1]

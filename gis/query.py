@@ -101,6 +101,8 @@ class Selection:
         """What is wanted as plain data, as far as it narrows the layer: for the journal."""
         narrowed = {one.name: getattr(self, one.name) for one in dataclass_fields(self) if one.name not in UNTOLD}
         told = {name: value for name, value in narrowed.items() if value not in (None, {}, [])}
+        if self.as_of is not None:
+            told["as_of"] = self.as_of.isoformat()
         if self.time is not None:
             told["time"] = [one and one.isoformat() for one in self.time]
         return told | {name: vars(told[name]) for name in ("near", "along") if name in told}
@@ -317,13 +319,20 @@ def where_of(statement: Statement) -> str:
 
 def source_of(selection: Selection, statement: Statement) -> str:
     """The table to read, now or as it stood, with the conditions of the selection."""
-    layer, reader = selection.layer, selection.reader
+    layer = selection.layer
     if selection.as_of is None:
         table = f"app.{layer.name} t"
     else:
         table = f"app.{layer.name}_history t"
         statement.conditions.append(f"t.valid @> {statement.bind(selection.as_of)}::timestamptz")
     statement.conditions.append("t.retired_at is null")
+    narrow(selection, statement)
+    return table
+
+
+def narrow(selection: Selection, statement: Statement) -> None:
+    """The conditions of the selection on a row ``t``, be it the present or a state of the past."""
+    layer, reader = selection.layer, selection.reader
     if selection.ids is not None:
         statement.conditions.append(f"t.id = any({statement.bind(list(selection.ids))}::uuid[])")
     _somewhere(selection, statement)
@@ -344,7 +353,6 @@ def source_of(selection: Selection, statement: Statement) -> str:
             statement.conditions.append(
                 f"app.fold({words}) like '%%' || app.fold({statement.bind(pattern)}::text) || '%%'"
             )
-    return table
 
 
 def _somewhere(selection: Selection, statement: Statement) -> None:

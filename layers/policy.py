@@ -98,6 +98,11 @@ def _own(layer: Layer) -> str:
     return " or ".join(tests) or "false"
 
 
+def may_follow(actor: Actor, person: str) -> bool:
+    """What one person did is looked up by the administrator, by the office and by that person."""
+    return actor.name == person or actor.role in (ADMINISTRATOR, OFFICE_STAFF, SYSTEM.role)
+
+
 def see(role: Role, layer: Layer) -> str:
     """Rows are seen up to the post's level; by a scoped post beyond what may be shared only where they are its own."""
     if not role.scoped:

@@ -11,7 +11,7 @@ from psycopg import sql
 from shapely import LinearRing, to_geojson
 from shapely.geometry import shape
 
-from gis import changes, history, query
+from gis import changes, past, query
 from gis.actors import Actor
 from gis.database import READER_LOGIN, WRITER_LOGIN
 from gis.errors import Missing
@@ -124,7 +124,7 @@ def test_a_change_is_remembered_with_name_date_and_reason(layer, database, conne
     with database.acting(CLERK, write=True, reason="đính chính", request="r-1", device_at="2026-01-01") as session:
         changes.amend(session, layer, changes.fetch(session, layer.model, row), {"source": "sau"})
     with database.acting(OFFICE) as session:
-        newest, first = history.timeline(session, layer, row, Level.RESTRICTED)
+        newest, first = past.timeline(session, layer, row, Level.RESTRICTED)
         then = json.loads(query.one(session, Selection(layer, Level.RESTRICTED, as_of=before), row))
         today = json.loads(query.one(session, Selection(layer, Level.RESTRICTED), row))
     assert (newest.actor, newest.reason, newest.version) == ("clerk", "đính chính", 2)
@@ -174,7 +174,7 @@ def test_what_is_retired_is_gone_and_its_past_stays(layer, database):
             query.one(session, Selection(layer, Level.RESTRICTED), row)
         assert query.one(session, Selection(layer, Level.RESTRICTED, as_of=before), row)
         assert query.features(session, Selection(layer, Level.RESTRICTED, as_of=now(), ids=[row])) == []
-        assert history.timeline(session, layer, row, Level.RESTRICTED)[0].action == "retire"
+        assert past.timeline(session, layer, row, Level.RESTRICTED)[0].action == "retire"
     with database.acting(OFFICE, write=True) as session, pytest.raises(Missing):
         changes.fetch(session, layer.model, row)
 
@@ -201,7 +201,7 @@ def test_a_row_above_the_readers_level_is_not_there(layer, reader, database):
             assert query.features(session, Selection(layer, reader.level, ids=[row])) == []
             assert query.features(session, Selection(layer, reader.level, ids=[row], as_of=before)) == []
             with pytest.raises(Missing):
-                history.timeline(session, layer, row, reader.level)
+                past.timeline(session, layer, row, reader.level)
         assert query.count(session, Selection(layer, reader.level, ids=[*hidden, shown])) == 1
 
 
@@ -254,7 +254,7 @@ def test_an_assumed_position_does_not_reach_below_the_office(layer, reader, data
             assert feature["properties"]["chainage_m"] is None
             assert query.features(session, Selection(layer, reader.level, ids=[row], bbox=around, as_of=moment)) == []
             assert query.extent(session, selection) is None
-        entry = history.timeline(session, layer, row, reader.level)[0]
+        entry = past.timeline(session, layer, row, reader.level)[0]
         assert entry.changes["geometry"]["new"] is None
     raw = connect(READER_LOGIN, role=reader.role.reading)
     shared = raw.execute(

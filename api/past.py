@@ -1,0 +1,124 @@
+"""What has changed between two moments: of one layer, of all of them, by everybody or by one person.
+
+``since`` and ``until`` take a date or an RFC 3339 time; what held at ``since`` and was then changed holds at ``until``,
+so a page as of the one and these changes give the page as of the other. Newest first, paged by ``after``.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from starlette.datastructures import QueryParams
+
+from api.browse import link
+from api.identity import ActorParam
+from api.params import DatabaseParam, LayerParam, layer_named, limit_of, moment_of, selection_of
+from gis import past
+from gis.actors import Actor
+from gis.database import Session
+from gis.errors import Forbidden, Malformed
+from gis.language import Text
+from gis.layer import Layer, every
+from gis.past import Change, Span
+from gis.query import Selection
+from layers.policy import may_follow
+
+router = APIRouter(tags=["past"])
+
+OWN = ("since", "until", "by", "after", "limit")
+NOT_OF_CHANGES = ("as_of", "count", "crs", "properties", "reader", "sortby")
+"""What pages of features know and changes do not."""
+
+A_WEEK = dt.timedelta(days=7)
+MOST = 1000
+
+
+@router.get("/ogc/collections/{layer}/changes")
+def changes_of_layer(request: Request, layer: LayerParam, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
+    """What has changed in a layer; takes the filters of ``items``, held against the state after the change."""
+    asked = request.query_params
+    for name in NOT_OF_CHANGES:
+        if name in asked:
+            raise Malformed(Text(f"Thay đổi không nhận tham số '{name}'", f"Changes take no parameter '{name}'"))
+    span = span_of(asked, actor)
+    filters = QueryParams([pair for pair in asked.multi_items() if pair[0] not in OWN])
+    with database.acting(actor) as session:
+        found, following = past.changed(session, [selection_of(session, layer, filters, actor)], span)
+    return _answer(request, span, found, following)
+
+
+@router.get("/api/changes")
+def changes(request: Request, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
+    """What has changed in all layers, or in those that ``layer`` names."""
+    asked = request.query_params
+    for name in asked:
+        if name not in (*OWN, "layer", "lang"):
+            names = ", ".join((*OWN, "layer"))
+            raise Malformed(
+                Text(f"Không có tham số '{name[:60]}'. Có: {names}", f"No parameter '{name[:60]}'. There are: {names}")
+            )
+    with database.acting(actor) as session:
+        span, found, following = changed(session, asked, actor)
+    return _answer(request, span, found, following)
+
+
+def changed(
+    session: Session, asked: QueryParams, actor: Actor, most: int = MOST
+) -> tuple[Span, list[Change], str | None]:
+    """What has changed in the layers asked for, or in all: the span, a page of changes and the key of the next."""
+    span = span_of(asked, actor, most)
+    return span, *past.changed(session, selections(asked, actor), span)
+
+
+def selections(asked: QueryParams, actor: Actor) -> list[Selection]:
+    """The layers asked for, each whole."""
+    return [Selection(layer, actor.level) for layer in layers_of(asked.get("layer"))]
+
+
+def layers_of(names: str | None) -> Sequence[Layer]:
+    """The layers of these names, or all."""
+    return [layer_named(name.strip()) for name in names.split(",")] if names else list(every())
+
+
+def span_of(asked: QueryParams, actor: Actor, most: int = MOST) -> Span:
+    """Between which moments and by whom: the last week up to now where nothing is said.
+
+    Raises ``Forbidden`` when it asks what somebody else has done and the actor may not know.
+    """
+    until = moment_of(asked.get("until"), "until", end=True) or dt.datetime.now(dt.UTC)
+    since = moment_of(asked.get("since"), "since") or until - A_WEEK
+    if since > until:
+        raise Malformed(Text("since: phải trước until", "since: must not be after until"))
+    by = asked.get("by") or None
+    if by is not None and ("\x00" in by or not may_follow(actor, by)):
+        raise Forbidden(
+            Text("Chỉ xem được việc của chính mình", "You may look up your own deeds only, not somebody else's")
+        )
+    return Span(since, until, by, asked.get("after") or None, min(limit_of(asked.get("limit")), most))
+
+
+def _answer(request: Request, span: Span, found: list[Change], following: str | None) -> dict[str, Any]:
+    given = [(name, value) for name, value in request.query_params.multi_items() if name not in ("after", "until")]
+    links = [link(request, _here(request), "self", "application/json")]
+    if following is not None:
+        # The end of the span is fixed, or what happens while somebody reads would move the pages.
+        query = urlencode([*given, ("until", span.until.isoformat()), ("after", following)])
+        links.append(link(request, f"{request.url.path}?{query}", "next", "application/json"))
+    return {
+        "since": span.since,
+        "until": span.until,
+        "numberReturned": len(found),
+        "changes": [told(one) for one in found],
+        "links": links,
+    }
+
+
+def _here(request: Request) -> str:
+    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+
+
+def told(one: Change) -> dict[str, Any]:
+    """A change as plain data."""
+    return {name: value for name, value in vars(one).items() if name != "key"}

@@ -1,0 +1,391 @@
+"""The readable past: what became of one feature, and what has changed between two moments.
+
+Everything is read from the typed histories under the reader's own rights as they are today; the journal is read by
+nobody. Whoever may see what is may see what was; who did it and why is told within the house alone.
+"""
+
+import datetime as dt
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Table, text
+from sqlalchemy.orm import Session
+
+from gis.errors import Malformed, Missing
+from gis.fields import Level
+from gis.history import CONTEXT
+from gis.language import Text
+from gis.layer import Layer, Part, parts
+from gis.links import places
+from gis.query import (
+    Selection,
+    Statement,
+    decode_key,
+    driver_of,
+    encode_key,
+    is_restricted,
+    narrow,
+    note,
+    where_of,
+)
+
+State = Mapping[str, Any]
+
+SILENT = {"version", "updated_at", "created_at", "created_by"}
+"""Fields that change with every write and tell a reader nothing."""
+
+LINKS = "links"
+ALONG_WITH = dt.timedelta(seconds=1)
+"""Parts that are added within this time of creating a feature, on the same request, came with it and are no news."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One change in the life of a feature: when, what became of each field and, within the house, who and why.
+
+    ``part`` names the table of what belongs to the feature when that has changed and not the feature itself, and then
+    ``version`` is none; ``about`` is the other end of a link. ``moved_m`` says how far a point was moved, in metres.
+    """
+
+    at: dt.datetime
+    version: int | None
+    action: str
+    changes: Mapping[str, Mapping[str, Any]]
+    actor: str | None = None
+    reason: str | None = None
+    request: str | None = None
+    device_at: str | None = None
+    part: str | None = None
+    about: Mapping[str, Any] | None = None
+    moved_m: float | None = None
+
+
+@dataclass(frozen=True)
+class Change(Entry):
+    """A change among those of many features: also of which."""
+
+    layer: str = ""
+    id: uuid.UUID | None = None
+    title: str | None = None
+    key: uuid.UUID | None = None
+
+
+@dataclass(frozen=True)
+class Span:
+    """Between two moments, the first of which is over: what held at ``since`` and then changed holds at ``until``.
+
+    ``by`` asks for one person's deeds. ``after`` is the key of the last change of the page before.
+    """
+
+    since: dt.datetime
+    until: dt.datetime
+    by: str | None = None
+    after: str | None = None
+    limit: int = 100
+
+    @property
+    def conditions(self) -> str:
+        """The SQL over a row ``t`` of a history."""
+        found = "lower(t.valid) > %(since)s and lower(t.valid) <= %(until)s"
+        if self.by is not None:
+            found += " and t.actor = %(by)s"
+        if self.after is not None:
+            found += " and (lower(t.valid), t.id) < (%(at)s::timestamptz, %(key)s::uuid)"
+        return found
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What is bound in ``conditions``."""
+        found: dict[str, Any] = {"since": self.since, "until": self.until, "by": self.by}
+        if self.after is not None:
+            found["at"], found["key"] = decode_key(self.after, 2)
+            try:
+                dt.datetime.fromisoformat(found["at"])
+            except (TypeError, ValueError):
+                raise Malformed(Text("Tham số 'after' không hợp lệ", "The parameter 'after' is not valid")) from None
+        return found
+
+
+def timeline(session: Session, layer: Layer, feature_id: uuid.UUID, reader: Level) -> list[Entry]:
+    """The past of one feature with its parts and links, newest first, as far as ``reader`` may see it.
+
+    Raises ``Missing`` when there is no such feature.
+    """
+    place = "geom" if reader.sees_assumed else "shared_geom"
+    before = f"lag(t.{place}) over (order by t.version)"
+    rows = session.execute(
+        text(
+            f"select lower(t.valid), {_who('t', reader)}, t.version, t.action, {_state(layer, reader)},"
+            f" {_distance(f't.{place}', before)} from app.{layer.name}_history t where t.id = :id order by t.version"
+        ),
+        {"id": feature_id},
+    ).all()
+    if not rows:
+        raise Missing(Text("Không có mục này", "There is no such feature"))
+    if rows[-1][7]["level"] == Level.RESTRICTED:
+        note(session, Selection(layer, reader, ids=[feature_id]), [(feature_id,)], history=True)
+    entries: list[Entry] = []
+    state: State = {}
+    for *told, version, action, after, moved in rows:
+        changes = _differences(state, after)
+        entries.append(Entry(told[0], version, _named(action, changes), changes, moved_m=moved, **_whose(told[1:])))
+        state = after
+    for part in parts.values():
+        if part.of.layer is layer:
+            entries += _of_part(session, part, feature_id, reader, entries[0])
+    entries += _of_links(session, feature_id, reader)
+    return sorted(entries, key=lambda entry: entry.at, reverse=True)
+
+
+def _who(row: str, reader: Level) -> str:
+    """The SQL of who, why, on which request and at which time of the device."""
+    columns = ("actor", *CONTEXT)
+    return ", ".join(f"{row}.{name}" if reader.sees_assumed else "null" for name in columns)
+
+
+def _whose(told: Sequence[Any]) -> dict[str, Any]:
+    return dict(zip(("actor", *CONTEXT), told, strict=True))
+
+
+def _state(layer: Layer, reader: Level, row: str = "t") -> str:
+    """The SQL of a feature's stored fields and its place as one object."""
+    fields = [one for one in layer.readable(reader).values() if one.sql is None]
+    shown = ", ".join(f"'{one.name}', {one.expression(reader)}" for one in fields).replace('t."', f'{row}."')
+    place = "geom" if reader.sees_assumed else "shared_geom"
+    return f"jsonb_build_object({shown}) || jsonb_build_object('geometry', ST_AsGeoJSON({row}.{place}, 6)::jsonb)"
+
+
+def _distance(here: str, there: str) -> str:
+    """The SQL of how far a point was moved, in geodesic metres; nothing for other shapes and for what stayed."""
+    return (
+        f"case when ST_GeometryType({here}) = 'ST_Point' and ST_GeometryType({there}) = 'ST_Point'"
+        f" and not {here} ~= {there} then ST_Distance({here}::geography, {there}::geography) end"
+    )
+
+
+def _differences(before: State, after: State) -> dict[str, dict[str, Any]]:
+    return {
+        name: {"old": before.get(name), "new": value}
+        for name, value in after.items()
+        if name not in SILENT and before.get(name) != value
+    }
+
+
+def _named(action: str, changes: Mapping[str, Mapping[str, Any]]) -> str:
+    return "retire" if changes.get("retired_at", {}).get("new") else action
+
+
+def _told_of_part(part: type[Part]) -> list[str]:
+    """What of a part is told: its own fields, not whose it is."""
+    return [column.name for column in _table(part).columns if "field" in column.info]
+
+
+def _table(part: type[Part]) -> Table:
+    return part.__table__  # type: ignore[return-value]
+
+
+def _of_part(session: Session, part: type[Part], feature_id: uuid.UUID, reader: Level, first: Entry) -> list[Entry]:
+    """What was added to a feature, changed and taken away, less what came with it."""
+    table = part.__tablename__
+    rows = session.execute(
+        text(
+            f"select t.id, lower(t.valid), {_who('t', reader)}, t.action, {_object(_told_of_part(part))}"
+            f" from app.{table}_history t where t.feature_id = :id order by lower(t.valid)"
+        ),
+        {"id": feature_id},
+    )
+    states: defaultdict[uuid.UUID, State] = defaultdict(dict)
+    entries = []
+    for part_id, at, *told, action, state in rows:
+        changes = _differences(states[part_id], state)
+        states[part_id] = state
+        if action == "insert" and at - first.at < ALONG_WITH and told[2] == first.request:
+            continue
+        entries.append(Entry(at, None, action, changes, part=table, **_whose(told)))
+    return entries
+
+
+def _object(names: Iterable[str], row: str = "t") -> str:
+    shown = ", ".join(f"'{name}', {row}.\"{name}\"" for name in names)
+    return f"jsonb_build_object({shown})"
+
+
+LINKED = ("role", "at", "border", "layer", "id", "title", "direction")
+"""What is told of a link: its meaning, and the address or the feature at its other end."""
+
+OTHER_END = "case when t.feature_id = {} then t.to_id else t.feature_id end"
+
+
+def _of_links(session: Session, feature_id: uuid.UUID, reader: Level) -> list[Entry]:
+    """Which links were made and taken away, from whichever end, as far as both ends may be seen."""
+    rows = session.execute(
+        text(
+            f"select lower(t.valid), {_who('t', reader)}, t.action, t.role, t.at, t.border, p.layer, p.id, p.label,"
+            f" case when t.feature_id = :id then 'to' else 'from' end from app.links_history t"
+            f" left join {places(reader)} p on p.id = {OTHER_END.format(':id')}"
+            f" where (t.feature_id = :id or t.to_id = :id) and (p.id is not null or t.at is not null)"
+        ),
+        {"id": feature_id},
+    )
+    return [
+        Entry(row[0], None, row[5], {}, part=LINKS, about=dict(zip(LINKED, row[6:], strict=True)), **_whose(row[1:5]))
+        for row in rows
+    ]
+
+
+# Between two moments.
+
+
+def changed(session: Session, selections: Sequence[Selection], span: Span) -> tuple[list[Change], str | None]:
+    """A page of what has changed in the layers of ``selections``, newest first, and the key of the page that follows.
+
+    Of a layer that is narrowed, the changes of its own features are told whose state after the change matches; of a
+    whole layer also those of their parts and links.
+    """
+    found: list[Change] = []
+    for selection in selections:
+        own = _own_changes(session, selection, span)
+        note(session, selection, [(key,) for _, key in own], since=span.since.isoformat())
+        found += [one for one, _ in own]
+        if not selection.told():
+            for part in parts.values():
+                if part.of.layer is selection.layer:
+                    found += _part_changes(session, selection, part, span)
+            found += _link_changes(session, selection, span)
+    found.sort(key=lambda one: (one.at, one.key), reverse=True)
+    page = found[: span.limit]
+    following = encode_key([page[-1].at.isoformat(), str(page[-1].key)]) if len(found) > span.limit else None
+    if not (selections and selections[0].reader.sees_assumed):
+        # A reader who is not told of a field is not told either that something else has changed.
+        page = [one for one in page if one.changes or one.about]
+    return page, following
+
+
+def numbers(session: Session, selections: Sequence[Selection], span: Span) -> dict[str, int]:
+    """How many features of each layer have changed in the span."""
+    found = {}
+    for selection in selections:
+        statement = Statement(values=span.values)
+        narrow(selection, statement)
+        statement.conditions.append(span.conditions)
+        sql = f"select count(distinct t.id) from app.{selection.layer.name}_history t{where_of(statement)}"
+        if number := _fetched(session, sql, statement.values)[0][0]:
+            found[selection.layer.name] = number
+    return found
+
+
+def _fetched(session: Session, sql: str, values: Mapping[str, Any]) -> list[Any]:
+    with driver_of(session).cursor() as cursor:
+        return cursor.execute(sql, values).fetchall()
+
+
+def _own_changes(session: Session, selection: Selection, span: Span) -> list[tuple[Change, uuid.UUID | None]]:
+    """Changed versions, each with its id where it is restricted today."""
+    layer, reader = selection.layer, selection.reader
+    statement = Statement(values=span.values)
+    narrow(selection, statement)
+    statement.conditions.append(span.conditions)
+    history = f"app.{layer.name}_history"
+    here = "t.geom" if reader.sees_assumed else "t.shared_geom"
+    restricted = is_restricted(replace(selection, as_of=span.until)) if reader is Level.RESTRICTED else "false"
+    sql = (
+        f"select lower(t.valid), t.id, {_who('t', reader)}, t.version, t.action, {_state(layer, reader)},"
+        f" earlier, {_distance(here, 'stood')}, ({layer.labelled_by})::text,"
+        f" case when {restricted} then t.id end from {history} t"
+        f" left join lateral (select {_state(layer, reader, 'p')} as earlier, {here.replace('t.', 'p.')} as stood"
+        f" from {history} p where p.id = t.id and p.version = t.version - 1) before on true"
+        f"{where_of(statement)} order by lower(t.valid) desc, t.id desc limit {span.limit + 1}"
+    )
+    found = []
+    for at, key, *told, version, action, after, before, moved, title, secret in _fetched(
+        session, sql, statement.values
+    ):
+        changes = _differences(before or {}, after)
+        one = Change(
+            at,
+            version,
+            _named(action, changes),
+            changes,
+            moved_m=moved,
+            layer=layer.name,
+            id=key,
+            title=title,
+            key=key,
+            **_whose(told),
+        )
+        found.append((one, secret))
+    return found
+
+
+def _part_changes(session: Session, selection: Selection, part: type[Part], span: Span) -> list[Change]:
+    """What was added to features, changed and taken away, less what came with them."""
+    layer, reader, names = selection.layer, selection.reader, _told_of_part(part)
+    history = f"app.{part.__tablename__}_history"
+    came_along = "t.action = 'insert' and lower(t.valid) - begun < %(along)s"
+    if reader.sees_assumed:
+        came_along += (
+            f" and t.request is not distinct from"
+            f" (select f.request from app.{layer.name}_history f where f.id = owner and f.version = 1)"
+        )
+    sql = (
+        f"select lower(t.valid), t.id, {_who('t', reader)}, t.action, {_object(names)},"
+        f" (select {_object(names, 'p')} from {history} p where p.id = t.id and lower(p.valid) < lower(t.valid)"
+        f" order by lower(p.valid) desc limit 1), owner, called from {history} t join {_owner(layer)}"
+        f" where {span.conditions} and not ({came_along})"
+        f" order by lower(t.valid) desc, t.id desc limit {span.limit + 1}"
+    )
+    return [
+        Change(
+            at,
+            None,
+            action,
+            _differences(before or {}, after),
+            part=part.__tablename__,
+            layer=layer.name,
+            id=feature,
+            title=title,
+            key=key,
+            **_whose(told),
+        )
+        for at, key, *told, action, after, before, feature, title in _fetched(
+            session, sql, {**span.values, "along": ALONG_WITH}
+        )
+    ]
+
+
+def _owner(layer: Layer) -> str:
+    """The feature of the layer that a row ``t`` belongs to: its id, what it is called and when it was made."""
+    return (
+        f"lateral (select f.id as owner, ({layer.labelled_by})::text as called, f.created_at as begun"
+        f" from app.{layer.name} f where f.id = t.feature_id) owner on true"
+    )
+
+
+def _link_changes(session: Session, selection: Selection, span: Span) -> list[Change]:
+    """Which links from features of the layer were made and taken away."""
+    layer, reader = selection.layer, selection.reader
+    sql = (
+        f"select lower(t.valid), t.id, {_who('t', reader)}, t.action, owner, called,"
+        f" t.role, t.at, t.border, p.layer, p.id, p.label, 'to' from app.links_history t"
+        f" join {_owner(layer)} left join {places(reader)} p on p.id = t.to_id"
+        f" where {span.conditions} order by lower(t.valid) desc, t.id desc limit {span.limit + 1}"
+    )
+    return [
+        Change(
+            row[0],
+            None,
+            row[6],
+            {},
+            part=LINKS,
+            about=dict(zip(LINKED, row[9:], strict=True)),
+            layer=layer.name,
+            id=row[7],
+            title=row[8],
+            key=row[1],
+            **_whose(row[2:6]),
+        )
+        for row in _fetched(session, sql, span.values)
+    ]
