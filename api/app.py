@@ -9,6 +9,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 import layers  # noqa: F401 - fills the catalog
 from api import (
+    account,
     basemap,
     browse,
     cards,
@@ -21,7 +22,9 @@ from api import (
     pages,
     params,
     past,
+    people,
     schemas,
+    signin,
     tiles,
 )
 from api.identity import Doorkeeper
@@ -53,7 +56,22 @@ def create_app(
     app = FastAPI(title="Cột Mốc", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.settings, app.state.database, app.state.accounts = settings, served, known
     errors.install(app)
-    doors = (features, schemas, description, tiles, changes, locate, exports, cards, basemap, pages, past)
+    doors = (
+        features,
+        schemas,
+        description,
+        tiles,
+        changes,
+        locate,
+        exports,
+        cards,
+        basemap,
+        pages,
+        past,
+        signin,
+        account,
+        people,
+    )
     for door in doors:
         app.include_router(door.router)
     app.state.doors, app.state.descriptions = [door.router for door in doors], {}

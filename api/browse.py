@@ -12,6 +12,7 @@ from fastapi import Depends, Request, Response
 
 from api.identity import at_once, language_of, page_language
 from api.settings import Settings
+from api.shell import person_shown
 from api.written import json_text
 from gis.errors import Malformed
 from gis.fields import Field
@@ -129,6 +130,7 @@ def paged(
         path=request.url.path,
         query={name: value for name, value in request.query_params.items() if name != "lang"},
         office=settings.office,
+        person=person_shown(request),
     )
     headers = {**VARIES, "Content-Language": page_language(request), "Cache-Control": "private, no-cache"}
     return Response(html, media_type="text/html; charset=utf-8", headers=headers)

@@ -5,8 +5,9 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.identity import ActorParam
+from gis.actors import Actor
 from gis.drafts import receivable
-from gis.fields import Field, Level
+from gis.fields import Field
 from gis.language import Text
 from gis.layer import Layer, every
 from gis.status import CodeList, Mark, Status
@@ -20,20 +21,32 @@ DRAWN = {"lines": "area", "sectors": "sector", "documents": "circle", "units": "
 @router.get("/cards")
 def cards(actor: ActorParam) -> dict[str, Any]:
     """All cards that this reader may know of."""
-    return {"layers": [card(layer, actor.level) for layer in every()]}
+    return {"layers": [card(layer, actor) for layer in every()]}
 
 
-def card(layer: Layer, reader: Level) -> dict[str, Any]:
-    """One card as plain data."""
-    taken = receivable(layer)
+def may_create(actor: Actor, layer: Layer) -> bool:
+    """Whether the post makes features of this layer; PostgreSQL decides, this only says what to offer."""
+    return layer.editable and layer.name in actor.role.edits and not actor.role.edits[layer.name]
+
+
+def card(layer: Layer, actor: Actor) -> dict[str, Any]:
+    """One card as plain data, with what the actor's post may do to the layer."""
+    editable, creatable = layer.editable and layer.name in actor.role.edits, may_create(actor, layer)
+    taken = set(receivable(layer)) if creatable else set(actor.role.edits.get(layer.name, ()))
     described: dict[str, Any] = {
         "name": layer.name,
         "title": _both(layer.title),
         "geometry": layer.geometry_type.title() if layer.placed else None,
         "drawn_by": layer.drawn_by,
         "status": layer.status.name if layer.status else None,
-        "editable": layer.editable,
-        "fields": [_field(one, receivable=name in taken) for name, one in layer.readable(reader).items()],
+        "editable": editable,
+        "creatable": creatable,
+        "movable": editable and layer.status is not None and (creatable or layer.status.name in taken),
+        "linkable": actor.may_edit,
+        "fields": [
+            _field(one, receivable=name in taken and not one.is_status)
+            for name, one in layer.readable(actor.level).items()
+        ],
     }
     if layer.drawn_by is None:
         described["mark"] = {"shape": DRAWN.get(layer.name, "circle"), "colour": "#6b7580"}

@@ -1,7 +1,5 @@
 """The pages: what they show is read here through the one reading path, how it looks is ``maps``' matter."""
 
-import datetime as dt
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,12 +8,15 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
-from api.cards import card
-from api.identity import ActorParam, PageLanguageParam, page_language
+from api.cards import card, may_create
+from api.identity import ActorParam, PageLanguageParam
 from api.params import DatabaseParam, moment_of, selection_of
 from api.settings import Settings
+from api.shell import page_answer, shell
 from gis import query
 from gis.crs import CRS84
+from gis.errors import Forbidden
+from gis.language import Text
 from gis.layer import catalog
 from gis.query import Selection
 from maps import atlas, board, lists, marks
@@ -25,30 +26,6 @@ router = APIRouter(tags=["pages"], include_in_schema=False)
 MOST_ROWS = 200
 """A page of a list; more follow by the link at its end. A page stays below 300 kB."""
 SHOWN_ON_BOARD = ("works", "tasks", "incidents", "gates", "markers")
-A_YEAR = 365 * 24 * 3600
-
-
-def _page(request: Request, html: str) -> Response:
-    """A page with a plain hash as its ETag; the language that was asked for is kept."""
-    tag = f'"{hashlib.sha256(html.encode()).hexdigest()[:16]}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Content-Language": page_language(request)}
-    if request.headers.get("if-none-match") == tag:
-        return Response(status_code=304, headers=headers)
-    answer = Response(html, headers=headers, media_type="text/html; charset=utf-8")
-    if request.query_params.get("lang") in ("vi", "en"):
-        answer.set_cookie("lang", request.query_params["lang"], max_age=A_YEAR, samesite="lax", httponly=True)
-    return answer
-
-
-def _shell(request: Request) -> dict[str, Any]:
-    """What every page is told: whose office, as of when, where its map begins, and the query it was asked with."""
-    settings: Settings = request.app.state.settings
-    as_of = moment_of(request.query_params.get("as_of"), "as_of")
-    return {
-        "office": settings.office,
-        "as_of": as_of or dt.datetime.now(dt.UTC),
-        "query": {name: value for name, value in request.query_params.items() if name != "lang"},
-    }
 
 
 def _home(request: Request) -> tuple[float, float, float]:
@@ -59,7 +36,7 @@ def _home(request: Request) -> tuple[float, float, float]:
 @router.get("/")
 def map_page(request: Request, language: PageLanguageParam) -> Response:
     """The map, which is the home of everything."""
-    return _page(request, atlas.map_page(language, home=_home(request), **_shell(request)))
+    return page_answer(request, atlas.map_page(language, home=_home(request), **shell(request)))
 
 
 @router.get("/map.js")
@@ -75,9 +52,11 @@ def sprite() -> Response:
 
 
 @router.get("/incidents/new")
-def incident_form(request: Request, language: PageLanguageParam) -> Response:
-    """The officer's form."""
-    return _page(request, atlas.incident_page(language, home=_home(request), **_shell(request)))
+def incident_form(request: Request, actor: ActorParam, language: PageLanguageParam) -> Response:
+    """The officer's form, for whoever may log an incident."""
+    if not may_create(actor, catalog["incidents"]):
+        raise Forbidden(Text("Bạn không được ghi sự vụ", "You may not log incidents"))
+    return page_answer(request, atlas.incident_page(language, home=_home(request), **shell(request)))
 
 
 @router.get("/works")
@@ -98,14 +77,14 @@ def list_page(request: Request, actor: ActorParam, database: DatabaseParam, lang
     given = {name: value for name, value in request.query_params.items() if name != "after"}
     more = f"{request.url.path}?{urlencode({**given, 'after': following})}" if following else None
     html = lists.list_page(
-        card(layer, actor.level),
+        card(layer, actor),
         [json.loads(one) for one in found],
         language,
         more=more,
         total=total,
-        **_shell(request),
+        **shell(request),
     )
-    return _page(request, html)
+    return page_answer(request, html)
 
 
 def _sorted_by(request: Request, asked: Selection) -> Sequence[str] | None:
@@ -129,9 +108,7 @@ def committee_board(
 
         html = board.board_page(
             language,
-            cards={
-                name: card(catalog[name], actor.level) for name in ("works", "tasks", "incidents", "gates", "markers")
-            },
+            cards={name: card(catalog[name], actor) for name in ("works", "tasks", "incidents", "gates", "markers")},
             works=read("works"),
             tasks=read("tasks"),
             incidents=read("incidents", open=["true"]),
@@ -140,6 +117,6 @@ def committee_board(
                 session, Selection(catalog["markers"], actor.level, where={"condition": board.IN_NEED}, as_of=as_of)
             ),
             home=_home(request),
-            **_shell(request),
+            **shell(request),
         )
-    return _page(request, html)
+    return page_answer(request, html)

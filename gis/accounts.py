@@ -375,6 +375,18 @@ class Accounts:
         self._addresses.forgive(near)
         return person.id
 
+    def begin(self, person_id: uuid.UUID, *, former: str | None = None, request: str | None = None) -> str:
+        """Begin a sign-in and end the one that the same browser had before; gives the secret for the cookie."""
+        with self.acting("door") as session:
+            name = _present(session, person_id).name
+        with self.acting(name, request=request) as session:
+            if former:
+                session.execute(
+                    text("update app.sign_ins set ended_at = clock_timestamp() where secret = :secret and ended_at is null"),
+                    {"secret": digest(former)},
+                )
+            return sign_in(session, person_id)
+
     def accept(self, invitation: str, password: str, address: str) -> str:
         """Choose a password by the link of an invitation, which opens once; gives the name to sign in with.
 

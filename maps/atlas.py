@@ -12,7 +12,7 @@ from functools import cache
 import folium
 
 from maps.downloads import downloads
-from maps.page import render
+from maps.page import Person, render
 from maps.raw import script_of
 
 HOME = (16.2, 106.2, 6)
@@ -60,6 +60,7 @@ def map_page(
     as_of: datetime | None = None,
     home: tuple[float, float, float] = HOME,
     query: Mapping[str, str] | None = None,
+    person: Person | None = None,
 ) -> str:
     """The page ``/``.
 
@@ -72,6 +73,7 @@ def map_page(
         path="/",
         query=query or {},
         office=office,
+        person=person,
         as_of=as_of,
         home=home,
         tabs=TABS,
@@ -87,6 +89,7 @@ def incident_page(
     as_of: datetime | None = None,
     home: tuple[float, float, float] = HOME,
     query: Mapping[str, str] | None = None,
+    person: Person | None = None,
 ) -> str:
     """The page ``/incidents/new``: the same map with the form in its panel."""
     return render(
@@ -95,6 +98,7 @@ def incident_page(
         path="/incidents/new",
         query=query or {},
         office=office,
+        person=person,
         as_of=as_of,
         home=home,
     )

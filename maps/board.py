@@ -13,7 +13,7 @@ from markupsafe import Markup
 from gis.status import AMBER, BLUE, GREEN, GREY, RED
 from maps.atlas import HOME
 from maps.cards import Card, Feature, days_since, fields_of, mark_of, title_of, value_text
-from maps.page import day, mark, number, render
+from maps.page import Person, day, mark, number, render
 from maps.words import words_in
 
 ROWS = 7
@@ -76,6 +76,7 @@ def board_page(
     as_of: datetime | None = None,
     home: tuple[float, float, float] = HOME,
     query: Mapping[str, str] | None = None,
+    person: Person | None = None,
 ) -> str:
     """The page ``/board``.
 
@@ -90,6 +91,7 @@ def board_page(
         path="/board",
         query=query or {},
         office=office,
+        person=person,
         as_of=as_of,
         home=home,
         figures=_figures(

@@ -26,7 +26,7 @@ from maps.cards import (
     word_of,
 )
 from maps.downloads import downloads
-from maps.page import VIETNAM, day, link, mark, number, render, said
+from maps.page import VIETNAM, Person, day, link, mark, number, render, said
 from maps.words import words_in
 
 # What each list shows, in this order; the first column leads to the map.
@@ -97,6 +97,7 @@ def list_page(
     query: Mapping[str, str] | None = None,
     more: str | None = None,
     total: int | None = None,
+    person: Person | None = None,
 ) -> str:
     """The page of one layer. ``more`` is the address of the rows after these, ``total`` how many there are in all."""
     query = {key: value for key, value in (query or {}).items() if value}
@@ -111,6 +112,7 @@ def list_page(
         path=f"/{layer}",
         query=query,
         office=office,
+        person=person,
         as_of=as_of,
         layer=layer,
         title=words_in(language).get(layer) or said(card["title"], language),

@@ -5,6 +5,7 @@ script of its own, so ``script-src 'self'`` is enough.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -30,13 +31,30 @@ _pages = Environment(
 )
 
 
+@dataclass(frozen=True)
+class Person:
+    """Who has signed in, as every page shows it, with the token that the page's writes must bring.
+
+    ``reports`` says that incidents may be logged, ``keeps_accounts`` that people and tokens may be kept.
+    """
+
+    name: str
+    post: Text
+    title: str | None
+    unit: str | None
+    csrf: str
+    reports: bool
+    keeps_accounts: bool
+
+
 def render(template: str, language: Language | str, **context: Any) -> str:
     """The page ``template`` for a reader of ``language``; everything in ``context`` is escaped.
 
-    Every page of the shell takes ``path`` and ``query`` (for the language switch), ``office`` and ``as_of``.
+    Every page of the shell takes ``path`` and ``query`` (for the language switch), ``office``, ``as_of`` and the
+    ``person`` who has signed in.
     """
     language = "en" if language == "en" else "vi"
-    shell: dict[str, Any] = {"path": "/", "query": {}, "office": "", "as_of": None} | context
+    shell: dict[str, Any] = {"path": "/", "query": {}, "office": "", "as_of": None, "person": None} | context
     shell["as_of"] = shell["as_of"] or datetime.now(UTC)
     return _pages.get_template(template).render(
         language=language, words=words_in(language), switch=_switch(shell["path"], shell["query"], language), **shell

@@ -19,6 +19,7 @@ from api.app import create_app
 from api.migrate import migrate
 from api.settings import Settings
 from api.wire import Wire
+from gis.accounts import Accounts
 from gis.database import DOOR_LOGIN, READER_LOGIN, WRITER_LOGIN, Database
 from gis.postgis import Cluster
 from layers import reference
@@ -38,6 +39,8 @@ CUT_OFF = [
 ]  # fmt: skip
 
 expect.set_options(timeout=20_000)  # the machine may be busy; what holds at all holds at once on a quiet one
+
+SERVED = {"http": Wire, "log_level": "critical", "server_header": False, "proxy_headers": False}
 
 _copies = count(1)
 
@@ -112,9 +115,17 @@ def database(settings: Settings) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module")
-def site(settings: Settings, database: Database, door: socket.socket) -> Iterator[str]:
+def accounts(settings: Settings) -> Iterator[Accounts]:
+    """The door of this module's database, as the application knows it."""
+    opened = Accounts(settings.door_url)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture(scope="module")
+def site(settings: Settings, database: Database, accounts: Accounts, door: socket.socket) -> Iterator[str]:
     """The address of the real application, served over this module's database by the server it is shipped with."""
-    config = uvicorn.Config(create_app(settings, database), http=Wire, log_level="critical", server_header=False)
+    config = uvicorn.Config(create_app(settings, database, accounts), **SERVED)
     server = uvicorn.Server(config)
     serving = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)
     serving.start()

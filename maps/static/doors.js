@@ -12,19 +12,32 @@ export class Refusal extends Error {
   }
 }
 
-/** Ask and give back `{data, etag, location}`; throws a Refusal. */
-export async function ask(path, { method = "GET", body, type = "application/json", headers = {}, signal } = {}) {
+// Who is signed in, with the token that every write brings; null while there are no accounts.
+export const badge = document.querySelector('meta[name="csrf"]');
+
+/** Ask and give back `{data, etag, location}`; throws a Refusal. Who has been signed out meanwhile signs in and goes on. */
+export async function ask(path, asked = {}) {
+  const { method = "GET", body, type = "application/json", headers = {}, signal } = asked;
   let answer;
   try {
     answer = await fetch(path, {
       method,
       signal,
-      headers: { "Accept-Language": language, ...(body === undefined ? {} : { "Content-Type": type }), ...headers },
+      headers: {
+        "Accept-Language": language,
+        ...(body === undefined ? {} : { "Content-Type": type }),
+        ...(badge && method !== "GET" ? { "X-CSRF-Token": badge.content } : {}),
+        ...headers,
+      },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refusal(0, { detail: say("offline") });
+  }
+  if (badge && answer.status === 401 && answer.headers.has("WWW-Authenticate")) {
+    const { signInAgain } = await import("./again.js");
+    if (await signInAgain()) return ask(path, asked);
   }
   const text = await answer.text();
   let data = null;

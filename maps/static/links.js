@@ -39,10 +39,11 @@ export function linksOf(layer, feature, { go, tell }) {
     return h("li", {},
       h("span", { className: "role" }, roleWord(link)),
       link.id ? h("button", { className: "name", type: "button", onclick: () => go(link.layer, link.id) }, nameOf(link)) : h("span", { className: "name" }, [link.at, link.border && say(link.border)].filter(Boolean).join(" · ")),
-      h("button", { className: "button plain", type: "button", "aria-label": say("unlink", { what: name }), title: say("unlink", { what: name }), onclick: unlink }, "✕"));
+      !card(layer)?.linkable ? null : h("button", { className: "button plain", type: "button", "aria-label": say("unlink", { what: name }), title: say("unlink", { what: name }), onclick: unlink }, "✕"));
   }
 
   drawn();
+  if (!card(layer)?.linkable) return [list];
   const add = h("button", { className: "button", type: "button", onclick: () => linkDialog(feature, async (body, name) => {
     const { data } = await make(item(layer, feature.id), body);
     await changed(say("linked_to", { what: name }), () => drop(data.link));

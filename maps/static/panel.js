@@ -83,7 +83,7 @@ export class Panel {
       h("button", { className: "title", type: "button", title: titleOf(layer, feature) }, shortOf(layer, feature)),
       h("span", { className: "when" }, whenOf(layer, feature)),
       h("p", { className: "under" }, underOf(layer, feature)),
-      unplaced ? h("p", { className: "under unplaced" }, say("no_position"), h("button", { type: "button", onclick: (event) => (event.stopPropagation(), this.actions.place(layer, feature)) }, say("set_position"))) : null);
+      unplaced ? h("p", { className: "under unplaced" }, say("no_position"), !card(layer).creatable ? null : h("button", { type: "button", onclick: (event) => (event.stopPropagation(), this.actions.place(layer, feature)) }, say("set_position"))) : null);
     row.addEventListener("click", () => this.actions.pick(layer, feature));
     row.addEventListener("mouseenter", () => this.actions.heat(feature.id, true));
     row.addEventListener("mouseleave", () => this.actions.heat(feature.id, false));
@@ -103,7 +103,7 @@ export class Panel {
       className: "chip", type: "button", title: say("remove_filter"), onclick: () => this.actions.filter({ [name]: null }),
     }, `${named(name, value)} ✕`));
     const more = h("button", { className: "chip", type: "button", "aria-expanded": String(this.filtering), "aria-controls": "filters", onclick: () => ((this.filtering = !this.filtering), this.#drawChips(), this.#drawFilters()) }, `+ ${say("filter")}`);
-    const add = this.view.tab === "incidents" ? null : h("button", { className: "chip add", type: "button", onclick: () => this.actions.add(this.view.tab) }, `+ ${say(`add_${this.view.tab}`)}`);
+    const add = this.view.tab === "incidents" || !card(this.view.tab)?.creatable ? null : h("button", { className: "chip add", type: "button", onclick: () => this.actions.add(this.view.tab) }, `+ ${say(`add_${this.view.tab}`)}`);
     this.chips.replaceChildren(...chips, more, ...(add ? [add] : []));
   }
 

@@ -38,10 +38,13 @@ function head(layer, feature) {
 
 /** A gate's stage changes by dated events, any other status by a move. */
 function moveButton(layer, feature, after) {
+  if (layer === "gates" ? !card(layer)?.editable : !card(layer)?.movable) return null;
   if (layer === "gates") return h("button", { className: "button", type: "button", onclick: () => eventDialog(feature, after) }, say("record_event"));
-  if (!card(layer)?.status) return null;
   return h("button", { className: "button", type: "button", onclick: () => moveDialog(layer, feature, after) }, say("move_on"));
 }
+
+/** Whoever may make a thing may also say where it is. */
+const isPlaceable = (layer) => Boolean(card(layer)?.geometry && card(layer).creatable);
 
 /** The card that stands on the map. */
 export function cardOf(layer, feature, { open, changed, place, grown }) {
@@ -50,7 +53,7 @@ export function cardOf(layer, feature, { open, changed, place, grown }) {
     h("div", { className: "actions" },
       h("button", { className: "button", type: "button", onclick: open }, say("open_record")),
       moveButton(layer, feature, changed),
-      feature.geometry || !card(layer)?.geometry ? null : h("button", { className: "button", type: "button", onclick: place }, say("set_position"))));
+      feature.geometry || !isPlaceable(layer) ? null : h("button", { className: "button", type: "button", onclick: place }, say("set_position"))));
 }
 
 /** The whole record in the panel: facts, procedure, events, links and what happened to it. `tell` says what was done. */
@@ -66,8 +69,8 @@ export function recordOf(layer, feature, { back, changed, edit, place, go, tell 
       ...head(layer, feature),
       h("div", { className: "actions" },
         moveButton(layer, feature, changed),
-        h("button", { className: "button", type: "button", onclick: edit }, say("edit")),
-        card(layer)?.geometry ? h("button", { className: "button", type: "button", onclick: place }, say("set_position")) : null),
+        card(layer)?.editable ? h("button", { className: "button", type: "button", onclick: edit }, say("edit")) : null,
+        isPlaceable(layer) ? h("button", { className: "button", type: "button", onclick: place }, say("set_position")) : null),
       ...procedureOf(feature, changed),
       h("h3", {}, say("facts")), facts(layer, feature, { all: true }),
       ...(layer === "gates" ? [h("h3", {}, say("events")), ...eventsOf(feature)] : []),

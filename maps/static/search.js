@@ -125,7 +125,7 @@ export class AddressBox {
       place.geometry ? null : h("p", {}, say("nowhere")),
       systems.length ? h("dl", { className: "facts" }, ...systems) : null,
       zones.length ? h("div", {}, h("p", { className: "quiet" }, say("other_zones")), h("ul", {}, ...zones.map(({ text }) => h("li", {}, text)))) : null,
-      h("p", { className: "actions" }, h("a", { className: "button", href: query("/incidents/new", { q: this.input.value, border: p.border }) }, say("report_here"))),
+      document.querySelector('[data-key="n"]') ? h("p", { className: "actions" }, h("a", { className: "button", href: query("/incidents/new", { q: this.input.value, border: p.border }) }, say("report_here"))) : null,
     );
   }
 

@@ -48,6 +48,7 @@ def a_card(name: str, *fields: tuple[str, str, list[dict[str, Any]] | None], **e
         "geometry": "Point",
         "drawn_by": None,
         "status": None,
+        **dict.fromkeys(("editable", "creatable", "movable", "linkable"), True),
         **extra,
         "fields": described,
     }

@@ -1,0 +1,257 @@
+"""People and tokens, for administrators: who may come in, in which post, and until when.
+
+Nobody changes their own post, second factor or account here, so that nobody raises their own rights; another
+administrator does, or ``./cotmoc admin`` on the machine itself. What opens something is shown once, when it is made.
+"""
+
+import datetime as dt
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from api.given import texts
+from api.identity import BodyParam, PageLanguageParam, at_once, guest_of
+from api.params import DatabaseParam
+from api.shell import page_answer, shell
+from api.signin import accounts_of
+from gis import accounts, query
+from gis.accounts import Guest
+from gis.actors import Actor
+from gis.database import Database
+from gis.errors import FieldError, Forbidden, Invalid, Missing, invalid
+from gis.language import Text
+from gis.layer import catalog
+from gis.query import Selection
+from layers.markers import Side
+from layers.policy import POSTS
+from maps import entrance
+
+router = APIRouter(tags=["people"], include_in_schema=False)
+
+FOR_ADMINISTRATORS = Text("Chỉ quản trị viên", "For administrators")
+NOT_ONES_OWN = Text(
+    "Không ai tự đổi quyền của mình; hãy nhờ quản trị viên khác", "Nobody changes their own rights; ask another one"
+)
+TOKEN_ROLES = {name: role for name, role in POSTS.items() if not role.administrator}
+
+
+def administrator_of(request: Request) -> Guest:
+    """The administrator who asks. Raises ``Forbidden`` for everybody else, whatever they ask for."""
+    guest = guest_of(request)
+    if guest is None or guest.sign_in_id is None or not POSTS[guest.role].administrator:
+        raise Forbidden(FOR_ADMINISTRATORS)
+    return guest
+
+
+AdministratorParam = Annotated[Guest, Depends(at_once(administrator_of))]
+
+
+def account_id(account: str) -> uuid.UUID:
+    """The id in a path. Raises ``Missing`` for what is none."""
+    try:
+        return uuid.UUID(account)
+    except ValueError:
+        raise Missing(accounts.GONE) from None
+
+
+AccountParam = Annotated[uuid.UUID, Depends(at_once(account_id))]
+
+
+def other_id(account: AccountParam, administrator: AdministratorParam) -> uuid.UUID:
+    """The id of somebody else. Raises ``Forbidden`` for one's own."""
+    if account == administrator.person_id:
+        raise Forbidden(NOT_ONES_OWN)
+    return account
+
+
+OtherParam = Annotated[uuid.UUID, Depends(other_id)]
+
+
+def _acting(request: Request, administrator: Guest) -> Any:
+    return accounts_of(request).acting(administrator.name, request=request.state.request_id)
+
+
+def units(database: Database, administrator: Guest) -> list[str]:
+    """The names of our units that exist today, from their layer."""
+    actor = Actor(administrator.name, POSTS[administrator.role], administrator.unit)
+    selection = Selection(catalog["units"], actor.level, where={"side": [Side.OURS.value]}, fields=["name", "valid_to"])
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    with database.acting(actor) as session:
+        found = [json.loads(one)["properties"] for one in query.features(session, selection)]
+    return sorted({one["name"] for one in found if not one.get("valid_to") or one["valid_to"] >= today})
+
+
+def _post(given: Mapping[str, str], known: list[str], roles: Mapping[str, Any] = POSTS) -> tuple[str, str | None]:
+    """The role and unit that were named. Raises ``Invalid`` for what is none, and for an officer without a unit."""
+    role, unit = given["role"], given["unit"] or None
+    if role not in roles:
+        raise invalid("role", "code", "Không có chức trách này", "There is no such post")
+    if unit is not None and unit not in known:
+        raise invalid("unit", "unknown", "Không có đơn vị này", "There is no such unit")
+    if POSTS[role].scoped and unit is None:
+        raise invalid("unit", "missing", "Chức trách này phải thuộc một đơn vị", "This post belongs to a unit")
+    return role, unit
+
+
+def _link(secret: str, until: dt.datetime) -> dict[str, str]:
+    return {"link": f"/signin/password#{secret}", "until": until.isoformat()}
+
+
+@router.get("/people")
+def people_page(
+    request: Request, administrator: AdministratorParam, database: DatabaseParam, language: PageLanguageParam
+) -> Response:
+    """Everybody who has an account."""
+    with _acting(request, administrator) as session:
+        found = accounts.everybody(session)
+    html = entrance.people_page(
+        language,
+        people=found,
+        own=administrator.person_id,
+        roles={name: role.title for name, role in POSTS.items()},
+        units=units(database, administrator),
+        **shell(request),
+    )
+    return page_answer(request, html)
+
+
+@router.get("/tokens")
+def tokens_page(
+    request: Request, administrator: AdministratorParam, database: DatabaseParam, language: PageLanguageParam
+) -> Response:
+    """Every token."""
+    with _acting(request, administrator) as session:
+        found = accounts.every_token(session)
+    html = entrance.tokens_page(
+        language,
+        tokens=found,
+        roles={name: role.title for name, role in TOKEN_ROLES.items()},
+        units=units(database, administrator),
+        longest_days=accounts.LONGEST_TOKEN.days,
+        **shell(request),
+    )
+    return page_answer(request, html)
+
+
+@router.get("/api/people")
+def people(request: Request, administrator: AdministratorParam) -> dict[str, Any]:
+    """Everybody who has an account, without a secret."""
+    with _acting(request, administrator) as session:
+        return {"people": accounts.everybody(session)}
+
+
+@router.post("/api/people", status_code=201)
+def enrol(
+    request: Request, administrator: AdministratorParam, body: BodyParam, database: DatabaseParam
+) -> dict[str, Any]:
+    """A new person in a post, with a link that lets them choose their password; it is shown once."""
+    given = texts(body, "name", "role", optional=("title", "unit", "subject"))
+    role, unit = _post(given, units(database, administrator))
+    with _acting(request, administrator) as session:
+        person = accounts.enrol(
+            session, given["name"], role, unit=unit, title=given["title"] or None, subject=given["subject"] or None
+        )
+        return {"id": person.id, "name": person.name, **_link(*accounts.invite(session, person.id))}
+
+
+@router.post("/api/people/{account}/appointment")
+def appoint(
+    request: Request, administrator: AdministratorParam, account: OtherParam, body: BodyParam, database: DatabaseParam
+) -> dict[str, Any]:
+    """Another post or unit, from this moment; who becomes an administrator signs in anew."""
+    given = texts(body, "role", optional=("title", "unit"))
+    role, unit = _post(given, units(database, administrator))
+    with _acting(request, administrator) as session:
+        accounts.appoint(session, account, role, unit, given["title"] or None)
+        if POSTS[role].administrator:
+            accounts.sign_out_everywhere(session, account)
+    return {"id": account, "role": role, "unit": unit}
+
+
+@router.post("/api/people/{account}/invitation")
+def invite(request: Request, administrator: AdministratorParam, account: OtherParam) -> dict[str, Any]:
+    """A new link in place of the password, which ends now."""
+    with _acting(request, administrator) as session:
+        return {"id": account, **_link(*accounts.invite(session, account))}
+
+
+@router.post("/api/people/{account}/sign-out")
+def sign_out(request: Request, administrator: AdministratorParam, account: AccountParam) -> dict[str, Any]:
+    """End every sign-in of a person."""
+    with _acting(request, administrator) as session:
+        accounts.sign_out_everywhere(session, account)
+    return {"id": account}
+
+
+@router.delete("/api/people/{account}/second-factor")
+def drop_second_factor(request: Request, administrator: AdministratorParam, account: OtherParam) -> dict[str, Any]:
+    """Take away a second factor that was lost."""
+    with _acting(request, administrator) as session:
+        accounts.drop_second_factor(session, account)
+    return {"id": account}
+
+
+@router.delete("/api/people/{account}")
+def dismiss(request: Request, administrator: AdministratorParam, account: OtherParam) -> dict[str, Any]:
+    """End an account."""
+    with _acting(request, administrator) as session:
+        accounts.dismiss(session, account)
+    return {"id": account}
+
+
+@router.get("/api/tokens")
+def tokens(request: Request, administrator: AdministratorParam) -> dict[str, Any]:
+    """Every token, without its secret."""
+    with _acting(request, administrator) as session:
+        return {"tokens": accounts.every_token(session)}
+
+
+@router.post("/api/tokens", status_code=201)
+def issue(
+    request: Request, administrator: AdministratorParam, body: BodyParam, database: DatabaseParam
+) -> dict[str, Any]:
+    """A new token; its text is shown once. No machine is an administrator."""
+    given = texts(
+        {name: value for name, value in body.items() if name not in ("days", "scopes", "networks")},
+        "name",
+        "role",
+        optional=("unit",),
+    )
+    role, unit = _post(given, units(database, administrator), TOKEN_ROLES)
+    with _acting(request, administrator) as session:
+        token = accounts.issue(
+            session,
+            given["name"],
+            role,
+            made_by=administrator.name,
+            days=_days(body.get("days")),
+            scopes=_list(body, "scopes") or ["read"],
+            unit=unit,
+            networks=_list(body, "networks"),
+        )
+    return {"name": given["name"], "token": token}
+
+
+@router.delete("/api/tokens/{account}")
+def revoke(request: Request, administrator: AdministratorParam, account: AccountParam) -> dict[str, Any]:
+    """Take a token back at once."""
+    with _acting(request, administrator) as session:
+        accounts.revoke(session, account)
+    return {"id": account}
+
+
+def _days(given: Any) -> int:
+    if isinstance(given, bool) or not isinstance(given, int):
+        raise invalid("days", "type", "Số ngày phải là số nguyên", "A whole number of days")
+    return given
+
+
+def _list(body: Mapping[str, Any], name: str) -> list[str]:
+    given = body.get(name) or []
+    if not isinstance(given, list) or len(given) > 20 or not all(isinstance(one, str) for one in given):  # noqa: PLR2004
+        fault = Text("Phải là danh sách", "Must be a list")
+        raise Invalid(fault, [FieldError(name, "type", fault)])
+    return given

@@ -1,0 +1,40 @@
+// One's own account: another password, a second factor, leaving everywhere.
+
+import { ask, explained } from "./doors.js";
+import { say } from "./page.js";
+import { sends } from "./forms.js";
+
+const [offer, confirm, password] = ["offer", "confirm", "password"].map((id) => document.getElementById(id));
+const factor = "/api/account/second-factor";
+
+sends(offer, async (given) => {
+  const { data } = await ask(factor, { method: "POST", body: given });
+  document.getElementById("picture").src = data.picture;
+  document.getElementById("shared").textContent = data.secret.match(/.{1,4}/g).join(" ");
+  offer.hidden = true;
+  confirm.hidden = false;
+  confirm.elements.code.focus();
+});
+
+sends(confirm, async (given) => {
+  await ask(factor, { method: "PUT", body: given });
+  location.reload();
+});
+
+sends(password, async ({ old, password: chosen, again }) => {
+  if (chosen !== again) throw new Error(say("not_the_same"));
+  await ask("/api/account/password", { method: "POST", body: { old, password: chosen } });
+  location.reload();
+});
+
+document.getElementById("everywhere").addEventListener("click", async () => {
+  const fault = document.getElementById("everywhere-refusal");
+  try {
+    await ask("/api/account/sign-out-everywhere", { method: "POST", body: {} });
+    sessionStorage.clear();
+    location.assign("/signin");
+  } catch (error) {
+    fault.replaceChildren(...explained(error));
+    fault.hidden = false;
+  }
+});

@@ -1,0 +1,39 @@
+// The way in: a name, a password and perhaps a code; or the first password, by the link of an invitation.
+
+import { ask } from "./doors.js";
+import { say } from "./page.js";
+import { sends } from "./forms.js";
+
+const WHO = "who";
+const signIn = document.getElementById("sign-in");
+const invitation = document.getElementById("invitation");
+
+if (signIn) {
+  sends(signIn, async (given) => {
+    const { data } = await ask("/signin", { method: "POST", body: given });
+    // What somebody else has left half filled on this device is nobody else's.
+    if (sessionStorage.getItem(WHO) !== data.name) sessionStorage.clear();
+    sessionStorage.setItem(WHO, data.name);
+    location.assign(signIn.dataset.onward);
+  });
+}
+
+if (invitation) {
+  const secret = location.hash.slice(1);
+  history.replaceState(null, "", location.pathname + location.search);
+  const fault = invitation.querySelector(".refusal");
+  if (!secret) {
+    fault.textContent = say("no_link");
+    fault.hidden = false;
+  }
+  sends(invitation, async ({ password, again }) => {
+    if (!secret) throw new Error(say("no_link"));
+    if (password !== again) throw new Error(say("not_the_same"));
+    const { data } = await ask("/signin/password", { method: "POST", body: { invitation: secret, password } });
+    const chosen = document.getElementById("chosen");
+    chosen.querySelector("span").textContent = say("password_chosen", { name: data.name });
+    chosen.hidden = false;
+    invitation.remove();
+    chosen.querySelector("a").focus();
+  });
+}

@@ -1,0 +1,23 @@
+// A form that stands in its page: sent as JSON, its refusal shown in place, nothing typed is lost but the secrets.
+
+import { explained } from "./doors.js";
+
+/** `send` gets what was filled in as an object; what it throws is shown in the form. */
+export function sends(form, send, labels = {}) {
+  const fault = form.querySelector(".refusal");
+  const submit = form.querySelector('[type="submit"]');
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    submit.disabled = true;
+    fault.hidden = true;
+    try {
+      await send(Object.fromEntries(new FormData(form)));
+    } catch (error) {
+      fault.replaceChildren(...explained(error, labels));
+      fault.hidden = false;
+      form.querySelector('[type="password"], [inputmode="numeric"]')?.select();
+    } finally {
+      submit.disabled = false;
+    }
+  });
+}

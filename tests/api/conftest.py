@@ -1,0 +1,83 @@
+"""People who sign in, for the tests of whoever may."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from gis.accounts import Accounts, enrol as enrol_person
+
+PASSWORD = "một câu dài để vào nhà"
+COOKIE = "__Host-cotmoc"
+
+
+@dataclass
+class Browser:
+    """Somebody's browser: keeps the one cookie, which httpx would not send without TLS, and the page's token."""
+
+    client: httpx.Client
+    cookie: str = ""
+    csrf: str = ""
+
+    def keep(self, answer: httpx.Response) -> httpx.Response:
+        """Take what an answer sets."""
+        for line in answer.headers.get_list("set-cookie"):
+            name, _, rest = line.partition("=")
+            if name == COOKIE:
+                self.cookie = rest.partition(";")[0].strip('"')
+        if "csrf" in answer.text and "json" in answer.headers.get("content-type", "") and answer.is_success:
+            self.csrf = answer.json().get("csrf", self.csrf)
+        return answer
+
+    def ask(self, method: str, path: str, *, body: object = None, **headers: str) -> httpx.Response:
+        """Ask as a page of ours does; ``headers`` change or, when empty, take away what it sends."""
+        sent = {"Cookie": f"{COOKIE}={self.cookie}"} if self.cookie else {}
+        if method != "GET":
+            origin = f"http://{self.client.base_url.netloc.decode()}"
+            sent |= {"Content-Type": "application/json", "Origin": origin, "X-CSRF-Token": self.csrf}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {name: value for name, value in sent.items() if value}
+        content = None if method == "GET" else httpx.Request("POST", "http://x", json=body or {}).read()
+        return self.keep(self.client.request(method, path, content=content, headers=sent))
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        """Look at something."""
+        return self.ask("GET", path, **headers)
+
+    def post(self, path: str, body: object = None, **headers: str) -> httpx.Response:
+        """Send something."""
+        return self.ask("POST", path, body=body, **headers)
+
+    def sign_in(self, name: str, password: str = PASSWORD, code: str = "") -> httpx.Response:
+        """Through the sign-in page."""
+        return self.post("/signin", {"name": name, "password": password, "code": code})
+
+
+Enrol = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def enrol(accounts: Accounts) -> Enrol:
+    """``enrol(name, role, unit=…)`` makes a person with the usual password; an administrator gets a second factor."""
+
+    def enrolling(name: str, role: str, *, unit: str | None = None, second_factor: str | None = None) -> str:
+        with accounts.acting("test") as session:
+            person = enrol_person(
+                session, name, role, unit=unit, password=PASSWORD, second_factor=second_factor, title="Chức danh"
+            )
+            return str(person.id)
+
+    return enrolling
+
+
+@pytest.fixture
+def browser(client: httpx.Client) -> Browser:
+    """A browser that nobody has signed in with."""
+    return Browser(client)
+
+
+@pytest.fixture
+def another(client: httpx.Client) -> Browser:
+    """Another one."""
+    return Browser(client)
