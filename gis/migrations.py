@@ -46,8 +46,17 @@ create table if not exists app.surface (rendered text not null, standing text no
 alter table app.surface owner to {OWNER};
 create table if not exists app.counters (name text primary key, value bigint not null);
 alter table app.counters owner to {OWNER};
-revoke execute on function st_estimatedextent(text, text), st_estimatedextent(text, text, text),
-    st_estimatedextent(text, text, text, boolean) from public;
+do $$
+declare one regprocedure;
+begin
+    -- PostGIS's own look into statistics and indexes asks for no right: the extent and the density of hidden rows.
+    -- Large objects and temporary objects would be a place of one's own where nothing of the kind is needed.
+    for one in select oid from pg_proc where proname in ('st_estimatedextent', '_postgis_stats',
+        '_postgis_selectivity', '_postgis_join_selectivity', '_postgis_index_extent',
+        'lo_create', 'lo_creat', 'lo_from_bytea')
+    loop execute format('revoke execute on function %s from public', one); end loop;
+    execute format('revoke temporary on database %I from public', current_database());
+end $$;
 """
 
 LEAKPROOF = "alter function geometry_overlaps(geometry, geometry) leakproof"

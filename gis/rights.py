@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from gis import accounts, cells, history, links, seals
 from gis.actors import Role
-from gis.database import DOOR_LOGIN, LOGINS, OWNER, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN
+from gis.database import DOOR_LOGIN, LOGINS, OWNER, PARTNER_LOGIN, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN
 from gis.fields import Level
 from gis.layer import Layer, every, parts, registers
 
@@ -249,12 +249,17 @@ def _of_seals(policy: Policy) -> list[str]:
 
 
 def _of_the_house(policy: Policy) -> list[str]:
-    """What belongs to no layer: the journal and identity, which nobody reads; the registers, which everybody does."""
+    """What belongs to no layer: the journal and identity, which nobody reads; the registers, which everybody does.
+
+    Who may change every layer keeps the registers too; those that are private are written by every editor.
+    """
     names = _everyone(policy)
     everyone = ", ".join(names)
     readers = ", ".join(role.reading for role in policy.roles)
     editors = ", ".join(role.editing for role in policy.roles if role.edits)
-    made = [f"grant usage on schema app to {everyone};", *_guarded("journal", names), *_guarded("features", names)]
+    keepers = ", ".join(role.editing for role in policy.roles if all(role.edits.get(one.name) == () for one in every()))
+    made = [f"grant usage on schema app to {everyone};", f"revoke all on schema app from {PARTNER_LOGIN};"]
+    made += [*_guarded("journal", names), *_guarded("features", names)]
     made += [
         f"grant execute on function app.actor() to {everyone};",
         # Whoever reads says so through the login that writes, before it takes anybody's role.
@@ -264,10 +269,11 @@ def _of_the_house(policy: Policy) -> list[str]:
         made += [*_guarded(table, names), f"grant select on app.{table} to {readers};"]
         made += [_policy(table, "see", "select", readers, using="true")]
     for table, private in registers.items():
+        kept_by = editors if private else keepers
         made += [
             *(_guarded(table, names) if private else []),
-            f"grant select, insert, update, delete on app.{table} to {editors};",
-            _policy(table, "edit", "all", editors, using="true", check="true"),
+            f"grant select, insert, update, delete on app.{table} to {kept_by};",
+            _policy(table, "edit", "all", kept_by, using="true", check="true"),
         ]
     made += [
         f"grant insert, update, select on app.counters to {editors};",

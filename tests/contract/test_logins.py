@@ -1,0 +1,326 @@
+"""What each login of the house can reach with psql in its hand, written down: a new grant anywhere fails here first.
+
+The application's logins own nothing and inherit nothing; two of them may take the rights of a post, one at a time.
+"""
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from api.migrate import migrate
+from gis.database import DOOR_LOGIN, LOGINS, PARTNER_LOGIN, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN
+from gis.layer import catalog
+from layers.policy import OFFICE, OFFICER, PUBLIC
+
+BELONGING_TO_NOBODY = {"public.spatial_ref_sys", "public.geography_columns", "public.geometry_columns"}
+"""PostGIS's own tables, which everybody reads and in which nothing of the house stands."""
+
+OWN = {
+    READER_LOGIN: {},
+    WRITER_LOGIN: {},
+    DOOR_LOGIN: dict.fromkeys(("people", "appointments", "sign_ins", "tokens"), "insert select update"),
+    SEALER_LOGIN: {"journal": "select", "seals": "insert select"},
+    PARTNER_LOGIN: {},
+}
+"""What each login holds itself, in the schema of the house."""
+
+READING = "administrator committee office officer planner public shared system"
+EDITING = "administrator office officer planner system"
+MAY_BECOME = {
+    READER_LOGIN: {f"cotmoc_{one}" for one in READING.split()},
+    WRITER_LOGIN: {f"cotmoc_{one}" for one in READING.split()} | {f"cotmoc_{one}_edit" for one in EDITING.split()},
+    DOOR_LOGIN: set(),
+    SEALER_LOGIN: set(),
+    PARTNER_LOGIN: set(),
+}
+
+OF_EVERY_LAYER = "id level position_source accuracy_m source version created_at updated_at retired_at"
+SHARED = "shared_geom shared_address shared_chainage_m"
+OF_ITS_PAST = "valid action"
+OF_A_LAYER = {
+    "administrative_areas": "name kind parent valid_from valid_to successor note",
+    "areas": "border name kind state",
+    "crossings": "border name kind section state opened_on counterpart aliases note gate_id",
+    "documents": "number issuer issued_on in_force_on kind title holder note",
+    "gates": "border name counterpart counterpart_place category category_since mode stage province former_province"
+    " commune aliases",
+    "incidents": "border code category severity handling occurred_at description side unit",
+    "lines": "border seq kind legal_status length_m licence attribution",
+    "markers": "border number kind class condition built_by responsible_side inspected_on",
+    "posts": "border section label condition",
+    "sectors": "border section name unit demarcated",
+    "tasks": "border title kind plan clause period lead_unit coordinating_units due_on responsibility product authority"
+    " state waiting_on waiting_since progress done_on description seed_item imported",
+    "units": "name short_name aliases kind side province parent valid_from valid_to successor",
+    "works": "border title kind stage starts_on due_on done_on progress waiting_on waiting_since unit plan clause"
+    " description seed_item suspended_from",
+}
+OF_A_PART = {
+    "gate_categories": "id feature_id category valid_from valid_to document source created_at",
+    "gate_events": "id feature_id kind on precision document note source created_at",
+    "gate_plans": "id feature_id horizon category mode decision on source created_at",
+    "marker_inspections": "id feature_id on condition note created_at",
+    "work_steps": "id feature_id ordinal code title_vi title_en due_on done_on document note source created_at",
+    "links": "id feature_id to_id role at border geom position_source created_at",
+}
+OF_THE_HOUSE = {
+    "cell_changes": "id layer level assumed word features east north",
+    "cells": "layer grid x y level assumed word features east north",
+    "loaded_steps": "name",
+    "marker_anchors": "border number chainage_m accuracy_m source",
+    "moves": "layer from_word to_word",
+    "procedure_steps": "border ordinal code title_vi title_en by always notice_days source",
+    "route_segments": "route n m0 m1 utm",
+    "routes": "name geom length_m",
+    "shared_places": "id layer label geom position_source",
+}
+READ_BELOW_THE_OFFICE = {
+    **{name: f"{OF_EVERY_LAYER} {SHARED} shared_mercator {own}" for name, own in OF_A_LAYER.items()},
+    **{f"{name}_history": f"{OF_EVERY_LAYER} {SHARED} {OF_ITS_PAST} {own}" for name, own in OF_A_LAYER.items()},
+    **OF_A_PART,
+    **{f"{name}_history": f"{own} {OF_ITS_PAST}" for name, own in OF_A_PART.items()},
+    **OF_THE_HOUSE,
+}
+"""Each table that a public reader, or the house with a partner's eyes, may read, with its columns."""
+
+WITHIN_THE_HOUSE = (set(READ_BELOW_THE_OFFICE) - {"shared_places"}) | {"places"}
+"""The tables that a post within the house reads; a scoped post has no counts."""
+
+CHANGED_BY = {
+    "officer": "incidents links marker_inspections markers replays counters",
+    "planner": "areas crossings documents gate_categories gate_events gate_plans gates links marker_inspections markers"
+    " posts tasks work_steps works replays counters",
+    "office": "administrative_areas areas crossings documents gate_categories gate_events gate_plans gates incidents"
+    " lines links marker_inspections markers posts sectors tasks units work_steps works replays counters"
+    " loaded_steps marker_anchors procedure_steps route_segments routes",
+}
+CHANGED_BY |= {"administrator": CHANGED_BY["office"], "system": CHANGED_BY["office"]}
+ERASED = {
+    "officer": "links marker_inspections replays",
+    "planner": "gate_categories gate_events gate_plans links marker_inspections work_steps replays",
+    "office": "gate_categories gate_events gate_plans links marker_inspections work_steps replays"
+    " loaded_steps marker_anchors procedure_steps route_segments routes",
+}
+ERASED |= {"administrator": ERASED["office"], "system": ERASED["office"]}
+
+CALLED = {"app.own_units()": {"officer", "officer_edit"}, "app.journal_read(text,uuid,text,jsonb)": {"writer"}}
+"""The functions that act with their owner's rights, and who may call them."""
+
+
+@pytest.fixture(scope="module")
+def database_name(cluster, migrated):
+    """A migrated database with a crowd that nobody but the office may know of, measured by ANALYZE."""
+    cluster.create_database("logins", template=migrated)
+    migrate(cluster.url("logins"))
+    with psycopg.connect(host=str(cluster.socket_dir), dbname="logins", user="postgres", autocommit=True) as admin:
+        admin.execute("select set_config('cotmoc.actor', 'x', false)")
+        admin.execute(
+            "insert into app.areas (id, level, name, kind, state, position_source, geom) select gen_random_uuid(),"
+            " 'restricted', 'ẩn', 'belt', 'proposed', 'gps', ST_SetSRID(ST_MakePoint(105.9 + n * 0.001, 11.6), 4326)"
+            " from generate_series(1, 300) n"
+        )
+        admin.execute("analyze app.areas")
+    yield "logins"
+    cluster.drop_database("logins")
+
+
+@pytest.fixture(scope="module")
+def admin(cluster, database_name):
+    with psycopg.connect(host=str(cluster.socket_dir), dbname=database_name, user="postgres", autocommit=True) as one:
+        yield one
+
+
+def columns(admin, role, verb="select"):
+    """Each relation of the house of which a role may select, insert or update a column, with these columns."""
+    found = admin.execute(
+        "select case c.relnamespace::regnamespace::text when 'app' then '' else c.relnamespace::regnamespace || '.' end"
+        " || c.relname, array_agg(a.attname::text) from pg_class c"
+        " join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
+        " where c.relkind in ('r', 'v', 'm', 'p', 'f')"
+        " and c.relnamespace::regnamespace::text not in ('pg_catalog', 'information_schema', 'pg_toast')"
+        " and has_schema_privilege(%(role)s, c.relnamespace, 'usage')"
+        " and has_column_privilege(%(role)s, c.oid, a.attnum, %(verb)s) group by 1",
+        {"role": role, "verb": verb},
+    )
+    return {name: set(told) for name, told in found if name not in BELONGING_TO_NOBODY}
+
+
+def tables(admin, role, verb):
+    found = admin.execute(
+        "select c.relname from pg_class c where c.relnamespace = 'app'::regnamespace and c.relkind in ('r', 'v')"
+        " and has_table_privilege(%s, c.oid, %s)",
+        [role, verb],
+    )
+    return {name for (name,) in found}
+
+
+def split(told):
+    return {name: set(names.split()) for name, names in told.items()}
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_a_login_holds_itself_only_what_is_written_here(login, admin):
+    held = {}
+    for verb in ("select", "insert", "update"):
+        for name in columns(admin, login, verb):
+            held.setdefault(name, set()).add(verb)
+    assert held == split(OWN[login])
+    for verb in ("delete", "truncate", "references", "trigger"):
+        assert tables(admin, login, verb) == set()
+    become = admin.execute(
+        "select r.rolname from pg_roles r where pg_has_role(%s, r.oid, 'member') and r.rolname <> %s", [login, login]
+    )
+    assert {name for (name,) in become} == MAY_BECOME[login]
+
+
+@pytest.mark.parametrize("role", ["public", "shared"])
+def test_below_the_office_each_column_that_is_read_is_written_here(role, admin):
+    assert columns(admin, f"cotmoc_{role}") == split(READ_BELOW_THE_OFFICE)
+
+
+@pytest.mark.parametrize("role", ["administrator", "office", "planner", "committee", "officer", "system"])
+def test_within_the_house_each_table_that_is_read_is_written_here(role, admin):
+    expected = WITHIN_THE_HOUSE - ({"cells", "cell_changes"} if role == "officer" else set())
+    assert set(columns(admin, f"cotmoc_{role}")) == expected
+
+
+@pytest.mark.parametrize("role", ["administrator", "office", "planner", "officer", "system"])
+def test_each_table_that_a_post_changes_is_written_here(role, admin):
+    editing = f"cotmoc_{role}_edit"
+    changed = columns(admin, editing, "insert") | columns(admin, editing, "update")
+    assert set(changed) == set(CHANGED_BY[role].split())
+    assert tables(admin, editing, "delete") == set(ERASED[role].split())
+    for verb in ("truncate", "references", "trigger"):
+        assert tables(admin, editing, verb) == set()
+    for layer in set(catalog) & set(changed):
+        assert (
+            not {"id", "version", "created_by", "created_at", "updated_at"} & columns(admin, editing, "update")[layer]
+        )
+
+
+def test_an_officer_changes_of_a_marker_what_an_inspection_finds_and_plants_none(admin):
+    assert columns(admin, OFFICER.editing, "update")["markers"] == {"condition", "inspected_on"}
+    assert "markers" not in columns(admin, OFFICER.editing, "insert")
+
+
+def test_who_may_call_what_acts_with_its_owners_rights_is_written_here(admin):
+    found = admin.execute(
+        "select p.oid::regprocedure::text, r.rolname from pg_proc p cross join pg_roles r"
+        " where p.prosecdef and p.prorettype <> 'trigger'::regtype and r.rolname like 'cotmoc%'"
+        " and r.rolname <> 'cotmoc_owner' and has_function_privilege(r.oid, p.oid, 'execute')"
+    ).fetchall()
+    called = {}
+    for function, role in found:
+        called.setdefault(function, set()).add(role.removeprefix("cotmoc_"))
+    assert called == CALLED
+
+
+def test_no_sequence_is_anybodys(admin):
+    found = admin.execute(
+        "select s.seqrelid::regclass::text, r.rolname from pg_sequence s cross join pg_roles r"
+        " where r.rolname like 'cotmoc%' and r.rolname <> 'cotmoc_owner'"
+        " and has_sequence_privilege(r.oid, s.seqrelid, 'usage, select, update')"
+    )
+    assert found.fetchall() == []
+
+
+TRICKS = [
+    "select st_estimatedextent('app', 'areas', 'geom')",
+    "select st_estimatedextent('app', 'areas', 'shared_geom', true)",
+    "select _postgis_index_extent({areas}, 'geom')",
+    "select _postgis_stats({areas}, 'geom')",
+    "select _postgis_selectivity({areas}, 'geom', ST_MakeEnvelope(105, 11, 107, 12, 4326))",
+    "select _postgis_join_selectivity({areas}, 'geom', {areas}, 'geom')",
+    "select * from pg_statistic",
+    "select * from pg_authid",
+    "select * from pg_largeobject",
+    "select lo_from_bytea(0, 'x')",
+    "select lo_creat(-1)",
+    "select lo_import('/etc/hostname')",
+    "copy (select 1) to program 'id'",
+    "copy app.areas from program 'id'",
+    "copy (select 1) to '/tmp/cotmoc'",
+    "select pg_read_file('/etc/hostname')",
+    "select pg_ls_dir('.')",
+    "select pg_stat_file('/etc/hostname')",
+    "select pg_reload_conf()",
+    "set role cotmoc_owner",
+    "set role postgres",
+    "set role cotmoc_door",
+    "set session authorization postgres",
+    "set session authorization cotmoc_sealer",
+    "set session_replication_role = replica",
+    "create table mine (a int)",
+    "create table app.mine (a int)",
+    "create temporary table mine (a int)",
+    "create view app.mine as select 1",
+    "create function mine() returns int language sql as 'select 1'",
+    "create function pg_temp.mine() returns int language sql as 'select 1'",
+    "create schema mine",
+    "create extension dblink",
+    "create role mine",
+    "alter role current_user superuser",
+    "alter table app.areas disable row level security",
+    "alter table app.areas no force row level security",
+    "drop policy see_public on app.areas",
+    "alter function geometry_overlaps(geometry, geometry) leakproof",
+    "truncate app.areas",
+    "truncate app.journal cascade",
+    "delete from app.areas",
+    "delete from app.areas_history",
+    "update app.journal set actor = 'x'",
+    "insert into app.features (id, layer) values (gen_random_uuid(), 'areas')",
+    "insert into app.seals default values returning *",
+    "select app.write_journal('areas', gen_random_uuid(), 'x', null, null)",
+    "select app.fold_cells()",
+    "select nextval('app.journal_seq_seq')",
+    "select * from app.surface",
+    "select * from app.features",
+    "select * from app.alembic_version",
+]
+HANDS = [
+    (READER_LOGIN, None),
+    (READER_LOGIN, PUBLIC.role.reading),
+    (READER_LOGIN, OFFICE.role.reading),
+    (WRITER_LOGIN, OFFICER.editing),
+    (WRITER_LOGIN, OFFICE.role.editing),
+    (DOOR_LOGIN, None),
+    (SEALER_LOGIN, None),
+    (PARTNER_LOGIN, None),
+]
+REFUSED = (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable)
+
+
+@pytest.mark.parametrize(("login", "role"), HANDS, ids=str)
+def test_no_trick_of_the_catalogues_works_in_anybodys_hand(login, role, admin, connect):
+    areas = admin.execute("select 'app.areas'::regclass::oid").fetchone()[0]
+    raw = connect(login, role=role)
+    if role is not None:
+        raw.execute("select set_config('cotmoc.actor', 'x', false)")
+    worked = []
+    for trick in TRICKS:
+        if trick.endswith(login) or (login == SEALER_LOGIN and "app.seals" in trick):
+            continue  # what it is there for
+        try:
+            raw.execute(trick.replace("{areas}", str(areas)))
+        except REFUSED:
+            continue
+        worked.append(trick)
+    assert worked == []
+
+
+@pytest.mark.parametrize("login", [DOOR_LOGIN, SEALER_LOGIN, PARTNER_LOGIN])
+def test_a_login_with_one_duty_reads_no_layer(login, connect):
+    raw = connect(login)
+    for layer in catalog:
+        for table in (layer, f"{layer}_history"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                raw.execute(sql.SQL("select 1 from {}").format(sql.Identifier("app", table)))
+
+
+def test_what_the_catalogues_tell_everybody_is_only_how_much_there_is(connect):
+    """Declared: whoever has a login's password sees row estimates. No door gives a login's SQL to anybody."""
+    raw = connect(READER_LOGIN, role=PUBLIC.role.reading)
+    assert raw.execute("select reltuples from pg_class where oid = 'app.areas'::regclass").fetchone() == (300,)
+    assert raw.execute("select count(*) from app.areas").fetchone() == (0,)
+    assert raw.execute("select count(*) from pg_stats where schemaname = 'app'").fetchone() == (0,)
