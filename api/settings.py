@@ -16,6 +16,7 @@ class Settings(BaseSettings):
     reader_url: str
     writer_url: str
     door_url: str
+    partner_url: str | None = None
     host: str = "127.0.0.1"
     port: int = 8000
     container: bool = False

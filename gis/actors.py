@@ -18,7 +18,8 @@ class Role:
     ``level`` says which columns and rows it reads; ``edits`` names the layers it changes, each with the columns it may
     change, or with none where it may create the feature and change all of it. A ``scoped`` role has matters of its
     own, such as those of its unit, and sees beyond them only what may be shared. An ``administrator`` keeps the
-    accounts. ``shares`` says that it may prepare and approve what leaves the house.
+    accounts. ``shares`` says that it may prepare and approve what leaves the house. An ``outside`` role reads what was
+    released to its recipient, through a login that knows nothing else.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Role:
     scoped: bool = False
     administrator: bool = False
     shares: bool = False
+    outside: bool = False
 
     @property
     def reading(self) -> str:
@@ -42,11 +44,15 @@ class Role:
 
 @dataclass(frozen=True)
 class Actor:
-    """Somebody in whose name something is read or changed, for a unit where it belongs to one."""
+    """Somebody in whose name something is read or changed, for a unit where it belongs to one.
+
+    ``recipient`` is to whom was released what an outside role reads.
+    """
 
     name: str
     role: Role
     unit: str | None = None
+    recipient: str | None = None
 
     @property
     def level(self) -> Level:

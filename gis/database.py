@@ -18,7 +18,7 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import create_engine, event, text
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session as Session, SessionTransaction
 
@@ -29,6 +29,9 @@ from gis.language import Text
 log = logging.getLogger(__name__)
 
 OWNER = "cotmoc_owner"
+PUBLISHER = "cotmoc_publisher"
+"""Sees of the house what a partner may see, and is the only one to write what partners read."""
+
 READER_LOGIN = "cotmoc_reader"
 WRITER_LOGIN = "cotmoc_writer"
 DOOR_LOGIN = "cotmoc_door"
@@ -52,7 +55,8 @@ DOWNLOAD_TIMEOUT = "30min"
 
 CONTEXT = text(
     "select set_config('role', :role, true), set_config('cotmoc.actor', :actor, true),"
-    " set_config('cotmoc.unit', :unit, true), set_config('cotmoc.reason', :reason, true),"
+    " set_config('cotmoc.unit', :unit, true), set_config('cotmoc.recipient', :recipient, true),"
+    " set_config('cotmoc.reason', :reason, true),"
     " set_config('cotmoc.request', :request, true), set_config('cotmoc.device_at', :device_at, true),"
     " set_config('transaction_read_only', :read_only, true)"
 )
@@ -89,9 +93,12 @@ def _take_context(session: Session, _transaction: SessionTransaction, connection
 
 
 class Database:
-    """Two pools, one that can only read and one that may write, both logged in as roles that own nothing."""
+    """Pools logged in as roles that own nothing: one that can only read, one that may write, one for partners.
 
-    def __init__(self, reader_url: str, writer_url: str, *, pool_size: int = 8) -> None:
+    Without ``partner_url`` nothing is served to partners.
+    """
+
+    def __init__(self, reader_url: str, writer_url: str, partner_url: str | None = None, *, pool_size: int = 8) -> None:
         options = f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT} -c timezone=UTC"
         settings = {
             "pool_size": pool_size,
@@ -107,6 +114,7 @@ class Database:
         self._places = BoundedSemaphore(DOWNLOADS)
         self._reader = create_engine(reader_url, **settings)
         self._writer = create_engine(writer_url, **settings)
+        self._partner = create_engine(partner_url, **settings) if partner_url else None
 
     def during(self, request: str, device_at: str | None = None) -> "Database":
         """The same database for one request: the journal names it, and the time on the device that sent it."""
@@ -133,7 +141,8 @@ class Database:
         if write and not actor.may_edit:
             raise Forbidden(Text("Bạn không có quyền sửa", "You may not edit"))
         with refusing_like_the_house():
-            session = ActingSession(self._writer if write else self._reader, expire_on_commit=False, autoflush=True)
+            engine = self._writer if write else self._reading(actor)
+            session = ActingSession(engine, expire_on_commit=False, autoflush=True)
             session.info["context"] = _context(
                 actor, write, reason, request or self._request, device_at or self._device_at
             )
@@ -173,7 +182,7 @@ class Database:
         Raises ``Unavailable`` at once when all places are taken.
         """
         with self.download(), refusing_like_the_house():
-            connection = await psycopg.AsyncConnection.connect(**self._download_settings)
+            connection = await psycopg.AsyncConnection.connect(**self._download_settings(actor))
             try:
                 await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
                 await connection.set_read_only(True)
@@ -182,10 +191,18 @@ class Database:
             finally:
                 await connection.close()
 
-    @property
-    def _download_settings(self) -> dict[str, Any]:
-        """How the driver reaches the reader's login for a download."""
-        given = self._reader.dialect.create_connect_args(self._reader.url)[1]
+    def _reading(self, actor: Actor) -> Engine:
+        """The pool through which this actor reads."""
+        if not actor.role.outside:
+            return self._reader
+        if self._partner is None:
+            raise Unavailable(NOT_FOR_PARTNERS)
+        return self._partner
+
+    def _download_settings(self, actor: Actor) -> dict[str, Any]:
+        """How the driver reaches the actor's login for a download."""
+        engine = self._reading(actor)
+        given = engine.dialect.create_connect_args(engine.url)[1]
         options = (
             f"-c statement_timeout={DOWNLOAD_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT} -c timezone=UTC"
             " -c client_connection_check_interval=500ms"
@@ -196,6 +213,8 @@ class Database:
         """Close every pooled connection."""
         self._reader.dispose()
         self._writer.dispose()
+        if self._partner is not None:
+            self._partner.dispose()
 
 
 def _context(
@@ -209,6 +228,7 @@ def _context(
         "role": actor.role.editing if write else actor.role.reading,
         "actor": actor.name,
         "unit": actor.unit or "",
+        "recipient": actor.recipient or "",
         "reason": reason or "",
         "request": request or "",
         "device_at": device_at or "",
@@ -217,6 +237,7 @@ def _context(
 
 
 NO_ACTOR, ILLEGAL_MOVE, FIXED_IDENTITY = "CM001", "CM002", "CM003"
+NO_PERSON, SECOND_PERSON, NOT_AS_APPROVED = "CM004", "CM005", "CM006"
 """Our own SQLSTATEs, raised by the triggers of ``gis/history.py``."""
 
 TAKEN = Text("Mã này không dùng được, có thể đã có", "This value cannot be used; it may be taken")
@@ -225,7 +246,17 @@ OUT_OF_RULE = Text("Giá trị trái quy tắc dữ liệu", "The value breaks a
 MANY_DOWNLOADS = Text(
     "Đang có quá nhiều lượt tải xuống, hãy thử lại sau ít giây", "Too many downloads at once; please try again shortly"
 )
+NOT_FOR_PARTNERS = Text("Máy chủ này không phục vụ đối tác", "This server does not serve partners")
 BUSY = Text("Hệ thống đang bận, hãy thử lại sau ít giây", "Busy; please try again in a few seconds")
+PERSON = Text("Việc này phải do người đăng nhập làm, không phải mã truy cập", "A person has to do this, not a token")
+SECOND = Text(
+    "Phải do người thứ hai duyệt: không phải người soạn hay người trình",
+    "A second person approves: neither who prepared nor who submitted it",
+)
+CHANGED = Text(
+    "Dữ liệu đã đổi từ khi trình duyệt; hãy soạn bản mới để duyệt đúng những gì sẽ đi",
+    "The data have changed since it was submitted; a new version has to show what would go now",
+)
 MOVE = Text("Không được chuyển sang trạng thái này", "This move is not allowed")
 
 
@@ -256,6 +287,9 @@ def _refusal(fault: BaseException | None) -> Refusal:
         "42501": Forbidden(Text("Không có quyền với dữ liệu này", "Not allowed on this data")),
         "25006": Forbidden(Text("Chỉ được đọc", "Read only")),
         ILLEGAL_MOVE: Conflict(MOVE),
+        NO_PERSON: Forbidden(PERSON),
+        SECOND_PERSON: Forbidden(SECOND),
+        NOT_AS_APPROVED: Conflict(CHANGED),
         "55P03": Conflict(Text("Có người đang sửa mục này, hãy thử lại", "Somebody is changing this; try again")),
         "53300": TooMany(BUSY),
     }

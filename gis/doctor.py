@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
-from gis.database import LOGINS, OWNER, PARTNER_LOGIN, READER_LOGIN, WRITER_LOGIN
+from gis.database import LOGINS, OWNER, PARTNER_LOGIN, PUBLISHER, READER_LOGIN, WRITER_LOGIN
 from gis.language import Text
 from gis.rights import Policy, standing
 from gis.seals import Agreement, state
@@ -117,8 +117,10 @@ def _surface(connection: Connection, house: House) -> Iterator[Finding]:
         " and c.relowner::regrole::text <> :owner union all"
         " select p.oid::regprocedure::text from pg_proc p"
         " where p.pronamespace::regnamespace::text in ('app', 'release') and p.prosecdef"
-        " and (p.proowner::regrole::text <> :owner or not coalesce(array_to_string(p.proconfig, ' '), '') ~ 'search_path')",
+        " and (p.proowner::regrole::text not in (:owner, :publisher)"
+        "  or not coalesce(array_to_string(p.proconfig, ' '), '') ~ 'search_path')",
         owner=OWNER,
+        publisher=PUBLISHER,
     )
     yield from _found("Mọi thứ thuộc về một chủ không đăng nhập", "Everything belongs to the owner", foreign)
 
@@ -177,7 +179,9 @@ def _roles(connection: Connection, house: House) -> Iterator[Finding]:
 
 
 def _memberships(policy: Policy) -> set[str]:
-    wanted = set()
+    wanted = {f"{OWNER} → {PUBLISHER}"}
+    if policy.shared_by is not None:
+        wanted.add(f"{PUBLISHER} → {policy.shared_by.reading}")
     for role in policy.roles:
         wanted |= {f"{login} → {role.reading}" for login in (READER_LOGIN, WRITER_LOGIN)}
         if role.edits:

@@ -19,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 
 from gis.crs import CRS, CRS84, WGS84
 from gis.errors import Invalid, Malformed
-from gis.fields import Field, Level
+from gis.fields import SCHEMA, Field, Level
 from gis.geometry import in_wgs84, read_geojson
 from gis.language import Text
 
@@ -81,7 +81,7 @@ TEMPORAL = {
 }
 """Relations of two intervals [a0, a1] and [b0, b1]; an instant is an interval that ends where it begins."""
 
-FOLDS = {"casei": "lower({})", "accenti": "app.plain({})"}
+FOLDS = {"casei": "lower({})", "accenti": "{schema}.plain({})"}
 LOGIC = ("and", "or", "not")
 OTHERS = ("between", "in", "like", "isNull")
 LISTS = {"a_contains": "@>", "a_containedBy": "<@", "a_overlaps": "&&"}
@@ -103,13 +103,17 @@ MOMENTS = ("date", "datetime")
 
 @dataclass(frozen=True)
 class Scope:
-    """What a filter is compiled against: the fields its reader may know of, the place of a row, and how to bind."""
+    """What a filter is compiled against: the fields its reader may know of, the place of a row, and how to bind.
+
+    ``schema`` holds the functions that this reader may use.
+    """
 
     fields: Mapping[str, Field]
     reader: Level
     geometry: str
     bind: Bind
     crs: CRS = CRS84
+    schema: str = SCHEMA
 
 
 def read(text: str, *, is_json: bool = False) -> Tree:
@@ -284,7 +288,7 @@ def _as(tree: Any, kind: str, scope: Scope) -> str:
         _takes(tree.get("args", []), 1, tree["op"])
         if kind not in ("text", "code"):
             raise _bad(f"'{tree['op']}' chỉ dùng cho chữ", f"'{tree['op']}' takes text only")
-        return FOLDS[tree["op"]].format(_as(tree["args"][0], kind, scope))
+        return FOLDS[tree["op"]].format(_as(tree["args"][0], kind, scope), schema=scope.schema)
     if kind in MOMENTS:
         return _moment(tree, scope)[0]
     return f"{scope.bind(_literal(tree, kind))}::{SQL_TYPE[kind]}"

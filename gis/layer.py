@@ -118,6 +118,7 @@ class Feature(Record):
             *_checks(),
             *_unique(layer, card.pop("unique", ())),
             _restricted(layer),
+            _ordered(layer, card.get("order", Layer.order)),
             *cls.__dict__.get("indexes", ()),
         )
         super().__init_subclass__()
@@ -172,6 +173,12 @@ def _unique(layer: str, columns: Sequence[str]) -> list[Index]:
     return [Index(name, *columns, unique=True, postgresql_where=text("retired_at is null"))]
 
 
+def _ordered(layer: str, order: Sequence[str]) -> Index:
+    """The order in which pages come, kept: a page at any depth is found without sorting what lies before it."""
+    keys = [text(f"{name.removeprefix('-')} desc") if name.startswith("-") else name for name in order]
+    return Index(f"ix_{layer}_order", *keys, "id", postgresql_where=text("retired_at is null"))
+
+
 def _restricted(layer: str) -> Index:
     """What is restricted is found without reading the rest: whoever is given it is written down (``gis.query``)."""
     return Index(f"ix_{layer}_restricted", "id", postgresql_where=text("level = 'restricted'"))
@@ -220,7 +227,9 @@ class Layer:
     ``drawn_by`` names the field that colours it, ``order`` the fields that sort it (``-`` for descending),
     ``time`` the field that ``datetime`` filters, ``labelled_by`` the field that names a feature to a person;
     ``placed`` says whether its features stand anywhere; ``drawn_by_links`` draws one without a place where its links
-    are.
+    are. ``always_with`` names the fields without which a place is not shared: without its legal status a line is
+    none, with it a line claims no more than it may.
+    ``schema`` is where it is stored: the house's own, or what was released (``gis.released``).
     ``creates``, ``changes`` and ``moves`` are the commands of the noun's file, where it has its own.
     """
 
@@ -240,6 +249,8 @@ class Layer:
     changes: Change | None = None
     moves: Move | None = None
     extra_receivable: dict[str, Field] = attribute(default_factory=dict)
+    always_with: tuple[str, ...] = ()
+    schema: str = SCHEMA
 
     def __post_init__(self) -> None:
         self.title = Text(*self.title)
@@ -293,7 +304,13 @@ class Layer:
     @property
     def counted(self) -> bool:
         """Whether its features are counted by grid cell (``gis.cells``), so that many of them make a small tile."""
-        return self.placed and not self.drawn_by_links and self.geometry_type in ("POINT", "GEOMETRY")
+        own = self.schema == SCHEMA
+        return own and self.placed and not self.drawn_by_links and self.geometry_type in ("POINT", "GEOMETRY")
+
+    @property
+    def remembered(self) -> bool:
+        """Whether its past can be read; of what was released there is the present alone."""
+        return self.schema == SCHEMA
 
     def columns(self, reader: Level, *, past: bool = False) -> list[str]:
         """The stored columns that a reader of this level is granted, geometry included, quoted for SQL."""

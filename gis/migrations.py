@@ -30,6 +30,7 @@ create extension if not exists postgis;
 create extension if not exists unaccent;
 create extension if not exists pg_trgm;
 create schema if not exists app authorization {OWNER};
+create schema if not exists release authorization {OWNER};
 do $$ begin create type app.level as enum ({", ".join(f"'{level.value}'" for level in Level)});
     exception when duplicate_object then null; end $$;
 alter type app.level owner to {OWNER};
@@ -41,6 +42,13 @@ alter function app.plain owner to {OWNER};
 create or replace function app.fold(words text) returns text language sql immutable parallel safe strict
     set search_path = pg_catalog, public as $$ select lower(app.plain($1)) $$;
 alter function app.fold owner to {OWNER};
+create or replace function release.plain(words text) returns text language sql immutable parallel safe strict
+    set search_path = pg_catalog, public as
+    $$ select public.unaccent('public.unaccent', replace(replace(normalize($1, nfc), 'Đ', 'D'), 'đ', 'd')) $$;
+alter function release.plain owner to {OWNER};
+create or replace function release.fold(words text) returns text language sql immutable parallel safe strict
+    set search_path = pg_catalog, public as $$ select lower(release.plain($1)) $$;
+alter function release.fold owner to {OWNER};
 grant create, usage on schema app to {OWNER};
 create table if not exists app.surface (rendered text not null, standing text not null);
 alter table app.surface owner to {OWNER};

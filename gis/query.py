@@ -25,7 +25,7 @@ from gis import filters
 from gis.crs import CRS, CRS84, WGS84, srid_for
 from gis.database import Reading
 from gis.errors import Invalid, Malformed, Missing
-from gis.fields import Field, Level
+from gis.fields import SCHEMA, Field, Level
 from gis.geometry import in_wgs84
 from gis.language import Text
 from gis.layer import Layer
@@ -212,7 +212,7 @@ def count(session: Session, selection: Selection) -> int:
     """How many features the selection holds, under the reader's own rights."""
     statement = Statement()
     source = source_of(selection, statement)
-    sql = f"select count(*) from {source}{where_of(statement)}"
+    sql = then(selection, f"select count(*) from {source}{where_of(statement)}", statement)
     return int(_rows(session, sql, statement.values)[0][0])
 
 
@@ -222,6 +222,7 @@ def tally(session: Session, selection: Selection, name: str) -> dict[str, int]:
     statement = Statement()
     source = source_of(selection, statement)
     sql = f"select coalesce({expression}::text, ''), count(*) from {source}{where_of(statement)} group by 1"
+    sql = then(selection, sql, statement)
     return {row[0].decode(): row[1] for row in _rows(session, sql, statement.values)}
 
 
@@ -310,7 +311,15 @@ def _page_sql(selection: Selection, shown: str) -> tuple[str, dict[str, Any]]:
         _continue_after(selection, order, statement)
     ordered = ", ".join(f"{expression} {'desc' if down else 'asc'}" for _, expression, down in order)
     limit = f" limit {int(selection.limit)}" if selection.limit is not None else ""
-    return f"select {shown} from {source}{where_of(statement)} order by {ordered}{limit}", statement.values
+    sql = f"select {shown} from {source}{where_of(statement)} order by {ordered}{limit}"
+    return then(selection, sql, statement), statement.values
+
+
+def then(selection: Selection, sql: str, statement: Statement) -> str:
+    """What the cards derive from this moment, such as what is overdue, is derived in the past from that one."""
+    if selection.as_of is None:
+        return sql
+    return sql.replace("now()", f"{statement.bind(selection.as_of)}::timestamptz")
 
 
 def where_of(statement: Statement) -> str:
@@ -320,12 +329,14 @@ def where_of(statement: Statement) -> str:
 def source_of(selection: Selection, statement: Statement) -> str:
     """The table to read, now or as it stood, with the conditions of the selection."""
     layer = selection.layer
-    if selection.as_of is None:
-        table = f"app.{layer.name} t"
-    else:
-        table = f"app.{layer.name}_history t"
+    table = f"{layer.schema}.{layer.name} t"
+    if selection.as_of is not None:
+        if not layer.remembered:
+            raise Malformed(Text("as_of: phần được chia sẻ chỉ có hiện tại", "as_of: what was released has no past"))
+        table = f"{layer.schema}.{layer.name}_history t"
         statement.conditions.append(f"t.valid @> {statement.bind(selection.as_of)}::timestamptz")
-    statement.conditions.append("t.retired_at is null")
+    if layer.remembered:
+        statement.conditions.append("t.retired_at is null")
     narrow(selection, statement)
     return table
 
@@ -342,17 +353,21 @@ def narrow(selection: Selection, statement: Statement) -> None:
         statement.conditions.append(_equals(_field(selection, name), reader, list(wanted), statement))
     if selection.filter is not None:
         scope = filters.Scope(
-            layer.readable(reader), reader, geometry_of(selection), statement.bind, selection.filter_crs
+            layer.readable(reader),
+            reader,
+            geometry_of(selection),
+            statement.bind,
+            selection.filter_crs,
+            layer.schema,
         )
         statement.conditions.append(filters.condition(selection.filter, scope))
     if selection.q:
         searched = [one for one in layer.readable(reader).values() if one.type == "text" and one.sql is None]
         words = " || ' ' || ".join(f"coalesce({one.expression(reader)}, '')" for one in searched)
+        fold = f"{layer.schema}.fold"
         for word in selection.q.split():
             pattern = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-            statement.conditions.append(
-                f"app.fold({words}) like '%%' || app.fold({statement.bind(pattern)}::text) || '%%'"
-            )
+            statement.conditions.append(f"{fold}({words}) like '%%' || {fold}({statement.bind(pattern)}::text) || '%%'")
 
 
 def _somewhere(selection: Selection, statement: Statement) -> None:
@@ -504,8 +519,10 @@ def _continue_after(selection: Selection, order: list[tuple[Field | None, str, b
     key = decode_key(selection.after or "", len(order))
     tests: list[str] = []
     equal: list[str] = []
+    first: str | None = None
     for (one, expression, down), value in zip(order, key, strict=True):
-        cast = "uuid" if one is None else "app.level" if one.name == "level" else CASTS[one.type]
+        leveled = one is not None and one.name == "level" and selection.layer.schema == SCHEMA
+        cast = "uuid" if one is None else "app.level" if leveled else CASTS[one.type]
         if value is None:
             if down:
                 tests.append(" and ".join([*equal, f"{expression} is not null"]))
@@ -514,7 +531,13 @@ def _continue_after(selection: Selection, order: list[tuple[Field | None, str, b
         if one is not None:
             value = typed(one, str(value))  # noqa: PLW2901 - the text as the key's type
         place = f"{statement.bind(value)}::{cast}"
-        beyond = f"{expression} < {place}" if down else f"({expression} > {place} or {expression} is null)"
+        ends_with_none = one is not None and one.nullable and not down
+        beyond = f"{expression} {'<' if down else '>'} {place}"
+        beyond = f"({beyond} or {expression} is null)" if ends_with_none else beyond
+        if not equal and not ends_with_none:
+            first = f"{expression} {'<=' if down else '>='} {place}"
         tests.append(" and ".join([*equal, beyond]))
         equal.append(f"{expression} = {place}")
+    # Everything that follows lies at or behind the first key; said by itself, that reaches the index of the order.
+    statement.conditions += [first] if first else []
     statement.conditions.append("(" + " or ".join(f"({test})" for test in tests) + ")")

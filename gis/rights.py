@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from gis import accounts, cells, history, links, seals
+from gis import accounts, cells, history, links, publication, seals
 from gis.actors import Role
-from gis.database import DOOR_LOGIN, LOGINS, OWNER, PARTNER_LOGIN, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN
+from gis.database import DOOR_LOGIN, LOGINS, OWNER, PARTNER_LOGIN, PUBLISHER, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN
 from gis.fields import Level
 from gis.layer import Layer, every, parts, registers
 
@@ -25,26 +25,35 @@ STAMPED = {"version", "created_at", "created_by", "updated_at"}
 class Policy:
     """The law of the house: its roles, and for each the condition on a layer's row to be seen and to be edited.
 
-    ``functions`` is SQL that the conditions call. A role that is not named sees nothing.
+    ``functions`` is SQL that the conditions call. A role that is not named sees nothing. ``shared_by`` is the role with
+    a partner's eyes, through which whatever is released passes.
     """
 
     roles: tuple[Role, ...]
     see: Callable[[Role, Layer], str]
     edit: Callable[[Role, Layer], str]
     functions: str = ""
+    shared_by: Role | None = None
+
+    @property
+    def sharing(self) -> list[Role]:
+        """The roles that prepare and approve what leaves the house."""
+        return [role for role in self.roles if role.shares]
 
 
 def roles(policy: Policy) -> str:
     """The SQL of the owner, the logins and the policy's roles, idempotent. Needs CREATEROLE."""
     reading = [role.reading for role in policy.roles]
     editing = [role.editing for role in policy.roles if role.edits]
-    made = [_role(name, "nologin") for name in (OWNER, *reading, *editing)]
+    made = [_role(name, "nologin") for name in (OWNER, PUBLISHER, *reading, *editing)]
     made += [_role(login, "login noinherit") for login in LOGINS]
     made += [
         f"grant {', '.join(reading)} to {READER_LOGIN};",
         f"grant {', '.join(reading + editing)} to {WRITER_LOGIN};",
     ]
     made += [f"grant {role.reading} to {role.editing};" for role in policy.roles if role.edits]
+    if policy.shared_by is not None:
+        made += [f"grant {policy.shared_by.reading} to {PUBLISHER};", f"grant {PUBLISHER} to {OWNER};"]
     return "\n".join(made)
 
 
@@ -68,6 +77,8 @@ def surface(policy: Policy) -> str:
     made += _of_accounts(policy)
     made += _of_the_house(policy)
     made += _of_seals(policy)
+    if policy.shared_by is not None:
+        made += publication.surface(policy.shared_by, policy.sharing, _everyone(policy))
     made.append(history.moves())  # last, because only its policy lets even the owner write them
     return "\n".join(made)
 
@@ -254,7 +265,7 @@ def _of_the_house(policy: Policy) -> list[str]:
     Who may change every layer keeps the registers too; those that are private are written by every editor.
     """
     names = _everyone(policy)
-    everyone = ", ".join(names)
+    everyone = ", ".join(name for name in names if name != PARTNER_LOGIN)
     readers = ", ".join(role.reading for role in policy.roles)
     editors = ", ".join(role.editing for role in policy.roles if role.edits)
     keepers = ", ".join(role.editing for role in policy.roles if all(role.edits.get(one.name) == () for one in every()))
@@ -287,25 +298,25 @@ def _of_the_house(policy: Policy) -> list[str]:
 STANDING = text("""
 select md5(string_agg(line, e'\\n' order by line)) from (
     select format('policy %s.%s %s %s %s %s %s', tablename, policyname, permissive, roles, cmd, qual, with_check)
-        as line from pg_policies where schemaname = 'app'
+        as line from pg_policies where schemaname in ('app', 'release')
     union all select format('trigger %s %s %s', tgrelid::regclass, tgenabled::text, pg_get_triggerdef(oid))
         from pg_trigger where not tgisinternal and tgrelid in
-            (select oid from pg_class where relnamespace = 'app'::regnamespace)
+            (select oid from pg_class where relnamespace::regnamespace::text in ('app', 'release'))
     union all select format('function %s', pg_get_functiondef(oid)) from pg_proc
-        where pronamespace = 'app'::regnamespace and prokind = 'f'
-    union all select format('function acl %s %s', oid::regprocedure,
+        where pronamespace::regnamespace::text in ('app', 'release') and prokind = 'f'
+    union all select format('function acl %s %s %s', oid::regprocedure, proowner::regrole,
         (select array_agg(one order by one::text) from unnest(coalesce(proacl, acldefault('f', proowner))) one))
         from pg_proc
-        where pronamespace = 'app'::regnamespace
-    union all select format('table %s %s %s %s %s', relname, relrowsecurity, relforcerowsecurity,
+        where pronamespace::regnamespace::text in ('app', 'release')
+    union all select format('table %s %s %s %s %s', oid::regclass, relrowsecurity, relforcerowsecurity,
         (select array_agg(one order by one::text) from unnest(coalesce(relacl, acldefault('r', relowner))) one),
         reloptions)
-        from pg_class where relnamespace = 'app'::regnamespace and relkind in ('r', 'v')
+        from pg_class where relnamespace::regnamespace::text in ('app', 'release') and relkind in ('r', 'v')
     union all select format('column %s %s %s', attrelid::regclass, attname,
         (select array_agg(one order by one::text) from unnest(attacl) one))
-        from pg_attribute where attrelid in (select oid from pg_class where relnamespace = 'app'::regnamespace)
-        and attacl is not null
-    union all select format('schema %s', nspacl) from pg_namespace where nspname = 'app'
+        from pg_attribute where attacl is not null and attrelid in
+            (select oid from pg_class where relnamespace::regnamespace::text in ('app', 'release'))
+    union all select format('schema %s %s', nspname, nspacl) from pg_namespace where nspname in ('app', 'release')
     union all select format('move %s %s %s', layer, from_word, to_word) from app.moves
 ) standing
 """)
@@ -317,20 +328,23 @@ do $$
 declare tampered text;
 begin
     for tampered in
-        select format('drop policy %I on app.%I', policyname, tablename) from pg_policies where schemaname = 'app'
+        select format('drop policy %I on %I.%I', policyname, schemaname, tablename) from pg_policies
+            where schemaname in ('app', 'release')
         union all select format('drop trigger %I on %s', tgname, tgrelid::regclass) from pg_trigger
-            where not tgisinternal and tgrelid in (select oid from pg_class where relnamespace = 'app'::regnamespace)
+            where not tgisinternal and tgrelid in
+            (select oid from pg_class where relnamespace::regnamespace::text in ('app', 'release'))
         union all select distinct format('revoke all on %s from %s', c.oid::regclass,
             case a.grantee when 0 then 'public' else a.grantee::regrole::text end)
             from pg_class c, aclexplode(c.relacl) a
-            where c.relnamespace = 'app'::regnamespace and c.relkind in ('r', 'v') and a.grantee <> c.relowner
+            where c.relnamespace::regnamespace::text in ('app', 'release') and c.relkind in ('r', 'v')
+            and a.grantee <> c.relowner
         union all select distinct format('revoke all (%I) on %s from %s', t.attname, c.oid::regclass,
             case a.grantee when 0 then 'public' else a.grantee::regrole::text end)
             from pg_class c join pg_attribute t on t.attrelid = c.oid, aclexplode(t.attacl) a
-            where c.relnamespace = 'app'::regnamespace and a.grantee <> c.relowner
+            where c.relnamespace::regnamespace::text in ('app', 'release') and a.grantee <> c.relowner
         union all select distinct format('revoke all on function %s from %s', p.oid::regprocedure, a.grantee::regrole)
             from pg_proc p, aclexplode(p.proacl) a
-            where p.pronamespace = 'app'::regnamespace and a.grantee not in (0, p.proowner)
+            where p.pronamespace::regnamespace::text in ('app', 'release') and a.grantee not in (0, p.proowner)
     loop execute tampered; end loop;
 end $$;
 """

@@ -108,7 +108,8 @@ def attributes(layer: Layer, reader: Level) -> dict[str, Field]:
     known = layer.readable(reader)
     words = [one for name, one in known.items() if one.codes is not None and name not in ("level", "position_source")]
     words.sort(key=lambda one: one.name != layer.drawn_by)
-    return {one.name: one for one in [*words[:MOST_WORDS], known["position_source"]]}
+    vouching = [known[name] for name in layer.always_with if name in known]
+    return {one.name: one for one in [*words[:MOST_WORDS], known["position_source"], *vouching]}
 
 
 def _drawn(session: Session, sql: str, values: dict[str, Any]) -> tuple[bytes, int]:

@@ -37,6 +37,7 @@ class Line(
     labelled_by="border || ' ' || seq",
     editable=False,
     unique=("border", "seq"),
+    always_with=("legal_status",),
 ):
     """A piece of the boundary line, in order along one border."""
 

@@ -6,10 +6,13 @@ own unit's: what the unit (or one under it) reported or leads, and what lies on 
 ``gis.rights`` turns this page into PostgreSQL's own row policies and grants; nothing else decides.
 """
 
+from collections.abc import Mapping
+
 from gis.actors import Actor, Role
 from gis.fields import Level
 from gis.language import Text
 from gis.layer import Layer, catalog
+from gis.released import released_catalog
 from gis.rights import Policy
 from layers.borders import Border
 
@@ -34,6 +37,7 @@ OFFICER = Role(
 )
 COMMITTEE = Role("committee", Text("Thành viên Ban Chỉ đạo", "Committee member"), Level.INTERNAL)
 PARTNER_VIEW = Role("shared", Text("Phần được chia sẻ", "What may be shared"), Level.PARTNER)
+RECIPIENT = Role("partner", Text("Đối tác", "Partner"), Level.PARTNER, outside=True)
 PUBLIC_READER = Role("public", Text("Người đọc công khai", "Public reader"), Level.PUBLIC)
 
 POSTS = {role.name: role for role in (ADMINISTRATOR, OFFICE_STAFF, PLANNER, OFFICER, COMMITTEE, PUBLIC_READER)}
@@ -116,4 +120,15 @@ def edit(role: Role, layer: Layer) -> str:
     return f"{seen} and ({_own(layer)})" if role.scoped else seen
 
 
-POLICY = Policy(roles=(SYSTEM.role, *POSTS.values(), PARTNER_VIEW), see=see, edit=edit, functions=FUNCTIONS)
+def catalog_of(actor: Actor) -> Mapping[str, Layer]:
+    """The layers that somebody reads: the house's own, or the copies that were released."""
+    return released_catalog() if actor.role.outside else catalog
+
+
+POLICY = Policy(
+    roles=(SYSTEM.role, *POSTS.values(), PARTNER_VIEW),
+    see=see,
+    edit=edit,
+    functions=FUNCTIONS,
+    shared_by=PARTNER_VIEW,
+)

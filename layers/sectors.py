@@ -21,6 +21,7 @@ class Sector(
     title=("Đoạn quản lý", "Sectors"),
     order=("border", "section"),
     labelled_by="name",
+    always_with=("demarcated",),
 ):
     """A managed section of the border and the unit in charge of it."""
 

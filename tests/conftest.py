@@ -20,7 +20,7 @@ from api.migrate import migrate
 from api.settings import Settings
 from api.wire import Wire
 from gis.accounts import Accounts
-from gis.database import DOOR_LOGIN, READER_LOGIN, WRITER_LOGIN, Database
+from gis.database import DOOR_LOGIN, PARTNER_LOGIN, READER_LOGIN, WRITER_LOGIN, Database
 from gis.postgis import Cluster
 from layers import reference
 
@@ -102,6 +102,7 @@ def settings(cluster: Cluster, database_name: str, door: socket.socket) -> Setti
         reader_url=cluster.url(database_name, READER_LOGIN),
         writer_url=cluster.url(database_name, WRITER_LOGIN),
         door_url=cluster.url(database_name, DOOR_LOGIN),
+        partner_url=cluster.url(database_name, PARTNER_LOGIN),
         port=door.getsockname()[1],
     )
 
@@ -109,7 +110,7 @@ def settings(cluster: Cluster, database_name: str, door: socket.socket) -> Setti
 @pytest.fixture(scope="module")
 def database(settings: Settings) -> Iterator[Database]:
     """This module's database as the application sees it."""
-    opened = Database(settings.reader_url, settings.writer_url)
+    opened = Database(settings.reader_url, settings.writer_url, settings.partner_url)
     yield opened
     opened.dispose()
 

@@ -6,6 +6,7 @@ from geoalchemy2 import alembic_helpers
 import layers  # noqa: F401 - fills the catalog
 from gis.fields import SCHEMA, LevelType, Words
 from gis.layer import Record
+from gis.released import RELEASE, released_catalog
 
 NOT_OURS_TO_COMPARE = {"journal", "seals", "moves", "surface", "counters", "alembic_version"}
 """Tables that stand outside the cards: memory, and the state of the migration itself."""
@@ -13,7 +14,7 @@ NOT_OURS_TO_COMPARE = {"journal", "seals", "moves", "surface", "counters", "alem
 
 def include_object(item, name, kind, reflected, compare_to):  # type: ignore[no-untyped-def]
     """Whether autogenerate compares it: our schema's tables, less what the cards do not describe."""
-    if kind == "table" and (item.schema != SCHEMA or name in NOT_OURS_TO_COMPARE):
+    if kind == "table" and (item.schema not in (SCHEMA, RELEASE) or name in NOT_OURS_TO_COMPARE):
         return False
     return alembic_helpers.include_object(item, name, kind, reflected, compare_to)
 
@@ -33,13 +34,14 @@ def compare_type(_context, _column, _described, _stored_type, described_type):  
     return False if isinstance(described_type, LevelType) else None
 
 
+released_catalog()  # declares the tables of what was released
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
     target_metadata=Record.metadata,
     include_object=include_object,
     include_schemas=True,
-    include_name=lambda name, kind, _parents: kind != "schema" or name == SCHEMA,
+    include_name=lambda name, kind, _parents: kind != "schema" or name in (SCHEMA, RELEASE),
     version_table_schema=SCHEMA,
     process_revision_directives=alembic_helpers.writer,
     render_item=render_item,

@@ -1,8 +1,8 @@
 """the cards
 
-Revision ID: f2a4fa4442ad
+Revision ID: df19d52f4fb0
 Revises:
-Created: 2026-11-21 03:03:08.768519
+Created: 2026-11-21 03:10:24.223661
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from geoalchemy2 import Geometry
 from sqlalchemy.dialects import postgresql
 
-revision = "f2a4fa4442ad"
+revision = "df19d52f4fb0"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -113,6 +113,14 @@ def upgrade() -> None:
         schema="app",
         postgresql_using="gist",
         postgresql_ops={},
+    )
+    op.create_index(
+        "ix_administrative_areas_order",
+        "administrative_areas",
+        ["kind", "name", "id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
     )
     op.create_index(
         "ix_administrative_areas_restricted",
@@ -283,6 +291,14 @@ def upgrade() -> None:
         schema="app",
         postgresql_using="gist",
         postgresql_ops={},
+    )
+    op.create_index(
+        "ix_areas_order",
+        "areas",
+        ["kind", "name", "id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
     )
     op.create_index(
         "ix_areas_restricted",
@@ -554,6 +570,14 @@ def upgrade() -> None:
         schema="app",
         postgresql_using="gist",
         postgresql_ops={},
+    )
+    op.create_index(
+        "ix_documents_order",
+        "documents",
+        [sa.literal_column("issued_on desc"), "number", "title", "id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
     )
     op.create_index(
         "ix_documents_restricted",
@@ -916,6 +940,14 @@ def upgrade() -> None:
         postgresql_ops={},
     )
     op.create_index(
+        "ix_gates_order",
+        "gates",
+        ["border", "name", "id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
+    )
+    op.create_index(
         "ix_gates_restricted",
         "gates",
         ["id"],
@@ -1104,6 +1136,14 @@ def upgrade() -> None:
         schema="app",
         postgresql_using="gist",
         postgresql_ops={},
+    )
+    op.create_index(
+        "ix_incidents_order",
+        "incidents",
+        [sa.literal_column("occurred_at desc"), "code", "id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
     )
     op.create_index(
         "ix_incidents_restricted",
@@ -1309,6 +1349,14 @@ def upgrade() -> None:
         schema="app",
         postgresql_using="gist",
         postgresql_ops={},
+    )
+    op.create_index(
+        "ix_lines_order",
+        "lines",
+        ["border", "seq", "id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
     )
     op.create_index(
         "ix_lines_restricted",
@@ -1621,6 +1669,14 @@ def upgrade() -> None:
         postgresql_ops={},
     )
     op.create_index(
+        "ix_markers_order",
+        "markers",
+        ["border", "number", "id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
+    )
+    op.create_index(
         "ix_markers_restricted",
         "markers",
         ["id"],
@@ -1858,6 +1914,14 @@ def upgrade() -> None:
         postgresql_ops={},
     )
     op.create_index(
+        "ix_posts_order",
+        "posts",
+        ["border", "section", "label", "id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
+    )
+    op.create_index(
         "ix_posts_restricted",
         "posts",
         ["id"],
@@ -1959,6 +2023,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("border", "ordinal", name=op.f("pk_procedure_steps")),
         schema="app",
     )
+    op.create_table(
+        "releases",
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_releases")),
+        sa.UniqueConstraint("name", name=op.f("uq_releases_name")),
+        schema="app",
+    )
+    op.create_index(op.f("ix_releases_recipient"), "releases", ["recipient"], unique=False, schema="app")
     op.create_table(
         "replays",
         sa.Column("key", sa.Text(), nullable=False),
@@ -2106,6 +2181,14 @@ def upgrade() -> None:
         schema="app",
         postgresql_using="gist",
         postgresql_ops={},
+    )
+    op.create_index(
+        "ix_sectors_order",
+        "sectors",
+        ["border", "section", "id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
     )
     op.create_index(
         "ix_sectors_restricted",
@@ -2284,6 +2367,14 @@ def upgrade() -> None:
         schema="app",
         postgresql_using="gist",
         postgresql_ops={},
+    )
+    op.create_index(
+        "ix_tasks_order",
+        "tasks",
+        ["due_on", "title", "id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
     )
     op.create_index(
         "ix_tasks_restricted",
@@ -2484,6 +2575,14 @@ def upgrade() -> None:
         schema="app",
         postgresql_using="gist",
         postgresql_ops={},
+    )
+    op.create_index(
+        "ix_units_order",
+        "units",
+        ["name", "valid_from", "id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
     )
     op.create_index(
         "ix_units_restricted",
@@ -2720,6 +2819,14 @@ def upgrade() -> None:
         postgresql_ops={},
     )
     op.create_index(
+        "ix_works_order",
+        "works",
+        ["due_on", "title", "id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
+    )
+    op.create_index(
         "ix_works_restricted",
         "works",
         ["id"],
@@ -2809,6 +2916,768 @@ def upgrade() -> None:
     op.create_index(
         "ix_works_history_since", "works_history", [sa.literal_column("lower(valid)")], unique=False, schema="app"
     )
+    op.create_geospatial_table(
+        "administrative_areas",
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("release", sa.UUID(), nullable=False),
+        sa.Column("added_in", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("served_from", sa.Date(), nullable=True),
+        sa.Column("served_to", sa.Date(), nullable=True),
+        sa.Column("level", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=True),
+        sa.Column("parent", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("valid_from", sa.Date(), nullable=True),
+        sa.Column("valid_to", sa.Date(), nullable=True),
+        sa.Column("successor", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("note", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("position_source", sa.Text(), nullable=True),
+        sa.Column("accuracy_m", sa.Float(), nullable=True),
+        sa.Column("address", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("chainage_m", sa.Float(), nullable=True),
+        sa.Column("source", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "shared_geom",
+            Geometry(srid=4326, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("ST_Transform(shared_geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.PrimaryKeyConstraint("recipient", "id", name=op.f("pk_administrative_areas")),
+        schema="release",
+    )
+    op.create_geospatial_index(
+        "idx_administrative_areas_shared_geom",
+        "administrative_areas",
+        ["shared_geom"],
+        unique=False,
+        schema="release",
+        postgresql_using="gist",
+        postgresql_ops={},
+    )
+    op.create_index(
+        "ix_administrative_areas_release",
+        "administrative_areas",
+        ["release", "version"],
+        unique=False,
+        schema="release",
+    )
+    op.create_geospatial_table(
+        "areas",
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("release", sa.UUID(), nullable=False),
+        sa.Column("added_in", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("served_from", sa.Date(), nullable=True),
+        sa.Column("served_to", sa.Date(), nullable=True),
+        sa.Column("level", sa.Text(), nullable=True),
+        sa.Column("border", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=True),
+        sa.Column("position_source", sa.Text(), nullable=True),
+        sa.Column("accuracy_m", sa.Float(), nullable=True),
+        sa.Column("address", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("chainage_m", sa.Float(), nullable=True),
+        sa.Column("source", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "shared_geom",
+            Geometry(srid=4326, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("ST_Transform(shared_geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.PrimaryKeyConstraint("recipient", "id", name=op.f("pk_areas")),
+        schema="release",
+    )
+    op.create_geospatial_index(
+        "idx_areas_shared_geom",
+        "areas",
+        ["shared_geom"],
+        unique=False,
+        schema="release",
+        postgresql_using="gist",
+        postgresql_ops={},
+    )
+    op.create_index("ix_areas_release", "areas", ["release", "version"], unique=False, schema="release")
+    op.create_geospatial_table(
+        "crossings",
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("release", sa.UUID(), nullable=False),
+        sa.Column("added_in", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("served_from", sa.Date(), nullable=True),
+        sa.Column("served_to", sa.Date(), nullable=True),
+        sa.Column("level", sa.Text(), nullable=True),
+        sa.Column("border", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=True),
+        sa.Column("section", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("state", sa.Text(), nullable=True),
+        sa.Column("opened_on", sa.Date(), nullable=True),
+        sa.Column("counterpart", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("aliases", sa.ARRAY(sa.Text(collation="natural_vi")), nullable=True),
+        sa.Column("note", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("gate_id", sa.UUID(), nullable=True),
+        sa.Column("position_source", sa.Text(), nullable=True),
+        sa.Column("accuracy_m", sa.Float(), nullable=True),
+        sa.Column("address", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("chainage_m", sa.Float(), nullable=True),
+        sa.Column("source", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("gate", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column(
+            "shared_geom",
+            Geometry(srid=4326, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("ST_Transform(shared_geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.PrimaryKeyConstraint("recipient", "id", name=op.f("pk_crossings")),
+        schema="release",
+    )
+    op.create_geospatial_index(
+        "idx_crossings_shared_geom",
+        "crossings",
+        ["shared_geom"],
+        unique=False,
+        schema="release",
+        postgresql_using="gist",
+        postgresql_ops={},
+    )
+    op.create_index("ix_crossings_release", "crossings", ["release", "version"], unique=False, schema="release")
+    op.create_geospatial_table(
+        "documents",
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("release", sa.UUID(), nullable=False),
+        sa.Column("added_in", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("served_from", sa.Date(), nullable=True),
+        sa.Column("served_to", sa.Date(), nullable=True),
+        sa.Column("level", sa.Text(), nullable=True),
+        sa.Column("number", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("issuer", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("issued_on", sa.Date(), nullable=True),
+        sa.Column("in_force_on", sa.Date(), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=True),
+        sa.Column("title", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("holder", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("note", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("position_source", sa.Text(), nullable=True),
+        sa.Column("accuracy_m", sa.Float(), nullable=True),
+        sa.Column("address", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("chainage_m", sa.Float(), nullable=True),
+        sa.Column("source", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "shared_geom",
+            Geometry(srid=4326, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("ST_Transform(shared_geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.PrimaryKeyConstraint("recipient", "id", name=op.f("pk_documents")),
+        schema="release",
+    )
+    op.create_geospatial_index(
+        "idx_documents_shared_geom",
+        "documents",
+        ["shared_geom"],
+        unique=False,
+        schema="release",
+        postgresql_using="gist",
+        postgresql_ops={},
+    )
+    op.create_index("ix_documents_release", "documents", ["release", "version"], unique=False, schema="release")
+    op.create_geospatial_table(
+        "gates",
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("release", sa.UUID(), nullable=False),
+        sa.Column("added_in", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("served_from", sa.Date(), nullable=True),
+        sa.Column("served_to", sa.Date(), nullable=True),
+        sa.Column("level", sa.Text(), nullable=True),
+        sa.Column("border", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("counterpart", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("counterpart_place", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("category", sa.Text(), nullable=True),
+        sa.Column("category_since", sa.Date(), nullable=True),
+        sa.Column("mode", sa.Text(), nullable=True),
+        sa.Column("stage", sa.Text(), nullable=True),
+        sa.Column("province", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("former_province", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("commune", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("aliases", sa.ARRAY(sa.Text(collation="natural_vi")), nullable=True),
+        sa.Column("position_source", sa.Text(), nullable=True),
+        sa.Column("accuracy_m", sa.Float(), nullable=True),
+        sa.Column("address", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("chainage_m", sa.Float(), nullable=True),
+        sa.Column("source", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("planned_2030", sa.Text(), nullable=True),
+        sa.Column("planned_2050", sa.Text(), nullable=True),
+        sa.Column("last_event", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("next_event", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column(
+            "shared_geom",
+            Geometry(
+                geometry_type="POINT",
+                srid=4326,
+                dimension=2,
+                spatial_index=False,
+                from_text="ST_GeomFromEWKT",
+                name="geometry",
+            ),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(
+                geometry_type="POINT",
+                srid=3857,
+                dimension=2,
+                spatial_index=False,
+                from_text="ST_GeomFromEWKT",
+                name="geometry",
+            ),
+            sa.Computed("ST_Transform(shared_geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.PrimaryKeyConstraint("recipient", "id", name=op.f("pk_gates")),
+        schema="release",
+    )
+    op.create_geospatial_index(
+        "idx_gates_shared_geom",
+        "gates",
+        ["shared_geom"],
+        unique=False,
+        schema="release",
+        postgresql_using="gist",
+        postgresql_ops={},
+    )
+    op.create_index("ix_gates_release", "gates", ["release", "version"], unique=False, schema="release")
+    op.create_geospatial_table(
+        "incidents",
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("release", sa.UUID(), nullable=False),
+        sa.Column("added_in", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("served_from", sa.Date(), nullable=True),
+        sa.Column("served_to", sa.Date(), nullable=True),
+        sa.Column("level", sa.Text(), nullable=True),
+        sa.Column("border", sa.Text(), nullable=True),
+        sa.Column("code", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("category", sa.Text(), nullable=True),
+        sa.Column("severity", sa.Text(), nullable=True),
+        sa.Column("handling", sa.Text(), nullable=True),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("description", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("side", sa.Text(), nullable=True),
+        sa.Column("unit", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("position_source", sa.Text(), nullable=True),
+        sa.Column("accuracy_m", sa.Float(), nullable=True),
+        sa.Column("address", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("chainage_m", sa.Float(), nullable=True),
+        sa.Column("source", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("open", sa.Boolean(), nullable=True),
+        sa.Column(
+            "shared_geom",
+            Geometry(srid=4326, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("ST_Transform(shared_geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.PrimaryKeyConstraint("recipient", "id", name=op.f("pk_incidents")),
+        schema="release",
+    )
+    op.create_geospatial_index(
+        "idx_incidents_shared_geom",
+        "incidents",
+        ["shared_geom"],
+        unique=False,
+        schema="release",
+        postgresql_using="gist",
+        postgresql_ops={},
+    )
+    op.create_index("ix_incidents_release", "incidents", ["release", "version"], unique=False, schema="release")
+    op.create_geospatial_table(
+        "lines",
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("release", sa.UUID(), nullable=False),
+        sa.Column("added_in", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("served_from", sa.Date(), nullable=True),
+        sa.Column("served_to", sa.Date(), nullable=True),
+        sa.Column("level", sa.Text(), nullable=True),
+        sa.Column("border", sa.Text(), nullable=True),
+        sa.Column("seq", sa.Integer(), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=True),
+        sa.Column("legal_status", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("length_m", sa.Float(), nullable=True),
+        sa.Column("licence", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("attribution", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("position_source", sa.Text(), nullable=True),
+        sa.Column("accuracy_m", sa.Float(), nullable=True),
+        sa.Column("address", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("chainage_m", sa.Float(), nullable=True),
+        sa.Column("source", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "shared_geom",
+            Geometry(
+                geometry_type="LINESTRING",
+                srid=4326,
+                dimension=2,
+                spatial_index=False,
+                from_text="ST_GeomFromEWKT",
+                name="geometry",
+            ),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(
+                geometry_type="LINESTRING",
+                srid=3857,
+                dimension=2,
+                spatial_index=False,
+                from_text="ST_GeomFromEWKT",
+                name="geometry",
+            ),
+            sa.Computed("ST_Transform(shared_geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.PrimaryKeyConstraint("recipient", "id", name=op.f("pk_lines")),
+        schema="release",
+    )
+    op.create_geospatial_index(
+        "idx_lines_shared_geom",
+        "lines",
+        ["shared_geom"],
+        unique=False,
+        schema="release",
+        postgresql_using="gist",
+        postgresql_ops={},
+    )
+    op.create_index("ix_lines_release", "lines", ["release", "version"], unique=False, schema="release")
+    op.create_table(
+        "manifests",
+        sa.Column("release", sa.UUID(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("manifest", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("release", "number", name=op.f("pk_manifests")),
+        schema="release",
+    )
+    op.create_index(op.f("ix_manifests_recipient"), "manifests", ["recipient"], unique=False, schema="release")
+    op.create_geospatial_table(
+        "markers",
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("release", sa.UUID(), nullable=False),
+        sa.Column("added_in", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("served_from", sa.Date(), nullable=True),
+        sa.Column("served_to", sa.Date(), nullable=True),
+        sa.Column("level", sa.Text(), nullable=True),
+        sa.Column("border", sa.Text(), nullable=True),
+        sa.Column("number", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=True),
+        sa.Column("class", sa.Text(), nullable=True),
+        sa.Column("condition", sa.Text(), nullable=True),
+        sa.Column("built_by", sa.Text(), nullable=True),
+        sa.Column("responsible_side", sa.Text(), nullable=True),
+        sa.Column("inspected_on", sa.Date(), nullable=True),
+        sa.Column("position_source", sa.Text(), nullable=True),
+        sa.Column("accuracy_m", sa.Float(), nullable=True),
+        sa.Column("address", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("chainage_m", sa.Float(), nullable=True),
+        sa.Column("source", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "shared_geom",
+            Geometry(
+                geometry_type="POINT",
+                srid=4326,
+                dimension=2,
+                spatial_index=False,
+                from_text="ST_GeomFromEWKT",
+                name="geometry",
+            ),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(
+                geometry_type="POINT",
+                srid=3857,
+                dimension=2,
+                spatial_index=False,
+                from_text="ST_GeomFromEWKT",
+                name="geometry",
+            ),
+            sa.Computed("ST_Transform(shared_geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.PrimaryKeyConstraint("recipient", "id", name=op.f("pk_markers")),
+        schema="release",
+    )
+    op.create_geospatial_index(
+        "idx_markers_shared_geom",
+        "markers",
+        ["shared_geom"],
+        unique=False,
+        schema="release",
+        postgresql_using="gist",
+        postgresql_ops={},
+    )
+    op.create_index("ix_markers_release", "markers", ["release", "version"], unique=False, schema="release")
+    op.create_geospatial_table(
+        "posts",
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("release", sa.UUID(), nullable=False),
+        sa.Column("added_in", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("served_from", sa.Date(), nullable=True),
+        sa.Column("served_to", sa.Date(), nullable=True),
+        sa.Column("level", sa.Text(), nullable=True),
+        sa.Column("border", sa.Text(), nullable=True),
+        sa.Column("section", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("label", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("condition", sa.Text(), nullable=True),
+        sa.Column("position_source", sa.Text(), nullable=True),
+        sa.Column("accuracy_m", sa.Float(), nullable=True),
+        sa.Column("address", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("chainage_m", sa.Float(), nullable=True),
+        sa.Column("source", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "shared_geom",
+            Geometry(
+                geometry_type="POINT",
+                srid=4326,
+                dimension=2,
+                spatial_index=False,
+                from_text="ST_GeomFromEWKT",
+                name="geometry",
+            ),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(
+                geometry_type="POINT",
+                srid=3857,
+                dimension=2,
+                spatial_index=False,
+                from_text="ST_GeomFromEWKT",
+                name="geometry",
+            ),
+            sa.Computed("ST_Transform(shared_geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.PrimaryKeyConstraint("recipient", "id", name=op.f("pk_posts")),
+        schema="release",
+    )
+    op.create_geospatial_index(
+        "idx_posts_shared_geom",
+        "posts",
+        ["shared_geom"],
+        unique=False,
+        schema="release",
+        postgresql_using="gist",
+        postgresql_ops={},
+    )
+    op.create_index("ix_posts_release", "posts", ["release", "version"], unique=False, schema="release")
+    op.create_geospatial_table(
+        "sectors",
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("release", sa.UUID(), nullable=False),
+        sa.Column("added_in", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("served_from", sa.Date(), nullable=True),
+        sa.Column("served_to", sa.Date(), nullable=True),
+        sa.Column("level", sa.Text(), nullable=True),
+        sa.Column("border", sa.Text(), nullable=True),
+        sa.Column("section", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("name", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("unit", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("demarcated", sa.Boolean(), nullable=True),
+        sa.Column("position_source", sa.Text(), nullable=True),
+        sa.Column("accuracy_m", sa.Float(), nullable=True),
+        sa.Column("address", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("chainage_m", sa.Float(), nullable=True),
+        sa.Column("source", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "shared_geom",
+            Geometry(srid=4326, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("ST_Transform(shared_geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.PrimaryKeyConstraint("recipient", "id", name=op.f("pk_sectors")),
+        schema="release",
+    )
+    op.create_geospatial_index(
+        "idx_sectors_shared_geom",
+        "sectors",
+        ["shared_geom"],
+        unique=False,
+        schema="release",
+        postgresql_using="gist",
+        postgresql_ops={},
+    )
+    op.create_index("ix_sectors_release", "sectors", ["release", "version"], unique=False, schema="release")
+    op.create_geospatial_table(
+        "tasks",
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("release", sa.UUID(), nullable=False),
+        sa.Column("added_in", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("served_from", sa.Date(), nullable=True),
+        sa.Column("served_to", sa.Date(), nullable=True),
+        sa.Column("level", sa.Text(), nullable=True),
+        sa.Column("border", sa.Text(), nullable=True),
+        sa.Column("title", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=True),
+        sa.Column("plan", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("clause", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("period", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("lead_unit", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("coordinating_units", sa.ARRAY(sa.Text(collation="natural_vi")), nullable=True),
+        sa.Column("due_on", sa.Date(), nullable=True),
+        sa.Column("responsibility", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("product", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("authority", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("state", sa.Text(), nullable=True),
+        sa.Column("waiting_on", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("waiting_since", sa.Date(), nullable=True),
+        sa.Column("progress", sa.Integer(), nullable=True),
+        sa.Column("done_on", sa.Date(), nullable=True),
+        sa.Column("description", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("seed_item", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("imported", sa.Boolean(), nullable=True),
+        sa.Column("position_source", sa.Text(), nullable=True),
+        sa.Column("accuracy_m", sa.Float(), nullable=True),
+        sa.Column("address", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("chainage_m", sa.Float(), nullable=True),
+        sa.Column("source", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("urgency", sa.Text(), nullable=True),
+        sa.Column(
+            "shared_geom",
+            Geometry(srid=4326, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("ST_Transform(shared_geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.PrimaryKeyConstraint("recipient", "id", name=op.f("pk_tasks")),
+        schema="release",
+    )
+    op.create_geospatial_index(
+        "idx_tasks_shared_geom",
+        "tasks",
+        ["shared_geom"],
+        unique=False,
+        schema="release",
+        postgresql_using="gist",
+        postgresql_ops={},
+    )
+    op.create_index("ix_tasks_release", "tasks", ["release", "version"], unique=False, schema="release")
+    op.create_table(
+        "tombstones",
+        sa.Column("release", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("layer", sa.Text(), nullable=False),
+        sa.Column("added_in", sa.Integer(), nullable=False),
+        sa.Column("removed_in", sa.Integer(), nullable=False),
+        sa.Column("withdrawn", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.PrimaryKeyConstraint("release", "id", name=op.f("pk_tombstones")),
+        schema="release",
+    )
+    op.create_geospatial_table(
+        "units",
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("release", sa.UUID(), nullable=False),
+        sa.Column("added_in", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("served_from", sa.Date(), nullable=True),
+        sa.Column("served_to", sa.Date(), nullable=True),
+        sa.Column("level", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("short_name", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("aliases", sa.ARRAY(sa.Text(collation="natural_vi")), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=True),
+        sa.Column("side", sa.Text(), nullable=True),
+        sa.Column("province", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("parent", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("valid_from", sa.Date(), nullable=True),
+        sa.Column("valid_to", sa.Date(), nullable=True),
+        sa.Column("successor", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("position_source", sa.Text(), nullable=True),
+        sa.Column("accuracy_m", sa.Float(), nullable=True),
+        sa.Column("address", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("chainage_m", sa.Float(), nullable=True),
+        sa.Column("source", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "shared_geom",
+            Geometry(srid=4326, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("ST_Transform(shared_geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.PrimaryKeyConstraint("recipient", "id", name=op.f("pk_units")),
+        schema="release",
+    )
+    op.create_geospatial_index(
+        "idx_units_shared_geom",
+        "units",
+        ["shared_geom"],
+        unique=False,
+        schema="release",
+        postgresql_using="gist",
+        postgresql_ops={},
+    )
+    op.create_index("ix_units_release", "units", ["release", "version"], unique=False, schema="release")
+    op.create_geospatial_table(
+        "works",
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("release", sa.UUID(), nullable=False),
+        sa.Column("added_in", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("served_from", sa.Date(), nullable=True),
+        sa.Column("served_to", sa.Date(), nullable=True),
+        sa.Column("level", sa.Text(), nullable=True),
+        sa.Column("border", sa.Text(), nullable=True),
+        sa.Column("title", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=True),
+        sa.Column("stage", sa.Text(), nullable=True),
+        sa.Column("starts_on", sa.Date(), nullable=True),
+        sa.Column("due_on", sa.Date(), nullable=True),
+        sa.Column("done_on", sa.Date(), nullable=True),
+        sa.Column("progress", sa.Integer(), nullable=True),
+        sa.Column("waiting_on", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("waiting_since", sa.Date(), nullable=True),
+        sa.Column("unit", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("plan", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("clause", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("description", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("seed_item", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("suspended_from", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("position_source", sa.Text(), nullable=True),
+        sa.Column("accuracy_m", sa.Float(), nullable=True),
+        sa.Column("address", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("chainage_m", sa.Float(), nullable=True),
+        sa.Column("source", sa.Text(collation="natural_vi"), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("procedure", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("urgency", sa.Text(), nullable=True),
+        sa.Column(
+            "shared_geom",
+            Geometry(srid=4326, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_mercator",
+            Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
+            sa.Computed("ST_Transform(shared_geom, 3857)", persisted=True),
+            nullable=True,
+        ),
+        sa.PrimaryKeyConstraint("recipient", "id", name=op.f("pk_works")),
+        schema="release",
+    )
+    op.create_geospatial_index(
+        "idx_works_shared_geom",
+        "works",
+        ["shared_geom"],
+        unique=False,
+        schema="release",
+        postgresql_using="gist",
+        postgresql_ops={},
+    )
+    op.create_index("ix_works_release", "works", ["release", "version"], unique=False, schema="release")
     op.create_table(
         "appointments",
         sa.Column("id", sa.UUID(), nullable=False),
@@ -2928,12 +3797,54 @@ def upgrade() -> None:
         postgresql_ops={},
     )
     op.create_index(
+        "ix_crossings_order",
+        "crossings",
+        ["border", "name", "id"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
+    )
+    op.create_index(
         "ix_crossings_restricted",
         "crossings",
         ["id"],
         unique=False,
         schema="app",
         postgresql_where=sa.text("level = 'restricted'"),
+    )
+    op.create_table(
+        "holdings",
+        sa.Column("id", sa.UUID(), server_default=sa.text("gen_random_uuid()"), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("release_id", sa.UUID(), nullable=False),
+        sa.Column("layer", sa.Text(), nullable=False),
+        sa.Column("feature_id", sa.UUID(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("since_version", sa.Integer(), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("until_version", sa.Integer(), nullable=True),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("content", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.ForeignKeyConstraint(["release_id"], ["app.releases.id"], name=op.f("fk_holdings_release_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_holdings")),
+        schema="app",
+    )
+    op.create_index(op.f("ix_holdings_feature_id"), "holdings", ["feature_id"], unique=False, schema="app")
+    op.create_index(
+        "ix_holdings_release_id_layer",
+        "holdings",
+        ["release_id", "layer"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("until is null"),
+    )
+    op.create_index(
+        "uq_holdings_recipient_feature_id",
+        "holdings",
+        ["recipient", "feature_id"],
+        unique=True,
+        schema="app",
+        postgresql_where=sa.text("until is null"),
     )
     op.create_geospatial_table(
         "links",
@@ -2968,6 +3879,57 @@ def upgrade() -> None:
     op.create_index(op.f("ix_links_to_id"), "links", ["to_id"], unique=False, schema="app")
     op.create_index("uq_links_from_to_role", "links", ["feature_id", "to_id", "role"], unique=True, schema="app")
     op.create_table(
+        "release_versions",
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("release_id", sa.UUID(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("state", sa.Text(), server_default="draft", nullable=False),
+        sa.Column("document_id", sa.UUID(), nullable=True),
+        sa.Column("basis", sa.Text(), nullable=True),
+        sa.Column("valid_from", sa.Date(), nullable=True),
+        sa.Column("valid_to", sa.Date(), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("withheld", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column(
+            "prepared_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("preparers", sa.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column("submitted_by", sa.Text(), nullable=True),
+        sa.Column("approved_by", sa.Text(), nullable=True),
+        sa.Column("watermark", sa.UUID(), nullable=True),
+        sa.Column("manifest", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.CheckConstraint(
+            "approved_by is not null or state in ('draft', 'submitted', 'rejected', 'discarded')",
+            name=op.f("ck_release_versions_approved"),
+        ),
+        sa.CheckConstraint(
+            "approved_by is null or approved_by <> all(preparers) and approved_by <> submitted_by",
+            name=op.f("ck_release_versions_second_person"),
+        ),
+        sa.CheckConstraint("valid_from <= valid_to", name=op.f("ck_release_versions_period")),
+        sa.ForeignKeyConstraint(["document_id"], ["app.features.id"], name=op.f("fk_release_versions_document_id")),
+        sa.ForeignKeyConstraint(["release_id"], ["app.releases.id"], name=op.f("fk_release_versions_release_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_release_versions")),
+        sa.UniqueConstraint("release_id", "number", name=op.f("uq_release_versions_release_id_number")),
+        schema="app",
+    )
+    op.create_index(
+        "uq_release_versions_on_its_way",
+        "release_versions",
+        ["release_id"],
+        unique=True,
+        schema="app",
+        postgresql_where=sa.text("state in ('draft', 'submitted', 'approved')"),
+    )
+    op.create_index(
+        "uq_release_versions_standing",
+        "release_versions",
+        ["release_id"],
+        unique=True,
+        schema="app",
+        postgresql_where=sa.text("state = 'published'"),
+    )
+    op.create_table(
         "sign_ins",
         sa.Column("id", sa.UUID(), nullable=False),
         sa.Column("person_id", sa.UUID(), nullable=False),
@@ -2982,14 +3944,70 @@ def upgrade() -> None:
         schema="app",
     )
     op.create_index(op.f("ix_sign_ins_person_id"), "sign_ins", ["person_id"], unique=False, schema="app")
+    op.create_table(
+        "release_parts",
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("version_id", sa.UUID(), nullable=False),
+        sa.Column("layer", sa.Text(), nullable=False),
+        sa.Column("filter", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("fields", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("decimals", sa.Integer(), nullable=True),
+        sa.CheckConstraint("decimals between 0 and 6", name=op.f("ck_release_parts_decimals")),
+        sa.ForeignKeyConstraint(["version_id"], ["app.release_versions.id"], name=op.f("fk_release_parts_version_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_release_parts")),
+        sa.UniqueConstraint("version_id", "layer", name=op.f("uq_release_parts_version_id_layer")),
+        schema="app",
+    )
+    op.create_index(op.f("ix_release_parts_version_id"), "release_parts", ["version_id"], unique=False, schema="app")
+    op.create_table(
+        "release_rows",
+        sa.Column("version_id", sa.UUID(), nullable=False),
+        sa.Column("feature_id", sa.UUID(), nullable=False),
+        sa.Column("layer", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["version_id"], ["app.release_versions.id"], name=op.f("fk_release_rows_version_id")),
+        sa.PrimaryKeyConstraint("version_id", "feature_id", name=op.f("pk_release_rows")),
+        schema="app",
+    )
+    op.create_table(
+        "release_steps",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("version_id", sa.UUID(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.ForeignKeyConstraint(["version_id"], ["app.release_versions.id"], name=op.f("fk_release_steps_version_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_release_steps")),
+        schema="app",
+    )
+    op.create_index(op.f("ix_release_steps_version_id"), "release_steps", ["version_id"], unique=False, schema="app")
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     """Take it back."""
     # ### commands auto generated by Alembic - please adjust! ###
+    op.drop_index(op.f("ix_release_steps_version_id"), table_name="release_steps", schema="app")
+    op.drop_table("release_steps", schema="app")
+    op.drop_table("release_rows", schema="app")
+    op.drop_index(op.f("ix_release_parts_version_id"), table_name="release_parts", schema="app")
+    op.drop_table("release_parts", schema="app")
     op.drop_index(op.f("ix_sign_ins_person_id"), table_name="sign_ins", schema="app")
     op.drop_table("sign_ins", schema="app")
+    op.drop_index(
+        "uq_release_versions_standing",
+        table_name="release_versions",
+        schema="app",
+        postgresql_where=sa.text("state = 'published'"),
+    )
+    op.drop_index(
+        "uq_release_versions_on_its_way",
+        table_name="release_versions",
+        schema="app",
+        postgresql_where=sa.text("state in ('draft', 'submitted', 'approved')"),
+    )
+    op.drop_table("release_versions", schema="app")
     op.drop_index("uq_links_from_to_role", table_name="links", schema="app")
     op.drop_index(op.f("ix_links_to_id"), table_name="links", schema="app")
     op.drop_index(op.f("ix_links_feature_id"), table_name="links", schema="app")
@@ -2998,10 +4016,24 @@ def downgrade() -> None:
     )
     op.drop_geospatial_table("links", schema="app")
     op.drop_index(
+        "uq_holdings_recipient_feature_id",
+        table_name="holdings",
+        schema="app",
+        postgresql_where=sa.text("until is null"),
+    )
+    op.drop_index(
+        "ix_holdings_release_id_layer", table_name="holdings", schema="app", postgresql_where=sa.text("until is null")
+    )
+    op.drop_index(op.f("ix_holdings_feature_id"), table_name="holdings", schema="app")
+    op.drop_table("holdings", schema="app")
+    op.drop_index(
         "ix_crossings_restricted",
         table_name="crossings",
         schema="app",
         postgresql_where=sa.text("level = 'restricted'"),
+    )
+    op.drop_index(
+        "ix_crossings_order", table_name="crossings", schema="app", postgresql_where=sa.text("retired_at is null")
     )
     op.drop_geospatial_index(
         "idx_crossings_shared_geom",
@@ -3021,6 +4053,126 @@ def downgrade() -> None:
         postgresql_where=sa.text("valid_to is null"),
     )
     op.drop_table("appointments", schema="app")
+    op.drop_index("ix_works_release", table_name="works", schema="release")
+    op.drop_geospatial_index(
+        "idx_works_shared_geom",
+        table_name="works",
+        schema="release",
+        postgresql_using="gist",
+        column_name="shared_geom",
+    )
+    op.drop_geospatial_table("works", schema="release")
+    op.drop_index("ix_units_release", table_name="units", schema="release")
+    op.drop_geospatial_index(
+        "idx_units_shared_geom",
+        table_name="units",
+        schema="release",
+        postgresql_using="gist",
+        column_name="shared_geom",
+    )
+    op.drop_geospatial_table("units", schema="release")
+    op.drop_table("tombstones", schema="release")
+    op.drop_index("ix_tasks_release", table_name="tasks", schema="release")
+    op.drop_geospatial_index(
+        "idx_tasks_shared_geom",
+        table_name="tasks",
+        schema="release",
+        postgresql_using="gist",
+        column_name="shared_geom",
+    )
+    op.drop_geospatial_table("tasks", schema="release")
+    op.drop_index("ix_sectors_release", table_name="sectors", schema="release")
+    op.drop_geospatial_index(
+        "idx_sectors_shared_geom",
+        table_name="sectors",
+        schema="release",
+        postgresql_using="gist",
+        column_name="shared_geom",
+    )
+    op.drop_geospatial_table("sectors", schema="release")
+    op.drop_index("ix_posts_release", table_name="posts", schema="release")
+    op.drop_geospatial_index(
+        "idx_posts_shared_geom",
+        table_name="posts",
+        schema="release",
+        postgresql_using="gist",
+        column_name="shared_geom",
+    )
+    op.drop_geospatial_table("posts", schema="release")
+    op.drop_index("ix_markers_release", table_name="markers", schema="release")
+    op.drop_geospatial_index(
+        "idx_markers_shared_geom",
+        table_name="markers",
+        schema="release",
+        postgresql_using="gist",
+        column_name="shared_geom",
+    )
+    op.drop_geospatial_table("markers", schema="release")
+    op.drop_index(op.f("ix_manifests_recipient"), table_name="manifests", schema="release")
+    op.drop_table("manifests", schema="release")
+    op.drop_index("ix_lines_release", table_name="lines", schema="release")
+    op.drop_geospatial_index(
+        "idx_lines_shared_geom",
+        table_name="lines",
+        schema="release",
+        postgresql_using="gist",
+        column_name="shared_geom",
+    )
+    op.drop_geospatial_table("lines", schema="release")
+    op.drop_index("ix_incidents_release", table_name="incidents", schema="release")
+    op.drop_geospatial_index(
+        "idx_incidents_shared_geom",
+        table_name="incidents",
+        schema="release",
+        postgresql_using="gist",
+        column_name="shared_geom",
+    )
+    op.drop_geospatial_table("incidents", schema="release")
+    op.drop_index("ix_gates_release", table_name="gates", schema="release")
+    op.drop_geospatial_index(
+        "idx_gates_shared_geom",
+        table_name="gates",
+        schema="release",
+        postgresql_using="gist",
+        column_name="shared_geom",
+    )
+    op.drop_geospatial_table("gates", schema="release")
+    op.drop_index("ix_documents_release", table_name="documents", schema="release")
+    op.drop_geospatial_index(
+        "idx_documents_shared_geom",
+        table_name="documents",
+        schema="release",
+        postgresql_using="gist",
+        column_name="shared_geom",
+    )
+    op.drop_geospatial_table("documents", schema="release")
+    op.drop_index("ix_crossings_release", table_name="crossings", schema="release")
+    op.drop_geospatial_index(
+        "idx_crossings_shared_geom",
+        table_name="crossings",
+        schema="release",
+        postgresql_using="gist",
+        column_name="shared_geom",
+    )
+    op.drop_geospatial_table("crossings", schema="release")
+    op.drop_index("ix_areas_release", table_name="areas", schema="release")
+    op.drop_geospatial_index(
+        "idx_areas_shared_geom",
+        table_name="areas",
+        schema="release",
+        postgresql_using="gist",
+        column_name="shared_geom",
+    )
+    op.drop_geospatial_table("areas", schema="release")
+    op.drop_index("ix_administrative_areas_release", table_name="administrative_areas", schema="release")
+    op.drop_geospatial_index(
+        "idx_administrative_areas_shared_geom",
+        table_name="administrative_areas",
+        schema="release",
+        postgresql_using="gist",
+        column_name="shared_geom",
+    )
+    op.drop_geospatial_table("administrative_areas", schema="release")
     op.drop_index("ix_works_history_since", table_name="works_history", schema="app")
     op.drop_index("ix_works_history_id", table_name="works_history", schema="app")
     op.drop_index("ix_works_history_geom_valid", table_name="works_history", schema="app", postgresql_using="gist")
@@ -3028,6 +4180,7 @@ def downgrade() -> None:
     op.drop_index(
         "ix_works_restricted", table_name="works", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
+    op.drop_index("ix_works_order", table_name="works", schema="app", postgresql_where=sa.text("retired_at is null"))
     op.drop_geospatial_index(
         "idx_works_shared_geom", table_name="works", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -3048,6 +4201,7 @@ def downgrade() -> None:
     op.drop_index(
         "ix_units_restricted", table_name="units", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
+    op.drop_index("ix_units_order", table_name="units", schema="app", postgresql_where=sa.text("retired_at is null"))
     op.drop_geospatial_index(
         "idx_units_shared_geom", table_name="units", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -3063,6 +4217,7 @@ def downgrade() -> None:
     op.drop_index(
         "ix_tasks_restricted", table_name="tasks", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
+    op.drop_index("ix_tasks_order", table_name="tasks", schema="app", postgresql_where=sa.text("retired_at is null"))
     op.drop_geospatial_index(
         "idx_tasks_shared_geom", table_name="tasks", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -3076,6 +4231,9 @@ def downgrade() -> None:
     op.drop_geospatial_table("sectors_history", schema="app")
     op.drop_index(
         "ix_sectors_restricted", table_name="sectors", schema="app", postgresql_where=sa.text("level = 'restricted'")
+    )
+    op.drop_index(
+        "ix_sectors_order", table_name="sectors", schema="app", postgresql_where=sa.text("retired_at is null")
     )
     op.drop_geospatial_index(
         "idx_sectors_shared_geom",
@@ -3095,6 +4253,8 @@ def downgrade() -> None:
     op.drop_index("ix_route_segments_route_m0", table_name="route_segments", schema="app")
     op.drop_geospatial_table("route_segments", schema="app")
     op.drop_table("replays", schema="app")
+    op.drop_index(op.f("ix_releases_recipient"), table_name="releases", schema="app")
+    op.drop_table("releases", schema="app")
     op.drop_table("procedure_steps", schema="app")
     op.drop_index("ix_posts_history_since", table_name="posts_history", schema="app")
     op.drop_index("ix_posts_history_id", table_name="posts_history", schema="app")
@@ -3103,6 +4263,7 @@ def downgrade() -> None:
     op.drop_index(
         "ix_posts_restricted", table_name="posts", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
+    op.drop_index("ix_posts_order", table_name="posts", schema="app", postgresql_where=sa.text("retired_at is null"))
     op.drop_geospatial_index(
         "idx_posts_shared_geom", table_name="posts", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -3120,6 +4281,9 @@ def downgrade() -> None:
     )
     op.drop_index(
         "ix_markers_restricted", table_name="markers", schema="app", postgresql_where=sa.text("level = 'restricted'")
+    )
+    op.drop_index(
+        "ix_markers_order", table_name="markers", schema="app", postgresql_where=sa.text("retired_at is null")
     )
     op.drop_geospatial_index(
         "idx_markers_shared_geom",
@@ -3154,6 +4318,7 @@ def downgrade() -> None:
     op.drop_index(
         "ix_lines_restricted", table_name="lines", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
+    op.drop_index("ix_lines_order", table_name="lines", schema="app", postgresql_where=sa.text("retired_at is null"))
     op.drop_geospatial_index(
         "idx_lines_shared_geom", table_name="lines", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -3176,6 +4341,9 @@ def downgrade() -> None:
         schema="app",
         postgresql_where=sa.text("level = 'restricted'"),
     )
+    op.drop_index(
+        "ix_incidents_order", table_name="incidents", schema="app", postgresql_where=sa.text("retired_at is null")
+    )
     op.drop_geospatial_index(
         "idx_incidents_shared_geom",
         table_name="incidents",
@@ -3194,6 +4362,7 @@ def downgrade() -> None:
     op.drop_index(
         "ix_gates_restricted", table_name="gates", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
+    op.drop_index("ix_gates_order", table_name="gates", schema="app", postgresql_where=sa.text("retired_at is null"))
     op.drop_geospatial_index(
         "idx_gates_shared_geom", table_name="gates", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -3238,6 +4407,9 @@ def downgrade() -> None:
         schema="app",
         postgresql_where=sa.text("level = 'restricted'"),
     )
+    op.drop_index(
+        "ix_documents_order", table_name="documents", schema="app", postgresql_where=sa.text("retired_at is null")
+    )
     op.drop_geospatial_index(
         "idx_documents_shared_geom",
         table_name="documents",
@@ -3264,6 +4436,7 @@ def downgrade() -> None:
     op.drop_index(
         "ix_areas_restricted", table_name="areas", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
+    op.drop_index("ix_areas_order", table_name="areas", schema="app", postgresql_where=sa.text("retired_at is null"))
     op.drop_geospatial_index(
         "idx_areas_shared_geom", table_name="areas", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -3285,6 +4458,12 @@ def downgrade() -> None:
         table_name="administrative_areas",
         schema="app",
         postgresql_where=sa.text("level = 'restricted'"),
+    )
+    op.drop_index(
+        "ix_administrative_areas_order",
+        table_name="administrative_areas",
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
     )
     op.drop_geospatial_index(
         "idx_administrative_areas_shared_geom",
