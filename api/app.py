@@ -43,7 +43,7 @@ def create_app(
     """The application over ``database``, or over the one that the settings name."""
     settings = settings or Settings()
     owned = database is None
-    served = database or Database(settings.reader_url, settings.writer_url)
+    served = database or Database(settings.reader_url, settings.writer_url, settings.partner_url)
     known = accounts or Accounts(settings.door_url)
 
     @asynccontextmanager
