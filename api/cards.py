@@ -9,7 +9,7 @@ from gis.actors import Actor
 from gis.drafts import receivable
 from gis.fields import Field
 from gis.language import Text
-from gis.layer import Layer, every
+from gis.layer import Layer, Part, every, fields_of_part, parts
 from gis.status import CodeList, Mark, Status
 from layers.gates import EVENT_KINDS
 
@@ -50,9 +50,23 @@ def card(layer: Layer, actor: Actor) -> dict[str, Any]:
     }
     if layer.drawn_by is None:
         described["mark"] = {"shape": DRAWN.get(layer.name, "circle"), "colour": "#6b7580"}
+    described["parts"] = [_part(one) for one in parts.values() if one.of.layer is layer]
     if layer.name == "gates":
         described["events"] = [{"value": value, "title": _both(title)} for value, title in EVENT_KINDS.items()]
+        for part in described["parts"]:
+            for one in part["fields"]:
+                if (part["name"], one["name"]) == ("gate_events", "kind"):
+                    one["codes"] = [{**word, "mark": None, "onward": []} for word in described["events"]]
     return described
+
+
+def _part(part: type[Part]) -> dict[str, Any]:
+    """What belongs to a feature, such as an inspection of a marker, as its timeline tells it."""
+    return {
+        "name": part.__tablename__,
+        "title": _both(part.title),
+        "fields": [_field(one, receivable=False) for one in fields_of_part(part)],
+    }
 
 
 def _both(words: Text) -> dict[str, str]:

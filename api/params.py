@@ -234,15 +234,27 @@ def bbox_of(text: str | None, crs: CRS = CRS84) -> tuple[float, float, float, fl
     return west, south, east, north
 
 
+VIETNAM = dt.timezone(dt.timedelta(hours=7))
+WRITTEN_HERE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?: +(\d{1,2}):(\d{2}))?", re.ASCII)
+
+
 def moment_of(text: str | None, name: str, *, end: bool = False) -> dt.datetime | None:
-    """An RFC 3339 time, or a date taken as its first or, with ``end``, its last moment in Vietnam."""
+    """An RFC 3339 time, or a date taken as its first or, with ``end``, its last moment in Vietnam.
+
+    Both may also come as they are written here: ``20/11/2026``, ``20/11/2026 17:30``.
+    """
     if not text or text == "..":
         return None
     try:
+        if written := WRITTEN_HERE.fullmatch(text.strip()):
+            day, month, year, hour, minute = written.groups()
+            if hour is not None:
+                return dt.datetime(int(year), int(month), int(day), int(hour), int(minute), tzinfo=VIETNAM)
+            text = f"{year}-{int(month):02}-{int(day):02}"
         if len(text) == len("2026-01-01"):
             day = dt.date.fromisoformat(text)
             clock = dt.time.max if end else dt.time.min
-            return dt.datetime.combine(day, clock, dt.timezone(dt.timedelta(hours=7)))
+            return dt.datetime.combine(day, clock, VIETNAM)
         found = dt.datetime.fromisoformat(text)
     except ValueError:
         raise _bad(name, "ngày hoặc thời điểm RFC 3339", "an RFC 3339 date or time") from None

@@ -189,6 +189,7 @@ class Part(Record):
 
     __abstract__ = True
     of: ClassVar[type[Feature]]
+    title: ClassVar[Text]
     history: ClassVar[Table]
 
     id: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), primary_key=True, default=uuid.uuid4, sort_order=-100)
@@ -197,11 +198,20 @@ class Part(Record):
         DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()"), sort_order=100
     )
 
-    def __init_subclass__(cls, *, table: str, of: type[Feature]) -> None:
-        cls.__tablename__, cls.of = table, of
+    def __init_subclass__(cls, *, table: str, of: type[Feature], title: tuple[str, str]) -> None:
+        cls.__tablename__, cls.of, cls.title = table, of, Text(*title)
         super().__init_subclass__()
         cls.history = history_table(cls.__table__)  # type: ignore[arg-type]
         parts[table] = cls
+
+
+def fields_of_part(part: type[Part]) -> list[Field]:
+    """What a part is made of, as others read it: its own fields, not whose it is."""
+    return [
+        Field(name=column.name, nullable=bool(column.nullable), **column.info["field"])
+        for column in part.__table__.columns
+        if "field" in column.info
+    ]
 
 
 class Register(Record):

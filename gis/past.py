@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Table, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from gis.errors import Malformed, Missing
 from gis.fields import Level
 from gis.history import CONTEXT
 from gis.language import Text
-from gis.layer import Layer, Part, parts
+from gis.layer import Layer, Part, fields_of_part, parts
 from gis.links import places
 from gis.query import (
     Selection,
@@ -178,21 +178,12 @@ def _named(action: str, changes: Mapping[str, Mapping[str, Any]]) -> str:
     return "retire" if changes.get("retired_at", {}).get("new") else action
 
 
-def _told_of_part(part: type[Part]) -> list[str]:
-    """What of a part is told: its own fields, not whose it is."""
-    return [column.name for column in _table(part).columns if "field" in column.info]
-
-
-def _table(part: type[Part]) -> Table:
-    return part.__table__  # type: ignore[return-value]
-
-
 def _of_part(session: Session, part: type[Part], feature_id: uuid.UUID, reader: Level, first: Entry) -> list[Entry]:
     """What was added to a feature, changed and taken away, less what came with it."""
     table = part.__tablename__
     rows = session.execute(
         text(
-            f"select t.id, lower(t.valid), {_who('t', reader)}, t.action, {_object(_told_of_part(part))}"
+            f"select t.id, lower(t.valid), {_who('t', reader)}, t.action, {_object(_told_of(part))}"
             f" from app.{table}_history t where t.feature_id = :id order by lower(t.valid)"
         ),
         {"id": feature_id},
@@ -206,6 +197,10 @@ def _of_part(session: Session, part: type[Part], feature_id: uuid.UUID, reader: 
             continue
         entries.append(Entry(at, None, action, changes, part=table, **_whose(told)))
     return entries
+
+
+def _told_of(part: type[Part]) -> list[str]:
+    return [one.name for one in fields_of_part(part)]
 
 
 def _object(names: Iterable[str], row: str = "t") -> str:
@@ -322,7 +317,7 @@ def _own_changes(session: Session, selection: Selection, span: Span) -> list[tup
 
 def _part_changes(session: Session, selection: Selection, part: type[Part], span: Span) -> list[Change]:
     """What was added to features, changed and taken away, less what came with them."""
-    layer, reader, names = selection.layer, selection.reader, _told_of_part(part)
+    layer, reader, names = selection.layer, selection.reader, _told_of(part)
     history = f"app.{part.__tablename__}_history"
     came_along = "t.action = 'insert' and lower(t.valid) - begun < %(along)s"
     if reader.sees_assumed:

@@ -120,7 +120,7 @@ class Gate(
     geom: Mapped[Any] = geometry("POINT")
 
 
-class GateEvent(Part, table="gate_events", of=Gate):
+class GateEvent(Part, table="gate_events", of=Gate, title=("Sự kiện", "Event")):
     """What happened, or is to happen, at a gate on a day."""
 
     kind: Mapped[str] = field("Sự kiện", "Kind", max_length=40)
@@ -131,7 +131,7 @@ class GateEvent(Part, table="gate_events", of=Gate):
     source: Mapped[str | None] = field("Nguồn", "Source", max_length=1000)
 
 
-class GateCategory(Part, table="gate_categories", of=Gate):
+class GateCategory(Part, table="gate_categories", of=Gate, title=("Loại hình cửa khẩu", "Category")):
     """A category a gate had or has, with its validity and the paper that gave it."""
 
     category: Mapped[Category] = field("Loại hình", "Category")
@@ -141,7 +141,7 @@ class GateCategory(Part, table="gate_categories", of=Gate):
     source: Mapped[str | None] = field("Nguồn", "Source", max_length=1000)
 
 
-class GatePlan(Part, table="gate_plans", of=Gate):
+class GatePlan(Part, table="gate_plans", of=Gate, title=("Quy hoạch", "Planning line")):
     """A planning line: the category aimed at by 2030 or 2050. It is not the gate's category."""
 
     horizon: Mapped[int] = field("Mốc thời gian", "Horizon")

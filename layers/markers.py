@@ -111,7 +111,7 @@ class Marker(
         self.address = self.number
 
 
-class Inspection(Part, table="marker_inspections", of=Marker):
+class Inspection(Part, table="marker_inspections", of=Marker, title=("Kiểm tra mốc", "Inspection")):
     """What somebody found at a marker on a day."""
 
     on: Mapped[dt.date] = field("Ngày", "On")

@@ -121,7 +121,7 @@ class Work(
 Work.layer.extra_receivable["link"] = Field("link", Text("Gắn với", "Linked to"), "uuid")
 
 
-class WorkStep(Part, table="work_steps", of=Work):
+class WorkStep(Part, table="work_steps", of=Work, title=("Bước quy trình", "Step of the procedure")):
     """One step of the neighbour's procedure in a work: when it is due, when it was done, on which paper."""
 
     ordinal: Mapped[int] = field("Thứ tự", "Ordinal")

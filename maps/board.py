@@ -6,14 +6,14 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 
 from markupsafe import Markup
 
 from gis.status import AMBER, BLUE, GREEN, GREY, RED
 from maps.atlas import HOME
 from maps.cards import Card, Feature, days_since, fields_of, mark_of, title_of, value_text
-from maps.page import Person, day, mark, number, render
+from maps.page import VIETNAM, Person, day, mark, number, render
 from maps.words import words_in
 
 ROWS = 7
@@ -85,6 +85,7 @@ def board_page(
     """
     shown, left = _fitted(_owed(works, tasks))
     planned = [gate for gate in gates if gate["properties"].get("planned_2030")]
+    today = (as_of or datetime.now(UTC)).astimezone(VIETNAM).date()
     return render(
         "board.html",
         language,
@@ -101,8 +102,9 @@ def board_page(
             incidents=incidents,
             planned=planned,
             markers_in_need=markers_in_need,
+            today=today,
         ),
-        matters=[_matter(cards[layer], layer, feature, language) for layer, feature in shown],
+        matters=[_matter(cards[layer], layer, feature, language, today) for layer, feature in shown],
         matters_left=_left(left, language),
         gates=[_gate(cards["gates"], gate, language) for gate in [*planned, *_unplanned(gates)][:ROWS]],
         gates_left=_and_more("gates", len(gates) - ROWS, "/gates", language),
@@ -158,12 +160,13 @@ def _figures(
     incidents: Sequence[Feature],
     planned: Sequence[Feature],
     markers_in_need: int,
+    today: date,
 ) -> list[Figure]:
     words = words_in(language)
     overdue, waiting = _having(works, "overdue"), _having(works, "waiting")
     owed = [*_having(tasks, "overdue"), *_having(tasks, "waiting")]
     since = [row["properties"]["waiting_since"] for row in waiting if row["properties"].get("waiting_since")]
-    longest = words["fig_longest"].format(n=number(max(map(days_since, since)))) if since else ""
+    longest = words["fig_longest"].format(n=number(max(days_since(one, today) for one in since))) if since else ""
     severe = [row for row in incidents if row["properties"].get("severity") in _SEVERE]
     short = [gate for gate in planned if not has_reached(gate)]
     none, reached = words["fig_none"], f"{len(planned) - len(short)} / {len(planned)}"
@@ -217,10 +220,10 @@ def _names(rows: Sequence[Feature], name: str = "address", most: int = 4) -> str
     return " · ".join(names[:most]) + (" …" if len(names) > most else "")
 
 
-def _matter(card: Card, layer: str, feature: Feature, language: str) -> Matter:
+def _matter(card: Card, layer: str, feature: Feature, language: str, today: date) -> Matter:
     words, properties = words_in(language), feature["properties"]
     if properties["urgency"] == "overdue":
-        blocked = words["overdue_days"].format(n=number(days_since(properties["due_on"])))
+        blocked = words["overdue_days"].format(n=number(days_since(properties["due_on"], today)))
     else:
         since = properties.get("waiting_since")
         blocked = words["waits_on"].format(whom=properties.get("waiting_on") or "–")

@@ -8,7 +8,7 @@ here to the rows given.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from markupsafe import Markup
@@ -26,7 +26,7 @@ from maps.cards import (
     word_of,
 )
 from maps.downloads import downloads
-from maps.page import VIETNAM, Person, day, link, mark, number, render, said
+from maps.page import VIETNAM, Person, day, kept, link, mark, number, render, said
 from maps.words import words_in
 
 # What each list shows, in this order; the first column leads to the map.
@@ -106,6 +106,8 @@ def list_page(
     names = [name for name in COLUMNS.get(layer, tuple(fields)[:_WIDEST]) if name in fields or name == "address"]
     rows = in_order(features, fields, query.get("sort", ""))
     filters = {name: value for name, value in query.items() if name in {*fields, "datetime", "q"}}
+    then = kept(query)
+    today = as_of.astimezone(VIETNAM).date() if as_of else None
     return render(
         "list.html",
         language,
@@ -117,14 +119,14 @@ def list_page(
         layer=layer,
         title=words_in(language).get(layer) or said(card["title"], language),
         columns=[_column(name, fields, layer, query, language) for name in names],
-        rows=[_row(card, feature, names, fields, language) for feature in rows],
+        rows=[_row(card, feature, names, fields, language, then, today) for feature in rows],
         selects=_selects(layer, fields, features, query, language),
         filters=filters,
         filter_text=_filter_text(filters, fields, language),
-        export=link(f"/api/export/{layer}", filters),
-        partner_export=link(f"/api/export/{layer}", {**filters, "reader": "partner"}),
-        downloads=downloads(language, layer, filters),
-        on_map=link("/", _shown_by_map(layer, filters)) if card.get("geometry") else None,
+        export=link(f"/api/export/{layer}", {**filters, **then}),
+        partner_export=link(f"/api/export/{layer}", {**filters, **then, "reader": "partner"}),
+        downloads=downloads(language, layer, {**filters, **then}),
+        on_map=link("/", {**_shown_by_map(layer, filters), **then}) if card.get("geometry") else None,
         more=more,
         total=len(features) if total is None else total,
     )
@@ -152,19 +154,29 @@ def in_order(features: Sequence[Feature], fields: Mapping[str, Field], sort: str
     return sorted(known, key=key, reverse=sort.startswith("-")) + silent
 
 
-def _row(card: Card, feature: Feature, names: Sequence[str], fields: Mapping[str, Field], language: str) -> Row:
+def _row(  # noqa: PLR0917 - what a row is made of
+    card: Card,
+    feature: Feature,
+    names: Sequence[str],
+    fields: Mapping[str, Field],
+    language: str,
+    then: Mapping[str, str],
+    today: date | None,
+) -> Row:
     layer = card["name"]
     return Row(
         id=str(feature["id"]),
         title=title_of(layer, feature),
-        href=link("/", {"select": f"{layer}/{feature['id']}"}),
+        href=link("/", {"select": f"{layer}/{feature['id']}", **then}),
         mark=None if card.get("drawn_by") in names else mark_of(card, feature, language),
-        cells=[_cell(name, card, fields, feature, language) for name in names[1:]],
+        cells=[_cell(name, card, fields, feature, language, today) for name in names[1:]],
         unplaced=feature.get("geometry") is None and bool(card.get("geometry")),
     )
 
 
-def _cell(name: str, card: Card, fields: Mapping[str, Field], feature: Feature, language: str) -> Cell:
+def _cell(  # noqa: PLR0917 - what a cell is made of
+    name: str, card: Card, fields: Mapping[str, Field], feature: Feature, language: str, today: date | None
+) -> Cell:
     words, properties = words_in(language), feature["properties"]
     if name == "address":
         about = "≈\N{NO-BREAK SPACE}" if properties.get("position_source") == "assumed" else ""
@@ -174,7 +186,7 @@ def _cell(name: str, card: Card, fields: Mapping[str, Field], feature: Feature, 
     word = word_of(field, properties.get(name))
     late = name == "due_on" and properties.get("urgency") == "overdue"
     if late and text:
-        text = f"{text} · {words['overdue_days'].format(n=number(days_since(properties['due_on'])))}"
+        text = f"{text} · {words['overdue_days'].format(n=number(days_since(properties['due_on'], today)))}"
     if name == "waiting_on" and text and properties.get("waiting_since"):
         text = f"{text} · {words['since'].format(day=day(properties['waiting_since'])[3:])}"
     drawn = None

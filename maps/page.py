@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from gis.language import Language, Text
@@ -56,6 +57,9 @@ def render(template: str, language: Language | str, **context: Any) -> str:
     language = "en" if language == "en" else "vi"
     shell: dict[str, Any] = {"path": "/", "query": {}, "office": "", "as_of": None, "person": None} | context
     shell["as_of"] = shell["as_of"] or datetime.now(UTC)
+    # Who asks for the past is shown the past on every page until asking for the present again.
+    then = shell["query"].get("as_of")
+    shell |= {"past": bool(then), "then": then, "now": link(shell["path"], _less_the_past(shell["query"]))}
     return _pages.get_template(template).render(
         language=language, words=words_in(language), switch=_switch(shell["path"], shell["query"], language), **shell
     )
@@ -101,6 +105,22 @@ def link(path: str, query: Mapping[str, str]) -> str:
     return f"{path}?{urlencode(query, safe=',/')}" if query else path
 
 
+def kept(query: Mapping[str, str]) -> dict[str, str]:
+    """What a link takes along from the query of the page it stands on: the moment that is looked at."""
+    return {"as_of": query["as_of"]} if query.get("as_of") else {}
+
+
+def _less_the_past(query: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in query.items() if name not in ("as_of", "after")}
+
+
+@pass_context
+def _then(context: Context, href: str) -> str:
+    """A link that stays at the moment the page shows."""
+    moment = context.get("then")
+    return f"{href}{'&' if '?' in href else '?'}{urlencode({'as_of': moment})}" if moment else href
+
+
 def _moment(value: date | datetime | str | None) -> datetime | date | str | None:
     if value is None or value == "":
         return None
@@ -119,7 +139,7 @@ def _switch(path: str, query: Mapping[str, str], language: str) -> str:
     return path + "?" + urlencode({**query, "lang": "vi" if language == "en" else "en"})
 
 
-_pages.filters.update(day=day, moment=moment, number=number)
+_pages.filters.update(day=day, moment=moment, number=number, then=_then)
 _pages.globals.update(
     mark=mark,
     said=said,

@@ -42,7 +42,7 @@ const overlays = new Overlays(map, {
   changed: (layer) => {
     if (layer === view.tab) panel.draw(overlays.state(layer), map.getBounds().toBBoxString());
     refreshMargin();
-    document.getElementById("as-of").textContent = moment(new Date().toISOString());
+    if (!page.past) document.getElementById("as-of").textContent = moment(new Date().toISOString());
   },
 });
 const panel = new Panel(view, {

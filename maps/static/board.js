@@ -6,6 +6,7 @@ import { knowCards } from "./cards.js";
 import { knowShapes } from "./marks.js";
 import { listenForKeys } from "./keys.js";
 import { notice, page, say } from "./page.js";
+import { query } from "./doors.js";
 
 const map = window.map_main;
 const [lat, lon, zoom] = page.home;
@@ -19,7 +20,7 @@ try {
   await Promise.all([knowCards(), knowShapes()]);
   const overlays = new Overlays(map, {
     asked: (layer) => (layer === "incidents" ? { open: "true" } : {}),
-    pick: (layer, feature) => location.assign(`/?select=${encodeURIComponent(layer)}/${encodeURIComponent(feature.id)}`),
+    pick: (layer, feature) => location.assign(query("/", { select: `${layer}/${feature.id}`, as_of: page.past })),
     hover: (id, hot) => overlays.heat(id, hot),
     changed: () => {},
   });
@@ -28,8 +29,8 @@ try {
   // Framed to what is owed within the office's own view, never wider; what lies on another border is a click away.
   const home = map.getBounds();
   const owed = layers.flatMap((layer) => overlays.rows(layer)).map((feature) => overlays.positionOf(feature)).filter((at) => at && home.contains(at));
-  const frame = L.latLngBounds(owed).pad(0.12);
-  if (owed.length) map.setView(frame.getCenter(), Math.min(11, Math.max(zoom, map.getBoundsZoom(frame))), { animate: false });
+  const frame = owed.length ? L.latLngBounds(owed).pad(0.12) : null;
+  if (frame) map.setView(frame.getCenter(), Math.min(11, Math.max(zoom, map.getBoundsZoom(frame))), { animate: false });
 } catch (error) {
   notice("cards", `${say("failed", { what: say("layers").toLowerCase() })}: ${error.message}`, { wrong: true, again: () => location.reload() });
 }

@@ -8,6 +8,8 @@ let catalog = {};
 
 export async function knowCards() {
   const { data } = await ask("/api/cards");
+  // What has been is not changed: nobody is offered what would be refused.
+  if (page.past) for (const one of data.layers) Object.assign(one, { editable: false, creatable: false, movable: false, linkable: false });
   catalog = Object.fromEntries(data.layers.map((card) => [card.name, card]));
   return data.layers;
 }

@@ -1,6 +1,6 @@
 // How the page speaks to the server: JSON both ways, refusals kept whole, in the reader's language.
 
-import { h, language, say } from "./page.js";
+import { h, language, page, say } from "./page.js";
 
 /** A refusal: its words, and which field is at fault. Never swallowed, always shown where it arose. */
 export class Refusal extends Error {
@@ -20,11 +20,12 @@ export async function ask(path, asked = {}) {
   const { method = "GET", body, type = "application/json", headers = {}, signal } = asked;
   let answer;
   try {
-    answer = await fetch(path, {
+    answer = await fetch(method === "GET" ? atMoment(path) : path, {
       method,
       signal,
       headers: {
         "Accept-Language": language,
+        ...(method === "GET" ? {} : { "X-Device-At": new Date().toISOString() }),
         ...(body === undefined ? {} : { "Content-Type": type }),
         ...(badge && method !== "GET" ? { "X-CSRF-Token": badge.content } : {}),
         ...headers,
@@ -50,6 +51,12 @@ export async function ask(path, asked = {}) {
   }
   if (!answer.ok) throw new Refusal(answer.status, data ?? {});
   return { data, etag: answer.headers.get("ETag"), location: answer.headers.get("Location") };
+}
+
+/** On a page that looks back things are asked for as they stood then; their links, events and timeline as they are known today. */
+function atMoment(path) {
+  if (!page.past || !/^\/ogc\/collections\/[^/]+\/items(\/[0-9a-f-]{36})?(\?|$)/.test(path)) return path;
+  return `${path}${path.includes("?") ? "&" : "?"}as_of=${encodeURIComponent(page.past)}`;
 }
 
 export const collection = (layer) => `/ogc/collections/${encodeURIComponent(layer)}/items`;

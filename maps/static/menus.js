@@ -3,7 +3,11 @@
 const shut = (menu) => menu.removeAttribute("open");
 const open = () => [...document.querySelectorAll("details.menu[open]")];
 
+let watching = false;
+
 export function watchMenus() {
+  if (watching) return; // whoever brings a menu asks for this
+  watching = true;
   // Before the page's own keys, so that Esc closes the menu alone and gives the keyboard back to its button.
   document.addEventListener("keydown", (event) => {
     const [menu] = open();

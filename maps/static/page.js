@@ -49,8 +49,8 @@ export function moment(value) {
   return Number.isNaN(when.getTime()) ? String(value) : `${dayFormat.format(when)} ${hourFormat.format(when)}`;
 }
 
-/** This day in Việt Nam, as yyyy-mm-dd. */
-export const today = () => day(new Date().toISOString()).split("/").reverse().join("-");
+/** This day in Việt Nam, or the one that is looked back to, as yyyy-mm-dd. */
+export const today = () => day(page.past || new Date().toISOString()).split("/").reverse().join("-");
 
 /** Whole days from a date to today. */
 export const daysSince = (date) => Math.round((Date.parse(today()) - Date.parse(date)) / 86_400_000);

@@ -144,9 +144,9 @@ export class Panel {
     // The links stand from the start and are only pointed elsewhere, so that an open menu stays open while the map moves.
     for (const link of this.foot.querySelectorAll("[data-format]")) {
       const { format: f, reader } = link.dataset;
-      link.href = query(`/api/export/${layer}`, { ...asked, f, reader: reader === "partner" ? reader : null });
+      link.href = query(`/api/export/${layer}`, { ...asked, as_of: this.view.asOf, f, reader: reader === "partner" ? reader : null });
     }
-    document.getElementById("panel-list").href = query(`/${layer}`, asked.bbox ? {} : asked);
+    document.getElementById("panel-list").href = query(`/${layer}`, { ...(asked.bbox ? {} : asked), as_of: this.view.asOf });
     this.foot.hidden = false;
   }
 

@@ -3,7 +3,7 @@
 import { card, factsOf, fieldOf, isAssumed, labelOf, stepBar, titleOf, valueOf, wordOf, wording } from "./cards.js";
 import { eventDialog, eventsOf } from "./gate.js";
 import { fill, item } from "./doors.js";
-import { h, moment, said, say } from "./page.js";
+import { h, moment, page, said, say } from "./page.js";
 import { linksOf } from "./links.js";
 import { mark } from "./marks.js";
 import { moveDialog } from "./dialogs.js";
@@ -65,7 +65,7 @@ export function recordOf(layer, feature, { back, changed, edit, place, go, tell 
       h("button", { className: "button plain", type: "button", onclick: back }, `← ${say("back")}`),
       h("button", { className: "button plain", type: "button", onclick: () => print() }, say("print"))),
     h("article", { className: "record card" },
-      h("p", { className: "print-only" }, [document.querySelector(".brand")?.textContent.trim().replace(/\s+/g, " "), `${say("as_of")} ${moment(new Date().toISOString())}`].filter(Boolean).join(" · ")),
+      h("p", { className: "print-only" }, [document.querySelector(".brand")?.textContent.trim().replace(/\s+/g, " "), `${say("as_of")} ${moment(page.past || new Date().toISOString())}`].filter(Boolean).join(" · ")),
       ...head(layer, feature),
       h("div", { className: "actions" },
         moveButton(layer, feature, changed),

@@ -13,9 +13,10 @@ export class View {
     this.tab = known.tabs.includes(asked) ? asked : known.tabs.find((tab) => given.has("layers") && this.layers.has(tab)) ?? known.tabs[0];
     this.layers.add(this.tab);
     this.q = given.get("q") || "";
+    this.asOf = given.get("as_of") || "";
     this.filters = {};
     for (const [name, value] of given) {
-      if (value && !["layers", "tab", "select", "q", "lang"].includes(name)) this.filters[name] = value;
+      if (value && !["layers", "tab", "select", "q", "lang", "as_of"].includes(name)) this.filters[name] = value;
     }
     const spot = /^#map=([\d.]+)\/(-?[\d.]+)\/(-?[\d.]+)$/.exec(location.hash);
     this.window = spot ? { zoom: Number(spot[1]), lat: Number(spot[2]), lon: Number(spot[3]) } : null;
@@ -32,6 +33,7 @@ export class View {
     const parts = new URLSearchParams({ layers: [...this.layers].join(","), tab: this.tab, ...this.filters });
     if (this.select) parts.set("select", this.selectLayer && !this.layers.has(this.selectLayer) ? `${this.selectLayer}/${this.select}` : this.select);
     if (this.q) parts.set("q", this.q);
+    if (this.asOf) parts.set("as_of", this.asOf);
     const spot = this.window ? `#map=${this.window.zoom}/${this.window.lat.toFixed(5)}/${this.window.lon.toFixed(5)}` : "";
     const search = parts.toString().replaceAll("%2C", ",").replaceAll("%2F", "/");
     history.replaceState(null, "", `${location.pathname}?${search}${spot}`);
