@@ -14,6 +14,8 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, expect, sync_playwright
 from psycopg import sql
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from api.app import create_app
 from api.migrate import migrate
@@ -43,6 +45,33 @@ expect.set_options(timeout=20_000)  # the machine may be busy; what holds at all
 SERVED = {"http": Wire, "log_level": "critical", "server_header": False, "proxy_headers": False}
 
 _copies = count(1)
+
+LONGEST_FIRST = ["journeys", "maps", "api", "gis"]
+"""The folders whose files take longest: what is begun last should be short, lest one worker ends long after another."""
+
+
+class Shares(LoadFileScheduling):
+    """A file to a worker at a time; the journeys that share a house go to one, which then opens it once."""
+
+    OF_THEIR_OWN = ("test_two_commands.py", "test_a_strangers_layer.py")
+
+    def _split_scope(self, nodeid: str) -> str:
+        place = Path(super()._split_scope(nodeid))
+        shared = place.parent.name == "journeys" and place.name not in self.OF_THEIR_OWN
+        return str(place.parent if shared else place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Shares:
+    """Give out the files in the order in which they were collected, not by the number of their tests."""
+    config.option.loadscopereorder = False
+    return Shares(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the folders in order; within one the order stays."""
+    order = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.path.parent.name, len(order)))
 
 
 @pytest.fixture(scope="session")
