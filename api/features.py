@@ -4,15 +4,17 @@ import datetime as dt
 import hashlib
 import json
 import uuid
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from api import schemas, tiles
 from api.browse import HTML, VARIES, SpokenParam, answer, facts_of, here, link as _link, only, paged, wants_page
 from api.identity import ActorParam
-from api.params import ITEM_PARAMETERS, DatabaseParam, IdParam, LayerParam, selection_of
+from api.params import ITEM_PARAMETERS, DatabaseParam, IdParam, LayerParam, selected
 from gis import links, past, query
 from gis.crs import CRS, CRS84, CRS84_URI, OFFERED
 from gis.errors import Malformed
@@ -124,14 +126,17 @@ def _collection(
 
 
 @router.get("/collections/{layer}/items", response_class=Response)
-def items(
+async def items(
     request: Request, layer: LayerParam, actor: ActorParam, database: DatabaseParam, language: SpokenParam
 ) -> Response:
     """A page of features: ``bbox``, ``datetime``, ``limit``, ``q``, ``as_of``, ``sortby``, any property as a filter."""
-    with database.acting(actor) as session:
-        selection = selection_of(session, layer, request.query_params, actor)
-        found, following = query.page(session, selection)
-        matched = query.count(session, selection) if _counted(request) else None
+    selection = await selected(database, layer, request.query_params, actor)
+    matched: int | None = None
+    if _counted(request):
+        page, matched = await database.answered(actor, partial(query.asking_counted_page, selection))
+    else:
+        page = await database.answered(actor, partial(query.asking_page, selection))
+    found, following = page
     path = f"/ogc/collections/{layer.name}"
     given = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
     shown = [*here(request, GEOJSON), _link(request, path, "collection", JSON)]
@@ -148,7 +153,7 @@ def items(
     if matched is not None:
         about["numberMatched"] = matched
     if wants_page(request):
-        return _listed(request, layer, selection, found, about, language)
+        return await run_in_threadpool(_listed, request, layer, selection, found, about, language)
     head = json.dumps(about, ensure_ascii=False)[1:].encode()
     body = b'{"type":"FeatureCollection","features":[' + b",".join(found) + b"]," + head
     return Response(body, media_type=GEOJSON, headers={**VARIES, "Content-Crs": f"<{selection.crs.uri}>"})
@@ -196,7 +201,7 @@ def _counted(request: Request) -> bool:
 
 
 @router.get("/collections/{layer}/items/{item}", response_class=Response)
-def item(  # noqa: PLR0917 - what a request brings
+async def item(  # noqa: PLR0917 - what a request brings
     request: Request,
     layer: LayerParam,
     item_id: IdParam,
@@ -206,9 +211,8 @@ def item(  # noqa: PLR0917 - what a request brings
 ) -> Response:
     """One feature, with the ETag that a change must bring back."""
     only(request, ITEM_PARAMETERS)
-    with database.acting(actor) as session:
-        selection = selection_of(session, layer, request.query_params, actor)
-        found, version = query.versioned(session, selection, item_id)
+    selection = await selected(database, layer, request.query_params, actor)
+    found, version = await database.answered(actor, partial(query.asking_versioned, selection, item_id))
     if wants_page(request):
         feature = json.loads(found)
         facts = facts_of(layer.readable(actor.level), feature, language)
@@ -216,7 +220,8 @@ def item(  # noqa: PLR0917 - what a request brings
         document = {
             "links": [*here(request, GEOJSON), _link(request, f"/ogc/collections/{layer.name}", "collection", JSON)]
         }
-        return paged(request, document, title=title, trail=_trail(language, layer), facts=facts)
+        trail = _trail(language, layer)
+        return await run_in_threadpool(paged, request, document, title=title, trail=trail, facts=facts)
     return feature_answer(request, layer, item_id, found, version, crs=selection.crs)
 
 

@@ -7,6 +7,7 @@ import uuid
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
 
 from api.identity import at_once
@@ -78,10 +79,29 @@ LayerParam = Annotated[Layer, Depends(at_once(layer_named))]
 IdParam = Annotated[uuid.UUID, Depends(at_once(feature_id))]
 
 
+LOOKED_UP = ("near", "within", "filter")
+"""Parameters whose reading asks the database, or may take a while."""
+
+
+async def selected(database: Database, layer: Layer, query: QueryParams, actor: Actor) -> Selection:
+    """What the query asks of a layer, read where the request is, unless that takes longer than a moment."""
+
+    def look_up() -> Selection:
+        with database.acting(actor) as session:
+            return selection_of(session, layer, query, actor)
+
+    if any(query.get(name) for name in LOOKED_UP):
+        return await run_in_threadpool(look_up)
+    return selection_of(None, layer, query, actor)
+
+
 def selection_of(
-    session: Session, layer: Layer, query: QueryParams, actor: Actor, *, lenient: bool = False
+    session: Session | None, layer: Layer, query: QueryParams, actor: Actor, *, lenient: bool = False
 ) -> Selection:
-    """What the query asks of a layer. ``lenient`` leaves unknown parameters aside, as a page does."""
+    """What the query asks of a layer. ``lenient`` leaves unknown parameters aside, as a page does.
+
+    Without a session no address is looked up, so the query may name none.
+    """
     where: dict[str, list[str]] = {}
     known = layer.readable(actor.level)
     for name in query:
@@ -148,9 +168,9 @@ NEAR = re.compile(r"(?P<at>.+?)\s*,\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>m|km)
 FARTHEST_M = 100_000
 
 
-def near_of(session: Session, text: str | None, actor: Actor) -> Near | None:
+def near_of(session: Session | None, text: str | None, actor: Actor) -> Near | None:
     """``147/6,500m``: within so many metres of an address or a coordinate."""
-    if not text:
+    if not text or session is None:
         return None
     found = NEAR.fullmatch(text.strip())
     if found is None:
@@ -167,9 +187,9 @@ def near_of(session: Session, text: str | None, actor: Actor) -> Near | None:
     return Near(lon, lat, metres)
 
 
-def along_of(session: Session, text: str | None, actor: Actor) -> Along | None:
+def along_of(session: Session | None, text: str | None, actor: Actor) -> Along | None:
     """``168–168/2``: between two markers along the line."""
-    if not text:
+    if not text or session is None:
         return None
     place = _one_place(session, text, "within", actor)
     if place.length_m is None or place.chainage_m is None or place.border is None:

@@ -5,17 +5,20 @@ grid cell, ``Tile-Dropped`` how many of the least important features found no ro
 """
 
 import hashlib
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from api.identity import ActorParam, LanguageParam
-from api.params import DatabaseParam, LayerParam, selection_of
+from api.params import DatabaseParam, LayerParam, selected
 from gis import query, tiles
+from gis.actors import Actor
 from gis.cells import FINEST_ZOOM, HALF_WORLD_M, counted_by
 from gis.crs import EPSG_URI, WEB_MERCATOR
-from gis.database import Session
+from gis.database import Database
 from gis.errors import Malformed, Missing
 from gis.fields import Level
 from gis.language import Text
@@ -75,10 +78,10 @@ AddressParam = Annotated[tiles.Address, Depends(tile_address)]
 SERVED = [Depends(matrix_set)]
 
 
-def _selection(session: Session, layer: Layer, request: Request, actor: ActorParam) -> Selection:
+async def _selection(database: Database, layer: Layer, request: Request, actor: Actor) -> Selection:
     for name in NOT_OF_TILES & set(request.query_params):
         raise Malformed(Text(f"Ô bản đồ không nhận tham số '{name}'", f"A tile takes no parameter '{name}'"))
-    found = selection_of(session, layer, request.query_params, actor)
+    found = await selected(database, layer, request.query_params, actor)
     return found.everything()
 
 
@@ -92,13 +95,14 @@ def _selection(session: Session, layer: Layer, request: Request, actor: ActorPar
         304: {"description": "The reader has it already"},
     },
 )
-def tile(
+async def tile(
     request: Request, layer: DrawnLayerParam, address: AddressParam, actor: ActorParam, database: DatabaseParam
 ) -> Response:
     """One vector tile; takes the filters of ``items``."""
-    with database.acting(actor) as session:
-        selection = _selection(session, layer, request, actor)
-        found = tiles.tile(session, selection, address, from_counts=not actor.role.scoped)
+    selection = await _selection(database, layer, request, actor)
+    found = await database.answered(
+        actor, partial(tiles.asking_tile, selection, address, from_counts=not actor.role.scoped)
+    )
     tag = f'"{hashlib.sha256(found.content).hexdigest()}"'
     headers = {
         "ETag": tag,
@@ -162,13 +166,12 @@ def tileset(
 
 
 @router.get("/collections/{layer}/tiles/{tms}/tilejson.json", dependencies=SERVED)
-def tilejson(
+async def tilejson(
     request: Request, layer: DrawnLayerParam, actor: ActorParam, database: DatabaseParam, language: LanguageParam
 ) -> dict[str, Any]:
     """The tileset as TileJSON 3.0; filters given here stand in the address of the tiles."""
-    with database.acting(actor) as session:
-        _selection(session, layer, request, actor)
-        box = query.extent(session, Selection(layer, actor.level))
+    await _selection(database, layer, request, actor)
+    box = await run_in_threadpool(_extent, database, layer, actor)
     filters = urlencode([pair for pair in request.query_params.multi_items() if pair[0] != "lang"])
     template = f"/ogc/collections/{layer.name}/tiles/{MATRIX_SET}/{{z}}/{{y}}/{{x}}"
     fields = {name: one["title"] for name, one in _properties(layer, actor.level, language).items()}
@@ -228,6 +231,11 @@ def matrix_set_definition() -> dict[str, Any]:
             for zoom in range(tiles.DEEPEST_ZOOM + 1)
         ],
     }
+
+
+def _extent(database: Database, layer: Layer, actor: Actor) -> tuple[float, float, float, float] | None:
+    with database.acting(actor) as session:
+        return query.extent(session, Selection(layer, actor.level))
 
 
 def _tileset(request: Request, layer: Layer, language: LanguageParam) -> dict[str, Any]:

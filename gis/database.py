@@ -9,12 +9,13 @@ import json
 import logging
 import re
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from asyncio import AbstractEventLoop, get_running_loop
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from copy import copy
 from dataclasses import dataclass
 from threading import BoundedSemaphore
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from sqlalchemy import create_engine, event, text
@@ -25,6 +26,7 @@ from sqlalchemy.orm import Session as Session, SessionTransaction
 from gis.actors import Actor
 from gis.errors import Conflict, FieldError, Forbidden, Invalid, Refusal, TooMany, Unavailable
 from gis.language import Text
+from gis.reading import BUSY, Asking, Lines, T
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,12 @@ partner is served through a login that knows what was released and nothing else.
 
 STATEMENT_TIMEOUT = "30s"
 LOCK_TIMEOUT = "3s"
+CONNECTED = {
+    "options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT} -c timezone=UTC",
+    "connect_timeout": 5,
+}
+"""What every pooled connection is opened with."""
+
 DOWNLOADS = 20
 """How many downloads are served at once; they have connections of their own and take none from anybody else."""
 
@@ -82,6 +90,19 @@ class Reading:
     action: str = "read"
 
 
+class Notebook(Protocol):
+    """Where what is to be written down of a reading is noted meanwhile: a session, or the reading's own."""
+
+    @property
+    def info(self) -> dict[Any, Any]:
+        """Notes by name; ``readings`` holds what is to be journalled."""
+
+
+class _Notes:
+    def __init__(self) -> None:
+        self.info: dict[Any, Any] = {}
+
+
 class ActingSession(Session):
     """A session that cannot begin a transaction without an actor."""
 
@@ -99,7 +120,6 @@ class Database:
     """
 
     def __init__(self, reader_url: str, writer_url: str, partner_url: str | None = None, *, pool_size: int = 8) -> None:
-        options = f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT} -c timezone=UTC"
         settings = {
             "pool_size": pool_size,
             "max_overflow": pool_size,
@@ -107,11 +127,13 @@ class Database:
             "pool_pre_ping": True,
             "hide_parameters": True,
             "pool_reset_on_return": "rollback",
-            "connect_args": {"options": options, "connect_timeout": 5},
+            "connect_args": dict(CONNECTED),
         }
         self._request: str | None = None
         self._device_at: str | None = None
         self._places = BoundedSemaphore(DOWNLOADS)
+        self._lines: dict[tuple[AbstractEventLoop, str], Lines] = {}
+        self._most_lines = 2 * pool_size
         self._reader = create_engine(reader_url, **settings)
         self._writer = create_engine(writer_url, **settings)
         self._partner = create_engine(partner_url, **settings) if partner_url else None
@@ -150,6 +172,36 @@ class Database:
                 yield session
             if given := session.info.get("readings"):
                 self.journal(actor, given, request)
+
+    async def answered(self, actor: Actor, asking: Callable[[Notebook], Asking[T]]) -> T:
+        """What comes of asking in the name of ``actor``, each question in a transaction of one round trip.
+
+        As with ``acting``, what of the restricted was read is written down before anything leaves, and what the
+        database refuses turns into refusals that carry none of its words.
+        """
+        notes = _Notes()
+        steps = asking(notes)
+        context = {name: value.encode() for name, value in _context(actor).items()}
+        with refusing_like_the_house():
+            lines = self._lines_of(actor)
+            try:
+                question = next(steps)
+                while True:
+                    question = steps.send(await lines.ask(context, DRIVER_CONTEXT, question))
+            except StopIteration as end:
+                found: T = end.value
+        if given := notes.info.get("readings"):
+            await get_running_loop().run_in_executor(None, self.journal, actor, given)
+        return found
+
+    def _lines_of(self, actor: Actor) -> Lines:
+        """The connections by which this actor reads in this event loop."""
+        engine = self._reading(actor)
+        key = (get_running_loop(), str(engine.url))
+        if key not in self._lines:
+            settings = engine.dialect.create_connect_args(engine.url)[1]
+            self._lines[key] = Lines({**settings, **CONNECTED}, self._most_lines)
+        return self._lines[key]
 
     def journal(self, actor: Actor, readings: Sequence[Reading], request: str | None = None) -> None:
         """Write down what ``actor`` is about to be given, in a short transaction of its own."""
@@ -211,6 +263,8 @@ class Database:
 
     def dispose(self) -> None:
         """Close every pooled connection."""
+        for lines in self._lines.values():
+            lines.close()
         self._reader.dispose()
         self._writer.dispose()
         if self._partner is not None:
@@ -247,7 +301,6 @@ MANY_DOWNLOADS = Text(
     "Đang có quá nhiều lượt tải xuống, hãy thử lại sau ít giây", "Too many downloads at once; please try again shortly"
 )
 NOT_FOR_PARTNERS = Text("Máy chủ này không phục vụ đối tác", "This server does not serve partners")
-BUSY = Text("Hệ thống đang bận, hãy thử lại sau ít giây", "Busy; please try again in a few seconds")
 PERSON = Text("Việc này phải do người đăng nhập làm, không phải mã truy cập", "A person has to do this, not a token")
 SECOND = Text(
     "Phải do người thứ hai duyệt: không phải người soạn hay người trình",

@@ -18,18 +18,18 @@ from typing import Any
 
 import psycopg
 import shapely
-from psycopg.types.string import TextBinaryLoader
 from sqlalchemy.orm import Session
 
 from gis import filters
 from gis.crs import CRS, CRS84, WGS84, srid_for
-from gis.database import Reading
+from gis.database import Notebook, Reading
 from gis.errors import Invalid, Malformed, Missing
 from gis.fields import SCHEMA, Field, Level
 from gis.geometry import in_wgs84
 from gis.language import Text
 from gis.layer import Layer
 from gis.links import places
+from gis.reading import Asking, Bytes, Question, T
 
 METRES_IN_DEGREE = 100_000
 """A degree is never shorter than this at our latitudes along a meridian; parallels are stretched by the cosine."""
@@ -97,6 +97,13 @@ class Selection:
         """The same selection without paging."""
         return replace(self, limit=None, after=None)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it takes the layer as it comes or by identity: then one plan is as good as any other."""
+        return self == Selection(
+            self.layer, self.reader, ids=self.ids, after=self.after, limit=self.limit, fields=self.fields, crs=self.crs
+        )
+
     def told(self) -> dict[str, Any]:
         """What is wanted as plain data, as far as it narrows the layer: for the journal."""
         narrowed = {one.name: getattr(self, one.name) for one in dataclass_fields(self) if one.name not in UNTOLD}
@@ -129,19 +136,33 @@ def check(selection: Selection) -> None:
 
 def features(session: Session, selection: Selection) -> list[bytes]:
     """The selected features, each as the text of one GeoJSON Feature."""
-    rows = _marked_rows(session, selection, feature_text(selection))
+    rows = answered(session, _marked(selection, feature_text(selection)))
     note(session, selection, rows)
     return [row[0] for row in rows]
 
 
-def page(session: Session, selection: Selection) -> tuple[list[bytes], str | None]:
+Page = tuple[list[bytes], str | None]
+
+
+def page(session: Session, selection: Selection) -> Page:
     """One page of features, and the key from which the next one goes on, or None at the end."""
+    return answered(session, asking_page(selection, session))
+
+
+def asking_page(selection: Selection, notebook: Notebook) -> Asking[Page]:
+    """The question of ``page``."""
     limit = selection.limit or 0
     longer = replace(selection, limit=limit + 1)
-    rows = _marked_rows(session, longer, f"{feature_text(selection)}, {_key_text(selection)}")
-    note(session, selection, rows[:limit])
+    rows = yield from _marked(longer, f"{feature_text(selection)}, {_key_text(selection)}")
+    note(notebook, selection, rows[:limit])
     following = encode_key(json.loads(rows[limit - 1][1])) if len(rows) > limit else None
     return [row[0] for row in rows[:limit]], following
+
+
+def asking_counted_page(selection: Selection, notebook: Notebook) -> Asking[tuple[Page, int]]:
+    """The questions of ``page`` and ``count``."""
+    found = yield from asking_page(selection, notebook)
+    return found, (yield from asking_count(selection))
 
 
 def everything(selection: Selection, shown: str) -> tuple[str, dict[str, Any]]:
@@ -171,19 +192,25 @@ def one(session: Session, selection: Selection, feature_id: uuid.UUID) -> bytes:
 
 def versioned(session: Session, selection: Selection, feature_id: uuid.UUID) -> tuple[bytes, int]:
     """One feature as GeoJSON text with its version; ``Missing`` when there is none or it is hidden."""
+    return answered(session, asking_versioned(selection, feature_id, session))
+
+
+def asking_versioned(selection: Selection, feature_id: uuid.UUID, notebook: Notebook) -> Asking[tuple[bytes, int]]:
+    """The question of ``versioned``."""
     wanted = replace(selection, ids=[feature_id], limit=1)
-    rows = _marked_rows(session, wanted, f"{feature_text(wanted)}, t.version")
+    rows = yield from _marked(wanted, f"{feature_text(wanted)}, t.version")
     if not rows:
         raise Missing(Text("Không có mục này", "There is no such feature"))
-    note(session, wanted, rows)
+    note(notebook, wanted, rows)
     return rows[0][0], rows[0][1]
 
 
-def _marked_rows(session: Session, selection: Selection, shown: str) -> list[Any]:
+def _marked(selection: Selection, shown: str) -> Asking[list[Any]]:
     """The rows of a page, for a reader of the restricted with the id of each that is restricted as last value."""
     if selection.reader is Level.RESTRICTED:
         shown = f"{shown}, case when {is_restricted(selection)} then t.id end"
-    return _rows(session, *_page_sql(selection, shown))
+    sql, values = _page_sql(selection, shown)
+    return (yield Question(sql, values, planned_once=selection.is_plain))
 
 
 def is_restricted(selection: Selection) -> str:
@@ -193,7 +220,7 @@ def is_restricted(selection: Selection) -> str:
     return f"(select now.level from app.{selection.layer.name} now where now.id = t.id) = 'restricted'"
 
 
-def note(session: Session, selection: Selection, rows: Sequence[Any], **beside: Any) -> None:
+def note(notebook: Notebook, selection: Selection, rows: Sequence[Any], **beside: Any) -> None:
     """Note which restricted records are given, their ids last in each row: the journal has it before they leave."""
     found = [row[-1] for row in rows if row[-1] is not None] if selection.reader is Level.RESTRICTED else []
     if not found:
@@ -205,15 +232,21 @@ def note(session: Session, selection: Selection, rows: Sequence[Any], **beside: 
         told |= {"records": found} if len(found) <= MOST_TOLD else {}
     else:
         del told["ids"]
-    session.info.setdefault("readings", []).append(Reading(selection.layer.name, told, single))
+    notebook.info.setdefault("readings", []).append(Reading(selection.layer.name, told, single))
 
 
 def count(session: Session, selection: Selection) -> int:
     """How many features the selection holds, under the reader's own rights."""
+    return answered(session, asking_count(selection))
+
+
+def asking_count(selection: Selection) -> Asking[int]:
+    """The question of ``count``."""
     statement = Statement()
     source = source_of(selection, statement)
     sql = then(selection, f"select count(*) from {source}{where_of(statement)}", statement)
-    return int(_rows(session, sql, statement.values)[0][0])
+    rows = yield Question(sql, statement.values)
+    return int(rows[0][0])
 
 
 def tally(session: Session, selection: Selection, name: str) -> dict[str, int]:
@@ -239,23 +272,28 @@ def extent(session: Session, selection: Selection) -> tuple[float, float, float,
     return None if row[0] is None else tuple(row)
 
 
-class _Bytes(TextBinaryLoader):
-    """Text passed on as the bytes it arrived in: nothing is decoded only to be encoded again."""
-
-    def load(self, data: Any) -> bytes:
-        return bytes(data)
-
-
 def driver_of(session: Session) -> psycopg.Connection[Any]:
     """The driver's own connection of this transaction: rows go from it to the answer without passing the ORM."""
     return session.connection().connection.driver_connection  # type: ignore[return-value]
 
 
-def _rows(session: Session, sql: str, values: Mapping[str, Any]) -> list[Any]:
+def _rows(session: Session, sql: str, values: Mapping[str, Any], *, prepare: bool | None = None) -> list[Any]:
     with driver_of(session).cursor(binary=True) as cursor:
-        cursor.adapters.register_loader("text", _Bytes)
-        cursor.execute(sql, values)
+        cursor.adapters.register_loader("text", Bytes)
+        cursor.execute(sql, values, prepare=prepare)
         return list(cursor.fetchall())
+
+
+def answered(session: Session, asking: Asking[T]) -> T:
+    """What comes of asking within a transaction that is under way (``Database.answered`` asks without one)."""
+    try:
+        question = next(asking)
+        while True:
+            prepare = None if question.planned_once else False
+            question = asking.send(_rows(session, question.sql, question.values, prepare=prepare))
+    except StopIteration as end:
+        found: T = end.value
+        return found
 
 
 def geometry_of(selection: Selection) -> str:

@@ -14,9 +14,11 @@ from sqlalchemy.orm import Session
 
 from gis.cells import FINEST_ZOOM, counted, counted_by
 from gis.crs import WEB_MERCATOR, WGS84
+from gis.database import Notebook
 from gis.fields import Field, Level
 from gis.layer import Layer
-from gis.query import Selection, Statement, driver_of, geometry_of, is_restricted, note, source_of, where_of
+from gis.query import Selection, Statement, answered, geometry_of, is_restricted, note, source_of, where_of
+from gis.reading import Asking, Question
 from gis.status import AMBER, BLUE, GREEN, GREY, INK, PURPLE, RED, SKY
 
 DEEPEST_ZOOM: Final = 22
@@ -73,34 +75,39 @@ class Address:
 
 
 def tile(session: Session, selection: Selection, address: Address, *, from_counts: bool = True) -> Tile:
-    """The selection's tile at an address, for the selection's reader.
+    """The selection's tile at an address, for the selection's reader."""
+    return answered(session, asking_tile(selection, address, session, from_counts=from_counts))
+
+
+def asking_tile(
+    selection: Selection, address: Address, notebook: Notebook, *, from_counts: bool = True
+) -> Asking[Tile]:
+    """The questions of ``tile``.
 
     Without ``from_counts`` it is drawn from the rows at every zoom: counts do not know whose matters they count.
     """
     layer, reader = selection.layer, selection.reader
     everything = selection.everything() == Selection(layer, reader)
     if from_counts and everything and layer.counted and address.zoom <= FINEST_ZOOM:
-        content, found = _drawn(session, _counts_sql(layer, address), {})
+        content, found = yield from _drawn(_counts_sql(layer, address), {})
         if found > MOST:
             return Tile(content, counts=True)
-    _note(session, selection, address)
-    content, found = _features(session, selection, address, MOST + 1)
+    yield from _noting(selection, address, notebook)
+    content, found = yield from _features(selection, address, MOST + 1)
     if found <= MOST:
         return Tile(content)
-    content, kept = _features(session, selection, address, MOST, by_importance=True)
-    return Tile(content, dropped=_number(session, selection, address) - kept)
+    content, kept = yield from _features(selection, address, MOST, by_importance=True)
+    return Tile(content, dropped=(yield from _number(selection, address)) - kept)
 
 
-def _note(session: Session, selection: Selection, address: Address) -> None:
+def _noting(selection: Selection, address: Address, notebook: Notebook) -> Asking[None]:
     """Note which restricted records are drawn. There are few, and they are found without reading the others."""
     if selection.reader is not Level.RESTRICTED:
         return
     statement = Statement()
     source = _found_in(selection, address, statement)
-    sql = f"select t.id from {source} and {is_restricted(selection)}"
-    with driver_of(session).cursor(binary=True) as cursor:
-        found = cursor.execute(sql, statement.values, prepare=False).fetchall()
-    note(session, selection, found, tile=f"{address.zoom}/{address.row}/{address.column}")
+    found = yield Question(f"select t.id from {source} and {is_restricted(selection)}", statement.values)
+    note(notebook, selection, found, tile=f"{address.zoom}/{address.row}/{address.column}")
 
 
 def attributes(layer: Layer, reader: Level) -> dict[str, Field]:
@@ -112,28 +119,26 @@ def attributes(layer: Layer, reader: Level) -> dict[str, Field]:
     return {one.name: one for one in [*words[:MOST_WORDS], known["position_source"], *vouching]}
 
 
-def _drawn(session: Session, sql: str, values: dict[str, Any]) -> tuple[bytes, int]:
-    """The tile's bytes and the number of features.
-
-    Never prepared: the plan has to know the box, or it reads the whole layer.
-    """
-    with driver_of(session).cursor(binary=True) as cursor:
-        content, found = cursor.execute(sql, values, prepare=False).fetchone() or (None, 0)
-        return bytes(content or b""), int(found or 0)
+Drawn = Asking[tuple[bytes, int]]
+"""The tile's bytes and the number of features. Planned each time: a plan has to know the box, or reads all there is."""
 
 
-def _number(session: Session, selection: Selection, address: Address) -> int:
+def _drawn(sql: str, values: dict[str, Any]) -> Drawn:
+    rows = yield Question(sql, values)
+    content, found = rows[0] if rows else (None, 0)
+    return bytes(content or b""), int(found or 0)
+
+
+def _number(selection: Selection, address: Address) -> Asking[int]:
     statement = Statement()
     sql = f"select null, count(*) from {_found_in(selection, address, statement)}"
-    return _drawn(session, sql, statement.values)[1]
+    return (yield from _drawn(sql, statement.values))[1]
 
 
-def _features(
-    session: Session, selection: Selection, address: Address, limit: int, *, by_importance: bool = False
-) -> tuple[bytes, int]:
+def _features(selection: Selection, address: Address, limit: int, *, by_importance: bool = False) -> Drawn:
     """A tile of features; of more than ``limit``, the most important or, faster, any."""
     statement = Statement()
-    return _drawn(session, _features_sql(selection, address, statement, limit, by_importance), statement.values)
+    return (yield from _drawn(_features_sql(selection, address, statement, limit, by_importance), statement.values))
 
 
 def _features_sql(selection: Selection, address: Address, statement: Statement, limit: int, by_importance: bool) -> str:
