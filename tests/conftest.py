@@ -50,15 +50,18 @@ LONGEST_FIRST = ["journeys", "maps", "api", "gis"]
 """The folders whose files take longest: what is begun last should be short, lest one worker ends long after another."""
 
 
-class Shares(LoadFileScheduling):
-    """A file to a worker at a time; the journeys that share a house go to one, which then opens it once."""
+SHARING_A_HOUSE = {
+    f"tests/journeys/test_{name}.py" for name in ("committee", "every_page", "officer", "partner", "planner")
+}
+"""Journeys that share a house go to one worker, which then opens it once."""
 
-    OF_THEIR_OWN = ("test_two_commands.py", "test_a_strangers_layer.py")
+
+class Shares(LoadFileScheduling):
+    """A file to a worker at a time."""
 
     def _split_scope(self, nodeid: str) -> str:
-        place = Path(super()._split_scope(nodeid))
-        shared = place.parent.name == "journeys" and place.name not in self.OF_THEIR_OWN
-        return str(place.parent if shared else place)
+        file = super()._split_scope(nodeid)
+        return "a house" if file in SHARING_A_HOUSE else file
 
 
 @pytest.hookimpl(optionalhook=True)
