@@ -14,11 +14,12 @@ from fastapi.routing import APIRoute
 from api.browse import COMMON_1, FEATURES_1, FORMATS, HTML, SpokenParam, link, only, paged, wants_page
 from api.errors import PROBLEM, STATUS
 from api.features import GEOJSON, JSON, OPENAPI
-from api.identity import ActorParam
-from api.params import DEFAULT_LIMIT, ITEM_PARAMETERS, MAX_LIMIT, OWN
+from api.identity import RELEASED, RELEASED_BELOW, WRITES, ActorParam
+from api.params import ADDRESSED, DEFAULT_LIMIT, ITEM_PARAMETERS, MAX_LIMIT, OWN
 from api.schemas import RELATIONS, SCHEMA_JSON, SHAPES, TYPES, property_schema, queryables
 from api.written import json_text
 from gis import errors
+from gis.actors import Actor, Role
 from gis.crs import OFFERED
 from gis.drafts import GEOMETRY, PLACE, Place, receivable
 from gis.exchange import FORMATS as FILES
@@ -26,6 +27,7 @@ from gis.fields import Field, Level
 from gis.geometry import DEPTH, FAMILY
 from gis.language import Language
 from gis.layer import Layer, every
+from layers.policy import catalog_of
 
 router = APIRouter(tags=["description"])
 
@@ -97,6 +99,9 @@ KINDS = {"/api/locate": GEOJSON, "/api/basemap/lines": GEOJSON, "/api/basemap/co
 
 TEXT: Schema = {"type": "string"}
 NOTE: Schema = {"type": "string", "maxLength": 2000, "nullable": True}
+KEPT = ("/history", "/links", "/changes")
+"""How the doors end that layers of the house have and released ones do not."""
+
 COMMANDS: dict[str, tuple[Schema, list[str]]] = {
     "/moves": ({"to": TEXT, "reason": {"type": "string", "maxLength": 500}}, ["to", "reason"]),
     "/links": ({"to": {"type": "string", "format": "uuid"}, "at": TEXT, "border": TEXT, "role": TEXT}, ["role"]),
@@ -111,7 +116,7 @@ def api_description(request: Request, actor: ActorParam, language: SpokenParam) 
     """The description of these doors."""
     only(request)
     kept: dict[Any, Schema] = request.app.state.descriptions
-    asked = str(request.base_url).rstrip("/"), actor.level, language
+    asked = str(request.base_url).rstrip("/"), actor.role, language
     document = kept[asked] = kept.get(asked) or description(request.app.state.doors, *asked)
     if wants_page(request):
         rows = [
@@ -126,16 +131,18 @@ def api_description(request: Request, actor: ActorParam, language: SpokenParam) 
     return Response(json_text(document), media_type=OPENAPI, headers={"Vary": "Accept, Accept-Language, Cookie"})
 
 
-def description(doors: Sequence[APIRouter], base: str, reader: Level, language: Language) -> Schema:
-    """The whole document for a reader of that level, served at ``base``."""
+def description(doors: Sequence[APIRouter], base: str, role: Role, language: Language) -> Schema:
+    """The whole document for a reader in that role, served at ``base``: to an outside role what it may ask."""
     paths: dict[str, Schema] = {}
     schemas: dict[str, Schema] = dict(COMMON)
-    for layer in every():
-        paths |= _of_layer(layer, reader, language)
-        schemas |= _schemas_of(layer, reader, language)
+    for layer in catalog_of(Actor("", role)).values():
+        paths |= _of_layer(layer, role.level, language)
+        schemas |= _schemas_of(layer, role.level, language)
     for route in _routes(doors):
+        if role.outside and not (route.path.startswith((RELEASED, *RELEASED_BELOW)) and not route.path.endswith(KEPT)):
+            continue
         for path, named in _expanded(route):
-            for method in sorted(route.methods or ()):
+            for method in sorted((route.methods or set()) - (WRITES if role.outside else set())):
                 paths.setdefault(path, {}).setdefault(method.lower(), _told(route, path, named))
     return {
         "openapi": "3.0.3",
@@ -361,9 +368,11 @@ def _of_layer(layer: Layer, reader: Level, language: Language) -> dict[str, Sche
     for end, (schema, kind) in IN_LAYER.items():
         found[path + end] = {"get": reading(f"{title}: {schema}", path + end, schema, kind)}
 
-    asked = [_ref("parameters", one) for one in LISTED] + list(_filters(layer, reader, language))
+    asked = [_ref("parameters", one) for one in LISTED if layer.remembered or one not in ADDRESSED] + list(
+        _filters(layer, reader, language)
+    )
     found[f"{path}/items"] = {"get": reading(title, f"{path}/items", f"{name}_page", GEOJSON, *asked)}
-    one = [_ref("parameters", one) for one in ITEM_PARAMETERS]
+    one = [_ref("parameters", one) for one in ITEM_PARAMETERS if layer.remembered or one not in ADDRESSED]
     item = _path_parameter("item")
     told = reading(title, f"{path}/items/item", f"{name}_feature", GEOJSON, item, *one)
     told["responses"]["304"] = {"description": "The reader has it already"}

@@ -49,8 +49,12 @@ _writing: RunVar[anyio.CapacityLimiter] = RunVar("files being written")
 
 
 def reader_of(query_params: QueryParams, actor: Actor) -> Actor:
-    """Who is to read the file: the one who asks, or a partner."""
+    """Who is to read the file: the one who asks, or a partner. Whoever is outside reads as who they are."""
     asked = query_params.get("reader")
+    if actor.role.outside:
+        if asked is not None:
+            raise Malformed(Text("Không có tham số 'reader'", "No parameter 'reader'"))
+        return actor
     if asked in (None, "", "office"):
         return actor
     if asked != "partner":

@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 import json
 import uuid
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -14,13 +15,17 @@ from starlette.concurrency import run_in_threadpool
 from api import schemas, tiles
 from api.browse import HTML, VARIES, SpokenParam, answer, facts_of, here, link as _link, only, paged, wants_page
 from api.identity import ActorParam
-from api.params import ITEM_PARAMETERS, DatabaseParam, IdParam, LayerParam, selected
+from api.params import ITEM_PARAMETERS, DatabaseParam, IdParam, KeptLayerParam, LayerParam, selected
 from gis import links, past, query
+from gis.actors import Actor
 from gis.crs import CRS, CRS84, CRS84_URI, OFFERED
+from gis.database import Session
 from gis.errors import Malformed
 from gis.language import Language, Text
-from gis.layer import Layer, every
+from gis.layer import Layer
 from gis.query import Selection
+from gis.releases import layers_released
+from layers.policy import catalog_of
 
 router = APIRouter(prefix="/ogc", tags=["features"])
 
@@ -75,7 +80,7 @@ def collections(request: Request, actor: ActorParam, database: DatabaseParam, la
     with database.acting(actor) as session:
         described = [
             _collection(request, layer, language, query.extent(session, Selection(layer, actor.level)))
-            for layer in every()
+            for layer in _offered(session, actor)
         ]
     document = {"links": here(request, JSON), "collections": described}
     return answer(request, document, JSON, title=COLLECTIONS.said_in(language))
@@ -92,6 +97,14 @@ def collection(
     document = _collection(request, layer, language, box)
     document["links"][:1] = here(request, JSON)
     return answer(request, document, JSON, title=document["title"], trail=_trail(language))
+
+
+def _offered(session: Session, actor: Actor) -> Iterator[Layer]:
+    """The layers that a reader has something of: a partner those that were released."""
+    released = layers_released(session) if actor.role.outside else None
+    for name, layer in catalog_of(actor).items():
+        if released is None or name in released:
+            yield layer
 
 
 def _trail(language: Language, layer: Layer | None = None) -> list[tuple[str, str]]:
@@ -258,7 +271,7 @@ def etag(feature: bytes, version: int) -> str:
 
 
 @router.get("/collections/{layer}/items/{item}/history")
-def history(layer: LayerParam, item_id: IdParam, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
+def history(layer: KeptLayerParam, item_id: IdParam, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
     """A feature's past as a timeline, newest first."""
     with database.acting(actor) as session:
         entries = past.timeline(session, layer, item_id, actor.level)
@@ -266,7 +279,7 @@ def history(layer: LayerParam, item_id: IdParam, actor: ActorParam, database: Da
 
 
 @router.get("/collections/{layer}/items/{item}/links")
-def item_links(layer: LayerParam, item_id: IdParam, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
+def item_links(layer: KeptLayerParam, item_id: IdParam, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
     """What a feature points at and what points at it."""
     with database.acting(actor) as session:
         query.one(session, Selection(layer, actor.level), item_id)

@@ -22,10 +22,10 @@ from starlette.responses import RedirectResponse
 from api.settings import Settings
 from gis.accounts import Accounts, Guest, may_write
 from gis.actors import Actor
-from gis.errors import Forbidden, Malformed, Refusal, TooLarge, Unauthenticated, UnsupportedMediaType
+from gis.errors import Forbidden, Malformed, Missing, Refusal, TooLarge, Unauthenticated, UnsupportedMediaType
 from gis.fields import Level
 from gis.language import Language, Text
-from layers.policy import NOBODY, OFFICE, POSTS
+from layers.policy import NOBODY, OFFICE, POSTS, RECIPIENT
 
 NEEDS_SECOND_FACTOR = Text(
     "Quản trị viên phải bật xác thực hai lớp trước khi làm việc khác",
@@ -56,6 +56,10 @@ OPEN_BELOW = ("/signin/", "/static/")
 OWN = ("/account", "/signout")
 OWN_BELOW = ("/api/account",)
 """What an administrator without a second factor may do: get one, and leave."""
+
+RELEASED = "/ogc"
+RELEASED_BELOW = ("/ogc/", "/api/export/")
+"""Where a partner reads what was released."""
 
 SAME_FOR_ALL = ("/map.js", "/marks.svg", "/healthz")
 NO_STORE = "private, no-store"
@@ -190,6 +194,11 @@ class Doorkeeper:
             request.state.actor = OFFICE
             return
         guest = await run_in_threadpool(self._guest, request)
+        if guest is not None and guest.role == RECIPIENT.name and guest.recipient:
+            _refuse_beyond_released(request)
+            request.state.guest = guest
+            request.state.actor = Actor(guest.name, RECIPIENT, recipient=guest.recipient)
+            return
         if guest is None or guest.role not in POSTS:
             raise Unauthenticated(Text("Hãy đăng nhập", "Please sign in"))
         request.state.guest, request.state.actor = guest, Actor(guest.name, POSTS[guest.role], guest.unit)
@@ -238,6 +247,13 @@ def _is_own(path: str) -> bool:
 
 def _is_read_by_a_person(request: Request) -> bool:
     return request.method == "GET" and "text/html" in request.headers.get("accept", "")
+
+
+def _refuse_beyond_released(request: Request) -> None:
+    """To a partner there is nothing here but what was released: the standard's doors and files, to read."""
+    released = request.url.path == RELEASED or request.url.path.startswith(RELEASED_BELOW)
+    if not released or request.method not in ("GET", "HEAD"):
+        raise Missing(Text("Không có địa chỉ này", "There is no such address"))
 
 
 def _asked_for(request: Request) -> str:

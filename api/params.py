@@ -4,13 +4,14 @@ import datetime as dt
 import math
 import re
 import uuid
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
 
-from api.identity import at_once
+from api.identity import ActorParam, at_once
 from gis import filters
 from gis.actors import Actor
 from gis.crs import CRS, CRS84, OFFERED, is_geographic
@@ -20,6 +21,7 @@ from gis.language import Text
 from gis.layer import Layer, catalog
 from gis.query import Along, Near, Selection
 from layers.borders import Border, Located, locate
+from layers.policy import catalog_of
 
 FEATURES_2 = "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/"
 FEATURES_3 = "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/"
@@ -39,6 +41,9 @@ OWN = {
     "after", "as_of", "bbox", "bbox-crs", "count", "crs", "datetime", "f", "filter", "filter-crs", "filter-lang",
     "lang", "limit", "near", "properties", "q", "reader", "sortby", "within",
 }  # fmt: skip
+ADDRESSED = ("near", "within", "as_of")
+"""What is counted along the house's own line, or in its past."""
+
 ITEM_PARAMETERS = ("as_of", "crs", "properties")
 """What one feature can be asked with."""
 
@@ -58,12 +63,17 @@ def _device_time(text: str | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def layer_named(layer: str) -> Layer:
+def layer_named(layer: str, known: Mapping[str, Layer] = catalog) -> Layer:
     """The collection of that name."""
-    if layer not in catalog:
-        names = ", ".join(catalog)
+    if layer not in known:
+        names = ", ".join(known)
         raise Missing(Text(f"Không có lớp này. Có: {names}", f"No such collection. There are: {names}"))
-    return catalog[layer]
+    return known[layer]
+
+
+def layer_read(layer: str, actor: ActorParam) -> Layer:
+    """The collection of that name as this reader has it: the house's own, or what was released."""
+    return layer_named(layer, catalog_of(actor))
 
 
 def feature_id(item: str) -> uuid.UUID:
@@ -75,7 +85,17 @@ def feature_id(item: str) -> uuid.UUID:
 
 
 DatabaseParam = Annotated[Database, Depends(at_once(database_of))]
-LayerParam = Annotated[Layer, Depends(at_once(layer_named))]
+LayerParam = Annotated[Layer, Depends(at_once(layer_read))]
+
+
+def kept_layer(layer: LayerParam) -> Layer:
+    """A layer with a past and links; of what was released there is neither."""
+    if not layer.remembered:
+        raise Missing(Text("Không có địa chỉ này", "There is no such address"))
+    return layer
+
+
+KeptLayerParam = Annotated[Layer, Depends(at_once(kept_layer))]
 IdParam = Annotated[uuid.UUID, Depends(at_once(feature_id))]
 
 
@@ -114,6 +134,10 @@ def selection_of(
             names = ", ".join([*sorted(OWN), *known])
             raise Malformed(
                 Text(f"Không có tham số '{name[:60]}'. Có: {names}", f"No parameter '{name[:60]}'. There are: {names}")
+            )
+        elif name in ADDRESSED and not layer.remembered:
+            raise Malformed(
+                Text(f"Phần được chia sẻ không nhận '{name}'", f"What was released takes no parameter '{name}'")
             )
     bbox_crs = crs_of(query.get("bbox-crs"), "bbox-crs")
     return Selection(

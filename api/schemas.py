@@ -89,7 +89,7 @@ def returnables(layer: Layer, reader: Level, language: Language) -> dict[str, di
     for name, one in taken.items():
         if name not in layer.fields:
             found[name] = {**property_schema(one, language), "writeOnly": True}
-    if layer.placed:
+    if layer.placed and layer.remembered:
         found[PLACE] = {
             "title": IN_WORDS.said_in(language),
             "type": "object",
@@ -97,6 +97,7 @@ def returnables(layer: Layer, reader: Level, language: Language) -> dict[str, di
             "required": ["text"],
             "writeOnly": True,
         }
+    if layer.placed:
         found[GEOMETRY] = _place(layer, language)
     for number, shown in enumerate(found.values(), 1):
         shown["x-ogc-propertySeq"] = number

@@ -275,6 +275,7 @@ class Part:
                     f"Không chia sẻ được thuộc tính '{name[:60]}'. Có: {words}",
                     f"The property '{name[:60]}' cannot be shared. There are: {words}",
                 )
+        query.check(self.selection)
         if self.decimals is not None and not 0 <= self.decimals <= FINEST:
             raise invalid(
                 "decimals", "range", f"Số lẻ của độ từ 0 đến {FINEST}", f"Decimals of a degree from 0 to {FINEST}"
@@ -438,6 +439,32 @@ def version_of(session: Session, release_id: uuid.UUID, number: int) -> ReleaseV
     return found
 
 
+def every_release(session: Session) -> list[Release]:
+    """Every release, the youngest first."""
+    return session.query(Release).order_by(Release.made_at.desc()).all()
+
+
+def release_of(session: Session, release_id: uuid.UUID) -> Release:
+    """One release. Raises ``Missing`` where there is none."""
+    found = session.get(Release, release_id)
+    if found is None:
+        raise Missing(GONE)
+    return found
+
+
+def steps_of(session: Session, version_id: uuid.UUID) -> list[ReleaseStep]:
+    """Who moved a version when and why, in order."""
+    return session.query(ReleaseStep).filter_by(version_id=version_id).order_by(ReleaseStep.id).all()
+
+
+def rows_of(session: Session, version_id: uuid.UUID) -> dict[str, dict[uuid.UUID, str]]:
+    """The rows of a version as they were submitted: by layer, the hash of each id's content."""
+    found: dict[str, dict[uuid.UUID, str]] = {}
+    for one in session.query(ReleaseRow).filter_by(version_id=version_id):
+        found.setdefault(one.layer, {})[one.feature_id] = one.sha256
+    return found
+
+
 def parts_of(session: Session, version_id: uuid.UUID) -> list[ReleasePart]:
     """The parts of a version by layer."""
     return session.query(ReleasePart).filter_by(version_id=version_id).order_by(ReleasePart.layer).all()
@@ -523,6 +550,13 @@ def _refuse_overlap(session: Session, version: ReleaseVersion) -> None:
 # What recipients hold.
 
 
+def ids_of(session: Session, selection: Selection) -> list[uuid.UUID]:
+    """The features that a selection means."""
+    sql, values = query.everything(selection, "t.id")
+    with query.driver_of(session).cursor() as cursor:
+        return [row[0] for row in cursor.execute(sql, values)]
+
+
 def held(
     session: Session, *, recipient: str | None = None, features: Collection[uuid.UUID] | None = None, most: int = 1000
 ) -> list[dict[str, Any]]:
@@ -556,6 +590,11 @@ def manifests(session: Session, release_id: uuid.UUID | None = None) -> list[Man
     if release_id is not None:
         asked = asked.filter_by(release=release_id)
     return asked.order_by(Manifest.name, Manifest.number.desc()).all()
+
+
+def layers_released(session: Session) -> set[str]:
+    """The layers of which the reader was given anything that stands."""
+    return {layer for one in manifests(session) if one.withdrawn_at is None for layer in one.manifest["layers"]}
 
 
 @dataclass(frozen=True)
