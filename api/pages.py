@@ -1,5 +1,6 @@
 """The pages: what they show is read here through the one reading path, how it looks is ``maps``' matter."""
 
+import datetime as dt
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,11 +14,14 @@ from api.identity import ActorParam, PageLanguageParam
 from api.params import DatabaseParam, moment_of, selection_of
 from api.settings import Settings
 from api.shell import page_answer, shell
-from gis import query
+from gis import past, query
+from gis.actors import Actor
 from gis.crs import CRS84
+from gis.database import Session
 from gis.errors import Forbidden
 from gis.language import Text
 from gis.layer import catalog
+from gis.past import Span
 from gis.query import Selection
 from maps import atlas, board, lists, marks
 
@@ -100,6 +104,7 @@ def committee_board(
 ) -> Response:
     """The committee's one screen."""
     as_of = moment_of(request.query_params.get("as_of"), "as_of")
+    since = moment_of(request.query_params.get("since"), "since")
     with database.acting(actor) as session:
 
         def read(name: str, **where: list[str]) -> list[Any]:
@@ -116,7 +121,20 @@ def committee_board(
             markers_in_need=query.count(
                 session, Selection(catalog["markers"], actor.level, where={"condition": board.IN_NEED}, as_of=as_of)
             ),
+            since=since,
+            changed=_changed_since(session, actor, since, as_of),
             home=_home(request),
             **shell(request),
         )
     return page_answer(request, html)
+
+
+def _changed_since(
+    session: Session, actor: Actor, since: dt.datetime | None, as_of: dt.datetime | None
+) -> dict[str, int]:
+    """How many things of each layer on the board have changed since the last meeting, where one was named."""
+    until = as_of or dt.datetime.now(dt.UTC)
+    if since is None or since > until:
+        return {}
+    wanted = [Selection(catalog[name], actor.level) for name in SHOWN_ON_BOARD]
+    return past.numbers(session, wanted, Span(since, until))

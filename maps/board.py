@@ -13,7 +13,7 @@ from markupsafe import Markup
 from gis.status import AMBER, BLUE, GREEN, GREY, RED
 from maps.atlas import HOME
 from maps.cards import Card, Feature, days_since, fields_of, mark_of, title_of, value_text
-from maps.page import VIETNAM, Person, day, mark, number, render
+from maps.page import VIETNAM, Person, day, link, mark, number, render, said
 from maps.words import words_in
 
 ROWS = 7
@@ -72,6 +72,8 @@ def board_page(
     incidents: Sequence[Feature],
     gates: Sequence[Feature],
     markers_in_need: int,
+    since: datetime | None = None,
+    changed: Mapping[str, int] | None = None,
     office: str = "",
     as_of: datetime | None = None,
     home: tuple[float, float, float] = HOME,
@@ -81,7 +83,7 @@ def board_page(
     """The page ``/board``.
 
     ``incidents`` are the ones still being handled; ``markers_in_need`` counts the markers whose condition
-    is one of ``IN_NEED``.
+    is one of ``IN_NEED``. ``changed`` says how many things of each layer have changed ``since`` the last meeting.
     """
     shown, left = _fitted(_owed(works, tasks))
     planned = [gate for gate in gates if gate["properties"].get("planned_2030")]
@@ -108,6 +110,9 @@ def board_page(
         matters_left=_left(left, language),
         gates=[_gate(cards["gates"], gate, language) for gate in [*planned, *_unplanned(gates)][:ROWS]],
         gates_left=_and_more("gates", len(gates) - ROWS, "/gates", language),
+        since=since,
+        changed=_changed(cards, changed or {}, language),
+        changes=link("/changes", {"since": (query or {}).get("since", "")}),
         key=[(mark(shape, colour), word) for shape, colour, word in _key(cards, language)],
     )
 
@@ -150,6 +155,14 @@ def _and_more(layer: str, n: int, href: str, language: str) -> list[tuple[str, s
     """How many rows more there are, with the list that has them; nothing when there are none."""
     words = words_in(language)
     return [(words["and_more"].format(what=words[f"count_{layer}"].format(n=number(n))), href)] if n > 0 else []
+
+
+def _changed(cards: Mapping[str, Card], numbers: Mapping[str, int], language: str) -> str:
+    """How much has changed, in one line; of the layers that the board shows."""
+    shown = [
+        f"{said(card['title'], language)} {number(numbers[name])}" for name, card in cards.items() if name in numbers
+    ]
+    return " · ".join(shown) or words_in(language)["fig_none"]
 
 
 def _figures(

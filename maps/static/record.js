@@ -3,7 +3,7 @@
 import { card, factsOf, fieldOf, isAssumed, labelOf, stepBar, titleOf, valueOf, wordOf, wording } from "./cards.js";
 import { eventDialog, eventsOf } from "./gate.js";
 import { fill, item } from "./doors.js";
-import { h, moment, page, said, say } from "./page.js";
+import { distance, h, moment, page, said, say } from "./page.js";
 import { linksOf } from "./links.js";
 import { mark } from "./marks.js";
 import { moveDialog } from "./dialogs.js";
@@ -80,18 +80,53 @@ export function recordOf(layer, feature, { back, changed, edit, place, go, tell 
 }
 
 const ACTIONS = { insert: "created", create: "created", delete: "retired", retire: "retired" };
-const HIDDEN = new Set(["version", "updated_at", "created_at", "geom", "shared_geom", "geometry", "id", "layer"]);
+const OF_A_PART = { insert: "part_added", delete: "part_removed", update: "part_changed" };
+const HIDDEN = new Set(["version", "updated_at", "created_at", "geom", "shared_geom", "geometry", "id", "layer", "original", "ordinal", "precision", "retired_at"]);
+const OF_A_PLACE = new Set(["address", "chainage_m", "accuracy_m", "position_source"]);
 
 const fillPast = (layer, id, list) => fill(list, item(layer, id, "/history"), (data) =>
   [...(data.entries ?? [])].sort((a, b) => Date.parse(b.at) - Date.parse(a.at)).map((entry) => {
-    const status = card(layer)?.status;
-    const moved = entry.changes?.[status];
-    const shown = (name, value) => valueOf(layer, fieldOf(layer, name) ?? { name }, value) || "–";
-    const changes = ACTIONS[entry.action] ? [] : Object.entries(entry.changes ?? {}).filter(([name]) => !HIDDEN.has(name) && name !== status);
+    const elsewhere = entry.device_at && moment(entry.device_at) !== moment(entry.at) ? say("device_time", { moment: moment(entry.device_at) }) : null;
     return h("li", {},
-      h("p", { className: "when" }, [moment(entry.at), entry.actor].filter(Boolean).join(" · ")),
-      ACTIONS[entry.action] ? h("p", {}, say(ACTIONS[entry.action])) : null,
-      moved && !ACTIONS[entry.action] ? h("p", {}, `${shown(status, moved.old)} → `, h("b", {}, shown(status, moved.new))) : null,
-      entry.reason ? h("p", {}, entry.reason) : null,
-      ...changes.map(([name, { old, new: now }]) => h("p", { className: "change" }, `${labelOf(layer, name)}: ${shown(name, old)} → ${shown(name, now)}`)));
+      h("p", { className: "when", title: entry.request ? say("request_id", { id: entry.request }) : null }, [moment(entry.at), entry.actor, elsewhere].filter(Boolean).join(" · ")),
+      ...(entry.part ? ofPart(layer, entry) : ofItself(layer, entry)),
+      entry.reason ? h("p", {}, entry.reason) : null);
   }), "no_history");
+
+/** What became of the thing itself: it was made or retired, moved a step, or some of its values changed. */
+function ofItself(layer, { action, changes = {}, moved_m: moved }) {
+  if (ACTIONS[action]) return [h("p", {}, say(ACTIONS[action]))];
+  const status = card(layer)?.status;
+  const shown = (name, value) => valueOf(layer, fieldOf(layer, name) ?? { name }, value) || "–";
+  const place = placeText(changes.geometry, moved);
+  const told = Object.entries(changes).filter(([name]) => !HIDDEN.has(name) && name !== status && !(place && OF_A_PLACE.has(name)));
+  return [
+    changes[status] ? h("p", {}, `${shown(status, changes[status].old)} → `, h("b", {}, shown(status, changes[status].new))) : null,
+    place ? h("p", { className: "change" }, `${say("position")}: ${place}`) : null,
+    ...told.map(([name, { old, new: now }]) => h("p", { className: "change" }, `${labelOf(layer, name)}: ${shown(name, old)} → ${shown(name, now)}`)),
+  ];
+}
+
+/** What became of a place: set, taken away, moved so far, or drawn anew. */
+function placeText(change, moved) {
+  if (!change) return "";
+  if (!change.old) return say("was_placed");
+  if (!change.new) return say("was_unplaced");
+  return moved === null || moved === undefined ? say("was_reshaped") : say("was_moved", { d: distance(moved) });
+}
+
+/** What became of what belongs to it: an inspection, an event, a step; or a link from either end. */
+function ofPart(layer, { part, action, changes = {}, about }) {
+  if (part === "links") {
+    const role = say(about.direction === "from" ? `role_${about.role}_from` : `role_${about.role}`);
+    return [h("p", {}, say(action === "insert" ? "linked_to" : "unlinked", { what: `${role}: ${about.title ?? about.at ?? "–"}` }))];
+  }
+  const known = card(layer)?.parts?.find((one) => one.name === part);
+  const fields = new Map((known?.fields ?? []).map((field) => [field.name, field]));
+  const shown = (name, value) => valueOf(layer, fields.get(name) ?? { name }, value);
+  const lines = action === "delete" ? [] : Object.entries(changes).filter(([name]) => fields.has(name) && !HIDDEN.has(name) && name !== "source");
+  return [
+    h("p", {}, say(OF_A_PART[action] ?? "part_changed", { what: said(known?.title) || part })),
+    ...lines.map(([name, { old, new: now }]) => h("p", { className: "change" }, `${said(fields.get(name).title)}: ${[shown(name, old), shown(name, now) || "–"].filter(Boolean).join(" → ")}`)),
+  ];
+}
