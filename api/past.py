@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from starlette.datastructures import QueryParams
 
 from api.browse import link
-from api.identity import ActorParam
-from api.params import DatabaseParam, LayerParam, layer_named, limit_of, moment_of, selection_of
+from api.cards import card
+from api.identity import ActorParam, PageLanguageParam
+from api.params import DatabaseParam, KeptLayerParam, layer_named, limit_of, moment_of, selection_of
+from api.shell import page_answer, shell
 from gis import past
 from gis.actors import Actor
 from gis.database import Session
@@ -24,6 +26,7 @@ from gis.layer import Layer, every
 from gis.past import Change, Span
 from gis.query import Selection
 from layers.policy import may_follow
+from maps.past import changes_page as show_changes
 
 router = APIRouter(tags=["past"])
 
@@ -33,10 +36,13 @@ NOT_OF_CHANGES = ("as_of", "count", "crs", "properties", "reader", "sortby")
 
 A_WEEK = dt.timedelta(days=7)
 MOST = 1000
+ON_A_PAGE = 200
 
 
 @router.get("/ogc/collections/{layer}/changes")
-def changes_of_layer(request: Request, layer: LayerParam, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
+def changes_of_layer(
+    request: Request, layer: KeptLayerParam, actor: ActorParam, database: DatabaseParam
+) -> dict[str, Any]:
     """What has changed in a layer; takes the filters of ``items``, held against the state after the change."""
     asked = request.query_params
     for name in NOT_OF_CHANGES:
@@ -62,6 +68,31 @@ def changes(request: Request, actor: ActorParam, database: DatabaseParam) -> dic
     with database.acting(actor) as session:
         span, found, following = changed(session, asked, actor)
     return _answer(request, span, found, following)
+
+
+@router.get("/changes", include_in_schema=False)
+def changes_page(request: Request, actor: ActorParam, database: DatabaseParam, language: PageLanguageParam) -> Response:
+    """What has changed, day by day, for people."""
+    asked = request.query_params
+    with database.acting(actor) as session:
+        span, found, following = changed(session, asked, actor, ON_A_PAGE)
+        counted = {} if span.after else past.numbers(session, selections(asked, actor), span)
+    given = {name: value for name, value in asked.items() if name not in ("after", "until")}
+    # The end of the span is fixed, or what happens while somebody reads would move the pages.
+    more = {**given, "until": span.until.isoformat(), "after": following or ""}
+    html = show_changes(
+        language,
+        cards={layer.name: card(layer, actor) for layer in every()},
+        changes=[told(one) for one in found],
+        numbers=counted,
+        since=span.since,
+        until=span.until,
+        mine=actor.name if actor.may_edit else None,
+        may_follow=may_follow(actor, ""),
+        more=f"/changes?{urlencode(more)}" if following else None,
+        **shell(request),
+    )
+    return page_answer(request, html)
 
 
 def changed(
