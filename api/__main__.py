@@ -33,6 +33,16 @@ Anchor = Annotated[
 audit = typer.Typer(no_args_is_help=True, help="Nhật ký niêm phong. · The sealed journal.")
 commands.add_typer(audit, name="audit")
 
+admin = typer.Typer(no_args_is_help=True, help="Quản trị viên. · Administrators.")
+commands.add_typer(admin, name="admin")
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option("--password-file", help="Tệp mật khẩu, 0600 · A file (0600) instead of asking at the terminal"),
+]
+NoSecondFactor = Annotated[
+    bool, typer.Option("--no-second-factor", help="Bật khi đăng nhập lần đầu · Set it up at the first sign-in")
+]
+
 
 @commands.callback()
 def cotmoc() -> None:
@@ -40,18 +50,29 @@ def cotmoc() -> None:
 
 
 @commands.command()
-def up(
+def up(  # noqa: PLR0917 - Typer reads the options off the parameters
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Cổng · Port; 0: cổng trống bất kỳ · any free one")
     ] = 8000,
     data_dir: DataDir = None,
-    host: Annotated[str | None, typer.Option(help="Địa chỉ nội bộ · A loopback address (default: 127.0.0.1)")] = None,
+    host: Annotated[str | None, typer.Option(help="Địa chỉ lắng nghe · Where to listen (default: 127.0.0.1)")] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option("--name", envvar="COTMOC_NAMES", help="Tên máy chủ khác · Another name it is asked for by"),
+    ] = None,
+    behind_proxy: Annotated[
+        str | None,
+        typer.Option(envvar="COTMOC_BEHIND_PROXY", help="Địa chỉ IP của proxy có TLS · The IP of the TLS proxy"),
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(envvar="COTMOC_TLS_CERT", help="Chứng thư · A certificate")] = None,
+    tls_key: Annotated[Path | None, typer.Option(envvar="COTMOC_TLS_KEY", help="Khóa của nó · Its key")] = None,
     anchor: Anchor = None,
 ) -> None:
     """Khởi động và phục vụ. · Start everything and serve until Ctrl-C."""
     from api import up as premises
+    from api.reach import Reach
 
-    premises.up(port, data_dir, host, anchor)
+    premises.up(port, data_dir, Reach(host, name or (), behind_proxy, tls_cert, tls_key), anchor)
 
 
 @commands.command()
@@ -97,6 +118,44 @@ def doctor(data_dir: DataDir = None, anchor: Anchor = None) -> None:
         typer.echo(f"{marks[one.state]} {one.check.vi}: {one.said.vi} · {one.check.en}: {one.said.en}")
     if not is_fit(findings):
         sys.exit(1)
+
+
+@admin.command("create")
+def create_administrator(
+    name: Annotated[str, typer.Argument(help="Tên đăng nhập · The login name")],
+    title: Annotated[str | None, typer.Option(help="Chức danh · The post's title")] = None,
+    password_file: PasswordFile = None,
+    no_second_factor: NoSecondFactor = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Tạo quản trị viên; từ đó ai cũng phải đăng nhập. · A new administrator; from then on everybody signs in."""
+    from api import admin as administrators, up as premises
+
+    with premises.opened(data_dir, "admin create") as addresses:
+        administrators.create(addresses, name, title, password_file, second_factor=not no_second_factor)
+
+
+@admin.command("reset")
+def reset_administrator(
+    name: Annotated[str, typer.Argument(help="Tên đăng nhập · The login name")],
+    password_file: PasswordFile = None,
+    no_second_factor: NoSecondFactor = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Đặt lại mật khẩu và xác thực hai lớp. · Another password and second factor; signs out everywhere."""
+    from api import admin as administrators, up as premises
+
+    with premises.opened(data_dir, "admin reset") as addresses:
+        administrators.reset(addresses, name, password_file, second_factor=not no_second_factor)
+
+
+@admin.command("list")
+def list_administrators(data_dir: DataDir = None) -> None:
+    """Liệt kê quản trị viên. · Who the administrators are."""
+    from api import admin as administrators, up as premises
+
+    with premises.opened(data_dir, "admin list") as addresses:
+        administrators.listing(addresses)
 
 
 @commands.command()

@@ -19,6 +19,7 @@ from api import (
     exports,
     features,
     locate,
+    openid,
     pages,
     params,
     past,
@@ -71,6 +72,7 @@ def create_app(
         past,
         releases,
         signin,
+        openid,
         account,
         people,
     )

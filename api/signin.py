@@ -70,13 +70,13 @@ def left(answer: Response) -> Response:
 
 @router.get("/signin")
 def sign_in_page(request: Request, language: PageLanguageParam) -> Response:
-    """The way in. ``refused`` tells why the identity provider's answer was not taken."""
+    """The way in."""
     settings: Settings = request.app.state.settings
     html = entrance.sign_in_page(
         language,
         office=settings.office,
         onward=local_path(request.query_params.get("next")),
-        query={name: value for name, value in request.query_params.items() if name in ("next", "refused")},
+        query={name: value for name, value in request.query_params.items() if name == "next"},
         provider=settings.oidc_title if settings.oidc_issuer else None,
         exist=accounts_of(request).exist(),
     )

@@ -1,6 +1,5 @@
 """``./cotmoc up``: hold the data directory, run the database, bring it up to date, serve, and stop it all again."""
 
-import ipaddress
 import json
 import os
 import secrets
@@ -16,9 +15,10 @@ from types import FrameType
 import typer
 import uvicorn
 
+from api.reach import Reach
 from gis.database import DOOR_LOGIN, LOGINS, PARTNER_LOGIN, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN, Database
 from gis.doctor import Finding, State
-from gis.errors import Conflict, Forbidden, Refusal
+from gis.errors import Conflict, Refusal
 from gis.language import Text
 from gis.postgis import Cluster, held, login_url, reachable
 from gis.seals import Sealer, sealing
@@ -40,22 +40,23 @@ class Addresses:
     passwords: dict[str, str] | None = None
 
 
-def up(port: int, data_dir: Path | None, host: str | None, anchor: Path | None = None) -> None:
-    """Serve on ``host`` and ``port`` until SIGINT or SIGTERM; raises a ``Refusal`` when that cannot be."""
-    address = _permitted(host)
+def up(port: int, data_dir: Path | None, reach: Reach, anchor: Path | None = None) -> None:
+    """Serve on ``port`` as far as ``reach`` until SIGINT or SIGTERM; raises a ``Refusal`` when that cannot be."""
+    reach.refuse_unsafe()
     place = chosen(data_dir)
     end = End()
     try:
-        with held(place, "up") as sign, closing(_door(address, port)) as door:
+        with held(place, "up") as sign, closing(_door(reach.address, port)) as door:
             sign(door.getsockname()[1])
             with running(place) as addresses:
                 for step in (migrate, load):
                     end.heed()
                     step(addresses)
                 end.heed()
+                reach.refuse_unattended(addresses.logins[DOOR_LOGIN])
                 refuse_unfit(examine(addresses, place, anchor))
                 with sealing(sealer(addresses, place, anchor)):
-                    _serve(addresses, door, place, end)
+                    _serve(addresses, door, place, end, reach)
     except Ended:
         say("Đã dừng", "Stopped")
     except Refusal:
@@ -208,7 +209,7 @@ class End:
             raise Ended(130)
 
 
-def _serve(addresses: Addresses, door: socket.socket, place: Path, end: End) -> None:
+def _serve(addresses: Addresses, door: socket.socket, place: Path, end: End, reach: Reach) -> None:
     """Serve on the open socket until a signal ends it."""
     from api.app import create_app
     from api.settings import Settings
@@ -222,6 +223,7 @@ def _serve(addresses: Addresses, door: socket.socket, place: Path, end: End) -> 
         partner_url=addresses.logins[PARTNER_LOGIN],
         host=host,
         port=port,
+        **reach.settings(),
     )
     config = uvicorn.Config(
         create_app(settings),
@@ -232,6 +234,7 @@ def _serve(addresses: Addresses, door: socket.socket, place: Path, end: End) -> 
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=PATIENCE_S,  # a slow download does not hold up Ctrl-C
+        **reach.served(),
     )
     Server(config, place, end).run(sockets=[door])
     end.heed()
@@ -250,28 +253,9 @@ class Server(uvicorn.Server):
         if self.started and not self.should_exit:
             host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
             typer.echo(f"  Dữ liệu · Data: {self.place}", err=True)
-            typer.echo(f"✓ Cột mốc đang phục vụ tại http://{host}:{self.config.port} (Ctrl-C để dừng)")
-            typer.echo(f"✓ Cotmoc serves at http://{host}:{self.config.port} (Ctrl-C stops it)")
-
-
-def _permitted(host: str | None) -> str:
-    """The numeric address to serve on. Only loopback, because everybody who reaches it acts as the office."""
-    if os.environ.get("COTMOC_CONTAINER") == "1":
-        return host or "0.0.0.0"  # noqa: S104 - the container's own network; compose publishes on loopback only
-    address = "127.0.0.1" if host in (None, "localhost") else host
-    try:
-        loopback = ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise Forbidden(
-            Text(
-                f"Không phục vụ tại {host}: chưa có tài khoản nên ai vào được cũng là cơ quan; chỉ dùng 127.0.0.1",
-                f"Not serving on {host}: there are no accounts yet, so whoever reached it would act as the office; "
-                "only 127.0.0.1 is served",
-            )
-        )
-    return address
+            address = f"{'https' if self.config.is_ssl else 'http'}://{host}:{self.config.port}"
+            typer.echo(f"✓ Cột mốc đang phục vụ tại {address} (Ctrl-C để dừng)")
+            typer.echo(f"✓ Cotmoc serves at {address} (Ctrl-C stops it)")
 
 
 def _door(host: str, port: int) -> socket.socket:

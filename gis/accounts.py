@@ -219,6 +219,10 @@ NO_INVITATION = Text(
 )
 
 VALID = text("(people.valid_to is null or people.valid_to > now())")
+NO_ADMINISTRATOR = text(
+    "exists (select from app.appointments a where a.person_id = people.id and a.valid_to is null"
+    " and a.role <> 'administrator')"
+)
 INVITED = text("people.invited_until > now()")
 
 WHO = """
@@ -381,11 +385,28 @@ class Accounts:
             name = _present(session, person_id).name
         with self.acting(name, request=request) as session:
             if former:
-                session.execute(
-                    text("update app.sign_ins set ended_at = clock_timestamp() where secret = :secret and ended_at is null"),
-                    {"secret": digest(former)},
-                )
+                before = session.query(SignIn).filter_by(secret=digest(former), ended_at=None).one_or_none()
+                if before is not None:
+                    sign_out(session, before.id)
             return sign_in(session, person_id)
+
+    def known(self, subject: str, name: str | None) -> uuid.UUID | None:
+        """The person an identity provider calls ``subject``, or ``name`` where nobody is called so yet.
+
+        A name is bound to its first subject, so that it does not pass on with the provider's next bearer of it. An
+        administrator is not known this way: no provider opens that door.
+        """
+        with self.acting("door") as session:
+            people = session.query(Person).filter(VALID, NO_ADMINISTRATOR)
+            person = people.filter(Person.subject == subject).one_or_none()
+            if person is not None or name is None:
+                return person.id if person else None
+            found = people.filter(Person.name == login_name(name), Person.subject.is_(None)).one_or_none()
+            if found is None or session.query(Person).filter_by(subject=subject).count():
+                return None
+        with self.acting(found.name) as session:
+            session.get_one(Person, found.id).subject = subject
+        return found.id
 
     def accept(self, invitation: str, password: str, address: str) -> str:
         """Choose a password by the link of an invitation, which opens once; gives the name to sign in with.

@@ -15,11 +15,13 @@ REFUSED = {
         "Signing in with the identity provider failed. Please try again, or ask an administrator.",
     ),
     "unknown": Text(
-        "Hệ thống định danh biết bạn, nhưng ở đây bạn chưa có tài khoản. Hãy hỏi quản trị viên.",
-        "The identity provider knows you, but you have no account here. Please ask an administrator.",
+        "Hệ thống định danh biết bạn, nhưng ở đây bạn chưa có tài khoản dùng cách này. Quản trị viên đăng nhập bằng"
+        " mật khẩu và mã xác thực.",
+        "The identity provider knows you, but no account here opens this way. Administrators sign in with their"
+        " password and code.",
     ),
 }
-"""Why the answer of an identity provider was not taken, by the word in the page's address."""
+"""Why the answer of an identity provider was not taken."""
 
 
 def sign_in_page(
@@ -30,9 +32,10 @@ def sign_in_page(
     query: Mapping[str, str],
     provider: str | None,
     exist: bool,
+    refused: str = "",
 ) -> str:
-    """The way in. ``onward`` is where it leads, ``exist`` whether there are accounts at all."""
-    why = REFUSED.get(query.get("refused", ""))
+    """The way in. ``onward`` is where it leads, ``exist`` whether there are accounts, ``refused`` what failed."""
+    why = REFUSED.get(refused)
     return render(
         "signin.html",
         language,

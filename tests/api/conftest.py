@@ -61,11 +61,9 @@ Enrol = Callable[..., str]
 def enrol(accounts: Accounts) -> Enrol:
     """``enrol(name, role, unit=…)`` makes a person with the usual password; an administrator gets a second factor."""
 
-    def enrolling(name: str, role: str, *, unit: str | None = None, second_factor: str | None = None) -> str:
+    def enrolling(name: str, role: str, *, unit: str | None = None, **known: str) -> str:
         with accounts.acting("test") as session:
-            person = enrol_person(
-                session, name, role, unit=unit, password=PASSWORD, second_factor=second_factor, title="Chức danh"
-            )
+            person = enrol_person(session, name, role, unit=unit, password=PASSWORD, title="Chức danh", **known)
             return str(person.id)
 
     return enrolling

@@ -189,8 +189,8 @@ def test_a_taken_port_is_named(ground: Path, data_dir: Path):
 def test_no_address_but_loopback_is_served_and_the_reason_is_said(host: str, data_dir: Path):
     refused = said_by("up", "--host", host, "--data-dir", data_dir)
     assert refused.returncode == 1
-    assert "no accounts yet" in refused.stderr
-    assert "chưa có tài khoản" in refused.stderr
+    assert "only TLS is served" in refused.stderr
+    assert "chỉ phục vụ qua TLS" in refused.stderr
     assert "Starting" not in refused.stderr
 
 
