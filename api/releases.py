@@ -9,25 +9,30 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.datastructures import QueryParams
 
 from api.browse import link, only
-from api.identity import ActorParam, BodyParam, LanguageParam, at_once
+from api.cards import card
+from api.identity import ActorParam, BodyParam, LanguageParam, PageLanguageParam, at_once
 from api.params import DatabaseParam, feature_id, selection_of
+from api.settings import Settings
+from api.shell import page_answer, shell
 from api.written import json_text
 from gis import drafts, query, releases
 from gis.actors import Actor
 from gis.database import Database, Session
 from gis.errors import Malformed, Missing, invalid
 from gis.language import Language, Text
-from gis.layer import Layer, catalog
+from gis.layer import Layer, catalog, every
 from gis.query import Selection
 from gis.released import ALWAYS, released
 from gis.releases import Going, Part, ReleasePart, ReleaseState, ReleaseVersion, Terms, Withheld
 from layers.policy import PARTNER
 from layers.secrecy import refuse_state_secret
+from maps import releases as pages
 
 router = APIRouter(tags=["releases"])
 
@@ -478,3 +483,99 @@ def delta(request: Request, release: ReleaseParam, actor: ActorParam, database: 
         ]
     )
     return Response(body, media_type="application/json")
+
+
+# The pages.
+
+
+@router.get("/releases", include_in_schema=False)
+def releases_page(
+    request: Request, actor: SharingParam, database: DatabaseParam, language: PageLanguageParam
+) -> Response:
+    """Every release."""
+    told = listed(actor, database, language)["releases"]
+    return page_answer(request, pages.releases_page(language, releases=told, states=ReleaseState, **shell(request)))
+
+
+@router.get("/releases/new", include_in_schema=False)
+def new_release_page(
+    request: Request, actor: SharingParam, database: DatabaseParam, language: PageLanguageParam
+) -> Response:
+    """The form of a release."""
+    return _form(request, actor, database, language)
+
+
+@router.get("/releases/{release}/new", include_in_schema=False)
+def next_version_page(
+    request: Request, release: ReleaseParam, actor: SharingParam, database: DatabaseParam, language: PageLanguageParam
+) -> Response:
+    """The form of the next version, as the one before was."""
+    return _form(request, actor, database, language, one(release, actor, database, language))
+
+
+def _form(
+    request: Request, actor: Actor, database: Database, language: Language, before: dict[str, Any] | None = None
+) -> Response:
+    asked = {part["layer"]: part["filter"] for part in before["versions"][0]["parts"]} if before else {}
+    with database.acting(actor) as session:
+        papers = query.features(session, Selection(catalog["documents"], actor.level, limit=MOST_SHOWN))
+    documents = [
+        {
+            "id": paper["id"],
+            "title": " · ".join(filter(None, (paper["properties"]["number"], paper["properties"]["title"]))),
+        }
+        for paper in map(json.loads, papers)
+    ]
+    layers = [
+        {
+            "name": layer.name,
+            "title": layer.title.said_in(language),
+            "placed": layer.placed or layer.drawn_by_links,
+            "asked": urlencode(asked.get(layer.name, {}), doseq=True, safe=",/"),
+            "fields": [
+                (name, field.title.said_in(language))
+                for name, field in released(layer).known.items()
+                if name not in (*ALWAYS, *layer.always_with, "version", "release")
+            ],
+        }
+        for layer in every()
+    ]
+    html = pages.new_release_page(language, layers=layers, documents=documents, before=before, **shell(request))
+    return page_answer(request, html)
+
+
+@router.get("/releases/{release}", include_in_schema=False)
+def release_page(
+    request: Request, release: ReleaseParam, actor: SharingParam, database: DatabaseParam, language: PageLanguageParam
+) -> Response:
+    """One release: what goes, what stays, who said so, and what may be done now."""
+    settings: Settings = request.app.state.settings
+    found = one(release, actor, database, language)
+    asked = request.query_params.get("version")
+    number = version_number(asked) if asked else found["versions"][0]["number"]
+    version = next((told for told in found["versions"] if told["number"] == number), None)
+    if version is None:
+        raise Missing(releases.GONE)
+    html = pages.release_page(
+        language,
+        release=found,
+        version=version,
+        preview=preview_of(database, actor, release, number, language),
+        cards={layer.name: card(layer, actor) for layer in every()},
+        states=ReleaseState,
+        who=actor.name,
+        home=(settings.home_latitude, settings.home_longitude, settings.home_zoom),
+        **shell(request),
+    )
+    return page_answer(request, html)
+
+
+@router.get("/holdings", include_in_schema=False)
+def holdings_page(
+    request: Request, actor: SharingParam, database: DatabaseParam, language: PageLanguageParam
+) -> Response:
+    """Who holds what of a marker, or what one recipient holds."""
+    asked = request.query_params
+    told = holdings_asked(database, actor, asked) if asked.get("at") or asked.get("recipient") else None
+    cards = {layer.name: card(layer, actor) for layer in every()}
+    return page_answer(request, pages.holdings_page(language, holdings=told, cards=cards, **shell(request)))

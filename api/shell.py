@@ -52,4 +52,5 @@ def person_shown(request: Request) -> Person | None:
         csrf=guest.csrf,
         reports="incidents" in actor.role.edits and not actor.role.edits["incidents"],
         keeps_accounts=actor.role.administrator and guest.has_second_factor,
+        shares=actor.role.shares,
     )

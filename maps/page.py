@@ -36,7 +36,8 @@ _pages = Environment(
 class Person:
     """Who has signed in, as every page shows it, with the token that the page's writes must bring.
 
-    ``reports`` says that incidents may be logged, ``keeps_accounts`` that people and tokens may be kept.
+    ``reports`` says that incidents may be logged, ``keeps_accounts`` that people and tokens may be kept,
+    ``shares`` that releases may be.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Person:
     csrf: str
     reports: bool
     keeps_accounts: bool
+    shares: bool = False
 
 
 def render(template: str, language: Language | str, **context: Any) -> str:

@@ -292,3 +292,29 @@ def test_ogr_reads_a_release(lan, minh, stones, partner, site):
     assert stones["shown"][0] in told.stdout, told.stderr
     assert stones["hidden"][0] not in told.stdout
     assert CANARY not in told.stdout
+
+
+def test_the_pages_say_what_goes_what_stays_and_who_holds_it(lan, minh, stones):
+    made = lan.post("/api/releases", body_of(stones, "Sở <b>M</b>")).json()
+    release, number = made["id"], stones["shown"][0]
+    for language, stays in (("vi", "Mức phổ biến cao hơn đối tác"), ("en", "Its level is above partner")):
+        page = lan.get(f"/releases/{release}?lang={language}").text
+        assert stays in page
+        assert number in page
+        assert "Sở &lt;b&gt;M&lt;/b&gt;" in page
+        assert CANARY not in page
+        assert 'data-move="submitted"' in page
+    moved(lan, release, "submitted")
+    assert 'data-move="approved"' not in lan.get(f"/releases/{release}").text
+    assert "Somebody else has to approve it" in lan.get(f"/releases/{release}?lang=en").text
+    assert 'data-move="approved"' in minh.get(f"/releases/{release}").text
+    moved(minh, release, "approved")
+    moved(minh, release, "published")
+    assert "Sở &lt;b&gt;M&lt;/b&gt;" in lan.get("/releases?lang=vi").text
+    told = lan.get(f"/holdings?at={number}&lang=vi").text
+    assert "Sở &lt;b&gt;M&lt;/b&gt;" in told
+    assert "đang giữ" in told
+    assert lan.get(f"/releases/{release}/new").status_code == 200
+    assert lan.get("/releases/new").status_code == 200
+    assert lan.get("/holdings?lang=vi").status_code == 200
+    assert lan.get(f"/releases/{release}?version=9").status_code == 404
