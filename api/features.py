@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api import schemas, tiles
 from api.browse import HTML, VARIES, SpokenParam, answer, facts_of, here, link as _link, only, paged, wants_page
+from api.doors import Door
 from api.identity import ActorParam
 from api.params import ITEM_PARAMETERS, DatabaseParam, IdParam, KeptLayerParam, LayerParam, selected
 from gis import links, past, query
@@ -27,7 +28,7 @@ from gis.query import Selection
 from gis.releases import layers_released
 from layers.policy import catalog_of
 
-router = APIRouter(prefix="/ogc", tags=["features"])
+router = APIRouter(prefix="/ogc", tags=["features"], route_class=Door)
 
 GEOJSON = "application/geo+json"
 MOST_COLUMNS = 6

@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.identity import ActorParam, LanguageParam
+from api.doors import Door
+from api.identity import ActorParam, LanguageParam, at_once
 from api.params import DatabaseParam, LayerParam, selected
 from gis import query, tiles
 from gis.actors import Actor
@@ -26,7 +27,7 @@ from gis.layer import Layer
 from gis.query import Selection
 from maps.style import style
 
-router = APIRouter(prefix="/ogc", tags=["tiles"])
+router = APIRouter(prefix="/ogc", tags=["tiles"], route_class=Door)
 
 TILES_1 = "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/"
 CONFORMS_TO = [f"{TILES_1}{name}" for name in ("core", "tileset", "tilesets-list", "geodata-tilesets", "mvt")]
@@ -73,9 +74,9 @@ def matrix_set(tms: str) -> str:
     return tms
 
 
-DrawnLayerParam = Annotated[Layer, Depends(drawn_layer)]
-AddressParam = Annotated[tiles.Address, Depends(tile_address)]
-SERVED = [Depends(matrix_set)]
+DrawnLayerParam = Annotated[Layer, Depends(at_once(drawn_layer))]
+AddressParam = Annotated[tiles.Address, Depends(at_once(tile_address))]
+SERVED = [Depends(at_once(matrix_set))]
 
 
 async def _selection(database: Database, layer: Layer, request: Request, actor: Actor) -> Selection:
