@@ -9,6 +9,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -21,7 +22,7 @@ from gis.crs import CRS
 from gis.drafts import GEOMETRY, GEOMETRY_CRS, PLACE
 from gis.errors import FieldError, Invalid, Malformed, Missing, Unconditional, invalid
 from gis.language import Text
-from gis.layer import Layer, catalog
+from gis.layer import Feature, Layer, catalog
 from gis.query import Selection
 from layers import gates, works
 from layers.places import link_place
@@ -76,14 +77,18 @@ def placed(request: Request, values: Mapping[str, Any]) -> tuple[dict[str, Any],
 
 
 def _acting(request: Request, database: Any, actor: Actor, body: Mapping[str, Any] | None = None) -> Any:
-    """A writing transaction in the actor's name, with the reason and the device's time that came along."""
-    reason = _reason((body or {}).get("reason") or request.headers.get("x-reason"))
-    return database.acting(actor, write=True, reason=reason, request=request.state.request_id)
+    """A writing transaction in the actor's name, with the reason that came along; the rest the database knows."""
+    reason = reason_of(request, body or {})
+    return database.acting(actor, write=True, reason=reason)
 
 
-def _reason(given: Any) -> str | None:
+def reason_of(request: Request, body: Mapping[str, Any]) -> str | None:
+    """Why something is changed: ``reason`` beside what is sent, or the header ``X-Reason``, percent-encoded UTF-8."""
+    given = body.get("reason") or request.headers.get("x-reason")
     if given is None:
         return None
+    if "reason" not in body:
+        given = unquote(given)
     try:
         reason = drafts.clean_text(given)[:500]
     except ValueError:
@@ -91,7 +96,12 @@ def _reason(given: Any) -> str | None:
             "reason", "characters", "Lý do có ký tự không hợp lệ", "The reason holds invalid characters"
         ) from None
     refuse_state_secret("reason", reason)
-    return reason
+    return reason or None
+
+
+def without_reason(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What is sent, less why it is sent."""
+    return {name: value for name, value in body.items() if name != "reason"}
 
 
 @router.post("/{layer}/items", status_code=201, response_class=Response)
@@ -102,11 +112,11 @@ def create(
     keys = request.headers.getlist("idempotency-key")
     if len(keys) > 1:
         raise Malformed(Text("Chỉ một Idempotency-Key", "Only one Idempotency-Key"))
-    with _acting(request, database, actor) as session:
+    with _acting(request, database, actor, body) as session:
         done = replays.claim(session, keys[0], actor.name, body, f"POST {layer.name}") if keys else None
         if done is not None:
             return feature_answer(request, layer, done, *query.versioned(session, Selection(layer, actor.level), done))
-        values, _ = placed(request, drafts.read(layer, flat(body)))
+        values, _ = placed(request, drafts.read(layer, flat(without_reason(body))))
         made = changes.create(session, layer, values)
         if keys:
             replays.settle(session, keys[0], actor.name, made.id)
@@ -125,12 +135,12 @@ def replace(  # noqa: PLR0917 - what a request brings
     database: DatabaseParam,
 ) -> Response:
     """Replace a feature: what is not given goes back to its default. The status stays: it changes by moves."""
-    given = flat(body)
+    given = flat(without_reason(body))
     values = drafts.read(layer, _without_what_stays(layer, given))
     for name, one in drafts.receivable(layer).items():
         if name not in values and name in layer.fields and name != "position_source":
             values[name] = one.default
-    return _changed(request, layer, item_id, version, values, actor, database, given)
+    return _changed(request, layer, item_id, version, values, actor, database, given, reason_of(request, body))
 
 
 @router.patch("/{layer}/items/{item}", response_class=Response)
@@ -144,7 +154,7 @@ def change(  # noqa: PLR0917
     database: DatabaseParam,
 ) -> Response:
     """Change the properties given (JSON merge patch); ``null`` empties one."""
-    given = flat(body)
+    given = flat(without_reason(body))
     values = drafts.read(layer, given, partial=True)
     emptied = [
         name
@@ -153,7 +163,7 @@ def change(  # noqa: PLR0917
     ]
     if emptied:
         raise invalid(emptied[0], "missing", "Không được để trống", "Must not be empty")
-    return _changed(request, layer, item_id, version, values, actor, database, {})
+    return _changed(request, layer, item_id, version, values, actor, database, {}, reason_of(request, body))
 
 
 def _without_what_stays(layer: Layer, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,15 +182,29 @@ def _changed(  # noqa: PLR0917
     actor: Actor,
     database: Any,
     given: Mapping[str, Any],
+    reason: str | None,
 ) -> Response:
     located, crs = placed(request, values)
-    with _acting(request, database, actor) as session:
+    with database.acting(actor, write=True, reason=reason) as session:
         feature = changes.fetch(session, layer.model, item_id, version)
+        _not_opened_in_silence(feature, values, reason)
         shown = json.loads(query.one(session, Selection(layer, actor.level, crs=crs), item_id))
         _keep_status(layer, given, shown["properties"])
         changes.change(session, layer, feature, _less_the_place_it_has(located, shown))
         changed, now = query.versioned(session, Selection(layer, actor.level), item_id)
     return feature_answer(request, layer, item_id, changed, now)
+
+
+def _not_opened_in_silence(feature: Feature, values: Mapping[str, Any], reason: str | None) -> None:
+    """Who shows a thing to more people than before says why."""
+    level = values.get("level", feature.level)
+    if reason is None and level != feature.level and feature.level.reads(level):
+        raise invalid(
+            "reason",
+            "missing",
+            "Hạ mức phổ biến cần nêu lý do, căn cứ",
+            "Opening it to more readers needs a reason",
+        )
 
 
 def _keep_status(layer: Layer, given: Mapping[str, Any], shown: Mapping[str, Any]) -> None:

@@ -37,7 +37,7 @@ const patch = (layer, feature, etag, body) => ask(item(layer, feature.id), { met
 export async function amend(layer, feature, body) {
   const before = beforeOf(layer, feature, body);
   const { etag } = await changing(layer, feature, (seen) => patch(layer, feature, seen, body));
-  return { text: say("saved"), undo: () => patch(layer, feature, etag, before) };
+  return { text: say("saved"), undo: () => patch(layer, feature, etag, { ...before, reason: say("undo").toLowerCase() }) };
 }
 
 /** The body that puts back what `body` changes: values as they were, a place in the words it was given in. */

@@ -52,11 +52,15 @@ export function draftForm(layer, map, { feature = null, onlyPlace = false, saved
   const inputs = fields.map((field) => inputFor(field, feature?.properties[field.name]));
   const fault = h("div", { className: "refusal", role: "alert", hidden: true });
   const submit = h("button", { className: "button primary", type: "submit" }, say("save"));
+  // Who moves what already has a place of its own says why; for any other change a reason is welcome.
+  const moves = Boolean(onlyPlace && feature?.geometry && feature.properties.position_source !== "none");
+  const reason = feature ? h("textarea", { name: "reason", rows: "2", maxlength: "500", required: moves, placeholder: say("reason_hint") }) : null;
   const placeRoot = card(layer).geometry && (!feature || onlyPlace) ? h("div", { className: "place-control" }) : null;
   const form = h("form", { className: "form", novalidate: true },
     h("h2", {}, onlyPlace ? `${say("set_position")}: ${titleOf(layer, feature)}` : feature ? titleOf(layer, feature) : said(card(layer).title)),
     placeRoot,
     ...fields.map((field, at) => h("div", { className: "field" }, h("label", {}, `${labelOf(layer, field.name)}${field.unit ? ` (${field.unit})` : ""}${field.required ? " *" : ""}`, inputs[at]))),
+    reason ? h("div", { className: "field" }, h("label", {}, `${say("reason")}${moves ? " *" : ""}`, reason)) : null,
     fault,
     h("div", { className: "actions" }, submit, h("button", { className: "button", type: "button", onclick: () => leave(back) }, say("cancel"))));
   const place = placeRoot ? new PlaceControl(placeRoot, map, { title: say("place_of"), border: feature?.properties.border ?? null }) : null;
@@ -69,6 +73,14 @@ export function draftForm(layer, map, { feature = null, onlyPlace = false, saved
     for (const input of inputs) input.removeAttribute("aria-invalid");
     const position = place?.value() ?? null;
     if (onlyPlace && !position) return place.wrong(say("place_missing"));
+    reason?.removeAttribute("aria-invalid");
+    const why = reason?.value.trim() ?? "";
+    if (moves && !why) {
+      reason.setAttribute("aria-invalid", "true");
+      fault.replaceChildren(say("reason_missing"));
+      fault.hidden = false;
+      return reason.focus();
+    }
     const properties = {};
     for (const input of inputs) {
       const value = valueFrom(input);
@@ -80,7 +92,7 @@ export function draftForm(layer, map, { feature = null, onlyPlace = false, saved
     submit.disabled = true;
     try {
       if (feature) {
-        const done = await amend(layer, feature, { ...(geometry ? { geometry } : {}), properties });
+        const done = await amend(layer, feature, { ...(geometry ? { geometry } : {}), ...(why ? { reason: why } : {}), properties });
         leave(() => saved(feature.id, done));
       } else {
         const { data, location } = await ask(collection(layer), { method: "POST", type: "application/geo+json", headers: { "Idempotency-Key": key }, body: { type: "Feature", geometry, properties } });

@@ -224,7 +224,10 @@ def test_a_page_that_holds_restricted_records_is_one_entry_with_what_was_asked(c
     assert told["restricted"] == len(told["records"])
     assert secrets <= set(told["records"])
     before = len(journalled("read"))
-    assert client.get("/ogc/collections/incidents/items", params={"category": "marker_damage"}).json()["numberReturned"] == 0
+    assert (
+        client.get("/ogc/collections/incidents/items", params={"category": "marker_damage"}).json()["numberReturned"]
+        == 0
+    )
     assert client.get("/ogc/collections/gates/items").is_success
     assert len(journalled("read")) == before
     for page in ("/incidents?severity=critical", "/board"):
@@ -326,3 +329,41 @@ def test_what_cannot_be_written_down_is_not_given(client, connect):
         assert client.get("/api/export/incidents").status_code == 403
     finally:
         owner.execute("grant execute on function app.journal_read to cotmoc_writer")
+
+
+# Why.
+
+
+def test_a_reason_may_stand_beside_every_change_and_in_a_header(client):
+    thing = incident(client, reason="theo điện báo")
+    url = url_of("incidents", thing)
+    etag = thing["etag"]
+    feature = {"type": "Feature", "properties": {"severity": "high"}, "geometry": None, "reason": "tờ trình 12"}
+    for send, body, headers in (
+        ("PATCH", {"severity": "critical", "reason": "biên bản 7"}, {}),
+        ("PATCH", {"properties": feature["properties"], "reason": "tờ trình 12"}, {}),
+        ("PATCH", {"side": "ours"}, {"X-Reason": "%C4%91o%20l%E1%BA%A1i"}),
+    ):
+        answer = client.request(send, url, json=body, headers={"If-Match": etag, **headers})
+        assert answer.status_code == 200, answer.text
+        etag = answer.headers["etag"]
+    assert client.delete(url, headers={"If-Match": etag, "X-Reason": "ghi%20nh%E1%BA%A7m"}).status_code == 204
+    changed = client.get("/api/changes", params={"since": "2026-01-01", "layer": "incidents"}).json()["changes"]
+    assert [one["reason"] for one in changed if one["id"] == thing["id"]] == [
+        "ghi nhầm", "đo lại", "tờ trình 12", "biên bản 7", "theo điện báo",
+    ]  # fmt: skip
+
+
+def test_nothing_is_opened_to_more_readers_without_a_reason(client):
+    thing = incident(client, level="restricted")
+    refused = patch(client, "incidents", thing, level="public")
+    assert refused.status_code == 422
+    assert [(one["field"], one["code"]) for one in refused.json()["errors"]] == [("reason", "missing")]
+    assert patch(client, "incidents", thing, level="internal", reason="đã hết hạn chế").status_code == 200
+    assert patch(client, "incidents", thing, level="restricted").status_code == 200
+
+
+def test_a_secret_is_refused_in_a_reason_too(client):
+    thing = incident(client)
+    refused = patch(client, "incidents", thing, severity="high", reason="theo công văn TUYỆT MẬT số 1")
+    assert refused.status_code == 422
