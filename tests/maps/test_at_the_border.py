@@ -113,9 +113,16 @@ def test_a_new_position_is_taken_back_to_the_words_it_was_given_in(desk: Page, s
     desk.locator("#place-text").fill("118")
     expect(desk.locator(".place-control .said")).to_contain_text("118")
     desk.get_by_role("button", name="Lưu").click()
+    expect(desk.get_by_role("alert")).to_have_text("Nêu lý do, căn cứ để dời vị trí.")
+    desk.get_by_label("Lý do, căn cứ").fill("đo lại bằng GPS")
+    desk.get_by_role("button", name="Lưu").click()
     desk.get_by_role("button", name="Hoàn tác").click()
     expect(desk.locator(".notice")).to_have_text("Đã hoàn tác")
     assert item(client, "incidents", logged)["properties"]["address"] == "147/6 + 120 m"
+    entries = item(client, "incidents", logged, "/history")["entries"]
+    assert [one["reason"] for one in entries] == ["hoàn tác", "đo lại bằng GPS", None]
+    assert entries[0]["moved_m"] == entries[1]["moved_m"] > 1000
+    assert all(one["request"] and one["device_at"] for one in entries[:2])
 
 
 def test_a_thing_is_linked_followed_unlinked_and_linked_again(page: Page, site: str, client: Client) -> None:
