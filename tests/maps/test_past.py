@@ -1,0 +1,166 @@
+"""Looking back: any moment on the map, the lists and the board, and the page of what has changed."""
+
+import datetime as dt
+import re
+
+from httpx import Client
+from playwright.sync_api import Page, expect
+
+from tests.factories import incident, move, now, patch, task, work
+
+VIETNAM = dt.timezone(dt.timedelta(hours=7))
+
+
+def written(moment: dt.datetime) -> str:
+    """A moment as it is written here."""
+    return f"{moment.astimezone(VIETNAM):%d/%m/%Y %H:%M}"
+
+
+def minutes_ago(connect, layer: str, feature: dict, minutes: int) -> None:
+    """Move what is remembered of a feature into the past, so that a test need not wait for it."""
+    admin = connect()
+    admin.execute(
+        f"update app.{layer}_history set valid = tstzrange(lower(valid) - %(ago)s, upper(valid) - %(ago)s)"
+        " where id = %(id)s and not upper_inf(valid)",
+        {"id": feature["id"], "ago": dt.timedelta(minutes=minutes)},
+    )
+    admin.execute(
+        f"update app.{layer}_history set valid = tstzrange(lower(valid) - %(ago)s, null)"
+        " where id = %(id)s and upper_inf(valid)",
+        {"id": feature["id"], "ago": dt.timedelta(minutes=minutes)},
+    )
+
+
+def test_a_list_shows_any_moment_and_every_link_of_it_stays_there(client: Client) -> None:
+    mended = work(client, title="Tên ngày ấy", due_on="2026-11-20")
+    then = now()
+    patch(client, "works", mended, title="Tên hôm nay")
+    page = client.get("/works", params={"as_of": then.isoformat(), "q": "Tên"}).text
+    assert "Tên ngày ấy" in page
+    assert "Tên hôm nay" not in page
+    assert f"Xem tại thời điểm {written(then)}" in page
+    assert "Về hiện tại" in page
+    quoted = re.escape("as_of=") + r"[^&\"]+"
+    for start in ("/api/export/works", "/?tab=works", "/?select=works/", "/gates", "/tasks", "/board"):
+        (first, *_) = re.findall(rf'href="({re.escape(start)}[^"]*)"', page)
+        assert re.search(quoted, first), first
+    (now_link,) = set(re.findall(r'data-now href="([^"]*)"', page))
+    assert now_link == "/works?q=T%C3%AAn"
+    assert "Xem tại thời điểm" not in client.get("/works").text
+    assert client.get("/works", params={"as_of": "20/11/2026 17:30"}).status_code == 200
+    assert client.get("/works", params={"as_of": "31/02/2026"}).status_code == 400
+
+
+def test_a_file_of_a_past_view_holds_what_stood_there(client: Client) -> None:
+    mended = work(client, title="Bản ghi cũ")
+    then = now()
+    patch(client, "works", mended, title="Bản ghi mới")
+    page = client.get("/works", params={"as_of": then.isoformat(), "q": "Bản ghi"}).text
+    (address, *_) = re.findall(r'href="(/api/export/works[^"]*)"', page)
+    told = client.get(address.replace("&amp;", "&")).json()
+    assert [one["properties"]["title"] for one in told["features"]] == ["Bản ghi cũ"]
+    assert dt.datetime.fromisoformat(told["as_of"]) == then
+
+
+def test_urgency_is_what_it_was_on_that_day(client: Client, connect) -> None:
+    today = now().astimezone(VIETNAM).date()
+    mended = work(client, title="Sắp đến hạn", due_on=str(today - dt.timedelta(days=1)))
+    minutes_ago(connect, "works", mended, 60 * 24 * 3)
+    url = f"/ogc/collections/works/items/{mended['id']}"
+    assert client.get(url).json()["properties"]["urgency"] == "overdue"
+    then = now() - dt.timedelta(days=2)
+    assert client.get(url, params={"as_of": then.isoformat()}).json()["properties"]["urgency"] == "planned"
+    assert "Sắp đến hạn" not in client.get("/works", params={"as_of": then.isoformat(), "urgency": "overdue"}).text
+    assert "Sắp đến hạn" in client.get("/works", params={"urgency": "overdue"}).text
+
+
+def test_the_board_counts_as_it_stood_and_what_has_changed_since(client: Client) -> None:
+    before = now()
+    grave = incident(client, severity="critical")
+    between = now()
+    move(client, "incidents", grave, "dismissed")
+    figure = re.compile(r"<strong>(\d+)</strong><span>sự vụ đang xử lý")
+    then, today = (
+        int(figure.search(client.get("/board", params=asked).text)[1]) for asked in ({"as_of": between.isoformat()}, {})
+    )
+    assert then == today + 1
+    page = client.get("/board", params={"since": before.isoformat()}).text
+    assert re.search(r'href="/changes\?since=[^"]+">Từ lần họp trước \(\d\d/\d\d/\d{4}\): Sự vụ 1<', page)
+    quiet = client.get("/board", params={"since": now().isoformat()}).text
+    assert "không có</a>" in quiet
+
+
+def test_the_page_of_changes_says_day_by_day_who_did_what_and_why(client: Client) -> None:
+    since = now()
+    place = {"type": "Point", "coordinates": [105.95, 11.69]}
+    logged = incident(client, geometry=place, place=None)
+    there = {"type": "Point", "coordinates": [105.9503, 11.69]}
+    patch(client, "incidents", logged, geometry=there, severity="high", reason="đo lại <i>GPS</i>")
+    repair = work(client, title="Sửa mốc")
+    step = client.get(f"/ogc/collections/works/items/{repair['id']}/steps").json()["steps"][0]["code"]
+    client.post(f"/ogc/collections/works/items/{repair['id']}/steps", json={"code": step, "on": "2026-11-01"})
+    page = client.get("/changes", params={"since": since.isoformat()}).text
+    assert f"<h2>{written(since)[:10]}</h2>" in page
+    for said in ("dời 33 m", "Mức độ: Vừa → <b>Nghiêm trọng</b>", "đo lại &lt;i&gt;GPS", "Sửa: Bước quy trình",
+                 "Ngày thực hiện: <b>01/11/2026</b>", "Tạo hồ sơ", "office", logged["properties"]["code"]):  # fmt: skip
+        assert said in page, said
+    assert f'href="/?select=incidents/{logged["id"]}"' in page
+    assert f'href="/?select=incidents/{logged["id"]}&amp;as_of=' in page
+    english = client.get("/changes", params={"since": since.isoformat(), "lang": "en"}).text
+    for said in ("moved 33 m", "Severity: Medium → <b>High</b>", "Changed: Step of the procedure", "As of then"):
+        assert said in english, said
+    client.cookies.clear()
+    only = client.get("/changes", params={"since": since.isoformat(), "layer": "works"}).text
+    assert "Sửa mốc" in only
+    assert logged["properties"]["code"] not in only
+    assert "Không có thay đổi nào" in client.get("/changes", params={"since": now().isoformat()}).text
+    assert "Không có thay đổi nào" in client.get("/changes", params={"since": since.isoformat(), "by": "ai đó"}).text
+
+
+def test_the_same_deed_done_to_many_is_told_once_and_counted(client: Client) -> None:
+    since = now()
+    for number in range(12):
+        task(client, title=f"Việc thứ {number}")
+    page = client.get("/changes", params={"since": since.isoformat()}).text
+    assert len(re.findall(r"<li>\s*<p class=\"when\"", page)) == 4
+    assert "và 8 mục nữa" in page
+
+
+def test_the_map_looks_back_and_comes_back(page: Page, site: str, client: Client) -> None:
+    logged = incident(client, severity="low", place={"text": "147/6"})
+    then = now()
+    patch(client, "incidents", logged, severity="critical")
+    code = logged["properties"]["code"]
+    page.goto(f"{site}/?tab=incidents&layers=markers,incidents&as_of={then.isoformat().replace('+', '%2B')}")
+    expect(page.locator(".then")).to_contain_text(f"Xem tại thời điểm {written(then)}")
+    row = page.locator("#rows .row", has_text=code)
+    expect(row).to_contain_text("Nhẹ")
+    expect(page.locator(".chip")).to_have_text(["+ lọc"])
+    row.click()
+    expect(page).to_have_url(re.compile("as_of=.*select=|select=.*as_of="))
+    if page.locator(".leaflet-popup").count():
+        page.get_by_role("button", name="Mở hồ sơ").click()
+    record = page.locator(".record")
+    expect(record).to_contain_text("Nhẹ")
+    expect(record.get_by_role("button", name="Sửa", exact=True)).to_have_count(0)
+    expect(record.get_by_role("button", name="Chuyển bước")).to_have_count(0)
+    page.locator(".then [data-now]").click()
+    expect(page.locator(".then")).to_have_count(0)
+    expect(page).not_to_have_url(re.compile("as_of"))
+    expect(page).to_have_url(re.compile(logged["id"]))
+
+
+def test_a_moment_is_asked_for_in_the_words_of_the_country(desk: Page, site: str, client: Client) -> None:
+    task(client)
+    desk.goto(f"{site}/tasks?state=draft")
+    desk.get_by_text("Số liệu đến").click()
+    asked = desk.get_by_label("Xem lại tại thời điểm")
+    asked.fill("31/02/2026")
+    desk.get_by_role("button", name="Xem", exact=True).click()
+    expect(desk.locator(".then")).to_have_count(0)
+    asked.fill("20/11/2026 17:30")
+    desk.get_by_role("button", name="Xem", exact=True).click()
+    expect(desk.locator(".then")).to_contain_text("Xem tại thời điểm 20/11/2026 17:30")
+    expect(desk).to_have_url(re.compile(r"/tasks\?state=draft&as_of=2026-11-20T17%3A30"))
+    desk.get_by_role("link", name="Sự vụ", exact=True).click()
+    expect(desk.locator(".then")).to_contain_text("20/11/2026 17:30")
