@@ -25,7 +25,7 @@ from gis.errors import Malformed
 from gis.language import Language, Text
 from gis.layer import Layer
 from gis.query import Selection
-from gis.releases import layers_released
+from gis.sharing import layers_released
 from layers.policy import catalog_of
 
 router = APIRouter(prefix="/ogc", tags=["features"], route_class=Door)

@@ -26,7 +26,7 @@ from gis.language import Text
 from gis.layer import catalog
 from gis.query import Selection
 from layers.markers import Side
-from layers.policy import POSTS
+from layers.policy import POSTS, RECIPIENT
 from maps import entrance
 
 router = APIRouter(tags=["people"], include_in_schema=False)
@@ -35,7 +35,7 @@ FOR_ADMINISTRATORS = Text("Chỉ quản trị viên", "For administrators")
 NOT_ONES_OWN = Text(
     "Không ai tự đổi quyền của mình; hãy nhờ quản trị viên khác", "Nobody changes their own rights; ask another one"
 )
-TOKEN_ROLES = {name: role for name, role in POSTS.items() if not role.administrator}
+TOKEN_ROLES = {name: role for name, role in POSTS.items() if not role.administrator} | {RECIPIENT.name: RECIPIENT}
 
 
 def administrator_of(request: Request) -> Guest:
@@ -91,7 +91,7 @@ def _post(given: Mapping[str, str], known: list[str], roles: Mapping[str, Any] =
         raise invalid("role", "code", "Không có chức trách này", "There is no such post")
     if unit is not None and unit not in known:
         raise invalid("unit", "unknown", "Không có đơn vị này", "There is no such unit")
-    if POSTS[role].scoped and unit is None:
+    if roles[role].scoped and unit is None:
         raise invalid("unit", "missing", "Chức trách này phải thuộc một đơn vị", "This post belongs to a unit")
     return role, unit
 
@@ -218,9 +218,19 @@ def issue(
         {name: value for name, value in body.items() if name not in ("days", "scopes", "networks")},
         "name",
         "role",
-        optional=("unit",),
+        optional=("unit", "recipient"),
     )
     role, unit = _post(given, units(database, administrator), TOKEN_ROLES)
+    scopes, recipient = _list(body, "scopes") or ["read"], given["recipient"] or None
+    if (role == RECIPIENT.name) is (recipient is None):
+        raise invalid(
+            "recipient",
+            "missing",
+            "Mã của đối tác, và chỉ nó, nêu nơi nhận",
+            "A partner's token, and no other, names it",
+        )
+    if role == RECIPIENT.name and (unit is not None or scopes != ["read"]):
+        raise invalid("scopes", "range", "Đối tác chỉ đọc phần đã chia sẻ", "A partner reads what was released only")
     with _acting(request, administrator) as session:
         token = accounts.issue(
             session,
@@ -228,8 +238,9 @@ def issue(
             role,
             made_by=administrator.name,
             days=_days(body.get("days")),
-            scopes=_list(body, "scopes") or ["read"],
+            scopes=scopes,
             unit=unit,
+            recipient=recipient,
             networks=_list(body, "networks"),
         )
     return {"name": given["name"], "token": token}

@@ -1,7 +1,7 @@
 """Releases: what leaves the house for a partner, prepared, previewed, approved by a second person, published.
 
-The office's doors stand under ``/api/releases``; what partners read of their own releases under ``/ogc/releases``:
-the manifest of each version, and what has changed since one. ``/api/holdings`` answers who holds what of a feature.
+These are the office's doors and pages. ``/api/holdings`` answers who holds what of a feature. What partners read of
+their own releases is ``api.received``.
 """
 
 import datetime as dt
@@ -14,14 +14,14 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.datastructures import QueryParams
 
-from api.browse import link, only
+from api.browse import only
 from api.cards import card
 from api.identity import ActorParam, BodyParam, LanguageParam, PageLanguageParam, at_once
 from api.params import DatabaseParam, feature_id, selection_of
 from api.settings import Settings
 from api.shell import page_answer, shell
 from api.written import json_text
-from gis import drafts, query, releases
+from gis import drafts, query, releases, sharing
 from gis.actors import Actor
 from gis.database import Database, Session
 from gis.errors import Malformed, Missing, invalid
@@ -29,7 +29,8 @@ from gis.language import Language, Text
 from gis.layer import Layer, catalog, every
 from gis.query import Selection
 from gis.released import ALWAYS, released
-from gis.releases import Going, Part, ReleasePart, ReleaseState, ReleaseVersion, Terms, Withheld
+from gis.releases import ReleasePart, ReleaseState, ReleaseVersion
+from gis.sharing import Going, Part, Terms, Withheld
 from layers.policy import PARTNER
 from layers.secrecy import refuse_state_secret
 from maps import releases as pages
@@ -48,7 +49,7 @@ MOST_SHOWN = 500
 LONGEST = 200
 
 
-def sharing(actor: ActorParam) -> Actor:
+def who_shares(actor: ActorParam) -> Actor:
     """Somebody who prepares and approves what leaves the house; to others there is no such address."""
     if not actor.role.shares:
         raise Missing(Text("Không có địa chỉ này", "There is no such address"))
@@ -60,17 +61,17 @@ def release_id(release: str) -> uuid.UUID:
     try:
         return uuid.UUID(release)
     except ValueError:
-        raise Missing(releases.GONE) from None
+        raise Missing(sharing.GONE) from None
 
 
 def version_number(number: str) -> int:
     """The number of a version as it stands in a path or a query."""
     if not number.isascii() or not number.isdigit() or len(number) > 6:  # noqa: PLR2004 - nobody prepares a million
-        raise Missing(releases.GONE)
+        raise Missing(sharing.GONE)
     return int(number)
 
 
-SharingParam = Annotated[Actor, Depends(at_once(sharing))]
+SharingParam = Annotated[Actor, Depends(at_once(who_shares))]
 ReleaseParam = Annotated[uuid.UUID, Depends(at_once(release_id))]
 NumberParam = Annotated[int, Depends(at_once(version_number))]
 
@@ -167,8 +168,8 @@ def listed(actor: SharingParam, database: DatabaseParam, language: LanguageParam
     """Every release with its latest version, the youngest first."""
     with database.acting(actor) as session:
         found = [
-            _told(session, release, releases.versions_of(session, release.id), language)
-            for release in releases.every_release(session)
+            _told(session, release, sharing.versions_of(session, release.id), language)
+            for release in sharing.every_release(session)
         ]
     return {"releases": found}
 
@@ -182,7 +183,7 @@ def prepare(
     with database.acting(PARTNER) as session:
         parts = _parts(session, body.get("parts"))
     with database.acting(actor, write=True, request=request.state.request_id) as session:
-        made = releases.prepare(session, name, recipient, _terms(session, body, actor), parts)
+        made = sharing.prepare(session, name, recipient, _terms(session, body, actor), parts)
         return _made(session, made, language)
 
 
@@ -197,8 +198,8 @@ def renew(  # noqa: PLR0917 - what a request brings
 ) -> Response:
     """The next version in draft; what the body does not say is as in the version before."""
     with database.acting(actor) as session:
-        before = releases.versions_of(session, release)[-1]
-        kept = [_part_told(one) for one in releases.parts_of(session, before.id)]
+        before = sharing.versions_of(session, release)[-1]
+        kept = [_part_told(one) for one in sharing.parts_of(session, before.id)]
     with database.acting(PARTNER) as session:
         parts = _parts(session, body.get("parts", kept))
     terms = {
@@ -209,13 +210,13 @@ def renew(  # noqa: PLR0917 - what a request brings
         "note": before.note,
     }
     with database.acting(actor, write=True, request=request.state.request_id) as session:
-        made = releases.renew(session, release, _terms(session, {**terms, **body}, actor), parts)
+        made = sharing.renew(session, release, _terms(session, {**terms, **body}, actor), parts)
         return _made(session, made, language)
 
 
 def _made(session: Session, version: ReleaseVersion, language: Language) -> Response:
-    release = releases.release_of(session, version.release_id)
-    told = _told(session, release, releases.versions_of(session, release.id), language)
+    release = sharing.release_of(session, version.release_id)
+    told = _told(session, release, sharing.versions_of(session, release.id), language)
     return Response(json_text(told), 201, {"Location": f"/api/releases/{release.id}"}, "application/json")
 
 
@@ -223,8 +224,8 @@ def _made(session: Session, version: ReleaseVersion, language: Language) -> Resp
 def one(release: ReleaseParam, actor: SharingParam, database: DatabaseParam, language: LanguageParam) -> dict[str, Any]:
     """One release with all its versions: parts, steps, what was withheld, manifest."""
     with database.acting(actor) as session:
-        found = releases.release_of(session, release)
-        return _told(session, found, releases.versions_of(session, release), language)
+        found = sharing.release_of(session, release)
+        return _told(session, found, sharing.versions_of(session, release), language)
 
 
 @router.post("/api/releases/{release}/versions/{number}/moves")
@@ -249,13 +250,13 @@ def move(  # noqa: PLR0917
     if to is ReleaseState.SUBMITTED:
         rows, kept = previewed(database, actor, release, number)
     with database.acting(actor, write=True, reason=reason, request=request.state.request_id) as session:
-        version = releases.version_of(session, release, number)
+        version = sharing.version_of(session, release, number)
         if to is ReleaseState.SUBMITTED and version.state == ReleaseState.DRAFT:
-            releases.submit(session, version, rows, kept)
+            sharing.submit(session, version, rows, kept)
         else:
-            releases.move(session, version, to)
-        found = releases.release_of(session, release)
-        return _told(session, found, releases.versions_of(session, release), language)
+            sharing.move(session, version, to)
+        found = sharing.release_of(session, release)
+        return _told(session, found, sharing.versions_of(session, release), language)
 
 
 def previewed(
@@ -263,16 +264,16 @@ def previewed(
 ) -> tuple[dict[str, Sequence[Going]], list[Withheld]]:
     """What of a version would go now, by layer, read with a partner's eyes; and what stays, with the actor's."""
     with database.acting(actor) as session:
-        parts = releases.parts_of(session, releases.version_of(session, release, number).id)
+        parts = sharing.parts_of(session, sharing.version_of(session, release, number).id)
     rows: dict[str, Sequence[Going]] = {}
     kept: list[Withheld] = []
     for part in parts:
         layer = catalog[part.layer]
         with database.acting(PARTNER) as session:
             selection = _selected(session, layer, part.filter, PARTNER)
-            rows[part.layer] = releases.going(session, Part(selection, tuple(part.fields), part.decimals, part.filter))
+            rows[part.layer] = sharing.going(session, Part(selection, tuple(part.fields), part.decimals, part.filter))
         with database.acting(actor) as session:
-            kept += releases.withheld(session, _selected(session, layer, part.filter, actor), rows[part.layer])
+            kept += sharing.withheld(session, _selected(session, layer, part.filter, actor), rows[part.layer])
     return rows, kept
 
 
@@ -297,9 +298,9 @@ def preview(  # noqa: PLR0917
 def preview_of(database: Database, actor: Actor, release: uuid.UUID, number: int, language: Language) -> dict[str, Any]:
     """The preview as plain data."""
     with database.acting(actor) as session:
-        version = releases.version_of(session, release, number)
-        state, parts = ReleaseState(version.state), releases.parts_of(session, version.id)
-        submitted = releases.rows_of(session, version.id)
+        version = sharing.version_of(session, release, number)
+        state, parts = ReleaseState(version.state), sharing.parts_of(session, version.id)
+        submitted = sharing.rows_of(session, version.id)
         kept_then = version.withheld or {}
     shown: list[dict[str, Any]] = []
     if state is ReleaseState.DRAFT:
@@ -317,7 +318,7 @@ def preview_of(database: Database, actor: Actor, release: uuid.UUID, number: int
         with database.acting(PARTNER) as session:
             for part in parts:
                 ids = submitted.get(part.layer, {})
-                rows[part.layer] = releases.as_submitted(session, part, catalog[part.layer], list(ids))
+                rows[part.layer] = sharing.as_submitted(session, part, catalog[part.layer], list(ids))
     for part in parts:
         layer, twin, wanted = catalog[part.layer], released(catalog[part.layer]), submitted.get(part.layer)
         now = {one.id: one.sha256 for one in rows[part.layer]}
@@ -350,7 +351,7 @@ def _withheld_told(layer: str, reason: str, number: int, named: list[str], langu
     return {
         "layer": layer,
         "reason": reason,
-        "said": releases.REASONS[reason].said_in(language),
+        "said": sharing.REASONS[reason].said_in(language),
         "number": number,
         "named": named,
     }
@@ -390,10 +391,10 @@ def _version_told(session: Session, version: ReleaseVersion, language: Language)
         "watermark": version.watermark and str(version.watermark),
         "withheld": version.withheld,
         "manifest": version.manifest,
-        "parts": [_part_told(one) for one in releases.parts_of(session, version.id)],
+        "parts": [_part_told(one) for one in sharing.parts_of(session, version.id)],
         "steps": [
             {"state": one.state, "actor": one.actor, "at": one.at.isoformat(), "reason": one.reason}
-            for one in releases.steps_of(session, version.id)
+            for one in sharing.steps_of(session, version.id)
         ],
     }
 
@@ -416,73 +417,8 @@ def holdings_asked(database: Database, actor: Actor, asked: QueryParams) -> list
             wanted = [feature_id(feature)]
         elif at is not None:
             where = {"number": [at.strip()], **({"border": [asked["border"]]} if asked.get("border") else {})}
-            wanted = releases.ids_of(session, Selection(catalog["markers"], actor.level, where=where))
-        return releases.held(session, recipient=recipient, features=wanted)
-
-
-# What partners read of their own.
-
-
-def _receiving(actor: Actor) -> Actor:
-    if not (actor.role.outside or actor.role.shares):
-        raise Missing(Text("Không có địa chỉ này", "There is no such address"))
-    return actor
-
-
-@router.get("/ogc/releases")
-def received(request: Request, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
-    """The releases that a partner was given, each with the manifest of its latest version."""
-    only(request)
-    with database.acting(_receiving(actor)) as session:
-        found = releases.manifests(session)
-        latest = {one.release: one for one in reversed(found)}
-        return {
-            "releases": [_manifest_told(request, latest[one]) for one in dict.fromkeys(one.release for one in found)],
-            "links": [link(request, "/ogc/releases", "self", "application/json")],
-        }
-
-
-@router.get("/ogc/releases/{release}")
-def manifests(request: Request, release: ReleaseParam, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
-    """The manifests of a release, the latest version first."""
-    only(request)
-    with database.acting(_receiving(actor)) as session:
-        found = releases.manifests(session, release)
-        if not found:
-            raise Missing(releases.GONE)
-        return {"versions": [_manifest_told(request, one) for one in found]}
-
-
-def _manifest_told(request: Request, one: releases.Manifest) -> dict[str, Any]:
-    path = f"/ogc/releases/{one.release}"
-    return {
-        **one.manifest,
-        "withdrawn_at": one.withdrawn_at and one.withdrawn_at.isoformat(),
-        "links": [
-            link(request, path, "self", "application/json"),
-            link(request, f"{path}/delta?since={one.number}", "predecessor-version", "application/json"),
-        ],
-    }
-
-
-@router.get("/ogc/releases/{release}/delta", response_class=Response)
-def delta(request: Request, release: ReleaseParam, actor: ActorParam, database: DatabaseParam) -> Response:
-    """What has changed since version ``since``: features added and changed, and the ids of those that are gone."""
-    only(request, ("since",))
-    since = request.query_params.get("since", "0")
-    if not since.isascii() or not since.isdigit() or len(since) > 6:  # noqa: PLR2004
-        raise Malformed(Text("since: số của một phiên bản", "since: the number of a version"))
-    with database.acting(_receiving(actor)) as session:
-        found = releases.delta(session, release, int(since))
-    about = {"release": str(release), "since": found.since, "version": found.until, "removed": found.removed}
-    body = b",".join(
-        [
-            json.dumps(about, ensure_ascii=False).encode()[:-1],
-            b'"added":{"type":"FeatureCollection","features":[' + b",".join(found.added) + b"]}",
-            b'"changed":{"type":"FeatureCollection","features":[' + b",".join(found.changed) + b"]}}",
-        ]
-    )
-    return Response(body, media_type="application/json")
+            wanted = sharing.ids_of(session, Selection(catalog["markers"], actor.level, where=where))
+        return sharing.held(session, recipient=recipient, features=wanted)
 
 
 # The pages.
@@ -555,7 +491,7 @@ def release_page(
     number = version_number(asked) if asked else found["versions"][0]["number"]
     version = next((told for told in found["versions"] if told["number"] == number), None)
     if version is None:
-        raise Missing(releases.GONE)
+        raise Missing(sharing.GONE)
     html = pages.release_page(
         language,
         release=found,

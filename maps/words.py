@@ -435,6 +435,9 @@ WORDS: dict[str, Text] = {
     "empty_tokens": Text("Chưa cấp mã nào cho máy.", "No machine has a token yet."),
     # What leaves the house.
     "release_note": Text("Ghi chú", "Note"),
+    "recipient_hint": Text(
+        "chỉ cho mã của đối tác, như ghi ở bản chia sẻ", "for a partner's token only, as its releases have it"
+    ),
     "release_filter": Text("Bộ lọc", "Filter"),
     "has_place": Text("Vị trí", "Place"),
     "release_steps": Text("Các bước", "Steps"),

@@ -2,7 +2,7 @@
 
 import { card, factsOf, fieldOf, isAssumed, labelOf, stepBar, titleOf, valueOf, wordOf, wording } from "./cards.js";
 import { eventDialog, eventsOf } from "./gate.js";
-import { fill, item } from "./doors.js";
+import { ask, fill, item, query } from "./doors.js";
 import { distance, h, moment, page, said, say } from "./page.js";
 import { linksOf } from "./links.js";
 import { mark } from "./marks.js";
@@ -75,8 +75,22 @@ export function recordOf(layer, feature, { back, changed, edit, place, go, tell 
       h("h3", {}, say("facts")), facts(layer, feature, { all: true }),
       ...(layer === "gates" ? [h("h3", {}, say("events")), ...eventsOf(feature)] : []),
       h("h3", {}, say("linked")), ...linksOf(layer, feature, { go, tell }),
+      ...sharedWith(feature),
       h("h3", {}, say("timeline")), past),
   ];
+}
+
+/** Which partners were given it, since when and through which release; told to those who share. */
+function sharedWith(feature) {
+  if (!document.querySelector('meta[name="shares"]')) return [];
+  const list = h("ul", { className: "beside" });
+  const part = h("section", { hidden: true }, h("h3", {}, say("shared_with")), list);
+  ask(query("/api/holdings", { feature: feature.id })).then(({ data }) => {
+    part.hidden = !data.holdings.length;
+    list.replaceChildren(...data.holdings.map((one) => h("li", {}, h("b", {}, one.recipient), ` · ${moment(one.since)} – ${one.until ? moment(one.until) : say("still_held")} · `,
+      h("a", { href: `/releases/${one.release}` }, `${one.name}, ${say("release_version").toLowerCase()} ${one.since_version}`))));
+  }).catch(() => { /* what is shared is told beside the record, which stands without it */ });
+  return [part];
 }
 
 const ACTIONS = { insert: "created", create: "created", delete: "retired", retire: "retired" };

@@ -6,13 +6,14 @@ import { h, page, say } from "./page.js";
 import { once } from "./once.js";
 import { postFields } from "./posts.js";
 
-const labels = { name: say("token_name"), role: say("post"), unit: say("unit"), days: say("days"), scopes: say("scopes"), networks: say("networks") };
+const labels = { name: say("token_name"), role: say("post"), unit: say("unit"), recipient: say("recipient"), days: say("days"), scopes: say("scopes"), networks: say("networks") };
 
 document.getElementById("issue").addEventListener("click", () => {
   const writes = h("select", { name: "scopes" }, h("option", { value: "read" }, say("scope_read")), h("option", { value: "read write" }, `${say("scope_read")}, ${say("scope_write")}`));
   dialog(say("issue_token"), null, [
     line(labels.name, h("input", { name: "name", required: true, maxlength: "100" })),
     ...postFields(page, { role: "public" }),
+    line(labels.recipient, h("input", { name: "recipient", maxlength: "200", placeholder: say("recipient_hint") })),
     line(labels.scopes, writes),
     line(labels.days, h("input", { name: "days", type: "number", min: "1", max: String(page.days), value: "90", required: true })),
     line(labels.networks, h("input", { name: "networks", maxlength: "400", placeholder: say("networks_hint") })),

@@ -5,6 +5,7 @@ import subprocess
 import uuid
 
 import httpx
+import pyotp
 import pytest
 
 from gis.accounts import issue
@@ -13,13 +14,14 @@ from layers.policy import SYSTEM
 from tests.factories import numbers, put
 
 CANARY = "CANARY-7F3A"
+SECRET = pyotp.random_base32()
 FIELDS = ["border", "number", "built_by", "condition", "address"]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def staff(enrol, accounts):
     """Two of the office who share, one who plans, and an administrator so that accounts count."""
-    enrol("chief", "administrator", second_factor="JBSWY3DPEHPK3PXP")
+    enrol("chief", "administrator", second_factor=SECRET)
     for name, role in (("lan", "office"), ("minh", "office"), ("hoa", "planner")):
         enrol(name, role)
     while accounts.unsure:
@@ -318,3 +320,23 @@ def test_the_pages_say_what_goes_what_stays_and_who_holds_it(lan, minh, stones):
     assert lan.get("/releases/new").status_code == 200
     assert lan.get("/holdings?lang=vi").status_code == 200
     assert lan.get(f"/releases/{release}?version=9").status_code == 404
+
+
+def test_a_partners_token_names_its_recipient_and_only_reads(lan, minh, stones):
+    published(lan, minh, stones, "Sở N")
+    browser = lan
+    assert browser.sign_in("chief", code=pyotp.TOTP(SECRET).now()).status_code == 200
+    for wrong in (
+        {"role": "partner"},
+        {"role": "partner", "recipient": "Sở N", "scopes": ["read", "write"]},
+        {"role": "office", "recipient": "Sở N"},
+    ):
+        answer = browser.post("/api/tokens", {"name": f"máy {uuid.uuid4()}", "days": 30, **wrong})
+        assert answer.status_code == 422, answer.text
+    made = browser.post("/api/tokens", {"name": "máy Sở N", "role": "partner", "recipient": "Sở N", "days": 30})
+    assert made.status_code == 201
+    found = httpx.get(
+        f"{str(browser.client.base_url).rstrip('/')}/ogc/collections/markers/items",
+        headers={"Authorization": f"Bearer {made.json()['token']}"},
+    )
+    assert found.json()["numberReturned"] == 2

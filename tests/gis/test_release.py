@@ -10,7 +10,7 @@ import pytest
 from psycopg import sql
 from sqlalchemy import text
 
-from gis import query, releases
+from gis import query, sharing
 from gis.actors import Actor
 from gis.database import PARTNER_LOGIN, WRITER_LOGIN
 from gis.errors import Conflict, Forbidden, Invalid
@@ -18,7 +18,8 @@ from gis.fields import Level
 from gis.layer import catalog
 from gis.query import Selection
 from gis.released import READER, released
-from gis.releases import Part, ReleaseState, Terms
+from gis.releases import ReleaseState
+from gis.sharing import Part, Terms
 from layers.policy import ADMINISTRATOR, OFFICE_STAFF, PARTNER, PLANNER, RECIPIENT
 from tests.factories import numbers, put
 
@@ -43,27 +44,27 @@ def part(layer, *fields, decimals=5, **where):
 
 def prepared(database, recipient, *parts, name=None, actor=LAN, basis="48/UBND-NC", **terms):
     with database.acting(actor, write=True) as session:
-        version = releases.prepare(session, name or str(uuid.uuid4()), recipient, Terms(basis=basis, **terms), parts)
+        version = sharing.prepare(session, name or str(uuid.uuid4()), recipient, Terms(basis=basis, **terms), parts)
         return version.release_id, version.number
 
 
 def renewed(database, release, *parts, actor=LAN):
     with database.acting(actor, write=True) as session:
-        version = releases.renew(session, release, Terms(basis="48/UBND-NC"), parts)
+        version = sharing.renew(session, release, Terms(basis="48/UBND-NC"), parts)
         return release, version.number
 
 
 def submitted(database, draft, *parts, actor=LAN):
     with database.acting(PARTNER) as session:
-        rows = {one.selection.layer.name: releases.going(session, one) for one in parts}
+        rows = {one.selection.layer.name: sharing.going(session, one) for one in parts}
     with database.acting(actor, write=True) as session:
-        releases.submit(session, releases.version_of(session, *draft), rows, [])
+        sharing.submit(session, sharing.version_of(session, *draft), rows, [])
     return draft
 
 
 def moved(database, draft, to, actor=MINH, reason="đã đối chiếu"):
     with database.acting(actor, write=True, reason=reason) as session:
-        releases.move(session, releases.version_of(session, *draft), ReleaseState(to))
+        sharing.move(session, sharing.version_of(session, *draft), ReleaseState(to))
     return draft
 
 
@@ -126,7 +127,7 @@ def test_an_assumed_position_never_goes_and_a_surveyed_one_does_in_the_next_vers
     assert found["geometry"]["coordinates"] == [105.95, 11.69]
     assert found["properties"]["version"] == 2
     with database.acting(partner("Bạn B")) as session:
-        changes = releases.delta(session, release, 1)
+        changes = sharing.delta(session, release, 1)
     assert [json.loads(one)["id"] for one in changes.changed] == [str(row)]
     assert (changes.added, changes.removed, changes.until) == ([], [], 2)
 
@@ -151,10 +152,10 @@ def test_what_stays_is_counted_by_reason(database, stone):
     assumed, hidden, shown = stone("assumed"), stone(level="restricted"), stone()
     wanted = part("markers", "number", number=[assumed[1], hidden[1], shown[1]])
     with database.acting(PARTNER) as session:
-        rows = releases.going(session, wanted)
+        rows = sharing.going(session, wanted)
     with database.acting(LAN) as session:
         whole = Selection(catalog["markers"], LAN.level, where=wanted.selection.where)
-        kept = {one.reason: one for one in releases.withheld(session, whole, rows)}
+        kept = {one.reason: one for one in sharing.withheld(session, whole, rows)}
     assert {one.id for one in rows} == {assumed[0], shown[0]}
     assert kept["level"].named == [hidden[1]]
     assert kept["position_assumed"].named == [assumed[1]]
@@ -234,7 +235,7 @@ def test_whoever_touched_the_draft_does_not_approve_it(database, stone, connect)
     wanted = part("markers", "number", number=[stone()[1]])
     draft = prepared(database, "Bạn G", wanted)
     with database.acting(MINH, write=True) as session:
-        releases.version_of(session, *draft).note = "sửa giúp"
+        sharing.version_of(session, *draft).note = "sửa giúp"
     submitted(database, draft, wanted)
     with pytest.raises(Forbidden, match="second person"):
         moved(database, draft, "approved", MINH)
@@ -253,7 +254,7 @@ def test_a_token_neither_prepares_nor_approves(database, stone):
 def test_only_those_who_share_know_of_releases(database, stone):
     published(database, "Bạn I", part("markers", "number", number=[stone()[1]]))
     with pytest.raises(Forbidden), database.acting(PLANNER_HOA) as session:
-        releases.held(session)
+        sharing.held(session)
 
 
 def test_what_was_not_approved_is_not_published(database, stone, connect):
@@ -299,8 +300,8 @@ def test_a_new_version_replaces_the_one_before_and_tells_the_difference(database
     moved(database, moved(database, draft, "approved"), "published")
     assert set(received(database, "Bạn N", "markers")) == {a, c}
     with database.acting(partner("Bạn N")) as session:
-        changes = releases.delta(session, release, 1)
-        manifest = releases.manifests(session, release)[0].manifest
+        changes = sharing.delta(session, release, 1)
+        manifest = sharing.manifests(session, release)[0].manifest
     assert [json.loads(one)["id"] for one in changes.added] == [str(new)]
     assert changes.changed == []
     assert [one["id"] for one in changes.removed] == [str(gone)]
@@ -309,8 +310,8 @@ def test_a_new_version_replaces_the_one_before_and_tells_the_difference(database
     assert manifest["basis"] == "48/UBND-NC"
     assert manifest["layers"]["markers"]["removed"] == 1
     with database.acting(LAN) as session:
-        states = [one.state for one in releases.versions_of(session, release)]
-        held = {one["feature"]: one for one in releases.held(session, recipient="Bạn N")}
+        states = [one.state for one in sharing.versions_of(session, release)]
+        held = {one["feature"]: one for one in sharing.held(session, recipient="Bạn N")}
     assert states == ["replaced", "published"]
     assert held[gone]["until_version"] == 2
     assert held[kept]["until"] is None
@@ -324,11 +325,11 @@ def test_withdrawal_takes_every_row_back_and_leaves_word(database, stone):
     moved(database, draft, "withdrawn", reason="hết căn cứ")
     assert received(database, "Bạn O", "markers") == {}
     with database.acting(partner("Bạn O")) as session:
-        changes = releases.delta(session, draft[0], 1)
-        assert releases.manifests(session)[0].withdrawn_at is not None
+        changes = sharing.delta(session, draft[0], 1)
+        assert sharing.manifests(session)[0].withdrawn_at is not None
     assert [one["id"] for one in changes.removed] == [str(row)]
     with database.acting(LAN) as session:
-        assert releases.held(session, features=[row])[0]["until"] is not None
+        assert sharing.held(session, features=[row])[0]["until"] is not None
 
 
 def test_a_release_is_served_within_its_period_only(database, stone):
@@ -345,14 +346,14 @@ def test_the_manifest_proves_the_content(database, stone, connect):
     rows = sorted(stone() for _ in range(3))
     release, _ = published(database, "Bạn P", part("markers", "number", number=[one[1] for one in rows]))
     with database.acting(partner("Bạn P")) as session:
-        told = releases.manifests(session, release)[0].manifest["layers"]["markers"]
+        told = sharing.manifests(session, release)[0].manifest["layers"]["markers"]
     contents = (
         connect().execute("select id, sha256 from release.markers where recipient = 'Bạn P' order by id").fetchall()
     )
     lines = "\n".join(f"{row} {sha}" for row, sha in contents)
     assert told["sha256"] == hashlib.sha256(lines.encode()).hexdigest()
     with database.acting(LAN) as session:
-        for one in releases.held(session, recipient="Bạn P"):
+        for one in sharing.held(session, recipient="Bạn P"):
             assert one["sha256"] == hashlib.sha256(canonical(one["content"]).encode()).hexdigest()
 
 
