@@ -471,13 +471,13 @@ def _inside(address: str, networks: Sequence[str] | None) -> bool:
 
 
 def has_administrator(session: Session) -> bool:
-    """Whether anybody holds the post of administrator now."""
+    """Whether anybody holds the post of administrator now: after what this transaction has changed, too."""
     return bool(
         session.execute(
             text(
                 "select exists (select from app.people p join app.appointments a on a.person_id = p.id"
-                " where a.role = 'administrator' and (a.valid_to is null or a.valid_to > now())"
-                " and (p.valid_to is null or p.valid_to > now()))"
+                " where a.role = 'administrator' and (a.valid_to is null or a.valid_to > clock_timestamp())"
+                " and (p.valid_to is null or p.valid_to > clock_timestamp()))"
             )
         ).scalar()
     )
@@ -625,6 +625,8 @@ def dismiss(session: Session, person_id: uuid.UUID) -> None:
 
 def _keep_an_administrator(session: Session) -> None:
     session.flush()
+    # In turn: of two administrators who dismiss each other at once the second finds the first gone.
+    session.execute(text("select pg_advisory_xact_lock(hashtext('cotmoc administrators'))"))
     if not has_administrator(session):
         raise Conflict(Text("Phải còn ít nhất một quản trị viên", "There must be at least one administrator left"))
 
