@@ -20,21 +20,24 @@ SEEN: Final = re.compile(r"^(?:statement|execute [^:]*): (?P<sql>.*)$", re.DOTAL
 VALUE: Final = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
 ENDS: Final = ("COMMIT", "ROLLBACK")
 TAKES_ROLE: Final = "set_config('role'"
-PATIENCE_S: Final = 10
+NOBODY: Final = "set_config('role', 'none'"
+"""Writing down who has been given what is restricted takes no role; it is no part of the question."""
+
+SETTLED_S: Final = 0.3
+"""After an answer what was done for it stands in the log."""
 
 
 def transactions(cluster: Cluster, ask: Callable[[str], None], addresses: Sequence[str]) -> list[list[str]]:
-    """What the server does in PostgreSQL for each address: the statements of its one transaction, without its ends."""
+    """What the server does in PostgreSQL for each address, as one transaction without its ends: context, statements."""
     found = []
     with _written_down(cluster) as lines:
         for address in addresses:
             before = len(lines())
             ask(address)
-            deadline = time.monotonic() + PATIENCE_S
-            while not (done := _transaction(lines()[before:])):
-                if time.monotonic() > deadline:
-                    raise RuntimeError(f"no transaction was seen for {address}")
-                time.sleep(0.05)
+            time.sleep(SETTLED_S)
+            done = _together(_transactions(lines()[before:]))
+            if not done:
+                raise RuntimeError(f"no transaction was seen for {address}")
             found.append(done)
     return found
 
@@ -81,9 +84,10 @@ def _whole_lines(file: Path) -> list[str]:
     return file.read_text(errors="replace").rpartition("\n")[0].splitlines()
 
 
-def _transaction(lines: Sequence[dict[str, str]]) -> list[str]:
-    """The first finished transaction in somebody's name that asked anything, from among what several clients did."""
+def _transactions(lines: Sequence[dict[str, str]]) -> list[list[str]]:
+    """The finished transactions in somebody's name that asked anything, from among what several clients did."""
     open_: dict[int, list[str]] = {}
+    found = []
     for line in lines:
         seen = SEEN.match(line.get("message", ""))
         if seen is None or not line.get("user", "").startswith("cotmoc_"):
@@ -92,15 +96,21 @@ def _transaction(lines: Sequence[dict[str, str]]) -> list[str]:
         verb = sql.split()[0].upper() if sql else ""
         if verb == "BEGIN":
             open_[client] = []
-        elif verb in ENDS:
-            done = open_.pop(client, [])
-            if len(done) > 1 and TAKES_ROLE in done[0]:
-                return done
-        elif client in open_:
+        elif client in open_ and verb not in ENDS:
             open_[client].append(_with_values(sql, line.get("detail", "")))
-            if verb == "COPY":  # a download ends by closing its connection
-                return open_[client]
-    return []
+        if client in open_ and verb in (*ENDS, "COPY"):  # a download ends by closing its connection
+            done = open_.pop(client)
+            if len(done) > 1 and TAKES_ROLE in done[0] and NOBODY not in done[0]:
+                found.append(done)
+    return found
+
+
+def _together(transactions: Sequence[list[str]]) -> list[str]:
+    """Questions that the server asks one after the other are one transaction here: the context, then all of them."""
+    if not transactions:
+        return []
+    first, *others = transactions
+    return [*first, *(statement for one in others for statement in one[1:])]
 
 
 def _with_values(sql: str, detail: str) -> str:
