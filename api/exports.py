@@ -59,7 +59,7 @@ def reader_of(query_params: QueryParams, actor: Actor) -> Actor:
         return actor
     if asked != "partner":
         raise Malformed(Text("reader: office hoặc partner", "reader: office or partner"))
-    return PARTNER
+    return PARTNER if actor.level.reads(PARTNER.level) else actor  # nobody's eyes see more than their own
 
 
 def export_of(database: Database, layer: Layer, asked: QueryParams, reader: Actor, language: Language) -> Export:

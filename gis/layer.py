@@ -71,7 +71,7 @@ class Feature(Record):
     position_source: Mapped[PositionSource] = field(
         "Nguồn vị trí", "Position source", default=PositionSource.NONE, sort_order=100
     )
-    accuracy_m: Mapped[float | None] = field("Sai số", "Accuracy", unit="m", sort_order=101)
+    accuracy_m: Mapped[float | None] = field("Sai số", "Accuracy", unit="m", shared=True, sort_order=101)
     address: Mapped[str | None] = field("Lý trình", "Address", receivable=False, shared=True, sort_order=102)
     chainage_m: Mapped[float | None] = field(
         "Khoảng cách dọc tuyến", "Chainage", receivable=False, shared=True, unit="m", sort_order=103
@@ -113,6 +113,10 @@ class Feature(Record):
         )
         cls.shared_chainage_m = mapped_column(
             Float, Computed(shown.format("chainage_m"), persisted=True), sort_order=903
+        )
+        # How far off an assumed place may be follows from how far the next surveyed marker is: it gives the place away.
+        cls.shared_accuracy_m = mapped_column(
+            Float, Computed(shown.format("accuracy_m"), persisted=True), sort_order=903
         )
         cls.__table_args__ = (
             *_checks(),

@@ -162,7 +162,7 @@ def _coarse(name: str, sql: str) -> str:
     if name == "chainage_m":
         return f"case when $3 is not null then (round(({sql} / {step})::numeric) * {step}::numeric)::float8 end"
     if name == "accuracy_m":
-        return f"case when $3 is not null then greatest({sql}, {step}) end"
+        return f"case when $3 is not null and {sql} is not null then greatest({sql}, {step}) end"
     if name == "address":  # 147/6 names a marker, 147/6 + 120 m a place to the metre
         return f"case when $3 >= 5 or $3 is not null and {sql} !~ '\\d\\s*k?m\\M' then {sql} end"
     return f"{sql}::text" if name == "level" else sql

@@ -106,7 +106,7 @@ def out_of_area(name: str, distance_m: float) -> Invalid:
 
 
 STONES = """
-select number, border, {chainage}, ST_X({geom}), ST_Y({geom}), position_source, accuracy_m
+select number, border, {chainage}, ST_X({geom}), ST_Y({geom}), position_source, {accuracy}
 from app.markers where retired_at is null
 """
 
@@ -114,9 +114,8 @@ from app.markers where retired_at is null
 def _stones(session: Session, reader: Level, condition: str, **values: Any) -> list[Stone]:
     """The markers for which ``condition`` holds, with what this reader may know of where they stand."""
     shared = "" if reader.sees_assumed else "shared_"
-    sql = STONES.format(chainage=f"{shared}chainage_m", geom=f"{shared}geom") + condition.format(
-        chainage=f"{shared}chainage_m"
-    )
+    places = {"chainage": f"{shared}chainage_m", "geom": f"{shared}geom", "accuracy": f"{shared}accuracy_m"}
+    sql = (STONES + condition).format(**places)
     return [
         Stone(MarkerNumber.parse(number), Border(border), chainage, lon, lat, PositionSource(source), accuracy)
         for number, border, chainage, lon, lat, source, accuracy in session.execute(text(sql), values)

@@ -20,9 +20,9 @@ OWN = {
     WRITER_LOGIN: {},
     DOOR_LOGIN: dict.fromkeys(("people", "appointments", "sign_ins", "tokens"), "insert select update"),
     SEALER_LOGIN: {"journal": "select", "seals": "insert select"},
-    PARTNER_LOGIN: {},
+    PARTNER_LOGIN: {f"release.{one}": "select" for one in (*catalog, "manifests", "tombstones")},
 }
-"""What each login holds itself, in the schema of the house."""
+"""What each login holds itself; where no schema is named, in the schema of the house."""
 
 READING = "administrator committee office officer planner public shared system"
 EDITING = "administrator office officer planner system"
@@ -34,8 +34,8 @@ MAY_BECOME = {
     PARTNER_LOGIN: set(),
 }
 
-OF_EVERY_LAYER = "id level position_source accuracy_m source version created_at updated_at retired_at"
-SHARED = "shared_geom shared_address shared_chainage_m"
+OF_EVERY_LAYER = "id level position_source source version created_at updated_at retired_at"
+SHARED = "shared_geom shared_address shared_chainage_m shared_accuracy_m"
 OF_ITS_PAST = "valid action"
 OF_A_LAYER = {
     "administrative_areas": "name kind parent valid_from valid_to successor note",
@@ -83,6 +83,25 @@ READ_BELOW_THE_OFFICE = {
 }
 """Each table that a public reader, or the house with a partner's eyes, may read, with its columns."""
 
+RELEASED = "recipient id release added_in version sha256 served_from served_to level position_source accuracy_m address"
+RELEASED += " chainage_m source created_at updated_at shared_geom shared_mercator"
+COMPUTED = {
+    "crossings": "gate",
+    "gates": "planned_2030 planned_2050 last_event next_event",
+    "incidents": "open",
+    "tasks": "urgency",
+    "works": "procedure urgency",
+}
+READ_BY_PARTNERS = {
+    **{f"release.{name}": f"{RELEASED} {own} {COMPUTED.get(name, '')}" for name, own in OF_A_LAYER.items()},
+    "release.manifests": "release number recipient name published_at withdrawn_at manifest",
+    "release.tombstones": "release id recipient layer added_in removed_in withdrawn",
+}
+"""Each table that the partners' login may read, with its columns; of each the rows of one recipient."""
+
+OF_RELEASES = {"releases", "release_versions", "release_parts", "release_rows", "release_steps", "holdings"}
+"""What those who share with others see beside: how each release was prepared, and what has gone to whom."""
+
 WITHIN_THE_HOUSE = (set(READ_BELOW_THE_OFFICE) - {"shared_places"}) | {"places"}
 """The tables that a post within the house reads; a scoped post has no counts."""
 
@@ -94,7 +113,10 @@ CHANGED_BY = {
     " lines links marker_inspections markers posts sectors tasks units work_steps works replays counters"
     " loaded_steps marker_anchors procedure_steps route_segments routes",
 }
-CHANGED_BY |= {"administrator": CHANGED_BY["office"], "system": CHANGED_BY["office"]}
+CHANGED_BY |= {"system": CHANGED_BY["office"]}
+CHANGED_BY |= dict.fromkeys(
+    ("administrator", "office"), f"{CHANGED_BY['office']} releases release_versions release_parts release_rows"
+)
 ERASED = {
     "officer": "links marker_inspections replays",
     "planner": "gate_categories gate_events gate_plans links marker_inspections work_steps replays",
@@ -103,7 +125,12 @@ ERASED = {
 }
 ERASED |= {"administrator": ERASED["office"], "system": ERASED["office"]}
 
-CALLED = {"app.own_units()": {"officer", "officer_edit"}, "app.journal_read(text,uuid,text,jsonb)": {"writer"}}
+CALLED = {
+    "app.own_units()": {"officer", "officer_edit"},
+    "app.journal_read(text,uuid,text,jsonb)": {"writer"},
+    "app.publish_release(uuid)": {"administrator_edit", "office_edit", "publisher"},
+    "app.withdraw_release(uuid)": {"administrator_edit", "office_edit", "publisher"},
+}
 """The functions that act with their owner's rights, and who may call them."""
 
 
@@ -178,9 +205,15 @@ def test_below_the_office_each_column_that_is_read_is_written_here(role, admin):
     assert columns(admin, f"cotmoc_{role}") == split(READ_BELOW_THE_OFFICE)
 
 
+def test_each_column_that_partners_read_is_written_here(admin):
+    assert columns(admin, PARTNER_LOGIN) == split(READ_BY_PARTNERS)
+    assert not admin.execute("select has_schema_privilege(%s, 'app', 'usage')", [PARTNER_LOGIN]).fetchone()[0]
+
+
 @pytest.mark.parametrize("role", ["administrator", "office", "planner", "committee", "officer", "system"])
 def test_within_the_house_each_table_that_is_read_is_written_here(role, admin):
     expected = WITHIN_THE_HOUSE - ({"cells", "cell_changes"} if role == "officer" else set())
+    expected |= OF_RELEASES | set(READ_BY_PARTNERS) if role in ("administrator", "office") else set()
     assert set(columns(admin, f"cotmoc_{role}")) == expected
 
 

@@ -1,8 +1,8 @@
 """the cards
 
-Revision ID: df19d52f4fb0
+Revision ID: d662fa7abc36
 Revises:
-Created: 2026-11-21 03:10:24.223661
+Created: 2026-11-21 03:33:13.554835
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from geoalchemy2 import Geometry
 from sqlalchemy.dialects import postgresql
 
-revision = "df19d52f4fb0"
+revision = "d662fa7abc36"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -65,6 +65,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column(
@@ -178,6 +184,12 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
@@ -252,6 +264,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column(
@@ -351,6 +369,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
@@ -453,6 +477,12 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
@@ -525,6 +555,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column(
@@ -642,6 +678,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
@@ -888,6 +930,12 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
             "mercator",
             Geometry(
                 geometry_type="POINT",
@@ -1022,6 +1070,12 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
@@ -1091,6 +1145,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column(
@@ -1211,6 +1271,12 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
@@ -1296,6 +1362,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column(
@@ -1434,6 +1506,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
@@ -1617,6 +1695,12 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
             "mercator",
             Geometry(
                 geometry_type="POINT",
@@ -1756,6 +1840,12 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
@@ -1859,6 +1949,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column(
@@ -1986,6 +2082,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
@@ -2145,6 +2247,12 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
             "mercator",
             Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
             sa.Computed("ST_Transform(geom, 3857)", persisted=True),
@@ -2246,6 +2354,12 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
@@ -2327,6 +2441,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column(
@@ -2446,6 +2566,12 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
@@ -2536,6 +2662,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column(
@@ -2641,6 +2773,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
@@ -2780,6 +2918,12 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
             "mercator",
             Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
             sa.Computed("ST_Transform(geom, 3857)", persisted=True),
@@ -2893,6 +3037,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
@@ -3749,6 +3899,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column(

@@ -1,0 +1,249 @@
+"""The leak matrix: every door, for everybody, and nothing that leaves tells of what somebody may not know.
+
+The doors are read from the application itself: one that is not listed in ``tests.canaries`` or below fails here.
+"""
+
+import json
+import re
+import uuid
+
+import httpx
+import pytest
+
+from api.identity import COOKIE
+from gis.accounts import Accounts, SignIn, enrol, issue, sign_in
+from gis.actors import Actor
+from layers.policy import POSTS
+from tests import canaries
+from tests.canaries import UNIT_A, UNIT_B, calls, decoded, furnish, routes
+
+WRITING = {
+    ("POST", "/ogc/collections/{layer}/items"): {"properties": {}},
+    ("PUT", "/ogc/collections/{layer}/items/{item}"): {"source": "x"},
+    ("PATCH", "/ogc/collections/{layer}/items/{item}"): {"source": "x"},
+    ("DELETE", "/ogc/collections/{layer}/items/{item}"): None,
+    ("POST", "/ogc/collections/{layer}/items/{item}/moves"): {"to": "x", "reason": "x"},
+    ("POST", "/ogc/collections/{layer}/items/{item}/links"): {"at": "9001", "border": "VN-KH", "role": "site"},
+    ("DELETE", "/ogc/collections/{layer}/items/{item}/links/{link_id}"): None,
+    ("POST", "/ogc/collections/gates/items/{item}/events"): {"kind": "note", "on": "2026-01-01", "note": "x"},
+    ("POST", "/ogc/collections/works/items/{item}/steps"): {"code": "notice", "on": "2026-01-01"},
+    ("OPTIONS", "/ogc/collections/{layer}/items"): None,
+    ("OPTIONS", "/ogc/collections/{layer}/items/{item}"): None,
+}
+"""The writing doors of features, with what is brought to them."""
+
+OF_RELEASES = {
+    ("POST", "/api/releases"), ("POST", "/api/releases/{release}/versions"),
+    ("POST", "/api/releases/{release}/versions/{number}/moves"),
+}  # fmt: skip
+"""The writing doors of releases, which have tests of their own."""
+
+OF_ACCOUNTS = {
+    ("POST", "/signout"), ("GET", "/account"), ("GET", "/api/account"), ("POST", "/api/account/password"),
+    ("POST", "/api/account/second-factor"), ("PUT", "/api/account/second-factor"),
+    ("POST", "/api/account/sign-out-everywhere"), ("GET", "/people"), ("GET", "/tokens"), ("GET", "/api/people"),
+    ("POST", "/api/people"), ("POST", "/api/people/{account}/appointment"),
+    ("POST", "/api/people/{account}/invitation"), ("POST", "/api/people/{account}/sign-out"),
+    ("DELETE", "/api/people/{account}/second-factor"), ("DELETE", "/api/people/{account}"), ("GET", "/api/tokens"),
+    ("POST", "/api/tokens"), ("DELETE", "/api/tokens/{account}"),
+}  # fmt: skip
+"""The doors of accounts, which no token opens: they ask for somebody who has signed in."""
+
+OPEN = {
+    ("GET", "/healthz"), ("GET", "/signin"), ("GET", "/signin/password"), ("POST", "/signin"),
+    ("POST", "/signin/password"), ("GET", "/signin/oidc"), ("GET", "/signin/oidc/callback"), ("*", "/static"),
+}  # fmt: skip
+"""What answers to anybody."""
+
+ACTORS = {
+    "administrator": Actor("administrator", POSTS["administrator"]),
+    "office": Actor("office", POSTS["office"]),
+    "planner": Actor("planner", POSTS["planner"]),
+    "committee": Actor("committee", POSTS["committee"]),
+    "officer A": canaries.OFFICER_OF[UNIT_A],
+    "officer B": canaries.OFFICER_OF[UNIT_B],
+    "public": Actor("public", POSTS["public"]),
+    "partner": None,
+    "anonymous": None,
+}
+"""Whom each answer is judged for. A partner to whom nothing was released, and a stranger, may know of nothing."""
+
+LIKE_ANOTHER = ("administrator", "planner", "partner", "anonymous")
+"""Who reads as another does, or nothing: each door is asked, but not for every row."""
+
+everybody = pytest.mark.parametrize("who", ACTORS)
+everybody_inside = pytest.mark.parametrize("who", [one for one, actor in ACTORS.items() if actor is not None])
+
+
+@pytest.fixture(scope="module")
+def database_name(cluster, migrated):
+    cluster.create_database("leaks", template=migrated)
+    yield "leaks"
+    cluster.drop_database("leaks")
+
+
+@pytest.fixture(scope="module")
+def house(database):
+    return furnish(database)
+
+
+@pytest.fixture(scope="module")
+def heads(house, settings, site):
+    """What everybody brings along who may come in: the administrator a sign-in of their own, the others a token."""
+    accounts = Accounts(settings.door_url)
+    with accounts.acting("test") as session:
+        root = enrol(session, "root", "administrator", password="correct horse battery", second_factor="A" * 32)
+        cookie = sign_in(session, root.id)
+        csrf = session.query(SignIn.csrf).scalar()
+        made = {
+            who: {"authorization": f"Bearer {_token(session, who, actor)}"}
+            for who, actor in ACTORS.items()
+            if actor is not None
+        }
+        partner = issue(session, "a-partner", "partner", recipient="Bên nhận", made_by="root", days=1)
+    accounts.dispose()
+    made["partner"] = {"authorization": f"Bearer {partner}"}
+    made["administrator"] = {"cookie": f"{COOKIE}={cookie}", "x-csrf-token": csrf, "origin": site}
+    return {**made, "anonymous": {}}
+
+
+def _token(session, who, actor):
+    return issue(
+        session,
+        who.replace(" ", "-"),
+        actor.role.name,
+        unit=actor.unit,
+        made_by="root",
+        days=1,
+        scopes=("read", "write"),
+    )
+
+
+@pytest.fixture
+def asking(site, heads, who):
+    """Somebody who asks."""
+    with httpx.Client(base_url=site, headers=heads[who], timeout=60) as client:
+        yield client
+
+
+def said(answer):
+    """All that an answer tells: its head and what is inside its body."""
+    head = "\n".join(f"{name}: {value}" for name, value in answer.headers.items())
+    return f"{head}\n{decoded(answer.content, answer.headers.get('content-type', ''))}"
+
+
+def test_every_door_is_listed(site, house):
+    known = {("GET", path) for path in calls(house)} | set(WRITING) | OF_RELEASES | OF_ACCOUNTS | OPEN
+    assert set(routes(running(site))) == known
+
+
+def running(site):
+    from api.app import create_app
+    from api.settings import Settings
+
+    nowhere = "postgresql+psycopg://nowhere/nothing"
+    return create_app(Settings(reader_url=nowhere, writer_url=nowhere, door_url=nowhere))
+
+
+@everybody
+def test_no_answer_tells_what_somebody_may_not_know(who, house, asking):
+    actor = ACTORS[who]
+    told, leaks = set(), {}
+    for door, addresses in calls(house).items():
+        for address in addresses[:: 4 if who in LIKE_ANOTHER and "{item}" in door else 1]:
+            answer = asking.get(address)
+            assert answer.status_code < 500, (address, answer.text)
+            if who == "anonymous":
+                assert answer.status_code == 401, address
+            text = said(answer)
+            told |= house.found_in(text)
+            if found := house.leaks(actor, text):
+                leaks[address] = found[:5]
+    assert leaks == {}
+    if actor is not None:  # and what they may know they are told, so that silence is no proof of anything
+        expected = {row.number for row in house.rows if row.seen_by(actor)}
+        assert {number for number, what in told if what == canaries.ID} == expected
+        assert len(told) > 5 * len(expected)
+
+
+@everybody_inside
+def test_what_is_hidden_and_what_there_is_not_are_the_same_answer(who, house, asking):
+    """To every way of asking for one thing, reading or writing, in every byte but the request's own number."""
+    different = []
+    wanted = [row for row in house.hidden_from(ACTORS[who]) if row.kind in ("theirs", "restricted", "reclassified")]
+    for row in wanted:
+        few = row.layer.name in ("incidents", "works", "gates", "markers") and row.kind != "reclassified"
+        for ask in _ways(row.layer.name, writing=few):
+            nothing = uuid.uuid4()
+            hidden, missing = (_plain(ask(asking, one), one) for one in (row.id, nothing))
+            if hidden != missing:
+                different.append((row.layer.name, row.kind, hidden[:300], missing[:300]))
+    assert different == []
+    assert bool(wanted) == (who not in ("administrator", "office"))
+
+
+def _ways(layer, *, writing):
+    base = f"/ogc/collections/{layer}/items/"
+    matched = {"If-Match": '"1-0123456789abcdef"'}
+    for tail in ("", "?f=html", "?as_of=2030-01-01", "/history", "/links"):
+        yield lambda client, one, tail=tail: client.get(f"{base}{one}{tail}")
+    for own, tail in (("gates", "/events"), ("works", "/steps")):
+        if layer == own:
+            yield lambda client, one, tail=tail: client.get(f"{base}{one}{tail}")
+    if not writing:
+        return
+    for (method, path), body in WRITING.items():
+        if "{item}" not in path or ("/items/{item}" in path and "{layer}" not in path and layer not in path):
+            continue
+        tail = path.partition("{item}")[2].replace("{link_id}", str(uuid.UUID(int=7, version=4)))
+        yield lambda client, one, method=method, tail=tail, body=body: client.request(
+            method, f"{base}{one}{tail}", json=body, headers=matched
+        )
+    yield lambda client, one: client.post(
+        "/ogc/collections/works/items", json={"title": "x", "kind": "repair", "link": str(one)}
+    )
+
+
+def _plain(answer, asked):
+    """An answer without what tells one request from another."""
+    head = {name: value for name, value in answer.headers.items() if name not in ("date", "x-request-id")}
+    return f"{answer.status_code} {json.dumps(head)} {answer.text}".replace(str(asked), "…")
+
+
+@everybody_inside
+def test_a_box_round_a_hidden_thing_is_empty_in_every_count(who, house, asking):
+    for row in house.hidden_from(ACTORS[who]):
+        if not row.layer.placed:
+            continue
+        near = f"{row.lon - 0.0004:.6f},11.5999,{row.lon + 0.0004:.6f},11.6101"
+        items = f"/ogc/collections/{row.layer.name}/items"
+        answer = asking.get(items, params={"bbox": near, "count": "exact"}).json()
+        alone = {"works", "tasks"}  # these are drawn where their links are
+        if row.layer.name not in alone:
+            assert (answer["numberMatched"], answer["features"]) == (0, []), (row.layer.name, row.kind)
+
+
+def test_a_stranger_is_asked_to_sign_in_at_every_door_that_is_not_open(site, heads):
+    refused = {}
+    with httpx.Client(base_url=site, follow_redirects=False) as stranger:
+        for method, path in routes(running(site)):
+            if (method, path) in OPEN or method == "OPTIONS":
+                continue
+            address = re.sub(r"{\w+}", "x", path)
+            answer = stranger.request(method, address, json={} if method not in ("GET", "DELETE") else None)
+            if answer.status_code != 401:
+                refused[method, path] = answer.status_code
+            shown = stranger.get(address, headers={"accept": "text/html"}) if method == "GET" else None
+            if shown is not None and not (shown.status_code == 303 and shown.headers["location"].startswith("/signin")):
+                refused["page", path] = shown.status_code
+    assert refused == {}
+
+
+@everybody_inside
+def test_no_token_opens_the_doors_of_accounts_but_an_administrators(who, asking):
+    for method, path in OF_ACCOUNTS:
+        if method != "GET" or path in ("/account", "/api/account"):
+            continue
+        answer = asking.get(path)
+        allowed = (200,) if who == "administrator" else (403,)
+        assert answer.status_code in (*allowed, 403), (path, answer.status_code)
