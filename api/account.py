@@ -15,7 +15,7 @@ from api.identity import BodyParam, PageLanguageParam, at_once, guest_of
 from api.shell import page_answer, shell
 from api.signin import accounts_of, address_of, entered, left
 from gis import accounts
-from gis.accounts import Guest
+from gis.door import Guest
 from gis.errors import Forbidden, Missing
 from gis.language import Text
 from layers.policy import POSTS

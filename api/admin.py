@@ -15,8 +15,8 @@ import typer
 
 from api.up import Addresses, migrate
 from gis import accounts, passwords
-from gis.accounts import Accounts
 from gis.database import DOOR_LOGIN
+from gis.door import Accounts
 from gis.errors import Forbidden, Invalid, Missing
 from gis.language import Text
 from layers.policy import ADMINISTRATOR, POSTS

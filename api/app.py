@@ -33,8 +33,8 @@ from api import (
 from api.identity import Doorkeeper
 from api.settings import Settings
 from api.wire import Heads
-from gis.accounts import Accounts
 from gis.database import Database
+from gis.door import Accounts
 from maps.assets import static_folder
 
 SMALLEST_ZIPPED = 1000

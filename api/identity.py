@@ -20,8 +20,8 @@ from starlette.datastructures import URL, Headers, MutableHeaders
 from starlette.responses import RedirectResponse
 
 from api.settings import Settings
-from gis.accounts import Accounts, Guest, may_write
 from gis.actors import Actor
+from gis.door import Accounts, Guest, may_write
 from gis.errors import Forbidden, Malformed, Missing, Refusal, TooLarge, Unauthenticated, UnsupportedMediaType
 from gis.fields import Level
 from gis.language import Language, Text

@@ -18,9 +18,9 @@ from api.params import DatabaseParam
 from api.shell import page_answer, shell
 from api.signin import accounts_of
 from gis import accounts, query
-from gis.accounts import Guest
 from gis.actors import Actor
 from gis.database import Database
+from gis.door import Guest
 from gis.errors import FieldError, Forbidden, Invalid, Missing, invalid
 from gis.language import Text
 from gis.layer import catalog

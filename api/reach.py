@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from api.settings import BRIDGE
-from gis.accounts import Accounts
+from gis.door import Accounts
 from gis.errors import Forbidden
 from gis.language import Text
 

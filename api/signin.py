@@ -15,7 +15,8 @@ from api.given import secret, texts
 from api.identity import COOKIE, BodyParam, PageLanguageParam, guest_of
 from api.settings import Settings
 from api.shell import page_answer
-from gis.accounts import Accounts, sign_out
+from gis.accounts import sign_out
+from gis.door import Accounts
 from gis.errors import Unauthenticated
 from gis.language import Text
 from maps import entrance

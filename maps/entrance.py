@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from gis.accounts import Guest
+from gis.door import Guest
 from gis.language import Text
 from gis.passwords import SHORTEST
 from maps.page import Person, render

@@ -21,8 +21,8 @@ from api.app import create_app
 from api.migrate import migrate
 from api.settings import Settings
 from api.wire import Wire
-from gis.accounts import Accounts
 from gis.database import DOOR_LOGIN, PARTNER_LOGIN, READER_LOGIN, WRITER_LOGIN, Database
+from gis.door import Accounts
 from gis.postgis import Cluster
 from layers import reference
 

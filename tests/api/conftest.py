@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from gis.accounts import Accounts, enrol as enrol_person
+from gis.accounts import enrol as enrol_person
+from gis.door import Accounts
 
 PASSWORD = "một câu dài để vào nhà"
 COOKIE = "__Host-cotmoc"
