@@ -123,6 +123,7 @@ class Feature(Record):
             *_unique(layer, card.pop("unique", ())),
             _restricted(layer),
             _ordered(layer, card.get("order", Layer.order)),
+            _levelled(layer),
             *cls.__dict__.get("indexes", ()),
         )
         super().__init_subclass__()
@@ -181,6 +182,11 @@ def _ordered(layer: str, order: Sequence[str]) -> Index:
     """The order in which pages come, kept: a page at any depth is found without sorting what lies before it."""
     keys = [text(f"{name.removeprefix('-')} desc") if name.startswith("-") else name for name in order]
     return Index(f"ix_{layer}_order", *keys, "id", postgresql_where=text("retired_at is null"))
+
+
+def _levelled(layer: str) -> Index:
+    """Who counts a layer counts what its level lets the reader see, and needs nothing else of the rows."""
+    return Index(f"ix_{layer}_level", "level", postgresql_where=text("retired_at is null"))
 
 
 def _restricted(layer: str) -> Index:

@@ -1,8 +1,8 @@
 """the cards
 
-Revision ID: d662fa7abc36
+Revision ID: 7ded80b119e6
 Revises:
-Created: 2026-11-21 03:33:13.554835
+Created: 2026-11-21 03:52:21.845936
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from geoalchemy2 import Geometry
 from sqlalchemy.dialects import postgresql
 
-revision = "d662fa7abc36"
+revision = "7ded80b119e6"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -68,12 +68,6 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
             "mercator",
             Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
             sa.Computed("ST_Transform(geom, 3857)", persisted=True),
@@ -119,6 +113,14 @@ def upgrade() -> None:
         schema="app",
         postgresql_using="gist",
         postgresql_ops={},
+    )
+    op.create_index(
+        "ix_administrative_areas_level",
+        "administrative_areas",
+        ["level"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
     )
     op.create_index(
         "ix_administrative_areas_order",
@@ -182,12 +184,6 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
@@ -267,12 +263,6 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
             "mercator",
             Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
             sa.Computed("ST_Transform(geom, 3857)", persisted=True),
@@ -309,6 +299,9 @@ def upgrade() -> None:
         schema="app",
         postgresql_using="gist",
         postgresql_ops={},
+    )
+    op.create_index(
+        "ix_areas_level", "areas", ["level"], unique=False, schema="app", postgresql_where=sa.text("retired_at is null")
     )
     op.create_index(
         "ix_areas_order",
@@ -369,12 +362,6 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
@@ -477,12 +464,6 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
-        sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
-            nullable=True,
-        ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
@@ -558,12 +539,6 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
             "mercator",
             Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
             sa.Computed("ST_Transform(geom, 3857)", persisted=True),
@@ -606,6 +581,14 @@ def upgrade() -> None:
         schema="app",
         postgresql_using="gist",
         postgresql_ops={},
+    )
+    op.create_index(
+        "ix_documents_level",
+        "documents",
+        ["level"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
     )
     op.create_index(
         "ix_documents_order",
@@ -678,12 +661,6 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
@@ -930,12 +907,6 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
             "mercator",
             Geometry(
                 geometry_type="POINT",
@@ -986,6 +957,9 @@ def upgrade() -> None:
         schema="app",
         postgresql_using="gist",
         postgresql_ops={},
+    )
+    op.create_index(
+        "ix_gates_level", "gates", ["level"], unique=False, schema="app", postgresql_where=sa.text("retired_at is null")
     )
     op.create_index(
         "ix_gates_order",
@@ -1070,12 +1044,6 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
-        sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
-            nullable=True,
-        ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
@@ -1148,12 +1116,6 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
             "mercator",
             Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
             sa.Computed("ST_Transform(geom, 3857)", persisted=True),
@@ -1196,6 +1158,14 @@ def upgrade() -> None:
         schema="app",
         postgresql_using="gist",
         postgresql_ops={},
+    )
+    op.create_index(
+        "ix_incidents_level",
+        "incidents",
+        ["level"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
     )
     op.create_index(
         "ix_incidents_order",
@@ -1269,12 +1239,6 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
@@ -1365,12 +1329,6 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
             "mercator",
             Geometry(
                 geometry_type="LINESTRING",
@@ -1421,6 +1379,9 @@ def upgrade() -> None:
         schema="app",
         postgresql_using="gist",
         postgresql_ops={},
+    )
+    op.create_index(
+        "ix_lines_level", "lines", ["level"], unique=False, schema="app", postgresql_where=sa.text("retired_at is null")
     )
     op.create_index(
         "ix_lines_order",
@@ -1506,12 +1467,6 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
@@ -1695,12 +1650,6 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
             "mercator",
             Geometry(
                 geometry_type="POINT",
@@ -1751,6 +1700,14 @@ def upgrade() -> None:
         schema="app",
         postgresql_using="gist",
         postgresql_ops={},
+    )
+    op.create_index(
+        "ix_markers_level",
+        "markers",
+        ["level"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
     )
     op.create_index(
         "ix_markers_order",
@@ -1838,12 +1795,6 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
@@ -1952,12 +1903,6 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
             "mercator",
             Geometry(
                 geometry_type="POINT",
@@ -2008,6 +1953,9 @@ def upgrade() -> None:
         schema="app",
         postgresql_using="gist",
         postgresql_ops={},
+    )
+    op.create_index(
+        "ix_posts_level", "posts", ["level"], unique=False, schema="app", postgresql_where=sa.text("retired_at is null")
     )
     op.create_index(
         "ix_posts_order",
@@ -2082,12 +2030,6 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
@@ -2247,12 +2189,6 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
             "mercator",
             Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
             sa.Computed("ST_Transform(geom, 3857)", persisted=True),
@@ -2289,6 +2225,14 @@ def upgrade() -> None:
         schema="app",
         postgresql_using="gist",
         postgresql_ops={},
+    )
+    op.create_index(
+        "ix_sectors_level",
+        "sectors",
+        ["level"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
     )
     op.create_index(
         "ix_sectors_order",
@@ -2352,12 +2296,6 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
@@ -2444,12 +2382,6 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
             "mercator",
             Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
             sa.Computed("ST_Transform(geom, 3857)", persisted=True),
@@ -2487,6 +2419,9 @@ def upgrade() -> None:
         schema="app",
         postgresql_using="gist",
         postgresql_ops={},
+    )
+    op.create_index(
+        "ix_tasks_level", "tasks", ["level"], unique=False, schema="app", postgresql_where=sa.text("retired_at is null")
     )
     op.create_index(
         "ix_tasks_order",
@@ -2564,12 +2499,6 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
@@ -2665,12 +2594,6 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
             "mercator",
             Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
             sa.Computed("ST_Transform(geom, 3857)", persisted=True),
@@ -2707,6 +2630,9 @@ def upgrade() -> None:
         schema="app",
         postgresql_using="gist",
         postgresql_ops={},
+    )
+    op.create_index(
+        "ix_units_level", "units", ["level"], unique=False, schema="app", postgresql_where=sa.text("retired_at is null")
     )
     op.create_index(
         "ix_units_order",
@@ -2773,12 +2699,6 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
@@ -2918,12 +2838,6 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
             "mercator",
             Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
             sa.Computed("ST_Transform(geom, 3857)", persisted=True),
@@ -2961,6 +2875,9 @@ def upgrade() -> None:
         schema="app",
         postgresql_using="gist",
         postgresql_ops={},
+    )
+    op.create_index(
+        "ix_works_level", "works", ["level"], unique=False, schema="app", postgresql_where=sa.text("retired_at is null")
     )
     op.create_index(
         "ix_works_order",
@@ -3037,12 +2954,6 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
@@ -3902,12 +3813,6 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column(
-            "shared_accuracy_m",
-            sa.Float(),
-            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
-            nullable=True,
-        ),
-        sa.Column(
             "mercator",
             Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
             sa.Computed("ST_Transform(geom, 3857)", persisted=True),
@@ -3951,6 +3856,14 @@ def upgrade() -> None:
         schema="app",
         postgresql_using="gist",
         postgresql_ops={},
+    )
+    op.create_index(
+        "ix_crossings_level",
+        "crossings",
+        ["level"],
+        unique=False,
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
     )
     op.create_index(
         "ix_crossings_order",
@@ -4191,6 +4104,9 @@ def downgrade() -> None:
     op.drop_index(
         "ix_crossings_order", table_name="crossings", schema="app", postgresql_where=sa.text("retired_at is null")
     )
+    op.drop_index(
+        "ix_crossings_level", table_name="crossings", schema="app", postgresql_where=sa.text("retired_at is null")
+    )
     op.drop_geospatial_index(
         "idx_crossings_shared_geom",
         table_name="crossings",
@@ -4337,6 +4253,7 @@ def downgrade() -> None:
         "ix_works_restricted", table_name="works", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
     op.drop_index("ix_works_order", table_name="works", schema="app", postgresql_where=sa.text("retired_at is null"))
+    op.drop_index("ix_works_level", table_name="works", schema="app", postgresql_where=sa.text("retired_at is null"))
     op.drop_geospatial_index(
         "idx_works_shared_geom", table_name="works", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -4358,6 +4275,7 @@ def downgrade() -> None:
         "ix_units_restricted", table_name="units", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
     op.drop_index("ix_units_order", table_name="units", schema="app", postgresql_where=sa.text("retired_at is null"))
+    op.drop_index("ix_units_level", table_name="units", schema="app", postgresql_where=sa.text("retired_at is null"))
     op.drop_geospatial_index(
         "idx_units_shared_geom", table_name="units", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -4374,6 +4292,7 @@ def downgrade() -> None:
         "ix_tasks_restricted", table_name="tasks", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
     op.drop_index("ix_tasks_order", table_name="tasks", schema="app", postgresql_where=sa.text("retired_at is null"))
+    op.drop_index("ix_tasks_level", table_name="tasks", schema="app", postgresql_where=sa.text("retired_at is null"))
     op.drop_geospatial_index(
         "idx_tasks_shared_geom", table_name="tasks", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -4390,6 +4309,9 @@ def downgrade() -> None:
     )
     op.drop_index(
         "ix_sectors_order", table_name="sectors", schema="app", postgresql_where=sa.text("retired_at is null")
+    )
+    op.drop_index(
+        "ix_sectors_level", table_name="sectors", schema="app", postgresql_where=sa.text("retired_at is null")
     )
     op.drop_geospatial_index(
         "idx_sectors_shared_geom",
@@ -4420,6 +4342,7 @@ def downgrade() -> None:
         "ix_posts_restricted", table_name="posts", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
     op.drop_index("ix_posts_order", table_name="posts", schema="app", postgresql_where=sa.text("retired_at is null"))
+    op.drop_index("ix_posts_level", table_name="posts", schema="app", postgresql_where=sa.text("retired_at is null"))
     op.drop_geospatial_index(
         "idx_posts_shared_geom", table_name="posts", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -4440,6 +4363,9 @@ def downgrade() -> None:
     )
     op.drop_index(
         "ix_markers_order", table_name="markers", schema="app", postgresql_where=sa.text("retired_at is null")
+    )
+    op.drop_index(
+        "ix_markers_level", table_name="markers", schema="app", postgresql_where=sa.text("retired_at is null")
     )
     op.drop_geospatial_index(
         "idx_markers_shared_geom",
@@ -4475,6 +4401,7 @@ def downgrade() -> None:
         "ix_lines_restricted", table_name="lines", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
     op.drop_index("ix_lines_order", table_name="lines", schema="app", postgresql_where=sa.text("retired_at is null"))
+    op.drop_index("ix_lines_level", table_name="lines", schema="app", postgresql_where=sa.text("retired_at is null"))
     op.drop_geospatial_index(
         "idx_lines_shared_geom", table_name="lines", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -4500,6 +4427,9 @@ def downgrade() -> None:
     op.drop_index(
         "ix_incidents_order", table_name="incidents", schema="app", postgresql_where=sa.text("retired_at is null")
     )
+    op.drop_index(
+        "ix_incidents_level", table_name="incidents", schema="app", postgresql_where=sa.text("retired_at is null")
+    )
     op.drop_geospatial_index(
         "idx_incidents_shared_geom",
         table_name="incidents",
@@ -4519,6 +4449,7 @@ def downgrade() -> None:
         "ix_gates_restricted", table_name="gates", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
     op.drop_index("ix_gates_order", table_name="gates", schema="app", postgresql_where=sa.text("retired_at is null"))
+    op.drop_index("ix_gates_level", table_name="gates", schema="app", postgresql_where=sa.text("retired_at is null"))
     op.drop_geospatial_index(
         "idx_gates_shared_geom", table_name="gates", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -4566,6 +4497,9 @@ def downgrade() -> None:
     op.drop_index(
         "ix_documents_order", table_name="documents", schema="app", postgresql_where=sa.text("retired_at is null")
     )
+    op.drop_index(
+        "ix_documents_level", table_name="documents", schema="app", postgresql_where=sa.text("retired_at is null")
+    )
     op.drop_geospatial_index(
         "idx_documents_shared_geom",
         table_name="documents",
@@ -4593,6 +4527,7 @@ def downgrade() -> None:
         "ix_areas_restricted", table_name="areas", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
     op.drop_index("ix_areas_order", table_name="areas", schema="app", postgresql_where=sa.text("retired_at is null"))
+    op.drop_index("ix_areas_level", table_name="areas", schema="app", postgresql_where=sa.text("retired_at is null"))
     op.drop_geospatial_index(
         "idx_areas_shared_geom", table_name="areas", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -4617,6 +4552,12 @@ def downgrade() -> None:
     )
     op.drop_index(
         "ix_administrative_areas_order",
+        table_name="administrative_areas",
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
+    )
+    op.drop_index(
+        "ix_administrative_areas_level",
         table_name="administrative_areas",
         schema="app",
         postgresql_where=sa.text("retired_at is null"),
