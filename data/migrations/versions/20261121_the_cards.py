@@ -1,8 +1,8 @@
 """the cards
 
-Revision ID: 7ded80b119e6
+Revision ID: 4f0964f465dd
 Revises:
-Created: 2026-11-21 03:52:21.845936
+Created: 2026-11-21 03:54:11.353707
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from geoalchemy2 import Geometry
 from sqlalchemy.dialects import postgresql
 
-revision = "7ded80b119e6"
+revision = "4f0964f465dd"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -65,6 +65,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column(
@@ -186,6 +192,12 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
@@ -260,6 +272,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column(
@@ -364,6 +382,12 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
@@ -464,6 +488,12 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
@@ -536,6 +566,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column(
@@ -661,6 +697,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
@@ -907,6 +949,12 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
             "mercator",
             Geometry(
                 geometry_type="POINT",
@@ -1044,6 +1092,12 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
@@ -1113,6 +1167,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column(
@@ -1241,6 +1301,12 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
@@ -1326,6 +1392,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column(
@@ -1467,6 +1539,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
@@ -1650,6 +1728,12 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
             "mercator",
             Geometry(
                 geometry_type="POINT",
@@ -1797,6 +1881,12 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
@@ -1900,6 +1990,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column(
@@ -2030,6 +2126,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
@@ -2189,6 +2291,12 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
             "mercator",
             Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
             sa.Computed("ST_Transform(geom, 3857)", persisted=True),
@@ -2298,6 +2406,12 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
@@ -2379,6 +2493,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column(
@@ -2501,6 +2621,12 @@ def upgrade() -> None:
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
             nullable=True,
         ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
@@ -2591,6 +2717,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column(
@@ -2699,6 +2831,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
@@ -2838,6 +2976,12 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
             "mercator",
             Geometry(srid=3857, dimension=2, spatial_index=False, from_text="ST_GeomFromEWKT", name="geometry"),
             sa.Computed("ST_Transform(geom, 3857)", persisted=True),
@@ -2954,6 +3098,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column("valid", postgresql.TSTZRANGE(), nullable=False),
@@ -3810,6 +3960,12 @@ def upgrade() -> None:
             "shared_chainage_m",
             sa.Float(),
             sa.Computed("case when position_source <> 'assumed' then chainage_m end", persisted=True),
+            nullable=True,
+        ),
+        sa.Column(
+            "shared_accuracy_m",
+            sa.Float(),
+            sa.Computed("case when position_source <> 'assumed' then accuracy_m end", persisted=True),
             nullable=True,
         ),
         sa.Column(
