@@ -3,12 +3,14 @@
 import psycopg
 import pytest
 
-from gis.database import WRITER_LOGIN
-from gis.layer import catalog
-from layers.policy import OFFICE, POLICY
+from gis.actors import Actor
+from gis.database import LOGINS, WRITER_LOGIN, Reading
+from gis.layer import catalog, parts
+from layers.policy import COMMITTEE, OFFICE, POLICY
 from tests.factories import put
 
-TABLES = ["journal", "features", *(f"{layer}_history" for layer in catalog)]
+PASTS = [f"{name}_history" for name in (*catalog, *parts, "links")]
+TABLES = ["journal", "features", *PASTS]
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -96,3 +98,73 @@ def test_parts_and_links_are_journalled_under_their_feature(client, connect):
     assert kept.fetchall() == [
         ("gate_events", "insert", "office"), ("links", "insert", "office"), ("links", "delete", "office"),
     ]  # fmt: skip
+
+
+def test_what_belongs_to_a_feature_has_a_past_with_who_why_and_what_it_was(client, connect):
+    from tests.factories import work
+
+    repair = work(client)
+    url = f"/ogc/collections/works/items/{repair['id']}/steps"
+    step = client.get(url).json()["steps"][0]["code"]
+    for document in ("CV 1", "CV 2"):
+        body = {"code": step, "on": "2026-11-01", "document": document, "reason": f"theo {document}"}
+        answer = client.post(url, json=body, headers={"X-Device-At": "2026-11-01T08:00:00+07:00"})
+    kept = connect().execute(
+        "select document, action, actor, reason, request is not null, device_at, upper_inf(valid),"
+        " lower(valid) = lag(upper(valid)) over (order by lower(valid)) from app.work_steps_history"
+        " where feature_id = %s and code = %s order by lower(valid)",
+        [repair["id"], step],
+    )
+    at = "2026-11-01T08:00:00+07:00"
+    assert kept.fetchall() == [
+        (None, "insert", "office", None, True, None, False, None),
+        ("CV 1", "update", "office", "theo CV 1", True, at, False, True),
+        ("CV 2", "update", "office", "theo CV 2", True, at, True, True),
+    ]
+    assert answer.headers["x-request-id"] == connect().execute(
+        "select request from app.work_steps_history where feature_id = %s and document = 'CV 2'", [repair["id"]]
+    ).fetchone()[0]  # fmt: skip
+
+
+def test_outside_the_house_a_past_tells_no_name_and_no_reason(connect):
+    for role in POLICY.roles:
+        if role.level.sees_assumed:
+            continue
+        raw = connect(WRITER_LOGIN, role=role.reading)
+        for past in PASTS:
+            raw.execute(f"select action, valid from app.{past} limit 1")
+            for column in ("actor", "reason", "request", "device_at"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    raw.execute(f"select {column} from app.{past} limit 1")
+
+
+def test_a_reading_is_written_by_the_writers_login_alone_and_in_somebodys_name(connect):
+    call = "select app.journal_read('markers', null, %s, '{}')"
+    for login in LOGINS:
+        raw = connect(login)
+        raw.execute("select set_config('cotmoc.actor', 'x', false)")
+        if login == WRITER_LOGIN:
+            raw.execute(call, ["read"])
+            with pytest.raises(psycopg.errors.InvalidParameterValue):
+                raw.execute(call, ["update"])
+        else:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                raw.execute(call, ["read"])
+    for role in POLICY.roles:
+        for name in [role.reading, *([role.editing] if role.edits else [])]:
+            raw = connect(WRITER_LOGIN, role=name)
+            raw.execute("select set_config('cotmoc.actor', 'x', false)")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                raw.execute(call, ["read"])
+    with pytest.raises(psycopg.Error) as refused:
+        connect(WRITER_LOGIN).execute(call, ["read"])
+    assert refused.value.sqlstate == "CM001"
+
+
+def test_somebody_who_may_not_edit_leaves_a_name_all_the_same(database, connect):
+    member = Actor("ủy viên", COMMITTEE, "Ban Chỉ đạo")
+    database.during("r-17").journal(member, [Reading("gates", {"format": "csv"}, action="export")])
+    kept = connect().execute(
+        "select actor, unit, request, table_name, action, old, new from app.journal order by seq desc limit 1"
+    )
+    assert kept.fetchone() == ("ủy viên", "Ban Chỉ đạo", "r-17", "gates", "export", None, {"format": "csv"})
