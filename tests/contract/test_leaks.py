@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from api.identity import COOKIE
-from gis.accounts import Accounts, SignIn, enrol, issue, sign_in
+from gis.accounts import SignIn, enrol, issue, sign_in
 from gis.actors import Actor
+from gis.door import Accounts
 from layers.policy import POSTS
 from tests import canaries
 from tests.canaries import UNIT_A, UNIT_B, calls, decoded, furnish, routes
