@@ -316,7 +316,9 @@ select md5(string_agg(line, e'\\n' order by line)) from (
         (select array_agg(one order by one::text) from unnest(attacl) one))
         from pg_attribute where attacl is not null and attrelid in
             (select oid from pg_class where relnamespace::regnamespace::text in ('app', 'release'))
-    union all select format('schema %s %s', nspname, nspacl) from pg_namespace where nspname in ('app', 'release')
+    union all select format('schema %s %s', nspname,
+        (select array_agg(one order by one::text) from unnest(coalesce(nspacl, acldefault('n', nspowner))) one))
+        from pg_namespace where nspname in ('app', 'release')
     union all select format('move %s %s %s', layer, from_word, to_word) from app.moves
 ) standing
 """)

@@ -54,16 +54,20 @@ def render(template: str, language: Language | str, **context: Any) -> str:
     """The page ``template`` for a reader of ``language``; everything in ``context`` is escaped.
 
     Every page of the shell takes ``path`` and ``query`` (for the language switch), ``office``, ``as_of`` and the
-    ``person`` who has signed in.
+    ``person`` who has signed in; ``wordings`` are those of one page alone.
     """
     language = "en" if language == "en" else "vi"
     shell: dict[str, Any] = {"path": "/", "query": {}, "office": "", "as_of": None, "person": None} | context
     shell["as_of"] = shell["as_of"] or datetime.now(UTC)
+    own = {key: said(text, language) for key, text in shell.pop("wordings", {}).items()}
     # Who asks for the past is shown the past on every page until asking for the present again.
     then = shell["query"].get("as_of")
     shell |= {"past": bool(then), "then": then, "now": link(shell["path"], _less_the_past(shell["query"]))}
     return _pages.get_template(template).render(
-        language=language, words=words_in(language), switch=_switch(shell["path"], shell["query"], language), **shell
+        language=language,
+        words=words_in(language) | own,
+        switch=_switch(shell["path"], shell["query"], language),
+        **shell,
     )
 
 

@@ -3,17 +3,124 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gis.language import Text
 from gis.status import Status
 from maps.cards import Card, fields_of, value_text
 from maps.page import render, said
+
+WORDS: dict[str, Text] = {
+    "release_note": Text("Ghi chú", "Note"),
+    "release_filter": Text("Bộ lọc", "Filter"),
+    "has_place": Text("Vị trí", "Place"),
+    "release_steps": Text("Các bước", "Steps"),
+    "releases_what": Text(
+        "Chỉ những gì hai người đã đồng ý mới ra khỏi cơ quan", "What leaves the house, on the word of two people"
+    ),
+    "release_new": Text("Soạn bản chia sẻ", "Prepare a release"),
+    "release_next": Text("Soạn phiên bản mới", "Prepare the next version"),
+    "release_name": Text("Bản chia sẻ", "Release"),
+    "release_to": Text("gửi {name}", "to {name}"),
+    "release_state": Text("Trạng thái", "State"),
+    "release_rows": Text("Số dòng", "Rows"),
+    "release_last": Text("Việc gần nhất", "Last step"),
+    "release_why": Text("Lý do", "Why"),
+    "release_which": Text("Mục", "Feature"),
+    "basis": Text("Căn cứ", "Basis"),
+    "basis_document": Text("Văn bản làm căn cứ", "The paper it rests on"),
+    "basis_said": Text("Căn cứ, như nơi nhận được biết", "Basis, as the recipient may know it"),
+    "period": Text("Thời hạn", "Period"),
+    "valid_from": Text("Từ ngày", "From"),
+    "valid_to": Text("Đến ngày", "Until"),
+    "prepared_by": Text("Người soạn", "Prepared by"),
+    "approved_by": Text("Người duyệt", "Approved by"),
+    "watermark": Text("Dấu nhận biết", "Watermark"),
+    "release_what_goes": Text("Những gì được chia sẻ", "What goes"),
+    "release_fields": Text("Thuộc tính được chia sẻ", "Fields that go"),
+    "release_fields_hint": Text(
+        "Chỉ thuộc tính được đánh dấu mới đi; thuộc tính thêm sau này không tự đi.",
+        "Only the fields ticked go; one that is added later does not go by itself.",
+    ),
+    "release_fields_stay": Text("Thuộc tính ở lại", "Fields that stay"),
+    "release_filter_hint": Text(
+        "border=VN-KH&condition=damaged, như địa chỉ của danh sách",
+        "border=VN-KH&condition=damaged, as in the address of a list",
+    ),
+    "release_preview": Text("Lưu nháp và xem trước", "Save the draft and preview"),
+    "release_withheld": Text("Ở lại, hoặc đi không kèm vị trí", "What stays, or goes without its place"),
+    "release_none_withheld": Text("Không có gì trong phần lọc bị giữ lại.", "Nothing of the selection stays."),
+    "release_more": Text("và {n} dòng nữa", "and {n} more rows"),
+    "precision": Text("Độ chính xác", "Precision"),
+    "decimals_said": Text("{n} số lẻ của độ", "{n} decimals of a degree"),
+    "no_places": Text("không kèm vị trí", "without places"),
+    "release_second": Text(
+        "Người khác phải duyệt: bạn đã soạn hoặc trình phiên bản này.",
+        "Somebody else has to approve it: you have prepared or submitted this version.",
+    ),
+    "release_two_accounts": Text(
+        "Chưa có tài khoản nên mọi người cùng là cơ quan; duyệt cần hai tài khoản khác nhau (./cotmoc admin create).",
+        "There are no accounts yet and everybody is the office; approval takes two of them (./cotmoc admin create).",
+    ),
+    "release_changed": Text(
+        "{n} dòng đã đổi từ khi trình; công bố sẽ bị từ chối. Hãy soạn lại.",
+        "{n} rows have changed since it was submitted; publishing will be refused. Prepare it anew.",
+    ),
+    "release_stale": Text(
+        "{n} dòng trong dữ liệu gốc nay đã khác bản đang chia sẻ, hoặc không còn được chia sẻ.",
+        "{n} rows of the house's data differ today from what is shared, or may no longer be.",
+    ),
+    "release_do_submitted": Text("Trình duyệt", "Submit"),
+    "release_do_approved": Text("Duyệt", "Approve"),
+    "release_do_rejected": Text("Không duyệt", "Reject"),
+    "release_do_published": Text("Công bố", "Publish"),
+    "release_do_withdrawn": Text("Thu hồi", "Withdraw"),
+    "release_do_discarded": Text("Bỏ bản nháp", "Discard"),
+    "release_sure_submitted": Text(
+        "Trình đúng những dòng đang xem để người thứ hai duyệt.",
+        "Exactly these rows go to a second person for approval.",
+    ),
+    "release_sure_approved": Text(
+        "Bạn xác nhận đã xem những gì sẽ đi và căn cứ.", "You have seen what would go and what it rests on."
+    ),
+    "release_sure_rejected": Text("Người soạn sẽ đọc lý do.", "Whoever prepared it will read the reason."),
+    "release_sure_published": Text(
+        "Nơi nhận đọc được ngay những dòng này.", "The recipient can read these rows at once."
+    ),
+    "release_sure_withdrawn": Text(
+        "Nơi nhận không đọc được nữa ngay lập tức; những gì đã tải về thì không lấy lại được.",
+        "The recipient can read nothing more at once; what was fetched cannot be recalled.",
+    ),
+    "release_sure_discarded": Text("Bản nháp này sẽ không đi đâu nữa.", "This draft goes nowhere."),
+    "empty_releases": Text(
+        "Chưa chia sẻ gì cho ai. Soạn bản đầu tiên: chọn lớp, thuộc tính và căn cứ.",
+        "Nothing has been shared. Prepare the first release: layers, fields and what it rests on.",
+    ),
+    "holdings": Text("Ai đang giữ gì", "Who holds what"),
+    "holdings_hint": Text(
+        "Nhập số mốc để biết đối tác nào giữ gì về nó, hoặc tên nơi nhận.",
+        "Give a marker number to see who holds what of it, or a recipient.",
+    ),
+    "empty_holdings": Text("Chưa từng chia sẻ gì khớp với câu hỏi này.", "Nothing of the kind was ever shared."),
+    "holdings_note": Text(
+        "“Đến” là lúc ngừng phục vụ; bản mà nơi nhận đã tải về trước đó vẫn ở nơi nhận.",
+        "“Until” is when serving ended; copies fetched before are still with the recipient.",
+    ),
+    "held_since": Text("Từ", "Since"),
+    "held_until": Text("Đến", "Until"),
+    "held_what": Text("Nội dung đã chia sẻ", "What was shared"),
+}
+"""The wordings of these pages alone, in both languages: other pages need not carry them."""
 
 MOST_ROWS = 50
 """Rows of a preview's table; its map and its numbers know more."""
 
 
+def _page(template: str, language: str, **context: Any) -> str:
+    return render(template, language, wordings=WORDS, **context)
+
+
 def releases_page(language: str, *, releases: Sequence[Mapping[str, Any]], states: type[Status], **shell: Any) -> str:
     """Every release with its latest version."""
-    return render("releases.html", language, path="/releases", releases=releases, states=_marks(states), **shell)
+    return _page("releases.html", language, path="/releases", releases=releases, states=_marks(states), **shell)
 
 
 def release_page(
@@ -34,7 +141,7 @@ def release_page(
     """
     parts = [_part(one, cards[one["layer"]], language) for one in preview["parts"]]
     own = who in (*version["preparers"], version["submitted_by"])
-    return render(
+    return _page(
         "release.html",
         language,
         path=f"/releases/{release['id']}",
@@ -61,7 +168,7 @@ def new_release_page(
 ) -> str:
     """The form of a release, or of the next version of ``before``."""
     path = f"/releases/{before['id']}/new" if before else "/releases/new"
-    return render("release_new.html", language, path=path, layers=layers, documents=documents, before=before, **shell)
+    return _page("release_new.html", language, path=path, layers=layers, documents=documents, before=before, **shell)
 
 
 def holdings_page(
@@ -69,7 +176,7 @@ def holdings_page(
 ) -> str:
     """Who holds what of a marker, or what one recipient holds; ``None`` before anything was asked."""
     rows = [] if holdings is None else [_holding(one, cards, language) for one in holdings]
-    return render("holdings.html", language, path="/holdings", asked=holdings is not None, holdings=rows, **shell)
+    return _page("holdings.html", language, path="/holdings", asked=holdings is not None, holdings=rows, **shell)
 
 
 def _marks(states: type[Status]) -> dict[str, Any]:

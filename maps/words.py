@@ -433,111 +433,13 @@ WORDS: dict[str, Text] = {
     "revoked_on": Text("đã thu hồi {day}", "revoked {day}"),
     "expired": Text("đã hết hạn", "expired"),
     "empty_tokens": Text("Chưa cấp mã nào cho máy.", "No machine has a token yet."),
-    # What leaves the house.
-    "release_note": Text("Ghi chú", "Note"),
+    # What leaves the house, as other pages name it; the rest stands with its own pages.
     "recipient_hint": Text(
         "chỉ cho mã của đối tác, như ghi ở bản chia sẻ", "for a partner's token only, as its releases have it"
     ),
-    "release_filter": Text("Bộ lọc", "Filter"),
-    "has_place": Text("Vị trí", "Place"),
-    "release_steps": Text("Các bước", "Steps"),
     "releases": Text("Chia sẻ cho đối tác", "Releases to partners"),
-    "releases_what": Text(
-        "Chỉ những gì hai người đã đồng ý mới ra khỏi cơ quan", "What leaves the house, on the word of two people"
-    ),
-    "release_new": Text("Soạn bản chia sẻ", "Prepare a release"),
-    "release_next": Text("Soạn phiên bản mới", "Prepare the next version"),
-    "release_name": Text("Bản chia sẻ", "Release"),
     "recipient": Text("Nơi nhận", "Recipient"),
-    "release_to": Text("gửi {name}", "to {name}"),
     "release_version": Text("Phiên bản", "Version"),
-    "release_state": Text("Trạng thái", "State"),
-    "release_rows": Text("Số dòng", "Rows"),
-    "release_last": Text("Việc gần nhất", "Last step"),
-    "release_why": Text("Lý do", "Why"),
-    "release_which": Text("Mục", "Feature"),
-    "basis": Text("Căn cứ", "Basis"),
-    "basis_document": Text("Văn bản làm căn cứ", "The paper it rests on"),
-    "basis_said": Text("Căn cứ, như nơi nhận được biết", "Basis, as the recipient may know it"),
-    "period": Text("Thời hạn", "Period"),
-    "valid_from": Text("Từ ngày", "From"),
-    "valid_to": Text("Đến ngày", "Until"),
-    "prepared_by": Text("Người soạn", "Prepared by"),
-    "approved_by": Text("Người duyệt", "Approved by"),
-    "watermark": Text("Dấu nhận biết", "Watermark"),
-    "release_what_goes": Text("Những gì được chia sẻ", "What goes"),
-    "release_fields": Text("Thuộc tính được chia sẻ", "Fields that go"),
-    "release_fields_hint": Text(
-        "Chỉ thuộc tính được đánh dấu mới đi; thuộc tính thêm sau này không tự đi.",
-        "Only the fields ticked go; one that is added later does not go by itself.",
-    ),
-    "release_fields_stay": Text("Thuộc tính ở lại", "Fields that stay"),
-    "release_filter_hint": Text(
-        "border=VN-KH&condition=damaged, như địa chỉ của danh sách",
-        "border=VN-KH&condition=damaged, as in the address of a list",
-    ),
-    "release_preview": Text("Lưu nháp và xem trước", "Save the draft and preview"),
-    "release_withheld": Text("Ở lại, hoặc đi không kèm vị trí", "What stays, or goes without its place"),
-    "release_none_withheld": Text("Không có gì trong phần lọc bị giữ lại.", "Nothing of the selection stays."),
-    "release_more": Text("và {n} dòng nữa", "and {n} more rows"),
-    "precision": Text("Độ chính xác", "Precision"),
-    "decimals_said": Text("{n} số lẻ của độ", "{n} decimals of a degree"),
-    "no_places": Text("không kèm vị trí", "without places"),
-    "release_second": Text(
-        "Người khác phải duyệt: bạn đã soạn hoặc trình phiên bản này.",
-        "Somebody else has to approve it: you have prepared or submitted this version.",
-    ),
-    "release_two_accounts": Text(
-        "Chưa có tài khoản nên mọi người cùng là cơ quan; duyệt cần hai tài khoản khác nhau (./cotmoc admin create).",
-        "There are no accounts yet and everybody is the office; approval takes two of them (./cotmoc admin create).",
-    ),
-    "release_changed": Text(
-        "{n} dòng đã đổi từ khi trình; công bố sẽ bị từ chối. Hãy soạn lại.",
-        "{n} rows have changed since it was submitted; publishing will be refused. Prepare it anew.",
-    ),
-    "release_stale": Text(
-        "{n} dòng trong dữ liệu gốc nay đã khác bản đang chia sẻ, hoặc không còn được chia sẻ.",
-        "{n} rows of the house's data differ today from what is shared, or may no longer be.",
-    ),
-    "release_do_submitted": Text("Trình duyệt", "Submit"),
-    "release_do_approved": Text("Duyệt", "Approve"),
-    "release_do_rejected": Text("Không duyệt", "Reject"),
-    "release_do_published": Text("Công bố", "Publish"),
-    "release_do_withdrawn": Text("Thu hồi", "Withdraw"),
-    "release_do_discarded": Text("Bỏ bản nháp", "Discard"),
-    "release_sure_submitted": Text(
-        "Trình đúng những dòng đang xem để người thứ hai duyệt.",
-        "Exactly these rows go to a second person for approval.",
-    ),
-    "release_sure_approved": Text(
-        "Bạn xác nhận đã xem những gì sẽ đi và căn cứ.", "You have seen what would go and what it rests on."
-    ),
-    "release_sure_rejected": Text("Người soạn sẽ đọc lý do.", "Whoever prepared it will read the reason."),
-    "release_sure_published": Text(
-        "Nơi nhận đọc được ngay những dòng này.", "The recipient can read these rows at once."
-    ),
-    "release_sure_withdrawn": Text(
-        "Nơi nhận không đọc được nữa ngay lập tức; những gì đã tải về thì không lấy lại được.",
-        "The recipient can read nothing more at once; what was fetched cannot be recalled.",
-    ),
-    "release_sure_discarded": Text("Bản nháp này sẽ không đi đâu nữa.", "This draft goes nowhere."),
-    "empty_releases": Text(
-        "Chưa chia sẻ gì cho ai. Soạn bản đầu tiên: chọn lớp, thuộc tính và căn cứ.",
-        "Nothing has been shared. Prepare the first release: layers, fields and what it rests on.",
-    ),
-    "holdings": Text("Ai đang giữ gì", "Who holds what"),
-    "holdings_hint": Text(
-        "Nhập số mốc để biết đối tác nào giữ gì về nó, hoặc tên nơi nhận.",
-        "Give a marker number to see who holds what of it, or a recipient.",
-    ),
-    "empty_holdings": Text("Chưa từng chia sẻ gì khớp với câu hỏi này.", "Nothing of the kind was ever shared."),
-    "holdings_note": Text(
-        "“Đến” là lúc ngừng phục vụ; bản mà nơi nhận đã tải về trước đó vẫn ở nơi nhận.",
-        "“Until” is when serving ended; copies fetched before are still with the recipient.",
-    ),
-    "held_since": Text("Từ", "Since"),
-    "held_until": Text("Đến", "Until"),
-    "held_what": Text("Nội dung đã chia sẻ", "What was shared"),
     "still_held": Text("đang giữ", "to this day"),
     "shared_with": Text("Đã chia sẻ với", "Shared with"),
     # Refusals that the browser itself notices.

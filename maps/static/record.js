@@ -83,7 +83,7 @@ export function recordOf(layer, feature, { back, changed, edit, place, go, tell 
 /** Which partners were given it, since when and through which release; told to those who share. */
 function sharedWith(feature) {
   if (!document.querySelector('meta[name="shares"]')) return [];
-  const list = h("ul", { className: "beside" });
+  const list = h("ul", { className: "shared" });
   const part = h("section", { hidden: true }, h("h3", {}, say("shared_with")), list);
   ask(query("/api/holdings", { feature: feature.id })).then(({ data }) => {
     part.hidden = !data.holdings.length;

@@ -28,27 +28,38 @@ TAMPERINGS = {
     "move added": "insert into app.moves values ('incidents', 'reported', 'closed')",
     "journal function opened": "grant execute on function app.write_journal to cotmoc_public",
     "view opened": "alter view app.places set (security_invoker = false)",
+    "what was released opened": "create policy loophole on release.markers for select to cotmoc_partner using (true)",
+    "what was released unguarded": "alter table release.works disable row level security",
+    "publication bypassed": "grant insert, delete on release.markers to cotmoc_office_edit",
+    "partner let into the house": "grant usage on schema app to cotmoc_partner",
+    "publisher widened": "grant select on app.incidents to cotmoc_publisher",
+    "second person forgotten": "drop trigger stamp on app.release_versions",
 }
 
 STANDING = """
-select (select count(*) from pg_policies where schemaname = 'app'),
+select (select count(*) from pg_policies where schemaname in ('app', 'release')),
     (select md5(string_agg(format('%s %s %s %s %s', tablename, policyname, roles, qual, with_check), ''
-        order by tablename, policyname)) from pg_policies where schemaname = 'app'),
+        order by schemaname, tablename, policyname)) from pg_policies where schemaname in ('app', 'release')),
     (select md5(string_agg(format('%s %s %s %s', relname, relrowsecurity, relforcerowsecurity, reloptions), '' order by
-        relname)) from pg_class where relnamespace = 'app'::regnamespace and relkind in ('r', 'v')),
+        oid::regclass::text)) from pg_class
+        where relnamespace::regnamespace::text in ('app', 'release') and relkind in ('r', 'v')),
     (select md5(string_agg(format('%s %s %s', attrelid::regclass, attname,
         (select array_agg(a order by a::text) from unnest(attacl) a)), '' order by attrelid::regclass::text, attname))
         from pg_attribute where attacl is not null and attrelid in
-        (select oid from pg_class where relnamespace = 'app'::regnamespace)),
-    (select md5(string_agg(format('%s %s %s', table_name, grantee, privilege_type), '' order by table_name, grantee,
-        privilege_type)) from information_schema.role_table_grants where table_schema = 'app'),
+        (select oid from pg_class where relnamespace::regnamespace::text in ('app', 'release'))),
+    (select md5(string_agg(format('%s %s %s', table_name, grantee, privilege_type), ''
+        order by table_schema, table_name, grantee, privilege_type)) from information_schema.role_table_grants
+        where table_schema in ('app', 'release')),
     (select md5(string_agg(format('%s %s %s', tgrelid::regclass, tgname, tgenabled), ''
         order by tgrelid::regclass::text, tgname)) from pg_trigger where not tgisinternal and tgrelid in
-        (select oid from pg_class where relnamespace = 'app'::regnamespace)),
-    (select md5(string_agg(pg_get_functiondef(oid), '' order by proname)) from pg_proc
-        where pronamespace = 'app'::regnamespace and prokind = 'f'),
-    (select md5(string_agg(format('%s %s', proname, (select array_agg(a order by a::text) from unnest(proacl) a)), ''
-        order by proname)) from pg_proc where pronamespace = 'app'::regnamespace),
+        (select oid from pg_class where relnamespace::regnamespace::text in ('app', 'release'))),
+    (select md5(string_agg(pg_get_functiondef(oid), '' order by oid::regprocedure::text)) from pg_proc
+        where pronamespace::regnamespace::text in ('app', 'release') and prokind = 'f'),
+    (select md5(string_agg(format('%s %s', proname,
+        (select array_agg(a order by a::text) from unnest(proacl) a)), '' order by oid::regprocedure::text))
+        from pg_proc where pronamespace::regnamespace::text in ('app', 'release')),
+    (select array_agg(n.nspname || a order by n.nspname || a) from pg_namespace n, unnest(n.nspacl) a
+        where n.nspname in ('app', 'release')),
     (select count(*) from app.moves)
 """
 
