@@ -132,7 +132,7 @@ class Database:
         self._request: str | None = None
         self._device_at: str | None = None
         self._places = BoundedSemaphore(DOWNLOADS)
-        self._lines: dict[tuple[AbstractEventLoop, str], Lines] = {}
+        self._lines: dict[tuple[AbstractEventLoop, bool], Lines] = {}
         self._most_lines = 2 * pool_size
         self._reader = create_engine(reader_url, **settings)
         self._writer = create_engine(writer_url, **settings)
@@ -196,9 +196,9 @@ class Database:
 
     def _lines_of(self, actor: Actor) -> Lines:
         """The connections by which this actor reads in this event loop."""
-        engine = self._reading(actor)
-        key = (get_running_loop(), str(engine.url))
+        key = (get_running_loop(), actor.role.outside)
         if key not in self._lines:
+            engine = self._reading(actor)
             settings = engine.dialect.create_connect_args(engine.url)[1]
             self._lines[key] = Lines({**settings, **CONNECTED}, self._most_lines)
         return self._lines[key]

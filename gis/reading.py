@@ -29,6 +29,9 @@ PATIENCE_S: Final = 5.0
 MOST_PLANS: Final = 200
 """Statements of which a connection keeps the plan; further ones are planned each time."""
 
+GOING: Final = "57P0"
+"""Begins the SQLSTATEs with which a server ends a connection by itself: it shuts down, or starts anew."""
+
 PLACE: Final = re.compile(r"%\((\w+)\)s|%%")
 
 Row = tuple[Any, ...]
@@ -153,15 +156,16 @@ class Line:
                     self._wake()
                     return
                 if result.status == pq.ExecStatus.FATAL_ERROR:
-                    self._wake(psycopg.errors.error_from_result(result))
+                    fault = psycopg.errors.error_from_result(result)
+                    self._wake(Lost(str(fault)) if (fault.sqlstate or "").startswith(GOING) else fault)
                     return
                 if result.status == pq.ExecStatus.TUPLES_OK:
                     self._rows = result  # those of the context first, then those of the question
-        except psycopg.OperationalError as fault:
+        except psycopg.OperationalError as gone:
             waited = self._waiting is not None
             self.close()
             if waited:
-                self._wake(Lost(str(fault)))
+                self._wake(Lost(str(gone)))
 
     def _wake(self, fault: Exception | None = None) -> None:
         if self._waiting is None or self._waiting.done():

@@ -117,3 +117,14 @@ def test_head_of_what_is_not_there_is_as_get_would_refuse_it(client):
     told = client.head("/ogc/collections/nothing/items")
     assert (told.status_code, told.content) == (404, b"")
     assert client.head("/ogc/collections/markers/items?colour=red").status_code == 400
+
+
+def test_the_head_and_the_body_of_an_answer_come_together(site):
+    """Whoever reads is woken once, and a second request on the same connection is answered too."""
+    host, port = site.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as wire:
+        for _ in range(2):
+            wire.sendall(f"GET /ogc/conformance HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+            head, _, body = wire.recv(1 << 16).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200")
+            assert body.rstrip().endswith(b"}")
