@@ -22,10 +22,10 @@ from starlette.types import Receive, Scope, Send
 
 from api.identity import ActorParam, LanguageParam
 from api.params import DatabaseParam, LayerParam, layer_named, selection_of
-from gis import exchange, files, query
+from gis import exchange, files, query, sharing
 from gis.actors import Actor
 from gis.crs import PROVINCIAL_WIDTH, ZONES, Zone, epsg_of, zone_for, zone_of
-from gis.database import Database, Reading
+from gis.database import Database, Reading, Session
 from gis.errors import Invalid, Malformed, Refusal
 from gis.exchange import FORMATS, PIECE, Export, format_named
 from gis.language import Language, Text
@@ -67,6 +67,7 @@ def export_of(database: Database, layer: Layer, asked: QueryParams, reader: Acto
     shown = QueryParams([pair for pair in asked.multi_items() if pair[0] not in OWN])
     with database.acting(reader) as session:
         selection = selection_of(session, layer, shown, reader)
+        released = _released(session, layer, reader)
     delimiter = asked.get("delimiter") or ","
     if delimiter not in (",", ";"):
         raise Malformed(Text("delimiter: , hoặc ;", "delimiter: , or ;"))
@@ -78,6 +79,7 @@ def export_of(database: Database, layer: Layer, asked: QueryParams, reader: Acto
         "reader": reader.level.value,
         "attribution": ATTRIBUTION,
         "caveat": CAVEAT,
+        **released,
     }
     return Export(
         selection,
@@ -87,6 +89,16 @@ def export_of(database: Database, layer: Layer, asked: QueryParams, reader: Acto
         delimiter,
         about,
     )
+
+
+def _released(session: Session, layer: Layer, reader: Actor) -> dict[str, Any]:
+    """By which releases a partner's file has come, so that a copy that turns up elsewhere can be told."""
+    if not reader.role.outside:
+        return {}
+    standing = [one.manifest for one in sharing.manifests(session) if one.withdrawn_at is None]
+    latest = {one["release"]: one for one in reversed(standing) if layer.name in one["layers"]}
+    told = ("name", "version", "recipient", "watermark")
+    return {"releases": [{name: one[name] for name in told} for one in latest.values()]}
 
 
 def zone_asked(name: str | None) -> Zone:

@@ -50,7 +50,7 @@ NEXT = Text("Trang sau", "Next page")
 
 @router.get("/", response_class=Response, include_in_schema=False)
 @router.get("", response_class=Response)
-def landing(request: Request, language: SpokenParam) -> Response:
+def landing(request: Request, actor: ActorParam, language: SpokenParam) -> Response:
     """What is offered here."""
     document = {
         "title": "Cột Mốc",
@@ -62,6 +62,7 @@ def landing(request: Request, language: SpokenParam) -> Response:
             _link(request, "/ogc/conformance", "conformance", JSON, CONFORMANCE.said_in(language)),
             _link(request, "/ogc/collections", "data", JSON, COLLECTIONS.said_in(language)),
             _link(request, "/ogc/tileMatrixSets", tiles.TILING_SCHEMES, JSON),
+            *([_link(request, "/ogc/releases", "version-history", JSON)] if actor.role.outside else []),
         ],
     }
     return answer(request, document, JSON, title="Cột Mốc")

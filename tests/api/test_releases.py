@@ -187,6 +187,10 @@ def test_a_partner_reads_by_every_standard_door_what_was_released_and_no_more(la
         assert CANARY.encode() not in answer.content, path
         assert stones["hidden"][0].encode() not in answer.content.replace(path.encode(), b""), path
     assert machine.get(items).json()["numberMatched"] == 2
+    told = machine.get(f"/ogc/releases/{release}").json()["versions"][0]
+    assert answers["/api/export/markers?f=geojson"].json()["releases"][0]["watermark"] == told["watermark"]
+    assert "withheld" not in told  # how much stays is a partner's business no more than what it is
+    assert "/ogc/releases" in answers["/ogc"].text
     for path in (items, f"{items}/{row}", "/ogc/releases", "/api/export/markers", "/ogc/collections"):
         told = other.get(path).content
         assert number.encode() not in told, path
