@@ -54,7 +54,7 @@ def test_one_signs_in_by_keyboard_and_arrives_where_one_wanted_to_go(page: Page,
 def test_every_page_says_who_is_in_and_lets_go(page: Page, site: str) -> None:
     page.goto(f"{site}/signin?next=/account")
     enter(page, "officer.of.the-night.watch")
-    page.wait_for_url("**/account")
+    page.wait_for_url(f"{site}/account")
     menu = page.locator("details.person")
     for path in ("/", "/works", "/board", "/incidents/new", "/ogc", "/account"):
         page.goto(f"{site}{path}")
@@ -63,6 +63,8 @@ def test_every_page_says_who_is_in_and_lets_go(page: Page, site: str) -> None:
         assert box is not None, path
         assert box["x"] >= 0, path
         assert box["x"] + box["width"] <= page.viewport_size["width"], path
+        bar = page.locator("header.bar")
+        assert bar.evaluate("bar => bar.scrollHeight <= bar.clientHeight"), path
         menu.locator("summary").click()
         expect(menu).to_contain_text("Cán bộ biên giới · Đồn Biên phòng cửa khẩu quốc tế Tân Nam")
         fits(page)
@@ -75,7 +77,7 @@ def test_every_page_says_who_is_in_and_lets_go(page: Page, site: str) -> None:
 def test_a_sign_in_that_ends_in_the_middle_of_work_loses_nothing(page: Page, site: str, connect) -> None:
     page.goto(f"{site}/signin?next=/incidents/new")
     enter(page, "officer.of.the-night.watch")
-    page.wait_for_url("**/incidents/new")
+    page.wait_for_url(f"{site}/incidents/new")
     page.get_by_label("Nơi xảy ra", exact=True).and_(page.get_by_role("textbox")).fill("147/6 + 120 m")
     candidate = page.locator(".candidate").filter(has_text="147/6 + 120 m").first
     if candidate.count():
@@ -106,7 +108,7 @@ def test_an_administrator_keeps_people_and_tokens(page: Page, site: str, connect
     connect().execute("update app.people set last_step = null")
     page.goto(f"{site}/signin?next=/people")
     enter(page, "chief", pyotp.TOTP(SECRET).now())
-    page.wait_for_url("**/people")
+    page.wait_for_url(f"{site}/people")
     fits(page)
     login = f"planner{page.viewport_size['width']}"
     page.get_by_role("button", name="Thêm người").click()
