@@ -1,0 +1,31 @@
+"""What leaves the house, prepared in a real browser: chosen by ticks, seen as table and map, submitted."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+
+def test_a_release_is_prepared_seen_and_submitted(page: Page, site: str) -> None:
+    width = (page.viewport_size or {"width": 0})["width"]
+    page.goto(f"{site}/releases")
+    page.get_by_role("link", name="+ Soạn bản chia sẻ").first.click()
+    name = f"Mốc gửi Sở {width}"
+    page.get_by_label("Bản chia sẻ", exact=True).fill(name)
+    page.get_by_label("Nơi nhận", exact=True).fill(f"Sở {width}")
+    page.get_by_label("Căn cứ, như nơi nhận được biết").fill("48/UBND-NC")
+    part = page.locator('[data-layer="markers"]')
+    part.locator("summary").click()
+    part.get_by_label("Bộ lọc").fill("border=VN-KH&kind=tripoint")
+    page.get_by_role("button", name="Lưu nháp và xem trước").click()
+    expect(page.locator(".refusal")).to_be_visible()  # nothing is ticked yet, and nothing typed is lost
+    part.get_by_label("Số hiệu").check()
+    page.get_by_role("button", name="Lưu nháp và xem trước").click()
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile("Mốc quốc giới · "))).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("button", name="Trình duyệt").click()
+    page.get_by_role("dialog").get_by_role("textbox").fill("theo kế hoạch phối hợp")
+    page.get_by_role("dialog").get_by_role("button", name="Trình duyệt").click()
+    expect(page.get_by_text("duyệt cần hai tài khoản khác nhau")).to_be_visible()
+    expect(page.get_by_role("button", name="Duyệt", exact=True)).to_have_count(0)
+    expect(page.locator(".timeline").first).to_contain_text("theo kế hoạch phối hợp")
