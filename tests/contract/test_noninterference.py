@@ -1,0 +1,298 @@
+"""Non-interference: two houses that differ only in what somebody may not know answer them byte for byte alike.
+
+One house stays as it is. In its copies hidden things are added, changed, linked, retired and moved about, one after
+the other; after each, doors are asked in both. Declared to be public: that a marker's number exists, and that
+incident codes are consecutive. Request numbers and the moment of the answer are left out of the comparison.
+"""
+
+import asyncio
+import datetime as dt
+import random
+import re
+import uuid
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from geoalchemy2.shape import from_shape
+from hypothesis import HealthCheck, Phase, given, settings as hypothesis_settings, strategies as st
+from shapely.geometry import LineString, Point
+
+from api.app import create_app
+from api.settings import Settings
+from gis.accounts import enrol, issue
+from gis.actors import Actor
+from gis.crs import WGS84
+from gis.database import DOOR_LOGIN, READER_LOGIN, WRITER_LOGIN, Database
+from gis.door import Accounts
+from gis.fields import Level, PositionSource
+from gis.layer import catalog, parts
+from gis.links import Link
+from layers.policy import OFFICE_STAFF, POSTS
+from tests.canaries import OFFICER_OF, UNIT_A, UNIT_B, calls, decoded, furnish
+
+EXAMPLES = 40
+READERS = {"public": Actor("public", POSTS["public"]), "officer": OFFICER_OF[UNIT_A],
+           "committee": Actor("committee", POSTS["committee"])}  # fmt: skip
+HIDDEN = {
+    "public": [(Level.PARTNER, None), (Level.INTERNAL, UNIT_A), (Level.RESTRICTED, None)],
+    "officer": [(Level.INTERNAL, UNIT_B), (Level.INTERNAL, None), (Level.RESTRICTED, UNIT_A)],
+    "committee": [(Level.RESTRICTED, None), (Level.RESTRICTED, UNIT_A)],
+}
+"""Which new rows each reader may not know of: their level, and whose matter they are."""
+
+UNREAD_BY_THE_PUBLIC = {
+    "markers": "remark = 'anders', created_by = 'x', original = '{\"a\": 1}'",
+    "works": "cost_planned = 1.5, funding = 'anders'",
+    "tasks": "person = 'anders'",
+    "incidents": "created_by = 'x'",
+}
+"""What may be changed of a public row without the public's knowing, behind the back of its version."""
+
+MOMENTS = re.compile(r"(\d{4}-\d\d-\d\d)(?:T| )(\d\d(?::|%3A)\d\d(?::|%3A)[\d.]+)(?:Z|(?:\+|%2B)00(?::|%3A)00)")
+MINUTES = re.compile(r"\d\d/\d\d/\d{4},? \d\d:\d\d|-\d{8}-\d{4}(?=\.)")
+"""A moment in UTC, and to the minute in Vietnam or in the name of a file."""
+
+
+numbers = count(20_000)
+
+
+@dataclass
+class Served:
+    """A database behind the real application, without a wire between."""
+
+    name: str
+    database: Database
+    app: Any
+    runner: asyncio.Runner
+    since: str
+    answers: dict[str, str] = field(default_factory=dict)
+
+    def get(self, address: str, token: str) -> httpx.Response:
+        """What it answers to whoever shows a token."""
+
+        async def asking() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
+                return await client.get(address, headers={"authorization": f"Bearer {token}"})
+
+        return self.runner.run(asking())
+
+
+@pytest.fixture(scope="module")
+def furnished_house(cluster, migrated):
+    """A template with all canaries in it, and a token for each reader."""
+    cluster.create_database("alike", template=migrated)
+    database = Database(cluster.url("alike", READER_LOGIN), cluster.url("alike", WRITER_LOGIN))
+    house = furnish(database)
+    database.dispose()
+    accounts = Accounts(cluster.url("alike", DOOR_LOGIN))
+    with accounts.acting("test") as session:
+        enrol(session, "root", "administrator", password="correct horse battery")
+        tokens = {
+            who: issue(session, who, actor.role.name, unit=actor.unit, made_by="root", days=1)
+            for who, actor in READERS.items()
+        }
+    accounts.dispose()
+    yield house, tokens, dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    cluster.drop_database("alike")
+
+
+@pytest.fixture(scope="module")
+def serve(cluster, furnished_house):
+    """Make a copy of the house and serve it."""
+    opened = []
+
+    def serving(name: str) -> Served:
+        cluster.create_database(name, template="alike")
+        settings = Settings(
+            reader_url=cluster.url(name, READER_LOGIN),
+            writer_url=cluster.url(name, WRITER_LOGIN),
+            door_url=cluster.url(name, DOOR_LOGIN),
+        )
+        database = Database(settings.reader_url, settings.writer_url, pool_size=2)
+        accounts = Accounts(settings.door_url, pool_size=1)
+        app = create_app(settings, database, accounts)
+        opened.append((name, database, accounts))
+        return Served(name, database, app, runner, furnished_house[2])
+
+    with asyncio.Runner() as runner:
+        yield serving
+    for name, database, accounts in opened:
+        database.dispose()
+        accounts.dispose()
+        cluster.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def untouched(serve):
+    return serve("untouched")
+
+
+@pytest.mark.parametrize("who", READERS)
+def test_what_is_hidden_changes_no_answer(who, serve, untouched, furnished_house, cluster):
+    house, tokens, _ = furnished_house
+    touched = serve(f"touched_by_{who}")
+    untouched.answers.clear()
+    addresses = [
+        address
+        for door, asked in calls(house).items()
+        if "releases" not in door
+        for address in asked[:: 9 if "{item}" in door else 1]
+        if "f=shp" not in address  # an archive's members carry the second they were written in
+    ]
+    differing = {}
+
+    def same(address: str) -> None:
+        if address not in untouched.answers:
+            untouched.answers[address] = said(untouched, tokens[who], address)
+        found = said(touched, tokens[who], address)
+        if found != untouched.answers[address]:
+            differing[address] = unlike(found, untouched.answers[address])
+
+    with psycopg.connect(host=str(cluster.socket_dir), dbname=touched.name, user="postgres", autocommit=True) as admin:
+
+        @given(seed=st.integers(0, 2**32))
+        @hypothesis_settings(
+            max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        def answer_alike(seed):
+            chance = random.Random(seed)
+            touch(who, touched.database, admin, house, chance)
+            for address in chance.sample(addresses, 2):
+                same(address)
+
+        answer_alike()
+    for address in addresses:
+        same(address)
+    assert not differing, "\n".join(f"{address}: {parted}" for address, parted in differing.items())
+    assert len(untouched.answers) == len(set(addresses))
+
+
+def said(served: Served, token: str, address: str) -> str:
+    """All that an answer tells, less the moment and the number of the request."""
+    answer = served.get(address, token)
+    kind = answer.headers.get("content-type", "")
+    assert answer.status_code in (200, 204, 403, 404, 422), (address, answer.text)
+    head = {
+        name: told for name, told in answer.headers.items() if name not in ("date", "x-request-id", "content-length")
+    }
+    if "html" in kind or "attachment" in head.get("content-disposition", ""):
+        head = {name: told for name, told in head.items() if name != "etag"}
+    told = MINUTES.sub("…", f"{answer.status_code} {head} {decoded(answer.content, kind)}")
+    # What is later than all that was there in the beginning is the moment of the answer, or a leak in one house alone.
+    return MOMENTS.sub(lambda one: one[0] if f"{one[1]}T{one[2]}".replace("%3A", ":") < served.since else "…", told)
+
+
+def unlike(one: str, other: str) -> tuple[str, str]:
+    """Where two texts part."""
+    at = next((n for n, (here, there) in enumerate(zip(one, other, strict=False)) if here != there), -1)
+    return one[max(0, at - 60) : at + 60], other[max(0, at - 60) : at + 60]
+
+
+def touch(who, database, admin, house, chance):
+    """Do something of which the reader may know nothing."""
+    act = chance.choice([add, add, add, alter, retire, unread if who == "public" else add])
+    act(who, database, admin, house, chance)
+
+
+def add(who, database, _admin, house, chance):
+    """Something new and hidden, with its parts, to which something public points, anywhere in the country."""
+    layer = chance.choice(list(catalog.values()))
+    level, unit = chance.choice(HIDDEN[who])
+    lon, lat = (
+        chance.choice([chance.uniform(102.5, 109.5), 105.9 + chance.random() / 5]),
+        chance.choice([8.6, 11.6, 22.9]),
+    )
+    given = {
+        one.name: _value(one, chance)
+        for one in layer.fields.values()
+        if one.sql is None
+        and not one.nullable
+        and one.name not in ("version", "created_at", "created_by", "updated_at")
+    }
+    named = {name: unit for name in ("unit", "lead_unit") if name in layer.fields and unit is not None}
+    feature = layer.model(
+        **{
+            **given,
+            **named,
+            "level": level,
+            "position_source": chance.choice([PositionSource.GPS, PositionSource.ASSUMED]),
+        }
+    )
+    feature.id = uuid.uuid4()
+    if "border" in layer.fields:
+        feature.border = "VN-KH"
+    if "chainage_m" in layer.fields:
+        feature.chainage_m = 25000.0 + chance.random()
+    line = layer.geometry_type == "LINESTRING"
+    feature.geom = from_shape(LineString([(lon, lat), (lon, lat + 0.01)]) if line else Point(lon, lat), srid=WGS84)
+    with database.acting(Actor("nobody-known", OFFICE_STAFF), write=True, reason="x") as session:
+        session.add(feature)
+        session.flush()
+        for part in parts.values():
+            if part.of is layer.model and part.__tablename__ == "gate_events":
+                session.add(part(feature_id=feature.id, kind="note", on=dt.date(2026, 3, 3), precision="day", note="x"))
+        public = house.of(chance.choice(["incidents", "works", "markers", "gates"]), "public")
+        session.add(Link(feature_id=public.id, to_id=feature.id, role="subject"))
+        session.add(Link(feature_id=feature.id, to_id=public.id, role="site"))
+
+
+def _value(one, chance):
+    if one.codes is not None:
+        return chance.choice(list(one.codes))
+    if one.name == "progress":
+        return 50
+    number = next(numbers)
+    return {
+        "text": str(number), "integer": number, "number": float(number), "boolean": True, "date": dt.date(2026, 2, 2),
+        "datetime": dt.datetime(2026, 2, 2, tzinfo=dt.UTC), "list": ["x"],
+    }.get(one.type)  # fmt: skip
+
+
+def alter(who, database, _admin, house, chance):
+    """A hidden row is changed: elsewhere, other words, a version more."""
+    row = chance.choice(house.hidden_from(READERS[who]))
+    with database.acting(Actor("nobody-known", OFFICE_STAFF), write=True, reason="x") as session:
+        feature = session.get_one(row.layer.model, row.id)
+        feature.source = f"anders {chance.random()}"
+        if row.layer.geometry_type != "LINESTRING":
+            feature.geom = from_shape(Point(chance.uniform(102.5, 109.5), chance.uniform(9, 22)), srid=WGS84)
+
+
+def retire(who, database, _admin, house, chance):
+    """A hidden row is taken out of use, or put back."""
+    row = chance.choice(house.hidden_from(READERS[who]))
+    with database.acting(Actor("nobody-known", OFFICE_STAFF), write=True, reason="x") as session:
+        feature = session.get_one(row.layer.model, row.id)
+        feature.retired_at = None if feature.retired_at else dt.datetime.now(dt.UTC)
+
+
+def unread(_who, _database, admin, house, chance):
+    """Columns that the public may not read are changed in rows that it does, and where an assumed place is."""
+    admin.execute("set session_replication_role = replica")
+    for layer, change in UNREAD_BY_THE_PUBLIC.items():
+        for table in (layer, f"{layer}_history"):
+            admin.execute(f"update app.{table} set {change} where level = 'public'")
+    layer = chance.choice(["incidents", "markers", "gates", "areas"])
+    for table in (layer, f"{layer}_history"):
+        admin.execute(
+            f"update app.{table} set geom = ST_SetSRID(ST_MakePoint(%s, 11.6), 4326), accuracy_m = %s, chainage_m = %s,"
+            " address = %s where level = 'public' and position_source = 'assumed'",
+            [chance.uniform(105, 107), chance.random() * 100, chance.random() * 100, str(chance.random())],
+        )
+    admin.execute("set session_replication_role = origin")
+
+
+def test_the_comparison_sees_what_is_not_hidden(serve, untouched, furnished_house):
+    """The control: something public is added, and the answers differ."""
+    house, tokens, _ = furnished_house
+    other = serve("not_alike")
+    HIDDEN["nobody"] = [(Level.PUBLIC, None)]
+    add("nobody", other.database, None, house, random.Random(4))
+    asked = [f"/ogc/collections/{one}/items?limit=1000&count=exact" for one in catalog] + ["/ogc/collections"]
+    assert any(said(other, tokens["public"], one) != said(untouched, tokens["public"], one) for one in asked)
