@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from gis import accounts, cells, history, links, publication, seals
 from gis.actors import Role
 from gis.database import DOOR_LOGIN, LOGINS, OWNER, PARTNER_LOGIN, PUBLISHER, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN
-from gis.fields import Level
+from gis.fields import DOUBT, Level
 from gis.layer import Layer, every, parts, registers
 
 STAMPED = {"version", "created_at", "created_by", "updated_at"}
@@ -196,7 +196,11 @@ def _of_links(policy: Policy) -> list[str]:
         visible = (
             f"exists (select from {view} p where p.id = feature_id)"
             f" and (to_id is null or exists (select from {view} p where p.id = to_id))"
-            + ("" if role.level.sees_assumed else " and position_source <> 'assumed'")
+            + (
+                ""
+                if role.level.sees_assumed
+                else f" and position_source <> 'assumed' and coalesce(at not like '{DOUBT}%', true)"
+            )
         )
         edits = role.editing
         made += [

@@ -47,7 +47,7 @@ class BorderFeature(Unclassified):
 
     def _take(self, located: Located, words: dict[str, Any]) -> None:
         self.border, self.original = located.border, {**located.original, **words}
-        self.chainage_m, self.address = located.chainage_m, located.address
+        self.chainage_m, self.address = located.chainage_m, _doubted(located)
         if located.geometry is None:
             self.geom, self.accuracy_m, self.position_source = None, None, PositionSource.NONE
         else:
@@ -83,6 +83,11 @@ class BorderFeature(Unclassified):
         self.address = doubt + address_from(stone, self.border, station.chainage_m)
 
 
+def _doubted(place: Located) -> str | None:
+    """The address of a place, marked where the marker that a known place is counted from is itself only assumed."""
+    return f"{DOUBT}{place.address}" if place.address_accuracy_m is not None else place.address
+
+
 @contextmanager
 def _asked_as(name: str) -> Iterator[None]:
     """Where an address is a field of something: what is wrong with it is that field's value."""
@@ -104,7 +109,7 @@ def link_place(session: Session, feature_id: uuid.UUID, at: str, border: str | N
     made = Link(
         feature_id=feature_id,
         role=role,
-        at=place.address,
+        at=_doubted(place),
         border=place.border.value if place.border else None,
         geom=_geom_of(place),
         position_source=place.position_source if place.geometry else PositionSource.NONE,

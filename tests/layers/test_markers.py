@@ -2,6 +2,8 @@
 
 import pytest
 
+from gis.database import READER_LOGIN
+from layers.policy import PUBLIC
 from tests.factories import incident, make, move, patch, work
 
 MARKERS = "/ogc/collections/markers/items"
@@ -136,3 +138,19 @@ def test_nobody_but_the_house_assumes_a_position(client):
 def test_a_method_that_is_not_there_is_told_apart_from_a_missing_address(client):
     answer = client.delete("/api/locate", headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["type"]) == (405, "urn:cotmoc:refusal:wrong-method")
+
+
+def test_a_coordinate_in_words_beside_an_assumed_marker_does_not_give_it_away_either(client, connect):
+    east, north = locate(client, "77 + 300 m")["geometry"]["coordinates"]
+    here = f"{north}, {east}"
+    seen = make(client, "incidents", category="drainage", place={"text": here}, level="public")
+    assert seen["properties"]["address"].startswith("≈ 77 ")
+    task = make(client, "tasks", title="Tuần tra", level="public")
+    links = f"/ogc/collections/tasks/items/{task['id']}/links"
+    assert client.post(links, json={"at": here, "role": "site"}).status_code == 201
+    assert client.get(links).json()["links"][0]["at"].startswith("≈ 77 ")
+    shared = client.get("/api/export/incidents", params={"reader": "partner"}).json()["features"]
+    (found,) = [one for one in shared if one["id"] == seen["id"]]
+    assert (found["geometry"], found["properties"]["address"]) == (seen["geometry"], None)
+    raw = connect(READER_LOGIN, role=PUBLIC.role.reading)
+    assert raw.execute("select at from app.links where feature_id = %s", [task["id"]]).fetchall() == []
