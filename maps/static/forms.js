@@ -1,4 +1,5 @@
-// A form that stands in its page: sent as JSON, its refusal shown in place, nothing typed is lost but the secrets.
+// A form that stands in its page: sent as JSON, its refusal shown in place, nothing that was typed is lost.
+// Its button is disabled until somebody here listens, so that no browser sends a password by itself.
 
 import { explained } from "./doors.js";
 
@@ -20,4 +21,5 @@ export function sends(form, send, labels = {}) {
       submit.disabled = false;
     }
   });
+  submit.disabled = false;
 }

@@ -202,6 +202,8 @@ def test_the_sign_in_page_carries_where_to_go_and_runs_nothing(browser):
     assert "<script>alert" not in page.text
     assert 'data-onward="/works?q=&#34;&gt;' in page.text
     assert page.headers["cache-control"] == "private, no-store"
+    assert re.search(r'<form [^>]*method="post"', page.text)  # without its script no password gets into an address
+    assert re.search(r'type="submit" disabled', page.text)
     assert "script-src 'self'" in page.headers["content-security-policy"]
     assert "Đăng nhập" in page.text
     assert "Sign in" in browser.get("/signin?lang=en").text
