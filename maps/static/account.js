@@ -38,3 +38,5 @@ document.getElementById("everywhere").addEventListener("click", async () => {
     fault.hidden = false;
   }
 });
+
+for (const button of document.querySelectorAll("#everywhere")) button.disabled = false; // now somebody listens

@@ -15,3 +15,5 @@ for (const button of document.querySelectorAll("[data-sign-out]")) {
     }
   });
 }
+
+for (const button of document.querySelectorAll("[data-sign-out]")) button.disabled = false; // now somebody listens

@@ -48,3 +48,5 @@ function change(person) {
       sure(say("dismiss_sure", { name: person.name }), say("dismiss"), async () => (await act("", "DELETE"), done()))),
   ], async (given) => (await ask(path("/appointment"), { method: "POST", body: Object.fromEntries(given) }), done()), { label: say("appoint"), labels });
 }
+
+for (const button of document.querySelectorAll("#enrol, [data-person]")) button.disabled = false; // now somebody listens

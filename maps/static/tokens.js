@@ -34,3 +34,5 @@ for (const button of document.querySelectorAll("[data-token]")) {
     location.reload();
   }, { label: say("revoke") }));
 }
+
+for (const button of document.querySelectorAll("#issue, [data-token]")) button.disabled = false; // now somebody listens
