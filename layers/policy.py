@@ -62,33 +62,46 @@ UNIT_COLUMNS = {"incidents": ["unit"], "works": ["unit"], "sectors": ["unit"], "
 """Which column of a layer names the unit whose matter a row is."""
 
 FUNCTIONS = """
-create or replace function app.own_units() returns text[] language sql stable security definer
+create or replace function app.own_units() returns text[] language plpgsql stable security definer
     set search_path = pg_catalog, app as $$
-    with recursive standing as (
-        select u.name collate "default" as name, u.parent collate "default" as parent from app.units u
-        cross join (select (now() at time zone 'Asia/Ho_Chi_Minh')::date as today) clock
-        where u.retired_at is null
-        and (u.valid_from is null or u.valid_from <= today) and (u.valid_to is null or u.valid_to >= today)
-    ), own as (
-        select unit as name from nullif(current_setting('cotmoc.unit', true), '') unit
-        where exists (select from standing where name = unit) or not exists (select from app.units where name = unit)
-        union
-        select s.name from standing s join own on s.parent = own.name
-    )
-    select coalesce(array_agg(name) filter (where name is not null), '{}') from own
-$$;
-revoke all on function app.own_units from public;
-create or replace function app.own_stretch(border text) returns nummultirange language sql stable
+declare
+    unit text := nullif(current_setting('cotmoc.unit', true), '');
+    today date := (now() at time zone 'Asia/Ho_Chi_Minh')::date;
+begin
+    return (
+        with recursive standing as (
+            select u.name collate "default" as name, u.parent collate "default" as parent from app.units u
+            where u.retired_at is null
+            and (u.valid_from is null or u.valid_from <= today) and (u.valid_to is null or u.valid_to >= today)
+        ), own as (
+            select unit as name
+            where exists (select from standing where name = unit)
+            or not exists (select from app.units u where u.name = unit)
+            union
+            select s.name from standing s join own on s.parent = own.name
+        )
+        select coalesce(array_agg(name) filter (where name is not null), '{}') from own
+    );
+end $$;
+create or replace function app.own_stretch(border text) returns nummultirange language plpgsql stable security definer
     set search_path = pg_catalog, app as $$
-    select coalesce(range_agg(numrange(s.start_m::numeric, s.end_m::numeric, '[]')), '{}') from app.sectors s
-    where s.border = $1 and s.retired_at is null and s.start_m <= s.end_m
-    and s.unit = any((select app.own_units())::text[])
-$$;
-grant execute on function app.own_units to OFFICER;
-""".replace("OFFICER", OFFICER.reading)
+declare
+    own text[] := app.own_units();
+begin
+    return (
+        select coalesce(range_agg(numrange(s.start_m::numeric, s.end_m::numeric, '[]')), '{}') from app.sectors s
+        where s.border = $1 and s.retired_at is null and s.start_m <= s.end_m and s.unit = any(own)
+        and s.level <= 'LEVEL'::app.level
+    );
+end $$;
+revoke all on function app.own_units, app.own_stretch from public;
+grant execute on function app.own_units, app.own_stretch to OFFICER;
+""".replace("OFFICER", OFFICER.reading).replace("LEVEL", OFFICER.level)
 """What is one's own, asked anew by every statement: a transfer takes effect at once.
 
 The register of units is read whole, whatever of it the officer may see; a unit that has ended holds nothing any more.
+Both act with their owner's rights and keep their plans, or each question would read the sectors under the very policy
+that asks for them.
 """
 
 

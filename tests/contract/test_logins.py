@@ -127,6 +127,7 @@ ERASED |= {"administrator": ERASED["office"], "system": ERASED["office"]}
 
 CALLED = {
     "app.own_units()": {"officer", "officer_edit"},
+    "app.own_stretch(text)": {"officer", "officer_edit"},
     "app.journal_read(text,uuid,text,jsonb)": {"writer"},
     "app.publish_release(uuid)": {"administrator_edit", "office_edit", "publisher"},
     "app.withdraw_release(uuid)": {"administrator_edit", "office_edit", "publisher"},
