@@ -1,8 +1,8 @@
 """the cards
 
-Revision ID: 4f0964f465dd
+Revision ID: 463dcc693679
 Revises:
-Created: 2026-11-21 03:54:11.353707
+Created: 2026-11-21 04:23:48.734826
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from geoalchemy2 import Geometry
 from sqlalchemy.dialects import postgresql
 
-revision = "4f0964f465dd"
+revision = "463dcc693679"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -121,20 +121,13 @@ def upgrade() -> None:
         postgresql_ops={},
     )
     op.create_index(
-        "ix_administrative_areas_level",
-        "administrative_areas",
-        ["level"],
-        unique=False,
-        schema="app",
-        postgresql_where=sa.text("retired_at is null"),
-    )
-    op.create_index(
         "ix_administrative_areas_order",
         "administrative_areas",
         ["kind", "name", "id"],
         unique=False,
         schema="app",
         postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
     )
     op.create_index(
         "ix_administrative_areas_restricted",
@@ -319,15 +312,13 @@ def upgrade() -> None:
         postgresql_ops={},
     )
     op.create_index(
-        "ix_areas_level", "areas", ["level"], unique=False, schema="app", postgresql_where=sa.text("retired_at is null")
-    )
-    op.create_index(
         "ix_areas_order",
         "areas",
         ["kind", "name", "id"],
         unique=False,
         schema="app",
         postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
     )
     op.create_index(
         "ix_areas_restricted",
@@ -619,20 +610,13 @@ def upgrade() -> None:
         postgresql_ops={},
     )
     op.create_index(
-        "ix_documents_level",
-        "documents",
-        ["level"],
-        unique=False,
-        schema="app",
-        postgresql_where=sa.text("retired_at is null"),
-    )
-    op.create_index(
         "ix_documents_order",
         "documents",
         [sa.literal_column("issued_on desc"), "number", "title", "id"],
         unique=False,
         schema="app",
         postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
     )
     op.create_index(
         "ix_documents_restricted",
@@ -1007,15 +991,13 @@ def upgrade() -> None:
         postgresql_ops={},
     )
     op.create_index(
-        "ix_gates_level", "gates", ["level"], unique=False, schema="app", postgresql_where=sa.text("retired_at is null")
-    )
-    op.create_index(
         "ix_gates_order",
         "gates",
         ["border", "name", "id"],
         unique=False,
         schema="app",
         postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
     )
     op.create_index(
         "ix_gates_restricted",
@@ -1220,20 +1202,13 @@ def upgrade() -> None:
         postgresql_ops={},
     )
     op.create_index(
-        "ix_incidents_level",
-        "incidents",
-        ["level"],
-        unique=False,
-        schema="app",
-        postgresql_where=sa.text("retired_at is null"),
-    )
-    op.create_index(
         "ix_incidents_order",
         "incidents",
         [sa.literal_column("occurred_at desc"), "code", "id"],
         unique=False,
         schema="app",
         postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
     )
     op.create_index(
         "ix_incidents_restricted",
@@ -1453,15 +1428,13 @@ def upgrade() -> None:
         postgresql_ops={},
     )
     op.create_index(
-        "ix_lines_level", "lines", ["level"], unique=False, schema="app", postgresql_where=sa.text("retired_at is null")
-    )
-    op.create_index(
         "ix_lines_order",
         "lines",
         ["border", "seq", "id"],
         unique=False,
         schema="app",
         postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
     )
     op.create_index(
         "ix_lines_restricted",
@@ -1786,20 +1759,13 @@ def upgrade() -> None:
         postgresql_ops={},
     )
     op.create_index(
-        "ix_markers_level",
-        "markers",
-        ["level"],
-        unique=False,
-        schema="app",
-        postgresql_where=sa.text("retired_at is null"),
-    )
-    op.create_index(
         "ix_markers_order",
         "markers",
         ["border", "number", "id"],
         unique=False,
         schema="app",
         postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
     )
     op.create_index(
         "ix_markers_restricted",
@@ -2051,15 +2017,13 @@ def upgrade() -> None:
         postgresql_ops={},
     )
     op.create_index(
-        "ix_posts_level", "posts", ["level"], unique=False, schema="app", postgresql_where=sa.text("retired_at is null")
-    )
-    op.create_index(
         "ix_posts_order",
         "posts",
         ["border", "section", "label", "id"],
         unique=False,
         schema="app",
         postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
     )
     op.create_index(
         "ix_posts_restricted",
@@ -2335,20 +2299,13 @@ def upgrade() -> None:
         postgresql_ops={},
     )
     op.create_index(
-        "ix_sectors_level",
-        "sectors",
-        ["level"],
-        unique=False,
-        schema="app",
-        postgresql_where=sa.text("retired_at is null"),
-    )
-    op.create_index(
         "ix_sectors_order",
         "sectors",
         ["border", "section", "id"],
         unique=False,
         schema="app",
         postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
     )
     op.create_index(
         "ix_sectors_restricted",
@@ -2541,15 +2498,13 @@ def upgrade() -> None:
         postgresql_ops={},
     )
     op.create_index(
-        "ix_tasks_level", "tasks", ["level"], unique=False, schema="app", postgresql_where=sa.text("retired_at is null")
-    )
-    op.create_index(
         "ix_tasks_order",
         "tasks",
         ["due_on", "title", "id"],
         unique=False,
         schema="app",
         postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
     )
     op.create_index(
         "ix_tasks_restricted",
@@ -2764,15 +2719,13 @@ def upgrade() -> None:
         postgresql_ops={},
     )
     op.create_index(
-        "ix_units_level", "units", ["level"], unique=False, schema="app", postgresql_where=sa.text("retired_at is null")
-    )
-    op.create_index(
         "ix_units_order",
         "units",
         ["name", "valid_from", "id"],
         unique=False,
         schema="app",
         postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
     )
     op.create_index(
         "ix_units_restricted",
@@ -3021,15 +2974,13 @@ def upgrade() -> None:
         postgresql_ops={},
     )
     op.create_index(
-        "ix_works_level", "works", ["level"], unique=False, schema="app", postgresql_where=sa.text("retired_at is null")
-    )
-    op.create_index(
         "ix_works_order",
         "works",
         ["due_on", "title", "id"],
         unique=False,
         schema="app",
         postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
     )
     op.create_index(
         "ix_works_restricted",
@@ -4014,20 +3965,13 @@ def upgrade() -> None:
         postgresql_ops={},
     )
     op.create_index(
-        "ix_crossings_level",
-        "crossings",
-        ["level"],
-        unique=False,
-        schema="app",
-        postgresql_where=sa.text("retired_at is null"),
-    )
-    op.create_index(
         "ix_crossings_order",
         "crossings",
         ["border", "name", "id"],
         unique=False,
         schema="app",
         postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
     )
     op.create_index(
         "ix_crossings_restricted",
@@ -4258,10 +4202,11 @@ def downgrade() -> None:
         postgresql_where=sa.text("level = 'restricted'"),
     )
     op.drop_index(
-        "ix_crossings_order", table_name="crossings", schema="app", postgresql_where=sa.text("retired_at is null")
-    )
-    op.drop_index(
-        "ix_crossings_level", table_name="crossings", schema="app", postgresql_where=sa.text("retired_at is null")
+        "ix_crossings_order",
+        table_name="crossings",
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
     )
     op.drop_geospatial_index(
         "idx_crossings_shared_geom",
@@ -4408,8 +4353,13 @@ def downgrade() -> None:
     op.drop_index(
         "ix_works_restricted", table_name="works", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
-    op.drop_index("ix_works_order", table_name="works", schema="app", postgresql_where=sa.text("retired_at is null"))
-    op.drop_index("ix_works_level", table_name="works", schema="app", postgresql_where=sa.text("retired_at is null"))
+    op.drop_index(
+        "ix_works_order",
+        table_name="works",
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
+    )
     op.drop_geospatial_index(
         "idx_works_shared_geom", table_name="works", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -4430,8 +4380,13 @@ def downgrade() -> None:
     op.drop_index(
         "ix_units_restricted", table_name="units", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
-    op.drop_index("ix_units_order", table_name="units", schema="app", postgresql_where=sa.text("retired_at is null"))
-    op.drop_index("ix_units_level", table_name="units", schema="app", postgresql_where=sa.text("retired_at is null"))
+    op.drop_index(
+        "ix_units_order",
+        table_name="units",
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
+    )
     op.drop_geospatial_index(
         "idx_units_shared_geom", table_name="units", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -4447,8 +4402,13 @@ def downgrade() -> None:
     op.drop_index(
         "ix_tasks_restricted", table_name="tasks", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
-    op.drop_index("ix_tasks_order", table_name="tasks", schema="app", postgresql_where=sa.text("retired_at is null"))
-    op.drop_index("ix_tasks_level", table_name="tasks", schema="app", postgresql_where=sa.text("retired_at is null"))
+    op.drop_index(
+        "ix_tasks_order",
+        table_name="tasks",
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
+    )
     op.drop_geospatial_index(
         "idx_tasks_shared_geom", table_name="tasks", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -4464,10 +4424,11 @@ def downgrade() -> None:
         "ix_sectors_restricted", table_name="sectors", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
     op.drop_index(
-        "ix_sectors_order", table_name="sectors", schema="app", postgresql_where=sa.text("retired_at is null")
-    )
-    op.drop_index(
-        "ix_sectors_level", table_name="sectors", schema="app", postgresql_where=sa.text("retired_at is null")
+        "ix_sectors_order",
+        table_name="sectors",
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
     )
     op.drop_geospatial_index(
         "idx_sectors_shared_geom",
@@ -4497,8 +4458,13 @@ def downgrade() -> None:
     op.drop_index(
         "ix_posts_restricted", table_name="posts", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
-    op.drop_index("ix_posts_order", table_name="posts", schema="app", postgresql_where=sa.text("retired_at is null"))
-    op.drop_index("ix_posts_level", table_name="posts", schema="app", postgresql_where=sa.text("retired_at is null"))
+    op.drop_index(
+        "ix_posts_order",
+        table_name="posts",
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
+    )
     op.drop_geospatial_index(
         "idx_posts_shared_geom", table_name="posts", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -4518,10 +4484,11 @@ def downgrade() -> None:
         "ix_markers_restricted", table_name="markers", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
     op.drop_index(
-        "ix_markers_order", table_name="markers", schema="app", postgresql_where=sa.text("retired_at is null")
-    )
-    op.drop_index(
-        "ix_markers_level", table_name="markers", schema="app", postgresql_where=sa.text("retired_at is null")
+        "ix_markers_order",
+        table_name="markers",
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
     )
     op.drop_geospatial_index(
         "idx_markers_shared_geom",
@@ -4556,8 +4523,13 @@ def downgrade() -> None:
     op.drop_index(
         "ix_lines_restricted", table_name="lines", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
-    op.drop_index("ix_lines_order", table_name="lines", schema="app", postgresql_where=sa.text("retired_at is null"))
-    op.drop_index("ix_lines_level", table_name="lines", schema="app", postgresql_where=sa.text("retired_at is null"))
+    op.drop_index(
+        "ix_lines_order",
+        table_name="lines",
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
+    )
     op.drop_geospatial_index(
         "idx_lines_shared_geom", table_name="lines", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -4581,10 +4553,11 @@ def downgrade() -> None:
         postgresql_where=sa.text("level = 'restricted'"),
     )
     op.drop_index(
-        "ix_incidents_order", table_name="incidents", schema="app", postgresql_where=sa.text("retired_at is null")
-    )
-    op.drop_index(
-        "ix_incidents_level", table_name="incidents", schema="app", postgresql_where=sa.text("retired_at is null")
+        "ix_incidents_order",
+        table_name="incidents",
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
     )
     op.drop_geospatial_index(
         "idx_incidents_shared_geom",
@@ -4604,8 +4577,13 @@ def downgrade() -> None:
     op.drop_index(
         "ix_gates_restricted", table_name="gates", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
-    op.drop_index("ix_gates_order", table_name="gates", schema="app", postgresql_where=sa.text("retired_at is null"))
-    op.drop_index("ix_gates_level", table_name="gates", schema="app", postgresql_where=sa.text("retired_at is null"))
+    op.drop_index(
+        "ix_gates_order",
+        table_name="gates",
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
+    )
     op.drop_geospatial_index(
         "idx_gates_shared_geom", table_name="gates", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -4651,10 +4629,11 @@ def downgrade() -> None:
         postgresql_where=sa.text("level = 'restricted'"),
     )
     op.drop_index(
-        "ix_documents_order", table_name="documents", schema="app", postgresql_where=sa.text("retired_at is null")
-    )
-    op.drop_index(
-        "ix_documents_level", table_name="documents", schema="app", postgresql_where=sa.text("retired_at is null")
+        "ix_documents_order",
+        table_name="documents",
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
     )
     op.drop_geospatial_index(
         "idx_documents_shared_geom",
@@ -4682,8 +4661,13 @@ def downgrade() -> None:
     op.drop_index(
         "ix_areas_restricted", table_name="areas", schema="app", postgresql_where=sa.text("level = 'restricted'")
     )
-    op.drop_index("ix_areas_order", table_name="areas", schema="app", postgresql_where=sa.text("retired_at is null"))
-    op.drop_index("ix_areas_level", table_name="areas", schema="app", postgresql_where=sa.text("retired_at is null"))
+    op.drop_index(
+        "ix_areas_order",
+        table_name="areas",
+        schema="app",
+        postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
+    )
     op.drop_geospatial_index(
         "idx_areas_shared_geom", table_name="areas", schema="app", postgresql_using="gist", column_name="shared_geom"
     )
@@ -4711,12 +4695,7 @@ def downgrade() -> None:
         table_name="administrative_areas",
         schema="app",
         postgresql_where=sa.text("retired_at is null"),
-    )
-    op.drop_index(
-        "ix_administrative_areas_level",
-        table_name="administrative_areas",
-        schema="app",
-        postgresql_where=sa.text("retired_at is null"),
+        postgresql_include=["level"],
     )
     op.drop_geospatial_index(
         "idx_administrative_areas_shared_geom",
