@@ -205,6 +205,13 @@ def login_name(name: str) -> str:
     return unicodedata.normalize("NFKC", name).strip().lower()
 
 
+def had_administrator(session: Session) -> bool:
+    """Whether anybody ever was an administrator: a house whose last one is gone does not open to everybody again."""
+    return bool(
+        session.execute(text("select exists (select from app.appointments where role = 'administrator')")).scalar()
+    )
+
+
 def has_administrator(session: Session) -> bool:
     """Whether anybody holds the post of administrator now: after what this transaction has changed, too."""
     return bool(

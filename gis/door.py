@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
 from gis import passwords
-from gis.accounts import VALID, Person, SignIn, digest, has_administrator, login_name, present, sign_in, sign_out
+from gis.accounts import VALID, Person, SignIn, digest, had_administrator, login_name, present, sign_in, sign_out
 from gis.database import LOCK_TIMEOUT, refusing_like_the_house
 from gis.delays import Delays, delay_s
 from gis.errors import TooMany, Unauthenticated
@@ -118,10 +118,10 @@ class Accounts:
         return not self._exist and time.monotonic() - self._asked > 1
 
     def exist(self) -> bool:
-        """Whether there is an administrator, so that everybody has to sign in."""
+        """Whether there is or ever was an administrator, so that everybody has to sign in."""
         if self.unsure:
             with self.acting("door") as session:
-                self._exist = has_administrator(session)
+                self._exist = had_administrator(session)
             self._asked = time.monotonic()
         return self._exist
 

@@ -4,6 +4,7 @@ import threading
 import time
 import unicodedata
 
+import psycopg
 import pyotp
 import pytest
 
@@ -122,6 +123,17 @@ def test_there_is_no_default_account(door):
     for name in ("admin", "administrator", "root", "cotmoc", "office", ""):
         with pytest.raises(Unauthenticated):
             door.check(name, "admin", None, "192.0.2.1")
+
+
+def test_a_house_whose_administrators_are_all_gone_does_not_open_to_everybody_again(door, cluster, fresh_name):
+    with door.acting("root") as session:
+        enrol(session, "root", "administrator", password=PASSWORD)
+    with psycopg.connect(cluster.url(fresh_name).replace("+psycopg", ""), autocommit=True) as admin:
+        admin.execute("select set_config('cotmoc.actor', 'x', false)")
+        admin.execute("update app.people set valid_to = now()")
+    later = Accounts(cluster.url(fresh_name, DOOR_LOGIN))
+    assert later.exist()
+    later.dispose()
 
 
 def test_a_name_that_is_tried_too_often_waits_and_then_the_right_password_opens(door):
