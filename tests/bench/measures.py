@@ -71,7 +71,7 @@ def asked(base: str, lines: Sequence[str], clients: int, seconds: float, *, meth
     if said.returncode or not line.startswith("{"):
         raise RunError(said.stderr.strip() or said.stdout.strip())
     found = json.loads(line)
-    if found["failed"] or not found["requests"]:
+    if found["failed"] or not found["requests"] or not found["p50"]:
         raise RunError(f"{found['failed']} of {found['requests']} failed")
     return Measure(
         rps=found["requests"] / found["microseconds"] * 1e6,

@@ -35,8 +35,9 @@ class Findings:
         theirs = self.measures.get((target.workload or workload, target.against, target.clients))
         if not ours or not theirs:
             return None
-        pairs = zip(ours, theirs, strict=False)
-        return Spread.of([getattr(one, target.of) / getattr(other, target.of) for one, other in pairs])
+        pairs = [(getattr(one, target.of), getattr(other, target.of)) for one, other in zip(ours, theirs, strict=False)]
+        found = [one / other for one, other in pairs if other]
+        return Spread.of(found) if found else None
 
 
 def met(target: Target, ratio: Spread) -> bool:
