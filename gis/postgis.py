@@ -155,12 +155,12 @@ class Cluster:
 
     @classmethod
     @contextmanager
-    def throwaway(cls, logins: Sequence[str] = ("postgres", *LOGINS)) -> Iterator[Self]:
-        """Run an empty cluster that is gone afterwards. It skips every disk flush: for tests only."""
+    def throwaway(cls, logins: Sequence[str] = ("postgres", *LOGINS), *, durable: bool = False) -> Iterator[Self]:
+        """Run an empty cluster that is gone afterwards. Unless durable it skips every disk flush: for tests only."""
         place = Path(tempfile.mkdtemp(prefix="cotmoc-"))
         try:
             place.chmod(0o711)
-            with cls(place, logins=logins, durable=False) as cluster, _outlived_by_nothing(cluster):
+            with cls(place, logins=logins, durable=durable) as cluster, _outlived_by_nothing(cluster):
                 yield cluster
         finally:
             shutil.rmtree(place)

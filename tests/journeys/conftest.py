@@ -115,9 +115,9 @@ def house(ground: Path) -> Iterator[House]:
 
 
 @pytest.fixture(scope="module")
-def own_house(ground: Path) -> Iterator[House]:
-    """Another one, for whoever counts from one or pulls the plug."""
-    with serving(ground / "own") as opened:
+def own_house(ground: Path, request: pytest.FixtureRequest) -> Iterator[House]:
+    """Another one, for whoever counts from one, closes the door or pulls the plug."""
+    with serving(ground / f"own {request.module.__name__}") as opened:
         yield opened
 
 

@@ -269,7 +269,7 @@ def test_without_rights_the_exact_line_to_type_is_printed(ground: Path):
 
 
 def test_a_server_of_yours_is_used_with_its_password_from_a_file_and_logins_of_our_own_making(ground: Path):
-    with Cluster.throwaway() as yours:
+    with Cluster.throwaway(durable=True) as yours:
         yours.create_database("border")
         url = yours.url("border").replace("+psycopg", "")
         with psycopg.connect(url, autocommit=True) as administrator:
