@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import layers  # noqa: F401 - fills the catalog
-from gis import migrations
+from gis import doctor, migrations
 from layers import reference  # noqa: F401 - keeps a table of what has been loaded
 from layers.policy import POLICY
 
@@ -14,6 +14,14 @@ SCRIPTS = Path(__file__).resolve().parent.parent / "data" / "migrations"
 def migrate(admin_url: str, passwords: Mapping[str, str] | None = None) -> None:
     """Bring the database to this version as its administrator; safe at every start."""
     migrations.migrate(admin_url, SCRIPTS, POLICY, passwords)
+
+
+def examine(
+    admin_url: str, place: Path, passwords: Mapping[str, str] | None = None, anchor: Path | None = None
+) -> list[doctor.Finding]:
+    """What the doctor finds today, against the same policy and the same tables that migrating knows."""
+    files = tuple(place / name for name in ("logins.json", "seal.key"))
+    return doctor.examine(admin_url, doctor.House(POLICY, place, files, passwords, anchor=anchor))
 
 
 def revise(admin_url: str, message: str) -> str | None:

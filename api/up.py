@@ -124,12 +124,9 @@ def load(addresses: Addresses) -> None:
 
 def examine(addresses: Addresses, place: Path, anchor: Path | None) -> list[Finding]:
     """What the doctor finds today."""
-    from gis.doctor import House, examine as look
-    from layers.policy import POLICY
+    from api.migrate import examine as look
 
-    files = tuple(place / name for name in ("logins.json", "seal.key"))
-    house = House(POLICY, place, files, addresses.passwords, anchor=sealer(addresses, place, anchor).anchor)
-    return look(addresses.admin, house)
+    return look(addresses.admin, place, addresses.passwords, sealer(addresses, place, anchor).anchor)
 
 
 def refuse_unfit(findings: list[Finding]) -> None:

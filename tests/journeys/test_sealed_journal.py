@@ -38,3 +38,19 @@ def test_what_the_house_wrote_is_sealed_beside_it_and_an_edit_past_it_is_named(o
     assert f"✗ Batch {batch} (seq " in found.stderr
     assert "an entry was changed" in found.stderr
     assert f"✗ Lô {batch} (seq " in found.stderr
+
+
+def test_the_doctor_finds_a_house_that_serves_in_order_and_names_what_is_not(own_house):
+    def examined() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "api", "doctor", "--data-dir", own_house.data_dir]
+        return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=60)
+
+    with psycopg.connect(host=str(own_house.cluster.socket_dir), dbname=DATABASE, user="postgres") as superuser:
+        superuser.execute("alter table app.areas no force row level security")
+    tampered = examined()
+    with psycopg.connect(host=str(own_house.cluster.socket_dir), dbname=DATABASE, user="postgres") as superuser:
+        superuser.execute("alter table app.areas force row level security")
+    mended = examined()
+    assert tampered.returncode == 1
+    assert "Row security forced on every table: app.areas" in tampered.stdout
+    assert mended.returncode == 0, mended.stdout
