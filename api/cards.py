@@ -12,6 +12,7 @@ from gis.language import Text
 from gis.layer import Layer, Part, every, fields_of_part, parts
 from gis.status import CodeList, Mark, Status
 from layers.gates import EVENT_KINDS
+from layers.policy import may_edit
 
 router = APIRouter(prefix="/api", tags=["cards"])
 
@@ -42,7 +43,8 @@ def card(layer: Layer, actor: Actor) -> dict[str, Any]:
         "editable": editable,
         "creatable": creatable,
         "movable": editable and layer.status is not None and (creatable or layer.status.name in taken),
-        "linkable": actor.may_edit,
+        # In a list, where rows have not said what may be done with them, only who may change them all is offered it.
+        "places": creatable and may_edit(actor.role, layer) == "true",
         "fields": [
             _field(one, receivable=name in taken and not one.is_status)
             for name, one in layer.readable(actor.level).items()

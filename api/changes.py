@@ -232,7 +232,7 @@ def methods_of_items(layer: LayerParam) -> Response:
     "/{layer}/items/{item}", status_code=204, response_class=Response, dependencies=[Depends(at_once(feature_id))]
 )
 def methods_of_item(layer: LayerParam) -> Response:
-    """What can be done with a feature."""
+    """What there is to be done with a feature of a layer; ``GET`` says what of it the reader may do with this one."""
     if not layer.editable:
         return Response(status_code=204, headers={"Allow": "GET, OPTIONS"})
     headers = {"Allow": "GET, PUT, PATCH, DELETE, OPTIONS", "Accept-Patch": f"application/merge-patch+json, {GEOJSON}"}

@@ -20,13 +20,13 @@ from api.params import ITEM_PARAMETERS, DatabaseParam, IdParam, KeptLayerParam, 
 from gis import links, past, query
 from gis.actors import Actor
 from gis.crs import CRS, CRS84, CRS84_URI, OFFERED
-from gis.database import Session
+from gis.database import Database, Session
 from gis.errors import Malformed
 from gis.language import Language, Text
 from gis.layer import Layer
 from gis.query import Selection
 from gis.sharing import layers_released
-from layers.policy import catalog_of
+from layers.policy import catalog_of, may_edit
 
 router = APIRouter(prefix="/ogc", tags=["features"], route_class=Door)
 
@@ -237,7 +237,23 @@ async def item(  # noqa: PLR0917 - what a request brings
         }
         trail = _trail(language, layer)
         return await run_in_threadpool(paged, request, document, title=title, trail=trail, facts=facts)
-    return feature_answer(request, layer, item_id, found, version, crs=selection.crs)
+    answered = feature_answer(request, layer, item_id, found, version, crs=selection.crs)
+    if selection.as_of is None:
+        answered.headers["Allow"] = ", ".join(await methods(database, actor, layer, item_id))
+    return answered
+
+
+async def methods(database: Database, actor: Actor, layer: Layer, item_id: uuid.UUID) -> list[str]:
+    """What a reader may do with a feature that it sees, as the policy page has it: for pages and clients to offer."""
+    allowed = may_edit(actor.role, layer) if layer.editable else "false"
+    asked = allowed not in ("true", "false")
+    if asked and not await database.answered(actor, lambda _: query.asking_whether(layer, allowed, item_id)):
+        allowed = "false"
+    if allowed == "false":
+        return ["GET", "OPTIONS"]
+    # Who may change some columns only can neither replace a feature nor take it out of use.
+    whole = ["PUT", "PATCH", "DELETE"] if not actor.role.edits[layer.name] else ["PATCH"]
+    return ["GET", *whole, "OPTIONS"]
 
 
 def feature_answer(  # noqa: PLR0917 - what an answer is made of

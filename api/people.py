@@ -18,11 +18,11 @@ from api.params import DatabaseParam
 from api.shell import page_answer, shell
 from api.signin import accounts_of
 from gis import accounts, query
-from gis.actors import Actor
+from gis.actors import Actor, Role
 from gis.database import Database
 from gis.door import Guest
 from gis.errors import FieldError, Forbidden, Invalid, Missing, invalid
-from gis.language import Text
+from gis.language import Language, Text
 from gis.layer import catalog
 from gis.query import Selection
 from layers.markers import Side
@@ -107,15 +107,7 @@ def people_page(
     """Everybody who has an account."""
     with _acting(request, administrator) as session:
         found = accounts.everybody(session)
-    html = entrance.people_page(
-        language,
-        people=found,
-        own=administrator.person_id,
-        roles={name: role.title for name, role in POSTS.items()},
-        units=units(database, administrator),
-        **shell(request),
-    )
-    return page_answer(request, html)
+    return _kept(request, language, "people", found, POSTS, database, administrator, own=administrator.person_id)
 
 
 @router.get("/tokens")
@@ -125,14 +117,22 @@ def tokens_page(
     """Every token."""
     with _acting(request, administrator) as session:
         found = accounts.every_token(session)
-    html = entrance.tokens_page(
-        language,
-        tokens=found,
-        roles={name: role.title for name, role in TOKEN_ROLES.items()},
-        units=units(database, administrator),
-        longest_days=accounts.LONGEST_TOKEN.days,
-        **shell(request),
-    )
+    longest = accounts.LONGEST_TOKEN.days
+    return _kept(request, language, "tokens", found, TOKEN_ROLES, database, administrator, longest_days=longest)
+
+
+def _kept(  # noqa: PLR0917 - what a page is made of
+    request: Request,
+    language: Language,
+    what: str,
+    rows: list[dict[str, Any]],
+    roles: Mapping[str, Role],
+    database: Database,
+    administrator: Guest,
+    **own: Any,
+) -> Response:
+    titles, known = {name: role.title for name, role in roles.items()}, units(database, administrator)
+    html = entrance.kept_page(language, what, rows, roles=titles, units=known, **own, **shell(request))
     return page_answer(request, html)
 
 

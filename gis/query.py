@@ -205,6 +205,13 @@ def asking_versioned(selection: Selection, feature_id: uuid.UUID, notebook: Note
     return rows[0][0], rows[0][1]
 
 
+def asking_whether(layer: Layer, condition: str, feature_id: uuid.UUID) -> Asking[bool]:
+    """The question whether a row that the reader sees meets a condition of the policy page."""
+    sql = f"select coalesce((select {condition} from app.{layer.name} where id = %(id)s), false)"
+    rows = yield Question(sql, {"id": feature_id})
+    return bool(rows[0][0])
+
+
 def _marked(selection: Selection, shown: str) -> Asking[list[Any]]:
     """The rows of a page, for a reader of the restricted with the id of each that is restricted as last value."""
     if selection.reader is Level.RESTRICTED:

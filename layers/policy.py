@@ -133,6 +133,17 @@ def edit(role: Role, layer: Layer) -> str:
     return f"{seen} and ({_own(layer)})" if role.scoped else seen
 
 
+def may_edit(role: Role, layer: Layer) -> str:
+    """The condition on which a role changes a row that it sees, for what is offered.
+
+    Who sees a row by the very condition by which it is changed need not be asked about each.
+    """
+    if layer.name not in role.edits:
+        return "false"
+    allowed = edit(role, layer)
+    return "true" if allowed == see(role, layer) else allowed
+
+
 def catalog_of(actor: Actor) -> Mapping[str, Layer]:
     """The layers that somebody reads: the house's own, or the copies that were released."""
     return released_catalog() if actor.role.outside else catalog

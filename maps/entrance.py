@@ -1,13 +1,109 @@
 """The pages of accounts: the way in, one's own account, people and tokens."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
-from gis.door import Guest
 from gis.language import Text
 from gis.passwords import SHORTEST
-from maps.page import Person, render
+from maps.page import render, said
+
+WORDS: dict[str, Text] = {
+    "sign_in_with": Text("Đăng nhập bằng {name}", "Sign in with {name}"),
+    "sign_out_everywhere": Text("Đăng xuất mọi nơi", "Sign out everywhere"),
+    "old_password": Text("Mật khẩu hiện nay", "Present password"),
+    "new_password": Text("Mật khẩu mới", "New password"),
+    "once_more": Text("Nhập lại mật khẩu mới", "New password once more"),
+    "not_the_same": Text("Hai lần nhập không giống nhau", "The two are not the same"),
+    "password_hint": Text(
+        "Từ {n} ký tự; một câu dễ nhớ là tốt. Được dán từ trình quản lý mật khẩu.",
+        "{n} characters or more; a sentence is good. Pasting is welcome.",
+    ),
+    "forgotten": Text(
+        "Quên mật khẩu hoặc mất điện thoại: quản trị viên cấp liên kết mới.",
+        "Forgotten password or lost phone: an administrator gives you a new link.",
+    ),
+    "needs_script": Text("Trang này cần JavaScript của chính nó.", "This page needs its own JavaScript."),
+    "no_accounts_yet": Text(
+        "Chưa có tài khoản nào: ai ngồi ở máy này đều là cơ quan. Tạo quản trị viên đầu tiên trên máy chủ:",
+        "There are no accounts yet: whoever sits at this machine is the office. Make the first administrator on it:",
+    ),
+    "choose_password": Text("Chọn mật khẩu", "Choose a password"),
+    "password_chosen": Text(
+        "Đã lưu mật khẩu. Hãy đăng nhập bằng tên {name}.", "The password is saved. Please sign in as {name}."
+    ),
+    "no_link": Text(
+        "Địa chỉ này thiếu mã của liên kết. Hãy mở đúng liên kết quản trị viên đã đưa.",
+        "The link's secret is missing from the address. Please open the link exactly as you were given it.",
+    ),
+    "change_password": Text("Đổi mật khẩu", "Change password"),
+    "others_signed_out": Text("Mọi nơi đăng nhập khác sẽ bị đăng xuất.", "Every other browser is signed out."),
+    "second_factor": Text("Xác thực hai lớp", "Second factor"),
+    "second_factor_on": Text("đã bật", "set up"),
+    "second_factor_off": Text("chưa bật", "not set up"),
+    "second_factor_owed": Text(
+        "Quản trị viên phải bật xác thực hai lớp trước khi làm việc khác.",
+        "An administrator sets up a second factor before anything else.",
+    ),
+    "second_factor_new": Text("Tạo mã QR", "Make a QR code"),
+    "second_factor_scan": Text(
+        "Quét mã này bằng ứng dụng xác thực trên điện thoại, rồi nhập mã 6 số nó hiện.",
+        "Scan this with the authenticator on your phone, then enter the six digits it shows.",
+    ),
+    "second_factor_picture": Text("Mã QR của xác thực hai lớp", "QR code of the second factor"),
+    "second_factor_by_hand": Text("Hoặc nhập tay:", "Or type it in:"),
+    "second_factor_confirm": Text("Bật", "Set up"),
+    "enrol": Text("Thêm người", "Add a person"),
+    "person_title": Text("Chức danh", "Title"),
+    "unit_hint": Text(
+        "Cán bộ biên giới thấy việc và đoạn biên do đơn vị mình phụ trách.",
+        "A border officer sees what is the unit's and the sectors in its charge.",
+    ),
+    "since_when": Text("Từ ngày", "Since"),
+    "last_seen": Text("Hoạt động", "Last seen"),
+    "dismissed_on": Text("đã nghỉ {day}", "gone since {day}"),
+    "invited_until": Text("liên kết còn hạn đến {moment}", "link open until {moment}"),
+    "change_account": Text("Sửa tài khoản {name}", "Change the account of {name}"),
+    "appoint": Text("Bổ nhiệm, điều chuyển", "Appoint, transfer"),
+    "appointed": Text("Có hiệu lực ngay.", "It holds from this moment."),
+    "new_link": Text("Cấp liên kết mật khẩu mới", "New password link"),
+    "new_link_hint": Text(
+        "Mật khẩu cũ hết dùng ngay và mọi nơi bị đăng xuất.", "The old password ends now, every browser is signed out."
+    ),
+    "link_once": Text(
+        "Liên kết chỉ hiện một lần, dùng một lần, đến {moment}. Hãy đưa tận tay.",
+        "The link is shown once, opens once, until {moment}. Hand it over yourself.",
+    ),
+    "token_once": Text(
+        "Mã chỉ hiện một lần. Hãy lưu ở nơi máy kia giữ bí mật.",
+        "The token is shown once. Keep it where the other machine keeps its secrets.",
+    ),
+    "copy_it": Text("Chép", "Copy"),
+    "copied": Text("Đã chép", "Copied"),
+    "drop_second_factor": Text("Bỏ xác thực hai lớp đã mất", "Drop a lost second factor"),
+    "dismiss": Text("Cho nghỉ", "Dismiss"),
+    "dismiss_sure": Text("Cho {name} nghỉ? Tài khoản hết hiệu lực ngay.", "Dismiss {name}? The account ends now."),
+    "issue_token": Text("Cấp mã", "Issue a token"),
+    "token_name": Text("Tên", "Name"),
+    "scopes": Text("Phạm vi", "Scope"),
+    "scope_read": Text("đọc", "read"),
+    "scope_write": Text("ghi", "write"),
+    "networks": Text("Từ địa chỉ", "From addresses"),
+    "networks_hint": Text("10.0.0.0/8, cách nhau bằng dấu phẩy; để trống: mọi nơi", "10.0.0.0/8, by commas; or none"),
+    "anywhere": Text("mọi nơi", "anywhere"),
+    "expires": Text("Hết hạn", "Expires"),
+    "last_used": Text("Lần dùng cuối", "Last used"),
+    "never_used": Text("chưa dùng", "never"),
+    "made_by": Text("Người cấp", "Issued by"),
+    "revoke": Text("Thu hồi", "Revoke"),
+    "revoke_token": Text("Thu hồi mã {name}", "Revoke {name}"),
+    "revoke_sure": Text(
+        "Thu hồi {name}? Máy dùng nó bị từ chối ngay.", "Revoke {name}? Its machine is refused at once."
+    ),
+    "revoked_on": Text("đã thu hồi {day}", "revoked {day}"),
+    "expired": Text("đã hết hạn", "expired"),
+    "empty_tokens": Text("Chưa cấp mã nào cho máy.", "No machine has a token yet."),
+}
+"""The wordings of these pages alone, in both languages: other pages need not carry them."""
 
 REFUSED = {
     "provider": Text(
@@ -24,120 +120,29 @@ REFUSED = {
 """Why the answer of an identity provider was not taken."""
 
 
-def sign_in_page(
-    language: str,
-    *,
-    office: str,
-    onward: str,
-    query: Mapping[str, str],
-    provider: str | None,
-    exist: bool,
-    refused: str = "",
-) -> str:
+def _page(template: str, language: str, path: str, **context: Any) -> str:
+    return render(template, language, path=path, wordings=WORDS, **context)
+
+
+def sign_in_page(language: str, *, onward: str, exist: bool, refused: str = "", **shell: Any) -> str:
     """The way in. ``onward`` is where it leads, ``exist`` whether there are accounts, ``refused`` what failed."""
-    why = REFUSED.get(refused)
-    return render(
-        "signin.html",
-        language,
-        path="/signin",
-        query=query,
-        office=office,
-        onward=onward,
-        refused=why and (why.en if language == "en" else why.vi),
-        provider=provider,
-        exist=exist,
-    )
+    why = said(REFUSED.get(refused), language)
+    return _page("signin.html", language, "/signin", onward=onward, exist=exist, refused=why, **shell)
 
 
-def invitation_page(language: str, *, office: str) -> str:
+def invitation_page(language: str, **shell: Any) -> str:
     """Where a password is chosen by the link of an invitation."""
-    return render("invitation.html", language, path="/signin/password", office=office, shortest=SHORTEST)
+    return _page("invitation.html", language, "/signin/password", shortest=SHORTEST, **shell)
 
 
-def account_page(
-    language: str,
-    *,
-    post: Text,
-    guest: Guest,
-    owes_second_factor: bool,
-    office: str = "",
-    as_of: datetime | None = None,
-    query: Mapping[str, str] | None = None,
-    person: Person | None = None,
-) -> str:
+def account_page(language: str, **shell: Any) -> str:
     """One's own account."""
-    return render(
-        "account.html",
-        language,
-        path="/account",
-        query=query or {},
-        office=office,
-        as_of=as_of,
-        person=person,
-        post=post,
-        guest=guest,
-        owes_second_factor=owes_second_factor,
-        shortest=SHORTEST,
-    )
+    return _page("account.html", language, "/account", shortest=SHORTEST, **shell)
 
 
-def people_page(
-    language: str,
-    *,
-    people: Sequence[Mapping[str, Any]],
-    own: Any,
-    roles: Mapping[str, Text],
-    units: Sequence[str],
-    office: str = "",
-    as_of: datetime | None = None,
-    query: Mapping[str, str] | None = None,
-    person: Person | None = None,
+def kept_page(
+    language: str, what: str, rows: Sequence[Mapping[str, Any]], *, roles: Mapping[str, Text], **shell: Any
 ) -> str:
-    """Everybody who has an account; ``own`` is the id of whoever looks."""
-    return render(
-        "people.html",
-        language,
-        path="/people",
-        query=query or {},
-        office=office,
-        as_of=as_of,
-        person=person,
-        people=people,
-        own=own,
-        titles=roles,
-        roles=_choices(roles, language),
-        units=units,
-    )
-
-
-def tokens_page(
-    language: str,
-    *,
-    tokens: Sequence[Mapping[str, Any]],
-    roles: Mapping[str, Text],
-    units: Sequence[str],
-    longest_days: int,
-    office: str = "",
-    as_of: datetime | None = None,
-    query: Mapping[str, str] | None = None,
-    person: Person | None = None,
-) -> str:
-    """Every token."""
-    return render(
-        "tokens.html",
-        language,
-        path="/tokens",
-        query=query or {},
-        office=office,
-        as_of=as_of,
-        person=person,
-        tokens=tokens,
-        titles=roles,
-        roles=_choices(roles, language),
-        units=units,
-        longest_days=longest_days,
-    )
-
-
-def _choices(roles: Mapping[str, Text], language: str) -> list[tuple[str, str]]:
-    return [(name, title.en if language == "en" else title.vi) for name, title in roles.items()]
+    """A page of what administrators keep: ``people`` or ``tokens``. ``roles`` are the posts that can be given."""
+    choices = [(name, said(title, language)) for name, title in roles.items()]
+    return _page(f"{what}.html", language, f"/{what}", titles=roles, roles=choices, **{what: rows}, **shell)

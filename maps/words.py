@@ -319,120 +319,30 @@ WORDS: dict[str, Text] = {
     "source_map": Text("chấm trên bản đồ", "map"),
     "source_assumed": Text("giả định", "assumed"),
     "source_none": Text("chưa có", "none"),
-    # The way in, one's own account, people and tokens.
+    # Who is signed in, as other pages say it; the rest stands with the pages of accounts.
     "sign_in": Text("Đăng nhập", "Sign in"),
-    "sign_in_with": Text("Đăng nhập bằng {name}", "Sign in with {name}"),
     "sign_in_again": Text("Phiên đã hết, hãy đăng nhập lại", "Your session has ended, please sign in again"),
     "sign_in_again_hint": Text(
         "Những gì đang nhập vẫn còn nguyên và sẽ được gửi tiếp.", "What you have entered is kept and will be sent then."
     ),
     "sign_out": Text("Đăng xuất", "Sign out"),
-    "sign_out_everywhere": Text("Đăng xuất mọi nơi", "Sign out everywhere"),
     "signed_in_as": Text("Đang đăng nhập: {name}", "Signed in as {name}"),
+    "the_office": Text("Cơ quan", "The office"),
+    "nobody_signs_in": Text(
+        "Chưa có tài khoản: ai ngồi ở máy này đều là cơ quan.", "No accounts yet: whoever sits here is the office."
+    ),
     "login_name": Text("Tên đăng nhập", "Login name"),
     "password": Text("Mật khẩu", "Password"),
-    "old_password": Text("Mật khẩu hiện nay", "Present password"),
-    "new_password": Text("Mật khẩu mới", "New password"),
-    "once_more": Text("Nhập lại mật khẩu mới", "New password once more"),
-    "not_the_same": Text("Hai lần nhập không giống nhau", "The two are not the same"),
-    "password_hint": Text(
-        "Từ {n} ký tự; một câu dễ nhớ là tốt. Được dán từ trình quản lý mật khẩu.",
-        "{n} characters or more; a sentence is good. Pasting is welcome.",
-    ),
     "code": Text("Mã xác thực", "Code"),
     "code_hint": Text("Chỉ khi đã bật xác thực hai lớp", "Only where a second factor is set up"),
-    "forgotten": Text(
-        "Quên mật khẩu hoặc mất điện thoại: quản trị viên cấp liên kết mới.",
-        "Forgotten password or lost phone: an administrator gives you a new link.",
-    ),
-    "needs_script": Text("Trang này cần JavaScript của chính nó.", "This page needs its own JavaScript."),
-    "no_accounts_yet": Text(
-        "Chưa có tài khoản nào: ai ngồi ở máy này đều là cơ quan. Tạo quản trị viên đầu tiên trên máy chủ:",
-        "There are no accounts yet: whoever sits at this machine is the office. Make the first administrator on it:",
-    ),
-    "choose_password": Text("Chọn mật khẩu", "Choose a password"),
-    "password_chosen": Text(
-        "Đã lưu mật khẩu. Hãy đăng nhập bằng tên {name}.", "The password is saved. Please sign in as {name}."
-    ),
-    "no_link": Text(
-        "Địa chỉ này thiếu mã của liên kết. Hãy mở đúng liên kết quản trị viên đã đưa.",
-        "The link's secret is missing from the address. Please open the link exactly as you were given it.",
-    ),
     "own_account": Text("Tài khoản của tôi", "My account"),
-    "change_password": Text("Đổi mật khẩu", "Change password"),
-    "others_signed_out": Text("Mọi nơi đăng nhập khác sẽ bị đăng xuất.", "Every other browser is signed out."),
-    "second_factor": Text("Xác thực hai lớp", "Second factor"),
-    "second_factor_on": Text("đã bật", "set up"),
-    "second_factor_off": Text("chưa bật", "not set up"),
-    "second_factor_owed": Text(
-        "Quản trị viên phải bật xác thực hai lớp trước khi làm việc khác.",
-        "An administrator sets up a second factor before anything else.",
-    ),
-    "second_factor_new": Text("Tạo mã QR", "Make a QR code"),
-    "second_factor_scan": Text(
-        "Quét mã này bằng ứng dụng xác thực trên điện thoại, rồi nhập mã 6 số nó hiện.",
-        "Scan this with the authenticator on your phone, then enter the six digits it shows.",
-    ),
-    "second_factor_picture": Text("Mã QR của xác thực hai lớp", "QR code of the second factor"),
-    "second_factor_by_hand": Text("Hoặc nhập tay:", "Or type it in:"),
-    "second_factor_confirm": Text("Bật", "Set up"),
     "people": Text("Người dùng", "People"),
-    "enrol": Text("Thêm người", "Add a person"),
-    "person_title": Text("Chức danh", "Title"),
     "post": Text("Chức trách", "Post"),
     "unit": Text("Đơn vị", "Unit"),
-    "unit_hint": Text(
-        "Cán bộ biên giới thấy việc và đoạn biên do đơn vị mình phụ trách.",
-        "A border officer sees what is the unit's and the sectors in its charge.",
-    ),
     "subject": Text("Định danh ở hệ thống định danh (nếu có)", "Subject at the identity provider (if any)"),
-    "since_when": Text("Từ ngày", "Since"),
-    "last_seen": Text("Hoạt động", "Last seen"),
     "actions": Text("Thao tác", "Actions"),
-    "dismissed_on": Text("đã nghỉ {day}", "gone since {day}"),
-    "invited_until": Text("liên kết còn hạn đến {moment}", "link open until {moment}"),
-    "change_account": Text("Sửa tài khoản {name}", "Change the account of {name}"),
-    "appoint": Text("Bổ nhiệm, điều chuyển", "Appoint, transfer"),
-    "appointed": Text("Có hiệu lực ngay.", "It holds from this moment."),
-    "new_link": Text("Cấp liên kết mật khẩu mới", "New password link"),
-    "new_link_hint": Text(
-        "Mật khẩu cũ hết dùng ngay và mọi nơi bị đăng xuất.", "The old password ends now, every browser is signed out."
-    ),
-    "link_once": Text(
-        "Liên kết chỉ hiện một lần, dùng một lần, đến {moment}. Hãy đưa tận tay.",
-        "The link is shown once, opens once, until {moment}. Hand it over yourself.",
-    ),
-    "token_once": Text(
-        "Mã chỉ hiện một lần. Hãy lưu ở nơi máy kia giữ bí mật.",
-        "The token is shown once. Keep it where the other machine keeps its secrets.",
-    ),
-    "copy_it": Text("Chép", "Copy"),
-    "copied": Text("Đã chép", "Copied"),
-    "drop_second_factor": Text("Bỏ xác thực hai lớp đã mất", "Drop a lost second factor"),
-    "dismiss": Text("Cho nghỉ", "Dismiss"),
-    "dismiss_sure": Text("Cho {name} nghỉ? Tài khoản hết hiệu lực ngay.", "Dismiss {name}? The account ends now."),
     "tokens": Text("Mã truy cập", "Tokens"),
-    "issue_token": Text("Cấp mã", "Issue a token"),
-    "token_name": Text("Tên", "Name"),
-    "scopes": Text("Phạm vi", "Scope"),
-    "scope_read": Text("đọc", "read"),
-    "scope_write": Text("ghi", "write"),
-    "networks": Text("Từ địa chỉ", "From addresses"),
-    "networks_hint": Text("10.0.0.0/8, cách nhau bằng dấu phẩy; để trống: mọi nơi", "10.0.0.0/8, by commas; or none"),
-    "anywhere": Text("mọi nơi", "anywhere"),
-    "expires": Text("Hết hạn", "Expires"),
     "days": Text("Số ngày", "Days"),
-    "last_used": Text("Lần dùng cuối", "Last used"),
-    "never_used": Text("chưa dùng", "never"),
-    "made_by": Text("Người cấp", "Issued by"),
-    "revoke": Text("Thu hồi", "Revoke"),
-    "revoke_token": Text("Thu hồi mã {name}", "Revoke {name}"),
-    "revoke_sure": Text(
-        "Thu hồi {name}? Máy dùng nó bị từ chối ngay.", "Revoke {name}? Its machine is refused at once."
-    ),
-    "revoked_on": Text("đã thu hồi {day}", "revoked {day}"),
-    "expired": Text("đã hết hạn", "expired"),
-    "empty_tokens": Text("Chưa cấp mã nào cho máy.", "No machine has a token yet."),
     # What leaves the house, as other pages name it; the rest stands with its own pages.
     "recipient_hint": Text(
         "chỉ cho mã của đối tác, như ghi ở bản chia sẻ", "for a partner's token only, as its releases have it"

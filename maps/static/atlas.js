@@ -91,10 +91,10 @@ async function filter(changes) {
   await Promise.all([...view.layers].filter((layer) => card(layer)?.geometry).map((layer) => overlays.show(layer)));
 }
 
-/** The newest state of one thing, with the tag that a change of it must name. */
+/** The newest state of one thing, with the tag that a change of it must name and what the reader may do with it. */
 async function fresh(layer, id) {
-  const { data, etag } = await ask(item(layer, id));
-  return Object.assign(data, { etag });
+  const { data, etag, allows } = await ask(item(layer, id));
+  return Object.assign(data, { etag, allows });
 }
 
 /** Choose a thing: its card stands on the map, on a phone in the sheet. */

@@ -9,12 +9,15 @@ let catalog = {};
 export async function knowCards() {
   const { data } = await ask("/api/cards");
   // What has been is not changed: nobody is offered what would be refused.
-  if (page.past) for (const one of data.layers) Object.assign(one, { editable: false, creatable: false, movable: false, linkable: false });
+  if (page.past) for (const one of data.layers) Object.assign(one, { creatable: false, movable: false, places: false });
   catalog = Object.fromEntries(data.layers.map((card) => [card.name, card]));
   return data.layers;
 }
 
 export const card = (layer) => catalog[layer];
+
+/** Whether this very thing is the reader's to change: the server has said so with it, so that no page has to know the law. */
+export const mayChange = (feature) => Boolean(feature.allows?.includes("PATCH"));
 export const fieldOf = (layer, name) => catalog[layer]?.fields.find((field) => field.name === name);
 export const labelOf = (layer, name) => said(fieldOf(layer, name)?.title) || (name === "geom" || name === "geometry" ? say("position") : name);
 

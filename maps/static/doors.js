@@ -15,7 +15,7 @@ export class Refusal extends Error {
 // Who is signed in, with the token that every write brings; null while there are no accounts.
 export const badge = document.querySelector('meta[name="csrf"]');
 
-/** Ask and give back `{data, etag, location}`; throws a Refusal. Who has been signed out meanwhile signs in and goes on. */
+/** Ask and give back `{data, etag, location, allows}`; throws a Refusal. Who has been signed out meanwhile signs in and goes on. */
 export async function ask(path, asked = {}) {
   const { method = "GET", body, type = "application/json", headers = {}, signal } = asked;
   let answer;
@@ -50,7 +50,7 @@ export async function ask(path, asked = {}) {
     }
   }
   if (!answer.ok) throw new Refusal(answer.status, data ?? {});
-  return { data, etag: answer.headers.get("ETag"), location: answer.headers.get("Location") };
+  return { data, etag: answer.headers.get("ETag"), location: answer.headers.get("Location"), allows: answer.headers.get("Allow") };
 }
 
 /** On a page that looks back things are asked for as they stood then; their links, events and timeline as they are known today. */

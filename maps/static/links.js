@@ -2,7 +2,7 @@
 
 import { ask, collection, fill, item, query } from "./doors.js";
 import { afterQuiet, h, said, say } from "./page.js";
-import { card, markOf, titleOf } from "./cards.js";
+import { card, markOf, mayChange, titleOf } from "./cards.js";
 import { dialog, line } from "./dialogs.js";
 import { locate } from "./search.js";
 
@@ -39,11 +39,11 @@ export function linksOf(layer, feature, { go, tell }) {
     return h("li", {},
       h("span", { className: "role" }, roleWord(link)),
       link.id ? h("button", { className: "name", type: "button", onclick: () => go(link.layer, link.id) }, nameOf(link)) : h("span", { className: "name" }, [link.at, link.border && say(link.border)].filter(Boolean).join(" · ")),
-      !card(layer)?.linkable ? null : h("button", { className: "button plain", type: "button", "aria-label": say("unlink", { what: name }), title: say("unlink", { what: name }), onclick: unlink }, "✕"));
+      !mayChange(feature) ? null : h("button", { className: "button plain", type: "button", "aria-label": say("unlink", { what: name }), title: say("unlink", { what: name }), onclick: unlink }, "✕"));
   }
 
   drawn();
-  if (!card(layer)?.linkable) return [list];
+  if (!mayChange(feature)) return [list];
   const add = h("button", { className: "button", type: "button", onclick: () => linkDialog(feature, async (body, name) => {
     const { data } = await make(item(layer, feature.id), body);
     await changed(say("linked_to", { what: name }), () => drop(data.link));

@@ -83,7 +83,7 @@ export class Panel {
       h("button", { className: "title", type: "button", title: titleOf(layer, feature) }, shortOf(layer, feature)),
       h("span", { className: "when" }, whenOf(layer, feature)),
       h("p", { className: "under" }, underOf(layer, feature)),
-      unplaced ? h("p", { className: "under unplaced" }, say("no_position"), !card(layer).creatable ? null : h("button", { type: "button", onclick: (event) => (event.stopPropagation(), this.actions.place(layer, feature)) }, say("set_position"))) : null);
+      unplaced ? h("p", { className: "under unplaced" }, say("no_position"), !card(layer).places ? null : h("button", { type: "button", onclick: (event) => (event.stopPropagation(), this.actions.place(layer, feature)) }, say("set_position"))) : null);
     row.addEventListener("click", () => this.actions.pick(layer, feature));
     row.addEventListener("mouseenter", () => this.actions.heat(feature.id, true));
     row.addEventListener("mouseleave", () => this.actions.heat(feature.id, false));

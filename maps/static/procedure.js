@@ -1,7 +1,7 @@
 // The neighbour's repair procedure in a work: its steps as a checklist, and the recording of one.
 
 import { ask, fill, item } from "./doors.js";
-import { card } from "./cards.js";
+import { mayChange } from "./cards.js";
 import { day, daysSince, h, said, say, today } from "./page.js";
 import { dayInput, dialog, documentInput, line, noteInput } from "./dialogs.js";
 
@@ -32,7 +32,7 @@ function stepRow(feature, step, { next, brief, after }) {
     h("p", { className: "what" }, said(step.title)),
     h("span", { className: late ? "when late" : "when" }, when),
     brief ? null : h("p", { className: "about" }, [step.document, step.note].filter(Boolean).join(" · ")),
-    (brief && !next) || !card("works")?.editable ? null : h("button", { className: next ? "button" : "button plain", type: "button", onclick: record }, button));
+    (brief && !next) || !mayChange(feature) ? null : h("button", { className: next ? "button" : "button plain", type: "button", onclick: record }, button));
 }
 
 /** Record that a step was done, on which day and on which paper; again, to correct what was recorded. */

@@ -1,6 +1,6 @@
 // One thing: its card on the map, and its whole record in the panel.
 
-import { card, factsOf, fieldOf, isAssumed, labelOf, stepBar, titleOf, valueOf, wordOf, wording } from "./cards.js";
+import { card, factsOf, fieldOf, isAssumed, labelOf, mayChange, stepBar, titleOf, valueOf, wordOf, wording } from "./cards.js";
 import { eventDialog, eventsOf } from "./gate.js";
 import { ask, fill, item, query } from "./doors.js";
 import { distance, h, moment, page, said, say } from "./page.js";
@@ -38,13 +38,13 @@ function head(layer, feature) {
 
 /** A gate's stage changes by dated events, any other status by a move. */
 function moveButton(layer, feature, after) {
-  if (layer === "gates" ? !card(layer)?.editable : !card(layer)?.movable) return null;
+  if (!mayChange(feature) || (layer !== "gates" && !card(layer)?.movable)) return null;
   if (layer === "gates") return h("button", { className: "button", type: "button", onclick: () => eventDialog(feature, after) }, say("record_event"));
   return h("button", { className: "button", type: "button", onclick: () => moveDialog(layer, feature, after) }, say("move_on"));
 }
 
 /** Whoever may make a thing may also say where it is. */
-const isPlaceable = (layer) => Boolean(card(layer)?.geometry && card(layer).creatable);
+const isPlaceable = (layer, feature) => Boolean(card(layer)?.geometry && card(layer).creatable && mayChange(feature));
 
 /** The card that stands on the map. */
 export function cardOf(layer, feature, { open, changed, place, grown }) {
@@ -53,7 +53,7 @@ export function cardOf(layer, feature, { open, changed, place, grown }) {
     h("div", { className: "actions" },
       h("button", { className: "button", type: "button", onclick: open }, say("open_record")),
       moveButton(layer, feature, changed),
-      feature.geometry || !isPlaceable(layer) ? null : h("button", { className: "button", type: "button", onclick: place }, say("set_position"))));
+      feature.geometry || !isPlaceable(layer, feature) ? null : h("button", { className: "button", type: "button", onclick: place }, say("set_position"))));
 }
 
 /** The whole record in the panel: facts, procedure, events, links and what happened to it. `tell` says what was done. */
@@ -69,8 +69,8 @@ export function recordOf(layer, feature, { back, changed, edit, place, go, tell 
       ...head(layer, feature),
       h("div", { className: "actions" },
         moveButton(layer, feature, changed),
-        card(layer)?.editable ? h("button", { className: "button", type: "button", onclick: edit }, say("edit")) : null,
-        isPlaceable(layer) ? h("button", { className: "button", type: "button", onclick: place }, say("set_position")) : null),
+        mayChange(feature) ? h("button", { className: "button", type: "button", onclick: edit }, say("edit")) : null,
+        isPlaceable(layer, feature) ? h("button", { className: "button", type: "button", onclick: place }, say("set_position")) : null),
       ...procedureOf(feature, changed),
       h("h3", {}, say("facts")), facts(layer, feature, { all: true }),
       ...(layer === "gates" ? [h("h3", {}, say("events")), ...eventsOf(feature)] : []),

@@ -258,13 +258,18 @@ def test_another_password_asks_for_the_old_one_and_signs_the_others_out(browser,
 def test_what_a_post_may_not_do_is_not_offered(browser):
     browser.sign_in("member")
     cards = {one["name"]: one for one in browser.get("/api/cards").json()["layers"]}
-    assert not any(cards["works"][may] for may in ("editable", "creatable", "movable", "linkable"))
+    assert not any(cards["works"][may] for may in ("editable", "creatable", "movable", "places"))
     assert not any(field["receivable"] for field in cards["incidents"]["fields"])
     assert "/incidents/new" not in browser.get("/works").text
     assert browser.get("/incidents/new").status_code == 403
     browser.sign_in("officer")
     cards = {one["name"]: one for one in browser.get("/api/cards").json()["layers"]}
-    assert [cards["incidents"][may] for may in ("editable", "creatable", "movable")] == [True, True, True]
+    assert [cards["incidents"][may] for may in ("editable", "creatable", "movable", "places")] == [
+        True,
+        True,
+        True,
+        False,
+    ]
     assert [cards["markers"][may] for may in ("editable", "creatable", "movable")] == [True, False, True]
     assert [one["name"] for one in cards["markers"]["fields"] if one["receivable"]] == ["inspected_on"]
     assert not cards["works"]["editable"]

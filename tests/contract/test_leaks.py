@@ -68,6 +68,9 @@ ACTORS = {
 }
 """Whom each answer is judged for. A partner to whom nothing was released, and a stranger, may know of nothing."""
 
+OFFERED = ("incidents", "markers", "works", "tasks")
+"""Layers that all change who see them, or some, or some in some columns only."""
+
 LIKE_ANOTHER = ("administrator", "planner", "partner", "anonymous")
 """Who reads as another does, or nothing: each door is asked, but not for every row."""
 
@@ -245,6 +248,22 @@ def test_no_token_opens_the_doors_of_accounts_but_an_administrators(who, asking)
         answer = asking.get(path)
         allowed = (200,) if who == "administrator" else (403,)
         assert answer.status_code in (*allowed, 403), (path, answer.status_code)
+
+
+@everybody_inside
+def test_what_a_thing_says_may_be_done_with_it_may_be_done(who, house, asking):
+    """Whoever may change it hears that a version never read is not the present one, everybody else hears no."""
+    wrong = {}
+    for row in house.rows:
+        if not row.seen_by(ACTORS[who]) or row.kind == "retired" or row.layer.name not in OFFERED:
+            continue
+        url = f"/ogc/collections/{row.layer.name}/items/{row.id}"
+        seen = asking.get(url)
+        allowed = seen.headers["allow"].split(", ")
+        tried = asking.patch(url, json={"properties": {}}, headers={"If-Match": '"0-0123456789abcdef"'})
+        if (tried.status_code == 412) != ("PATCH" in allowed):
+            wrong[row.layer.name, row.kind] = allowed, tried.status_code, tried.text
+    assert wrong == {}
 
 
 # What corpus D asks beside: rights that end, names that may not be known, levels that are not one's to give, SQL

@@ -48,7 +48,7 @@ def a_card(name: str, *fields: tuple[str, str, list[dict[str, Any]] | None], **e
         "geometry": "Point",
         "drawn_by": None,
         "status": None,
-        **dict.fromkeys(("editable", "creatable", "movable", "linkable"), True),
+        **dict.fromkeys(("editable", "creatable", "movable", "places"), True),
         **extra,
         "fields": described,
     }
@@ -141,7 +141,7 @@ class Doors:
                 Route("/api/basemap/context", data(nothing)),
                 Route("/api/locate", data(found)),
                 Route("/ogc/collections/{layer}/items", self.items, methods=["GET", "POST"]),
-                Route(item, data(PLACED, ETag='"1-abc"')),
+                Route(item, data(PLACED, ETag='"1-abc"', Allow="GET, PATCH")),
                 Route(f"{item}/moves", self.moved, methods=["POST"]),
                 Route(f"{item}/history", data({"entries": past})),
                 Route(

@@ -93,7 +93,7 @@ def test_filters_stay_in_the_address_of_every_way_onward() -> None:
 
 def test_every_format_is_offered_to_the_office_and_to_a_partner_under_the_filters_of_the_list() -> None:
     html = list_page(WORKS, ROWS, "vi", query={"urgency": "overdue"})
-    menu = html.split('class="menu-body"')[1].split("</details>")[0]
+    menu = html.split("<main")[1].split('class="menu-body"')[1].split("</details>")[0]
     offered = re.findall(r'href="/api/export/works\?urgency=overdue&amp;f=(\w+)(&amp;reader=partner)?"', menu)
     office, partner = [[name for name, reader in offered if bool(reader) is shared] for shared in (False, True)]
     assert office == partner
