@@ -15,7 +15,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api.features import GEOJSON, feature_answer
 from api.identity import ActorParam, BodyParam, at_once
-from api.params import DatabaseParam, IdParam, LayerParam, crs_of, feature_id
+from api.params import DatabaseParam, IdParam, LayerParam, crs_of, feature_id, key_of
 from gis import changes, drafts, links, query, replays
 from gis.actors import Actor
 from gis.crs import CRS
@@ -109,17 +109,15 @@ def create(
     request: Request, layer: LayerParam, body: BodyParam, actor: ActorParam, database: DatabaseParam
 ) -> Response:
     """A new feature. With an ``Idempotency-Key`` the same create twice gives the same feature."""
-    keys = request.headers.getlist("idempotency-key")
-    if len(keys) > 1:
-        raise Malformed(Text("Chỉ một Idempotency-Key", "Only one Idempotency-Key"))
+    key = key_of(request)
     with _acting(request, database, actor, body) as session:
-        done = replays.claim(session, keys[0], actor.name, body, f"POST {layer.name}") if keys else None
+        done = replays.claim(session, key, actor.name, body, f"POST {layer.name}") if key else None
         if done is not None:
             return feature_answer(request, layer, done, *query.versioned(session, Selection(layer, actor.level), done))
         values, _ = placed(request, drafts.read(layer, flat(without_reason(body))))
         made = changes.create(session, layer, values)
-        if keys:
-            replays.settle(session, keys[0], actor.name, made.id)
+        if key:
+            replays.settle(session, key, actor.name, made.id)
         feature, version = query.versioned(session, Selection(layer, actor.level), made.id)
     return feature_answer(request, layer, made.id, feature, version, 201)
 

@@ -48,6 +48,14 @@ ITEM_PARAMETERS = ("as_of", "crs", "properties")
 """What one feature can be asked with."""
 
 
+def key_of(request: Request) -> str | None:
+    """The ``Idempotency-Key`` of a write, if it brings one. Raises ``Malformed`` for several."""
+    keys = request.headers.getlist("idempotency-key")
+    if len(keys) > 1:
+        raise Malformed(Text("Chỉ một Idempotency-Key", "Only one Idempotency-Key"))
+    return keys[0] if keys else None
+
+
 DEVICE_TIME = "X-Device-At"
 """The header in which a device says what time it was there when its user pressed the button (RFC 3339)."""
 

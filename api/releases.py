@@ -5,6 +5,7 @@ their own releases is ``api.received``.
 """
 
 import datetime as dt
+import hashlib
 import json
 import uuid
 from collections.abc import Mapping, Sequence
@@ -17,14 +18,14 @@ from starlette.datastructures import QueryParams
 from api.browse import only
 from api.cards import card
 from api.identity import ActorParam, BodyParam, LanguageParam, PageLanguageParam, at_once
-from api.params import DatabaseParam, feature_id, selection_of
+from api.params import DatabaseParam, feature_id, key_of, selection_of
 from api.settings import Settings
 from api.shell import page_answer, shell
 from api.written import json_text
-from gis import drafts, query, releases, sharing
+from gis import drafts, query, releases, replays, sharing
 from gis.actors import Actor
 from gis.database import Database, Session
-from gis.errors import Malformed, Missing, invalid
+from gis.errors import Malformed, Missing, Stale, Unconditional, invalid
 from gis.language import Language, Text
 from gis.layer import Layer, catalog, every
 from gis.query import Selection
@@ -47,6 +48,9 @@ MOST_SHOWN = 500
 """Features of a layer that a preview shows; its numbers count them all."""
 
 LONGEST = 200
+
+NAMED = ("name", "recipient")
+"""What a release is called and to whom it goes; the rest stands with each version."""
 
 
 def who_shares(actor: ActorParam) -> Actor:
@@ -182,9 +186,11 @@ def prepare(
     name, recipient = _said(body, "name", required=True) or "", _said(body, "recipient", required=True) or ""
     with database.acting(PARTNER) as session:
         parts = _parts(session, body.get("parts"))
-    with database.acting(actor, write=True, request=request.state.request_id) as session:
+    with database.acting(actor, write=True) as session:
+        if done := _done(session, request, actor, body, language):
+            return done
         made = sharing.prepare(session, name, recipient, _terms(session, body, actor), parts)
-        return _made(session, made, language)
+        return _settled(session, request, actor, made.release_id, language, 201)
 
 
 @router.post("/api/releases/{release}/versions", status_code=201, response_class=Response)
@@ -209,15 +215,86 @@ def renew(  # noqa: PLR0917 - what a request brings
         "valid_to": before.valid_to and before.valid_to.isoformat(),
         "note": before.note,
     }
-    with database.acting(actor, write=True, request=request.state.request_id) as session:
-        made = sharing.renew(session, release, _terms(session, {**terms, **body}, actor), parts)
-        return _made(session, made, language)
+    with database.acting(actor, write=True) as session:
+        if done := _done(session, request, actor, body, language):
+            return done
+        sharing.renew(session, release, _terms(session, {**terms, **body}, actor), parts)
+        return _settled(session, request, actor, release, language, 201)
 
 
-def _made(session: Session, version: ReleaseVersion, language: Language) -> Response:
-    release = sharing.release_of(session, version.release_id)
+def _done(
+    session: Session, request: Request, actor: Actor, body: Mapping[str, Any], language: Language
+) -> Response | None:
+    """The release as it stands when this very write has been done before under its ``Idempotency-Key``."""
+    key = key_of(request)
+    done = replays.claim(session, key, actor.name, body, f"POST {request.url.path}") if key else None
+    return None if done is None else _written(session, done, language)
+
+
+def _settled(  # noqa: PLR0917 - what an answer is made of
+    session: Session, request: Request, actor: Actor, release: uuid.UUID, language: Language, status: int = 200
+) -> Response:
+    """The release as it stands after this write, which is remembered under its key."""
+    if key := key_of(request):
+        replays.settle(session, key, actor.name, release)
+    return _written(session, release, language, status)
+
+
+def _written(session: Session, release_id: uuid.UUID, language: Language, status: int = 200) -> Response:
+    release = sharing.release_of(session, release_id)
     told = _told(session, release, sharing.versions_of(session, release.id), language)
-    return Response(json_text(told), 201, {"Location": f"/api/releases/{release.id}"}, "application/json")
+    headers = {"Location": f"/api/releases/{release.id}"} if status == 201 else {}  # noqa: PLR2004
+    return Response(json_text(told), status, headers, "application/json")
+
+
+@router.get("/api/releases/{release}/versions/{number}", response_class=Response)
+def one_version(
+    release: ReleaseParam, number: NumberParam, actor: SharingParam, database: DatabaseParam, language: LanguageParam
+) -> Response:
+    """One version, with the ETag that a change of its draft must bring back."""
+    with database.acting(actor) as session:
+        found = sharing.release_of(session, release)
+        version = sharing.version_of(session, release, number)
+        told = _version_told(session, version, language)
+        return Response(json_text(told), headers={"ETag": _tag(session, found, version)}, media_type="application/json")
+
+
+def _tag(session: Session, release: releases.Release, version: ReleaseVersion) -> str:
+    """What a draft says, hashed: whoever changes it says which one was read."""
+    terms = [str(getattr(version, name)) for name in (*vars(Terms()), "state")]
+    parts = [_part_told(one) for one in sharing.parts_of(session, version.id)]
+    return f'"{hashlib.sha256(json_text([release.name, release.recipient, terms, parts])).hexdigest()[:24]}"'
+
+
+@router.put("/api/releases/{release}/versions/{number}", response_class=Response)
+def redraft(  # noqa: PLR0917
+    request: Request,
+    release: ReleaseParam,
+    number: NumberParam,
+    body: BodyParam,
+    actor: SharingParam,
+    database: DatabaseParam,
+    language: LanguageParam,
+) -> Response:
+    """Change a draft before it is submitted, whole; ``If-Match`` names the one that was read."""
+    seen = request.headers.get("if-match", "").strip()
+    if not seen or seen == "*":
+        raise Unconditional(
+            Text("Cần If-Match với ETag đã đọc, để không ghi đè người khác", "If-Match with the ETag read is required")
+        )
+    with database.acting(PARTNER) as session:
+        parts = _parts(session, body.get("parts"))
+    with database.acting(actor, write=True) as session:
+        version = sharing.version_of(session, release, number, locked=True)
+        found = sharing.release_of(session, release)
+        if seen != _tag(session, found, version):
+            raise Stale(Text("Bản nháp đã được sửa; hãy tải lại", "The draft was changed meanwhile; please reload"))
+        name, recipient = (
+            _said({name: body.get(name, getattr(found, name))}, name, required=True) or "" for name in NAMED
+        )
+        terms = _terms(session, body, actor)
+        sharing.redraft(session, version, terms, parts, name=name, recipient=recipient)
+        return _written(session, release, language)
 
 
 @router.get("/api/releases/{release}")
@@ -228,7 +305,7 @@ def one(release: ReleaseParam, actor: SharingParam, database: DatabaseParam, lan
         return _told(session, found, sharing.versions_of(session, release), language)
 
 
-@router.post("/api/releases/{release}/versions/{number}/moves")
+@router.post("/api/releases/{release}/versions/{number}/moves", response_class=Response)
 def move(  # noqa: PLR0917
     request: Request,
     release: ReleaseParam,
@@ -237,7 +314,7 @@ def move(  # noqa: PLR0917
     actor: SharingParam,
     database: DatabaseParam,
     language: LanguageParam,
-) -> dict[str, Any]:
+) -> Response:
     """Move a version on: ``submitted``, ``approved``, ``rejected``, ``published``, ``withdrawn`` or ``discarded``."""
     try:
         to = ReleaseState(str(body.get("to")))
@@ -249,14 +326,15 @@ def move(  # noqa: PLR0917
     kept: list[Withheld] = []
     if to is ReleaseState.SUBMITTED:
         rows, kept = previewed(database, actor, release, number)
-    with database.acting(actor, write=True, reason=reason, request=request.state.request_id) as session:
-        version = sharing.version_of(session, release, number)
+    with database.acting(actor, write=True, reason=reason) as session:
+        if done := _done(session, request, actor, body, language):
+            return done
+        version = sharing.version_of(session, release, number, locked=True)
         if to is ReleaseState.SUBMITTED and version.state == ReleaseState.DRAFT:
             sharing.submit(session, version, rows, kept)
         else:
             sharing.move(session, version, to)
-        found = sharing.release_of(session, release)
-        return _told(session, found, sharing.versions_of(session, release), language)
+        return _settled(session, request, actor, release, language)
 
 
 def previewed(
@@ -449,8 +527,26 @@ def next_version_page(
     return _form(request, actor, database, language, one(release, actor, database, language))
 
 
-def _form(
-    request: Request, actor: Actor, database: Database, language: Language, before: dict[str, Any] | None = None
+@router.get("/releases/{release}/edit", include_in_schema=False)
+def draft_page(
+    request: Request, release: ReleaseParam, actor: SharingParam, database: DatabaseParam, language: PageLanguageParam
+) -> Response:
+    """The form of a draft that nobody has been asked to approve yet."""
+    found = one(release, actor, database, language)
+    if found["versions"][0]["state"] != ReleaseState.DRAFT:
+        raise Missing(sharing.GONE)
+    number = found["versions"][0]["number"]
+    tag = one_version(release, number, actor, database, language).headers["etag"]
+    return _form(request, actor, database, language, found, tag)
+
+
+def _form(  # noqa: PLR0917 - what a form is made of
+    request: Request,
+    actor: Actor,
+    database: Database,
+    language: Language,
+    before: dict[str, Any] | None = None,
+    tag: str | None = None,
 ) -> Response:
     asked = {part["layer"]: part["filter"] for part in before["versions"][0]["parts"]} if before else {}
     with database.acting(actor) as session:
@@ -476,7 +572,9 @@ def _form(
         }
         for layer in every()
     ]
-    html = pages.new_release_page(language, layers=layers, documents=documents, before=before, **shell(request))
+    html = pages.new_release_page(
+        language, layers=layers, documents=documents, before=before, tag=tag, **shell(request)
+    )
     return page_answer(request, html)
 
 

@@ -66,7 +66,7 @@ begin
     if exists (
         select from added a join app.release_versions v on v.id = a.version_id where v.state <> 'draft'
     ) then raise exception 'fixed' using errcode = '{ILLEGAL_MOVE}'; end if;
-    -- Whoever adds to a draft has prepared it too.
+    -- Whoever adds to a draft, or takes from it, has prepared it too.
     update app.release_versions v set state = v.state where v.id in (select a.version_id from added a);
     return null;
 end $$;
@@ -265,6 +265,8 @@ TRIGGERS = "\n".join(
             " for each statement execute function app.add_to_draft();"
             for table in ("release_parts", "release_rows")
         ),
+        "create or replace trigger draft_less after delete on app.release_parts referencing old table as added"
+        " for each statement execute function app.add_to_draft();",
         *(
             f"create or replace trigger remember after insert or update or delete on app.{table}"
             " for each row execute function app.remember_account();"
@@ -308,7 +310,17 @@ def surface(shared_by: Role, sharing: Sequence[Role], everyone: Sequence[str]) -
         ]
     for table in ("releases", "release_versions", "release_parts", "release_rows"):
         made += [f"grant insert on app.{table} to {editing};", _policy(f"app.{table}", "prepare", "insert", editing)]
+    only_a_draft = (
+        "not exists (select from app.release_versions v"
+        " where v.release_id = releases.id and (v.number > 1 or v.state <> 'draft'))"
+    )
+    draft = "exists (select from app.release_versions v where v.id = version_id and v.state = 'draft')"
     made += [
+        # Until anybody else has been asked a draft may be changed, and to whom it goes while it is the first.
+        f"grant update (name, recipient) on app.releases to {editing};",
+        _policy("app.releases", "rename", "update", editing, only_a_draft),
+        f"grant delete on app.release_parts to {editing};",
+        _policy("app.release_parts", "redraft", "delete", editing, draft),
         f"grant update on app.release_versions to {editing}, {PUBLISHER};",
         _policy("app.release_versions", "move", "update", editing),
         f"grant insert, update on app.holdings to {PUBLISHER};",
@@ -337,7 +349,9 @@ def _owned_by_publisher() -> list[str]:
 
 
 def _policy(table: str, name: str, verb: str, roles: str, using: str = "true") -> str:
-    clauses = (f" using ({using})" if verb != "insert" else "") + (" with check (true)" if verb != "select" else "")
+    clauses = (f" using ({using})" if verb != "insert" else "") + (
+        " with check (true)" if verb not in ("select", "delete") else ""
+    )
     return f"drop policy if exists {name} on {table}; create policy {name} on {table} for {verb} to {roles}{clauses};"
 
 

@@ -198,14 +198,43 @@ def renew(session: Session, release_id: uuid.UUID, terms: Terms, parts: Sequence
     return _draft(session, release_id, versions[-1].number + 1, terms, parts)
 
 
+def redraft(
+    session: Session, version: ReleaseVersion, terms: Terms, parts: Sequence[Part], *, name: str, recipient: str
+) -> None:
+    """Change a draft before anybody is asked to approve it; the database writes down that the actor prepared it too.
+
+    Name and recipient change with the first version only. Raises ``Conflict`` for what is no draft any more.
+    """
+    if version.state != ReleaseState.DRAFT:
+        raise Conflict(Text("Chỉ sửa được bản đang soạn", "Only a draft can be changed"))
+    release = release_of(session, version.release_id)
+    if (name, recipient) != (release.name, release.recipient):
+        if version.number > 1:
+            raise Conflict(
+                Text("Tên và nơi nhận đã định từ phiên bản đầu", "Name and recipient stand since the first version")
+            )
+        if session.query(Release).filter(Release.name == name, Release.id != release.id).count():
+            raise invalid("name", "taken", "Tên này đã có", "This name is taken")
+        release.name, release.recipient = name, recipient
+    for field, value in vars(terms).items():
+        setattr(version, field, value)
+    session.query(ReleasePart).filter_by(version_id=version.id).delete()
+    _put_parts(session, version, parts)
+
+
 def _draft(session: Session, release_id: uuid.UUID, number: int, terms: Terms, parts: Sequence[Part]) -> ReleaseVersion:
+    version = ReleaseVersion(id=uuid.uuid4(), release_id=release_id, number=number, **vars(terms))
+    session.add(version)
+    session.flush()
+    _put_parts(session, version, parts)
+    return version
+
+
+def _put_parts(session: Session, version: ReleaseVersion, parts: Sequence[Part]) -> None:
     if not parts:
         raise invalid("parts", "missing", "Cần ít nhất một lớp", "At least one layer is needed")
     if len({part.selection.layer.name for part in parts}) < len(parts):
         raise invalid("parts", "repeated", "Mỗi lớp chỉ một lần", "A layer stands once only")
-    version = ReleaseVersion(id=uuid.uuid4(), release_id=release_id, number=number, **vars(terms))
-    session.add(version)
-    session.flush()
     session.add_all(
         ReleasePart(
             version_id=version.id,
@@ -218,7 +247,6 @@ def _draft(session: Session, release_id: uuid.UUID, number: int, terms: Terms, p
     )
     session.flush()
     session.refresh(version)
-    return version
 
 
 def versions_of(session: Session, release_id: uuid.UUID) -> list[ReleaseVersion]:
@@ -229,9 +257,10 @@ def versions_of(session: Session, release_id: uuid.UUID) -> list[ReleaseVersion]
     return found
 
 
-def version_of(session: Session, release_id: uuid.UUID, number: int) -> ReleaseVersion:
-    """One version of a release. Raises ``Missing`` where there is none."""
-    found = session.query(ReleaseVersion).filter_by(release_id=release_id, number=number).one_or_none()
+def version_of(session: Session, release_id: uuid.UUID, number: int, *, locked: bool = False) -> ReleaseVersion:
+    """One version of a release, ``locked`` until the end where it is to be changed. Raises ``Missing`` for none."""
+    asked = session.query(ReleaseVersion).filter_by(release_id=release_id, number=number)
+    found = (asked.with_for_update() if locked else asked).one_or_none()
     if found is None:
         raise Missing(GONE)
     return found

@@ -18,6 +18,7 @@ WORDS: dict[str, Text] = {
     ),
     "release_new": Text("Soạn bản chia sẻ", "Prepare a release"),
     "release_next": Text("Soạn phiên bản mới", "Prepare the next version"),
+    "release_edit": Text("Sửa bản nháp", "Change the draft"),
     "release_name": Text("Bản chia sẻ", "Release"),
     "release_to": Text("gửi {name}", "to {name}"),
     "release_state": Text("Trạng thái", "State"),
@@ -164,11 +165,14 @@ def new_release_page(
     layers: Sequence[Mapping[str, Any]],
     documents: Sequence[Mapping[str, Any]],
     before: Mapping[str, Any] | None = None,
+    tag: str | None = None,
     **shell: Any,
 ) -> str:
-    """The form of a release, or of the next version of ``before``."""
-    path = f"/releases/{before['id']}/new" if before else "/releases/new"
-    return _page("release_new.html", language, path=path, layers=layers, documents=documents, before=before, **shell)
+    """The form of a release, or of the next version of ``before``, or of its draft where a ``tag`` says which."""
+    path = f"/releases/{before['id']}/{'edit' if tag else 'new'}" if before else "/releases/new"
+    return _page(
+        "release_new.html", language, path=path, layers=layers, documents=documents, before=before, tag=tag, **shell
+    )
 
 
 def holdings_page(

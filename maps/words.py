@@ -43,6 +43,8 @@ WORDS: dict[str, Text] = {
     "back_to_now": Text("Về hiện tại", "Back to now"),
     "moment_asked": Text("Xem lại tại thời điểm (giờ Việt Nam)", "See it as of (time of Việt Nam)"),
     "moment_see": Text("Xem", "Show"),
+    "calendar": Text("Lịch", "Calendar"),
+    "day_wrong": Text("Ghi ngày như 20/11/2026", "Write a day as 20/11/2026"),
     "moment_wrong": Text(
         "Ghi ngày như 20/11/2026, hoặc 20/11/2026 17:30", "Write a day as 20/11/2026 or 20/11/2026 17:30"
     ),

@@ -1,8 +1,9 @@
 // A dialog with one form, and the move that most things are taken onward by.
 
+import { dated, dayField } from "./days.js";
 import { explained } from "./doors.js";
 import { card, fieldOf, titleOf, wordOf } from "./cards.js";
-import { h, said, say } from "./page.js";
+import { day, h, said, say } from "./page.js";
 import { mark } from "./marks.js";
 import { move } from "./changes.js";
 
@@ -19,7 +20,7 @@ export function dialog(title, lead, fields, send, { label = say("save"), labels 
     submit.disabled = true;
     fault.hidden = true;
     try {
-      await send(new FormData(form));
+      await send(dated(form));
       opened.close();
     } catch (error) {
       fault.replaceChildren(...explained(error, labels));
@@ -36,7 +37,7 @@ export function dialog(title, lead, fields, send, { label = say("save"), labels 
 
 /** One line of a dialog: its label and its control. */
 export const line = (label, control) => h("label", {}, h("span", {}, label), control);
-export const dayInput = (name, properties = {}) => h("input", { type: "date", name, required: true, ...properties });
+export const dayInput = (name, { value = "", max = "" } = {}) => dayField(h("input", { name, required: true, value: value && day(value) }), { max });
 export const documentInput = (properties = {}) => h("input", { type: "text", name: "document", maxlength: "200", placeholder: say("reason_hint"), ...properties });
 export const noteInput = () => h("textarea", { name: "note", rows: "2", maxlength: "2000" });
 

@@ -3,7 +3,8 @@
 import { amend } from "./changes.js";
 import { ask, collection, explained, sendingKey } from "./doors.js";
 import { card, labelOf, titleOf } from "./cards.js";
-import { h, said, say } from "./page.js";
+import { dayField, dayOf, momentOf } from "./days.js";
+import { day, h, moment, said, say } from "./page.js";
 import { PlaceControl } from "./place.js";
 
 const LONG = new Set(["description", "note", "remark", "gist", "product", "responsibility"]);
@@ -23,14 +24,14 @@ function inputFor(field, value) {
     area.value = given;
     return area;
   }
-  const type = { date: "date", datetime: "datetime-local", integer: "number", number: "number" }[field.type] ?? "text";
+  const type = { integer: "number", number: "number" }[field.type] ?? "text";
   const input = h("input", { ...shared, type, step: field.type === "number" ? "any" : null, maxlength: "500" });
-  input.value = field.type === "datetime" && given ? localText(given) : Array.isArray(value) ? value.join(", ") : given;
+  input.value = !given ? "" : field.type === "date" ? day(given) : field.type === "datetime" ? moment(given) : Array.isArray(value) ? value.join(", ") : given;
   return input;
 }
 
-// A datetime-local field speaks the hour of Việt Nam, wherever the device stands.
-const localText = (instant) => new Date(Date.parse(instant) + 7 * 3_600_000).toISOString().slice(0, 16);
+/** What stands in the form for a field: of a day also its calendar. */
+const controlOf = (field, input) => (["date", "datetime"].includes(field.type) ? dayField(input, { timed: field.type === "datetime" }) : input);
 
 function valueFrom(input) {
   const text = input.value.trim();
@@ -38,11 +39,15 @@ function valueFrom(input) {
   switch (input.dataset.type) {
     case "integer": case "number": return Number(text);
     case "boolean": return text === "true";
-    case "datetime": return `${text}:00+07:00`;
+    case "date": return dayOf(text) ?? text; // what is no day is told by the door, at its field
+    case "datetime": return momentOf(text) ?? text;
     case "list": return text.split(",").map((one) => one.trim()).filter(Boolean);
     default: return text;
   }
 }
+
+/** Whether a field still says what it said: a moment is shown to its minute and may have been exacter. */
+const alike = (input, value, before) => (input.dataset.type === "datetime" && value && before ? moment(value) === moment(before) : JSON.stringify(value) === JSON.stringify(before));
 
 /** The form for a new thing (`feature` null), for its facts, or for its place alone (`onlyPlace`). */
 export function draftForm(layer, map, { feature = null, onlyPlace = false, saved, back }) {
@@ -59,7 +64,7 @@ export function draftForm(layer, map, { feature = null, onlyPlace = false, saved
   const form = h("form", { className: "form", novalidate: true },
     h("h2", {}, onlyPlace ? `${say("set_position")}: ${titleOf(layer, feature)}` : feature ? titleOf(layer, feature) : said(card(layer).title)),
     placeRoot,
-    ...fields.map((field, at) => h("div", { className: "field" }, h("label", {}, `${labelOf(layer, field.name)}${field.unit ? ` (${field.unit})` : ""}${field.required ? " *" : ""}`, inputs[at]))),
+    ...fields.map((field, at) => h("div", { className: "field" }, h("label", {}, `${labelOf(layer, field.name)}${field.unit ? ` (${field.unit})` : ""}${field.required ? " *" : ""}`, controlOf(field, inputs[at])))),
     reason ? h("div", { className: "field" }, h("label", {}, `${say("reason")}${moves ? " *" : ""}`, reason)) : null,
     fault,
     h("div", { className: "actions" }, submit, h("button", { className: "button", type: "button", onclick: () => leave(back) }, say("cancel"))));
@@ -85,7 +90,7 @@ export function draftForm(layer, map, { feature = null, onlyPlace = false, saved
     for (const input of inputs) {
       const value = valueFrom(input);
       const before = feature?.properties[input.name] ?? null;
-      if (feature ? JSON.stringify(value) !== JSON.stringify(before) : value !== null) properties[input.name] = value;
+      if (feature ? !alike(input, value, before) : value !== null) properties[input.name] = value;
     }
     const { geometry = null, ...rest } = position ?? {};
     Object.assign(properties, rest);

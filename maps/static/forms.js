@@ -1,6 +1,7 @@
 // A form that stands in its page: sent as JSON, its refusal shown in place, nothing that was typed is lost.
 // Its button is disabled until somebody here listens, so that no browser sends a password by itself.
 
+import { dated } from "./days.js";
 import { explained } from "./doors.js";
 
 /** `send` gets what was filled in as an object; what it throws is shown in the form. */
@@ -12,11 +13,11 @@ export function sends(form, send, labels = {}) {
     submit.disabled = true;
     fault.hidden = true;
     try {
-      await send(Object.fromEntries(new FormData(form)));
+      await send(Object.fromEntries(dated(form)));
     } catch (error) {
       fault.replaceChildren(...explained(error, labels));
       fault.hidden = false;
-      form.querySelector('[type="password"], [inputmode="numeric"]')?.select();
+      form.querySelector('[aria-invalid="true"], [type="password"], [autocomplete="one-time-code"]')?.select();
     } finally {
       submit.disabled = false;
     }

@@ -1,20 +1,8 @@
 // Looking back: the moment that is asked for, in the address of the page as it stands now, so that the view is kept.
 // A day is typed as it is written here, 20/11/2026 or 20/11/2026 17:30; what is typed is checked before it is sent.
 
+import { momentOf } from "./days.js";
 import { watchMenus } from "./menus.js";
-
-const WRITTEN = /^\s*(\d{1,2})\/(\d{1,2})\/(\d{4})(?: +(\d{1,2}):(\d{2}))?\s*$/;
-const two = (text) => text.padStart(2, "0");
-
-/** The moment in Việt Nam as the doors take it, or null for what is none. */
-export function momentOf(text) {
-  const [, day, month, year, hour = "0", minute = "00"] = WRITTEN.exec(text) ?? [];
-  if (!day) return null;
-  const written = `${year}-${two(month)}-${two(day)}`;
-  const when = new Date(`${written}T${two(hour)}:${minute}:00+07:00`);
-  const there = new Date(`${written}T00:00:00Z`); // 31/02 is no day, though JavaScript makes one of it
-  return Number.isNaN(when.getTime()) || there.getUTCDate() !== Number(day) ? null : `${written}T${two(hour)}:${minute}:00+07:00`;
-}
 
 const here = (asked) => {
   const query = new URLSearchParams(location.search);

@@ -1,6 +1,6 @@
 // One version of a release: drawn as it would go, and moved on with a reason.
 
-import { ask } from "./doors.js";
+import { ask, sendingKey } from "./doors.js";
 import { dialog, line } from "./dialogs.js";
 import { drawBasemap } from "./basemap.js";
 import { h, notice, page, say } from "./page.js";
@@ -12,10 +12,11 @@ for (const button of document.querySelectorAll("[data-move]")) {
   button.addEventListener("click", () => {
     const { move, label, explained } = button.dataset;
     const required = explained !== undefined;
+    const key = sendingKey();
     dialog(label, say(`release_sure_${move}`), [
       line(`${say("reason")}${required ? ` (${say("required")})` : ""}`, h("textarea", { name: "reason", rows: "3", required, maxlength: "500", placeholder: say("reason_hint") })),
     ], async (given) => {
-      await ask(`${path}/moves`, { method: "POST", body: { to: move, reason: given.get("reason") } });
+      await ask(`${path}/moves`, { method: "POST", headers: { "Idempotency-Key": key }, body: { to: move, reason: given.get("reason") } });
       location.reload();
     }, { label, labels });
   });

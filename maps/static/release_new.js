@@ -1,6 +1,7 @@
 // The form of a release: which layers, which of their rows, which fields, how finely placed.
 
-import { ask } from "./doors.js";
+import { ask, sendingKey } from "./doors.js";
+import { dayFields } from "./days.js";
 import { page, say } from "./page.js";
 import { sends } from "./forms.js";
 
@@ -22,9 +23,13 @@ function partOf(one) {
 }
 
 const form = document.getElementById("release");
+const key = sendingKey(); // one key for this form, so that a second press prepares nothing twice
+dayFields(form);
 sends(form, async (given) => {
   const parts = [...form.querySelectorAll("[data-layer]")].map(partOf).filter(Boolean);
-  const door = page.before ? `/api/releases/${page.before}/versions` : "/api/releases";
-  const { data } = await ask(door, { method: "POST", body: { ...given, parts } });
+  const body = { ...given, parts };
+  const { data } = page.tag
+    ? await ask(`/api/releases/${page.before}/versions/${page.number}`, { method: "PUT", headers: { "If-Match": page.tag }, body })
+    : await ask(page.before ? `/api/releases/${page.before}/versions` : "/api/releases", { method: "POST", headers: { "Idempotency-Key": key }, body });
   location.assign(`/releases/${data.id}`);
 }, labels);

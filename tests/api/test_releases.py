@@ -9,6 +9,7 @@ import pyotp
 import pytest
 
 from gis.accounts import issue
+from gis.database import WRITER_LOGIN
 from gis.layer import catalog
 from layers.policy import SYSTEM
 from tests.factories import numbers, put
@@ -344,3 +345,63 @@ def test_a_partners_token_names_its_recipient_and_only_reads(lan, minh, stones):
         headers={"Authorization": f"Bearer {made.json()['token']}"},
     )
     assert found.json()["numberReturned"] == 2
+
+
+def test_a_draft_is_changed_until_it_is_submitted_and_everybody_who_did_has_prepared_it(lan, minh, stones, connect):
+    made = lan.post("/api/releases", body_of(stones, "Sở gõ nhầm")).json()
+    url, body = f"/api/releases/{made['id']}/versions/1", body_of(stones, "Sở gõ đúng", valid_to="2030-12-31")
+    tag = minh.get(url).headers["etag"]
+    assert minh.ask("PUT", url, body=body).status_code == 428
+    changed = minh.ask("PUT", url, body=body, If_Match=tag)
+    assert changed.status_code == 200, changed.text
+    told = changed.json()
+    assert (told["name"], told["recipient"]) == (body["name"], "Sở gõ đúng")
+    version = told["versions"][0]
+    assert (version["preparers"], version["valid_to"], version["state"]) == (["lan", "minh"], "2030-12-31", "draft")
+    stale = lan.ask("PUT", url, body=body_of(stones, "Sở khác"), If_Match=tag)
+    assert (stale.status_code, lan.get(url).json()["valid_to"]) == (412, "2030-12-31")
+    told_of = "actor = 'minh' and (table_name = 'releases' or table_name = 'release_parts' and new->>'version_id' = %s)"
+    rows = connect().execute("select id::text from app.release_versions where release_id = %s", [made["id"]])
+    journalled = connect().execute(
+        f"select distinct actor, table_name, action from app.journal where {told_of} order by 2", rows.fetchone()
+    )
+    assert journalled.fetchall() == [("minh", "release_parts", "insert"), ("minh", "releases", "update")]
+
+    faulty = lan.ask(
+        "PUT", url, body=body_of(stones, "Sở", valid_to="31/02/2026"), If_Match=lan.get(url).headers["etag"]
+    )
+    assert (faulty.status_code, faulty.json()["errors"][0]["field"]) == (422, "valid_to")
+    assert lan.get(f"/releases/{made['id']}/edit").status_code == 200
+    tag = lan.get(url).headers["etag"]
+    moved(lan, made["id"], "submitted")
+    assert lan.ask("PUT", url, body=body, If_Match=lan.get(url).headers["etag"]).status_code == 409
+    assert lan.get(f"/releases/{made['id']}/edit").status_code == 404
+    moved(minh, made["id"], "approved", expected=403)  # who has changed the draft is no second person
+
+
+def test_a_submitted_version_cannot_be_emptied_by_raw_sql_either(lan, stones, connect):
+    made = lan.post("/api/releases", body_of(stones, "Sở bền")).json()["id"]
+    moved(lan, made, "submitted")
+    office = connect(WRITER_LOGIN, role="cotmoc_office_edit")
+    office.execute("select set_config('cotmoc.actor', 'lan', false)")
+    mine = "(select id from app.release_versions where release_id = %s)"
+    assert office.execute(f"delete from app.release_parts where version_id = {mine}", [made]).rowcount == 0
+    assert office.execute("update app.releases set recipient = 'x' where id = %s", [made]).rowcount == 0
+
+
+@pytest.mark.parametrize("path", ["/api/releases", "versions", "moves"])
+def test_a_write_that_comes_twice_with_its_key_is_done_once(path, lan, stones):
+    key, body = uuid.uuid4().hex, body_of(stones, f"Sở {path}")
+    if path != "/api/releases":
+        release = lan.post("/api/releases", body).json()["id"]
+        if path == "versions":
+            moved(lan, release, "discarded")
+        body = {"note": "lại"} if path == "versions" else {"to": "submitted", "reason": "một lần"}
+        path = f"/api/releases/{release}/versions" + ("/1/moves" if "to" in body else "")
+    first, second = (lan.post(path, body, Idempotency_Key=key) for _ in range(2))
+    assert first.is_success, first.text
+    assert second.status_code == 200
+    assert second.json() == first.json()
+    assert lan.post(path, {**body, "note": "khác"}, Idempotency_Key=key).status_code == 422
+    other = lan.post("/api/releases", {}, Idempotency_Key="k" * 201)
+    assert other.status_code in (400, 422)

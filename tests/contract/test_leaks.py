@@ -34,6 +34,7 @@ WRITING = {
 
 OF_RELEASES = {
     ("POST", "/api/releases"), ("POST", "/api/releases/{release}/versions"),
+    ("PUT", "/api/releases/{release}/versions/{number}"),
     ("POST", "/api/releases/{release}/versions/{number}/moves"),
 }  # fmt: skip
 """The writing doors of releases, which have tests of their own."""

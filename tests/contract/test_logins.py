@@ -123,7 +123,8 @@ ERASED = {
     "office": "gate_categories gate_events gate_plans links marker_inspections work_steps replays"
     " loaded_steps marker_anchors procedure_steps route_segments routes",
 }
-ERASED |= {"administrator": ERASED["office"], "system": ERASED["office"]}
+ERASED |= {"administrator": f"{ERASED['office']} release_parts", "system": ERASED["office"]}
+ERASED["office"] = ERASED["administrator"]
 
 CALLED = {
     "app.own_units()": {"officer", "officer_edit"},

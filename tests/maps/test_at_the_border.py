@@ -58,7 +58,7 @@ def test_the_next_step_of_the_neighbours_procedure_is_recorded_where_it_is_seen(
     expect(page.locator(".card .facts").first).to_contain_text("350,5 triệu đồng")
     page.locator(".checklist .next button").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_label("Ngày thực hiện")).to_have_value(TODAY.isoformat())
+    expect(dialog.get_by_label("Ngày thực hiện")).to_have_value(f"{TODAY:%d/%m/%Y}")
     dialog.get_by_label("Văn bản").fill("12/CV-SNgV")
     dialog.get_by_label("Ghi chú").fill("báo qua trạm liên lạc")
     dialog.get_by_role("button", name="Ghi bước này").click()

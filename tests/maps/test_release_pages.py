@@ -19,6 +19,18 @@ def test_a_release_is_prepared_seen_and_submitted(page: Page, site: str) -> None
     page.get_by_role("button", name="Lưu nháp và xem trước").click()
     expect(page.locator(".refusal")).to_be_visible()  # nothing is ticked yet, and nothing typed is lost
     part.get_by_label("Số hiệu").check()
+    until = page.get_by_role("textbox", name="Đến ngày", exact=True)
+    until.fill("31/02/2030")
+    page.get_by_role("button", name="Lưu nháp và xem trước").click()
+    expect(page.locator(".refusal")).to_contain_text("Đến ngày: Ghi ngày như 20/11/2026")
+    expect(until).to_be_focused()
+    until.fill("31122030")  # as on a keypad without strokes
+    page.get_by_role("button", name="Lưu nháp và xem trước").click()
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+    expect(page.locator(".facts").first).to_contain_text("31/12/2030")
+    page.get_by_role("link", name="Sửa bản nháp").click()
+    expect(until).to_have_value("31/12/2030")
+    part.get_by_label("Tình trạng").check()
     page.get_by_role("button", name="Lưu nháp và xem trước").click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()
     expect(page.get_by_role("heading", name=re.compile("Mốc quốc giới · "))).to_be_visible()
