@@ -67,12 +67,18 @@ def up(  # noqa: PLR0917 - Typer reads the options off the parameters
     tls_cert: Annotated[Path | None, typer.Option(envvar="COTMOC_TLS_CERT", help="Chứng thư · A certificate")] = None,
     tls_key: Annotated[Path | None, typer.Option(envvar="COTMOC_TLS_KEY", help="Khóa của nó · Its key")] = None,
     anchor: Anchor = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=8, envvar="COTMOC_WORKERS", help="Số tiến trình · Processes that serve (default: cores, up to 4)"
+        ),
+    ] = None,
 ) -> None:
     """Khởi động và phục vụ. · Start everything and serve until Ctrl-C."""
     from api import up as premises
     from api.reach import Reach
 
-    premises.up(port, data_dir, Reach(host, name or (), behind_proxy, tls_cert, tls_key), anchor)
+    premises.up(port, data_dir, Reach(host, name or (), behind_proxy, tls_cert, tls_key), anchor, workers)
 
 
 @commands.command()

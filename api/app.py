@@ -39,6 +39,9 @@ from maps.assets import static_folder
 
 SMALLEST_ZIPPED = 1000
 
+POOL, LEAST = 8, 2
+"""Connections that a pool keeps, with as many again when it is busy: of all processes together, and of one at least."""
+
 
 def create_app(
     settings: Settings | None = None, database: Database | None = None, accounts: Accounts | None = None
@@ -46,8 +49,9 @@ def create_app(
     """The application over ``database``, or over the one that the settings name."""
     settings = settings or Settings()
     owned = database is None
-    served = database or Database(settings.reader_url, settings.writer_url, settings.partner_url)
-    known = accounts or Accounts(settings.door_url)
+    share = max(LEAST, POOL // settings.workers)
+    served = database or Database(settings.reader_url, settings.writer_url, settings.partner_url, pool_size=share)
+    known = accounts or Accounts(settings.door_url, pool_size=max(1, share // 2))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -58,6 +62,7 @@ def create_app(
 
     app = FastAPI(title="Cột Mốc", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.settings, app.state.database, app.state.accounts = settings, served, known
+    app.state.provider = openid.Provider(settings) if settings.oidc_issuer else None
     errors.install(app)
     doors = (
         features,

@@ -5,16 +5,15 @@ claim that is a login name; the post held here decides. Administrators sign in h
 no provider can make one. Each attempt belongs to one browser, is good for ten minutes and once.
 """
 
+import json
 import logging
 import secrets
 import ssl
 import time
 import uuid
-from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from threading import Lock
 from typing import Any, cast
 from urllib.parse import quote_plus, urlsplit
 
@@ -31,9 +30,9 @@ from api.identity import PageLanguageParam
 from api.reach import is_loopback
 from api.settings import Settings
 from api.signin import accounts_of, carrying, enter, local_path
-from gis.accounts import digest
 from gis.errors import Missing, Unauthenticated
 from gis.language import Text
+from gis.shared import Kept
 from maps import entrance
 
 router = APIRouter(prefix="/signin/oidc", tags=["sign-in"], include_in_schema=False)
@@ -45,6 +44,7 @@ SIGNED_BY = ["RS256", "PS256", "ES256", "EdDSA"]
 
 ATTEMPT_S = 600
 MOST_ATTEMPTS = 1000
+LONGEST_ATTEMPT = 4096
 CLOCK_SKEW_S = 60
 REMEMBERED_S = 3600
 AGAIN_S = 60
@@ -63,24 +63,28 @@ class Attempt:
 
 
 class Attempts:
-    """The attempts under way, by the hash of each browser's cookie; each is taken out once."""
+    """The attempts under way, by each browser's cookie: begun with one process, taken out once by any of them."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, Attempt] = OrderedDict()
-        self._lock = Lock()
+        self._kept = Kept(MOST_ATTEMPTS, LONGEST_ATTEMPT)
 
     def keep(self, cookie: str, attempt: Attempt) -> None:
-        """Remember one; of too many the oldest is forgotten."""
-        with self._lock:
-            self._kept[digest(cookie)] = attempt
-            while len(self._kept) > MOST_ATTEMPTS:
-                self._kept.popitem(last=False)
+        """Remember one; of too many the oldest are forgotten, and so is where to go on to when that is too long."""
+        told = json.dumps(asdict(attempt)).encode()
+        if len(told) > LONGEST_ATTEMPT:
+            told = json.dumps(asdict(replace(attempt, onward="/"))).encode()
+        self._kept.change(cookie, lambda _: told)
 
     def take(self, cookie: str) -> Attempt | None:
         """The attempt of this browser, never again; None where there is none or it is too old."""
-        with self._lock:
-            found = self._kept.pop(digest(cookie), None)
-        return found if found and time.monotonic() - found.began < ATTEMPT_S else None
+        found: list[bytes] = []
+
+        def taken(kept: bytes | None) -> None:
+            found.extend([kept] if kept else [])
+
+        self._kept.change(cookie, taken)
+        attempt = Attempt(**json.loads(found[0])) if found else None
+        return attempt if attempt and time.monotonic() - attempt.began < ATTEMPT_S else None
 
 
 class Provider:
@@ -211,8 +215,6 @@ def provider_of(request: Request) -> Provider:
     settings: Settings = request.app.state.settings
     if not settings.oidc_issuer or not settings.oidc_client_id:
         raise Missing(Text("Chưa nối với hệ thống định danh", "There is no identity provider"))
-    if not hasattr(request.app.state, "provider"):
-        request.app.state.provider = Provider(settings)
     found: Provider = request.app.state.provider
     return found
 

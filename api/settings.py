@@ -19,6 +19,7 @@ class Settings(BaseSettings):
     partner_url: str | None = None
     host: str = "127.0.0.1"
     port: int = 8000
+    workers: int = 1
     container: bool = False
     names: str = ""
     tls: bool = False

@@ -3,29 +3,28 @@
 import json
 import os
 import secrets
-import signal
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from types import FrameType
 
 import typer
 import uvicorn
 
+from api import workers
+from api.ending import End, Ended
 from api.reach import Reach
 from gis.database import DOOR_LOGIN, LOGINS, PARTNER_LOGIN, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN, Database
 from gis.doctor import Finding, State
 from gis.errors import Conflict, Refusal
 from gis.language import Text
 from gis.postgis import Cluster, held, login_url, reachable
-from gis.seals import Sealer, sealing
+from gis.seals import Sealer
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DATABASE = "cotmoc"
-PATIENCE_S = 3
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,11 @@ class Addresses:
     passwords: dict[str, str] | None = None
 
 
-def up(port: int, data_dir: Path | None, reach: Reach, anchor: Path | None = None) -> None:
-    """Serve on ``port`` as far as ``reach`` until SIGINT or SIGTERM; raises a ``Refusal`` when that cannot be."""
+def up(port: int, data_dir: Path | None, reach: Reach, anchor: Path | None = None, number: int | None = None) -> None:
+    """Serve on ``port`` as far as ``reach`` from ``number`` processes, until SIGINT or SIGTERM.
+
+    Raises a ``Refusal`` when that cannot be.
+    """
     reach.refuse_unsafe()
     place = chosen(data_dir)
     end = End()
@@ -55,8 +57,8 @@ def up(port: int, data_dir: Path | None, reach: Reach, anchor: Path | None = Non
                 end.heed()
                 reach.refuse_unattended(addresses.logins[DOOR_LOGIN])
                 refuse_unfit(examine(addresses, place, anchor))
-                with sealing(sealer(addresses, place, anchor)):
-                    _serve(addresses, door, place, end, reach)
+                config = _served(addresses, door, reach, number or workers.usual())
+                _serve(config, door, place, end, sealer(addresses, place, anchor))
     except Ended:
         say("Đã dừng", "Stopped")
     except Refusal:
@@ -176,38 +178,8 @@ def say(vi: str, en: str) -> None:
     typer.echo(f"→ {vi} · {en}", err=True)
 
 
-class Ended(SystemExit):
-    """Somebody asked us to stop: unwind, so that what was started is stopped."""
-
-
-class End:
-    """Whether somebody asked us to stop, by SIGINT (Ctrl-C), SIGTERM or SIGHUP (the terminal went).
-
-    The first signal raises ``Ended`` wherever we are. Python loses an exception that comes while it
-    clears away an object, so long work asks again in between (``heed``). Later signals do not
-    disturb the stopping.
-    """
-
-    def __init__(self) -> None:
-        self.asked = False
-        signal.signal(signal.SIGINT, self._ask)
-        signal.signal(signal.SIGTERM, self._ask)
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup has it ignored
-            signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))  # which uvicorn understands
-
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        if not self.asked:
-            self.asked = True
-            raise Ended(130)
-
-    def heed(self) -> None:
-        """Raise ``Ended`` when it was asked for and got lost."""
-        if self.asked:
-            raise Ended(130)
-
-
-def _serve(addresses: Addresses, door: socket.socket, place: Path, end: End, reach: Reach) -> None:
-    """Serve on the open socket until a signal ends it."""
+def _served(addresses: Addresses, door: socket.socket, reach: Reach, number: int) -> uvicorn.Config:
+    """What each of ``number`` processes serves at the open door."""
     from api.app import create_app
     from api.settings import Settings
     from api.wire import Wire
@@ -220,39 +192,39 @@ def _serve(addresses: Addresses, door: socket.socket, place: Path, end: End, rea
         partner_url=addresses.logins[PARTNER_LOGIN],
         host=host,
         port=port,
+        workers=number,
         **reach.settings(),
     )
-    config = uvicorn.Config(
+    return uvicorn.Config(
         create_app(settings),
         host,
         port,
+        workers=number,
         loop="uvloop",
         http=Wire,
         log_level="warning",
         server_header=False,
-        timeout_graceful_shutdown=PATIENCE_S,  # a slow download does not hold up Ctrl-C
+        timeout_graceful_shutdown=workers.PATIENCE_S,  # a slow download does not hold up Ctrl-C
         **reach.served(),
     )
-    Server(config, place, end).run(sockets=[door])
+
+
+def _serve(config: uvicorn.Config, door: socket.socket, place: Path, end: End, sealing: Sealer) -> None:
+    """Serve until a signal ends it."""
+    several = config.workers > 1
+    say(f"Mở {config.workers} tiến trình phục vụ", f"Starting {config.workers} worker{'s' if several else ''}")
+    crew = [*workers.serving(config, door), workers.sealing_with(sealing)]
+    workers.watch(crew, end, lambda: _tell(place, config))
     end.heed()
 
 
-class Server(uvicorn.Server):
-    """Says where it serves once it does."""
-
-    def __init__(self, config: uvicorn.Config, place: Path, end: End) -> None:
-        super().__init__(config)
-        self.place, self.end = place, end
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.should_exit |= self.end.asked
-        if self.started and not self.should_exit:
-            host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
-            typer.echo(f"  Dữ liệu · Data: {self.place}", err=True)
-            address = f"{'https' if self.config.is_ssl else 'http'}://{host}:{self.config.port}"
-            typer.echo(f"✓ Cột mốc đang phục vụ tại {address} (Ctrl-C để dừng)")
-            typer.echo(f"✓ Cotmoc serves at {address} (Ctrl-C stops it)")
+def _tell(place: Path, config: uvicorn.Config) -> None:
+    """Say where we serve."""
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    address = f"{'https' if config.is_ssl else 'http'}://{host}:{config.port}"
+    typer.echo(f"  Dữ liệu · Data: {place}", err=True)
+    typer.echo(f"✓ Cột mốc đang phục vụ tại {address} (Ctrl-C để dừng)")
+    typer.echo(f"✓ Cotmoc serves at {address} (Ctrl-C stops it)")
 
 
 def _door(host: str, port: int) -> socket.socket:

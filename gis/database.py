@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from copy import copy
 from dataclasses import dataclass
-from threading import BoundedSemaphore
 from typing import Any, Protocol
 
 import psycopg
@@ -27,6 +26,7 @@ from gis.actors import Actor
 from gis.errors import Conflict, FieldError, Forbidden, Invalid, Refusal, TooMany, Unavailable
 from gis.language import Text
 from gis.reading import BUSY, Asking, Lines, T
+from gis.shared import Places
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ CONNECTED = {
 """What every pooled connection is opened with."""
 
 DOWNLOADS = 20
-"""How many downloads are served at once; they have connections of their own and take none from anybody else."""
+"""How many downloads are served at once, by all processes; they have connections of their own, nobody else's."""
 
 DOWNLOAD_TIMEOUT = "30min"
 """A download lasts as long as its reader takes to read it, but not for ever: its snapshot holds back the vacuum."""
@@ -131,7 +131,7 @@ class Database:
         }
         self._request: str | None = None
         self._device_at: str | None = None
-        self._places = BoundedSemaphore(DOWNLOADS)
+        self._places = Places(DOWNLOADS)
         self._lines: dict[tuple[AbstractEventLoop, bool], Lines] = {}
         self._most_lines = 2 * pool_size
         self._reader = create_engine(reader_url, **settings)
@@ -218,12 +218,10 @@ class Database:
     @contextmanager
     def download(self) -> Iterator[None]:
         """One of the places for downloads; ``Unavailable`` at once when all are taken."""
-        if not self._places.acquire(blocking=False):
-            raise Unavailable(MANY_DOWNLOADS)
-        try:
+        with self._places.taken() as taken:
+            if not taken:
+                raise Unavailable(MANY_DOWNLOADS)
             yield
-        finally:
-            self._places.release()
 
     @asynccontextmanager
     async def downloading(self, actor: Actor) -> AsyncIterator[psycopg.AsyncConnection[Any]]:

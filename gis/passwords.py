@@ -5,7 +5,6 @@ import time
 import unicodedata
 from collections.abc import Callable
 from functools import cache
-from threading import BoundedSemaphore
 from typing import TypeVar
 
 import pyotp
@@ -14,6 +13,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 
 from gis.errors import Unavailable, invalid
 from gis.language import Text
+from gis.shared import Places
 
 Made = TypeVar("Made")
 
@@ -29,9 +29,10 @@ WELL_KNOWN = (
     "abcdef", "abc123", "111111", "000000",
 )  # fmt: skip
 
-AT_ONCE = BoundedSemaphore(2)
+AT_ONCE = Places(2)
 PATIENCE_S = 5
-"""Argon2id takes memory on purpose: at most two at once, or signing in would be a way to exhaust the machine."""
+"""Argon2id takes memory on purpose: at most two at once in all processes that serve, or signing in would be a way to
+exhaust the machine."""
 
 STEP_S = 30
 ISSUER = "Cotmoc"
@@ -89,12 +90,10 @@ def outdated(kept: str) -> bool:
 
 
 def _in_turn(make: Callable[[], Made]) -> Made:
-    if not AT_ONCE.acquire(timeout=PATIENCE_S):
-        raise Unavailable(BUSY)
-    try:
+    with AT_ONCE.taken(PATIENCE_S) as taken:
+        if not taken:
+            raise Unavailable(BUSY)
         return make()
-    finally:
-        AT_ONCE.release()
 
 
 def new_second_factor() -> str:

@@ -23,7 +23,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from runs import Run, key_at_depth
-from server import cotmoc, workers
+from server import cotmoc, serving, workers
 from workloads import FLOOR, OURS, PYGEOAPI, TIPG, Workload, workloads
 
 from gis.postgis import Cluster
@@ -47,6 +47,7 @@ def bench(
     only: Annotated[str, typer.Option(help="W1,W6,W7,home…")] = "",
     keep: Annotated[Path | None, typer.Option(help="giữ bộ dữ liệu ở đây · keep the set here")] = None,
     growth: Annotated[Path | None, typer.Option(help="vẽ theo cỡ dữ liệu · draw cost by size, as SVG")] = None,
+    number: Annotated[int | None, typer.Option("--workers", help="như của up · as up takes it")] = None,
 ) -> None:
     """Đo tốc độ so với PostGIS trần và máy chủ khác. · Measure speed against bare PostGIS and other servers."""
     for program in ("wrk", "pgbench"):
@@ -57,7 +58,7 @@ def bench(
         return
     wanted = set(only.split(",")) if only else None
     with _prepared(national.Size(rows), keep) as place, ExitStack() as stack:
-        base, pid = stack.enter_context(cotmoc(place))
+        base, pid = stack.enter_context(cotmoc(place, number))
         run = Run(Cluster(place), base, seconds)
         chosen = _watched(run, rows, wanted)
         if peers:
@@ -66,6 +67,7 @@ def bench(
                 run.peers[name] = stack.enter_context(others.serving(name, run.cluster, place.parent))
         _measured(run, chosen, rounds)
         alone = run.findings.alone
+        alone["workers"] = serving(pid)
         if wanted is None or "W7" in wanted:
             alone["export"] = run.exports(workers(pid), rounds)
         if wanted is None or "home" in wanted:

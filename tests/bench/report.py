@@ -50,7 +50,7 @@ def show(console: Console, workloads: Sequence[Workload], findings: Findings) ->
     console.print(_rates(workloads, findings), _judged(workloads, findings))
     for name, ways in findings.alone.get("plans", {}).items():
         console.print(f"  {name}: {'; '.join(ways)}", style="dim")
-    for name in ("export", "home", "sizes_mb"):
+    for name in ("workers", "export", "home", "sizes_mb"):
         if name in findings.alone:
             console.print(name, findings.alone[name])
     for failure in findings.failures:

@@ -19,9 +19,10 @@ PATIENCE_S: Final = 90
 
 
 @contextmanager
-def cotmoc(place: Path) -> Iterator[tuple[str, int]]:
+def cotmoc(place: Path, number: int | None = None) -> Iterator[tuple[str, int]]:
     """The product itself over the data in ``place``: its address and the id of its first process."""
     command = [sys.executable, "-m", "api", "up", "--port", "0", "--data-dir", str(place)]
+    command += ["--workers", str(number)] if number else []
     log = place.parent / "up.log"
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
     with running(command, log, environment) as process:
@@ -95,6 +96,11 @@ def workers(pid: int) -> list[int]:
         if "postgres" not in name and "pg_ctl" not in name:
             found.append(one)
     return found
+
+
+def serving(pid: int) -> int:
+    """How many of them serve."""
+    return sum(Path(f"/proc/{one}/comm").read_text().strip() == "cotmoc worker" for one in workers(pid))
 
 
 class Memory:

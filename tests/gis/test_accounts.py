@@ -46,11 +46,14 @@ def test_who_is_wrong_waits_longer_each_time_and_is_never_shut_out():
     assert delays.wait("a") == 0
 
 
-def test_trying_many_names_costs_no_memory():
+def test_trying_many_names_costs_no_memory_and_drives_out_those_of_long_ago():
     delays = Delays(1)
-    for number in range(REMEMBERED + 50):
+    size = len(delays._kept._memory)
+    for number in range(3 * REMEMBERED):
         delays.wait(str(number))
-    assert len(delays._failures) == REMEMBERED
+    assert len(delays._kept._memory) == size < 500_000
+    assert delays.wait(str(3 * REMEMBERED - 1)) > 0
+    assert delays.wait("0") == 0
 
 
 @pytest.mark.parametrize(

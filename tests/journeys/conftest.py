@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,8 @@ TELL_VIOLATIONS = """
 class House:
     """A running ``python -m api up``, its data and whoever asks it without a browser."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self.data_dir, self.cluster = data_dir, Cluster(data_dir)
+    def __init__(self, data_dir: Path, *options: str) -> None:
+        self.data_dir, self.cluster, self.options = data_dir, Cluster(data_dir), options
         self.address = ""
 
     def start(self) -> None:
@@ -43,7 +43,7 @@ class House:
         self.log = self.data_dir.with_suffix(".log")
         with self.log.open("w") as said:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "api", "up", "--port", port, "--data-dir", self.data_dir],
+                [sys.executable, "-m", "api", "up", "--port", port, "--data-dir", self.data_dir, *self.options],
                 stdout=said, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=CHECKOUT, start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + PATIENCE
@@ -60,6 +60,16 @@ class House:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(PATIENCE)
         assert not self.cluster._processes()
+
+    def workers(self, name: str = "worker") -> list[int]:
+        """The ids of the processes that serve, or of the one that seals."""
+        found = []
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                comm, _, rest = status.read_text().partition("(")[2].rpartition(")")
+                if comm == f"cotmoc {name}" and int(rest.split()[1]) == self.process.pid and rest.split()[0] != "Z":
+                    found.append(int(status.parent.name))
+        return sorted(found)
 
     def kill(self) -> None:
         """``kill -9`` for the server and for every process of its cluster, as when the power goes."""
@@ -97,9 +107,9 @@ def ground() -> Iterator[Path]:
 
 
 @contextmanager
-def serving(data_dir: Path) -> Iterator[House]:
+def serving(data_dir: Path, *options: str) -> Iterator[House]:
     """The product as its very first start leaves it."""
-    opened = House(data_dir)
+    opened = House(data_dir, *options)
     opened.start()
     try:
         yield opened
@@ -115,9 +125,15 @@ def house(ground: Path) -> Iterator[House]:
 
 
 @pytest.fixture(scope="module")
-def own_house(ground: Path, request: pytest.FixtureRequest) -> Iterator[House]:
+def options() -> list[str]:
+    """With which words a house of one's own is opened. A module that wants others overrides this fixture."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def own_house(ground: Path, options: list[str], request: pytest.FixtureRequest) -> Iterator[House]:
     """Another one, for whoever counts from one, closes the door or pulls the plug."""
-    with serving(ground / f"own {request.module.__name__}") as opened:
+    with serving(ground / f"own {request.module.__name__}", *options) as opened:
         yield opened
 
 

@@ -1,0 +1,240 @@
+"""A house that serves from two processes: one is killed, all are, and what one of them knows the other knows too."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from api.app import create_app
+from api.settings import Settings
+from api.up import DATABASE
+from gis.accounts import enrol, every_token, issue, revoke
+from gis.database import DOOR_LOGIN, DOWNLOADS, READER_LOGIN
+from gis.door import Accounts
+
+MARKERS = "/ogc/collections/markers/items?limit=1"
+ROWS = 30_000
+
+
+@pytest.fixture(scope="module")
+def options():
+    """Two, however many processors there are."""
+    return ["--workers", "2"]
+
+
+@pytest.fixture(scope="module")
+def house(own_house):
+    return own_house
+
+
+def until(fact):
+    """Wait until something is so, and return it."""
+    deadline = time.monotonic() + 30
+    while not (met := fact()):
+        assert time.monotonic() < deadline, fact
+        time.sleep(0.01)
+    return met
+
+
+def connected(house, **how):
+    """A connection to the house."""
+    connection = socket.socket()
+    for name, value in how.items():
+        connection.setsockopt(socket.SOL_SOCKET, getattr(socket, name), value)
+    connection.settimeout(30)
+    connection.connect(("127.0.0.1", int(house.address.rpartition(":")[2])))
+    return connection
+
+
+def worker_of(house, connection):
+    """The process at the other end of a connection, as the kernel has it."""
+    port = f":{connection.getsockname()[1]:04X}"
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        words = line.split()
+        if words[2].endswith(port):
+            for pid in house.workers():
+                for file in Path(f"/proc/{pid}/fd").iterdir():
+                    with suppress(OSError):
+                        if str(file.readlink()) == f"socket:[{words[9]}]":
+                            return pid
+    return None
+
+
+def said(connection, method, path, body="", token=None):
+    """The status of one answer on a connection that stays open."""
+    host = f"Host: localhost:{connection.getpeername()[1]}"
+    lines = [f"{method} {path} HTTP/1.1", host, f"Content-Length: {len(body)}", "Content-Type: application/json"]
+    lines += [f"Authorization: Bearer {token}"] if token else []
+    connection.sendall("\r\n".join([*lines, "", body]).encode())
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += connection.recv(65536)
+    head, _, rest = answer.partition(b"\r\n\r\n")
+    length = next(int(one.split(b":")[1]) for one in head.lower().split(b"\r\n") if one.startswith(b"content-length"))
+    while len(rest) < length:
+        rest += connection.recv(65536)
+    return int(head.split()[1])
+
+
+@pytest.fixture
+def at_both(house):
+    """One connection to each of the two."""
+    with ExitStack() as opened:
+        found = {}
+
+        def both():
+            connection = opened.enter_context(connected(house))
+            found.setdefault(until(lambda: worker_of(house, connection)), connection)
+            return len(found) == 2
+
+        until(both)
+        yield list(found.values())
+
+
+def test_one_that_is_killed_is_begun_anew_and_the_others_go_on(house):
+    first, second = house.workers()
+    answers, stop = [], threading.Event()
+
+    def ask():
+        while not stop.is_set():
+            with suppress(httpx.TransportError):
+                answers.append(httpx.get(f"{house.address}{MARKERS}", timeout=30).status_code)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    os.kill(first, signal.SIGKILL)
+    until(lambda: len(set(house.workers()) - {first, second}) == 1)
+    before = len(answers)
+    until(lambda: len(answers) > before + 20)
+    (third,) = set(house.workers()) - {second}
+    with ExitStack() as opened:
+        until(lambda: worker_of(house, opened.enter_context(connected(house))) == third)
+    stop.set()
+    asking.join()
+    assert set(answers) == {200}
+    log = house.log.read_text("utf-8")
+    assert "Worker 1 has ended (signal 9); begun anew" in log
+    assert log.count("Cotmoc serves at") == 1
+
+
+def test_one_that_is_asked_to_end_finishes_and_is_begun_anew_and_so_is_the_one_that_seals(house):
+    former, (sealer,) = house.workers(), house.workers("sealer")
+    os.kill(former[0], signal.SIGTERM)
+    os.kill(sealer, signal.SIGKILL)
+    until(lambda: len(house.workers()) == 2 and former[0] not in house.workers())
+    until(lambda: house.workers("sealer") not in ([], [sealer]))
+    log = house.log.read_text("utf-8")
+    assert "Worker 1 has ended (code 0)" in log or "Worker 2 has ended (code 0)" in log
+    assert "The sealer has ended (signal 9)" in log
+
+
+def test_twenty_downloads_are_spread_and_one_more_hears_503_until_a_worker_dies(house):
+    place = {"host": str(house.cluster.socket_dir), "dbname": DATABASE, "user": "postgres"}
+    with psycopg.connect(**place) as raw:
+        raw.execute("set session_replication_role = replica")  # rows to read, not changes to remember
+        raw.execute(
+            "insert into app.posts (id, level, border, section, label, condition, position_source, geom, source,"
+            " version, created_at, created_by, updated_at) select gen_random_uuid(), 'public', 'VN-KH', '168–168/2',"
+            " 'Cọc số ' || n, 'planted', 'gps', ST_SetSRID(ST_MakePoint(106, 11.5), 4326), repeat('nguồn ', 40), 1,"
+            " now(), 'thử', now() from generate_series(1, %s) n",
+            [ROWS],
+        )
+    with ExitStack() as opened:
+
+        def begun():
+            """The connection of a download that has begun and is read no further; None where it is refused."""
+            asking = opened.enter_context(connected(house, SO_RCVBUF=4096))
+            asking.sendall(f"GET /api/export/posts?f=csv HTTP/1.1\r\nHost: {house.address[7:]}\r\n\r\n".encode())
+            status = asking.recv(512).split()[1]
+            assert status in (b"200", b"503")
+            return asking if status == b"200" else None
+
+        by_worker = {pid: [] for pid in house.workers()}
+        for _ in range(DOWNLOADS):
+            reader = begun()
+            by_worker[worker_of(house, reader)].append(reader)
+        assert all(by_worker.values()), "all twenty at one worker"
+        refused = [httpx.get(f"{house.address}/api/export/gates?f={f}") for f in ("csv", "xlsx") * 3]
+        assert {answer.status_code for answer in refused} == {503}
+        assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
+        assert {httpx.get(f"{house.address}{MARKERS}").status_code for _ in range(10)} == {200}
+        one, freed = next(iter(by_worker.items()))
+        os.kill(one, signal.SIGKILL)
+        for _ in freed:
+            until(begun)
+        assert begun() is None
+    until(lambda: httpx.get(f"{house.address}/api/export/gates?f=xlsx").status_code == 200)
+    until(lambda: len(house.workers()) == 2)
+
+
+@pytest.mark.parametrize("number", [1, 2, 4, 8])
+def test_as_many_as_may_be_find_room_among_the_cluster_s_connections(house, number):
+    reader, door = (house.cluster.url(DATABASE, login) for login in (READER_LOGIN, DOOR_LOGIN))
+    told = Settings(reader_url=reader, writer_url=reader, partner_url=reader, door_url=door, workers=number)
+    state = create_app(told).state
+    database, accounts = state.database, state.accounts
+    engines = (database._reader, database._writer, database._partner, accounts._engine)
+    each = sum(one.pool.size() + one.pool._max_overflow for one in engines) + 2 * database._most_lines
+    asked = "select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
+    ((most,),) = house.rows(asked)
+    assert number * each + DOWNLOADS + 10 <= most  # ten for the sealer, the doctor and other verbs
+
+
+def test_failures_are_counted_by_both_together(at_both):
+    body = '{"name": "ghost", "password": "some sentence or other"}'
+    tried = [said(at_both[number % 2], "POST", "/signin", body) for number in range(7)]
+    assert tried == [401] * 5 + [429] * 2
+
+
+def test_a_revoked_token_is_out_at_both_at_once(house, at_both):
+    door = Accounts(house.cluster.url(DATABASE, DOOR_LOGIN))
+    try:
+        assert [said(one, "GET", MARKERS) for one in at_both] == [200, 200]
+        with door.acting("test") as session:
+            enrol(session, "chief", "administrator", password="một câu dài để vào nhà")
+            token = issue(session, "máy", "office", made_by="chief", days=1)
+        time.sleep(1.1)
+        assert [said(one, "GET", MARKERS) for one in at_both] == [401, 401]
+        assert [said(one, "GET", MARKERS, token=token) for one in at_both] == [200, 200]
+        with door.acting("test") as session:
+            revoke(session, every_token(session)[0]["id"])
+        assert [said(one, "GET", MARKERS, token=token) for one in at_both] == [401, 401]
+    finally:
+        door.dispose()
+
+
+def test_ctrl_c_reaches_all_of_them_and_ends_them_in_order(house):
+    everybody = [*house.workers(), *house.workers("sealer")]
+    assert len(everybody) == 3
+    os.killpg(house.process.pid, signal.SIGINT)
+    assert house.process.wait(60) == 0
+    log = house.log.read_text("utf-8")
+    assert "Stopped" in log
+    assert "Traceback" not in log
+    assert not house.cluster.running
+    house.start()
+    ((unsealed,),) = house.rows("select count(*) from app.journal where seq > (select max(last_seq) from app.seals)")
+    assert unsealed == 0
+
+
+def test_when_the_parent_is_killed_nobody_stays_behind_and_the_next_one_serves(house):
+    everybody = [*house.workers(), *house.workers("sealer")]
+    os.kill(house.process.pid, signal.SIGKILL)
+    house.process.wait(60)
+    until(lambda: not any(_lives(pid) for pid in everybody))
+    house.start()
+    assert httpx.get(f"{house.address}/healthz").status_code == 200
+    assert len(house.workers()) == 2
+
+
+def _lives(pid):
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
