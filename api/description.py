@@ -94,7 +94,12 @@ TAKEN: dict[str, tuple[str, ...]] = {
 }
 """The parameters of doors that are otherwise told of as their routes have it."""
 
-KINDS = {"/api/locate": GEOJSON, "/api/basemap/lines": GEOJSON, "/api/basemap/context": GEOJSON}
+KINDS = {
+    "/ogc/api": OPENAPI,
+    "/api/locate": GEOJSON,
+    "/api/basemap/lines": GEOJSON,
+    "/api/basemap/context": GEOJSON,
+}
 """What they answer where it is not JSON."""
 
 TEXT: Schema = {"type": "string"}

@@ -30,6 +30,7 @@ from gis.errors import Invalid, Malformed, Refusal
 from gis.exchange import FORMATS, PIECE, Export, format_named
 from gis.language import Language, Text
 from gis.layer import Layer
+from gis.moments import VIETNAM
 from layers.policy import OFFICE, PARTNER
 
 router = APIRouter(prefix="/api/export", tags=["exports"])
@@ -37,7 +38,6 @@ router = APIRouter(prefix="/api/export", tags=["exports"])
 ATTRIBUTION = "© OpenStreetMap contributors (ODbL 1.0)"
 CAVEAT = "Đường biên tham khảo từ OpenStreetMap (2017), không phải đường biên pháp lý."
 OWN = ("f", "reader", "zone", "delimiter")
-VIETNAM = dt.timezone(dt.timedelta(hours=7))
 
 PROVINCES_MERIDIAN = 105.75
 """Central meridian of the 3° zone of VN-2000 that tables give unless another is asked for, in degrees east."""

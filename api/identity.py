@@ -18,6 +18,7 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import URL, Headers, MutableHeaders
 from starlette.responses import RedirectResponse
+from starlette.routing import Match
 
 from api.settings import Settings
 from gis.actors import Actor
@@ -238,7 +239,15 @@ class Doorkeeper:
             )
         if self.settings.beyond and request.url.scheme != "https" and host not in self.settings.near_hosts:
             return Forbidden(Text("Chỉ phục vụ qua HTTPS", "Served over HTTPS only"))
-        return (_from_elsewhere(headers, host) or _unreadable(headers, method)) if method in WRITES else None
+        if method not in WRITES:
+            return None
+        refused = _unreadable(headers, method)
+        # What no door takes is not judged by its body: the answer is 404, or 405 with the methods that there are.
+        return _from_elsewhere(headers, host) or (refused if refused and _has_door(request) else None)
+
+
+def _has_door(request: Request) -> bool:
+    return any(route.matches(request.scope)[0] is Match.FULL for route in request.app.routes)
 
 
 def _is_own(path: str) -> bool:

@@ -1,7 +1,6 @@
 """Query parameters turned into a ``Selection``. An unknown one is refused with the list of what there is."""
 
 import datetime as dt
-import math
 import re
 import uuid
 from collections.abc import Mapping
@@ -14,11 +13,13 @@ from starlette.datastructures import QueryParams
 from api.identity import ActorParam, at_once
 from gis import filters
 from gis.actors import Actor
-from gis.crs import CRS, CRS84, OFFERED, is_geographic
+from gis.crs import CRS, CRS84, OFFERED
 from gis.database import Database, Session
 from gis.errors import Invalid, Malformed, Missing
+from gis.geometry import Box, read_box
 from gis.language import Text
 from gis.layer import Layer, catalog
+from gis.moments import VIETNAM, read_day, read_moment
 from gis.query import Along, Near, Selection
 from layers.borders import Border, Located, locate
 from layers.policy import catalog_of
@@ -133,13 +134,15 @@ def selection_of(
     where: dict[str, list[str]] = {}
     known = layer.readable(actor.level)
     for name in query:
+        if name == "id":
+            continue
         if name in known and name not in OWN:
             values = query.getlist(name)
             where[name] = [
                 one for value in values for one in (value.split(",") if known[name].type != "text" else [value])
             ]
         elif name not in OWN and not lenient:
-            names = ", ".join([*sorted(OWN), *known])
+            names = ", ".join([*sorted(OWN), "id", *known])
             raise Malformed(
                 Text(f"Không có tham số '{name[:60]}'. Có: {names}", f"No parameter '{name[:60]}'. There are: {names}")
             )
@@ -151,6 +154,7 @@ def selection_of(
     return Selection(
         layer=layer,
         reader=actor.level,
+        ids=ids_of(query.getlist("id")),
         bbox=bbox_of(query.get("bbox"), bbox_crs),
         bbox_crs=bbox_crs.epsg,
         time=interval_of(query.get("datetime")),
@@ -169,10 +173,18 @@ def selection_of(
     )
 
 
+def ids_of(given: list[str]) -> list[uuid.UUID] | None:
+    """The identities asked for, in one parameter or several."""
+    try:
+        return [uuid.UUID(one) for text in given for one in text.split(",") if one] if any(given) else None
+    except ValueError:
+        raise _bad("id", "không phải UUID", "not a UUID") from None
+
+
 def fields_of(text: str | None) -> list[str] | None:
     """The names of the properties wanted, each once; all where none is named."""
     names = dict.fromkeys(one.strip() for one in (text or "").split(",") if one.strip())
-    return list(names) or None
+    return [one for one in names if one != filters.GEOMETRY] if names else None  # the place comes along at any rate
 
 
 def crs_of(name: str | None, parameter: str) -> CRS:
@@ -196,7 +208,7 @@ def filter_of(text: str | None, language: str | None) -> filters.Tree | None:
     return filters.read(text, is_json=language == "cql2-json") if text else None
 
 
-NEAR = re.compile(r"(?P<at>.+?)\s*,\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>m|km)?")
+NEAR = re.compile(r"(?P<at>.+?)\s*,\s*(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>m|km)?")
 FARTHEST_M = 100_000
 
 
@@ -265,28 +277,20 @@ def limit_of(text: str | None) -> int:
     return MAX_LIMIT if len(digits) > len(str(MAX_LIMIT)) else min(int(digits), MAX_LIMIT)
 
 
-def bbox_of(text: str | None, crs: CRS = CRS84) -> tuple[float, float, float, float] | None:
+NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?\s*", re.ASCII)
+
+
+def bbox_of(text: str | None, crs: CRS = CRS84) -> Box | None:
     """West, south, east, north in ``crs``, its own axis order taken in; a box with heights gives its footprint."""
     if not text:
         return None
+    numbers = [float(one) if NUMBER.fullmatch(one) else None for one in text.split(",")]
     try:
-        numbers = [float(one) for one in text.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) == 6:  # noqa: PLR2004 - with heights, which we do not keep
-        numbers = [numbers[0], numbers[1], numbers[3], numbers[4]]
-    if len(numbers) != 4 or not all(math.isfinite(one) for one in numbers):  # noqa: PLR2004
-        raise _bad("bbox", "bốn số: tây,nam,đông,bắc", "four numbers: west,south,east,north")
-    west, south, east, north = numbers
-    if crs.latitude_first:
-        west, south, east, north = south, west, north, east
-    on_earth = west >= -180 and east <= 180 and south >= -90 and north <= 90  # noqa: PLR2004
-    if west > east or south > north or (is_geographic(crs.epsg) and not on_earth):
-        raise _bad("bbox", "tây ≤ đông, nam ≤ bắc, trong phạm vi trái đất", "west ≤ east, south ≤ north, on the earth")
-    return west, south, east, north
+        return read_box(numbers, crs)
+    except Invalid as fault:
+        raise _bad("bbox", fault.detail.vi, fault.detail.en) from None
 
 
-VIETNAM = dt.timezone(dt.timedelta(hours=7))
 WRITTEN_HERE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?: +(\d{1,2}):(\d{2}))?", re.ASCII)
 
 
@@ -304,13 +308,11 @@ def moment_of(text: str | None, name: str, *, end: bool = False) -> dt.datetime 
                 return dt.datetime(int(year), int(month), int(day), int(hour), int(minute), tzinfo=VIETNAM)
             text = f"{year}-{int(month):02}-{int(day):02}"
         if len(text) == len("2026-01-01"):
-            day = dt.date.fromisoformat(text)
             clock = dt.time.max if end else dt.time.min
-            return dt.datetime.combine(day, clock, VIETNAM)
-        found = dt.datetime.fromisoformat(text)
+            return dt.datetime.combine(read_day(text), clock, VIETNAM)
+        return read_moment(text)
     except ValueError:
         raise _bad(name, "ngày hoặc thời điểm RFC 3339", "an RFC 3339 date or time") from None
-    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
 
 
 def interval_of(text: str | None) -> tuple[dt.datetime | None, dt.datetime | None] | None:

@@ -16,6 +16,7 @@ from gis.drafts import GEOMETRY, PLACE, Place, receivable
 from gis.fields import Field, Level
 from gis.language import Language, Text
 from gis.layer import Layer
+from gis.query import UNSORTED
 
 router = APIRouter(prefix="/ogc/collections", tags=["schemas"])
 
@@ -62,7 +63,8 @@ def property_schema(one: Field, language: Language) -> dict[str, Any]:
     """A property as JSON Schema: its type, its title, its words and its unit."""
     found: dict[str, Any] = {"title": one.title.said_in(language), **TYPES[one.type]}
     if one.codes is not None:
-        found["enum"] = [word.value for word in one.codes]
+        words = [word.value for word in one.codes]
+        found |= {"items": {"type": "string", "enum": words}} if one.type == "list" else {"enum": words}
         found["description"] = "; ".join(f"{word.value}: {word.title.said_in(language)}" for word in one.codes)
     if one.type == "text" and one.sql is None:
         found["maxLength"] = one.max_length
@@ -75,11 +77,9 @@ def returnables(layer: Layer, reader: Level, language: Language) -> dict[str, di
     """Every property that a feature has or takes, in order; what only comes out is ``readOnly``."""
     taken = receivable(layer)
     found: dict[str, dict[str, Any]] = {
-        "id": {
-            "title": ID.said_in(language), **TYPES["uuid"], "x-ogc-role": "id", "readOnly": True,
-        },
+        "id": {**_identity(language), "readOnly": True},
         "layer": {"title": LAYER_NAME.said_in(language), "type": "string", "enum": [layer.name], "readOnly": True},
-    }  # fmt: skip
+    }
     for name, one in layer.readable(reader).items():
         found[name] = property_schema(one, language)
         if name not in taken:
@@ -106,17 +106,20 @@ def returnables(layer: Layer, reader: Level, language: Language) -> dict[str, di
 
 def queryables(layer: Layer, reader: Level, language: Language) -> dict[str, dict[str, Any]]:
     """The properties that a filter may name."""
-    found = {name: property_schema(one, language) for name, one in layer.readable(reader).items() if one.type != "json"}
+    known = {name: one for name, one in layer.readable(reader).items() if one.type != "json"}
+    found = {"id": _identity(language), **{name: property_schema(one, language) for name, one in known.items()}}
     return {**found, GEOMETRY: _place(layer, language)} if layer.placed or layer.drawn_by_links else found
 
 
 def sortables(layer: Layer, reader: Level, language: Language) -> dict[str, dict[str, Any]]:
     """The properties that features may be sorted by."""
     return {
-        name: property_schema(one, language)
-        for name, one in layer.readable(reader).items()
-        if one.type not in ("json", "list")
+        name: property_schema(one, language) for name, one in layer.readable(reader).items() if one.type not in UNSORTED
     }
+
+
+def _identity(language: Language) -> dict[str, Any]:
+    return {"title": ID.said_in(language), **TYPES["uuid"], "x-ogc-role": "id"}
 
 
 def _place(layer: Layer, language: Language) -> dict[str, Any]:

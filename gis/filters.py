@@ -9,7 +9,7 @@ import json
 import re
 import unicodedata
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,9 @@ from shapely.geometry.base import BaseGeometry
 from gis.crs import CRS, CRS84, WGS84
 from gis.errors import Invalid, Malformed
 from gis.fields import SCHEMA, Field, Level
-from gis.geometry import in_wgs84, read_geojson
+from gis.geometry import in_wgs84, read_box, read_geojson, shape_of_box
 from gis.language import Text
+from gis.moments import read_moment
 
 CONFORMS_TO = [
     f"http://www.opengis.net/spec/cql2/1.0/conf/{name}"
@@ -36,6 +37,7 @@ CONFORMS_TO = [
         "basic-spatial-functions-plus",
         "spatial-functions",
         "temporal-functions",
+        "array-functions",
         "property-property",
     )
 ]
@@ -49,7 +51,6 @@ MOST_STEPS = 600_000
 busy for minutes: length times two to the power of the depth stays below a tenth of a second. JSON has no such limit."""
 
 GEOMETRY = "geometry"
-VIETNAM = dt.timezone(dt.timedelta(hours=7))
 
 COMPARISONS = {"=": "=", "<>": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 SPATIAL = {
@@ -84,7 +85,13 @@ TEMPORAL = {
 FOLDS = {"casei": "lower({})", "accenti": "{schema}.plain({})"}
 LOGIC = ("and", "or", "not")
 OTHERS = ("between", "in", "like", "isNull")
-LISTS = {"a_contains": "@>", "a_containedBy": "<@", "a_overlaps": "&&"}
+LISTS = {
+    "a_contains": "{a} @> {b}",
+    "a_containedBy": "{a} <@ {b}",
+    "a_equals": "{a} @> {b} and {a} <@ {b}",
+    "a_overlaps": "{a} && {b}",
+}
+"""Relations of two lists as sets."""
 OPERATORS = (*LOGIC, *COMPARISONS, *OTHERS, *FOLDS, *SPATIAL, *TEMPORAL, *LISTS)
 
 Bind = Callable[[Any], str]
@@ -235,14 +242,17 @@ def _pair(left: Any, right: Any, scope: Scope) -> tuple[str, str]:
     kinds = [_kind(one, scope) for one in (left, right)]
     kind = next((one for one in kinds if one is not None), None)
     if kind is None:
-        raise _bad("một vế phải là thuộc tính", "one side must be a property")
+        kind = next((found for one in (left, right) if (found := _kind_of_literal(one)) in MOMENTS), None)
+        kind = kind or _kind_of_literal(left)
     if kind in ("list", "json", GEOMETRY) or not set(kinds) <= {None, *_same(kind)}:
         raise _bad("hai vế không so sánh được", "the two sides cannot be compared")
+    if kind == "uuid" and not all(_is_property(one) or _is_uuid(one) for one in (left, right)):
+        kind = "text"  # it is compared with some other text
     return _as(left, kind, scope), _as(right, kind, scope)
 
 
 def _same(kind: str) -> tuple[str, ...]:
-    for family in (("integer", "number"), ("text", "code"), MOMENTS):
+    for family in (("integer", "number"), ("text", "code", "uuid"), MOMENTS):
         if kind in family:
             return family
     return (kind,)
@@ -254,10 +264,27 @@ def _kind(tree: Any, scope: Scope) -> str | None:
         return _operand(tree, scope)[1]
     if isinstance(tree, dict) and tree.get("op") in FOLDS:
         inner = _kind(tree["args"][0], scope) if tree.get("args") else None
-        return "text" if inner == "code" else inner
+        return "text" if inner in ("code", "uuid") else inner
     if isinstance(tree, dict) and "op" in tree:
         raise _no_operator(tree["op"])
     return None
+
+
+def _kind_of_literal(tree: Any) -> str:
+    """The type of a literal that stands beside no property."""
+    if isinstance(tree, dict) and ("date" in tree or "timestamp" in tree):
+        return "datetime"
+    if isinstance(tree, bool):
+        return "boolean"
+    return "number" if isinstance(tree, int | float) else "text"
+
+
+def _is_uuid(tree: Any) -> bool:
+    try:
+        uuid.UUID(tree)
+    except (ValueError, TypeError, AttributeError):
+        return False
+    return True
 
 
 def _is_property(tree: Any) -> bool:
@@ -269,8 +296,10 @@ def _operand(tree: Any, scope: Scope) -> tuple[str, str]:
     name = tree["property"]
     if name in (GEOMETRY, "geom"):
         return scope.geometry, GEOMETRY
+    if name == "id":
+        return "t.id", "uuid"
     if name not in scope.fields:
-        words = ", ".join([*scope.fields, GEOMETRY])
+        words = ", ".join(["id", *scope.fields, GEOMETRY])
         raise Malformed(
             Text(f"Không có thuộc tính '{name[:60]}'. Có: {words}", f"No property '{name[:60]}'. There are: {words}")
         )
@@ -283,6 +312,8 @@ def _as(tree: Any, kind: str, scope: Scope) -> str:
     """An operand as SQL of the given type."""
     if _is_property(tree):
         sql, found = _operand(tree, scope)
+        if found == "uuid" and kind != "uuid":
+            return f"{sql}::text"
         return _moment(tree, scope)[0] if found in MOMENTS else sql
     if isinstance(tree, dict) and tree.get("op") in FOLDS:
         _takes(tree.get("args", []), 1, tree["op"])
@@ -303,11 +334,8 @@ def _literal(value: Any, kind: str) -> Any:
         return float(value)
     if kind == "boolean" and isinstance(value, bool):
         return value
-    if kind == "uuid" and isinstance(value, str):
-        try:
-            return uuid.UUID(value)
-        except ValueError:
-            pass
+    if kind == "uuid" and _is_uuid(value):
+        return uuid.UUID(value)
     raise _bad(f"giá trị không hợp kiểu {kind}", f"the value is not of type {kind}")
 
 
@@ -327,7 +355,7 @@ def _in(operator: str, arguments: list[Any], scope: Scope) -> str:
 
 def _like(operator: str, arguments: list[Any], scope: Scope) -> str:
     _takes(arguments, 2, operator)
-    if _kind(arguments[0], scope) not in ("text", "code"):
+    if (_kind(arguments[0], scope) or _kind_of_literal(arguments[0])) not in ("text", "code", "uuid"):
         raise _bad("'like' chỉ dùng cho chữ", "'like' takes text only")
     _check_pattern(arguments[1])
     value, pattern = _pair(arguments[0], arguments[1], scope)
@@ -348,15 +376,18 @@ def _check_pattern(tree: Any) -> None:
 
 def _is_null(operator: str, arguments: list[Any], scope: Scope) -> str:
     _takes(arguments, 1, operator)
-    if not _is_property(arguments[0]):
+    value = arguments[0]
+    while isinstance(value, dict) and value.get("op") in FOLDS and value.get("args"):
+        value = value["args"][0]  # nothing, folded, is nothing
+    if not _is_property(value):
         raise _bad("'is null' cần một thuộc tính", "'is null' takes a property")
-    return f"({_operand(arguments[0], scope)[0]} is null)"
+    return f"({_operand(value, scope)[0]} is null)"
 
 
 def _of_lists(operator: str, arguments: list[Any], scope: Scope) -> str:
     _takes(arguments, 2, operator)
     left, right = (_list(one, scope) for one in arguments)
-    return f"({left} {LISTS[operator]} {right})"
+    return f"({LISTS[operator].format(a=left, b=right)})"
 
 
 def _list(tree: Any, scope: Scope) -> str:
@@ -372,24 +403,72 @@ def _list(tree: Any, scope: Scope) -> str:
 
 def _spatial(operator: str, arguments: list[Any], scope: Scope) -> str:
     _takes(arguments, 2, operator)
-    for place, one in enumerate(arguments):
-        if isinstance(one, dict) and one.get("type") == "GeometryCollection":
-            return _with_any(operator, one.get("geometries") or [], arguments[1 - place], scope)
     left, right = (_shape(one, scope) for one in arguments)
-    related = f"{SPATIAL[operator]}({left}, {right})"
+    if isinstance(right, Mixed) and not isinstance(left, Mixed):
+        return _with_mixed(operator, left, right)
+    if isinstance(left, Mixed) and not isinstance(right, Mixed):
+        return _with_mixed(CONVERSES.get(operator, operator), right, left)
+    if isinstance(left, Mixed) or isinstance(right, Mixed):
+        raise _bad("một vế phải là hình đơn loại", "one side must be of one kind of geometry")
     # The box is compared first and by itself: under row-level security only that operator reaches the index.
-    return f"({related})" if operator == "s_disjoint" else f"({left} && {right} and {related})"
+    if operator in ("s_intersects", "s_disjoint"):
+        meets = f"({left} && {right} and ST_Intersects({left}, {right}))"
+        return meets if operator == "s_intersects" else f"(not {meets})"
+    return f"({left} && {right} and {SPATIAL[operator]}({_highest(left, scope)}, {_highest(right, scope)}))"
 
 
-def _with_any(operator: str, members: list[Any], other: Any, scope: Scope) -> str:
-    """Whether a place meets any shape of a collection; no other relation is defined between them."""
-    if operator not in ("s_intersects", "s_disjoint") or not members:
-        raise _bad(f"'{operator}' không nhận GeometryCollection", f"'{operator}' does not take a GeometryCollection")
-    meets = " or ".join(_spatial("s_intersects", [other, one], scope) for one in members)
-    return f"({meets})" if operator == "s_intersects" else f"(not ({meets}))"
+CONVERSES = {"s_within": "s_contains", "s_contains": "s_within"}
+"""What holds of B and A where an operator holds of A and B; the others hold both ways or not at all."""
 
 
-def _shape(tree: Any, scope: Scope) -> str:
+def _highest(shape: str, scope: Scope) -> str:
+    """Of a place that is a collection, such as a task's, the parts of the highest dimension.
+
+    PostGIS knows no relation of a collection but meeting.
+    """
+    return f"ST_CollectionExtract({shape})" if shape == scope.geometry else shape
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """A literal of several dimensions that no relation of PostGIS takes: its parts, which meet at boundaries only."""
+
+    parts: tuple[str, ...]
+    dimensions: tuple[int, ...]
+
+
+def _with_mixed(operator: str, place: str, mixed: Mixed) -> str:
+    """The relation of a place to a mixed literal, from those to its parts (DE-9IM of OGC 06-103r4, 6.1.15)."""
+    meets = _any(f"{place} && {one} and ST_Intersects({place}, {one})" for one in mixed.parts)
+    if operator in ("s_intersects", "s_disjoint"):
+        return meets if operator == "s_intersects" else f"(not {meets})"
+    plain = f"ST_CollectionExtract({place})"
+    inner = _any(f"ST_Relate({plain}, {one}, 'T********')" for one in mixed.parts)
+    rest = plain
+    for one in mixed.parts:
+        rest = f"ST_Difference({rest}, {one})"
+    covered = f"ST_IsEmpty({rest})"
+    covers = "(" + " and ".join(f"ST_Covers({plain}, {one})" for one in mixed.parts) + ")"
+    highest = max(mixed.dimensions)
+    equals = zip(mixed.parts, mixed.dimensions, strict=True)
+    alike = _any(f"ST_Relate({plain}, {one}, '{highest}********')" for one, dimension in equals if dimension == highest)
+    related = {
+        "s_within": f"{inner} and {covered}",
+        "s_contains": f"{inner} and {covers}",
+        "s_equals": f"{covered} and {covers}",
+        "s_touches": f"not {inner}",
+        "s_crosses": f"{inner} and case when ST_Dimension({plain}) < {highest} then not {covered}"
+        f" when ST_Dimension({plain}) > {highest} then not {covers} else {highest} = 1 and not {alike} end",
+        "s_overlaps": f"ST_Dimension({plain}) = {highest} and {alike} and not {covered} and not {covers}",
+    }
+    return f"({meets} and {related[operator]})"
+
+
+def _any(tests: Iterable[str]) -> str:
+    return "(" + " or ".join(f"({one})" for one in tests) + ")"
+
+
+def _shape(tree: Any, scope: Scope) -> str | Mixed:
     """A place as SQL in WGS 84: the row's own, a geometry or a box."""
     if _is_property(tree):
         sql, kind = _operand(tree, scope)
@@ -397,26 +476,32 @@ def _shape(tree: Any, scope: Scope) -> str:
             raise _bad("phép không gian cần hình học", "a spatial operator takes a geometry")
         return sql
     try:
-        if isinstance(tree, dict) and isinstance(tree.get("bbox"), list):
-            given: BaseGeometry = shapely.box(*_corners(tree["bbox"])).envelope
-        else:
-            degrees = scope.crs.epsg == WGS84 and not scope.crs.latitude_first
-            given = read_geojson(tree, name="filter", degrees=degrees)
-        return _literal_shape(in_wgs84(given, scope.crs, name="filter"), scope)
+        given = _literal_shape(tree, scope.crs)
     except Invalid as fault:
         raise Malformed(fault.detail, fault.errors) from None
+    if not isinstance(given, shapely.GeometryCollection):
+        return _bound(given, scope)
+    alike: dict[int, list[BaseGeometry]] = {}
+    for part in given.geoms:
+        alike.setdefault(int(shapely.get_dimensions(part)), []).append(part)
+    parts = {dimension: shapely.union_all(found) for dimension, found in alike.items()}
+    return Mixed(tuple(_bound(one, scope) for one in parts.values()), tuple(parts))
 
 
-def _corners(numbers: list[Any]) -> tuple[float, float, float, float]:
-    flat = [float(one) for one in numbers if isinstance(one, int | float) and not isinstance(one, bool)]
-    if len(flat) == 6:  # noqa: PLR2004 - a box with heights gives its footprint
-        flat = [flat[0], flat[1], flat[3], flat[4]]
-    if len(flat) != 4 or len(numbers) not in (4, 6) or not (flat[0] <= flat[2] and flat[1] <= flat[3]):  # noqa: PLR2004
-        raise _bad("hộp phải là tây,nam,đông,bắc", "a box is west,south,east,north")
-    return flat[0], flat[1], flat[2], flat[3]
+def _literal_shape(tree: Any, crs: CRS) -> BaseGeometry:
+    """A literal as a shape in WGS 84; a collection as the set of points that its members make up."""
+    if isinstance(tree, dict) and tree.get("type") == "GeometryCollection":
+        members = tree.get("geometries")
+        if not isinstance(members, list) or not members:
+            raise _bad("GeometryCollection rỗng", "the GeometryCollection is empty")
+        return shapely.union_all([_literal_shape(one, crs) for one in members])
+    if isinstance(tree, dict) and isinstance(tree.get("bbox"), list):
+        return shape_of_box(read_box(tree["bbox"], crs, name="filter"), crs.epsg, name="filter")
+    degrees = crs.epsg == WGS84 and not crs.latitude_first
+    return in_wgs84(read_geojson(tree, name="filter", degrees=degrees), crs, name="filter")
 
 
-def _literal_shape(shape: shapely.Geometry, scope: Scope) -> str:
+def _bound(shape: BaseGeometry, scope: Scope) -> str:
     return f"ST_SetSRID(ST_GeomFromWKB({scope.bind(shapely.to_wkb(shape))}), {WGS84})"
 
 
@@ -436,13 +521,24 @@ def _moment(tree: Any, scope: Scope) -> tuple[str, str]:
         return sql, sql
     if isinstance(tree, dict) and isinstance(tree.get("interval"), list) and len(tree["interval"]) == 2:  # noqa: PLR2004
         start, end = tree["interval"]
+        _check_interval(start, end)
         first = "'-infinity'::timestamptz" if start == ".." else _moment(start, scope)[0]
         last = "'infinity'::timestamptz" if end == ".." else _moment(end, scope)[1]
         return first, last
+    bound = f"{scope.bind(_literal_moment(tree))}::timestamptz"
+    return bound, bound
+
+
+def _literal_moment(tree: Any) -> dt.datetime:
     given = tree.get("date") or tree.get("timestamp") if isinstance(tree, dict) else tree
     try:
-        found = dt.datetime.fromisoformat(str(given))
+        return read_moment(str(given))
     except ValueError:
         raise _bad("không phải ngày hoặc thời điểm", "not a date or time") from None
-    bound = f"{scope.bind(found if found.tzinfo else found.replace(tzinfo=VIETNAM))}::timestamptz"
-    return bound, bound
+
+
+def _check_interval(start: Any, end: Any) -> None:
+    """An interval between two literals begins before it ends."""
+    literal = [one for one in (start, end) if one != ".." and not _is_property(one)]
+    if len(literal) == 2 and _literal_moment(start) > _literal_moment(end):  # noqa: PLR2004
+        raise _bad("khoảng thời gian kết thúc trước khi bắt đầu", "the interval ends before it begins")

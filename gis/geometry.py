@@ -4,7 +4,7 @@ PostGIS accepts NaN, empty and invalid shapes, and libraries mend silently; here
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import shapely
 from shapely.geometry import mapping, shape
 from shapely.geometry.base import BaseGeometry
 
-from gis.crs import CRS, WGS84, to_wgs84
+from gis.crs import CRS, WGS84, is_geographic, to_wgs84
 from gis.errors import Invalid, invalid
 
 MAX_VERTICES = 20_000
@@ -101,6 +101,38 @@ def in_wgs84(given: BaseGeometry, crs: CRS, *, name: str = "geometry", bent: boo
     if not on_earth or not found.is_valid:
         raise _nowhere(name)
     return found
+
+
+Box = tuple[float, float, float, float]
+"""West, south, east, north. One of degrees from the eastern hemisphere to the western reaches over the antimeridian."""
+
+
+def read_box(numbers: Sequence[Any], crs: CRS, *, name: str = "bbox") -> Box:
+    """A box of four numbers, or of six with heights, which are not kept, as they stand in the axis order of ``crs``.
+
+    Raises ``Invalid`` with the code ``box``.
+    """
+    flat = [float(one) for one in numbers if isinstance(one, int | float) and not isinstance(one, bool)]
+    if len(flat) == len(numbers) == 6:  # noqa: PLR2004
+        flat = [flat[0], flat[1], flat[3], flat[4]]
+    if len(flat) != 4 or len(numbers) not in (4, 6) or not all(abs(one) < HUGE for one in flat):  # noqa: PLR2004
+        raise invalid(name, "box", "bốn số: tây,nam,đông,bắc", "four numbers: west,south,east,north")
+    west, south, east, north = (flat[at] for at in ((1, 0, 3, 2) if crs.latitude_first else (0, 1, 2, 3)))
+    degrees = is_geographic(crs.epsg)
+    around = degrees and west > 0 > east  # elsewhere, west beyond east is a slip
+    if south > north or (west > east and not around):
+        raise invalid(name, "box", "tây ≤ đông, nam ≤ bắc", "west ≤ east, south ≤ north")
+    if degrees and not (abs(west) <= 180 and abs(east) <= 180 and south >= -90 and north <= 90):  # noqa: PLR2004
+        raise invalid(name, "box", "nằm ngoài trái đất", "outside the earth")
+    return west, south, east, north
+
+
+def shape_of_box(box: Box, epsg: int, *, name: str = "bbox") -> BaseGeometry:
+    """A box as a shape in WGS 84: two where it reaches over the antimeridian. Raises ``Invalid``."""
+    west, south, east, north = box
+    halves = [box] if west <= east else [(west, south, 180.0, north), (-180.0, south, east, north)]
+    found = [in_wgs84(shapely.box(*half).envelope, CRS(epsg), name=name) for half in halves]
+    return found[0] if len(found) == 1 else shapely.union_all(found)
 
 
 def _nowhere(name: str) -> Invalid:

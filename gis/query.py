@@ -25,10 +25,11 @@ from gis.crs import CRS, CRS84, WGS84, srid_for
 from gis.database import Notebook, Reading
 from gis.errors import Invalid, Malformed, Missing
 from gis.fields import SCHEMA, Field, Level
-from gis.geometry import in_wgs84
+from gis.geometry import Box, shape_of_box
 from gis.language import Text
 from gis.layer import Layer
 from gis.links import places
+from gis.moments import read_day, read_moment
 from gis.reading import Asking, Bytes, Question, T
 
 METRES_IN_DEGREE = 100_000
@@ -55,6 +56,9 @@ class Along:
     end_m: float
 
 
+OWN = ("id", "layer")
+"""What a feature's properties begin with: no fields of the card."""
+
 UNTOLD = {"layer", "reader", "limit", "after", "filter_crs", "bbox_crs", "crs"}
 """What of a selection does not say which rows are meant."""
 
@@ -67,17 +71,18 @@ class Selection:
     """What is wanted of a layer, the same for a page, an export, a map and a count.
 
     ``where`` filters by property: several values mean any of them, the empty string means "has none". ``bbox`` is
-    west, south, east, north in WGS 84. ``as_of`` reads the layer as it stood. ``after`` is the key of the last row
-    of the page before. ``q`` searches the words of a feature without regard to diacritics. ``filter`` is a CQL2 tree
-    (``gis.filters``), ``near`` a point and metres around it, ``along`` a route and the chainages between which a
-    feature lies. ``fields`` names the properties wanted, ``crs`` the EPSG code of the geometry given out; both
+    west, south, east, north; a layer that stands nowhere lies in every box (Part 1, ``/req/core/fc-bbox-response``).
+    ``as_of`` reads the layer as it stood. ``after`` is the key of the last row of the page before. ``q`` searches the
+    words of a feature without regard to diacritics. ``filter`` is a CQL2 tree (``gis.filters``), ``near`` a point and
+    metres around it, ``along`` a route and the chainages between which a feature lies. ``fields`` names the properties
+    wanted, ``crs`` the EPSG code of the geometry given out; both
     ``bbox`` and the filter's shapes may come in a CRS of their own.
     """
 
     layer: Layer
     reader: Level
     ids: Sequence[uuid.UUID] | None = None
-    bbox: tuple[float, float, float, float] | None = None
+    bbox: Box | None = None
     time: tuple[dt.datetime | None, dt.datetime | None] | None = None
     where: Mapping[str, Sequence[str]] = attribute(default_factory=dict)
     q: str | None = None
@@ -181,8 +186,8 @@ def withheld(selection: Selection) -> tuple[str, dict[str, Any]]:
 
 def wanted(selection: Selection) -> list[Field]:
     """The fields that the selection gives out, in their order."""
-    known = selection.layer.readable(selection.reader)
-    return [_field(selection, name) for name in (known if selection.fields is None else selection.fields)]
+    names = selection.layer.readable(selection.reader) if selection.fields is None else selection.fields
+    return [_field(selection, name) for name in names if name not in OWN]
 
 
 def one(session: Session, selection: Selection, feature_id: uuid.UUID) -> bytes:
@@ -324,17 +329,18 @@ def place_of(layer: Layer, reader: Level) -> str:
 def feature_text(selection: Selection) -> str:
     """The SQL expression that gives a row as the text of a GeoJSON Feature."""
     fields = None if selection.fields is None else tuple(selection.fields)
-    for name in fields or ():
-        _field(selection, name)
+    wanted(selection)  # refuses what is none of the reader's
     return _written(selection.layer, selection.reader, fields, selection.crs)
 
 
 @cache
 def _written(layer: Layer, reader: Level, fields: tuple[str, ...] | None, crs: CRS) -> str:
     known = layer.readable(reader)
-    own = [] if fields is not None else ["t.id", f"'{layer.name}' as layer"]
-    wanted = known if fields is None else fields
-    shown = ", ".join([*own, *(f'{known[name].expression(reader)} as "{name}"' for name in wanted)])
+    own = {"id": "t.id", "layer": f"'{layer.name}'"}
+    shown = ", ".join(
+        f'{own.get(name) or known[name].expression(reader)} as "{name}"'
+        for name in ((*OWN, *known) if fields is None else fields)
+    )
     place = place_of(layer, reader)
     if crs.epsg != WGS84:
         place = f"ST_Transform({place}, {srid_for(crs.epsg)})"
@@ -418,12 +424,11 @@ def narrow(selection: Selection, statement: Statement) -> None:
 def _somewhere(selection: Selection, statement: Statement) -> None:
     """The conditions on the place. A box is compared first and by itself: only that reaches the index under RLS."""
     place = geometry_of(selection)
-    if selection.bbox is not None:
-        corners = ", ".join(map(statement.bind, selection.bbox))
-        box = f"ST_MakeEnvelope({corners}, {WGS84})"
-        if selection.bbox_crs != WGS84:
-            box = f"ST_GeomFromWKB({statement.bind(_projected_box(selection.bbox, selection.bbox_crs))}, {WGS84})"
-        statement.conditions.append(f"{place} && {box} and ST_Intersects({place}, {box})")
+    if selection.bbox is not None and (selection.layer.placed or selection.layer.drawn_by_links):
+        boxes = _boxes(selection.bbox, selection.bbox_crs, statement)
+        reached = " or ".join(f"{place} && {box}" for box in boxes)
+        met = " or ".join(f"ST_Intersects({place}, {box})" for box in boxes)
+        statement.conditions.append(f"{reached} and {met}" if len(boxes) == 1 else f"({reached}) and ({met})")
     if selection.near is not None:
         near = selection.near
         lon, lat, metres = map(statement.bind, (near.lon, near.lat, near.metres))
@@ -444,12 +449,17 @@ def _somewhere(selection: Selection, statement: Statement) -> None:
         )
 
 
-def _projected_box(box: tuple[float, float, float, float], epsg: int) -> bytes:
-    """A box of a projection as a shape in WGS 84."""
-    try:
-        return shapely.to_wkb(in_wgs84(shapely.box(*box).envelope, CRS(epsg), name="bbox"))
-    except Invalid as fault:
-        raise Malformed(fault.detail, fault.errors) from None
+def _boxes(box: Box, epsg: int, statement: Statement) -> list[str]:
+    """The SQL of a box, or of the two of one that reaches over the antimeridian."""
+    west, south, east, north = box
+    if epsg != WGS84:
+        try:
+            shape = shapely.to_wkb(shape_of_box(box, epsg))
+        except Invalid as fault:
+            raise Malformed(fault.detail, fault.errors) from None
+        return [f"ST_GeomFromWKB({statement.bind(shape)}, {WGS84})"]
+    halves = [box] if west <= east else [(west, south, 180.0, north), (-180.0, south, east, north)]
+    return [f"ST_MakeEnvelope({', '.join(map(statement.bind, half))}, {WGS84})" for half in halves]
 
 
 def _within_time(selection: Selection, statement: Statement) -> None:
@@ -464,11 +474,15 @@ def _within_time(selection: Selection, statement: Statement) -> None:
         statement.conditions.append(f"{expression} <= {statement.bind(end)}")
 
 
-def _field(selection: Selection, name: str) -> Field:
+UNSORTED = ("json", "list")
+"""Types that have no order."""
+
+
+def _field(selection: Selection, name: str, *, unless: Sequence[str] = ()) -> Field:
     """The field of that name that this reader may know of; a hidden one and none at all are refused alike."""
     known = selection.layer.readable(selection.reader)
-    if name not in known:
-        words = ", ".join(known)
+    if name not in known or known[name].type in unless:
+        words = ", ".join(one.name for one in known.values() if one.type not in unless)
         raise Malformed(
             Text(f"Không có thuộc tính '{name[:60]}'. Có: {words}", f"No property '{name[:60]}'. There are: {words}")
         )
@@ -500,8 +514,8 @@ def _equals(one: Field, reader: Level, wanted: list[str], statement: Statement) 
 READERS: dict[str, Callable[[str], Any]] = {
     "integer": lambda value: _within(int(value)),
     "number": float,
-    "date": dt.date.fromisoformat,
-    "datetime": dt.datetime.fromisoformat,
+    "date": read_day,
+    "datetime": read_moment,
     "boolean": lambda value: {"true": True, "false": False}[value.lower()],
     "uuid": uuid.UUID,
 }
@@ -530,9 +544,7 @@ def _order(selection: Selection) -> list[tuple[Field | None, str, bool]]:
     """The sort keys: the selection's or the card's, made total by the id. An empty value sorts as the greatest."""
     keys: list[tuple[Field | None, str, bool]] = []
     for name in selection.sort or selection.layer.order:
-        one = _field(selection, name.removeprefix("-"))
-        if one.type in ("json", "list"):
-            raise Malformed(Text(f"Không xếp được theo '{one.name}'", f"'{one.name}' cannot be sorted by"))
+        one = _field(selection, name.removeprefix("-"), unless=UNSORTED)
         keys.append((one, one.expression(selection.reader), name.startswith("-")))
     return [*keys, (None, "t.id", False)]
 

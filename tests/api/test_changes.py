@@ -373,6 +373,15 @@ def test_a_method_that_is_not_offered_is_refused(client):
     assert client.get(url_of("incidents", made)).status_code == 200
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_what_no_door_takes_is_not_judged_by_its_body(method, client):
+    """No body at all, of no kind: 405 with the methods that there are, and 404 where there is nothing."""
+    answer = client.request(method, "/ogc/conformance")
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["allow"]
+    assert client.request(method, "/ogc/nowhere").status_code == 404
+
+
 def test_refusals_come_in_both_languages(client):
     vi = client.post(ITEMS.format("incidents") + "?lang=vi", json={}).json()
     en = client.post(ITEMS.format("incidents") + "?lang=en", json={}).json()

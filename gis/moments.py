@@ -1,0 +1,24 @@
+"""Days and times as programs write them: RFC 3339, and nothing else that Python would take for one."""
+
+import datetime as dt
+import re
+
+VIETNAM = dt.timezone(dt.timedelta(hours=7))
+"""The land border keeps one time all year; a day begins with it, and a time without a zone is its."""
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
+
+
+def read_day(text: str) -> dt.date:
+    """A day such as ``2026-01-31``. Raises ``ValueError``."""
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+        raise ValueError(text)
+    return dt.date.fromisoformat(text)
+
+
+def read_moment(text: str) -> dt.datetime:
+    """A time, or a day as its beginning, always with a zone. Raises ``ValueError``."""
+    if not _TIME.fullmatch(text):
+        return dt.datetime.combine(read_day(text), dt.time(), VIETNAM)
+    found = dt.datetime.fromisoformat(text.upper())
+    return found if found.tzinfo else found.replace(tzinfo=VIETNAM)

@@ -1,0 +1,259 @@
+"""The abstract tests of CQL2 (OGC 21-065r2, annex A) for queryables of every kind.
+
+Which rows a filter has to find is told in ``tests/gis/test_filters.py``; here the standard's own checks are made with
+its own values. What is valid is asked of the reading path itself, what is not over HTTP.
+"""
+
+import itertools
+
+import pytest
+
+from gis import filters, query
+from gis.layer import catalog
+from gis.query import Selection
+from layers.policy import OFFICE
+from tests.factories import task
+
+LAYERS = ("gates", "tasks")
+MARKERS = "/ogc/collections/markers/items"
+COMPARISONS = ("=", "<>", ">", "<", ">=", "<=")
+VALUES = {
+    "string": "'foo'", "boolean": "true", "number": "3.14", "integer": "1", "date": "DATE('2022-04-14')",
+    "date-time": "TIMESTAMP('2022-04-14T14:48:46Z')",
+}  # fmt: skip
+TIMES = {
+    "date-time": ("TIMESTAMP('2022-04-24T07:59:57Z')", "INTERVAL('2021-01-01T00:00:00Z','2021-12-31T23:59:59Z')"),
+    "date": ("DATE('2022-04-24')", "INTERVAL('2021-01-01','2021-12-31')"),
+}
+
+
+def type_of(schema):
+    """The data type of a queryable, as the standard calls it."""
+    if schema.get("format", "").startswith("geometry-"):
+        return "geometry"
+    return schema["format"] if schema.get("format") in ("date", "date-time") else schema["type"]
+
+
+@pytest.fixture(scope="module")
+def queryables(client):
+    """Queryables of every kind with their layers, by type."""
+    task(client, coordinating_units=["foo", "Công an tỉnh"])
+    found, seen = {}, set()
+    for layer in LAYERS:
+        for name, schema in client.get(f"/ogc/collections/{layer}/queryables").json()["properties"].items():
+            alike = (layer, type_of(schema), schema.get("format"), "enum" in schema)
+            if alike not in seen or type_of(schema) in TIMES:  # a column is as good as another
+                found.setdefault(type_of(schema), []).append((layer, name))
+            seen.add(alike)
+    assert set(found) == {*VALUES, "geometry", "array"}
+    return found
+
+
+@pytest.fixture(scope="module")
+def evaluated(queryables, database):
+    """``evaluated(layer, text)``: the ids that a filter finds; one that is refused fails the test."""
+    known = {}
+    with database.acting(OFFICE) as session:
+
+        def evaluating(layer, text):
+            if (layer, text) not in known:
+                wanted = Selection(catalog[layer], OFFICE.level, filter=filters.read(text), fields=["id"])
+                known[layer, text] = set(query.features(session, wanted))
+            return known[layer, text]
+
+        yield evaluating
+
+
+def opposites(evaluated, layer, left, right):
+    """No row is found by an operator and by its opposite."""
+    rows = {sign: evaluated(layer, f"{left} {sign} {right}") for sign in COMPARISONS}
+    for one, other in (("=", "<>"), (">", "<="), ("<", ">=")):
+        assert not rows[one] & rows[other], (layer, left, one, right)
+    return rows
+
+
+@pytest.mark.parametrize("kind", VALUES)
+def test_comparison(kind, queryables, evaluated):
+    for layer, name in queryables[kind]:
+        opposites(evaluated, layer, f'"{name}"', VALUES[kind])
+
+
+@pytest.mark.parametrize("kind", VALUES)
+def test_value_against_property(kind, queryables, evaluated):
+    for layer, name in queryables[kind]:
+        opposites(evaluated, layer, VALUES[kind], f'"{name}"')
+
+
+@pytest.mark.parametrize("kind", VALUES)
+def test_property_against_property(kind, queryables, evaluated):
+    for layer, name in queryables[kind]:
+        rows = opposites(evaluated, layer, f'"{name}"', f'"{name}"')
+        assert not rows["<>"] | rows["<"] | rows[">"]
+        assert rows["="] == rows[">="] == rows["<="] == evaluated(layer, f'"{name}" IS NOT NULL')
+
+
+@pytest.mark.parametrize("value", VALUES.values())
+def test_value_against_value(value, evaluated):
+    rows = opposites(evaluated, "gates", value, value)
+    assert not rows["<>"] | rows["<"] | rows[">"]
+    assert rows["="] == rows[">="] == rows["<="] == evaluated("gates", "true") != set()
+
+
+def test_is_null(queryables, evaluated):
+    for layer, name in itertools.chain.from_iterable(queryables.values()):
+        empty, filled = evaluated(layer, f'"{name}" IS NULL'), evaluated(layer, f'"{name}" is not null')
+        assert not empty & filled
+        assert empty | filled == evaluated(layer, "true")
+
+
+def test_boolean(evaluated):
+    for layer in LAYERS:
+        assert evaluated(layer, "true")
+        assert not evaluated(layer, "false")
+
+
+def test_like(queryables, evaluated):
+    for layer, name in queryables["string"]:
+        some, none = evaluated(layer, f"\"{name}\" like '_%'"), evaluated(layer, f"\"{name}\" like ''")
+        assert not some & none
+        assert evaluated(layer, f"\"{name}\" LIKE '%'") == evaluated(layer, f"\"{name}\" like '%%'") == some | none
+        assert not evaluated(layer, f"\"{name}\" like '\\%\\_'")
+    assert evaluated("gates", "'København' LIKE 'K_benhavn'") == evaluated("gates", "true")
+    assert not evaluated("gates", "'København' NOT LIKE 'K_benhavn'")
+
+
+def test_between(queryables, evaluated):
+    for layer, name in queryables["number"] + queryables["integer"]:
+        assert evaluated(layer, f'"{name}" BETWEEN 0 AND 100') <= evaluated(layer, f'"{name}" IS NOT NULL')
+        assert not evaluated(layer, f'"{name}" between 100.0 and 1.0')
+
+
+@pytest.mark.parametrize(
+    ("kind", "listed"),
+    [
+        ("number", "1, 2, 3"), ("integer", "1, 2, 3"), ("string", "'foo', 'bar'"), ("boolean", "true"),
+        ("date-time", "'2022-04-14T14:52:56Z', '2022-04-14T15:52:56Z'"), ("date", "'2022-04-14', '2022-04-15'"),
+    ],
+)  # fmt: skip
+def test_in(kind, listed, queryables, evaluated):
+    for layer, name in queryables[kind]:
+        inside, outside = evaluated(layer, f'"{name}" in ({listed})'), evaluated(layer, f'"{name}" not in ({listed})')
+        assert not inside & outside
+        assert inside | outside == evaluated(layer, f'"{name}" IS NOT NULL')
+
+
+def test_casei_and_accenti(queryables, evaluated):
+    for layer, name in queryables["string"]:
+        for fold in ("CASEI", "ACCENTI"):
+            plain = evaluated(layer, f"\"{name}\" = 'foo'")
+            assert evaluated(layer, f"{fold}(\"{name}\") = {fold}('foo')") >= plain
+            assert evaluated(layer, f"{fold}(\"{name}\") in ({fold}('foo'), {fold}('FÔO'))") >= plain
+            both = evaluated(layer, f"{fold}(\"{name}\") = {fold}('foo') AND {fold}(\"{name}\") <> {fold}('foo')")
+            assert not both
+
+
+EARTH = ("BBOX(-180,-90,180,90)", "POLYGON((-180 -90,180 -90,180 90,-180 90,-180 -90))")
+
+
+def test_s_intersects(client, queryables, evaluated):
+    for layer, name in queryables["geometry"]:
+        everywhere = evaluated(layer, f'"{name}" IS NOT NULL')
+        assert evaluated(layer, f"S_INTERSECTS({name},{EARTH[0]})") == everywhere
+        assert evaluated(layer, f"S_INTERSECTS({EARTH[0]},{name})") == everywhere
+        halves = [
+            evaluated(layer, f"S_INTERSECTS({name},BBOX({box}))") for box in ("150,-90,-150,90", "-150,-90,150,90")
+        ]
+        assert halves[0] | halves[1] == everywhere
+        assert not evaluated(layer, f"S_INTERSECTS({name},POINT(7.02 49.92))")
+        for wrong in ("POINT(90 180)", "BBOX(-180,-90,180,181)"):
+            url = f"/ogc/collections/{layer}/items"
+            assert client.get(url, params={"filter": f"S_INTERSECTS({name},{wrong})"}).status_code == 400
+
+
+LITERALS = (
+    "LINESTRING(-180 11, 180 11)",
+    "MULTILINESTRING((-180 -45, 0 -45), (0 11, 180 11))",
+    "POLYGON((-180 -90, -90 -90, -90 90, -180 90, -180 -90), (-120 -50, -100 -50, -100 -40, -120 -40, -120 -50))",
+    "MULTIPOLYGON(((-180 -90, -90 -90, -90 90, -180 90, -180 -90), (-120 -50, -100 -50, -100 -40, -120 -40,"
+    " -120 -50)), ((100 0, 120 0, 120 40, 100 40, 100 0)))",
+    "GEOMETRYCOLLECTION(POINT(7.02 49.92), POLYGON((100 0, 120 0, 120 40, 100 40, 100 0)))",
+    "MULTIPOINT(7 50, 10 51)",
+)
+
+
+def test_s_intersects_with_any_literal(client, queryables, evaluated):
+    for layer, name in queryables["geometry"]:
+        for literal in LITERALS:
+            met, missed = (evaluated(layer, f"{one}({name},{literal})") for one in ("S_INTERSECTS", "S_DISJOINT"))
+            assert not met & missed
+            assert met | missed == evaluated(layer, f'"{name}" IS NOT NULL')
+        answer = client.get(MARKERS, params={"filter": f"S_INTERSECTS({name},MULTIPOINT(7.02 49.92, 90 180))"})
+        assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("function", ["EQUALS", "TOUCHES", "CROSSES", "WITHIN", "CONTAINS", "OVERLAPS", "DISJOINT"])
+def test_spatial_functions(function, queryables, evaluated):
+    for layer, name in queryables["geometry"]:
+        box, polygon = (evaluated(layer, f"S_{function}({name},{earth})") for earth in EARTH)
+        assert box == polygon
+        assert box == (evaluated(layer, f'"{name}" IS NOT NULL') if function == "WITHIN" else set())
+        for literal in ("LINESTRING(7 50, 10 51)", *LITERALS):
+            found = evaluated(layer, f"S_{function}({name},{literal})")
+            if function != "DISJOINT":
+                assert found <= evaluated(layer, f"S_INTERSECTS({name},{literal})")
+            if function == "CONTAINS":
+                assert not found & evaluated(layer, f"S_WITHIN({name},{literal})")
+
+
+@pytest.mark.parametrize("kind", TIMES)
+def test_temporal_functions_of_an_instant(kind, queryables, evaluated):
+    for layer, name in queryables[kind]:
+        for value in TIMES[kind]:
+            after, before, met, apart, same = (
+                evaluated(layer, f'T_{one}("{name}",{value})')
+                for one in ("AFTER", "BEFORE", "INTERSECTS", "DISJOINT", "EQUALS")
+            )
+            assert after | before == apart
+            assert apart | met == evaluated(layer, f'"{name}" IS NOT NULL')
+            assert same <= met
+            assert not after & before | apart & met
+
+
+RELATIONS = (
+    "AFTER", "BEFORE", "CONTAINS", "DURING", "EQUALS", "FINISHEDBY", "FINISHES", "MEETS", "METBY", "OVERLAPPEDBY",
+    "OVERLAPS", "STARTEDBY", "STARTS",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", TIMES)
+def test_temporal_functions_of_an_interval(kind, queryables, evaluated):
+    """Of two proper intervals exactly one of Allen's thirteen relations holds."""
+    for layer in LAYERS:
+        names = [name for one, name in queryables[kind] if one == layer]
+        for first, last in itertools.permutations(names, 2):
+            span, proper = f'INTERVAL("{first}","{last}")', f'"{first}" < "{last}"'
+            found = [evaluated(layer, f"T_{one}({span},{TIMES[kind][1]}) AND {proper}") for one in RELATIONS]
+            assert sum(map(len, found)) == len(set().union(*found))
+            assert set().union(*found) == evaluated(layer, proper)
+            apart, met = (evaluated(layer, f"T_{one}({span},{TIMES[kind][1]})") for one in ("DISJOINT", "INTERSECTS"))
+            assert not apart & met
+
+
+def test_array_functions(queryables, evaluated):
+    for layer, name in queryables["array"]:
+        holds = {one: evaluated(layer, f"A_{one}({name},('foo','bar'))")
+                 for one in ("CONTAINS", "CONTAINEDBY", "EQUALS", "OVERLAPS")}  # fmt: skip
+        assert holds["CONTAINS"] & holds["CONTAINEDBY"] == holds["EQUALS"]
+        assert holds["CONTAINS"] <= holds["OVERLAPS"]
+        assert evaluated(layer, f"A_EQUALS({name},{name})") == evaluated(layer, f"{name} IS NOT NULL")
+    assert evaluated("tasks", "A_OVERLAPS(coordinating_units,('foo','bar'))")
+    assert evaluated("tasks", "A_EQUALS(coordinating_units,('Công an tỉnh','foo'))")
+    assert not evaluated("tasks", "A_CONTAINS(coordinating_units,('foo','bar'))")
+
+
+def test_logical_combinations(queryables, evaluated):
+    """The standard's combination of four predicates, each of another class, is evaluated."""
+    predicates = ["title LIKE '%'", "S_INTERSECTS(geometry,BBOX(0,40,10,50))", "T_AFTER(due_on,DATE('2022-04-24'))",
+                  "A_CONTAINS(coordinating_units,('foo'))", "CASEI(title) = CASEI('foo')", "'a' < title"]  # fmt: skip
+    for p1, p2, p3, p4 in itertools.islice(itertools.permutations(predicates, 4), 0, None, 30):
+        evaluated("tasks", f"((NOT {p1} AND {p2}) OR ({p3} and NOT {p4}) or not ({p1} AND {p4}))")
