@@ -2,7 +2,6 @@
 
 import json
 import logging
-import uuid
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -10,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from api.identity import language_of
+from api.identity import HEADERS, NO_STORE, language_of
 from gis import errors
 from gis.errors import FieldError, Refusal
 from gis.language import Language, Text
@@ -93,12 +92,14 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def unforeseen(request: Request, fault: Exception) -> Response:
-        trace = uuid.uuid4()
+        trace = request.state.request_id
         log.error("unforeseen fault %s at %s", trace, request.url.path, exc_info=fault)
         body = {
             "type": "urn:cotmoc:fault",
             "title": UNFORESEEN.said_in(language_of(request)),
             "status": 500,
-            "request": str(trace),
+            "request": trace,
         }
-        return Response(json.dumps(body, ensure_ascii=False), 500, media_type=PROBLEM)
+        # This one answer passes by the doorkeeper, who gives all others their headers.
+        headers = {**HEADERS, "Cache-Control": NO_STORE, "X-Request-Id": trace}
+        return Response(json.dumps(body, ensure_ascii=False), 500, headers, PROBLEM)

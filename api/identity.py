@@ -62,7 +62,7 @@ RELEASED = "/ogc"
 RELEASED_BELOW = ("/ogc/", "/api/export/")
 """Where a partner reads what was released."""
 
-SAME_FOR_ALL = ("/map.js", "/marks.svg", "/healthz")
+SAME_FOR_ALL = ("/map.js", "/marks.svg", "/healthz", "/api/basemap/context")
 NO_STORE = "private, no-store"
 A_YEAR_OF_TLS = "max-age=31536000"
 
@@ -153,6 +153,8 @@ class Doorkeeper:
                     headers["strict-transport-security"] = A_YEAR_OF_TLS
                 if self._is_private(request):
                     headers["cache-control"] = NO_STORE
+                elif not request.url.path.startswith("/static/"):
+                    headers.setdefault("cache-control", "private, no-cache")
             await send(message)
 
         try:
@@ -164,7 +166,10 @@ class Doorkeeper:
             await self._refused(request, refusal)(scope, receive, guarded)
 
     def _is_private(self, request: Request) -> bool:
-        """Whether an answer is for one reader's eyes: a public reader's, and what is the same for all, is not."""
+        """Whether an answer is for one reader's eyes: a public reader's, and what is the same for all, is not.
+
+        While everybody at this machine is the office, a browser may keep what it asks about again each time.
+        """
         path = request.url.path
         if path.startswith("/static/") or path in SAME_FOR_ALL:
             return False
@@ -196,9 +201,9 @@ class Doorkeeper:
             return
         guest = await run_in_threadpool(self._guest, request)
         if guest is not None and guest.role == RECIPIENT.name and guest.recipient:
-            _refuse_beyond_released(request)
             request.state.guest = guest
             request.state.actor = Actor(guest.name, RECIPIENT, recipient=guest.recipient)
+            _refuse_beyond_released(request)
             return
         if guest is None or guest.role not in POSTS:
             raise Unauthenticated(Text("Hãy đăng nhập", "Please sign in"))

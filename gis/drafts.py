@@ -32,9 +32,11 @@ GEOMETRY_CRS = "geometry_crs"
 """The CRS in which the geometry of some values was written, where a door was told one."""
 
 FORBIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ud800-\udfff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f"
+    "\ud800-\udfff\ufdd0-\ufdef\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
-"""Characters that text never needs and that mislead: controls, zero-width, bidirectional overrides, lone surrogates."""
+"""Characters that text never needs and that mislead or that no file may hold: controls, zero-width, bidirectional
+overrides, lone surrogates, invisible tags, what Unicode says is no character (XML, and so KML and XLSX, has none)."""
 
 REASONS: dict[str, Text] = {
     "missing": Text("Thiếu, cần điền", "Required"),

@@ -237,14 +237,19 @@ def _write_geopackage(session: Session, export: Export, path: Path, heed: Heed) 
     )
 
 
+STOOD_FOR: Final = dict(zip("&<>\"'", "\ufdd0\ufdd1\ufdd2\ufdd3\ufdd4", strict=True))
+"""Signs that no text of ours holds (``gis.drafts.FORBIDDEN``), for those that mean something in XML."""
+
+
 def _write_kml(session: Session, export: Export, path: Path, heed: Heed) -> None:
     """KML's own ``name`` is what names a feature to a person.
 
     Its ``description`` is HTML to whoever shows it, so it is escaped once more: words stay words, and nothing in them
-    is fetched from elsewhere.
+    is fetched from elsewhere. The driver lets ``]]>`` end its character data and some entities pass, so that a text
+    could bring elements of its own: it never sees a sign that means something, they are put in afterwards.
     """
     layer = export.selection.layer
-    table = _plain_times(_table(session, export, heed))
+    table = _in_lines(_plain_times(_table(session, export, heed)))
     names = [name for name in (layer.labelled_by, "address") if name in table.column_names]
     if names and "name" not in table.column_names:
         table = table.append_column("Name", table[names[0]])
@@ -252,7 +257,17 @@ def _write_kml(session: Session, export: Export, path: Path, heed: Heed) -> None
         if one.name == "description":
             escaped = [text if text is None else escape(text, quote=False) for text in table[at].to_pylist()]
             table = table.set_column(at, one.name, pa.array(escaped, pa.string()))
+    for at, one in enumerate(table.schema):
+        if pa.types.is_string(one.type):
+            texts = table[at]
+            for sign, other in STOOD_FOR.items():
+                texts = pc.replace_substring(texts, sign, other)
+            table = table.set_column(at, one.name, texts)
     _gdal(Sheet(layer.name, "Unknown", table), export, path, "LIBKML")
+    written = path.read_bytes()
+    for sign, other in STOOD_FOR.items():
+        written = written.replace(other.encode(), escape(sign).encode())
+    path.write_bytes(written)
 
 
 def _write_flatgeobuf(session: Session, export: Export, path: Path, heed: Heed) -> None:

