@@ -128,8 +128,8 @@ def test_one_that_is_asked_to_end_finishes_and_is_begun_anew_and_so_is_the_one_t
     former, (sealer,) = house.workers(), house.workers("sealer")
     os.kill(former[0], signal.SIGTERM)
     os.kill(sealer, signal.SIGKILL)
-    until(lambda: len(house.workers()) == 2 and former[0] not in house.workers())
-    until(lambda: house.workers("sealer") not in ([], [sealer]))
+    until(lambda: len(set(house.workers()) - {former[0]}) == 2)
+    until(lambda: set(house.workers("sealer")) - {sealer})
     log = house.log.read_text("utf-8")
     assert "Worker 1 has ended (code 0)" in log or "Worker 2 has ended (code 0)" in log
     assert "The sealer has ended (signal 9)" in log
