@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -20,11 +19,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyogrio
 import shapely
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.styles import Font
-from openpyxl.utils import get_column_letter
 from pyproj import CRS
 from shapely import GeometryType
 from shapely.geometry.base import BaseMultipartGeometry
@@ -35,6 +29,7 @@ from gis.crs import WGS84
 from gis.exchange import MOST_ROWS, Export, columns_of, geometry_in, too_large
 from gis.language import Text
 from gis.layer import Layer
+from gis.workbook import Column, Workbook
 
 BATCH: Final = 200
 """Rows between two looks whether the file is still wanted: a fraction of a second, even of a workbook."""
@@ -402,8 +397,7 @@ def _write_parquet(session: Session, export: Export, path: Path, heed: Heed) -> 
 
 # Workbooks.
 
-FORMATS_OF: Final = {"text": "@", "date": "dd/mm/yyyy", "datetime": "dd/mm/yyyy hh:mm", "integer": "0"}
-LOCAL: Final = ZoneInfo(query.ZONE)
+ABOUT: Final = Text("Nguồn", "About")
 
 
 def _write_workbook(session: Session, export: Export, path: Path, heed: Heed) -> None:
@@ -413,67 +407,24 @@ def _write_workbook(session: Session, export: Export, path: Path, heed: Heed) ->
     """
     columns = columns_of(export)
     kept = f"(t.position_source = 'assumed' and {query.geometry_of(export.selection)} is null)"
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet(export.selection.layer.title.said_in(export.language)[:31])
-    sheet.freeze_panes = "A2"
-    for at, column in enumerate(columns, start=1):
-        sheet.column_dimensions[get_column_letter(at)].width = min(max(len(column.title) + 2, 14), 40)
-    cells = [_cell(sheet, one.type) for one in columns]
-    sheet.append([_heading(sheet, one.title) for one in columns])
     shown = ", ".join([*(_typed(one.sql, one.type) for one in columns), kept])
-    try:
+
+    def batches() -> Iterator[list[tuple[Any, ...]]]:
         for rows in _batches(session, export, shown):
             heed()
-            for *values, withheld in rows:
-                sheet.append([_filled(cell, value) for cell, value in zip(cells, values, strict=True)])
-                export.number += 1
-                export.withheld += bool(withheld)
-    except BaseException:
-        sheet.close()
-        sheet._writer.cleanup()  # noqa: SLF001 - the sheet's temporary file, which only saving would take away
-        raise
-    sheet.auto_filter.ref = f"A1:{get_column_letter(len(columns))}{export.number + 1}"
-    _tell(book, export)
-    book.save(path)
+            export.number += len(rows)
+            export.withheld += sum(bool(row[-1]) for row in rows)
+            yield [row[:-1] for row in rows]
+
+    with Workbook(path) as book:
+        wide = [Column(one.title, one.type, min(max(len(one.title) + 2, 14), 40)) for one in columns]
+        book.sheet(export.selection.layer.title.said_in(export.language), wide, batches())
+        told = [Column("", "text", 24), Column("", "text", 100)]
+        book.sheet(ABOUT.said_in(export.language), told, [_told(export).items()])
 
 
 def _typed(sql: str, kind: str) -> str:
     return {"text": f"({sql})::text", "number": f"({sql})::float8"}.get(kind, sql)
-
-
-def _cell(sheet: Any, kind: str) -> Any:
-    cell = WriteOnlyCell(sheet)
-    cell.number_format = FORMATS_OF.get(kind, "General")
-    cell.quotePrefix = kind == "text"
-    return cell
-
-
-def _filled(cell: Any, value: Any) -> Any:
-    """The cell with this value, or none at all. A cell is written when it is appended, so one serves every row."""
-    if value is None:
-        return None
-    cell.value = value if not isinstance(value, str) else ILLEGAL_CHARACTERS_RE.sub("\ufffd", value)
-    if isinstance(value, str):
-        cell.data_type = "s"
-    return cell
-
-
-def _heading(sheet: Any, title: str) -> Any:
-    cell = WriteOnlyCell(sheet, title)
-    cell.font = Font(bold=True)
-    cell.data_type = "s"
-    return cell
-
-
-ABOUT: Final = Text("Nguồn", "About")
-
-
-def _tell(book: Workbook, export: Export) -> None:
-    """The second sheet: source, time, counts and what was withheld."""
-    sheet = book.create_sheet(ABOUT.said_in(export.language))
-    sheet.column_dimensions["A"].width, sheet.column_dimensions["B"].width = 24, 100
-    for name, value in _told(export).items():
-        sheet.append([_filled(_cell(sheet, "text"), text) for text in (name, value)])
 
 
 Writer = Callable[[Session, Export, Path, Heed], None]
