@@ -30,6 +30,7 @@ from api import (
     signin,
     tiles,
 )
+from api.doors import Straight
 from api.identity import Doorkeeper
 from api.settings import Settings
 from api.wire import Heads
@@ -95,6 +96,7 @@ def create_app(
         return {"status": "ok"}
 
     app.mount("/static", StaticFiles(directory=static_folder()), name="static")
+    app.add_middleware(Straight, routers=app.state.doors, refuse=errors.problem)
     app.add_middleware(GZipMiddleware, minimum_size=SMALLEST_ZIPPED, compresslevel=3)
     app.add_middleware(Doorkeeper, settings=settings, accounts=known, refuse=errors.problem)
     app.add_middleware(Heads)

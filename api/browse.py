@@ -30,20 +30,28 @@ COMMON_1 = "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/"
 CONFORMS_TO = [f"{FEATURES_1}html", f"{COMMON_1}html", f"{COMMON_1}json"]
 
 
+def base_of(request: Request) -> str:
+    """Where this house is asked, without the closing slash; the doorkeeper has seen that the name is ours."""
+    scope = request.scope
+    if scope.get("root_path") or "app_root_path" in scope:
+        return str(request.base_url).rstrip("/")
+    return f"{scope['scheme']}://{request.headers['host']}"
+
+
 def link(request: Request, path: str, rel: str, kind: str, title: str = "") -> dict[str, str]:
     """A link to a path of this house."""
-    base = str(request.base_url).rstrip("/")
-    return {"href": f"{base}{path}", "rel": rel, "type": kind, **({"title": title} if title else {})}
+    return {"href": f"{base_of(request)}{path}", "rel": rel, "type": kind, **({"title": title} if title else {})}
 
 
 def here(request: Request, kind: str) -> list[dict[str, str]]:
     """The links of an answer to itself and to the other forms it has."""
     asked = request.query_params.multi_items()
     other = [(name, value) for name, value in asked if name != "f"]
-    own = request.url.path + (f"?{urlencode(asked)}" if asked else "")
+    path = request.scope["path"]
+    own = path + (f"?{urlencode(asked)}" if asked else "")
     return [
         link(request, own, "self", kind),
-        link(request, f"{request.url.path}?{urlencode([*other, ('f', 'html')])}", "alternate", HTML),
+        link(request, f"{path}?{urlencode([*other, ('f', 'html')])}", "alternate", HTML),
     ]
 
 
@@ -66,7 +74,9 @@ def wants_page(request: Request) -> bool:
             names = ", ".join(FORMATS)
             raise Malformed(Text(f"f: một trong {names}", f"f: one of {names}"))
         return asked == "html"
-    weights = dict(_weighed(one) for one in request.headers.get("accept", "").lower().split(","))
+    if "accept" not in request.headers:
+        return False
+    weights = dict(_weighed(one) for one in request.headers["accept"].lower().split(","))
     plain = max((weight for kind, weight in weights.items() if kind.endswith("json")), default=0.0)
     return weights.get(HTML, 0.0) > plain
 

@@ -11,12 +11,12 @@ import json
 import secrets
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import URL, Headers, MutableHeaders
+from starlette.datastructures import URL, Headers
 from starlette.responses import RedirectResponse
 from starlette.routing import Match
 
@@ -63,8 +63,8 @@ RELEASED_BELOW = ("/ogc/", "/api/export/")
 """Where a partner reads what was released."""
 
 SAME_FOR_ALL = ("/map.js", "/marks.svg", "/healthz", "/api/basemap/context")
-NO_STORE = "private, no-store"
-A_YEAR_OF_TLS = "max-age=31536000"
+NO_STORE = b"private, no-store"
+A_YEAR_OF_TLS = b"max-age=31536000"
 
 HEADERS = {
     "content-security-policy": CONTENT_SECURITY,
@@ -74,6 +74,8 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "geolocation=(self), camera=(), microphone=()",
 }
+SENT = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+"""The same as they leave."""
 
 
 def chosen_language(request: Request) -> Language | None:
@@ -145,16 +147,17 @@ class Doorkeeper:
 
         async def guarded(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-                headers["x-request-id"] = scope["state"]["request_id"]
+                given = message.setdefault("headers", [])
+                told = {name for name, _ in given}
+                given += [pair for pair in SENT if pair[0] not in told]
+                given.append((b"x-request-id", scope["state"]["request_id"].encode()))
                 if scope["scheme"] == "https":
-                    headers["strict-transport-security"] = A_YEAR_OF_TLS
+                    given.append((b"strict-transport-security", A_YEAR_OF_TLS))
                 if self._is_private(request):
-                    headers["cache-control"] = NO_STORE
-                elif not request.url.path.startswith("/static/"):
-                    headers.setdefault("cache-control", "private, no-cache")
+                    given[:] = [pair for pair in given if pair[0] != b"cache-control"]
+                    given.append((b"cache-control", NO_STORE))
+                elif b"cache-control" not in told and not scope["path"].startswith("/static/"):
+                    given.append((b"cache-control", b"private, no-cache"))
             await send(message)
 
         try:
@@ -170,7 +173,7 @@ class Doorkeeper:
 
         While everybody at this machine is the office, a browser may keep what it asks about again each time.
         """
-        path = request.url.path
+        path: str = request.scope["path"]
         if path.startswith("/static/") or path in SAME_FOR_ALL:
             return False
         if path in OPEN or path.startswith(OPEN_BELOW):
@@ -193,9 +196,11 @@ class Doorkeeper:
     async def _recognise(self, request: Request) -> None:
         """Find out who is asking, and whether they may ask in this way at all."""
         request.state.guest, request.state.actor = None, NOBODY
-        if request.url.path in OPEN or request.url.path.startswith(OPEN_BELOW):
+        path: str = request.scope["path"]
+        if path in OPEN or path.startswith(OPEN_BELOW):
             return
-        if not await self._accounts_exist():
+        exist = await run_in_threadpool(self.accounts.exist) if self.accounts.unsure else self.accounts.exist()
+        if not exist:
             self._only_here(request)
             request.state.actor = OFFICE
             return
@@ -213,15 +218,8 @@ class Doorkeeper:
         if POSTS[guest.role].administrator and not guest.has_second_factor and not _is_own(request.url.path):
             raise Forbidden(NEEDS_SECOND_FACTOR)
 
-    async def _accounts_exist(self) -> bool:
-        return await run_in_threadpool(self.accounts.exist) if self.accounts.unsure else self.accounts.exist()
-
     def _only_here(self, request: Request) -> None:
-        host = request.client.host if request.client else ""
-        try:
-            near = ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            near = host in ("testclient", "")
+        near = _is_near(request.client.host if request.client else "")
         if self.settings.beyond or (not near and not self.settings.container):
             raise Forbidden(
                 Text("Chỉ phục vụ trên máy này khi chưa có tài khoản", "Served on this machine only so far")
@@ -253,6 +251,15 @@ class Doorkeeper:
 
 def _has_door(request: Request) -> bool:
     return any(route.matches(request.scope)[0] is Match.FULL for route in request.app.routes)
+
+
+@lru_cache(100)
+def _is_near(host: str) -> bool:
+    """Whether an address is this machine's own."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in ("testclient", "")
 
 
 def _is_own(path: str) -> bool:

@@ -9,6 +9,7 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import (
@@ -139,6 +140,7 @@ def receivable(layer: Layer) -> dict[str, Field]:
     } | layer.extra_receivable
 
 
+@cache
 def draft(layer: Layer, *, partial: bool = False) -> type[BaseModel]:
     """The pydantic model of a new feature, or with ``partial`` of a change to one."""
     wanted: dict[str, Any] = {}

@@ -103,11 +103,15 @@ class Selection:
         return replace(self, limit=None, after=None)
 
     @property
+    def is_single(self) -> bool:
+        """Whether it names one feature: then nothing is put in order."""
+        return self.ids is not None and len(self.ids) == 1
+
+    @property
     def is_plain(self) -> bool:
         """Whether it takes the layer as it comes or by identity: then one plan is as good as any other."""
-        return self == Selection(
-            self.layer, self.reader, ids=self.ids, after=self.after, limit=self.limit, fields=self.fields, crs=self.crs
-        )
+        narrowed = self.bbox, self.time, self.q, self.as_of, self.sort, self.filter, self.near, self.along
+        return not self.where and all(one is None for one in narrowed)
 
     def told(self) -> dict[str, Any]:
         """What is wanted as plain data, as far as it narrows the layer: for the journal."""
@@ -202,7 +206,7 @@ def versioned(session: Session, selection: Selection, feature_id: uuid.UUID) -> 
 
 def asking_versioned(selection: Selection, feature_id: uuid.UUID, notebook: Notebook) -> Asking[tuple[bytes, int]]:
     """The question of ``versioned``."""
-    wanted = replace(selection, ids=[feature_id], limit=1)
+    wanted = replace(selection, ids=[feature_id], limit=None)
     rows = yield from _marked(wanted, f"{feature_text(wanted)}, t.version")
     if not rows:
         raise Missing(Text("Không có mục này", "There is no such feature"))
@@ -357,13 +361,18 @@ def _written(layer: Layer, reader: Level, fields: tuple[str, ...] | None, crs: C
 def _page_sql(selection: Selection, shown: str) -> tuple[str, dict[str, Any]]:
     statement = Statement()
     source = source_of(selection, statement)
+    ordered = "" if selection.is_single else f" order by {_ordered(selection, statement)}"
+    limit = f" limit {int(selection.limit)}" if selection.limit is not None else ""
+    sql = f"select {shown} from {source}{where_of(statement)}{ordered}{limit}"
+    return then(selection, sql, statement), statement.values
+
+
+def _ordered(selection: Selection, statement: Statement) -> str:
+    """The sort keys in SQL; the conditions to go on behind the page before, where there was one."""
     order = _order(selection)
     if selection.after is not None:
         _continue_after(selection, order, statement)
-    ordered = ", ".join(f"{expression} {'desc' if down else 'asc'}" for _, expression, down in order)
-    limit = f" limit {int(selection.limit)}" if selection.limit is not None else ""
-    sql = f"select {shown} from {source}{where_of(statement)} order by {ordered}{limit}"
-    return then(selection, sql, statement), statement.values
+    return ", ".join(f"{expression} {'desc' if down else 'asc'}" for _, expression, down in order)
 
 
 def then(selection: Selection, sql: str, statement: Statement) -> str:
@@ -395,7 +404,9 @@ def source_of(selection: Selection, statement: Statement) -> str:
 def narrow(selection: Selection, statement: Statement) -> None:
     """The conditions of the selection on a row ``t``, be it the present or a state of the past."""
     layer, reader = selection.layer, selection.reader
-    if selection.ids is not None:
+    if selection.is_single:
+        statement.conditions.append(f"t.id = {statement.bind(selection.ids[0])}::uuid")  # type: ignore[index]
+    elif selection.ids is not None:
         statement.conditions.append(f"t.id = any({statement.bind(list(selection.ids))}::uuid[])")
     _somewhere(selection, statement)
     if selection.time is not None and layer.time is not None:

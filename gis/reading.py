@@ -1,9 +1,10 @@
 """Reading in one round trip: connections that are asked a whole transaction at once, without a thread and an ORM.
 
-BEGIN, the reader's role and context, one statement and COMMIT go to PostgreSQL together (libpq's pipeline mode) and
-the event loop does something else until the rows are there. Nothing is changed here and nothing is kept between two
-questions but the connection and its plans; what belongs to several statements is asked one after the other, which
-under READ COMMITTED sees the same as one transaction would.
+The reader's role and context and one statement go to PostgreSQL together (libpq's pipeline mode) and the event loop
+does something else until the rows are there. What is sent together is one transaction, from its first statement to
+the pipeline's end (PostgreSQL's extended query protocol), so no BEGIN and no COMMIT is run. Nothing is changed here
+and nothing is kept between two questions but the connection and its plans; what belongs to several statements is
+asked one after the other, which under READ COMMITTED sees the same as one transaction would.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -27,7 +29,7 @@ PATIENCE_S: Final = 5.0
 """How long a question waits for a connection."""
 
 MOST_PLANS: Final = 200
-"""Statements of which a connection keeps the plan; further ones are planned each time."""
+"""Statements of which a connection keeps the plan; for a further one the longest unused is forgotten."""
 
 GOING: Final = "57P0"
 """Begins the SQLSTATEs with which a server ends a connection by itself: it shuts down, or starts anew."""
@@ -70,6 +72,7 @@ class Line:
         self._connection, self._raw = connection, connection.pgconn
         self._loop = asyncio.get_running_loop()
         self._plans: dict[tuple[bytes, str, tuple[int, ...]], bytes] = {}
+        self._numbers = count()
         self._rows: pq.abc.PGresult | None = None
         self._waiting: asyncio.Future[None] | None = None
         self._blocked = self._finished = False
@@ -107,13 +110,11 @@ class Line:
         values = transformer.dump_sequence([question.values[name] for name in names], [PyFormat.AUTO] * len(names))
         types, formats = transformer.types or (), transformer.formats
         placed, order = numbered(context_sql)
-        self._once(b"", "begin", ())
         self._once(b"", placed, [context[name] for name in order])
         if question.planned_once:
             self._once(context["role"], sql, values, types, formats)
         else:
             self._raw.send_query_params(sql.encode(), values, types, formats, pq.Format.BINARY)
-        self._once(b"", "commit", ())
         self._raw.pipeline_sync()
 
     def _once(
@@ -126,13 +127,14 @@ class Line:
     ) -> None:
         """Ask a statement whose plan this connection keeps, for each role apart."""
         key = (role, sql, tuple(types))
-        name = self._plans.get(key)
+        name = self._plans.pop(key, None)
         if name is None:
             if len(self._plans) >= MOST_PLANS:
-                self._raw.send_query_params(sql.encode(), values, types or None, formats, pq.Format.BINARY)
-                return
-            name = self._plans[key] = f"p{len(self._plans)}".encode()
+                longest_unused = self._plans.pop(next(iter(self._plans)))
+                self._raw.send_query_params(b"deallocate " + longest_unused, None)
+            name = f"p{next(self._numbers)}".encode()
             self._raw.send_prepare(name, sql.encode(), types or None)
+        self._plans[key] = name  # the last asked stands last
         self._raw.send_query_prepared(name, values, formats, pq.Format.BINARY)
 
     def _flush(self) -> None:
@@ -199,7 +201,7 @@ class Lines:
         Raises ``Unavailable`` when every connection stays taken, ``psycopg.Error`` for what PostgreSQL refuses.
         """
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(PATIENCE_S if self._places.locked() else None):
                 await self._places.acquire()
         except TimeoutError:
             raise Unavailable(BUSY) from None

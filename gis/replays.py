@@ -32,6 +32,13 @@ class Replay(Register, table="replays", private=True):
     at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), server_default=text("clock_timestamp()"))
 
 
+CLAIM = text(
+    "insert into app.replays (key, actor, fingerprint) values (:key, :actor, :fingerprint)"
+    " on conflict (key, actor) do nothing returning true"
+)
+SETTLE = text("update app.replays set feature_id = :feature_id where key = :key and actor = :actor")
+
+
 def claim(session: Session, key: str, actor: str, body: Mapping[str, Any], where: str) -> uuid.UUID | None:
     """Take a key for this create; gives the feature when the same create has been done before.
 
@@ -43,13 +50,9 @@ def claim(session: Session, key: str, actor: str, body: Mapping[str, Any], where
             Text("Idempotency-Key: 1 đến 200 ký tự in được", "Idempotency-Key: 1 to 200 printable characters")
         )
     fingerprint = hashlib.sha256(f"{where} {json.dumps(body, sort_keys=True)}".encode()).hexdigest()
-    session.execute(
-        text(
-            "insert into app.replays (key, actor, fingerprint) values (:key, :actor, :fingerprint)"
-            " on conflict (key, actor) do nothing"
-        ),
-        {"key": key, "actor": actor, "fingerprint": fingerprint},
-    )
+    asked = {"key": key, "actor": actor, "fingerprint": fingerprint}
+    if session.execute(CLAIM, asked).scalar():
+        return None
     kept = session.get_one(Replay, (key, actor))
     if kept.fingerprint != fingerprint:
         raise invalid(
@@ -60,5 +63,4 @@ def claim(session: Session, key: str, actor: str, body: Mapping[str, Any], where
 
 def settle(session: Session, key: str, actor: str, feature_id: uuid.UUID) -> None:
     """Remember what came of a claimed key."""
-    session.get_one(Replay, (key, actor)).feature_id = feature_id
-    session.flush()
+    session.execute(SETTLE, {"key": key, "actor": actor, "feature_id": feature_id})

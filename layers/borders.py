@@ -166,22 +166,20 @@ def nearest_stone(
     session: Session, border: Border, chainage_m: float, reader: Level = Level.RESTRICTED
 ) -> Stone | None:
     """The marker nearest to a chainage, along the line."""
-    found = [
-        *_stones(
-            session, reader, NEXT.format(chainage="{chainage}", sign=">=", down=""), border=border.value, m=chainage_m
-        ),
-        *_stones(
-            session,
-            reader,
-            NEXT.format(chainage="{chainage}", sign="<", down="desc"),
-            border=border.value,
-            m=chainage_m,
-        ),
-    ]
-    return min(found, key=lambda stone: abs((stone.chainage_m or 0) - chainage_m), default=None)
+    found = _stones(session, reader, NEAREST, border=border.value, m=chainage_m)
+
+    def away(stone: Stone) -> tuple[float, bool]:
+        metres = (stone.chainage_m or 0) - chainage_m
+        return abs(metres), metres < 0
+
+    return min(found, key=away, default=None)
 
 
-NEXT = " and border = :border and {chainage} {sign} :m order by {chainage} {down}, number limit 1"
+NEXT = (
+    "select id from app.markers where retired_at is null"
+    " and border = :border and {{chainage}} {sign} :m order by {{chainage}} {down}, number limit 1"
+)
+NEAREST = f" and id in (({NEXT.format(sign='>=', down='')}) union all ({NEXT.format(sign='<', down='desc')}))"
 
 
 def address_from(stone: Stone | None, border: Border, chainage_m: float) -> str:

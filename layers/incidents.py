@@ -114,13 +114,19 @@ class Incident(
     open = derived("Còn xử lý", "Open", "t.handling not in ('resolved', 'closed', 'dismissed')", type="boolean")
     geom: Mapped[Any] = geometry("GEOMETRY")
 
+    def derive(self, session: Session) -> None:
+        """Its code is taken last of all: until this transaction ends, nobody else's incident gets one."""
+        super().derive(session)
+        if self.code is None:
+            self.code = _next_code(session)
+
 
 @creates(Incident)
 def report(session: Session, values: Mapping[str, Any]) -> Incident:
     """Report an incident: category and place; everything else may follow. It gets the next code of the year."""
     occurred_at = values.get("occurred_at") or dt.datetime.now(dt.UTC)
     _not_in_the_future(occurred_at)
-    given = {**values, "occurred_at": occurred_at, "code": _next_code(session)}
+    given = {**values, "occurred_at": occurred_at}
     given.setdefault("unit", session.info["context"]["unit"] or None)
     return put(session, Incident, given)
 

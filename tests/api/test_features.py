@@ -1,9 +1,11 @@
 """OGC API Features, Part 1: what a client that knows only the standard finds and reads."""
 
+import re
 import threading
 
 import pytest
 
+from api.app import create_app
 from gis.layer import catalog
 from tests.factories import incident, patch
 
@@ -372,3 +374,25 @@ def test_every_answer_carries_the_headers_that_guard_the_reader(client):
         assert headers["x-content-type-options"] == "nosniff"
         assert "default-src 'none'" in headers["content-security-policy"]
         assert headers["x-request-id"]
+
+
+def test_the_short_way_leads_to_the_door_that_the_long_one_would(settings, database):
+    app = create_app(settings, database)
+    straight = [door for router in app.state.doors for door in router.routes if getattr(door, "straight", None)]
+    assert {door.name for door in straight} >= {"items", "item", "tile"}
+    for door in straight:
+        path = re.sub(r"\{\w+\}", "x", door.path)
+        every = (route for router in app.state.doors for route in router.routes)
+        first = next(route for route in every if "GET" in route.methods and route.path_regex.fullmatch(path))
+        assert first is door
+
+
+def test_the_short_way_refuses_and_heads_like_the_long_one(client):
+    for path in ("/ogc/collections/nothing/items", "/ogc/collections/incidents/items?nothing=1"):
+        refused = client.get(path, headers={"Accept-Language": "en"})
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert refused.headers["x-content-type-options"] == "nosniff"
+    assert client.put("/ogc/collections/markers/items", json={}).status_code == 405
+    head = client.head("/ogc/collections/markers/items?limit=1")
+    assert head.status_code == 200
+    assert not head.content

@@ -87,22 +87,22 @@ def _whole_lines(file: Path) -> list[str]:
 def _transactions(lines: Sequence[dict[str, str]]) -> list[list[str]]:
     """The finished transactions in somebody's name that asked anything, from among what several clients did."""
     open_: dict[int, list[str]] = {}
-    found = []
+    found: list[list[str]] = []
     for line in lines:
         seen = SEEN.match(line.get("message", ""))
         if seen is None or not line.get("user", "").startswith("cotmoc_"):
             continue
         sql, client = seen["sql"].strip().rstrip(";"), int(line["pid"])
         verb = sql.split()[0].upper() if sql else ""
-        if verb == "BEGIN":
+        # What is sent in one piece is a transaction without BEGIN and COMMIT; it begins by taking a role.
+        if verb == "BEGIN" or (TAKES_ROLE in sql and open_.get(client) != []):
             open_[client] = []
-        elif client in open_ and verb not in ENDS:
+            found.append(open_[client])
+        if client in open_ and verb not in ("BEGIN", *ENDS):
             open_[client].append(_with_values(sql, line.get("detail", "")))
-        if client in open_ and verb in (*ENDS, "COPY"):  # a download ends by closing its connection
-            done = open_.pop(client)
-            if len(done) > 1 and TAKES_ROLE in done[0] and NOBODY not in done[0]:
-                found.append(done)
-    return found
+        if verb in (*ENDS, "COPY"):  # a download ends by closing its connection
+            open_.pop(client, None)
+    return [one for one in found if len(one) > 1 and TAKES_ROLE in one[0] and NOBODY not in one[0]]
 
 
 def _together(transactions: Sequence[list[str]]) -> list[str]:

@@ -103,6 +103,17 @@ def test_when_every_connection_is_taken_the_next_hears_so(small, monkeypatch):
     asyncio.run(crowd())
 
 
+def test_nothing_of_whoever_asked_before_is_left_on_the_connection(small):
+    left = Question("select current_setting('role')::text, current_setting('cotmoc.actor', true)", {})
+
+    async def after():
+        await small.answered(OFFICE, partial(asked, WHO))
+        (line,) = next(iter(small._lines.values()))._idle
+        return await line.ask({}, "select 1", left)
+
+    assert asyncio.run(after()) == [(b"none", b"")]
+
+
 def test_a_large_question_and_a_large_answer_pass(small):
     words = "đ" * 2_000_000
     found = asyncio.run(small.answered(OFFICE, partial(asked, Question("select %(words)s::text", {"words": words}))))
@@ -117,7 +128,7 @@ def test_plans_are_kept_for_so_many_statements_and_no_more(small, monkeypatch):
     monkeypatch.setattr(reading, "MOST_PLANS", 5)
 
     async def many():
-        for number in range(12):
+        for number in (*range(12), *range(12)):  # also those that were forgotten meanwhile
             question = Question(f"select {number}", {}, planned_once=True)
             assert await small.answered(OFFICE, partial(asked, question)) == [(number,)]
         return await small.answered(OFFICE, partial(asked, Question("select count(*) from pg_prepared_statements", {})))
