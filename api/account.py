@@ -37,6 +37,17 @@ def person_of(request: Request) -> Guest:
 PersonParam = Annotated[Guest, Depends(at_once(person_of))]
 
 
+def account_id(account: str) -> uuid.UUID:
+    """The id in a path. Raises ``Missing`` for what is none."""
+    try:
+        return uuid.UUID(account)
+    except ValueError:
+        raise Missing(accounts.GONE) from None
+
+
+AccountParam = Annotated[uuid.UUID, Depends(at_once(account_id))]
+
+
 def _id_of(person: Guest) -> uuid.UUID:
     if person.person_id is None:
         raise Missing(accounts.GONE)
@@ -57,9 +68,43 @@ def account_page(request: Request, person: PersonParam, language: PageLanguagePa
         post=POSTS[person.role].title,
         guest=person,
         owes_second_factor=POSTS[person.role].administrator and not person.has_second_factor,
+        **_beside(request, person),
         **shell(request),
     )
     return page_answer(request, html)
+
+
+def _beside(request: Request, person: Guest) -> dict[str, Any]:
+    """What stands on one's own page beside one's post: the sign-ins, and how many recovery codes are left."""
+    with accounts_of(request).acting(person.name, request=request.state.request_id) as session:
+        found = accounts.sign_ins(session, _id_of(person))
+        left_over = accounts.recovery_codes_left(session, _id_of(person))
+    return {
+        "sign_ins": [{**one, "own": one["id"] == person.sign_in_id} for one in found],
+        "recovery_codes": left_over,
+    }
+
+
+@router.get("/api/account/sign-ins")
+def sign_ins(request: Request, person: PersonParam) -> dict[str, Any]:
+    """One's own sign-ins of the last thirty days, with this one marked."""
+    return {"sign_ins": _beside(request, person)["sign_ins"]}
+
+
+@router.delete("/api/account/sign-ins/{account}")
+def sign_out_one(request: Request, person: PersonParam, account: AccountParam) -> dict[str, Any]:
+    """End one of one's own sign-ins."""
+    with accounts_of(request).acting(person.name, request=request.state.request_id) as session:
+        accounts.sign_out_own(session, _id_of(person), account)
+    return {"id": account}
+
+
+@router.post("/api/account/recovery-codes")
+def new_recovery_codes(request: Request, person: PersonParam, body: BodyParam) -> dict[str, Any]:
+    """Ten codes that open once each in place of a lost second factor, shown once; those from before open no more."""
+    person_id = _prove(request, person, body, "password")
+    with accounts_of(request).acting(person.name, request=request.state.request_id) as session:
+        return {"codes": accounts.new_recovery_codes(session, person_id)}
 
 
 @router.get("/api/account")

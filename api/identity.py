@@ -21,6 +21,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Match
 
 from api.settings import Settings
+from gis.accounts import released_by
 from gis.actors import Actor
 from gis.door import Accounts, Guest, may_write
 from gis.errors import Forbidden, Malformed, Missing, Refusal, TooLarge, Unauthenticated, UnsupportedMediaType
@@ -207,7 +208,8 @@ class Doorkeeper:
         guest = await run_in_threadpool(self._guest, request)
         if guest is not None and guest.role == RECIPIENT.name and guest.recipient:
             request.state.guest = guest
-            request.state.actor = Actor(guest.name, RECIPIENT, recipient=guest.recipient)
+            named = tuple(str(one) for one in map(released_by, guest.scopes) if one)
+            request.state.actor = Actor(guest.name, RECIPIENT, recipient=guest.recipient, releases=named)
             _refuse_beyond_released(request)
             return
         if guest is None or guest.role not in POSTS:

@@ -12,19 +12,21 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from api.account import AccountParam
 from api.given import texts
 from api.identity import BodyParam, PageLanguageParam, at_once, guest_of
 from api.params import DatabaseParam
 from api.shell import page_answer, shell
 from api.signin import accounts_of
-from gis import accounts, query
+from gis import accounts, query, sharing, uses
 from gis.actors import Actor, Role
 from gis.database import Database
 from gis.door import Guest
-from gis.errors import FieldError, Forbidden, Invalid, Missing, invalid
+from gis.errors import FieldError, Forbidden, Invalid, invalid
 from gis.language import Language, Text
 from gis.layer import catalog
 from gis.query import Selection
+from gis.uses import MOST_PER_MINUTE, PER_MINUTE
 from layers.markers import Side
 from layers.policy import POSTS, RECIPIENT
 from maps import entrance
@@ -47,17 +49,6 @@ def administrator_of(request: Request) -> Guest:
 
 
 AdministratorParam = Annotated[Guest, Depends(at_once(administrator_of))]
-
-
-def account_id(account: str) -> uuid.UUID:
-    """The id in a path. Raises ``Missing`` for what is none."""
-    try:
-        return uuid.UUID(account)
-    except ValueError:
-        raise Missing(accounts.GONE) from None
-
-
-AccountParam = Annotated[uuid.UUID, Depends(at_once(account_id))]
 
 
 def other_id(account: AccountParam, administrator: AdministratorParam) -> uuid.UUID:
@@ -118,7 +109,9 @@ def tokens_page(
     with _acting(request, administrator) as session:
         found = accounts.every_token(session)
     longest = accounts.LONGEST_TOKEN.days
-    return _kept(request, language, "tokens", found, TOKEN_ROLES, database, administrator, longest_days=longest)
+    bounds = {"longest_days": longest, "per_minute": PER_MINUTE, "most_per_minute": MOST_PER_MINUTE}
+    names = {f"release:read:{one}": name for one, name in released_to(database, administrator, None).items()}
+    return _kept(request, language, "tokens", found, TOKEN_ROLES, database, administrator, releases=names, **bounds)
 
 
 def _kept(  # noqa: PLR0917 - what a page is made of
@@ -215,7 +208,7 @@ def issue(
 ) -> dict[str, Any]:
     """A new token; its text is shown once. No machine is an administrator."""
     given = texts(
-        {name: value for name, value in body.items() if name not in ("days", "scopes", "networks")},
+        {name: value for name, value in body.items() if name not in ("days", "scopes", "networks", "per_minute")},
         "name",
         "role",
         optional=("unit", "recipient"),
@@ -229,15 +222,25 @@ def issue(
             "Mã của đối tác, và chỉ nó, nêu nơi nhận",
             "A partner's token, and no other, names it",
         )
-    if role == RECIPIENT.name and (unit is not None or scopes != ["read"]):
-        raise invalid("scopes", "range", "Đối tác chỉ đọc phần đã chia sẻ", "A partner reads what was released only")
+    named = [accounts.released_by(scope) for scope in scopes]
+    known = released_to(database, administrator, recipient) if any(named) else {}
+    if role != RECIPIENT.name and any(named):
+        raise invalid("scopes", "range", "Chỉ mã của đối tác gắn với bản chia sẻ", "Only a partner's token names one")
+    if role == RECIPIENT.name and (unit is not None or (scopes != ["read"] and not set(named) <= set(known))):
+        raise invalid(
+            "scopes",
+            "range",
+            "Đối tác chỉ đọc phần đã chia sẻ cho chính nơi nhận ấy",
+            "A partner reads what was released to this very recipient only",
+        )
     with _acting(request, administrator) as session:
         token = accounts.issue(
             session,
             given["name"],
             role,
             made_by=administrator.name,
-            days=_days(body.get("days")),
+            days=_whole(body, "days"),
+            per_minute=_whole(body, "per_minute", PER_MINUTE),
             scopes=scopes,
             unit=unit,
             recipient=recipient,
@@ -254,9 +257,24 @@ def revoke(request: Request, administrator: AdministratorParam, account: Account
     return {"id": account}
 
 
-def _days(given: Any) -> int:
+@router.get("/api/tokens/{account}/uses")
+def uses_of(request: Request, administrator: AdministratorParam, account: AccountParam) -> dict[str, Any]:
+    """From where a token came on each of the last ninety days, how often, and how often it was turned away."""
+    with _acting(request, administrator) as session:
+        return {"uses": uses.lately(session, account)}
+
+
+def released_to(database: Database, administrator: Guest, recipient: str | None) -> dict[uuid.UUID, str]:
+    """The releases made for a recipient by their names, or all of them."""
+    with database.acting(Actor(administrator.name, POSTS[administrator.role])) as session:
+        found = sharing.every_release(session)
+        return {one.id: one.name for one in found if recipient in (None, one.recipient)}
+
+
+def _whole(body: Mapping[str, Any], name: str, otherwise: int | None = None) -> int:
+    given = body.get(name, otherwise)
     if isinstance(given, bool) or not isinstance(given, int):
-        raise invalid("days", "type", "Số ngày phải là số nguyên", "A whole number of days")
+        raise invalid(name, "type", "Phải là số nguyên", "A whole number")
     return given
 
 

@@ -47,7 +47,14 @@ def accounts_of(request: Request) -> Accounts:
 def enter(request: Request, person_id: uuid.UUID) -> str:
     """Begin a sign-in, in which the browser's former one ends; gives the cookie's secret."""
     former, asked = request.cookies.get(COOKIE), request.state.request_id
-    return accounts_of(request).begin(person_id, former=former, request=asked)
+    device = request.headers.get("user-agent", "").encode("latin-1", "replace").decode("utf-8", "replace")
+    return accounts_of(request).begin(
+        person_id,
+        former=former,
+        request=asked,
+        device="".join(one for one in device if one.isprintable()) or None,
+        address=address_of(request),
+    )
 
 
 def carrying(answer: Response, cookie: str) -> Response:

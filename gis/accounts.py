@@ -34,11 +34,15 @@ from gis.errors import Conflict, Missing, invalid
 from gis.fields import SCHEMA
 from gis.language import Text
 from gis.layer import Record
+from gis.uses import MOST_PER_MINUTE, PER_MINUTE
 
-TABLES = ("people", "appointments", "sign_ins", "tokens")
+TABLES = ("people", "appointments", "sign_ins", "recovery_codes", "tokens")
 
 LONGEST_TOKEN = dt.timedelta(days=180)
 LONGEST_INVITATION = dt.timedelta(hours=24)
+RELEASE_SCOPE = re.compile(r"release:read:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+RECOVERY_CODES = 10
+LONGEST_DEVICE = 300
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}")
 
 
@@ -92,8 +96,20 @@ class Appointment(Record):
     valid_to: Mapped[dt.datetime | None] = _moment()
 
 
+class RecoveryCode(Record):
+    """A code that opens once in place of a second factor that was lost. Kept as its hash."""
+
+    __tablename__ = "recovery_codes"
+
+    id: Mapped[uuid.UUID] = _key()
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(f"{SCHEMA}.people.id"), index=True)
+    secret: Mapped[str] = mapped_column(SqlText, unique=True)
+    made_at: Mapped[dt.datetime] = _moment(server_default=text("clock_timestamp()"))
+    spent_at: Mapped[dt.datetime | None] = _moment()
+
+
 class SignIn(Record):
-    """One browser's sign-in, known by the hash of its cookie."""
+    """One browser's sign-in, known by the hash of its cookie; what the browser calls itself, and whence it came."""
 
     __tablename__ = "sign_ins"
 
@@ -101,6 +117,8 @@ class SignIn(Record):
     person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(f"{SCHEMA}.people.id"), index=True)
     secret: Mapped[str] = mapped_column(SqlText, unique=True)
     csrf: Mapped[str] = mapped_column(SqlText)
+    device: Mapped[str | None] = mapped_column(SqlText)
+    address: Mapped[str | None] = mapped_column(SqlText)
     began_at: Mapped[dt.datetime] = _moment(server_default=text("clock_timestamp()"))
     seen_at: Mapped[dt.datetime] = _moment(server_default=text("clock_timestamp()"))
     ended_at: Mapped[dt.datetime | None] = _moment()
@@ -109,7 +127,8 @@ class SignIn(Record):
 class Token(Record):
     """A machine's way in, in a role: what it may do (``scopes``), from where, until when.
 
-    A partner's token names its ``recipient`` and reads what was released to it, nothing else.
+    A partner's token names its ``recipient`` and reads what was released to it, nothing else; with scopes
+    ``release:read:<release>`` only what came through these releases. ``per_minute`` is how often it may ask.
     """
 
     __tablename__ = "tokens"
@@ -122,6 +141,7 @@ class Token(Record):
     recipient: Mapped[str | None] = mapped_column(SqlText)
     scopes: Mapped[list[str]] = mapped_column(ARRAY(SqlText))
     networks: Mapped[list[str] | None] = mapped_column(ARRAY(SqlText))
+    per_minute: Mapped[int] = mapped_column(Integer, default=PER_MINUTE, server_default=text(str(PER_MINUTE)))
     made_by: Mapped[str] = mapped_column(SqlText)
     made_at: Mapped[dt.datetime] = _moment(server_default=text("clock_timestamp()"))
     expires_at: Mapped[dt.datetime] = _moment()
@@ -193,9 +213,18 @@ from app.people p left join lateral (
 order by p.valid_to is not null, p.name
 """
 
+SIGN_INS = """
+select id, began_at, seen_at, device, address,
+    ended_at is null and seen_at > now() - interval '30 minutes' and began_at > now() - interval '12 hours' as holds
+from app.sign_ins where person_id = :person and began_at > now() - interval '30 days'
+order by 6 desc, began_at desc limit 50
+"""
+
 TOKENS = """
-select id, name, role, unit, recipient, scopes, networks, made_by, made_at, expires_at, used_at, used_from, revoked_at,
-    revoked_at is null and expires_at > now() as valid
+select id, name, role, unit, recipient, scopes, networks, per_minute, made_by, made_at, expires_at, used_at,
+    used_from, revoked_at, revoked_at is null and expires_at > now() as valid,
+    (select coalesce(sum(u.refused), 0)::integer from app.token_uses u
+        where u.token_id = tokens.id and u.last_at > now() - interval '7 days') as refused_lately
 from app.tokens order by not (revoked_at is null and expires_at > now()), name
 """
 
@@ -268,7 +297,7 @@ def enrol(
         name=name,
         title=title,
         subject=subject or None,
-        password=passwords.hashed(password, name) if password else None,
+        password=passwords.hashed(password, name, title, unit) if password else None,
         second_factor=second_factor,
     )
     session.add(person)
@@ -296,9 +325,16 @@ def invite(session: Session, person_id: uuid.UUID) -> tuple[str, dt.datetime]:
 def change_password(session: Session, person_id: uuid.UUID, password: str) -> None:
     """A new password; every sign-in ends. Raises ``Missing`` for nobody, ``Invalid`` for a weak one."""
     person = present(session, person_id)
-    person.password, person.invitation, person.invited_until = passwords.hashed(password, person.name), None, None
+    chosen = passwords.hashed(password, *known_of(session, person))
+    person.password, person.invitation, person.invited_until = chosen, None, None
     sign_out_everywhere(session, person_id)
     session.flush()
+
+
+def known_of(session: Session, person: Person) -> tuple[str | None, ...]:
+    """What everybody knows of a person, and what no password is made of: name, post, unit."""
+    unit = session.query(Appointment.unit).filter_by(person_id=person.id, valid_to=None).scalar()
+    return person.name, person.title, unit
 
 
 def offer_second_factor(session: Session, person_id: uuid.UUID) -> tuple[str, str]:
@@ -321,6 +357,7 @@ def confirm_second_factor(session: Session, person_id: uuid.UUID, code: str) -> 
     if step is None:
         raise invalid("code", "wrong", "Mã không đúng", "The code is wrong")
     person.second_factor, person.offered_factor, person.last_step = person.offered_factor, None, step
+    _spend(session, person_id)
     sign_out_everywhere(session, person_id)
     session.flush()
 
@@ -329,8 +366,54 @@ def drop_second_factor(session: Session, person_id: uuid.UUID) -> None:
     """Take away a second factor that was lost, and every sign-in. Raises ``Missing`` for nobody."""
     person = present(session, person_id)
     person.second_factor = person.offered_factor = person.last_step = None
+    _spend(session, person_id)
     sign_out_everywhere(session, person_id)
     session.flush()
+
+
+def new_recovery_codes(session: Session, person_id: uuid.UUID) -> list[str]:
+    """Codes for the day when the telephone is lost, shown once; those from before open no more.
+
+    Raises ``Missing`` for nobody, ``Conflict`` where there is no second factor to stand in for.
+    """
+    person = present(session, person_id)
+    if person.second_factor is None:
+        raise Conflict(Text("Hãy bật xác thực hai lớp trước", "Set up a second factor first"))
+    _spend(session, person_id)
+    codes = [passwords.new_recovery_code() for _ in range(RECOVERY_CODES)]
+    session.add_all(RecoveryCode(person_id=person_id, secret=digest(passwords.plain_code(code))) for code in codes)
+    session.flush()
+    return codes
+
+
+def spend(session: Session, person_id: uuid.UUID, code: str | None) -> bool:
+    """Whether this is a recovery code of the person's that has not been used: from now on it has."""
+    given = passwords.plain_code(code or "")
+    spent = session.execute(
+        text(
+            "update app.recovery_codes set spent_at = clock_timestamp()"
+            " where person_id = :person and secret = :secret and spent_at is null"
+        ),
+        {"person": person_id, "secret": digest(given)},
+    )
+    return bool(given) and spent.rowcount == 1  # type: ignore[attr-defined]
+
+
+def _spend(session: Session, person_id: uuid.UUID) -> None:
+    session.execute(
+        text("update app.recovery_codes set spent_at = clock_timestamp() where person_id = :id and spent_at is null"),
+        {"id": person_id},
+    )
+
+
+def recovery_codes_left(session: Session, person_id: uuid.UUID) -> int:
+    """How many recovery codes still open."""
+    return session.query(RecoveryCode).filter_by(person_id=person_id, spent_at=None).count()
+
+
+def sign_ins(session: Session, person_id: uuid.UUID) -> list[dict[str, Any]]:
+    """A person's sign-ins of the last thirty days, those that hold first: since when, from where, on what."""
+    return [dict(row) for row in session.execute(text(SIGN_INS), {"person": person_id}).mappings()]
 
 
 def present(session: Session, person_id: uuid.UUID) -> Person:
@@ -374,10 +457,18 @@ def _keep_an_administrator(session: Session) -> None:
         raise Conflict(Text("Phải còn ít nhất một quản trị viên", "There must be at least one administrator left"))
 
 
-def sign_in(session: Session, person_id: uuid.UUID) -> str:
-    """Begin a sign-in; gives the secret for the cookie."""
+def sign_in(session: Session, person_id: uuid.UUID, *, device: str | None = None, address: str | None = None) -> str:
+    """Begin a sign-in from a ``device`` at an ``address``; gives the secret for the cookie."""
     cookie = secrets.token_urlsafe(32)
-    session.add(SignIn(person_id=person_id, secret=digest(cookie), csrf=secrets.token_urlsafe(24)))
+    session.add(
+        SignIn(
+            person_id=person_id,
+            secret=digest(cookie),
+            csrf=secrets.token_urlsafe(24),
+            device=device and device[:LONGEST_DEVICE],
+            address=address,
+        )
+    )
     session.flush()
     return cookie
 
@@ -390,12 +481,25 @@ def sign_out(session: Session, sign_in_id: uuid.UUID) -> None:
     )
 
 
+def sign_out_own(session: Session, person_id: uuid.UUID, sign_in_id: uuid.UUID) -> None:
+    """End one of a person's own sign-ins. Raises ``Missing`` for one that is not theirs."""
+    if session.query(SignIn).filter_by(id=sign_in_id, person_id=person_id).count() == 0:
+        raise Missing(GONE)
+    sign_out(session, sign_in_id)
+
+
 def sign_out_everywhere(session: Session, person_id: uuid.UUID) -> None:
     """End every sign-in of a person."""
     session.execute(
         text("update app.sign_ins set ended_at = clock_timestamp() where person_id = :id and ended_at is null"),
         {"id": person_id},
     )
+
+
+def released_by(scope: str) -> uuid.UUID | None:
+    """The release that a scope ``release:read:<release>`` opens; None for any other scope."""
+    found = RELEASE_SCOPE.fullmatch(scope)
+    return uuid.UUID(found[1]) if found else None
 
 
 def issue(
@@ -409,14 +513,28 @@ def issue(
     unit: str | None = None,
     recipient: str | None = None,
     networks: Sequence[str] | None = None,
+    per_minute: int = PER_MINUTE,
 ) -> str:
     """A new token; its text is shown once and never again. Raises ``Invalid`` naming what is wrong with it."""
     if not 1 <= days <= LONGEST_TOKEN.days:
         raise invalid(
             "days", "range", f"Hạn dùng từ 1 đến {LONGEST_TOKEN.days} ngày", f"From 1 to {LONGEST_TOKEN.days} days"
         )
-    if not set(scopes) <= {"read", "write"} or not scopes:
-        raise invalid("scopes", "code", "Phạm vi là read, write", "Scopes are read and write")
+    released = [scope for scope in scopes if released_by(scope)]
+    if not scopes or (not set(scopes) <= {"read", "write"} and len(released) < len(scopes)):
+        raise invalid(
+            "scopes",
+            "code",
+            "Phạm vi là read, write, hoặc release:read:<bản chia sẻ>",
+            "Scopes are read and write, or release:read:<release>",
+        )
+    if not 1 <= per_minute <= MOST_PER_MINUTE:
+        raise invalid(
+            "per_minute",
+            "range",
+            f"Từ 1 đến {MOST_PER_MINUTE} lần mỗi phút",
+            f"From 1 to {MOST_PER_MINUTE} times a minute",
+        )
     try:
         ranges = [str(ipaddress.ip_network(network)) for network in networks or ()]
     except ValueError:
@@ -432,6 +550,7 @@ def issue(
         recipient=recipient,
         scopes=list(scopes),
         networks=ranges or None,
+        per_minute=per_minute,
         made_by=made_by,
         expires_at=dt.datetime.now(dt.UTC) + dt.timedelta(days=days),
     )

@@ -46,13 +46,15 @@ class Role:
 class Actor:
     """Somebody in whose name something is read or changed, for a unit where it belongs to one.
 
-    ``recipient`` is to whom was released what an outside role reads.
+    ``recipient`` is to whom was released what an outside role reads, ``releases`` through which of its releases where
+    not through all of them.
     """
 
     name: str
     role: Role
     unit: str | None = None
     recipient: str | None = None
+    releases: tuple[str, ...] = ()
 
     @property
     def level(self) -> Level:

@@ -64,6 +64,7 @@ DOWNLOAD_TIMEOUT = "30min"
 CONTEXT = text(
     "select set_config('role', :role, true), set_config('cotmoc.actor', :actor, true),"
     " set_config('cotmoc.unit', :unit, true), set_config('cotmoc.recipient', :recipient, true),"
+    " set_config('cotmoc.releases', :releases, true),"
     " set_config('cotmoc.reason', :reason, true),"
     " set_config('cotmoc.request', :request, true), set_config('cotmoc.device_at', :device_at, true),"
     " set_config('transaction_read_only', :read_only, true)"
@@ -281,6 +282,7 @@ def _context(
         "actor": actor.name,
         "unit": actor.unit or "",
         "recipient": actor.recipient or "",
+        "releases": f"{{{','.join(actor.releases)}}}" if actor.releases else "",
         "reason": reason or "",
         "request": request or "",
         "device_at": device_at or "",

@@ -15,8 +15,20 @@ from dataclasses import dataclass
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
-from gis import passwords
-from gis.accounts import VALID, Person, SignIn, digest, had_administrator, login_name, present, sign_in, sign_out
+from gis import passwords, uses
+from gis.accounts import (
+    VALID,
+    Person,
+    SignIn,
+    digest,
+    had_administrator,
+    known_of,
+    login_name,
+    present,
+    sign_in,
+    sign_out,
+    spend,
+)
 from gis.database import LOCK_TIMEOUT, refusing_like_the_house
 from gis.delays import Delays, delay_s
 from gis.errors import TooMany, Unauthenticated
@@ -56,8 +68,9 @@ order by a.valid_from desc limit 1
 """
 
 WHOSE = """
-select id, name, role, unit, recipient, scopes, networks, secret, used_at from app.tokens
-where id = :id and revoked_at is null and expires_at > now()
+select id, name, role, unit, recipient, scopes, networks, per_minute, secret, used_at,
+    revoked_at is null and expires_at > now() as valid
+from app.tokens where id = :id
 """
 
 
@@ -140,7 +153,11 @@ class Accounts:
         return Guest(**found)
 
     def by_token(self, token: str, address: str) -> Guest | None:
-        """Whose token this is, when it is valid and comes from where it may."""
+        """Whose token this is, when it is valid and comes from where it may.
+
+        Whatever comes with its secret is counted, also what is turned away, so that a stolen one is seen at work.
+        Raises ``TooMany`` when it has come too often in this minute, whichever process it asked.
+        """
         kind, _, rest = token.partition("_")
         number, _, secret = rest.partition("_")
         try:
@@ -153,14 +170,23 @@ class Accounts:
             row = session.execute(text(WHOSE), {"id": token_id}).mappings().one_or_none()
             if row is None or not secrets.compare_digest(row["secret"], digest(secret)):
                 return None
-            if not _inside(address, row["networks"]):
-                return None
+            refused = not (row["valid"] and _inside(address, row["networks"]))
+            most = row["per_minute"]
+            wait = uses.count(session, token_id, _neighbourhood(address), most, refused=refused)
             used = row["used_at"]
-            if used is None or (dt.datetime.now(dt.UTC) - used).total_seconds() > SEEN_EVERY_S:
+            if (
+                not refused
+                and not wait
+                and (used is None or (dt.datetime.now(dt.UTC) - used).total_seconds() > SEEN_EVERY_S)
+            ):
                 session.execute(
                     text("update app.tokens set used_at = now(), used_from = :address where id = :id"),
                     {"id": token_id, "address": address},
                 )
+        if refused:
+            return None
+        if wait:
+            raise uses.too_often(most, wait)
         return Guest(
             f"token:{row['name']}", row["role"], row["unit"], recipient=row["recipient"], scopes=tuple(row["scopes"])
         )
@@ -187,19 +213,30 @@ class Accounts:
         _heed(wait)
         right = passwords.right(password, person.password if person else None)
         step = passwords.step_of(person.second_factor, code) if person and person.second_factor and right else None
-        if person is None or not right or (person.second_factor and step is None and not codeless):
+        recovers = bool(right and step is None and passwords.plain_code(code or ""))
+        if person is None or not right or (person.second_factor and step is None and not codeless and not recovers):
             raise Unauthenticated(REFUSED)
         with self.acting(person.name) as session:
             kept = session.get_one(Person, person.id, with_for_update=True)
+            if recovers and not codeless and not spend(session, person.id, code):
+                raise Unauthenticated(REFUSED)
             if step is not None and (kept.last_step or 0) >= step:  # a code opens once
                 raise Unauthenticated(REFUSED)
             kept.failures, kept.blocked_until, kept.last_step = 0, None, step or kept.last_step
             if kept.password == person.password and passwords.outdated(person.password or ""):
-                kept.password = passwords.hashed(password)
+                kept.password = passwords.kept(password)
         self._addresses.forgive(near)
         return person.id
 
-    def begin(self, person_id: uuid.UUID, *, former: str | None = None, request: str | None = None) -> str:
+    def begin(
+        self,
+        person_id: uuid.UUID,
+        *,
+        former: str | None = None,
+        request: str | None = None,
+        device: str | None = None,
+        address: str | None = None,
+    ) -> str:
         """Begin a sign-in and end the one that the same browser had before; gives the secret for the cookie."""
         with self.acting("door") as session:
             name = present(session, person_id).name
@@ -208,7 +245,7 @@ class Accounts:
                 before = session.query(SignIn).filter_by(secret=digest(former), ended_at=None).one_or_none()
                 if before is not None:
                     sign_out(session, before.id)
-            return sign_in(session, person_id)
+            return sign_in(session, person_id, device=device, address=address)
 
     def known(self, subject: str, name: str | None) -> uuid.UUID | None:
         """The person an identity provider calls ``subject``, or ``name`` where nobody is called so yet.
@@ -239,10 +276,11 @@ class Accounts:
             invited = (
                 session.query(Person).filter(Person.invitation == digest(invitation), INVITED, VALID).one_or_none()
             )
+            about = known_of(session, invited) if invited else ()
         if invited is None:
             raise Unauthenticated(NO_INVITATION)
         self._addresses.forgive(near)
-        chosen = passwords.hashed(password, invited.name)
+        chosen = passwords.hashed(password, *about)
         with self.acting(invited.name) as session:
             person = session.get_one(Person, invited.id, with_for_update=True)
             if person.invitation != invited.invitation:

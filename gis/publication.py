@@ -356,8 +356,14 @@ def _policy(table: str, name: str, verb: str, roles: str, using: str = "true") -
 
 
 def _to_partners(table: str) -> str:
-    """A partner's login reads the rows of the recipient in whose name it asks, while they are served."""
-    own = "recipient = (select nullif(current_setting('cotmoc.recipient', true), ''))"
+    """A partner's login reads the rows of the recipient in whose name it asks, while they are served.
+
+    Where the releases are named through which it may read, those of these alone.
+    """
+    own = (
+        "recipient = (select nullif(current_setting('cotmoc.recipient', true), '')) and coalesce(release ="
+        " any((select nullif(current_setting('cotmoc.releases', true), ''))::uuid[]), true)"
+    )
     if table.removeprefix(f"{RELEASE}.") not in READ_BY_PARTNERS:
         today = f"(select (now() at time zone '{ZONE}')::date)"
         own += f" and coalesce(served_from <= {today}, true) and coalesce(served_to >= {today}, true)"

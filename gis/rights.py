@@ -248,7 +248,12 @@ def _of_accounts(policy: Policy) -> list[str]:
             f"grant select, insert, update on app.{table} to {DOOR_LOGIN};",
             _policy(table, "door", "all", DOOR_LOGIN, using="true", check="true"),
         ]
-    return made
+    return [
+        *made,
+        *_guarded("token_uses", _everyone(policy)),
+        f"grant select, insert, update on app.token_uses to {DOOR_LOGIN};",
+        _policy("token_uses", "door", "all", DOOR_LOGIN, using="true", check="true"),
+    ]
 
 
 def _of_seals(policy: Policy) -> list[str]:

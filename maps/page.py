@@ -93,6 +93,20 @@ def moment(value: date | datetime | str | None) -> str:
     return "" if when is None else when if isinstance(when, str) else f"{when:%d/%m/%Y %H:%M}"
 
 
+BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
+SYSTEMS = (
+    ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)  # fmt: skip
+
+
+@pass_context
+def device(context: Context, agent: str | None) -> str:
+    """What a browser calls itself (User-Agent), as people call it: “Chrome, Android”."""
+    known = [next((name for sign, name in names if sign in (agent or "")), "") for names in (BROWSERS, SYSTEMS)]
+    return ", ".join(filter(None, known)) or (agent or "").split("/")[0][:40] or context["words"]["unknown_device"]
+
+
 def number(value: float | None) -> str:
     """A number with thin spaces between thousands and a decimal comma, as both languages read it here."""
     if value is None:
@@ -146,7 +160,7 @@ def _switch(path: str, query: Mapping[str, str], language: str) -> str:
     return path + "?" + urlencode({**query, "lang": "vi" if language == "en" else "en"})
 
 
-_pages.filters.update(day=day, moment=moment, number=number, then=_then)
+_pages.filters.update(device=device, day=day, moment=moment, number=number, then=_then)
 _pages.globals.update(
     mark=mark,
     said=said,

@@ -3,6 +3,7 @@
 import { ask, explained } from "./doors.js";
 import { say } from "./page.js";
 import { sends } from "./forms.js";
+import { once } from "./once.js";
 
 const [offer, confirm, password] = ["offer", "confirm", "password"].map((id) => document.getElementById(id));
 const factor = "/api/account/second-factor";
@@ -39,4 +40,25 @@ document.getElementById("everywhere").addEventListener("click", async () => {
   }
 });
 
-for (const button of document.querySelectorAll("#everywhere")) button.disabled = false; // now somebody listens
+const recovery = document.getElementById("recovery");
+if (recovery) {
+  sends(recovery, async (given) => {
+    const { data } = await ask("/api/account/recovery-codes", { method: "POST", body: given });
+    once(say("recovery_codes"), data.codes.join(" \n"), say("recovery_once"));
+  });
+}
+
+for (const button of document.querySelectorAll("[data-sign-in]")) {
+  button.addEventListener("click", async () => {
+    const fault = document.getElementById("sign-ins-refusal");
+    try {
+      await ask(`/api/account/sign-ins/${button.dataset.signIn}`, { method: "DELETE" });
+      location.reload();
+    } catch (error) {
+      fault.replaceChildren(...explained(error));
+      fault.hidden = false;
+    }
+  });
+}
+
+for (const button of document.querySelectorAll("#everywhere, [data-sign-in]")) button.disabled = false; // now somebody listens

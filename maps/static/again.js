@@ -18,7 +18,7 @@ function open(settle) {
   const form = h("form", {},
     input("name", say("login_name"), { value: badge.dataset.name, autocomplete: "username", required: true, maxlength: "40" }),
     input("password", say("password"), { type: "password", autocomplete: "current-password", required: true, maxlength: "200" }),
-    input("code", say("code"), { inputmode: "numeric", autocomplete: "one-time-code", maxlength: "7", placeholder: say("code_hint") }),
+    input("code", say("code"), { autocomplete: "one-time-code", maxlength: "24", placeholder: say("code_hint") }),
     fault,
     h("div", { className: "dialog-foot" }, h("button", { className: "button", type: "button", onclick: () => shown.close() }, say("cancel")), submit));
   const shown = h("dialog", { "aria-label": say("sign_in_again") }, h("h2", {}, say("sign_in_again")), h("p", { className: "quiet" }, say("sign_in_again_hint")), form);

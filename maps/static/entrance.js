@@ -18,6 +18,19 @@ if (signIn) {
   });
 }
 
+const recover = document.getElementById("recover");
+if (recover) {
+  // A telephone's keypad for digits has no letters, of which a recovery code is made.
+  recover.addEventListener("click", () => {
+    const { code } = signIn.elements;
+    code.inputMode = "text";
+    code.autocomplete = "off";
+    code.placeholder = "abcd-efgh-jkmn-pqrs";
+    code.focus();
+  });
+  recover.disabled = false;
+}
+
 if (invitation) {
   const secret = location.hash.slice(1);
   history.replaceState(null, "", location.pathname + location.search);

@@ -3,7 +3,9 @@
 import { h, say } from "./page.js";
 
 export function once(title, secret, hint) {
-  const shown = h("input", { value: secret, readOnly: true, "aria-label": title, onfocus: (event) => event.target.select() });
+  const lines = secret.split("\n").length; // several codes stand below one another
+  const shown = h(lines > 1 ? "textarea" : "input", { readOnly: true, rows: String(lines), "aria-label": title, onfocus: (event) => event.target.select() });
+  shown.value = secret;
   const copy = h("button", { className: "button primary", type: "button", onclick: async () => {
     shown.select();
     try {

@@ -334,3 +334,50 @@ def test_the_doors_login_reads_accounts_and_nothing_else_and_no_other_login_read
         for table in ("people", "appointments", "sign_ins", "tokens"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connect(login, role=role).execute(f"select * from app.{table}")
+
+
+def test_a_recovery_code_opens_once_in_place_of_a_lost_phone(browser, another, enrol, connect):
+    secret = pyotp.random_base32()
+    enrol("lost.phone", "office", second_factor=secret)
+    browser.sign_in("lost.phone", PASSWORD, pyotp.TOTP(secret).now())
+    door = "/api/account/recovery-codes"
+    assert browser.post(door, {"password": "sai"}).status_code == 401
+    codes = browser.post(door, {"password": PASSWORD}).json()["codes"]
+    assert len(set(codes)) == 10
+    kept = str(connect().execute("select * from app.recovery_codes").fetchall())
+    assert not any(code in kept or code.replace("-", "") in kept for code in codes)
+    assert "Còn 10 mã" in browser.get("/account").text
+    assert another.sign_in("lost.phone", "không phải mật khẩu", codes[0]).status_code == 401
+    assert another.sign_in("lost.phone", PASSWORD, codes[0].upper().replace("-", " ")).is_success
+    assert another.sign_in("lost.phone", PASSWORD, codes[0]).status_code == 401
+    assert "Còn 9 mã" in browser.get("/account").text
+    again = browser.post(door, {"password": PASSWORD}).json()["codes"]
+    assert another.sign_in("lost.phone", PASSWORD, codes[1]).status_code == 401
+    assert another.sign_in("lost.phone", PASSWORD, again[1]).is_success
+    told = connect().execute("select actor, action, new::text from app.journal where table_name = 'recovery_codes'")
+    entries = told.fetchall()
+    assert {entry[:2] for entry in entries} == {("lost.phone", "insert"), ("lost.phone", "update")}
+    assert not any(code.replace("-", "") in text for *_, text in entries for code in codes)
+
+
+def test_without_a_second_factor_there_is_nothing_to_recover(browser):
+    browser.sign_in("member")
+    assert browser.post("/api/account/recovery-codes", {"password": PASSWORD}).status_code == 409
+    assert 'id="recovery"' not in browser.get("/account").text
+
+
+def test_ones_own_sign_ins_are_listed_and_ended_one_by_one(browser, another, enrol):
+    enrol("two.places", "office")
+    phone = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/126.0 Mobile Safari/537.36"
+    another.post("/signin", {"name": "two.places", "password": PASSWORD, "code": ""}, User_Agent=phone)
+    browser.sign_in("two.places")
+    mine = browser.get("/api/account/sign-ins").json()["sign_ins"]
+    assert sorted(one["own"] for one in mine) == [False, True]
+    there = next(one for one in mine if not one["own"])
+    assert (there["holds"], there["device"], there["address"]) == (True, phone, "127.0.0.1")
+    page = browser.get("/account").text
+    assert "Chrome, Android" in page
+    another.sign_in("member")  # somebody else's is nobody's business
+    assert another.ask("DELETE", f"/api/account/sign-ins/{there['id']}").status_code == 404
+    assert browser.ask("DELETE", f"/api/account/sign-ins/{there['id']}").is_success
+    assert not next(one for one in browser.get("/api/account/sign-ins").json()["sign_ins"] if not one["own"])["holds"]

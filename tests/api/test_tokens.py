@@ -1,10 +1,19 @@
 """Tokens of machines: shown once, kept as a hash, good for what they say, from where, until they are revoked."""
 
 import hashlib
+import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pyotp
 import pytest
+
+from gis import sharing
+from gis.fields import Level
+from gis.layer import catalog
+from gis.query import Selection
+from gis.sharing import Part, Terms
+from layers.policy import OFFICE
 
 PASSWORD = "một câu dài để vào nhà"
 SECRET = pyotp.random_base32()
@@ -147,3 +156,99 @@ def test_a_token_is_no_way_to_sign_in_pages_of_a_person(client, token):
     for path in ("/account", "/api/account"):
         assert by(client, text, path=path).status_code == 403
     assert by(client, text, "POST", "/signout", json={}).status_code == 401
+
+
+# A stolen partner token
+
+
+def given_to(database, recipient, *names):
+    """Releases to a recipient, made in draft, by their names."""
+    with database.acting(OFFICE, write=True) as session:
+        selection = Selection(catalog["markers"], Level.PARTNER, where={"number": ["147/6"]})
+        return [
+            str(sharing.prepare(session, name, recipient, Terms(), [Part(selection, ("number",), None, {})]).release_id)
+            for name in names
+        ]
+
+
+def test_a_token_bound_to_one_release_reads_no_other(client, chief, token, database, connect):
+    one, two = given_to(database, "Sở Một", "Bản một", "Bản hai")
+    (foreign,) = given_to(database, "Sở Hai", "Bản của nơi khác")
+    for scopes in ([f"release:read:{foreign}"], [f"release:read:{uuid.uuid4()}"], ["read", f"release:read:{one}"]):
+        body = {"name": "x", "role": "partner", "recipient": "Sở Một", "days": 1, "scopes": scopes}
+        refused = chief.post("/api/tokens", body)
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "scopes"), scopes
+    house = chief.post("/api/tokens", {"name": "x", "role": "office", "days": 1, "scopes": [f"release:read:{one}"]})
+    assert house.status_code == 422
+    admin = connect()
+    admin.execute("select set_config('cotmoc.actor', 'x', false)")
+    for number, release in enumerate((one, two)):
+        admin.execute(
+            "insert into release.manifests (release, number, recipient, name, published_at, manifest)"
+            " values (%s, 1, 'Sở Một', %s, now(), %s)",
+            (
+                release,
+                f"Bản {number}",
+                json.dumps(
+                    {
+                        "release": release,
+                        "name": "x",
+                        "recipient": "x",
+                        "version": 1,
+                        "watermark": "x",
+                        "layers": {"markers": {}},
+                    }
+                ),
+            ),
+        )
+        admin.execute(
+            "insert into release.markers (recipient, id, release, added_in, version, sha256, level, number,"
+            " position_source) values ('Sở Một', gen_random_uuid(), %s, 1, 1, 'x', 'partner', %s, 'survey')",
+            (release, f"99{number}"),
+        )
+    bound = token("partner", recipient="Sở Một", scopes=[f"release:read:{one}"])
+    whole = token("partner", recipient="Sở Một")
+    seen = {
+        name: {row["properties"]["number"] for row in by(client, text, path=MARKERS[:-2]).json()["features"]}
+        for name, text in (("bound", bound), ("whole", whole))
+    }
+    assert seen == {"bound": {"990"}, "whole": {"990", "991"}}
+    assert by(client, bound, path=f"/ogc/releases/{one}").status_code == 200
+    for path in (f"/ogc/releases/{two}", f"/ogc/releases/{two}/delta", "/works", "/api/cards", "/api/releases", "/"):
+        assert by(client, bound, path=path).status_code == 404, path
+    assert by(client, bound, "POST", f"/api/releases/{one}/versions", json={}).status_code == 404
+    exported = by(client, bound, path="/api/export/markers?f=geojson").json()
+    assert {row["properties"]["number"] for row in exported["features"]} == {"990"}
+
+
+def test_it_asks_so_often_a_minute_and_no_oftener_however_many_ask_at_once(client, chief, token):
+    text = token(per_minute=5)
+    with ThreadPoolExecutor(12) as many:
+        answers = list(many.map(lambda _: by(client, text), range(20)))
+    codes = [one.status_code for one in answers]
+    if codes.count(200) > 5:  # the minute may have turned in between, once
+        codes = [by(client, text).status_code for _ in range(6)] + codes
+    assert codes.count(429) >= 1
+    assert codes.count(200) <= 10
+    told = client.get(MARKERS, headers={"Authorization": f"Bearer {text}", "Accept-Language": "en"})
+    if told.status_code == 429:
+        assert 1 <= int(told.headers["retry-after"]) <= 60
+        assert "5 times a minute" in told.json()["detail"]
+    for wrong in (0, 6001, "5", True):
+        body = {"name": f"x{wrong}", "role": "office", "days": 1, "per_minute": wrong}
+        assert chief.post("/api/tokens", body).json()["errors"][0]["field"] == "per_minute"
+
+
+def test_a_stolen_one_is_seen_at_work(client, chief, token):
+    text = token("partner", recipient="Sở Ba", networks=["10.9.8.0/24"])
+    number = listed(chief, text)["id"]
+    assert [by(client, text).status_code for _ in range(3)] == [401, 401, 401]
+    by(client, text[:-3] + "xyz")  # whoever does not hold its secret is not counted as it
+    uses = chief.get(f"/api/tokens/{number}/uses").json()["uses"]
+    assert [(one["calls"], one["refused"]) for one in uses] == [(0, 3)]
+    assert uses[0]["address"].startswith(("127.", "::"))
+    assert listed(chief, text)["refused_lately"] == 3
+    assert "3 lần bị từ chối trong 7 ngày" in chief.get("/tokens").text
+    assert chief.ask("DELETE", f"/api/tokens/{number}").is_success
+    assert by(client, text).status_code == 401
+    assert listed(chief, text)["refused_lately"] == 4

@@ -18,7 +18,9 @@ BELONGING_TO_NOBODY = {"public.spatial_ref_sys", "public.geography_columns", "pu
 OWN = {
     READER_LOGIN: {},
     WRITER_LOGIN: {},
-    DOOR_LOGIN: dict.fromkeys(("people", "appointments", "sign_ins", "tokens"), "insert select update"),
+    DOOR_LOGIN: dict.fromkeys(
+        ("people", "appointments", "sign_ins", "recovery_codes", "tokens", "token_uses"), "insert select update"
+    ),
     SEALER_LOGIN: {"journal": "select", "seals": "insert select"},
     PARTNER_LOGIN: {f"release.{one}": "select" for one in (*catalog, "manifests", "tombstones")},
 }

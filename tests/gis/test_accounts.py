@@ -61,12 +61,14 @@ def test_trying_many_names_costs_no_memory_and_drives_out_those_of_long_ago():
     [
         ("ngắn", "length"), ("x" * 201, "length"), ("aaaaaaaaaaaaaaaa", "weak"), ("password123456", "weak"),
         ("MatKhau123456", "weak"), ("somebody.1 2345", "weak"), ("qwerty qwerty qwerty", "weak"),
-        ("Cột Mốc Tây Ninh", "weak"),
+        ("Cột Mốc Tây Ninh", "weak"), ("M@tKhau2026!!", "weak"), ("BienPhong@2025", "weak"),
+        ("Đồn Tân Nam 2026", "weak"), ("1q2w3e4r5t6y", "weak"), ("P@ssw0rd1234", "weak"), ("zxcvbnm98765", "weak"),
+        ("abcabcabcabcabc", "weak"), ("Sĩ quan trực ban 1", "weak"), ("0987654321 2024", "weak"),
     ],
 )  # fmt: skip
 def test_a_password_that_is_easily_guessed_is_refused(password, code):
     with pytest.raises(Invalid) as refused:
-        passwords.hashed(password, "somebody.1")
+        passwords.hashed(password, "somebody.1", "Sĩ quan trực ban", "Đồn Biên phòng Tân Nam")
     assert refused.value.errors[0].code == code
 
 
