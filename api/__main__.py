@@ -198,12 +198,14 @@ def export(  # noqa: PLR0917 - Typer reads the options off the parameters
 def audit_verify(data_dir: DataDir = None, anchor: Anchor = None) -> None:
     """Kiểm tra nhật ký: nêu lô đầu tiên bị sửa. · Prove the journal, or name the first batch that was changed."""
     from api import up as premises
-    from gis.audit import verify
+    from gis.audit import unlike, verify
 
     with premises.opened(data_dir, "audit") as addresses:
         found = verify(premises.sealer(addresses, premises.chosen(data_dir), anchor))
-    if found.broken:
-        raise Conflict(found.broken.words)
+        if found.broken:
+            raise Conflict(found.broken.words)
+        if changed := unlike(addresses.admin):
+            raise Conflict(changed)
     typer.echo(f"✓ {found.words.vi}\n✓ {found.words.en}")
 
 

@@ -14,12 +14,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import PrimaryKeyConstraint, create_engine, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
 from gis.database import LOGINS, OWNER, PARTNER_LOGIN, PUBLISHER, READER_LOGIN, WRITER_LOGIN
 from gis.language import Text
+from gis.layer import Record
 from gis.rights import Policy, standing
 from gis.seals import Agreement, state
 
@@ -123,6 +124,38 @@ def _surface(connection: Connection, house: House) -> Iterator[Finding]:
         publisher=PUBLISHER,
     )
     yield from _found("Mọi thứ thuộc về một chủ không đăng nhập", "Everything belongs to the owner", foreign)
+
+
+def _structure(connection: Connection, _house: House) -> Iterator[Finding]:
+    """Column by column, and by name whatever keeps values right; what a rule puts in a statement's place is none."""
+    tables = Record.metadata.tables.values()
+    wanted = {f"{table.fullname}.{column.name}" for table in tables for column in table.columns}
+    found = _names(
+        connection,
+        "select attrelid::regclass || '.' || attname from pg_attribute where attrelid::regclass::text = any(:tables)"
+        " and attnum > 0 and not attisdropped",
+        tables=[table.fullname for table in tables],
+    )
+    keepers = {f"{table.fullname}.{one.name}" for table in tables for one in table.indexes} | {
+        f"{table.fullname}.{one.name}"
+        for table in tables
+        for one in table.constraints
+        if not isinstance(one, PrimaryKeyConstraint) or one.columns
+    }
+    standing_keepers = _names(
+        connection,
+        "select conrelid::regclass || '.' || conname from pg_constraint where convalidated and conrelid <> 0 union all"
+        " select i.indrelid::regclass || '.' || c.relname from pg_index i join pg_class c on c.oid = i.indexrelid"
+        " where i.indisvalid",
+    )
+    rules = _names(
+        connection,
+        "select ev_class::regclass || '.' || rulename from pg_rewrite r join pg_class c on c.oid = r.ev_class"
+        " where c.relnamespace::regnamespace::text in ('app', 'release') and rulename <> '_RETURN'",
+    )
+    faults = sorted({*wanted ^ set(found), *keepers - set(standing_keepers), *rules})
+    restore = Text("so với bản sao lưu", "compare with a backup")
+    yield from _found("Bảng, cột và ràng buộc như đã khai", "Tables, columns and constraints", faults, restore)
 
 
 def _leakproof(connection: Connection, _house: House) -> Iterator[Finding]:
@@ -278,6 +311,7 @@ def _is_open(file: Path) -> bool:
 CHECKS: tuple[Check, ...] = (
     _row_security,
     _surface,
+    _structure,
     _leakproof,
     _roles,
     _partner,
