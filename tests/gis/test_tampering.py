@@ -64,8 +64,9 @@ BESIDE_THE_JOURNAL = {
     " set valid = tstzrange(lower(valid), upper(valid) + interval '1 second') where id = :id and version = 1",
     "a state of the past taken away": "delete from app.gates_history where id = :id and version = 2",
     "a state that never was": "insert into app.gates_history"
-    " (id, level, name, version, updated_at, valid, action, actor) select id, level, 'khác', 9, now(), tstzrange(now(), now(), '[]'), 'update', 'lan' from app.gates where id = :id",
-    "another's state": "update app.gates_history set journal_seq = journal_seq - 1 where id = :id and version = 3",
+    " (id, level, name, version, updated_at, valid, action, actor) select id, level, 'khác', 9, now(),"
+    " tstzrange(now(), now(), '[]'), 'update', 'lan' from app.gates where id = :id",
+    "another's state": "update app.gates_history set journal_seq = 1 where id = :id and version = 3",
     "the present, the trigger off": "update app.gates set name = 'khác' where id = :id",
     "the present and the past alike": "with now as (update app.gates set name = 'khác' where id = :id)"
     " update app.gates_history set name = 'khác' where id = :id and version = 3",
