@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import ExitStack, suppress
@@ -14,7 +16,7 @@ import pytest
 
 from api.app import create_app
 from api.settings import Settings
-from api.up import DATABASE
+from api.up import CHECKOUT, DATABASE
 from gis.accounts import enrol, every_token, issue, revoke
 from gis.database import DOOR_LOGIN, DOWNLOADS, READER_LOGIN
 from gis.door import Accounts
@@ -238,3 +240,57 @@ def _lives(pid):
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
+
+
+WATCHED = """
+import os, signal, sys, time
+from api import workers
+from api.ending import End
+from gis.language import Text
+
+def serves(ready):
+    ready()
+    signal.sigwait({signal.SIGTERM})
+
+def fails(ready):
+    raise OSError("no room")
+
+def dies_young(ready):
+    ready()
+
+def is_deaf(ready):
+    ready()
+    time.sleep(60)
+
+workers.LONGEST_END_S = 0.5
+crew = [workers.Worker(name, Text(name, name), globals()[name]) for name in sys.argv[1:]]
+signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+signal.setitimer(signal.ITIMER_REAL, 2.0)
+try:
+    workers.watch(crew, End(), lambda: print("all serve", flush=True))
+finally:
+    print("left:", [one.pid for one in crew if one.pid])
+"""
+
+
+def watched(*names):
+    """What becomes of processes that do this or that, under the parent's eyes for two seconds."""
+    command = [sys.executable, "-c", WATCHED, *names]
+    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_one_that_cannot_begin_ends_the_start():
+    told = watched("serves", "fails")
+    assert told.returncode == 1
+    assert "OSError: no room" in told.stderr
+    assert "fails has ended (code 1)" in told.stderr
+    assert "left: []" in told.stdout
+
+
+def test_one_that_dies_young_again_and_again_is_begun_more_slowly_and_a_deaf_one_is_ended():
+    told = watched("dies_young", "is_deaf")
+    assert told.returncode == 0
+    said = [line.rpartition("begun anew in ")[2] for line in told.stderr.splitlines()]
+    assert len(said) > 1
+    assert said == ["0 s", "1 s", "2 s", "4 s"][: len(said)]
+    assert told.stdout.endswith("left: []\n")
