@@ -65,13 +65,18 @@ class Worker:
         sys.stdout.flush()
         sys.stderr.flush()
         parent = os.getpid()
+        self.began = time.monotonic()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until the child knows what to do about it
-        self.pid = os.fork()
-        if self.pid == 0:
-            self._live(parent, told)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-        os.close(told)
-        self.began, self.ready = time.monotonic(), False
+        try:
+            self.pid = os.fork()
+            if self.pid == 0:
+                self._live(parent, told)
+        except OSError as full:  # no memory, or too many processes
+            os.close(self.line)
+            self._put_off(Text(str(full.strerror), str(full.strerror)))
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+            os.close(told)
 
     def _live(self, parent: int, told: int) -> NoReturn:
         """Work until the end, and never come back into what the parent was doing."""
@@ -99,11 +104,15 @@ class Worker:
             self.ready = self.proven = True
             return
         status = self.bury()
+        by_signal, by_code = Text(f"tín hiệu {-status}", f"signal {-status}"), Text(f"mã {status}", f"code {status}")
+        self._put_off(by_signal if status < 0 else by_code)
+
+    def _put_off(self, why: Text) -> None:
+        """It has ended, or could not begin: say so, and when it is begun anew."""
         self.young_deaths = self.young_deaths + 1 if time.monotonic() - self.began < SHORT_LIFE_S else 0
         delay = min(delay_s(self.young_deaths, 2), LONGEST_DELAY_S)
         self.due = time.monotonic() + delay
-        how = (f"tín hiệu {-status}", f"signal {-status}") if status < 0 else (f"mã {status}", f"code {status}")
-        said = Text(f"{self.title.vi} đã ngừng ({how[0]})", f"{self.title.en} has ended ({how[1]})")
+        said = Text(f"{self.title.vi} đã ngừng ({why.vi})", f"{self.title.en} has ended ({why.en})")
         if not self.proven:
             raise Unavailable(said)
         typer.echo(f"! {said.vi}; khởi động lại sau {delay} s · {said.en}; begun anew in {delay} s", err=True)

@@ -243,7 +243,7 @@ def _lives(pid):
 
 
 WATCHED = """
-import os, signal, sys, time
+import os, resource, signal, sys, time
 from api import workers
 from api.ending import End
 from gis.language import Text
@@ -262,12 +262,23 @@ def is_deaf(ready):
     ready()
     time.sleep(60)
 
+def lives_once(ready):
+    ready()
+    time.sleep(0.3)
+
+def all_serve():
+    print("all serve", flush=True)
+    if "lives_once" in sys.argv:  # from now on there is no room for another process
+        resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+
+if "lives_once" in sys.argv and os.geteuid() == 0:
+    os.setuid(65533)  # whom the limit binds
 workers.LONGEST_END_S = 0.5
 crew = [workers.Worker(name, Text(name, name), globals()[name]) for name in sys.argv[1:]]
 signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
 signal.setitimer(signal.ITIMER_REAL, 2.0)
 try:
-    workers.watch(crew, End(), lambda: print("all serve", flush=True))
+    workers.watch(crew, End(), all_serve)
 finally:
     print("left:", [one.pid for one in crew if one.pid])
 """
@@ -294,3 +305,11 @@ def test_one_that_dies_young_again_and_again_is_begun_more_slowly_and_a_deaf_one
     assert len(said) > 1
     assert said == ["0 s", "1 s", "2 s", "4 s"][: len(said)]
     assert told.stdout.endswith("left: []\n")
+
+
+def test_when_there_is_no_room_for_another_the_rest_go_on():
+    told = watched("serves", "lives_once")
+    assert told.returncode == 0
+    assert "lives_once has ended (Resource temporarily unavailable); begun anew in 1 s" in told.stderr
+    assert "serves has ended" not in told.stderr
+    assert told.stdout == "all serve\nleft: []\n"
