@@ -3,42 +3,46 @@
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from starlette.datastructures import QueryParams
 
+from api.doors import Door
 from api.features import GEOJSON
 from api.identity import ActorParam
 from api.params import DatabaseParam
 from api.written import json_text
 from gis.errors import Malformed, invalid
+from gis.fields import Level
 from gis.geometry import is_longitude_latitude
 from gis.language import Text
-from layers.borders import Located, locate, locate_point
+from gis.reading import Asking
+from layers.borders import Located, asking_located, asking_point
 
-router = APIRouter(prefix="/api", tags=["locate"])
+router = APIRouter(prefix="/api", tags=["locate"], route_class=Door)
 
 LONGEST = 300
 
 
 @router.get("/locate", response_class=Response)
-def where(request: Request, actor: ActorParam, database: DatabaseParam) -> Response:
+async def where(request: Request, actor: ActorParam, database: DatabaseParam) -> Response:
     """``?q=`` an address or a coordinate ``[&border=][&crs=][&near=]``, or ``?lon=&lat=`` for the reverse."""
     given = request.query_params
     unknown = [name for name in given if name not in ("q", "border", "crs", "near", "lon", "lat", "lang")]
     if unknown:
         raise Malformed(Text(f"Không có tham số '{unknown[0][:60]}'", f"No parameter '{unknown[0][:60]}'"))
     asked = {name: given[name] or None for name in ("border", "crs", "near") if name in given}
-    with database.acting(actor) as session:
-        if "lon" in given or "lat" in given:
-            lon, lat = _degrees(given.get("lon"), "lon"), _degrees(given.get("lat"), "lat")
-            if not is_longitude_latitude(lon, lat):
-                raise invalid(
-                    "lon", "out_of_range", "Kinh độ, vĩ độ ngoài phạm vi", "Longitude or latitude out of range"
-                )
-            found = [locate_point(session, lon, lat, border=asked.get("border"), reader=actor.level)]
-        else:
-            found = locate(session, (given.get("q") or "")[:LONGEST], **asked, reader=actor.level)
+    found = await database.answered(actor, lambda _notebook: _asking(given, asked, actor.level))
     features = [_feature(one) for one in found]
     answer = {"type": "FeatureCollection", "numberReturned": len(features), "features": features}
     return Response(json_text(answer), media_type=GEOJSON)
+
+
+def _asking(given: QueryParams, asked: dict[str, str | None], reader: Level) -> Asking[list[Located]]:
+    if "lon" not in given and "lat" not in given:
+        return (yield from asking_located((given.get("q") or "")[:LONGEST], **asked, reader=reader))
+    lon, lat = _degrees(given.get("lon"), "lon"), _degrees(given.get("lat"), "lat")
+    if not is_longitude_latitude(lon, lat):
+        raise invalid("lon", "out_of_range", "Kinh độ, vĩ độ ngoài phạm vi", "Longitude or latitude out of range")
+    return [(yield from asking_point(lon, lat, border=asked.get("border"), reader=reader))]
 
 
 def _degrees(text: str | None, name: str) -> float:

@@ -14,6 +14,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gis.crs import UTM_48N, WGS84
 from gis.layer import Register
+from gis.query import answered
+from gis.reading import Asking, Question
 
 SPACING_M = 500
 """Vertices stand at most this far apart, so that a point at a measure lies within a millimetre of the geodesic."""
@@ -93,8 +95,8 @@ select :route, k, ST_M(ST_StartPoint(piece)), ST_M(ST_EndPoint(piece)), piece fr
 
 LOCATE = """
 with p as materialized (
-    select ST_Transform(ST_SetSRID(ST_MakePoint(:lon, :lat), {wgs84}), {utm}) as g,
-        ST_SetSRID(ST_MakePoint(:lon, :lat), {wgs84})::geography as here
+    select ST_Transform(ST_SetSRID(ST_MakePoint(%(lon)s::float8, %(lat)s::float8), {wgs84}), {utm}) as g,
+        ST_SetSRID(ST_MakePoint(%(lon)s::float8, %(lat)s::float8), {wgs84})::geography as here
 ), foot as (
     select s.route, ST_InterpolatePoint(s.utm, p.g) as m, p.here,
         ST_Transform(ST_Force2D(ST_ClosestPoint(s.utm, p.g)), {wgs84}) as foot
@@ -103,21 +105,26 @@ with p as materialized (
 select route, m, ST_Distance(foot::geography, here), ST_X(foot), ST_Y(foot) from foot
 """
 
-ON_ROUTE = text(LOCATE.format(wgs84=WGS84, utm=UTM_48N, where="where route = :route"))
-ON_ANY_ROUTE = text(LOCATE.format(wgs84=WGS84, utm=UTM_48N, where=""))
+ON_ROUTE = LOCATE.format(wgs84=WGS84, utm=UTM_48N, where="where route = %(route)s")
+ON_ANY_ROUTE = LOCATE.format(wgs84=WGS84, utm=UTM_48N, where="")
 
-POINT_AT = text(f"""
+POINT_AT = f"""
 select ST_X(g), ST_Y(g) from (
-    select ST_Transform(ST_Force2D(ST_GeometryN(ST_LocateAlong(utm, :m), 1)), {WGS84}) as g
-    from app.route_segments where route = :route and m0 <= :m order by m0 desc limit 1
-) at
-""")
+    select ST_Transform(ST_Force2D(ST_GeometryN(ST_LocateAlong(piece.utm, place.m), 1)), {WGS84}) as g
+    from (
+        select greatest(least(%(m)s::float8, length_m), 0) as m from app.routes
+        where name = %(route)s and %(m)s::float8 between -{ROUNDING_M} and length_m + {ROUNDING_M}
+    ) place cross join lateral (
+        select utm from app.route_segments where route = %(route)s and m0 <= place.m order by m0 desc limit 1
+    ) piece
+) at where g is not null
+"""
 
-BETWEEN = text("""
+BETWEEN = """
 select ST_AsGeoJSON(ST_LineMerge(ST_CollectionExtract(ST_Force2D(
-    ST_LocateBetween(geom, least(:a, :b), greatest(:a, :b))), 2)), 7)::jsonb
-from app.routes where name = :route
-""")
+    ST_LocateBetween(geom, least(%(a)s::float8, %(b)s::float8), greatest(%(a)s::float8, %(b)s::float8))), 2)), 7)::jsonb
+from app.routes where name = %(route)s
+"""
 
 
 def build(session: Session, route: str, pieces: list[str]) -> float:
@@ -136,27 +143,33 @@ def length(session: Session, route: str) -> float | None:
 
 def station(session: Session, lon: float, lat: float, route: str | None = None) -> Station | None:
     """The nearest place on ``route``, or on any route; None when there is no route."""
-    if route is None:
-        row = session.execute(ON_ANY_ROUTE, {"lon": lon, "lat": lat}).one_or_none()
-    else:
-        row = session.execute(ON_ROUTE, {"lon": lon, "lat": lat, "route": route}).one_or_none()
-    return None if row is None else Station(*row)
+    return answered(session, asking_station(lon, lat, route))
+
+
+def asking_station(lon: float, lat: float, route: str | None = None) -> Asking[Station | None]:
+    """The question of ``station``."""
+    sql, named = (ON_ANY_ROUTE, {}) if route is None else (ON_ROUTE, {"route": route})
+    rows = yield Question(sql, {"lon": lon, "lat": lat, **named}, planned_once=True)
+    return Station(rows[0][0].decode(), *rows[0][1:]) if rows else None
 
 
 def point_at(session: Session, route: str, chainage_m: float) -> tuple[float, float] | None:
     """Longitude and latitude of a chainage; None beyond the ends, to the decimetre that chainages are kept to."""
-    end = length(session, route)
-    if end is None or not -ROUNDING_M <= chainage_m <= end + ROUNDING_M:
-        return None
-    row = session.execute(POINT_AT, {"route": route, "m": min(max(chainage_m, 0), end)}).one_or_none()
-    return None if row is None or row[0] is None else (float(row[0]), float(row[1]))
+    return answered(session, asking_point_at(route, chainage_m))
 
 
-def between(session: Session, route: str, start_m: float, end_m: float) -> dict[str, Any] | None:
+def asking_point_at(route: str, chainage_m: float) -> Asking[tuple[float, float] | None]:
+    """The question of ``point_at``."""
+    rows = yield Question(POINT_AT, {"route": route, "m": chainage_m}, planned_once=True)
+    return rows[0] if rows else None
+
+
+def asking_between(route: str, start_m: float, end_m: float) -> Asking[dict[str, Any] | None]:
     """The piece of the route between two chainages as a GeoJSON LineString, along the line; None when it is empty."""
     if start_m == end_m:
         return None
-    found = session.execute(BETWEEN, {"route": route, "a": start_m, "b": end_m}).scalar()
+    rows = yield Question(BETWEEN, {"route": route, "a": start_m, "b": end_m}, planned_once=True)
+    found = rows[0][0] if rows else None
     return found if found and found.get("coordinates") else None
 
 

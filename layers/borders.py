@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field as attribute, replace
 from typing import Any
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from gis import coordinates, linear
@@ -18,6 +17,8 @@ from gis.coordinates import Position
 from gis.errors import FieldError, Invalid, Missing, invalid
 from gis.fields import Level, PositionSource
 from gis.language import Text
+from gis.query import answered
+from gis.reading import Asking, Question
 from gis.status import CodeList
 from layers.numbering import MarkerNumber, NotAnAddress, Offset, Section, parse_address
 
@@ -111,20 +112,26 @@ from app.markers where retired_at is null
 """
 
 
-def _stones(session: Session, reader: Level, condition: str, **values: Any) -> list[Stone]:
+def _stones(reader: Level, condition: str, **values: Any) -> Asking[list[Stone]]:
     """The markers for which ``condition`` holds, with what this reader may know of where they stand."""
     shared = "" if reader.sees_assumed else "shared_"
     places = {"chainage": f"{shared}chainage_m", "geom": f"{shared}geom", "accuracy": f"{shared}accuracy_m"}
-    sql = (STONES + condition).format(**places)
+    rows = yield Question((STONES + condition).format(**places), values, planned_once=True)
     return [
-        Stone(MarkerNumber.parse(number), Border(border), chainage, lon, lat, PositionSource(source), accuracy)
-        for number, border, chainage, lon, lat, source, accuracy in session.execute(text(sql), values)
+        Stone(
+            MarkerNumber.parse(number.decode()),
+            Border(border.decode()),
+            chainage,
+            lon,
+            lat,
+            PositionSource(source.decode()),
+            accuracy,
+        )
+        for number, border, chainage, lon, lat, source, accuracy in rows
     ]
 
 
-def stones(
-    session: Session, number: MarkerNumber, border: str | None = None, reader: Level = Level.RESTRICTED
-) -> list[Stone]:
+def _bearing(number: MarkerNumber, border: str | None, reader: Level) -> Asking[list[Stone]]:
     """The stones that bear this number, on one border or on each that has it; all twins when none is named.
 
     Raises ``Missing`` with the nearest numbers that exist.
@@ -132,11 +139,12 @@ def stones(
     wanted = [str(number)]
     if number.twin is None:
         wanted += [f"{number}({twin})" for twin in (1, 2, 3)]
-    condition = " and number = any(:numbers)" + (" and border = :border" if border else "")
-    found = _stones(session, reader, condition + " order by border, number", numbers=wanted, border=border)
+    named = {"border": border} if border else {}
+    condition = " and number = any(%(numbers)s::text[])" + (" and border = %(border)s" if border else "")
+    found = yield from _stones(reader, condition + " order by border, number", numbers=wanted, **named)
     if found:
         return found
-    nearest = nearest_numbers(session, number, border)
+    nearest = yield from _nearest_numbers(number, border)
     shown = ", ".join(nearest) or "–"
     raise Missing(
         Text(f"Không có mốc {number}. Gần nhất: {shown}", f"There is no marker {number}. Nearest: {shown}"),
@@ -145,28 +153,32 @@ def stones(
     )
 
 
-def nearest_numbers(session: Session, number: MarkerNumber, border: str | None, each_way: int = 2) -> list[str]:
+def _nearest_numbers(number: MarkerNumber, border: str | None, each_way: int = 2) -> Asking[list[str]]:
     """Numbers that do exist on both sides of one that does not; numbers are public knowledge."""
-    where = "retired_at is null" + (" and border = :border" if border else "")
-    values = {"number": str(number), "border": border, "limit": each_way}
-    before = session.execute(
-        text(
-            f"select distinct number from app.markers where {where} and number < :number order by 1 desc limit :limit"
-        ),
-        values,
-    ).scalars()
-    after = session.execute(
-        text(f"select distinct number from app.markers where {where} and number > :number order by 1 limit :limit"),
-        values,
-    ).scalars()
-    return [*reversed(list(before)), *after]
+    where = "retired_at is null" + (" and border = %(border)s" if border else "")
+    values = {"number": str(number), **({"border": border} if border else {})}
+    found: list[str] = []
+    for sign, down in (("<", "desc"), (">", "")):
+        rows = yield Question(
+            f"select distinct number from app.markers where {where} and number {sign} %(number)s"
+            f" order by 1 {down} limit {each_way}",
+            values,
+            planned_once=True,
+        )
+        numbers = [row[0].decode() for row in rows]
+        found += reversed(numbers) if down else numbers
+    return found
 
 
 def nearest_stone(
     session: Session, border: Border, chainage_m: float, reader: Level = Level.RESTRICTED
 ) -> Stone | None:
     """The marker nearest to a chainage, along the line."""
-    found = _stones(session, reader, NEAREST, border=border.value, m=chainage_m)
+    return answered(session, _nearest_stone(border, chainage_m, reader))
+
+
+def _nearest_stone(border: Border, chainage_m: float, reader: Level) -> Asking[Stone | None]:
+    found = yield from _stones(reader, NEAREST, border=border.value, m=chainage_m)
 
     def away(stone: Stone) -> tuple[float, bool]:
         metres = (stone.chainage_m or 0) - chainage_m
@@ -177,7 +189,7 @@ def nearest_stone(
 
 NEXT = (
     "select id from app.markers where retired_at is null"
-    " and border = :border and {{chainage}} {sign} :m order by {{chainage}} {down}, number limit 1"
+    " and border = %(border)s and {{chainage}} {sign} %(m)s::float8 order by {{chainage}} {down}, number limit 1"
 )
 NEAREST = f" and id in (({NEXT.format(sign='>=', down='')}) union all ({NEXT.format(sign='<', down='desc')}))"
 
@@ -206,33 +218,45 @@ def locate(
 
     Raises ``Invalid`` "not an address" or "out of area", and ``Missing`` with the nearest numbers that exist.
     """
+    return answered(session, asking_located(q, border=border, crs=crs, near=near, reader=reader))
+
+
+def asking_located(
+    q: str,
+    *,
+    border: str | None = None,
+    crs: str | None = None,
+    near: str | None = None,
+    reader: Level = Level.RESTRICTED,
+) -> Asking[list[Located]]:
+    """The questions of ``locate``."""
     _known_border(border)
     position = coordinates.read_position(q, crs)
     if position is not None:
-        return [_of_position(session, position, border, near, reader)]
+        return [(yield from _of_position(position, border, near, reader))]
     try:
         address = parse_address(q)
     except NotAnAddress as fault:
         raise Invalid(fault.reason, [FieldError("q", "not_an_address", fault.reason)]) from None
     match address:
         case MarkerNumber():
-            found = [_of_stone(stone) for stone in stones(session, address, border, reader)]
+            found = [_of_stone(stone) for stone in (yield from _bearing(address, border, reader))]
             found.sort(key=lambda one: list(PositionSource).index(one.position_source))
         case Section():
-            found = _of_section(session, address, border, reader)
+            found = yield from _of_section(address, border, reader)
         case Offset():
-            found = _of_offset(session, address, border, reader)
+            found = yield from _of_offset(address, border, reader)
     shown = [_shown_to(one, reader) for one in found]
     return [replace(one, original={"text": q, **({"border": border} if border else {})}) for one in shown]
 
 
-def locate_point(
-    session: Session, lon: float, lat: float, *, border: str | None = None, reader: Level = Level.RESTRICTED
-) -> Located:
+def asking_point(
+    lon: float, lat: float, *, border: str | None = None, reader: Level = Level.RESTRICTED
+) -> Asking[Located]:
     """The reverse: the address of a point in WGS 84 degrees."""
     _known_border(border)
     position = Position(lon=lon, lat=lat, original={"lon": lon, "lat": lat}, zone=None)
-    return _of_position(session, position, border, None, reader)
+    return (yield from _of_position(position, border, None, reader))
 
 
 def _known_border(border: str | None) -> None:
@@ -265,14 +289,14 @@ def _of_stone(stone: Stone) -> Located:
     )
 
 
-def _of_section(session: Session, section: Section, border: str | None, reader: Level) -> list[Located]:
+def _of_section(section: Section, border: str | None, reader: Level) -> Asking[list[Located]]:
     """A section lies on one border: both ends are looked for on each."""
     hint = section.maybe_offset
     if hint is not None and section.last.main % 10 == 0 and abs(section.last.main - section.first.main) > LONG_SECTION:
         raise _metres_forgotten(section)
     try:
-        first = {stone.border: stone for stone in reversed(stones(session, section.first, border, reader))}
-        last = {stone.border: stone for stone in reversed(stones(session, section.last, border, reader))}
+        first = {one.border: one for one in reversed((yield from _bearing(section.first, border, reader)))}
+        last = {one.border: one for one in reversed((yield from _bearing(section.last, border, reader)))}
     except Missing:
         if hint is not None:
             raise _metres_forgotten(section) from None
@@ -284,7 +308,11 @@ def _of_section(session: Session, section: Section, border: str | None, reader: 
             f"Markers {section.first} and {section.last} do not stand on one border",
         )
         raise Invalid(detail, [FieldError("q", "two_borders", detail)])
-    return [_between(session, section, first[one], last[one]) for one in shared]
+    found = []
+    for one in shared:
+        at = yield from _between(section, first[one], last[one])
+        found.append(at)
+    return found
 
 
 def _metres_forgotten(section: Section) -> Missing:
@@ -296,10 +324,12 @@ def _metres_forgotten(section: Section) -> Missing:
     return Missing(detail, [FieldError("q", "unit_missing", detail)], {"hint": "write m for metres"})
 
 
-def _between(session: Session, section: Section, first: Stone, last: Stone) -> Located:
+def _between(section: Section, first: Stone, last: Stone) -> Asking[Located]:
     ordered = section.ordered()
     start, end = first.chainage_m, last.chainage_m
-    line = None if start is None or end is None else linear.between(session, first.border.value, start, end)
+    line = None
+    if start is not None and end is not None:
+        line = yield from linear.asking_between(first.border.value, start, end)
     return Located(
         kind=Kind.SECTION,
         address=str(ordered),
@@ -324,22 +354,26 @@ def _worst(accuracies: Sequence[float | None]) -> float | None:
     return max((one for one in accuracies if one is not None), default=None)
 
 
-def _of_offset(session: Session, offset: Offset, border: str | None, reader: Level) -> list[Located]:
+def _of_offset(offset: Offset, border: str | None, reader: Level) -> Asking[list[Located]]:
     """A distance from a marker along the line, towards higher numbers for ``+``; both ways where it is left open."""
     found: list[Located] = []
     seen = set()
-    for stone in stones(session, offset.marker, border, reader):
+    for stone in (yield from _bearing(offset.marker, border, reader)):
         if stone.border in seen:  # twins share their position
             continue
         seen.add(stone.border)
         ways = (offset.metres, -offset.metres) if offset.both_ways else (offset.metres,)
-        found += [_along(session, replace(offset, metres=metres, both_ways=False), stone) for metres in ways]
+        for metres in ways:
+            at = yield from _along(replace(offset, metres=metres, both_ways=False), stone)
+            found.append(at)
     return found
 
 
-def _along(session: Session, offset: Offset, stone: Stone) -> Located:
+def _along(offset: Offset, stone: Stone) -> Asking[Located]:
     chainage = None if stone.chainage_m is None else stone.chainage_m + offset.metres
-    at = None if chainage is None else linear.point_at(session, stone.border.value, chainage)
+    at = None
+    if chainage is not None:
+        at = yield from linear.asking_point_at(stone.border.value, chainage)
     if chainage is not None and at is None:
         detail = Text(f"{offset} ở ngoài hai đầu tuyến biên giới", f"{offset} lies beyond the end of the border")
         raise Invalid(detail, [FieldError("q", "beyond_end", detail)])
@@ -357,17 +391,17 @@ def _along(session: Session, offset: Offset, stone: Stone) -> Located:
     )
 
 
-def _of_position(session: Session, position: Position, border: str | None, near: str | None, reader: Level) -> Located:
+def _of_position(position: Position, border: str | None, near: str | None, reader: Level) -> Asking[Located]:
     """The nearest border, chainage and marker of a coordinate, and the same point in the other systems."""
-    station = linear.station(session, position.lon, position.lat, border)
+    station = yield from linear.asking_station(position.lon, position.lat, border)
     if station is None:
         raise invalid("q", "no_line", "Chưa nạp đường biên", "No boundary line is loaded")
     if station.distance_m > FAR_M:
         raise out_of_area("q", station.distance_m)
     at = Border(station.route)
     if near is not None:
-        _not_far_from(session, position, near, at, reader)
-    stone = nearest_stone(session, at, station.chainage_m, reader)
+        yield from _not_far_from(position, near, at, reader)
+    stone = yield from _nearest_stone(at, station.chainage_m, reader)
     elsewhere = [] if near is not None else coordinates.other_zones(position)
     return Located(
         kind=Kind.COORDINATE,
@@ -389,13 +423,13 @@ def _of_position(session: Session, position: Position, border: str | None, near:
     )
 
 
-def _not_far_from(session: Session, position: Position, near: str, border: Border, reader: Level) -> None:
+def _not_far_from(position: Position, near: str, border: Border, reader: Level) -> Asking[None]:
     """A coordinate given beside a marker must lie near it: a zone error often lands near the border all the same."""
     try:
         number = MarkerNumber.parse(near)
     except NotAnAddress as fault:
         raise Invalid(fault.reason, [FieldError("near", "not_an_address", fault.reason)]) from None
-    for stone in stones(session, number, border.value, reader):
+    for stone in (yield from _bearing(number, border.value, reader)):
         if stone.lon is None or stone.lat is None:
             continue
         distance = coordinates.distance_m(position.lon, position.lat, stone.lon, stone.lat)
