@@ -22,13 +22,13 @@ from starlette.staticfiles import StaticFiles
 from maps.assets import fetch, static_folder
 from maps.atlas import incident_page, map_page, map_script
 from maps.marks import sprite
+from tests.payloads import SHORT as HOSTILE
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
     "connect-src 'self'; font-src 'self'; manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'self'"
 )
-HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}{% x %}${alert(3)}`"
 
 
 def a_code(value: str, **extra: Any) -> dict[str, Any]:

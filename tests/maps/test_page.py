@@ -12,9 +12,9 @@ import pytest
 from maps.atlas import incident_page, map_page
 from maps.board import board_page
 from maps.page import day, mark, moment, number
+from tests.payloads import SHORT as HOSTILE
 
 AS_OF = dt.datetime(2026, 11, 20, 23, 30, tzinfo=dt.UTC)
-HOSTILE = "</script><script>alert(1)</script>{{7*7}}${alert(1)}<img src=x onerror=alert(1)>"
 CARDS: dict[str, Any] = {
     name: {"name": name, "title": {"vi": name, "en": name}, "fields": []} for name in ("works", "tasks", "gates")
 }
