@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from api.identity import actor_of, guest_of, page_language
 from api.params import moment_of
 from api.settings import Settings
-from layers.policy import POSTS
+from layers.policy import POSTS, may_follow
 from maps.page import Person
 
 A_YEAR = 365 * 24 * 3600
@@ -53,4 +53,5 @@ def person_shown(request: Request) -> Person | None:
         reports="incidents" in actor.role.edits and not actor.role.edits["incidents"],
         keeps_accounts=actor.role.administrator and guest.has_second_factor,
         shares=actor.role.shares,
+        follows=may_follow(actor, ""),
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from gis import accounts, cells, history, links, publication, seals
+from gis import accounts, cells, history, links, publication, readings, seals
 from gis.actors import Role
 from gis.database import DOOR_LOGIN, LOGINS, OWNER, PARTNER_LOGIN, PUBLISHER, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN
 from gis.fields import DOUBT, Level
@@ -67,7 +67,15 @@ def _role(name: str, options: str) -> str:
 
 def surface(policy: Policy) -> str:
     """The whole security surface as SQL: functions, triggers, views, policies and grants. Run by the owner."""
-    made = [history.triggers(), seals.GUARDS, accounts.triggers(), cells.triggers(), links.views(), policy.functions]
+    made = [
+        history.triggers(),
+        readings.ENTRIES,
+        seals.GUARDS,
+        accounts.triggers(),
+        cells.triggers(),
+        links.views(),
+        policy.functions,
+    ]
     for layer in every():
         made += _of_layer(layer, policy)
     for table, part in parts.items():
@@ -285,6 +293,8 @@ def _of_the_house(policy: Policy) -> list[str]:
         # Whoever reads says so through the login that writes, before it takes anybody's role.
         f"grant execute on function app.journal_read to {WRITER_LOGIN};",
     ]
+    if sharing := ", ".join(role.reading for role in policy.sharing):
+        made.append(f"grant execute on function {readings.SIGNATURE} to {sharing};")
     for table in ("moves", *(name for name, private in registers.items() if not private)):
         made += [*_guarded(table, names), f"grant select on app.{table} to {readers};"]
         made += [_policy(table, "see", "select", readers, using="true")]

@@ -331,8 +331,8 @@ def _seed_items(session: Session, folder: Path) -> None:
         elif row["record"] == "task":
             made[row["item"]] = _seed_task(session, row)
     for row in rows:
-        before = re.search(r"continues item (\d+)", row["gist"])
-        after = re.search(r"continued by item (\d+)", row["gist"])
+        before = re.search(r"tiếp theo mục (\d+)", row["gist"])
+        after = re.search(r"mục (\d+) làm tiếp", row["gist"])
         if before and row["item"] in made:
             link(session, made[row["item"]], made[before.group(1)], "continues")
         if after:

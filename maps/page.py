@@ -38,7 +38,7 @@ class Person:
     """Who has signed in, as every page shows it, with the token that the page's writes must bring.
 
     ``reports`` says that incidents may be logged, ``keeps_accounts`` that people and tokens may be kept,
-    ``shares`` that releases may be.
+    ``shares`` that releases may be, ``follows`` that others' readings may be looked up.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Person:
     reports: bool
     keeps_accounts: bool
     shares: bool = False
+    follows: bool = False
 
 
 def render(template: str, language: Language | str, **context: Any) -> str:

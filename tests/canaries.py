@@ -385,6 +385,8 @@ def calls(house: House) -> dict[str, list[str]]:
         "/api/releases/{release}/versions/{number}/preview": [f"/api/releases/{uuid.uuid4()}/versions/1/preview"],
         "/api/holdings": ["/api/holdings", "/api/holdings?recipient=x"],
         "/api/releases/{release}/versions/{number}": [f"/api/releases/{uuid.uuid4()}/versions/1"],
+        "/api/readings": ["/api/readings"],
+        "/readings": ["/readings"],
         "/releases": ["/releases"],
         "/releases/new": ["/releases/new"],
         "/releases/{release}": [f"/releases/{uuid.uuid4()}"],

@@ -132,6 +132,12 @@ CALLED = {
     "app.own_units()": {"officer", "officer_edit"},
     "app.own_stretch(text)": {"officer", "officer_edit"},
     "app.journal_read(text,uuid,text,jsonb)": {"writer"},
+    "app.readings(timestamp with time zone,timestamp with time zone,text,text,bigint,integer)": {
+        "administrator",
+        "administrator_edit",
+        "office",
+        "office_edit",
+    },
     "app.publish_release(uuid)": {"administrator_edit", "office_edit", "publisher"},
     "app.withdraw_release(uuid)": {"administrator_edit", "office_edit", "publisher"},
 }

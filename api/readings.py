@@ -1,0 +1,88 @@
+"""The journal of readings, for administrators and the office: who was given a restricted record, who took a file."""
+
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.datastructures import QueryParams
+
+from api.browse import link, only
+from api.identity import ActorParam, PageLanguageParam, at_once
+from api.params import DatabaseParam, layer_named
+from api.past import span_of
+from api.shell import page_answer, shell
+from gis import readings
+from gis.actors import Actor
+from gis.database import Database
+from gis.errors import Forbidden, Malformed
+from gis.language import Text
+from gis.layer import every
+from gis.past import Span
+from layers.policy import may_follow
+from maps.readings import readings_page as show_readings
+
+router = APIRouter(tags=["readings"])
+
+TAKEN = ("since", "until", "by", "layer", "after", "limit")
+ON_A_PAGE, MOST = 200, 1000
+
+
+def who_follows(actor: ActorParam) -> Actor:
+    """Somebody who may look up what others were given. Raises ``Forbidden`` for everybody else."""
+    if not may_follow(actor, ""):
+        raise Forbidden(Text("Chỉ quản trị viên và văn phòng xem được", "For administrators and the office"))
+    return actor
+
+
+FollowingParam = Annotated[Actor, Depends(at_once(who_follows))]
+
+
+@router.get("/api/readings")
+def listed(request: Request, actor: FollowingParam, database: DatabaseParam) -> dict[str, Any]:
+    """Readings and files between ``since`` and ``until`` (the last week), ``by`` somebody, of a ``layer``."""
+    only(request, TAKEN)
+    span, found, following = read(database, actor, request.query_params, MOST)
+    links = [link(request, f"{request.url.path}?{request.url.query}".rstrip("?"), "self", "application/json")]
+    if following is not None:
+        links.append(link(request, _onward(request, span, following), "next", "application/json"))
+    return {"since": span.since, "until": span.until, "readings": found, "links": links}
+
+
+@router.get("/readings", include_in_schema=False)
+def readings_page(
+    request: Request, actor: FollowingParam, database: DatabaseParam, language: PageLanguageParam
+) -> Response:
+    """The same for people."""
+    span, found, following = read(database, actor, request.query_params, ON_A_PAGE)
+    html = show_readings(
+        language,
+        readings=found,
+        layers=[(layer.name, layer.title) for layer in every()],
+        since=span.since,
+        until=span.until,
+        more=None if following is None else _onward(request, span, following),
+        **shell(request),
+    )
+    return page_answer(request, html)
+
+
+def read(
+    database: Database, actor: Actor, asked: QueryParams, most: int
+) -> tuple[Span, list[dict[str, Any]], int | None]:
+    """A page of readings as they are asked for: the span, the entries, and below which number the next page begins."""
+    span = span_of(asked, actor, most)
+    layer = layer_named(asked["layer"]).name if asked.get("layer") else None
+    below = span.after or None
+    if below is not None and not (below.isascii() and below.isdigit() and len(below) <= 18):  # noqa: PLR2004
+        raise Malformed(Text("after: khóa của trang trước", "after: the key of the page before"))
+    with database.acting(actor) as session:
+        found, following = readings.readings(
+            session, span.since, span.until, span.by, layer, int(below) if below else None, span.limit
+        )
+    return span, found, following
+
+
+def _onward(request: Request, span: Span, following: int) -> str:
+    given = {name: value for name, value in request.query_params.items() if name not in ("after", "until")}
+    # The end of the span is fixed, or what happens while somebody reads would move the pages.
+    return f"{request.url.path}?{urlencode({**given, 'until': span.until.isoformat(), 'after': following})}"

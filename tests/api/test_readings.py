@@ -1,0 +1,63 @@
+"""The journal of readings: who was given restricted records and who took files, for administrators and the office."""
+
+import pytest
+
+from tests.factories import HERE
+
+
+@pytest.fixture(scope="module", autouse=True)
+def staff(enrol, accounts):
+    """The office, one who plans, and an administrator so that accounts count."""
+    enrol("chief", "administrator", second_factor="A" * 32)
+    for name, role in (("lan", "office"), ("minh", "office"), ("hoa", "planner"), ("khach", "committee")):
+        enrol(name, role)
+    while accounts.unsure:
+        assert accounts.exist()
+
+
+def test_who_read_a_restricted_record_and_who_took_a_file_is_found_by_person_day_and_layer(browser, another):
+    browser.sign_in("lan")
+    body = {"category": "drainage", "geometry": HERE, "level": "restricted", "description": "zq-đoạn-mật"}
+    made = browser.post("/ogc/collections/incidents/items", body)
+    assert made.status_code == 201, made.text
+    item = f"/ogc/collections/incidents/items/{made.json()['id']}"
+    another.sign_in("minh")
+    assert another.get(item).status_code == 200
+    another.sign_in("hoa")
+    assert another.get(item).status_code == 404
+    assert another.get("/api/export/markers?number=147/6&f=csv").status_code == 200
+
+    told = browser.get("/api/readings?by=minh").json()["readings"]
+    assert [(one["actor"], one["action"], one["layer_read"]) for one in told] == [("minh", "read", "incidents")]
+    assert told[0]["feature_id"] == made.json()["id"]
+    files = browser.get("/api/readings?layer=markers").json()["readings"]
+    assert [(one["actor"], one["action"]) for one in files] == [("hoa", "export")]
+    assert files[0]["selection"]["format"] == "csv"
+    assert browser.get("/api/readings?until=2020-01-01&since=2019-01-01").json()["readings"] == []
+
+    page = browser.get("/readings?by=hoa").text
+    assert "lấy tệp" in page
+    assert "number = 147/6" in page
+    assert "xem hồ sơ hạn chế" not in page.split("<main")[1].split("<tbody>")[1]
+    assert "zq-đoạn-mật" not in browser.get("/readings").text
+    first = browser.get("/api/readings?limit=1").json()
+    following = next(one["href"] for one in first["links"] if one["rel"] == "next")
+    second = browser.get(
+        following.partition("//")[2].partition("/")[1] + following.partition("//")[2].partition("/")[2]
+    )
+    assert second.json()["readings"][0]["seq"] < first["readings"][0]["seq"]
+
+
+@pytest.mark.parametrize("who", ["hoa", "khach"])
+def test_nobody_else_looks_it_up(who, browser):
+    browser.sign_in(who)
+    for path in ("/readings", "/api/readings", f"/api/readings?by={who}"):
+        assert browser.get(path).status_code == 403, path
+    assert "/readings" not in browser.get("/works").text
+
+
+@pytest.mark.parametrize("wrong", ["after=x", "after=-1", "layer=x", "since=x", "nonsense=1", "limit=0"])
+def test_what_is_asked_wrongly_is_refused(wrong, browser):
+    browser.sign_in("lan")
+    answer = browser.get(f"/api/readings?{wrong}")
+    assert answer.status_code in (400, 404, 422), answer.text
