@@ -43,7 +43,7 @@ PROVINCES_MERIDIAN = 105.75
 """Central meridian of the 3° zone of VN-2000 that tables give unless another is asked for, in degrees east."""
 
 WRITTEN_AT_ONCE = 2
-"""Files written at the same time; each takes most of a processor. Others wait their turn."""
+"""Files that a worker writes at the same time; each takes most of a processor. Others wait their turn."""
 
 _writing: RunVar[anyio.CapacityLimiter] = RunVar("files being written")
 

@@ -43,7 +43,7 @@ SIGNED_BY = ["RS256", "PS256", "ES256", "EdDSA"]
 """Signatures by a key of the provider's alone: ``none`` and shared secrets are not taken."""
 
 ATTEMPT_S = 600
-MOST_ATTEMPTS = 1000
+MOST_ATTEMPTS = 1024
 LONGEST_ATTEMPT = 4096
 CLOCK_SKEW_S = 60
 REMEMBERED_S = 3600

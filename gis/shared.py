@@ -63,14 +63,14 @@ class Places:
 
 
 class Kept:
-    """Values of at most ``longest`` bytes by name, in a room for ``number``: older ones make way for new ones.
+    """Values of at most ``longest`` bytes by name, in a room for ``number`` (a multiple of 16): older ones make way.
 
     Names are kept as keyed hashes, so that nobody can choose one that drives out another.
     """
 
     def __init__(self, number: int, longest: int) -> None:
         self._slot = Struct(f"=16sdH{longest}s")  # the name's hash, when it was written, how long it is, the value
-        self._rows = -(-number // NEIGHBOURS)
+        self._rows = number // NEIGHBOURS
         self._secret = secrets.token_bytes(16)
         self._lock = Lock()
         self._file = os.memfd_create("kept")

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from api.openid import Attempt, Attempts, Provider
+from api.openid import MOST_ATTEMPTS, Attempt, Attempts, Provider
 from gis.errors import Unauthenticated
 
 CALLBACK = "/signin/oidc/callback"
@@ -250,7 +250,7 @@ def test_attempts_cost_no_memory_and_grow_old(monkeypatch):
     attempts = Attempts()
     for number in range(1500):
         attempts.keep(str(number), Attempt())
-    assert sum(attempts.take(str(number)) is not None for number in range(1499)) <= 1000
+    assert sum(attempts.take(str(number)) is not None for number in range(1499)) <= MOST_ATTEMPTS
     assert attempts.take("1499") is not None
     assert attempts.take("1499") is None
     attempts.keep("far", Attempt(onward="/tasks?q=" + "x" * 9000))
