@@ -101,5 +101,5 @@ def install(app: FastAPI) -> None:
             "request": trace,
         }
         # This one answer passes by the doorkeeper, who gives all others their headers.
-        headers = {**HEADERS, "Cache-Control": NO_STORE, "X-Request-Id": trace}
+        headers = {**HEADERS, "Cache-Control": NO_STORE.decode(), "X-Request-Id": trace}
         return Response(json.dumps(body, ensure_ascii=False), 500, headers, PROBLEM)
