@@ -139,9 +139,12 @@ WORDS: dict[str, Text] = {
     "not_set": Text("Chưa xác định", "Not set"),
     "indicative_line": Text("Đường biên tham khảo", "Indicative boundary line"),
     "zoom_for_markers": Text("Phóng to để thấy mọi số hiệu mốc", "Zoom in to see every marker number"),
-    "only_first": Text(
-        "{layer}: mới vẽ {n} đối tượng đầu tiên, phóng to để thấy đủ", "{layer}: first {n} drawn, zoom in for all"
+    "counted": Text(
+        "Vòng có số: bấy nhiêu mục quanh đó; phóng to để thấy từng mục",
+        "A ring with a number: so many around it; zoom in to see each",
     ),
+    "drawn_in_view": Text("Trong khung nhìn", "In view"),
+    "left_out": Text("Ít quan trọng, chưa vẽ", "Least important, not drawn"),
     "loading": Text("Đang tải {what}…", "Loading {what}…"),
     "loading_plain": Text("Đang tải…", "Loading…"),
     "failed": Text("Chưa tải được {what}", "Could not load {what}"),

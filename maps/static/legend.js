@@ -12,24 +12,28 @@ export function drawLegend(board, view, overlays) {
   const shown = [view.tab, ...view.layers].filter((layer, at, all) => all.indexOf(layer) === at && overlays.state(layer));
   const parts = [];
   for (const layer of shown) {
-    const rows = overlays.rows(layer);
+    const seen = overlays.state(layer).crowd?.seen();
+    const rows = seen ? seen.things.filter((thing) => !thing.properties.count) : overlays.rows(layer);
     const codes = fieldOf(layer, card(layer)?.drawn_by)?.codes ?? [];
     const counts = new Map();
     for (const { properties } of rows) counts.set(properties[card(layer).drawn_by], (counts.get(properties[card(layer).drawn_by]) ?? 0) + 1);
     const whole = layer === view.tab && codes.length <= 5;
     const lines = codes.filter((code) => whole || counts.get(code.value)).map((code) => {
       const n = counts.get(code.value) ?? 0;
-      return h("li", { className: n ? "" : "zero" }, mark(code.mark ?? {}), said(code.title), h("span", { className: "n" }, number(n)));
+      return h("li", { className: n ? "" : "zero" }, mark(code.mark ?? {}), said(code.title), seen?.counts ? null : h("span", { className: "n" }, number(n)));
     });
-    const wordless = rows.filter((row) => !codes.some((code) => code.value === row.properties[card(layer).drawn_by]));
+    const wordless = seen?.counts ? [] : rows.filter((row) => !codes.some((code) => code.value === row.properties[card(layer).drawn_by]));
     if (codes.length && wordless.length) lines.push(h("li", {}, markOf(layer, { properties: {} }), say("not_set"), h("span", { className: "n" }, number(wordless.length))));
-    if (layer === "incidents") {
+    if (layer === "incidents" && !seen?.counts) {
       for (const code of fieldOf(layer, "severity")?.codes ?? []) {
         const n = rows.filter((row) => row.properties.severity === code.value).length;
         if (n) lines.push(h("li", {}, mark(code.mark ?? {}), said(code.title), h("span", { className: "n" }, number(n))));
       }
     }
     if (layer === "markers" && overlays.map.getZoom() < EVERY_NUMBER) lines.push(h("li", { className: "zero" }, say("zoom_for_markers")));
+    if (seen?.counts) lines.push(h("li", {}, say("counted")));
+    if (seen) lines.push(h("li", {}, say("drawn_in_view"), h("span", { className: "n" }, `${seen.counts ? "≈ " : ""}${number(seen.number)}`)));
+    if (seen?.dropped) lines.push(h("li", {}, say("left_out"), h("span", { className: "n" }, number(seen.dropped))));
     if (lines.length) parts.push(h("h2", {}, say(layer) === layer ? said(card(layer).title) : say(layer)), h("ul", {}, ...lines));
   }
   parts.push(h("h2", {}, say("position")), h("ul", {},

@@ -7,7 +7,21 @@ let shapes = null;
 /** The shapes the sprite holds; an unknown shape is drawn as a circle, never left out. */
 export async function knowShapes() {
   const sprite = await (await fetch("/marks.svg")).text();
-  shapes = new Set([...sprite.matchAll(/<symbol id="([\w-]+)"/g)].map((found) => found[1]));
+  shapes = new Map([...sprite.matchAll(/<symbol id="([\w-]+)" viewBox="[^"]*">(.*)<\/symbol>/g)].map(([, name, drawing]) => [name, drawing]));
+}
+
+const images = new Map();
+/** A mark as an image, for a canvas; the same for the same shape, colour and hollowness. */
+export function image(drawn) {
+  const shape = drawn.firstChild.getAttribute("href").split("#")[1];
+  const hollow = drawn.classList.contains("hollow") ? 'fill="#fff" stroke="currentColor" stroke-width="2.5"' : 'fill="currentColor" stroke="#fff" stroke-width="1.5"';
+  const text = `<svg xmlns="${SVG}" width="28" height="28" viewBox="0 0 24 24" color="${drawn.style.color}" ${hollow}>${shapes?.get(shape) ?? ""}</svg>`;
+  if (!images.has(text)) {
+    const picture = new Image();
+    picture.src = `data:image/svg+xml,${encodeURIComponent(text)}`;
+    images.set(text, picture.decode().then(() => picture));
+  }
+  return images.get(text);
 }
 
 export function mark({ shape = "circle", colour = GREY } = {}, { hollow = false, label = null } = {}) {

@@ -1,12 +1,14 @@
 // The layers on the map: fetched from the doors, drawn by shape and colour, labelled where there is room.
-// A small layer is fetched whole and shared with the list; a large one, and the marker numbers, by the window.
+// A small layer is fetched whole and shared with the list; a larger one, and the marker numbers, by the window; one of
+// which the window holds more than a list is for is drawn from tiles.
 
 import { ask, collection, query } from "./doors.js";
 import { card, colourOf, fieldOf, isAssumed, labelFor, markOf, titleOf, wordOf } from "./cards.js";
 import { mark } from "./marks.js";
+import { Crowd } from "./crowd.js";
 import { afterQuiet, h, notice, said, say } from "./page.js";
 
-const LIMIT = 500;
+const LIMIT = 250; // rows of a list: a quarter of a megabyte
 export const EVERY_NUMBER = 11; // from this zoom a marker of which nothing is known is drawn too
 // Who keeps its label, and the spot itself, when several things stand at one place.
 const RANK = ["incidents", "works", "tasks", "gates", "crossings", "posts", "areas", "sectors", "markers"];
@@ -16,10 +18,11 @@ export class Overlays {
   /** `asked(layer)` gives the filters; `pick`, `hover` and `changed` tell the page what happened. */
   constructor(map, { asked, pick, hover, changed }) {
     Object.assign(this, { map, asked, pick, hover, changed });
-    this.shown = new Map(); // layer → {features, whole, more, group, stands, asking, wrong}
+    this.shown = new Map(); // layer → {features, whole, more, group, stands, crowd, asking, wrong}
     this.arrange = afterQuiet(30, () => this.#arrange());
     map.on("moveend", afterQuiet(150, () => this.#follow()));
     map.on("zoomend moveend", this.arrange);
+    map.on("click", (event) => this.#clicked(event));
   }
 
   rows(layer) {
@@ -49,14 +52,16 @@ export class Overlays {
     const state = this.shown.get(layer);
     state?.asking?.abort();
     state?.group.remove();
+    state?.crowd?.remove();
     this.shown.delete(layer);
     this.arrange();
     this.changed(layer);
   }
 
   /** Fetch a layer anew and draw it. What it cannot get it says, with a way to try again. */
-  async load(layer) {
+  async load(layer, { moved = false } = {}) {
     const state = this.shown.get(layer);
+    state.stale ||= !moved;
     state.asking?.abort();
     state.asking = new AbortController();
     const { signal } = state.asking;
@@ -68,7 +73,7 @@ export class Overlays {
         answer = await this.#fetch(layer, state, signal);
       }
       Object.assign(state, answer, { loaded: true, wrong: null });
-      notice(`load-${layer}`, answer.more && layer !== "markers" ? say("only_first", { layer: title, n: LIMIT }) : "");
+      notice(`load-${layer}`, "");
     } catch (error) {
       if (error.name === "AbortError") return;
       state.wrong = error;
@@ -86,11 +91,35 @@ export class Overlays {
     }
     if (!state.whole) asked.bbox = this.map.getBounds().pad(0.15).toBBoxString();
     const { data } = await ask(query(collection(layer), { ...asked, limit: LIMIT }), { signal });
-    return { features: data.features, more: (data.links ?? []).some((link) => link.rel === "next") };
+    return { asked, features: data.features, more: (data.links ?? []).some((link) => link.rel === "next") };
+  }
+
+  /** More than a list is for: marks and counts from tiles, by the same filters. */
+  #gather(layer, state) {
+    const { bbox: _window, ...asked } = state.asked ?? {};
+    const wanted = state.more ? JSON.stringify(asked) : null;
+    if (state.crowd && state.crowd.wanted === wanted && !state.stale) return;
+    state.stale = false;
+    state.crowd?.remove();
+    state.crowd = wanted === null ? null : Object.assign(new Crowd(layer, asked, () => this.changed(layer)), { wanted }).addTo(this.map);
+    state.crowd?.on("tileerror", () => notice(`load-${layer}`, say("failed", { what: said(card(layer)?.title) }), { wrong: true, again: () => this.load(layer) }));
+  }
+
+  /** What was clicked among what tiles draw: a thing is picked, a ring is looked into. */
+  #clicked({ containerPoint, originalEvent }) {
+    if (this.map.getContainer().style.cursor) return; // somebody is showing a place
+    for (const [layer, { crowd }] of this.shown) {
+      const found = crowd?.near(containerPoint);
+      if (!found) continue;
+      L.DomEvent.stop(originalEvent);
+      if (found.properties.id) this.pick(layer, { id: found.properties.id });
+      else this.map.setView(found.at, this.map.getZoom() + 2);
+      return;
+    }
   }
 
   #follow() {
-    for (const [layer, state] of this.shown) if (!state.whole) this.load(layer);
+    for (const [layer, state] of this.shown) if (!state.whole) this.load(layer, { moved: true });
   }
 
   #draw(layer) {
@@ -98,7 +127,8 @@ export class Overlays {
     if (!state) return;
     state.group.clearLayers();
     state.stands.clear();
-    for (const feature of state.features) {
+    this.#gather(layer, state);
+    for (const feature of state.crowd ? [] : state.features) {
       if (!feature.geometry) continue;
       this.#shape(layer, feature, state.group);
       const stand = this.#stand(layer, feature);
