@@ -49,10 +49,14 @@ partner is served through a login that knows what was released and nothing else.
 STATEMENT_TIMEOUT = "30s"
 LOCK_TIMEOUT = "3s"
 CONNECTED = {
-    "options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT} -c timezone=UTC",
+    "options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT} -c timezone=UTC"
+    " -c max_parallel_workers_per_gather=0",
     "connect_timeout": 5,
 }
-"""What every pooled connection is opened with."""
+"""What every pooled connection is opened with.
+
+Many ask at once for little: starting a second process for a box costs more than the box, and takes it from others.
+"""
 
 DOWNLOADS = 20
 """How many downloads are served at once, by all processes; they have connections of their own, nobody else's."""

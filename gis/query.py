@@ -109,9 +109,12 @@ class Selection:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it takes the layer as it comes or by identity: then one plan is as good as any other."""
-        narrowed = self.bbox, self.time, self.q, self.as_of, self.sort, self.filter, self.near, self.along
-        return not self.where and all(one is None for one in narrowed)
+        """Whether it takes the layer as it comes, by identity or by words of its card: then one plan serves for ever.
+
+        A word stands in the SQL itself, so that its plan knows how many bear it.
+        """
+        narrowed = self.bbox, self.time, self.q, self.as_of, self.filter, self.near, self.along
+        return all(one is None for one in narrowed) and all(self.layer.fields[name].codes for name in self.where)
 
     def told(self) -> dict[str, Any]:
         """What is wanted as plain data, as far as it narrows the layer: for the journal."""
@@ -511,11 +514,14 @@ def _equals(one: Field, reader: Level, wanted: list[str], statement: Statement) 
     if one.type == "json":
         raise Malformed(Text(f"Không lọc được theo '{one.name}'", f"'{one.name}' cannot be filtered"))
     given = [typed(one, value) for value in wanted if value != ""]
+    cast = "::text" if one.name == "level" else ""
     tests = []
     if given and one.type == "list":
         tests.append(f"{expression} && {statement.bind(given)}::text[]")
+    elif given and one.codes:
+        words = ", ".join(f"'{word}'" for word in dict.fromkeys(given))  # the card's own, looked up there
+        tests.append(f"{expression}{cast} in ({words})")
     elif given:
-        cast = "::text" if one.name == "level" else ""
         tests.append(f"{expression}{cast} = any({statement.bind(given)}::{CASTS[one.type]}[])")
     if len(given) < len(wanted):
         tests.append(f"{expression} is null")

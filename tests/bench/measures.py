@@ -13,7 +13,7 @@ from typing import Final
 from gis.postgis import Cluster
 
 THREADS: Final = 2
-TIMEOUTS: Final = "-c statement_timeout=30s -c lock_timeout=3s -c timezone=UTC"
+TIMEOUTS: Final = "-c statement_timeout=30s -c lock_timeout=3s -c timezone=UTC -c max_parallel_workers_per_gather=0"
 """What the application's own connections are opened with."""
 
 FEW: Final = 20

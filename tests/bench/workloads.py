@@ -145,7 +145,9 @@ def workloads(connection: psycopg.Connection[Any], key: str) -> list[Workload]:
         ),
         Workload(
             "W8", "create an incident", ["/ogc/collections/incidents/items"] * VARIANTS,
-            counted="nothing", targets=(Target("rps", 16, FLOOR, 0.3),), bare=True,
+            counted="nothing; bare: without identity, history and journal",
+            targets=(Target("rps", 16, FLOOR, 0.3), Target("rps", 8, BARE, 0.7, side=FLOOR)),
+            bare=True, clients=(1, 8, 16),
             bodies=[_incident(lon, lat) for lon, lat in places],
         ),
     ]  # fmt: skip
