@@ -148,7 +148,8 @@ def written(chief, minh):
                 "subject": text[:200],
             }
             chief.send("/api/people", known)
-    return {**held, "release": release, "token": given}
+    machine = chief.client.get("/api/tokens").json()["tokens"][0]["id"]
+    return {**held, "release": release, "token": given, "machine": machine}
 
 
 def addresses(written):
@@ -162,6 +163,8 @@ def addresses(written):
     own = {
         "/account": ["/account"], "/people": ["/people"], "/tokens": ["/tokens"], "/api/account": ["/api/account"],
         "/api/people": ["/api/people"], "/api/tokens": ["/api/tokens"], "/signin": ["/signin"],
+        "/api/account/sign-ins": ["/api/account/sign-ins"],
+        "/api/tokens/{account}/uses": [f"/api/tokens/{written['machine']}/uses"],
         "/healthz": ["/healthz"], "/signin/password": ["/signin/password"], "/signin/oidc": ["/signin/oidc"],
         "/signin/oidc/callback": [f"/signin/oidc/callback?{urlencode({'code': ALL, 'state': ALL, 'error': ALL})}"],
         "/api/holdings": [f"/api/holdings?{urlencode({'recipient': RECIPIENT})}"],
