@@ -537,6 +537,27 @@ def test_sorting(layer, client):
     assert ids(client, url, sortby=",".join(default)) == [one["id"] for one in whole]
 
 
+@pytest.mark.parametrize("key", ["label", "-label", "updated_at", "-version"])
+def test_what_nobody_touches_is_walked_once_while_others_change(key, client):
+    """Between any two pages a row comes, a row goes, and the sort keys of rows before and behind change."""
+    posts = f"{COLLECTIONS}/posts/items"
+    made = [make(client, "posts", **body_of(catalog["posts"], label=f"{key} {n % 5}")) for n in range(16)]
+    still, moving = {one["id"] for one in made[::2]}, made[1::2]
+    walked, more = [], f"{posts}?{urlencode({'limit': 3, 'sortby': key, 'count': 'exact'})}"
+    while more:
+        page = asked(client, more)
+        walked += [one["id"] for one in page["features"]]
+        more = next((one["href"] for one in page["links"] if one["rel"] == "next"), None)
+        if len(walked) < 60:  # what is put behind without end would be walked without end
+            make(client, "posts", **body_of(catalog["posts"], label=f"{key} 2"))
+        if moving and len(walked) < 60:
+            patch(client, "posts", moving[-1], label=f"{key} {len(walked) % 7}")
+            gone = moving.pop(0)
+            tag = client.get(f"{posts}/{gone['id']}").headers["etag"]
+            assert client.delete(f"{posts}/{gone['id']}", headers={"If-Match": tag}).status_code == 204
+    assert sorted(one for one in walked if one in still) == sorted(still)
+
+
 # Part 4, create, replace, update and delete.
 
 
