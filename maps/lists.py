@@ -117,6 +117,7 @@ def list_page(
         person=person,
         as_of=as_of,
         layer=layer,
+        creatable=bool(card.get("creatable")),
         title=words_in(language).get(layer) or said(card["title"], language),
         columns=[_column(name, fields, layer, query, language) for name in names],
         rows=[_row(card, feature, names, fields, language, then, today) for feature in rows],

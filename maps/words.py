@@ -352,6 +352,7 @@ WORDS: dict[str, Text] = {
     "recipient_hint": Text(
         "chỉ cho mã của đối tác, như ghi ở bản chia sẻ", "for a partner's token only, as its releases have it"
     ),
+    "nothing_seen": Text("Không có mục nào khớp trong phần bạn được xem.", "Nothing that you may see meets this."),
     "readings": Text("Nhật ký xem và lấy tệp", "Readings and files"),
     "releases": Text("Chia sẻ cho đối tác", "Releases to partners"),
     "recipient": Text("Nơi nhận", "Recipient"),

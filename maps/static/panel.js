@@ -69,7 +69,7 @@ export class Panel {
     if (!state?.loaded && !state?.wrong) return this.rows.replaceChildren(h("p", { className: "quiet" }, say("loading", { what: said(card(layer)?.title).toLowerCase() })));
     if (state.wrong) this.rows.replaceChildren(h("p", { className: "field-fault" }, state.wrong.message));
     else if (rows.length) this.rows.replaceChildren(...rows.map((feature) => this.#row(layer, feature)));
-    else this.rows.replaceChildren(h("p", { className: "quiet" }, say(`empty_${layer}`)));
+    else this.rows.replaceChildren(h("p", { className: "quiet" }, say(card(layer)?.creatable ? `empty_${layer}` : "nothing_seen")));
     this.#drawFoot(layer, state, rows.length, bbox);
     this.choose(this.view.select);
   }

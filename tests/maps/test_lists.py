@@ -104,9 +104,11 @@ def test_every_format_is_offered_to_the_office_and_to_a_partner_under_the_filter
 
 
 def test_an_empty_list_says_what_to_do_next() -> None:
-    assert "Bỏ bớt điều kiện lọc" in list_page(WORKS, [], "vi", query={"urgency": "waiting"})
+    assert "Bỏ bớt điều kiện lọc" in list_page({**WORKS, "creatable": True}, [], "vi", query={"urgency": "waiting"})
     incidents = {**WORKS, "name": "incidents"}
     assert '<a class="button primary" href="/incidents/new">' in list_page(incidents, [], "vi")
+    unseen = list_page(WORKS, [], "vi")
+    assert "Không có mục nào khớp trong phần bạn được xem." in unseen  # whoever may add none is not told to
 
 
 def test_more_rows_are_one_link_away() -> None:
