@@ -47,12 +47,12 @@ def card(layer: Layer, actor: Actor) -> dict[str, Any]:
         "places": creatable and may_edit(actor.role, layer) == "true",
         "fields": [
             _field(one, receivable=name in taken and not one.is_status)
-            for name, one in layer.readable(actor.level).items()
+            for name, one in layer.readable(actor.eyes).items()
         ],
     }
     if layer.drawn_by is None:
         described["mark"] = {"shape": DRAWN.get(layer.name, "circle"), "colour": "#6b7580"}
-    described["parts"] = [_part(one) for one in parts.values() if one.of.layer is layer]
+    described["parts"] = [_part(one, actor) for one in parts.values() if one.of.layer is layer]
     if layer.name == "gates":
         described["events"] = [{"value": value, "title": _both(title)} for value, title in EVENT_KINDS.items()]
         for part in described["parts"]:
@@ -62,12 +62,12 @@ def card(layer: Layer, actor: Actor) -> dict[str, Any]:
     return described
 
 
-def _part(part: type[Part]) -> dict[str, Any]:
+def _part(part: type[Part], actor: Actor) -> dict[str, Any]:
     """What belongs to a feature, such as an inspection of a marker, as its timeline tells it."""
     return {
         "name": part.__tablename__,
         "title": _both(part.title),
-        "fields": [_field(one, receivable=False) for one in fields_of_part(part)],
+        "fields": [_field(one, receivable=False) for one in fields_of_part(part, actor.eyes)],
     }
 
 

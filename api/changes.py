@@ -113,12 +113,12 @@ def create(
     with _acting(request, database, actor, body) as session:
         done = replays.claim(session, key, actor.name, body, f"POST {layer.name}") if key else None
         if done is not None:
-            return feature_answer(request, layer, done, *query.versioned(session, Selection(layer, actor.level), done))
+            return feature_answer(request, layer, done, *query.versioned(session, Selection(layer, actor.eyes), done))
         values, _ = placed(request, drafts.read(layer, flat(without_reason(body))))
         made = changes.create(session, layer, values)
         if key:
             replays.settle(session, key, actor.name, made.id)
-        feature, version = query.versioned(session, Selection(layer, actor.level), made.id)
+        feature, version = query.versioned(session, Selection(layer, actor.eyes), made.id)
     return feature_answer(request, layer, made.id, feature, version, 201)
 
 
@@ -186,10 +186,10 @@ def _changed(  # noqa: PLR0917
     with database.acting(actor, write=True, reason=reason) as session:
         feature = changes.fetch(session, layer.model, item_id, version)
         _not_opened_in_silence(feature, values, reason)
-        shown = json.loads(query.one(session, Selection(layer, actor.level, crs=crs), item_id))
+        shown = json.loads(query.one(session, Selection(layer, actor.eyes, crs=crs), item_id))
         _keep_status(layer, given, shown["properties"])
         changes.change(session, layer, feature, _less_the_place_it_has(located, shown))
-        changed, now = query.versioned(session, Selection(layer, actor.level), item_id)
+        changed, now = query.versioned(session, Selection(layer, actor.eyes), item_id)
     return feature_answer(request, layer, item_id, changed, now)
 
 
@@ -264,7 +264,7 @@ def move(  # noqa: PLR0917
         feature = changes.fetch(session, layer.model, item_id, version)
         layer.model.check_text("reason", reason)
         changes.move(session, layer, feature, to, reason)
-        moved, now = query.versioned(session, Selection(layer, actor.level), item_id)
+        moved, now = query.versioned(session, Selection(layer, actor.eyes), item_id)
     return feature_answer(request, layer, item_id, moved, now)
 
 
@@ -349,22 +349,23 @@ def gate_events(item_id: IdParam, actor: ActorParam, database: DatabaseParam) ->
     """A gate's dated events, the categories it has had and its planning lines, newest first."""
     layer = catalog["gates"]
     with database.acting(actor) as session:
-        query.one(session, Selection(layer, actor.level), item_id)
+        query.one(session, Selection(layer, actor.eyes), item_id)
         return {
-            "events": [_event(one) for one in gates.events(session, item_id)],
+            "events": [_event(one) for one in gates.events(session, item_id, actor.eyes)],
             "categories": [
                 _shown(one, "category", "valid_from", "valid_to", "document", "source")
-                for one in gates.categories(session, item_id)
+                for one in gates.categories(session, item_id, actor.eyes)
             ],
             "plans": [
                 _shown(one, "horizon", "category", "mode", "decision", "on", "source")
-                for one in gates.plans(session, item_id)
+                for one in gates.plans(session, item_id, actor.eyes)
             ],
         }
 
 
 def _shown(one: Any, *names: str) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in names}
+    """What its reader was given of it: what they may not know of was not read."""
+    return {name: vars(one)[name] for name in names if name in vars(one)}
 
 
 def _event(one: gates.GateEvent) -> dict[str, Any]:
@@ -390,8 +391,8 @@ def record_event(
 def work_steps(item_id: IdParam, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
     """The steps of the neighbour's procedure in a work, in order."""
     with database.acting(actor) as session:
-        query.one(session, Selection(catalog["works"], actor.level), item_id)
-        return {"steps": [_step(one) for one in works.steps(session, item_id)]}
+        query.one(session, Selection(catalog["works"], actor.eyes), item_id)
+        return {"steps": [_step(one) for one in works.steps(session, item_id, actor.eyes)]}
 
 
 def _step(one: works.WorkStep) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from gis.actors import Actor, Role
 from gis.crs import OFFERED
 from gis.drafts import GEOMETRY, PLACE, Place, receivable
 from gis.exchange import FORMATS as FILES
-from gis.fields import Field, Level
+from gis.fields import Field, Reader
 from gis.geometry import DEPTH, FAMILY
 from gis.language import Language
 from gis.layer import Layer, every
@@ -141,8 +141,8 @@ def description(doors: Sequence[APIRouter], base: str, role: Role, language: Lan
     paths: dict[str, Schema] = {}
     schemas: dict[str, Schema] = dict(COMMON)
     for layer in catalog_of(Actor("", role)).values():
-        paths |= _of_layer(layer, role.level, language)
-        schemas |= _schemas_of(layer, role.level, language)
+        paths |= _of_layer(layer, role.eyes, language)
+        schemas |= _schemas_of(layer, role.eyes, language)
     for route in _routes(doors):
         if role.outside and not (route.path.startswith((RELEASED, *RELEASED_BELOW)) and not route.path.endswith(KEPT)):
             continue
@@ -345,7 +345,7 @@ FIXED = {
 IN_LAYER = {"": ("Collection", JSON), **{f"/{name}": ("JsonSchema", SCHEMA_JSON) for name in RELATIONS}}
 
 
-def _of_layer(layer: Layer, reader: Level, language: Language) -> dict[str, Schema]:
+def _of_layer(layer: Layer, reader: Reader, language: Language) -> dict[str, Schema]:
     """The paths of one layer, and once more those of none."""
     path, name, title = f"/ogc/collections/{layer.name}", layer.name, layer.title.said_in(language)
     both = [_ref("parameters", "f"), _ref("parameters", "lang")]
@@ -391,7 +391,7 @@ def _of_layer(layer: Layer, reader: Level, language: Language) -> dict[str, Sche
     return found
 
 
-def _filters(layer: Layer, reader: Level, language: Language) -> Iterator[Schema]:
+def _filters(layer: Layer, reader: Reader, language: Language) -> Iterator[Schema]:
     """Every queryable of a simple value as a parameter, with the same schema."""
     for name, schema in queryables(layer, reader, language).items():
         if name != GEOMETRY and name not in OWN:
@@ -445,7 +445,7 @@ def _changing(layer: Layer, method: str, title: str, kinds: Mapping[str, str]) -
     }
 
 
-def _schemas_of(layer: Layer, reader: Level, language: Language) -> dict[str, Schema]:
+def _schemas_of(layer: Layer, reader: Reader, language: Language) -> dict[str, Schema]:
     """What a layer's features look like coming out and going in."""
     name = layer.name
     shown = {key: _nullable(one, property_schema(one, language)) for key, one in layer.readable(reader).items()}

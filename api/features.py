@@ -81,7 +81,7 @@ def collections(request: Request, actor: ActorParam, database: DatabaseParam, la
     only(request)
     with database.acting(actor) as session:
         described = [
-            _collection(request, layer, language, query.extent(session, Selection(layer, actor.level)))
+            _collection(request, layer, language, query.extent(session, Selection(layer, actor.eyes)))
             for layer in _offered(session, actor)
         ]
     document = {"links": here(request, JSON), "collections": described}
@@ -95,7 +95,7 @@ def collection(
     """One layer."""
     only(request)
     with database.acting(actor) as session:
-        box = query.extent(session, Selection(layer, actor.level))
+        box = query.extent(session, Selection(layer, actor.eyes))
     document = _collection(request, layer, language, box)
     document["links"][:1] = here(request, JSON)
     return answer(request, document, JSON, title=document["title"], trail=_trail(language))
@@ -230,7 +230,7 @@ async def item(  # noqa: PLR0917 - what a request brings
     found, version = await database.answered(actor, partial(query.asking_versioned, selection, item_id))
     if wants_page(request):
         feature = json.loads(found)
-        facts = facts_of(layer.readable(actor.level), feature, language)
+        facts = facts_of(layer.readable(actor.eyes), feature, language)
         title = str(feature["properties"].get(layer.labelled_by) or feature["id"])
         document = {
             "links": [*here(request, GEOJSON), _link(request, f"/ogc/collections/{layer.name}", "collection", JSON)]
@@ -292,7 +292,7 @@ def etag(feature: bytes, version: int) -> str:
 def history(layer: KeptLayerParam, item_id: IdParam, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
     """A feature's past as a timeline, newest first."""
     with database.acting(actor) as session:
-        entries = past.timeline(session, layer, item_id, actor.level)
+        entries = past.timeline(session, layer, item_id, actor.eyes)
     return {"entries": [vars(entry) for entry in entries]}
 
 
@@ -300,8 +300,8 @@ def history(layer: KeptLayerParam, item_id: IdParam, actor: ActorParam, database
 def item_links(layer: KeptLayerParam, item_id: IdParam, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
     """What a feature points at and what points at it."""
     with database.acting(actor) as session:
-        query.one(session, Selection(layer, actor.level), item_id)
-        found = links.linked(session, item_id, actor.level)
+        query.one(session, Selection(layer, actor.eyes), item_id)
+        found = links.linked(session, item_id, actor.eyes)
     return {
         "links": [
             {

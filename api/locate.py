@@ -11,7 +11,7 @@ from api.identity import ActorParam
 from api.params import DatabaseParam
 from api.written import json_text
 from gis.errors import Malformed, invalid
-from gis.fields import Level
+from gis.fields import Reader
 from gis.geometry import is_longitude_latitude
 from gis.language import Text
 from gis.reading import Asking
@@ -30,13 +30,13 @@ async def where(request: Request, actor: ActorParam, database: DatabaseParam) ->
     if unknown:
         raise Malformed(Text(f"Không có tham số '{unknown[0][:60]}'", f"No parameter '{unknown[0][:60]}'"))
     asked = {name: given[name] or None for name in ("border", "crs", "near") if name in given}
-    found = await database.answered(actor, lambda _notebook: _asking(given, asked, actor.level))
+    found = await database.answered(actor, lambda _notebook: _asking(given, asked, actor.eyes))
     features = [_feature(one) for one in found]
     answer = {"type": "FeatureCollection", "numberReturned": len(features), "features": features}
     return Response(json_text(answer), media_type=GEOJSON)
 
 
-def _asking(given: QueryParams, asked: dict[str, str | None], reader: Level) -> Asking[list[Located]]:
+def _asking(given: QueryParams, asked: dict[str, str | None], reader: Reader) -> Asking[list[Located]]:
     if "lon" not in given and "lat" not in given:
         return (yield from asking_located((given.get("q") or "")[:LONGEST], **asked, reader=reader))
     lon, lat = _degrees(given.get("lon"), "lon"), _degrees(given.get("lat"), "lat")

@@ -108,7 +108,7 @@ def committee_board(
     with database.acting(actor) as session:
 
         def read(name: str, **where: list[str]) -> list[Any]:
-            selection = Selection(catalog[name], actor.level, where=where, as_of=as_of)
+            selection = Selection(catalog[name], actor.eyes, where=where, as_of=as_of)
             return [json.loads(one) for one in query.features(session, selection)]
 
         html = board.board_page(
@@ -119,7 +119,7 @@ def committee_board(
             incidents=read("incidents", open=["true"]),
             gates=read("gates"),
             markers_in_need=query.count(
-                session, Selection(catalog["markers"], actor.level, where={"condition": board.IN_NEED}, as_of=as_of)
+                session, Selection(catalog["markers"], actor.eyes, where={"condition": board.IN_NEED}, as_of=as_of)
             ),
             since=since,
             changed=_changed_since(session, actor, since, as_of),
@@ -136,5 +136,5 @@ def _changed_since(
     until = as_of or dt.datetime.now(dt.UTC)
     if since is None or since > until:
         return {}
-    wanted = [Selection(catalog[name], actor.level) for name in SHOWN_ON_BOARD]
+    wanted = [Selection(catalog[name], actor.eyes) for name in SHOWN_ON_BOARD]
     return past.numbers(session, wanted, Span(since, until))

@@ -132,7 +132,7 @@ def selection_of(
     Without a session no address is looked up, so the query may name none.
     """
     where: dict[str, list[str]] = {}
-    known = layer.readable(actor.level)
+    known = layer.readable(actor.eyes)
     for name in query:
         if name == "id":
             continue
@@ -153,7 +153,7 @@ def selection_of(
     bbox_crs = crs_of(query.get("bbox-crs"), "bbox-crs")
     return Selection(
         layer=layer,
-        reader=actor.level,
+        reader=actor.eyes,
         ids=ids_of(query.getlist("id")),
         bbox=bbox_of(query.get("bbox"), bbox_crs),
         bbox_crs=bbox_crs.epsg,
@@ -246,7 +246,7 @@ def _one_place(session: Session, text: str, parameter: str, actor: Actor) -> Loc
     border, _, address = text.strip().partition(" ")
     named = border in [one.value for one in Border]
     try:
-        found = locate(session, address if named else text, border=border if named else None, reader=actor.level)
+        found = locate(session, address if named else text, border=border if named else None, reader=actor.eyes)
     except (Invalid, Missing) as fault:
         raise Malformed(
             Text(f"{parameter}: {fault.detail.vi}", f"{parameter}: {fault.detail.en}"), fault.errors, fault.extra

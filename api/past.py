@@ -105,7 +105,7 @@ def changed(
 
 def selections(asked: QueryParams, actor: Actor) -> list[Selection]:
     """The layers asked for, each whole."""
-    return [Selection(layer, actor.level) for layer in layers_of(asked.get("layer"))]
+    return [Selection(layer, actor.eyes) for layer in layers_of(asked.get("layer"))]
 
 
 def layers_of(names: str | None) -> Sequence[Layer]:

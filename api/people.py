@@ -68,7 +68,7 @@ def _acting(request: Request, administrator: Guest) -> Any:
 def units(database: Database, administrator: Guest) -> list[str]:
     """The names of our units that exist today, from their layer."""
     actor = Actor(administrator.name, POSTS[administrator.role], administrator.unit)
-    selection = Selection(catalog["units"], actor.level, where={"side": [Side.OURS.value]}, fields=["name", "valid_to"])
+    selection = Selection(catalog["units"], actor.eyes, where={"side": [Side.OURS.value]}, fields=["name", "valid_to"])
     today = dt.datetime.now(dt.UTC).date().isoformat()
     with database.acting(actor) as session:
         found = [json.loads(one)["properties"] for one in query.features(session, selection)]

@@ -116,7 +116,7 @@ def _terms(session: Session, body: Mapping[str, Any], actor: Actor) -> Terms:
     if document not in (None, ""):
         try:
             document_id = uuid.UUID(document)
-            found = json.loads(query.one(session, Selection(catalog["documents"], actor.level), document_id))
+            found = json.loads(query.one(session, Selection(catalog["documents"], actor.eyes), document_id))
         except (ValueError, TypeError, AttributeError, Missing):
             raise invalid("document", "unknown", "Không có văn bản này", "There is no such document") from None
         about = found["properties"]
@@ -169,13 +169,14 @@ def _selected(session: Session, layer: Layer, asked: Any, reader: Actor) -> Sele
 
 @router.get("/api/releases")
 def listed(actor: SharingParam, database: DatabaseParam, language: LanguageParam) -> dict[str, Any]:
-    """Every release with its latest version, the youngest first."""
+    """Every release with its versions, the youngest first, and what was held back because its level was raised."""
     with database.acting(actor) as session:
         found = [
             _told(session, release, sharing.versions_of(session, release.id), language)
             for release in sharing.every_release(session)
         ]
-    return {"releases": found}
+        taken = sharing.held_back(session)
+    return {"releases": found, "held_back": taken}
 
 
 @router.post("/api/releases", status_code=201, response_class=Response)
@@ -495,7 +496,7 @@ def holdings_asked(database: Database, actor: Actor, asked: QueryParams) -> list
             wanted = [feature_id(feature)]
         elif at is not None:
             where = {"number": [at.strip()], **({"border": [asked["border"]]} if asked.get("border") else {})}
-            wanted = sharing.ids_of(session, Selection(catalog["markers"], actor.level, where=where))
+            wanted = sharing.ids_of(session, Selection(catalog["markers"], actor.eyes, where=where))
         return sharing.held(session, recipient=recipient, features=wanted)
 
 
@@ -507,8 +508,17 @@ def releases_page(
     request: Request, actor: SharingParam, database: DatabaseParam, language: PageLanguageParam
 ) -> Response:
     """Every release."""
-    told = listed(actor, database, language)["releases"]
-    return page_answer(request, pages.releases_page(language, releases=told, states=ReleaseState, **shell(request)))
+    told = listed(actor, database, language)
+    cards = {layer.name: card(layer, actor) for layer in every()}
+    html = pages.releases_page(
+        language,
+        releases=told["releases"],
+        held_back=told["held_back"],
+        cards=cards,
+        states=ReleaseState,
+        **shell(request),
+    )
+    return page_answer(request, html)
 
 
 @router.get("/releases/new", include_in_schema=False)
@@ -550,7 +560,7 @@ def _form(  # noqa: PLR0917 - what a form is made of
 ) -> Response:
     asked = {part["layer"]: part["filter"] for part in before["versions"][0]["parts"]} if before else {}
     with database.acting(actor) as session:
-        papers = query.features(session, Selection(catalog["documents"], actor.level, limit=MOST_SHOWN))
+        papers = query.features(session, Selection(catalog["documents"], actor.eyes, limit=MOST_SHOWN))
     documents = [
         {
             "id": paper["id"],

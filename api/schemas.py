@@ -13,7 +13,7 @@ from api.browse import SpokenParam, answer, link
 from api.identity import ActorParam
 from api.params import LayerParam
 from gis.drafts import GEOMETRY, PLACE, Place, receivable
-from gis.fields import Field, Level
+from gis.fields import Field, Reader
 from gis.language import Language, Text
 from gis.layer import Layer
 from gis.query import UNSORTED
@@ -73,7 +73,7 @@ def property_schema(one: Field, language: Language) -> dict[str, Any]:
     return found
 
 
-def returnables(layer: Layer, reader: Level, language: Language) -> dict[str, dict[str, Any]]:
+def returnables(layer: Layer, reader: Reader, language: Language) -> dict[str, dict[str, Any]]:
     """Every property that a feature has or takes, in order; what only comes out is ``readOnly``."""
     taken = receivable(layer)
     found: dict[str, dict[str, Any]] = {
@@ -104,14 +104,14 @@ def returnables(layer: Layer, reader: Level, language: Language) -> dict[str, di
     return found
 
 
-def queryables(layer: Layer, reader: Level, language: Language) -> dict[str, dict[str, Any]]:
+def queryables(layer: Layer, reader: Reader, language: Language) -> dict[str, dict[str, Any]]:
     """The properties that a filter may name."""
     known = {name: one for name, one in layer.readable(reader).items() if one.type != "json"}
     found = {"id": _identity(language), **{name: property_schema(one, language) for name, one in known.items()}}
     return {**found, GEOMETRY: _place(layer, language)} if layer.placed or layer.drawn_by_links else found
 
 
-def sortables(layer: Layer, reader: Level, language: Language) -> dict[str, dict[str, Any]]:
+def sortables(layer: Layer, reader: Reader, language: Language) -> dict[str, dict[str, Any]]:
     """The properties that features may be sorted by."""
     return {
         name: property_schema(one, language) for name, one in layer.readable(reader).items() if one.type not in UNSORTED
@@ -130,7 +130,7 @@ def _place(layer: Layer, language: Language) -> dict[str, Any]:
 @router.get("/{layer}/schema", response_class=Response)
 def schema(request: Request, layer: LayerParam, actor: ActorParam, language: SpokenParam) -> Response:
     """What a feature of the layer has, and what it takes when it is made or changed."""
-    found = returnables(layer, actor.level, language)
+    found = returnables(layer, actor.eyes, language)
     required = [name for name, one in receivable(layer).items() if one.required and name in found]
     return _answer(request, layer, "schema", found, language, **({"required": required} if required else {}))
 
@@ -138,13 +138,13 @@ def schema(request: Request, layer: LayerParam, actor: ActorParam, language: Spo
 @router.get("/{layer}/queryables", response_class=Response)
 def queryables_of(request: Request, layer: LayerParam, actor: ActorParam, language: SpokenParam) -> Response:
     """What a filter may name."""
-    return _answer(request, layer, "queryables", queryables(layer, actor.level, language), language)
+    return _answer(request, layer, "queryables", queryables(layer, actor.eyes, language), language)
 
 
 @router.get("/{layer}/sortables", response_class=Response)
 def sortables_of(request: Request, layer: LayerParam, actor: ActorParam, language: SpokenParam) -> Response:
     """What features may be sorted by."""
-    return _answer(request, layer, "sortables", sortables(layer, actor.level, language), language)
+    return _answer(request, layer, "sortables", sortables(layer, actor.eyes, language), language)
 
 
 def _answer(

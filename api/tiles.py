@@ -21,7 +21,7 @@ from gis.cells import FINEST_ZOOM, HALF_WORLD_M, counted_by
 from gis.crs import EPSG_URI, WEB_MERCATOR
 from gis.database import Database
 from gis.errors import Malformed, Missing
-from gis.fields import Level
+from gis.fields import Level, Reader
 from gis.language import Text
 from gis.layer import Layer
 from gis.query import Selection
@@ -140,7 +140,7 @@ def tileset(
 ) -> dict[str, Any]:
     """The description of a layer's tileset."""
     with database.acting(actor) as session:
-        box = query.extent(session, Selection(layer, actor.level))
+        box = query.extent(session, Selection(layer, actor.eyes))
     about = _tileset(request, layer, language)
     path = f"/ogc/collections/{layer.name}"
     about["links"] += [
@@ -160,7 +160,7 @@ def tileset(
             "dataType": "vector",
             "minTileMatrix": "0",
             "maxTileMatrix": str(tiles.DEEPEST_ZOOM),
-            "propertiesSchema": {"type": "object", "properties": _properties(layer, actor.level, language)},
+            "propertiesSchema": {"type": "object", "properties": _properties(layer, actor.eyes, language)},
         }
     ]
     return about
@@ -175,7 +175,7 @@ async def tilejson(
     box = await run_in_threadpool(_extent, database, layer, actor)
     filters = urlencode([pair for pair in request.query_params.multi_items() if pair[0] != "lang"])
     template = f"/ogc/collections/{layer.name}/tiles/{MATRIX_SET}/{{z}}/{{y}}/{{x}}"
-    fields = {name: one["title"] for name, one in _properties(layer, actor.level, language).items()}
+    fields = {name: one["title"] for name, one in _properties(layer, actor.eyes, language).items()}
     return {
         "tilejson": "3.0.0",
         "name": layer.title.said_in(language),
@@ -195,7 +195,7 @@ def default_style(
 ) -> dict[str, Any]:
     """A MapLibre style in the colours of the layer's words."""
     described = _url(request, f"/ogc/collections/{layer.name}/tiles/{MATRIX_SET}/tilejson.json")
-    return style(layer, actor.level, described, language)
+    return style(layer, actor.eyes, described, language)
 
 
 @router.get("/tileMatrixSets")
@@ -236,7 +236,7 @@ def matrix_set_definition() -> dict[str, Any]:
 
 def _extent(database: Database, layer: Layer, actor: Actor) -> tuple[float, float, float, float] | None:
     with database.acting(actor) as session:
-        return query.extent(session, Selection(layer, actor.level))
+        return query.extent(session, Selection(layer, actor.eyes))
 
 
 def _tileset(request: Request, layer: Layer, language: LanguageParam) -> dict[str, Any]:
@@ -267,7 +267,7 @@ def _limits(layer: Layer, language: LanguageParam) -> str:
     return dropped.said_in(language) + (counts.said_in(language) if layer.counted else "")
 
 
-def _properties(layer: Layer, reader: Level, language: LanguageParam) -> dict[str, dict[str, str]]:
+def _properties(layer: Layer, reader: Reader, language: LanguageParam) -> dict[str, dict[str, str]]:
     """What a feature of a tile carries, and ``count`` where it stands for many."""
     said = {"id": Text("Mã định danh", "Identifier"), "label": Text("Tên", "Name")}
     said |= {name: one.title for name, one in tiles.attributes(layer, reader).items()}

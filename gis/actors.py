@@ -7,7 +7,7 @@ role of PostgreSQL's own, so that what a role may do is decided in one place for
 from collections.abc import Mapping
 from dataclasses import dataclass, field as attribute
 
-from gis.fields import Level
+from gis.fields import Level, Reader, Scoped
 from gis.language import Text
 
 
@@ -30,6 +30,16 @@ class Role:
     administrator: bool = False
     shares: bool = False
     outside: bool = False
+
+    @property
+    def eyes(self) -> Reader:
+        """How it reads: a scoped one beyond its own matters less than within them."""
+        return Scoped(self.level) if self.scoped else self.level
+
+    @property
+    def owning(self) -> str:
+        """The role in PostgreSQL that sees of a scoped post's own matters what they have beyond what may be shared."""
+        return f"cotmoc_{self.name}_own"
 
     @property
     def reading(self) -> str:
@@ -60,6 +70,11 @@ class Actor:
     def level(self) -> Level:
         """How much it sees."""
         return self.role.level
+
+    @property
+    def eyes(self) -> Reader:
+        """How it reads."""
+        return self.role.eyes
 
     @property
     def may_edit(self) -> bool:

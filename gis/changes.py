@@ -80,7 +80,7 @@ def put(session: Session, model: type[F], values: Values) -> F:
     feature.derive(session)
     session.add(feature)
     session.flush()
-    session.refresh(feature)
+    reread(session, feature)
     return feature
 
 
@@ -113,13 +113,20 @@ def amend(session: Session, layer: Layer, feature: Feature, values: Mapping[str,
     if not placed:
         _keep_source(feature, values)
     for name, value in values.items():
-        if name in layer.fields and layer.fields[name].sql is None:
+        # What is not read along with a row would count as changed whatever it was.
+        if name in layer.fields and layer.fields[name].sql is None and getattr(feature, name) != value:
             setattr(feature, name, value)
     if placed:
         _set_place(session, layer, feature, values)
     feature.derive(session)
     session.flush()
-    session.refresh(feature)
+    reread(session, feature)
+
+
+def reread(session: Session, feature: Feature) -> None:
+    """Take in what the database has made of a change: the version, the times and what is computed."""
+    at_hand = [one.key for one in type(feature).__mapper__.column_attrs if not one.deferred]
+    session.refresh(feature, at_hand)
 
 
 def retire(session: Session, layer: Layer, feature: Feature) -> None:
@@ -166,7 +173,7 @@ def step(session: Session, layer: Layer, feature: Feature, to: str) -> None:
         )
     setattr(feature, layer.status.name, to)  # type: ignore[union-attr]
     session.flush()
-    session.refresh(feature)
+    reread(session, feature)
 
 
 def _set_place(session: Session, layer: Layer, feature: Feature, values: Mapping[str, Any]) -> None:

@@ -296,7 +296,8 @@ def _context(
 
 NO_ACTOR, ILLEGAL_MOVE, FIXED_IDENTITY = "CM001", "CM002", "CM003"
 NO_PERSON, SECOND_PERSON, NOT_AS_APPROVED = "CM004", "CM005", "CM006"
-"""Our own SQLSTATEs, raised by the triggers of ``gis/history.py``."""
+NOT_YOURS_TO_OPEN, NOT_ALONE = "CM007", "CM008"
+"""Our own SQLSTATEs, raised by the triggers of the database."""
 
 TAKEN = Text("Mã này không dùng được, có thể đã có", "This value cannot be used; it may be taken")
 BROKEN_LINK = Text("Không tìm thấy đối tượng được nêu", "What this refers to does not exist")
@@ -313,6 +314,14 @@ SECOND = Text(
 CHANGED = Text(
     "Dữ liệu đã đổi từ khi trình duyệt; hãy soạn bản mới để duyệt đúng những gì sẽ đi",
     "The data have changed since it was submitted; a new version has to show what would go now",
+)
+OFFICE_OPENS = Text(
+    "Chỉ cơ quan được mở cho nhiều người đọc hơn; hãy đề nghị văn phòng",
+    "Only the office opens a thing to more readers; please ask it",
+)
+NOT_BY_ITS_AUTHOR = Text(
+    "Người đã nhập mục này không tự mở được cho nhiều người đọc hơn; phải là người khác của cơ quan",
+    "Whoever entered this does not open it to more readers; somebody else of the office does",
 )
 MOVE = Text("Không được chuyển sang trạng thái này", "This move is not allowed")
 
@@ -346,6 +355,8 @@ def _refusal(fault: BaseException | None) -> Refusal:
         ILLEGAL_MOVE: Conflict(MOVE),
         NO_PERSON: Forbidden(PERSON),
         SECOND_PERSON: Forbidden(SECOND),
+        NOT_YOURS_TO_OPEN: Forbidden(OFFICE_OPENS, [FieldError("level", "office_opens", OFFICE_OPENS)]),
+        NOT_ALONE: Forbidden(NOT_BY_ITS_AUTHOR, [FieldError("level", "second_person", NOT_BY_ITS_AUTHOR)]),
         NOT_AS_APPROVED: Conflict(CHANGED),
         "55P03": Conflict(Text("Có người đang sửa mục này, hãy thử lại", "Somebody is changing this; try again")),
         "53300": TooMany(BUSY),

@@ -20,7 +20,6 @@ from sqlalchemy import (
     DateTime,
     FetchedValue,
     Float,
-    ForeignKey,
     Integer,
     Numeric,
     Text as SqlText,
@@ -56,6 +55,40 @@ class Level(CodeList):
     def sees_assumed(self) -> bool:
         """Whether a reader of this level is shown positions that are only assumed."""
         return self in (Level.INTERNAL, Level.RESTRICTED)
+
+
+@dataclass(frozen=True)
+class Scoped:
+    """The eyes of a scoped post: of its own matters it reads all that its level does, of others what may be shared.
+
+    Where its matters end is not judged here: ``gis.rights`` has PostgreSQL keep what is ``beyond`` from the post's
+    role, and gives it through views that hold the post's own rows alone.
+    """
+
+    level: Level
+    beyond: Level = Level.PARTNER
+
+    @property
+    def value(self) -> str:
+        """The word of its level."""
+        return str(self.level.value)
+
+    def reads(self, other: Level) -> bool:
+        """Whether it may know that there is such a field."""
+        return self.level.reads(other)
+
+    @property
+    def sees_assumed(self) -> bool:
+        """Whether it is shown positions that are only assumed."""
+        return self.level.sees_assumed
+
+    def shares(self, other: Level) -> bool:
+        """Whether it reads what is marked ``other`` of everything it sees, its own or not."""
+        return self.beyond.reads(other)
+
+
+Reader = Level | Scoped
+"""With whose eyes something is read."""
 
 
 class PositionSource(CodeList):
@@ -128,7 +161,8 @@ class Field:
 
     ``type`` is one of text, code, integer, number, date, datetime, boolean, uuid, list and json; ``sql`` is the
     expression of a property that is computed on reading (``t`` is the row) and ``None`` for a stored one;
-    ``shared`` says that readers below the office get the column ``shared_<name>``, which is empty for assumed places.
+    ``shared`` says that readers below the office get the column ``shared_<name>``, which is empty for assumed places;
+    ``own`` is the expression by which a scoped reader gets what it may know of its own matters alone.
     """
 
     name: str
@@ -143,6 +177,7 @@ class Field:
     unit: str | None = None
     sql: str | None = None
     shared: bool = False
+    own: str | None = None
 
     @property
     def required(self) -> bool:
@@ -154,8 +189,10 @@ class Field:
         """Whether it changes only by moves."""
         return self.codes is not None and issubclass(self.codes, Status) and self.sql is None
 
-    def expression(self, reader: Level) -> str:
+    def expression(self, reader: Reader) -> str:
         """The SQL that gives this property to a reader of that level, with ``t`` as the row."""
+        if self.own is not None:
+            return f"({self.own})"
         if self.sql is not None:
             return f"({self.sql})"
         return f't."shared_{self.name}"' if self.shared and not reader.sees_assumed else f't."{self.name}"'
@@ -171,13 +208,15 @@ def field(
     max_length: int = 2000,
     unit: str | None = None,
     shared: bool = False,
-    references: str | None = None,
     stamped: bool = False,
+    at_hand: bool = False,
     sort_order: int = 0,
 ) -> Any:
     """Declare a stored property; its type is read off the annotation that stands before it.
 
-    ``references`` names the column it points at; ``stamped`` says that the database's own trigger writes it.
+    ``stamped`` says that the database's own trigger writes it. What may not be shared is not read along with a row,
+    because a scoped post changes rows of which it may not read all, unless it is ``at_hand``. What points at another
+    feature is no field but a link, which is seen only by whoever may see both ends.
     """
     about = {
         "title": Text(vi, en),
@@ -188,10 +227,13 @@ def field(
         "unit": unit,
         "shared": shared,
     }
-    keys = [ForeignKey(f"{SCHEMA}.{references}")] if references else []
     written = FetchedValue() if stamped else None
     return mapped_column(
-        *keys, info={"field": about}, sort_order=sort_order, server_default=written, server_onupdate=written
+        info={"field": about},
+        sort_order=sort_order,
+        server_default=written,
+        server_onupdate=written,
+        deferred=not at_hand and not Level.PARTNER.reads(level),
     )
 
 

@@ -19,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 
 from gis.crs import CRS, CRS84, WGS84
 from gis.errors import Invalid, Malformed
-from gis.fields import SCHEMA, Field, Level
+from gis.fields import SCHEMA, Field, Reader
 from gis.geometry import in_wgs84, read_box, read_geojson, shape_of_box
 from gis.language import Text
 from gis.moments import read_moment
@@ -116,7 +116,7 @@ class Scope:
     """
 
     fields: Mapping[str, Field]
-    reader: Level
+    reader: Reader
     geometry: str
     bind: Bind
     crs: CRS = CRS84

@@ -102,6 +102,8 @@ end $$;"""
 CONTEXT = ("reason", "request", "device_at")
 """What the history keeps of how a change came about, beside who made it."""
 
+TOLD = ("actor", *CONTEXT)
+
 
 def remember_function(layer: Layer) -> str:
     """The AFTER trigger: identity, the typed history and the journal, by the owner's right and nobody else's."""

@@ -6,12 +6,13 @@ modules read it: its fields, its status, its drafts, its history table. ``catalo
 
 import datetime as dt
 import inspect
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field as attribute
+from dataclasses import dataclass, field as attribute, replace
 from functools import cache, cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from geoalchemy2 import Geometry
 from sqlalchemy import (
@@ -25,21 +26,24 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text as SqlText,
+    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import TSTZRANGE, UUID
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, load_only, mapped_column
+from sqlalchemy.orm.attributes import set_committed_value
 
 from gis.crs import WEB_MERCATOR, WGS84
 from gis.errors import invalid
-from gis.fields import DOUBT, NATURAL, SCHEMA, Derived, Field, Level, PositionSource, field, give_type
+from gis.fields import DOUBT, NATURAL, SCHEMA, Derived, Field, Level, PositionSource, Reader, Scoped, field, give_type
 from gis.language import Text
 from gis.status import Status
 
 
 class Record(DeclarativeBase):
-    """The root of everything stored."""
+    """The root of everything stored. What the database writes itself is read again, never with the writing."""
 
+    __mapper_args__: ClassVar[dict[str, Any]] = {"eager_defaults": False}  # type: ignore[misc]
     metadata = MetaData(
         schema=SCHEMA,
         naming_convention={
@@ -87,7 +91,7 @@ class Feature(Record):
     )
     updated_at: Mapped[dt.datetime] = field("Sửa lúc", "Updated at", receivable=False, stamped=True, sort_order=113)
     retired_at: Mapped[dt.datetime | None] = field(
-        "Ngừng dùng lúc", "Retired at", level=Level.INTERNAL, receivable=False, sort_order=114
+        "Ngừng dùng lúc", "Retired at", level=Level.INTERNAL, receivable=False, at_hand=True, sort_order=114
     )
 
     def __init_subclass__(cls, *, layer: str | None = None, **card: Any) -> None:
@@ -214,24 +218,68 @@ class Part(Record):
         parts[table] = cls
 
 
-def fields_of_part(part: type[Part]) -> list[Field]:
-    """What a part is made of, as others read it: its own fields, not whose it is."""
-    return [
+P = TypeVar("P", bound=Part)
+
+
+def fields_of_part(part: type[Part], reader: Reader) -> list[Field]:
+    """What of a part such a reader may know of: its own fields, not whose it is; of a state ``t`` of it."""
+    found = [
         Field(name=column.name, nullable=bool(column.nullable), **column.info["field"])
         for column in part.__table__.columns
         if "field" in column.info
     ]
+    view = f'app.{part.__tablename__}_own own where own.id = t."id" and own.valid = t."valid"'
+    return [
+        replace(one, own=f'select own."{one.name}" from {view}')
+        if isinstance(reader, Scoped) and not reader.shares(one.level)
+        else one
+        for one in found
+        if reader.reads(one.level)
+    ]
+
+
+def columns_of_part(part: type[Part], reader: Reader) -> list[str]:
+    """The columns of a part that such a reader is granted."""
+    return ["id", "feature_id", "created_at", *(one.name for one in fields_of_part(part, reader) if one.own is None)]
+
+
+def withheld_of_part(part: type[Part], reader: Reader) -> list[str]:
+    """The fields of a part that a scoped reader gets of its own matters alone."""
+    return [one.name for one in fields_of_part(part, reader) if one.own is not None]
+
+
+def rows_of_part(session: Session, part: type[P], feature_id: uuid.UUID, reader: Reader) -> list[P]:
+    """What belongs to a feature, as far as ``reader`` may know of it: a field above that level is not even read."""
+    names = columns_of_part(part, reader)
+    wanted = load_only(*(getattr(part, name) for name in names), raiseload=True)
+    rows = list(session.scalars(select(part).filter_by(feature_id=feature_id).options(wanted)))
+    if own := withheld_of_part(part, reader):
+        shown = ", ".join(f'"{name}"' for name in own)
+        told = session.execute(
+            text(f"select id, {shown} from app.{part.__tablename__}_own where id = any(:ids) and upper_inf(valid)"),
+            {"ids": [row.id for row in rows]},
+        )
+        values = {found[0]: found[1:] for found in told}
+        for row in rows:
+            for name, value in zip(own, values.get(row.id, [None] * len(own)), strict=True):
+                set_committed_value(row, name, value)
+    return rows
 
 
 class Register(Record):
-    """Reference rows that belong to no feature, such as a route. Editors keep them; all read what is not private."""
+    """Reference rows that belong to no feature, such as a route: read from ``readers`` upwards, kept by editors.
+
+    A register that has a column ``level`` is read row by row, like a layer. One without readers is private: every
+    editor writes it, and of its rows only those that bear the editor's own name as ``actor`` are there for them.
+    """
 
     __abstract__ = True
+    readers: ClassVar[Level | None]
 
-    def __init_subclass__(cls, *, table: str, private: bool = False) -> None:
-        cls.__tablename__ = table
+    def __init_subclass__(cls, *, table: str, readers: Level | None) -> None:
+        cls.__tablename__, cls.readers = table, readers
         super().__init_subclass__()
-        registers[table] = private
+        registers[table] = cls
 
 
 Create = Callable[[Session, Mapping[str, Any]], Feature]
@@ -316,9 +364,32 @@ class Layer:
         return words.moves() if words is not None and issubclass(words, Status) else []
 
     @cache  # noqa: B019 - a layer lives as long as the program
-    def readable(self, reader: Level) -> Mapping[str, Field]:
-        """The fields that a reader of this level may know of."""
-        return MappingProxyType({name: one for name, one in self.fields.items() if reader.reads(one.level)})
+    def readable(self, reader: Reader) -> Mapping[str, Field]:
+        """The fields that such a reader may know of."""
+        found = {name: one for name, one in self.fields.items() if reader.reads(one.level)}
+        if isinstance(reader, Scoped):
+            found |= {
+                name: self._of_own(one, reader)
+                for name, one in found.items()
+                if (one.sql is not None and not reader.shares(one.level)) or name in self.withheld(reader)
+            }
+        return MappingProxyType(found)
+
+    def withheld(self, reader: Scoped) -> list[str]:
+        """The stored fields that a scoped reader gets of its own matters alone; when a row went out of use all know."""
+        return [
+            name
+            for name, one in self.fields.items()
+            if one.sql is None and reader.reads(one.level) and not reader.shares(one.level) and name != "retired_at"
+        ]
+
+    def _of_own(self, one: Field, reader: Scoped) -> Field:
+        """A field as its own rows' view gives it, which knows every version of a row, the present one too."""
+        shown = f'own."{one.name}"' if one.sql is None else one.sql
+        for name in self.withheld(reader) if one.sql is not None else ():
+            shown = re.sub(rf"\bt\.{name}\b", f'own."{name}"', shown)
+        view = f'app.{self.name}_own own where own.id = t."id" and own.version = t."version"'
+        return replace(one, own=f"select {shown} from {view}")
 
     @property
     def counted(self) -> bool:
@@ -331,11 +402,11 @@ class Layer:
         """Whether its past can be read; of what was released there is the present alone."""
         return self.schema == SCHEMA
 
-    def columns(self, reader: Level, *, past: bool = False) -> list[str]:
+    def columns(self, reader: Reader, *, past: bool = False) -> list[str]:
         """The stored columns that a reader of this level is granted, geometry included, quoted for SQL."""
         names = ["id", "retired_at"]
         for name, one in self.readable(reader).items():
-            if one.sql is None and name not in names:
+            if one.sql is None and one.own is None and name not in names:
                 names += _shared_or_both(name, reader) if one.shared else [name]
         names += _shared_or_both("geom", reader)
         if not past:
@@ -343,13 +414,13 @@ class Layer:
         return [f'"{name}"' for name in names]
 
 
-def _shared_or_both(name: str, reader: Level) -> list[str]:
+def _shared_or_both(name: str, reader: Reader) -> list[str]:
     return [name, f"shared_{name}"] if reader.sees_assumed else [f"shared_{name}"]
 
 
 catalog: dict[str, Layer] = {}
 parts: dict[str, type[Part]] = {}
-registers: dict[str, bool] = {}
+registers: dict[str, type[Register]] = {}
 
 
 def history_table(table: Table, version: str | None = None) -> Table:

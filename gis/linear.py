@@ -13,6 +13,7 @@ from sqlalchemy import Float, Index, Integer, Text as SqlText, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gis.crs import UTM_48N, WGS84
+from gis.fields import Level, LevelType
 from gis.layer import Register
 from gis.query import answered
 from gis.reading import Asking, Question
@@ -26,15 +27,16 @@ SEGMENT_STEP = 14
 """A segment has this many edges; neighbours share their end."""
 
 
-class Route(Register, table="routes"):
+class Route(Register, table="routes", readers=Level.PUBLIC):
     """One whole measured line, such as the boundary with one neighbour."""
 
     name: Mapped[str] = mapped_column(SqlText, primary_key=True)
     geom: Mapped[Any] = mapped_column(Geometry("LINESTRINGM", srid=WGS84, dimension=3, spatial_index=False))
     length_m: Mapped[float] = mapped_column(Float)
+    level: Mapped[Level] = mapped_column(LevelType, server_default=text("'public'"))
 
 
-class Segment(Register, table="route_segments"):
+class Segment(Register, table="route_segments", readers=Level.PUBLIC):
     """A short piece of a route in UTM metres, with M kept, for finding the nearest place on it."""
 
     __table_args__ = (
@@ -47,6 +49,7 @@ class Segment(Register, table="route_segments"):
     m0: Mapped[float] = mapped_column(Float)
     m1: Mapped[float] = mapped_column(Float)
     utm: Mapped[Any] = mapped_column(Geometry("LINESTRINGM", srid=UTM_48N, dimension=3, spatial_index=False))
+    level: Mapped[Level] = mapped_column(LevelType, server_default=text("'public'"))
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,8 @@ with pieces as (
     select ST_SetSRID(ST_MakeLine(ST_MakePointM(ST_X(geom), ST_Y(geom), m) order by n, k), {WGS84}) as geom, max(m) as m
     from measured where moved
 )
-insert into app.routes (name, geom, length_m) select :route, geom, m from line
-on conflict (name) do update set geom = excluded.geom, length_m = excluded.length_m
+insert into app.routes (name, geom, length_m, level) select :route, geom, m, cast(:level as app.level) from line
+on conflict (name) do update set geom = excluded.geom, length_m = excluded.length_m, level = excluded.level
 """)
 
 BUILD_SEGMENTS = text(f"""
@@ -89,8 +92,8 @@ with points as (
 ), pieces as (
     select k, ST_MakeLine(geom order by i) as piece from members group by k having count(*) > 1
 )
-insert into app.route_segments (route, n, m0, m1, utm)
-select :route, k, ST_M(ST_StartPoint(piece)), ST_M(ST_EndPoint(piece)), piece from pieces
+insert into app.route_segments (route, n, m0, m1, utm, level)
+select :route, k, ST_M(ST_StartPoint(piece)), ST_M(ST_EndPoint(piece)), piece, cast(:level as app.level) from pieces
 """)
 
 LOCATE = """
@@ -127,11 +130,14 @@ from app.routes where name = %(route)s
 """
 
 
-def build(session: Session, route: str, pieces: list[str]) -> float:
-    """Measure a route from its pieces, WKT LineStrings in WGS 84, end to end; returns its length in metres."""
+def build(session: Session, route: str, pieces: list[str], level: Level = Level.PUBLIC) -> float:
+    """Measure a route from its pieces, WKT LineStrings in WGS 84, end to end; returns its length in metres.
+
+    ``level`` is that of the most restricted piece: what is measured is no more open than what it is measured from.
+    """
     session.execute(text("delete from app.route_segments where route = :route"), {"route": route})
-    session.execute(BUILD_ROUTE, {"route": route, "pieces": pieces})
-    session.execute(BUILD_SEGMENTS, {"route": route})
+    session.execute(BUILD_ROUTE, {"route": route, "pieces": pieces, "level": level.value})
+    session.execute(BUILD_SEGMENTS, {"route": route, "level": level.value})
     return length(session, route) or 0.0
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gis.crs import WGS84
 from gis.errors import Missing, invalid
-from gis.fields import SCHEMA, Level, PositionSource, Words
+from gis.fields import SCHEMA, PositionSource, Reader, Words
 from gis.language import Text
 from gis.layer import Layer, Record, catalog, every, history_table
 
@@ -94,7 +94,7 @@ def _select(layer: Layer, geometry: str) -> str:
     )
 
 
-def places(reader: Level) -> str:
+def places(reader: Reader) -> str:
     """The view of places that a reader of this level is granted."""
     return "app.places" if reader.sees_assumed else "app.shared_places"
 
@@ -138,7 +138,7 @@ def layer_of(session: Session, feature_id: uuid.UUID) -> Layer:
     return catalog[name]
 
 
-def linked(session: Session, feature_id: uuid.UUID, reader: Level) -> list[Linked]:
+def linked(session: Session, feature_id: uuid.UUID, reader: Reader) -> list[Linked]:
     """What a feature points at and what points at it, as far as ``reader`` may see both ends."""
     rows = session.execute(
         text(

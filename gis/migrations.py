@@ -10,6 +10,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from geoalchemy2 import alembic_helpers
 from psycopg import sql
@@ -101,8 +102,11 @@ def _take_to_head(connection: Connection, scripts: Path) -> None:
     connection.execute(text("set local search_path = app, public"))
     _raw(connection, history.JOURNAL)
     _raw(connection, seals.TABLE)
+    config = _config(connection, scripts)
+    if not _is_at_head(connection, config):
+        _raw(connection, VIEWS_AWAY)
     try:
-        command.upgrade(_config(connection, scripts), "head")
+        command.upgrade(config, "head")
     except CommandError:
         raise Conflict(
             Text(
@@ -110,6 +114,24 @@ def _take_to_head(connection: Connection, scripts: Path) -> None:
                 "The data belong to a newer version of this software; please run that one",
             )
         ) from None
+
+
+VIEWS_AWAY = """
+do $$
+declare one regclass;
+begin
+    for one in select oid::regclass from pg_class where relkind = 'v' and relnamespace = 'app'::regnamespace loop
+        execute format('drop view if exists %s cascade', one);
+    end loop;
+end $$;
+"""
+"""A view holds its columns fast against a revision. They and what rests on them are made anew with the surface."""
+
+
+def _is_at_head(connection: Connection, config: Config) -> bool:
+    known = connection.execute(text("select to_regclass('app.alembic_version') is not null")).scalar()
+    stands = set(connection.execute(text("select version_num from app.alembic_version")).scalars()) if known else set()
+    return stands == set(ScriptDirectory.from_config(config).get_heads())
 
 
 def revise(admin_url: str, scripts: Path, policy: rights.Policy, message: str) -> str | None:

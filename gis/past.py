@@ -7,7 +7,7 @@ nobody. Whoever may see what is may see what was; who did it and why is told wit
 import datetime as dt
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,8 +15,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from gis.errors import Malformed, Missing
-from gis.fields import Level
-from gis.history import CONTEXT
+from gis.fields import Level, Reader, Scoped
+from gis.history import TOLD
 from gis.language import Text
 from gis.layer import Layer, Part, fields_of_part, parts
 from gis.links import places
@@ -86,12 +86,11 @@ class Span:
     after: str | None = None
     limit: int = 100
 
-    @property
-    def conditions(self) -> str:
-        """The SQL over a row ``t`` of a history."""
+    def conditions(self, told: Mapping[str, str]) -> str:
+        """The SQL over a row ``t`` of a history, of which ``told`` gives who and why (``_who``)."""
         found = "lower(t.valid) > %(since)s and lower(t.valid) <= %(until)s"
         if self.by is not None:
-            found += " and t.actor = %(by)s"
+            found += f" and {told['actor']} = %(by)s"
         if self.after is not None:
             found += " and (lower(t.valid), t.id) < (%(at)s::timestamptz, %(key)s::uuid)"
         return found
@@ -109,7 +108,7 @@ class Span:
         return found
 
 
-def timeline(session: Session, layer: Layer, feature_id: uuid.UUID, reader: Level) -> list[Entry]:
+def timeline(session: Session, layer: Layer, feature_id: uuid.UUID, reader: Reader) -> list[Entry]:
     """The past of one feature with its parts and links, newest first, as far as ``reader`` may see it.
 
     Raises ``Missing`` when there is no such feature.
@@ -118,7 +117,7 @@ def timeline(session: Session, layer: Layer, feature_id: uuid.UUID, reader: Leve
     before = f"lag(t.{place}) over (order by t.version)"
     rows = session.execute(
         text(
-            f"select lower(t.valid), {_who('t', reader)}, t.version, t.action, {_state(layer, reader)},"
+            f"select lower(t.valid), {_in_turn(_who_of(layer, reader))}, t.version, t.action, {_state(layer, reader)},"
             f" {_distance(f't.{place}', before)} from app.{layer.name}_history t where t.id = :id order by t.version"
         ),
         {"id": feature_id},
@@ -140,17 +139,32 @@ def timeline(session: Session, layer: Layer, feature_id: uuid.UUID, reader: Leve
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
 
-def _who(row: str, reader: Level) -> str:
-    """The SQL of who, why, on which request and at which time of the device."""
-    columns = ("actor", *CONTEXT)
-    return ", ".join(f"{row}.{name}" if reader.sees_assumed else "null" for name in columns)
+def _who(reader: Reader, own: str | None = None, state: str = "valid") -> dict[str, str]:
+    """The SQL of who, why, on which request and at which time of the device, of a state ``t`` in a history.
+
+    A scoped reader has it from the view ``own``, which tells it of the own matters; of what has no such view, nothing.
+    """
+    if not reader.sees_assumed or (isinstance(reader, Scoped) and own is None):
+        return dict.fromkeys(TOLD, "null")
+    if isinstance(reader, Scoped):
+        row = f"from app.{own} own where own.id = t.id and own.{state} = t.{state}"
+        return {name: f"(select own.{name} {row})" for name in TOLD}
+    return {name: f"t.{name}" for name in TOLD}
+
+
+def _who_of(layer: Layer, reader: Reader) -> dict[str, str]:
+    return _who(reader, f"{layer.name}_own", "version")
+
+
+def _in_turn(told: Mapping[str, str]) -> str:
+    return ", ".join(told.values())
 
 
 def _whose(told: Sequence[Any]) -> dict[str, Any]:
-    return dict(zip(("actor", *CONTEXT), told, strict=True))
+    return dict(zip(TOLD, told, strict=True))
 
 
-def _state(layer: Layer, reader: Level, row: str = "t") -> str:
+def _state(layer: Layer, reader: Reader, row: str = "t") -> str:
     """The SQL of a feature's stored fields and its place as one object."""
     fields = [one for one in layer.readable(reader).values() if one.sql is None]
     shown = ", ".join(f"'{one.name}', {one.expression(reader)}" for one in fields).replace('t."', f'{row}."')
@@ -178,12 +192,13 @@ def _named(action: str, changes: Mapping[str, Mapping[str, Any]]) -> str:
     return "retire" if changes.get("retired_at", {}).get("new") else action
 
 
-def _of_part(session: Session, part: type[Part], feature_id: uuid.UUID, reader: Level, first: Entry) -> list[Entry]:
+def _of_part(session: Session, part: type[Part], feature_id: uuid.UUID, reader: Reader, first: Entry) -> list[Entry]:
     """What was added to a feature, changed and taken away, less what came with it."""
     table = part.__tablename__
     rows = session.execute(
         text(
-            f"select t.id, lower(t.valid), {_who('t', reader)}, t.action, {_object(_told_of(part))}"
+            f"select t.id, lower(t.valid), {_in_turn(_who(reader, f'{table}_own'))}, t.action,"
+            f" {_of_fields(part, reader)}"
             f" from app.{table}_history t where t.feature_id = :id order by lower(t.valid)"
         ),
         {"id": feature_id},
@@ -199,13 +214,10 @@ def _of_part(session: Session, part: type[Part], feature_id: uuid.UUID, reader: 
     return entries
 
 
-def _told_of(part: type[Part]) -> list[str]:
-    return [one.name for one in fields_of_part(part)]
-
-
-def _object(names: Iterable[str], row: str = "t") -> str:
-    shown = ", ".join(f"'{name}', {row}.\"{name}\"" for name in names)
-    return f"jsonb_build_object({shown})"
+def _of_fields(part: type[Part], reader: Reader, row: str = "t") -> str:
+    """The SQL of what such a reader may know of a state of a part, as one object."""
+    shown = ", ".join(f"'{one.name}', {one.expression(reader)}" for one in fields_of_part(part, reader))
+    return f"jsonb_build_object({shown})".replace('t."', f'{row}."')
 
 
 LINKED = ("role", "at", "border", "layer", "id", "title", "direction")
@@ -214,12 +226,12 @@ LINKED = ("role", "at", "border", "layer", "id", "title", "direction")
 OTHER_END = "case when t.feature_id = {} then t.to_id else t.feature_id end"
 
 
-def _of_links(session: Session, feature_id: uuid.UUID, reader: Level) -> list[Entry]:
+def _of_links(session: Session, feature_id: uuid.UUID, reader: Reader) -> list[Entry]:
     """Which links were made and taken away, from whichever end, as far as both ends may be seen."""
     rows = session.execute(
         text(
-            f"select lower(t.valid), {_who('t', reader)}, t.action, t.role, t.at, t.border, p.layer, p.id, p.label,"
-            f" case when t.feature_id = :id then 'to' else 'from' end from app.links_history t"
+            f"select lower(t.valid), {_in_turn(_who(reader))}, t.action, t.role, t.at, t.border,"
+            f" p.layer, p.id, p.label, case when t.feature_id = :id then 'to' else 'from' end from app.links_history t"
             f" left join {places(reader)} p on p.id = {OTHER_END.format(':id')}"
             f" where (t.feature_id = :id or t.to_id = :id) and (p.id is not null or t.at is not null)"
         ),
@@ -265,7 +277,7 @@ def numbers(session: Session, selections: Sequence[Selection], span: Span) -> di
     for selection in selections:
         statement = Statement(values=span.values)
         narrow(selection, statement)
-        statement.conditions.append(span.conditions)
+        statement.conditions.append(span.conditions(_who_of(selection.layer, selection.reader)))
         sql = f"select count(distinct t.id) from app.{selection.layer.name}_history t{where_of(statement)}"
         if number := _fetched(session, sql, statement.values)[0][0]:
             found[selection.layer.name] = number
@@ -282,12 +294,13 @@ def _own_changes(session: Session, selection: Selection, span: Span) -> list[tup
     layer, reader = selection.layer, selection.reader
     statement = Statement(values=span.values)
     narrow(selection, statement)
-    statement.conditions.append(span.conditions)
+    told_by = _who_of(layer, reader)
+    statement.conditions.append(span.conditions(told_by))
     history = f"app.{layer.name}_history"
     here = "t.geom" if reader.sees_assumed else "t.shared_geom"
     restricted = is_restricted(replace(selection, as_of=span.until)) if reader is Level.RESTRICTED else "false"
     sql = (
-        f"select lower(t.valid), t.id, {_who('t', reader)}, t.version, t.action, {_state(layer, reader)},"
+        f"select lower(t.valid), t.id, {_in_turn(told_by)}, t.version, t.action, {_state(layer, reader)},"
         f" earlier, {_distance(here, 'stood')}, ({layer.labelled_by})::text,"
         f" case when {restricted} then t.id end from {history} t"
         f" left join lateral (select {_state(layer, reader, 'p')} as earlier, {here.replace('t.', 'p.')} as stood"
@@ -317,19 +330,21 @@ def _own_changes(session: Session, selection: Selection, span: Span) -> list[tup
 
 def _part_changes(session: Session, selection: Selection, part: type[Part], span: Span) -> list[Change]:
     """What was added to features, changed and taken away, less what came with them."""
-    layer, reader, names = selection.layer, selection.reader, _told_of(part)
+    layer, reader = selection.layer, selection.reader
+    told_by = _who(reader, f"{part.__tablename__}_own")
     history = f"app.{part.__tablename__}_history"
     came_along = "t.action = 'insert' and lower(t.valid) - begun < %(along)s"
-    if reader.sees_assumed:
+    if reader.sees_assumed and not isinstance(reader, Scoped):
         came_along += (
             f" and t.request is not distinct from"
             f" (select f.request from app.{layer.name}_history f where f.id = owner and f.version = 1)"
         )
     sql = (
-        f"select lower(t.valid), t.id, {_who('t', reader)}, t.action, {_object(names)},"
-        f" (select {_object(names, 'p')} from {history} p where p.id = t.id and lower(p.valid) < lower(t.valid)"
-        f" order by lower(p.valid) desc limit 1), owner, called from {history} t join {_owner(layer)}"
-        f" where {span.conditions} and not ({came_along})"
+        f"select lower(t.valid), t.id, {_in_turn(told_by)}, t.action, {_of_fields(part, reader)},"
+        f" (select {_of_fields(part, reader, 'p')} from {history} p where p.id = t.id"
+        f" and lower(p.valid) < lower(t.valid) order by lower(p.valid) desc limit 1), owner, called"
+        f" from {history} t join {_owner(layer)}"
+        f" where {span.conditions(told_by)} and not ({came_along})"
         f" order by lower(t.valid) desc, t.id desc limit {span.limit + 1}"
     )
     return [
@@ -363,10 +378,10 @@ def _link_changes(session: Session, selection: Selection, span: Span) -> list[Ch
     """Which links from features of the layer were made and taken away."""
     layer, reader = selection.layer, selection.reader
     sql = (
-        f"select lower(t.valid), t.id, {_who('t', reader)}, t.action, owner, called,"
+        f"select lower(t.valid), t.id, {_in_turn(_who(reader))}, t.action, owner, called,"
         f" t.role, t.at, t.border, p.layer, p.id, p.label, 'to' from app.links_history t"
         f" join {_owner(layer)} left join {places(reader)} p on p.id = t.to_id"
-        f" where {span.conditions} order by lower(t.valid) desc, t.id desc limit {span.limit + 1}"
+        f" where {span.conditions(_who(reader))} order by lower(t.valid) desc, t.id desc limit {span.limit + 1}"
     )
     return [
         Change(

@@ -3,7 +3,8 @@
 A release changes its state by moves, which a trigger guards: prepared and submitted by one person, approved by
 another, published and withdrawn by two functions and in no other way. They run as ``PUBLISHER``, a role that sees of
 the house what a partner may see and no more, so that even a fault in them could not copy what must stay. What was
-approved is known by the hash of every row: what has changed since is not published, but shown again.
+approved is known by the hash of every row: what has changed since is not published, but shown again. What is raised
+above what partners may know of once it has been published is held back at once, without anybody's doing.
 """
 
 from collections.abc import Sequence
@@ -11,11 +12,14 @@ from collections.abc import Sequence
 from gis.actors import Role
 from gis.database import ILLEGAL_MOVE, NO_PERSON, NOT_AS_APPROVED, OWNER, PARTNER_LOGIN, PUBLISHER, SECOND_PERSON
 from gis.layer import every
-from gis.released import RELEASE, released_catalog, shared
+from gis.released import READER, RELEASE, released_catalog, shared
 from gis.releases import JOURNALLED, TABLES, ReleaseState
 
 READ_BY_PARTNERS = ("manifests", "tombstones")
 ZONE = "Asia/Ho_Chi_Minh"
+PUBLISHING_LOCK = 0x72656C65617365
+"""Held by whoever publishes, and shared by all who raise levels ("release" as a number)."""
+
 MOVES = ", ".join(f"'{start} {end}'" for start, end in ReleaseState.moves())
 
 GUARDS = f"""
@@ -108,6 +112,8 @@ begin
     end if;
     select * into r from app.releases where id = v.release_id;
     perform pg_advisory_xact_lock(hashtextextended('release ' || r.id, 0));
+    -- Whoever raises a level meanwhile waits, or is waited for: nothing is read before and served after.
+    perform pg_advisory_xact_lock({PUBLISHING_LOCK});
     for part in
         select l.layer, p.fields, p.decimals, p.filter
         from (
@@ -148,6 +154,9 @@ begin
             using r.recipient, r.id, moment, v.number, v.id, part.fields, part.decimals;
         end if;
 
+        -- What was taken back since the version before is gone from it as from this one on.
+        update release.tombstones set removed_in = v.number, withdrawn = false
+        where release = r.id and layer = part.layer and withdrawn;
         -- What partners read follows from the register of what they hold.
         execute format($q$
             insert into release.tombstones (recipient, release, layer, id, added_in, removed_in)
@@ -247,6 +256,49 @@ begin
 end $$;
 """
 
+HOLD_BACK = f"""
+create or replace function app.hold_back() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public as $$
+declare
+    held record;
+    moment timestamptz := clock_timestamp();
+begin
+    perform pg_advisory_xact_lock_shared({PUBLISHING_LOCK});
+    for held in
+        select h.id, h.recipient, h.release_id, v.number
+        from app.holdings h join app.release_versions v on v.release_id = h.release_id and v.state = 'published'
+        where h.feature_id = NEW.id and h.until is null
+    loop
+        execute format($q$
+            insert into release.tombstones (recipient, release, layer, id, added_in, removed_in, withdrawn)
+            select t.recipient, t.release, %1$L, t.id, t.added_in, $3, true from release.%1$I t
+            where t.release = $1 and t.id = $2
+            on conflict (release, id) do update set removed_in = excluded.removed_in, withdrawn = true
+            $q$, TG_TABLE_NAME) using held.release_id, NEW.id, held.number;
+        execute format('delete from release.%I where release = $1 and id = $2', TG_TABLE_NAME)
+        using held.release_id, NEW.id;
+        update app.holdings set until = moment, until_version = held.number, held_back = true where id = held.id;
+        update release.manifests set manifest =
+            manifest || jsonb_build_object('held_back', coalesce((manifest->>'held_back')::integer, 0) + 1)
+        where release = held.release_id and number = held.number;
+        perform app.write_journal('holdings', NEW.id, 'hold_back', null, jsonb_build_object(
+            'recipient', held.recipient, 'release', held.release_id, 'version', held.number,
+            'layer', TG_TABLE_NAME, 'level', NEW.level));
+    end loop;
+    return null;
+end $$;
+"""
+"""What becomes more restricted than partners may know of goes from every release with the same commit, journalled."""
+
+
+def _held_back(layer: str) -> str:
+    beyond = f"NEW.level > '{READER}' and OLD.level <= '{READER}'"
+    return (
+        f"create or replace trigger hold_back after update on app.{layer}"
+        f" for each row when ({beyond}) execute function app.hold_back();"
+    )
+
+
 HASHES = """
 create or replace function app.text_hash(words text) returns text language sql immutable parallel safe strict
     set search_path = pg_catalog as $$ select encode(sha256(convert_to($1, 'UTF8')), 'hex') $$;
@@ -281,6 +333,7 @@ TRIGGERS = "\n".join(
 )
 
 PUBLISHING = ("publish_release(uuid)", "withdraw_release(uuid)")
+OWNED = (*PUBLISHING, "hold_back()")
 
 
 def tables() -> list[str]:
@@ -294,7 +347,8 @@ def surface(shared_by: Role, sharing: Sequence[Role], everyone: Sequence[str]) -
     ``shared_by`` is the role with a partner's eyes, ``sharing`` are those that prepare and approve, ``everyone`` all
     roles and logins of the house.
     """
-    made = [HASHES, *(shared(layer) for layer in every()), GUARDS, PUBLISH, TRIGGERS, *_owned_by_publisher()]
+    made = [HASHES, *(shared(layer) for layer in every()), GUARDS, PUBLISH, HOLD_BACK, TRIGGERS]
+    made += [*_owned_by_publisher(), *(_held_back(layer.name) for layer in every())]
     names = ", ".join([*everyone, PUBLISHER])
     reading = ", ".join([PUBLISHER, *(role.reading for role in sharing)])
     editing = ", ".join(role.editing for role in sharing)
@@ -332,6 +386,7 @@ def surface(shared_by: Role, sharing: Sequence[Role], everyone: Sequence[str]) -
         ),
         *(f"grant execute on function app.{one} to {editing};" for one in PUBLISHING),
         f"grant execute on function app.actor() to {PUBLISHER};",
+        f"grant execute on function app.write_journal to {PUBLISHER};",
         f"grant usage on schema app to {PUBLISHER};",
         f"revoke all on schema {RELEASE} from public;",
         f"grant usage on schema {RELEASE} to {PARTNER_LOGIN}, {reading};",
@@ -343,7 +398,7 @@ def surface(shared_by: Role, sharing: Sequence[Role], everyone: Sequence[str]) -
 def _owned_by_publisher() -> list[str]:
     """Publication runs as the publisher. Giving a function away takes the right to make one, for that moment only."""
     made = [f"grant create on schema app to {PUBLISHER};"]
-    for one in PUBLISHING:
+    for one in OWNED:
         made += [f"alter function app.{one} owner to {PUBLISHER};", f"revoke all on function app.{one} from public;"]
     return [*made, f"revoke create on schema app from {PUBLISHER};"]
 

@@ -24,7 +24,7 @@ from gis import filters
 from gis.crs import CRS, CRS84, WGS84, srid_for
 from gis.database import Notebook, Reading
 from gis.errors import Invalid, Malformed, Missing
-from gis.fields import SCHEMA, Field, Level
+from gis.fields import SCHEMA, Field, Level, Reader
 from gis.geometry import Box, shape_of_box
 from gis.language import Text
 from gis.layer import Layer
@@ -80,7 +80,7 @@ class Selection:
     """
 
     layer: Layer
-    reader: Level
+    reader: Reader
     ids: Sequence[uuid.UUID] | None = None
     bbox: Box | None = None
     time: tuple[dt.datetime | None, dt.datetime | None] | None = None
@@ -320,7 +320,7 @@ def geometry_of(selection: Selection) -> str:
     return place_of(selection.layer, selection.reader)
 
 
-def place_of(layer: Layer, reader: Level) -> str:
+def place_of(layer: Layer, reader: Reader) -> str:
     """The SQL of a feature's place for this reader; of a layer drawn by its links, the place of what it links to."""
     own = "t.geom" if reader.sees_assumed else "t.shared_geom"
     if not layer.drawn_by_links:
@@ -341,7 +341,7 @@ def feature_text(selection: Selection) -> str:
 
 
 @cache
-def _written(layer: Layer, reader: Level, fields: tuple[str, ...] | None, crs: CRS) -> str:
+def _written(layer: Layer, reader: Reader, fields: tuple[str, ...] | None, crs: CRS) -> str:
     known = layer.readable(reader)
     own = {"id": "t.id", "layer": f"'{layer.name}'"}
     shown = ", ".join(
@@ -382,7 +382,8 @@ def then(selection: Selection, sql: str, statement: Statement) -> str:
     """What the cards derive from this moment, such as what is overdue, is derived in the past from that one."""
     if selection.as_of is None:
         return sql
-    return sql.replace("now()", f"{statement.bind(selection.as_of)}::timestamptz")
+    then_ = f"{statement.bind(selection.as_of)}::timestamptz"
+    return sql.replace("now()", then_).replace("clock_timestamp()", then_)
 
 
 def where_of(statement: Statement) -> str:
@@ -509,7 +510,7 @@ CASTS = {
 }  # fmt: skip
 
 
-def _equals(one: Field, reader: Level, wanted: list[str], statement: Statement) -> str:
+def _equals(one: Field, reader: Reader, wanted: list[str], statement: Statement) -> str:
     expression = one.expression(reader)
     if one.type == "json":
         raise Malformed(Text(f"Không lọc được theo '{one.name}'", f"'{one.name}' cannot be filtered"))

@@ -167,7 +167,10 @@ class ReleaseStep(Record):
 
 
 class Holding(Record):
-    """What a recipient was given of a feature, word for word, since and until which version of which release."""
+    """What a recipient was given of a feature, word for word, since and until which version of which release.
+
+    ``held_back`` says that it ended because the feature's level was raised above what partners may know of.
+    """
 
     __tablename__ = "holdings"
     __table_args__ = (
@@ -192,6 +195,7 @@ class Holding(Record):
     since_version: Mapped[int] = mapped_column(Integer)
     until: Mapped[dt.datetime | None] = _moment()
     until_version: Mapped[int | None] = mapped_column(Integer)
+    held_back: Mapped[bool] = mapped_column(Boolean, default=False, server_default=text("false"))
     sha256: Mapped[str] = mapped_column(SqlText)
     content: Mapped[dict[str, Any]] = mapped_column(JSONB)
 
@@ -212,7 +216,10 @@ class Manifest(Record):
 
 
 class Tombstone(Record):
-    """A feature that a release no longer holds, so that its recipient takes it out too."""
+    """A feature that a release no longer holds, so that its recipient takes it out too.
+
+    ``withdrawn`` says that it went between two versions: with the whole release, or held back by itself.
+    """
 
     __tablename__ = "tombstones"
     __table_args__ = ({"schema": RELEASE},)

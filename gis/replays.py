@@ -22,7 +22,7 @@ from gis.layer import Register
 LONGEST_KEY = 200
 
 
-class Replay(Register, table="replays", private=True):
+class Replay(Register, table="replays", readers=None):
     """A key that has been used, by whom, for which body, and the feature that came of it."""
 
     key: Mapped[str] = mapped_column(SqlText, primary_key=True)

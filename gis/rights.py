@@ -13,9 +13,21 @@ from sqlalchemy.engine import Connection
 
 from gis import accounts, cells, history, links, publication, readings, seals
 from gis.actors import Role
-from gis.database import DOOR_LOGIN, LOGINS, OWNER, PARTNER_LOGIN, PUBLISHER, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN
-from gis.fields import DOUBT, Level
-from gis.layer import Layer, every, parts, registers
+from gis.database import (
+    DOOR_LOGIN,
+    LOGINS,
+    NO_PERSON,
+    NOT_ALONE,
+    NOT_YOURS_TO_OPEN,
+    OWNER,
+    PARTNER_LOGIN,
+    PUBLISHER,
+    READER_LOGIN,
+    SEALER_LOGIN,
+    WRITER_LOGIN,
+)
+from gis.fields import DOUBT, Level, Reader, Scoped
+from gis.layer import Layer, Part, columns_of_part, every, parts, registers, withheld_of_part
 
 STAMPED = {"version", "created_at", "created_by", "updated_at"}
 """Columns that only the stamp trigger writes."""
@@ -26,7 +38,8 @@ class Policy:
     """The law of the house: its roles, and for each the condition on a layer's row to be seen and to be edited.
 
     ``functions`` is SQL that the conditions call. A role that is not named sees nothing. ``shared_by`` is the role with
-    a partner's eyes, through which whatever is released passes.
+    a partner's eyes, through which whatever is released passes. ``itself`` is the house's own role, which no person
+    takes.
     """
 
     roles: tuple[Role, ...]
@@ -34,6 +47,7 @@ class Policy:
     edit: Callable[[Role, Layer], str]
     functions: str = ""
     shared_by: Role | None = None
+    itself: Role | None = None
 
     @property
     def sharing(self) -> list[Role]:
@@ -45,13 +59,15 @@ def roles(policy: Policy) -> str:
     """The SQL of the owner, the logins and the policy's roles, idempotent. Needs CREATEROLE."""
     reading = [role.reading for role in policy.roles]
     editing = [role.editing for role in policy.roles if role.edits]
-    made = [_role(name, "nologin") for name in (OWNER, PUBLISHER, *reading, *editing)]
+    owning = [role.owning for role in policy.roles if role.scoped]
+    made = [_role(name, "nologin") for name in (OWNER, PUBLISHER, *reading, *editing, *owning)]
     made += [_role(login, "login noinherit") for login in LOGINS]
     made += [
         f"grant {', '.join(reading)} to {READER_LOGIN};",
         f"grant {', '.join(reading + editing)} to {WRITER_LOGIN};",
     ]
     made += [f"grant {role.reading} to {role.editing};" for role in policy.roles if role.edits]
+    made += [f"grant {name} to {OWNER};" for name in owning]
     if policy.shared_by is not None:
         made += [f"grant {policy.shared_by.reading} to {PUBLISHER};", f"grant {PUBLISHER} to {OWNER};"]
     return "\n".join(made)
@@ -76,10 +92,12 @@ def surface(policy: Policy) -> str:
         links.views(),
         policy.functions,
     ]
+    made.append(_opening(policy))
     for layer in every():
         made += _of_layer(layer, policy)
-    for table, part in parts.items():
-        made += _of_part(table, part.of.layer, policy)
+    for part in parts.values():
+        made += _of_part(part, policy)
+    made += _own_views(policy)
     made += _of_links(policy)
     made += _of_cells(policy)
     made += _of_accounts(policy)
@@ -89,6 +107,46 @@ def surface(policy: Policy) -> str:
         made += publication.surface(policy.shared_by, policy.sharing, _everyone(policy))
     made.append(history.moves())  # last, because only its policy lets even the owner write them
     return "\n".join(made)
+
+
+def _opening(policy: Policy) -> str:
+    """The trigger by which nothing is opened to more readers but by the office, and there not by whoever entered it.
+
+    It runs with the rights of whoever changes the row, so that ``current_user`` is that post; the house itself and the
+    administrator of the database are no posts.
+    """
+    office = ", ".join(f"'{role.editing}'" for role in policy.sharing)
+    others = ", ".join(
+        f"'{role.editing}'" for role in policy.roles if role.edits and not role.shares and role != policy.itself
+    )
+    made = f"""
+create or replace function app.guard_level() returns trigger language plpgsql set search_path = pg_catalog as $$
+begin
+    if current_user in ({others or "''"}) then
+        raise exception 'the office opens' using errcode = '{NOT_YOURS_TO_OPEN}';
+    end if;
+    if current_user in ({office or "''"}) and app.actor() like 'token:%' then
+        raise exception 'a person is needed' using errcode = '{NO_PERSON}';
+    end if;
+    if current_user in ({office or "''"}) and OLD.created_by = app.actor() then
+        raise exception 'somebody else opens' using errcode = '{NOT_ALONE}';
+    end if;
+    return NEW;
+end $$;
+create or replace function app.guard_new_level() returns trigger language plpgsql set search_path = pg_catalog as $$
+begin
+    if current_user in ({others or "''"}) then
+        raise exception 'the office opens' using errcode = '{NOT_YOURS_TO_OPEN}';
+    end if;
+    return NEW;
+end $$;"""
+    for layer in every():
+        made += f"""
+create or replace trigger guard_level before update of level on app.{layer.name}
+    for each row when (NEW.level < OLD.level) execute function app.guard_level();
+create or replace trigger guard_new_level before insert on app.{layer.name}
+    for each row when (NEW.level < '{Level.INTERNAL}') execute function app.guard_new_level();"""
+    return made
 
 
 def _guarded(table: str, everyone: Sequence[str]) -> list[str]:
@@ -103,7 +161,7 @@ def _guarded(table: str, everyone: Sequence[str]) -> list[str]:
 
 def _everyone(policy: Policy) -> list[str]:
     names = [name for role in policy.roles for name in ([role.reading, role.editing] if role.edits else [role.reading])]
-    return [*names, *LOGINS]
+    return [*names, *(role.owning for role in policy.roles if role.scoped), *LOGINS]
 
 
 def _policy(table: str, name: str, verb: str, role: str, *, using: str = "", check: str = "") -> str:
@@ -119,10 +177,10 @@ def _of_layer(layer: Layer, policy: Policy) -> list[str]:
     everyone = _everyone(policy)
     made = [*_guarded(table, everyone), *_guarded(past, everyone)]
     for role in policy.roles:
-        level, reading = role.level, role.reading
-        remembered = [*layer.columns(level, past=True), *_told(level)]
+        eyes, reading = role.eyes, role.reading
+        remembered = [*layer.columns(eyes, past=True), *_told(eyes)]
         made += [
-            f"grant select ({', '.join(layer.columns(level))}) on app.{table} to {reading};",
+            f"grant select ({', '.join(layer.columns(eyes))}) on app.{table} to {reading};",
             f"grant select ({', '.join(remembered)}) on app.{past} to {reading};",
             _policy(table, f"see_{role.name}", "select", reading, using=policy.see(role, layer)),
             # What has been is seen by whoever may see what is.
@@ -139,9 +197,55 @@ def _of_layer(layer: Layer, policy: Policy) -> list[str]:
     return made
 
 
-def _told(level: Level) -> list[str]:
+def _told(eyes: Reader) -> list[str]:
     """What the history says of a change beside the state it led to: when and what; within the house who and why too."""
-    return ["valid", "action", *(("actor", *history.CONTEXT) if level.sees_assumed else ())]
+    everything = eyes.sees_assumed and not isinstance(eyes, Scoped)
+    return ["valid", "action", *(history.TOLD if everything else ())]
+
+
+def _own_views(policy: Policy) -> list[str]:
+    """What a scoped post may know of its own matters alone: views beside the tables, of the columns kept from its role.
+
+    A view belongs to a role that holds these columns and sees the post's own rows; so row security decides here too,
+    and whoever reads the view gets of other rows nothing. It stands over the history, which knows every version.
+    """
+    made = []
+    for role in policy.roles:
+        if not role.scoped or not isinstance(role.eyes, Scoped):
+            continue
+        made.append(f"grant create on schema app to {role.owning};")
+        for layer in every():
+            table, past = layer.name, f"{layer.name}_history"
+            made += [
+                f"grant select (id) on app.{table} to {role.owning};",
+                _policy(table, f"own_{role.name}", "select", role.owning, using=policy.edit(role, layer)),
+                _policy(past, f"own_{role.name}", "select", role.owning, using=_of_seen(table, f"{past}.id")),
+                *_own_view(table, ["id", "version", *layer.withheld(role.eyes), *history.TOLD], role),
+            ]
+        for part in parts.values():
+            table, past = part.__tablename__, f"{part.__tablename__}_history"
+            seen = _of_seen(part.of.layer.name, "feature_id")
+            made += [
+                _policy(past, f"own_{role.name}", "select", role.owning, using=seen),
+                *_own_view(table, ["id", "valid", *withheld_of_part(part, role.eyes), *history.TOLD], role),
+            ]
+        made.append(f"revoke create on schema app from {role.owning};")
+    return made
+
+
+def _of_seen(table: str, key: str) -> str:
+    return f"exists (select from app.{table} t where t.id = {key})"
+
+
+def _own_view(table: str, columns: Sequence[str], role: Role) -> list[str]:
+    shown = _named(columns)
+    return [
+        f"grant select ({shown}) on app.{table}_history to {role.owning};",
+        f"drop view if exists app.{table}_own;",
+        f"create view app.{table}_own as select {shown} from app.{table}_history;",
+        f"alter view app.{table}_own owner to {role.owning};",
+        f"grant select on app.{table}_own to {role.reading};",
+    ]
 
 
 def _of_editor(layer: Layer, role: Role, policy: Policy) -> list[str]:
@@ -168,23 +272,24 @@ def _named(columns: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in columns)
 
 
-def _past_of_part(table: str, role: Role, seen: str) -> list[str]:
-    """The history of what belongs to a feature is seen like the thing itself, its columns all alike."""
-    columns = next(one for one in history.dependent() if one.name == table).columns.keys()
+def _past_of_part(table: str, columns: Iterable[str], role: Role, seen: str) -> list[str]:
+    """The history of what belongs to a feature is seen like the thing itself, row and column."""
     return [
-        f"grant select ({_named([*columns, *_told(role.level)])}) on app.{table}_history to {role.reading};",
+        f"grant select ({_named([*columns, *_told(role.eyes)])}) on app.{table}_history to {role.reading};",
         _policy(f"{table}_history", f"see_{role.name}", "select", role.reading, using=seen),
     ]
 
 
-def _of_part(table: str, owner: Layer, policy: Policy) -> list[str]:
+def _of_part(part: type[Part], policy: Policy) -> list[str]:
+    table, owner = part.__tablename__, part.of.layer
     made = [*_guarded(table, _everyone(policy)), *_guarded(f"{table}_history", _everyone(policy))]
     of_owner = f"exists (select from app.{owner.name} t where t.id = feature_id{{}})"
     for role in policy.roles:
+        columns = columns_of_part(part, role.eyes)
         made += [
-            f"grant select on app.{table} to {role.reading};",
+            f"grant select ({_named(columns)}) on app.{table} to {role.reading};",
             _policy(table, f"see_{role.name}", "select", role.reading, using=of_owner.format("")),
-            *_past_of_part(table, role, of_owner.format("")),
+            *_past_of_part(table, columns, role, of_owner.format("")),
         ]
         if owner.name in role.edits:
             allowed = of_owner.format(f" and ({policy.edit(role, owner)})")
@@ -215,7 +320,7 @@ def _of_links(policy: Policy) -> list[str]:
             f"grant select on {view} to {role.reading};",
             f"grant select on app.links to {role.reading};",
             _policy("links", f"see_{role.name}", "select", role.reading, using=visible),
-            *_past_of_part("links", role, visible),
+            *_past_of_part("links", links.Link.__table__.columns.keys(), role, visible),
         ]
         if role.edits:
             made += [
@@ -277,9 +382,9 @@ def _of_seals(policy: Policy) -> list[str]:
 
 
 def _of_the_house(policy: Policy) -> list[str]:
-    """What belongs to no layer: the journal and identity, which nobody reads; the registers, which everybody does.
+    """What belongs to no layer: the journal and identity, which nobody reads; the registers, from their level upwards.
 
-    Who may change every layer keeps the registers too; those that are private are written by every editor.
+    Who may change every layer keeps the registers too; of those that are private every editor has the own rows.
     """
     names = _everyone(policy)
     everyone = ", ".join(name for name in names if name != PARTNER_LOGIN)
@@ -295,15 +400,21 @@ def _of_the_house(policy: Policy) -> list[str]:
     ]
     if sharing := ", ".join(role.reading for role in policy.sharing):
         made.append(f"grant execute on function {readings.SIGNATURE} to {sharing};")
-    for table in ("moves", *(name for name, private in registers.items() if not private)):
-        made += [*_guarded(table, names), f"grant select on app.{table} to {readers};"]
-        made += [_policy(table, "see", "select", readers, using="true")]
-    for table, private in registers.items():
-        kept_by = editors if private else keepers
+    made += [*_guarded("moves", names), f"grant select on app.moves to {readers};"]
+    made += [_policy("moves", "see", "select", readers, using="true")]
+    for table, register in registers.items():
+        made += _guarded(table, names)
+        for role in policy.roles:
+            if register.readers is not None and role.level.reads(register.readers):
+                seen = f"level <= '{role.level}'::app.level" if "level" in register.__table__.columns else "true"
+                made += [
+                    f"grant select on app.{table} to {role.reading};",
+                    _policy(table, f"see_{role.name}", "select", role.reading, using=seen),
+                ]
+        kept_by, own = (editors, "actor = (select app.actor())") if register.readers is None else (keepers, "true")
         made += [
-            *(_guarded(table, names) if private else []),
             f"grant select, insert, update, delete on app.{table} to {kept_by};",
-            _policy(table, "edit", "all", kept_by, using="true", check="true"),
+            _policy(table, "edit", "all", kept_by, using=own, check=own),
         ]
     made += [
         f"grant insert, update, select on app.counters to {editors};",
@@ -333,7 +444,7 @@ select md5(string_agg(line, e'\\n' order by line)) from (
         from pg_class where relnamespace::regnamespace::text in ('app', 'release') and relkind in ('r', 'v')
     union all select format('column %s %s %s', attrelid::regclass, attname,
         (select array_agg(one order by one::text) from unnest(attacl) one))
-        from pg_attribute where attacl is not null and attrelid in
+        from pg_attribute where attacl is not null and not attisdropped and attrelid in
             (select oid from pg_class where relnamespace::regnamespace::text in ('app', 'release'))
     union all select format('schema %s %s', nspname,
         (select array_agg(one order by one::text) from unnest(coalesce(nspacl, acldefault('n', nspowner))) one))
@@ -363,6 +474,7 @@ begin
             case a.grantee when 0 then 'public' else a.grantee::regrole::text end)
             from pg_class c join pg_attribute t on t.attrelid = c.oid, aclexplode(t.attacl) a
             where c.relnamespace::regnamespace::text in ('app', 'release') and a.grantee <> c.relowner
+            and not t.attisdropped
         union all select distinct format('revoke all on function %s from %s', p.oid::regprocedure, a.grantee::regrole)
             from pg_proc p, aclexplode(p.proacl) a
             where p.pronamespace::regnamespace::text in ('app', 'release') and a.grantee not in (0, p.proowner)

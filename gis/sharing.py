@@ -401,12 +401,28 @@ def held(
             "select h.recipient, h.layer, h.feature_id as feature, r.id as release, r.name, h.since, h.since_version,"
             " coalesce(h.until, case when v.valid_to < (now() at time zone 'Asia/Ho_Chi_Minh')::date"
             "  then (v.valid_to + 1)::timestamp at time zone 'Asia/Ho_Chi_Minh' end) as until,"
-            " h.until_version, h.sha256, h.content"
+            " h.until_version, h.held_back, h.sha256, h.content"
             " from app.holdings h join app.releases r on r.id = h.release_id"
             " left join app.release_versions v on v.release_id = r.id and v.state = 'published'"
             f" where {' and '.join(tests)} order by h.since desc, h.layer, h.feature_id limit :most"
         ),
         {"recipient": recipient, "features": list(features or ()), "most": most},
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
+def held_back(session: Session, release_id: uuid.UUID | None = None, most: int = 100) -> list[dict[str, Any]]:
+    """What was taken from recipients because its level was raised, the latest first, and is not released anew."""
+    rows = session.execute(
+        text(
+            "select h.recipient, h.layer, h.feature_id as feature, r.id as release, r.name, h.since, h.until,"
+            " h.until_version, h.held_back, h.content from app.holdings h join app.releases r on r.id = h.release_id"
+            " where h.held_back and (cast(:release as uuid) is null or r.id = :release) and not exists ("
+            "  select from app.holdings n where n.recipient = h.recipient and n.feature_id = h.feature_id"
+            "  and n.since > h.until)"
+            " order by h.until desc, h.layer, h.feature_id limit :most"
+        ),
+        {"release": release_id, "most": most},
     )
     return [dict(row) for row in rows.mappings()]
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from gis.cells import FINEST_ZOOM, counted, counted_by
 from gis.crs import WEB_MERCATOR, WGS84
 from gis.database import Notebook
-from gis.fields import Field, Level
+from gis.fields import Field, Level, Reader
 from gis.layer import Layer
 from gis.query import Selection, Statement, answered, geometry_of, is_restricted, note, source_of, where_of
 from gis.reading import Asking, Question
@@ -110,7 +110,7 @@ def _noting(selection: Selection, address: Address, notebook: Notebook) -> Askin
     note(notebook, selection, found, tile=f"{address.zoom}/{address.row}/{address.column}")
 
 
-def attributes(layer: Layer, reader: Level) -> dict[str, Field]:
+def attributes(layer: Layer, reader: Reader) -> dict[str, Field]:
     """The properties that a tile's features have beside id and label: what draws them, and their coded words."""
     known = layer.readable(reader)
     words = [one for name, one in known.items() if one.codes is not None and name not in ("level", "position_source")]
@@ -185,7 +185,7 @@ def _place(selection: Selection) -> str:
     return "t.mercator" if selection.reader.sees_assumed else "t.shared_mercator"
 
 
-def _importance(layer: Layer, reader: Level) -> list[str]:
+def _importance(layer: Layer, reader: Reader) -> list[str]:
     """The SQL of a feature's ranks, the most important lowest: by what draws it, then by its other marked words."""
     marked = [one for one in layer.readable(reader).values() if any(word.mark for word in one.codes or ())]
     marked.sort(key=lambda one: one.name != layer.drawn_by)

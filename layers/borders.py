@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field as attribute, replace
 from typing import Any
 
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from gis import coordinates, linear
 from gis.coordinates import Position
 from gis.errors import FieldError, Invalid, Missing, invalid
-from gis.fields import Level, PositionSource
+from gis.fields import Level, PositionSource, Reader
 from gis.language import Text
 from gis.query import answered
 from gis.reading import Asking, Question
@@ -112,7 +113,7 @@ from app.markers where retired_at is null
 """
 
 
-def _stones(reader: Level, condition: str, **values: Any) -> Asking[list[Stone]]:
+def _stones(reader: Reader, condition: str, **values: Any) -> Asking[list[Stone]]:
     """The markers for which ``condition`` holds, with what this reader may know of where they stand."""
     shared = "" if reader.sees_assumed else "shared_"
     places = {"chainage": f"{shared}chainage_m", "geom": f"{shared}geom", "accuracy": f"{shared}accuracy_m"}
@@ -131,14 +132,12 @@ def _stones(reader: Level, condition: str, **values: Any) -> Asking[list[Stone]]
     ]
 
 
-def _bearing(number: MarkerNumber, border: str | None, reader: Level) -> Asking[list[Stone]]:
+def _bearing(number: MarkerNumber, border: str | None, reader: Reader) -> Asking[list[Stone]]:
     """The stones that bear this number, on one border or on each that has it; all twins when none is named.
 
     Raises ``Missing`` with the nearest numbers that exist.
     """
-    wanted = [str(number)]
-    if number.twin is None:
-        wanted += [f"{number}({twin})" for twin in (1, 2, 3)]
+    wanted = _as_written([number])
     named = {"border": border} if border else {}
     condition = " and number = any(%(numbers)s::text[])" + (" and border = %(border)s" if border else "")
     found = yield from _stones(reader, condition + " order by border, number", numbers=wanted, **named)
@@ -171,14 +170,20 @@ def _nearest_numbers(number: MarkerNumber, border: str | None, each_way: int = 2
 
 
 def nearest_stone(
-    session: Session, border: Border, chainage_m: float, reader: Level = Level.RESTRICTED
+    session: Session,
+    border: Border,
+    chainage_m: float,
+    reader: Reader = Level.RESTRICTED,
+    level: Level = Level.RESTRICTED,
 ) -> Stone | None:
-    """The marker nearest to a chainage, along the line."""
-    return answered(session, _nearest_stone(border, chainage_m, reader))
+    """The marker nearest to a chainage, along the line, among those of ``level`` and more open ones."""
+    return answered(session, _nearest_stone(border, chainage_m, reader, level))
 
 
-def _nearest_stone(border: Border, chainage_m: float, reader: Level) -> Asking[Stone | None]:
-    found = yield from _stones(reader, NEAREST, border=border.value, m=chainage_m)
+def _nearest_stone(
+    border: Border, chainage_m: float, reader: Reader, level: Level = Level.RESTRICTED
+) -> Asking[Stone | None]:
+    found = yield from _stones(reader, NEAREST, border=border.value, m=chainage_m, level=level.value)
 
     def away(stone: Stone) -> tuple[float, bool]:
         metres = (stone.chainage_m or 0) - chainage_m
@@ -189,9 +194,40 @@ def _nearest_stone(border: Border, chainage_m: float, reader: Level) -> Asking[S
 
 NEXT = (
     "select id from app.markers where retired_at is null"
-    " and border = %(border)s and {{chainage}} {sign} %(m)s::float8 order by {{chainage}} {down}, number limit 1"
+    " and border = %(border)s and level <= %(level)s::app.level"
+    " and {{chainage}} {sign} %(m)s::float8 order by {{chainage}} {down}, number limit 1"
 )
 NEAREST = f" and id in (({NEXT.format(sign='>=', down='')}) union all ({NEXT.format(sign='<', down='desc')}))"
+
+
+def _as_written(numbers: Sequence[MarkerNumber]) -> list[str]:
+    """The numbers as they stand on stones; of a position on which none is named, all of its stones."""
+    twins = [f"{one}({twin})" for one in numbers if one.twin is None for twin in (1, 2, 3)]
+    return [*map(str, numbers), *twins]
+
+
+def names_hidden_stone(session: Session, address: str, border: Border, level: Level) -> bool:
+    """Whether an address is counted from a marker that not every reader of ``level`` may see."""
+    try:
+        parsed = parse_address(address)
+    except NotAnAddress:
+        return False
+    match parsed:
+        case MarkerNumber():
+            numbers = [parsed]
+        case Section():
+            numbers = [parsed.first, parsed.last]
+        case Offset():
+            numbers = [parsed.marker]
+    return bool(
+        session.execute(
+            text(
+                "select exists (select from app.markers where retired_at is null and border = :border"
+                " and number = any(:numbers) and level > cast(:level as app.level))"
+            ),
+            {"border": border.value, "numbers": _as_written(numbers), "level": level.value},
+        ).scalar()
+    )
 
 
 def address_from(stone: Stone | None, border: Border, chainage_m: float) -> str:
@@ -212,7 +248,7 @@ def locate(
     border: str | None = None,
     crs: str | None = None,
     near: str | None = None,
-    reader: Level = Level.RESTRICTED,
+    reader: Reader = Level.RESTRICTED,
 ) -> list[Located]:
     """Every place that ``q`` may mean, most likely first: a marker, a section, an offset or a coordinate.
 
@@ -227,7 +263,7 @@ def asking_located(
     border: str | None = None,
     crs: str | None = None,
     near: str | None = None,
-    reader: Level = Level.RESTRICTED,
+    reader: Reader = Level.RESTRICTED,
 ) -> Asking[list[Located]]:
     """The questions of ``locate``."""
     _known_border(border)
@@ -251,7 +287,7 @@ def asking_located(
 
 
 def asking_point(
-    lon: float, lat: float, *, border: str | None = None, reader: Level = Level.RESTRICTED
+    lon: float, lat: float, *, border: str | None = None, reader: Reader = Level.RESTRICTED
 ) -> Asking[Located]:
     """The reverse: the address of a point in WGS 84 degrees."""
     _known_border(border)
@@ -265,7 +301,7 @@ def _known_border(border: str | None) -> None:
         raise invalid("border", "code", f"Tuyến phải là một trong: {words}", f"The border must be one of: {words}")
 
 
-def _shown_to(located: Located, reader: Level) -> Located:
+def _shown_to(located: Located, reader: Reader) -> Located:
     """What this reader may be shown: below the office an assumed position is none."""
     if reader.sees_assumed or located.position_source is not PositionSource.ASSUMED:
         return located
@@ -289,7 +325,7 @@ def _of_stone(stone: Stone) -> Located:
     )
 
 
-def _of_section(section: Section, border: str | None, reader: Level) -> Asking[list[Located]]:
+def _of_section(section: Section, border: str | None, reader: Reader) -> Asking[list[Located]]:
     """A section lies on one border: both ends are looked for on each."""
     hint = section.maybe_offset
     if hint is not None and section.last.main % 10 == 0 and abs(section.last.main - section.first.main) > LONG_SECTION:
@@ -354,7 +390,7 @@ def _worst(accuracies: Sequence[float | None]) -> float | None:
     return max((one for one in accuracies if one is not None), default=None)
 
 
-def _of_offset(offset: Offset, border: str | None, reader: Level) -> Asking[list[Located]]:
+def _of_offset(offset: Offset, border: str | None, reader: Reader) -> Asking[list[Located]]:
     """A distance from a marker along the line, towards higher numbers for ``+``; both ways where it is left open."""
     found: list[Located] = []
     seen = set()
@@ -391,7 +427,7 @@ def _along(offset: Offset, stone: Stone) -> Asking[Located]:
     )
 
 
-def _of_position(position: Position, border: str | None, near: str | None, reader: Level) -> Asking[Located]:
+def _of_position(position: Position, border: str | None, near: str | None, reader: Reader) -> Asking[Located]:
     """The nearest border, chainage and marker of a coordinate, and the same point in the other systems."""
     station = yield from linear.asking_station(position.lon, position.lat, border)
     if station is None:
@@ -423,7 +459,7 @@ def _of_position(position: Position, border: str | None, near: str | None, reade
     )
 
 
-def _not_far_from(position: Position, near: str, border: Border, reader: Level) -> Asking[None]:
+def _not_far_from(position: Position, near: str, border: Border, reader: Reader) -> Asking[None]:
     """A coordinate given beside a marker must lie near it: a zone error often lands near the border all the same."""
     try:
         number = MarkerNumber.parse(near)

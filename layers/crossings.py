@@ -17,6 +17,7 @@ from gis.drafts import GEOMETRY, PLACE
 from gis.errors import invalid
 from gis.fields import Field, derived, field, geometry
 from gis.language import Text
+from gis.links import Link, link, unlink
 from gis.status import AMBER, BLUE, GREEN, GREY, CodeList, Mark, Status, onward
 from layers.borders import Border
 from layers.gates import Gate
@@ -40,6 +41,16 @@ class CrossingState(Status):
     CLOSED = "closed", ("Đóng", "Closed"), Mark("lane", GREY)
 
 
+GATE = "gate"
+"""The role of the link to the gate that a crossing belongs to."""
+
+BELONGS_TO = (
+    "select g.{} from app.links_history l join app.gates g on g.id = l.to_id"
+    " where l.feature_id = t.id and l.role = 'gate' and l.valid @> clock_timestamp() order by lower(l.valid) limit 1"
+)
+"""The gate is told by a link, which nobody is shown who may not see both of its ends, and not by a column."""
+
+
 class Crossing(
     BorderFeature,
     layer="crossings",
@@ -59,8 +70,8 @@ class Crossing(
     counterpart: Mapped[str | None] = field("Phía đối diện", "Counterpart", max_length=200)
     aliases: Mapped[list[str] | None] = field("Tên khác", "Aliases")
     note: Mapped[str | None] = field("Ghi chú", "Note")
-    gate_id: Mapped[uuid.UUID | None] = field("Mã cửa khẩu", "Gate's id", receivable=False, references="gates.id")
-    gate = derived("Thuộc cửa khẩu", "Gate", "select g.name from app.gates g where g.id = t.gate_id")
+    gate_id = derived("Mã cửa khẩu", "Gate's id", BELONGS_TO.format("id"), type="uuid")
+    gate = derived("Thuộc cửa khẩu", "Gate", BELONGS_TO.format("name"))
     geom: Mapped[Any] = geometry("GEOMETRY")
 
 
@@ -70,8 +81,8 @@ Crossing.layer.extra_receivable["gate"] = Field("gate", Text("Thuộc cửa kh�
 @creates(Crossing)
 def plan(session: Session, values: Mapping[str, Any]) -> Crossing:
     """A new crossing; a lane or road needs the gate it belongs to, and a section draws it along the line."""
-    given = _with_gate(session, values)
-    if given["kind"] is not CrossingKind.OPENING and given.get("gate_id") is None:
+    given, gate = _with_gate(session, values)
+    if given["kind"] is not CrossingKind.OPENING and gate is None:
         raise invalid(
             "gate",
             "missing",
@@ -80,25 +91,34 @@ def plan(session: Session, values: Mapping[str, Any]) -> Crossing:
         )
     if given.get("section") and not given.get(PLACE) and not given.get(GEOMETRY):
         given[PLACE] = {"text": given["section"], "border": given["border"].value}
-    return put(session, Crossing, given)
+    crossing = put(session, Crossing, given)
+    if gate is not None:
+        link(session, crossing.id, gate, GATE)
+    return crossing
 
 
 @changes(Crossing)
 def correct(session: Session, crossing: Crossing, values: Mapping[str, Any]) -> None:
-    """Correct a crossing."""
-    amend(session, Crossing.layer, crossing, _with_gate(session, values))
+    """Correct a crossing; another gate takes the place of the one it belonged to."""
+    given, gate = _with_gate(session, values)
+    amend(session, Crossing.layer, crossing, given)
+    if gate is None:
+        return
+    for former in session.scalars(select(Link).filter_by(feature_id=crossing.id, role=GATE).where(Link.to_id != gate)):
+        unlink(session, crossing.id, former.id)
+    link(session, crossing.id, gate, GATE)
 
 
-def _with_gate(session: Session, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The gate by name or id, as the gate's id."""
+def _with_gate(session: Session, values: Mapping[str, Any]) -> tuple[dict[str, Any], uuid.UUID | None]:
+    """What is given of a crossing itself, and the id of the gate that is given by its name or id."""
     given = {name: value for name, value in values.items() if name != "gate"}
     named = values.get("gate")
     if named is None:
-        return given
+        return given, None
     wanted = Gate.name == named
     with suppress(ValueError):
         wanted = Gate.id == uuid.UUID(named)
-    found = session.scalars(select(Gate).where(wanted, Gate.retired_at.is_(None))).all()
+    found = session.scalars(select(Gate.id).where(wanted, Gate.retired_at.is_(None))).all()
     if len(found) != 1:
         raise invalid("gate", "unknown", f"Không có cửa khẩu '{named}'", f"There is no gate '{named}'")
-    return {**given, "gate_id": found[0].id}
+    return given, found[0]

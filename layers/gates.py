@@ -15,9 +15,9 @@ from sqlalchemy.orm import Mapped, Session
 
 from gis.changes import amend, changes, creates, moves, put, step
 from gis.errors import Conflict, FieldError, Invalid, invalid
-from gis.fields import derived, field, geometry
+from gis.fields import Reader, derived, field, geometry
 from gis.language import Text
-from gis.layer import Part
+from gis.layer import Part, rows_of_part
 from gis.status import AMBER, BLUE, GREEN, GREY, INK, RED, CodeList, Mark, Status
 from layers.borders import today
 from layers.places import BorderFeature
@@ -215,17 +215,17 @@ def record_event(
     return event
 
 
-def events(session: Session, gate_id: uuid.UUID) -> list[GateEvent]:
-    """A gate's timeline, newest first."""
-    return list(session.scalars(select(GateEvent).filter_by(feature_id=gate_id).order_by(GateEvent.on.desc())))
+def events(session: Session, gate_id: uuid.UUID, reader: Reader) -> list[GateEvent]:
+    """A gate's timeline as ``reader`` may know of it, newest first."""
+    return sorted(rows_of_part(session, GateEvent, gate_id, reader), key=lambda one: one.on, reverse=True)
 
 
-def categories(session: Session, gate_id: uuid.UUID) -> list[GateCategory]:
+def categories(session: Session, gate_id: uuid.UUID, reader: Reader) -> list[GateCategory]:
     """The categories a gate has had, the newest first."""
-    wanted = select(GateCategory).filter_by(feature_id=gate_id).order_by(GateCategory.valid_from.desc().nulls_last())
-    return list(session.scalars(wanted))
+    found = rows_of_part(session, GateCategory, gate_id, reader)
+    return sorted(found, key=lambda one: one.valid_from or dt.date.min, reverse=True)
 
 
-def plans(session: Session, gate_id: uuid.UUID) -> list[GatePlan]:
+def plans(session: Session, gate_id: uuid.UUID, reader: Reader) -> list[GatePlan]:
     """A gate's planning lines, the nearest horizon first."""
-    return list(session.scalars(select(GatePlan).filter_by(feature_id=gate_id).order_by(GatePlan.horizon)))
+    return sorted(rows_of_part(session, GatePlan, gate_id, reader), key=lambda one: one.horizon)

@@ -78,8 +78,11 @@ def load(session: Session, border: Border, pieces: Iterable[Mapping[str, Any]]) 
 
 
 def measure(session: Session, border: Border) -> float:
-    """Measure the route of a border from its pieces again."""
-    pieces = session.scalars(
-        select(Line.geom.ST_AsText()).where(Line.border == border, Line.retired_at.is_(None)).order_by(Line.seq)
-    )
-    return linear.build(session, border.value, list(pieces))
+    """Measure the route of a border from its pieces again; it is as restricted as the most restricted of them."""
+    found = session.execute(
+        select(Line.geom.ST_AsText(), Line.level)
+        .where(Line.border == border, Line.retired_at.is_(None))
+        .order_by(Line.seq)
+    ).all()
+    level = max((level for _, level in found), key=list(Level).index, default=Level.PUBLIC)
+    return linear.build(session, border.value, [piece for piece, _ in found], level)

@@ -17,7 +17,7 @@ from sqlalchemy import Text as SqlText, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gis import linear
-from gis.changes import amend, changes, creates, moves, put, set_geometry, step
+from gis.changes import amend, changes, creates, moves, put, reread, set_geometry, step
 from gis.drafts import GEOMETRY, PLACE
 from gis.errors import Conflict, FieldError, Invalid, Missing
 from gis.fields import Level, PositionSource, Words, field, geometry
@@ -116,7 +116,7 @@ class Inspection(Part, table="marker_inspections", of=Marker, title=("Kiểm tra
 
     on: Mapped[dt.date] = field("Ngày", "On")
     condition: Mapped[Condition] = field("Tình trạng", "Condition")
-    note: Mapped[str | None] = field("Ghi chú", "Note")
+    note: Mapped[str | None] = field("Ghi chú", "Note", level=Level.INTERNAL)
 
 
 @creates(Marker)
@@ -184,7 +184,7 @@ def inspect(session: Session, marker: Marker, to: str, reason: str) -> None:
     marker.inspected_on = day
     session.add(Inspection(feature_id=marker.id, on=day, condition=Condition(to), note=reason))
     session.flush()
-    session.refresh(marker)
+    reread(session, marker)
 
 
 def _under_repair(session: Session, marker_id: uuid.UUID) -> bool:
@@ -306,7 +306,7 @@ def _take_assumption(session: Session, marker: Marker, assumption: Assumption | 
     return True
 
 
-class MarkerAnchor(Register, table="marker_anchors"):
+class MarkerAnchor(Register, table="marker_anchors", readers=Level.INTERNAL):
     """A point that ties a marker number to the line where no marker is surveyed; for assumed positions only."""
 
     border: Mapped[Border] = mapped_column(Words(Border), primary_key=True)

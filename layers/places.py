@@ -18,10 +18,20 @@ from gis import linear
 from gis.changes import set_geometry
 from gis.crs import WGS84
 from gis.errors import FieldError, Invalid, Missing, invalid
-from gis.fields import DOUBT, PositionSource, field
+from gis.fields import DOUBT, Level, PositionSource, field
 from gis.layer import catalog
-from gis.links import Link
-from layers.borders import FAR_M, Border, Kind, Located, address_from, locate, nearest_stone, out_of_area
+from gis.links import Link, layer_of
+from layers.borders import (
+    FAR_M,
+    Border,
+    Kind,
+    Located,
+    address_from,
+    locate,
+    names_hidden_stone,
+    nearest_stone,
+    out_of_area,
+)
 from layers.secrecy import Unclassified
 
 
@@ -44,6 +54,14 @@ class BorderFeature(Unclassified):
                 "place", "ambiguous", f"Vị trí có nhiều nghĩa: {names}", f"The place has more than one meaning: {names}"
             )
         self._take(found[0], dict(words))
+        place = found[0]
+        if (
+            place.border
+            and place.address
+            and names_hidden_stone(session, place.address, place.border, self.level or Level.INTERNAL)
+        ):
+            # The words stay with those who may know them; the address is counted anew, from a marker that all may know.
+            self.address, self._settled = None, False
 
     def _take(self, located: Located, words: dict[str, Any]) -> None:
         self.border, self.original = located.border, {**located.original, **words}
@@ -78,7 +96,7 @@ class BorderFeature(Unclassified):
             raise out_of_area("geometry", station.distance_m)
         self.border = Border(station.route)
         self.chainage_m = round(station.chainage_m, 1)
-        stone = nearest_stone(session, self.border, station.chainage_m)
+        stone = nearest_stone(session, self.border, station.chainage_m, level=self.level or Level.INTERNAL)
         doubt = DOUBT if stone is not None and stone.position_source is PositionSource.ASSUMED else ""
         self.address = doubt + address_from(stone, self.border, station.chainage_m)
 
@@ -86,6 +104,17 @@ class BorderFeature(Unclassified):
 def _doubted(place: Located) -> str | None:
     """The address of a place, marked where the marker that a known place is counted from is itself only assumed."""
     return f"{DOUBT}{place.address}" if place.address_accuracy_m is not None else place.address
+
+
+def _refuse_hidden_stone(session: Session, place: Located, level: Level) -> None:
+    """A link's address is told to whoever sees the feature, and with it where its marker stands."""
+    if place.border and place.address and names_hidden_stone(session, place.address, place.border, level):
+        raise invalid(
+            "at",
+            "hidden_marker",
+            "Mốc này hạn chế hơn mục được gắn; lý trình tính từ nó sẽ lộ vị trí của mốc",
+            "This marker is more restricted than the feature; an address counted from it would give its place away",
+        )
 
 
 @contextmanager
@@ -106,6 +135,7 @@ def link_place(session: Session, feature_id: uuid.UUID, at: str, border: str | N
         names = ", ".join(f"{one.address} ({one.border})" for one in found)
         raise invalid("at", "ambiguous", f"Có nhiều nghĩa, hãy nêu tuyến: {names}", f"Say which border: {names}")
     place = found[0]
+    _refuse_hidden_stone(session, place, session.get_one(layer_of(session, feature_id).model, feature_id).level)
     made = Link(
         feature_id=feature_id,
         role=role,

@@ -2,7 +2,16 @@
 
 Rows are marked ``public``, ``partner``, ``internal`` or ``restricted``; columns are marked on the cards in the same
 words. Everybody sees up to the level of the own post. A border officer sees beyond what may be shared only what is the
-own unit's: what the unit (or one under it) reported or leads, and what lies on the sectors it is in charge of.
+own unit's: what the unit (or one under it) reported or leads, and what lies on the sectors it is in charge of. The same
+holds within a row: of another's matter an officer reads the fields that may be shared and no others, and neither who
+changed it nor why. Who made or took away a link an officer is not told at all. Where something stands is told within
+the house to everybody who sees it, also where that is only assumed.
+
+What is shown to more people than before is so by the office, by a person, and not by the one who entered it; other
+posts enter nothing that may be shared. What has been published to a partner and is then raised above partner is held
+back at once. A feature is named to whom it may be shown: what points at another is a link, which is there for whoever
+sees both ends. A name that somebody wrote, such as a unit's, is a word of the row it stands in. An address is counted
+from a marker that everybody knows who may know the feature by its level.
 ``gis.rights`` turns this page into PostgreSQL's own row policies and grants; nothing else decides.
 """
 
@@ -96,7 +105,7 @@ begin
 end $$;
 revoke all on function app.own_units, app.own_stretch from public;
 grant execute on function app.own_units, app.own_stretch to OFFICER;
-""".replace("OFFICER", OFFICER.reading).replace("LEVEL", OFFICER.level)
+""".replace("OFFICER", f"{OFFICER.reading}, {OFFICER.owning}").replace("LEVEL", OFFICER.level)
 """What is one's own, asked anew by every statement: a transfer takes effect at once.
 
 The register of units is read whole, whatever of it the officer may see; a unit that has ended holds nothing any more.
@@ -155,4 +164,5 @@ POLICY = Policy(
     edit=edit,
     functions=FUNCTIONS,
     shared_by=PARTNER_VIEW,
+    itself=SYSTEM.role,
 )

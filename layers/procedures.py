@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Boolean, Integer, Text as SqlText, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gis.fields import Words
+from gis.fields import Level, Words
 from gis.layer import Register
 from layers.borders import Border
 
@@ -20,7 +20,7 @@ NOTICE = "notice"
 """The step that the dates hang on: how many days before the work the neighbour is told."""
 
 
-class ProcedureStep(Register, table="procedure_steps"):
+class ProcedureStep(Register, table="procedure_steps", readers=Level.INTERNAL):
     """One step that the practice with a neighbour asks for when a marker is repaired."""
 
     border: Mapped[Border] = mapped_column(Words(Border), primary_key=True)

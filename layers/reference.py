@@ -44,7 +44,7 @@ MAIN_NUMBERS = {Border.KH: 314, Border.CN: 1378}
 """The numbering itself says that these exist: 1–314 with Cambodia, 1–1378 with China; no list of Laos is public."""
 
 
-class LoadedStep(Register, table="loaded_steps"):
+class LoadedStep(Register, table="loaded_steps", readers=Level.RESTRICTED):
     """Which steps of loading have been done."""
 
     name: Mapped[str] = mapped_column(SqlText, primary_key=True)
@@ -291,7 +291,6 @@ def _crossings(session: Session, folder: Path) -> None:
                 "level": Level.PUBLIC,
             },
         )
-        link(session, crossing.id, gate.id, "gate")
         if row["seed_item"]:
             link(session, crossing.id, _plan_document(session, "004").id, "document")
 

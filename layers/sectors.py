@@ -31,9 +31,11 @@ class Sector(
     unit: Mapped[str] = field("Đơn vị phụ trách", "Unit in charge", max_length=200)
     demarcated: Mapped[bool | None] = field("Đã phân giới cắm mốc", "Demarcated")
     start_m: Mapped[float | None] = field(
-        "Từ lý trình", "From chainage", level=Level.INTERNAL, receivable=False, unit="m"
+        "Từ lý trình", "From chainage", level=Level.INTERNAL, receivable=False, at_hand=True, unit="m"
     )
-    end_m: Mapped[float | None] = field("Đến lý trình", "To chainage", level=Level.INTERNAL, receivable=False, unit="m")
+    end_m: Mapped[float | None] = field(
+        "Đến lý trình", "To chainage", level=Level.INTERNAL, receivable=False, at_hand=True, unit="m"
+    )
     geom: Mapped[Any] = geometry("GEOMETRY")
 
     def derive(self, session: Session) -> None:

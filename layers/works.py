@@ -15,9 +15,9 @@ from sqlalchemy.orm import Mapped, Session
 
 from gis.changes import amend, changes, creates, moves, put, step
 from gis.errors import Conflict, FieldError, Missing, invalid
-from gis.fields import Field, Level, derived, field, geometry
+from gis.fields import Field, Level, Reader, derived, field, geometry
 from gis.language import Text
-from gis.layer import Part
+from gis.layer import Part, rows_of_part
 from gis.links import link
 from gis.status import AMBER, BLUE, GREEN, GREY, RED, CodeList, Mark, Status
 from layers.borders import today
@@ -131,7 +131,7 @@ class WorkStep(Part, table="work_steps", of=Work, title=("Bước quy trình", "
     due_on: Mapped[dt.date | None] = field("Hạn", "Due on")
     done_on: Mapped[dt.date | None] = field("Ngày thực hiện", "Done on")
     document: Mapped[str | None] = field("Văn bản", "Document", max_length=200)
-    note: Mapped[str | None] = field("Ghi chú", "Note")
+    note: Mapped[str | None] = field("Ghi chú", "Note", level=Level.INTERNAL)
     source: Mapped[str | None] = field("Nguồn quy định", "Source of the rule", max_length=500)
 
 
@@ -206,9 +206,9 @@ def _notice_of(session: Session, work: Work) -> WorkStep | None:
     return session.scalars(select(WorkStep).filter_by(feature_id=work.id, code=NOTICE)).one_or_none()
 
 
-def steps(session: Session, work_id: uuid.UUID) -> list[WorkStep]:
-    """The procedure's steps of a work, in order."""
-    return list(session.scalars(select(WorkStep).filter_by(feature_id=work_id).order_by(WorkStep.ordinal)))
+def steps(session: Session, work_id: uuid.UUID, reader: Reader) -> list[WorkStep]:
+    """The procedure's steps of a work, in order, with what ``reader`` may know of them."""
+    return sorted(rows_of_part(session, WorkStep, work_id, reader), key=lambda one: one.ordinal)
 
 
 def record_step(

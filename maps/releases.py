@@ -105,6 +105,13 @@ WORDS: dict[str, Text] = {
         "“Đến” là lúc ngừng phục vụ; bản mà nơi nhận đã tải về trước đó vẫn ở nơi nhận.",
         "“Until” is when serving ended; copies fetched before are still with the recipient.",
     ),
+    "held_back": Text("Đã giữ lại", "Held back"),
+    "held_back_note": Text(
+        "{n} mục đã bị nâng mức phổ biến sau khi chia sẻ và tự động ngừng phục vụ; bản đã tải về vẫn ở nơi nhận."
+        " Hãy báo nơi nhận, hoặc soạn phiên bản mới.",
+        "{n} features were raised above partner after they had been shared and are no longer served; copies fetched"
+        " before are still with the recipient. Tell the recipient, or prepare a new version.",
+    ),
     "held_since": Text("Từ", "Since"),
     "held_until": Text("Đến", "Until"),
     "held_what": Text("Nội dung đã chia sẻ", "What was shared"),
@@ -119,9 +126,25 @@ def _page(template: str, language: str, **context: Any) -> str:
     return render(template, language, wordings=WORDS, **context)
 
 
-def releases_page(language: str, *, releases: Sequence[Mapping[str, Any]], states: type[Status], **shell: Any) -> str:
-    """Every release with its latest version."""
-    return _page("releases.html", language, path="/releases", releases=releases, states=_marks(states), **shell)
+def releases_page(
+    language: str,
+    *,
+    releases: Sequence[Mapping[str, Any]],
+    held_back: Sequence[Mapping[str, Any]],
+    cards: Mapping[str, Card],
+    states: type[Status],
+    **shell: Any,
+) -> str:
+    """Every release with its latest version, and what recipients were given and may no longer have."""
+    return _page(
+        "releases.html",
+        language,
+        path="/releases",
+        releases=releases,
+        held_back=[_holding(one, cards, language) for one in held_back],
+        states=_marks(states),
+        **shell,
+    )
 
 
 def release_page(

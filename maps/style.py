@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gis.fields import Level
+from gis.fields import Reader
 from gis.language import Language
 from gis.layer import Layer
 from maps.marks import layer_mark
@@ -12,7 +12,7 @@ ASSUMED = ["==", ["get", "position_source"], "assumed"]
 HOW_MANY = ["coalesce", ["get", "count"], 1]
 
 
-def style(layer: Layer, reader: Level, tilejson: str, language: Language) -> dict[str, Any]:
+def style(layer: Layer, reader: Reader, tilejson: str, language: Language) -> dict[str, Any]:
     """The style of a layer's tiles as a reader of that level sees them.
 
     Points are circles in the colour of the word that draws the layer, hollow where the position is assumed and larger
@@ -51,7 +51,7 @@ def style(layer: Layer, reader: Level, tilejson: str, language: Language) -> dic
     }
 
 
-def _colour(layer: Layer, reader: Level) -> str | list[Any]:
+def _colour(layer: Layer, reader: Reader) -> str | list[Any]:
     """The colour of a feature: of its word's mark, or the layer's own where no word draws it."""
     plain = layer_mark(layer.name).colour
     drawing = layer.readable(reader).get(layer.drawn_by or "")

@@ -26,14 +26,18 @@ from shapely.geometry import LineString, Point
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from gis import linear
+from gis import linear, sharing
 from gis.actors import Actor
 from gis.crs import WGS84
 from gis.database import Database
 from gis.fields import Field, Level, PositionSource
 from gis.layer import Layer, catalog, parts
 from gis.links import Link
-from layers.policy import OFFICE_STAFF, OFFICER, SYSTEM
+from gis.query import Selection
+from gis.released import READER
+from gis.releases import ReleaseState
+from gis.sharing import Part, Terms
+from layers.policy import OFFICE_STAFF, OFFICER, PARTNER, RECIPIENT, SYSTEM
 
 UNIT_A, UNIT_B = "Đồn Alpha", "Đồn Bravo"
 PARTS = dict(parts.items())
@@ -45,7 +49,7 @@ DAYS = re.compile(r"\b(19[5-9]\d|20[01]\d)-(\d\d)-(\d\d)\b|\b(\d\d)/(\d\d)/(19[5
 IDS = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 
 FIRST_DAY = dt.date(1950, 1, 1)
-PLACE, ADDRESS, PART, ORIGINAL, REASON, ACTOR, AT, ID = "place", "address", 90, 91, 92, 93, 94, "id"
+PLACE, PART, ORIGINAL, REASON, ACTOR, AT, NOTE, ID = "place", 90, 91, 92, 93, 94, 95, "id"
 
 KINDS = {
     "public": (Level.PUBLIC, None),
@@ -61,6 +65,21 @@ KINDS = {
 """What becomes of a row: its level in the end, and the unit whose matter it is."""
 
 
+RECEIVER = "Bên nhận"
+RELEASED: dict[str, tuple[tuple[str, ...], int | None]] = {
+    "markers": (("number", "address", "chainage_m", "source"), 6),
+    "lines": (("source", "licence"), 6),
+    "sectors": (("name", "source", "unit"), 6),
+    "incidents": (("code", "description", "source"), 6),
+    "gates": (("name", "counterpart", "aliases"), None),
+}
+"""What a partner receives of every layer: the fields that are named, and the decimals of its places."""
+
+
+GATE_OF = {"public": "restricted", "partner": "public", "ours": "theirs", "theirs": "ours", "nobodys": "nobodys"}
+"""To which gate each crossing belongs, by what becomes of them."""
+
+
 @dataclass
 class Row:
     """A row of the house: which layer, what kind, its number among all, its id."""
@@ -69,6 +88,31 @@ class Row:
     kind: str
     number: int
     id: uuid.UUID = field(default_factory=uuid.uuid4)
+
+    @property
+    def released(self) -> bool:
+        """Whether the partner was given it: what became restricted afterwards too, and that was held back."""
+        shared = self.kind in ("public", "partner", "assumed", "reclassified", "retired")
+        return self.layer.name in RELEASED and shared
+
+    def received(self, what: int | str) -> bool:
+        """Whether the partner may know of it what a canary says."""
+        if not self.released or self.kind == "reclassified":
+            return self.released and what == ID  # that it is gone, by its id
+        fields, decimals = RELEASED[self.layer.name]
+        placed = decimals is not None and self.kind != "assumed" and self.vouched
+        if what in (ID, PLACE):
+            return what == ID or placed
+        if not isinstance(what, int) or what >= PART:
+            return False
+        told = self.names[what]
+        away = self.kind == "assumed" and told in ("address", "chainage_m", "accuracy_m")
+        return told in {*fields, *self.layer.always_with} and not away
+
+    @property
+    def vouched(self) -> bool:
+        """Whether what its place may not go without is said: nobody has said of this sector that it is demarcated."""
+        return (self.layer.name, self.kind) != ("sectors", "partner")
 
     @property
     def level(self) -> Level:
@@ -94,25 +138,29 @@ class Row:
 
     def seen_by(self, actor: Actor) -> bool:
         """Whether somebody may know of it at all."""
+        if actor.role.outside:
+            return self.received(PLACE) or (self.released and self.kind != "reclassified")
         if not actor.level.reads(self.level):
             return False
         return not actor.role.scoped or Level.PARTNER.reads(self.level) or self.is_own(actor.unit)
 
     def told_to(self, actor: Actor, what: int | str) -> bool:
         """Whether somebody may know of it what a canary says."""
+        if actor.role.outside:
+            return self.received(what)
         if not self.seen_by(actor):
             return False
-        if what == ID:
+        if what in (ID, PART, AT):
             return True
-        if what in (ORIGINAL, REASON, ACTOR):
-            return Level.INTERNAL.reads(Level.INTERNAL) and actor.level.reads(Level.INTERNAL)
-        if what in (PART, AT):
-            return True
+        own = not actor.role.scoped or self.is_own(actor.unit)
+        if what in (ORIGINAL, REASON, ACTOR, NOTE):
+            return own and actor.level.reads(Level.INTERNAL)
         withheld = self.kind == "assumed" and not actor.level.sees_assumed
         if what == PLACE:
             return not withheld
         one = self.layer.fields[self.names[int(what)]]
-        return actor.level.reads(one.level) and not (withheld and one.name in ("address", "chainage_m", "accuracy_m"))
+        away = withheld and one.name in ("address", "chainage_m", "accuracy_m")
+        return actor.level.reads(one.level) and not away and (own or Level.PARTNER.reads(one.level))
 
 
 def name(row: int, what: int) -> str:
@@ -141,6 +189,7 @@ class House:
 
     rows: list[Row] = field(default_factory=list)
     before: dt.datetime | None = None
+    release: uuid.UUID = field(default_factory=uuid.uuid4)
 
     def of(self, layer: str, kind: str) -> Row:
         """The row of a layer and kind."""
@@ -175,8 +224,11 @@ class House:
         )
 
 
-def furnish(database: Database) -> House:
-    """Fill a migrated database: a straight border with two units' sectors on it, every kind of every layer."""
+def furnish(database: Database, *, releasing: bool = False) -> House:
+    """Fill a migrated database: a straight border with two units' sectors on it, every kind of every layer.
+
+    With ``releasing`` a partner is given some of it before anything is reclassified.
+    """
     house = House()
     with database.acting(SYSTEM, write=True) as session:
         linear.build(session, "VN-KH", ["LINESTRING(105.85 11.6, 106.15 11.6)"])
@@ -190,6 +242,8 @@ def furnish(database: Database) -> House:
     with database.acting(SYSTEM, write=True) as session:
         _join(session, house)
         house.before = session.execute(text("select clock_timestamp()")).scalar_one()
+    if releasing:
+        house.release = _release(database)
     with database.acting(SYSTEM, write=True) as session:
         for row in house.rows:
             feature = session.get_one(row.layer.model, row.id)
@@ -210,8 +264,7 @@ def _fill(session: Session, row: Row) -> None:
     }
     given |= {"level": Level.PUBLIC if row.kind == "reclassified" else level, "position_source": PositionSource.GPS}
     given |= {"progress": 0} if "progress" in layer.fields else {}
-    if unit is not None:
-        given |= {one: unit for one in ("unit", "lead_unit") if one in layer.fields}
+    given |= {one: unit for one in ("unit", "lead_unit") if unit is not None and one in layer.fields}
     if layer.name == "units":
         given["parent"] = None
     if layer.name == "markers":
@@ -229,6 +282,8 @@ def _fill(session: Session, row: Row) -> None:
     feature.geom = from_shape(shape, srid=WGS84)
     if "border" in layer.fields:
         feature.border = "VN-KH"
+    if not row.vouched:
+        feature.demarcated = None
     if row.kind == "assumed":
         feature.position_source = PositionSource.ASSUMED
     session.add(feature)
@@ -248,16 +303,36 @@ def _part(part: Any, row: Row) -> Any:
         if about["codes"] is not None:
             given[column.name] = next(iter(about["codes"]))
         else:
+            word = name(row.number, PART if Level.PARTNER.reads(about["level"]) else NOTE)
             given[column.name] = {
-                "text": name(row.number, PART), "integer": 2030, "date": dt.date(2026, 1, 1), "boolean": True
+                "text": word, "integer": 2030, "date": dt.date(2026, 1, 1), "boolean": True
             }.get(about["type"])  # fmt: skip
     if "kind" in given:
         given["kind"] = "note"
     return part(feature_id=row.id, **given)
 
 
+def _release(database: Database) -> uuid.UUID:
+    """Prepare and publish what the partner receives, by two people; gives the release's id."""
+    preparer, second = Actor("preparer", OFFICE_STAFF), Actor("second", OFFICE_STAFF)
+    parts = [Part(Selection(catalog[one], READER), *about, {}) for one, about in RELEASED.items()]
+    with database.acting(PARTNER) as session:
+        going = {one.selection.layer.name: sharing.going(session, one) for one in parts}
+    with database.acting(preparer, write=True) as session:
+        version = sharing.prepare(session, "Bản chia sẻ", RECEIVER, Terms(basis="48/UBND-NC"), parts)
+        sharing.submit(session, version, going, [])
+        release, number = version.release_id, version.number
+    for state in (ReleaseState.APPROVED, ReleaseState.PUBLISHED):
+        with database.acting(second, write=True) as session:
+            sharing.move(session, sharing.version_of(session, release, number), state)
+    return release
+
+
 def _join(session: Session, house: House) -> None:
     """Whatever is public points at whatever is not, and at places; nothing hidden may show through."""
+    for kind, gate in GATE_OF.items():
+        crossing = house.of("crossings", kind).id
+        session.add(Link(feature_id=crossing, to_id=house.of("gates", gate).id, role="gate"))
     for start in ("incidents", "works", "tasks"):
         for kind in ("public", "ours", "theirs", "restricted"):
             here = house.of(start, kind)
@@ -381,21 +456,21 @@ def calls(house: House) -> dict[str, list[str]]:
         "/api/changes": ["/api/changes?since=2026-01-01", f"/api/changes?since=2026-01-01&until={as_of}"],
         "/changes": ["/changes?since=2026-01-01"],
         "/api/releases": ["/api/releases"],
-        "/api/releases/{release}": [f"/api/releases/{uuid.uuid4()}"],
-        "/api/releases/{release}/versions/{number}/preview": [f"/api/releases/{uuid.uuid4()}/versions/1/preview"],
-        "/api/holdings": ["/api/holdings", "/api/holdings?recipient=x"],
-        "/api/releases/{release}/versions/{number}": [f"/api/releases/{uuid.uuid4()}/versions/1"],
+        "/api/releases/{release}": [f"/api/releases/{one}" for one in (house.release, uuid.uuid4())],
+        "/api/releases/{release}/versions/{number}/preview": [f"/api/releases/{house.release}/versions/1/preview"],
+        "/api/holdings": ["/api/holdings", f"/api/holdings?recipient={RECEIVER}"],
+        "/api/releases/{release}/versions/{number}": [f"/api/releases/{house.release}/versions/1"],
         "/api/readings": ["/api/readings"],
         "/readings": ["/readings"],
         "/releases": ["/releases"],
         "/releases/new": ["/releases/new"],
-        "/releases/{release}": [f"/releases/{uuid.uuid4()}"],
-        "/releases/{release}/new": [f"/releases/{uuid.uuid4()}/new"],
-        "/releases/{release}/edit": [f"/releases/{uuid.uuid4()}/edit"],
+        "/releases/{release}": [f"/releases/{one}" for one in (house.release, uuid.uuid4())],
+        "/releases/{release}/new": [f"/releases/{house.release}/new"],
+        "/releases/{release}/edit": [f"/releases/{house.release}/edit"],
         "/holdings": ["/holdings", "/holdings?at=9001"],
         "/ogc/releases": ["/ogc/releases"],
-        "/ogc/releases/{release}": [f"/ogc/releases/{uuid.uuid4()}"],
-        "/ogc/releases/{release}/delta": [f"/ogc/releases/{uuid.uuid4()}/delta?since=1"],
+        "/ogc/releases/{release}": [f"/ogc/releases/{one}" for one in (house.release, uuid.uuid4())],
+        "/ogc/releases/{release}/delta": [f"/ogc/releases/{house.release}/delta?since={one}" for one in (0, 1)],
         "/api/basemap/lines": ["/api/basemap/lines"],
         "/api/basemap/context": ["/api/basemap/context"],
         "/": ["/", "/?q=zq"],
@@ -422,4 +497,5 @@ def routes(app: Any) -> Iterator[tuple[str, str]]:
             yield "*", one.path
 
 
+RECIPIENT_ACTOR = Actor("token:a-partner", RECIPIENT, recipient=RECEIVER)
 OFFICER_OF = {unit: Actor("officer", OFFICER, unit) for unit in (UNIT_A, UNIT_B)}

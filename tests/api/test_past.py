@@ -359,7 +359,9 @@ def test_nothing_is_opened_to_more_readers_without_a_reason(client):
     refused = patch(client, "incidents", thing, level="public")
     assert refused.status_code == 422
     assert [(one["field"], one["code"]) for one in refused.json()["errors"]] == [("reason", "missing")]
-    assert patch(client, "incidents", thing, level="internal", reason="đã hết hạn chế").status_code == 200
+    alone = patch(client, "incidents", thing, level="internal", reason="đã hết hạn chế")
+    assert alone.status_code == 403
+    assert [(one["field"], one["code"]) for one in alone.json()["errors"]] == [("level", "second_person")]
     assert patch(client, "incidents", thing, level="restricted").status_code == 200
 
 

@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from api.identity import COOKIE
-from gis.accounts import SignIn, appoint, dismiss, enrol, issue, sign_in
+from gis.accounts import MOST_PER_MINUTE, SignIn, appoint, dismiss, enrol, issue, sign_in
 from gis.actors import Actor
+from gis.fields import Level
 from layers.policy import POSTS
 from tests import canaries
 from tests.canaries import UNIT_A, UNIT_B, calls, decoded, furnish, routes
@@ -66,10 +67,10 @@ ACTORS = {
     "officer A": canaries.OFFICER_OF[UNIT_A],
     "officer B": canaries.OFFICER_OF[UNIT_B],
     "public": Actor("public", POSTS["public"]),
-    "partner": None,
+    "partner": canaries.RECIPIENT_ACTOR,
     "anonymous": None,
 }
-"""Whom each answer is judged for. A partner to whom nothing was released, and a stranger, may know of nothing."""
+"""Whom each answer is judged for. A partner may know of what was released and nothing else, a stranger of nothing."""
 
 OFFERED = ("incidents", "markers", "works", "tasks")
 """Layers that all change who see them, or some, or some in some columns only."""
@@ -90,7 +91,7 @@ def database_name(cluster, migrated):
 
 @pytest.fixture(scope="module")
 def house(database):
-    return furnish(database)
+    return furnish(database, releasing=True)
 
 
 @pytest.fixture(scope="module")
@@ -103,9 +104,17 @@ def heads(house, accounts, site):
         made = {
             who: {"authorization": f"Bearer {_token(session, who, actor)}"}
             for who, actor in ACTORS.items()
-            if actor is not None
+            if actor is not None and not actor.role.outside
         }
-        partner = issue(session, "a-partner", "partner", recipient="Bên nhận", made_by="root", days=1)
+        partner = issue(
+            session,
+            "a-partner",
+            "partner",
+            recipient=canaries.RECEIVER,
+            made_by="root",
+            days=1,
+            per_minute=MOST_PER_MINUTE,
+        )
     made["partner"] = {"authorization": f"Bearer {partner}"}
     made["administrator"] = {"cookie": f"{COOKIE}={cookie}", "x-csrf-token": csrf, "origin": site}
     return {**made, "anonymous": {}}
@@ -120,6 +129,7 @@ def _token(session, who, actor):
         made_by="root",
         days=1,
         scopes=("read", "write"),
+        per_minute=MOST_PER_MINUTE,
     )
 
 
@@ -165,9 +175,11 @@ def test_no_answer_tells_what_somebody_may_not_know(who, house, asking):
                 leaks[address] = found[:5]
     assert leaks == {}
     if actor is not None:  # and what they may know they are told, so that silence is no proof of anything
-        expected = {row.number for row in house.rows if row.seen_by(actor)}
+        expected = {row.number for row in house.rows if row.told_to(actor, canaries.ID)}
         assert {number for number, what in told if what == canaries.ID} == expected
-        assert len(told) > 5 * len(expected)
+        assert len(told) > (3 if who == "partner" else 5) * len(expected)
+        placed = {row.number for row in house.rows if row.told_to(actor, canaries.PLACE)}
+        assert who != "partner" or {number for number, what in told if what == canaries.PLACE} == placed
 
 
 @everybody_inside
@@ -249,8 +261,74 @@ def test_no_token_opens_the_doors_of_accounts_but_an_administrators(who, asking)
         if method != "GET" or path.startswith(("/account", "/api/account")) or "{" in path:
             continue
         answer = asking.get(path)
-        allowed = (200,) if who == "administrator" else (403,)
-        assert answer.status_code in (*allowed, 403), (path, answer.status_code)
+        allowed = {"administrator": 200, "partner": 404}.get(who, 403)
+        assert answer.status_code in (allowed, 403), (path, answer.status_code)
+
+
+@pytest.mark.parametrize("who", ["office", "officer A", "officer B", "public", "partner"])
+def test_what_points_at_a_hidden_thing_points_at_nothing(who, house, asking):
+    """In every way of asking: the thing itself, filters, sorting, then and now, its timeline, what has changed."""
+    for kind, gate in canaries.GATE_OF.items():
+        crossing, named = house.of("crossings", kind), house.of("gates", gate)
+        if not crossing.seen_by(ACTORS[who]) or who == "partner":
+            continue
+        shown = named.seen_by(ACTORS[who])
+        url = f"/ogc/collections/crossings/items/{crossing.id}"
+        for asked in ("", f"?as_of={str(house.before).replace('+', '%2B').replace(' ', 'T')}"):
+            told = asking.get(url + asked).json()["properties"]
+            assert told["gate_id"] == (str(named.id) if shown else None), (kind, asked)
+            assert (told["gate"] is not None) == shown
+        for name, value in (("gate_id", named.id), ("filter", f"gate_id='{named.id}'")):
+            found = asking.get("/ogc/collections/crossings/items", params={name: str(value)}).json()["features"]
+            assert [one["id"] for one in found] == ([str(crossing.id)] if shown else [])
+        links = asking.get(f"{url}/links").json()["links"]
+        past = [one for one in asking.get(f"{url}/history").json()["entries"] if one["part"] == "links"]
+        assert [one["id"] for one in links] == [one["about"]["id"] for one in past]
+        assert [one["id"] for one in links] == ([str(named.id)] if shown else [])
+        changed = asking.get("/ogc/collections/crossings/changes?since=2026-01-01").text
+        assert (str(named.id) in changed) == shown
+
+
+@pytest.mark.parametrize("who", ["officer A", "officer B"])
+def test_an_officer_reads_of_shared_things_of_others_what_may_be_shared(who, house, asking):
+    for kind in ("public", "partner", "ours", "theirs"):
+        for layer in ("markers", "works", "tasks", "incidents"):
+            row = house.of(layer, kind)
+            if not row.seen_by(ACTORS[who]):
+                continue
+            own = row.is_own(ACTORS[who].unit)
+            told = asking.get(f"/ogc/collections/{layer}/items/{row.id}").json()["properties"]
+            within = [name for name, one in row.layer.fields.items() if one.level is Level.INTERNAL]
+            assert {name for name in within if told[name] is not None} <= ({*within} if own else set())
+            assert (told["created_by"] is not None) == own
+            entries = asking.get(f"/ogc/collections/{layer}/items/{row.id}/history").json()["entries"]
+            assert {one["actor"] is not None for one in entries if one["part"] is None} == {own}
+            for name in within:
+                asked = asking.get(f"/ogc/collections/{layer}/items?sortby=-{name}&limit=1000")
+                assert asked.status_code == (400 if row.layer.fields[name].type in ("json", "list") else 200), name
+
+
+@pytest.mark.parametrize("who", ["officer A"])
+def test_an_officer_enters_nothing_that_may_be_shared_and_opens_nothing(who, house, asking):
+    place = {"type": "Point", "coordinates": [105.9, 11.6]}
+    for level in ("public", "partner", "internal"):
+        made = asking.post(
+            "/ogc/collections/incidents/items", json={"category": "other", "level": level, "geometry": place}
+        )
+        assert made.status_code == (201 if level == "internal" else 403), made.text
+        if level != "internal":
+            assert [(one["field"], one["code"]) for one in made.json()["errors"]] == [("level", "office_opens")]
+    url, tag = made.headers["location"], made.headers["etag"]
+    for language, word in (("vi", "văn phòng"), ("en", "Only the office")):
+        refused = asking.patch(
+            f"{url}?lang={language}", json={"level": "public", "reason": "x"}, headers={"If-Match": tag}
+        )
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (403, "level")
+        assert word in refused.json()["detail"]
+    assert asking.patch(url, json={"severity": "high"}, headers={"If-Match": tag}).status_code == 200
+    deeds = asking.get("/api/changes", params={"since": "2026-01-01", "by": "token:officer-A"}).json()["changes"]
+    assert {one["actor"] for one in deeds} == {"token:officer-A"}
+    assert [one["action"] for one in deeds if one["id"] == made.json()["id"]] == ["update", "insert"]
 
 
 @everybody_inside

@@ -42,7 +42,7 @@ OF_ITS_PAST = "valid action"
 OF_A_LAYER = {
     "administrative_areas": "name kind parent valid_from valid_to successor note",
     "areas": "border name kind state",
-    "crossings": "border name kind section state opened_on counterpart aliases note gate_id",
+    "crossings": "border name kind section state opened_on counterpart aliases note",
     "documents": "number issuer issued_on in_force_on kind title holder note",
     "gates": "border name counterpart counterpart_place category category_since mode stage province former_province"
     " commune aliases",
@@ -61,19 +61,16 @@ OF_A_PART = {
     "gate_categories": "id feature_id category valid_from valid_to document source created_at",
     "gate_events": "id feature_id kind on precision document note source created_at",
     "gate_plans": "id feature_id horizon category mode decision on source created_at",
-    "marker_inspections": "id feature_id on condition note created_at",
-    "work_steps": "id feature_id ordinal code title_vi title_en due_on done_on document note source created_at",
+    "marker_inspections": "id feature_id on condition created_at",
+    "work_steps": "id feature_id ordinal code title_vi title_en due_on done_on document source created_at",
     "links": "id feature_id to_id role at border geom position_source created_at",
 }
 OF_THE_HOUSE = {
     "cell_changes": "id layer level assumed word features east north",
     "cells": "layer grid x y level assumed word features east north",
-    "loaded_steps": "name",
-    "marker_anchors": "border number chainage_m accuracy_m source",
     "moves": "layer from_word to_word",
-    "procedure_steps": "border ordinal code title_vi title_en by always notice_days source",
-    "route_segments": "route n m0 m1 utm",
-    "routes": "name geom length_m",
+    "route_segments": "route n m0 m1 utm level",
+    "routes": "name geom length_m level",
     "shared_places": "id layer label geom position_source",
 }
 READ_BELOW_THE_OFFICE = {
@@ -88,7 +85,7 @@ READ_BELOW_THE_OFFICE = {
 RELEASED = "recipient id release added_in version sha256 served_from served_to level position_source accuracy_m address"
 RELEASED += " chainage_m source created_at updated_at shared_geom shared_mercator"
 COMPUTED = {
-    "crossings": "gate",
+    "crossings": "gate gate_id",
     "gates": "planned_2030 planned_2050 last_event next_event",
     "incidents": "open",
     "tasks": "urgency",
@@ -104,8 +101,8 @@ READ_BY_PARTNERS = {
 OF_RELEASES = {"releases", "release_versions", "release_parts", "release_rows", "release_steps", "holdings"}
 """What those who share with others see beside: how each release was prepared, and what has gone to whom."""
 
-WITHIN_THE_HOUSE = (set(READ_BELOW_THE_OFFICE) - {"shared_places"}) | {"places"}
-"""The tables that a post within the house reads; a scoped post has no counts."""
+PROCEDURE = "border ordinal code title_vi title_en by always notice_days source"
+ANCHORS = "border number chainage_m accuracy_m source"
 
 CHANGED_BY = {
     "officer": "incidents links marker_inspections markers replays counters",
@@ -129,8 +126,9 @@ ERASED |= {"administrator": f"{ERASED['office']} release_parts", "system": ERASE
 ERASED["office"] = ERASED["administrator"]
 
 CALLED = {
-    "app.own_units()": {"officer", "officer_edit"},
-    "app.own_stretch(text)": {"officer", "officer_edit"},
+    "app.own_units()": {"officer", "officer_edit", "officer_own"},
+    "app.own_stretch(text)": {"officer", "officer_edit", "officer_own"},
+    "app.write_journal(text,uuid,text,jsonb,jsonb)": {"publisher"},
     "app.journal_read(text,uuid,text,jsonb)": {"writer"},
     "app.readings(timestamp with time zone,timestamp with time zone,text,text,bigint,integer)": {
         "administrator",
@@ -165,6 +163,42 @@ def database_name(cluster, migrated):
 def admin(cluster, database_name):
     with psycopg.connect(host=str(cluster.socket_dir), dbname=database_name, user="postgres", autocommit=True) as one:
         yield one
+
+
+OWN_OF_A_LAYER = {
+    **dict.fromkeys(OF_A_LAYER, "original created_by"),
+    "markers": "original created_by remark",
+    "sectors": "original created_by start_m end_m",
+    "tasks": "original created_by person",
+    "works": "original created_by cost_planned cost_approved cost_spent funding",
+}
+"""The fields that are told within the house alone, and to an officer of the own matters alone."""
+
+OWN_OF_A_PART = {**dict.fromkeys(OF_A_PART, ""), "marker_inspections": "note", "work_steps": "note"}
+WHO_AND_WHY = "actor reason request device_at"
+WHERE_ASSUMED = "geom address chainage_m accuracy_m"
+
+
+def read_within_the_house(*, scoped):
+    """Each table that a post within the house reads, with its columns: a scoped one has the own matters in views."""
+    found = {name: told for name, told in OF_THE_HOUSE.items() if name != "shared_places"}
+    found |= {"places": OF_THE_HOUSE["shared_places"], "procedure_steps": PROCEDURE, "marker_anchors": ANCHORS}
+    for name, own in OF_A_LAYER.items():
+        shared = f"{OF_EVERY_LAYER} {SHARED} {WHERE_ASSUMED} {own}"
+        beside = "" if scoped else OWN_OF_A_LAYER[name]
+        found[name] = f"{shared} {beside} mercator shared_mercator"
+        found[f"{name}_history"] = f"{shared} {beside} {OF_ITS_PAST} {'' if scoped else WHO_AND_WHY}"
+        if scoped:
+            found[f"{name}_own"] = f"id version {OWN_OF_A_LAYER[name]} {WHO_AND_WHY}"
+    for name, shared in OF_A_PART.items():
+        beside = "" if scoped else OWN_OF_A_PART[name]
+        found[name] = f"{shared} {OWN_OF_A_PART[name] if name == 'links' else beside}"
+        found[f"{name}_history"] = f"{shared} {beside} {OF_ITS_PAST} {'' if scoped else WHO_AND_WHY}"
+        if scoped and name != "links":
+            found[f"{name}_own"] = f"id valid {OWN_OF_A_PART[name]} {WHO_AND_WHY}"
+    if scoped:
+        del found["cells"], found["cell_changes"]
+    return found
 
 
 def columns(admin, role, verb="select"):
@@ -221,10 +255,25 @@ def test_each_column_that_partners_read_is_written_here(admin):
 
 
 @pytest.mark.parametrize("role", ["administrator", "office", "planner", "committee", "officer", "system"])
-def test_within_the_house_each_table_that_is_read_is_written_here(role, admin):
-    expected = WITHIN_THE_HOUSE - ({"cells", "cell_changes"} if role == "officer" else set())
-    expected |= OF_RELEASES | set(READ_BY_PARTNERS) if role in ("administrator", "office") else set()
-    assert set(columns(admin, f"cotmoc_{role}")) == expected
+def test_within_the_house_each_column_that_is_read_is_written_here(role, admin):
+    found = columns(admin, f"cotmoc_{role}")
+    expected = split(read_within_the_house(scoped=role == "officer"))
+    if role in ("administrator", "office"):
+        assert OF_RELEASES | set(READ_BY_PARTNERS) <= set(found)
+        found = {name: told for name, told in found.items() if name not in OF_RELEASES | set(READ_BY_PARTNERS)}
+    if role in ("administrator", "office", "system"):
+        expected["loaded_steps"] = {"name"}
+    assert found == expected
+
+
+def test_what_an_officer_has_of_the_own_matters_comes_through_a_role_that_reads_nothing_else(admin):
+    found = columns(admin, OFFICER.owning)
+    views = {name: told for name, told in found.items() if name.endswith("_own")}
+    assert {name.removesuffix("_own") for name in views} == set(OF_A_LAYER) | set(OF_A_PART) - {"links"}
+    behind = {f"{name.removesuffix('_own')}_history": told for name, told in views.items()}
+    assert found == {**views, **behind, **{name: {"id"} for name in OF_A_LAYER}}
+    for verb in ("insert", "update"):  # but through its own views, of which the database lets nothing be changed
+        assert not [name for name in columns(admin, OFFICER.owning, verb) if not name.endswith("_own")]
 
 
 @pytest.mark.parametrize("role", ["administrator", "office", "planner", "officer", "system"])
@@ -256,6 +305,38 @@ def test_who_may_call_what_acts_with_its_owners_rights_is_written_here(admin):
     for function, role in found:
         called.setdefault(function, set()).add(role.removeprefix("cotmoc_"))
     assert called == CALLED
+
+
+EVERYBODYS = {"app.actor()", "app.plain(text)", "app.fold(text)", "app.text_hash(text)", "app.content_hash(jsonb)"}
+"""What is only arithmetic on what the caller brings along, or the caller's own name."""
+
+OF_WHOM = {
+    READER_LOGIN: EVERYBODYS,
+    WRITER_LOGIN: EVERYBODYS | {"app.journal_read(text,uuid,text,jsonb)"},
+    DOOR_LOGIN: EVERYBODYS,
+    SEALER_LOGIN: EVERYBODYS,
+    PARTNER_LOGIN: {"release.plain(text)", "release.fold(text)"},
+    **{f"cotmoc_{one}": EVERYBODYS for one in ("public", "committee", "planner")},
+    **dict.fromkeys(
+        ("cotmoc_office", "cotmoc_administrator"),
+        EVERYBODYS
+        | {one for one, who in CALLED.items() if "office" in who}
+        | {"release.plain(text)", "release.fold(text)"},
+    ),
+    "cotmoc_officer": EVERYBODYS | {"app.own_units()", "app.own_stretch(text)"},
+    "cotmoc_shared": EVERYBODYS | {f"app.shared_{one}(uuid[],text[],integer)" for one in catalog},
+}
+
+
+@pytest.mark.parametrize("role", OF_WHOM)
+def test_each_function_of_the_house_that_may_be_called_is_written_here(role, admin):
+    found = admin.execute(
+        "select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
+        " where n.nspname in ('app', 'release') and p.prorettype <> 'trigger'::regtype"
+        " and has_schema_privilege(%(role)s, n.oid, 'usage') and has_function_privilege(%(role)s, p.oid, 'execute')",
+        {"role": role},
+    )
+    assert {name for (name,) in found} == OF_WHOM[role]
 
 
 def test_no_sequence_is_anybodys(admin):

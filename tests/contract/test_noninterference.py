@@ -55,7 +55,10 @@ UNREAD_BY_THE_PUBLIC = {
     "tasks": "person = 'anders'",
     "incidents": "created_by = 'x'",
 }
-"""What may be changed of a public row without the public's knowing, behind the back of its version."""
+"""What may be changed of a public row without the public's knowing, behind the back of its version; of what is not
+theirs, without an officer's knowing either."""
+
+UNREAD_PARTS = ("work_steps", "marker_inspections")
 
 MOMENTS = re.compile(r"(\d{4}-\d\d-\d\d)(?:T| )(\d\d(?::|%3A)\d\d(?::|%3A)[\d.]+)(?:Z|(?:\+|%2B)00(?::|%3A)00)")
 MINUTES = re.compile(r"\d\d/\d\d/\d{4},? \d\d:\d\d|-\d{8}-\d{4}(?=\.)")
@@ -202,7 +205,7 @@ def unlike(one: str, other: str) -> tuple[str, str]:
 def touch(who, database, admin, house, chance):
     """Do something of which the reader may know nothing."""
     acts = [add, add, add, alter, advance, hide_more, retire, erase, draft]
-    act = chance.choice([*acts, unread] if who == "public" else acts)
+    act = chance.choice([*acts, unread] if who in ("public", "officer") else acts)
     act(who, database, admin, house, chance)
 
 
@@ -342,12 +345,24 @@ def draft(who, database, _admin, house, _chance):
         sharing.prepare(session, f"Bản {uuid.uuid4()}", "Nơi nhận", sharing.Terms(basis="x"), [part])
 
 
-def unread(_who, _database, admin, house, chance):
-    """Columns that the public may not read are changed in rows that it does, and where an assumed place is."""
+def unread(who, _database, admin, house, chance):
+    """Columns that the reader may not read are changed in rows that it does; the public's also where one is assumed."""
     admin.execute("set session_replication_role = replica")
     for layer, change in UNREAD_BY_THE_PUBLIC.items():
         for table in (layer, f"{layer}_history"):
             admin.execute(f"update app.{table} set {change} where level = 'public'")
+        admin.execute(
+            f"update app.{layer}_history set actor = %s, reason = %s, device_at = 'anders' where level = 'public'",
+            [f"anders {chance.random()}"] * 2,
+        )
+    public = "feature_id in (select id from app.works where level = 'public' union all"
+    public += " select id from app.markers where level = 'public')"
+    for part in UNREAD_PARTS:
+        for table in (part, f"{part}_history"):
+            admin.execute(f"update app.{table} set note = 'anders' where {public}")
+    if who != "public":
+        admin.execute("set session_replication_role = origin")
+        return
     layer = chance.choice(["incidents", "markers", "gates", "areas"])
     for table in (layer, f"{layer}_history"):
         admin.execute(

@@ -332,6 +332,50 @@ def test_withdrawal_takes_every_row_back_and_leaves_word(database, stone):
         assert sharing.held(session, features=[row])[0]["until"] is not None
 
 
+def test_what_is_raised_above_partners_is_held_back_with_the_same_commit(database, stone, connect):
+    (row, number), (_, beside) = stone(), stone()
+    wanted = part("markers", "number", number=[number, beside])
+    release, _ = published(database, "Bạn R", wanted)
+    altered(database, row, "level = 'internal'")
+    assert set(received(database, "Bạn R", "markers")) == {beside}
+    with database.acting(partner("Bạn R")) as session:
+        changes = sharing.delta(session, release, 1)
+        assert sharing.delta(session, release, 0).removed == []  # whoever never had it hears nothing of it
+        assert sharing.manifests(session, release)[0].manifest["held_back"] == 1
+    assert [one["id"] for one in changes.removed] == [str(row)]
+    with database.acting(LAN) as session:
+        told = [one for one in sharing.held_back(session) if one["recipient"] == "Bạn R"]
+        held = sharing.held(session, features=[row])[0]
+    assert [(one["feature"], one["content"]["number"]) for one in told] == [(row, number)]
+    assert held["held_back"]
+    assert held["until"] is not None
+    entries = connect().execute(
+        "select actor, new->>'recipient', new->>'level' from app.journal where action = 'hold_back'"
+        " and feature_id = %s", [row]
+    )  # fmt: skip
+    assert entries.fetchall() == [("lan", "Bạn R", "internal")]
+
+
+def test_what_was_held_back_is_gone_from_the_next_version_and_comes_back_with_one(database, stone):
+    (row, number), (_, beside) = stone(), stone()
+    wanted = part("markers", "number", number=[number, beside])
+    release, _ = published(database, "Bạn S", wanted)
+    altered(database, row, "level = 'restricted'")
+    for version in (2, 3):
+        if version == 3:
+            with database.acting(MINH, write=True, reason="đã hết hạn chế") as session:
+                session.execute(text("update app.markers set level = 'partner' where id = :id"), {"id": row})
+        draft = submitted(database, renewed(database, release, wanted), wanted)
+        moved(database, moved(database, draft, "approved"), "published")
+        with database.acting(partner("Bạn S")) as session:
+            since = [sharing.delta(session, release, one) for one in range(version + 1)]
+        gone = [[one["id"] for one in found.removed] for found in since]
+        assert gone == ([[], [str(row)], []] if version == 2 else [[], [], [], []])
+        assert set(received(database, "Bạn S", "markers")) == ({beside} if version == 2 else {number, beside})
+    with database.acting(LAN) as session:
+        assert not [one for one in sharing.held_back(session) if one["recipient"] == "Bạn S"]
+
+
 def test_a_release_is_served_within_its_period_only(database, stone):
     today = dt.datetime.now(dt.UTC).date()
     for days, seen in ((-1, False), (0, True), (30, True)):

@@ -2,8 +2,11 @@
 
 import pytest
 
+from gis import linear
 from gis.database import READER_LOGIN
-from layers.policy import PUBLIC
+from layers import lines
+from layers.borders import Border
+from layers.policy import OFFICE, PARTNER, PUBLIC, SYSTEM
 from tests.factories import incident, make, move, patch, work
 
 MARKERS = "/ogc/collections/markers/items"
@@ -154,3 +157,34 @@ def test_a_coordinate_in_words_beside_an_assumed_marker_does_not_give_it_away_ei
     assert (found["geometry"], found["properties"]["address"]) == (seen["geometry"], None)
     raw = connect(READER_LOGIN, role=PUBLIC.role.reading)
     assert raw.execute("select at from app.links where feature_id = %s", [task["id"]]).fetchall() == []
+
+
+def test_an_address_is_counted_from_no_marker_that_its_readers_may_not_know(client):
+    """Promised: whoever may know a feature by its level may know the marker that its address is counted from."""
+    there = locate(client, "230 + 700 m")["geometry"]
+    near = {"type": "Point", "coordinates": [there["coordinates"][0] + 0.0001, there["coordinates"][1]]}
+    hidden = {"number": "230/9", "border": "VN-KH", "level": "restricted", "position_source": "survey"}
+    make(client, "markers", geometry=there, **hidden)
+    words = {"text": "230/9 + 20 m", "border": "VN-KH"}
+    for level, named in (("public", False), ("internal", False), ("restricted", True)):
+        for place in ({"geometry": near}, {"place": words}):
+            told = make(client, "incidents", category="other", level=level, **place)["properties"]
+            assert ("230/9" in told["address"]) == named, (level, place, told["address"])
+            assert told["chainage_m"] is not None
+    open_one = make(client, "incidents", category="other", level="public", geometry=near)
+    links = f"/ogc/collections/incidents/items/{open_one['id']}/links"
+    refused = client.post(links, json={"at": "230/9 + 20 m", "border": "VN-KH", "role": "site"})
+    assert refused.status_code == 422
+    assert [(one["field"], one["code"]) for one in refused.json()["errors"]] == [("at", "hidden_marker")]
+    assert client.get(links).json()["links"] == []
+
+
+def test_a_route_is_as_restricted_as_the_most_restricted_of_its_pieces(database):
+    with database.acting(SYSTEM, write=True) as session:
+        session.query(lines.Line).filter_by(border="VN-LA").first().level = "internal"
+        session.flush()
+        lines.measure(session, Border.LA)
+    for actor, known in ((PUBLIC, False), (PARTNER, False), (OFFICE, True)):
+        with database.acting(actor) as session:
+            assert (linear.length(session, "VN-LA") is not None) == known
+            assert (linear.station(session, 105.0, 18.5, "VN-LA") is not None) == known
