@@ -15,7 +15,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api.features import GEOJSON, feature_answer
 from api.identity import ActorParam, BodyParam, at_once
-from api.params import DatabaseParam, IdParam, LayerParam, crs_of, feature_id, key_of
+from api.params import DatabaseParam, IdParam, LayerParam, MomentParam, crs_of, feature_id, key_of
 from gis import changes, drafts, links, query, replays
 from gis.actors import Actor
 from gis.crs import CRS
@@ -345,20 +345,20 @@ def unlink(  # noqa: PLR0917
 
 
 @router.get("/gates/items/{item}/events")
-def gate_events(item_id: IdParam, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
-    """A gate's dated events, the categories it has had and its planning lines, newest first."""
+def gate_events(item_id: IdParam, actor: ActorParam, database: DatabaseParam, as_of: MomentParam) -> dict[str, Any]:
+    """A gate's dated events, the categories it has had and its planning lines, newest first, as known by ``as_of``."""
     layer = catalog["gates"]
     with database.acting(actor) as session:
-        query.one(session, Selection(layer, actor.eyes), item_id)
+        query.one(session, Selection(layer, actor.eyes, as_of=as_of), item_id)
         return {
-            "events": [_event(one) for one in gates.events(session, item_id, actor.eyes)],
+            "events": [_event(one) for one in gates.events(session, item_id, actor.eyes, as_of)],
             "categories": [
                 _shown(one, "category", "valid_from", "valid_to", "document", "source")
-                for one in gates.categories(session, item_id, actor.eyes)
+                for one in gates.categories(session, item_id, actor.eyes, as_of)
             ],
             "plans": [
                 _shown(one, "horizon", "category", "mode", "decision", "on", "source")
-                for one in gates.plans(session, item_id, actor.eyes)
+                for one in gates.plans(session, item_id, actor.eyes, as_of)
             ],
         }
 
@@ -388,11 +388,11 @@ def record_event(
 
 
 @router.get("/works/items/{item}/steps")
-def work_steps(item_id: IdParam, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
-    """The steps of the neighbour's procedure in a work, in order."""
+def work_steps(item_id: IdParam, actor: ActorParam, database: DatabaseParam, as_of: MomentParam) -> dict[str, Any]:
+    """The steps of the neighbour's procedure in a work, in order, as known by ``as_of``."""
     with database.acting(actor) as session:
-        query.one(session, Selection(catalog["works"], actor.eyes), item_id)
-        return {"steps": [_step(one) for one in works.steps(session, item_id, actor.eyes)]}
+        query.one(session, Selection(catalog["works"], actor.eyes, as_of=as_of), item_id)
+        return {"steps": [_step(one) for one in works.steps(session, item_id, actor.eyes, as_of)]}
 
 
 def _step(one: works.WorkStep) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from api import schemas, tiles
 from api.browse import HTML, VARIES, SpokenParam, answer, facts_of, here, link as _link, only, paged, wants_page
 from api.doors import Door
 from api.identity import ActorParam
-from api.params import ITEM_PARAMETERS, DatabaseParam, IdParam, KeptLayerParam, LayerParam, selected
+from api.params import ITEM_PARAMETERS, DatabaseParam, IdParam, KeptLayerParam, LayerParam, MomentParam, selected
 from gis import links, past, query
 from gis.actors import Actor
 from gis.crs import CRS, CRS84, CRS84_URI, OFFERED
@@ -289,19 +289,23 @@ def etag(feature: bytes, version: int) -> str:
 
 
 @router.get("/collections/{layer}/items/{item}/history")
-def history(layer: KeptLayerParam, item_id: IdParam, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
-    """A feature's past as a timeline, newest first."""
+def history(
+    layer: KeptLayerParam, item_id: IdParam, actor: ActorParam, database: DatabaseParam, as_of: MomentParam
+) -> dict[str, Any]:
+    """A feature's past as a timeline, newest first, from ``as_of`` back."""
     with database.acting(actor) as session:
         entries = past.timeline(session, layer, item_id, actor.eyes)
-    return {"entries": [vars(entry) for entry in entries]}
+    return {"entries": [vars(entry) for entry in entries if as_of is None or entry.at <= as_of]}
 
 
 @router.get("/collections/{layer}/items/{item}/links")
-def item_links(layer: KeptLayerParam, item_id: IdParam, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
-    """What a feature points at and what points at it."""
+def item_links(
+    layer: KeptLayerParam, item_id: IdParam, actor: ActorParam, database: DatabaseParam, as_of: MomentParam
+) -> dict[str, Any]:
+    """What a feature points at and what points at it, as it was at ``as_of``."""
     with database.acting(actor) as session:
-        query.one(session, Selection(layer, actor.eyes), item_id)
-        found = links.linked(session, item_id, actor.eyes)
+        query.one(session, Selection(layer, actor.eyes, as_of=as_of), item_id)
+        found = links.linked(session, item_id, actor.eyes, as_of)
     return {
         "links": [
             {

@@ -97,6 +97,14 @@ DatabaseParam = Annotated[Database, Depends(at_once(database_of))]
 LayerParam = Annotated[Layer, Depends(at_once(layer_read))]
 
 
+def moment_asked(as_of: str | None = None) -> dt.datetime | None:
+    """The moment as of which something is asked for; None for the present."""
+    return moment_of(as_of, "as_of")
+
+
+MomentParam = Annotated[dt.datetime | None, Depends(at_once(moment_asked))]
+
+
 def kept_layer(layer: LayerParam) -> Layer:
     """A layer with a past and links; of what was released there is neither."""
     if not layer.remembered:

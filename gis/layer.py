@@ -30,7 +30,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import TSTZRANGE, UUID
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, load_only, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, aliased, load_only, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
 from gis.crs import WEB_MERCATOR, WGS84
@@ -248,22 +248,38 @@ def withheld_of_part(part: type[Part], reader: Reader) -> list[str]:
     return [one.name for one in fields_of_part(part, reader) if one.own is not None]
 
 
-def rows_of_part(session: Session, part: type[P], feature_id: uuid.UUID, reader: Reader) -> list[P]:
-    """What belongs to a feature, as far as ``reader`` may know of it: a field above that level is not even read."""
+def rows_of_part(
+    session: Session, part: type[P], feature_id: uuid.UUID, reader: Reader, as_of: dt.datetime | None = None
+) -> list[P]:
+    """What belongs to a feature, now or as it was, as far as ``reader`` may know of it.
+
+    A field above that level is not even read.
+    """
     names = columns_of_part(part, reader)
-    wanted = load_only(*(getattr(part, name) for name in names), raiseload=True)
-    rows = list(session.scalars(select(part).filter_by(feature_id=feature_id).options(wanted)))
+    source = part if as_of is None else _part_as_of(part, names, as_of)
+    wanted = load_only(*(getattr(source, name) for name in names), raiseload=True)
+    rows = list(session.scalars(select(source).where(source.feature_id == feature_id).options(wanted)))
     if own := withheld_of_part(part, reader):
         shown = ", ".join(f'"{name}"' for name in own)
         told = session.execute(
-            text(f"select id, {shown} from app.{part.__tablename__}_own where id = any(:ids) and upper_inf(valid)"),
-            {"ids": [row.id for row in rows]},
+            text(
+                f"select id, {shown} from app.{part.__tablename__}_own where id = any(:ids)"
+                " and valid @> coalesce(cast(:as_of as timestamptz), clock_timestamp())"
+            ),
+            {"ids": [row.id for row in rows], "as_of": as_of},
         )
         values = {found[0]: found[1:] for found in told}
         for row in rows:
             for name, value in zip(own, values.get(row.id, [None] * len(own)), strict=True):
                 set_committed_value(row, name, value)
     return rows
+
+
+def _part_as_of(part: type[P], names: Sequence[str], as_of: dt.datetime) -> type[P]:
+    """A part's rows out of its history, with these columns alone, since others may not even be named."""
+    past = part.metadata.tables[f"{SCHEMA}.{part.__tablename__}_history"].c
+    states = select(*(past[name] for name in names)).where(past.valid.op("@>")(as_of)).subquery()
+    return aliased(part, states, adapt_on_names=True)
 
 
 class Register(Record):

@@ -138,16 +138,17 @@ def layer_of(session: Session, feature_id: uuid.UUID) -> Layer:
     return catalog[name]
 
 
-def linked(session: Session, feature_id: uuid.UUID, reader: Reader) -> list[Linked]:
-    """What a feature points at and what points at it, as far as ``reader`` may see both ends."""
+def linked(session: Session, feature_id: uuid.UUID, reader: Reader, as_of: dt.datetime | None = None) -> list[Linked]:
+    """What a feature points at and what points at it, now or then, as far as ``reader`` may see both ends today."""
+    links, held = ("links", "true") if as_of is None else ("links_history", "l.valid @> cast(:as_of as timestamptz)")
     rows = session.execute(
         text(
-            f"select l.id, l.role, d.direction, p.layer, p.id, p.label, l.at, l.border from app.links l"
+            f"select l.id, l.role, d.direction, p.layer, p.id, p.label, l.at, l.border from app.{links} l"
             f" cross join lateral (values ('to', l.to_id), ('from', l.feature_id)) d (direction, other)"
             f" left join {places(reader)} p on p.id = d.other"
             f" where (d.direction = 'to' and l.feature_id = :id or d.direction = 'from' and l.to_id = :id)"
-            f" and (p.id is not null or l.at is not null) order by d.direction desc, p.layer, p.label, l.at"
+            f" and (p.id is not null or l.at is not null) and {held} order by d.direction desc, p.layer, p.label, l.at"
         ),
-        {"id": feature_id},
+        {"id": feature_id, **({"as_of": as_of} if as_of else {})},
     )
     return [Linked(*row) for row in rows]

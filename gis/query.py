@@ -38,6 +38,10 @@ METRES_IN_DEGREE = 100_000
 ZONE = "Asia/Ho_Chi_Minh"
 
 
+OWN_LINKS = "l.feature_id = t.id"
+"""How SQL written over a row ``t`` says that a link is that row's."""
+
+
 @dataclass(frozen=True)
 class Near:
     """Within so many geodesic metres of a point in WGS 84."""
@@ -327,8 +331,8 @@ def place_of(layer: Layer, reader: Reader) -> str:
         return own
     return (
         f"coalesce({own}, (select ST_Collect(site.geom) from (select l.geom from app.links l"
-        f" where l.feature_id = t.id and l.geom is not null union all select p.geom from app.links l"
-        f" join {places(reader)} p on p.id = l.to_id where l.feature_id = t.id"
+        f" where {OWN_LINKS} and l.geom is not null union all select p.geom from app.links l"
+        f" join {places(reader)} p on p.id = l.to_id where {OWN_LINKS}"
         f" and l.role in ('subject', 'site', 'gate') and p.geom is not null) site))"
     )
 
@@ -379,11 +383,15 @@ def _ordered(selection: Selection, statement: Statement) -> str:
 
 
 def then(selection: Selection, sql: str, statement: Statement) -> str:
-    """What the cards derive from this moment, such as what is overdue, is derived in the past from that one."""
+    """What the cards derive from this moment, such as what is overdue, is derived in the past from that one.
+
+    So is where something stands by its links.
+    """
     if selection.as_of is None:
         return sql
     then_ = f"{statement.bind(selection.as_of)}::timestamptz"
-    return sql.replace("now()", then_).replace("clock_timestamp()", then_)
+    sql = sql.replace("clock_timestamp()", then_).replace("now()", then_)
+    return sql.replace("app.links l", "app.links_history l").replace(OWN_LINKS, f"{OWN_LINKS} and l.valid @> {then_}")
 
 
 def where_of(statement: Statement) -> str:

@@ -83,11 +83,13 @@ class EventKind(CodeList):
 
 
 PLANNED = (
-    "(select p.category from app.gate_plans p where p.feature_id = t.id and p.horizon = {} order by p.on desc limit 1)"
+    "(select p.category from app.gate_plans_history p where p.feature_id = t.id and p.valid @> clock_timestamp()"
+    " and p.horizon = {} order by p.on desc limit 1)"
 )
 EVENT = (
     "(select json_build_object('kind', e.kind, 'on', e.on, 'precision', e.precision, 'document', e.document,"
-    " 'note', e.note) from app.gate_events e where e.feature_id = t.id and e.on {}"
+    " 'note', e.note) from app.gate_events_history e where e.feature_id = t.id"
+    " and e.valid @> clock_timestamp() and e.on {}"
     " order by e.on {}, e.created_at {} limit 1)"
 )
 
@@ -215,17 +217,19 @@ def record_event(
     return event
 
 
-def events(session: Session, gate_id: uuid.UUID, reader: Reader) -> list[GateEvent]:
-    """A gate's timeline as ``reader`` may know of it, newest first."""
-    return sorted(rows_of_part(session, GateEvent, gate_id, reader), key=lambda one: one.on, reverse=True)
+def events(session: Session, gate_id: uuid.UUID, reader: Reader, as_of: dt.datetime | None = None) -> list[GateEvent]:
+    """A gate's timeline as ``reader`` may know of it, as recorded by then, newest first."""
+    return sorted(rows_of_part(session, GateEvent, gate_id, reader, as_of), key=lambda one: one.on, reverse=True)
 
 
-def categories(session: Session, gate_id: uuid.UUID, reader: Reader) -> list[GateCategory]:
+def categories(
+    session: Session, gate_id: uuid.UUID, reader: Reader, as_of: dt.datetime | None = None
+) -> list[GateCategory]:
     """The categories a gate has had, the newest first."""
-    found = rows_of_part(session, GateCategory, gate_id, reader)
+    found = rows_of_part(session, GateCategory, gate_id, reader, as_of)
     return sorted(found, key=lambda one: one.valid_from or dt.date.min, reverse=True)
 
 
-def plans(session: Session, gate_id: uuid.UUID, reader: Reader) -> list[GatePlan]:
+def plans(session: Session, gate_id: uuid.UUID, reader: Reader, as_of: dt.datetime | None = None) -> list[GatePlan]:
     """A gate's planning lines, the nearest horizon first."""
-    return sorted(rows_of_part(session, GatePlan, gate_id, reader), key=lambda one: one.horizon)
+    return sorted(rows_of_part(session, GatePlan, gate_id, reader, as_of), key=lambda one: one.horizon)

@@ -66,7 +66,7 @@ PROCEDURE = """
 select json_build_object('done', count(s.done_on), 'of', count(*),
     'next', (array_agg(json_build_object('code', s.code, 'title', json_build_object('vi', s.title_vi, 'en', s.title_en),
         'due_on', s.due_on) order by s.ordinal) filter (where s.done_on is null))[1])
-from app.work_steps s where s.feature_id = t.id having count(*) > 0
+from app.work_steps_history s where s.feature_id = t.id and s.valid @> clock_timestamp() having count(*) > 0
 """
 """How far the neighbour's procedure has got: steps done, of how many, and the next one."""
 
@@ -206,9 +206,9 @@ def _notice_of(session: Session, work: Work) -> WorkStep | None:
     return session.scalars(select(WorkStep).filter_by(feature_id=work.id, code=NOTICE)).one_or_none()
 
 
-def steps(session: Session, work_id: uuid.UUID, reader: Reader) -> list[WorkStep]:
-    """The procedure's steps of a work, in order, with what ``reader`` may know of them."""
-    return sorted(rows_of_part(session, WorkStep, work_id, reader), key=lambda one: one.ordinal)
+def steps(session: Session, work_id: uuid.UUID, reader: Reader, as_of: dt.datetime | None = None) -> list[WorkStep]:
+    """The procedure's steps of a work, now or then, in order, with what ``reader`` may know of them."""
+    return sorted(rows_of_part(session, WorkStep, work_id, reader, as_of), key=lambda one: one.ordinal)
 
 
 def record_step(

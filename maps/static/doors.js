@@ -53,9 +53,9 @@ export async function ask(path, asked = {}) {
   return { data, etag: answer.headers.get("ETag"), location: answer.headers.get("Location"), allows: answer.headers.get("Allow") };
 }
 
-/** On a page that looks back things are asked for as they stood then; their links, events and timeline as they are known today. */
+/** On a page that looks back things are asked for as they stood then, and so are their links, events, steps and timeline. */
 function atMoment(path) {
-  if (!page.past || !/^\/ogc\/collections\/[^/]+\/items(\/[0-9a-f-]{36})?(\?|$)/.test(path)) return path;
+  if (!page.past || !/^\/ogc\/collections\/[^/]+\/items(\/[0-9a-f-]{36}(\/(links|events|steps|history))?)?(\?|$)/.test(path)) return path;
   return `${path}${path.includes("?") ? "&" : "?"}as_of=${encodeURIComponent(page.past)}`;
 }
 

@@ -95,6 +95,45 @@ def test_the_present_is_the_past_and_what_has_changed_since(client):
     assert client.get("/api/changes", params={"since": "2026-05-02", "until": "2026-05-01"}).status_code == 400
 
 
+def test_links_events_steps_and_timeline_are_those_of_the_moment_too(client):
+    gate = make(client, "gates", name="Cửa khẩu xưa", category="main", geometry=PLACE)
+    repair = work(client)
+    step = client.get(f"{url_of('works', repair)}/steps").json()["steps"][0]["code"]
+    duty = task(client)
+    link = client.post(f"{url_of('tasks', duty)}/links", json={"to": gate["id"], "role": "subject"}).json()["link"]
+    event = {"kind": "note", "on": "2026-01-05", "note": "Lúc đầu"}
+    client.post(f"{url_of('gates', gate)}/events", json=event)
+    then = {"as_of": now().isoformat()}
+
+    client.post(f"{url_of('gates', gate)}/events", json={**event, "on": "2026-02-06", "note": "Về sau"})
+    client.post(f"{url_of('works', repair)}/steps", json={"code": step, "on": "2026-02-06"})
+    assert client.delete(f"{url_of('tasks', duty)}/links/{link}").status_code == 204
+    client.post(f"{url_of('tasks', duty)}/links", json={"at": "147/6", "border": "VN-KH", "role": "site"})
+
+    def told(path, **asked):
+        return client.get(path, params=asked).json()
+
+    events = f"{url_of('gates', gate)}/events"
+    assert [one["note"] for one in told(events, **then)["events"]] == ["Lúc đầu"]
+    assert [one["note"] for one in told(events)["events"]] == ["Về sau", "Lúc đầu"]
+    assert told(url_of("gates", gate), **then)["properties"]["last_event"]["note"] == "Lúc đầu"
+    assert told(url_of("gates", gate))["properties"]["last_event"]["note"] == "Về sau"
+    steps = f"{url_of('works', repair)}/steps"
+    assert told(steps, **then)["steps"][0]["done_on"] is None
+    assert told(steps)["steps"][0]["done_on"] == "2026-02-06"
+    assert told(url_of("works", repair), **then)["properties"]["procedure"]["done"] == 0
+    assert told(url_of("works", repair))["properties"]["procedure"]["done"] == 1
+    links = f"{url_of('tasks', duty)}/links"
+    assert [one["id"] for one in told(links, **then)["links"]] == [gate["id"]]
+    assert [one["at"] for one in told(links)["links"]] == ["147/6"]
+    assert told(url_of("tasks", duty), **then)["geometry"]["coordinates"] == [PLACE["coordinates"]]
+    assert told(url_of("tasks", duty))["geometry"]["coordinates"] != [PLACE["coordinates"]]
+    assert len(told(f"{url_of('tasks', duty)}/history", **then)["entries"]) == 2
+    assert len(told(f"{url_of('tasks', duty)}/history")["entries"]) == 4
+    assert client.get(links, params={"as_of": "hôm qua"}).status_code == 400
+    assert client.get(links, params={"as_of": "2020-01-01"}).status_code == 404
+
+
 def test_pages_follow_each_other_without_a_gap_and_without_a_repeat(client, since):
     made = [task(client, title=f"Việc {number}")["id"] for number in range(5)]
     work(client)
