@@ -134,6 +134,6 @@ def create_script(statements: Sequence[str]) -> str:
     identity = next(
         value for one in statements if "insert into app.incidents" in one.lower() for value in UUID.findall(one)
     )
-    made = made.replace(identity, "('00000000-0000-4000-8000-' || lpad(to_hex(:n::bigint), 12, '0'))")
+    made = made.replace(identity, "('00000000-0000-4000-8000-' || lpad(to_hex(:n::bigint), 12, '0'))::uuid")
     made = re.sub(r"'(SV-\d+-)\d+'", r"('\1' || :n::bigint)", made)
     return NUMBER + made.replace(f"'{KEY}'", "('k' || :n::bigint)")
