@@ -111,12 +111,12 @@ def create(
     """A new feature. With an ``Idempotency-Key`` the same create twice gives the same feature."""
     key = key_of(request)
     with _acting(request, database, actor, body) as session:
-        done = replays.claim(session, key, actor.name, body, f"POST {layer.name}") if key else None
+        done = replays.claim(session, key, actor.name, body, f"POST {layer.name}") if key is not None else None
         if done is not None:
             return feature_answer(request, layer, done, *query.versioned(session, Selection(layer, actor.eyes), done))
         values, _ = placed(request, drafts.read(layer, flat(without_reason(body))))
         made = changes.create(session, layer, values)
-        if key:
+        if key is not None:
             replays.settle(session, key, actor.name, made.id)
         feature, version = query.versioned(session, Selection(layer, actor.eyes), made.id)
     return feature_answer(request, layer, made.id, feature, version, 201)

@@ -228,7 +228,7 @@ def _done(
 ) -> Response | None:
     """The release as it stands when this very write has been done before under its ``Idempotency-Key``."""
     key = key_of(request)
-    done = replays.claim(session, key, actor.name, body, f"POST {request.url.path}") if key else None
+    done = replays.claim(session, key, actor.name, body, f"POST {request.url.path}") if key is not None else None
     return None if done is None else _written(session, done, language)
 
 
@@ -236,7 +236,7 @@ def _settled(  # noqa: PLR0917 - what an answer is made of
     session: Session, request: Request, actor: Actor, release: uuid.UUID, language: Language, status: int = 200
 ) -> Response:
     """The release as it stands after this write, which is remembered under its key."""
-    if key := key_of(request):
+    if (key := key_of(request)) is not None:
         replays.settle(session, key, actor.name, release)
     return _written(session, release, language, status)
 

@@ -100,7 +100,7 @@ def test_a_throwaway_cluster_does_not_outlive_a_killed_test_run():
         ("listen_addresses", ""),
         ("server_encoding", "UTF8"),
         ("timezone", "UTC"),
-        ("max_connections", "100"),
+        ("max_connections", "250"),
     ],
 )
 def test_a_real_cluster_is_durable_and_listens_on_no_network(cluster: Cluster, setting: str, value: str):

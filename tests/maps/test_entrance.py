@@ -136,6 +136,6 @@ def test_an_administrator_keeps_people_and_tokens(page: Page, site: str, connect
     row = page.locator("tr", has_text=f"bảng tin {login}")
     expect(row).to_contain_text("chưa dùng")
     fits(page)
-    row.get_by_role("button").click()
+    row.get_by_role("button", name="Thu hồi").click()
     page.get_by_role("dialog").get_by_role("button", name="Thu hồi").click()
     expect(row).to_contain_text("đã thu hồi")
