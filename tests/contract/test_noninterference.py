@@ -250,7 +250,9 @@ def add(who, database, _admin, house, chance):
         session.flush()
         for part in parts.values():
             if part.of is layer.model:
-                told = {one.name: _value(one, chance) for one in fields_of_part(part, Level.RESTRICTED) if not one.nullable}
+                told = {
+                    one.name: _value(one, chance) for one in fields_of_part(part, Level.RESTRICTED) if not one.nullable
+                }
                 session.add(part(feature_id=feature.id, **told))
         public = house.of(chance.choice(["incidents", "works", "markers", "gates", "tasks"]), "public")
         session.add(Link(feature_id=public.id, to_id=feature.id, role="subject"))
