@@ -470,22 +470,29 @@ def _run_as(user: pwd.struct_passwd, *command: str | Path) -> subprocess.Complet
     that has not yet said which process it is, and that nobody would stop.
     """
     root = os.geteuid() == 0
-    # Signals reach the main thread alone, so another one runs the command to its end, come what may.
-    with ThreadPoolExecutor(1) as aside:
-        return aside.submit(
-            subprocess.run,
-            command,
-            check=False,
-            cwd="/",
-            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            start_new_session=True,  # nor does Ctrl-C reach the command
-            user=user.pw_uid if root else None,
-            group=user.pw_gid if root else None,
-            extra_groups=os.getgrouplist(user.pw_name, user.pw_gid) if root else None,
-        ).result()
+    # Signals interrupt the main thread alone, so another one runs the command to its end, come what may. Nor may one
+    # come while that thread begins: the executor would not know it yet, and would not wait for it.
+    held_back = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with ThreadPoolExecutor(1, initializer=signal.pthread_sigmask, initargs=(signal.SIG_SETMASK, held_back)) as aside:
+        try:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+            begun = aside.submit(
+                subprocess.run,
+                command,
+                check=False,
+                cwd="/",
+                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                start_new_session=True,  # nor does Ctrl-C reach the command
+                user=user.pw_uid if root else None,
+                group=user.pw_gid if root else None,
+                extra_groups=os.getgrouplist(user.pw_name, user.pw_gid) if root else None,
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held_back)
+        return begun.result()
 
 
 def _wait_for(condition: Callable[[], bool], seconds: float) -> bool:

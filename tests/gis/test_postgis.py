@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -183,6 +185,28 @@ def test_an_interrupted_initdb_is_begun_again(ground: Path):
     with Cluster(data_dir, durable=False) as cluster:
         assert ask(cluster, "select 1") == 1
     assert not (data_dir / "cluster.new").exists()
+
+
+def test_interrupted_at_the_very_beginning_of_a_start_it_leaves_no_server(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+):
+    """The worst moment: the thread that runs ``pg_ctl`` lives, and nobody has noted that it does."""
+    cluster.stop()
+    begin = threading.Thread.start
+
+    def begin_and_be_interrupted(thread: threading.Thread) -> None:
+        begin(thread)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    monkeypatch.setattr(threading.Thread, "start", begin_and_be_interrupted)
+    with pytest.raises(KeyboardInterrupt), cluster:
+        pytest.fail("the signal got lost")
+    assert not any(_still_there(cluster) for _ in range(10))
+
+
+def _still_there(cluster: Cluster) -> bool:
+    time.sleep(0.1)
+    return bool(cluster._processes())
 
 
 def test_the_application_logs_in_without_a_password_because_the_kernel_vouches(cluster: Cluster):
