@@ -471,9 +471,10 @@ def _run_as(user: pwd.struct_passwd, *command: str | Path) -> subprocess.Complet
     """
     root = os.geteuid() == 0
     # Signals interrupt the main thread alone, so another one runs the command to its end, come what may. Nor may one
-    # come while that thread begins: the executor would not know it yet, and would not wait for it.
+    # come while that thread begins: the executor would not know it yet, and would not wait for it. The thread and
+    # the command go on without hearing them; PostgreSQL's server chooses for itself what it hears.
     held_back = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    with ThreadPoolExecutor(1, initializer=signal.pthread_sigmask, initargs=(signal.SIG_SETMASK, held_back)) as aside:
+    with ThreadPoolExecutor(1) as aside:
         try:
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
             begun = aside.submit(
@@ -485,7 +486,7 @@ def _run_as(user: pwd.struct_passwd, *command: str | Path) -> subprocess.Complet
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
-                start_new_session=True,  # nor does Ctrl-C reach the command
+                start_new_session=True,  # Ctrl-C at the terminal is not for the command
                 user=user.pw_uid if root else None,
                 group=user.pw_gid if root else None,
                 extra_groups=os.getgrouplist(user.pw_name, user.pw_gid) if root else None,
