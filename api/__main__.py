@@ -196,15 +196,17 @@ def export(  # noqa: PLR0917 - Typer reads the options off the parameters
 
 @audit.command("verify")
 def audit_verify(data_dir: DataDir = None, anchor: Anchor = None) -> None:
-    """Kiểm tra nhật ký: nêu lô đầu tiên bị sửa. · Prove the journal, or name the first batch that was changed."""
+    """Kiểm tra nhật ký và dữ liệu: nêu chỗ đầu tiên bị sửa. · Prove the journal, and by it everything else."""
     from api import up as premises
-    from gis.audit import unlike, verify
+    from api.progress import progress
+    from gis.audit import verify
+    from gis.reconciliation import unlike
 
-    with premises.opened(data_dir, "audit") as addresses:
-        found = verify(premises.sealer(addresses, premises.chosen(data_dir), anchor))
+    with premises.opened(data_dir, "audit") as addresses, progress() as told:
+        found = verify(premises.sealer(addresses, premises.chosen(data_dir), anchor), told)
         if found.broken:
             raise Conflict(found.broken.words)
-        if changed := unlike(addresses.admin):
+        if changed := unlike(addresses.admin, told):
             raise Conflict(changed)
     typer.echo(f"✓ {found.words.vi}\n✓ {found.words.en}")
 

@@ -14,7 +14,7 @@ from api.identity import ActorParam, PageLanguageParam
 from api.params import DatabaseParam, moment_of, selection_of
 from api.settings import Settings
 from api.shell import page_answer, shell
-from gis import past, query
+from gis import past, query, sharing
 from gis.actors import Actor
 from gis.crs import CRS84
 from gis.database import Session
@@ -123,6 +123,7 @@ def committee_board(
             ),
             since=since,
             changed=_changed_since(session, actor, since, as_of),
+            held_back=sharing.number_held_back(session) if actor.role.shares and as_of is None else 0,
             home=_home(request),
             **shell(request),
         )

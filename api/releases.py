@@ -120,8 +120,16 @@ def _terms(session: Session, body: Mapping[str, Any], actor: Actor) -> Terms:
         except (ValueError, TypeError, AttributeError, Missing):
             raise invalid("document", "unknown", "Không có văn bản này", "There is no such document") from None
         about = found["properties"]
-        if basis is None and about["level"] in ("public", "partner"):
-            basis = about["number"] or about["title"]
+        named = about["number"] or about["title"]
+        if about["level"] in ("public", "partner"):
+            basis = basis or named
+        elif basis == named:
+            raise invalid(
+                "basis",
+                "hidden",
+                "Nơi nhận không được biết văn bản này; hãy nêu căn cứ bằng lời khác",
+                "The recipient may not know of this paper; say in other words what it rests on",
+            )
     terms = Terms(document_id, basis, _day(body, "valid_from"), _day(body, "valid_to"), _said(body, "note", most=2000))
     if terms.valid_from and terms.valid_to and terms.valid_to < terms.valid_from:
         raise invalid("valid_to", "range", "Ngày cuối phải sau ngày đầu", "The end must not be before the start")
@@ -175,8 +183,8 @@ def listed(actor: SharingParam, database: DatabaseParam, language: LanguageParam
             _told(session, release, sharing.versions_of(session, release.id), language)
             for release in sharing.every_release(session)
         ]
-        taken = sharing.held_back(session)
-    return {"releases": found, "held_back": taken}
+        taken, number = sharing.held_back(session), sharing.number_held_back(session)
+    return {"releases": found, "held_back": taken, "number_held_back": number}
 
 
 @router.post("/api/releases", status_code=201, response_class=Response)
@@ -514,6 +522,7 @@ def releases_page(
         language,
         releases=told["releases"],
         held_back=told["held_back"],
+        number_held_back=told["number_held_back"],
         cards=cards,
         states=ReleaseState,
         **shell(request),

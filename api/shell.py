@@ -23,7 +23,14 @@ def page_answer(request: Request, html: str) -> Response:
         return Response(status_code=304, headers=headers)
     answer = Response(html, headers=headers, media_type="text/html; charset=utf-8")
     if request.query_params.get("lang") in ("vi", "en"):
-        answer.set_cookie("lang", request.query_params["lang"], max_age=A_YEAR, samesite="lax", httponly=True)
+        answer.set_cookie(
+            "lang",
+            request.query_params["lang"],
+            max_age=A_YEAR,
+            samesite="lax",
+            httponly=True,
+            secure=request.url.scheme == "https",
+        )
     return answer
 
 

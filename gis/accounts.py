@@ -150,32 +150,47 @@ class Token(Record):
     revoked_at: Mapped[dt.datetime | None] = _moment()
 
 
+SECRETS = ("password", "second_factor", "offered_factor", "invitation", "secret", "csrf")
+"""Columns that are never written down a second time; that they have changed is, and a fingerprint of them all."""
+
+UNSTEADY = ("failures", "blocked_until", "seen_at", "used_at", "used_from", "last_step")
+"""Columns that only count or say when somebody was last here: not journalled, and so not proven."""
+
 SURFACE = """
+create or replace function app.account_told(stored jsonb) returns jsonb language sql immutable parallel safe
+    set search_path = pg_catalog as $$
+    select $1 - '{SECRETS}'::text[] - '{UNSTEADY}'::text[] || coalesce((
+        select jsonb_build_object('fingerprint',
+            encode(sha256(convert_to(jsonb_object_agg(key, value)::text, 'UTF8')), 'hex'))
+        from jsonb_each($1) where key = any('{SECRETS}') having count(*) > 0), '{}')
+$$;
+revoke all on function app.account_told from public;
+
 create or replace function app.remember_account() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public as $$
 declare
-    before jsonb := case when TG_OP <> 'INSERT' then to_jsonb(OLD) end;
-    after jsonb := case when TG_OP <> 'DELETE' then to_jsonb(NEW) end;
+    was jsonb := case when TG_OP <> 'INSERT' then to_jsonb(OLD) end;
+    is_now jsonb := case when TG_OP <> 'DELETE' then to_jsonb(NEW) end;
+    before jsonb := app.account_told(was);
+    after jsonb := app.account_told(is_now);
     hidden text;
 begin
-    -- A secret is never written down a second time; that it has changed is.
-    foreach hidden in array array['password', 'second_factor', 'offered_factor', 'invitation', 'secret', 'csrf'] loop
-        if before ? hidden and after ? hidden and before->hidden is distinct from after->hidden then
-            after := jsonb_set(after - hidden, array[hidden], '"changed"');
-        else
-            after := after - hidden;
+    foreach hidden in array '{SECRETS}'::text[] loop
+        if was->hidden is distinct from is_now->hidden and TG_OP = 'UPDATE' then
+            after := after || jsonb_build_object(hidden, 'changed');
         end if;
-        before := before - hidden;
     end loop;
-    before := before - array['failures', 'blocked_until', 'seen_at', 'used_at', 'used_from', 'last_step'];
-    after := after - array['failures', 'blocked_until', 'seen_at', 'used_at', 'used_from', 'last_step'];
     if before is distinct from after then
         perform app.write_journal(TG_TABLE_NAME::text, coalesce(NEW.id, OLD.id), lower(TG_OP), before, after);
     end if;
     return null;
 end $$;
+""".replace("{SECRETS}", f"{{{','.join(SECRETS)}}}").replace("{UNSTEADY}", f"{{{','.join(UNSTEADY)}}}")
+"""The trigger that journals accounts. ``gis.rights`` puts it in place with the grants of the door.
+
+What stands in the journal of the secrets is one fingerprint (SHA-256) of what is kept of them, which is hashed or long
+and random itself: it opens nothing, and betrays whoever puts another in its place.
 """
-"""The trigger that journals accounts. ``gis.rights`` puts it in place with the grants of the door."""
 
 
 def triggers() -> str:

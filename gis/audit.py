@@ -3,26 +3,20 @@
 Whoever may do everything in the database can disable its triggers and change, delete or forge what they like; without
 the key they cannot sign it, and without the anchor they cannot shorten it. Entries that are not sealed yet are counted.
 
-The journal is read by no page. ``unlike`` holds what pages read, the things and their histories, against it.
+The journal is read by no page: ``gis.reconciliation`` holds against it what pages read.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import psycopg
-from sqlalchemy import Table, create_engine, text
-from sqlalchemy.engine import Connection as SqlConnection
-from sqlalchemy.pool import NullPool
 
-from gis.database import OWNER
-from gis.history import CONTEXT, dependent
 from gis.keys import Keys
 from gis.language import Text
-from gis.layer import catalog
 from gis.seals import (
     DIGEST,
     FIRST,
@@ -38,6 +32,15 @@ from gis.seals import (
 )
 
 T = TypeVar("T")
+
+Told = Callable[[Text, int, int], None]
+"""Who wants to know how far a long proof has come: what is proven, how much of it is done and how much there is."""
+
+ENTRIES = Text("dòng nhật ký", "entries of the journal")
+
+
+def in_silence(_what: Text, _done: int, _all: int) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +82,11 @@ class Finding:
         )
 
 
-def verify(sealer: Sealer) -> Finding:
+def verify(sealer: Sealer, told: Told = in_silence) -> Finding:
     """Walk over all batches in their order, entry by entry, and hold each against its seal and the anchor.
 
-    Reads as a stream, in one snapshot, beside writers and a sealer that goes on. Raises ``Unavailable`` when the
-    database cannot be asked.
+    Reads as a stream, in one snapshot, beside writers and a sealer that goes on; ``told`` hears of each batch. Raises
+    ``Unavailable`` when the database cannot be asked.
     """
     with connected(sealer.url) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -95,7 +98,7 @@ def verify(sealer: Sealer) -> Finding:
                 size = sealer.anchor.stat().st_size if sealer.anchor.is_file() else 0
                 stack.enter_context(connection.transaction())
                 connection.execute("select from app.seals limit 1")
-            return _walk(connection, keys, _Ahead(_lines(sealer.anchor, size)))
+            return _walk(connection, keys, _Ahead(_lines(sealer.anchor, size)), told)
 
 
 class _Ahead(Generic[T]):
@@ -144,8 +147,9 @@ def _other_number(found: int, sealed: int) -> Text:
     )
 
 
-def _walk(connection: Connection, keys: Keys, anchor: _Ahead[str]) -> Finding:
+def _walk(connection: Connection, keys: Keys, anchor: _Ahead[str], told: Told) -> Finding:
     """Batch by batch: its place in the chain, its signature, its line in the anchor, its entries."""
+    ((sealed,),) = connection.execute("select coalesce(sum(rows), 0)::bigint from app.seals").fetchall()
     with connection.cursor("entries", binary=True) as journal, connection.cursor("seals") as seals:
         journal.itersize = seals.itersize = ROWS
         journal.execute(f"select seq, {DIGEST} from app.journal order by seq")
@@ -161,6 +165,7 @@ def _walk(connection: Connection, keys: Keys, anchor: _Ahead[str]) -> Finding:
                 fault = (_between(last, seal) if what is NO_SEAL else seal), what
                 break
             last, rows = seal, rows + seal.rows
+            told(ENTRIES, rows, sealed)
         else:
             fault = _beyond(last, anchor.next) or untold
     return Finding(
@@ -216,84 +221,3 @@ def _dates(connection: Connection, seal: Seal) -> tuple[str, str]:
     ).fetchone()
     since, until = found or (None, None)
     return since or seal.sealed_at, until or seal.sealed_at
-
-
-# What pages read, held against the journal.
-
-OF_THE_HISTORY = ("valid", "action", "actor", *CONTEXT, "journal_seq")
-
-UNLIKE = """
-select coalesce(h.{subject}, j.feature_id) from app.{table}_history h
-full join (select * from app.journal where table_name = '{table}' and action = any('{{{actions}}}')) j
-    on j.seq = h.journal_seq
-where h.id is null or j.seq is null or j.feature_id <> h.{subject} or j.action <> h.action or j.actor <> h.actor
-    or (j.reason, j.request, j.device_at) is distinct from (h.reason, h.request, h.device_at)
-    or {history} <> {journal} and {parted_history}
-limit 1
-"""
-"""A state that the journal does not know so, or an entry whose state is gone."""
-
-UNLIKE_NOW = """
-select coalesce(t.{subject}, h.{subject}) from app.{table} t
-full join (select * from app.{table}_history where upper_inf(valid)) h on h.id = t.id
-left join app.journal j on j.seq = h.journal_seq
-where t.id is null or h.id is null or {now} <> {journal} and {parted_now}
-limit 1
-"""
-"""A thing that is not as its last state says, or that only one of both knows."""
-
-UNLIKE_SPANS = """
-select id from (select id, valid, updated_at, lead(lower(valid)) over (partition by id order by version) as next
-    from app.{table}_history) h
-where lower(valid) <> updated_at or next is not null and upper(valid) is distinct from next
-limit 1
-"""
-"""A state that is said to have held at another time."""
-
-BOTH = (UNLIKE, UNLIKE_NOW)
-
-PARTED = """exists (select from jsonb_each({one}) a join jsonb_each({other}) b using (key) where a.value <> b.value)"""
-"""A column that came or went since is known to one of both only, and says nothing."""
-
-
-def unlike(admin_url: str) -> Text | None:
-    """The first thing whose present or past is not what the journal says of it, in words.
-
-    Needs the database's administrator. Whoever disables the triggers to change a thing or what is remembered of it is
-    betrayed by the journal, which the seals keep.
-    """
-    with create_engine(admin_url, poolclass=NullPool).connect() as connection:
-        connection.execute(text("set transaction isolation level repeatable read, read only"))
-        return first_unlike(connection)
-
-
-def first_unlike(connection: SqlConnection) -> Text | None:
-    """The same in a transaction of the administrator's, with the owner's eyes until it ends."""
-    tables: list[Table] = [layer.model.__table__ for layer in catalog.values()]  # type: ignore[misc]
-    things = [(table, "id", "insert,update", (*BOTH, UNLIKE_SPANS)) for table in tables]
-    parts = [(table, "feature_id", "insert,update,delete", BOTH) for table in dependent()]
-    connection.execute(text(f"set local role {OWNER}"))
-    for table, subject, actions, questions in (*things, *parts):
-        for question in questions:
-            asked = question.format(table=table.name, subject=subject, actions=actions, **_rows(table))
-            found = connection.execute(text(asked)).scalar()
-            if found is not None:
-                vi = f"{table.name} {found}: hiện tại hoặc lịch sử không khớp với nhật ký"
-                return Text(vi, f"{table.name} {found}: its present or its past is not what the journal says")
-    return None
-
-
-def _rows(table: Table) -> dict[str, str]:
-    """A thing, a state of it and an entry about it as JSON: what is stored, less what follows from it."""
-    derived = [column.name for column in table.columns if column.computed is not None or "for_tiles" in column.info]
-    less = "- '{{{}}}'::text[]"
-    now = f"(to_jsonb(t) {less.format(','.join(derived))})"
-    history = f"(to_jsonb(h) {less.format(','.join((*derived, *OF_THE_HISTORY)))})"
-    journal = f"(coalesce(j.new, j.old) {less.format(','.join(derived))})"
-    return {
-        "now": now,
-        "history": history,
-        "journal": journal,
-        "parted_now": PARTED.format(one=now, other=journal),
-        "parted_history": PARTED.format(one=history, other=journal),
-    }

@@ -287,6 +287,7 @@ class Register(Record):
 
     A register that has a column ``level`` is read row by row, like a layer. One without readers is private: every
     editor writes it, and of its rows only those that bear the editor's own name as ``actor`` are there for them.
+    Registers are made anew from files or by the program, so they are not journalled, and not proven.
     """
 
     __abstract__ = True

@@ -61,6 +61,8 @@ class Link(Record):
 LINKS_HISTORY = history_table(Link.__table__)  # type: ignore[arg-type]
 """Which links there were, and who made and who took them away."""
 
+Index("ix_links_history_to_id", LINKS_HISTORY.c.to_id)
+
 
 @dataclass(frozen=True)
 class Linked:

@@ -4,16 +4,32 @@ A release changes its state by moves, which a trigger guards: prepared and submi
 another, published and withdrawn by two functions and in no other way. They run as ``PUBLISHER``, a role that sees of
 the house what a partner may see and no more, so that even a fault in them could not copy what must stay. What was
 approved is known by the hash of every row: what has changed since is not published, but shown again. What is raised
-above what partners may know of once it has been published is held back at once, without anybody's doing.
+above what partners may know of once it has been published is held back at once, without anybody's doing, and with it
+every copy that tells of it: a crossing that names its gate, a work that is drawn at it, an address counted from it.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from gis.actors import Role
 from gis.database import ILLEGAL_MOVE, NO_PERSON, NOT_AS_APPROVED, OWNER, PARTNER_LOGIN, PUBLISHER, SECOND_PERSON
 from gis.layer import every
-from gis.released import READER, RELEASE, released_catalog, shared
+from gis.released import READER, RELEASE, borrowed, released_catalog, shared
 from gis.releases import JOURNALLED, TABLES, ReleaseState
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """The layer that addresses are counted from, and two conditions in SQL.
+
+    ``named`` says whether an ``{address}`` on a ``{border}`` is counted from the ``{row}`` of that layer, ``hidden``
+    whether from one that readers of a ``{level}`` may not see.
+    """
+
+    layer: str
+    named: str
+    hidden: str
+
 
 READ_BY_PARTNERS = ("manifests", "tombstones")
 ZONE = "Asia/Ho_Chi_Minh"
@@ -82,6 +98,12 @@ begin
         insert into app.release_steps (version_id, state, actor, reason)
         values (NEW.id, NEW.state, app.actor(), nullif(current_setting('cotmoc.reason', true), ''));
     end if;
+    if TG_OP = 'UPDATE' and NEW.state = 'submitted' and OLD.state <> NEW.state then
+        perform app.write_journal('release_rows', NEW.id, 'submit', null, (
+            select jsonb_build_object('rows', count(*), 'sha256',
+                app.text_hash(string_agg(feature_id || ' ' || sha256, e'\\n' order by feature_id)))
+            from app.release_rows where version_id = NEW.id));
+    end if;
     return null;
 end $$;
 """
@@ -109,6 +131,11 @@ begin
     select * into v from app.release_versions where id = version for update;
     if v.state is distinct from 'approved' then
         raise exception 'not approved' using errcode = '{ILLEGAL_MOVE}';
+    end if;
+    -- A paper that the recipient may not know of is not named; that it rests on one may be said in other words.
+    if v.basis = app.label_of(v.document_id)
+        and not exists (select from app.shared_places p where p.id = v.document_id) then
+        raise exception 'not as approved' using errcode = '{NOT_AS_APPROVED}';
     end if;
     select * into r from app.releases where id = v.release_id;
     perform pg_advisory_xact_lock(hashtextextended('release ' || r.id, 0));
@@ -265,30 +292,82 @@ declare
 begin
     perform pg_advisory_xact_lock_shared({PUBLISHING_LOCK});
     for held in
-        select h.id, h.recipient, h.release_id, v.number
-        from app.holdings h join app.release_versions v on v.release_id = h.release_id and v.state = 'published'
-        where h.feature_id = NEW.id and h.until is null
+        select h.id, h.feature_id, h.layer, h.recipient, h.release_id, v.number
+        from app.told_of(NEW.id) t (holding) join app.holdings h on h.id = t.holding
+        join app.release_versions v on v.release_id = h.release_id and v.state = 'published'
     loop
         execute format($q$
             insert into release.tombstones (recipient, release, layer, id, added_in, removed_in, withdrawn)
             select t.recipient, t.release, %1$L, t.id, t.added_in, $3, true from release.%1$I t
             where t.release = $1 and t.id = $2
             on conflict (release, id) do update set removed_in = excluded.removed_in, withdrawn = true
-            $q$, TG_TABLE_NAME) using held.release_id, NEW.id, held.number;
-        execute format('delete from release.%I where release = $1 and id = $2', TG_TABLE_NAME)
-        using held.release_id, NEW.id;
+            $q$, held.layer) using held.release_id, held.feature_id, held.number;
+        execute format('delete from release.%I where release = $1 and id = $2', held.layer)
+        using held.release_id, held.feature_id;
         update app.holdings set until = moment, until_version = held.number, held_back = true where id = held.id;
         update release.manifests set manifest =
             manifest || jsonb_build_object('held_back', coalesce((manifest->>'held_back')::integer, 0) + 1)
         where release = held.release_id and number = held.number;
-        perform app.write_journal('holdings', NEW.id, 'hold_back', null, jsonb_build_object(
+        perform app.write_journal('holdings', held.feature_id, 'hold_back', null, jsonb_build_object(
             'recipient', held.recipient, 'release', held.release_id, 'version', held.number,
-            'layer', TG_TABLE_NAME, 'level', NEW.level));
+            'layer', held.layer, 'level', NEW.level, 'raised', NEW.id));
+    end loop;
+    for held in
+        update release.manifests m set manifest = m.manifest || '{{"basis": null}}' from app.release_versions v
+        where v.document_id = NEW.id and m.release = v.release_id and m.number = v.number
+        and m.manifest->>'basis' is not null
+        returning m.release, m.number, m.recipient
+    loop
+        perform app.write_journal('manifests', held.release, 'hold_back', null, jsonb_build_object(
+            'recipient', held.recipient, 'release', held.release, 'version', held.number,
+            'basis', NEW.id, 'level', NEW.level));
     end loop;
     return null;
 end $$;
 """
-"""What becomes more restricted than partners may know of goes from every release with the same commit, journalled."""
+"""What becomes more restricted than partners may know of goes from every release with the same commit, journalled.
+
+A copy that tells of it goes whole, since what was approved stands word for word or not at all; the next version has it
+without. A paper that a version rests on is no longer named.
+"""
+
+
+def _told_of(landmarks: Landmarks | None) -> str:
+    """The SQL of who holds a copy that tells of a feature: its own, by a link at the moment of the copy, by an address.
+
+    It runs with the owner's eyes, because whoever publishes no longer sees what has been raised.
+    """
+    ways = ["select h.id from app.holdings h where h.until is null and h.feature_id = $1"]
+    held = "app.holdings h on h.until is null"
+    linked = f"join {held} and h.feature_id = l.feature_id and l.valid @> h.since"
+    telling = " or ".join(one for layer in every() for one in borrowed(layer))
+    ways.append(f"select h.id from app.links_history l {linked} where l.to_id = $1 and ({telling})")
+    if landmarks is not None:
+        one = f"select h.id from app.{landmarks.layer} f"
+        named = landmarks.named.format(row="f", border="t.border", address="h.content->>'address'")
+        ways += [
+            f"{one} join {held} and h.layer = '{layer.name}' and h.content ? 'address'"
+            f" join app.{layer.name}_history t on t.id = h.feature_id and t.valid @> h.since"
+            f" where f.id = $1 and {named}"
+            for layer in every()
+            if "border" in layer.fields
+        ]
+        named = landmarks.named.format(row="f", border="l.border", address="l.at")
+        drawn = " or ".join(one for layer in every() if layer.drawn_by_links for one in borrowed(layer))
+        ways.append(
+            f"{one} join app.links_history l on l.to_id is null and {named} {linked} where f.id = $1 and ({drawn})"
+        )
+    return f"""
+create or replace function app.told_of(feature uuid) returns setof uuid
+language sql stable security definer set search_path = pg_catalog as $$
+    {" union ".join(ways)}
+$$;
+create or replace function app.label_of(feature uuid) returns text
+language sql stable security definer set search_path = pg_catalog as $$
+    select label from app.places where id = $1
+$$;
+revoke all on function app.told_of, app.label_of from public;
+grant execute on function app.told_of, app.label_of to {PUBLISHER};"""
 
 
 def _held_back(layer: str) -> str:
@@ -341,13 +420,17 @@ def tables() -> list[str]:
     return [f"{RELEASE}.{name}" for name in (*released_catalog(), *READ_BY_PARTNERS)]
 
 
-def surface(shared_by: Role, sharing: Sequence[Role], everyone: Sequence[str]) -> list[str]:
+def surface(
+    shared_by: Role, sharing: Sequence[Role], everyone: Sequence[str], landmarks: Landmarks | None = None
+) -> list[str]:
     """The SQL of publication: functions, triggers, policies and grants, idempotent. Run by the owner.
 
     ``shared_by`` is the role with a partner's eyes, ``sharing`` are those that prepare and approve, ``everyone`` all
-    roles and logins of the house.
+    roles and logins of the house, ``landmarks`` what addresses are counted from.
     """
-    made = [HASHES, *(shared(layer) for layer in every()), GUARDS, PUBLISH, HOLD_BACK, TRIGGERS]
+    hidden = landmarks.hidden if landmarks is not None else "false"
+    made = [HASHES, *(shared(layer, hidden) for layer in every()), GUARDS, PUBLISH, _told_of(landmarks), HOLD_BACK]
+    made.append(TRIGGERS)
     made += [*_owned_by_publisher(), *(_held_back(layer.name) for layer in every())]
     names = ", ".join([*everyone, PUBLISHER])
     reading = ", ".join([PUBLISHER, *(role.reading for role in sharing)])

@@ -29,6 +29,9 @@ READER = Level.PARTNER
 ALWAYS = ("level", "position_source")
 """The fields that go with every feature: how open it is, and how far its place may be trusted."""
 
+LINKED = "app.links"
+"""How the SQL of a derived field says that it tells of what the row is linked to."""
+
 FINEST = 6
 """Decimals of a degree of the finest places that leave the house: about a decimetre."""
 
@@ -120,12 +123,13 @@ def _table(name: str, kind: str, known: Mapping[str, Field]) -> Table:
     )
 
 
-def shared(layer: Layer) -> str:
+def shared(layer: Layer, hidden: str) -> str:
     """The SQL of a function that gives what of some features may go: ``app.shared_<layer>(ids, fields, decimals)``.
 
     One row per feature: its id and its content as JSON, without what is empty. A place is rounded to so many decimals
     of a degree, and what would tell it more finely, such as a chainage in metres, is rounded or left out with it;
     without decimals no place goes at all. The card's ``always_with`` goes with every place, or the place does not.
+    ``hidden`` is the policy's condition that an address is counted from what partners may not know of; it stays then.
     """
     always = {*ALWAYS, *layer.always_with}
     shown = []
@@ -133,6 +137,9 @@ def shared(layer: Layer) -> str:
         if name == "version":  # the release counts its own
             continue
         sql = _coarse(name, one.expression(READER))
+        if name == "address" and "border" in layer.fields:
+            kept = hidden.format(border="t.border", address=one.expression(READER), level=READER)
+            sql = f"case when not coalesce({kept}, false) then {sql} end"
         shown.append(
             f'{sql} as "{name}"' if name in always else f"case when '{name}' = any($2) then {sql} end as \"{name}\""
         )
@@ -154,6 +161,19 @@ language sql stable set search_path = pg_catalog, public set timezone = 'UTC' as
     ) p
 $$;
 revoke all on function app.shared_{layer.name} from public;"""
+
+
+def borrowed(layer: Layer) -> list[str]:
+    """What of a layer's content is another feature's by a link, and so a copy of it: conditions on a holding ``h``.
+
+    A place is, of what is drawn by its links, where it has none of its own at the moment of the copy.
+    """
+    names = [name for name, one in layer.readable(READER).items() if one.sql is not None and LINKED in one.sql]
+    found = [f"h.content ?| '{{{','.join(names)}}}'"] if names else []
+    if layer.drawn_by_links:
+        own = f"select from app.{layer.name}_history t where t.id = h.feature_id and t.valid @> h.since"
+        found.append(f"h.content ? 'geometry' and not exists ({own} and t.shared_geom is not null)")
+    return [f"h.layer = '{layer.name}' and {one}" for one in found]
 
 
 def _coarse(name: str, sql: str) -> str:

@@ -39,7 +39,7 @@ class Policy:
 
     ``functions`` is SQL that the conditions call. A role that is not named sees nothing. ``shared_by`` is the role with
     a partner's eyes, through which whatever is released passes. ``itself`` is the house's own role, which no person
-    takes.
+    takes. ``landmarks`` are what addresses are counted from: no address may tell of one that its reader may not see.
     """
 
     roles: tuple[Role, ...]
@@ -48,6 +48,7 @@ class Policy:
     functions: str = ""
     shared_by: Role | None = None
     itself: Role | None = None
+    landmarks: publication.Landmarks | None = None
 
     @property
     def sharing(self) -> list[Role]:
@@ -104,7 +105,7 @@ def surface(policy: Policy) -> str:
     made += _of_the_house(policy)
     made += _of_seals(policy)
     if policy.shared_by is not None:
-        made += publication.surface(policy.shared_by, policy.sharing, _everyone(policy))
+        made += publication.surface(policy.shared_by, policy.sharing, _everyone(policy), policy.landmarks)
     made.append(history.moves())  # last, because only its policy lets even the owner write them
     return "\n".join(made)
 
@@ -309,11 +310,7 @@ def _of_links(policy: Policy) -> list[str]:
         visible = (
             f"exists (select from {view} p where p.id = feature_id)"
             f" and (to_id is null or exists (select from {view} p where p.id = to_id))"
-            + (
-                ""
-                if role.level.sees_assumed
-                else f" and position_source <> 'assumed' and coalesce(at not like '{DOUBT}%', true)"
-            )
+            + ("" if role.level.sees_assumed else _known_place(role, policy))
         )
         edits = role.editing
         made += [
@@ -331,6 +328,15 @@ def _of_links(policy: Policy) -> list[str]:
                 _policy("links", f"erase_{role.name}", "delete", edits, using=visible),
             ]
     return made
+
+
+def _known_place(role: Role, policy: Policy) -> str:
+    """The address of a link is told below the house where it is not assumed and not counted from what is hidden."""
+    known = f" and position_source <> 'assumed' and coalesce(at not like '{DOUBT}%', true)"
+    if policy.landmarks is None:
+        return known
+    hidden = policy.landmarks.hidden.format(border="border", address="at", level=role.level)
+    return f"{known} and not coalesce({hidden}, false)"
 
 
 def _of_cells(policy: Policy) -> list[str]:

@@ -411,20 +411,29 @@ def held(
     return [dict(row) for row in rows.mappings()]
 
 
-def held_back(session: Session, release_id: uuid.UUID | None = None, most: int = 100) -> list[dict[str, Any]]:
-    """What was taken from recipients because its level was raised, the latest first, and is not released anew."""
+HELD_BACK = """
+from app.holdings h join app.releases r on r.id = h.release_id
+where h.held_back and not exists (
+    select from app.holdings n where n.recipient = h.recipient and n.feature_id = h.feature_id and n.since > h.until)
+"""
+
+
+def held_back(session: Session, most: int = 100) -> list[dict[str, Any]]:
+    """What was taken from recipients because a level was raised, the latest first, and is not released anew."""
     rows = session.execute(
         text(
             "select h.recipient, h.layer, h.feature_id as feature, r.id as release, r.name, h.since, h.until,"
-            " h.until_version, h.held_back, h.content from app.holdings h join app.releases r on r.id = h.release_id"
-            " where h.held_back and (cast(:release as uuid) is null or r.id = :release) and not exists ("
-            "  select from app.holdings n where n.recipient = h.recipient and n.feature_id = h.feature_id"
-            "  and n.since > h.until)"
+            f" h.until_version, h.held_back, h.content {HELD_BACK}"
             " order by h.until desc, h.layer, h.feature_id limit :most"
         ),
-        {"release": release_id, "most": most},
+        {"most": most},
     )
     return [dict(row) for row in rows.mappings()]
+
+
+def number_held_back(session: Session) -> int:
+    """How many there are of these, by recipient and feature."""
+    return int(session.execute(text(f"select count(*) {HELD_BACK}")).scalar_one())
 
 
 def manifests(session: Session, release_id: uuid.UUID | None = None) -> list[Manifest]:

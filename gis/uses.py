@@ -1,7 +1,8 @@
 """What becomes of a token: how often it came on which day from where, and how often it was turned away.
 
 One table serves two ends: whoever keeps tokens sees a stolen one at work, and nobody asks more often than agreed. The
-count stands in the database, so that it holds over all processes that serve; losing one in a crash costs nothing.
+count stands in the database, so that it holds over all processes that serve; losing one in a crash costs nothing. It
+only counts, so it is neither journalled nor proven.
 """
 
 import datetime as dt

@@ -18,9 +18,10 @@ from a marker that everybody knows who may know the feature by its level.
 from collections.abc import Mapping
 
 from gis.actors import Actor, Role
-from gis.fields import Level
+from gis.fields import DOUBT, Level
 from gis.language import Text
 from gis.layer import Layer, catalog
+from gis.publication import Landmarks
 from gis.released import released_catalog
 from gis.rights import Policy
 from layers.borders import Border
@@ -70,7 +71,8 @@ NOBODY = Actor("nobody", PUBLIC_READER)
 UNIT_COLUMNS = {"incidents": ["unit"], "works": ["unit"], "sectors": ["unit"], "tasks": ["lead_unit"]}
 """Which column of a layer names the unit whose matter a row is."""
 
-FUNCTIONS = """
+FUNCTIONS = (
+    """
 create or replace function app.own_units() returns text[] language plpgsql stable security definer
     set search_path = pg_catalog, app as $$
 declare
@@ -103,15 +105,38 @@ begin
         and s.level <= 'LEVEL'::app.level
     );
 end $$;
-revoke all on function app.own_units, app.own_stretch from public;
+create or replace function app.marker_names(address text) returns text[] language sql immutable parallel safe strict
+    set search_path = pg_catalog as $$
+    select array_agg(named || twin)
+    from unnest(string_to_array(split_part(ltrim($1, 'DOUBT'), ' ', 1), '–')) named,
+        unnest('{"",(1),(2),(3)}'::text[]) twin
+$$;
+create or replace function app.names_hidden_marker(border text, address text, level app.level) returns boolean
+    language sql stable security definer set search_path = pg_catalog as $$
+    select exists (select from app.markers m
+        where m.border = $1 and m.number = any(app.marker_names($2)) and m.retired_at is null and m.level > $3)
+$$;
+revoke all on function app.own_units, app.own_stretch, app.marker_names, app.names_hidden_marker from public;
 grant execute on function app.own_units, app.own_stretch to OFFICER;
-""".replace("OFFICER", f"{OFFICER.reading}, {OFFICER.owning}").replace("LEVEL", OFFICER.level)
-"""What is one's own, asked anew by every statement: a transfer takes effect at once.
+grant execute on function app.names_hidden_marker to READERS;
+""".replace("OFFICER", f"{OFFICER.reading}, {OFFICER.owning}")
+    .replace("LEVEL", OFFICER.level)
+    .replace("READERS", f"{PARTNER_VIEW.reading}, {PUBLIC_READER.reading}")
+    .replace("DOUBT", DOUBT)
+)
+"""What is one's own, asked anew by every statement: a transfer takes effect at once. And what addresses name.
 
 The register of units is read whole, whatever of it the officer may see; a unit that has ended holds nothing any more.
-Both act with their owner's rights and keep their plans, or each question would read the sectors under the very policy
-that asks for them.
+The first two and the last act with their owner's rights and keep their plans, or each question would read the sectors
+under the very policy that asks for them. That a marker number exists is public.
 """
+
+COUNTED_FROM = Landmarks(
+    "markers",
+    named="{row}.border = {border} and {row}.number = any(app.marker_names({address}))",
+    hidden="app.names_hidden_marker({border}, {address}, '{level}')",
+)
+"""Markers are what addresses are counted from: ``147/6 + 120 m`` tells where 147/6 stands."""
 
 
 def _own(layer: Layer) -> str:
@@ -165,4 +190,5 @@ POLICY = Policy(
     functions=FUNCTIONS,
     shared_by=PARTNER_VIEW,
     itself=SYSTEM.role,
+    landmarks=COUNTED_FROM,
 )

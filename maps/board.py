@@ -74,6 +74,7 @@ def board_page(
     markers_in_need: int,
     since: datetime | None = None,
     changed: Mapping[str, int] | None = None,
+    held_back: int = 0,
     office: str = "",
     as_of: datetime | None = None,
     home: tuple[float, float, float] = HOME,
@@ -83,7 +84,8 @@ def board_page(
     """The page ``/board``.
 
     ``incidents`` are the ones still being handled; ``markers_in_need`` counts the markers whose condition
-    is one of ``IN_NEED``. ``changed`` says how many things of each layer have changed ``since`` the last meeting.
+    is one of ``IN_NEED``. ``changed`` says how many things of each layer have changed ``since`` the last meeting,
+    ``held_back`` how many a recipient may no longer have, for those who share with others.
     """
     shown, left = _fitted(_owed(works, tasks))
     planned = [gate for gate in gates if gate["properties"].get("planned_2030")]
@@ -112,6 +114,7 @@ def board_page(
         gates_left=_and_more("gates", len(gates) - ROWS, "/gates", language),
         since=since,
         changed=_changed(cards, changed or {}, language),
+        held_back=held_back,
         changes=link("/changes", {"since": (query or {}).get("since", "")}),
         key=[(mark(shape, colour), word) for shape, colour, word in _key(cards, language)],
     )

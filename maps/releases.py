@@ -107,10 +107,11 @@ WORDS: dict[str, Text] = {
     ),
     "held_back": Text("Đã giữ lại", "Held back"),
     "held_back_note": Text(
-        "{n} mục đã bị nâng mức phổ biến sau khi chia sẻ và tự động ngừng phục vụ; bản đã tải về vẫn ở nơi nhận."
-        " Hãy báo nơi nhận, hoặc soạn phiên bản mới.",
-        "{n} features were raised above partner after they had been shared and are no longer served; copies fetched"
-        " before are still with the recipient. Tell the recipient, or prepare a new version.",
+        "{n} mục đã tự động ngừng phục vụ vì mức phổ biến của chúng, hoặc của điều chúng nhắc đến, được nâng sau khi"
+        " chia sẻ; bản đã tải về vẫn ở nơi nhận. Hãy báo nơi nhận, hoặc soạn phiên bản mới.",
+        "{n} features are no longer served, because they, or what they tell of, were raised above partner after they"
+        " had been shared; copies fetched before are still with the recipient. Tell the recipient, or prepare a new"
+        " version.",
     ),
     "held_since": Text("Từ", "Since"),
     "held_until": Text("Đến", "Until"),
@@ -131,6 +132,7 @@ def releases_page(
     *,
     releases: Sequence[Mapping[str, Any]],
     held_back: Sequence[Mapping[str, Any]],
+    number_held_back: int,
     cards: Mapping[str, Card],
     states: type[Status],
     **shell: Any,
@@ -142,6 +144,7 @@ def releases_page(
         path="/releases",
         releases=releases,
         held_back=[_holding(one, cards, language) for one in held_back],
+        number_held_back=number_held_back,
         states=_marks(states),
         **shell,
     )

@@ -297,6 +297,7 @@ WORDS: dict[str, Text] = {
     "board_map": Text("Hiện trạng tuyến biên giới", "The border today"),
     "board_owed": Text("Quá hạn và vướng mắc", "Overdue and blocked"),
     "board_owed_none": Text("Không có việc quá hạn hay đang chờ.", "Nothing is overdue or waiting."),
+    "board_held_back": Text("Tự ngừng chia sẻ: {n} mục", "Held back from recipients: {n}"),
     "board_gates": Text("Cửa khẩu: hiện nay và quy hoạch (QĐ 1200/QĐ-TTg)", "Gates: today and plan (1200/QĐ-TTg)"),
     "board_gates_none": Text("Chưa nhập cửa khẩu nào.", "No gates entered yet."),
     "col_matter": Text("Việc", "Matter"),

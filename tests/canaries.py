@@ -72,11 +72,15 @@ RELEASED: dict[str, tuple[tuple[str, ...], int | None]] = {
     "sectors": (("name", "source", "unit"), 6),
     "incidents": (("code", "description", "source"), 6),
     "gates": (("name", "counterpart", "aliases"), None),
+    "crossings": (("name", "gate", "gate_id"), 6),
 }
 """What a partner receives of every layer: the fields that are named, and the decimals of its places."""
 
 
-GATE_OF = {"public": "restricted", "partner": "public", "ours": "theirs", "theirs": "ours", "nobodys": "nobodys"}
+GATE_OF = {
+    "public": "restricted", "partner": "public", "ours": "theirs", "theirs": "ours", "nobodys": "nobodys",
+    "assumed": "reclassified",
+}  # fmt: skip
 """To which gate each crossing belongs, by what becomes of them."""
 
 
@@ -90,6 +94,11 @@ class Row:
     id: uuid.UUID = field(default_factory=uuid.uuid4)
 
     @property
+    def tells(self) -> bool:
+        """Whether its copy told of a thing that became restricted afterwards, so that it was held back with that."""
+        return self.layer.name == "crossings" and GATE_OF.get(self.kind) == "reclassified"
+
+    @property
     def released(self) -> bool:
         """Whether the partner was given it: what became restricted afterwards too, and that was held back."""
         shared = self.kind in ("public", "partner", "assumed", "reclassified", "retired")
@@ -97,7 +106,7 @@ class Row:
 
     def received(self, what: int | str) -> bool:
         """Whether the partner may know of it what a canary says."""
-        if not self.released or self.kind == "reclassified":
+        if not self.released or self.kind == "reclassified" or self.tells:
             return self.released and what == ID  # that it is gone, by its id
         fields, decimals = RELEASED[self.layer.name]
         placed = decimals is not None and self.kind != "assumed" and self.vouched
@@ -139,7 +148,7 @@ class Row:
     def seen_by(self, actor: Actor) -> bool:
         """Whether somebody may know of it at all."""
         if actor.role.outside:
-            return self.received(PLACE) or (self.released and self.kind != "reclassified")
+            return self.received(PLACE) or (self.released and self.kind != "reclassified" and not self.tells)
         if not actor.level.reads(self.level):
             return False
         return not actor.role.scoped or Level.PARTNER.reads(self.level) or self.is_own(actor.unit)
@@ -243,7 +252,7 @@ def furnish(database: Database, *, releasing: bool = False) -> House:
         _join(session, house)
         house.before = session.execute(text("select clock_timestamp()")).scalar_one()
     if releasing:
-        house.release = _release(database)
+        house.release = _release(database, house.of("documents", "reclassified"))
     with database.acting(SYSTEM, write=True) as session:
         for row in house.rows:
             feature = session.get_one(row.layer.model, row.id)
@@ -312,14 +321,16 @@ def _part(part: Any, row: Row) -> Any:
     return part(feature_id=row.id, **given)
 
 
-def _release(database: Database) -> uuid.UUID:
+def _release(database: Database, paper: Row) -> uuid.UUID:
     """Prepare and publish what the partner receives, by two people; gives the release's id."""
     preparer, second = Actor("preparer", OFFICE_STAFF), Actor("second", OFFICE_STAFF)
     parts = [Part(Selection(catalog[one], READER), *about, {}) for one, about in RELEASED.items()]
     with database.acting(PARTNER) as session:
         going = {one.selection.layer.name: sharing.going(session, one) for one in parts}
     with database.acting(preparer, write=True) as session:
-        version = sharing.prepare(session, "Bản chia sẻ", RECEIVER, Terms(basis="48/UBND-NC"), parts)
+        # The paper that it rests on becomes restricted too.
+        terms = Terms(paper.id, basis=name(paper.number, paper.names.index("number")))
+        version = sharing.prepare(session, "Bản chia sẻ", RECEIVER, terms, parts)
         sharing.submit(session, version, going, [])
         release, number = version.release_id, version.number
     for state in (ReleaseState.APPROVED, ReleaseState.PUBLISHED):

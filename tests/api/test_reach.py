@@ -155,6 +155,21 @@ def test_a_proxy_of_ours_is_believed_about_its_clients(settings, database, accou
         assert page.headers["location"] == "/signin?next=%2Fworks"
 
 
+def test_what_a_browser_keeps_goes_to_this_host_alone_over_tls_and_to_no_script(settings, database, accounts, token):
+    reach = Reach(names=[NAME], behind_proxy="127.0.0.1")
+    with served(settings, database, accounts, reach) as port:
+        through = {"Host": NAME, "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
+        body = {"name": "chief", "password": "một câu dài để vào nhà"}
+        came = httpx.post(f"http://127.0.0.1:{port}/signin", json=body, headers=through)
+        chosen = httpx.get(f"http://127.0.0.1:{port}/signin?lang=en", headers=through)
+        kept = [one.headers["set-cookie"] for one in (came, chosen)]
+    for cookie in kept:
+        attributes = {one.strip().lower() for one in cookie.split(";")}
+        assert {"secure", "httponly", "samesite=lax", "path=/"} <= attributes
+        assert not [one for one in attributes if one.startswith("domain")]
+    assert kept[0].startswith("__Host-")
+
+
 def test_anybody_else_is_not_believed(settings, database, accounts, token):
     reach = Reach(names=[NAME], behind_proxy="192.0.2.99")
     with served(settings, database, accounts, reach) as port:

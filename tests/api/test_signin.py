@@ -3,6 +3,7 @@
 import json
 import re
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -12,6 +13,8 @@ import pytest
 
 from api.signin import local_path
 from gis import passwords
+from gis.accounts import new_recovery_codes
+from tests.api.conftest import Browser
 
 SECRET = pyotp.random_base32()
 PASSWORD = "một câu dài để vào nhà"
@@ -129,6 +132,13 @@ def test_a_code_opens_once(browser, another):
     assert another.sign_in("chief", PASSWORD, code).status_code == 401
     later = pyotp.TOTP(SECRET).at(int(time.time()) + passwords.STEP_S)
     assert another.sign_in("chief", PASSWORD, f"{later[:3]} {later[3:]}").status_code == 200
+
+
+def test_what_opens_is_never_taken_from_an_address(browser, client):
+    browser.sign_in("member")
+    for name in ("token", "access_token", "__Host-cotmoc", "cookie", "authorization"):
+        for path in ("/api/account", "/ogc/collections", "/works"):
+            assert client.get(path, params={name: browser.cookie}).status_code == 401
 
 
 def test_each_sign_in_has_a_new_secret_and_ends_the_one_before_it(browser):
@@ -381,3 +391,15 @@ def test_ones_own_sign_ins_are_listed_and_ended_one_by_one(browser, another, enr
     assert another.ask("DELETE", f"/api/account/sign-ins/{there['id']}").status_code == 404
     assert browser.ask("DELETE", f"/api/account/sign-ins/{there['id']}").is_success
     assert not next(one for one in browser.get("/api/account/sign-ins").json()["sign_ins"] if not one["own"])["holds"]
+
+
+@pytest.mark.parametrize("kind", ["code", "recovery code"])
+def test_a_code_that_many_send_at_once_opens_for_one(kind, client, enrol, accounts):
+    name, secret = f"at.once.{kind[0]}", pyotp.random_base32()
+    person = uuid.UUID(enrol(name, "office", second_factor=secret))
+    with accounts.acting(name) as session:
+        spare = new_recovery_codes(session, person)[0]
+    code = spare if kind == "recovery code" else pyotp.TOTP(secret).now()
+    with ThreadPoolExecutor(5) as at_once:
+        answers = list(at_once.map(lambda _: Browser(client).sign_in(name, PASSWORD, code).status_code, range(5)))
+    assert sorted(answers) == [200, 401, 401, 401, 401]

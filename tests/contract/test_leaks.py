@@ -255,6 +255,26 @@ def test_a_stranger_is_asked_to_sign_in_at_every_door_that_is_not_open(site, hea
     assert refused == {}
 
 
+def test_every_door_that_changes_something_asks_which_page_sent_it(site, heads, house):
+    """Read from the application: nothing that a sign-in may do can be sent for it from another site."""
+    headers, taken = heads["administrator"], {}
+    asked = [one for one in routes(running(site)) if one[0] in ("POST", "PUT", "PATCH", "DELETE") and one not in OPEN]
+    for method, path in asked:
+        address = re.sub(r"{\w+}", str(house.rows[0].id), path.replace("{layer}", "works").replace("{number}", "1"))
+        for change in (
+            {"x-csrf-token": ""},
+            {"x-csrf-token": "x"},
+            {"origin": "https://elsewhere.example"},
+            {"origin": ""},
+        ):
+            sent = {name: value for name, value in {**headers, **change}.items() if value}
+            answer = httpx.request(method, f"{site}{address}", headers=sent, json={})
+            if answer.status_code != 403:
+                taken[method, path, str(change)] = answer.status_code
+    assert len(asked) > 20
+    assert taken == {}
+
+
 @everybody_inside
 def test_no_token_opens_the_doors_of_accounts_but_an_administrators(who, asking):
     for method, path in OF_ACCOUNTS:

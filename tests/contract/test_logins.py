@@ -138,6 +138,9 @@ CALLED = {
     },
     "app.publish_release(uuid)": {"administrator_edit", "office_edit", "publisher"},
     "app.withdraw_release(uuid)": {"administrator_edit", "office_edit", "publisher"},
+    "app.told_of(uuid)": {"publisher"},
+    "app.label_of(uuid)": {"publisher"},
+    "app.names_hidden_marker(text,text,app.level)": {"public", "shared", "publisher"},
 }
 """The functions that act with their owner's rights, and who may call them."""
 
@@ -316,7 +319,8 @@ OF_WHOM = {
     DOOR_LOGIN: EVERYBODYS,
     SEALER_LOGIN: EVERYBODYS,
     PARTNER_LOGIN: {"release.plain(text)", "release.fold(text)"},
-    **{f"cotmoc_{one}": EVERYBODYS for one in ("public", "committee", "planner")},
+    **{f"cotmoc_{one}": EVERYBODYS for one in ("committee", "planner")},
+    "cotmoc_public": EVERYBODYS | {"app.names_hidden_marker(text,text,app.level)"},
     **dict.fromkeys(
         ("cotmoc_office", "cotmoc_administrator"),
         EVERYBODYS
@@ -324,7 +328,9 @@ OF_WHOM = {
         | {"release.plain(text)", "release.fold(text)"},
     ),
     "cotmoc_officer": EVERYBODYS | {"app.own_units()", "app.own_stretch(text)"},
-    "cotmoc_shared": EVERYBODYS | {f"app.shared_{one}(uuid[],text[],integer)" for one in catalog},
+    "cotmoc_shared": EVERYBODYS
+    | {"app.names_hidden_marker(text,text,app.level)"}
+    | {f"app.shared_{one}(uuid[],text[],integer)" for one in catalog},
 }
 
 

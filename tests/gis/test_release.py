@@ -7,15 +7,19 @@ import uuid
 
 import psycopg
 import pytest
+from geoalchemy2.shape import from_shape
 from psycopg import sql
+from shapely.geometry import Point
 from sqlalchemy import text
 
 from gis import query, sharing
 from gis.actors import Actor
+from gis.crs import WGS84
 from gis.database import PARTNER_LOGIN, WRITER_LOGIN
 from gis.errors import Conflict, Forbidden, Invalid
 from gis.fields import Level
 from gis.layer import catalog
+from gis.links import Link
 from gis.query import Selection
 from gis.released import READER, released
 from gis.releases import ReleaseState
@@ -374,6 +378,118 @@ def test_what_was_held_back_is_gone_from_the_next_version_and_comes_back_with_on
         assert set(received(database, "Bạn S", "markers")) == ({beside} if version == 2 else {number, beside})
     with database.acting(LAN) as session:
         assert not [one for one in sharing.held_back(session) if one["recipient"] == "Bạn S"]
+
+
+def placeless(session, layer, **given):
+    row = put(session, catalog[layer], level="partner", **given)
+    row.geom, row.position_source, row.address, row.chainage_m = None, "none", None, None
+    return row
+
+
+def a_crossing_that_names_it(session, gate, name):
+    row = put(session, catalog["crossings"], level="partner", name=name)
+    session.add(Link(feature_id=row.id, to_id=gate.id, role="gate"))
+    return row, part("crossings", "name", "gate", name=[name])
+
+
+def a_work_that_is_drawn_at_it(session, marker, name):
+    row = placeless(session, "works", title=name)
+    session.add(Link(feature_id=row.id, to_id=marker.id, role="subject"))
+    return row, part("works", "title", title=[name])
+
+
+def a_work_that_is_drawn_at_its_address(session, marker, name):
+    row = placeless(session, "works", title=name)
+    site = from_shape(Point(105.95, 11.69), srid=WGS84)
+    session.add(
+        Link(feature_id=row.id, role="site", at=f"{marker.number} + 0 m", border=marker.border.value, geom=site,
+             position_source="survey")
+    )  # fmt: skip
+    return row, part("works", "title", title=[name])
+
+
+def an_incident_counted_from_it(session, marker, name):
+    row = put(session, catalog["incidents"], level="partner", description=name, position_source="survey")
+    session.flush()
+    row.address = f"{marker.number}–{marker.number}(2)"
+    return row, part("incidents", "description", "address", description=[name])
+
+
+TELLING = [
+    ("gates", a_crossing_that_names_it, lambda told: told["properties"]["gate"]),
+    ("markers", a_work_that_is_drawn_at_it, lambda told: told["geometry"]),
+    ("markers", a_work_that_is_drawn_at_its_address, lambda told: told["geometry"]),
+    ("markers", an_incident_counted_from_it, lambda told: told["properties"]["address"]),
+]
+"""What may be raised, a copy that tells of it, and what of the copy does."""
+
+
+@pytest.mark.parametrize(("layer", "telling", "what"), TELLING, ids=[one[1].__name__ for one in TELLING])
+def test_a_copy_that_tells_of_what_is_raised_is_held_back_with_it(layer, telling, what, database, connect):
+    """Also where the link has gone since; the next version has it again, and no word of what was raised."""
+    recipient = name = telling.__name__
+    with database.acting(LAN, write=True) as session:
+        raised = put(session, catalog[layer], level="partner", position_source="survey")
+        session.flush()
+        row, wanted = telling(session, raised, name)
+        raised_id, row_id = raised.id, row.id
+    release, _ = published(database, recipient, wanted)
+    told = received(database, recipient, wanted.selection.layer.name)[str(row_id)]
+    assert what(told)
+    with database.acting(LAN, write=True) as session:
+        session.get_one(catalog[layer].model, raised_id).level = "internal"
+    assert received(database, recipient, wanted.selection.layer.name) == {}
+    with database.acting(partner(recipient)) as session:
+        assert [one["id"] for one in sharing.delta(session, release, 1).removed] == [str(row_id)]
+    entries = connect().execute(
+        "select actor, new->>'recipient', new->>'raised' from app.journal where action = 'hold_back'"
+        " and feature_id = %s", [row_id]
+    )  # fmt: skip
+    assert entries.fetchall() == [("lan", recipient, str(raised_id))]
+    with database.acting(LAN) as session:
+        assert [one["feature"] for one in sharing.held_back(session) if one["recipient"] == recipient] == [row_id]
+        assert sharing.number_held_back(session) == len(sharing.held_back(session, 1000))
+    draft = submitted(database, renewed(database, release, wanted), wanted)
+    moved(database, moved(database, draft, "approved"), "published")
+    told = received(database, recipient, wanted.selection.layer.name)[str(row_id)]
+    assert not what(told)
+
+
+def test_a_copy_is_held_back_for_what_it_told_and_not_for_what_is_linked_since(database):
+    with database.acting(LAN, write=True) as session:
+        former, later = (put(session, catalog["gates"], level="partner", name=one) for one in ("A", "B"))
+        row, wanted = a_crossing_that_names_it(session, former, "đổi cửa khẩu")
+        ids = former.id, later.id, row.id
+    published(database, "Bạn đổi", wanted)
+    with database.acting(LAN, write=True) as session:
+        session.delete(session.query(Link).filter_by(feature_id=ids[2]).one())
+        session.add(Link(feature_id=ids[2], to_id=ids[1], role="gate"))
+    for raised, left in ((ids[1], 1), (ids[0], 0)):
+        with database.acting(LAN, write=True) as session:
+            session.get_one(catalog["gates"].model, raised).level = "restricted"
+        assert len(received(database, "Bạn đổi", "crossings")) == left
+
+
+def test_a_paper_that_is_raised_is_named_to_nobody(database, stone):
+    wanted = part("markers", "number", number=[stone()[1]])
+    with database.acting(LAN, write=True) as session:
+        paper = put(session, catalog["documents"], level="partner", number="77/UBND-NC").id
+    release, _ = published(database, "Bạn W", wanted, basis="77/UBND-NC", document_id=paper)
+
+    def basis():
+        with database.acting(partner("Bạn W")) as session:
+            return sharing.manifests(session, release)[0].manifest["basis"]
+
+    assert basis() == "77/UBND-NC"
+    with database.acting(LAN, write=True) as session:
+        next_one = sharing.renew(session, release, Terms(paper, "77/UBND-NC"), [wanted]).number
+    submitted(database, (release, next_one), wanted)
+    moved(database, (release, next_one), "approved")
+    with database.acting(LAN, write=True) as session:
+        session.get_one(catalog["documents"].model, paper).level = "internal"
+    assert basis() is None
+    with pytest.raises(Conflict, match="have changed"):
+        moved(database, (release, next_one), "published")
 
 
 def test_a_release_is_served_within_its_period_only(database, stone):

@@ -3,23 +3,32 @@
 The table of tamperings with the journal itself stands in ``test_seals``.
 """
 
+import re
+
 import pytest
 from geoalchemy2.shape import from_shape
 from shapely.geometry import Point
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from gis import sharing
+from gis.accounts import Token, dismiss, enrol, issue, new_recovery_codes, revoke, sign_in, spend
 from gis.actors import Actor
-from gis.audit import first_unlike, unlike
 from gis.crs import WGS84
 from gis.doctor import CHECKS, House, State
 from gis.layer import catalog
 from gis.links import Link
+from gis.query import Selection
+from gis.reconciliation import first_unlike, unlike
+from gis.released import READER
+from gis.releases import ReleaseState
+from gis.sharing import Part, Terms
 from layers.gates import GateEvent
-from layers.policy import OFFICE_STAFF, POLICY, SYSTEM
+from layers.policy import OFFICE_STAFF, PARTNER, POLICY, SYSTEM
 from tests.factories import put
 
 LAN = Actor("lan", OFFICE_STAFF)
+PASSWORD = "một câu dài để vào nhà"
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +101,105 @@ def test_what_is_changed_beside_the_journal_is_named(statement, superuser, thing
     found = first_unlike(superuser)
     assert found is not None
     assert str(thing) in found.en or "documents" in found.en or "links" in found.en
+
+
+BESIDE_THE_DOOR = {
+    "a password": "update app.people set password = 'x' where name = 'lan'",
+    "a second factor": "update app.people set second_factor = 'x' where name = 'lan'",
+    "a name": "update app.people set name = 'lann' where name = 'lan'",
+    "a person who has gone": "update app.people set valid_to = null where name = 'gone'",
+    "a person made up": "insert into app.people (id, name) values (gen_random_uuid(), 'made-up')",
+    "a person taken away": "delete from app.people where name = 'gone'",
+    "a post": "update app.appointments set role = 'administrator' where role = 'planner'",
+    "since when somebody holds it": "update app.appointments set valid_from = '2000-01-01' where role = 'planner'",
+    "a recovery code": "update app.recovery_codes set secret = 'x' where id = (select min(id::text)::uuid from"
+    " app.recovery_codes)",
+    "a recovery code that opened": "update app.recovery_codes set spent_at = null where spent_at is not null",
+    "a sign-in's cookie": "update app.sign_ins set secret = 'x'",
+    "a sign-in made up": "insert into app.sign_ins (id, person_id, secret, csrf)"
+    " select gen_random_uuid(), id, 'x', 'x' from app.people where name = 'lan'",
+    "what a token may do": "update app.tokens set scopes = '{read,write}'",
+    "a token's secret": "update app.tokens set secret = 'x'",
+    "that a token was revoked": "update app.tokens set revoked_at = null",
+    "who approved": "update app.release_versions set approved_by = 'hoa' where state = 'published'",
+    "who prepared": "update app.release_versions set preparers = '{hoa}' where state = 'published'",
+    "for whom": "update app.releases set recipient = 'khác'",
+    "the fields that go": "update app.release_parts set fields = '{number,built_by,kind}'",
+    "a part taken away": "delete from app.release_parts",
+    "what was approved": "update app.release_rows set sha256 = 'x'",
+    "a row put among the approved": "insert into app.release_rows (version_id, feature_id, layer, sha256)"
+    " select version_id, gen_random_uuid(), layer, sha256 from app.release_rows limit 1",
+    "the author of a step": "update app.release_steps set actor = 'hoa' where state = 'approved'",
+    "a step taken away": "delete from app.release_steps where state = 'approved'",
+    "what a recipient was given": 'update app.holdings set content = content || \'{"built_by": "ours"}\'',
+    "that and its hash": 'update app.holdings set content = content || \'{"built_by": "ours"}\','
+    ' sha256 = app.content_hash(content || \'{"built_by": "ours"}\')',
+    "since when a recipient has it": "update app.holdings set since = since - interval '1 day' where until is null",
+    "that a recipient has it": "update app.holdings set until = clock_timestamp() where until is null",
+    "that it was ever given": "delete from app.holdings where held_back",
+    "that it was held back": "update app.holdings set held_back = false where held_back",
+    "what is served": "update release.markers set built_by = 'theirs'",
+    "a place that is served": "update release.markers set shared_geom = ST_SetSRID(ST_MakePoint(105, 11), 4326)",
+    "to whom it is served": "update release.markers set recipient = 'khác'",
+    "until when it is served": "update release.markers set served_to = '2000-01-01'",
+    "a row served beside": "insert into release.markers (recipient, id, release, added_in, version, sha256, number)"
+    " select recipient, gen_random_uuid(), release, 1, 1, '', 'x' from release.markers limit 1",
+    "a row that is served no longer": "delete from release.markers",
+    "a manifest": "update release.manifests set manifest = manifest || '{\"rows\": 9}'",
+    "a manifest taken away": "delete from release.manifests",
+    "that it was withdrawn": "update release.manifests set withdrawn_at = now()",
+    "that something is gone": "delete from release.tombstones",
+    "an identity": "update app.features set layer = 'gates' where layer = 'markers'",
+}
+
+
+@pytest.fixture(scope="module")
+def shared(database, accounts, thing):
+    """A release of two markers, one of which was held back; people, a token that was revoked, codes, a sign-in."""
+    with accounts.acting("chief") as session:
+        lan = enrol(session, "lan", "office", password=PASSWORD, second_factor="A" * 32)
+        enrol(session, "hoa", "planner", password=PASSWORD)
+        spend(session, lan.id, new_recovery_codes(session, lan.id)[0])
+        sign_in(session, lan.id)
+        issue(session, "máy", "office", made_by="chief", days=1)
+        revoke(session, session.query(Token.id).scalar())
+        dismissed = enrol(session, "gone", "planner", password=PASSWORD).id
+        enrol(session, "chief", "administrator", password=PASSWORD, second_factor="B" * 32)
+        session.flush()
+        dismiss(session, dismissed)
+    with database.acting(LAN, write=True) as session:
+        marks = [put(session, catalog["markers"], level="partner", position_source="survey") for _ in range(2)]
+        session.flush()
+        ids, numbers = [one.id for one in marks], [one.number for one in marks]
+    selection = Selection(catalog["markers"], READER, where={"number": numbers})
+    part = Part(selection, ("number", "built_by"), 5, {"number": numbers})
+    with database.acting(PARTNER) as session:
+        going = {"markers": sharing.going(session, part)}
+    with database.acting(LAN, write=True) as session:
+        version = sharing.prepare(session, "Bản", "Bạn", Terms(basis="48/UBND-NC"), [part])
+        sharing.submit(session, version, going, [])
+        key = version.release_id, version.number
+    for state in (ReleaseState.APPROVED, ReleaseState.PUBLISHED):
+        with database.acting(Actor("minh", OFFICE_STAFF), write=True) as session:
+            sharing.move(session, sharing.version_of(session, *key), state)
+    with database.acting(LAN, write=True) as session:
+        session.get_one(catalog["markers"].model, ids[1]).level = "internal"
+
+
+@pytest.mark.parametrize("statement", BESIDE_THE_DOOR.values(), ids=BESIDE_THE_DOOR)
+def test_accounts_and_releases_changed_beside_the_journal_are_named(statement, shared, superuser):
+    assert superuser.execute(text(statement)).rowcount > 0
+    found = first_unlike(superuser)
+    assert found is not None
+    table = re.search(r"(?:update|into|from) (?:app\.)?([a-z_.]+)", statement)[1]
+    told_by = "holdings" if statement == "delete from release.manifests" else table
+    assert found.en.startswith(f"{'markers' if table == 'features' else told_by} ")
+
+
+def test_the_proof_tells_how_far_it_has_come(superuser):
+    heard = []
+    assert first_unlike(superuser, lambda *told: heard.append(told)) is None
+    assert [done for _, done, _ in heard] == list(range(heard[0][2]))
 
 
 IN_THE_HOUSE = {

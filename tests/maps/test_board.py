@@ -115,3 +115,8 @@ def test_an_empty_board_says_so() -> None:
 def test_what_does_not_fit_is_counted_and_linked() -> None:
     late = [a_matter(f"w{n}", "overdue", due_on="2023-12-31") for n in range(ROWS + 2)]
     assert '<a href="/works?urgency=overdue,waiting">và 2 công trình nữa</a>' in a_board(works=late)
+
+
+def test_what_was_held_back_from_recipients_is_counted_and_linked() -> None:
+    assert '<a class="since" href="/releases#held-back">Tự ngừng chia sẻ: 3 mục</a>' in a_board(held_back=3)
+    assert "held-back" not in a_board()
