@@ -12,7 +12,7 @@ import sqlite3
 import tempfile
 import uuid
 import zipfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -216,16 +216,17 @@ class House:
         for year, month, day, day_, month_, year_ in DAYS.findall(said):
             days = (dt.date(int(year or year_), int(month or month_), int(day or day_)) - FIRST_DAY).days
             found.add((days // 40, days % 40))
-        known = {str(row.id): row.number for row in self.rows}
-        found |= {(known[one], ID) for one in IDS.findall(said) if one in known}
+        found |= {(self._numbers[one], ID) for one in IDS.findall(said) if one in self._numbers}
         return {(row, what) for row, what in found if row < len(self.rows)}
 
-    def leaks(self, actor: Actor | None, said: str) -> list[str]:
-        """The canaries in a text that somebody may not know of, by name; nobody may know of any."""
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {str(row.id): row.number for row in self.rows}
+
+    def leaks(self, actor: Actor | None, found: Iterable[tuple[int, int | str]]) -> list[str]:
+        """The canaries of a text that somebody may not know of, by name; nobody may know of any."""
         told = [
-            (self.rows[row], what)
-            for row, what in self.found_in(said)
-            if actor is None or not self.rows[row].told_to(actor, what)
+            (self.rows[row], what) for row, what in found if actor is None or not self.rows[row].told_to(actor, what)
         ]
         return sorted(
             f"{row.layer.name}/{row.kind}: {row.names[what] if isinstance(what, int) and what < PART else what}"

@@ -190,6 +190,7 @@ import os, signal, sys, threading
 from pathlib import Path
 from gis.postgis import Cluster
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background ignores it
 begin = threading.Thread.start
 
 def begin_and_be_interrupted(thread):

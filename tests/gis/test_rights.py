@@ -3,10 +3,13 @@
 import psycopg
 import pytest
 from psycopg import sql
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 
 from api.migrate import migrate
 from gis.fields import Level
 from gis.layer import catalog, parts
+from gis.rights import standing
 from layers.policy import OFFICER, POLICY
 
 TAMPERINGS = {
@@ -70,17 +73,27 @@ def admin(cluster, fresh_name):
         yield opened
 
 
-def test_every_tampering_is_found_and_mended(cluster, fresh_name, admin):
+def test_every_tampering_is_found_by_itself(cluster, fresh_name):
+    engine = create_engine(cluster.url(fresh_name), poolclass=NullPool)
+    with engine.connect() as administrator:
+        raw = administrator.connection.driver_connection
+        before = raw.execute(STANDING).fetchone()
+        assert standing(administrator, POLICY) == []
+        for name, tampering in TAMPERINGS.items():
+            with raw.transaction(force_rollback=True):
+                raw.execute(tampering)
+                assert raw.execute(STANDING).fetchone() != before, name
+                assert standing(administrator, POLICY) == ["catalogue"], name
+        assert standing(administrator, POLICY) == []
+
+
+def test_every_tampering_is_mended(cluster, fresh_name, admin):
     before = admin.execute(STANDING).fetchone()
-    unmended = []
-    for name, tampering in TAMPERINGS.items():
+    for tampering in TAMPERINGS.values():
         admin.execute(tampering)
-        changed = admin.execute(STANDING).fetchone() != before
-        migrate(cluster.url(fresh_name))
-        if not changed or admin.execute(STANDING).fetchone() != before:
-            unmended.append(name)
-            break
-    assert unmended == []
+    assert admin.execute(STANDING).fetchone() != before
+    migrate(cluster.url(fresh_name))
+    assert admin.execute(STANDING).fetchone() == before
 
 
 def test_a_second_migration_changes_nothing(cluster, fresh_name, admin):

@@ -222,14 +222,17 @@ IN_THE_HOUSE = {
 }
 
 
+def faults(superuser, place):
+    house = House(POLICY, place, durable=False)
+    return [one.said.en for check in CHECKS for one in check(superuser, house) if one.state is State.BAD]
+
+
+def test_a_sound_house_has_no_fault(superuser, tmp_path):
+    assert faults(superuser, tmp_path) == []
+
+
 @pytest.mark.parametrize("change", IN_THE_HOUSE.values(), ids=IN_THE_HOUSE)
 def test_what_is_changed_in_the_house_itself_is_named_by_the_doctor(change, superuser, tmp_path):
-    """Each in a transaction of its own, which is undone; a sound house has no such finding."""
-    house = House(POLICY, tmp_path, durable=False)
-
-    def faults():
-        return [one.said.en for check in CHECKS for one in check(superuser, house) if one.state is State.BAD]
-
-    assert faults() == []
+    """Each in a transaction of its own, which is undone."""
     superuser.execute(text(change))
-    assert faults() != []
+    assert faults(superuser, tmp_path) != []
