@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 
 from api.given import secret, texts
 from api.identity import BodyParam, PageLanguageParam, at_once, guest_of
+from api.params import id_in_path
 from api.shell import page_answer, shell
 from api.signin import accounts_of, address_of, entered, left
 from gis import accounts
@@ -38,14 +39,17 @@ PersonParam = Annotated[Guest, Depends(at_once(person_of))]
 
 
 def account_id(account: str) -> uuid.UUID:
-    """The id in a path. Raises ``Missing`` for what is none."""
-    try:
-        return uuid.UUID(account)
-    except ValueError:
-        raise Missing(accounts.GONE) from None
+    """The id of an account in a path. Raises ``Missing`` for what is none."""
+    return id_in_path(account, accounts.GONE)
+
+
+def sign_in_id(sign_in: str) -> uuid.UUID:
+    """The id of a sign-in in a path. Raises ``Missing`` for what is none."""
+    return id_in_path(sign_in, accounts.NO_SIGN_IN)
 
 
 AccountParam = Annotated[uuid.UUID, Depends(at_once(account_id))]
+SignInParam = Annotated[uuid.UUID, Depends(at_once(sign_in_id))]
 
 
 def _id_of(person: Guest) -> uuid.UUID:
@@ -91,12 +95,12 @@ def sign_ins(request: Request, person: PersonParam) -> dict[str, Any]:
     return {"sign_ins": _beside(request, person)["sign_ins"]}
 
 
-@router.delete("/api/account/sign-ins/{account}")
-def sign_out_one(request: Request, person: PersonParam, account: AccountParam) -> dict[str, Any]:
+@router.delete("/api/account/sign-ins/{sign_in}")
+def sign_out_one(request: Request, person: PersonParam, sign_in: SignInParam) -> dict[str, Any]:
     """End one of one's own sign-ins."""
     with accounts_of(request).acting(person.name, request=request.state.request_id) as session:
-        accounts.sign_out_own(session, _id_of(person), account)
-    return {"id": account}
+        accounts.sign_out_own(session, _id_of(person), sign_in)
+    return {"id": sign_in}
 
 
 @router.post("/api/account/recovery-codes")

@@ -7,8 +7,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from api.features import GEOJSON
 from api.identity import ActorParam
+from api.media import GEOJSON
 from api.params import DatabaseParam, bbox_of
 from api.written import json_text
 from gis import linear

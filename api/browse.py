@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from fastapi import Depends, Request, Response
 
 from api.identity import at_once, language_of, page_language
+from api.media import HTML
 from api.settings import Settings
 from api.shell import person_shown
 from api.written import json_text
@@ -20,7 +21,6 @@ from gis.language import Language, Text
 from maps import page
 
 FORMATS = ("json", "html")
-HTML = "text/html"
 EVERYWHERE = ("f", "lang")
 """The parameters that every resource takes."""
 
@@ -143,7 +143,7 @@ def paged(
         person=person_shown(request),
     )
     headers = {**VARIES, "Content-Language": page_language(request), "Cache-Control": "private, no-cache"}
-    return Response(html, media_type="text/html; charset=utf-8", headers=headers)
+    return Response(html, media_type=HTML, headers=headers)
 
 
 def facts_of(known: Mapping[str, Field], feature: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:

@@ -16,8 +16,6 @@ from layers.policy import may_edit
 
 router = APIRouter(prefix="/api", tags=["cards"])
 
-DRAWN = {"lines": "area", "sectors": "sector", "documents": "circle", "units": "circle", "administrative_areas": "area"}
-
 
 @router.get("/cards")
 def cards(actor: ActorParam) -> dict[str, Any]:
@@ -50,8 +48,6 @@ def card(layer: Layer, actor: Actor) -> dict[str, Any]:
             for name, one in layer.readable(actor.eyes).items()
         ],
     }
-    if layer.drawn_by is None:
-        described["mark"] = {"shape": DRAWN.get(layer.name, "circle"), "colour": "#6b7580"}
     described["parts"] = [_part(one, actor) for one in parts.values() if one.of.layer is layer]
     if layer.name == "gates":
         described["events"] = [{"value": value, "title": _both(title)} for value, title in EVENT_KINDS.items()]

@@ -13,8 +13,9 @@ from urllib.parse import unquote
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api.features import GEOJSON, feature_answer
+from api.features import feature_answer
 from api.identity import ActorParam, BodyParam, at_once
+from api.media import GEOJSON, MERGE_PATCH
 from api.params import DatabaseParam, IdParam, LayerParam, MomentParam, crs_of, feature_id, key_of
 from gis import changes, drafts, links, query, replays
 from gis.actors import Actor
@@ -233,7 +234,7 @@ def methods_of_item(layer: LayerParam) -> Response:
     """What there is to be done with a feature of a layer; ``GET`` says what of it the reader may do with this one."""
     if not layer.editable:
         return Response(status_code=204, headers={"Allow": "GET, OPTIONS"})
-    headers = {"Allow": "GET, PUT, PATCH, DELETE, OPTIONS", "Accept-Patch": f"application/merge-patch+json, {GEOJSON}"}
+    headers = {"Allow": "GET, PUT, PATCH, DELETE, OPTIONS", "Accept-Patch": f"{MERGE_PATCH}, {GEOJSON}"}
     return Response(status_code=204, headers=headers)
 
 

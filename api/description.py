@@ -11,12 +11,12 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
-from api.browse import COMMON_1, FEATURES_1, FORMATS, HTML, SpokenParam, link, only, paged, wants_page
-from api.errors import PROBLEM, STATUS
-from api.features import GEOJSON, JSON, OPENAPI
+from api.browse import COMMON_1, FEATURES_1, FORMATS, VARIES, SpokenParam, base_of, link, only, paged, wants_page
+from api.errors import STATUS
 from api.identity import RELEASED, RELEASED_BELOW, WRITES, ActorParam
+from api.media import GEOJSON, HTML, JSON, MERGE_PATCH, MVT, OPENAPI, PROBLEM, SCHEMA_JSON
 from api.params import ADDRESSED, DEFAULT_LIMIT, ITEM_PARAMETERS, MAX_LIMIT, OWN
-from api.schemas import RELATIONS, SCHEMA_JSON, SHAPES, TYPES, property_schema, queryables
+from api.schemas import RELATIONS, SHAPES, TYPES, property_schema, queryables
 from api.written import json_text
 from gis import errors
 from gis.actors import Actor, Role
@@ -32,8 +32,6 @@ from layers.policy import catalog_of
 router = APIRouter(tags=["description"])
 
 CONFORMS_TO = [f"{FEATURES_1}oas30", f"{COMMON_1}oas30"]
-MERGE_PATCH = "application/merge-patch+json"
-MVT = "application/vnd.mapbox-vector-tile"
 
 Schema = dict[str, Any]
 
@@ -88,7 +86,7 @@ DRAWN = tuple(name for name in FILED if name not in ("crs", "sortby", "propertie
 TAKEN: dict[str, tuple[str, ...]] = {
     "/api/locate": ("q", "border", "crs", "near", "lon", "lat"),
     "/api/export/{layer}": (*FILED, "reader", "zone", "delimiter"),
-    "/api/basemap/lines": ("bbox", "zoom"),
+    "/api/basemap/lines": ("bbox", "border"),
     "/ogc/collections/{layer}/tiles/{tms}/{zoom}/{row}/{column}": DRAWN,
     "/ogc/collections/{layer}/tiles/{tms}/tilejson.json": DRAWN,
 }
@@ -121,7 +119,7 @@ def api_description(request: Request, actor: ActorParam, language: SpokenParam) 
     """The description of these doors."""
     only(request)
     kept: dict[Any, Schema] = request.app.state.descriptions
-    asked = str(request.base_url).rstrip("/"), actor.role, language
+    asked = base_of(request), actor.role, language
     document = kept[asked] = kept.get(asked) or description(request.app.state.doors, *asked)
     if wants_page(request):
         rows = [
@@ -133,7 +131,7 @@ def api_description(request: Request, actor: ActorParam, language: SpokenParam) 
         title = document["info"]["title"]
         about = {"links": [link(request, "/ogc/api", "self", OPENAPI)]}
         return paged(request, about, title=title, rows=rows, columns=("", ""))
-    return Response(json_text(document), media_type=OPENAPI, headers={"Vary": "Accept, Accept-Language, Cookie"})
+    return Response(json_text(document), media_type=OPENAPI, headers=VARIES)
 
 
 def description(doors: Sequence[APIRouter], base: str, role: Role, language: Language) -> Schema:

@@ -9,7 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from api.identity import HEADERS, NO_STORE, language_of
+from api.identity import HEADERS, NO_ADDRESS, NO_STORE, language_of
+from api.media import PROBLEM
 from gis import errors
 from gis.errors import FieldError, Refusal
 from gis.language import Language, Text
@@ -32,7 +33,6 @@ STATUS: dict[type[Refusal], int] = {
     errors.Unavailable: 503,
 }
 
-PROBLEM = "application/problem+json"
 TRY_AGAIN_S = "5"
 UNFORESEEN = Text("Lỗi ngoài dự kiến; đã ghi lại để sửa", "An unforeseen fault; it has been recorded")
 
@@ -81,7 +81,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def http(request: Request, fault: HTTPException) -> Response:
         refusals: dict[int, Refusal] = {
-            404: errors.Missing(Text("Không có địa chỉ này", "There is no such address")),
+            404: errors.Missing(NO_ADDRESS),
             405: errors.WrongMethod(Text("Không dùng được cách gọi này ở đây", "This method is not allowed here")),
         }
         plain = errors.Malformed(Text("Yêu cầu không đọc được", str(fault.detail)))

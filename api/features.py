@@ -13,9 +13,22 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api import schemas, tiles
-from api.browse import HTML, VARIES, SpokenParam, answer, facts_of, here, link as _link, only, paged, wants_page
+from api.browse import (
+    COMMON_1,
+    FEATURES_1,
+    VARIES,
+    SpokenParam,
+    answer,
+    facts_of,
+    here,
+    link as _link,
+    only,
+    paged,
+    wants_page,
+)
 from api.doors import Door
 from api.identity import ActorParam
+from api.media import GEOJSON, HTML, JSON, OPENAPI
 from api.params import ITEM_PARAMETERS, DatabaseParam, IdParam, KeptLayerParam, LayerParam, MomentParam, selected
 from gis import links, past, query
 from gis.actors import Actor
@@ -30,16 +43,8 @@ from layers.policy import catalog_of, may_edit
 
 router = APIRouter(prefix="/ogc", tags=["features"], route_class=Door)
 
-GEOJSON = "application/geo+json"
 MOST_COLUMNS = 6
-JSON = "application/json"
-OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
-CORE = "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/"
-CONFORMS_TO = [
-    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
-    f"{CORE}core",
-    f"{CORE}geojson",
-]
+CONFORMS_TO = [f"{COMMON_1}core", f"{FEATURES_1}core", f"{FEATURES_1}geojson"]
 
 SUBTITLE = Text("Dữ liệu biên giới dùng chung", "The shared border data system")
 CONFORMANCE = Text("Chuẩn áp dụng", "Conformance")
@@ -58,7 +63,7 @@ def landing(request: Request, actor: ActorParam, language: SpokenParam) -> Respo
         "links": [
             *here(request, JSON),
             _link(request, "/ogc/api", "service-desc", OPENAPI, DESCRIPTION.said_in(language)),
-            _link(request, "/ogc/api?f=html", "service-doc", "text/html", DESCRIPTION.said_in(language)),
+            _link(request, "/ogc/api?f=html", "service-doc", HTML, DESCRIPTION.said_in(language)),
             _link(request, "/ogc/conformance", "conformance", JSON, CONFORMANCE.said_in(language)),
             _link(request, "/ogc/collections", "data", JSON, COLLECTIONS.said_in(language)),
             _link(request, "/ogc/tileMatrixSets", tiles.TILING_SCHEMES, JSON),
@@ -135,7 +140,7 @@ def _collection(
             _link(request, path, "self", JSON, title),
             _link(request, f"{path}/items", "items", GEOJSON, title),
             *schemas.links(request, layer),
-            *([_link(request, f"{path}/tiles", tiles.TILESETS, "application/json", title)] if layer.placed else []),
+            *([_link(request, f"{path}/tiles", tiles.TILESETS, JSON, title)] if layer.placed else []),
         ],
     }
 

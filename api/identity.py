@@ -6,12 +6,11 @@ anew on every request. ``Host`` must be one of ours, a write must come from a pa
 the sign-in's own CSRF token; writes carry JSON only.
 """
 
-import ipaddress
 import json
 import secrets
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from functools import lru_cache, wraps
+from functools import wraps
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -20,13 +19,15 @@ from starlette.datastructures import URL, Headers
 from starlette.responses import RedirectResponse
 from starlette.routing import Match
 
+from api.media import GEOJSON, HTML, JSON, MERGE_PATCH
+from api.reach import is_loopback
 from api.settings import Settings
-from gis.accounts import released_by
 from gis.actors import Actor
 from gis.door import Accounts, Guest, may_write
 from gis.errors import Forbidden, Malformed, Missing, Refusal, TooLarge, Unauthenticated, UnsupportedMediaType
 from gis.fields import Level
 from gis.language import Language, Text
+from gis.tokens import released_by
 from layers.policy import NOBODY, OFFICE, POSTS, RECIPIENT
 
 NEEDS_SECOND_FACTOR = Text(
@@ -34,13 +35,16 @@ NEEDS_SECOND_FACTOR = Text(
     "An administrator sets up a second factor before anything else",
 )
 
+NO_ADDRESS = Text("Không có địa chỉ này", "There is no such address")
+"""Said of an address that there is not, or not for whoever asks."""
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
-TAKEN = {"application/json", "application/geo+json", "application/merge-patch+json"}
+TAKEN = {JSON, GEOJSON, MERGE_PATCH}
 MAX_BODY = 2 * 1024 * 1024
 DEEPEST = 50
 """Levels of nesting; what is deeper is no body of ours, and would exhaust whoever walks it."""
@@ -186,7 +190,7 @@ class Doorkeeper:
     def _refused(self, request: Request, refusal: Refusal) -> Any:
         """A program is told why not; a person is shown the way in, or to a second factor where one is owed."""
         if _is_read_by_a_person(request) and isinstance(refusal, Unauthenticated):
-            return RedirectResponse(str(URL("/signin").include_query_params(next=_asked_for(request))), 303)
+            return RedirectResponse(str(URL("/signin").include_query_params(next=asked_for(request))), 303)
         if _is_read_by_a_person(request) and refusal.detail == NEEDS_SECOND_FACTOR:
             return RedirectResponse("/account", 303)
         answer = self.refuse(refusal, language_of(request))
@@ -221,7 +225,7 @@ class Doorkeeper:
             raise Forbidden(NEEDS_SECOND_FACTOR)
 
     def _only_here(self, request: Request) -> None:
-        near = _is_near(request.client.host if request.client else "")
+        near = request.client is not None and is_loopback(request.client.host)
         if self.settings.beyond or (not near and not self.settings.container):
             raise Forbidden(
                 Text("Chỉ phục vụ trên máy này khi chưa có tài khoản", "Served on this machine only so far")
@@ -255,31 +259,23 @@ def _has_door(request: Request) -> bool:
     return any(route.matches(request.scope)[0] is Match.FULL for route in request.app.routes)
 
 
-@lru_cache(100)
-def _is_near(host: str) -> bool:
-    """Whether an address is this machine's own."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host in ("testclient", "")
-
-
 def _is_own(path: str) -> bool:
     return path in OWN or path.startswith(OWN_BELOW)
 
 
 def _is_read_by_a_person(request: Request) -> bool:
-    return request.method == "GET" and "text/html" in request.headers.get("accept", "")
+    return request.method == "GET" and HTML in request.headers.get("accept", "")
 
 
 def _refuse_beyond_released(request: Request) -> None:
     """To a partner there is nothing here but what was released: the standard's doors and files, to read."""
     released = request.url.path == RELEASED or request.url.path.startswith(RELEASED_BELOW)
     if not released or request.method not in ("GET", "HEAD"):
-        raise Missing(Text("Không có địa chỉ này", "There is no such address"))
+        raise Missing(NO_ADDRESS)
 
 
-def _asked_for(request: Request) -> str:
+def asked_for(request: Request) -> str:
+    """The address as it was asked for, on this house."""
     return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 

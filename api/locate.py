@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request, Response
 from starlette.datastructures import QueryParams
 
 from api.doors import Door
-from api.features import GEOJSON
 from api.identity import ActorParam
+from api.media import GEOJSON
 from api.params import DatabaseParam
 from api.written import json_text
 from gis.errors import Malformed, invalid

@@ -27,6 +27,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from api.identity import PageLanguageParam
+from api.media import HTML
 from api.reach import is_loopback
 from api.settings import Settings
 from api.signin import accounts_of, carrying, enter, local_path
@@ -277,7 +278,7 @@ def _refused(request: Request, language: str, why: str) -> Response:
         exist=accounts_of(request).exist(),
         refused=why,
     )
-    return _forgetting(Response(html, 401, media_type="text/html; charset=utf-8"))
+    return _forgetting(Response(html, 401, media_type=HTML))
 
 
 def _forgetting(answer: Response) -> Response:

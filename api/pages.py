@@ -34,7 +34,7 @@ SHOWN_ON_BOARD = ("works", "tasks", "incidents", "gates", "markers")
 
 def _home(request: Request) -> tuple[float, float, float]:
     settings: Settings = request.app.state.settings
-    return settings.home_latitude, settings.home_longitude, settings.home_zoom
+    return settings.home
 
 
 @router.get("/")

@@ -10,12 +10,12 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
 
-from api.identity import ActorParam, at_once
+from api.identity import NO_ADDRESS, ActorParam, at_once
 from gis import filters
 from gis.actors import Actor
 from gis.crs import CRS, CRS84, OFFERED
 from gis.database import Database, Session
-from gis.errors import Invalid, Malformed, Missing
+from gis.errors import NO_FEATURE, Invalid, Malformed, Missing
 from gis.geometry import Box, read_box
 from gis.language import Text
 from gis.layer import Layer, catalog
@@ -85,12 +85,17 @@ def layer_read(layer: str, actor: ActorParam) -> Layer:
     return layer_named(layer, catalog_of(actor))
 
 
-def feature_id(item: str) -> uuid.UUID:
+def id_in_path(text: str, gone: Text) -> uuid.UUID:
     """An id as it stands in a path; what is no UUID is missing like any other."""
     try:
-        return uuid.UUID(item)
+        return uuid.UUID(text)
     except ValueError:
-        raise Missing(Text("Không có mục này", "There is no such feature")) from None
+        raise Missing(gone) from None
+
+
+def feature_id(item: str) -> uuid.UUID:
+    """The id of a feature in a path. Raises ``Missing`` for what is none."""
+    return id_in_path(item, NO_FEATURE)
 
 
 DatabaseParam = Annotated[Database, Depends(at_once(database_of))]
@@ -108,7 +113,7 @@ MomentParam = Annotated[dt.datetime | None, Depends(at_once(moment_asked))]
 def kept_layer(layer: LayerParam) -> Layer:
     """A layer with a past and links; of what was released there is neither."""
     if not layer.remembered:
-        raise Missing(Text("Không có địa chỉ này", "There is no such address"))
+        raise Missing(NO_ADDRESS)
     return layer
 
 

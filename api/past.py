@@ -14,7 +14,8 @@ from starlette.datastructures import QueryParams
 
 from api.browse import link
 from api.cards import card
-from api.identity import ActorParam, PageLanguageParam
+from api.identity import ActorParam, PageLanguageParam, asked_for
+from api.media import JSON
 from api.params import DatabaseParam, KeptLayerParam, layer_named, limit_of, moment_of, selection_of
 from api.shell import page_answer, shell
 from gis import past
@@ -77,9 +78,6 @@ def changes_page(request: Request, actor: ActorParam, database: DatabaseParam, l
     with database.acting(actor) as session:
         span, found, following = changed(session, asked, actor, ON_A_PAGE)
         counted = {} if span.after else past.numbers(session, selections(asked, actor), span)
-    given = {name: value for name, value in asked.items() if name not in ("after", "until")}
-    # The end of the span is fixed, or what happens while somebody reads would move the pages.
-    more = {**given, "until": span.until.isoformat(), "after": following or ""}
     html = show_changes(
         language,
         cards={layer.name: card(layer, actor) for layer in every()},
@@ -89,7 +87,7 @@ def changes_page(request: Request, actor: ActorParam, database: DatabaseParam, l
         until=span.until,
         mine=actor.name if actor.may_edit else None,
         may_follow=may_follow(actor, ""),
-        more=f"/changes?{urlencode(more)}" if following else None,
+        more=onward(request, span, following) if following else None,
         **shell(request),
     )
     return page_answer(request, html)
@@ -131,23 +129,28 @@ def span_of(asked: QueryParams, actor: Actor, most: int = MOST) -> Span:
 
 
 def _answer(request: Request, span: Span, found: list[Change], following: str | None) -> dict[str, Any]:
-    given = [(name, value) for name, value in request.query_params.multi_items() if name not in ("after", "until")]
-    links = [link(request, _here(request), "self", "application/json")]
-    if following is not None:
-        # The end of the span is fixed, or what happens while somebody reads would move the pages.
-        query = urlencode([*given, ("until", span.until.isoformat()), ("after", following)])
-        links.append(link(request, f"{request.url.path}?{query}", "next", "application/json"))
     return {
         "since": span.since,
         "until": span.until,
         "numberReturned": len(found),
         "changes": [told(one) for one in found],
-        "links": links,
+        "links": page_links(request, span, following),
     }
 
 
-def _here(request: Request) -> str:
-    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+def page_links(request: Request, span: Span, following: str | int | None) -> list[dict[str, str]]:
+    """The links of a page to itself and to the one that follows, where there is one."""
+    onwards = [] if following is None else [link(request, onward(request, span, following), "next", JSON)]
+    return [link(request, asked_for(request), "self", JSON), *onwards]
+
+
+def onward(request: Request, span: Span, following: str | int) -> str:
+    """The address of the page that follows this one.
+
+    The end of the span is fixed, or what happens while somebody reads would move the pages.
+    """
+    given = [(name, value) for name, value in request.query_params.multi_items() if name not in ("after", "until")]
+    return f"{request.url.path}?{urlencode([*given, ('until', span.until.isoformat()), ('after', following)])}"
 
 
 def told(one: Change) -> dict[str, Any]:

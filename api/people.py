@@ -15,10 +15,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from api.account import AccountParam
 from api.given import texts
 from api.identity import BodyParam, PageLanguageParam, at_once, guest_of
-from api.params import DatabaseParam
+from api.params import DatabaseParam, id_in_path
 from api.shell import page_answer, shell
 from api.signin import accounts_of
-from gis import accounts, query, sharing, uses
+from gis import accounts, query, sharing, tokens, uses
 from gis.actors import Actor, Role
 from gis.database import Database
 from gis.door import Guest
@@ -58,6 +58,12 @@ def other_id(account: AccountParam, administrator: AdministratorParam) -> uuid.U
     return account
 
 
+def token_id(token: str) -> uuid.UUID:
+    """The id of a token in a path. Raises ``Missing`` for what is none."""
+    return id_in_path(token, tokens.GONE)
+
+
+TokenParam = Annotated[uuid.UUID, Depends(at_once(token_id))]
 OtherParam = Annotated[uuid.UUID, Depends(other_id)]
 
 
@@ -107,8 +113,8 @@ def tokens_page(
 ) -> Response:
     """Every token."""
     with _acting(request, administrator) as session:
-        found = accounts.every_token(session)
-    longest = accounts.LONGEST_TOKEN.days
+        found = tokens.every_token(session)
+    longest = tokens.LONGEST.days
     bounds = {"longest_days": longest, "per_minute": PER_MINUTE, "most_per_minute": MOST_PER_MINUTE}
     names = {f"release:read:{one}": name for one, name in released_to(database, administrator, None).items()}
     return _kept(request, language, "tokens", found, TOKEN_ROLES, database, administrator, releases=names, **bounds)
@@ -196,10 +202,10 @@ def dismiss(request: Request, administrator: AdministratorParam, account: OtherP
 
 
 @router.get("/api/tokens")
-def tokens(request: Request, administrator: AdministratorParam) -> dict[str, Any]:
+def every_token(request: Request, administrator: AdministratorParam) -> dict[str, Any]:
     """Every token, without its secret."""
     with _acting(request, administrator) as session:
-        return {"tokens": accounts.every_token(session)}
+        return {"tokens": tokens.every_token(session)}
 
 
 @router.post("/api/tokens", status_code=201)
@@ -222,7 +228,7 @@ def issue(
             "Mã của đối tác, và chỉ nó, nêu nơi nhận",
             "A partner's token, and no other, names it",
         )
-    named = [accounts.released_by(scope) for scope in scopes]
+    named = [tokens.released_by(scope) for scope in scopes]
     known = released_to(database, administrator, recipient) if any(named) else {}
     if role != RECIPIENT.name and any(named):
         raise invalid("scopes", "range", "Chỉ mã của đối tác gắn với bản chia sẻ", "Only a partner's token names one")
@@ -234,7 +240,7 @@ def issue(
             "A partner reads what was released to this very recipient only",
         )
     with _acting(request, administrator) as session:
-        token = accounts.issue(
+        token = tokens.issue(
             session,
             given["name"],
             role,
@@ -249,19 +255,19 @@ def issue(
     return {"name": given["name"], "token": token}
 
 
-@router.delete("/api/tokens/{account}")
-def revoke(request: Request, administrator: AdministratorParam, account: AccountParam) -> dict[str, Any]:
+@router.delete("/api/tokens/{token}")
+def revoke(request: Request, administrator: AdministratorParam, token: TokenParam) -> dict[str, Any]:
     """Take a token back at once."""
     with _acting(request, administrator) as session:
-        accounts.revoke(session, account)
-    return {"id": account}
+        tokens.revoke(session, token)
+    return {"id": token}
 
 
-@router.get("/api/tokens/{account}/uses")
-def uses_of(request: Request, administrator: AdministratorParam, account: AccountParam) -> dict[str, Any]:
+@router.get("/api/tokens/{token}/uses")
+def uses_of(request: Request, administrator: AdministratorParam, token: TokenParam) -> dict[str, Any]:
     """From where a token came on each of the last ninety days, how often, and how often it was turned away."""
     with _acting(request, administrator) as session:
-        return {"uses": uses.lately(session, account)}
+        return {"uses": uses.lately(session, token)}
 
 
 def released_to(database: Database, administrator: Guest, recipient: str | None) -> dict[uuid.UUID, str]:

@@ -10,6 +10,7 @@ import os
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,7 @@ class Reach:
             door.dispose()
 
 
+@lru_cache(100)
 def is_loopback(address: str) -> bool:
     """Whether an address is this machine's own; a name is not taken for one."""
     try:

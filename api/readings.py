@@ -1,15 +1,14 @@
 """The journal of readings, for administrators and the office: who was given a restricted record, who took a file."""
 
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.datastructures import QueryParams
 
-from api.browse import link, only
+from api.browse import only
 from api.identity import ActorParam, PageLanguageParam, at_once
 from api.params import DatabaseParam, layer_named
-from api.past import span_of
+from api.past import onward, page_links, span_of
 from api.shell import page_answer, shell
 from gis import readings
 from gis.actors import Actor
@@ -42,9 +41,7 @@ def listed(request: Request, actor: FollowingParam, database: DatabaseParam) -> 
     """Readings and files between ``since`` and ``until`` (the last week), ``by`` somebody, of a ``layer``."""
     only(request, TAKEN)
     span, found, following = read(database, actor, request.query_params, MOST)
-    links = [link(request, f"{request.url.path}?{request.url.query}".rstrip("?"), "self", "application/json")]
-    if following is not None:
-        links.append(link(request, _onward(request, span, following), "next", "application/json"))
+    links = page_links(request, span, following)
     return {"since": span.since, "until": span.until, "readings": found, "links": links}
 
 
@@ -60,7 +57,7 @@ def readings_page(
         layers=[(layer.name, layer.title) for layer in every()],
         since=span.since,
         until=span.until,
-        more=None if following is None else _onward(request, span, following),
+        more=None if following is None else onward(request, span, following),
         **shell(request),
     )
     return page_answer(request, html)
@@ -80,9 +77,3 @@ def read(
             session, span.since, span.until, span.by, layer, int(below) if below else None, span.limit
         )
     return span, found, following
-
-
-def _onward(request: Request, span: Span, following: int) -> str:
-    given = {name: value for name, value in request.query_params.items() if name not in ("after", "until")}
-    # The end of the span is fixed, or what happens while somebody reads would move the pages.
-    return f"{request.url.path}?{urlencode({**given, 'until': span.until.isoformat(), 'after': following})}"

@@ -9,7 +9,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from api.browse import link, only
-from api.identity import ActorParam
+from api.identity import NO_ADDRESS, ActorParam
+from api.media import JSON
 from api.params import DatabaseParam
 from api.releases import ReleaseParam
 from gis import sharing
@@ -23,7 +24,7 @@ router = APIRouter(prefix="/ogc/releases", tags=["releases"])
 
 def _receiving(actor: Actor) -> Actor:
     if not (actor.role.outside or actor.role.shares):
-        raise Missing(Text("Không có địa chỉ này", "There is no such address"))
+        raise Missing(NO_ADDRESS)
     return actor
 
 
@@ -36,7 +37,7 @@ def received(request: Request, actor: ActorParam, database: DatabaseParam) -> di
         latest = {one.release: one for one in reversed(found)}
         return {
             "releases": [_manifest_told(request, latest[one]) for one in dict.fromkeys(one.release for one in found)],
-            "links": [link(request, "/ogc/releases", "self", "application/json")],
+            "links": [link(request, "/ogc/releases", "self", JSON)],
         }
 
 
@@ -57,8 +58,8 @@ def _manifest_told(request: Request, one: Manifest) -> dict[str, Any]:
         **one.manifest,
         "withdrawn_at": one.withdrawn_at and one.withdrawn_at.isoformat(),
         "links": [
-            link(request, path, "self", "application/json"),
-            link(request, f"{path}/delta?since={one.number}", "predecessor-version", "application/json"),
+            link(request, path, "self", JSON),
+            link(request, f"{path}/delta?since={one.number}", "predecessor-version", JSON),
         ],
     }
 
@@ -80,4 +81,4 @@ def delta(request: Request, release: ReleaseParam, actor: ActorParam, database: 
             b'"changed":{"type":"FeatureCollection","features":[' + b",".join(found.changed) + b"]}}",
         ]
     )
-    return Response(body, media_type="application/json")
+    return Response(body, media_type=JSON)

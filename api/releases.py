@@ -1,7 +1,7 @@
 """Releases: what leaves the house for a partner, prepared, previewed, approved by a second person, published.
 
-These are the office's doors and pages. ``/api/holdings`` answers who holds what of a feature. What partners read of
-their own releases is ``api.received``.
+These are the office's doors; its pages are ``api.release_pages``. ``/api/holdings`` answers who holds what of a
+feature. What partners read of their own releases is ``api.received``.
 """
 
 import datetime as dt
@@ -10,35 +10,31 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.datastructures import QueryParams
 
 from api.browse import only
-from api.cards import card
-from api.identity import ActorParam, BodyParam, LanguageParam, PageLanguageParam, at_once
-from api.params import DatabaseParam, feature_id, key_of, selection_of
-from api.settings import Settings
-from api.shell import page_answer, shell
+from api.identity import NO_ADDRESS, ActorParam, BodyParam, LanguageParam, at_once
+from api.media import JSON
+from api.params import DatabaseParam, feature_id, id_in_path, key_of, selection_of
 from api.written import json_text
 from gis import drafts, query, releases, replays, sharing
 from gis.actors import Actor
 from gis.database import Database, Session
 from gis.errors import Malformed, Missing, Stale, Unconditional, invalid
 from gis.language import Language, Text
-from gis.layer import Layer, catalog, every
+from gis.layer import Layer, catalog
+from gis.moments import read_day
 from gis.query import Selection
 from gis.released import ALWAYS, released
 from gis.releases import ReleasePart, ReleaseState, ReleaseVersion
 from gis.sharing import Going, Part, Terms, Withheld
 from layers.policy import PARTNER
 from layers.secrecy import refuse_state_secret
-from maps import releases as pages
 
 router = APIRouter(tags=["releases"])
 
-GEOJSON = "application/geo+json"
 NOT_OF_PARTS = (
     "after", "as_of", "bbox-crs", "count", "crs", "f", "lang", "limit", "properties", "reader", "sortby",
 )  # fmt: skip
@@ -56,16 +52,13 @@ NAMED = ("name", "recipient")
 def who_shares(actor: ActorParam) -> Actor:
     """Somebody who prepares and approves what leaves the house; to others there is no such address."""
     if not actor.role.shares:
-        raise Missing(Text("Không có địa chỉ này", "There is no such address"))
+        raise Missing(NO_ADDRESS)
     return actor
 
 
 def release_id(release: str) -> uuid.UUID:
-    """The id of a release as it stands in a path."""
-    try:
-        return uuid.UUID(release)
-    except ValueError:
-        raise Missing(sharing.GONE) from None
+    """The id of a release in a path. Raises ``Missing`` for what is none."""
+    return id_in_path(release, sharing.GONE)
 
 
 def version_number(number: str) -> int:
@@ -104,7 +97,7 @@ def _day(body: Mapping[str, Any], name: str) -> dt.date | None:
     if body.get(name) in (None, ""):
         return None
     try:
-        return dt.date.fromisoformat(body[name])
+        return read_day(body[name])
     except (ValueError, TypeError):
         raise invalid(name, "date", "Ngày dạng 2026-12-31", "A date such as 2026-12-31") from None
 
@@ -253,7 +246,7 @@ def _written(session: Session, release_id: uuid.UUID, language: Language, status
     release = sharing.release_of(session, release_id)
     told = _told(session, release, sharing.versions_of(session, release.id), language)
     headers = {"Location": f"/api/releases/{release.id}"} if status == 201 else {}  # noqa: PLR2004
-    return Response(json_text(told), status, headers, "application/json")
+    return Response(json_text(told), status, headers, JSON)
 
 
 @router.get("/api/releases/{release}/versions/{number}", response_class=Response)
@@ -265,7 +258,7 @@ def one_version(
         found = sharing.release_of(session, release)
         version = sharing.version_of(session, release, number)
         told = _version_told(session, version, language)
-        return Response(json_text(told), headers={"ETag": _tag(session, found, version)}, media_type="application/json")
+        return Response(json_text(told), headers={"ETag": _tag(session, found, version)}, media_type=JSON)
 
 
 def _tag(session: Session, release: releases.Release, version: ReleaseVersion) -> str:
@@ -506,129 +499,3 @@ def holdings_asked(database: Database, actor: Actor, asked: QueryParams) -> list
             where = {"number": [at.strip()], **({"border": [asked["border"]]} if asked.get("border") else {})}
             wanted = sharing.ids_of(session, Selection(catalog["markers"], actor.eyes, where=where))
         return sharing.held(session, recipient=recipient, features=wanted)
-
-
-# The pages.
-
-
-@router.get("/releases", include_in_schema=False)
-def releases_page(
-    request: Request, actor: SharingParam, database: DatabaseParam, language: PageLanguageParam
-) -> Response:
-    """Every release."""
-    told = listed(actor, database, language)
-    cards = {layer.name: card(layer, actor) for layer in every()}
-    html = pages.releases_page(
-        language,
-        releases=told["releases"],
-        held_back=told["held_back"],
-        number_held_back=told["number_held_back"],
-        cards=cards,
-        states=ReleaseState,
-        **shell(request),
-    )
-    return page_answer(request, html)
-
-
-@router.get("/releases/new", include_in_schema=False)
-def new_release_page(
-    request: Request, actor: SharingParam, database: DatabaseParam, language: PageLanguageParam
-) -> Response:
-    """The form of a release."""
-    return _form(request, actor, database, language)
-
-
-@router.get("/releases/{release}/new", include_in_schema=False)
-def next_version_page(
-    request: Request, release: ReleaseParam, actor: SharingParam, database: DatabaseParam, language: PageLanguageParam
-) -> Response:
-    """The form of the next version, as the one before was."""
-    return _form(request, actor, database, language, one(release, actor, database, language))
-
-
-@router.get("/releases/{release}/edit", include_in_schema=False)
-def draft_page(
-    request: Request, release: ReleaseParam, actor: SharingParam, database: DatabaseParam, language: PageLanguageParam
-) -> Response:
-    """The form of a draft that nobody has been asked to approve yet."""
-    found = one(release, actor, database, language)
-    if found["versions"][0]["state"] != ReleaseState.DRAFT:
-        raise Missing(sharing.GONE)
-    number = found["versions"][0]["number"]
-    tag = one_version(release, number, actor, database, language).headers["etag"]
-    return _form(request, actor, database, language, found, tag)
-
-
-def _form(  # noqa: PLR0917 - what a form is made of
-    request: Request,
-    actor: Actor,
-    database: Database,
-    language: Language,
-    before: dict[str, Any] | None = None,
-    tag: str | None = None,
-) -> Response:
-    asked = {part["layer"]: part["filter"] for part in before["versions"][0]["parts"]} if before else {}
-    with database.acting(actor) as session:
-        papers = query.features(session, Selection(catalog["documents"], actor.eyes, limit=MOST_SHOWN))
-    documents = [
-        {
-            "id": paper["id"],
-            "title": " · ".join(filter(None, (paper["properties"]["number"], paper["properties"]["title"]))),
-        }
-        for paper in map(json.loads, papers)
-    ]
-    layers = [
-        {
-            "name": layer.name,
-            "title": layer.title.said_in(language),
-            "placed": layer.placed or layer.drawn_by_links,
-            "asked": urlencode(asked.get(layer.name, {}), doseq=True, safe=",/"),
-            "fields": [
-                (name, field.title.said_in(language))
-                for name, field in released(layer).known.items()
-                if name not in (*ALWAYS, *layer.always_with, "version", "release")
-            ],
-        }
-        for layer in every()
-    ]
-    html = pages.new_release_page(
-        language, layers=layers, documents=documents, before=before, tag=tag, **shell(request)
-    )
-    return page_answer(request, html)
-
-
-@router.get("/releases/{release}", include_in_schema=False)
-def release_page(
-    request: Request, release: ReleaseParam, actor: SharingParam, database: DatabaseParam, language: PageLanguageParam
-) -> Response:
-    """One release: what goes, what stays, who said so, and what may be done now."""
-    settings: Settings = request.app.state.settings
-    found = one(release, actor, database, language)
-    asked = request.query_params.get("version")
-    number = version_number(asked) if asked else found["versions"][0]["number"]
-    version = next((told for told in found["versions"] if told["number"] == number), None)
-    if version is None:
-        raise Missing(sharing.GONE)
-    html = pages.release_page(
-        language,
-        release=found,
-        version=version,
-        preview=preview_of(database, actor, release, number, language),
-        cards={layer.name: card(layer, actor) for layer in every()},
-        states=ReleaseState,
-        who=actor.name,
-        home=(settings.home_latitude, settings.home_longitude, settings.home_zoom),
-        **shell(request),
-    )
-    return page_answer(request, html)
-
-
-@router.get("/holdings", include_in_schema=False)
-def holdings_page(
-    request: Request, actor: SharingParam, database: DatabaseParam, language: PageLanguageParam
-) -> Response:
-    """Who holds what of a marker, or what one recipient holds."""
-    asked = request.query_params
-    told = holdings_asked(database, actor, asked) if asked.get("at") or asked.get("recipient") else None
-    cards = {layer.name: card(layer, actor) for layer in every()}
-    return page_answer(request, pages.holdings_page(language, holdings=told, cards=cards, **shell(request)))

@@ -9,9 +9,10 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from api.browse import SpokenParam, answer, link
+from api.browse import SpokenParam, answer, base_of, link
 from api.identity import ActorParam
-from api.params import LayerParam
+from api.media import SCHEMA_JSON
+from api.params import FEATURES_3, FEATURES_8, LayerParam
 from gis.drafts import GEOMETRY, PLACE, Place, receivable
 from gis.fields import Field, Reader
 from gis.language import Language, Text
@@ -20,9 +21,7 @@ from gis.query import UNSORTED
 
 router = APIRouter(prefix="/ogc/collections", tags=["schemas"])
 
-FEATURES_3 = "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/"
 FEATURES_5 = "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/"
-FEATURES_8 = "http://www.opengis.net/spec/ogcapi-features-8/1.0/conf/"
 CONFORMS_TO = [
     f"{FEATURES_3}queryables",
     f"{FEATURES_5}schemas",
@@ -31,7 +30,6 @@ CONFORMS_TO = [
     f"{FEATURES_8}sortables",
 ]
 
-SCHEMA_JSON = "application/schema+json"
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 OGC_REL = "http://www.opengis.net/def/rel/ogc/1.0/"
 RELATIONS = {"schema": f"{OGC_REL}schema", "queryables": f"{OGC_REL}queryables", "sortables": f"{OGC_REL}sortables"}
@@ -159,7 +157,7 @@ def _answer(
     title = layer.title.said_in(language)
     document = {
         "$schema": DRAFT,
-        "$id": f"{str(request.base_url).rstrip('/')}{path}/{name}",
+        "$id": f"{base_of(request)}{path}/{name}",
         "type": "object",
         "title": title,
         "description": layer.description,

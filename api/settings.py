@@ -34,6 +34,11 @@ class Settings(BaseSettings):
     home_longitude: float = 106.05
     home_zoom: int = 9
 
+    @property
+    def home(self) -> tuple[float, float, float]:
+        """Latitude, longitude and zoom of the first view."""
+        return self.home_latitude, self.home_longitude, self.home_zoom
+
     @cached_property
     def near_hosts(self) -> frozenset[str]:
         """The names by which this machine asks for itself."""

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Request, Response
 
 from api.identity import actor_of, guest_of, page_language
+from api.media import HTML
 from api.params import moment_of
 from api.settings import Settings
 from layers.policy import POSTS, may_follow
@@ -21,7 +22,7 @@ def page_answer(request: Request, html: str) -> Response:
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Content-Language": page_language(request)}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
-    answer = Response(html, headers=headers, media_type="text/html; charset=utf-8")
+    answer = Response(html, headers=headers, media_type=HTML)
     if request.query_params.get("lang") in ("vi", "en"):
         answer.set_cookie(
             "lang",

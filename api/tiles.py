@@ -12,8 +12,10 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.browse import base_of, link
 from api.doors import Door
 from api.identity import ActorParam, LanguageParam, at_once
+from api.media import JSON, MVT
 from api.params import DatabaseParam, LayerParam, selected
 from gis import query, tiles
 from gis.actors import Actor
@@ -32,7 +34,6 @@ router = APIRouter(prefix="/ogc", tags=["tiles"], route_class=Door)
 TILES_1 = "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/"
 CONFORMS_TO = [f"{TILES_1}{name}" for name in ("core", "tileset", "tilesets-list", "geodata-tilesets", "mvt")]
 
-MVT = "application/vnd.mapbox-vector-tile"
 MATRIX_SET = "WebMercatorQuad"
 MATRIX_SET_URI = f"http://www.opengis.net/def/tilematrixset/OGC/1.0/{MATRIX_SET}"
 TILESETS = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector"
@@ -129,7 +130,7 @@ def tilesets(request: Request, layer: DrawnLayerParam, language: LanguageParam) 
     """The tilesets of a layer: one."""
     path = f"/ogc/collections/{layer.name}/tiles"
     return {
-        "links": [_link(request, path, "self", "application/json")],
+        "links": [link(request, path, "self", JSON)],
         "tilesets": [_tileset(request, layer, language)],
     }
 
@@ -143,12 +144,12 @@ def tileset(
         box = query.extent(session, Selection(layer, actor.eyes))
     about = _tileset(request, layer, language)
     path = f"/ogc/collections/{layer.name}"
+    every_tile = link(request, f"{path}/tiles/{MATRIX_SET}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", "item", MVT)
     about["links"] += [
-        _link(request, f"{path}/tiles/{MATRIX_SET}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", "item", MVT)
-        | {"templated": True},
-        _link(request, f"{path}/tiles/{MATRIX_SET}/tilejson.json", "describedby", "application/json"),
-        _link(request, f"{path}/styles/default", "stylesheet", "application/json"),
-        _link(request, path, "http://www.opengis.net/def/rel/ogc/1.0/geodata", "application/json"),
+        {**every_tile, "templated": True},
+        link(request, f"{path}/tiles/{MATRIX_SET}/tilejson.json", "describedby", JSON),
+        link(request, f"{path}/styles/default", "stylesheet", JSON),
+        link(request, path, "http://www.opengis.net/def/rel/ogc/1.0/geodata", JSON),
     ]
     if box is not None:
         about["boundingBox"] = {"lowerLeft": box[:2], "upperRight": box[2:]}
@@ -181,7 +182,7 @@ async def tilejson(
         "name": layer.title.said_in(language),
         "description": _limits(layer, language),
         "scheme": "xyz",
-        "tiles": [_url(request, template) + (f"?{filters}" if filters else "")],
+        "tiles": [f"{base_of(request)}{template}" + (f"?{filters}" if filters else "")],
         "minzoom": 0,
         "maxzoom": tiles.DEEPEST_ZOOM,
         **({"bounds": box} if box else {}),
@@ -194,7 +195,7 @@ def default_style(
     request: Request, layer: DrawnLayerParam, actor: ActorParam, language: LanguageParam
 ) -> dict[str, Any]:
     """A MapLibre style in the colours of the layer's words."""
-    described = _url(request, f"/ogc/collections/{layer.name}/tiles/{MATRIX_SET}/tilejson.json")
+    described = f"{base_of(request)}/ogc/collections/{layer.name}/tiles/{MATRIX_SET}/tilejson.json"
     return style(layer, actor.eyes, described, language)
 
 
@@ -202,7 +203,7 @@ def default_style(
 def matrix_sets(request: Request) -> dict[str, Any]:
     """The divisions of the world into tiles: one."""
     path = f"/ogc/tileMatrixSets/{MATRIX_SET}"
-    listed = {"id": MATRIX_SET, "uri": MATRIX_SET_URI, "links": [_link(request, path, "self", "application/json")]}
+    listed = {"id": MATRIX_SET, "uri": MATRIX_SET_URI, "links": [link(request, path, "self", JSON)]}
     return {"tileMatrixSets": [listed]}
 
 
@@ -248,8 +249,8 @@ def _tileset(request: Request, layer: Layer, language: LanguageParam) -> dict[st
         "crs": EPSG_URI.format(WEB_MERCATOR),
         "tileMatrixSetURI": MATRIX_SET_URI,
         "links": [
-            _link(request, path, "self", "application/json"),
-            _link(request, f"/ogc/tileMatrixSets/{MATRIX_SET}", TILING_SCHEME, "application/json"),
+            link(request, path, "self", JSON),
+            link(request, f"/ogc/tileMatrixSets/{MATRIX_SET}", TILING_SCHEME, JSON),
         ],
     }
 
@@ -281,11 +282,3 @@ def _properties(layer: Layer, reader: Reader, language: LanguageParam) -> dict[s
             )
         found["count"] = {"title": title.said_in(language), "type": "integer"}
     return found
-
-
-def _url(request: Request, path: str) -> str:
-    return f"{str(request.base_url).rstrip('/')}{path}"
-
-
-def _link(request: Request, path: str, rel: str, kind: str) -> dict[str, Any]:
-    return {"href": _url(request, path), "rel": rel, "type": kind}

@@ -1,57 +1,47 @@
-"""Accounts: who may come in, in which post, with which password, second factor or token.
+"""Accounts: who may come in, in which post, with which password and second factor.
 
 A person holds one post at a time, each from when to when; posts are added, never changed, so it stays readable who
 was what. Passwords are kept as Argon2id hashes, sign-ins and tokens as SHA-256 of a random secret. A login of its own
-(``cotmoc_door``) reads these tables, and no other login does; every change of them is journalled without its secrets.
+(``cotmoc_door``) reads these tables and those of tokens (``gis.tokens``), and no other login does; every change of them
+is journalled without its secrets.
 """
 
 import datetime as dt
 import hashlib
-import ipaddress
 import re
 import secrets
 import unicodedata
 import uuid
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     CheckConstraint,
-    DateTime,
     ForeignKey,
     Index,
     Integer,
     Text as SqlText,
     text,
 )
-from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gis import passwords
 from gis.errors import Conflict, Missing, invalid
 from gis.fields import SCHEMA
 from gis.language import Text
-from gis.layer import Record
-from gis.uses import MOST_PER_MINUTE, PER_MINUTE
+from gis.layer import Record, key_column, moment_column
 
 TABLES = ("people", "appointments", "sign_ins", "recovery_codes", "tokens")
+"""What the door reads and the journal remembers."""
 
-LONGEST_TOKEN = dt.timedelta(days=180)
+IDLE = dt.timedelta(minutes=30)
+LONGEST_SIGN_IN = dt.timedelta(hours=12)
+"""A sign-in ends when nothing has come of it for so long, and when it has lasted so long."""
+
 LONGEST_INVITATION = dt.timedelta(hours=24)
-RELEASE_SCOPE = re.compile(r"release:read:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 RECOVERY_CODES = 10
 LONGEST_DEVICE = 300
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}")
-
-
-def _moment(**options: Any) -> Any:
-    return mapped_column(DateTime(timezone=True), **options)
-
-
-def _key() -> Any:
-    return mapped_column(UUID(as_uuid=True), primary_key=True, default=uuid.uuid4)
 
 
 class Person(Record):
@@ -64,7 +54,7 @@ class Person(Record):
     __tablename__ = "people"
     __table_args__ = (CheckConstraint("name ~ '^[a-z0-9][a-z0-9._-]{1,39}$'", name="name"),)
 
-    id: Mapped[uuid.UUID] = _key()
+    id: Mapped[uuid.UUID] = key_column()
     name: Mapped[str] = mapped_column(SqlText, unique=True)
     title: Mapped[str | None] = mapped_column(SqlText)
     password: Mapped[str | None] = mapped_column(SqlText)
@@ -72,12 +62,12 @@ class Person(Record):
     offered_factor: Mapped[str | None] = mapped_column(SqlText)
     last_step: Mapped[int | None] = mapped_column(BigInteger)
     invitation: Mapped[str | None] = mapped_column(SqlText, unique=True)
-    invited_until: Mapped[dt.datetime | None] = _moment()
+    invited_until: Mapped[dt.datetime | None] = moment_column()
     subject: Mapped[str | None] = mapped_column(SqlText, unique=True)
     failures: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
-    blocked_until: Mapped[dt.datetime | None] = _moment()
-    valid_from: Mapped[dt.datetime] = _moment(server_default=text("clock_timestamp()"))
-    valid_to: Mapped[dt.datetime | None] = _moment()
+    blocked_until: Mapped[dt.datetime | None] = moment_column()
+    valid_from: Mapped[dt.datetime] = moment_column(server_default=text("clock_timestamp()"))
+    valid_to: Mapped[dt.datetime | None] = moment_column()
 
 
 class Appointment(Record):
@@ -88,12 +78,12 @@ class Appointment(Record):
         Index("uq_appointments_person_id", "person_id", unique=True, postgresql_where=text("valid_to is null")),
     )
 
-    id: Mapped[uuid.UUID] = _key()
+    id: Mapped[uuid.UUID] = key_column()
     person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(f"{SCHEMA}.people.id"))
     role: Mapped[str] = mapped_column(SqlText)
     unit: Mapped[str | None] = mapped_column(SqlText)
-    valid_from: Mapped[dt.datetime] = _moment(server_default=text("clock_timestamp()"))
-    valid_to: Mapped[dt.datetime | None] = _moment()
+    valid_from: Mapped[dt.datetime] = moment_column(server_default=text("clock_timestamp()"))
+    valid_to: Mapped[dt.datetime | None] = moment_column()
 
 
 class RecoveryCode(Record):
@@ -101,11 +91,11 @@ class RecoveryCode(Record):
 
     __tablename__ = "recovery_codes"
 
-    id: Mapped[uuid.UUID] = _key()
+    id: Mapped[uuid.UUID] = key_column()
     person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(f"{SCHEMA}.people.id"), index=True)
     secret: Mapped[str] = mapped_column(SqlText, unique=True)
-    made_at: Mapped[dt.datetime] = _moment(server_default=text("clock_timestamp()"))
-    spent_at: Mapped[dt.datetime | None] = _moment()
+    made_at: Mapped[dt.datetime] = moment_column(server_default=text("clock_timestamp()"))
+    spent_at: Mapped[dt.datetime | None] = moment_column()
 
 
 class SignIn(Record):
@@ -113,41 +103,15 @@ class SignIn(Record):
 
     __tablename__ = "sign_ins"
 
-    id: Mapped[uuid.UUID] = _key()
+    id: Mapped[uuid.UUID] = key_column()
     person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(f"{SCHEMA}.people.id"), index=True)
     secret: Mapped[str] = mapped_column(SqlText, unique=True)
     csrf: Mapped[str] = mapped_column(SqlText)
     device: Mapped[str | None] = mapped_column(SqlText)
     address: Mapped[str | None] = mapped_column(SqlText)
-    began_at: Mapped[dt.datetime] = _moment(server_default=text("clock_timestamp()"))
-    seen_at: Mapped[dt.datetime] = _moment(server_default=text("clock_timestamp()"))
-    ended_at: Mapped[dt.datetime | None] = _moment()
-
-
-class Token(Record):
-    """A machine's way in, in a role: what it may do (``scopes``), from where, until when.
-
-    A partner's token names its ``recipient`` and reads what was released to it, nothing else; with scopes
-    ``release:read:<release>`` only what came through these releases. ``per_minute`` is how often it may ask.
-    """
-
-    __tablename__ = "tokens"
-
-    id: Mapped[uuid.UUID] = _key()
-    name: Mapped[str] = mapped_column(SqlText, unique=True)
-    secret: Mapped[str] = mapped_column(SqlText)
-    role: Mapped[str] = mapped_column(SqlText)
-    unit: Mapped[str | None] = mapped_column(SqlText)
-    recipient: Mapped[str | None] = mapped_column(SqlText)
-    scopes: Mapped[list[str]] = mapped_column(ARRAY(SqlText))
-    networks: Mapped[list[str] | None] = mapped_column(ARRAY(SqlText))
-    per_minute: Mapped[int] = mapped_column(Integer, default=PER_MINUTE, server_default=text(str(PER_MINUTE)))
-    made_by: Mapped[str] = mapped_column(SqlText)
-    made_at: Mapped[dt.datetime] = _moment(server_default=text("clock_timestamp()"))
-    expires_at: Mapped[dt.datetime] = _moment()
-    used_at: Mapped[dt.datetime | None] = _moment()
-    used_from: Mapped[str | None] = mapped_column(SqlText)
-    revoked_at: Mapped[dt.datetime | None] = _moment()
+    began_at: Mapped[dt.datetime] = moment_column(server_default=text("clock_timestamp()"))
+    seen_at: Mapped[dt.datetime] = moment_column(server_default=text("clock_timestamp()"))
+    ended_at: Mapped[dt.datetime | None] = moment_column()
 
 
 SECRETS = ("password", "second_factor", "offered_factor", "invitation", "secret", "csrf")
@@ -215,6 +179,7 @@ def digest(secret: str) -> str:
 
 
 GONE = Text("Không có tài khoản này", "There is no such account")
+NO_SIGN_IN = Text("Không có lần đăng nhập này", "There is no such sign-in")
 
 VALID = text("(people.valid_to is null or people.valid_to > now())")
 
@@ -230,17 +195,9 @@ order by p.valid_to is not null, p.name
 
 SIGN_INS = """
 select id, began_at, seen_at, device, address,
-    ended_at is null and seen_at > now() - interval '30 minutes' and began_at > now() - interval '12 hours' as holds
+    ended_at is null and seen_at > now() - :idle and began_at > now() - :longest as holds
 from app.sign_ins where person_id = :person and began_at > now() - interval '30 days'
 order by 6 desc, began_at desc limit 50
-"""
-
-TOKENS = """
-select id, name, role, unit, recipient, scopes, networks, per_minute, made_by, made_at, expires_at, used_at,
-    used_from, revoked_at, revoked_at is null and expires_at > now() as valid,
-    (select coalesce(sum(u.refused), 0)::integer from app.token_uses u
-        where u.token_id = tokens.id and u.last_at > now() - interval '7 days') as refused_lately
-from app.tokens order by not (revoked_at is null and expires_at > now()), name
 """
 
 
@@ -272,11 +229,6 @@ def has_administrator(session: Session) -> bool:
 def everybody(session: Session) -> list[dict[str, Any]]:
     """Who has an account, in which post, without a secret; those who have gone stand last."""
     return [dict(row) for row in session.execute(text(PEOPLE)).mappings()]
-
-
-def every_token(session: Session) -> list[dict[str, Any]]:
-    """Every token without its secret: who made it, until when it is good, when and from where it was last used."""
-    return [dict(row) for row in session.execute(text(TOKENS)).mappings()]
 
 
 def named(session: Session, name: str) -> Person | None:
@@ -428,7 +380,8 @@ def recovery_codes_left(session: Session, person_id: uuid.UUID) -> int:
 
 def sign_ins(session: Session, person_id: uuid.UUID) -> list[dict[str, Any]]:
     """A person's sign-ins of the last thirty days, those that hold first: since when, from where, on what."""
-    return [dict(row) for row in session.execute(text(SIGN_INS), {"person": person_id}).mappings()]
+    asked = {"person": person_id, "idle": IDLE, "longest": LONGEST_SIGN_IN}
+    return [dict(row) for row in session.execute(text(SIGN_INS), asked).mappings()]
 
 
 def present(session: Session, person_id: uuid.UUID) -> Person:
@@ -499,7 +452,7 @@ def sign_out(session: Session, sign_in_id: uuid.UUID) -> None:
 def sign_out_own(session: Session, person_id: uuid.UUID, sign_in_id: uuid.UUID) -> None:
     """End one of a person's own sign-ins. Raises ``Missing`` for one that is not theirs."""
     if session.query(SignIn).filter_by(id=sign_in_id, person_id=person_id).count() == 0:
-        raise Missing(GONE)
+        raise Missing(NO_SIGN_IN)
     sign_out(session, sign_in_id)
 
 
@@ -509,75 +462,3 @@ def sign_out_everywhere(session: Session, person_id: uuid.UUID) -> None:
         text("update app.sign_ins set ended_at = clock_timestamp() where person_id = :id and ended_at is null"),
         {"id": person_id},
     )
-
-
-def released_by(scope: str) -> uuid.UUID | None:
-    """The release that a scope ``release:read:<release>`` opens; None for any other scope."""
-    found = RELEASE_SCOPE.fullmatch(scope)
-    return uuid.UUID(found[1]) if found else None
-
-
-def issue(
-    session: Session,
-    name: str,
-    role: str,
-    *,
-    made_by: str,
-    days: int,
-    scopes: Sequence[str] = ("read",),
-    unit: str | None = None,
-    recipient: str | None = None,
-    networks: Sequence[str] | None = None,
-    per_minute: int = PER_MINUTE,
-) -> str:
-    """A new token; its text is shown once and never again. Raises ``Invalid`` naming what is wrong with it."""
-    if not 1 <= days <= LONGEST_TOKEN.days:
-        raise invalid(
-            "days", "range", f"Hạn dùng từ 1 đến {LONGEST_TOKEN.days} ngày", f"From 1 to {LONGEST_TOKEN.days} days"
-        )
-    released = [scope for scope in scopes if released_by(scope)]
-    if not scopes or (not set(scopes) <= {"read", "write"} and len(released) < len(scopes)):
-        raise invalid(
-            "scopes",
-            "code",
-            "Phạm vi là read, write, hoặc release:read:<bản chia sẻ>",
-            "Scopes are read and write, or release:read:<release>",
-        )
-    if not 1 <= per_minute <= MOST_PER_MINUTE:
-        raise invalid(
-            "per_minute",
-            "range",
-            f"Từ 1 đến {MOST_PER_MINUTE} lần mỗi phút",
-            f"From 1 to {MOST_PER_MINUTE} times a minute",
-        )
-    try:
-        ranges = [str(ipaddress.ip_network(network)) for network in networks or ()]
-    except ValueError:
-        raise invalid("networks", "network", "Không phải dải địa chỉ IP", "Not a range of IP addresses") from None
-    if session.query(Token).filter_by(name=name).one_or_none() is not None:
-        raise invalid("name", "taken", "Tên này đã có", "This name is taken")
-    secret = secrets.token_urlsafe(32)
-    token = Token(
-        name=name,
-        secret=digest(secret),
-        role=role,
-        unit=unit,
-        recipient=recipient,
-        scopes=list(scopes),
-        networks=ranges or None,
-        per_minute=per_minute,
-        made_by=made_by,
-        expires_at=dt.datetime.now(dt.UTC) + dt.timedelta(days=days),
-    )
-    session.add(token)
-    session.flush()
-    return f"cm_{token.id.hex}_{secret}"
-
-
-def revoke(session: Session, token_id: uuid.UUID) -> None:
-    """Take a token back at once. Raises ``Missing`` for none."""
-    token = session.get(Token, token_id)
-    if token is None:
-        raise Missing(GONE)
-    token.revoked_at = session.execute(text("select clock_timestamp()")).scalar_one()
-    session.flush()

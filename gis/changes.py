@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from gis.crs import CRS, CRS84, WGS84
 from gis.drafts import GEOMETRY, GEOMETRY_CRS, PLACE
-from gis.errors import Conflict, Invalid, Missing, Stale, invalid
+from gis.errors import NO_FEATURE, Conflict, Invalid, Missing, Stale, invalid
 from gis.fields import PositionSource
 from gis.geometry import in_wgs84, read_geojson
 from gis.language import Text
@@ -24,7 +24,6 @@ from gis.layer import Feature, Layer
 F = TypeVar("F", bound=Feature)
 Values = Mapping[str, Any]
 
-GONE = Text("Không có mục này", "There is no such feature")
 LOADED = Text("Lớp này chỉ được nạp, không sửa", "This layer is loaded, not edited")
 
 
@@ -88,7 +87,7 @@ def fetch(session: Session, model: type[F], feature_id: uuid.UUID, version: int 
     """The feature, locked for this change. Raises ``Missing``, or ``Stale`` when it is no longer at ``version``."""
     feature = session.get(model, feature_id, with_for_update=True)
     if feature is None or feature.retired_at is not None:
-        raise Missing(GONE)
+        raise Missing(NO_FEATURE)
     if version is not None and feature.version != version:
         raise Stale(
             Text(

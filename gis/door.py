@@ -17,6 +17,8 @@ from sqlalchemy.orm import Session
 
 from gis import passwords, uses
 from gis.accounts import (
+    IDLE,
+    LONGEST_SIGN_IN,
     VALID,
     Person,
     SignIn,
@@ -34,27 +36,26 @@ from gis.delays import Delays, delay_s
 from gis.errors import TooMany, Unauthenticated
 from gis.language import Text
 
-IDLE = dt.timedelta(minutes=30)
-LONGEST_SIGN_IN = dt.timedelta(hours=12)
 SEEN_EVERY_S = 60
-FREE_FAILURES = 5
-FREE_FAILURES_OF_AN_ADDRESS = 20
-"""After so many wrong passwords each further attempt waits twice as long as the one before, but never for good.
+"""How exactly it is known when a sign-in or a token was last seen: not every request writes."""
 
-An address is given more of them: a whole office may stand behind one.
-"""
+FREE_FAILURES = 5
+"""After so many wrong passwords each further attempt waits twice as long as the one before, but never for good."""
+
+FREE_FAILURES_OF_AN_ADDRESS = 20
+"""An address is given more of them: a whole office may stand behind one."""
 
 REFUSED = Text("Tên, mật khẩu hoặc mã không đúng", "The name, the password or the code is wrong")
 NO_INVITATION = Text(
     "Liên kết không dùng được: đã dùng rồi hoặc đã hết hạn. Hãy xin quản trị viên liên kết mới.",
     "The link cannot be used: it has been used or has expired. Please ask an administrator for a new one.",
 )
-
-
 NO_ADMINISTRATOR = text(
     "exists (select from app.appointments a where a.person_id = people.id and a.valid_to is null"
     " and a.role <> 'administrator')"
 )
+"""Somebody who holds a post, and not that one."""
+
 INVITED = text("people.invited_until > now()")
 
 WHO = """

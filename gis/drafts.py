@@ -26,6 +26,7 @@ from gis.errors import FieldError, Invalid
 from gis.fields import Field
 from gis.language import Text
 from gis.layer import Layer
+from gis.moments import read_day
 
 PLACE = "place"
 GEOMETRY = "geometry"
@@ -76,10 +77,8 @@ def _plain_number(value: Any) -> Any:
 
 def _date(value: Any) -> dt.date:
     try:
-        if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-            raise ValueError
-        found = dt.date.fromisoformat(value)
-    except ValueError:
+        found = read_day(value)
+    except (ValueError, TypeError):
         raise ValueError("date") from None
     if not YEARS[0] <= found.year <= YEARS[1]:
         raise ValueError("date")

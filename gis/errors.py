@@ -5,6 +5,7 @@ Refusal
 ├── Unauthenticated       nobody is asking
 ├── Forbidden             somebody is asking who may not
 ├── Missing               there is no such thing, or it is hidden: the answer is the same
+├── WrongMethod           the address is right, the method is not
 ├── Conflict              the thing is not in a state that allows this
 ├── Stale                 somebody changed it in between
 ├── TooLarge              more than is taken at once
@@ -125,6 +126,10 @@ class Unavailable(Refusal):
     """Not now; try again."""
 
     title = Text("Tạm thời không phục vụ", "Unavailable")
+
+
+NO_FEATURE = Text("Không có mục này", "There is no such feature")
+"""Said of an id that names nothing, or nothing that may be known of."""
 
 
 def invalid(field: str, code: str, vi: str, en: str, **extra: Any) -> Invalid:

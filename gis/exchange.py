@@ -24,7 +24,8 @@ from gis.database import Database
 from gis.errors import Malformed, TooLarge
 from gis.fields import Field
 from gis.language import Language, Text
-from gis.query import ZONE, Selection
+from gis.moments import ZONE
+from gis.query import Selection
 from gis.status import CodeList
 
 MOST_ROWS: Final = 30_000

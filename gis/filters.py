@@ -22,7 +22,7 @@ from gis.errors import Invalid, Malformed
 from gis.fields import SCHEMA, Field, Reader
 from gis.geometry import in_wgs84, read_box, read_geojson, shape_of_box
 from gis.language import Text
-from gis.moments import read_moment
+from gis.moments import ZONE, read_moment
 
 CONFORMS_TO = [
     f"http://www.opengis.net/spec/cql2/1.0/conf/{name}"
@@ -517,7 +517,7 @@ def _moment(tree: Any, scope: Scope) -> tuple[str, str]:
         sql, kind = _operand(tree, scope)
         if kind not in MOMENTS:
             raise _bad("phép thời gian cần ngày hoặc thời điểm", "a temporal operator takes a date or time")
-        sql = f"({sql}::timestamp at time zone 'Asia/Ho_Chi_Minh')" if kind == "date" else sql
+        sql = f"({sql}::timestamp at time zone '{ZONE}')" if kind == "date" else sql
         return sql, sql
     if isinstance(tree, dict) and isinstance(tree.get("interval"), list) and len(tree["interval"]) == 2:  # noqa: PLR2004
         start, end = tree["interval"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import shapely
-from shapely.geometry import mapping, shape
+from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from gis.crs import CRS, WGS84, is_geographic, to_wgs84
@@ -142,11 +142,6 @@ def _nowhere(name: str) -> Invalid:
         "Tọa độ nằm ngoài phạm vi của hệ tọa độ đã nêu",
         "The coordinates lie outside the coordinate reference system that was named",
     )
-
-
-def to_geojson(geometry: BaseGeometry) -> dict[str, Any]:
-    """A shape as a GeoJSON object."""
-    return dict(mapping(geometry))
 
 
 def is_longitude_latitude(lon: float, lat: float) -> bool:

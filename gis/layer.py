@@ -61,6 +61,16 @@ class Record(DeclarativeBase):
         super().__init_subclass__(**options)
 
 
+def key_column() -> Any:
+    """A random UUID as the key of a table."""
+    return mapped_column(UUID(as_uuid=True), primary_key=True, default=uuid.uuid4)
+
+
+def moment_column(**options: Any) -> Any:
+    """A time, always with its zone."""
+    return mapped_column(DateTime(timezone=True), **options)
+
+
 class Feature(Record):
     """What every feature has beside its own fields. Lengths are metres, angles WGS 84 degrees, times UTC."""
 

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gis.crs import WGS84
-from gis.errors import Missing, invalid
+from gis.errors import NO_FEATURE, Missing, invalid
 from gis.fields import SCHEMA, PositionSource, Reader, Words
 from gis.language import Text
 from gis.layer import Layer, Record, catalog, every, history_table
@@ -136,7 +136,7 @@ def layer_of(session: Session, feature_id: uuid.UUID) -> Layer:
     """The layer that an id belongs to; ``Missing`` when it is hidden or there is none."""
     name = session.execute(text("select layer from app.places where id = :id"), {"id": feature_id}).scalar()
     if name is None:
-        raise Missing(Text("Không có mục này", "There is no such feature"))
+        raise Missing(NO_FEATURE)
     return catalog[name]
 
 

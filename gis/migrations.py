@@ -18,13 +18,27 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
-from gis import crs, history, replays, rights, seals  # noqa: F401 - replays declares its table
+from gis import crs, history, replays, rights, seals, tokens  # noqa: F401 - replays and tokens declare tables
 from gis.database import OWNER
 from gis.errors import Conflict, Unavailable
-from gis.fields import NATURAL, Level
+from gis.fields import NATURAL, SCHEMA, Level
 from gis.language import Text
+from gis.released import RELEASE
 
 LOCK = 0x636F746D6F63  # "cotmoc" as a number: one migration at a time in one database
+
+FOLDING = "\n".join(
+    f"""
+create or replace function {schema}.plain(words text) returns text language sql immutable parallel safe strict
+    set search_path = pg_catalog, public as
+    $$ select public.unaccent('public.unaccent', replace(replace(normalize($1, nfc), 'Đ', 'D'), 'đ', 'd')) $$;
+alter function {schema}.plain owner to {OWNER};
+create or replace function {schema}.fold(words text) returns text language sql immutable parallel safe strict
+    set search_path = pg_catalog, public as $$ select lower({schema}.plain($1)) $$;
+alter function {schema}.fold owner to {OWNER};"""
+    for schema in (SCHEMA, RELEASE)
+)
+"""Text without diacritics, and in small letters besides; in each schema, since partners reach nothing in the other."""
 
 FOUNDATION = f"""
 create extension if not exists postgis;
@@ -36,20 +50,7 @@ do $$ begin create type app.level as enum ({", ".join(f"'{level.value}'" for lev
     exception when duplicate_object then null; end $$;
 alter type app.level owner to {OWNER};
 create collation if not exists public.{NATURAL} (provider = icu, locale = 'vi-u-kn-true');
-create or replace function app.plain(words text) returns text language sql immutable parallel safe strict
-    set search_path = pg_catalog, public as
-    $$ select public.unaccent('public.unaccent', replace(replace(normalize($1, nfc), 'Đ', 'D'), 'đ', 'd')) $$;
-alter function app.plain owner to {OWNER};
-create or replace function app.fold(words text) returns text language sql immutable parallel safe strict
-    set search_path = pg_catalog, public as $$ select lower(app.plain($1)) $$;
-alter function app.fold owner to {OWNER};
-create or replace function release.plain(words text) returns text language sql immutable parallel safe strict
-    set search_path = pg_catalog, public as
-    $$ select public.unaccent('public.unaccent', replace(replace(normalize($1, nfc), 'Đ', 'D'), 'đ', 'd')) $$;
-alter function release.plain owner to {OWNER};
-create or replace function release.fold(words text) returns text language sql immutable parallel safe strict
-    set search_path = pg_catalog, public as $$ select lower(release.plain($1)) $$;
-alter function release.fold owner to {OWNER};
+{FOLDING}
 grant create, usage on schema app to {OWNER};
 create table if not exists app.surface (rendered text not null, standing text not null);
 alter table app.surface owner to {OWNER};

@@ -4,7 +4,21 @@ import datetime as dt
 import re
 
 VIETNAM = dt.timezone(dt.timedelta(hours=7))
-"""The land border keeps one time all year; a day begins with it, and a time without a zone is its."""
+"""The country keeps one time all year (Decision 134/CP of 1967), so no time zone data are needed.
+
+A day begins with it, and a time without a zone is its."""
+
+ZONE = "Asia/Ho_Chi_Minh"
+"""What PostgreSQL calls it."""
+
+TODAY = f"(now() at time zone '{ZONE}')::date"
+"""The SQL of the day it is here."""
+
+
+def today() -> dt.date:
+    """The day it is here."""
+    return dt.datetime.now(VIETNAM).date()
+
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 

@@ -50,9 +50,11 @@ YEAR = re.compile(r"(?:19|20)\d\d")
 OVER_AND_OVER = re.compile(r"(.{1,20}?)\1+")
 
 AT_ONCE = Places(2)
-PATIENCE_S = 5
 """Argon2id takes memory on purpose: at most two at once in all processes that serve, or signing in would be a way to
 exhaust the machine."""
+
+PATIENCE_S = 5
+"""How long somebody waits for their turn."""
 
 RECOVERY_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 STEP_S = 30

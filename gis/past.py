@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from gis.errors import Malformed, Missing
+from gis.errors import NO_FEATURE, Malformed, Missing
 from gis.fields import Level, Reader, Scoped
 from gis.history import TOLD
 from gis.language import Text
@@ -123,7 +123,7 @@ def timeline(session: Session, layer: Layer, feature_id: uuid.UUID, reader: Read
         {"id": feature_id},
     ).all()
     if not rows:
-        raise Missing(Text("Không có mục này", "There is no such feature"))
+        raise Missing(NO_FEATURE)
     if rows[-1][7]["level"] == Level.RESTRICTED:
         note(session, Selection(layer, reader, ids=[feature_id]), [(feature_id,)], history=True)
     entries: list[Entry] = []

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from gis.actors import Role
 from gis.database import ILLEGAL_MOVE, NO_PERSON, NOT_AS_APPROVED, OWNER, PARTNER_LOGIN, PUBLISHER, SECOND_PERSON
 from gis.layer import every
+from gis.moments import TODAY
 from gis.released import READER, RELEASE, borrowed, released_catalog, shared
 from gis.releases import JOURNALLED, TABLES, ReleaseState
 
@@ -32,7 +33,6 @@ class Landmarks:
 
 
 READ_BY_PARTNERS = ("manifests", "tombstones")
-ZONE = "Asia/Ho_Chi_Minh"
 PUBLISHING_LOCK = 0x72656C65617365
 """Held by whoever publishes, and shared by all who raise levels ("release" as a number)."""
 
@@ -503,6 +503,6 @@ def _to_partners(table: str) -> str:
         " any((select nullif(current_setting('cotmoc.releases', true), ''))::uuid[]), true)"
     )
     if table.removeprefix(f"{RELEASE}.") not in READ_BY_PARTNERS:
-        today = f"(select (now() at time zone '{ZONE}')::date)"
+        today = f"(select {TODAY})"
         own += f" and coalesce(served_from <= {today}, true) and coalesce(served_to >= {today}, true)"
     return f"grant select on {table} to {PARTNER_LOGIN};" + _policy(table, "receive", "select", PARTNER_LOGIN, own)

@@ -23,20 +23,17 @@ from sqlalchemy.orm import Session
 from gis import filters
 from gis.crs import CRS, CRS84, WGS84, srid_for
 from gis.database import Notebook, Reading
-from gis.errors import Invalid, Malformed, Missing
+from gis.errors import NO_FEATURE, Invalid, Malformed, Missing
 from gis.fields import SCHEMA, Field, Level, Reader
 from gis.geometry import Box, shape_of_box
 from gis.language import Text
 from gis.layer import Layer
 from gis.links import places
-from gis.moments import read_day, read_moment
+from gis.moments import ZONE, read_day, read_moment
 from gis.reading import Asking, Bytes, Question, T
 
 METRES_IN_DEGREE = 100_000
 """A degree is never shorter than this at our latitudes along a meridian; parallels are stretched by the cosine."""
-
-ZONE = "Asia/Ho_Chi_Minh"
-
 
 OWN_LINKS = "l.feature_id = t.id"
 """How SQL written over a row ``t`` says that a link is that row's."""
@@ -216,7 +213,7 @@ def asking_versioned(selection: Selection, feature_id: uuid.UUID, notebook: Note
     wanted = replace(selection, ids=[feature_id], limit=None)
     rows = yield from _marked(wanted, f"{feature_text(wanted)}, t.version")
     if not rows:
-        raise Missing(Text("Không có mục này", "There is no such feature"))
+        raise Missing(NO_FEATURE)
     note(notebook, wanted, rows)
     return rows[0][0], rows[0][1]
 

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Date,
-    DateTime,
     ForeignKey,
     Identity,
     Index,
@@ -28,7 +27,7 @@ from sqlalchemy.dialects.postgresql import JSONB, UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gis.fields import SCHEMA
-from gis.layer import Record
+from gis.layer import Record, key_column, moment_column
 from gis.released import FINEST, RELEASE
 from gis.status import AMBER, BLUE, GREEN, GREY, RED, SKY, Mark, Status, onward
 
@@ -56,14 +55,6 @@ EXPLAINED = (ReleaseState.REJECTED, ReleaseState.WITHDRAWN)
 """The states that are entered with a reason only."""
 
 
-def _key() -> Any:
-    return mapped_column(UUID(as_uuid=True), primary_key=True, default=uuid.uuid4)
-
-
-def _moment(**options: Any) -> Any:
-    return mapped_column(DateTime(timezone=True), **options)
-
-
 def _version() -> Any:
     return mapped_column(ForeignKey(f"{SCHEMA}.release_versions.id"), index=True)
 
@@ -73,10 +64,10 @@ class Release(Record):
 
     __tablename__ = "releases"
 
-    id: Mapped[uuid.UUID] = _key()
+    id: Mapped[uuid.UUID] = key_column()
     name: Mapped[str] = mapped_column(SqlText, unique=True)
     recipient: Mapped[str] = mapped_column(SqlText, index=True)
-    made_at: Mapped[dt.datetime] = _moment(server_default=text("clock_timestamp()"))
+    made_at: Mapped[dt.datetime] = moment_column(server_default=text("clock_timestamp()"))
 
 
 class ReleaseVersion(Record):
@@ -104,7 +95,7 @@ class ReleaseVersion(Record):
         CheckConstraint("valid_from <= valid_to", name="period"),
     )
 
-    id: Mapped[uuid.UUID] = _key()
+    id: Mapped[uuid.UUID] = key_column()
     release_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(f"{SCHEMA}.releases.id"))
     number: Mapped[int] = mapped_column(Integer)
     state: Mapped[str] = mapped_column(SqlText, default="draft", server_default="draft")
@@ -114,7 +105,7 @@ class ReleaseVersion(Record):
     valid_to: Mapped[dt.date | None] = mapped_column(Date)
     note: Mapped[str | None] = mapped_column(SqlText)
     withheld: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    prepared_at: Mapped[dt.datetime] = _moment(server_default=text("clock_timestamp()"))
+    prepared_at: Mapped[dt.datetime] = moment_column(server_default=text("clock_timestamp()"))
     preparers: Mapped[list[str]] = mapped_column(ARRAY(SqlText), server_default="{}")
     submitted_by: Mapped[str | None] = mapped_column(SqlText)
     approved_by: Mapped[str | None] = mapped_column(SqlText)
@@ -134,7 +125,7 @@ class ReleasePart(Record):
         CheckConstraint(f"decimals between 0 and {FINEST}", name="decimals"),
     )
 
-    id: Mapped[uuid.UUID] = _key()
+    id: Mapped[uuid.UUID] = key_column()
     version_id: Mapped[uuid.UUID] = _version()
     layer: Mapped[str] = mapped_column(SqlText)
     filter: Mapped[dict[str, Any]] = mapped_column(JSONB)
@@ -163,7 +154,7 @@ class ReleaseStep(Record):
     state: Mapped[str] = mapped_column(SqlText)
     actor: Mapped[str] = mapped_column(SqlText)
     reason: Mapped[str | None] = mapped_column(SqlText)
-    at: Mapped[dt.datetime] = _moment(server_default=text("clock_timestamp()"))
+    at: Mapped[dt.datetime] = moment_column(server_default=text("clock_timestamp()"))
 
 
 class Holding(Record):
@@ -191,9 +182,9 @@ class Holding(Record):
     release_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(f"{SCHEMA}.releases.id"))
     layer: Mapped[str] = mapped_column(SqlText)
     feature_id: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), index=True)
-    since: Mapped[dt.datetime] = _moment()
+    since: Mapped[dt.datetime] = moment_column()
     since_version: Mapped[int] = mapped_column(Integer)
-    until: Mapped[dt.datetime | None] = _moment()
+    until: Mapped[dt.datetime | None] = moment_column()
     until_version: Mapped[int | None] = mapped_column(Integer)
     held_back: Mapped[bool] = mapped_column(Boolean, default=False, server_default=text("false"))
     sha256: Mapped[str] = mapped_column(SqlText)
@@ -210,8 +201,8 @@ class Manifest(Record):
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     recipient: Mapped[str] = mapped_column(SqlText, index=True)
     name: Mapped[str] = mapped_column(SqlText)
-    published_at: Mapped[dt.datetime] = _moment()
-    withdrawn_at: Mapped[dt.datetime | None] = _moment()
+    published_at: Mapped[dt.datetime] = moment_column()
+    withdrawn_at: Mapped[dt.datetime | None] = moment_column()
     manifest: Mapped[dict[str, Any]] = mapped_column(JSONB)
 
 

@@ -18,6 +18,7 @@ from gis.errors import Conflict, Missing, invalid
 from gis.fields import DOUBT, Level, PositionSource
 from gis.language import Text
 from gis.layer import Layer
+from gis.moments import TODAY, ZONE
 from gis.query import Selection
 from gis.released import FINEST, READER, released, released_catalog
 from gis.releases import (
@@ -399,8 +400,8 @@ def held(
     rows = session.execute(
         text(
             "select h.recipient, h.layer, h.feature_id as feature, r.id as release, r.name, h.since, h.since_version,"
-            " coalesce(h.until, case when v.valid_to < (now() at time zone 'Asia/Ho_Chi_Minh')::date"
-            "  then (v.valid_to + 1)::timestamp at time zone 'Asia/Ho_Chi_Minh' end) as until,"
+            f" coalesce(h.until, case when v.valid_to < {TODAY}"
+            f"  then (v.valid_to + 1)::timestamp at time zone '{ZONE}' end) as until,"
             " h.until_version, h.held_back, h.sha256, h.content"
             " from app.holdings h join app.releases r on r.id = h.release_id"
             " left join app.release_versions v on v.release_id = r.id and v.state = 'published'"

@@ -16,6 +16,7 @@ from gis.errors import TooMany
 from gis.fields import SCHEMA
 from gis.language import Text
 from gis.layer import Record
+from gis.moments import TODAY
 
 PER_MINUTE, MOST_PER_MINUTE = 600, 6000
 
@@ -35,7 +36,6 @@ class TokenUse(Record):
     in_minute: Mapped[int] = mapped_column(Integer)
 
 
-TODAY = "(now() at time zone 'Asia/Ho_Chi_Minh')::date"
 THIS_MINUTE = "last_at >= date_trunc('minute', now())"
 LEFT = "ceil(extract(epoch from date_trunc('minute', now()) + interval '1 minute' - now()))::integer"
 SO_FAR = text(

@@ -5,7 +5,6 @@ An address is a marker (``147/6``), a section between two markers (``168–168/2
 own position is only assumed, everything measured from it says so and carries its accuracy.
 """
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field as attribute, replace
 from typing import Any
@@ -482,8 +481,3 @@ def _not_far_from(position: Position, near: str, border: Border, reader: Reader)
 
 def _point(lon: float, lat: float) -> dict[str, Any]:
     return {"type": "Point", "coordinates": [round(lon, 7), round(lat, 7)]}
-
-
-def today() -> dt.date:
-    """The date in Vietnam."""
-    return dt.datetime.now(dt.timezone(dt.timedelta(hours=7))).date()

@@ -18,10 +18,9 @@ from gis.errors import Conflict, FieldError, Invalid, invalid
 from gis.fields import Reader, derived, field, geometry
 from gis.language import Text
 from gis.layer import Part, rows_of_part
+from gis.moments import TODAY, today
 from gis.status import AMBER, BLUE, GREEN, GREY, INK, RED, CodeList, Mark, Status
-from layers.borders import today
 from layers.places import BorderFeature
-from layers.urgency import TODAY
 
 
 class Category(CodeList):

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Mapped, Session
 from gis.changes import amend, changes, creates, put
 from gis.errors import invalid
 from gis.fields import derived, field, geometry
+from gis.moments import today
 from gis.status import AMBER, BLUE, GREEN, GREY, PURPLE, RED, SKY, CodeList, Mark, Status, onward
-from layers.borders import today
 from layers.places import BorderFeature
 
 CLOCK_SKEW = dt.timedelta(minutes=10)

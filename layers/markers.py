@@ -23,6 +23,7 @@ from gis.errors import Conflict, FieldError, Invalid, Missing
 from gis.fields import Level, PositionSource, Words, field, geometry
 from gis.language import Text
 from gis.layer import Part, Register
+from gis.moments import today
 from gis.status import AMBER, BLUE, GREEN, GREY, RED, SKY, CodeList, Mark, Status
 from layers.borders import Border
 from layers.numbering import MarkerNumber, NotAnAddress
@@ -180,7 +181,7 @@ def inspect(session: Session, marker: Marker, to: str, reason: str) -> None:
             Text("Chỉ 'đang sửa chữa' khi có công trình đang thi công ở mốc này", "No work is under way at this marker")
         )
     step(session, Marker.layer, marker, to)
-    day = dt.datetime.now(dt.timezone(dt.timedelta(hours=7))).date()
+    day = today()
     marker.inspected_on = day
     session.add(Inspection(feature_id=marker.id, on=day, condition=Condition(to), note=reason))
     session.flush()

@@ -21,6 +21,7 @@ from gis.actors import Actor, Role
 from gis.fields import DOUBT, Level
 from gis.language import Text
 from gis.layer import Layer, catalog
+from gis.moments import TODAY
 from gis.publication import Landmarks
 from gis.released import released_catalog
 from gis.rights import Policy
@@ -77,7 +78,7 @@ create or replace function app.own_units() returns text[] language plpgsql stabl
     set search_path = pg_catalog, app as $$
 declare
     unit text := nullif(current_setting('cotmoc.unit', true), '');
-    today date := (now() at time zone 'Asia/Ho_Chi_Minh')::date;
+    today date := TODAY;
 begin
     return (
         with recursive standing as (
@@ -123,6 +124,7 @@ grant execute on function app.names_hidden_marker to READERS;
     .replace("LEVEL", OFFICER.level)
     .replace("READERS", f"{PARTNER_VIEW.reading}, {PUBLIC_READER.reading}")
     .replace("DOUBT", DOUBT)
+    .replace("TODAY", TODAY)
 )
 """What is one's own, asked anew by every statement: a transfer takes effect at once. And what addresses name.
 

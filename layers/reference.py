@@ -299,9 +299,6 @@ def _gate(session: Session, name: str) -> Gate:
     return session.scalars(select(Gate).filter_by(name=name)).one()
 
 
-SEED_PLANS = {"000": "đối ngoại năm 2024", "001": "đối ngoại năm 2023", "002": "năm 2026", "004": "Kết luận"}
-
-
 def _plan_document(session: Session, seed: str) -> Document:
     """The seed document itself, entered as ``seed 000`` … ``seed 004`` in the source of its row."""
     return session.scalars(select(Document).filter_by(source=f"seed {seed}").order_by(Document.title)).first() or (

@@ -15,8 +15,8 @@ from gis.changes import amend, changes, creates, moves, put, step
 from gis.errors import FieldError, Invalid, invalid
 from gis.fields import Level, derived, field, geometry
 from gis.language import Text
+from gis.moments import today
 from gis.status import AMBER, BLUE, GREEN, GREY, CodeList, Mark, Status, onward
-from layers.borders import today
 from layers.places import BorderFeature
 from layers.urgency import Urgency, urgency_of
 

@@ -1,8 +1,7 @@
 """Urgency (mức khẩn): how a thing that is owed stands today. Computed on every read, the same everywhere."""
 
+from gis.moments import TODAY
 from gis.status import AMBER, BLUE, GREEN, GREY, RED, CodeList, Mark
-
-TODAY = "(now() at time zone 'Asia/Ho_Chi_Minh')::date"
 
 
 class Urgency(CodeList):

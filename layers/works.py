@@ -19,8 +19,8 @@ from gis.fields import Field, Level, Reader, derived, field, geometry
 from gis.language import Text
 from gis.layer import Part, rows_of_part
 from gis.links import link
+from gis.moments import today
 from gis.status import AMBER, BLUE, GREEN, GREY, RED, CodeList, Mark, Status
-from layers.borders import today
 from layers.places import BorderFeature
 from layers.procedures import NOTICE, profile_of
 from layers.urgency import Urgency, urgency_of

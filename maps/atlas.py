@@ -5,14 +5,13 @@ around it (``map_page``) is HTML with the words of one language; what stands on 
 by ``static/atlas.js`` and written with ``textContent``.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
 from functools import cache
+from typing import Any
 
 import folium
 
 from maps.downloads import downloads
-from maps.page import Person, render
+from maps.page import render
 from maps.raw import script_of
 
 HOME = (16.2, 106.2, 6)
@@ -53,52 +52,20 @@ def map_script() -> str:
     return script_of(chart())
 
 
-def map_page(
-    language: str,
-    *,
-    office: str = "",
-    as_of: datetime | None = None,
-    home: tuple[float, float, float] = HOME,
-    query: Mapping[str, str] | None = None,
-    person: Person | None = None,
-) -> str:
-    """The page ``/``.
-
-    ``office`` is the province written beside the product's name, ``home`` the latitude, longitude and
-    zoom of the first view; ``query`` is the request's query string, kept by the language switch.
-    """
+def map_page(language: str, *, home: tuple[float, float, float] = HOME, **shell: Any) -> str:
+    """The page ``/``. ``home`` is the latitude, longitude and zoom of the first view."""
     return render(
         "map.html",
         language,
         path="/",
-        query=query or {},
-        office=office,
-        person=person,
-        as_of=as_of,
         home=home,
         tabs=TABS,
         drawn_at_first=DRAWN_AT_FIRST,
         downloads=downloads(language),
+        **shell,
     )
 
 
-def incident_page(
-    language: str,
-    *,
-    office: str = "",
-    as_of: datetime | None = None,
-    home: tuple[float, float, float] = HOME,
-    query: Mapping[str, str] | None = None,
-    person: Person | None = None,
-) -> str:
+def incident_page(language: str, *, home: tuple[float, float, float] = HOME, **shell: Any) -> str:
     """The page ``/incidents/new``: the same map with the form in its panel."""
-    return render(
-        "incident.html",
-        language,
-        path="/incidents/new",
-        query=query or {},
-        office=office,
-        person=person,
-        as_of=as_of,
-        home=home,
-    )
+    return render("incident.html", language, path="/incidents/new", home=home, **shell)

@@ -10,10 +10,11 @@ from datetime import UTC, date, datetime
 
 from markupsafe import Markup
 
+from gis.moments import VIETNAM
 from gis.status import AMBER, BLUE, GREEN, GREY, RED
 from maps.atlas import HOME
 from maps.cards import Card, Feature, days_since, fields_of, mark_of, title_of, value_text
-from maps.page import VIETNAM, Person, day, link, mark, number, render, said
+from maps.page import Person, day, link, mark, number, render, said
 from maps.words import words_in
 
 ROWS = 7

@@ -5,13 +5,14 @@ A card is one layer as ``/api/cards`` describes it, a feature is GeoJSON as the 
 """
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from markupsafe import Markup
 
+from gis import moments
 from maps.marks import layer_mark
-from maps.page import VIETNAM, day, mark, moment, number, said
+from maps.page import day, mark, moment, number, said
 from maps.words import words_in
 
 Card = Mapping[str, Any]
@@ -103,5 +104,4 @@ def title_of(layer: str, feature: Feature) -> str:
 
 def days_since(when: str | date, today: date | None = None) -> int:
     """Whole days from a date to today as counted in Việt Nam."""
-    today = today or datetime.now(UTC).astimezone(VIETNAM).date()
-    return (today - (when if isinstance(when, date) else date.fromisoformat(when[:10]))).days
+    return ((today or moments.today()) - (when if isinstance(when, date) else date.fromisoformat(when[:10]))).days

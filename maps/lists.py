@@ -8,11 +8,12 @@ here to the rows given.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 from markupsafe import Markup
 
+from gis import moments
 from maps.cards import (
     Card,
     Feature,
@@ -26,7 +27,7 @@ from maps.cards import (
     word_of,
 )
 from maps.downloads import downloads
-from maps.page import VIETNAM, Person, day, kept, link, mark, number, render, said
+from maps.page import Person, day, kept, link, mark, number, render, said
 from maps.words import words_in
 
 # What each list shows, in this order; the first column leads to the map.
@@ -107,7 +108,7 @@ def list_page(
     rows = in_order(features, fields, query.get("sort", ""))
     filters = {name: value for name, value in query.items() if name in {*fields, "datetime", "q"}}
     then = kept(query)
-    today = as_of.astimezone(VIETNAM).date() if as_of else None
+    today = as_of.astimezone(moments.VIETNAM).date() if as_of else None
     return render(
         "list.html",
         language,
@@ -228,7 +229,7 @@ def _selects(
         options = [(value, text, asked == value) for value, text in choices]
         selects.append((name, said(fields[name]["title"], language), options))
     if _DATED.get(layer) in fields:
-        this_year = datetime.now(UTC).astimezone(VIETNAM).year
+        this_year = moments.today().year
         spans = [(year, f"{year}-01-01/{year}-12-31") for year in range(this_year + 1, this_year - _YEARS_BACK, -1)]
         options = [(span, str(year), query.get("datetime") == span) for year, span in spans]
         selects.append(("datetime", words_in(language)["year"], options))

@@ -6,7 +6,7 @@ script of its own, so ``script-src 'self'`` is enough.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,12 +16,10 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from gis.language import Language, Text
+from gis.moments import VIETNAM
 from gis.status import GREY
 from maps.marks import LAYER_MARKS, shape_or_circle
 from maps.words import words_in
-
-# Việt Nam keeps UTC+7 all year (Decision 134/CP of 1967), so no time zone data are needed.
-VIETNAM = timezone(timedelta(hours=7))
 
 _pages = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
+from gis.moments import today
 from maps.cards import Card, fields_of, value_text
-from maps.page import VIETNAM, Person, day, link, moment, number, render, said
+from maps.page import Person, day, link, moment, number, render, said
 from maps.words import words_in
 
 Change = Mapping[str, Any]
@@ -105,11 +106,10 @@ def changes_page(
 def _spans(query: Mapping[str, str], language: str) -> Iterator[tuple[str, str]]:
     """Today, the last week, the last month: each from the first moment of its first day."""
     kept = {name: value for name, value in query.items() if name in ("layer", "by")}
-    today = datetime.now(VIETNAM).date()
     for days in (0, 7, 30):
         words = words_in(language)
         text = words["changes_days"].format(n=days) if days else words["changes_today"]
-        yield text, link("/changes", {**kept, "since": day(today - timedelta(days=days))})
+        yield text, link("/changes", {**kept, "since": day(today() - timedelta(days=days))})
 
 
 def _days(changes: Sequence[Change], cards: Mapping[str, Card], language: str) -> Iterator[Day]:

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gis.language import Text
-from maps.page import VIETNAM, day, link, render, said
+from gis.moments import today
+from maps.page import day, link, render, said
 
 WORDS: dict[str, Text] = {
     "readings_what": Text(
@@ -44,7 +45,7 @@ def readings_page(
     """The page ``/readings``. ``more`` is the address of what came before these."""
     titles = {name: said(title, language) for name, title in layers}
     query = {name: value for name, value in shell.pop("query", {}).items() if name != "as_of"}
-    today, kept = datetime.now(VIETNAM).date(), {name: query[name] for name in ("by", "layer") if query.get(name)}
+    kept = {name: query[name] for name in ("by", "layer") if query.get(name)}
     return render(
         "readings.html",
         language,
@@ -54,7 +55,7 @@ def readings_page(
         lines=[{**one, "title": titles.get(one["layer_read"], one["layer_read"]), **_asked(one)} for one in readings],
         layers=list(titles.items()),
         people=sorted({str(one["actor"]) for one in readings}),
-        spans=[(n, link("/readings", {**kept, "since": day(today - timedelta(days=n))})) for n in (0, 7, 30)],
+        spans=[(n, link("/readings", {**kept, "since": day(today() - timedelta(days=n))})) for n in (0, 7, 30)],
         since=since,
         until=until,
         more=more,

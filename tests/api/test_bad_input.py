@@ -10,7 +10,7 @@ import socket
 
 import pytest
 
-from layers.borders import today
+from gis.moments import today
 from tests.factories import incident, make, patch, task
 from tests.payloads import EVERYWHERE
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from gis.layer import catalog
-from layers.borders import today
+from gis.moments import today
 from layers.policy import OFFICE
 from tests.factories import HERE, body_of, incident, make, move, numbers, patch, put, task, work
 

@@ -8,13 +8,13 @@ import pytest
 
 from api.app import create_app
 from api.identity import HEADERS
-from gis.accounts import issue
+from gis.tokens import issue
 from tests.canaries import routes
 
 ID = "00000000-0000-4000-8000-000000000000"
 SAMPLE = {
     "layer": "incidents", "item": ID, "link_id": ID, "tms": "WebMercatorQuad", "zoom": "5", "row": "15", "column": "25",
-    "release": ID, "number": "1", "account": ID,
+    "release": ID, "number": "1", "account": ID, "sign_in": ID, "token": ID,
 }  # fmt: skip
 READERS = {
     "office": {"role": "office", "scopes": ("read", "write")},

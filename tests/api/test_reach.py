@@ -20,6 +20,7 @@ from api.reach import Reach
 from api.wire import Wire
 from gis import accounts as keeping
 from gis.errors import Forbidden
+from gis.tokens import issue
 
 MARKERS = "/ogc/collections/markers/items?limit=1"
 NAME = "cotmoc.example"
@@ -129,7 +130,7 @@ def token(accounts):
     with accounts.acting("test") as session:
         if not keeping.has_administrator(session):
             keeping.enrol(session, "chief", "administrator", password="một câu dài để vào nhà")
-        made = keeping.issue(session, "bảng tin", "office", made_by="chief", days=1, networks=["192.0.2.0/24"])
+        made = issue(session, "bảng tin", "office", made_by="chief", days=1, networks=["192.0.2.0/24"])
     while accounts.unsure:
         assert accounts.exist()
     return {"Authorization": f"Bearer {made}"}

@@ -8,9 +8,9 @@ import httpx
 import pyotp
 import pytest
 
-from gis.accounts import issue
 from gis.database import WRITER_LOGIN
 from gis.layer import catalog
+from gis.tokens import issue
 from layers.policy import SYSTEM
 from tests.factories import numbers, put
 

@@ -13,8 +13,9 @@ import httpx
 import pytest
 
 from api.identity import COOKIE
-from gis.accounts import SignIn, enrol, issue, sign_in
+from gis.accounts import SignIn, enrol, sign_in
 from gis.layer import catalog
+from gis.tokens import issue
 from layers.policy import SYSTEM
 from tests.factories import put
 from tests.payloads import EVERYWHERE, read

@@ -11,9 +11,11 @@ import httpx
 import pytest
 
 from api.identity import COOKIE
-from gis.accounts import MOST_PER_MINUTE, SignIn, appoint, dismiss, enrol, issue, sign_in
+from gis.accounts import SignIn, appoint, dismiss, enrol, sign_in
 from gis.actors import Actor
 from gis.fields import Level
+from gis.tokens import issue
+from gis.uses import MOST_PER_MINUTE
 from layers.policy import POSTS
 from tests import canaries
 from tests.canaries import UNIT_A, UNIT_B, calls, decoded, furnish, routes
@@ -47,8 +49,8 @@ OF_ACCOUNTS = {
     ("POST", "/api/people"), ("POST", "/api/people/{account}/appointment"),
     ("POST", "/api/people/{account}/invitation"), ("POST", "/api/people/{account}/sign-out"),
     ("DELETE", "/api/people/{account}/second-factor"), ("DELETE", "/api/people/{account}"), ("GET", "/api/tokens"),
-    ("POST", "/api/tokens"), ("DELETE", "/api/tokens/{account}"), ("GET", "/api/tokens/{account}/uses"),
-    ("GET", "/api/account/sign-ins"), ("DELETE", "/api/account/sign-ins/{account}"),
+    ("POST", "/api/tokens"), ("DELETE", "/api/tokens/{token}"), ("GET", "/api/tokens/{token}/uses"),
+    ("GET", "/api/account/sign-ins"), ("DELETE", "/api/account/sign-ins/{sign_in}"),
     ("POST", "/api/account/recovery-codes"),
 }  # fmt: skip
 """The doors of accounts, which no token opens: they ask for somebody who has signed in."""
@@ -169,10 +171,10 @@ def test_no_answer_tells_what_somebody_may_not_know(who, house, asking):
             assert answer.status_code < 500, (address, answer.text)
             if who == "anonymous":
                 assert answer.status_code == 401, address
-            text = said(answer)
-            told |= house.found_in(text)
-            if found := house.leaks(actor, text):
-                leaks[address] = found[:5]
+            found = house.found_in(said(answer))
+            told |= found
+            if more := house.leaks(actor, found):
+                leaks[address] = more[:5]
     assert leaks == {}
     if actor is not None:  # and what they may know they are told, so that silence is no proof of anything
         expected = {row.number for row in house.rows if row.told_to(actor, canaries.ID)}
@@ -446,6 +448,6 @@ def test_sql_in_any_parameter_is_a_value_or_refused(who, house, asking):
         for text in INJECTED:
             answer = asking.get("/ogc/collections/incidents/items", params={parameter: text})
             assert answer.status_code in (200, 400, 404, 422), (parameter, text)
-            assert house.leaks(ACTORS[who], said(answer)) == []
+            assert house.leaks(ACTORS[who], house.found_in(said(answer))) == []
     for path in (f"/ogc/collections/{text}/items" for text in INJECTED):
         assert asking.get(path).status_code == 404

@@ -27,7 +27,7 @@ from shapely.geometry import LineString, Point
 from api.app import create_app
 from api.settings import Settings
 from gis import sharing
-from gis.accounts import enrol, issue
+from gis.accounts import enrol
 from gis.actors import Actor
 from gis.crs import WGS84
 from gis.database import DOOR_LOGIN, READER_LOGIN, WRITER_LOGIN, Database
@@ -36,6 +36,7 @@ from gis.fields import Level, PositionSource
 from gis.layer import catalog, fields_of_part, parts
 from gis.links import Link
 from gis.query import Selection
+from gis.tokens import issue
 from layers.policy import OFFICE_STAFF, PARTNER, POSTS
 from tests.canaries import OFFICER_OF, UNIT_A, UNIT_B, calls, decoded, furnish
 

@@ -9,12 +9,13 @@ import pyotp
 import pytest
 
 from gis import passwords
-from gis.accounts import dismiss, enrol, every_token, has_administrator, issue, named
+from gis.accounts import dismiss, enrol, has_administrator, named
 from gis.database import DOOR_LOGIN
 from gis.delays import LONGEST_DELAY_S, REMEMBERED, Delays, delay_s
 from gis.door import Accounts
 from gis.errors import Conflict, Invalid, TooMany, Unauthenticated
 from gis.passwords import STEP_S
+from gis.tokens import every_token, issue
 
 PASSWORD = "một câu dài để vào nhà"
 

@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from gis import sharing
-from gis.accounts import Token, dismiss, enrol, issue, new_recovery_codes, revoke, sign_in, spend
+from gis.accounts import dismiss, enrol, new_recovery_codes, sign_in, spend
 from gis.actors import Actor
 from gis.crs import WGS84
 from gis.doctor import CHECKS, House, State
@@ -23,6 +23,7 @@ from gis.reconciliation import first_unlike, unlike
 from gis.released import READER
 from gis.releases import ReleaseState
 from gis.sharing import Part, Terms
+from gis.tokens import Token, issue, revoke
 from layers.gates import GateEvent
 from layers.policy import OFFICE_STAFF, PARTNER, POLICY, SYSTEM
 from tests.factories import put

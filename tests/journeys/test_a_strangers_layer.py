@@ -56,7 +56,7 @@ STORY = """
     migrate(admin)
     assert revise(admin, "nothing") is None
     settings = Settings(reader_url=reader, writer_url=writer, door_url=door)
-    with TestClient(create_app(settings), "http://localhost:8000") as doors:
+    with TestClient(create_app(settings), "http://localhost:8000", client=("127.0.0.1", 50000)) as doors:
         items = "/ogc/collections/patrols/items"
         made = doors.post(items, json={"name": "Tuần 47", "border": "VN-KH", "on": "2026-11-20"})
         moved = doors.post(f"{items}/{made.json()['id']}/moves", json={"to": "done", "reason": "đã đi"})

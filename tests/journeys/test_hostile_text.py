@@ -164,7 +164,7 @@ def addresses(written):
         "/account": ["/account"], "/people": ["/people"], "/tokens": ["/tokens"], "/api/account": ["/api/account"],
         "/api/people": ["/api/people"], "/api/tokens": ["/api/tokens"], "/signin": ["/signin"],
         "/api/account/sign-ins": ["/api/account/sign-ins"],
-        "/api/tokens/{account}/uses": [f"/api/tokens/{written['machine']}/uses"],
+        "/api/tokens/{token}/uses": [f"/api/tokens/{written['machine']}/uses"],
         "/healthz": ["/healthz"], "/signin/password": ["/signin/password"], "/signin/oidc": ["/signin/oidc"],
         "/signin/oidc/callback": [f"/signin/oidc/callback?{urlencode({'code': ALL, 'state': ALL, 'error': ALL})}"],
         "/api/holdings": [f"/api/holdings?{urlencode({'recipient': RECIPIENT})}"],

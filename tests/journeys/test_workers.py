@@ -17,9 +17,10 @@ import pytest
 from api.app import create_app
 from api.settings import Settings
 from api.up import CHECKOUT, DATABASE
-from gis.accounts import enrol, every_token, issue, revoke
+from gis.accounts import enrol
 from gis.database import DOOR_LOGIN, DOWNLOADS, READER_LOGIN
 from gis.door import Accounts
+from gis.tokens import every_token, issue, revoke
 
 MARKERS = "/ogc/collections/markers/items?limit=1"
 ROWS = 30_000

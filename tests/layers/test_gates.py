@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from layers.borders import today
+from gis.moments import today
 from tests.factories import make, move
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from layers.borders import today
+from gis.moments import today
 from tests.factories import make, move, patch, task
 
 CLEARS = {

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from layers.borders import today
+from gis.moments import today
 from tests.factories import make, move, patch, work
 
 

@@ -1,0 +1,10 @@
+"""The media types that the doors speak. Those of files stand with their formats (``gis.exchange``)."""
+
+JSON = "application/json"
+GEOJSON = "application/geo+json"
+MERGE_PATCH = "application/merge-patch+json"
+SCHEMA_JSON = "application/schema+json"
+OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
+PROBLEM = "application/problem+json"
+MVT = "application/vnd.mapbox-vector-tile"
+HTML = "text/html"
