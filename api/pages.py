@@ -107,20 +107,20 @@ def committee_board(
     since = moment_of(request.query_params.get("since"), "since")
     with database.acting(actor) as session:
 
-        def read(name: str, **where: list[str]) -> list[Any]:
-            selection = Selection(catalog[name], actor.eyes, where=where, as_of=as_of)
+        def wanted(name: str, **where: Sequence[str]) -> Selection:
+            return Selection(catalog[name], actor.eyes, where=where, as_of=as_of)
+
+        def read(selection: Selection) -> list[Any]:
             return [json.loads(one) for one in query.features(session, selection)]
 
         html = board.board_page(
             language,
             cards={name: card(catalog[name], actor) for name in ("works", "tasks", "incidents", "gates", "markers")},
-            works=read("works"),
-            tasks=read("tasks"),
-            incidents=read("incidents", open=["true"]),
-            gates=read("gates"),
-            markers_in_need=query.count(
-                session, Selection(catalog["markers"], actor.eyes, where={"condition": board.IN_NEED}, as_of=as_of)
-            ),
+            works=read(wanted("works", urgency=board.OWED)),
+            tasks=read(wanted("tasks", urgency=board.OWED)),
+            incidents=query.tally(session, wanted("incidents", open=["true"]), "severity"),
+            gates=read(wanted("gates")),
+            markers_in_need=query.count(session, wanted("markers", condition=board.IN_NEED)),
             since=since,
             changed=_changed_since(session, actor, since, as_of),
             held_back=sharing.number_held_back(session) if actor.role.shares and as_of is None else 0,

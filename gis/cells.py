@@ -106,6 +106,14 @@ def counted(layer: Layer, zoom: int, column: int, row: int) -> str:
     )
 
 
+def total(layer: Layer) -> str:
+    """The SQL of how many features there are, under the reader's own rights: those in cells and those nowhere."""
+    coarsest = f"select features from app.cells where layer = '{layer.name}' and grid = {GRIDS[0]}"
+    latest = f"select features from app.cell_changes where layer = '{layer.name}'"
+    nowhere = f"select count(*) from app.{layer.name} where mercator is null and retired_at is null"
+    return f"coalesce((select sum(features) from ({coarsest} union all {latest}) every_row), 0) + ({nowhere})"
+
+
 FUNCTIONS = f"""
 create or replace function app.fold_cells() returns void language plpgsql set search_path = pg_catalog as $$
 begin

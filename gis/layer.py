@@ -136,6 +136,7 @@ class Feature(Record):
             *_checks(),
             *_unique(layer, card.pop("unique", ())),
             _restricted(layer),
+            _unplaced(layer),
             _ordered(layer, card.get("order", Layer.order)),
             *cls.__dict__.get("indexes", ()),
         )
@@ -205,6 +206,11 @@ def _ordered(layer: str, order: Sequence[str]) -> Index:
 def _restricted(layer: str) -> Index:
     """What is restricted is found without reading the rest: whoever is given it is written down (``gis.query``)."""
     return Index(f"ix_{layer}_restricted", "id", postgresql_where=text("level = 'restricted'"))
+
+
+def _unplaced(layer: str) -> Index:
+    """What stands nowhere is found without reading the rest: no grid cell counts it (``gis.cells``)."""
+    return Index(f"ix_{layer}_unplaced", "id", postgresql_where=text("mercator is null and retired_at is null"))
 
 
 class Part(Record):

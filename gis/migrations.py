@@ -32,13 +32,10 @@ FOLDING = "\n".join(
 create or replace function {schema}.plain(words text) returns text language sql immutable parallel safe strict
     set search_path = pg_catalog, public as
     $$ select public.unaccent('public.unaccent', replace(replace(normalize($1, nfc), 'Đ', 'D'), 'đ', 'd')) $$;
-alter function {schema}.plain owner to {OWNER};
-create or replace function {schema}.fold(words text) returns text language sql immutable parallel safe strict
-    set search_path = pg_catalog, public as $$ select lower({schema}.plain($1)) $$;
-alter function {schema}.fold owner to {OWNER};"""
+alter function {schema}.plain owner to {OWNER};"""
     for schema in (SCHEMA, RELEASE)
 )
-"""Text without diacritics, and in small letters besides; in each schema, since partners reach nothing in the other."""
+"""Text without diacritics; in each schema, since partners reach nothing in the other."""
 
 FOUNDATION = f"""
 create extension if not exists postgis;

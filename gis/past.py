@@ -19,7 +19,7 @@ from gis.fields import Level, Reader, Scoped
 from gis.history import TOLD
 from gis.language import Text
 from gis.layer import Layer, Part, fields_of_part, parts
-from gis.links import places
+from gis.links import joined_place
 from gis.query import (
     Selection,
     Statement,
@@ -232,7 +232,7 @@ def _of_links(session: Session, feature_id: uuid.UUID, reader: Reader) -> list[E
         text(
             f"select lower(t.valid), {_in_turn(_who(reader))}, t.action, t.role, t.at, t.border,"
             f" p.layer, p.id, p.label, case when t.feature_id = :id then 'to' else 'from' end from app.links_history t"
-            f" left join {places(reader)} p on p.id = {OTHER_END.format(':id')}"
+            f" left join {joined_place(reader, OTHER_END.format(':id'))}"
             f" where (t.feature_id = :id or t.to_id = :id) and (p.id is not null or t.at is not null)"
         ),
         {"id": feature_id},
@@ -380,7 +380,7 @@ def _link_changes(session: Session, selection: Selection, span: Span) -> list[Ch
     sql = (
         f"select lower(t.valid), t.id, {_in_turn(_who(reader))}, t.action, owner, called,"
         f" t.role, t.at, t.border, p.layer, p.id, p.label, 'to' from app.links_history t"
-        f" join {_owner(layer)} left join {places(reader)} p on p.id = t.to_id"
+        f" join {_owner(layer)} left join {joined_place(reader, 't.to_id')}"
         f" where {span.conditions(_who(reader))} order by lower(t.valid) desc, t.id desc limit {span.limit + 1}"
     )
     return [

@@ -21,6 +21,7 @@ import shapely
 from sqlalchemy.orm import Session
 
 from gis import filters
+from gis.cells import total
 from gis.crs import CRS, CRS84, WGS84, srid_for
 from gis.database import Notebook, Reading
 from gis.errors import NO_FEATURE, Invalid, Malformed, Missing
@@ -31,6 +32,7 @@ from gis.layer import Layer
 from gis.links import places
 from gis.moments import ZONE, read_day, read_moment
 from gis.reading import Asking, Bytes, Question, T
+from gis.typography import sought
 
 METRES_IN_DEGREE = 100_000
 """A degree is never shorter than this at our latitudes along a meridian; parallels are stretched by the cosine."""
@@ -107,6 +109,11 @@ class Selection:
     def is_single(self) -> bool:
         """Whether it names one feature: then nothing is put in order."""
         return self.ids is not None and len(self.ids) == 1
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing narrows the layer."""
+        return not self.told().keys() - {"sort", "fields"}
 
     @property
     def is_plain(self) -> bool:
@@ -261,7 +268,10 @@ def count(session: Session, selection: Selection) -> int:
 
 
 def asking_count(selection: Selection) -> Asking[int]:
-    """The question of ``count``."""
+    """The question of ``count``. A whole layer is added up from its cells, where these know all the reader sees."""
+    if selection.is_whole and selection.layer.counted and selection.reader in (Level.INTERNAL, Level.RESTRICTED):
+        rows = yield Question(f"select {total(selection.layer)}", {}, planned_once=True)
+        return int(rows[0][0])
     statement = Statement()
     source = source_of(selection, statement)
     sql = then(selection, f"select count(*) from {source}{where_of(statement)}", statement)
@@ -328,9 +338,8 @@ def place_of(layer: Layer, reader: Reader) -> str:
         return own
     return (
         f"coalesce({own}, (select ST_Collect(site.geom) from (select l.geom from app.links l"
-        f" where {OWN_LINKS} and l.geom is not null union all select p.geom from app.links l"
-        f" join {places(reader)} p on p.id = l.to_id where {OWN_LINKS}"
-        f" and l.role in ('subject', 'site', 'gate') and p.geom is not null) site))"
+        f" where {OWN_LINKS} union all select (select p.geom from {places(reader)} p where p.id = l.to_id)"
+        f" from app.links l where {OWN_LINKS} and l.role in ('subject', 'site', 'gate')) site))"
     )
 
 
@@ -435,10 +444,7 @@ def narrow(selection: Selection, statement: Statement) -> None:
     if selection.q:
         searched = [one for one in layer.readable(reader).values() if one.type == "text" and one.sql is None]
         words = " || ' ' || ".join(f"coalesce({one.expression(reader)}, '')" for one in searched)
-        fold = f"{layer.schema}.fold"
-        for word in selection.q.split():
-            pattern = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-            statement.conditions.append(f"{fold}({words}) like '%%' || {fold}({statement.bind(pattern)}::text) || '%%'")
+        statement.conditions += [f"({words}) ~ {statement.bind(sought(word))}" for word in selection.q.split()]
 
 
 def _somewhere(selection: Selection, statement: Statement) -> None:

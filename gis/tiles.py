@@ -86,9 +86,8 @@ def asking_tile(
 
     Without ``from_counts`` it is drawn from the rows at every zoom: counts do not know whose matters they count.
     """
-    layer, reader = selection.layer, selection.reader
-    everything = selection.everything() == Selection(layer, reader)
-    if from_counts and everything and layer.counted and address.zoom <= FINEST_ZOOM:
+    layer = selection.layer
+    if from_counts and selection.is_whole and layer.counted and address.zoom <= FINEST_ZOOM:
         content, found = yield from _drawn(_counts_sql(layer, address), {})
         if found > MOST:
             return Tile(content, counts=True)

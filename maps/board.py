@@ -1,6 +1,6 @@
 """The committee's one screen: six figures that each open a list, what is late and what it waits on, gates against plan.
 
-``board_page`` counts from the same rows the lists show, so that a figure and the list it opens agree.
+``board_page`` is given what the lists show or count, so that a figure and the list it opens agree.
 """
 
 from collections import Counter
@@ -22,6 +22,9 @@ ROWS = 7
 
 IN_NEED = ("at_risk", "damaged", "severely_damaged", "destroyed", "moved", "missing")
 """The conditions of a marker that ask for something to be done."""
+
+OWED = ("overdue", "waiting")
+"""The urgencies that the screen shows."""
 
 # The legal order of categories (Decree 112/2014/NĐ-CP, Article 4), lowest first, to compare today with the plan.
 _RANKS = ("local", "main", "international")
@@ -70,7 +73,7 @@ def board_page(
     cards: Mapping[str, Card],
     works: Sequence[Feature],
     tasks: Sequence[Feature],
-    incidents: Sequence[Feature],
+    incidents: Mapping[str, int],
     gates: Sequence[Feature],
     markers_in_need: int,
     since: datetime | None = None,
@@ -84,9 +87,10 @@ def board_page(
 ) -> str:
     """The page ``/board``.
 
-    ``incidents`` are the ones still being handled; ``markers_in_need`` counts the markers whose condition
-    is one of ``IN_NEED``. ``changed`` says how many things of each layer have changed ``since`` the last meeting,
-    ``held_back`` how many a recipient may no longer have, for those who share with others.
+    ``works`` and ``tasks`` are those of an urgency that is ``OWED``; ``incidents`` counts the ones still being handled
+    by their severity, and ``markers_in_need`` the markers whose condition is one of ``IN_NEED``. ``changed`` says
+    how many things of each layer have changed ``since`` the last meeting, ``held_back`` how many a recipient may no
+    longer have, for those who share with others.
     """
     shown, left = _fitted(_owed(works, tasks))
     planned = [gate for gate in gates if gate["properties"].get("planned_2030")]
@@ -131,7 +135,7 @@ def _owed(works: Sequence[Feature], tasks: Sequence[Feature]) -> list[tuple[str,
         since = properties.get("due_on") if late else properties.get("waiting_since")
         return (0 if late else 1, str(since or "9999"))
 
-    return sorted((row for row in rows if row[1]["properties"].get("urgency") in ("overdue", "waiting")), key=rank)
+    return sorted((row for row in rows if row[1]["properties"].get("urgency") in OWED), key=rank)
 
 
 def _fitted(owed: Sequence[tuple[str, Feature]]) -> tuple[list[tuple[str, Feature]], list[tuple[str, Feature]]]:
@@ -151,7 +155,7 @@ def _left(owed: Sequence[tuple[str, Feature]], language: str) -> list[tuple[str,
     return [
         link
         for layer in ("works", "tasks")
-        for link in _and_more(layer, counts[layer], f"/{layer}?urgency=overdue,waiting", language)
+        for link in _and_more(layer, counts[layer], f"/{layer}?urgency={','.join(OWED)}", language)
     ]
 
 
@@ -174,7 +178,7 @@ def _figures(
     *,
     works: Sequence[Feature],
     tasks: Sequence[Feature],
-    incidents: Sequence[Feature],
+    incidents: Mapping[str, int],
     planned: Sequence[Feature],
     markers_in_need: int,
     today: date,
@@ -184,17 +188,17 @@ def _figures(
     owed = [*_having(tasks, "overdue"), *_having(tasks, "waiting")]
     since = [row["properties"]["waiting_since"] for row in waiting if row["properties"].get("waiting_since")]
     longest = words["fig_longest"].format(n=number(max(days_since(one, today) for one in since))) if since else ""
-    severe = [row for row in incidents if row["properties"].get("severity") in _SEVERE]
+    severe = sum(incidents.get(one, 0) for one in _SEVERE)
     short = [gate for gate in planned if not has_reached(gate)]
     none, reached = words["fig_none"], f"{len(planned) - len(short)} / {len(planned)}"
     figures = [
         ("fig_overdue", number(len(overdue)), _names(overdue), "/works?urgency=overdue", "overdue"),
         ("fig_waiting", number(len(waiting)), longest, "/works?urgency=waiting", "waiting"),
-        ("fig_tasks", number(len(owed)), _names(owed, "lead_unit"), "/tasks?urgency=overdue,waiting", "waiting"),
+        ("fig_tasks", number(len(owed)), _names(owed, "lead_unit"), f"/tasks?urgency={','.join(OWED)}", "waiting"),
         (
             "fig_incidents",
-            number(len(incidents)),
-            words["fig_severe"].format(n=len(severe)) if incidents else none,
+            number(sum(incidents.values())),
+            words["fig_severe"].format(n=number(severe)) if incidents else none,
             "/incidents?open=true",
             "overdue" if severe else "planned",
         ),

@@ -269,6 +269,10 @@ def test_a_page_that_holds_restricted_records_is_one_entry_with_what_was_asked(c
     )
     assert client.get("/ogc/collections/gates/items").is_success
     assert len(journalled("read")) == before
+    client.get("/board")  # counts incidents and names none
+    assert len(journalled("read")) == before
+    work(client, level="restricted", due_on="2024-01-31")
+    before = len(journalled("read"))
     for page in ("/incidents?severity=critical", "/board"):
         client.get(page)
     assert len(journalled("read")) == before + 2

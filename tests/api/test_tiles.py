@@ -259,6 +259,9 @@ def test_counts_agree_with_what_is_seen_after_any_changes(database, crowded, rea
         expected = query.tally(session, Selection(INCIDENTS, reader.level, bbox=WORLD), "handling")
     for grid in GRIDS:
         assert counts_of(database, reader, grid) == expected, grid
+    with database.acting(reader) as session:
+        everything = Selection(INCIDENTS, reader.eyes)
+        assert query.count(session, everything) == sum(query.tally(session, everything, "handling").values())
 
 
 def test_what_is_rolled_back_is_not_counted(database, crowded):

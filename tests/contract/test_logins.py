@@ -310,7 +310,7 @@ def test_who_may_call_what_acts_with_its_owners_rights_is_written_here(admin):
     assert called == CALLED
 
 
-EVERYBODYS = {"app.actor()", "app.plain(text)", "app.fold(text)", "app.text_hash(text)", "app.content_hash(jsonb)"}
+EVERYBODYS = {"app.actor()", "app.plain(text)", "app.text_hash(text)", "app.content_hash(jsonb)"}
 """What is only arithmetic on what the caller brings along, or the caller's own name."""
 
 OF_WHOM = {
@@ -318,14 +318,12 @@ OF_WHOM = {
     WRITER_LOGIN: EVERYBODYS | {"app.journal_read(text,uuid,text,jsonb)"},
     DOOR_LOGIN: EVERYBODYS,
     SEALER_LOGIN: EVERYBODYS,
-    PARTNER_LOGIN: {"release.plain(text)", "release.fold(text)"},
+    PARTNER_LOGIN: {"release.plain(text)"},
     **{f"cotmoc_{one}": EVERYBODYS for one in ("committee", "planner")},
     "cotmoc_public": EVERYBODYS | {"app.names_hidden_marker(text,text,app.level)"},
     **dict.fromkeys(
         ("cotmoc_office", "cotmoc_administrator"),
-        EVERYBODYS
-        | {one for one, who in CALLED.items() if "office" in who}
-        | {"release.plain(text)", "release.fold(text)"},
+        EVERYBODYS | {one for one, who in CALLED.items() if "office" in who} | {"release.plain(text)"},
     ),
     "cotmoc_officer": EVERYBODYS | {"app.own_units()", "app.own_stretch(text)"},
     "cotmoc_shared": EVERYBODYS

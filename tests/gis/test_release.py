@@ -547,7 +547,7 @@ def test_the_partners_login_reads_its_own_rows_and_nothing_else(database, stone,
     for statement in (
         "select app.shared_markers(null, null, 3)",
         "select app.publish_release(gen_random_uuid())",
-        "select app.fold('x')",
+        "select app.plain('x')",
         "set role cotmoc_shared",
         "set role cotmoc_publisher",
         "set role cotmoc_office",

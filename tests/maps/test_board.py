@@ -23,7 +23,7 @@ def a_gate(category: str | None, planned: str | None, stage: str | None = None) 
 
 
 def a_board(**rows: Any) -> str:
-    given: dict[str, Any] = {"works": [], "tasks": [], "incidents": [], "gates": [], "markers_in_need": 0, **rows}
+    given: dict[str, Any] = {"works": [], "tasks": [], "incidents": {}, "gates": [], "markers_in_need": 0, **rows}
     return board_page("vi", cards=CARDS, **given)
 
 
@@ -68,7 +68,7 @@ def test_each_figure_opens_the_list_it_counted() -> None:
     html = a_board(
         works=[a_matter("a", "overdue", due_on="2023-12-31"), a_matter("b", "waiting", waiting_on="x")],
         tasks=[a_matter("c", "waiting", waiting_on="y")],
-        incidents=[{"id": "i", "geometry": None, "properties": {"severity": "high", "handling": "reported"}}],
+        incidents={"high": 1, "low": 4},
         markers_in_need=3,
     )
     for link in (

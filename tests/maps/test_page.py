@@ -21,7 +21,7 @@ CARDS: dict[str, Any] = {
 PAGES = [
     map_page,
     incident_page,
-    partial(board_page, cards=CARDS, works=[], tasks=[], incidents=[], gates=[], markers_in_need=0),
+    partial(board_page, cards=CARDS, works=[], tasks=[], incidents={}, gates=[], markers_in_need=0),
 ]
 
 
