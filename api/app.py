@@ -100,8 +100,8 @@ def create_app(
         return {"status": "ok"}
 
     app.mount("/static", StaticFiles(directory=static_folder()), name="static")
-    app.add_middleware(Straight, routers=app.state.doors, refuse=errors.problem)
+    app.add_middleware(Straight, routers=app.state.doors, refuse=errors.answer)
     app.add_middleware(GZipMiddleware, minimum_size=SMALLEST_ZIPPED, compresslevel=3)
-    app.add_middleware(Doorkeeper, settings=settings, accounts=known, refuse=errors.problem)
+    app.add_middleware(Doorkeeper, settings=settings, accounts=known, refuse=errors.answer)
     app.add_middleware(Heads)
     return app

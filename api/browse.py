@@ -19,10 +19,21 @@ from gis.errors import Malformed
 from gis.fields import Field
 from gis.language import Language, Text
 from maps import page
+from maps.words import words_in
 
 FORMATS = ("json", "html")
 EVERYWHERE = ("f", "lang")
 """The parameters that every resource takes."""
+
+WORDS: dict[str, Text] = {
+    "ogc_items": Text("Các mục", "Features"),
+    "ogc_schema": Text("Lược đồ", "Schema"),
+    "ogc_queryables": Text("Thuộc tính lọc được", "Queryables"),
+    "ogc_sortables": Text("Thuộc tính sắp xếp được", "Sortables"),
+    "ogc_tilesets-vector": Text("Ô bản đồ vectơ", "Vector tiles"),
+    "ogc_tiling-schemes": Text("Lưới ô", "Tiling schemes"),
+}
+"""What a page calls the links that no door has given a title."""
 
 VARIES = {"Vary": "Accept, Accept-Language, Cookie"}
 FEATURES_1 = "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/"
@@ -46,13 +57,17 @@ def link(request: Request, path: str, rel: str, kind: str, title: str = "") -> d
 def here(request: Request, kind: str) -> list[dict[str, str]]:
     """The links of an answer to itself and to the other forms it has."""
     asked = request.query_params.multi_items()
-    other = [(name, value) for name, value in asked if name != "f"]
     path = request.scope["path"]
     own = path + (f"?{urlencode(asked)}" if asked else "")
     return [
         link(request, own, "self", kind),
-        link(request, f"{path}?{urlencode([*other, ('f', 'html')])}", "alternate", HTML),
+        link(request, f"{path}?{urlencode([*_other(request), ('f', 'html')])}", "alternate", HTML),
     ]
+
+
+def _other(request: Request) -> list[tuple[str, str]]:
+    """What was asked, less the form of the answer and the language of a page."""
+    return [(name, value) for name, value in request.query_params.multi_items() if name not in ("f", "lang")]
 
 
 def only(request: Request, taken: Collection[str] = ()) -> None:
@@ -137,6 +152,8 @@ def paged(
         rows=rows,
         columns=columns,
         facts=facts,
+        as_json=f"{request.url.path}?{urlencode([*_other(request), ('f', 'json')])}",
+        wordings=WORDS,
         path=request.url.path,
         query={name: value for name, value in request.query_params.items() if name != "lang"},
         office=settings.office,
@@ -154,13 +171,18 @@ def facts_of(known: Mapping[str, Field], feature: Mapping[str, Any], language: L
     ]
 
 
-def _said(one: Field, value: Any, language: Language) -> str:
+def _said(one: Field, value: Any, language: Language) -> str:  # noqa: PLR0911 - one line per kind of value
     if value is None:
         return ""
     if one.codes is not None:
         return one.codes(value).title.said_in(language)
     if one.type in ("date", "datetime"):
         return page.day(value) if one.type == "date" else page.moment(value)
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)
+    match value:
+        case bool():
+            return words_in(language)["yes" if value else "no"]
+        case int() | float():
+            return page.number(value) + (f" {one.unit}" if one.unit else "")
+        case dict() | list():
+            return json.dumps(value, ensure_ascii=False)
     return str(value)

@@ -14,9 +14,8 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
-from api.identity import App, Receive, Scope, Send, language_of
+from api.identity import App, Receive, Scope, Send
 from gis.errors import Refusal
-from gis.language import Language
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -44,7 +43,7 @@ class Door(APIRoute):
 class Straight:
     """The short way to the doors that are opened most, past the routing, whose layers cost as much as the answer."""
 
-    def __init__(self, app: App, routers: Iterable[APIRouter], refuse: Callable[[Refusal, Language], Response]) -> None:
+    def __init__(self, app: App, routers: Iterable[APIRouter], refuse: Callable[[Request, Refusal], Response]) -> None:
         self.app, self.refuse = app, refuse
         self.doors = [
             (door.path_regex, door.straight)
@@ -68,7 +67,7 @@ class Straight:
         try:
             return await handle(request)
         except Refusal as refusal:
-            return self.refuse(refusal, language_of(request))
+            return self.refuse(request, refusal)
 
 
 def _in_a_thread(answer: Any) -> Callable[..., Awaitable[Response]]:

@@ -1,19 +1,27 @@
-"""How a refusal leaves the house: RFC 9457 problem details in the reader's language; the one table of HTTP codes."""
+"""How a refusal leaves the house: RFC 9457 problem details in the reader's language; the one table of HTTP codes.
+
+Whoever opens an address in a browser reads the same words on a page with a way onward.
+"""
 
 import json
 import logging
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from api.identity import HEADERS, NO_ADDRESS, NO_STORE, language_of
-from api.media import PROBLEM
+from api.browse import VARIES
+from api.identity import HEADERS, NO_ADDRESS, NO_STORE, is_read_by_a_person, language_of, page_language
+from api.media import HTML, PROBLEM
+from api.settings import Settings
 from gis import errors
 from gis.errors import FieldError, Refusal
 from gis.language import Language, Text
+from maps.page import refusal_page
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +41,23 @@ STATUS: dict[type[Refusal], int] = {
     errors.Unavailable: 503,
 }
 
+PAGE = f"{HTML}; charset=utf-8"
 TRY_AGAIN_S = "5"
 UNFORESEEN = Text("Lỗi ngoài dự kiến; đã ghi lại để sửa", "An unforeseen fault; it has been recorded")
 
 
+def answer(request: Request, refusal: Refusal) -> Response:
+    """The answer that a refusal becomes: a page for a person who has opened the address, else a problem."""
+    if not is_read_by_a_person(request):
+        return problem(refusal, language_of(request))
+    language, status = page_language(request), STATUS[type(refusal)]
+    told = [one.detail.said_in(language) for one in refusal.errors]
+    html = _page(request, language, status, refusal.title, refusal.detail, told)
+    return Response(html, status, {**_retry(refusal, status), **VARIES}, PAGE)
+
+
 def problem(refusal: Refusal, language: Language) -> Response:
-    """The answer that a refusal becomes."""
+    """The problem that a refusal becomes."""
     status = STATUS[type(refusal)]
     body: dict[str, Any] = {
         "type": f"urn:cotmoc:refusal:{_kind(refusal)}",
@@ -51,8 +70,29 @@ def problem(refusal: Refusal, language: Language) -> Response:
         body["errors"] = [
             {"field": one.field, "code": one.code, "detail": one.detail.said_in(language)} for one in refusal.errors
         ]
-    headers = {"Retry-After": str(refusal.extra.get("retry_after", TRY_AGAIN_S))} if status in (429, 503) else {}
-    return Response(json.dumps(body, ensure_ascii=False, default=str), status, headers, PROBLEM)
+    return Response(json.dumps(body, ensure_ascii=False, default=str), status, _retry(refusal, status), PROBLEM)
+
+
+def _retry(refusal: Refusal, status: int) -> dict[str, str]:
+    return {"Retry-After": str(refusal.extra.get("retry_after", TRY_AGAIN_S))} if status in (429, 503) else {}
+
+
+def _page(  # noqa: PLR0917 - what a page of a refusal is made of
+    request: Request, language: Language, status: int, title: Text, detail: Text, told: Sequence[str] = ()
+) -> str:
+    settings: Settings = request.app.state.settings
+    detail_said = detail.said_in(language)
+    return refusal_page(
+        language,
+        status=status,
+        title=title.said_in(language),
+        detail=detail_said,
+        told=[one for one in told if not detail_said.endswith(one)],
+        # Quoted anew and with one stroke in front, so that the language switch stays in this house.
+        path="/" + quote(str(request.scope["path"]).lstrip("/")),
+        query={name: value for name, value in request.query_params.items() if name != "lang"},
+        office=settings.office,
+    )
 
 
 def _kind(refusal: Refusal) -> str:
@@ -64,7 +104,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Refusal)
     def refused(request: Request, refusal: Refusal) -> Response:
-        return problem(refusal, language_of(request))
+        return answer(request, refusal)
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, fault: RequestValidationError) -> Response:
@@ -76,7 +116,7 @@ def install(app: FastAPI) -> None:
         ]
         names = ", ".join(one.field for one in found)
         refusal = errors.Malformed(Text(f"Tham số không hợp lệ: {names}", f"Not a valid parameter: {names}"), found)
-        return problem(refusal, language_of(request))
+        return answer(request, refusal)
 
     @app.exception_handler(HTTPException)
     def http(request: Request, fault: HTTPException) -> Response:
@@ -85,10 +125,10 @@ def install(app: FastAPI) -> None:
             405: errors.WrongMethod(Text("Không dùng được cách gọi này ở đây", "This method is not allowed here")),
         }
         plain = errors.Malformed(Text("Yêu cầu không đọc được", str(fault.detail)))
-        answer = problem(refusals.get(fault.status_code, plain), language_of(request))
+        refused = answer(request, refusals.get(fault.status_code, plain))
         for name, value in (fault.headers or {}).items():
-            answer.headers[name] = value
-        return answer
+            refused.headers[name] = value
+        return refused
 
     @app.exception_handler(Exception)
     def unforeseen(request: Request, fault: Exception) -> Response:
@@ -102,4 +142,7 @@ def install(app: FastAPI) -> None:
         }
         # This one answer passes by the doorkeeper, who gives all others their headers.
         headers = {**HEADERS, "Cache-Control": NO_STORE.decode(), "X-Request-Id": trace}
+        if is_read_by_a_person(request):
+            told = Text(f"Mã yêu cầu {trace}", f"Request {trace}")
+            return Response(_page(request, page_language(request), 500, UNFORESEEN, told), 500, headers, PAGE)
         return Response(json.dumps(body, ensure_ascii=False), 500, headers, PROBLEM)

@@ -138,7 +138,7 @@ class Doorkeeper:
     """The first thing a request meets: whose name it calls, where a write comes from, what it carries, how much."""
 
     def __init__(
-        self, app: App, settings: Settings, accounts: Accounts, refuse: Callable[[Refusal, Language], Any]
+        self, app: App, settings: Settings, accounts: Accounts, refuse: Callable[[Request, Refusal], Any]
     ) -> None:
         self.app, self.settings, self.accounts, self.refuse = app, settings, accounts, refuse
 
@@ -189,11 +189,11 @@ class Doorkeeper:
 
     def _refused(self, request: Request, refusal: Refusal) -> Any:
         """A program is told why not; a person is shown the way in, or to a second factor where one is owed."""
-        if _is_read_by_a_person(request) and isinstance(refusal, Unauthenticated):
+        if is_read_by_a_person(request) and isinstance(refusal, Unauthenticated):
             return RedirectResponse(str(URL("/signin").include_query_params(next=asked_for(request))), 303)
-        if _is_read_by_a_person(request) and refusal.detail == NEEDS_SECOND_FACTOR:
+        if is_read_by_a_person(request) and refusal.detail == NEEDS_SECOND_FACTOR:
             return RedirectResponse("/account", 303)
-        answer = self.refuse(refusal, language_of(request))
+        answer = self.refuse(request, refusal)
         if isinstance(refusal, Unauthenticated):
             answer.headers["WWW-Authenticate"] = "Bearer"
         return answer
@@ -263,7 +263,8 @@ def _is_own(path: str) -> bool:
     return path in OWN or path.startswith(OWN_BELOW)
 
 
-def _is_read_by_a_person(request: Request) -> bool:
+def is_read_by_a_person(request: Request) -> bool:
+    """Whether a browser opens this address as a page; what its scripts ask for is not."""
     return request.method == "GET" and HTML in request.headers.get("accept", "")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from api.browse import SpokenParam, answer, base_of, link
+from api.browse import WORDS, SpokenParam, answer, base_of, link
 from api.identity import ActorParam
 from api.media import SCHEMA_JSON
 from api.params import FEATURES_3, FEATURES_8, LayerParam
@@ -165,4 +165,5 @@ def _answer(
         "additionalProperties": False,
         **more,
     }
-    return answer(request, document, SCHEMA_JSON, title=f"{title}: {name}", trail=[(title, path)])
+    called = f"{title}: {WORDS[f'ogc_{name}'].said_in(language).lower()}"
+    return answer(request, document, SCHEMA_JSON, title=called, trail=[(title, path)])

@@ -10,6 +10,15 @@ from maps.page import render, said
 WORDS: dict[str, Text] = {
     "sign_in_with": Text("Đăng nhập bằng {name}", "Sign in with {name}"),
     "sign_out_everywhere": Text("Đăng xuất mọi nơi", "Sign out everywhere"),
+    "leave_everywhere_sure": Text(
+        "Đăng xuất mọi nơi, kể cả ở đây? Những gì đang nhập dở trên các máy ấy sẽ mất.",
+        "Sign out everywhere, here too? What is half filled in on those devices is lost.",
+    ),
+    "send_out_sure": Text("Đăng xuất {name} khỏi mọi thiết bị?", "Sign {name} out on every device?"),
+    "drop_second_factor_sure": Text(
+        "Bỏ xác thực hai lớp của {name}? Từ đó chỉ cần mật khẩu là vào được.",
+        "Drop the second factor of {name}? From then on a password alone opens the account.",
+    ),
     "old_password": Text("Mật khẩu hiện nay", "Present password"),
     "new_password": Text("Mật khẩu mới", "New password"),
     "once_more": Text("Nhập lại mật khẩu mới", "New password once more"),

@@ -71,6 +71,11 @@ def render(template: str, language: Language | str, **context: Any) -> str:
     )
 
 
+def refusal_page(language: Language | str, *, status: int, **context: Any) -> str:
+    """Why an address does not open, for whoever followed it in a browser: the refusal's own words and a way onward."""
+    return render("refusal.html", language, status=status, **context)
+
+
 def said(words: Mapping[str, str] | Text | None, language: str) -> str:
     """A wording given as ``{"vi": …, "en": …}`` or as a Text, in ``language``."""
     if words is None:

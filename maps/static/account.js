@@ -1,6 +1,7 @@
 // One's own account: another password, a second factor, leaving everywhere.
 
 import { ask, explained } from "./doors.js";
+import { dialog } from "./dialogs.js";
 import { say } from "./page.js";
 import { sends } from "./forms.js";
 import { once } from "./once.js";
@@ -28,17 +29,11 @@ sends(password, async ({ old, password: chosen, again }) => {
   location.reload();
 });
 
-document.getElementById("everywhere").addEventListener("click", async () => {
-  const fault = document.getElementById("everywhere-refusal");
-  try {
-    await ask("/api/account/sign-out-everywhere", { method: "POST", body: {} });
-    sessionStorage.clear();
-    location.assign("/signin");
-  } catch (error) {
-    fault.replaceChildren(...explained(error));
-    fault.hidden = false;
-  }
-});
+document.getElementById("everywhere").addEventListener("click", () => dialog(say("leave_everywhere_sure"), null, [], async () => {
+  await ask("/api/account/sign-out-everywhere", { method: "POST", body: {} });
+  sessionStorage.clear();
+  location.assign("/signin");
+}, { label: say("sign_out_everywhere") }));
 
 const recovery = document.getElementById("recovery");
 if (recovery) {

@@ -37,7 +37,7 @@ try {
 const popup = L.popup({ maxWidth: 342, minWidth: 342, offset: [0, -8], autoPanPadding: [24, 24], className: "card-popup" });
 const overlays = new Overlays(map, {
   asked: (layer) => view.asked(layer, card(layer)),
-  pick: (layer, feature) => pick(layer, feature),
+  pick: (layer, feature, byKey) => pick(layer, feature, byKey),
   hover: (id, hot) => (panel.heat(id, hot), overlays.heat(id, hot)),
   changed: (layer) => {
     if (layer === view.tab) panel.draw(overlays.state(layer), map.getBounds().toBBoxString());
@@ -47,7 +47,7 @@ const overlays = new Overlays(map, {
 });
 const panel = new Panel(view, {
   tab: (name) => chooseTab(name),
-  pick: (layer, feature) => pick(layer, feature),
+  pick: (layer, feature, byKey) => pick(layer, feature, byKey),
   heat: (id, hot) => overlays.heat(id, hot),
   place: (layer, feature) => editPlace(layer, feature),
   add: (layer) => addTo(layer),
@@ -72,6 +72,7 @@ function toggle(layer, on) {
 }
 
 async function chooseTab(name) {
+  if (held()) return;
   view.tab = name;
   view.layers.add(name);
   for (const filter of Object.keys(view.filters)) if (!["border", "year", "open"].includes(filter)) delete view.filters[filter];
@@ -97,8 +98,10 @@ async function fresh(layer, id) {
   return Object.assign(data, { etag, allows });
 }
 
-/** Choose a thing: its card stands on the map, on a phone in the sheet. */
-async function pick(layer, feature) {
+/** Choose a thing: its card stands on the map, on a phone in the sheet. Who chose it `byKey` goes on in the card. */
+async function pick(layer, feature, byKey = false) {
+  if (held()) return;
+  const from = document.activeElement;
   if (view.select && view.select !== feature.id) overlays.heat(view.select, false);
   view.choose(layer, feature.id);
   overlays.heat(feature.id, true);
@@ -113,7 +116,18 @@ async function pick(layer, feature) {
   if (!at || narrow.matches) return openRecord(layer, feature, at);
   if (!panel.listing) panel.showList();
   popup.options.maxHeight = map.getSize().y - 90;
-  popup.setLatLng(at).setContent(cardOf(layer, feature, { open: () => openRecord(layer, feature), changed: (done) => changed(layer, feature.id, done), place: () => editPlace(layer, feature), grown: () => popup.isOpen() && popup.update() })).openOn(map);
+  popup.setLatLng(at).setContent(cardOf(layer, feature, { open: () => openRecord(layer, feature), changed: (done) => changed(layer, feature.id, done), place: () => editPlace(layer, feature), grown })).openOn(map);
+  if (!byKey) return;
+  popup.getElement().querySelector("button").focus({ preventScroll: true });
+  map.once("popupclose", () => from?.isConnected && from.focus({ preventScroll: true }));
+}
+
+/** The card has grown: its place is found anew, and whoever is in it by keyboard stays there. */
+function grown() {
+  if (!popup.isOpen()) return;
+  const within = popup.getElement().contains(document.activeElement) && document.activeElement;
+  popup.update();
+  if (within) within.focus({ preventScroll: true });
 }
 
 function openRecord(layer, feature, at = overlays.positionOf(feature)) {
@@ -150,10 +164,23 @@ async function changed(layer, id, { text = say("saved"), undo = null } = {}) {
   await show();
 }
 
+// The form of the panel once something has been entered in it: what is typed is left by saving or cancelling alone.
+let writing = null;
+
+/** Whether a half-filled form keeps the panel; then its writer is told so and brought back to it. */
+function held() {
+  if (!writing) return false;
+  notice("writing", say("form_open"));
+  writing.querySelector('[type="submit"]').focus();
+  return true;
+}
+addEventListener("beforeunload", (event) => writing && event.preventDefault());
+
 function withForm(layer, options, back) {
   map.closePopup(popup);
   const { form, remove } = draftForm(layer, map, { ...options, back, saved: (id, done) => (panel.showList(), changed(layer, id, done)) });
-  panel.show([form], remove);
+  form.addEventListener("input", () => (writing = form));
+  panel.show([form], () => ((writing = null), remove()));
   panel.height("high");
   map.invalidateSize();
 }
@@ -188,7 +215,7 @@ function close() {
   if (box.close()) return;
   if (map.hasLayer(popup)) return void map.closePopup(popup);
   if (stage.classList.contains("floats-open")) return void showFloats(false);
-  if (!panel.listing) panel.showList();
+  if (!panel.listing && !held()) panel.showList();
 }
 map.on("popupclose", () => {
   if (view.select) overlays.heat(view.select, false);

@@ -11,11 +11,11 @@ const two = (text) => text.padStart(2, "0");
 function read(text) {
   const plain = text.trim();
   const copied = COPIED.exec(plain);
-  const [, day, month, year, hour = "0", minute = "00"] = copied ? [0, copied[3], copied[2], copied[1], copied[4], copied[5]] : WRITTEN.exec(plain) ?? TOGETHER.exec(plain) ?? [];
+  const [, day, month, year, hour, minute = "00"] = copied ? [0, copied[3], copied[2], copied[1], copied[4], copied[5]] : WRITTEN.exec(plain) ?? TOGETHER.exec(plain) ?? [];
   if (!day) return null;
   const written = `${year}-${two(month)}-${two(day)}`;
   const there = new Date(`${written}T00:00:00Z`); // 31/02 is no day, though JavaScript makes one of it
-  return there.getUTCDate() === Number(day) && Number(hour) < 24 && Number(minute) < 60 ? { day: written, hour: `${two(hour)}:${minute}` } : null;
+  return there.getUTCDate() === Number(day) && Number(hour ?? 0) < 24 && Number(minute) < 60 ? { day: written, hour: hour && `${two(hour)}:${minute}` } : null;
 }
 
 /** What a field is called: the first words of its label. */
@@ -24,10 +24,10 @@ const nameOf = (input) => input.closest("label")?.firstChild.textContent.trim() 
 /** The day as the doors take it, or null for what is none. */
 export const dayOf = (text) => read(text)?.day ?? null;
 
-/** The moment in Việt Nam as the doors take it, or null for what is none. */
+/** The moment in Việt Nam as the doors take it, a day's first where no hour is said, or null for what is none. */
 export function momentOf(text) {
   const found = read(text);
-  return found && `${found.day}T${found.hour}:00+07:00`;
+  return found && `${found.day}T${found.hour ?? "00:00"}:00+07:00`;
 }
 
 const written = (iso) => iso.split("-").reverse().join("/");
@@ -38,7 +38,7 @@ export function dayField(input, { timed = false, max = "" } = {}) {
   input.dataset.day = timed ? "timed" : "plain";
   const judge = () => {
     const found = read(input.value);
-    if (found) input.value = written(found.day) + (timed ? ` ${found.hour}` : "");
+    if (found) input.value = written(found.day) + (timed && found.hour ? ` ${found.hour}` : "");
     input.setCustomValidity(found || !input.value.trim() ? "" : say(timed ? "moment_wrong" : "day_wrong"));
   };
   input.addEventListener("change", judge);
@@ -47,7 +47,8 @@ export function dayField(input, { timed = false, max = "" } = {}) {
   if (!calendar.showPicker) return input;
   calendar.addEventListener("change", () => {
     if (!calendar.value) return;
-    input.value = written(calendar.value) + (timed ? ` ${read(input.value)?.hour ?? "00:00"}` : "");
+    const hour = timed && read(input.value)?.hour;
+    input.value = written(calendar.value) + (hour ? ` ${hour}` : "");
     input.dispatchEvent(new Event("change", { bubbles: true }));
     input.focus();
   });
@@ -57,15 +58,15 @@ export function dayField(input, { timed = false, max = "" } = {}) {
   };
   // Once it stands in its label, or the calendar's button would be read as a part of its name.
   queueMicrotask(() => nameOf(input) && input.setAttribute("aria-label", nameOf(input)));
-  return h("span", { className: "day" }, input, h("button", { className: "button", type: "button", onclick: open }, say("calendar")), calendar);
+  return h("span", { className: "day-field" }, input, h("button", { className: "button", type: "button", onclick: open }, say("calendar")), calendar);
 }
 
-/** Make the `[data-day]` fields of a page that was sent such fields. */
+/** Make the `[data-day]` fields of a page that was sent such fields; `data-day="timed"` takes an hour as well. */
 export function dayFields(root) {
   for (const input of root.querySelectorAll("[data-day]")) {
     const place = document.createComment("");
     input.replaceWith(place);
-    place.replaceWith(dayField(input));
+    place.replaceWith(dayField(input, { timed: input.dataset.day === "timed" }));
   }
 }
 

@@ -68,7 +68,7 @@ export function draftForm(layer, map, { feature = null, onlyPlace = false, saved
     reason ? h("div", { className: "field" }, h("label", {}, `${say("reason")}${moves ? " *" : ""}`, reason)) : null,
     fault,
     h("div", { className: "actions" }, submit, h("button", { className: "button", type: "button", onclick: () => leave(back) }, say("cancel"))));
-  const place = placeRoot ? new PlaceControl(placeRoot, map, { title: say("place_of"), border: feature?.properties.border ?? null }) : null;
+  const place = placeRoot ? new PlaceControl(placeRoot, map, { title: say("place_of"), border: feature?.properties.border ?? null, changed: () => form.dispatchEvent(new Event("input")) }) : null;
   const key = sendingKey();
   const leave = (then) => (place?.remove(), then());
 

@@ -1,11 +1,13 @@
 // The list pages work without this; it applies a filter at once and lets the keyboard walk the rows.
 
+import { dayFields } from "./days.js";
 import { listenForKeys } from "./keys.js";
 import { watchMenus } from "./menus.js";
 import { narrow } from "./page.js";
 
 for (const select of document.querySelectorAll("[data-apply]")) select.addEventListener("change", () => select.form.requestSubmit());
 document.querySelector("[data-submit]")?.setAttribute("hidden", "");
+dayFields(document);
 // On a phone the rows come first, unless something is filtered.
 if (narrow.matches && !document.querySelector(".filters a.button")) document.querySelector(".filter-box")?.removeAttribute("open");
 // An empty choice is no filter: it stays out of the address.

@@ -169,7 +169,7 @@ export class Overlays {
     });
     Object.assign(stand, { body, text, layer, feature });
     stand.on("click", () => this.pick(layer, feature));
-    stand.on("keypress", (event) => event.originalEvent.key === "Enter" && this.pick(layer, feature));
+    stand.on("keypress", (event) => event.originalEvent.key === "Enter" && this.pick(layer, feature, true));
     stand.on("mouseover", () => this.hover(feature.id, true));
     stand.on("mouseout", () => this.hover(feature.id, false));
     stand.on("add", () => stand.getElement()?.setAttribute("aria-label", `${said(card(layer)?.title)}: ${titleOf(layer, feature)}`));

@@ -26,7 +26,14 @@ export class Panel {
       this.height(HEIGHTS[(HEIGHTS.indexOf(this.stage.dataset.sheet) + 1) % HEIGHTS.length]);
       actions.resized();
     });
-    for (const tab of document.querySelectorAll("[data-tab]")) tab.addEventListener("click", () => actions.tab(tab.dataset.tab));
+    const tabs = [...document.querySelectorAll("[data-tab]")];
+    for (const [at, tab] of tabs.entries()) {
+      tab.addEventListener("click", () => actions.tab(tab.dataset.tab));
+      tab.addEventListener("keydown", (event) => {
+        const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+        if (by) tabs.at((at + by) % tabs.length).focus();
+      });
+    }
   }
 
   height(name) {
@@ -61,6 +68,7 @@ export class Panel {
   draw(state, bbox) {
     const layer = this.view.tab;
     for (const tab of document.querySelectorAll("[data-tab]")) tab.setAttribute("aria-selected", String(tab.dataset.tab === layer));
+    this.rows.setAttribute("aria-labelledby", `tab-${layer}`);
     this.#drawChips();
     const rows = state?.features ?? [];
     const units = this.units.get(layer) ?? this.units.set(layer, new Set()).get(layer);
@@ -84,7 +92,7 @@ export class Panel {
       h("span", { className: "when" }, whenOf(layer, feature)),
       h("p", { className: "under" }, underOf(layer, feature)),
       unplaced ? h("p", { className: "under unplaced" }, say("no_position"), !card(layer).places ? null : h("button", { type: "button", onclick: (event) => (event.stopPropagation(), this.actions.place(layer, feature)) }, say("set_position"))) : null);
-    row.addEventListener("click", () => this.actions.pick(layer, feature));
+    row.addEventListener("click", (event) => this.actions.pick(layer, feature, event.detail === 0));
     row.addEventListener("mouseenter", () => this.actions.heat(feature.id, true));
     row.addEventListener("mouseleave", () => this.actions.heat(feature.id, false));
     return row;

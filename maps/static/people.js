@@ -26,25 +26,14 @@ function change(person) {
   const done = () => location.reload();
   const title = text("title");
   title.querySelector("input").value = person.title ?? "";
-  // What is pressed here is done at once; the dialog's own button appoints.
-  const press = (label, send) => h("button", { className: "button", type: "button", onclick: async () => {
-    opened.close();
-    try {
-      await send();
-    } catch (error) {
-      const fault = document.getElementById("refusal");
-      fault.textContent = `${person.name}: ${error.message}`;
-      fault.hidden = false;
-      fault.scrollIntoView({ block: "nearest" });
-    }
-  } }, label);
-  const sure = (question, label, send) => press(label, async () => void dialog(question, null, [], send, { label }));
+  // What is pressed here is asked about once more; the dialog's own button appoints.
+  const sure = (question, label, send) => h("button", { className: "button", type: "button", onclick: () => (opened.close(), dialog(question, null, [], send, { label })) }, label);
   const opened = dialog(say("change_account", { name: person.name }), `${say("appoint")}. ${say("appointed")}`, [
     title, ...postFields(page, person),
     h("div", { className: "actions" },
       sure(`${say("new_link")}: ${person.name}. ${say("new_link_hint")}`, say("new_link"), async () => showLink(await act("/invitation"))),
-      press(say("sign_out_everywhere"), async () => (await act("/sign-out"), done())),
-      person.second_factor ? press(say("drop_second_factor"), async () => (await act("/second-factor", "DELETE"), done())) : null,
+      sure(say("send_out_sure", { name: person.name }), say("sign_out_everywhere"), async () => (await act("/sign-out"), done())),
+      person.second_factor ? sure(say("drop_second_factor_sure", { name: person.name }), say("drop_second_factor"), async () => (await act("/second-factor", "DELETE"), done())) : null,
       sure(say("dismiss_sure", { name: person.name }), say("dismiss"), async () => (await act("", "DELETE"), done()))),
   ], async (given) => (await ask(path("/appointment"), { method: "POST", body: Object.fromEntries(given) }), done()), { label: say("appoint"), labels });
 }

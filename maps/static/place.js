@@ -47,6 +47,11 @@ export class PlaceControl {
     this.#typed();
   }
 
+  /** Start from a point that was shown before: `{lat, lon, source, accuracy}`. */
+  at(point) {
+    this.#take(point);
+  }
+
   /** What the doors take for a place, or null while there is none. */
   value() {
     if (this.point) {

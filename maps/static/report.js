@@ -45,7 +45,7 @@ function showCategories(chosen, all) {
 
 function keep() {
   const given = new FormData(form);
-  sessionStorage.setItem(DRAFT, JSON.stringify({ description: description.value, category: given.get("category"), severity: given.get("severity"), place: place.input.value }));
+  sessionStorage.setItem(DRAFT, JSON.stringify({ description: description.value, category: given.get("category"), severity: given.get("severity"), place: place.input.value, point: place.point }));
 }
 
 function refuse(...content) {
@@ -78,7 +78,8 @@ form.addEventListener("submit", async (event) => {
     });
     sessionStorage.removeItem(DRAFT);
     const id = data?.id ?? where?.split("/").at(-1);
-    location.assign(`/?layers=markers,works,gates,crossings,incidents&tab=incidents&select=${encodeURIComponent(id)}`);
+    // In the place of the form, so that going back does not lead to one that has been sent.
+    location.replace(`/?layers=markers,works,gates,crossings,incidents&tab=incidents&select=${encodeURIComponent(id)}`);
   } catch (error) {
     keep();
     const faults = error.errors ?? [];
@@ -99,6 +100,7 @@ try {
   description.value = draft.description ?? "";
   const asked = new URLSearchParams(location.search);
   if (asked.get("q")) place.say(asked.get("q"), asked.get("border"));
+  else if (draft.point) place.at(draft.point);
   else if (draft.place) place.say(draft.place);
 } catch (error) {
   refuse(h("p", {}, error.message), h("button", { className: "button", type: "button", onclick: () => location.reload() }, say("again")));
