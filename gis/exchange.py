@@ -1,6 +1,6 @@
 """Files that hold exactly what a view shows: the formats, the columns people read, and what streams.
 
-GeoJSON, GeoJSON text sequences and CSV leave PostgreSQL by COPY and pass through as bytes, of any size in bounded
+GeoJSON, GeoJSON text sequences, KML and CSV leave PostgreSQL by COPY and pass through as bytes, of any size in bounded
 memory. The other formats are written to a file first (``gis.files``), up to ``MOST_ROWS`` rows.
 
 A format for programs carries codes under the names of the fields. A format for people (CSV, XLSX) carries words in
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from psycopg import AsyncClientCursor, AsyncConnection
 
-from gis import query
+from gis import kml, query
 from gis.actors import Actor
 from gis.crs import WGS84, Zone, srid_for
 from gis.database import Database
@@ -65,7 +65,7 @@ FORMATS: Final = {
                "application/geopackage+sqlite3", ".gpkg"),
         Format("shp", Text("Shapefile (nén)", "Shapefile (zipped)"), "application/zip", ".zip"),
         Format("kml", Text("KML (Google Earth)", "KML (Google Earth)"),
-               "application/vnd.google-earth.kml+xml", ".kml", geographic_only=True),
+               "application/vnd.google-earth.kml+xml", ".kml", streams=True, geographic_only=True),
         Format("fgb", Text("FlatGeobuf", "FlatGeobuf"), "application/flatgeobuf", ".fgb"),
         Format("parquet", Text("GeoParquet", "GeoParquet"), "application/vnd.apache.parquet", ".parquet"),
         Format(
@@ -119,6 +119,13 @@ class Export:
             counts["withheld_positions"] = self.withheld
         return {"name": self.selection.layer.name, **counts, **self.about}
 
+    def said(self) -> dict[str, str]:
+        """The same as texts."""
+        return {
+            name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            for name, value in self.told().items()
+        }
+
 
 def too_large() -> TooLarge:
     """The refusal of more rows than a file is written for, naming the formats that know no bound."""
@@ -144,13 +151,7 @@ async def stream(database: Database, reader: Actor, export: Export) -> AsyncIter
             sql, values = query.withheld(export.selection)
             counted = await (await connection.execute(sql, values)).fetchone()
             export.withheld = counted[0] if counted else 0
-        lead, joint = b"", b""
-        if export.format.name == "geojson":
-            lead, joint = b'{"type":"FeatureCollection","features":[\n', b","
-        elif export.format.name == "geojsonseq":
-            lead = joint = b"\x1e"  # RFC 8142 begins each text with it
-        else:
-            lead = _heading(export)
+        lead, joint = _opening(export)
         piece = bytearray(lead)
         async for row in _copied(connection, export):
             if export.number:
@@ -162,9 +163,25 @@ async def stream(database: Database, reader: Actor, export: Export) -> AsyncIter
                 piece.clear()
         if export.format.name == "geojson":
             piece += b"]," + json.dumps(export.told(), ensure_ascii=False)[1:].encode()
+        elif export.format.name == "kml":
+            piece += kml.TAIL
         elif export.format.name == "geojsonseq" and not export.number:
             piece.clear()
         yield bytes(piece)
+
+
+def _opening(export: Export) -> tuple[bytes, bytes]:
+    """What the file begins with, and what stands between its rows."""
+    match export.format.name:
+        case "geojson":
+            return b'{"type":"FeatureCollection","features":[\n', b","
+        case "geojsonseq":
+            return b"\x1e", b"\x1e"  # RFC 8142 begins each text with it
+        case "kml":
+            told = {name: value for name, value in export.said().items() if name != "numberReturned"}  # not known yet
+            return kml.head(export.selection, export.language, told), b""
+        case _:
+            return _heading(export), b""
 
 
 async def _copied(connection: AsyncConnection[Any], export: Export) -> AsyncIterator[bytes]:
@@ -173,8 +190,9 @@ async def _copied(connection: AsyncConnection[Any], export: Export) -> AsyncIter
         sql, values = query.everything(export.selection, columns)
         options = f"format csv, delimiter '{export.delimiter}'"
     else:
-        sql, values = query.everything(export.selection, query.feature_text(export.selection))
-        # JSON holds neither of these characters, so every row comes as it is, with a line's end.
+        text = kml.placemark if export.format.name == "kml" else query.feature_text
+        sql, values = query.everything(export.selection, text(export.selection))
+        # Neither text holds one of these characters, so every row comes as it is, with a line's end.
         options = r"format csv, quote e'\x01', delimiter e'\x02'"
     async with AsyncClientCursor(connection) as cursor:
         composed = cursor.mogrify(sql, values)  # COPY takes no parameters of its own

@@ -1,4 +1,4 @@
-"""Files written before they are sent: GeoPackage, Shapefile, KML, FlatGeobuf, GeoParquet and workbooks.
+"""Files written before they are sent: GeoPackage, Shapefile, FlatGeobuf, GeoParquet and workbooks.
 
 Rows are read under the reader's own rights into an Arrow table with a type for every field, so that a date stays a
 date and a whole number whole; times are UTC. Features without a place are kept, with an empty geometry.
@@ -9,7 +9,6 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any, Final
 
@@ -187,13 +186,6 @@ def _wkt(export: Export) -> str:
     return str(CRS.from_epsg(export.selection.crs.epsg).to_wkt())
 
 
-def _told(export: Export) -> dict[str, str]:
-    return {
-        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for name, value in export.told().items()
-    }
-
-
 def _gdal(sheet: Sheet, export: Export, path: Path, driver: str, **options: Any) -> None:
     pyogrio.write_arrow(
         _in_lines(sheet.rows),
@@ -210,7 +202,7 @@ def _gdal(sheet: Sheet, export: Export, path: Path, driver: str, **options: Any)
 def _write_geopackage(session: Session, export: Export, path: Path, heed: Heed) -> None:
     layer = export.selection.layer
     sheets, _ = _sheets(layer, _table(session, export, heed))
-    told = _told(export)
+    told = export.said()
     for sheet in sheets:
         heed()
         _gdal(
@@ -230,39 +222,6 @@ def _write_geopackage(session: Session, export: Export, path: Path, heed: Heed) 
     geopackage.furnish(
         path, layer, {one.name: one.type for one in sheets}, query.wanted(export.selection), export.language
     )
-
-
-STOOD_FOR: Final = dict(zip("&<>\"'", "\ufdd0\ufdd1\ufdd2\ufdd3\ufdd4", strict=True))
-"""Signs that no text of ours holds (``gis.drafts.FORBIDDEN``), for those that mean something in XML."""
-
-
-def _write_kml(session: Session, export: Export, path: Path, heed: Heed) -> None:
-    """KML's own ``name`` is what names a feature to a person.
-
-    Its ``description`` is HTML to whoever shows it, so it is escaped once more: words stay words, and nothing in them
-    is fetched from elsewhere. The driver lets ``]]>`` end its character data and some entities pass, so that a text
-    could bring elements of its own: it never sees a sign that means something, they are put in afterwards.
-    """
-    layer = export.selection.layer
-    table = _in_lines(_plain_times(_table(session, export, heed)))
-    names = [name for name in (layer.labelled_by, "address") if name in table.column_names]
-    if names and "name" not in table.column_names:
-        table = table.append_column("Name", table[names[0]])
-    for at, one in enumerate(table.schema):
-        if one.name == "description":
-            escaped = [text if text is None else escape(text, quote=False) for text in table[at].to_pylist()]
-            table = table.set_column(at, one.name, pa.array(escaped, pa.string()))
-    for at, one in enumerate(table.schema):
-        if pa.types.is_string(one.type):
-            texts = table[at]
-            for sign, other in STOOD_FOR.items():
-                texts = pc.replace_substring(texts, sign, other)
-            table = table.set_column(at, one.name, texts)
-    _gdal(Sheet(layer.name, "Unknown", table), export, path, "LIBKML")
-    written = path.read_bytes()
-    for sign, other in STOOD_FOR.items():
-        written = written.replace(other.encode(), escape(sign).encode())
-    path.write_bytes(written)
 
 
 def _write_flatgeobuf(session: Session, export: Export, path: Path, heed: Heed) -> None:
@@ -365,7 +324,7 @@ def _readme(export: Export, sheets: list[Sheet], cut: Counter[str], lost: int) -
     lines = [
         f"{layer.title.vi} · {layer.title.en}",
         "",
-        *(f"{name}: {value}" for name, value in _told(export).items()),
+        *(f"{name}: {value}" for name, value in export.said().items()),
         "",
         f"Bảng mã: UTF-8. Không có vị trí: {unplaced} dòng. · Encoding: UTF-8. Without a place: {unplaced} rows.",
         *([LOST.format(lost)] if lost else []),
@@ -391,7 +350,7 @@ def _write_parquet(session: Session, export: Export, path: Path, heed: Heed) -> 
     if export.selection.crs.epsg != WGS84:  # without one it is CRS84, longitude first
         column["crs"] = CRS.from_epsg(export.selection.crs.epsg).to_json_dict()
     geo = {"version": "1.1.0", "primary_column": GEOMETRY, "columns": {GEOMETRY: column}}
-    metadata = {"geo": json.dumps(geo), **_told(export)}
+    metadata = {"geo": json.dumps(geo), **export.said()}
     pq.write_table(table.replace_schema_metadata(metadata), path, compression="zstd")
 
 
@@ -420,7 +379,7 @@ def _write_workbook(session: Session, export: Export, path: Path, heed: Heed) ->
         wide = [Column(one.title, one.type, min(max(len(one.title) + 2, 14), 40)) for one in columns]
         book.sheet(export.selection.layer.title.said_in(export.language), wide, batches())
         told = [Column("", "text", 24), Column("", "text", 100)]
-        book.sheet(ABOUT.said_in(export.language), told, [_told(export).items()])
+        book.sheet(ABOUT.said_in(export.language), told, [export.said().items()])
 
 
 def _typed(sql: str, kind: str) -> str:
@@ -431,7 +390,6 @@ Writer = Callable[[Session, Export, Path, Heed], None]
 WRITERS: Final[Mapping[str, Writer]] = {
     "gpkg": _write_geopackage,
     "shp": _write_shapefile,
-    "kml": _write_kml,
     "fgb": _write_flatgeobuf,
     "parquet": _write_parquet,
     "xlsx": _write_workbook,
