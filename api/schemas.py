@@ -63,7 +63,8 @@ def property_schema(one: Field, language: Language) -> dict[str, Any]:
     if one.codes is not None:
         words = [word.value for word in one.codes]
         found |= {"items": {"type": "string", "enum": words}} if one.type == "list" else {"enum": words}
-        found["description"] = "; ".join(f"{word.value}: {word.title.said_in(language)}" for word in one.codes)
+        said = (f"{word.value}: {word.title.said_in(language)}" for word in one.codes)
+        found["description"] = ("; " if one.scale is None else " < ").join(said)
     if one.type == "text" and one.sql is None:
         found["maxLength"] = one.max_length
     if one.unit is not None:

@@ -6,7 +6,7 @@ who may know of it, and a position's source how far it may be trusted.
 
 import datetime as dt
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from types import UnionType
@@ -31,14 +31,15 @@ from sqlalchemy.types import TypeEngine
 
 from gis.crs import WGS84
 from gis.language import Text
-from gis.status import CodeList, Status
+from gis.status import CodeList, Scale, Status
 
 SCHEMA = "app"
 Codes = type[CodeList] | None
+Order = type[Scale] | None
 GeoJSON = dict[str, Any]
 
 
-class Level(CodeList):
+class Level(Scale):
     """Who may read: the one ordered vocabulary of rights. State secrets are above all of these and never stored."""
 
     PUBLIC = "public", ("Công khai", "Public")
@@ -91,7 +92,7 @@ Reader = Level | Scoped
 """With whose eyes something is read."""
 
 
-class PositionSource(CodeList):
+class PositionSource(Scale):
     """Where a position comes from, strongest first; a weaker one never overwrites a stronger."""
 
     PROTOCOL = "protocol", ("Nghị định thư", "Protocol")
@@ -185,6 +186,11 @@ class Field:
         return self.receivable and not self.nullable and self.default is None
 
     @property
+    def scale(self) -> Order:
+        """The words in whose order its values are compared and sorted, where they have one."""
+        return self.codes if self.codes is not None and issubclass(self.codes, Scale) and self.type == "code" else None
+
+    @property
     def is_status(self) -> bool:
         """Whether it changes only by moves."""
         return self.codes is not None and issubclass(self.codes, Status) and self.sql is None
@@ -196,6 +202,17 @@ class Field:
         if self.sql is not None:
             return f"({self.sql})"
         return f't."shared_{self.name}"' if self.shared and not reader.sees_assumed else f't."{self.name}"'
+
+
+def array_of(words: Iterable[str]) -> str:
+    """The SQL of a list of our own words."""
+    quoted = ", ".join(f"'{word}'" for word in words)
+    return f"array[{quoted}]::text[]"
+
+
+def rank_among(words: Iterable[str], sql: str) -> str:
+    """The SQL of how far from the first of ``words`` the word that ``sql`` gives stands; NULL for none of them."""
+    return f"array_position({array_of(words)}, {sql}::text)"
 
 
 def field(

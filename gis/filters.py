@@ -9,7 +9,7 @@ import json
 import re
 import unicodedata
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +19,11 @@ from shapely.geometry.base import BaseGeometry
 
 from gis.crs import CRS, CRS84, WGS84
 from gis.errors import Invalid, Malformed
-from gis.fields import SCHEMA, Field, Reader
+from gis.fields import SCHEMA, Field, Reader, rank_among
 from gis.geometry import in_wgs84, read_box, read_geojson, shape_of_box
 from gis.language import Text
 from gis.moments import ZONE, read_moment
+from gis.status import Scale
 
 CONFORMS_TO = [
     f"http://www.opengis.net/spec/cql2/1.0/conf/{name}"
@@ -53,6 +54,7 @@ busy for minutes: length times two to the power of the depth stays below a tenth
 GEOMETRY = "geometry"
 
 COMPARISONS = {"=": "=", "<>": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+EQUALITIES = ("=", "<>")
 SPATIAL = {
     "s_intersects": "ST_Intersects",
     "s_within": "ST_Within",
@@ -234,7 +236,24 @@ def _logic(operator: str, arguments: list[Any], scope: Scope) -> str:
 def _comparison(operator: str, arguments: list[Any], scope: Scope) -> str:
     _takes(arguments, 2, operator)
     left, right = _pair(arguments[0], arguments[1], scope)
+    scale = _scale(arguments, scope) if operator not in EQUALITIES else None
+    if scale is not None:
+        left, right = rank_among(scale, left), rank_among(scale, right)
     return f"({left} {COMPARISONS[operator]} {right})"
+
+
+def _scale(operands: Sequence[Any], scope: Scope) -> type[Scale] | None:
+    """The scale that the properties among the operands share; words beyond it are neither higher nor lower.
+
+    Without one, also between a scale and something else, texts are compared.
+    """
+    found = {_scale_of(one, scope) for one in operands if not isinstance(one, str)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _scale_of(tree: Any, scope: Scope) -> type[Scale] | None:
+    field = scope.fields.get(tree["property"]) if _is_property(tree) else None
+    return field.scale if field is not None else None
 
 
 def _pair(left: Any, right: Any, scope: Scope) -> tuple[str, str]:

@@ -25,7 +25,7 @@ from gis.cells import total
 from gis.crs import CRS, CRS84, WGS84, srid_for
 from gis.database import Notebook, Reading
 from gis.errors import NO_FEATURE, Invalid, Malformed, Missing
-from gis.fields import SCHEMA, Field, Level, Reader
+from gis.fields import SCHEMA, Field, Level, Reader, rank_among
 from gis.geometry import Box, shape_of_box
 from gis.language import Text
 from gis.layer import Layer
@@ -570,11 +570,17 @@ def typed(one: Field, value: str) -> Any:
 
 
 def _order(selection: Selection) -> list[tuple[Field | None, str, bool]]:
-    """The sort keys: the selection's or the card's, made total by the id. An empty value sorts as the greatest."""
+    """The sort keys: the selection's or the card's, made total by the id. An empty value sorts as the greatest.
+
+    Words of a scale sort by their rank in it.
+    """
     keys: list[tuple[Field | None, str, bool]] = []
     for name in selection.sort or selection.layer.order:
         one = _field(selection, name.removeprefix("-"), unless=UNSORTED)
-        keys.append((one, one.expression(selection.reader), name.startswith("-")))
+        key = one.expression(selection.reader)
+        if (scale := one.scale) is not None:
+            one, key = replace(one, type="integer", codes=None), rank_among(scale, key)
+        keys.append((one, key, name.startswith("-")))
     return [*keys, (None, "t.id", False)]
 
 
@@ -607,8 +613,7 @@ def _continue_after(selection: Selection, order: list[tuple[Field | None, str, b
     equal: list[str] = []
     first: str | None = None
     for (one, expression, down), value in zip(order, key, strict=True):
-        leveled = one is not None and one.name == "level" and selection.layer.schema == SCHEMA
-        cast = "uuid" if one is None else "app.level" if leveled else CASTS[one.type]
+        cast = "uuid" if one is None else CASTS[one.type]
         if value is None:
             if down:
                 tests.append(" and ".join([*equal, f"{expression} is not null"]))

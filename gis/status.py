@@ -1,7 +1,7 @@
 """Code lists and statuses: words that know their name in both languages, their mark and their next steps.
 
-A code list (ISO 19103) is stored as its lower-case value. A ``Status`` is a code list that changes
-only by moves; which moves are allowed is written beside each word.
+A code list (ISO 19103) is stored as its lower-case value. A ``Scale`` is a code list whose words have an order. A
+``Status`` is one that changes only by moves; which moves are allowed is written beside each word.
 """
 
 from dataclasses import dataclass
@@ -40,6 +40,10 @@ class CodeList(str, Enum):
 
     def __str__(self) -> str:
         return str(self.value)
+
+
+class Scale(CodeList):
+    """A code list whose words are compared and sorted in the order in which they stand, the lowest first."""
 
 
 class Status(CodeList):

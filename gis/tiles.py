@@ -6,7 +6,6 @@ cell instead (``gis.cells``); otherwise the least important are dropped, and the
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from sqlalchemy.orm import Session
 from gis.cells import FINEST_ZOOM, counted, counted_by
 from gis.crs import WEB_MERCATOR, WGS84
 from gis.database import Notebook
-from gis.fields import Field, Level, Reader
+from gis.fields import Field, Level, Reader, array_of, rank_among
 from gis.layer import Layer
 from gis.query import Selection, Statement, answered, geometry_of, is_restricted, note, source_of, where_of
 from gis.reading import Asking, Question
@@ -188,9 +187,7 @@ def _importance(layer: Layer, reader: Reader) -> list[str]:
     """The SQL of a feature's ranks, the most important lowest: by what draws it, then by its other marked words."""
     marked = [one for one in layer.readable(reader).values() if any(word.mark for word in one.codes or ())]
     marked.sort(key=lambda one: one.name != layer.drawn_by)
-    return [
-        f"coalesce(array_position({_array(by_loudness(one))}, {one.expression(reader)}::text), 99)" for one in marked
-    ]
+    return [f"coalesce({rank_among(by_loudness(one), one.expression(reader))}, 99)" for one in marked]
 
 
 def by_loudness(one: Field) -> list[str]:
@@ -202,15 +199,10 @@ def by_loudness(one: Field) -> list[str]:
     ]
 
 
-def _array(words: Sequence[str]) -> str:
-    quoted = ", ".join(f"'{word}'" for word in words)
-    return f"array[{quoted}]::text[]"
-
-
 def _counts_sql(layer: Layer, address: Address) -> str:
     """A point per cell and kind of position, at the mean place, in the most important word that stands there."""
     by = counted_by(layer)
-    words = _array(by_loudness(by)) if by else _array([])
+    words = array_of(by_loudness(by) if by else [])
     named = f'({words})[min(array_position({words}, word))] as "{by.name}",' if by else ""
     middle = f"ST_SetSRID(ST_MakePoint(sum(east) / sum(features), sum(north) / sum(features)), {WEB_MERCATOR})"
     return (

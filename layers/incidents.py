@@ -15,7 +15,7 @@ from gis.changes import amend, changes, creates, put
 from gis.errors import invalid
 from gis.fields import derived, field, geometry
 from gis.moments import today
-from gis.status import AMBER, BLUE, GREEN, GREY, PURPLE, RED, SKY, CodeList, Mark, Status, onward
+from gis.status import AMBER, BLUE, GREEN, GREY, PURPLE, RED, SKY, CodeList, Mark, Scale, Status, onward
 from layers.places import BorderFeature
 
 CLOCK_SKEW = dt.timedelta(minutes=10)
@@ -52,7 +52,7 @@ class IncidentCategory(CodeList):
     OTHER = "other", ("Khác", "Other")
 
 
-class Severity(CodeList):
+class Severity(Scale):
     """How grave it is."""
 
     LOW = "low", ("Nhẹ", "Low"), Mark("circle", GREY)

@@ -17,6 +17,7 @@ from gis.crs import CRS, OFFERED, WGS84, from_wgs84
 from gis.drafts import receivable
 from gis.fields import Level
 from gis.layer import catalog
+from layers.incidents import Severity
 from tests.factories import HERE, body_of, incident, make, patch
 
 OGC = "/ogc"
@@ -508,8 +509,8 @@ def test_a_hidden_name_is_refused_like_nonsense(client):
 def test_sorting(layer, client):
     """/req/sortables/get-sortables-success, /req/sorting/sortby-definition, sortby-response, /req/features-sorting."""
     if layer == "incidents":
-        for level in ("restricted", "public", "internal", "partner", "public"):
-            incident(client, level=level)
+        for level, severity in zip(reversed(Level), reversed(Severity), strict=True):
+            incident(client, level=level, severity=severity)
     url = f"{COLLECTIONS}/{layer}/items"
     whole = asked(client, url, limit=10000)["features"]
     for name in asked(client, f"{COLLECTIONS}/{layer}/sortables")["properties"]:
@@ -525,6 +526,9 @@ def test_sorting(layer, client):
             known = [one for one in runs if one is not None]
             assert known == sorted(known)
             assert [one for one in falling if one is not None] == known[::-1]
+        if (scale := catalog[layer].fields[name].scale) is not None:
+            ranks = [list(scale).index(scale(one)) for one in runs]
+            assert ranks == sorted(ranks), name
         walked, more = [], f"{url}?{urlencode({'sortby': f'-{name}', 'limit': 97})}"
         while more:
             page = asked(client, more)
@@ -535,6 +539,24 @@ def test_sorting(layer, client):
     assert allowed == list(asked(client, f"{COLLECTIONS}/{layer}/sortables")["properties"])
     default = asked(client, f"{COLLECTIONS}/{layer}")["defaultSortOrder"]
     assert ids(client, url, sortby=",".join(default)) == [one["id"] for one in whole]
+
+
+def test_words_of_a_scale_are_compared_by_their_order(client):
+    """Where the card's words have one, it is the order of the property's values; the schema says so."""
+    for level, severity in zip(reversed(Level), reversed(Severity), strict=True):
+        incident(client, level=level, severity=severity, description="thang bậc")
+    mine = {"q": "thang bậc", "limit": 100}
+    for asked_for, number in (
+        ("severity >= 'high'", 2),
+        ("severity > 'critical'", 0),
+        ("'low' < severity", 3),
+        ("level > 'public'", 3),
+        ("level BETWEEN 'partner' AND 'internal'", 2),
+        ("severity > 'grave' OR severity <= 'grave'", 0),
+    ):
+        assert len(ids(client, INCIDENTS, filter=asked_for, **mine)) == number, asked_for
+    told = asked(client, f"{COLLECTIONS}/incidents/sortables", lang="en")["properties"]
+    assert told["severity"]["description"].startswith("low: Low < medium")
 
 
 @pytest.mark.parametrize("key", ["label", "-label", "updated_at", "-version"])

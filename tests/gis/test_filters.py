@@ -23,16 +23,50 @@ from gis.filters import Scope, condition, read
 from gis.language import Text
 from gis.layer import NATURAL
 from gis.postgis import Cluster
+from gis.status import Scale
 
 UTC = dt.UTC
 VIETNAM = dt.timezone(dt.timedelta(hours=7))
 KINDS = {
     "n": "integer", "x": "number", "s": "text", "c": "text", "d": "date", "at": "datetime", "b": "boolean",
-    "l": "list", "u": "uuid",
+    "l": "list", "u": "uuid", "g": "code",
 }  # fmt: skip
-FIELDS = {name: Field(name, Text(name, name), kind) for name, kind in KINDS.items()}
+
+
+class Grade(Scale):
+    """Words whose order is neither the alphabet's nor its reverse."""
+
+    LOW, MEDIUM, HIGH = "low", "medium", "high"
+
+
+class Ranked(str):
+    """A word of the scale as Python compares it: with what is no word of it, the answer is unknown."""
+
+    __slots__ = ()
+
+    def _ranks(self, other):
+        words = [one.value for one in Grade]
+        return (words.index(self), words.index(other)) if other in words else None
+
+    def __lt__(self, other):
+        return (ranks := self._ranks(other)) and ranks[0] < ranks[1]
+
+    def __le__(self, other):
+        return (ranks := self._ranks(other)) and ranks[0] <= ranks[1]
+
+    def __gt__(self, other):
+        return (ranks := self._ranks(other)) and ranks[0] > ranks[1]
+
+    def __ge__(self, other):
+        return (ranks := self._ranks(other)) and ranks[0] >= ranks[1]
+
+
+FIELDS = {
+    name: Field(name, Text(name, name), kind, codes=Grade if name == "g" else None) for name, kind in KINDS.items()
+}
 
 TEXTS = ["", "a", "A", "đá", "Đá", "da", "mốc 96", "MỐC 96", "100%", "a_b", "axb", "a\\b", None]
+GRADES = [*(Ranked(one.value) for one in Grade), None]
 DAYS = [dt.date(2024, 2, 28), dt.date(2024, 2, 29), dt.date(2024, 3, 1), None]
 TIMES = [dt.datetime(2024, 2, 28, 17, tzinfo=UTC), dt.datetime(2024, 2, 29, 3, 30, tzinfo=UTC), None]
 PLACES = [
@@ -66,6 +100,7 @@ def rows() -> list[Row]:
             "b": [True, False, None][(i // 2) % 3],
             "l": [["a"], ["a", "b"], [], None][(i // 3) % 4],
             "u": uuid.UUID(int=i % 4) if i % 3 else None,
+            "g": GRADES[i % len(GRADES)],
             "geometry": PLACES[(i * 3) % len(PLACES)],
         }
         for i in range(120)
@@ -82,12 +117,12 @@ def connection(cluster: Cluster, migrated: str) -> Iterator[psycopg.Connection]:
     with psycopg.connect(host=str(cluster.socket_dir), dbname="filtered", user="postgres", autocommit=True) as opened:
         opened.execute(
             f"create table things (id uuid, n int, x numeric(16, 2), s text collate {NATURAL}, c text, d date,"
-            " at timestamptz, b boolean, l text[], u uuid, geom geometry(geometry, 4326))"
+            " at timestamptz, b boolean, l text[], u uuid, g text, geom geometry(geometry, 4326))"
         )
         for row in ROWS:
             place = row["geometry"].wkt if row["geometry"] is not None else None
             opened.execute(
-                "insert into things values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, st_geomfromtext(%s, 4326))",
+                "insert into things values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, st_geomfromtext(%s, 4326))",
                 [*[row[name] for name in ("id", *KINDS)], place],
             )
         yield opened
@@ -348,6 +383,7 @@ literals = st.one_of(
 )  # fmt: skip
 uuids = st.integers(0, 4).map(lambda n: str(uuid.UUID(int=n)))
 identity = st.sampled_from([named("u"), named("id")])
+grades = st.sampled_from(["low", "medium", "high", "foo"])
 letters = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=2)
 
 leaves = st.one_of(
@@ -382,6 +418,10 @@ leaves = st.one_of(
     op(st.sampled_from(["=", "<>"]), identity, st.one_of(uuids, texts, identity)),
     op("in", identity, st.lists(uuids, min_size=1, max_size=3)),
     op("like", identity, st.sampled_from(["%", "%1", "00000000-0000-%", ""])),
+    op(signs, st.just(named("g")), st.one_of(grades, st.just(named("g")))),
+    op(signs, grades, st.just(named("g"))),
+    op("between", st.just(named("g")), grades, grades),
+    op("in", st.just(named("g")), st.lists(grades, min_size=1, max_size=2)),
     op(signs, numbers, numbers),
     op(st.sampled_from(["=", "<>"]), folded(texts), folded(texts)),
     op("like", folded(texts), patterns),
@@ -481,6 +521,22 @@ def test_what_is_unknown_is_neither_found_nor_found_when_denied(connection):
 )
 def test_patterns_and_folds(asked, texts, connection):
     assert {row["s"] for row in ROWS if row["id"] in found(connection, read(asked))} == texts
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("g > 'low'", {"medium", "high"}),
+        ("'medium' >= g", {"low", "medium"}),
+        ("g BETWEEN 'low' AND 'medium'", {"low", "medium"}),
+        ("g < 'foo' OR g >= 'foo'", set()),
+        ("CASEI(g) < CASEI('LOX')", {"low", "high"}),
+        ("g < s", {"low", "high", "medium"}),
+    ],
+)
+def test_words_of_a_scale_are_compared_by_their_order(asked, words, connection):
+    """A folded word and one beside another property are texts."""
+    assert {row["g"] for row in ROWS if row["id"] in found(connection, read(asked))} == words
 
 
 @pytest.mark.parametrize("epsg", [4326, 9210, 32648])
