@@ -12,9 +12,9 @@ from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from gis.fields import Field
-from gis.language import Language
+from gis.language import Language, Text
 from gis.layer import Layer
-from gis.status import GREY, CodeList
+from gis.status import GREY, CodeList, Mark
 
 DATA_COLUMNS = """
 create table if not exists gpkg_data_columns (
@@ -107,6 +107,11 @@ MARKERS: Final = (
 """QGIS's simple markers, most plain first. Words never share one while there are others: colour alone says nothing."""
 
 KINDS: Final = {"Point": "marker", "LineString": "line", "Polygon": "fill"}
+PAPER: Final = "255,255,255,255"
+BY_EXPRESSION: Final = "3"
+"""QGIS's number for a property that an expression gives."""
+
+OTHER: Final = Text("Khác hoặc chưa có", "Other or none yet")
 DASHES: Final = ("solid", "dash", "dot", "dash dot", "dash dot dot")
 HATCHES: Final = ("solid", "b_diagonal", "f_diagonal", "dense6", "cross", "diagonal_x", "horizontal", "vertical")
 
@@ -130,32 +135,34 @@ def style(layer: Layer, geometry_type: str, fields: Sequence[Field], language: L
                 label=word.title.said_in(language),
                 render="true",
             )
+        # QGIS draws nothing for a value that no category names; the empty one names all others, and none.
+        other = {"value": "", "symbol": str(len(words)), "label": OTHER.said_in(language), "render": "true"}
+        SubElement(categories, "category", other)
     else:
         renderer = SubElement(root, "renderer-v2", type="singleSymbol", symbollevels="0")
     symbols = SubElement(renderer, "symbols")
-    shapes = _shapes(words)
-    for at in range(max(len(words), 1)):
-        mark = words[at].mark if words else None
-        _symbol(symbols, at, kind, shapes[at] if words else "circle", mark.colour if mark else GREY)
+    marks = [*(word.mark for word in words), None]
+    for at, (mark, shape) in enumerate(zip(marks, _shapes(marks), strict=True)):
+        _symbol(symbols, at, kind, shape, mark.colour if mark else GREY, may_be_assumed="position_source" in shown)
     if layer.labelled_by in shown:
         _labels(root, layer.labelled_by)
     _forms(root, fields, language)
     return tostring(root, encoding="unicode")
 
 
-def _shapes(words: Sequence[CodeList]) -> list[str]:
+def _shapes(marks: Sequence[Mark | None]) -> list[str]:
     """A marker for each word: its own shape where QGIS has it, else one that no other word has."""
-    plain = [word.mark.shape if word.mark and word.mark.shape in MARKERS else None for word in words]
+    plain = [mark.shape if mark and mark.shape in MARKERS else None for mark in marks]
     free = [one for one in MARKERS if one not in plain]
     return [one or free.pop(0) if one or free else "circle" for one in plain]
 
 
-def _symbol(symbols: Element, at: int, kind: str, shape: str, colour: str) -> None:
+def _symbol(symbols: Element, at: int, kind: str, shape: str, colour: str, *, may_be_assumed: bool) -> None:
     symbol = SubElement(symbols, "symbol", type=kind, name=str(at), alpha="1")
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     ink = f"{red},{green},{blue},255"
     drawn = {
-        "marker": ("SimpleMarker", {"name": shape, "color": ink, "outline_color": "255,255,255,255", "size": "3.2"}),
+        "marker": ("SimpleMarker", {"name": shape, "color": ink, "outline_color": PAPER, "size": "3.2"}),
         "line": ("SimpleLine", {"line_color": ink, "line_width": "0.6", "line_style": DASHES[at % len(DASHES)]}),
         "fill": (
             "SimpleFill",
@@ -164,6 +171,22 @@ def _symbol(symbols: Element, at: int, kind: str, shape: str, colour: str) -> No
     }[kind]
     part = SubElement(symbol, "layer", {"class": drawn[0], "enabled": "1", "locked": "0", "pass": "0"})
     _options(part, drawn[1])
+    if kind == "marker" and may_be_assumed:
+        _hollow_where_assumed(part, ink)
+
+
+def _hollow_where_assumed(part: Element, ink: str) -> None:
+    """An assumed position is paper in an outline of its colour, as on our own maps."""
+    told = SubElement(SubElement(part, "data_defined_properties"), "Option", type="Map")
+    SubElement(told, "Option", type="QString", name="name", value="")
+    properties = SubElement(told, "Option", type="Map", name="properties")
+    for name, known, assumed in (("fillColor", ink, PAPER), ("outlineColor", PAPER, ink)):
+        one = SubElement(properties, "Option", type="Map", name=name)
+        SubElement(one, "Option", type="bool", name="active", value="true")
+        chosen = f"if(\"position_source\" = 'assumed', '{assumed}', '{known}')"
+        SubElement(one, "Option", type="QString", name="expression", value=chosen)
+        SubElement(one, "Option", type="int", name="type", value=BY_EXPRESSION)
+    SubElement(told, "Option", type="QString", name="type", value="collection")
 
 
 def _options(parent: Element, values: Mapping[str, str]) -> None:

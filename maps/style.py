@@ -8,7 +8,7 @@ from gis.layer import Layer
 from maps.marks import layer_mark
 
 PAPER = "#ffffff"
-ASSUMED = ["==", ["get", "position_source"], "assumed"]
+SOURCE = ["get", "position_source"]
 HOW_MANY = ["coalesce", ["get", "count"], 1]
 
 
@@ -20,29 +20,36 @@ def style(layer: Layer, reader: Reader, tilejson: str, language: Language) -> di
     """
     colour = _colour(layer, reader)
     of_layer = {"source": layer.name, "source-layer": layer.name}
-    is_area, is_point = (["==", ["geometry-type"], kind] for kind in ("Polygon", "Point"))
+    kind = ["geometry-type"]
     layers: list[dict[str, Any]] = [
-        {"type": "fill", "filter": is_area, "paint": {"fill-color": colour, "fill-opacity": 0.15}},
+        {"type": "fill", "filter": ["==", kind, "Polygon"], "paint": {"fill-color": colour, "fill-opacity": 0.15}},
         {
             "type": "line",
-            "filter": ["!", is_point],
+            "filter": ["!=", kind, "Point"],
             "layout": {"line-join": "round", "line-cap": "round"},
             "paint": {"line-color": colour, "line-width": 2},
         },
     ]
     if layer.geometry_type != "LINESTRING":  # a line too short to be seen needs no dot
-        layers.append(
+        radius = ["interpolate", ["linear"], ["log10", HOW_MANY], 0, 5, 4, 20]
+        # Two layers rather than a choice in one: QGIS turns a "match" into its own words, but no "case".
+        layers += [
             {
+                "id": f"{layer.name}-{name}",
                 "type": "circle",
-                "filter": is_point,
+                "filter": ["all", ["==", kind, "Point"], [sign, SOURCE, "assumed"]],
                 "paint": {
-                    "circle-radius": ["interpolate", ["linear"], ["log10", HOW_MANY], 0, 5, 4, 20],
-                    "circle-color": ["case", ASSUMED, PAPER, colour],
-                    "circle-stroke-color": ["case", ASSUMED, colour, PAPER],
-                    "circle-stroke-width": ["case", ASSUMED, 2, 1],
+                    "circle-radius": radius,
+                    "circle-color": body,
+                    "circle-stroke-color": edge,
+                    "circle-stroke-width": width,
                 },
             }
-        )
+            for name, sign, body, edge, width in (
+                ("assumed", "==", PAPER, colour, 2),
+                ("circle", "!=", colour, PAPER, 1),
+            )
+        ]
     return {
         "version": 8,
         "name": layer.title.said_in(language),

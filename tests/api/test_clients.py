@@ -11,7 +11,9 @@ import pytest
 from owslib.ogcapi.features import Features
 
 from gis.crs import from_wgs84
+from gis.geopackage import OTHER
 from gis.layer import catalog
+from gis.status import GREY, INK
 from tests.factories import incident, work
 
 MARKERS = "/ogc/collections/markers/items"
@@ -118,50 +120,175 @@ def test_owslib_reads_collections_queryables_schema_and_items(site, client):
     assert service.collection_item("markers", one["id"])["geometry"] == one["geometry"]
 
 
-QGIS = """
+# QGIS, one process of which does everything that is asked of it below.
+
+EXPRESSIONS = {
+    "\"number\" like '14%'": "number LIKE '14%'",
+    "\"chainage_m\" > 100000 and \"border\" = 'VN-KH'": "chainage_m > 100000 AND border = 'VN-KH'",
+    "\"created_at\" > to_datetime('2020-01-01T00:00:00Z') and \"kind\" in ('main', 'tripoint')":
+        "created_at > TIMESTAMP('2020-01-01T00:00:00Z') AND kind IN ('main', 'tripoint')",
+}  # fmt: skip
+"""What QGIS finds by an expression of its own, and how CQL2 says it."""
+
+QGIS = r"""
 import json, sys
-from qgis.core import QgsApplication, QgsFeatureRequest, QgsRectangle, QgsVectorLayer
-app = QgsApplication([], False)
+from collections import Counter
+from qgis.core import *
+from qgis.gui import QgsMapCanvas, QgsMapToolIdentify
+from qgis.PyQt.QtCore import QSize
+app = QgsApplication([], True)
 app.initQgis()
-told = {}
-for system in ("", "EPSG:9210"):
-    uri = f"url='{sys.argv[1]}/ogc' typename='markers' pageSize='500'" + (f" srsname='{system}'" if system else "")
+site, folder, expressions = *sys.argv[1:3], json.loads(sys.argv[3])
+told, degrees = {}, QgsCoordinateReferenceSystem("EPSG:4326")
+
+def items(system=""):
+    uri = f"url='{site}/ogc' typename='markers' pageSize='500'" + (f" srsname='{system}'" if system else "")
     layer = QgsVectorLayer(uri, "markers", "OAPIF")
     assert layer.isValid(), layer.error().message()
+    return layer
+
+def picture(layer, *box):
+    settings = QgsMapSettings()
+    settings.setLayers([layer])
+    settings.setDestinationCrs(degrees)
+    settings.setTransformContext(QgsProject.instance().transformContext())
+    settings.setExtent(QgsRectangle(*box))
+    settings.setOutputSize(QSize(300, 300))
+    job = QgsMapRendererParallelJob(settings)
+    job.start()
+    job.waitForFinished()
+    assert not job.errors()
+    drawn = job.renderedImage()
+    return dict(Counter(drawn.pixelColor(x, y).name() for x in range(300) for y in range(300)).most_common(40))
+
+for system in ("", "EPSG:9210"):
+    layer = items(system)
     features = [one for one in layer.getFeatures()]
-    placed = {one["number"]: one.geometry() for one in features if one["border"] == "VN-KH" and one.hasGeometry()}
-    point = placed["147/6"].asPoint()
+    placed = {one["number"]: one for one in features if one["border"] == "VN-KH" and one.hasGeometry()}
+    point = placed["147/6"].geometry().asPoint()
     told[system] = {"number": len(features), "crs": layer.crs().authid(), "at": [point.x(), point.y()]}
-box = QgsVectorLayer(f"url='{sys.argv[1]}/ogc' typename='markers' pageSize='500'", "markers", "OAPIF")
-told["box"] = len(list(box.getFeatures(QgsFeatureRequest(QgsRectangle(105.8, 11.0, 106.3, 11.9)))))
-box.setSubsetString("\\"border\\" = 'VN-KH'")
-told["filtered"] = len(list(box.getFeatures()))
+
+layer = items()
+told["box"] = len(list(layer.getFeatures(QgsFeatureRequest(QgsRectangle(105.8, 11.0, 106.3, 11.9)))))
+told["expressions"] = {
+    asked: len(list(layer.getFeatures(QgsFeatureRequest(QgsExpression(asked)))))
+    for asked in expressions
+}
+stone = next(layer.getFeatures(QgsFeatureRequest(QgsExpression("\"number\" = '147/6' and \"border\" = 'VN-KH'"))))
+point = stone.geometry().asPoint()
+canvas = QgsMapCanvas()
+canvas.resize(400, 400)
+canvas.setDestinationCrs(layer.crs())
+canvas.setLayers([layer])
+canvas.setExtent(QgsRectangle(point.x() - 0.001, point.y() - 0.001, point.x() + 0.001, point.y() + 0.001))
+pixel = canvas.getCoordinateTransform().transform(point)
+tool = QgsMapToolIdentify(canvas)
+found = tool.identify(int(pixel.x()), int(pixel.y()), [layer], QgsMapToolIdentify.TopDownAll)
+told["identified"] = [dict(zip(layer.fields().names(), map(str, one.mFeature.attributes()))) for one in found]
+layer.setSubsetString("\"border\" = 'VN-KH'")
+told["filtered"] = len(list(layer.getFeatures()))
+
+for name in ("markers", "gates"):
+    layer = QgsVectorLayer(f"{folder}/{name}.gpkg|layername={name}", name, "ogr")
+    assert layer.isValid()
+    fields, label = layer.fields(), layer.labeling().settings()
+    told[f"{name}.gpkg"] = {
+        "number": layer.featureCount(),
+        "crs": layer.crs().authid(),
+        "drawn_by": layer.renderer().classAttribute(),
+        "words": [[one.value(), one.label(), one.symbol().color().name()] for one in layer.renderer().categories()],
+        "label": label.fieldName if layer.labelsEnabled() else None,
+        "titles": {one.name(): layer.attributeAlias(at) for at, one in enumerate(fields)},
+        "lists": {
+            one.name(): [list(pair.items())[0] for pair in layer.editorWidgetSetup(at).config()["map"]]
+            for at, one in enumerate(fields) if layer.editorWidgetSetup(at).type() == "ValueMap"
+        },
+        "fixed": [one.name() for at, one in enumerate(fields) if layer.editFormConfig().readOnly(at)],
+        "picture": picture(layer, 105.5, 11.0, 106.8, 12.0),
+    }
+
+for name in ("markers", "gates", "lines"):
+    tiles = f"{site}/ogc/collections/{name}/tiles/WebMercatorQuad/%7Bz%7D/%7By%7D/%7Bx%7D"
+    style = f"{site}/ogc/collections/{name}/styles/default"
+    layer = QgsVectorTileLayer(f"type=xyz&url={tiles}&zmin=0&zmax=22&styleUrl={style}", name)
+    assert layer.isValid() and layer.loadDefaultStyle()[1]
+    told[f"{name} tiles"] = picture(layer, 105.5, 11.0, 106.8, 12.0)
 print("TOLD " + json.dumps(told))
 """
 
 
-def qgis():
+def _with_qgis():
     """A Python that has QGIS, as Debian's python3-qgis gives it."""
     python = "/usr/bin/python3"
     if not Path(python).exists():
         return None
-    tried = subprocess.run([python, "-c", "import qgis.core"], check=False, capture_output=True, env=ENVIRONMENT)
+    tried = subprocess.run([python, "-c", "import qgis.gui"], check=False, capture_output=True, env=ENVIRONMENT)
     return python if tried.returncode == 0 else None
 
 
-def test_qgis_shows_filters_and_places_a_layer(site, client):
-    python = qgis()
+@pytest.fixture(scope="module")
+def qgis(site, client, tmp_path_factory):
+    """What QGIS sees of the collections, of the GeoPackages and of the tiles."""
+    python = _with_qgis()
     if python is None:
         pytest.skip("QGIS is not installed (apt-get install python3-qgis)")
-    seen = told(run(python, "-c", QGIS, site))
-    lon, lat = seen[""]["at"]
-    assert seen[""]["number"] == seen["EPSG:9210"]["number"] == number_of(client)
+    folder = tmp_path_factory.mktemp("qgis")
+    for name in ("markers", "gates"):
+        (folder / f"{name}.gpkg").write_bytes(client.get(f"/api/export/{name}", params={"f": "gpkg"}).content)
+    return told(run(python, "-c", QGIS, site, str(folder), json.dumps(list(EXPRESSIONS))))
+
+
+def test_qgis_pages_filters_and_places_a_layer(qgis, client):
+    lon, lat = qgis[""]["at"]
+    assert qgis[""]["number"] == qgis["EPSG:9210"]["number"] == number_of(client)
     marker = client.get(MARKERS, params={"border": "VN-KH", "number": "147/6"}).json()["features"][0]
     assert [lon, lat] == pytest.approx(marker["geometry"]["coordinates"], abs=1e-6)
-    if seen["EPSG:9210"]["crs"] == "EPSG:9210":
-        assert seen["EPSG:9210"]["at"] == pytest.approx(from_wgs84(lon, lat, 9210), abs=0.2)
-    assert seen["box"] == number_of(client, bbox="105.8,11,106.3,11.9")
-    assert seen["filtered"] == number_of(client, border="VN-KH")
+    if qgis["EPSG:9210"]["crs"] == "EPSG:9210":
+        assert qgis["EPSG:9210"]["at"] == pytest.approx(from_wgs84(lon, lat, 9210), abs=0.2)
+    assert qgis["box"] == number_of(client, bbox="105.8,11,106.3,11.9")
+    assert qgis["filtered"] == number_of(client, border="VN-KH")
+
+
+def test_qgis_finds_by_its_own_expressions_what_cql2_finds(qgis, client):
+    for asked, number in qgis["expressions"].items():
+        assert number == number_of(client, filter=EXPRESSIONS[asked]) > 5, asked
+
+
+def test_qgis_identifies_a_feature_with_what_is_known_of_it(qgis, client):
+    (found,) = qgis["identified"]
+    marker = client.get(MARKERS, params={"border": "VN-KH", "number": "147/6"}).json()["features"][0]
+    for name in ("id", "number", "kind", "condition", "position_source"):
+        assert found[name] == marker["properties"][name]
+
+
+@pytest.mark.parametrize("layer", ["markers", "gates"])
+def test_a_geopackage_opens_in_qgis_as_it_is_drawn_and_filled_in_here(layer, qgis, client):
+    """Colours and words of the statuses, labels, titles, lists to choose from, read-only what the office derives."""
+    card, seen = catalog[layer], qgis[f"{layer}.gpkg"]
+    features = client.get(f"/ogc/collections/{layer}/items", params={"limit": 10000}).json()["features"]
+    assert (seen["number"], seen["crs"]) == (len(features), "EPSG:4326")
+    assert (seen["drawn_by"], seen["label"]) == (card.drawn_by, card.labelled_by)
+    words = [[one.value, one.title.vi, one.mark.colour.lower()] for one in card.fields[card.drawn_by].codes]
+    assert seen["words"] == [*words, ["", OTHER.vi, GREY]]
+    assert {name: title for name, title in seen["titles"].items() if title} == {
+        name: one.title.vi for name, one in card.fields.items()
+    }
+    assert seen["lists"] == {
+        name: [[word.title.vi, word.value] for word in one.codes]
+        for name, one in card.fields.items()
+        if one.codes and one.type == "code"
+    }
+    assert {"id", "version", "created_by", "chainage_m"} <= set(seen["fixed"])
+    assert "number" not in seen["fixed"]
+    assert {"#ffffff"} < set(seen["picture"])
+
+
+def test_qgis_draws_the_tiles_in_our_style(qgis):
+    """Gates in their ink, lines in theirs and markers, which nobody has inspected, in the colour of that word."""
+    for layer, colour in (("gates", INK), ("lines", GREY), ("markers", GREY)):
+        picture = qgis[f"{layer} tiles"]
+        assert picture.pop("#ffffff") > 10_000
+        assert max(picture, key=picture.get) == colour, (layer, picture)
 
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"

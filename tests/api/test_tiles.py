@@ -408,14 +408,18 @@ def test_every_layer_on_the_map_has_a_style_in_the_colours_of_its_words(client, 
     assert style["version"] == 8
     described = client.get(style["sources"][layer.name]["url"]).json()
     assert {one["source-layer"] for one in style["layers"]} == {described["vector_layers"][0]["id"]}
-    paint = {one["type"]: one["paint"] for one in style["layers"]}
+    paint = {one["id"].removeprefix(f"{layer.name}-"): one["paint"] for one in style["layers"]}
     colours = paint["line"]["line-color"]
     for word in layer.fields[layer.drawn_by].codes if layer.drawn_by else ():
         if word.mark:
             assert colours[colours.index(word.value) + 1] == word.mark.colour
     if layer.geometry_type != "LINESTRING":
-        assumed = ["==", ["get", "position_source"], "assumed"]
-        assert paint["circle"]["circle-color"] == ["case", assumed, "#ffffff", colours]
+        filters = {one["id"].removeprefix(f"{layer.name}-"): one["filter"] for one in style["layers"]}
+        for name, sign, body, edge in (("circle", "!=", colours, "#ffffff"), ("assumed", "==", "#ffffff", colours)):
+            assert filters[name] == [
+                "all", ["==", ["geometry-type"], "Point"], [sign, ["get", "position_source"], "assumed"],
+            ]  # fmt: skip
+            assert (paint[name]["circle-color"], paint[name]["circle-stroke-color"]) == (body, edge)
 
 
 def test_a_border_officers_world_is_drawn_from_the_rows_and_counts_no_other_units_matters(database, crowded):

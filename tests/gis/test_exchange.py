@@ -9,7 +9,7 @@ from gis import files
 from gis.crs import zone_for
 from gis.exchange import FORMATS, Export, columns_of
 from gis.files import short_names
-from gis.geopackage import style
+from gis.geopackage import OTHER, style
 from gis.layer import Level, every
 from gis.query import Selection
 from layers.policy import OFFICE
@@ -42,7 +42,8 @@ def test_a_style_draws_every_word_by_shape_and_colour(layer):
     categories = root.findall("renderer-v2/categories/category")
     drawn = layer.fields.get(layer.drawn_by or "")
     words = list(drawn.codes) if drawn is not None and drawn.codes else []
-    assert [(one.get("value"), one.get("label")) for one in categories] == [(one.value, one.title.vi) for one in words]
+    named = [(one.value, one.title.vi) for one in words] + ([("", OTHER.vi)] if words else [])
+    assert [(one.get("value"), one.get("label")) for one in categories] == named
     symbols = root.findall("renderer-v2/symbols/symbol")
     shapes = [one.find("layer/Option/Option[@name='name']").get("value") for one in symbols]
     assert len(set(shapes)) == len(shapes)
