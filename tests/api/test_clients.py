@@ -131,7 +131,7 @@ EXPRESSIONS = {
 """What QGIS finds by an expression of its own, and how CQL2 says it."""
 
 QGIS = r"""
-import json, sys
+import json, os, sys
 from collections import Counter
 from qgis.core import *
 from qgis.gui import QgsMapCanvas, QgsMapToolIdentify
@@ -213,7 +213,8 @@ for name in ("markers", "gates", "lines"):
     layer = QgsVectorTileLayer(f"type=xyz&url={tiles}&zmin=0&zmax=22&styleUrl={style}", name)
     assert layer.isValid() and layer.loadDefaultStyle()[1]
     told[f"{name} tiles"] = picture(layer, 105.5, 11.0, 106.8, 12.0)
-print("TOLD " + json.dumps(told))
+print("TOLD " + json.dumps(told), flush=True)
+os._exit(0)  # QGIS may fall over its own windows while it ends
 """
 
 
