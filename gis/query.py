@@ -25,7 +25,7 @@ from gis.cells import total
 from gis.crs import CRS, CRS84, WGS84, srid_for
 from gis.database import Notebook, Reading
 from gis.errors import NO_FEATURE, Invalid, Malformed, Missing
-from gis.fields import SCHEMA, Field, Level, Reader, rank_among
+from gis.fields import Field, Level, Reader, rank_among
 from gis.geometry import Box, shape_of_box
 from gis.language import Text
 from gis.layer import Layer
