@@ -12,7 +12,6 @@ import uuid
 from asyncio import AbstractEventLoop, get_running_loop
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from copy import copy
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -145,8 +144,8 @@ class Database:
 
     def during(self, request: str, device_at: str | None = None) -> "Database":
         """The same database for one request: the journal names it, and the time on the device that sent it."""
-        bound = copy(self)
-        bound._request, bound._device_at = request, device_at  # noqa: SLF001 - one of our own kind
+        bound = Database.__new__(Database)
+        vars(bound).update(vars(self), _request=request, _device_at=device_at)
         return bound
 
     @contextmanager

@@ -204,15 +204,13 @@ class Field:
         return f't."shared_{self.name}"' if self.shared and not reader.sees_assumed else f't."{self.name}"'
 
 
-def array_of(words: Iterable[str]) -> str:
-    """The SQL of a list of our own words."""
-    quoted = ", ".join(f"'{word}'" for word in words)
-    return f"array[{quoted}]::text[]"
-
-
 def rank_among(words: Iterable[str], sql: str) -> str:
-    """The SQL of how far from the first of ``words`` the word that ``sql`` gives stands; NULL for none of them."""
-    return f"array_position({array_of(words)}, {sql}::text)"
+    """The SQL of how far from the first of ``words`` the word that ``sql`` gives stands; NULL for none of them.
+
+    Of a whole tile this is found in less time than by looking into an array.
+    """
+    places = " ".join(f"when '{word}' then {place}" for place, word in enumerate(words))
+    return f"(case {sql}::text {places} end)"
 
 
 def field(

@@ -346,7 +346,8 @@ def place_of(layer: Layer, reader: Reader) -> str:
 def feature_text(selection: Selection) -> str:
     """The SQL expression that gives a row as the text of a GeoJSON Feature."""
     fields = None if selection.fields is None else tuple(selection.fields)
-    wanted(selection)  # refuses what is none of the reader's
+    if fields is not None:
+        wanted(selection)  # refuses what is none of the reader's
     return _written(selection.layer, selection.reader, fields, selection.crs)
 
 

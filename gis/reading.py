@@ -200,11 +200,14 @@ class Lines:
 
         Raises ``Unavailable`` when every connection stays taken, ``psycopg.Error`` for what PostgreSQL refuses.
         """
-        try:
-            async with asyncio.timeout(PATIENCE_S if self._places.locked() else None):
-                await self._places.acquire()
-        except TimeoutError:
-            raise Unavailable(BUSY) from None
+        if self._places.locked():
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    await self._places.acquire()
+            except TimeoutError:
+                raise Unavailable(BUSY) from None
+        else:
+            await self._places.acquire()
         line: Line | None = None
         try:
             while self._idle and line is None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from gis.cells import FINEST_ZOOM, counted, counted_by
 from gis.crs import WEB_MERCATOR, WGS84
 from gis.database import Notebook
-from gis.fields import Field, Level, Reader, array_of, rank_among
+from gis.fields import Field, Level, Reader, rank_among
 from gis.layer import Layer
 from gis.query import Selection, Statement, answered, geometry_of, is_restricted, note, source_of, where_of
 from gis.reading import Asking, Question
@@ -202,7 +202,8 @@ def by_loudness(one: Field) -> list[str]:
 def _counts_sql(layer: Layer, address: Address) -> str:
     """A point per cell and kind of position, at the mean place, in the most important word that stands there."""
     by = counted_by(layer)
-    words = array_of(by_loudness(by) if by else [])
+    words = ", ".join(f"'{word}'" for word in by_loudness(by)) if by else ""
+    words = f"array[{words}]::text[]"
     named = f'({words})[min(array_position({words}, word))] as "{by.name}",' if by else ""
     middle = f"ST_SetSRID(ST_MakePoint(sum(east) / sum(features), sum(north) / sum(features)), {WEB_MERCATOR})"
     return (
