@@ -21,7 +21,7 @@ from sqlalchemy.pool import NullPool
 from gis.database import LOGINS, OWNER, PARTNER_LOGIN, PUBLISHER, READER_LOGIN, WRITER_LOGIN
 from gis.language import Text
 from gis.layer import Record
-from gis.rights import Policy, standing
+from gis.rights import PEEPING, Policy, standing
 from gis.seals import Agreement, state
 
 CLOCK_SKEW_S = 2
@@ -232,6 +232,33 @@ def _memberships(policy: Policy) -> set[str]:
     return wanted
 
 
+def _ways_round(connection: Connection, _house: House) -> Iterator[Finding]:
+    opened = _names(
+        connection,
+        "select oid::regprocedure::text from pg_proc where proname = any(:peeping)"
+        " and has_function_privilege('public', oid, 'execute') union all"
+        " select n.nspname || ' → ' || r.rolname from pg_namespace n cross join pg_roles r"
+        " where n.nspname in ('public', 'app', 'release') and r.rolname like 'cotmoc\\_%' and r.rolname <> :owner"
+        " and has_schema_privilege(r.oid, n.oid, 'create') union all"
+        " select s.seqrelid::regclass || ' → ' || r.rolname from pg_sequence s join pg_class c on c.oid = s.seqrelid"
+        " cross join pg_roles r where c.relnamespace::regnamespace::text in ('app', 'release')"
+        " and r.rolname like 'cotmoc\\_%' and r.rolname <> :owner"
+        " and has_sequence_privilege(r.oid, s.seqrelid, 'usage, select, update')",
+        peeping=list(PEEPING),
+        owner=OWNER,
+    )
+    yield from _found("Không có lối vòng qua chính sách", "No way round the policies", opened)
+    temporary = _names(
+        connection,
+        "select rolname from pg_roles where rolname = any(:logins)"
+        " and has_database_privilege(oid, current_database(), 'temporary')",
+        logins=list(LOGINS),
+    )
+    # Copies of a database do not keep this; with our functions' fixed search path it is no way in by itself.
+    check = "Không bảng tạm của riêng ai", "No temporary tables of anybody's own"
+    yield from _found(*check, temporary, worst=State.POOR)
+
+
 def _partner(connection: Connection, _house: House) -> Iterator[Finding]:
     readable = _names(
         connection,
@@ -324,6 +351,7 @@ CHECKS: tuple[Check, ...] = (
     _structure,
     _leakproof,
     _roles,
+    _ways_round,
     _partner,
     _durability,
     _secrets,

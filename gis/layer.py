@@ -459,7 +459,8 @@ registers: dict[str, type[Register]] = {}
 def history_table(table: Table, version: str | None = None) -> Table:
     """The table in which every state of a row stays: its columns, how long it held, who, why and on which request.
 
-    ``version`` names the column that counts the states of a row, where it has one.
+    ``version`` names the column that counts the states of a row, where it has one. Since when a state held stands in a
+    column of its own, ``updated_at`` or else ``since``: row security keeps what a range says from every index.
     """
     copies = []
     for column in table.columns:
@@ -474,8 +475,10 @@ def history_table(table: Table, version: str | None = None) -> Table:
     found = [Index(f"ix_{name}_id", "id", *([version] if version else []), unique=version is not None)]
     if version:
         found.append(Index(f"ix_{name}_geom_valid", "geom", "valid", postgresql_using="gist"))
+        found.append(Index(f"ix_{name}_updated_at", "updated_at", "id"))
     else:
-        found.append(Index(f"ix_{name}_feature_id", "feature_id"))
+        copies.append(Column("since", DateTime(timezone=True), Computed("lower(valid)", persisted=True)))
+        found += [Index(f"ix_{name}_feature_id", "feature_id"), Index(f"ix_{name}_since", "since", "id")]
     return Table(
         name,
         table.metadata,
@@ -486,7 +489,6 @@ def history_table(table: Table, version: str | None = None) -> Table:
         *(Column(one, SqlText) for one in ("reason", "request", "device_at")),
         Column("journal_seq", BigInteger),
         *found,
-        Index(f"ix_{name}_since", text("lower(valid)")),
     )
 
 

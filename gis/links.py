@@ -101,12 +101,12 @@ def places(reader: Reader) -> str:
     return "app.places" if reader.sees_assumed else "app.shared_places"
 
 
-def joined_place(reader: Reader, end: str) -> str:
-    """The SQL that joins, as ``p``, the place of the feature whose id is ``end``.
+def joined_place(reader: Reader, end: str, named: str = "p") -> str:
+    """The SQL that joins, as ``p`` or as ``named``, the place of the feature whose id is ``end``.
 
     Joined plainly, the view is read whole: the policies in it keep the planner from looking a feature up by its key.
     """
-    return f"lateral (select * from {places(reader)} one where one.id = {end} offset 0) p on true"
+    return f"lateral (select * from {places(reader)} one where one.id = {end} offset 0) {named} on true"
 
 
 def link(session: Session, feature_id: uuid.UUID, to_id: uuid.UUID, role: str) -> Link:

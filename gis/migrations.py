@@ -56,13 +56,11 @@ alter table app.counters owner to {OWNER};
 do $$
 declare one regprocedure;
 begin
-    -- PostGIS's own look into statistics and indexes asks for no right: the extent and the density of hidden rows.
-    -- Large objects and temporary objects would be a place of one's own where nothing of the kind is needed.
-    for one in select oid from pg_proc where proname in ('st_estimatedextent', '_postgis_stats',
-        '_postgis_selectivity', '_postgis_join_selectivity', '_postgis_index_extent',
-        'lo_create', 'lo_creat', 'lo_from_bytea')
+    -- Temporary objects would be a place of one's own too.
+    for one in select oid from pg_proc where proname = any('{{{",".join(rights.PEEPING)}}}')
     loop execute format('revoke execute on function %s from public', one); end loop;
     execute format('revoke temporary on database %I from public', current_database());
+    revoke create on schema public from public;
 end $$;
 """
 

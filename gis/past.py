@@ -34,6 +34,12 @@ from gis.query import (
 
 State = Mapping[str, Any]
 
+CHANGED, BEGUN = "t.updated_at", "t.since"
+"""Since when a state ``t`` of a feature, and of a part or link, has held."""
+
+MANY = 5000
+"""So many changes are counted one by one; of more, the things as they are today."""
+
 SILENT = {"version", "updated_at", "created_at", "created_by"}
 """Fields that change with every write and tell a reader nothing."""
 
@@ -86,13 +92,16 @@ class Span:
     after: str | None = None
     limit: int = 100
 
-    def conditions(self, told: Mapping[str, str]) -> str:
-        """The SQL over a row ``t`` of a history, of which ``told`` gives who and why (``_who``)."""
-        found = "lower(t.valid) > %(since)s and lower(t.valid) <= %(until)s"
+    def conditions(self, told: Mapping[str, str], moment: str) -> str:
+        """The SQL over a row ``t`` of a history: ``told`` gives who and why (``_who``), ``moment`` since when it held.
+
+        The moment is a plain column: a range's bounds would be looked at behind row security only, row by row.
+        """
+        found = f"{moment} > %(since)s and {moment} <= %(until)s"
         if self.by is not None:
             found += f" and {told['actor']} = %(by)s"
         if self.after is not None:
-            found += " and (lower(t.valid), t.id) < (%(at)s::timestamptz, %(key)s::uuid)"
+            found += f" and ({moment}, t.id) < (%(at)s::timestamptz, %(key)s::uuid)"
         return found
 
     @property
@@ -117,7 +126,7 @@ def timeline(session: Session, layer: Layer, feature_id: uuid.UUID, reader: Read
     before = f"lag(t.{place}) over (order by t.version)"
     rows = session.execute(
         text(
-            f"select lower(t.valid), {_in_turn(_who_of(layer, reader))}, t.version, t.action, {_state(layer, reader)},"
+            f"select {CHANGED}, {_in_turn(_who_of(layer, reader))}, t.version, t.action, {_state(layer, reader)},"
             f" {_distance(f't.{place}', before)} from app.{layer.name}_history t where t.id = :id order by t.version"
         ),
         {"id": feature_id},
@@ -197,9 +206,9 @@ def _of_part(session: Session, part: type[Part], feature_id: uuid.UUID, reader: 
     table = part.__tablename__
     rows = session.execute(
         text(
-            f"select t.id, lower(t.valid), {_in_turn(_who(reader, f'{table}_own'))}, t.action,"
+            f"select t.id, {BEGUN}, {_in_turn(_who(reader, f'{table}_own'))}, t.action,"
             f" {_of_fields(part, reader)}"
-            f" from app.{table}_history t where t.feature_id = :id order by lower(t.valid)"
+            f" from app.{table}_history t where t.feature_id = :id order by {BEGUN}"
         ),
         {"id": feature_id},
     )
@@ -230,7 +239,7 @@ def _of_links(session: Session, feature_id: uuid.UUID, reader: Reader) -> list[E
     """Which links were made and taken away, from whichever end, as far as both ends may be seen."""
     rows = session.execute(
         text(
-            f"select lower(t.valid), {_in_turn(_who(reader))}, t.action, t.role, t.at, t.border,"
+            f"select {BEGUN}, {_in_turn(_who(reader))}, t.action, t.role, t.at, t.border,"
             f" p.layer, p.id, p.label, case when t.feature_id = :id then 'to' else 'from' end from app.links_history t"
             f" left join {joined_place(reader, OTHER_END.format(':id'))}"
             f" where (t.feature_id = :id or t.to_id = :id) and (p.id is not null or t.at is not null)"
@@ -261,7 +270,7 @@ def changed(session: Session, selections: Sequence[Selection], span: Span) -> tu
             for part in parts.values():
                 if part.of.layer is selection.layer:
                     found += _part_changes(session, selection, part, span)
-            found += _link_changes(session, selection, span)
+    found += _link_changes(session, [one for one in selections if not one.told()], span)
     found.sort(key=lambda one: (one.at, one.key), reverse=True)
     page = found[: span.limit]
     following = encode_key([page[-1].at.isoformat(), str(page[-1].key)]) if len(found) > span.limit else None
@@ -277,11 +286,28 @@ def numbers(session: Session, selections: Sequence[Selection], span: Span) -> di
     for selection in selections:
         statement = Statement(values=span.values)
         narrow(selection, statement)
-        statement.conditions.append(span.conditions(_who_of(selection.layer, selection.reader)))
-        sql = f"select count(distinct t.id) from app.{selection.layer.name}_history t{where_of(statement)}"
-        if number := _fetched(session, sql, statement.values)[0][0]:
+        statement.conditions.append(span.conditions(_who_of(selection.layer, selection.reader), CHANGED))
+        history = f"app.{selection.layer.name}_history t{where_of(statement)}"
+        whole = span.by is None and not selection.told()
+        few = f"select t.id from {history} limit {MANY + 1}" if whole else f"select t.id from {history}"
+        states, number = _fetched(
+            session, f"select count(*), count(distinct found.id) from ({few}) found", statement.values
+        )[0]
+        if whole and states > MANY:
+            number = _fetched(session, _changed_now(selection.layer), span.values)[0][0]
+        if number:
             found[selection.layer.name] = number
     return found
+
+
+def _changed_now(layer: Layer) -> str:
+    """The SQL that counts what has changed by what stands today; only what has changed again since is looked up."""
+    in_span = "{0}.updated_at > %(since)s and {0}.updated_at <= %(until)s"
+    then = f"exists (select from app.{layer.name}_history h where h.id = t.id and {in_span.format('h')})"
+    return (
+        f"select count(*) from app.{layer.name} t"
+        f" where t.updated_at > %(since)s and (t.updated_at <= %(until)s or {then})"
+    )
 
 
 def _fetched(session: Session, sql: str, values: Mapping[str, Any]) -> list[Any]:
@@ -295,17 +321,17 @@ def _own_changes(session: Session, selection: Selection, span: Span) -> list[tup
     statement = Statement(values=span.values)
     narrow(selection, statement)
     told_by = _who_of(layer, reader)
-    statement.conditions.append(span.conditions(told_by))
+    statement.conditions.append(span.conditions(told_by, CHANGED))
     history = f"app.{layer.name}_history"
     here = "t.geom" if reader.sees_assumed else "t.shared_geom"
     restricted = is_restricted(replace(selection, as_of=span.until)) if reader is Level.RESTRICTED else "false"
     sql = (
-        f"select lower(t.valid), t.id, {_in_turn(told_by)}, t.version, t.action, {_state(layer, reader)},"
+        f"select {CHANGED}, t.id, {_in_turn(told_by)}, t.version, t.action, {_state(layer, reader)},"
         f" earlier, {_distance(here, 'stood')}, ({layer.labelled_by})::text,"
         f" case when {restricted} then t.id end from {history} t"
         f" left join lateral (select {_state(layer, reader, 'p')} as earlier, {here.replace('t.', 'p.')} as stood"
         f" from {history} p where p.id = t.id and p.version = t.version - 1) before on true"
-        f"{where_of(statement)} order by lower(t.valid) desc, t.id desc limit {span.limit + 1}"
+        f"{where_of(statement)} order by {CHANGED} desc, t.id desc limit {span.limit + 1}"
     )
     found = []
     for at, key, *told, version, action, after, before, moved, title, secret in _fetched(
@@ -333,19 +359,19 @@ def _part_changes(session: Session, selection: Selection, part: type[Part], span
     layer, reader = selection.layer, selection.reader
     told_by = _who(reader, f"{part.__tablename__}_own")
     history = f"app.{part.__tablename__}_history"
-    came_along = "t.action = 'insert' and lower(t.valid) - begun < %(along)s"
+    came_along = f"t.action = 'insert' and {BEGUN} - begun < %(along)s"
     if reader.sees_assumed and not isinstance(reader, Scoped):
         came_along += (
             f" and t.request is not distinct from"
             f" (select f.request from app.{layer.name}_history f where f.id = owner and f.version = 1)"
         )
     sql = (
-        f"select lower(t.valid), t.id, {_in_turn(told_by)}, t.action, {_of_fields(part, reader)},"
+        f"select {BEGUN}, t.id, {_in_turn(told_by)}, t.action, {_of_fields(part, reader)},"
         f" (select {_of_fields(part, reader, 'p')} from {history} p where p.id = t.id"
-        f" and lower(p.valid) < lower(t.valid) order by lower(p.valid) desc limit 1), owner, called"
+        f" and p.since < t.since order by p.since desc limit 1), owner, called"
         f" from {history} t join {_owner(layer)}"
-        f" where {span.conditions(told_by)} and not ({came_along})"
-        f" order by lower(t.valid) desc, t.id desc limit {span.limit + 1}"
+        f" where {span.conditions(told_by, BEGUN)} and not ({came_along})"
+        f" order by {BEGUN} desc, t.id desc limit {span.limit + 1}"
     )
     return [
         Change(
@@ -374,15 +400,19 @@ def _owner(layer: Layer) -> str:
     )
 
 
-def _link_changes(session: Session, selection: Selection, span: Span) -> list[Change]:
-    """Which links from features of the layer were made and taken away."""
-    layer, reader = selection.layer, selection.reader
+def _link_changes(session: Session, selections: Sequence[Selection], span: Span) -> list[Change]:
+    """Which links from features of these layers were made and taken away."""
+    if not selections:
+        return []
+    reader = selections[0].reader
     sql = (
-        f"select lower(t.valid), t.id, {_in_turn(_who(reader))}, t.action, owner, called,"
+        f"select {BEGUN}, t.id, {_in_turn(_who(reader))}, t.action, o.layer, o.id, o.label,"
         f" t.role, t.at, t.border, p.layer, p.id, p.label, 'to' from app.links_history t"
-        f" join {_owner(layer)} left join {joined_place(reader, 't.to_id')}"
-        f" where {span.conditions(_who(reader))} order by lower(t.valid) desc, t.id desc limit {span.limit + 1}"
+        f" join {joined_place(reader, 't.feature_id', 'o')} left join {joined_place(reader, 't.to_id')}"
+        f" where o.layer = any(%(layers)s) and {span.conditions(_who(reader), BEGUN)}"
+        f" order by {BEGUN} desc, t.id desc limit {span.limit + 1}"
     )
+    layers = [one.layer.name for one in selections]
     return [
         Change(
             row[0],
@@ -390,12 +420,12 @@ def _link_changes(session: Session, selection: Selection, span: Span) -> list[Ch
             row[6],
             {},
             part=LINKS,
-            about=dict(zip(LINKED, row[9:], strict=True)),
-            layer=layer.name,
-            id=row[7],
-            title=row[8],
+            about=dict(zip(LINKED, row[10:], strict=True)),
+            layer=row[7],
+            id=row[8],
+            title=row[9],
             key=row[1],
             **_whose(row[2:6]),
         )
-        for row in _fetched(session, sql, span.values)
+        for row in _fetched(session, sql, {**span.values, "layers": layers})
     ]

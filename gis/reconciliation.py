@@ -26,7 +26,7 @@ from gis.released import RELEASE
 
 COMPARISONS = Text("phép đối chiếu", "comparisons")
 
-OF_THE_HISTORY = ("valid", "action", "actor", *CONTEXT, "journal_seq")
+OF_THE_HISTORY = ("valid", "since", "action", "actor", *CONTEXT, "journal_seq")
 
 PARTED = """exists (select from jsonb_each({one}) a join jsonb_each({other}) b using (key) where a.value <> b.value)"""
 """A column that came or went since is known to one of both only, and says nothing."""

@@ -3,10 +3,11 @@
 import pytest
 
 from api.exports import save
-from gis import query
+from gis import past, query
 from gis.actors import Actor
 from gis.errors import Forbidden
 from gis.layer import catalog
+from gis.past import Span
 from gis.query import Selection
 from layers.policy import COMMITTEE, OFFICE, OFFICER, PARTNER, PLANNER, PUBLIC, may_follow
 from tests.factories import incident, make, move, now, patch, put, task, work
@@ -199,18 +200,32 @@ def test_outside_the_house_nobody_learns_who_and_why(database, client, since):
 
 
 def test_a_hidden_feature_has_no_changes_and_a_hidden_field_is_no_change(database, client, since):
-    from gis.past import Span, changed, numbers
-
     for level in ("internal", "restricted"):
         incident(client, level=level)
     stone = make(client, "markers", number="4711", border="VN-KH", level="public")
     patch(client, "markers", stone, remark="chỉ trong nội bộ")
     wanted = [Selection(catalog[name], PARTNER.level) for name in ("incidents", "markers")]
     with database.acting(PARTNER) as session:
-        found, _ = changed(session, wanted, Span(since, now()))
-        counted = numbers(session, wanted, Span(since, now()))
+        found, _ = past.changed(session, wanted, Span(since, now()))
+        counted = past.numbers(session, wanted, Span(since, now()))
     assert [(one.layer, one.version) for one in found] == [("markers", 1)]
     assert counted == {"markers": 1}
+
+
+def test_many_changes_are_counted_as_few_are(database, client, since, monkeypatch):
+    """By what stands today, and of what has changed again since by what was: once each, retired or not."""
+    _once, twice, gone = (incident(client) for _ in range(3))
+    between = now()
+    patch(client, "incidents", twice, severity="low")
+    url = url_of("incidents", gone)
+    client.delete(url, headers={"If-Match": client.get(url).headers["etag"]})
+    wanted = [Selection(catalog["incidents"], OFFICE.eyes)]
+    spans = {3: Span(since, between), 2: Span(between, now()), 0: Span(now(), now())}
+    for many in (past.MANY, 0):
+        monkeypatch.setattr(past, "MANY", many)
+        with database.acting(OFFICE) as session:
+            counted = [past.numbers(session, wanted, span).get("incidents", 0) for span in spans.values()]
+        assert counted == list(spans)
 
 
 def test_one_persons_deeds_are_followed_by_the_office_and_by_that_person(client, database, since):

@@ -8,8 +8,8 @@ import pytest
 from psycopg import sql
 
 from api.migrate import migrate
-from gis.database import DOOR_LOGIN, LOGINS, PARTNER_LOGIN, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN
-from gis.layer import catalog
+from gis.database import DOOR_LOGIN, LOGINS, NO_ACTOR, PARTNER_LOGIN, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN
+from gis.layer import catalog, registers
 from layers.policy import OFFICE, OFFICER, PUBLIC
 
 BELONGING_TO_NOBODY = {"public.spatial_ref_sys", "public.geography_columns", "public.geometry_columns"}
@@ -77,7 +77,7 @@ READ_BELOW_THE_OFFICE = {
     **{name: f"{OF_EVERY_LAYER} {SHARED} shared_mercator {own}" for name, own in OF_A_LAYER.items()},
     **{f"{name}_history": f"{OF_EVERY_LAYER} {SHARED} {OF_ITS_PAST} {own}" for name, own in OF_A_LAYER.items()},
     **OF_A_PART,
-    **{f"{name}_history": f"{own} {OF_ITS_PAST}" for name, own in OF_A_PART.items()},
+    **{f"{name}_history": f"{own} since {OF_ITS_PAST}" for name, own in OF_A_PART.items()},
     **OF_THE_HOUSE,
 }
 """Each table that a public reader, or the house with a partner's eyes, may read, with its columns."""
@@ -196,7 +196,7 @@ def read_within_the_house(*, scoped):
     for name, shared in OF_A_PART.items():
         beside = "" if scoped else OWN_OF_A_PART[name]
         found[name] = f"{shared} {OWN_OF_A_PART[name] if name == 'links' else beside}"
-        found[f"{name}_history"] = f"{shared} {beside} {OF_ITS_PAST} {'' if scoped else WHO_AND_WHY}"
+        found[f"{name}_history"] = f"{shared} {beside} since {OF_ITS_PAST} {'' if scoped else WHO_AND_WHY}"
         if scoped and name != "links":
             found[f"{name}_own"] = f"id valid {OWN_OF_A_PART[name]} {WHO_AND_WHY}"
     if scoped:
@@ -402,6 +402,45 @@ TRICKS = [
     "select app.write_journal('areas', gen_random_uuid(), 'x', null, null)",
     "select app.fold_cells()",
     "select nextval('app.journal_seq_seq')",
+    "select setval('app.journal_seq_seq', 1)",
+    "select last_value from app.journal_seq_seq",
+    "select lo_export(1, '/tmp/cotmoc')",
+    "select pg_read_binary_file('PG_VERSION')",
+    "select * from pg_hba_file_rules",
+    "select * from pg_file_settings",
+    "select * from pg_shmem_allocations",
+    "select * from pg_ls_logdir()",
+    "select * from pg_ls_waldir()",
+    "select * from pg_statistic_ext_data",
+    "select * from pg_user_mapping",
+    "select pg_switch_wal()",
+    "select pg_stat_reset()",
+    "alter system set log_statement = 'all'",
+    "alter role cotmoc_owner login",
+    "alter table app.areas owner to current_user",
+    "alter function app.actor() owner to current_user",
+    "reassign owned by cotmoc_owner to current_user",
+    "grant cotmoc_owner to current_user",
+    "do $$ begin lock table app.journal; end $$",
+    "create trigger mine before insert on app.areas for each row execute function app.refuse_change()",
+    "create rule mine as on update to app.areas do instead nothing",
+    "create publication mine for all tables",
+    "create foreign data wrapper mine",
+    "create event trigger mine on ddl_command_start execute function app.refuse_change()",
+    "load '/tmp/mine.so'",
+    "set session_preload_libraries = 'mine'",
+    "set dynamic_library_path = '/tmp'",
+    "set allow_system_table_mods = on",
+    "do $$ begin perform set_config('role', 'cotmoc_owner', false); end $$",
+    "do $$ begin execute 'set role cotmoc_publisher'; end $$",
+    "update pg_proc set prosecdef = true",
+    "select AddGeometryColumn('app', 'areas', 'mine', 4326, 'POINT', 2)",
+    "select DropGeometryTable('app', 'areas')",
+    "select app.told_of(gen_random_uuid())",
+    "select app.label_of(gen_random_uuid())",
+    "select app.account_told('{}')",
+    "select app.marker_names('1')",
+    "set row_security = off; select * from app.areas",
     "select * from app.surface",
     "select * from app.features",
     "select * from app.alembic_version",
@@ -435,6 +474,16 @@ def test_no_trick_of_the_catalogues_works_in_anybodys_hand(login, role, admin, c
             continue
         worked.append(trick)
     assert worked == []
+
+
+@pytest.mark.parametrize("table", ["counters", *(name for name, one in registers.items() if one.readers is not None)])
+def test_what_no_trigger_journals_is_not_written_without_a_name_either(table, connect):
+    raw = connect(WRITER_LOGIN, role=OFFICE.role.editing)
+    for actor, state in (("", NO_ACTOR), ("lan", "23502")):
+        raw.execute("select set_config('cotmoc.actor', %s, false)", [actor])
+        with pytest.raises(psycopg.Error) as refused:
+            raw.execute(sql.SQL("insert into {} default values").format(sql.Identifier("app", table)))
+        assert refused.value.sqlstate == state
 
 
 @pytest.mark.parametrize("login", [DOOR_LOGIN, SEALER_LOGIN, PARTNER_LOGIN])

@@ -38,6 +38,10 @@ TAMPERINGS = {
         "alter function st_intersects(geometry, geometry) leakproof",
         "alter function st_intersects(geometry, geometry) not leakproof",
     ),
+    "No way round the policies": (
+        "grant usage on sequence app.journal_seq_seq to cotmoc_public",
+        "revoke usage on sequence app.journal_seq_seq from cotmoc_public",
+    ),
     "A partner reads what was released alone": (
         "grant select (id) on app.markers to cotmoc_partner",
         "revoke select (id) on app.markers from cotmoc_partner",
@@ -88,6 +92,18 @@ def test_each_fault_is_found_and_named(cluster, fresh_name, admin, house):
             admin.execute(mending)
         assert check in found, check
     assert is_fit(examine(cluster.url(fresh_name), house))
+
+
+@pytest.mark.parametrize(
+    "opening", ["grant create on schema public to public", "grant execute on function lo_creat(integer) to public"]
+)
+def test_a_way_round_the_policies_is_found_and_migrating_closes_it(opening, cluster, fresh_name, admin, house):
+    admin.execute(opening)
+    assert bad(examine(cluster.url(fresh_name), house)) == {"No way round the policies"}
+    migrate(cluster.url(fresh_name))
+    found = examine(cluster.url(fresh_name), house)
+    assert bad(found) == set()
+    assert {one.state for one in found if "temporary" in one.check.en} == {State.GOOD}
 
 
 def test_writes_that_may_be_lost_are_found(cluster, fresh_name, tmp_path):

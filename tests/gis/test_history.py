@@ -4,9 +4,9 @@ import psycopg
 import pytest
 
 from gis.actors import Actor
-from gis.database import LOGINS, WRITER_LOGIN, Reading
+from gis.database import LOGINS, READER_LOGIN, WRITER_LOGIN, Reading
 from gis.layer import catalog, parts
-from layers.policy import COMMITTEE, OFFICE, POLICY
+from layers.policy import COMMITTEE, OFFICE, PLANNER, POLICY
 from tests.factories import put
 
 PASTS = [f"{name}_history" for name in (*catalog, *parts, "links")]
@@ -168,3 +168,14 @@ def test_somebody_who_may_not_edit_leaves_a_name_all_the_same(database, connect)
         "select actor, unit, request, table_name, action, old, new from app.journal order by seq desc limit 1"
     )
     assert kept.fetchone() == ("ủy viên", "Ban Chỉ đạo", "r-17", "gates", "export", None, {"format": "csv"})
+
+
+@pytest.mark.parametrize("table", [*catalog, *parts, "links"])
+def test_since_when_a_state_held_is_found_by_an_index_under_row_security(table, connect):
+    """A bound of a range would be looked at behind the policy alone, in every row of the past."""
+    raw = connect(READER_LOGIN, role=PLANNER.reading)
+    raw.execute("set enable_seqscan = off")
+    moment = "updated_at" if table in catalog else "since"
+    asked = f"select id from app.{table}_history t where {moment} > now() - interval '1 day' order by {moment} desc"
+    told = "\n".join(line for (line,) in raw.execute(f"explain {asked}").fetchall())
+    assert f"Index Cond: ({moment} > " in told

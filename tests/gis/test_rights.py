@@ -36,6 +36,7 @@ TAMPERINGS = {
     "publication bypassed": "grant insert, delete on release.markers to cotmoc_office_edit",
     "partner let into the house": "grant usage on schema app to cotmoc_partner",
     "publisher widened": "grant select on app.incidents to cotmoc_publisher",
+    "a sequence opened": "grant usage on sequence app.journal_seq_seq to cotmoc_public",
     "second person forgotten": "drop trigger stamp on app.release_versions",
 }
 
@@ -63,7 +64,10 @@ select (select count(*) from pg_policies where schemaname in ('app', 'release'))
         from pg_proc where pronamespace::regnamespace::text in ('app', 'release')),
     (select array_agg(n.nspname || a order by n.nspname || a) from pg_namespace n, unnest(n.nspacl) a
         where n.nspname in ('app', 'release')),
-    (select count(*) from app.moves)
+    (select count(*) from app.moves),
+    (select array_agg(oid::regclass || ' ' || array_to_string(relacl, ',') order by oid::regclass::text) from pg_class
+        where relkind = 'S' and relnamespace::regnamespace::text = 'app' and relacl is not null
+        and exists (select from unnest(relacl) a where a::text !~ '^cotmoc_owner='))
 """
 
 
