@@ -140,8 +140,12 @@ class Cluster:
         return URL.create("postgresql+psycopg", user, database=database, query=query).render_as_string()
 
     def create_database(self, name: str, template: str | None = None) -> None:
-        """Create ``name``, empty or as a copy of the database ``template``, which nobody may be using."""
-        self._administer("CREATE DATABASE {} TEMPLATE {}", name, template or "template0")
+        """Create ``name``, empty or as a copy of the database ``template``, which nobody may be using.
+
+        A template that is more than empty is copied file by file, which is quicker than through the log.
+        """
+        strategy = "FILE_COPY" if template else "WAL_LOG"
+        self._administer(f"CREATE DATABASE {{}} TEMPLATE {{}} STRATEGY {strategy}", name, template or "template0")
 
     def drop_database(self, name: str) -> None:
         """Drop ``name`` and end the sessions in it; no error when it does not exist."""

@@ -46,22 +46,33 @@ SERVED = {"http": Wire, "log_level": "critical", "server_header": False, "proxy_
 
 _copies = count(1)
 
-LONGEST_FIRST = ["journeys", "maps", "api", "gis"]
-"""The folders whose files take longest: what is begun last should be short, lest one worker ends long after another."""
-
-
-SHARING_A_HOUSE = {
-    f"tests/journeys/test_{name}.py" for name in ("committee", "every_page", "officer", "partner", "planner")
-}
+TOGETHER = [
+    ("journeys/committee", "journeys/every_page", "journeys/partner", "journeys/planner"),
+    ("journeys/officer", "journeys/sealed_journal"),
+]
 """Journeys that share a house go to one worker, which then opens it once."""
+
+LONGEST_FIRST = [
+    "journeys/two_commands", *TOGETHER[0], "contract/leaks", "maps/at_the_border", *TOGETHER[1],
+    "journeys/hostile_text", "journeys/workers", "contract/noninterference", "journeys/people", "api/clients",
+    "api/exports", "maps/crowd", "maps/entrance", "gis/tampering", "api/conformance", "maps/in_browser", "gis/postgis",
+    "contract/promises", "api/features", "api/bad_input", "gis/migrations", "api/protocol", "contract/cql2",
+]  # fmt: skip
+"""The files that take more than ten seconds: what is begun last should be short, lest one worker ends long after
+another. One that takes less and less may stand here for ever; it only costs the others a little."""
+
+
+def _short(file: str) -> str:
+    """``journeys/officer`` for ``tests/journeys/test_officer.py``."""
+    return file.removeprefix("tests/").removesuffix(".py").replace("/test_", "/")
 
 
 class Shares(LoadFileScheduling):
-    """A file to a worker at a time."""
+    """A file to a worker at a time, with those it shares a house with."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
-        return "a house" if file in SHARING_A_HOUSE else file
+        return next((group[0] for group in TOGETHER if _short(file) in group), file)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -72,9 +83,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Shares:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the folders in order; within one the order stays."""
+    """Put the files in order; within one the order stays."""
     order = {name: place for place, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: order.get(item.path.parent.name, len(order)))
+    items.sort(key=lambda item: order.get(_short(item.nodeid.partition("::")[0]), len(order)))
 
 
 @pytest.fixture(scope="session")

@@ -124,6 +124,13 @@ def house(ground: Path) -> Iterator[House]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def ill_used_house(ground: Path) -> Iterator[House]:
+    """Another one, for the first incident of the year, for whoever pulls the plug, and then for whoever forges."""
+    with serving(ground / "ill-used") as opened:
+        yield opened
+
+
 @pytest.fixture(scope="module")
 def options() -> list[str]:
     """With which words a house of one's own is opened. A module that wants others overrides this fixture."""
@@ -132,7 +139,7 @@ def options() -> list[str]:
 
 @pytest.fixture(scope="module")
 def own_house(ground: Path, options: list[str], request: pytest.FixtureRequest) -> Iterator[House]:
-    """Another one, for whoever counts from one, closes the door or pulls the plug."""
+    """One of a module's own, for whoever locks the door or kills who serves there."""
     with serving(ground / f"own {request.module.__name__}", *options) as opened:
         yield opened
 

@@ -12,9 +12,9 @@ WORDS = "Cột mốc nghiêng, có vết đào ở chân đế"
 
 
 @pytest.fixture(scope="module")
-def house(own_house):
+def house(ill_used_house):
     """The first incident of the year is logged here, and the plug is pulled."""
-    return own_house
+    return ill_used_house
 
 
 def where(page, words, candidate=None):
