@@ -29,11 +29,11 @@ class Door(APIRoute):
         """FastAPI's own handler, or the direct one."""
         if not _is_simple(self.dependant) or not _answers_itself(self.response_class):
             return super().get_route_handler()
-        asked, answer = self.dependant, self.dependant.call
+        read, answer = _reader(self.dependant), self.dependant.call
         answering = answer if iscoroutinefunction(answer) else _in_a_thread(answer)
 
         async def handle(request: Request) -> Response:
-            return await answering(**_read(asked, request, {}))
+            return await answering(**read(request, {}))
 
         if iscoroutinefunction(answer) and self.methods == {"GET"}:
             self.straight = handle
@@ -98,14 +98,20 @@ def _all(dependant: Dependant) -> Iterator[Dependant]:
         yield from _all(one)
 
 
-def _read(dependant: Dependant, request: Request, known: dict[Any, Any]) -> dict[str, Any]:
-    """The arguments of a door or of what it depends on, each thing read once a request."""
-    values: dict[str, Any] = {word.name: request.path_params[word.name] for word in dependant.path_params}
-    if dependant.request_param_name is not None:
-        values[dependant.request_param_name] = request
-    for one in dependant.dependencies:
-        if one.call not in known:
-            known[one.call] = one.call.__wrapped__(**_read(one, request, known))  # type: ignore[union-attr]
-        if one.name is not None:
-            values[one.name] = known[one.call]
-    return values
+def _reader(dependant: Dependant) -> Callable[[Request, dict[Any, Any]], dict[str, Any]]:
+    """What reads the arguments of a door, or of what it depends on, off a request: each thing once a request."""
+    words, itself = [word.name for word in dependant.path_params], dependant.request_param_name
+    needs = [(one.name, one.call, one.call.__wrapped__, _reader(one)) for one in dependant.dependencies]  # type: ignore[union-attr]
+
+    def read(request: Request, known: dict[Any, Any]) -> dict[str, Any]:
+        values: dict[str, Any] = {word: request.path_params[word] for word in words}
+        if itself is not None:
+            values[itself] = request
+        for name, call, take, arguments in needs:
+            if call not in known:
+                known[call] = take(**arguments(request, known))
+            if name is not None:
+                values[name] = known[call]
+        return values
+
+    return read
