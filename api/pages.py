@@ -75,7 +75,9 @@ def list_page(request: Request, actor: ActorParam, database: DatabaseParam, lang
     layer = catalog[request.url.path.strip("/")]
     with database.acting(actor) as session:
         asked = selection_of(session, layer, request.query_params, actor, lenient=True)
-        selection = replace(asked, limit=MOST_ROWS, fields=None, crs=CRS84, sort=_sorted_by(request, asked))
+        selection = replace(
+            asked, limit=MOST_ROWS, fields=None, crs=CRS84, sort=_sorted_by(request, asked), ranked=True
+        )
         found, following = query.page(session, selection)
         total = query.count(session, selection) if following or selection.after else len(found)
     given = {name: value for name, value in request.query_params.items() if name != "after"}

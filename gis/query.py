@@ -91,6 +91,7 @@ class Selection:
     q: str | None = None
     as_of: dt.datetime | None = None
     sort: Sequence[str] | None = None
+    ranked: bool = False
     after: str | None = None
     limit: int | None = None
     filter: filters.Tree | None = None
@@ -573,14 +574,17 @@ def typed(one: Field, value: str) -> Any:
 def _order(selection: Selection) -> list[tuple[Field | None, str, bool]]:
     """The sort keys: the selection's or the card's, made total by the id. An empty value sorts as the greatest.
 
-    Words of a scale sort by their rank in it.
+    Words of a scale sort by their rank in it; so do all coded words in a selection that is ``ranked``, as people read
+    a list.
     """
     keys: list[tuple[Field | None, str, bool]] = []
     for name in selection.sort or selection.layer.order:
         one = _field(selection, name.removeprefix("-"), unless=UNSORTED)
         key = one.expression(selection.reader)
-        if (scale := one.scale) is not None:
-            one, key = replace(one, type="integer", codes=None), rank_among(scale, key)
+        if (
+            words := one.codes if selection.ranked and selection.sort and one.type == "code" else one.scale
+        ) is not None:
+            one, key = replace(one, type="integer", codes=None), rank_among(words, key)
         keys.append((one, key, name.startswith("-")))
     return [*keys, (None, "t.id", False)]
 

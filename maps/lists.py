@@ -2,8 +2,8 @@
 
 ``list_page`` takes the card as ``/api/cards`` gives it and the features as the items endpoint gives
 them, already filtered and in natural order. Query keys that are properties of the layer are filters,
-and ``q``, words to look for (both applied by the caller); ``sort=<field>`` or ``sort=-<field>`` is applied
-here to the rows given.
+and ``q``, words to look for; ``sort=<field>`` or ``sort=-<field>`` puts the whole in order. All are applied by the
+caller, but for the order of what has none in the database: events, procedures, lists.
 """
 
 from collections.abc import Mapping, Sequence
@@ -135,25 +135,22 @@ def list_page(
 
 
 def in_order(features: Sequence[Feature], fields: Mapping[str, Field], sort: str) -> list[Feature]:
-    """The rows by one field, words in the order of their list; rows that say nothing come last either way."""
+    """The rows by one field, as they came where the database has put them in order; silent ones come last."""
     name = sort.lstrip("-")
-    if name not in fields and name != "address":
+    if name not in fields:
         return list(features)
-    ranks = {word["value"]: rank for rank, word in enumerate((fields.get(name) or {}).get("codes") or ())}
 
     def key(feature: Feature) -> Any:
         value = feature["properties"][name]
         if isinstance(value, Mapping):  # an event by its day, a procedure by how far it has got
             return str(value.get("on") or value.get("done"))
-        if isinstance(value, list):
-            return len(value)
-        if value in ranks:
-            return ranks[value]
-        return value if isinstance(value, int | float) else str(value).casefold()
+        return len(value)
 
     known = [feature for feature in features if feature["properties"].get(name) not in (None, "", [])]
     silent = [feature for feature in features if feature["properties"].get(name) in (None, "", [])]
-    return sorted(known, key=key, reverse=sort.startswith("-")) + silent
+    if fields[name].get("type") in ("json", "list"):
+        known.sort(key=key, reverse=sort.startswith("-"))
+    return known + silent
 
 
 def _row(  # noqa: PLR0917 - what a row is made of

@@ -139,3 +139,31 @@ def test_an_administrator_keeps_people_and_tokens(page: Page, site: str, connect
     row.get_by_role("button", name="Thu hồi").click()
     page.get_by_role("dialog").get_by_role("button", name="Thu hồi").click()
     expect(row).to_contain_text("đã thu hồi")
+
+
+def test_what_throws_somebody_out_is_asked_about_once_more(desk: Page, site: str, connect) -> None:
+    name = "officer.of.the-night.watch"
+    desk.goto(f"{site}/signin?next=/account")
+    enter(desk, name)
+    desk.wait_for_url(f"{site}/account")
+    desk.get_by_role("button", name="Đăng xuất mọi nơi").click()
+    dialog = desk.get_by_role("dialog")
+    expect(dialog).to_contain_text("Đăng xuất mọi nơi, kể cả ở đây?")
+    dialog.get_by_role("button", name="Hủy").click()
+    desk.goto(f"{site}/account")
+    expect(desk.get_by_role("heading", name="Tài khoản của tôi")).to_be_visible()
+    desk.get_by_role("button", name="Đăng xuất mọi nơi").click()
+    dialog.get_by_role("button", name="Đăng xuất mọi nơi").click()
+    desk.wait_for_url("**/signin")
+
+    connect().execute("update app.people set last_step = null")
+    desk.goto(f"{site}/signin?next=/people")
+    enter(desk, "chief", pyotp.TOTP(SECRET).now())
+    desk.wait_for_url(f"{site}/people")
+    before = connect().execute("select count(*) from app.journal").fetchone()
+    desk.get_by_role("button", name=f"Sửa tài khoản {name}").click()
+    dialog.get_by_role("button", name="Đăng xuất mọi nơi").click()
+    expect(dialog).to_contain_text(f"Đăng xuất {name} khỏi mọi thiết bị?")
+    dialog.get_by_role("button", name="Hủy").click()
+    expect(dialog).to_have_count(0)
+    assert connect().execute("select count(*) from app.journal").fetchone() == before

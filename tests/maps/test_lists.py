@@ -66,19 +66,17 @@ def test_a_hostile_title_is_shown_and_never_run() -> None:
     assert "{{7*7}}" in html
 
 
-def test_the_order_follows_the_field_and_silence_comes_last() -> None:
-    fields = {field["name"]: field for field in WORKS["fields"]}
+def test_rows_stay_as_the_database_has_put_them_and_silence_comes_last() -> None:
+    fields = {field["name"]: field for field in WORKS["fields"]} | {"missing": a_field("missing", "list")}
+    rows = [*ROWS, a_work("d", due_on="2024-01-01", missing=["x", "y"]), a_work("e", missing=["x"])]
 
     def titles(sort: str) -> str:
-        return "".join(row["properties"]["title"] for row in in_order(ROWS, fields, sort))
+        return "".join(row["properties"]["title"] for row in in_order(rows, fields, sort))
 
-    assert titles("") == "bac"
-    assert titles("title") == "abc"
-    assert titles("-title") == "cba"
-    assert titles("due_on") == "cab"
-    assert titles("-due_on") == "acb", "what has no due date is last both ways"
-    assert titles("urgency") == "bac", "words in the order of their list"
-    assert titles("no_such_field") == "bac"
+    assert titles("") == titles("title") == titles("no_such_field") == "bacde"
+    assert titles("due_on") == titles("-due_on") == "acdbe", "what has no due date is last both ways"
+    assert titles("missing") == "edbac"
+    assert titles("-missing") == "debac"
 
 
 def test_filters_stay_in_the_address_of_every_way_onward() -> None:

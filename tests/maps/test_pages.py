@@ -1,13 +1,14 @@
 """Every page as people meet it: on a phone held upright, by keyboard alone, with a mistake about to be made."""
 
 import re
+from html import unescape
 from http import HTTPStatus
 
 import pytest
 from httpx import Client
 from playwright.sync_api import Browser, Page, expect
 
-from tests.factories import work
+from tests.factories import incident, work
 from tests.maps.conftest import opened
 from tests.screens import CUT_OFF, TOO_SMALL
 
@@ -216,3 +217,41 @@ def test_paper_says_what_it_is_and_cuts_nothing_off(desk: Page, site: str) -> No
         expect(desk.locator("header.bar")).to_be_hidden()
     desk.goto(f"{site}/works?as_of=2026-11-20")
     expect(desk.locator(".print-only").first).to_contain_text("Số liệu đến 20/11/2026 00:00")
+
+
+def told_by(client: Client, path: str, column: str) -> list[str]:
+    """A column of a list from its first page to its last."""
+    found, more = [], path
+    while more:
+        html = client.get(more).text
+        found += re.findall(rf'data-label="{column}">(?:<span class="marked"><svg.*?</svg>|<a [^>]*> ?)?([^<]*)<', html)
+        following = re.search(r'href="([^"]*)">Xem tiếp', html)
+        more = unescape(following[1]) if following else ""
+    return [re.sub(r"^<svg.*?</svg> ?", "", one).strip() for one in found]
+
+
+def all_of(client: Client, layer: str, **asked: str) -> int:
+    page = client.get(f"/ogc/collections/{layer}/items", params={**asked, "limit": 1, "count": "exact"}).json()
+    return int(page["numberMatched"])
+
+
+def test_a_list_is_in_order_over_all_its_pages(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    for severity in ("critical", "low", "high", "medium", "low", "critical"):
+        incident(client, severity=severity)
+    monkeypatch.setattr("api.pages.MOST_ROWS", 4)
+    steps = ["Đề xuất", "Thiết kế", "Chờ phê duyệt"]
+    for layer, sort, column, words in (
+        ("incidents", "severity", "Mức độ", ["Nhẹ", "Vừa", "Nghiêm trọng", "Đặc biệt nghiêm trọng"]),
+        ("works", "urgency", "Mức khẩn", ["Đã lên kế hoạch", "Đúng hạn", "Đang chờ", "Quá hạn", "Hoàn thành"]),
+        ("works", "stage", "Giai đoạn", [*steps, "Đã thông báo phía bạn", "Đang thi công"]),
+    ):
+        for down in (False, True):
+            told = told_by(client, f"/{layer}?sort={'-' if down else ''}{sort}", column)
+            assert len(told) == all_of(client, layer)
+            assert told == sorted(told, key=words.index, reverse=down), sort
+    monkeypatch.setattr("api.pages.MOST_ROWS", 150)
+    html = client.get("/markers?border=VN-KH&sort=number").text
+    numbers = re.findall(r'<td class="main".*?(?:</svg>| )\s*([\d/()]+)</a>', html)
+    keys = [[int(part) for part in re.findall(r"\d+", number)] for number in numbers]
+    assert len(keys) > 100
+    assert keys == sorted(keys), "9 before 10, 96 before 147/6"
