@@ -89,11 +89,12 @@ def wants_page(request: Request) -> bool:
             names = ", ".join(FORMATS)
             raise Malformed(Text(f"f: một trong {names}", f"f: one of {names}"))
         return asked == "html"
-    if "accept" not in request.headers:
+    accepted = ",".join(request.headers.getlist("accept")).lower()
+    if "text/" not in accepted:
         return False
-    weights = dict(_weighed(one) for one in request.headers["accept"].lower().split(","))
-    plain = max((weight for kind, weight in weights.items() if kind.endswith("json")), default=0.0)
-    return weights.get(HTML, 0.0) > plain
+    weights = dict(_weighed(one) for one in accepted.split(","))
+    plain = [weight for kind, weight in weights.items() if kind.endswith("json")]
+    return _of_first(weights, HTML, "text/*", "*/*") > max(plain or [_of_first(weights, "application/*", "*/*")])
 
 
 def spoken(request: Request) -> Language:
@@ -102,6 +103,17 @@ def spoken(request: Request) -> Language:
 
 
 SpokenParam = Annotated[Language, Depends(at_once(spoken))]
+
+
+def _of_first(weights: Mapping[str, float], *kinds: str) -> float:
+    """How much the first of these that is named is preferred: the more exact name counts (RFC 9110, 12.5.1)."""
+    return next((weights[kind] for kind in kinds if kind in weights), 0.0)
+
+
+def holds(request: Request, tag: str) -> bool:
+    """Whether the reader has this very representation (``If-None-Match``, compared weakly as RFC 9110 wants)."""
+    held = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
+    return tag in held or "*" in held
 
 
 def _weighed(accepted: str) -> tuple[str, float]:

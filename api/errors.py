@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from api.browse import VARIES
 from api.identity import HEADERS, NO_ADDRESS, NO_STORE, is_read_by_a_person, language_of, page_language
@@ -95,6 +96,14 @@ def _page(  # noqa: PLR0917 - what a page of a refusal is made of
     )
 
 
+def _methods(request: Request) -> list[str]:
+    """What may be asked at this address, by all of the doors that stand there; whoever answers GET answers HEAD."""
+    doors = [*request.app.routes, *(route for router in request.app.state.doors for route in router.routes)]
+    here = [door for door in doors if door.matches(request.scope)[0] is not Match.NONE]
+    found: set[str] = set().union(*(getattr(door, "methods", None) or () for door in here))
+    return sorted(found | ({"HEAD"} if "GET" in found else set()))
+
+
 def _kind(refusal: Refusal) -> str:
     return "".join(f"-{one.lower()}" if one.isupper() else one for one in type(refusal).__name__).lstrip("-")
 
@@ -128,6 +137,8 @@ def install(app: FastAPI) -> None:
         refused = answer(request, refusals.get(fault.status_code, plain))
         for name, value in (fault.headers or {}).items():
             refused.headers[name] = value
+        if fault.status_code == 405:  # noqa: PLR2004
+            refused.headers["Allow"] = ", ".join(_methods(request))
         return refused
 
     @app.exception_handler(Exception)

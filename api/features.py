@@ -21,6 +21,7 @@ from api.browse import (
     answer,
     facts_of,
     here,
+    holds,
     link as _link,
     only,
     paged,
@@ -273,7 +274,7 @@ def feature_answer(  # noqa: PLR0917 - what an answer is made of
 ) -> Response:
     """A feature as GeoJSON with its links; 304 when the reader has it already."""
     tag = etag(feature, version)
-    if status == 200 and request.headers.get("if-none-match") == tag:  # noqa: PLR2004
+    if status == 200 and holds(request, tag):  # noqa: PLR2004
         return Response(status_code=304, headers={"ETag": tag})
     path = f"/ogc/collections/{layer.name}"
     shown = [

@@ -147,6 +147,8 @@ def selection_of(
     where: dict[str, list[str]] = {}
     known = layer.readable(actor.eyes)
     for name in query:
+        if name in OWN and not lenient and len(query.getlist(name)) > 1:
+            raise _bad(name, "nêu một lần", "once only")  # else one of them would be passed over in silence
         if name == "id":
             continue
         if name in known and name not in OWN:
@@ -304,6 +306,9 @@ def bbox_of(text: str | None, crs: CRS = CRS84) -> Box | None:
         raise _bad("bbox", fault.detail.vi, fault.detail.en) from None
 
 
+A_DAY_OF_OGRS = re.compile(r"(\d{4}-\d\d-\d\d)T", re.ASCII)
+"""How OGR 3.6 hands on a day that a field of times is compared with."""
+
 WRITTEN_HERE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?: +(\d{1,2}):(\d{2}))?", re.ASCII)
 
 
@@ -320,6 +325,8 @@ def moment_of(text: str | None, name: str, *, end: bool = False) -> dt.datetime 
             if hour is not None:
                 return dt.datetime(int(year), int(month), int(day), int(hour), int(minute), tzinfo=VIETNAM)
             text = f"{year}-{int(month):02}-{int(day):02}"
+        if day_of_ogrs := A_DAY_OF_OGRS.fullmatch(text):
+            text = day_of_ogrs[1]
         if len(text) == len("2026-01-01"):
             clock = dt.time.max if end else dt.time.min
             return dt.datetime.combine(read_day(text), clock, VIETNAM)
@@ -334,6 +341,8 @@ def interval_of(text: str | None) -> tuple[dt.datetime | None, dt.datetime | Non
         return None
     start, slash, end = text.partition("/")
     if not slash:
+        if start == "..":
+            raise _bad("datetime", "ngày hoặc thời điểm RFC 3339", "an RFC 3339 date or time")
         return moment_of(start, "datetime"), moment_of(start, "datetime", end=True)
     found = moment_of(start, "datetime"), moment_of(end, "datetime", end=True)
     if found[0] and found[1] and found[0] > found[1]:

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.browse import base_of, link
+from api.browse import base_of, holds, link, only
 from api.doors import Door
 from api.identity import ActorParam, LanguageParam, at_once
 from api.media import JSON, MVT
@@ -75,9 +75,26 @@ def matrix_set(tms: str) -> str:
     return tms
 
 
+def as_tile(request: Request) -> None:
+    """A tile comes in one form."""
+    _refuse_other_forms(request, "mvt")
+
+
+def as_json(request: Request) -> None:
+    """What describes tiles comes as JSON and takes nothing beside the form and the language."""
+    only(request)
+    _refuse_other_forms(request, "json")
+
+
+def _refuse_other_forms(request: Request, form: str) -> None:
+    if request.query_params.get("f", form) != form:
+        raise Malformed(Text(f"f: {form}", f"f: {form}"))
+
+
 DrawnLayerParam = Annotated[Layer, Depends(at_once(drawn_layer))]
 AddressParam = Annotated[tiles.Address, Depends(at_once(tile_address))]
 SERVED = [Depends(at_once(matrix_set))]
+AS_TILE, AS_JSON = [Depends(at_once(as_tile))], [Depends(at_once(as_json))]
 
 
 async def _selection(database: Database, layer: Layer, request: Request, actor: Actor) -> Selection:
@@ -90,7 +107,7 @@ async def _selection(database: Database, layer: Layer, request: Request, actor: 
 @router.get(
     "/collections/{layer}/tiles/{tms}/{zoom}/{row}/{column}",
     response_class=Response,
-    dependencies=SERVED,
+    dependencies=SERVED + AS_TILE,
     responses={
         200: {"content": {MVT: {}}, "description": "A Mapbox Vector Tile with one layer, named like the collection"},
         204: {"description": "Nothing stands here"},
@@ -112,20 +129,14 @@ async def tile(
         "Tile-Content": "counts" if found.counts else "features",
         "Tile-Dropped": str(found.dropped),
     }
-    if _has(request, tag):
+    if holds(request, tag):
         return Response(status_code=304, headers=headers)
     if not found.content:
         return Response(status_code=204, headers=headers)
     return Response(found.content, headers=headers, media_type=MVT)
 
 
-def _has(request: Request, tag: str) -> bool:
-    """Whether the reader holds this very tile (``If-None-Match``, compared weakly as RFC 9110 wants)."""
-    held = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
-    return tag in held or "*" in held
-
-
-@router.get("/collections/{layer}/tiles")
+@router.get("/collections/{layer}/tiles", dependencies=AS_JSON)
 def tilesets(request: Request, layer: DrawnLayerParam, language: LanguageParam) -> dict[str, Any]:
     """The tilesets of a layer: one."""
     path = f"/ogc/collections/{layer.name}/tiles"
@@ -135,7 +146,7 @@ def tilesets(request: Request, layer: DrawnLayerParam, language: LanguageParam) 
     }
 
 
-@router.get("/collections/{layer}/tiles/{tms}", dependencies=SERVED)
+@router.get("/collections/{layer}/tiles/{tms}", dependencies=SERVED + AS_JSON)
 def tileset(
     request: Request, layer: DrawnLayerParam, actor: ActorParam, database: DatabaseParam, language: LanguageParam
 ) -> dict[str, Any]:
@@ -172,9 +183,10 @@ async def tilejson(
     request: Request, layer: DrawnLayerParam, actor: ActorParam, database: DatabaseParam, language: LanguageParam
 ) -> dict[str, Any]:
     """The tileset as TileJSON 3.0; filters given here stand in the address of the tiles."""
+    _refuse_other_forms(request, "json")
     await _selection(database, layer, request, actor)
     box = await run_in_threadpool(_extent, database, layer, actor)
-    filters = urlencode([pair for pair in request.query_params.multi_items() if pair[0] != "lang"])
+    filters = urlencode([pair for pair in request.query_params.multi_items() if pair[0] not in ("f", "lang")])
     template = f"/ogc/collections/{layer.name}/tiles/{MATRIX_SET}/{{z}}/{{y}}/{{x}}"
     fields = {name: one["title"] for name, one in _properties(layer, actor.eyes, language).items()}
     return {
@@ -190,7 +202,7 @@ async def tilejson(
     }
 
 
-@router.get("/collections/{layer}/styles/default")
+@router.get("/collections/{layer}/styles/default", dependencies=AS_JSON)
 def default_style(
     request: Request, layer: DrawnLayerParam, actor: ActorParam, language: LanguageParam
 ) -> dict[str, Any]:
@@ -199,7 +211,7 @@ def default_style(
     return style(layer, actor.eyes, described, language)
 
 
-@router.get("/tileMatrixSets")
+@router.get("/tileMatrixSets", dependencies=AS_JSON)
 def matrix_sets(request: Request) -> dict[str, Any]:
     """The divisions of the world into tiles: one."""
     path = f"/ogc/tileMatrixSets/{MATRIX_SET}"
@@ -207,7 +219,7 @@ def matrix_sets(request: Request) -> dict[str, Any]:
     return {"tileMatrixSets": [listed]}
 
 
-@router.get("/tileMatrixSets/{tms}", dependencies=SERVED)
+@router.get("/tileMatrixSets/{tms}", dependencies=SERVED + AS_JSON)
 def matrix_set_definition() -> dict[str, Any]:
     """WebMercatorQuad (OGC 17-083r4, annex D) down to the deepest zoom."""
     world = 2 * HALF_WORLD_M

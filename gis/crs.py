@@ -157,6 +157,9 @@ def is_geographic(epsg: int) -> bool:
 _NAME = re.compile(
     r"(?:epsg:|urn:ogc:def:crs:epsg:[^:]*:|https?://www\.opengis\.net/def/crs/epsg/[^/]+/)([0-9]{1,6})", re.IGNORECASE
 )
+_CRS84 = re.compile(
+    r"(?:ogc:|urn:ogc:def:crs:ogc:[^:]*:|https?://www\.opengis\.net/def/crs/ogc/[^/]+/)?crs84", re.IGNORECASE
+)
 
 
 def epsg_of(name: str) -> int:
@@ -214,8 +217,11 @@ class CRS:
 
     @classmethod
     def read(cls, name: str) -> "CRS":
-        """The system of an OGC URI, a URN or ``EPSG:9210``. ``Invalid`` where it is not one we know."""
-        if name.strip() in (CRS84_URI, "CRS84", "OGC:CRS84", "urn:ogc:def:crs:OGC:1.3:CRS84"):
+        """The system of an OGC URI, a URN, ``EPSG:9210`` or ``[EPSG:9210]``. ``Invalid`` where we know none such."""
+        name = name.strip()
+        if name.startswith("[") and name.endswith("]"):  # a safe CURIE, as OGC API has it
+            name = name[1:-1]
+        if _CRS84.fullmatch(name):
             return cls()
         epsg = epsg_of(name)
         return cls(epsg, latitude_first=is_geographic(epsg))

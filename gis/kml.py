@@ -1,8 +1,9 @@
 """KML 2.2 (OGC 12-007r2) as PostgreSQL writes it, a Placemark for each row, so that it streams like GeoJSON.
 
-The identity is the Placemark's, the fields stand typed in ``SchemaData``: so GDAL and QGIS know them again. What names
-a feature to a person is its ``name``; its ``description`` is HTML to whoever shows it, so it is escaped once more:
-words stay words, and nothing in them is fetched from elsewhere.
+Fields stand typed in ``SchemaData``, by which GDAL and QGIS know them again; the identity is the Placemark's too,
+since newer GDALs read it there and older ones do not. What names a feature to a person is its ``name``; its
+``description`` is HTML to whoever shows it, so it is escaped once more: words stay words, and nothing in them is
+fetched from elsewhere.
 """
 
 from collections.abc import Mapping
@@ -39,7 +40,7 @@ def head(selection: Selection, language: Language, told: Mapping[str, str]) -> b
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<kml xmlns="http://www.opengis.net/kml/2.2"><Document>'
         f"<name>{escape(layer.title.said_in(language))}</name>"
-        f'<Schema name="{layer.name}" id="{layer.name}.schema">{fields}</Schema>'
+        f'<Schema name="{layer.name}" id="{layer.name}.schema"><SimpleField name="id" type="string"/>{fields}</Schema>'
         f"<ExtendedData>{about}</ExtendedData><Folder><name>{layer.name}</name>\n"
     ).encode()
 
@@ -54,6 +55,7 @@ def placemark(selection: Selection) -> str:
     if "description" in known:
         parts.append(_element("description", _escaped(_text(selection, known["description"]))))
     parts.append(f"""'<ExtendedData><SchemaData schemaUrl="#{layer.name}.schema">'""")
+    parts.append(_element("SimpleData", "t.id", ' name="id"'))
     parts += [_element("SimpleData", _text(selection, one), f' name="{one.name}"') for one in _data(selection)]
     parts += ["'</SchemaData></ExtendedData>'", _shape(selection), "'</Placemark>'"]
     return f"concat_ws('', {', '.join(parts)})"

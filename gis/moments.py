@@ -20,7 +20,7 @@ def today() -> dt.date:
     return dt.datetime.now(VIETNAM).date()
 
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)([Zz]|[+ -]\d\d:\d\d)?", re.ASCII)
 
 
 def read_day(text: str) -> dt.date:
@@ -31,8 +31,14 @@ def read_day(text: str) -> dt.date:
 
 
 def read_moment(text: str) -> dt.datetime:
-    """A time, or a day as its beginning, always with a zone. Raises ``ValueError``."""
-    if not _TIME.fullmatch(text):
+    """A time, or a day as its beginning, always with a zone. Raises ``ValueError``.
+
+    A plus sign that was not escaped in an address arrives as a blank; before the hours of a zone it can be nothing
+    else.
+    """
+    written = _TIME.fullmatch(text)
+    if written is None:
         return dt.datetime.combine(read_day(text), dt.time(), VIETNAM)
-    found = dt.datetime.fromisoformat(text.upper())
+    clock, zone = written[1], written[2] or ""
+    found = dt.datetime.fromisoformat((clock + zone.replace(" ", "+")).upper())
     return found if found.tzinfo else found.replace(tzinfo=VIETNAM)

@@ -11,10 +11,12 @@ import pytest
 from owslib.ogcapi.features import Features
 
 from gis.crs import from_wgs84
+from gis.exchange import FORMATS
 from gis.geopackage import OTHER
 from gis.layer import catalog
 from gis.status import GREY, INK
-from tests.factories import incident, work
+from gis.tiles import Address
+from tests.factories import HERE, incident, work
 
 MARKERS = "/ogc/collections/markers/items"
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,6 +63,88 @@ def test_ogr_hands_its_filter_and_its_box_to_the_server(site, client):
     assert "number=147%2F6" in asked
     assert "bbox=105" in asked
     assert asked.count("OGRFeature(markers)") == number_of(client, border="VN-KH", number="147/6") == 1
+
+
+@needs_ogr
+@pytest.mark.parametrize(
+    ("where", "filtered"),
+    [
+        ("kind IN ('main', 'tripoint') AND border = 'VN-KH'", "kind IN ('main', 'tripoint') AND border = 'VN-KH'"),
+        ("number LIKE '14%'", "number LIKE '14%'"),
+        ("number ILIKE '14%' OR chainage_m < 1000", "number LIKE '14%' OR chainage_m < 1000"),
+        ('"class" IS NULL AND version = 1', "class IS NULL AND version = 1"),
+        ("source = 'a''b%+&#é/'", "source = 'a''b%+&#é/'"),
+        ("created_at >= '2020/01/01'", "true"),
+    ],
+)
+def test_ogr_finds_by_its_own_filter_what_cql2_finds(where, filtered, site, client):
+    """Whatever it hands on and whatever it tests itself. A day of a field of times arrives as ``2020-01-01T``."""
+    said = run("ogrinfo", "-ro", "-q", f"OAPIF:{site}/ogc", "markers", "-oo", "PAGE_SIZE=1000", "-where", where)
+    assert "ERROR" not in said
+    assert said.count("OGRFeature(markers)") == number_of(client, filter=filtered)
+
+
+@needs_ogr
+def test_ogr_takes_a_box_of_metres_and_sql_of_its_own(site, client, tmp_path):
+    corners = [from_wgs84(lon, lat, 32648) for lon, lat in ((105.8, 11.0), (106.3, 11.9))]
+    file = tmp_path / "box.geojson"
+    run(
+        "ogr2ogr", "-f", "GeoJSON", str(file), f"OAPIF:{site}/ogc", "markers", "-oo", "PAGE_SIZE=1000",
+        "-spat_srs", "EPSG:32648", "-spat", *(str(part) for corner in corners for part in corner),
+    )  # fmt: skip
+    found = {one["properties"]["id"] for one in json.loads(file.read_text())["features"]}
+    plain = client.get(MARKERS, params={"limit": 10000, "bbox": "105.8,11.0,106.3,11.9"}).json()["features"]
+    assert len(found & {one["id"] for one in plain}) > 0.9 * len(plain) > 10  # straight in metres is bent in degrees
+    counted = "SELECT border, COUNT(*) AS n FROM markers GROUP BY border ORDER BY border"
+    said = run(
+        "ogrinfo", "-ro", "-q", f"OAPIF:{site}/ogc", "-oo", "PAGE_SIZE=1000", "-dialect", "SQLite", "-sql", counted
+    )
+    for border in ("VN-CN", "VN-KH"):
+        assert f"border (String) = {border}\n  n (Integer) = {number_of(client, border=border)}" in said
+
+
+FILES = [name for name in FORMATS if name not in ("csv", "xlsx", "parquet")]
+"""What Debian's OGR opens: it has no driver for Parquet, which geopandas reads elsewhere (``test_exports``)."""
+
+
+@needs_ogr
+@pytest.mark.parametrize("f", FILES)
+def test_ogr_reads_from_a_file_what_geojson_says(f, client, tmp_path):
+    """The same gates at the same places under the same names, diacritics and all."""
+    file, read = tmp_path / f"gates{FORMATS[f].extension}", tmp_path / "read.json"
+    file.write_bytes(client.get("/api/export/gates", params={"f": f, "border": "VN-KH"}).content)
+    opened, layer = (f"/vsizip/{file}", []) if f == "shp" else (str(file), ["gates"] if f == "gpkg" else [])
+    run("ogr2ogr", "-f", "GeoJSON", str(read), opened, *layer)
+    expected = client.get("/ogc/collections/gates/items", params={"border": "VN-KH", "limit": 1000}).json()["features"]
+    found = {one.get("id") or one["properties"]["id"]: one for one in json.loads(read.read_text())["features"]}
+    assert set(found) == {one["id"] for one in expected} != set()
+    for one in expected:
+        told, place = found[one["id"]]["properties"], found[one["id"]]["geometry"]
+        assert told["Name" if f == "kml" else "name"] == one["properties"]["name"]
+        assert (place is None) == (one["geometry"] is None)
+        if place is not None:
+            assert place["coordinates"][:2] == pytest.approx(one["geometry"]["coordinates"], abs=1e-6)
+
+
+@needs_ogr
+def test_ogr_reads_a_tile_at_the_places_and_by_the_names_that_geojson_says(client, tmp_path):
+    """A tile of zoom 8; its unit there is 38 m."""
+    zoom, row, column = 8, 120, 203
+    file, read = tmp_path / "gates.mvt", tmp_path / "read.json"
+    file.write_bytes(client.get(f"/ogc/collections/gates/tiles/WebMercatorQuad/{zoom}/{row}/{column}").content)
+    run(
+        "ogr2ogr", "-f", "GeoJSON", str(read), f"MVT:{file}", "-t_srs", "EPSG:4326", "-oo", f"X={column}",
+        "-oo", f"Y={row}", "-oo", f"Z={zoom}", "-oo", "CLIP=NO",
+    )  # fmt: skip
+    found = {one["properties"]["id"]: one for one in json.loads(read.read_text())["features"]}
+    west, south, east, north = Address(zoom, column, row).box
+    asked = {"bbox": f"{west},{south},{east},{north}", "limit": 1000}
+    expected = client.get("/ogc/collections/gates/items", params=asked).json()["features"]
+    assert set(found) == {one["id"] for one in expected} != set()
+    for one in expected:
+        assert found[one["id"]]["properties"]["label"] == one["properties"]["name"]
+        placed = found[one["id"]]["geometry"]["coordinates"]
+        assert placed == pytest.approx(one["geometry"]["coordinates"], abs=38 / 100_000)
 
 
 NEWER_OGR = """
@@ -118,6 +202,37 @@ def test_owslib_reads_collections_queryables_schema_and_items(site, client):
     assert len(filtered["features"]) == number_of(client, border="VN-KH", kind="main") > 10
     one = page["features"][0]
     assert service.collection_item("markers", one["id"])["geometry"] == one["geometry"]
+
+
+def test_owslib_changes_what_it_has_read(site, client):
+    """It sends ``If-Match`` when it is told to, and hears 428 when it is not; its CQL by POST makes nothing."""
+    service = Features(f"{site}/ogc")
+    words = "Nhập từ OWSLib"
+    body = {"type": "Feature", "geometry": HERE, "properties": {"category": "drainage", "description": words}}
+    service.collection_item_create("incidents", body)
+    (made,) = service.collection_items("incidents", q=words)["features"]
+    with pytest.raises(RuntimeError, match="unconditional"):
+        service.collection_item_update("incidents", made["id"], json.dumps(made))
+    made["properties"]["severity"] = "critical"
+
+    def holding():
+        service.collection_item("incidents", made["id"])
+        held = {"If-Match": service.response_headers["etag"], "Content-Type": "application/geo+json"}
+        return Features(f"{site}/ogc", headers=held)
+
+    first, second = holding(), holding()
+    assert first.collection_item_update("incidents", made["id"], json.dumps(made))
+    assert service.collection_item("incidents", made["id"])["properties"]["severity"] == "critical"
+    with pytest.raises(RuntimeError, match="stale"):
+        second.collection_item_delete("incidents", made["id"])
+    assert holding().collection_item_delete("incidents", made["id"])
+    with pytest.raises(RuntimeError, match="missing"):
+        service.collection_item("incidents", made["id"])
+    before = number_of(client)
+    with pytest.raises(RuntimeError, match="invalid"):
+        service.collection_items("markers", cql={"op": "=", "args": [{"property": "kind"}, "main"]})
+    assert number_of(client) == before
+    assert service.collection_items("markers", limit=2, sortby=("number", "desc"))["numberReturned"] == 2
 
 
 # QGIS, one process of which does everything that is asked of it below.

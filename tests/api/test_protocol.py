@@ -128,3 +128,132 @@ def test_the_head_and_the_body_of_an_answer_come_together(site):
             head, _, body = wire.recv(1 << 16).partition(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200")
             assert body.rstrip().endswith(b"}")
+
+
+# What is legal and seldom seen.
+
+MARKERS = "/ogc/collections/markers/items"
+TILE = "/ogc/collections/markers/tiles/WebMercatorQuad/5/15/25"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "kind"),
+    [
+        ("text/html;q=0.5, */*;q=0.8", "json"),
+        ("text/html;q=0.5, application/*;q=0.8", "json"),
+        ("application/json;q=0.2, text/html;q=0.3", "html"),
+        ("text/*", "html"),
+        ("*/*, text/html;q=0", "json"),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "html"),
+        ('application/json;profile="x,y", text/html;q=0.1', "json"),
+        ("application/xml", "json"),
+        ("text/plain, */*", "json"),
+        ("text/html;q=nan", "json"),
+    ],
+)
+def test_the_preferred_form_is_given(accepted, kind, client):
+    """RFC 9110, 12.5.1: the more exact name counts, and what nobody can give is answered in the plain form."""
+    answer = client.get(MARKERS, params={"limit": 1}, headers={"Accept": accepted})
+    assert answer.status_code == 200
+    assert kind in answer.headers["content-type"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "created_at=2026-11-21T00:00:00+07:00",
+        "as_of=2030-01-01T00:00:00+07:00",
+        "filter=created_at>TIMESTAMP('2020-01-01T00:00:00+07:00')",
+        "datetime=2020-01-01T00:00:00+07:00/..",
+        "datetime=2020-01-01T/..",
+        "crs=[EPSG:9210]",
+        "crs=https://www.opengis.net/def/crs/OGC/0/CRS84",
+        "bbox=11,105.5,12,106.5&bbox-crs=[EPSG:4326]&crs=EPSG:9210",
+        "properties=geometry",
+        "%6Cimit=1&",
+        "kind=main&kind=sub",
+    ],
+)
+def test_what_is_legal_is_answered(asked, client):
+    """Also a plus sign that was not escaped, which arrives as a blank."""
+    assert client.get(f"{MARKERS}?{asked}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "datetime=..",
+        "datetime=2020-01-01/2021-01-01/2022-01-01",
+        "limit=1&limit=2",
+        "bbox=105,11,106,12&bbox=1,1,2,2",
+        "filter=true&filter=false",
+        "limit=1;kind=main",
+        "KIND=main",
+        "f=geojson",
+    ],
+)
+def test_what_would_mean_two_things_is_refused(asked, client):
+    answer = client.get(f"{MARKERS}?{asked}")
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+
+
+def test_properties_may_leave_the_place_alone(client):
+    (one,) = client.get(MARKERS, params={"properties": "geometry", "limit": 1}).json()["features"]
+    assert one["properties"] == {}
+    assert one["geometry"] is not None
+    for f in ("gpkg", "csv", "kml", "parquet"):
+        assert client.get("/api/export/gates", params={"f": f, "properties": "geometry"}).status_code == 200
+
+
+@pytest.mark.parametrize("url", [TILE, MARKERS])
+def test_who_holds_an_answer_is_not_sent_it_again(url, client):
+    if url == MARKERS:
+        url = f"{MARKERS}/{client.get(MARKERS, params={'limit': 1}).json()['features'][0]['id']}"
+    tag = client.get(url).headers["etag"]
+    for held in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        again = client.get(url, headers={"If-None-Match": held})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag), held
+    assert client.get(url, headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_a_method_that_is_not_taken_is_answered_with_those_that_are(client):
+    for method, url, allowed in (
+        ("PUT", MARKERS, "GET, HEAD, OPTIONS, POST"),
+        ("DELETE", TILE, "GET, HEAD"),
+        ("OPTIONS", "/ogc", "GET, HEAD"),
+    ):
+        answer = client.request(method, url, json={} if method == "PUT" else None)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
+def test_another_sites_page_is_told_nothing_that_lets_it_read(client):
+    elsewhere = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
+    for answer in (client.get(MARKERS, headers=elsewhere), client.options(MARKERS, headers=elsewhere)):
+        assert answer.is_success
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "status"),
+    [
+        ("5/15/25", "f=mvt", 200),
+        ("5/15/25", "datetime=2020-01-01/..", 200),
+        ("5/15/25", "f=html", 400),
+        ("5/15/25", "collections=markers", 400),
+        ("5/15/25", "properties=number", 400),
+        ("5/15/25.mvt", "", 404),
+        ("5.0/15/25", "", 404),
+        ("tilejson.json", "f=json&kind=main", 200),
+        ("tilejson.json", "f=html", 400),
+        ("", "f=json", 200),
+        ("", "nonsense=1", 400),
+    ],
+)
+def test_tiles_take_what_they_can_mean_and_refuse_the_rest(path, asked, status, client):
+    address = f"/ogc/collections/markers/tiles/WebMercatorQuad/{path}".rstrip("/")
+    assert client.get(f"{address}?{asked}").status_code == status
+
+
+def test_the_address_of_the_tiles_keeps_the_filters_and_nothing_else(client):
+    answer = client.get("/ogc/collections/markers/tiles/WebMercatorQuad/tilejson.json?f=json&kind=main&lang=en")
+    assert answer.json()["tiles"][0].endswith("/{z}/{y}/{x}?kind=main")
