@@ -62,7 +62,7 @@ class Along:
 OWN = ("id", "layer")
 """What a feature's properties begin with: no fields of the card."""
 
-UNTOLD = {"layer", "reader", "limit", "after", "filter_crs", "bbox_crs", "crs"}
+UNTOLD = {"layer", "reader", "limit", "after", "ranked", "filter_crs", "bbox_crs", "crs"}
 """What of a selection does not say which rows are meant."""
 
 MOST_TOLD = 200
