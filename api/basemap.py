@@ -15,12 +15,11 @@ from gis import linear
 from gis.errors import Missing
 from gis.language import Text
 from layers.borders import Border
+from layers.lines import ATTRIBUTION, BASEMAP_CREDITS
 
 router = APIRouter(prefix="/api/basemap", tags=["basemap"])
 
 CONTEXT = Path(__file__).resolve().parent.parent / "data" / "reference" / "basemap"
-ATTRIBUTION = "© OpenStreetMap contributors (ODbL 1.0)"
-CONTEXT_ATTRIBUTION = "© OpenStreetMap contributors · GSHHG · Natural Earth"
 A_DAY = {"Cache-Control": "private, max-age=86400"}
 
 
@@ -46,7 +45,7 @@ def context() -> Response:
     features = _context()
     if not features:
         raise Missing(Text("Chưa có nền bản đồ", "There is no background"))
-    answer = {"type": "FeatureCollection", "attribution": CONTEXT_ATTRIBUTION, "features": features}
+    answer = {"type": "FeatureCollection", "attribution": BASEMAP_CREDITS, "features": features}
     return Response(json_text(answer), media_type=GEOJSON, headers=A_DAY)
 
 

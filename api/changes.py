@@ -21,7 +21,7 @@ from gis import changes, drafts, links, query, replays
 from gis.actors import Actor
 from gis.crs import CRS
 from gis.drafts import GEOMETRY, GEOMETRY_CRS, PLACE
-from gis.errors import FieldError, Invalid, Malformed, Missing, Unconditional, invalid
+from gis.errors import NO_FEATURE, FieldError, Invalid, Malformed, Missing, Unconditional, invalid
 from gis.language import Text
 from gis.layer import Feature, Layer, catalog
 from gis.query import Selection
@@ -297,15 +297,10 @@ def _only(body: Mapping[str, Any], known: set[str]) -> None:
 
 
 def _date(body: Mapping[str, Any], name: str) -> dt.date:
-    text = _text(body, name)
     try:
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-            found = dt.date.fromisoformat(text)
-            if drafts.YEARS[0] <= found.year <= drafts.YEARS[1]:
-                return found
+        return drafts.day(_text(body, name))
     except ValueError:
-        pass
-    raise Invalid(drafts.REASONS["date"], [FieldError(name, "date", drafts.REASONS["date"])])
+        raise Invalid(drafts.REASONS["date"], [FieldError(name, "date", drafts.REASONS["date"])]) from None
 
 
 @router.post("/{layer}/items/{item}/links", status_code=201)
@@ -331,7 +326,7 @@ def _linked_id(text: str) -> uuid.UUID:
     try:
         return feature_id(text)
     except Missing:
-        raise invalid("to", "unknown", "Không có đối tượng này", "There is no such feature") from None
+        raise invalid("to", "unknown", *NO_FEATURE) from None
 
 
 @router.delete("/{layer}/items/{item}/links/{link_id}", status_code=204, response_class=Response)

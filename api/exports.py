@@ -31,12 +31,11 @@ from gis.exchange import FORMATS, PIECE, Export, format_named
 from gis.language import Language, Text
 from gis.layer import Layer
 from gis.moments import VIETNAM
+from layers.lines import ATTRIBUTION, CAVEAT
 from layers.policy import OFFICE, PARTNER
 
 router = APIRouter(prefix="/api/export", tags=["exports"])
 
-ATTRIBUTION = "© OpenStreetMap contributors (ODbL 1.0)"
-CAVEAT = "Đường biên tham khảo từ OpenStreetMap (2017), không phải đường biên pháp lý."
 OWN = ("f", "reader", "zone", "delimiter")
 
 PROVINCES_MERIDIAN = 105.75
@@ -78,7 +77,7 @@ def export_of(database: Database, layer: Layer, asked: QueryParams, reader: Acto
         "selection": dict(asked),
         "reader": reader.level.value,
         "attribution": ATTRIBUTION,
-        "caveat": CAVEAT,
+        "caveat": CAVEAT.vi,
         **released,
     }
     return Export(

@@ -75,7 +75,8 @@ def _plain_number(value: Any) -> Any:
     return value
 
 
-def _date(value: Any) -> dt.date:
+def day(value: Any) -> dt.date:
+    """A day as it comes in, a real one of the years that can be meant. Raises ``ValueError``."""
     try:
         found = read_day(value)
     except (ValueError, TypeError):
@@ -110,7 +111,7 @@ def _type_of(one: Field) -> Any:
         "boolean": Annotated[bool, Bound(strict=True)],
         "integer": Annotated[int, Bound(strict=True, ge=-(2**31), lt=2**31)],
         "number": Annotated[float, BeforeValidator(_plain_number), Bound(ge=-1e13, le=1e13)],
-        "date": Annotated[dt.date, BeforeValidator(_date)],
+        "date": Annotated[dt.date, BeforeValidator(day)],
         "datetime": Annotated[AwareDatetime, BeforeValidator(_moment)],
         "uuid": uuid.UUID,
         "list": Annotated[list[text], Bound(max_length=100)],

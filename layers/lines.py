@@ -15,9 +15,22 @@ from sqlalchemy.orm import Mapped, Session
 from gis import linear
 from gis.crs import WGS84
 from gis.fields import Level, PositionSource, field, geometry
+from gis.language import Text
 from gis.status import CodeList
 from layers.borders import Border
 from layers.secrecy import Unclassified
+
+ATTRIBUTION = "© OpenStreetMap contributors (ODbL 1.0)"
+"""Whose the shipped line is, as its licence wants it named wherever it goes."""
+
+BASEMAP_CREDITS = "© OpenStreetMap contributors · GSHHG · Natural Earth"
+"""The same of the line and the quiet background together."""
+
+CAVEAT = Text(
+    "Đường biên tham khảo từ OpenStreetMap (2017), không phải đường biên pháp lý.",
+    "Indicative line from OpenStreetMap (2017), not the legal boundary.",
+)
+"""What is said wherever the line is shown or handed out."""
 
 
 class LineKind(CodeList):

@@ -5,6 +5,7 @@ names in braces are filled in where the wording is used. Keys are grouped by whe
 """
 
 from gis.language import Text
+from layers.lines import BASEMAP_CREDITS, CAVEAT
 
 WORDS: dict[str, Text] = {
     # The shell of every page.
@@ -20,12 +21,7 @@ WORDS: dict[str, Text] = {
     "other_language_name": Text("Read in English", "Xem bằng tiếng Việt"),
     "office": Text("Văn phòng", "Office"),
     "as_of": Text("Số liệu đến", "Data as of"),
-    "credits": Text(
-        "Đường biên tham khảo từ OpenStreetMap (2017), không phải đường biên pháp lý. "
-        "© OpenStreetMap contributors · GSHHG · Natural Earth",
-        "Indicative line from OpenStreetMap (2017), not the legal boundary. "
-        "© OpenStreetMap contributors · GSHHG · Natural Earth",
-    ),
+    "credits": Text(f"{CAVEAT.vi} {BASEMAP_CREDITS}", f"{CAVEAT.en} {BASEMAP_CREDITS}"),
     "menu": Text("Các trang", "Pages"),
     "close": Text("Đóng", "Close"),
     "cancel": Text("Hủy", "Cancel"),

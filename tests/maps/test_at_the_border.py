@@ -254,6 +254,7 @@ def test_an_open_menu_stays_open_while_the_map_moves_and_names_what_is_in_view(d
         answer = route.fetch()
         route.fulfill(response=answer, json={**answer.json(), "links": [{"rel": "next", "href": "/"}]})
 
+    desk.set_viewport_size({"width": 1000, "height": 700})  # a part is drawn from tiles, as many as the window shows
     desk.route("**/ogc/collections/gates/items*", as_a_part)
     desk.goto(f"{site}/?tab=gates", wait_until="networkidle")
     desk.locator(".panel-foot summary").click()
