@@ -135,7 +135,8 @@ under the very policy that asks for them. That a marker number exists is public.
 
 COUNTED_FROM = Landmarks(
     "markers",
-    named="{row}.border = {border} and {row}.number = any(app.marker_names({address}))",
+    named="{row}.border = {border} and strpos({address}, split_part({row}.number, '(', 1)) > 0"
+    " and {row}.number = any(app.marker_names({address}))",
     hidden="app.names_hidden_marker({border}, {address}, '{level}')",
 )
 """Markers are what addresses are counted from: ``147/6 + 120 m`` tells where 147/6 stands."""

@@ -1,9 +1,12 @@
 """Stones: where they are known to stand, where they are only assumed, and how they are found."""
 
+import uuid
+
 import pytest
 
 from gis import linear
 from gis.database import READER_LOGIN
+from gis.links import linked
 from layers import lines
 from layers.borders import Border
 from layers.policy import OFFICE, PARTNER, PUBLIC, SYSTEM
@@ -119,6 +122,22 @@ def test_an_address_counted_from_an_assumed_marker_is_not_shared(client, connect
     (found,) = [one for one in shared if one["id"] == seen["id"]]
     assert found["geometry"] == seen["geometry"]
     assert found["properties"]["address"] is None
+
+
+def test_a_link_to_an_address_is_not_shown_to_whoever_may_not_know_its_marker(client, database):
+    there = locate(client, "76 + 250 m")["geometry"]
+    stone = make(
+        client, "markers", number="9976", border="VN-KH", geometry=there, position_source="gps", level="public"
+    )
+    seen = work(client, level="public")
+    url = f"/ogc/collections/works/items/{seen['id']}/links"
+    assert client.post(url, json={"at": "9976", "border": "VN-KH", "role": "site"}).status_code == 201
+    for level, shown in (("public", [1, 1, 1]), ("partner", [1, 1, 0]), ("internal", [1, 0, 0])):
+        assert patch(client, "markers", stone, level=level).status_code == 200
+        for actor, number in zip((OFFICE, PARTNER, PUBLIC), shown, strict=True):
+            with database.acting(actor) as session:
+                found = linked(session, uuid.UUID(seen["id"]), actor.eyes)
+            assert [one.at for one in found] == ["9976"] * number, (level, actor.name)
 
 
 def test_a_place_that_will_not_do_is_the_fault_of_the_field_that_named_it(client):
