@@ -405,3 +405,27 @@ def test_a_write_that_comes_twice_with_its_key_is_done_once(path, lan, stones):
     assert lan.post(path, {**body, "note": "khác"}, Idempotency_Key=key).status_code == 422
     other = lan.post("/api/releases", {}, Idempotency_Key="k" * 201)
     assert other.status_code in (400, 422)
+
+
+def test_what_was_held_back_is_told_to_those_who_share_on_the_board_and_beside_the_releases(
+    lan, minh, stones, database, browser
+):
+    number = str(next(numbers))
+    with database.acting(SYSTEM, write=True) as session:
+        own = put(session, catalog["markers"], number=number, level="partner", position_source="survey").id
+    part = {"layer": "markers", "filter": {"number": [number]}, "fields": ["number"], "decimals": 5}
+    release = published(lan, minh, stones, "Bên bị rút", parts=[part])
+    before = lan.get("/api/releases").json()["number_held_back"]
+    with database.acting(SYSTEM, write=True) as session:
+        session.get_one(catalog["markers"].model, own).level = "internal"
+    told = lan.get("/api/releases").json()
+    assert told["number_held_back"] == before + 1
+    assert (told["held_back"][0]["feature"], told["held_back"][0]["release"]) == (str(own), release)
+    assert (
+        f'<a class="since" href="/releases#held-back">Tự ngừng chia sẻ: {before + 1} mục</a>' in lan.get("/board").text
+    )
+    page = lan.get("/releases?lang=vi").text
+    assert f"{before + 1} mục đã tự động ngừng phục vụ" in page
+    assert number in page
+    browser.sign_in("hoa")
+    assert "held-back" not in browser.get("/board").text
