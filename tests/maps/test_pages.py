@@ -53,6 +53,22 @@ def test_the_board_on_a_phone_tells_each_matter_to_its_end(phone: Page, site: st
     assert first.locator("td.main a").evaluate("(link) => link.getBoundingClientRect().height >= 44")
 
 
+def test_a_committees_screen_tells_each_matter_to_its_end(desk: Page, site: str) -> None:
+    desk.goto(f"{site}/board")
+    owed = desk.locator(".tile-owed td", has_not_text="dài hơn ba ki-lô-mét")
+    cut = owed.evaluate_all(
+        "(cells) => cells.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent)"
+    )
+    assert cut == []
+    desk.goto(site, wait_until="networkidle")
+    for name in ("Chàng Riệc", "Tống Lê Chân", "Mộc Bài", "147/6"):
+        label = desk.locator(".stand .label:not(.covered)").get_by_text(name, exact=True).first.bounding_box()
+        floats = desk.locator(".floats").bounding_box()
+        assert label is not None
+        assert floats is not None
+        assert label["x"] + label["width"] < floats["x"], "nothing of the province lies under the legend"
+
+
 def test_the_first_row_of_a_list_is_in_sight_on_a_phone(phone: Page, site: str) -> None:
     phone.goto(f"{site}/works")
     expect(phone.locator("tbody tr").first.get_by_role("link")).to_be_in_viewport(ratio=1)
