@@ -197,6 +197,7 @@ def export(  # noqa: PLR0917 - Typer reads the options off the parameters
 @audit.command("verify")
 def audit_verify(data_dir: DataDir = None, anchor: Anchor = None) -> None:
     """Kiểm tra nhật ký và dữ liệu: nêu chỗ đầu tiên bị sửa. · Prove the journal, and by it everything else."""
+    import layers  # noqa: F401 - fills the catalog
     from api import up as premises
     from api.progress import progress
     from gis.audit import verify

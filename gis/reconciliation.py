@@ -174,6 +174,8 @@ def unlike(admin_url: str, told: Told = in_silence) -> Text | None:
 
 def first_unlike(connection: Connection, told: Told = in_silence) -> Text | None:
     """The same in a transaction of the administrator's, with the owner's eyes until it ends."""
+    if not catalog:
+        raise RuntimeError("no card is declared, so nothing would be compared")
     connection.execute(text(f"set local role {OWNER}"))
     asked = list(_questions())
     for done, (named, question) in enumerate(asked):

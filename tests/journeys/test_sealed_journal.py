@@ -32,6 +32,14 @@ def test_what_the_house_wrote_is_sealed_beside_it_and_an_edit_past_it_is_named(h
     assert proven.returncode == 0, proven.stderr
     assert "0 dòng chưa niêm phong" in proven.stdout
     assert (house.data_dir / "anchor.jsonl").read_text("utf-8").count("\n") > 0
+    ((thing, said),) = house.rows("select id, description from app.incidents order by created_at desc limit 1")
+    with psycopg.connect(host=str(house.cluster.socket_dir), dbname=DATABASE, user="postgres", autocommit=True) as one:
+        one.execute("set session_replication_role = replica")
+        one.execute("update app.incidents set description = 'khác' where id = %s", [thing])
+        beside = audit(house, "verify")
+        one.execute("update app.incidents set description = %s where id = %s", [said, thing])
+    assert beside.returncode == 1
+    assert f"incidents {thing}: its present or its past is not what the journal says" in beside.stderr
     away = audit(house, "verify", COTMOC_ANCHOR=str(house.data_dir / "unmounted" / "anchor"))
     assert away.returncode == 1
     assert "the anchor lacks it" in away.stderr
