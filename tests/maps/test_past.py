@@ -138,8 +138,9 @@ def test_the_map_looks_back_and_comes_back(page: Page, site: str, client: Client
     expect(page.locator(".chip")).to_have_text(["+ lọc"])
     row.click()
     expect(page).to_have_url(re.compile("as_of=.*select=|select=.*as_of="))
-    if page.locator(".leaflet-popup").count():
-        page.get_by_role("button", name="Mở hồ sơ").click()
+    page.locator(".record, .card").first.wait_for()
+    if (button := page.get_by_role("button", name="Mở hồ sơ")).count():
+        button.click()
     record = page.locator(".record")
     expect(record).to_contain_text("Nhẹ")
     expect(record.get_by_role("button", name="Sửa", exact=True)).to_have_count(0)
