@@ -115,10 +115,11 @@ class Cluster:
         if (pid := self._postmaster()) is None:
             return
         socket_dir = self.socket_dir
-        os.kill(pid, signal.SIGINT)
-        if not _wait_for(lambda: self._postmaster() is None, PATIENCE):
-            os.kill(pid, signal.SIGQUIT)
-            _wait_for(lambda: self._postmaster() is None, PATIENCE)
+        for how in (signal.SIGINT, signal.SIGQUIT):
+            with suppress(ProcessLookupError):
+                os.kill(pid, how)
+            if _wait_for(lambda: self._postmaster() is None, PATIENCE):
+                break
         with suppress(OSError):
             socket_dir.rmdir()
 

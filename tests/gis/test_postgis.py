@@ -17,6 +17,7 @@ from gis import postgis
 from gis.database import READER_LOGIN, WRITER_LOGIN
 from gis.errors import Conflict, Forbidden, Unavailable
 from gis.postgis import Cluster, held, installed, login_url, reachable
+from tests.killing import kill
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs a second user, whom only root can become")
 
@@ -116,8 +117,7 @@ def test_collations_of_the_unicode_consortium_sort_vietnamese(cluster: Cluster):
 def test_what_is_committed_survives_the_killing_of_every_process(cluster: Cluster):
     with psycopg.connect(cluster.url().replace("+psycopg", "")) as connection:
         connection.execute("create table if not exists survivor as select 147 as number")
-    for pid in cluster._processes():
-        os.kill(pid, signal.SIGKILL)
+    kill(cluster._processes())
     assert postgis._wait_for(lambda: not cluster.running, 10)
     cluster.start()
     assert ask(cluster, "select number from survivor") == 147

@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Route
 
 from api.up import CHECKOUT, DATABASE
 from gis.postgis import Cluster
+from tests.killing import kill
 
 PATIENCE = 120
 
@@ -75,8 +76,7 @@ class House:
         """``kill -9`` for the server and for every process of its cluster, as when the power goes."""
         cluster = self.cluster._processes()
         os.killpg(self.process.pid, signal.SIGKILL)
-        for pid in cluster:
-            os.kill(pid, signal.SIGKILL)
+        kill(cluster)
         self.process.wait(PATIENCE)
 
     def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:

@@ -22,6 +22,7 @@ import pytest
 from api import up as premises
 from gis.database import LOGINS
 from gis.postgis import Cluster
+from tests.killing import kill
 
 CHECKOUT = premises.CHECKOUT
 PATIENCE = 120
@@ -154,8 +155,7 @@ def test_after_kill_9_of_everything_the_next_one_recovers_by_itself(data_dir: Pa
         started.serves()
         processes = Cluster(data_dir)._processes()
         started.end(signal.SIGKILL)
-        for pid in processes:
-            os.kill(pid, signal.SIGKILL)
+        kill(processes)
     with up("--data-dir", data_dir) as recovered:
         assert answers(recovered.serves())
 
