@@ -156,8 +156,7 @@ async def _file(database: Database, reader: Actor, wanted: Export) -> AsyncGener
         return
 
     def write(folder: Path) -> Path:
-        with database.acting(reader) as session:
-            return files.write(session, wanted, folder, from_thread.check_cancelled)
+        return files.write(database, reader, wanted, folder, from_thread.check_cancelled)
 
     with database.download(), TemporaryDirectory(prefix="cotmoc-") as folder:
         path = await to_thread.run_sync(write, Path(folder), limiter=_writers())

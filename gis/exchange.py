@@ -1,7 +1,7 @@
 """Files that hold exactly what a view shows: the formats, the columns people read, and what streams.
 
 GeoJSON, GeoJSON text sequences, KML and CSV leave PostgreSQL by COPY and pass through as bytes, of any size in bounded
-memory. The other formats are written to a file first (``gis.files``), up to ``MOST_ROWS`` rows.
+memory. The other formats are written to a file first (``gis.files``), up to ``MOST_ROWS`` rows, in bounded memory too.
 
 A format for programs carries codes under the names of the fields. A format for people (CSV, XLSX) carries words in
 the reader's language under the titles of the fields, longitude and latitude in WGS 84, and north (X) and east (Y) in
@@ -28,8 +28,8 @@ from gis.moments import ZONE
 from gis.query import Selection
 from gis.status import CodeList
 
-MOST_ROWS: Final = 30_000
-"""Rows of a file that has to be written before it is sent: what a small office's machine can hold and wait for."""
+MOST_ROWS: Final = 1_000_000
+"""Rows of a file that has to be written before it is sent: a sheet of Excel ends at 1,048,576."""
 
 PIECE: Final = 64 * 1024
 """Bytes that leave at once."""

@@ -55,9 +55,8 @@ def test_a_style_draws_every_word_by_shape_and_colour(layer):
 
 @pytest.mark.parametrize("layer", EVERY)
 def test_a_geopackage_carries_titles_lists_and_its_style(layer, database, tmp_path):
-    with database.acting(OFFICE) as session:
-        export = Export(Selection(layer, Level.RESTRICTED), FORMATS["gpkg"], ZONE, about={"attribution": "nguồn"})
-        path = files.write(session, export, tmp_path)
+    export = Export(Selection(layer, Level.RESTRICTED), FORMATS["gpkg"], ZONE, about={"attribution": "nguồn"})
+    path = files.write(database, OFFICE, export, tmp_path)
     opened = sqlite3.connect(path)
     try:
         tables = [name for (name,) in opened.execute("select table_name from gpkg_geometry_columns")]
