@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import psycopg
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import TextClause, create_engine, event, text
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session as Session, SessionTransaction
@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session as Session, SessionTransaction
 from gis.actors import Actor
 from gis.errors import Conflict, FieldError, Forbidden, Invalid, Refusal, TooMany, Unavailable
 from gis.language import Text
-from gis.reading import BUSY, Asking, Lines, T
+from gis.reading import BUSY, Asking, Lines, Question, T
 from gis.shared import Places
 
 log = logging.getLogger(__name__)
@@ -74,11 +74,15 @@ CONTEXT = text(
 )
 
 
-DRIVER_CONTEXT = re.sub(r":(\w+)", r"%(\1)s", CONTEXT.text)
-"""The same statement in the driver's own words."""
+def _for_the_driver(statement: TextClause) -> str:
+    """The same statement in the driver's own words."""
+    return re.sub(r":(\w+)", r"%(\1)s", statement.text)
 
+
+DRIVER_CONTEXT = _for_the_driver(CONTEXT)
 
 JOURNAL_READ = text("select app.journal_read(:layer, :feature_id, :action, cast(:selection as jsonb))")
+DRIVER_JOURNAL_READ = _for_the_driver(JOURNAL_READ)
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,11 @@ class Reading:
     selection: Mapping[str, Any]
     feature_id: uuid.UUID | None = None
     action: str = "read"
+
+    def told(self) -> dict[str, Any]:
+        """What the journal is told of it."""
+        selection = json.dumps(self.selection, ensure_ascii=False, default=str)
+        return {"layer": self.layer, "feature_id": self.feature_id, "action": self.action, "selection": selection}
 
 
 class Notebook(Protocol):
@@ -136,7 +145,7 @@ class Database:
         self._request: str | None = None
         self._device_at: str | None = None
         self._places = Places(DOWNLOADS)
-        self._lines: dict[tuple[AbstractEventLoop, bool], Lines] = {}
+        self._lines: dict[tuple[AbstractEventLoop, Engine], Lines] = {}
         self._most_lines = 2 * pool_size
         self._reader = create_engine(reader_url, **settings)
         self._writer = create_engine(writer_url, **settings)
@@ -185,24 +194,25 @@ class Database:
         """
         notes = _Notes()
         steps = asking(notes)
-        context = {name: value.encode() for name, value in _context(actor).items()}
+        context = _encoded(_context(actor))
         with refusing_like_the_house():
-            lines = self._lines_of(actor)
+            lines = self._lines_of(self._reading(actor))
             try:
                 question = next(steps)
                 while True:
                     question = steps.send(await lines.ask(context, DRIVER_CONTEXT, question))
             except StopIteration as end:
                 found: T = end.value
-        if given := notes.info.get("readings"):
-            await get_running_loop().run_in_executor(None, self.journal, actor, given)
+            for one in notes.info.get("readings", ()):
+                writing = Question(DRIVER_JOURNAL_READ, one.told(), planned_once=True)
+                journalling = _encoded(self._journalling(actor))
+                await self._lines_of(self._writer).ask(journalling, DRIVER_CONTEXT, writing)
         return found
 
-    def _lines_of(self, actor: Actor) -> Lines:
-        """The connections by which this actor reads in this event loop."""
-        key = (get_running_loop(), actor.role.outside)
+    def _lines_of(self, engine: Engine) -> Lines:
+        """The connections of a login by which this event loop asks without a session."""
+        key = (get_running_loop(), engine)
         if key not in self._lines:
-            engine = self._reading(actor)
             settings = engine.dialect.create_connect_args(engine.url)[1]
             self._lines[key] = Lines({**settings, **CONNECTED}, self._most_lines)
         return self._lines[key]
@@ -210,14 +220,13 @@ class Database:
     def journal(self, actor: Actor, readings: Sequence[Reading], request: str | None = None) -> None:
         """Write down what ``actor`` is about to be given, in a short transaction of its own."""
         with refusing_like_the_house(), ActingSession(self._writer) as session, session.begin():
-            context = _context(actor, True, None, request or self._request, self._device_at)
-            session.info["context"] = {**context, "role": "none"}  # the login itself may do this, and nothing else
+            session.info["context"] = self._journalling(actor, request)
             for one in readings:
-                told = json.dumps(one.selection, ensure_ascii=False, default=str)
-                session.execute(
-                    JOURNAL_READ,
-                    {"layer": one.layer, "feature_id": one.feature_id, "action": one.action, "selection": told},
-                )
+                session.execute(JOURNAL_READ, one.told())
+
+    def _journalling(self, actor: Actor, request: str | None = None) -> dict[str, str]:
+        """The context in which readings are written down: the login itself may do this, and nothing else."""
+        return {**_context(actor, True, None, request or self._request, self._device_at), "role": "none"}
 
     @contextmanager
     def download(self) -> Iterator[None]:
@@ -271,6 +280,10 @@ class Database:
         self._writer.dispose()
         if self._partner is not None:
             self._partner.dispose()
+
+
+def _encoded(context: Mapping[str, str]) -> dict[str, bytes]:
+    return {name: value.encode() for name, value in context.items()}
 
 
 def _context(

@@ -2,9 +2,10 @@
 
 The reader's role and context and one statement go to PostgreSQL together (libpq's pipeline mode) and the event loop
 does something else until the rows are there. What is sent together is one transaction, from its first statement to
-the pipeline's end (PostgreSQL's extended query protocol), so no BEGIN and no COMMIT is run. Nothing is changed here
-and nothing is kept between two questions but the connection and its plans; what belongs to several statements is
-asked one after the other, which under READ COMMITTED sees the same as one transaction would.
+the pipeline's end (PostgreSQL's extended query protocol), so no BEGIN and no COMMIT is run. Nothing is kept between
+two questions but the connection and its plans, and nothing is changed, except that what is read of the restricted is
+written down in the same way; what belongs to several statements is asked one after the other, which under READ
+COMMITTED sees the same as one transaction would.
 """
 
 import asyncio

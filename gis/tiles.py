@@ -7,7 +7,7 @@ cell instead (``gis.cells``); otherwise the least important are dropped, and the
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -87,25 +87,15 @@ def asking_tile(
     """
     layer = selection.layer
     if from_counts and selection.is_whole and layer.counted and address.zoom <= FINEST_ZOOM:
-        content, found = yield from _drawn(_counts_sql(layer, address), {})
-        if found > MOST:
-            return Tile(content, counts=True)
-    yield from _noting(selection, address, notebook)
-    content, found = yield from _features(selection, address, MOST + 1)
-    if found <= MOST:
-        return Tile(content)
-    content, kept = yield from _features(selection, address, MOST, by_importance=True)
-    return Tile(content, dropped=(yield from _number(selection, address)) - kept)
-
-
-def _noting(selection: Selection, address: Address, notebook: Notebook) -> Asking[None]:
-    """Note which restricted records are drawn. There are few, and they are found without reading the others."""
-    if selection.reader is not Level.RESTRICTED:
-        return
+        (content, found), *_ = yield Question(_counts_sql(layer, address), {})
+        if found and found > MOST:
+            return Tile(bytes(content), counts=True)
     statement = Statement()
-    source = _found_in(selection, address, statement)
-    found = yield Question(f"select t.id from {source} and {is_restricted(selection)}", statement.values)
-    note(notebook, selection, found, tile=f"{address.zoom}/{address.row}/{address.column}")
+    sql = _features_sql(selection, address, statement)
+    (content, found, restricted), *_ = yield Question(sql, statement.values)
+    given = [(one,) for one in restricted or ()]
+    note(notebook, selection, given, tile=f"{address.zoom}/{address.row}/{address.column}")
+    return Tile(bytes(content or b""), dropped=max(found - MOST, 0))
 
 
 def attributes(layer: Layer, reader: Reader) -> dict[str, Field]:
@@ -117,50 +107,35 @@ def attributes(layer: Layer, reader: Reader) -> dict[str, Field]:
     return {one.name: one for one in [*words[:MOST_WORDS], known["position_source"], *vouching]}
 
 
-Drawn = Asking[tuple[bytes, int]]
-"""The tile's bytes and the number of features. Planned each time: a plan has to know the box, or reads all there is."""
+def _features_sql(selection: Selection, address: Address, statement: Statement) -> str:
+    """A tile of the most important features, the number of all, and which of them are restricted.
 
-
-def _drawn(sql: str, values: dict[str, Any]) -> Drawn:
-    rows = yield Question(sql, values)
-    content, found = rows[0] if rows else (None, 0)
-    return bytes(content or b""), int(found or 0)
-
-
-def _number(selection: Selection, address: Address) -> Asking[int]:
-    statement = Statement()
-    sql = f"select null, count(*) from {_found_in(selection, address, statement)}"
-    return (yield from _drawn(sql, statement.values))[1]
-
-
-def _features(selection: Selection, address: Address, limit: int, *, by_importance: bool = False) -> Drawn:
-    """A tile of features; of more than ``limit``, the most important or, faster, any."""
-    statement = Statement()
-    return (yield from _drawn(_features_sql(selection, address, statement, limit, by_importance), statement.values))
-
-
-def _features_sql(selection: Selection, address: Address, statement: Statement, limit: int, by_importance: bool) -> str:
+    Planned each time: a plan has to know the box, or reads all there is. The rows are read once and put in order
+    once, by a single number: the least important first, so that they are left out and what matters is drawn on top.
+    It also makes equal tiles equal bytes.
+    """
     layer, reader = selection.layer, selection.reader
-    shown = {"id": "t.id::text", "label": f"({layer.labelled_by})::text"}
+    shown = {"id": "t.id", "label": f"({layer.labelled_by})::text"}
     shown |= {name: f"{one.expression(reader)}::text" for name, one in attributes(layer, reader).items()}
     columns = ", ".join(f'{sql} as "{name}"' for name, sql in shown.items())
-    # What is smaller than a unit of the tile is drawn as a point: a short lane is still there seen from afar.
-    drawings = (
-        f"ST_AsMVTGeom({shape}, {address.envelope}, {EXTENT}, {BUFFER})"
-        for shape in (_place(selection), f"ST_PointOnSurface({_place(selection)})")
-    )
-    place = f"coalesce({', '.join(drawings)})"
-    ranks = {f"rank{n}": sql for n, sql in enumerate(_importance(layer, reader))}
-    ranked = "".join(f", {sql} as {name}" for name, sql in ranks.items())
-    first = f" order by {', '.join([*ranks.values(), 't.created_at desc', 't.id'])}" if by_importance else ""
-    # Drawn in this order: the important last, so on top. It also makes equal tiles equal bytes.
-    names = ", ".join(f'"{name}"' for name in (*shown, "geom"))
-    upwards = ", ".join([*(f"{name} desc" for name in ranks), "uuid"])
+    names = ", ".join(f'"{name}"' for name in shown if name != "id")
+    restricted = is_restricted(selection) if reader is Level.RESTRICTED else "false"
     return (
-        f"select ST_AsMVT(drawn, '{layer.name}', {EXTENT}, 'geom'), count(*) from (select {names} from"
-        f" (select {columns}, {place} as geom, t.id as uuid{ranked}"
-        f" from {_found_in(selection, address, statement)}{first} limit {limit}) found order by {upwards}) drawn"
+        f"with found as materialized (select {columns}, {_place(selection)} as _place, {restricted} as _restricted,"
+        f" {_unimportance(layer, reader)} as _unimportance from {_found_in(selection, address, statement)}),"
+        f" kept as (select * from found order by _unimportance desc, id"
+        f" offset (select greatest(count(*) - {MOST}, 0) from found))"
+        f" select ST_AsMVT(drawn, '{layer.name}', {EXTENT}, 'geom'), (select count(*) from found),"
+        f" (select array_agg(id order by id) from found where _restricted)"
+        f" from (select id::text, {names}, {_drawing(layer, address)} as geom from kept) drawn"
     )
+
+
+def _drawing(layer: Layer, address: Address) -> str:
+    """The place in units of the tile. What is smaller than one is a point, and so still there from afar."""
+    shapes = ["_place"] if layer.geometry_type == "POINT" else ["_place", "ST_PointOnSurface(_place)"]
+    drawings = (f"ST_AsMVTGeom({shape}, {address.envelope}, {EXTENT}, {BUFFER})" for shape in shapes)
+    return f"coalesce({', '.join(drawings)})"
 
 
 def _found_in(selection: Selection, address: Address, statement: Statement) -> str:
@@ -183,11 +158,24 @@ def _place(selection: Selection) -> str:
     return "t.mercator" if selection.reader.sees_assumed else "t.shared_mercator"
 
 
-def _importance(layer: Layer, reader: Reader) -> list[str]:
-    """The SQL of a feature's ranks, the most important lowest: by what draws it, then by its other marked words."""
+WORDS_OF_A_FIELD: Final = 100
+SECONDS: Final = "1e10"
+"""More than any code list has words, and more than any record is old."""
+
+
+def _unimportance(layer: Layer, reader: Reader) -> str:
+    """The SQL of a number that is the greater the less a feature matters.
+
+    It tells by what draws it, then by its other marked words, then by its age: to compare three columns of thousands
+    of rows takes longer than to draw them.
+    """
     marked = [one for one in layer.readable(reader).values() if any(word.mark for word in one.codes or ())]
     marked.sort(key=lambda one: one.name != layer.drawn_by)
-    return [f"coalesce({rank_among(by_loudness(one), one.expression(reader))}, 99)" for one in marked]
+    rank = "0::float8"
+    for one in marked:
+        place = f"coalesce({rank_among(by_loudness(one), one.expression(reader))}, {WORDS_OF_A_FIELD - 1})"
+        rank = f"({rank} * {WORDS_OF_A_FIELD} + {place})"
+    return f"{rank} * {SECONDS} - date_part('epoch', t.created_at)"
 
 
 def by_loudness(one: Field) -> list[str]:

@@ -209,7 +209,10 @@ def test_a_full_tile_drops_the_least_important_first_and_says_how_many(client, d
         wanted = query.tally(session, Selection(INCIDENTS, OFFICE.level, bbox=CROWD.box, where=where), "handling")
     assert answer.headers["tile-content"] == "features"
     assert int(answer.headers["tile-dropped"]) == matching - tiles.MOST > 0
-    kept = Counter(opened(answer.content, CROWD)["handling"])
+    drawn = list(opened(answer.content, CROWD)["handling"])
+    loudest_first = tiles.by_loudness(INCIDENTS.fields["handling"])
+    assert drawn == sorted(drawn, key=loudest_first.index, reverse=True)  # what matters most is on top
+    kept = Counter(drawn)
     assert sum(kept.values()) == tiles.MOST
     assert kept["reported"] == wanted["reported"]
     assert kept["verified"] == wanted["verified"]
@@ -299,9 +302,7 @@ def test_no_reader_and_no_editor_writes_counts(connect):
 def test_a_tile_is_found_through_the_spatial_index_under_row_level_security(database, connect, crowded, reader, index):
     connect().execute("analyze app.incidents")
     statement = query.Statement()
-    sql = tiles._features_sql(
-        Selection(INCIDENTS, reader.level), Address(14, 13078, 7680), statement, tiles.MOST + 1, by_importance=False
-    )
+    sql = tiles._features_sql(Selection(INCIDENTS, reader.level), Address(14, 13078, 7680), statement)
     with database.acting(reader) as session:
         rows = query.driver_of(session).execute(f"explain {sql}", statement.values).fetchall()
     plan = "\n".join(row[0] for row in rows)

@@ -184,7 +184,7 @@ def test_as_many_as_may_be_find_room_among_the_cluster_s_connections(house, numb
     state = create_app(told).state
     database, accounts = state.database, state.accounts
     engines = (database._reader, database._writer, database._partner, accounts._engine)
-    each = sum(one.pool.size() + one.pool._max_overflow for one in engines) + 2 * database._most_lines
+    each = sum(one.pool.size() + one.pool._max_overflow for one in engines) + 3 * database._most_lines
     asked = "select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
     ((most,),) = house.rows(asked)
     assert number * each + DOWNLOADS + 10 <= most  # ten for the sealer, the doctor and other verbs
