@@ -4,6 +4,7 @@ import datetime as dt
 import re
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -263,8 +264,9 @@ def _one_place(session: Session, text: str, parameter: str, actor: Actor) -> Loc
     try:
         found = locate(session, address if named else text, border=border if named else None, reader=actor.eyes)
     except (Invalid, Missing) as fault:
+        errors = [replace(one, field=parameter) for one in fault.errors]
         raise Malformed(
-            Text(f"{parameter}: {fault.detail.vi}", f"{parameter}: {fault.detail.en}"), fault.errors, fault.extra
+            Text(f"{parameter}: {fault.detail.vi}", f"{parameter}: {fault.detail.en}"), errors, fault.extra
         ) from None
     placed = [one for one in found if one.geometry is not None] or found
     if len({one.border for one in placed}) > 1:

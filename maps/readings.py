@@ -1,12 +1,16 @@
 """The page of who was given what: readings of restricted records and files that left the house, newest first."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from gis.exchange import FORMATS
+from gis.fields import Level
 from gis.language import Text
+from gis.layer import Layer, catalog
 from gis.moments import today
-from maps.page import day, link, render, said
+from maps.page import day, link, moment, number, render, said
 
 WORDS: dict[str, Text] = {
     "readings_what": Text(
@@ -28,8 +32,11 @@ WORDS: dict[str, Text] = {
 }
 """The wordings of this page alone, in both languages."""
 
+NONE = Text("không có", "none")
+DOWN, UP = Text("giảm dần", "downwards"), Text("tăng dần", "upwards")
+
 SAID_ELSEWHERE = {"records", "restricted", "fields"}
-LONGEST = 220
+LONGEST = 400
 
 
 def readings_page(
@@ -52,7 +59,10 @@ def readings_page(
         path="/readings",
         wordings=WORDS,
         query=query,
-        lines=[{**one, "title": titles.get(one["layer_read"], one["layer_read"]), **_asked(one)} for one in readings],
+        lines=[
+            {**one, "title": titles.get(one["layer_read"], one["layer_read"]), **_asked(one, language)}
+            for one in readings
+        ],
         layers=list(titles.items()),
         people=sorted({str(one["actor"]) for one in readings}),
         spans=[(n, link("/readings", {**kept, "since": day(today() - timedelta(days=n))})) for n in (0, 7, 30)],
@@ -63,15 +73,71 @@ def readings_page(
     )
 
 
-def _asked(one: Mapping[str, Any]) -> dict[str, Any]:
+def _asked(one: Mapping[str, Any], language: str) -> dict[str, Any]:
     """What was asked for, in a line: each narrowing by its name; how many records were restricted."""
     told = one["selection"] or {}
-    parts = [f"{name}: {_plain(value)}" for name, value in told.items() if name not in SAID_ELSEWHERE]
-    line = " · ".join(parts)
+    layer = catalog.get(one["layer_read"])
+    line = " · ".join(
+        part
+        for name, value in told.items()
+        if name not in SAID_ELSEWHERE
+        for part in (_where(layer, value, language) if name == "where" else [_narrowing(layer, name, value, language)])
+    )
     return {"asked": line[:LONGEST] + ("…" if len(line) > LONGEST else ""), "restricted": told.get("restricted")}
 
 
-def _plain(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} = {_plain(inner)}" for name, inner in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+def _where(layer: Layer | None, where: Mapping[str, Sequence[str]], language: str) -> Iterator[str]:
+    """``Tình trạng: hư hỏng, mất`` for each property that had to have one of some values."""
+    for name, values in where.items():
+        field = layer.fields.get(name) if layer else None
+        words = {str(word): said(word.title, language) for word in (field and field.codes) or ()}
+        shown = ", ".join(words.get(value, value) or said(NONE, language) for value in values)
+        yield f"{said(field.title, language) if field else name}: {shown}"
+
+
+def _narrowing(layer: Layer | None, name: str, value: Any, language: str) -> str:
+    if name not in NARROWINGS:
+        return f"{name}: {value}"
+    title, shown = NARROWINGS[name]
+    return f"{said(title, language)}: {shown(value, layer, language)}"
+
+
+def _figures(*values: float) -> str:
+    return "; ".join(number(int(value) if value == int(value) else round(value, 5)) for value in values)
+
+
+def _order(layer: Layer | None, key: str, language: str) -> str:
+    field = layer.fields.get(key.lstrip("+-")) if layer else None
+    return f"{said(field.title, language) if field else key} {said(DOWN if key.startswith('-') else UP, language)}"
+
+
+Shown = Callable[[Any, Layer | None, str], str]
+
+NARROWINGS: dict[str, tuple[Text, Shown]] = {
+    "q": (Text("có chữ", "with the words"), lambda value, *_: str(value)),
+    "bbox": (Text("trong khung", "in the box"), lambda value, *_: _figures(*value)),
+    "near": (
+        Text("quanh", "around"),
+        lambda value, *_: f"{_figures(value['lon'], value['lat'])}, {_figures(value['metres'])} m",
+    ),
+    "along": (
+        Text("dọc tuyến", "along the line"),
+        lambda value, *_: f"{value['route']}, {_figures(value['start_m'])} – {_figures(value['end_m'])} m",
+    ),
+    "time": (
+        Text("thời gian", "time"),
+        lambda value, *_: " – ".join(moment(end) if end else "…" for end in value),
+    ),
+    "as_of": (Text("như lúc", "as of"), lambda value, *_: moment(value)),
+    "filter": (Text("bộ lọc", "filter"), lambda value, *_: json.dumps(value, ensure_ascii=False)),
+    "sort": (
+        Text("xếp theo", "sorted by"),
+        lambda value, layer, language: ", ".join(_order(layer, key, language) for key in value),
+    ),
+    "tile": (Text("ô bản đồ", "map tile"), lambda value, *_: str(value)),
+    "ids": (Text("mã định danh", "identifiers"), lambda value, *_: ", ".join(map(str, value))),
+    "format": (Text("tệp", "file"), lambda value, _, language: said(FORMATS[value].title, language)),
+    "reader": (Text("cho người xem", "for readers"), lambda value, _, language: said(Level(value).title, language)),
+    "rows": (Text("số dòng", "rows"), lambda value, *_: number(value)),
+}
+"""How what narrows a selection, or tells of a file, is said; ``where`` goes by the titles of the fields."""

@@ -271,3 +271,11 @@ def test_refusals_speak_the_readers_language(client):
     assert en["title"] == "Invalid value"
     assert script == en
     assert vi["errors"][0]["code"] == en["errors"][0]["code"] == "not_an_address"
+
+
+@pytest.mark.parametrize("parameter", ["near", "within"])
+def test_a_place_that_is_none_is_refused_by_the_name_of_its_parameter(parameter, client):
+    answer = client.get("/ogc/collections/markers/items", params={parameter: "99.1,10.2,500m"})
+    assert answer.status_code == 400
+    assert answer.json()["detail"].startswith(f"{parameter}: ")
+    assert {one["field"] for one in answer.json()["errors"]} == {parameter}

@@ -1,5 +1,7 @@
 """The journal of readings: who was given restricted records and who took files, for administrators and the office."""
 
+from html import unescape
+
 import pytest
 
 from tests.factories import HERE
@@ -37,7 +39,8 @@ def test_who_read_a_restricted_record_and_who_took_a_file_is_found_by_person_day
 
     page = browser.get("/readings?by=hoa").text
     assert "lấy tệp" in page
-    assert "number = 147/6" in page
+    assert "Số hiệu: 147/6 · tệp: CSV · cho người xem: Nội bộ" in page
+    assert "Number: 147/6 · file: CSV · for readers: Internal" in browser.get("/readings?by=hoa&lang=en").text
     assert "xem hồ sơ hạn chế" not in page.split("<main")[1].split("<tbody>")[1]
     assert "zq-đoạn-mật" not in browser.get("/readings").text
     first = browser.get("/api/readings?limit=1").json()
@@ -46,6 +49,25 @@ def test_who_read_a_restricted_record_and_who_took_a_file_is_found_by_person_day
         following.partition("//")[2].partition("/")[1] + following.partition("//")[2].partition("/")[2]
     )
     assert second.json()["readings"][0]["seq"] < first["readings"][0]["seq"]
+
+
+def test_what_was_asked_for_is_told_in_words(browser):
+    browser.sign_in("minh")
+    asked = (
+        "condition=damaged&condition=missing&border=VN-KH&q=m%E1%BB%91c&bbox=105.5,11,106.5,12&near=147/6,500m"
+        "&sortby=-updated_at&as_of=2026-11-20T17:30:00%2B07:00&filter=condition%3D%27damaged%27"
+    )
+    answer = browser.get(f"/api/export/markers?f=gpkg&{asked}")
+    assert answer.status_code == 200, answer.text
+    page = unescape(browser.get("/readings?by=minh&layer=markers").text)
+    for told in (
+        "Tình trạng: Hư hỏng, Bị mất",
+        "có chữ: mốc",
+        "trong khung: 105,5; 11; 106,5; 12",
+        "như lúc: 20/11/2026 17:30",
+        ", 500 m",
+    ):
+        assert told in page, told
 
 
 @pytest.mark.parametrize("who", ["hoa", "khach"])
