@@ -41,6 +41,8 @@ from layers.works import Stage, Work, WorkKind, lay_out_steps
 Say = Callable[[str], None]
 
 MAIN_NUMBERS = {Border.KH: 314, Border.CN: 1378}
+SEED = "tài liệu gốc"
+"""How the source of a row calls one of the five plans and notices that the product starts from."""
 """The numbering itself says that these exist: 1–314 with Cambodia, 1–1378 with China; no list of Laos is public."""
 
 
@@ -300,9 +302,10 @@ def _gate(session: Session, name: str) -> Gate:
 
 
 def _plan_document(session: Session, seed: str) -> Document:
-    """The seed document itself, entered as ``seed 000`` … ``seed 004`` in the source of its row."""
-    return session.scalars(select(Document).filter_by(source=f"seed {seed}").order_by(Document.title)).first() or (
-        session.scalars(select(Document).where(Document.source.startswith(f"seed {seed}"))).first()
+    """The seed document itself, entered as ``tài liệu gốc 000`` … ``004`` in the source of its row."""
+    source = f"{SEED} {seed}"
+    return session.scalars(select(Document).filter_by(source=source).order_by(Document.title)).first() or (
+        session.scalars(select(Document).where(Document.source.startswith(source))).first()
     )  # type: ignore[return-value]
 
 
@@ -347,7 +350,7 @@ def _common(session: Session, row: Mapping[str, str]) -> dict[str, Any]:
         "plan": _plan_document(session, row["seed"]).title,
         "clause": row["basis"],
         "seed_item": row["item"],
-        "source": f"seed {row['seed']}, {row['basis']}",
+        "source": f"{SEED} {row['seed']}, {row['basis']}",
         "level": Level.INTERNAL,
     }
 
