@@ -41,9 +41,10 @@ from layers.works import Stage, Work, WorkKind, lay_out_steps
 Say = Callable[[str], None]
 
 MAIN_NUMBERS = {Border.KH: 314, Border.CN: 1378}
+"""The numbering itself says that these exist: 1–314 with Cambodia, 1–1378 with China; no list of Laos is public."""
+
 SEED = "tài liệu gốc"
 """How the source of a row calls one of the five plans and notices that the product starts from."""
-"""The numbering itself says that these exist: 1–314 with Cambodia, 1–1378 with China; no list of Laos is public."""
 
 
 class LoadedStep(Register, table="loaded_steps", readers=Level.RESTRICTED):

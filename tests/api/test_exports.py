@@ -485,9 +485,15 @@ def test_twenty_slow_readers_hold_up_nobody_and_one_more_hears_503(many, setting
     assert client.get("/api/export/gates", params={"f": "xlsx"}).status_code == 200
 
 
+@pytest.fixture
+def in_small_batches(monkeypatch):
+    """So slowly that whoever writes a file is surely seen at work."""
+    monkeypatch.setattr("gis.spool.BATCH", 20)
+
+
+@pytest.mark.usefixtures("in_small_batches")
 @pytest.mark.parametrize("f", [name for name, one in FORMATS.items() if not one.streams])
-def test_who_leaves_while_a_file_is_written_frees_its_connection(f, many, settings, client, at_work, monkeypatch):
-    monkeypatch.setattr("gis.spool.BATCH", 20)  # so slowly that it is surely seen at work
+def test_who_leaves_while_a_file_is_written_frees_its_connection(f, many, settings, client, at_work):
     reading = '%"export"%'
     request = f"GET /api/export/{many}?f={f} HTTP/1.1\r\nHost: localhost:{settings.port}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", settings.port)) as asking:
