@@ -35,7 +35,9 @@ WORDS: dict[str, Text] = {
 NONE = Text("không có", "none")
 DOWN, UP = Text("giảm dần", "downwards"), Text("tăng dần", "upwards")
 
-SAID_ELSEWHERE = {"records", "restricted", "fields"}
+SAID_ELSEWHERE = {"records", "restricted", "fields", "where"}
+"""What the journal tells beside the narrowings: other columns of the table say it, or nobody asks."""
+
 LONGEST = 400
 
 
@@ -77,12 +79,13 @@ def _asked(one: Mapping[str, Any], language: str) -> dict[str, Any]:
     """What was asked for, in a line: each narrowing by its name; how many records were restricted."""
     told = one["selection"] or {}
     layer = catalog.get(one["layer_read"])
-    line = " · ".join(
-        part
-        for name, value in told.items()
-        if name not in SAID_ELSEWHERE
-        for part in (_where(layer, value, language) if name == "where" else [_narrowing(layer, name, value, language)])
-    )
+    named = [*_where(layer, told.get("where", {}), language)]
+    named += [
+        f"{said(title, language)}: {shown(told[name], layer, language)}"
+        for name, (title, shown) in NARROWINGS.items()
+        if name in told
+    ]
+    line = " · ".join(named)
     return {"asked": line[:LONGEST] + ("…" if len(line) > LONGEST else ""), "restricted": told.get("restricted")}
 
 
@@ -93,13 +96,6 @@ def _where(layer: Layer | None, where: Mapping[str, Sequence[str]], language: st
         words = {str(word): said(word.title, language) for word in (field and field.codes) or ()}
         shown = ", ".join(words.get(value, value) or said(NONE, language) for value in values)
         yield f"{said(field.title, language) if field else name}: {shown}"
-
-
-def _narrowing(layer: Layer | None, name: str, value: Any, language: str) -> str:
-    if name not in NARROWINGS:
-        return f"{name}: {value}"
-    title, shown = NARROWINGS[name]
-    return f"{said(title, language)}: {shown(value, layer, language)}"
 
 
 def _figures(*values: float) -> str:

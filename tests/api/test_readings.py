@@ -1,9 +1,12 @@
 """The journal of readings: who was given restricted records and who took files, for administrators and the office."""
 
+from dataclasses import fields
 from html import unescape
 
 import pytest
 
+from gis.query import UNTOLD, Selection
+from maps.readings import NARROWINGS, SAID_ELSEWHERE
 from tests.factories import HERE
 
 
@@ -68,6 +71,10 @@ def test_what_was_asked_for_is_told_in_words(browser):
         ", 500 m",
     ):
         assert told in page, told
+
+
+def test_whatever_may_narrow_a_selection_is_said():
+    assert {one.name for one in fields(Selection)} - UNTOLD <= NARROWINGS.keys() | SAID_ELSEWHERE
 
 
 @pytest.mark.parametrize("who", ["hoa", "khach"])
