@@ -197,7 +197,7 @@ def withheld(selection: Selection) -> tuple[str, dict[str, Any]]:
     source = source_of(selection, statement)
     kept = f"t.position_source = 'assumed' and {geometry_of(selection)} is null"
     statement.conditions.append(kept)
-    return f"select count(*) from {source}{where_of(statement)}", statement.values
+    return then(selection, f"select count(*) from {source}{where_of(statement)}", statement), statement.values
 
 
 def wanted(selection: Selection) -> list[Field]:

@@ -16,7 +16,7 @@ from gis.crs import WEB_MERCATOR, WGS84
 from gis.database import Notebook
 from gis.fields import Field, Level, Reader, rank_among
 from gis.layer import Layer
-from gis.query import Selection, Statement, answered, geometry_of, is_restricted, note, source_of, where_of
+from gis.query import Selection, Statement, answered, geometry_of, is_restricted, note, source_of, then, where_of
 from gis.reading import Asking, Question
 from gis.status import AMBER, BLUE, GREEN, GREY, INK, PURPLE, RED, SKY
 
@@ -120,7 +120,7 @@ def _features_sql(selection: Selection, address: Address, statement: Statement) 
     columns = ", ".join(f'{sql} as "{name}"' for name, sql in shown.items())
     names = ", ".join(f'"{name}"' for name in shown if name != "id")
     restricted = is_restricted(selection) if reader is Level.RESTRICTED else "false"
-    return (
+    sql = (
         f"with found as materialized (select {columns}, {_place(selection)} as _place, {restricted} as _restricted,"
         f" {_unimportance(layer, reader)} as _unimportance from {_found_in(selection, address, statement)}),"
         f" kept as (select * from found order by _unimportance desc, id"
@@ -129,6 +129,7 @@ def _features_sql(selection: Selection, address: Address, statement: Statement) 
         f" (select array_agg(id order by id) from found where _restricted)"
         f" from (select id::text, {names}, {_drawing(layer, address)} as geom from kept) drawn"
     )
+    return then(selection, sql, statement)
 
 
 def _drawing(layer: Layer, address: Address) -> str:

@@ -36,7 +36,7 @@ from gis.query import Selection
 from gis.spool import BATCH
 from layers.incidents import IncidentCategory
 from layers.policy import OFFICE
-from tests.factories import incident, make
+from tests.factories import incident, make, now
 
 EVERY = [pytest.param(name, id=name) for name in FORMATS]
 FOR_PROGRAMS = [name for name in FORMATS if name not in ("csv", "xlsx")]
@@ -316,6 +316,22 @@ def test_a_partners_file_leaves_assumed_positions_empty_and_says_how_many(f, cli
         with zipfile.ZipFile(path) as packed:
             told = packed.read("README.txt")
     assert b"withheld_positions" in told
+
+
+@pytest.mark.parametrize("f", ["geojson", "gpkg", "xlsx"])
+def test_a_partners_file_of_the_past_withholds_what_had_no_other_place_then(f, client, export):
+    marker = next(one for one in shown(client, "markers") if one["properties"]["position_source"] == "assumed")
+    place = {"text": marker["properties"]["number"], "border": marker["properties"]["border"]}
+    guessed = make(client, "works", title=f"Ước chừng {f}", kind="repair", level="partner", place=place)
+    assert guessed["properties"]["position_source"] == "assumed"
+    then = now()
+    site = {"at": "304", "border": "VN-CN", "role": "site"}
+    assert client.post(f"/ogc/collections/works/items/{guessed['id']}/links", json=site).status_code == 201
+    asked = {"reader": "partner", "q": f"Ước chừng {f}"}
+    answer, path = export("works", f, **asked, as_of=then.isoformat())
+    assert len(rows(path, f)) == 1
+    assert answer.headers["x-withheld-positions"] == "1"
+    assert "x-withheld-positions" not in export("works", f, **asked)[0].headers
 
 
 def test_places_of_all_kinds_go_into_tables_of_their_own(client, export):

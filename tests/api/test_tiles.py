@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from datetime import timedelta
 
 import psycopg
 import pyogrio
@@ -15,10 +16,11 @@ from gis.actors import Actor
 from gis.cells import FOLDED_EVERY, GRIDS
 from gis.database import WRITER_LOGIN
 from gis.layer import catalog
+from gis.moments import today
 from gis.query import Selection
 from gis.tiles import Address, Tile
 from layers.policy import OFFICE, OFFICER, PARTNER, PUBLIC
-from tests.factories import incident, patch, put
+from tests.factories import incident, now, patch, put, task
 
 INCIDENTS = catalog["incidents"]
 TILES = "/ogc/collections/{}/tiles/WebMercatorQuad/{}/{}/{}"
@@ -144,6 +146,30 @@ def test_a_tile_of_the_past_shows_the_past(client, opened):
     then = get(client, "incidents", at, as_of=moment)
     assert now.loc[made["id"], "severity"] == "low"
     assert then.content == before.content
+
+
+def test_a_tile_of_the_past_draws_by_the_links_of_then_and_tells_the_urgency_of_then(client, opened, connect):
+    duty = task(client, due_on=str(today() - timedelta(days=1)))
+    url = f"/ogc/collections/tasks/items/{duty['id']}/links"
+    link = client.post(url, json={"at": "118", "border": "VN-KH", "role": "site"}).json()["link"]
+    for history, own in (("tasks_history", "id"), ("links_history", "feature_id")):
+        connect().execute(
+            f"update app.{history} set valid = tstzrange(lower(valid) - interval '3 days', upper(valid))"
+            f" where {own} = %s",
+            [duty["id"]],
+        )
+    then = {"as_of": (now() - timedelta(days=2)).isoformat()}
+    assert client.delete(f"{url}/{link}").status_code == 204
+    assert client.post(url, json={"at": "147/6", "border": "VN-KH", "role": "site"}).status_code == 201
+    for asked, urgency in ({}, "overdue"), (then, "planned"):
+        item = client.get(f"/ogc/collections/tasks/items/{duty['id']}", params=asked).json()
+        assert item["properties"]["urgency"] == urgency
+        ((lon, lat),) = item["geometry"]["coordinates"]
+        at = at_place(lon, lat, 14)
+        found = opened(get(client, "tasks", at, **asked).content, at).set_index("id").loc[duty["id"]]
+        assert found["urgency"] == urgency
+        (placed,) = found.geometry.geoms if hasattr(found.geometry, "geoms") else [found.geometry]
+        assert (placed.x, placed.y) == pytest.approx(mercator(lon, lat), abs=1)  # a unit of the tile is 0.6 m
 
 
 def test_what_is_retired_is_gone_from_the_tile(client):
