@@ -6,6 +6,7 @@ geometry.
 """
 
 import json
+import logging
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyogrio
 import shapely
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 from pyproj import CRS
 from shapely import GeometryType
 from shapely.geometry.base import BaseMultipartGeometry
@@ -29,18 +31,38 @@ from gis import geopackage, query
 from gis.actors import Actor
 from gis.crs import WGS84
 from gis.database import Database
-from gis.exchange import MOST_ROWS, Export, columns_of, too_large
+from gis.errors import Unavailable
+from gis.exchange import MOST_ROWS, STREAMED, Export, columns_of, too_large
 from gis.language import Text
 from gis.layer import Layer
-from gis.spool import GEOMETRY, Heed, Spool, rows_of, shapes_of, singles_of, spooled
+from gis.spool import BATCH, GEOMETRY, Heed, Spool, rows_of, shapes_of, singles_of, spooled
 from gis.workbook import Column, Workbook
+
+log = logging.getLogger(__name__)
+
+FAULTS_OF_GDAL: Final = (DataSourceError, DataLayerError, FeatureError)
+
+NOT_WRITTEN: Final = Text(
+    "Máy chủ không ghi được tệp, có thể vì hết chỗ trên đĩa; hãy báo quản trị viên, hoặc chọn dạng tệp gửi ngay: "
+    f"{STREAMED}",
+    "The server could not write the file, perhaps because its disk is full; please tell an administrator, or choose"
+    f" a format that is sent at once: {STREAMED}",
+)
 
 
 def write(database: Database, reader: Actor, export: Export, folder: Path, heed: Heed = lambda: None) -> Path:
     """Write the file into ``folder``, which is empty, and give its path; ``export`` knows its counts afterwards.
 
-    Raises ``TooLarge`` for more than ``MOST_ROWS`` rows.
+    Raises ``TooLarge`` for more than ``MOST_ROWS`` rows, ``Unavailable`` where the disk does not take the file.
     """
+    try:
+        return _written(database, reader, export, folder, heed)
+    except (OSError, *FAULTS_OF_GDAL) as fault:
+        log.exception("a file was not written", extra={"format": export.format.name})
+        raise Unavailable(NOT_WRITTEN) from fault
+
+
+def _written(database: Database, reader: Actor, export: Export, folder: Path, heed: Heed) -> Path:
     path = folder / f"{export.selection.layer.name}{export.format.extension}"
     with database.acting(reader) as session:
         if query.count(session, export.selection) > MOST_ROWS:
@@ -224,6 +246,10 @@ def _write_flatgeobuf(export: Export, rows: Spool, path: Path) -> None:
             "DESCRIPTION": json.dumps(export.told(), ensure_ascii=False),
         },
     )
+    with pyogrio.open_arrow(path, columns=[], batch_size=BATCH, use_pyarrow=True) as (_, whole):
+        read = sum(batch.num_rows for batch in whole)  # this driver says nothing of a full disk
+    if read != rows.number:
+        raise OSError(f"{read} of {rows.number} features stand in the file")
 
 
 # Shapefile.

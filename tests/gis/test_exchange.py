@@ -1,5 +1,6 @@
 """What a card gives to files: short names, value lists, a style for QGIS, columns in words."""
 
+import resource
 import sqlite3
 from xml.etree import ElementTree as ET
 
@@ -7,10 +8,11 @@ import pytest
 
 from gis import files
 from gis.crs import zone_for
+from gis.errors import Unavailable
 from gis.exchange import FORMATS, Export, columns_of
 from gis.files import short_names
 from gis.geopackage import OTHER, style
-from gis.layer import Level, every
+from gis.layer import Level, catalog, every
 from gis.query import Selection
 from layers.policy import OFFICE
 
@@ -80,3 +82,21 @@ def test_a_geopackage_carries_titles_lists_and_its_style(layer, database, tmp_pa
         assert opened.execute("pragma integrity_check").fetchone() == ("ok",)
     finally:
         opened.close()
+
+
+@pytest.fixture
+def full_disk():
+    """A disk that has no more room for any one file than this many bytes."""
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda room: resource.setrlimit(resource.RLIMIT_FSIZE, (room, usual[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+
+
+@pytest.mark.parametrize(
+    ("f", "room"), [("gpkg", 200_000), ("shp", 200_000), ("fgb", 200_000), ("xlsx", 200_000), ("parquet", 60_000)]
+)
+def test_no_file_is_given_that_found_no_room(f, room, full_disk, database, tmp_path):
+    export = Export(Selection(catalog["markers"], Level.RESTRICTED), FORMATS[f], ZONE)
+    full_disk(room)
+    with pytest.raises(Unavailable, match="could not write the file"):
+        files.write(database, OFFICE, export, tmp_path)
