@@ -18,6 +18,7 @@ from sqlalchemy import PrimaryKeyConstraint, create_engine, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
+from gis import structure
 from gis.database import LOGINS, OWNER, PARTNER_LOGIN, PUBLISHER, READER_LOGIN, WRITER_LOGIN
 from gis.language import Text
 from gis.layer import Record
@@ -29,6 +30,9 @@ LEAST_FREE_BYTES = 512 * 1024 * 1024
 LOW_SHARE = 0.1
 KNOWN_SECRETS = {"", "admin", "changeme", "cotmoc", "password", "postgis", "postgres", "secret", "123456"}
 """What installers leave behind and everybody tries first."""
+
+LOOSENING = [r"^cotmoc\.", "^(session_replication_role|role|row_security|synchronous_commit)$", "_preload_libraries$"]
+"""Settings that, given beforehand to a login or a database, switch triggers off, sign for somebody or lose writes."""
 
 MEND = Text("chạy ./cotmoc migrate để khôi phục", "run ./cotmoc migrate to restore it")
 
@@ -136,7 +140,7 @@ def _surface(connection: Connection, house: House) -> Iterator[Finding]:
 
 
 def _structure(connection: Connection, _house: House) -> Iterator[Finding]:
-    """Column by column, and by name whatever keeps values right; what a rule puts in a statement's place is none."""
+    """What revisions have made, line by line, and all that the cards name; what a rule puts in place of a statement."""
     tables = Record.metadata.tables.values()
     wanted = {f"{table.fullname}.{column.name}" for table in tables for column in table.columns}
     found = _names(
@@ -163,6 +167,7 @@ def _structure(connection: Connection, _house: House) -> Iterator[Finding]:
         " where c.relnamespace::regnamespace::text in ('app', 'release') and rulename <> '_RETURN'",
     )
     faults = sorted({*wanted ^ set(found), *keepers - set(standing_keepers), *rules})
+    faults += structure.apart(connection)
     restore = Text("so với bản sao lưu", "compare with a backup")
     yield from _found("Bảng, cột và ràng buộc như đã khai", "Tables, columns and constraints", faults, restore)
 
@@ -259,6 +264,46 @@ def _ways_round(connection: Connection, _house: House) -> Iterator[Finding]:
     yield from _found(*check, temporary, worst=State.POOR)
 
 
+def _beyond(connection: Connection, _house: House) -> Iterator[Finding]:
+    """What lies outside our schemas and is nobody's business there; extensions and PostgreSQL bring their own."""
+    lent = _names(
+        connection,
+        "with ours as (select oid from pg_roles where rolname like 'cotmoc\\_%' union select 0),"
+        " lent as (select a.grantee, c.oid::regclass::text as what from pg_class c, aclexplode(c.relacl) a"
+        "  where c.relnamespace::regnamespace::text not in ('app', 'release', 'information_schema')"
+        "  and not exists (select from pg_init_privs i, aclexplode(i.initprivs) b where i.objoid = c.oid"
+        "   and i.classoid = 'pg_class'::regclass and i.objsubid = 0 and b.grantee = a.grantee)"
+        "  union select a.grantee, t.attrelid::regclass || '.' || t.attname from pg_attribute t"
+        "  join pg_class c on c.oid = t.attrelid, aclexplode(t.attacl) a"
+        "  where c.relnamespace::regnamespace::text not in ('app', 'release') and a.grantee <> 0"
+        "  union select a.grantee, p.oid::regprocedure::text"
+        "  from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a"
+        "  where p.pronamespace::regnamespace::text not in ('app', 'release') and (p.prosecdef or a.grantee <> 0))"
+        " select distinct what || ' → ' || case grantee when 0 then 'public' else grantee::regrole::text end from lent"
+        " where grantee in (select oid from ours)",
+    )
+    revoke = Text("revoke quyền thừa", "revoke the right that is too much")
+    yield from _found("Không mượn quyền ngoài lược đồ", "No right lent outside the schemas", lent, revoke)
+    settings = _names(
+        connection,
+        "select concat_ws(' ', nullif(s.setrole, 0)::regrole, one) from pg_db_role_setting s, unnest(s.setconfig) one"
+        " where (s.setdatabase = 0 or s.setdatabase = (select oid from pg_database where datname = current_database()))"
+        " and (s.setrole = 0 or s.setrole::regrole::text like 'cotmoc\\_%')"
+        " and (split_part(one, '=', 1) ~ any(:loosening)"
+        # Of a whole database PostGIS's topology sets it too.
+        "  or s.setrole <> 0 and split_part(one, '=', 1) = 'search_path') union all"
+        # What a new session is given, whatever this one has set for itself.
+        " select name || '=' || reset_val from pg_settings where name like 'cotmoc.%' and reset_val <> ''"
+        "  or name = 'session_replication_role' and reset_val <> 'origin' union all"
+        " select p.parname || ' → ' || case a.grantee when 0 then 'public' else a.grantee::regrole::text end"
+        " from pg_parameter_acl p, aclexplode(p.paracl) a"
+        " where a.grantee = 0 or a.grantee::regrole::text like 'cotmoc\\_%'",
+        loosening=LOOSENING,
+    )
+    reset = Text("alter role … reset; revoke set on parameter", "alter role … reset; revoke set on parameter")
+    yield from _found("Không thiết lập nào nới lỏng", "No setting that loosens", settings, reset)
+
+
 def _partner(connection: Connection, _house: House) -> Iterator[Finding]:
     readable = _names(
         connection,
@@ -266,7 +311,8 @@ def _partner(connection: Connection, _house: House) -> Iterator[Finding]:
         " where n.nspname not in ('release', 'pg_catalog', 'information_schema', 'pg_toast')"
         " and c.relkind in ('r', 'v', 'm', 'f', 'p')"
         # What PostGIS itself shows to everybody says nothing of ours once the login sees none of our tables.
-        " and c.relname not in ('spatial_ref_sys', 'geometry_columns', 'geography_columns')"
+        " and not exists (select from pg_depend d where d.objid = c.oid and d.classid = 'pg_class'::regclass"
+        "  and d.deptype = 'e')"
         " and (has_table_privilege(:login, c.oid, 'select, insert, update, delete')"
         "  or has_any_column_privilege(:login, c.oid, 'select, insert, update'))",
         login=PARTNER_LOGIN,
@@ -352,6 +398,7 @@ CHECKS: tuple[Check, ...] = (
     _leakproof,
     _roles,
     _ways_round,
+    _beyond,
     _partner,
     _durability,
     _secrets,

@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
-from gis import crs, history, replays, rights, seals, tokens  # noqa: F401 - replays and tokens declare tables
+from gis import crs, history, replays, rights, seals, structure, tokens  # noqa: F401 - replays and tokens declare tables
 from gis.database import OWNER
 from gis.errors import Conflict, Unavailable
 from gis.fields import NATURAL, SCHEMA, Level
@@ -99,7 +99,8 @@ def _take_to_head(connection: Connection, scripts: Path) -> None:
     _raw(connection, history.JOURNAL)
     _raw(connection, seals.TABLE)
     config = _config(connection, scripts)
-    if not _is_at_head(connection, config):
+    revised = not _is_at_head(connection, config)
+    if revised:
         _raw(connection, VIEWS_AWAY)
     try:
         command.upgrade(config, "head")
@@ -110,6 +111,7 @@ def _take_to_head(connection: Connection, scripts: Path) -> None:
                 "The data belong to a newer version of this software; please run that one",
             )
         ) from None
+    structure.remember(connection, revised=revised)
 
 
 VIEWS_AWAY = """

@@ -459,6 +459,8 @@ select md5(string_agg(line, e'\\n' order by line)) from (
             acldefault((case relkind when 'S' then 's' else 'r' end)::"char", relowner))) one),
         reloptions)
         from pg_class where relnamespace::regnamespace::text in ('app', 'release') and relkind in ('r', 'v', 'S')
+    union all select format('view %s %s', oid::regclass, pg_get_viewdef(oid))
+        from pg_class where relnamespace::regnamespace::text in ('app', 'release') and relkind = 'v'
     union all select format('column %s %s %s', attrelid::regclass, attname,
         (select array_agg(one order by one::text) from unnest(attacl) one))
         from pg_attribute where attacl is not null and not attisdropped and attrelid in
@@ -469,7 +471,7 @@ select md5(string_agg(line, e'\\n' order by line)) from (
     union all select format('move %s %s %s', layer, from_word, to_word) from app.moves
 ) standing
 """)
-"""A fingerprint of what stands in the database: policies, triggers, functions, grants, row security, moves."""
+"""A fingerprint of what stands in the database: policies, triggers, functions, views, grants, row security, moves."""
 
 
 CLEARED = """

@@ -106,6 +106,30 @@ def test_a_way_round_the_policies_is_found_and_migrating_closes_it(opening, clus
     assert {one.state for one in found if "temporary" in one.check.en} == {State.GOOD}
 
 
+def test_what_the_image_of_postgis_brings_along_is_no_fault(cluster, fresh_name, admin, house):
+    """Its first database has these, and with them tables that everybody reads and a search path of its own."""
+    for extension in ("postgis_topology", "fuzzystrmatch", "postgis_tiger_geocoder"):
+        admin.execute(f"create extension {extension}")
+    findings = examine(cluster.url(fresh_name), house)
+    assert is_fit(findings), [one.said.en for one in findings]
+    migrate(cluster.url(fresh_name))
+    admin.execute("grant select on tiger.geocode_settings to cotmoc_partner")
+    assert "No right lent outside the schemas" in bad(examine(cluster.url(fresh_name), house))
+
+
+def test_structure_is_remembered_by_revisions_and_on_another_server_alone(cluster, fresh_name, admin, house):
+    """Whoever changes a column has not made it right by migrating; an upgraded server may write it otherwise."""
+    admin.execute("alter table app.works alter column title drop not null")
+    migrate(cluster.url(fresh_name))
+    (said,) = [one.said.en for one in examine(cluster.url(fresh_name), house) if one.state is State.BAD]
+    assert "app.works.title text" in said
+    admin.execute("alter table app.works alter column title set not null")
+    admin.execute("update app.structure set line = '14' where table_name = 'server'")
+    admin.execute("update app.structure set line = line || ' ' where table_name = 'app.works'")
+    migrate(cluster.url(fresh_name))
+    assert is_fit(examine(cluster.url(fresh_name), house))
+
+
 def test_writes_that_may_be_lost_are_found(cluster, fresh_name, tmp_path):
     """The tests' own cluster is forgetful on purpose."""
     durable = House(POLICY, tmp_path)

@@ -220,6 +220,37 @@ IN_THE_HOUSE = {
     "a move that the card does not know": "insert into app.moves values ('works', 'proposed', 'closed')",
     "a policy altered": "alter policy own on app.works using (false)",
     "an index on a guess": "drop index app.uq_links_from_to_role",
+    "a default that dates the journal back": "alter table app.journal alter column at set default '2020-01-01'",
+    "a default that opens": "alter table app.incidents alter column level set default 'public'",
+    "a column that withholds no more": "alter table app.markers alter column shared_geom drop expression",
+    "a type": "alter table app.works alter column progress type bigint",
+    "what must be there may be missing": "alter table app.incidents alter column position_source drop not null",
+    "a check that checks nothing": "alter table app.incidents drop constraint ck_incidents_geom_valid,"
+    " add constraint ck_incidents_geom_valid check (true)",
+    "a second person who may be the first": "alter table app.release_versions"
+    " drop constraint ck_release_versions_second_person, add constraint ck_release_versions_second_person check (true)",
+    "a constraint renamed": "alter table app.works rename constraint ck_works_progress to ck_works_progresss",
+    "a key that takes along": "alter table app.links drop constraint fk_links_to_id, add constraint fk_links_to_id"
+    " foreign key (to_id) references app.features (id) on delete cascade",
+    "what was remembered of the structure": "delete from app.structure",
+    "and where it was": "drop table app.structure",
+    "a view that shows another thing": "do $$ begin execute 'create or replace view app.gate_plans_own as '"
+    " || rtrim(pg_get_viewdef('app.gate_plans_own'::regclass), ';') || ' where false'; end $$",
+    "a function in somebody's own name": "create function public.peep() returns bigint language sql security definer"
+    " as 'select count(*) from app.incidents'",
+    "a copy elsewhere": "create table public.copied as select * from app.incidents;"
+    " grant select on public.copied to cotmoc_reader",
+    "a copy for everybody": "create table public.copied as select * from app.incidents;"
+    " grant select on public.copied to public",
+    "a column of it": "create table public.copied as select * from app.incidents;"
+    " grant select (id) on public.copied to cotmoc_partner",
+    "what statistics tell": "grant select on pg_statistic to cotmoc_reader",
+    "a file of the server": "grant execute on function pg_read_file(text) to cotmoc_reader",
+    "a login without triggers": "alter role cotmoc_writer set session_replication_role = replica",
+    "a login that signs for somebody": "alter role cotmoc_writer set cotmoc.actor = 'lan'",
+    "a login that may switch triggers off": "grant set on parameter session_replication_role to cotmoc_writer",
+    "a database that signs for somebody": "do $$ begin execute format("
+    "'alter database %I set cotmoc.actor = lan', current_database()); end $$",
 }
 
 
