@@ -40,16 +40,17 @@ ETAG = re.compile(r'"(\d{1,9})-[0-9a-f]{16}"')
 
 
 def version_of(request: Request) -> int:
-    """The version that ``If-Match`` names. Raises ``Unconditional`` without one, ``Malformed`` for what is no tag."""
-    given = request.headers.get("if-match", "").strip()
-    if not given or given == "*":
+    """The version that ``If-Match`` names. Raises ``Unconditional`` without one.
+
+    Of several tags (RFC 9110, 13.1.1) the highest version counts, for versions only rise. A tag that is weak or none
+    of ours is never the current one.
+    """
+    given = [one.strip() for one in ",".join(request.headers.getlist("if-match")).split(",")]
+    if given in ([""], ["*"]):
         raise Unconditional(
             Text("Cần If-Match với ETag đã đọc, để không ghi đè người khác", "If-Match with the ETag read is required")
         )
-    found = ETAG.fullmatch(given.removeprefix("W/"))
-    if found is None or given.startswith("W/"):
-        return 0  # no tag of ours: never the current version
-    return int(found.group(1))
+    return max((int(found[1]) for one in given if (found := ETAG.fullmatch(one))), default=0)
 
 
 VersionParam = Annotated[int, Depends(at_once(version_of))]
@@ -224,7 +225,9 @@ def _less_the_place_it_has(values: Mapping[str, Any], shown: Mapping[str, Any]) 
 @router.options("/{layer}/items", status_code=204, response_class=Response)
 def methods_of_items(layer: LayerParam) -> Response:
     """What can be done with a collection."""
-    return Response(status_code=204, headers={"Allow": "GET, POST, OPTIONS" if layer.editable else "GET, OPTIONS"})
+    return Response(
+        status_code=204, headers={"Allow": "GET, HEAD, POST, OPTIONS" if layer.editable else "GET, HEAD, OPTIONS"}
+    )
 
 
 @router.options(
@@ -233,8 +236,8 @@ def methods_of_items(layer: LayerParam) -> Response:
 def methods_of_item(layer: LayerParam) -> Response:
     """What there is to be done with a feature of a layer; ``GET`` says what of it the reader may do with this one."""
     if not layer.editable:
-        return Response(status_code=204, headers={"Allow": "GET, OPTIONS"})
-    headers = {"Allow": "GET, PUT, PATCH, DELETE, OPTIONS", "Accept-Patch": f"{MERGE_PATCH}, {GEOJSON}"}
+        return Response(status_code=204, headers={"Allow": "GET, HEAD, OPTIONS"})
+    headers = {"Allow": "GET, HEAD, PUT, PATCH, DELETE, OPTIONS", "Accept-Patch": f"{MERGE_PATCH}, {GEOJSON}"}
     return Response(status_code=204, headers=headers)
 
 

@@ -256,10 +256,10 @@ async def methods(database: Database, actor: Actor, layer: Layer, item_id: uuid.
     if asked and not await database.answered(actor, lambda _: query.asking_whether(layer, allowed, item_id)):
         allowed = "false"
     if allowed == "false":
-        return ["GET", "OPTIONS"]
+        return ["GET", "HEAD", "OPTIONS"]
     # Who may change some columns only can neither replace a feature nor take it out of use.
     whole = ["PUT", "PATCH", "DELETE"] if not actor.role.edits[layer.name] else ["PATCH"]
-    return ["GET", *whole, "OPTIONS"]
+    return ["GET", "HEAD", *whole, "OPTIONS"]
 
 
 def feature_answer(  # noqa: PLR0917 - what an answer is made of

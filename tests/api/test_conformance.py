@@ -586,11 +586,11 @@ def test_what_nobody_touches_is_walked_once_while_others_change(key, client):
 def test_methods_are_told(client):
     """/req/create-replace-delete/methods: OPTIONS names them; lines are loaded and not edited."""
     marker = ids(client)[0]
-    assert client.options(MARKERS).headers["allow"] == "GET, POST, OPTIONS"
+    assert client.options(MARKERS).headers["allow"] == "GET, HEAD, POST, OPTIONS"
     allowed = client.options(f"{MARKERS}/{marker}")
-    assert allowed.headers["allow"] == "GET, PUT, PATCH, DELETE, OPTIONS"
+    assert allowed.headers["allow"] == "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"
     assert "application/merge-patch+json" in allowed.headers["accept-patch"]
-    assert client.options(f"{COLLECTIONS}/lines/items").headers["allow"] == "GET, OPTIONS"
+    assert client.options(f"{COLLECTIONS}/lines/items").headers["allow"] == "GET, HEAD, OPTIONS"
     assert client.delete(MARKERS).status_code == 405
 
 
@@ -646,6 +646,13 @@ def test_optimistic_locking(client):
         assert call(url, json={"category": "drainage"}, headers={"If-Match": tag}).status_code == 412
     assert client.delete(url, headers={"If-Match": tag}).status_code == 412
     assert client.delete(url, headers={"If-Match": f"W/{changed.headers['etag']}"}).status_code == 412
+    several = client.patch(
+        url, json={"description": "y"}, headers={"If-Match": f'"other", {changed.headers["etag"]}, {tag}'}
+    )
+    assert several.status_code == 200
+    assert client.delete(url, headers={"If-Match": f"{tag}, {changed.headers['etag']}"}).status_code == 412
+    lines = [("If-Match", tag), ("If-Match", several.headers["etag"])]
+    assert client.delete(url, headers=lines).status_code == 204
 
 
 @pytest.mark.parametrize("layer", [name for name, one in catalog.items() if one.editable])
