@@ -76,17 +76,26 @@ def readings_page(
 
 
 def _asked(one: Mapping[str, Any], language: str) -> dict[str, Any]:
-    """What was asked for, in a line: each narrowing by its name; how many records were restricted."""
-    told = one["selection"] or {}
-    layer = catalog.get(one["layer_read"])
-    named = [*_where(layer, told.get("where", {}), language)]
-    named += [
-        f"{said(title, language)}: {shown(told[name], layer, language)}"
-        for name, (title, shown) in NARROWINGS.items()
-        if name in told
-    ]
-    line = " · ".join(named)
-    return {"asked": line[:LONGEST] + ("…" if len(line) > LONGEST else ""), "restricted": told.get("restricted")}
+    """What was asked for, in a line: each narrowing by its name; how many records were restricted.
+
+    Whoever has the login that writes can tell the journal anything, and no entry may hide the others: what is not
+    told as we tell it stands as it was told.
+    """
+    told, layer = one["selection"] or {}, catalog.get(one["layer_read"])
+    try:
+        line = " · ".join(_narrowings(layer, told, language))
+        restricted = told.get("restricted")
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
+        line, restricted = json.dumps(told, ensure_ascii=False), None
+    asked = line[:LONGEST] + ("…" if len(line) > LONGEST else "")
+    return {"asked": asked, "restricted": restricted if isinstance(restricted, int) else None}
+
+
+def _narrowings(layer: Layer | None, told: Mapping[str, Any], language: str) -> Iterator[str]:
+    yield from _where(layer, told.get("where", {}), language)
+    for name, (title, shown) in NARROWINGS.items():
+        if name in told:
+            yield f"{said(title, language)}: {shown(told[name], layer, language)}"
 
 
 def _where(layer: Layer | None, where: Mapping[str, Sequence[str]], language: str) -> Iterator[str]:
@@ -124,6 +133,7 @@ NARROWINGS: dict[str, tuple[Text, Shown]] = {
         Text("thời gian", "time"),
         lambda value, *_: " – ".join(moment(end) if end else "…" for end in value),
     ),
+    "since": (Text("thay đổi từ", "changes since"), lambda value, *_: moment(value)),
     "as_of": (Text("như lúc", "as of"), lambda value, *_: moment(value)),
     "filter": (Text("bộ lọc", "filter"), lambda value, *_: json.dumps(value, ensure_ascii=False)),
     "sort": (

@@ -4,6 +4,7 @@ from dataclasses import fields
 from html import unescape
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from gis.query import UNTOLD, Selection
 from maps.readings import NARROWINGS, SAID_ELSEWHERE
@@ -75,6 +76,27 @@ def test_what_was_asked_for_is_told_in_words(browser):
 
 def test_whatever_may_narrow_a_selection_is_said():
     assert {one.name for one in fields(Selection)} - UNTOLD <= NARROWINGS.keys() | SAID_ELSEWHERE
+
+
+ODD = (
+    [], ["x"], "x", 7, {"format": "zz"}, {"reader": "zz"}, {"bbox": "abc"}, {"bbox": [1e308, "1"]}, {"near": 1},
+    {"time": 1}, {"as_of": {}}, {"rows": "q"}, {"where": [1]}, {"where": {"a": 3}}, {"sort": 1}, {"restricted": "x"},
+    {"q": "<img src=x onerror=alert(1)>{{7*7}}"},
+)  # fmt: skip
+"""What nobody has asked for in this way; the login that writes can say so all the same."""
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+def test_an_entry_that_is_told_otherwise_hides_no_other(odd, browser, connect):
+    with connect("cotmoc_writer") as writer, writer.transaction():
+        writer.execute("select set_config('cotmoc.actor', 'mallory', true)")
+        writer.execute("select app.journal_read('incidents', null, 'read', %s)", [Jsonb(odd)])
+    browser.sign_in("lan")
+    page = browser.get("/readings")
+    assert page.status_code == 200
+    assert "mallory" in page.text
+    assert "<img src=x" not in page.text
+    assert browser.get("/api/readings").status_code == 200
 
 
 @pytest.mark.parametrize("who", ["hoa", "khach"])
