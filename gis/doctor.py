@@ -196,6 +196,9 @@ def _leakproof(connection: Connection, _house: House) -> Iterator[Finding]:
 
 
 def _roles(connection: Connection, house: House) -> Iterator[Finding]:
+    there = set(_names(connection, "select rolname from pg_roles where rolname like 'cotmoc\\_%'"))
+    missing = sorted({OWNER, *LOGINS, *(role.reading for role in house.policy.roles)} - there)
+    yield from _found("Đủ các vai trò", "Every role is there", missing)
     mighty = _names(
         connection,
         "select rolname from pg_roles where rolname like 'cotmoc\\_%'"
@@ -308,20 +311,22 @@ def _partner(connection: Connection, _house: House) -> Iterator[Finding]:
     readable = _names(
         connection,
         "select c.oid::regclass from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+        " join pg_roles login on login.rolname = :login"
         " where n.nspname not in ('release', 'pg_catalog', 'information_schema', 'pg_toast')"
         " and c.relkind in ('r', 'v', 'm', 'f', 'p')"
         # What PostGIS itself shows to everybody says nothing of ours once the login sees none of our tables.
         " and not exists (select from pg_depend d where d.objid = c.oid and d.classid = 'pg_class'::regclass"
         "  and d.deptype = 'e')"
-        " and (has_table_privilege(:login, c.oid, 'select, insert, update, delete')"
-        "  or has_any_column_privilege(:login, c.oid, 'select, insert, update'))",
+        " and (has_table_privilege(login.oid, c.oid, 'select, insert, update, delete')"
+        "  or has_any_column_privilege(login.oid, c.oid, 'select, insert, update'))",
         login=PARTNER_LOGIN,
     )
     yield from _found("Đối tác chỉ đọc được phần đã phát hành", "A partner reads what was released alone", readable)
     writable = _names(
         connection,
-        "select c.oid::regclass from pg_class c where c.relnamespace::regnamespace::text = 'release'"
-        " and c.relkind in ('r', 'v') and has_table_privilege(:login, c.oid, 'insert, update, delete, truncate')",
+        "select c.oid::regclass from pg_class c join pg_roles login on login.rolname = :login"
+        " where c.relnamespace::regnamespace::text = 'release' and c.relkind in ('r', 'v')"
+        " and has_table_privilege(login.oid, c.oid, 'insert, update, delete, truncate')",
         login=PARTNER_LOGIN,
     )
     yield from _found("Đối tác không ghi được gì", "A partner writes nothing", writable)

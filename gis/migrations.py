@@ -37,7 +37,28 @@ alter function {schema}.plain owner to {OWNER};"""
 )
 """Text without diacritics; in each schema, since partners reach nothing in the other."""
 
+OWNED = f"""
+do $$
+declare one text;
+begin
+    for one in
+        select format('schema %I', nspname) from pg_namespace where nspname in ('app', 'release')
+            and nspowner::regrole::text not like 'cotmoc\\_%'
+        union all select format('%s %s', case relkind when 'v' then 'view' when 'S' then 'sequence' else 'table' end,
+            oid::regclass) from pg_class c where relnamespace::regnamespace::text in ('app', 'release')
+            and relkind in ('r', 'p', 'v', 'S') and relowner::regrole::text not like 'cotmoc\\_%'
+            -- The sequence of a column goes with its table.
+            and not exists (select from pg_depend d where d.objid = c.oid and d.classid = 'pg_class'::regclass
+                and d.deptype in ('a', 'i') and relkind = 'S')
+        union all select format('function %s', oid::regprocedure) from pg_proc
+            where pronamespace::regnamespace::text in ('app', 'release')
+            and proowner::regrole::text not like 'cotmoc\\_%'
+    loop execute format('alter %s owner to {OWNER}', one); end loop;
+end $$;"""
+"""What was restored where our roles did not stand yet belongs to whoever restored it."""
+
 FOUNDATION = f"""
+{OWNED}
 create extension if not exists postgis;
 create extension if not exists unaccent;
 create extension if not exists pg_trgm;

@@ -5,6 +5,7 @@ it in place when it differs from what stands there, whoever changed it. No predi
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -503,6 +504,23 @@ end $$;
 """Takes away every policy, trigger and grant, also those nobody here has made; what belongs is put back at once."""
 
 
+STRAY = """
+do $$
+declare stray regprocedure;
+begin
+    for stray in select oid from pg_proc where pronamespace::regnamespace::text in ('app', 'release')
+        and prokind = 'f' and prosecdef and proname <> all('{%s}')
+    loop
+        execute format('alter function %%s security invoker', stray);
+        execute format('revoke all on function %%s from public', stray);
+    end loop;
+end $$;
+"""
+"""A function that nobody here has made has no rights but its caller's, and is nobody's to call."""
+
+MADE = re.compile(r"create or replace function (?:app|release)\.(\w+)")
+
+
 def standing(connection: Connection, policy: Policy) -> list[str]:
     """In what the surface that stands differs from the one that should: nothing, when all is well."""
     return _differences(connection, _hash(surface(policy)))
@@ -534,6 +552,7 @@ def apply(connection: Connection, policy: Policy) -> bool:
     cursor.execute(f"set local role {OWNER}")
     cursor.execute(CLEARED)
     cursor.execute(rendered)
+    cursor.execute(STRAY % ",".join(sorted(set(MADE.findall(rendered)))))
     stands = connection.execute(STANDING).scalar()
     connection.execute(text("delete from app.surface"))
     connection.execute(

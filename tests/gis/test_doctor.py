@@ -8,8 +8,12 @@ import psycopg
 import pytest
 
 from api.migrate import migrate
+from gis.actors import Role
 from gis.database import SEALER_LOGIN
 from gis.doctor import House, State, examine, is_fit
+from gis.fields import Level
+from gis.language import Text
+from gis.reconciliation import unlike
 from gis.seals import Sealer
 from layers.policy import POLICY
 
@@ -182,3 +186,48 @@ def test_a_restored_copy_says_what_the_restore_has_lost(cluster, fresh_name, adm
         assert is_fit(examine(cluster.url(restored), house))
     finally:
         cluster.drop_database(restored)
+
+
+def test_a_copy_restored_without_owners_and_rights_is_made_whole_by_migrating(
+    cluster, fresh_name, admin, house, tmp_path
+):
+    """So it comes where our roles did not stand yet: everything belongs to whoever restored it."""
+    dump = tmp_path / "dump"
+    tools = {"PGHOST": str(cluster.socket_dir), "PGUSER": "postgres", **os.environ}
+    subprocess.run([cluster.binaries / "pg_dump", "-Fc", "-f", dump, fresh_name], env=tools, check=True)
+    restored = f"{fresh_name}_bare"
+    cluster.create_database(restored)
+    restore = [cluster.binaries / "pg_restore", "--no-owner", "--no-privileges", "-d", restored, dump]
+    subprocess.run(restore, env=tools, check=True)
+    try:
+        assert "Everything belongs to the owner" in bad(examine(cluster.url(restored), house))
+        migrate(cluster.url(restored))
+        assert bad(examine(cluster.url(restored), house)) == set()
+        assert unlike(cluster.url(restored)) is None
+    finally:
+        cluster.drop_database(restored)
+
+
+def test_a_role_that_is_missing_is_named(cluster, fresh_name, house):
+    ghost = Role("ghost", Text("Ma", "Ghost"), Level.PUBLIC)
+    haunted = replace(house, policy=replace(POLICY, roles=(*POLICY.roles, ghost)))
+    (said,) = [
+        one.said.en for one in examine(cluster.url(fresh_name), haunted) if one.check.en == "Every role is there"
+    ]
+    assert said.startswith("cotmoc_ghost;")
+
+
+def test_a_function_of_somebodys_own_is_nobodys_after_migrating(cluster, fresh_name, admin, house):
+    """It was put beside ours, in our owner's name, and read what its caller may not."""
+    admin.execute(
+        "create function app.peep() returns bigint language sql security definer set search_path = pg_catalog"
+        " as 'select count(*) from app.incidents'"
+    )
+    admin.execute("alter function app.peep() owner to cotmoc_owner")
+    assert bad(examine(cluster.url(fresh_name), house)) == {"The whole security surface, by its hash"}
+    migrate(cluster.url(fresh_name))
+    open_to = "select prosecdef, has_function_privilege('cotmoc_public', oid, 'execute') from pg_proc"
+    assert admin.execute(f"{open_to} where proname = 'peep'").fetchone() == (False, False)
+    admin.execute("drop function app.peep()")
+    migrate(cluster.url(fresh_name))
+    assert is_fit(examine(cluster.url(fresh_name), house))
