@@ -14,8 +14,14 @@ from typing import IO, Any, Final, Self
 from xml.sax.saxutils import escape, quoteattr
 from zipfile import ZIP_DEFLATED, ZipFile
 
+from gis.errors import TooLarge
+from gis.language import Text
+
 LONGEST_TEXT: Final = 32_767
 """Characters of a cell; Excel takes a workbook with more for damaged."""
+
+LARGEST: Final = 2**31 - 1
+"""Bytes of a sheet before it is pressed: a zip that holds more is of a form that Excel takes for damaged."""
 
 LONGEST_NAME: Final = 31
 PACKED: Final = 3
@@ -80,17 +86,20 @@ class Workbook:
                 self._finish()
 
     def sheet(self, name: str, columns: Sequence[Column], batches: Iterable[Iterable[Sequence[Any]]]) -> None:
-        """Write a sheet of rows, batch by batch, under a frozen heading that filters them if columns have titles."""
+        """Write a sheet of rows, batch by batch, under a frozen heading that filters them if columns have titles.
+
+        Raises ``TooLarge`` where it would have more than ``LARGEST`` bytes.
+        """
         title = name[:LONGEST_NAME]
         letters = [_letters(at) for at in range(len(columns))]
         cells = [_writer(letter, one.type) for letter, one in zip(letters, columns, strict=True)]
         headed = any(one.title for one in columns)
         number = int(headed)
         with self._zip.open(f"xl/worksheets/sheet{len(self._sheets) + 1}.xml", "w") as part:
-            _write(part, _beginning(columns, headed=headed))
+            room = _write(part, _beginning(columns, headed=headed), LARGEST)
             if headed:
                 titles = (_text('1"', one.title, "heading", at) for at, one in zip(letters, columns, strict=True))
-                _write(part, f'<row r="1">{"".join(titles)}</row>')
+                room = _write(part, f'<row r="1">{"".join(titles)}</row>', room)
             for rows in batches:
                 written = []
                 for row in rows:
@@ -99,9 +108,9 @@ class Workbook:
                     written.append(f'<row r="{end}>')
                     written += [cell(end, value) for cell, value in zip(cells, row, strict=True) if value is not None]
                     written.append("</row>")
-                _write(part, "".join(written))
+                room = _write(part, "".join(written), room)
             filtered = f'<autoFilter ref="A1:{letters[-1]}{number}"/>' if headed else ""
-            _write(part, f"</sheetData>{filtered}</worksheet>")
+            _write(part, f"</sheetData>{filtered}</worksheet>", room)
         self._sheets.append((title, f"$A$1:${letters[-1]}${number}" if headed else ""))
 
     def _finish(self) -> None:
@@ -138,8 +147,18 @@ class Workbook:
         self._zip.writestr(name, HEAD + text)
 
 
-def _write(part: IO[bytes], text: str) -> None:
-    part.write(text.encode())
+def _write(part: IO[bytes], text: str, room: int) -> int:
+    """Write a piece of a sheet; gives back the room that is left. The zip itself would say so only at the end."""
+    written = text.encode()
+    if len(written) > room:
+        raise TooLarge(
+            Text(
+                "Trang tính quá 2 GiB: hãy lọc bớt hoặc chọn CSV",
+                "The sheet would be over 2 GiB: narrow the filter or choose CSV",
+            )
+        )
+    part.write(written)
+    return room - len(written)
 
 
 def _beginning(columns: Sequence[Column], *, headed: bool) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings as bounded, strategies as st
 
+from gis.errors import TooLarge
 from gis.workbook import ILLEGAL, LONGEST_TEXT, Column, Workbook, _letters
 
 COLUMNS = [
@@ -77,6 +78,22 @@ def test_a_failure_leaves_no_finished_workbook(tmp_path):
         book.sheet("Mốc", [Column("n", "text", 9)], broken())
     with pytest.raises((KeyError, ValueError)):
         openpyxl.load_workbook(path)
+
+
+def test_a_sheet_that_no_workbook_holds_is_refused_while_it_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("gis.workbook.LARGEST", 20_000)
+    given = []
+
+    def batches():
+        for number in range(1_000):
+            given.append(number)
+            yield [("x" * 1_000,)]
+
+    with Workbook(tmp_path / "small.xlsx") as book:
+        book.sheet("Mốc", [Column("n", "text", 9)], [[("x" * 1_000,)]] * 15)
+    with pytest.raises(TooLarge), Workbook(tmp_path / "large.xlsx") as book:
+        book.sheet("Mốc", [Column("n", "text", 9)], batches())
+    assert len(given) < 20  # nothing is read that is not written
 
 
 def test_columns_are_named_as_spreadsheets_name_them():
