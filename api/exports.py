@@ -7,10 +7,12 @@ says how many), ``zone`` the zone of VN-2000 that tables give beside WGS 84, ``d
 
 import asyncio
 import datetime as dt
+import os
+import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, MutableMapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 import anyio
@@ -43,6 +45,9 @@ PROVINCES_MERIDIAN = 105.75
 
 WRITTEN_AT_ONCE = 2
 """Files that a worker writes at the same time; each takes most of a processor. Others wait their turn."""
+
+UNSENT = "cotmoc-file-"
+"""Begins the names of the folders in which files are written; the process follows that writes there."""
 
 _writing: RunVar[anyio.CapacityLimiter] = RunVar("files being written")
 
@@ -158,11 +163,22 @@ async def _file(database: Database, reader: Actor, wanted: Export) -> AsyncGener
     def write(folder: Path) -> Path:
         return files.write(database, reader, wanted, folder, from_thread.check_cancelled)
 
-    with database.download(), TemporaryDirectory(prefix="cotmoc-") as folder:
+    with database.download(), TemporaryDirectory(prefix=f"{UNSENT}{os.getpid()}-") as folder:
         path = await to_thread.run_sync(write, Path(folder), limiter=_writers())
         with path.open("rb") as written:
             while piece := written.read(PIECE):
                 yield piece
+
+
+def clear_unsent() -> None:
+    """Take away what killed processes have left of the files they were writing: it was for one reader's eyes."""
+    for folder in Path(gettempdir()).glob(f"{UNSENT}*-*"):
+        writer = folder.name.removeprefix(UNSENT).partition("-")[0]
+        if folder.is_symlink() or not writer.isdecimal() or Path("/proc", writer).exists():
+            continue
+        with suppress(OSError):
+            if folder.stat().st_uid == os.getuid():
+                shutil.rmtree(folder)
 
 
 def _writers() -> anyio.CapacityLimiter:

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from contextlib import ExitStack
@@ -25,7 +26,7 @@ import pyogrio
 import pytest
 from shapely.geometry import shape
 
-from api.exports import format_of, save, zone_asked
+from api.exports import UNSENT, clear_unsent, format_of, save, zone_asked
 from gis import files
 from gis.crs import from_wgs84
 from gis.database import DOWNLOADS
@@ -591,3 +592,19 @@ def _high_water(pid):
     """KiB of memory at most so far."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
+
+
+def test_what_a_killed_process_was_writing_is_taken_away(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with subprocess.Popen(["/bin/true"]) as ended:
+        pass
+    left, live = tmp_path / f"{UNSENT}{ended.pid}-x", tmp_path / f"{UNSENT}{os.getpid()}-x"
+    other, elsewhere = tmp_path / f"{UNSENT}notes-x", tmp_path / "elsewhere"
+    for folder in (left, live, other, elsewhere):
+        folder.mkdir()
+        (folder / "rows.arrow").write_text("zq")
+    linked = tmp_path / f"{UNSENT}{ended.pid}-y"
+    linked.symlink_to(elsewhere)
+    clear_unsent()
+    assert not left.exists()
+    assert all((folder / "rows.arrow").exists() for folder in (live, other, elsewhere, linked))

@@ -1,5 +1,6 @@
 """The journal of readings: who was given restricted records and who took files, for administrators and the office."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from html import unescape
 
@@ -97,6 +98,30 @@ def test_an_entry_that_is_told_otherwise_hides_no_other(odd, browser, connect):
     assert "mallory" in page.text
     assert "<img src=x" not in page.text
     assert browser.get("/api/readings").status_code == 200
+
+
+def test_each_reading_stands_under_its_own_reader_request_and_clock(browser, another, connect):
+    """What is read at once is written down through connections that the readers share, asked in one go."""
+    browser.sign_in("lan")
+    another.sign_in("minh")
+    body = {"category": "drainage", "geometry": HERE, "level": "restricted"}
+    made = browser.post("/ogc/collections/incidents/items", body)
+    item = f"/ogc/collections/incidents/items/{made.json()['id']}"
+
+    def read(turn):
+        clock = f"2026-11-21T08:00:{turn:02d}+07:00" if turn % 3 == 0 else ""
+        who, reader = ("lan", browser) if turn % 2 else ("minh", another)
+        answer = reader.get(item, X_Device_At=clock)
+        assert answer.status_code == 200
+        return answer.headers["x-request-id"], (who, clock or None, None)
+
+    with ThreadPoolExecutor(8) as together:
+        asked = dict(together.map(read, range(40)))
+    told = connect().execute(
+        "select request, actor, device_at, reason from app.journal where action = 'read' and request = any(%s)",
+        [list(asked)],
+    )
+    assert {request: tuple(rest) for request, *rest in told} == asked
 
 
 @pytest.mark.parametrize("who", ["hoa", "khach"])
