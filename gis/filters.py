@@ -6,6 +6,7 @@ on the card among those that this reader may know of, an operator in the tables 
 
 import datetime as dt
 import json
+import math
 import re
 import unicodedata
 import uuid
@@ -167,9 +168,11 @@ def _nesting(text: str) -> int:
 
 
 def _measure(tree: Any, depth: int = 0) -> int:
-    """Count the nodes of a tree, a geometry as one. Raises ``Malformed`` beyond the limits."""
+    """Count the nodes of a tree, a geometry as one. Raises ``Malformed`` beyond the limits, also those of a number."""
     if depth > DEEPEST:
         raise _bad(f"lồng quá {DEEPEST} tầng", f"nested deeper than {DEEPEST} levels")
+    if isinstance(tree, float) and not math.isfinite(tree):
+        raise _bad("số quá lớn", "a number that is too large")
     nodes = 1
     if isinstance(tree, dict) and "coordinates" not in tree:
         nodes += sum(_measure(one, depth + 1) for one in tree.get("args", []))

@@ -113,7 +113,7 @@ def read_box(numbers: Sequence[Any], crs: CRS, *, name: str = "bbox") -> Box:
     Raises ``Invalid`` with the code ``box``.
     """
     flat = [float(one) for one in numbers if isinstance(one, int | float) and not isinstance(one, bool)]
-    if len(flat) == len(numbers) == 6:  # noqa: PLR2004
+    if len(flat) == len(numbers) == 6 and all(map(math.isfinite, flat)):  # noqa: PLR2004
         flat = [flat[0], flat[1], flat[3], flat[4]]
     if len(flat) != 4 or len(numbers) not in (4, 6) or not all(abs(one) < HUGE for one in flat):  # noqa: PLR2004
         raise invalid(name, "box", "bốn số: tây,nam,đông,bắc", "four numbers: west,south,east,north")
