@@ -14,11 +14,13 @@ from collections.abc import Iterator
 
 from sqlalchemy import Table, create_engine, text
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from gis import accounts, releases
 from gis.audit import Told, in_silence
 from gis.database import OWNER
+from gis.errors import Unavailable
 from gis.history import CONTEXT, dependent
 from gis.language import Text
 from gis.layer import catalog, every
@@ -166,10 +168,18 @@ limit 1
 
 
 def unlike(admin_url: str, told: Told = in_silence) -> Text | None:
-    """The first row that is not what the journal says of it, in words. Needs the database's administrator."""
-    with create_engine(admin_url, poolclass=NullPool).connect() as connection:
-        connection.execute(text("set transaction isolation level repeatable read, read only"))
-        return first_unlike(connection, told)
+    """The first row that is not what the journal says of it, in words. Needs the database's administrator.
+
+    Raises ``Unavailable`` where the database is not of this version, as after a restoring.
+    """
+    try:
+        with create_engine(admin_url, poolclass=NullPool).connect() as connection:
+            connection.execute(text("set transaction isolation level repeatable read, read only"))
+            return first_unlike(connection, told)
+    except DBAPIError as fault:
+        raise Unavailable(
+            Text("Chưa đối chiếu được; hãy chạy ./cotmoc migrate trước", "Not to be compared yet; run ./cotmoc migrate")
+        ) from fault
 
 
 def first_unlike(connection: Connection, told: Told = in_silence) -> Text | None:

@@ -11,6 +11,7 @@ from api.migrate import migrate
 from gis.actors import Role
 from gis.database import SEALER_LOGIN
 from gis.doctor import House, State, examine, is_fit
+from gis.errors import Unavailable
 from gis.fields import Level
 from gis.language import Text
 from gis.reconciliation import unlike
@@ -201,6 +202,8 @@ def test_a_copy_restored_without_owners_and_rights_is_made_whole_by_migrating(
     subprocess.run(restore, env=tools, check=True)
     try:
         assert "Everything belongs to the owner" in bad(examine(cluster.url(restored), house))
+        with pytest.raises(Unavailable, match=r"run \./cotmoc migrate"):
+            unlike(cluster.url(restored))
         migrate(cluster.url(restored))
         assert bad(examine(cluster.url(restored), house)) == set()
         assert unlike(cluster.url(restored)) is None
