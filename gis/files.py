@@ -393,8 +393,7 @@ def _write_workbook(session: Session, export: Export, path: Path, heed: Heed) ->
     Text is text: ``147/6`` is no date, and ``=1+1`` no formula, neither now nor when somebody edits the cell.
     """
     columns = columns_of(export)
-    kept = f"(t.position_source = 'assumed' and {query.geometry_of(export.selection)} is null)"
-    shown = ", ".join([*(_typed(one.sql, one.type) for one in columns), kept])
+    shown = ", ".join([*(_typed(one.sql, one.type) for one in columns), query.is_withheld(export.selection)])
 
     def batches() -> Iterator[list[tuple[Any, ...]]]:
         for rows in rows_of(session, export, shown, heed):

@@ -195,9 +195,13 @@ def withheld(selection: Selection) -> tuple[str, dict[str, Any]]:
     """The SQL that counts the selected features whose position is only assumed and kept from this reader."""
     statement = Statement()
     source = source_of(selection, statement)
-    kept = f"t.position_source = 'assumed' and {geometry_of(selection)} is null"
-    statement.conditions.append(kept)
+    statement.conditions.append(is_withheld(selection))
     return then(selection, f"select count(*) from {source}{where_of(statement)}", statement), statement.values
+
+
+def is_withheld(selection: Selection) -> str:
+    """The SQL that says of a row ``t`` whether its position is only assumed and kept from this reader."""
+    return f"(t.position_source = 'assumed' and {geometry_of(selection)} is null)"
 
 
 def wanted(selection: Selection) -> list[Field]:

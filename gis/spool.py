@@ -110,14 +110,15 @@ def singles_of(collection: Any) -> list[Any]:
 
 def spooled(session: Session, export: Export, path: Path, heed: Heed) -> Spool:
     """Lay down the selected rows at ``path``; ``export`` knows its counts afterwards."""
-    place = geometry_in(export.selection)
-    kept = f"(t.position_source = 'assumed' and {query.geometry_of(export.selection)} is null)"
     parts = [("id", pa.string(), "t.id::text")]
     parts += [
         (one.name, TYPES[one.type][0], TYPES[one.type][1].format(one.expression(export.selection.reader)))
         for one in query.wanted(export.selection)
     ]
-    parts += [(GEOMETRY, pa.binary(), place), (WITHHELD, pa.bool_(), kept)]
+    parts += [
+        (GEOMETRY, pa.binary(), geometry_in(export.selection)),
+        (WITHHELD, pa.bool_(), query.is_withheld(export.selection)),
+    ]
     schema = pa.schema([(name, kind) for name, kind, _ in parts])
     spool = Spool(path, schema.remove(schema.get_field_index(WITHHELD)), heed)
     pressed = pa.ipc.IpcWriteOptions(compression="zstd")
