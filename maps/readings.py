@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from gis.exchange import FORMATS
+from gis.exchange import FORMATS, NO, YES
 from gis.fields import Level
 from gis.language import Text
 from gis.layer import Layer, catalog
@@ -103,6 +103,7 @@ def _where(layer: Layer | None, where: Mapping[str, Sequence[str]], language: st
     for name, values in where.items():
         field = layer.fields.get(name) if layer else None
         words = {str(word): said(word.title, language) for word in (field and field.codes) or ()}
+        words |= {"true": said(YES, language), "false": said(NO, language)} if field and field.type == "boolean" else {}
         shown = ", ".join(words.get(value, value) or said(NONE, language) for value in values)
         yield f"{said(field.title, language) if field else name}: {shown}"
 
