@@ -194,7 +194,7 @@ def _said(one: Field, value: Any, language: Language) -> str:  # noqa: PLR0911 -
         case bool():
             return words_in(language)["yes" if value else "no"]
         case int() | float():
-            return page.number(value) + (f" {one.unit}" if one.unit else "")
+            return page.quantity(value, one.unit, language)
         case dict() | list():
             return json.dumps(value, ensure_ascii=False)
     return str(value)

@@ -162,13 +162,17 @@ def _left(owed: Sequence[tuple[str, Feature]], language: str) -> list[tuple[str,
 def _and_more(layer: str, n: int, href: str, language: str) -> list[tuple[str, str]]:
     """How many rows more there are, with the list that has them; nothing when there are none."""
     words = words_in(language)
-    return [(words["and_more"].format(what=words[f"count_{layer}"].format(n=number(n))), href)] if n > 0 else []
+    return (
+        [(words["and_more"].format(what=words[f"count_{layer}"].format(n=number(n, language))), href)] if n > 0 else []
+    )
 
 
 def _changed(cards: Mapping[str, Card], numbers: Mapping[str, int], language: str) -> str:
     """How much has changed, in one line; of the layers that the board shows."""
     shown = [
-        f"{said(card['title'], language)} {number(numbers[name])}" for name, card in cards.items() if name in numbers
+        f"{said(card['title'], language)} {number(numbers[name], language)}"
+        for name, card in cards.items()
+        if name in numbers
     ]
     return " · ".join(shown) or words_in(language)["fig_none"]
 
@@ -187,18 +191,26 @@ def _figures(
     overdue, waiting = _having(works, "overdue"), _having(works, "waiting")
     owed = [*_having(tasks, "overdue"), *_having(tasks, "waiting")]
     since = [row["properties"]["waiting_since"] for row in waiting if row["properties"].get("waiting_since")]
-    longest = words["fig_longest"].format(n=number(max(days_since(one, today) for one in since))) if since else ""
+    longest = (
+        words["fig_longest"].format(n=number(max(days_since(one, today) for one in since), language)) if since else ""
+    )
     severe = sum(incidents.get(one, 0) for one in _SEVERE)
     short = [gate for gate in planned if not has_reached(gate)]
     none, reached = words["fig_none"], f"{len(planned) - len(short)} / {len(planned)}"
     figures = [
-        ("fig_overdue", number(len(overdue)), _names(overdue), "/works?urgency=overdue", "overdue"),
-        ("fig_waiting", number(len(waiting)), longest, "/works?urgency=waiting", "waiting"),
-        ("fig_tasks", number(len(owed)), _names(owed, "lead_unit"), f"/tasks?urgency={','.join(OWED)}", "waiting"),
+        ("fig_overdue", number(len(overdue), language), _names(overdue), "/works?urgency=overdue", "overdue"),
+        ("fig_waiting", number(len(waiting), language), longest, "/works?urgency=waiting", "waiting"),
+        (
+            "fig_tasks",
+            number(len(owed), language),
+            _names(owed, "lead_unit"),
+            f"/tasks?urgency={','.join(OWED)}",
+            "waiting",
+        ),
         (
             "fig_incidents",
-            number(sum(incidents.values())),
-            words["fig_severe"].format(n=number(severe)) if incidents else none,
+            number(sum(incidents.values()), language),
+            words["fig_severe"].format(n=number(severe, language)) if incidents else none,
             "/incidents?open=true",
             "overdue" if severe else "planned",
         ),
@@ -211,7 +223,7 @@ def _figures(
         ),
         (
             "fig_markers",
-            number(markers_in_need),
+            number(markers_in_need, language),
             words["fig_open_list"] if markers_in_need else none,
             f"/markers?condition={','.join(IN_NEED)}",
             "plain",
@@ -244,7 +256,7 @@ def _names(rows: Sequence[Feature], name: str = "address", most: int = 4) -> str
 def _matter(card: Card, layer: str, feature: Feature, language: str, today: date) -> Matter:
     words, properties = words_in(language), feature["properties"]
     if properties["urgency"] == "overdue":
-        blocked = words["overdue_days"].format(n=number(days_since(properties["due_on"], today)))
+        blocked = words["overdue_days"].format(n=number(days_since(properties["due_on"], today), language))
     else:
         since = properties.get("waiting_since")
         blocked = words["waits_on"].format(whom=properties.get("waiting_on") or "–")

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from gis import moments
 from maps.marks import layer_mark
-from maps.page import day, mark, moment, number, said
+from maps.page import day, mark, moment, quantity, said
 from maps.words import words_in
 
 Card = Mapping[str, Any]
@@ -46,7 +46,7 @@ def value_text(field: Field, value: Any, language: str) -> str:  # noqa: PLR0911
         case "datetime":
             return moment(value)
     if isinstance(value, int | float):
-        return number(value) + (f" {field['unit']}" if field.get("unit") else "")
+        return quantity(value, field.get("unit"), language)
     return words_in(language).get(str(value), str(value)) if field.get("name") == "border" else str(value)
 
 

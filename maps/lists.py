@@ -185,7 +185,7 @@ def _cell(  # noqa: PLR0917 - what a cell is made of
     word = word_of(field, properties.get(name))
     late = name == "due_on" and properties.get("urgency") == "overdue"
     if late and text:
-        text = f"{text} · {words['overdue_days'].format(n=number(days_since(properties['due_on'], today)))}"
+        text = f"{text} · {words['overdue_days'].format(n=number(days_since(properties['due_on'], today), language))}"
     if name == "waiting_on" and text and properties.get("waiting_since"):
         text = f"{text} · {words['since'].format(day=day(properties['waiting_since'])[3:])}"
     drawn = None

@@ -111,11 +111,26 @@ def device(context: Context, agent: str | None) -> str:
     return ", ".join(filter(None, known)) or (agent or "").split("/")[0][:40] or context["words"]["unknown_device"]
 
 
-def number(value: float | None) -> str:
-    """A number with thin spaces between thousands and a decimal comma, as both languages read it here."""
+def number(value: float | None, language: str) -> str:
+    """A number as ``language`` writes it: 1.066,5 in Vietnamese, 1,066.5 in English."""
     if value is None:
         return ""
-    return f"{value:,}".replace(",", "\u202f").replace(".", ",")
+    text = f"{value:,}"
+    return text if language == "en" else text.translate(_VIETNAMESE_SIGNS)
+
+
+def quantity(value: float, unit: str | None, language: str) -> str:
+    """A number with its unit; a percent sign follows without a space."""
+    text = number(value, language)
+    return f"{text}{'' if unit == '%' else ' '}{unit}" if unit else text
+
+
+_VIETNAMESE_SIGNS = str.maketrans(",.", ".,")
+
+
+@pass_context
+def _number(context: Context, value: float | None) -> str:
+    return number(value, context["language"])
 
 
 def mark(shape: str, colour: str = GREY, *, hollow: bool = False, label: str = "") -> Markup:
@@ -164,7 +179,7 @@ def _switch(path: str, query: Mapping[str, str], language: str) -> str:
     return path + "?" + urlencode({**query, "lang": "vi" if language == "en" else "en"})
 
 
-_pages.filters.update(device=device, day=day, moment=moment, number=number, then=_then)
+_pages.filters.update(device=device, day=day, moment=moment, number=_number, then=_then)
 _pages.globals.update(
     mark=mark,
     said=said,

@@ -88,7 +88,10 @@ def changes_page(
         as_of=as_of,
         days=list(_days(changes, cards, language)),
         counts=[
-            (f"{said(cards[name]['title'], language)}: {number(value)}", link("/changes", {**query, "layer": name}))
+            (
+                f"{said(cards[name]['title'], language)}: {number(value, language)}",
+                link("/changes", {**query, "layer": name}),
+            )
             for name, value in numbers.items()
         ],
         layers=[(name, said(card["title"], language)) for name, card in cards.items()],
@@ -200,7 +203,7 @@ def place_text(one: Change, language: str) -> str:
     if metres is None:
         return words["was_reshaped"]
     far = metres >= KILOMETRE
-    n = number(round(metres / KILOMETRE, 1) if far else round(metres))
+    n = number(round(metres / KILOMETRE, 1) if far else round(metres), language)
     return words["was_moved"].format(d=words["kilometres" if far else "metres"].format(n=n))
 
 

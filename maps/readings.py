@@ -108,8 +108,8 @@ def _where(layer: Layer | None, where: Mapping[str, Sequence[str]], language: st
         yield f"{said(field.title, language) if field else name}: {shown}"
 
 
-def _figures(*values: float) -> str:
-    return "; ".join(number(int(value) if value == int(value) else round(value, 5)) for value in values)
+def _figures(language: str, *values: float) -> str:
+    return "; ".join(number(int(value) if value == int(value) else round(value, 5), language) for value in values)
 
 
 def _order(layer: Layer | None, key: str, language: str) -> str:
@@ -121,14 +121,18 @@ Shown = Callable[[Any, Layer | None, str], str]
 
 NARROWINGS: dict[str, tuple[Text, Shown]] = {
     "q": (Text("có chữ", "with the words"), lambda value, *_: str(value)),
-    "bbox": (Text("trong khung", "in the box"), lambda value, *_: _figures(*value)),
+    "bbox": (Text("trong khung", "in the box"), lambda value, _, language: _figures(language, *value)),
     "near": (
         Text("quanh", "around"),
-        lambda value, *_: f"{_figures(value['lon'], value['lat'])}, {_figures(value['metres'])} m",
+        lambda value, _, language: (
+            f"{_figures(language, value['lon'], value['lat'])}, {_figures(language, value['metres'])} m"
+        ),
     ),
     "along": (
         Text("dọc tuyến", "along the line"),
-        lambda value, *_: f"{value['route']}, {_figures(value['start_m'])} – {_figures(value['end_m'])} m",
+        lambda value, _, language: (
+            f"{value['route']}, {_figures(language, value['start_m'])} – {_figures(language, value['end_m'])} m"
+        ),
     ),
     "time": (
         Text("thời gian", "time"),
@@ -145,6 +149,6 @@ NARROWINGS: dict[str, tuple[Text, Shown]] = {
     "ids": (Text("mã định danh", "identifiers"), lambda value, *_: ", ".join(map(str, value))),
     "format": (Text("tệp", "file"), lambda value, _, language: said(FORMATS[value].title, language)),
     "reader": (Text("cho người xem", "for readers"), lambda value, _, language: said(Level(value).title, language)),
-    "rows": (Text("số dòng", "rows"), lambda value, *_: number(value)),
+    "rows": (Text("số dòng", "rows"), lambda value, _, language: number(value, language)),
 }
 """How what narrows a selection, or tells of a file, is said; ``where`` goes by the titles of the fields."""

@@ -1,7 +1,7 @@
 // The layers' own cards (/api/cards), and what a row says about itself: title, label, mark, words, steps.
 
 import { ask } from "./doors.js";
-import { day, daysSince, distance, h, moment, number, page, said, say } from "./page.js";
+import { day, daysSince, distance, h, moment, number, page, quantity, said, say } from "./page.js";
 import { GREY, mark } from "./marks.js";
 
 let catalog = {};
@@ -106,7 +106,7 @@ export function valueOf(layer, field, value) {
   if (field.type === "boolean") return say(value ? "yes" : "no");
   if (field.type === "date") return day(value);
   if (field.type === "datetime") return moment(value);
-  if (typeof value === "number") return field.unit === "m" ? distance(value) : number(value) + (field.unit ? ` ${field.unit}` : "");
+  if (typeof value === "number") return field.unit === "m" ? distance(value) : quantity(value, field.unit);
   if (value.on) return eventText(value, layer);
   if (value.of) return [`${value.done}/${value.of}`, value.next && say("next_step", { word: said(value.next.title) })].filter(Boolean).join(" · ");
   if (typeof value === "object") return Object.entries(value).map(([key, one]) => `${key}: ${typeof one === "object" ? JSON.stringify(one) : one}`).join("; ");

@@ -55,11 +55,15 @@ export const today = () => day(page.past || new Date().toISOString()).split("/")
 /** Whole days from a date to today. */
 export const daysSince = (date) => Math.round((Date.parse(today()) - Date.parse(date)) / 86_400_000);
 
-/** A number with narrow spaces between thousands and a decimal comma. */
+/** A number as the page's language writes it: 1.066,5 in Vietnamese, 1,066.5 in English. */
 export function number(value) {
+  const [thousands, decimals] = language === "en" ? [",", "."] : [".", ","];
   const [whole, rest] = String(value).split(".");
-  return whole.replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f") + (rest ? `,${rest}` : "");
+  return whole.replace(/\B(?=(\d{3})+(?!\d))/g, thousands) + (rest ? decimals + rest : "");
 }
+
+/** A number with its unit; a percent sign follows without a space. */
+export const quantity = (value, unit) => number(value) + (unit ? `${unit === "%" ? "" : " "}${unit}` : "");
 
 /** Metres below one kilometre, else kilometres with one decimal. */
 export function distance(metres) {

@@ -56,7 +56,7 @@ def test_rows_are_told_in_words_with_what_is_late() -> None:
     assert "≈\N{NO-BREAK SPACE}147/6" in html
     assert 'class="mark hollow"' in html
     assert "Chưa có vị trí" in html
-    assert "20 %" in html
+    assert "20%" in html
     assert "/?select=works/id-a" in html
 
 
@@ -112,7 +112,7 @@ def test_an_empty_list_says_what_to_do_next() -> None:
 def test_more_rows_are_one_link_away() -> None:
     html = list_page(WORKS, ROWS, "en", more="/works?after=x", total=1200)
     assert 'href="/works?after=x"' in html
-    assert "1\u202f200 works" in html
+    assert "1,200 works" in html
 
 
 def test_a_gate_event_is_told_by_its_stage_and_as_exactly_as_its_date_is_known() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from maps.atlas import incident_page, map_page
 from maps.board import board_page
-from maps.page import day, mark, moment, number
+from maps.page import day, mark, moment, number, quantity
 from tests.payloads import SHORT as HOSTILE
 
 AS_OF = dt.datetime(2026, 11, 20, 23, 30, tzinfo=dt.UTC)
@@ -74,9 +74,10 @@ def test_dates_and_numbers_are_written_as_people_here_write_them() -> None:
     assert moment(AS_OF) == "21/11/2026 06:30"
     assert day("tháng 5") == "tháng 5"
     assert day(None) == ""
-    assert number(1055) == "1\u202f055"
-    assert number(12.5) == "12,5"
-    assert number(None) == ""
+    assert (number(1066055, "vi"), number(1066055, "en")) == ("1.066.055", "1,066,055")
+    assert (number(1066.5, "vi"), number(1066.5, "en")) == ("1.066,5", "1,066.5")
+    assert number(None, "vi") == ""
+    assert (quantity(35, "%", "vi"), quantity(1200, "m", "vi")) == ("35%", "1.200 m")
 
 
 def test_a_mark_says_its_word_or_is_silent_and_is_hollow_when_assumed() -> None:
