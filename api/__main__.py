@@ -14,7 +14,7 @@ commands = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Cột mốc: dữ liệu biên giới dùng chung. · The shared border data system.",
+    help="Cột Mốc: dữ liệu biên giới dùng chung. · The shared border data system.",
     epilog="./cotmoc test: cài đặt và chạy toàn bộ kiểm thử · prepares and runs the whole test suite",
 )
 
@@ -26,7 +26,8 @@ Anchor = Annotated[
     typer.Option(
         "--anchor",
         envvar="COTMOC_ANCHOR",
-        help="Tệp mỏ neo, nên ở đĩa khác · The anchor's file, better on another disk (default: in the data)",
+        help="Tệp đối chứng niêm phong, nên đặt ở ổ đĩa khác"
+        " · Seal anchor file, better on another disk (default: in the data)",
     ),
 ]
 
@@ -64,8 +65,12 @@ def up(  # noqa: PLR0917 - Typer reads the options off the parameters
         str | None,
         typer.Option(envvar="COTMOC_BEHIND_PROXY", help="Địa chỉ IP của proxy có TLS · The IP of the TLS proxy"),
     ] = None,
-    tls_cert: Annotated[Path | None, typer.Option(envvar="COTMOC_TLS_CERT", help="Chứng thư · A certificate")] = None,
-    tls_key: Annotated[Path | None, typer.Option(envvar="COTMOC_TLS_KEY", help="Khóa của nó · Its key")] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(envvar="COTMOC_TLS_CERT", help="Chứng thư số · TLS certificate")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(envvar="COTMOC_TLS_KEY", help="Khóa riêng của chứng thư số · Its private key")
+    ] = None,
     anchor: Anchor = None,
     workers: Annotated[
         int | None,
@@ -85,7 +90,9 @@ def up(  # noqa: PLR0917 - Typer reads the options off the parameters
 def migrate(
     action: Annotated[
         str | None,
-        typer.Argument(help="new: viết bản nâng cấp theo các thẻ lớp · new: write a revision from the cards"),
+        typer.Argument(
+            help="new: viết bản nâng cấp theo khai báo lớp dữ liệu · new: write a revision from the layer declarations"
+        ),
     ] = None,
     message: Annotated[str | None, typer.Argument(help="Nội dung thay đổi · What it changes")] = None,
     data_dir: DataDir = None,
@@ -113,7 +120,7 @@ def load(data_dir: DataDir = None) -> None:
 
 @commands.command()
 def doctor(data_dir: DataDir = None, anchor: Anchor = None) -> None:
-    """Khám hệ thống; có lỗi thì kết thúc bằng 1. · Examine everything; ends with 1 when something is bad."""
+    """Kiểm tra hệ thống; trả về mã 1 khi có lỗi. · Check the system; exits with 1 on a fault."""
     from api import up as premises
     from gis.doctor import State, is_fit
 
@@ -134,7 +141,7 @@ def create_administrator(
     no_second_factor: NoSecondFactor = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Tạo quản trị viên; từ đó ai cũng phải đăng nhập. · A new administrator; from then on everybody signs in."""
+    """Tạo quản trị viên; sau đó mọi người dùng phải đăng nhập. · Create an administrator; all must then sign in."""
     from api import admin as administrators, up as premises
 
     with premises.opened(data_dir, "admin create") as addresses:
@@ -173,15 +180,16 @@ def export(  # noqa: PLR0917 - Typer reads the options off the parameters
         typer.Option("--format", "-f", help="geojson geojsonseq gpkg shp kml fgb parquet xlsx csv (default: -o)"),
     ] = None,
     where: Annotated[
-        list[str] | None, typer.Option("--where", "-w", help="Lọc, như trên địa chỉ trang · A filter: name=value")
+        list[str] | None,
+        typer.Option("--where", "-w", help="Điều kiện lọc, như trên địa chỉ trang · A filter: name=value"),
     ] = None,
     bbox: Annotated[str | None, typer.Option(help="tây,nam,đông,bắc · west,south,east,north")] = None,
     reader: Annotated[
-        str, typer.Option(help="office | partner: không có vị trí giả định · no assumed positions")
+        str, typer.Option(help="office | partner: không cung cấp vị trí giả định · no assumed positions")
     ] = "office",
     data_dir: DataDir = None,
 ) -> None:
-    """Xuất đúng những gì đang xem. · Write exactly one view of a layer as a file."""
+    """Xuất đúng nội dung đang xem ra tệp. · Export exactly one view of a layer to a file."""
     from api import up as premises
     from api.exports import format_of, save
 
@@ -196,7 +204,7 @@ def export(  # noqa: PLR0917 - Typer reads the options off the parameters
 
 @audit.command("verify")
 def audit_verify(data_dir: DataDir = None, anchor: Anchor = None) -> None:
-    """Kiểm tra nhật ký và dữ liệu: nêu chỗ đầu tiên bị sửa. · Prove the journal, and by it everything else."""
+    """Kiểm tra nhật ký và dữ liệu: nêu vị trí đầu tiên bị sửa đổi. · Verify journal and data; name the first change."""
     import layers  # noqa: F401 - fills the catalog
     from api import up as premises
     from api.progress import progress

@@ -29,7 +29,7 @@ def person_of(request: Request) -> Guest:
     """The person who has signed in. Raises ``Missing`` while there are no accounts, ``Forbidden`` for a token."""
     guest = guest_of(request)
     if guest is None:
-        raise Missing(Text("Chưa có tài khoản nào", "There are no accounts yet"))
+        raise Missing(Text("Chưa tạo tài khoản", "There are no accounts yet"))
     if guest.person_id is None:
         raise Forbidden(Text("Chỉ dành cho người đã đăng nhập", "For people who have signed in"))
     return guest

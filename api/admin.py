@@ -43,13 +43,21 @@ def chosen_password(file: Path | None, name: str) -> str:
     if file is not None:
         mode = file.stat().st_mode
         if stat.S_ISREG(mode) and mode & 0o077:
-            raise Forbidden(Text(f"{file} ai cũng đọc được; hãy chmod 600", f"{file} is open to others; chmod 600 it"))
+            raise Forbidden(
+                Text(
+                    f"{file} đang cho mọi người đọc; hãy đặt quyền 600 (chmod 600)",
+                    f"{file} is readable by others; set mode 600 (chmod 600)",
+                )
+            )
         password = file.read_text("utf-8").strip("\r\n")
         passwords.hashed(password, name)
         return password
     if not sys.stdin.isatty():
         raise Forbidden(
-            Text("Không có bàn phím để hỏi mật khẩu; hãy dùng --password-file", "No terminal; use --password-file")
+            Text(
+                "Không có dòng lệnh để nhập mật khẩu; hãy dùng --password-file",
+                "There is no terminal to ask for the password; use --password-file",
+            )
         )
     while True:
         password = typer.prompt("Mật khẩu · Password", hide_input=True, err=True)
@@ -60,7 +68,7 @@ def chosen_password(file: Path | None, name: str) -> str:
             continue
         if typer.prompt("Nhập lại · Once more", hide_input=True, err=True) == password:
             return str(password)
-        typer.echo("✗ Hai lần không giống nhau · The two are not the same", err=True)
+        typer.echo("✗ Mật khẩu nhập lại không khớp · The passwords do not match", err=True)
 
 
 def create(
@@ -92,7 +100,10 @@ def reset(addresses: Addresses, name: str, password_file: Path | None, *, second
             kept = session.get_one(accounts.Person, person.id)
             kept.failures, kept.blocked_until = 0, None
             kept.second_factor = shared = passwords.new_second_factor() if second_factor else None
-    typer.echo(f"✓ {person.name}: mật khẩu mới, đã đăng xuất mọi nơi · new password, signed out everywhere", err=True)
+    typer.echo(
+        f"✓ {person.name}: mật khẩu mới, đã đăng xuất khỏi tất cả thiết bị · new password, signed out on all devices",
+        err=True,
+    )
     _tell(person.name, shared)
 
 
@@ -111,6 +122,6 @@ def _tell(name: str, shared: str | None) -> None:
         typer.echo("  Xác thực hai lớp được bật khi đăng nhập lần đầu · Second factor at the first sign-in", err=True)
         return
     address = passwords.authenticator_address(shared, name)
-    typer.echo("  Quét mã này bằng ứng dụng xác thực, chỉ hiện một lần · Scan this now, it is shown once:", err=True)
+    typer.echo("  Quét mã này bằng ứng dụng xác thực, chỉ hiển thị một lần · Scan now, it is shown once:", err=True)
     segno.make(address, error="l", micro=False).terminal(out=sys.stdout, compact=True)
     typer.echo(address)

@@ -48,7 +48,10 @@ def version_of(request: Request) -> int:
     given = [one.strip() for one in ",".join(request.headers.getlist("if-match")).split(",")]
     if given in ([""], ["*"]):
         raise Unconditional(
-            Text("Cần If-Match với ETag đã đọc, để không ghi đè người khác", "If-Match with the ETag read is required")
+            Text(
+                "Cần If-Match với ETag đã đọc, để không ghi đè thay đổi của người khác",
+                "If-Match with the ETag read is required",
+            )
         )
     return max((int(found[1]) for one in given if (found := ETAG.fullmatch(one))), default=0)
 
@@ -202,7 +205,7 @@ def _not_opened_in_silence(feature: Feature, values: Mapping[str, Any], reason: 
         raise invalid(
             "reason",
             "missing",
-            "Hạ mức phổ biến cần nêu lý do, căn cứ",
+            "Mở rộng phạm vi khai thác phải nêu lý do, căn cứ",
             "Opening it to more readers needs a reason",
         )
 
@@ -315,7 +318,7 @@ def link(  # noqa: PLR0917
     role = _text(body, "role")
     links.check_role(role)
     if (body.get("to") is None) == (body.get("at") is None):
-        raise invalid("to", "missing", "Nêu 'to' hoặc 'at', một trong hai", "Give either 'to' or 'at'")
+        raise invalid("to", "missing", "Chỉ nêu một trong hai: 'to' hoặc 'at'", "Give either 'to' or 'at'")
     with _acting(request, database, actor, body) as session:
         changes.fetch(session, layer.model, item_id)
         if body.get("to") is not None:

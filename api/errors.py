@@ -44,7 +44,9 @@ STATUS: dict[type[Refusal], int] = {
 
 PAGE = f"{HTML}; charset=utf-8"
 TRY_AGAIN_S = "5"
-UNFORESEEN = Text("Lỗi ngoài dự kiến; đã ghi lại để sửa", "An unforeseen fault; it has been recorded")
+UNFORESEEN = Text(
+    "Lỗi hệ thống ngoài dự kiến; đã ghi nhận để khắc phục", "An unexpected system error; it has been recorded"
+)
 
 
 def answer(request: Request, refusal: Refusal) -> Response:
@@ -131,7 +133,9 @@ def install(app: FastAPI) -> None:
     def http(request: Request, fault: HTTPException) -> Response:
         refusals: dict[int, Refusal] = {
             404: errors.Missing(NO_ADDRESS),
-            405: errors.WrongMethod(Text("Không dùng được cách gọi này ở đây", "This method is not allowed here")),
+            405: errors.WrongMethod(
+                Text("Phương thức này không được hỗ trợ tại địa chỉ này", "This method is not supported here")
+            ),
         }
         plain = errors.Malformed(Text("Yêu cầu không đọc được", str(fault.detail)))
         refused = answer(request, refusals.get(fault.status_code, plain))

@@ -50,7 +50,7 @@ CONFORMS_TO = [f"{COMMON_1}core", f"{FEATURES_1}core", f"{FEATURES_1}geojson"]
 SUBTITLE = Text("Dữ liệu biên giới dùng chung", "The shared border data system")
 CONFORMANCE = Text("Chuẩn áp dụng", "Conformance")
 DESCRIPTION = Text("Mô tả giao diện", "API description")
-COLLECTIONS = Text("Các lớp", "Collections")
+COLLECTIONS = Text("Các lớp dữ liệu", "Collections")
 NEXT = Text("Trang sau", "Next page")
 
 

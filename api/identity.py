@@ -31,8 +31,8 @@ from gis.tokens import released_by
 from layers.policy import NOBODY, OFFICE, POSTS, RECIPIENT
 
 NEEDS_SECOND_FACTOR = Text(
-    "Quản trị viên phải bật xác thực hai lớp trước khi làm việc khác",
-    "An administrator sets up a second factor before anything else",
+    "Quản trị viên phải bật xác thực hai lớp trước khi thực hiện thao tác khác",
+    "Administrators must set up a second factor before doing anything else",
 )
 
 NO_ADDRESS = Text("Không có địa chỉ này", "There is no such address")
@@ -228,7 +228,10 @@ class Doorkeeper:
         near = request.client is not None and is_loopback(request.client.host)
         if self.settings.beyond or (not near and not self.settings.container):
             raise Forbidden(
-                Text("Chỉ phục vụ trên máy này khi chưa có tài khoản", "Served on this machine only so far")
+                Text(
+                    "Khi chưa tạo tài khoản, hệ thống chỉ phục vụ tại máy này",
+                    "Until accounts exist, served on this machine only",
+                )
             )
 
     def _guest(self, request: Request) -> Guest | None:
@@ -283,11 +286,13 @@ def asked_for(request: Request) -> str:
 def _refuse_unasked(headers: Headers, guest: Guest) -> None:
     """A write that a token may not make, or that somebody's browser was made to send."""
     if not may_write(guest):
-        raise Forbidden(Text("Mã truy cập này chỉ được đọc", "This token may only read"))
+        raise Forbidden(Text("Mã truy cập này chỉ được xem", "This token may only read"))
     if guest.csrf is None:
         return
     if "origin" not in headers and headers.get("sec-fetch-site") != "same-origin":
-        raise Forbidden(Text("Yêu cầu ghi không nêu trang gửi", "The write does not say which page sent it"))
+        raise Forbidden(
+            Text("Yêu cầu cập nhật không nêu trang gửi", "The write request does not name the page that sent it")
+        )
     if not secrets.compare_digest(headers.get("x-csrf-token", ""), guest.csrf):
         raise Forbidden(
             Text("Thiếu mã chống giả mạo, hãy tải lại trang", "The CSRF token is missing; please reload the page")
@@ -300,7 +305,9 @@ def _from_elsewhere(headers: Headers, host: str) -> Refusal | None:
     site = headers.get("sec-fetch-site", "same-origin")
     if origin.removeprefix("https://").removeprefix("http://") == host and site in ("same-origin", "none"):
         return None
-    return Forbidden(Text("Yêu cầu ghi đến từ trang khác", "The write comes from another site"))
+    return Forbidden(
+        Text("Yêu cầu cập nhật gửi từ trang khác, không được chấp nhận", "Write requests from another site are refused")
+    )
 
 
 def _unreadable(headers: Headers, method: str) -> Refusal | None:

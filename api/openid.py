@@ -215,7 +215,7 @@ def provider_of(request: Request) -> Provider:
     """The provider, where there is one. Raises ``Missing`` where there is none."""
     settings: Settings = request.app.state.settings
     if not settings.oidc_issuer or not settings.oidc_client_id:
-        raise Missing(Text("Chưa nối với hệ thống định danh", "There is no identity provider"))
+        raise Missing(Text("Chưa kết nối với hệ thống định danh", "No identity provider is connected"))
     found: Provider = request.app.state.provider
     return found
 

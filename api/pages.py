@@ -59,7 +59,7 @@ def sprite() -> Response:
 def incident_form(request: Request, actor: ActorParam, language: PageLanguageParam) -> Response:
     """The officer's form, for whoever may log an incident."""
     if not may_create(actor, catalog["incidents"]):
-        raise Forbidden(Text("Bạn không được ghi sự vụ", "You may not log incidents"))
+        raise Forbidden(Text("Tài khoản không có quyền ghi sự vụ", "This account may not log incidents"))
     return page_answer(request, atlas.incident_page(language, home=_home(request), **shell(request)))
 
 

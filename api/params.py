@@ -149,7 +149,8 @@ def selection_of(
     known = layer.readable(actor.eyes)
     for name in query:
         if name in OWN and not lenient and len(query.getlist(name)) > 1:
-            raise _bad(name, "nêu một lần", "once only")  # else one of them would be passed over in silence
+            # else one of them would be passed over in silence
+            raise _bad(name, "chỉ được nêu một lần", "may be given only once")
         if name == "id":
             continue
         if name in known and name not in OWN:
@@ -164,7 +165,10 @@ def selection_of(
             )
         elif name in ADDRESSED and not layer.remembered:
             raise Malformed(
-                Text(f"Phần được chia sẻ không nhận '{name}'", f"What was released takes no parameter '{name}'")
+                Text(
+                    f"Dữ liệu được chia sẻ không nhận tham số '{name}'",
+                    f"Released data takes no parameter '{name}'",
+                )
             )
     bbox_crs = crs_of(query.get("bbox-crs"), "bbox-crs")
     return Selection(
@@ -235,14 +239,16 @@ def near_of(session: Session | None, text: str | None, actor: Actor) -> Near | N
     found = NEAR.fullmatch(text.strip())
     if found is None:
         raise _bad(
-            "near", "một địa chỉ và khoảng cách, ví dụ 147/6,500m", "an address and a distance, such as 147/6,500m"
+            "near",
+            "một vị trí theo mốc và khoảng cách, ví dụ 147/6,500m",
+            "a marker address and a distance, such as 147/6,500m",
         )
     metres = float(found["number"]) * (1000 if found["unit"] == "km" else 1)
     if metres > FARTHEST_M:
-        raise _bad("near", "nhiều nhất 100 km", "100 km at most")
+        raise _bad("near", "tối đa 100 km", "100 km at most")
     place = _one_place(session, found["at"], "near", actor)
     if place.geometry is None or place.geometry["type"] != "Point":
-        raise _bad("near", "nơi này chưa có vị trí điểm", "this place has no position, or is no point")
+        raise _bad("near", "vị trí này chưa có tọa độ điểm", "this location has no point coordinates")
     lon, lat = place.geometry["coordinates"]
     return Near(lon, lat, metres)
 
@@ -270,7 +276,7 @@ def _one_place(session: Session, text: str, parameter: str, actor: Actor) -> Loc
         ) from None
     placed = [one for one in found if one.geometry is not None] or found
     if len({one.border for one in placed}) > 1:
-        raise _bad(parameter, "nêu tuyến trước số mốc, ví dụ VN-KH 96", "name the border first, as in VN-KH 96")
+        raise _bad(parameter, "nêu tuyến trước số hiệu mốc, ví dụ VN-KH 96", "name the border first, as in VN-KH 96")
     return placed[0]
 
 
@@ -348,5 +354,5 @@ def interval_of(text: str | None) -> tuple[dt.datetime | None, dt.datetime | Non
         return moment_of(start, "datetime"), moment_of(start, "datetime", end=True)
     found = moment_of(start, "datetime"), moment_of(end, "datetime", end=True)
     if found[0] and found[1] and found[0] > found[1]:
-        raise _bad("datetime", "đầu phải trước cuối", "the start must not be after the end")
+        raise _bad("datetime", "thời điểm đầu phải trước thời điểm cuối", "the start must not be after the end")
     return found

@@ -122,9 +122,7 @@ def span_of(asked: QueryParams, actor: Actor, most: int = MOST) -> Span:
         raise Malformed(Text("since: phải trước until", "since: must not be after until"))
     by = asked.get("by") or None
     if by is not None and ("\x00" in by or not may_follow(actor, by)):
-        raise Forbidden(
-            Text("Chỉ xem được việc của chính mình", "You may look up your own deeds only, not somebody else's")
-        )
+        raise Forbidden(Text("Chỉ xem được thay đổi do mình thực hiện", "You may look up only your own changes"))
     return Span(since, until, by, asked.get("after") or None, min(limit_of(asked.get("limit")), most))
 
 

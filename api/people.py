@@ -33,9 +33,10 @@ from maps import entrance
 
 router = APIRouter(tags=["people"], include_in_schema=False)
 
-FOR_ADMINISTRATORS = Text("Chỉ quản trị viên", "For administrators")
+FOR_ADMINISTRATORS = Text("Chỉ dành cho quản trị viên", "For administrators")
 NOT_ONES_OWN = Text(
-    "Không ai tự đổi quyền của mình; hãy nhờ quản trị viên khác", "Nobody changes their own rights; ask another one"
+    "Không được tự thay đổi quyền của mình; đề nghị quản trị viên khác thực hiện",
+    "You may not change your own rights; ask another administrator",
 )
 TOKEN_ROLES = {name: role for name, role in POSTS.items() if not role.administrator} | {RECIPIENT.name: RECIPIENT}
 
@@ -85,11 +86,11 @@ def _post(given: Mapping[str, str], known: list[str], roles: Mapping[str, Any] =
     """The role and unit that were named. Raises ``Invalid`` for what is none, and for an officer without a unit."""
     role, unit = given["role"], given["unit"] or None
     if role not in roles:
-        raise invalid("role", "code", "Không có chức trách này", "There is no such post")
+        raise invalid("role", "code", "Không có vai trò này", "There is no such role")
     if unit is not None and unit not in known:
         raise invalid("unit", "unknown", "Không có đơn vị này", "There is no such unit")
     if roles[role].scoped and unit is None:
-        raise invalid("unit", "missing", "Chức trách này phải thuộc một đơn vị", "This post belongs to a unit")
+        raise invalid("unit", "missing", "Vai trò này phải gắn với một đơn vị", "This role needs a unit")
     return role, unit
 
 
@@ -225,19 +226,24 @@ def issue(
         raise invalid(
             "recipient",
             "missing",
-            "Mã của đối tác, và chỉ nó, nêu nơi nhận",
-            "A partner's token, and no other, names it",
+            "Chỉ mã truy cập của đối tác mới nêu nơi nhận",
+            "Only a partner's token names a recipient",
         )
     named = [tokens.released_by(scope) for scope in scopes]
     known = released_to(database, administrator, recipient) if any(named) else {}
     if role != RECIPIENT.name and any(named):
-        raise invalid("scopes", "range", "Chỉ mã của đối tác gắn với bản chia sẻ", "Only a partner's token names one")
+        raise invalid(
+            "scopes",
+            "range",
+            "Chỉ mã truy cập của đối tác mới nêu bản chia sẻ",
+            "Only a partner's token names a release",
+        )
     if role == RECIPIENT.name and (unit is not None or (scopes != ["read"] and not set(named) <= set(known))):
         raise invalid(
             "scopes",
             "range",
-            "Đối tác chỉ đọc phần đã chia sẻ cho chính nơi nhận ấy",
-            "A partner reads what was released to this very recipient only",
+            "Đối tác chỉ xem được dữ liệu đã chia sẻ cho chính nơi nhận đó",
+            "A partner reads only what was released to this recipient",
         )
     with _acting(request, administrator) as session:
         token = tokens.issue(

@@ -80,8 +80,9 @@ class Reach:
             if not door.exist():
                 raise Forbidden(
                     Text(
-                        "Chưa có quản trị viên nên ai vào được cũng là cơ quan; hãy chạy ./cotmoc admin create trước",
-                        "There is no administrator, so whoever reached it would act as the office;"
+                        "Chưa có quản trị viên: người truy cập nào cũng có quyền của cơ quan thường trực;"
+                        " hãy chạy ./cotmoc admin create trước",
+                        "There is no administrator, so anybody who reaches it would have the rights of the office;"
                         " run ./cotmoc admin create first",
                     )
                 )
@@ -124,7 +125,8 @@ def _refuse_unusable(cert: Path | None, key: Path | None) -> None:
     except (OSError, ssl.SSLError):
         raise Forbidden(
             Text(
-                "--tls-cert và --tls-key phải là một chứng thư và khóa của nó, đọc được và không có mật khẩu",
-                "--tls-cert and --tls-key must be a certificate and its key, readable and without a passphrase",
+                "--tls-cert và --tls-key phải là một chứng thư số và khóa riêng của chứng thư đó,"
+                " đọc được và không có mật khẩu",
+                "--tls-cert and --tls-key must be a certificate and its private key, readable and without a passphrase",
             )
         ) from None

@@ -29,7 +29,7 @@ ON_A_PAGE, MOST = 200, 1000
 def who_follows(actor: ActorParam) -> Actor:
     """Somebody who may look up what others were given. Raises ``Forbidden`` for everybody else."""
     if not may_follow(actor, ""):
-        raise Forbidden(Text("Chỉ quản trị viên và văn phòng xem được", "For administrators and the office"))
+        raise Forbidden(Text("Chỉ quản trị viên và cơ quan thường trực được xem", "For administrators and the office"))
     return actor
 
 

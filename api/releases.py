@@ -88,7 +88,7 @@ def _said(body: Mapping[str, Any], name: str, *, required: bool = False, most: i
     except ValueError:
         text = ""
     if not text or len(text) > most:
-        raise invalid(name, "text", f"Chữ, nhiều nhất {most} ký tự", f"Text of {most} characters at most")
+        raise invalid(name, "text", f"Văn bản, tối đa {most} ký tự", f"Text of {most} characters at most")
     refuse_state_secret(name, text)
     return text
 
@@ -120,8 +120,8 @@ def _terms(session: Session, body: Mapping[str, Any], actor: Actor) -> Terms:
             raise invalid(
                 "basis",
                 "hidden",
-                "Nơi nhận không được biết văn bản này; hãy nêu căn cứ bằng lời khác",
-                "The recipient may not know of this paper; say in other words what it rests on",
+                "Văn bản này không thuộc phạm vi cung cấp cho nơi nhận; hãy ghi căn cứ theo cách khác",
+                "This document may not be given to the recipient; state the basis in another way",
             )
     terms = Terms(document_id, basis, _day(body, "valid_from"), _day(body, "valid_to"), _said(body, "note", most=2000))
     if terms.valid_from and terms.valid_to and terms.valid_to < terms.valid_from:
@@ -155,7 +155,9 @@ def _part(session: Session, given: Mapping[str, Any]) -> Part:
 def _selected(session: Session, layer: Layer, asked: Any, reader: Actor) -> Selection:
     """The selection of a part for a reader. Raises ``Malformed`` like a view that is asked wrongly."""
     if not isinstance(asked, dict):
-        raise invalid("parts.filter", "type", "Các tham số lọc như của một trang", "Parameters as of a view")
+        raise invalid(
+            "parts.filter", "type", "Các tham số lọc như trên trang danh sách", "Filter parameters as on a list page"
+        )
     pairs = [
         (name, str(one)) for name, value in asked.items() for one in (value if isinstance(value, list) else [value])
     ]
@@ -282,7 +284,10 @@ def redraft(  # noqa: PLR0917
     seen = request.headers.get("if-match", "").strip()
     if not seen or seen == "*":
         raise Unconditional(
-            Text("Cần If-Match với ETag đã đọc, để không ghi đè người khác", "If-Match with the ETag read is required")
+            Text(
+                "Cần If-Match với ETag đã đọc, để không ghi đè thay đổi của người khác",
+                "If-Match with the ETag read is required",
+            )
         )
     with database.acting(PARTNER) as session:
         parts = _parts(session, body.get("parts"))

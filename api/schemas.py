@@ -47,8 +47,9 @@ TYPES: dict[str, dict[str, Any]] = {
     "json": {"type": "object"},
 }
 SHAPES = {"POINT": "point", "LINESTRING": "linestring", "POLYGON": "polygon", "GEOMETRY": "any"}
-ID, LAYER_NAME = Text("Mã định danh", "Identifier"), Text("Lớp", "Layer")
-SITE, IN_WORDS = Text("Vị trí", "Place"), Text("Vị trí bằng lời: số mốc hoặc tọa độ", "The place in words")
+ID, LAYER_NAME = Text("Mã định danh", "Identifier"), Text("Lớp dữ liệu", "Layer")
+SITE = Text("Vị trí", "Place")
+IN_WORDS = Text("Vị trí dạng chữ: số hiệu mốc hoặc tọa độ", "The location as text: a marker number or coordinates")
 
 
 def links(request: Request, layer: Layer) -> list[dict[str, str]]:

@@ -270,11 +270,11 @@ def _tileset(request: Request, layer: Layer, language: LanguageParam) -> dict[st
 def _limits(layer: Layer, language: LanguageParam) -> str:
     """What a tile leaves out, in words."""
     dropped = Text(
-        f"Một ô chứa nhiều nhất {tiles.MOST} mục; mục ít quan trọng nhất bị bỏ trước (Tile-Dropped).",
-        f"A tile holds {tiles.MOST} features at most; the least important are dropped first (Tile-Dropped).",
+        f"Một ô chứa tối đa {tiles.MOST} mục; mục ưu tiên thấp nhất được lược trước (Tile-Dropped).",
+        f"A tile holds {tiles.MOST} features at most; those of the lowest priority are dropped first (Tile-Dropped).",
     )
     counts = Text(
-        f" Đến mức {FINEST_ZOOM}, ô có nhiều hơn thì chứa số lượng theo mắt lưới (count; Tile-Content: counts).",
+        f" Đến mức {FINEST_ZOOM}, ô có nhiều hơn thì chứa số lượng theo ô lưới (count; Tile-Content: counts).",
         f" Up to zoom {FINEST_ZOOM}, a fuller tile holds counts by grid cell (count; Tile-Content: counts).",
     )
     return dropped.said_in(language) + (counts.said_in(language) if layer.counted else "")
@@ -287,10 +287,10 @@ def _properties(layer: Layer, reader: Reader, language: LanguageParam) -> dict[s
     found = {name: {"title": title.said_in(language), "type": "string"} for name, title in said.items()}
     if layer.counted:
         by = counted_by(layer)
-        title = Text("Số mục trong mắt lưới", "Features in the grid cell")
+        title = Text("Số đối tượng trong ô lưới", "Features in the grid cell")
         if by is not None:
             title = Text(
-                f"{title.vi}; {by.title.vi}: quan trọng nhất", f"{title.en}; {by.title.en}: the most important"
+                f"{title.vi}; {by.title.vi}: ưu tiên cao nhất", f"{title.en}; {by.title.en}: the highest priority"
             )
         found["count"] = {"title": title.said_in(language), "type": "integer"}
     return found

@@ -223,7 +223,7 @@ def _tell(place: Path, config: uvicorn.Config) -> None:
     host = f"[{config.host}]" if ":" in config.host else config.host
     address = f"{'https' if config.is_ssl else 'http'}://{host}:{config.port}"
     typer.echo(f"  Dữ liệu · Data: {place}", err=True)
-    typer.echo(f"✓ Cột mốc đang phục vụ tại {address} (Ctrl-C để dừng)")
+    typer.echo(f"✓ Cột Mốc đang phục vụ tại {address} (Ctrl-C để dừng)")
     typer.echo(f"✓ Cotmoc serves at {address} (Ctrl-C stops it)")
 
 
@@ -235,7 +235,7 @@ def _door(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise Conflict(
             Text(
-                f"Không mở được cổng {port} tại {host} ({error.strerror}); hãy chọn cổng khác bằng --port",
+                f"Không mở được cổng kết nối {port} tại {host} ({error.strerror}); hãy chọn cổng khác bằng --port",
                 f"Cannot open port {port} on {host} ({error.strerror}); choose another one with --port",
             )
         ) from error

@@ -162,7 +162,8 @@ def _what(one: Change, card: Card, language: str) -> str:
     words = words_in(language)
     if one["part"] == "links":
         about = one["about"]
-        what = f"{words.get('role_' + about['role'], about['role'])}: {about['title'] or about['at'] or '–'}"
+        role = words.get(f"role_{about['role']}", about["role"])
+        what = f"{about['title'] or about['at'] or '–'} ({role[:1].lower()}{role[1:]})"
         return words["linked_to" if one["action"] == "insert" else "unlinked"].format(what=what)
     if one["part"]:
         part = next((part for part in card.get("parts", ()) if part["name"] == one["part"]), None)

@@ -14,20 +14,20 @@ from maps.page import day, link, moment, number, render, said
 
 WORDS: dict[str, Text] = {
     "readings_what": Text(
-        "Ai đã xem hồ sơ hạn chế, ai đã lấy tệp nào đi", "Who was given a restricted record, who took a file away"
+        "Nhật ký xem hồ sơ hạn chế tiếp cận và tải tệp", "Log of restricted records read and files downloaded"
     ),
     "reading_who": Text("Người xem", "Who"),
-    "reading_at": Text("Lúc", "When"),
-    "reading_deed": Text("Việc", "What"),
-    "reading_read": Text("xem hồ sơ hạn chế", "read restricted records"),
-    "reading_export": Text("lấy tệp", "took a file"),
-    "reading_asked": Text("Phần đã hỏi", "What was asked for"),
+    "reading_at": Text("Thời điểm", "When"),
+    "reading_deed": Text("Thao tác", "Action"),
+    "reading_read": Text("xem hồ sơ hạn chế tiếp cận", "read restricted records"),
+    "reading_export": Text("tải tệp", "downloaded a file"),
+    "reading_asked": Text("Phạm vi truy vấn", "Selection"),
     "reading_record": Text("mở hồ sơ", "open the record"),
-    "reading_records": Text("{n} hồ sơ hạn chế", "{n} restricted records"),
-    "reading_all": Text("cả lớp", "the whole layer"),
+    "reading_records": Text("{n} hồ sơ hạn chế tiếp cận", "{n} restricted records"),
+    "reading_all": Text("toàn bộ lớp dữ liệu", "the whole layer"),
     "empty_readings": Text(
-        "Trong khoảng này không ai xem hồ sơ hạn chế hay lấy tệp. Hãy chọn khoảng dài hơn.",
-        "Nobody was given a restricted record or took a file in this time. Choose a longer one.",
+        "Không có lượt xem hồ sơ hạn chế tiếp cận hoặc tải tệp trong khoảng thời gian này. Hãy chọn khoảng dài hơn.",
+        "No restricted record was read and no file downloaded in this period. Choose a longer one.",
     ),
 }
 """The wordings of this page alone, in both languages."""
@@ -120,7 +120,7 @@ def _order(layer: Layer | None, key: str, language: str) -> str:
 Shown = Callable[[Any, Layer | None, str], str]
 
 NARROWINGS: dict[str, tuple[Text, Shown]] = {
-    "q": (Text("có chữ", "with the words"), lambda value, *_: str(value)),
+    "q": (Text("từ khóa", "keywords"), lambda value, *_: str(value)),
     "bbox": (Text("trong khung", "in the box"), lambda value, _, language: _figures(language, *value)),
     "near": (
         Text("quanh", "around"),
@@ -139,16 +139,16 @@ NARROWINGS: dict[str, tuple[Text, Shown]] = {
         lambda value, *_: " – ".join(moment(end) if end else "…" for end in value),
     ),
     "since": (Text("thay đổi từ", "changes since"), lambda value, *_: moment(value)),
-    "as_of": (Text("như lúc", "as of"), lambda value, *_: moment(value)),
+    "as_of": (Text("tại thời điểm", "as of"), lambda value, *_: moment(value)),
     "filter": (Text("bộ lọc", "filter"), lambda value, *_: json.dumps(value, ensure_ascii=False)),
     "sort": (
-        Text("xếp theo", "sorted by"),
+        Text("sắp xếp theo", "sorted by"),
         lambda value, layer, language: ", ".join(_order(layer, key, language) for key in value),
     ),
     "tile": (Text("ô bản đồ", "map tile"), lambda value, *_: str(value)),
     "ids": (Text("mã định danh", "identifiers"), lambda value, *_: ", ".join(map(str, value))),
     "format": (Text("tệp", "file"), lambda value, _, language: said(FORMATS[value].title, language)),
-    "reader": (Text("cho người xem", "for readers"), lambda value, _, language: said(Level(value).title, language)),
+    "reader": (Text("bản dành cho", "for readers"), lambda value, _, language: said(Level(value).title, language)),
     "rows": (Text("số dòng", "rows"), lambda value, _, language: number(value, language)),
 }
 """How what narrows a selection, or tells of a file, is said; ``where`` goes by the titles of the fields."""

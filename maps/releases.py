@@ -11,10 +11,11 @@ from maps.page import render, said
 WORDS: dict[str, Text] = {
     "release_note": Text("Ghi chú", "Note"),
     "release_filter": Text("Bộ lọc", "Filter"),
-    "has_place": Text("Vị trí", "Place"),
+    "has_place": Text("Vị trí", "Position"),
     "release_steps": Text("Các bước", "Steps"),
     "releases_what": Text(
-        "Chỉ những gì hai người đã đồng ý mới ra khỏi cơ quan", "What leaves the house, on the word of two people"
+        "Dữ liệu chỉ được cung cấp sau khi người thứ hai phê duyệt",
+        "Data is released only after a second person has approved it",
     ),
     "release_new": Text("Soạn bản chia sẻ", "Prepare a release"),
     "release_next": Text("Soạn phiên bản mới", "Prepare the next version"),
@@ -23,95 +24,103 @@ WORDS: dict[str, Text] = {
     "release_to": Text("gửi {name}", "to {name}"),
     "release_state": Text("Trạng thái", "State"),
     "release_rows": Text("Số dòng", "Rows"),
-    "release_last": Text("Việc gần nhất", "Last step"),
+    "release_last": Text("Thao tác gần nhất", "Last action"),
     "release_why": Text("Lý do", "Why"),
     "release_which": Text("Mục", "Feature"),
     "basis": Text("Căn cứ", "Basis"),
-    "basis_document": Text("Văn bản làm căn cứ", "The paper it rests on"),
-    "basis_said": Text("Căn cứ, như nơi nhận được biết", "Basis, as the recipient may know it"),
+    "basis_document": Text("Văn bản làm căn cứ", "Basis document"),
+    "basis_said": Text("Căn cứ (nội dung hiển thị cho nơi nhận)", "Basis (as shown to the recipient)"),
     "period": Text("Thời hạn", "Period"),
     "valid_from": Text("Từ ngày", "From"),
     "valid_to": Text("Đến ngày", "Until"),
     "prepared_by": Text("Người soạn", "Prepared by"),
-    "approved_by": Text("Người duyệt", "Approved by"),
-    "watermark": Text("Dấu nhận biết", "Watermark"),
-    "release_what_goes": Text("Những gì được chia sẻ", "What goes"),
-    "release_fields": Text("Thuộc tính được chia sẻ", "Fields that go"),
+    "approved_by": Text("Người phê duyệt", "Approved by"),
+    "watermark": Text("Dấu chìm", "Watermark"),
+    "release_what_goes": Text("Nội dung chia sẻ", "What is released"),
+    "release_fields": Text("Thuộc tính được chia sẻ", "Released fields"),
     "release_fields_hint": Text(
-        "Chỉ thuộc tính được đánh dấu mới đi; thuộc tính thêm sau này không tự đi.",
-        "Only the fields ticked go; one that is added later does not go by itself.",
+        "Chỉ cung cấp thuộc tính được chọn; thuộc tính bổ sung sau không tự động được cung cấp.",
+        "Only the selected fields are released; fields added later are not released automatically.",
     ),
-    "release_fields_stay": Text("Thuộc tính ở lại", "Fields that stay"),
+    "release_fields_stay": Text("Thuộc tính không cung cấp", "Fields not released"),
     "release_filter_hint": Text(
-        "border=VN-KH&condition=damaged, như địa chỉ của danh sách",
+        "border=VN-KH&condition=damaged, theo địa chỉ của trang danh sách",
         "border=VN-KH&condition=damaged, as in the address of a list",
     ),
     "release_preview": Text("Lưu nháp và xem trước", "Save the draft and preview"),
-    "release_withheld": Text("Ở lại, hoặc đi không kèm vị trí", "What stays, or goes without its place"),
-    "release_none_withheld": Text("Không có gì trong phần lọc bị giữ lại.", "Nothing of the selection stays."),
+    "release_withheld": Text(
+        "Không cung cấp, hoặc cung cấp không kèm vị trí", "Not released, or released without a position"
+    ),
+    "release_none_withheld": Text(
+        "Không có mục nào trong phạm vi lọc bị loại.", "Nothing in the selection is left out."
+    ),
     "release_more": Text("và {n} dòng nữa", "and {n} more rows"),
     "precision": Text("Độ chính xác", "Precision"),
-    "decimals_said": Text("{n} số lẻ của độ", "{n} decimals of a degree"),
-    "no_places": Text("không kèm vị trí", "without places"),
+    "decimals_said": Text("{n} chữ số thập phân của độ", "{n} decimal places of a degree"),
+    "no_places": Text("không kèm vị trí", "without positions"),
     "release_second": Text(
-        "Người khác phải duyệt: bạn đã soạn hoặc trình phiên bản này.",
-        "Somebody else has to approve it: you have prepared or submitted this version.",
+        "Phải do người khác phê duyệt: bạn là người soạn hoặc trình phiên bản này.",
+        "Somebody else must approve it: you prepared or submitted this version.",
     ),
     "release_two_accounts": Text(
-        "Chưa có tài khoản nên mọi người cùng là cơ quan; duyệt cần hai tài khoản khác nhau (./cotmoc admin create).",
-        "There are no accounts yet and everybody is the office; approval takes two of them (./cotmoc admin create).",
+        "Chưa tạo tài khoản riêng; phê duyệt cần hai tài khoản khác nhau (./cotmoc admin create).",
+        "No separate accounts yet; approval needs two different accounts (./cotmoc admin create).",
     ),
     "release_changed": Text(
-        "{n} dòng đã đổi từ khi trình; công bố sẽ bị từ chối. Hãy soạn lại.",
-        "{n} rows have changed since it was submitted; publishing will be refused. Prepare it anew.",
+        "{n} dòng đã thay đổi sau khi trình; không phát hành được. Hãy soạn lại.",
+        "{n} rows have changed since it was submitted; it cannot be published. Prepare it again.",
     ),
     "release_stale": Text(
         "{n} dòng trong dữ liệu gốc nay đã khác bản đang chia sẻ, hoặc không còn được chia sẻ.",
-        "{n} rows of the house's data differ today from what is shared, or may no longer be.",
+        "{n} rows of the source data now differ from what is shared, or may no longer be shared.",
     ),
-    "release_do_submitted": Text("Trình duyệt", "Submit"),
-    "release_do_approved": Text("Duyệt", "Approve"),
-    "release_do_rejected": Text("Không duyệt", "Reject"),
-    "release_do_published": Text("Công bố", "Publish"),
+    "release_do_submitted": Text("Trình phê duyệt", "Submit"),
+    "release_do_approved": Text("Phê duyệt", "Approve"),
+    "release_do_rejected": Text("Không phê duyệt", "Reject"),
+    "release_do_published": Text("Phát hành cho nơi nhận", "Publish to the recipient"),
     "release_do_withdrawn": Text("Thu hồi", "Withdraw"),
-    "release_do_discarded": Text("Bỏ bản nháp", "Discard"),
+    "release_do_discarded": Text("Hủy bản nháp", "Discard the draft"),
     "release_sure_submitted": Text(
-        "Trình đúng những dòng đang xem để người thứ hai duyệt.",
-        "Exactly these rows go to a second person for approval.",
+        "Trình đúng các dòng đang xem để người thứ hai phê duyệt.",
+        "Exactly the rows shown go to a second person for approval.",
     ),
     "release_sure_approved": Text(
-        "Bạn xác nhận đã xem những gì sẽ đi và căn cứ.", "You have seen what would go and what it rests on."
+        "Xác nhận đã kiểm tra nội dung sẽ cung cấp và căn cứ.",
+        "You confirm that you have checked what would be released and its basis.",
     ),
-    "release_sure_rejected": Text("Người soạn sẽ đọc lý do.", "Whoever prepared it will read the reason."),
+    "release_sure_rejected": Text(
+        "Lý do được gửi cho người soạn.", "The reason is sent to the person who prepared it."
+    ),
     "release_sure_published": Text(
-        "Nơi nhận đọc được ngay những dòng này.", "The recipient can read these rows at once."
+        "Nơi nhận xem được các dòng này ngay.", "The recipient can read these rows at once."
     ),
     "release_sure_withdrawn": Text(
-        "Nơi nhận không đọc được nữa ngay lập tức; những gì đã tải về thì không lấy lại được.",
-        "The recipient can read nothing more at once; what was fetched cannot be recalled.",
+        "Nơi nhận không truy cập được nữa; dữ liệu đã tải về không thu hồi được.",
+        "The recipient loses access; data already downloaded cannot be recalled.",
     ),
-    "release_sure_discarded": Text("Bản nháp này sẽ không đi đâu nữa.", "This draft goes nowhere."),
+    "release_sure_discarded": Text("Bản nháp này sẽ không được xử lý tiếp.", "This draft will not be taken further."),
     "empty_releases": Text(
-        "Chưa chia sẻ gì cho ai. Soạn bản đầu tiên: chọn lớp, thuộc tính và căn cứ.",
-        "Nothing has been shared. Prepare the first release: layers, fields and what it rests on.",
+        "Chưa có bản chia sẻ nào. Soạn bản đầu tiên: chọn lớp, thuộc tính và căn cứ.",
+        "There are no releases yet. Prepare the first one: choose layers, fields and the basis.",
     ),
-    "holdings": Text("Ai đang giữ gì", "Who holds what"),
+    "holdings": Text("Sổ theo dõi dữ liệu đã cung cấp", "Register of released data"),
     "holdings_hint": Text(
-        "Nhập số mốc để biết đối tác nào giữ gì về nó, hoặc tên nơi nhận.",
-        "Give a marker number to see who holds what of it, or a recipient.",
+        "Nhập số hiệu mốc hoặc tên nơi nhận để tra cứu dữ liệu đã cung cấp.",
+        "Enter a marker number or a recipient to look up released data.",
     ),
-    "empty_holdings": Text("Chưa từng chia sẻ gì khớp với câu hỏi này.", "Nothing of the kind was ever shared."),
+    "empty_holdings": Text("Không có dữ liệu đã cung cấp phù hợp với nội dung tra cứu.", "No released data matches."),
     "holdings_note": Text(
-        "“Đến” là lúc ngừng phục vụ; bản mà nơi nhận đã tải về trước đó vẫn ở nơi nhận.",
-        "“Until” is when serving ended; copies fetched before are still with the recipient.",
+        "“Đến” là thời điểm ngừng cung cấp; bản nơi nhận đã tải về trước đó vẫn do nơi nhận lưu giữ.",
+        "“Until” is when it stopped being provided; copies downloaded before that are still held by the recipient.",
     ),
-    "held_back": Text("Đã giữ lại", "Held back"),
+    "held_back": Text("Đã tự động ngừng cung cấp", "Stopped automatically"),
     "held_back_note": Text(
-        "{n} mục đã tự động ngừng phục vụ vì mức phổ biến của chúng, hoặc của điều chúng nhắc đến, được nâng sau khi"
-        " chia sẻ; bản đã tải về vẫn ở nơi nhận. Hãy báo nơi nhận, hoặc soạn phiên bản mới.",
-        "{n} features are no longer served, because they, or what they tell of, were raised above partner after they"
-        " had been shared; copies fetched before are still with the recipient. Tell the recipient, or prepare a new"
-        " version.",
+        "{n} mục đã tự động ngừng cung cấp do phạm vi khai thác của mục hoặc của đối tượng liên quan bị thu hẹp"
+        " sau khi chia sẻ; bản đã tải về vẫn ở nơi nhận. Hãy thông báo cho nơi nhận"
+        " hoặc soạn phiên bản mới.",
+        "{n} features are no longer provided, because the level of the feature, or of something related to it,"
+        " was raised after release; copies downloaded before are still with the recipient. Notify the"
+        " recipient or prepare a new version.",
     ),
     "held_since": Text("Từ", "Since"),
     "held_until": Text("Đến", "Until"),

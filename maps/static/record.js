@@ -133,7 +133,8 @@ function placeText(change, moved) {
 function ofPart(layer, { part, action, changes = {}, about }) {
   if (part === "links") {
     const role = say(about.direction === "from" ? `role_${about.role}_from` : `role_${about.role}`);
-    return [h("p", {}, say(action === "insert" ? "linked_to" : "unlinked", { what: `${role}: ${about.title ?? about.at ?? "–"}` }))];
+    const what = `${about.title ?? about.at ?? "–"} (${role[0].toLowerCase()}${role.slice(1)})`;
+    return [h("p", {}, say(action === "insert" ? "linked_to" : "unlinked", { what }))];
   }
   const known = card(layer)?.parts?.find((one) => one.name === part);
   const fields = new Map((known?.fields ?? []).map((field) => [field.name, field]));

@@ -145,7 +145,7 @@ def test_a_name_does_not_pass_on_to_its_next_bearer(traveller, connect):
 def test_the_provider_makes_nobody_and_no_administrator(sub, traveller):
     refused = traveller.get(traveller.authorize(traveller.set_out(), sub))
     assert refused.status_code == 401
-    assert "không có tài khoản nào" in refused.text or "Hệ thống định danh biết bạn" in refused.text
+    assert "không có tài khoản nào" in refused.text or "Danh tính đã được xác thực" in refused.text
     assert "__Host-cotmoc=" not in str(refused.headers.get_list("set-cookie"))
 
 

@@ -43,10 +43,10 @@ def test_who_read_a_restricted_record_and_who_took_a_file_is_found_by_person_day
     assert browser.get("/api/readings?until=2020-01-01&since=2019-01-01").json()["readings"] == []
 
     page = browser.get("/readings?by=hoa").text
-    assert "lấy tệp" in page
-    assert "Số hiệu: 147/6 · tệp: CSV · cho người xem: Nội bộ" in page
+    assert "tải tệp" in page
+    assert "Số hiệu: 147/6 · tệp: CSV · bản dành cho: Nội bộ" in page
     assert "Number: 147/6 · file: CSV · for readers: Internal" in browser.get("/readings?by=hoa&lang=en").text
-    assert "xem hồ sơ hạn chế" not in page.split("<main")[1].split("<tbody>")[1]
+    assert "xem hồ sơ hạn chế tiếp cận" not in page.split("<main")[1].split("<tbody>")[1]
     assert "zq-đoạn-mật" not in browser.get("/readings").text
     first = browser.get("/api/readings?limit=1").json()
     following = next(one["href"] for one in first["links"] if one["rel"] == "next")
@@ -67,9 +67,9 @@ def test_what_was_asked_for_is_told_in_words(browser):
     page = unescape(browser.get("/readings?by=minh&layer=markers").text)
     for told in (
         "Tình trạng: Hư hỏng, Bị mất",
-        "có chữ: mốc",
+        "từ khóa: mốc",
         "trong khung: 105,5; 11; 106,5; 12",
-        "như lúc: 20/11/2026 17:30",
+        "tại thời điểm: 20/11/2026 17:30",
         ", 500 m",
     ):
         assert told in page, told

@@ -313,14 +313,14 @@ def test_the_pages_say_what_goes_what_stays_and_who_holds_it(lan, minh, stones):
         assert 'data-move="submitted"' in page
     moved(lan, release, "submitted")
     assert 'data-move="approved"' not in lan.get(f"/releases/{release}").text
-    assert "Somebody else has to approve it" in lan.get(f"/releases/{release}?lang=en").text
+    assert "Somebody else must approve it" in lan.get(f"/releases/{release}?lang=en").text
     assert 'data-move="approved"' in minh.get(f"/releases/{release}").text
     moved(minh, release, "approved")
     moved(minh, release, "published")
     assert "Sở &lt;b&gt;M&lt;/b&gt;" in lan.get("/releases?lang=vi").text
     told = lan.get(f"/holdings?at={number}&lang=vi").text
     assert "Sở &lt;b&gt;M&lt;/b&gt;" in told
-    assert "đang giữ" in told
+    assert "đang lưu giữ" in told
     assert lan.get(f"/releases/{release}/new").status_code == 200
     assert lan.get("/releases/new").status_code == 200
     assert lan.get("/holdings?lang=vi").status_code == 200
@@ -422,10 +422,11 @@ def test_what_was_held_back_is_told_to_those_who_share_on_the_board_and_beside_t
     assert told["number_held_back"] == before + 1
     assert (told["held_back"][0]["feature"], told["held_back"][0]["release"]) == (str(own), release)
     assert (
-        f'<a class="since" href="/releases#held-back">Tự ngừng chia sẻ: {before + 1} mục</a>' in lan.get("/board").text
+        f'<a class="since" href="/releases#held-back">{before + 1} mục đã tự động ngừng chia sẻ</a>'
+        in lan.get("/board").text
     )
     page = lan.get("/releases?lang=vi").text
-    assert f"{before + 1} mục đã tự động ngừng phục vụ" in page
+    assert f"{before + 1} mục đã tự động ngừng cung cấp" in page
     assert number in page
     browser.sign_in("hoa")
     assert "held-back" not in browser.get("/board").text

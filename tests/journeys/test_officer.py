@@ -19,7 +19,7 @@ def house(ill_used_house):
 
 def where(page, words, candidate=None):
     """Say the place in words and, where there are several, choose one."""
-    page.get_by_label("Nơi xảy ra", exact=True).and_(page.get_by_role("textbox")).fill(words)
+    page.get_by_label("Địa điểm xảy ra", exact=True).and_(page.get_by_role("textbox")).fill(words)
     if candidate:
         expect(page.locator(".candidate")).to_have_count(2)
         page.locator(".candidate").filter(has_text=candidate).tap()
@@ -28,7 +28,7 @@ def where(page, words, candidate=None):
 
 def what(page, category="Hư hại mốc", words=WORDS):
     page.locator("#categories").get_by_text(category, exact=True).tap()
-    page.get_by_placeholder("Điều gì đã xảy ra?").fill(words)
+    page.get_by_placeholder("Tóm tắt sự vụ").fill(words)
 
 
 def send(page):
@@ -61,12 +61,12 @@ def test_what_happened_near_a_marker_is_on_the_map_and_in_the_list_at_once_and_o
     expect(table.locator(f'tr[data-id="{incident}"]')).to_contain_text(code)
 
     page.locator(f'.row[data-id="{incident}"] .title').tap()
-    page.get_by_role("button", name="Chuyển bước").tap()
+    page.get_by_role("button", name="Cập nhật tình trạng").tap()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("Hiện nay: Báo cáo nhanh")
+    expect(dialog).to_contain_text("Hiện tại: Báo cáo nhanh")
     dialog.get_by_label("Đã xác minh").check()
     dialog.get_by_label("Lý do, căn cứ").fill("Đồn đã đến kiểm tra, biên bản 12")
-    dialog.get_by_role("button", name="Chuyển bước").tap()
+    dialog.get_by_role("button", name="Cập nhật tình trạng").tap()
     expect(dialog).to_have_count(0)
     handled(page, incident)
 
@@ -106,7 +106,7 @@ def test_a_place_is_where_the_thumb_taps(visitor, house):
     page = visitor.on_phone("/incidents/new")
     box = page.locator("#map_main").bounding_box()
     page.touchscreen.tap(box["x"] + box["width"] / 2 - 30, box["y"] + box["height"] / 2 + 10)
-    expect(page.locator(".place-control .about")).to_contain_text("chạm trên bản đồ")
+    expect(page.locator(".place-control .about")).to_contain_text("chọn trên bản đồ")
     said = page.locator(".place-control .said").inner_text()
     what(page, "Xâm canh", "")
     made = house.ask(f"/ogc/collections/incidents/items/{send(page)}")
@@ -137,14 +137,14 @@ def test_a_form_without_a_place_says_so_and_keeps_what_was_typed(visitor, house)
     page = visitor.on_phone("/incidents/new")
     what(page)
     page.get_by_role("button", name="Gửi").tap()
-    expect(page.get_by_label("Nơi xảy ra").locator(".field-fault")).to_contain_text("Chưa có nơi")
-    expect(page.get_by_role("textbox", name="Nơi xảy ra")).to_be_focused()
+    expect(page.get_by_label("Địa điểm xảy ra").locator(".field-fault")).to_contain_text("Chưa có địa điểm")
+    expect(page.get_by_role("textbox", name="Địa điểm xảy ra")).to_be_focused()
     still_typed(page, WORDS)
 
     where(page, ABOUT_147_6)
     expect(page.locator(".candidate")).to_have_count(2)
     page.get_by_role("button", name="Gửi").tap()
-    expect(page.get_by_label("Nơi xảy ra").locator(".field-fault")).to_contain_text("Chọn một trong các nơi")
+    expect(page.get_by_label("Địa điểm xảy ra").locator(".field-fault")).to_contain_text("Chọn một trong các vị trí")
     still_typed(page, WORDS)
     assert len(house.items("incidents")) == before
 
@@ -175,7 +175,7 @@ def test_a_state_secret_is_refused_at_its_field_and_nothing_that_was_typed_is_lo
 
 
 def still_typed(page, words):
-    expect(page.get_by_placeholder("Điều gì đã xảy ra?")).to_have_value(words)
+    expect(page.get_by_placeholder("Tóm tắt sự vụ")).to_have_value(words)
     expect(page.get_by_label("Hư hại mốc")).to_be_checked()
     expect(page.get_by_role("button", name="Gửi")).to_be_enabled()
 
@@ -197,8 +197,8 @@ def test_an_answer_lost_on_the_way_and_a_second_try_make_one_incident(visitor, h
     where(page, ABOUT_147_6, "147/6 + 120 m")
     what(page)
     page.get_by_role("button", name="Gửi").tap()
-    expect(page.get_by_role("alert")).to_contain_text("Không kết nối được máy chủ")
-    expect(page.get_by_role("alert")).to_contain_text("Nội dung vẫn còn trên máy này")
+    expect(page.get_by_role("alert")).to_contain_text("Không kết nối được với máy chủ")
+    expect(page.get_by_role("alert")).to_contain_text("Nội dung vẫn được giữ trên thiết bị này")
     visitor.forgive("ERR_FAILED")
     still_typed(page, WORDS)
     after = {one["id"] for one in house.items("incidents")}

@@ -78,13 +78,13 @@ def test_an_officer_is_let_in_logs_an_incident_under_their_name_and_loses_the_ol
     desk = visitor.at_desk("/people")
     enter(desk, "chief", pyotp.TOTP(secret).now())
     desk.wait_for_url("**/people")
-    desk.get_by_role("button", name="Thêm người").click()
+    desk.get_by_role("button", name="Thêm người dùng").click()
     dialog = desk.get_by_role("dialog")
     dialog.get_by_label("Tên đăng nhập").fill("officer.1")
     dialog.get_by_label("Chức danh").fill("Đồn phó")
-    dialog.get_by_label("Chức trách").select_option("officer")
+    dialog.get_by_label("Vai trò").select_option("officer")
     dialog.get_by_label("Đơn vị").select_option(TAN_NAM)
-    dialog.get_by_role("button", name="Thêm người").click()
+    dialog.get_by_role("button", name="Thêm người dùng").click()
     link = desk.locator("dialog.once").get_by_role("textbox").input_value()
     assert link.startswith(f"{house.address}/signin/password#")
 
@@ -99,7 +99,7 @@ def test_an_officer_is_let_in_logs_an_incident_under_their_name_and_loses_the_ol
     phone.wait_for_url(f"{house.address}/")
 
     phone.get_by_role("link", name="Ghi sự vụ").tap()
-    phone.get_by_label("Nơi xảy ra", exact=True).and_(phone.get_by_role("textbox")).fill("147/6 + 120 m")
+    phone.get_by_label("Địa điểm xảy ra", exact=True).and_(phone.get_by_role("textbox")).fill("147/6 + 120 m")
     phone.locator("#categories").get_by_text("Hư hại mốc", exact=True).tap()
     expect(phone.locator(".place-control .said")).to_contain_text("147/6 + 120 m")
     phone.get_by_role("button", name="Gửi").tap()
@@ -117,7 +117,7 @@ def test_an_officer_is_let_in_logs_an_incident_under_their_name_and_loses_the_ol
     desk.get_by_role("button", name="Sửa tài khoản officer.1").click()
     dialog = desk.get_by_role("dialog")
     dialog.get_by_label("Đơn vị").select_option(ELSEWHERE)
-    dialog.get_by_role("button", name="Bổ nhiệm").click()
+    dialog.get_by_role("button", name="Thay đổi vai trò, đơn vị").click()
     expect(desk.locator("tr", has_text="officer.1")).to_contain_text(ELSEWHERE)
 
     table.reload()
@@ -126,9 +126,9 @@ def test_an_officer_is_let_in_logs_an_incident_under_their_name_and_loses_the_ol
     expect(table.locator("details.person")).to_contain_text(ELSEWHERE)
 
     desk.get_by_role("button", name="Sửa tài khoản officer.1").click()
-    desk.get_by_role("dialog").get_by_role("button", name="Cho nghỉ").click()
-    desk.get_by_role("dialog").get_by_role("button", name="Cho nghỉ").click()
-    expect(desk.locator("tr", has_text="officer.1")).to_contain_text("đã nghỉ")
+    desk.get_by_role("dialog").get_by_role("button", name="Khóa tài khoản").click()
+    desk.get_by_role("dialog").get_by_role("button", name="Khóa tài khoản").click()
+    expect(desk.locator("tr", has_text="officer.1")).to_contain_text("đã khóa ngày")
     table.reload()
     expect(table.get_by_role("heading", name="Đăng nhập")).to_be_visible()
 

@@ -52,7 +52,7 @@ def test_a_partner_s_file_withholds_what_is_only_assumed_and_counts_it(visitor, 
     }
     assert "withheld_positions" not in ours
 
-    theirs = downloaded(page, "Bản cho đối tác")
+    theirs = downloaded(page, "Bản cung cấp cho đối tác")
     given = {one["id"]: one for one in theirs["features"]}
     assert set(given) == set(shown) == set(ids(page.locator("tbody tr")))
     assert {id_ for id_, one in given.items() if one["geometry"]} == surveyed
@@ -69,7 +69,7 @@ def test_works_that_are_internal_are_in_no_partner_s_file(visitor, house):
     page = visitor.at_desk("/works")
     assert {one["properties"]["level"] for one in house.items("works")} == {"internal"}
     assert page.locator("tbody tr").count() == len(downloaded(page, "Tải GeoJSON")["features"]) > 0
-    theirs = downloaded(page, "Bản cho đối tác")
+    theirs = downloaded(page, "Bản cung cấp cho đối tác")
     assert theirs["features"] == []
     assert theirs["reader"] == "partner"
 
@@ -92,14 +92,14 @@ def test_a_repair_is_followed_from_its_row_to_the_map_and_through_the_neighbour_
         expect(record).to_contain_text(step["title"]["vi"])
     expect(record).to_contain_text("Mốc 147/6")
 
-    record.get_by_role("button", name="Chuyển bước").click()
+    record.get_by_role("button", name="Cập nhật tình trạng").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_label("Thiết kế")).to_be_checked()
-    dialog.get_by_role("button", name="Chuyển bước").click()
+    dialog.get_by_role("button", name="Cập nhật tình trạng").click()
     expect(dialog).to_be_visible()
     assert dialog.get_by_label("Lý do, căn cứ").evaluate("one => one.validity.valueMissing"), "no move without a reason"
     dialog.get_by_label("Lý do, căn cứ").fill("Tờ trình 45/TTr-SNgV")
-    dialog.get_by_role("button", name="Chuyển bước").click()
+    dialog.get_by_role("button", name="Cập nhật tình trạng").click()
     expect(record.locator(".step-words b")).to_have_text("Thiết kế")
     expect(record.locator(".timeline li").first).to_contain_text("Tờ trình 45/TTr-SNgV")
     assert house.ask(f"/ogc/collections/works/items/{work['id']}")["properties"]["stage"] == "designed"

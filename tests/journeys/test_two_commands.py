@@ -131,7 +131,7 @@ def test_it_serves_and_a_signal_stops_the_server_and_the_cluster(data_dir: Path,
         assert answers(address)
         assert started.end(number) == 0
         assert "Stopped" in started.words
-        assert "Cột mốc đang phục vụ tại" in started.words
+        assert "Cột Mốc đang phục vụ tại" in started.words
     assert not Cluster(data_dir).running
     with pytest.raises(OSError, match="refused"):
         answers(address)

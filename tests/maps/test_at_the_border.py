@@ -61,7 +61,7 @@ def test_the_next_step_of_the_neighbours_procedure_is_recorded_where_it_is_seen(
     expect(dialog.get_by_label("Ngày thực hiện")).to_have_value(f"{TODAY:%d/%m/%Y}")
     dialog.get_by_label("Văn bản").fill("12/CV-SNgV")
     dialog.get_by_label("Ghi chú").fill("báo qua trạm liên lạc")
-    dialog.get_by_role("button", name="Ghi bước này").click()
+    dialog.get_by_role("button", name="Ghi nhận bước này").click()
     expect(page.locator(".checklist .done")).to_have_count(1)
     expect(page.locator(".checklist .next .what")).to_have_text("Hai bên cùng xác nhận")
     first = item(client, "works", mended, "/steps")["steps"][0]
@@ -75,11 +75,11 @@ def test_the_next_step_of_the_neighbours_procedure_is_recorded_where_it_is_seen(
 def test_a_move_and_an_edit_are_taken_back_with_one_press(page: Page, site: str, client: Client) -> None:
     logged = incident(client, description="Ba người qua lại")
     open_record(page, site, "incidents", logged)
-    page.get_by_role("button", name="Chuyển bước").first.click()
+    page.get_by_role("button", name="Cập nhật tình trạng").first.click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Không phải sự vụ").check()
     dialog.get_by_label("Lý do").fill("Biên bản 12")
-    dialog.get_by_role("button", name="Chuyển bước").click()
+    dialog.get_by_role("button", name="Cập nhật tình trạng").click()
     expect(page.locator(".notice")).to_contain_text("Đã chuyển sang “Không phải sự vụ”")
     page.get_by_role("button", name="Hoàn tác").click()
     expect(page.locator(".notice")).to_have_text("Đã hoàn tác")
@@ -98,22 +98,22 @@ def test_a_move_and_an_edit_are_taken_back_with_one_press(page: Page, site: str,
 
 def test_a_move_that_has_no_way_back_offers_none(desk: Page, site: str, client: Client) -> None:
     open_record(desk, site, "incidents", incident(client))
-    desk.get_by_role("button", name="Chuyển bước").first.click()
+    desk.get_by_role("button", name="Cập nhật tình trạng").first.click()
     dialog = desk.get_by_role("dialog")
     dialog.get_by_label("Đã xác minh").check()
     dialog.get_by_label("Lý do").fill("Biên bản 12")
-    dialog.get_by_role("button", name="Chuyển bước").click()
+    dialog.get_by_role("button", name="Cập nhật tình trạng").click()
     expect(desk.locator(".notice")).to_have_text("Đã chuyển sang “Đã xác minh”")
 
 
 def test_a_new_position_is_taken_back_to_the_words_it_was_given_in(desk: Page, site: str, client: Client) -> None:
     logged = incident(client, place={"text": "147/6 + 120 m", "border": "VN-KH"})
     open_record(desk, site, "incidents", logged)
-    desk.get_by_role("button", name="Đặt vị trí").click()
+    desk.get_by_role("button", name="Nhập vị trí").click()
     desk.locator("#place-text").fill("118")
     expect(desk.locator(".place-control .said")).to_contain_text("118")
     desk.get_by_role("button", name="Lưu").click()
-    expect(desk.get_by_role("alert")).to_have_text("Nêu lý do, căn cứ để dời vị trí.")
+    expect(desk.get_by_role("alert")).to_have_text("Nêu lý do, căn cứ điều chỉnh vị trí.")
     desk.get_by_label("Lý do, căn cứ").fill("đo lại bằng GPS")
     desk.get_by_role("button", name="Lưu").click()
     desk.get_by_role("button", name="Hoàn tác").click()
@@ -129,19 +129,19 @@ def test_a_thing_is_linked_followed_unlinked_and_linked_again(page: Page, site: 
     owed = task(client, title="Theo dõi sạt lở bờ sông")
     open_record(page, site, "tasks", owed)
     links = page.locator(".links li")
-    expect(links).to_contain_text(["Chưa gắn"])
-    for words, choice, role in (("147/6", "Mốc 147/6", "Về"), ("168–168/2", "Vị trí", "Nơi thực hiện")):
-        page.get_by_role("button", name="Gắn với…").click()
+    expect(links).to_contain_text(["Chưa liên kết"])
+    for words, choice, role in (("147/6", "Mốc 147/6", "Liên quan đến"), ("168–168/2", "Vị trí", "Nơi thực hiện")):
+        page.get_by_role("button", name="Liên kết với…").click()
         dialog = page.get_by_role("dialog")
         dialog.get_by_role("searchbox").fill(words)
         dialog.locator(".choice").filter(has_text=choice).first.click()
-        expect(dialog.get_by_label("Quan hệ").locator(":checked")).to_have_text(role)
-        dialog.get_by_role("button", name="Gắn", exact=True).click()
+        expect(dialog.get_by_label("Mối liên hệ").locator(":checked")).to_have_text(role)
+        dialog.get_by_role("button", name="Liên kết", exact=True).click()
         expect(links.filter(has_text=words)).to_contain_text(role)
     linked = {one["title"] or one["at"]: one for one in item(client, "tasks", owed, "/links")["links"]}
     assert {name: one["role"] for name, one in linked.items()} == {"147/6": "subject", "168–168/2": "site"}
 
-    page.get_by_role("button", name="Bỏ gắn với 147/6").click()
+    page.get_by_role("button", name="Bỏ liên kết với 147/6").click()
     expect(links).to_have_count(1)
     page.get_by_role("button", name="Hoàn tác").click()
     expect(links).to_have_count(2)
@@ -164,12 +164,12 @@ def test_a_gates_record_tells_its_categories_and_plans_beside_its_events(desk: P
 def test_a_list_is_narrowed_by_words_with_or_without_accents(desk: Page, site: str, client: Client) -> None:
     desk.goto(f"{site}/?tab=tasks")
     desk.get_by_role("button", name="+ lọc").click()
-    desk.get_by_label("Có chữ").fill("boi thuong")
+    desk.get_by_label("Từ khóa").fill("boi thuong")
     titles = desk.locator(".row .title")
     expect(titles.first).to_contain_text("bồi thường")
     expect(titles.filter(has_not_text="bồi thường")).to_have_count(0)
     expect(desk).to_have_url(re.compile("text=boi"))
-    expect(desk.get_by_label("Có chữ")).to_be_focused()
+    expect(desk.get_by_label("Từ khóa")).to_be_focused()
     kept = titles.count()
     desk.reload()
     expect(titles).to_have_count(kept)
@@ -235,7 +235,7 @@ def test_a_file_of_any_format_is_chosen_from_the_keyboard(page: Page, site: str,
     expect(menu).not_to_have_attribute("open", "")
 
     button.press("Enter")
-    partner = menu.locator("section").filter(has_text="Cho đối tác")
+    partner = menu.locator("section").filter(has_text="Cung cấp cho đối tác")
     with page.expect_download() as coming:
         partner.get_by_role("link", name="GeoJSON", exact=True).click()
     assert json.loads(coming.value.path().read_text("utf-8"))["withheld_positions"] > 0
@@ -272,7 +272,7 @@ def test_the_foot_of_the_panel_is_whole_under_a_thumb(page: Page, site: str) -> 
     page.set_viewport_size({"width": 360, "height": 780})
     for tab in ("works", "gates", "incidents", "tasks"):
         page.goto(f"{site}/?tab={tab}&lang=en", wait_until="networkidle")
-        for name in ("Download", "As a table", "Print"):
+        for name in ("Download", "Open the list", "Print"):
             choice = page.locator(".panel-foot > :is(a, button), .panel-foot summary").filter(has_text=name)
             expect(choice).to_be_in_viewport(ratio=1)
             box = choice.bounding_box()

@@ -81,7 +81,7 @@ def test_each_figure_opens_the_list_it_counted() -> None:
     ):
         assert f'href="{link}"' in html
     assert html.count('class="figure ') == 6
-    assert "1 vụ mức cao" in html
+    assert "1 sự vụ nghiêm trọng" in html
 
 
 @pytest.mark.parametrize(
@@ -101,14 +101,14 @@ def test_a_gate_has_reached_its_plan_when_its_category_is_no_lower(
 
 
 def test_a_gate_short_of_its_plan_says_whether_anything_is_under_way() -> None:
-    assert "đang làm" in a_board(gates=[a_gate("main", "international", "counterpart_consult")])
-    assert "chưa bắt đầu" in a_board(gates=[a_gate(None, "local", "in_plan")])
+    assert "đang triển khai" in a_board(gates=[a_gate("main", "international", "counterpart_consult")])
+    assert "chưa triển khai" in a_board(gates=[a_gate(None, "local", "in_plan")])
     assert "0 / 1" in a_board(gates=[a_gate(None, "local")])
 
 
 def test_an_empty_board_says_so() -> None:
     html = a_board()
-    assert "Không có việc quá hạn hay đang chờ." in html
+    assert "Không có nhiệm vụ, công trình quá hạn hoặc đang chờ." in html
     assert "Chưa nhập cửa khẩu nào." in html
 
 
@@ -118,5 +118,5 @@ def test_what_does_not_fit_is_counted_and_linked() -> None:
 
 
 def test_what_was_held_back_from_recipients_is_counted_and_linked() -> None:
-    assert '<a class="since" href="/releases#held-back">Tự ngừng chia sẻ: 3 mục</a>' in a_board(held_back=3)
+    assert '<a class="since" href="/releases#held-back">3 mục đã tự động ngừng chia sẻ</a>' in a_board(held_back=3)
     assert "held-back" not in a_board()

@@ -52,23 +52,23 @@ def all_of(client: Client, **asked: str) -> int:
 
 def in_view(page: Page) -> int:
     """How many things the legend says are drawn."""
-    line = page.locator("#legend li", has_text="Trong khung nhìn")
+    line = page.locator("#legend li", has_text="Trong phạm vi bản đồ")
     return int(re.sub(r"\D", "", line.locator(".n").inner_text()))
 
 
 def settled(page: Page, site: str, query: str, window: str) -> None:
     page.goto("about:blank")  # or nothing but the window would change, and the page stay
     page.goto(f"{site}/?layers=incidents&tab=incidents{query}#map={window}")
-    expect(page.locator("#legend li", has_text="Trong khung nhìn")).to_be_visible()
+    expect(page.locator("#legend li", has_text="Trong phạm vi bản đồ")).to_be_visible()
     page.wait_for_load_state("networkidle")
-    expect(page.locator("#legend li", has_text="Trong khung nhìn").locator(".n")).not_to_have_text("0")
+    expect(page.locator("#legend li", has_text="Trong phạm vi bản đồ").locator(".n")).not_to_have_text("0")
 
 
 def test_a_crowd_is_counted_from_afar_and_seen_from_near(
     desk: Page, site: str, client: Client, answers: list[Response]
 ) -> None:
     settled(desk, site, "", "9/11.4/106.1")
-    expect(desk.locator("#legend")).to_contain_text("Vòng có số")
+    expect(desk.locator("#legend")).to_contain_text("Vòng tròn có số")
     assert in_view(desk) == pytest.approx(all_of(client), rel=0.005)  # a cell on the edge of a tile may be two's
     assert desk.locator(".stand.incidents").count() == 0
     assert desk.locator("#rows .row").count() == 250
@@ -90,14 +90,14 @@ def test_a_crowd_is_counted_from_afar_and_seen_from_near(
 
 def test_the_filters_of_the_address_are_kept_and_the_words_counted(desk: Page, site: str) -> None:
     settled(desk, site, "&handling=reported", "11/11.4/106.1")
-    expect(desk.locator("#legend")).not_to_contain_text("Vòng có số")
+    expect(desk.locator("#legend")).not_to_contain_text("Vòng tròn có số")
     assert in_view(desk) + left_out(desk) >= 5000
     words = desk.locator("#legend li:not(.zero)", has_text="Báo cáo nhanh")
     assert int(re.sub(r"\D", "", words.locator(".n").inner_text())) == in_view(desk)
 
 
 def left_out(page: Page) -> int:
-    line = page.locator("#legend li", has_text="chưa vẽ")
+    line = page.locator("#legend li", has_text="chưa hiển thị")
     return int(re.sub(r"\D", "", line.locator(".n").inner_text())) if line.count() else 0
 
 

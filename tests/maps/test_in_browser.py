@@ -190,7 +190,7 @@ def test_hostile_rows_are_text_in_the_list_the_card_the_record_and_the_timeline(
 def test_a_refused_move_says_why_in_place_and_loses_nothing(page: Page, served: tuple[str, Doors]) -> None:
     page.goto(served[0])
     page.locator(".row .title").first.click()
-    page.get_by_role("button", name="Chuyển bước").first.click()
+    page.get_by_role("button", name="Cập nhật tình trạng").first.click()
     page.locator("dialog textarea").fill("Biên bản 12")
     page.locator("dialog button[type=submit]").click()
     expect(page.locator("dialog .refusal")).to_contain_text("Chưa thông báo phía bạn")

@@ -106,7 +106,7 @@ def test_an_empty_list_says_what_to_do_next() -> None:
     incidents = {**WORKS, "name": "incidents"}
     assert '<a class="button primary" href="/incidents/new">' in list_page(incidents, [], "vi")
     unseen = list_page(WORKS, [], "vi")
-    assert "Không có mục nào khớp trong phần bạn được xem." in unseen  # whoever may add none is not told to
+    assert "Không có kết quả phù hợp trong phạm vi được xem." in unseen  # whoever may add none is not told to
 
 
 def test_more_rows_are_one_link_away() -> None:

@@ -85,7 +85,7 @@ def test_the_board_counts_as_it_stood_and_what_has_changed_since(client: Client)
     )
     assert then == today + 1
     page = client.get("/board", params={"since": before.isoformat()}).text
-    assert re.search(r'href="/changes\?since=[^"]+">Từ lần họp trước \(\d\d/\d\d/\d{4}\): Sự vụ 1<', page)
+    assert re.search(r'href="/changes\?since=[^"]+">Từ phiên họp trước \(\d\d/\d\d/\d{4}\): Sự vụ 1<', page)
     quiet = client.get("/board", params={"since": now().isoformat()}).text
     assert "không có</a>" in quiet
 
@@ -107,7 +107,7 @@ def test_the_page_of_changes_says_day_by_day_who_did_what_and_why(client: Client
     assert f'href="/?select=incidents/{logged["id"]}"' in page
     assert f'href="/?select=incidents/{logged["id"]}&amp;as_of=' in page
     english = client.get("/changes", params={"since": since.isoformat(), "lang": "en"}).text
-    for said in ("moved 33 m", "Severity: Medium → <b>High</b>", "Changed: Step of the procedure", "As of then"):
+    for said in ("moved 33 m", "Severity: Medium → <b>High</b>", "Changed: Step of the procedure", "View as of then"):
         assert said in english, said
     client.cookies.clear()
     only = client.get("/changes", params={"since": since.isoformat(), "layer": "works"}).text
@@ -144,7 +144,7 @@ def test_the_map_looks_back_and_comes_back(page: Page, site: str, client: Client
     record = page.locator(".record")
     expect(record).to_contain_text("Nhẹ")
     expect(record.get_by_role("button", name="Sửa", exact=True)).to_have_count(0)
-    expect(record.get_by_role("button", name="Chuyển bước")).to_have_count(0)
+    expect(record.get_by_role("button", name="Cập nhật tình trạng")).to_have_count(0)
     page.locator(".then [data-now]").click()
     expect(page.locator(".then")).to_have_count(0)
     expect(page).not_to_have_url(re.compile("as_of"))
