@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from textwrap import shorten
 from typing import IO, Any, Final, Self
 from xml.sax.saxutils import escape, quoteattr
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -90,7 +91,7 @@ class Workbook:
 
         Raises ``TooLarge`` where it would have more than ``LARGEST`` bytes.
         """
-        title = name[:LONGEST_NAME]
+        title = shorten(name, LONGEST_NAME, placeholder="…")
         letters = [_letters(at) for at in range(len(columns))]
         cells = [_writer(letter, one.type) for letter, one in zip(letters, columns, strict=True)]
         headed = any(one.title for one in columns)
