@@ -179,7 +179,7 @@ def digest(secret: str) -> str:
 
 
 GONE = Text("Không có tài khoản này", "There is no such account")
-NO_SIGN_IN = Text("Không có lần đăng nhập này", "There is no such sign-in")
+NO_SIGN_IN = Text("Không có phiên đăng nhập này", "There is no such session")
 
 VALID = text("(people.valid_to is null or people.valid_to > now())")
 
@@ -257,9 +257,9 @@ def enrol(
             "A login name is 2 to 40 small letters, digits, dots, dashes",
         )
     if session.query(Person).filter_by(name=name).one_or_none() is not None:
-        raise invalid("name", "taken", "Tên này đã có", "This name is taken")
+        raise invalid("name", "taken", "Tên này đã được sử dụng", "This name is already in use")
     if subject and session.query(Person).filter_by(subject=subject).one_or_none() is not None:
-        raise invalid("subject", "taken", "Định danh này đã có", "This subject is taken")
+        raise invalid("subject", "taken", "Mã định danh này đã được sử dụng", "This subject is already in use")
     person = Person(
         name=name,
         title=title,

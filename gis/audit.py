@@ -58,7 +58,10 @@ class Break:
         """The whole sentence."""
         since, until = self.dates
         where = f"seq {self.first_seq}–{self.last_seq}, {since} – {until}"
-        return Text(f"Lô {self.batch} ({where}): {self.what.vi}", f"Batch {self.batch} ({where}): {self.what.en}")
+        return Text(
+            f"Đợt niêm phong {self.batch} ({where}): {self.what.vi}",
+            f"Sealed batch {self.batch} ({where}): {self.what.en}",
+        )
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,9 @@ class Finding:
     def words(self) -> Text:
         """How much is proven, for when nothing is broken."""
         return Text(
-            f"{self.batches} lô với {self.rows} dòng còn nguyên vẹn, niêm phong đến {self.sealed_at or '–'};"
-            f" {self.unsealed} dòng chưa niêm phong",
-            f"{self.batches} batches with {self.rows} entries are as they were sealed, until {self.sealed_at or '–'};"
+            f"{self.batches} đợt niêm phong gồm {self.rows} dòng còn nguyên vẹn, niêm phong đến"
+            f" {self.sealed_at or '–'}; {self.unsealed} dòng chưa niêm phong",
+            f"{self.batches} sealed batches with {self.rows} entries are intact, sealed up to {self.sealed_at or '–'};"
             f" {self.unsealed} entries are not sealed yet",
         )
 
@@ -127,16 +130,18 @@ def _lines(anchor: Path, size: int) -> Iterator[str]:
 
 ALTERED = Text("có dòng đã bị sửa", "an entry was changed")
 UNSIGNED = Text("dấu niêm phong không do khóa tin cậy nào ký", "its seal is signed by no key that is trusted")
-UNLINKED = Text("dấu niêm phong không nối tiếp lô trước", "its seal does not follow the batch before")
+UNLINKED = Text("dấu niêm phong không nối tiếp đợt trước", "its seal does not follow the batch before")
 NO_SEAL = Text("mất dấu niêm phong", "its seal is missing")
 CUT_OFF = Text(
-    "mỏ neo có lô này nhưng cơ sở dữ liệu không còn: sổ đã bị cắt ở cuối",
-    "the anchor has it and the database no longer does: the journal was cut at its end",
+    "tệp đối chứng có đợt này nhưng cơ sở dữ liệu không còn: phần cuối nhật ký đã bị cắt",
+    "the anchor file has this batch, the database no longer does: the end of the journal was cut off",
 )
-OTHER_ANCHOR = Text("mỏ neo ghi khác với dấu niêm phong", "the anchor says something else than its seal")
+OTHER_ANCHOR = Text("tệp đối chứng khác với dấu niêm phong", "the anchor file differs from its seal")
 NO_ANCHOR = Text(
-    "mỏ neo không có lô này (tệp bị cắt, bị mất hoặc đĩa chưa gắn), nên không biết cuối sổ có bị cắt hay không",
-    "the anchor lacks it (cut, gone, or its disk is away), so a journal cut at its end could not be told",
+    "tệp đối chứng không có đợt này (tệp bị cắt, bị mất hoặc ổ đĩa chưa gắn) nên chưa xác định được phần cuối nhật ký"
+    " có bị cắt hay không",
+    "the anchor file lacks this batch (cut off, lost, or its disk is not mounted), so it is not known whether the end"
+    " of the journal was cut off",
 )
 
 

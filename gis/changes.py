@@ -24,7 +24,7 @@ from gis.layer import Feature, Layer
 F = TypeVar("F", bound=Feature)
 Values = Mapping[str, Any]
 
-LOADED = Text("Lớp này chỉ được nạp, không sửa", "This layer is loaded, not edited")
+LOADED = Text("Lớp dữ liệu này chỉ nạp, không sửa trực tiếp", "This layer is loaded, not edited directly")
 
 
 def creates(model: type[F]) -> Callable[[Callable[[Session, Values], F]], Callable[[Session, Values], F]]:
@@ -140,7 +140,7 @@ def move(session: Session, layer: Layer, feature: Feature, to: str, reason: str)
     """Take a feature one step onward. Raises ``Conflict`` naming the moves allowed, ``Invalid`` for an unknown word."""
     status = layer.status
     if status is None or status.codes is None:
-        raise Conflict(Text("Lớp này không có bước chuyển", "This layer has no moves"))
+        raise Conflict(Text("Lớp dữ liệu này không có tình trạng để cập nhật", "This layer has no status to update"))
     if to not in [word.value for word in status.codes]:
         words = ", ".join(word.value for word in status.codes)
         raise invalid("to", "code", f"Phải là một trong: {words}", f"Must be one of: {words}")
@@ -165,8 +165,8 @@ def step(session: Session, layer: Layer, feature: Feature, to: str) -> None:
     if to not in allowed:
         raise Conflict(
             Text(
-                f"Không chuyển được sang '{to}'. Được phép: {', '.join(allowed) or 'không có'}",
-                f"Cannot move to '{to}'. Allowed: {', '.join(allowed) or 'none'}",
+                f"Không cập nhật được tình trạng thành '{to}'. Được phép: {', '.join(allowed) or 'không có'}",
+                f"Cannot update the status to '{to}'. Allowed: {', '.join(allowed) or 'none'}",
             ),
             extra={"allowed": allowed},
         )
@@ -179,7 +179,7 @@ def _set_place(session: Session, layer: Layer, feature: Feature, values: Mapping
     """Take the place from ``geometry`` or ``place``, never both; the words are kept as they were given."""
     given, place = values.get(GEOMETRY), values.get(PLACE)
     if given is not None and place is not None:
-        raise invalid(PLACE, "twice", "Chỉ nêu vị trí một cách", "Give the place in one way only")
+        raise invalid(PLACE, "twice", "Chỉ nêu vị trí theo một cách", "Give the place in one way only")
     if place is not None:
         feature.place(session, place)
     elif given is not None:
@@ -194,8 +194,8 @@ def _set_place(session: Session, layer: Layer, feature: Feature, values: Mapping
             raise invalid(
                 "position_source",
                 "assumed",
-                "Chỉ hệ thống đặt vị trí giả định; hãy nêu nguồn thật của tọa độ",
-                "Only the house assumes a position; state where the coordinates come from",
+                "Vị trí giả định chỉ do hệ thống tính; hãy nêu nguồn thực của tọa độ",
+                "Only the system computes assumed positions; state the real source of the coordinates",
             )
         if values.get("position_source") in (None, PositionSource.NONE):
             feature.position_source = PositionSource.MAP
@@ -216,7 +216,7 @@ def _keep_source(feature: Feature, values: Mapping[str, Any]) -> None:
 
 def _no_place() -> Invalid:
     return invalid(
-        "position_source", "no_place", "Nguồn vị trí cần đi kèm vị trí", "A position source needs a position"
+        "position_source", "no_place", "Đã nêu nguồn vị trí thì phải có vị trí", "A position source needs a position"
     )
 
 

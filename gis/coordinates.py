@@ -347,7 +347,7 @@ _REFUSALS = {
         "Cần cho biết hệ tọa độ: kinh tuyến trục VN-2000 (ví dụ VN-2000 105°45') hoặc múi UTM (ví dụ 48N)",
         "State the system: the central meridian of VN-2000 (such as VN-2000 105°45') or the UTM zone (such as 48N)",
     ),
-    "not_finite": Text("Tọa độ phải là số hữu hạn", "Coordinates must be finite numbers"),
+    "not_finite": Text("Tọa độ không phải là số hợp lệ", "Coordinates are not valid numbers"),
     "out_of_range": Text(
         "Ngoài vùng biên giới: vĩ độ từ {:.0f} đến {:.0f}, kinh độ từ {:.0f} đến {:.0f}".format(
             *LATITUDES, *LONGITUDES

@@ -174,7 +174,7 @@ class Database:
         refusals that carry none of its words.
         """
         if write and not actor.may_edit:
-            raise Forbidden(Text("Bạn không có quyền sửa", "You may not edit"))
+            raise Forbidden(Text("Tài khoản không có quyền sửa", "You may not edit"))
         with refusing_like_the_house():
             engine = self._writer if write else self._reading(actor)
             session = ActingSession(engine, expire_on_commit=False, autoflush=True)
@@ -311,31 +311,34 @@ NO_PERSON, SECOND_PERSON, NOT_AS_APPROVED = "CM004", "CM005", "CM006"
 NOT_YOURS_TO_OPEN, NOT_ALONE = "CM007", "CM008"
 """Our own SQLSTATEs, raised by the triggers of the database."""
 
-TAKEN = Text("Mã này không dùng được, có thể đã có", "This value cannot be used; it may be taken")
+TAKEN = Text("Giá trị này đã được sử dụng", "This value is already in use")
 BROKEN_LINK = Text("Không tìm thấy đối tượng được nêu", "What this refers to does not exist")
-OUT_OF_RULE = Text("Giá trị trái quy tắc dữ liệu", "The value breaks a rule of the data")
+OUT_OF_RULE = Text("Giá trị không đúng quy tắc dữ liệu", "The value does not follow the rules of the data")
 MANY_DOWNLOADS = Text(
     "Đang có quá nhiều lượt tải xuống, hãy thử lại sau ít giây", "Too many downloads at once; please try again shortly"
 )
 NOT_FOR_PARTNERS = Text("Máy chủ này không phục vụ đối tác", "This server does not serve partners")
-PERSON = Text("Việc này phải do người đăng nhập làm, không phải mã truy cập", "A person has to do this, not a token")
+PERSON = Text(
+    "Thao tác này phải do người dùng đăng nhập thực hiện, không dùng mã truy cập",
+    "A signed-in person has to do this, not a token",
+)
 SECOND = Text(
-    "Phải do người thứ hai duyệt: không phải người soạn hay người trình",
-    "A second person approves: neither who prepared nor who submitted it",
+    "Phải do người thứ hai phê duyệt, không phải người soạn hoặc người trình",
+    "A second person must approve: neither who prepared it nor who submitted it",
 )
 CHANGED = Text(
-    "Dữ liệu đã đổi từ khi trình duyệt; hãy soạn bản mới để duyệt đúng những gì sẽ đi",
-    "The data have changed since it was submitted; a new version has to show what would go now",
+    "Dữ liệu đã thay đổi sau khi trình; hãy soạn bản mới để phê duyệt đúng nội dung cung cấp",
+    "The data changed after submission; prepare a new version, so that what is approved is what is shared",
 )
 OFFICE_OPENS = Text(
-    "Chỉ cơ quan được mở cho nhiều người đọc hơn; hãy đề nghị văn phòng",
-    "Only the office opens a thing to more readers; please ask it",
+    "Chỉ cơ quan thường trực được mở rộng phạm vi khai thác; hãy đề nghị cơ quan thường trực",
+    "Only the office may lower a level; please ask the office",
 )
 NOT_BY_ITS_AUTHOR = Text(
-    "Người đã nhập mục này không tự mở được cho nhiều người đọc hơn; phải là người khác của cơ quan",
-    "Whoever entered this does not open it to more readers; somebody else of the office does",
+    "Người nhập không tự mở rộng phạm vi khai thác của mục này; phải do người khác của cơ quan thường trực thực hiện",
+    "You entered this record, so somebody else in the office must lower its level",
 )
-MOVE = Text("Không được chuyển sang trạng thái này", "This move is not allowed")
+MOVE = Text("Không được cập nhật sang tình trạng này", "This transition is not allowed")
 
 
 @contextmanager
@@ -362,8 +365,8 @@ def _refusal(fault: BaseException | None) -> Refusal:
         "23503": Invalid(BROKEN_LINK, [FieldError(constraint.removeprefix("fk_"), "unknown", BROKEN_LINK)]),
         "23514": Invalid(OUT_OF_RULE, [FieldError(field, "rule", OUT_OF_RULE)]),
         "23502": Invalid(OUT_OF_RULE, [FieldError(field, "missing", OUT_OF_RULE)]),
-        "42501": Forbidden(Text("Không có quyền với dữ liệu này", "Not allowed on this data")),
-        "25006": Forbidden(Text("Chỉ được đọc", "Read only")),
+        "42501": Forbidden(Text("Không có quyền truy cập dữ liệu này", "No access to this data")),
+        "25006": Forbidden(Text("Chỉ được xem", "Read only")),
         ILLEGAL_MOVE: Conflict(MOVE),
         NO_PERSON: Forbidden(PERSON),
         SECOND_PERSON: Forbidden(SECOND),

@@ -108,7 +108,9 @@ def _row_security(connection: Connection, house: House) -> Iterator[Finding]:
         " and (exists (select from aclexplode(c.relacl) a where a.grantee <> c.relowner)"
         "  or exists (select from pg_attribute t, aclexplode(t.attacl) a where t.attrelid = c.oid))",
     )
-    yield from _found("Chính sách dòng trên mọi bảng", "Row security forced on every table", open_tables)
+    yield from _found(
+        "Mọi bảng có chính sách phân quyền theo dòng", "Every table has row-level security policies", open_tables
+    )
     open_views = _names(
         connection,
         "select oid::regclass from pg_class where relnamespace::regnamespace::text in ('app', 'release')"
@@ -117,12 +119,12 @@ def _row_security(connection: Connection, house: House) -> Iterator[Finding]:
         " and not (relname like '%\\_own' and relowner::regrole::text = any(:owning))",
         owning=_owning(house.policy),
     )
-    yield from _found("Khung nhìn chạy theo quyền người đọc", "Views run with the reader's rights", open_views)
+    yield from _found("Khung nhìn dùng quyền của người truy vấn", "Views use the rights of whoever queries", open_views)
 
 
 def _surface(connection: Connection, house: House) -> Iterator[Finding]:
     faults = standing(connection, house.policy)
-    yield from _found("Dấu vân của toàn bộ quyền", "The whole security surface, by its hash", faults)
+    yield from _found("Mã kiểm tra của toàn bộ phân quyền", "Hash of all grants and policies", faults)
     foreign = _names(
         connection,
         "select c.oid::regclass::text from pg_class c where c.relnamespace::regnamespace::text in ('app', 'release')"
@@ -136,7 +138,11 @@ def _surface(connection: Connection, house: House) -> Iterator[Finding]:
         publisher=PUBLISHER,
         owning=_owning(house.policy),
     )
-    yield from _found("Mọi thứ thuộc về một chủ không đăng nhập", "Everything belongs to the owner", foreign)
+    yield from _found(
+        "Mọi đối tượng thuộc một chủ sở hữu không đăng nhập được",
+        "Every object belongs to one owner that cannot log in",
+        foreign,
+    )
 
 
 def _structure(connection: Connection, _house: House) -> Iterator[Finding]:
@@ -169,7 +175,9 @@ def _structure(connection: Connection, _house: House) -> Iterator[Finding]:
     faults = sorted({*wanted ^ set(found), *keepers - set(standing_keepers), *rules})
     faults += structure.apart(connection)
     restore = Text("so với bản sao lưu", "compare with a backup")
-    yield from _found("Bảng, cột và ràng buộc như đã khai", "Tables, columns and constraints", faults, restore)
+    yield from _found(
+        "Bảng, cột và ràng buộc đúng như khai báo", "Tables, columns and constraints as declared", faults, restore
+    )
 
 
 def _leakproof(connection: Connection, _house: House) -> Iterator[Finding]:
@@ -179,7 +187,7 @@ def _leakproof(connection: Connection, _house: House) -> Iterator[Finding]:
         " and oid = 'geometry_overlaps(geometry, geometry)'::regprocedure",
     )
     yield from _found(
-        "Chỉ mục không gian dùng được dưới quyền", "The spatial index serves under row security", unmarked
+        "Chỉ mục không gian dùng được khi áp dụng phân quyền", "The spatial index works under row security", unmarked
     )
     trusted = _names(
         connection,
@@ -188,8 +196,8 @@ def _leakproof(connection: Connection, _house: House) -> Iterator[Finding]:
         " where p.proleakproof and p.proname <> 'geometry_overlaps'",
     )
     yield from _found(
-        "Không hàm nào khác được tin",
-        "No other function is trusted",
+        "Không hàm nào khác được đánh dấu tin cậy",
+        "No other function is marked as trusted",
         trusted,
         Text("bỏ dấu LEAKPROOF của hàm", "take the mark LEAKPROOF away"),
     )
@@ -207,7 +215,9 @@ def _roles(connection: Connection, house: House) -> Iterator[Finding]:
     lower = Text(
         "alter role … nosuperuser nobypassrls nocreaterole", "alter role … nosuperuser nobypassrls nocreaterole"
     )
-    yield from _found("Không vai trò nào vượt được chính sách", "No role stands above the policies", mighty, lower)
+    yield from _found(
+        "Không vai trò nào bỏ qua được chính sách phân quyền", "No role bypasses the policies", mighty, lower
+    )
     held = set(
         _names(
             connection,
@@ -217,15 +227,17 @@ def _roles(connection: Connection, house: House) -> Iterator[Finding]:
         )
     )
     excess = sorted(held - _memberships(house.policy))
-    revoke = Text("revoke vai trò thừa", "revoke the role that is too much")
-    yield from _found("Không vai trò nào nhận thêm vai trò khác", "No role holds a role it should not", excess, revoke)
+    revoke = Text("thu hồi vai trò thừa (REVOKE)", "revoke the excess role (REVOKE)")
+    yield from _found(
+        "Không vai trò nào kế thừa vai trò ngoài khai báo", "No role inherits an undeclared role", excess, revoke
+    )
     entering = _names(
         connection,
         "select rolname from pg_roles where rolname like 'cotmoc\\_%' and (rolcanlogin <> (rolname = any(:logins))"
         " or rolcanlogin and rolinherit)",
         logins=list(LOGINS),
     )
-    yield from _found("Chỉ các tài khoản đã biết đăng nhập được", "Only the known logins log in", entering)
+    yield from _found("Chỉ các tài khoản đã khai báo đăng nhập được", "Only the declared accounts can log in", entering)
 
 
 def _memberships(policy: Policy) -> set[str]:
@@ -255,7 +267,7 @@ def _ways_round(connection: Connection, _house: House) -> Iterator[Finding]:
         peeping=list(PEEPING),
         owner=OWNER,
     )
-    yield from _found("Không có lối vòng qua chính sách", "No way round the policies", opened)
+    yield from _found("Không có cách bỏ qua chính sách phân quyền", "No way to bypass the policies", opened)
     temporary = _names(
         connection,
         "select rolname from pg_roles where rolname = any(:logins)"
@@ -263,7 +275,7 @@ def _ways_round(connection: Connection, _house: House) -> Iterator[Finding]:
         logins=list(LOGINS),
     )
     # Copies of a database do not keep this; with our functions' fixed search path it is no way in by itself.
-    check = "Không bảng tạm của riêng ai", "No temporary tables of anybody's own"
+    check = "Không vai trò nào được tạo bảng tạm", "No role may create temporary tables"
     yield from _found(*check, temporary, worst=State.POOR)
 
 
@@ -285,8 +297,10 @@ def _beyond(connection: Connection, _house: House) -> Iterator[Finding]:
         " select distinct what || ' → ' || case grantee when 0 then 'public' else grantee::regrole::text end from lent"
         " where grantee in (select oid from ours)",
     )
-    revoke = Text("revoke quyền thừa", "revoke the right that is too much")
-    yield from _found("Không mượn quyền ngoài lược đồ", "No right lent outside the schemas", lent, revoke)
+    revoke = Text("thu hồi quyền thừa (REVOKE)", "revoke the excess right (REVOKE)")
+    yield from _found(
+        "Không vai trò nào có quyền ngoài các lược đồ", "No role has rights outside the schemas", lent, revoke
+    )
     settings = _names(
         connection,
         "select concat_ws(' ', nullif(s.setrole, 0)::regrole, one) from pg_db_role_setting s, unnest(s.setconfig) one"
@@ -304,7 +318,7 @@ def _beyond(connection: Connection, _house: House) -> Iterator[Finding]:
         loosening=LOOSENING,
     )
     reset = Text("alter role … reset; revoke set on parameter", "alter role … reset; revoke set on parameter")
-    yield from _found("Không thiết lập nào nới lỏng", "No setting that loosens", settings, reset)
+    yield from _found("Không có thiết lập nào nới lỏng bảo vệ", "No setting weakens the protection", settings, reset)
 
 
 def _partner(connection: Connection, _house: House) -> Iterator[Finding]:
@@ -342,7 +356,10 @@ def _durability(connection: Connection, house: House) -> Iterator[Finding]:
         names=list(wanted),
     )
     yield from _found(
-        "Ghi bền, có kiểm tra trang", "Durable writes and page checksums", off, Text("bật lại", "switch it on again")
+        "Ghi bền vững, có kiểm tra trang dữ liệu",
+        "Durable writes, checksums of data pages",
+        off,
+        Text("bật lại", "switch it on again"),
     )
 
 
@@ -365,7 +382,7 @@ def _seals(connection: Connection, house: House) -> Iterator[Finding]:
     stands = state(connection.connection.driver_connection, house.anchor)  # type: ignore[arg-type]
     judged = {Agreement.DIFFERS: State.BAD, Agreement.AWAY: State.POOR, Agreement.BEHIND: State.POOR}
     told = f"{stands.batches} / {stands.unsealed}, anchor: {stands.anchor}"
-    said = Text(f"lô đã niêm phong / dòng chưa: {told}", f"batches sealed / entries not yet: {told}")
+    said = Text(f"đợt đã niêm phong / dòng chưa niêm phong: {told}", f"sealed batches / entries not sealed: {told}")
     yield Finding(Text("Nhật ký được niêm phong", "The journal is sealed"), judged.get(stands.anchor, State.GOOD), said)
 
 
@@ -376,7 +393,7 @@ def _disk(_connection: Connection, house: House) -> Iterator[Finding]:
     short = [free] if usage.free < LEAST_FREE_BYTES else []
     low = [free] if not short and usage.free < LOW_SHARE * usage.total else []
     yield from _found(
-        "Chỗ trống trên đĩa", "Room on the disk", short or low, remedy, worst=State.BAD if short else State.POOR
+        "Dung lượng đĩa còn trống", "Free disk space", short or low, remedy, worst=State.BAD if short else State.POOR
     )
 
 
@@ -388,7 +405,10 @@ def _secrets(_connection: Connection, house: House) -> Iterator[Finding]:
     yield from _found("Không có mật khẩu mặc định", "No default secret", weak, remedy)
     shown = [str(file) for file in house.private_files if file.exists() and _is_open(file)]
     yield from _found(
-        "Tệp bí mật chỉ chủ đọc được", "Secret files are their owner's alone", shown, Text("chmod 600", "chmod 600")
+        "Tệp khóa chỉ chủ sở hữu đọc được",
+        "Only their owner can read the key files",
+        shown,
+        Text("chmod 600", "chmod 600"),
     )
 
 

@@ -47,8 +47,8 @@ FREE_FAILURES_OF_AN_ADDRESS = 20
 
 REFUSED = Text("Tên, mật khẩu hoặc mã không đúng", "The name, the password or the code is wrong")
 NO_INVITATION = Text(
-    "Liên kết không dùng được: đã dùng rồi hoặc đã hết hạn. Hãy xin quản trị viên liên kết mới.",
-    "The link cannot be used: it has been used or has expired. Please ask an administrator for a new one.",
+    "Liên kết không còn hiệu lực: đã sử dụng hoặc đã hết hạn. Đề nghị quản trị viên cấp liên kết mới.",
+    "The link is no longer valid: it has been used or has expired. Please ask an administrator for a new one.",
 )
 NO_ADMINISTRATOR = text(
     "exists (select from app.appointments a where a.person_id = people.id and a.valid_to is null"
@@ -294,7 +294,7 @@ class Accounts:
 def _heed(wait: int) -> None:
     if wait > 0:
         raise TooMany(
-            Text(f"Sai nhiều lần, hãy thử lại sau {wait} giây", f"Too many attempts; try again in {wait} seconds"),
+            Text(f"Nhập sai nhiều lần, hãy thử lại sau {wait} giây", f"Too many attempts; try again in {wait} seconds"),
             extra={"retry_after": wait},
         )
 

@@ -41,14 +41,16 @@ FORBIDDEN = re.compile(
 overrides, lone surrogates, invisible tags, what Unicode says is no character (XML, and so KML and XLSX, has none)."""
 
 REASONS: dict[str, Text] = {
-    "missing": Text("Thiếu, cần điền", "Required"),
+    "missing": Text("Bắt buộc nhập", "Required"),
     "unknown_field": Text("Không có trường này", "There is no such field"),
     "read_only": Text("Trường này không sửa trực tiếp được", "This field cannot be set directly"),
-    "status_by_move": Text("Trạng thái chỉ đổi bằng bước chuyển", "A status changes only by a move"),
+    "status_by_move": Text(
+        "Tình trạng chỉ thay đổi qua thao tác “Cập nhật tình trạng”", "A status changes only by “Update status”"
+    ),
     "characters": Text("Có ký tự ẩn hoặc không hợp lệ", "Contains hidden or invalid characters"),
-    "too_long": Text("Quá dài", "Too long"),
+    "too_long": Text("Vượt quá độ dài cho phép", "Too long"),
     "empty": Text("Không được để trống", "Must not be empty"),
-    "type": Text("Sai kiểu giá trị", "Wrong type of value"),
+    "type": Text("Giá trị không đúng kiểu", "The value has the wrong type"),
     "zone": Text("Thời điểm phải kèm múi giờ, ví dụ 2026-11-20T07:30:00+07:00", "A time needs its zone"),
     "date": Text("Ngày phải là YYYY-MM-DD có thật, từ 1900 đến 2100", "A date must be a real YYYY-MM-DD, 1900 to 2100"),
     "code": Text("Không có trong danh mục", "Not in the code list"),

@@ -53,13 +53,13 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault of
 class Malformed(Refusal):
     """The request cannot be read as what it claims to be."""
 
-    title = Text("Yêu cầu không đọc được", "Malformed request")
+    title = Text("Yêu cầu không hợp lệ", "Invalid request")
 
 
 class Unauthenticated(Refusal):
     """Nobody is asking."""
 
-    title = Text("Chưa xác định người dùng", "Not signed in")
+    title = Text("Chưa xác thực người dùng", "Not authenticated")
 
 
 class Forbidden(Refusal):
@@ -77,31 +77,31 @@ class Missing(Refusal):
 class WrongMethod(Refusal):
     """The address is right, the method is not."""
 
-    title = Text("Cách gọi không dùng được ở đây", "Method not allowed")
+    title = Text("Phương thức không được hỗ trợ", "Method not allowed")
 
 
 class Conflict(Refusal):
     """The thing is not in a state that allows this."""
 
-    title = Text("Trạng thái không cho phép", "Not in a state that allows this")
+    title = Text("Tình trạng không cho phép", "Not in a state that allows this")
 
 
 class Stale(Refusal):
     """Somebody changed it in between; ``extra`` carries the current version."""
 
-    title = Text("Đã có người sửa trước", "Changed by somebody else meanwhile")
+    title = Text("Hồ sơ đã được người khác cập nhật", "The record was updated by somebody else")
 
 
 class TooLarge(Refusal):
     """More than is taken at once."""
 
-    title = Text("Quá lớn", "Too large")
+    title = Text("Dung lượng vượt quá giới hạn", "Too large")
 
 
 class UnsupportedMediaType(Refusal):
     """A body in a form that is not taken."""
 
-    title = Text("Kiểu nội dung không nhận", "Unsupported media type")
+    title = Text("Kiểu nội dung không được hỗ trợ", "Unsupported media type")
 
 
 class Invalid(Refusal):
@@ -119,16 +119,16 @@ class Unconditional(Refusal):
 class TooMany(Refusal):
     """Too often."""
 
-    title = Text("Quá nhiều lần", "Too many requests")
+    title = Text("Vượt quá số lần cho phép", "Too many requests")
 
 
 class Unavailable(Refusal):
     """Not now; try again."""
 
-    title = Text("Tạm thời không phục vụ", "Unavailable")
+    title = Text("Hệ thống tạm ngừng phục vụ", "Temporarily unavailable")
 
 
-NO_FEATURE = Text("Không có mục này", "There is no such feature")
+NO_FEATURE = Text("Không tìm thấy mục này", "There is no such record")
 """Said of an id that names nothing, or nothing that may be known of."""
 
 

@@ -56,7 +56,7 @@ FORMATS: Final = {
         Format("geojson", Text("GeoJSON", "GeoJSON"), "application/geo+json", ".geojson", streams=True),
         Format(
             "geojsonseq",
-            Text("GeoJSON từng dòng", "GeoJSON text sequence"),
+            Text("GeoJSON theo dòng", "GeoJSON text sequence"),
             "application/geo+json-seq",
             ".geojsons",
             streams=True,
@@ -131,7 +131,7 @@ def too_large() -> TooLarge:
     """The refusal of more rows than a file is written for, naming the formats that know no bound."""
     return TooLarge(
         Text(
-            f"Quá {MOST_ROWS:,} dòng: hãy lọc bớt hoặc chọn {STREAMED}",
+            f"Quá {f'{MOST_ROWS:,}'.replace(',', '.')} dòng: hãy lọc bớt hoặc chọn {STREAMED}",
             f"Over {MOST_ROWS:,} rows: narrow the filter or choose {STREAMED}",
         ),
         extra={"most": MOST_ROWS, "formats": STREAMED.split(", ")},

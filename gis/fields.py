@@ -45,7 +45,7 @@ class Level(Scale):
     PUBLIC = "public", ("Công khai", "Public")
     PARTNER = "partner", ("Đối tác", "Partner")
     INTERNAL = "internal", ("Nội bộ", "Internal")
-    RESTRICTED = "restricted", ("Hạn chế", "Restricted")
+    RESTRICTED = "restricted", ("Hạn chế tiếp cận", "Restricted")
 
     def reads(self, other: "Level") -> bool:
         """Whether a reader of this level may read what is marked ``other``."""
@@ -98,7 +98,7 @@ class PositionSource(Scale):
     PROTOCOL = "protocol", ("Nghị định thư", "Protocol")
     SURVEY = "survey", ("Đo đạc", "Survey")
     GPS = "gps", ("GPS", "GPS")
-    MAP = "map", ("Trên bản đồ", "Map")
+    MAP = "map", ("Xác định trên bản đồ", "Set on the map")
     ASSUMED = "assumed", ("Giả định", "Assumed")
     NONE = "none", ("Chưa có", "None")
 

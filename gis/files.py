@@ -43,10 +43,10 @@ log = logging.getLogger(__name__)
 FAULTS_OF_GDAL: Final = (DataSourceError, DataLayerError, FeatureError)
 
 NOT_WRITTEN: Final = Text(
-    "Máy chủ không ghi được tệp, có thể vì hết chỗ trên đĩa; hãy báo quản trị viên, hoặc chọn dạng tệp gửi ngay: "
-    f"{STREAMED}",
-    "The server could not write the file, perhaps because its disk is full; please tell an administrator, or choose"
-    f" a format that is sent at once: {STREAMED}",
+    "Máy chủ không ghi được tệp, có thể do hết dung lượng đĩa; hãy báo quản trị viên hoặc chọn định dạng gửi trực tiếp:"
+    f" {STREAMED}",
+    "The server could not write the file, perhaps because its disk is full; please tell an administrator or choose"
+    f" a format that is streamed: {STREAMED}",
 )
 
 

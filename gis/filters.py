@@ -190,7 +190,7 @@ def condition(tree: Any, scope: Scope) -> str:
     if _is_property(tree):
         sql, kind = _operand(tree, scope)
         if kind != "boolean":
-            raise _bad("thuộc tính đứng một mình phải là đúng/sai", "a property by itself must be a boolean")
+            raise _bad("thuộc tính đứng riêng phải là kiểu đúng/sai", "a property by itself must be a boolean")
         return sql
     operator = tree.get("op") if isinstance(tree, dict) else None
     arguments = tree.get("args") if isinstance(tree, dict) else None
@@ -200,14 +200,14 @@ def condition(tree: Any, scope: Scope) -> str:
     if compiled is None:
         words = ", ".join(OPERATORS)
         raise _bad(
-            f"không có phép '{operator[:40]}'. Có: {words}", f"no operator '{operator[:40]}'. There are: {words}"
+            f"không có toán tử '{operator[:40]}'. Có: {words}", f"no operator '{operator[:40]}'. There are: {words}"
         )
     return compiled(operator, arguments, scope)
 
 
 def _no_operator(named: Any) -> Malformed:
     name, words = str(named)[:40], ", ".join(OPERATORS)
-    return _bad(f"không có phép '{name}'. Có: {words}", f"no operator '{name}'. There are: {words}")
+    return _bad(f"không có toán tử '{name}'. Có: {words}", f"no operator '{name}'. There are: {words}")
 
 
 def _compiler(operator: str) -> Callable[[str, list[Any], Scope], str] | None:
@@ -224,7 +224,7 @@ def _compiler(operator: str) -> Callable[[str, list[Any], Scope], str] | None:
 
 def _takes(arguments: list[Any], number: int, operator: str) -> None:
     if len(arguments) != number:
-        raise _bad(f"'{operator}' cần {number} vế", f"'{operator}' takes {number} arguments")
+        raise _bad(f"'{operator}' cần {number} đối số", f"'{operator}' takes {number} arguments")
 
 
 def _logic(operator: str, arguments: list[Any], scope: Scope) -> str:
@@ -232,7 +232,7 @@ def _logic(operator: str, arguments: list[Any], scope: Scope) -> str:
         _takes(arguments, 1, operator)
         return f"(not {condition(arguments[0], scope)})"
     if not arguments:
-        raise _bad(f"'{operator}' cần ít nhất một vế", f"'{operator}' takes an argument")
+        raise _bad(f"'{operator}' cần ít nhất một đối số", f"'{operator}' takes at least one argument")
     return "(" + f" {operator} ".join(condition(one, scope) for one in arguments) + ")"
 
 
@@ -340,7 +340,7 @@ def _as(tree: Any, kind: str, scope: Scope) -> str:
     if isinstance(tree, dict) and tree.get("op") in FOLDS:
         _takes(tree.get("args", []), 1, tree["op"])
         if kind not in ("text", "code"):
-            raise _bad(f"'{tree['op']}' chỉ dùng cho chữ", f"'{tree['op']}' takes text only")
+            raise _bad(f"'{tree['op']}' chỉ dùng cho kiểu văn bản", f"'{tree['op']}' takes text only")
         return FOLDS[tree["op"]].format(_as(tree["args"][0], kind, scope), schema=scope.schema)
     if kind in MOMENTS:
         return _moment(tree, scope)[0]
@@ -378,7 +378,7 @@ def _in(operator: str, arguments: list[Any], scope: Scope) -> str:
 def _like(operator: str, arguments: list[Any], scope: Scope) -> str:
     _takes(arguments, 2, operator)
     if (_kind(arguments[0], scope) or _kind_of_literal(arguments[0])) not in ("text", "code", "uuid"):
-        raise _bad("'like' chỉ dùng cho chữ", "'like' takes text only")
+        raise _bad("'like' chỉ dùng cho kiểu văn bản", "'like' takes text only")
     _check_pattern(arguments[1])
     value, pattern = _pair(arguments[0], arguments[1], scope)
     return f"({value} like {pattern})"
@@ -389,7 +389,7 @@ def _check_pattern(tree: Any) -> None:
     while isinstance(tree, dict) and tree.get("op") in FOLDS and tree.get("args"):
         tree = tree["args"][0]
     if not isinstance(tree, str):
-        raise _bad("mẫu của 'like' phải là chữ trong nháy", "the pattern of 'like' must be text in quotes")
+        raise _bad("mẫu của 'like' phải là văn bản trong dấu nháy", "the pattern of 'like' must be text in quotes")
     # Folding brings the wide backslash to the plain one.
     escapes = len(tree) - len(tree.rstrip("\\\uff3c\ufe68"))
     if escapes % 2:
@@ -420,7 +420,7 @@ def _list(tree: Any, scope: Scope) -> str:
             return f"{sql}::text[]"
     elif isinstance(tree, list):
         return f"{scope.bind([_literal(one, 'text') for one in tree])}::text[]"
-    raise _bad("phép này cần danh sách chữ", "this operator takes a list of texts")
+    raise _bad("toán tử này cần danh sách văn bản", "this operator takes a list of texts")
 
 
 def _spatial(operator: str, arguments: list[Any], scope: Scope) -> str:
@@ -495,7 +495,7 @@ def _shape(tree: Any, scope: Scope) -> str | Mixed:
     if _is_property(tree):
         sql, kind = _operand(tree, scope)
         if kind != GEOMETRY:
-            raise _bad("phép không gian cần hình học", "a spatial operator takes a geometry")
+            raise _bad("toán tử không gian cần dữ liệu hình học", "a spatial operator takes a geometry")
         return sql
     try:
         given = _literal_shape(tree, scope.crs)
@@ -538,7 +538,7 @@ def _moment(tree: Any, scope: Scope) -> tuple[str, str]:
     if _is_property(tree):
         sql, kind = _operand(tree, scope)
         if kind not in MOMENTS:
-            raise _bad("phép thời gian cần ngày hoặc thời điểm", "a temporal operator takes a date or time")
+            raise _bad("toán tử thời gian cần ngày hoặc thời điểm", "a temporal operator takes a date or time")
         sql = f"({sql}::timestamp at time zone '{ZONE}')" if kind == "date" else sql
         return sql, sql
     if isinstance(tree, dict) and isinstance(tree.get("interval"), list) and len(tree["interval"]) == 2:  # noqa: PLR2004

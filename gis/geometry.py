@@ -69,7 +69,12 @@ def read_geojson(value: Any, kind: str = "GEOMETRY", *, name: str = "geometry", 
             raise ValueError("open ring")
         built = shape({"type": given, "coordinates": _rounded(coordinates)})
     except (ValueError, TypeError, shapely.errors.GEOSException):
-        raise invalid(name, "ring", "Vòng của vùng chưa khép hoặc thiếu điểm", "A ring is open or too short") from None
+        raise invalid(
+            name,
+            "ring",
+            "Đường bao của vùng chưa khép kín hoặc thiếu điểm",
+            "The ring of a polygon is open or has too few points",
+        ) from None
     if built.is_empty or (given != "Point" and built.length == 0 and "Point" not in given):
         raise invalid(name, "empty", "Hình học rỗng hoặc dài 0 m", "The geometry is empty or has no length")
     if not built.is_valid:
@@ -123,7 +128,7 @@ def read_box(numbers: Sequence[Any], crs: CRS, *, name: str = "bbox") -> Box:
     if south > north or (west > east and not around):
         raise invalid(name, "box", "tây ≤ đông, nam ≤ bắc", "west ≤ east, south ≤ north")
     if degrees and not (abs(west) <= 180 and abs(east) <= 180 and south >= -90 and north <= 90):  # noqa: PLR2004
-        raise invalid(name, "box", "nằm ngoài trái đất", "outside the earth")
+        raise invalid(name, "box", "nằm ngoài phạm vi kinh độ, vĩ độ", "outside the range of longitude and latitude")
     return west, south, east, north
 
 
@@ -168,7 +173,7 @@ def _points(value: Any, depth: int, name: str) -> Iterator[list[float]]:
 def _judge(point: list[float], name: str, *, degrees: bool) -> None:
     lon, lat = point[0], point[1]
     if not (abs(lon) < HUGE and abs(lat) < HUGE):  # nor NaN, which is not less than anything
-        raise invalid(name, "nan", "Tọa độ phải là số hữu hạn", "Coordinates must be finite numbers")
+        raise invalid(name, "nan", "Tọa độ không phải là số hợp lệ", "Coordinates are not valid numbers")
     if degrees and not is_longitude_latitude(lon, lat):
         raise _out_of_range(lon, lat, name)
     if lon == 0 and lat == 0:
@@ -178,7 +183,7 @@ def _judge(point: list[float], name: str, *, degrees: bool) -> None:
 def _out_of_range(lon: float, lat: float, name: str) -> Invalid:
     if is_longitude_latitude(lat, lon):
         return invalid(
-            name, "maybe_swapped", "Có thể đảo kinh độ và vĩ độ", "Longitude and latitude may have been swapped"
+            name, "maybe_swapped", "Có thể đã đảo kinh độ và vĩ độ", "Longitude and latitude may have been swapped"
         )
     return invalid(
         name,

@@ -26,7 +26,10 @@ class Keys:
             if self.file.exists():
                 if self.file.stat().st_mode & 0o077:
                     raise Forbidden(
-                        Text(f"{self.file} phải chỉ chủ sở hữu đọc được: chmod 600", f"{self.file} is open: chmod 600")
+                        Text(
+                            f"{self.file}: người khác cũng đọc được. Hãy chạy chmod 600 {self.file}",
+                            f"{self.file} is readable by others. Run chmod 600 {self.file}",
+                        )
                     )
                 read = serialization.load_pem_private_key(self.file.read_bytes(), password=None)
                 if not isinstance(read, Ed25519PrivateKey):

@@ -81,7 +81,7 @@ class Feature(Record):
         geom: Any
 
     id: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), primary_key=True, default=uuid.uuid4, sort_order=-100)
-    level: Mapped[Level] = field("Mức phổ biến", "Level", default=Level.INTERNAL, sort_order=-90)
+    level: Mapped[Level] = field("Phạm vi khai thác", "Level", default=Level.INTERNAL, sort_order=-90)
     position_source: Mapped[PositionSource] = field(
         "Nguồn vị trí", "Position source", default=PositionSource.NONE, sort_order=100
     )
@@ -91,17 +91,21 @@ class Feature(Record):
         "Khoảng cách dọc tuyến", "Chainage", receivable=False, shared=True, unit="m", sort_order=103
     )
     original: Mapped[dict[str, Any] | None] = field(
-        "Vị trí như đã ghi", "Position as given", level=Level.INTERNAL, receivable=False, sort_order=104
+        "Vị trí theo văn bản gốc", "Position as in the original", level=Level.INTERNAL, receivable=False, sort_order=104
     )
     source: Mapped[str | None] = field("Nguồn", "Source", max_length=1000, sort_order=105)
     version: Mapped[int] = field("Phiên bản", "Version", receivable=False, stamped=True, sort_order=110)
-    created_at: Mapped[dt.datetime] = field("Tạo lúc", "Created at", receivable=False, stamped=True, sort_order=111)
+    created_at: Mapped[dt.datetime] = field(
+        "Thời điểm tạo", "Created at", receivable=False, stamped=True, sort_order=111
+    )
     created_by: Mapped[str] = field(
         "Người tạo", "Created by", level=Level.INTERNAL, receivable=False, stamped=True, sort_order=112
     )
-    updated_at: Mapped[dt.datetime] = field("Sửa lúc", "Updated at", receivable=False, stamped=True, sort_order=113)
+    updated_at: Mapped[dt.datetime] = field(
+        "Thời điểm sửa", "Updated at", receivable=False, stamped=True, sort_order=113
+    )
     retired_at: Mapped[dt.datetime | None] = field(
-        "Ngừng dùng lúc", "Retired at", level=Level.INTERNAL, receivable=False, at_hand=True, sort_order=114
+        "Thời điểm ngừng theo dõi", "Retired at", level=Level.INTERNAL, receivable=False, at_hand=True, sort_order=114
     )
 
     def __init_subclass__(cls, *, layer: str | None = None, **card: Any) -> None:
@@ -151,7 +155,9 @@ class Feature(Record):
 
     def place(self, session: Session, words: Mapping[str, Any]) -> None:
         """Take a place in words, such as an address. The engine knows no addresses: override it."""
-        raise invalid("place", "unknown_field", "Lớp này chỉ nhận hình học", "This layer takes a geometry only")
+        raise invalid(
+            "place", "unknown_field", "Lớp dữ liệu này chỉ nhận dạng hình học", "This layer takes a geometry only"
+        )
 
     def derive(self, session: Session) -> None:
         """Recompute what follows from the place, before every write. The engine knows no addresses: override it."""

@@ -59,7 +59,10 @@ PATIENCE_S = 5
 RECOVERY_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 STEP_S = 30
 ISSUER = "Cotmoc"
-BUSY = Text("Nhiều người đang đăng nhập, hãy thử lại sau ít giây", "Many are signing in; please try again shortly")
+BUSY = Text(
+    "Hệ thống đang có nhiều lượt đăng nhập, hãy thử lại sau ít giây",
+    "Many people are signing in; please try again shortly",
+)
 
 
 @cache

@@ -416,7 +416,12 @@ def source_of(selection: Selection, statement: Statement) -> str:
     table = f"{layer.schema}.{layer.name} t"
     if selection.as_of is not None:
         if not layer.remembered:
-            raise Malformed(Text("as_of: phần được chia sẻ chỉ có hiện tại", "as_of: what was released has no past"))
+            raise Malformed(
+                Text(
+                    "as_of: dữ liệu được chia sẻ chỉ có trạng thái hiện tại",
+                    "as_of: shared data has its present state only",
+                )
+            )
         table = f"{layer.schema}.{layer.name}_history t"
         statement.conditions.append(f"t.valid @> {statement.bind(selection.as_of)}::timestamptz")
     if layer.remembered:
@@ -473,7 +478,7 @@ def _somewhere(selection: Selection, statement: Statement) -> None:
     if selection.along is not None:
         along, known = selection.along, selection.layer.readable(selection.reader)
         if "border" not in known:
-            raise Malformed(Text("Lớp này không theo tuyến", "This layer does not lie along a route"))
+            raise Malformed(Text("Lớp dữ liệu này không gắn với tuyến biên giới", "This layer is not tied to a border"))
         chainage = known["chainage_m"].expression(selection.reader)
         start, end = statement.bind(along.start_m), statement.bind(along.end_m)
         statement.conditions.append(

@@ -178,7 +178,10 @@ def unlike(admin_url: str, told: Told = in_silence) -> Text | None:
             return first_unlike(connection, told)
     except DBAPIError as fault:
         raise Unavailable(
-            Text("Chưa đối chiếu được; hãy chạy ./cotmoc migrate trước", "Not to be compared yet; run ./cotmoc migrate")
+            Text(
+                "Chưa đối chiếu được: lược đồ dữ liệu chưa cập nhật. Hãy chạy ./cotmoc migrate",
+                "Cannot compare: the schema is out of date. Run ./cotmoc migrate",
+            )
         ) from fault
 
 

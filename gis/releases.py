@@ -39,13 +39,18 @@ class ReleaseState(Status):
     """How far a version of a release has come."""
 
     DRAFT = "draft", ("Đang soạn", "Draft"), Mark("circle", GREY), onward("submitted", "discarded")
-    SUBMITTED = "submitted", ("Chờ duyệt", "Awaiting approval"), Mark("triangle", AMBER), onward("approved", "rejected")
-    APPROVED = "approved", ("Đã duyệt", "Approved"), Mark("diamond", BLUE), onward("published", "rejected")
-    REJECTED = "rejected", ("Không duyệt", "Rejected"), Mark("square", RED)
+    SUBMITTED = (
+        "submitted",
+        ("Chờ phê duyệt", "Awaiting approval"),
+        Mark("triangle", AMBER),
+        onward("approved", "rejected"),
+    )
+    APPROVED = "approved", ("Đã phê duyệt", "Approved"), Mark("diamond", BLUE), onward("published", "rejected")
+    REJECTED = "rejected", ("Không phê duyệt", "Rejected"), Mark("square", RED)
     PUBLISHED = "published", ("Đang chia sẻ", "Published"), Mark("circle", GREEN), onward("withdrawn", "replaced")
     REPLACED = "replaced", ("Đã thay bằng bản mới", "Replaced"), Mark("circle", SKY)
     WITHDRAWN = "withdrawn", ("Đã thu hồi", "Withdrawn"), Mark("square", GREY)
-    DISCARDED = "discarded", ("Đã bỏ", "Discarded"), Mark("circle", GREY)
+    DISCARDED = "discarded", ("Đã hủy", "Discarded"), Mark("circle", GREY)
 
 
 OPEN = (ReleaseState.DRAFT, ReleaseState.SUBMITTED, ReleaseState.APPROVED)

@@ -136,10 +136,13 @@ class Agreement(StrEnum):
 
 
 ANCHOR = {
-    Agreement.AGREES: Text("mỏ neo khớp", "the anchor agrees"),
-    Agreement.BEHIND: Text("mỏ neo chưa ghi kịp", "the anchor is behind"),
-    Agreement.AWAY: Text("không ghi được mỏ neo, sẽ ghi bù sau", "the anchor is away and will be told later"),
-    Agreement.DIFFERS: Text("mỏ neo ghi khác với cơ sở dữ liệu", "the anchor says something else than the database"),
+    Agreement.AGREES: Text("tệp đối chứng khớp", "the anchor file agrees"),
+    Agreement.BEHIND: Text("tệp đối chứng chưa được cập nhật", "the anchor file is not up to date"),
+    Agreement.AWAY: Text(
+        "không ghi được tệp đối chứng, sẽ ghi bổ sung sau",
+        "the anchor file cannot be written and will be completed later",
+    ),
+    Agreement.DIFFERS: Text("tệp đối chứng khác với cơ sở dữ liệu", "the anchor file differs from the database"),
 }
 """The same in words."""
 
@@ -171,7 +174,7 @@ class Round:
         """The same as a sentence."""
         vi, en = ANCHOR[self.anchor]
         return Text(
-            f"Đã niêm phong {self.rows} dòng thành {self.batches} lô; còn {self.unsealed} dòng chưa niêm phong; {vi}",
+            f"Đã niêm phong {self.rows} dòng thành {self.batches} đợt; còn {self.unsealed} dòng chưa niêm phong; {vi}",
             f"{self.rows} entries sealed in {self.batches} batches; {self.unsealed} are left unsealed; {en}",
         )
 
@@ -220,16 +223,16 @@ class Sealer:
         if last.batch and keys.signer(last.statement, last.signature) is None:
             raise Conflict(
                 Text(
-                    f"Dấu niêm phong của lô {last.batch} không do khóa tin cậy nào ({keys.list}) ký",
+                    f"Dấu niêm phong của đợt {last.batch} không do khóa tin cậy nào ({keys.list}) ký",
                     f"The seal of batch {last.batch} is signed by no key that is trusted ({keys.list})",
                 )
             )
         if _agreement(connection, self.anchor, last)[0] == Agreement.DIFFERS:
             raise Conflict(
                 Text(
-                    f"Mỏ neo {self.anchor} ghi khác với cơ sở dữ liệu; không niêm phong tiếp. Hãy chạy ./cotmoc audit"
-                    " verify; nếu vừa phục hồi từ bản sao lưu thì cất riêng tệp mỏ neo này",
-                    f"The anchor {self.anchor} says something else than the database; nothing is sealed on top of that."
+                    f"Tệp đối chứng {self.anchor} khác với cơ sở dữ liệu; dừng niêm phong. Hãy chạy ./cotmoc audit"
+                    " verify; nếu vừa phục hồi từ bản sao lưu thì cất riêng tệp đối chứng này",
+                    f"The anchor file {self.anchor} differs from the database; sealing stops."
                     " Run ./cotmoc audit verify; after a restore from a backup, put this anchor file aside",
                 )
             )
@@ -303,7 +306,7 @@ def connected(url: str) -> Iterator[Connection]:
         raise Unavailable(Text("Đang có lượt niêm phong khác", "Another sealing is under way")) from None
     except psycopg.Error as fault:
         raise Unavailable(
-            Text(f"Không hỏi được cơ sở dữ liệu: {fault}", f"The database cannot be asked: {fault}")
+            Text(f"Không truy vấn được cơ sở dữ liệu: {fault}", f"The database cannot be queried: {fault}")
         ) from fault
 
 
@@ -439,10 +442,10 @@ def _catch_up(connection: Connection, anchor: Path, keys: Keys, last: Seal) -> A
 def _lost(file: Path, batch: int) -> Conflict:
     return Conflict(
         Text(
-            f"Thiếu khóa {file} đã ký {batch} lô; hãy đặt lại từ bản sao. Nếu mất hẳn: ghi khóa công khai (trong mỏ"
-            f" neo) vào {file.with_name(TRUSTED)} rồi chạy ./cotmoc audit seal --new-key",
+            f"Thiếu khóa {file} đã ký {batch} đợt; hãy đặt lại từ bản sao. Nếu mất hẳn: ghi khóa công khai (trong"
+            f" tệp đối chứng) vào {file.with_name(TRUSTED)} rồi chạy ./cotmoc audit seal --new-key",
             f"The key {file} that signed {batch} batches is missing; put it back from its copy. If it is lost for good,"
-            f" see that its public half (in the anchor) stands in {file.with_name(TRUSTED)}, then run"
+            f" write its public key (in the anchor file) into {file.with_name(TRUSTED)}, then run"
             " ./cotmoc audit seal --new-key",
         )
     )

@@ -36,16 +36,19 @@ from gis.releases import (
 GONE = Text("Không có bản chia sẻ này", "There is no such release")
 
 REASONS = {
-    "level": Text("Mức phổ biến cao hơn đối tác", "Its level is above partner"),
-    "assumed": Text("Vị trí chỉ là giả định: mục không nằm trong phần lọc", "Its position is assumed: not selected"),
-    "hidden": Text("Chỉ cơ quan thấy nó khớp bộ lọc", "Only the office sees that it matches the filter"),
-    "position_assumed": Text("Đi không kèm vị trí: vị trí giả định", "Goes without its place, which is assumed"),
+    "level": Text("Không thuộc phạm vi cung cấp cho đối tác", "Outside what may be given to partners"),
+    "assumed": Text("Vị trí giả định: không thuộc phạm vi lọc", "Assumed position: outside the filter"),
+    "hidden": Text("Chỉ khớp bộ lọc theo dữ liệu nội bộ", "Matches the filter by internal data only"),
+    "position_assumed": Text(
+        "Cung cấp không kèm vị trí: vị trí giả định", "Shared without its position: an assumed position"
+    ),
     "position_unvouched": Text(
-        "Đi không kèm vị trí: thiếu giá trị pháp lý, hoặc độ chính xác quá thô",
-        "Goes without its place: no legal standing stated, or too small for the precision",
+        "Cung cấp không kèm vị trí: chưa nêu giá trị pháp lý, hoặc hình quá nhỏ so với độ chính xác đã chọn",
+        "Shared without its position: no legal status stated, or too small for the chosen precision",
     ),
     "address_assumed": Text(
-        "Đi không kèm lý trình: tính từ mốc giả định", "Goes without its address, counted from an assumed marker"
+        "Cung cấp không kèm lý trình: tính từ mốc có vị trí giả định",
+        "Shared without its address: counted from a marker with an assumed position",
     ),
 }
 """Why something stays, or goes without its place."""
@@ -77,7 +80,10 @@ class Part:
         query.check(self.selection)
         if self.decimals is not None and not 0 <= self.decimals <= FINEST:
             raise invalid(
-                "decimals", "range", f"Số lẻ của độ từ 0 đến {FINEST}", f"Decimals of a degree from 0 to {FINEST}"
+                "decimals",
+                "range",
+                f"Số chữ số thập phân của độ: từ 0 đến {FINEST}",
+                f"Decimal places of a degree: from 0 to {FINEST}",
             )
 
 
@@ -178,7 +184,7 @@ class Terms:
 def prepare(session: Session, name: str, recipient: str, terms: Terms, parts: Sequence[Part]) -> ReleaseVersion:
     """A new release with its first version in draft. Raises ``Invalid`` for a name that is taken."""
     if session.query(Release).filter_by(name=name).one_or_none() is not None:
-        raise invalid("name", "taken", "Tên này đã có", "This name is taken")
+        raise invalid("name", "taken", "Tên này đã được sử dụng", "This name is already in use")
     release = Release(id=uuid.uuid4(), name=name, recipient=recipient)
     session.add(release)
     session.flush()
@@ -192,8 +198,8 @@ def renew(session: Session, release_id: uuid.UUID, terms: Terms, parts: Sequence
     if on_its_way is not None:
         raise Conflict(
             Text(
-                f"Phiên bản {on_its_way.number} còn đang làm; hãy hoàn tất hoặc bỏ nó trước",
-                f"Version {on_its_way.number} is still on its way; finish or discard it first",
+                f"Phiên bản {on_its_way.number} đang xử lý; hãy hoàn tất hoặc hủy phiên bản đó trước",
+                f"Version {on_its_way.number} is still in progress; finish or discard it first",
             )
         )
     return _draft(session, release_id, versions[-1].number + 1, terms, parts)
@@ -212,10 +218,13 @@ def redraft(
     if (name, recipient) != (release.name, release.recipient):
         if version.number > 1:
             raise Conflict(
-                Text("Tên và nơi nhận đã định từ phiên bản đầu", "Name and recipient stand since the first version")
+                Text(
+                    "Tên và nơi nhận theo phiên bản đầu, không thay đổi được",
+                    "Name and recipient are those of the first version and cannot change",
+                )
             )
         if session.query(Release).filter(Release.name == name, Release.id != release.id).count():
-            raise invalid("name", "taken", "Tên này đã có", "This name is taken")
+            raise invalid("name", "taken", "Tên này đã được sử dụng", "This name is already in use")
         release.name, release.recipient = name, recipient
     for field, value in vars(terms).items():
         setattr(version, field, value)
@@ -233,9 +242,9 @@ def _draft(session: Session, release_id: uuid.UUID, number: int, terms: Terms, p
 
 def _put_parts(session: Session, version: ReleaseVersion, parts: Sequence[Part]) -> None:
     if not parts:
-        raise invalid("parts", "missing", "Cần ít nhất một lớp", "At least one layer is needed")
+        raise invalid("parts", "missing", "Cần ít nhất một lớp dữ liệu", "At least one layer is needed")
     if len({part.selection.layer.name for part in parts}) < len(parts):
-        raise invalid("parts", "repeated", "Mỗi lớp chỉ một lần", "A layer stands once only")
+        raise invalid("parts", "repeated", "Mỗi lớp dữ liệu chỉ được chọn một lần", "A layer may be chosen once only")
     session.add_all(
         ReleasePart(
             version_id=version.id,
@@ -336,8 +345,8 @@ def move(session: Session, version: ReleaseVersion, to: ReleaseState) -> None:
         words = ", ".join(allowed) or "–"
         raise Conflict(
             Text(
-                f"Đang ở '{state.title.vi}', chỉ chuyển được sang: {words}",
-                f"It is '{state.title.en}' and may move to: {words}",
+                f"Đang ở tình trạng “{state.title.vi}”, chỉ cập nhật được thành: {words}",
+                f"Its status is “{state.title.en}” and may only become: {words}",
             ),
             extra={"allowed": allowed},
         )
@@ -368,8 +377,8 @@ def _refuse_overlap(session: Session, version: ReleaseVersion) -> None:
         name, number = found
         raise Conflict(
             Text(
-                f"{number} mục đã đến đối tác này qua bản chia sẻ '{name}'; mỗi mục chỉ đi qua một bản",
-                f"{number} features reach this recipient through the release '{name}'; each goes through one only",
+                f"{number} mục đã cung cấp cho đối tác này trong bản chia sẻ '{name}'; mỗi mục chỉ thuộc một bản",
+                f"This partner already receives {number} features in the release '{name}'; each belongs to one only",
             ),
             extra={"release": name, "features": number},
         )

@@ -86,7 +86,9 @@ def issue(
 ) -> str:
     """A new token; its text is shown once and never again. Raises ``Invalid`` naming what is wrong with it."""
     if not 1 <= days <= LONGEST.days:
-        raise invalid("days", "range", f"Hạn dùng từ 1 đến {LONGEST.days} ngày", f"From 1 to {LONGEST.days} days")
+        raise invalid(
+            "days", "range", f"Thời hạn sử dụng từ 1 đến {LONGEST.days} ngày", f"From 1 to {LONGEST.days} days"
+        )
     released = [scope for scope in scopes if released_by(scope)]
     if not scopes or (not set(scopes) <= {"read", "write"} and len(released) < len(scopes)):
         raise invalid(
@@ -107,7 +109,7 @@ def issue(
     except ValueError:
         raise invalid("networks", "network", "Không phải dải địa chỉ IP", "Not a range of IP addresses") from None
     if session.query(Token).filter_by(name=name).one_or_none() is not None:
-        raise invalid("name", "taken", "Tên này đã có", "This name is taken")
+        raise invalid("name", "taken", "Tên này đã được sử dụng", "This name is already in use")
     secret = secrets.token_urlsafe(32)
     token = Token(
         name=name,

@@ -210,7 +210,7 @@ def test_a_workbooks_marker_numbers_are_text_and_its_dates_are_dates(client, exp
     titles = [cell.value for cell in sheet[1]]
     number = sheet[2][titles.index("Số hiệu")]
     assert (number.value, number.data_type, number.number_format, number.quotePrefix) == ("147/6", "s", "@", True)
-    created = sheet[2][titles.index("Tạo lúc")]
+    created = sheet[2][titles.index("Thời điểm tạo")]
     assert (created.is_date, created.number_format) == (True, "dd/mm/yyyy hh:mm")
     assert sheet.freeze_panes == "A2"
     assert sheet.auto_filter.ref == sheet.dimensions

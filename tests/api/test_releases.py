@@ -304,7 +304,10 @@ def test_ogr_reads_a_release(lan, minh, stones, partner, site):
 def test_the_pages_say_what_goes_what_stays_and_who_holds_it(lan, minh, stones):
     made = lan.post("/api/releases", body_of(stones, "Sở <b>M</b>")).json()
     release, number = made["id"], stones["shown"][0]
-    for language, stays in (("vi", "Mức phổ biến cao hơn đối tác"), ("en", "Its level is above partner")):
+    for language, stays in (
+        ("vi", "Không thuộc phạm vi cung cấp cho đối tác"),
+        ("en", "Outside what may be given to partners"),
+    ):
         page = lan.get(f"/releases/{release}?lang={language}").text
         assert stays in page
         assert number in page

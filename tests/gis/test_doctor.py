@@ -19,31 +19,31 @@ from gis.seals import Sealer
 from layers.policy import POLICY
 
 TAMPERINGS = {
-    "Row security forced on every table": (
+    "Every table has row-level security policies": (
         "alter table app.markers no force row level security",
         "alter table app.markers force row level security",
     ),
-    "Views run with the reader's rights": (
+    "Views use the rights of whoever queries": (
         "alter view app.places set (security_invoker = false)",
         "alter view app.places set (security_invoker = true)",
     ),
-    "The whole security surface, by its hash": (
+    "Hash of all grants and policies": (
         "create policy loophole on app.works for select to cotmoc_public using (true)",
         "drop policy loophole on app.works",
     ),
-    "Everything belongs to the owner": (
+    "Every object belongs to one owner that cannot log in": (
         "alter table app.works owner to postgres",
         "alter table app.works owner to cotmoc_owner",
     ),
-    "The spatial index serves under row security": (
+    "The spatial index works under row security": (
         "alter function geometry_overlaps(geometry, geometry) not leakproof",
         "alter function geometry_overlaps(geometry, geometry) leakproof",
     ),
-    "No other function is trusted": (
+    "No other function is marked as trusted": (
         "alter function st_intersects(geometry, geometry) leakproof",
         "alter function st_intersects(geometry, geometry) not leakproof",
     ),
-    "No way round the policies": (
+    "No way to bypass the policies": (
         "grant usage on sequence app.journal_seq_seq to cotmoc_public",
         "revoke usage on sequence app.journal_seq_seq from cotmoc_public",
     ),
@@ -55,15 +55,15 @@ TAMPERINGS = {
 """What somebody with the administrator's password may do to one database, and how it is undone."""
 
 IN_THE_CLUSTER = {
-    "No role stands above the policies": (
+    "No role bypasses the policies": (
         "alter role cotmoc_reader bypassrls",
         "alter role cotmoc_reader nobypassrls",
     ),
-    "No role holds a role it should not": (
+    "No role inherits an undeclared role": (
         "grant cotmoc_office_edit to cotmoc_reader",
         "revoke cotmoc_office_edit from cotmoc_reader",
     ),
-    "Only the known logins log in": ("alter role cotmoc_office login", "alter role cotmoc_office nologin"),
+    "Only the declared accounts can log in": ("alter role cotmoc_office login", "alter role cotmoc_office nologin"),
 }
 
 
@@ -104,7 +104,7 @@ def test_each_fault_is_found_and_named(cluster, fresh_name, admin, house):
 )
 def test_a_way_round_the_policies_is_found_and_migrating_closes_it(opening, cluster, fresh_name, admin, house):
     admin.execute(opening)
-    assert bad(examine(cluster.url(fresh_name), house)) == {"No way round the policies"}
+    assert bad(examine(cluster.url(fresh_name), house)) == {"No way to bypass the policies"}
     migrate(cluster.url(fresh_name))
     found = examine(cluster.url(fresh_name), house)
     assert bad(found) == set()
@@ -119,7 +119,7 @@ def test_what_the_image_of_postgis_brings_along_is_no_fault(cluster, fresh_name,
     assert is_fit(findings), [one.said.en for one in findings]
     migrate(cluster.url(fresh_name))
     admin.execute("grant select on tiger.geocode_settings to cotmoc_partner")
-    assert "No right lent outside the schemas" in bad(examine(cluster.url(fresh_name), house))
+    assert "No role has rights outside the schemas" in bad(examine(cluster.url(fresh_name), house))
 
 
 def test_structure_is_remembered_by_revisions_and_on_another_server_alone(cluster, fresh_name, admin, house):
@@ -138,7 +138,7 @@ def test_structure_is_remembered_by_revisions_and_on_another_server_alone(cluste
 def test_writes_that_may_be_lost_are_found(cluster, fresh_name, tmp_path):
     """The tests' own cluster is forgetful on purpose."""
     durable = House(POLICY, tmp_path)
-    assert bad(examine(cluster.url(fresh_name), durable)) == {"Durable writes and page checksums"}
+    assert bad(examine(cluster.url(fresh_name), durable)) == {"Durable writes, checksums of data pages"}
 
 
 def test_default_and_open_secrets_are_found(cluster, fresh_name, tmp_path):
@@ -147,7 +147,7 @@ def test_default_and_open_secrets_are_found(cluster, fresh_name, tmp_path):
     key.chmod(0o644)
     careless = House(POLICY, tmp_path, (key,), {"cotmoc_reader": "cotmoc"}, durable=False)
     findings = examine(cluster.url(fresh_name), careless)
-    assert bad(findings) == {"No default secret", "Secret files are their owner's alone"}
+    assert bad(findings) == {"No default secret", "Only their owner can read the key files"}
     assert any(str(key) in finding.said.vi for finding in findings)
 
 
@@ -182,7 +182,7 @@ def test_a_restored_copy_says_what_the_restore_has_lost(cluster, fresh_name, adm
     cluster.create_database(restored)
     subprocess.run([cluster.binaries / "pg_restore", "-d", restored, dump], env=tools, check=True)
     try:
-        assert bad(examine(cluster.url(restored), house)) == {"The spatial index serves under row security"}
+        assert bad(examine(cluster.url(restored), house)) == {"The spatial index works under row security"}
         migrate(cluster.url(restored))
         assert is_fit(examine(cluster.url(restored), house))
     finally:
@@ -201,8 +201,8 @@ def test_a_copy_restored_without_owners_and_rights_is_made_whole_by_migrating(
     restore = [cluster.binaries / "pg_restore", "--no-owner", "--no-privileges", "-d", restored, dump]
     subprocess.run(restore, env=tools, check=True)
     try:
-        assert "Everything belongs to the owner" in bad(examine(cluster.url(restored), house))
-        with pytest.raises(Unavailable, match=r"run \./cotmoc migrate"):
+        assert "Every object belongs to one owner that cannot log in" in bad(examine(cluster.url(restored), house))
+        with pytest.raises(Unavailable, match=r"Run \./cotmoc migrate"):
             unlike(cluster.url(restored))
         migrate(cluster.url(restored))
         assert bad(examine(cluster.url(restored), house)) == set()
@@ -227,7 +227,7 @@ def test_a_function_of_somebodys_own_is_nobodys_after_migrating(cluster, fresh_n
         " as 'select count(*) from app.incidents'"
     )
     admin.execute("alter function app.peep() owner to cotmoc_owner")
-    assert bad(examine(cluster.url(fresh_name), house)) == {"The whole security surface, by its hash"}
+    assert bad(examine(cluster.url(fresh_name), house)) == {"Hash of all grants and policies"}
     migrate(cluster.url(fresh_name))
     open_to = "select prosecdef, has_function_privilege('cotmoc_public', oid, 'execute') from pg_proc"
     assert admin.execute(f"{open_to} where proname = 'peep'").fetchone() == (False, False)

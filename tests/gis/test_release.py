@@ -248,7 +248,7 @@ def test_whoever_touched_the_draft_does_not_approve_it(database, stone, connect)
 def test_a_token_neither_prepares_nor_approves(database, stone):
     wanted = part("markers", "number", number=[stone()[1]])
     robot = Actor("token:robot", OFFICE_STAFF)
-    with pytest.raises(Forbidden, match="A person has to do this"):
+    with pytest.raises(Forbidden, match="A signed-in person has to do this"):
         prepared(database, "Bạn H", wanted, actor=robot)
     draft = submitted(database, prepared(database, "Bạn H", wanted), wanted)
     with pytest.raises(Forbidden):
@@ -269,11 +269,11 @@ def test_what_was_not_approved_is_not_published(database, stone, connect):
         moved(database, draft, "published")
     moved(database, draft, "approved")
     altered(database, row, "built_by = 'theirs'")
-    with pytest.raises(Conflict, match="have changed"):
+    with pytest.raises(Conflict, match="data changed"):
         moved(database, draft, "published")
     altered(database, row, "built_by = null")
     altered(database, row, "level = 'internal'")
-    with pytest.raises(Conflict, match="have changed"):
+    with pytest.raises(Conflict, match="data changed"):
         moved(database, draft, "published")
     assert received(database, "Bạn K", "markers") == {}
     for writer in (WRITER_LOGIN, PARTNER_LOGIN):
@@ -488,7 +488,7 @@ def test_a_paper_that_is_raised_is_named_to_nobody(database, stone):
     with database.acting(LAN, write=True) as session:
         session.get_one(catalog["documents"].model, paper).level = "internal"
     assert basis() is None
-    with pytest.raises(Conflict, match="have changed"):
+    with pytest.raises(Conflict, match="data changed"):
         moved(database, (release, next_one), "published")
 
 

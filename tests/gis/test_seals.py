@@ -132,7 +132,7 @@ def fresh(cluster, second, tmp_path):
 FIFTEENTH = "(select seq from app.journal order by seq offset 14 limit 1)"
 FORGED = """insert into app.journal (seq, xid, actor, table_name, feature_id, action, new) overriding system value
     select {}, 1, 'Nguyễn', 'areas', gen_random_uuid(), 'insert', '{{}}'"""
-CHANGED, UNSIGNED, CUT = "an entry was changed", "signed by no key that is trusted", "cut at its end"
+CHANGED, UNSIGNED, CUT = "an entry was changed", "signed by no key that is trusted", "the database no longer does"
 
 TAMPERINGS = {
     "new changed": ([f'update app.journal set new = new || \'{{"name": "x"}}\' where seq = {FIFTEENTH}'], 2, CHANGED),
@@ -251,8 +251,8 @@ def test_the_first_tampered_batch_is_named(archive, statements, batch, why):
 def test_the_break_is_told_with_numbers_and_dates_in_both_languages(archive):
     archive.tamper(f"update app.journal set at = '2026-01-31 23:59:59.5+00' where seq = {FIFTEENTH}")
     found = audit.verify(archive.sealer).broken
-    assert found.words.en.startswith("Batch 2 (seq 11–21, 2026-01-31 23:59:59+00 – 20")
-    assert found.words.vi.startswith("Lô 2 (seq 11–21, ")
+    assert found.words.en.startswith("Sealed batch 2 (seq 11–21, 2026-01-31 23:59:59+00 – 20")
+    assert found.words.vi.startswith("Đợt niêm phong 2 (seq 11–21, ")
     assert found.words.vi.endswith("có dòng đã bị sửa")
 
 
@@ -326,7 +326,7 @@ def test_a_cut_anchor_is_named_and_then_told_again(archive):
     archive.anchor.write_bytes(b"".join(lines[:3]))
     batch, words = archive.broken()
     assert batch == 4
-    assert "the anchor lacks it" in words
+    assert "the anchor file lacks this batch" in words
     assert archive.sealer.seal().anchor == Agreement.AGREES
     assert archive.anchor.read_bytes() == whole
     archive.intact()
@@ -345,7 +345,7 @@ def test_a_line_missing_in_the_middle_of_the_anchor_is_named(archive):
     archive.anchor.write_bytes(b"".join(lines[:1] + lines[2:]))
     batch, words = archive.broken()
     assert batch == 2
-    assert "the anchor says something else" in words
+    assert "the anchor file differs" in words
 
 
 @pytest.mark.parametrize("told", [b"{}\n", b"\xff\xfe\n", b"x" * 9000, b'[1, 2]\n{"batch": 4}\n'])
@@ -363,7 +363,7 @@ def test_the_anchor_of_another_database_is_named_and_left_as_it_is(archive, fres
     archive.anchor.write_bytes(fresh.anchor.read_bytes())
     batch, words = archive.broken()
     assert batch == 1
-    assert "the anchor says something else" in words
+    assert "the anchor file differs" in words
     with pytest.raises(Conflict, match="anchor"):
         archive.sealer.seal()
     assert archive.anchor.read_bytes() == fresh.anchor.read_bytes()
@@ -376,7 +376,7 @@ def test_while_the_anchor_is_away_sealing_goes_on_and_it_is_told_later(fresh, tm
     done = sealer.seal()
     assert (done.batches, done.rows, done.anchor) == (2, 12, Agreement.AWAY)
     assert not disk.exists()  # what is to be mounted there is not made up
-    assert "the anchor lacks it" in audit.verify(sealer).broken.words.en
+    assert "the anchor file lacks this batch" in audit.verify(sealer).broken.words.en
     disk.mkdir()
     assert sealer.seal().anchor == Agreement.AGREES
     assert audit.verify(sealer).broken is None

@@ -27,7 +27,7 @@ def test_what_the_house_wrote_is_sealed_beside_it_and_an_edit_past_it_is_named(h
     house.ask("/ogc/collections/incidents/items", {"category": "marker_damage", "place": {"text": "147/6"}})
     sealed = audit(house, "seal")
     assert sealed.returncode == 0, sealed.stderr
-    assert "the anchor agrees" in sealed.stdout
+    assert "the anchor file agrees" in sealed.stdout
     proven = audit(house, "verify")
     assert proven.returncode == 0, proven.stderr
     assert "0 dòng chưa niêm phong" in proven.stdout
@@ -42,7 +42,7 @@ def test_what_the_house_wrote_is_sealed_beside_it_and_an_edit_past_it_is_named(h
     assert f"incidents {thing}: its present or its past is not what the journal says" in beside.stderr
     away = audit(house, "verify", COTMOC_ANCHOR=str(house.data_dir / "unmounted" / "anchor"))
     assert away.returncode == 1
-    assert "the anchor lacks it" in away.stderr
+    assert "the anchor file lacks this batch" in away.stderr
     ((seq,),) = house.rows("select max(seq) from app.journal where table_name = 'incidents'")
     with psycopg.connect(host=str(house.cluster.socket_dir), dbname=DATABASE, user="postgres") as superuser:
         superuser.execute("set session_replication_role = replica")
@@ -67,5 +67,5 @@ def test_the_doctor_finds_a_house_that_serves_in_order_and_names_what_is_not(hou
         superuser.execute("alter table app.areas force row level security")
     mended = examined()
     assert tampered.returncode == 1
-    assert "Row security forced on every table: app.areas" in tampered.stdout
+    assert "Every table has row-level security policies: app.areas" in tampered.stdout
     assert mended.returncode == 0, mended.stdout
