@@ -21,7 +21,7 @@ from gis import changes, linear
 from gis.database import Database
 from gis.drafts import PLACE
 from gis.fields import Level, PositionSource
-from gis.layer import Register
+from gis.layer import Feature, Record, Register
 from gis.links import link
 from gis.status import CodeList
 from layers import lines
@@ -36,7 +36,7 @@ from layers.posts import Post, PostCondition
 from layers.procedures import ProcedureStep
 from layers.tasks import Task, TaskKind, TaskState
 from layers.units import AdministrativeArea, AdministrativeKind, Unit, UnitKind
-from layers.works import Stage, Work, WorkKind, lay_out_steps
+from layers.works import Stage, Work, WorkKind, WorkStep, lay_out_steps
 
 Say = Callable[[str], None]
 
@@ -61,7 +61,7 @@ def load(database: Database, folder: Path, progress: Say) -> None:
         if name in done:
             continue
         progress(title)
-        with database.acting(SYSTEM, write=True, reason=f"data/reference: {name}") as session:
+        with database.acting(SYSTEM, write=True, reason=f"Nạp dữ liệu tham chiếu: {title.split(' · ')[0]}") as session:
             step(session, folder)
             session.add(LoadedStep(name=name))
 
@@ -437,15 +437,37 @@ def _hang_on_plan_of_committee(session: Session, rows: list[dict[str, str]], mad
                 link(session, made[other["item"]], plan.id, "parent")
 
 
+CORRECTED: dict[str, type[Record]] = {
+    "tasks": Task,
+    "markers": Marker,
+    "gates": Gate,
+    "procedure_steps": ProcedureStep,
+    "work_steps": WorkStep,
+}
+
+
+def _corrections(session: Session, folder: Path) -> None:
+    """Correct the wording of rows that an earlier version loaded; a row that was edited since then stays as it is."""
+    for row in _rows(folder / "corrections.csv"):
+        model, name = CORRECTED[row["table"]], row["field"]
+        for record in session.scalars(select(model).where(getattr(model, name) == row["was"])).all():
+            if not isinstance(record, Feature):
+                setattr(record, name, row["now"])
+            elif record.retired_at is None:
+                changes.amend(session, record.layer, record, {name: row["now"]})
+    session.flush()
+
+
 STEPS: dict[str, tuple[str, Callable[[Session, Path], None]]] = {
     "lines": ("Đường biên tham khảo · Indicative boundary lines", _lines),
     "administrative_areas": ("Địa giới hành chính · Administrative areas", _administrative_areas),
     "units": ("Đơn vị · Units", _units),
     "documents": ("Văn bản · Documents", _documents),
-    "procedures": ("Quy trình với phía bạn · Procedures with the neighbours", _procedures),
+    "procedures": ("Quy trình phối hợp với phía bạn · Procedures with the neighbours", _procedures),
     "markers": ("Mốc quốc giới · Boundary markers", _markers),
     "gates": ("Cửa khẩu · Border gates", _gates),
-    "crossings": ("Lối mở, lối thông quan · Crossings", _crossings),
+    "crossings": ("Lối mở, lối thông quan, đường chuyên dụng · Crossings", _crossings),
     "posts": ("Cọc dấu · Boundary posts", _posts),
     "seed_items": ("Công trình và nhiệm vụ · Works and tasks", _seed_items),
+    "corrections": ("Hiệu chỉnh câu chữ · Corrected wording", _corrections),
 }

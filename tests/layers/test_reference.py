@@ -96,6 +96,36 @@ def test_loading_again_changes_nothing(database, client):
     assert {layer: len(found(client, layer)) for layer in before} == before
 
 
+def test_wording_loaded_by_an_earlier_version_is_corrected_once_and_edits_stay(database, client):
+    from layers import reference
+    from layers.policy import SYSTEM
+    from layers.procedures import ProcedureStep
+    from layers.tasks import Task
+    from layers.works import WorkStep
+
+    corrections = list(csv.DictReader((REFERENCE / "corrections.csv").read_text("utf-8").splitlines()))
+    (title,) = [one["was"] for one in corrections if one["now"].startswith("Số hóa")]
+    was, now = "Thông báo phía bạn", "Thông báo cho phía bạn"
+    with database.acting(SYSTEM, write=True, reason="thử") as session:
+        session.query(Task).filter_by(seed_item="21").one().title = title
+        session.query(Task).filter_by(seed_item="11").one().clause = "đã sửa"
+        for model in (ProcedureStep, WorkStep):
+            for step in session.query(model).filter_by(title_vi=now):
+                step.title_vi = was
+        session.query(reference.LoadedStep).filter_by(name="corrections").delete()
+    said = []
+    reference.load(database, REFERENCE, said.append)
+    assert said == ["Hiệu chỉnh câu chữ · Corrected wording"]
+    assert found(client, "tasks", seed_item="21")[0]["properties"]["title"] == "Số hóa công tác biên giới"
+    assert found(client, "tasks", seed_item="11")[0]["properties"]["clause"] == "đã sửa"
+    with database.acting(SYSTEM, write=True, reason="thử") as session:
+        for model in (ProcedureStep, WorkStep):
+            assert session.query(model).filter_by(title_vi=was).count() == 0
+            assert session.query(model).filter_by(title_vi=now).count() > 0
+        (basis,) = [row["basis"] for row in ROWS if row["item"] == "11"]
+        session.query(Task).filter_by(seed_item="11").one().clause = basis
+
+
 def test_every_main_number_exists_once_and_replaced_ones_do_not(client):
     page = client.get("/ogc/collections/markers/items", params={"border": "VN-CN", "limit": 10000}).json()["features"]
     numbers = [one["properties"]["number"] for one in page]
