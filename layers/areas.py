@@ -1,4 +1,4 @@
-"""Areas (vùng): the border belt, compensation sites after demarcation, gate zones and prohibited zones."""
+"""Areas (khu vực): the border belt, compensation sites after demarcation, gate zones and prohibited zones."""
 
 from typing import Any
 
@@ -13,7 +13,10 @@ class AreaKind(CodeList):
     """Which rule the area is of."""
 
     BELT = "belt", ("Vành đai biên giới", "Border belt")
-    COMPENSATION = "compensation", ("Bồi thường sau phân giới", "Compensation site")
+    COMPENSATION = (
+        "compensation",
+        ("Khu vực hỗ trợ, bồi thường sau phân giới cắm mốc", "Support and compensation area after demarcation"),
+    )
     GATE_ZONE = "gate_zone", ("Khu vực cửa khẩu", "Gate zone")
     PROHIBITED = "prohibited", ("Vùng cấm", "Prohibited zone")
 
@@ -29,7 +32,7 @@ class AreaState(Status):
 class Area(
     BorderFeature,
     layer="areas",
-    title=("Vùng", "Areas"),
+    title=("Khu vực", "Areas"),
     drawn_by="state",
     order=("kind", "name"),
     labelled_by="name",

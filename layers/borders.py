@@ -101,8 +101,8 @@ def out_of_area(name: str, distance_m: float) -> Invalid:
     return invalid(
         name,
         "out_of_area",
-        f"Điểm này cách đường biên {km} km, quá 20 km; hãy kiểm tra hệ tọa độ, múi chiếu, thứ tự",
-        f"This point is {km} km from the border, over 20 km; check the system, the zone and the order",
+        f"Điểm này cách đường biên {km} km, quá 20 km; hãy kiểm tra hệ tọa độ, múi chiếu, thứ tự X, Y",
+        f"This point is {km} km from the border, over 20 km; check the system, the zone and the order of X and Y",
     )
 
 
@@ -410,7 +410,7 @@ def _along(offset: Offset, stone: Stone) -> Asking[Located]:
     if chainage is not None:
         at = yield from linear.asking_point_at(stone.border.value, chainage)
     if chainage is not None and at is None:
-        detail = Text(f"{offset} ở ngoài hai đầu tuyến biên giới", f"{offset} lies beyond the end of the border")
+        detail = Text(f"{offset} nằm ngoài hai đầu tuyến biên giới", f"{offset} lies beyond the ends of the border")
         raise Invalid(detail, [FieldError("q", "beyond_end", detail)])
     return Located(
         kind=Kind.OFFSET,
@@ -430,7 +430,7 @@ def _of_position(position: Position, border: str | None, near: str | None, reade
     """The nearest border, chainage and marker of a coordinate, and the same point in the other systems."""
     station = yield from linear.asking_station(position.lon, position.lat, border)
     if station is None:
-        raise invalid("q", "no_line", "Chưa nạp đường biên", "No boundary line is loaded")
+        raise invalid("q", "no_line", "Chưa có dữ liệu đường biên giới", "There is no boundary line yet")
     if station.distance_m > FAR_M:
         raise out_of_area("q", station.distance_m)
     at = Border(station.route)

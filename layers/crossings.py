@@ -38,7 +38,7 @@ class CrossingState(Status):
     PLANNED = "planned", ("Dự kiến", "Planned"), Mark("lane", BLUE), onward("open")
     OPEN = "open", ("Đang mở", "Open"), Mark("lane", GREEN), onward("suspended", "closed")
     SUSPENDED = "suspended", ("Tạm dừng", "Suspended"), Mark("lane", AMBER), onward("open", "closed")
-    CLOSED = "closed", ("Đóng", "Closed"), Mark("lane", GREY)
+    CLOSED = "closed", ("Đã đóng", "Closed"), Mark("lane", GREY)
 
 
 GATE = "gate"
@@ -54,7 +54,7 @@ BELONGS_TO = (
 class Crossing(
     BorderFeature,
     layer="crossings",
-    title=("Lối mở, lối thông quan", "Crossings"),
+    title=("Lối mở, lối thông quan, đường chuyên dụng", "Crossings"),
     drawn_by="state",
     order=("border", "name"),
     labelled_by="name",

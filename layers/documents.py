@@ -76,7 +76,7 @@ class Document(
     in_force_on: Mapped[dt.date | None] = field("Ngày có hiệu lực", "In force on")
     kind: Mapped[DocumentKind] = field("Loại văn bản", "Kind")
     title: Mapped[str] = field("Trích yếu", "Title", max_length=500)
-    holder: Mapped[str | None] = field("Nơi giữ", "Held by", max_length=200)
+    holder: Mapped[str | None] = field("Nơi lưu giữ", "Kept at", max_length=200)
     note: Mapped[str | None] = field("Ghi chú", "Note")
     geom: Mapped[Any] = geometry("GEOMETRY")
 

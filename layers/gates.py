@@ -36,7 +36,7 @@ class Mode(CodeList):
 
     ROAD = "road", ("Đường bộ", "Road")
     RAIL = "rail", ("Đường sắt", "Rail")
-    WATERWAY = "waterway", ("Đường thủy", "Waterway")
+    WATERWAY = "waterway", ("Đường thủy nội địa", "Inland waterway")
 
 
 class GateStage(Status):
@@ -50,16 +50,20 @@ class GateStage(Status):
         Mark("circle", GREEN),
     )
     MINISTRY_OPINIONS = "ministry_opinions", ("Lấy ý kiến bộ, ngành", "Opinions of ministries"), Mark("triangle", AMBER)
-    PM_PRINCIPLE = "pm_principle", ("Thủ tướng đồng ý chủ trương", "Approved in principle"), Mark("circle", GREEN)
+    PM_PRINCIPLE = (
+        "pm_principle",
+        ("Thủ tướng Chính phủ đồng ý chủ trương", "Approved in principle by the Prime Minister"),
+        Mark("circle", GREEN),
+    )
     GOV_RESOLUTION = "gov_resolution", ("Nghị quyết của Chính phủ", "Government resolution"), Mark("circle", GREEN)
     INFRASTRUCTURE = "infrastructure", ("Xây dựng hạ tầng", "Infrastructure"), Mark("circle", GREEN)
-    FORCES_READY = "forces_ready", ("Bố trí lực lượng", "Forces ready"), Mark("circle", GREEN)
+    FORCES_READY = "forces_ready", ("Bố trí lực lượng chức năng", "Competent forces in place"), Mark("circle", GREEN)
     ACCEPTANCE = "acceptance", ("Nghiệm thu", "Acceptance"), Mark("circle", GREEN)
     NOTE_EXCHANGE = "note_exchange", ("Trao đổi công hàm", "Exchange of notes"), Mark("circle", GREEN)
     OPENING_CEREMONY = "opening_ceremony", ("Lễ khai trương", "Opening ceremony"), Mark("check", GREY)
     OPERATING = "operating", ("Đang hoạt động", "Operating"), Mark("check", GREY)
     SUSPENDED = "suspended", ("Tạm dừng", "Suspended"), Mark("triangle", AMBER)
-    CLOSED = "closed", ("Đóng", "Closed"), Mark("square", RED)
+    CLOSED = "closed", ("Đã đóng", "Closed"), Mark("square", RED)
 
     @classmethod
     def moves(cls) -> list[tuple[str, str]]:
@@ -105,19 +109,19 @@ class Gate(
 
     name: Mapped[str] = field("Tên", "Name", max_length=200)
     counterpart: Mapped[str | None] = field("Cửa khẩu đối diện", "Counterpart", max_length=200)
-    counterpart_place: Mapped[str | None] = field("Địa danh phía bạn", "Counterpart's place", max_length=200)
+    counterpart_place: Mapped[str | None] = field("Địa bàn phía bạn", "Counterpart's area", max_length=200)
     category: Mapped[Category | None] = field("Loại hình", "Category")
-    category_since: Mapped[dt.date | None] = field("Loại hình từ ngày", "Category since")
-    mode: Mapped[Mode | None] = field("Phương thức", "Mode")
-    stage: Mapped[GateStage | None] = field("Bước mở, nâng cấp", "Stage")
+    category_since: Mapped[dt.date | None] = field("Áp dụng loại hình từ ngày", "Category in effect since")
+    mode: Mapped[Mode | None] = field("Loại hình giao thông", "Mode of transport")
+    stage: Mapped[GateStage | None] = field("Giai đoạn mở, nâng cấp", "Stage of opening or upgrading")
     province: Mapped[str | None] = field("Tỉnh", "Province", max_length=100)
     former_province: Mapped[str | None] = field("Tỉnh cũ", "Former province", max_length=100)
     commune: Mapped[str | None] = field("Xã, phường", "Commune", max_length=100)
     aliases: Mapped[list[str] | None] = field("Tên khác", "Aliases")
-    planned_2030 = derived("Quy hoạch 2030", "Planned by 2030", PLANNED.format(2030), codes=Category)
-    planned_2050 = derived("Tầm nhìn 2050", "Planned by 2050", PLANNED.format(2050), codes=Category)
+    planned_2030 = derived("Quy hoạch đến năm 2030", "Planned by 2030", PLANNED.format(2030), codes=Category)
+    planned_2050 = derived("Tầm nhìn đến năm 2050", "Vision for 2050", PLANNED.format(2050), codes=Category)
     last_event = derived("Sự kiện gần nhất", "Last event", EVENT.format(f"<= {TODAY}", "desc", "desc"), type="json")
-    next_event = derived("Sự kiện tới", "Next event", EVENT.format(f"> {TODAY}", "asc", "asc"), type="json")
+    next_event = derived("Sự kiện sắp tới", "Next event", EVENT.format(f"> {TODAY}", "asc", "asc"), type="json")
     geom: Mapped[Any] = geometry("POINT")
 
 
@@ -145,9 +149,9 @@ class GateCategory(Part, table="gate_categories", of=Gate, title=("Loại hình 
 class GatePlan(Part, table="gate_plans", of=Gate, title=("Quy hoạch", "Planning line")):
     """A planning line: the category aimed at by 2030 or 2050. It is not the gate's category."""
 
-    horizon: Mapped[int] = field("Mốc thời gian", "Horizon")
-    category: Mapped[Category] = field("Loại hình dự kiến", "Planned category")
-    mode: Mapped[Mode | None] = field("Phương thức", "Mode")
+    horizon: Mapped[int] = field("Thời kỳ quy hoạch", "Planning period")
+    category: Mapped[Category] = field("Loại hình theo quy hoạch", "Planned category")
+    mode: Mapped[Mode | None] = field("Loại hình giao thông", "Mode of transport")
     decision: Mapped[str | None] = field("Quyết định", "Decision", max_length=200)
     on: Mapped[dt.date] = field("Ngày quyết định", "Decided on")
     source: Mapped[str | None] = field("Nguồn", "Source", max_length=1000)
@@ -185,8 +189,8 @@ def refuse_bare_move(_session: Session, _gate: Gate, _to: str, _reason: str) -> 
     """A stage changes by a dated event with its document, never by itself."""
     raise Conflict(
         Text(
-            "Bước mở, nâng cấp chỉ đổi khi ghi một sự kiện có ngày và văn bản (…/events)",
-            "A gate's stage changes by recording a dated event with its document (…/events)",
+            "Giai đoạn mở, nâng cấp chỉ được cập nhật qua sự kiện có ngày và văn bản (…/events)",
+            "The stage of opening or upgrading changes only by an event with a date and a document (…/events)",
         )
     )
 
@@ -206,7 +210,7 @@ def record_event(
             Gate.check_text(name, words_of)
     is_stage = kind in [one.value for one in GateStage]
     if is_stage and not document:
-        detail = Text("Bước này cần số văn bản làm căn cứ", "This step needs the document it rests on")
+        detail = Text("Giai đoạn này cần số văn bản làm căn cứ", "This stage needs the number of its document")
         raise Invalid(detail, [FieldError("document", "missing", detail)])
     event = GateEvent(feature_id=gate.id, kind=kind, on=on, precision="day", document=document, note=note)
     session.add(event)

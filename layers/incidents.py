@@ -28,8 +28,8 @@ class IncidentCategory(CodeList):
     ILLEGAL_CROSSING = "illegal_crossing", ("Xuất nhập cảnh trái phép", "Illegal crossing")
     MARKER_DAMAGE = "marker_damage", ("Hư hại mốc", "Damage to a marker")
     MARKER_MOVED = "marker_moved", ("Xê dịch mốc", "Marker moved")
-    LINE_ALTERED = "line_altered", ("Làm sai lệch đường biên", "Line altered")
-    FLOW_CHANGE = "flow_change", ("Đổi dòng chảy sông, suối", "Change of a river's flow")
+    LINE_ALTERED = "line_altered", ("Làm sai lệch đường biên giới", "Boundary line altered")
+    FLOW_CHANGE = "flow_change", ("Làm thay đổi dòng chảy sông, suối biên giới", "Flow of a border river changed")
     ENCROACH_FARM = "encroach_farm", ("Xâm canh", "Farming encroachment")
     ENCROACH_LIVE = "encroach_live", ("Xâm cư", "Settlement encroachment")
     ILLEGAL_BUILDING = "illegal_building", ("Xây dựng trái phép", "Illegal building")
@@ -47,7 +47,7 @@ class IncidentCategory(CodeList):
     CROSS_BORDER_USE = "cross_border_use", ("Khai thác vượt biên", "Use across the border")
     DISASTER = "disaster", ("Cháy, lũ lan qua biên giới", "Fire or flood across the border")
     DISEASE = "disease", ("Dịch bệnh", "Disease")
-    PROPERTY = "property", ("Trộm, cướp", "Theft, robbery")
+    PROPERTY = "property", ("Trộm cắp, cướp", "Theft, robbery")
     VIOLENCE = "violence", ("Gây thương tích", "Violence")
     OTHER = "other", ("Khác", "Other")
 
@@ -55,8 +55,8 @@ class IncidentCategory(CodeList):
 class Severity(Scale):
     """How grave it is."""
 
-    LOW = "low", ("Nhẹ", "Low"), Mark("circle", GREY)
-    MEDIUM = "medium", ("Vừa", "Medium"), Mark("diamond", BLUE)
+    LOW = "low", ("Ít nghiêm trọng", "Low"), Mark("circle", GREY)
+    MEDIUM = "medium", ("Trung bình", "Medium"), Mark("diamond", BLUE)
     HIGH = "high", ("Nghiêm trọng", "High"), Mark("triangle", AMBER)
     CRITICAL = "critical", ("Đặc biệt nghiêm trọng", "Critical"), Mark("square", RED)
 
@@ -69,15 +69,20 @@ class Handling(Status):
     RECORDED = "recorded", ("Đã lập biên bản", "Recorded"), Mark("flag", AMBER), onward("exchanged", "resolved")
     EXCHANGED = (
         "exchanged",
-        ("Đã trao đổi phía bạn", "Raised with the neighbour"),
+        ("Đã trao đổi với phía bạn", "Raised with the neighbour"),
         Mark("flag", PURPLE),
         onward("talks", "note_sent", "resolved"),
     )
-    TALKS = "talks", ("Hội đàm", "Talks"), Mark("flag", PURPLE), onward("note_sent", "resolved")
+    TALKS = "talks", ("Đã hội đàm", "Talks held"), Mark("flag", PURPLE), onward("note_sent", "resolved")
     NOTE_SENT = "note_sent", ("Đã gửi công hàm", "Note sent"), Mark("flag", SKY), onward("talks", "resolved")
     RESOLVED = "resolved", ("Đã xử lý", "Resolved"), Mark("flag", GREEN), onward("closed", "verified")
-    CLOSED = "closed", ("Kết thúc", "Closed"), Mark("flag", GREY), onward("verified")
-    DISMISSED = "dismissed", ("Không phải sự vụ", "Dismissed"), Mark("flag", GREY), onward("reported")
+    CLOSED = "closed", ("Đã kết thúc", "Closed"), Mark("flag", GREY), onward("verified")
+    DISMISSED = (
+        "dismissed",
+        ("Không đủ căn cứ, không xử lý", "Dismissed: not enough grounds"),
+        Mark("flag", GREY),
+        onward("reported"),
+    )
 
 
 class IncidentSide(CodeList):
@@ -106,12 +111,12 @@ class Incident(
     code: Mapped[str] = field("Mã sự vụ", "Code", receivable=False, max_length=20)
     category: Mapped[IncidentCategory] = field("Loại sự vụ", "Category")
     severity: Mapped[Severity] = field("Mức độ", "Severity", default=Severity.MEDIUM)
-    handling: Mapped[Handling] = field("Xử lý", "Handling", default=Handling.REPORTED)
-    occurred_at: Mapped[dt.datetime | None] = field("Xảy ra lúc", "Occurred at")
+    handling: Mapped[Handling] = field("Tình trạng xử lý", "Handling status", default=Handling.REPORTED)
+    occurred_at: Mapped[dt.datetime | None] = field("Thời điểm xảy ra", "Occurred at")
     description: Mapped[str | None] = field("Mô tả", "Description", max_length=5000)
-    side: Mapped[IncidentSide] = field("Bên", "Side", default=IncidentSide.UNKNOWN)
+    side: Mapped[IncidentSide] = field("Phía xảy ra", "Side where it happened", default=IncidentSide.UNKNOWN)
     unit: Mapped[str | None] = field("Đơn vị", "Unit", max_length=200)
-    open = derived("Còn xử lý", "Open", "t.handling not in ('resolved', 'closed', 'dismissed')", type="boolean")
+    open = derived("Đang xử lý", "Open", "t.handling not in ('resolved', 'closed', 'dismissed')", type="boolean")
     geom: Mapped[Any] = geometry("GEOMETRY")
 
     def derive(self, session: Session) -> None:
@@ -141,7 +146,12 @@ def supplement(session: Session, incident: Incident, values: Mapping[str, Any]) 
 
 def _not_in_the_future(moment: dt.datetime) -> None:
     if moment > dt.datetime.now(dt.UTC) + CLOCK_SKEW:
-        raise invalid("occurred_at", "future", "Thời điểm xảy ra ở tương lai", "The time lies in the future")
+        raise invalid(
+            "occurred_at",
+            "future",
+            "Thời điểm xảy ra không được sau thời điểm hiện tại",
+            "The time of the incident must not be in the future",
+        )
 
 
 def _next_code(session: Session) -> str:

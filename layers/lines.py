@@ -36,9 +36,12 @@ CAVEAT = Text(
 class LineKind(CodeList):
     """How a piece was come by."""
 
-    SHARED = "shared", ("Cạnh chung hai nước", "Edge shared by both countries")
+    SHARED = (
+        "shared",
+        ("Đường chung của hai nước (dữ liệu OpenStreetMap)", "Line shared by both countries (OpenStreetMap data)"),
+    )
     VN_RING = "vn_ring", ("Theo ranh giới Việt Nam", "Along Vietnam's outline")
-    STRAIGHT = "straight", ("Nối thẳng chỗ hở", "Straight over a gap")
+    STRAIGHT = "straight", ("Nối thẳng đoạn thiếu dữ liệu", "Straight across missing data")
     PROTOCOL = "protocol", ("Theo nghị định thư", "From the protocol")
 
 
@@ -60,7 +63,7 @@ class Line(
     legal_status: Mapped[str] = field("Giá trị pháp lý", "Legal status")
     length_m: Mapped[float | None] = field("Chiều dài", "Length", unit="m")
     licence: Mapped[str | None] = field("Giấy phép", "Licence")
-    attribution: Mapped[str | None] = field("Ghi công", "Attribution")
+    attribution: Mapped[str | None] = field("Ghi nguồn", "Attribution")
     geom: Mapped[Any] = geometry("LINESTRING")
 
 

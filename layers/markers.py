@@ -68,14 +68,14 @@ class Condition(Status):
 
     UNKNOWN = "unknown", ("Chưa kiểm tra", "Not inspected"), Mark("monument", GREY)
     INTACT = "intact", ("Nguyên vẹn", "Intact"), Mark("monument", GREEN)
-    AT_RISK = "at_risk", ("Có nguy cơ", "At risk"), Mark("monument-warning", AMBER)
+    AT_RISK = "at_risk", ("Có nguy cơ sạt lở, hư hỏng", "At risk of erosion or damage"), Mark("monument-warning", AMBER)
     DAMAGED = "damaged", ("Hư hỏng", "Damaged"), Mark("monument-cracked", RED)
     SEVERELY_DAMAGED = "severely_damaged", ("Hư hỏng nghiêm trọng", "Severely damaged"), Mark("monument-cracked", RED)
     REPAIRING = "repairing", ("Đang sửa chữa", "Being repaired"), Mark("monument-tools", BLUE)
     DESTROYED = "destroyed", ("Bị hủy hoại", "Destroyed"), Mark("monument-missing", RED)
     MOVED = "moved", ("Bị xê dịch", "Moved"), Mark("monument-warning", RED)
     MISSING = "missing", ("Bị mất", "Missing"), Mark("monument-missing", RED)
-    NOT_BUILT = "not_built", ("Chưa xây", "Not built"), Mark("monument-missing", SKY)
+    NOT_BUILT = "not_built", ("Chưa xây dựng", "Not built"), Mark("monument-missing", SKY)
     LEGACY = "legacy", ("Mốc cũ", "Legacy marker"), Mark("monument", SKY)
 
     @classmethod
@@ -97,12 +97,14 @@ class Marker(
 
     border: Mapped[Border] = field("Tuyến biên giới", "Border", sort_order=-50)
     number: Mapped[str] = field("Số hiệu", "Number", max_length=20)
-    kind: Mapped[MarkerKind | None] = field("Loại mốc", "Kind")
-    class_: Mapped[MarkerClass | None] = field("Loại", "Class")
+    kind: Mapped[MarkerKind | None] = field("Mốc chính, phụ, ngã ba", "Main, sub or tripoint")
+    class_: Mapped[MarkerClass | None] = field(
+        "Loại mốc (A, B, C; lớn, trung, nhỏ)", "Class (A, B, C; large, medium, small)"
+    )
     condition: Mapped[Condition] = field("Tình trạng", "Condition", default=Condition.UNKNOWN)
     built_by: Mapped[Side | None] = field("Bên xây dựng", "Built by")
     responsible_side: Mapped[Side | None] = field("Bên chịu trách nhiệm", "Responsible side")
-    inspected_on: Mapped[dt.date | None] = field("Ngày kiểm tra", "Inspected on", receivable=False)
+    inspected_on: Mapped[dt.date | None] = field("Ngày kiểm tra gần nhất", "Last inspected on", receivable=False)
     remark: Mapped[str | None] = field("Ghi chú", "Remark", level=Level.INTERNAL)
     geom: Mapped[Any] = geometry("POINT")
 
@@ -167,8 +169,8 @@ def _refuse_weaker(marker: Marker, source: PositionSource) -> None:
     if strength.index(source) > strength.index(marker.position_source):
         raise Conflict(
             Text(
-                f"Vị trí '{source.title.vi}' không thay được vị trí '{marker.position_source.title.vi}'",
-                f"A '{source.title.en}' position does not replace a '{marker.position_source.title.en}' one",
+                f"Vị trí theo “{source.title.vi}” không thay thế được vị trí theo “{marker.position_source.title.vi}”",
+                f"A position by “{source.title.en}” cannot replace one by “{marker.position_source.title.en}”",
             )
         )
 
@@ -178,7 +180,10 @@ def inspect(session: Session, marker: Marker, to: str, reason: str) -> None:
     """Record what an inspection found. "Being repaired" needs a work under way at this marker."""
     if to == Condition.REPAIRING and not _under_repair(session, marker.id):
         raise Conflict(
-            Text("Chỉ 'đang sửa chữa' khi có công trình đang thi công ở mốc này", "No work is under way at this marker")
+            Text(
+                "Chỉ chuyển sang “Đang sửa chữa” khi mốc này có công trình đang thi công",
+                "A marker is “being repaired” only while a work is under way there",
+            )
         )
     step(session, Marker.layer, marker, to)
     day = today()
@@ -300,7 +305,7 @@ def _take_assumption(session: Session, marker: Marker, assumption: Assumption | 
         return False
     at = linear.point_at(session, marker.border.value, chainage)
     if at is None:
-        raise Missing(Text("Chưa nạp đường biên", "No boundary line is loaded"))
+        raise Missing(Text("Chưa có dữ liệu đường biên giới", "There is no boundary line yet"))
     set_geometry(marker, Point(*at))
     marker.chainage_m, marker.accuracy_m = chainage, round(assumption.accuracy_m)
     marker.position_source, marker.address = PositionSource.ASSUMED, marker.number

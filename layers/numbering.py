@@ -94,7 +94,10 @@ class Section:
     def __post_init__(self) -> None:
         if self.first.position == self.last.position:
             raise NotAnAddress(
-                Text("Một đoạn cần mốc ở hai vị trí khác nhau", "A section needs markers at two different positions")
+                Text(
+                    "Hai đầu đoạn phải là hai mốc ở vị trí khác nhau",
+                    "The two ends of a section must be markers at different positions",
+                )
             )
 
     def __str__(self) -> str:
@@ -175,7 +178,7 @@ _THOUSANDS = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
 
 def _legible(text: str) -> str:
     if len(text) > LONGEST_TEXT:
-        raise NotAnAddress(Text("Quá dài để là một địa chỉ", "This is too long for an address"))
+        raise NotAnAddress(Text("Nội dung quá dài, không phải vị trí theo mốc", "This is too long: no marker address"))
     return unaccented(text)
 
 
@@ -202,8 +205,8 @@ def _metres(distance: str, unit: str | None) -> float:
     if not re.fullmatch(r"[0-9]{1,6}(?:[.,][0-9]{1,6})?", distance) or (not in_km and _THOUSANDS.fullmatch(distance)):
         raise NotAnAddress(
             Text(
-                f"Không rõ {distance} là bao nhiêu; viết như 1500 m hay 1,5 km",
-                f"Unclear: {distance}; write 1500 m or 1,5 km",
+                f"Không xác định được khoảng cách {distance}; hãy viết 1500 m hoặc 1,5 km",
+                f"Cannot read the distance {distance}; write 1500 m or 1,5 km",
             )
         )
     return float(distance.replace(",", ".")) * (1000 if in_km else 1)

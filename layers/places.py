@@ -50,9 +50,7 @@ class BorderFeature(Unclassified):
             found = locate(session, words["text"], border=border, crs=words.get("crs"), near=words.get("near"))
         if len({one.geometry and str(one.geometry) for one in found}) > 1:
             names = ", ".join(f"{one.address} ({one.border})" for one in found)
-            raise invalid(
-                "place", "ambiguous", f"Vị trí có nhiều nghĩa: {names}", f"The place has more than one meaning: {names}"
-            )
+            raise invalid("place", "ambiguous", f"Có nhiều vị trí phù hợp: {names}", f"Several places match: {names}")
         self._take(found[0], dict(words))
         place = found[0]
         if (
@@ -72,7 +70,10 @@ class BorderFeature(Unclassified):
             kind = self.layer.geometry_type
             if kind not in ("GEOMETRY", located.geometry["type"].upper()):
                 raise invalid(
-                    "place", "type", "Vị trí không đúng kiểu của lớp này", "This layer takes another kind of place"
+                    "place",
+                    "type",
+                    "Dạng vị trí không phù hợp với lớp dữ liệu này",
+                    "This kind of place does not fit this layer",
                 )
             set_geometry(self, shape(located.geometry))
             stated = self.position_source not in (None, PositionSource.NONE, PositionSource.ASSUMED)
@@ -112,8 +113,8 @@ def _refuse_hidden_stone(session: Session, place: Located, level: Level) -> None
         raise invalid(
             "at",
             "hidden_marker",
-            "Mốc này hạn chế hơn mục được gắn; lý trình tính từ nó sẽ lộ vị trí của mốc",
-            "This marker is more restricted than the feature; an address counted from it would give its place away",
+            "Mốc này có phạm vi khai thác hẹp hơn mục được liên kết; lý trình tính từ mốc sẽ làm lộ vị trí mốc",
+            "Fewer readers may see this marker than the linked record; an address from it would reveal its position",
         )
 
 
@@ -133,7 +134,12 @@ def link_place(session: Session, feature_id: uuid.UUID, at: str, border: str | N
         found = locate(session, at, border=border)
     if len({one.border for one in found}) > 1:
         names = ", ".join(f"{one.address} ({one.border})" for one in found)
-        raise invalid("at", "ambiguous", f"Có nhiều nghĩa, hãy nêu tuyến: {names}", f"Say which border: {names}")
+        raise invalid(
+            "at",
+            "ambiguous",
+            f"Số hiệu có ở nhiều tuyến, hãy nêu tuyến: {names}",
+            f"Several borders have this number; say which: {names}",
+        )
     place = found[0]
     _refuse_hidden_stone(session, place, session.get_one(layer_of(session, feature_id).model, feature_id).level)
     made = Link(

@@ -33,28 +33,37 @@ PLANNED: dict[str, tuple[str, ...]] = dict.fromkeys(
 )
 
 ADMINISTRATOR = Role(
-    "administrator", Text("Quản trị", "Administrator"), Level.RESTRICTED, EVERYTHING, administrator=True, shares=True
+    "administrator",
+    Text("Quản trị viên", "Administrator"),
+    Level.RESTRICTED,
+    EVERYTHING,
+    administrator=True,
+    shares=True,
 )
 OFFICE_STAFF = Role(
-    "office", Text("Văn phòng Ban Chỉ đạo", "Steering-office staff"), Level.RESTRICTED, EVERYTHING, shares=True
+    "office",
+    Text("Cơ quan thường trực Ban Chỉ đạo", "Standing office of the Steering Committee"),
+    Level.RESTRICTED,
+    EVERYTHING,
+    shares=True,
 )
-PLANNER = Role("planner", Text("Cán bộ kế hoạch", "Planner"), Level.INTERNAL, PLANNED)
+PLANNER = Role("planner", Text("Chuyên viên theo dõi kế hoạch", "Plan officer"), Level.INTERNAL, PLANNED)
 OFFICER = Role(
     "officer",
-    Text("Cán bộ biên giới", "Border officer"),
+    Text("Cán bộ đơn vị biên giới", "Officer of a border unit"),
     Level.INTERNAL,
     {"incidents": (), "markers": ("condition", "inspected_on")},
     scoped=True,
 )
 COMMITTEE = Role("committee", Text("Thành viên Ban Chỉ đạo", "Committee member"), Level.INTERNAL)
-PARTNER_VIEW = Role("shared", Text("Phần được chia sẻ", "What may be shared"), Level.PARTNER)
+PARTNER_VIEW = Role("shared", Text("Dữ liệu được chia sẻ", "Shared data"), Level.PARTNER)
 RECIPIENT = Role("partner", Text("Đối tác", "Partner"), Level.PARTNER, outside=True)
-PUBLIC_READER = Role("public", Text("Người đọc công khai", "Public reader"), Level.PUBLIC)
+PUBLIC_READER = Role("public", Text("Người xem công khai", "Public reader"), Level.PUBLIC)
 
 POSTS = {role.name: role for role in (ADMINISTRATOR, OFFICE_STAFF, PLANNER, OFFICER, COMMITTEE, PUBLIC_READER)}
 """The roles that a person may be appointed to. A partner is not one: it reads what was released, and nothing here."""
 
-SYSTEM = Actor("system", Role("system", Text("Hệ thống", "The house itself"), Level.RESTRICTED, EVERYTHING))
+SYSTEM = Actor("system", Role("system", Text("Hệ thống", "System"), Level.RESTRICTED, EVERYTHING))
 """The house itself, when it loads reference data or recomputes what is derived."""
 
 OFFICE = Actor("office", OFFICE_STAFF)

@@ -30,9 +30,9 @@ def refuse_state_secret(name: str, text: str) -> None:
         name,
         "state_secret",
         f"Nội dung có dấu chỉ độ mật '{stamp}'. Bí mật nhà nước không được đưa vào hệ thống nối mạng"
-        " (Luật 117/2025/QH15, Điều 5); chỉ ghi số, ngày văn bản và nơi giữ.",
+        " (Luật 117/2025/QH15, Điều 5); chỉ ghi số, ngày văn bản và nơi lưu giữ.",
         f"The text carries the secrecy stamp '{stamp}'. State secrets must not be put on a networked system"
-        " (Law 117/2025/QH15, Article 5); record only the document's number, date and holder.",
+        " (Law 117/2025/QH15, Article 5); record only the document's number, date and where it is kept.",
     )
 
 

@@ -33,7 +33,7 @@ class TaskKind(CodeList):
     SCHEME = "scheme", ("Đề án", "Scheme")
     PARTNER_AGREEMENT = "partner_agreement", ("Thỏa thuận hợp tác", "Agreement with a partner")
     PARTNER_EXCHANGE = "partner_exchange", ("Trao đổi, phối hợp", "Exchange with partners")
-    SYSTEM_DUTY = "system_duty", ("Bảo vệ bí mật, an toàn hệ thống", "Duty of the system")
+    SYSTEM_DUTY = "system_duty", ("Bảo vệ bí mật nhà nước, an toàn hệ thống", "State secrets and system security")
     REPORTING_RHYTHM = "reporting_rhythm", ("Chế độ báo cáo", "Reporting rhythm")
     DIGITISATION = "digitisation", ("Số hóa", "Digitisation")
     OTHER = "other", ("Khác", "Other")
@@ -51,13 +51,13 @@ class TaskState(Status):
     )
     UNDER_WAY = (
         "under_way",
-        ("Đang làm", "Under way"),
+        ("Đang thực hiện", "Under way"),
         Mark("circle", GREEN),
         onward("assigned", "waiting", "done", "cancelled"),
     )
     WAITING = "waiting", ("Đang chờ", "Waiting"), Mark("triangle", AMBER), onward("assigned", "under_way", "cancelled")
     DONE = "done", ("Hoàn thành", "Done"), Mark("check", GREY), onward("under_way")
-    CANCELLED = "cancelled", ("Hủy", "Cancelled"), Mark("check", GREY), onward("draft")
+    CANCELLED = "cancelled", ("Đã hủy", "Cancelled"), Mark("check", GREY), onward("draft")
 
 
 class Clear(CodeList):
@@ -100,30 +100,37 @@ class Task(
 
     indexes = (CheckConstraint("progress between 0 and 100", name="progress"),)
 
-    title: Mapped[str] = field("Việc", "Task", max_length=500)
+    title: Mapped[str] = field("Tên nhiệm vụ", "Name of the task", max_length=500)
     kind: Mapped[TaskKind | None] = field("Loại", "Kind")
     plan: Mapped[str | None] = field("Kế hoạch", "Plan", max_length=300)
     clause: Mapped[str | None] = field("Căn cứ", "Clause", max_length=300)
-    period: Mapped[str | None] = field("Kỳ", "Period", max_length=40)
+    period: Mapped[str | None] = field("Kỳ kế hoạch", "Plan period", max_length=40)
     lead_unit: Mapped[str | None] = field("Đơn vị chủ trì", "Lead unit", max_length=200)
     coordinating_units: Mapped[list[str] | None] = field("Đơn vị phối hợp", "Coordinating units", max_length=200)
     person: Mapped[str | None] = field("Người phụ trách", "Person", level=Level.INTERNAL, max_length=200)
-    due_on: Mapped[dt.date | None] = field("Hạn", "Due on")
+    due_on: Mapped[dt.date | None] = field("Thời hạn", "Due on")
     responsibility: Mapped[str | None] = field("Trách nhiệm", "Responsibility", max_length=500)
     product: Mapped[str | None] = field("Sản phẩm", "Product", max_length=500)
     authority: Mapped[str | None] = field("Thẩm quyền", "Authority", max_length=500)
     state: Mapped[TaskState] = field("Tình trạng", "State", default=TaskState.DRAFT)
-    waiting_on: Mapped[str | None] = field("Đang chờ", "Waiting on", max_length=300)
+    waiting_on: Mapped[str | None] = field("Đang chờ (cơ quan, việc)", "Waiting on (office, matter)", max_length=300)
     waiting_since: Mapped[dt.date | None] = field("Chờ từ ngày", "Waiting since")
     progress: Mapped[int] = field("Tiến độ", "Progress", default=0, unit="%")
-    done_on: Mapped[dt.date | None] = field("Hoàn thành ngày", "Done on")
+    done_on: Mapped[dt.date | None] = field("Ngày hoàn thành", "Done on")
     description: Mapped[str | None] = field("Nội dung", "Description", max_length=5000)
     seed_item: Mapped[str | None] = field("Mục trong văn bản", "Item of the plan", receivable=False, max_length=20)
     imported: Mapped[bool] = field("Nhập từ kế hoạch", "Imported", receivable=False, default=False)
-    missing_clears = derived("Còn thiếu", "Missing clears", MISSING, codes=Clear, type="list", level=Level.INTERNAL)
+    missing_clears = derived(
+        "Nội dung “6 rõ” còn thiếu",
+        "Missing of the six clears",
+        MISSING,
+        codes=Clear,
+        type="list",
+        level=Level.INTERNAL,
+    )
     urgency = derived(
-        "Mức khẩn",
-        "Urgency",
+        "Tình trạng tiến độ",
+        "Progress status",
         urgency_of("state", done=("done", "cancelled"), not_begun=("draft", "assigned"), waiting="t.state = 'waiting'"),
         codes=Urgency,
     )
@@ -149,7 +156,7 @@ def correct(session: Session, task: Task, values: Mapping[str, Any]) -> None:
 def _check(values: Mapping[str, Any]) -> None:
     progress = values.get("progress")
     if progress is not None and not 0 <= progress <= 100:  # noqa: PLR2004
-        raise invalid("progress", "range", "Tiến độ từ 0 đến 100", "Progress is 0 to 100")
+        raise invalid("progress", "range", "Tiến độ phải từ 0 đến 100", "Progress must be from 0 to 100")
 
 
 def missing(task: Task) -> list[Clear]:
@@ -162,7 +169,7 @@ def _require_clears(task: Task, only: set[str] | None = None) -> None:
     if task.imported or not lacking:
         return
     detail = Text(
-        "Chưa đủ 6 rõ: " + ", ".join(one.title.vi.lower() for one in lacking),
+        "Chưa bảo đảm “6 rõ”: " + ", ".join(one.title.vi.lower() for one in lacking),
         "Not all six clears are given: " + ", ".join(one.title.en.lower() for one in lacking),
     )
     raise Invalid(detail, [_lacking(one) for one in lacking])

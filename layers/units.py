@@ -19,7 +19,7 @@ class UnitKind(CodeList):
     """What sort of body a unit is."""
 
     GOVERNMENT = "government", ("Chính phủ", "Government")
-    MINISTRY = "ministry", ("Bộ, ngành trung ương", "Ministry")
+    MINISTRY = "ministry", ("Bộ, ngành Trung ương", "Central ministry or agency")
     PEOPLE_COMMITTEE = "people_committee", ("Ủy ban nhân dân", "People's Committee")
     STEERING_COMMITTEE = "steering_committee", ("Ban Chỉ đạo", "Steering committee")
     DEPARTMENT = "department", ("Sở, ban, ngành", "Department")
@@ -28,7 +28,7 @@ class UnitKind(CodeList):
     BORDER_GUARD = "border_guard", ("Bộ đội Biên phòng", "Border Guard")
     MILITARY_COMMAND = "military_command", ("Bộ Chỉ huy quân sự", "Military command")
     NEIGHBOUR_PROVINCE = "neighbour_province", ("Tỉnh phía bạn", "Neighbouring province")
-    COMMITTEE = "committee", ("Ủy ban", "Committee")
+    COMMITTEE = "committee", ("Ủy ban liên hợp, ủy ban khác", "Joint or other committee")
 
 
 class Unit(
@@ -42,15 +42,15 @@ class Unit(
     """A body that leads, coordinates, approves or is waited on."""
 
     name: Mapped[str] = field("Tên", "Name", max_length=200)
-    short_name: Mapped[str | None] = field("Tên gọn", "Short name", max_length=100)
+    short_name: Mapped[str | None] = field("Tên viết tắt", "Short name", max_length=100)
     aliases: Mapped[list[str] | None] = field("Tên khác", "Aliases")
     kind: Mapped[UnitKind] = field("Loại", "Kind")
-    side: Mapped[Side] = field("Bên", "Side", default=Side.OURS)
+    side: Mapped[Side] = field("Phía", "Side", default=Side.OURS)
     province: Mapped[str | None] = field("Tỉnh", "Province", max_length=100)
     parent: Mapped[str | None] = field("Cấp trên", "Parent", max_length=200)
     valid_from: Mapped[dt.date | None] = field("Từ ngày", "Valid from")
     valid_to: Mapped[dt.date | None] = field("Đến ngày", "Valid to")
-    successor: Mapped[str | None] = field("Đơn vị kế tiếp", "Successor", max_length=200)
+    successor: Mapped[str | None] = field("Đơn vị kế thừa", "Succeeding unit", max_length=200)
     geom: Mapped[Any] = geometry("GEOMETRY")
 
 
@@ -77,6 +77,6 @@ class AdministrativeArea(
     parent: Mapped[str | None] = field("Thuộc", "Parent", max_length=200)
     valid_from: Mapped[dt.date | None] = field("Từ ngày", "Valid from")
     valid_to: Mapped[dt.date | None] = field("Đến ngày", "Valid to")
-    successor: Mapped[str | None] = field("Kế tiếp", "Successor", max_length=200)
+    successor: Mapped[str | None] = field("Đơn vị hành chính kế thừa", "Succeeding area", max_length=200)
     note: Mapped[str | None] = field("Ghi chú", "Note")
     geom: Mapped[Any] = geometry("GEOMETRY")

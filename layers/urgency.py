@@ -1,4 +1,4 @@
-"""Urgency (mức khẩn): how a thing that is owed stands today. Computed on every read, the same everywhere."""
+"""Urgency (tình trạng tiến độ): how a thing that is owed stands today. Computed on every read, the same everywhere."""
 
 from gis.moments import TODAY
 from gis.status import AMBER, BLUE, GREEN, GREY, RED, CodeList, Mark
@@ -7,8 +7,8 @@ from gis.status import AMBER, BLUE, GREEN, GREY, RED, CodeList, Mark
 class Urgency(CodeList):
     """Drawn by shape, colour and word. What waits on somebody outside is waiting, not overdue."""
 
-    PLANNED = "planned", ("Đã lên kế hoạch", "Planned"), Mark("diamond", BLUE)
-    ON_TIME = "on_time", ("Đúng hạn", "On time"), Mark("circle", GREEN)
+    PLANNED = "planned", ("Trong kế hoạch, chưa triển khai", "Planned, not started"), Mark("diamond", BLUE)
+    ON_TIME = "on_time", ("Trong hạn", "Within the deadline"), Mark("circle", GREEN)
     WAITING = "waiting", ("Đang chờ", "Waiting"), Mark("triangle", AMBER)
     OVERDUE = "overdue", ("Quá hạn", "Overdue"), Mark("square", RED)
     DONE = "done", ("Hoàn thành", "Done"), Mark("check", GREY)

@@ -46,10 +46,10 @@ class Stage(Status):
     PROPOSED = "proposed", ("Đề xuất", "Proposed"), Mark("diamond", BLUE)
     DESIGNED = "designed", ("Thiết kế", "Designed"), Mark("diamond", BLUE)
     AWAITING_APPROVAL = "awaiting_approval", ("Chờ phê duyệt", "Awaiting approval"), Mark("triangle", AMBER)
-    NOTIFIED = "notified", ("Đã thông báo phía bạn", "Neighbour notified"), Mark("circle", GREEN)
+    NOTIFIED = "notified", ("Đã thông báo cho phía bạn", "Neighbour notified"), Mark("circle", GREEN)
     UNDER_WAY = "under_way", ("Đang thi công", "Under way"), Mark("circle", GREEN)
-    ACCEPTED = "accepted", ("Nghiệm thu", "Accepted"), Mark("check", GREY)
-    CLOSED = "closed", ("Đóng hồ sơ", "Closed"), Mark("check", GREY)
+    ACCEPTED = "accepted", ("Đã nghiệm thu", "Accepted"), Mark("check", GREY)
+    CLOSED = "closed", ("Đã đóng hồ sơ", "Closed"), Mark("check", GREY)
     SUSPENDED = "suspended", ("Tạm dừng", "Suspended"), Mark("square", RED)
 
     @classmethod
@@ -88,11 +88,11 @@ class Work(
     title: Mapped[str] = field("Tên công trình", "Title", max_length=300)
     kind: Mapped[WorkKind] = field("Loại", "Kind")
     stage: Mapped[Stage] = field("Giai đoạn", "Stage", default=Stage.PROPOSED)
-    starts_on: Mapped[dt.date | None] = field("Dự kiến khởi công", "Planned start")
-    due_on: Mapped[dt.date | None] = field("Hạn", "Due on")
-    done_on: Mapped[dt.date | None] = field("Hoàn thành ngày", "Done on")
+    starts_on: Mapped[dt.date | None] = field("Ngày dự kiến khởi công", "Planned start")
+    due_on: Mapped[dt.date | None] = field("Thời hạn", "Due on")
+    done_on: Mapped[dt.date | None] = field("Ngày hoàn thành", "Done on")
     progress: Mapped[int] = field("Tiến độ", "Progress", default=0, unit="%")
-    waiting_on: Mapped[str | None] = field("Đang chờ", "Waiting on", max_length=300)
+    waiting_on: Mapped[str | None] = field("Đang chờ (cơ quan, việc)", "Waiting on (office, matter)", max_length=300)
     waiting_since: Mapped[dt.date | None] = field("Chờ từ ngày", "Waiting since")
     unit: Mapped[str | None] = field("Đơn vị chủ trì", "Lead unit", max_length=200)
     plan: Mapped[str | None] = field("Kế hoạch", "Plan", max_length=300)
@@ -101,15 +101,17 @@ class Work(
     seed_item: Mapped[str | None] = field("Mục trong văn bản", "Item of the plan", receivable=False, max_length=20)
     cost_planned: Mapped[Decimal | None] = field("Dự toán", "Planned cost", level=Level.INTERNAL, unit="triệu đồng")
     cost_approved: Mapped[Decimal | None] = field(
-        "Kinh phí được duyệt", "Approved cost", level=Level.INTERNAL, unit="triệu đồng"
+        "Kinh phí được phê duyệt", "Approved cost", level=Level.INTERNAL, unit="triệu đồng"
     )
-    cost_spent: Mapped[Decimal | None] = field("Đã chi", "Spent", level=Level.INTERNAL, unit="triệu đồng")
+    cost_spent: Mapped[Decimal | None] = field("Đã giải ngân", "Disbursed", level=Level.INTERNAL, unit="triệu đồng")
     funding: Mapped[str | None] = field("Nguồn vốn", "Funding", level=Level.INTERNAL, max_length=200)
-    suspended_from: Mapped[str | None] = field("Tạm dừng từ bước", "Suspended from", receivable=False, max_length=40)
-    procedure = derived("Quy trình với phía bạn", "Procedure with the neighbour", PROCEDURE, type="json")
+    suspended_from: Mapped[str | None] = field(
+        "Tạm dừng từ giai đoạn", "Suspended at stage", receivable=False, max_length=40
+    )
+    procedure = derived("Quy trình phối hợp với phía bạn", "Procedure with the neighbour", PROCEDURE, type="json")
     urgency = derived(
-        "Mức khẩn",
-        "Urgency",
+        "Tình trạng tiến độ",
+        "Progress status",
         urgency_of(
             "stage", done=("accepted", "closed"), not_begun=("proposed", "designed", "awaiting_approval", "notified")
         ),
@@ -118,7 +120,7 @@ class Work(
     geom: Mapped[Any] = geometry("GEOMETRY")
 
 
-Work.layer.extra_receivable["link"] = Field("link", Text("Gắn với", "Linked to"), "uuid")
+Work.layer.extra_receivable["link"] = Field("link", Text("Liên kết với", "Linked to"), "uuid")
 
 
 class WorkStep(Part, table="work_steps", of=Work, title=("Bước quy trình", "Step of the procedure")):
@@ -127,8 +129,8 @@ class WorkStep(Part, table="work_steps", of=Work, title=("Bước quy trình", "
     ordinal: Mapped[int] = field("Thứ tự", "Ordinal")
     code: Mapped[str] = field("Bước", "Step", max_length=40)
     title_vi: Mapped[str] = field("Tên bước", "Title", max_length=300)
-    title_en: Mapped[str] = field("Tên bước (Anh)", "Title in English", max_length=300)
-    due_on: Mapped[dt.date | None] = field("Hạn", "Due on")
+    title_en: Mapped[str] = field("Tên bước (tiếng Anh)", "Title in English", max_length=300)
+    due_on: Mapped[dt.date | None] = field("Thời hạn", "Due on")
     done_on: Mapped[dt.date | None] = field("Ngày thực hiện", "Done on")
     document: Mapped[str | None] = field("Văn bản", "Document", max_length=200)
     note: Mapped[str | None] = field("Ghi chú", "Note", level=Level.INTERNAL)
@@ -169,7 +171,7 @@ def correct(session: Session, work: Work, values: Mapping[str, Any]) -> None:
 def _check(values: Mapping[str, Any]) -> None:
     progress = values.get("progress")
     if progress is not None and not 0 <= progress <= 100:  # noqa: PLR2004
-        raise invalid("progress", "range", "Tiến độ từ 0 đến 100", "Progress is 0 to 100")
+        raise invalid("progress", "range", "Tiến độ phải từ 0 đến 100", "Progress must be from 0 to 100")
 
 
 def lay_out_steps(session: Session, work: Work) -> None:
@@ -219,7 +221,9 @@ def record_step(
     if found is None:
         raise Missing(Text(f"Công trình này không có bước '{code}'", f"This work has no step '{code}'"))
     if on > today():
-        raise invalid("on", "future", "Ngày thực hiện ở tương lai", "The day lies in the future")
+        raise invalid(
+            "on", "future", "Ngày thực hiện không được sau ngày hiện tại", "The day must not be in the future"
+        )
     for name, words in (("document", document), ("note", note)):
         if words:
             Work.check_text(name, words)
@@ -240,12 +244,12 @@ def advance(session: Session, work: Work, to: str, reason: str) -> None:
     notice = profile.notice if profile and work.kind in TOUCHES_A_STONE else None
     if here == "suspended" and work.suspended_from and to != work.suspended_from:
         detail = Text(
-            f"Chỉ tiếp tục được từ bước trước khi dừng: {work.suspended_from}",
-            f"It can only go back to where it was: {work.suspended_from}",
+            f"Chỉ tiếp tục được từ giai đoạn trước khi dừng: {work.suspended_from}",
+            f"It can only resume at the stage before it was suspended: {work.suspended_from}",
         )
         raise Conflict(detail, extra={"allowed": [work.suspended_from]})
     if here == "awaiting_approval" and to == "under_way" and notice is not None:
-        detail = Text("Phải thông báo phía bạn trước khi thi công", "The neighbour must be notified first")
+        detail = Text("Phải thông báo cho phía bạn trước khi thi công", "The neighbour must be notified first")
         raise Conflict(detail, extra={"allowed": ["notified", "designed", "suspended"]})
     if here == "notified" and to == "under_way" and profile is not None and notice is not None:
         _notice_has_run(session, work, profile.earliest_start)
@@ -272,7 +276,7 @@ def _notice_has_run(session: Session, work: Work, earliest_start: Any) -> None:
     first_day = earliest_start(given.done_on)
     if today() < first_day:
         detail = Text(
-            f"Thông báo phía bạn ngày {given.done_on:%d/%m/%Y}; sớm nhất được thi công từ {first_day:%d/%m/%Y}",
+            f"Đã thông báo cho phía bạn ngày {given.done_on:%d/%m/%Y}; sớm nhất được thi công từ {first_day:%d/%m/%Y}",
             f"The neighbour was notified on {given.done_on:%d/%m/%Y}; work may begin on {first_day:%d/%m/%Y}",
         )
         raise Conflict(detail, [FieldError("to", "notice_running", detail)])

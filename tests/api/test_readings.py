@@ -74,7 +74,7 @@ def test_what_was_asked_for_is_told_in_words(browser):
     ):
         assert told in page, told
     assert browser.get("/api/export/incidents?f=csv&open=true").status_code == 200
-    assert "Còn xử lý: Có · tệp: CSV" in browser.get("/readings?by=minh&layer=incidents").text
+    assert "Đang xử lý: Có · tệp: CSV" in browser.get("/readings?by=minh&layer=incidents").text
 
 
 def test_whatever_may_narrow_a_selection_is_said():

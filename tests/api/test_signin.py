@@ -66,7 +66,7 @@ def test_a_name_and_a_password_open_and_the_page_says_who_is_in(browser):
     page = browser.get("/works", Accept=HTML)
     assert page.status_code == 200
     assert f'<meta name="csrf" content="{browser.csrf}" data-name="officer">' in page.text
-    assert "Cán bộ biên giới · Đồn Biên phòng Tân Bình" in page.text
+    assert "Cán bộ đơn vị biên giới · Đồn Biên phòng Tân Bình" in page.text
     assert page.headers["cache-control"] == "private, no-store"
 
 

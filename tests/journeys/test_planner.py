@@ -20,15 +20,15 @@ def test_what_waits_is_filtered_and_the_file_holds_exactly_the_rows_shown(visito
     page = visitor.at_desk("/works")
     everything = page.locator("tbody tr").count()
     with page.expect_navigation(url="**/works?urgency=waiting"):
-        page.get_by_label("Mức khẩn").select_option(label="Đang chờ")
+        page.get_by_label("Tình trạng tiến độ").select_option(label="Đang chờ")
     rows = page.locator("tbody tr")
     waiting = house.items("works", urgency="waiting")
     assert 0 < len(waiting) < everything
     assert sorted(ids(rows)) == sorted(one["id"] for one in waiting)
     for row in rows.all():
         expect(row).to_contain_text("Đang chờ")
-        assert row.locator('[data-label="Đang chờ"]').inner_text().strip("– "), "it says on whom"
-    expect(page.get_by_label("Mức khẩn")).to_have_value("waiting")
+        assert row.locator('[data-label="Đang chờ (cơ quan, việc)"]').inner_text().strip("– "), "it says on whom"
+    expect(page.get_by_label("Tình trạng tiến độ")).to_have_value("waiting")
 
     file = downloaded(page, "Tải GeoJSON")
     assert [one["id"] for one in file["features"]] == [one["id"] for one in waiting]

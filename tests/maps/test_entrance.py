@@ -66,7 +66,7 @@ def test_every_page_says_who_is_in_and_lets_go(page: Page, site: str) -> None:
         bar = page.locator("header.bar")
         assert bar.evaluate("bar => bar.scrollHeight <= bar.clientHeight"), path
         menu.locator("summary").click()
-        expect(menu).to_contain_text("Cán bộ biên giới · Đồn Biên phòng cửa khẩu quốc tế Tân Nam")
+        expect(menu).to_contain_text("Cán bộ đơn vị biên giới · Đồn Biên phòng cửa khẩu quốc tế Tân Nam")
         fits(page)
     menu.get_by_role("button", name="Đăng xuất").click()
     page.wait_for_url("**/signin")

@@ -151,7 +151,7 @@ def test_keys_of_the_page_stay_letters_where_somebody_writes(page: Page, site: s
     words.press_sequentially("n/jk")
     expect(words).to_have_value("n/jk")
     assert "/incidents/new" not in page.url
-    page.get_by_label("Mức khẩn").focus()
+    page.get_by_label("Tình trạng tiến độ").focus()
     page.keyboard.press("n")
     assert "/incidents/new" not in page.url
 
@@ -257,9 +257,14 @@ def test_a_list_is_in_order_over_all_its_pages(client: Client, monkeypatch: pyte
     monkeypatch.setattr("api.pages.MOST_ROWS", 4)
     steps = ["Đề xuất", "Thiết kế", "Chờ phê duyệt"]
     for layer, sort, column, words in (
-        ("incidents", "severity", "Mức độ", ["Nhẹ", "Vừa", "Nghiêm trọng", "Đặc biệt nghiêm trọng"]),
-        ("works", "urgency", "Mức khẩn", ["Đã lên kế hoạch", "Đúng hạn", "Đang chờ", "Quá hạn", "Hoàn thành"]),
-        ("works", "stage", "Giai đoạn", [*steps, "Đã thông báo phía bạn", "Đang thi công"]),
+        ("incidents", "severity", "Mức độ", ["Ít nghiêm trọng", "Trung bình", "Nghiêm trọng", "Đặc biệt nghiêm trọng"]),
+        (
+            "works",
+            "urgency",
+            "Tình trạng tiến độ",
+            ["Trong kế hoạch, chưa triển khai", "Trong hạn", "Đang chờ", "Quá hạn", "Hoàn thành"],
+        ),
+        ("works", "stage", "Giai đoạn", [*steps, "Đã thông báo cho phía bạn", "Đang thi công"]),
     ):
         for down in (False, True):
             told = told_by(client, f"/{layer}?sort={'-' if down else ''}{sort}", column)

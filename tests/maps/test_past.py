@@ -101,7 +101,7 @@ def test_the_page_of_changes_says_day_by_day_who_did_what_and_why(client: Client
     client.post(f"/ogc/collections/works/items/{repair['id']}/steps", json={"code": step, "on": "2026-11-01"})
     page = client.get("/changes", params={"since": since.isoformat()}).text
     assert f"<h2>{written(since)[:10]}</h2>" in page
-    for said in ("dời 33 m", "Mức độ: Vừa → <b>Nghiêm trọng</b>", "đo lại &lt;i&gt;GPS", "Sửa: Bước quy trình",
+    for said in ("dời 33 m", "Mức độ: Trung bình → <b>Nghiêm trọng</b>", "đo lại &lt;i&gt;GPS", "Sửa: Bước quy trình",
                  "Ngày thực hiện: <b>01/11/2026</b>", "Tạo hồ sơ", "office", logged["properties"]["code"]):  # fmt: skip
         assert said in page, said
     assert f'href="/?select=incidents/{logged["id"]}"' in page
@@ -134,7 +134,7 @@ def test_the_map_looks_back_and_comes_back(page: Page, site: str, client: Client
     page.goto(f"{site}/?tab=incidents&layers=markers,incidents&as_of={then.isoformat().replace('+', '%2B')}")
     expect(page.locator(".then")).to_contain_text(f"Xem tại thời điểm {written(then)}")
     row = page.locator("#rows .row", has_text=code)
-    expect(row).to_contain_text("Nhẹ")
+    expect(row).to_contain_text("Ít nghiêm trọng")
     expect(page.locator(".chip")).to_have_text(["+ lọc"])
     row.click()
     expect(page).to_have_url(re.compile("as_of=.*select=|select=.*as_of="))
@@ -142,7 +142,7 @@ def test_the_map_looks_back_and_comes_back(page: Page, site: str, client: Client
     if (button := page.get_by_role("button", name="Mở hồ sơ")).count():
         button.click()
     record = page.locator(".record")
-    expect(record).to_contain_text("Nhẹ")
+    expect(record).to_contain_text("Ít nghiêm trọng")
     expect(record.get_by_role("button", name="Sửa", exact=True)).to_have_count(0)
     expect(record.get_by_role("button", name="Cập nhật tình trạng")).to_have_count(0)
     page.locator(".then [data-now]").click()
