@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gis.errors import Conflict, Refusal
+from gis.text.errors import Conflict, Refusal
 
 commands = typer.Typer(
     name="cotmoc",
@@ -80,8 +80,8 @@ def up(  # noqa: PLR0917 - Typer reads the options off the parameters
     ] = None,
 ) -> None:
     """Khởi động và phục vụ. · Start everything and serve until Ctrl-C."""
-    from api import up as premises
-    from api.reach import Reach
+    from api.cli import up as premises
+    from api.http.network import Reach
 
     premises.up(port, data_dir, Reach(host, name or (), behind_proxy, tls_cert, tls_key), anchor, workers)
 
@@ -100,7 +100,7 @@ def migrate(
     """Nâng cấp lược đồ; 'migrate new "…"' viết bản mới. · Bring the schema up to date, or write the next revision."""
     if action not in (None, "new") or (action == "new") != bool(message):
         raise typer.BadParameter('migrate  |  migrate new "…"')
-    from api import up as premises
+    from api.cli import up as premises
 
     with premises.opened(data_dir, "migrate") as addresses:
         if message:
@@ -112,7 +112,7 @@ def migrate(
 @commands.command()
 def load(data_dir: DataDir = None) -> None:
     """Nạp dữ liệu tham chiếu. · Load the reference data."""
-    from api import up as premises
+    from api.cli import up as premises
 
     with premises.opened(data_dir, "load") as addresses:
         premises.load(addresses)
@@ -121,8 +121,8 @@ def load(data_dir: DataDir = None) -> None:
 @commands.command()
 def doctor(data_dir: DataDir = None, anchor: Anchor = None) -> None:
     """Kiểm tra hệ thống; trả về mã 1 khi có lỗi. · Check the system; exits with 1 on a fault."""
-    from api import up as premises
-    from gis.doctor import State, is_fit
+    from api.cli import up as premises
+    from gis.checks.doctor import State, is_fit
 
     with premises.opened(data_dir, "doctor") as addresses:
         findings = premises.examine(addresses, premises.chosen(data_dir), anchor)
@@ -142,7 +142,7 @@ def create_administrator(
     data_dir: DataDir = None,
 ) -> None:
     """Tạo quản trị viên; sau đó mọi người dùng phải đăng nhập. · Create an administrator; all must then sign in."""
-    from api import admin as administrators, up as premises
+    from api.cli import admin as administrators, up as premises
 
     with premises.opened(data_dir, "admin create") as addresses:
         administrators.create(addresses, name, title, password_file, second_factor=not no_second_factor)
@@ -156,7 +156,7 @@ def reset_administrator(
     data_dir: DataDir = None,
 ) -> None:
     """Đặt lại mật khẩu và xác thực hai lớp. · Another password and second factor; signs out everywhere."""
-    from api import admin as administrators, up as premises
+    from api.cli import admin as administrators, up as premises
 
     with premises.opened(data_dir, "admin reset") as addresses:
         administrators.reset(addresses, name, password_file, second_factor=not no_second_factor)
@@ -165,7 +165,7 @@ def reset_administrator(
 @admin.command("list")
 def list_administrators(data_dir: DataDir = None) -> None:
     """Liệt kê quản trị viên. · Who the administrators are."""
-    from api import admin as administrators, up as premises
+    from api.cli import admin as administrators, up as premises
 
     with premises.opened(data_dir, "admin list") as addresses:
         administrators.listing(addresses)
@@ -190,8 +190,8 @@ def export(  # noqa: PLR0917 - Typer reads the options off the parameters
     data_dir: DataDir = None,
 ) -> None:
     """Xuất đúng nội dung đang xem ra tệp. · Export exactly one view of a layer to a file."""
-    from api import up as premises
-    from api.exports import format_of, save
+    from api.cli import up as premises
+    from api.rest.export import format_of, save
 
     with premises.opened(data_dir, "export") as addresses:
         premises.migrate(addresses)
@@ -206,10 +206,10 @@ def export(  # noqa: PLR0917 - Typer reads the options off the parameters
 def audit_verify(data_dir: DataDir = None, anchor: Anchor = None) -> None:
     """Kiểm tra nhật ký và dữ liệu: nêu vị trí đầu tiên bị sửa đổi. · Verify journal and data; name the first change."""
     import layers  # noqa: F401 - fills the catalog
-    from api import up as premises
-    from api.progress import progress
-    from gis.audit import verify
-    from gis.reconciliation import unlike
+    from api.cli import up as premises
+    from api.cli.progress import progress
+    from gis.audit.verify import verify
+    from gis.checks.reconcile import unlike
 
     with premises.opened(data_dir, "audit") as addresses, progress() as told:
         found = verify(premises.sealer(addresses, premises.chosen(data_dir), anchor), told)
@@ -229,7 +229,7 @@ def audit_seal(
     ] = False,
 ) -> None:
     """Niêm phong ngay. · Seal what is not sealed yet, now."""
-    from api import up as premises
+    from api.cli import up as premises
 
     with premises.opened(data_dir, "audit") as addresses:
         done = premises.sealer(addresses, premises.chosen(data_dir), anchor).seal(new_key=new_key)

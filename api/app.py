@@ -8,36 +8,32 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 
 import layers  # noqa: F401 - fills the catalog
-from api import (
-    account,
-    basemap,
-    browse,
-    cards,
-    changes,
-    description,
-    errors,
-    exports,
-    features,
-    locate,
-    openid,
-    pages,
-    params,
-    past,
-    people,
-    readings,
-    received,
-    release_pages,
-    releases,
+from api.auth import account, oidc as openid, people, sign_in as signin
+from api.http import errors, negotiation as browse, parameters as params
+from api.http.fast_route import Straight
+from api.http.protocol import Heads
+from api.http.security import Doorkeeper
+from api.ogc import (
+    items as features,
+    openapi as description,
+    partner_releases as received,
     schemas,
-    signin,
     tiles,
+    write as changes,
 )
-from api.doors import Straight
-from api.identity import Doorkeeper
+from api.pages import pages, releases as release_pages
+from api.rest import (
+    access_log as readings,
+    basemap,
+    change_feed as past,
+    export as exports,
+    layers as cards,
+    locate,
+    releases,
+)
 from api.settings import Settings
-from api.wire import Heads
-from gis.database import Database
-from gis.door import Accounts
+from gis.accounts.authentication import Accounts
+from gis.db.session import Database
 from maps.assets import static_folder
 
 SMALLEST_ZIPPED = 1000

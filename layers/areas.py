@@ -4,9 +4,9 @@ from typing import Any
 
 from sqlalchemy.orm import Mapped
 
-from gis.fields import field, geometry
-from gis.status import AMBER, BLUE, GREY, CodeList, Mark, Status, onward
-from layers.places import BorderFeature
+from gis.model.code_lists import AMBER, BLUE, GREY, CodeList, Mark, Status, onward
+from gis.model.fields import field, geometry
+from layers.border_feature import BorderFeature
 
 
 class AreaKind(CodeList):

@@ -12,16 +12,16 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session
 
-from gis.changes import amend, changes, creates, put
-from gis.drafts import GEOMETRY, PLACE
-from gis.errors import invalid
-from gis.fields import Field, derived, field, geometry
-from gis.language import Text
-from gis.links import Link, link, unlink
-from gis.status import AMBER, BLUE, GREEN, GREY, CodeList, Mark, Status, onward
-from layers.borders import Border
+from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, CodeList, Mark, Status, onward
+from gis.model.fields import Field, derived, field, geometry
+from gis.model.links import Link, link, unlink
+from gis.text.errors import invalid
+from gis.text.i18n import Text
+from gis.write.commands import amend, changes, creates, put
+from gis.write.validation import GEOMETRY, PLACE
+from layers.border import Border
+from layers.border_feature import BorderFeature
 from layers.gates import Gate
-from layers.places import BorderFeature
 
 
 class CrossingKind(CodeList):

@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, Session
 
-from gis.changes import amend, changes, creates, put
-from gis.errors import invalid
-from gis.fields import field, geometry
-from gis.status import CodeList
+from gis.model.code_lists import CodeList
+from gis.model.fields import field, geometry
+from gis.text.errors import invalid
+from gis.write.commands import amend, changes, creates, put
 from layers.secrecy import Unclassified
 
 NUMBER = re.compile(

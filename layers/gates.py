@@ -13,14 +13,14 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session
 
-from gis.changes import amend, changes, creates, moves, put, step
-from gis.errors import Conflict, FieldError, Invalid, invalid
-from gis.fields import Reader, derived, field, geometry
-from gis.language import Text
-from gis.layer import Part, rows_of_part
-from gis.moments import TODAY, today
-from gis.status import AMBER, BLUE, GREEN, GREY, INK, RED, CodeList, Mark, Status
-from layers.places import BorderFeature
+from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, INK, RED, CodeList, Mark, Status
+from gis.model.fields import Reader, derived, field, geometry
+from gis.model.layer import Part, rows_of_part
+from gis.text.dates import TODAY, today
+from gis.text.errors import Conflict, FieldError, Invalid, invalid
+from gis.text.i18n import Text
+from gis.write.commands import amend, changes, creates, moves, put, step
+from layers.border_feature import BorderFeature
 
 
 class Category(CodeList):

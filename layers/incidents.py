@@ -11,12 +11,12 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Mapped, Session
 
-from gis.changes import amend, changes, creates, put
-from gis.errors import invalid
-from gis.fields import derived, field, geometry
-from gis.moments import today
-from gis.status import AMBER, BLUE, GREEN, GREY, PURPLE, RED, SKY, CodeList, Mark, Scale, Status, onward
-from layers.places import BorderFeature
+from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, PURPLE, RED, SKY, CodeList, Mark, Scale, Status, onward
+from gis.model.fields import derived, field, geometry
+from gis.text.dates import today
+from gis.text.errors import invalid
+from gis.write.commands import amend, changes, creates, put
+from layers.border_feature import BorderFeature
 
 CLOCK_SKEW = dt.timedelta(minutes=10)
 """A device's clock may run ahead of ours by this much."""

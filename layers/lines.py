@@ -12,12 +12,12 @@ from shapely.geometry import shape
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session
 
-from gis import linear
-from gis.crs import WGS84
-from gis.fields import Level, PositionSource, field, geometry
-from gis.language import Text
-from gis.status import CodeList
-from layers.borders import Border
+from gis.crs.systems import WGS84
+from gis.model.code_lists import CodeList
+from gis.model.fields import Level, PositionSource, field, geometry
+from gis.read import linear
+from gis.text.i18n import Text
+from layers.border import Border
 from layers.secrecy import Unclassified
 
 ATTRIBUTION = "© OpenStreetMap contributors (ODbL 1.0)"

@@ -16,18 +16,18 @@ from shapely.geometry import Point
 from sqlalchemy import Text as SqlText, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gis import linear
-from gis.changes import amend, changes, creates, moves, put, reread, set_geometry, step
-from gis.drafts import GEOMETRY, PLACE
-from gis.errors import Conflict, FieldError, Invalid, Missing
-from gis.fields import Level, PositionSource, Words, field, geometry
-from gis.language import Text
-from gis.layer import Part, Register
-from gis.moments import today
-from gis.status import AMBER, BLUE, GREEN, GREY, RED, SKY, CodeList, Mark, Status
-from layers.borders import Border
+from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, RED, SKY, CodeList, Mark, Status
+from gis.model.fields import Level, PositionSource, Words, field, geometry
+from gis.model.layer import Part, Register
+from gis.read import linear
+from gis.text.dates import today
+from gis.text.errors import Conflict, FieldError, Invalid, Missing
+from gis.text.i18n import Text
+from gis.write.commands import amend, changes, creates, moves, put, reread, set_geometry, step
+from gis.write.validation import GEOMETRY, PLACE
+from layers.border import Border
+from layers.border_feature import BorderFeature, readdress
 from layers.numbering import MarkerNumber, NotAnAddress
-from layers.places import BorderFeature, readdress
 
 HOPELESS_M = 30_000
 """An assumed position less accurate than this is none."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import total_ordering
 from math import isfinite
 
-from gis.language import Text
-from gis.typography import unaccented
+from gis.text.folding import unaccented
+from gis.text.i18n import Text
 
 LAST_MAIN, LAST_SUB, LAST_TWIN = 9999, 999, 3
 FARTHEST = 100_000.0

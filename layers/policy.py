@@ -17,15 +17,15 @@ from a marker that everybody knows who may know the feature by its level.
 
 from collections.abc import Mapping
 
-from gis.actors import Actor, Role
-from gis.fields import DOUBT, Level
-from gis.language import Text
-from gis.layer import Layer, catalog
-from gis.moments import TODAY
-from gis.publication import Landmarks
-from gis.released import released_catalog
-from gis.rights import Policy
-from layers.borders import Border
+from gis.db.actors import Actor, Role
+from gis.model.fields import DOUBT, Level
+from gis.model.layer import Layer, catalog
+from gis.release.publish import Landmarks
+from gis.release.snapshot import released_catalog
+from gis.schema.grants import Policy
+from gis.text.dates import TODAY
+from gis.text.i18n import Text
+from layers.border import Border
 
 EVERYTHING: dict[str, tuple[str, ...]] = dict.fromkeys(catalog, ())
 PLANNED: dict[str, tuple[str, ...]] = dict.fromkeys(

@@ -4,10 +4,10 @@ from typing import Any
 
 from sqlalchemy.orm import Mapped
 
-from gis.fields import field, geometry
-from gis.status import BLUE, GREEN, RED, Mark, Status, onward
-from layers.borders import Border
-from layers.places import BorderFeature
+from gis.model.code_lists import BLUE, GREEN, RED, Mark, Status, onward
+from gis.model.fields import field, geometry
+from layers.border import Border
+from layers.border_feature import BorderFeature
 
 
 class PostCondition(Status):

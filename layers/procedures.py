@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from sqlalchemy import Boolean, Integer, Text as SqlText, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gis.fields import Level, Words
-from gis.layer import Register
-from layers.borders import Border
+from gis.model.fields import Level, Words
+from gis.model.layer import Register
+from layers.border import Border
 
 NOTICE = "notice"
 """The step that the dates hang on: how many days before the work the neighbour is told."""

@@ -7,12 +7,12 @@ from geoalchemy2.shape import to_shape
 from shapely import get_coordinates
 from sqlalchemy.orm import Mapped, Session
 
-from gis import linear
-from gis.changes import creates, put
-from gis.drafts import GEOMETRY, PLACE
-from gis.fields import Level, field, geometry
-from layers.borders import Border
-from layers.places import BorderFeature
+from gis.model.fields import Level, field, geometry
+from gis.read import linear
+from gis.write.commands import creates, put
+from gis.write.validation import GEOMETRY, PLACE
+from layers.border import Border
+from layers.border_feature import BorderFeature
 
 
 class Sector(

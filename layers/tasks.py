@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, Session
 
-from gis.changes import amend, changes, creates, moves, put, step
-from gis.errors import FieldError, Invalid, invalid
-from gis.fields import Level, derived, field, geometry
-from gis.language import Text
-from gis.moments import today
-from gis.status import AMBER, BLUE, GREEN, GREY, CodeList, Mark, Status, onward
-from layers.places import BorderFeature
+from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, CodeList, Mark, Status, onward
+from gis.model.fields import Level, derived, field, geometry
+from gis.text.dates import today
+from gis.text.errors import FieldError, Invalid, invalid
+from gis.text.i18n import Text
+from gis.write.commands import amend, changes, creates, moves, put, step
+from layers.border_feature import BorderFeature
 from layers.urgency import Urgency, urgency_of
 
 

@@ -13,15 +13,15 @@ from typing import Any
 from sqlalchemy import CheckConstraint, select
 from sqlalchemy.orm import Mapped, Session
 
-from gis.changes import amend, changes, creates, moves, put, step
-from gis.errors import Conflict, FieldError, Missing, invalid
-from gis.fields import Field, Level, Reader, derived, field, geometry
-from gis.language import Text
-from gis.layer import Part, rows_of_part
-from gis.links import link
-from gis.moments import today
-from gis.status import AMBER, BLUE, GREEN, GREY, RED, CodeList, Mark, Status
-from layers.places import BorderFeature
+from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, RED, CodeList, Mark, Status
+from gis.model.fields import Field, Level, Reader, derived, field, geometry
+from gis.model.layer import Part, rows_of_part
+from gis.model.links import link
+from gis.text.dates import today
+from gis.text.errors import Conflict, FieldError, Missing, invalid
+from gis.text.i18n import Text
+from gis.write.commands import amend, changes, creates, moves, put, step
+from layers.border_feature import BorderFeature
 from layers.procedures import NOTICE, profile_of
 from layers.urgency import Urgency, urgency_of
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gis.exchange import FORMATS
-from maps.page import link, said
+from gis.files.formats import FORMATS
+from maps.rendering import link, said
 
 MOST_USED_FIRST = ("geojson", "gpkg", "xlsx", "csv", "shp", "kml", "fgb", "parquet", "geojsonseq")
 READERS = ("office", "partner")

@@ -7,9 +7,9 @@ from typing import Any
 from httpx import Client, Response
 from sqlalchemy.orm import Session
 
-from gis import changes, drafts
-from gis.fields import Field
-from gis.layer import Feature, Layer
+from gis.model.fields import Field
+from gis.model.layer import Feature, Layer
+from gis.write import commands as changes, validation as drafts
 
 HERE = {"type": "Point", "coordinates": [105.95, 11.69]}
 """Near the line with Cambodia, at marker 118 or so."""

@@ -49,7 +49,7 @@ def test_no_epsg_number_stands_outside_of_its_file():
     found = [
         f"{path.relative_to(CHECKOUT)}:{number}: {line.strip()}"
         for path in sources(".py", ".js", ".html")
-        if path != CHECKOUT / "gis" / "crs.py"
+        if path != CHECKOUT / "gis" / "crs" / "systems.py"
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
         if EPSG.search(re.sub(r"EPSG:\d+ *[)»”\"'`,.]", "", line))
     ]

@@ -4,9 +4,9 @@ from alembic import context
 from geoalchemy2 import alembic_helpers
 
 import layers  # noqa: F401 - fills the catalog
-from gis.fields import SCHEMA, LevelType, Words
-from gis.layer import Record
-from gis.released import RELEASE, released_catalog
+from gis.model.fields import SCHEMA, LevelType, Words
+from gis.model.layer import Record
+from gis.release.snapshot import RELEASE, released_catalog
 
 NOT_OURS_TO_COMPARE = {"journal", "seals", "moves", "surface", "structure", "counters", "alembic_version"}
 """Tables that stand outside the cards: memory, and the state of the migration itself."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from gis.accounts import enrol as enrol_person
-from gis.door import Accounts
+from gis.accounts.authentication import Accounts
+from gis.accounts.models import enrol as enrol_person
 
 PASSWORD = "một câu dài để vào nhà"
 COOKIE = "__Host-cotmoc"

@@ -26,7 +26,7 @@ from runs import Run, key_at_depth
 from server import cotmoc, serving, workers
 from workloads import FLOOR, OURS, PYGEOAPI, TIPG, Workload, workloads
 
-from gis.postgis import Cluster
+from gis.cluster.private_cluster import Cluster
 
 WIDE = 190
 console = Console(width=None if Console().is_terminal else WIDE)

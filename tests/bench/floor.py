@@ -14,7 +14,7 @@ from typing import Final
 
 from national import administrator
 
-from gis.postgis import Cluster
+from gis.cluster.private_cluster import Cluster
 
 SEEN: Final = re.compile(r"^(?:statement|execute [^:]*): (?P<sql>.*)$", re.DOTALL)
 VALUE: Final = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")

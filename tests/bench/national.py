@@ -22,12 +22,12 @@ import numpy as np
 import psycopg
 from sqlalchemy import text
 
-from api.migrate import migrate
-from api.up import DATABASE
-from gis.database import READER_LOGIN, WRITER_LOGIN, Database
-from gis.layer import Layer, catalog
-from gis.postgis import Cluster
-from layers import reference
+from api.cli.migrate import migrate
+from api.cli.up import DATABASE
+from gis.cluster.private_cluster import Cluster
+from gis.db.session import READER_LOGIN, WRITER_LOGIN, Database
+from gis.model.layer import Layer, catalog
+from layers import loading as reference
 from layers.incidents import Handling, IncidentCategory, IncidentSide, Severity
 from layers.markers import Condition
 from layers.policy import OFFICE

@@ -17,10 +17,10 @@ from national import administrator
 from server import free_port, running, wait_until_served
 from workloads import PYGEOAPI, TIPG
 
-from api.up import DATABASE
-from gis.fields import Level
-from gis.layer import catalog
-from gis.postgis import Cluster
+from api.cli.up import DATABASE
+from gis.cluster.private_cluster import Cluster
+from gis.model.fields import Level
+from gis.model.layer import catalog
 
 WORKERS: Final = 2
 MOST: Final = 1_000_000

@@ -14,10 +14,10 @@ from national import administrator
 from report import Findings
 from workloads import BARE, DEPTH, FLOOR, OURS, Workload
 
-from api.up import DATABASE
-from gis.database import READER_LOGIN, WRITER_LOGIN
-from gis.postgis import Cluster
-from gis.query import encode_key
+from api.cli.up import DATABASE
+from gis.cluster.private_cluster import Cluster
+from gis.db.session import READER_LOGIN, WRITER_LOGIN
+from gis.read.sql import encode_key
 
 JOURNAL_OFF, JOURNAL_ON = (f"alter table app.incidents {verb} trigger remember" for verb in ("disable", "enable"))
 WAYS: Final = re.compile(r"(?:Index (?:Only )?Scan(?: Backward)? using|Bitmap Index Scan on|Seq Scan on) \w+")

@@ -12,9 +12,9 @@ from measures import TIMEOUTS, RunError
 from playwright.sync_api import sync_playwright
 from server import Memory
 
-from api.up import DATABASE
-from gis.database import READER_LOGIN
-from gis.postgis import Cluster
+from api.cli.up import DATABASE
+from gis.cluster.private_cluster import Cluster
+from gis.db.session import READER_LOGIN
 
 EXPORT: Final = "/api/export/incidents?f=geojson"
 PIECE: Final = 1 << 20

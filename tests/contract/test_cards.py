@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import CheckConstraint
 
 import layers  # noqa: F401 - fills the catalog
-from gis.language import Text
-from gis.layer import Layer, catalog
-from gis.status import CodeList, Status
+from gis.model.code_lists import CodeList, Status
+from gis.model.layer import Layer, catalog
+from gis.text.i18n import Text
 from maps import marks
 
 every = pytest.mark.parametrize("layer", catalog.values(), ids=lambda layer: layer.name)

@@ -8,9 +8,10 @@ import itertools
 
 import pytest
 
-from gis import filters, query
-from gis.layer import catalog
-from gis.query import Selection
+from gis.model.layer import catalog
+from gis.read import sql as query
+from gis.read.cql2 import compile as filters
+from gis.read.sql import Selection
 from layers.policy import OFFICE
 from tests.factories import task
 

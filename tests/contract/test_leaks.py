@@ -10,15 +10,15 @@ import uuid
 import httpx
 import pytest
 
-from api.identity import COOKIE
-from gis.accounts import SignIn, appoint, dismiss, enrol, sign_in
-from gis.actors import Actor
-from gis.fields import Level
-from gis.tokens import issue
-from gis.uses import MOST_PER_MINUTE
+from api.http.security import COOKIE
+from gis.accounts.models import SignIn, appoint, dismiss, enrol, sign_in
+from gis.accounts.token_usage import MOST_PER_MINUTE
+from gis.accounts.tokens import issue
+from gis.db.actors import Actor
+from gis.model.fields import Level
 from layers.policy import POSTS
-from tests import canaries
-from tests.canaries import UNIT_A, UNIT_B, calls, decoded, furnish, routes
+from tests import leak_markers as canaries
+from tests.leak_markers import UNIT_A, UNIT_B, calls, decoded, furnish, routes
 
 WRITING = {
     ("POST", "/ogc/collections/{layer}/items"): {"properties": {}},

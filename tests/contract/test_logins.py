@@ -7,9 +7,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from api.migrate import migrate
-from gis.database import DOOR_LOGIN, LOGINS, NO_ACTOR, PARTNER_LOGIN, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN
-from gis.layer import catalog, registers
+from api.cli.migrate import migrate
+from gis.db.session import DOOR_LOGIN, LOGINS, NO_ACTOR, PARTNER_LOGIN, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN
+from gis.model.layer import catalog, registers
 from layers.policy import OFFICE, OFFICER, PUBLIC
 
 BELONGING_TO_NOBODY = {"public.spatial_ref_sys", "public.geography_columns", "public.geometry_columns"}

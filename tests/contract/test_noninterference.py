@@ -26,19 +26,19 @@ from shapely.geometry import LineString, Point
 
 from api.app import create_app
 from api.settings import Settings
-from gis import sharing
-from gis.accounts import enrol
-from gis.actors import Actor
-from gis.crs import WGS84
-from gis.database import DOOR_LOGIN, READER_LOGIN, WRITER_LOGIN, Database
-from gis.door import Accounts
-from gis.fields import Level, PositionSource
-from gis.layer import catalog, fields_of_part, parts
-from gis.links import Link
-from gis.query import Selection
-from gis.tokens import issue
+from gis.accounts.authentication import Accounts
+from gis.accounts.models import enrol
+from gis.accounts.tokens import issue
+from gis.crs.systems import WGS84
+from gis.db.actors import Actor
+from gis.db.session import DOOR_LOGIN, READER_LOGIN, WRITER_LOGIN, Database
+from gis.model.fields import Level, PositionSource
+from gis.model.layer import catalog, fields_of_part, parts
+from gis.model.links import Link
+from gis.read.sql import Selection
+from gis.release import workflow as sharing
 from layers.policy import OFFICE_STAFF, PARTNER, POSTS
-from tests.canaries import OFFICER_OF, UNIT_A, UNIT_B, calls, decoded, furnish
+from tests.leak_markers import OFFICER_OF, UNIT_A, UNIT_B, calls, decoded, furnish
 
 EXAMPLES = 2_000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 40
 READERS = {"public": Actor("public", POSTS["public"]), "officer": OFFICER_OF[UNIT_A],

@@ -16,11 +16,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from gis.actors import Actor
-from gis.fields import Level
-from gis.layer import Layer, catalog
-from gis.links import places
-from layers.borders import Border
+from gis.db.actors import Actor
+from gis.model.fields import Level
+from gis.model.layer import Layer, catalog
+from gis.model.links import places
+from layers.border import Border
 from layers.policy import OFFICER, POLICY, SYSTEM
 
 LAYERS = [

@@ -11,13 +11,14 @@ from psycopg import sql
 from shapely import LinearRing, to_geojson
 from shapely.geometry import shape
 
-from gis import changes, past, query
-from gis.actors import Actor
-from gis.database import READER_LOGIN, WRITER_LOGIN
-from gis.errors import Missing
-from gis.fields import Level
-from gis.layer import Layer, catalog
-from gis.query import Selection
+from gis.db.actors import Actor
+from gis.db.session import READER_LOGIN, WRITER_LOGIN
+from gis.model.fields import Level
+from gis.model.layer import Layer, catalog
+from gis.read import sql as query, timeline as past
+from gis.read.sql import Selection
+from gis.text.errors import Missing
+from gis.write import commands as changes
 from layers.policy import OFFICE, PARTNER, PUBLIC
 from tests.factories import HERE, SHAPES, body_of, now, put
 

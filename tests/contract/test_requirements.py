@@ -8,8 +8,9 @@ import importlib
 
 import pytest
 
-from api import browse, changes, description, features, params, schemas, tiles
-from gis import filters
+from api.http import negotiation as browse, parameters as params
+from api.ogc import items as features, openapi as description, schemas, tiles, write as changes
+from gis.read.cql2 import compile as filters
 
 DOORS = (features, browse, description, params, schemas, changes, tiles)
 

@@ -18,9 +18,9 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Route
 
-from api.up import CHECKOUT, DATABASE
-from gis.postgis import Cluster
-from tests.killing import kill
+from api.cli.up import CHECKOUT, DATABASE
+from gis.cluster.private_cluster import Cluster
+from tests.process_kill import kill
 
 PATIENCE = 120
 

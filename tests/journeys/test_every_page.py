@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.screens import TOO_SMALL
+from tests.screenshots import TOO_SMALL
 
 PATHS = ["/", "/incidents/new", "/works", "/gates", "/tasks", "/incidents", "/board"]
 HOSTILE = "{{7*7}} ${alert(1)} <img src=x onerror=alert(1)> </script><script>alert(1)</script>"

@@ -24,13 +24,13 @@ import pytest
 from playwright.sync_api import expect
 
 from api.app import create_app
-from api.identity import COOKIE
-from gis.accounts import SignIn, enrol, sign_in
-from gis.drafts import receivable
-from gis.layer import catalog
-from tests.canaries import House, Row, calls, routes
+from api.http.security import COOKIE
+from gis.accounts.models import SignIn, enrol, sign_in
+from gis.model.layer import catalog
+from gis.write.validation import receivable
 from tests.factories import body_of
-from tests.payloads import ALL, EVERYWHERE, NOWHERE, SHORT, WORKED_OUT, fitting, read
+from tests.hostile_texts import ALL, EVERYWHERE, NOWHERE, SHORT, WORKED_OUT, fitting, read
+from tests.leak_markers import House, Row, calls, routes
 
 PASSWORD = "một câu dài để vào nhà"
 SECRET = pyotp.random_base32()
@@ -449,4 +449,5 @@ def test_the_reading_of_pages_sees_what_would_run():
             assert read(f"<html><body><p>{text}</p></body></html>")[0], name
     assert read('<a href="javascript:alert(1)">x</a>')[0]
     assert read("<p>67092481</p>")[0]
-    assert read('<script src="/static/page.js"></script><a href="/works">x</a>') == ([], "/static/page.js\n/works\nx")
+    own = '<script src="/static/core/page.js"></script><a href="/works">x</a>'
+    assert read(own) == ([], "/static/core/page.js\n/works\nx")

@@ -9,7 +9,7 @@ import pyotp
 import pytest
 from playwright.sync_api import expect
 
-from api.up import CHECKOUT
+from api.cli.up import CHECKOUT
 
 PASSWORD = "một câu dài để vào nhà"
 TAN_NAM = "Đồn Biên phòng cửa khẩu quốc tế Tân Nam"

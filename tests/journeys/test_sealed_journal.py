@@ -7,7 +7,7 @@ import sys
 import psycopg
 import pytest
 
-from api.up import CHECKOUT, DATABASE
+from api.cli.up import CHECKOUT, DATABASE
 
 
 @pytest.fixture(scope="module")

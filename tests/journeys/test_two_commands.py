@@ -19,10 +19,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from api import up as premises
-from gis.database import LOGINS
-from gis.postgis import Cluster
-from tests.killing import kill
+from api.cli import up as premises
+from gis.cluster.private_cluster import Cluster
+from gis.db.session import LOGINS
+from tests.process_kill import kill
 
 CHECKOUT = premises.CHECKOUT
 PATIENCE = 120

@@ -15,12 +15,12 @@ import psycopg
 import pytest
 
 from api.app import create_app
+from api.cli.up import CHECKOUT, DATABASE
 from api.settings import Settings
-from api.up import CHECKOUT, DATABASE
-from gis.accounts import enrol
-from gis.database import DOOR_LOGIN, DOWNLOADS, READER_LOGIN
-from gis.door import Accounts
-from gis.tokens import every_token, issue, revoke
+from gis.accounts.authentication import Accounts
+from gis.accounts.models import enrol
+from gis.accounts.tokens import every_token, issue, revoke
+from gis.db.session import DOOR_LOGIN, DOWNLOADS, READER_LOGIN
 
 MARKERS = "/ogc/collections/markers/items?limit=1"
 ROWS = 30_000

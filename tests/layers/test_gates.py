@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from gis.moments import today
+from gis.text.dates import today
 from tests.factories import make, move
 
 

@@ -4,11 +4,11 @@ import uuid
 
 import pytest
 
-from gis import linear
-from gis.database import READER_LOGIN
-from gis.links import linked
+from gis.db.session import READER_LOGIN
+from gis.model.links import linked
+from gis.read import linear
 from layers import lines
-from layers.borders import Border
+from layers.border import Border
 from layers.policy import OFFICE, PARTNER, PUBLIC, SYSTEM
 from tests.factories import incident, make, move, patch, work
 

@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from hypothesis import given, strategies as st
 
-from gis.coordinates import read_position
+from gis.crs.coordinates import read_position
 from layers.numbering import MarkerNumber, NotAnAddress, Offset, Section, parse_address
 
 M = MarkerNumber

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gis.moments import today
+from gis.text.dates import today
 from tests.factories import make, move, patch, task
 
 CLEARS = {

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from gis.moments import today
+from gis.text.dates import today
 from tests.factories import make, move, patch, work
 
 

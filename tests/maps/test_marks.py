@@ -3,7 +3,7 @@
 from xml.etree import ElementTree as ET
 
 import layers  # noqa: F401 - declares the catalogue
-from gis.layer import catalog
+from gis.model.layer import catalog
 from maps.marks import LAYER_MARKS, SHAPES, layer_mark, shape_or_circle, sprite
 
 SYMBOL = "{http://www.w3.org/2000/svg}symbol"

@@ -1,0 +1,127 @@
+"""``./cotmoc admin``: the first administrator, and the way back in when a password or a second factor is lost.
+
+Whoever may run this on the machine may do anything there anyway. Nothing secret is read from the command line, where
+others see it, and nothing has a default.
+"""
+
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import segno
+import typer
+
+from api.cli.up import Addresses, migrate
+from gis.accounts import models as accounts, passwords
+from gis.accounts.authentication import Accounts
+from gis.db.session import DOOR_LOGIN
+from gis.text.errors import Forbidden, Invalid, Missing
+from gis.text.i18n import Text
+from layers.policy import ADMINISTRATOR, POSTS
+
+AT_THE_MACHINE = "admin@machine"
+"""Who acts here, in the journal: somebody at the machine itself."""
+
+
+@contextmanager
+def _door(addresses: Addresses) -> Iterator[Accounts]:
+    migrate(addresses)
+    door = Accounts(addresses.logins[DOOR_LOGIN])
+    try:
+        yield door
+    finally:
+        door.dispose()
+
+
+def chosen_password(file: Path | None, name: str) -> str:
+    """The password from a file that nobody else may read, else asked for twice at the terminal.
+
+    Raises ``Forbidden`` for a file open to others and where there is no terminal, ``Invalid`` for a weak password.
+    """
+    if file is not None:
+        mode = file.stat().st_mode
+        if stat.S_ISREG(mode) and mode & 0o077:
+            raise Forbidden(
+                Text(
+                    f"{file} đang cho mọi người đọc; hãy đặt quyền 600 (chmod 600)",
+                    f"{file} is readable by others; set mode 600 (chmod 600)",
+                )
+            )
+        password = file.read_text("utf-8").strip("\r\n")
+        passwords.hashed(password, name)
+        return password
+    if not sys.stdin.isatty():
+        raise Forbidden(
+            Text(
+                "Không có dòng lệnh để nhập mật khẩu; hãy dùng --password-file",
+                "There is no terminal to ask for the password; use --password-file",
+            )
+        )
+    while True:
+        password = typer.prompt("Mật khẩu · Password", hide_input=True, err=True)
+        try:
+            passwords.hashed(password, name)
+        except Invalid as refusal:
+            typer.echo(f"✗ {refusal.detail.vi}\n✗ {refusal.detail.en}", err=True)
+            continue
+        if typer.prompt("Nhập lại · Once more", hide_input=True, err=True) == password:
+            return str(password)
+        typer.echo("✗ Mật khẩu nhập lại không khớp · The passwords do not match", err=True)
+
+
+def create(
+    addresses: Addresses, name: str, title: str | None, password_file: Path | None, *, second_factor: bool
+) -> None:
+    """A new administrator."""
+    with _door(addresses) as door:
+        password = chosen_password(password_file, name)
+        shared = passwords.new_second_factor() if second_factor else None
+        with door.acting(AT_THE_MACHINE) as session:
+            person = accounts.enrol(
+                session, name, ADMINISTRATOR.name, title=title, password=password, second_factor=shared
+            )
+    typer.echo(f"✓ Quản trị viên {person.name} · Administrator {person.name}", err=True)
+    _tell(person.name, shared)
+
+
+def reset(addresses: Addresses, name: str, password_file: Path | None, *, second_factor: bool) -> None:
+    """Another password and second factor for somebody; every sign-in ends. Raises ``Missing`` for nobody."""
+    with _door(addresses) as door:
+        with door.acting(AT_THE_MACHINE) as session:
+            person = accounts.named(session, name)
+        if person is None:
+            raise Missing(accounts.GONE)
+        password = chosen_password(password_file, person.name)
+        with door.acting(AT_THE_MACHINE) as session:
+            accounts.change_password(session, person.id, password)
+            accounts.drop_second_factor(session, person.id)
+            kept = session.get_one(accounts.Person, person.id)
+            kept.failures, kept.blocked_until = 0, None
+            kept.second_factor = shared = passwords.new_second_factor() if second_factor else None
+    typer.echo(
+        f"✓ {person.name}: mật khẩu mới, đã đăng xuất khỏi tất cả thiết bị · new password, signed out on all devices",
+        err=True,
+    )
+    _tell(person.name, shared)
+
+
+def listing(addresses: Addresses) -> None:
+    """Who keeps the accounts."""
+    with _door(addresses) as door, door.acting(AT_THE_MACHINE) as session:
+        for one in accounts.everybody(session):
+            if one["dismissed_at"] is None and one["role"] in POSTS and POSTS[one["role"]].administrator:
+                factor = "2FA" if one["has_second_factor"] else "–"
+                seen = f"{one['seen_at']:%Y-%m-%d %H:%M}Z" if one["seen_at"] else "–"
+                typer.echo("\t".join((one["name"], one["title"] or "–", factor, seen)))
+
+
+def _tell(name: str, shared: str | None) -> None:
+    if shared is None:
+        typer.echo("  Xác thực hai lớp được bật khi đăng nhập lần đầu · Second factor at the first sign-in", err=True)
+        return
+    address = passwords.authenticator_address(shared, name)
+    typer.echo("  Quét mã này bằng ứng dụng xác thực, chỉ hiển thị một lần · Scan now, it is shown once:", err=True)
+    segno.make(address, error="l", micro=False).terminal(out=sys.stdout, compact=True)
+    typer.echo(address)

@@ -1,0 +1,30 @@
+"""Bringing a database to this version: the cards, the policy page and the revisions, handed to the engine."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import layers  # noqa: F401 - fills the catalog
+from gis.checks import doctor
+from gis.schema import migrate as migrations
+from layers import loading as reference  # noqa: F401 - keeps a table of what has been loaded
+from layers.policy import POLICY
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "data" / "migrations"
+
+
+def migrate(admin_url: str, passwords: Mapping[str, str] | None = None) -> None:
+    """Bring the database to this version as its administrator; safe at every start."""
+    migrations.migrate(admin_url, SCRIPTS, POLICY, passwords)
+
+
+def examine(
+    admin_url: str, place: Path, passwords: Mapping[str, str] | None = None, anchor: Path | None = None
+) -> list[doctor.Finding]:
+    """What the doctor finds today, against the same policy and the same tables that migrating knows."""
+    files = tuple(place / name for name in ("logins.json", "seal.key"))
+    return doctor.examine(admin_url, doctor.House(POLICY, place, files, passwords, anchor=anchor))
+
+
+def revise(admin_url: str, message: str) -> str | None:
+    """Write the revision from a migrated database to the cards as they are now; None where nothing differs."""
+    return migrations.revise(admin_url, SCRIPTS, POLICY, message)

@@ -1,0 +1,1 @@
+"""HTTP: security, dependencies, content negotiation, errors and the server protocol."""

@@ -1,0 +1,200 @@
+"""How a resource of OGC API leaves: as JSON for programs, or as a quiet page for whoever follows a link in a browser.
+
+``f`` decides, else what the reader prefers (``Accept``); an unknown ``f`` or parameter is refused with the list.
+"""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import Depends, Request, Response
+
+from api.http.json_text import json_text
+from api.http.media_types import HTML
+from api.http.page import person_shown
+from api.http.security import at_once, language_of, page_language
+from api.settings import Settings
+from gis.model.fields import Field
+from gis.text.errors import Malformed
+from gis.text.i18n import Language, Text
+from maps import rendering as page
+from maps.messages import words_in
+
+FORMATS = ("json", "html")
+EVERYWHERE = ("f", "lang")
+"""The parameters that every resource takes."""
+
+WORDS: dict[str, Text] = {
+    "ogc_items": Text("Các mục", "Features"),
+    "ogc_schema": Text("Lược đồ", "Schema"),
+    "ogc_queryables": Text("Thuộc tính lọc được", "Queryables"),
+    "ogc_sortables": Text("Thuộc tính sắp xếp được", "Sortables"),
+    "ogc_tilesets-vector": Text("Ô bản đồ vectơ", "Vector tiles"),
+    "ogc_tiling-schemes": Text("Lưới ô", "Tiling schemes"),
+}
+"""What a page calls the links that no door has given a title."""
+
+VARIES = {"Vary": "Accept, Accept-Language, Cookie"}
+FEATURES_1 = "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/"
+COMMON_1 = "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/"
+CONFORMS_TO = [f"{FEATURES_1}html", f"{COMMON_1}html", f"{COMMON_1}json"]
+
+
+def base_of(request: Request) -> str:
+    """Where this house is asked, without the closing slash; the doorkeeper has seen that the name is ours."""
+    scope = request.scope
+    if scope.get("root_path") or "app_root_path" in scope:
+        return str(request.base_url).rstrip("/")
+    return f"{scope['scheme']}://{request.headers['host']}"
+
+
+def link(request: Request, path: str, rel: str, kind: str, title: str = "") -> dict[str, str]:
+    """A link to a path of this house."""
+    return {"href": f"{base_of(request)}{path}", "rel": rel, "type": kind, **({"title": title} if title else {})}
+
+
+def here(request: Request, kind: str) -> list[dict[str, str]]:
+    """The links of an answer to itself and to the other forms it has."""
+    asked = request.query_params.multi_items()
+    path = request.scope["path"]
+    own = path + (f"?{urlencode(asked)}" if asked else "")
+    return [
+        link(request, own, "self", kind),
+        link(request, f"{path}?{urlencode([*_other(request), ('f', 'html')])}", "alternate", HTML),
+    ]
+
+
+def _other(request: Request) -> list[tuple[str, str]]:
+    """What was asked, less the form of the answer and the language of a page."""
+    return [(name, value) for name, value in request.query_params.multi_items() if name not in ("f", "lang")]
+
+
+def only(request: Request, taken: Collection[str] = ()) -> None:
+    """Refuse a parameter that a resource does not take."""
+    known = sorted({*EVERYWHERE, *taken})
+    for name in request.query_params:
+        if name not in known:
+            names = ", ".join(known)
+            raise Malformed(
+                Text(f"Không có tham số '{name[:60]}'. Có: {names}", f"No parameter '{name[:60]}'. There are: {names}")
+            )
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a page is wanted rather than JSON. Raises ``Malformed`` for a form there is none of."""
+    asked = request.query_params.get("f")
+    if asked is not None:
+        if asked not in FORMATS:
+            names = ", ".join(FORMATS)
+            raise Malformed(Text(f"f: một trong {names}", f"f: one of {names}"))
+        return asked == "html"
+    accepted = ",".join(request.headers.getlist("accept")).lower()
+    if "text/" not in accepted:
+        return False
+    weights = dict(_weighed(one) for one in accepted.split(","))
+    plain = [weight for kind, weight in weights.items() if kind.endswith("json")]
+    return _of_first(weights, HTML, "text/*", "*/*") > max(plain or [_of_first(weights, "application/*", "*/*")])
+
+
+def spoken(request: Request) -> Language:
+    """The language of an answer: a page's or a program's."""
+    return page_language(request) if wants_page(request) else language_of(request)
+
+
+SpokenParam = Annotated[Language, Depends(at_once(spoken))]
+
+
+def _of_first(weights: Mapping[str, float], *kinds: str) -> float:
+    """How much the first of these that is named is preferred: the more exact name counts (RFC 9110, 12.5.1)."""
+    return next((weights[kind] for kind in kinds if kind in weights), 0.0)
+
+
+def holds(request: Request, tag: str) -> bool:
+    """Whether the reader has this very representation (``If-None-Match``, compared weakly as RFC 9110 wants)."""
+    held = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
+    return tag in held or "*" in held
+
+
+def _weighed(accepted: str) -> tuple[str, float]:
+    """A media type of ``Accept`` and how much it is preferred."""
+    kind, *rest = (part.strip() for part in accepted.split(";"))
+    try:
+        weight = next((float(part[2:]) for part in rest if part.startswith("q=")), 1.0)
+    except ValueError:
+        weight = 0.0
+    return kind, weight
+
+
+def answer(
+    request: Request,
+    document: Mapping[str, Any],
+    kind: str,
+    *,
+    title: str,
+    trail: Sequence[tuple[str, str]] = (),
+    taken: Collection[str] = (),
+) -> Response:
+    """A resource in the form that is wanted: its document, or the same as a page below the pages of ``trail``."""
+    only(request, taken)
+    if wants_page(request):
+        return paged(request, document, title=title, trail=trail)
+    return Response(json_text(document), media_type=kind, headers=VARIES)
+
+
+def paged(
+    request: Request,
+    document: Mapping[str, Any],
+    *,
+    title: str,
+    trail: Sequence[tuple[str, str]] = (),
+    rows: Sequence[Mapping[str, Any]] = (),
+    columns: Sequence[str] = (),
+    facts: Sequence[tuple[str, str]] = (),
+) -> Response:
+    """A document as a page: what it says, its links, its rows or its facts."""
+    settings: Settings = request.app.state.settings
+    html = page.render(
+        "pages/ogc.html",
+        page_language(request),
+        title=title,
+        trail=[("OGC API", "/ogc"), *trail] if request.url.path != "/ogc" else [],
+        document=document,
+        schema=document.get("properties", {}) if "$schema" in document else {},
+        rows=rows,
+        columns=columns,
+        facts=facts,
+        as_json=f"{request.url.path}?{urlencode([*_other(request), ('f', 'json')])}",
+        wordings=WORDS,
+        path=request.url.path,
+        query={name: value for name, value in request.query_params.items() if name != "lang"},
+        office=settings.office,
+        person=person_shown(request),
+    )
+    headers = {**VARIES, "Content-Language": page_language(request), "Cache-Control": "private, no-cache"}
+    return Response(html, media_type=HTML, headers=headers)
+
+
+def facts_of(known: Mapping[str, Field], feature: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:
+    """The properties of a feature as a person reads them: labels and words instead of names and codes."""
+    told = feature["properties"]
+    return [
+        (one.title.said_in(language), _said(one, told[name], language)) for name, one in known.items() if name in told
+    ]
+
+
+def _said(one: Field, value: Any, language: Language) -> str:  # noqa: PLR0911 - one line per kind of value
+    if value is None:
+        return ""
+    if one.codes is not None:
+        return one.codes(value).title.said_in(language)
+    if one.type in ("date", "datetime"):
+        return page.day(value) if one.type == "date" else page.moment(value)
+    match value:
+        case bool():
+            return words_in(language)["yes" if value else "no"]
+        case int() | float():
+            return page.quantity(value, one.unit, language)
+        case dict() | list():
+            return json.dumps(value, ensure_ascii=False)
+    return str(value)

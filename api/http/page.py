@@ -1,0 +1,65 @@
+"""What every page is told: whose office, who has signed in, as of when, and the query it was asked with."""
+
+import datetime as dt
+import hashlib
+from typing import Any
+
+from fastapi import Request, Response
+
+from api.http.media_types import HTML
+from api.http.parameters import moment_of
+from api.http.security import actor_of, guest_of, page_language
+from api.settings import Settings
+from layers.policy import POSTS, may_follow
+from maps.rendering import Person
+
+A_YEAR = 365 * 24 * 3600
+
+
+def page_answer(request: Request, html: str) -> Response:
+    """A page with a plain hash as its ETag; the language that was asked for is kept."""
+    tag = f'"{hashlib.sha256(html.encode()).hexdigest()[:16]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Content-Language": page_language(request)}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    answer = Response(html, headers=headers, media_type=HTML)
+    if request.query_params.get("lang") in ("vi", "en"):
+        answer.set_cookie(
+            "lang",
+            request.query_params["lang"],
+            max_age=A_YEAR,
+            samesite="lax",
+            httponly=True,
+            secure=request.url.scheme == "https",
+        )
+    return answer
+
+
+def shell(request: Request) -> dict[str, Any]:
+    """What every page of the shell takes."""
+    settings: Settings = request.app.state.settings
+    as_of = moment_of(request.query_params.get("as_of"), "as_of")
+    return {
+        "office": settings.office,
+        "as_of": as_of or dt.datetime.now(dt.UTC),
+        "query": {name: value for name, value in request.query_params.items() if name != "lang"},
+        "person": person_shown(request),
+    }
+
+
+def person_shown(request: Request) -> Person | None:
+    """Who is signed in, as the pages say it; None while everybody at this machine acts as the office."""
+    guest, actor = guest_of(request), actor_of(request)
+    if guest is None or guest.csrf is None:
+        return None
+    return Person(
+        name=guest.name,
+        post=POSTS[guest.role].title,
+        title=guest.title,
+        unit=guest.unit,
+        csrf=guest.csrf,
+        reports="incidents" in actor.role.edits and not actor.role.edits["incidents"],
+        keeps_accounts=actor.role.administrator and guest.has_second_factor,
+        shares=actor.role.shares,
+        follows=may_follow(actor, ""),
+    )

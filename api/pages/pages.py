@@ -1,0 +1,145 @@
+"""The pages: what they show is read here through the one reading path, how it looks is ``maps``' matter."""
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+
+from api.http.page import page_answer, shell
+from api.http.parameters import DatabaseParam, moment_of, selection_of
+from api.http.security import ActorParam, PageLanguageParam
+from api.rest.layers import card, may_create
+from api.settings import Settings
+from gis.crs.systems import CRS84
+from gis.db.actors import Actor
+from gis.db.session import Session
+from gis.model.layer import catalog
+from gis.read import sql as query, timeline as past
+from gis.read.sql import Selection
+from gis.read.timeline import Span
+from gis.release import workflow as sharing
+from gis.text.errors import Forbidden
+from gis.text.i18n import Text
+from maps import map_page as atlas, marks
+from maps.pages import board, lists
+
+router = APIRouter(tags=["pages"], include_in_schema=False)
+
+MOST_ROWS = 200
+"""A page of a list; more follow by the link at its end. A page stays below 300 kB."""
+SHOWN_ON_BOARD = ("works", "tasks", "incidents", "gates", "markers")
+
+
+def _home(request: Request) -> tuple[float, float, float]:
+    settings: Settings = request.app.state.settings
+    return settings.home
+
+
+@router.get("/")
+def map_page(request: Request, language: PageLanguageParam) -> Response:
+    """The map, which is the home of everything."""
+    return page_answer(request, atlas.map_page(language, home=_home(request), **shell(request)))
+
+
+@router.get("/map.js")
+def map_script() -> Response:
+    """The script that folium writes for the map: constants only."""
+    return Response(atlas.map_script(), media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
+@router.get("/marks.svg")
+def sprite() -> Response:
+    """Every mark, drawn once."""
+    return Response(marks.sprite(), media_type="image/svg+xml", headers={"Cache-Control": "no-cache"})
+
+
+@router.get("/incidents/new")
+def incident_form(request: Request, actor: ActorParam, language: PageLanguageParam) -> Response:
+    """The officer's form, for whoever may log an incident."""
+    if not may_create(actor, catalog["incidents"]):
+        raise Forbidden(Text("Tài khoản không có quyền ghi sự vụ", "This account may not log incidents"))
+    return page_answer(request, atlas.incident_page(language, home=_home(request), **shell(request)))
+
+
+@router.get("/works")
+@router.get("/gates")
+@router.get("/tasks")
+@router.get("/incidents")
+@router.get("/markers")
+@router.get("/crossings")
+@router.get("/documents")
+def list_page(request: Request, actor: ActorParam, database: DatabaseParam, language: PageLanguageParam) -> Response:
+    """A list of one layer, filtered like its items."""
+    layer = catalog[request.url.path.strip("/")]
+    with database.acting(actor) as session:
+        asked = selection_of(session, layer, request.query_params, actor, lenient=True)
+        selection = replace(
+            asked, limit=MOST_ROWS, fields=None, crs=CRS84, sort=_sorted_by(request, asked), ranked=True
+        )
+        found, following = query.page(session, selection)
+        total = query.count(session, selection) if following or selection.after else len(found)
+    given = {name: value for name, value in request.query_params.items() if name != "after"}
+    more = f"{request.url.path}?{urlencode({**given, 'after': following})}" if following else None
+    html = lists.list_page(
+        card(layer, actor),
+        [json.loads(one) for one in found],
+        language,
+        more=more,
+        total=total,
+        **shell(request),
+    )
+    return page_answer(request, html)
+
+
+def _sorted_by(request: Request, asked: Selection) -> Sequence[str] | None:
+    """``sort=due_on`` or ``sort=-due_on``, so that the rows of every page are in the order of the whole."""
+    wanted = request.query_params.get("sort", "")
+    known = asked.layer.readable(asked.reader).get(wanted.removeprefix("-"))
+    return [wanted] if known is not None and known.type not in ("json", "list") else asked.sort
+
+
+@router.get("/board")
+def committee_board(
+    request: Request, actor: ActorParam, database: DatabaseParam, language: PageLanguageParam
+) -> Response:
+    """The committee's one screen."""
+    as_of = moment_of(request.query_params.get("as_of"), "as_of")
+    since = moment_of(request.query_params.get("since"), "since")
+    with database.acting(actor) as session:
+
+        def wanted(name: str, **where: Sequence[str]) -> Selection:
+            return Selection(catalog[name], actor.eyes, where=where, as_of=as_of)
+
+        def read(selection: Selection) -> list[Any]:
+            return [json.loads(one) for one in query.features(session, selection)]
+
+        html = board.board_page(
+            language,
+            cards={name: card(catalog[name], actor) for name in ("works", "tasks", "incidents", "gates", "markers")},
+            works=read(wanted("works", urgency=board.OWED)),
+            tasks=read(wanted("tasks", urgency=board.OWED)),
+            incidents=query.tally(session, wanted("incidents", open=["true"]), "severity"),
+            gates=read(wanted("gates")),
+            markers_in_need=query.count(session, wanted("markers", condition=board.IN_NEED)),
+            since=since,
+            changed=_changed_since(session, actor, since, as_of),
+            held_back=sharing.number_held_back(session) if actor.role.shares and as_of is None else 0,
+            home=_home(request),
+            **shell(request),
+        )
+    return page_answer(request, html)
+
+
+def _changed_since(
+    session: Session, actor: Actor, since: dt.datetime | None, as_of: dt.datetime | None
+) -> dict[str, int]:
+    """How many things of each layer on the board have changed since the last meeting, where one was named."""
+    until = as_of or dt.datetime.now(dt.UTC)
+    if since is None or since > until:
+        return {}
+    wanted = [Selection(catalog[name], actor.eyes) for name in SHOWN_ON_BOARD]
+    return past.numbers(session, wanted, Span(since, until))

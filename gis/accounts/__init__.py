@@ -1,0 +1,1 @@
+"""Accounts: authentication, passwords, tokens and throttling."""

@@ -1,0 +1,137 @@
+"""Tokens: a machine's way in, in a role, made by an administrator, good for a time and taken back at once.
+
+A token is told once, when it is made, and kept as the hash of its secret. ``gis.uses`` counts its coming.
+"""
+
+import datetime as dt
+import ipaddress
+import re
+import secrets
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ARRAY, Integer, Text as SqlText, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from gis.accounts.models import digest
+from gis.accounts.token_usage import MOST_PER_MINUTE, PER_MINUTE
+from gis.model.layer import Record, key_column, moment_column
+from gis.text.errors import Missing, invalid
+from gis.text.i18n import Text
+
+LONGEST = dt.timedelta(days=180)
+RELEASE_SCOPE = re.compile(r"release:read:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+GONE = Text("Không có mã truy cập này", "There is no such token")
+
+
+class Token(Record):
+    """A machine's way in, in a role: what it may do (``scopes``), from where, until when.
+
+    A partner's token names its ``recipient`` and reads what was released to it, nothing else; with scopes
+    ``release:read:<release>`` only what came through these releases. ``per_minute`` is how often it may ask.
+    """
+
+    __tablename__ = "tokens"
+
+    id: Mapped[uuid.UUID] = key_column()
+    name: Mapped[str] = mapped_column(SqlText, unique=True)
+    secret: Mapped[str] = mapped_column(SqlText)
+    role: Mapped[str] = mapped_column(SqlText)
+    unit: Mapped[str | None] = mapped_column(SqlText)
+    recipient: Mapped[str | None] = mapped_column(SqlText)
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(SqlText))
+    networks: Mapped[list[str] | None] = mapped_column(ARRAY(SqlText))
+    per_minute: Mapped[int] = mapped_column(Integer, default=PER_MINUTE, server_default=text(str(PER_MINUTE)))
+    made_by: Mapped[str] = mapped_column(SqlText)
+    made_at: Mapped[dt.datetime] = moment_column(server_default=text("clock_timestamp()"))
+    expires_at: Mapped[dt.datetime] = moment_column()
+    used_at: Mapped[dt.datetime | None] = moment_column()
+    used_from: Mapped[str | None] = mapped_column(SqlText)
+    revoked_at: Mapped[dt.datetime | None] = moment_column()
+
+
+TOKENS = """
+select id, name, role, unit, recipient, scopes, networks, per_minute, made_by, made_at, expires_at, used_at,
+    used_from, revoked_at, revoked_at is null and expires_at > now() as valid,
+    (select coalesce(sum(u.refused), 0)::integer from app.token_uses u
+        where u.token_id = tokens.id and u.last_at > now() - interval '7 days') as refused_lately
+from app.tokens order by not (revoked_at is null and expires_at > now()), name
+"""
+
+
+def every_token(session: Session) -> list[dict[str, Any]]:
+    """Every token without its secret: who made it, until when it is good, when and from where it was last used."""
+    return [dict(row) for row in session.execute(text(TOKENS)).mappings()]
+
+
+def released_by(scope: str) -> uuid.UUID | None:
+    """The release that a scope ``release:read:<release>`` opens; None for any other scope."""
+    found = RELEASE_SCOPE.fullmatch(scope)
+    return uuid.UUID(found[1]) if found else None
+
+
+def issue(
+    session: Session,
+    name: str,
+    role: str,
+    *,
+    made_by: str,
+    days: int,
+    scopes: Sequence[str] = ("read",),
+    unit: str | None = None,
+    recipient: str | None = None,
+    networks: Sequence[str] | None = None,
+    per_minute: int = PER_MINUTE,
+) -> str:
+    """A new token; its text is shown once and never again. Raises ``Invalid`` naming what is wrong with it."""
+    if not 1 <= days <= LONGEST.days:
+        raise invalid(
+            "days", "range", f"Thời hạn sử dụng từ 1 đến {LONGEST.days} ngày", f"From 1 to {LONGEST.days} days"
+        )
+    released = [scope for scope in scopes if released_by(scope)]
+    if not scopes or (not set(scopes) <= {"read", "write"} and len(released) < len(scopes)):
+        raise invalid(
+            "scopes",
+            "code",
+            "Phạm vi là read, write, hoặc release:read:<bản chia sẻ>",
+            "Scopes are read and write, or release:read:<release>",
+        )
+    if not 1 <= per_minute <= MOST_PER_MINUTE:
+        raise invalid(
+            "per_minute",
+            "range",
+            f"Từ 1 đến {MOST_PER_MINUTE} lần mỗi phút",
+            f"From 1 to {MOST_PER_MINUTE} times a minute",
+        )
+    try:
+        ranges = [str(ipaddress.ip_network(network)) for network in networks or ()]
+    except ValueError:
+        raise invalid("networks", "network", "Không phải dải địa chỉ IP", "Not a range of IP addresses") from None
+    if session.query(Token).filter_by(name=name).one_or_none() is not None:
+        raise invalid("name", "taken", "Tên này đã được sử dụng", "This name is already in use")
+    secret = secrets.token_urlsafe(32)
+    token = Token(
+        name=name,
+        secret=digest(secret),
+        role=role,
+        unit=unit,
+        recipient=recipient,
+        scopes=list(scopes),
+        networks=ranges or None,
+        per_minute=per_minute,
+        made_by=made_by,
+        expires_at=dt.datetime.now(dt.UTC) + dt.timedelta(days=days),
+    )
+    session.add(token)
+    session.flush()
+    return f"cm_{token.id.hex}_{secret}"
+
+
+def revoke(session: Session, token_id: uuid.UUID) -> None:
+    """Take a token back at once. Raises ``Missing`` for none."""
+    token = session.get(Token, token_id)
+    if token is None:
+        raise Missing(GONE)
+    token.revoked_at = session.execute(text("select clock_timestamp()")).scalar_one()
+    session.flush()

@@ -1,0 +1,1 @@
+"""The sealed journal: signing keys, seals and their verification."""

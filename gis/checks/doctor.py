@@ -1,0 +1,433 @@
+"""The doctor: whether the house may open today.
+
+Every check looks at what stands, never at what was meant: in PostgreSQL's catalogues, on the disk, in the anchor of
+the sealed journal. ``examine`` gives all findings; one of them bad, and nobody is served.
+"""
+
+import datetime as dt
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import PrimaryKeyConstraint, create_engine, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.pool import NullPool
+
+from gis.audit.seal import Agreement, state
+from gis.db.session import LOGINS, OWNER, PARTNER_LOGIN, PUBLISHER, READER_LOGIN, WRITER_LOGIN
+from gis.model.layer import Record
+from gis.schema import fingerprint as structure
+from gis.schema.grants import PEEPING, Policy, standing
+from gis.text.i18n import Text
+
+CLOCK_SKEW_S = 2
+LEAST_FREE_BYTES = 512 * 1024 * 1024
+LOW_SHARE = 0.1
+KNOWN_SECRETS = {"", "admin", "changeme", "cotmoc", "password", "postgis", "postgres", "secret", "123456"}
+"""What installers leave behind and everybody tries first."""
+
+LOOSENING = [r"^cotmoc\.", "^(session_replication_role|role|row_security|synchronous_commit)$", "_preload_libraries$"]
+"""Settings that, given beforehand to a login or a database, switch triggers off, sign for somebody or lose writes."""
+
+MEND = Text("chạy ./cotmoc migrate để khôi phục", "run ./cotmoc migrate to restore it")
+
+
+class State(StrEnum):
+    """How a thing stands."""
+
+    GOOD = "good"
+    POOR = "poor"
+    BAD = "bad"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check has found."""
+
+    check: Text
+    state: State
+    said: Text
+
+
+@dataclass(frozen=True)
+class House:
+    """What is examined: the policy that should stand, where files lie, which secrets are in use."""
+
+    policy: Policy
+    place: Path
+    private_files: tuple[Path, ...] = ()
+    secrets: Mapping[str, str] | None = None
+    durable: bool = True
+    anchor: Path | None = None
+
+
+Check = Callable[[Connection, House], Iterator[Finding]]
+
+
+def examine(admin_url: str, house: House) -> list[Finding]:
+    """Every finding, in the order of the checks. Needs the database's administrator; changes nothing."""
+    engine = create_engine(admin_url, poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.execute(text("set transaction read only"))
+        return [finding for check in CHECKS for finding in check(connection, house)]
+
+
+def is_fit(findings: Iterable[Finding]) -> bool:
+    """Whether the house may open."""
+    return all(finding.state is not State.BAD for finding in findings)
+
+
+def _found(vi: str, en: str, faults: list[str], remedy: Text = MEND, *, worst: State = State.BAD) -> Iterator[Finding]:
+    """One finding of a check: good where there are no faults, else their names and what helps."""
+    check = Text(vi, en)
+    if not faults:
+        yield Finding(check, State.GOOD, Text("đạt", "in order"))
+        return
+    named = ", ".join(faults[:8]) + (" …" if len(faults) > 8 else "")  # noqa: PLR2004 - enough to find them by
+    yield Finding(check, worst, Text(f"{named}; {remedy.vi}", f"{named}; {remedy.en}"))
+
+
+def _names(connection: Connection, sql: str, **values: Any) -> list[str]:
+    return [str(row[0]) for row in connection.execute(text(sql), values)]
+
+
+def _owning(policy: Policy) -> list[str]:
+    return [role.owning for role in policy.roles if role.scoped]
+
+
+def _row_security(connection: Connection, house: House) -> Iterator[Finding]:
+    open_tables = _names(
+        connection,
+        "select c.oid::regclass from pg_class c where c.relnamespace::regnamespace::text in ('app', 'release')"
+        " and c.relkind in ('r', 'p', 'm', 'f') and not (c.relrowsecurity and c.relforcerowsecurity)"
+        " and (exists (select from aclexplode(c.relacl) a where a.grantee <> c.relowner)"
+        "  or exists (select from pg_attribute t, aclexplode(t.attacl) a where t.attrelid = c.oid))",
+    )
+    yield from _found(
+        "Mọi bảng có chính sách phân quyền theo dòng", "Every table has row-level security policies", open_tables
+    )
+    open_views = _names(
+        connection,
+        "select oid::regclass from pg_class where relnamespace::regnamespace::text in ('app', 'release')"
+        " and relkind = 'v' and not coalesce(reloptions, '{}') @> array['security_invoker=true']"
+        # What a scoped post may know of its own matters comes through a role that row security holds as well.
+        " and not (relname like '%\\_own' and relowner::regrole::text = any(:owning))",
+        owning=_owning(house.policy),
+    )
+    yield from _found("Khung nhìn dùng quyền của người truy vấn", "Views use the rights of whoever queries", open_views)
+
+
+def _surface(connection: Connection, house: House) -> Iterator[Finding]:
+    faults = standing(connection, house.policy)
+    yield from _found("Mã kiểm tra của toàn bộ phân quyền", "Hash of all grants and policies", faults)
+    foreign = _names(
+        connection,
+        "select c.oid::regclass::text from pg_class c where c.relnamespace::regnamespace::text in ('app', 'release')"
+        " and c.relowner::regrole::text <> :owner"
+        " and not (c.relkind = 'v' and c.relowner::regrole::text = any(:owning)) union all"
+        " select p.oid::regprocedure::text from pg_proc p"
+        " where p.pronamespace::regnamespace::text in ('app', 'release') and p.prosecdef"
+        " and (p.proowner::regrole::text not in (:owner, :publisher)"
+        "  or not coalesce(array_to_string(p.proconfig, ' '), '') ~ 'search_path')",
+        owner=OWNER,
+        publisher=PUBLISHER,
+        owning=_owning(house.policy),
+    )
+    yield from _found(
+        "Mọi đối tượng thuộc một chủ sở hữu không đăng nhập được",
+        "Every object belongs to one owner that cannot log in",
+        foreign,
+    )
+
+
+def _structure(connection: Connection, _house: House) -> Iterator[Finding]:
+    """What revisions have made, line by line, and all that the cards name; what a rule puts in place of a statement."""
+    tables = Record.metadata.tables.values()
+    wanted = {f"{table.fullname}.{column.name}" for table in tables for column in table.columns}
+    found = _names(
+        connection,
+        "select attrelid::regclass || '.' || attname from pg_attribute where attrelid::regclass::text = any(:tables)"
+        " and attnum > 0 and not attisdropped",
+        tables=[table.fullname for table in tables],
+    )
+    keepers = {f"{table.fullname}.{one.name}" for table in tables for one in table.indexes} | {
+        f"{table.fullname}.{one.name}"
+        for table in tables
+        for one in table.constraints
+        if not isinstance(one, PrimaryKeyConstraint) or one.columns
+    }
+    standing_keepers = _names(
+        connection,
+        "select conrelid::regclass || '.' || conname from pg_constraint where convalidated and conrelid <> 0 union all"
+        " select i.indrelid::regclass || '.' || c.relname from pg_index i join pg_class c on c.oid = i.indexrelid"
+        " where i.indisvalid",
+    )
+    rules = _names(
+        connection,
+        "select ev_class::regclass || '.' || rulename from pg_rewrite r join pg_class c on c.oid = r.ev_class"
+        " where c.relnamespace::regnamespace::text in ('app', 'release') and rulename <> '_RETURN'",
+    )
+    faults = sorted({*wanted ^ set(found), *keepers - set(standing_keepers), *rules})
+    faults += structure.apart(connection)
+    restore = Text("so với bản sao lưu", "compare with a backup")
+    yield from _found(
+        "Bảng, cột và ràng buộc đúng như khai báo", "Tables, columns and constraints as declared", faults, restore
+    )
+
+
+def _leakproof(connection: Connection, _house: House) -> Iterator[Finding]:
+    unmarked = _names(
+        connection,
+        "select oid::regprocedure from pg_proc where not proleakproof"
+        " and oid = 'geometry_overlaps(geometry, geometry)'::regprocedure",
+    )
+    yield from _found(
+        "Chỉ mục không gian dùng được khi áp dụng phân quyền", "The spatial index works under row security", unmarked
+    )
+    trusted = _names(
+        connection,
+        "select p.oid::regprocedure from pg_proc p join pg_depend d on d.objid = p.oid and d.deptype = 'e'"
+        " join pg_extension e on e.oid = d.refobjid and e.extname = 'postgis'"
+        " where p.proleakproof and p.proname <> 'geometry_overlaps'",
+    )
+    yield from _found(
+        "Không hàm nào khác được đánh dấu tin cậy",
+        "No other function is marked as trusted",
+        trusted,
+        Text("bỏ dấu LEAKPROOF của hàm", "take the mark LEAKPROOF away"),
+    )
+
+
+def _roles(connection: Connection, house: House) -> Iterator[Finding]:
+    there = set(_names(connection, "select rolname from pg_roles where rolname like 'cotmoc\\_%'"))
+    missing = sorted({OWNER, *LOGINS, *(role.reading for role in house.policy.roles)} - there)
+    yield from _found("Đủ các vai trò", "Every role is there", missing)
+    mighty = _names(
+        connection,
+        "select rolname from pg_roles where rolname like 'cotmoc\\_%'"
+        " and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication)",
+    )
+    lower = Text(
+        "alter role … nosuperuser nobypassrls nocreaterole", "alter role … nosuperuser nobypassrls nocreaterole"
+    )
+    yield from _found(
+        "Không vai trò nào bỏ qua được chính sách phân quyền", "No role bypasses the policies", mighty, lower
+    )
+    held = set(
+        _names(
+            connection,
+            "select m.member::regrole || ' → ' || m.roleid::regrole from pg_auth_members m"
+            " join pg_roles r on r.oid = m.member where r.rolname like 'cotmoc\\_%'"
+            " or m.roleid::regrole::text like 'cotmoc\\_%' and not r.rolsuper",
+        )
+    )
+    excess = sorted(held - _memberships(house.policy))
+    revoke = Text("thu hồi vai trò thừa (REVOKE)", "revoke the excess role (REVOKE)")
+    yield from _found(
+        "Không vai trò nào kế thừa vai trò ngoài khai báo", "No role inherits an undeclared role", excess, revoke
+    )
+    entering = _names(
+        connection,
+        "select rolname from pg_roles where rolname like 'cotmoc\\_%' and (rolcanlogin <> (rolname = any(:logins))"
+        " or rolcanlogin and rolinherit)",
+        logins=list(LOGINS),
+    )
+    yield from _found("Chỉ các tài khoản đã khai báo đăng nhập được", "Only the declared accounts can log in", entering)
+
+
+def _memberships(policy: Policy) -> set[str]:
+    wanted = {f"{OWNER} → {PUBLISHER}"}
+    if policy.shared_by is not None:
+        wanted.add(f"{PUBLISHER} → {policy.shared_by.reading}")
+    wanted |= {f"{OWNER} → {name}" for name in _owning(policy)}
+    for role in policy.roles:
+        wanted |= {f"{login} → {role.reading}" for login in (READER_LOGIN, WRITER_LOGIN)}
+        if role.edits:
+            wanted |= {f"{WRITER_LOGIN} → {role.editing}", f"{role.editing} → {role.reading}"}
+    return wanted
+
+
+def _ways_round(connection: Connection, _house: House) -> Iterator[Finding]:
+    opened = _names(
+        connection,
+        "select oid::regprocedure::text from pg_proc where proname = any(:peeping)"
+        " and has_function_privilege('public', oid, 'execute') union all"
+        " select n.nspname || ' → ' || r.rolname from pg_namespace n cross join pg_roles r"
+        " where n.nspname in ('public', 'app', 'release') and r.rolname like 'cotmoc\\_%' and r.rolname <> :owner"
+        " and has_schema_privilege(r.oid, n.oid, 'create') union all"
+        " select s.seqrelid::regclass || ' → ' || r.rolname from pg_sequence s join pg_class c on c.oid = s.seqrelid"
+        " cross join pg_roles r where c.relnamespace::regnamespace::text in ('app', 'release')"
+        " and r.rolname like 'cotmoc\\_%' and r.rolname <> :owner"
+        " and has_sequence_privilege(r.oid, s.seqrelid, 'usage, select, update')",
+        peeping=list(PEEPING),
+        owner=OWNER,
+    )
+    yield from _found("Không có cách bỏ qua chính sách phân quyền", "No way to bypass the policies", opened)
+    temporary = _names(
+        connection,
+        "select rolname from pg_roles where rolname = any(:logins)"
+        " and has_database_privilege(oid, current_database(), 'temporary')",
+        logins=list(LOGINS),
+    )
+    # Copies of a database do not keep this; with our functions' fixed search path it is no way in by itself.
+    check = "Không vai trò nào được tạo bảng tạm", "No role may create temporary tables"
+    yield from _found(*check, temporary, worst=State.POOR)
+
+
+def _beyond(connection: Connection, _house: House) -> Iterator[Finding]:
+    """What lies outside our schemas and is nobody's business there; extensions and PostgreSQL bring their own."""
+    lent = _names(
+        connection,
+        "with ours as (select oid from pg_roles where rolname like 'cotmoc\\_%' union select 0),"
+        " lent as (select a.grantee, c.oid::regclass::text as what from pg_class c, aclexplode(c.relacl) a"
+        "  where c.relnamespace::regnamespace::text not in ('app', 'release', 'information_schema')"
+        "  and not exists (select from pg_init_privs i, aclexplode(i.initprivs) b where i.objoid = c.oid"
+        "   and i.classoid = 'pg_class'::regclass and i.objsubid = 0 and b.grantee = a.grantee)"
+        "  union select a.grantee, t.attrelid::regclass || '.' || t.attname from pg_attribute t"
+        "  join pg_class c on c.oid = t.attrelid, aclexplode(t.attacl) a"
+        "  where c.relnamespace::regnamespace::text not in ('app', 'release') and a.grantee <> 0"
+        "  union select a.grantee, p.oid::regprocedure::text"
+        "  from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a"
+        "  where p.pronamespace::regnamespace::text not in ('app', 'release') and (p.prosecdef or a.grantee <> 0))"
+        " select distinct what || ' → ' || case grantee when 0 then 'public' else grantee::regrole::text end from lent"
+        " where grantee in (select oid from ours)",
+    )
+    revoke = Text("thu hồi quyền thừa (REVOKE)", "revoke the excess right (REVOKE)")
+    yield from _found(
+        "Không vai trò nào có quyền ngoài các lược đồ", "No role has rights outside the schemas", lent, revoke
+    )
+    settings = _names(
+        connection,
+        "select concat_ws(' ', nullif(s.setrole, 0)::regrole, one) from pg_db_role_setting s, unnest(s.setconfig) one"
+        " where (s.setdatabase = 0 or s.setdatabase = (select oid from pg_database where datname = current_database()))"
+        " and (s.setrole = 0 or s.setrole::regrole::text like 'cotmoc\\_%')"
+        " and (split_part(one, '=', 1) ~ any(:loosening)"
+        # Of a whole database PostGIS's topology sets it too.
+        "  or s.setrole <> 0 and split_part(one, '=', 1) = 'search_path') union all"
+        # What a new session is given, whatever this one has set for itself.
+        " select name || '=' || reset_val from pg_settings where name like 'cotmoc.%' and reset_val <> ''"
+        "  or name = 'session_replication_role' and reset_val <> 'origin' union all"
+        " select p.parname || ' → ' || case a.grantee when 0 then 'public' else a.grantee::regrole::text end"
+        " from pg_parameter_acl p, aclexplode(p.paracl) a"
+        " where a.grantee = 0 or a.grantee::regrole::text like 'cotmoc\\_%'",
+        loosening=LOOSENING,
+    )
+    reset = Text("alter role … reset; revoke set on parameter", "alter role … reset; revoke set on parameter")
+    yield from _found("Không có thiết lập nào nới lỏng bảo vệ", "No setting weakens the protection", settings, reset)
+
+
+def _partner(connection: Connection, _house: House) -> Iterator[Finding]:
+    readable = _names(
+        connection,
+        "select c.oid::regclass from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+        " join pg_roles login on login.rolname = :login"
+        " where n.nspname not in ('release', 'pg_catalog', 'information_schema', 'pg_toast')"
+        " and c.relkind in ('r', 'v', 'm', 'f', 'p')"
+        # What PostGIS itself shows to everybody says nothing of ours once the login sees none of our tables.
+        " and not exists (select from pg_depend d where d.objid = c.oid and d.classid = 'pg_class'::regclass"
+        "  and d.deptype = 'e')"
+        " and (has_table_privilege(login.oid, c.oid, 'select, insert, update, delete')"
+        "  or has_any_column_privilege(login.oid, c.oid, 'select, insert, update'))",
+        login=PARTNER_LOGIN,
+    )
+    yield from _found("Đối tác chỉ đọc được phần đã phát hành", "A partner reads what was released alone", readable)
+    writable = _names(
+        connection,
+        "select c.oid::regclass from pg_class c join pg_roles login on login.rolname = :login"
+        " where c.relnamespace::regnamespace::text = 'release' and c.relkind in ('r', 'v')"
+        " and has_table_privilege(login.oid, c.oid, 'insert, update, delete, truncate')",
+        login=PARTNER_LOGIN,
+    )
+    yield from _found("Đối tác không ghi được gì", "A partner writes nothing", writable)
+
+
+def _durability(connection: Connection, house: House) -> Iterator[Finding]:
+    wanted = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "data_checksums": "on"}
+    if not house.durable:
+        wanted = {"data_checksums": "on"}
+    off = _names(
+        connection,
+        "select name || ' = ' || setting from pg_settings where name = any(:names) and setting <> 'on'",
+        names=list(wanted),
+    )
+    yield from _found(
+        "Ghi bền vững, có kiểm tra trang dữ liệu",
+        "Durable writes, checksums of data pages",
+        off,
+        Text("bật lại", "switch it on again"),
+    )
+
+
+def _clock(connection: Connection, _house: House) -> Iterator[Finding]:
+    there = connection.execute(text("select clock_timestamp()")).scalar_one()
+    apart = abs((dt.datetime.now(dt.UTC) - there).total_seconds())
+    faults = [f"{apart:.0f} s"] if apart > CLOCK_SKEW_S else []
+    latest = connection.execute(text("select max(at) from app.journal")).scalar()
+    if latest is not None and latest > there + dt.timedelta(seconds=CLOCK_SKEW_S):
+        faults.append(f"nhật ký · journal {latest:%d/%m/%Y %H:%M}")
+    yield from _found(
+        "Đồng hồ", "The clock", faults, Text("chỉnh giờ máy chủ (NTP)", "set the server's clock right (NTP)")
+    )
+
+
+def _seals(connection: Connection, house: House) -> Iterator[Finding]:
+    """Old entries are left unsealed by a night without a server, so that they wait is no fault by itself."""
+    if house.anchor is None:
+        return
+    stands = state(connection.connection.driver_connection, house.anchor)  # type: ignore[arg-type]
+    judged = {Agreement.DIFFERS: State.BAD, Agreement.AWAY: State.POOR, Agreement.BEHIND: State.POOR}
+    told = f"{stands.batches} / {stands.unsealed}, anchor: {stands.anchor}"
+    said = Text(f"đợt đã niêm phong / dòng chưa niêm phong: {told}", f"sealed batches / entries not sealed: {told}")
+    yield Finding(Text("Nhật ký được niêm phong", "The journal is sealed"), judged.get(stands.anchor, State.GOOD), said)
+
+
+def _disk(_connection: Connection, house: House) -> Iterator[Finding]:
+    usage = shutil.disk_usage(house.place)
+    free = f"{usage.free / 1e9:.1f} GB"
+    remedy = Text("giải phóng ổ đĩa", "free some space on the disk")
+    short = [free] if usage.free < LEAST_FREE_BYTES else []
+    low = [free] if not short and usage.free < LOW_SHARE * usage.total else []
+    yield from _found(
+        "Dung lượng đĩa còn trống", "Free disk space", short or low, remedy, worst=State.BAD if short else State.POOR
+    )
+
+
+def _secrets(_connection: Connection, house: House) -> Iterator[Finding]:
+    weak = sorted(
+        login for login, secret in (house.secrets or {}).items() if secret.lower() in KNOWN_SECRETS or secret == login
+    )
+    remedy = Text("đặt mật khẩu khác", "set another password")
+    yield from _found("Không có mật khẩu mặc định", "No default secret", weak, remedy)
+    shown = [str(file) for file in house.private_files if file.exists() and _is_open(file)]
+    yield from _found(
+        "Tệp khóa chỉ chủ sở hữu đọc được",
+        "Only their owner can read the key files",
+        shown,
+        Text("chmod 600", "chmod 600"),
+    )
+
+
+def _is_open(file: Path) -> bool:
+    return bool(stat.S_IMODE(os.stat(file).st_mode) & 0o077)  # noqa: PTH116 - follows links, as a reader would
+
+
+CHECKS: tuple[Check, ...] = (
+    _row_security,
+    _surface,
+    _structure,
+    _leakproof,
+    _roles,
+    _ways_round,
+    _beyond,
+    _partner,
+    _durability,
+    _secrets,
+    _clock,
+    _seals,
+    _disk,
+)

@@ -1,0 +1,242 @@
+"""Reconciliation: everything that pages read and rights rest on, held against the journal, which the seals keep.
+
+Whoever disables the triggers to change a row, or what is remembered of it, is betrayed by the journal. Compared are
+things, their parts and links, now and as they were; accounts, posts, sign-ins and tokens, their secrets by a
+fingerprint; releases with their approvals; what recipients hold, and what is served to them. The first row that
+disagrees is named.
+
+Left out, because they follow from something else: what only counts (uses of tokens, failed and latest sign-ins,
+``cells``, the counters of codes), the registers that ``./cotmoc load`` makes of its files (routes, anchors,
+procedures), the keys of creates that were sent twice, and whatever ``./cotmoc doctor`` holds against the program.
+"""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Table, create_engine, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from gis.accounts import models as accounts
+from gis.audit.verify import Told, in_silence
+from gis.db.session import OWNER
+from gis.history.triggers import CONTEXT, dependent
+from gis.model.layer import catalog, every
+from gis.release import models as releases
+from gis.release.snapshot import RELEASE
+from gis.text.errors import Unavailable
+from gis.text.i18n import Text
+
+COMPARISONS = Text("phép đối chiếu", "comparisons")
+
+OF_THE_HISTORY = ("valid", "since", "action", "actor", *CONTEXT, "journal_seq")
+
+PARTED = """exists (select from jsonb_each({one}) a join jsonb_each({other}) b using (key) where a.value <> b.value)"""
+"""A column that came or went since is known to one of both only, and says nothing."""
+
+UNLIKE = """
+select coalesce(h.{subject}, j.feature_id) from app.{table}_history h
+full join (select * from app.journal where table_name = '{table}' and action = any('{{{actions}}}')) j
+    on j.seq = h.journal_seq
+where h.id is null or j.seq is null or j.feature_id <> h.{subject} or j.action <> h.action or j.actor <> h.actor
+    or (j.reason, j.request, j.device_at) is distinct from (h.reason, h.request, h.device_at)
+    or {history} <> {journal} and {parted_history}
+limit 1
+"""
+"""A state that the journal does not know so, or an entry whose state is gone."""
+
+UNLIKE_NOW = """
+select coalesce(t.{subject}, h.{subject}) from app.{table} t
+full join (select * from app.{table}_history where upper_inf(valid)) h on h.id = t.id
+left join app.journal j on j.seq = h.journal_seq
+where t.id is null or h.id is null or {now} <> {journal} and {parted_now}
+limit 1
+"""
+"""A thing that is not as its last state says, or that only one of both knows."""
+
+UNLIKE_SPANS = """
+select id from (select id, valid, updated_at, lead(lower(valid)) over (partition by id order by version) as next
+    from app.{table}_history) h
+where lower(valid) <> updated_at or next is not null and upper(valid) is distinct from next
+limit 1
+"""
+"""A state that is said to have held at another time."""
+
+UNKNOWN = """
+select t.id from app.{table} t left join app.features f on f.id = t.id and f.layer = '{table}' where f.id is null
+limit 1
+"""
+"""A thing whose identity is another's."""
+
+BOTH = (UNLIKE, UNLIKE_NOW)
+
+UNLIKE_LATEST = """
+select coalesce(t.id, j.feature_id) from app.{table} t full join (
+    select distinct on (feature_id) feature_id, action, new from app.journal
+    where table_name = '{table}' and action in ('insert', 'update', 'delete') order by feature_id, seq desc
+) j on j.feature_id = t.id
+where t.id is null and j.action <> 'delete' or t.id is not null and (j.feature_id is null or j.action = 'delete')
+    or {parted}
+limit 1
+"""
+"""A row that is not as the latest entry about it says, or that only one of both knows."""
+
+APPROVED = """
+select version_id from (
+    select version_id, count(*) as rows,
+        app.text_hash(string_agg(feature_id || ' ' || sha256, e'\\n' order by feature_id)) as sha256
+    from app.release_rows r join app.release_versions v on v.id = r.version_id
+    where v.state not in ('draft', 'discarded') group by version_id
+) r full join (
+    select feature_id as version_id, (new->>'rows')::bigint as rows, new->>'sha256' as sha256 from app.journal
+    where table_name = 'release_rows' and action = 'submit'
+) j using (version_id)
+where (r.rows, r.sha256) is distinct from (j.rows, j.sha256)
+limit 1
+"""
+"""A version whose rows are not those that were submitted for approval."""
+
+STEPS = """
+with step as (select version_id, state, actor, reason from app.release_steps),
+entry as (select feature_id, new->>'state', actor, reason from app.journal where table_name = 'release_versions'
+    and action in ('insert', 'update') and old->>'state' is distinct from new->>'state')
+select version_id from (
+    (table step except all table entry) union all (table entry except all table step)
+) apart limit 1
+"""
+"""A step of a release that nobody took, or one that is missing."""
+
+CONTENTS = "select feature_id from app.holdings where sha256 <> app.content_hash(content) limit 1"
+"""What a recipient was given, in other words than it was."""
+
+HELD = """
+select v.release_id from app.release_versions v cross join lateral jsonb_each(v.manifest->'layers') l (layer, told)
+where l.told->>'sha256' is distinct from app.text_hash(coalesce((
+    select string_agg(h.feature_id || ' ' || h.sha256, e'\\n' order by h.feature_id) from app.holdings h
+    where h.release_id = v.release_id and h.layer = l.layer and h.since <= (v.manifest->>'published_at')::timestamptz
+        and (h.until is null or h.until > (v.manifest->>'published_at')::timestamptz)), ''))
+limit 1
+"""
+"""A version whose rows are not those of its manifest, which stands in the journal."""
+
+ENDED = """
+select h.feature_id from app.holdings h
+where not exists (select from release.manifests m
+    where m.release = h.release_id and m.number = h.since_version and m.published_at = h.since)
+or h.until is not null and not h.held_back and not exists (
+    select from release.manifests m where m.release = h.release_id and h.until in (m.published_at, m.withdrawn_at))
+or h.held_back and not exists (
+    select from app.journal j where j.feature_id = h.feature_id and j.table_name = 'holdings'
+    and j.action = 'hold_back' and j.new->>'release' = h.release_id::text)
+limit 1
+"""
+"""What no version has given when it is said, or what no version, withdrawal or raised level has ended."""
+
+GONE = """
+select feature_id from (
+    select release_id, feature_id from app.holdings group by 1, 2 having bool_and(until is not null)
+) h full join release.tombstones t on t.release = h.release_id and t.id = h.feature_id
+where t.id is null or h.feature_id is null
+limit 1
+"""
+"""What is gone and of which the recipient hears nothing, or the other way round."""
+
+MANIFESTS = """
+select coalesce(v.release_id, m.release) from (select * from app.release_versions where manifest is not null) v
+full join release.manifests m on m.release = v.release_id and m.number = v.number
+where v.id is null or m.release is null or m.manifest - '{held_back,basis}'::text[] <> v.manifest - 'basis'
+    or m.manifest->>'basis' <> v.manifest->>'basis' or v.state = 'withdrawn' and m.withdrawn_at is null
+    or m.withdrawn_at is not null and not exists (
+        select from app.release_versions w where w.release_id = v.release_id and w.state = 'withdrawn')
+limit 1
+"""
+"""A manifest that says something else than the journal."""
+
+SERVED = """
+select coalesce(t.id, h.feature_id) from release.{layer} t
+full join (select * from app.holdings where layer = '{layer}' and until is null) h
+    on h.release_id = t.release and h.feature_id = t.id
+left join app.release_versions v on v.release_id = t.release and v.state = 'published'
+where t.id is null or h.feature_id is null
+    or (t.served_from, t.served_to) is distinct from (v.valid_from, v.valid_to)
+    or to_jsonb(t) - 'shared_mercator' <> to_jsonb(jsonb_populate_record(null::release.{layer},
+        h.content || jsonb_build_object('recipient', h.recipient, 'release', h.release_id, 'added_in', t.added_in,
+        'version', h.since_version, 'sha256', h.sha256, 'shared_geom', h.content->'geometry',
+        'served_from', t.served_from, 'served_to', t.served_to))) - 'shared_mercator'
+limit 1
+"""
+"""What is served otherwise than it is held, or only one of both."""
+
+
+def unlike(admin_url: str, told: Told = in_silence) -> Text | None:
+    """The first row that is not what the journal says of it, in words. Needs the database's administrator.
+
+    Raises ``Unavailable`` where the database is not of this version, as after a restoring.
+    """
+    try:
+        with create_engine(admin_url, poolclass=NullPool).connect() as connection:
+            connection.execute(text("set transaction isolation level repeatable read, read only"))
+            return first_unlike(connection, told)
+    except DBAPIError as fault:
+        raise Unavailable(
+            Text(
+                "Chưa đối chiếu được: lược đồ dữ liệu chưa cập nhật. Hãy chạy ./cotmoc migrate",
+                "Cannot compare: the schema is out of date. Run ./cotmoc migrate",
+            )
+        ) from fault
+
+
+def first_unlike(connection: Connection, told: Told = in_silence) -> Text | None:
+    """The same in a transaction of the administrator's, with the owner's eyes until it ends."""
+    if not catalog:
+        raise RuntimeError("no card is declared, so nothing would be compared")
+    connection.execute(text(f"set local role {OWNER}"))
+    asked = list(_questions())
+    for done, (named, question) in enumerate(asked):
+        told(COMPARISONS, done, len(asked))
+        found = connection.execute(text(question)).scalar()
+        if found is not None:
+            vi = f"{named} {found}: hiện tại hoặc lịch sử không khớp với nhật ký"
+            return Text(vi, f"{named} {found}: its present or its past is not what the journal says")
+    return None
+
+
+def _questions() -> Iterator[tuple[str, str]]:
+    """Each question with the table that it names a row of, the quick ones first."""
+    for name in (*accounts.TABLES, *releases.JOURNALLED):
+        parted = PARTED.format(one="app.account_told(to_jsonb(t))", other="j.new")
+        yield name, UNLIKE_LATEST.format(table=name, parted=parted)
+    yield "release_rows", APPROVED
+    yield "release_steps", STEPS
+    yield "holdings", CONTENTS
+    yield "holdings", HELD
+    yield "holdings", ENDED
+    yield f"{RELEASE}.tombstones", GONE
+    yield f"{RELEASE}.manifests", MANIFESTS
+    for name in catalog:
+        yield f"{RELEASE}.{name}", SERVED.format(layer=name)
+    for layer in every():
+        yield from _of(layer.model.__table__, "id", "insert,update", (*BOTH, UNLIKE_SPANS, UNKNOWN))  # type: ignore[arg-type]
+    for table in dependent():
+        yield from _of(table, "feature_id", "insert,update,delete", BOTH)
+
+
+def _of(table: Table, subject: str, actions: str, questions: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for question in questions:
+        yield table.name, question.format(table=table.name, subject=subject, actions=actions, **_rows(table))
+
+
+def _rows(table: Table) -> dict[str, str]:
+    """A thing, a state of it and an entry about it as JSON: what is stored, less what follows from it."""
+    derived = [column.name for column in table.columns if column.computed is not None or "for_tiles" in column.info]
+    less = "- '{{{}}}'::text[]"
+    now = f"(to_jsonb(t) {less.format(','.join(derived))})"
+    history = f"(to_jsonb(h) {less.format(','.join((*derived, *OF_THE_HISTORY)))})"
+    journal = f"(coalesce(j.new, j.old) {less.format(','.join(derived))})"
+    return {
+        "now": now,
+        "history": history,
+        "journal": journal,
+        "parted_now": PARTED.format(one=now, other=journal),
+        "parted_history": PARTED.format(one=history, other=journal),
+    }

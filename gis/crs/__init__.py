@@ -1,0 +1,1 @@
+"""Coordinate reference systems, coordinates and geometries. The only place with EPSG codes."""

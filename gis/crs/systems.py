@@ -1,0 +1,278 @@
+"""Coordinate reference systems: the only file that knows EPSG numbers.
+
+Positions are stored in WGS 84. What comes in on VN-2000, the national datum, passes through one pinned
+transformation: the seven parameters of Decision 05/2007/QĐ-BTNMT, which EPSG lists as operation 6960.
+It is pinned because PROJ, left to choose, switches to another operation (EPSG 5194) south of 11.04° N and
+moves everything there by 0.8 m, silently, in the middle of a province.
+
+Throughout this file *east* comes before *north*. Vietnamese papers write X for north and Y for east;
+``gis.coordinates`` knows that.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypedDict, TypeVar
+
+from pyproj import Transformer
+from pyproj.enums import TransformDirection
+
+from gis.text.errors import invalid
+
+if TYPE_CHECKING:
+    from numpy import float64
+    from numpy.typing import NDArray
+
+WGS84 = 4326
+WEB_MERCATOR = 3857
+UTM_48N = 32648
+UTM_49N = 32649
+_UTM_BOUNDARY = 108.0
+VN2000 = 4756
+"""VN-2000 longitude and latitude."""
+
+Ordinates = TypeVar("Ordinates", float, "NDArray[float64]")
+
+
+PROVINCIAL_WIDTH: Final = 3
+"""Degrees: the width of the zones that provinces work in."""
+
+
+@dataclass(frozen=True)
+class Zone:
+    """A projection zone (múi chiếu) of VN-2000: transverse Mercator around a central meridian (kinh tuyến trục)."""
+
+    epsg: int
+    central_meridian: float
+    """Degrees east."""
+    width: Literal[3, 6]
+    """Degrees: 3 for a province, 6 for small-scale maps."""
+    false_easting: ClassVar[float] = 500_000.0
+    """Metres."""
+
+    @property
+    def scale(self) -> float:
+        """The scale on the central meridian."""
+        return {3: 0.9999, 6: 0.9996}[self.width]
+
+    @property
+    def meridian(self) -> str:
+        """The central meridian as papers write it: ``105°45′``."""
+        degrees, minutes = divmod(round(self.central_meridian * 60), 60)
+        return f"{degrees}°{minutes:02}′" if minutes else f"{degrees}°"
+
+    @property
+    def projection(self) -> str:
+        """The projection in PROJ's words."""
+        return (
+            f"+proj=tmerc +lat_0=0 +lon_0={self.central_meridian} +k={self.scale}"
+            f" +x_0={self.false_easting:.0f} +y_0=0 +ellps=WGS84"
+        )
+
+
+ZONES = (
+    Zone(3405, 105.0, 6),
+    Zone(3406, 111.0, 6),
+    Zone(5896, 102.0, 3),
+    Zone(9205, 103.0, 3),
+    Zone(9206, 104.0, 3),
+    Zone(9207, 104.5, 3),
+    Zone(9208, 104.75, 3),
+    Zone(5897, 105.0, 3),
+    Zone(9209, 105.5, 3),
+    Zone(9210, 105.75, 3),
+    Zone(9211, 106.0, 3),
+    Zone(9212, 106.25, 3),
+    Zone(9213, 106.5, 3),
+    Zone(9214, 107.0, 3),
+    Zone(9215, 107.25, 3),
+    Zone(9216, 107.5, 3),
+    Zone(5899, 107.75, 3),
+    Zone(5898, 108.0, 3),
+    Zone(9217, 108.25, 3),
+    Zone(9218, 108.5, 3),
+)
+_ZONE_BY_CODE = {zone.epsg: zone for zone in ZONES}
+
+
+def zone_of(epsg: int) -> Zone | None:
+    """The zone with this code, if it is one of VN-2000's."""
+    return _ZONE_BY_CODE.get(epsg)
+
+
+def zone_for(meridian: float, width: int = PROVINCIAL_WIDTH) -> Zone | None:
+    """The zone of this width around exactly this central meridian, if there is one."""
+    return next((zone for zone in ZONES if (zone.central_meridian, zone.width) == (meridian, width)), None)
+
+
+def nearest_zone(lon: float) -> Zone:
+    """The 3° zone whose central meridian lies nearest. A province may prescribe another."""
+    provincial = (zone for zone in ZONES if zone.width == PROVINCIAL_WIDTH)
+    return min(provincial, key=lambda zone: abs(zone.central_meridian - lon))
+
+
+def utm_for(lon: float) -> int:
+    """The UTM zone of a longitude within Vietnam, from 102° to 114°."""
+    return UTM_48N if lon < _UTM_BOUNDARY else UTM_49N
+
+
+# QĐ 05/2007/QĐ-BTNMT: metres, seconds of arc, parts per million.
+_SHIFT = (-191.90441429, -39.30318279, -111.45032835)
+_ROTATION = (-0.00928836, 0.01975479, -0.00427372)
+_SCALE_PPM = 0.252906278
+
+# The decree turns the coordinate frame. ``+towgs84`` turns the position vector: there the same
+# rotations change sign, and copies that forget it are wrong by 0.6 m.
+_HELMERT = "+proj=helmert +convention=coordinate_frame +x={} +y={} +z={} +rx={} +ry={} +rz={} +s={}".format(
+    *_SHIFT, *_ROTATION, _SCALE_PPM
+)
+_TOWGS84 = "+towgs84=" + ",".join(map(str, (*_SHIFT, *(-angle for angle in _ROTATION), _SCALE_PPM)))
+
+# Heights pass by untouched (push, pop): the positions here have none.
+_TO_WGS84_DATUM = (
+    "+step +proj=push +v_3"
+    f" +step +proj=cart +ellps=WGS84 +step {_HELMERT} +step +inv +proj=cart +ellps=WGS84"
+    " +step +proj=pop +v_3"
+)
+_TO_RADIANS = "+step +proj=unitconvert +xy_in=deg +xy_out=rad"
+_TO_DEGREES = "+step +proj=unitconvert +xy_in=rad +xy_out=deg"
+
+_PIPELINES = {
+    WGS84: "+proj=noop",
+    WEB_MERCATOR: f"+proj=pipeline +step +inv +proj=webmerc +ellps=WGS84 {_TO_DEGREES}",
+    UTM_48N: f"+proj=pipeline +step +inv +proj=utm +zone=48 +ellps=WGS84 {_TO_DEGREES}",
+    UTM_49N: f"+proj=pipeline +step +inv +proj=utm +zone=49 +ellps=WGS84 {_TO_DEGREES}",
+    VN2000: f"+proj=pipeline {_TO_RADIANS} {_TO_WGS84_DATUM} {_TO_DEGREES}",
+} | {zone.epsg: f"+proj=pipeline +step +inv {zone.projection} {_TO_WGS84_DATUM} {_TO_DEGREES}" for zone in ZONES}
+
+SUPPORTED = frozenset(_PIPELINES)
+"""The codes that ``to_wgs84`` and ``from_wgs84`` know."""
+
+
+def is_geographic(epsg: int) -> bool:
+    """Whether coordinates are degrees rather than metres."""
+    return epsg in (WGS84, VN2000)
+
+
+_NAME = re.compile(
+    r"(?:epsg:|urn:ogc:def:crs:epsg:[^:]*:|https?://www\.opengis\.net/def/crs/epsg/[^/]+/)([0-9]{1,6})", re.IGNORECASE
+)
+_CRS84 = re.compile(
+    r"(?:ogc:|urn:ogc:def:crs:ogc:[^:]*:|https?://www\.opengis\.net/def/crs/ogc/[^/]+/)?crs84", re.IGNORECASE
+)
+
+
+def epsg_of(name: str) -> int:
+    """The code in ``EPSG:9210`` or in its OGC URI or URN. ``Invalid`` where it is not one we know."""
+    found = _NAME.fullmatch(name.strip())
+    return _known(int(found[1]) if found else name)
+
+
+def to_wgs84(east: Ordinates, north: Ordinates, epsg: int) -> tuple[Ordinates, Ordinates]:
+    """Longitude and latitude of a position in ``epsg``; infinite where the projection has no answer.
+
+    Metres, or degrees east and north for a geographic system. Takes numbers or arrays.
+    """
+    lon, lat = _transformer(_known(epsg)).transform(east, north)
+    return lon, lat
+
+
+def from_wgs84(lon: Ordinates, lat: Ordinates, epsg: int) -> tuple[Ordinates, Ordinates]:
+    """East and north in ``epsg`` of a longitude and latitude: the way back from ``to_wgs84``."""
+    east, north = _transformer(_known(epsg)).transform(lon, lat, direction=TransformDirection.INVERSE)
+    return east, north
+
+
+@cache
+def _transformer(epsg: int) -> Transformer:
+    return Transformer.from_pipeline(_PIPELINES[epsg])
+
+
+def _known(epsg: int | str) -> int:
+    if isinstance(epsg, int) and epsg in SUPPORTED:
+        return epsg
+    raise invalid(
+        "crs",
+        "unknown_crs",
+        f"Không nhận hệ tọa độ {epsg!s:.60}",
+        f"Coordinate reference system {epsg!s:.60} is not taken",
+        known=[f"EPSG:{code}" for code in sorted(SUPPORTED)],
+    )
+
+
+CRS84_URI = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+EPSG_URI = "http://www.opengis.net/def/crs/EPSG/0/{}"
+
+
+@dataclass(frozen=True)
+class CRS:
+    """How coordinates are written for a reader: the system, and whether latitude comes first as its authority has it.
+
+    CRS84 is WGS 84 with longitude first; the EPSG registry has latitude first in geographic systems and, for the
+    systems here, east before north in projected ones.
+    """
+
+    epsg: int = WGS84
+    latitude_first: bool = False
+
+    @classmethod
+    def read(cls, name: str) -> "CRS":
+        """The system of an OGC URI, a URN, ``EPSG:9210`` or ``[EPSG:9210]``. ``Invalid`` where we know none such."""
+        name = name.strip()
+        if name.startswith("[") and name.endswith("]"):  # a safe CURIE, as OGC API has it
+            name = name[1:-1]
+        if _CRS84.fullmatch(name):
+            return cls()
+        epsg = epsg_of(name)
+        return cls(epsg, latitude_first=is_geographic(epsg))
+
+    @property
+    def uri(self) -> str:
+        """The OGC name of the system."""
+        return EPSG_URI.format(self.epsg) if self.latitude_first or self.epsg != WGS84 else CRS84_URI
+
+    @property
+    def decimals(self) -> int:
+        """Six decimals of a degree, about a decimetre; three of a metre."""
+        return 6 if is_geographic(self.epsg) else 3
+
+
+CRS84 = CRS()
+"""What is stored and what GeoJSON speaks: WGS 84, longitude first."""
+
+OFFERED = (CRS84, *(CRS(epsg, latitude_first=is_geographic(epsg)) for epsg in sorted(SUPPORTED)))
+"""Every system that features are given out in, the stored one first."""
+
+
+class SpatialReference(TypedDict):
+    """A row of PostGIS's ``spatial_ref_sys``."""
+
+    srid: int
+    auth_name: str
+    auth_srid: int
+    srtext: None
+    """Empty, so that PostGIS has nothing but ``proj4text`` to go by."""
+    proj4text: str
+
+
+def srid_for(epsg: int) -> int:
+    """The PostGIS SRID that means this system with the pinned transformation.
+
+    PostGIS's own rows of VN-2000 leave the choice to PROJ, and Debian's lack the provinces' zones altogether.
+    """
+    return 900_000 + epsg if epsg == VN2000 or epsg in _ZONE_BY_CODE else _known(epsg)
+
+
+def postgis_srids() -> list[SpatialReference]:
+    """The rows that a migration adds to ``spatial_ref_sys``, one for each VN-2000 code."""
+    projections = {VN2000: "+proj=longlat +ellps=WGS84"} | {zone.epsg: zone.projection for zone in ZONES}
+    return [
+        {
+            "srid": srid_for(epsg),
+            "auth_name": "cotmoc",
+            "auth_srid": epsg,
+            "srtext": None,
+            "proj4text": f"{projection} {_TOWGS84} +no_defs +type=crs",
+        }
+        for epsg, projection in projections.items()
+    ]

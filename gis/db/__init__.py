@@ -1,0 +1,1 @@
+"""Database access: actors, sessions and connection pools."""

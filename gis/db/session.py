@@ -1,0 +1,384 @@
+"""Transactions that belong to somebody.
+
+``with database.acting(actor) as session`` begins a transaction, takes the actor's role and context with one
+statement, READ ONLY unless ``write`` is asked for, and commits; an error rolls back. PostgreSQL does the rest:
+rows by policy, columns by grant, every change into the journal under the actor's name.
+"""
+
+import json
+import logging
+import re
+import uuid
+from asyncio import AbstractEventLoop, get_running_loop
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import psycopg
+from sqlalchemy import TextClause, create_engine, event, text
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session as Session, SessionTransaction
+
+from gis.db.actors import Actor
+from gis.db.pool import BUSY, Asking, Lines, Question, T
+from gis.db.shared_memory import Places
+from gis.text.errors import Conflict, FieldError, Forbidden, Invalid, Refusal, TooMany, Unavailable
+from gis.text.i18n import Text
+
+log = logging.getLogger(__name__)
+
+OWNER = "cotmoc_owner"
+PUBLISHER = "cotmoc_publisher"
+"""Sees of the house what a partner may see, and is the only one to write what partners read."""
+
+READER_LOGIN = "cotmoc_reader"
+WRITER_LOGIN = "cotmoc_writer"
+DOOR_LOGIN = "cotmoc_door"
+SEALER_LOGIN = "cotmoc_sealer"
+PARTNER_LOGIN = "cotmoc_partner"
+LOGINS = (READER_LOGIN, WRITER_LOGIN, DOOR_LOGIN, SEALER_LOGIN, PARTNER_LOGIN)
+"""The application's logins, none of which owns anything or may take the place of another.
+
+One reads, one writes; the door knows the accounts and nothing else, the sealer the journal and nothing else, and a
+partner is served through a login that knows what was released and nothing else.
+"""
+
+STATEMENT_TIMEOUT = "30s"
+LOCK_TIMEOUT = "3s"
+CONNECTED = {
+    "options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT} -c timezone=UTC"
+    " -c max_parallel_workers_per_gather=0",
+    "connect_timeout": 5,
+}
+"""What every pooled connection is opened with.
+
+Many ask at once for little: starting a second process for a box costs more than the box, and takes it from others.
+"""
+
+DOWNLOADS = 20
+"""How many downloads are served at once, by all processes; they have connections of their own, nobody else's."""
+
+DOWNLOAD_TIMEOUT = "30min"
+"""A download lasts as long as its reader takes to read it, but not for ever: its snapshot holds back the vacuum."""
+
+
+CONTEXT = text(
+    "select set_config('role', :role, true), set_config('cotmoc.actor', :actor, true),"
+    " set_config('cotmoc.unit', :unit, true), set_config('cotmoc.recipient', :recipient, true),"
+    " set_config('cotmoc.releases', :releases, true),"
+    " set_config('cotmoc.reason', :reason, true),"
+    " set_config('cotmoc.request', :request, true), set_config('cotmoc.device_at', :device_at, true),"
+    " set_config('transaction_read_only', :read_only, true)"
+)
+
+
+def _for_the_driver(statement: TextClause) -> str:
+    """The same statement in the driver's own words."""
+    return re.sub(r":(\w+)", r"%(\1)s", statement.text)
+
+
+DRIVER_CONTEXT = _for_the_driver(CONTEXT)
+
+JOURNAL_READ = text("select app.journal_read(:layer, :feature_id, :action, cast(:selection as jsonb))")
+DRIVER_JOURNAL_READ = _for_the_driver(JOURNAL_READ)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What somebody has been given that is written down: one restricted record, several, or a file.
+
+    ``selection`` says in plain data what was asked for, ``action`` is ``read`` or ``export``.
+    """
+
+    layer: str
+    selection: Mapping[str, Any]
+    feature_id: uuid.UUID | None = None
+    action: str = "read"
+
+    def told(self) -> dict[str, Any]:
+        """What the journal is told of it."""
+        selection = json.dumps(self.selection, ensure_ascii=False, default=str)
+        return {"layer": self.layer, "feature_id": self.feature_id, "action": self.action, "selection": selection}
+
+
+class Notebook(Protocol):
+    """Where what is to be written down of a reading is noted meanwhile: a session, or the reading's own."""
+
+    @property
+    def info(self) -> dict[Any, Any]:
+        """Notes by name; ``readings`` holds what is to be journalled."""
+
+
+class _Notes:
+    def __init__(self) -> None:
+        self.info: dict[Any, Any] = {}
+
+
+class ActingSession(Session):
+    """A session that cannot begin a transaction without an actor."""
+
+
+@event.listens_for(ActingSession, "after_begin")
+def _take_context(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
+    """Every transaction takes the context anew, also one begun after a commit in the middle of a request."""
+    connection.execute(CONTEXT, session.info["context"])
+
+
+class Database:
+    """Pools logged in as roles that own nothing: one that can only read, one that may write, one for partners.
+
+    Without ``partner_url`` nothing is served to partners.
+    """
+
+    def __init__(self, reader_url: str, writer_url: str, partner_url: str | None = None, *, pool_size: int = 8) -> None:
+        settings = {
+            "pool_size": pool_size,
+            "max_overflow": pool_size,
+            "pool_timeout": 5,
+            "pool_pre_ping": True,
+            "hide_parameters": True,
+            "pool_reset_on_return": "rollback",
+            "connect_args": dict(CONNECTED),
+        }
+        self._request: str | None = None
+        self._device_at: str | None = None
+        self._places = Places(DOWNLOADS)
+        self._lines: dict[tuple[AbstractEventLoop, Engine], Lines] = {}
+        self._most_lines = 2 * pool_size
+        self._reader = create_engine(reader_url, **settings)
+        self._writer = create_engine(writer_url, **settings)
+        self._partner = create_engine(partner_url, **settings) if partner_url else None
+
+    def during(self, request: str, device_at: str | None = None) -> "Database":
+        """The same database for one request: the journal names it, and the time on the device that sent it."""
+        bound = Database.__new__(Database)
+        vars(bound).update(vars(self), _request=request, _device_at=device_at)
+        return bound
+
+    @contextmanager
+    def acting(
+        self,
+        actor: Actor,
+        *,
+        write: bool = False,
+        reason: str | None = None,
+        request: str | None = None,
+        device_at: str | None = None,
+    ) -> Iterator[Session]:
+        """A transaction in the name of ``actor``: committed at the end, rolled back on an error.
+
+        What of the restricted was read in it is written down before anything leaves; who reads nothing of the kind
+        causes no write. Raises ``Forbidden`` when the actor may not edit, and turns what the database refuses into
+        refusals that carry none of its words.
+        """
+        if write and not actor.may_edit:
+            raise Forbidden(Text("Tài khoản không có quyền sửa", "You may not edit"))
+        with refusing_like_the_house():
+            engine = self._writer if write else self._reading(actor)
+            session = ActingSession(engine, expire_on_commit=False, autoflush=True)
+            session.info["context"] = _context(
+                actor, write, reason, request or self._request, device_at or self._device_at
+            )
+            with session, session.begin():
+                yield session
+            if given := session.info.get("readings"):
+                self.journal(actor, given, request)
+
+    async def answered(self, actor: Actor, asking: Callable[[Notebook], Asking[T]]) -> T:
+        """What comes of asking in the name of ``actor``, each question in a transaction of one round trip.
+
+        As with ``acting``, what of the restricted was read is written down before anything leaves, and what the
+        database refuses turns into refusals that carry none of its words.
+        """
+        notes = _Notes()
+        steps = asking(notes)
+        context = _encoded(_context(actor))
+        with refusing_like_the_house():
+            lines = self._lines_of(self._reading(actor))
+            try:
+                question = next(steps)
+                while True:
+                    question = steps.send(await lines.ask(context, DRIVER_CONTEXT, question))
+            except StopIteration as end:
+                found: T = end.value
+            for one in notes.info.get("readings", ()):
+                writing = Question(DRIVER_JOURNAL_READ, one.told(), planned_once=True)
+                journalling = _encoded(self._journalling(actor))
+                await self._lines_of(self._writer).ask(journalling, DRIVER_CONTEXT, writing)
+        return found
+
+    def _lines_of(self, engine: Engine) -> Lines:
+        """The connections of a login by which this event loop asks without a session."""
+        key = (get_running_loop(), engine)
+        if key not in self._lines:
+            settings = engine.dialect.create_connect_args(engine.url)[1]
+            self._lines[key] = Lines({**settings, **CONNECTED}, self._most_lines)
+        return self._lines[key]
+
+    def journal(self, actor: Actor, readings: Sequence[Reading], request: str | None = None) -> None:
+        """Write down what ``actor`` is about to be given, in a short transaction of its own."""
+        with refusing_like_the_house(), ActingSession(self._writer) as session, session.begin():
+            session.info["context"] = self._journalling(actor, request)
+            for one in readings:
+                session.execute(JOURNAL_READ, one.told())
+
+    def _journalling(self, actor: Actor, request: str | None = None) -> dict[str, str]:
+        """The context in which readings are written down: the login itself may do this, and nothing else."""
+        return {**_context(actor, True, None, request or self._request, self._device_at), "role": "none"}
+
+    @contextmanager
+    def download(self) -> Iterator[None]:
+        """One of the places for downloads; ``Unavailable`` at once when all are taken."""
+        with self._places.taken() as taken:
+            if not taken:
+                raise Unavailable(MANY_DOWNLOADS)
+            yield
+
+    @asynccontextmanager
+    async def downloading(self, actor: Actor) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """A place for a download and a connection of its own: a read-only snapshot in the name of ``actor``.
+
+        Whoever leaves early closes the connection; PostgreSQL, which looks every half second whether its reader is
+        still there, then ends the query by itself. Nothing is awaited on the way out, so a cancelled task leaves too.
+        Raises ``Unavailable`` at once when all places are taken.
+        """
+        with self.download(), refusing_like_the_house():
+            connection = await psycopg.AsyncConnection.connect(**self._download_settings(actor))
+            try:
+                await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
+                await connection.set_read_only(True)
+                await connection.execute(DRIVER_CONTEXT, _context(actor))
+                yield connection
+            finally:
+                await connection.close()
+
+    def _reading(self, actor: Actor) -> Engine:
+        """The pool through which this actor reads."""
+        if not actor.role.outside:
+            return self._reader
+        if self._partner is None:
+            raise Unavailable(NOT_FOR_PARTNERS)
+        return self._partner
+
+    def _download_settings(self, actor: Actor) -> dict[str, Any]:
+        """How the driver reaches the actor's login for a download."""
+        engine = self._reading(actor)
+        given = engine.dialect.create_connect_args(engine.url)[1]
+        options = (
+            f"-c statement_timeout={DOWNLOAD_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT} -c timezone=UTC"
+            " -c client_connection_check_interval=500ms"
+        )
+        return {**given, "options": options, "connect_timeout": 5}
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        for lines in self._lines.values():
+            lines.close()
+        self._reader.dispose()
+        self._writer.dispose()
+        if self._partner is not None:
+            self._partner.dispose()
+
+
+def _encoded(context: Mapping[str, str]) -> dict[str, bytes]:
+    return {name: value.encode() for name, value in context.items()}
+
+
+def _context(
+    actor: Actor,
+    write: bool = False,
+    reason: str | None = None,
+    request: str | None = None,
+    device_at: str | None = None,
+) -> dict[str, str]:
+    return {
+        "role": actor.role.editing if write else actor.role.reading,
+        "actor": actor.name,
+        "unit": actor.unit or "",
+        "recipient": actor.recipient or "",
+        "releases": f"{{{','.join(actor.releases)}}}" if actor.releases else "",
+        "reason": reason or "",
+        "request": request or "",
+        "device_at": device_at or "",
+        "read_only": "off" if write else "on",
+    }
+
+
+NO_ACTOR, ILLEGAL_MOVE, FIXED_IDENTITY = "CM001", "CM002", "CM003"
+NO_PERSON, SECOND_PERSON, NOT_AS_APPROVED = "CM004", "CM005", "CM006"
+NOT_YOURS_TO_OPEN, NOT_ALONE = "CM007", "CM008"
+"""Our own SQLSTATEs, raised by the triggers of the database."""
+
+TAKEN = Text("Giá trị này đã được sử dụng", "This value is already in use")
+BROKEN_LINK = Text("Không tìm thấy đối tượng được nêu", "What this refers to does not exist")
+OUT_OF_RULE = Text("Giá trị không đúng quy tắc dữ liệu", "The value does not follow the rules of the data")
+MANY_DOWNLOADS = Text(
+    "Đang có quá nhiều lượt tải xuống, hãy thử lại sau ít giây", "Too many downloads at once; please try again shortly"
+)
+NOT_FOR_PARTNERS = Text("Máy chủ này không phục vụ đối tác", "This server does not serve partners")
+PERSON = Text(
+    "Thao tác này phải do người dùng đăng nhập thực hiện, không dùng mã truy cập",
+    "A signed-in person has to do this, not a token",
+)
+SECOND = Text(
+    "Phải do người thứ hai phê duyệt, không phải người soạn hoặc người trình",
+    "A second person must approve: neither who prepared it nor who submitted it",
+)
+CHANGED = Text(
+    "Dữ liệu đã thay đổi sau khi trình; hãy soạn bản mới để phê duyệt đúng nội dung cung cấp",
+    "The data changed after submission; prepare a new version, so that what is approved is what is shared",
+)
+OFFICE_OPENS = Text(
+    "Chỉ cơ quan thường trực được mở rộng phạm vi khai thác; hãy đề nghị cơ quan thường trực",
+    "Only the office may lower a level; please ask the office",
+)
+NOT_BY_ITS_AUTHOR = Text(
+    "Người nhập không tự mở rộng phạm vi khai thác của mục này; phải do người khác của cơ quan thường trực thực hiện",
+    "You entered this record, so somebody else in the office must lower its level",
+)
+MOVE = Text("Không được cập nhật sang tình trạng này", "This transition is not allowed")
+
+
+@contextmanager
+def refusing_like_the_house() -> Iterator[None]:
+    """Turn what the driver raises into a refusal without a word of the database's own."""
+    try:
+        yield
+    except PoolTimeout:
+        raise Unavailable(BUSY) from None
+    except DBAPIError as fault:
+        raise _refusal(fault.orig) from fault
+    except psycopg.Error as fault:
+        raise _refusal(fault) from fault
+
+
+def _refusal(fault: BaseException | None) -> Refusal:
+    state = getattr(fault, "sqlstate", None) or ""
+    constraint = getattr(getattr(fault, "diag", None), "constraint_name", None) or ""
+    table = getattr(getattr(fault, "diag", None), "table_name", None) or ""
+    checked = constraint.removeprefix(f"ck_{table}_").removesuffix("_finite")
+    field = constraint.rsplit("_", 1)[-1] if constraint.startswith("uq_") else checked
+    refusals: dict[str, Refusal] = {
+        "23505": Invalid(TAKEN, [FieldError(field, "taken", TAKEN)]),
+        "23503": Invalid(BROKEN_LINK, [FieldError(constraint.removeprefix("fk_"), "unknown", BROKEN_LINK)]),
+        "23514": Invalid(OUT_OF_RULE, [FieldError(field, "rule", OUT_OF_RULE)]),
+        "23502": Invalid(OUT_OF_RULE, [FieldError(field, "missing", OUT_OF_RULE)]),
+        "42501": Forbidden(Text("Không có quyền truy cập dữ liệu này", "No access to this data")),
+        "25006": Forbidden(Text("Chỉ được xem", "Read only")),
+        ILLEGAL_MOVE: Conflict(MOVE),
+        NO_PERSON: Forbidden(PERSON),
+        SECOND_PERSON: Forbidden(SECOND),
+        NOT_YOURS_TO_OPEN: Forbidden(OFFICE_OPENS, [FieldError("level", "office_opens", OFFICE_OPENS)]),
+        NOT_ALONE: Forbidden(NOT_BY_ITS_AUTHOR, [FieldError("level", "second_person", NOT_BY_ITS_AUTHOR)]),
+        NOT_AS_APPROVED: Conflict(CHANGED),
+        "55P03": Conflict(Text("Có người đang sửa mục này, hãy thử lại", "Somebody is changing this; try again")),
+        "53300": TooMany(BUSY),
+    }
+    if state in refusals:
+        return refusals[state]
+    if state.startswith("22"):
+        return Invalid(OUT_OF_RULE, [FieldError("", "value", OUT_OF_RULE)])
+    log.error("database refused", extra={"sqlstate": state, "incident": str(uuid.uuid4())}, exc_info=fault)
+    return Unavailable(BUSY)

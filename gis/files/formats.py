@@ -1,0 +1,307 @@
+"""Files that hold exactly what a view shows: the formats, the columns people read, and what streams.
+
+GeoJSON, GeoJSON text sequences, KML and CSV leave PostgreSQL by COPY and pass through as bytes, of any size in bounded
+memory. The other formats are written to a file first (``gis.files``), up to ``MOST_ROWS`` rows, in bounded memory too.
+
+A format for programs carries codes under the names of the fields. A format for people (CSV, XLSX) carries words in
+the reader's language under the titles of the fields, longitude and latitude in WGS 84, and north (X) and east (Y) in
+one zone of VN-2000.
+"""
+
+import csv
+import io
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field as attribute
+from typing import Any, Final
+
+from psycopg import AsyncClientCursor, AsyncConnection
+
+from gis.crs.systems import WGS84, Zone, srid_for
+from gis.db.actors import Actor
+from gis.db.session import Database
+from gis.files import kml
+from gis.model.code_lists import CodeList
+from gis.model.fields import Field
+from gis.read import sql as query
+from gis.read.sql import Selection
+from gis.text.dates import ZONE
+from gis.text.errors import Malformed, TooLarge
+from gis.text.i18n import Language, Text
+
+MOST_ROWS: Final = 1_000_000
+"""Rows of a file that has to be written before it is sent: a sheet of Excel ends at 1,048,576."""
+
+PIECE: Final = 64 * 1024
+"""Bytes that leave at once."""
+
+YES, NO = Text("Có", "Yes"), Text("Không", "No")
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file: its name in addresses, its title for people, its media type and how its file name ends."""
+
+    name: str
+    title: Text
+    media_type: str
+    extension: str
+    streams: bool = False
+    delimited: bool = False
+    geographic_only: bool = False
+
+
+FORMATS: Final = {
+    one.name: one
+    for one in (
+        Format("geojson", Text("GeoJSON", "GeoJSON"), "application/geo+json", ".geojson", streams=True),
+        Format(
+            "geojsonseq",
+            Text("GeoJSON theo dòng", "GeoJSON text sequence"),
+            "application/geo+json-seq",
+            ".geojsons",
+            streams=True,
+        ),
+        Format("gpkg", Text("GeoPackage (QGIS, QField)", "GeoPackage (QGIS, QField)"),
+               "application/geopackage+sqlite3", ".gpkg"),
+        Format("shp", Text("Shapefile (nén)", "Shapefile (zipped)"), "application/zip", ".zip"),
+        Format("kml", Text("KML (Google Earth)", "KML (Google Earth)"),
+               "application/vnd.google-earth.kml+xml", ".kml", streams=True, geographic_only=True),
+        Format("fgb", Text("FlatGeobuf", "FlatGeobuf"), "application/flatgeobuf", ".fgb"),
+        Format("parquet", Text("GeoParquet", "GeoParquet"), "application/vnd.apache.parquet", ".parquet"),
+        Format(
+            "xlsx",
+            Text("Bảng tính Excel", "Excel workbook"),
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            ".xlsx",
+        ),
+        Format("csv", Text("CSV", "CSV"), "text/csv", ".csv", streams=True, delimited=True),
+    )
+}  # fmt: skip
+
+STREAMED: Final = ", ".join(one.name for one in FORMATS.values() if one.streams)
+
+
+def format_named(name: str) -> Format:
+    """The format of that name. Raises ``Malformed`` with the list of what there is."""
+    if name not in FORMATS:
+        names = ", ".join(FORMATS)
+        raise Malformed(Text(f"f: một trong {names}", f"f: one of {names}"))
+    return FORMATS[name]
+
+
+@dataclass
+class Export:
+    """One file to be: what of a layer, in which format, for whom; and, once begun, what its reader must know of it.
+
+    ``zone`` is the zone of VN-2000 that tables for people give beside WGS 84, ``delimiter`` parts the columns of a
+    CSV, ``about`` tells where the data come from. ``number`` and ``withheld`` count the features and, of those, the
+    positions that are only assumed and kept from this reader.
+    """
+
+    selection: Selection
+    format: Format
+    zone: Zone
+    language: Language = "vi"
+    delimiter: str = ","
+    about: Mapping[str, Any] = attribute(default_factory=dict)
+    number: int = 0
+    withheld: int = 0
+
+    def __post_init__(self) -> None:
+        if self.format.geographic_only and self.selection.crs.epsg != WGS84:
+            raise Malformed(Text(f"{self.format.name} chỉ có WGS 84", f"{self.format.name} knows WGS 84 only"))
+        query.everything(self.selection, query.feature_text(self.selection))
+
+    def told(self) -> dict[str, Any]:
+        """What a reader must know of the file, as its metadata."""
+        counts = {"numberReturned": self.number}
+        if self.withheld:
+            counts["withheld_positions"] = self.withheld
+        return {"name": self.selection.layer.name, **counts, **self.about}
+
+    def said(self) -> dict[str, str]:
+        """The same as texts."""
+        return {
+            name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            for name, value in self.told().items()
+        }
+
+
+def too_large() -> TooLarge:
+    """The refusal of more rows than a file is written for, naming the formats that know no bound."""
+    return TooLarge(
+        Text(
+            f"Quá {f'{MOST_ROWS:,}'.replace(',', '.')} dòng: hãy lọc bớt hoặc chọn {STREAMED}",
+            f"Over {MOST_ROWS:,} rows: narrow the filter or choose {STREAMED}",
+        ),
+        extra={"most": MOST_ROWS, "formats": STREAMED.split(", ")},
+    )
+
+
+# What streams.
+
+
+async def stream(database: Database, reader: Actor, export: Export) -> AsyncIterator[bytes]:
+    """The file piece by piece as PostgreSQL gives its rows, never more than a piece and a row in memory.
+
+    Raises ``Unavailable`` before the first piece when all places for downloads are taken.
+    """
+    async with database.downloading(reader) as connection:
+        if not reader.level.sees_assumed:
+            sql, values = query.withheld(export.selection)
+            counted = await (await connection.execute(sql, values)).fetchone()
+            export.withheld = counted[0] if counted else 0
+        lead, joint = _opening(export)
+        piece = bytearray(lead)
+        async for row in _copied(connection, export):
+            if export.number:
+                piece += joint
+            piece += row
+            export.number += 1
+            if len(piece) >= PIECE:
+                yield bytes(piece)
+                piece.clear()
+        if export.format.name == "geojson":
+            piece += b"]," + json.dumps(export.told(), ensure_ascii=False)[1:].encode()
+        elif export.format.name == "kml":
+            piece += kml.TAIL
+        elif export.format.name == "geojsonseq" and not export.number:
+            piece.clear()
+        yield bytes(piece)
+
+
+def _opening(export: Export) -> tuple[bytes, bytes]:
+    """What the file begins with, and what stands between its rows."""
+    match export.format.name:
+        case "geojson":
+            return b'{"type":"FeatureCollection","features":[\n', b","
+        case "geojsonseq":
+            return b"\x1e", b"\x1e"  # RFC 8142 begins each text with it
+        case "kml":
+            told = {name: value for name, value in export.said().items() if name != "numberReturned"}  # not known yet
+            return kml.head(export.selection, export.language, told), b""
+        case _:
+            return _heading(export), b""
+
+
+async def _copied(connection: AsyncConnection[Any], export: Export) -> AsyncIterator[bytes]:
+    if export.format.delimited:
+        columns = ", ".join(one.as_text for one in columns_of(export))
+        sql, values = query.everything(export.selection, columns)
+        options = f"format csv, delimiter '{export.delimiter}'"
+    else:
+        text = kml.placemark if export.format.name == "kml" else query.feature_text
+        sql, values = query.everything(export.selection, text(export.selection))
+        # Neither text holds one of these characters, so every row comes as it is, with a line's end.
+        options = r"format csv, quote e'\x01', delimiter e'\x02'"
+    async with AsyncClientCursor(connection) as cursor:
+        composed = cursor.mogrify(sql, values)  # COPY takes no parameters of its own
+        async with cursor.copy(f"copy ({composed}) to stdout ({options})".encode()) as rows:
+            try:
+                async for row in rows:
+                    yield bytes(row)
+            except BaseException:
+                await connection.close()  # rather than read to its end what nobody wants any more
+                raise
+
+
+def _heading(export: Export) -> bytes:
+    """The titles, behind the mark by which Excel knows UTF-8."""
+    written = io.StringIO()
+    titles = [one.title for one in columns_of(export)]
+    csv.writer(written, delimiter=export.delimiter, lineterminator="\n").writerow(titles)
+    return b"\xef\xbb\xbf" + written.getvalue().encode()
+
+
+# The columns of a table for people.
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table for people: its title, its SQL over the row ``t`` and the type of its values."""
+
+    title: str
+    sql: str
+    type: str = "text"
+
+    @property
+    def as_text(self) -> str:
+        """The SQL of its values as a CSV holds them. What a spreadsheet would take for a formula gets an apostrophe."""
+        if self.type == "datetime":
+            return f"""to_char({self.sql}, 'YYYY-MM-DD"T"HH24:MI:SS+07:00')"""
+        return rf"regexp_replace({self.sql}, e'^([-=+@＝＋－＠\t\r\n])', e'''\\1')" if self.type == "text" else self.sql
+
+
+def columns_of(export: Export) -> list[Column]:
+    """The selected fields in words, the position in WGS 84 and VN-2000, and the identity."""
+    reader, language = export.selection.reader, export.language
+    found = [
+        Column(_title(one, language), *_in_words(one, one.expression(reader), language))
+        for one in query.wanted(export.selection)
+    ]
+    if export.selection.layer.placed:
+        found += _positions(export)
+    return [*found, Column(Text("Mã định danh", "Identifier").said_in(language), "t.id::text")]
+
+
+def _title(one: Field, language: Language) -> str:
+    return one.title.said_in(language) + (f" ({one.unit})" if one.unit else "")
+
+
+def _positions(export: Export) -> Iterator[Column]:
+    """Where it stands, of a line or an area a point on it: degrees to a decimetre, metres to a millimetre."""
+    place = query.geometry_of(export.selection)
+    if export.selection.layer.geometry_type != "POINT":
+        place = f"ST_PointOnSurface({place})"
+    grid = f"ST_Transform({place}, {srid_for(export.zone.epsg)})"
+    system = f"VN-2000, {export.zone.meridian}, {export.zone.width}°"
+    for title, sql in (
+        (Text("Kinh độ (WGS 84)", "Longitude (WGS 84)"), f"round(ST_X({place})::numeric, 6)"),
+        (Text("Vĩ độ (WGS 84)", "Latitude (WGS 84)"), f"round(ST_Y({place})::numeric, 6)"),
+        (Text(f"X, Bắc (m; {system})", f"X, north (m; {system})"), f"round(ST_Y({grid})::numeric, 3)"),
+        (Text(f"Y, Đông (m; {system})", f"Y, east (m; {system})"), f"round(ST_X({grid})::numeric, 3)"),
+    ):
+        yield Column(title.said_in(export.language), sql, "number")
+
+
+def _in_words(one: Field, sql: str, language: Language) -> tuple[str, str]:
+    """A field's SQL and type as a person reads it: words for codes, local time, lists and parts in one line."""
+    if one.type == "list":
+        word = _word("item", one.codes, language) if one.codes else "item"
+        listed = f"(select string_agg({word}, '; ' order by n) from unnest({sql}) with ordinality u (item, n))"
+        return listed, "text"
+    if one.codes:
+        return _word(f"({sql})::text", one.codes, language), "text"
+    yes, no = literal(YES.said_in(language)), literal(NO.said_in(language))
+    return {
+        "boolean": (f"case {sql} when true then {yes} when false then {no} end", "text"),
+        "datetime": (f"({sql} at time zone '{ZONE}')", "datetime"),
+        "json": (_parts(f"({sql})::jsonb", language), "text"),
+        "uuid": (f"{sql}::text", "text"),
+    }.get(one.type, (sql, one.type))
+
+
+def _parts(sql: str, language: Language) -> str:
+    """The parts of a JSON object in one line, a part that has a title by its title."""
+    part = f"coalesce(value #>> '{{title,{language}}}', value #>> '{{}}')"
+    each = f"jsonb_each(case jsonb_typeof({sql}) when 'object' then {sql} end)"
+    return f"(select string_agg(key || ': ' || {part}, '; ') from {each} where value <> 'null')"
+
+
+def _word(sql: str, codes: type[CodeList], language: Language) -> str:
+    words = " ".join(f"when {literal(one.value)} then {literal(one.title.said_in(language))}" for one in codes)
+    return f"case {sql} {words} else {sql} end"
+
+
+def literal(text: str) -> str:
+    """A constant of our own as an SQL string in a statement that also takes parameters."""
+    return "'" + text.replace("'", "''").replace("%", "%%") + "'"
+
+
+def geometry_in(selection: Selection) -> str:
+    """The SQL of the place as WKB in the CRS asked for, east before north as files have it."""
+    place = query.geometry_of(selection)
+    if selection.crs.epsg != WGS84:
+        place = f"ST_Transform({place}, {srid_for(selection.crs.epsg)})"
+    return f"ST_AsBinary(ST_ForcePolygonCCW({place}))"

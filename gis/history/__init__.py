@@ -1,0 +1,1 @@
+"""History and journal triggers, and the access log."""

@@ -1,0 +1,229 @@
+"""Memory: the triggers through which nothing changes without a name, and the tables in which nothing is forgotten.
+
+For every layer one trigger stamps (version, times, who; refuses a change without an actor, a changed identity and
+a move that the card does not allow) and one remembers (identity, typed history, journal). They run in PostgreSQL,
+so that raw SQL and tomorrow's endpoint are remembered like any form.
+"""
+
+from sqlalchemy import Table
+
+from gis.db.session import FIXED_IDENTITY, ILLEGAL_MOVE, NO_ACTOR
+from gis.model.layer import Layer, catalog, parts
+from gis.model.links import Link
+
+JOURNAL = """
+create table if not exists app.journal (
+    seq bigint generated always as identity primary key,
+    xid bigint not null default pg_current_xact_id()::text::bigint,
+    at timestamptz not null default clock_timestamp(),
+    actor text not null, unit text, reason text, request text, device_at text,
+    table_name text not null, feature_id uuid, action text not null,
+    old jsonb, new jsonb
+);
+create index if not exists ix_journal_feature_id on app.journal (feature_id, seq);
+create table if not exists app.moves (
+    layer text not null, from_word text not null, to_word text not null, primary key (layer, from_word, to_word)
+);
+"""
+"""What every layer's triggers write to; ``moves`` is generated from the cards.
+
+An entry names a feature, except where many were read or taken away at once: then ``new`` holds what was asked for.
+"""
+
+FUNCTIONS = f"""
+create or replace function app.actor() returns text language plpgsql stable set search_path = pg_catalog as $$
+declare found text := nullif(current_setting('cotmoc.actor', true), '');
+begin
+    if found is null then raise exception 'no actor' using errcode = '{NO_ACTOR}'; end if;
+    return found;
+end $$;
+
+create or replace function app.write_journal(
+    table_name text, feature_id uuid, action text, old jsonb, new jsonb
+) returns bigint language sql security definer set search_path = pg_catalog as $$
+    insert into app.journal (actor, unit, reason, request, device_at, table_name, feature_id, action, old, new)
+    values (app.actor(), nullif(current_setting('cotmoc.unit', true), ''),
+            nullif(current_setting('cotmoc.reason', true), ''), nullif(current_setting('cotmoc.request', true), ''),
+            nullif(current_setting('cotmoc.device_at', true), ''), $1, $2, $3, $4, $5)
+    returning seq;
+$$;
+revoke all on function app.write_journal from public;
+
+create or replace function app.journal_read(
+    layer text, feature_id uuid, action text, selection jsonb
+) returns void language plpgsql security definer set search_path = pg_catalog as $$
+begin
+    if $3 not in ('read', 'export') then raise exception 'no such reading' using errcode = '22023'; end if;
+    perform app.write_journal($1, $2, $3, null, $4);
+end $$;
+revoke all on function app.journal_read from public;
+
+create or replace function app.refuse_truncate() returns trigger language plpgsql as $$
+begin raise exception 'nothing is erased' using errcode = '42501'; end $$;
+"""
+
+
+def stamp_function(layer: Layer) -> str:
+    """The BEFORE trigger: who and when, the version, and no move that the card does not allow."""
+    status = layer.status
+    move = ""
+    if status is not None:
+        word = status.name
+        move = f"""
+    if NEW."{word}" is not null and TG_OP = 'INSERT' and not exists (
+        select from app.moves where layer = '{layer.name}' and NEW."{word}" in (from_word, to_word)) then
+        raise exception 'no such status' using errcode = '{ILLEGAL_MOVE}';
+    end if;
+    if TG_OP = 'UPDATE' and NEW."{word}" is distinct from OLD."{word}" and not exists (
+        select from app.moves where layer = '{layer.name}'
+        and from_word = coalesce(OLD."{word}", '') and to_word = coalesce(NEW."{word}", '')) then
+        raise exception 'illegal move' using errcode = '{ILLEGAL_MOVE}';
+    end if;"""
+    return f"""
+create or replace function app.stamp_{layer.name}() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public as $$
+begin
+    if TG_OP = 'INSERT' then
+        NEW.version := 1; NEW.created_by := app.actor(); NEW.created_at := clock_timestamp();
+        NEW.updated_at := NEW.created_at; NEW.retired_at := null;
+    else
+        perform app.actor();
+        if NEW.id <> OLD.id then raise exception 'identity is fixed' using errcode = '{FIXED_IDENTITY}'; end if;
+        NEW.version := OLD.version + 1; NEW.created_by := OLD.created_by; NEW.created_at := OLD.created_at;
+        NEW.updated_at := greatest(clock_timestamp(), OLD.updated_at + interval '1 microsecond');
+        if NEW.retired_at is not null and OLD.retired_at is null then
+            NEW.level := (select max(level) from app.{layer.name}_history where id = NEW.id);
+        end if;
+    end if;{move}
+    return NEW;
+end $$;"""
+
+
+CONTEXT = ("reason", "request", "device_at")
+"""What the history keeps of how a change came about, beside who made it."""
+
+TOLD = ("actor", *CONTEXT)
+
+
+def remember_function(layer: Layer) -> str:
+    """The AFTER trigger: identity, the typed history and the journal, by the owner's right and nobody else's."""
+    columns, values = _remembered(layer.model.__table__)  # type: ignore[arg-type]
+    history = f"app.{layer.name}_history"
+    return f"""
+create or replace function app.remember_{layer.name}() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public as $$
+declare seq bigint;
+begin
+    -- What tiles are drawn from follows from the place; the journal does not keep the place three times over.
+    if TG_OP <> 'DELETE' then NEW.mercator := null; NEW.shared_mercator := null; end if;
+    if TG_OP <> 'INSERT' then OLD.mercator := null; OLD.shared_mercator := null; end if;
+    if TG_OP = 'INSERT' then
+        insert into app.features (id, layer) values (NEW.id, '{layer.name}');
+    else
+        update {history} set valid = tstzrange(lower(valid), case TG_OP when 'DELETE' then
+            greatest(clock_timestamp(), OLD.updated_at + interval '1 microsecond') else NEW.updated_at end)
+        where id = OLD.id and version = OLD.version;
+    end if;
+    if TG_OP = 'DELETE' then
+        perform app.write_journal('{layer.name}', OLD.id, 'delete', to_jsonb(OLD), null);
+        return null;
+    end if;
+    seq := app.write_journal('{layer.name}', NEW.id, lower(TG_OP),
+        case when TG_OP = 'UPDATE' then to_jsonb(OLD) end, to_jsonb(NEW));
+    insert into {history} ({columns}, valid, action, actor, {", ".join(CONTEXT)}, journal_seq)
+    values ({values.format("NEW")}, tstzrange(NEW.updated_at, null), lower(TG_OP), app.actor(), {_context()}, seq);
+    return null;
+end $$;"""
+
+
+def remember_part_function(table: Table) -> str:
+    """The same for a row that belongs to a feature, such as a link: its history and, under its feature, the journal.
+
+    That it was taken away is remembered as a last state that held for a moment.
+    """
+    columns, values = _remembered(table)
+    history = f"app.{table.name}_history"
+    return f"""
+create or replace function app.remember_{table.name}() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public as $$
+declare
+    subject record := case when TG_OP = 'DELETE' then OLD else NEW end;
+    moment timestamptz := clock_timestamp();
+    seq bigint;
+begin
+    seq := app.write_journal('{table.name}', subject.feature_id, lower(TG_OP),
+        case when TG_OP <> 'INSERT' then to_jsonb(OLD) end, case when TG_OP <> 'DELETE' then to_jsonb(NEW) end);
+    if TG_OP <> 'INSERT' then
+        update {history} set valid = tstzrange(lower(valid), greatest(moment, lower(valid) + interval '1 microsecond'))
+        where id = OLD.id and upper_inf(valid) returning upper(valid) into moment;
+    end if;
+    moment := coalesce(moment, clock_timestamp());
+    insert into {history} ({columns}, valid, action, actor, {", ".join(CONTEXT)}, journal_seq)
+    values ({values.format("subject")}, case TG_OP when 'DELETE' then tstzrange(moment, moment, '[]')
+        else tstzrange(moment, null) end, lower(TG_OP), app.actor(), {_context()}, seq);
+    return null;
+end $$;"""
+
+
+def _remembered(table: Table) -> tuple[str, str]:
+    """The stored columns of a table, and their values with ``{0}`` as the row."""
+    stored = [f'"{column.name}"' for column in table.columns if column.computed is None]
+    return ", ".join(stored), ", ".join(f"{{0}}.{name}" for name in stored)
+
+
+def _context() -> str:
+    return ", ".join(f"nullif(current_setting('cotmoc.{one}', true), '')" for one in CONTEXT)
+
+
+def triggers() -> str:
+    """All functions and triggers of memory, idempotent, for every layer and part in the catalog."""
+    made = [FUNCTIONS]
+    for layer in catalog.values():
+        made += [stamp_function(layer), remember_function(layer)]
+        made += [
+            f"create or replace trigger stamp before insert or update on app.{layer.name}"
+            f" for each row execute function app.stamp_{layer.name}();",
+            f"create or replace trigger remember after insert or update or delete on app.{layer.name}"
+            f" for each row execute function app.remember_{layer.name}();",
+            _no_truncate(layer.name),
+            _no_truncate(f"{layer.name}_history"),
+        ]
+    for table in dependent():
+        made += [
+            remember_part_function(table),
+            f"create or replace trigger remember after insert or update or delete on app.{table.name}"
+            f" for each row execute function app.remember_{table.name}();",
+            _no_truncate(table.name),
+            _no_truncate(f"{table.name}_history"),
+        ]
+    made += [_no_truncate("journal"), _no_truncate("features")]
+    made += [
+        "create or replace function app.refuse_change() returns trigger language plpgsql as $$"
+        " begin raise exception 'the journal is not changed' using errcode = '42501'; end $$;",
+        "create or replace trigger fixed before update or delete on app.journal"
+        " for each row execute function app.refuse_change();",
+    ]
+    return "\n".join(made)
+
+
+def dependent() -> list[Table]:
+    """The tables whose rows belong to a feature: its parts, and links."""
+    return [*(part.__table__ for part in parts.values()), Link.__table__]  # type: ignore[list-item]
+
+
+def _no_truncate(table: str) -> str:
+    return (
+        f"create or replace trigger no_truncate before truncate on app.{table}"
+        " for each statement execute function app.refuse_truncate();"
+    )
+
+
+def moves() -> str:
+    """The table of allowed moves, generated from the cards."""
+    rows = [f"('{layer.name}', '{start}', '{end}')" for layer in catalog.values() for start, end in layer.moves_allowed]
+    return (
+        "delete from app.moves;\n"
+        f"insert into app.moves (layer, from_word, to_word) values {', '.join(sorted(set(rows)))};"
+        if rows
+        else "delete from app.moves;"
+    )

@@ -1,0 +1,1 @@
+"""The declaration of a layer: fields, code lists, links."""

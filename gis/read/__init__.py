@@ -1,0 +1,1 @@
+"""Reading: selections, SQL, pages, tiles, linear referencing and timelines."""

@@ -1,0 +1,174 @@
+"""Counts by grid cell: what a tile of a low zoom is drawn from, so that no request reads every row.
+
+A trigger writes one short line per change, ``cell_changes``: one feature more or fewer, of a level, of a word, at a
+place. Nobody waits for anybody, because lines are only added. Every so many lines one writer folds them into
+``cells``, the sums by cell of six grids; others pass by while one folds. A reader sums both, so the count is exact
+at every moment. Both tables carry the level of what they count and stand under the same row policy as the features,
+so that each reader's sum is of what that reader may see.
+
+Grid ``g`` divides the world of Web Mercator into ``2**g`` columns and rows, counted from the north-west corner like
+tiles. Sums of positions are whole metres of Web Mercator, because whole numbers do not drift.
+"""
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Boolean, Identity, Integer, SmallInteger, Text as SqlText
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gis.model.fields import Field, Level, LevelType
+from gis.model.layer import Layer, Record, every
+
+HALF_WORLD_M: Final = 20037508.342789244
+"""From the middle of the Web Mercator world to its edge."""
+
+GRIDS: Final = (5, 7, 9, 11, 13, 15)
+FINEST_ZOOM: Final = 10
+"""The last zoom that is drawn from counts. A tile of an even zoom is 32 cells wide, one of an odd zoom 64."""
+
+LOCK: Final = 0x63656C6C
+"""Who holds it folds ("cell" as a number)."""
+
+FOLDED_EVERY: Final = 1000
+"""Lines of change, after which they are folded into the sums."""
+
+
+class Cell(Record):
+    """How many features of one kind stand in a cell, and the sums of their positions."""
+
+    __tablename__ = "cells"
+
+    layer: Mapped[str] = mapped_column(SqlText, primary_key=True)
+    grid: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    x: Mapped[int] = mapped_column(Integer, primary_key=True)
+    y: Mapped[int] = mapped_column(Integer, primary_key=True)
+    level: Mapped[Level] = mapped_column(LevelType, primary_key=True)
+    assumed: Mapped[bool] = mapped_column(Boolean, primary_key=True)
+    word: Mapped[str] = mapped_column(SqlText, primary_key=True)
+    features: Mapped[int] = mapped_column(BigInteger)
+    east: Mapped[int] = mapped_column(BigInteger)
+    north: Mapped[int] = mapped_column(BigInteger)
+
+
+class CellChange(Record):
+    """A feature more (1) or fewer (-1) at a place, not yet folded into the cells."""
+
+    __tablename__ = "cell_changes"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    layer: Mapped[str] = mapped_column(SqlText)
+    level: Mapped[Level] = mapped_column(LevelType)
+    assumed: Mapped[bool] = mapped_column(Boolean)
+    word: Mapped[str] = mapped_column(SqlText)
+    features: Mapped[int] = mapped_column(SmallInteger)
+    east: Mapped[int] = mapped_column(BigInteger)
+    north: Mapped[int] = mapped_column(BigInteger)
+
+
+def counted_by(layer: Layer) -> Field | None:
+    """The stored word that a layer's features are counted by: what draws them, else their status.
+
+    What is computed on reading cannot be counted by a trigger, and what is not public would be told by the count.
+    """
+    for one in (layer.fields.get(layer.drawn_by or ""), layer.status):
+        if one is not None and one.sql is None and one.codes is not None and one.level is Level.PUBLIC:
+            return one
+    return None
+
+
+def _column(grid: int | str) -> str:
+    return _within(f"(east + {HALF_WORLD_M}) / {2 * HALF_WORLD_M} * (1 << {grid})", grid)
+
+
+def _row(grid: int | str) -> str:
+    return _within(f"({HALF_WORLD_M} - north) / {2 * HALF_WORLD_M} * (1 << {grid})", grid)
+
+
+def _within(place: str, grid: int | str) -> str:
+    """Web Mercator has no poles; what lies beyond its edge is counted at the edge."""
+    return f"greatest(0, least((1 << {grid}) - 1, floor({place})))::integer"
+
+
+def counted(layer: Layer, zoom: int, column: int, row: int) -> str:
+    """The SQL of the counts in a tile and one cell around it: x, y, assumed, word, features, east, north.
+
+    Under the reader's own rights; the sums of one cell and word may come in several rows, of which some are negative.
+    """
+    grid = next(one for one in GRIDS if one >= zoom + GRIDS[0])
+    cells = 1 << (grid - zoom)
+    x, y = column * cells, row * cells
+    around = f"x between {x - 1} and {x + cells} and y between {y - 1} and {y + cells}"
+    return (
+        "select x, y, assumed, word, features, east, north from app.cells"
+        f" where layer = '{layer.name}' and grid = {grid} and {around}"
+        " union all select * from (select"
+        f" {_column(grid)} as x, {_row(grid)} as y, assumed, word, features, features * east, features * north"
+        f" from app.cell_changes where layer = '{layer.name}') latest where {around}"
+    )
+
+
+def total(layer: Layer) -> str:
+    """The SQL of how many features there are, under the reader's own rights: those in cells and those nowhere."""
+    coarsest = f"select features from app.cells where layer = '{layer.name}' and grid = {GRIDS[0]}"
+    latest = f"select features from app.cell_changes where layer = '{layer.name}'"
+    nowhere = f"select count(*) from app.{layer.name} where mercator is null and retired_at is null"
+    return f"coalesce((select sum(features) from ({coarsest} union all {latest}) every_row), 0) + ({nowhere})"
+
+
+FUNCTIONS = f"""
+create or replace function app.fold_cells() returns void language plpgsql set search_path = pg_catalog as $$
+begin
+    if not pg_try_advisory_xact_lock({LOCK}, 0) then return; end if;
+    with folded as (delete from app.cell_changes returning *)
+    insert into app.cells (layer, grid, x, y, level, assumed, word, features, east, north)
+    select layer, grid, {_column("grid")}, {_row("grid")}, level, assumed, word,
+        sum(features), sum(features * east), sum(features * north)
+    from folded cross join unnest(array{list(GRIDS)}) grid
+    group by 1, 2, 3, 4, 5, 6, 7
+    on conflict (layer, grid, x, y, level, assumed, word) do update set
+        features = cells.features + excluded.features,
+        east = cells.east + excluded.east, north = cells.north + excluded.north;
+end $$;
+revoke all on function app.fold_cells from public;
+
+create or replace function app.count_cell(
+    layer text, level app.level, assumed boolean, word text, place public.geometry, features smallint
+) returns void language plpgsql set search_path = pg_catalog, public as $$
+declare line bigint; middle geometry := ST_Centroid(place);
+begin
+    insert into app.cell_changes (layer, level, assumed, word, features, east, north)
+    values ($1, $2, $3, $4, $6, round(ST_X(middle)), round(ST_Y(middle))) returning id into line;
+    if line % {FOLDED_EVERY} = 0 then perform app.fold_cells(); end if;
+end $$;
+revoke all on function app.count_cell from public;
+"""
+
+
+def triggers() -> str:
+    """All functions and triggers of counting, idempotent, for every layer that is counted."""
+    return "\n".join([FUNCTIONS, *(_trigger(layer) for layer in every() if layer.counted)])
+
+
+def _trigger(layer: Layer) -> str:
+    by = counted_by(layer)
+    told = ["level", "position_source", "retired_at", "geom", *([by.name] if by else [])]
+    new, old = (", ".join(f'{row}."{name}"' for name in told) for row in ("NEW", "OLD"))
+
+    def count(row: str, features: int) -> str:
+        word = f"coalesce({row}.\"{by.name}\", '')" if by else "''"
+        return (
+            f"if {row}.retired_at is null and {row}.mercator is not null then perform app.count_cell("
+            f"'{layer.name}', {row}.level, {row}.position_source = 'assumed', {word}, {row}.mercator,"
+            f" {features}::smallint); end if;"
+        )
+
+    return f"""
+create or replace function app.count_{layer.name}() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public as $$
+begin
+    if TG_OP = 'UPDATE' and row({new}) is not distinct from row({old}) then return null; end if;
+    if TG_OP <> 'INSERT' then {count("OLD", -1)} end if;
+    if TG_OP <> 'DELETE' then {count("NEW", 1)} end if;
+    return null;
+end $$;
+create or replace trigger count after insert or update or delete on app.{layer.name}
+    for each row execute function app.count_{layer.name}();"""

@@ -1,0 +1,1 @@
+"""Releases to partners: models, workflow, snapshots and publishing."""

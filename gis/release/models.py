@@ -1,0 +1,229 @@
+"""Releases: what leaves the house, for whom, on whose word, and what each recipient holds.
+
+A release is a named selection for one recipient, in versions: its parts (layer, filter, fields, precision), a period,
+the paper it rests on. It is prepared by one person and approved by another; then ``gis.publication`` copies it by
+value. ``Holding`` is the register: what a recipient holds or held of a feature, since and until which version.
+"""
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Date,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Text as SqlText,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, RED, SKY, Mark, Status, onward
+from gis.model.fields import SCHEMA
+from gis.model.layer import Record, key_column, moment_column
+from gis.release.snapshot import FINEST, RELEASE
+
+TABLES = ("releases", "release_versions", "release_parts", "release_rows", "release_steps", "holdings")
+JOURNALLED = ("releases", "release_versions", "release_parts")
+
+
+class ReleaseState(Status):
+    """How far a version of a release has come."""
+
+    DRAFT = "draft", ("Đang soạn", "Draft"), Mark("circle", GREY), onward("submitted", "discarded")
+    SUBMITTED = (
+        "submitted",
+        ("Chờ phê duyệt", "Awaiting approval"),
+        Mark("triangle", AMBER),
+        onward("approved", "rejected"),
+    )
+    APPROVED = "approved", ("Đã phê duyệt", "Approved"), Mark("diamond", BLUE), onward("published", "rejected")
+    REJECTED = "rejected", ("Không phê duyệt", "Rejected"), Mark("square", RED)
+    PUBLISHED = "published", ("Đang chia sẻ", "Published"), Mark("circle", GREEN), onward("withdrawn", "replaced")
+    REPLACED = "replaced", ("Đã thay bằng bản mới", "Replaced"), Mark("circle", SKY)
+    WITHDRAWN = "withdrawn", ("Đã thu hồi", "Withdrawn"), Mark("square", GREY)
+    DISCARDED = "discarded", ("Đã hủy", "Discarded"), Mark("circle", GREY)
+
+
+OPEN = (ReleaseState.DRAFT, ReleaseState.SUBMITTED, ReleaseState.APPROVED)
+"""The states of a version that is still on its way; there is one such version of a release at most."""
+
+EXPLAINED = (ReleaseState.REJECTED, ReleaseState.WITHDRAWN)
+"""The states that are entered with a reason only."""
+
+
+def _version() -> Any:
+    return mapped_column(ForeignKey(f"{SCHEMA}.release_versions.id"), index=True)
+
+
+class Release(Record):
+    """A selection under a name, for one recipient."""
+
+    __tablename__ = "releases"
+
+    id: Mapped[uuid.UUID] = key_column()
+    name: Mapped[str] = mapped_column(SqlText, unique=True)
+    recipient: Mapped[str] = mapped_column(SqlText, index=True)
+    made_at: Mapped[dt.datetime] = moment_column(server_default=text("clock_timestamp()"))
+
+
+class ReleaseVersion(Record):
+    """One version of a release. The database writes who prepared, submitted and approved it.
+
+    ``basis`` names the paper it rests on as the recipient may know it; ``withheld`` counts by reason what stays.
+    """
+
+    __tablename__ = "release_versions"
+    __table_args__ = (
+        UniqueConstraint("release_id", "number"),
+        Index(
+            "uq_release_versions_on_its_way",
+            "release_id",
+            unique=True,
+            postgresql_where=text("state in ('draft', 'submitted', 'approved')"),
+        ),
+        Index("uq_release_versions_standing", "release_id", unique=True, postgresql_where=text("state = 'published'")),
+        CheckConstraint(
+            "approved_by is null or approved_by <> all(preparers) and approved_by <> submitted_by", name="second_person"
+        ),
+        CheckConstraint(
+            "approved_by is not null or state in ('draft', 'submitted', 'rejected', 'discarded')", name="approved"
+        ),
+        CheckConstraint("valid_from <= valid_to", name="period"),
+    )
+
+    id: Mapped[uuid.UUID] = key_column()
+    release_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(f"{SCHEMA}.releases.id"))
+    number: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(SqlText, default="draft", server_default="draft")
+    document_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey(f"{SCHEMA}.features.id"))
+    basis: Mapped[str | None] = mapped_column(SqlText)
+    valid_from: Mapped[dt.date | None] = mapped_column(Date)
+    valid_to: Mapped[dt.date | None] = mapped_column(Date)
+    note: Mapped[str | None] = mapped_column(SqlText)
+    withheld: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    prepared_at: Mapped[dt.datetime] = moment_column(server_default=text("clock_timestamp()"))
+    preparers: Mapped[list[str]] = mapped_column(ARRAY(SqlText), server_default="{}")
+    submitted_by: Mapped[str | None] = mapped_column(SqlText)
+    approved_by: Mapped[str | None] = mapped_column(SqlText)
+    watermark: Mapped[uuid.UUID | None] = mapped_column(UUID(as_uuid=True))
+    manifest: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+
+class ReleasePart(Record):
+    """What of one layer goes: the filter as a view is filtered, the fields by name, the decimals of a degree.
+
+    A field that is not named stays, also one that is declared tomorrow. Without decimals no place goes.
+    """
+
+    __tablename__ = "release_parts"
+    __table_args__ = (
+        UniqueConstraint("version_id", "layer"),
+        CheckConstraint(f"decimals between 0 and {FINEST}", name="decimals"),
+    )
+
+    id: Mapped[uuid.UUID] = key_column()
+    version_id: Mapped[uuid.UUID] = _version()
+    layer: Mapped[str] = mapped_column(SqlText)
+    filter: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    fields: Mapped[list[str]] = mapped_column(ARRAY(SqlText))
+    decimals: Mapped[int | None] = mapped_column(Integer)
+
+
+class ReleaseRow(Record):
+    """One feature of a version as it was submitted, by the hash of its content."""
+
+    __tablename__ = "release_rows"
+
+    version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(f"{SCHEMA}.release_versions.id"), primary_key=True)
+    feature_id: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), primary_key=True)
+    layer: Mapped[str] = mapped_column(SqlText)
+    sha256: Mapped[str] = mapped_column(SqlText)
+
+
+class ReleaseStep(Record):
+    """Who moved a version to which state, when and why. Written by the database."""
+
+    __tablename__ = "release_steps"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    version_id: Mapped[uuid.UUID] = _version()
+    state: Mapped[str] = mapped_column(SqlText)
+    actor: Mapped[str] = mapped_column(SqlText)
+    reason: Mapped[str | None] = mapped_column(SqlText)
+    at: Mapped[dt.datetime] = moment_column(server_default=text("clock_timestamp()"))
+
+
+class Holding(Record):
+    """What a recipient was given of a feature, word for word, since and until which version of which release.
+
+    ``held_back`` says that it ended because the feature's level was raised above what partners may know of.
+    """
+
+    __tablename__ = "holdings"
+    __table_args__ = (
+        Index(
+            "uq_holdings_recipient_feature_id",
+            "recipient",
+            "feature_id",
+            unique=True,
+            postgresql_where=text("until is null"),
+        ),
+        Index("ix_holdings_release_id_layer", "release_id", "layer", postgresql_where=text("until is null")),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(
+        UUID(as_uuid=True), primary_key=True, server_default=text("gen_random_uuid()")
+    )
+    recipient: Mapped[str] = mapped_column(SqlText)
+    release_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(f"{SCHEMA}.releases.id"))
+    layer: Mapped[str] = mapped_column(SqlText)
+    feature_id: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), index=True)
+    since: Mapped[dt.datetime] = moment_column()
+    since_version: Mapped[int] = mapped_column(Integer)
+    until: Mapped[dt.datetime | None] = moment_column()
+    until_version: Mapped[int | None] = mapped_column(Integer)
+    held_back: Mapped[bool] = mapped_column(Boolean, default=False, server_default=text("false"))
+    sha256: Mapped[str] = mapped_column(SqlText)
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class Manifest(Record):
+    """What a version holds, as its recipient may read it."""
+
+    __tablename__ = "manifests"
+    __table_args__ = ({"schema": RELEASE},)
+
+    release: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    recipient: Mapped[str] = mapped_column(SqlText, index=True)
+    name: Mapped[str] = mapped_column(SqlText)
+    published_at: Mapped[dt.datetime] = moment_column()
+    withdrawn_at: Mapped[dt.datetime | None] = moment_column()
+    manifest: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class Tombstone(Record):
+    """A feature that a release no longer holds, so that its recipient takes it out too.
+
+    ``withdrawn`` says that it went between two versions: with the whole release, or held back by itself.
+    """
+
+    __tablename__ = "tombstones"
+    __table_args__ = ({"schema": RELEASE},)
+
+    release: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), primary_key=True)
+    recipient: Mapped[str] = mapped_column(SqlText)
+    layer: Mapped[str] = mapped_column(SqlText)
+    added_in: Mapped[int] = mapped_column(Integer)
+    removed_in: Mapped[int] = mapped_column(Integer)
+    withdrawn: Mapped[bool] = mapped_column(Boolean, default=False, server_default=text("false"))

@@ -1,0 +1,508 @@
+"""Publication: the SQL by which a release leaves the house, and the rights around it.
+
+A release changes its state by moves, which a trigger guards: prepared and submitted by one person, approved by
+another, published and withdrawn by two functions and in no other way. They run as ``PUBLISHER``, a role that sees of
+the house what a partner may see and no more, so that even a fault in them could not copy what must stay. What was
+approved is known by the hash of every row: what has changed since is not published, but shown again. What is raised
+above what partners may know of once it has been published is held back at once, without anybody's doing, and with it
+every copy that tells of it: a crossing that names its gate, a work that is drawn at it, an address counted from it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gis.db.actors import Role
+from gis.db.session import ILLEGAL_MOVE, NO_PERSON, NOT_AS_APPROVED, OWNER, PARTNER_LOGIN, PUBLISHER, SECOND_PERSON
+from gis.model.layer import every
+from gis.release.models import JOURNALLED, TABLES, ReleaseState
+from gis.release.snapshot import READER, RELEASE, borrowed, released_catalog, shared
+from gis.text.dates import TODAY
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """The layer that addresses are counted from, and two conditions in SQL.
+
+    ``named`` says whether an ``{address}`` on a ``{border}`` is counted from the ``{row}`` of that layer, ``hidden``
+    whether from one that readers of a ``{level}`` may not see.
+    """
+
+    layer: str
+    named: str
+    hidden: str
+
+
+READ_BY_PARTNERS = ("manifests", "tombstones")
+PUBLISHING_LOCK = 0x72656C65617365
+"""Held by whoever publishes, and shared by all who raise levels ("release" as a number)."""
+
+MOVES = ", ".join(f"'{start} {end}'" for start, end in ReleaseState.moves())
+
+GUARDS = f"""
+create or replace function app.stamp_release_version() returns trigger
+language plpgsql set search_path = pg_catalog as $$
+declare
+    who text := app.actor();
+    stamped text[] := array['state', 'preparers', 'submitted_by', 'approved_by', 'watermark', 'manifest'];
+begin
+    -- A token is a machine's, and whose hand moved the machine nobody can say.
+    if who like 'token:%' then raise exception 'a person is needed' using errcode = '{NO_PERSON}'; end if;
+    if TG_OP = 'INSERT' then
+        NEW.state := 'draft'; NEW.preparers := array[who]; NEW.submitted_by := null; NEW.approved_by := null;
+        NEW.watermark := null; NEW.manifest := null; NEW.prepared_at := clock_timestamp();
+        return NEW;
+    end if;
+    if NEW.state = OLD.state then
+        if OLD.state <> 'draft' then raise exception 'fixed' using errcode = '{ILLEGAL_MOVE}'; end if;
+        NEW.preparers := case when who = any(OLD.preparers) then OLD.preparers else OLD.preparers || who end;
+        NEW.submitted_by := null; NEW.approved_by := null; NEW.watermark := null; NEW.manifest := null;
+        return NEW;
+    end if;
+    if OLD.state || ' ' || NEW.state not in ({MOVES}) or to_jsonb(NEW) - stamped <> to_jsonb(OLD) - stamped then
+        raise exception 'illegal move' using errcode = '{ILLEGAL_MOVE}';
+    end if;
+    NEW.preparers := OLD.preparers; NEW.submitted_by := OLD.submitted_by; NEW.approved_by := OLD.approved_by;
+    if NEW.state in ('published', 'replaced', 'withdrawn') then
+        if current_user <> '{PUBLISHER}' then raise exception 'by publication only' using errcode = '42501'; end if;
+        return NEW;
+    end if;
+    NEW.watermark := null; NEW.manifest := null;
+    if NEW.state = 'submitted' then
+        if NEW.basis is null or not exists (select from app.release_rows r where r.version_id = NEW.id) then
+            raise exception 'nothing to approve' using errcode = '{ILLEGAL_MOVE}';
+        end if;
+        NEW.submitted_by := who;
+    elsif NEW.state = 'approved' then
+        if who = any(NEW.preparers || NEW.submitted_by) then
+            raise exception 'a second person is needed' using errcode = '{SECOND_PERSON}';
+        end if;
+        NEW.approved_by := who;
+    end if;
+    return NEW;
+end $$;
+
+create or replace function app.add_to_draft() returns trigger language plpgsql set search_path = pg_catalog as $$
+begin
+    if exists (
+        select from added a join app.release_versions v on v.id = a.version_id where v.state <> 'draft'
+    ) then raise exception 'fixed' using errcode = '{ILLEGAL_MOVE}'; end if;
+    -- Whoever adds to a draft, or takes from it, has prepared it too.
+    update app.release_versions v set state = v.state where v.id in (select a.version_id from added a);
+    return null;
+end $$;
+
+create or replace function app.remember_release_step() returns trigger
+language plpgsql security definer set search_path = pg_catalog as $$
+begin
+    if TG_OP = 'INSERT' or NEW.state <> OLD.state then
+        insert into app.release_steps (version_id, state, actor, reason)
+        values (NEW.id, NEW.state, app.actor(), nullif(current_setting('cotmoc.reason', true), ''));
+    end if;
+    if TG_OP = 'UPDATE' and NEW.state = 'submitted' and OLD.state <> NEW.state then
+        perform app.write_journal('release_rows', NEW.id, 'submit', null, (
+            select jsonb_build_object('rows', count(*), 'sha256',
+                app.text_hash(string_agg(feature_id || ' ' || sha256, e'\\n' order by feature_id)))
+            from app.release_rows where version_id = NEW.id));
+    end if;
+    return null;
+end $$;
+"""
+
+PUBLISH = f"""
+create or replace function app.publish_release(version uuid) returns void
+language plpgsql security definer set search_path = pg_catalog, public set timezone = 'UTC' as $$
+declare
+    v app.release_versions;
+    r app.releases;
+    part record;
+    counts record;
+    columns text;
+    changed text;
+    differing bigint;
+    approved bigint;
+    served bigint;
+    alike bigint;
+    told jsonb := '{{}}';
+    lines text := '';
+    total bigint := 0;
+    mark uuid := gen_random_uuid();
+    moment timestamptz := clock_timestamp();
+begin
+    select * into v from app.release_versions where id = version for update;
+    if v.state is distinct from 'approved' then
+        raise exception 'not approved' using errcode = '{ILLEGAL_MOVE}';
+    end if;
+    -- A paper that the recipient may not know of is not named; that it rests on one may be said in other words.
+    if v.basis = app.label_of(v.document_id)
+        and not exists (select from app.shared_places p where p.id = v.document_id) then
+        raise exception 'not as approved' using errcode = '{NOT_AS_APPROVED}';
+    end if;
+    select * into r from app.releases where id = v.release_id;
+    perform pg_advisory_xact_lock(hashtextextended('release ' || r.id, 0));
+    -- Whoever raises a level meanwhile waits, or is waited for: nothing is read before and served after.
+    perform pg_advisory_xact_lock({PUBLISHING_LOCK});
+    for part in
+        select l.layer, p.fields, p.decimals, p.filter
+        from (
+            select layer from app.release_parts where version_id = v.id
+            union select layer from app.holdings where release_id = r.id and until is null
+        ) l left join app.release_parts p on p.version_id = v.id and p.layer = l.layer order by l.layer
+    loop
+        -- What goes is what was approved, row by row; what has become otherwise or hidden since is found here.
+        execute format($q$
+            select count(*) from (
+                select feature_id, sha256 from app.release_rows where version_id = $1 and layer = %1$L
+                except
+                select s.id, app.content_hash(s.content) from app.%2$I(
+                    (select array_agg(feature_id) from app.release_rows where version_id = $1 and layer = %1$L), $2, $3
+                ) s
+            ) gone $q$, part.layer, 'shared_' || part.layer)
+        into differing using v.id, part.fields, part.decimals;
+        if differing > 0 then
+            raise exception 'not as approved' using errcode = '{NOT_AS_APPROVED}';
+        end if;
+
+        update app.holdings h set until = moment, until_version = v.number
+        where h.release_id = r.id and h.layer = part.layer and h.until is null and not exists (
+            select from app.release_rows w
+            where w.version_id = v.id and w.feature_id = h.feature_id and w.sha256 = h.sha256
+        );
+        if part.fields is not null then
+            execute format($q$
+                insert into app.holdings
+                    (recipient, release_id, layer, feature_id, since, since_version, sha256, content)
+                select $1, $2, %1$L, s.id, $3, $4, app.content_hash(s.content), s.content
+                from app.%2$I((
+                    select array_agg(w.feature_id) from app.release_rows w
+                    where w.version_id = $5 and w.layer = %1$L and not exists (
+                        select from app.holdings h
+                        where h.release_id = $2 and h.feature_id = w.feature_id and h.until is null)
+                ), $6, $7) s $q$, part.layer, 'shared_' || part.layer)
+            using r.recipient, r.id, moment, v.number, v.id, part.fields, part.decimals;
+        end if;
+
+        -- What was taken back since the version before is gone from it as from this one on.
+        update release.tombstones set removed_in = v.number, withdrawn = false
+        where release = r.id and layer = part.layer and withdrawn;
+        -- What partners read follows from the register of what they hold.
+        execute format($q$
+            insert into release.tombstones (recipient, release, layer, id, added_in, removed_in)
+            select t.recipient, t.release, %1$L, t.id, t.added_in, $2 from release.%1$I t
+            where t.release = $1 and not exists (
+                select from app.holdings h where h.release_id = $1 and h.feature_id = t.id and h.until is null)
+            $q$, part.layer) using r.id, v.number;
+        execute format($q$
+            delete from release.%1$I t where t.release = $1 and exists (
+                select from release.tombstones d where d.release = $1 and d.id = t.id and d.removed_in = $2)
+            $q$, part.layer) using r.id, v.number;
+        select string_agg(quote_ident(attname), ', ' order by attnum),
+            string_agg(format('%1$I = excluded.%1$I', attname), ', ' order by attnum)
+                filter (where attname not in ('recipient', 'id', 'release', 'added_in'))
+        into columns, changed from pg_attribute
+        where attrelid = format('release.%I', part.layer)::regclass and attnum > 0 and not attisdropped
+            and attgenerated = '';
+        execute format($q$
+            insert into release.%1$I (%2$s)
+            select %2$s from (
+                select x.* from app.holdings h
+                cross join lateral jsonb_populate_record(null::release.%1$I, h.content || jsonb_build_object(
+                    'recipient', h.recipient, 'release', h.release_id, 'added_in', $2, 'version', $2,
+                    'sha256', h.sha256, 'shared_geom', h.content->'geometry')) x
+                where h.release_id = $1 and h.layer = %1$L and h.until is null and h.since_version = $2
+            ) new on conflict (recipient, id) do update set %3$s where %1$I.release = excluded.release
+            $q$, part.layer, columns, changed) using r.id, v.number;
+        execute format('update release.%I set served_from = $2, served_to = $3 where release = $1', part.layer)
+        using r.id, v.valid_from, v.valid_to;
+        delete from release.tombstones d where d.release = r.id and d.layer = part.layer and exists (
+            select from app.holdings h where h.release_id = r.id and h.feature_id = d.id and h.until is null);
+
+        select count(*) as rows, count(*) filter (where since_version = v.number) as new,
+            count(*) filter (where content->>'position_source' = 'assumed') as assumed,
+            coalesce(string_agg(feature_id || ' ' || sha256, e'\\n' order by feature_id), '') as lines
+        into counts from app.holdings where release_id = r.id and layer = part.layer and until is null;
+        -- Held, served and approved are the same rows, or nothing of this has happened.
+        execute format($q$
+            select count(*) from app.release_rows w
+            join release.%1$I t on t.release = $1 and t.id = w.feature_id and t.sha256 = w.sha256
+            join app.holdings h on h.release_id = $1 and h.until is null and h.feature_id = w.feature_id
+                and h.sha256 = w.sha256
+            where w.version_id = $2 and w.layer = %1$L
+            $q$, part.layer) into alike using r.id, v.id;
+        execute format('select count(*) from release.%I where release = $1', part.layer) into served using r.id;
+        select count(*) into approved from app.release_rows w where w.version_id = v.id and w.layer = part.layer;
+        if array[counts.rows, served, alike] <> array[approved, approved, approved] then
+            raise exception 'not as approved' using errcode = '{NOT_AS_APPROVED}';
+        end if;
+        total := total + counts.rows;
+        lines := lines || counts.lines || case when counts.rows > 0 then e'\\n' else '' end;
+        if part.fields is not null then
+            told := told || jsonb_build_object(part.layer, jsonb_build_object(
+                'rows', counts.rows, 'added_or_changed', counts.new,
+                'removed', (select count(*) from release.tombstones
+                    where release = r.id and layer = part.layer and removed_in = v.number),
+                'positions_withheld', counts.assumed, 'fields', part.fields, 'decimals', part.decimals,
+                'sha256', app.text_hash(counts.lines)));
+        end if;
+    end loop;
+
+    update app.release_versions set state = 'replaced'
+    where release_id = r.id and state = 'published' and id <> v.id;
+    told := jsonb_build_object(
+        'release', r.id, 'name', r.name, 'version', v.number, 'recipient', r.recipient, 'watermark', mark,
+        'published_at', moment, 'approved_by', v.approved_by, 'basis', v.basis,
+        'valid_from', v.valid_from, 'valid_to', v.valid_to,
+        'rows', total, 'sha256', app.text_hash(lines), 'layers', told);
+    update app.release_versions set state = 'published', watermark = mark, manifest = told where id = v.id;
+    insert into release.manifests (release, number, recipient, name, published_at, manifest)
+    values (r.id, v.number, r.recipient, r.name, moment, told);
+end $$;
+
+create or replace function app.withdraw_release(version uuid) returns void
+language plpgsql security definer set search_path = pg_catalog, public as $$
+declare
+    v app.release_versions;
+    held text;
+    moment timestamptz := clock_timestamp();
+begin
+    select * into v from app.release_versions where id = version for update;
+    if v.state is distinct from 'published' then
+        raise exception 'not published' using errcode = '{ILLEGAL_MOVE}';
+    end if;
+    perform pg_advisory_xact_lock(hashtextextended('release ' || v.release_id, 0));
+    for held in select distinct layer from app.holdings where release_id = v.release_id and until is null loop
+        execute format($q$
+            insert into release.tombstones (recipient, release, layer, id, added_in, removed_in, withdrawn)
+            select t.recipient, t.release, %1$L, t.id, t.added_in, $2, true from release.%1$I t where t.release = $1
+            $q$, held) using v.release_id, v.number;
+        execute format('delete from release.%I where release = $1', held) using v.release_id;
+    end loop;
+    update app.holdings set until = moment, until_version = v.number
+    where release_id = v.release_id and until is null;
+    update release.manifests set withdrawn_at = moment where release = v.release_id and withdrawn_at is null;
+    update app.release_versions set state = 'withdrawn' where id = v.id;
+end $$;
+"""
+
+HOLD_BACK = f"""
+create or replace function app.hold_back() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public as $$
+declare
+    held record;
+    moment timestamptz := clock_timestamp();
+begin
+    perform pg_advisory_xact_lock_shared({PUBLISHING_LOCK});
+    for held in
+        select h.id, h.feature_id, h.layer, h.recipient, h.release_id, v.number
+        from app.told_of(NEW.id) t (holding) join app.holdings h on h.id = t.holding
+        join app.release_versions v on v.release_id = h.release_id and v.state = 'published'
+    loop
+        execute format($q$
+            insert into release.tombstones (recipient, release, layer, id, added_in, removed_in, withdrawn)
+            select t.recipient, t.release, %1$L, t.id, t.added_in, $3, true from release.%1$I t
+            where t.release = $1 and t.id = $2
+            on conflict (release, id) do update set removed_in = excluded.removed_in, withdrawn = true
+            $q$, held.layer) using held.release_id, held.feature_id, held.number;
+        execute format('delete from release.%I where release = $1 and id = $2', held.layer)
+        using held.release_id, held.feature_id;
+        update app.holdings set until = moment, until_version = held.number, held_back = true where id = held.id;
+        update release.manifests set manifest =
+            manifest || jsonb_build_object('held_back', coalesce((manifest->>'held_back')::integer, 0) + 1)
+        where release = held.release_id and number = held.number;
+        perform app.write_journal('holdings', held.feature_id, 'hold_back', null, jsonb_build_object(
+            'recipient', held.recipient, 'release', held.release_id, 'version', held.number,
+            'layer', held.layer, 'level', NEW.level, 'raised', NEW.id));
+    end loop;
+    for held in
+        update release.manifests m set manifest = m.manifest || '{{"basis": null}}' from app.release_versions v
+        where v.document_id = NEW.id and m.release = v.release_id and m.number = v.number
+        and m.manifest->>'basis' is not null
+        returning m.release, m.number, m.recipient
+    loop
+        perform app.write_journal('manifests', held.release, 'hold_back', null, jsonb_build_object(
+            'recipient', held.recipient, 'release', held.release, 'version', held.number,
+            'basis', NEW.id, 'level', NEW.level));
+    end loop;
+    return null;
+end $$;
+"""
+"""What becomes more restricted than partners may know of goes from every release with the same commit, journalled.
+
+A copy that tells of it goes whole, since what was approved stands word for word or not at all; the next version has it
+without. A paper that a version rests on is no longer named.
+"""
+
+
+def _told_of(landmarks: Landmarks | None) -> str:
+    """The SQL of who holds a copy that tells of a feature: its own, by a link at the moment of the copy, by an address.
+
+    It runs with the owner's eyes, because whoever publishes no longer sees what has been raised.
+    """
+    ways = ["select h.id from app.holdings h where h.until is null and h.feature_id = $1"]
+    held = "app.holdings h on h.until is null"
+    linked = f"join {held} and h.feature_id = l.feature_id and l.valid @> h.since"
+    telling = " or ".join(one for layer in every() for one in borrowed(layer))
+    ways.append(f"select h.id from app.links_history l {linked} where l.to_id = $1 and ({telling})")
+    if landmarks is not None:
+        one = f"select h.id from app.{landmarks.layer} f"
+        named = landmarks.named.format(row="f", border="t.border", address="h.content->>'address'")
+        ways += [
+            f"{one} join {held} and h.layer = '{layer.name}' and h.content ? 'address'"
+            f" join app.{layer.name}_history t on t.id = h.feature_id and t.valid @> h.since"
+            f" where f.id = $1 and {named}"
+            for layer in every()
+            if "border" in layer.fields
+        ]
+        named = landmarks.named.format(row="f", border="l.border", address="l.at")
+        drawn = " or ".join(one for layer in every() if layer.drawn_by_links for one in borrowed(layer))
+        ways.append(
+            f"{one} join app.links_history l on l.to_id is null and {named} {linked} where f.id = $1 and ({drawn})"
+        )
+    return f"""
+create or replace function app.told_of(feature uuid) returns setof uuid
+language sql stable security definer set search_path = pg_catalog as $$
+    {" union ".join(ways)}
+$$;
+create or replace function app.label_of(feature uuid) returns text
+language sql stable security definer set search_path = pg_catalog as $$
+    select label from app.places where id = $1
+$$;
+revoke all on function app.told_of, app.label_of from public;
+grant execute on function app.told_of, app.label_of to {PUBLISHER};"""
+
+
+def _held_back(layer: str) -> str:
+    beyond = f"NEW.level > '{READER}' and OLD.level <= '{READER}'"
+    return (
+        f"create or replace trigger hold_back after update on app.{layer}"
+        f" for each row when ({beyond}) execute function app.hold_back();"
+    )
+
+
+HASHES = """
+create or replace function app.text_hash(words text) returns text language sql immutable parallel safe strict
+    set search_path = pg_catalog as $$ select encode(sha256(convert_to($1, 'UTF8')), 'hex') $$;
+create or replace function app.content_hash(content jsonb) returns text language sql immutable parallel safe strict
+    set search_path = pg_catalog as $$ select encode(sha256(convert_to($1::text, 'UTF8')), 'hex') $$;
+"""
+
+TRIGGERS = "\n".join(
+    [
+        "create or replace trigger stamp before insert or update on app.release_versions"
+        " for each row execute function app.stamp_release_version();",
+        "create or replace trigger step after insert or update on app.release_versions"
+        " for each row execute function app.remember_release_step();",
+        *(
+            f"create or replace trigger draft after insert on app.{table} referencing new table as added"
+            " for each statement execute function app.add_to_draft();"
+            for table in ("release_parts", "release_rows")
+        ),
+        "create or replace trigger draft_less after delete on app.release_parts referencing old table as added"
+        " for each statement execute function app.add_to_draft();",
+        *(
+            f"create or replace trigger remember after insert or update or delete on app.{table}"
+            " for each row execute function app.remember_account();"
+            for table in JOURNALLED
+        ),
+        *(
+            f"create or replace trigger no_truncate before truncate on app.{table}"
+            " for each statement execute function app.refuse_truncate();"
+            for table in TABLES
+        ),
+    ]
+)
+
+PUBLISHING = ("publish_release(uuid)", "withdraw_release(uuid)")
+OWNED = (*PUBLISHING, "hold_back()")
+
+
+def tables() -> list[str]:
+    """Every table that partners read, in full."""
+    return [f"{RELEASE}.{name}" for name in (*released_catalog(), *READ_BY_PARTNERS)]
+
+
+def surface(
+    shared_by: Role, sharing: Sequence[Role], everyone: Sequence[str], landmarks: Landmarks | None = None
+) -> list[str]:
+    """The SQL of publication: functions, triggers, policies and grants, idempotent. Run by the owner.
+
+    ``shared_by`` is the role with a partner's eyes, ``sharing`` are those that prepare and approve, ``everyone`` all
+    roles and logins of the house, ``landmarks`` what addresses are counted from.
+    """
+    hidden = landmarks.hidden if landmarks is not None else "false"
+    made = [HASHES, *(shared(layer, hidden) for layer in every()), GUARDS, PUBLISH, _told_of(landmarks), HOLD_BACK]
+    made.append(TRIGGERS)
+    made += [*_owned_by_publisher(), *(_held_back(layer.name) for layer in every())]
+    names = ", ".join([*everyone, PUBLISHER])
+    reading = ", ".join([PUBLISHER, *(role.reading for role in sharing)])
+    editing = ", ".join(role.editing for role in sharing)
+    for table in (*(f"app.{name}" for name in TABLES), *tables()):
+        made += [
+            f"alter table {table} enable row level security;",
+            f"alter table {table} force row level security;",
+            f"revoke all on {table} from public, {names};",
+            _policy(table, "own", "all", OWNER),
+            _policy(table, "publish", "all", PUBLISHER),
+            _policy(table, "see", "select", reading),
+            f"grant select on {table} to {reading};",
+        ]
+    for table in ("releases", "release_versions", "release_parts", "release_rows"):
+        made += [f"grant insert on app.{table} to {editing};", _policy(f"app.{table}", "prepare", "insert", editing)]
+    only_a_draft = (
+        "not exists (select from app.release_versions v"
+        " where v.release_id = releases.id and (v.number > 1 or v.state <> 'draft'))"
+    )
+    draft = "exists (select from app.release_versions v where v.id = version_id and v.state = 'draft')"
+    made += [
+        # Until anybody else has been asked a draft may be changed, and to whom it goes while it is the first.
+        f"grant update (name, recipient) on app.releases to {editing};",
+        _policy("app.releases", "rename", "update", editing, only_a_draft),
+        f"grant delete on app.release_parts to {editing};",
+        _policy("app.release_parts", "redraft", "delete", editing, draft),
+        f"grant update on app.release_versions to {editing}, {PUBLISHER};",
+        _policy("app.release_versions", "move", "update", editing),
+        f"grant insert, update on app.holdings to {PUBLISHER};",
+        *(f"grant insert, update, delete on {table} to {PUBLISHER};" for table in tables()),
+        *(_to_partners(table) for table in tables()),
+        *(
+            f"grant execute on function app.shared_{layer.name} to {PUBLISHER}, {shared_by.reading};"
+            for layer in every()
+        ),
+        *(f"grant execute on function app.{one} to {editing};" for one in PUBLISHING),
+        f"grant execute on function app.actor() to {PUBLISHER};",
+        f"grant execute on function app.write_journal to {PUBLISHER};",
+        f"grant usage on schema app to {PUBLISHER};",
+        f"revoke all on schema {RELEASE} from public;",
+        f"grant usage on schema {RELEASE} to {PARTNER_LOGIN}, {reading};",
+        f"revoke all on schema app from {PARTNER_LOGIN};",
+    ]
+    return made
+
+
+def _owned_by_publisher() -> list[str]:
+    """Publication runs as the publisher. Giving a function away takes the right to make one, for that moment only."""
+    made = [f"grant create on schema app to {PUBLISHER};"]
+    for one in OWNED:
+        made += [f"alter function app.{one} owner to {PUBLISHER};", f"revoke all on function app.{one} from public;"]
+    return [*made, f"revoke create on schema app from {PUBLISHER};"]
+
+
+def _policy(table: str, name: str, verb: str, roles: str, using: str = "true") -> str:
+    clauses = (f" using ({using})" if verb != "insert" else "") + (
+        " with check (true)" if verb not in ("select", "delete") else ""
+    )
+    return f"drop policy if exists {name} on {table}; create policy {name} on {table} for {verb} to {roles}{clauses};"
+
+
+def _to_partners(table: str) -> str:
+    """A partner's login reads the rows of the recipient in whose name it asks, while they are served.
+
+    Where the releases are named through which it may read, those of these alone.
+    """
+    own = (
+        "recipient = (select nullif(current_setting('cotmoc.recipient', true), '')) and coalesce(release ="
+        " any((select nullif(current_setting('cotmoc.releases', true), ''))::uuid[]), true)"
+    )
+    if table.removeprefix(f"{RELEASE}.") not in READ_BY_PARTNERS:
+        today = f"(select {TODAY})"
+        own += f" and coalesce(served_from <= {today}, true) and coalesce(served_to >= {today}, true)"
+    return f"grant select on {table} to {PARTNER_LOGIN};" + _policy(table, "receive", "select", PARTNER_LOGIN, own)

@@ -1,0 +1,230 @@
+"""Bringing a database to today's shape: roles, extensions, our SRIDs, Alembic's revisions, the security surface.
+
+Safe to run at every start and by several processes at once; a second run changes nothing.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from geoalchemy2 import alembic_helpers
+from psycopg import sql
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.pool import NullPool
+
+from gis.accounts import tokens  # noqa: F401 - replays and tokens declare tables
+from gis.audit import seal as seals
+from gis.crs import systems as crs
+from gis.db.session import OWNER
+from gis.history import triggers as history
+from gis.model.fields import NATURAL, SCHEMA, Level
+from gis.release.snapshot import RELEASE
+from gis.schema import fingerprint as structure, grants as rights
+from gis.text.errors import Conflict, Unavailable
+from gis.text.i18n import Text
+from gis.write import idempotency as replays  # noqa: F401 - replays and tokens declare tables
+
+LOCK = 0x636F746D6F63  # "cotmoc" as a number: one migration at a time in one database
+
+FOLDING = "\n".join(
+    f"""
+create or replace function {schema}.plain(words text) returns text language sql immutable parallel safe strict
+    set search_path = pg_catalog, public as
+    $$ select public.unaccent('public.unaccent', replace(replace(normalize($1, nfc), 'Đ', 'D'), 'đ', 'd')) $$;
+alter function {schema}.plain owner to {OWNER};"""
+    for schema in (SCHEMA, RELEASE)
+)
+"""Text without diacritics; in each schema, since partners reach nothing in the other."""
+
+OWNED = f"""
+do $$
+declare one text;
+begin
+    for one in
+        select format('schema %I', nspname) from pg_namespace where nspname in ('app', 'release')
+            and nspowner::regrole::text not like 'cotmoc\\_%'
+        union all select format('%s %s', case relkind when 'v' then 'view' when 'S' then 'sequence' else 'table' end,
+            oid::regclass) from pg_class c where relnamespace::regnamespace::text in ('app', 'release')
+            and relkind in ('r', 'p', 'v', 'S') and relowner::regrole::text not like 'cotmoc\\_%'
+            -- The sequence of a column goes with its table.
+            and not exists (select from pg_depend d where d.objid = c.oid and d.classid = 'pg_class'::regclass
+                and d.deptype in ('a', 'i') and relkind = 'S')
+        union all select format('function %s', oid::regprocedure) from pg_proc
+            where pronamespace::regnamespace::text in ('app', 'release')
+            and proowner::regrole::text not like 'cotmoc\\_%'
+    loop execute format('alter %s owner to {OWNER}', one); end loop;
+end $$;"""
+"""What was restored where our roles did not stand yet belongs to whoever restored it."""
+
+FOUNDATION = f"""
+{OWNED}
+create extension if not exists postgis;
+create extension if not exists unaccent;
+create extension if not exists pg_trgm;
+create schema if not exists app authorization {OWNER};
+create schema if not exists release authorization {OWNER};
+do $$ begin create type app.level as enum ({", ".join(f"'{level.value}'" for level in Level)});
+    exception when duplicate_object then null; end $$;
+alter type app.level owner to {OWNER};
+create collation if not exists public.{NATURAL} (provider = icu, locale = 'vi-u-kn-true');
+{FOLDING}
+grant create, usage on schema app to {OWNER};
+create table if not exists app.surface (rendered text not null, standing text not null);
+alter table app.surface owner to {OWNER};
+create table if not exists app.counters (name text primary key, value bigint not null);
+alter table app.counters owner to {OWNER};
+do $$
+declare one regprocedure;
+begin
+    -- Temporary objects would be a place of one's own too.
+    for one in select oid from pg_proc where proname = any('{{{",".join(rights.PEEPING)}}}')
+    loop execute format('revoke execute on function %s from public', one); end loop;
+    execute format('revoke temporary on database %I from public', current_database());
+    revoke create on schema public from public;
+end $$;
+"""
+
+LEAKPROOF = "alter function geometry_overlaps(geometry, geometry) leakproof"
+"""Without this mark a spatial index is not used under row-level security. ``&&`` only compares boxes of valid rows."""
+
+
+def migrate(admin_url: str, scripts: Path, policy: rights.Policy, passwords: Mapping[str, str] | None = None) -> None:
+    """Bring the database to today's shape as its administrator.
+
+    ``passwords`` gives the logins their secrets where the server asks for any. Raises ``Unavailable`` with the exact
+    SQL for the database's administrator where ours may not mark a function LEAKPROOF.
+    """
+    with _administering(admin_url) as connection:
+        connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": LOCK})
+        connection.commit()
+        with connection.begin():
+            _lay_foundation(connection, policy, passwords or {})
+        with connection.begin():
+            _take_to_head(connection, scripts)
+        with connection.begin():
+            rights.apply(connection, policy)
+
+
+@contextmanager
+def _administering(admin_url: str) -> Iterator[Connection]:
+    """A connection of the administrator's, closed afterwards whatever happens; its end frees the lock."""
+    engine = create_engine(admin_url, poolclass=NullPool)
+    with engine.connect() as connection:
+        yield connection
+
+
+def _take_to_head(connection: Connection, scripts: Path) -> None:
+    connection.execute(text(f"set local role {OWNER}"))
+    connection.execute(text("set local search_path = app, public"))
+    _raw(connection, history.JOURNAL)
+    _raw(connection, seals.TABLE)
+    config = _config(connection, scripts)
+    revised = not _is_at_head(connection, config)
+    if revised:
+        _raw(connection, VIEWS_AWAY)
+    try:
+        command.upgrade(config, "head")
+    except CommandError:
+        raise Conflict(
+            Text(
+                "Dữ liệu thuộc một phiên bản mới hơn của chương trình; hãy chạy phiên bản đó",
+                "The data belong to a newer version of this software; please run that one",
+            )
+        ) from None
+    structure.remember(connection, revised=revised)
+
+
+VIEWS_AWAY = """
+do $$
+declare one regclass;
+begin
+    for one in select oid::regclass from pg_class where relkind = 'v' and relnamespace = 'app'::regnamespace loop
+        execute format('drop view if exists %s cascade', one);
+    end loop;
+end $$;
+"""
+"""A view holds its columns fast against a revision. They and what rests on them are made anew with the surface."""
+
+
+def _is_at_head(connection: Connection, config: Config) -> bool:
+    known = connection.execute(text("select to_regclass('app.alembic_version') is not null")).scalar()
+    stands = set(connection.execute(text("select version_num from app.alembic_version")).scalars()) if known else set()
+    return stands == set(ScriptDirectory.from_config(config).get_heads())
+
+
+def revise(admin_url: str, scripts: Path, policy: rights.Policy, message: str) -> str | None:
+    """Write the revision that takes the schema to the cards as they are now; None where nothing differs.
+
+    The database is first brought to the last revision. Returns the path of the new file.
+    """
+    with _administering(admin_url) as connection:
+        with connection.begin():
+            _lay_foundation(connection, policy, {})
+        with connection.begin():
+            _take_to_head(connection, scripts)
+        connection.execute(text(f"set role {OWNER}"))
+        connection.execute(text("set search_path = app, public"))
+        config = _config(connection, scripts)
+
+        def keep_if_needed(context: Any, revision: Any, directives: list[Any]) -> None:
+            alembic_helpers.writer(context, revision, directives)
+            if directives[0].upgrade_ops.is_empty():
+                directives.clear()
+
+        scripted = command.revision(config, message, autogenerate=True, process_revision_directives=keep_if_needed)
+        made = [one.path for one in (scripted if isinstance(scripted, list) else [scripted]) if one is not None]
+    return made[0] if made else None
+
+
+def check(admin_url: str, scripts: Path) -> None:
+    """Raises ``alembic.util.CommandError`` when the database and the cards differ."""
+    with _administering(admin_url) as connection:
+        connection.execute(text(f"set role {OWNER}"))
+        connection.execute(text("set search_path = app, public"))
+        command.check(_config(connection, scripts))
+
+
+def _config(connection: Connection, scripts: Path) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    config.set_main_option("file_template", "%%(year)d%%(month).2d%%(day).2d_%%(slug)s")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _lay_foundation(connection: Connection, policy: rights.Policy, passwords: Mapping[str, str]) -> None:
+    _raw(connection, rights.roles(policy))
+    for login, secret in passwords.items():
+        _raw(connection, sql.SQL("alter role {} password {}").format(sql.Identifier(login), sql.Literal(secret)))
+    _raw(connection, FOUNDATION)
+    connection.execute(
+        text(
+            "insert into spatial_ref_sys (srid, auth_name, auth_srid, srtext, proj4text)"
+            " values (:srid, :auth_name, :auth_srid, :srtext, :proj4text)"
+            " on conflict (srid) do update set srtext = excluded.srtext, proj4text = excluded.proj4text"
+            " where spatial_ref_sys.proj4text <> excluded.proj4text"
+        ),
+        [dict(row) for row in crs.postgis_srids()],
+    )
+    marked = text("select proleakproof from pg_proc where oid = 'geometry_overlaps(geometry, geometry)'::regprocedure")
+    if connection.execute(marked).scalar():
+        return
+    if not connection.execute(text("select rolsuper from pg_roles where rolname = current_user")).scalar():
+        raise Unavailable(
+            Text(
+                f"Cần quản trị viên cơ sở dữ liệu chạy một lần: {LEAKPROOF};",
+                f"The database's administrator has to run this once: {LEAKPROOF};",
+            )
+        )
+    _raw(connection, LEAKPROOF)
+
+
+def _raw(connection: Connection, statement: str | sql.Composed) -> None:
+    """Run SQL through the driver untouched: SQLAlchemy would read ``%`` and ``:`` in it."""
+    connection.connection.cursor().execute(statement)

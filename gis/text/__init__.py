@@ -1,0 +1,1 @@
+"""Text: languages, dates, Unicode folding, and the errors with their messages."""

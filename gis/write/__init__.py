@@ -1,0 +1,1 @@
+"""Writing: commands, validation and idempotency keys."""

@@ -1,0 +1,484 @@
+"""The borders (tuyến biên giới) and the one function that answers "where is": ``locate``.
+
+An address is a marker (``147/6``), a section between two markers (``168–168/2``), an offset along the line
+(``147/6 + 120 m``) or any coordinate. Geometry is stored, chainage and address are derived from it; where a marker's
+own position is only assumed, everything measured from it says so and carries its accuracy.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field as attribute, replace
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from gis.crs import coordinates
+from gis.crs.coordinates import Position
+from gis.db.pool import Asking, Question
+from gis.model.code_lists import CodeList
+from gis.model.fields import Level, PositionSource, Reader
+from gis.read import linear
+from gis.read.sql import answered
+from gis.text.errors import FieldError, Invalid, Missing, invalid
+from gis.text.i18n import Text
+from layers.numbering import MarkerNumber, NotAnAddress, Offset, Section, parse_address
+
+ON_LINE_M = 200
+"""Within this distance of the indicative line nothing is said to lie on either side of it."""
+
+FAR_M = 20_000
+"""A point farther than this from every land border is not a border matter."""
+
+NEAR_M = 5_000
+"""A coordinate farther than this from the marker stated beside it contradicts that marker."""
+
+LONG_SECTION = 100
+"""A section over more main markers than this whose end is a round number is more likely metres without their unit."""
+
+
+class Border(CodeList):
+    """The three land borders; marker numbers are unique within one, never across."""
+
+    KH = "VN-KH", ("Việt Nam – Campuchia", "Vietnam–Cambodia")
+    CN = "VN-CN", ("Việt Nam – Trung Quốc", "Vietnam–China")
+    LA = "VN-LA", ("Việt Nam – Lào", "Vietnam–Laos")
+
+
+class Kind(CodeList):
+    """What an address turned out to be."""
+
+    MARKER = "marker", ("Mốc", "Marker")
+    SECTION = "section", ("Đoạn", "Section")
+    OFFSET = "offset", ("Cách mốc", "Offset from a marker")
+    COORDINATE = "coordinate", ("Tọa độ", "Coordinate")
+
+
+@dataclass(frozen=True)
+class Located:
+    """One answer to "where is": a place, what is known of it, and the words it was asked in.
+
+    ``geometry`` is GeoJSON in WGS 84, None where the marker exists but has no position or an assumed one that this
+    reader is not shown. Lengths are metres along the line; ``accuracy_m`` says how well the place is known, and
+    ``address_accuracy_m`` how well its address, where the marker it is counted from is itself only assumed.
+    """
+
+    kind: Kind
+    address: str | None
+    border: Border | None
+    geometry: dict[str, Any] | None
+    position_source: PositionSource
+    accuracy_m: float | None
+    chainage_m: float | None = None
+    length_m: float | None = None
+    nearest_marker: str | None = None
+    distance_to_line_m: float | None = None
+    address_accuracy_m: float | None = None
+    original: dict[str, Any] = attribute(default_factory=dict)
+    systems: dict[str, Any] | None = None
+    other_zones: list[dict[str, Any]] = attribute(default_factory=list)
+
+    @property
+    def on_line(self) -> bool | None:
+        """Whether it lies so near the indicative line that no side can be told; None when the distance is unknown."""
+        return None if self.distance_to_line_m is None else self.distance_to_line_m <= ON_LINE_M
+
+
+@dataclass(frozen=True)
+class Stone:
+    """A marker as an address needs it."""
+
+    number: MarkerNumber
+    border: Border
+    chainage_m: float | None
+    lon: float | None
+    lat: float | None
+    position_source: PositionSource
+    accuracy_m: float | None
+
+
+def out_of_area(name: str, distance_m: float) -> Invalid:
+    """The refusal of a point that is no border matter."""
+    km = f"{distance_m / 1000:.0f}"
+    return invalid(
+        name,
+        "out_of_area",
+        f"Điểm này cách đường biên {km} km, quá 20 km; hãy kiểm tra hệ tọa độ, múi chiếu, thứ tự X, Y",
+        f"This point is {km} km from the border, over 20 km; check the system, the zone and the order of X and Y",
+    )
+
+
+STONES = """
+select number, border, {chainage}, ST_X({geom}), ST_Y({geom}), position_source, {accuracy}
+from app.markers where retired_at is null
+"""
+
+
+def _stones(reader: Reader, condition: str, **values: Any) -> Asking[list[Stone]]:
+    """The markers for which ``condition`` holds, with what this reader may know of where they stand."""
+    shared = "" if reader.sees_assumed else "shared_"
+    places = {"chainage": f"{shared}chainage_m", "geom": f"{shared}geom", "accuracy": f"{shared}accuracy_m"}
+    rows = yield Question((STONES + condition).format(**places), values, planned_once=True)
+    return [
+        Stone(
+            MarkerNumber.parse(number.decode()),
+            Border(border.decode()),
+            chainage,
+            lon,
+            lat,
+            PositionSource(source.decode()),
+            accuracy,
+        )
+        for number, border, chainage, lon, lat, source, accuracy in rows
+    ]
+
+
+def _bearing(number: MarkerNumber, border: str | None, reader: Reader) -> Asking[list[Stone]]:
+    """The stones that bear this number, on one border or on each that has it; all twins when none is named.
+
+    Raises ``Missing`` with the nearest numbers that exist.
+    """
+    wanted = _as_written([number])
+    named = {"border": border} if border else {}
+    condition = " and number = any(%(numbers)s::text[])" + (" and border = %(border)s" if border else "")
+    found = yield from _stones(reader, condition + " order by border, number", numbers=wanted, **named)
+    if found:
+        return found
+    nearest = yield from _nearest_numbers(number, border)
+    shown = ", ".join(nearest) or "–"
+    raise Missing(
+        Text(f"Không có mốc {number}. Gần nhất: {shown}", f"There is no marker {number}. Nearest: {shown}"),
+        [FieldError("q", "no_such_marker", Text(f"Không có mốc {number}", f"There is no marker {number}"))],
+        {"numbers": nearest},
+    )
+
+
+def _nearest_numbers(number: MarkerNumber, border: str | None, each_way: int = 2) -> Asking[list[str]]:
+    """Numbers that do exist on both sides of one that does not; numbers are public knowledge."""
+    where = "retired_at is null" + (" and border = %(border)s" if border else "")
+    values = {"number": str(number), **({"border": border} if border else {})}
+    found: list[str] = []
+    for sign, down in (("<", "desc"), (">", "")):
+        rows = yield Question(
+            f"select distinct number from app.markers where {where} and number {sign} %(number)s"
+            f" order by 1 {down} limit {each_way}",
+            values,
+            planned_once=True,
+        )
+        numbers = [row[0].decode() for row in rows]
+        found += reversed(numbers) if down else numbers
+    return found
+
+
+def nearest_stone(
+    session: Session,
+    border: Border,
+    chainage_m: float,
+    reader: Reader = Level.RESTRICTED,
+    level: Level = Level.RESTRICTED,
+) -> Stone | None:
+    """The marker nearest to a chainage, along the line, among those of ``level`` and more open ones."""
+    return answered(session, _nearest_stone(border, chainage_m, reader, level))
+
+
+def _nearest_stone(
+    border: Border, chainage_m: float, reader: Reader, level: Level = Level.RESTRICTED
+) -> Asking[Stone | None]:
+    found = yield from _stones(reader, NEAREST, border=border.value, m=chainage_m, level=level.value)
+
+    def away(stone: Stone) -> tuple[float, bool]:
+        metres = (stone.chainage_m or 0) - chainage_m
+        return abs(metres), metres < 0
+
+    return min(found, key=away, default=None)
+
+
+NEXT = (
+    "select id from app.markers where retired_at is null"
+    " and border = %(border)s and level <= %(level)s::app.level"
+    " and {{chainage}} {sign} %(m)s::float8 order by {{chainage}} {down}, number limit 1"
+)
+NEAREST = f" and id in (({NEXT.format(sign='>=', down='')}) union all ({NEXT.format(sign='<', down='desc')}))"
+
+
+def _as_written(numbers: Sequence[MarkerNumber]) -> list[str]:
+    """The numbers as they stand on stones; of a position on which none is named, all of its stones."""
+    twins = [f"{one}({twin})" for one in numbers if one.twin is None for twin in (1, 2, 3)]
+    return [*map(str, numbers), *twins]
+
+
+def names_hidden_stone(session: Session, address: str, border: Border, level: Level) -> bool:
+    """Whether an address is counted from a marker that not every reader of ``level`` may see."""
+    try:
+        parsed = parse_address(address)
+    except NotAnAddress:
+        return False
+    match parsed:
+        case MarkerNumber():
+            numbers = [parsed]
+        case Section():
+            numbers = [parsed.first, parsed.last]
+        case Offset():
+            numbers = [parsed.marker]
+    return bool(
+        session.execute(
+            text(
+                "select exists (select from app.markers where retired_at is null and border = :border"
+                " and number = any(:numbers) and level > cast(:level as app.level))"
+            ),
+            {"border": border.value, "numbers": _as_written(numbers), "level": level.value},
+        ).scalar()
+    )
+
+
+def address_from(stone: Stone | None, border: Border, chainage_m: float) -> str:
+    """The address of a chainage: how far along from the nearest marker, or the kilometre where none stands."""
+    if stone is None or stone.chainage_m is None:
+        return f"{border} km {chainage_m / 1000:.3f}"
+    metres = round(chainage_m - stone.chainage_m)
+    try:
+        return str(stone.number) if metres == 0 else str(Offset(stone.number, float(metres)))
+    except NotAnAddress:
+        return f"{border} km {chainage_m / 1000:.3f}"
+
+
+def locate(
+    session: Session,
+    q: str,
+    *,
+    border: str | None = None,
+    crs: str | None = None,
+    near: str | None = None,
+    reader: Reader = Level.RESTRICTED,
+) -> list[Located]:
+    """Every place that ``q`` may mean, most likely first: a marker, a section, an offset or a coordinate.
+
+    Raises ``Invalid`` "not an address" or "out of area", and ``Missing`` with the nearest numbers that exist.
+    """
+    return answered(session, asking_located(q, border=border, crs=crs, near=near, reader=reader))
+
+
+def asking_located(
+    q: str,
+    *,
+    border: str | None = None,
+    crs: str | None = None,
+    near: str | None = None,
+    reader: Reader = Level.RESTRICTED,
+) -> Asking[list[Located]]:
+    """The questions of ``locate``."""
+    _known_border(border)
+    position = coordinates.read_position(q, crs)
+    if position is not None:
+        return [(yield from _of_position(position, border, near, reader))]
+    try:
+        address = parse_address(q)
+    except NotAnAddress as fault:
+        raise Invalid(fault.reason, [FieldError("q", "not_an_address", fault.reason)]) from None
+    match address:
+        case MarkerNumber():
+            found = [_of_stone(stone) for stone in (yield from _bearing(address, border, reader))]
+            found.sort(key=lambda one: list(PositionSource).index(one.position_source))
+        case Section():
+            found = yield from _of_section(address, border, reader)
+        case Offset():
+            found = yield from _of_offset(address, border, reader)
+    shown = [_shown_to(one, reader) for one in found]
+    return [replace(one, original={"text": q, **({"border": border} if border else {})}) for one in shown]
+
+
+def asking_point(
+    lon: float, lat: float, *, border: str | None = None, reader: Reader = Level.RESTRICTED
+) -> Asking[Located]:
+    """The reverse: the address of a point in WGS 84 degrees."""
+    _known_border(border)
+    position = Position(lon=lon, lat=lat, original={"lon": lon, "lat": lat}, zone=None)
+    return (yield from _of_position(position, border, None, reader))
+
+
+def _known_border(border: str | None) -> None:
+    if border is not None and border not in [one.value for one in Border]:
+        words = ", ".join(one.value for one in Border)
+        raise invalid("border", "code", f"Tuyến phải là một trong: {words}", f"The border must be one of: {words}")
+
+
+def _shown_to(located: Located, reader: Reader) -> Located:
+    """What this reader may be shown: below the office an assumed position is none."""
+    if reader.sees_assumed or located.position_source is not PositionSource.ASSUMED:
+        return located
+    return replace(
+        located, geometry=None, chainage_m=None, length_m=None, accuracy_m=None, distance_to_line_m=None, systems=None
+    )
+
+
+def _of_stone(stone: Stone) -> Located:
+    at = None if stone.lon is None or stone.lat is None else (stone.lon, stone.lat)
+    return Located(
+        kind=Kind.MARKER,
+        address=str(stone.number),
+        border=stone.border,
+        geometry=None if at is None else _point(*at),
+        position_source=stone.position_source,
+        accuracy_m=stone.accuracy_m,
+        chainage_m=stone.chainage_m,
+        nearest_marker=str(stone.number),
+        systems=None if at is None else coordinates.in_all_systems(*at),
+    )
+
+
+def _of_section(section: Section, border: str | None, reader: Reader) -> Asking[list[Located]]:
+    """A section lies on one border: both ends are looked for on each."""
+    hint = section.maybe_offset
+    if hint is not None and section.last.main % 10 == 0 and abs(section.last.main - section.first.main) > LONG_SECTION:
+        raise _metres_forgotten(section)
+    try:
+        first = {one.border: one for one in reversed((yield from _bearing(section.first, border, reader)))}
+        last = {one.border: one for one in reversed((yield from _bearing(section.last, border, reader)))}
+    except Missing:
+        if hint is not None:
+            raise _metres_forgotten(section) from None
+        raise
+    shared = [one for one in Border if one in first and one in last]
+    if not shared:
+        detail = Text(
+            f"Mốc {section.first} và mốc {section.last} không cùng một tuyến biên giới",
+            f"Markers {section.first} and {section.last} do not stand on one border",
+        )
+        raise Invalid(detail, [FieldError("q", "two_borders", detail)])
+    found = []
+    for one in shared:
+        at = yield from _between(section, first[one], last[one])
+        found.append(at)
+    return found
+
+
+def _metres_forgotten(section: Section) -> Missing:
+    metres = section.last.main
+    detail = Text(
+        f"Không có đoạn {section}. Nếu là khoảng cách, hãy ghi đơn vị m: {section.first} - {metres} m",
+        f"There is no section {section}. For a distance write m for metres: {section.first} - {metres} m",
+    )
+    return Missing(detail, [FieldError("q", "unit_missing", detail)], {"hint": "write m for metres"})
+
+
+def _between(section: Section, first: Stone, last: Stone) -> Asking[Located]:
+    ordered = section.ordered()
+    start, end = first.chainage_m, last.chainage_m
+    line = None
+    if start is not None and end is not None:
+        line = yield from linear.asking_between(first.border.value, start, end)
+    return Located(
+        kind=Kind.SECTION,
+        address=str(ordered),
+        border=first.border,
+        geometry=line,
+        position_source=weakest([first.position_source, last.position_source]) if line else PositionSource.NONE,
+        accuracy_m=_worst([first.accuracy_m, last.accuracy_m]) if line else None,
+        chainage_m=None if start is None or end is None else min(start, end),
+        length_m=None if start is None or end is None else round(abs(end - start), 1),
+        nearest_marker=str(ordered.first),
+        distance_to_line_m=0 if line else None,
+    )
+
+
+def weakest(sources: Sequence[PositionSource]) -> PositionSource:
+    """A place measured from several is only as good as the weakest of them."""
+    order = list(PositionSource)
+    return max(sources, key=order.index)
+
+
+def _worst(accuracies: Sequence[float | None]) -> float | None:
+    return max((one for one in accuracies if one is not None), default=None)
+
+
+def _of_offset(offset: Offset, border: str | None, reader: Reader) -> Asking[list[Located]]:
+    """A distance from a marker along the line, towards higher numbers for ``+``; both ways where it is left open."""
+    found: list[Located] = []
+    seen = set()
+    for stone in (yield from _bearing(offset.marker, border, reader)):
+        if stone.border in seen:  # twins share their position
+            continue
+        seen.add(stone.border)
+        ways = (offset.metres, -offset.metres) if offset.both_ways else (offset.metres,)
+        for metres in ways:
+            at = yield from _along(replace(offset, metres=metres, both_ways=False), stone)
+            found.append(at)
+    return found
+
+
+def _along(offset: Offset, stone: Stone) -> Asking[Located]:
+    chainage = None if stone.chainage_m is None else stone.chainage_m + offset.metres
+    at = None
+    if chainage is not None:
+        at = yield from linear.asking_point_at(stone.border.value, chainage)
+    if chainage is not None and at is None:
+        detail = Text(f"{offset} nằm ngoài hai đầu tuyến biên giới", f"{offset} lies beyond the ends of the border")
+        raise Invalid(detail, [FieldError("q", "beyond_end", detail)])
+    return Located(
+        kind=Kind.OFFSET,
+        address=str(offset),
+        border=stone.border,
+        geometry=None if at is None else _point(*at),
+        position_source=PositionSource.NONE if at is None else weakest([stone.position_source, PositionSource.MAP]),
+        accuracy_m=None if at is None else stone.accuracy_m,
+        chainage_m=chainage,
+        nearest_marker=str(stone.number),
+        distance_to_line_m=None if at is None else 0,
+        systems=None if at is None else coordinates.in_all_systems(*at),
+    )
+
+
+def _of_position(position: Position, border: str | None, near: str | None, reader: Reader) -> Asking[Located]:
+    """The nearest border, chainage and marker of a coordinate, and the same point in the other systems."""
+    station = yield from linear.asking_station(position.lon, position.lat, border)
+    if station is None:
+        raise invalid("q", "no_line", "Chưa có dữ liệu đường biên giới", "There is no boundary line yet")
+    if station.distance_m > FAR_M:
+        raise out_of_area("q", station.distance_m)
+    at = Border(station.route)
+    if near is not None:
+        yield from _not_far_from(position, near, at, reader)
+    stone = yield from _nearest_stone(at, station.chainage_m, reader)
+    elsewhere = [] if near is not None else coordinates.other_zones(position)
+    return Located(
+        kind=Kind.COORDINATE,
+        address=address_from(stone, at, station.chainage_m),
+        address_accuracy_m=stone.accuracy_m if stone and stone.position_source is PositionSource.ASSUMED else None,
+        border=at,
+        geometry=_point(position.lon, position.lat),
+        position_source=PositionSource.MAP,
+        accuracy_m=None,
+        chainage_m=round(station.chainage_m, 1),
+        nearest_marker=None if stone is None else str(stone.number),
+        distance_to_line_m=round(station.distance_m, 1),
+        original=position.original,
+        systems=coordinates.in_all_systems(position.lon, position.lat, position.zone),
+        other_zones=[
+            {"epsg": zone.epsg, "meridian": zone.meridian, "lon": round(lon, 7), "lat": round(lat, 7)}
+            for zone, lon, lat in elsewhere
+        ],
+    )
+
+
+def _not_far_from(position: Position, near: str, border: Border, reader: Reader) -> Asking[None]:
+    """A coordinate given beside a marker must lie near it: a zone error often lands near the border all the same."""
+    try:
+        number = MarkerNumber.parse(near)
+    except NotAnAddress as fault:
+        raise Invalid(fault.reason, [FieldError("near", "not_an_address", fault.reason)]) from None
+    for stone in (yield from _bearing(number, border.value, reader)):
+        if stone.lon is None or stone.lat is None:
+            continue
+        distance = coordinates.distance_m(position.lon, position.lat, stone.lon, stone.lat)
+        if distance > NEAR_M + (stone.accuracy_m or 0):
+            km = f"{distance / 1000:.1f}"
+            raise invalid(
+                "near",
+                "far_from_marker",
+                f"Tọa độ cách mốc {stone.number} {km} km; hãy kiểm tra kinh tuyến trục và múi chiếu",
+                f"The coordinate is {km} km from marker {stone.number}; check the central meridian and the zone",
+            )
+        return
+
+
+def _point(lon: float, lat: float) -> dict[str, Any]:
+    return {"type": "Point", "coordinates": [round(lon, 7), round(lat, 7)]}

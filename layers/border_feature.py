@@ -1,0 +1,188 @@
+"""Features that have a place on a border: the base of most cards, and what follows when a marker gets a better place.
+
+A place comes as a geometry or in words. Geometry is stored, chainage and address follow from it; what is counted from
+an assumed marker says so, and is counted again when that marker has been surveyed.
+"""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from geoalchemy2.shape import from_shape, to_shape
+from shapely.geometry import Point, shape
+from sqlalchemy import or_
+from sqlalchemy.orm import Mapped, Session
+
+from gis.crs.systems import WGS84
+from gis.model.fields import DOUBT, Level, PositionSource, field
+from gis.model.layer import catalog
+from gis.model.links import Link, layer_of
+from gis.read import linear
+from gis.text.errors import FieldError, Invalid, Missing, invalid
+from gis.write.commands import set_geometry
+from layers.border import (
+    FAR_M,
+    Border,
+    Kind,
+    Located,
+    address_from,
+    locate,
+    names_hidden_stone,
+    nearest_stone,
+    out_of_area,
+)
+from layers.secrecy import Unclassified
+
+
+class BorderFeature(Unclassified):
+    """A feature on a border: its place comes as a geometry or in words, its chainage and address follow from it."""
+
+    __abstract__ = True
+    _settled = False
+
+    border: Mapped[Border | None] = field("Tuyến biên giới", "Border", sort_order=-50)
+
+    def place(self, session: Session, words: Mapping[str, Any]) -> None:
+        """Take a place in words and keep the words. Raises ``Invalid`` when they have more than one meaning."""
+        border = words.get("border") or (self.border.value if self.border else None)
+        with _asked_as("place"):
+            found = locate(session, words["text"], border=border, crs=words.get("crs"), near=words.get("near"))
+        if len({one.geometry and str(one.geometry) for one in found}) > 1:
+            names = ", ".join(f"{one.address} ({one.border})" for one in found)
+            raise invalid("place", "ambiguous", f"Có nhiều vị trí phù hợp: {names}", f"Several places match: {names}")
+        self._take(found[0], dict(words))
+        place = found[0]
+        if (
+            place.border
+            and place.address
+            and names_hidden_stone(session, place.address, place.border, self.level or Level.INTERNAL)
+        ):
+            # The words stay with those who may know them; the address is counted anew, from a marker that all may know.
+            self.address, self._settled = None, False
+
+    def _take(self, located: Located, words: dict[str, Any]) -> None:
+        self.border, self.original = located.border, {**located.original, **words}
+        self.chainage_m, self.address = located.chainage_m, _doubted(located)
+        if located.geometry is None:
+            self.geom, self.accuracy_m, self.position_source = None, None, PositionSource.NONE
+        else:
+            kind = self.layer.geometry_type
+            if kind not in ("GEOMETRY", located.geometry["type"].upper()):
+                raise invalid(
+                    "place",
+                    "type",
+                    "Dạng vị trí không phù hợp với lớp dữ liệu này",
+                    "This kind of place does not fit this layer",
+                )
+            set_geometry(self, shape(located.geometry))
+            stated = self.position_source not in (None, PositionSource.NONE, PositionSource.ASSUMED)
+            if not (located.kind is Kind.COORDINATE and stated):
+                self.position_source, self.accuracy_m = located.position_source, located.accuracy_m
+        self._settled = True
+
+    def derive(self, session: Session) -> None:
+        """Chainage and address from the geometry; raises ``Invalid`` out_of_area beyond 20 km from every border."""
+        if self._settled:
+            self._settled = False
+            return
+        if self.geom is None or self.position_source is PositionSource.ASSUMED:
+            return
+        geometry = self.geom if hasattr(self.geom, "geom_type") else to_shape(self.geom)
+        point = geometry if isinstance(geometry, Point) else geometry.representative_point()
+        station = linear.station(session, point.x, point.y, self.border.value if self.border else None)
+        if station is None:
+            return
+        if station.distance_m > FAR_M:
+            raise out_of_area("geometry", station.distance_m)
+        self.border = Border(station.route)
+        self.chainage_m = round(station.chainage_m, 1)
+        stone = nearest_stone(session, self.border, station.chainage_m, level=self.level or Level.INTERNAL)
+        doubt = DOUBT if stone is not None and stone.position_source is PositionSource.ASSUMED else ""
+        self.address = doubt + address_from(stone, self.border, station.chainage_m)
+
+
+def _doubted(place: Located) -> str | None:
+    """The address of a place, marked where the marker that a known place is counted from is itself only assumed."""
+    return f"{DOUBT}{place.address}" if place.address_accuracy_m is not None else place.address
+
+
+def _refuse_hidden_stone(session: Session, place: Located, level: Level) -> None:
+    """A link's address is told to whoever sees the feature, and with it where its marker stands."""
+    if place.border and place.address and names_hidden_stone(session, place.address, place.border, level):
+        raise invalid(
+            "at",
+            "hidden_marker",
+            "Mốc này có phạm vi khai thác hẹp hơn mục được liên kết; lý trình tính từ mốc sẽ làm lộ vị trí mốc",
+            "Fewer readers may see this marker than the linked record; an address from it would reveal its position",
+        )
+
+
+@contextmanager
+def _asked_as(name: str) -> Iterator[None]:
+    """Where an address is a field of something: what is wrong with it is that field's value."""
+    try:
+        yield
+    except (Invalid, Missing) as fault:
+        named = [FieldError(name, one.code, one.detail) for one in fault.errors]
+        raise Invalid(fault.detail, named, fault.extra) from None
+
+
+def link_place(session: Session, feature_id: uuid.UUID, at: str, border: str | None, role: str) -> Link:
+    """Point from a feature at an address. Raises like ``locate``, and ``Invalid`` when it has more than one meaning."""
+    with _asked_as("at"):
+        found = locate(session, at, border=border)
+    if len({one.border for one in found}) > 1:
+        names = ", ".join(f"{one.address} ({one.border})" for one in found)
+        raise invalid(
+            "at",
+            "ambiguous",
+            f"Số hiệu có ở nhiều tuyến, hãy nêu tuyến: {names}",
+            f"Several borders have this number; say which: {names}",
+        )
+    place = found[0]
+    _refuse_hidden_stone(session, place, session.get_one(layer_of(session, feature_id).model, feature_id).level)
+    made = Link(
+        feature_id=feature_id,
+        role=role,
+        at=_doubted(place),
+        border=place.border.value if place.border else None,
+        geom=_geom_of(place),
+        position_source=place.position_source if place.geometry else PositionSource.NONE,
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
+def readdress(session: Session, border: Border) -> int:
+    """Follow the markers of a border to their new places; returns how many features and links have moved.
+
+    What was placed by an address is placed again, and an address that was counted from an assumed marker is counted
+    again. An address that no longer leads anywhere keeps the place it had.
+    """
+    moved = 0
+    for layer in catalog.values():
+        if not issubclass(layer.model, BorderFeature) or layer.name == "markers":
+            continue
+        model = layer.model
+        doubtful = or_(model.position_source == PositionSource.ASSUMED, model.address.startswith(DOUBT))
+        for feature in session.query(model).filter(model.border == border, model.retired_at.is_(None), doubtful):
+            with suppress(Invalid, Missing):
+                if feature.position_source is not PositionSource.ASSUMED:
+                    feature.derive(session)
+                elif feature.original and "text" in feature.original:
+                    feature.place(session, feature.original)
+                moved += 1
+            session.flush()
+    for link in session.query(Link).filter_by(border=border.value, position_source=PositionSource.ASSUMED):
+        with suppress(Invalid, Missing):
+            place = locate(session, link.at or "", border=border.value)[0]
+            link.geom, link.position_source = _geom_of(place), place.position_source
+            moved += 1
+    session.flush()
+    return moved
+
+
+def _geom_of(place: Located) -> Any:
+    return None if place.geometry is None else from_shape(shape(place.geometry), srid=WGS84)

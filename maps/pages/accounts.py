@@ -1,0 +1,196 @@
+"""The pages of accounts: the way in, one's own account, people and tokens."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gis.accounts.passwords import SHORTEST
+from gis.text.i18n import Text
+from maps.rendering import render, said
+
+WORDS: dict[str, Text] = {
+    "sign_in_with": Text("Đăng nhập bằng {name}", "Sign in with {name}"),
+    "sign_out_everywhere": Text("Đăng xuất khỏi tất cả thiết bị", "Sign out on all devices"),
+    "leave_everywhere_sure": Text(
+        "Đăng xuất khỏi tất cả thiết bị, kể cả thiết bị này? Nội dung đang nhập chưa lưu trên các thiết bị đó sẽ mất.",
+        "Sign out on all devices, this one too? Anything entered but not saved on them is lost.",
+    ),
+    "send_out_sure": Text("Đăng xuất {name} khỏi tất cả thiết bị?", "Sign {name} out on all devices?"),
+    "drop_second_factor_sure": Text(
+        "Hủy xác thực hai lớp của {name}? Sau đó chỉ cần mật khẩu để đăng nhập.",
+        "Remove the second factor of {name}? From then on a password alone signs in.",
+    ),
+    "old_password": Text("Mật khẩu hiện tại", "Current password"),
+    "new_password": Text("Mật khẩu mới", "New password"),
+    "once_more": Text("Nhập lại mật khẩu mới", "Repeat the new password"),
+    "not_the_same": Text("Mật khẩu nhập lại không khớp", "The passwords do not match"),
+    "password_hint": Text(
+        "Tối thiểu {n} ký tự; nên dùng một câu dễ nhớ. Có thể dán từ trình quản lý mật khẩu.",
+        "At least {n} characters; an easily remembered sentence is good. Pasting from a password manager works.",
+    ),
+    "forgotten": Text(
+        "Quên mật khẩu hoặc mất điện thoại: đề nghị quản trị viên cấp liên kết mới.",
+        "Forgotten password or lost phone: ask an administrator for a new link.",
+    ),
+    "needs_script": Text("Cần bật JavaScript để sử dụng trang này.", "Enable JavaScript to use this page."),
+    "no_accounts_yet": Text(
+        "Chưa tạo tài khoản: người dùng tại máy này có quyền của cơ quan thường trực."
+        " Tạo quản trị viên đầu tiên trên máy chủ:",
+        "No accounts yet: users of this machine have the rights of the office."
+        " Create the first administrator on the server:",
+    ),
+    "choose_password": Text("Đặt mật khẩu", "Set a password"),
+    "password_chosen": Text(
+        "Đã lưu mật khẩu. Hãy đăng nhập bằng tên {name}.", "The password is saved. Please sign in as {name}."
+    ),
+    "no_link": Text(
+        "Địa chỉ thiếu mã liên kết. Hãy mở đúng liên kết do quản trị viên cấp.",
+        "The address lacks the link's secret. Open exactly the link that the administrator issued.",
+    ),
+    "change_password": Text("Đổi mật khẩu", "Change password"),
+    "others_signed_out": Text("Các thiết bị khác sẽ bị đăng xuất.", "All other devices will be signed out."),
+    "second_factor": Text("Xác thực hai lớp", "Second factor"),
+    "second_factor_on": Text("đã bật", "set up"),
+    "second_factor_off": Text("chưa bật", "not set up"),
+    "second_factor_owed": Text(
+        "Quản trị viên phải bật xác thực hai lớp trước khi thực hiện thao tác khác.",
+        "Administrators must set up a second factor before doing anything else.",
+    ),
+    "second_factor_new": Text("Tạo mã QR", "Make a QR code"),
+    "second_factor_scan": Text(
+        "Quét mã này bằng ứng dụng xác thực trên điện thoại, rồi nhập mã 6 chữ số hiển thị trên ứng dụng.",
+        "Scan this with the authenticator on your phone, then enter the six digits it shows.",
+    ),
+    "second_factor_picture": Text("Mã QR của xác thực hai lớp", "QR code of the second factor"),
+    "second_factor_by_hand": Text("Hoặc nhập tay:", "Or type it in:"),
+    "second_factor_confirm": Text("Bật", "Set up"),
+    "enrol": Text("Thêm người dùng", "Add a user"),
+    "person_title": Text("Chức danh", "Title"),
+    "unit_hint": Text(
+        "Cán bộ đơn vị biên giới xem được nhiệm vụ và đoạn biên giới do đơn vị mình phụ trách.",
+        "A border officer sees the tasks and border sections in the charge of their own unit.",
+    ),
+    "since_when": Text("Từ ngày", "Since"),
+    "last_seen": Text("Hoạt động gần nhất", "Last active"),
+    "dismissed_on": Text("đã khóa ngày {day}", "disabled on {day}"),
+    "invited_until": Text("liên kết có hiệu lực đến {moment}", "link valid until {moment}"),
+    "change_account": Text("Sửa tài khoản {name}", "Change the account of {name}"),
+    "appoint": Text("Thay đổi vai trò, đơn vị", "Change role or unit"),
+    "appointed": Text("Có hiệu lực ngay.", "Takes effect at once."),
+    "new_link": Text("Cấp liên kết mật khẩu mới", "New password link"),
+    "new_link_hint": Text(
+        "Mật khẩu cũ hết hiệu lực ngay; tài khoản bị đăng xuất khỏi tất cả thiết bị.",
+        "The old password stops working at once; the account is signed out on all devices.",
+    ),
+    "link_once": Text(
+        "Liên kết chỉ hiển thị và sử dụng một lần, có hiệu lực đến {moment}. Hãy giao trực tiếp cho người nhận.",
+        "The link is shown once and works once, until {moment}. Hand it to the user yourself.",
+    ),
+    "token_once": Text(
+        "Mã chỉ hiển thị một lần. Hãy lưu ở nơi bảo mật của hệ thống sử dụng mã.",
+        "The token is shown once. Store it where the system that uses it keeps its secrets.",
+    ),
+    "copy_it": Text("Sao chép", "Copy"),
+    "copied": Text("Đã sao chép", "Copied"),
+    "drop_second_factor": Text("Hủy xác thực hai lớp do mất thiết bị", "Remove the second factor of a lost device"),
+    "dismiss": Text("Khóa tài khoản", "Disable account"),
+    "dismiss_sure": Text(
+        "Khóa tài khoản {name}? Tài khoản hết hiệu lực ngay.", "Disable the account {name}? It stops working at once."
+    ),
+    "issue_token": Text("Cấp mã truy cập", "Issue a token"),
+    "token_name": Text("Tên", "Name"),
+    "recovery_codes": Text("Mã khôi phục", "Recovery codes"),
+    "recovery_hint": Text(
+        "Mỗi mã dùng một lần thay cho mã xác thực khi mất điện thoại. Hãy in và cất giữ riêng.",
+        "Each code replaces the authenticator's code once when the phone is lost. Print them and keep them apart.",
+    ),
+    "recovery_left": Text("Còn {n} mã chưa dùng.", "{n} codes are left."),
+    "recovery_new": Text("Tạo 10 mã mới", "Make ten new codes"),
+    "recovery_once": Text("Chỉ hiển thị một lần; mã cũ hết hiệu lực.", "Shown once; earlier codes no longer work."),
+    "recovery_use": Text("Mất điện thoại? Dùng mã khôi phục", "Lost your phone? Use a recovery code"),
+    "sign_ins": Text("Lịch sử đăng nhập", "Sign-in history"),
+    "sign_ins_hint": Text(
+        "30 ngày qua. Nếu có lần đăng nhập không phải của mình: đăng xuất phiên đó và đổi mật khẩu.",
+        "The last 30 days. If a sign-in was not yours: sign that session out and change the password.",
+    ),
+    "sign_in_this": Text("phiên hiện tại", "current session"),
+    "sign_in_ended": Text("đã kết thúc", "ended"),
+    "sign_out_there": Text("Đăng xuất phiên {moment}", "Sign out the session of {moment}"),
+    "unknown_device": Text("không rõ thiết bị", "unknown device"),
+    "scope_release": Text("chỉ xem bản chia sẻ “{name}”", "read only the release “{name}”"),
+    "per_minute": Text("Giới hạn số lần mỗi phút", "Requests per minute, at most"),
+    "uses": Text("Lịch sử sử dụng", "Usage"),
+    "uses_of": Text("Lịch sử sử dụng {name}", "Usage of {name}"),
+    "uses_kept": Text(
+        "Theo ngày và địa chỉ, 90 ngày qua; “bị từ chối” gồm cả khi mã đã thu hồi hoặc địa chỉ ngoài phạm vi cho phép.",
+        "By day and address, the last 90 days; “refused” includes requests after revocation or from an address that is"
+        " not allowed.",
+    ),
+    "calls": Text("{n} lần", "{n} times"),
+    "turned_away": Text("{n} lần bị từ chối", "{n} refused"),
+    "refused_lately": Text("{n} lần bị từ chối trong 7 ngày", "{n} refused in 7 days"),
+    "scopes": Text("Phạm vi", "Scope"),
+    "scope_read": Text("xem", "read"),
+    "scope_write": Text("cập nhật", "write"),
+    "networks": Text("Từ địa chỉ", "From addresses"),
+    "networks_hint": Text(
+        "10.0.0.0/8, cách nhau bằng dấu phẩy; để trống: mọi địa chỉ",
+        "10.0.0.0/8, separated by commas; empty: any address",
+    ),
+    "anywhere": Text("mọi địa chỉ", "any address"),
+    "expires": Text("Hết hạn", "Expires"),
+    "last_used": Text("Lần sử dụng gần nhất", "Last used"),
+    "never_used": Text("chưa sử dụng", "never used"),
+    "made_by": Text("Người cấp", "Issued by"),
+    "revoke": Text("Thu hồi", "Revoke"),
+    "revoke_token": Text("Thu hồi mã truy cập {name}", "Revoke {name}"),
+    "revoke_sure": Text(
+        "Thu hồi {name}? Hệ thống đang sử dụng mã sẽ bị từ chối ngay.",
+        "Revoke {name}? The system that uses it is refused at once.",
+    ),
+    "revoked_on": Text("đã thu hồi {day}", "revoked {day}"),
+    "expired": Text("đã hết hạn", "expired"),
+    "empty_tokens": Text("Chưa cấp mã truy cập cho hệ thống nào.", "No system has a token yet."),
+}
+"""The wordings of these pages alone, in both languages: other pages need not carry them."""
+
+REFUSED = {
+    "provider": Text(
+        "Không đăng nhập được qua hệ thống định danh. Hãy thử lại hoặc liên hệ quản trị viên.",
+        "Signing in with the identity provider failed. Please try again, or ask an administrator.",
+    ),
+    "unknown": Text(
+        "Danh tính đã được xác thực nhưng chưa có tài khoản tương ứng trong hệ thống này. Quản trị viên đăng nhập bằng"
+        " mật khẩu và mã xác thực.",
+        "The identity provider knows you, but no account here opens this way. Administrators sign in with their"
+        " password and code.",
+    ),
+}
+"""Why the answer of an identity provider was not taken."""
+
+
+def _page(template: str, language: str, path: str, **context: Any) -> str:
+    return render(template, language, path=path, wordings=WORDS, **context)
+
+
+def sign_in_page(language: str, *, onward: str, exist: bool, refused: str = "", **shell: Any) -> str:
+    """The way in. ``onward`` is where it leads, ``exist`` whether there are accounts, ``refused`` what failed."""
+    why = said(REFUSED.get(refused), language)
+    return _page("pages/sign_in.html", language, "/signin", onward=onward, exist=exist, refused=why, **shell)
+
+
+def invitation_page(language: str, **shell: Any) -> str:
+    """Where a password is chosen by the link of an invitation."""
+    return _page("pages/invitation.html", language, "/signin/password", shortest=SHORTEST, **shell)
+
+
+def account_page(language: str, **shell: Any) -> str:
+    """One's own account."""
+    return _page("pages/account.html", language, "/account", shortest=SHORTEST, **shell)
+
+
+def kept_page(
+    language: str, what: str, rows: Sequence[Mapping[str, Any]], *, roles: Mapping[str, Text], **shell: Any
+) -> str:
+    """A page of what administrators keep: ``people`` or ``tokens``. ``roles`` are the posts that can be given."""
+    choices = [(name, said(title, language)) for name, title in roles.items()]
+    return _page(f"pages/{what}.html", language, f"/{what}", titles=roles, roles=choices, **{what: rows}, **shell)

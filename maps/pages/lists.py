@@ -1,0 +1,254 @@
+"""The list pages: one table over any layer's card, in the layer's own choice of columns.
+
+``list_page`` takes the card as ``/api/cards`` gives it and the features as the items endpoint gives
+them, already filtered and in natural order. Query keys that are properties of the layer are filters,
+and ``q``, words to look for; ``sort=<field>`` or ``sort=-<field>`` puts the whole in order. All are applied by the
+caller, but for the order of what has none in the database: events, procedures, lists.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from markupsafe import Markup
+
+from gis.text import dates as moments
+from maps.downloads import downloads
+from maps.labels import (
+    Card,
+    Feature,
+    Field,
+    days_since,
+    fields_of,
+    is_assumed,
+    mark_of,
+    title_of,
+    value_text,
+    word_of,
+)
+from maps.messages import words_in
+from maps.rendering import Person, day, kept, link, mark, number, render, said
+
+# What each list shows, in this order; the first column leads to the map.
+# A layer without a choice of its own shows the first fields of its card.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "works": ("title", "urgency", "stage", "procedure", "address", "unit", "due_on", "waiting_on", "progress"),
+    "tasks": ("title", "urgency", "state", "lead_unit", "person", "due_on", "waiting_on", "missing_clears"),
+    "gates": ("name", "category", "planned_2030", "planned_2050", "stage", "last_event", "next_event"),
+    "incidents": ("code", "category", "severity", "handling", "occurred_at", "address", "unit"),
+    "markers": ("number", "border", "kind", "condition", "inspected_on", "built_by", "responsible_side", "remark"),
+    "crossings": ("name", "kind", "state", "gate", "border", "address", "opened_on"),
+    "documents": ("title", "number", "kind", "issuer", "issued_on", "holder"),
+}
+# What each list is filtered by: a code list by its words, a text by the values that its rows have.
+FILTERS: dict[str, tuple[str, ...]] = {
+    "works": ("urgency", "stage", "kind", "unit"),
+    "tasks": ("urgency", "state", "missing_clears", "lead_unit"),
+    "gates": ("border", "category", "planned_2030", "stage"),
+    "incidents": ("handling", "severity", "category"),
+    "markers": ("border", "condition", "kind"),
+    "crossings": ("border", "kind", "state"),
+    "documents": ("kind", "issuer"),
+}
+_DATED = {"works": "due_on", "tasks": "due_on", "incidents": "occurred_at"}
+_WIDEST = 7  # columns of a layer that has no choice of its own
+_YEARS_BACK = 6
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value as it is read: its text, the mark of its word, and whether it says that something is late."""
+
+    label: str
+    text: str
+    mark: Markup | None = None
+    late: bool = False
+    is_number: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a list; ``mark`` is given only where no column carries it beside its word."""
+
+    id: str
+    title: str
+    href: str
+    mark: Markup | None
+    cells: list[Cell]
+    unplaced: bool
+
+
+@dataclass(frozen=True)
+class Column:
+    """One header: where a click on it leads and how the list stands sorted by it ("", "ascending", "descending")."""
+
+    title: str
+    href: str
+    sorted: str
+
+
+def list_page(
+    card: Card,
+    features: Sequence[Feature],
+    language: str,
+    *,
+    office: str = "",
+    as_of: datetime | None = None,
+    query: Mapping[str, str] | None = None,
+    more: str | None = None,
+    total: int | None = None,
+    person: Person | None = None,
+) -> str:
+    """The page of one layer. ``more`` is the address of the rows after these, ``total`` how many there are in all."""
+    query = {key: value for key, value in (query or {}).items() if value}
+    layer = card["name"]
+    fields = fields_of(card)
+    names = [name for name in COLUMNS.get(layer, tuple(fields)[:_WIDEST]) if name in fields or name == "address"]
+    rows = in_order(features, fields, query.get("sort", ""))
+    filters = {name: value for name, value in query.items() if name in {*fields, "datetime", "q"}}
+    then = kept(query)
+    today = as_of.astimezone(moments.VIETNAM).date() if as_of else None
+    return render(
+        "pages/list.html",
+        language,
+        path=f"/{layer}",
+        query=query,
+        office=office,
+        person=person,
+        as_of=as_of,
+        layer=layer,
+        creatable=bool(card.get("creatable")),
+        title=words_in(language).get(layer) or said(card["title"], language),
+        columns=[_column(name, fields, layer, query, language) for name in names],
+        rows=[_row(card, feature, names, fields, language, then, today) for feature in rows],
+        selects=_selects(layer, fields, features, query, language),
+        filters=filters,
+        filter_text=_filter_text(filters, fields, language),
+        export=link(f"/api/export/{layer}", {**filters, **then}),
+        partner_export=link(f"/api/export/{layer}", {**filters, **then, "reader": "partner"}),
+        downloads=downloads(language, layer, {**filters, **then}),
+        on_map=link("/", {**_shown_by_map(layer, filters), **then}) if card.get("geometry") else None,
+        more=more,
+        total=len(features) if total is None else total,
+    )
+
+
+def in_order(features: Sequence[Feature], fields: Mapping[str, Field], sort: str) -> list[Feature]:
+    """The rows by one field, as they came where the database has put them in order; silent ones come last."""
+    name = sort.lstrip("-")
+    if name not in fields:
+        return list(features)
+
+    def key(feature: Feature) -> Any:
+        value = feature["properties"][name]
+        if isinstance(value, Mapping):  # an event by its day, a procedure by how far it has got
+            return str(value.get("on") or value.get("done"))
+        return len(value)
+
+    known = [feature for feature in features if feature["properties"].get(name) not in (None, "", [])]
+    silent = [feature for feature in features if feature["properties"].get(name) in (None, "", [])]
+    if fields[name].get("type") in ("json", "list"):
+        known.sort(key=key, reverse=sort.startswith("-"))
+    return known + silent
+
+
+def _row(  # noqa: PLR0917 - what a row is made of
+    card: Card,
+    feature: Feature,
+    names: Sequence[str],
+    fields: Mapping[str, Field],
+    language: str,
+    then: Mapping[str, str],
+    today: date | None,
+) -> Row:
+    layer = card["name"]
+    return Row(
+        id=str(feature["id"]),
+        title=title_of(layer, feature),
+        href=link("/", {"select": f"{layer}/{feature['id']}", **then}),
+        mark=None if card.get("drawn_by") in names else mark_of(card, feature, language),
+        cells=[_cell(name, card, fields, feature, language, today) for name in names[1:]],
+        unplaced=feature.get("geometry") is None and bool(card.get("geometry")),
+    )
+
+
+def _cell(  # noqa: PLR0917 - what a cell is made of
+    name: str, card: Card, fields: Mapping[str, Field], feature: Feature, language: str, today: date | None
+) -> Cell:
+    words, properties = words_in(language), feature["properties"]
+    if name == "address":
+        about = "≈\N{NO-BREAK SPACE}" if properties.get("position_source") == "assumed" else ""
+        return Cell(words["address"], about + properties["address"] if properties.get("address") else "")
+    field = fields[name]
+    text = value_text(field, properties.get(name), language)
+    word = word_of(field, properties.get(name))
+    late = name == "due_on" and properties.get("urgency") == "overdue"
+    if late and text:
+        text = f"{text} · {words['overdue_days'].format(n=number(days_since(properties['due_on'], today), language))}"
+    if name == "waiting_on" and text and properties.get("waiting_since"):
+        text = f"{text} · {words['since'].format(day=day(properties['waiting_since'])[3:])}"
+    drawn = None
+    if word and word.get("mark"):
+        # The mark that draws the layer is hollow for an assumed position, as on the map.
+        hollow = name == card.get("drawn_by") and is_assumed(feature)
+        drawn = mark(word["mark"]["shape"], word["mark"]["colour"], hollow=hollow)
+    return Cell(said(field["title"], language), text, drawn, late, isinstance(properties.get(name), int | float))
+
+
+def _column(name: str, fields: Mapping[str, Field], layer: str, query: Mapping[str, str], language: str) -> Column:
+    title = words_in(language)["address"] if name == "address" else said(fields[name]["title"], language)
+    sort = query.get("sort", "")
+    direction = {name: "ascending", f"-{name}": "descending"}.get(sort, "")
+    onward = {"ascending": f"-{name}", "descending": ""}.get(direction, name)
+    kept = {key: value for key, value in query.items() if key != "sort"} | ({"sort": onward} if onward else {})
+    return Column(title, link(f"/{layer}", kept), direction)
+
+
+def _selects(
+    layer: str,
+    fields: Mapping[str, Field],
+    features: Sequence[Feature],
+    query: Mapping[str, str],
+    language: str,
+) -> list[tuple[str, str, list[tuple[str, str, bool]]]]:
+    """The filters of a list: name, label and options (value, text, chosen)."""
+    selects = []
+    for name in FILTERS.get(layer, ("border",)):
+        if name not in fields:
+            continue
+        asked = query.get(name)
+        if words := fields[name].get("codes"):
+            choices = [(word["value"], said(word["title"], language)) for word in words]
+        else:
+            values = {row["properties"].get(name) for row in features} | {asked}
+            choices = [(value, value) for value in sorted(value for value in values if value)]
+        options = [(value, text, asked == value) for value, text in choices]
+        selects.append((name, said(fields[name]["title"], language), options))
+    if _DATED.get(layer) in fields:
+        this_year = moments.today().year
+        spans = [(year, f"{year}-01-01/{year}-12-31") for year in range(this_year + 1, this_year - _YEARS_BACK, -1)]
+        options = [(span, str(year), query.get("datetime") == span) for year, span in spans]
+        selects.append(("datetime", words_in(language)["year"], options))
+    return selects
+
+
+def _filter_text(filters: Mapping[str, str], fields: Mapping[str, Field], language: str) -> str:
+    """The filters in words, for the head of a printed list."""
+    said_filters = []
+    for name, value in filters.items():
+        if name == "datetime":
+            said_filters.append(f"{words_in(language)['year']} {value[:4]}")
+        elif name == "q":
+            said_filters.append(f"“{value}”")
+        else:
+            texts = [value_text(fields[name], one, language) for one in value.split(",")]
+            said_filters.append(f"{said(fields[name]['title'], language)}: {', '.join(texts)}")
+    return " · ".join(said_filters)
+
+
+def _shown_by_map(layer: str, filters: Mapping[str, str]) -> dict[str, str]:
+    """The map with this layer, and the filters as the map page names them."""
+    renamed = {"datetime": "year", "q": "text"}
+    named = {renamed.get(name, name): value[:4] if name == "datetime" else value for name, value in filters.items()}
+    return {"tab": layer, "layers": f"markers,gates,crossings,{layer}", **named}

@@ -1,0 +1,258 @@
+"""The pages of what leaves the house: all releases, one with its preview, a new one, and who holds what."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gis.model.code_lists import Status
+from gis.text.i18n import Text
+from maps.labels import Card, fields_of, value_text
+from maps.rendering import render, said
+
+WORDS: dict[str, Text] = {
+    "release_note": Text("Ghi chú", "Note"),
+    "release_filter": Text("Bộ lọc", "Filter"),
+    "has_place": Text("Vị trí", "Position"),
+    "release_steps": Text("Các bước", "Steps"),
+    "releases_what": Text(
+        "Dữ liệu chỉ được cung cấp sau khi người thứ hai phê duyệt",
+        "Data is released only after a second person has approved it",
+    ),
+    "release_new": Text("Soạn bản chia sẻ", "Prepare a release"),
+    "release_next": Text("Soạn phiên bản mới", "Prepare the next version"),
+    "release_edit": Text("Sửa bản nháp", "Change the draft"),
+    "release_name": Text("Bản chia sẻ", "Release"),
+    "release_to": Text("gửi {name}", "to {name}"),
+    "release_state": Text("Trạng thái", "State"),
+    "release_rows": Text("Số dòng", "Rows"),
+    "release_last": Text("Thao tác gần nhất", "Last action"),
+    "release_why": Text("Lý do", "Why"),
+    "release_which": Text("Mục", "Feature"),
+    "basis": Text("Căn cứ", "Basis"),
+    "basis_document": Text("Văn bản làm căn cứ", "Basis document"),
+    "basis_said": Text("Căn cứ (nội dung hiển thị cho nơi nhận)", "Basis (as shown to the recipient)"),
+    "period": Text("Thời hạn", "Period"),
+    "valid_from": Text("Từ ngày", "From"),
+    "valid_to": Text("Đến ngày", "Until"),
+    "prepared_by": Text("Người soạn", "Prepared by"),
+    "approved_by": Text("Người phê duyệt", "Approved by"),
+    "watermark": Text("Dấu chìm", "Watermark"),
+    "release_what_goes": Text("Nội dung chia sẻ", "What is released"),
+    "release_fields": Text("Thuộc tính được chia sẻ", "Released fields"),
+    "release_fields_hint": Text(
+        "Chỉ cung cấp thuộc tính được chọn; thuộc tính bổ sung sau không tự động được cung cấp.",
+        "Only the selected fields are released; fields added later are not released automatically.",
+    ),
+    "release_fields_stay": Text("Thuộc tính không cung cấp", "Fields not released"),
+    "release_filter_hint": Text(
+        "border=VN-KH&condition=damaged, theo địa chỉ của trang danh sách",
+        "border=VN-KH&condition=damaged, as in the address of a list",
+    ),
+    "release_preview": Text("Lưu nháp và xem trước", "Save the draft and preview"),
+    "release_withheld": Text(
+        "Không cung cấp, hoặc cung cấp không kèm vị trí", "Not released, or released without a position"
+    ),
+    "release_none_withheld": Text(
+        "Không có mục nào trong phạm vi lọc bị loại.", "Nothing in the selection is left out."
+    ),
+    "release_more": Text("và {n} dòng nữa", "and {n} more rows"),
+    "precision": Text("Độ chính xác", "Precision"),
+    "decimals_said": Text("{n} chữ số thập phân của độ", "{n} decimal places of a degree"),
+    "no_places": Text("không kèm vị trí", "without positions"),
+    "release_second": Text(
+        "Phải do người khác phê duyệt: bạn là người soạn hoặc trình phiên bản này.",
+        "Somebody else must approve it: you prepared or submitted this version.",
+    ),
+    "release_two_accounts": Text(
+        "Chưa tạo tài khoản riêng; phê duyệt cần hai tài khoản khác nhau (./cotmoc admin create).",
+        "No separate accounts yet; approval needs two different accounts (./cotmoc admin create).",
+    ),
+    "release_changed": Text(
+        "{n} dòng đã thay đổi sau khi trình; không phát hành được. Hãy soạn lại.",
+        "{n} rows have changed since it was submitted; it cannot be published. Prepare it again.",
+    ),
+    "release_stale": Text(
+        "{n} dòng trong dữ liệu gốc nay đã khác bản đang chia sẻ, hoặc không còn được chia sẻ.",
+        "{n} rows of the source data now differ from what is shared, or may no longer be shared.",
+    ),
+    "release_do_submitted": Text("Trình phê duyệt", "Submit"),
+    "release_do_approved": Text("Phê duyệt", "Approve"),
+    "release_do_rejected": Text("Không phê duyệt", "Reject"),
+    "release_do_published": Text("Phát hành cho nơi nhận", "Publish to the recipient"),
+    "release_do_withdrawn": Text("Thu hồi", "Withdraw"),
+    "release_do_discarded": Text("Hủy bản nháp", "Discard the draft"),
+    "release_sure_submitted": Text(
+        "Trình đúng các dòng đang xem để người thứ hai phê duyệt.",
+        "Exactly the rows shown go to a second person for approval.",
+    ),
+    "release_sure_approved": Text(
+        "Xác nhận đã kiểm tra nội dung sẽ cung cấp và căn cứ.",
+        "You confirm that you have checked what would be released and its basis.",
+    ),
+    "release_sure_rejected": Text(
+        "Lý do được gửi cho người soạn.", "The reason is sent to the person who prepared it."
+    ),
+    "release_sure_published": Text(
+        "Nơi nhận xem được các dòng này ngay.", "The recipient can read these rows at once."
+    ),
+    "release_sure_withdrawn": Text(
+        "Nơi nhận không truy cập được nữa; dữ liệu đã tải về không thu hồi được.",
+        "The recipient loses access; data already downloaded cannot be recalled.",
+    ),
+    "release_sure_discarded": Text("Bản nháp này sẽ không được xử lý tiếp.", "This draft will not be taken further."),
+    "empty_releases": Text(
+        "Chưa có bản chia sẻ nào. Soạn bản đầu tiên: chọn lớp, thuộc tính và căn cứ.",
+        "There are no releases yet. Prepare the first one: choose layers, fields and the basis.",
+    ),
+    "holdings": Text("Sổ theo dõi dữ liệu đã cung cấp", "Register of released data"),
+    "holdings_hint": Text(
+        "Nhập số hiệu mốc hoặc tên nơi nhận để tra cứu dữ liệu đã cung cấp.",
+        "Enter a marker number or a recipient to look up released data.",
+    ),
+    "empty_holdings": Text("Không có dữ liệu đã cung cấp phù hợp với nội dung tra cứu.", "No released data matches."),
+    "holdings_note": Text(
+        "“Đến” là thời điểm ngừng cung cấp; bản nơi nhận đã tải về trước đó vẫn do nơi nhận lưu giữ.",
+        "“Until” is when it stopped being provided; copies downloaded before that are still held by the recipient.",
+    ),
+    "held_back": Text("Đã tự động ngừng cung cấp", "Stopped automatically"),
+    "held_back_note": Text(
+        "{n} mục đã tự động ngừng cung cấp do phạm vi khai thác của mục hoặc của đối tượng liên quan bị thu hẹp"
+        " sau khi chia sẻ; bản đã tải về vẫn ở nơi nhận. Hãy thông báo cho nơi nhận"
+        " hoặc soạn phiên bản mới.",
+        "{n} features are no longer provided, because the level of the feature, or of something related to it,"
+        " was raised after release; copies downloaded before are still with the recipient. Notify the"
+        " recipient or prepare a new version.",
+    ),
+    "held_since": Text("Từ", "Since"),
+    "held_until": Text("Đến", "Until"),
+    "held_what": Text("Nội dung đã chia sẻ", "What was shared"),
+}
+"""The wordings of these pages alone, in both languages: other pages need not carry them."""
+
+MOST_ROWS = 50
+"""Rows of a preview's table; its map and its numbers know more."""
+
+
+def _page(template: str, language: str, **context: Any) -> str:
+    return render(template, language, wordings=WORDS, **context)
+
+
+def releases_page(
+    language: str,
+    *,
+    releases: Sequence[Mapping[str, Any]],
+    held_back: Sequence[Mapping[str, Any]],
+    number_held_back: int,
+    cards: Mapping[str, Card],
+    states: type[Status],
+    **shell: Any,
+) -> str:
+    """Every release with its latest version, and what recipients were given and may no longer have."""
+    return _page(
+        "pages/releases.html",
+        language,
+        path="/releases",
+        releases=releases,
+        held_back=[_holding(one, cards, language) for one in held_back],
+        number_held_back=number_held_back,
+        states=_marks(states),
+        **shell,
+    )
+
+
+def release_page(
+    language: str,
+    *,
+    release: Mapping[str, Any],
+    version: Mapping[str, Any],
+    preview: Mapping[str, Any],
+    cards: Mapping[str, Card],
+    states: type[Status],
+    who: str,
+    home: tuple[float, float, float],
+    **shell: Any,
+) -> str:
+    """One version of a release: what goes as table and map, what stays, who said so, and what may be done now.
+
+    ``who`` is the name of whoever looks: to those who have prepared it approval is not offered.
+    """
+    parts = [_part(one, cards[one["layer"]], language) for one in preview["parts"]]
+    own = who in (*version["preparers"], version["submitted_by"])
+    return _page(
+        "pages/release.html",
+        language,
+        path=f"/releases/{release['id']}",
+        release=release,
+        version=version,
+        parts=parts,
+        changed=sum(one["changed"] for one in preview["parts"]),
+        withheld=[{**one, "title": said(cards[one["layer"]]["title"], language)} for one in preview["withheld"]],
+        onward=[word for word in version["onward"] if not (own and word == "approved")],
+        own=own and "approved" in version["onward"],
+        states=_marks(states),
+        home=home,
+        **shell,
+    )
+
+
+def new_release_page(
+    language: str,
+    *,
+    layers: Sequence[Mapping[str, Any]],
+    documents: Sequence[Mapping[str, Any]],
+    before: Mapping[str, Any] | None = None,
+    tag: str | None = None,
+    **shell: Any,
+) -> str:
+    """The form of a release, or of the next version of ``before``, or of its draft where a ``tag`` says which."""
+    path = f"/releases/{before['id']}/{'edit' if tag else 'new'}" if before else "/releases/new"
+    found = {"layers": layers, "documents": documents, "before": before, "tag": tag}
+    return _page("pages/release_new.html", language, path=path, **found, **shell)
+
+
+def holdings_page(
+    language: str, *, holdings: Sequence[Mapping[str, Any]] | None, cards: Mapping[str, Card], **shell: Any
+) -> str:
+    """Who holds what of a marker, or what one recipient holds; ``None`` before anything was asked."""
+    rows = [] if holdings is None else [_holding(one, cards, language) for one in holdings]
+    return _page("pages/holdings.html", language, path="/holdings", asked=holdings is not None, holdings=rows, **shell)
+
+
+def _marks(states: type[Status]) -> dict[str, Any]:
+    return {state.value: state for state in states}
+
+
+def _part(part: Mapping[str, Any], card: Card, language: str) -> dict[str, Any]:
+    fields = {name: one for name, one in fields_of(card).items() if name in {*part["fields"], *part["always"]}}
+    rows = part["features"]["features"]
+    return {
+        **part,
+        "columns": [said(one["title"], language) for one in fields.values()],
+        "lines": [
+            [value_text(one, row["properties"].get(name), language) for name, one in fields.items()]
+            for row in rows[:MOST_ROWS]
+        ],
+        "unplaced": [row["geometry"] is None for row in rows[:MOST_ROWS]],
+        "unnamed": [said(one["title"], language) for name, one in fields_of(card).items() if name in part["unnamed"]],
+        "asked": ", ".join(f"{name} = {_listed(value)}" for name, value in part["filter"].items()),
+    }
+
+
+def _listed(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _holding(one: Mapping[str, Any], cards: Mapping[str, Card], language: str) -> dict[str, Any]:
+    card, content = cards[one["layer"]], one["content"]
+    told = [
+        f"{said(field['title'], language)}: {text}"
+        for name, field in fields_of(card).items()
+        if name not in ("level", "number", "name", "title") and (text := value_text(field, content.get(name), language))
+    ]
+    named = next((content[name] for name in ("number", "code", "name", "title", "section") if content.get(name)), "–")
+    return {
+        **one,
+        "layer_said": said(card["title"], language),
+        "label": named,
+        "told": told,
+        "placed": "geometry" in content,
+    }

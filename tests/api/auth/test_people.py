@@ -1,0 +1,243 @@
+"""People: an administrator lets in, appoints, moves and dismisses; nobody raises their own rights."""
+
+import uuid
+
+import psycopg
+import pyotp
+import pytest
+
+PASSWORD = "một câu dài để vào nhà"
+SECRET, OTHER_SECRET = pyotp.random_base32(), pyotp.random_base32()
+TAN_NAM = "Đồn Biên phòng cửa khẩu quốc tế Tân Nam"
+LANG_SON = "Ban Chỉ huy Bộ đội Biên phòng tỉnh Lạng Sơn"
+HERE = {"category": "marker_damage", "place": {"text": "147/6", "border": "VN-KH"}}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def staff(enrol, accounts):
+    """Two administrators and somebody of every other post."""
+    made = {
+        "chief": enrol("chief", "administrator", second_factor=SECRET),
+        "deputy": enrol("deputy", "administrator", second_factor=OTHER_SECRET),
+        "office": enrol("office.1", "office"),
+        "planner": enrol("planner.1", "planner"),
+        "officer": enrol("officer.1", "officer", unit=TAN_NAM),
+        "member": enrol("member.1", "committee"),
+        "reader": enrol("reader.1", "public"),
+    }
+    while accounts.unsure:
+        assert accounts.exist()
+    return made
+
+
+@pytest.fixture
+def chief(browser, connect, accounts):
+    """The administrator's browser."""
+    connect().execute("update app.people set failures = 0, blocked_until = null, last_step = null")
+    accounts._addresses.forgive("127.0.0.1")
+    assert browser.sign_in("chief", PASSWORD, pyotp.TOTP(SECRET).now()).is_success
+    return browser
+
+
+def new(chief, name, role="committee", **given):
+    answer = chief.post("/api/people", {"name": name, "role": role, **given})
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def chosen(browser, link, password=PASSWORD):
+    return browser.post("/signin/password", {"invitation": link.partition("#")[2], "password": password})
+
+
+ACTS = [
+    ("GET", "/people", None),
+    ("GET", "/tokens", None),
+    ("GET", "/api/people", None),
+    ("POST", "/api/people", {"name": "friend", "role": "administrator"}),
+    ("POST", "/api/people/{own}/appointment", {"role": "administrator"}),
+    ("POST", "/api/people/{other}/appointment", {"role": "public"}),
+    ("POST", "/api/people/{nobody}/appointment", {"role": "public"}),
+    ("POST", "/api/people/{other}/invitation", {}),
+    ("POST", "/api/people/{other}/sign-out", {}),
+    ("DELETE", "/api/people/{other}/second-factor", None),
+    ("DELETE", "/api/people/{other}", None),
+    ("GET", "/api/tokens", None),
+    ("POST", "/api/tokens", {"name": "t", "role": "office", "days": 1}),
+    ("DELETE", "/api/tokens/{other}", None),
+]
+
+
+@pytest.mark.parametrize("who", ["office", "planner", "officer", "member", "reader"])
+def test_who_is_no_administrator_learns_and_changes_nothing(who, staff, another):
+    assert another.sign_in(f"{who}.1").is_success
+    ids = {"own": staff[who], "other": staff["deputy"], "nobody": uuid.uuid4()}
+    answers = [another.ask(method, path.format(**ids), body=body) for method, path, body in ACTS]
+    assert [answer.status_code for answer in answers] == [403] * len(ACTS)
+    assert len({answer.json()["detail"] for answer in answers}) == 1
+    page = another.get("/works")
+    assert "/people" not in page.text
+
+
+def test_a_machine_keeps_no_accounts(chief):
+    token = chief.post(
+        "/api/tokens", {"name": "máy ghi", "role": "office", "days": 1, "scopes": ["read", "write"]}
+    ).json()
+    machine = type(chief)(chief.client)
+    for method, path, body in ACTS:
+        answer = machine.ask(
+            method, path.format(own=1, other=1, nobody=1), body=body, Authorization=f"Bearer {token['token']}"
+        )
+        assert answer.status_code == 403, path
+
+
+def test_nobody_changes_their_own_rights(chief, staff):
+    own = staff["chief"]
+    for method, path, body in [
+        ("POST", "appointment", {"role": "office"}),
+        ("POST", "appointment", {"role": "administrator", "unit": LANG_SON}),
+        ("POST", "invitation", {}),
+        ("DELETE", "second-factor", None),
+        ("DELETE", "", None),
+    ]:
+        answer = chief.ask(method, f"/api/people/{own}/{path}".rstrip("/"), body=body)
+        assert answer.status_code == 403, path
+    assert chief.get("/api/account").json()["role"] == "administrator"
+
+
+def test_a_person_comes_in_by_a_link_that_opens_once(chief, another, connect):
+    made = new(chief, "Newcomer.1", title="Trưởng phòng")
+    assert made["name"] == "newcomer.1"
+    assert made["link"].startswith("/signin/password#")
+    assert another.sign_in("newcomer.1").status_code == 401  # there is no password yet
+    weak = chosen(another, made["link"], "newcomer.1 123456")
+    assert (weak.status_code, weak.json()["errors"][0]["code"]) == (422, "weak")
+    assert chosen(another, "#nonsense").status_code == 401
+    assert chosen(another, made["link"]).json() == {"name": "newcomer.1"}
+    assert chosen(another, made["link"]).status_code == 401
+    assert another.sign_in("newcomer.1").is_success
+    kept = connect().execute("select invitation, password from app.people where name = 'newcomer.1'").fetchone()
+    assert kept[0] is None
+    assert made["link"].partition("#")[2] not in str(
+        connect().execute("select old, new from app.journal where table_name = 'people'").fetchall()
+    )
+
+
+def test_a_link_grows_old_and_the_next_one_ends_it(chief, another, connect):
+    first = new(chief, "slow.1")
+    second = chief.post(f"/api/people/{first['id']}/invitation").json()
+    assert chosen(another, first["link"]).status_code == 401
+    connection = connect()
+    with connection.transaction():
+        connection.execute("set local cotmoc.actor = 'test'")
+        connection.execute("update app.people set invited_until = now() - interval '1 second' where name = 'slow.1'")
+    assert chosen(another, second["link"]).status_code == 401
+
+
+def test_a_new_link_ends_the_password_and_every_sign_in(chief, another):
+    made = new(chief, "leaky.1")
+    chosen(another, made["link"])
+    another.sign_in("leaky.1")
+    chief.post(f"/api/people/{made['id']}/invitation")
+    assert another.get("/api/account").status_code == 401
+    assert another.sign_in("leaky.1").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"name": "member.1", "role": "committee"}, "name"),
+        ({"name": "Tên Có Dấu", "role": "committee"}, "name"),
+        ({"name": "x", "role": "committee"}, "name"),
+        ({"name": "good", "role": "king"}, "role"),
+        ({"name": "good", "role": "shared"}, "role"),
+        ({"name": "good", "role": "system"}, "role"),
+        ({"name": "good", "role": "officer"}, "unit"),
+        ({"name": "good", "role": "officer", "unit": "Đồn không có thật"}, "unit"),
+        ({"name": "good", "role": "officer", "unit": "Bộ Chỉ huy Bộ đội Biên phòng tỉnh Long An"}, "unit"),
+        ({"name": "good", "role": "committee", "title": "TUYỆT MẬT"}, "title"),
+        ({"name": "good", "role": "committee", "password": "x"}, "password"),
+        ({"name": "good"}, "role"),
+    ],
+)
+def test_what_is_no_person_is_refused_and_the_field_named(given, field, chief):
+    answer = chief.post("/api/people", given)
+    assert answer.status_code == 422, answer.text
+    assert field in [one["field"] for one in answer.json()["errors"]]
+
+
+def test_a_transfer_takes_effect_at_the_next_request(chief, another, staff):
+    made = new(chief, "moving.1", "officer", unit=TAN_NAM)
+    chosen(another, made["link"])
+    another.sign_in("moving.1")
+    incident = another.post("/ogc/collections/incidents/items", HERE)
+    assert incident.status_code == 201, incident.text
+    place = f"/ogc/collections/incidents/items/{incident.json()['id']}"
+    assert another.get(place).status_code == 200
+    assert chief.post(f"/api/people/{made['id']}/appointment", {"role": "officer", "unit": LANG_SON}).is_success
+    assert another.get(place).status_code == 404
+    assert another.get("/api/account").json()["unit"] == LANG_SON
+    assert chief.post(f"/api/people/{made['id']}/appointment", {"role": "committee"}).is_success
+    assert another.get(place).status_code == 200
+    assert another.post("/ogc/collections/incidents/items", HERE).status_code == 403
+
+
+def test_who_becomes_an_administrator_signs_in_anew_and_gets_a_second_factor_first(chief, another):
+    made = new(chief, "rising.1", "office")
+    chosen(another, made["link"])
+    another.sign_in("rising.1")
+    assert chief.post(f"/api/people/{made['id']}/appointment", {"role": "administrator"}).is_success
+    assert another.get("/api/account").status_code == 401
+    another.sign_in("rising.1")
+    assert another.get("/api/people").status_code == 403
+    assert chief.ask("DELETE", f"/api/people/{made['id']}").is_success
+
+
+def test_a_lost_second_factor_is_dropped_by_another_administrator(chief, another, staff):
+    assert another.sign_in("deputy", PASSWORD, pyotp.TOTP(OTHER_SECRET).now()).is_success
+    assert chief.ask("DELETE", f"/api/people/{staff['deputy']}/second-factor").is_success
+    assert another.get("/api/account").status_code == 401
+    assert another.sign_in("deputy").is_success
+    assert another.get("/api/people").status_code == 403
+
+
+def test_who_is_dismissed_is_out_at_once_and_stays_in_the_journal(chief, another):
+    made = new(chief, "leaving.1")
+    chosen(another, made["link"])
+    another.sign_in("leaving.1")
+    assert chief.ask("DELETE", f"/api/people/{made['id']}").is_success
+    assert another.get("/api/account").status_code == 401
+    assert another.sign_in("leaving.1").status_code == 401
+    assert chief.ask("DELETE", f"/api/people/{made['id']}").status_code == 404
+    gone = next(one for one in chief.get("/api/people").json()["people"] if one["name"] == "leaving.1")
+    assert gone["dismissed_at"]
+    assert chief.post("/api/people", {"name": "leaving.1", "role": "committee"}).status_code == 422
+
+
+def test_the_last_administrator_cannot_go(accounts, staff):
+    from gis.accounts.models import appoint, dismiss, everybody
+    from gis.text.errors import Conflict
+
+    with accounts.acting("test") as session:
+        others = [one["id"] for one in everybody(session) if one["role"] == "administrator" and one["name"] != "chief"]
+        for one in others:
+            if not next(p for p in everybody(session) if p["id"] == one)["dismissed_at"]:
+                dismiss(session, one)
+    for go in (lambda session: dismiss(session, uuid.UUID(staff["chief"])),
+               lambda session: appoint(session, uuid.UUID(staff["chief"]), "office", None)):  # fmt: skip
+        with pytest.raises(Conflict, match="at least one administrator"), accounts.acting("test") as session:
+            go(session)
+
+
+def test_the_list_has_no_secret(chief):
+    listed = chief.get("/api/people").text
+    assert "argon2" not in listed
+    assert SECRET not in listed
+    assert "invitation" not in listed
+    assert chief.get("/people").status_code == 200
+
+
+def test_posts_are_never_rewritten(connect):
+    """Not even the door takes away a row: what somebody was stays readable."""
+    for table in ("people", "appointments", "sign_ins", "tokens"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connect("cotmoc_door").execute(f"delete from app.{table}")

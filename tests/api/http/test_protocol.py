@@ -1,0 +1,259 @@
+"""Clients that know only the standards: GDAL, OWSLib, and a fuzzer that reads the OpenAPI document."""
+
+import json
+import socket
+import subprocess
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings as hypothesis_settings, strategies as st
+from owslib.ogcapi.features import Features
+
+from gis.model.layer import catalog
+
+EXAMPLES = 2
+
+
+@pytest.mark.parametrize("layer", ["markers", "gates", "lines"])
+def test_gdal_reads_a_collection_as_a_layer(layer, site, client):
+    done = subprocess.run(
+        ["ogrinfo", "-ro", "-so", f"OAPIF:{site}/ogc", layer], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"Layer name: {layer}" in done.stdout
+    for column in ("border", "level", "position_source"):
+        assert f"{column}: String" in done.stdout
+
+
+def test_gdal_follows_the_pages_to_the_end(site, client, tmp_path):
+    target = tmp_path / "markers.csv"
+    done = subprocess.run(
+        ["ogr2ogr", "-f", "CSV", str(target), f"OAPIF:{site}/ogc", "markers", "-oo", "PAGE_SIZE=500",
+         "-select", "number"],
+        check=False, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    whole = client.get("/ogc/collections/markers/items", params={"limit": 10000}).json()["numberReturned"]
+    assert len(target.read_text("utf-8").splitlines()) == whole + 1
+
+
+def test_owslib_finds_the_collections_and_their_items(site):
+    service = Features(f"{site}/ogc")
+    assert service.feature_collections() == list(catalog)
+    page = service.collection_items("gates", limit=3)
+    assert len(page["features"]) == 3
+    one = service.collection_item("gates", page["features"][0]["id"])
+    assert one["id"] == page["features"][0]["id"]
+
+
+def test_a_fuzzer_that_reads_the_description_finds_no_fault(site):
+    operations = [found.ok() for found in schemathesis.openapi.from_url(f"{site}/ogc/api").get_all_operations()]
+    assert len(operations) > 15
+    faults = [fault for operation in operations for fault in faults_of(operation)]
+    assert faults == []
+
+
+def faults_of(operation):
+    faults = []
+
+    @given(case=operation.as_strategy())
+    @hypothesis_settings(
+        max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    def knock(case):
+        answer = case.call(timeout=20)
+        if answer.status_code >= 500:
+            faults.append((operation.method, operation.path, case.as_curl_command()))
+
+    knock()
+    return faults
+
+
+@pytest.mark.usefixtures("site")
+@given(path=st.text(max_size=12), name=st.text(max_size=8), value=st.text(max_size=12))
+@hypothesis_settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_nothing_typed_into_an_address_is_a_fault(client, path, name, value):
+    for url in ("/api/locate", "/ogc/collections/markers/items", f"/ogc/collections/{path}", "/works"):
+        try:
+            answer = client.get(url, params={name: value, "q": value})
+        except (UnicodeEncodeError, httpx.InvalidURL):
+            continue
+        assert answer.status_code < 500, (url, name, value)
+
+
+@pytest.mark.parametrize("said", [b"\x16\x03\x01\x02\x00\x01", b"HELLO\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"])
+def test_what_is_no_http_is_refused_in_the_same_form(said, site):
+    host, port = site.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as wire:
+        wire.sendall(said)
+        heard = b"".join(iter(lambda: wire.recv(65536), b""))
+    head, _, body = heard.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/problem+json" in head.lower()
+    assert json.loads(body)["type"] == "urn:cotmoc:refusal:malformed"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/ogc/collections/markers/items?limit=2",
+        "/ogc/collections/markers/tiles/WebMercatorQuad/5/15/25",
+        "/api/export/markers",
+        "/healthz",
+        "/static/cotmoc.css",
+    ],
+)
+def test_head_tells_what_get_would_say_without_saying_it(path, client):
+    asked, told = client.get(path), client.head(path)
+    assert (told.status_code, told.content) == (200, b"")
+    assert told.headers["content-type"] == asked.headers["content-type"]
+    assert set(told.headers) == set(asked.headers) - {"transfer-encoding"}
+
+
+def test_head_of_what_is_not_there_is_as_get_would_refuse_it(client):
+    told = client.head("/ogc/collections/nothing/items")
+    assert (told.status_code, told.content) == (404, b"")
+    assert client.head("/ogc/collections/markers/items?colour=red").status_code == 400
+
+
+def test_the_head_and_the_body_of_an_answer_come_together(site):
+    """Whoever reads is woken once, and a second request on the same connection is answered too."""
+    host, port = site.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as wire:
+        for _ in range(2):
+            wire.sendall(f"GET /ogc/conformance HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+            head, _, body = wire.recv(1 << 16).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200")
+            assert body.rstrip().endswith(b"}")
+
+
+# What is legal and seldom seen.
+
+MARKERS = "/ogc/collections/markers/items"
+TILE = "/ogc/collections/markers/tiles/WebMercatorQuad/5/15/25"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "kind"),
+    [
+        ("text/html;q=0.5, */*;q=0.8", "json"),
+        ("text/html;q=0.5, application/*;q=0.8", "json"),
+        ("application/json;q=0.2, text/html;q=0.3", "html"),
+        ("text/*", "html"),
+        ("*/*, text/html;q=0", "json"),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "html"),
+        ('application/json;profile="x,y", text/html;q=0.1', "json"),
+        ("application/xml", "json"),
+        ("text/plain, */*", "json"),
+        ("text/html;q=nan", "json"),
+    ],
+)
+def test_the_preferred_form_is_given(accepted, kind, client):
+    """RFC 9110, 12.5.1: the more exact name counts, and what nobody can give is answered in the plain form."""
+    answer = client.get(MARKERS, params={"limit": 1}, headers={"Accept": accepted})
+    assert answer.status_code == 200
+    assert kind in answer.headers["content-type"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "created_at=2026-11-21T00:00:00+07:00",
+        "as_of=2030-01-01T00:00:00+07:00",
+        "filter=created_at>TIMESTAMP('2020-01-01T00:00:00+07:00')",
+        "datetime=2020-01-01T00:00:00+07:00/..",
+        "datetime=2020-01-01T/..",
+        "crs=[EPSG:9210]",
+        "crs=https://www.opengis.net/def/crs/OGC/0/CRS84",
+        "bbox=11,105.5,12,106.5&bbox-crs=[EPSG:4326]&crs=EPSG:9210",
+        "properties=geometry",
+        "%6Cimit=1&",
+        "kind=main&kind=sub",
+    ],
+)
+def test_what_is_legal_is_answered(asked, client):
+    """Also a plus sign that was not escaped, which arrives as a blank."""
+    assert client.get(f"{MARKERS}?{asked}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "datetime=..",
+        "datetime=2020-01-01/2021-01-01/2022-01-01",
+        "limit=1&limit=2",
+        "bbox=105,11,106,12&bbox=1,1,2,2",
+        "filter=true&filter=false",
+        "limit=1;kind=main",
+        "KIND=main",
+        "f=geojson",
+    ],
+)
+def test_what_would_mean_two_things_is_refused(asked, client):
+    answer = client.get(f"{MARKERS}?{asked}")
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+
+
+def test_properties_may_leave_the_place_alone(client):
+    (one,) = client.get(MARKERS, params={"properties": "geometry", "limit": 1}).json()["features"]
+    assert one["properties"] == {}
+    assert one["geometry"] is not None
+    for f in ("gpkg", "csv", "kml", "parquet"):
+        assert client.get("/api/export/gates", params={"f": f, "properties": "geometry"}).status_code == 200
+
+
+@pytest.mark.parametrize("url", [TILE, MARKERS])
+def test_who_holds_an_answer_is_not_sent_it_again(url, client):
+    if url == MARKERS:
+        url = f"{MARKERS}/{client.get(MARKERS, params={'limit': 1}).json()['features'][0]['id']}"
+    tag = client.get(url).headers["etag"]
+    for held in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        again = client.get(url, headers={"If-None-Match": held})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag), held
+    assert client.get(url, headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_a_method_that_is_not_taken_is_answered_with_those_that_are(client):
+    for method, url, allowed in (
+        ("PUT", MARKERS, "GET, HEAD, OPTIONS, POST"),
+        ("DELETE", TILE, "GET, HEAD"),
+        ("OPTIONS", "/ogc", "GET, HEAD"),
+    ):
+        answer = client.request(method, url, json={} if method == "PUT" else None)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
+def test_another_sites_page_is_told_nothing_that_lets_it_read(client):
+    elsewhere = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
+    for answer in (client.get(MARKERS, headers=elsewhere), client.options(MARKERS, headers=elsewhere)):
+        assert answer.is_success
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "status"),
+    [
+        ("5/15/25", "f=mvt", 200),
+        ("5/15/25", "datetime=2020-01-01/..", 200),
+        ("5/15/25", "f=html", 400),
+        ("5/15/25", "collections=markers", 400),
+        ("5/15/25", "properties=number", 400),
+        ("5/15/25.mvt", "", 404),
+        ("5.0/15/25", "", 404),
+        ("tilejson.json", "f=json&kind=main", 200),
+        ("tilejson.json", "f=html", 400),
+        ("", "f=json", 200),
+        ("", "nonsense=1", 400),
+    ],
+)
+def test_tiles_take_what_they_can_mean_and_refuse_the_rest(path, asked, status, client):
+    address = f"/ogc/collections/markers/tiles/WebMercatorQuad/{path}".rstrip("/")
+    assert client.get(f"{address}?{asked}").status_code == status
+
+
+def test_the_address_of_the_tiles_keeps_the_filters_and_nothing_else(client):
+    answer = client.get("/ogc/collections/markers/tiles/WebMercatorQuad/tilejson.json?f=json&kind=main&lang=en")
+    assert answer.json()["tiles"][0].endswith("/{z}/{y}/{x}?kind=main")

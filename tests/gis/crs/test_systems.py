@@ -1,0 +1,173 @@
+"""The pinned VN-2000 transformation, against EPSG's own operation 6960 and against PostGIS."""
+
+import numpy as np
+import psycopg
+import pytest
+from hypothesis import given, strategies as st
+from pyproj import CRS, Geod, Transformer
+
+from gis.cluster.private_cluster import Cluster
+from gis.crs import systems as crs
+from gis.text.errors import Invalid
+
+GEOD = Geod(ellps="WGS84")
+# latitude first, longitude second, in degrees: the axes of EPSG's own definition
+DECREE = Transformer.from_pipeline("urn:ogc:def:coordinateOperation:EPSG::6960")
+
+longitudes = st.floats(102, 110)
+latitudes = st.floats(8, 24)
+codes = st.sampled_from(sorted(crs.SUPPORTED))
+zones = pytest.mark.parametrize("zone", crs.ZONES, ids=lambda zone: str(zone.epsg))
+
+
+def metres(here: tuple[float, float], there: tuple[float, float]) -> float:
+    return float(GEOD.inv(*here, *there)[2])
+
+
+@given(longitudes, latitudes)
+def test_vn2000_moves_as_the_decree_says(lon, lat):
+    expected_lat, expected_lon = DECREE.transform(lat, lon)
+    assert metres(crs.to_wgs84(lon, lat, crs.VN2000), (expected_lon, expected_lat)) < 0.001
+
+
+@zones
+def test_a_zone_is_what_epsg_says_it_is(zone):
+    parameters = {p.name: p.value for p in CRS.from_epsg(zone.epsg).coordinate_operation.params}
+    assert parameters["Longitude of natural origin"] == zone.central_meridian
+    assert parameters["Scale factor at natural origin"] == zone.scale
+    assert parameters["False easting"] == zone.false_easting
+    assert parameters["False northing"] == parameters["Latitude of natural origin"] == 0
+    assert CRS.from_epsg(zone.epsg).source_crs.to_epsg() == crs.VN2000
+
+
+@zones
+def test_a_zone_leads_to_the_same_place_as_epsg_zone_then_decree(zone):
+    unprojected = Transformer.from_crs(zone.epsg, crs.VN2000, always_xy=True)
+    east, north = 536_487.939, 1_203_673.846
+    lon, lat = unprojected.transform(east, north)
+    expected_lat, expected_lon = DECREE.transform(lat, lon)
+    assert metres(crs.to_wgs84(east, north, zone.epsg), (expected_lon, expected_lat)) < 0.001
+
+
+@pytest.mark.parametrize("epsg", [crs.WGS84, crs.WEB_MERCATOR, crs.UTM_48N, crs.UTM_49N])
+def test_systems_on_wgs84_agree_with_proj(epsg):
+    proj = Transformer.from_crs(crs.WGS84, epsg, always_xy=True)
+    assert crs.from_wgs84(106.15, 10.95, epsg) == pytest.approx(proj.transform(106.15, 10.95), abs=0.001)
+
+
+def test_both_sides_of_11_04_degrees_move_alike():
+    """Left to itself PROJ changes the operation here, and the ground jumps by 0.8 m."""
+    north, south = (np.subtract(crs.to_wgs84(106.0, lat, crs.VN2000), (106.0, lat)) for lat in (11.0401, 11.0399))
+    assert np.abs(north - south).max() * 111_320 < 0.001
+
+
+def test_the_measured_point_south_of_11_04_degrees():
+    assert crs.to_wgs84(106.0, 10.80, crs.VN2000) == pytest.approx((106.00178818688468, 10.798985623388836), abs=1e-9)
+
+
+@given(longitudes, latitudes, codes)
+def test_there_and_back_is_the_same_place(lon, lat, epsg):
+    """Within 2 mm: a datum shift that leaves heights out, as the decree's does here, is no exact inverse of itself."""
+    assert metres(crs.to_wgs84(*crs.from_wgs84(lon, lat, epsg), epsg), (lon, lat)) < 0.002
+
+
+def test_many_points_at_once():
+    lon, lat = np.array([106.0, 106.7]), np.array([10.8, 22.0])
+    east, north = crs.from_wgs84(lon, lat, 9210)
+    assert (east[1], north[1]) == crs.from_wgs84(106.7, 22.0, 9210)
+
+
+@pytest.mark.parametrize(
+    ("meridian", "width", "epsg"),
+    [(105.75, 3, 9210), (105.5, 3, 9209), (107.25, 3, 9215), (105, 3, 5897), (105, 6, 3405)],
+)
+def test_a_zone_is_found_by_its_meridian(meridian, width, epsg):
+    assert crs.zone_for(meridian, width) == crs.zone_of(epsg)
+
+
+def test_no_zone_where_none_was_declared():
+    assert crs.zone_for(105.8) is None
+    assert crs.zone_for(105.75, 6) is None
+    assert crs.zone_of(crs.UTM_48N) is None
+
+
+def test_the_meridian_as_papers_write_it():
+    assert [crs.zone_of(code).meridian for code in (9210, 9208, 5897)] == ["105°45′", "104°45′", "105°"]
+
+
+@pytest.mark.parametrize(("lon", "epsg"), [(105.7, 9210), (106.72, 9213), (102.2, 5896), (109.4, 9218)])
+def test_the_nearest_zone(lon, epsg):
+    assert crs.nearest_zone(lon).epsg == epsg
+
+
+def test_utm_changes_at_108_degrees():
+    assert (crs.utm_for(107.999), crs.utm_for(108)) == (crs.UTM_48N, crs.UTM_49N)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["EPSG:9210", " epsg:9210 ", "http://www.opengis.net/def/crs/EPSG/0/9210", "urn:ogc:def:crs:EPSG::9210"],
+)
+def test_a_system_has_several_names(name):
+    assert crs.epsg_of(name) == 9210
+
+
+@pytest.mark.parametrize("name", ["EPSG:3148", "EPSG:6956", "9210", "VN-2000", "EPSG:", "", "EPSG:9210; drop"])
+def test_an_unknown_system_is_refused_with_those_that_are_known(name):
+    with pytest.raises(Invalid) as refusal:
+        crs.epsg_of(name)
+    assert [(error.field, error.code) for error in refusal.value.errors] == [("crs", "unknown_crs")]
+    assert "EPSG:9210" in refusal.value.extra["known"]
+
+
+@pytest.mark.parametrize("transform", [crs.to_wgs84, crs.from_wgs84])
+def test_no_position_passes_through_an_unknown_system(transform):
+    with pytest.raises(Invalid):
+        transform(106.0, 11.0, 3148)
+
+
+def test_postgis_rows_have_numbers_that_are_ours():
+    rows = crs.postgis_srids()
+    assert len(rows) == len({row["srid"] for row in rows}) == len(crs.ZONES) + 1
+    assert {row["srid"] for row in rows} == {crs.srid_for(zone.epsg) for zone in crs.ZONES} | {crs.srid_for(crs.VN2000)}
+    assert all(999_000 > row["srid"] > 900_000 for row in rows), "PostGIS keeps 999000 and above for itself"
+    assert crs.srid_for(crs.UTM_48N) == crs.UTM_48N
+
+
+def test_postgis_rows_turn_the_position_vector():
+    """The signs of ``+towgs84`` are the decree's, turned around."""
+    [row] = [row for row in crs.postgis_srids() if row["auth_srid"] == crs.VN2000]
+    bound = Transformer.from_crs(CRS.from_proj4(row["proj4text"]), crs.WGS84, always_xy=True)
+    assert metres(bound.transform(106.0, 10.80), crs.to_wgs84(106.0, 10.80, crs.VN2000)) < 0.001
+
+
+@pytest.fixture(scope="module")
+def database():
+    """PostGIS as the distribution ships it, with our rows."""
+    with Cluster.throwaway() as cluster, psycopg.connect(cluster.url().replace("+psycopg", "")) as connection:
+        connection.execute("CREATE EXTENSION postgis")
+        columns = ("srid", "auth_name", "auth_srid", "srtext", "proj4text")
+        insert = f"INSERT INTO spatial_ref_sys ({', '.join(columns)}) VALUES ({', '.join(f'%({c})s' for c in columns)})"
+        connection.cursor().executemany(insert, crs.postgis_srids())
+        yield connection
+
+
+@pytest.mark.parametrize("epsg", [crs.VN2000, *(zone.epsg for zone in crs.ZONES)])
+@pytest.mark.parametrize("lat", [10.80, 11.0399, 11.0401, 21.97])
+def test_postgis_agrees_on_both_sides_of_11_04_degrees(database, epsg, lat):
+    east, north = crs.from_wgs84(106.0, lat, epsg)
+    there = "ST_Transform(ST_Point(%s, %s, %s), %s::int)"
+    [lon_lat] = database.execute(
+        f"SELECT ARRAY[ST_X(p), ST_Y(p)] FROM (SELECT {there} AS p) q", [east, north, crs.srid_for(epsg), crs.WGS84]
+    ).fetchone()
+    [back] = database.execute(
+        f"SELECT ARRAY[ST_X(p), ST_Y(p)] FROM (SELECT {there} AS p) q", [106.0, lat, crs.WGS84, crs.srid_for(epsg)]
+    ).fetchone()
+    assert metres(tuple(lon_lat), crs.to_wgs84(east, north, epsg)) < 0.001
+    assert metres(crs.to_wgs84(*back, epsg), crs.to_wgs84(east, north, epsg)) < 0.001
+
+
+def test_postgis_left_to_itself_does_not_agree(database):
+    """Why the rows are needed: should this ever fail, they may go."""
+    [lon] = database.execute("SELECT ST_X(ST_Transform(ST_Point(106.0, 10.80, 4756), 4326))").fetchone()
+    assert abs(lon - crs.to_wgs84(106.0, 10.80, crs.VN2000)[0]) * 111_320 > 0.1

@@ -1,0 +1,176 @@
+"""The security surface: whoever tampers with it, the next migration finds out and mends it."""
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+
+from api.cli.migrate import migrate
+from gis.model.fields import Level
+from gis.model.layer import catalog, parts
+from gis.schema.grants import standing
+from layers.policy import OFFICER, POLICY
+
+TAMPERINGS = {
+    "policy dropped": "drop policy see_shared on app.markers",
+    "policy added": "create policy loophole on app.markers for select to cotmoc_public using (true)",
+    "policy widened": "alter policy see_public on app.markers using (true)",
+    "row security lifted": "alter table app.markers disable row level security",
+    "force lifted": "alter table app.incidents no force row level security",
+    "column granted": "grant select (geom) on app.markers to cotmoc_shared",
+    "table granted": "grant select on app.markers to cotmoc_public",
+    "journal granted": "grant select on app.journal to cotmoc_office",
+    "everybody granted": "grant select on app.incidents to public",
+    "granted to the login": "grant update on app.incidents_history to cotmoc_writer",
+    "trigger disabled": "alter table app.works disable trigger remember",
+    "trigger dropped": "drop trigger stamp on app.tasks",
+    "truncate allowed": "drop trigger no_truncate on app.journal",
+    "function replaced": "create or replace function app.actor() returns text language sql as"
+    " $$ select 'nobody'::text $$",
+    "move added": "insert into app.moves values ('incidents', 'reported', 'closed')",
+    "journal function opened": "grant execute on function app.write_journal to cotmoc_public",
+    "view opened": "alter view app.places set (security_invoker = false)",
+    "what was released opened": "create policy loophole on release.markers for select to cotmoc_partner using (true)",
+    "what was released unguarded": "alter table release.works disable row level security",
+    "publication bypassed": "grant insert, delete on release.markers to cotmoc_office_edit",
+    "partner let into the house": "grant usage on schema app to cotmoc_partner",
+    "publisher widened": "grant select on app.incidents to cotmoc_publisher",
+    "a sequence opened": "grant usage on sequence app.journal_seq_seq to cotmoc_public",
+    "second person forgotten": "drop trigger stamp on app.release_versions",
+}
+
+STANDING = """
+select (select count(*) from pg_policies where schemaname in ('app', 'release')),
+    (select md5(string_agg(format('%s %s %s %s %s', tablename, policyname, roles, qual, with_check), ''
+        order by schemaname, tablename, policyname)) from pg_policies where schemaname in ('app', 'release')),
+    (select md5(string_agg(format('%s %s %s %s', relname, relrowsecurity, relforcerowsecurity, reloptions), '' order by
+        oid::regclass::text)) from pg_class
+        where relnamespace::regnamespace::text in ('app', 'release') and relkind in ('r', 'v')),
+    (select md5(string_agg(format('%s %s %s', attrelid::regclass, attname,
+        (select array_agg(a order by a::text) from unnest(attacl) a)), '' order by attrelid::regclass::text, attname))
+        from pg_attribute where attacl is not null and attrelid in
+        (select oid from pg_class where relnamespace::regnamespace::text in ('app', 'release'))),
+    (select md5(string_agg(format('%s %s %s', table_name, grantee, privilege_type), ''
+        order by table_schema, table_name, grantee, privilege_type)) from information_schema.role_table_grants
+        where table_schema in ('app', 'release')),
+    (select md5(string_agg(format('%s %s %s', tgrelid::regclass, tgname, tgenabled), ''
+        order by tgrelid::regclass::text, tgname)) from pg_trigger where not tgisinternal and tgrelid in
+        (select oid from pg_class where relnamespace::regnamespace::text in ('app', 'release'))),
+    (select md5(string_agg(pg_get_functiondef(oid), '' order by oid::regprocedure::text)) from pg_proc
+        where pronamespace::regnamespace::text in ('app', 'release') and prokind = 'f'),
+    (select md5(string_agg(format('%s %s', proname,
+        (select array_agg(a order by a::text) from unnest(proacl) a)), '' order by oid::regprocedure::text))
+        from pg_proc where pronamespace::regnamespace::text in ('app', 'release')),
+    (select array_agg(n.nspname || a order by n.nspname || a) from pg_namespace n, unnest(n.nspacl) a
+        where n.nspname in ('app', 'release')),
+    (select count(*) from app.moves),
+    (select array_agg(oid::regclass || ' ' || array_to_string(relacl, ',') order by oid::regclass::text) from pg_class
+        where relkind = 'S' and relnamespace::regnamespace::text = 'app' and relacl is not null
+        and exists (select from unnest(relacl) a where a::text !~ '^cotmoc_owner='))
+"""
+
+
+@pytest.fixture
+def admin(cluster, fresh_name):
+    with psycopg.connect(host=str(cluster.socket_dir), dbname=fresh_name, user="postgres", autocommit=True) as opened:
+        yield opened
+
+
+def test_every_tampering_is_found_by_itself(cluster, fresh_name):
+    engine = create_engine(cluster.url(fresh_name), poolclass=NullPool)
+    with engine.connect() as administrator:
+        raw = administrator.connection.driver_connection
+        before = raw.execute(STANDING).fetchone()
+        assert standing(administrator, POLICY) == []
+        for name, tampering in TAMPERINGS.items():
+            with raw.transaction(force_rollback=True):
+                raw.execute(tampering)
+                assert raw.execute(STANDING).fetchone() != before, name
+                assert standing(administrator, POLICY) == ["catalogue"], name
+        assert standing(administrator, POLICY) == []
+
+
+def test_every_tampering_is_mended(cluster, fresh_name, admin):
+    before = admin.execute(STANDING).fetchone()
+    for tampering in TAMPERINGS.values():
+        admin.execute(tampering)
+    assert admin.execute(STANDING).fetchone() != before
+    migrate(cluster.url(fresh_name))
+    assert admin.execute(STANDING).fetchone() == before
+
+
+def test_a_second_migration_changes_nothing(cluster, fresh_name, admin):
+    def state():
+        rows = admin.execute("select xmin::text, rendered, standing from app.surface").fetchall()
+        tables = admin.execute(
+            "select relname, xmin::text from pg_class where relnamespace = 'app'::regnamespace order by relname"
+        ).fetchall()
+        return rows, tables
+
+    before = state()
+    migrate(cluster.url(fresh_name))
+    assert state() == before
+
+
+def test_nobody_but_the_owner_passes_freely(admin):
+    free = admin.execute(
+        "select rolname from pg_roles where rolname like 'cotmoc%' and (rolbypassrls or rolsuper or rolcreaterole"
+        " or rolcreatedb)"
+    ).fetchall()
+    assert free == []
+    inherit = admin.execute("select rolname from pg_roles where rolname like 'cotmoc%' and rolcanlogin and rolinherit")
+    assert inherit.fetchall() == []
+    owned = admin.execute(
+        "select distinct tableowner from pg_tables where schemaname = 'app' union"
+        " select distinct viewowner from pg_views where schemaname = 'app' and viewname !~ '_own$'"
+    ).fetchall()
+    assert owned == [("cotmoc_owner",)]
+
+
+def test_every_table_of_the_house_has_row_security_or_is_nobodys(admin):
+    readable = admin.execute(
+        "select c.relname from pg_class c where c.relnamespace = 'app'::regnamespace and c.relkind = 'r'"
+        " and not c.relrowsecurity and exists (select from aclexplode(c.relacl) a where a.grantee <> c.relowner)"
+    ).fetchall()
+    assert readable == []
+
+
+def test_views_ask_with_the_rights_of_the_reader(admin):
+    views = admin.execute(
+        "select relname, relowner::regrole::text from pg_class where relnamespace = 'app'::regnamespace"
+        " and relkind = 'v' and not coalesce(reloptions, '{}') @> array['security_invoker=true']"
+    )
+    # What an officer has of the own matters is seen with the rights of a role that row security holds too.
+    found = dict(views.fetchall())
+    assert set(found) == {f"{name}_own" for name in (*catalog, *parts)}
+    assert set(found.values()) == {OFFICER.owning}
+
+
+def test_no_role_may_make_anything_of_its_own(admin):
+    for role in ("cotmoc_reader", "cotmoc_writer", "cotmoc_public", "cotmoc_office_edit"):
+        assert admin.execute("select has_schema_privilege(%s, 'app', 'create')", [role]).fetchone() == (False,)
+        assert admin.execute("select has_schema_privilege(%s, 'public', 'create')", [role]).fetchone() == (False,)
+
+
+def test_an_extent_cannot_be_asked_past_the_policies(cluster, fresh_name):
+    with psycopg.connect(host=str(cluster.socket_dir), dbname=fresh_name, user="cotmoc_reader", autocommit=True) as raw:
+        raw.execute("set role cotmoc_public")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            raw.execute("select st_estimatedextent('app', 'markers', 'geom')")
+
+
+def test_levels_are_seen_in_their_order():
+    for reader in Level:
+        seen = [level for level in Level if reader.reads(level)]
+        assert seen == list(Level)[: list(Level).index(reader) + 1]
+
+
+@pytest.mark.parametrize("role", [role for role in POLICY.roles if not role.edits], ids=lambda role: role.name)
+def test_those_who_only_read_edit_nothing(role, cluster, fresh_name):
+    with psycopg.connect(host=str(cluster.socket_dir), dbname=fresh_name, user="cotmoc_writer", autocommit=True) as raw:
+        raw.execute(sql.SQL("set role {}").format(sql.Identifier(role.reading)))
+        raw.execute("select set_config('cotmoc.actor', 'x', false)")
+        for layer in catalog:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                raw.execute(sql.SQL("update {} set source = 'x'").format(sql.Identifier("app", layer)))

@@ -1,0 +1,98 @@
+"""A stranger adds a layer: one card, one word in the table of contents, one generated revision. Nothing else."""
+
+import json
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from gis.cluster.private_cluster import Cluster
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+CARD = '''
+"""Patrols (tuần tra): who walked which section when."""
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy.orm import Mapped
+
+from gis.fields import field, geometry
+from gis.status import BLUE, GREY, Mark, Status, onward
+from layers.borders import Border
+from layers.places import BorderFeature
+
+
+class PatrolState(Status):
+    """How far a patrol has got."""
+
+    PLANNED = "planned", ("Dự kiến", "Planned"), Mark("circle", BLUE), onward("done")
+    DONE = "done", ("Đã đi", "Done"), Mark("check", GREY)
+
+
+class Patrol(BorderFeature, layer="patrols", title=("Tuần tra", "Patrols"), drawn_by="state", labelled_by="name"):
+    """A walk along a section of the border."""
+
+    border: Mapped[Border] = field("Tuyến biên giới", "Border", sort_order=-50)
+    name: Mapped[str] = field("Tên", "Name")
+    on: Mapped[dt.date | None] = field("Ngày", "On")
+    state: Mapped[PatrolState] = field("Tình trạng", "State", default=PatrolState.PLANNED)
+    geom: Mapped[Any] = geometry("LINESTRING")
+'''
+
+STORY = """
+    import json, sys
+    from fastapi.testclient import TestClient
+    from api.app import create_app
+    from api.migrate import migrate, revise
+    from api.settings import Settings
+
+    admin, reader, writer, door = sys.argv[1:]
+    revision = revise(admin, "patrols")
+    migrate(admin)
+    assert revise(admin, "nothing") is None
+    settings = Settings(reader_url=reader, writer_url=writer, door_url=door)
+    with TestClient(create_app(settings), "http://localhost:8000", client=("127.0.0.1", 50000)) as doors:
+        items = "/ogc/collections/patrols/items"
+        made = doors.post(items, json={"name": "Tuần 47", "border": "VN-KH", "on": "2026-11-20"})
+        moved = doors.post(f"{items}/{made.json()['id']}/moves", json={"to": "done", "reason": "đã đi"})
+        found = doors.get(items, params={"on": "2026-11-20", "state": "done"})
+        past = doors.get(f"{items}/{made.json()['id']}/history")
+        cards = doors.get("/api/cards")
+    print(json.dumps({
+        "revision": revision, "made": made.status_code, "moved": moved.status_code, "found": found.json(),
+        "past": past.json(), "layers": [one["name"] for one in cards.json()["layers"]],
+    }))
+"""
+
+
+@pytest.fixture
+def strangers_checkout(tmp_path):
+    for name in ("gis", "layers", "maps", "api"):
+        shutil.copytree(CHECKOUT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(CHECKOUT / "data" / "migrations", tmp_path / "data" / "migrations")
+    (tmp_path / "layers" / "patrols.py").write_text(CARD, encoding="utf-8")
+    contents = tmp_path / "layers" / "__init__.py"
+    contents.write_text(contents.read_text(encoding="utf-8") + "\nfrom layers import patrols\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_one_card_one_word_one_revision_give_table_history_rights_api_and_card(strangers_checkout):
+    with Cluster.throwaway() as cluster:
+        cluster.create_database("house")
+        logins = [cluster.url("house", user) for user in ("postgres", "cotmoc_reader", "cotmoc_writer", "cotmoc_door")]
+        told = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(STORY), *logins],
+            cwd=strangers_checkout, capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+    assert told.returncode == 0, told.stderr[-3000:]
+    story = json.loads(told.stdout.splitlines()[-1])
+    assert story["revision"].endswith("_patrols.py")
+    assert (story["made"], story["moved"]) == (201, 200)
+    assert [one["properties"]["name"] for one in story["found"]["features"]] == ["Tuần 47"]
+    assert [entry["version"] for entry in story["past"]["entries"]] == [2, 1]
+    assert "patrols" in story["layers"]

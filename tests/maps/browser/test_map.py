@@ -1,0 +1,278 @@
+"""The pages in a real Chromium under the strict policy, fed with hostile text: shown as text, never run.
+
+A small server of plain JSON stands at the doors' place; the doors themselves are proved in their own tests.
+"""
+
+import re
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.sync_api import Page, expect
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from maps.assets import fetch, static_folder
+from maps.map_page import incident_page, map_page, map_script
+from maps.marks import sprite
+from tests.hostile_texts import SHORT as HOSTILE
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "connect-src 'self'; font-src 'self'; manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'self'"
+)
+
+
+def a_code(value: str, **extra: Any) -> dict[str, Any]:
+    return {"value": value, "title": {"vi": HOSTILE, "en": HOSTILE}, "mark": None, "onward": [], **extra}
+
+
+def a_card(name: str, *fields: tuple[str, str, list[dict[str, Any]] | None], **extra: Any) -> dict[str, Any]:
+    described = [
+        {"name": field, "title": {"vi": HOSTILE, "en": HOSTILE}, "type": kind, "codes": codes, "required": False,
+         "receivable": True, "unit": None}
+        for field, kind, codes in fields
+    ]  # fmt: skip
+    title = {"vi": HOSTILE, "en": HOSTILE}
+    return {
+        "name": name,
+        "title": title,
+        "geometry": "Point",
+        "drawn_by": None,
+        "status": None,
+        **dict.fromkeys(("editable", "creatable", "movable", "places"), True),
+        **extra,
+        "fields": described,
+    }
+
+
+RED = {"shape": HOSTILE, "colour": "#D55E00"}
+CARDS = [
+    a_card("markers", ("number", "text", None)),
+    a_card("gates", ("name", "text", None)),
+    a_card("tasks", ("title", "text", None)),
+    a_card(
+        "works",
+        ("title", "text", None),
+        (
+            "stage",
+            "code",
+            [
+                a_code("proposed", onward=["closed", "suspended"]),
+                a_code("closed"),
+                a_code("suspended", onward=["proposed"]),
+            ],
+        ),
+        ("urgency", "code", [a_code("overdue", mark=RED)]),
+        ("waiting_on", "text", None),
+        drawn_by="urgency",
+        status="stage",
+    ),
+    a_card("incidents", ("code", "text", None), ("category", "code", [a_code("a"), a_code("b")])),
+]
+PLACED: dict[str, Any] = {
+    "id": "w1",
+    "type": "Feature",
+    "geometry": {"type": "Point", "coordinates": [106.0, 11.3]},
+    "properties": {
+        "title": HOSTILE, "address": HOSTILE, "stage": "proposed", "urgency": "overdue", "waiting_on": HOSTILE,
+        "position_source": "assumed", "accuracy_m": 13000, "version": 1,
+    },
+}  # fmt: skip
+UNPLACED = {**PLACED, "id": "w2", "geometry": None, "properties": {**PLACED["properties"], "position_source": "none"}}
+LOCATED = {"kind": "marker", "address": HOSTILE, "border": "VN-KH", "nearest_marker": HOSTILE}
+
+
+async def under_the_policy(request: Request, following: RequestResponseEndpoint) -> Response:
+    answer = await following(request)
+    answer.headers["Content-Security-Policy"] = POLICY
+    return answer
+
+
+class Doors:
+    """The answers, and what was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, dict[str, Any]]] = []
+
+    async def moved(self, request: Request) -> Response:
+        self.sent.append((request.headers["if-match"], await request.json()))
+        faults = [{"field": "reason", "code": "x", "detail": HOSTILE}]
+        problem = {"title": HOSTILE, "status": 409, "detail": "Chưa thông báo phía bạn", "errors": faults}
+        return JSONResponse(problem, 409, media_type="application/problem+json")
+
+    async def items(self, request: Request) -> Response:
+        if request.method == "POST":
+            self.sent.append((request.headers["idempotency-key"], await request.json()))
+            return JSONResponse({"title": "x", "status": 503, "detail": "Tạm thời không phục vụ"}, 503)
+        rows = [PLACED, UNPLACED] if request.path_params["layer"] == "works" else []
+        return JSONResponse({"type": "FeatureCollection", "features": rows, "links": []})
+
+    def app(self) -> Starlette:
+        def html(page: Any) -> Any:
+            return lambda request: HTMLResponse(page("vi", home=(11.3, 106.0, 10), query=dict(request.query_params)))
+
+        def data(answer: Any, **headers: str) -> Any:
+            return lambda _: JSONResponse(answer, headers=headers)
+
+        item = "/ogc/collections/{layer}/items/w1"
+        nothing = {"type": "FeatureCollection", "features": []}
+        found = {"type": "FeatureCollection", "features": [{**PLACED, "properties": LOCATED}]}
+        changes = {"stage": {"old": HOSTILE, "new": "closed"}, HOSTILE: {"old": 1, "new": HOSTILE}}
+        past = [
+            {"at": "2026-01-01T00:00Z", "actor": HOSTILE, "reason": HOSTILE, "action": "update", "changes": changes}
+        ]
+        return Starlette(
+            routes=[
+                Route("/", html(map_page)),
+                Route("/incidents/new", html(incident_page)),
+                Route("/map.js", lambda _: Response(map_script(), media_type="text/javascript")),
+                Route("/marks.svg", lambda _: Response(sprite(), media_type="image/svg+xml")),
+                Route("/api/cards", data({"layers": CARDS})),
+                Route("/api/basemap/lines", data(nothing)),
+                Route("/api/basemap/context", data(nothing)),
+                Route("/api/locate", data(found)),
+                Route("/ogc/collections/{layer}/items", self.items, methods=["GET", "POST"]),
+                Route(item, data(PLACED, ETag='"1-abc"', Allow="GET, PATCH")),
+                Route(f"{item}/moves", self.moved, methods=["POST"]),
+                Route(f"{item}/history", data({"entries": past})),
+                Route(
+                    f"{item}/links", data({"links": [{"id": "x", "layer": "works", "role": HOSTILE, "title": HOSTILE}]})
+                ),
+                Mount("/static", StaticFiles(directory=static_folder())),
+            ],
+            middleware=[Middleware(BaseHTTPMiddleware, dispatch=under_the_policy)],
+        )
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[str, Doors]]:
+    fetch()
+    doors = Doors()
+    server = uvicorn.Server(uvicorn.Config(doors.app(), host="127.0.0.1", port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        thread.join(0.05)
+        assert thread.is_alive(), "the server started"
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}", doors
+    server.should_exit = True
+    thread.join()
+
+
+def test_hostile_rows_are_text_in_the_list_the_card_the_record_and_the_timeline(
+    page: Page, served: tuple[str, Doors]
+) -> None:
+    page.goto(served[0])
+    rows = page.locator(".row")
+    expect(rows).to_have_count(2)
+    expect(rows.first.locator(".title")).to_have_text(HOSTILE)
+    expect(page.locator(".stand .label").first).to_have_text(HOSTILE)
+    rows.first.locator(".title").click()
+    expect(page.locator(".card h2").first).to_contain_text(HOSTILE)
+    if (open_record := page.get_by_role("button", name="Mở hồ sơ")).count():
+        open_record.click()
+    expect(page.locator(".record .timeline")).to_contain_text(HOSTILE)
+    expect(page.locator(".record .links")).to_contain_text(HOSTILE)
+    assert page.locator("img[src=x]").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_refused_move_says_why_in_place_and_loses_nothing(page: Page, served: tuple[str, Doors]) -> None:
+    page.goto(served[0])
+    page.locator(".row .title").first.click()
+    page.get_by_role("button", name="Cập nhật tình trạng").first.click()
+    page.locator("dialog textarea").fill("Biên bản 12")
+    page.locator("dialog button[type=submit]").click()
+    expect(page.locator("dialog .refusal")).to_contain_text("Chưa thông báo phía bạn")
+    expect(page.locator("dialog .refusal")).to_contain_text(HOSTILE)
+    expect(page.locator("dialog textarea")).to_have_value("Biên bản 12")
+    assert served[1].sent[-1] == ('"1-abc"', {"to": "closed", "reason": "Biên bản 12"})
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_have_count(0)
+
+
+def test_the_way_through_a_status_leaves_out_what_stands_beside_it(page: Page, served: tuple[str, Doors]) -> None:
+    page.goto(served[0])
+    steps = page.evaluate(
+        """async () => {
+            const cards = await import('/static/core/labels.js');
+            await cards.knowCards();
+            return [cards.stepsOf('works').map((step) => step.value), cards.stepsOf('markers')];
+        }"""
+    )
+    assert steps == [["proposed", "closed"], []]
+
+
+def test_a_row_without_a_position_offers_one(page: Page, served: tuple[str, Doors]) -> None:
+    page.goto(served[0])
+    expect(page.locator(".row .unplaced")).to_have_count(1)
+    expect(page.locator(".row .unplaced")).to_contain_text("Chưa có vị trí")
+    expect(page.locator(".leaflet-marker-icon .stand.works")).to_have_count(1)
+    expect(page.locator(".stand.works .mark.hollow")).to_have_count(1)
+
+
+def test_the_address_box_answers_under_itself_and_keeps_the_view_in_the_address(
+    page: Page, served: tuple[str, Doors]
+) -> None:
+    page.goto(served[0])
+    expect(page.locator(".row")).to_have_count(2)
+    page.keyboard.press("/")
+    page.keyboard.type("147/6")
+    page.keyboard.press("Enter")
+    expect(page.locator("#found h3")).to_have_text(HOSTILE)
+    expect(page).to_have_url(re.compile(r"q=147/6.*#map="))
+    page.keyboard.press("Escape")
+    expect(page.locator("#found")).to_be_hidden()
+
+
+def test_an_incident_that_could_not_be_sent_keeps_its_text_and_its_key(page: Page, served: tuple[str, Doors]) -> None:
+    page.goto(f"{served[0]}/incidents/new?q=147/6")
+    expect(page.locator(".place-control .said")).to_have_text(HOSTILE)
+    page.locator("#categories .pick").first.click()
+    page.locator("#description").fill("Ba người qua lại")
+    page.get_by_role("button", name="Gửi").click()
+    expect(page.locator("#refusal")).to_contain_text("Tạm thời không phục vụ")
+    key, body = served[1].sent[-1]
+    assert body["properties"]["description"] == "Ba người qua lại"
+    assert body["properties"]["place"] == {"text": HOSTILE, "border": "VN-KH", "written": "147/6"}
+    page.get_by_role("button", name="Gửi").click()
+    expect(page.locator("#refusal")).to_contain_text("Tạm thời không phục vụ")
+    assert served[1].sent[-1][0] == key, "sending again is the same sending"
+    page.reload()
+    expect(page.locator("#description")).to_have_value("Ba người qua lại")
+
+
+def test_the_keyboard_walks_the_list_closes_the_card_and_opens_the_form(page: Page, served: tuple[str, Doors]) -> None:
+    page.goto(served[0])
+    expect(page.locator(".row")).to_have_count(2)
+    page.keyboard.press("j")
+    expect(page.locator(".row").first).to_have_attribute("aria-current", "true")
+    expect(page.locator(".card")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(page.locator(".card:visible")).to_have_count(0)
+    page.keyboard.press("n")
+    expect(page).to_have_url(f"{served[0]}/incidents/new")
+
+
+def test_what_a_thumb_presses_is_large_enough_on_a_phone(page: Page, served: tuple[str, Doors]) -> None:
+    page.set_viewport_size({"width": 360, "height": 780})
+    for path in ("/", "/incidents/new"):
+        page.goto(served[0] + path)
+        page.wait_for_load_state("networkidle")
+        small = page.evaluate(
+            """[...document.querySelectorAll('button, a.button, input, select, .pick')]
+               .filter((one) => one.offsetParent && !one.closest('.pick, label, .row') && !one.matches('.grip'))
+               .filter((one) => one.getBoundingClientRect().height < 43.5)
+               .map((one) => one.className + ' ' + one.textContent.slice(0, 20))"""
+        )
+        assert small == []

@@ -1,0 +1,169 @@
+"""Signing in with a real Chromium at http://localhost: by keyboard alone, on a desk and on a phone."""
+
+import pyotp
+import pytest
+from playwright.sync_api import Page, expect
+
+from gis.accounts.models import enrol
+
+PASSWORD = "một câu dài để vào nhà"
+SECRET = pyotp.random_base32()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def staff(accounts):
+    """An officer with a long name and unit, and an administrator."""
+    unit = "Đồn Biên phòng cửa khẩu quốc tế Tân Nam"
+    with accounts.acting("test") as session:
+        enrol(session, "officer.of.the-night.watch", "officer", unit=unit, password=PASSWORD, title="Sĩ quan trực ban")
+        enrol(session, "chief", "administrator", password=PASSWORD, second_factor=SECRET)
+    while accounts.unsure:
+        assert accounts.exist()
+
+
+def fits(page: Page) -> None:
+    """Nothing runs off the screen to the side."""
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
+
+
+def enter(page: Page, name: str, code: str = "") -> None:
+    page.get_by_label("Tên đăng nhập").fill(name)
+    page.get_by_label("Mật khẩu").fill(PASSWORD)
+    page.get_by_label("Mã xác thực").fill(code)
+    page.get_by_role("button", name="Đăng nhập").click()
+
+
+def test_one_signs_in_by_keyboard_and_arrives_where_one_wanted_to_go(page: Page, site: str) -> None:
+    page.goto(f"{site}/works?urgency=overdue")
+    expect(page.get_by_role("heading", name="Đăng nhập")).to_be_visible()
+    fits(page)
+    page.keyboard.type("officer.of.the-night.watch")  # the field has the focus
+    page.keyboard.press("Tab")
+    page.keyboard.type("không phải mật khẩu")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_have_text("Tên, mật khẩu hoặc mã không đúng")
+    page.keyboard.type(PASSWORD)  # what was wrong is selected
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/works?urgency=overdue")
+    cookie = next(one for one in page.context.cookies() if one["name"] == "__Host-cotmoc")
+    assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, True, "Lax", "/")
+    assert cookie["expires"] == -1
+    assert "__Host-cotmoc" not in page.evaluate("document.cookie")
+
+
+def test_every_page_says_who_is_in_and_lets_go(page: Page, site: str) -> None:
+    page.goto(f"{site}/signin?next=/account")
+    enter(page, "officer.of.the-night.watch")
+    page.wait_for_url(f"{site}/account")
+    menu = page.locator("details.person")
+    for path in ("/", "/works", "/board", "/incidents/new", "/ogc", "/account"):
+        page.goto(f"{site}{path}")
+        fits(page)
+        box = menu.locator("summary").bounding_box()
+        assert box is not None, path
+        assert box["x"] >= 0, path
+        assert box["x"] + box["width"] <= page.viewport_size["width"], path
+        bar = page.locator("header.bar")
+        assert bar.evaluate("bar => bar.scrollHeight <= bar.clientHeight"), path
+        menu.locator("summary").click()
+        expect(menu).to_contain_text("Cán bộ đơn vị biên giới · Đồn Biên phòng cửa khẩu quốc tế Tân Nam")
+        fits(page)
+    menu.get_by_role("button", name="Đăng xuất").click()
+    page.wait_for_url("**/signin")
+    page.goto(f"{site}/works")
+    expect(page.get_by_role("heading", name="Đăng nhập")).to_be_visible()
+
+
+def test_a_sign_in_that_ends_in_the_middle_of_work_loses_nothing(page: Page, site: str, connect) -> None:
+    page.goto(f"{site}/signin?next=/incidents/new")
+    enter(page, "officer.of.the-night.watch")
+    page.wait_for_url(f"{site}/incidents/new")
+    page.get_by_label("Địa điểm xảy ra", exact=True).and_(page.get_by_role("textbox")).fill("147/6 + 120 m")
+    candidate = page.locator(".candidate").filter(has_text="147/6 + 120 m").first
+    if candidate.count():
+        candidate.click()
+    page.locator("#categories").get_by_text("Hư hại mốc", exact=True).click()
+    page.get_by_placeholder("Tóm tắt sự vụ").fill("Mốc nghiêng")
+    expect(page.locator(".place-control .said")).to_contain_text("147/6 + 120 m")
+    connect().execute("update app.sign_ins set seen_at = now() - interval '31 minutes'")
+    page.get_by_role("button", name="Gửi").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("hãy đăng nhập lại")
+    fits(page)
+    dialog.get_by_label("Mật khẩu").fill("không phải mật khẩu")
+    dialog.get_by_role("button", name="Đăng nhập").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("không đúng")
+    dialog.get_by_label("Mật khẩu").fill(PASSWORD)
+    dialog.get_by_role("button", name="Đăng nhập").click()
+    page.wait_for_url("**select=**")
+    actor, text = (
+        connect()
+        .execute("select created_by, description from app.incidents order by created_at desc limit 1")
+        .fetchone()
+    )
+    assert (actor, text) == ("officer.of.the-night.watch", "Mốc nghiêng")
+
+
+def test_an_administrator_keeps_people_and_tokens(page: Page, site: str, connect) -> None:
+    connect().execute("update app.people set last_step = null")
+    page.goto(f"{site}/signin?next=/people")
+    enter(page, "chief", pyotp.TOTP(SECRET).now())
+    page.wait_for_url(f"{site}/people")
+    fits(page)
+    login = f"planner{page.viewport_size['width']}"
+    page.get_by_role("button", name="Thêm người dùng").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Tên đăng nhập").fill("sai tên")
+    dialog.get_by_label("Vai trò").select_option("planner")
+    dialog.get_by_role("button", name="Thêm người dùng").click()
+    assert dialog.get_by_label("Tên đăng nhập").evaluate("field => !field.validity.valid")
+    dialog.get_by_label("Tên đăng nhập").fill(login)
+    dialog.get_by_role("button", name="Thêm người dùng").click()
+    link = page.locator("dialog.once").get_by_role("textbox").input_value()
+    assert link.startswith(f"{site}/signin/password#")
+    fits(page)
+    page.get_by_role("button", name="Đóng").click()
+    expect(page.locator("tr", has_text=login)).to_contain_text("liên kết có hiệu lực đến")
+
+    page.goto(f"{site}/tokens")
+    page.get_by_role("button", name="Cấp mã").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Tên").first.fill(f"bảng tin {login}")
+    dialog.get_by_role("button", name="Cấp mã").click()
+    token = page.locator("dialog.once").get_by_role("textbox").input_value()
+    assert token.startswith("cm_")
+    page.get_by_role("button", name="Đóng").click()
+    row = page.locator("tr", has_text=f"bảng tin {login}")
+    expect(row).to_contain_text("chưa sử dụng")
+    fits(page)
+    row.get_by_role("button", name="Thu hồi").click()
+    page.get_by_role("dialog").get_by_role("button", name="Thu hồi").click()
+    expect(row).to_contain_text("đã thu hồi")
+
+
+def test_what_throws_somebody_out_is_asked_about_once_more(desk: Page, site: str, connect) -> None:
+    name = "officer.of.the-night.watch"
+    desk.goto(f"{site}/signin?next=/account")
+    enter(desk, name)
+    desk.wait_for_url(f"{site}/account")
+    desk.get_by_role("button", name="Đăng xuất khỏi tất cả thiết bị").click()
+    dialog = desk.get_by_role("dialog")
+    expect(dialog).to_contain_text("Đăng xuất khỏi tất cả thiết bị, kể cả thiết bị này?")
+    dialog.get_by_role("button", name="Hủy").click()
+    desk.goto(f"{site}/account")
+    expect(desk.get_by_role("heading", name="Tài khoản của tôi")).to_be_visible()
+    desk.get_by_role("button", name="Đăng xuất khỏi tất cả thiết bị").click()
+    dialog.get_by_role("button", name="Đăng xuất khỏi tất cả thiết bị").click()
+    desk.wait_for_url("**/signin")
+
+    connect().execute("update app.people set last_step = null")
+    desk.goto(f"{site}/signin?next=/people")
+    enter(desk, "chief", pyotp.TOTP(SECRET).now())
+    desk.wait_for_url(f"{site}/people")
+    before = connect().execute("select count(*) from app.journal").fetchone()
+    desk.get_by_role("button", name=f"Sửa tài khoản {name}").click()
+    dialog.get_by_role("button", name="Đăng xuất khỏi tất cả thiết bị").click()
+    expect(dialog).to_contain_text(f"Đăng xuất {name} khỏi tất cả thiết bị?")
+    dialog.get_by_role("button", name="Hủy").click()
+    expect(dialog).to_have_count(0)
+    assert connect().execute("select count(*) from app.journal").fetchone() == before

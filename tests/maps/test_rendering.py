@@ -1,0 +1,87 @@
+"""The shell of every page: escaped, without scripts of its own, dates as they are written here."""
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from functools import partial
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from maps.map_page import incident_page, map_page
+from maps.pages.board import board_page
+from maps.rendering import day, mark, moment, number, quantity
+from tests.hostile_texts import SHORT as HOSTILE
+
+AS_OF = dt.datetime(2026, 11, 20, 23, 30, tzinfo=dt.UTC)
+CARDS: dict[str, Any] = {
+    name: {"name": name, "title": {"vi": name, "en": name}, "fields": []} for name in ("works", "tasks", "gates")
+}
+PAGES = [
+    map_page,
+    incident_page,
+    partial(board_page, cards=CARDS, works=[], tasks=[], incidents={}, gates=[], markers_in_need=0),
+]
+
+
+class Elements(HTMLParser):
+    """The elements of a page as a browser sees them: tag and attributes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_a_page_obeys_the_content_security_policy(page: Callable[..., str], language: str) -> None:
+    html = page(language, office=HOSTILE, as_of=AS_OF, query={"q": HOSTILE, HOSTILE: HOSTILE})
+    assert f'<html lang="{language}">' in html
+    elements = Elements(html)
+    scripts = [attributes for tag, attributes in elements.found if tag == "script"]
+    assert scripts
+    assert all("src" in script or script.get("type") == "application/json" for script in scripts)
+    for tag, attributes in elements.found:
+        assert tag not in {"img", "iframe", "object", "embed", "base"}
+        assert not [name for name in attributes if name.startswith("on")], "no inline handler"
+        for name in ("src", "href", "action"):
+            assert re.match(r"[/#]", attributes.get(name) or "/"), "nothing comes from elsewhere"
+            assert not (attributes.get(name) or "").startswith("//")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_says_what_the_line_is_and_how_old_its_data_are(page: Callable[..., str]) -> None:
+    html = page("vi", as_of=AS_OF)
+    assert "không phải đường biên pháp lý" in html
+    assert "© OpenStreetMap contributors" in html
+    assert "21/11/2026 06:30" in html, "the hour of Việt Nam, not of the server"
+
+
+def test_the_language_switch_keeps_the_view() -> None:
+    assert "tab=gates&amp;lang=en" in map_page("vi", query={"tab": "gates"})
+    assert "tab=gates&amp;lang=vi" in map_page("en", query={"tab": "gates", "lang": "en"})
+
+
+def test_dates_and_numbers_are_written_as_people_here_write_them() -> None:
+    assert day("2023-12-31") == "31/12/2023"
+    assert day(dt.date(2026, 1, 2)) == "02/01/2026"
+    assert day("2026-11-20T23:30:00Z") == "21/11/2026"
+    assert moment(AS_OF) == "21/11/2026 06:30"
+    assert day("tháng 5") == "tháng 5"
+    assert day(None) == ""
+    assert (number(1066055, "vi"), number(1066055, "en")) == ("1.066.055", "1,066,055")
+    assert (number(1066.5, "vi"), number(1066.5, "en")) == ("1.066,5", "1,066.5")
+    assert number(None, "vi") == ""
+    assert (quantity(35, "%", "vi"), quantity(1200, "m", "vi")) == ("35%", "1.200 m")
+
+
+def test_a_mark_says_its_word_or_is_silent_and_is_hollow_when_assumed() -> None:
+    assert 'aria-label="Quá &#34;hạn&#34;"' in mark("square", label='Quá "hạn"')
+    assert 'aria-hidden="true"' in mark("square")
+    assert "hollow" in mark("square", hollow=True)
+    assert "#circle" in mark("no-such-shape")
