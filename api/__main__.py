@@ -81,9 +81,9 @@ def up(  # noqa: PLR0917 - Typer reads the options off the parameters
 ) -> None:
     """Khởi động và phục vụ. · Start everything and serve until Ctrl-C."""
     from api.cli import up as premises
-    from api.http.network import Reach
+    from api.http.network import NetworkOptions
 
-    premises.up(port, data_dir, Reach(host, name or (), behind_proxy, tls_cert, tls_key), anchor, workers)
+    premises.up(port, data_dir, NetworkOptions(host, name or (), behind_proxy, tls_cert, tls_key), anchor, workers)
 
 
 @commands.command()
@@ -102,7 +102,7 @@ def migrate(
         raise typer.BadParameter('migrate  |  migrate new "…"')
     from api.cli import up as premises
 
-    with premises.opened(data_dir, "migrate") as addresses:
+    with premises.use_database_server(data_dir, "migrate") as addresses:
         if message:
             typer.echo(premises.revise(addresses, message) or "= Không có gì mới · Nothing new")
         else:
@@ -114,7 +114,7 @@ def load(data_dir: DataDir = None) -> None:
     """Nạp dữ liệu tham chiếu. · Load the reference data."""
     from api.cli import up as premises
 
-    with premises.opened(data_dir, "load") as addresses:
+    with premises.use_database_server(data_dir, "load") as addresses:
         premises.load(addresses)
 
 
@@ -122,14 +122,14 @@ def load(data_dir: DataDir = None) -> None:
 def doctor(data_dir: DataDir = None, anchor: Anchor = None) -> None:
     """Kiểm tra hệ thống; trả về mã 1 khi có lỗi. · Check the system; exits with 1 on a fault."""
     from api.cli import up as premises
-    from gis.checks.doctor import State, is_fit
+    from gis.checks.doctor import CheckStatus, is_healthy
 
-    with premises.opened(data_dir, "doctor") as addresses:
-        findings = premises.examine(addresses, premises.chosen(data_dir), anchor)
-    marks = {State.GOOD: "✓", State.POOR: "!", State.BAD: "✗"}
+    with premises.use_database_server(data_dir, "doctor") as addresses:
+        findings = premises.examine(addresses, premises.resolve_data_dir(data_dir), anchor)
+    marks = {CheckStatus.GOOD: "✓", CheckStatus.POOR: "!", CheckStatus.BAD: "✗"}
     for one in findings:
-        typer.echo(f"{marks[one.state]} {one.check.vi}: {one.said.vi} · {one.check.en}: {one.said.en}")
-    if not is_fit(findings):
+        typer.echo(f"{marks[one.state]} {one.check.vi}: {one.detail.vi} · {one.check.en}: {one.detail.en}")
+    if not is_healthy(findings):
         sys.exit(1)
 
 
@@ -144,7 +144,7 @@ def create_administrator(
     """Tạo quản trị viên; sau đó mọi người dùng phải đăng nhập. · Create an administrator; all must then sign in."""
     from api.cli import admin as administrators, up as premises
 
-    with premises.opened(data_dir, "admin create") as addresses:
+    with premises.use_database_server(data_dir, "admin create") as addresses:
         administrators.create(addresses, name, title, password_file, second_factor=not no_second_factor)
 
 
@@ -158,7 +158,7 @@ def reset_administrator(
     """Đặt lại mật khẩu và xác thực hai lớp. · Another password and second factor; signs out everywhere."""
     from api.cli import admin as administrators, up as premises
 
-    with premises.opened(data_dir, "admin reset") as addresses:
+    with premises.use_database_server(data_dir, "admin reset") as addresses:
         administrators.reset(addresses, name, password_file, second_factor=not no_second_factor)
 
 
@@ -167,8 +167,8 @@ def list_administrators(data_dir: DataDir = None) -> None:
     """Liệt kê quản trị viên. · Who the administrators are."""
     from api.cli import admin as administrators, up as premises
 
-    with premises.opened(data_dir, "admin list") as addresses:
-        administrators.listing(addresses)
+    with premises.use_database_server(data_dir, "admin list") as addresses:
+        administrators.list_administrators(addresses)
 
 
 @commands.command()
@@ -193,11 +193,11 @@ def export(  # noqa: PLR0917 - Typer reads the options off the parameters
     from api.cli import up as premises
     from api.rest.export import format_of, save
 
-    with premises.opened(data_dir, "export") as addresses:
+    with premises.use_database_server(data_dir, "export") as addresses:
         premises.migrate(addresses)
         chosen = file_format or format_of(output)
         asked = [*(where or []), f"f={chosen}", f"reader={reader}", *([f"bbox={bbox}"] if bbox else [])]
-        with premises.database(addresses) as database:
+        with premises.open_database(addresses) as database:
             number = save(database, layer, output, asked)
     typer.echo(f"✓ {number} → {output}")
 
@@ -209,15 +209,15 @@ def audit_verify(data_dir: DataDir = None, anchor: Anchor = None) -> None:
     from api.cli import up as premises
     from api.cli.progress import progress
     from gis.audit.verify import verify
-    from gis.checks.reconcile import unlike
+    from gis.checks.reconcile import reconcile
 
-    with premises.opened(data_dir, "audit") as addresses, progress() as told:
-        found = verify(premises.sealer(addresses, premises.chosen(data_dir), anchor), told)
+    with premises.use_database_server(data_dir, "audit") as addresses, progress() as told:
+        found = verify(premises.make_sealer(addresses, premises.resolve_data_dir(data_dir), anchor), told)
         if found.broken:
-            raise Conflict(found.broken.words)
-        if changed := unlike(addresses.admin, told):
+            raise Conflict(found.broken.summary)
+        if changed := reconcile(addresses.admin, told):
             raise Conflict(changed)
-    typer.echo(f"✓ {found.words.vi}\n✓ {found.words.en}")
+    typer.echo(f"✓ {found.summary.vi}\n✓ {found.summary.en}")
 
 
 @audit.command("seal")
@@ -231,10 +231,10 @@ def audit_seal(
     """Niêm phong ngay. · Seal what is not sealed yet, now."""
     from api.cli import up as premises
 
-    with premises.opened(data_dir, "audit") as addresses:
-        done = premises.sealer(addresses, premises.chosen(data_dir), anchor).seal(new_key=new_key)
+    with premises.use_database_server(data_dir, "audit") as addresses:
+        done = premises.make_sealer(addresses, premises.resolve_data_dir(data_dir), anchor).seal(new_key=new_key)
     if done:
-        typer.echo(f"✓ {done.words.vi}\n✓ {done.words.en}")
+        typer.echo(f"✓ {done.summary.vi}\n✓ {done.summary.en}")
 
 
 def main() -> None:

@@ -10,9 +10,9 @@ from starlette.middleware.gzip import GZipMiddleware
 import layers  # noqa: F401 - fills the catalog
 from api.auth import account, oidc as openid, people, sign_in as signin
 from api.http import errors, negotiation as browse, parameters as params
-from api.http.fast_route import Straight
-from api.http.protocol import Heads
-from api.http.security import Doorkeeper
+from api.http.fast_route import FastRouteMiddleware
+from api.http.protocol import HeadMiddleware
+from api.http.security import SecurityMiddleware
 from api.ogc import (
     items as features,
     openapi as description,
@@ -36,9 +36,9 @@ from gis.accounts.authentication import Accounts
 from gis.db.session import Database
 from maps.assets import static_folder
 
-SMALLEST_ZIPPED = 1000
+GZIP_MINIMUM_BYTES = 1000
 
-POOL, LEAST = 8, 2
+POOL_SIZE, MINIMUM_POOL_SIZE = 8, 2
 """Connections that a pool keeps, with as many again when it is busy: of all processes together, and of one at least."""
 
 
@@ -48,13 +48,13 @@ def create_app(
     """The application over ``database``, or over the one that the settings name."""
     settings = settings or Settings()
     owned = database is None
-    share = max(LEAST, POOL // settings.workers)
+    share = max(MINIMUM_POOL_SIZE, POOL_SIZE // settings.workers)
     served = database or Database(settings.reader_url, settings.writer_url, settings.partner_url, pool_size=share)
     known = accounts or Accounts(settings.door_url, pool_size=max(1, share // 2))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        exports.clear_unsent()
+        exports.remove_stale_spools()
         yield
         known.dispose()
         if owned:
@@ -63,7 +63,7 @@ def create_app(
     app = FastAPI(title="Cột Mốc", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.settings, app.state.database, app.state.accounts = settings, served, known
     app.state.provider = openid.Provider(settings) if settings.oidc_issuer else None
-    errors.install(app)
+    errors.install_error_handlers(app)
     doors = (
         features,
         schemas,
@@ -87,7 +87,7 @@ def create_app(
     )
     for door in doors:
         app.include_router(door.router)
-    app.state.doors, app.state.descriptions = [door.router for door in doors], {}
+    app.state.routers, app.state.openapi_documents = [door.router for door in doors], {}
     declaring = (features, browse, description, params, schemas, changes, tiles)
     app.state.conforms_to = [one for door in declaring for one in door.CONFORMS_TO]
 
@@ -97,8 +97,8 @@ def create_app(
         return {"status": "ok"}
 
     app.mount("/static", StaticFiles(directory=static_folder()), name="static")
-    app.add_middleware(Straight, routers=app.state.doors, refuse=errors.answer)
-    app.add_middleware(GZipMiddleware, minimum_size=SMALLEST_ZIPPED, compresslevel=3)
-    app.add_middleware(Doorkeeper, settings=settings, accounts=known, refuse=errors.answer)
-    app.add_middleware(Heads)
+    app.add_middleware(FastRouteMiddleware, routers=app.state.routers, refuse=errors.error_response)
+    app.add_middleware(GZipMiddleware, minimum_size=GZIP_MINIMUM_BYTES, compresslevel=3)
+    app.add_middleware(SecurityMiddleware, settings=settings, accounts=known, refuse=errors.error_response)
+    app.add_middleware(HeadMiddleware)
     return app

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-BRIDGE = "0.0.0.0"  # noqa: S104 - inside the image alone; compose publishes it on this machine's loopback
+ALL_INTERFACES = "0.0.0.0"  # noqa: S104 - inside the image alone; compose publishes it on this machine's loopback
 
 
 class Settings(BaseSettings):
@@ -40,7 +40,7 @@ class Settings(BaseSettings):
         return self.home_latitude, self.home_longitude, self.home_zoom
 
     @cached_property
-    def near_hosts(self) -> frozenset[str]:
+    def local_hosts(self) -> frozenset[str]:
         """The names by which this machine asks for itself."""
         names = {"localhost", "127.0.0.1", "[::1]"}
         return frozenset(names | {f"{name}:{self.port}" for name in names})
@@ -50,9 +50,9 @@ class Settings(BaseSettings):
         """The names under which requests may ask for us; ``names`` adds others, each with its port where it has one."""
         own = f"[{self.host}]" if ":" in self.host else self.host
         names = {own, *(name.strip().lower() for name in self.names.split(",") if name.strip())}
-        return self.near_hosts | names | {f"{name}:{self.port}" for name in names}
+        return self.local_hosts | names | {f"{name}:{self.port}" for name in names}
 
     @property
-    def beyond(self) -> bool:
+    def accepts_remote(self) -> bool:
         """Whether others than this machine may ask: then everybody signs in, and everything goes over TLS."""
         return bool(self.names or self.behind_proxy or self.tls)

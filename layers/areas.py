@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy.orm import Mapped
 
-from gis.model.code_lists import AMBER, BLUE, GREY, CodeList, Mark, Status, onward
+from gis.model.code_lists import AMBER, BLUE, GREY, CodeList, Mark, Status, transitions_to
 from gis.model.fields import field, geometry
 from layers.border_feature import BorderFeature
 
@@ -24,8 +24,8 @@ class AreaKind(CodeList):
 class AreaState(Status):
     """Whether the area is in force."""
 
-    PROPOSED = "proposed", ("Đề xuất", "Proposed"), Mark("area", BLUE), onward("in_force")
-    IN_FORCE = "in_force", ("Có hiệu lực", "In force"), Mark("area", AMBER), onward("ended")
+    PROPOSED = "proposed", ("Đề xuất", "Proposed"), Mark("area", BLUE), transitions_to("in_force")
+    IN_FORCE = "in_force", ("Có hiệu lực", "In force"), Mark("area", AMBER), transitions_to("ended")
     ENDED = "ended", ("Hết hiệu lực", "Ended"), Mark("area", GREY)
 
 
@@ -33,9 +33,9 @@ class Area(
     BorderFeature,
     layer="areas",
     title=("Khu vực", "Areas"),
-    drawn_by="state",
+    style_field="state",
     order=("kind", "name"),
-    labelled_by="name",
+    label_sql="name",
 ):
     """A zone along the border that some rule applies to."""
 

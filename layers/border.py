@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session
 
 from gis.crs import coordinates
 from gis.crs.coordinates import Position
-from gis.db.pool import Asking, Question
+from gis.db.pool import BoundQuery, QueryGenerator
 from gis.model.code_lists import CodeList
-from gis.model.fields import Level, PositionSource, Reader
+from gis.model.fields import Clearance, Level, PositionSource
 from gis.read import linear
-from gis.read.sql import answered
+from gis.read.sql import run_queries
 from gis.text.errors import FieldError, Invalid, Missing, invalid
 from gis.text.i18n import Text
 from layers.numbering import MarkerNumber, NotAnAddress, Offset, Section, parse_address
@@ -26,10 +26,10 @@ from layers.numbering import MarkerNumber, NotAnAddress, Offset, Section, parse_
 ON_LINE_M = 200
 """Within this distance of the indicative line nothing is said to lie on either side of it."""
 
-FAR_M = 20_000
+MAX_DISTANCE_M = 20_000
 """A point farther than this from every land border is not a border matter."""
 
-NEAR_M = 5_000
+MAX_MARKER_DISTANCE_M = 5_000
 """A coordinate farther than this from the marker stated beside it contradicts that marker."""
 
 LONG_SECTION = 100
@@ -44,7 +44,7 @@ class Border(CodeList):
     LA = "VN-LA", ("Việt Nam – Lào", "Vietnam–Laos")
 
 
-class Kind(CodeList):
+class LocationKind(CodeList):
     """What an address turned out to be."""
 
     MARKER = "marker", ("Mốc", "Marker")
@@ -54,7 +54,7 @@ class Kind(CodeList):
 
 
 @dataclass(frozen=True)
-class Located:
+class Location:
     """One answer to "where is": a place, what is known of it, and the words it was asked in.
 
     ``geometry`` is GeoJSON in WGS 84, None where the marker exists but has no position or an assumed one that this
@@ -62,7 +62,7 @@ class Located:
     ``address_accuracy_m`` how well its address, where the marker it is counted from is itself only assumed.
     """
 
-    kind: Kind
+    kind: LocationKind
     address: str | None
     border: Border | None
     geometry: dict[str, Any] | None
@@ -84,7 +84,7 @@ class Located:
 
 
 @dataclass(frozen=True)
-class Stone:
+class MarkerPosition:
     """A marker as an address needs it."""
 
     number: MarkerNumber
@@ -107,19 +107,19 @@ def out_of_area(name: str, distance_m: float) -> Invalid:
     )
 
 
-STONES = """
+SELECT_MARKERS = """
 select number, border, {chainage}, ST_X({geom}), ST_Y({geom}), position_source, {accuracy}
 from app.markers where retired_at is null
 """
 
 
-def _stones(reader: Reader, condition: str, **values: Any) -> Asking[list[Stone]]:
+def _marker_positions(clearance: Clearance, condition: str, **values: Any) -> QueryGenerator[list[MarkerPosition]]:
     """The markers for which ``condition`` holds, with what this reader may know of where they stand."""
-    shared = "" if reader.sees_assumed else "shared_"
+    shared = "" if clearance.sees_assumed_positions else "shared_"
     places = {"chainage": f"{shared}chainage_m", "geom": f"{shared}geom", "accuracy": f"{shared}accuracy_m"}
-    rows = yield Question((STONES + condition).format(**places), values, planned_once=True)
+    rows = yield BoundQuery((SELECT_MARKERS + condition).format(**places), values, prepared=True)
     return [
-        Stone(
+        MarkerPosition(
             MarkerNumber.parse(number.decode()),
             Border(border.decode()),
             chainage,
@@ -132,15 +132,17 @@ def _stones(reader: Reader, condition: str, **values: Any) -> Asking[list[Stone]
     ]
 
 
-def _bearing(number: MarkerNumber, border: str | None, reader: Reader) -> Asking[list[Stone]]:
+def _markers_with_number(
+    number: MarkerNumber, border: str | None, clearance: Clearance
+) -> QueryGenerator[list[MarkerPosition]]:
     """The stones that bear this number, on one border or on each that has it; all twins when none is named.
 
     Raises ``Missing`` with the nearest numbers that exist.
     """
-    wanted = _as_written([number])
+    wanted = _number_texts([number])
     named = {"border": border} if border else {}
     condition = " and number = any(%(numbers)s::text[])" + (" and border = %(border)s" if border else "")
-    found = yield from _stones(reader, condition + " order by border, number", numbers=wanted, **named)
+    found = yield from _marker_positions(clearance, condition + " order by border, number", numbers=wanted, **named)
     if found:
         return found
     nearest = yield from _nearest_numbers(number, border)
@@ -152,61 +154,65 @@ def _bearing(number: MarkerNumber, border: str | None, reader: Reader) -> Asking
     )
 
 
-def _nearest_numbers(number: MarkerNumber, border: str | None, each_way: int = 2) -> Asking[list[str]]:
+def _nearest_numbers(number: MarkerNumber, border: str | None, each_way: int = 2) -> QueryGenerator[list[str]]:
     """Numbers that do exist on both sides of one that does not; numbers are public knowledge."""
     where = "retired_at is null" + (" and border = %(border)s" if border else "")
     values = {"number": str(number), **({"border": border} if border else {})}
     found: list[str] = []
     for sign, down in (("<", "desc"), (">", "")):
-        rows = yield Question(
+        rows = yield BoundQuery(
             f"select distinct number from app.markers where {where} and number {sign} %(number)s"
             f" order by 1 {down} limit {each_way}",
             values,
-            planned_once=True,
+            prepared=True,
         )
         numbers = [row[0].decode() for row in rows]
         found += reversed(numbers) if down else numbers
     return found
 
 
-def nearest_stone(
+def nearest_marker(
     session: Session,
     border: Border,
     chainage_m: float,
-    reader: Reader = Level.RESTRICTED,
+    clearance: Clearance = Level.RESTRICTED,
     level: Level = Level.RESTRICTED,
-) -> Stone | None:
+) -> MarkerPosition | None:
     """The marker nearest to a chainage, along the line, among those of ``level`` and more open ones."""
-    return answered(session, _nearest_stone(border, chainage_m, reader, level))
+    return run_queries(session, _nearest_marker(border, chainage_m, clearance, level))
 
 
-def _nearest_stone(
-    border: Border, chainage_m: float, reader: Reader, level: Level = Level.RESTRICTED
-) -> Asking[Stone | None]:
-    found = yield from _stones(reader, NEAREST, border=border.value, m=chainage_m, level=level.value)
+def _nearest_marker(
+    border: Border, chainage_m: float, clearance: Clearance, level: Level = Level.RESTRICTED
+) -> QueryGenerator[MarkerPosition | None]:
+    found = yield from _marker_positions(
+        clearance, NEAREST_MARKERS, border=border.value, m=chainage_m, level=level.value
+    )
 
-    def away(stone: Stone) -> tuple[float, bool]:
+    def away(stone: MarkerPosition) -> tuple[float, bool]:
         metres = (stone.chainage_m or 0) - chainage_m
         return abs(metres), metres < 0
 
     return min(found, key=away, default=None)
 
 
-NEXT = (
+NEXT_MARKER = (
     "select id from app.markers where retired_at is null"
     " and border = %(border)s and level <= %(level)s::app.level"
     " and {{chainage}} {sign} %(m)s::float8 order by {{chainage}} {down}, number limit 1"
 )
-NEAREST = f" and id in (({NEXT.format(sign='>=', down='')}) union all ({NEXT.format(sign='<', down='desc')}))"
+NEAREST_MARKERS = (
+    f" and id in (({NEXT_MARKER.format(sign='>=', down='')}) union all ({NEXT_MARKER.format(sign='<', down='desc')}))"
+)
 
 
-def _as_written(numbers: Sequence[MarkerNumber]) -> list[str]:
+def _number_texts(numbers: Sequence[MarkerNumber]) -> list[str]:
     """The numbers as they stand on stones; of a position on which none is named, all of its stones."""
     twins = [f"{one}({twin})" for one in numbers if one.twin is None for twin in (1, 2, 3)]
     return [*map(str, numbers), *twins]
 
 
-def names_hidden_stone(session: Session, address: str, border: Border, level: Level) -> bool:
+def names_hidden_marker(session: Session, address: str, border: Border, level: Level) -> bool:
     """Whether an address is counted from a marker that not every reader of ``level`` may see."""
     try:
         parsed = parse_address(address)
@@ -225,18 +231,18 @@ def names_hidden_stone(session: Session, address: str, border: Border, level: Le
                 "select exists (select from app.markers where retired_at is null and border = :border"
                 " and number = any(:numbers) and level > cast(:level as app.level))"
             ),
-            {"border": border.value, "numbers": _as_written(numbers), "level": level.value},
+            {"border": border.value, "numbers": _number_texts(numbers), "level": level.value},
         ).scalar()
     )
 
 
-def address_from(stone: Stone | None, border: Border, chainage_m: float) -> str:
+def address_at_chainage(marker: MarkerPosition | None, border: Border, chainage_m: float) -> str:
     """The address of a chainage: how far along from the nearest marker, or the kilometre where none stands."""
-    if stone is None or stone.chainage_m is None:
+    if marker is None or marker.chainage_m is None:
         return f"{border} km {chainage_m / 1000:.3f}"
-    metres = round(chainage_m - stone.chainage_m)
+    metres = round(chainage_m - marker.chainage_m)
     try:
-        return str(stone.number) if metres == 0 else str(Offset(stone.number, float(metres)))
+        return str(marker.number) if metres == 0 else str(Offset(marker.number, float(metres)))
     except NotAnAddress:
         return f"{border} km {chainage_m / 1000:.3f}"
 
@@ -248,94 +254,96 @@ def locate(
     border: str | None = None,
     crs: str | None = None,
     near: str | None = None,
-    reader: Reader = Level.RESTRICTED,
-) -> list[Located]:
+    clearance: Clearance = Level.RESTRICTED,
+) -> list[Location]:
     """Every place that ``q`` may mean, most likely first: a marker, a section, an offset or a coordinate.
 
     Raises ``Invalid`` "not an address" or "out of area", and ``Missing`` with the nearest numbers that exist.
     """
-    return answered(session, asking_located(q, border=border, crs=crs, near=near, reader=reader))
+    return run_queries(session, locate_queries(q, border=border, crs=crs, near=near, clearance=clearance))
 
 
-def asking_located(
+def locate_queries(
     q: str,
     *,
     border: str | None = None,
     crs: str | None = None,
     near: str | None = None,
-    reader: Reader = Level.RESTRICTED,
-) -> Asking[list[Located]]:
+    clearance: Clearance = Level.RESTRICTED,
+) -> QueryGenerator[list[Location]]:
     """The questions of ``locate``."""
-    _known_border(border)
-    position = coordinates.read_position(q, crs)
+    _check_border(border)
+    position = coordinates.parse_position(q, crs)
     if position is not None:
-        return [(yield from _of_position(position, border, near, reader))]
+        return [(yield from _position_location(position, border, near, clearance))]
     try:
         address = parse_address(q)
     except NotAnAddress as fault:
         raise Invalid(fault.reason, [FieldError("q", "not_an_address", fault.reason)]) from None
     match address:
         case MarkerNumber():
-            found = [_of_stone(stone) for stone in (yield from _bearing(address, border, reader))]
+            found = [_marker_location(stone) for stone in (yield from _markers_with_number(address, border, clearance))]
             found.sort(key=lambda one: list(PositionSource).index(one.position_source))
         case Section():
-            found = yield from _of_section(address, border, reader)
+            found = yield from _section_locations(address, border, clearance)
         case Offset():
-            found = yield from _of_offset(address, border, reader)
-    shown = [_shown_to(one, reader) for one in found]
+            found = yield from _offset_locations(address, border, clearance)
+    shown = [_masked(one, clearance) for one in found]
     return [replace(one, original={"text": q, **({"border": border} if border else {})}) for one in shown]
 
 
-def asking_point(
-    lon: float, lat: float, *, border: str | None = None, reader: Reader = Level.RESTRICTED
-) -> Asking[Located]:
+def reverse_locate_queries(
+    lon: float, lat: float, *, border: str | None = None, clearance: Clearance = Level.RESTRICTED
+) -> QueryGenerator[Location]:
     """The reverse: the address of a point in WGS 84 degrees."""
-    _known_border(border)
+    _check_border(border)
     position = Position(lon=lon, lat=lat, original={"lon": lon, "lat": lat}, zone=None)
-    return (yield from _of_position(position, border, None, reader))
+    return (yield from _position_location(position, border, None, clearance))
 
 
-def _known_border(border: str | None) -> None:
+def _check_border(border: str | None) -> None:
     if border is not None and border not in [one.value for one in Border]:
         words = ", ".join(one.value for one in Border)
         raise invalid("border", "code", f"Tuyến phải là một trong: {words}", f"The border must be one of: {words}")
 
 
-def _shown_to(located: Located, reader: Reader) -> Located:
+def _masked(location: Location, clearance: Clearance) -> Location:
     """What this reader may be shown: below the office an assumed position is none."""
-    if reader.sees_assumed or located.position_source is not PositionSource.ASSUMED:
-        return located
+    if clearance.sees_assumed_positions or location.position_source is not PositionSource.ASSUMED:
+        return location
     return replace(
-        located, geometry=None, chainage_m=None, length_m=None, accuracy_m=None, distance_to_line_m=None, systems=None
+        location, geometry=None, chainage_m=None, length_m=None, accuracy_m=None, distance_to_line_m=None, systems=None
     )
 
 
-def _of_stone(stone: Stone) -> Located:
-    at = None if stone.lon is None or stone.lat is None else (stone.lon, stone.lat)
-    return Located(
-        kind=Kind.MARKER,
-        address=str(stone.number),
-        border=stone.border,
-        geometry=None if at is None else _point(*at),
-        position_source=stone.position_source,
-        accuracy_m=stone.accuracy_m,
-        chainage_m=stone.chainage_m,
-        nearest_marker=str(stone.number),
-        systems=None if at is None else coordinates.in_all_systems(*at),
+def _marker_location(marker: MarkerPosition) -> Location:
+    at = None if marker.lon is None or marker.lat is None else (marker.lon, marker.lat)
+    return Location(
+        kind=LocationKind.MARKER,
+        address=str(marker.number),
+        border=marker.border,
+        geometry=None if at is None else _geojson_point(*at),
+        position_source=marker.position_source,
+        accuracy_m=marker.accuracy_m,
+        chainage_m=marker.chainage_m,
+        nearest_marker=str(marker.number),
+        systems=None if at is None else coordinates.in_all_crs(*at),
     )
 
 
-def _of_section(section: Section, border: str | None, reader: Reader) -> Asking[list[Located]]:
+def _section_locations(section: Section, border: str | None, clearance: Clearance) -> QueryGenerator[list[Location]]:
     """A section lies on one border: both ends are looked for on each."""
     hint = section.maybe_offset
     if hint is not None and section.last.main % 10 == 0 and abs(section.last.main - section.first.main) > LONG_SECTION:
-        raise _metres_forgotten(section)
+        raise _unit_missing(section)
     try:
-        first = {one.border: one for one in reversed((yield from _bearing(section.first, border, reader)))}
-        last = {one.border: one for one in reversed((yield from _bearing(section.last, border, reader)))}
+        first = {
+            one.border: one for one in reversed((yield from _markers_with_number(section.first, border, clearance)))
+        }
+        last = {one.border: one for one in reversed((yield from _markers_with_number(section.last, border, clearance)))}
     except Missing:
         if hint is not None:
-            raise _metres_forgotten(section) from None
+            raise _unit_missing(section) from None
         raise
     shared = [one for one in Border if one in first and one in last]
     if not shared:
@@ -346,12 +354,12 @@ def _of_section(section: Section, border: str | None, reader: Reader) -> Asking[
         raise Invalid(detail, [FieldError("q", "two_borders", detail)])
     found = []
     for one in shared:
-        at = yield from _between(section, first[one], last[one])
+        at = yield from _section_location(section, first[one], last[one])
         found.append(at)
     return found
 
 
-def _metres_forgotten(section: Section) -> Missing:
+def _unit_missing(section: Section) -> Missing:
     metres = section.last.main
     detail = Text(
         f"Không có đoạn {section}. Nếu là khoảng cách, hãy ghi đơn vị m: {section.first} - {metres} m",
@@ -360,19 +368,21 @@ def _metres_forgotten(section: Section) -> Missing:
     return Missing(detail, [FieldError("q", "unit_missing", detail)], {"hint": "write m for metres"})
 
 
-def _between(section: Section, first: Stone, last: Stone) -> Asking[Located]:
+def _section_location(section: Section, first: MarkerPosition, last: MarkerPosition) -> QueryGenerator[Location]:
     ordered = section.ordered()
     start, end = first.chainage_m, last.chainage_m
     line = None
     if start is not None and end is not None:
-        line = yield from linear.asking_between(first.border.value, start, end)
-    return Located(
-        kind=Kind.SECTION,
+        line = yield from linear.section_queries(first.border.value, start, end)
+    return Location(
+        kind=LocationKind.SECTION,
         address=str(ordered),
         border=first.border,
         geometry=line,
-        position_source=weakest([first.position_source, last.position_source]) if line else PositionSource.NONE,
-        accuracy_m=_worst([first.accuracy_m, last.accuracy_m]) if line else None,
+        position_source=least_certain_source([first.position_source, last.position_source])
+        if line
+        else PositionSource.NONE,
+        accuracy_m=_largest_accuracy([first.accuracy_m, last.accuracy_m]) if line else None,
         chainage_m=None if start is None or end is None else min(start, end),
         length_m=None if start is None or end is None else round(abs(end - start), 1),
         nearest_marker=str(ordered.first),
@@ -380,96 +390,102 @@ def _between(section: Section, first: Stone, last: Stone) -> Asking[Located]:
     )
 
 
-def weakest(sources: Sequence[PositionSource]) -> PositionSource:
+def least_certain_source(sources: Sequence[PositionSource]) -> PositionSource:
     """A place measured from several is only as good as the weakest of them."""
     order = list(PositionSource)
     return max(sources, key=order.index)
 
 
-def _worst(accuracies: Sequence[float | None]) -> float | None:
+def _largest_accuracy(accuracies: Sequence[float | None]) -> float | None:
     return max((one for one in accuracies if one is not None), default=None)
 
 
-def _of_offset(offset: Offset, border: str | None, reader: Reader) -> Asking[list[Located]]:
+def _offset_locations(offset: Offset, border: str | None, clearance: Clearance) -> QueryGenerator[list[Location]]:
     """A distance from a marker along the line, towards higher numbers for ``+``; both ways where it is left open."""
-    found: list[Located] = []
+    found: list[Location] = []
     seen = set()
-    for stone in (yield from _bearing(offset.marker, border, reader)):
+    for stone in (yield from _markers_with_number(offset.marker, border, clearance)):
         if stone.border in seen:  # twins share their position
             continue
         seen.add(stone.border)
         ways = (offset.metres, -offset.metres) if offset.both_ways else (offset.metres,)
         for metres in ways:
-            at = yield from _along(replace(offset, metres=metres, both_ways=False), stone)
+            at = yield from _offset_location(replace(offset, metres=metres, both_ways=False), stone)
             found.append(at)
     return found
 
 
-def _along(offset: Offset, stone: Stone) -> Asking[Located]:
-    chainage = None if stone.chainage_m is None else stone.chainage_m + offset.metres
+def _offset_location(offset: Offset, marker: MarkerPosition) -> QueryGenerator[Location]:
+    chainage = None if marker.chainage_m is None else marker.chainage_m + offset.metres
     at = None
     if chainage is not None:
-        at = yield from linear.asking_point_at(stone.border.value, chainage)
+        at = yield from linear.point_at_queries(marker.border.value, chainage)
     if chainage is not None and at is None:
         detail = Text(f"{offset} nằm ngoài hai đầu tuyến biên giới", f"{offset} lies beyond the ends of the border")
         raise Invalid(detail, [FieldError("q", "beyond_end", detail)])
-    return Located(
-        kind=Kind.OFFSET,
+    return Location(
+        kind=LocationKind.OFFSET,
         address=str(offset),
-        border=stone.border,
-        geometry=None if at is None else _point(*at),
-        position_source=PositionSource.NONE if at is None else weakest([stone.position_source, PositionSource.MAP]),
-        accuracy_m=None if at is None else stone.accuracy_m,
+        border=marker.border,
+        geometry=None if at is None else _geojson_point(*at),
+        position_source=PositionSource.NONE
+        if at is None
+        else least_certain_source([marker.position_source, PositionSource.MAP]),
+        accuracy_m=None if at is None else marker.accuracy_m,
         chainage_m=chainage,
-        nearest_marker=str(stone.number),
+        nearest_marker=str(marker.number),
         distance_to_line_m=None if at is None else 0,
-        systems=None if at is None else coordinates.in_all_systems(*at),
+        systems=None if at is None else coordinates.in_all_crs(*at),
     )
 
 
-def _of_position(position: Position, border: str | None, near: str | None, reader: Reader) -> Asking[Located]:
+def _position_location(
+    position: Position, border: str | None, near: str | None, clearance: Clearance
+) -> QueryGenerator[Location]:
     """The nearest border, chainage and marker of a coordinate, and the same point in the other systems."""
-    station = yield from linear.asking_station(position.lon, position.lat, border)
+    station = yield from linear.station_queries(position.lon, position.lat, border)
     if station is None:
         raise invalid("q", "no_line", "Chưa có dữ liệu đường biên giới", "There is no boundary line yet")
-    if station.distance_m > FAR_M:
+    if station.distance_m > MAX_DISTANCE_M:
         raise out_of_area("q", station.distance_m)
     at = Border(station.route)
     if near is not None:
-        yield from _not_far_from(position, near, at, reader)
-    stone = yield from _nearest_stone(at, station.chainage_m, reader)
-    elsewhere = [] if near is not None else coordinates.other_zones(position)
-    return Located(
-        kind=Kind.COORDINATE,
-        address=address_from(stone, at, station.chainage_m),
+        yield from _check_distance_from_marker(position, near, at, clearance)
+    stone = yield from _nearest_marker(at, station.chainage_m, clearance)
+    elsewhere = [] if near is not None else coordinates.positions_in_other_zones(position)
+    return Location(
+        kind=LocationKind.COORDINATE,
+        address=address_at_chainage(stone, at, station.chainage_m),
         address_accuracy_m=stone.accuracy_m if stone and stone.position_source is PositionSource.ASSUMED else None,
         border=at,
-        geometry=_point(position.lon, position.lat),
+        geometry=_geojson_point(position.lon, position.lat),
         position_source=PositionSource.MAP,
         accuracy_m=None,
         chainage_m=round(station.chainage_m, 1),
         nearest_marker=None if stone is None else str(stone.number),
         distance_to_line_m=round(station.distance_m, 1),
         original=position.original,
-        systems=coordinates.in_all_systems(position.lon, position.lat, position.zone),
+        systems=coordinates.in_all_crs(position.lon, position.lat, position.zone),
         other_zones=[
-            {"epsg": zone.epsg, "meridian": zone.meridian, "lon": round(lon, 7), "lat": round(lat, 7)}
+            {"epsg": zone.epsg, "meridian": zone.meridian_label, "lon": round(lon, 7), "lat": round(lat, 7)}
             for zone, lon, lat in elsewhere
         ],
     )
 
 
-def _not_far_from(position: Position, near: str, border: Border, reader: Reader) -> Asking[None]:
+def _check_distance_from_marker(
+    position: Position, near: str, border: Border, clearance: Clearance
+) -> QueryGenerator[None]:
     """A coordinate given beside a marker must lie near it: a zone error often lands near the border all the same."""
     try:
         number = MarkerNumber.parse(near)
     except NotAnAddress as fault:
         raise Invalid(fault.reason, [FieldError("near", "not_an_address", fault.reason)]) from None
-    for stone in (yield from _bearing(number, border.value, reader)):
+    for stone in (yield from _markers_with_number(number, border.value, clearance)):
         if stone.lon is None or stone.lat is None:
             continue
         distance = coordinates.distance_m(position.lon, position.lat, stone.lon, stone.lat)
-        if distance > NEAR_M + (stone.accuracy_m or 0):
+        if distance > MAX_MARKER_DISTANCE_M + (stone.accuracy_m or 0):
             km = f"{distance / 1000:.1f}"
             raise invalid(
                 "near",
@@ -480,5 +496,5 @@ def _not_far_from(position: Position, near: str, border: Border, reader: Reader)
         return
 
 
-def _point(lon: float, lat: float) -> dict[str, Any]:
+def _geojson_point(lon: float, lat: float) -> dict[str, Any]:
     return {"type": "Point", "coordinates": [round(lon, 7), round(lat, 7)]}

@@ -15,21 +15,21 @@ from sqlalchemy import or_
 from sqlalchemy.orm import Mapped, Session
 
 from gis.crs.systems import WGS84
-from gis.model.fields import DOUBT, Level, PositionSource, field
+from gis.model.fields import ASSUMED_PREFIX, Level, PositionSource, field
 from gis.model.layer import catalog
 from gis.model.links import Link, layer_of
 from gis.read import linear
 from gis.text.errors import FieldError, Invalid, Missing, invalid
 from gis.write.commands import set_geometry
 from layers.border import (
-    FAR_M,
+    MAX_DISTANCE_M,
     Border,
-    Kind,
-    Located,
-    address_from,
+    Location,
+    LocationKind,
+    address_at_chainage,
     locate,
-    names_hidden_stone,
-    nearest_stone,
+    names_hidden_marker,
+    nearest_marker,
     out_of_area,
 )
 from layers.secrecy import Unclassified
@@ -39,52 +39,52 @@ class BorderFeature(Unclassified):
     """A feature on a border: its place comes as a geometry or in words, its chainage and address follow from it."""
 
     __abstract__ = True
-    _settled = False
+    _location_resolved = False
 
     border: Mapped[Border | None] = field("Tuyến biên giới", "Border", sort_order=-50)
 
-    def place(self, session: Session, words: Mapping[str, Any]) -> None:
+    def set_location(self, session: Session, location: Mapping[str, Any]) -> None:
         """Take a place in words and keep the words. Raises ``Invalid`` when they have more than one meaning."""
-        border = words.get("border") or (self.border.value if self.border else None)
-        with _asked_as("place"):
-            found = locate(session, words["text"], border=border, crs=words.get("crs"), near=words.get("near"))
+        border = location.get("border") or (self.border.value if self.border else None)
+        with _errors_as_field("place"):
+            found = locate(session, location["text"], border=border, crs=location.get("crs"), near=location.get("near"))
         if len({one.geometry and str(one.geometry) for one in found}) > 1:
             names = ", ".join(f"{one.address} ({one.border})" for one in found)
             raise invalid("place", "ambiguous", f"Có nhiều vị trí phù hợp: {names}", f"Several places match: {names}")
-        self._take(found[0], dict(words))
+        self._apply_location(found[0], dict(location))
         place = found[0]
         if (
             place.border
             and place.address
-            and names_hidden_stone(session, place.address, place.border, self.level or Level.INTERNAL)
+            and names_hidden_marker(session, place.address, place.border, self.level or Level.INTERNAL)
         ):
             # The words stay with those who may know them; the address is counted anew, from a marker that all may know.
-            self.address, self._settled = None, False
+            self.address, self._location_resolved = None, False
 
-    def _take(self, located: Located, words: dict[str, Any]) -> None:
-        self.border, self.original = located.border, {**located.original, **words}
-        self.chainage_m, self.address = located.chainage_m, _doubted(located)
-        if located.geometry is None:
+    def _apply_location(self, resolved: Location, location: dict[str, Any]) -> None:
+        self.border, self.original = resolved.border, {**resolved.original, **location}
+        self.chainage_m, self.address = resolved.chainage_m, _address_with_assumed_prefix(resolved)
+        if resolved.geometry is None:
             self.geom, self.accuracy_m, self.position_source = None, None, PositionSource.NONE
         else:
             kind = self.layer.geometry_type
-            if kind not in ("GEOMETRY", located.geometry["type"].upper()):
+            if kind not in ("GEOMETRY", resolved.geometry["type"].upper()):
                 raise invalid(
                     "place",
                     "type",
                     "Dạng vị trí không phù hợp với lớp dữ liệu này",
                     "This kind of place does not fit this layer",
                 )
-            set_geometry(self, shape(located.geometry))
+            set_geometry(self, shape(resolved.geometry))
             stated = self.position_source not in (None, PositionSource.NONE, PositionSource.ASSUMED)
-            if not (located.kind is Kind.COORDINATE and stated):
-                self.position_source, self.accuracy_m = located.position_source, located.accuracy_m
-        self._settled = True
+            if not (resolved.kind is LocationKind.COORDINATE and stated):
+                self.position_source, self.accuracy_m = resolved.position_source, resolved.accuracy_m
+        self._location_resolved = True
 
     def derive(self, session: Session) -> None:
         """Chainage and address from the geometry; raises ``Invalid`` out_of_area beyond 20 km from every border."""
-        if self._settled:
-            self._settled = False
+        if self._location_resolved:
+            self._location_resolved = False
             return
         if self.geom is None or self.position_source is PositionSource.ASSUMED:
             return
@@ -93,23 +93,23 @@ class BorderFeature(Unclassified):
         station = linear.station(session, point.x, point.y, self.border.value if self.border else None)
         if station is None:
             return
-        if station.distance_m > FAR_M:
+        if station.distance_m > MAX_DISTANCE_M:
             raise out_of_area("geometry", station.distance_m)
         self.border = Border(station.route)
         self.chainage_m = round(station.chainage_m, 1)
-        stone = nearest_stone(session, self.border, station.chainage_m, level=self.level or Level.INTERNAL)
-        doubt = DOUBT if stone is not None and stone.position_source is PositionSource.ASSUMED else ""
-        self.address = doubt + address_from(stone, self.border, station.chainage_m)
+        stone = nearest_marker(session, self.border, station.chainage_m, level=self.level or Level.INTERNAL)
+        doubt = ASSUMED_PREFIX if stone is not None and stone.position_source is PositionSource.ASSUMED else ""
+        self.address = doubt + address_at_chainage(stone, self.border, station.chainage_m)
 
 
-def _doubted(place: Located) -> str | None:
+def _address_with_assumed_prefix(location: Location) -> str | None:
     """The address of a place, marked where the marker that a known place is counted from is itself only assumed."""
-    return f"{DOUBT}{place.address}" if place.address_accuracy_m is not None else place.address
+    return f"{ASSUMED_PREFIX}{location.address}" if location.address_accuracy_m is not None else location.address
 
 
-def _refuse_hidden_stone(session: Session, place: Located, level: Level) -> None:
+def _refuse_hidden_marker(session: Session, location: Location, level: Level) -> None:
     """A link's address is told to whoever sees the feature, and with it where its marker stands."""
-    if place.border and place.address and names_hidden_stone(session, place.address, place.border, level):
+    if location.border and location.address and names_hidden_marker(session, location.address, location.border, level):
         raise invalid(
             "at",
             "hidden_marker",
@@ -119,7 +119,7 @@ def _refuse_hidden_stone(session: Session, place: Located, level: Level) -> None
 
 
 @contextmanager
-def _asked_as(name: str) -> Iterator[None]:
+def _errors_as_field(name: str) -> Iterator[None]:
     """Where an address is a field of something: what is wrong with it is that field's value."""
     try:
         yield
@@ -128,9 +128,9 @@ def _asked_as(name: str) -> Iterator[None]:
         raise Invalid(fault.detail, named, fault.extra) from None
 
 
-def link_place(session: Session, feature_id: uuid.UUID, at: str, border: str | None, role: str) -> Link:
+def link_to_address(session: Session, feature_id: uuid.UUID, at: str, border: str | None, role: str) -> Link:
     """Point from a feature at an address. Raises like ``locate``, and ``Invalid`` when it has more than one meaning."""
-    with _asked_as("at"):
+    with _errors_as_field("at"):
         found = locate(session, at, border=border)
     if len({one.border for one in found}) > 1:
         names = ", ".join(f"{one.address} ({one.border})" for one in found)
@@ -141,11 +141,11 @@ def link_place(session: Session, feature_id: uuid.UUID, at: str, border: str | N
             f"Several borders have this number; say which: {names}",
         )
     place = found[0]
-    _refuse_hidden_stone(session, place, session.get_one(layer_of(session, feature_id).model, feature_id).level)
+    _refuse_hidden_marker(session, place, session.get_one(layer_of(session, feature_id).model, feature_id).level)
     made = Link(
         feature_id=feature_id,
         role=role,
-        at=_doubted(place),
+        at=_address_with_assumed_prefix(place),
         border=place.border.value if place.border else None,
         geom=_geom_of(place),
         position_source=place.position_source if place.geometry else PositionSource.NONE,
@@ -155,7 +155,7 @@ def link_place(session: Session, feature_id: uuid.UUID, at: str, border: str | N
     return made
 
 
-def readdress(session: Session, border: Border) -> int:
+def update_addresses(session: Session, border: Border) -> int:
     """Follow the markers of a border to their new places; returns how many features and links have moved.
 
     What was placed by an address is placed again, and an address that was counted from an assumed marker is counted
@@ -166,13 +166,13 @@ def readdress(session: Session, border: Border) -> int:
         if not issubclass(layer.model, BorderFeature) or layer.name == "markers":
             continue
         model = layer.model
-        doubtful = or_(model.position_source == PositionSource.ASSUMED, model.address.startswith(DOUBT))
+        doubtful = or_(model.position_source == PositionSource.ASSUMED, model.address.startswith(ASSUMED_PREFIX))
         for feature in session.query(model).filter(model.border == border, model.retired_at.is_(None), doubtful):
             with suppress(Invalid, Missing):
                 if feature.position_source is not PositionSource.ASSUMED:
                     feature.derive(session)
                 elif feature.original and "text" in feature.original:
-                    feature.place(session, feature.original)
+                    feature.set_location(session, feature.original)
                 moved += 1
             session.flush()
     for link in session.query(Link).filter_by(border=border.value, position_source=PositionSource.ASSUMED):
@@ -184,5 +184,5 @@ def readdress(session: Session, border: Border) -> int:
     return moved
 
 
-def _geom_of(place: Located) -> Any:
-    return None if place.geometry is None else from_shape(shape(place.geometry), srid=WGS84)
+def _geom_of(location: Location) -> Any:
+    return None if location.geometry is None else from_shape(shape(location.geometry), srid=WGS84)

@@ -12,12 +12,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session
 
-from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, CodeList, Mark, Status, onward
+from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, CodeList, Mark, Status, transitions_to
 from gis.model.fields import Field, derived, field, geometry
-from gis.model.links import Link, link, unlink
+from gis.model.links import Link, create_link, delete_link
 from gis.text.errors import invalid
 from gis.text.i18n import Text
-from gis.write.commands import amend, changes, creates, put
+from gis.write.commands import create_command, store_new, store_update, update_command
 from gis.write.validation import GEOMETRY, PLACE
 from layers.border import Border
 from layers.border_feature import BorderFeature
@@ -35,16 +35,16 @@ class CrossingKind(CodeList):
 class CrossingState(Status):
     """Whether it is open."""
 
-    PLANNED = "planned", ("Dự kiến", "Planned"), Mark("lane", BLUE), onward("open")
-    OPEN = "open", ("Đang mở", "Open"), Mark("lane", GREEN), onward("suspended", "closed")
-    SUSPENDED = "suspended", ("Tạm dừng", "Suspended"), Mark("lane", AMBER), onward("open", "closed")
+    PLANNED = "planned", ("Dự kiến", "Planned"), Mark("lane", BLUE), transitions_to("open")
+    OPEN = "open", ("Đang mở", "Open"), Mark("lane", GREEN), transitions_to("suspended", "closed")
+    SUSPENDED = "suspended", ("Tạm dừng", "Suspended"), Mark("lane", AMBER), transitions_to("open", "closed")
     CLOSED = "closed", ("Đã đóng", "Closed"), Mark("lane", GREY)
 
 
-GATE = "gate"
+GATE_ROLE = "gate"
 """The role of the link to the gate that a crossing belongs to."""
 
-BELONGS_TO = (
+GATE_SQL = (
     "select g.{} from app.links_history l join app.gates g on g.id = l.to_id"
     " where l.feature_id = t.id and l.role = 'gate' and l.valid @> clock_timestamp() order by lower(l.valid) limit 1"
 )
@@ -55,9 +55,9 @@ class Crossing(
     BorderFeature,
     layer="crossings",
     title=("Lối mở, lối thông quan, đường chuyên dụng", "Crossings"),
-    drawn_by="state",
+    style_field="state",
     order=("border", "name"),
-    labelled_by="name",
+    label_sql="name",
 ):
     """A place beside the gates where people or goods cross."""
 
@@ -70,18 +70,18 @@ class Crossing(
     counterpart: Mapped[str | None] = field("Phía đối diện", "Counterpart", max_length=200)
     aliases: Mapped[list[str] | None] = field("Tên khác", "Aliases")
     note: Mapped[str | None] = field("Ghi chú", "Note")
-    gate_id = derived("Mã cửa khẩu", "Gate's id", BELONGS_TO.format("id"), type="uuid")
-    gate = derived("Thuộc cửa khẩu", "Gate", BELONGS_TO.format("name"))
+    gate_id = derived("Mã cửa khẩu", "Gate's id", GATE_SQL.format("id"), type="uuid")
+    gate = derived("Thuộc cửa khẩu", "Gate", GATE_SQL.format("name"))
     geom: Mapped[Any] = geometry("GEOMETRY")
 
 
-Crossing.layer.extra_receivable["gate"] = Field("gate", Text("Thuộc cửa khẩu", "Gate"), "text", max_length=200)
+Crossing.layer.extra_writable["gate"] = Field("gate", Text("Thuộc cửa khẩu", "Gate"), "text", max_length=200)
 
 
-@creates(Crossing)
+@create_command(Crossing)
 def plan(session: Session, values: Mapping[str, Any]) -> Crossing:
     """A new crossing; a lane or road needs the gate it belongs to, and a section draws it along the line."""
-    given, gate = _with_gate(session, values)
+    given, gate = _resolve_gate(session, values)
     if given["kind"] is not CrossingKind.OPENING and gate is None:
         raise invalid(
             "gate",
@@ -91,25 +91,27 @@ def plan(session: Session, values: Mapping[str, Any]) -> Crossing:
         )
     if given.get("section") and not given.get(PLACE) and not given.get(GEOMETRY):
         given[PLACE] = {"text": given["section"], "border": given["border"].value}
-    crossing = put(session, Crossing, given)
+    crossing = store_new(session, Crossing, given)
     if gate is not None:
-        link(session, crossing.id, gate, GATE)
+        create_link(session, crossing.id, gate, GATE_ROLE)
     return crossing
 
 
-@changes(Crossing)
+@update_command(Crossing)
 def correct(session: Session, crossing: Crossing, values: Mapping[str, Any]) -> None:
     """Correct a crossing; another gate takes the place of the one it belonged to."""
-    given, gate = _with_gate(session, values)
-    amend(session, Crossing.layer, crossing, given)
+    given, gate = _resolve_gate(session, values)
+    store_update(session, Crossing.layer, crossing, given)
     if gate is None:
         return
-    for former in session.scalars(select(Link).filter_by(feature_id=crossing.id, role=GATE).where(Link.to_id != gate)):
-        unlink(session, crossing.id, former.id)
-    link(session, crossing.id, gate, GATE)
+    for former in session.scalars(
+        select(Link).filter_by(feature_id=crossing.id, role=GATE_ROLE).where(Link.to_id != gate)
+    ):
+        delete_link(session, crossing.id, former.id)
+    create_link(session, crossing.id, gate, GATE_ROLE)
 
 
-def _with_gate(session: Session, values: Mapping[str, Any]) -> tuple[dict[str, Any], uuid.UUID | None]:
+def _resolve_gate(session: Session, values: Mapping[str, Any]) -> tuple[dict[str, Any], uuid.UUID | None]:
     """What is given of a crossing itself, and the id of the gate that is given by its name or id."""
     given = {name: value for name, value in values.items() if name != "gate"}
     named = values.get("gate")

@@ -16,10 +16,10 @@ from sqlalchemy.orm import Mapped, Session
 from gis.model.code_lists import CodeList
 from gis.model.fields import field, geometry
 from gis.text.errors import invalid
-from gis.write.commands import amend, changes, creates, put
+from gis.write.commands import create_command, store_new, store_update, update_command
 from layers.secrecy import Unclassified
 
-NUMBER = re.compile(
+DOCUMENT_NUMBER = re.compile(
     r"(?P<no>\d{1,6})(?:/(?P<year>\d{4}))?(?P<sep>[-/])(?P<symbol>[0-9A-ZĐa-zđ.&-]+(?:/[0-9A-ZĐa-zđ.&-]+)?)"
 )
 """``1200/QĐ-TTg``, ``48/UBND-NC``, ``112/2014/NĐ-CP``, ``34-NQ/TW``: the forms that official papers use."""
@@ -54,8 +54,8 @@ class Document(
     title=("Văn bản", "Documents"),
     order=("-issued_on", "number", "title"),
     time="issued_on",
-    labelled_by="coalesce(number, title)",
-    placed=False,
+    label_sql="coalesce(number, title)",
+    has_geometry=False,
 ):
     """A paper that work rests on (văn bản); text of a state secret is never stored, at most its number and date."""
 
@@ -81,24 +81,24 @@ class Document(
     geom: Mapped[Any] = geometry("GEOMETRY")
 
 
-@creates(Document)
+@create_command(Document)
 def register(session: Session, values: Mapping[str, Any]) -> Document:
     """Enter a document; its number, where it has one, must be of an official form."""
-    return put(session, Document, _numbered(values))
+    return store_new(session, Document, _with_normalized_number(values))
 
 
-@changes(Document)
+@update_command(Document)
 def correct(session: Session, document: Document, values: Mapping[str, Any]) -> None:
     """Correct a document's entry."""
-    amend(session, Document.layer, document, _numbered(values))
+    store_update(session, Document.layer, document, _with_normalized_number(values))
 
 
-def _numbered(values: Mapping[str, Any]) -> dict[str, Any]:
+def _with_normalized_number(values: Mapping[str, Any]) -> dict[str, Any]:
     number = values.get("number")
     if not number:
         return {**values, **({"number": None} if "number" in values else {})}
     plain = unicodedata.normalize("NFC", re.sub(r"\s+", "", number))
-    if not NUMBER.fullmatch(plain):
+    if not DOCUMENT_NUMBER.fullmatch(plain):
         raise invalid(
             "number",
             "document_number",

@@ -14,12 +14,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session
 
 from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, INK, RED, CodeList, Mark, Status
-from gis.model.fields import Reader, derived, field, geometry
-from gis.model.layer import Part, rows_of_part
-from gis.text.dates import TODAY, today
+from gis.model.fields import Clearance, derived, field, geometry
+from gis.model.layer import ChildRecord, child_rows
+from gis.text.dates import TODAY_SQL, today
 from gis.text.errors import Conflict, FieldError, Invalid, invalid
 from gis.text.i18n import Text
-from gis.write.commands import amend, changes, creates, moves, put, step
+from gis.write.commands import (
+    create_command,
+    store_new,
+    store_transition,
+    store_update,
+    transition_command,
+    update_command,
+)
 from layers.border_feature import BorderFeature
 
 
@@ -66,7 +73,7 @@ class GateStage(Status):
     CLOSED = "closed", ("Đã đóng", "Closed"), Mark("square", RED)
 
     @classmethod
-    def moves(cls) -> list[tuple[str, str]]:
+    def transitions(cls) -> list[tuple[str, str]]:
         """From nothing to any step; forward along the row; suspended and closed from operating, and back again."""
         row = [one.value for one in cls if one not in (cls.SUSPENDED, cls.CLOSED)]
         beside = [
@@ -85,11 +92,11 @@ class EventKind(CodeList):
     RESTORED = "restored", ("Khôi phục", "Restored")
 
 
-PLANNED = (
+PLANNED_CATEGORY = (
     "(select p.category from app.gate_plans_history p where p.feature_id = t.id and p.valid @> clock_timestamp()"
     " and p.horizon = {} order by p.on desc limit 1)"
 )
-EVENT = (
+EVENT_SQL = (
     "(select json_build_object('kind', e.kind, 'on', e.on, 'precision', e.precision, 'document', e.document,"
     " 'note', e.note) from app.gate_events_history e where e.feature_id = t.id"
     " and e.valid @> clock_timestamp() and e.on {}"
@@ -101,9 +108,9 @@ class Gate(
     BorderFeature,
     layer="gates",
     title=("Cửa khẩu", "Border gates"),
-    drawn_by="category",
+    style_field="category",
     order=("border", "name"),
-    labelled_by="name",
+    label_sql="name",
 ):
     """A border gate and its counterpart across the line."""
 
@@ -118,14 +125,16 @@ class Gate(
     former_province: Mapped[str | None] = field("Tỉnh cũ", "Former province", max_length=100)
     commune: Mapped[str | None] = field("Xã, phường", "Commune", max_length=100)
     aliases: Mapped[list[str] | None] = field("Tên khác", "Aliases")
-    planned_2030 = derived("Quy hoạch đến năm 2030", "Planned by 2030", PLANNED.format(2030), codes=Category)
-    planned_2050 = derived("Tầm nhìn đến năm 2050", "Vision for 2050", PLANNED.format(2050), codes=Category)
-    last_event = derived("Sự kiện gần nhất", "Last event", EVENT.format(f"<= {TODAY}", "desc", "desc"), type="json")
-    next_event = derived("Sự kiện sắp tới", "Next event", EVENT.format(f"> {TODAY}", "asc", "asc"), type="json")
+    planned_2030 = derived("Quy hoạch đến năm 2030", "Planned by 2030", PLANNED_CATEGORY.format(2030), codes=Category)
+    planned_2050 = derived("Tầm nhìn đến năm 2050", "Vision for 2050", PLANNED_CATEGORY.format(2050), codes=Category)
+    last_event = derived(
+        "Sự kiện gần nhất", "Last event", EVENT_SQL.format(f"<= {TODAY_SQL}", "desc", "desc"), type="json"
+    )
+    next_event = derived("Sự kiện sắp tới", "Next event", EVENT_SQL.format(f"> {TODAY_SQL}", "asc", "asc"), type="json")
     geom: Mapped[Any] = geometry("POINT")
 
 
-class GateEvent(Part, table="gate_events", of=Gate, title=("Sự kiện", "Event")):
+class GateEvent(ChildRecord, table="gate_events", parent=Gate, title=("Sự kiện", "Event")):
     """What happened, or is to happen, at a gate on a day."""
 
     kind: Mapped[str] = field("Sự kiện", "Kind", max_length=40)
@@ -136,7 +145,7 @@ class GateEvent(Part, table="gate_events", of=Gate, title=("Sự kiện", "Event
     source: Mapped[str | None] = field("Nguồn", "Source", max_length=1000)
 
 
-class GateCategory(Part, table="gate_categories", of=Gate, title=("Loại hình cửa khẩu", "Category")):
+class GateCategory(ChildRecord, table="gate_categories", parent=Gate, title=("Loại hình cửa khẩu", "Category")):
     """A category a gate had or has, with its validity and the paper that gave it."""
 
     category: Mapped[Category] = field("Loại hình", "Category")
@@ -146,7 +155,7 @@ class GateCategory(Part, table="gate_categories", of=Gate, title=("Loại hình 
     source: Mapped[str | None] = field("Nguồn", "Source", max_length=1000)
 
 
-class GatePlan(Part, table="gate_plans", of=Gate, title=("Quy hoạch", "Planning line")):
+class GatePlan(ChildRecord, table="gate_plans", parent=Gate, title=("Quy hoạch", "Planning line")):
     """A planning line: the category aimed at by 2030 or 2050. It is not the gate's category."""
 
     horizon: Mapped[int] = field("Thời kỳ quy hoạch", "Planning period")
@@ -160,21 +169,21 @@ class GatePlan(Part, table="gate_plans", of=Gate, title=("Quy hoạch", "Plannin
 EVENT_KINDS = {one.value: one.title for kinds in (GateStage, EventKind) for one in kinds}
 
 
-@creates(Gate)
+@create_command(Gate)
 def enter(session: Session, values: Mapping[str, Any]) -> Gate:
     """Enter a gate; the category it comes with is remembered with its date."""
-    gate: Gate = put(session, Gate, values)
+    gate: Gate = store_new(session, Gate, values)
     if gate.category is not None:
         session.add(GateCategory(feature_id=gate.id, category=gate.category, valid_from=gate.category_since))
         session.flush()
     return gate
 
 
-@changes(Gate)
+@update_command(Gate)
 def correct(session: Session, gate: Gate, values: Mapping[str, Any]) -> None:
     """Correct a gate; a new category closes the old one on the day the new one begins."""
     before = gate.category
-    amend(session, Gate.layer, gate, values)
+    store_update(session, Gate.layer, gate, values)
     if "category" in values and gate.category != before:
         since = values.get("category_since") or today()
         for old in session.scalars(select(GateCategory).filter_by(feature_id=gate.id, valid_to=None)):
@@ -184,8 +193,8 @@ def correct(session: Session, gate: Gate, values: Mapping[str, Any]) -> None:
         session.flush()
 
 
-@moves(Gate)
-def refuse_bare_move(_session: Session, _gate: Gate, _to: str, _reason: str) -> None:
+@transition_command(Gate)
+def refuse_transition_without_event(_session: Session, _gate: Gate, _to: str, _reason: str) -> None:
     """A stage changes by a dated event with its document, never by itself."""
     raise Conflict(
         Text(
@@ -215,24 +224,28 @@ def record_event(
     event = GateEvent(feature_id=gate.id, kind=kind, on=on, precision="day", document=document, note=note)
     session.add(event)
     if is_stage and on <= today() and kind != (gate.stage.value if gate.stage else None):
-        step(session, Gate.layer, gate, kind)
+        store_transition(session, Gate.layer, gate, kind)
     session.flush()
     return event
 
 
-def events(session: Session, gate_id: uuid.UUID, reader: Reader, as_of: dt.datetime | None = None) -> list[GateEvent]:
+def events(
+    session: Session, gate_id: uuid.UUID, clearance: Clearance, as_of: dt.datetime | None = None
+) -> list[GateEvent]:
     """A gate's timeline as ``reader`` may know of it, as recorded by then, newest first."""
-    return sorted(rows_of_part(session, GateEvent, gate_id, reader, as_of), key=lambda one: one.on, reverse=True)
+    return sorted(child_rows(session, GateEvent, gate_id, clearance, as_of), key=lambda one: one.on, reverse=True)
 
 
 def categories(
-    session: Session, gate_id: uuid.UUID, reader: Reader, as_of: dt.datetime | None = None
+    session: Session, gate_id: uuid.UUID, clearance: Clearance, as_of: dt.datetime | None = None
 ) -> list[GateCategory]:
     """The categories a gate has had, the newest first."""
-    found = rows_of_part(session, GateCategory, gate_id, reader, as_of)
+    found = child_rows(session, GateCategory, gate_id, clearance, as_of)
     return sorted(found, key=lambda one: one.valid_from or dt.date.min, reverse=True)
 
 
-def plans(session: Session, gate_id: uuid.UUID, reader: Reader, as_of: dt.datetime | None = None) -> list[GatePlan]:
+def plans(
+    session: Session, gate_id: uuid.UUID, clearance: Clearance, as_of: dt.datetime | None = None
+) -> list[GatePlan]:
     """A gate's planning lines, the nearest horizon first."""
-    return sorted(rows_of_part(session, GatePlan, gate_id, reader, as_of), key=lambda one: one.horizon)
+    return sorted(child_rows(session, GatePlan, gate_id, clearance, as_of), key=lambda one: one.horizon)

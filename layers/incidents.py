@@ -11,11 +11,24 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Mapped, Session
 
-from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, PURPLE, RED, SKY, CodeList, Mark, Scale, Status, onward
+from gis.model.code_lists import (
+    AMBER,
+    BLUE,
+    GREEN,
+    GREY,
+    PURPLE,
+    RED,
+    SKY,
+    CodeList,
+    Mark,
+    OrderedCodeList,
+    Status,
+    transitions_to,
+)
 from gis.model.fields import derived, field, geometry
 from gis.text.dates import today
 from gis.text.errors import invalid
-from gis.write.commands import amend, changes, creates, put
+from gis.write.commands import create_command, store_new, store_update, update_command
 from layers.border_feature import BorderFeature
 
 CLOCK_SKEW = dt.timedelta(minutes=10)
@@ -52,7 +65,7 @@ class IncidentCategory(CodeList):
     OTHER = "other", ("Khác", "Other")
 
 
-class Severity(Scale):
+class Severity(OrderedCodeList):
     """How grave it is."""
 
     LOW = "low", ("Ít nghiêm trọng", "Low"), Mark("circle", GREY)
@@ -64,24 +77,29 @@ class Severity(Scale):
 class Handling(Status):
     """The chain of handling; one step at a time, each with its reason."""
 
-    REPORTED = "reported", ("Báo cáo nhanh", "Reported"), Mark("flag", RED), onward("verified", "dismissed")
-    VERIFIED = "verified", ("Đã xác minh", "Verified"), Mark("flag", AMBER), onward("recorded", "resolved", "dismissed")
-    RECORDED = "recorded", ("Đã lập biên bản", "Recorded"), Mark("flag", AMBER), onward("exchanged", "resolved")
+    REPORTED = "reported", ("Báo cáo nhanh", "Reported"), Mark("flag", RED), transitions_to("verified", "dismissed")
+    VERIFIED = (
+        "verified",
+        ("Đã xác minh", "Verified"),
+        Mark("flag", AMBER),
+        transitions_to("recorded", "resolved", "dismissed"),
+    )
+    RECORDED = "recorded", ("Đã lập biên bản", "Recorded"), Mark("flag", AMBER), transitions_to("exchanged", "resolved")
     EXCHANGED = (
         "exchanged",
         ("Đã trao đổi với phía bạn", "Raised with the neighbour"),
         Mark("flag", PURPLE),
-        onward("talks", "note_sent", "resolved"),
+        transitions_to("talks", "note_sent", "resolved"),
     )
-    TALKS = "talks", ("Đã hội đàm", "Talks held"), Mark("flag", PURPLE), onward("note_sent", "resolved")
-    NOTE_SENT = "note_sent", ("Đã gửi công hàm", "Note sent"), Mark("flag", SKY), onward("talks", "resolved")
-    RESOLVED = "resolved", ("Đã xử lý", "Resolved"), Mark("flag", GREEN), onward("closed", "verified")
-    CLOSED = "closed", ("Đã kết thúc", "Closed"), Mark("flag", GREY), onward("verified")
+    TALKS = "talks", ("Đã hội đàm", "Talks held"), Mark("flag", PURPLE), transitions_to("note_sent", "resolved")
+    NOTE_SENT = "note_sent", ("Đã gửi công hàm", "Note sent"), Mark("flag", SKY), transitions_to("talks", "resolved")
+    RESOLVED = "resolved", ("Đã xử lý", "Resolved"), Mark("flag", GREEN), transitions_to("closed", "verified")
+    CLOSED = "closed", ("Đã kết thúc", "Closed"), Mark("flag", GREY), transitions_to("verified")
     DISMISSED = (
         "dismissed",
         ("Không đủ căn cứ, không xử lý", "Dismissed: not enough grounds"),
         Mark("flag", GREY),
-        onward("reported"),
+        transitions_to("reported"),
     )
 
 
@@ -99,16 +117,16 @@ class Incident(
     BorderFeature,
     layer="incidents",
     title=("Sự vụ", "Incidents"),
-    drawn_by="handling",
+    style_field="handling",
     order=("-occurred_at", "code"),
     time="occurred_at",
-    labelled_by="code",
-    place_required=True,
+    label_sql="code",
+    location_required=True,
     unique=("code",),
 ):
     """Something that happened on the border and has to be settled."""
 
-    code: Mapped[str] = field("Mã sự vụ", "Code", receivable=False, max_length=20)
+    code: Mapped[str] = field("Mã sự vụ", "Code", writable=False, max_length=20)
     category: Mapped[IncidentCategory] = field("Loại sự vụ", "Category")
     severity: Mapped[Severity] = field("Mức độ", "Severity", default=Severity.MEDIUM)
     handling: Mapped[Handling] = field("Tình trạng xử lý", "Handling status", default=Handling.REPORTED)
@@ -126,25 +144,25 @@ class Incident(
             self.code = _next_code(session)
 
 
-@creates(Incident)
+@create_command(Incident)
 def report(session: Session, values: Mapping[str, Any]) -> Incident:
     """Report an incident: category and place; everything else may follow. It gets the next code of the year."""
     occurred_at = values.get("occurred_at") or dt.datetime.now(dt.UTC)
-    _not_in_the_future(occurred_at)
+    _refuse_future_time(occurred_at)
     given = {**values, "occurred_at": occurred_at}
     given.setdefault("unit", session.info["context"]["unit"] or None)
-    return put(session, Incident, given)
+    return store_new(session, Incident, given)
 
 
-@changes(Incident)
+@update_command(Incident)
 def supplement(session: Session, incident: Incident, values: Mapping[str, Any]) -> None:
     """Add to or correct what was reported."""
     if values.get("occurred_at"):
-        _not_in_the_future(values["occurred_at"])
-    amend(session, Incident.layer, incident, values)
+        _refuse_future_time(values["occurred_at"])
+    store_update(session, Incident.layer, incident, values)
 
 
-def _not_in_the_future(moment: dt.datetime) -> None:
+def _refuse_future_time(moment: dt.datetime) -> None:
     if moment > dt.datetime.now(dt.UTC) + CLOCK_SKEW:
         raise invalid(
             "occurred_at",

@@ -26,7 +26,7 @@ ATTRIBUTION = "© OpenStreetMap contributors (ODbL 1.0)"
 BASEMAP_CREDITS = "© OpenStreetMap contributors · GSHHG · Natural Earth"
 """The same of the line and the quiet background together."""
 
-CAVEAT = Text(
+DISCLAIMER = Text(
     "Đường biên tham khảo từ OpenStreetMap (2017), không phải đường biên pháp lý.",
     "Indicative line from OpenStreetMap (2017), not the legal boundary.",
 )
@@ -50,10 +50,10 @@ class Line(
     layer="lines",
     title=("Đường biên giới", "Boundary lines"),
     order=("border", "seq"),
-    labelled_by="border || ' ' || seq",
+    label_sql="border || ' ' || seq",
     editable=False,
     unique=("border", "seq"),
-    always_with=("legal_status",),
+    required_with_geometry=("legal_status",),
 ):
     """A piece of the boundary line, in order along one border."""
 
@@ -101,4 +101,4 @@ def measure(session: Session, border: Border) -> float:
         .order_by(Line.seq)
     ).all()
     level = max((level for _, level in found), key=list(Level).index, default=Level.PUBLIC)
-    return linear.build(session, border.value, [piece for piece, _ in found], level)
+    return linear.build_route(session, border.value, [piece for piece, _ in found], level)

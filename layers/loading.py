@@ -20,8 +20,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from gis.db.session import Database
 from gis.model.code_lists import CodeList
 from gis.model.fields import Level, PositionSource
-from gis.model.layer import Feature, Record, Register
-from gis.model.links import link
+from gis.model.layer import Feature, Record, UnjournalledRecord
+from gis.model.links import create_link
 from gis.read import linear
 from gis.write import commands as changes
 from gis.write.validation import PLACE
@@ -30,39 +30,41 @@ from layers.border import Border
 from layers.crossings import Crossing, CrossingKind, CrossingState
 from layers.documents import Document, DocumentKind
 from layers.gates import Category, Gate, GateCategory, GateEvent, GatePlan, GateStage, Mode
-from layers.markers import Marker, MarkerAnchor, MarkerKind, Side, assume_positions
+from layers.markers import Marker, MarkerAnchor, MarkerKind, Side, interpolate_positions
 from layers.numbering import MarkerNumber, Section, parse_address
 from layers.policy import SYSTEM
 from layers.posts import Post, PostCondition
 from layers.procedures import ProcedureStep
 from layers.tasks import Task, TaskKind, TaskState
 from layers.units import AdministrativeArea, AdministrativeKind, Unit, UnitKind
-from layers.works import Stage, Work, WorkKind, WorkStep, lay_out_steps
+from layers.works import Work, WorkKind, WorkStage, WorkStep, create_procedure_steps
 
-Say = Callable[[str], None]
+ProgressCallback = Callable[[str], None]
 
 MAIN_NUMBERS = {Border.KH: 314, Border.CN: 1378}
 """The numbering itself says that these exist: 1–314 with Cambodia, 1–1378 with China; no list of Laos is public."""
 
-SEED = "tài liệu gốc"
+SEED_SOURCE = "tài liệu gốc"
 """How the source of a row calls one of the five plans and notices that the product starts from."""
 
 
-class LoadedStep(Register, table="loaded_steps", readers=Level.RESTRICTED):
+class LoadedStep(UnjournalledRecord, table="loaded_steps", read_level=Level.RESTRICTED):
     """Which steps of loading have been done."""
 
     name: Mapped[str] = mapped_column(SqlText, primary_key=True)
 
 
-def load(database: Database, folder: Path, progress: Say) -> None:
+def load(database: Database, folder: Path, progress: ProgressCallback) -> None:
     """Load everything in ``folder`` that is not loaded yet; ``progress`` is told each step that is done."""
-    with database.acting(SYSTEM) as session:
+    with database.transaction(SYSTEM) as session:
         done = set(session.scalars(select(LoadedStep.name)))
     for name, (title, step) in STEPS.items():
         if name in done:
             continue
         progress(title)
-        with database.acting(SYSTEM, write=True, reason=f"Nạp dữ liệu tham chiếu: {title.split(' · ')[0]}") as session:
+        with database.transaction(
+            SYSTEM, write=True, reason=f"Nạp dữ liệu tham chiếu: {title.split(' · ')[0]}"
+        ) as session:
             step(session, folder)
             session.add(LoadedStep(name=name))
 
@@ -73,16 +75,16 @@ def _rows(file: Path) -> Iterator[dict[str, str]]:
         yield from csv.DictReader(opened)
 
 
-def _given(row: Mapping[str, str], *names: str) -> dict[str, Any]:
+def _nonempty_cells(row: Mapping[str, str], *names: str) -> dict[str, Any]:
     """Those cells that hold something, as text."""
     return {name: row[name] for name in names if row.get(name)}
 
 
-def _word(codes: type[CodeList], value: str | None) -> Any:
+def _code(codes: type[CodeList], value: str | None) -> Any:
     return codes(value) if value else None
 
 
-def _day(value: str | None) -> dt.date | None:
+def _date(value: str | None) -> dt.date | None:
     return dt.date.fromisoformat(value) if value else None
 
 
@@ -99,36 +101,36 @@ def _lines(session: Session, folder: Path) -> None:
 def _administrative_areas(session: Session, folder: Path) -> None:
     for row in _rows(folder / "administrative_areas.csv"):
         values = {
-            **_given(row, "name", "parent", "successor", "note", "source"),
+            **_nonempty_cells(row, "name", "parent", "successor", "note", "source"),
             "kind": AdministrativeKind(row["kind"]),
-            "valid_from": _day(row["valid_from"]),
-            "valid_to": _day(row["valid_to"]),
+            "valid_from": _date(row["valid_from"]),
+            "valid_to": _date(row["valid_to"]),
             "level": Level.PUBLIC,
         }
-        changes.put(session, AdministrativeArea, values)
+        changes.store_new(session, AdministrativeArea, values)
 
 
 def _units(session: Session, folder: Path) -> None:
     for row in _rows(folder / "units.csv"):
         values = {
-            **_given(row, "name", "short_name", "province", "parent", "successor", "source"),
+            **_nonempty_cells(row, "name", "short_name", "province", "parent", "successor", "source"),
             "kind": UnitKind(row["kind"]),
             "side": Side(row["side"]),
             "aliases": _list(row["aliases"]),
-            "valid_from": _day(row["valid_from"]),
-            "valid_to": _day(row["valid_to"]),
+            "valid_from": _date(row["valid_from"]),
+            "valid_to": _date(row["valid_to"]),
             "level": Level.PUBLIC,
         }
-        changes.put(session, Unit, values)
+        changes.store_new(session, Unit, values)
 
 
 def _documents(session: Session, folder: Path) -> None:
     for row in _rows(folder / "documents.csv"):
         values = {
-            **_given(row, "number", "issuer", "title", "note", "source"),
+            **_nonempty_cells(row, "number", "issuer", "title", "note", "source"),
             "kind": DocumentKind(row["kind"]),
-            "issued_on": _day(row["issued_on"]),
-            "in_force_on": _day(row["in_force_on"]),
+            "issued_on": _date(row["issued_on"]),
+            "in_force_on": _date(row["in_force_on"]),
             "level": Level.PUBLIC,
         }
         changes.create(session, Document.layer, values)
@@ -171,17 +173,19 @@ def _markers(session: Session, folder: Path) -> None:
         named[Border(row["border"])][row["number"]] = row
     for border, rows in named.items():
         made = _markers_of(session, border, rows)
-        assume_positions(session, border, made)
+        interpolate_positions(session, border, made)
         session.add_all(made)
         session.flush()
 
 
-def _markers_of(session: Session, border: Border, named: Mapping[str, Mapping[str, str]]) -> list[Marker]:
+def _markers_of(session: Session, border: Border, rows_by_number: Mapping[str, Mapping[str, str]]) -> list[Marker]:
     """The markers of a border in natural order: those that a document names, and every main number that exists."""
-    replaced = {MarkerNumber.parse(number).main for number, row in named.items() if row["replaces_main"] == "yes"}
+    replaced = {
+        MarkerNumber.parse(number).main for number, row in rows_by_number.items() if row["replaces_main"] == "yes"
+    }
     numbering = {"source": f"số mốc chính 1–{MAIN_NUMBERS.get(border)} của tuyến {border}"}
     mains = {str(main): numbering for main in range(1, MAIN_NUMBERS.get(border, 0) + 1) if main not in replaced}
-    everything: dict[str, Mapping[str, str]] = {**mains, **named}
+    everything: dict[str, Mapping[str, str]] = {**mains, **rows_by_number}
     made = []
     for number in sorted(everything, key=MarkerNumber.parse):
         row = everything[number]
@@ -190,10 +194,10 @@ def _markers_of(session: Session, border: Border, named: Mapping[str, Mapping[st
             id=uuid.uuid4(),
             border=border,
             number=number,
-            kind=_word(MarkerKind, row.get("kind")) or (MarkerKind.SUB if parsed.sub else MarkerKind.MAIN),
+            kind=_code(MarkerKind, row.get("kind")) or (MarkerKind.SUB if parsed.sub else MarkerKind.MAIN),
             condition=Marker.layer.fields["condition"].default,
-            built_by=_word(Side, row.get("built_by")),
-            responsible_side=_word(Side, row.get("responsible_side")),
+            built_by=_code(Side, row.get("built_by")),
+            responsible_side=_code(Side, row.get("responsible_side")),
             source=row["source"],
             level=Level.PUBLIC,
             address=number,
@@ -212,14 +216,14 @@ def _gates(session: Session, folder: Path) -> None:
     gates: dict[str, Gate] = {}
     for row in _rows(folder / "gates.csv"):
         values: dict[str, Any] = {
-            **_given(
+            **_nonempty_cells(
                 row, "name", "counterpart", "counterpart_place", "province", "former_province", "commune", "source"
             ),
             "border": Border(row["border"]),
-            "category": _word(Category, row["category"]),
-            "category_since": _day(row["category_since"]),
-            "mode": _word(Mode, row["mode"]),
-            "stage": _word(GateStage, row["stage"]),
+            "category": _code(Category, row["category"]),
+            "category_since": _date(row["category_since"]),
+            "mode": _code(Mode, row["mode"]),
+            "stage": _code(GateStage, row["stage"]),
             "aliases": _list(row["aliases"]),
             "level": Level.PUBLIC,
         }
@@ -228,25 +232,25 @@ def _gates(session: Session, folder: Path) -> None:
             values["position_source"] = PositionSource(row["position_source"])
             values["accuracy_m"] = float(row["accuracy_m"])
         elif row["at"]:
-            values[PLACE] = {"text": _one_marker(row["at"]), "border": row["border"]}
-        gates[row["name"]] = changes.put(session, Gate, values)
-    _gate_parts(session, folder, gates)
+            values[PLACE] = {"text": _first_marker(row["at"]), "border": row["border"]}
+        gates[row["name"]] = changes.store_new(session, Gate, values)
+    _gate_child_rows(session, folder, gates)
 
 
-def _one_marker(at: str) -> str:
+def _first_marker(at: str) -> str:
     """A gate stands at a point: of the section it is documented at, the first marker."""
     address = parse_address(at)
     return str(address.first) if isinstance(address, Section) else at
 
 
-def _gate_parts(session: Session, folder: Path, gates: Mapping[str, Gate]) -> None:
+def _gate_child_rows(session: Session, folder: Path, gates: Mapping[str, Gate]) -> None:
     for row in _rows(folder / "gate_categories.csv"):
         session.add(
             GateCategory(
                 feature_id=gates[row["gate"]].id,
                 category=Category(row["category"]),
-                valid_from=_day(row["valid_from"]),
-                valid_to=_day(row["valid_to"]),
+                valid_from=_date(row["valid_from"]),
+                valid_to=_date(row["valid_to"]),
                 document=row["document"] or None,
                 source=row["source"],
             )
@@ -256,7 +260,7 @@ def _gate_parts(session: Session, folder: Path, gates: Mapping[str, Gate]) -> No
             GateEvent(
                 feature_id=gates[row["gate"]].id,
                 kind=row["kind"],
-                on=_day(row["on"]),
+                on=_date(row["on"]),
                 precision=row["precision"],
                 document=row["document"] or None,
                 note=row["note"] or None,
@@ -270,7 +274,7 @@ def _gate_parts(session: Session, folder: Path, gates: Mapping[str, Gate]) -> No
                 feature_id=gates[row["gate"]].id,
                 horizon=int(row["horizon"]),
                 category=Category(row["category"]),
-                mode=_word(Mode, row["mode"]),
+                mode=_code(Mode, row["mode"]),
                 decision=row["decision"],
                 on=dt.date(2023, 10, 14) if row["decision"] in decided else dt.date(1900, 1, 1),
                 source=row["source"],
@@ -285,18 +289,18 @@ def _crossings(session: Session, folder: Path) -> None:
             session,
             Crossing.layer,
             {
-                **_given(row, "name", "section", "counterpart", "note", "source"),
+                **_nonempty_cells(row, "name", "section", "counterpart", "note", "source"),
                 "kind": CrossingKind(row["kind"]),
                 "border": Border(row["border"]),
                 "gate": str(gate.id),
                 "state": CrossingState(row["state"]),
-                "opened_on": _day(row["opened_on"]),
+                "opened_on": _date(row["opened_on"]),
                 "aliases": _list(row["aliases"]),
                 "level": Level.PUBLIC,
             },
         )
         if row["seed_item"]:
-            link(session, crossing.id, _plan_document(session, "004").id, "document")
+            create_link(session, crossing.id, _plan_document(session, "004").id, "document")
 
 
 def _gate(session: Session, name: str) -> Gate:
@@ -305,7 +309,7 @@ def _gate(session: Session, name: str) -> Gate:
 
 def _plan_document(session: Session, seed: str) -> Document:
     """The seed document itself, entered as ``tài liệu gốc 000`` … ``004`` in the source of its row."""
-    source = f"{SEED} {seed}"
+    source = f"{SEED_SOURCE} {seed}"
     return session.scalars(select(Document).filter_by(source=source).order_by(Document.title)).first() or (
         session.scalars(select(Document).where(Document.source.startswith(source))).first()
     )  # type: ignore[return-value]
@@ -314,12 +318,12 @@ def _plan_document(session: Session, seed: str) -> Document:
 def _posts(session: Session, folder: Path) -> None:
     for row in _rows(folder / "posts.csv"):
         values = {
-            **_given(row, "section", "label", "source"),
+            **_nonempty_cells(row, "section", "label", "source"),
             "border": Border(row["border"]),
             "condition": PostCondition(row["condition"]),
             "level": Level.INTERNAL,
         }
-        changes.put(session, Post, values)
+        changes.store_new(session, Post, values)
 
 
 def _seed_items(session: Session, folder: Path) -> None:
@@ -335,24 +339,24 @@ def _seed_items(session: Session, folder: Path) -> None:
         before = re.search(r"tiếp theo mục (\d+)", row["gist"])
         after = re.search(r"mục (\d+) làm tiếp", row["gist"])
         if before and row["item"] in made:
-            link(session, made[row["item"]], made[before.group(1)], "continues")
+            create_link(session, made[row["item"]], made[before.group(1)], "continues")
         if after:
-            link(session, made[after.group(1)], made[row["item"]], "continues")
-    _hang_on_plan_of_committee(session, rows, made)
+            create_link(session, made[after.group(1)], made[row["item"]], "continues")
+    _link_to_committee_plan(session, rows, made)
 
 
-def _common(session: Session, row: Mapping[str, str]) -> dict[str, Any]:
+def _seed_values(session: Session, row: Mapping[str, str]) -> dict[str, Any]:
     title = row["gist"].split(";")[0].strip()
     return {
         "title": title[0].upper() + title[1:],
-        "due_on": _day(row["due"]),
+        "due_on": _date(row["due"]),
         "waiting_on": row["waiting_on"] or None,
-        "waiting_since": _day(row["waiting_since"]),
-        "done_on": _day(row["done_on"]),
+        "waiting_since": _date(row["waiting_since"]),
+        "done_on": _date(row["done_on"]),
         "plan": _plan_document(session, row["seed"]).title,
         "clause": row["basis"],
         "seed_item": row["item"],
-        "source": f"{SEED} {row['seed']}, {row['basis']}",
+        "source": f"{SEED_SOURCE} {row['seed']}, {row['basis']}",
         "level": Level.INTERNAL,
     }
 
@@ -360,24 +364,24 @@ def _common(session: Session, row: Mapping[str, str]) -> dict[str, Any]:
 def _seed_work(session: Session, row: Mapping[str, str]) -> uuid.UUID:
     border, address = row["place"].split(" ", 1)
     values = {
-        **_common(session, row),
+        **_seed_values(session, row),
         "kind": WorkKind(row["kind"]),
-        "stage": Stage(row["status"]),
+        "stage": WorkStage(row["status"]),
         "unit": row["unit"],
         PLACE: {"text": address, "border": border},
     }
-    work: Work = changes.put(session, Work, values)
+    work: Work = changes.store_new(session, Work, values)
     if work.address and isinstance(parse_address(address), Section):
         work.title = f"{work.title}, đoạn {work.address}"
-    lay_out_steps(session, work)
+    create_procedure_steps(session, work)
     for marker in _markers_at(session, border, address):
-        link(session, work.id, marker.id, "subject")
+        create_link(session, work.id, marker.id, "subject")
     if work.kind is WorkKind.DENSIFICATION:
         for post in session.scalars(select(Post).filter_by(border=border, section=work.address)):
-            link(session, work.id, post.id, "subject")
+            create_link(session, work.id, post.id, "subject")
     if work.kind is WorkKind.SMART_GATE:
-        link(session, work.id, _gate(session, "Hữu Nghị").id, "gate")
-    link(session, work.id, _plan_document(session, row["seed"]).id, "document")
+        create_link(session, work.id, _gate(session, "Hữu Nghị").id, "gate")
+    create_link(session, work.id, _plan_document(session, row["seed"]).id, "document")
     return work.id
 
 
@@ -393,7 +397,7 @@ def _markers_at(session: Session, border: str, address: str) -> list[Marker]:
 
 def _seed_task(session: Session, row: Mapping[str, str]) -> uuid.UUID:
     values = {
-        **_common(session, row),
+        **_seed_values(session, row),
         "kind": TaskKind(row["kind"]),
         "state": TaskState(row["status"]),
         "period": row["period"],
@@ -401,14 +405,14 @@ def _seed_task(session: Session, row: Mapping[str, str]) -> uuid.UUID:
         "imported": True,
         "progress": 100 if row["status"] == "done" else 0,
     }
-    task = changes.put(session, Task, values)
-    for feature in _subjects(session, row):
-        link(session, task.id, feature.id, "gate" if isinstance(feature, Gate) else "subject")
-    link(session, task.id, _plan_document(session, row["seed"]).id, "document")
+    task = changes.store_new(session, Task, values)
+    for feature in _linked_features(session, row):
+        create_link(session, task.id, feature.id, "gate" if isinstance(feature, Gate) else "subject")
+    create_link(session, task.id, _plan_document(session, row["seed"]).id, "document")
     return task.id
 
 
-def _subjects(session: Session, row: Mapping[str, str]) -> list[Any]:
+def _linked_features(session: Session, row: Mapping[str, str]) -> list[Any]:
     """What a seed task is about, as far as it is a thing in the house; what has no public place has none."""
     place = row["place"]
     if place.startswith("gate "):
@@ -426,7 +430,7 @@ def _subjects(session: Session, row: Mapping[str, str]) -> list[Any]:
     return []
 
 
-def _hang_on_plan_of_committee(session: Session, rows: list[dict[str, str]], made: Mapping[str, uuid.UUID]) -> None:
+def _link_to_committee_plan(session: Session, rows: list[dict[str, str]], ids_by_item: Mapping[str, uuid.UUID]) -> None:
     """Item 28 is a paper: the steering committee's plan of 2024, the parent of Lạng Sơn's matters of that year."""
     for row in rows:
         if row["record"] != "document":
@@ -434,8 +438,8 @@ def _hang_on_plan_of_committee(session: Session, rows: list[dict[str, str]], mad
         issuer = "Ban Chỉ đạo công tác biên giới tỉnh Lạng Sơn"
         plan = session.scalars(select(Document).filter_by(issuer=issuer)).one()
         for other in rows:
-            if other["seed"] == row["seed"] and other["item"] in made:
-                link(session, made[other["item"]], plan.id, "parent")
+            if other["seed"] == row["seed"] and other["item"] in ids_by_item:
+                create_link(session, ids_by_item[other["item"]], plan.id, "parent")
 
 
 CORRECTED: dict[str, type[Record]] = {
@@ -455,7 +459,7 @@ def _corrections(session: Session, folder: Path) -> None:
             if not isinstance(record, Feature):
                 setattr(record, name, row["now"])
             elif record.retired_at is None:
-                changes.amend(session, record.layer, record, {name: row["now"]})
+                changes.store_update(session, record.layer, record, {name: row["now"]})
     session.flush()
 
 

@@ -17,22 +17,31 @@ from sqlalchemy import Text as SqlText, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, RED, SKY, CodeList, Mark, Status
-from gis.model.fields import Level, PositionSource, Words, field, geometry
-from gis.model.layer import Part, Register
+from gis.model.fields import CodeListType, Level, PositionSource, field, geometry
+from gis.model.layer import ChildRecord, UnjournalledRecord
 from gis.read import linear
 from gis.text.dates import today
 from gis.text.errors import Conflict, FieldError, Invalid, Missing
 from gis.text.i18n import Text
-from gis.write.commands import amend, changes, creates, moves, put, reread, set_geometry, step
+from gis.write.commands import (
+    create_command,
+    refresh,
+    set_geometry,
+    store_new,
+    store_transition,
+    store_update,
+    transition_command,
+    update_command,
+)
 from gis.write.validation import GEOMETRY, PLACE
 from layers.border import Border
-from layers.border_feature import BorderFeature, readdress
+from layers.border_feature import BorderFeature, update_addresses
 from layers.numbering import MarkerNumber, NotAnAddress
 
-HOPELESS_M = 30_000
+MAX_ASSUMED_ACCURACY_M = 30_000
 """An assumed position less accurate than this is none."""
 
-SHARE = 0.2
+ASSUMED_ACCURACY_SHARE = 0.2
 """The assumed part of the distance to the nearer anchor: markers are not evenly spread."""
 
 
@@ -79,7 +88,7 @@ class Condition(Status):
     LEGACY = "legacy", ("Mốc cũ", "Legacy marker"), Mark("monument", SKY)
 
     @classmethod
-    def moves(cls) -> list[tuple[str, str]]:
+    def transitions(cls) -> list[tuple[str, str]]:
         """Any to any."""
         return [(one.value, to.value) for one in cls for to in cls if one is not to]
 
@@ -88,9 +97,9 @@ class Marker(
     BorderFeature,
     layer="markers",
     title=("Mốc quốc giới", "Boundary markers"),
-    drawn_by="condition",
+    style_field="condition",
     order=("border", "number"),
-    labelled_by="number",
+    label_sql="number",
     unique=("border", "number"),
 ):
     """One numbered stone of the boundary (mốc quốc giới), such as 96 or 147/6."""
@@ -104,7 +113,7 @@ class Marker(
     condition: Mapped[Condition] = field("Tình trạng", "Condition", default=Condition.UNKNOWN)
     built_by: Mapped[Side | None] = field("Bên xây dựng", "Built by")
     responsible_side: Mapped[Side | None] = field("Bên chịu trách nhiệm", "Responsible side")
-    inspected_on: Mapped[dt.date | None] = field("Ngày kiểm tra gần nhất", "Last inspected on", receivable=False)
+    inspected_on: Mapped[dt.date | None] = field("Ngày kiểm tra gần nhất", "Last inspected on", writable=False)
     remark: Mapped[str | None] = field("Ghi chú", "Remark", level=Level.INTERNAL)
     geom: Mapped[Any] = geometry("POINT")
 
@@ -114,7 +123,7 @@ class Marker(
         self.address = self.number
 
 
-class Inspection(Part, table="marker_inspections", of=Marker, title=("Kiểm tra mốc", "Inspection")):
+class Inspection(ChildRecord, table="marker_inspections", parent=Marker, title=("Kiểm tra mốc", "Inspection")):
     """What somebody found at a marker on a day."""
 
     on: Mapped[dt.date] = field("Ngày", "On")
@@ -122,42 +131,42 @@ class Inspection(Part, table="marker_inspections", of=Marker, title=("Kiểm tra
     note: Mapped[str | None] = field("Ghi chú", "Note", level=Level.INTERNAL)
 
 
-@creates(Marker)
+@create_command(Marker)
 def plant(session: Session, values: Mapping[str, Any]) -> Marker:
     """A new marker. Its kind follows from its number; the number must be one and not yet taken on its border.
 
     One that comes with its position moves everything that was assumed between its neighbours.
     """
-    number = _numbered(values["number"])
+    number = _parse_number(values["number"])
     kind = MarkerKind.SUB if number.sub else MarkerKind.MAIN
-    marker = put(session, Marker, {"kind": kind, **values, "number": str(number)})
+    marker = store_new(session, Marker, {"kind": kind, **values, "number": str(number)})
     if marker.geom is not None:
-        _let_follow(session, marker.border)
+        _update_dependents(session, marker.border)
     return marker
 
 
-def _let_follow(session: Session, border: Border) -> None:
-    place_assumed(session, border)
-    readdress(session, border)
+def _update_dependents(session: Session, border: Border) -> None:
+    update_assumed_positions(session, border)
+    update_addresses(session, border)
 
 
-@changes(Marker)
+@update_command(Marker)
 def correct(session: Session, marker: Marker, values: Mapping[str, Any]) -> None:
     """Correct a marker; a better position moves everything that was assumed from the old one.
 
     Raises ``Conflict`` where a weaker source would overwrite a stronger one, such as GPS a protocol coordinate.
     """
     if "number" in values:
-        values = {**values, "number": str(_numbered(values["number"]))}
+        values = {**values, "number": str(_parse_number(values["number"]))}
     placed = GEOMETRY in values or PLACE in values
     if placed or "position_source" in values:
         _refuse_weaker(marker, PositionSource(values.get("position_source") or PositionSource.MAP))
-    amend(session, Marker.layer, marker, values)
+    store_update(session, Marker.layer, marker, values)
     if placed and marker.geom is not None:
-        _let_follow(session, marker.border)
+        _update_dependents(session, marker.border)
 
 
-def _numbered(number: str) -> MarkerNumber:
+def _parse_number(number: str) -> MarkerNumber:
     try:
         return MarkerNumber.parse(number)
     except NotAnAddress as fault:
@@ -175,7 +184,7 @@ def _refuse_weaker(marker: Marker, source: PositionSource) -> None:
         )
 
 
-@moves(Marker)
+@transition_command(Marker)
 def inspect(session: Session, marker: Marker, to: str, reason: str) -> None:
     """Record what an inspection found. "Being repaired" needs a work under way at this marker."""
     if to == Condition.REPAIRING and not _under_repair(session, marker.id):
@@ -185,12 +194,12 @@ def inspect(session: Session, marker: Marker, to: str, reason: str) -> None:
                 "A marker is “being repaired” only while a work is under way there",
             )
         )
-    step(session, Marker.layer, marker, to)
+    store_transition(session, Marker.layer, marker, to)
     day = today()
     marker.inspected_on = day
     session.add(Inspection(feature_id=marker.id, on=day, condition=Condition(to), note=reason))
     session.flush()
-    reread(session, marker)
+    refresh(session, marker)
 
 
 def _under_repair(session: Session, marker_id: uuid.UUID) -> bool:
@@ -215,14 +224,14 @@ class Anchor:
 
 
 @dataclass(frozen=True)
-class Assumption:
+class AssumedPosition:
     """Where an unsurveyed marker is taken to stand, and how far off that may be."""
 
     chainage_m: float
     accuracy_m: float
 
 
-def assume(sequence: float, anchors: Sequence[Anchor]) -> Assumption | None:
+def interpolate_position(sequence: float, anchors: Sequence[Anchor]) -> AssumedPosition | None:
     """Place a sequence value between its two neighbouring anchors (ordered); None beyond the outermost.
 
     The accuracy is the larger of the nearer anchor's and a fifth of the distance along the line to it.
@@ -232,20 +241,20 @@ def assume(sequence: float, anchors: Sequence[Anchor]) -> Assumption | None:
             share = (sequence - before.sequence) / (after.sequence - before.sequence)
             chainage = before.chainage_m + share * (after.chainage_m - before.chainage_m)
             nearer = min(before, after, key=lambda anchor: abs(anchor.chainage_m - chainage))
-            accuracy = max(nearer.accuracy_m, SHARE * abs(nearer.chainage_m - chainage))
-            return Assumption(chainage, accuracy)
+            accuracy = max(nearer.accuracy_m, ASSUMED_ACCURACY_SHARE * abs(nearer.chainage_m - chainage))
+            return AssumedPosition(chainage, accuracy)
     return None
 
 
-def place_assumed(session: Session, border: Border) -> int:
+def update_assumed_positions(session: Session, border: Border) -> int:
     """Place every marker of a border that has no better position; returns how many have moved."""
     markers = list(session.scalars(select(Marker).where(Marker.border == border, Marker.retired_at.is_(None))))
-    moved = assume_positions(session, border, markers)
+    moved = interpolate_positions(session, border, markers)
     session.flush()
     return moved
 
 
-def assume_positions(session: Session, border: Border, markers: Sequence[Marker]) -> int:
+def interpolate_positions(session: Session, border: Border, markers: Sequence[Marker]) -> int:
     """Give all markers of a border that are not better placed their assumed position; returns how many changed.
 
     Anchors are the surveyed or published markers, and the points of ``marker_anchors`` where no marker is surveyed.
@@ -256,13 +265,13 @@ def assume_positions(session: Session, border: Border, markers: Sequence[Marker]
         largest[number.main] = max(largest[number.main], number.sub or 0)
     anchors = _anchors(session, border, list(zip(markers, numbers, strict=True)), largest)
     return sum(
-        _take_assumption(session, marker, assume(number.sequence(largest[number.main]), anchors))
+        _apply_assumed_position(session, marker, interpolate_position(number.sequence(largest[number.main]), anchors))
         for marker, number in zip(markers, numbers, strict=True)
-        if not _is_placed(marker)
+        if not _has_known_position(marker)
     )
 
 
-def _is_placed(marker: Marker) -> bool:
+def _has_known_position(marker: Marker) -> bool:
     return marker.position_source not in (None, PositionSource.NONE, PositionSource.ASSUMED)
 
 
@@ -281,7 +290,7 @@ def _anchors(
         value = number.sequence(max(largest[number.main], number.sub or 0))
         known[value] = Anchor(value, chainage, accuracy)
     for marker, number in markers:
-        if marker.chainage_m is not None and _is_placed(marker):
+        if marker.chainage_m is not None and _has_known_position(marker):
             value = number.sequence(largest[number.main])
             known[value] = Anchor(value, marker.chainage_m, marker.accuracy_m or 0)
     ordered = [known[value] for value in sorted(known)]
@@ -293,8 +302,8 @@ def _anchors(
     return kept
 
 
-def _take_assumption(session: Session, marker: Marker, assumption: Assumption | None) -> bool:
-    if assumption is None or assumption.accuracy_m > HOPELESS_M:
+def _apply_assumed_position(session: Session, marker: Marker, assumption: AssumedPosition | None) -> bool:
+    if assumption is None or assumption.accuracy_m > MAX_ASSUMED_ACCURACY_M:
         if marker.geom is None:
             return False
         marker.geom, marker.accuracy_m, marker.chainage_m = None, None, None
@@ -312,10 +321,10 @@ def _take_assumption(session: Session, marker: Marker, assumption: Assumption | 
     return True
 
 
-class MarkerAnchor(Register, table="marker_anchors", readers=Level.INTERNAL):
+class MarkerAnchor(UnjournalledRecord, table="marker_anchors", read_level=Level.INTERNAL):
     """A point that ties a marker number to the line where no marker is surveyed; for assumed positions only."""
 
-    border: Mapped[Border] = mapped_column(Words(Border), primary_key=True)
+    border: Mapped[Border] = mapped_column(CodeListType(Border), primary_key=True)
     number: Mapped[str] = mapped_column(SqlText, primary_key=True)
     chainage_m: Mapped[float]
     accuracy_m: Mapped[float]

@@ -17,9 +17,9 @@ from gis.text.folding import unaccented
 from gis.text.i18n import Text
 
 LAST_MAIN, LAST_SUB, LAST_TWIN = 9999, 999, 3
-FARTHEST = 100_000.0
+MAX_OFFSET_M = 100_000.0
 """Metres: what lies farther off has nearer markers."""
-LONGEST_TEXT = 200
+MAX_ADDRESS_LENGTH = 200
 
 
 class NotAnAddress(ValueError):  # noqa: N818 - a refusal is an answer, not a fault of the program
@@ -78,10 +78,10 @@ class MarkerNumber:
     @staticmethod
     def parse(text: str) -> "MarkerNumber":
         """Read ``147/6``, ``MỐC 147 / 6``, ``cột mốc quốc giới số 261(2)``, or raise ``NotAnAddress``."""
-        found = _MARKER.fullmatch(_legible(text))
+        found = _MARKER.fullmatch(_normalized(text))
         if not found:
             raise NotAnAddress(Text("Không phải số hiệu mốc", "This is not a marker number"))
-        return _number(found["marker"])
+        return _parse_number(found["marker"])
 
 
 @dataclass(frozen=True)
@@ -124,11 +124,11 @@ class Offset:
     """Whether the direction is left open, as in ``cách mốc 147/6 khoảng 120 m``; metres are positive then."""
 
     def __post_init__(self) -> None:
-        if not (isfinite(self.metres) and abs(self.metres) <= FARTHEST):
+        if not (isfinite(self.metres) and abs(self.metres) <= MAX_OFFSET_M):
             raise NotAnAddress(
                 Text(
-                    f"Khoảng cách từ mốc đến {FARTHEST / 1000:.0f} km",
-                    f"At most {FARTHEST / 1000:.0f} km from a marker",
+                    f"Khoảng cách từ mốc đến {MAX_OFFSET_M / 1000:.0f} km",
+                    f"At most {MAX_OFFSET_M / 1000:.0f} km from a marker",
                 )
             )
         metres = round(abs(self.metres) if self.both_ways else self.metres, 1) + 0.0  # and never minus zero
@@ -145,15 +145,15 @@ def parse_address(text: str) -> MarkerNumber | Section | Offset:
 
     ``171 - 500`` without a unit is a section; its ``maybe_offset`` is what may have been meant.
     """
-    legible = _legible(text)
+    legible = _normalized(text)
     if found := _MARKER.fullmatch(legible):
-        return _number(found["marker"])
+        return _parse_number(found["marker"])
     if found := _SECTION.fullmatch(legible):
-        return Section(_number(found["marker"]), _number(found["last"]))
-    if found := _OFFSET.fullmatch(legible) or _AWAY.fullmatch(legible):
+        return Section(_parse_number(found["marker"]), _parse_number(found["last"]))
+    if found := _OFFSET.fullmatch(legible) or _DISTANCE_FROM_MARKER.fullmatch(legible):
         signs = found.groupdict().get("sign", "±")
-        metres = _metres(found["distance"], found["unit"])
-        return Offset(_number(found["marker"]), -metres if signs == "-" else metres, signs not in ("+", "-"))
+        metres = _parse_metres(found["distance"], found["unit"])
+        return Offset(_parse_number(found["marker"]), -metres if signs == "-" else metres, signs not in ("+", "-"))
     raise NotAnAddress(
         Text(
             "Không phải số hiệu mốc, đoạn giữa hai mốc hay khoảng cách từ mốc",
@@ -165,24 +165,24 @@ def parse_address(text: str) -> MarkerNumber | Section | Offset:
 # The grammar, over text without diacritics and in small letters. Numbers are matched loosely here and
 # judged in ``MarkerNumber``, so that a wrong one is refused with its own reason.
 _NUMBER = r"[0-9]+(?: ?/ ?[0-9]*)*(?: ?\( ?[0-9]* ?\))?"
-_STONE = r"(?:(?:cot )?moc(?: (?:quoc gioi|bien gioi|gioi|chinh|phu|don|doi|ba))?(?: so(?: hieu)?)? ?|marker )?"
-_FROM = rf"(?:(?:khu vuc|doan|loi|tu|tai) )*{_STONE}(?P<marker>{_NUMBER})"
+_MARKER_PREFIX = r"(?:(?:cot )?moc(?: (?:quoc gioi|bien gioi|gioi|chinh|phu|don|doi|ba))?(?: so(?: hieu)?)? ?|marker )?"
+_FROM_MARKER = rf"(?:(?:khu vuc|doan|loi|tu|tai) )*{_MARKER_PREFIX}(?P<marker>{_NUMBER})"
 _DISTANCE = r"(?P<distance>[0-9][0-9.,]*) ?(?P<unit>km|ki ?lo ?met|m|met|metres?)?"
-_MARKER = re.compile(_FROM)
-_SECTION = re.compile(rf"{_FROM} ?(?:-|den|toi|to) ?{_STONE}(?P<last>{_NUMBER})")
-_OFFSET = re.compile(rf"{_FROM} ?(?P<sign>[-+±]|\+ ?/? ?-) ?{_DISTANCE}")
-_AWAY = re.compile(rf"(?:vi tri )?cach {_FROM} (?:(?:khoang|chung|about) )?{_DISTANCE}")
+_MARKER = re.compile(_FROM_MARKER)
+_SECTION = re.compile(rf"{_FROM_MARKER} ?(?:-|den|toi|to) ?{_MARKER_PREFIX}(?P<last>{_NUMBER})")
+_OFFSET = re.compile(rf"{_FROM_MARKER} ?(?P<sign>[-+±]|\+ ?/? ?-) ?{_DISTANCE}")
+_DISTANCE_FROM_MARKER = re.compile(rf"(?:vi tri )?cach {_FROM_MARKER} (?:(?:khoang|chung|about) )?{_DISTANCE}")
 
 _THOUSANDS = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
 
 
-def _legible(text: str) -> str:
-    if len(text) > LONGEST_TEXT:
+def _normalized(text: str) -> str:
+    if len(text) > MAX_ADDRESS_LENGTH:
         raise NotAnAddress(Text("Nội dung quá dài, không phải vị trí theo mốc", "This is too long: no marker address"))
     return unaccented(text)
 
 
-def _number(written: str) -> MarkerNumber:
+def _parse_number(written: str) -> MarkerNumber:
     """Take apart what ``_NUMBER`` has matched, and say what is wrong with it."""
     digits, bracket, twin = re.sub(r"[ )]", "", written).partition("(")
     main, *subs = digits.split("/")
@@ -197,7 +197,7 @@ def _number(written: str) -> MarkerNumber:
     return MarkerNumber(int(main), int(subs[0]) if subs else None, int(twin) if twin else None)
 
 
-def _metres(distance: str, unit: str | None) -> float:
+def _parse_metres(distance: str, unit: str | None) -> float:
     """The distance in metres. A comma or a point marks decimals; where it could mark thousands, nothing is guessed."""
     if unit is None:
         raise NotAnAddress(Text(f"Viết rõ đơn vị: {distance} m hay km", f"State the unit: {distance} m or km"))

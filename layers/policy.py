@@ -18,17 +18,17 @@ from a marker that everybody knows who may know the feature by its level.
 from collections.abc import Mapping
 
 from gis.db.actors import Actor, Role
-from gis.model.fields import DOUBT, Level
+from gis.model.fields import ASSUMED_PREFIX, Level
 from gis.model.layer import Layer, catalog
-from gis.release.publish import Landmarks
-from gis.release.snapshot import released_catalog
+from gis.release.publish import ReferentLayer
+from gis.release.snapshot import snapshot_catalog
 from gis.schema.grants import Policy
-from gis.text.dates import TODAY
+from gis.text.dates import TODAY_SQL
 from gis.text.i18n import Text
 from layers.border import Border
 
-EVERYTHING: dict[str, tuple[str, ...]] = dict.fromkeys(catalog, ())
-PLANNED: dict[str, tuple[str, ...]] = dict.fromkeys(
+ALL_LAYERS: dict[str, tuple[str, ...]] = dict.fromkeys(catalog, ())
+PLANNER_LAYERS: dict[str, tuple[str, ...]] = dict.fromkeys(
     ("markers", "posts", "gates", "crossings", "works", "areas", "tasks", "documents"), ()
 )
 
@@ -36,18 +36,18 @@ ADMINISTRATOR = Role(
     "administrator",
     Text("Quản trị viên", "Administrator"),
     Level.RESTRICTED,
-    EVERYTHING,
+    ALL_LAYERS,
     administrator=True,
-    shares=True,
+    manages_releases=True,
 )
 OFFICE_STAFF = Role(
     "office",
     Text("Cơ quan thường trực Ban Chỉ đạo", "Standing office of the Steering Committee"),
     Level.RESTRICTED,
-    EVERYTHING,
-    shares=True,
+    ALL_LAYERS,
+    manages_releases=True,
 )
-PLANNER = Role("planner", Text("Chuyên viên theo dõi kế hoạch", "Plan officer"), Level.INTERNAL, PLANNED)
+PLANNER = Role("planner", Text("Chuyên viên theo dõi kế hoạch", "Plan officer"), Level.INTERNAL, PLANNER_LAYERS)
 OFFICER = Role(
     "officer",
     Text("Cán bộ đơn vị biên giới", "Officer of a border unit"),
@@ -57,13 +57,15 @@ OFFICER = Role(
 )
 COMMITTEE = Role("committee", Text("Thành viên Ban Chỉ đạo", "Committee member"), Level.INTERNAL)
 PARTNER_VIEW = Role("shared", Text("Dữ liệu được chia sẻ", "Shared data"), Level.PARTNER)
-RECIPIENT = Role("partner", Text("Đối tác", "Partner"), Level.PARTNER, outside=True)
+RECIPIENT = Role("partner", Text("Đối tác", "Partner"), Level.PARTNER, external=True)
 PUBLIC_READER = Role("public", Text("Người xem công khai", "Public reader"), Level.PUBLIC)
 
-POSTS = {role.name: role for role in (ADMINISTRATOR, OFFICE_STAFF, PLANNER, OFFICER, COMMITTEE, PUBLIC_READER)}
+ASSIGNABLE_ROLES = {
+    role.name: role for role in (ADMINISTRATOR, OFFICE_STAFF, PLANNER, OFFICER, COMMITTEE, PUBLIC_READER)
+}
 """The roles that a person may be appointed to. A partner is not one: it reads what was released, and nothing here."""
 
-SYSTEM = Actor("system", Role("system", Text("Hệ thống", "System"), Level.RESTRICTED, EVERYTHING))
+SYSTEM = Actor("system", Role("system", Text("Hệ thống", "System"), Level.RESTRICTED, ALL_LAYERS))
 """The house itself, when it loads reference data or recomputes what is derived."""
 
 OFFICE = Actor("office", OFFICE_STAFF)
@@ -75,13 +77,13 @@ PARTNER = Actor("partner", PARTNER_VIEW)
 PUBLIC = Actor("public", PUBLIC_READER)
 """Anybody."""
 
-NOBODY = Actor("nobody", PUBLIC_READER)
+ANONYMOUS = Actor("nobody", PUBLIC_READER)
 """Who asks for what is open to anybody, before having signed in."""
 
 UNIT_COLUMNS = {"incidents": ["unit"], "works": ["unit"], "sectors": ["unit"], "tasks": ["lead_unit"]}
 """Which column of a layer names the unit whose matter a row is."""
 
-FUNCTIONS = (
+POLICY_FUNCTIONS = (
     """
 create or replace function app.own_units() returns text[] language plpgsql stable security definer
     set search_path = pg_catalog, app as $$
@@ -129,11 +131,11 @@ $$;
 revoke all on function app.own_units, app.own_stretch, app.marker_names, app.names_hidden_marker from public;
 grant execute on function app.own_units, app.own_stretch to OFFICER;
 grant execute on function app.names_hidden_marker to READERS;
-""".replace("OFFICER", f"{OFFICER.reading}, {OFFICER.owning}")
+""".replace("OFFICER", f"{OFFICER.read_role}, {OFFICER.own_unit_role}")
     .replace("LEVEL", OFFICER.level)
-    .replace("READERS", f"{PARTNER_VIEW.reading}, {PUBLIC_READER.reading}")
-    .replace("DOUBT", DOUBT)
-    .replace("TODAY", TODAY)
+    .replace("READERS", f"{PARTNER_VIEW.read_role}, {PUBLIC_READER.read_role}")
+    .replace("DOUBT", ASSUMED_PREFIX)
+    .replace("TODAY", TODAY_SQL)
 )
 """What is one's own, asked anew by every statement: a transfer takes effect at once. And what addresses name.
 
@@ -142,16 +144,16 @@ The first two and the last act with their owner's rights and keep their plans, o
 under the very policy that asks for them. That a marker number exists is public.
 """
 
-COUNTED_FROM = Landmarks(
+MARKER_REFERENTS = ReferentLayer(
     "markers",
-    named="{row}.border = {border} and strpos({address}, split_part({row}.number, '(', 1)) > 0"
+    mentions_sql="{row}.border = {border} and strpos({address}, split_part({row}.number, '(', 1)) > 0"
     " and {row}.number = any(app.marker_names({address}))",
-    hidden="app.names_hidden_marker({border}, {address}, '{level}')",
+    hidden_sql="app.names_hidden_marker({border}, {address}, '{level}')",
 )
 """Markers are what addresses are counted from: ``147/6 + 120 m`` tells where 147/6 stands."""
 
 
-def _own(layer: Layer) -> str:
+def _own_unit_condition(layer: Layer) -> str:
     """The condition that a row is a matter of the actor's own unit. Sub-selects are asked once per statement."""
     tests = [f"{column} = any((select app.own_units())::text[])" for column in UNIT_COLUMNS.get(layer.name, ())]
     if "border" in layer.fields and layer.name != "sectors":
@@ -161,46 +163,47 @@ def _own(layer: Layer) -> str:
     return " or ".join(tests) or "false"
 
 
-def may_follow(actor: Actor, person: str) -> bool:
+def may_list_changes_of(actor: Actor, person: str) -> bool:
     """What one person did is looked up by the administrator, by the office and by that person."""
     return actor.name == person or actor.role in (ADMINISTRATOR, OFFICE_STAFF, SYSTEM.role)
 
 
-def see(role: Role, layer: Layer) -> str:
+def read_condition(role: Role, layer: Layer) -> str:
     """Rows are seen up to the post's level; by a scoped post beyond what may be shared only where they are its own."""
     if not role.scoped:
         return f"level <= '{role.level}'::app.level"
-    return f"level <= '{Level.PARTNER}'::app.level or level <= '{role.level}'::app.level and ({_own(layer)})"
+    own_unit = _own_unit_condition(layer)
+    return f"level <= '{Level.PARTNER}'::app.level or level <= '{role.level}'::app.level and ({own_unit})"
 
 
-def edit(role: Role, layer: Layer) -> str:
+def edit_condition(role: Role, layer: Layer) -> str:
     """Rows are edited by those who may see them; by a scoped post only where they are its own."""
     seen = f"level <= '{role.level}'::app.level"
-    return f"{seen} and ({_own(layer)})" if role.scoped else seen
+    return f"{seen} and ({_own_unit_condition(layer)})" if role.scoped else seen
 
 
-def may_edit(role: Role, layer: Layer) -> str:
+def editable_sql(role: Role, layer: Layer) -> str:
     """The condition on which a role changes a row that it sees, for what is offered.
 
     Who sees a row by the very condition by which it is changed need not be asked about each.
     """
     if layer.name not in role.edits:
         return "false"
-    allowed = edit(role, layer)
-    return "true" if allowed == see(role, layer) else allowed
+    allowed = edit_condition(role, layer)
+    return "true" if allowed == read_condition(role, layer) else allowed
 
 
 def catalog_of(actor: Actor) -> Mapping[str, Layer]:
     """The layers that somebody reads: the house's own, or the copies that were released."""
-    return released_catalog() if actor.role.outside else catalog
+    return snapshot_catalog() if actor.role.external else catalog
 
 
 POLICY = Policy(
-    roles=(SYSTEM.role, *POSTS.values(), PARTNER_VIEW),
-    see=see,
-    edit=edit,
-    functions=FUNCTIONS,
-    shared_by=PARTNER_VIEW,
-    itself=SYSTEM.role,
-    landmarks=COUNTED_FROM,
+    roles=(SYSTEM.role, *ASSIGNABLE_ROLES.values(), PARTNER_VIEW),
+    read_condition=read_condition,
+    edit_condition=edit_condition,
+    functions=POLICY_FUNCTIONS,
+    partner_view_role=PARTNER_VIEW,
+    system_role=SYSTEM.role,
+    referent_layer=MARKER_REFERENTS,
 )

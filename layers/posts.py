@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy.orm import Mapped
 
-from gis.model.code_lists import BLUE, GREEN, RED, Mark, Status, onward
+from gis.model.code_lists import BLUE, GREEN, RED, Mark, Status, transitions_to
 from gis.model.fields import field, geometry
 from layers.border import Border
 from layers.border_feature import BorderFeature
@@ -13,19 +13,19 @@ from layers.border_feature import BorderFeature
 class PostCondition(Status):
     """How a post stands."""
 
-    PLANNED = "planned", ("Dự kiến cắm", "Planned"), Mark("post", BLUE), onward("planted")
-    PLANTED = "planted", ("Đã cắm", "Planted"), Mark("post", GREEN), onward("damaged", "missing")
-    DAMAGED = "damaged", ("Hư hỏng", "Damaged"), Mark("post", RED), onward("planted", "missing")
-    MISSING = "missing", ("Bị mất", "Missing"), Mark("post", RED), onward("planted")
+    PLANNED = "planned", ("Dự kiến cắm", "Planned"), Mark("post", BLUE), transitions_to("planted")
+    PLANTED = "planted", ("Đã cắm", "Planted"), Mark("post", GREEN), transitions_to("damaged", "missing")
+    DAMAGED = "damaged", ("Hư hỏng", "Damaged"), Mark("post", RED), transitions_to("planted", "missing")
+    MISSING = "missing", ("Bị mất", "Missing"), Mark("post", RED), transitions_to("planted")
 
 
 class Post(
     BorderFeature,
     layer="posts",
     title=("Cọc dấu", "Boundary posts"),
-    drawn_by="condition",
+    style_field="condition",
     order=("border", "section", "label"),
-    labelled_by="coalesce(label, section)",
+    label_sql="coalesce(label, section)",
 ):
     """A boundary post (cọc dấu) on a section between two markers; its number format is not public."""
 

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from sqlalchemy import Boolean, Integer, Text as SqlText, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gis.model.fields import Level, Words
-from gis.model.layer import Register
+from gis.model.fields import CodeListType, Level
+from gis.model.layer import UnjournalledRecord
 from layers.border import Border
 
-NOTICE = "notice"
+NOTICE_STEP = "notice"
 """The step that the dates hang on: how many days before the work the neighbour is told."""
 
 
-class ProcedureStep(Register, table="procedure_steps", readers=Level.INTERNAL):
+class ProcedureStep(UnjournalledRecord, table="procedure_steps", read_level=Level.INTERNAL):
     """One step that the practice with a neighbour asks for when a marker is repaired."""
 
-    border: Mapped[Border] = mapped_column(Words(Border), primary_key=True)
+    border: Mapped[Border] = mapped_column(CodeListType(Border), primary_key=True)
     ordinal: Mapped[int] = mapped_column(Integer, primary_key=True)
     code: Mapped[str] = mapped_column(SqlText)
     title_vi: Mapped[str] = mapped_column(SqlText)
@@ -44,7 +44,7 @@ class Profile:
     @property
     def notice(self) -> ProcedureStep | None:
         """The step of notice, or None where the neighbour asks for none."""
-        return next((step for step in self.steps if step.code == NOTICE), None)
+        return next((step for step in self.steps if step.code == NOTICE_STEP), None)
 
     def earliest_start(self, notified_on: dt.date) -> dt.date:
         """The first day on which work may begin after a notice given on that day."""

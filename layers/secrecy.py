@@ -10,19 +10,19 @@ import unicodedata
 from gis.model.layer import Feature
 from gis.text.errors import invalid
 
-EDGE = r"(?<![^\W_])(?:{})(?![^\W_])"
+WORD_EDGE = r"(?<![^\W_])(?:{})(?![^\W_])"
 
-STAMP = re.compile(
-    EDGE.format(r"TUYỆT\s*MẬT|TỐI\s*MẬT|(?<!BÍ )(?<!BẢO )MẬT")
+SECRECY_STAMP = re.compile(
+    WORD_EDGE.format(r"TUYỆT\s*MẬT|TỐI\s*MẬT|(?<!BÍ )(?<!BẢO )MẬT")
     + r"|(?i:độ\s+mật\s*:?\s*(?:tuyệt\s+mật|tối\s+mật|mật))"
-    + "|" + EDGE.format(r"T\s+U\s+Y\s+Ệ\s+T\s+M\s+Ậ\s+T|T\s+Ố\s+I\s+M\s+Ậ\s+T|M\s+Ậ\s+T")
+    + "|" + WORD_EDGE.format(r"T\s+U\s+Y\s+Ệ\s+T\s+M\s+Ậ\s+T|T\s+Ố\s+I\s+M\s+Ậ\s+T|M\s+Ậ\s+T")
 )  # fmt: skip
 """The stamps in capitals, also spaced out, or named after "độ mật"; "BÍ MẬT" and "BẢO MẬT" are ordinary words."""
 
 
 def refuse_state_secret(name: str, text: str) -> None:
     """Raises ``Invalid`` for the field when the text carries a secrecy stamp as a marking."""
-    found = STAMP.search(" ".join(unicodedata.normalize("NFC", text).split()))
+    found = SECRECY_STAMP.search(" ".join(unicodedata.normalize("NFC", text).split()))
     if found is None:
         return
     stamp = found.group(0)

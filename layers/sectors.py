@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, Session
 
 from gis.model.fields import Level, field, geometry
 from gis.read import linear
-from gis.write.commands import creates, put
+from gis.write.commands import create_command, store_new
 from gis.write.validation import GEOMETRY, PLACE
 from layers.border import Border
 from layers.border_feature import BorderFeature
@@ -20,8 +20,8 @@ class Sector(
     layer="sectors",
     title=("Đoạn quản lý", "Sectors"),
     order=("border", "section"),
-    labelled_by="name",
-    always_with=("demarcated",),
+    label_sql="name",
+    required_with_geometry=("demarcated",),
 ):
     """A managed section of the border and the unit in charge of it."""
 
@@ -31,19 +31,19 @@ class Sector(
     unit: Mapped[str] = field("Đơn vị phụ trách", "Unit in charge", max_length=200)
     demarcated: Mapped[bool | None] = field("Đã phân giới cắm mốc", "Demarcated")
     start_m: Mapped[float | None] = field(
-        "Từ lý trình", "From chainage", level=Level.INTERNAL, receivable=False, at_hand=True, unit="m"
+        "Từ lý trình", "From chainage", level=Level.INTERNAL, writable=False, eager=True, unit="m"
     )
     end_m: Mapped[float | None] = field(
-        "Đến lý trình", "To chainage", level=Level.INTERNAL, receivable=False, at_hand=True, unit="m"
+        "Đến lý trình", "To chainage", level=Level.INTERNAL, writable=False, eager=True, unit="m"
     )
     geom: Mapped[Any] = geometry("GEOMETRY")
 
     def derive(self, session: Session) -> None:
         """From where to where it reaches along the line, which is what makes it a unit's own."""
         super().derive(session)
-        self.start_m, self.end_m = self._reach(session)
+        self.start_m, self.end_m = self._chainage_range(session)
 
-    def _reach(self, session: Session) -> tuple[float | None, float | None]:
+    def _chainage_range(self, session: Session) -> tuple[float | None, float | None]:
         if self.geom is None:
             return None, None
         shape = self.geom if hasattr(self.geom, "geom_type") else to_shape(self.geom)
@@ -52,8 +52,8 @@ class Sector(
         return (chainages[0], chainages[-1]) if chainages else (None, None)
 
 
-@creates(Sector)
+@create_command(Sector)
 def assign(session: Session, values: Mapping[str, Any]) -> Sector:
     """A new sector, drawn along the line between the markers that bound it."""
     drawn = {} if values.get(GEOMETRY) else {PLACE: {"text": values["section"], "border": values["border"].value}}
-    return put(session, Sector, {**drawn, **values})
+    return store_new(session, Sector, {**drawn, **values})

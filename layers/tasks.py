@@ -11,12 +11,19 @@ from typing import Any
 from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, Session
 
-from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, CodeList, Mark, Status, onward
+from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, CodeList, Mark, Status, transitions_to
 from gis.model.fields import Level, derived, field, geometry
 from gis.text.dates import today
 from gis.text.errors import FieldError, Invalid, invalid
 from gis.text.i18n import Text
-from gis.write.commands import amend, changes, creates, moves, put, step
+from gis.write.commands import (
+    create_command,
+    store_new,
+    store_transition,
+    store_update,
+    transition_command,
+    update_command,
+)
 from layers.border_feature import BorderFeature
 from layers.urgency import Urgency, urgency_of
 
@@ -42,22 +49,27 @@ class TaskKind(CodeList):
 class TaskState(Status):
     """How far a task has got."""
 
-    DRAFT = "draft", ("Dự thảo", "Draft"), Mark("diamond", GREY), onward("assigned", "cancelled")
+    DRAFT = "draft", ("Dự thảo", "Draft"), Mark("diamond", GREY), transitions_to("assigned", "cancelled")
     ASSIGNED = (
         "assigned",
         ("Đã giao", "Assigned"),
         Mark("diamond", BLUE),
-        onward("under_way", "waiting", "done", "cancelled"),
+        transitions_to("under_way", "waiting", "done", "cancelled"),
     )
     UNDER_WAY = (
         "under_way",
         ("Đang thực hiện", "Under way"),
         Mark("circle", GREEN),
-        onward("assigned", "waiting", "done", "cancelled"),
+        transitions_to("assigned", "waiting", "done", "cancelled"),
     )
-    WAITING = "waiting", ("Đang chờ", "Waiting"), Mark("triangle", AMBER), onward("assigned", "under_way", "cancelled")
-    DONE = "done", ("Hoàn thành", "Done"), Mark("check", GREY), onward("under_way")
-    CANCELLED = "cancelled", ("Đã hủy", "Cancelled"), Mark("check", GREY), onward("draft")
+    WAITING = (
+        "waiting",
+        ("Đang chờ", "Waiting"),
+        Mark("triangle", AMBER),
+        transitions_to("assigned", "under_way", "cancelled"),
+    )
+    DONE = "done", ("Hoàn thành", "Done"), Mark("check", GREY), transitions_to("under_way")
+    CANCELLED = "cancelled", ("Đã hủy", "Cancelled"), Mark("check", GREY), transitions_to("draft")
 
 
 class Clear(CodeList):
@@ -71,7 +83,7 @@ class Clear(CodeList):
     AUTHORITY = "authority", ("Rõ thẩm quyền", "Authority")
 
 
-FIELD_OF = {
+FIELD_OF_CLEAR = {
     Clear.PERSON: "person",
     Clear.WORK: "title",
     Clear.TIME: "due_on",
@@ -81,8 +93,10 @@ FIELD_OF = {
 }
 """Which field makes each of them clear."""
 
-MISSING = "array_remove(array[{}], null)".format(
-    ", ".join(f"case when coalesce(t.{name}::text, '') = '' then '{clear}' end" for clear, name in FIELD_OF.items())
+MISSING_CLEARS = "array_remove(array[{}], null)".format(
+    ", ".join(
+        f"case when coalesce(t.{name}::text, '') = '' then '{clear}' end" for clear, name in FIELD_OF_CLEAR.items()
+    )
 )
 
 
@@ -90,11 +104,11 @@ class Task(
     BorderFeature,
     layer="tasks",
     title=("Nhiệm vụ", "Tasks"),
-    drawn_by="urgency",
+    style_field="urgency",
     order=("due_on", "title"),
     time="due_on",
-    labelled_by="title",
-    drawn_by_links=True,
+    label_sql="title",
+    geometry_from_links=True,
 ):
     """Something owed: who, what, until when, for what, to which end and by whose decision."""
 
@@ -118,12 +132,12 @@ class Task(
     progress: Mapped[int] = field("Tiến độ", "Progress", default=0, unit="%")
     done_on: Mapped[dt.date | None] = field("Ngày hoàn thành", "Done on")
     description: Mapped[str | None] = field("Nội dung", "Description", max_length=5000)
-    seed_item: Mapped[str | None] = field("Mục trong văn bản", "Item of the plan", receivable=False, max_length=20)
-    imported: Mapped[bool] = field("Nhập từ kế hoạch", "Imported", receivable=False, default=False)
+    seed_item: Mapped[str | None] = field("Mục trong văn bản", "Item of the plan", writable=False, max_length=20)
+    imported: Mapped[bool] = field("Nhập từ kế hoạch", "Imported", writable=False, default=False)
     missing_clears = derived(
         "Nội dung “6 rõ” còn thiếu",
         "Missing of the six clears",
-        MISSING,
+        MISSING_CLEARS,
         codes=Clear,
         type="list",
         level=Level.INTERNAL,
@@ -137,51 +151,51 @@ class Task(
     geom: Mapped[Any] = geometry("GEOMETRY")
 
 
-@creates(Task)
+@create_command(Task)
 def draft(session: Session, values: Mapping[str, Any]) -> Task:
     """A new task, in draft until its six clears are given and it is assigned."""
-    _check(values)
-    return put(session, Task, values)
+    _check_progress(values)
+    return store_new(session, Task, values)
 
 
-@changes(Task)
+@update_command(Task)
 def correct(session: Session, task: Task, values: Mapping[str, Any]) -> None:
     """Correct a task; one that has left draft keeps its six clears."""
-    _check(values)
-    amend(session, Task.layer, task, values)
+    _check_progress(values)
+    store_update(session, Task.layer, task, values)
     if task.state not in (TaskState.DRAFT, TaskState.CANCELLED):
         _require_clears(task, only=set(values))
 
 
-def _check(values: Mapping[str, Any]) -> None:
+def _check_progress(values: Mapping[str, Any]) -> None:
     progress = values.get("progress")
     if progress is not None and not 0 <= progress <= 100:  # noqa: PLR2004
         raise invalid("progress", "range", "Tiến độ phải từ 0 đến 100", "Progress must be from 0 to 100")
 
 
-def missing(task: Task) -> list[Clear]:
+def missing_clears_of(task: Task) -> list[Clear]:
     """Which of the six clears the task still lacks."""
-    return [clear for clear, name in FIELD_OF.items() if not getattr(task, name)]
+    return [clear for clear, name in FIELD_OF_CLEAR.items() if not getattr(task, name)]
 
 
 def _require_clears(task: Task, only: set[str] | None = None) -> None:
-    lacking = [one for one in missing(task) if only is None or FIELD_OF[one] in only]
+    lacking = [one for one in missing_clears_of(task) if only is None or FIELD_OF_CLEAR[one] in only]
     if task.imported or not lacking:
         return
     detail = Text(
         "Chưa bảo đảm “6 rõ”: " + ", ".join(one.title.vi.lower() for one in lacking),
         "Not all six clears are given: " + ", ".join(one.title.en.lower() for one in lacking),
     )
-    raise Invalid(detail, [_lacking(one) for one in lacking])
+    raise Invalid(detail, [_missing_clear_error(one) for one in lacking])
 
 
-def _lacking(clear: Clear) -> FieldError:
+def _missing_clear_error(clear: Clear) -> FieldError:
     wording = Text(f"Cần {clear.title.vi.lower()}", f"{clear.title.en} is missing")
-    return FieldError(FIELD_OF[clear], "missing_clear", wording)
+    return FieldError(FIELD_OF_CLEAR[clear], "missing_clear", wording)
 
 
-@moves(Task)
-def carry_on(session: Session, task: Task, to: str, reason: str) -> None:
+@transition_command(Task)
+def advance(session: Session, task: Task, to: str, reason: str) -> None:
     """Take a task onward. It leaves draft only with its six clears; waiting names whom it waits on."""
     if to == TaskState.ASSIGNED and task.state is TaskState.DRAFT:
         _require_clears(task)
@@ -193,4 +207,4 @@ def carry_on(session: Session, task: Task, to: str, reason: str) -> None:
         task.done_on, task.progress = task.done_on or today(), 100
     elif task.state is TaskState.DONE:
         task.done_on = None
-    step(session, Task.layer, task, to)
+    store_transition(session, Task.layer, task, to)

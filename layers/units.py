@@ -36,8 +36,8 @@ class Unit(
     layer="units",
     title=("Đơn vị", "Units"),
     order=("name", "valid_from"),
-    labelled_by="name",
-    placed=False,
+    label_sql="name",
+    has_geometry=False,
 ):
     """A body that leads, coordinates, approves or is waited on."""
 
@@ -67,8 +67,8 @@ class AdministrativeArea(
     layer="administrative_areas",
     title=("Địa giới hành chính", "Administrative areas"),
     order=("kind", "name"),
-    labelled_by="name",
-    placed=False,
+    label_sql="name",
+    has_geometry=False,
 ):
     """A province, district or commune, with its validity and its successor."""
 

@@ -1,7 +1,7 @@
 """Urgency (tình trạng tiến độ): how a thing that is owed stands today. Computed on every read, the same everywhere."""
 
 from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, RED, CodeList, Mark
-from gis.text.dates import TODAY
+from gis.text.dates import TODAY_SQL
 
 
 class Urgency(CodeList):
@@ -22,10 +22,10 @@ def urgency_of(status: str, *, done: tuple[str, ...], not_begun: tuple[str, ...]
     return (
         f"case when t.{status} in ({_quoted(done)}) then 'done'"
         f" when coalesce(t.waiting_on, '') <> '' or {waiting} then 'waiting'"
-        f" when t.due_on < {TODAY} then 'overdue'"
+        f" when t.due_on < {TODAY_SQL} then 'overdue'"
         f" when t.{status} in ({_quoted(not_begun)}) then 'planned' else 'on_time' end"
     )
 
 
-def _quoted(words: tuple[str, ...]) -> str:
-    return ", ".join(f"'{word}'" for word in words)
+def _quoted(codes: tuple[str, ...]) -> str:
+    return ", ".join(f"'{word}'" for word in codes)

@@ -14,15 +14,22 @@ from sqlalchemy import CheckConstraint, select
 from sqlalchemy.orm import Mapped, Session
 
 from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, RED, CodeList, Mark, Status
-from gis.model.fields import Field, Level, Reader, derived, field, geometry
-from gis.model.layer import Part, rows_of_part
-from gis.model.links import link
+from gis.model.fields import Clearance, Field, Level, derived, field, geometry
+from gis.model.layer import ChildRecord, child_rows
+from gis.model.links import create_link
 from gis.text.dates import today
 from gis.text.errors import Conflict, FieldError, Missing, invalid
 from gis.text.i18n import Text
-from gis.write.commands import amend, changes, creates, moves, put, step
+from gis.write.commands import (
+    create_command,
+    store_new,
+    store_transition,
+    store_update,
+    transition_command,
+    update_command,
+)
 from layers.border_feature import BorderFeature
-from layers.procedures import NOTICE, profile_of
+from layers.procedures import NOTICE_STEP, profile_of
 from layers.urgency import Urgency, urgency_of
 
 
@@ -40,7 +47,7 @@ class WorkKind(CodeList):
     SMART_GATE = "smart_gate", ("Cửa khẩu thông minh", "Smart gate")
 
 
-class Stage(Status):
+class WorkStage(Status):
     """How far a work has got."""
 
     PROPOSED = "proposed", ("Đề xuất", "Proposed"), Mark("diamond", BLUE)
@@ -53,7 +60,7 @@ class Stage(Status):
     SUSPENDED = "suspended", ("Tạm dừng", "Suspended"), Mark("square", RED)
 
     @classmethod
-    def moves(cls) -> list[tuple[str, str]]:
+    def transitions(cls) -> list[tuple[str, str]]:
         """Along the row; back to the design or the site; suspended from any but closed, and back to where it was."""
         row = ["proposed", "designed", "awaiting_approval", "notified", "under_way", "accepted", "closed"]
         along = list(pairwise(row))
@@ -62,7 +69,7 @@ class Stage(Status):
         return along + beside + paused
 
 
-PROCEDURE = """
+PROCEDURE_PROGRESS = """
 select json_build_object('done', count(s.done_on), 'of', count(*),
     'next', (array_agg(json_build_object('code', s.code, 'title', json_build_object('vi', s.title_vi, 'en', s.title_en),
         'due_on', s.due_on) order by s.ordinal) filter (where s.done_on is null))[1])
@@ -75,11 +82,11 @@ class Work(
     BorderFeature,
     layer="works",
     title=("Công trình", "Works"),
-    drawn_by="urgency",
+    style_field="urgency",
     order=("due_on", "title"),
     time="due_on",
-    labelled_by="title",
-    drawn_by_links=True,
+    label_sql="title",
+    geometry_from_links=True,
 ):
     """A piece of work on the border, most often at a marker."""
 
@@ -87,7 +94,7 @@ class Work(
 
     title: Mapped[str] = field("Tên công trình", "Title", max_length=300)
     kind: Mapped[WorkKind] = field("Loại", "Kind")
-    stage: Mapped[Stage] = field("Giai đoạn", "Stage", default=Stage.PROPOSED)
+    stage: Mapped[WorkStage] = field("Giai đoạn", "Stage", default=WorkStage.PROPOSED)
     starts_on: Mapped[dt.date | None] = field("Ngày dự kiến khởi công", "Planned start")
     due_on: Mapped[dt.date | None] = field("Thời hạn", "Due on")
     done_on: Mapped[dt.date | None] = field("Ngày hoàn thành", "Done on")
@@ -98,7 +105,7 @@ class Work(
     plan: Mapped[str | None] = field("Kế hoạch", "Plan", max_length=300)
     clause: Mapped[str | None] = field("Căn cứ", "Clause", max_length=300)
     description: Mapped[str | None] = field("Nội dung", "Description", max_length=5000)
-    seed_item: Mapped[str | None] = field("Mục trong văn bản", "Item of the plan", receivable=False, max_length=20)
+    seed_item: Mapped[str | None] = field("Mục trong văn bản", "Item of the plan", writable=False, max_length=20)
     cost_planned: Mapped[Decimal | None] = field("Dự toán", "Planned cost", level=Level.INTERNAL, unit="triệu đồng")
     cost_approved: Mapped[Decimal | None] = field(
         "Kinh phí được phê duyệt", "Approved cost", level=Level.INTERNAL, unit="triệu đồng"
@@ -106,9 +113,11 @@ class Work(
     cost_spent: Mapped[Decimal | None] = field("Đã giải ngân", "Disbursed", level=Level.INTERNAL, unit="triệu đồng")
     funding: Mapped[str | None] = field("Nguồn vốn", "Funding", level=Level.INTERNAL, max_length=200)
     suspended_from: Mapped[str | None] = field(
-        "Tạm dừng từ giai đoạn", "Suspended at stage", receivable=False, max_length=40
+        "Tạm dừng từ giai đoạn", "Suspended at stage", writable=False, max_length=40
     )
-    procedure = derived("Quy trình phối hợp với phía bạn", "Procedure with the neighbour", PROCEDURE, type="json")
+    procedure = derived(
+        "Quy trình phối hợp với phía bạn", "Procedure with the neighbour", PROCEDURE_PROGRESS, type="json"
+    )
     urgency = derived(
         "Tình trạng tiến độ",
         "Progress status",
@@ -120,10 +129,10 @@ class Work(
     geom: Mapped[Any] = geometry("GEOMETRY")
 
 
-Work.layer.extra_receivable["link"] = Field("link", Text("Liên kết với", "Linked to"), "uuid")
+Work.layer.extra_writable["link"] = Field("link", Text("Liên kết với", "Linked to"), "uuid")
 
 
-class WorkStep(Part, table="work_steps", of=Work, title=("Bước quy trình", "Step of the procedure")):
+class WorkStep(ChildRecord, table="work_steps", parent=Work, title=("Bước quy trình", "Step of the procedure")):
     """One step of the neighbour's procedure in a work: when it is due, when it was done, on which paper."""
 
     ordinal: Mapped[int] = field("Thứ tự", "Ordinal")
@@ -137,47 +146,47 @@ class WorkStep(Part, table="work_steps", of=Work, title=("Bước quy trình", "
     source: Mapped[str | None] = field("Nguồn quy định", "Source of the rule", max_length=500)
 
 
-TOUCHES_A_STONE = {
+KINDS_AT_MARKER = {
     WorkKind.REPAIR, WorkKind.REINFORCE, WorkKind.REVETMENT, WorkKind.DENSIFICATION, WorkKind.REBUILD, WorkKind.NEW,
     WorkKind.REMOVAL, WorkKind.LANDSCAPE_DESIGN,
 }  # fmt: skip
 """The kinds of work that the neighbour's procedure is about."""
 
 
-@creates(Work)
+@create_command(Work)
 def propose(session: Session, values: Mapping[str, Any]) -> Work:
     """Propose a work; the steps of the neighbour's procedure are laid out at once. It needs a place or a link."""
-    _check(values)
+    _check_progress(values)
     given = dict(values)
     linked_to = given.pop("link", None)
-    work: Work = put(session, Work, given)
+    work: Work = store_new(session, Work, given)
     if work.geom is None and work.original is None and linked_to is None:
         raise invalid("place", "missing", "Cần vị trí hoặc liên kết với một đối tượng", "A place or a link is required")
     if linked_to is not None:
-        link(session, work.id, linked_to, "subject")
-    lay_out_steps(session, work)
+        create_link(session, work.id, linked_to, "subject")
+    create_procedure_steps(session, work)
     return work
 
 
-@changes(Work)
+@update_command(Work)
 def correct(session: Session, work: Work, values: Mapping[str, Any]) -> None:
     """Correct or carry on a work: dates, money, whom it waits on."""
-    _check(values)
-    amend(session, Work.layer, work, values)
+    _check_progress(values)
+    store_update(session, Work.layer, work, values)
     if "starts_on" in values:
-        date_notice(session, work)
+        set_notice_due_date(session, work)
 
 
-def _check(values: Mapping[str, Any]) -> None:
+def _check_progress(values: Mapping[str, Any]) -> None:
     progress = values.get("progress")
     if progress is not None and not 0 <= progress <= 100:  # noqa: PLR2004
         raise invalid("progress", "range", "Tiến độ phải từ 0 đến 100", "Progress must be from 0 to 100")
 
 
-def lay_out_steps(session: Session, work: Work) -> None:
+def create_procedure_steps(session: Session, work: Work) -> None:
     """Give a work at a stone the steps of its border's profile."""
     profile = profile_of(session, work.border)
-    if profile is None or work.kind not in TOUCHES_A_STONE:
+    if profile is None or work.kind not in KINDS_AT_MARKER:
         return
     for one in profile.steps:
         session.add(
@@ -191,26 +200,28 @@ def lay_out_steps(session: Session, work: Work) -> None:
             )
         )
     session.flush()
-    date_notice(session, work)
+    set_notice_due_date(session, work)
 
 
-def date_notice(session: Session, work: Work) -> None:
+def set_notice_due_date(session: Session, work: Work) -> None:
     """The notice is due its days before the planned start: at least ten towards China."""
     profile = profile_of(session, work.border)
-    given = _notice_of(session, work)
+    given = _notice_step_of(session, work)
     if profile is not None and profile.notice is not None and given is not None:
         days = dt.timedelta(days=profile.notice.notice_days or 0)
         given.due_on = work.starts_on - days if work.starts_on else None
         session.flush()
 
 
-def _notice_of(session: Session, work: Work) -> WorkStep | None:
-    return session.scalars(select(WorkStep).filter_by(feature_id=work.id, code=NOTICE)).one_or_none()
+def _notice_step_of(session: Session, work: Work) -> WorkStep | None:
+    return session.scalars(select(WorkStep).filter_by(feature_id=work.id, code=NOTICE_STEP)).one_or_none()
 
 
-def steps(session: Session, work_id: uuid.UUID, reader: Reader, as_of: dt.datetime | None = None) -> list[WorkStep]:
+def steps(
+    session: Session, work_id: uuid.UUID, clearance: Clearance, as_of: dt.datetime | None = None
+) -> list[WorkStep]:
     """The procedure's steps of a work, now or then, in order, with what ``reader`` may know of them."""
-    return sorted(rows_of_part(session, WorkStep, work_id, reader, as_of), key=lambda one: one.ordinal)
+    return sorted(child_rows(session, WorkStep, work_id, clearance, as_of), key=lambda one: one.ordinal)
 
 
 def record_step(
@@ -232,7 +243,7 @@ def record_step(
     return found
 
 
-@moves(Work)
+@transition_command(Work)
 def advance(session: Session, work: Work, to: str, reason: str) -> None:
     """Take a work one stage onward under the neighbour's procedure.
 
@@ -241,7 +252,7 @@ def advance(session: Session, work: Work, to: str, reason: str) -> None:
     """
     here = work.stage.value
     profile = profile_of(session, work.border)
-    notice = profile.notice if profile and work.kind in TOUCHES_A_STONE else None
+    notice = profile.notice if profile and work.kind in KINDS_AT_MARKER else None
     if here == "suspended" and work.suspended_from and to != work.suspended_from:
         detail = Text(
             f"Chỉ tiếp tục được từ giai đoạn trước khi dừng: {work.suspended_from}",
@@ -252,25 +263,25 @@ def advance(session: Session, work: Work, to: str, reason: str) -> None:
         detail = Text("Phải thông báo cho phía bạn trước khi thi công", "The neighbour must be notified first")
         raise Conflict(detail, extra={"allowed": ["notified", "designed", "suspended"]})
     if here == "notified" and to == "under_way" and profile is not None and notice is not None:
-        _notice_has_run(session, work, profile.earliest_start)
+        _check_notice_period(session, work, profile.earliest_start)
     work.suspended_from = here if to == "suspended" else None
     if to in ("notified", "under_way", "accepted", "closed"):
         work.waiting_on = work.waiting_since = None
     if to == "accepted":
         work.done_on, work.progress = work.done_on or today(), 100
-    step(session, Work.layer, work, to)
+    store_transition(session, Work.layer, work, to)
     if to == "notified" and notice is not None:
-        _notify(session, work, reason)
+        _record_notice(session, work, reason)
 
 
-def _notify(session: Session, work: Work, reason: str) -> None:
-    given = _notice_of(session, work)
+def _record_notice(session: Session, work: Work, reason: str) -> None:
+    given = _notice_step_of(session, work)
     if given is not None and given.done_on is None:
-        record_step(session, work, code=NOTICE, on=today(), note=reason)
+        record_step(session, work, code=NOTICE_STEP, on=today(), note=reason)
 
 
-def _notice_has_run(session: Session, work: Work, earliest_start: Any) -> None:
-    given = _notice_of(session, work)
+def _check_notice_period(session: Session, work: Work, earliest_start: Any) -> None:
+    given = _notice_step_of(session, work)
     if given is None or given.done_on is None:
         return
     first_day = earliest_start(given.done_on)

@@ -44,7 +44,7 @@ def packages() -> list[Package]:
     return [Package(**entry) for entry in json.loads((_HERE / "assets.json").read_text("utf-8"))]
 
 
-def present(package: Package, vendor: Path) -> bool:
+def is_installed(package: Package, vendor: Path) -> bool:
     """Whether exactly this version lies in ``vendor`` already, complete."""
     record = vendor / f"{package.name.replace('/', '__')}{_RECORD}"
     return (
@@ -77,7 +77,7 @@ def unpack(package: Package, tarball: Path, vendor: Path) -> None:
 def fetch(vendor: Path | None = None) -> list[Package]:
     """Fetch what is missing and return it; nothing is asked for when all is there."""
     vendor = vendor or static_folder() / "vendor"
-    missing = [package for package in packages() if not present(package, vendor)]
+    missing = [package for package in packages() if not is_installed(package, vendor)]
     for package in missing:
         sys.stdout.write(f"  {package.name} {package.version} …\n")
         sys.stdout.flush()

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gis.files.formats import FORMATS
-from maps.rendering import link, said
+from maps.rendering import localized, url_with_query
 
-MOST_USED_FIRST = ("geojson", "gpkg", "xlsx", "csv", "shp", "kml", "fgb", "parquet", "geojsonseq")
+FORMAT_ORDER = ("geojson", "gpkg", "xlsx", "csv", "shp", "kml", "fgb", "parquet", "geojsonseq")
 READERS = ("office", "partner")
 
 
@@ -25,13 +25,17 @@ def downloads(
     """For each reader the files of a layer's rows that match ``filters``; without a layer, files without address."""
     return {
         reader: [
-            Download(name, said(FORMATS[name].title, language), layer and _address(layer, filters or {}, name, reader))
-            for name in MOST_USED_FIRST
+            Download(
+                name,
+                localized(FORMATS[name].title, language),
+                layer and _export_url(layer, filters or {}, name, reader),
+            )
+            for name in FORMAT_ORDER
         ]
         for reader in READERS
     }
 
 
-def _address(layer: str, filters: Mapping[str, str], name: str, reader: str) -> str:
+def _export_url(layer: str, filters: Mapping[str, str], name: str, reader: str) -> str:
     asked = {**filters, "f": name} | ({"reader": reader} if reader == "partner" else {})
-    return link(f"/api/export/{layer}", asked)
+    return url_with_query(f"/api/export/{layer}", asked)

@@ -16,7 +16,7 @@ from branca import element
 from folium.template import Template
 
 # Nothing but the call that makes the map: size and place are the stylesheet's, the document is our template's.
-_MAP = Template(
+_MAP_TEMPLATE = Template(
     """
     {% macro html(this, kwargs) %}<div class="map" id={{ this.get_name()|tojson }}></div>{% endmacro %}
     {% macro script(this, kwargs) %}
@@ -30,7 +30,7 @@ _MAP = Template(
 )
 
 
-class Raw(element.Element):
+class RenderedText(element.Element):
     """Text that is already rendered, such as the script of a map: it is passed on as it stands."""
 
     def __init__(self, template: str | None = None, template_name: str | None = None) -> None:
@@ -43,28 +43,28 @@ class Raw(element.Element):
         return str(super().render(**kwargs))
 
 
-def _render(self: element.MacroElement, **kwargs: Any) -> None:
+def _render_macros(self: element.MacroElement, **kwargs: Any) -> None:
     """Add each macro's text to the figure once, then render the children."""
     figure, macros = self.get_root(), self._template.module.__dict__
     for part in ("header", "html", "script"):
         if (macro := macros.get(part)) is not None:
-            getattr(figure, part).add_child(Raw(macro(self, kwargs)), name=self.get_name())
+            getattr(figure, part).add_child(RenderedText(macro(self, kwargs)), name=self.get_name())
     for child in list(self._children.values()):
         child.render(**kwargs)
 
 
-element.MacroElement.render = _render  # type: ignore[method-assign]
+element.MacroElement.render = _render_macros  # type: ignore[method-assign]
 for module in (folium.map, folium.features):
-    vars(module)["Element"] = Raw
+    vars(module)["Element"] = RenderedText
 # The class itself and not a subclass: DualMap builds its own Maps.
-folium.Map._template = _MAP  # noqa: SLF001
+folium.Map._template = _MAP_TEMPLATE  # noqa: SLF001
 folium.Map.default_js = []
 folium.Map.default_css = []
 
 
-def script_of(chart: folium.Map) -> str:
+def render_script(folium_map: folium.Map) -> str:
     """The JavaScript that draws ``chart``, without its document: what a strict policy lets a page load."""
-    figure = chart.get_root()
+    figure = folium_map.get_root()
     for child in list(figure._children.values()):  # noqa: SLF001
         child.render()
     drawn = str(figure.script.render())  # type: ignore[attr-defined]

@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from gis.text import dates as moments
 from maps.marks import layer_mark
-from maps.messages import words_in
-from maps.rendering import day, mark, moment, quantity, said
+from maps.messages import messages_in
+from maps.rendering import format_date, format_datetime, localized, mark_svg, quantity
 
 Card = Mapping[str, Any]
 Field = Mapping[str, Any]
@@ -36,27 +36,27 @@ def value_text(field: Field, value: Any, language: str) -> str:  # noqa: PLR0911
         return procedure_text(value, language) if "of" in value else event_text(field, value, language)
     if isinstance(value, list | tuple):
         return ", ".join(value_text(field, one, language) for one in value)
-    if (word := word_of(field, value)) is not None:
-        return said(word["title"], language)
+    if (word := code_of(field, value)) is not None:
+        return localized(word["title"], language)
     match field.get("type"):
         case "boolean":
-            return words_in(language)["yes" if value else "no"]
+            return messages_in(language)["yes" if value else "no"]
         case "date":
-            return day(value)
+            return format_date(value)
         case "datetime":
-            return moment(value)
+            return format_datetime(value)
     if isinstance(value, int | float):
         return quantity(value, field.get("unit"), language)
-    return words_in(language).get(str(value), str(value)) if field.get("name") == "border" else str(value)
+    return messages_in(language).get(str(value), str(value)) if field.get("name") == "border" else str(value)
 
 
 def event_text(field: Field, event: Mapping[str, Any], language: str) -> str:
     """A dated event in one line: its word, its date as exactly as known, its document; a plain note by its text."""
-    word = word_of(field, event.get("kind"))
-    kind = said(word["title"], language) if word else ""
+    word = code_of(field, event.get("kind"))
+    kind = localized(word["title"], language) if word else ""
     if event.get("kind") == "note":
         kind = event.get("note") or kind
-    when = day(event.get("on"))
+    when = format_date(event.get("on"))
     when = {"month": when[3:], "year": when[6:]}.get(str(event.get("precision")), when)
     return " · ".join(part for part in (kind, when, event.get("document") or "") if part)
 
@@ -66,10 +66,10 @@ def procedure_text(procedure: Mapping[str, Any], language: str) -> str:
     done, following = f"{procedure['done']}/{procedure['of']}", procedure.get("next")
     if not following:
         return done
-    return f"{done} · {words_in(language)['next_step'].format(word=said(following['title'], language))}"
+    return f"{done} · {messages_in(language)['next_step'].format(word=localized(following['title'], language))}"
 
 
-def word_of(field: Field | None, value: Any) -> Mapping[str, Any] | None:
+def code_of(field: Field | None, value: Any) -> Mapping[str, Any] | None:
     """The word of a code list field for a stored value."""
     words = (field or {}).get("codes") or ()
     return next((word for word in words if word["value"] == value), None)
@@ -84,11 +84,11 @@ def is_assumed(feature: Feature) -> bool:
 def mark_of(card: Card, feature: Feature, language: str) -> Markup:
     """The mark of a row by the field that draws its layer, with its word read aloud; hollow where assumed."""
     fields = fields_of(card)
-    word = word_of(fields.get(card.get("drawn_by") or ""), feature["properties"].get(card.get("drawn_by")))
+    word = code_of(fields.get(card.get("drawn_by") or ""), feature["properties"].get(card.get("drawn_by")))
     own = layer_mark(card["name"])
     drawn = (word or {}).get("mark") or {"shape": own.shape, "colour": own.colour}
-    label = said(word["title"], language) if word else said(card["title"], language)
-    return mark(drawn["shape"], drawn["colour"], hollow=is_assumed(feature), label=label)
+    label = localized(word["title"], language) if word else localized(card["title"], language)
+    return mark_svg(drawn["shape"], drawn["colour"], hollow=is_assumed(feature), label=label)
 
 
 def title_of(layer: str, feature: Feature) -> str:

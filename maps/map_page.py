@@ -11,22 +11,22 @@ from typing import Any
 import folium
 
 from maps.downloads import downloads
-from maps.folium_patch import script_of
+from maps.folium_patch import render_script
 from maps.rendering import render
 
-HOME = (16.2, 106.2, 6)
+DEFAULT_VIEW = (16.2, 106.2, 6)
 """Latitude, longitude and zoom that show the whole land border, for an office without a view of its own."""
 
 # What lies over what, from the paper up. Marks stand above all of these, in Leaflet's own marker pane.
 PANES = ("water", "graticule", "places", "areas", "sectors", "line", "sections", "found")
 
-DRAWN_AT_FIRST = ("markers", "works", "gates", "crossings")
+INITIAL_LAYERS = ("markers", "works", "gates", "crossings")
 TABS = ("works", "gates", "incidents", "tasks")
 
 
-def chart() -> folium.Map:
+def empty_map() -> folium.Map:
     """The empty map: no tiles of anybody else's, panes in order."""
-    latitude, longitude, zoom = HOME
+    latitude, longitude, zoom = DEFAULT_VIEW
     empty = folium.Map(
         location=(latitude, longitude),
         zoom_start=zoom,
@@ -49,10 +49,10 @@ def chart() -> folium.Map:
 @cache
 def map_script() -> str:
     """The script served as ``/map.js``: constants only."""
-    return script_of(chart())
+    return render_script(empty_map())
 
 
-def map_page(language: str, *, home: tuple[float, float, float] = HOME, **shell: Any) -> str:
+def map_page(language: str, *, home: tuple[float, float, float] = DEFAULT_VIEW, **context: Any) -> str:
     """The page ``/``. ``home`` is the latitude, longitude and zoom of the first view."""
     return render(
         "pages/map.html",
@@ -60,12 +60,12 @@ def map_page(language: str, *, home: tuple[float, float, float] = HOME, **shell:
         path="/",
         home=home,
         tabs=TABS,
-        drawn_at_first=DRAWN_AT_FIRST,
+        drawn_at_first=INITIAL_LAYERS,
         downloads=downloads(language),
-        **shell,
+        **context,
     )
 
 
-def incident_page(language: str, *, home: tuple[float, float, float] = HOME, **shell: Any) -> str:
+def incident_page(language: str, *, home: tuple[float, float, float] = DEFAULT_VIEW, **context: Any) -> str:
     """The page ``/incidents/new``: the same map with the form in its panel."""
-    return render("pages/incident_report.html", language, path="/incidents/new", home=home, **shell)
+    return render("pages/incident_report.html", language, path="/incidents/new", home=home, **context)

@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from gis.model.fields import Reader
+from gis.model.fields import Clearance
 from gis.model.layer import Layer
 from gis.text.i18n import Language
 from maps.marks import layer_mark
 
-PAPER = "#ffffff"
-SOURCE = ["get", "position_source"]
-HOW_MANY = ["coalesce", ["get", "count"], 1]
+BACKGROUND_COLOUR = "#ffffff"
+POSITION_SOURCE = ["get", "position_source"]
+FEATURE_COUNT = ["coalesce", ["get", "count"], 1]
 
 
-def style(layer: Layer, reader: Reader, tilejson: str, language: Language) -> dict[str, Any]:
+def maplibre_style(layer: Layer, reader: Clearance, tilejson: str, language: Language) -> dict[str, Any]:
     """The style of a layer's tiles as a reader of that level sees them.
 
     Points are circles in the colour of the word that draws the layer, hollow where the position is assumed and larger
@@ -31,13 +31,13 @@ def style(layer: Layer, reader: Reader, tilejson: str, language: Language) -> di
         },
     ]
     if layer.geometry_type != "LINESTRING":  # a line too short to be seen needs no dot
-        radius = ["interpolate", ["linear"], ["log10", HOW_MANY], 0, 5, 4, 20]
+        radius = ["interpolate", ["linear"], ["log10", FEATURE_COUNT], 0, 5, 4, 20]
         # Two layers rather than a choice in one: QGIS turns a "match" into its own words, but no "case".
         layers += [
             {
                 "id": f"{layer.name}-{name}",
                 "type": "circle",
-                "filter": ["all", ["==", kind, "Point"], [sign, SOURCE, "assumed"]],
+                "filter": ["all", ["==", kind, "Point"], [sign, POSITION_SOURCE, "assumed"]],
                 "paint": {
                     "circle-radius": radius,
                     "circle-color": body,
@@ -46,22 +46,22 @@ def style(layer: Layer, reader: Reader, tilejson: str, language: Language) -> di
                 },
             }
             for name, sign, body, edge, width in (
-                ("assumed", "==", PAPER, colour, 2),
-                ("circle", "!=", colour, PAPER, 1),
+                ("assumed", "==", BACKGROUND_COLOUR, colour, 2),
+                ("circle", "!=", colour, BACKGROUND_COLOUR, 1),
             )
         ]
     return {
         "version": 8,
-        "name": layer.title.said_in(language),
+        "name": layer.title.in_language(language),
         "sources": {layer.name: {"type": "vector", "url": tilejson}},
         "layers": [{"id": f"{layer.name}-{one['type']}", **of_layer, **one} for one in layers],
     }
 
 
-def _colour(layer: Layer, reader: Reader) -> str | list[Any]:
+def _colour(layer: Layer, reader: Clearance) -> str | list[Any]:
     """The colour of a feature: of its word's mark, or the layer's own where no word draws it."""
     plain = layer_mark(layer.name).colour
-    drawing = layer.readable(reader).get(layer.drawn_by or "")
+    drawing = layer.readable_fields(reader).get(layer.style_field or "")
     marked = [(word.value, word.mark.colour) for word in (drawing.codes or () if drawing else ()) if word.mark]
     if drawing is None or not marked:
         return plain

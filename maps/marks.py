@@ -14,9 +14,9 @@ SIZE = 24
 _DETAIL = 'style="fill:none;stroke:var(--detail,#fff);stroke-width:2;stroke-linecap:round;stroke-linejoin:round"'
 _OUTLINE = 'style="fill:#fff;stroke:currentColor;stroke-width:2;stroke-dasharray:3 2"'
 _INK = 'style="fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round"'
-_STONE = '<path d="M8 19V7l4-4 4 4v12h3v3H5v-3z"/>'
-_HOUSE = '<rect x="2.5" y="2.5" width="19" height="19" rx="3.5"/>'
-_ROUND = '<circle cx="12" cy="12" r="9.5"/>'
+_MARKER_SHAPE = '<path d="M8 19V7l4-4 4 4v12h3v3H5v-3z"/>'
+_SQUARE_SIGN = '<rect x="2.5" y="2.5" width="19" height="19" rx="3.5"/>'
+_ROUND_SIGN = '<circle cx="12" cy="12" r="9.5"/>'
 
 SHAPES: dict[str, str] = {
     "circle": '<circle cx="12" cy="12" r="8.5"/>',
@@ -24,18 +24,18 @@ SHAPES: dict[str, str] = {
     "triangle": '<path d="M12 3l10 17.5H2z"/>',
     "square": '<path d="M4 4h16v16H4z"/>',
     "check": f'<circle cx="12" cy="12" r="9"/><path {_DETAIL} d="M7.8 12.4l3 3 5.4-6.2"/>',
-    "monument": _STONE,
-    "monument-cracked": f'{_STONE}<path {_DETAIL} d="M13 5.5l-2.6 4.3 3.4 2.4-2.6 5.3"/>',
-    "monument-tools": f'{_STONE}<path {_DETAIL} d="M10.2 8.5l3.6 8M13.8 8.5l-3.6 8"/>',
-    "monument-warning": f'{_STONE}<path {_DETAIL} d="M12 7.5v6M12 17v.2"/>',
+    "monument": _MARKER_SHAPE,
+    "monument-cracked": f'{_MARKER_SHAPE}<path {_DETAIL} d="M13 5.5l-2.6 4.3 3.4 2.4-2.6 5.3"/>',
+    "monument-tools": f'{_MARKER_SHAPE}<path {_DETAIL} d="M10.2 8.5l3.6 8M13.8 8.5l-3.6 8"/>',
+    "monument-warning": f'{_MARKER_SHAPE}<path {_DETAIL} d="M12 7.5v6M12 17v.2"/>',
     "monument-missing": f'<path {_OUTLINE} d="M8 19V7l4-4 4 4v12h3v3H5v-3z"/>',
-    "gate-international": f'{_HOUSE}<path {_DETAIL} d="M7 18V9.5h10V18M5.8 6.2h12.4"/>',
-    "gate-main": f'{_HOUSE}<path {_DETAIL} d="M7.5 17.5v-10h9v10"/>',
-    "gate-local": f'{_ROUND}<path {_DETAIL} d="M8.5 16.5V8.8h7v7.7"/>',
+    "gate-international": f'{_SQUARE_SIGN}<path {_DETAIL} d="M7 18V9.5h10V18M5.8 6.2h12.4"/>',
+    "gate-main": f'{_SQUARE_SIGN}<path {_DETAIL} d="M7.5 17.5v-10h9v10"/>',
+    "gate-local": f'{_ROUND_SIGN}<path {_DETAIL} d="M8.5 16.5V8.8h7v7.7"/>',
     "gate-planned": f'<rect {_OUTLINE} x="3" y="3" width="18" height="18" rx="3"/><path {_INK} d="M8 17.5V8.2h8v9.3"/>',
-    "lane": f'{_HOUSE}<path {_DETAIL} d="M12 18V7M8 10.8l4-4 4 4"/>',
-    "road": f'{_HOUSE}<path {_DETAIL} d="M8.4 18.5l1.8-13M15.6 18.5l-1.8-13M12 6.5v2M12 11v2M12 15.5v2"/>',
-    "opening": f'{_ROUND}<path {_DETAIL} d="M8.4 7.5v9M15.6 7.5v9"/>',
+    "lane": f'{_SQUARE_SIGN}<path {_DETAIL} d="M12 18V7M8 10.8l4-4 4 4"/>',
+    "road": f'{_SQUARE_SIGN}<path {_DETAIL} d="M8.4 18.5l1.8-13M15.6 18.5l-1.8-13M12 6.5v2M12 11v2M12 15.5v2"/>',
+    "opening": f'{_ROUND_SIGN}<path {_DETAIL} d="M8.4 7.5v9M15.6 7.5v9"/>',
     "bell": '<path d="M12 2.2a1.7 1.7 0 0 1 1.7 1.8 6 6 0 0 1 4.3 5.8v4.7l2.2 3.2H3.8L6 14.5V9.8A6 6 0 0 1 10.3 4 1.7'
     ' 1.7 0 0 1 12 2.2zM9.4 19h5.2a2.6 2.6 0 0 1-5.2 0z"/>',
     "flag": '<path d="M5 2.5h2.2v1h11.6l-3 4.6 3 4.7H7.2v9.2H5z"/>',
@@ -51,7 +51,7 @@ SHAPES: dict[str, str] = {
     '<circle cx="12" cy="9.7" r="2.6" style="fill:var(--detail,#fff);stroke:none"/>',
 }
 
-PLAIN = Mark("circle", GREY)
+DEFAULT_MARK = Mark("circle", GREY)
 """What a word without a mark of its own is drawn with."""
 
 
@@ -70,12 +70,12 @@ LAYER_MARKS = {
 
 def layer_mark(layer: str) -> Mark:
     """The mark of a layer's rows that no word draws."""
-    return LAYER_MARKS.get(layer, PLAIN)
+    return LAYER_MARKS.get(layer, DEFAULT_MARK)
 
 
 def shape_or_circle(shape: str) -> str:
     """``shape`` when it can be drawn, else the circle: a new word is never invisible."""
-    return shape if shape in SHAPES else PLAIN.shape
+    return shape if shape in SHAPES else DEFAULT_MARK.shape
 
 
 def sprite() -> str:

@@ -5,9 +5,9 @@ names in braces are filled in where the wording is used. Keys are grouped by whe
 """
 
 from gis.text.i18n import Text
-from layers.lines import BASEMAP_CREDITS, CAVEAT
+from layers.lines import BASEMAP_CREDITS, DISCLAIMER
 
-WORDS: dict[str, Text] = {
+MESSAGES: dict[str, Text] = {
     # The shell of every page.
     "marker_word": Text("Mốc", "Marker"),
     "section_word": Text("Đoạn", "Section"),
@@ -21,7 +21,7 @@ WORDS: dict[str, Text] = {
     "other_language_name": Text("Read in English", "Xem bằng tiếng Việt"),
     "office": Text("Cơ quan thường trực", "Office"),
     "as_of": Text("Số liệu đến", "Data as of"),
-    "credits": Text(f"{CAVEAT.vi} {BASEMAP_CREDITS}", f"{CAVEAT.en} {BASEMAP_CREDITS}"),
+    "credits": Text(f"{DISCLAIMER.vi} {BASEMAP_CREDITS}", f"{DISCLAIMER.en} {BASEMAP_CREDITS}"),
     "menu": Text("Danh mục", "Menu"),
     "close": Text("Đóng", "Close"),
     "cancel": Text("Hủy", "Cancel"),
@@ -391,6 +391,6 @@ WORDS: dict[str, Text] = {
 }
 
 
-def words_in(language: str) -> dict[str, str]:
+def messages_in(language: str) -> dict[str, str]:
     """The catalogue for a reader of ``language``."""
-    return {key: text.en if language == "en" else text.vi for key, text in WORDS.items()}
+    return {key: text.en if language == "en" else text.vi for key, text in MESSAGES.items()}

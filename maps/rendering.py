@@ -16,19 +16,19 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from gis.model.code_lists import GREY
-from gis.text.dates import VIETNAM
+from gis.text.dates import VIETNAM_TIME
 from gis.text.i18n import Language, Text
 from maps.marks import LAYER_MARKS, shape_or_circle
-from maps.messages import words_in
+from maps.messages import messages_in
 
-_pages = Environment(
+_environment = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_pages.policies["json.dumps_kwargs"] = {"sort_keys": True, "ensure_ascii": False}  # half the bytes
+_environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "ensure_ascii": False}  # half the bytes
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class Person:
     """
 
     name: str
-    post: Text
+    role_title: Text
     title: str | None
     unit: str | None
     csrf: str
-    reports: bool
-    keeps_accounts: bool
-    shares: bool = False
-    follows: bool = False
+    may_report: bool
+    may_manage_accounts: bool
+    may_manage_releases: bool = False
+    may_read_access_log: bool = False
 
 
 def render(template: str, language: Language | str, **context: Any) -> str:
@@ -59,41 +59,41 @@ def render(template: str, language: Language | str, **context: Any) -> str:
     language = "en" if language == "en" else "vi"
     shell: dict[str, Any] = {"path": "/", "query": {}, "office": "", "as_of": None, "person": None} | context
     shell["as_of"] = shell["as_of"] or datetime.now(UTC)
-    own = {key: said(text, language) for key, text in shell.pop("wordings", {}).items()}
+    own = {key: localized(text, language) for key, text in shell.pop("wordings", {}).items()}
     # Who asks for the past is shown the past on every page until asking for the present again.
     then = shell["query"].get("as_of")
-    shell |= {"past": bool(then), "then": then, "now": link(shell["path"], _less_the_past(shell["query"]))}
-    return _pages.get_template(template).render(
+    shell |= {"past": bool(then), "then": then, "now": url_with_query(shell["path"], _without_as_of(shell["query"]))}
+    return _environment.get_template(template).render(
         language=language,
-        words=words_in(language) | own,
-        switch=_switch(shell["path"], shell["query"], language),
+        words=messages_in(language) | own,
+        switch=_language_switch_url(shell["path"], shell["query"], language),
         **shell,
     )
 
 
-def refusal_page(language: Language | str, *, status: int, **context: Any) -> str:
+def error_page(language: Language | str, *, status: int, **context: Any) -> str:
     """Why an address does not open, for whoever followed it in a browser: the refusal's own words and a way onward."""
     return render("pages/refusal.html", language, status=status, **context)
 
 
-def said(words: Mapping[str, str] | Text | None, language: str) -> str:
+def localized(text: Mapping[str, str] | Text | None, language: str) -> str:
     """A wording given as ``{"vi": …, "en": …}`` or as a Text, in ``language``."""
-    if words is None:
+    if text is None:
         return ""
-    if isinstance(words, Text):
-        return words.en if language == "en" else words.vi
-    return words.get(language) or words.get("vi") or ""
+    if isinstance(text, Text):
+        return text.en if language == "en" else text.vi
+    return text.get(language) or text.get("vi") or ""
 
 
-def day(value: date | datetime | str | None) -> str:
+def format_date(value: date | datetime | str | None) -> str:
     """dd/mm/yyyy as seen in Việt Nam; a value that is no date is given back as it stands."""
-    moment = _moment(value)
+    moment = _parse_moment(value)
     return "" if moment is None else moment if isinstance(moment, str) else f"{moment:%d/%m/%Y}"
 
 
-def moment(value: date | datetime | str | None) -> str:
+def format_datetime(value: date | datetime | str | None) -> str:
     """dd/mm/yyyy HH:MM as seen in Việt Nam."""
-    when = _moment(value)
+    when = _parse_moment(value)
     return "" if when is None else when if isinstance(when, str) else f"{when:%d/%m/%Y %H:%M}"
 
 
@@ -105,13 +105,13 @@ SYSTEMS = (
 
 
 @pass_context
-def device(context: Context, agent: str | None) -> str:
+def device_name(context: Context, user_agent: str | None) -> str:
     """What a browser calls itself (User-Agent), as people call it: “Chrome, Android”."""
-    known = [next((name for sign, name in names if sign in (agent or "")), "") for names in (BROWSERS, SYSTEMS)]
-    return ", ".join(filter(None, known)) or (agent or "").split("/")[0][:40] or context["words"]["unknown_device"]
+    known = [next((name for sign, name in names if sign in (user_agent or "")), "") for names in (BROWSERS, SYSTEMS)]
+    return ", ".join(filter(None, known)) or (user_agent or "").split("/")[0][:40] or context["words"]["unknown_device"]
 
 
-def number(value: float | None, language: str) -> str:
+def format_number(value: float | None, language: str) -> str:
     """A number as ``language`` writes it: 1.066,5 in Vietnamese, 1,066.5 in English."""
     if value is None:
         return ""
@@ -121,7 +121,7 @@ def number(value: float | None, language: str) -> str:
 
 def quantity(value: float, unit: str | None, language: str) -> str:
     """A number with its unit; a percent sign follows without a space."""
-    text = number(value, language)
+    text = format_number(value, language)
     return f"{text}{'' if unit == '%' else ' '}{unit}" if unit else text
 
 
@@ -130,38 +130,38 @@ _VIETNAMESE_SIGNS = str.maketrans(",.", ".,")
 
 @pass_context
 def _number(context: Context, value: float | None) -> str:
-    return number(value, context["language"])
+    return format_number(value, context["language"])
 
 
-def mark(shape: str, colour: str = GREY, *, hollow: bool = False, label: str = "") -> Markup:
+def mark_svg(shape: str, colour: str = GREY, *, hollow: bool = False, label: str = "") -> Markup:
     """One mark of the sprite; ``label`` is read aloud, and is left out where the word stands beside it."""
     drawn = Markup('<svg class="mark{}" style="color:{}" {}><use href="/marks.svg#{}"/></svg>')
     spoken = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')
     return drawn.format(" hollow" if hollow else "", colour, spoken, shape_or_circle(shape))
 
 
-def link(path: str, query: Mapping[str, str]) -> str:
+def url_with_query(path: str, query: Mapping[str, str]) -> str:
     """A path with its query, lists and spans left readable."""
     return f"{path}?{urlencode(query, safe=',/')}" if query else path
 
 
-def kept(query: Mapping[str, str]) -> dict[str, str]:
+def as_of_query(query: Mapping[str, str]) -> dict[str, str]:
     """What a link takes along from the query of the page it stands on: the moment that is looked at."""
     return {"as_of": query["as_of"]} if query.get("as_of") else {}
 
 
-def _less_the_past(query: Mapping[str, str]) -> dict[str, str]:
+def _without_as_of(query: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in query.items() if name not in ("as_of", "after")}
 
 
 @pass_context
-def _then(context: Context, href: str) -> str:
+def _keep_as_of(context: Context, href: str) -> str:
     """A link that stays at the moment the page shows."""
     moment = context.get("then")
     return f"{href}{'&' if '?' in href else '?'}{urlencode({'as_of': moment})}" if moment else href
 
 
-def _moment(value: date | datetime | str | None) -> datetime | date | str | None:
+def _parse_moment(value: date | datetime | str | None) -> datetime | date | str | None:
     if value is None or value == "":
         return None
     if isinstance(value, str):
@@ -170,18 +170,20 @@ def _moment(value: date | datetime | str | None) -> datetime | date | str | None
         except ValueError:
             return value
     if isinstance(value, datetime):
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(VIETNAM)
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(VIETNAM_TIME)
     return value
 
 
-def _switch(path: str, query: Mapping[str, str], language: str) -> str:
+def _language_switch_url(path: str, query: Mapping[str, str], language: str) -> str:
     """The same page in the other language."""
     return path + "?" + urlencode({**query, "lang": "vi" if language == "en" else "en"})
 
 
-_pages.filters.update(device=device, day=day, moment=moment, number=_number, then=_then)
-_pages.globals.update(
-    mark=mark,
-    said=said,
+_environment.filters.update(
+    device=device_name, day=format_date, moment=format_datetime, number=_number, then=_keep_as_of
+)
+_environment.globals.update(
+    mark=mark_svg,
+    said=localized,
     layer_marks={layer: {"shape": drawn.shape, "colour": drawn.colour} for layer, drawn in LAYER_MARKS.items()},
 )

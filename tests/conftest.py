@@ -19,11 +19,11 @@ from xdist.scheduler import LoadFileScheduling
 
 from api.app import create_app
 from api.cli.migrate import migrate
-from api.http.protocol import Wire
+from api.http.protocol import HttpProtocol
 from api.settings import Settings
 from gis.accounts.authentication import Accounts
 from gis.cluster.private_cluster import Cluster
-from gis.db.session import DOOR_LOGIN, PARTNER_LOGIN, READER_LOGIN, WRITER_LOGIN, Database
+from gis.db.session import ACCOUNTS_LOGIN, PARTNER_LOGIN, READER_LOGIN, WRITER_LOGIN, Database
 from layers import loading as reference
 
 REFERENCE = Path(__file__).resolve().parent.parent / "data" / "reference"
@@ -34,7 +34,7 @@ Connect = Callable[..., psycopg.Connection]
 CHROMIUM = shutil.which("chromium-headless-shell") or "/usr/bin/chromium"
 
 # Without the flags on background work Chromium itself calls out; the resolver rule leaves it nobody to call.
-CUT_OFF = [
+OFFLINE_FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
@@ -42,18 +42,18 @@ CUT_OFF = [
 
 expect.set_options(timeout=20_000)  # the machine may be busy; what holds at all holds at once on a quiet one
 
-SERVED = {"http": Wire, "log_level": "critical", "server_header": False, "proxy_headers": False}
+UVICORN_OPTIONS = {"http": HttpProtocol, "log_level": "critical", "server_header": False, "proxy_headers": False}
 
 _copies = count(1)
 
-TOGETHER = [
+SAME_WORKER = [
     ("journeys/committee", "journeys/every_page", "journeys/partner", "journeys/planner"),
     ("journeys/officer", "journeys/sealed_journal"),
 ]
 """Journeys that share a house go to one worker, which then opens it once."""
 
 LONGEST_FIRST = [
-    "journeys/two_commands", *TOGETHER[0], "contract/leaks", "maps/browser/records", *TOGETHER[1],
+    "journeys/two_commands", *SAME_WORKER[0], "contract/leaks", "maps/browser/records", *SAME_WORKER[1],
     "journeys/hostile_text", "journeys/workers", "contract/noninterference", "journeys/people", "api/ogc/clients",
     "api/rest/export", "maps/browser/tile_layer", "maps/pages/accounts", "gis/audit/tampering",
     "api/ogc/conformance", "maps/browser/map", "gis/cluster/private_cluster", "contract/promises", "api/ogc/items",
@@ -68,19 +68,19 @@ def _short(file: str) -> str:
     return file.removeprefix("tests/").removesuffix(".py").replace("/test_", "/")
 
 
-class Shares(LoadFileScheduling):
+class FileScheduling(LoadFileScheduling):
     """A file to a worker at a time, with those it shares a house with."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
-        return next((group[0] for group in TOGETHER if _short(file) in group), file)
+        return next((group[0] for group in SAME_WORKER if _short(file) in group), file)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Shares:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileScheduling:
     """Give out the files in the order in which they were collected, not by the number of their tests."""
     config.option.loadscopereorder = False
-    return Shares(config, log)
+    return FileScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -97,7 +97,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def migrated(cluster: Cluster) -> str:
+def migrated_template(cluster: Cluster) -> str:
     """The name of a migrated database without a row: a template for others."""
     cluster.create_database("migrated")
     migrate(cluster.url("migrated"))
@@ -105,9 +105,9 @@ def migrated(cluster: Cluster) -> str:
 
 
 @pytest.fixture(scope="session")
-def furnished(cluster: Cluster, migrated: str) -> str:
+def reference_template(cluster: Cluster, migrated_template: str) -> str:
     """The name of a migrated database that holds the reference data: a template for others."""
-    cluster.create_database("furnished", template=migrated)
+    cluster.create_database("furnished", template=migrated_template)
     loading = Database(cluster.url("furnished", READER_LOGIN), cluster.url("furnished", WRITER_LOGIN))
     reference.load(loading, REFERENCE, lambda _line: None)
     loading.dispose()
@@ -115,39 +115,39 @@ def furnished(cluster: Cluster, migrated: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def database_name(cluster: Cluster, furnished: str) -> Iterator[str]:
+def database_name(cluster: Cluster, reference_template: str) -> Iterator[str]:
     """A furnished database of this module's own. A module that wants another overrides this fixture."""
     name = f"copy_{next(_copies)}"
-    cluster.create_database(name, template=furnished)
+    cluster.create_database(name, template=reference_template)
     yield name
     cluster.drop_database(name)
 
 
 @pytest.fixture
-def fresh_name(cluster: Cluster, migrated: str) -> Iterator[str]:
+def empty_database_name(cluster: Cluster, migrated_template: str) -> Iterator[str]:
     """A migrated database without a row, for one test alone."""
     name = f"copy_{next(_copies)}"
-    cluster.create_database(name, template=migrated)
+    cluster.create_database(name, template=migrated_template)
     yield name
     cluster.drop_database(name)
 
 
 @pytest.fixture(scope="module")
-def door() -> Iterator[socket.socket]:
+def listener() -> Iterator[socket.socket]:
     """A free port of this machine's loopback, open."""
     with socket.create_server(("127.0.0.1", 0)) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def settings(cluster: Cluster, database_name: str, door: socket.socket) -> Settings:
+def settings(cluster: Cluster, database_name: str, listener: socket.socket) -> Settings:
     """The settings by which the application finds this module's database and knows its own name."""
     return Settings(
         reader_url=cluster.url(database_name, READER_LOGIN),
         writer_url=cluster.url(database_name, WRITER_LOGIN),
-        door_url=cluster.url(database_name, DOOR_LOGIN),
+        door_url=cluster.url(database_name, ACCOUNTS_LOGIN),
         partner_url=cluster.url(database_name, PARTNER_LOGIN),
-        port=door.getsockname()[1],
+        port=listener.getsockname()[1],
     )
 
 
@@ -168,11 +168,11 @@ def accounts(settings: Settings) -> Iterator[Accounts]:
 
 
 @pytest.fixture(scope="module")
-def site(settings: Settings, database: Database, accounts: Accounts, door: socket.socket) -> Iterator[str]:
+def site_url(settings: Settings, database: Database, accounts: Accounts, listener: socket.socket) -> Iterator[str]:
     """The address of the real application, served over this module's database by the server it is shipped with."""
-    config = uvicorn.Config(create_app(settings, database, accounts), **SERVED)
+    config = uvicorn.Config(create_app(settings, database, accounts), **UVICORN_OPTIONS)
     server = uvicorn.Server(config)
-    serving = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)
+    serving = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     serving.start()
     while not server.started:
         assert serving.is_alive()
@@ -183,9 +183,9 @@ def site(settings: Settings, database: Database, accounts: Accounts, door: socke
 
 
 @pytest.fixture(scope="module")
-def client(site: str) -> Iterator[httpx.Client]:
+def client(site_url: str) -> Iterator[httpx.Client]:
     """Somebody at this machine who asks."""
-    with httpx.Client(base_url=site, timeout=30) as asking:
+    with httpx.Client(base_url=site_url, timeout=30) as asking:
         yield asking
 
 
@@ -210,6 +210,6 @@ def connect(cluster: Cluster, database_name: str) -> Iterator[Connect]:
 def chromium() -> Iterator[Browser]:
     """One real browser for a module's pages, with the network cut."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CUT_OFF)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OFFLINE_FLAGS)
         yield browser
         browser.close()

@@ -11,11 +11,11 @@ from gis.model.fields import Field
 from gis.model.layer import Feature, Layer
 from gis.write import commands as changes, validation as drafts
 
-HERE = {"type": "Point", "coordinates": [105.95, 11.69]}
+POINT = {"type": "Point", "coordinates": [105.95, 11.69]}
 """Near the line with Cambodia, at marker 118 or so."""
 
 SHAPES: dict[str, dict[str, Any]] = {
-    "POINT": HERE,
+    "POINT": POINT,
     "LINESTRING": {"type": "LineString", "coordinates": [[105.95, 11.69], [105.96, 11.70]]},
     "GEOMETRY": {
         "type": "Polygon",  # clockwise, as RFC 7946 does not want it
@@ -26,10 +26,10 @@ SHAPES: dict[str, dict[str, Any]] = {
 numbers = count(5000)
 
 
-def _word(one: Field) -> Any:
+def _sample_value(field: Field) -> Any:
     """Some value that a field takes."""
-    if one.codes is not None:
-        return next(iter(one.codes)).value
+    if field.codes is not None:
+        return next(iter(field.codes)).value
     return {
         "text": "Thử nghiệm",
         "integer": next(numbers),
@@ -39,22 +39,22 @@ def _word(one: Field) -> Any:
         "boolean": True,
         "uuid": "00000000-0000-4000-8000-000000000000",
         "list": ["Thử nghiệm"],
-    }[one.type]
+    }[field.type]
 
 
-def body_of(layer: Layer, **given: Any) -> dict[str, Any]:
+def minimal_body(layer: Layer, **values: Any) -> dict[str, Any]:
     """The least body that makes a new feature of any layer, on the border of VN-KH where it stands anywhere."""
-    body = {name: _word(one) for name, one in drafts.receivable(layer).items() if one.required}
+    body = {name: _sample_value(one) for name, one in drafts.writable_fields(layer).items() if one.required}
     if "number" in body:
         body["number"] = f"{next(numbers)}"
     if "section" in body:
         body["section"] = "168–168/2"
-    if layer.placed:
+    if layer.has_geometry:
         body["geometry"] = SHAPES[layer.geometry_type]
-    return {**body, **given}
+    return {**body, **values}
 
 
-def make(client: Client, layer: str, expected: int = 201, **body: Any) -> dict[str, Any]:
+def create(client: Client, layer: str, expected: int = 201, **body: Any) -> dict[str, Any]:
     """Create a feature over HTTP; gives it back as GeoJSON with its ``etag``."""
     answer = client.post(f"/ogc/collections/{layer}/items", json=body)
     assert answer.status_code == expected, answer.text
@@ -63,13 +63,13 @@ def make(client: Client, layer: str, expected: int = 201, **body: Any) -> dict[s
 
 def incident(client: Client, **body: Any) -> dict[str, Any]:
     """An incident at marker 147/6."""
-    return make(client, "incidents", **{"category": "drainage", "place": {"text": "147/6"}, **body})
+    return create(client, "incidents", **{"category": "drainage", "place": {"text": "147/6"}, **body})
 
 
 def work(client: Client, **body: Any) -> dict[str, Any]:
     """A repair at marker 304 with China, whose procedure asks for ten days' notice."""
     place = {"text": "304", "border": "VN-CN"}
-    return make(client, "works", **{"title": "Sửa mốc 304", "kind": "repair", "place": place, **body})
+    return create(client, "works", **{"title": "Sửa mốc 304", "kind": "repair", "place": place, **body})
 
 
 def task(client: Client, **body: Any) -> dict[str, Any]:
@@ -82,10 +82,10 @@ def task(client: Client, **body: Any) -> dict[str, Any]:
         "product": "báo cáo",
         "authority": "Giám đốc Sở",
     }
-    return make(client, "tasks", **{**clears, **body})
+    return create(client, "tasks", **{**clears, **body})
 
 
-def move(client: Client, layer: str, feature: dict[str, Any], to: str, reason: str = "thử") -> Response:
+def transition(client: Client, layer: str, feature: dict[str, Any], to: str, reason: str = "thử") -> Response:
     """Move a feature one step."""
     return client.post(f"/ogc/collections/{layer}/items/{feature['id']}/moves", json={"to": to, "reason": reason})
 
@@ -96,10 +96,10 @@ def patch(client: Client, layer: str, feature: dict[str, Any], **body: Any) -> R
     return client.patch(url, json=body, headers={"If-Match": client.get(url).headers["etag"]})
 
 
-def put(session: Session, layer: Layer, **given: Any) -> Feature:
+def put(session: Session, layer: Layer, **values: Any) -> Feature:
     """Store a feature of any layer, also of one that is only loaded, past the rules of its noun."""
     own = {"code": f"THỬ-{next(numbers)}"} if "code" in layer.fields else {}
-    return changes.put(session, layer.model, {**drafts.read(layer, body_of(layer, **given)), **own})
+    return changes.store_new(session, layer.model, {**drafts.parse_input(layer, minimal_body(layer, **values)), **own})
 
 
 def now() -> dt.datetime:

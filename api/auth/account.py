@@ -10,24 +10,24 @@ import segno
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
-from api.auth.sign_in import accounts_of, address_of, entered, left
-from api.http.bodies import secret, texts
-from api.http.page import page_answer, shell
+from api.auth.sign_in import accounts_of, clear_session_cookie, client_ip, session_response
+from api.http.bodies import read_secret, read_texts
+from api.http.page import page_context, page_response
 from api.http.parameters import id_in_path
-from api.http.security import BodyParam, PageLanguageParam, at_once, guest_of
+from api.http.security import BodyParam, PageLanguageParam, inline_dependency, principal_of
 from gis.accounts import models as accounts
-from gis.accounts.authentication import Guest
+from gis.accounts.authentication import Principal
 from gis.text.errors import Forbidden, Missing
 from gis.text.i18n import Text
-from layers.policy import POSTS
+from layers.policy import ASSIGNABLE_ROLES
 from maps.pages import accounts as entrance
 
 router = APIRouter(tags=["account"], include_in_schema=False)
 
 
-def person_of(request: Request) -> Guest:
+def person_of(request: Request) -> Principal:
     """The person who has signed in. Raises ``Missing`` while there are no accounts, ``Forbidden`` for a token."""
-    guest = guest_of(request)
+    guest = principal_of(request)
     if guest is None:
         raise Missing(Text("Chưa tạo tài khoản", "There are no accounts yet"))
     if guest.person_id is None:
@@ -35,33 +35,33 @@ def person_of(request: Request) -> Guest:
     return guest
 
 
-PersonParam = Annotated[Guest, Depends(at_once(person_of))]
+PersonParam = Annotated[Principal, Depends(inline_dependency(person_of))]
 
 
 def account_id(account: str) -> uuid.UUID:
     """The id of an account in a path. Raises ``Missing`` for what is none."""
-    return id_in_path(account, accounts.GONE)
+    return id_in_path(account, accounts.ACCOUNT_NOT_FOUND)
 
 
 def sign_in_id(sign_in: str) -> uuid.UUID:
     """The id of a sign-in in a path. Raises ``Missing`` for what is none."""
-    return id_in_path(sign_in, accounts.NO_SIGN_IN)
+    return id_in_path(sign_in, accounts.SIGN_IN_NOT_FOUND)
 
 
-AccountParam = Annotated[uuid.UUID, Depends(at_once(account_id))]
-SignInParam = Annotated[uuid.UUID, Depends(at_once(sign_in_id))]
+AccountParam = Annotated[uuid.UUID, Depends(inline_dependency(account_id))]
+SignInParam = Annotated[uuid.UUID, Depends(inline_dependency(sign_in_id))]
 
 
-def _id_of(person: Guest) -> uuid.UUID:
+def _person_id(person: Principal) -> uuid.UUID:
     if person.person_id is None:
-        raise Missing(accounts.GONE)
+        raise Missing(accounts.ACCOUNT_NOT_FOUND)
     return person.person_id
 
 
-def _prove(request: Request, person: Guest, body: dict[str, Any], field: str) -> uuid.UUID:
+def _check_password(request: Request, person: Principal, body: dict[str, Any], field: str) -> uuid.UUID:
     """Ask for the password again. Raises like signing in."""
     door = accounts_of(request)
-    return door.check(person.name, secret(body, field), None, address_of(request), codeless=True)
+    return door.verify_credentials(person.name, read_secret(body, field), None, client_ip(request), password_only=True)
 
 
 @router.get("/account")
@@ -69,20 +69,20 @@ def account_page(request: Request, person: PersonParam, language: PageLanguagePa
     """One's own page."""
     html = entrance.account_page(
         language,
-        post=POSTS[person.role].title,
-        guest=person,
-        owes_second_factor=POSTS[person.role].administrator and not person.has_second_factor,
-        **_beside(request, person),
-        **shell(request),
+        role_title=ASSIGNABLE_ROLES[person.role].title,
+        account=person,
+        second_factor_required=ASSIGNABLE_ROLES[person.role].administrator and not person.has_second_factor,
+        **_account_details(request, person),
+        **page_context(request),
     )
-    return page_answer(request, html)
+    return page_response(request, html)
 
 
-def _beside(request: Request, person: Guest) -> dict[str, Any]:
+def _account_details(request: Request, person: Principal) -> dict[str, Any]:
     """What stands on one's own page beside one's post: the sign-ins, and how many recovery codes are left."""
-    with accounts_of(request).acting(person.name, request=request.state.request_id) as session:
-        found = accounts.sign_ins(session, _id_of(person))
-        left_over = accounts.recovery_codes_left(session, _id_of(person))
+    with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
+        found = accounts.list_sign_ins(session, _person_id(person))
+        left_over = accounts.count_recovery_codes(session, _person_id(person))
     return {
         "sign_ins": [{**one, "own": one["id"] == person.sign_in_id} for one in found],
         "recovery_codes": left_over,
@@ -92,22 +92,22 @@ def _beside(request: Request, person: Guest) -> dict[str, Any]:
 @router.get("/api/account/sign-ins")
 def sign_ins(request: Request, person: PersonParam) -> dict[str, Any]:
     """One's own sign-ins of the last thirty days, with this one marked."""
-    return {"sign_ins": _beside(request, person)["sign_ins"]}
+    return {"sign_ins": _account_details(request, person)["sign_ins"]}
 
 
 @router.delete("/api/account/sign-ins/{sign_in}")
-def sign_out_one(request: Request, person: PersonParam, sign_in: SignInParam) -> dict[str, Any]:
+def end_sign_in(request: Request, person: PersonParam, sign_in: SignInParam) -> dict[str, Any]:
     """End one of one's own sign-ins."""
-    with accounts_of(request).acting(person.name, request=request.state.request_id) as session:
-        accounts.sign_out_own(session, _id_of(person), sign_in)
+    with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
+        accounts.sign_out_of_person(session, _person_id(person), sign_in)
     return {"id": sign_in}
 
 
 @router.post("/api/account/recovery-codes")
 def new_recovery_codes(request: Request, person: PersonParam, body: BodyParam) -> dict[str, Any]:
     """Ten codes that open once each in place of a lost second factor, shown once; those from before open no more."""
-    person_id = _prove(request, person, body, "password")
-    with accounts_of(request).acting(person.name, request=request.state.request_id) as session:
+    person_id = _check_password(request, person, body, "password")
+    with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
         return {"codes": accounts.new_recovery_codes(session, person_id)}
 
 
@@ -127,17 +127,17 @@ def account(person: PersonParam) -> dict[str, Any]:
 @router.post("/api/account/password")
 def change_password(request: Request, person: PersonParam, body: BodyParam) -> Response:
     """Another password, against the old one."""
-    person_id, chosen = _prove(request, person, body, "old"), secret(body, "password")
-    with accounts_of(request).acting(person.name, request=request.state.request_id) as session:
+    person_id, chosen = _check_password(request, person, body, "old"), read_secret(body, "password")
+    with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
         accounts.change_password(session, person_id, chosen)
-    return entered(request, person_id)
+    return session_response(request, person_id)
 
 
 @router.post("/api/account/second-factor")
 def offer_second_factor(request: Request, person: PersonParam, body: BodyParam) -> dict[str, str]:
     """A second factor as a QR code; it counts once a code of it has come back."""
-    person_id = _prove(request, person, body, "password")
-    with accounts_of(request).acting(person.name, request=request.state.request_id) as session:
+    person_id = _check_password(request, person, body, "password")
+    with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
         shared, address = accounts.offer_second_factor(session, person_id)
     picture = segno.make(address, error="m", micro=False).svg_data_uri(scale=5, border=3, light="#fff")
     return {"secret": shared, "address": address, "picture": picture}
@@ -146,15 +146,15 @@ def offer_second_factor(request: Request, person: PersonParam, body: BodyParam) 
 @router.put("/api/account/second-factor")
 def confirm_second_factor(request: Request, person: PersonParam, body: BodyParam) -> Response:
     """Take the offered second factor into use, by a code of it."""
-    person_id, code = _id_of(person), texts(body, "code")["code"]
-    with accounts_of(request).acting(person.name, request=request.state.request_id) as session:
+    person_id, code = _person_id(person), read_texts(body, "code")["code"]
+    with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
         accounts.confirm_second_factor(session, person_id, code)
-    return entered(request, person_id)
+    return session_response(request, person_id)
 
 
 @router.post("/api/account/sign-out-everywhere")
 def sign_out_everywhere(request: Request, person: PersonParam) -> Response:
     """End every sign-in of one's own, this one too."""
-    with accounts_of(request).acting(person.name, request=request.state.request_id) as session:
-        accounts.sign_out_everywhere(session, _id_of(person))
-    return left(JSONResponse({}))
+    with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
+        accounts.sign_out_everywhere(session, _person_id(person))
+    return clear_session_cookie(JSONResponse({}))

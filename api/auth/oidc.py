@@ -26,12 +26,12 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from api.auth.sign_in import accounts_of, carrying, enter, local_path
+from api.auth.sign_in import accounts_of, begin_session, local_path, set_session_cookie
 from api.http.media_types import HTML
 from api.http.network import is_loopback
 from api.http.security import PageLanguageParam
 from api.settings import Settings
-from gis.db.shared_memory import Kept
+from gis.db.shared_memory import SharedTable
 from gis.text.errors import Missing, Unauthenticated
 from gis.text.i18n import Text
 from maps.pages import accounts as entrance
@@ -39,17 +39,17 @@ from maps.pages import accounts as entrance
 router = APIRouter(prefix="/signin/oidc", tags=["sign-in"], include_in_schema=False)
 log = logging.getLogger(__name__)
 
-COOKIE = "__Host-cotmoc-oidc"
-SIGNED_BY = ["RS256", "PS256", "ES256", "EdDSA"]
+ATTEMPT_COOKIE = "__Host-cotmoc-oidc"
+SIGNATURE_ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
 """Signatures by a key of the provider's alone: ``none`` and shared secrets are not taken."""
 
-ATTEMPT_S = 600
-MOST_ATTEMPTS = 1024
-LONGEST_ATTEMPT = 4096
+ATTEMPT_LIFETIME_S = 600
+MAX_ATTEMPTS = 1024
+MAX_ATTEMPT_BYTES = 4096
 CLOCK_SKEW_S = 60
-REMEMBERED_S = 3600
-AGAIN_S = 60
-PATIENCE_S = 10
+METADATA_LIFETIME_S = 3600
+KEY_REFRESH_INTERVAL_S = 60
+HTTP_TIMEOUT_S = 10
 
 
 @dataclass(frozen=True)
@@ -59,33 +59,33 @@ class Attempt:
     state: str = field(default_factory=secrets.token_urlsafe)
     nonce: str = field(default_factory=secrets.token_urlsafe)
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(48))
-    onward: str = "/"
-    began: float = field(default_factory=time.monotonic)
+    next_path: str = "/"
+    started_at: float = field(default_factory=time.monotonic)
 
 
 class Attempts:
     """The attempts under way, by each browser's cookie: begun with one process, taken out once by any of them."""
 
     def __init__(self) -> None:
-        self._kept = Kept(MOST_ATTEMPTS, LONGEST_ATTEMPT)
+        self._entries = SharedTable(MAX_ATTEMPTS, MAX_ATTEMPT_BYTES)
 
-    def keep(self, cookie: str, attempt: Attempt) -> None:
+    def store(self, cookie: str, attempt: Attempt) -> None:
         """Remember one; of too many the oldest are forgotten, and so is where to go on to when that is too long."""
         told = json.dumps(asdict(attempt)).encode()
-        if len(told) > LONGEST_ATTEMPT:
-            told = json.dumps(asdict(replace(attempt, onward="/"))).encode()
-        self._kept.change(cookie, lambda _: told)
+        if len(told) > MAX_ATTEMPT_BYTES:
+            told = json.dumps(asdict(replace(attempt, next_path="/"))).encode()
+        self._entries.update(cookie, lambda _: told)
 
-    def take(self, cookie: str) -> Attempt | None:
+    def pop(self, cookie: str) -> Attempt | None:
         """The attempt of this browser, never again; None where there is none or it is too old."""
         found: list[bytes] = []
 
         def taken(kept: bytes | None) -> None:
             found.extend([kept] if kept else [])
 
-        self._kept.change(cookie, taken)
+        self._entries.update(cookie, taken)
         attempt = Attempt(**json.loads(found[0])) if found else None
-        return attempt if attempt and time.monotonic() - attempt.began < ATTEMPT_S else None
+        return attempt if attempt and time.monotonic() - attempt.started_at < ATTEMPT_LIFETIME_S else None
 
 
 class Provider:
@@ -99,16 +99,16 @@ class Provider:
         self.attempts = Attempts()
         self._metadata: dict[str, Any] = {}
         self._keys: KeySet | None = None
-        self._asked = self._asked_keys = float("-inf")
-        self._trusted = ssl.create_default_context()
+        self._metadata_at = self._keys_at = float("-inf")
+        self._tls_context = ssl.create_default_context()
 
-    def address_of(self, attempt: Attempt, redirect: str) -> str:
+    def authorization_url(self, attempt: Attempt, redirect_uri: str) -> str:
         """Where the browser is sent to sign in."""
         address = prepare_grant_uri(
             self._endpoint("authorization_endpoint"),
             self.settings.oidc_client_id,
             "code",
-            redirect,
+            redirect_uri,
             "openid profile email",
             attempt.state,
             nonce=attempt.nonce,
@@ -117,25 +117,25 @@ class Provider:
         )
         return str(address)
 
-    def claims_of(self, attempt: Attempt, code: str, redirect: str) -> dict[str, Any]:
+    def fetch_claims(self, attempt: Attempt, code: str, redirect_uri: str) -> dict[str, Any]:
         """What the provider says of whoever came back with ``code``."""
         file = self.settings.oidc_client_secret_file
         form = {
             "grant_type": "authorization_code",
             "code": code,
-            "redirect_uri": redirect,
+            "redirect_uri": redirect_uri,
             "code_verifier": attempt.verifier,
             **({} if file else {"client_id": self.settings.oidc_client_id}),
         }
         # Both parts of a client's name are form-encoded before they are put together (RFC 6749, 2.3.1).
-        client = quote_plus(str(self.settings.oidc_client_id)), quote_plus(_secret_in(file)) if file else ""
-        given = self._answered("POST", self._endpoint("token_endpoint"), data=form, auth=client if file else None)
-        return self.verified(str(given.get("id_token", "")), attempt.nonce)
+        client = quote_plus(str(self.settings.oidc_client_id)), quote_plus(_read_secret(file)) if file else ""
+        given = self._request_json("POST", self._endpoint("token_endpoint"), data=form, auth=client if file else None)
+        return self.verify_id_token(str(given.get("id_token", "")), attempt.nonce)
 
-    def verified(self, id_token: str, nonce: str) -> dict[str, Any]:
+    def verify_id_token(self, id_token: str, nonce: str) -> dict[str, Any]:
         """The claims of an ID token that this provider has signed for us, for this attempt, and lately."""
         try:
-            claims = self._opened(id_token).claims
+            claims = self._decode_id_token(id_token).claims
             jwt.JWTClaimsRegistry(
                 leeway=CLOCK_SKEW_S,
                 iss={"essential": True, "value": str(self.settings.oidc_issuer)},
@@ -145,70 +145,70 @@ class Provider:
                 nonce={"essential": True, "value": nonce},
             ).validate(claims)
         except (JoseError, ValueError) as fault:
-            raise _distrusted("the ID token", fault) from None
+            raise _rejected("the ID token", fault) from None
         if claims.get("aud") not in (self.settings.oidc_client_id, [self.settings.oidc_client_id]):
-            raise _distrusted("the audience")
+            raise _rejected("the audience")
         if claims.get("azp") not in (None, self.settings.oidc_client_id):
-            raise _distrusted("the authorized party")
+            raise _rejected("the authorized party")
         if not isinstance(claims["sub"], str) or not claims["sub"]:
-            raise _distrusted("the subject")
+            raise _rejected("the subject")
         return dict(claims)
 
-    def _opened(self, id_token: str) -> jwt.Token:
+    def _decode_id_token(self, id_token: str) -> jwt.Token:
         try:
-            return jwt.decode(id_token, self._known_keys(), algorithms=SIGNED_BY)
+            return jwt.decode(id_token, self._key_set(), algorithms=SIGNATURE_ALGORITHMS)
         except (JoseError, ValueError):
-            if time.monotonic() - self._asked_keys < AGAIN_S:
+            if time.monotonic() - self._keys_at < KEY_REFRESH_INTERVAL_S:
                 raise
             self._keys = None  # the provider may have changed its keys
-            return jwt.decode(id_token, self._known_keys(), algorithms=SIGNED_BY)
+            return jwt.decode(id_token, self._key_set(), algorithms=SIGNATURE_ALGORITHMS)
 
-    def _known_keys(self) -> KeySet:
-        if self._keys is None or time.monotonic() - self._asked_keys > REMEMBERED_S:
-            self._keys = KeySet.import_key_set(cast("Any", self._answered("GET", self._endpoint("jwks_uri"))))
-            self._asked_keys = time.monotonic()
+    def _key_set(self) -> KeySet:
+        if self._keys is None or time.monotonic() - self._keys_at > METADATA_LIFETIME_S:
+            self._keys = KeySet.import_key_set(cast("Any", self._request_json("GET", self._endpoint("jwks_uri"))))
+            self._keys_at = time.monotonic()
         return self._keys
 
     def _endpoint(self, name: str) -> str:
-        if not self._metadata or time.monotonic() - self._asked > REMEMBERED_S:
+        if not self._metadata or time.monotonic() - self._metadata_at > METADATA_LIFETIME_S:
             issuer = str(self.settings.oidc_issuer)
-            found = self._answered("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+            found = self._request_json("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration")
             if found.get("issuer") != issuer:
-                raise _distrusted("the issuer")
-            self._metadata, self._asked = found, time.monotonic()
+                raise _rejected("the issuer")
+            self._metadata, self._metadata_at = found, time.monotonic()
         address = str(self._metadata.get(name, ""))
-        _refuse_open_line(address)
+        _require_tls(address)
         return address
 
-    def _answered(self, method: str, address: str, **sent: Any) -> dict[str, Any]:
-        _refuse_open_line(address)
+    def _request_json(self, method: str, url: str, **sent: Any) -> dict[str, Any]:
+        _require_tls(url)
         try:
-            with httpx.Client(timeout=PATIENCE_S, trust_env=False, verify=self._trusted) as asking:
-                answer = asking.request(method, address, **sent)
+            with httpx.Client(timeout=HTTP_TIMEOUT_S, trust_env=False, verify=self._tls_context) as asking:
+                answer = asking.request(method, url, **sent)
                 answer.raise_for_status()
                 found = answer.json()
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as fault:
-            raise _distrusted("no answer", fault) from None
+            raise _rejected("no answer", fault) from None
         if not isinstance(found, dict):
-            raise _distrusted("no object")
+            raise _rejected("no object")
         return found
 
 
-def _secret_in(file: Path) -> str:
+def _read_secret(file: Path) -> str:
     return file.read_text("utf-8").strip()
 
 
-def _refuse_open_line(address: str) -> None:
+def _require_tls(url: str) -> None:
     """The provider is asked over TLS; on this machine itself it may be asked without."""
-    parts = urlsplit(address)
+    parts = urlsplit(url)
     near = parts.hostname is not None and (parts.hostname == "localhost" or is_loopback(parts.hostname))
     if parts.scheme != "https" and not (parts.scheme == "http" and near):
-        raise _distrusted("an address without TLS")
+        raise _rejected("an address without TLS")
 
 
-def _distrusted(why: str, fault: Exception | None = None) -> Unauthenticated:
-    log.warning("the identity provider's answer is not taken: %s %s", why, type(fault).__name__ if fault else "")
-    return Unauthenticated(entrance.REFUSED["provider"])
+def _rejected(reason: str, fault: Exception | None = None) -> Unauthenticated:
+    log.warning("the identity provider's answer is not taken: %s %s", reason, type(fault).__name__ if fault else "")
+    return Unauthenticated(entrance.REJECTIONS["provider"])
 
 
 def provider_of(request: Request) -> Provider:
@@ -220,67 +220,67 @@ def provider_of(request: Request) -> Provider:
     return found
 
 
-def _redirect(request: Request) -> str:
+def _redirect_uri(request: Request) -> str:
     return f"{request.url.scheme}://{request.headers['host']}/signin/oidc/callback"
 
 
 @router.get("")
-def leave(request: Request, language: PageLanguageParam) -> Response:
+def redirect_to_provider(request: Request, language: PageLanguageParam) -> Response:
     """Send the browser to the provider."""
     provider = provider_of(request)
-    attempt, cookie = Attempt(onward=local_path(request.query_params.get("next"))), secrets.token_urlsafe(32)
+    attempt, cookie = Attempt(next_path=local_path(request.query_params.get("next"))), secrets.token_urlsafe(32)
     try:
-        address = provider.address_of(attempt, _redirect(request))
+        address = provider.authorization_url(attempt, _redirect_uri(request))
     except Unauthenticated:
-        return _refused(request, language, "provider")
-    provider.attempts.keep(cookie, attempt)
+        return _rejection_page(request, language, "provider")
+    provider.attempts.store(cookie, attempt)
     answer = RedirectResponse(address, 303)
-    answer.set_cookie(COOKIE, cookie, ATTEMPT_S, path="/", secure=True, httponly=True, samesite="lax")
+    answer.set_cookie(ATTEMPT_COOKIE, cookie, ATTEMPT_LIFETIME_S, path="/", secure=True, httponly=True, samesite="lax")
     return answer
 
 
 @router.get("/callback")
-def come_back(request: Request, language: PageLanguageParam) -> Response:
+def callback(request: Request, language: PageLanguageParam) -> Response:
     """Take what the provider says, once, for the browser that was sent there."""
     provider, given = provider_of(request), request.query_params
-    attempt = provider.attempts.take(request.cookies.get(COOKIE, ""))
+    attempt = provider.attempts.pop(request.cookies.get(ATTEMPT_COOKIE, ""))
     try:
         if attempt is None or not secrets.compare_digest(given.get("state", "").encode(), attempt.state.encode()):
-            raise _distrusted("the state")
+            raise _rejected("the state")
         if given.get("iss") not in (None, provider.settings.oidc_issuer) or not given.get("code"):
-            raise _distrusted("the answer")
-        claims = provider.claims_of(attempt, given["code"], _redirect(request))
+            raise _rejected("the answer")
+        claims = provider.fetch_claims(attempt, given["code"], _redirect_uri(request))
     except Unauthenticated:
-        return _refused(request, language, "provider")
-    person_id = _person(request, claims)
+        return _rejection_page(request, language, "provider")
+    person_id = _person_id(request, claims)
     if person_id is None:
-        return _refused(request, language, "unknown")
-    answer = carrying(RedirectResponse(attempt.onward, 303), enter(request, person_id))
-    return _forgetting(answer)
+        return _rejection_page(request, language, "unknown")
+    answer = set_session_cookie(RedirectResponse(attempt.next_path, 303), begin_session(request, person_id))
+    return _clear_attempt_cookie(answer)
 
 
-def _person(request: Request, claims: Mapping[str, Any]) -> uuid.UUID | None:
+def _person_id(request: Request, claims: Mapping[str, Any]) -> uuid.UUID | None:
     settings: Settings = request.app.state.settings
     name = claims.get(settings.oidc_claim) if settings.oidc_claim else None
     if settings.oidc_claim == "email" and claims.get("email_verified") is not True:
         name = None
-    return accounts_of(request).known(claims["sub"], name if isinstance(name, str) else None)
+    return accounts_of(request).find_by_subject(claims["sub"], name if isinstance(name, str) else None)
 
 
-def _refused(request: Request, language: str, why: str) -> Response:
+def _rejection_page(request: Request, language: str, reason: str) -> Response:
     settings: Settings = request.app.state.settings
     html = entrance.sign_in_page(
         language,
         office=settings.office,
-        onward="/",
+        next_path="/",
         query={},
         provider=settings.oidc_title,
-        exist=accounts_of(request).exist(),
-        refused=why,
+        has_accounts=accounts_of(request).sign_in_required(),
+        rejection=reason,
     )
-    return _forgetting(Response(html, 401, media_type=HTML))
+    return _clear_attempt_cookie(Response(html, 401, media_type=HTML))
 
 
-def _forgetting(answer: Response) -> Response:
-    answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+def _clear_attempt_cookie(answer: Response) -> Response:
+    answer.delete_cookie(ATTEMPT_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
     return answer

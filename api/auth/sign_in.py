@@ -11,9 +11,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from api.http.bodies import secret, texts
-from api.http.page import page_answer
-from api.http.security import COOKIE, BodyParam, PageLanguageParam, guest_of
+from api.http.bodies import read_secret, read_texts
+from api.http.page import page_response
+from api.http.security import SESSION_COOKIE, BodyParam, PageLanguageParam, principal_of
 from api.settings import Settings
 from gis.accounts.authentication import Accounts
 from gis.accounts.models import sign_out
@@ -23,17 +23,17 @@ from maps.pages import accounts as entrance
 
 router = APIRouter(tags=["sign-in"], include_in_schema=False)
 
-LOCAL = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
+LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 
 
-def local_path(wanted: str | None) -> str:
+def local_path(path: str | None) -> str:
     """Where to go after signing in: a path of ours, never somebody else's address, never the way in again."""
-    if wanted and LOCAL.fullmatch(wanted) and not wanted.startswith(("/signin", "/signout")):
-        return wanted
+    if path and LOCAL_PATH.fullmatch(path) and not path.startswith(("/signin", "/signout")):
+        return path
     return "/"
 
 
-def address_of(request: Request) -> str:
+def client_ip(request: Request) -> str:
     """Where a request comes from."""
     return request.client.host if request.client else ""
 
@@ -44,35 +44,35 @@ def accounts_of(request: Request) -> Accounts:
     return found
 
 
-def enter(request: Request, person_id: uuid.UUID) -> str:
+def begin_session(request: Request, person_id: uuid.UUID) -> str:
     """Begin a sign-in, in which the browser's former one ends; gives the cookie's secret."""
-    former, asked = request.cookies.get(COOKIE), request.state.request_id
+    former, asked = request.cookies.get(SESSION_COOKIE), request.state.request_id
     device = request.headers.get("user-agent", "").encode("latin-1", "replace").decode("utf-8", "replace")
-    return accounts_of(request).begin(
+    return accounts_of(request).start_sign_in(
         person_id,
-        former=former,
+        previous_cookie=former,
         request=asked,
         device="".join(one for one in device if one.isprintable()) or None,
-        address=address_of(request),
+        ip_address=client_ip(request),
     )
 
 
-def carrying(answer: Response, cookie: str) -> Response:
+def set_session_cookie(answer: Response, cookie: str) -> Response:
     """Let the browser keep its cookie until it is closed: sent to this host alone, over TLS, read by no script."""
-    answer.set_cookie(COOKIE, cookie, path="/", secure=True, httponly=True, samesite="lax")
+    answer.set_cookie(SESSION_COOKIE, cookie, path="/", secure=True, httponly=True, samesite="lax")
     return answer
 
 
-def entered(request: Request, person_id: uuid.UUID) -> Response:
+def session_response(request: Request, person_id: uuid.UUID) -> Response:
     """A new sign-in, told to a page that goes on with it: its CSRF token and whose it is."""
-    cookie = enter(request, person_id)
-    guest = accounts_of(request).signed_in(cookie)
-    return carrying(JSONResponse({"name": guest and guest.name, "csrf": guest and guest.csrf}), cookie)
+    cookie = begin_session(request, person_id)
+    guest = accounts_of(request).authenticate_cookie(cookie)
+    return set_session_cookie(JSONResponse({"name": guest and guest.name, "csrf": guest and guest.csrf}), cookie)
 
 
-def left(answer: Response) -> Response:
+def clear_session_cookie(answer: Response) -> Response:
     """Let the browser forget its cookie."""
-    answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+    answer.delete_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
     return answer
 
 
@@ -83,42 +83,44 @@ def sign_in_page(request: Request, language: PageLanguageParam) -> Response:
     html = entrance.sign_in_page(
         language,
         office=settings.office,
-        onward=local_path(request.query_params.get("next")),
+        next_path=local_path(request.query_params.get("next")),
         query={name: value for name, value in request.query_params.items() if name == "next"},
         provider=settings.oidc_title if settings.oidc_issuer else None,
-        exist=accounts_of(request).exist(),
+        has_accounts=accounts_of(request).sign_in_required(),
     )
-    return page_answer(request, html)
+    return page_response(request, html)
 
 
 @router.get("/signin/password")
 def invitation_page(request: Request, language: PageLanguageParam) -> Response:
     """Where a link of invitation leads; its secret stands behind the ``#`` and is never part of a request's address."""
     settings: Settings = request.app.state.settings
-    return page_answer(request, entrance.invitation_page(language, office=settings.office))
+    return page_response(request, entrance.invitation_page(language, office=settings.office))
 
 
 @router.post("/signin")
 def sign_in(request: Request, body: BodyParam) -> Response:
     """Sign in with a name, a password and, where there is a second factor, its code."""
-    given = texts({name: body.get(name) for name in ("name", "code")}, "name", optional=("code",))
-    person_id = accounts_of(request).check(given["name"], secret(body, "password"), given["code"], address_of(request))
-    return entered(request, person_id)
+    given = read_texts({name: body.get(name) for name in ("name", "code")}, "name", optional=("code",))
+    person_id = accounts_of(request).verify_credentials(
+        given["name"], read_secret(body, "password"), given["code"], client_ip(request)
+    )
+    return session_response(request, person_id)
 
 
 @router.post("/signin/password")
-def accept(request: Request, body: BodyParam) -> dict[str, Any]:
+def accept_invitation(request: Request, body: BodyParam) -> dict[str, Any]:
     """Choose the first password by the secret of an invitation; gives the name to sign in with."""
-    invitation, password = secret(body, "invitation"), secret(body, "password")
-    return {"name": accounts_of(request).accept(invitation, password, address_of(request))}
+    invitation, password = read_secret(body, "invitation"), read_secret(body, "password")
+    return {"name": accounts_of(request).accept_invitation(invitation, password, client_ip(request))}
 
 
 @router.post("/signout")
-def leave(request: Request) -> Response:
+def end_session(request: Request) -> Response:
     """End this browser's sign-in."""
-    guest = guest_of(request)
+    guest = principal_of(request)
     if guest is None or guest.sign_in_id is None:
         raise Unauthenticated(Text("Chưa đăng nhập", "Not signed in"))
-    with accounts_of(request).acting(guest.name, request=request.state.request_id) as session:
+    with accounts_of(request).transaction(guest.name, request=request.state.request_id) as session:
         sign_out(session, guest.sign_in_id)
-    return left(JSONResponse({}))
+    return clear_session_cookie(JSONResponse({}))

@@ -13,29 +13,29 @@ from pathlib import Path
 import segno
 import typer
 
-from api.cli.up import Addresses, migrate
+from api.cli.up import DatabaseUrls, migrate
 from gis.accounts import models as accounts, passwords
 from gis.accounts.authentication import Accounts
-from gis.db.session import DOOR_LOGIN
+from gis.db.session import ACCOUNTS_LOGIN
 from gis.text.errors import Forbidden, Invalid, Missing
 from gis.text.i18n import Text
-from layers.policy import ADMINISTRATOR, POSTS
+from layers.policy import ADMINISTRATOR, ASSIGNABLE_ROLES
 
-AT_THE_MACHINE = "admin@machine"
+LOCAL_ADMINISTRATOR = "admin@machine"
 """Who acts here, in the journal: somebody at the machine itself."""
 
 
 @contextmanager
-def _door(addresses: Addresses) -> Iterator[Accounts]:
-    migrate(addresses)
-    door = Accounts(addresses.logins[DOOR_LOGIN])
+def _open_accounts(urls: DatabaseUrls) -> Iterator[Accounts]:
+    migrate(urls)
+    door = Accounts(urls.logins[ACCOUNTS_LOGIN])
     try:
         yield door
     finally:
         door.dispose()
 
 
-def chosen_password(file: Path | None, name: str) -> str:
+def read_password(file: Path | None, name: str) -> str:
     """The password from a file that nobody else may read, else asked for twice at the terminal.
 
     Raises ``Forbidden`` for a file open to others and where there is no terminal, ``Invalid`` for a weak password.
@@ -50,7 +50,7 @@ def chosen_password(file: Path | None, name: str) -> str:
                 )
             )
         password = file.read_text("utf-8").strip("\r\n")
-        passwords.hashed(password, name)
+        passwords.validate_and_hash_password(password, name)
         return password
     if not sys.stdin.isatty():
         raise Forbidden(
@@ -62,7 +62,7 @@ def chosen_password(file: Path | None, name: str) -> str:
     while True:
         password = typer.prompt("Mật khẩu · Password", hide_input=True, err=True)
         try:
-            passwords.hashed(password, name)
+            passwords.validate_and_hash_password(password, name)
         except Invalid as refusal:
             typer.echo(f"✗ {refusal.detail.vi}\n✗ {refusal.detail.en}", err=True)
             continue
@@ -72,29 +72,29 @@ def chosen_password(file: Path | None, name: str) -> str:
 
 
 def create(
-    addresses: Addresses, name: str, title: str | None, password_file: Path | None, *, second_factor: bool
+    urls: DatabaseUrls, name: str, title: str | None, password_file: Path | None, *, second_factor: bool
 ) -> None:
     """A new administrator."""
-    with _door(addresses) as door:
-        password = chosen_password(password_file, name)
+    with _open_accounts(urls) as door:
+        password = read_password(password_file, name)
         shared = passwords.new_second_factor() if second_factor else None
-        with door.acting(AT_THE_MACHINE) as session:
+        with door.transaction(LOCAL_ADMINISTRATOR) as session:
             person = accounts.enrol(
                 session, name, ADMINISTRATOR.name, title=title, password=password, second_factor=shared
             )
     typer.echo(f"✓ Quản trị viên {person.name} · Administrator {person.name}", err=True)
-    _tell(person.name, shared)
+    _print_second_factor(person.name, shared)
 
 
-def reset(addresses: Addresses, name: str, password_file: Path | None, *, second_factor: bool) -> None:
+def reset(urls: DatabaseUrls, name: str, password_file: Path | None, *, second_factor: bool) -> None:
     """Another password and second factor for somebody; every sign-in ends. Raises ``Missing`` for nobody."""
-    with _door(addresses) as door:
-        with door.acting(AT_THE_MACHINE) as session:
-            person = accounts.named(session, name)
+    with _open_accounts(urls) as door:
+        with door.transaction(LOCAL_ADMINISTRATOR) as session:
+            person = accounts.find_person(session, name)
         if person is None:
-            raise Missing(accounts.GONE)
-        password = chosen_password(password_file, person.name)
-        with door.acting(AT_THE_MACHINE) as session:
+            raise Missing(accounts.ACCOUNT_NOT_FOUND)
+        password = read_password(password_file, person.name)
+        with door.transaction(LOCAL_ADMINISTRATOR) as session:
             accounts.change_password(session, person.id, password)
             accounts.drop_second_factor(session, person.id)
             kept = session.get_one(accounts.Person, person.id)
@@ -104,24 +104,28 @@ def reset(addresses: Addresses, name: str, password_file: Path | None, *, second
         f"✓ {person.name}: mật khẩu mới, đã đăng xuất khỏi tất cả thiết bị · new password, signed out on all devices",
         err=True,
     )
-    _tell(person.name, shared)
+    _print_second_factor(person.name, shared)
 
 
-def listing(addresses: Addresses) -> None:
+def list_administrators(urls: DatabaseUrls) -> None:
     """Who keeps the accounts."""
-    with _door(addresses) as door, door.acting(AT_THE_MACHINE) as session:
-        for one in accounts.everybody(session):
-            if one["dismissed_at"] is None and one["role"] in POSTS and POSTS[one["role"]].administrator:
+    with _open_accounts(urls) as door, door.transaction(LOCAL_ADMINISTRATOR) as session:
+        for one in accounts.list_people(session):
+            if (
+                one["dismissed_at"] is None
+                and one["role"] in ASSIGNABLE_ROLES
+                and ASSIGNABLE_ROLES[one["role"]].administrator
+            ):
                 factor = "2FA" if one["has_second_factor"] else "–"
                 seen = f"{one['seen_at']:%Y-%m-%d %H:%M}Z" if one["seen_at"] else "–"
                 typer.echo("\t".join((one["name"], one["title"] or "–", factor, seen)))
 
 
-def _tell(name: str, shared: str | None) -> None:
-    if shared is None:
+def _print_second_factor(name: str, secret: str | None) -> None:
+    if secret is None:
         typer.echo("  Xác thực hai lớp được bật khi đăng nhập lần đầu · Second factor at the first sign-in", err=True)
         return
-    address = passwords.authenticator_address(shared, name)
+    address = passwords.provisioning_uri(secret, name)
     typer.echo("  Quét mã này bằng ứng dụng xác thực, chỉ hiển thị một lần · Scan now, it is shown once:", err=True)
     segno.make(address, error="l", micro=False).terminal(out=sys.stdout, compact=True)
     typer.echo(address)

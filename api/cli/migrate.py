@@ -9,22 +9,22 @@ from gis.schema import migrate as migrations
 from layers import loading as reference  # noqa: F401 - keeps a table of what has been loaded
 from layers.policy import POLICY
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "data" / "migrations"
+MIGRATIONS_FOLDER = Path(__file__).resolve().parents[2] / "data" / "migrations"
 
 
 def migrate(admin_url: str, passwords: Mapping[str, str] | None = None) -> None:
     """Bring the database to this version as its administrator; safe at every start."""
-    migrations.migrate(admin_url, SCRIPTS, POLICY, passwords)
+    migrations.migrate(admin_url, MIGRATIONS_FOLDER, POLICY, passwords)
 
 
 def examine(
-    admin_url: str, place: Path, passwords: Mapping[str, str] | None = None, anchor: Path | None = None
-) -> list[doctor.Finding]:
+    admin_url: str, data_dir: Path, passwords: Mapping[str, str] | None = None, anchor: Path | None = None
+) -> list[doctor.CheckResult]:
     """What the doctor finds today, against the same policy and the same tables that migrating knows."""
-    files = tuple(place / name for name in ("logins.json", "seal.key"))
-    return doctor.examine(admin_url, doctor.House(POLICY, place, files, passwords, anchor=anchor))
+    files = tuple(data_dir / name for name in ("logins.json", "seal.key"))
+    return doctor.run_checks(admin_url, doctor.Installation(POLICY, data_dir, files, passwords, anchor=anchor))
 
 
 def revise(admin_url: str, message: str) -> str | None:
     """Write the revision from a migrated database to the cards as they are now; None where nothing differs."""
-    return migrations.revise(admin_url, SCRIPTS, POLICY, message)
+    return migrations.revise(admin_url, MIGRATIONS_FOLDER, POLICY, message)

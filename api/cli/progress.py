@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from gis.text.i18n import Text
 
-EVERY_S = {True: 0.2, False: 10.0}
+INTERVAL_S = {True: 0.2, False: 10.0}
 """How often it is told: on a terminal, where one line is written over, and to a file."""
 
 
@@ -19,7 +19,7 @@ def progress() -> Iterator[Callable[[Text, int, int], None]]:
 
     def told(what: Text, done: int, number: int) -> None:
         nonlocal last
-        if time.monotonic() - last < EVERY_S[shown]:
+        if time.monotonic() - last < INTERVAL_S[shown]:
             return
         last = time.monotonic()
         line = f"… {done:,} / {number:,} {what.vi} · {what.en}"

@@ -14,21 +14,21 @@ import typer
 import uvicorn
 
 from api.cli import workers
-from api.cli.shutdown import End, Ended
-from api.http.network import Reach
+from api.cli.shutdown import ShutdownRequested, ShutdownSignal
+from api.http.network import NetworkOptions
 from gis.audit.seal import Sealer
-from gis.checks.doctor import Finding, State
-from gis.cluster.private_cluster import Cluster, held, login_url, reachable
-from gis.db.session import DOOR_LOGIN, LOGINS, PARTNER_LOGIN, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN, Database
+from gis.checks.doctor import CheckResult, CheckStatus
+from gis.cluster.private_cluster import Cluster, data_dir_lock, login_url, reachable
+from gis.db.session import ACCOUNTS_LOGIN, LOGINS, PARTNER_LOGIN, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN, Database
 from gis.text.errors import Conflict, Refusal
 from gis.text.i18n import Text
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-DATABASE = "cotmoc"
+DATABASE_NAME = "cotmoc"
 
 
 @dataclass(frozen=True)
-class Addresses:
+class DatabaseUrls:
     """Where the database answers: for its administrator and, by name, for the application's logins.
 
     ``passwords`` are the logins' own on a server of yours; in the embedded cluster the kernel vouches for them.
@@ -39,122 +39,133 @@ class Addresses:
     passwords: dict[str, str] | None = None
 
 
-def up(port: int, data_dir: Path | None, reach: Reach, anchor: Path | None = None, number: int | None = None) -> None:
+def up(
+    port: int,
+    data_dir: Path | None,
+    network: NetworkOptions,
+    anchor: Path | None = None,
+    worker_count: int | None = None,
+) -> None:
     """Serve on ``port`` as far as ``reach`` from ``number`` processes, until SIGINT or SIGTERM.
 
     Raises a ``Refusal`` when that cannot be.
     """
-    reach.refuse_unsafe()
-    place = chosen(data_dir)
-    end = End()
+    network.refuse_unsafe()
+    place = resolve_data_dir(data_dir)
+    end = ShutdownSignal()
     try:
-        with held(place, "up") as sign, closing(_door(reach.address, port)) as door:
+        with data_dir_lock(place, "up") as sign, closing(_open_listener(network.bind_address, port)) as door:
             sign(door.getsockname()[1])
-            with running(place) as addresses:
+            with run_database_server(place) as addresses:
                 for step in (migrate, load):
-                    end.heed()
+                    end.raise_if_requested()
                     step(addresses)
-                end.heed()
-                reach.refuse_unattended(addresses.logins[DOOR_LOGIN])
-                refuse_unfit(examine(addresses, place, anchor))
-                config = _served(addresses, door, reach, number or workers.usual())
-                _serve(config, door, place, end, sealer(addresses, place, anchor))
-    except Ended:
-        say("Đã dừng", "Stopped")
+                end.raise_if_requested()
+                network.require_administrator(addresses.logins[ACCOUNTS_LOGIN])
+                refuse_bad_findings(examine(addresses, place, anchor))
+                config = _uvicorn_config(addresses, door, network, worker_count or workers.default_worker_count())
+                _serve(config, door, place, end, make_sealer(addresses, place, anchor))
+    except ShutdownRequested:
+        print_progress("Đã dừng", "Stopped")
     except Refusal:
-        if not end.asked:  # Ctrl-C reaches PostgreSQL's programs too, and they complain
+        if not end.requested:  # Ctrl-C reaches PostgreSQL's programs too, and they complain
             raise
 
 
 @contextmanager
-def opened(data_dir: Path | None, doing: str) -> Iterator[Addresses]:
+def use_database_server(data_dir: Path | None, command: str) -> Iterator[DatabaseUrls]:
     """The running database for a verb that comes and goes, beside an ``up`` that serves or without one."""
-    place = chosen(data_dir)
-    End()
+    place = resolve_data_dir(data_dir)
+    ShutdownSignal()
     with ExitStack() as stack:
         try:
-            stack.enter_context(held(place, doing))
+            stack.enter_context(data_dir_lock(place, command))
         except Conflict:
-            if not _yours():
+            if not _external_database_url():
                 cluster = Cluster(place)
                 if not cluster.running:
                     raise
-                yield _of(cluster)
+                yield _cluster_urls(cluster)
                 return
-        yield stack.enter_context(running(place))
+        yield stack.enter_context(run_database_server(place))
 
 
 @contextmanager
-def running(place: Path) -> Iterator[Addresses]:
+def run_database_server(data_dir: Path) -> Iterator[DatabaseUrls]:
     """The database, started when it is the embedded one and stopped afterwards."""
-    if url := _yours():
-        passwords = _passwords(place)
-        yield Addresses(login_url(url), {login: login_url(url, login, passwords[login]) for login in LOGINS}, passwords)
+    if url := _external_database_url():
+        passwords = _login_passwords(data_dir)
+        yield DatabaseUrls(
+            login_url(url), {login: login_url(url, login, passwords[login]) for login in LOGINS}, passwords
+        )
         return
-    cluster = Cluster(place)
-    say("Khởi động PostgreSQL", "Starting PostgreSQL")
+    cluster = Cluster(data_dir)
+    print_progress("Khởi động PostgreSQL", "Starting PostgreSQL")
     with cluster:
-        if not cluster.has_database(DATABASE):
-            cluster.create_database(DATABASE)
-        yield _of(cluster)
+        if not cluster.has_database(DATABASE_NAME):
+            cluster.create_database(DATABASE_NAME)
+        yield _cluster_urls(cluster)
 
 
-def migrate(addresses: Addresses) -> None:
+def migrate(urls: DatabaseUrls) -> None:
     """Bring the schema to this version's."""
     from api.cli.migrate import migrate as upgrade
 
-    say("Nâng cấp lược đồ", "Bringing the schema up to date")
-    upgrade(addresses.admin, addresses.passwords)
+    print_progress("Nâng cấp lược đồ", "Bringing the schema up to date")
+    upgrade(urls.admin, urls.passwords)
 
 
-def revise(addresses: Addresses, message: str) -> str | None:
+def revise(urls: DatabaseUrls, message: str) -> str | None:
     """Write the revision that brings the schema to the cards as they are now; None where nothing differs."""
     from api.cli.migrate import revise as write
 
-    return write(addresses.admin, message)
+    return write(urls.admin, message)
 
 
-def load(addresses: Addresses) -> None:
+def load(urls: DatabaseUrls) -> None:
     """Load the reference data that is not there yet."""
     from layers import loading as reference
 
-    say("Nạp dữ liệu tham chiếu", "Loading the reference data")
-    with database(addresses) as opened_database:
+    print_progress("Nạp dữ liệu tham chiếu", "Loading the reference data")
+    with open_database(urls) as opened_database:
         folder = CHECKOUT / "data" / "reference"
         reference.load(opened_database, folder, lambda line: typer.echo(f"  {line}", err=True))
 
 
-def examine(addresses: Addresses, place: Path, anchor: Path | None) -> list[Finding]:
+def examine(urls: DatabaseUrls, data_dir: Path, anchor: Path | None) -> list[CheckResult]:
     """What the doctor finds today."""
     from api.cli.migrate import examine as look
 
-    return look(addresses.admin, place, addresses.passwords, sealer(addresses, place, anchor).anchor)
+    return look(urls.admin, data_dir, urls.passwords, make_sealer(urls, data_dir, anchor).anchor)
 
 
-def refuse_unfit(findings: list[Finding]) -> None:
+def refuse_bad_findings(findings: list[CheckResult]) -> None:
     """Raises ``Conflict`` naming each bad finding, so that nobody is served by a house that is not in order."""
-    bad = [finding for finding in findings if finding.state is State.BAD]
+    bad = [finding for finding in findings if finding.state is CheckStatus.BAD]
     if bad:
-        faults = [f"{one.check.vi}: {one.said.vi}" for one in bad], [f"{one.check.en}: {one.said.en}" for one in bad]
+        faults = (
+            [f"{one.check.vi}: {one.detail.vi}" for one in bad],
+            [f"{one.check.en}: {one.detail.en}" for one in bad],
+        )
         raise Conflict(Text(f"Chưa thể phục vụ. {'; '.join(faults[0])}", f"Not fit to serve. {'; '.join(faults[1])}"))
 
 
-def sealer(addresses: Addresses, place: Path, anchor: Path | None) -> Sealer:
+def make_sealer(urls: DatabaseUrls, data_dir: Path, anchor: Path | None) -> Sealer:
     """Who seals the journal: with the key in ``place``, and with the anchor there too unless it has a better one."""
-    return Sealer(addresses.logins[SEALER_LOGIN], place, anchor.absolute() if anchor else place / "anchor.jsonl")
+    return Sealer(urls.logins[SEALER_LOGIN], data_dir, anchor.absolute() if anchor else data_dir / "anchor.jsonl")
 
 
 @contextmanager
-def database(addresses: Addresses) -> Iterator[Database]:
+def open_database(urls: DatabaseUrls) -> Iterator[Database]:
     """The application's own way into the database, closed afterwards."""
-    made = Database(addresses.logins[READER_LOGIN], addresses.logins[WRITER_LOGIN])
+    made = Database(urls.logins[READER_LOGIN], urls.logins[WRITER_LOGIN])
     try:
         yield made
     finally:
         made.dispose()
 
 
-def chosen(data_dir: Path | None) -> Path:
+def resolve_data_dir(data_dir: Path | None) -> Path:
     """Where the data lie: where the caller says, else in the checkout, else, as root, in ``/var/lib/cotmoc``.
 
     Root's cluster is run by another user, who does not get into a checkout under a home that is
@@ -164,70 +175,76 @@ def chosen(data_dir: Path | None) -> Path:
     far = Path("/var/lib/cotmoc", sha256(os.fsencode(CHECKOUT)).hexdigest()[:12])
     if data_dir:
         place = data_dir.absolute()
-    elif _yours() or os.geteuid() != 0 or (near / "cluster").exists():
+    elif _external_database_url() or os.geteuid() != 0 or (near / "cluster").exists():
         place = near
     else:
         place = far if (far / "cluster").exists() or not reachable(near) else near
-    if not _yours():
+    if not _external_database_url():
         Cluster(place)  # refuses a place that its user cannot reach, before anything is made there
     return place
 
 
-def say(vi: str, en: str) -> None:
+def print_progress(vi: str, en: str) -> None:
     """One line of progress."""
     typer.echo(f"→ {vi} · {en}", err=True)
 
 
-def _served(addresses: Addresses, door: socket.socket, reach: Reach, number: int) -> uvicorn.Config:
+def _uvicorn_config(
+    urls: DatabaseUrls, listener: socket.socket, network: NetworkOptions, worker_count: int
+) -> uvicorn.Config:
     """What each of ``number`` processes serves at the open door."""
     from api.app import create_app
-    from api.http.protocol import Wire
+    from api.http.protocol import HttpProtocol
     from api.settings import Settings
 
-    host, port = door.getsockname()[:2]
+    host, port = listener.getsockname()[:2]
     settings = Settings(
-        reader_url=addresses.logins[READER_LOGIN],
-        writer_url=addresses.logins[WRITER_LOGIN],
-        door_url=addresses.logins[DOOR_LOGIN],
-        partner_url=addresses.logins[PARTNER_LOGIN],
+        reader_url=urls.logins[READER_LOGIN],
+        writer_url=urls.logins[WRITER_LOGIN],
+        door_url=urls.logins[ACCOUNTS_LOGIN],
+        partner_url=urls.logins[PARTNER_LOGIN],
         host=host,
         port=port,
-        workers=number,
-        **reach.settings(),
+        workers=worker_count,
+        **network.settings(),
     )
     return uvicorn.Config(
         create_app(settings),
         host,
         port,
-        workers=number,
+        workers=worker_count,
         loop="uvloop",
-        http=Wire,
+        http=HttpProtocol,
         log_level="warning",
         server_header=False,
-        timeout_graceful_shutdown=workers.PATIENCE_S,  # a slow download does not hold up Ctrl-C
-        **reach.served(),
+        timeout_graceful_shutdown=workers.GRACEFUL_SHUTDOWN_S,  # a slow download does not hold up Ctrl-C
+        **network.uvicorn_options(),
     )
 
 
-def _serve(config: uvicorn.Config, door: socket.socket, place: Path, end: End, sealing: Sealer) -> None:
+def _serve(
+    config: uvicorn.Config, listener: socket.socket, data_dir: Path, shutdown: ShutdownSignal, sealer: Sealer
+) -> None:
     """Serve until a signal ends it."""
     several = config.workers > 1
-    say(f"Mở {config.workers} tiến trình phục vụ", f"Starting {config.workers} worker{'s' if several else ''}")
-    crew = [*workers.serving(config, door), workers.sealing_with(sealing)]
-    workers.watch(crew, end, lambda: _tell(place, config))
-    end.heed()
+    print_progress(
+        f"Mở {config.workers} tiến trình phục vụ", f"Starting {config.workers} worker{'s' if several else ''}"
+    )
+    crew = [*workers.serving_workers(config, listener), workers.sealing_worker(sealer)]
+    workers.supervise(crew, shutdown, lambda: _print_url(data_dir, config))
+    shutdown.raise_if_requested()
 
 
-def _tell(place: Path, config: uvicorn.Config) -> None:
+def _print_url(data_dir: Path, config: uvicorn.Config) -> None:
     """Say where we serve."""
     host = f"[{config.host}]" if ":" in config.host else config.host
     address = f"{'https' if config.is_ssl else 'http'}://{host}:{config.port}"
-    typer.echo(f"  Dữ liệu · Data: {place}", err=True)
+    typer.echo(f"  Dữ liệu · Data: {data_dir}", err=True)
     typer.echo(f"✓ Cột Mốc đang phục vụ tại {address} (Ctrl-C để dừng)")
     typer.echo(f"✓ Cotmoc serves at {address} (Ctrl-C stops it)")
 
 
-def _door(host: str, port: int) -> socket.socket:
+def _open_listener(host: str, port: int) -> socket.socket:
     """The listening socket, opened first of all, so that a taken port costs nobody a start."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -241,20 +258,20 @@ def _door(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def _of(cluster: Cluster) -> Addresses:
-    return Addresses(cluster.url(DATABASE), {login: cluster.url(DATABASE, login) for login in LOGINS})
+def _cluster_urls(cluster: Cluster) -> DatabaseUrls:
+    return DatabaseUrls(cluster.url(DATABASE_NAME), {login: cluster.url(DATABASE_NAME, login) for login in LOGINS})
 
 
-def _yours() -> str | None:
+def _external_database_url() -> str | None:
     """The administrator's address of a server of yours, with its password from a file where one is named."""
     url = os.environ.get("COTMOC_DATABASE_URL")
     file = os.environ.get("COTMOC_DATABASE_PASSWORD_FILE")
     return login_url(url, password=Path(file).read_text().strip()) if url and file else url
 
 
-def _passwords(place: Path) -> dict[str, str]:
+def _login_passwords(data_dir: Path) -> dict[str, str]:
     """The secrets of the logins on a server of yours, made when first needed, kept for their owner's eyes alone."""
-    file = place / "logins.json"
+    file = data_dir / "logins.json"
     kept: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
     if not kept.keys() >= set(LOGINS):
         made = {login: secrets.token_urlsafe(32) for login in LOGINS} | kept

@@ -6,14 +6,14 @@ from typing import Any
 
 from gis.text.errors import FieldError, Invalid
 from gis.text.i18n import Text
-from gis.write.validation import REASONS, clean_name, clean_text
+from gis.write.validation import ERROR_TEXTS, clean_name, clean_text
 from layers.secrecy import refuse_state_secret
 
-LONGEST = 200
+MAX_LENGTH = 200
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def texts(body: Mapping[str, Any], *required: str, optional: tuple[str, ...] = ()) -> dict[str, str]:
+def read_texts(body: Mapping[str, Any], *required: str, optional: tuple[str, ...] = ()) -> dict[str, str]:
     """The texts of a body: of what is required none is empty, what is optional and missing is ``""``.
 
     Raises ``Invalid`` that names every field at fault.
@@ -26,22 +26,22 @@ def texts(body: Mapping[str, Any], *required: str, optional: tuple[str, ...] = (
         except ValueError as fault:
             faults.append((name, str(fault)))
             continue
-        if len(found[name]) > LONGEST:
+        if len(found[name]) > MAX_LENGTH:
             faults.append((name, "too_long"))
         elif name in required and not found[name]:
             faults.append((name, "missing"))
         else:
             refuse_state_secret(name, found[name])
     if faults:
-        errors = [FieldError(name, code, REASONS[code]) for name, code in faults]
+        errors = [FieldError(name, code, ERROR_TEXTS[code]) for name, code in faults]
         first = errors[0]
         raise Invalid(Text(f"{first.field}: {first.detail.vi}", f"{first.field}: {first.detail.en}"), errors)
     return found
 
 
-def secret(body: Mapping[str, Any], name: str) -> str:
+def read_secret(body: Mapping[str, Any], name: str) -> str:
     """A password or a code as it was typed, blanks and all. Raises ``Invalid`` where it is missing or no text."""
     given = body.get(name)
-    if not isinstance(given, str) or not given or len(given) > LONGEST or SURROGATE.search(given):
-        raise Invalid(REASONS["missing"], [FieldError(name, "missing", REASONS["missing"])])
+    if not isinstance(given, str) or not given or len(given) > MAX_LENGTH or SURROGATE.search(given):
+        raise Invalid(ERROR_TEXTS["missing"], [FieldError(name, "missing", ERROR_TEXTS["missing"])])
     return given

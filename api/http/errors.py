@@ -16,13 +16,13 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from api.http.media_types import HTML, PROBLEM
-from api.http.negotiation import VARIES
-from api.http.security import HEADERS, NO_ADDRESS, NO_STORE, is_read_by_a_person, language_of, page_language
+from api.http.negotiation import VARY_HEADERS
+from api.http.security import NO_STORE, NO_SUCH_PATH, SECURITY_HEADERS, is_page_request, language_of, page_language
 from api.settings import Settings
 from gis.text import errors
 from gis.text.errors import FieldError, Refusal
 from gis.text.i18n import Language, Text
-from maps.rendering import refusal_page
+from maps.rendering import error_page
 
 log = logging.getLogger(__name__)
 
@@ -42,55 +42,55 @@ STATUS: dict[type[Refusal], int] = {
     errors.Unavailable: 503,
 }
 
-PAGE = f"{HTML}; charset=utf-8"
-TRY_AGAIN_S = "5"
-UNFORESEEN = Text(
+HTML_UTF8 = f"{HTML}; charset=utf-8"
+RETRY_AFTER_S = "5"
+UNEXPECTED_ERROR = Text(
     "Lỗi hệ thống ngoài dự kiến; đã ghi nhận để khắc phục", "An unexpected system error; it has been recorded"
 )
 
 
-def answer(request: Request, refusal: Refusal) -> Response:
+def error_response(request: Request, refusal: Refusal) -> Response:
     """The answer that a refusal becomes: a page for a person who has opened the address, else a problem."""
-    if not is_read_by_a_person(request):
-        return problem(refusal, language_of(request))
+    if not is_page_request(request):
+        return problem_response(refusal, language_of(request))
     language, status = page_language(request), STATUS[type(refusal)]
-    told = [one.detail.said_in(language) for one in refusal.errors]
-    html = _page(request, language, status, refusal.title, refusal.detail, told)
-    return Response(html, status, {**_retry(refusal, status), **VARIES}, PAGE)
+    told = [one.detail.in_language(language) for one in refusal.errors]
+    html = _error_page(request, language, status, refusal.title, refusal.detail, told)
+    return Response(html, status, {**_retry_headers(refusal, status), **VARY_HEADERS}, HTML_UTF8)
 
 
-def problem(refusal: Refusal, language: Language) -> Response:
+def problem_response(refusal: Refusal, language: Language) -> Response:
     """The problem that a refusal becomes."""
     status = STATUS[type(refusal)]
     body: dict[str, Any] = {
-        "type": f"urn:cotmoc:refusal:{_kind(refusal)}",
-        "title": refusal.title.said_in(language),
+        "type": f"urn:cotmoc:refusal:{_problem_type(refusal)}",
+        "title": refusal.title.in_language(language),
         "status": status,
-        "detail": refusal.detail.said_in(language),
+        "detail": refusal.detail.in_language(language),
         **refusal.extra,
     }
     if refusal.errors:
         body["errors"] = [
-            {"field": one.field, "code": one.code, "detail": one.detail.said_in(language)} for one in refusal.errors
+            {"field": one.field, "code": one.code, "detail": one.detail.in_language(language)} for one in refusal.errors
         ]
-    return Response(json.dumps(body, ensure_ascii=False, default=str), status, _retry(refusal, status), PROBLEM)
+    return Response(json.dumps(body, ensure_ascii=False, default=str), status, _retry_headers(refusal, status), PROBLEM)
 
 
-def _retry(refusal: Refusal, status: int) -> dict[str, str]:
-    return {"Retry-After": str(refusal.extra.get("retry_after", TRY_AGAIN_S))} if status in (429, 503) else {}
+def _retry_headers(refusal: Refusal, status: int) -> dict[str, str]:
+    return {"Retry-After": str(refusal.extra.get("retry_after", RETRY_AFTER_S))} if status in (429, 503) else {}
 
 
-def _page(  # noqa: PLR0917 - what a page of a refusal is made of
-    request: Request, language: Language, status: int, title: Text, detail: Text, told: Sequence[str] = ()
+def _error_page(  # noqa: PLR0917 - what a page of a refusal is made of
+    request: Request, language: Language, status: int, title: Text, detail: Text, field_errors: Sequence[str] = ()
 ) -> str:
     settings: Settings = request.app.state.settings
-    detail_said = detail.said_in(language)
-    return refusal_page(
+    detail_said = detail.in_language(language)
+    return error_page(
         language,
         status=status,
-        title=title.said_in(language),
+        title=title.in_language(language),
         detail=detail_said,
-        told=[one for one in told if not detail_said.endswith(one)],
+        field_errors=[one for one in field_errors if not detail_said.endswith(one)],
         # Quoted anew and with one stroke in front, so that the language switch stays in this house.
         path="/" + quote(str(request.scope["path"]).lstrip("/")),
         query={name: value for name, value in request.query_params.items() if name != "lang"},
@@ -98,24 +98,24 @@ def _page(  # noqa: PLR0917 - what a page of a refusal is made of
     )
 
 
-def _methods(request: Request) -> list[str]:
+def _allowed_methods(request: Request) -> list[str]:
     """What may be asked at this address, by all of the doors that stand there; whoever answers GET answers HEAD."""
-    doors = [*request.app.routes, *(route for router in request.app.state.doors for route in router.routes)]
+    doors = [*request.app.routes, *(route for router in request.app.state.routers for route in router.routes)]
     here = [door for door in doors if door.matches(request.scope)[0] is not Match.NONE]
     found: set[str] = set().union(*(getattr(door, "methods", None) or () for door in here))
     return sorted(found | ({"HEAD"} if "GET" in found else set()))
 
 
-def _kind(refusal: Refusal) -> str:
+def _problem_type(refusal: Refusal) -> str:
     return "".join(f"-{one.lower()}" if one.isupper() else one for one in type(refusal).__name__).lstrip("-")
 
 
-def install(app: FastAPI) -> None:
+def install_error_handlers(app: FastAPI) -> None:
     """Let every way of failing leave as a problem."""
 
     @app.exception_handler(Refusal)
     def refused(request: Request, refusal: Refusal) -> Response:
-        return answer(request, refusal)
+        return error_response(request, refusal)
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, fault: RequestValidationError) -> Response:
@@ -127,22 +127,22 @@ def install(app: FastAPI) -> None:
         ]
         names = ", ".join(one.field for one in found)
         refusal = errors.Malformed(Text(f"Tham số không hợp lệ: {names}", f"Not a valid parameter: {names}"), found)
-        return answer(request, refusal)
+        return error_response(request, refusal)
 
     @app.exception_handler(HTTPException)
     def http(request: Request, fault: HTTPException) -> Response:
         refusals: dict[int, Refusal] = {
-            404: errors.Missing(NO_ADDRESS),
+            404: errors.Missing(NO_SUCH_PATH),
             405: errors.WrongMethod(
                 Text("Phương thức này không được hỗ trợ tại địa chỉ này", "This method is not supported here")
             ),
         }
         plain = errors.Malformed(Text("Yêu cầu không đọc được", str(fault.detail)))
-        refused = answer(request, refusals.get(fault.status_code, plain))
+        refused = error_response(request, refusals.get(fault.status_code, plain))
         for name, value in (fault.headers or {}).items():
             refused.headers[name] = value
         if fault.status_code == 405:  # noqa: PLR2004
-            refused.headers["Allow"] = ", ".join(_methods(request))
+            refused.headers["Allow"] = ", ".join(_allowed_methods(request))
         return refused
 
     @app.exception_handler(Exception)
@@ -151,13 +151,15 @@ def install(app: FastAPI) -> None:
         log.error("unforeseen fault %s at %s", trace, request.url.path, exc_info=fault)
         body = {
             "type": "urn:cotmoc:fault",
-            "title": UNFORESEEN.said_in(language_of(request)),
+            "title": UNEXPECTED_ERROR.in_language(language_of(request)),
             "status": 500,
             "request": trace,
         }
         # This one answer passes by the doorkeeper, who gives all others their headers.
-        headers = {**HEADERS, "Cache-Control": NO_STORE.decode(), "X-Request-Id": trace}
-        if is_read_by_a_person(request):
+        headers = {**SECURITY_HEADERS, "Cache-Control": NO_STORE.decode(), "X-Request-Id": trace}
+        if is_page_request(request):
             told = Text(f"Mã yêu cầu {trace}", f"Request {trace}")
-            return Response(_page(request, page_language(request), 500, UNFORESEEN, told), 500, headers, PAGE)
+            return Response(
+                _error_page(request, page_language(request), 500, UNEXPECTED_ERROR, told), 500, headers, HTML_UTF8
+            )
         return Response(json.dumps(body, ensure_ascii=False), 500, headers, PROBLEM)

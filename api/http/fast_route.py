@@ -14,94 +14,96 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
-from api.http.security import App, Receive, Scope, Send
+from api.http.security import ASGIApp, Receive, Scope, Send
 from gis.text.errors import Refusal
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-class Door(APIRoute):
+class FastRoute(APIRoute):
     """A route that reads its parameters itself where it can. ``straight`` answers where the request is, if it does."""
 
-    straight: Handler | None = None
+    fast_handler: Handler | None = None
 
     def get_route_handler(self) -> Handler:
         """FastAPI's own handler, or the direct one."""
-        if not _is_simple(self.dependant) or not _answers_itself(self.response_class):
+        if not _reads_request_only(self.dependant) or not _returns_response(self.response_class):
             return super().get_route_handler()
-        read, answer = _reader(self.dependant), self.dependant.call
-        answering = answer if iscoroutinefunction(answer) else _in_a_thread(answer)
+        read, answer = _argument_reader(self.dependant), self.dependant.call
+        answering = answer if iscoroutinefunction(answer) else _in_thread(answer)
 
         async def handle(request: Request) -> Response:
             return await answering(**read(request, {}))
 
         if iscoroutinefunction(answer) and self.methods == {"GET"}:
-            self.straight = handle
+            self.fast_handler = handle
         return handle
 
 
-class Straight:
+class FastRouteMiddleware:
     """The short way to the doors that are opened most, past the routing, whose layers cost as much as the answer."""
 
-    def __init__(self, app: App, routers: Iterable[APIRouter], refuse: Callable[[Request, Refusal], Response]) -> None:
+    def __init__(
+        self, app: ASGIApp, routers: Iterable[APIRouter], refuse: Callable[[Request, Refusal], Response]
+    ) -> None:
         self.app, self.refuse = app, refuse
-        self.doors = [
-            (door.path_regex, door.straight)
+        self.routes = [
+            (door.path_regex, door.fast_handler)
             for router in routers
             for door in router.routes
-            if isinstance(door, Door) and door.straight is not None
+            if isinstance(door, FastRoute) and door.fast_handler is not None
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer at a door that is known, or pass on."""
         if scope["type"] == "http" and scope["method"] == "GET" and not scope.get("root_path"):
-            for path, handle in self.doors:
+            for path, handle in self.routes:
                 if found := path.fullmatch(scope["path"]):
                     scope["path_params"] = found.groupdict()
-                    answer = await self._answered(handle, Request(scope, receive))
+                    answer = await self._respond(handle, Request(scope, receive))
                     await answer(scope, receive, send)
                     return
         await self.app(scope, receive, send)
 
-    async def _answered(self, handle: Handler, request: Request) -> Response:
+    async def _respond(self, handle: Handler, request: Request) -> Response:
         try:
             return await handle(request)
         except Refusal as refusal:
             return self.refuse(request, refusal)
 
 
-def _in_a_thread(answer: Any) -> Callable[..., Awaitable[Response]]:
+def _in_thread(endpoint: Any) -> Callable[..., Awaitable[Response]]:
     def answering(**values: Any) -> Awaitable[Response]:
-        return run_in_threadpool(answer, **values)
+        return run_in_threadpool(endpoint, **values)
 
     return answering
 
 
-def _answers_itself(kind: Any) -> bool:
+def _returns_response(response_class: Any) -> bool:
     """Whether a door says that it returns a finished answer."""
-    return kind is Response
+    return response_class is Response
 
 
-def _is_simple(dependant: Dependant) -> bool:
+def _reads_request_only(dependant: Dependant) -> bool:
     """Whether a door, and all that it depends on, takes the request and words of its path and nothing else."""
     return all(
         not (one.query_params or one.header_params or one.cookie_params or one.body_params)
         and all(word.field_info.annotation is str for word in one.path_params)
         and (one is dependant or hasattr(one.call, "__wrapped__"))
-        for one in _all(dependant)
+        for one in _all_dependants(dependant)
     )
 
 
-def _all(dependant: Dependant) -> Iterator[Dependant]:
+def _all_dependants(dependant: Dependant) -> Iterator[Dependant]:
     yield dependant
     for one in dependant.dependencies:
-        yield from _all(one)
+        yield from _all_dependants(one)
 
 
-def _reader(dependant: Dependant) -> Callable[[Request, dict[Any, Any]], dict[str, Any]]:
+def _argument_reader(dependant: Dependant) -> Callable[[Request, dict[Any, Any]], dict[str, Any]]:
     """What reads the arguments of a door, or of what it depends on, off a request: each thing once a request."""
     words, itself = [word.name for word in dependant.path_params], dependant.request_param_name
-    needs = [(one.name, one.call, one.call.__wrapped__, _reader(one)) for one in dependant.dependencies]  # type: ignore[union-attr]
+    needs = [(one.name, one.call, one.call.__wrapped__, _argument_reader(one)) for one in dependant.dependencies]  # type: ignore[union-attr]
 
     def read(request: Request, known: dict[Any, Any]) -> dict[str, Any]:
         values: dict[str, Any] = {word: request.path_params[word] for word in words}

@@ -4,6 +4,6 @@ import json
 from typing import Any
 
 
-def json_text(value: Any) -> bytes:
+def json_bytes(value: Any) -> bytes:
     """JSON as UTF-8 bytes; NaN and infinities are a fault of ours and raise ``ValueError``."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, default=str).encode()

@@ -10,22 +10,22 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Request, Response
 
-from api.http.json_text import json_text
+from api.http.json_text import json_bytes
 from api.http.media_types import HTML
-from api.http.page import person_shown
-from api.http.security import at_once, language_of, page_language
+from api.http.page import signed_in_person
+from api.http.security import inline_dependency, language_of, page_language
 from api.settings import Settings
 from gis.model.fields import Field
 from gis.text.errors import Malformed
 from gis.text.i18n import Language, Text
 from maps import rendering as page
-from maps.messages import words_in
+from maps.messages import messages_in
 
 FORMATS = ("json", "html")
-EVERYWHERE = ("f", "lang")
+COMMON_PARAMETERS = ("f", "lang")
 """The parameters that every resource takes."""
 
-WORDS: dict[str, Text] = {
+LINK_TITLES: dict[str, Text] = {
     "ogc_items": Text("Các mục", "Features"),
     "ogc_schema": Text("Lược đồ", "Schema"),
     "ogc_queryables": Text("Thuộc tính lọc được", "Queryables"),
@@ -35,13 +35,13 @@ WORDS: dict[str, Text] = {
 }
 """What a page calls the links that no door has given a title."""
 
-VARIES = {"Vary": "Accept, Accept-Language, Cookie"}
+VARY_HEADERS = {"Vary": "Accept, Accept-Language, Cookie"}
 FEATURES_1 = "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/"
 COMMON_1 = "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/"
 CONFORMS_TO = [f"{FEATURES_1}html", f"{COMMON_1}html", f"{COMMON_1}json"]
 
 
-def base_of(request: Request) -> str:
+def base_url(request: Request) -> str:
     """Where this house is asked, without the closing slash; the doorkeeper has seen that the name is ours."""
     scope = request.scope
     if scope.get("root_path") or "app_root_path" in scope:
@@ -49,30 +49,30 @@ def base_of(request: Request) -> str:
     return f"{scope['scheme']}://{request.headers['host']}"
 
 
-def link(request: Request, path: str, rel: str, kind: str, title: str = "") -> dict[str, str]:
+def link(request: Request, path: str, rel: str, media_type: str, title: str = "") -> dict[str, str]:
     """A link to a path of this house."""
-    return {"href": f"{base_of(request)}{path}", "rel": rel, "type": kind, **({"title": title} if title else {})}
+    return {"href": f"{base_url(request)}{path}", "rel": rel, "type": media_type, **({"title": title} if title else {})}
 
 
-def here(request: Request, kind: str) -> list[dict[str, str]]:
+def self_links(request: Request, media_type: str) -> list[dict[str, str]]:
     """The links of an answer to itself and to the other forms it has."""
     asked = request.query_params.multi_items()
     path = request.scope["path"]
     own = path + (f"?{urlencode(asked)}" if asked else "")
     return [
-        link(request, own, "self", kind),
-        link(request, f"{path}?{urlencode([*_other(request), ('f', 'html')])}", "alternate", HTML),
+        link(request, own, "self", media_type),
+        link(request, f"{path}?{urlencode([*_query_without_format(request), ('f', 'html')])}", "alternate", HTML),
     ]
 
 
-def _other(request: Request) -> list[tuple[str, str]]:
+def _query_without_format(request: Request) -> list[tuple[str, str]]:
     """What was asked, less the form of the answer and the language of a page."""
     return [(name, value) for name, value in request.query_params.multi_items() if name not in ("f", "lang")]
 
 
-def only(request: Request, taken: Collection[str] = ()) -> None:
+def refuse_unknown_parameters(request: Request, allowed: Collection[str] = ()) -> None:
     """Refuse a parameter that a resource does not take."""
-    known = sorted({*EVERYWHERE, *taken})
+    known = sorted({*COMMON_PARAMETERS, *allowed})
     for name in request.query_params:
         if name not in known:
             names = ", ".join(known)
@@ -81,7 +81,7 @@ def only(request: Request, taken: Collection[str] = ()) -> None:
             )
 
 
-def wants_page(request: Request) -> bool:
+def wants_html(request: Request) -> bool:
     """Whether a page is wanted rather than JSON. Raises ``Malformed`` for a form there is none of."""
     asked = request.query_params.get("f")
     if asked is not None:
@@ -92,33 +92,35 @@ def wants_page(request: Request) -> bool:
     accepted = ",".join(request.headers.getlist("accept")).lower()
     if "text/" not in accepted:
         return False
-    weights = dict(_weighed(one) for one in accepted.split(","))
+    weights = dict(_parse_media_range(one) for one in accepted.split(","))
     plain = [weight for kind, weight in weights.items() if kind.endswith("json")]
-    return _of_first(weights, HTML, "text/*", "*/*") > max(plain or [_of_first(weights, "application/*", "*/*")])
+    return _weight_of_first(weights, HTML, "text/*", "*/*") > max(
+        plain or [_weight_of_first(weights, "application/*", "*/*")]
+    )
 
 
-def spoken(request: Request) -> Language:
+def response_language(request: Request) -> Language:
     """The language of an answer: a page's or a program's."""
-    return page_language(request) if wants_page(request) else language_of(request)
+    return page_language(request) if wants_html(request) else language_of(request)
 
 
-SpokenParam = Annotated[Language, Depends(at_once(spoken))]
+ResponseLanguageParam = Annotated[Language, Depends(inline_dependency(response_language))]
 
 
-def _of_first(weights: Mapping[str, float], *kinds: str) -> float:
+def _weight_of_first(weights: Mapping[str, float], *media_types: str) -> float:
     """How much the first of these that is named is preferred: the more exact name counts (RFC 9110, 12.5.1)."""
-    return next((weights[kind] for kind in kinds if kind in weights), 0.0)
+    return next((weights[kind] for kind in media_types if kind in weights), 0.0)
 
 
-def holds(request: Request, tag: str) -> bool:
+def is_not_modified(request: Request, etag: str) -> bool:
     """Whether the reader has this very representation (``If-None-Match``, compared weakly as RFC 9110 wants)."""
     held = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
-    return tag in held or "*" in held
+    return etag in held or "*" in held
 
 
-def _weighed(accepted: str) -> tuple[str, float]:
+def _parse_media_range(media_range: str) -> tuple[str, float]:
     """A media type of ``Accept`` and how much it is preferred."""
-    kind, *rest = (part.strip() for part in accepted.split(";"))
+    kind, *rest = (part.strip() for part in media_range.split(";"))
     try:
         weight = next((float(part[2:]) for part in rest if part.startswith("q=")), 1.0)
     except ValueError:
@@ -126,23 +128,23 @@ def _weighed(accepted: str) -> tuple[str, float]:
     return kind, weight
 
 
-def answer(
+def document_response(
     request: Request,
     document: Mapping[str, Any],
-    kind: str,
+    media_type: str,
     *,
     title: str,
     trail: Sequence[tuple[str, str]] = (),
-    taken: Collection[str] = (),
+    allowed: Collection[str] = (),
 ) -> Response:
     """A resource in the form that is wanted: its document, or the same as a page below the pages of ``trail``."""
-    only(request, taken)
-    if wants_page(request):
-        return paged(request, document, title=title, trail=trail)
-    return Response(json_text(document), media_type=kind, headers=VARIES)
+    refuse_unknown_parameters(request, allowed)
+    if wants_html(request):
+        return html_response(request, document, title=title, trail=trail)
+    return Response(json_bytes(document), media_type=media_type, headers=VARY_HEADERS)
 
 
-def paged(
+def html_response(
     request: Request,
     document: Mapping[str, Any],
     *,
@@ -150,7 +152,7 @@ def paged(
     trail: Sequence[tuple[str, str]] = (),
     rows: Sequence[Mapping[str, Any]] = (),
     columns: Sequence[str] = (),
-    facts: Sequence[tuple[str, str]] = (),
+    properties: Sequence[tuple[str, str]] = (),
 ) -> Response:
     """A document as a page: what it says, its links, its rows or its facts."""
     settings: Settings = request.app.state.settings
@@ -163,38 +165,42 @@ def paged(
         schema=document.get("properties", {}) if "$schema" in document else {},
         rows=rows,
         columns=columns,
-        facts=facts,
-        as_json=f"{request.url.path}?{urlencode([*_other(request), ('f', 'json')])}",
-        wordings=WORDS,
+        facts=properties,
+        as_json=f"{request.url.path}?{urlencode([*_query_without_format(request), ('f', 'json')])}",
+        wordings=LINK_TITLES,
         path=request.url.path,
         query={name: value for name, value in request.query_params.items() if name != "lang"},
         office=settings.office,
-        person=person_shown(request),
+        person=signed_in_person(request),
     )
-    headers = {**VARIES, "Content-Language": page_language(request), "Cache-Control": "private, no-cache"}
+    headers = {**VARY_HEADERS, "Content-Language": page_language(request), "Cache-Control": "private, no-cache"}
     return Response(html, media_type=HTML, headers=headers)
 
 
-def facts_of(known: Mapping[str, Field], feature: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:
+def labelled_properties(
+    fields: Mapping[str, Field], feature: Mapping[str, Any], language: Language
+) -> list[tuple[str, str]]:
     """The properties of a feature as a person reads them: labels and words instead of names and codes."""
     told = feature["properties"]
     return [
-        (one.title.said_in(language), _said(one, told[name], language)) for name, one in known.items() if name in told
+        (one.title.in_language(language), _property_text(one, told[name], language))
+        for name, one in fields.items()
+        if name in told
     ]
 
 
-def _said(one: Field, value: Any, language: Language) -> str:  # noqa: PLR0911 - one line per kind of value
+def _property_text(field: Field, value: Any, language: Language) -> str:  # noqa: PLR0911 - one line per kind of value
     if value is None:
         return ""
-    if one.codes is not None:
-        return one.codes(value).title.said_in(language)
-    if one.type in ("date", "datetime"):
-        return page.day(value) if one.type == "date" else page.moment(value)
+    if field.codes is not None:
+        return field.codes(value).title.in_language(language)
+    if field.type in ("date", "datetime"):
+        return page.format_date(value) if field.type == "date" else page.format_datetime(value)
     match value:
         case bool():
-            return words_in(language)["yes" if value else "no"]
+            return messages_in(language)["yes" if value else "no"]
         case int() | float():
-            return page.quantity(value, one.unit, language)
+            return page.quantity(value, field.unit, language)
         case dict() | list():
             return json.dumps(value, ensure_ascii=False)
     return str(value)

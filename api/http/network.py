@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from api.settings import BRIDGE
+from api.settings import ALL_INTERFACES
 from gis.accounts.authentication import Accounts
 from gis.text.errors import Forbidden
 from gis.text.i18n import Text
@@ -23,7 +23,7 @@ LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
-class Reach:
+class NetworkOptions:
     """Where to listen (``host``), under which further ``names``, and behind what."""
 
     host: str | None = None
@@ -33,23 +33,23 @@ class Reach:
     tls_key: Path | None = None
 
     @property
-    def beyond(self) -> bool:
+    def accepts_remote(self) -> bool:
         """Whether others than this machine may ask."""
         asked = self.names or self.behind_proxy or self.tls_cert or self.tls_key
-        return bool(asked) or not (_in_container() or is_loopback(self.address))
+        return bool(asked) or not (_in_container() or is_loopback(self.bind_address))
 
     @property
-    def address(self) -> str:
+    def bind_address(self) -> str:
         """The numeric address to listen on."""
         if self.host in (None, "localhost"):
-            return BRIDGE if _in_container() and self.host is None else LOOPBACK
+            return ALL_INTERFACES if _in_container() and self.host is None else LOOPBACK
         return str(self.host)
 
     def settings(self) -> dict[str, Any]:
         """What the application is told of it."""
         return {"names": ",".join(self.names), "behind_proxy": self.behind_proxy, "tls": self.tls_cert is not None}
 
-    def served(self) -> dict[str, Any]:
+    def uvicorn_options(self) -> dict[str, Any]:
         """What the server is told of it. Without a proxy of ours nobody's word about where they come from counts."""
         tls = {"ssl_certfile": str(self.tls_cert), "ssl_keyfile": str(self.tls_key)} if self.tls_cert else {}
         trusted = {"forwarded_allow_ips": [self.behind_proxy]} if self.behind_proxy else {}
@@ -58,10 +58,10 @@ class Reach:
     def refuse_unsafe(self) -> None:
         """Raises ``Forbidden`` where somebody could ask without TLS, before anything is started."""
         if self.behind_proxy:
-            _refuse_anybody(self.behind_proxy)
+            _check_proxy_address(self.behind_proxy)
         if self.tls_cert or self.tls_key:
-            _refuse_unusable(self.tls_cert, self.tls_key)
-        elif self.beyond and not self.behind_proxy:
+            _check_certificate(self.tls_cert, self.tls_key)
+        elif self.accepts_remote and not self.behind_proxy:
             raise Forbidden(
                 Text(
                     f"Không phục vụ tại {self.host or ', '.join(self.names)}: ngoài máy này chỉ phục vụ qua TLS; hãy"
@@ -71,13 +71,13 @@ class Reach:
                 )
             )
 
-    def refuse_unattended(self, door_url: str) -> None:
+    def require_administrator(self, accounts_url: str) -> None:
         """Raises ``Forbidden`` where others may ask and nobody has to sign in yet."""
-        if not self.beyond:
+        if not self.accepts_remote:
             return
-        door = Accounts(door_url)
+        door = Accounts(accounts_url)
         try:
-            if not door.exist():
+            if not door.sign_in_required():
                 raise Forbidden(
                     Text(
                         "Chưa có quản trị viên: người truy cập nào cũng có quyền của cơ quan thường trực;"
@@ -91,10 +91,10 @@ class Reach:
 
 
 @lru_cache(100)
-def is_loopback(address: str) -> bool:
+def is_loopback(ip: str) -> bool:
     """Whether an address is this machine's own; a name is not taken for one."""
     try:
-        return ipaddress.ip_address(address).is_loopback
+        return ipaddress.ip_address(ip).is_loopback
     except ValueError:
         return False
 
@@ -103,7 +103,7 @@ def _in_container() -> bool:
     return os.environ.get("COTMOC_CONTAINER") == "1"
 
 
-def _refuse_anybody(proxy: str) -> None:
+def _check_proxy_address(proxy: str) -> None:
     try:
         one = ipaddress.ip_network(proxy)
     except ValueError:
@@ -117,7 +117,7 @@ def _refuse_anybody(proxy: str) -> None:
         )
 
 
-def _refuse_unusable(cert: Path | None, key: Path | None) -> None:
+def _check_certificate(cert: Path | None, key: Path | None) -> None:
     try:
         if cert is None or key is None:
             raise FileNotFoundError

@@ -8,15 +8,15 @@ from fastapi import Request, Response
 
 from api.http.media_types import HTML
 from api.http.parameters import moment_of
-from api.http.security import actor_of, guest_of, page_language
+from api.http.security import actor_of, page_language, principal_of
 from api.settings import Settings
-from layers.policy import POSTS, may_follow
+from layers.policy import ASSIGNABLE_ROLES, may_list_changes_of
 from maps.rendering import Person
 
-A_YEAR = 365 * 24 * 3600
+LANGUAGE_COOKIE_S = 365 * 24 * 3600
 
 
-def page_answer(request: Request, html: str) -> Response:
+def page_response(request: Request, html: str) -> Response:
     """A page with a plain hash as its ETag; the language that was asked for is kept."""
     tag = f'"{hashlib.sha256(html.encode()).hexdigest()[:16]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Content-Language": page_language(request)}
@@ -27,7 +27,7 @@ def page_answer(request: Request, html: str) -> Response:
         answer.set_cookie(
             "lang",
             request.query_params["lang"],
-            max_age=A_YEAR,
+            max_age=LANGUAGE_COOKIE_S,
             samesite="lax",
             httponly=True,
             secure=request.url.scheme == "https",
@@ -35,7 +35,7 @@ def page_answer(request: Request, html: str) -> Response:
     return answer
 
 
-def shell(request: Request) -> dict[str, Any]:
+def page_context(request: Request) -> dict[str, Any]:
     """What every page of the shell takes."""
     settings: Settings = request.app.state.settings
     as_of = moment_of(request.query_params.get("as_of"), "as_of")
@@ -43,23 +43,23 @@ def shell(request: Request) -> dict[str, Any]:
         "office": settings.office,
         "as_of": as_of or dt.datetime.now(dt.UTC),
         "query": {name: value for name, value in request.query_params.items() if name != "lang"},
-        "person": person_shown(request),
+        "person": signed_in_person(request),
     }
 
 
-def person_shown(request: Request) -> Person | None:
+def signed_in_person(request: Request) -> Person | None:
     """Who is signed in, as the pages say it; None while everybody at this machine acts as the office."""
-    guest, actor = guest_of(request), actor_of(request)
+    guest, actor = principal_of(request), actor_of(request)
     if guest is None or guest.csrf is None:
         return None
     return Person(
         name=guest.name,
-        post=POSTS[guest.role].title,
+        role_title=ASSIGNABLE_ROLES[guest.role].title,
         title=guest.title,
         unit=guest.unit,
         csrf=guest.csrf,
-        reports="incidents" in actor.role.edits and not actor.role.edits["incidents"],
-        keeps_accounts=actor.role.administrator and guest.has_second_factor,
-        shares=actor.role.shares,
-        follows=may_follow(actor, ""),
+        may_report="incidents" in actor.role.edits and not actor.role.edits["incidents"],
+        may_manage_accounts=actor.role.administrator and guest.has_second_factor,
+        may_manage_releases=actor.role.manages_releases,
+        may_read_access_log=may_list_changes_of(actor, ""),
     )

@@ -9,24 +9,24 @@ from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from api.http.errors import problem
-from api.http.security import HEADERS, App, Receive, Scope, Send
+from api.http.errors import problem_response
+from api.http.security import SECURITY_HEADERS, ASGIApp, Receive, Scope, Send
 from gis.text.errors import Malformed
 from gis.text.i18n import Text
 
-NO_HTTP = Malformed(Text("Không phải yêu cầu HTTP hợp lệ", "This is not a valid HTTP request"))
+NOT_HTTP = Malformed(Text("Không phải yêu cầu HTTP hợp lệ", "This is not a valid HTTP request"))
 
 
-PIECE: Final = 64 * 1024
+FLUSH_BYTES: Final = 64 * 1024
 """Bytes that are not held back any longer."""
 
 
-class Together:
+class BufferedTransport:
     """A transport on which what is written at once leaves at once: the reader is woken once, not for each part."""
 
     def __init__(self, transport: Transport, loop: AbstractEventLoop) -> None:
         self._transport, self._loop = transport, loop
-        self._held: list[bytes] = []
+        self._buffer: list[bytes] = []
         self._size = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -34,42 +34,42 @@ class Together:
 
     def write(self, data: bytes) -> None:
         """Hold ``data`` until the answer is complete, enough has come together, or the loop turns."""
-        if not self._held:
-            self._loop.call_soon(self.leave)
-        self._held.append(data)
+        if not self._buffer:
+            self._loop.call_soon(self.flush)
+        self._buffer.append(data)
         self._size += len(data)
-        if self._size >= PIECE:
-            self.leave()
+        if self._size >= FLUSH_BYTES:
+            self.flush()
 
-    def leave(self) -> None:
+    def flush(self) -> None:
         """Send what is held."""
-        held, self._held, self._size = self._held, [], 0
+        held, self._buffer, self._size = self._buffer, [], 0
         if held and not self._transport.is_closing():
             self._transport.writelines(held)
 
     def close(self) -> None:
         """Send what is held, then close."""
-        self.leave()
+        self.flush()
         self._transport.close()
 
 
-class Wire(HttpToolsProtocol):
+class HttpProtocol(HttpToolsProtocol):
     """HTTP as uvicorn reads it, but for the words with which it refuses what it cannot read, and fewer writes."""
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Begin to listen, and to write in one piece."""
-        self.together = Together(transport, self.loop)
-        super().connection_made(cast("Transport", self.together))
+        self.buffered = BufferedTransport(transport, self.loop)
+        super().connection_made(cast("Transport", self.buffered))
 
     def on_response_complete(self) -> None:
         """The whole answer has been written."""
-        self.together.leave()
+        self.buffered.flush()
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer with a problem and close; nobody has said yet in which language."""
-        answer = problem(NO_HTTP, "vi")
-        for name, value in HEADERS.items():
+        answer = problem_response(NOT_HTTP, "vi")
+        for name, value in SECURITY_HEADERS.items():
             answer.headers[name] = value
         answer.headers["connection"] = "close"
         headers = b"".join(name + b": " + value + b"\r\n" for name, value in answer.raw_headers)
@@ -77,14 +77,14 @@ class Wire(HttpToolsProtocol):
         self.transport.close()
 
 
-class Heads:
+class HeadMiddleware:
     """HEAD (RFC 9110, 9.3.2): every door that answers GET tells what the answer's headers would be.
 
     The answer is made like that of a GET; once its headers are sent the asker is taken to have left, so that a long
     download ends there.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -22,68 +22,68 @@ from starlette.routing import Match
 from api.http.media_types import GEOJSON, HTML, JSON, MERGE_PATCH
 from api.http.network import is_loopback
 from api.settings import Settings
-from gis.accounts.authentication import Accounts, Guest, may_write
-from gis.accounts.tokens import released_by
+from gis.accounts.authentication import Accounts, Principal, may_write
+from gis.accounts.tokens import release_of_scope
 from gis.db.actors import Actor
 from gis.model.fields import Level
 from gis.text.errors import Forbidden, Malformed, Missing, Refusal, TooLarge, Unauthenticated, UnsupportedMediaType
 from gis.text.i18n import Language, Text
-from layers.policy import NOBODY, OFFICE, POSTS, RECIPIENT
+from layers.policy import ANONYMOUS, ASSIGNABLE_ROLES, OFFICE, RECIPIENT
 
 NEEDS_SECOND_FACTOR = Text(
     "Quản trị viên phải bật xác thực hai lớp trước khi thực hiện thao tác khác",
     "Administrators must set up a second factor before doing anything else",
 )
 
-NO_ADDRESS = Text("Không có địa chỉ này", "There is no such address")
+NO_SUCH_PATH = Text("Không có địa chỉ này", "There is no such address")
 """Said of an address that there is not, or not for whoever asks."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-WRITES = {"POST", "PUT", "PATCH", "DELETE"}
-TAKEN = {JSON, GEOJSON, MERGE_PATCH}
-MAX_BODY = 2 * 1024 * 1024
-DEEPEST = 50
+WRITE_METHODS = {"POST", "PUT", "PATCH", "DELETE"}
+ACCEPTED_MEDIA_TYPES = {JSON, GEOJSON, MERGE_PATCH}
+MAX_BODY_BYTES = 2 * 1024 * 1024
+MAX_JSON_DEPTH = 50
 """Levels of nesting; what is deeper is no body of ours, and would exhaust whoever walks it."""
 
-CONTENT_SECURITY = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:;"
     " connect-src 'self'; font-src 'self'; manifest-src 'self'; frame-ancestors 'none'; base-uri 'none';"
     " form-action 'self'"
 )
-COOKIE = "__Host-cotmoc"
-OPEN = ("/healthz", "/signin")
-OPEN_BELOW = ("/signin/", "/static/")
+SESSION_COOKIE = "__Host-cotmoc"
+UNAUTHENTICATED_PATHS = ("/healthz", "/signin")
+UNAUTHENTICATED_PREFIXES = ("/signin/", "/static/")
 """What is answered to anybody: that the process lives, the way in, and the browser's own files."""
 
-OWN = ("/account", "/signout")
-OWN_BELOW = ("/api/account",)
+OWN_ACCOUNT_PATHS = ("/account", "/signout")
+OWN_ACCOUNT_PREFIXES = ("/api/account",)
 """What an administrator without a second factor may do: get one, and leave."""
 
-RELEASED = "/ogc"
-RELEASED_BELOW = ("/ogc/", "/api/export/")
+RELEASED_PATH = "/ogc"
+RELEASED_PREFIXES = ("/ogc/", "/api/export/")
 """Where a partner reads what was released."""
 
-SAME_FOR_ALL = ("/map.js", "/marks.svg", "/healthz", "/api/basemap/context")
+READER_INDEPENDENT_PATHS = ("/map.js", "/marks.svg", "/healthz", "/api/basemap/context")
 NO_STORE = b"private, no-store"
-A_YEAR_OF_TLS = b"max-age=31536000"
+HSTS_MAX_AGE = b"max-age=31536000"
 
-HEADERS = {
-    "content-security-policy": CONTENT_SECURITY,
+SECURITY_HEADERS = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "geolocation=(self), camera=(), microphone=()",
 }
-SENT = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+RAW_SECURITY_HEADERS = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 """The same as they leave."""
 
 
-def chosen_language(request: Request) -> Language | None:
+def requested_language(request: Request) -> Language | None:
     """The language that was asked for: ``?lang=``, else the cookie of the last choice."""
     asked = request.query_params.get("lang") or request.cookies.get("lang")
     if asked not in ("vi", "en"):
@@ -93,12 +93,12 @@ def chosen_language(request: Request) -> Language | None:
 
 def page_language(request: Request) -> Language:
     """A page is Vietnamese until a reader chooses: an office's browser is often set to English by its installer."""
-    return chosen_language(request) or "vi"
+    return requested_language(request) or "vi"
 
 
 def language_of(request: Request) -> Language:
     """The language of an answer to a program: the one chosen, else what ``Accept-Language`` prefers."""
-    if chosen := chosen_language(request):
+    if chosen := requested_language(request):
         return chosen
     for preferred in request.headers.get("accept-language", "").lower().split(","):
         name = preferred.split(";")[0].strip()[:2]
@@ -113,13 +113,13 @@ def actor_of(request: Request) -> Actor:
     return actor
 
 
-def guest_of(request: Request) -> Guest | None:
+def principal_of(request: Request) -> Principal | None:
     """Who has come in; None while everybody at this machine acts as the office."""
-    guest: Guest | None = request.state.guest
+    guest: Principal | None = request.state.principal
     return guest
 
 
-def at_once(read: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+def inline_dependency(read: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
     """A dependency that only looks at the request, run where the request is instead of in a thread of its own."""
 
     @wraps(read)
@@ -129,16 +129,16 @@ def at_once(read: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
     return reading
 
 
-ActorParam = Annotated[Actor, Depends(at_once(actor_of))]
-LanguageParam = Annotated[Language, Depends(at_once(language_of))]
-PageLanguageParam = Annotated[Language, Depends(at_once(page_language))]
+ActorParam = Annotated[Actor, Depends(inline_dependency(actor_of))]
+LanguageParam = Annotated[Language, Depends(inline_dependency(language_of))]
+PageLanguageParam = Annotated[Language, Depends(inline_dependency(page_language))]
 
 
-class Doorkeeper:
+class SecurityMiddleware:
     """The first thing a request meets: whose name it calls, where a write comes from, what it carries, how much."""
 
     def __init__(
-        self, app: App, settings: Settings, accounts: Accounts, refuse: Callable[[Request, Refusal], Any]
+        self, app: ASGIApp, settings: Settings, accounts: Accounts, refuse: Callable[[Request, Refusal], Any]
     ) -> None:
         self.app, self.settings, self.accounts, self.refuse = app, settings, accounts, refuse
 
@@ -154,10 +154,10 @@ class Doorkeeper:
             if message["type"] == "http.response.start":
                 given = message.setdefault("headers", [])
                 told = {name for name, _ in given}
-                given += [pair for pair in SENT if pair[0] not in told]
+                given += [pair for pair in RAW_SECURITY_HEADERS if pair[0] not in told]
                 given.append((b"x-request-id", scope["state"]["request_id"].encode()))
                 if scope["scheme"] == "https":
-                    given.append((b"strict-transport-security", A_YEAR_OF_TLS))
+                    given.append((b"strict-transport-security", HSTS_MAX_AGE))
                 if self._is_private(request):
                     given[:] = [pair for pair in given if pair[0] != b"cache-control"]
                     given.append((b"cache-control", NO_STORE))
@@ -166,12 +166,12 @@ class Doorkeeper:
             await send(message)
 
         try:
-            if refusal := self._judge(request):
+            if refusal := self._check_request(request):
                 raise refusal
-            await self._recognise(request)
-            await self.app(scope, _measured(receive), guarded)
+            await self._authenticate(request)
+            await self.app(scope, _limit_body(receive), guarded)
         except Refusal as refusal:
-            await self._refused(request, refusal)(scope, receive, guarded)
+            await self._refusal_response(request, refusal)(scope, receive, guarded)
 
     def _is_private(self, request: Request) -> bool:
         """Whether an answer is for one reader's eyes: a public reader's, and what is the same for all, is not.
@@ -179,54 +179,65 @@ class Doorkeeper:
         While everybody at this machine is the office, a browser may keep what it asks about again each time.
         """
         path: str = request.scope["path"]
-        if path.startswith("/static/") or path in SAME_FOR_ALL:
+        if path.startswith("/static/") or path in READER_INDEPENDENT_PATHS:
             return False
-        if path in OPEN or path.startswith(OPEN_BELOW):
+        if path in UNAUTHENTICATED_PATHS or path.startswith(UNAUTHENTICATED_PREFIXES):
             return True
         actor: Actor | None = getattr(request.state, "actor", None)
-        guest = getattr(request.state, "guest", None)
+        guest = getattr(request.state, "principal", None)
         return guest is not None and (actor is None or actor.level is not Level.PUBLIC)
 
-    def _refused(self, request: Request, refusal: Refusal) -> Any:
+    def _refusal_response(self, request: Request, refusal: Refusal) -> Any:
         """A program is told why not; a person is shown the way in, or to a second factor where one is owed."""
-        if is_read_by_a_person(request) and isinstance(refusal, Unauthenticated):
-            return RedirectResponse(str(URL("/signin").include_query_params(next=asked_for(request))), 303)
-        if is_read_by_a_person(request) and refusal.detail == NEEDS_SECOND_FACTOR:
+        if is_page_request(request) and isinstance(refusal, Unauthenticated):
+            return RedirectResponse(str(URL("/signin").include_query_params(next=path_and_query(request))), 303)
+        if is_page_request(request) and refusal.detail == NEEDS_SECOND_FACTOR:
             return RedirectResponse("/account", 303)
         answer = self.refuse(request, refusal)
         if isinstance(refusal, Unauthenticated):
             answer.headers["WWW-Authenticate"] = "Bearer"
         return answer
 
-    async def _recognise(self, request: Request) -> None:
+    async def _authenticate(self, request: Request) -> None:
         """Find out who is asking, and whether they may ask in this way at all."""
-        request.state.guest, request.state.actor = None, NOBODY
+        request.state.principal, request.state.actor = None, ANONYMOUS
         path: str = request.scope["path"]
-        if path in OPEN or path.startswith(OPEN_BELOW):
+        if path in UNAUTHENTICATED_PATHS or path.startswith(UNAUTHENTICATED_PREFIXES):
             return
-        exist = await run_in_threadpool(self.accounts.exist) if self.accounts.unsure else self.accounts.exist()
+        exist = (
+            await run_in_threadpool(self.accounts.sign_in_required)
+            if self.accounts.recheck_due
+            else self.accounts.sign_in_required()
+        )
         if not exist:
-            self._only_here(request)
+            self._require_loopback(request)
             request.state.actor = OFFICE
             return
-        guest = await run_in_threadpool(self._guest, request)
+        guest = await run_in_threadpool(self._principal, request)
         if guest is not None and guest.role == RECIPIENT.name and guest.recipient:
-            request.state.guest = guest
-            named = tuple(str(one) for one in map(released_by, guest.scopes) if one)
+            request.state.principal = guest
+            named = tuple(str(one) for one in map(release_of_scope, guest.scopes) if one)
             request.state.actor = Actor(guest.name, RECIPIENT, recipient=guest.recipient, releases=named)
-            _refuse_beyond_released(request)
+            _require_released_path(request)
             return
-        if guest is None or guest.role not in POSTS:
+        if guest is None or guest.role not in ASSIGNABLE_ROLES:
             raise Unauthenticated(Text("Hãy đăng nhập", "Please sign in"))
-        request.state.guest, request.state.actor = guest, Actor(guest.name, POSTS[guest.role], guest.unit)
-        if request.method in WRITES:
-            _refuse_unasked(request.headers, guest)
-        if POSTS[guest.role].administrator and not guest.has_second_factor and not _is_own(request.url.path):
+        request.state.principal, request.state.actor = (
+            guest,
+            Actor(guest.name, ASSIGNABLE_ROLES[guest.role], guest.unit),
+        )
+        if request.method in WRITE_METHODS:
+            _check_csrf(request.headers, guest)
+        if (
+            ASSIGNABLE_ROLES[guest.role].administrator
+            and not guest.has_second_factor
+            and not _is_own_account(request.url.path)
+        ):
             raise Forbidden(NEEDS_SECOND_FACTOR)
 
-    def _only_here(self, request: Request) -> None:
+    def _require_loopback(self, request: Request) -> None:
         near = request.client is not None and is_loopback(request.client.host)
-        if self.settings.beyond or (not near and not self.settings.container):
+        if self.settings.accepts_remote or (not near and not self.settings.container):
             raise Forbidden(
                 Text(
                     "Khi chưa tạo tài khoản, hệ thống chỉ phục vụ tại máy này",
@@ -234,72 +245,72 @@ class Doorkeeper:
                 )
             )
 
-    def _guest(self, request: Request) -> Guest | None:
+    def _principal(self, request: Request) -> Principal | None:
         """Whose token this is, or else whose cookie: who shows a token is never taken for the cookie beside it."""
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         if kind:
             address = request.client.host if request.client else ""
-            return self.accounts.by_token(token.strip(), address) if kind.lower() == "bearer" else None
-        cookie = request.cookies.get(COOKIE)
-        return self.accounts.signed_in(cookie) if cookie else None
+            return self.accounts.authenticate_token(token.strip(), address) if kind.lower() == "bearer" else None
+        cookie = request.cookies.get(SESSION_COOKIE)
+        return self.accounts.authenticate_cookie(cookie) if cookie else None
 
-    def _judge(self, request: Request) -> Refusal | None:
+    def _check_request(self, request: Request) -> Refusal | None:
         headers, method, host = request.headers, request.method, request.headers.get("host", "").lower()
         if host not in self.settings.hosts:
             return Malformed(
                 Text("Tên máy chủ trong yêu cầu không phải của hệ thống này", "The Host is not one of ours")
             )
-        if self.settings.beyond and request.url.scheme != "https" and host not in self.settings.near_hosts:
+        if self.settings.accepts_remote and request.url.scheme != "https" and host not in self.settings.local_hosts:
             return Forbidden(Text("Chỉ phục vụ qua HTTPS", "Served over HTTPS only"))
-        if method not in WRITES:
+        if method not in WRITE_METHODS:
             return None
-        refused = _unreadable(headers, method)
+        refused = _body_refusal(headers, method)
         # What no door takes is not judged by its body: the answer is 404, or 405 with the methods that there are.
-        return _from_elsewhere(headers, host) or (refused if refused and _has_door(request) else None)
+        return _cross_site_refusal(headers, host) or (refused if refused and _has_route(request) else None)
 
 
-def _has_door(request: Request) -> bool:
+def _has_route(request: Request) -> bool:
     return any(route.matches(request.scope)[0] is Match.FULL for route in request.app.routes)
 
 
-def _is_own(path: str) -> bool:
-    return path in OWN or path.startswith(OWN_BELOW)
+def _is_own_account(path: str) -> bool:
+    return path in OWN_ACCOUNT_PATHS or path.startswith(OWN_ACCOUNT_PREFIXES)
 
 
-def is_read_by_a_person(request: Request) -> bool:
+def is_page_request(request: Request) -> bool:
     """Whether a browser opens this address as a page; what its scripts ask for is not."""
     return request.method == "GET" and HTML in request.headers.get("accept", "")
 
 
-def _refuse_beyond_released(request: Request) -> None:
+def _require_released_path(request: Request) -> None:
     """To a partner there is nothing here but what was released: the standard's doors and files, to read."""
-    released = request.url.path == RELEASED or request.url.path.startswith(RELEASED_BELOW)
+    released = request.url.path == RELEASED_PATH or request.url.path.startswith(RELEASED_PREFIXES)
     if not released or request.method not in ("GET", "HEAD"):
-        raise Missing(NO_ADDRESS)
+        raise Missing(NO_SUCH_PATH)
 
 
-def asked_for(request: Request) -> str:
+def path_and_query(request: Request) -> str:
     """The address as it was asked for, on this house."""
     return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
-def _refuse_unasked(headers: Headers, guest: Guest) -> None:
+def _check_csrf(headers: Headers, principal: Principal) -> None:
     """A write that a token may not make, or that somebody's browser was made to send."""
-    if not may_write(guest):
+    if not may_write(principal):
         raise Forbidden(Text("Mã truy cập này chỉ được xem", "This token may only read"))
-    if guest.csrf is None:
+    if principal.csrf is None:
         return
     if "origin" not in headers and headers.get("sec-fetch-site") != "same-origin":
         raise Forbidden(
             Text("Yêu cầu cập nhật không nêu trang gửi", "The write request does not name the page that sent it")
         )
-    if not secrets.compare_digest(headers.get("x-csrf-token", ""), guest.csrf):
+    if not secrets.compare_digest(headers.get("x-csrf-token", ""), principal.csrf):
         raise Forbidden(
             Text("Thiếu mã chống giả mạo, hãy tải lại trang", "The CSRF token is missing; please reload the page")
         )
 
 
-def _from_elsewhere(headers: Headers, host: str) -> Refusal | None:
+def _cross_site_refusal(headers: Headers, host: str) -> Refusal | None:
     """A write that another site's page has sent."""
     origin = headers.get("origin", f"http://{host}").lower()
     site = headers.get("sec-fetch-site", "same-origin")
@@ -310,25 +321,25 @@ def _from_elsewhere(headers: Headers, host: str) -> Refusal | None:
     )
 
 
-def _unreadable(headers: Headers, method: str) -> Refusal | None:
+def _body_refusal(headers: Headers, method: str) -> Refusal | None:
     """A body of a kind or size that is not taken."""
     if headers.get("content-encoding", "identity") != "identity":
         return UnsupportedMediaType(Text("Không nhận nội dung nén", "Compressed bodies are not taken"))
     length = int(headers.get("content-length", "0") or 0)
     carries = length > 0 or "transfer-encoding" in headers or method != "DELETE"
-    if carries and headers.get("content-type", "").split(";")[0].strip().lower() not in TAKEN:
-        names = ", ".join(sorted(TAKEN))
+    if carries and headers.get("content-type", "").split(";")[0].strip().lower() not in ACCEPTED_MEDIA_TYPES:
+        names = ", ".join(sorted(ACCEPTED_MEDIA_TYPES))
         return UnsupportedMediaType(Text(f"Nội dung phải là {names}", f"The body must be {names}"))
-    return too_large() if length > MAX_BODY else None
+    return body_too_large() if length > MAX_BODY_BYTES else None
 
 
-def too_large() -> TooLarge:
+def body_too_large() -> TooLarge:
     """The refusal of a body beyond what is taken."""
-    megabytes = MAX_BODY // 1024 // 1024
+    megabytes = MAX_BODY_BYTES // 1024 // 1024
     return TooLarge(Text(f"Nội dung quá {megabytes} MB", f"The body is over {megabytes} MB"))
 
 
-def _measured(receive: Receive) -> Receive:
+def _limit_body(receive: Receive) -> Receive:
     """Count a body that did not say how long it is."""
     taken = 0
 
@@ -336,27 +347,27 @@ def _measured(receive: Receive) -> Receive:
         nonlocal taken
         message = await receive()
         taken += len(message.get("body", b""))
-        if taken > MAX_BODY:
-            raise too_large()
+        if taken > MAX_BODY_BYTES:
+            raise body_too_large()
         return message
 
     return counting
 
 
-def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _refuse_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("repeated key")
     return found
 
 
-def _no_constant(name: str) -> Any:
+def _refuse_constant(name: str) -> Any:
     raise ValueError(name)
 
 
-def _refuse_depth(value: Any) -> None:
+def _refuse_deep_nesting(value: Any) -> None:
     level = [value]
-    for _ in range(DEEPEST):
+    for _ in range(MAX_JSON_DEPTH):
         level = [inner for one in level if isinstance(one, dict | list) for inner in _members(one)]
         if not level:
             return
@@ -371,8 +382,8 @@ async def json_body(request: Request) -> dict[str, Any]:
     """The body as one JSON object. Repeated keys, NaN, infinities, bad UTF-8 and endless nesting are refused."""
     try:
         text = (await request.body()).decode("utf-8")
-        body = json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constant)
-        _refuse_depth(body)
+        body = json.loads(text, object_pairs_hook=_refuse_duplicate_keys, parse_constant=_refuse_constant)
+        _refuse_deep_nesting(body)
     except (ValueError, RecursionError):
         raise Malformed(
             Text("Nội dung không phải JSON hợp lệ (UTF-8, không lặp khóa, không NaN)", "The body is not valid JSON")

@@ -9,9 +9,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from api.http.media_types import JSON
-from api.http.negotiation import link, only
+from api.http.negotiation import link, refuse_unknown_parameters
 from api.http.parameters import DatabaseParam
-from api.http.security import NO_ADDRESS, ActorParam
+from api.http.security import NO_SUCH_PATH, ActorParam
 from api.rest.releases import ReleaseParam
 from gis.db.actors import Actor
 from gis.release import workflow as sharing
@@ -22,21 +22,23 @@ from gis.text.i18n import Text
 router = APIRouter(prefix="/ogc/releases", tags=["releases"])
 
 
-def _receiving(actor: Actor) -> Actor:
-    if not (actor.role.outside or actor.role.shares):
-        raise Missing(NO_ADDRESS)
+def _require_release_reader(actor: Actor) -> Actor:
+    if not (actor.role.external or actor.role.manages_releases):
+        raise Missing(NO_SUCH_PATH)
     return actor
 
 
 @router.get("")
-def received(request: Request, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
+def list_releases(request: Request, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
     """The releases that a partner was given, each with the manifest of its latest version."""
-    only(request)
-    with database.acting(_receiving(actor)) as session:
-        found = sharing.manifests(session)
+    refuse_unknown_parameters(request)
+    with database.transaction(_require_release_reader(actor)) as session:
+        found = sharing.list_manifests(session)
         latest = {one.release: one for one in reversed(found)}
         return {
-            "releases": [_manifest_told(request, latest[one]) for one in dict.fromkeys(one.release for one in found)],
+            "releases": [
+                _manifest_document(request, latest[one]) for one in dict.fromkeys(one.release for one in found)
+            ],
             "links": [link(request, "/ogc/releases", "self", JSON)],
         }
 
@@ -44,22 +46,22 @@ def received(request: Request, actor: ActorParam, database: DatabaseParam) -> di
 @router.get("/{release}")
 def manifests(request: Request, release: ReleaseParam, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
     """The manifests of a release, the latest version first."""
-    only(request)
-    with database.acting(_receiving(actor)) as session:
-        found = sharing.manifests(session, release)
+    refuse_unknown_parameters(request)
+    with database.transaction(_require_release_reader(actor)) as session:
+        found = sharing.list_manifests(session, release)
         if not found:
-            raise Missing(sharing.GONE)
-        return {"versions": [_manifest_told(request, one) for one in found]}
+            raise Missing(sharing.RELEASE_NOT_FOUND)
+        return {"versions": [_manifest_document(request, one) for one in found]}
 
 
-def _manifest_told(request: Request, one: Manifest) -> dict[str, Any]:
-    path = f"/ogc/releases/{one.release}"
+def _manifest_document(request: Request, manifest: Manifest) -> dict[str, Any]:
+    path = f"/ogc/releases/{manifest.release}"
     return {
-        **one.manifest,
-        "withdrawn_at": one.withdrawn_at and one.withdrawn_at.isoformat(),
+        **manifest.manifest,
+        "withdrawn_at": manifest.withdrawn_at and manifest.withdrawn_at.isoformat(),
         "links": [
             link(request, path, "self", JSON),
-            link(request, f"{path}/delta?since={one.number}", "predecessor-version", JSON),
+            link(request, f"{path}/delta?since={manifest.number}", "predecessor-version", JSON),
         ],
     }
 
@@ -67,11 +69,11 @@ def _manifest_told(request: Request, one: Manifest) -> dict[str, Any]:
 @router.get("/{release}/delta", response_class=Response)
 def delta(request: Request, release: ReleaseParam, actor: ActorParam, database: DatabaseParam) -> Response:
     """What has changed since version ``since``: features added and changed, and the ids of those that are gone."""
-    only(request, ("since",))
+    refuse_unknown_parameters(request, ("since",))
     since = request.query_params.get("since", "0")
     if not since.isascii() or not since.isdigit() or len(since) > 6:  # noqa: PLR2004
         raise Malformed(Text("since: số của một phiên bản", "since: the number of a version"))
-    with database.acting(_receiving(actor)) as session:
+    with database.transaction(_require_release_reader(actor)) as session:
         found = sharing.delta(session, release, int(since))
     about = {"release": str(release), "since": found.since, "version": found.until, "removed": found.removed}
     body = b",".join(

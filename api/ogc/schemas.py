@@ -10,14 +10,14 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from api.http.media_types import SCHEMA_JSON
-from api.http.negotiation import WORDS, SpokenParam, answer, base_of, link
+from api.http.negotiation import LINK_TITLES, ResponseLanguageParam, base_url, document_response, link
 from api.http.parameters import FEATURES_3, FEATURES_8, LayerParam
 from api.http.security import ActorParam
-from gis.model.fields import Field, Reader
+from gis.model.fields import Clearance, Field
 from gis.model.layer import Layer
-from gis.read.sql import UNSORTED
+from gis.read.sql import UNSORTABLE_TYPES
 from gis.text.i18n import Language, Text
-from gis.write.validation import GEOMETRY, PLACE, Place, receivable
+from gis.write.validation import GEOMETRY, PLACE, LocationText, writable_fields
 
 router = APIRouter(prefix="/ogc/collections", tags=["schemas"])
 
@@ -30,11 +30,11 @@ CONFORMS_TO = [
     f"{FEATURES_8}sortables",
 ]
 
-DRAFT = "https://json-schema.org/draft/2020-12/schema"
+JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 OGC_REL = "http://www.opengis.net/def/rel/ogc/1.0/"
 RELATIONS = {"schema": f"{OGC_REL}schema", "queryables": f"{OGC_REL}queryables", "sortables": f"{OGC_REL}sortables"}
 
-TYPES: dict[str, dict[str, Any]] = {
+TYPE_SCHEMAS: dict[str, dict[str, Any]] = {
     "text": {"type": "string"},
     "code": {"type": "string"},
     "integer": {"type": "integer"},
@@ -46,41 +46,41 @@ TYPES: dict[str, dict[str, Any]] = {
     "list": {"type": "array", "items": {"type": "string"}},
     "json": {"type": "object"},
 }
-SHAPES = {"POINT": "point", "LINESTRING": "linestring", "POLYGON": "polygon", "GEOMETRY": "any"}
-ID, LAYER_NAME = Text("Mã định danh", "Identifier"), Text("Lớp dữ liệu", "Layer")
-SITE = Text("Vị trí", "Place")
-IN_WORDS = Text("Vị trí dạng chữ: số hiệu mốc hoặc tọa độ", "The location as text: a marker number or coordinates")
+GEOMETRY_FORMATS = {"POINT": "point", "LINESTRING": "linestring", "POLYGON": "polygon", "GEOMETRY": "any"}
+ID_TITLE, LAYER_TITLE = Text("Mã định danh", "Identifier"), Text("Lớp dữ liệu", "Layer")
+GEOMETRY_TITLE = Text("Vị trí", "Place")
+PLACE_TITLE = Text("Vị trí dạng chữ: số hiệu mốc hoặc tọa độ", "The location as text: a marker number or coordinates")
 
 
-def links(request: Request, layer: Layer) -> list[dict[str, str]]:
+def schema_links(request: Request, layer: Layer) -> list[dict[str, str]]:
     """The links from a collection to its schemas."""
     path = f"/ogc/collections/{layer.name}"
     return [link(request, f"{path}/{name}", rel, SCHEMA_JSON) for name, rel in RELATIONS.items()]
 
 
-def property_schema(one: Field, language: Language) -> dict[str, Any]:
+def property_schema(field: Field, language: Language) -> dict[str, Any]:
     """A property as JSON Schema: its type, its title, its words and its unit."""
-    found: dict[str, Any] = {"title": one.title.said_in(language), **TYPES[one.type]}
-    if one.codes is not None:
-        words = [word.value for word in one.codes]
-        found |= {"items": {"type": "string", "enum": words}} if one.type == "list" else {"enum": words}
-        said = (f"{word.value}: {word.title.said_in(language)}" for word in one.codes)
-        found["description"] = ("; " if one.scale is None else " < ").join(said)
-    if one.type == "text" and one.sql is None:
-        found["maxLength"] = one.max_length
-    if one.unit is not None:
-        found["x-ogc-unit"] = one.unit
+    found: dict[str, Any] = {"title": field.title.in_language(language), **TYPE_SCHEMAS[field.type]}
+    if field.codes is not None:
+        words = [word.value for word in field.codes]
+        found |= {"items": {"type": "string", "enum": words}} if field.type == "list" else {"enum": words}
+        said = (f"{word.value}: {word.title.in_language(language)}" for word in field.codes)
+        found["description"] = ("; " if field.ordered_codes is None else " < ").join(said)
+    if field.type == "text" and field.sql is None:
+        found["maxLength"] = field.max_length
+    if field.unit is not None:
+        found["x-ogc-unit"] = field.unit
     return found
 
 
-def returnables(layer: Layer, reader: Reader, language: Language) -> dict[str, dict[str, Any]]:
+def returnables(layer: Layer, reader: Clearance, language: Language) -> dict[str, dict[str, Any]]:
     """Every property that a feature has or takes, in order; what only comes out is ``readOnly``."""
-    taken = receivable(layer)
+    taken = writable_fields(layer)
     found: dict[str, dict[str, Any]] = {
-        "id": {**_identity(language), "readOnly": True},
-        "layer": {"title": LAYER_NAME.said_in(language), "type": "string", "enum": [layer.name], "readOnly": True},
+        "id": {**_id_schema(language), "readOnly": True},
+        "layer": {"title": LAYER_TITLE.in_language(language), "type": "string", "enum": [layer.name], "readOnly": True},
     }
-    for name, one in layer.readable(reader).items():
+    for name, one in layer.readable_fields(reader).items():
         found[name] = property_schema(one, language)
         if name not in taken:
             found[name]["readOnly"] = True
@@ -89,65 +89,71 @@ def returnables(layer: Layer, reader: Reader, language: Language) -> dict[str, d
     for name, one in taken.items():
         if name not in layer.fields:
             found[name] = {**property_schema(one, language), "writeOnly": True}
-    if layer.placed and layer.remembered:
+    if layer.has_geometry and layer.has_history:
         found[PLACE] = {
-            "title": IN_WORDS.said_in(language),
+            "title": PLACE_TITLE.in_language(language),
             "type": "object",
-            "properties": {name: {"type": "string"} for name in Place.model_fields},
+            "properties": {name: {"type": "string"} for name in LocationText.model_fields},
             "required": ["text"],
             "writeOnly": True,
         }
-    if layer.placed:
-        found[GEOMETRY] = _place(layer, language)
+    if layer.has_geometry:
+        found[GEOMETRY] = _geometry_schema(layer, language)
     for number, shown in enumerate(found.values(), 1):
         shown["x-ogc-propertySeq"] = number
     return found
 
 
-def queryables(layer: Layer, reader: Reader, language: Language) -> dict[str, dict[str, Any]]:
+def queryables(layer: Layer, reader: Clearance, language: Language) -> dict[str, dict[str, Any]]:
     """The properties that a filter may name."""
-    known = {name: one for name, one in layer.readable(reader).items() if one.type != "json"}
-    found = {"id": _identity(language), **{name: property_schema(one, language) for name, one in known.items()}}
-    return {**found, GEOMETRY: _place(layer, language)} if layer.placed or layer.drawn_by_links else found
+    known = {name: one for name, one in layer.readable_fields(reader).items() if one.type != "json"}
+    found = {"id": _id_schema(language), **{name: property_schema(one, language) for name, one in known.items()}}
+    return (
+        {**found, GEOMETRY: _geometry_schema(layer, language)}
+        if layer.has_geometry or layer.geometry_from_links
+        else found
+    )
 
 
-def sortables(layer: Layer, reader: Reader, language: Language) -> dict[str, dict[str, Any]]:
+def sortables(layer: Layer, reader: Clearance, language: Language) -> dict[str, dict[str, Any]]:
     """The properties that features may be sorted by."""
     return {
-        name: property_schema(one, language) for name, one in layer.readable(reader).items() if one.type not in UNSORTED
+        name: property_schema(one, language)
+        for name, one in layer.readable_fields(reader).items()
+        if one.type not in UNSORTABLE_TYPES
     }
 
 
-def _identity(language: Language) -> dict[str, Any]:
-    return {"title": ID.said_in(language), **TYPES["uuid"], "x-ogc-role": "id"}
+def _id_schema(language: Language) -> dict[str, Any]:
+    return {"title": ID_TITLE.in_language(language), **TYPE_SCHEMAS["uuid"], "x-ogc-role": "id"}
 
 
-def _place(layer: Layer, language: Language) -> dict[str, Any]:
-    kind = f"geometry-{SHAPES[layer.geometry_type]}"
-    return {"title": SITE.said_in(language), "format": kind, "x-ogc-role": "primary-geometry"}
+def _geometry_schema(layer: Layer, language: Language) -> dict[str, Any]:
+    kind = f"geometry-{GEOMETRY_FORMATS[layer.geometry_type]}"
+    return {"title": GEOMETRY_TITLE.in_language(language), "format": kind, "x-ogc-role": "primary-geometry"}
 
 
 @router.get("/{layer}/schema", response_class=Response)
-def schema(request: Request, layer: LayerParam, actor: ActorParam, language: SpokenParam) -> Response:
+def schema(request: Request, layer: LayerParam, actor: ActorParam, language: ResponseLanguageParam) -> Response:
     """What a feature of the layer has, and what it takes when it is made or changed."""
-    found = returnables(layer, actor.eyes, language)
-    required = [name for name, one in receivable(layer).items() if one.required and name in found]
-    return _answer(request, layer, "schema", found, language, **({"required": required} if required else {}))
+    found = returnables(layer, actor.clearance, language)
+    required = [name for name, one in writable_fields(layer).items() if one.required and name in found]
+    return _schema_response(request, layer, "schema", found, language, **({"required": required} if required else {}))
 
 
 @router.get("/{layer}/queryables", response_class=Response)
-def queryables_of(request: Request, layer: LayerParam, actor: ActorParam, language: SpokenParam) -> Response:
+def queryables_of(request: Request, layer: LayerParam, actor: ActorParam, language: ResponseLanguageParam) -> Response:
     """What a filter may name."""
-    return _answer(request, layer, "queryables", queryables(layer, actor.eyes, language), language)
+    return _schema_response(request, layer, "queryables", queryables(layer, actor.clearance, language), language)
 
 
 @router.get("/{layer}/sortables", response_class=Response)
-def sortables_of(request: Request, layer: LayerParam, actor: ActorParam, language: SpokenParam) -> Response:
+def sortables_of(request: Request, layer: LayerParam, actor: ActorParam, language: ResponseLanguageParam) -> Response:
     """What features may be sorted by."""
-    return _answer(request, layer, "sortables", sortables(layer, actor.eyes, language), language)
+    return _schema_response(request, layer, "sortables", sortables(layer, actor.clearance, language), language)
 
 
-def _answer(
+def _schema_response(
     request: Request,
     layer: Layer,
     name: str,
@@ -156,10 +162,10 @@ def _answer(
     **more: Any,
 ) -> Response:
     path = f"/ogc/collections/{layer.name}"
-    title = layer.title.said_in(language)
+    title = layer.title.in_language(language)
     document = {
-        "$schema": DRAFT,
-        "$id": f"{base_of(request)}{path}/{name}",
+        "$schema": JSON_SCHEMA_DIALECT,
+        "$id": f"{base_url(request)}{path}/{name}",
         "type": "object",
         "title": title,
         "description": layer.description,
@@ -167,5 +173,5 @@ def _answer(
         "additionalProperties": False,
         **more,
     }
-    called = f"{title}: {WORDS[f'ogc_{name}'].said_in(language).lower()}"
-    return answer(request, document, SCHEMA_JSON, title=called, trail=[(title, path)])
+    called = f"{title}: {LINK_TITLES[f'ogc_{name}'].in_language(language).lower()}"
+    return document_response(request, document, SCHEMA_JSON, title=called, trail=[(title, path)])

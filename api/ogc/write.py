@@ -14,21 +14,21 @@ from urllib.parse import unquote
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.http.media_types import GEOJSON, MERGE_PATCH
-from api.http.parameters import DatabaseParam, IdParam, LayerParam, MomentParam, crs_of, feature_id, key_of
-from api.http.security import ActorParam, BodyParam, at_once
-from api.ogc.items import feature_answer
+from api.http.parameters import AsOfParam, DatabaseParam, IdParam, LayerParam, crs_of, feature_id, idempotency_key_of
+from api.http.security import ActorParam, BodyParam, inline_dependency
+from api.ogc.items import feature_response
 from gis.crs.systems import CRS
 from gis.db.actors import Actor
 from gis.model import links
 from gis.model.layer import Feature, Layer, catalog
 from gis.read import sql as query
 from gis.read.sql import Selection
-from gis.text.errors import NO_FEATURE, FieldError, Invalid, Malformed, Missing, Unconditional, invalid
+from gis.text.errors import FEATURE_NOT_FOUND, FieldError, Invalid, Malformed, Missing, Unconditional, invalid
 from gis.text.i18n import Text
 from gis.write import commands as changes, idempotency as replays, validation as drafts
 from gis.write.validation import GEOMETRY, GEOMETRY_CRS, PLACE
 from layers import gates, works
-from layers.border_feature import link_place
+from layers.border_feature import link_to_address
 from layers.secrecy import refuse_state_secret
 
 router = APIRouter(prefix="/ogc/collections", tags=["changes"])
@@ -41,7 +41,7 @@ CONFORMS_TO = [
 ETAG = re.compile(r'"(\d{1,9})-[0-9a-f]{16}"')
 
 
-def version_of(request: Request) -> int:
+def if_match_version(request: Request) -> int:
     """The version that ``If-Match`` names. Raises ``Unconditional`` without one.
 
     Of several tags (RFC 9110, 13.1.1) the highest version counts, for versions only rise. A tag that is weak or none
@@ -58,10 +58,10 @@ def version_of(request: Request) -> int:
     return max((int(found[1]) for one in given if (found := ETAG.fullmatch(one))), default=0)
 
 
-VersionParam = Annotated[int, Depends(at_once(version_of))]
+VersionParam = Annotated[int, Depends(inline_dependency(if_match_version))]
 
 
-def flat(body: Mapping[str, Any]) -> dict[str, Any]:
+def flatten_feature(body: Mapping[str, Any]) -> dict[str, Any]:
     """A GeoJSON Feature, or a plain object, as one flat object of properties, ``geometry`` and ``place``."""
     if "properties" not in body and body.get("type") != "Feature":
         return dict(body)
@@ -77,16 +77,16 @@ def flat(body: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def placed(request: Request, values: Mapping[str, Any]) -> tuple[dict[str, Any], CRS]:
+def with_content_crs(request: Request, values: Mapping[str, Any]) -> tuple[dict[str, Any], CRS]:
     """The values with the CRS that ``Content-Crs`` names for their geometry, and that CRS."""
     crs = crs_of(request.headers.get("content-crs", "").strip().removeprefix("<").removesuffix(">"), "Content-Crs")
     return ({**values, GEOMETRY_CRS: crs} if values.get(GEOMETRY) is not None else dict(values)), crs
 
 
-def _acting(request: Request, database: Any, actor: Actor, body: Mapping[str, Any] | None = None) -> Any:
+def _write_transaction(request: Request, database: Any, actor: Actor, body: Mapping[str, Any] | None = None) -> Any:
     """A writing transaction in the actor's name, with the reason that came along; the rest the database knows."""
     reason = reason_of(request, body or {})
-    return database.acting(actor, write=True, reason=reason)
+    return database.transaction(actor, write=True, reason=reason)
 
 
 def reason_of(request: Request, body: Mapping[str, Any]) -> str | None:
@@ -116,17 +116,19 @@ def create(
     request: Request, layer: LayerParam, body: BodyParam, actor: ActorParam, database: DatabaseParam
 ) -> Response:
     """A new feature. With an ``Idempotency-Key`` the same create twice gives the same feature."""
-    key = key_of(request)
-    with _acting(request, database, actor, body) as session:
-        done = replays.claim(session, key, actor.name, body, f"POST {layer.name}") if key is not None else None
+    key = idempotency_key_of(request)
+    with _write_transaction(request, database, actor, body) as session:
+        done = replays.claim_key(session, key, actor.name, body, f"POST {layer.name}") if key is not None else None
         if done is not None:
-            return feature_answer(request, layer, done, *query.versioned(session, Selection(layer, actor.eyes), done))
-        values, _ = placed(request, drafts.read(layer, flat(without_reason(body))))
+            return feature_response(
+                request, layer, done, *query.read_feature_with_version(session, Selection(layer, actor.clearance), done)
+            )
+        values, _ = with_content_crs(request, drafts.parse_input(layer, flatten_feature(without_reason(body))))
         made = changes.create(session, layer, values)
         if key is not None:
-            replays.settle(session, key, actor.name, made.id)
-        feature, version = query.versioned(session, Selection(layer, actor.eyes), made.id)
-    return feature_answer(request, layer, made.id, feature, version, 201)
+            replays.store_result(session, key, actor.name, made.id)
+        feature, version = query.read_feature_with_version(session, Selection(layer, actor.clearance), made.id)
+    return feature_response(request, layer, made.id, feature, version, 201)
 
 
 @router.put("/{layer}/items/{item}", response_class=Response)
@@ -140,12 +142,12 @@ def replace(  # noqa: PLR0917 - what a request brings
     database: DatabaseParam,
 ) -> Response:
     """Replace a feature: what is not given goes back to its default. The status stays: it changes by moves."""
-    given = flat(without_reason(body))
-    values = drafts.read(layer, _without_what_stays(layer, given))
-    for name, one in drafts.receivable(layer).items():
+    given = flatten_feature(without_reason(body))
+    values = drafts.parse_input(layer, _without_read_only(layer, given))
+    for name, one in drafts.writable_fields(layer).items():
         if name not in values and name in layer.fields and name != "position_source":
             values[name] = one.default
-    return _changed(request, layer, item_id, version, values, actor, database, given, reason_of(request, body))
+    return _update_response(request, layer, item_id, version, values, actor, database, given, reason_of(request, body))
 
 
 @router.patch("/{layer}/items/{item}", response_class=Response)
@@ -159,8 +161,8 @@ def change(  # noqa: PLR0917
     database: DatabaseParam,
 ) -> Response:
     """Change the properties given (JSON merge patch); ``null`` empties one."""
-    given = flat(without_reason(body))
-    values = drafts.read(layer, given, partial=True)
+    given = flatten_feature(without_reason(body))
+    values = drafts.parse_input(layer, given, partial=True)
     emptied = [
         name
         for name, value in given.items()
@@ -168,17 +170,17 @@ def change(  # noqa: PLR0917
     ]
     if emptied:
         raise invalid(emptied[0], "missing", "Không được để trống", "Must not be empty")
-    return _changed(request, layer, item_id, version, values, actor, database, {}, reason_of(request, body))
+    return _update_response(request, layer, item_id, version, values, actor, database, {}, reason_of(request, body))
 
 
-def _without_what_stays(layer: Layer, body: Mapping[str, Any]) -> dict[str, Any]:
+def _without_read_only(layer: Layer, body: Mapping[str, Any]) -> dict[str, Any]:
     """A feature as it was read, less what the house itself writes: so that a client may put back what it got."""
-    keep = drafts.receivable(layer)
+    keep = drafts.writable_fields(layer)
     own = set(layer.fields) | {"id", "layer"}
     return {name: value for name, value in body.items() if name in keep or name not in own}
 
 
-def _changed(  # noqa: PLR0917
+def _update_response(  # noqa: PLR0917
     request: Request,
     layer: Layer,
     item_id: uuid.UUID,
@@ -186,24 +188,24 @@ def _changed(  # noqa: PLR0917
     values: Mapping[str, Any],
     actor: Actor,
     database: Any,
-    given: Mapping[str, Any],
+    submitted: Mapping[str, Any],
     reason: str | None,
 ) -> Response:
-    located, crs = placed(request, values)
-    with database.acting(actor, write=True, reason=reason) as session:
-        feature = changes.fetch(session, layer.model, item_id, version)
-        _not_opened_in_silence(feature, values, reason)
-        shown = json.loads(query.one(session, Selection(layer, actor.eyes, crs=crs), item_id))
-        _keep_status(layer, given, shown["properties"])
-        changes.change(session, layer, feature, _less_the_place_it_has(located, shown))
-        changed, now = query.versioned(session, Selection(layer, actor.eyes), item_id)
-    return feature_answer(request, layer, item_id, changed, now)
+    located, crs = with_content_crs(request, values)
+    with database.transaction(actor, write=True, reason=reason) as session:
+        feature = changes.lock_feature(session, layer.model, item_id, version)
+        _require_reason_to_lower_level(feature, values, reason)
+        shown = json.loads(query.read_feature(session, Selection(layer, actor.clearance, crs=crs), item_id))
+        _refuse_status_change(layer, submitted, shown["properties"])
+        changes.update(session, layer, feature, _without_unchanged_geometry(located, shown))
+        changed, now = query.read_feature_with_version(session, Selection(layer, actor.clearance), item_id)
+    return feature_response(request, layer, item_id, changed, now)
 
 
-def _not_opened_in_silence(feature: Feature, values: Mapping[str, Any], reason: str | None) -> None:
+def _require_reason_to_lower_level(feature: Feature, values: Mapping[str, Any], reason: str | None) -> None:
     """Who shows a thing to more people than before says why."""
     level = values.get("level", feature.level)
-    if reason is None and level != feature.level and feature.level.reads(level):
+    if reason is None and level != feature.level and feature.level.may_read(level):
         raise invalid(
             "reason",
             "missing",
@@ -212,17 +214,20 @@ def _not_opened_in_silence(feature: Feature, values: Mapping[str, Any], reason: 
         )
 
 
-def _keep_status(layer: Layer, given: Mapping[str, Any], shown: Mapping[str, Any]) -> None:
+def _refuse_status_change(layer: Layer, submitted: Mapping[str, Any], current: Mapping[str, Any]) -> None:
     """A feature may come back with the status it has; another one is refused and not passed over in silence."""
-    if layer.status is not None and given.get(layer.status.name, shown[layer.status.name]) != shown[layer.status.name]:
-        detail = drafts.REASONS["status_by_move"]
+    if (
+        layer.status is not None
+        and submitted.get(layer.status.name, current[layer.status.name]) != current[layer.status.name]
+    ):
+        detail = drafts.ERROR_TEXTS["status_by_move"]
         raise Invalid(detail, [FieldError(layer.status.name, "status_by_move", detail)])
 
 
-def _less_the_place_it_has(values: Mapping[str, Any], shown: Mapping[str, Any]) -> Mapping[str, Any]:
+def _without_unchanged_geometry(values: Mapping[str, Any], current: Mapping[str, Any]) -> Mapping[str, Any]:
     """Less a geometry that comes back as it was read: the place keeps its source and the words it was given in."""
-    source = shown["properties"]["position_source"]
-    if values.get(GEOMETRY) != shown["geometry"] or values.get("position_source", source) != source:
+    source = current["properties"]["position_source"]
+    if values.get(GEOMETRY) != current["geometry"] or values.get("position_source", source) != source:
         return values
     return {name: value for name, value in values.items() if name not in (GEOMETRY, GEOMETRY_CRS)}
 
@@ -236,7 +241,10 @@ def methods_of_items(layer: LayerParam) -> Response:
 
 
 @router.options(
-    "/{layer}/items/{item}", status_code=204, response_class=Response, dependencies=[Depends(at_once(feature_id))]
+    "/{layer}/items/{item}",
+    status_code=204,
+    response_class=Response,
+    dependencies=[Depends(inline_dependency(feature_id))],
 )
 def methods_of_item(layer: LayerParam) -> Response:
     """What there is to be done with a feature of a layer; ``GET`` says what of it the reader may do with this one."""
@@ -256,47 +264,47 @@ def retire(  # noqa: PLR0917
     database: DatabaseParam,
 ) -> Response:
     """Take a feature out of use. Nothing is erased."""
-    with _acting(request, database, actor) as session:
-        changes.retire(session, layer, changes.fetch(session, layer.model, item_id, version))
+    with _write_transaction(request, database, actor) as session:
+        changes.retire(session, layer, changes.lock_feature(session, layer.model, item_id, version))
     return Response(status_code=204)
 
 
 @router.post("/{layer}/items/{item}/moves", response_class=Response)
-def move(  # noqa: PLR0917
+def transition(  # noqa: PLR0917
     request: Request, layer: LayerParam, item_id: IdParam, body: BodyParam, actor: ActorParam, database: DatabaseParam
 ) -> Response:
     """``{"to": "verified", "reason": "…"}``: the only way a status changes."""
-    to, reason = _text(body, "to"), _text(body, "reason")
-    _only(body, {"to", "reason"})
-    version = version_of(request) if "if-match" in request.headers else None
-    with _acting(request, database, actor, body) as session:
-        feature = changes.fetch(session, layer.model, item_id, version)
+    to, reason = _required_text(body, "to"), _required_text(body, "reason")
+    _refuse_unknown_fields(body, {"to", "reason"})
+    version = if_match_version(request) if "if-match" in request.headers else None
+    with _write_transaction(request, database, actor, body) as session:
+        feature = changes.lock_feature(session, layer.model, item_id, version)
         layer.model.check_text("reason", reason)
-        changes.move(session, layer, feature, to, reason)
-        moved, now = query.versioned(session, Selection(layer, actor.eyes), item_id)
-    return feature_answer(request, layer, item_id, moved, now)
+        changes.transition(session, layer, feature, to, reason)
+        moved, now = query.read_feature_with_version(session, Selection(layer, actor.clearance), item_id)
+    return feature_response(request, layer, item_id, moved, now)
 
 
-def _text(body: Mapping[str, Any], name: str, *, longest: int = 500) -> str:
+def _required_text(body: Mapping[str, Any], name: str, *, max_length: int = 500) -> str:
     """A required text of the body."""
     value = body.get(name)
     try:
         cleaned = drafts.clean_text(value) if value is not None else ""
     except ValueError as fault:
         code = str(fault)
-        raise Invalid(drafts.REASONS[code], [FieldError(name, code, drafts.REASONS[code])]) from None
+        raise Invalid(drafts.ERROR_TEXTS[code], [FieldError(name, code, drafts.ERROR_TEXTS[code])]) from None
     if not cleaned:
         raise invalid(name, "missing", f"Cần nêu {name}", f"{name} is required")
-    if len(cleaned) > longest:
+    if len(cleaned) > max_length:
         raise invalid(name, "too_long", "Quá dài", "Too long")
     return cleaned
 
 
-def _optional(body: Mapping[str, Any], name: str) -> str | None:
-    return _text(body, name, longest=2000) if body.get(name) else None
+def _optional_text(body: Mapping[str, Any], name: str) -> str | None:
+    return _required_text(body, name, max_length=2000) if body.get(name) else None
 
 
-def _only(body: Mapping[str, Any], known: set[str]) -> None:
+def _refuse_unknown_fields(body: Mapping[str, Any], known: set[str]) -> None:
     """Nothing unknown is passed over in silence."""
     unknown = [name for name in body if name not in known]
     if unknown:
@@ -304,11 +312,11 @@ def _only(body: Mapping[str, Any], known: set[str]) -> None:
         raise invalid(name, "unknown_field", f"Không có trường '{name}'", f"There is no field '{name}'")
 
 
-def _date(body: Mapping[str, Any], name: str) -> dt.date:
+def _required_date(body: Mapping[str, Any], name: str) -> dt.date:
     try:
-        return drafts.day(_text(body, name))
+        return drafts.parse_input_date(_required_text(body, name))
     except ValueError:
-        raise Invalid(drafts.REASONS["date"], [FieldError(name, "date", drafts.REASONS["date"])]) from None
+        raise Invalid(drafts.ERROR_TEXTS["date"], [FieldError(name, "date", drafts.ERROR_TEXTS["date"])]) from None
 
 
 @router.post("/{layer}/items/{item}/links", status_code=201)
@@ -316,17 +324,17 @@ def link(  # noqa: PLR0917
     request: Request, layer: LayerParam, item_id: IdParam, body: BodyParam, actor: ActorParam, database: DatabaseParam
 ) -> dict[str, Any]:
     """``{"to": "<id>", "role": "…"}`` to a feature, or ``{"at": "168–168/2", "border": "VN-KH", "role": "site"}``."""
-    _only(body, {"to", "at", "border", "role", "reason"})
-    role = _text(body, "role")
+    _refuse_unknown_fields(body, {"to", "at", "border", "role", "reason"})
+    role = _required_text(body, "role")
     links.check_role(role)
     if (body.get("to") is None) == (body.get("at") is None):
         raise invalid("to", "missing", "Chỉ nêu một trong hai: 'to' hoặc 'at'", "Give either 'to' or 'at'")
-    with _acting(request, database, actor, body) as session:
-        changes.fetch(session, layer.model, item_id)
+    with _write_transaction(request, database, actor, body) as session:
+        changes.lock_feature(session, layer.model, item_id)
         if body.get("to") is not None:
-            made = links.link(session, item_id, _linked_id(_text(body, "to")), role)
+            made = links.create_link(session, item_id, _linked_id(_required_text(body, "to")), role)
         else:
-            made = link_place(session, item_id, _text(body, "at"), _optional(body, "border"), role)
+            made = link_to_address(session, item_id, _required_text(body, "at"), _optional_text(body, "border"), role)
         return {"link": made.id, "role": made.role, "id": made.to_id, "at": made.at}
 
 
@@ -334,7 +342,7 @@ def _linked_id(text: str) -> uuid.UUID:
     try:
         return feature_id(text)
     except Missing:
-        raise invalid("to", "unknown", *NO_FEATURE) from None
+        raise invalid("to", "unknown", *FEATURE_NOT_FOUND) from None
 
 
 @router.delete("/{layer}/items/{item}/links/{link_id}", status_code=204, response_class=Response)
@@ -342,38 +350,38 @@ def unlink(  # noqa: PLR0917
     request: Request, layer: LayerParam, item_id: IdParam, link_id: str, actor: ActorParam, database: DatabaseParam
 ) -> Response:
     """Take a link away; the journal keeps it."""
-    with _acting(request, database, actor) as session:
-        changes.fetch(session, layer.model, item_id)
-        links.unlink(session, item_id, feature_id(link_id))
+    with _write_transaction(request, database, actor) as session:
+        changes.lock_feature(session, layer.model, item_id)
+        links.delete_link(session, item_id, feature_id(link_id))
     return Response(status_code=204)
 
 
 @router.get("/gates/items/{item}/events")
-def gate_events(item_id: IdParam, actor: ActorParam, database: DatabaseParam, as_of: MomentParam) -> dict[str, Any]:
+def gate_events(item_id: IdParam, actor: ActorParam, database: DatabaseParam, as_of: AsOfParam) -> dict[str, Any]:
     """A gate's dated events, the categories it has had and its planning lines, newest first, as known by ``as_of``."""
     layer = catalog["gates"]
-    with database.acting(actor) as session:
-        query.one(session, Selection(layer, actor.eyes, as_of=as_of), item_id)
+    with database.transaction(actor) as session:
+        query.read_feature(session, Selection(layer, actor.clearance, as_of=as_of), item_id)
         return {
-            "events": [_event(one) for one in gates.events(session, item_id, actor.eyes, as_of)],
+            "events": [_event(one) for one in gates.events(session, item_id, actor.clearance, as_of)],
             "categories": [
-                _shown(one, "category", "valid_from", "valid_to", "document", "source")
-                for one in gates.categories(session, item_id, actor.eyes, as_of)
+                _readable_values(one, "category", "valid_from", "valid_to", "document", "source")
+                for one in gates.categories(session, item_id, actor.clearance, as_of)
             ],
             "plans": [
-                _shown(one, "horizon", "category", "mode", "decision", "on", "source")
-                for one in gates.plans(session, item_id, actor.eyes, as_of)
+                _readable_values(one, "horizon", "category", "mode", "decision", "on", "source")
+                for one in gates.plans(session, item_id, actor.clearance, as_of)
             ],
         }
 
 
-def _shown(one: Any, *names: str) -> dict[str, Any]:
+def _readable_values(row: Any, *names: str) -> dict[str, Any]:
     """What its reader was given of it: what they may not know of was not read."""
-    return {name: vars(one)[name] for name in names if name in vars(one)}
+    return {name: vars(row)[name] for name in names if name in vars(row)}
 
 
-def _event(one: gates.GateEvent) -> dict[str, Any]:
-    return _shown(one, "id", "kind", "on", "precision", "document", "note", "source")
+def _event(row: gates.GateEvent) -> dict[str, Any]:
+    return _readable_values(row, "id", "kind", "on", "precision", "document", "note", "source")
 
 
 @router.post("/gates/items/{item}/events", status_code=201)
@@ -381,27 +389,35 @@ def record_event(
     request: Request, item_id: IdParam, body: BodyParam, actor: ActorParam, database: DatabaseParam
 ) -> dict[str, Any]:
     """``{"kind", "on", "document", "note"}``: what happened at a gate, or is to happen."""
-    _only(body, {"kind", "on", "document", "note", "reason"})
-    kind, on = _text(body, "kind"), _date(body, "on")
-    with _acting(request, database, actor, body) as session:
-        gate = changes.fetch(session, gates.Gate, item_id)
+    _refuse_unknown_fields(body, {"kind", "on", "document", "note", "reason"})
+    kind, on = _required_text(body, "kind"), _required_date(body, "on")
+    with _write_transaction(request, database, actor, body) as session:
+        gate = changes.lock_feature(session, gates.Gate, item_id)
         event = gates.record_event(
-            session, gate, kind=kind, on=on, document=_optional(body, "document"), note=_optional(body, "note")
+            session,
+            gate,
+            kind=kind,
+            on=on,
+            document=_optional_text(body, "document"),
+            note=_optional_text(body, "note"),
         )
         return _event(event)
 
 
 @router.get("/works/items/{item}/steps")
-def work_steps(item_id: IdParam, actor: ActorParam, database: DatabaseParam, as_of: MomentParam) -> dict[str, Any]:
+def work_steps(item_id: IdParam, actor: ActorParam, database: DatabaseParam, as_of: AsOfParam) -> dict[str, Any]:
     """The steps of the neighbour's procedure in a work, in order, as known by ``as_of``."""
-    with database.acting(actor) as session:
-        query.one(session, Selection(catalog["works"], actor.eyes, as_of=as_of), item_id)
-        return {"steps": [_step(one) for one in works.steps(session, item_id, actor.eyes, as_of)]}
+    with database.transaction(actor) as session:
+        query.read_feature(session, Selection(catalog["works"], actor.clearance, as_of=as_of), item_id)
+        return {"steps": [_step(one) for one in works.steps(session, item_id, actor.clearance, as_of)]}
 
 
-def _step(one: works.WorkStep) -> dict[str, Any]:
-    title = {"vi": one.title_vi, "en": one.title_en}
-    return {"title": title, **_shown(one, "code", "ordinal", "due_on", "done_on", "document", "note", "source")}
+def _step(row: works.WorkStep) -> dict[str, Any]:
+    title = {"vi": row.title_vi, "en": row.title_en}
+    return {
+        "title": title,
+        **_readable_values(row, "code", "ordinal", "due_on", "done_on", "document", "note", "source"),
+    }
 
 
 @router.post("/works/items/{item}/steps", status_code=201)
@@ -409,11 +425,16 @@ def record_step(
     request: Request, item_id: IdParam, body: BodyParam, actor: ActorParam, database: DatabaseParam
 ) -> dict[str, Any]:
     """``{"code", "on", "document", "note"}``: a step of the neighbour's procedure was done on a day."""
-    _only(body, {"code", "on", "document", "note", "reason"})
-    code, on = _text(body, "code"), _date(body, "on")
-    with _acting(request, database, actor, body) as session:
-        work = changes.fetch(session, works.Work, item_id)
+    _refuse_unknown_fields(body, {"code", "on", "document", "note", "reason"})
+    code, on = _required_text(body, "code"), _required_date(body, "on")
+    with _write_transaction(request, database, actor, body) as session:
+        work = changes.lock_feature(session, works.Work, item_id)
         step = works.record_step(
-            session, work, code=code, on=on, document=_optional(body, "document"), note=_optional(body, "note")
+            session,
+            work,
+            code=code,
+            on=on,
+            document=_optional_text(body, "document"),
+            note=_optional_text(body, "note"),
         )
         return _step(step)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
-from api.http.page import page_answer, shell
+from api.http.page import page_context, page_response
 from api.http.parameters import DatabaseParam, moment_of, selection_of
 from api.http.security import ActorParam, PageLanguageParam
 from api.rest.layers import card, may_create
@@ -20,7 +20,7 @@ from gis.db.session import Session
 from gis.model.layer import catalog
 from gis.read import sql as query, timeline as past
 from gis.read.sql import Selection
-from gis.read.timeline import Span
+from gis.read.timeline import TimeSpan
 from gis.release import workflow as sharing
 from gis.text.errors import Forbidden
 from gis.text.i18n import Text
@@ -29,9 +29,9 @@ from maps.pages import board, lists
 
 router = APIRouter(tags=["pages"], include_in_schema=False)
 
-MOST_ROWS = 200
+ROWS_PER_PAGE = 200
 """A page of a list; more follow by the link at its end. A page stays below 300 kB."""
-SHOWN_ON_BOARD = ("works", "tasks", "incidents", "gates", "markers")
+BOARD_LAYERS = ("works", "tasks", "incidents", "gates", "markers")
 
 
 def _home(request: Request) -> tuple[float, float, float]:
@@ -42,7 +42,7 @@ def _home(request: Request) -> tuple[float, float, float]:
 @router.get("/")
 def map_page(request: Request, language: PageLanguageParam) -> Response:
     """The map, which is the home of everything."""
-    return page_answer(request, atlas.map_page(language, home=_home(request), **shell(request)))
+    return page_response(request, atlas.map_page(language, home=_home(request), **page_context(request)))
 
 
 @router.get("/map.js")
@@ -62,7 +62,7 @@ def incident_form(request: Request, actor: ActorParam, language: PageLanguagePar
     """The officer's form, for whoever may log an incident."""
     if not may_create(actor, catalog["incidents"]):
         raise Forbidden(Text("Tài khoản không có quyền ghi sự vụ", "This account may not log incidents"))
-    return page_answer(request, atlas.incident_page(language, home=_home(request), **shell(request)))
+    return page_response(request, atlas.incident_page(language, home=_home(request), **page_context(request)))
 
 
 @router.get("/works")
@@ -75,13 +75,13 @@ def incident_form(request: Request, actor: ActorParam, language: PageLanguagePar
 def list_page(request: Request, actor: ActorParam, database: DatabaseParam, language: PageLanguageParam) -> Response:
     """A list of one layer, filtered like its items."""
     layer = catalog[request.url.path.strip("/")]
-    with database.acting(actor) as session:
+    with database.transaction(actor) as session:
         asked = selection_of(session, layer, request.query_params, actor, lenient=True)
         selection = replace(
-            asked, limit=MOST_ROWS, fields=None, crs=CRS84, sort=_sorted_by(request, asked), ranked=True
+            asked, limit=ROWS_PER_PAGE, fields=None, crs=CRS84, sort=_sort_of(request, asked), ranked=True
         )
-        found, following = query.page(session, selection)
-        total = query.count(session, selection) if following or selection.after else len(found)
+        found, following = query.read_page(session, selection)
+        total = query.count_features(session, selection) if following or selection.after else len(found)
     given = {name: value for name, value in request.query_params.items() if name != "after"}
     more = f"{request.url.path}?{urlencode({**given, 'after': following})}" if following else None
     html = lists.list_page(
@@ -90,16 +90,16 @@ def list_page(request: Request, actor: ActorParam, database: DatabaseParam, lang
         language,
         more=more,
         total=total,
-        **shell(request),
+        **page_context(request),
     )
-    return page_answer(request, html)
+    return page_response(request, html)
 
 
-def _sorted_by(request: Request, asked: Selection) -> Sequence[str] | None:
+def _sort_of(request: Request, selection: Selection) -> Sequence[str] | None:
     """``sort=due_on`` or ``sort=-due_on``, so that the rows of every page are in the order of the whole."""
     wanted = request.query_params.get("sort", "")
-    known = asked.layer.readable(asked.reader).get(wanted.removeprefix("-"))
-    return [wanted] if known is not None and known.type not in ("json", "list") else asked.sort
+    known = selection.layer.readable_fields(selection.clearance).get(wanted.removeprefix("-"))
+    return [wanted] if known is not None and known.type not in ("json", "list") else selection.sort
 
 
 @router.get("/board")
@@ -109,37 +109,39 @@ def committee_board(
     """The committee's one screen."""
     as_of = moment_of(request.query_params.get("as_of"), "as_of")
     since = moment_of(request.query_params.get("since"), "since")
-    with database.acting(actor) as session:
+    with database.transaction(actor) as session:
 
         def wanted(name: str, **where: Sequence[str]) -> Selection:
-            return Selection(catalog[name], actor.eyes, where=where, as_of=as_of)
+            return Selection(catalog[name], actor.clearance, where=where, as_of=as_of)
 
         def read(selection: Selection) -> list[Any]:
-            return [json.loads(one) for one in query.features(session, selection)]
+            return [json.loads(one) for one in query.read_features(session, selection)]
 
         html = board.board_page(
             language,
             cards={name: card(catalog[name], actor) for name in ("works", "tasks", "incidents", "gates", "markers")},
-            works=read(wanted("works", urgency=board.OWED)),
-            tasks=read(wanted("tasks", urgency=board.OWED)),
-            incidents=query.tally(session, wanted("incidents", open=["true"]), "severity"),
+            works=read(wanted("works", urgency=board.OUTSTANDING_URGENCIES)),
+            tasks=read(wanted("tasks", urgency=board.OUTSTANDING_URGENCIES)),
+            incidents=query.count_by_value(session, wanted("incidents", open=["true"]), "severity"),
             gates=read(wanted("gates")),
-            markers_in_need=query.count(session, wanted("markers", condition=board.IN_NEED)),
+            markers_in_need=query.count_features(session, wanted("markers", condition=board.CONDITIONS_IN_NEED)),
             since=since,
-            changed=_changed_since(session, actor, since, as_of),
-            held_back=sharing.number_held_back(session) if actor.role.shares and as_of is None else 0,
+            changed=_changes_since(session, actor, since, as_of),
+            recalled_count=sharing.count_recalled_holdings(session)
+            if actor.role.manages_releases and as_of is None
+            else 0,
             home=_home(request),
-            **shell(request),
+            **page_context(request),
         )
-    return page_answer(request, html)
+    return page_response(request, html)
 
 
-def _changed_since(
+def _changes_since(
     session: Session, actor: Actor, since: dt.datetime | None, as_of: dt.datetime | None
 ) -> dict[str, int]:
     """How many things of each layer on the board have changed since the last meeting, where one was named."""
     until = as_of or dt.datetime.now(dt.UTC)
     if since is None or since > until:
         return {}
-    wanted = [Selection(catalog[name], actor.eyes) for name in SHOWN_ON_BOARD]
-    return past.numbers(session, wanted, Span(since, until))
+    wanted = [Selection(catalog[name], actor.clearance) for name in BOARD_LAYERS]
+    return past.change_counts(session, wanted, TimeSpan(since, until))

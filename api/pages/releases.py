@@ -6,90 +6,98 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
-from api.http.page import page_answer, shell
+from api.http.page import page_context, page_response
 from api.http.parameters import DatabaseParam
 from api.http.security import PageLanguageParam
 from api.rest import releases
 from api.rest.layers import card
-from api.rest.releases import ReleaseParam, SharingParam
+from api.rest.releases import ReleaseManagerParam, ReleaseParam
 from api.settings import Settings
 from gis.db.actors import Actor
 from gis.db.session import Database
-from gis.model.layer import catalog, every
+from gis.model.layer import all_layers, catalog
 from gis.read import sql as query
 from gis.read.sql import Selection
 from gis.release import workflow as sharing
 from gis.release.models import ReleaseState
-from gis.release.snapshot import ALWAYS, released
+from gis.release.snapshot import ALWAYS_RELEASED_FIELDS, snapshot_layer
 from gis.text.errors import Missing
 from gis.text.i18n import Language
 from maps.pages import releases as pages
 
 router = APIRouter(tags=["releases"], include_in_schema=False)
 
-MOST_PAPERS = 500
+MAX_DOCUMENTS = 500
 """Documents that the form offers as what a release rests on."""
 
 
 @router.get("/releases")
 def releases_page(
-    request: Request, actor: SharingParam, database: DatabaseParam, language: PageLanguageParam
+    request: Request, actor: ReleaseManagerParam, database: DatabaseParam, language: PageLanguageParam
 ) -> Response:
     """Every release."""
-    told = releases.listed(actor, database, language)
-    cards = {layer.name: card(layer, actor) for layer in every()}
+    told = releases.list_releases(actor, database, language)
+    cards = {layer.name: card(layer, actor) for layer in all_layers()}
     html = pages.releases_page(
         language,
         releases=told["releases"],
-        held_back=told["held_back"],
-        number_held_back=told["number_held_back"],
+        recalled=told["held_back"],
+        recalled_count=told["number_held_back"],
         cards=cards,
         states=ReleaseState,
-        **shell(request),
+        **page_context(request),
     )
-    return page_answer(request, html)
+    return page_response(request, html)
 
 
 @router.get("/releases/new")
 def new_release_page(
-    request: Request, actor: SharingParam, database: DatabaseParam, language: PageLanguageParam
+    request: Request, actor: ReleaseManagerParam, database: DatabaseParam, language: PageLanguageParam
 ) -> Response:
     """The form of a release."""
-    return _form(request, actor, database, language)
+    return _release_form(request, actor, database, language)
 
 
 @router.get("/releases/{release}/new")
 def next_version_page(
-    request: Request, release: ReleaseParam, actor: SharingParam, database: DatabaseParam, language: PageLanguageParam
+    request: Request,
+    release: ReleaseParam,
+    actor: ReleaseManagerParam,
+    database: DatabaseParam,
+    language: PageLanguageParam,
 ) -> Response:
     """The form of the next version, as the one before was."""
-    return _form(request, actor, database, language, releases.one(release, actor, database, language))
+    return _release_form(request, actor, database, language, releases.get_release(release, actor, database, language))
 
 
 @router.get("/releases/{release}/edit")
 def draft_page(
-    request: Request, release: ReleaseParam, actor: SharingParam, database: DatabaseParam, language: PageLanguageParam
+    request: Request,
+    release: ReleaseParam,
+    actor: ReleaseManagerParam,
+    database: DatabaseParam,
+    language: PageLanguageParam,
 ) -> Response:
     """The form of a draft that nobody has been asked to approve yet."""
-    found = releases.one(release, actor, database, language)
+    found = releases.get_release(release, actor, database, language)
     if found["versions"][0]["state"] != ReleaseState.DRAFT:
-        raise Missing(sharing.GONE)
+        raise Missing(sharing.RELEASE_NOT_FOUND)
     number = found["versions"][0]["number"]
-    tag = releases.one_version(release, number, actor, database, language).headers["etag"]
-    return _form(request, actor, database, language, found, tag)
+    tag = releases.get_version(release, number, actor, database, language).headers["etag"]
+    return _release_form(request, actor, database, language, found, tag)
 
 
-def _form(  # noqa: PLR0917 - what a form is made of
+def _release_form(  # noqa: PLR0917 - what a form is made of
     request: Request,
     actor: Actor,
     database: Database,
     language: Language,
-    before: dict[str, Any] | None = None,
-    tag: str | None = None,
+    previous: dict[str, Any] | None = None,
+    etag: str | None = None,
 ) -> Response:
-    asked = {part["layer"]: part["filter"] for part in before["versions"][0]["parts"]} if before else {}
-    with database.acting(actor) as session:
-        papers = query.features(session, Selection(catalog["documents"], actor.eyes, limit=MOST_PAPERS))
+    asked = {part["layer"]: part["filter"] for part in previous["versions"][0]["parts"]} if previous else {}
+    with database.transaction(actor) as session:
+        papers = query.read_features(session, Selection(catalog["documents"], actor.clearance, limit=MAX_DOCUMENTS))
     documents = [
         {
             "id": paper["id"],
@@ -100,55 +108,59 @@ def _form(  # noqa: PLR0917 - what a form is made of
     layers = [
         {
             "name": layer.name,
-            "title": layer.title.said_in(language),
-            "placed": layer.placed or layer.drawn_by_links,
+            "title": layer.title.in_language(language),
+            "placed": layer.has_geometry or layer.geometry_from_links,
             "asked": urlencode(asked.get(layer.name, {}), doseq=True, safe=",/"),
             "fields": [
-                (name, field.title.said_in(language))
-                for name, field in released(layer).known.items()
-                if name not in (*ALWAYS, *layer.always_with, "version", "release")
+                (name, field.title.in_language(language))
+                for name, field in snapshot_layer(layer).snapshot_fields.items()
+                if name not in (*ALWAYS_RELEASED_FIELDS, *layer.required_with_geometry, "version", "release")
             ],
         }
-        for layer in every()
+        for layer in all_layers()
     ]
     html = pages.new_release_page(
-        language, layers=layers, documents=documents, before=before, tag=tag, **shell(request)
+        language, layers=layers, documents=documents, previous=previous, etag=etag, **page_context(request)
     )
-    return page_answer(request, html)
+    return page_response(request, html)
 
 
 @router.get("/releases/{release}")
 def release_page(
-    request: Request, release: ReleaseParam, actor: SharingParam, database: DatabaseParam, language: PageLanguageParam
+    request: Request,
+    release: ReleaseParam,
+    actor: ReleaseManagerParam,
+    database: DatabaseParam,
+    language: PageLanguageParam,
 ) -> Response:
     """One release: what goes, what stays, who said so, and what may be done now."""
     settings: Settings = request.app.state.settings
-    found = releases.one(release, actor, database, language)
+    found = releases.get_release(release, actor, database, language)
     asked = request.query_params.get("version")
     number = releases.version_number(asked) if asked else found["versions"][0]["number"]
     version = next((told for told in found["versions"] if told["number"] == number), None)
     if version is None:
-        raise Missing(sharing.GONE)
+        raise Missing(sharing.RELEASE_NOT_FOUND)
     html = pages.release_page(
         language,
         release=found,
         version=version,
-        preview=releases.preview_of(database, actor, release, number, language),
-        cards={layer.name: card(layer, actor) for layer in every()},
+        preview=releases.preview_document(database, actor, release, number, language),
+        cards={layer.name: card(layer, actor) for layer in all_layers()},
         states=ReleaseState,
-        who=actor.name,
+        actor_name=actor.name,
         home=settings.home,
-        **shell(request),
+        **page_context(request),
     )
-    return page_answer(request, html)
+    return page_response(request, html)
 
 
 @router.get("/holdings")
 def holdings_page(
-    request: Request, actor: SharingParam, database: DatabaseParam, language: PageLanguageParam
+    request: Request, actor: ReleaseManagerParam, database: DatabaseParam, language: PageLanguageParam
 ) -> Response:
     """Who holds what of a marker, or what one recipient holds."""
     asked = request.query_params
-    told = releases.holdings_asked(database, actor, asked) if asked.get("at") or asked.get("recipient") else None
-    cards = {layer.name: card(layer, actor) for layer in every()}
-    return page_answer(request, pages.holdings_page(language, holdings=told, cards=cards, **shell(request)))
+    told = releases.read_holdings(database, actor, asked) if asked.get("at") or asked.get("recipient") else None
+    cards = {layer.name: card(layer, actor) for layer in all_layers()}
+    return page_response(request, pages.holdings_page(language, holdings=told, cards=cards, **page_context(request)))

@@ -5,75 +5,75 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.datastructures import QueryParams
 
-from api.http.negotiation import only
-from api.http.page import page_answer, shell
+from api.http.negotiation import refuse_unknown_parameters
+from api.http.page import page_context, page_response
 from api.http.parameters import DatabaseParam, layer_named
-from api.http.security import ActorParam, PageLanguageParam, at_once
-from api.rest.change_feed import onward, page_links, span_of
+from api.http.security import ActorParam, PageLanguageParam, inline_dependency
+from api.rest.change_feed import next_page_url, page_links, span_of
 from gis.db.actors import Actor
 from gis.db.session import Database
 from gis.history import access_log as readings
-from gis.model.layer import every
-from gis.read.timeline import Span
+from gis.model.layer import all_layers
+from gis.read.timeline import TimeSpan
 from gis.text.errors import Forbidden, Malformed
 from gis.text.i18n import Text
-from layers.policy import may_follow
-from maps.pages.access_log import readings_page as show_readings
+from layers.policy import may_list_changes_of
+from maps.pages.access_log import access_log_page as show_readings
 
 router = APIRouter(tags=["readings"])
 
-TAKEN = ("since", "until", "by", "layer", "after", "limit")
-ON_A_PAGE, MOST = 200, 1000
+ACCESS_LOG_PARAMETERS = ("since", "until", "by", "layer", "after", "limit")
+ROWS_PER_PAGE, MAX_ROWS = 200, 1000
 
 
-def who_follows(actor: ActorParam) -> Actor:
+def access_log_reader(actor: ActorParam) -> Actor:
     """Somebody who may look up what others were given. Raises ``Forbidden`` for everybody else."""
-    if not may_follow(actor, ""):
+    if not may_list_changes_of(actor, ""):
         raise Forbidden(Text("Chỉ quản trị viên và cơ quan thường trực được xem", "For administrators and the office"))
     return actor
 
 
-FollowingParam = Annotated[Actor, Depends(at_once(who_follows))]
+AccessLogReaderParam = Annotated[Actor, Depends(inline_dependency(access_log_reader))]
 
 
 @router.get("/api/readings")
-def listed(request: Request, actor: FollowingParam, database: DatabaseParam) -> dict[str, Any]:
+def access_log(request: Request, actor: AccessLogReaderParam, database: DatabaseParam) -> dict[str, Any]:
     """Readings and files between ``since`` and ``until`` (the last week), ``by`` somebody, of a ``layer``."""
-    only(request, TAKEN)
-    span, found, following = read(database, actor, request.query_params, MOST)
+    refuse_unknown_parameters(request, ACCESS_LOG_PARAMETERS)
+    span, found, following = read_access_log(database, actor, request.query_params, MAX_ROWS)
     links = page_links(request, span, following)
     return {"since": span.since, "until": span.until, "readings": found, "links": links}
 
 
 @router.get("/readings", include_in_schema=False)
-def readings_page(
-    request: Request, actor: FollowingParam, database: DatabaseParam, language: PageLanguageParam
+def access_log_page(
+    request: Request, actor: AccessLogReaderParam, database: DatabaseParam, language: PageLanguageParam
 ) -> Response:
     """The same for people."""
-    span, found, following = read(database, actor, request.query_params, ON_A_PAGE)
+    span, found, following = read_access_log(database, actor, request.query_params, ROWS_PER_PAGE)
     html = show_readings(
         language,
         readings=found,
-        layers=[(layer.name, layer.title) for layer in every()],
+        layers=[(layer.name, layer.title) for layer in all_layers()],
         since=span.since,
         until=span.until,
-        more=None if following is None else onward(request, span, following),
-        **shell(request),
+        more=None if following is None else next_page_url(request, span, following),
+        **page_context(request),
     )
-    return page_answer(request, html)
+    return page_response(request, html)
 
 
-def read(
-    database: Database, actor: Actor, asked: QueryParams, most: int
-) -> tuple[Span, list[dict[str, Any]], int | None]:
+def read_access_log(
+    database: Database, actor: Actor, query: QueryParams, max_limit: int
+) -> tuple[TimeSpan, list[dict[str, Any]], int | None]:
     """A page of readings as they are asked for: the span, the entries, and below which number the next page begins."""
-    span = span_of(asked, actor, most)
-    layer = layer_named(asked["layer"]).name if asked.get("layer") else None
+    span = span_of(query, actor, max_limit)
+    layer = layer_named(query["layer"]).name if query.get("layer") else None
     below = span.after or None
     if below is not None and not (below.isascii() and below.isdigit() and len(below) <= 18):  # noqa: PLR2004
         raise Malformed(Text("after: khóa của trang trước", "after: the key of the page before"))
-    with database.acting(actor) as session:
-        found, following = readings.readings(
+    with database.transaction(actor) as session:
+        found, following = readings.access_log_page(
             session, span.since, span.until, span.by, layer, int(below) if below else None, span.limit
         )
     return span, found, following

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from api.http.json_text import json_text
+from api.http.json_text import json_bytes
 from api.http.media_types import GEOJSON
 from api.http.parameters import DatabaseParam, bbox_of
 from api.http.security import ActorParam
@@ -19,8 +19,8 @@ from layers.lines import ATTRIBUTION, BASEMAP_CREDITS
 
 router = APIRouter(prefix="/api/basemap", tags=["basemap"])
 
-CONTEXT = Path(__file__).resolve().parents[2] / "data" / "reference" / "basemap"
-A_DAY = {"Cache-Control": "private, max-age=86400"}
+CONTEXT_FOLDER = Path(__file__).resolve().parents[2] / "data" / "reference" / "basemap"
+CACHE_ONE_DAY = {"Cache-Control": "private, max-age=86400"}
 
 
 @router.get("/lines", response_class=Response)
@@ -28,15 +28,15 @@ def lines(request: Request, actor: ActorParam, database: DatabaseParam) -> Respo
     """The routes: whole and simplified to a hundred metres, or at full detail within a ``bbox``."""
     box, wanted = bbox_of(request.query_params.get("bbox")), request.query_params.get("border")
     names = [one.value for one in Border if wanted in (None, "", one.value)]
-    with database.acting(actor) as session:
-        found = [(name, linear.outline(session, name, box)) for name in names]
+    with database.transaction(actor) as session:
+        found = [(name, linear.route_outline(session, name, box)) for name in names]
     features = [
         {"type": "Feature", "geometry": geometry, "properties": {"border": name, "attribution": ATTRIBUTION}}
         for name, geometry in found
         if geometry is not None
     ]
     answer = {"type": "FeatureCollection", "attribution": ATTRIBUTION, "features": features}
-    return Response(json_text(answer), media_type=GEOJSON, headers=A_DAY)
+    return Response(json_bytes(answer), media_type=GEOJSON, headers=CACHE_ONE_DAY)
 
 
 @router.get("/context", response_class=Response)
@@ -46,13 +46,13 @@ def context() -> Response:
     if not features:
         raise Missing(Text("Chưa có nền bản đồ", "There is no background"))
     answer = {"type": "FeatureCollection", "attribution": BASEMAP_CREDITS, "features": features}
-    return Response(json_text(answer), media_type=GEOJSON, headers=A_DAY)
+    return Response(json_bytes(answer), media_type=GEOJSON, headers=CACHE_ONE_DAY)
 
 
 @cache
 def _context() -> list[dict[str, Any]]:
     return [
         feature
-        for file in sorted(CONTEXT.glob("*.geojson"))
+        for file in sorted(CONTEXT_FOLDER.glob("*.geojson"))
         for feature in json.loads(file.read_text(encoding="utf-8"))["features"]
     ]

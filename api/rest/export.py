@@ -24,40 +24,40 @@ from starlette.types import Receive, Scope, Send
 
 from api.http.parameters import DatabaseParam, LayerParam, layer_named, selection_of
 from api.http.security import ActorParam, LanguageParam
-from gis.crs.systems import PROVINCIAL_WIDTH, ZONES, Zone, epsg_of, zone_for, zone_of
+from gis.crs.systems import PROVINCIAL_WIDTH, ZONES, Zone, parse_epsg, zone_by_epsg, zone_by_meridian
 from gis.db.actors import Actor
-from gis.db.session import Database, Reading, Session
+from gis.db.session import AccessLogEntry, Database, Session
 from gis.files import formats as exchange, writers as files
-from gis.files.formats import FORMATS, PIECE, Export, format_named
+from gis.files.formats import CHUNK_BYTES, FORMATS, Export, find_format
 from gis.model.layer import Layer
 from gis.read import sql as query
 from gis.release import workflow as sharing
-from gis.text.dates import VIETNAM
+from gis.text.dates import VIETNAM_TIME
 from gis.text.errors import Invalid, Malformed, Refusal
 from gis.text.i18n import Language, Text
-from layers.lines import ATTRIBUTION, CAVEAT
+from layers.lines import ATTRIBUTION, DISCLAIMER
 from layers.policy import OFFICE, PARTNER
 
 router = APIRouter(prefix="/api/export", tags=["exports"])
 
-OWN = ("f", "reader", "zone", "delimiter")
+EXPORT_PARAMETERS = ("f", "reader", "zone", "delimiter")
 
-PROVINCES_MERIDIAN = 105.75
+DEFAULT_CENTRAL_MERIDIAN = 105.75
 """Central meridian of the 3° zone of VN-2000 that tables give unless another is asked for, in degrees east."""
 
-WRITTEN_AT_ONCE = 2
+MAX_CONCURRENT_WRITES = 2
 """Files that a worker writes at the same time; each takes most of a processor. Others wait their turn."""
 
-UNSENT = "cotmoc-file-"
+SPOOL_PREFIX = "cotmoc-file-"
 """Begins the names of the folders in which files are written; the process follows that writes there."""
 
-_writing: RunVar[anyio.CapacityLimiter] = RunVar("files being written")
+_write_limit: RunVar[anyio.CapacityLimiter] = RunVar("files being written")
 
 
 def reader_of(query_params: QueryParams, actor: Actor) -> Actor:
     """Who is to read the file: the one who asks, or a partner. Whoever is outside reads as who they are."""
     asked = query_params.get("reader")
-    if actor.role.outside:
+    if actor.role.external:
         if asked is not None:
             raise Malformed(Text("Không có tham số 'reader'", "No parameter 'reader'"))
         return actor
@@ -65,52 +65,52 @@ def reader_of(query_params: QueryParams, actor: Actor) -> Actor:
         return actor
     if asked != "partner":
         raise Malformed(Text("reader: office hoặc partner", "reader: office or partner"))
-    return PARTNER if actor.level.reads(PARTNER.level) else actor  # nobody's eyes see more than their own
+    return PARTNER if actor.level.may_read(PARTNER.level) else actor  # nobody's eyes see more than their own
 
 
-def export_of(database: Database, layer: Layer, asked: QueryParams, reader: Actor, language: Language) -> Export:
+def export_of(database: Database, layer: Layer, parameters: QueryParams, reader: Actor, language: Language) -> Export:
     """The file that is asked for. What is wrong with the asking is refused here, before anything has left."""
-    shown = QueryParams([pair for pair in asked.multi_items() if pair[0] not in OWN])
-    with database.acting(reader) as session:
+    shown = QueryParams([pair for pair in parameters.multi_items() if pair[0] not in EXPORT_PARAMETERS])
+    with database.transaction(reader) as session:
         selection = selection_of(session, layer, shown, reader)
-        released = _released(session, layer, reader)
-    delimiter = asked.get("delimiter") or ","
+        released = _release_provenance(session, layer, reader)
+    delimiter = parameters.get("delimiter") or ","
     if delimiter not in (",", ";"):
         raise Malformed(Text("delimiter: , hoặc ;", "delimiter: , or ;"))
     about = {
-        "title": layer.title.said_in(language),
+        "title": layer.title.in_language(language),
         "timeStamp": dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         **({"as_of": selection.as_of.isoformat()} if selection.as_of else {}),
-        "selection": dict(asked),
+        "selection": dict(parameters),
         "reader": reader.level.value,
         "attribution": ATTRIBUTION,
-        "caveat": CAVEAT.vi,
+        "caveat": DISCLAIMER.vi,
         **released,
     }
     return Export(
         selection,
-        format_named(asked.get("f") or "geojson"),
-        zone_asked(asked.get("zone")),
+        find_format(parameters.get("f") or "geojson"),
+        vn2000_zone(parameters.get("zone")),
         language,
         delimiter,
         about,
     )
 
 
-def _released(session: Session, layer: Layer, reader: Actor) -> dict[str, Any]:
+def _release_provenance(session: Session, layer: Layer, reader: Actor) -> dict[str, Any]:
     """By which releases a partner's file has come, so that a copy that turns up elsewhere can be told."""
-    if not reader.role.outside:
+    if not reader.role.external:
         return {}
-    standing = [one.manifest for one in sharing.manifests(session) if one.withdrawn_at is None]
+    standing = [one.manifest for one in sharing.list_manifests(session) if one.withdrawn_at is None]
     latest = {one["release"]: one for one in reversed(standing) if layer.name in one["layers"]}
     told = ("name", "version", "recipient", "watermark")
     return {"releases": [{name: one[name] for name in told} for one in latest.values()]}
 
 
-def zone_asked(name: str | None) -> Zone:
+def vn2000_zone(name: str | None) -> Zone:
     """The zone of VN-2000 that is asked for, or the one that the province works in."""
     try:
-        found = zone_of(epsg_of(name)) if name else zone_for(PROVINCES_MERIDIAN)
+        found = zone_by_epsg(parse_epsg(name)) if name else zone_by_meridian(DEFAULT_CENTRAL_MERIDIAN)
     except Invalid:
         found = None
     if found is None:
@@ -127,55 +127,55 @@ async def export(
     asked = request.query_params
     reader = reader_of(asked, actor)
     wanted = await to_thread.run_sync(export_of, database, layer, asked, reader, language)
-    return Download(pieces(database, actor, reader, wanted), wanted)
+    return Download(recorded_chunks(database, actor, reader, wanted), wanted)
 
 
-async def pieces(database: Database, asker: Actor, reader: Actor, wanted: Export) -> AsyncGenerator[bytes]:
+async def recorded_chunks(database: Database, actor: Actor, reader: Actor, requested: Export) -> AsyncGenerator[bytes]:
     """The file piece by piece. That ``asker`` takes it away is written down before the first piece leaves."""
     begun = False
-    async with aclosing(_file(database, reader, wanted)) as file:
+    async with aclosing(_file_chunks(database, reader, requested)) as file:
         async for piece in file:
             if not begun:
-                await to_thread.run_sync(database.journal, asker, [_taken(wanted)])
+                await to_thread.run_sync(database.record_access, actor, [_access_entry(requested)])
                 begun = True
             yield piece
 
 
-def _taken(wanted: Export) -> Reading:
+def _access_entry(requested: Export) -> AccessLogEntry:
     """What the journal says of a file: which rows and columns, in which form, for whose eyes, and how many if known."""
-    selection = wanted.selection
+    selection = requested.selection
     told = {
-        **selection.told(),
-        "fields": [one.name for one in query.wanted(selection)],
-        "format": wanted.format.name,
-        "reader": selection.reader.value,
-        **({} if wanted.format.streams else {"rows": wanted.number}),
+        **selection.criteria(),
+        "fields": [one.name for one in query.selected_fields(selection)],
+        "format": requested.format.name,
+        "reader": selection.clearance.value,
+        **({} if requested.format.streams else {"rows": requested.number}),
     }
-    return Reading(selection.layer.name, told, action="export")
+    return AccessLogEntry(selection.layer.name, told, action="export")
 
 
-async def _file(database: Database, reader: Actor, wanted: Export) -> AsyncGenerator[bytes]:
+async def _file_chunks(database: Database, reader: Actor, requested: Export) -> AsyncGenerator[bytes]:
     """The file, streamed from the database or written first, given out and then deleted."""
-    if wanted.format.streams:
-        async with aclosing(exchange.stream(database, reader, wanted)) as streamed:  # type: ignore[type-var]
+    if requested.format.streams:
+        async with aclosing(exchange.stream(database, reader, requested)) as streamed:  # type: ignore[type-var]
             async for piece in streamed:
                 yield piece
         return
 
     def write(folder: Path) -> Path:
-        return files.write(database, reader, wanted, folder, from_thread.check_cancelled)
+        return files.write(database, reader, requested, folder, from_thread.check_cancelled)
 
-    with database.download(), TemporaryDirectory(prefix=f"{UNSENT}{os.getpid()}-") as folder:
-        path = await to_thread.run_sync(write, Path(folder), limiter=_writers())
+    with database.download_slot(), TemporaryDirectory(prefix=f"{SPOOL_PREFIX}{os.getpid()}-") as folder:
+        path = await to_thread.run_sync(write, Path(folder), limiter=_write_limiter())
         with path.open("rb") as written:
-            while piece := written.read(PIECE):
+            while piece := written.read(CHUNK_BYTES):
                 yield piece
 
 
-def clear_unsent() -> None:
+def remove_stale_spools() -> None:
     """Take away what killed processes have left of the files they were writing: it was for one reader's eyes."""
-    for folder in Path(gettempdir()).glob(f"{UNSENT}*-*"):
-        writer = folder.name.removeprefix(UNSENT).partition("-")[0]
+    for folder in Path(gettempdir()).glob(f"{SPOOL_PREFIX}*-*"):
+        writer = folder.name.removeprefix(SPOOL_PREFIX).partition("-")[0]
         if folder.is_symlink() or not writer.isdecimal() or Path("/proc", writer).exists():
             continue
         with suppress(OSError):
@@ -183,12 +183,12 @@ def clear_unsent() -> None:
                 shutil.rmtree(folder)
 
 
-def _writers() -> anyio.CapacityLimiter:
+def _write_limiter() -> anyio.CapacityLimiter:
     try:
-        return _writing.get()
+        return _write_limit.get()
     except LookupError:
-        _writing.set(anyio.CapacityLimiter(WRITTEN_AT_ONCE))
-        return _writing.get()
+        _write_limit.set(anyio.CapacityLimiter(MAX_CONCURRENT_WRITES))
+        return _write_limit.get()
 
 
 class Download(Response):
@@ -197,16 +197,16 @@ class Download(Response):
     The answer begins with the first piece, so what is refused until then is a refusal.
     """
 
-    def __init__(self, pieces: AsyncGenerator[bytes], wanted: Export) -> None:
-        self.pieces, self.wanted = pieces, wanted
+    def __init__(self, chunks: AsyncGenerator[bytes], requested: Export) -> None:
+        self.chunks, self.requested = chunks, requested
         self.status_code, self.background = 200, None
-        layer, reader = wanted.selection.layer, wanted.selection.reader
+        layer, reader = requested.selection.layer, requested.selection.clearance
         marked = "-partner" if reader is PARTNER.level else ""
-        name = f"{layer.name}{marked}-{dt.datetime.now(VIETNAM):%Y%m%d-%H%M}{wanted.format.extension}"
-        charset = "; charset=utf-8" if wanted.format.media_type.startswith("text/") else ""
+        name = f"{layer.name}{marked}-{dt.datetime.now(VIETNAM_TIME):%Y%m%d-%H%M}{requested.format.extension}"
+        charset = "; charset=utf-8" if requested.format.media_type.startswith("text/") else ""
         self.init_headers(
             {
-                "Content-Type": wanted.format.media_type + charset,
+                "Content-Type": requested.format.media_type + charset,
                 "Content-Disposition": f'attachment; filename="{name}"',
                 "Cache-Control": "no-store",
             }
@@ -215,8 +215,8 @@ class Download(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the pieces while listening for the client's leaving, whichever ends first."""
         refused: Refusal | None = None
-        async with aclosing(self.pieces), anyio.create_task_group() as together:
-            together.start_soon(_until_gone, receive, together.cancel_scope)
+        async with aclosing(self.chunks), anyio.create_task_group() as together:
+            together.start_soon(_wait_for_disconnect, receive, together.cancel_scope)
             try:
                 await self._send(send)
             except Refusal as refusal:
@@ -227,17 +227,17 @@ class Download(Response):
 
     async def _send(self, send: Send) -> None:
         begun = False
-        async for piece in self.pieces:
+        async for piece in self.chunks:
             if not begun:
-                if self.wanted.withheld:
-                    self.headers["X-Withheld-Positions"] = str(self.wanted.withheld)
+                if self.requested.withheld:
+                    self.headers["X-Withheld-Positions"] = str(self.requested.withheld)
                 await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
                 begun = True
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _until_gone(receive: Receive, scope: anyio.CancelScope) -> None:
+async def _wait_for_disconnect(receive: Receive, scope: anyio.CancelScope) -> None:
     message: MutableMapping[str, Any] = {}
     while message.get("type") != "http.disconnect":
         message = await receive()
@@ -249,24 +249,24 @@ def format_of(file: Path) -> str:
     return next((one.name for one in FORMATS.values() if one.extension == file.suffix.lower()), "geojson")
 
 
-def save(database: Database, layer: str, file: Path, where: list[str], language: Language = "vi") -> int:
+def save(database: Database, layer: str, file: Path, filters: list[str], language: Language = "vi") -> int:
     """Write a view of a layer to ``file``, all of it or nothing; returns how many features it holds.
 
     ``where`` are the parameters of the export as ``name=value``. Raises like its door does.
     """
-    asked = QueryParams([(name, value) for name, _, value in (one.partition("=") for one in where)])
+    asked = QueryParams([(name, value) for name, _, value in (one.partition("=") for one in filters)])
     reader = reader_of(asked, OFFICE)
     wanted = export_of(database, layer_named(layer), asked, reader, language)
     unfinished = file.with_name(f"{file.name}.part")
     try:
-        asyncio.run(_save(pieces(database, OFFICE, reader, wanted), unfinished))
+        asyncio.run(_save(recorded_chunks(database, OFFICE, reader, wanted), unfinished))
         unfinished.replace(file)
     finally:
         unfinished.unlink(missing_ok=True)
     return wanted.number
 
 
-async def _save(written: AsyncIterator[bytes], file: Path) -> None:
+async def _save(chunks: AsyncIterator[bytes], file: Path) -> None:
     with file.open("wb") as opened:
-        async for piece in written:
+        async for piece in chunks:
             opened.write(piece)

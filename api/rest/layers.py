@@ -8,11 +8,11 @@ from api.http.security import ActorParam
 from gis.db.actors import Actor
 from gis.model.code_lists import CodeList, Mark, Status
 from gis.model.fields import Field
-from gis.model.layer import Layer, Part, every, fields_of_part, parts
+from gis.model.layer import ChildRecord, Layer, all_layers, child_fields, child_tables
 from gis.text.i18n import Text
-from gis.write.validation import receivable
+from gis.write.validation import writable_fields
 from layers.gates import EVENT_KINDS
-from layers.policy import may_edit
+from layers.policy import editable_sql
 
 router = APIRouter(prefix="/api", tags=["cards"])
 
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api", tags=["cards"])
 @router.get("/cards")
 def cards(actor: ActorParam) -> dict[str, Any]:
     """All cards that this reader may know of."""
-    return {"layers": [card(layer, actor) for layer in every()]}
+    return {"layers": [card(layer, actor) for layer in all_layers()]}
 
 
 def may_create(actor: Actor, layer: Layer) -> bool:
@@ -31,26 +31,26 @@ def may_create(actor: Actor, layer: Layer) -> bool:
 def card(layer: Layer, actor: Actor) -> dict[str, Any]:
     """One card as plain data, with what the actor's post may do to the layer."""
     editable, creatable = layer.editable and layer.name in actor.role.edits, may_create(actor, layer)
-    taken = set(receivable(layer)) if creatable else set(actor.role.edits.get(layer.name, ()))
+    taken = set(writable_fields(layer)) if creatable else set(actor.role.edits.get(layer.name, ()))
     described: dict[str, Any] = {
         "name": layer.name,
-        "title": _both(layer.title),
-        "geometry": layer.geometry_type.title() if layer.placed else None,
-        "drawn_by": layer.drawn_by,
+        "title": _bilingual(layer.title),
+        "geometry": layer.geometry_type.title() if layer.has_geometry else None,
+        "drawn_by": layer.style_field,
         "status": layer.status.name if layer.status else None,
         "editable": editable,
         "creatable": creatable,
         "movable": editable and layer.status is not None and (creatable or layer.status.name in taken),
         # In a list, where rows have not said what may be done with them, only who may change them all is offered it.
-        "places": creatable and may_edit(actor.role, layer) == "true",
+        "places": creatable and editable_sql(actor.role, layer) == "true",
         "fields": [
             _field(one, receivable=name in taken and not one.is_status)
-            for name, one in layer.readable(actor.eyes).items()
+            for name, one in layer.readable_fields(actor.clearance).items()
         ],
     }
-    described["parts"] = [_part(one, actor) for one in parts.values() if one.of.layer is layer]
+    described["parts"] = [_child_table(one, actor) for one in child_tables.values() if one.parent.layer is layer]
     if layer.name == "gates":
-        described["events"] = [{"value": value, "title": _both(title)} for value, title in EVENT_KINDS.items()]
+        described["events"] = [{"value": value, "title": _bilingual(title)} for value, title in EVENT_KINDS.items()]
         for part in described["parts"]:
             for one in part["fields"]:
                 if (part["name"], one["name"]) == ("gate_events", "kind"):
@@ -58,35 +58,35 @@ def card(layer: Layer, actor: Actor) -> dict[str, Any]:
     return described
 
 
-def _part(part: type[Part], actor: Actor) -> dict[str, Any]:
+def _child_table(child_table: type[ChildRecord], actor: Actor) -> dict[str, Any]:
     """What belongs to a feature, such as an inspection of a marker, as its timeline tells it."""
     return {
-        "name": part.__tablename__,
-        "title": _both(part.title),
-        "fields": [_field(one, receivable=False) for one in fields_of_part(part, actor.eyes)],
+        "name": child_table.__tablename__,
+        "title": _bilingual(child_table.title),
+        "fields": [_field(one, receivable=False) for one in child_fields(child_table, actor.clearance)],
     }
 
 
-def _both(words: Text) -> dict[str, str]:
-    return {"vi": words.vi, "en": words.en}
+def _bilingual(text: Text) -> dict[str, str]:
+    return {"vi": text.vi, "en": text.en}
 
 
-def _field(one: Field, *, receivable: bool) -> dict[str, Any]:
+def _field(field: Field, *, receivable: bool) -> dict[str, Any]:
     return {
-        "name": one.name,
-        "title": _both(one.title),
-        "type": one.type,
-        "codes": [_code(word) for word in one.codes] if one.codes else None,
-        "required": one.required,
+        "name": field.name,
+        "title": _bilingual(field.title),
+        "type": field.type,
+        "codes": [_code(word) for word in field.codes] if field.codes else None,
+        "required": field.required,
         "receivable": receivable,
-        "unit": one.unit,
-        "max_length": one.max_length if one.type == "text" else None,
+        "unit": field.unit,
+        "max_length": field.max_length if field.type == "text" else None,
     }
 
 
-def _code(word: CodeList) -> dict[str, Any]:
-    onward = [end for start, end in word.moves() if start == word.value] if isinstance(word, Status) else []
-    return {"value": word.value, "title": _both(word.title), "mark": _mark(word.mark), "onward": onward}
+def _code(code: CodeList) -> dict[str, Any]:
+    onward = [end for start, end in code.transitions() if start == code.value] if isinstance(code, Status) else []
+    return {"value": code.value, "title": _bilingual(code.title), "mark": _mark(code.mark), "onward": onward}
 
 
 def _mark(mark: Mark | None) -> dict[str, str] | None:

@@ -5,44 +5,46 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import QueryParams
 
-from api.http.fast_route import Door
-from api.http.json_text import json_text
+from api.http.fast_route import FastRoute
+from api.http.json_text import json_bytes
 from api.http.media_types import GEOJSON
 from api.http.parameters import DatabaseParam
 from api.http.security import ActorParam
 from gis.crs.geometry import is_longitude_latitude
-from gis.db.pool import Asking
-from gis.model.fields import Reader
+from gis.db.pool import QueryGenerator
+from gis.model.fields import Clearance
 from gis.text.errors import Malformed, invalid
 from gis.text.i18n import Text
-from layers.border import Located, asking_located, asking_point
+from layers.border import Location, locate_queries, reverse_locate_queries
 
-router = APIRouter(prefix="/api", tags=["locate"], route_class=Door)
+router = APIRouter(prefix="/api", tags=["locate"], route_class=FastRoute)
 
-LONGEST = 300
+MAX_QUERY_LENGTH = 300
 
 
 @router.get("/locate", response_class=Response)
-async def where(request: Request, actor: ActorParam, database: DatabaseParam) -> Response:
+async def locate(request: Request, actor: ActorParam, database: DatabaseParam) -> Response:
     """``?q=`` an address or a coordinate ``[&border=][&crs=][&near=]``, or ``?lon=&lat=`` for the reverse."""
     given = request.query_params
     unknown = [name for name in given if name not in ("q", "border", "crs", "near", "lon", "lat", "lang")]
     if unknown:
         raise Malformed(Text(f"Không có tham số '{unknown[0][:60]}'", f"No parameter '{unknown[0][:60]}'"))
     asked = {name: given[name] or None for name in ("border", "crs", "near") if name in given}
-    found = await database.answered(actor, lambda _notebook: _asking(given, asked, actor.eyes))
+    found = await database.run_queries(actor, lambda _notebook: _locate_query(given, asked, actor.clearance))
     features = [_feature(one) for one in found]
     answer = {"type": "FeatureCollection", "numberReturned": len(features), "features": features}
-    return Response(json_text(answer), media_type=GEOJSON)
+    return Response(json_bytes(answer), media_type=GEOJSON)
 
 
-def _asking(given: QueryParams, asked: dict[str, str | None], reader: Reader) -> Asking[list[Located]]:
-    if "lon" not in given and "lat" not in given:
-        return (yield from asking_located((given.get("q") or "")[:LONGEST], **asked, reader=reader))
-    lon, lat = _degrees(given.get("lon"), "lon"), _degrees(given.get("lat"), "lat")
+def _locate_query(
+    query: QueryParams, options: dict[str, str | None], reader: Clearance
+) -> QueryGenerator[list[Location]]:
+    if "lon" not in query and "lat" not in query:
+        return (yield from locate_queries((query.get("q") or "")[:MAX_QUERY_LENGTH], **options, clearance=reader))
+    lon, lat = _degrees(query.get("lon"), "lon"), _degrees(query.get("lat"), "lat")
     if not is_longitude_latitude(lon, lat):
         raise invalid("lon", "out_of_range", "Kinh độ, vĩ độ ngoài phạm vi", "Longitude or latitude out of range")
-    return [(yield from asking_point(lon, lat, border=asked.get("border"), reader=reader))]
+    return [(yield from reverse_locate_queries(lon, lat, border=options.get("border"), clearance=reader))]
 
 
 def _degrees(text: str | None, name: str) -> float:
@@ -52,7 +54,7 @@ def _degrees(text: str | None, name: str) -> float:
         raise invalid(name, "type", "Phải là số độ thập phân", "Must be decimal degrees") from None
 
 
-def _feature(located: Located) -> dict[str, Any]:
+def _feature(located: Location) -> dict[str, Any]:
     properties: dict[str, Any] = {
         "kind": located.kind,
         "address": located.address,

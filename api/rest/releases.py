@@ -14,11 +14,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.datastructures import QueryParams
 
-from api.http.json_text import json_text
+from api.http.json_text import json_bytes
 from api.http.media_types import JSON
-from api.http.negotiation import only
-from api.http.parameters import DatabaseParam, feature_id, id_in_path, key_of, selection_of
-from api.http.security import NO_ADDRESS, ActorParam, BodyParam, LanguageParam, at_once
+from api.http.negotiation import refuse_unknown_parameters
+from api.http.parameters import DatabaseParam, feature_id, id_in_path, idempotency_key_of, selection_of
+from api.http.security import NO_SUCH_PATH, ActorParam, BodyParam, LanguageParam, inline_dependency
 from gis.db.actors import Actor
 from gis.db.session import Database, Session
 from gis.model.layer import Layer, catalog
@@ -26,9 +26,9 @@ from gis.read import sql as query
 from gis.read.sql import Selection
 from gis.release import models as releases, workflow as sharing
 from gis.release.models import ReleasePart, ReleaseState, ReleaseVersion
-from gis.release.snapshot import ALWAYS, released
-from gis.release.workflow import Going, Part, Terms, Withheld
-from gis.text.dates import read_day
+from gis.release.snapshot import ALWAYS_RELEASED_FIELDS, snapshot_layer
+from gis.release.workflow import FeatureContent, PreparedPart, Terms, Withheld
+from gis.text.dates import parse_date
 from gis.text.errors import Malformed, Missing, Stale, Unconditional, invalid
 from gis.text.i18n import Language, Text
 from gis.write import idempotency as replays, validation as drafts
@@ -37,48 +37,50 @@ from layers.secrecy import refuse_state_secret
 
 router = APIRouter(tags=["releases"])
 
-NOT_OF_PARTS = (
+UNSUPPORTED_PARAMETERS = (
     "after", "as_of", "bbox-crs", "count", "crs", "f", "lang", "limit", "properties", "reader", "sortby",
 )  # fmt: skip
 """What a view is asked with and a release is not: how it is paged, sorted and written."""
 
-MOST_SHOWN = 500
+MAX_PREVIEW_FEATURES = 500
 """Features of a layer that a preview shows; its numbers count them all."""
 
-LONGEST = 200
+MAX_TEXT_LENGTH = 200
 
-NAMED = ("name", "recipient")
+RELEASE_FIELDS = ("name", "recipient")
 """What a release is called and to whom it goes; the rest stands with each version."""
 
 
-def who_shares(actor: ActorParam) -> Actor:
+def release_manager(actor: ActorParam) -> Actor:
     """Somebody who prepares and approves what leaves the house; to others there is no such address."""
-    if not actor.role.shares:
-        raise Missing(NO_ADDRESS)
+    if not actor.role.manages_releases:
+        raise Missing(NO_SUCH_PATH)
     return actor
 
 
 def release_id(release: str) -> uuid.UUID:
     """The id of a release in a path. Raises ``Missing`` for what is none."""
-    return id_in_path(release, sharing.GONE)
+    return id_in_path(release, sharing.RELEASE_NOT_FOUND)
 
 
 def version_number(number: str) -> int:
     """The number of a version as it stands in a path or a query."""
     if not number.isascii() or not number.isdigit() or len(number) > 6:  # noqa: PLR2004 - nobody prepares a million
-        raise Missing(sharing.GONE)
+        raise Missing(sharing.RELEASE_NOT_FOUND)
     return int(number)
 
 
-SharingParam = Annotated[Actor, Depends(at_once(who_shares))]
-ReleaseParam = Annotated[uuid.UUID, Depends(at_once(release_id))]
-NumberParam = Annotated[int, Depends(at_once(version_number))]
+ReleaseManagerParam = Annotated[Actor, Depends(inline_dependency(release_manager))]
+ReleaseParam = Annotated[uuid.UUID, Depends(inline_dependency(release_id))]
+NumberParam = Annotated[int, Depends(inline_dependency(version_number))]
 
 
 # Reading what comes in.
 
 
-def _said(body: Mapping[str, Any], name: str, *, required: bool = False, most: int = LONGEST) -> str | None:
+def _read_text(
+    body: Mapping[str, Any], name: str, *, required: bool = False, max_length: int = MAX_TEXT_LENGTH
+) -> str | None:
     """A text of the body, clean and without a state secret. Raises ``Invalid`` naming it."""
     given = body.get(name)
     if given is None or given == "":
@@ -89,29 +91,31 @@ def _said(body: Mapping[str, Any], name: str, *, required: bool = False, most: i
         text = drafts.clean_text(given).strip() if isinstance(given, str) else ""
     except ValueError:
         text = ""
-    if not text or len(text) > most:
-        raise invalid(name, "text", f"Văn bản, tối đa {most} ký tự", f"Text of {most} characters at most")
+    if not text or len(text) > max_length:
+        raise invalid(name, "text", f"Văn bản, tối đa {max_length} ký tự", f"Text of {max_length} characters at most")
     refuse_state_secret(name, text)
     return text
 
 
-def _day(body: Mapping[str, Any], name: str) -> dt.date | None:
+def _read_date(body: Mapping[str, Any], name: str) -> dt.date | None:
     if body.get(name) in (None, ""):
         return None
     try:
-        return read_day(body[name])
+        return parse_date(body[name])
     except (ValueError, TypeError):
         raise invalid(name, "date", "Ngày dạng 2026-12-31", "A date such as 2026-12-31") from None
 
 
-def _terms(session: Session, body: Mapping[str, Any], actor: Actor) -> Terms:
+def _read_terms(session: Session, body: Mapping[str, Any], actor: Actor) -> Terms:
     """What a version rests on; the paper's name as the recipient may know it is its number where that may be shared."""
-    document, basis = body.get("document"), _said(body, "basis")
+    document, basis = body.get("document"), _read_text(body, "basis")
     document_id = None
     if document not in (None, ""):
         try:
             document_id = uuid.UUID(document)
-            found = json.loads(query.one(session, Selection(catalog["documents"], actor.eyes), document_id))
+            found = json.loads(
+                query.read_feature(session, Selection(catalog["documents"], actor.clearance), document_id)
+            )
         except (ValueError, TypeError, AttributeError, Missing):
             raise invalid("document", "unknown", "Không có văn bản này", "There is no such document") from None
         about = found["properties"]
@@ -125,95 +129,105 @@ def _terms(session: Session, body: Mapping[str, Any], actor: Actor) -> Terms:
                 "Văn bản này không thuộc phạm vi cung cấp cho nơi nhận; hãy ghi căn cứ theo cách khác",
                 "This document may not be given to the recipient; state the basis in another way",
             )
-    terms = Terms(document_id, basis, _day(body, "valid_from"), _day(body, "valid_to"), _said(body, "note", most=2000))
+    terms = Terms(
+        document_id,
+        basis,
+        _read_date(body, "valid_from"),
+        _read_date(body, "valid_to"),
+        _read_text(body, "note", max_length=2000),
+    )
     if terms.valid_from and terms.valid_to and terms.valid_to < terms.valid_from:
         raise invalid("valid_to", "range", "Ngày cuối phải sau ngày đầu", "The end must not be before the start")
     return terms
 
 
-def _parts(session: Session, given: Any) -> list[Part]:
+def _read_parts(session: Session, body: Any) -> list[PreparedPart]:
     """The parts of the body, read with a partner's eyes: a filter over what a partner may not know is refused."""
-    if not isinstance(given, list) or not given or not all(isinstance(one, dict) for one in given):
+    if not isinstance(body, list) or not body or not all(isinstance(one, dict) for one in body):
         raise invalid("parts", "missing", "Cần danh sách các lớp", "A list of layers is needed")
-    return [_part(session, one) for one in given]
+    return [_read_part(session, one) for one in body]
 
 
-def _part(session: Session, given: Mapping[str, Any]) -> Part:
-    unknown = given.keys() - {"layer", "filter", "fields", "decimals"}
+def _read_part(session: Session, body: Mapping[str, Any]) -> PreparedPart:
+    unknown = body.keys() - {"layer", "filter", "fields", "decimals"}
     if unknown:
         name = min(unknown)[:60]
         raise invalid(f"parts.{name}", "unknown_field", "Không có trường này", "There is no such field")
-    layer, fields, decimals = given.get("layer"), given.get("fields"), given.get("decimals")
+    layer, fields, decimals = body.get("layer"), body.get("fields"), body.get("decimals")
     if not isinstance(layer, str) or layer not in catalog:
         raise invalid("parts.layer", "unknown", "Không có lớp này", "There is no such layer")
     if not isinstance(fields, list) or not all(isinstance(name, str) for name in fields):
         raise invalid("parts.fields", "missing", "Nêu tên từng thuộc tính được chia sẻ", "Name each field that may go")
     if decimals is not None and (not isinstance(decimals, int) or isinstance(decimals, bool)):
         raise invalid("parts.decimals", "type", "Một số nguyên hoặc để trống", "A whole number or nothing")
-    asked = given.get("filter") or {}
-    return Part(_selected(session, catalog[layer], asked, PARTNER), tuple(dict.fromkeys(fields)), decimals, asked)
+    asked = body.get("filter") or {}
+    return PreparedPart(
+        _part_selection(session, catalog[layer], asked, PARTNER), tuple(dict.fromkeys(fields)), decimals, asked
+    )
 
 
-def _selected(session: Session, layer: Layer, asked: Any, reader: Actor) -> Selection:
+def _part_selection(session: Session, layer: Layer, parameters: Any, reader: Actor) -> Selection:
     """The selection of a part for a reader. Raises ``Malformed`` like a view that is asked wrongly."""
-    if not isinstance(asked, dict):
+    if not isinstance(parameters, dict):
         raise invalid(
             "parts.filter", "type", "Các tham số lọc như trên trang danh sách", "Filter parameters as on a list page"
         )
     pairs = [
-        (name, str(one)) for name, value in asked.items() for one in (value if isinstance(value, list) else [value])
+        (name, str(one))
+        for name, value in parameters.items()
+        for one in (value if isinstance(value, list) else [value])
     ]
     for name, _ in pairs:
-        if name in NOT_OF_PARTS:
+        if name in UNSUPPORTED_PARAMETERS:
             raise invalid("parts.filter", "parameter", f"Không nhận '{name}'", f"Takes no parameter '{name}'")
-    return selection_of(session, layer, QueryParams(pairs), reader).everything()
+    return selection_of(session, layer, QueryParams(pairs), reader).unpaged()
 
 
 # The office's doors.
 
 
 @router.get("/api/releases")
-def listed(actor: SharingParam, database: DatabaseParam, language: LanguageParam) -> dict[str, Any]:
+def list_releases(actor: ReleaseManagerParam, database: DatabaseParam, language: LanguageParam) -> dict[str, Any]:
     """Every release with its versions, the youngest first, and what was held back because its level was raised."""
-    with database.acting(actor) as session:
+    with database.transaction(actor) as session:
         found = [
-            _told(session, release, sharing.versions_of(session, release.id), language)
-            for release in sharing.every_release(session)
+            _release_document(session, release, sharing.versions_of(session, release.id), language)
+            for release in sharing.list_releases(session)
         ]
-        taken, number = sharing.held_back(session), sharing.number_held_back(session)
+        taken, number = sharing.list_recalled_holdings(session), sharing.count_recalled_holdings(session)
     return {"releases": found, "held_back": taken, "number_held_back": number}
 
 
 @router.post("/api/releases", status_code=201, response_class=Response)
-def prepare(
-    request: Request, body: BodyParam, actor: SharingParam, database: DatabaseParam, language: LanguageParam
+def create_release(
+    request: Request, body: BodyParam, actor: ReleaseManagerParam, database: DatabaseParam, language: LanguageParam
 ) -> Response:
     """A new release in draft: name, recipient, parts, the paper it rests on, its period."""
-    name, recipient = _said(body, "name", required=True) or "", _said(body, "recipient", required=True) or ""
-    with database.acting(PARTNER) as session:
-        parts = _parts(session, body.get("parts"))
-    with database.acting(actor, write=True) as session:
-        if done := _done(session, request, actor, body, language):
+    name, recipient = _read_text(body, "name", required=True) or "", _read_text(body, "recipient", required=True) or ""
+    with database.transaction(PARTNER) as session:
+        parts = _read_parts(session, body.get("parts"))
+    with database.transaction(actor, write=True) as session:
+        if done := _replayed_response(session, request, actor, body, language):
             return done
-        made = sharing.prepare(session, name, recipient, _terms(session, body, actor), parts)
-        return _settled(session, request, actor, made.release_id, language, 201)
+        made = sharing.prepare(session, name, recipient, _read_terms(session, body, actor), parts)
+        return _recorded_response(session, request, actor, made.release_id, language, 201)
 
 
 @router.post("/api/releases/{release}/versions", status_code=201, response_class=Response)
-def renew(  # noqa: PLR0917 - what a request brings
+def create_version(  # noqa: PLR0917 - what a request brings
     request: Request,
     release: ReleaseParam,
     body: BodyParam,
-    actor: SharingParam,
+    actor: ReleaseManagerParam,
     database: DatabaseParam,
     language: LanguageParam,
 ) -> Response:
     """The next version in draft; what the body does not say is as in the version before."""
-    with database.acting(actor) as session:
+    with database.transaction(actor) as session:
         before = sharing.versions_of(session, release)[-1]
-        kept = [_part_told(one) for one in sharing.parts_of(session, before.id)]
-    with database.acting(PARTNER) as session:
-        parts = _parts(session, body.get("parts", kept))
+        kept = [_part_document(one) for one in sharing.parts_of(session, before.id)]
+    with database.transaction(PARTNER) as session:
+        parts = _read_parts(session, body.get("parts", kept))
     terms = {
         "document": before.document_id and str(before.document_id),
         "basis": before.basis,
@@ -221,64 +235,68 @@ def renew(  # noqa: PLR0917 - what a request brings
         "valid_to": before.valid_to and before.valid_to.isoformat(),
         "note": before.note,
     }
-    with database.acting(actor, write=True) as session:
-        if done := _done(session, request, actor, body, language):
+    with database.transaction(actor, write=True) as session:
+        if done := _replayed_response(session, request, actor, body, language):
             return done
-        sharing.renew(session, release, _terms(session, {**terms, **body}, actor), parts)
-        return _settled(session, request, actor, release, language, 201)
+        sharing.prepare_next_version(session, release, _read_terms(session, {**terms, **body}, actor), parts)
+        return _recorded_response(session, request, actor, release, language, 201)
 
 
-def _done(
+def _replayed_response(
     session: Session, request: Request, actor: Actor, body: Mapping[str, Any], language: Language
 ) -> Response | None:
     """The release as it stands when this very write has been done before under its ``Idempotency-Key``."""
-    key = key_of(request)
-    done = replays.claim(session, key, actor.name, body, f"POST {request.url.path}") if key is not None else None
-    return None if done is None else _written(session, done, language)
+    key = idempotency_key_of(request)
+    done = replays.claim_key(session, key, actor.name, body, f"POST {request.url.path}") if key is not None else None
+    return None if done is None else _release_response(session, done, language)
 
 
-def _settled(  # noqa: PLR0917 - what an answer is made of
+def _recorded_response(  # noqa: PLR0917 - what an answer is made of
     session: Session, request: Request, actor: Actor, release: uuid.UUID, language: Language, status: int = 200
 ) -> Response:
     """The release as it stands after this write, which is remembered under its key."""
-    if (key := key_of(request)) is not None:
-        replays.settle(session, key, actor.name, release)
-    return _written(session, release, language, status)
+    if (key := idempotency_key_of(request)) is not None:
+        replays.store_result(session, key, actor.name, release)
+    return _release_response(session, release, language, status)
 
 
-def _written(session: Session, release_id: uuid.UUID, language: Language, status: int = 200) -> Response:
+def _release_response(session: Session, release_id: uuid.UUID, language: Language, status: int = 200) -> Response:
     release = sharing.release_of(session, release_id)
-    told = _told(session, release, sharing.versions_of(session, release.id), language)
+    told = _release_document(session, release, sharing.versions_of(session, release.id), language)
     headers = {"Location": f"/api/releases/{release.id}"} if status == 201 else {}  # noqa: PLR2004
-    return Response(json_text(told), status, headers, JSON)
+    return Response(json_bytes(told), status, headers, JSON)
 
 
 @router.get("/api/releases/{release}/versions/{number}", response_class=Response)
-def one_version(
-    release: ReleaseParam, number: NumberParam, actor: SharingParam, database: DatabaseParam, language: LanguageParam
+def get_version(
+    release: ReleaseParam,
+    number: NumberParam,
+    actor: ReleaseManagerParam,
+    database: DatabaseParam,
+    language: LanguageParam,
 ) -> Response:
     """One version, with the ETag that a change of its draft must bring back."""
-    with database.acting(actor) as session:
+    with database.transaction(actor) as session:
         found = sharing.release_of(session, release)
         version = sharing.version_of(session, release, number)
-        told = _version_told(session, version, language)
-        return Response(json_text(told), headers={"ETag": _tag(session, found, version)}, media_type=JSON)
+        told = _version_document(session, version, language)
+        return Response(json_bytes(told), headers={"ETag": _draft_etag(session, found, version)}, media_type=JSON)
 
 
-def _tag(session: Session, release: releases.Release, version: ReleaseVersion) -> str:
+def _draft_etag(session: Session, release: releases.Release, version: ReleaseVersion) -> str:
     """What a draft says, hashed: whoever changes it says which one was read."""
     terms = [str(getattr(version, name)) for name in (*vars(Terms()), "state")]
-    parts = [_part_told(one) for one in sharing.parts_of(session, version.id)]
-    return f'"{hashlib.sha256(json_text([release.name, release.recipient, terms, parts])).hexdigest()[:24]}"'
+    parts = [_part_document(one) for one in sharing.parts_of(session, version.id)]
+    return f'"{hashlib.sha256(json_bytes([release.name, release.recipient, terms, parts])).hexdigest()[:24]}"'
 
 
 @router.put("/api/releases/{release}/versions/{number}", response_class=Response)
-def redraft(  # noqa: PLR0917
+def replace_draft(  # noqa: PLR0917
     request: Request,
     release: ReleaseParam,
     number: NumberParam,
     body: BodyParam,
-    actor: SharingParam,
+    actor: ReleaseManagerParam,
     database: DatabaseParam,
     language: LanguageParam,
 ) -> Response:
@@ -291,36 +309,39 @@ def redraft(  # noqa: PLR0917
                 "If-Match with the ETag read is required",
             )
         )
-    with database.acting(PARTNER) as session:
-        parts = _parts(session, body.get("parts"))
-    with database.acting(actor, write=True) as session:
+    with database.transaction(PARTNER) as session:
+        parts = _read_parts(session, body.get("parts"))
+    with database.transaction(actor, write=True) as session:
         version = sharing.version_of(session, release, number, locked=True)
         found = sharing.release_of(session, release)
-        if seen != _tag(session, found, version):
+        if seen != _draft_etag(session, found, version):
             raise Stale(Text("Bản nháp đã được sửa; hãy tải lại", "The draft was changed meanwhile; please reload"))
         name, recipient = (
-            _said({name: body.get(name, getattr(found, name))}, name, required=True) or "" for name in NAMED
+            _read_text({name: body.get(name, getattr(found, name))}, name, required=True) or ""
+            for name in RELEASE_FIELDS
         )
-        terms = _terms(session, body, actor)
-        sharing.redraft(session, version, terms, parts, name=name, recipient=recipient)
-        return _written(session, release, language)
+        terms = _read_terms(session, body, actor)
+        sharing.update_draft(session, version, terms, parts, name=name, recipient=recipient)
+        return _release_response(session, release, language)
 
 
 @router.get("/api/releases/{release}")
-def one(release: ReleaseParam, actor: SharingParam, database: DatabaseParam, language: LanguageParam) -> dict[str, Any]:
+def get_release(
+    release: ReleaseParam, actor: ReleaseManagerParam, database: DatabaseParam, language: LanguageParam
+) -> dict[str, Any]:
     """One release with all its versions: parts, steps, what was withheld, manifest."""
-    with database.acting(actor) as session:
+    with database.transaction(actor) as session:
         found = sharing.release_of(session, release)
-        return _told(session, found, sharing.versions_of(session, release), language)
+        return _release_document(session, found, sharing.versions_of(session, release), language)
 
 
 @router.post("/api/releases/{release}/versions/{number}/moves", response_class=Response)
-def move(  # noqa: PLR0917
+def transition(  # noqa: PLR0917
     request: Request,
     release: ReleaseParam,
     number: NumberParam,
     body: BodyParam,
-    actor: SharingParam,
+    actor: ReleaseManagerParam,
     database: DatabaseParam,
     language: LanguageParam,
 ) -> Response:
@@ -330,37 +351,39 @@ def move(  # noqa: PLR0917
     except ValueError:
         words = ", ".join(ReleaseState)
         raise invalid("to", "code", f"Một trong: {words}", f"One of: {words}") from None
-    reason = _said(body, "reason", required=to in releases.EXPLAINED, most=500)
-    rows: dict[str, Sequence[Going]] = {}
+    reason = _read_text(body, "reason", required=to in releases.STATES_WITH_REASON, max_length=500)
+    rows: dict[str, Sequence[FeatureContent]] = {}
     kept: list[Withheld] = []
     if to is ReleaseState.SUBMITTED:
-        rows, kept = previewed(database, actor, release, number)
-    with database.acting(actor, write=True, reason=reason) as session:
-        if done := _done(session, request, actor, body, language):
+        rows, kept = preview_rows(database, actor, release, number)
+    with database.transaction(actor, write=True, reason=reason) as session:
+        if done := _replayed_response(session, request, actor, body, language):
             return done
         version = sharing.version_of(session, release, number, locked=True)
         if to is ReleaseState.SUBMITTED and version.state == ReleaseState.DRAFT:
             sharing.submit(session, version, rows, kept)
         else:
-            sharing.move(session, version, to)
-        return _settled(session, request, actor, release, language)
+            sharing.transition(session, version, to)
+        return _recorded_response(session, request, actor, release, language)
 
 
-def previewed(
+def preview_rows(
     database: Database, actor: Actor, release: uuid.UUID, number: int
-) -> tuple[dict[str, Sequence[Going]], list[Withheld]]:
+) -> tuple[dict[str, Sequence[FeatureContent]], list[Withheld]]:
     """What of a version would go now, by layer, read with a partner's eyes; and what stays, with the actor's."""
-    with database.acting(actor) as session:
+    with database.transaction(actor) as session:
         parts = sharing.parts_of(session, sharing.version_of(session, release, number).id)
-    rows: dict[str, Sequence[Going]] = {}
+    rows: dict[str, Sequence[FeatureContent]] = {}
     kept: list[Withheld] = []
     for part in parts:
         layer = catalog[part.layer]
-        with database.acting(PARTNER) as session:
-            selection = _selected(session, layer, part.filter, PARTNER)
-            rows[part.layer] = sharing.going(session, Part(selection, tuple(part.fields), part.decimals, part.filter))
-        with database.acting(actor) as session:
-            kept += sharing.withheld(session, _selected(session, layer, part.filter, actor), rows[part.layer])
+        with database.transaction(PARTNER) as session:
+            selection = _part_selection(session, layer, part.filter, PARTNER)
+            rows[part.layer] = sharing.releasable_content(
+                session, PreparedPart(selection, tuple(part.fields), part.decimals, part.filter)
+            )
+        with database.transaction(actor) as session:
+            kept += sharing.withheld(session, _part_selection(session, layer, part.filter, actor), rows[part.layer])
     return rows, kept
 
 
@@ -369,7 +392,7 @@ def preview(  # noqa: PLR0917
     request: Request,
     release: ReleaseParam,
     number: NumberParam,
-    actor: SharingParam,
+    actor: ReleaseManagerParam,
     database: DatabaseParam,
     language: LanguageParam,
 ) -> dict[str, Any]:
@@ -378,77 +401,85 @@ def preview(  # noqa: PLR0917
     Of a version that was submitted, these are the rows that were submitted; ``changed`` counts those that are no
     longer as they were, for which publication would be refused.
     """
-    only(request)
-    return preview_of(database, actor, release, number, language)
+    refuse_unknown_parameters(request)
+    return preview_document(database, actor, release, number, language)
 
 
-def preview_of(database: Database, actor: Actor, release: uuid.UUID, number: int, language: Language) -> dict[str, Any]:
+def preview_document(
+    database: Database, actor: Actor, release: uuid.UUID, number: int, language: Language
+) -> dict[str, Any]:
     """The preview as plain data."""
-    with database.acting(actor) as session:
+    with database.transaction(actor) as session:
         version = sharing.version_of(session, release, number)
         state, parts = ReleaseState(version.state), sharing.parts_of(session, version.id)
         submitted = sharing.rows_of(session, version.id)
         kept_then = version.withheld or {}
     shown: list[dict[str, Any]] = []
     if state is ReleaseState.DRAFT:
-        rows, kept = previewed(database, actor, release, number)
-        kept_now = [_withheld_told(one.layer, one.reason, one.number, one.named, language) for one in kept]
+        rows, kept = preview_rows(database, actor, release, number)
+        kept_now = [_withheld_document(one.layer, one.reason, one.number, one.labels, language) for one in kept]
     else:
         rows, kept_now = (
             {},
             [
-                _withheld_told(layer, reason, count, [], language)
+                _withheld_document(layer, reason, count, [], language)
                 for layer, reasons in kept_then.items()
                 for reason, count in reasons.items()
             ],
         )
-        with database.acting(PARTNER) as session:
+        with database.transaction(PARTNER) as session:
             for part in parts:
                 ids = submitted.get(part.layer, {})
-                rows[part.layer] = sharing.as_submitted(session, part, catalog[part.layer], list(ids))
+                rows[part.layer] = sharing.submitted_content(session, part, catalog[part.layer], list(ids))
     for part in parts:
-        layer, twin, wanted = catalog[part.layer], released(catalog[part.layer]), submitted.get(part.layer)
+        layer, twin, wanted = catalog[part.layer], snapshot_layer(catalog[part.layer]), submitted.get(part.layer)
         now = {one.id: one.sha256 for one in rows[part.layer]}
-        always = {*ALWAYS, *layer.always_with}
+        always = {*ALWAYS_RELEASED_FIELDS, *layer.required_with_geometry}
         shown.append(
             {
-                **_part_told(part),
-                "title": layer.title.said_in(language),
+                **_part_document(part),
+                "title": layer.title.in_language(language),
                 "rows": len(now) if wanted is None else len(wanted),
                 "changed": 0 if wanted is None else sum(now.get(one) != sha for one, sha in wanted.items()),
                 "always": sorted(always),
-                "unnamed": [name for name in twin.known if name not in (*part.fields, *always, "version", "release")],
-                "above": [one.title.said_in(language) for name, one in layer.fields.items() if name not in twin.known],
+                "unnamed": [
+                    name for name in twin.snapshot_fields if name not in (*part.fields, *always, "version", "release")
+                ],
+                "above": [
+                    one.title.in_language(language)
+                    for name, one in layer.fields.items()
+                    if name not in twin.snapshot_fields
+                ],
                 "features": {
                     "type": "FeatureCollection",
-                    "features": [feature_of(one.content) for one in rows[part.layer][:MOST_SHOWN]],
+                    "features": [content_feature(one.content) for one in rows[part.layer][:MAX_PREVIEW_FEATURES]],
                 },
             }
         )
     return {"state": state.value, "parts": shown, "withheld": kept_now}
 
 
-def feature_of(content: Mapping[str, Any]) -> dict[str, Any]:
+def content_feature(content: Mapping[str, Any]) -> dict[str, Any]:
     """A content as a GeoJSON feature."""
     told = {name: value for name, value in content.items() if name not in ("id", "layer", "geometry")}
     return {"type": "Feature", "id": content["id"], "geometry": content.get("geometry"), "properties": told}
 
 
-def _withheld_told(layer: str, reason: str, number: int, named: list[str], language: Language) -> dict[str, Any]:
+def _withheld_document(layer: str, reason: str, number: int, names: list[str], language: Language) -> dict[str, Any]:
     return {
         "layer": layer,
         "reason": reason,
-        "said": sharing.REASONS[reason].said_in(language),
+        "said": sharing.WITHHELD_REASONS[reason].in_language(language),
         "number": number,
-        "named": named,
+        "named": names,
     }
 
 
-def _part_told(part: ReleasePart) -> dict[str, Any]:
+def _part_document(part: ReleasePart) -> dict[str, Any]:
     return {"layer": part.layer, "filter": part.filter, "fields": part.fields, "decimals": part.decimals}
 
 
-def _told(
+def _release_document(
     session: Session, release: releases.Release, versions: Sequence[ReleaseVersion], language: Language
 ) -> dict[str, Any]:
     return {
@@ -456,17 +487,17 @@ def _told(
         "name": release.name,
         "recipient": release.recipient,
         "made_at": release.made_at.isoformat(),
-        "versions": [_version_told(session, one, language) for one in reversed(versions)],
+        "versions": [_version_document(session, one, language) for one in reversed(versions)],
     }
 
 
-def _version_told(session: Session, version: ReleaseVersion, language: Language) -> dict[str, Any]:
+def _version_document(session: Session, version: ReleaseVersion, language: Language) -> dict[str, Any]:
     state = ReleaseState(version.state)
     return {
         "number": version.number,
         "state": state.value,
-        "state_said": state.title.said_in(language),
-        "onward": [word for word in state.onward if word != ReleaseState.REPLACED],
+        "state_said": state.title.in_language(language),
+        "onward": [word for word in state.transitions_to if word != ReleaseState.REPLACED],
         "document": version.document_id and str(version.document_id),
         "basis": version.basis,
         "valid_from": version.valid_from and version.valid_from.isoformat(),
@@ -478,7 +509,7 @@ def _version_told(session: Session, version: ReleaseVersion, language: Language)
         "watermark": version.watermark and str(version.watermark),
         "withheld": version.withheld,
         "manifest": version.manifest,
-        "parts": [_part_told(one) for one in sharing.parts_of(session, version.id)],
+        "parts": [_part_document(one) for one in sharing.parts_of(session, version.id)],
         "steps": [
             {"state": one.state, "actor": one.actor, "at": one.at.isoformat(), "reason": one.reason}
             for one in sharing.steps_of(session, version.id)
@@ -487,22 +518,22 @@ def _version_told(session: Session, version: ReleaseVersion, language: Language)
 
 
 @router.get("/api/holdings")
-def holdings(request: Request, actor: SharingParam, database: DatabaseParam) -> dict[str, Any]:
+def holdings(request: Request, actor: ReleaseManagerParam, database: DatabaseParam) -> dict[str, Any]:
     """What recipients hold or held: of one ``recipient``, of a ``feature`` or of what stands ``at`` an address."""
-    only(request, ("recipient", "feature", "at", "border"))
-    return {"holdings": holdings_asked(database, actor, request.query_params)}
+    refuse_unknown_parameters(request, ("recipient", "feature", "at", "border"))
+    return {"holdings": read_holdings(database, actor, request.query_params)}
 
 
-def holdings_asked(database: Database, actor: Actor, asked: QueryParams) -> list[dict[str, Any]]:
+def read_holdings(database: Database, actor: Actor, parameters: QueryParams) -> list[dict[str, Any]]:
     """The register as it is asked for, the latest first."""
-    recipient, feature, at = (asked.get(name) or None for name in ("recipient", "feature", "at"))
+    recipient, feature, at = (parameters.get(name) or None for name in ("recipient", "feature", "at"))
     if not (recipient or feature or at):
         raise Malformed(Text("Nêu recipient, feature hoặc at", "Name a recipient, a feature or at"))
-    with database.acting(actor) as session:
+    with database.transaction(actor) as session:
         wanted = None
         if feature is not None:
             wanted = [feature_id(feature)]
         elif at is not None:
-            where = {"number": [at.strip()], **({"border": [asked["border"]]} if asked.get("border") else {})}
-            wanted = sharing.ids_of(session, Selection(catalog["markers"], actor.eyes, where=where))
-        return sharing.held(session, recipient=recipient, features=wanted)
+            where = {"number": [at.strip()], **({"border": [parameters["border"]]} if parameters.get("border") else {})}
+            wanted = sharing.ids_of(session, Selection(catalog["markers"], actor.clearance, where=where))
+        return sharing.list_holdings(session, recipient=recipient, features=wanted)

@@ -4,9 +4,9 @@ from alembic import context
 from geoalchemy2 import alembic_helpers
 
 import layers  # noqa: F401 - fills the catalog
-from gis.model.fields import SCHEMA, LevelType, Words
+from gis.model.fields import SCHEMA, CodeListType, LevelType
 from gis.model.layer import Record
-from gis.release.snapshot import RELEASE, released_catalog
+from gis.release.snapshot import RELEASE_SCHEMA, snapshot_catalog
 
 NOT_OURS_TO_COMPARE = {"journal", "seals", "moves", "surface", "structure", "counters", "alembic_version"}
 """Tables that stand outside the cards: memory, and the state of the migration itself."""
@@ -14,7 +14,7 @@ NOT_OURS_TO_COMPARE = {"journal", "seals", "moves", "surface", "structure", "cou
 
 def include_object(item, name, kind, reflected, compare_to):  # type: ignore[no-untyped-def]
     """Whether autogenerate compares it: our schema's tables, less what the cards do not describe."""
-    if kind == "table" and (item.schema not in (SCHEMA, RELEASE) or name in NOT_OURS_TO_COMPARE):
+    if kind == "table" and (item.schema not in (SCHEMA, RELEASE_SCHEMA) or name in NOT_OURS_TO_COMPARE):
         return False
     return alembic_helpers.include_object(item, name, kind, reflected, compare_to)
 
@@ -24,7 +24,7 @@ def render_item(kind, item, autogen_context):  # type: ignore[no-untyped-def]
     if kind == "type" and isinstance(item, LevelType):
         autogen_context.imports.add("from sqlalchemy.dialects import postgresql")
         return f"postgresql.ENUM(name='level', schema='{SCHEMA}', create_type=False)"
-    if kind == "type" and isinstance(item, Words):
+    if kind == "type" and isinstance(item, CodeListType):
         return "sa.Text()"
     return alembic_helpers.render_item(kind, item, autogen_context)
 
@@ -34,14 +34,14 @@ def compare_type(_context, _column, _described, _stored_type, described_type):  
     return False if isinstance(described_type, LevelType) else None
 
 
-released_catalog()  # declares the tables of what was released
+snapshot_catalog()  # declares the tables of what was released
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
     target_metadata=Record.metadata,
     include_object=include_object,
     include_schemas=True,
-    include_name=lambda name, kind, _parents: kind != "schema" or name in (SCHEMA, RELEASE),
+    include_name=lambda name, kind, _parents: kind != "schema" or name in (SCHEMA, RELEASE_SCHEMA),
     version_table_schema=SCHEMA,
     process_revision_directives=alembic_helpers.writer,
     render_item=render_item,

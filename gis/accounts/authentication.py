@@ -17,48 +17,48 @@ from sqlalchemy.orm import Session
 
 from gis.accounts import passwords, token_usage as uses
 from gis.accounts.models import (
-    IDLE,
-    LONGEST_SIGN_IN,
-    VALID,
+    PERSON_IS_ACTIVE,
+    SIGN_IN_IDLE_TIMEOUT,
+    SIGN_IN_LIFETIME,
     Person,
     SignIn,
     digest,
-    had_administrator,
-    known_of,
-    login_name,
-    present,
+    ever_had_administrator,
+    get_active_person,
+    normalize_login_name,
+    password_context,
     sign_in,
     sign_out,
-    spend,
+    use_recovery_code,
 )
-from gis.accounts.throttle import Delays, delay_s
-from gis.db.session import LOCK_TIMEOUT, refusing_like_the_house
+from gis.accounts.throttle import LoginThrottle, delay_s
+from gis.db.session import LOCK_TIMEOUT, translate_database_errors
 from gis.text.errors import TooMany, Unauthenticated
 from gis.text.i18n import Text
 
-SEEN_EVERY_S = 60
+LAST_SEEN_INTERVAL_S = 60
 """How exactly it is known when a sign-in or a token was last seen: not every request writes."""
 
 FREE_FAILURES = 5
 """After so many wrong passwords each further attempt waits twice as long as the one before, but never for good."""
 
-FREE_FAILURES_OF_AN_ADDRESS = 20
+FREE_FAILURES_PER_IP = 20
 """An address is given more of them: a whole office may stand behind one."""
 
-REFUSED = Text("Tên, mật khẩu hoặc mã không đúng", "The name, the password or the code is wrong")
-NO_INVITATION = Text(
+CREDENTIALS_REFUSED = Text("Tên, mật khẩu hoặc mã không đúng", "The name, the password or the code is wrong")
+INVITATION_INVALID = Text(
     "Liên kết không còn hiệu lực: đã sử dụng hoặc đã hết hạn. Đề nghị quản trị viên cấp liên kết mới.",
     "The link is no longer valid: it has been used or has expired. Please ask an administrator for a new one.",
 )
-NO_ADMINISTRATOR = text(
+IS_NOT_ADMINISTRATOR = text(
     "exists (select from app.appointments a where a.person_id = people.id and a.valid_to is null"
     " and a.role <> 'administrator')"
 )
 """Somebody who holds a post, and not that one."""
 
-INVITED = text("people.invited_until > now()")
+INVITATION_IS_VALID = text("people.invited_until > now()")
 
-WHO = """
+SELECT_SIGN_IN = """
 select p.name, a.role, a.unit, p.title, p.id as person_id, s.id as sign_in_id, s.csrf,
     p.second_factor is not null as has_second_factor, s.seen_at
 from app.sign_ins s join app.people p on p.id = s.person_id
@@ -68,7 +68,7 @@ where s.secret = :secret and s.ended_at is null and s.seen_at > now() - :idle an
 order by a.valid_from desc limit 1
 """
 
-WHOSE = """
+BY_ID = """
 select id, name, role, unit, recipient, scopes, networks, per_minute, secret, used_at,
     revoked_at is null and expires_at > now() as valid
 from app.tokens where id = :id
@@ -76,7 +76,7 @@ from app.tokens where id = :id
 
 
 @dataclass(frozen=True)
-class Guest:
+class Principal:
     """Who has come in, as the door knows it: a name, a post and a unit, and by which way."""
 
     name: str
@@ -105,55 +105,55 @@ class Accounts:
             hide_parameters=True,
             connect_args={"options": options, "connect_timeout": 5},
         )
-        self._exist = False
-        self._asked = -1.0
-        self._strangers = Delays(FREE_FAILURES)
-        self._addresses = Delays(FREE_FAILURES_OF_AN_ADDRESS)
-        passwords.nobodys()
+        self._sign_in_required = False
+        self._checked_at = -1.0
+        self._unknown_names = LoginThrottle(FREE_FAILURES)
+        self._ip_addresses = LoginThrottle(FREE_FAILURES_PER_IP)
+        passwords.dummy_hash()
 
     def dispose(self) -> None:
         """Close every pooled connection."""
         self._engine.dispose()
 
     @contextmanager
-    def acting(self, name: str, *, reason: str | None = None, request: str | None = None) -> Iterator[Session]:
+    def transaction(self, name: str, *, reason: str | None = None, request: str | None = None) -> Iterator[Session]:
         """A transaction at the door in somebody's name: committed at the end, rolled back on an error."""
         context = text(
             "select set_config('cotmoc.actor', :name, true), set_config('cotmoc.reason', :reason, true),"
             " set_config('cotmoc.request', :request, true)"
         )
-        with refusing_like_the_house(), Session(self._engine, expire_on_commit=False) as session, session.begin():
+        with translate_database_errors(), Session(self._engine, expire_on_commit=False) as session, session.begin():
             session.execute(context, {"name": name, "reason": reason or "", "request": request or ""})
             yield session
 
     @property
-    def unsure(self) -> bool:
+    def recheck_due(self) -> bool:
         """Whether ``exist`` would ask the database: once a second until there is an administrator."""
-        return not self._exist and time.monotonic() - self._asked > 1
+        return not self._sign_in_required and time.monotonic() - self._checked_at > 1
 
-    def exist(self) -> bool:
+    def sign_in_required(self) -> bool:
         """Whether there is or ever was an administrator, so that everybody has to sign in."""
-        if self.unsure:
-            with self.acting("door") as session:
-                self._exist = had_administrator(session)
-            self._asked = time.monotonic()
-        return self._exist
+        if self.recheck_due:
+            with self.transaction("door") as session:
+                self._sign_in_required = ever_had_administrator(session)
+            self._checked_at = time.monotonic()
+        return self._sign_in_required
 
-    def signed_in(self, cookie: str) -> Guest | None:
+    def authenticate_cookie(self, cookie: str) -> Principal | None:
         """Whose sign-in this cookie is, with the post of this very moment."""
-        asked = {"secret": digest(cookie), "idle": IDLE, "longest": LONGEST_SIGN_IN}
-        with self.acting("door") as session:
-            row = session.execute(text(WHO), asked).mappings().one_or_none()
+        asked = {"secret": digest(cookie), "idle": SIGN_IN_IDLE_TIMEOUT, "longest": SIGN_IN_LIFETIME}
+        with self.transaction("door") as session:
+            row = session.execute(text(SELECT_SIGN_IN), asked).mappings().one_or_none()
             if row is None:
                 return None
             found = dict(row)
-            if (dt.datetime.now(dt.UTC) - found.pop("seen_at")).total_seconds() > SEEN_EVERY_S:
+            if (dt.datetime.now(dt.UTC) - found.pop("seen_at")).total_seconds() > LAST_SEEN_INTERVAL_S:
                 session.execute(
                     text("update app.sign_ins set seen_at = now() where id = :id"), {"id": found["sign_in_id"]}
                 )
-        return Guest(**found)
+        return Principal(**found)
 
-    def by_token(self, token: str, address: str) -> Guest | None:
+    def authenticate_token(self, token: str, ip_address: str) -> Principal | None:
         """Whose token this is, when it is valid and comes from where it may.
 
         Whatever comes with its secret is counted, also what is turned away, so that a stolen one is seen at work.
@@ -167,131 +167,139 @@ class Accounts:
             return None
         if kind != "cm" or not secret:
             return None
-        with self.acting("door") as session:
-            row = session.execute(text(WHOSE), {"id": token_id}).mappings().one_or_none()
+        with self.transaction("door") as session:
+            row = session.execute(text(BY_ID), {"id": token_id}).mappings().one_or_none()
             if row is None or not secrets.compare_digest(row["secret"], digest(secret)):
                 return None
-            refused = not (row["valid"] and _inside(address, row["networks"]))
+            refused = not (row["valid"] and _ip_is_allowed(ip_address, row["networks"]))
             most = row["per_minute"]
-            wait = uses.count(session, token_id, _neighbourhood(address), most, refused=refused)
+            wait = uses.record_use(session, token_id, _throttled_network(ip_address), most, refused=refused)
             used = row["used_at"]
             if (
                 not refused
                 and not wait
-                and (used is None or (dt.datetime.now(dt.UTC) - used).total_seconds() > SEEN_EVERY_S)
+                and (used is None or (dt.datetime.now(dt.UTC) - used).total_seconds() > LAST_SEEN_INTERVAL_S)
             ):
                 session.execute(
                     text("update app.tokens set used_at = now(), used_from = :address where id = :id"),
-                    {"id": token_id, "address": address},
+                    {"id": token_id, "address": ip_address},
                 )
         if refused:
             return None
         if wait:
-            raise uses.too_often(most, wait)
-        return Guest(
+            raise uses.rate_limit_exceeded(most, wait)
+        return Principal(
             f"token:{row['name']}", row["role"], row["unit"], recipient=row["recipient"], scopes=tuple(row["scopes"])
         )
 
-    def check(self, name: str, password: str, code: str | None, address: str, *, codeless: bool = False) -> uuid.UUID:
+    def verify_credentials(
+        self, name: str, password: str, code: str | None, ip_address: str, *, password_only: bool = False
+    ) -> uuid.UUID:
         """The person whose name, password and second factor these are, at the ``address`` that tries them.
 
         Raises ``Unauthenticated`` in the same words whatever is wrong, and ``TooMany`` with the seconds to wait once a
         name or an address has failed too often. ``codeless`` asks for the password alone, of somebody who is in.
         """
-        name = login_name(name)
-        near = _neighbourhood(address)
-        _heed(self._addresses.wait(near))
-        with self.acting("door") as session:
+        name = normalize_login_name(name)
+        near = _throttled_network(ip_address)
+        _check_throttle(self._ip_addresses.wait(near))
+        with self.transaction("door") as session:
             # An attempt is counted before it is judged, or many at once would all pass. Losing a count in a crash
             # costs nothing; waiting for the disk would tell a known name from an unknown one.
             session.execute(text("set local synchronous_commit = off"))
-            person = session.query(Person).filter(Person.name == name, VALID).with_for_update().one_or_none()
-            wait = self._strangers.wait(name) if person is None else _wait(person)
+            person = session.query(Person).filter(Person.name == name, PERSON_IS_ACTIVE).with_for_update().one_or_none()
+            wait = self._unknown_names.wait(name) if person is None else _seconds_blocked(person)
             if person is not None and wait == 0:
                 person.failures += 1
                 delay = delay_s(person.failures, FREE_FAILURES)
                 person.blocked_until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=delay) if delay else None
-        _heed(wait)
-        right = passwords.right(password, person.password if person else None)
-        step = passwords.step_of(person.second_factor, code) if person and person.second_factor and right else None
-        recovers = bool(right and step is None and passwords.plain_code(code or ""))
-        if person is None or not right or (person.second_factor and step is None and not codeless and not recovers):
-            raise Unauthenticated(REFUSED)
-        with self.acting(person.name) as session:
+        _check_throttle(wait)
+        right = passwords.verify_password(password, person.password if person else None)
+        step = passwords.totp_step(person.second_factor, code) if person and person.second_factor and right else None
+        recovers = bool(right and step is None and passwords.normalize_recovery_code(code or ""))
+        if (
+            person is None
+            or not right
+            or (person.second_factor and step is None and not password_only and not recovers)
+        ):
+            raise Unauthenticated(CREDENTIALS_REFUSED)
+        with self.transaction(person.name) as session:
             kept = session.get_one(Person, person.id, with_for_update=True)
-            if recovers and not codeless and not spend(session, person.id, code):
-                raise Unauthenticated(REFUSED)
+            if recovers and not password_only and not use_recovery_code(session, person.id, code):
+                raise Unauthenticated(CREDENTIALS_REFUSED)
             if step is not None and (kept.last_step or 0) >= step:  # a code opens once
-                raise Unauthenticated(REFUSED)
+                raise Unauthenticated(CREDENTIALS_REFUSED)
             kept.failures, kept.blocked_until, kept.last_step = 0, None, step or kept.last_step
-            if kept.password == person.password and passwords.outdated(person.password or ""):
-                kept.password = passwords.kept(password)
-        self._addresses.forgive(near)
+            if kept.password == person.password and passwords.needs_rehash(person.password or ""):
+                kept.password = passwords.hash_password(password)
+        self._ip_addresses.reset(near)
         return person.id
 
-    def begin(
+    def start_sign_in(
         self,
         person_id: uuid.UUID,
         *,
-        former: str | None = None,
+        previous_cookie: str | None = None,
         request: str | None = None,
         device: str | None = None,
-        address: str | None = None,
+        ip_address: str | None = None,
     ) -> str:
         """Begin a sign-in and end the one that the same browser had before; gives the secret for the cookie."""
-        with self.acting("door") as session:
-            name = present(session, person_id).name
-        with self.acting(name, request=request) as session:
-            if former:
-                before = session.query(SignIn).filter_by(secret=digest(former), ended_at=None).one_or_none()
+        with self.transaction("door") as session:
+            name = get_active_person(session, person_id).name
+        with self.transaction(name, request=request) as session:
+            if previous_cookie:
+                before = session.query(SignIn).filter_by(secret=digest(previous_cookie), ended_at=None).one_or_none()
                 if before is not None:
                     sign_out(session, before.id)
-            return sign_in(session, person_id, device=device, address=address)
+            return sign_in(session, person_id, device=device, ip_address=ip_address)
 
-    def known(self, subject: str, name: str | None) -> uuid.UUID | None:
+    def find_by_subject(self, subject: str, name: str | None) -> uuid.UUID | None:
         """The person an identity provider calls ``subject``, or ``name`` where nobody is called so yet.
 
         A name is bound to its first subject, so that it does not pass on with the provider's next bearer of it. An
         administrator is not known this way: no provider opens that door.
         """
-        with self.acting("door") as session:
-            people = session.query(Person).filter(VALID, NO_ADMINISTRATOR)
+        with self.transaction("door") as session:
+            people = session.query(Person).filter(PERSON_IS_ACTIVE, IS_NOT_ADMINISTRATOR)
             person = people.filter(Person.subject == subject).one_or_none()
             if person is not None or name is None:
                 return person.id if person else None
-            found = people.filter(Person.name == login_name(name), Person.subject.is_(None)).one_or_none()
+            found = people.filter(Person.name == normalize_login_name(name), Person.subject.is_(None)).one_or_none()
             if found is None or session.query(Person).filter_by(subject=subject).count():
                 return None
-        with self.acting(found.name) as session:
+        with self.transaction(found.name) as session:
             session.get_one(Person, found.id).subject = subject
         return found.id
 
-    def accept(self, invitation: str, password: str, address: str) -> str:
+    def accept_invitation(self, invitation: str, password: str, ip_address: str) -> str:
         """Choose a password by the link of an invitation, which opens once; gives the name to sign in with.
 
         Raises ``Unauthenticated`` for a link that is none or no longer, ``Invalid`` for a password that is too weak.
         """
-        near = _neighbourhood(address)
-        _heed(self._addresses.wait(near))
-        with self.acting("door") as session:
+        near = _throttled_network(ip_address)
+        _check_throttle(self._ip_addresses.wait(near))
+        with self.transaction("door") as session:
             invited = (
-                session.query(Person).filter(Person.invitation == digest(invitation), INVITED, VALID).one_or_none()
+                session.query(Person)
+                .filter(Person.invitation == digest(invitation), INVITATION_IS_VALID, PERSON_IS_ACTIVE)
+                .one_or_none()
             )
-            about = known_of(session, invited) if invited else ()
+            about = password_context(session, invited) if invited else ()
         if invited is None:
-            raise Unauthenticated(NO_INVITATION)
-        self._addresses.forgive(near)
-        chosen = passwords.hashed(password, *about)
-        with self.acting(invited.name) as session:
+            raise Unauthenticated(INVITATION_INVALID)
+        self._ip_addresses.reset(near)
+        chosen = passwords.validate_and_hash_password(password, *about)
+        with self.transaction(invited.name) as session:
             person = session.get_one(Person, invited.id, with_for_update=True)
             if person.invitation != invited.invitation:
-                raise Unauthenticated(NO_INVITATION)
+                raise Unauthenticated(INVITATION_INVALID)
             person.password, person.invitation, person.invited_until = chosen, None, None
             person.failures, person.blocked_until = 0, None
         return invited.name
 
 
-def _heed(wait: int) -> None:
+def _check_throttle(wait: int) -> None:
     if wait > 0:
         raise TooMany(
             Text(f"Nhập sai nhiều lần, hãy thử lại sau {wait} giây", f"Too many attempts; try again in {wait} seconds"),
@@ -299,31 +307,31 @@ def _heed(wait: int) -> None:
         )
 
 
-def _wait(person: Person) -> int:
+def _seconds_blocked(person: Person) -> int:
     if person.blocked_until is None:
         return 0
     return max(0, int((person.blocked_until - dt.datetime.now(dt.UTC)).total_seconds() + 0.999))
 
 
-def _neighbourhood(address: str) -> str:
+def _throttled_network(ip_address: str) -> str:
     """An address, or the network of one in IPv6, where everybody has many."""
     try:
-        here = ipaddress.ip_address(address)
+        here = ipaddress.ip_address(ip_address)
     except ValueError:
-        return address
-    return str(ipaddress.ip_network((here, 64), strict=False)) if here.version == 6 else address  # noqa: PLR2004
+        return ip_address
+    return str(ipaddress.ip_network((here, 64), strict=False)) if here.version == 6 else ip_address  # noqa: PLR2004
 
 
-def _inside(address: str, networks: Sequence[str] | None) -> bool:
+def _ip_is_allowed(ip_address: str, networks: Sequence[str] | None) -> bool:
     if not networks:
         return True
     try:
-        here = ipaddress.ip_address(address)
+        here = ipaddress.ip_address(ip_address)
     except ValueError:
         return False
     return any(here in ipaddress.ip_network(network) for network in networks)
 
 
-def may_write(guest: Guest) -> bool:
+def may_write(principal: Principal) -> bool:
     """Whether this way in may change anything: every sign-in may as far as its post goes, a token if it says so."""
-    return guest.sign_in_id is not None or "write" in guest.scopes
+    return principal.sign_in_id is not None or "write" in principal.scopes

@@ -27,21 +27,21 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gis.accounts import passwords
 from gis.model.fields import SCHEMA
-from gis.model.layer import Record, key_column, moment_column
+from gis.model.layer import Record, datetime_column, key_column
 from gis.text.errors import Conflict, Missing, invalid
 from gis.text.i18n import Text
 
-TABLES = ("people", "appointments", "sign_ins", "recovery_codes", "tokens")
+ACCOUNT_TABLES = ("people", "appointments", "sign_ins", "recovery_codes", "tokens")
 """What the door reads and the journal remembers."""
 
-IDLE = dt.timedelta(minutes=30)
-LONGEST_SIGN_IN = dt.timedelta(hours=12)
+SIGN_IN_IDLE_TIMEOUT = dt.timedelta(minutes=30)
+SIGN_IN_LIFETIME = dt.timedelta(hours=12)
 """A sign-in ends when nothing has come of it for so long, and when it has lasted so long."""
 
-LONGEST_INVITATION = dt.timedelta(hours=24)
-RECOVERY_CODES = 10
-LONGEST_DEVICE = 300
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}")
+INVITATION_LIFETIME = dt.timedelta(hours=24)
+RECOVERY_CODE_COUNT = 10
+MAX_DEVICE_LENGTH = 300
+LOGIN_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}")
 
 
 class Person(Record):
@@ -62,15 +62,15 @@ class Person(Record):
     offered_factor: Mapped[str | None] = mapped_column(SqlText)
     last_step: Mapped[int | None] = mapped_column(BigInteger)
     invitation: Mapped[str | None] = mapped_column(SqlText, unique=True)
-    invited_until: Mapped[dt.datetime | None] = moment_column()
+    invited_until: Mapped[dt.datetime | None] = datetime_column()
     subject: Mapped[str | None] = mapped_column(SqlText, unique=True)
     failures: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
-    blocked_until: Mapped[dt.datetime | None] = moment_column()
-    valid_from: Mapped[dt.datetime] = moment_column(server_default=text("clock_timestamp()"))
-    valid_to: Mapped[dt.datetime | None] = moment_column()
+    blocked_until: Mapped[dt.datetime | None] = datetime_column()
+    valid_from: Mapped[dt.datetime] = datetime_column(server_default=text("clock_timestamp()"))
+    valid_to: Mapped[dt.datetime | None] = datetime_column()
 
 
-class Appointment(Record):
+class RoleAssignment(Record):
     """A post somebody holds in a unit from when to when."""
 
     __tablename__ = "appointments"
@@ -82,8 +82,8 @@ class Appointment(Record):
     person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(f"{SCHEMA}.people.id"))
     role: Mapped[str] = mapped_column(SqlText)
     unit: Mapped[str | None] = mapped_column(SqlText)
-    valid_from: Mapped[dt.datetime] = moment_column(server_default=text("clock_timestamp()"))
-    valid_to: Mapped[dt.datetime | None] = moment_column()
+    valid_from: Mapped[dt.datetime] = datetime_column(server_default=text("clock_timestamp()"))
+    valid_to: Mapped[dt.datetime | None] = datetime_column()
 
 
 class RecoveryCode(Record):
@@ -94,8 +94,8 @@ class RecoveryCode(Record):
     id: Mapped[uuid.UUID] = key_column()
     person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(f"{SCHEMA}.people.id"), index=True)
     secret: Mapped[str] = mapped_column(SqlText, unique=True)
-    made_at: Mapped[dt.datetime] = moment_column(server_default=text("clock_timestamp()"))
-    spent_at: Mapped[dt.datetime | None] = moment_column()
+    made_at: Mapped[dt.datetime] = datetime_column(server_default=text("clock_timestamp()"))
+    spent_at: Mapped[dt.datetime | None] = datetime_column()
 
 
 class SignIn(Record):
@@ -109,18 +109,18 @@ class SignIn(Record):
     csrf: Mapped[str] = mapped_column(SqlText)
     device: Mapped[str | None] = mapped_column(SqlText)
     address: Mapped[str | None] = mapped_column(SqlText)
-    began_at: Mapped[dt.datetime] = moment_column(server_default=text("clock_timestamp()"))
-    seen_at: Mapped[dt.datetime] = moment_column(server_default=text("clock_timestamp()"))
-    ended_at: Mapped[dt.datetime | None] = moment_column()
+    began_at: Mapped[dt.datetime] = datetime_column(server_default=text("clock_timestamp()"))
+    seen_at: Mapped[dt.datetime] = datetime_column(server_default=text("clock_timestamp()"))
+    ended_at: Mapped[dt.datetime | None] = datetime_column()
 
 
-SECRETS = ("password", "second_factor", "offered_factor", "invitation", "secret", "csrf")
+SECRET_COLUMNS = ("password", "second_factor", "offered_factor", "invitation", "secret", "csrf")
 """Columns that are never written down a second time; that they have changed is, and a fingerprint of them all."""
 
-UNSTEADY = ("failures", "blocked_until", "seen_at", "used_at", "used_from", "last_step")
+BOOKKEEPING_COLUMNS = ("failures", "blocked_until", "seen_at", "used_at", "used_from", "last_step")
 """Columns that only count or say when somebody was last here: not journalled, and so not proven."""
 
-SURFACE = """
+JOURNAL_FUNCTIONS = """
 create or replace function app.account_told(stored jsonb) returns jsonb language sql immutable parallel safe
     set search_path = pg_catalog as $$
     select $1 - '{SECRETS}'::text[] - '{UNSTEADY}'::text[] || coalesce((
@@ -149,7 +149,9 @@ begin
     end if;
     return null;
 end $$;
-""".replace("{SECRETS}", f"{{{','.join(SECRETS)}}}").replace("{UNSTEADY}", f"{{{','.join(UNSTEADY)}}}")
+""".replace("{SECRETS}", f"{{{','.join(SECRET_COLUMNS)}}}").replace(
+    "{UNSTEADY}", f"{{{','.join(BOOKKEEPING_COLUMNS)}}}"
+)
 """The trigger that journals accounts. ``gis.rights`` puts it in place with the grants of the door.
 
 What stands in the journal of the secrets is one fingerprint (SHA-256) of what is kept of them, which is hashed or long
@@ -157,17 +159,17 @@ and random itself: it opens nothing, and betrays whoever puts another in its pla
 """
 
 
-def triggers() -> str:
+def account_triggers() -> str:
     """The SQL of the function and its triggers, idempotent."""
     return "\n".join(
         [
-            SURFACE,
+            JOURNAL_FUNCTIONS,
             *(
                 f"create or replace trigger remember after insert or update or delete on app.{table}"
                 " for each row execute function app.remember_account();"
                 f" create or replace trigger no_truncate before truncate on app.{table}"
                 " for each statement execute function app.refuse_truncate();"
-                for table in TABLES
+                for table in ACCOUNT_TABLES
             ),
         ]
     )
@@ -178,12 +180,12 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-GONE = Text("Không có tài khoản này", "There is no such account")
-NO_SIGN_IN = Text("Không có phiên đăng nhập này", "There is no such session")
+ACCOUNT_NOT_FOUND = Text("Không có tài khoản này", "There is no such account")
+SIGN_IN_NOT_FOUND = Text("Không có phiên đăng nhập này", "There is no such session")
 
-VALID = text("(people.valid_to is null or people.valid_to > now())")
+PERSON_IS_ACTIVE = text("(people.valid_to is null or people.valid_to > now())")
 
-PEOPLE = """
+SELECT_PEOPLE = """
 select p.id, p.name, p.title, a.role, a.unit, a.valid_from as since, p.valid_to as dismissed_at, p.subject,
     p.password is not null as has_password, p.second_factor is not null as has_second_factor,
     case when p.invitation is not null and p.invited_until > now() then p.invited_until end as invited_until,
@@ -193,7 +195,7 @@ from app.people p left join lateral (
 order by p.valid_to is not null, p.name
 """
 
-SIGN_INS = """
+SELECT_SIGN_INS = """
 select id, began_at, seen_at, device, address,
     ended_at is null and seen_at > now() - :idle and began_at > now() - :longest as holds
 from app.sign_ins where person_id = :person and began_at > now() - interval '30 days'
@@ -201,12 +203,12 @@ order by 6 desc, began_at desc limit 50
 """
 
 
-def login_name(name: str) -> str:
+def normalize_login_name(name: str) -> str:
     """A login name as it is kept: in small letters, however it was typed."""
     return unicodedata.normalize("NFKC", name).strip().lower()
 
 
-def had_administrator(session: Session) -> bool:
+def ever_had_administrator(session: Session) -> bool:
     """Whether anybody ever was an administrator: a house whose last one is gone does not open to everybody again."""
     return bool(
         session.execute(text("select exists (select from app.appointments where role = 'administrator')")).scalar()
@@ -226,14 +228,14 @@ def has_administrator(session: Session) -> bool:
     )
 
 
-def everybody(session: Session) -> list[dict[str, Any]]:
+def list_people(session: Session) -> list[dict[str, Any]]:
     """Who has an account, in which post, without a secret; those who have gone stand last."""
-    return [dict(row) for row in session.execute(text(PEOPLE)).mappings()]
+    return [dict(row) for row in session.execute(text(SELECT_PEOPLE)).mappings()]
 
 
-def named(session: Session, name: str) -> Person | None:
+def find_person(session: Session, name: str) -> Person | None:
     """The person of this login name who has not gone."""
-    return session.query(Person).filter(Person.name == login_name(name), VALID).one_or_none()
+    return session.query(Person).filter(Person.name == normalize_login_name(name), PERSON_IS_ACTIVE).one_or_none()
 
 
 def enrol(
@@ -248,8 +250,8 @@ def enrol(
     second_factor: str | None = None,
 ) -> Person:
     """A new person in a post. Raises ``Invalid`` for a name that is none, or taken, and for a weak password."""
-    name = login_name(name)
-    if not NAME.fullmatch(name):
+    name = normalize_login_name(name)
+    if not LOGIN_NAME.fullmatch(name):
         raise invalid(
             "name",
             "name",
@@ -264,12 +266,12 @@ def enrol(
         name=name,
         title=title,
         subject=subject or None,
-        password=passwords.hashed(password, name, title, unit) if password else None,
+        password=passwords.validate_and_hash_password(password, name, title, unit) if password else None,
         second_factor=second_factor,
     )
     session.add(person)
     session.flush()
-    session.add(Appointment(person_id=person.id, role=role, unit=unit))
+    session.add(RoleAssignment(person_id=person.id, role=role, unit=unit))
     session.flush()
     return person
 
@@ -279,9 +281,9 @@ def invite(session: Session, person_id: uuid.UUID) -> tuple[str, dt.datetime]:
 
     What password there was ends now, with every sign-in. Raises ``Missing`` for nobody.
     """
-    person = present(session, person_id)
+    person = get_active_person(session, person_id)
     secret = secrets.token_urlsafe(32)
-    until = dt.datetime.now(dt.UTC) + LONGEST_INVITATION
+    until = dt.datetime.now(dt.UTC) + INVITATION_LIFETIME
     person.password, person.invitation, person.invited_until = None, digest(secret), until
     person.failures, person.blocked_until = 0, None
     sign_out_everywhere(session, person_id)
@@ -291,25 +293,25 @@ def invite(session: Session, person_id: uuid.UUID) -> tuple[str, dt.datetime]:
 
 def change_password(session: Session, person_id: uuid.UUID, password: str) -> None:
     """A new password; every sign-in ends. Raises ``Missing`` for nobody, ``Invalid`` for a weak one."""
-    person = present(session, person_id)
-    chosen = passwords.hashed(password, *known_of(session, person))
+    person = get_active_person(session, person_id)
+    chosen = passwords.validate_and_hash_password(password, *password_context(session, person))
     person.password, person.invitation, person.invited_until = chosen, None, None
     sign_out_everywhere(session, person_id)
     session.flush()
 
 
-def known_of(session: Session, person: Person) -> tuple[str | None, ...]:
+def password_context(session: Session, person: Person) -> tuple[str | None, ...]:
     """What everybody knows of a person, and what no password is made of: name, post, unit."""
-    unit = session.query(Appointment.unit).filter_by(person_id=person.id, valid_to=None).scalar()
+    unit = session.query(RoleAssignment.unit).filter_by(person_id=person.id, valid_to=None).scalar()
     return person.name, person.title, unit
 
 
 def offer_second_factor(session: Session, person_id: uuid.UUID) -> tuple[str, str]:
     """A second factor to be confirmed by a code: its secret and its address. Raises ``Missing`` for nobody."""
-    person = present(session, person_id)
+    person = get_active_person(session, person_id)
     person.offered_factor = passwords.new_second_factor()
     session.flush()
-    return person.offered_factor, passwords.authenticator_address(person.offered_factor, person.name)
+    return person.offered_factor, passwords.provisioning_uri(person.offered_factor, person.name)
 
 
 def confirm_second_factor(session: Session, person_id: uuid.UUID, code: str) -> None:
@@ -317,23 +319,23 @@ def confirm_second_factor(session: Session, person_id: uuid.UUID, code: str) -> 
 
     Raises ``Conflict`` when none is offered, ``Invalid`` for a code that is not its own.
     """
-    person = present(session, person_id)
+    person = get_active_person(session, person_id)
     if person.offered_factor is None:
         raise Conflict(Text("Chưa tạo mã QR", "No QR code has been made yet"))
-    step = passwords.step_of(person.offered_factor, code)
+    step = passwords.totp_step(person.offered_factor, code)
     if step is None:
         raise invalid("code", "wrong", "Mã không đúng", "The code is wrong")
     person.second_factor, person.offered_factor, person.last_step = person.offered_factor, None, step
-    _spend(session, person_id)
+    _invalidate_recovery_codes(session, person_id)
     sign_out_everywhere(session, person_id)
     session.flush()
 
 
 def drop_second_factor(session: Session, person_id: uuid.UUID) -> None:
     """Take away a second factor that was lost, and every sign-in. Raises ``Missing`` for nobody."""
-    person = present(session, person_id)
+    person = get_active_person(session, person_id)
     person.second_factor = person.offered_factor = person.last_step = None
-    _spend(session, person_id)
+    _invalidate_recovery_codes(session, person_id)
     sign_out_everywhere(session, person_id)
     session.flush()
 
@@ -343,19 +345,21 @@ def new_recovery_codes(session: Session, person_id: uuid.UUID) -> list[str]:
 
     Raises ``Missing`` for nobody, ``Conflict`` where there is no second factor to stand in for.
     """
-    person = present(session, person_id)
+    person = get_active_person(session, person_id)
     if person.second_factor is None:
         raise Conflict(Text("Hãy bật xác thực hai lớp trước", "Set up a second factor first"))
-    _spend(session, person_id)
-    codes = [passwords.new_recovery_code() for _ in range(RECOVERY_CODES)]
-    session.add_all(RecoveryCode(person_id=person_id, secret=digest(passwords.plain_code(code))) for code in codes)
+    _invalidate_recovery_codes(session, person_id)
+    codes = [passwords.new_recovery_code() for _ in range(RECOVERY_CODE_COUNT)]
+    session.add_all(
+        RecoveryCode(person_id=person_id, secret=digest(passwords.normalize_recovery_code(code))) for code in codes
+    )
     session.flush()
     return codes
 
 
-def spend(session: Session, person_id: uuid.UUID, code: str | None) -> bool:
+def use_recovery_code(session: Session, person_id: uuid.UUID, code: str | None) -> bool:
     """Whether this is a recovery code of the person's that has not been used: from now on it has."""
-    given = passwords.plain_code(code or "")
+    given = passwords.normalize_recovery_code(code or "")
     spent = session.execute(
         text(
             "update app.recovery_codes set spent_at = clock_timestamp()"
@@ -366,58 +370,58 @@ def spend(session: Session, person_id: uuid.UUID, code: str | None) -> bool:
     return bool(given) and spent.rowcount == 1  # type: ignore[attr-defined]
 
 
-def _spend(session: Session, person_id: uuid.UUID) -> None:
+def _invalidate_recovery_codes(session: Session, person_id: uuid.UUID) -> None:
     session.execute(
         text("update app.recovery_codes set spent_at = clock_timestamp() where person_id = :id and spent_at is null"),
         {"id": person_id},
     )
 
 
-def recovery_codes_left(session: Session, person_id: uuid.UUID) -> int:
+def count_recovery_codes(session: Session, person_id: uuid.UUID) -> int:
     """How many recovery codes still open."""
     return session.query(RecoveryCode).filter_by(person_id=person_id, spent_at=None).count()
 
 
-def sign_ins(session: Session, person_id: uuid.UUID) -> list[dict[str, Any]]:
+def list_sign_ins(session: Session, person_id: uuid.UUID) -> list[dict[str, Any]]:
     """A person's sign-ins of the last thirty days, those that hold first: since when, from where, on what."""
-    asked = {"person": person_id, "idle": IDLE, "longest": LONGEST_SIGN_IN}
-    return [dict(row) for row in session.execute(text(SIGN_INS), asked).mappings()]
+    asked = {"person": person_id, "idle": SIGN_IN_IDLE_TIMEOUT, "longest": SIGN_IN_LIFETIME}
+    return [dict(row) for row in session.execute(text(SELECT_SIGN_INS), asked).mappings()]
 
 
-def present(session: Session, person_id: uuid.UUID) -> Person:
+def get_active_person(session: Session, person_id: uuid.UUID) -> Person:
     """The person of this id who has not gone, locked until the end. Raises ``Missing`` for nobody."""
-    person = session.query(Person).filter(Person.id == person_id, VALID).with_for_update().one_or_none()
+    person = session.query(Person).filter(Person.id == person_id, PERSON_IS_ACTIVE).with_for_update().one_or_none()
     if person is None:
-        raise Missing(GONE)
+        raise Missing(ACCOUNT_NOT_FOUND)
     return person
 
 
-def appoint(session: Session, person_id: uuid.UUID, role: str, unit: str | None, title: str | None = None) -> None:
+def assign_role(session: Session, person_id: uuid.UUID, role: str, unit: str | None, title: str | None = None) -> None:
     """Move somebody to another post at once: the old one ends, the new one begins.
 
     Raises ``Missing`` for nobody, ``Conflict`` when the last administrator would go.
     """
-    person = present(session, person_id)
+    person = get_active_person(session, person_id)
     person.title = title
     now = session.execute(text("select clock_timestamp()")).scalar_one()
-    for held in session.query(Appointment).filter_by(person_id=person_id, valid_to=None):
+    for held in session.query(RoleAssignment).filter_by(person_id=person_id, valid_to=None):
         held.valid_to = now
     session.flush()
-    session.add(Appointment(person_id=person_id, role=role, unit=unit, valid_from=now))
+    session.add(RoleAssignment(person_id=person_id, role=role, unit=unit, valid_from=now))
     session.flush()
-    _keep_an_administrator(session)
+    _require_administrator(session)
 
 
-def dismiss(session: Session, person_id: uuid.UUID) -> None:
+def close_account(session: Session, person_id: uuid.UUID) -> None:
     """End somebody's account and every sign-in of theirs. Raises like ``appoint``."""
-    person = present(session, person_id)
+    person = get_active_person(session, person_id)
     person.invitation = person.invited_until = None
     person.valid_to = session.execute(text("select clock_timestamp()")).scalar_one()
     sign_out_everywhere(session, person_id)
-    _keep_an_administrator(session)
+    _require_administrator(session)
 
 
-def _keep_an_administrator(session: Session) -> None:
+def _require_administrator(session: Session) -> None:
     session.flush()
     # In turn: of two administrators who dismiss each other at once the second finds the first gone.
     session.execute(text("select pg_advisory_xact_lock(hashtext('cotmoc administrators'))"))
@@ -425,7 +429,7 @@ def _keep_an_administrator(session: Session) -> None:
         raise Conflict(Text("Phải còn ít nhất một quản trị viên", "There must be at least one administrator left"))
 
 
-def sign_in(session: Session, person_id: uuid.UUID, *, device: str | None = None, address: str | None = None) -> str:
+def sign_in(session: Session, person_id: uuid.UUID, *, device: str | None = None, ip_address: str | None = None) -> str:
     """Begin a sign-in from a ``device`` at an ``address``; gives the secret for the cookie."""
     cookie = secrets.token_urlsafe(32)
     session.add(
@@ -433,8 +437,8 @@ def sign_in(session: Session, person_id: uuid.UUID, *, device: str | None = None
             person_id=person_id,
             secret=digest(cookie),
             csrf=secrets.token_urlsafe(24),
-            device=device and device[:LONGEST_DEVICE],
-            address=address,
+            device=device and device[:MAX_DEVICE_LENGTH],
+            address=ip_address,
         )
     )
     session.flush()
@@ -449,10 +453,10 @@ def sign_out(session: Session, sign_in_id: uuid.UUID) -> None:
     )
 
 
-def sign_out_own(session: Session, person_id: uuid.UUID, sign_in_id: uuid.UUID) -> None:
+def sign_out_of_person(session: Session, person_id: uuid.UUID, sign_in_id: uuid.UUID) -> None:
     """End one of a person's own sign-ins. Raises ``Missing`` for one that is not theirs."""
     if session.query(SignIn).filter_by(id=sign_in_id, person_id=person_id).count() == 0:
-        raise Missing(NO_SIGN_IN)
+        raise Missing(SIGN_IN_NOT_FOUND)
     sign_out(session, sign_in_id)
 
 

@@ -5,32 +5,32 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Final
 
-from gis.db.shared_memory import Kept
+from gis.db.shared_memory import SharedTable
 
-LONGEST_DELAY_S = 900
-REMEMBERED = 10_000
+MAX_DELAY_S = 900
+MAX_ENTRIES = 10_000
 
-FAILURES: Final = Struct("=Qd")
+FAILURE_RECORD: Final = Struct("=Qd")
 """How many, and since when by the clock."""
 
 
-def delay_s(failures: int, free: int) -> int:
+def delay_s(failures: int, free_failures: int) -> int:
     """Seconds to wait after so many failures, of which the first ``free`` cost nothing: 1, 2, 4 … 900."""
-    return min(2 ** min(failures - free, 10), LONGEST_DELAY_S) if failures >= free else 0
+    return min(2 ** min(failures - free_failures, 10), MAX_DELAY_S) if failures >= free_failures else 0
 
 
-class Delays:
+class LoginThrottle:
     """The failures of addresses and of names that do not exist, counted by all processes of a server together.
 
     About ``REMEMBERED`` are kept, those forgotten first that failed longest ago, so that trying many names costs
     no memory. Whoever has been quiet for the longest delay begins anew.
     """
 
-    def __init__(self, free: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self.free, self.clock = free, clock
-        self._kept = Kept(REMEMBERED, FAILURES.size)
+    def __init__(self, free_failures: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.free_failures, self.clock = free_failures, clock
+        self._failures = SharedTable(MAX_ENTRIES, FAILURE_RECORD.size)
 
-    def wait(self, who: str) -> int:
+    def wait(self, key: str) -> int:
         """Whole seconds until the next attempt; an attempt that may be made is counted as a failure beforehand.
 
         It is taken back by ``forgive``. Counted afterwards, many attempts at once would all pass.
@@ -39,16 +39,16 @@ class Delays:
 
         def count(kept: bytes | None) -> bytes:
             nonlocal left
-            failures, since = FAILURES.unpack(kept) if kept else (0, 0.0)
+            failures, since = FAILURE_RECORD.unpack(kept) if kept else (0, 0.0)
             quiet = self.clock() - since
-            if quiet > LONGEST_DELAY_S:
+            if quiet > MAX_DELAY_S:
                 failures = 0
-            left = delay_s(failures, self.free) - quiet
-            return kept if kept and left > 0 else FAILURES.pack(failures + 1, self.clock())
+            left = delay_s(failures, self.free_failures) - quiet
+            return kept if kept and left > 0 else FAILURE_RECORD.pack(failures + 1, self.clock())
 
-        self._kept.change(who, count)
+        self._failures.update(key, count)
         return int(left + 0.999) if left > 0 else 0
 
-    def forgive(self, who: str) -> None:
+    def reset(self, key: str) -> None:
         """The attempt was right: its failures are forgotten."""
-        self._kept.change(who, lambda _: None)
+        self._failures.update(key, lambda _: None)

@@ -15,14 +15,14 @@ from sqlalchemy import ARRAY, Integer, Text as SqlText, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gis.accounts.models import digest
-from gis.accounts.token_usage import MOST_PER_MINUTE, PER_MINUTE
-from gis.model.layer import Record, key_column, moment_column
+from gis.accounts.token_usage import DEFAULT_PER_MINUTE, MAX_PER_MINUTE
+from gis.model.layer import Record, datetime_column, key_column
 from gis.text.errors import Missing, invalid
 from gis.text.i18n import Text
 
-LONGEST = dt.timedelta(days=180)
+MAX_TOKEN_LIFETIME = dt.timedelta(days=180)
 RELEASE_SCOPE = re.compile(r"release:read:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
-GONE = Text("Không có mã truy cập này", "There is no such token")
+TOKEN_NOT_FOUND = Text("Không có mã truy cập này", "There is no such token")
 
 
 class Token(Record):
@@ -42,16 +42,18 @@ class Token(Record):
     recipient: Mapped[str | None] = mapped_column(SqlText)
     scopes: Mapped[list[str]] = mapped_column(ARRAY(SqlText))
     networks: Mapped[list[str] | None] = mapped_column(ARRAY(SqlText))
-    per_minute: Mapped[int] = mapped_column(Integer, default=PER_MINUTE, server_default=text(str(PER_MINUTE)))
+    per_minute: Mapped[int] = mapped_column(
+        Integer, default=DEFAULT_PER_MINUTE, server_default=text(str(DEFAULT_PER_MINUTE))
+    )
     made_by: Mapped[str] = mapped_column(SqlText)
-    made_at: Mapped[dt.datetime] = moment_column(server_default=text("clock_timestamp()"))
-    expires_at: Mapped[dt.datetime] = moment_column()
-    used_at: Mapped[dt.datetime | None] = moment_column()
+    made_at: Mapped[dt.datetime] = datetime_column(server_default=text("clock_timestamp()"))
+    expires_at: Mapped[dt.datetime] = datetime_column()
+    used_at: Mapped[dt.datetime | None] = datetime_column()
     used_from: Mapped[str | None] = mapped_column(SqlText)
-    revoked_at: Mapped[dt.datetime | None] = moment_column()
+    revoked_at: Mapped[dt.datetime | None] = datetime_column()
 
 
-TOKENS = """
+SELECT_TOKENS = """
 select id, name, role, unit, recipient, scopes, networks, per_minute, made_by, made_at, expires_at, used_at,
     used_from, revoked_at, revoked_at is null and expires_at > now() as valid,
     (select coalesce(sum(u.refused), 0)::integer from app.token_uses u
@@ -60,12 +62,12 @@ from app.tokens order by not (revoked_at is null and expires_at > now()), name
 """
 
 
-def every_token(session: Session) -> list[dict[str, Any]]:
+def list_tokens(session: Session) -> list[dict[str, Any]]:
     """Every token without its secret: who made it, until when it is good, when and from where it was last used."""
-    return [dict(row) for row in session.execute(text(TOKENS)).mappings()]
+    return [dict(row) for row in session.execute(text(SELECT_TOKENS)).mappings()]
 
 
-def released_by(scope: str) -> uuid.UUID | None:
+def release_of_scope(scope: str) -> uuid.UUID | None:
     """The release that a scope ``release:read:<release>`` opens; None for any other scope."""
     found = RELEASE_SCOPE.fullmatch(scope)
     return uuid.UUID(found[1]) if found else None
@@ -82,14 +84,17 @@ def issue(
     unit: str | None = None,
     recipient: str | None = None,
     networks: Sequence[str] | None = None,
-    per_minute: int = PER_MINUTE,
+    per_minute: int = DEFAULT_PER_MINUTE,
 ) -> str:
     """A new token; its text is shown once and never again. Raises ``Invalid`` naming what is wrong with it."""
-    if not 1 <= days <= LONGEST.days:
+    if not 1 <= days <= MAX_TOKEN_LIFETIME.days:
         raise invalid(
-            "days", "range", f"Thời hạn sử dụng từ 1 đến {LONGEST.days} ngày", f"From 1 to {LONGEST.days} days"
+            "days",
+            "range",
+            f"Thời hạn sử dụng từ 1 đến {MAX_TOKEN_LIFETIME.days} ngày",
+            f"From 1 to {MAX_TOKEN_LIFETIME.days} days",
         )
-    released = [scope for scope in scopes if released_by(scope)]
+    released = [scope for scope in scopes if release_of_scope(scope)]
     if not scopes or (not set(scopes) <= {"read", "write"} and len(released) < len(scopes)):
         raise invalid(
             "scopes",
@@ -97,12 +102,12 @@ def issue(
             "Phạm vi là read, write, hoặc release:read:<bản chia sẻ>",
             "Scopes are read and write, or release:read:<release>",
         )
-    if not 1 <= per_minute <= MOST_PER_MINUTE:
+    if not 1 <= per_minute <= MAX_PER_MINUTE:
         raise invalid(
             "per_minute",
             "range",
-            f"Từ 1 đến {MOST_PER_MINUTE} lần mỗi phút",
-            f"From 1 to {MOST_PER_MINUTE} times a minute",
+            f"Từ 1 đến {MAX_PER_MINUTE} lần mỗi phút",
+            f"From 1 to {MAX_PER_MINUTE} times a minute",
         )
     try:
         ranges = [str(ipaddress.ip_network(network)) for network in networks or ()]
@@ -132,6 +137,6 @@ def revoke(session: Session, token_id: uuid.UUID) -> None:
     """Take a token back at once. Raises ``Missing`` for none."""
     token = session.get(Token, token_id)
     if token is None:
-        raise Missing(GONE)
+        raise Missing(TOKEN_NOT_FOUND)
     token.revoked_at = session.execute(text("select clock_timestamp()")).scalar_one()
     session.flush()

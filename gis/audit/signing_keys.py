@@ -11,49 +11,49 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from gis.text.errors import Forbidden
 from gis.text.i18n import Text
 
-KEY, TRUSTED = "seal.key", "seal.pub"
+PRIVATE_KEY_FILE, TRUSTED_KEYS_FILE = "seal.key", "seal.pub"
 
 
-class Keys:
+class SigningKeys:
     """The key that signs, in ``seal.key``, and the public keys that are trusted: its own and those in ``seal.pub``."""
 
     def __init__(self, folder: Path) -> None:
         """Read what is there. Raises ``Forbidden`` for a key that others may read, or that is none."""
-        self.file, self.list = folder / KEY, folder / TRUSTED
+        self.private_file, self.trusted_file = folder / PRIVATE_KEY_FILE, folder / TRUSTED_KEYS_FILE
         self.private: Ed25519PrivateKey | None = None
-        listed = self.list.read_text("utf-8").split() if self.list.exists() else []
+        listed = self.trusted_file.read_text("utf-8").split() if self.trusted_file.exists() else []
         try:
-            if self.file.exists():
-                if self.file.stat().st_mode & 0o077:
+            if self.private_file.exists():
+                if self.private_file.stat().st_mode & 0o077:
                     raise Forbidden(
                         Text(
-                            f"{self.file}: người khác cũng đọc được. Hãy chạy chmod 600 {self.file}",
-                            f"{self.file} is readable by others. Run chmod 600 {self.file}",
+                            f"{self.private_file}: người khác cũng đọc được. Hãy chạy chmod 600 {self.private_file}",
+                            f"{self.private_file} is readable by others. Run chmod 600 {self.private_file}",
                         )
                     )
-                read = serialization.load_pem_private_key(self.file.read_bytes(), password=None)
+                read = serialization.load_pem_private_key(self.private_file.read_bytes(), password=None)
                 if not isinstance(read, Ed25519PrivateKey):
-                    raise ValueError(self.file)
+                    raise ValueError(self.private_file)
                 self.private = read
-                listed = [_public(read), *listed]
+                listed = [_public_key_hex(read), *listed]
             self.trusted = {word: Ed25519PublicKey.from_public_bytes(bytes.fromhex(word)) for word in listed}
         except ValueError:
-            place = self.file if self.private is None and self.file.exists() else self.list
+            place = self.private_file if self.private is None and self.private_file.exists() else self.trusted_file
             raise Forbidden(Text(f"{place} không phải khóa Ed25519", f"{place} holds no Ed25519 key")) from None
 
-    def make(self) -> None:
+    def generate(self) -> None:
         """A new key for its owner alone, written through; its public half is trusted from now on."""
         made = Ed25519PrivateKey.generate()
         pem = made.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        word = _public(made)
-        append(self.list, f"{word}\n".encode(), 0o644)
-        unfinished = self.file.with_suffix(".new")
+        word = _public_key_hex(made)
+        append_durably(self.trusted_file, f"{word}\n".encode(), 0o644)
+        unfinished = self.private_file.with_suffix(".new")
         unfinished.unlink(missing_ok=True)
-        append(unfinished, pem, 0o600)
-        unfinished.rename(self.file)
-        _write_through(self.file.parent)
+        append_durably(unfinished, pem, 0o600)
+        unfinished.rename(self.private_file)
+        _fsync_directory(self.private_file.parent)
         self.private = made
         self.trusted[word] = made.public_key()
 
@@ -71,24 +71,24 @@ class Keys:
         return None
 
 
-def _public(private: Ed25519PrivateKey) -> str:
+def _public_key_hex(private: Ed25519PrivateKey) -> str:
     """The public half as hexadecimal digits."""
     return private.public_key().public_bytes_raw().hex()
 
 
-def append(place: Path, what: bytes, mode: int) -> None:
+def append_durably(path: Path, data: bytes, mode: int) -> None:
     """Add to the end of a file, made when it is not there, and return when it lies on the disk."""
-    fresh = not place.exists()
-    descriptor = os.open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, mode)
+    fresh = not path.exists()
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, mode)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(what)
+        file.write(data)
         file.flush()
         os.fsync(descriptor)
     if fresh:
-        _write_through(place.parent)
+        _fsync_directory(path.parent)
 
 
-def _write_through(folder: Path) -> None:
+def _fsync_directory(folder: Path) -> None:
     """See that the folder's list of files lies on the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -16,66 +16,66 @@ from typing import Generic, TypeVar
 import psycopg
 
 from gis.audit.seal import (
-    DIGEST,
-    FIRST,
-    LONGEST_LINE,
-    ROWS,
-    SEAL,
+    ENTRY_DIGEST,
+    GENESIS_SEAL,
+    MAX_BATCH_ROWS,
+    MAX_LINE_BYTES,
+    SEAL_SELECT_LIST,
     Connection,
     Seal,
     Sealer,
-    connected,
-    holding,
-    residue,
+    sealer_connection,
+    sealer_lock,
+    unsealed_entries,
 )
-from gis.audit.signing_keys import Keys
+from gis.audit.signing_keys import SigningKeys
 from gis.text.i18n import Text
 
 T = TypeVar("T")
 
-Told = Callable[[Text, int, int], None]
+ProgressCallback = Callable[[Text, int, int], None]
 """Who wants to know how far a long proof has come: what is proven, how much of it is done and how much there is."""
 
-ENTRIES = Text("dòng nhật ký", "entries of the journal")
+JOURNAL_ENTRIES = Text("dòng nhật ký", "entries of the journal")
 
 
-def in_silence(_what: Text, _done: int, _all: int) -> None:
+def no_progress(_what: Text, _done: int, _all: int) -> None:
     """Tell nobody."""
 
 
 @dataclass(frozen=True)
-class Break:
+class BrokenBatch:
     """The first batch that is not as it was sealed: its number, the numbers and dates of its entries, and why."""
 
     batch: int
     first_seq: int
     last_seq: int
     dates: tuple[str, str]
-    what: Text
+    fault: Text
 
     @property
-    def words(self) -> Text:
+    def summary(self) -> Text:
         """The whole sentence."""
         since, until = self.dates
         where = f"seq {self.first_seq}–{self.last_seq}, {since} – {until}"
         return Text(
-            f"Đợt niêm phong {self.batch} ({where}): {self.what.vi}",
-            f"Sealed batch {self.batch} ({where}): {self.what.en}",
+            f"Đợt niêm phong {self.batch} ({where}): {self.fault.vi}",
+            f"Sealed batch {self.batch} ({where}): {self.fault.en}",
         )
 
 
 @dataclass(frozen=True)
-class Finding:
+class Verification:
     """What a walk over all batches has found. Entries that are not sealed yet are counted, not proven."""
 
     batches: int
     rows: int
     sealed_at: str | None
     unsealed: int
-    broken: Break | None
+    broken: BrokenBatch | None
 
     @property
-    def words(self) -> Text:
+    def summary(self) -> Text:
         """How much is proven, for when nothing is broken."""
         return Text(
             f"{self.batches} đợt niêm phong gồm {self.rows} dòng còn nguyên vẹn, niêm phong đến"
@@ -85,26 +85,26 @@ class Finding:
         )
 
 
-def verify(sealer: Sealer, told: Told = in_silence) -> Finding:
+def verify(sealer: Sealer, on_progress: ProgressCallback = no_progress) -> Verification:
     """Walk over all batches in their order, entry by entry, and hold each against its seal and the anchor.
 
     Reads as a stream, in one snapshot, beside writers and a sealer that goes on; ``told`` hears of each batch. Raises
     ``Unavailable`` when the database cannot be asked.
     """
-    with connected(sealer.url) as connection:
+    with sealer_connection(sealer.url) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         with ExitStack() as stack:
             # A sealer tells the anchor before it lets go: between two rounds key, seals and anchor are of one moment.
-            with holding(connection):
-                keys = Keys(sealer.folder)
+            with sealer_lock(connection):
+                keys = SigningKeys(sealer.folder)
                 size = sealer.anchor.stat().st_size if sealer.anchor.is_file() else 0
                 stack.enter_context(connection.transaction())
                 connection.execute("select from app.seals limit 1")
-            return _walk(connection, keys, _Ahead(_lines(sealer.anchor, size)), told)
+            return _verify_batches(connection, keys, _Peekable(_anchor_lines(sealer.anchor, size)), on_progress)
 
 
-class _Ahead(Generic[T]):
+class _Peekable(Generic[T]):
     """An iterator that shows its next element before it is taken."""
 
     def __init__(self, source: Iterable[T]) -> None:
@@ -117,27 +117,29 @@ class _Ahead(Generic[T]):
         return taken
 
 
-def _lines(anchor: Path, size: int) -> Iterator[str]:
+def _anchor_lines(anchor: Path, size: int) -> Iterator[str]:
     """The anchor's whole lines as far as it reached when the walk began; a torn one has not been told."""
     if not size:
         return
     with anchor.open("rb") as file:
         while (left := size - file.tell()) > 0:
-            line = file.readline(min(left, LONGEST_LINE))
-            if line.endswith(b"\n") or len(line) == LONGEST_LINE:
+            line = file.readline(min(left, MAX_LINE_BYTES))
+            if line.endswith(b"\n") or len(line) == MAX_LINE_BYTES:
                 yield line.decode("utf-8", "replace").removesuffix("\n")
 
 
-ALTERED = Text("có dòng đã bị sửa", "an entry was changed")
-UNSIGNED = Text("dấu niêm phong không do khóa tin cậy nào ký", "its seal is signed by no key that is trusted")
-UNLINKED = Text("dấu niêm phong không nối tiếp đợt trước", "its seal does not follow the batch before")
-NO_SEAL = Text("mất dấu niêm phong", "its seal is missing")
-CUT_OFF = Text(
+ENTRY_CHANGED = Text("có dòng đã bị sửa", "an entry was changed")
+UNTRUSTED_SIGNATURE = Text(
+    "dấu niêm phong không do khóa tin cậy nào ký", "its seal is signed by no key that is trusted"
+)
+CHAIN_BROKEN = Text("dấu niêm phong không nối tiếp đợt trước", "its seal does not follow the batch before")
+SEAL_MISSING = Text("mất dấu niêm phong", "its seal is missing")
+JOURNAL_TRUNCATED = Text(
     "tệp đối chứng có đợt này nhưng cơ sở dữ liệu không còn: phần cuối nhật ký đã bị cắt",
     "the anchor file has this batch, the database no longer does: the end of the journal was cut off",
 )
-OTHER_ANCHOR = Text("tệp đối chứng khác với dấu niêm phong", "the anchor file differs from its seal")
-NO_ANCHOR = Text(
+ANCHOR_DIFFERS = Text("tệp đối chứng khác với dấu niêm phong", "the anchor file differs from its seal")
+NOT_IN_ANCHOR = Text(
     "tệp đối chứng không có đợt này (tệp bị cắt, bị mất hoặc ổ đĩa chưa gắn) nên chưa xác định được phần cuối nhật ký"
     " có bị cắt hay không",
     "the anchor file lacks this batch (cut off, lost, or its disk is not mounted), so it is not known whether the end"
@@ -145,79 +147,83 @@ NO_ANCHOR = Text(
 )
 
 
-def _other_number(found: int, sealed: int) -> Text:
+def _row_count_mismatch(counted: int, sealed: int) -> Text:
     return Text(
-        f"còn {found} dòng trong khi đã niêm phong {sealed}: có dòng bị xóa hoặc chèn thêm",
-        f"{found} entries stand where {sealed} were sealed: some were deleted or put in",
+        f"còn {counted} dòng trong khi đã niêm phong {sealed}: có dòng bị xóa hoặc chèn thêm",
+        f"{counted} entries stand where {sealed} were sealed: some were deleted or put in",
     )
 
 
-def _walk(connection: Connection, keys: Keys, anchor: _Ahead[str], told: Told) -> Finding:
+def _verify_batches(
+    connection: Connection, keys: SigningKeys, anchor: _Peekable[str], on_progress: ProgressCallback
+) -> Verification:
     """Batch by batch: its place in the chain, its signature, its line in the anchor, its entries."""
     ((sealed,),) = connection.execute("select coalesce(sum(rows), 0)::bigint from app.seals").fetchall()
     with connection.cursor("entries", binary=True) as journal, connection.cursor("seals") as seals:
-        journal.itersize = seals.itersize = ROWS
-        journal.execute(f"select seq, {DIGEST} from app.journal order by seq")
-        seals.execute(f"select {SEAL} from app.seals order by batch")
-        entries: _Ahead[tuple[int, bytes]] = _Ahead(journal)
-        last, rows = FIRST, 0
+        journal.itersize = seals.itersize = MAX_BATCH_ROWS
+        journal.execute(f"select seq, {ENTRY_DIGEST} from app.journal order by seq")
+        seals.execute(f"select {SEAL_SELECT_LIST} from app.seals order by batch")
+        entries: _Peekable[tuple[int, bytes]] = _Peekable(journal)
+        last, rows = GENESIS_SEAL, 0
         untold: tuple[Seal, Text] | None = None
         fault: tuple[Seal, Text] | None = None
         for seal in map(Seal._make, seals):
             if anchor.next is None:
-                untold = untold or (seal, NO_ANCHOR)
-            if what := _fault(seal, last, keys, anchor, entries):
-                fault = (_between(last, seal) if what is NO_SEAL else seal), what
+                untold = untold or (seal, NOT_IN_ANCHOR)
+            if what := _check_batch(seal, last, keys, anchor, entries):
+                fault = (_missing_batch(last, seal) if what is SEAL_MISSING else seal), what
                 break
             last, rows = seal, rows + seal.rows
-            told(ENTRIES, rows, sealed)
+            on_progress(JOURNAL_ENTRIES, rows, sealed)
         else:
-            fault = _beyond(last, anchor.next) or untold
-    return Finding(
+            fault = _batch_beyond_last_seal(last, anchor.next) or untold
+    return Verification(
         last.batch,
         rows,
         last.sealed_at or None,
-        residue(connection, last.last_seq)[0],
-        Break(*fault[0][:3], _dates(connection, fault[0]), fault[1]) if fault else None,
+        unsealed_entries(connection, last.last_seq)[0],
+        BrokenBatch(*fault[0][:3], _entry_dates(connection, fault[0]), fault[1]) if fault else None,
     )
 
 
-def _fault(seal: Seal, last: Seal, keys: Keys, anchor: _Ahead[str], entries: _Ahead[tuple[int, bytes]]) -> Text | None:
+def _check_batch(
+    seal: Seal, last: Seal, keys: SigningKeys, anchor: _Peekable[str], entries: _Peekable[tuple[int, bytes]]
+) -> Text | None:
     """What is wrong with the batch after ``last``, if anything; takes its line and its entries."""
     if seal.batch != last.batch + 1:
-        return NO_SEAL
+        return SEAL_MISSING
     if (key := keys.signer(seal.statement, seal.signature)) is None:
-        return UNSIGNED
+        return UNTRUSTED_SIGNATURE
     if (seal.previous, seal.first_seq) != (last.root, last.last_seq + 1):
-        return UNLINKED
-    if anchor.next is not None and anchor.take() != seal.line(key):
-        return OTHER_ANCHOR
+        return CHAIN_BROKEN
+    if anchor.next is not None and anchor.take() != seal.anchor_line(key):
+        return ANCHOR_DIFFERS
     root, number = hashlib.sha256(bytes.fromhex(last.root)), 0
     while entries.next is not None and entries.next[0] <= seal.last_seq:
         root.update(entries.next[1])
         number += 1
         entries.take()
     if number != seal.rows:
-        return _other_number(number, seal.rows)
-    return None if root.hexdigest() == seal.root else ALTERED
+        return _row_count_mismatch(number, seal.rows)
+    return None if root.hexdigest() == seal.root else ENTRY_CHANGED
 
 
-def _between(last: Seal, following: Seal) -> Seal:
+def _missing_batch(last: Seal, following: Seal) -> Seal:
     """What is known of the batch whose seal is missing between two others."""
     return Seal(last.batch + 1, last.last_seq + 1, following.first_seq - 1, 0, "", "", following.sealed_at)
 
 
-def _beyond(last: Seal, line: str | None) -> tuple[Seal, Text] | None:
+def _batch_beyond_last_seal(last: Seal, line: str | None) -> tuple[Seal, Text] | None:
     """A batch that the anchor has after the last seal."""
     if line is None:
         return None
     try:
-        return Seal.told(line), CUT_OFF
+        return Seal.from_line(line), JOURNAL_TRUNCATED
     except ValueError:
-        return last._replace(batch=last.batch + 1, first_seq=last.last_seq + 1), OTHER_ANCHOR
+        return last._replace(batch=last.batch + 1, first_seq=last.last_seq + 1), ANCHOR_DIFFERS
 
 
-def _dates(connection: Connection, seal: Seal) -> tuple[str, str]:
+def _entry_dates(connection: Connection, seal: Seal) -> tuple[str, str]:
     """When the entries that still stand in the place of a batch were written, else when it was sealed; UTC."""
     found = connection.execute(
         "select date_trunc('second', min(at))::text, date_trunc('second', max(at))::text from app.journal"

@@ -18,26 +18,30 @@ from sqlalchemy import PrimaryKeyConstraint, create_engine, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
-from gis.audit.seal import Agreement, state
-from gis.db.session import LOGINS, OWNER, PARTNER_LOGIN, PUBLISHER, READER_LOGIN, WRITER_LOGIN
+from gis.audit.seal import AnchorStatus, seal_status
+from gis.db.session import LOGINS, OWNER_ROLE, PARTNER_LOGIN, PUBLISHER, READER_LOGIN, WRITER_LOGIN
 from gis.model.layer import Record
 from gis.schema import fingerprint as structure
-from gis.schema.grants import PEEPING, Policy, standing
+from gis.schema.grants import REVOKED_FUNCTIONS, Policy, security_drift
 from gis.text.i18n import Text
 
 CLOCK_SKEW_S = 2
-LEAST_FREE_BYTES = 512 * 1024 * 1024
-LOW_SHARE = 0.1
-KNOWN_SECRETS = {"", "admin", "changeme", "cotmoc", "password", "postgis", "postgres", "secret", "123456"}
+MIN_FREE_BYTES = 512 * 1024 * 1024
+LOW_FREE_SHARE = 0.1
+DEFAULT_SECRETS = {"", "admin", "changeme", "cotmoc", "password", "postgis", "postgres", "secret", "123456"}
 """What installers leave behind and everybody tries first."""
 
-LOOSENING = [r"^cotmoc\.", "^(session_replication_role|role|row_security|synchronous_commit)$", "_preload_libraries$"]
+UNSAFE_SETTINGS = [
+    r"^cotmoc\.",
+    "^(session_replication_role|role|row_security|synchronous_commit)$",
+    "_preload_libraries$",
+]
 """Settings that, given beforehand to a login or a database, switch triggers off, sign for somebody or lose writes."""
 
-MEND = Text("chạy ./cotmoc migrate để khôi phục", "run ./cotmoc migrate to restore it")
+RUN_MIGRATE = Text("chạy ./cotmoc migrate để khôi phục", "run ./cotmoc migrate to restore it")
 
 
-class State(StrEnum):
+class CheckStatus(StrEnum):
     """How a thing stands."""
 
     GOOD = "good"
@@ -46,86 +50,90 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """What one check has found."""
 
     check: Text
-    state: State
-    said: Text
+    state: CheckStatus
+    detail: Text
 
 
 @dataclass(frozen=True)
-class House:
+class Installation:
     """What is examined: the policy that should stand, where files lie, which secrets are in use."""
 
     policy: Policy
-    place: Path
+    data_dir: Path
     private_files: tuple[Path, ...] = ()
     secrets: Mapping[str, str] | None = None
     durable: bool = True
     anchor: Path | None = None
 
 
-Check = Callable[[Connection, House], Iterator[Finding]]
+Check = Callable[[Connection, Installation], Iterator[CheckResult]]
 
 
-def examine(admin_url: str, house: House) -> list[Finding]:
+def run_checks(admin_url: str, installation: Installation) -> list[CheckResult]:
     """Every finding, in the order of the checks. Needs the database's administrator; changes nothing."""
     engine = create_engine(admin_url, poolclass=NullPool)
     with engine.connect() as connection:
         connection.execute(text("set transaction read only"))
-        return [finding for check in CHECKS for finding in check(connection, house)]
+        return [finding for check in CHECKS for finding in check(connection, installation)]
 
 
-def is_fit(findings: Iterable[Finding]) -> bool:
+def is_healthy(findings: Iterable[CheckResult]) -> bool:
     """Whether the house may open."""
-    return all(finding.state is not State.BAD for finding in findings)
+    return all(finding.state is not CheckStatus.BAD for finding in findings)
 
 
-def _found(vi: str, en: str, faults: list[str], remedy: Text = MEND, *, worst: State = State.BAD) -> Iterator[Finding]:
+def _result(
+    vi: str, en: str, faults: list[str], remedy: Text = RUN_MIGRATE, *, worst: CheckStatus = CheckStatus.BAD
+) -> Iterator[CheckResult]:
     """One finding of a check: good where there are no faults, else their names and what helps."""
     check = Text(vi, en)
     if not faults:
-        yield Finding(check, State.GOOD, Text("đạt", "in order"))
+        yield CheckResult(check, CheckStatus.GOOD, Text("đạt", "in order"))
         return
     named = ", ".join(faults[:8]) + (" …" if len(faults) > 8 else "")  # noqa: PLR2004 - enough to find them by
-    yield Finding(check, worst, Text(f"{named}; {remedy.vi}", f"{named}; {remedy.en}"))
+    yield CheckResult(check, worst, Text(f"{named}; {remedy.vi}", f"{named}; {remedy.en}"))
 
 
-def _names(connection: Connection, sql: str, **values: Any) -> list[str]:
+def _query_names(connection: Connection, sql: str, **values: Any) -> list[str]:
     return [str(row[0]) for row in connection.execute(text(sql), values)]
 
 
-def _owning(policy: Policy) -> list[str]:
-    return [role.owning for role in policy.roles if role.scoped]
+def _own_unit_roles(policy: Policy) -> list[str]:
+    return [role.own_unit_role for role in policy.roles if role.scoped]
 
 
-def _row_security(connection: Connection, house: House) -> Iterator[Finding]:
-    open_tables = _names(
+def _row_security(connection: Connection, installation: Installation) -> Iterator[CheckResult]:
+    open_tables = _query_names(
         connection,
         "select c.oid::regclass from pg_class c where c.relnamespace::regnamespace::text in ('app', 'release')"
         " and c.relkind in ('r', 'p', 'm', 'f') and not (c.relrowsecurity and c.relforcerowsecurity)"
         " and (exists (select from aclexplode(c.relacl) a where a.grantee <> c.relowner)"
         "  or exists (select from pg_attribute t, aclexplode(t.attacl) a where t.attrelid = c.oid))",
     )
-    yield from _found(
+    yield from _result(
         "Mọi bảng có chính sách phân quyền theo dòng", "Every table has row-level security policies", open_tables
     )
-    open_views = _names(
+    open_views = _query_names(
         connection,
         "select oid::regclass from pg_class where relnamespace::regnamespace::text in ('app', 'release')"
         " and relkind = 'v' and not coalesce(reloptions, '{}') @> array['security_invoker=true']"
         # What a scoped post may know of its own matters comes through a role that row security holds as well.
         " and not (relname like '%\\_own' and relowner::regrole::text = any(:owning))",
-        owning=_owning(house.policy),
+        owning=_own_unit_roles(installation.policy),
     )
-    yield from _found("Khung nhìn dùng quyền của người truy vấn", "Views use the rights of whoever queries", open_views)
+    yield from _result(
+        "Khung nhìn dùng quyền của người truy vấn", "Views use the rights of whoever queries", open_views
+    )
 
 
-def _surface(connection: Connection, house: House) -> Iterator[Finding]:
-    faults = standing(connection, house.policy)
-    yield from _found("Mã kiểm tra của toàn bộ phân quyền", "Hash of all grants and policies", faults)
-    foreign = _names(
+def _security_drift(connection: Connection, installation: Installation) -> Iterator[CheckResult]:
+    faults = security_drift(connection, installation.policy)
+    yield from _result("Mã kiểm tra của toàn bộ phân quyền", "Hash of all grants and policies", faults)
+    foreign = _query_names(
         connection,
         "select c.oid::regclass::text from pg_class c where c.relnamespace::regnamespace::text in ('app', 'release')"
         " and c.relowner::regrole::text <> :owner"
@@ -134,22 +142,22 @@ def _surface(connection: Connection, house: House) -> Iterator[Finding]:
         " where p.pronamespace::regnamespace::text in ('app', 'release') and p.prosecdef"
         " and (p.proowner::regrole::text not in (:owner, :publisher)"
         "  or not coalesce(array_to_string(p.proconfig, ' '), '') ~ 'search_path')",
-        owner=OWNER,
+        owner=OWNER_ROLE,
         publisher=PUBLISHER,
-        owning=_owning(house.policy),
+        owning=_own_unit_roles(installation.policy),
     )
-    yield from _found(
+    yield from _result(
         "Mọi đối tượng thuộc một chủ sở hữu không đăng nhập được",
         "Every object belongs to one owner that cannot log in",
         foreign,
     )
 
 
-def _structure(connection: Connection, _house: House) -> Iterator[Finding]:
+def _structure(connection: Connection, _installation: Installation) -> Iterator[CheckResult]:
     """What revisions have made, line by line, and all that the cards name; what a rule puts in place of a statement."""
     tables = Record.metadata.tables.values()
     wanted = {f"{table.fullname}.{column.name}" for table in tables for column in table.columns}
-    found = _names(
+    found = _query_names(
         connection,
         "select attrelid::regclass || '.' || attname from pg_attribute where attrelid::regclass::text = any(:tables)"
         " and attnum > 0 and not attisdropped",
@@ -161,41 +169,41 @@ def _structure(connection: Connection, _house: House) -> Iterator[Finding]:
         for one in table.constraints
         if not isinstance(one, PrimaryKeyConstraint) or one.columns
     }
-    standing_keepers = _names(
+    standing_keepers = _query_names(
         connection,
         "select conrelid::regclass || '.' || conname from pg_constraint where convalidated and conrelid <> 0 union all"
         " select i.indrelid::regclass || '.' || c.relname from pg_index i join pg_class c on c.oid = i.indexrelid"
         " where i.indisvalid",
     )
-    rules = _names(
+    rules = _query_names(
         connection,
         "select ev_class::regclass || '.' || rulename from pg_rewrite r join pg_class c on c.oid = r.ev_class"
         " where c.relnamespace::regnamespace::text in ('app', 'release') and rulename <> '_RETURN'",
     )
     faults = sorted({*wanted ^ set(found), *keepers - set(standing_keepers), *rules})
-    faults += structure.apart(connection)
+    faults += structure.differing_lines(connection)
     restore = Text("so với bản sao lưu", "compare with a backup")
-    yield from _found(
+    yield from _result(
         "Bảng, cột và ràng buộc đúng như khai báo", "Tables, columns and constraints as declared", faults, restore
     )
 
 
-def _leakproof(connection: Connection, _house: House) -> Iterator[Finding]:
-    unmarked = _names(
+def _leakproof(connection: Connection, _installation: Installation) -> Iterator[CheckResult]:
+    unmarked = _query_names(
         connection,
         "select oid::regprocedure from pg_proc where not proleakproof"
         " and oid = 'geometry_overlaps(geometry, geometry)'::regprocedure",
     )
-    yield from _found(
+    yield from _result(
         "Chỉ mục không gian dùng được khi áp dụng phân quyền", "The spatial index works under row security", unmarked
     )
-    trusted = _names(
+    trusted = _query_names(
         connection,
         "select p.oid::regprocedure from pg_proc p join pg_depend d on d.objid = p.oid and d.deptype = 'e'"
         " join pg_extension e on e.oid = d.refobjid and e.extname = 'postgis'"
         " where p.proleakproof and p.proname <> 'geometry_overlaps'",
     )
-    yield from _found(
+    yield from _result(
         "Không hàm nào khác được đánh dấu tin cậy",
         "No other function is marked as trusted",
         trusted,
@@ -203,11 +211,11 @@ def _leakproof(connection: Connection, _house: House) -> Iterator[Finding]:
     )
 
 
-def _roles(connection: Connection, house: House) -> Iterator[Finding]:
-    there = set(_names(connection, "select rolname from pg_roles where rolname like 'cotmoc\\_%'"))
-    missing = sorted({OWNER, *LOGINS, *(role.reading for role in house.policy.roles)} - there)
-    yield from _found("Đủ các vai trò", "Every role is there", missing)
-    mighty = _names(
+def _roles(connection: Connection, installation: Installation) -> Iterator[CheckResult]:
+    there = set(_query_names(connection, "select rolname from pg_roles where rolname like 'cotmoc\\_%'"))
+    missing = sorted({OWNER_ROLE, *LOGINS, *(role.read_role for role in installation.policy.roles)} - there)
+    yield from _result("Đủ các vai trò", "Every role is there", missing)
+    mighty = _query_names(
         connection,
         "select rolname from pg_roles where rolname like 'cotmoc\\_%'"
         " and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication)",
@@ -215,45 +223,47 @@ def _roles(connection: Connection, house: House) -> Iterator[Finding]:
     lower = Text(
         "alter role … nosuperuser nobypassrls nocreaterole", "alter role … nosuperuser nobypassrls nocreaterole"
     )
-    yield from _found(
+    yield from _result(
         "Không vai trò nào bỏ qua được chính sách phân quyền", "No role bypasses the policies", mighty, lower
     )
     held = set(
-        _names(
+        _query_names(
             connection,
             "select m.member::regrole || ' → ' || m.roleid::regrole from pg_auth_members m"
             " join pg_roles r on r.oid = m.member where r.rolname like 'cotmoc\\_%'"
             " or m.roleid::regrole::text like 'cotmoc\\_%' and not r.rolsuper",
         )
     )
-    excess = sorted(held - _memberships(house.policy))
+    excess = sorted(held - _memberships(installation.policy))
     revoke = Text("thu hồi vai trò thừa (REVOKE)", "revoke the excess role (REVOKE)")
-    yield from _found(
+    yield from _result(
         "Không vai trò nào kế thừa vai trò ngoài khai báo", "No role inherits an undeclared role", excess, revoke
     )
-    entering = _names(
+    entering = _query_names(
         connection,
         "select rolname from pg_roles where rolname like 'cotmoc\\_%' and (rolcanlogin <> (rolname = any(:logins))"
         " or rolcanlogin and rolinherit)",
         logins=list(LOGINS),
     )
-    yield from _found("Chỉ các tài khoản đã khai báo đăng nhập được", "Only the declared accounts can log in", entering)
+    yield from _result(
+        "Chỉ các tài khoản đã khai báo đăng nhập được", "Only the declared accounts can log in", entering
+    )
 
 
 def _memberships(policy: Policy) -> set[str]:
-    wanted = {f"{OWNER} → {PUBLISHER}"}
-    if policy.shared_by is not None:
-        wanted.add(f"{PUBLISHER} → {policy.shared_by.reading}")
-    wanted |= {f"{OWNER} → {name}" for name in _owning(policy)}
+    wanted = {f"{OWNER_ROLE} → {PUBLISHER}"}
+    if policy.partner_view_role is not None:
+        wanted.add(f"{PUBLISHER} → {policy.partner_view_role.read_role}")
+    wanted |= {f"{OWNER_ROLE} → {name}" for name in _own_unit_roles(policy)}
     for role in policy.roles:
-        wanted |= {f"{login} → {role.reading}" for login in (READER_LOGIN, WRITER_LOGIN)}
+        wanted |= {f"{login} → {role.read_role}" for login in (READER_LOGIN, WRITER_LOGIN)}
         if role.edits:
-            wanted |= {f"{WRITER_LOGIN} → {role.editing}", f"{role.editing} → {role.reading}"}
+            wanted |= {f"{WRITER_LOGIN} → {role.write_role}", f"{role.write_role} → {role.read_role}"}
     return wanted
 
 
-def _ways_round(connection: Connection, _house: House) -> Iterator[Finding]:
-    opened = _names(
+def _policy_bypasses(connection: Connection, _installation: Installation) -> Iterator[CheckResult]:
+    opened = _query_names(
         connection,
         "select oid::regprocedure::text from pg_proc where proname = any(:peeping)"
         " and has_function_privilege('public', oid, 'execute') union all"
@@ -264,11 +274,11 @@ def _ways_round(connection: Connection, _house: House) -> Iterator[Finding]:
         " cross join pg_roles r where c.relnamespace::regnamespace::text in ('app', 'release')"
         " and r.rolname like 'cotmoc\\_%' and r.rolname <> :owner"
         " and has_sequence_privilege(r.oid, s.seqrelid, 'usage, select, update')",
-        peeping=list(PEEPING),
-        owner=OWNER,
+        peeping=list(REVOKED_FUNCTIONS),
+        owner=OWNER_ROLE,
     )
-    yield from _found("Không có cách bỏ qua chính sách phân quyền", "No way to bypass the policies", opened)
-    temporary = _names(
+    yield from _result("Không có cách bỏ qua chính sách phân quyền", "No way to bypass the policies", opened)
+    temporary = _query_names(
         connection,
         "select rolname from pg_roles where rolname = any(:logins)"
         " and has_database_privilege(oid, current_database(), 'temporary')",
@@ -276,12 +286,12 @@ def _ways_round(connection: Connection, _house: House) -> Iterator[Finding]:
     )
     # Copies of a database do not keep this; with our functions' fixed search path it is no way in by itself.
     check = "Không vai trò nào được tạo bảng tạm", "No role may create temporary tables"
-    yield from _found(*check, temporary, worst=State.POOR)
+    yield from _result(*check, temporary, worst=CheckStatus.POOR)
 
 
-def _beyond(connection: Connection, _house: House) -> Iterator[Finding]:
+def _foreign_privileges(connection: Connection, _installation: Installation) -> Iterator[CheckResult]:
     """What lies outside our schemas and is nobody's business there; extensions and PostgreSQL bring their own."""
-    lent = _names(
+    lent = _query_names(
         connection,
         "with ours as (select oid from pg_roles where rolname like 'cotmoc\\_%' union select 0),"
         " lent as (select a.grantee, c.oid::regclass::text as what from pg_class c, aclexplode(c.relacl) a"
@@ -298,10 +308,10 @@ def _beyond(connection: Connection, _house: House) -> Iterator[Finding]:
         " where grantee in (select oid from ours)",
     )
     revoke = Text("thu hồi quyền thừa (REVOKE)", "revoke the excess right (REVOKE)")
-    yield from _found(
+    yield from _result(
         "Không vai trò nào có quyền ngoài các lược đồ", "No role has rights outside the schemas", lent, revoke
     )
-    settings = _names(
+    settings = _query_names(
         connection,
         "select concat_ws(' ', nullif(s.setrole, 0)::regrole, one) from pg_db_role_setting s, unnest(s.setconfig) one"
         " where (s.setdatabase = 0 or s.setdatabase = (select oid from pg_database where datname = current_database()))"
@@ -315,14 +325,14 @@ def _beyond(connection: Connection, _house: House) -> Iterator[Finding]:
         " select p.parname || ' → ' || case a.grantee when 0 then 'public' else a.grantee::regrole::text end"
         " from pg_parameter_acl p, aclexplode(p.paracl) a"
         " where a.grantee = 0 or a.grantee::regrole::text like 'cotmoc\\_%'",
-        loosening=LOOSENING,
+        loosening=UNSAFE_SETTINGS,
     )
     reset = Text("alter role … reset; revoke set on parameter", "alter role … reset; revoke set on parameter")
-    yield from _found("Không có thiết lập nào nới lỏng bảo vệ", "No setting weakens the protection", settings, reset)
+    yield from _result("Không có thiết lập nào nới lỏng bảo vệ", "No setting weakens the protection", settings, reset)
 
 
-def _partner(connection: Connection, _house: House) -> Iterator[Finding]:
-    readable = _names(
+def _partner(connection: Connection, _installation: Installation) -> Iterator[CheckResult]:
+    readable = _query_names(
         connection,
         "select c.oid::regclass from pg_class c join pg_namespace n on n.oid = c.relnamespace"
         " join pg_roles login on login.rolname = :login"
@@ -335,27 +345,27 @@ def _partner(connection: Connection, _house: House) -> Iterator[Finding]:
         "  or has_any_column_privilege(login.oid, c.oid, 'select, insert, update'))",
         login=PARTNER_LOGIN,
     )
-    yield from _found("Đối tác chỉ đọc được phần đã phát hành", "A partner reads what was released alone", readable)
-    writable = _names(
+    yield from _result("Đối tác chỉ đọc được phần đã phát hành", "A partner reads what was released alone", readable)
+    writable = _query_names(
         connection,
         "select c.oid::regclass from pg_class c join pg_roles login on login.rolname = :login"
         " where c.relnamespace::regnamespace::text = 'release' and c.relkind in ('r', 'v')"
         " and has_table_privilege(login.oid, c.oid, 'insert, update, delete, truncate')",
         login=PARTNER_LOGIN,
     )
-    yield from _found("Đối tác không ghi được gì", "A partner writes nothing", writable)
+    yield from _result("Đối tác không ghi được gì", "A partner writes nothing", writable)
 
 
-def _durability(connection: Connection, house: House) -> Iterator[Finding]:
+def _durability(connection: Connection, installation: Installation) -> Iterator[CheckResult]:
     wanted = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "data_checksums": "on"}
-    if not house.durable:
+    if not installation.durable:
         wanted = {"data_checksums": "on"}
-    off = _names(
+    off = _query_names(
         connection,
         "select name || ' = ' || setting from pg_settings where name = any(:names) and setting <> 'on'",
         names=list(wanted),
     )
-    yield from _found(
+    yield from _result(
         "Ghi bền vững, có kiểm tra trang dữ liệu",
         "Durable writes, checksums of data pages",
         off,
@@ -363,48 +373,60 @@ def _durability(connection: Connection, house: House) -> Iterator[Finding]:
     )
 
 
-def _clock(connection: Connection, _house: House) -> Iterator[Finding]:
+def _clock(connection: Connection, _installation: Installation) -> Iterator[CheckResult]:
     there = connection.execute(text("select clock_timestamp()")).scalar_one()
     apart = abs((dt.datetime.now(dt.UTC) - there).total_seconds())
     faults = [f"{apart:.0f} s"] if apart > CLOCK_SKEW_S else []
     latest = connection.execute(text("select max(at) from app.journal")).scalar()
     if latest is not None and latest > there + dt.timedelta(seconds=CLOCK_SKEW_S):
         faults.append(f"nhật ký · journal {latest:%d/%m/%Y %H:%M}")
-    yield from _found(
+    yield from _result(
         "Đồng hồ", "The clock", faults, Text("chỉnh giờ máy chủ (NTP)", "set the server's clock right (NTP)")
     )
 
 
-def _seals(connection: Connection, house: House) -> Iterator[Finding]:
+def _seals(connection: Connection, installation: Installation) -> Iterator[CheckResult]:
     """Old entries are left unsealed by a night without a server, so that they wait is no fault by itself."""
-    if house.anchor is None:
+    if installation.anchor is None:
         return
-    stands = state(connection.connection.driver_connection, house.anchor)  # type: ignore[arg-type]
-    judged = {Agreement.DIFFERS: State.BAD, Agreement.AWAY: State.POOR, Agreement.BEHIND: State.POOR}
+    stands = seal_status(connection.connection.driver_connection, installation.anchor)  # type: ignore[arg-type]
+    judged = {
+        AnchorStatus.DIFFERS: CheckStatus.BAD,
+        AnchorStatus.UNAVAILABLE: CheckStatus.POOR,
+        AnchorStatus.BEHIND: CheckStatus.POOR,
+    }
     told = f"{stands.batches} / {stands.unsealed}, anchor: {stands.anchor}"
     said = Text(f"đợt đã niêm phong / dòng chưa niêm phong: {told}", f"sealed batches / entries not sealed: {told}")
-    yield Finding(Text("Nhật ký được niêm phong", "The journal is sealed"), judged.get(stands.anchor, State.GOOD), said)
+    yield CheckResult(
+        Text("Nhật ký được niêm phong", "The journal is sealed"), judged.get(stands.anchor, CheckStatus.GOOD), said
+    )
 
 
-def _disk(_connection: Connection, house: House) -> Iterator[Finding]:
-    usage = shutil.disk_usage(house.place)
+def _disk(_connection: Connection, installation: Installation) -> Iterator[CheckResult]:
+    usage = shutil.disk_usage(installation.data_dir)
     free = f"{usage.free / 1e9:.1f} GB"
     remedy = Text("giải phóng ổ đĩa", "free some space on the disk")
-    short = [free] if usage.free < LEAST_FREE_BYTES else []
-    low = [free] if not short and usage.free < LOW_SHARE * usage.total else []
-    yield from _found(
-        "Dung lượng đĩa còn trống", "Free disk space", short or low, remedy, worst=State.BAD if short else State.POOR
+    short = [free] if usage.free < MIN_FREE_BYTES else []
+    low = [free] if not short and usage.free < LOW_FREE_SHARE * usage.total else []
+    yield from _result(
+        "Dung lượng đĩa còn trống",
+        "Free disk space",
+        short or low,
+        remedy,
+        worst=CheckStatus.BAD if short else CheckStatus.POOR,
     )
 
 
-def _secrets(_connection: Connection, house: House) -> Iterator[Finding]:
+def _secrets(_connection: Connection, installation: Installation) -> Iterator[CheckResult]:
     weak = sorted(
-        login for login, secret in (house.secrets or {}).items() if secret.lower() in KNOWN_SECRETS or secret == login
+        login
+        for login, secret in (installation.secrets or {}).items()
+        if secret.lower() in DEFAULT_SECRETS or secret == login
     )
     remedy = Text("đặt mật khẩu khác", "set another password")
-    yield from _found("Không có mật khẩu mặc định", "No default secret", weak, remedy)
-    shown = [str(file) for file in house.private_files if file.exists() and _is_open(file)]
-    yield from _found(
+    yield from _result("Không có mật khẩu mặc định", "No default secret", weak, remedy)
+    shown = [str(file) for file in installation.private_files if file.exists() and _is_readable_by_others(file)]
+    yield from _result(
         "Tệp khóa chỉ chủ sở hữu đọc được",
         "Only their owner can read the key files",
         shown,
@@ -412,18 +434,18 @@ def _secrets(_connection: Connection, house: House) -> Iterator[Finding]:
     )
 
 
-def _is_open(file: Path) -> bool:
+def _is_readable_by_others(file: Path) -> bool:
     return bool(stat.S_IMODE(os.stat(file).st_mode) & 0o077)  # noqa: PTH116 - follows links, as a reader would
 
 
 CHECKS: tuple[Check, ...] = (
     _row_security,
-    _surface,
+    _security_drift,
     _structure,
     _leakproof,
     _roles,
-    _ways_round,
-    _beyond,
+    _policy_bypasses,
+    _foreign_privileges,
     _partner,
     _durability,
     _secrets,

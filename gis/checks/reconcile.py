@@ -18,23 +18,25 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from gis.accounts import models as accounts
-from gis.audit.verify import Told, in_silence
-from gis.db.session import OWNER
-from gis.history.triggers import CONTEXT, dependent
-from gis.model.layer import catalog, every
+from gis.audit.verify import ProgressCallback, no_progress
+from gis.db.session import OWNER_ROLE
+from gis.history.triggers import CHANGE_CONTEXT, dependent_tables
+from gis.model.layer import all_layers, catalog
 from gis.release import models as releases
-from gis.release.snapshot import RELEASE
+from gis.release.snapshot import RELEASE_SCHEMA
 from gis.text.errors import Unavailable
 from gis.text.i18n import Text
 
 COMPARISONS = Text("phép đối chiếu", "comparisons")
 
-OF_THE_HISTORY = ("valid", "since", "action", "actor", *CONTEXT, "journal_seq")
+HISTORY_COLUMNS = ("valid", "since", "action", "actor", *CHANGE_CONTEXT, "journal_seq")
 
-PARTED = """exists (select from jsonb_each({one}) a join jsonb_each({other}) b using (key) where a.value <> b.value)"""
+DIFFERING_VALUES = (
+    """exists (select from jsonb_each({one}) a join jsonb_each({other}) b using (key) where a.value <> b.value)"""
+)
 """A column that came or went since is known to one of both only, and says nothing."""
 
-UNLIKE = """
+HISTORY_MISMATCH = """
 select coalesce(h.{subject}, j.feature_id) from app.{table}_history h
 full join (select * from app.journal where table_name = '{table}' and action = any('{{{actions}}}')) j
     on j.seq = h.journal_seq
@@ -45,7 +47,7 @@ limit 1
 """
 """A state that the journal does not know so, or an entry whose state is gone."""
 
-UNLIKE_NOW = """
+CURRENT_ROW_MISMATCH = """
 select coalesce(t.{subject}, h.{subject}) from app.{table} t
 full join (select * from app.{table}_history where upper_inf(valid)) h on h.id = t.id
 left join app.journal j on j.seq = h.journal_seq
@@ -54,7 +56,7 @@ limit 1
 """
 """A thing that is not as its last state says, or that only one of both knows."""
 
-UNLIKE_SPANS = """
+VALIDITY_MISMATCH = """
 select id from (select id, valid, updated_at, lead(lower(valid)) over (partition by id order by version) as next
     from app.{table}_history) h
 where lower(valid) <> updated_at or next is not null and upper(valid) is distinct from next
@@ -62,15 +64,15 @@ limit 1
 """
 """A state that is said to have held at another time."""
 
-UNKNOWN = """
+UNREGISTERED_FEATURE = """
 select t.id from app.{table} t left join app.features f on f.id = t.id and f.layer = '{table}' where f.id is null
 limit 1
 """
 """A thing whose identity is another's."""
 
-BOTH = (UNLIKE, UNLIKE_NOW)
+COMMON_QUERIES = (HISTORY_MISMATCH, CURRENT_ROW_MISMATCH)
 
-UNLIKE_LATEST = """
+LATEST_ENTRY_MISMATCH = """
 select coalesce(t.id, j.feature_id) from app.{table} t full join (
     select distinct on (feature_id) feature_id, action, new from app.journal
     where table_name = '{table}' and action in ('insert', 'update', 'delete') order by feature_id, seq desc
@@ -81,7 +83,7 @@ limit 1
 """
 """A row that is not as the latest entry about it says, or that only one of both knows."""
 
-APPROVED = """
+APPROVED_ROWS_MISMATCH = """
 select version_id from (
     select version_id, count(*) as rows,
         app.text_hash(string_agg(feature_id || ' ' || sha256, e'\\n' order by feature_id)) as sha256
@@ -96,7 +98,7 @@ limit 1
 """
 """A version whose rows are not those that were submitted for approval."""
 
-STEPS = """
+STEPS_MISMATCH = """
 with step as (select version_id, state, actor, reason from app.release_steps),
 entry as (select feature_id, new->>'state', actor, reason from app.journal where table_name = 'release_versions'
     and action in ('insert', 'update') and old->>'state' is distinct from new->>'state')
@@ -106,10 +108,10 @@ select version_id from (
 """
 """A step of a release that nobody took, or one that is missing."""
 
-CONTENTS = "select feature_id from app.holdings where sha256 <> app.content_hash(content) limit 1"
+CONTENT_HASH_MISMATCH = "select feature_id from app.holdings where sha256 <> app.content_hash(content) limit 1"
 """What a recipient was given, in other words than it was."""
 
-HELD = """
+MANIFEST_ROWS_MISMATCH = """
 select v.release_id from app.release_versions v cross join lateral jsonb_each(v.manifest->'layers') l (layer, told)
 where l.told->>'sha256' is distinct from app.text_hash(coalesce((
     select string_agg(h.feature_id || ' ' || h.sha256, e'\\n' order by h.feature_id) from app.holdings h
@@ -119,7 +121,7 @@ limit 1
 """
 """A version whose rows are not those of its manifest, which stands in the journal."""
 
-ENDED = """
+HOLDING_PERIOD_MISMATCH = """
 select h.feature_id from app.holdings h
 where not exists (select from release.manifests m
     where m.release = h.release_id and m.number = h.since_version and m.published_at = h.since)
@@ -132,7 +134,7 @@ limit 1
 """
 """What no version has given when it is said, or what no version, withdrawal or raised level has ended."""
 
-GONE = """
+TOMBSTONE_MISMATCH = """
 select feature_id from (
     select release_id, feature_id from app.holdings group by 1, 2 having bool_and(until is not null)
 ) h full join release.tombstones t on t.release = h.release_id and t.id = h.feature_id
@@ -141,7 +143,7 @@ limit 1
 """
 """What is gone and of which the recipient hears nothing, or the other way round."""
 
-MANIFESTS = """
+MANIFEST_MISMATCH = """
 select coalesce(v.release_id, m.release) from (select * from app.release_versions where manifest is not null) v
 full join release.manifests m on m.release = v.release_id and m.number = v.number
 where v.id is null or m.release is null or m.manifest - '{held_back,basis}'::text[] <> v.manifest - 'basis'
@@ -152,7 +154,7 @@ limit 1
 """
 """A manifest that says something else than the journal."""
 
-SERVED = """
+SERVED_ROWS_MISMATCH = """
 select coalesce(t.id, h.feature_id) from release.{layer} t
 full join (select * from app.holdings where layer = '{layer}' and until is null) h
     on h.release_id = t.release and h.feature_id = t.id
@@ -168,7 +170,7 @@ limit 1
 """What is served otherwise than it is held, or only one of both."""
 
 
-def unlike(admin_url: str, told: Told = in_silence) -> Text | None:
+def reconcile(admin_url: str, on_progress: ProgressCallback = no_progress) -> Text | None:
     """The first row that is not what the journal says of it, in words. Needs the database's administrator.
 
     Raises ``Unavailable`` where the database is not of this version, as after a restoring.
@@ -176,7 +178,7 @@ def unlike(admin_url: str, told: Told = in_silence) -> Text | None:
     try:
         with create_engine(admin_url, poolclass=NullPool).connect() as connection:
             connection.execute(text("set transaction isolation level repeatable read, read only"))
-            return first_unlike(connection, told)
+            return first_mismatch(connection, on_progress)
     except DBAPIError as fault:
         raise Unavailable(
             Text(
@@ -186,14 +188,14 @@ def unlike(admin_url: str, told: Told = in_silence) -> Text | None:
         ) from fault
 
 
-def first_unlike(connection: Connection, told: Told = in_silence) -> Text | None:
+def first_mismatch(connection: Connection, on_progress: ProgressCallback = no_progress) -> Text | None:
     """The same in a transaction of the administrator's, with the owner's eyes until it ends."""
     if not catalog:
         raise RuntimeError("no card is declared, so nothing would be compared")
-    connection.execute(text(f"set local role {OWNER}"))
-    asked = list(_questions())
+    connection.execute(text(f"set local role {OWNER_ROLE}"))
+    asked = list(_queries())
     for done, (named, question) in enumerate(asked):
-        told(COMPARISONS, done, len(asked))
+        on_progress(COMPARISONS, done, len(asked))
         found = connection.execute(text(question)).scalar()
         if found is not None:
             vi = f"{named} {found}: hiện tại hoặc lịch sử không khớp với nhật ký"
@@ -201,42 +203,43 @@ def first_unlike(connection: Connection, told: Told = in_silence) -> Text | None
     return None
 
 
-def _questions() -> Iterator[tuple[str, str]]:
+def _queries() -> Iterator[tuple[str, str]]:
     """Each question with the table that it names a row of, the quick ones first."""
-    for name in (*accounts.TABLES, *releases.JOURNALLED):
-        parted = PARTED.format(one="app.account_told(to_jsonb(t))", other="j.new")
-        yield name, UNLIKE_LATEST.format(table=name, parted=parted)
-    yield "release_rows", APPROVED
-    yield "release_steps", STEPS
-    yield "holdings", CONTENTS
-    yield "holdings", HELD
-    yield "holdings", ENDED
-    yield f"{RELEASE}.tombstones", GONE
-    yield f"{RELEASE}.manifests", MANIFESTS
+    for name in (*accounts.ACCOUNT_TABLES, *releases.JOURNALLED_TABLES):
+        parted = DIFFERING_VALUES.format(one="app.account_told(to_jsonb(t))", other="j.new")
+        yield name, LATEST_ENTRY_MISMATCH.format(table=name, parted=parted)
+    yield "release_rows", APPROVED_ROWS_MISMATCH
+    yield "release_steps", STEPS_MISMATCH
+    yield "holdings", CONTENT_HASH_MISMATCH
+    yield "holdings", MANIFEST_ROWS_MISMATCH
+    yield "holdings", HOLDING_PERIOD_MISMATCH
+    yield f"{RELEASE_SCHEMA}.tombstones", TOMBSTONE_MISMATCH
+    yield f"{RELEASE_SCHEMA}.manifests", MANIFEST_MISMATCH
     for name in catalog:
-        yield f"{RELEASE}.{name}", SERVED.format(layer=name)
-    for layer in every():
-        yield from _of(layer.model.__table__, "id", "insert,update", (*BOTH, UNLIKE_SPANS, UNKNOWN))  # type: ignore[arg-type]
-    for table in dependent():
-        yield from _of(table, "feature_id", "insert,update,delete", BOTH)
+        yield f"{RELEASE_SCHEMA}.{name}", SERVED_ROWS_MISMATCH.format(layer=name)
+    for layer in all_layers():
+        queries = (*COMMON_QUERIES, VALIDITY_MISMATCH, UNREGISTERED_FEATURE)
+        yield from _table_queries(layer.model.__table__, "id", "insert,update", queries)  # type: ignore[arg-type]
+    for table in dependent_tables():
+        yield from _table_queries(table, "feature_id", "insert,update,delete", COMMON_QUERIES)
 
 
-def _of(table: Table, subject: str, actions: str, questions: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    for question in questions:
-        yield table.name, question.format(table=table.name, subject=subject, actions=actions, **_rows(table))
+def _table_queries(table: Table, subject: str, actions: str, queries: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for question in queries:
+        yield table.name, question.format(table=table.name, subject=subject, actions=actions, **_row_expressions(table))
 
 
-def _rows(table: Table) -> dict[str, str]:
+def _row_expressions(table: Table) -> dict[str, str]:
     """A thing, a state of it and an entry about it as JSON: what is stored, less what follows from it."""
     derived = [column.name for column in table.columns if column.computed is not None or "for_tiles" in column.info]
     less = "- '{{{}}}'::text[]"
     now = f"(to_jsonb(t) {less.format(','.join(derived))})"
-    history = f"(to_jsonb(h) {less.format(','.join((*derived, *OF_THE_HISTORY)))})"
+    history = f"(to_jsonb(h) {less.format(','.join((*derived, *HISTORY_COLUMNS)))})"
     journal = f"(coalesce(j.new, j.old) {less.format(','.join(derived))})"
     return {
         "now": now,
         "history": history,
         "journal": journal,
-        "parted_now": PARTED.format(one=now, other=journal),
-        "parted_history": PARTED.format(one=history, other=journal),
+        "parted_now": DIFFERING_VALUES.format(one=now, other=journal),
+        "parted_history": DIFFERING_VALUES.format(one=history, other=journal),
     }

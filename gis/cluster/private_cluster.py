@@ -33,11 +33,11 @@ from gis.db.session import LOGINS
 from gis.text.errors import Conflict, Forbidden, Unavailable
 from gis.text.i18n import Text
 
-OLDEST_VERSION = 15
-PATIENCE = 60.0
+MIN_VERSION = 15
+TIMEOUT_S = 60.0
 """Seconds that a start, a recovery or a stop may take before it counts as failed."""
 
-LONGEST_SOCKET_PATH = 107
+MAX_SOCKET_PATH = 107
 SOCKET_NAME = ".s.PGSQL.5432"
 
 SETTINGS = """\
@@ -63,7 +63,9 @@ log_truncate_on_rotation = on
 log_line_prefix = '%m [%p] %u@%d '
 """
 DURABLE = "fsync = on\nsynchronous_commit = on\nfull_page_writes = on\n"
-FORGETFUL = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nwal_level = minimal\nmax_wal_senders = 0\n"
+NOT_DURABLE = (
+    "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nwal_level = minimal\nmax_wal_senders = 0\n"
+)
 
 
 class Cluster:
@@ -80,12 +82,12 @@ class Cluster:
         cluster's user cannot reach the directory or the directory belongs to somebody else.
         """
         self.data_dir = data_dir.resolve()
-        self.files = self.data_dir / "cluster"
+        self.cluster_dir = self.data_dir / "cluster"
         self.logins = tuple(logins)
         self.durable = durable
-        self.owner = _owner(self.files)
-        _check_reach(self.data_dir, self.owner)
-        self.version, self.binaries = installed(_made_by(self.files))
+        self.owner = _owner(self.cluster_dir)
+        _check_reachable(self.data_dir, self.owner)
+        self.version, self.binaries = find_postgresql(_cluster_version(self.cluster_dir))
 
     def __enter__(self) -> Self:
         try:
@@ -103,12 +105,14 @@ class Cluster:
 
         A start after ``kill -9`` or a power cut recovers by itself.
         """
-        if not (self.files / "PG_VERSION").exists():
-            self._make()
+        if not (self.cluster_dir / "PG_VERSION").exists():
+            self._init_cluster()
         if not self._adopt():
             self._end_orphans()
             self._configure()
-            self._run("pg_ctl", "start", "-w", "-s", "-t", f"{PATIENCE:.0f}", "-l", str(self.files / "start.log"))
+            self._run(
+                "pg_ctl", "start", "-w", "-s", "-t", f"{TIMEOUT_S:.0f}", "-l", str(self.cluster_dir / "start.log")
+            )
 
     def stop(self) -> None:
         """End all sessions and shut down cleanly; does nothing when nothing runs."""
@@ -118,7 +122,7 @@ class Cluster:
         for how in (signal.SIGINT, signal.SIGQUIT):
             with suppress(ProcessLookupError):
                 os.kill(pid, how)
-            if _wait_for(lambda: self._postmaster() is None, PATIENCE):
+            if _wait_for(lambda: self._postmaster() is None, TIMEOUT_S):
                 break
         with suppress(OSError):
             socket_dir.rmdir()
@@ -132,8 +136,8 @@ class Cluster:
     def socket_dir(self) -> Path:
         """Where its socket lies: as the running server has written it, else where the next start puts it."""
         with suppress(OSError, IndexError):
-            return Path((self.files / "postmaster.pid").read_text().splitlines()[4])
-        return _socket_dir(self.files, self.owner)
+            return Path((self.cluster_dir / "postmaster.pid").read_text().splitlines()[4])
+        return _socket_dir(self.cluster_dir, self.owner)
 
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
         """The SQLAlchemy address of ``database``; libpq checks that the server is run by our own user."""
@@ -146,11 +150,11 @@ class Cluster:
         A template that is more than empty is copied file by file, which is quicker than through the log.
         """
         strategy = "FILE_COPY" if template else "WAL_LOG"
-        self._administer(f"CREATE DATABASE {{}} TEMPLATE {{}} STRATEGY {strategy}", name, template or "template0")
+        self._execute_as_admin(f"CREATE DATABASE {{}} TEMPLATE {{}} STRATEGY {strategy}", name, template or "template0")
 
     def drop_database(self, name: str) -> None:
         """Drop ``name`` and end the sessions in it; no error when it does not exist."""
-        self._administer("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+        self._execute_as_admin("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
     def has_database(self, name: str) -> bool:
         """Whether a database ``name`` exists."""
@@ -165,14 +169,14 @@ class Cluster:
         place = Path(tempfile.mkdtemp(prefix="cotmoc-"))
         try:
             place.chmod(0o711)
-            with cls(place, logins=logins, durable=durable) as cluster, _outlived_by_nothing(cluster):
+            with cls(place, logins=logins, durable=durable) as cluster, _removed_on_exit(cluster):
                 yield cluster
         finally:
             shutil.rmtree(place)
 
-    def _make(self) -> None:
+    def _init_cluster(self) -> None:
         """Run ``initdb`` beside the final place and rename, so that a half-made cluster is never taken for one."""
-        unfinished = self.files.with_name("cluster.new")
+        unfinished = self.cluster_dir.with_name("cluster.new")
         shutil.rmtree(unfinished, ignore_errors=True)
         make_directory(self.data_dir)
         unfinished.mkdir(mode=0o700)
@@ -184,11 +188,11 @@ class Cluster:
         )  # fmt: skip
         with (unfinished / "postgresql.conf").open("a") as file:
             file.write("\ninclude 'cotmoc.conf'\n")
-        unfinished.rename(self.files)
+        unfinished.rename(self.cluster_dir)
 
     def _configure(self) -> None:
         """Write the settings and who may connect, and make the socket's directory."""
-        socket_dir = _socket_dir(self.files, self.owner)
+        socket_dir = _socket_dir(self.cluster_dir, self.owner)
         socket_dir.mkdir(mode=0o700, exist_ok=True)
         if os.geteuid() == 0 and socket_dir.lstat().st_uid == 0:
             os.chown(socket_dir, self.owner.pw_uid, self.owner.pw_gid)
@@ -200,7 +204,7 @@ class Cluster:
                     f"{socket_dir} is not {self.owner.pw_name}'s alone, so no socket is put there",
                 )
             )
-        settings = SETTINGS.format(socket_dir=socket_dir) + (DURABLE if self.durable else FORGETFUL)
+        settings = SETTINGS.format(socket_dir=socket_dir) + (DURABLE if self.durable else NOT_DURABLE)
         # Nobody lives here (see start), so whatever lies in the socket's directory is left over.
         for remnant in socket_dir.iterdir():
             remnant.unlink()
@@ -212,7 +216,7 @@ class Cluster:
 
     def _write(self, name: str, text: str) -> None:
         """Replace one of the cluster's own files, for its owner alone."""
-        file = self.files / name
+        file = self.cluster_dir / name
         file.unlink(missing_ok=True)
         file.touch(mode=0o600)
         file.write_text(text)
@@ -220,7 +224,7 @@ class Cluster:
 
     def _adopt(self) -> bool:
         """Take over a server that runs and answers; end one that runs and does not."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_S
         silent_since: float | None = None
         while self._postmaster() is not None and time.monotonic() < deadline:
             answer = _run_as(self.owner, self.binaries / "pg_isready", "-q", "-h", self.socket_dir).returncode
@@ -238,7 +242,7 @@ class Cluster:
     def _postmaster(self) -> int | None:
         """The process id of the living server of this directory, whatever a stale file says."""
         try:
-            pid = int((self.files / "postmaster.pid").read_text().split("\n", 1)[0])
+            pid = int((self.cluster_dir / "postmaster.pid").read_text().split("\n", 1)[0])
         except (OSError, ValueError):
             return None
         return pid if pid in self._processes() else None
@@ -248,7 +252,7 @@ class Cluster:
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
-                if process.joinpath("cwd").readlink() == self.files and (
+                if process.joinpath("cwd").readlink() == self.cluster_dir and (
                     process.joinpath("exe").readlink().name.removesuffix(" (deleted)") == "postgres"
                 ):
                     found.append(int(process.name))
@@ -263,19 +267,19 @@ class Cluster:
         for pid in self._processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGQUIT)
-        _wait_for(lambda: not self._processes(), PATIENCE)
-        (self.files / "postmaster.pid").unlink(missing_ok=True)
+        _wait_for(lambda: not self._processes(), TIMEOUT_S)
+        (self.cluster_dir / "postmaster.pid").unlink(missing_ok=True)
 
     def _run(self, program: str, *arguments: str, directory: Path | None = None) -> None:
         """Run one of PostgreSQL's programs as the cluster's owner."""
-        finished = _run_as(self.owner, self.binaries / program, *arguments, "-D", directory or self.files)
+        finished = _run_as(self.owner, self.binaries / program, *arguments, "-D", directory or self.cluster_dir)
         if finished.returncode:
-            said = (finished.stderr or finished.stdout).strip() + self._last_words()
+            said = (finished.stderr or finished.stdout).strip() + self._log_tail()
             raise Unavailable(Text(f"{program} không chạy được: {said}", f"{program} failed: {said}"))
 
-    def _last_words(self) -> str:
+    def _log_tail(self) -> str:
         """The end of the newest log, for whoever has to find out why it does not start."""
-        logs = [*self.files.glob("log/*.log"), *self.files.glob("start.log")]
+        logs = [*self.cluster_dir.glob("log/*.log"), *self.cluster_dir.glob("start.log")]
         if not logs:
             return ""
         newest = max(logs, key=lambda log: log.stat().st_mtime)
@@ -291,12 +295,12 @@ class Cluster:
             autocommit=True,
         )
 
-    def _administer(self, statement: str, *names: str) -> None:
+    def _execute_as_admin(self, statement: str, *names: str) -> None:
         with self._connect() as connection:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
-def installed(version: int | None = None) -> tuple[int, Path]:
+def find_postgresql(version: int | None = None) -> tuple[int, Path]:
     """The newest installed PostgreSQL with PostGIS, or exactly ``version``: its number and its programs."""
     found = {
         int(programs.parent.name): programs
@@ -304,7 +308,7 @@ def installed(version: int | None = None) -> tuple[int, Path]:
         if (programs / "initdb").exists()
         and Path("/usr/share/postgresql", programs.parent.name, "extension/postgis.control").exists()
     }
-    fitting = [v for v in found if (v == version if version else v >= OLDEST_VERSION)]
+    fitting = [v for v in found if (v == version if version else v >= MIN_VERSION)]
     if fitting:
         return max(fitting), found[max(fitting)]
     missing = f"postgresql-{version} postgresql-{version}-postgis-3" if version else "postgresql postgresql-postgis"
@@ -327,7 +331,7 @@ def login_url(url: str, user: str | None = None, password: str | None = None) ->
 
 
 @contextmanager
-def held(data_dir: Path, doing: str) -> Iterator[Callable[[int], None]]:
+def data_dir_lock(data_dir: Path, purpose: str) -> Iterator[Callable[[int], None]]:
     """Hold ``data_dir`` while the block runs; ``Conflict`` names whoever holds it already.
 
     The block is given a function that notes the port at which the holder serves. The hold is the
@@ -345,8 +349,8 @@ def held(data_dir: Path, doing: str) -> Iterator[Callable[[int], None]]:
         try:
             fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Conflict(_who_holds(data_dir, note.read())) from None
-        about = {"pid": os.getpid(), "doing": doing, "since": datetime.now(UTC).isoformat(timespec="seconds")}
+            raise Conflict(_lock_holder_message(data_dir, note.read())) from None
+        about = {"pid": os.getpid(), "doing": purpose, "since": datetime.now(UTC).isoformat(timespec="seconds")}
 
         def sign(port: int | None = None) -> None:
             note.seek(0)
@@ -360,7 +364,7 @@ def held(data_dir: Path, doing: str) -> Iterator[Callable[[int], None]]:
         note.truncate()
 
 
-def _who_holds(data_dir: Path, note: str) -> Text:
+def _lock_holder_message(data_dir: Path, note: str) -> Text:
     """Words for the second comer."""
     try:
         holder = json.loads(note)
@@ -374,17 +378,17 @@ def _who_holds(data_dir: Path, note: str) -> Text:
     )
 
 
-def make_directory(place: Path) -> None:
+def make_directory(path: Path) -> None:
     """Make ``place`` and what is missing above it, so that the cluster's user can pass whatever the umask is."""
-    for directory in [*reversed(place.parents), place]:
+    for directory in [*reversed(path.parents), path]:
         if not directory.exists():
             directory.mkdir()
             directory.chmod(0o711)
 
 
-def reachable(place: Path) -> bool:
+def reachable(data_dir: Path) -> bool:
     """Whether the user that would run a cluster in ``place`` can get there."""
-    return _barrier(place.resolve(), _owner(place / "cluster")) is None
+    return _barrier(data_dir.resolve(), _owner(data_dir / "cluster")) is None
 
 
 def _owner(files: Path) -> pwd.struct_passwd:
@@ -405,11 +409,11 @@ def _owner(files: Path) -> pwd.struct_passwd:
     try:
         return pwd.getpwnam("postgres")
     except KeyError:
-        installed()
+        find_postgresql()
         raise
 
 
-def _check_reach(data_dir: Path, owner: pwd.struct_passwd) -> None:
+def _check_reachable(data_dir: Path, owner: pwd.struct_passwd) -> None:
     if barrier := _barrier(data_dir, owner):
         raise Forbidden(
             Text(
@@ -419,9 +423,9 @@ def _check_reach(data_dir: Path, owner: pwd.struct_passwd) -> None:
         )
 
 
-def _barrier(place: Path, user: pwd.struct_passwd) -> Path | None:
+def _barrier(path: Path, user: pwd.struct_passwd) -> Path | None:
     """The first directory on the way to ``place`` that ``user`` cannot enter, asked of the kernel itself."""
-    for directory in [*reversed(place.parents), place]:
+    for directory in [*reversed(path.parents), path]:
         if not directory.exists():
             return None
         if _run_as(user, "/usr/bin/test", "-x", directory).returncode:
@@ -429,7 +433,7 @@ def _barrier(place: Path, user: pwd.struct_passwd) -> Path | None:
     return None
 
 
-def _made_by(files: Path) -> int | None:
+def _cluster_version(files: Path) -> int | None:
     """The major version that made the cluster, or None when there is none yet."""
     try:
         return int((files / "PG_VERSION").read_text())
@@ -443,12 +447,12 @@ def _socket_dir(files: Path, owner: pwd.struct_passwd) -> Path:
     if os.geteuid() == 0:
         return Path("/run", name)
     own = Path(os.environ.get("XDG_RUNTIME_DIR") or "/nonexistent")
-    if own.is_dir() and os.access(own, os.W_OK) and len(os.fsencode(own / name / SOCKET_NAME)) <= LONGEST_SOCKET_PATH:
+    if own.is_dir() and os.access(own, os.W_OK) and len(os.fsencode(own / name / SOCKET_NAME)) <= MAX_SOCKET_PATH:
         return own / name
     return Path("/tmp", f"{name}-{owner.pw_uid}")  # noqa: S108 - owner and mode are checked before use
 
 
-CLEAR_AWAY = """
+CLEANUP_SCRIPT = """
 exec >/dev/null 2>&1
 read -r _
 pid=$(head -n 1 "$1/cluster/postmaster.pid") && kill -QUIT "$pid"
@@ -458,9 +462,9 @@ rm -rf "$1" "$2"
 
 
 @contextmanager
-def _outlived_by_nothing(cluster: Cluster) -> Iterator[None]:
+def _removed_on_exit(cluster: Cluster) -> Iterator[None]:
     """See a throw-away cluster off even when this process is killed: a pipe that only we hold open then closes."""
-    command: list[str | Path] = ["/bin/sh", "-c", CLEAR_AWAY, "sh", cluster.data_dir, cluster.socket_dir]
+    command: list[str | Path] = ["/bin/sh", "-c", CLEANUP_SCRIPT, "sh", cluster.data_dir, cluster.socket_dir]
     with subprocess.Popen(command, stdin=subprocess.PIPE, cwd="/", start_new_session=True) as watch:
         try:
             yield

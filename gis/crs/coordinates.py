@@ -13,21 +13,21 @@ from typing import Any
 from pyproj import Geod
 
 from gis.crs import systems as reference
-from gis.crs.systems import VN2000, WGS84, Zone, to_wgs84, zone_of
+from gis.crs.systems import VN2000, WGS84, Zone, to_wgs84, zone_by_epsg
 from gis.text.errors import Invalid, invalid
 from gis.text.folding import unaccented
 from gis.text.i18n import Language, Text
 
-LATITUDES = (8.0, 24.0)
-LONGITUDES = (102.0, 110.0)
+LATITUDE_RANGE = (8.0, 24.0)
+LONGITUDE_RANGE = (102.0, 110.0)
 """Where Vietnam's land borders lie, with room to spare. The two do not overlap, so either order is understood."""
 
-NEIGHBOURING = 2.0
+MAX_MERIDIAN_DIFFERENCE = 2.0
 """Degrees between central meridians that are taken for one another.
 
 The provinces' own moved by up to 1°45′ in 2025, and papers of both kinds are in use."""
 
-LONGEST_TEXT = 200
+MAX_TEXT_LENGTH = 200
 
 _ELLIPSOID = Geod(ellps="WGS84")
 
@@ -45,28 +45,28 @@ class Position:
     """The zone of VN-2000 it was read in."""
 
 
-def read_position(text: str, crs: str | None = None) -> Position | None:
+def parse_position(text: str, crs: str | None = None) -> Position | None:
     """Read one position; ``crs``, such as ``EPSG:9210``, says what bare figures are in.
 
     None where ``text`` is no coordinate. ``Invalid`` where it is one that cannot be taken: outside of the
     border area, not finite, unclear, or in a system that is unknown, missing or contradicted by ``crs``.
     """
-    asked = reference.epsg_of(crs) if crs else None
-    if len(text) > LONGEST_TEXT:
+    asked = reference.parse_epsg(crs) if crs else None
+    if len(text) > MAX_TEXT_LENGTH:
         return None
-    stated, rest = _stated_system(unaccented(text))
-    figures = _figures(rest)
+    stated, rest = _stated_crs(unaccented(text))
+    figures = _coordinate_pair(rest)
     if figures is None:
         if stated is None:
             return None
-        raise _refusal("unreadable")
-    epsg = _system(stated, asked, in_degrees=_both_in_degrees(*figures))
+        raise _position_error("unreadable")
+    epsg = _resolve_crs(stated, asked, in_degrees=_both_in_degrees(*figures))
     x, y = _north_and_east(*figures, epsg)
-    lon, lat = _on_the_ground(x, y, epsg)
-    return Position(lon, lat, {"text": text, "crs": f"EPSG:{epsg}", "x": x, "y": y}, zone_of(epsg))
+    lon, lat = _lon_lat_in_extent(x, y, epsg)
+    return Position(lon, lat, {"text": text, "crs": f"EPSG:{epsg}", "x": x, "y": y}, zone_by_epsg(epsg))
 
 
-def other_zones(position: Position) -> list[tuple[Zone, float, float]]:
+def positions_in_other_zones(position: Position) -> list[tuple[Zone, float, float]]:
     """Where the neighbouring central meridians would put the same X and Y: zone, longitude, latitude.
 
     The nearest meridian comes first. Only zones of the same width count, and only places within the border
@@ -82,7 +82,9 @@ def other_zones(position: Position) -> list[tuple[Zone, float, float]]:
         if zone.width == read_in.width and zone != read_in
     }
     places = [(zone, *to_wgs84(y, x, zone.epsg)) for zone in sorted(apart, key=apart.__getitem__)]
-    return [(zone, lon, lat) for zone, lon, lat in places if apart[zone] <= NEIGHBOURING and _within(lon, lat)]
+    return [
+        (zone, lon, lat) for zone, lon, lat in places if apart[zone] <= MAX_MERIDIAN_DIFFERENCE and _in_extent(lon, lat)
+    ]
 
 
 def distance_m(lon: float, lat: float, other_lon: float, other_lat: float) -> float:
@@ -90,10 +92,10 @@ def distance_m(lon: float, lat: float, other_lon: float, other_lat: float) -> fl
     return float(_ELLIPSOID.inv(lon, lat, other_lon, other_lat)[2])
 
 
-def in_all_systems(lon: float, lat: float, zone: Zone | None = None) -> dict[str, dict[str, Any]]:
+def in_all_crs(lon: float, lat: float, zone: Zone | None = None) -> dict[str, dict[str, Any]]:
     """The same point in WGS 84, UTM and VN-2000 (``zone``, else the nearest of 3°); metres to the millimetre."""
     zone = zone or reference.nearest_zone(lon)
-    utm = reference.utm_for(lon)
+    utm = reference.utm_epsg(lon)
     east, north = reference.from_wgs84(lon, lat, utm)
     y, x = reference.from_wgs84(lon, lat, zone.epsg)
     return {
@@ -106,7 +108,7 @@ def in_all_systems(lon: float, lat: float, zone: Zone | None = None) -> dict[str
         },
         "vn2000": {
             "crs": f"EPSG:{zone.epsg}",
-            "central_meridian": zone.meridian,
+            "central_meridian": zone.meridian_label,
             "width": zone.width,
             "x": round(x, 3),
             "y": round(y, 3),
@@ -151,27 +153,27 @@ _EPSG = re.compile(r"\(?\bepsg:(?P<code>[0-9]{1,6})\b\)?")
 _UTM_ZONES = {"48": reference.UTM_48N, "49": reference.UTM_49N}
 
 
-def _stated_system(text: str) -> tuple[int | None, str]:
+def _stated_crs(text: str) -> tuple[int | None, str]:
     """The system that the text names, and the text without that name. VN-2000 without a zone is its degrees."""
     if _VN2000.search(text):
-        width, rest = _cut(_WIDTH, text)
-        name, rest = _cut(_VN2000, rest)
-        return _zone_code(name, int(width.get("width", reference.PROVINCIAL_WIDTH))), rest
+        width, rest = _extract(_WIDTH, text)
+        name, rest = _extract(_VN2000, rest)
+        return _vn2000_epsg(name, int(width.get("width", reference.PROVINCIAL_WIDTH))), rest
     for pattern in (_UTM, _UTM_UNNAMED):
         if pattern.search(text):
-            name, rest = _cut(pattern, text)
+            name, rest = _extract(pattern, text)
             if name["zone"] not in _UTM_ZONES:
-                raise _refusal("unknown_zone", known=[f"UTM {zone}N" for zone in _UTM_ZONES])
-            return _UTM_ZONES[name["zone"]], _cut(_WGS84, rest)[1]
+                raise _position_error("unknown_zone", known=[f"UTM {zone}N" for zone in _UTM_ZONES])
+            return _UTM_ZONES[name["zone"]], _extract(_WGS84, rest)[1]
     if _EPSG.search(text):
-        name, rest = _cut(_EPSG, text)
-        return reference.epsg_of(f"EPSG:{name['code']}"), rest
+        name, rest = _extract(_EPSG, text)
+        return reference.parse_epsg(f"EPSG:{name['code']}"), rest
     if _WGS84.search(text):
-        return WGS84, _cut(_WGS84, text)[1]
+        return WGS84, _extract(_WGS84, text)[1]
     return None, text
 
 
-def _cut(pattern: re.Pattern[str], text: str) -> tuple[dict[str, str], str]:
+def _extract(pattern: re.Pattern[str], text: str) -> tuple[dict[str, str], str]:
     """What the pattern's groups have found, and the text without it."""
     found = pattern.search(text)
     if not found:
@@ -180,38 +182,38 @@ def _cut(pattern: re.Pattern[str], text: str) -> tuple[dict[str, str], str]:
     return groups, f"{text[: found.start()].strip(' ,;:')} {text[found.end() :].strip(' ,;:')}".strip()
 
 
-def _zone_code(name: dict[str, str], width: int) -> int:
+def _vn2000_epsg(name: dict[str, str], width: int) -> int:
     if "degrees" not in name:
         return VN2000
-    zone = reference.zone_for(_number(name["degrees"]) + int(name.get("minutes", 0)) / 60, width)
+    zone = reference.zone_by_meridian(_parse_number(name["degrees"]) + int(name.get("minutes", 0)) / 60, width)
     if zone is None:
-        known = [zone.meridian for zone in reference.ZONES if zone.width == width]
-        raise _refusal("unknown_zone", known=known)
+        known = [zone.meridian_label for zone in reference.ZONES if zone.width == width]
+        raise _position_error("unknown_zone", known=known)
     return zone.epsg
 
 
-def _system(stated: int | None, asked: int | None, *, in_degrees: bool) -> int:
+def _resolve_crs(stated_epsg: int | None, requested_epsg: int | None, *, in_degrees: bool) -> int:
     """The system the figures are in, from what the text states and what was asked for beside it."""
-    if stated == VN2000 and asked and zone_of(asked):
-        stated = asked
-    if stated and asked and stated != asked:
-        raise _refusal("crs_conflict")
-    epsg = stated or asked or WGS84
+    if stated_epsg == VN2000 and requested_epsg and zone_by_epsg(requested_epsg):
+        stated_epsg = requested_epsg
+    if stated_epsg and requested_epsg and stated_epsg != requested_epsg:
+        raise _position_error("crs_conflict")
+    epsg = stated_epsg or requested_epsg or WGS84
     if in_degrees and not reference.is_geographic(epsg):
-        raise _refusal("crs_conflict")
+        raise _position_error("crs_conflict")
     if not in_degrees and reference.is_geographic(epsg):
-        raise _refusal("crs_missing")
+        raise _position_error("crs_missing")
     return epsg
 
 
 # ── The two figures ───────────────────────────────────────────────────────────────────────────────────
 
-SMALLEST_METRES = 1000.0
+MIN_PROJECTED_METRES = 1000.0
 """Below, a figure is degrees: no projected coordinate here is so small."""
 
 
 @dataclass(frozen=True)
-class _Figure:
+class _Coordinate:
     value: float
     in_degrees: bool
     axis: str = ""
@@ -224,16 +226,19 @@ _ANGLE = re.compile(
         (?: ([0-5]?[0-9](?:[.,][0-9]+)?) (?: \s?'\s? | \s | $ ) (?: ([0-5]?[0-9](?:[.,][0-9]+)?) \s?"? )? )?""",
     re.VERBOSE,
 )
-_LABEL = r"[a-z]+(?: [a-z]+)*(?: ?\([a-z]+\))?"
-_ENTRY = r"""[-+]?(?:[0-9][0-9.,°'" ]*|nan\b|inf(?:inity)?\b) ?"""
-_PLAIN = r"[-+]?(?:[0-9](?:[0-9.,]*[0-9])?|nan|inf(?:inity)?)"
+_LABEL_PATTERN = r"[a-z]+(?: [a-z]+)*(?: ?\([a-z]+\))?"
+_VALUE_PATTERN = r"""[-+]?(?:[0-9][0-9.,°'" ]*|nan\b|inf(?:inity)?\b) ?"""
+_BARE_NUMBER = r"[-+]?(?:[0-9](?:[0-9.,]*[0-9])?|nan|inf(?:inity)?)"
 _LABEL_FIRST = re.compile(
-    rf"(?P<label1>{_LABEL})[ =:]*(?P<entry1>{_ENTRY})(?:m\b)?[ ,;]*"
-    rf"(?P<label2>{_LABEL})[ =:]*(?P<entry2>{_ENTRY})(?:m\b)?"
+    rf"(?P<label1>{_LABEL_PATTERN})[ =:]*(?P<entry1>{_VALUE_PATTERN})(?:m\b)?[ ,;]*"
+    rf"(?P<label2>{_LABEL_PATTERN})[ =:]*(?P<entry2>{_VALUE_PATTERN})(?:m\b)?"
 )
-_LABEL_LAST = re.compile(rf"(?P<entry1>{_ENTRY})(?P<label1>{_LABEL})[ ,;]*(?P<entry2>{_ENTRY})(?P<label2>{_LABEL})")
+_LABEL_LAST = re.compile(
+    rf"(?P<entry1>{_VALUE_PATTERN})(?P<label1>{_LABEL_PATTERN})[ ,;]*"
+    rf"(?P<entry2>{_VALUE_PATTERN})(?P<label2>{_LABEL_PATTERN})"
+)
 _ANGLES = re.compile(r"""(?P<entry1>[-+0-9.,]+ ?°[0-9.,'" ]*)[ ,;](?P<entry2>[-+0-9.,]+ ?°[0-9.,'" ]*)""")
-_NUMBERS = re.compile(rf"(?P<entry1>{_PLAIN})(?P<gap> ?[,;] ?| )(?P<entry2>{_PLAIN})")
+_NUMBERS = re.compile(rf"(?P<entry1>{_BARE_NUMBER})(?P<gap> ?[,;] ?| )(?P<entry2>{_BARE_NUMBER})")
 
 _AXES = {
     word: axis
@@ -250,33 +255,33 @@ _AXES = {
 }
 
 
-def _figures(text: str) -> tuple[_Figure, _Figure] | None:
+def _coordinate_pair(text: str) -> tuple[_Coordinate, _Coordinate] | None:
     """The two figures of a position in the order written, or None where the text is none."""
     if found := _LABEL_FIRST.fullmatch(text) or _LABEL_LAST.fullmatch(text):
         axes = _axis(found["label1"]), _axis(found["label2"])
         if "" in axes:
             return None
         if {"south", "west"} & set(axes):
-            raise _refusal("out_of_range")
+            raise _position_error("out_of_range")
         if set(axes) not in ({"north", "east"}, {"x", "y"}):
-            raise _refusal("unreadable")
-        return _figure(found["entry1"], axes[0]), _figure(found["entry2"], axes[1])
+            raise _position_error("unreadable")
+        return _coordinate(found["entry1"], axes[0]), _coordinate(found["entry2"], axes[1])
     if found := _ANGLES.fullmatch(text):
-        return _figure(found["entry1"]), _figure(found["entry2"])
+        return _coordinate(found["entry1"]), _coordinate(found["entry2"])
     if found := _NUMBERS.fullmatch(text):
-        return _bare_figures(found["entry1"], found["gap"], found["entry2"])
+        return _unlabelled_pair(found["entry1"], found["gap"], found["entry2"])
     return None
 
 
-def _bare_figures(first: str, gap: str, second: str) -> tuple[_Figure, _Figure] | None:
+def _unlabelled_pair(first: str, gap: str, second: str) -> tuple[_Coordinate, _Coordinate] | None:
     whole = first.isdigit() and second.isdigit()
-    if whole and max(len(first), len(second)) < len(f"{SMALLEST_METRES:.0f}"):
+    if whole and max(len(first), len(second)) < len(f"{MIN_PROJECTED_METRES:.0f}"):
         return None  # 171, 118: marker numbers, if anything
     if gap == " " and second[0] in "-+":
         return None  # 96 -1.5: a section or an offset, not quite written
     if gap == "," and (whole or "," in first + second):
-        raise _refusal("unreadable")  # 11,35,106,05: any of these commas may be the one between
-    return _figure(first), _figure(second)
+        raise _position_error("unreadable")  # 11,35,106,05: any of these commas may be the one between
+    return _coordinate(first), _coordinate(second)
 
 
 def _axis(label: str) -> str:
@@ -287,59 +292,61 @@ def _axis(label: str) -> str:
     return next((_AXES[word] for word in reversed(words) if _AXES[word]), "")
 
 
-def _figure(entry: str, axis: str = "") -> _Figure:
+def _coordinate(entry: str, axis: str = "") -> _Coordinate:
     entry = entry.strip(" ,")
     if _NUMBER.fullmatch(entry):
-        value = _number(entry)
+        value = _parse_number(entry)
         if not isfinite(value):
-            raise _refusal("not_finite")
-        return _Figure(value, abs(value) < SMALLEST_METRES, axis)
+            raise _position_error("not_finite")
+        return _Coordinate(value, abs(value) < MIN_PROJECTED_METRES, axis)
     found = _ANGLE.fullmatch(entry)
     parts = [part for part in found.groups() if part] if found else []
     if not parts or not all(part.isdigit() for part in parts[:-1]):  # only the last has decimals
-        raise _refusal("unreadable")
-    return _Figure(sum(_number(part) / 60**power for power, part in enumerate(parts)), in_degrees=True, axis=axis)
+        raise _position_error("unreadable")
+    return _Coordinate(
+        sum(_parse_number(part) / 60**power for power, part in enumerate(parts)), in_degrees=True, axis=axis
+    )
 
 
-def _number(figures: str) -> float:
-    return float(figures.replace(",", "."))
+def _parse_number(digits: str) -> float:
+    return float(digits.replace(",", "."))
 
 
 # ── Where it is ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _both_in_degrees(one: _Figure, other: _Figure) -> bool:
-    if one.in_degrees != other.in_degrees:
-        raise _refusal("unreadable")
-    return one.in_degrees
+def _both_in_degrees(first: _Coordinate, second: _Coordinate) -> bool:
+    if first.in_degrees != second.in_degrees:
+        raise _position_error("unreadable")
+    return first.in_degrees
 
 
-def _north_and_east(first: _Figure, second: _Figure, epsg: int) -> tuple[float, float]:
+def _north_and_east(first: _Coordinate, second: _Coordinate, epsg: int) -> tuple[float, float]:
     """The figures in that order: by their labels, degrees by their range, metres as the system's users write them."""
     if first.axis in ("north", "east"):
         north_first = first.axis == "north"
     elif first.in_degrees:
-        north_first = not _within(lon=first.value, lat=second.value)
+        north_first = not _in_extent(lon=first.value, lat=second.value)
     elif first.axis:
         north_first = first.axis == "x"
     else:
-        north_first = zone_of(epsg) is not None
+        north_first = zone_by_epsg(epsg) is not None
     return (first.value, second.value) if north_first else (second.value, first.value)
 
 
-def _on_the_ground(north: float, east: float, epsg: int) -> tuple[float, float]:
+def _lon_lat_in_extent(north: float, east: float, epsg: int) -> tuple[float, float]:
     """Longitude and latitude, or the reason why nothing there is on our border."""
     lon, lat = to_wgs84(east, north, epsg)
-    if _within(lon, lat):
+    if _in_extent(lon, lat):
         return lon, lat
-    raise _refusal("swapped_axes" if _within(*to_wgs84(north, east, epsg)) else "out_of_range")
+    raise _position_error("swapped_axes" if _in_extent(*to_wgs84(north, east, epsg)) else "out_of_range")
 
 
-def _within(lon: float, lat: float) -> bool:
-    return LONGITUDES[0] <= lon <= LONGITUDES[1] and LATITUDES[0] <= lat <= LATITUDES[1]
+def _in_extent(lon: float, lat: float) -> bool:
+    return LONGITUDE_RANGE[0] <= lon <= LONGITUDE_RANGE[1] and LATITUDE_RANGE[0] <= lat <= LATITUDE_RANGE[1]
 
 
-_REFUSALS = {
+_ERROR_TEXTS = {
     "crs_conflict": Text(
         "Tọa độ không khớp với hệ tọa độ đã chọn", "The coordinates contradict the coordinate reference system given"
     ),
@@ -350,10 +357,10 @@ _REFUSALS = {
     "not_finite": Text("Tọa độ không phải là số hợp lệ", "Coordinates are not valid numbers"),
     "out_of_range": Text(
         "Ngoài vùng biên giới: vĩ độ từ {:.0f} đến {:.0f}, kinh độ từ {:.0f} đến {:.0f}".format(
-            *LATITUDES, *LONGITUDES
+            *LATITUDE_RANGE, *LONGITUDE_RANGE
         ),
         "Outside of the border area: latitude {:.0f} to {:.0f}, longitude {:.0f} to {:.0f}".format(
-            *LATITUDES, *LONGITUDES
+            *LATITUDE_RANGE, *LONGITUDE_RANGE
         ),
     ),
     "swapped_axes": Text(
@@ -368,5 +375,5 @@ _REFUSALS = {
 }
 
 
-def _refusal(code: str, **extra: Any) -> Invalid:
-    return invalid("q", code, *_REFUSALS[code], **extra)
+def _position_error(code: str, **extra: Any) -> Invalid:
+    return invalid("q", code, *_ERROR_TEXTS[code], **extra)

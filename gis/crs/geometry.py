@@ -19,20 +19,27 @@ MAX_VERTICES = 20_000
 DECIMALS = 7
 """Coordinates are kept to 1e-7 degrees, about a centimetre."""
 
-SHORTEST_RING = 4
+MIN_RING_POSITIONS = 4
 """Positions: a triangle, and its beginning again."""
 
-HUGE = 1e300
+MAX_ABSOLUTE_VALUE = 1e300
 """Beyond, a number is as good as infinite; JSON's whole numbers know no bounds, and floats do."""
 
-FARTHEST_M = 1e9
+MAX_PROJECTED_M = 1e9
 """No projection puts anything on the earth farther from its origin."""
 
-BENDS = 20
+DENSIFY_SEGMENTS = 20
 """Into how many pieces the longest edge of a shape is cut before it is projected."""
 
-DEPTH = {"Point": 0, "MultiPoint": 1, "LineString": 1, "MultiLineString": 2, "Polygon": 2, "MultiPolygon": 3}
-FAMILY = {
+COORDINATES_DEPTH = {
+    "Point": 0,
+    "MultiPoint": 1,
+    "LineString": 1,
+    "MultiLineString": 2,
+    "Polygon": 2,
+    "MultiPolygon": 3,
+}
+ALLOWED_TYPES = {
     "POINT": {"Point"},
     "LINESTRING": {"LineString"},
     "POLYGON": {"Polygon"},
@@ -40,7 +47,9 @@ FAMILY = {
 }
 
 
-def read_geojson(value: Any, kind: str = "GEOMETRY", *, name: str = "geometry", degrees: bool = True) -> BaseGeometry:
+def parse_geojson(
+    value: Any, geometry_type: str = "GEOMETRY", *, name: str = "geometry", degrees: bool = True
+) -> BaseGeometry:
     """A GeoJSON geometry as a valid two-dimensional shape of the declared ``kind``.
 
     Coordinates are WGS 84 ``degrees``, or the metres of a projection that the caller knows.
@@ -51,11 +60,11 @@ def read_geojson(value: Any, kind: str = "GEOMETRY", *, name: str = "geometry", 
     if not isinstance(value, dict) or not isinstance(value.get("type"), str):
         raise invalid(name, "type", "Hình học phải là một đối tượng GeoJSON", "The geometry must be a GeoJSON object")
     given = value["type"]
-    if given not in FAMILY[kind]:
-        allowed = ", ".join(sorted(FAMILY[kind]))
+    if given not in ALLOWED_TYPES[geometry_type]:
+        allowed = ", ".join(sorted(ALLOWED_TYPES[geometry_type]))
         raise invalid(name, "type", f"Kiểu hình học phải là {allowed}", f"The geometry must be of type {allowed}")
     coordinates = value.get("coordinates")
-    points = list(_points(coordinates, DEPTH[given], name))
+    points = list(_positions(coordinates, COORDINATES_DEPTH[given], name))
     if not points:
         raise invalid(name, "empty", "Hình học không có tọa độ nào", "The geometry has no coordinates")
     if len(points) > MAX_VERTICES:
@@ -63,11 +72,11 @@ def read_geojson(value: Any, kind: str = "GEOMETRY", *, name: str = "geometry", 
             name, "too_complex", f"Hình học quá {MAX_VERTICES} đỉnh", f"The geometry has over {MAX_VERTICES} vertices"
         )
     for point in points:
-        _judge(point, name, degrees=degrees)
+        _check_position(point, name, degrees=degrees)
     try:
-        if not all(len(ring) >= SHORTEST_RING and ring[0] == ring[-1] for ring in _rings(value)):
+        if not all(len(ring) >= MIN_RING_POSITIONS and ring[0] == ring[-1] for ring in _rings(value)):
             raise ValueError("open ring")
-        built = shape({"type": given, "coordinates": _rounded(coordinates)})
+        built = shape({"type": given, "coordinates": _round_coordinates(coordinates)})
     except (ValueError, TypeError, shapely.errors.GEOSException):
         raise invalid(
             name,
@@ -83,36 +92,38 @@ def read_geojson(value: Any, kind: str = "GEOMETRY", *, name: str = "geometry", 
     return built
 
 
-def in_wgs84(given: BaseGeometry, crs: CRS, *, name: str = "geometry", bent: bool = True) -> BaseGeometry:
+def geometry_to_wgs84(
+    geometry: BaseGeometry, crs: CRS, *, name: str = "geometry", densify: bool = True
+) -> BaseGeometry:
     """A shape written in ``crs``, in that system's axis order, as longitude and latitude.
 
     An edge that is straight in a projection is not so on the globe: ``bent`` gives long ones the points they need.
     Raises ``Invalid`` with the code ``out_of_range`` for what lies nowhere on the earth.
     """
-    if crs.epsg != WGS84 and bent and given.length > 0:
-        west, south, east, north = given.bounds
-        if max(abs(west), abs(south), abs(east), abs(north)) > FARTHEST_M:
-            raise _nowhere(name)
-        given = shapely.segmentize(given, max(east - west, north - south) / BENDS)
+    if crs.epsg != WGS84 and densify and geometry.length > 0:
+        west, south, east, north = geometry.bounds
+        if max(abs(west), abs(south), abs(east), abs(north)) > MAX_PROJECTED_M:
+            raise _outside_crs(name)
+        geometry = shapely.segmentize(geometry, max(east - west, north - south) / DENSIFY_SEGMENTS)
 
     def degrees(pairs: Any) -> Any:
         first, second = (pairs[:, 1], pairs[:, 0]) if crs.latitude_first else (pairs[:, 0], pairs[:, 1])
         lon, lat = (first, second) if crs.epsg == WGS84 else to_wgs84(first, second, crs.epsg)
         return np.column_stack((lon, lat)).round(DECIMALS)
 
-    found: BaseGeometry = shapely.transform(given, degrees)
+    found: BaseGeometry = shapely.transform(geometry, degrees)
     corners = shapely.get_coordinates(found)
     on_earth = np.isfinite(corners).all() and (abs(corners) <= (180, 90)).all()
     if not on_earth or not found.is_valid:
-        raise _nowhere(name)
+        raise _outside_crs(name)
     return found
 
 
-Box = tuple[float, float, float, float]
+BBox = tuple[float, float, float, float]
 """West, south, east, north. One of degrees from the eastern hemisphere to the western reaches over the antimeridian."""
 
 
-def read_box(numbers: Sequence[Any], crs: CRS, *, name: str = "bbox") -> Box:
+def parse_bbox(numbers: Sequence[Any], crs: CRS, *, name: str = "bbox") -> BBox:
     """A box of four numbers, or of six with heights, which are not kept, as they stand in the axis order of ``crs``.
 
     Raises ``Invalid`` with the code ``box``.
@@ -120,7 +131,7 @@ def read_box(numbers: Sequence[Any], crs: CRS, *, name: str = "bbox") -> Box:
     flat = [float(one) for one in numbers if isinstance(one, int | float) and not isinstance(one, bool)]
     if len(flat) == len(numbers) == 6 and all(map(math.isfinite, flat)):  # noqa: PLR2004
         flat = [flat[0], flat[1], flat[3], flat[4]]
-    if len(flat) != 4 or len(numbers) not in (4, 6) or not all(abs(one) < HUGE for one in flat):  # noqa: PLR2004
+    if len(flat) != 4 or len(numbers) not in (4, 6) or not all(abs(one) < MAX_ABSOLUTE_VALUE for one in flat):  # noqa: PLR2004
         raise invalid(name, "box", "bốn số: tây,nam,đông,bắc", "four numbers: west,south,east,north")
     west, south, east, north = (flat[at] for at in ((1, 0, 3, 2) if crs.latitude_first else (0, 1, 2, 3)))
     degrees = is_geographic(crs.epsg)
@@ -132,15 +143,15 @@ def read_box(numbers: Sequence[Any], crs: CRS, *, name: str = "bbox") -> Box:
     return west, south, east, north
 
 
-def shape_of_box(box: Box, epsg: int, *, name: str = "bbox") -> BaseGeometry:
+def bbox_to_geometry(bbox: BBox, epsg: int, *, name: str = "bbox") -> BaseGeometry:
     """A box as a shape in WGS 84: two where it reaches over the antimeridian. Raises ``Invalid``."""
-    west, south, east, north = box
-    halves = [box] if west <= east else [(west, south, 180.0, north), (-180.0, south, east, north)]
-    found = [in_wgs84(shapely.box(*half).envelope, CRS(epsg), name=name) for half in halves]
+    west, south, east, north = bbox
+    halves = [bbox] if west <= east else [(west, south, 180.0, north), (-180.0, south, east, north)]
+    found = [geometry_to_wgs84(shapely.box(*half).envelope, CRS(epsg), name=name) for half in halves]
     return found[0] if len(found) == 1 else shapely.union_all(found)
 
 
-def _nowhere(name: str) -> Invalid:
+def _outside_crs(name: str) -> Invalid:
     return invalid(
         name,
         "out_of_range",
@@ -154,13 +165,13 @@ def is_longitude_latitude(lon: float, lat: float) -> bool:
     return math.isfinite(lon) and math.isfinite(lat) and abs(lon) <= 180 and abs(lat) <= 90  # noqa: PLR2004
 
 
-def _points(value: Any, depth: int, name: str) -> Iterator[list[float]]:
+def _positions(value: Any, depth: int, name: str) -> Iterator[list[float]]:
     """Every position in a coordinates array of known depth; walks no deeper than the type allows."""
     if not isinstance(value, list):
         raise invalid(name, "type", "Tọa độ phải là mảng số", "Coordinates must be arrays of numbers")
     if depth > 0:
         for one in value:
-            yield from _points(one, depth - 1, name)
+            yield from _positions(one, depth - 1, name)
         return
     numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in value)
     if len(value) not in (2, 3) or not numbers:
@@ -170,9 +181,11 @@ def _points(value: Any, depth: int, name: str) -> Iterator[list[float]]:
     yield value
 
 
-def _judge(point: list[float], name: str, *, degrees: bool) -> None:
+def _check_position(point: list[float], name: str, *, degrees: bool) -> None:
     lon, lat = point[0], point[1]
-    if not (abs(lon) < HUGE and abs(lat) < HUGE):  # nor NaN, which is not less than anything
+    if not (
+        abs(lon) < MAX_ABSOLUTE_VALUE and abs(lat) < MAX_ABSOLUTE_VALUE
+    ):  # nor NaN, which is not less than anything
         raise invalid(name, "nan", "Tọa độ không phải là số hợp lệ", "Coordinates are not valid numbers")
     if degrees and not is_longitude_latitude(lon, lat):
         raise _out_of_range(lon, lat, name)
@@ -204,7 +217,7 @@ def _rings(value: dict[str, Any]) -> list[list[list[float]]]:
             return []
 
 
-def _rounded(value: Any) -> Any:
+def _round_coordinates(value: Any) -> Any:
     if value and not isinstance(value[0], list):
         return [round(value[0], DECIMALS), round(value[1], DECIMALS)]
-    return [_rounded(one) for one in value]
+    return [_round_coordinates(one) for one in value]

@@ -51,21 +51,21 @@ class Zone:
     """Metres."""
 
     @property
-    def scale(self) -> float:
+    def scale_factor(self) -> float:
         """The scale on the central meridian."""
         return {3: 0.9999, 6: 0.9996}[self.width]
 
     @property
-    def meridian(self) -> str:
+    def meridian_label(self) -> str:
         """The central meridian as papers write it: ``105°45′``."""
         degrees, minutes = divmod(round(self.central_meridian * 60), 60)
         return f"{degrees}°{minutes:02}′" if minutes else f"{degrees}°"
 
     @property
-    def projection(self) -> str:
+    def proj_string(self) -> str:
         """The projection in PROJ's words."""
         return (
-            f"+proj=tmerc +lat_0=0 +lon_0={self.central_meridian} +k={self.scale}"
+            f"+proj=tmerc +lat_0=0 +lon_0={self.central_meridian} +k={self.scale_factor}"
             f" +x_0={self.false_easting:.0f} +y_0=0 +ellps=WGS84"
         )
 
@@ -95,12 +95,12 @@ ZONES = (
 _ZONE_BY_CODE = {zone.epsg: zone for zone in ZONES}
 
 
-def zone_of(epsg: int) -> Zone | None:
+def zone_by_epsg(epsg: int) -> Zone | None:
     """The zone with this code, if it is one of VN-2000's."""
     return _ZONE_BY_CODE.get(epsg)
 
 
-def zone_for(meridian: float, width: int = PROVINCIAL_WIDTH) -> Zone | None:
+def zone_by_meridian(meridian: float, width: int = PROVINCIAL_WIDTH) -> Zone | None:
     """The zone of this width around exactly this central meridian, if there is one."""
     return next((zone for zone in ZONES if (zone.central_meridian, zone.width) == (meridian, width)), None)
 
@@ -111,7 +111,7 @@ def nearest_zone(lon: float) -> Zone:
     return min(provincial, key=lambda zone: abs(zone.central_meridian - lon))
 
 
-def utm_for(lon: float) -> int:
+def utm_epsg(lon: float) -> int:
     """The UTM zone of a longitude within Vietnam, from 102° to 114°."""
     return UTM_48N if lon < _UTM_BOUNDARY else UTM_49N
 
@@ -143,9 +143,9 @@ _PIPELINES = {
     UTM_48N: f"+proj=pipeline +step +inv +proj=utm +zone=48 +ellps=WGS84 {_TO_DEGREES}",
     UTM_49N: f"+proj=pipeline +step +inv +proj=utm +zone=49 +ellps=WGS84 {_TO_DEGREES}",
     VN2000: f"+proj=pipeline {_TO_RADIANS} {_TO_WGS84_DATUM} {_TO_DEGREES}",
-} | {zone.epsg: f"+proj=pipeline +step +inv {zone.projection} {_TO_WGS84_DATUM} {_TO_DEGREES}" for zone in ZONES}
+} | {zone.epsg: f"+proj=pipeline +step +inv {zone.proj_string} {_TO_WGS84_DATUM} {_TO_DEGREES}" for zone in ZONES}
 
-SUPPORTED = frozenset(_PIPELINES)
+SUPPORTED_EPSG = frozenset(_PIPELINES)
 """The codes that ``to_wgs84`` and ``from_wgs84`` know."""
 
 
@@ -154,18 +154,18 @@ def is_geographic(epsg: int) -> bool:
     return epsg in (WGS84, VN2000)
 
 
-_NAME = re.compile(
+_EPSG_NAME = re.compile(
     r"(?:epsg:|urn:ogc:def:crs:epsg:[^:]*:|https?://www\.opengis\.net/def/crs/epsg/[^/]+/)([0-9]{1,6})", re.IGNORECASE
 )
-_CRS84 = re.compile(
+_CRS84_NAME = re.compile(
     r"(?:ogc:|urn:ogc:def:crs:ogc:[^:]*:|https?://www\.opengis\.net/def/crs/ogc/[^/]+/)?crs84", re.IGNORECASE
 )
 
 
-def epsg_of(name: str) -> int:
+def parse_epsg(name: str) -> int:
     """The code in ``EPSG:9210`` or in its OGC URI or URN. ``Invalid`` where it is not one we know."""
-    found = _NAME.fullmatch(name.strip())
-    return _known(int(found[1]) if found else name)
+    found = _EPSG_NAME.fullmatch(name.strip())
+    return _require_supported(int(found[1]) if found else name)
 
 
 def to_wgs84(east: Ordinates, north: Ordinates, epsg: int) -> tuple[Ordinates, Ordinates]:
@@ -173,13 +173,13 @@ def to_wgs84(east: Ordinates, north: Ordinates, epsg: int) -> tuple[Ordinates, O
 
     Metres, or degrees east and north for a geographic system. Takes numbers or arrays.
     """
-    lon, lat = _transformer(_known(epsg)).transform(east, north)
+    lon, lat = _transformer(_require_supported(epsg)).transform(east, north)
     return lon, lat
 
 
 def from_wgs84(lon: Ordinates, lat: Ordinates, epsg: int) -> tuple[Ordinates, Ordinates]:
     """East and north in ``epsg`` of a longitude and latitude: the way back from ``to_wgs84``."""
-    east, north = _transformer(_known(epsg)).transform(lon, lat, direction=TransformDirection.INVERSE)
+    east, north = _transformer(_require_supported(epsg)).transform(lon, lat, direction=TransformDirection.INVERSE)
     return east, north
 
 
@@ -188,15 +188,15 @@ def _transformer(epsg: int) -> Transformer:
     return Transformer.from_pipeline(_PIPELINES[epsg])
 
 
-def _known(epsg: int | str) -> int:
-    if isinstance(epsg, int) and epsg in SUPPORTED:
+def _require_supported(epsg: int | str) -> int:
+    if isinstance(epsg, int) and epsg in SUPPORTED_EPSG:
         return epsg
     raise invalid(
         "crs",
         "unknown_crs",
         f"Không nhận hệ tọa độ {epsg!s:.60}",
         f"Coordinate reference system {epsg!s:.60} is not taken",
-        known=[f"EPSG:{code}" for code in sorted(SUPPORTED)],
+        known=[f"EPSG:{code}" for code in sorted(SUPPORTED_EPSG)],
     )
 
 
@@ -216,14 +216,14 @@ class CRS:
     latitude_first: bool = False
 
     @classmethod
-    def read(cls, name: str) -> "CRS":
+    def parse(cls, name: str) -> "CRS":
         """The system of an OGC URI, a URN, ``EPSG:9210`` or ``[EPSG:9210]``. ``Invalid`` where we know none such."""
         name = name.strip()
         if name.startswith("[") and name.endswith("]"):  # a safe CURIE, as OGC API has it
             name = name[1:-1]
-        if _CRS84.fullmatch(name):
+        if _CRS84_NAME.fullmatch(name):
             return cls()
-        epsg = epsg_of(name)
+        epsg = parse_epsg(name)
         return cls(epsg, latitude_first=is_geographic(epsg))
 
     @property
@@ -240,7 +240,7 @@ class CRS:
 CRS84 = CRS()
 """What is stored and what GeoJSON speaks: WGS 84, longitude first."""
 
-OFFERED = (CRS84, *(CRS(epsg, latitude_first=is_geographic(epsg)) for epsg in sorted(SUPPORTED)))
+OUTPUT_CRS = (CRS84, *(CRS(epsg, latitude_first=is_geographic(epsg)) for epsg in sorted(SUPPORTED_EPSG)))
 """Every system that features are given out in, the stored one first."""
 
 
@@ -255,20 +255,20 @@ class SpatialReference(TypedDict):
     proj4text: str
 
 
-def srid_for(epsg: int) -> int:
+def postgis_srid(epsg: int) -> int:
     """The PostGIS SRID that means this system with the pinned transformation.
 
     PostGIS's own rows of VN-2000 leave the choice to PROJ, and Debian's lack the provinces' zones altogether.
     """
-    return 900_000 + epsg if epsg == VN2000 or epsg in _ZONE_BY_CODE else _known(epsg)
+    return 900_000 + epsg if epsg == VN2000 or epsg in _ZONE_BY_CODE else _require_supported(epsg)
 
 
-def postgis_srids() -> list[SpatialReference]:
+def spatial_ref_sys_rows() -> list[SpatialReference]:
     """The rows that a migration adds to ``spatial_ref_sys``, one for each VN-2000 code."""
-    projections = {VN2000: "+proj=longlat +ellps=WGS84"} | {zone.epsg: zone.projection for zone in ZONES}
+    projections = {VN2000: "+proj=longlat +ellps=WGS84"} | {zone.epsg: zone.proj_string for zone in ZONES}
     return [
         {
-            "srid": srid_for(epsg),
+            "srid": postgis_srid(epsg),
             "auth_name": "cotmoc",
             "auth_srid": epsg,
             "srtext": None,

@@ -7,7 +7,7 @@ role of PostgreSQL's own, so that what a role may do is decided in one place for
 from collections.abc import Mapping
 from dataclasses import dataclass, field as attribute
 
-from gis.model.fields import Level, Reader, Scoped
+from gis.model.fields import Clearance, Level, ScopedClearance
 from gis.text.i18n import Text
 
 
@@ -28,26 +28,26 @@ class Role:
     edits: Mapping[str, tuple[str, ...]] = attribute(default_factory=dict, hash=False)
     scoped: bool = False
     administrator: bool = False
-    shares: bool = False
-    outside: bool = False
+    manages_releases: bool = False
+    external: bool = False
 
     @property
-    def eyes(self) -> Reader:
+    def clearance(self) -> Clearance:
         """How it reads: a scoped one beyond its own matters less than within them."""
-        return Scoped(self.level) if self.scoped else self.level
+        return ScopedClearance(self.level) if self.scoped else self.level
 
     @property
-    def owning(self) -> str:
+    def own_unit_role(self) -> str:
         """The role in PostgreSQL that sees of a scoped post's own matters what they have beyond what may be shared."""
         return f"cotmoc_{self.name}_own"
 
     @property
-    def reading(self) -> str:
+    def read_role(self) -> str:
         """Its role in PostgreSQL."""
         return f"cotmoc_{self.name}"
 
     @property
-    def editing(self) -> str:
+    def write_role(self) -> str:
         """Its role in PostgreSQL while it writes."""
         return f"cotmoc_{self.name}_edit"
 
@@ -72,9 +72,9 @@ class Actor:
         return self.role.level
 
     @property
-    def eyes(self) -> Reader:
+    def clearance(self) -> Clearance:
         """How it reads."""
-        return self.role.eyes
+        return self.role.clearance
 
     @property
     def may_edit(self) -> bool:

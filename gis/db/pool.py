@@ -25,36 +25,36 @@ from psycopg.types.string import TextBinaryLoader
 from gis.text.errors import Unavailable
 from gis.text.i18n import Text
 
-BUSY: Final = Text("Hệ thống đang bận, hãy thử lại sau ít giây", "Busy; please try again in a few seconds")
-PATIENCE_S: Final = 5.0
+BUSY_TEXT: Final = Text("Hệ thống đang bận, hãy thử lại sau ít giây", "Busy; please try again in a few seconds")
+ACQUIRE_TIMEOUT_S: Final = 5.0
 """How long a question waits for a connection."""
 
-MOST_PLANS: Final = 200
+MAX_PREPARED_STATEMENTS: Final = 200
 """Statements of which a connection keeps the plan; for a further one the longest unused is forgotten."""
 
-GOING: Final = "57P0"
+SHUTDOWN_SQLSTATE_PREFIX: Final = "57P0"
 """Begins the SQLSTATEs with which a server ends a connection by itself: it shuts down, or starts anew."""
 
-PLACE: Final = re.compile(r"%\((\w+)\)s|%%")
+PLACEHOLDER: Final = re.compile(r"%\((\w+)\)s|%%")
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Question:
+class BoundQuery:
     """A statement with its values. ``planned_once`` where the plan is the same whatever the values are."""
 
     sql: str
     values: Mapping[str, Any]
-    planned_once: bool = False
+    prepared: bool = False
 
 
-Asking = Generator[Question, list[Row], T]
+QueryGenerator = Generator[BoundQuery, list[Row], T]
 """Something that asks questions one after the other, is sent the rows of each, and returns what came of them."""
 
 
-class Bytes(TextBinaryLoader):
+class BytesLoader(TextBinaryLoader):
     """Text passed on as the bytes it arrived in: nothing is decoded only to be encoded again."""
 
     def load(self, data: Any) -> bytes:
@@ -62,11 +62,11 @@ class Bytes(TextBinaryLoader):
         return bytes(data)
 
 
-class Lost(psycopg.OperationalError):
+class ConnectionLost(psycopg.OperationalError):
     """The connection went while it was asked; whether the server has heard the question is not known."""
 
 
-class Line:
+class Connection:
     """One connection, asked one question at a time. After any fault it is closed, so that nothing is left of it."""
 
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
@@ -77,21 +77,21 @@ class Line:
         self._rows: pq.abc.PGresult | None = None
         self._waiting: asyncio.Future[None] | None = None
         self._blocked = self._finished = False
-        connection.adapters.register_loader("text", Bytes)
+        connection.adapters.register_loader("text", BytesLoader)
         self._raw.nonblocking = 1
         self._raw.enter_pipeline_mode()
-        self._loop.add_reader(self._raw.socket, self._arrived)
+        self._loop.add_reader(self._raw.socket, self._on_readable)
 
     @property
     def closed(self) -> bool:
         """Whether it can be asked no more."""
         return self._finished or self._raw.status != pq.ConnStatus.OK
 
-    async def ask(self, context: Mapping[str, bytes], context_sql: str, question: Question) -> list[Row]:
+    async def execute(self, context: Mapping[str, bytes], context_sql: str, query: BoundQuery) -> list[Row]:
         """The rows of one question, asked in a context of its own."""
         transformer: abc.Transformer = Transformer(self._connection)
         try:
-            self._send(transformer, context, context_sql, question)
+            self._send(transformer, context, context_sql, query)
             self._waiting = self._loop.create_future()
             self._flush()
             await self._waiting
@@ -105,20 +105,20 @@ class Line:
         return transformer.load_rows(0, found.ntuples, tuple) if found else []
 
     def _send(
-        self, transformer: abc.Transformer, context: Mapping[str, bytes], context_sql: str, question: Question
+        self, transformer: abc.Transformer, context: Mapping[str, bytes], context_sql: str, query: BoundQuery
     ) -> None:
-        sql, names = numbered(question.sql)
-        values = transformer.dump_sequence([question.values[name] for name in names], [PyFormat.AUTO] * len(names))
+        sql, names = numbered_placeholders(query.sql)
+        values = transformer.dump_sequence([query.values[name] for name in names], [PyFormat.AUTO] * len(names))
         types, formats = transformer.types or (), transformer.formats
-        placed, order = numbered(context_sql)
-        self._once(b"", placed, [context[name] for name in order])
-        if question.planned_once:
-            self._once(context["role"], sql, values, types, formats)
+        placed, order = numbered_placeholders(context_sql)
+        self._send_prepared(b"", placed, [context[name] for name in order])
+        if query.prepared:
+            self._send_prepared(context["role"], sql, values, types, formats)
         else:
             self._raw.send_query_params(sql.encode(), values, types, formats, pq.Format.BINARY)
         self._raw.pipeline_sync()
 
-    def _once(
+    def _send_prepared(
         self,
         role: bytes,
         sql: str,
@@ -130,7 +130,7 @@ class Line:
         key = (role, sql, tuple(types))
         name = self._plans.pop(key, None)
         if name is None:
-            if len(self._plans) >= MOST_PLANS:
+            if len(self._plans) >= MAX_PREPARED_STATEMENTS:
                 longest_unused = self._plans.pop(next(iter(self._plans)))
                 self._raw.send_query_params(b"deallocate " + longest_unused, None)
             name = f"p{next(self._numbers)}".encode()
@@ -147,7 +147,7 @@ class Line:
             self._loop.remove_writer(self._raw.socket)
             self._blocked = False
 
-    def _arrived(self) -> None:
+    def _on_readable(self) -> None:
         """Take in what PostgreSQL has sent; at the end of the pipeline wake whoever waits."""
         try:
             self._raw.consume_input()
@@ -156,11 +156,15 @@ class Line:
                 if result is None:
                     continue  # the end of one command; another result follows before the pipeline's end
                 if result.status == pq.ExecStatus.PIPELINE_SYNC:
-                    self._wake()
+                    self._resolve()
                     return
                 if result.status == pq.ExecStatus.FATAL_ERROR:
                     fault = psycopg.errors.error_from_result(result)
-                    self._wake(Lost(str(fault)) if (fault.sqlstate or "").startswith(GOING) else fault)
+                    self._resolve(
+                        ConnectionLost(str(fault))
+                        if (fault.sqlstate or "").startswith(SHUTDOWN_SQLSTATE_PREFIX)
+                        else fault
+                    )
                     return
                 if result.status == pq.ExecStatus.TUPLES_OK:
                     self._rows = result  # those of the context first, then those of the question
@@ -168,15 +172,15 @@ class Line:
             waited = self._waiting is not None
             self.close()
             if waited:
-                self._wake(Lost(str(gone)))
+                self._resolve(ConnectionLost(str(gone)))
 
-    def _wake(self, fault: Exception | None = None) -> None:
+    def _resolve(self, error: Exception | None = None) -> None:
         if self._waiting is None or self._waiting.done():
             return
-        if fault is None:
+        if error is None:
             self._waiting.set_result(None)
         else:
-            self._waiting.set_exception(fault)
+            self._waiting.set_exception(error)
 
     def close(self) -> None:
         """End the connection at once; a question under way ends in PostgreSQL by itself."""
@@ -188,28 +192,28 @@ class Line:
             self._raw.finish()
 
 
-class Lines:
+class ConnectionPool:
     """As many connections as are asked at once, up to ``most``. They live in the event loop that made them."""
 
-    def __init__(self, settings: Mapping[str, Any], most: int) -> None:
+    def __init__(self, settings: Mapping[str, Any], max_size: int) -> None:
         self._settings = dict(settings)
-        self._idle: list[Line] = []
-        self._places = asyncio.Semaphore(most)
+        self._idle: list[Connection] = []
+        self._slots = asyncio.Semaphore(max_size)
 
-    async def ask(self, context: Mapping[str, bytes], context_sql: str, question: Question) -> list[Row]:
+    async def execute(self, context: Mapping[str, bytes], context_sql: str, query: BoundQuery) -> list[Row]:
         """The rows of a question. One that met a connection which had died meanwhile is asked once more on a new one.
 
         Raises ``Unavailable`` when every connection stays taken, ``psycopg.Error`` for what PostgreSQL refuses.
         """
-        if self._places.locked():
+        if self._slots.locked():
             try:
-                async with asyncio.timeout(PATIENCE_S):
-                    await self._places.acquire()
+                async with asyncio.timeout(ACQUIRE_TIMEOUT_S):
+                    await self._slots.acquire()
             except TimeoutError:
-                raise Unavailable(BUSY) from None
+                raise Unavailable(BUSY_TEXT) from None
         else:
-            await self._places.acquire()
-        line: Line | None = None
+            await self._slots.acquire()
+        line: Connection | None = None
         try:
             while self._idle and line is None:
                 line = self._idle.pop()
@@ -218,18 +222,18 @@ class Lines:
                     line = None
             try:
                 if line is not None:
-                    return await line.ask(context, context_sql, question)
-            except Lost:
+                    return await line.execute(context, context_sql, query)
+            except ConnectionLost:
                 pass
             line = await self._open()
-            return await line.ask(context, context_sql, question)
+            return await line.execute(context, context_sql, query)
         finally:
             if line is not None and not line.closed:
                 self._idle.append(line)
-            self._places.release()
+            self._slots.release()
 
-    async def _open(self) -> Line:
-        return Line(await psycopg.AsyncConnection.connect(**self._settings, autocommit=True))
+    async def _open(self) -> Connection:
+        return Connection(await psycopg.AsyncConnection.connect(**self._settings, autocommit=True))
 
     def close(self) -> None:
         """End what nobody is asking."""
@@ -238,11 +242,11 @@ class Lines:
 
 
 @lru_cache(1000)
-def numbered(sql: str) -> tuple[str, list[str]]:
+def numbered_placeholders(sql: str) -> tuple[str, list[str]]:
     """A statement in PostgreSQL's own words: ``%(name)s`` as ``$1`` …, and the names in that order."""
     names: dict[str, int] = {}
 
     def place(found: re.Match[str]) -> str:
         return f"${names.setdefault(found[1], len(names) + 1)}" if found[1] else "%"
 
-    return PLACE.sub(place, sql), list(names)
+    return PLACEHOLDER.sub(place, sql), list(names)

@@ -22,23 +22,23 @@ from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session as Session, SessionTransaction
 
 from gis.db.actors import Actor
-from gis.db.pool import BUSY, Asking, Lines, Question, T
-from gis.db.shared_memory import Places
+from gis.db.pool import BUSY_TEXT, BoundQuery, ConnectionPool, QueryGenerator, T
+from gis.db.shared_memory import SharedSemaphore
 from gis.text.errors import Conflict, FieldError, Forbidden, Invalid, Refusal, TooMany, Unavailable
 from gis.text.i18n import Text
 
 log = logging.getLogger(__name__)
 
-OWNER = "cotmoc_owner"
+OWNER_ROLE = "cotmoc_owner"
 PUBLISHER = "cotmoc_publisher"
 """Sees of the house what a partner may see, and is the only one to write what partners read."""
 
 READER_LOGIN = "cotmoc_reader"
 WRITER_LOGIN = "cotmoc_writer"
-DOOR_LOGIN = "cotmoc_door"
+ACCOUNTS_LOGIN = "cotmoc_door"
 SEALER_LOGIN = "cotmoc_sealer"
 PARTNER_LOGIN = "cotmoc_partner"
-LOGINS = (READER_LOGIN, WRITER_LOGIN, DOOR_LOGIN, SEALER_LOGIN, PARTNER_LOGIN)
+LOGINS = (READER_LOGIN, WRITER_LOGIN, ACCOUNTS_LOGIN, SEALER_LOGIN, PARTNER_LOGIN)
 """The application's logins, none of which owns anything or may take the place of another.
 
 One reads, one writes; the door knows the accounts and nothing else, the sealer the journal and nothing else, and a
@@ -47,7 +47,7 @@ partner is served through a login that knows what was released and nothing else.
 
 STATEMENT_TIMEOUT = "30s"
 LOCK_TIMEOUT = "3s"
-CONNECTED = {
+CONNECTION_SETTINGS = {
     "options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT} -c timezone=UTC"
     " -c max_parallel_workers_per_gather=0",
     "connect_timeout": 5,
@@ -57,14 +57,14 @@ CONNECTED = {
 Many ask at once for little: starting a second process for a box costs more than the box, and takes it from others.
 """
 
-DOWNLOADS = 20
+MAX_DOWNLOADS = 20
 """How many downloads are served at once, by all processes; they have connections of their own, nobody else's."""
 
 DOWNLOAD_TIMEOUT = "30min"
 """A download lasts as long as its reader takes to read it, but not for ever: its snapshot holds back the vacuum."""
 
 
-CONTEXT = text(
+SET_CONTEXT = text(
     "select set_config('role', :role, true), set_config('cotmoc.actor', :actor, true),"
     " set_config('cotmoc.unit', :unit, true), set_config('cotmoc.recipient', :recipient, true),"
     " set_config('cotmoc.releases', :releases, true),"
@@ -74,19 +74,19 @@ CONTEXT = text(
 )
 
 
-def _for_the_driver(statement: TextClause) -> str:
+def _to_driver_sql(statement: TextClause) -> str:
     """The same statement in the driver's own words."""
     return re.sub(r":(\w+)", r"%(\1)s", statement.text)
 
 
-DRIVER_CONTEXT = _for_the_driver(CONTEXT)
+DRIVER_SET_CONTEXT = _to_driver_sql(SET_CONTEXT)
 
 JOURNAL_READ = text("select app.journal_read(:layer, :feature_id, :action, cast(:selection as jsonb))")
-DRIVER_JOURNAL_READ = _for_the_driver(JOURNAL_READ)
+DRIVER_JOURNAL_READ = _to_driver_sql(JOURNAL_READ)
 
 
 @dataclass(frozen=True)
-class Reading:
+class AccessLogEntry:
     """What somebody has been given that is written down: one restricted record, several, or a file.
 
     ``selection`` says in plain data what was asked for, ``action`` is ``read`` or ``export``.
@@ -97,13 +97,13 @@ class Reading:
     feature_id: uuid.UUID | None = None
     action: str = "read"
 
-    def told(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, Any]:
         """What the journal is told of it."""
         selection = json.dumps(self.selection, ensure_ascii=False, default=str)
         return {"layer": self.layer, "feature_id": self.feature_id, "action": self.action, "selection": selection}
 
 
-class Notebook(Protocol):
+class AccessRecorder(Protocol):
     """Where what is to be written down of a reading is noted meanwhile: a session, or the reading's own."""
 
     @property
@@ -111,19 +111,19 @@ class Notebook(Protocol):
         """Notes by name; ``readings`` holds what is to be journalled."""
 
 
-class _Notes:
+class _MemoryRecorder:
     def __init__(self) -> None:
         self.info: dict[Any, Any] = {}
 
 
-class ActingSession(Session):
+class ActorSession(Session):
     """A session that cannot begin a transaction without an actor."""
 
 
-@event.listens_for(ActingSession, "after_begin")
-def _take_context(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
+@event.listens_for(ActorSession, "after_begin")
+def _set_context(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
     """Every transaction takes the context anew, also one begun after a commit in the middle of a request."""
-    connection.execute(CONTEXT, session.info["context"])
+    connection.execute(SET_CONTEXT, session.info["context"])
 
 
 class Database:
@@ -140,25 +140,25 @@ class Database:
             "pool_pre_ping": True,
             "hide_parameters": True,
             "pool_reset_on_return": "rollback",
-            "connect_args": dict(CONNECTED),
+            "connect_args": dict(CONNECTION_SETTINGS),
         }
         self._request: str | None = None
         self._device_at: str | None = None
-        self._places = Places(DOWNLOADS)
-        self._lines: dict[tuple[AbstractEventLoop, Engine], Lines] = {}
-        self._most_lines = 2 * pool_size
+        self._download_slots = SharedSemaphore(MAX_DOWNLOADS)
+        self._pools: dict[tuple[AbstractEventLoop, Engine], ConnectionPool] = {}
+        self._pool_limit = 2 * pool_size
         self._reader = create_engine(reader_url, **settings)
         self._writer = create_engine(writer_url, **settings)
         self._partner = create_engine(partner_url, **settings) if partner_url else None
 
-    def during(self, request: str, device_at: str | None = None) -> "Database":
+    def for_request(self, request: str, device_at: str | None = None) -> "Database":
         """The same database for one request: the journal names it, and the time on the device that sent it."""
         bound = Database.__new__(Database)
         vars(bound).update(vars(self), _request=request, _device_at=device_at)
         return bound
 
     @contextmanager
-    def acting(
+    def transaction(
         self,
         actor: Actor,
         *,
@@ -175,96 +175,96 @@ class Database:
         """
         if write and not actor.may_edit:
             raise Forbidden(Text("Tài khoản không có quyền sửa", "You may not edit"))
-        with refusing_like_the_house():
-            engine = self._writer if write else self._reading(actor)
-            session = ActingSession(engine, expire_on_commit=False, autoflush=True)
+        with translate_database_errors():
+            engine = self._writer if write else self._read_engine(actor)
+            session = ActorSession(engine, expire_on_commit=False, autoflush=True)
             session.info["context"] = _context(
                 actor, write, reason, request or self._request, device_at or self._device_at
             )
             with session, session.begin():
                 yield session
             if given := session.info.get("readings"):
-                self.journal(actor, given, request)
+                self.record_access(actor, given, request)
 
-    async def answered(self, actor: Actor, asking: Callable[[Notebook], Asking[T]]) -> T:
+    async def run_queries(self, actor: Actor, make_queries: Callable[[AccessRecorder], QueryGenerator[T]]) -> T:
         """What comes of asking in the name of ``actor``, each question in a transaction of one round trip.
 
         As with ``acting``, what of the restricted was read is written down before anything leaves, and what the
         database refuses turns into refusals that carry none of its words.
         """
-        notes = _Notes()
-        steps = asking(notes)
+        notes = _MemoryRecorder()
+        steps = make_queries(notes)
         context = _encoded(_context(actor))
-        with refusing_like_the_house():
-            lines = self._lines_of(self._reading(actor))
+        with translate_database_errors():
+            lines = self._pool_of(self._read_engine(actor))
             try:
                 question = next(steps)
                 while True:
-                    question = steps.send(await lines.ask(context, DRIVER_CONTEXT, question))
+                    question = steps.send(await lines.execute(context, DRIVER_SET_CONTEXT, question))
             except StopIteration as end:
                 found: T = end.value
             for one in notes.info.get("readings", ()):
-                writing = Question(DRIVER_JOURNAL_READ, one.told(), planned_once=True)
-                journalling = _encoded(self._journalling(actor))
-                await self._lines_of(self._writer).ask(journalling, DRIVER_CONTEXT, writing)
+                writing = BoundQuery(DRIVER_JOURNAL_READ, one.parameters(), prepared=True)
+                journalling = _encoded(self._journal_context(actor))
+                await self._pool_of(self._writer).execute(journalling, DRIVER_SET_CONTEXT, writing)
         return found
 
-    def _lines_of(self, engine: Engine) -> Lines:
+    def _pool_of(self, engine: Engine) -> ConnectionPool:
         """The connections of a login by which this event loop asks without a session."""
         key = (get_running_loop(), engine)
-        if key not in self._lines:
+        if key not in self._pools:
             settings = engine.dialect.create_connect_args(engine.url)[1]
-            self._lines[key] = Lines({**settings, **CONNECTED}, self._most_lines)
-        return self._lines[key]
+            self._pools[key] = ConnectionPool({**settings, **CONNECTION_SETTINGS}, self._pool_limit)
+        return self._pools[key]
 
-    def journal(self, actor: Actor, readings: Sequence[Reading], request: str | None = None) -> None:
+    def record_access(self, actor: Actor, entries: Sequence[AccessLogEntry], request: str | None = None) -> None:
         """Write down what ``actor`` is about to be given, in a short transaction of its own."""
-        with refusing_like_the_house(), ActingSession(self._writer) as session, session.begin():
-            session.info["context"] = self._journalling(actor, request)
-            for one in readings:
-                session.execute(JOURNAL_READ, one.told())
+        with translate_database_errors(), ActorSession(self._writer) as session, session.begin():
+            session.info["context"] = self._journal_context(actor, request)
+            for one in entries:
+                session.execute(JOURNAL_READ, one.parameters())
 
-    def _journalling(self, actor: Actor, request: str | None = None) -> dict[str, str]:
+    def _journal_context(self, actor: Actor, request: str | None = None) -> dict[str, str]:
         """The context in which readings are written down: the login itself may do this, and nothing else."""
         return {**_context(actor, True, None, request or self._request, self._device_at), "role": "none"}
 
     @contextmanager
-    def download(self) -> Iterator[None]:
+    def download_slot(self) -> Iterator[None]:
         """One of the places for downloads; ``Unavailable`` at once when all are taken."""
-        with self._places.taken() as taken:
+        with self._download_slots.acquire() as taken:
             if not taken:
-                raise Unavailable(MANY_DOWNLOADS)
+                raise Unavailable(TOO_MANY_DOWNLOADS_TEXT)
             yield
 
     @asynccontextmanager
-    async def downloading(self, actor: Actor) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    async def download_connection(self, actor: Actor) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
         """A place for a download and a connection of its own: a read-only snapshot in the name of ``actor``.
 
         Whoever leaves early closes the connection; PostgreSQL, which looks every half second whether its reader is
         still there, then ends the query by itself. Nothing is awaited on the way out, so a cancelled task leaves too.
         Raises ``Unavailable`` at once when all places are taken.
         """
-        with self.download(), refusing_like_the_house():
+        with self.download_slot(), translate_database_errors():
             connection = await psycopg.AsyncConnection.connect(**self._download_settings(actor))
             try:
                 await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
                 await connection.set_read_only(True)
-                await connection.execute(DRIVER_CONTEXT, _context(actor))
+                await connection.execute(DRIVER_SET_CONTEXT, _context(actor))
                 yield connection
             finally:
                 await connection.close()
 
-    def _reading(self, actor: Actor) -> Engine:
+    def _read_engine(self, actor: Actor) -> Engine:
         """The pool through which this actor reads."""
-        if not actor.role.outside:
+        if not actor.role.external:
             return self._reader
         if self._partner is None:
-            raise Unavailable(NOT_FOR_PARTNERS)
+            raise Unavailable(PARTNERS_NOT_SERVED_TEXT)
         return self._partner
 
     def _download_settings(self, actor: Actor) -> dict[str, Any]:
         """How the driver reaches the actor's login for a download."""
-        engine = self._reading(actor)
+        engine = self._read_engine(actor)
         given = engine.dialect.create_connect_args(engine.url)[1]
         options = (
             f"-c statement_timeout={DOWNLOAD_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT} -c timezone=UTC"
@@ -274,7 +274,7 @@ class Database:
 
     def dispose(self) -> None:
         """Close every pooled connection."""
-        for lines in self._lines.values():
+        for lines in self._pools.values():
             lines.close()
         self._reader.dispose()
         self._writer.dispose()
@@ -294,7 +294,7 @@ def _context(
     device_at: str | None = None,
 ) -> dict[str, str]:
     return {
-        "role": actor.role.editing if write else actor.role.reading,
+        "role": actor.role.write_role if write else actor.role.read_role,
         "actor": actor.name,
         "unit": actor.unit or "",
         "recipient": actor.recipient or "",
@@ -306,79 +306,85 @@ def _context(
     }
 
 
-NO_ACTOR, ILLEGAL_MOVE, FIXED_IDENTITY = "CM001", "CM002", "CM003"
-NO_PERSON, SECOND_PERSON, NOT_AS_APPROVED = "CM004", "CM005", "CM006"
-NOT_YOURS_TO_OPEN, NOT_ALONE = "CM007", "CM008"
+NO_ACTOR, ILLEGAL_TRANSITION, FIXED_IDENTITY = "CM001", "CM002", "CM003"
+PERSON_REQUIRED, SECOND_PERSON_REQUIRED, CHANGED_SINCE_SUBMISSION = "CM004", "CM005", "CM006"
+LOWERING_NOT_ALLOWED, LOWERING_BY_AUTHOR = "CM007", "CM008"
 """Our own SQLSTATEs, raised by the triggers of the database."""
 
-TAKEN = Text("Giá trị này đã được sử dụng", "This value is already in use")
-BROKEN_LINK = Text("Không tìm thấy đối tượng được nêu", "What this refers to does not exist")
-OUT_OF_RULE = Text("Giá trị không đúng quy tắc dữ liệu", "The value does not follow the rules of the data")
-MANY_DOWNLOADS = Text(
+VALUE_IN_USE_TEXT = Text("Giá trị này đã được sử dụng", "This value is already in use")
+UNKNOWN_REFERENCE_TEXT = Text("Không tìm thấy đối tượng được nêu", "What this refers to does not exist")
+CONSTRAINT_VIOLATED_TEXT = Text("Giá trị không đúng quy tắc dữ liệu", "The value does not follow the rules of the data")
+TOO_MANY_DOWNLOADS_TEXT = Text(
     "Đang có quá nhiều lượt tải xuống, hãy thử lại sau ít giây", "Too many downloads at once; please try again shortly"
 )
-NOT_FOR_PARTNERS = Text("Máy chủ này không phục vụ đối tác", "This server does not serve partners")
-PERSON = Text(
+PARTNERS_NOT_SERVED_TEXT = Text("Máy chủ này không phục vụ đối tác", "This server does not serve partners")
+PERSON_REQUIRED_TEXT = Text(
     "Thao tác này phải do người dùng đăng nhập thực hiện, không dùng mã truy cập",
     "A signed-in person has to do this, not a token",
 )
-SECOND = Text(
+SECOND_PERSON_REQUIRED_TEXT = Text(
     "Phải do người thứ hai phê duyệt, không phải người soạn hoặc người trình",
     "A second person must approve: neither who prepared it nor who submitted it",
 )
-CHANGED = Text(
+CHANGED_SINCE_SUBMISSION_TEXT = Text(
     "Dữ liệu đã thay đổi sau khi trình; hãy soạn bản mới để phê duyệt đúng nội dung cung cấp",
     "The data changed after submission; prepare a new version, so that what is approved is what is shared",
 )
-OFFICE_OPENS = Text(
+LOWERING_NOT_ALLOWED_TEXT = Text(
     "Chỉ cơ quan thường trực được mở rộng phạm vi khai thác; hãy đề nghị cơ quan thường trực",
     "Only the office may lower a level; please ask the office",
 )
-NOT_BY_ITS_AUTHOR = Text(
+LOWERING_BY_AUTHOR_TEXT = Text(
     "Người nhập không tự mở rộng phạm vi khai thác của mục này; phải do người khác của cơ quan thường trực thực hiện",
     "You entered this record, so somebody else in the office must lower its level",
 )
-MOVE = Text("Không được cập nhật sang tình trạng này", "This transition is not allowed")
+ILLEGAL_TRANSITION_TEXT = Text("Không được cập nhật sang tình trạng này", "This transition is not allowed")
 
 
 @contextmanager
-def refusing_like_the_house() -> Iterator[None]:
+def translate_database_errors() -> Iterator[None]:
     """Turn what the driver raises into a refusal without a word of the database's own."""
     try:
         yield
     except PoolTimeout:
-        raise Unavailable(BUSY) from None
+        raise Unavailable(BUSY_TEXT) from None
     except DBAPIError as fault:
-        raise _refusal(fault.orig) from fault
+        raise _refusal_of_error(fault.orig) from fault
     except psycopg.Error as fault:
-        raise _refusal(fault) from fault
+        raise _refusal_of_error(fault) from fault
 
 
-def _refusal(fault: BaseException | None) -> Refusal:
+def _refusal_of_error(fault: BaseException | None) -> Refusal:
     state = getattr(fault, "sqlstate", None) or ""
     constraint = getattr(getattr(fault, "diag", None), "constraint_name", None) or ""
     table = getattr(getattr(fault, "diag", None), "table_name", None) or ""
     checked = constraint.removeprefix(f"ck_{table}_").removesuffix("_finite")
     field = constraint.rsplit("_", 1)[-1] if constraint.startswith("uq_") else checked
     refusals: dict[str, Refusal] = {
-        "23505": Invalid(TAKEN, [FieldError(field, "taken", TAKEN)]),
-        "23503": Invalid(BROKEN_LINK, [FieldError(constraint.removeprefix("fk_"), "unknown", BROKEN_LINK)]),
-        "23514": Invalid(OUT_OF_RULE, [FieldError(field, "rule", OUT_OF_RULE)]),
-        "23502": Invalid(OUT_OF_RULE, [FieldError(field, "missing", OUT_OF_RULE)]),
+        "23505": Invalid(VALUE_IN_USE_TEXT, [FieldError(field, "taken", VALUE_IN_USE_TEXT)]),
+        "23503": Invalid(
+            UNKNOWN_REFERENCE_TEXT, [FieldError(constraint.removeprefix("fk_"), "unknown", UNKNOWN_REFERENCE_TEXT)]
+        ),
+        "23514": Invalid(CONSTRAINT_VIOLATED_TEXT, [FieldError(field, "rule", CONSTRAINT_VIOLATED_TEXT)]),
+        "23502": Invalid(CONSTRAINT_VIOLATED_TEXT, [FieldError(field, "missing", CONSTRAINT_VIOLATED_TEXT)]),
         "42501": Forbidden(Text("Không có quyền truy cập dữ liệu này", "No access to this data")),
         "25006": Forbidden(Text("Chỉ được xem", "Read only")),
-        ILLEGAL_MOVE: Conflict(MOVE),
-        NO_PERSON: Forbidden(PERSON),
-        SECOND_PERSON: Forbidden(SECOND),
-        NOT_YOURS_TO_OPEN: Forbidden(OFFICE_OPENS, [FieldError("level", "office_opens", OFFICE_OPENS)]),
-        NOT_ALONE: Forbidden(NOT_BY_ITS_AUTHOR, [FieldError("level", "second_person", NOT_BY_ITS_AUTHOR)]),
-        NOT_AS_APPROVED: Conflict(CHANGED),
+        ILLEGAL_TRANSITION: Conflict(ILLEGAL_TRANSITION_TEXT),
+        PERSON_REQUIRED: Forbidden(PERSON_REQUIRED_TEXT),
+        SECOND_PERSON_REQUIRED: Forbidden(SECOND_PERSON_REQUIRED_TEXT),
+        LOWERING_NOT_ALLOWED: Forbidden(
+            LOWERING_NOT_ALLOWED_TEXT, [FieldError("level", "office_opens", LOWERING_NOT_ALLOWED_TEXT)]
+        ),
+        LOWERING_BY_AUTHOR: Forbidden(
+            LOWERING_BY_AUTHOR_TEXT, [FieldError("level", "second_person", LOWERING_BY_AUTHOR_TEXT)]
+        ),
+        CHANGED_SINCE_SUBMISSION: Conflict(CHANGED_SINCE_SUBMISSION_TEXT),
         "55P03": Conflict(Text("Có người đang sửa mục này, hãy thử lại", "Somebody is changing this; try again")),
-        "53300": TooMany(BUSY),
+        "53300": TooMany(BUSY_TEXT),
     }
     if state in refusals:
         return refusals[state]
     if state.startswith("22"):
-        return Invalid(OUT_OF_RULE, [FieldError("", "value", OUT_OF_RULE)])
+        return Invalid(CONSTRAINT_VIOLATED_TEXT, [FieldError("", "value", CONSTRAINT_VIOLATED_TEXT)])
     log.error("database refused", extra={"sqlstate": state, "incident": str(uuid.uuid4())}, exc_info=fault)
-    return Unavailable(BUSY)
+    return Unavailable(BUSY_TEXT)

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from psycopg import AsyncClientCursor, AsyncConnection
 
-from gis.crs.systems import WGS84, Zone, srid_for
+from gis.crs.systems import WGS84, Zone, postgis_srid
 from gis.db.actors import Actor
 from gis.db.session import Database
 from gis.files import kml
@@ -25,14 +25,14 @@ from gis.model.code_lists import CodeList
 from gis.model.fields import Field
 from gis.read import sql as query
 from gis.read.sql import Selection
-from gis.text.dates import ZONE
+from gis.text.dates import TIME_ZONE
 from gis.text.errors import Malformed, TooLarge
 from gis.text.i18n import Language, Text
 
 MOST_ROWS: Final = 1_000_000
 """Rows of a file that has to be written before it is sent: a sheet of Excel ends at 1,048,576."""
 
-PIECE: Final = 64 * 1024
+CHUNK_BYTES: Final = 64 * 1024
 """Bytes that leave at once."""
 
 YES, NO = Text("Có", "Yes"), Text("Không", "No")
@@ -79,10 +79,10 @@ FORMATS: Final = {
     )
 }  # fmt: skip
 
-STREAMED: Final = ", ".join(one.name for one in FORMATS.values() if one.streams)
+STREAMED_FORMATS: Final = ", ".join(one.name for one in FORMATS.values() if one.streams)
 
 
-def format_named(name: str) -> Format:
+def find_format(name: str) -> Format:
     """The format of that name. Raises ``Malformed`` with the list of what there is."""
     if name not in FORMATS:
         names = ", ".join(FORMATS)
@@ -104,27 +104,27 @@ class Export:
     zone: Zone
     language: Language = "vi"
     delimiter: str = ","
-    about: Mapping[str, Any] = attribute(default_factory=dict)
+    extra_metadata: Mapping[str, Any] = attribute(default_factory=dict)
     number: int = 0
     withheld: int = 0
 
     def __post_init__(self) -> None:
         if self.format.geographic_only and self.selection.crs.epsg != WGS84:
             raise Malformed(Text(f"{self.format.name} chỉ có WGS 84", f"{self.format.name} knows WGS 84 only"))
-        query.everything(self.selection, query.feature_text(self.selection))
+        query.unpaged_sql(self.selection, query.feature_json_sql(self.selection))
 
-    def told(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """What a reader must know of the file, as its metadata."""
         counts = {"numberReturned": self.number}
         if self.withheld:
             counts["withheld_positions"] = self.withheld
-        return {"name": self.selection.layer.name, **counts, **self.about}
+        return {"name": self.selection.layer.name, **counts, **self.extra_metadata}
 
-    def said(self) -> dict[str, str]:
+    def metadata_text(self) -> dict[str, str]:
         """The same as texts."""
         return {
             name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            for name, value in self.told().items()
+            for name, value in self.metadata().items()
         }
 
 
@@ -132,46 +132,46 @@ def too_large() -> TooLarge:
     """The refusal of more rows than a file is written for, naming the formats that know no bound."""
     return TooLarge(
         Text(
-            f"Quá {f'{MOST_ROWS:,}'.replace(',', '.')} dòng: hãy lọc bớt hoặc chọn {STREAMED}",
-            f"Over {MOST_ROWS:,} rows: narrow the filter or choose {STREAMED}",
+            f"Quá {f'{MOST_ROWS:,}'.replace(',', '.')} dòng: hãy lọc bớt hoặc chọn {STREAMED_FORMATS}",
+            f"Over {MOST_ROWS:,} rows: narrow the filter or choose {STREAMED_FORMATS}",
         ),
-        extra={"most": MOST_ROWS, "formats": STREAMED.split(", ")},
+        extra={"most": MOST_ROWS, "formats": STREAMED_FORMATS.split(", ")},
     )
 
 
 # What streams.
 
 
-async def stream(database: Database, reader: Actor, export: Export) -> AsyncIterator[bytes]:
+async def stream(database: Database, actor: Actor, export: Export) -> AsyncIterator[bytes]:
     """The file piece by piece as PostgreSQL gives its rows, never more than a piece and a row in memory.
 
     Raises ``Unavailable`` before the first piece when all places for downloads are taken.
     """
-    async with database.downloading(reader) as connection:
-        if not reader.level.sees_assumed:
-            sql, values = query.withheld(export.selection)
+    async with database.download_connection(actor) as connection:
+        if not actor.level.sees_assumed_positions:
+            sql, values = query.withheld_count_sql(export.selection)
             counted = await (await connection.execute(sql, values)).fetchone()
             export.withheld = counted[0] if counted else 0
-        lead, joint = _opening(export)
+        lead, joint = _head_and_separator(export)
         piece = bytearray(lead)
-        async for row in _copied(connection, export):
+        async for row in _copy_rows(connection, export):
             if export.number:
                 piece += joint
             piece += row
             export.number += 1
-            if len(piece) >= PIECE:
+            if len(piece) >= CHUNK_BYTES:
                 yield bytes(piece)
                 piece.clear()
         if export.format.name == "geojson":
-            piece += b"]," + json.dumps(export.told(), ensure_ascii=False)[1:].encode()
+            piece += b"]," + json.dumps(export.metadata(), ensure_ascii=False)[1:].encode()
         elif export.format.name == "kml":
-            piece += kml.TAIL
+            piece += kml.DOCUMENT_END
         elif export.format.name == "geojsonseq" and not export.number:
             piece.clear()
         yield bytes(piece)
 
 
-def _opening(export: Export) -> tuple[bytes, bytes]:
+def _head_and_separator(export: Export) -> tuple[bytes, bytes]:
     """What the file begins with, and what stands between its rows."""
     match export.format.name:
         case "geojson":
@@ -179,20 +179,22 @@ def _opening(export: Export) -> tuple[bytes, bytes]:
         case "geojsonseq":
             return b"\x1e", b"\x1e"  # RFC 8142 begins each text with it
         case "kml":
-            told = {name: value for name, value in export.said().items() if name != "numberReturned"}  # not known yet
-            return kml.head(export.selection, export.language, told), b""
+            told = {
+                name: value for name, value in export.metadata_text().items() if name != "numberReturned"
+            }  # not known yet
+            return kml.document_start(export.selection, export.language, told), b""
         case _:
-            return _heading(export), b""
+            return _csv_header(export), b""
 
 
-async def _copied(connection: AsyncConnection[Any], export: Export) -> AsyncIterator[bytes]:
+async def _copy_rows(connection: AsyncConnection[Any], export: Export) -> AsyncIterator[bytes]:
     if export.format.delimited:
-        columns = ", ".join(one.as_text for one in columns_of(export))
-        sql, values = query.everything(export.selection, columns)
+        columns = ", ".join(one.csv_sql for one in columns_of(export))
+        sql, values = query.unpaged_sql(export.selection, columns)
         options = f"format csv, delimiter '{export.delimiter}'"
     else:
-        text = kml.placemark if export.format.name == "kml" else query.feature_text
-        sql, values = query.everything(export.selection, text(export.selection))
+        text = kml.placemark_sql if export.format.name == "kml" else query.feature_json_sql
+        sql, values = query.unpaged_sql(export.selection, text(export.selection))
         # Neither text holds one of these characters, so every row comes as it is, with a line's end.
         options = r"format csv, quote e'\x01', delimiter e'\x02'"
     async with AsyncClientCursor(connection) as cursor:
@@ -206,7 +208,7 @@ async def _copied(connection: AsyncConnection[Any], export: Export) -> AsyncIter
                 raise
 
 
-def _heading(export: Export) -> bytes:
+def _csv_header(export: Export) -> bytes:
     """The titles, behind the mark by which Excel knows UTF-8."""
     written = io.StringIO()
     titles = [one.title for one in columns_of(export)]
@@ -226,7 +228,7 @@ class Column:
     type: str = "text"
 
     @property
-    def as_text(self) -> str:
+    def csv_sql(self) -> str:
         """The SQL of its values as a CSV holds them. What a spreadsheet would take for a formula gets an apostrophe."""
         if self.type == "datetime":
             return f"""to_char({self.sql}, 'YYYY-MM-DD"T"HH24:MI:SS+07:00')"""
@@ -235,73 +237,75 @@ class Column:
 
 def columns_of(export: Export) -> list[Column]:
     """The selected fields in words, the position in WGS 84 and VN-2000, and the identity."""
-    reader, language = export.selection.reader, export.language
+    reader, language = export.selection.clearance, export.language
     found = [
-        Column(_title(one, language), *_in_words(one, one.expression(reader), language))
-        for one in query.wanted(export.selection)
+        Column(_column_title(one, language), *_display_sql(one, one.expression(reader), language))
+        for one in query.selected_fields(export.selection)
     ]
-    if export.selection.layer.placed:
-        found += _positions(export)
-    return [*found, Column(Text("Mã định danh", "Identifier").said_in(language), "t.id::text")]
+    if export.selection.layer.has_geometry:
+        found += _position_columns(export)
+    return [*found, Column(Text("Mã định danh", "Identifier").in_language(language), "t.id::text")]
 
 
-def _title(one: Field, language: Language) -> str:
-    return one.title.said_in(language) + (f" ({one.unit})" if one.unit else "")
+def _column_title(field: Field, language: Language) -> str:
+    return field.title.in_language(language) + (f" ({field.unit})" if field.unit else "")
 
 
-def _positions(export: Export) -> Iterator[Column]:
+def _position_columns(export: Export) -> Iterator[Column]:
     """Where it stands, of a line or an area a point on it: degrees to a decimetre, metres to a millimetre."""
-    place = query.geometry_of(export.selection)
+    place = query.selection_geometry_sql(export.selection)
     if export.selection.layer.geometry_type != "POINT":
         place = f"ST_PointOnSurface({place})"
-    grid = f"ST_Transform({place}, {srid_for(export.zone.epsg)})"
-    system = f"VN-2000, {export.zone.meridian}, {export.zone.width}°"
+    grid = f"ST_Transform({place}, {postgis_srid(export.zone.epsg)})"
+    system = f"VN-2000, {export.zone.meridian_label}, {export.zone.width}°"
     for title, sql in (
         (Text("Kinh độ (WGS 84)", "Longitude (WGS 84)"), f"round(ST_X({place})::numeric, 6)"),
         (Text("Vĩ độ (WGS 84)", "Latitude (WGS 84)"), f"round(ST_Y({place})::numeric, 6)"),
         (Text(f"X, Bắc (m; {system})", f"X, north (m; {system})"), f"round(ST_Y({grid})::numeric, 3)"),
         (Text(f"Y, Đông (m; {system})", f"Y, east (m; {system})"), f"round(ST_X({grid})::numeric, 3)"),
     ):
-        yield Column(title.said_in(export.language), sql, "number")
+        yield Column(title.in_language(export.language), sql, "number")
 
 
-def _in_words(one: Field, sql: str, language: Language) -> tuple[str, str]:
+def _display_sql(field: Field, sql: str, language: Language) -> tuple[str, str]:
     """A field's SQL and type as a person reads it: words for codes, local time, lists and parts in one line."""
-    if one.type == "list":
-        word = _word("item", one.codes, language) if one.codes else "item"
+    if field.type == "list":
+        word = _code_title("item", field.codes, language) if field.codes else "item"
         listed = f"(select string_agg({word}, '; ' order by n) from unnest({sql}) with ordinality u (item, n))"
         return listed, "text"
-    if one.codes:
-        return _word(f"({sql})::text", one.codes, language), "text"
-    yes, no = literal(YES.said_in(language)), literal(NO.said_in(language))
+    if field.codes:
+        return _code_title(f"({sql})::text", field.codes, language), "text"
+    yes, no = sql_literal(YES.in_language(language)), sql_literal(NO.in_language(language))
     return {
         "boolean": (f"case {sql} when true then {yes} when false then {no} end", "text"),
-        "datetime": (f"({sql} at time zone '{ZONE}')", "datetime"),
-        "json": (_parts(f"({sql})::jsonb", language), "text"),
+        "datetime": (f"({sql} at time zone '{TIME_ZONE}')", "datetime"),
+        "json": (_json_text(f"({sql})::jsonb", language), "text"),
         "uuid": (f"{sql}::text", "text"),
-    }.get(one.type, (sql, one.type))
+    }.get(field.type, (sql, field.type))
 
 
-def _parts(sql: str, language: Language) -> str:
+def _json_text(sql: str, language: Language) -> str:
     """The parts of a JSON object in one line, a part that has a title by its title."""
     part = f"coalesce(value #>> '{{title,{language}}}', value #>> '{{}}')"
     each = f"jsonb_each(case jsonb_typeof({sql}) when 'object' then {sql} end)"
     return f"(select string_agg(key || ': ' || {part}, '; ') from {each} where value <> 'null')"
 
 
-def _word(sql: str, codes: type[CodeList], language: Language) -> str:
-    words = " ".join(f"when {literal(one.value)} then {literal(one.title.said_in(language))}" for one in codes)
+def _code_title(sql: str, codes: type[CodeList], language: Language) -> str:
+    words = " ".join(
+        f"when {sql_literal(one.value)} then {sql_literal(one.title.in_language(language))}" for one in codes
+    )
     return f"case {sql} {words} else {sql} end"
 
 
-def literal(text: str) -> str:
+def sql_literal(text: str) -> str:
     """A constant of our own as an SQL string in a statement that also takes parameters."""
     return "'" + text.replace("'", "''").replace("%", "%%") + "'"
 
 
-def geometry_in(selection: Selection) -> str:
+def geometry_wkb(selection: Selection) -> str:
     """The SQL of the place as WKB in the CRS asked for, east before north as files have it."""
-    place = query.geometry_of(selection)
+    place = query.selection_geometry_sql(selection)
     if selection.crs.epsg != WGS84:
-        place = f"ST_Transform({place}, {srid_for(selection.crs.epsg)})"
+        place = f"ST_Transform({place}, {postgis_srid(selection.crs.epsg)})"
     return f"ST_AsBinary(ST_ForcePolygonCCW({place}))"

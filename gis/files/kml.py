@@ -15,65 +15,69 @@ from gis.model.fields import Field
 from gis.read import sql as query
 from gis.read.sql import Selection
 from gis.text.i18n import Language
-from gis.write.validation import FORBIDDEN
+from gis.write.validation import FORBIDDEN_CHARACTERS
 
-TYPES: Final = {"integer": "int", "number": "double", "boolean": "bool"}
+KML_TYPES: Final = {"integer": "int", "number": "double", "boolean": "bool"}
 """The types of KML's own; everything else is a string."""
 
-OWN_ELEMENTS: Final = ("name", "description")
+KML_ELEMENT_FIELDS: Final = ("name", "description")
 """What KML has elements of its own for."""
 
-TAIL: Final = b"</Folder></Document></kml>\n"
+DOCUMENT_END: Final = b"</Folder></Document></kml>\n"
 
 
-def head(selection: Selection, language: Language, told: Mapping[str, str]) -> bytes:
+def document_start(selection: Selection, language: Language, metadata: Mapping[str, str]) -> bytes:
     """What comes before the first Placemark: the document, what its reader must know of it, and the fields' types."""
     layer = selection.layer
     about = "".join(
-        f'<Data name="{name}"><value>{escape(FORBIDDEN.sub("", value))}</value></Data>' for name, value in told.items()
+        f'<Data name="{name}"><value>{escape(FORBIDDEN_CHARACTERS.sub("", value))}</value></Data>'
+        for name, value in metadata.items()
     )
     fields = "".join(
-        f'<SimpleField name="{one.name}" type="{TYPES.get(one.type, "string")}">'
-        f"<displayName>{escape(one.title.said_in(language))}</displayName></SimpleField>"
-        for one in _data(selection)
+        f'<SimpleField name="{one.name}" type="{KML_TYPES.get(one.type, "string")}">'
+        f"<displayName>{escape(one.title.in_language(language))}</displayName></SimpleField>"
+        for one in _schema_fields(selection)
     )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<kml xmlns="http://www.opengis.net/kml/2.2"><Document>'
-        f"<name>{escape(layer.title.said_in(language))}</name>"
+        f"<name>{escape(layer.title.in_language(language))}</name>"
         f'<Schema name="{layer.name}" id="{layer.name}.schema"><SimpleField name="id" type="string"/>{fields}</Schema>'
         f"<ExtendedData>{about}</ExtendedData><Folder><name>{layer.name}</name>\n"
     ).encode()
 
 
-def placemark(selection: Selection) -> str:
+def placemark_sql(selection: Selection) -> str:
     """The SQL that gives a row ``t`` as the text of a Placemark, in one line."""
-    layer, known = selection.layer, {one.name: one for one in query.wanted(selection)}
-    named = next((known[name] for name in ("name", layer.labelled_by, "address") if name in known), None)
+    layer, known = selection.layer, {one.name: one for one in query.selected_fields(selection)}
+    named = next((known[name] for name in ("name", layer.label_sql, "address") if name in known), None)
     parts = ["""'<Placemark id="' || t.id || '">'"""]
     if named is not None:
-        parts.append(_element("name", _text(selection, named)))
+        parts.append(_element_sql("name", _value_sql(selection, named)))
     if "description" in known:
-        parts.append(_element("description", _escaped(_text(selection, known["description"]))))
+        parts.append(_element_sql("description", _escaped_sql(_value_sql(selection, known["description"]))))
     parts.append(f"""'<ExtendedData><SchemaData schemaUrl="#{layer.name}.schema">'""")
-    parts.append(_element("SimpleData", "t.id", ' name="id"'))
-    parts += [_element("SimpleData", _text(selection, one), f' name="{one.name}"') for one in _data(selection)]
-    parts += ["'</SchemaData></ExtendedData>'", _shape(selection), "'</Placemark>'"]
+    parts.append(_element_sql("SimpleData", "t.id", ' name="id"'))
+    parts += [
+        _element_sql("SimpleData", _value_sql(selection, one), f' name="{one.name}"')
+        for one in _schema_fields(selection)
+    ]
+    parts += ["'</SchemaData></ExtendedData>'", _geometry_sql(selection), "'</Placemark>'"]
     return f"concat_ws('', {', '.join(parts)})"
 
 
-def _data(selection: Selection) -> list[Field]:
+def _schema_fields(selection: Selection) -> list[Field]:
     """The fields that stand in ``SchemaData``."""
-    return [one for one in query.wanted(selection) if one.name not in OWN_ELEMENTS]
+    return [one for one in query.selected_fields(selection) if one.name not in KML_ELEMENT_FIELDS]
 
 
-def _element(name: str, content: str, attributes: str = "") -> str:
+def _element_sql(name: str, content: str, attributes: str = "") -> str:
     """The SQL of an element; NULL, which ``concat_ws`` passes over, where it would be empty."""
     return f"'<{name}{attributes}>' || {content} || '</{name}>'"
 
 
-def _text(selection: Selection, one: Field) -> str:
+def _value_sql(selection: Selection, field: Field) -> str:
     """The SQL of a field's value as it stands in XML; times are UTC."""
-    sql = one.expression(selection.reader)
+    sql = field.expression(selection.clearance)
     plain: dict[str, str] = {
         "integer": f"{sql}::text",
         "number": f"{sql}::text",
@@ -81,12 +85,12 @@ def _text(selection: Selection, one: Field) -> str:
         "date": f"to_char({sql}, 'YYYY-MM-DD')",
         "datetime": f"""to_char({sql} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')""",
     }
-    if one.type in plain:
-        return plain[one.type]
-    return _escaped(f"array_to_string({sql}, '; ')" if one.type == "list" else f"{sql}::text")
+    if field.type in plain:
+        return plain[field.type]
+    return _escaped_sql(f"array_to_string({sql}, '; ')" if field.type == "list" else f"{sql}::text")
 
 
-def _escaped(sql: str) -> str:
+def _escaped_sql(sql: str) -> str:
     """The SQL of a text without a sign that means anything in XML, or that it has no room for, in one line."""
     sql = rf"regexp_replace({sql}, '[\u0001-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]', '', 'g')"
     for sign, written in (("'&'", "&amp;"), ("'<'", "&lt;"), ("'>'", "&gt;"), (r"e'\n'", "&#10;"), (r"e'\r'", "&#13;")):
@@ -94,11 +98,11 @@ def _escaped(sql: str) -> str:
     return sql
 
 
-def _shape(selection: Selection) -> str:
+def _geometry_sql(selection: Selection) -> str:
     """The SQL of the place; of a collection, such as a task's, which PostGIS does not write, its parts."""
     parts = f"(select string_agg(ST_AsKML(part.geom, {DECIMALS}), '') from ST_Dump(place) part)"
     return (
         "(select case when GeometryType(place) = 'GEOMETRYCOLLECTION'"
         f" then '<MultiGeometry>' || {parts} || '</MultiGeometry>' else ST_AsKML(place, {DECIMALS}) end"
-        f" from (select ST_ForcePolygonCCW({query.geometry_of(selection)}) as place offset 0) site)"
+        f" from (select ST_ForcePolygonCCW({query.selection_geometry_sql(selection)}) as place offset 0) site)"
     )

@@ -16,7 +16,7 @@ from gis.model.fields import Field
 from gis.model.layer import Layer
 from gis.text.i18n import Language, Text
 
-DATA_COLUMNS = """
+CREATE_SCHEMA_EXTENSION = """
 create table if not exists gpkg_data_columns (
     table_name text not null, column_name text not null, name text, title text, description text, mime_type text,
     constraint_name text,
@@ -34,7 +34,7 @@ insert or ignore into gpkg_extensions
 """
 """The schema extension of the OGC's GeoPackage 1.3, which carries titles and value lists."""
 
-STYLES = """
+CREATE_LAYER_STYLES = """
 create table layer_styles (
     id integer primary key autoincrement not null, f_table_catalog text(256), f_table_schema text(256),
     f_table_name text(256), f_geometry_column text(256), styleName text(30), styleQML text, styleSLD text,
@@ -46,14 +46,16 @@ insert into gpkg_contents (table_name, data_type, identifier, description) value
 """The table as QGIS makes it."""
 
 
-def furnish(path: Path, layer: Layer, tables: Mapping[str, str], fields: Sequence[Field], language: Language) -> None:
+def add_qgis_project_data(
+    path: Path, layer: Layer, tables: Mapping[str, str], fields: Sequence[Field], language: Language
+) -> None:
     """Give the feature tables of a GeoPackage (name and geometry type) titles, value lists and a default style."""
     coded = [one for one in fields if one.codes and one.type == "code"]
     with closing(sqlite3.connect(path)) as opened, opened:
-        opened.executescript(DATA_COLUMNS)
-        opened.executescript(STYLES)
+        opened.executescript(CREATE_SCHEMA_EXTENSION)
+        opened.executescript(CREATE_LAYER_STYLES)
         for one in coded:
-            _value_list(opened, one, language)
+            _add_value_list(opened, one, language)
         for table, geometry_type in tables.items():
             opened.executemany(
                 "insert into gpkg_data_columns (table_name, column_name, name, title, constraint_name)"
@@ -63,7 +65,7 @@ def furnish(path: Path, layer: Layer, tables: Mapping[str, str], fields: Sequenc
                         table,
                         one.name,
                         one.name,
-                        one.title.said_in(language),
+                        one.title.in_language(language),
                         f"codes_{one.name}" if one in coded else None,
                     )
                     for one in fields
@@ -73,54 +75,54 @@ def furnish(path: Path, layer: Layer, tables: Mapping[str, str], fields: Sequenc
                 "insert into layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column,"
                 " styleName, styleQML, styleSLD, useAsDefault, description, owner) values ('', '', ?, 'geom', ?, ?, '',"
                 " 1, ?, '')",
-                (table, layer.name[:30], style(layer, geometry_type, fields, language), layer.title.vi),
+                (table, layer.name[:30], layer_qml(layer, geometry_type, fields, language), layer.title.vi),
             )
 
 
-def _value_list(opened: sqlite3.Connection, one: Field, language: Language) -> None:
+def _add_value_list(connection: sqlite3.Connection, field: Field, language: Language) -> None:
     """A code list twice: as the constraint that the standard knows and as a table that forms can refer to."""
-    table = f"codes_{one.name}"
-    words = list(one.codes or ())
+    table = f"codes_{field.name}"
+    words = list(field.codes or ())
     quoted = table.replace('"', '""')
-    opened.execute(f'create table "{quoted}" (value text primary key not null, vi text, en text)')
-    opened.executemany(
+    connection.execute(f'create table "{quoted}" (value text primary key not null, vi text, en text)')
+    connection.executemany(
         f'insert into "{quoted}" values (?, ?, ?)',
         [(word.value, word.title.vi, word.title.en) for word in words],
     )
-    opened.execute(
+    connection.execute(
         "insert into gpkg_contents (table_name, data_type, identifier, description) values (?, 'attributes', ?, ?)",
-        (table, table, f"{one.title.vi} · {one.title.en}"),
+        (table, table, f"{field.title.vi} · {field.title.en}"),
     )
-    opened.executemany(
+    connection.executemany(
         "insert into gpkg_data_column_constraints (constraint_name, constraint_type, value, description)"
         " values (?, 'enum', ?, ?)",
-        [(table, word.value, word.title.said_in(language)) for word in words],
+        [(table, word.value, word.title.in_language(language)) for word in words],
     )
 
 
 # The style, in QGIS's own words (QML).
 
-MARKERS: Final = (
+QGIS_MARKERS: Final = (
     "circle", "square", "diamond", "triangle", "pentagon", "hexagon", "star", "cross_fill", "octagon",
     "equilateral_triangle", "arrowhead_filled", "semi_circle", "third_circle", "quarter_circle",
 )  # fmt: skip
 """QGIS's simple markers, most plain first. Words never share one while there are others: colour alone says nothing."""
 
-KINDS: Final = {"Point": "marker", "LineString": "line", "Polygon": "fill"}
-PAPER: Final = "255,255,255,255"
-BY_EXPRESSION: Final = "3"
+SYMBOL_TYPES: Final = {"Point": "marker", "LineString": "line", "Polygon": "fill"}
+WHITE: Final = "255,255,255,255"
+EXPRESSION_PROPERTY: Final = "3"
 """QGIS's number for a property that an expression gives."""
 
-OTHER: Final = Text("Khác hoặc chưa có", "Other or none yet")
-DASHES: Final = ("solid", "dash", "dot", "dash dot", "dash dot dot")
-HATCHES: Final = ("solid", "b_diagonal", "f_diagonal", "dense6", "cross", "diagonal_x", "horizontal", "vertical")
+OTHER_VALUES: Final = Text("Khác hoặc chưa có", "Other or none yet")
+LINE_STYLES: Final = ("solid", "dash", "dot", "dash dot", "dash dot dot")
+FILL_STYLES: Final = ("solid", "b_diagonal", "f_diagonal", "dense6", "cross", "diagonal_x", "horizontal", "vertical")
 
 
-def style(layer: Layer, geometry_type: str, fields: Sequence[Field], language: Language) -> str:
+def layer_qml(layer: Layer, geometry_type: str, fields: Sequence[Field], language: Language) -> str:
     """The QML of a layer: a mark for each word of the field that draws it, labels, titles and lists to choose from."""
-    kind = KINDS.get(geometry_type.removeprefix("Multi"), "marker")
+    kind = SYMBOL_TYPES.get(geometry_type.removeprefix("Multi"), "marker")
     shown = {one.name: one for one in fields}
-    drawn = shown.get(layer.drawn_by or "")
+    drawn = shown.get(layer.style_field or "")
     words: list[CodeList] = list(drawn.codes) if drawn and drawn.codes else []
     root = Element("qgis", version="3.22.0", styleCategories="Symbology|Labeling|Fields|Forms")
     if words and drawn:
@@ -132,70 +134,73 @@ def style(layer: Layer, geometry_type: str, fields: Sequence[Field], language: L
                 "category",
                 value=word.value,
                 symbol=str(at),
-                label=word.title.said_in(language),
+                label=word.title.in_language(language),
                 render="true",
             )
         # QGIS draws nothing for a value that no category names; the empty one names all others, and none.
-        other = {"value": "", "symbol": str(len(words)), "label": OTHER.said_in(language), "render": "true"}
+        other = {"value": "", "symbol": str(len(words)), "label": OTHER_VALUES.in_language(language), "render": "true"}
         SubElement(categories, "category", other)
     else:
         renderer = SubElement(root, "renderer-v2", type="singleSymbol", symbollevels="0")
     symbols = SubElement(renderer, "symbols")
     marks = [*(word.mark for word in words), None]
-    for at, (mark, shape) in enumerate(zip(marks, _shapes(marks), strict=True)):
-        _symbol(symbols, at, kind, shape, mark.colour if mark else GREY, may_be_assumed="position_source" in shown)
-    if layer.labelled_by in shown:
-        _labels(root, layer.labelled_by)
-    _forms(root, fields, language)
+    for at, (mark, shape) in enumerate(zip(marks, _marker_shapes(marks), strict=True)):
+        _add_symbol(symbols, at, kind, shape, mark.colour if mark else GREY, may_be_assumed="position_source" in shown)
+    if layer.label_sql in shown:
+        _add_labels(root, layer.label_sql)
+    _add_forms(root, fields, language)
     return tostring(root, encoding="unicode")
 
 
-def _shapes(marks: Sequence[Mark | None]) -> list[str]:
+def _marker_shapes(marks: Sequence[Mark | None]) -> list[str]:
     """A marker for each word: its own shape where QGIS has it, else one that no other word has."""
-    plain = [mark.shape if mark and mark.shape in MARKERS else None for mark in marks]
-    free = [one for one in MARKERS if one not in plain]
+    plain = [mark.shape if mark and mark.shape in QGIS_MARKERS else None for mark in marks]
+    free = [one for one in QGIS_MARKERS if one not in plain]
     return [one or free.pop(0) if one or free else "circle" for one in plain]
 
 
-def _symbol(symbols: Element, at: int, kind: str, shape: str, colour: str, *, may_be_assumed: bool) -> None:
+def _add_symbol(symbols: Element, at: int, kind: str, shape: str, colour: str, *, may_be_assumed: bool) -> None:
     symbol = SubElement(symbols, "symbol", type=kind, name=str(at), alpha="1")
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     ink = f"{red},{green},{blue},255"
     drawn = {
-        "marker": ("SimpleMarker", {"name": shape, "color": ink, "outline_color": PAPER, "size": "3.2"}),
-        "line": ("SimpleLine", {"line_color": ink, "line_width": "0.6", "line_style": DASHES[at % len(DASHES)]}),
+        "marker": ("SimpleMarker", {"name": shape, "color": ink, "outline_color": WHITE, "size": "3.2"}),
+        "line": (
+            "SimpleLine",
+            {"line_color": ink, "line_width": "0.6", "line_style": LINE_STYLES[at % len(LINE_STYLES)]},
+        ),
         "fill": (
             "SimpleFill",
-            {"color": ink, "style": HATCHES[at % len(HATCHES)], "outline_color": ink, "outline_width": "0.5"},
+            {"color": ink, "style": FILL_STYLES[at % len(FILL_STYLES)], "outline_color": ink, "outline_width": "0.5"},
         ),
     }[kind]
     part = SubElement(symbol, "layer", {"class": drawn[0], "enabled": "1", "locked": "0", "pass": "0"})
-    _options(part, drawn[1])
+    _add_options(part, drawn[1])
     if kind == "marker" and may_be_assumed:
-        _hollow_where_assumed(part, ink)
+        _add_hollow_when_assumed(part, ink)
 
 
-def _hollow_where_assumed(part: Element, ink: str) -> None:
+def _add_hollow_when_assumed(part: Element, ink: str) -> None:
     """An assumed position is paper in an outline of its colour, as on our own maps."""
     told = SubElement(SubElement(part, "data_defined_properties"), "Option", type="Map")
     SubElement(told, "Option", type="QString", name="name", value="")
     properties = SubElement(told, "Option", type="Map", name="properties")
-    for name, known, assumed in (("fillColor", ink, PAPER), ("outlineColor", PAPER, ink)):
+    for name, known, assumed in (("fillColor", ink, WHITE), ("outlineColor", WHITE, ink)):
         one = SubElement(properties, "Option", type="Map", name=name)
         SubElement(one, "Option", type="bool", name="active", value="true")
         chosen = f"if(\"position_source\" = 'assumed', '{assumed}', '{known}')"
         SubElement(one, "Option", type="QString", name="expression", value=chosen)
-        SubElement(one, "Option", type="int", name="type", value=BY_EXPRESSION)
+        SubElement(one, "Option", type="int", name="type", value=EXPRESSION_PROPERTY)
     SubElement(told, "Option", type="QString", name="type", value="collection")
 
 
-def _options(parent: Element, values: Mapping[str, str]) -> None:
+def _add_options(parent: Element, values: Mapping[str, str]) -> None:
     options = SubElement(parent, "Option", type="Map")
     for name, value in values.items():
         SubElement(options, "Option", type="QString", name=name, value=value)
 
 
-def _labels(root: Element, name: str) -> None:
+def _add_labels(root: Element, name: str) -> None:
     settings = SubElement(SubElement(root, "labeling", type="simple"), "settings")
     text = SubElement(settings, "text-style", fieldName=name, fontSize="9", textColor="20,50,74,255", isExpression="0")
     SubElement(text, "text-buffer", bufferDraw="1", bufferSize="0.8", bufferColor="255,255,255,255")
@@ -203,14 +208,14 @@ def _labels(root: Element, name: str) -> None:
     SubElement(settings, "rendering", drawLabels="1", scaleVisibility="1", scaleMax="1", scaleMin="100000")
 
 
-def _forms(root: Element, fields: Sequence[Field], language: Language) -> None:
+def _add_forms(root: Element, fields: Sequence[Field], language: Language) -> None:
     """Titles instead of names, lists to choose from, and read-only what the office derives itself."""
     widgets, titles = SubElement(root, "fieldConfiguration"), SubElement(root, "aliases")
     fixed = SubElement(root, "editable")
     SubElement(fixed, "field", name="id", editable="0")
     for at, one in enumerate(fields):
-        SubElement(titles, "alias", field=one.name, index=str(at + 2), name=one.title.said_in(language))
-        SubElement(fixed, "field", name=one.name, editable=str(int(one.receivable or one.is_status)))
+        SubElement(titles, "alias", field=one.name, index=str(at + 2), name=one.title.in_language(language))
+        SubElement(fixed, "field", name=one.name, editable=str(int(one.writable or one.is_status)))
         if not one.codes or one.type != "code":
             continue
         widget = SubElement(SubElement(widgets, "field", name=one.name), "editWidget", type="ValueMap")
@@ -218,4 +223,4 @@ def _forms(root: Element, fields: Sequence[Field], language: Language) -> None:
             SubElement(SubElement(widget, "config"), "Option", type="Map"), "Option", type="List", name="map"
         )
         for word in one.codes:
-            _options(listed, {word.title.said_in(language): word.value})
+            _add_options(listed, {word.title.in_language(language): word.value})

@@ -20,7 +20,7 @@ from shapely import GeometryType
 from shapely.geometry.base import BaseMultipartGeometry
 from sqlalchemy.orm import Session
 
-from gis.files.formats import Export, geometry_in
+from gis.files.formats import Export, geometry_wkb
 from gis.read import sql as query
 
 BATCH: Final = 1_000
@@ -30,7 +30,7 @@ GEOMETRY: Final = "geometry"
 WITHHELD: Final = "withheld"
 """A column of the rows that no file holds: whether the position is assumed and kept from this reader."""
 
-TYPES: Final[dict[str, tuple[pa.DataType, str]]] = {
+ARROW_TYPES: Final[dict[str, tuple[pa.DataType, str]]] = {
     "text": (pa.string(), "{}::text"),
     "code": (pa.string(), "{}::text"),
     "integer": (pa.int64(), "{}::bigint"),
@@ -44,7 +44,7 @@ TYPES: Final[dict[str, tuple[pa.DataType, str]]] = {
 }
 """The Arrow type of every type of field, and the SQL that gives it."""
 
-Heed = Callable[[], None]
+CancellationCheck = Callable[[], None]
 """Asked between batches; raises where nobody wants the file any more."""
 
 
@@ -59,48 +59,48 @@ class Spool:
 
     path: Path
     schema: pa.Schema
-    heed: Heed
+    check_cancelled: CancellationCheck
     number: int = 0
     unplaced: int = 0
     mixed: int = 0
     multiple: dict[int, bool] = attribute(default_factory=dict)
-    kinds: set[str] = attribute(default_factory=set)
+    geometry_types: set[str] = attribute(default_factory=set)
     bounds: list[float] | None = None
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows again, from the first, as often as somebody needs them."""
         with pa.OSFile(str(self.path)) as file, pa.ipc.open_stream(file) as rows:
             for batch in rows:
-                self.heed()
+                self.check_cancelled()
                 yield batch
 
-    def note(self, batch: pa.RecordBatch) -> None:
+    def add_statistics(self, batch: pa.RecordBatch) -> None:
         """Take note of what is in a batch."""
         self.number += batch.num_rows
-        shapes = shapes_of(batch)
+        shapes = geometries_of(batch)
         placed = shapes[~shapely.is_missing(shapes)]
         self.unplaced += len(shapes) - len(placed)
         if not len(placed):
             return
         types = shapely.get_type_id(placed)
-        self.kinds |= {one.geom_type for one in placed}
+        self.geometry_types |= {one.geom_type for one in placed}
         dimensions = shapely.get_dimensions(placed)
         for one in np.unique(dimensions):
             several = bool((types[dimensions == one] >= GeometryType.MULTIPOINT).any())
             self.multiple[int(one)] = self.multiple.get(int(one), False) or several
         collections = placed[types == GeometryType.GEOMETRYCOLLECTION]
-        self.mixed += sum(len({single.geom_type for single in singles_of(one)}) > 1 for one in collections)
+        self.mixed += sum(len({single.geom_type for single in single_parts_of(one)}) > 1 for one in collections)
         found = [float(one) for one in shapely.total_bounds(placed)]
         known = self.bounds or found
         self.bounds = [*map(min, known[:2], found[:2]), *map(max, known[2:], found[2:])]
 
 
-def shapes_of(batch: pa.RecordBatch) -> Any:
+def geometries_of(batch: pa.RecordBatch) -> Any:
     """The places of the rows, None where one has none."""
     return shapely.from_wkb(np.array(batch[GEOMETRY].to_pylist(), dtype=object))
 
 
-def singles_of(collection: Any) -> list[Any]:
+def single_parts_of(collection: Any) -> list[Any]:
     """The parts of a collection, and theirs, down to what has none."""
     parts = list(collection.geoms)
     while any(isinstance(one, BaseMultipartGeometry) for one in parts):
@@ -108,38 +108,44 @@ def singles_of(collection: Any) -> list[Any]:
     return parts
 
 
-def spooled(session: Session, export: Export, path: Path, heed: Heed) -> Spool:
+def spool_rows(session: Session, export: Export, path: Path, check_cancelled: CancellationCheck) -> Spool:
     """Lay down the selected rows at ``path``; ``export`` knows its counts afterwards."""
     parts = [("id", pa.string(), "t.id::text")]
     parts += [
-        (one.name, TYPES[one.type][0], TYPES[one.type][1].format(one.expression(export.selection.reader)))
-        for one in query.wanted(export.selection)
+        (
+            one.name,
+            ARROW_TYPES[one.type][0],
+            ARROW_TYPES[one.type][1].format(one.expression(export.selection.clearance)),
+        )
+        for one in query.selected_fields(export.selection)
     ]
     parts += [
-        (GEOMETRY, pa.binary(), geometry_in(export.selection)),
-        (WITHHELD, pa.bool_(), query.is_withheld(export.selection)),
+        (GEOMETRY, pa.binary(), geometry_wkb(export.selection)),
+        (WITHHELD, pa.bool_(), query.is_withheld_sql(export.selection)),
     ]
     schema = pa.schema([(name, kind) for name, kind, _ in parts])
-    spool = Spool(path, schema.remove(schema.get_field_index(WITHHELD)), heed)
+    spool = Spool(path, schema.remove(schema.get_field_index(WITHHELD)), check_cancelled)
     pressed = pa.ipc.IpcWriteOptions(compression="zstd")
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, spool.schema, options=pressed) as laid:
-        for rows in rows_of(session, export, ", ".join(sql for _, _, sql in parts), heed):
+        for rows in rows_of(session, export, ", ".join(sql for _, _, sql in parts), check_cancelled):
             columns = [
                 pa.array(values, kind) for values, kind in zip(zip(*rows, strict=True), schema.types, strict=True)
             ]
             export.withheld += pc.sum(columns[-1]).as_py() or 0
             batch = pa.RecordBatch.from_arrays(columns[:-1], schema=spool.schema)
-            spool.note(batch)
+            spool.add_statistics(batch)
             laid.write_batch(batch)
     export.number = spool.number
     return spool
 
 
-def rows_of(session: Session, export: Export, shown: str, heed: Heed) -> Iterator[list[tuple[Any, ...]]]:
+def rows_of(
+    session: Session, export: Export, select_list: str, check_cancelled: CancellationCheck
+) -> Iterator[list[tuple[Any, ...]]]:
     """What ``shown`` gives of the selected rows, a batch at a time, each of its own short statement."""
-    sql, values = query.everything(export.selection, shown)
-    with query.driver_of(session).cursor(name="export", binary=True) as cursor:
+    sql, values = query.unpaged_sql(export.selection, select_list)
+    with query.driver_connection(session).cursor(name="export", binary=True) as cursor:
         cursor.execute(sql, values)
         while rows := cursor.fetchmany(BATCH):
-            heed()
+            check_cancelled()
             yield rows

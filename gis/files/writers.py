@@ -31,8 +31,17 @@ from gis.crs.systems import WGS84
 from gis.db.actors import Actor
 from gis.db.session import Database
 from gis.files import qgis as geopackage
-from gis.files.formats import MOST_ROWS, STREAMED, Export, columns_of, too_large
-from gis.files.spool import BATCH, GEOMETRY, Heed, Spool, rows_of, shapes_of, singles_of, spooled
+from gis.files.formats import MOST_ROWS, STREAMED_FORMATS, Export, columns_of, too_large
+from gis.files.spool import (
+    BATCH,
+    GEOMETRY,
+    CancellationCheck,
+    Spool,
+    geometries_of,
+    rows_of,
+    single_parts_of,
+    spool_rows,
+)
 from gis.files.xlsx import Column, Workbook
 from gis.model.layer import Layer
 from gis.read import sql as query
@@ -41,37 +50,41 @@ from gis.text.i18n import Text
 
 log = logging.getLogger(__name__)
 
-FAULTS_OF_GDAL: Final = (DataSourceError, DataLayerError, FeatureError)
+GDAL_ERRORS: Final = (DataSourceError, DataLayerError, FeatureError)
 
-NOT_WRITTEN: Final = Text(
+WRITE_FAILED: Final = Text(
     "Máy chủ không ghi được tệp, có thể do hết dung lượng đĩa; hãy báo quản trị viên hoặc chọn định dạng gửi trực tiếp:"
-    f" {STREAMED}",
+    f" {STREAMED_FORMATS}",
     "The server could not write the file, perhaps because its disk is full; please tell an administrator or choose"
-    f" a format that is streamed: {STREAMED}",
+    f" a format that is streamed: {STREAMED_FORMATS}",
 )
 
 
-def write(database: Database, reader: Actor, export: Export, folder: Path, heed: Heed = lambda: None) -> Path:
+def write(
+    database: Database, actor: Actor, export: Export, folder: Path, check_cancelled: CancellationCheck = lambda: None
+) -> Path:
     """Write the file into ``folder``, which is empty, and give its path; ``export`` knows its counts afterwards.
 
     Raises ``TooLarge`` for more than ``MOST_ROWS`` rows, ``Unavailable`` where the disk does not take the file.
     """
     try:
-        return _written(database, reader, export, folder, heed)
-    except (OSError, *FAULTS_OF_GDAL) as fault:
+        return _write_file(database, actor, export, folder, check_cancelled)
+    except (OSError, *GDAL_ERRORS) as fault:
         log.exception("a file was not written", extra={"format": export.format.name})
-        raise Unavailable(NOT_WRITTEN) from fault
+        raise Unavailable(WRITE_FAILED) from fault
 
 
-def _written(database: Database, reader: Actor, export: Export, folder: Path, heed: Heed) -> Path:
+def _write_file(
+    database: Database, actor: Actor, export: Export, folder: Path, check_cancelled: CancellationCheck
+) -> Path:
     path = folder / f"{export.selection.layer.name}{export.format.extension}"
-    with database.acting(reader) as session:
-        if query.count(session, export.selection) > MOST_ROWS:
+    with database.transaction(actor) as session:
+        if query.count_features(session, export.selection) > MOST_ROWS:
             raise too_large()
         if export.format.name == "xlsx":
-            _write_workbook(session, export, path, heed)
+            _write_workbook(session, export, path, check_cancelled)
             return path
-        rows = spooled(session, export, folder / "rows.arrow", heed)
+        rows = spool_rows(session, export, folder / "rows.arrow", check_cancelled)
     WRITERS[export.format.name](export, rows, path)
     return path
 
@@ -80,25 +93,25 @@ def _written(database: Database, reader: Actor, export: Export, folder: Path, he
 
 
 @dataclass(frozen=True)
-class Sort:
+class GeometryKind:
     """Places of one dimension: what a table of them is called, and their geometry type."""
 
     suffix: str
     type: str
-    collect: Callable[[Any], Any]
+    to_multipart: Callable[[Any], Any]
 
 
 POINTS, LINES, AREAS = (
-    Sort("points", "Point", shapely.MultiPoint),
-    Sort("lines", "LineString", shapely.MultiLineString),
-    Sort("areas", "Polygon", shapely.MultiPolygon),
+    GeometryKind("points", "Point", shapely.MultiPoint),
+    GeometryKind("lines", "LineString", shapely.MultiLineString),
+    GeometryKind("areas", "Polygon", shapely.MultiPolygon),
 )
-SORTS: Final = (POINTS, LINES, AREAS)
-SORT_OF: Final = {"POINT": POINTS, "LINESTRING": LINES, "POLYGON": AREAS, "GEOMETRY": POINTS}
+GEOMETRY_KINDS: Final = (POINTS, LINES, AREAS)
+KIND_OF_GEOMETRY_TYPE: Final = {"POINT": POINTS, "LINESTRING": LINES, "POLYGON": AREAS, "GEOMETRY": POINTS}
 
 
 @dataclass(frozen=True)
-class Sheet:
+class OutputLayer:
     """Rows whose places are all of one geometry type: what a GIS takes for a layer.
 
     What has no place stays with the first sheet.
@@ -110,39 +123,39 @@ class Sheet:
     first: bool
 
     @property
-    def sort(self) -> Sort:
+    def geometry_kind(self) -> GeometryKind:
         """The sort of its places."""
-        return SORTS[self.dimension]
+        return GEOMETRY_KINDS[self.dimension]
 
     @property
     def type(self) -> str:
         """The geometry type that all of them have."""
-        return f"Multi{self.sort.type}" if self.multiple else self.sort.type
+        return f"Multi{self.geometry_kind.type}" if self.multiple else self.geometry_kind.type
 
-    def part_of(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+    def matching_rows(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Those of the rows that belong here.
 
         A place of several dimensions, such as a task's, keeps its highest, for no such layer holds both.
         """
-        shapes = shapes_of(batch)
+        shapes = geometries_of(batch)
         dimensions = np.where(shapely.is_missing(shapes), -1, shapely.get_dimensions(shapes))
         chosen = (dimensions == self.dimension) | ((dimensions == -1) & self.first)
         own = shapes[chosen]
         for at in np.flatnonzero(shapely.get_type_id(own) == GeometryType.GEOMETRYCOLLECTION):
-            own[at] = _highest(own[at], self.sort)
+            own[at] = _parts_of_kind(own[at], self.geometry_kind)
         if self.multiple:
-            own = np.array([_multiplied(one, self.sort) for one in own], dtype=object)
+            own = np.array([_as_multipart(one, self.geometry_kind) for one in own], dtype=object)
         return batch.filter(pa.array(chosen)).set_column(
             batch.schema.get_field_index(GEOMETRY), GEOMETRY, pa.array(shapely.to_wkb(own), pa.binary())
         )
 
 
-def _sheets(layer: Layer, rows: Spool) -> list[Sheet]:
+def _output_layers(layer: Layer, rows: Spool) -> list[OutputLayer]:
     """What the rows are parted into, by the dimension of their places; under the layer's own name where all are one."""
-    found = sorted(rows.multiple) or [SORTS.index(SORT_OF[layer.geometry_type])]
+    found = sorted(rows.multiple) or [GEOMETRY_KINDS.index(KIND_OF_GEOMETRY_TYPE[layer.geometry_type])]
     return [
-        Sheet(
-            layer.name if len(found) == 1 else f"{layer.name}_{SORTS[dimension].suffix}",
+        OutputLayer(
+            layer.name if len(found) == 1 else f"{layer.name}_{GEOMETRY_KINDS[dimension].suffix}",
             dimension,
             rows.multiple.get(dimension, False),
             first=dimension == found[0],
@@ -151,16 +164,16 @@ def _sheets(layer: Layer, rows: Spool) -> list[Sheet]:
     ]
 
 
-def _highest(collection: Any, sort: Sort) -> Any:
+def _parts_of_kind(collection: Any, kind: GeometryKind) -> Any:
     """The parts of a collection that are of this sort."""
-    return sort.collect([one for one in singles_of(collection) if one.geom_type == sort.type])
+    return kind.to_multipart([one for one in single_parts_of(collection) if one.geom_type == kind.type])
 
 
-def _multiplied(shape: Any, sort: Sort) -> Any:
-    return shape if shape is None or isinstance(shape, BaseMultipartGeometry) else sort.collect([shape])
+def _as_multipart(shape: Any, kind: GeometryKind) -> Any:
+    return shape if shape is None or isinstance(shape, BaseMultipartGeometry) else kind.to_multipart([shape])
 
 
-def _in_lines(batch: pa.RecordBatch) -> pa.RecordBatch:
+def _lists_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The rows with every list as one line, for formats that have none."""
     for at, one in enumerate(batch.schema):
         if pa.types.is_list(one.type):
@@ -175,7 +188,7 @@ def _wkt(export: Export) -> str:
 Reshape = Callable[[pa.RecordBatch], pa.RecordBatch]
 
 
-def _gdal(
+def _write_with_gdal(
     export: Export,
     rows: Spool,
     reshape: Reshape,
@@ -201,50 +214,50 @@ def _gdal(
             **options,
         )
     except Exception:
-        rows.heed()  # what it raised in the middle of a stream comes out of GDAL as something else
+        rows.check_cancelled()  # what it raised in the middle of a stream comes out of GDAL as something else
         raise
 
 
 def _write_geopackage(export: Export, rows: Spool, path: Path) -> None:
-    layer, told = export.selection.layer, export.said()
-    sheets = _sheets(layer, rows)
+    layer, told = export.selection.layer, export.metadata_text()
+    sheets = _output_layers(layer, rows)
     for sheet in sheets:
-        _gdal(
+        _write_with_gdal(
             export,
             rows,
-            lambda batch, sheet=sheet: _in_lines(sheet.part_of(batch)),  # type: ignore[misc]
+            lambda batch, sheet=sheet: _lists_as_text(sheet.matching_rows(batch)),  # type: ignore[misc]
             path,
             layer=sheet.name,
             geometry_type=sheet.type,
             driver="GPKG",
             append=path.exists(),
             layer_options={
-                "IDENTIFIER": layer.title.said_in(export.language) if len(sheets) == 1 else sheet.name,
+                "IDENTIFIER": layer.title.in_language(export.language) if len(sheets) == 1 else sheet.name,
                 "DESCRIPTION": " · ".join(f"{name}: {value}" for name, value in told.items()),
                 "GEOMETRY_NAME": "geom",
             },
             dataset_options={"VERSION": "1.3"},
             layer_metadata=told,
         )
-    geopackage.furnish(
-        path, layer, {one.name: one.type for one in sheets}, query.wanted(export.selection), export.language
+    geopackage.add_qgis_project_data(
+        path, layer, {one.name: one.type for one in sheets}, query.selected_fields(export.selection), export.language
     )
 
 
 def _write_flatgeobuf(export: Export, rows: Spool, path: Path) -> None:
     """With its spatial index, which puts the rows in its own order; without one where a row has no place."""
-    sheet, *others = _sheets(export.selection.layer, rows)
-    _gdal(
+    sheet, *others = _output_layers(export.selection.layer, rows)
+    _write_with_gdal(
         export,
         rows,
-        _in_lines if others else lambda batch: _in_lines(sheet.part_of(batch)),
+        _lists_as_text if others else lambda batch: _lists_as_text(sheet.matching_rows(batch)),
         path,
         layer=export.selection.layer.name,
         geometry_type="Unknown" if others else sheet.type,
         driver="FlatGeobuf",
         layer_options={
             "SPATIAL_INDEX": "NO" if rows.unplaced or not rows.number else "YES",
-            "DESCRIPTION": json.dumps(export.told(), ensure_ascii=False),
+            "DESCRIPTION": json.dumps(export.metadata(), ensure_ascii=False),
         },
     )
     with pyogrio.open_arrow(path, columns=[], batch_size=BATCH, use_pyarrow=True) as (_, whole):
@@ -255,8 +268,8 @@ def _write_flatgeobuf(export: Export, rows: Spool, path: Path) -> None:
 
 # Shapefile.
 
-LONGEST_NAME: Final = 10
-LONGEST_TEXT: Final = 254
+DBF_NAME_LENGTH: Final = 10
+DBF_TEXT_BYTES: Final = 254
 """Letters of a field's name and bytes of a text: what dBASE has room for."""
 
 
@@ -268,13 +281,13 @@ def short_names(layer: Layer) -> dict[str, str]:
     short: dict[str, str] = {}
     for name in ("id", *layer.fields):
         words = name.split("_")
-        while len("_".join(words)) > LONGEST_NAME:
+        while len("_".join(words)) > DBF_NAME_LENGTH:
             longest = max(range(len(words)), key=lambda at: len(words[at]))
             words[longest] = words[longest][:-1]
         cut, number = "_".join(words), 1
         while cut in short.values():
             number += 1
-            cut = "_".join(words)[: LONGEST_NAME - len(str(number))] + str(number)
+            cut = "_".join(words)[: DBF_NAME_LENGTH - len(str(number))] + str(number)
         short[name] = cut
     return short
 
@@ -282,17 +295,17 @@ def short_names(layer: Layer) -> dict[str, str]:
 def _write_shapefile(export: Export, rows: Spool, path: Path) -> None:
     layer = export.selection.layer
     short = short_names(layer)
-    sheets = _sheets(layer, rows)
+    sheets = _output_layers(layer, rows)
     cut: Counter[str] = Counter()
     folder = path.parent / "shapefile"
     folder.mkdir()
     for sheet in sheets:
 
-        def reshape(batch: pa.RecordBatch, sheet: Sheet = sheet) -> pa.RecordBatch:
-            part = _shortened(_plain_times(_in_lines(sheet.part_of(batch))), cut)
+        def reshape(batch: pa.RecordBatch, sheet: OutputLayer = sheet) -> pa.RecordBatch:
+            part = _truncated(_times_as_text(_lists_as_text(sheet.matching_rows(batch))), cut)
             return part.rename_columns([short.get(name, name) for name in part.schema.names])
 
-        _gdal(
+        _write_with_gdal(
             export,
             rows,
             reshape,
@@ -305,11 +318,11 @@ def _write_shapefile(export: Export, rows: Spool, path: Path) -> None:
     (folder / "README.txt").write_text(_readme(export, rows, cut), encoding="utf-8-sig")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
         for one in sorted(folder.iterdir()):
-            rows.heed()
+            rows.check_cancelled()
             packed.write(one, one.name)
 
 
-def _plain_times(batch: pa.RecordBatch) -> pa.RecordBatch:
+def _times_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The rows with every time as text in UTC, for formats that hold dates only."""
     for at, one in enumerate(batch.schema):
         if pa.types.is_timestamp(one.type):
@@ -318,16 +331,16 @@ def _plain_times(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch
 
 
-def _shortened(batch: pa.RecordBatch, cut: Counter[str]) -> pa.RecordBatch:
+def _truncated(batch: pa.RecordBatch, cut: Counter[str]) -> pa.RecordBatch:
     """The rows with every text cut, at a letter, to what dBASE holds; ``cut`` counts how many were, by field."""
     for at, one in enumerate(batch.schema):
         if not pa.types.is_string(one.type):
             continue
-        long = pc.sum(pc.greater(pc.binary_length(batch[at]), LONGEST_TEXT)).as_py() or 0
+        long = pc.sum(pc.greater(pc.binary_length(batch[at]), DBF_TEXT_BYTES)).as_py() or 0
         if not long:
             continue
         values = [
-            text if text is None else text.encode()[:LONGEST_TEXT].decode(errors="ignore")
+            text if text is None else text.encode()[:DBF_TEXT_BYTES].decode(errors="ignore")
             for text in batch[at].to_pylist()
         ]
         cut[one.name] += long
@@ -335,8 +348,10 @@ def _shortened(batch: pa.RecordBatch, cut: Counter[str]) -> pa.RecordBatch:
     return batch
 
 
-LOST: Final = "{0} vị trí gồm nhiều loại hình: giữ loại lớn nhất. · {0} places of several kinds keep the largest."
-CUT: Final = "{0} giá trị bị cắt còn {1} byte. · {0} values are cut to {1} bytes."
+MIXED_GEOMETRIES_NOTE: Final = (
+    "{0} vị trí gồm nhiều loại hình: giữ loại lớn nhất. · {0} places of several kinds keep the largest."
+)
+TRUNCATED_VALUES_NOTE: Final = "{0} giá trị bị cắt còn {1} byte. · {0} values are cut to {1} bytes."
 
 
 def _readme(export: Export, rows: Spool, cut: Counter[str]) -> str:
@@ -345,71 +360,71 @@ def _readme(export: Export, rows: Spool, cut: Counter[str]) -> str:
     short = short_names(layer)
     unplaced = rows.unplaced
     titles = {"id": Text("Mã định danh", "Identifier")} | {name: one.title for name, one in layer.fields.items()}
-    shown = dict.fromkeys(["id", *(one.name for one in query.wanted(export.selection))])
+    shown = dict.fromkeys(["id", *(one.name for one in query.selected_fields(export.selection))])
     lines = [
         f"{layer.title.vi} · {layer.title.en}",
         "",
-        *(f"{name}: {value}" for name, value in export.said().items()),
+        *(f"{name}: {value}" for name, value in export.metadata_text().items()),
         "",
         f"Bảng mã: UTF-8. Không có vị trí: {unplaced} dòng. · Encoding: UTF-8. Without a place: {unplaced} rows.",
-        *([LOST.format(rows.mixed)] if rows.mixed else []),
-        *(f"{short[name]}: {CUT.format(count, LONGEST_TEXT)}" for name, count in cut.items()),
+        *([MIXED_GEOMETRIES_NOTE.format(rows.mixed)] if rows.mixed else []),
+        *(f"{short[name]}: {TRUNCATED_VALUES_NOTE.format(count, DBF_TEXT_BYTES)}" for name, count in cut.items()),
         "",
         "Tên ngắn · Short names:",
-        *(f"{short[name]:<{LONGEST_NAME}}  {name}  ({titles[name].vi} · {titles[name].en})" for name in shown),
+        *(f"{short[name]:<{DBF_NAME_LENGTH}}  {name}  ({titles[name].vi} · {titles[name].en})" for name in shown),
     ]
     return "\r\n".join(lines) + "\r\n"
 
 
 # GeoParquet.
 
-GROUP: Final = 20
+ROW_GROUP_BATCHES: Final = 20
 """Batches of a row group: what a reader skips at once."""
 
 
 def _write_parquet(export: Export, rows: Spool, path: Path) -> None:
     """GeoParquet 1.1: WKB, with what its readers need to know in the metadata."""
-    column: dict[str, Any] = {"encoding": "WKB", "geometry_types": sorted(rows.kinds)}
+    column: dict[str, Any] = {"encoding": "WKB", "geometry_types": sorted(rows.geometry_types)}
     column["orientation"] = "counterclockwise"
     if rows.bounds:
         column["bbox"] = rows.bounds
     if export.selection.crs.epsg != WGS84:  # without one it is CRS84, longitude first
         column["crs"] = CRS.from_epsg(export.selection.crs.epsg).to_json_dict()
     geo = {"version": "1.1.0", "primary_column": GEOMETRY, "columns": {GEOMETRY: column}}
-    schema = rows.schema.with_metadata({"geo": json.dumps(geo), **export.said()})
+    schema = rows.schema.with_metadata({"geo": json.dumps(geo), **export.metadata_text()})
     with pq.ParquetWriter(path, schema, compression="zstd") as written:
         batches = rows.batches()
-        while group := list(islice(batches, GROUP)):
+        while group := list(islice(batches, ROW_GROUP_BATCHES)):
             written.write_table(pa.Table.from_batches(group).replace_schema_metadata(schema.metadata))
 
 
 # Workbooks.
 
-ABOUT: Final = Text("Nguồn", "About")
+METADATA_SHEET: Final = Text("Nguồn", "About")
 
 
-def _write_workbook(session: Session, export: Export, path: Path, heed: Heed) -> None:
+def _write_workbook(session: Session, export: Export, path: Path, check_cancelled: CancellationCheck) -> None:
     """One sheet of rows in words, filterable under a frozen heading, and one that says where they come from.
 
     Text is text: ``147/6`` is no date, and ``=1+1`` no formula, neither now nor when somebody edits the cell.
     """
     columns = columns_of(export)
-    shown = ", ".join([*(_typed(one.sql, one.type) for one in columns), query.is_withheld(export.selection)])
+    shown = ", ".join([*(_cast(one.sql, one.type) for one in columns), query.is_withheld_sql(export.selection)])
 
     def batches() -> Iterator[list[tuple[Any, ...]]]:
-        for rows in rows_of(session, export, shown, heed):
+        for rows in rows_of(session, export, shown, check_cancelled):
             export.number += len(rows)
             export.withheld += sum(bool(row[-1]) for row in rows)
             yield [row[:-1] for row in rows]
 
     with Workbook(path) as book:
         wide = [Column(one.title, one.type, min(max(len(one.title) + 2, 14), 40)) for one in columns]
-        book.sheet(export.selection.layer.title.said_in(export.language), wide, batches())
+        book.sheet(export.selection.layer.title.in_language(export.language), wide, batches())
         told = [Column("", "text", 24), Column("", "text", 100)]
-        book.sheet(ABOUT.said_in(export.language), told, [export.said().items()])
+        book.sheet(METADATA_SHEET.in_language(export.language), told, [export.metadata_text().items()])
 
 
-def _typed(sql: str, kind: str) -> str:
+def _cast(sql: str, kind: str) -> str:
     return {"text": f"({sql})::text", "number": f"({sql})::float8"}.get(kind, sql)
 
 

@@ -18,23 +18,23 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from gis.text.errors import TooLarge
 from gis.text.i18n import Text
 
-LONGEST_TEXT: Final = 32_767
+MAX_CELL_CHARACTERS: Final = 32_767
 """Characters of a cell; Excel takes a workbook with more for damaged."""
 
 LARGEST: Final = 2**31 - 1
 """Bytes of a sheet before it is pressed: a zip that holds more is of a form that Excel takes for damaged."""
 
-LONGEST_NAME: Final = 31
-PACKED: Final = 3
+MAX_SHEET_NAME: Final = 31
+COMPRESSION_LEVEL: Final = 3
 """How hard the zip is pressed: beyond, it takes more time than it saves bytes."""
 
 EPOCH: Final = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - a workbook knows no zones
 """Day 0 of a workbook, reckoned so that all days since March 1900 come out as in Excel."""
 
-ILLEGAL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+ILLEGAL_XML_CHARACTERS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """What XML 1.0 has no way to say."""
 
-STYLES: Final = {"number": 0, "heading": 1, "text": 2, "date": 3, "datetime": 4, "integer": 5}
+CELL_STYLES: Final = {"number": 0, "heading": 1, "text": 2, "date": 3, "datetime": 4, "integer": 5}
 """The place of each type's form among the ``cellXfs`` below."""
 
 STYLE_SHEET: Final = """<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">
@@ -55,11 +55,11 @@ STYLE_SHEET: Final = """<styleSheet xmlns="http://schemas.openxmlformats.org/spr
 </cellXfs>
 <cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>"""
 
-HEAD: Final = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
-MAIN: Final = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-RELATED: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-PACKAGE: Final = "http://schemas.openxmlformats.org/package/2006"
-KIND: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+XML_DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+MAIN_NAMESPACE: Final = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+RELATIONSHIPS_NAMESPACE: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+PACKAGE_NAMESPACE: Final = "http://schemas.openxmlformats.org/package/2006"
+CONTENT_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Workbook:
     """A workbook under way; use it as a context."""
 
     def __init__(self, path: Path) -> None:
-        self._zip = ZipFile(path, "w", ZIP_DEFLATED, compresslevel=PACKED)
+        self._zip = ZipFile(path, "w", ZIP_DEFLATED, compresslevel=COMPRESSION_LEVEL)
         self._sheets: list[tuple[str, str]] = []
 
     def __enter__(self) -> Self:
@@ -91,16 +91,16 @@ class Workbook:
 
         Raises ``TooLarge`` where it would have more than ``LARGEST`` bytes.
         """
-        title = shorten(name, LONGEST_NAME, placeholder="…")
-        letters = [_letters(at) for at in range(len(columns))]
-        cells = [_writer(letter, one.type) for letter, one in zip(letters, columns, strict=True)]
+        title = shorten(name, MAX_SHEET_NAME, placeholder="…")
+        letters = [_column_letters(at) for at in range(len(columns))]
+        cells = [_cell_writer(letter, one.type) for letter, one in zip(letters, columns, strict=True)]
         headed = any(one.title for one in columns)
         number = int(headed)
         with self._zip.open(f"xl/worksheets/sheet{len(self._sheets) + 1}.xml", "w") as part:
-            room = _write(part, _beginning(columns, headed=headed), LARGEST)
+            room = _write_within(part, _sheet_start(columns, has_header=headed), LARGEST)
             if headed:
-                titles = (_text('1"', one.title, "heading", at) for at, one in zip(letters, columns, strict=True))
-                room = _write(part, f'<row r="1">{"".join(titles)}</row>', room)
+                titles = (_text_cell('1"', one.title, "heading", at) for at, one in zip(letters, columns, strict=True))
+                room = _write_within(part, f'<row r="1">{"".join(titles)}</row>', room)
             for rows in batches:
                 written = []
                 for row in rows:
@@ -109,26 +109,27 @@ class Workbook:
                     written.append(f'<row r="{end}>')
                     written += [cell(end, value) for cell, value in zip(cells, row, strict=True) if value is not None]
                     written.append("</row>")
-                room = _write(part, "".join(written), room)
+                room = _write_within(part, "".join(written), room)
             filtered = f'<autoFilter ref="A1:{letters[-1]}{number}"/>' if headed else ""
-            _write(part, f"</sheetData>{filtered}</worksheet>", room)
+            _write_within(part, f"</sheetData>{filtered}</worksheet>", room)
         self._sheets.append((title, f"$A$1:${letters[-1]}${number}" if headed else ""))
 
     def _finish(self) -> None:
         numbers = range(1, len(self._sheets) + 1)
         overrides = "".join(
-            f'<Override PartName="/xl/worksheets/sheet{n}.xml" ContentType="{KIND}.worksheet+xml"/>' for n in numbers
+            f'<Override PartName="/xl/worksheets/sheet{n}.xml" ContentType="{CONTENT_TYPE}.worksheet+xml"/>'
+            for n in numbers
         )
         self._part(
             "[Content_Types].xml",
-            f'<Types xmlns="{PACKAGE}/content-types">'
+            f'<Types xmlns="{PACKAGE_NAMESPACE}/content-types">'
             '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-            f'<Override PartName="/xl/workbook.xml" ContentType="{KIND}.sheet.main+xml"/>'
-            f'<Override PartName="/xl/styles.xml" ContentType="{KIND}.styles+xml"/>{overrides}</Types>',
+            f'<Override PartName="/xl/workbook.xml" ContentType="{CONTENT_TYPE}.sheet.main+xml"/>'
+            f'<Override PartName="/xl/styles.xml" ContentType="{CONTENT_TYPE}.styles+xml"/>{overrides}</Types>',
         )
-        self._part("_rels/.rels", _relations([("officeDocument", "xl/workbook.xml")]))
+        self._part("_rels/.rels", _relationships([("officeDocument", "xl/workbook.xml")]))
         sheets = [("worksheet", f"worksheets/sheet{n}.xml") for n in numbers]
-        self._part("xl/_rels/workbook.xml.rels", _relations([*sheets, ("styles", "styles.xml")]))
+        self._part("xl/_rels/workbook.xml.rels", _relationships([*sheets, ("styles", "styles.xml")]))
         self._part("xl/styles.xml", STYLE_SHEET)
         listed, filtered = "", ""
         for n, (name, area) in enumerate(self._sheets, 1):
@@ -140,18 +141,18 @@ class Workbook:
             )
         self._part(
             "xl/workbook.xml",
-            f'<workbook xmlns="{MAIN}" xmlns:r="{RELATED}"><sheets>{listed}</sheets>'
+            f'<workbook xmlns="{MAIN_NAMESPACE}" xmlns:r="{RELATIONSHIPS_NAMESPACE}"><sheets>{listed}</sheets>'
             f"{filtered and f'<definedNames>{filtered}</definedNames>'}</workbook>",
         )
 
     def _part(self, name: str, text: str) -> None:
-        self._zip.writestr(name, HEAD + text)
+        self._zip.writestr(name, XML_DECLARATION + text)
 
 
-def _write(part: IO[bytes], text: str, room: int) -> int:
+def _write_within(part: IO[bytes], text: str, bytes_left: int) -> int:
     """Write a piece of a sheet; gives back the room that is left. The zip itself would say so only at the end."""
     written = text.encode()
-    if len(written) > room:
+    if len(written) > bytes_left:
         raise TooLarge(
             Text(
                 "Trang tính quá 2 GiB: hãy lọc bớt hoặc chọn CSV",
@@ -159,59 +160,59 @@ def _write(part: IO[bytes], text: str, room: int) -> int:
             )
         )
     part.write(written)
-    return room - len(written)
+    return bytes_left - len(written)
 
 
-def _beginning(columns: Sequence[Column], *, headed: bool) -> str:
+def _sheet_start(columns: Sequence[Column], *, has_header: bool) -> str:
     widths = "".join(
         f'<col min="{at}" max="{at}" width="{one.width}" customWidth="1"/>' for at, one in enumerate(columns, 1)
     )
-    pane = '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>' if headed else ""
+    pane = '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>' if has_header else ""
     views = f'<sheetViews><sheetView workbookViewId="0">{pane}</sheetView></sheetViews>'
-    return f'{HEAD}<worksheet xmlns="{MAIN}">{views}<cols>{widths}</cols><sheetData>'
+    return f'{XML_DECLARATION}<worksheet xmlns="{MAIN_NAMESPACE}">{views}<cols>{widths}</cols><sheetData>'
 
 
-def _relations(targets: Iterable[tuple[str, str]]) -> str:
+def _relationships(targets: Iterable[tuple[str, str]]) -> str:
     told = "".join(
-        f'<Relationship Id="r{n}" Type="{RELATED}/{kind}" Target="{target}"/>'
+        f'<Relationship Id="r{n}" Type="{RELATIONSHIPS_NAMESPACE}/{kind}" Target="{target}"/>'
         for n, (kind, target) in enumerate(targets, 1)
     )
-    return f'<Relationships xmlns="{PACKAGE}/relationships">{told}</Relationships>'
+    return f'<Relationships xmlns="{PACKAGE_NAMESPACE}/relationships">{told}</Relationships>'
 
 
-def _letters(at: int) -> str:
+def _column_letters(index: int) -> str:
     """The name of a column: A to Z, then AA."""
     name = ""
-    while at >= 0:
-        at, digit = divmod(at, 26)
-        name, at = chr(65 + digit) + name, at - 1
+    while index >= 0:
+        index, digit = divmod(index, 26)
+        name, index = chr(65 + digit) + name, index - 1
     return name
 
 
-def _text(end: str, value: str, kind: str = "text", letter: str = "") -> str:
+def _text_cell(end: str, value: str, kind: str = "text", letter: str = "") -> str:
     # A line's end that is a carriage return has to be said, or XML makes a plain one of it.
-    said = escape(ILLEGAL.sub("\ufffd", value[:LONGEST_TEXT]), {"\r": "&#13;"})
-    return f'<c r="{letter}{end} s="{STYLES[kind]}" t="inlineStr"><is><t xml:space="preserve">{said}</t></is></c>'
+    said = escape(ILLEGAL_XML_CHARACTERS.sub("\ufffd", value[:MAX_CELL_CHARACTERS]), {"\r": "&#13;"})
+    return f'<c r="{letter}{end} s="{CELL_STYLES[kind]}" t="inlineStr"><is><t xml:space="preserve">{said}</t></is></c>'
 
 
-Writer = Callable[[str, Any], str]
+CellWriter = Callable[[str, Any], str]
 
 
-def _writer(letter: str, kind: str) -> Writer:
+def _cell_writer(letter: str, kind: str) -> CellWriter:
     """What writes a cell of this column; ``end`` is the row's number and the quote behind it."""
     if kind == "text":
-        return lambda end, value: _text(end, str(value), letter=letter)
-    style = f's="{STYLES.get(kind, 0)}"'
+        return lambda end, value: _text_cell(end, str(value), letter=letter)
+    style = f's="{CELL_STYLES.get(kind, 0)}"'
     if kind in ("date", "datetime"):
-        return lambda end, value: f'<c r="{letter}{end} {style}><v>{_day(value)!r}</v></c>'
-    return lambda end, value: f'<c r="{letter}{end} {style}><v>{_figure(value)}</v></c>'
+        return lambda end, value: f'<c r="{letter}{end} {style}><v>{_serial_date(value)!r}</v></c>'
+    return lambda end, value: f'<c r="{letter}{end} {style}><v>{_number_text(value)}</v></c>'
 
 
-def _figure(value: float | Decimal) -> str:
+def _number_text(value: float | Decimal) -> str:
     return str(value) if isinstance(value, Decimal) else repr(value)
 
 
-def _day(value: dt.date) -> float:
+def _serial_date(value: dt.date) -> float:
     """Days since the epoch, and the part of the day."""
     if not isinstance(value, dt.datetime):
         return (value - EPOCH.date()).days

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-ENTRIES = """
+ACCESS_LOG_FUNCTION = """
 create index if not exists ix_journal_readings on app.journal (seq) where action in ('read', 'export');
 create or replace function app.readings(
     since timestamptz, until timestamptz, person text, layer text, below bigint, most integer
@@ -26,20 +26,20 @@ revoke all on function app.readings from public;
 """
 """The function and the index it walks. ``gis.rights`` says who may call it."""
 
-SIGNATURE = "app.readings(timestamptz, timestamptz, text, text, bigint, integer)"
+ACCESS_LOG_SIGNATURE = "app.readings(timestamptz, timestamptz, text, text, bigint, integer)"
 
 
-def readings(  # noqa: PLR0917 - by what readings are looked for
+def access_log_page(  # noqa: PLR0917 - by what readings are looked for
     session: Session,
     since: dt.datetime,
     until: dt.datetime,
-    person: str | None = None,
+    actor: str | None = None,
     layer: str | None = None,
-    below: int | None = None,
-    most: int = 200,
+    before_seq: int | None = None,
+    limit: int = 200,
 ) -> tuple[list[dict[str, Any]], int | None]:
     """A page of readings, newest first, and the number below which the next one begins, or None at the end."""
-    asked = {"since": since, "until": until, "person": person, "layer": layer, "below": below, "most": most + 1}
+    asked = {"since": since, "until": until, "person": actor, "layer": layer, "below": before_seq, "most": limit + 1}
     call = text("select * from app.readings(:since, :until, :person, :layer, :below, :most)")
     rows = [dict(row) for row in session.execute(call, asked).mappings()]
-    return rows[:most], rows[most - 1]["seq"] if len(rows) > most else None
+    return rows[:limit], rows[limit - 1]["seq"] if len(rows) > limit else None

@@ -7,8 +7,8 @@ so that raw SQL and tomorrow's endpoint are remembered like any form.
 
 from sqlalchemy import Table
 
-from gis.db.session import FIXED_IDENTITY, ILLEGAL_MOVE, NO_ACTOR
-from gis.model.layer import Layer, catalog, parts
+from gis.db.session import FIXED_IDENTITY, ILLEGAL_TRANSITION, NO_ACTOR
+from gis.model.layer import Layer, catalog, child_tables
 from gis.model.links import Link
 
 JOURNAL = """
@@ -72,12 +72,12 @@ def stamp_function(layer: Layer) -> str:
         move = f"""
     if NEW."{word}" is not null and TG_OP = 'INSERT' and not exists (
         select from app.moves where layer = '{layer.name}' and NEW."{word}" in (from_word, to_word)) then
-        raise exception 'no such status' using errcode = '{ILLEGAL_MOVE}';
+        raise exception 'no such status' using errcode = '{ILLEGAL_TRANSITION}';
     end if;
     if TG_OP = 'UPDATE' and NEW."{word}" is distinct from OLD."{word}" and not exists (
         select from app.moves where layer = '{layer.name}'
         and from_word = coalesce(OLD."{word}", '') and to_word = coalesce(NEW."{word}", '')) then
-        raise exception 'illegal move' using errcode = '{ILLEGAL_MOVE}';
+        raise exception 'illegal move' using errcode = '{ILLEGAL_TRANSITION}';
     end if;"""
     return f"""
 create or replace function app.stamp_{layer.name}() returns trigger
@@ -99,15 +99,15 @@ begin
 end $$;"""
 
 
-CONTEXT = ("reason", "request", "device_at")
+CHANGE_CONTEXT = ("reason", "request", "device_at")
 """What the history keeps of how a change came about, beside who made it."""
 
-TOLD = ("actor", *CONTEXT)
+PROVENANCE = ("actor", *CHANGE_CONTEXT)
 
 
-def remember_function(layer: Layer) -> str:
+def history_function(layer: Layer) -> str:
     """The AFTER trigger: identity, the typed history and the journal, by the owner's right and nobody else's."""
-    columns, values = _remembered(layer.model.__table__)  # type: ignore[arg-type]
+    columns, values = _stored_columns(layer.model.__table__)  # type: ignore[arg-type]
     history = f"app.{layer.name}_history"
     return f"""
 create or replace function app.remember_{layer.name}() returns trigger
@@ -130,18 +130,18 @@ begin
     end if;
     seq := app.write_journal('{layer.name}', NEW.id, lower(TG_OP),
         case when TG_OP = 'UPDATE' then to_jsonb(OLD) end, to_jsonb(NEW));
-    insert into {history} ({columns}, valid, action, actor, {", ".join(CONTEXT)}, journal_seq)
-    values ({values.format("NEW")}, tstzrange(NEW.updated_at, null), lower(TG_OP), app.actor(), {_context()}, seq);
+    insert into {history} ({columns}, valid, action, actor, {", ".join(CHANGE_CONTEXT)}, journal_seq)
+    values ({values.format("NEW")}, tstzrange(NEW.updated_at, null), lower(TG_OP), app.actor(), {_context_sql()}, seq);
     return null;
 end $$;"""
 
 
-def remember_part_function(table: Table) -> str:
+def child_history_function(table: Table) -> str:
     """The same for a row that belongs to a feature, such as a link: its history and, under its feature, the journal.
 
     That it was taken away is remembered as a last state that held for a moment.
     """
-    columns, values = _remembered(table)
+    columns, values = _stored_columns(table)
     history = f"app.{table.name}_history"
     return f"""
 create or replace function app.remember_{table.name}() returns trigger
@@ -158,28 +158,28 @@ begin
         where id = OLD.id and upper_inf(valid) returning upper(valid) into moment;
     end if;
     moment := coalesce(moment, clock_timestamp());
-    insert into {history} ({columns}, valid, action, actor, {", ".join(CONTEXT)}, journal_seq)
+    insert into {history} ({columns}, valid, action, actor, {", ".join(CHANGE_CONTEXT)}, journal_seq)
     values ({values.format("subject")}, case TG_OP when 'DELETE' then tstzrange(moment, moment, '[]')
-        else tstzrange(moment, null) end, lower(TG_OP), app.actor(), {_context()}, seq);
+        else tstzrange(moment, null) end, lower(TG_OP), app.actor(), {_context_sql()}, seq);
     return null;
 end $$;"""
 
 
-def _remembered(table: Table) -> tuple[str, str]:
+def _stored_columns(table: Table) -> tuple[str, str]:
     """The stored columns of a table, and their values with ``{0}`` as the row."""
     stored = [f'"{column.name}"' for column in table.columns if column.computed is None]
     return ", ".join(stored), ", ".join(f"{{0}}.{name}" for name in stored)
 
 
-def _context() -> str:
-    return ", ".join(f"nullif(current_setting('cotmoc.{one}', true), '')" for one in CONTEXT)
+def _context_sql() -> str:
+    return ", ".join(f"nullif(current_setting('cotmoc.{one}', true), '')" for one in CHANGE_CONTEXT)
 
 
 def triggers() -> str:
     """All functions and triggers of memory, idempotent, for every layer and part in the catalog."""
     made = [FUNCTIONS]
     for layer in catalog.values():
-        made += [stamp_function(layer), remember_function(layer)]
+        made += [stamp_function(layer), history_function(layer)]
         made += [
             f"create or replace trigger stamp before insert or update on app.{layer.name}"
             f" for each row execute function app.stamp_{layer.name}();",
@@ -188,9 +188,9 @@ def triggers() -> str:
             _no_truncate(layer.name),
             _no_truncate(f"{layer.name}_history"),
         ]
-    for table in dependent():
+    for table in dependent_tables():
         made += [
-            remember_part_function(table),
+            child_history_function(table),
             f"create or replace trigger remember after insert or update or delete on app.{table.name}"
             f" for each row execute function app.remember_{table.name}();",
             _no_truncate(table.name),
@@ -206,9 +206,9 @@ def triggers() -> str:
     return "\n".join(made)
 
 
-def dependent() -> list[Table]:
+def dependent_tables() -> list[Table]:
     """The tables whose rows belong to a feature: its parts, and links."""
-    return [*(part.__table__ for part in parts.values()), Link.__table__]  # type: ignore[list-item]
+    return [*(part.__table__ for part in child_tables.values()), Link.__table__]  # type: ignore[list-item]
 
 
 def _no_truncate(table: str) -> str:
@@ -218,9 +218,9 @@ def _no_truncate(table: str) -> str:
     )
 
 
-def moves() -> str:
+def transitions_sql() -> str:
     """The table of allowed moves, generated from the cards."""
-    rows = [f"('{layer.name}', '{start}', '{end}')" for layer in catalog.values() for start, end in layer.moves_allowed]
+    rows = [f"('{layer.name}', '{start}', '{end}')" for layer in catalog.values() for start, end in layer.transitions]
     return (
         "delete from app.moves;\n"
         f"insert into app.moves (layer, from_word, to_word) values {', '.join(sorted(set(rows)))};"

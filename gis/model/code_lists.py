@@ -28,21 +28,25 @@ class CodeList(str, Enum):
 
     title: Text  # type: ignore[assignment]  # a word's own title, not str's method
     mark: Mark | None
-    onward: tuple[str, ...]
+    transitions_to: tuple[str, ...]
 
     def __new__(
-        cls, value: str, title: tuple[str, str] = ("", ""), mark: Mark | None = None, onward: tuple[str, ...] = ()
+        cls,
+        value: str,
+        title: tuple[str, str] = ("", ""),
+        mark: Mark | None = None,
+        transitions_to: tuple[str, ...] = (),
     ) -> Self:
         word = str.__new__(cls, value)
         word._value_ = value
-        word.title, word.mark, word.onward = Text(*title), mark, onward
+        word.title, word.mark, word.transitions_to = Text(*title), mark, transitions_to
         return word
 
     def __str__(self) -> str:
         return str(self.value)
 
 
-class Scale(CodeList):
+class OrderedCodeList(CodeList):
     """A code list whose words are compared and sorted in the order in which they stand, the lowest first."""
 
 
@@ -50,11 +54,11 @@ class Status(CodeList):
     """A code list whose words follow one another: it changes by moves, each with a reason."""
 
     @classmethod
-    def moves(cls) -> list[tuple[str, str]]:
+    def transitions(cls) -> list[tuple[str, str]]:
         """Every (from, to) that the words allow."""
-        return [(word.value, to) for word in cls for to in word.onward]
+        return [(word.value, to) for word in cls for to in word.transitions_to]
 
 
-def onward(*values: str) -> tuple[str, ...]:
+def transitions_to(*values: str) -> tuple[str, ...]:
     """The words that may follow, by value."""
     return values

@@ -30,16 +30,16 @@ from sqlalchemy.orm import mapped_column, synonym
 from sqlalchemy.types import TypeEngine
 
 from gis.crs.systems import WGS84
-from gis.model.code_lists import CodeList, Scale, Status
+from gis.model.code_lists import CodeList, OrderedCodeList, Status
 from gis.text.i18n import Text
 
 SCHEMA = "app"
-Codes = type[CodeList] | None
-Order = type[Scale] | None
+CodeListClass = type[CodeList] | None
+OrderedCodeListClass = type[OrderedCodeList] | None
 GeoJSON = dict[str, Any]
 
 
-class Level(Scale):
+class Level(OrderedCodeList):
     """Who may read: the one ordered vocabulary of rights. State secrets are above all of these and never stored."""
 
     PUBLIC = "public", ("Công khai", "Public")
@@ -47,19 +47,19 @@ class Level(Scale):
     INTERNAL = "internal", ("Nội bộ", "Internal")
     RESTRICTED = "restricted", ("Hạn chế tiếp cận", "Restricted")
 
-    def reads(self, other: "Level") -> bool:
+    def may_read(self, level: "Level") -> bool:
         """Whether a reader of this level may read what is marked ``other``."""
         ranks = list(Level)
-        return ranks.index(other) <= ranks.index(self)
+        return ranks.index(level) <= ranks.index(self)
 
     @property
-    def sees_assumed(self) -> bool:
+    def sees_assumed_positions(self) -> bool:
         """Whether a reader of this level is shown positions that are only assumed."""
         return self in (Level.INTERNAL, Level.RESTRICTED)
 
 
 @dataclass(frozen=True)
-class Scoped:
+class ScopedClearance:
     """The eyes of a scoped post: of its own matters it reads all that its level does, of others what may be shared.
 
     Where its matters end is not judged here: ``gis.rights`` has PostgreSQL keep what is ``beyond`` from the post's
@@ -67,32 +67,32 @@ class Scoped:
     """
 
     level: Level
-    beyond: Level = Level.PARTNER
+    level_outside_own_unit: Level = Level.PARTNER
 
     @property
     def value(self) -> str:
         """The word of its level."""
         return str(self.level.value)
 
-    def reads(self, other: Level) -> bool:
+    def may_read(self, level: Level) -> bool:
         """Whether it may know that there is such a field."""
-        return self.level.reads(other)
+        return self.level.may_read(level)
 
     @property
-    def sees_assumed(self) -> bool:
+    def sees_assumed_positions(self) -> bool:
         """Whether it is shown positions that are only assumed."""
-        return self.level.sees_assumed
+        return self.level.sees_assumed_positions
 
-    def shares(self, other: Level) -> bool:
+    def may_read_everywhere(self, level: Level) -> bool:
         """Whether it reads what is marked ``other`` of everything it sees, its own or not."""
-        return self.beyond.reads(other)
+        return self.level_outside_own_unit.may_read(level)
 
 
-Reader = Level | Scoped
+Clearance = Level | ScopedClearance
 """With whose eyes something is read."""
 
 
-class PositionSource(Scale):
+class PositionSource(OrderedCodeList):
     """Where a position comes from, strongest first; a weaker one never overwrites a stronger."""
 
     PROTOCOL = "protocol", ("Nghị định thư", "Protocol")
@@ -103,7 +103,7 @@ class PositionSource(Scale):
     NONE = "none", ("Chưa có", "None")
 
 
-class Words(TypeDecorator[CodeList]):
+class CodeListType(TypeDecorator[CodeList]):
     """A word of a code list, stored as text so that a new word needs no migration."""
 
     impl = SqlText
@@ -136,14 +136,14 @@ class LevelType(TypeDecorator[Level]):
         return None if value is None else Level(value)
 
 
-DOUBT = "≈ "
+ASSUMED_PREFIX = "≈ "
 """Stands before what was measured from something whose own position is only assumed, such as an address."""
 
-NATURAL = "natural_vi"
+TEXT_COLLATION = "natural_vi"
 """The collation of all text: Vietnamese alphabet, numbers by value, so that 96 < 147/6 < 147/10 in every list."""
 
 SQL_TYPES: dict[Any, tuple[str, Callable[[], TypeEngine[Any]]]] = {
-    str: ("text", lambda: SqlText(collation=NATURAL)),
+    str: ("text", lambda: SqlText(collation=TEXT_COLLATION)),
     bool: ("boolean", Boolean),
     int: ("integer", Integer),
     float: ("number", Float),
@@ -151,7 +151,7 @@ SQL_TYPES: dict[Any, tuple[str, Callable[[], TypeEngine[Any]]]] = {
     dt.date: ("date", Date),
     dt.datetime: ("datetime", lambda: DateTime(timezone=True)),
     uuid.UUID: ("uuid", lambda: UUID(as_uuid=True)),
-    list[str]: ("list", lambda: ARRAY(SqlText(collation=NATURAL))),
+    list[str]: ("list", lambda: ARRAY(SqlText(collation=TEXT_COLLATION))),
     dict[str, Any]: ("json", JSONB),
 }
 
@@ -170,46 +170,54 @@ class Field:
     title: Text
     type: str
     level: Level = Level.PUBLIC
-    codes: Codes = None
+    codes: CodeListClass = None
     nullable: bool = True
-    receivable: bool = True
+    writable: bool = True
     default: Any = None
     max_length: int = 2000
     unit: str | None = None
     sql: str | None = None
-    shared: bool = False
-    own: str | None = None
+    masked_when_assumed: bool = False
+    own_unit_sql: str | None = None
 
     @property
     def required(self) -> bool:
         """Whether a new feature must bring it."""
-        return self.receivable and not self.nullable and self.default is None
+        return self.writable and not self.nullable and self.default is None
 
     @property
-    def scale(self) -> Order:
+    def ordered_codes(self) -> OrderedCodeListClass:
         """The words in whose order its values are compared and sorted, where they have one."""
-        return self.codes if self.codes is not None and issubclass(self.codes, Scale) and self.type == "code" else None
+        return (
+            self.codes
+            if self.codes is not None and issubclass(self.codes, OrderedCodeList) and self.type == "code"
+            else None
+        )
 
     @property
     def is_status(self) -> bool:
         """Whether it changes only by moves."""
         return self.codes is not None and issubclass(self.codes, Status) and self.sql is None
 
-    def expression(self, reader: Reader) -> str:
+    def expression(self, clearance: Clearance) -> str:
         """The SQL that gives this property to a reader of that level, with ``t`` as the row."""
-        if self.own is not None:
-            return f"({self.own})"
+        if self.own_unit_sql is not None:
+            return f"({self.own_unit_sql})"
         if self.sql is not None:
             return f"({self.sql})"
-        return f't."shared_{self.name}"' if self.shared and not reader.sees_assumed else f't."{self.name}"'
+        return (
+            f't."shared_{self.name}"'
+            if self.masked_when_assumed and not clearance.sees_assumed_positions
+            else f't."{self.name}"'
+        )
 
 
-def rank_among(words: Iterable[str], sql: str) -> str:
+def rank_sql(codes: Iterable[str], sql: str) -> str:
     """The SQL of how far from the first of ``words`` the word that ``sql`` gives stands; NULL for none of them.
 
     Of a whole tile this is found in less time than by looking into an array.
     """
-    places = " ".join(f"when '{word}' then {place}" for place, word in enumerate(words))
+    places = " ".join(f"when '{word}' then {place}" for place, word in enumerate(codes))
     return f"(case {sql}::text {places} end)"
 
 
@@ -218,13 +226,13 @@ def field(
     en: str,
     *,
     level: Level = Level.PUBLIC,
-    receivable: bool = True,
+    writable: bool = True,
     default: Any = None,
     max_length: int = 2000,
     unit: str | None = None,
-    shared: bool = False,
-    stamped: bool = False,
-    at_hand: bool = False,
+    masked_when_assumed: bool = False,
+    set_by_trigger: bool = False,
+    eager: bool = False,
     sort_order: int = 0,
 ) -> Any:
     """Declare a stored property; its type is read off the annotation that stands before it.
@@ -236,25 +244,25 @@ def field(
     about = {
         "title": Text(vi, en),
         "level": level,
-        "receivable": receivable,
+        "writable": writable,
         "default": default,
         "max_length": max_length,
         "unit": unit,
-        "shared": shared,
+        "masked_when_assumed": masked_when_assumed,
     }
-    written = FetchedValue() if stamped else None
+    written = FetchedValue() if set_by_trigger else None
     return mapped_column(
         info={"field": about},
         sort_order=sort_order,
         server_default=written,
         server_onupdate=written,
-        deferred=not at_hand and not Level.PARTNER.reads(level),
+        deferred=not eager and not Level.PARTNER.may_read(level),
     )
 
 
-def geometry(kind: str) -> Any:
+def geometry(geometry_type: str) -> Any:
     """The place of a feature: POINT, LINESTRING, POLYGON or GEOMETRY, in WGS 84 longitude and latitude."""
-    return mapped_column(Geometry(kind, srid=WGS84, spatial_index=True), nullable=True, sort_order=900)
+    return mapped_column(Geometry(geometry_type, srid=WGS84, spatial_index=True), nullable=True, sort_order=900)
 
 
 @dataclass(frozen=True)
@@ -263,7 +271,7 @@ class Derived:
 
     title: Text
     sql: str
-    codes: Codes = None
+    codes: CodeListClass = None
     level: Level = Level.PUBLIC
     type: str = "text"
 
@@ -281,7 +289,7 @@ def derived(
     return Derived(Text(vi, en), sql, codes, level, "code" if codes and type == "text" else type)
 
 
-def give_type(cls: type[Any], name: str, annotation: Any) -> None:
+def apply_annotated_type(cls: type[Any], name: str, annotation: Any) -> None:
     """Read the SQL type of ``name: Mapped[X | None] = field(…)`` off its annotation."""
     declared: Any = cls.__dict__.get(name)
     about = getattr(getattr(declared, "column", None), "info", {}).get("field")
@@ -297,7 +305,7 @@ def give_type(cls: type[Any], name: str, annotation: Any) -> None:
     if codes is Level:
         about["type"], sql_type = "code", LevelType()
     elif codes is not None:
-        about["type"], sql_type = "code", Words(codes)
+        about["type"], sql_type = "code", CodeListType(codes)
     else:
         about["type"], make = SQL_TYPES[inner]
         sql_type = make()

@@ -36,17 +36,17 @@ from sqlalchemy.orm.attributes import set_committed_value
 from gis.crs.systems import WEB_MERCATOR, WGS84
 from gis.model.code_lists import Status
 from gis.model.fields import (
-    DOUBT,
-    NATURAL,
+    ASSUMED_PREFIX,
     SCHEMA,
+    TEXT_COLLATION,
+    Clearance,
     Derived,
     Field,
     Level,
     PositionSource,
-    Reader,
-    Scoped,
+    ScopedClearance,
+    apply_annotated_type,
     field,
-    give_type,
 )
 from gis.text.errors import invalid
 from gis.text.i18n import Text
@@ -69,7 +69,7 @@ class Record(DeclarativeBase):
 
     def __init_subclass__(cls, **options: Any) -> None:
         for name, annotation in list(inspect.get_annotations(cls).items()):
-            give_type(cls, name, annotation)
+            apply_annotated_type(cls, name, annotation)
         super().__init_subclass__(**options)
 
 
@@ -78,7 +78,7 @@ def key_column() -> Any:
     return mapped_column(UUID(as_uuid=True), primary_key=True, default=uuid.uuid4)
 
 
-def moment_column(**options: Any) -> Any:
+def datetime_column(**options: Any) -> Any:
     """A time, always with its zone."""
     return mapped_column(DateTime(timezone=True), **options)
 
@@ -97,27 +97,27 @@ class Feature(Record):
     position_source: Mapped[PositionSource] = field(
         "Nguồn vị trí", "Position source", default=PositionSource.NONE, sort_order=100
     )
-    accuracy_m: Mapped[float | None] = field("Sai số", "Accuracy", unit="m", shared=True, sort_order=101)
-    address: Mapped[str | None] = field("Lý trình", "Address", receivable=False, shared=True, sort_order=102)
+    accuracy_m: Mapped[float | None] = field("Sai số", "Accuracy", unit="m", masked_when_assumed=True, sort_order=101)
+    address: Mapped[str | None] = field("Lý trình", "Address", writable=False, masked_when_assumed=True, sort_order=102)
     chainage_m: Mapped[float | None] = field(
-        "Khoảng cách dọc tuyến", "Chainage", receivable=False, shared=True, unit="m", sort_order=103
+        "Khoảng cách dọc tuyến", "Chainage", writable=False, masked_when_assumed=True, unit="m", sort_order=103
     )
     original: Mapped[dict[str, Any] | None] = field(
-        "Vị trí theo văn bản gốc", "Position as in the original", level=Level.INTERNAL, receivable=False, sort_order=104
+        "Vị trí theo văn bản gốc", "Position as in the original", level=Level.INTERNAL, writable=False, sort_order=104
     )
     source: Mapped[str | None] = field("Nguồn", "Source", max_length=1000, sort_order=105)
-    version: Mapped[int] = field("Phiên bản", "Version", receivable=False, stamped=True, sort_order=110)
+    version: Mapped[int] = field("Phiên bản", "Version", writable=False, set_by_trigger=True, sort_order=110)
     created_at: Mapped[dt.datetime] = field(
-        "Thời điểm tạo", "Created at", receivable=False, stamped=True, sort_order=111
+        "Thời điểm tạo", "Created at", writable=False, set_by_trigger=True, sort_order=111
     )
     created_by: Mapped[str] = field(
-        "Người tạo", "Created by", level=Level.INTERNAL, receivable=False, stamped=True, sort_order=112
+        "Người tạo", "Created by", level=Level.INTERNAL, writable=False, set_by_trigger=True, sort_order=112
     )
     updated_at: Mapped[dt.datetime] = field(
-        "Thời điểm sửa", "Updated at", receivable=False, stamped=True, sort_order=113
+        "Thời điểm sửa", "Updated at", writable=False, set_by_trigger=True, sort_order=113
     )
     retired_at: Mapped[dt.datetime | None] = field(
-        "Thời điểm ngừng theo dõi", "Retired at", level=Level.INTERNAL, receivable=False, at_hand=True, sort_order=114
+        "Thời điểm ngừng theo dõi", "Retired at", level=Level.INTERNAL, writable=False, eager=True, sort_order=114
     )
 
     def __init_subclass__(cls, *, layer: str | None = None, **card: Any) -> None:
@@ -133,12 +133,12 @@ class Feature(Record):
             sort_order=901,
         )
         projected = f"ST_Transform(geom, {WEB_MERCATOR})"
-        cls.mercator = _for_tiles(kind, projected, 904)
-        cls.shared_mercator = _for_tiles(kind, shown.format(projected), 905)
+        cls.mercator = _web_mercator_column(kind, projected, 904)
+        cls.shared_mercator = _web_mercator_column(kind, shown.format(projected), 905)
         cls.shared_address = mapped_column(
-            SqlText(collation=NATURAL),
+            SqlText(collation=TEXT_COLLATION),
             # An address counted from an assumed marker gives that marker's place away, whatever is known of this one.
-            Computed(shown.format(f"case when address not like '{DOUBT}%' then address end"), persisted=True),
+            Computed(shown.format(f"case when address not like '{ASSUMED_PREFIX}%' then address end"), persisted=True),
             sort_order=902,
         )
         cls.shared_chainage_m = mapped_column(
@@ -149,11 +149,11 @@ class Feature(Record):
             Float, Computed(shown.format("accuracy_m"), persisted=True), sort_order=903
         )
         cls.__table_args__ = (
-            *_checks(),
-            *_unique(layer, card.pop("unique", ())),
-            _restricted(layer),
-            _unplaced(layer),
-            _ordered(layer, card.get("order", Layer.order)),
+            *_geometry_checks(),
+            *_unique_indexes(layer, card.pop("unique", ())),
+            _restricted_index(layer),
+            _unlocated_index(layer),
+            _order_index(layer, card.get("order", Layer.order)),
             *cls.__dict__.get("indexes", ()),
         )
         super().__init_subclass__()
@@ -165,7 +165,7 @@ class Feature(Record):
     def check_text(cls, name: str, value: str) -> None:
         """A place for the owner's own rules about text that comes in; raises ``Invalid`` naming the field."""
 
-    def place(self, session: Session, words: Mapping[str, Any]) -> None:
+    def set_location(self, session: Session, location: Mapping[str, Any]) -> None:
         """Take a place in words, such as an address. The engine knows no addresses: override it."""
         raise invalid(
             "place", "unknown_field", "Lớp dữ liệu này chỉ nhận dạng hình học", "This layer takes a geometry only"
@@ -175,14 +175,14 @@ class Feature(Record):
         """Recompute what follows from the place, before every write. The engine knows no addresses: override it."""
 
 
-def _for_tiles(kind: str, sql: str, sort_order: int) -> Any:
+def _web_mercator_column(geometry_type: str, sql: str, sort_order: int) -> Any:
     """A place in Web Mercator, stored because projecting it for every tile anew costs a third more.
 
     It needs no index: a tile is a box in longitude and latitude too. History, from which few tiles are drawn, does
     without it.
     """
     return mapped_column(
-        Geometry(kind, srid=WEB_MERCATOR, spatial_index=False),
+        Geometry(geometry_type, srid=WEB_MERCATOR, spatial_index=False),
         Computed(sql, persisted=True),
         info={"for_tiles": True},
         deferred=True,
@@ -190,7 +190,7 @@ def _for_tiles(kind: str, sql: str, sort_order: int) -> Any:
     )
 
 
-def _checks() -> list[CheckConstraint]:
+def _geometry_checks() -> list[CheckConstraint]:
     """PostGIS itself stores NaN, empty and invalid shapes; these keep them out even from raw SQL."""
     return [
         CheckConstraint(
@@ -203,14 +203,14 @@ def _checks() -> list[CheckConstraint]:
     ]
 
 
-def _unique(layer: str, columns: Sequence[str]) -> list[Index]:
+def _unique_indexes(layer: str, columns: Sequence[str]) -> list[Index]:
     if not columns:
         return []
     name = f"uq_{layer}_{'_'.join(columns)}"
     return [Index(name, *columns, unique=True, postgresql_where=text("retired_at is null"))]
 
 
-def _ordered(layer: str, order: Sequence[str]) -> Index:
+def _order_index(layer: str, order: Sequence[str]) -> Index:
     """The order in which pages come, kept: a page at any depth is found without sorting what lies before it.
 
     The level lies beside the keys, so that whoever counts reads nothing else. It is no key: under row security the
@@ -221,21 +221,21 @@ def _ordered(layer: str, order: Sequence[str]) -> Index:
     return Index(f"ix_{layer}_order", *keys, "id", postgresql_where=present, postgresql_include=["level"])
 
 
-def _restricted(layer: str) -> Index:
+def _restricted_index(layer: str) -> Index:
     """What is restricted is found without reading the rest: whoever is given it is written down (``gis.query``)."""
     return Index(f"ix_{layer}_restricted", "id", postgresql_where=text("level = 'restricted'"))
 
 
-def _unplaced(layer: str) -> Index:
+def _unlocated_index(layer: str) -> Index:
     """What stands nowhere is found without reading the rest: no grid cell counts it (``gis.cells``)."""
     return Index(f"ix_{layer}_unplaced", "id", postgresql_where=text("mercator is null and retired_at is null"))
 
 
-class Part(Record):
+class ChildRecord(Record):
     """A dated row that belongs to a feature and is seen with it, such as an event of a gate. Remembered alike."""
 
     __abstract__ = True
-    of: ClassVar[type[Feature]]
+    parent: ClassVar[type[Feature]]
     title: ClassVar[Text]
     history: ClassVar[Table]
 
@@ -245,59 +245,64 @@ class Part(Record):
         DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()"), sort_order=100
     )
 
-    def __init_subclass__(cls, *, table: str, of: type[Feature], title: tuple[str, str]) -> None:
-        cls.__tablename__, cls.of, cls.title = table, of, Text(*title)
+    def __init_subclass__(cls, *, table: str, parent: type[Feature], title: tuple[str, str]) -> None:
+        cls.__tablename__, cls.parent, cls.title = table, parent, Text(*title)
         super().__init_subclass__()
         cls.history = history_table(cls.__table__)  # type: ignore[arg-type]
-        parts[table] = cls
+        child_tables[table] = cls
 
 
-P = TypeVar("P", bound=Part)
+ChildT = TypeVar("ChildT", bound=ChildRecord)
 
 
-def fields_of_part(part: type[Part], reader: Reader) -> list[Field]:
+def child_fields(child: type[ChildRecord], clearance: Clearance) -> list[Field]:
     """What of a part such a reader may know of: its own fields, not whose it is; of a state ``t`` of it."""
     found = [
         Field(name=column.name, nullable=bool(column.nullable), **column.info["field"])
-        for column in part.__table__.columns
+        for column in child.__table__.columns
         if "field" in column.info
     ]
-    view = f'app.{part.__tablename__}_own own where own.id = t."id" and own.valid = t."valid"'
+    view = f'app.{child.__tablename__}_own own where own.id = t."id" and own.valid = t."valid"'
     return [
-        replace(one, own=f'select own."{one.name}" from {view}')
-        if isinstance(reader, Scoped) and not reader.shares(one.level)
+        replace(one, own_unit_sql=f'select own."{one.name}" from {view}')
+        if isinstance(clearance, ScopedClearance) and not clearance.may_read_everywhere(one.level)
         else one
         for one in found
-        if reader.reads(one.level)
+        if clearance.may_read(one.level)
     ]
 
 
-def columns_of_part(part: type[Part], reader: Reader) -> list[str]:
+def child_columns(child: type[ChildRecord], clearance: Clearance) -> list[str]:
     """The columns of a part that such a reader is granted."""
-    return ["id", "feature_id", "created_at", *(one.name for one in fields_of_part(part, reader) if one.own is None)]
+    return [
+        "id",
+        "feature_id",
+        "created_at",
+        *(one.name for one in child_fields(child, clearance) if one.own_unit_sql is None),
+    ]
 
 
-def withheld_of_part(part: type[Part], reader: Reader) -> list[str]:
+def masked_child_fields(child: type[ChildRecord], clearance: Clearance) -> list[str]:
     """The fields of a part that a scoped reader gets of its own matters alone."""
-    return [one.name for one in fields_of_part(part, reader) if one.own is not None]
+    return [one.name for one in child_fields(child, clearance) if one.own_unit_sql is not None]
 
 
-def rows_of_part(
-    session: Session, part: type[P], feature_id: uuid.UUID, reader: Reader, as_of: dt.datetime | None = None
-) -> list[P]:
+def child_rows(
+    session: Session, child: type[ChildT], feature_id: uuid.UUID, clearance: Clearance, as_of: dt.datetime | None = None
+) -> list[ChildT]:
     """What belongs to a feature, now or as it was, as far as ``reader`` may know of it.
 
     A field above that level is not even read.
     """
-    names = columns_of_part(part, reader)
-    source = part if as_of is None else _part_as_of(part, names, as_of)
+    names = child_columns(child, clearance)
+    source = child if as_of is None else _child_as_of(child, names, as_of)
     wanted = load_only(*(getattr(source, name) for name in names), raiseload=True)
     rows = list(session.scalars(select(source).where(source.feature_id == feature_id).options(wanted)))
-    if own := withheld_of_part(part, reader):
+    if own := masked_child_fields(child, clearance):
         shown = ", ".join(f'"{name}"' for name in own)
         told = session.execute(
             text(
-                f"select id, {shown} from app.{part.__tablename__}_own where id = any(:ids)"
+                f"select id, {shown} from app.{child.__tablename__}_own where id = any(:ids)"
                 " and valid @> coalesce(cast(:as_of as timestamptz), clock_timestamp())"
             ),
             {"ids": [row.id for row in rows], "as_of": as_of},
@@ -309,14 +314,14 @@ def rows_of_part(
     return rows
 
 
-def _part_as_of(part: type[P], names: Sequence[str], as_of: dt.datetime) -> type[P]:
+def _child_as_of(child: type[ChildT], names: Sequence[str], as_of: dt.datetime) -> type[ChildT]:
     """A part's rows out of its history, with these columns alone, since others may not even be named."""
-    past = part.metadata.tables[f"{SCHEMA}.{part.__tablename__}_history"].c
+    past = child.metadata.tables[f"{SCHEMA}.{child.__tablename__}_history"].c
     states = select(*(past[name] for name in names)).where(past.valid.op("@>")(as_of)).subquery()
-    return aliased(part, states, adapt_on_names=True)
+    return aliased(child, states, adapt_on_names=True)
 
 
-class Register(Record):
+class UnjournalledRecord(Record):
     """Reference rows that belong to no feature, such as a route: read from ``readers`` upwards, kept by editors.
 
     A register that has a column ``level`` is read row by row, like a layer. One without readers is private: every
@@ -325,17 +330,17 @@ class Register(Record):
     """
 
     __abstract__ = True
-    readers: ClassVar[Level | None]
+    read_level: ClassVar[Level | None]
 
-    def __init_subclass__(cls, *, table: str, readers: Level | None) -> None:
-        cls.__tablename__, cls.readers = table, readers
+    def __init_subclass__(cls, *, table: str, read_level: Level | None) -> None:
+        cls.__tablename__, cls.read_level = table, read_level
         super().__init_subclass__()
-        registers[table] = cls
+        unjournalled_tables[table] = cls
 
 
-Create = Callable[[Session, Mapping[str, Any]], Feature]
-Change = Callable[[Session, Any, Mapping[str, Any]], None]
-Move = Callable[[Session, Any, str, str], None]
+CreateCommand = Callable[[Session, Mapping[str, Any]], Feature]
+UpdateCommand = Callable[[Session, Any, Mapping[str, Any]], None]
+TransitionCommand = Callable[[Session, Any, str, str], None]
 
 
 @dataclass
@@ -355,19 +360,19 @@ class Layer:
     model: type[Feature]
     geometry_type: str
     title: Text
-    drawn_by: str | None = None
+    style_field: str | None = None
     order: tuple[str, ...] = ("created_at",)
     time: str | None = None
-    labelled_by: str = "title"
-    drawn_by_links: bool = False
+    label_sql: str = "title"
+    geometry_from_links: bool = False
     editable: bool = True
-    place_required: bool = False
-    placed: bool = True
-    creates: Create | None = None
-    changes: Change | None = None
-    moves: Move | None = None
-    extra_receivable: dict[str, Field] = attribute(default_factory=dict)
-    always_with: tuple[str, ...] = ()
+    location_required: bool = False
+    has_geometry: bool = True
+    create_command: CreateCommand | None = None
+    update_command: UpdateCommand | None = None
+    transition_command: TransitionCommand | None = None
+    extra_writable: dict[str, Field] = attribute(default_factory=dict)
+    required_with_geometry: tuple[str, ...] = ()
     schema: str = SCHEMA
 
     def __post_init__(self) -> None:
@@ -398,7 +403,7 @@ class Layer:
                         type=value.type,
                         codes=value.codes,
                         level=value.level,
-                        receivable=False,
+                        writable=False,
                         sql=value.sql,
                     )
         return found
@@ -409,69 +414,75 @@ class Layer:
         return next((one for one in self.fields.values() if one.is_status), None)
 
     @cached_property
-    def moves_allowed(self) -> list[tuple[str, str]]:
+    def transitions(self) -> list[tuple[str, str]]:
         """Every (from, to) that the status allows; the empty word stands for no status."""
         words = self.status.codes if self.status else None
-        return words.moves() if words is not None and issubclass(words, Status) else []
+        return words.transitions() if words is not None and issubclass(words, Status) else []
 
     @cache  # noqa: B019 - a layer lives as long as the program
-    def readable(self, reader: Reader) -> Mapping[str, Field]:
+    def readable_fields(self, clearance: Clearance) -> Mapping[str, Field]:
         """The fields that such a reader may know of."""
-        found = {name: one for name, one in self.fields.items() if reader.reads(one.level)}
-        if isinstance(reader, Scoped):
+        found = {name: one for name, one in self.fields.items() if clearance.may_read(one.level)}
+        if isinstance(clearance, ScopedClearance):
             found |= {
-                name: self._of_own(one, reader)
+                name: self._own_unit_field(one, clearance)
                 for name, one in found.items()
-                if (one.sql is not None and not reader.shares(one.level)) or name in self.withheld(reader)
+                if (one.sql is not None and not clearance.may_read_everywhere(one.level))
+                or name in self.masked_fields(clearance)
             }
         return MappingProxyType(found)
 
-    def withheld(self, reader: Scoped) -> list[str]:
+    def masked_fields(self, clearance: ScopedClearance) -> list[str]:
         """The stored fields that a scoped reader gets of its own matters alone; when a row went out of use all know."""
         return [
             name
             for name, one in self.fields.items()
-            if one.sql is None and reader.reads(one.level) and not reader.shares(one.level) and name != "retired_at"
+            if one.sql is None
+            and clearance.may_read(one.level)
+            and not clearance.may_read_everywhere(one.level)
+            and name != "retired_at"
         ]
 
-    def _of_own(self, one: Field, reader: Scoped) -> Field:
+    def _own_unit_field(self, declared: Field, clearance: ScopedClearance) -> Field:
         """A field as its own rows' view gives it, which knows every version of a row, the present one too."""
-        shown = f'own."{one.name}"' if one.sql is None else one.sql
-        for name in self.withheld(reader) if one.sql is not None else ():
+        shown = f'own."{declared.name}"' if declared.sql is None else declared.sql
+        for name in self.masked_fields(clearance) if declared.sql is not None else ():
             shown = re.sub(rf"\bt\.{name}\b", f'own."{name}"', shown)
         view = f'app.{self.name}_own own where own.id = t."id" and own.version = t."version"'
-        return replace(one, own=f"select {shown} from {view}")
+        return replace(declared, own_unit_sql=f"select {shown} from {view}")
 
     @property
-    def counted(self) -> bool:
+    def has_grid_counts(self) -> bool:
         """Whether its features are counted by grid cell (``gis.cells``), so that many of them make a small tile."""
         own = self.schema == SCHEMA
-        return own and self.placed and not self.drawn_by_links and self.geometry_type in ("POINT", "GEOMETRY")
+        return (
+            own and self.has_geometry and not self.geometry_from_links and self.geometry_type in ("POINT", "GEOMETRY")
+        )
 
     @property
-    def remembered(self) -> bool:
+    def has_history(self) -> bool:
         """Whether its past can be read; of what was released there is the present alone."""
         return self.schema == SCHEMA
 
-    def columns(self, reader: Reader, *, past: bool = False) -> list[str]:
+    def columns(self, clearance: Clearance, *, from_history: bool = False) -> list[str]:
         """The stored columns that a reader of this level is granted, geometry included, quoted for SQL."""
         names = ["id", "retired_at"]
-        for name, one in self.readable(reader).items():
-            if one.sql is None and one.own is None and name not in names:
-                names += _shared_or_both(name, reader) if one.shared else [name]
-        names += _shared_or_both("geom", reader)
-        if not past:
-            names += _shared_or_both("mercator", reader)
+        for name, one in self.readable_fields(clearance).items():
+            if one.sql is None and one.own_unit_sql is None and name not in names:
+                names += _masked_or_both(name, clearance) if one.masked_when_assumed else [name]
+        names += _masked_or_both("geom", clearance)
+        if not from_history:
+            names += _masked_or_both("mercator", clearance)
         return [f'"{name}"' for name in names]
 
 
-def _shared_or_both(name: str, reader: Reader) -> list[str]:
-    return [name, f"shared_{name}"] if reader.sees_assumed else [f"shared_{name}"]
+def _masked_or_both(name: str, clearance: Clearance) -> list[str]:
+    return [name, f"shared_{name}"] if clearance.sees_assumed_positions else [f"shared_{name}"]
 
 
 catalog: dict[str, Layer] = {}
-parts: dict[str, type[Part]] = {}
-registers: dict[str, type[Register]] = {}
+child_tables: dict[str, type[ChildRecord]] = {}
+unjournalled_tables: dict[str, type[UnjournalledRecord]] = {}
 
 
 def history_table(table: Table, version: str | None = None) -> Table:
@@ -510,6 +521,6 @@ def history_table(table: Table, version: str | None = None) -> Table:
     )
 
 
-def every() -> Iterator[Layer]:
+def all_layers() -> Iterator[Layer]:
     """Every layer, in the order in which they were declared."""
     yield from catalog.values()

@@ -15,16 +15,16 @@ from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gis.crs.systems import WGS84
-from gis.model.fields import SCHEMA, PositionSource, Reader, Words
-from gis.model.layer import Layer, Record, catalog, every, history_table
-from gis.text.errors import NO_FEATURE, Missing, invalid
+from gis.model.fields import SCHEMA, Clearance, CodeListType, PositionSource
+from gis.model.layer import Layer, Record, all_layers, catalog, history_table
+from gis.text.errors import FEATURE_NOT_FOUND, Missing, invalid
 from gis.text.i18n import Text
 
-ROLES = ("subject", "site", "document", "parent", "continues", "gate")
+LINK_ROLES = ("subject", "site", "document", "parent", "continues", "gate")
 """What a link may say: what it is about, where it takes place, its paper, what it belongs to, what it carries on."""
 
 
-class Identity(Record):
+class FeatureIdentity(Record):
     """Every feature's identity: which layer an id belongs to. Written by the trigger, referenced by links."""
 
     __tablename__ = "features"
@@ -51,7 +51,7 @@ class Link(Record):
     border: Mapped[str | None] = mapped_column(SqlText)
     geom: Mapped[Any | None] = mapped_column(Geometry("GEOMETRY", srid=WGS84, spatial_index=True), nullable=True)
     position_source: Mapped[PositionSource] = mapped_column(
-        Words(PositionSource), default=PositionSource.NONE, nullable=False
+        CodeListType(PositionSource), default=PositionSource.NONE, nullable=False
     )
     created_at: Mapped[dt.datetime] = mapped_column(
         DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")
@@ -65,7 +65,7 @@ Index("ix_links_history_to_id", LINKS_HISTORY.c.to_id)
 
 
 @dataclass(frozen=True)
-class Linked:
+class VisibleLink:
     """A link as its reader sees it: the other end's id, layer and name, or an address."""
 
     id: uuid.UUID
@@ -78,38 +78,38 @@ class Linked:
     border: str | None
 
 
-def views() -> str:
+def location_views_sql() -> str:
     """The SQL of the two views over every layer, for ``gis/rights.py`` to apply."""
     return "\n".join(
         f"create or replace view app.{name} with (security_invoker = true) as\n" + "\nunion all\n".join(selects) + ";"
         for name, selects in {
-            "places": [_select(layer, "geom") for layer in every()],
-            "shared_places": [_select(layer, "shared_geom") for layer in every()],
+            "places": [_location_select(layer, "geom") for layer in all_layers()],
+            "shared_places": [_location_select(layer, "shared_geom") for layer in all_layers()],
         }.items()
     )
 
 
-def _select(layer: Layer, geometry: str) -> str:
+def _location_select(layer: Layer, geometry: str) -> str:
     return (
-        f"select id, '{layer.name}'::text as layer, {layer.labelled_by}::text as label, {geometry}::geometry as geom,"
+        f"select id, '{layer.name}'::text as layer, {layer.label_sql}::text as label, {geometry}::geometry as geom,"
         f" position_source from app.{layer.name} where retired_at is null"
     )
 
 
-def places(reader: Reader) -> str:
+def location_view(clearance: Clearance) -> str:
     """The view of places that a reader of this level is granted."""
-    return "app.places" if reader.sees_assumed else "app.shared_places"
+    return "app.places" if clearance.sees_assumed_positions else "app.shared_places"
 
 
-def joined_place(reader: Reader, end: str, named: str = "p") -> str:
+def join_location_sql(clearance: Clearance, id_sql: str, alias: str = "p") -> str:
     """The SQL that joins, as ``p`` or as ``named``, the place of the feature whose id is ``end``.
 
     Joined plainly, the view is read whole: the policies in it keep the planner from looking a feature up by its key.
     """
-    return f"lateral (select * from {places(reader)} one where one.id = {end} offset 0) {named} on true"
+    return f"lateral (select * from {location_view(clearance)} one where one.id = {id_sql} offset 0) {alias} on true"
 
 
-def link(session: Session, feature_id: uuid.UUID, to_id: uuid.UUID, role: str) -> Link:
+def create_link(session: Session, feature_id: uuid.UUID, to_id: uuid.UUID, role: str) -> Link:
     """Point from one feature at another. Raises ``Invalid`` for an unknown role, ``Missing`` for a hidden end."""
     check_role(role)
     if feature_id == to_id:
@@ -124,7 +124,7 @@ def link(session: Session, feature_id: uuid.UUID, to_id: uuid.UUID, role: str) -
     return made
 
 
-def unlink(session: Session, feature_id: uuid.UUID, link_id: uuid.UUID) -> None:
+def delete_link(session: Session, feature_id: uuid.UUID, link_id: uuid.UUID) -> None:
     """Take a link away from either of its ends; the journal keeps it."""
     found = session.get(Link, link_id)
     if found is None or feature_id not in (found.feature_id, found.to_id):
@@ -135,8 +135,8 @@ def unlink(session: Session, feature_id: uuid.UUID, link_id: uuid.UUID) -> None:
 
 def check_role(role: str) -> None:
     """Raises ``Invalid`` when links know no such role."""
-    if role not in ROLES:
-        words = ", ".join(ROLES)
+    if role not in LINK_ROLES:
+        words = ", ".join(LINK_ROLES)
         raise invalid("role", "code", f"Vai trò phải là một trong: {words}", f"The role must be one of: {words}")
 
 
@@ -144,21 +144,23 @@ def layer_of(session: Session, feature_id: uuid.UUID) -> Layer:
     """The layer that an id belongs to; ``Missing`` when it is hidden or there is none."""
     name = session.execute(text("select layer from app.places where id = :id"), {"id": feature_id}).scalar()
     if name is None:
-        raise Missing(NO_FEATURE)
+        raise Missing(FEATURE_NOT_FOUND)
     return catalog[name]
 
 
-def linked(session: Session, feature_id: uuid.UUID, reader: Reader, as_of: dt.datetime | None = None) -> list[Linked]:
+def links_of(
+    session: Session, feature_id: uuid.UUID, clearance: Clearance, as_of: dt.datetime | None = None
+) -> list[VisibleLink]:
     """What a feature points at and what points at it, now or then, as far as ``reader`` may see both ends today."""
     links, held = ("links", "true") if as_of is None else ("links_history", "l.valid @> cast(:as_of as timestamptz)")
     rows = session.execute(
         text(
             f"select l.id, l.role, d.direction, p.layer, p.id, p.label, l.at, l.border from app.{links} l"
             f" cross join lateral (values ('to', l.to_id), ('from', l.feature_id)) d (direction, other)"
-            f" left join {joined_place(reader, 'd.other')}"
+            f" left join {join_location_sql(clearance, 'd.other')}"
             f" where (d.direction = 'to' and l.feature_id = :id or d.direction = 'from' and l.to_id = :id)"
             f" and (p.id is not null or l.at is not null) and {held} order by d.direction desc, p.layer, p.label, l.at"
         ),
         {"id": feature_id, **({"as_of": as_of} if as_of else {})},
     )
-    return [Linked(*row) for row in rows]
+    return [VisibleLink(*row) for row in rows]

@@ -16,19 +16,19 @@ from sqlalchemy import BigInteger, Boolean, Identity, Integer, SmallInteger, Tex
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gis.model.fields import Field, Level, LevelType
-from gis.model.layer import Layer, Record, every
+from gis.model.layer import Layer, Record, all_layers
 
 HALF_WORLD_M: Final = 20037508.342789244
 """From the middle of the Web Mercator world to its edge."""
 
 GRIDS: Final = (5, 7, 9, 11, 13, 15)
-FINEST_ZOOM: Final = 10
+MAX_COUNT_ZOOM: Final = 10
 """The last zoom that is drawn from counts. A tile of an even zoom is 32 cells wide, one of an odd zoom 64."""
 
-LOCK: Final = 0x63656C6C
+FOLD_LOCK_KEY: Final = 0x63656C6C
 """Who holds it folds ("cell" as a number)."""
 
-FOLDED_EVERY: Final = 1000
+FOLD_INTERVAL: Final = 1000
 """Lines of change, after which they are folded into the sums."""
 
 
@@ -64,31 +64,31 @@ class CellChange(Record):
     north: Mapped[int] = mapped_column(BigInteger)
 
 
-def counted_by(layer: Layer) -> Field | None:
+def count_field(layer: Layer) -> Field | None:
     """The stored word that a layer's features are counted by: what draws them, else their status.
 
     What is computed on reading cannot be counted by a trigger, and what is not public would be told by the count.
     """
-    for one in (layer.fields.get(layer.drawn_by or ""), layer.status):
+    for one in (layer.fields.get(layer.style_field or ""), layer.status):
         if one is not None and one.sql is None and one.codes is not None and one.level is Level.PUBLIC:
             return one
     return None
 
 
-def _column(grid: int | str) -> str:
-    return _within(f"(east + {HALF_WORLD_M}) / {2 * HALF_WORLD_M} * (1 << {grid})", grid)
+def _column_sql(grid: int | str) -> str:
+    return _clamp_sql(f"(east + {HALF_WORLD_M}) / {2 * HALF_WORLD_M} * (1 << {grid})", grid)
 
 
-def _row(grid: int | str) -> str:
-    return _within(f"({HALF_WORLD_M} - north) / {2 * HALF_WORLD_M} * (1 << {grid})", grid)
+def _row_sql(grid: int | str) -> str:
+    return _clamp_sql(f"({HALF_WORLD_M} - north) / {2 * HALF_WORLD_M} * (1 << {grid})", grid)
 
 
-def _within(place: str, grid: int | str) -> str:
+def _clamp_sql(position_sql: str, grid: int | str) -> str:
     """Web Mercator has no poles; what lies beyond its edge is counted at the edge."""
-    return f"greatest(0, least((1 << {grid}) - 1, floor({place})))::integer"
+    return f"greatest(0, least((1 << {grid}) - 1, floor({position_sql})))::integer"
 
 
-def counted(layer: Layer, zoom: int, column: int, row: int) -> str:
+def tile_counts_sql(layer: Layer, zoom: int, column: int, row: int) -> str:
     """The SQL of the counts in a tile and one cell around it: x, y, assumed, word, features, east, north.
 
     Under the reader's own rights; the sums of one cell and word may come in several rows, of which some are negative.
@@ -101,12 +101,12 @@ def counted(layer: Layer, zoom: int, column: int, row: int) -> str:
         "select x, y, assumed, word, features, east, north from app.cells"
         f" where layer = '{layer.name}' and grid = {grid} and {around}"
         " union all select * from (select"
-        f" {_column(grid)} as x, {_row(grid)} as y, assumed, word, features, features * east, features * north"
+        f" {_column_sql(grid)} as x, {_row_sql(grid)} as y, assumed, word, features, features * east, features * north"
         f" from app.cell_changes where layer = '{layer.name}') latest where {around}"
     )
 
 
-def total(layer: Layer) -> str:
+def total_sql(layer: Layer) -> str:
     """The SQL of how many features there are, under the reader's own rights: those in cells and those nowhere."""
     coarsest = f"select features from app.cells where layer = '{layer.name}' and grid = {GRIDS[0]}"
     latest = f"select features from app.cell_changes where layer = '{layer.name}'"
@@ -117,10 +117,10 @@ def total(layer: Layer) -> str:
 FUNCTIONS = f"""
 create or replace function app.fold_cells() returns void language plpgsql set search_path = pg_catalog as $$
 begin
-    if not pg_try_advisory_xact_lock({LOCK}, 0) then return; end if;
+    if not pg_try_advisory_xact_lock({FOLD_LOCK_KEY}, 0) then return; end if;
     with folded as (delete from app.cell_changes returning *)
     insert into app.cells (layer, grid, x, y, level, assumed, word, features, east, north)
-    select layer, grid, {_column("grid")}, {_row("grid")}, level, assumed, word,
+    select layer, grid, {_column_sql("grid")}, {_row_sql("grid")}, level, assumed, word,
         sum(features), sum(features * east), sum(features * north)
     from folded cross join unnest(array{list(GRIDS)}) grid
     group by 1, 2, 3, 4, 5, 6, 7
@@ -137,7 +137,7 @@ declare line bigint; middle geometry := ST_Centroid(place);
 begin
     insert into app.cell_changes (layer, level, assumed, word, features, east, north)
     values ($1, $2, $3, $4, $6, round(ST_X(middle)), round(ST_Y(middle))) returning id into line;
-    if line % {FOLDED_EVERY} = 0 then perform app.fold_cells(); end if;
+    if line % {FOLD_INTERVAL} = 0 then perform app.fold_cells(); end if;
 end $$;
 revoke all on function app.count_cell from public;
 """
@@ -145,11 +145,11 @@ revoke all on function app.count_cell from public;
 
 def triggers() -> str:
     """All functions and triggers of counting, idempotent, for every layer that is counted."""
-    return "\n".join([FUNCTIONS, *(_trigger(layer) for layer in every() if layer.counted)])
+    return "\n".join([FUNCTIONS, *(_trigger(layer) for layer in all_layers() if layer.has_grid_counts)])
 
 
 def _trigger(layer: Layer) -> str:
-    by = counted_by(layer)
+    by = count_field(layer)
     told = ["level", "position_source", "retired_at", "geom", *([by.name] if by else [])]
     new, old = (", ".join(f'{row}."{name}"' for name in told) for row in ("NEW", "OLD"))
 

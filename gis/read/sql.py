@@ -20,24 +20,24 @@ import psycopg
 import shapely
 from sqlalchemy.orm import Session
 
-from gis.crs.geometry import Box, shape_of_box
-from gis.crs.systems import CRS, CRS84, WGS84, srid_for
-from gis.db.pool import Asking, Bytes, Question, T
-from gis.db.session import Notebook, Reading
-from gis.model.fields import Field, Level, Reader, rank_among
+from gis.crs.geometry import BBox, bbox_to_geometry
+from gis.crs.systems import CRS, CRS84, WGS84, postgis_srid
+from gis.db.pool import BoundQuery, BytesLoader, QueryGenerator, T
+from gis.db.session import AccessLogEntry, AccessRecorder
+from gis.model.fields import Clearance, Field, Level, rank_sql
 from gis.model.layer import Layer
-from gis.model.links import places
+from gis.model.links import location_view
 from gis.read.cql2 import compile as filters
-from gis.read.grid_counts import total
-from gis.text.dates import ZONE, read_day, read_moment
-from gis.text.errors import NO_FEATURE, Invalid, Malformed, Missing
-from gis.text.folding import sought
+from gis.read.grid_counts import total_sql
+from gis.text.dates import TIME_ZONE, parse_date, parse_datetime
+from gis.text.errors import FEATURE_NOT_FOUND, Invalid, Malformed, Missing
+from gis.text.folding import search_pattern
 from gis.text.i18n import Text
 
-METRES_IN_DEGREE = 100_000
+MIN_METRES_PER_DEGREE = 100_000
 """A degree is never shorter than this at our latitudes along a meridian; parallels are stretched by the cosine."""
 
-OWN_LINKS = "l.feature_id = t.id"
+LINKS_OF_ROW = "l.feature_id = t.id"
 """How SQL written over a row ``t`` says that a link is that row's."""
 
 
@@ -59,13 +59,13 @@ class Along:
     end_m: float
 
 
-OWN = ("id", "layer")
+BASE_PROPERTIES = ("id", "layer")
 """What a feature's properties begin with: no fields of the card."""
 
-UNTOLD = {"layer", "reader", "limit", "after", "ranked", "filter_crs", "bbox_crs", "crs"}
+UNLOGGED_ATTRIBUTES = {"layer", "clearance", "limit", "after", "ranked", "filter_crs", "bbox_crs", "crs"}
 """What of a selection does not say which rows are meant."""
 
-MOST_TOLD = 200
+MAX_LOGGED_IDS = 200
 """So many restricted records given at once are named in the journal one by one; of more, their number."""
 
 
@@ -83,9 +83,9 @@ class Selection:
     """
 
     layer: Layer
-    reader: Reader
+    clearance: Clearance
     ids: Sequence[uuid.UUID] | None = None
-    bbox: Box | None = None
+    bbox: BBox | None = None
     time: tuple[dt.datetime | None, dt.datetime | None] | None = None
     where: Mapping[str, Sequence[str]] = attribute(default_factory=dict)
     q: str | None = None
@@ -94,7 +94,7 @@ class Selection:
     ranked: bool = False
     after: str | None = None
     limit: int | None = None
-    filter: filters.Tree | None = None
+    filter: filters.FilterTree | None = None
     filter_crs: CRS = CRS84
     bbox_crs: int = WGS84
     near: Near | None = None
@@ -102,7 +102,7 @@ class Selection:
     fields: Sequence[str] | None = None
     crs: CRS = CRS84
 
-    def everything(self) -> "Selection":
+    def unpaged(self) -> "Selection":
         """The same selection without paging."""
         return replace(self, limit=None, after=None)
 
@@ -112,12 +112,12 @@ class Selection:
         return self.ids is not None and len(self.ids) == 1
 
     @property
-    def is_whole(self) -> bool:
+    def is_whole_layer(self) -> bool:
         """Whether nothing narrows the layer."""
-        return not self.told().keys() - {"sort", "fields"}
+        return not self.criteria().keys() - {"sort", "fields"}
 
     @property
-    def is_plain(self) -> bool:
+    def is_preparable(self) -> bool:
         """Whether it takes the layer as it comes, by identity or by words of its card: then one plan serves for ever.
 
         A word stands in the SQL itself, so that its plan knows how many bear it.
@@ -125,9 +125,11 @@ class Selection:
         narrowed = self.bbox, self.time, self.q, self.as_of, self.filter, self.near, self.along
         return all(one is None for one in narrowed) and all(self.layer.fields[name].codes for name in self.where)
 
-    def told(self) -> dict[str, Any]:
+    def criteria(self) -> dict[str, Any]:
         """What is wanted as plain data, as far as it narrows the layer: for the journal."""
-        narrowed = {one.name: getattr(self, one.name) for one in dataclass_fields(self) if one.name not in UNTOLD}
+        narrowed = {
+            one.name: getattr(self, one.name) for one in dataclass_fields(self) if one.name not in UNLOGGED_ATTRIBUTES
+        }
         told = {name: value for name, value in narrowed.items() if value not in (None, {}, [])}
         if self.as_of is not None:
             told["as_of"] = self.as_of.isoformat()
@@ -137,7 +139,7 @@ class Selection:
 
 
 @dataclass
-class Statement:
+class StatementBuilder:
     """SQL in the making: its parts, and the values bound to it."""
 
     conditions: list[str] = attribute(default_factory=list)
@@ -150,223 +152,229 @@ class Statement:
         return f"%({name})s"
 
 
-def check(selection: Selection) -> None:
+def validate_selection(selection: Selection) -> None:
     """Compose the SQL and throw it away: raises what the selection would, before an answer has begun."""
-    _page_sql(selection, feature_text(selection))
+    _page_sql(selection, feature_json_sql(selection))
 
 
-def features(session: Session, selection: Selection) -> list[bytes]:
+def read_features(session: Session, selection: Selection) -> list[bytes]:
     """The selected features, each as the text of one GeoJSON Feature."""
-    rows = answered(session, _marked(selection, feature_text(selection)))
-    note(session, selection, rows)
+    rows = run_queries(session, _rows_with_restricted_ids(selection, feature_json_sql(selection)))
+    record_access(session, selection, rows)
     return [row[0] for row in rows]
 
 
 Page = tuple[list[bytes], str | None]
 
 
-def page(session: Session, selection: Selection) -> Page:
+def read_page(session: Session, selection: Selection) -> Page:
     """One page of features, and the key from which the next one goes on, or None at the end."""
-    return answered(session, asking_page(selection, session))
+    return run_queries(session, page_queries(selection, session))
 
 
-def asking_page(selection: Selection, notebook: Notebook) -> Asking[Page]:
+def page_queries(selection: Selection, recorder: AccessRecorder) -> QueryGenerator[Page]:
     """The question of ``page``."""
     limit = selection.limit or 0
     longer = replace(selection, limit=limit + 1)
-    rows = yield from _marked(longer, f"{feature_text(selection)}, {_key_text(selection)}")
-    note(notebook, selection, rows[:limit])
-    following = encode_key(json.loads(rows[limit - 1][1])) if len(rows) > limit else None
+    rows = yield from _rows_with_restricted_ids(longer, f"{feature_json_sql(selection)}, {_sort_key_sql(selection)}")
+    record_access(recorder, selection, rows[:limit])
+    following = encode_cursor(json.loads(rows[limit - 1][1])) if len(rows) > limit else None
     return [row[0] for row in rows[:limit]], following
 
 
-def asking_counted_page(selection: Selection, notebook: Notebook) -> Asking[tuple[Page, int]]:
+def counted_page_queries(selection: Selection, recorder: AccessRecorder) -> QueryGenerator[tuple[Page, int]]:
     """The questions of ``page`` and ``count``."""
-    found = yield from asking_page(selection, notebook)
-    return found, (yield from asking_count(selection))
+    found = yield from page_queries(selection, recorder)
+    return found, (yield from count_queries(selection))
 
 
-def everything(selection: Selection, shown: str) -> tuple[str, dict[str, Any]]:
+def unpaged_sql(selection: Selection, columns_sql: str) -> tuple[str, dict[str, Any]]:
     """The SQL that gives ``shown``, written over the row ``t``, of every selected feature, with its values."""
-    return _page_sql(selection.everything(), shown)
+    return _page_sql(selection.unpaged(), columns_sql)
 
 
-def withheld(selection: Selection) -> tuple[str, dict[str, Any]]:
+def withheld_count_sql(selection: Selection) -> tuple[str, dict[str, Any]]:
     """The SQL that counts the selected features whose position is only assumed and kept from this reader."""
-    statement = Statement()
-    source = source_of(selection, statement)
-    statement.conditions.append(is_withheld(selection))
-    return then(selection, f"select count(*) from {source}{where_of(statement)}", statement), statement.values
+    statement = StatementBuilder()
+    source = from_clause(selection, statement)
+    statement.conditions.append(is_withheld_sql(selection))
+    return as_of_sql(selection, f"select count(*) from {source}{where_clause(statement)}", statement), statement.values
 
 
-def is_withheld(selection: Selection) -> str:
+def is_withheld_sql(selection: Selection) -> str:
     """The SQL that says of a row ``t`` whether its position is only assumed and kept from this reader."""
-    return f"(t.position_source = 'assumed' and {geometry_of(selection)} is null)"
+    return f"(t.position_source = 'assumed' and {selection_geometry_sql(selection)} is null)"
 
 
-def wanted(selection: Selection) -> list[Field]:
+def selected_fields(selection: Selection) -> list[Field]:
     """The fields that the selection gives out, in their order."""
-    names = selection.layer.readable(selection.reader) if selection.fields is None else selection.fields
-    return [_field(selection, name) for name in names if name not in OWN]
+    names = selection.layer.readable_fields(selection.clearance) if selection.fields is None else selection.fields
+    return [_readable_field(selection, name) for name in names if name not in BASE_PROPERTIES]
 
 
-def one(session: Session, selection: Selection, feature_id: uuid.UUID) -> bytes:
+def read_feature(session: Session, selection: Selection, feature_id: uuid.UUID) -> bytes:
     """One feature as GeoJSON text; ``Missing`` when there is none or it is hidden."""
-    return versioned(session, selection, feature_id)[0]
+    return read_feature_with_version(session, selection, feature_id)[0]
 
 
-def versioned(session: Session, selection: Selection, feature_id: uuid.UUID) -> tuple[bytes, int]:
+def read_feature_with_version(session: Session, selection: Selection, feature_id: uuid.UUID) -> tuple[bytes, int]:
     """One feature as GeoJSON text with its version; ``Missing`` when there is none or it is hidden."""
-    return answered(session, asking_versioned(selection, feature_id, session))
+    return run_queries(session, feature_queries(selection, feature_id, session))
 
 
-def asking_versioned(selection: Selection, feature_id: uuid.UUID, notebook: Notebook) -> Asking[tuple[bytes, int]]:
+def feature_queries(
+    selection: Selection, feature_id: uuid.UUID, recorder: AccessRecorder
+) -> QueryGenerator[tuple[bytes, int]]:
     """The question of ``versioned``."""
     wanted = replace(selection, ids=[feature_id], limit=None)
-    rows = yield from _marked(wanted, f"{feature_text(wanted)}, t.version")
+    rows = yield from _rows_with_restricted_ids(wanted, f"{feature_json_sql(wanted)}, t.version")
     if not rows:
-        raise Missing(NO_FEATURE)
-    note(notebook, wanted, rows)
+        raise Missing(FEATURE_NOT_FOUND)
+    record_access(recorder, wanted, rows)
     return rows[0][0], rows[0][1]
 
 
-def asking_whether(layer: Layer, condition: str, feature_id: uuid.UUID) -> Asking[bool]:
+def condition_queries(layer: Layer, condition: str, feature_id: uuid.UUID) -> QueryGenerator[bool]:
     """The question whether a row that the reader sees meets a condition of the policy page."""
     sql = f"select coalesce((select {condition} from app.{layer.name} where id = %(id)s), false)"
-    rows = yield Question(sql, {"id": feature_id})
+    rows = yield BoundQuery(sql, {"id": feature_id})
     return bool(rows[0][0])
 
 
-def _marked(selection: Selection, shown: str) -> Asking[list[Any]]:
+def _rows_with_restricted_ids(selection: Selection, columns_sql: str) -> QueryGenerator[list[Any]]:
     """The rows of a page, for a reader of the restricted with the id of each that is restricted as last value."""
-    if selection.reader is Level.RESTRICTED:
-        shown = f"{shown}, case when {is_restricted(selection)} then t.id end"
-    sql, values = _page_sql(selection, shown)
-    return (yield Question(sql, values, planned_once=selection.is_plain))
+    if selection.clearance is Level.RESTRICTED:
+        columns_sql = f"{columns_sql}, case when {is_restricted_sql(selection)} then t.id end"
+    sql, values = _page_sql(selection, columns_sql)
+    return (yield BoundQuery(sql, values, prepared=selection.is_preparable))
 
 
-def is_restricted(selection: Selection) -> str:
+def is_restricted_sql(selection: Selection) -> str:
     """The SQL that says of a row ``t``, also of one as it was, whether it is restricted today."""
     if selection.as_of is None:
         return "t.level = 'restricted'"
     return f"(select now.level from app.{selection.layer.name} now where now.id = t.id) = 'restricted'"
 
 
-def note(notebook: Notebook, selection: Selection, rows: Sequence[Any], **beside: Any) -> None:
+def record_access(recorder: AccessRecorder, selection: Selection, rows: Sequence[Any], **extra: Any) -> None:
     """Note which restricted records are given, their ids last in each row: the journal has it before they leave."""
-    found = [row[-1] for row in rows if row[-1] is not None] if selection.reader is Level.RESTRICTED else []
+    found = [row[-1] for row in rows if row[-1] is not None] if selection.clearance is Level.RESTRICTED else []
     if not found:
         return
-    told = {**selection.told(), **beside}
+    told = {**selection.criteria(), **extra}
     single = found[0] if selection.ids is not None and len(selection.ids) == 1 else None
     if single is None:
         told["restricted"] = len(found)
-        told |= {"records": found} if len(found) <= MOST_TOLD else {}
+        told |= {"records": found} if len(found) <= MAX_LOGGED_IDS else {}
     else:
         del told["ids"]
-    notebook.info.setdefault("readings", []).append(Reading(selection.layer.name, told, single))
+    recorder.info.setdefault("readings", []).append(AccessLogEntry(selection.layer.name, told, single))
 
 
-def count(session: Session, selection: Selection) -> int:
+def count_features(session: Session, selection: Selection) -> int:
     """How many features the selection holds, under the reader's own rights."""
-    return answered(session, asking_count(selection))
+    return run_queries(session, count_queries(selection))
 
 
-def asking_count(selection: Selection) -> Asking[int]:
+def count_queries(selection: Selection) -> QueryGenerator[int]:
     """The question of ``count``. A whole layer is added up from its cells, where these know all the reader sees."""
-    if selection.is_whole and selection.layer.counted and selection.reader in (Level.INTERNAL, Level.RESTRICTED):
-        rows = yield Question(f"select {total(selection.layer)}", {}, planned_once=True)
+    if (
+        selection.is_whole_layer
+        and selection.layer.has_grid_counts
+        and selection.clearance in (Level.INTERNAL, Level.RESTRICTED)
+    ):
+        rows = yield BoundQuery(f"select {total_sql(selection.layer)}", {}, prepared=True)
         return int(rows[0][0])
-    statement = Statement()
-    source = source_of(selection, statement)
-    sql = then(selection, f"select count(*) from {source}{where_of(statement)}", statement)
-    rows = yield Question(sql, statement.values)
+    statement = StatementBuilder()
+    source = from_clause(selection, statement)
+    sql = as_of_sql(selection, f"select count(*) from {source}{where_clause(statement)}", statement)
+    rows = yield BoundQuery(sql, statement.values)
     return int(rows[0][0])
 
 
-def tally(session: Session, selection: Selection, name: str) -> dict[str, int]:
+def count_by_value(session: Session, selection: Selection, name: str) -> dict[str, int]:
     """How many features there are of each value of one property."""
-    expression = _field(selection, name).expression(selection.reader)
-    statement = Statement()
-    source = source_of(selection, statement)
-    sql = f"select coalesce({expression}::text, ''), count(*) from {source}{where_of(statement)} group by 1"
-    sql = then(selection, sql, statement)
-    return {row[0].decode(): row[1] for row in _rows(session, sql, statement.values)}
+    expression = _readable_field(selection, name).expression(selection.clearance)
+    statement = StatementBuilder()
+    source = from_clause(selection, statement)
+    sql = f"select coalesce({expression}::text, ''), count(*) from {source}{where_clause(statement)} group by 1"
+    sql = as_of_sql(selection, sql, statement)
+    return {row[0].decode(): row[1] for row in _fetch_rows(session, sql, statement.values)}
 
 
 def extent(session: Session, selection: Selection) -> tuple[float, float, float, float] | None:
     """The box around the selected features that the reader may see, or None when none has a place."""
-    statement = Statement()
-    source = source_of(selection, statement)
-    place = geometry_of(selection)
+    statement = StatementBuilder()
+    source = from_clause(selection, statement)
+    place = selection_geometry_sql(selection)
     sql = (
         "select ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box) from"
-        f" (select ST_Extent({place}) as box from {source}{where_of(statement)}) extent"
+        f" (select ST_Extent({place}) as box from {source}{where_clause(statement)}) extent"
     )
-    row = _rows(session, sql, statement.values)[0]
+    row = _fetch_rows(session, sql, statement.values)[0]
     return None if row[0] is None else tuple(row)
 
 
-def driver_of(session: Session) -> psycopg.Connection[Any]:
+def driver_connection(session: Session) -> psycopg.Connection[Any]:
     """The driver's own connection of this transaction: rows go from it to the answer without passing the ORM."""
     return session.connection().connection.driver_connection  # type: ignore[return-value]
 
 
-def _rows(session: Session, sql: str, values: Mapping[str, Any], *, prepare: bool | None = None) -> list[Any]:
-    with driver_of(session).cursor(binary=True) as cursor:
-        cursor.adapters.register_loader("text", Bytes)
+def _fetch_rows(session: Session, sql: str, values: Mapping[str, Any], *, prepare: bool | None = None) -> list[Any]:
+    with driver_connection(session).cursor(binary=True) as cursor:
+        cursor.adapters.register_loader("text", BytesLoader)
         cursor.execute(sql, values, prepare=prepare)
         return list(cursor.fetchall())
 
 
-def answered(session: Session, asking: Asking[T]) -> T:
+def run_queries(session: Session, queries: QueryGenerator[T]) -> T:
     """What comes of asking within a transaction that is under way (``Database.answered`` asks without one)."""
     try:
-        question = next(asking)
+        question = next(queries)
         while True:
-            prepare = None if question.planned_once else False
-            question = asking.send(_rows(session, question.sql, question.values, prepare=prepare))
+            prepare = None if question.prepared else False
+            question = queries.send(_fetch_rows(session, question.sql, question.values, prepare=prepare))
     except StopIteration as end:
         found: T = end.value
         return found
 
 
-def geometry_of(selection: Selection) -> str:
+def selection_geometry_sql(selection: Selection) -> str:
     """The SQL of a feature's place for the selection's reader."""
-    return place_of(selection.layer, selection.reader)
+    return geometry_sql(selection.layer, selection.clearance)
 
 
-def place_of(layer: Layer, reader: Reader) -> str:
+def geometry_sql(layer: Layer, clearance: Clearance) -> str:
     """The SQL of a feature's place for this reader; of a layer drawn by its links, the place of what it links to."""
-    own = "t.geom" if reader.sees_assumed else "t.shared_geom"
-    if not layer.drawn_by_links:
+    own = "t.geom" if clearance.sees_assumed_positions else "t.shared_geom"
+    if not layer.geometry_from_links:
         return own
     return (
         f"coalesce({own}, (select ST_Collect(site.geom) from (select l.geom from app.links l"
-        f" where {OWN_LINKS} union all select (select p.geom from {places(reader)} p where p.id = l.to_id)"
-        f" from app.links l where {OWN_LINKS} and l.role in ('subject', 'site', 'gate')) site))"
+        f" where {LINKS_OF_ROW} union all select (select p.geom from {location_view(clearance)} p where p.id = l.to_id)"
+        f" from app.links l where {LINKS_OF_ROW} and l.role in ('subject', 'site', 'gate')) site))"
     )
 
 
-def feature_text(selection: Selection) -> str:
+def feature_json_sql(selection: Selection) -> str:
     """The SQL expression that gives a row as the text of a GeoJSON Feature."""
     fields = None if selection.fields is None else tuple(selection.fields)
     if fields is not None:
-        wanted(selection)  # refuses what is none of the reader's
-    return _written(selection.layer, selection.reader, fields, selection.crs)
+        selected_fields(selection)  # refuses what is none of the reader's
+    return _feature_json_sql(selection.layer, selection.clearance, fields, selection.crs)
 
 
 @cache
-def _written(layer: Layer, reader: Reader, fields: tuple[str, ...] | None, crs: CRS) -> str:
-    known = layer.readable(reader)
+def _feature_json_sql(layer: Layer, clearance: Clearance, fields: tuple[str, ...] | None, crs: CRS) -> str:
+    known = layer.readable_fields(clearance)
     own = {"id": "t.id", "layer": f"'{layer.name}'"}
     shown = ", ".join(
-        f'{own.get(name) or known[name].expression(reader)} as "{name}"'
-        for name in ((*OWN, *known) if fields is None else fields)
+        f'{own.get(name) or known[name].expression(clearance)} as "{name}"'
+        for name in ((*BASE_PROPERTIES, *known) if fields is None else fields)
     )
-    place = place_of(layer, reader)
+    place = geometry_sql(layer, clearance)
     if crs.epsg != WGS84:
-        place = f"ST_Transform({place}, {srid_for(crs.epsg)})"
+        place = f"ST_Transform({place}, {postgis_srid(crs.epsg)})"
     if crs.latitude_first:
         place = f"ST_FlipCoordinates({place})"
     # Rings go counter-clockwise; the option 0 keeps PostGIS from naming a CRS, which RFC 7946 does not know.
@@ -377,24 +385,24 @@ def _written(layer: Layer, reader: Reader, fields: tuple[str, ...] | None, crs: 
     )
 
 
-def _page_sql(selection: Selection, shown: str) -> tuple[str, dict[str, Any]]:
-    statement = Statement()
-    source = source_of(selection, statement)
-    ordered = "" if selection.is_single else f" order by {_ordered(selection, statement)}"
+def _page_sql(selection: Selection, columns_sql: str) -> tuple[str, dict[str, Any]]:
+    statement = StatementBuilder()
+    source = from_clause(selection, statement)
+    ordered = "" if selection.is_single else f" order by {_order_by_sql(selection, statement)}"
     limit = f" limit {int(selection.limit)}" if selection.limit is not None else ""
-    sql = f"select {shown} from {source}{where_of(statement)}{ordered}{limit}"
-    return then(selection, sql, statement), statement.values
+    sql = f"select {columns_sql} from {source}{where_clause(statement)}{ordered}{limit}"
+    return as_of_sql(selection, sql, statement), statement.values
 
 
-def _ordered(selection: Selection, statement: Statement) -> str:
+def _order_by_sql(selection: Selection, statement: StatementBuilder) -> str:
     """The sort keys in SQL; the conditions to go on behind the page before, where there was one."""
-    order = _order(selection)
+    order = _sort_keys(selection)
     if selection.after is not None:
-        _continue_after(selection, order, statement)
+        _add_cursor_condition(selection, order, statement)
     return ", ".join(f"{expression} {'desc' if down else 'asc'}" for _, expression, down in order)
 
 
-def then(selection: Selection, sql: str, statement: Statement) -> str:
+def as_of_sql(selection: Selection, sql: str, statement: StatementBuilder) -> str:
     """What the cards derive from this moment, such as what is overdue, is derived in the past from that one.
 
     So is where something stands by its links.
@@ -403,19 +411,21 @@ def then(selection: Selection, sql: str, statement: Statement) -> str:
         return sql
     then_ = f"{statement.bind(selection.as_of)}::timestamptz"
     sql = sql.replace("clock_timestamp()", then_).replace("now()", then_)
-    return sql.replace("app.links l", "app.links_history l").replace(OWN_LINKS, f"{OWN_LINKS} and l.valid @> {then_}")
+    return sql.replace("app.links l", "app.links_history l").replace(
+        LINKS_OF_ROW, f"{LINKS_OF_ROW} and l.valid @> {then_}"
+    )
 
 
-def where_of(statement: Statement) -> str:
+def where_clause(statement: StatementBuilder) -> str:
     return f" where {' and '.join(statement.conditions)}" if statement.conditions else ""
 
 
-def source_of(selection: Selection, statement: Statement) -> str:
+def from_clause(selection: Selection, statement: StatementBuilder) -> str:
     """The table to read, now or as it stood, with the conditions of the selection."""
     layer = selection.layer
     table = f"{layer.schema}.{layer.name} t"
     if selection.as_of is not None:
-        if not layer.remembered:
+        if not layer.has_history:
             raise Malformed(
                 Text(
                     "as_of: dữ liệu được chia sẻ chỉ có trạng thái hiện tại",
@@ -424,45 +434,45 @@ def source_of(selection: Selection, statement: Statement) -> str:
             )
         table = f"{layer.schema}.{layer.name}_history t"
         statement.conditions.append(f"t.valid @> {statement.bind(selection.as_of)}::timestamptz")
-    if layer.remembered:
+    if layer.has_history:
         statement.conditions.append("t.retired_at is null")
-    narrow(selection, statement)
+    add_conditions(selection, statement)
     return table
 
 
-def narrow(selection: Selection, statement: Statement) -> None:
+def add_conditions(selection: Selection, statement: StatementBuilder) -> None:
     """The conditions of the selection on a row ``t``, be it the present or a state of the past."""
-    layer, reader = selection.layer, selection.reader
+    layer, reader = selection.layer, selection.clearance
     if selection.is_single:
         statement.conditions.append(f"t.id = {statement.bind(selection.ids[0])}::uuid")  # type: ignore[index]
     elif selection.ids is not None:
         statement.conditions.append(f"t.id = any({statement.bind(list(selection.ids))}::uuid[])")
-    _somewhere(selection, statement)
+    _add_spatial_conditions(selection, statement)
     if selection.time is not None and layer.time is not None:
-        _within_time(selection, statement)
+        _add_time_conditions(selection, statement)
     for name, wanted in selection.where.items():
-        statement.conditions.append(_equals(_field(selection, name), reader, list(wanted), statement))
+        statement.conditions.append(_equality_sql(_readable_field(selection, name), reader, list(wanted), statement))
     if selection.filter is not None:
-        scope = filters.Scope(
-            layer.readable(reader),
+        scope = filters.FilterContext(
+            layer.readable_fields(reader),
             reader,
-            geometry_of(selection),
+            selection_geometry_sql(selection),
             statement.bind,
             selection.filter_crs,
             layer.schema,
         )
-        statement.conditions.append(filters.condition(selection.filter, scope))
+        statement.conditions.append(filters.compile_condition(selection.filter, scope))
     if selection.q:
-        searched = [one for one in layer.readable(reader).values() if one.type == "text" and one.sql is None]
+        searched = [one for one in layer.readable_fields(reader).values() if one.type == "text" and one.sql is None]
         words = " || ' ' || ".join(f"coalesce({one.expression(reader)}, '')" for one in searched)
-        statement.conditions += [f"({words}) ~ {statement.bind(sought(word))}" for word in selection.q.split()]
+        statement.conditions += [f"({words}) ~ {statement.bind(search_pattern(word))}" for word in selection.q.split()]
 
 
-def _somewhere(selection: Selection, statement: Statement) -> None:
+def _add_spatial_conditions(selection: Selection, statement: StatementBuilder) -> None:
     """The conditions on the place. A box is compared first and by itself: only that reaches the index under RLS."""
-    place = geometry_of(selection)
-    if selection.bbox is not None and (selection.layer.placed or selection.layer.drawn_by_links):
-        boxes = _boxes(selection.bbox, selection.bbox_crs, statement)
+    place = selection_geometry_sql(selection)
+    if selection.bbox is not None and (selection.layer.has_geometry or selection.layer.geometry_from_links):
+        boxes = _bbox_sql(selection.bbox, selection.bbox_crs, statement)
         reached = " or ".join(f"{place} && {box}" for box in boxes)
         met = " or ".join(f"ST_Intersects({place}, {box})" for box in boxes)
         statement.conditions.append(f"{reached} and {met}" if len(boxes) == 1 else f"({reached}) and ({met})")
@@ -470,28 +480,28 @@ def _somewhere(selection: Selection, statement: Statement) -> None:
         near = selection.near
         lon, lat, metres = map(statement.bind, (near.lon, near.lat, near.metres))
         point = f"ST_SetSRID(ST_MakePoint({lon}, {lat}), {WGS84})"
-        reach = statement.bind(near.metres / METRES_IN_DEGREE)
+        reach = statement.bind(near.metres / MIN_METRES_PER_DEGREE)
         statement.conditions.append(
             f"{place} && ST_Expand({point}, {reach}::float8)"
             f" and ST_DWithin({place}::geography, {point}::geography, {metres}::float8)"
         )
     if selection.along is not None:
-        along, known = selection.along, selection.layer.readable(selection.reader)
+        along, known = selection.along, selection.layer.readable_fields(selection.clearance)
         if "border" not in known:
             raise Malformed(Text("Lớp dữ liệu này không gắn với tuyến biên giới", "This layer is not tied to a border"))
-        chainage = known["chainage_m"].expression(selection.reader)
+        chainage = known["chainage_m"].expression(selection.clearance)
         start, end = statement.bind(along.start_m), statement.bind(along.end_m)
         statement.conditions.append(
             f"t.border = {statement.bind(along.route)} and {chainage} between {start} and {end}"
         )
 
 
-def _boxes(box: Box, epsg: int, statement: Statement) -> list[str]:
+def _bbox_sql(box: BBox, epsg: int, statement: StatementBuilder) -> list[str]:
     """The SQL of a box, or of the two of one that reaches over the antimeridian."""
     west, south, east, north = box
     if epsg != WGS84:
         try:
-            shape = shapely.to_wkb(shape_of_box(box, epsg))
+            shape = shapely.to_wkb(bbox_to_geometry(box, epsg))
         except Invalid as fault:
             raise Malformed(fault.detail, fault.errors) from None
         return [f"ST_GeomFromWKB({statement.bind(shape)}, {WGS84})"]
@@ -499,88 +509,88 @@ def _boxes(box: Box, epsg: int, statement: Statement) -> list[str]:
     return [f"ST_MakeEnvelope({', '.join(map(statement.bind, half))}, {WGS84})" for half in halves]
 
 
-def _within_time(selection: Selection, statement: Statement) -> None:
+def _add_time_conditions(selection: Selection, statement: StatementBuilder) -> None:
     start, end = selection.time or (None, None)
     moment = selection.layer.fields[selection.layer.time or ""]
-    expression = moment.expression(selection.reader)
+    expression = moment.expression(selection.clearance)
     if moment.type == "date":
-        expression = f"({expression}::timestamp at time zone '{ZONE}')"
+        expression = f"({expression}::timestamp at time zone '{TIME_ZONE}')"
     if start is not None:
         statement.conditions.append(f"{expression} >= {statement.bind(start)}")
     if end is not None:
         statement.conditions.append(f"{expression} <= {statement.bind(end)}")
 
 
-UNSORTED = ("json", "list")
+UNSORTABLE_TYPES = ("json", "list")
 """Types that have no order."""
 
 
-def _field(selection: Selection, name: str, *, unless: Sequence[str] = ()) -> Field:
+def _readable_field(selection: Selection, name: str, *, excluded_types: Sequence[str] = ()) -> Field:
     """The field of that name that this reader may know of; a hidden one and none at all are refused alike."""
-    known = selection.layer.readable(selection.reader)
-    if name not in known or known[name].type in unless:
-        words = ", ".join(one.name for one in known.values() if one.type not in unless)
+    known = selection.layer.readable_fields(selection.clearance)
+    if name not in known or known[name].type in excluded_types:
+        words = ", ".join(one.name for one in known.values() if one.type not in excluded_types)
         raise Malformed(
             Text(f"Không có thuộc tính '{name[:60]}'. Có: {words}", f"No property '{name[:60]}'. There are: {words}")
         )
     return known[name]
 
 
-CASTS = {
+SQL_CASTS = {
     "text": "text", "code": "text", "integer": "bigint", "number": "float8", "date": "date",
     "datetime": "timestamptz", "boolean": "boolean", "uuid": "uuid", "list": "text",
 }  # fmt: skip
 
 
-def _equals(one: Field, reader: Reader, wanted: list[str], statement: Statement) -> str:
-    expression = one.expression(reader)
-    if one.type == "json":
-        raise Malformed(Text(f"Không lọc được theo '{one.name}'", f"'{one.name}' cannot be filtered"))
-    given = [typed(one, value) for value in wanted if value != ""]
-    cast = "::text" if one.name == "level" else ""
+def _equality_sql(field: Field, clearance: Clearance, accepted: list[str], statement: StatementBuilder) -> str:
+    expression = field.expression(clearance)
+    if field.type == "json":
+        raise Malformed(Text(f"Không lọc được theo '{field.name}'", f"'{field.name}' cannot be filtered"))
+    given = [parse_value(field, value) for value in accepted if value != ""]
+    cast = "::text" if field.name == "level" else ""
     tests = []
-    if given and one.type == "list":
+    if given and field.type == "list":
         tests.append(f"{expression} && {statement.bind(given)}::text[]")
-    elif given and one.codes:
+    elif given and field.codes:
         words = ", ".join(f"'{word}'" for word in dict.fromkeys(given))  # the card's own, looked up there
         tests.append(f"{expression}{cast} in ({words})")
     elif given:
-        tests.append(f"{expression}{cast} = any({statement.bind(given)}::{CASTS[one.type]}[])")
-    if len(given) < len(wanted):
+        tests.append(f"{expression}{cast} = any({statement.bind(given)}::{SQL_CASTS[field.type]}[])")
+    if len(given) < len(accepted):
         tests.append(f"{expression} is null")
     return f"({' or '.join(tests)})"
 
 
-READERS: dict[str, Callable[[str], Any]] = {
-    "integer": lambda value: _within(int(value)),
+VALUE_PARSERS: dict[str, Callable[[str], Any]] = {
+    "integer": lambda value: _checked_bigint(int(value)),
     "number": float,
-    "date": read_day,
-    "datetime": read_moment,
+    "date": parse_date,
+    "datetime": parse_datetime,
     "boolean": lambda value: {"true": True, "false": False}[value.lower()],
     "uuid": uuid.UUID,
 }
 
 
-def _within(number: int) -> int:
+def _checked_bigint(number: int) -> int:
     if abs(number) >= 2**63:
         raise ValueError
     return number
 
 
-def typed(one: Field, value: str) -> Any:
+def parse_value(field: Field, value: str) -> Any:
     """A filter's value as the field's type. Raises ``Malformed`` naming the field when it is none."""
     try:
         if "\x00" in value:
             raise ValueError
-        return one.codes(value).value if one.codes else READERS.get(one.type, str)(value)
+        return field.codes(value).value if field.codes else VALUE_PARSERS.get(field.type, str)(value)
     except (ValueError, KeyError):
-        words = f": {', '.join(word.value for word in one.codes)}" if one.codes else f" ({one.type})"
+        words = f": {', '.join(word.value for word in field.codes)}" if field.codes else f" ({field.type})"
         raise Malformed(
-            Text(f"Giá trị của '{one.name}' không hợp lệ{words}", f"The value of '{one.name}' is not valid{words}")
+            Text(f"Giá trị của '{field.name}' không hợp lệ{words}", f"The value of '{field.name}' is not valid{words}")
         ) from None
 
 
-def _order(selection: Selection) -> list[tuple[Field | None, str, bool]]:
+def _sort_keys(selection: Selection) -> list[tuple[Field | None, str, bool]]:
     """The sort keys: the selection's or the card's, made total by the id. An empty value sorts as the greatest.
 
     Words of a scale sort by their rank in it; so do all coded words in a selection that is ``ranked``, as people read
@@ -588,30 +598,30 @@ def _order(selection: Selection) -> list[tuple[Field | None, str, bool]]:
     """
     keys: list[tuple[Field | None, str, bool]] = []
     for name in selection.sort or selection.layer.order:
-        one = _field(selection, name.removeprefix("-"), unless=UNSORTED)
-        key = one.expression(selection.reader)
+        one = _readable_field(selection, name.removeprefix("-"), excluded_types=UNSORTABLE_TYPES)
+        key = one.expression(selection.clearance)
         if (
-            words := one.codes if selection.ranked and selection.sort and one.type == "code" else one.scale
+            words := one.codes if selection.ranked and selection.sort and one.type == "code" else one.ordered_codes
         ) is not None:
-            one, key = replace(one, type="integer", codes=None), rank_among(words, key)
+            one, key = replace(one, type="integer", codes=None), rank_sql(words, key)
         keys.append((one, key, name.startswith("-")))
     return [*keys, (None, "t.id", False)]
 
 
-def _key_text(selection: Selection) -> str:
-    parts = ", ".join(expression for _, expression, _ in _order(selection))
+def _sort_key_sql(selection: Selection) -> str:
+    parts = ", ".join(expression for _, expression, _ in _sort_keys(selection))
     return f"json_build_array({parts})::text"
 
 
-def encode_key(key: list[Any]) -> str:
+def encode_cursor(key: list[Any]) -> str:
     """The sort key of a row as a short opaque text."""
     return base64.urlsafe_b64encode(json.dumps(key, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
-def decode_key(after: str, length: int) -> list[Any]:
+def decode_cursor(cursor: str, length: int) -> list[Any]:
     """The sort key that ``encode_key`` wrote; ``Malformed`` when it is not one of ours."""
     try:
-        key = json.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
+        key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(key, list) or len(key) != length or any(isinstance(one, list | dict) for one in key):
             raise ValueError
         uuid.UUID(key[-1])
@@ -620,21 +630,23 @@ def decode_key(after: str, length: int) -> list[Any]:
     return key
 
 
-def _continue_after(selection: Selection, order: list[tuple[Field | None, str, bool]], statement: Statement) -> None:
+def _add_cursor_condition(
+    selection: Selection, order: list[tuple[Field | None, str, bool]], statement: StatementBuilder
+) -> None:
     """Go on behind the last row: a comparison of keys, correct while rows come and go. NULL sorts as the greatest."""
-    key = decode_key(selection.after or "", len(order))
+    key = decode_cursor(selection.after or "", len(order))
     tests: list[str] = []
     equal: list[str] = []
     first: str | None = None
     for (one, expression, down), value in zip(order, key, strict=True):
-        cast = "uuid" if one is None else CASTS[one.type]
+        cast = "uuid" if one is None else SQL_CASTS[one.type]
         if value is None:
             if down:
                 tests.append(" and ".join([*equal, f"{expression} is not null"]))
             equal.append(f"{expression} is null")
             continue
         if one is not None:
-            value = typed(one, str(value))  # noqa: PLW2901 - the text as the key's type
+            value = parse_value(one, str(value))  # noqa: PLW2901 - the text as the key's type
         place = f"{statement.bind(value)}::{cast}"
         ends_with_none = one is not None and one.nullable and not down
         beyond = f"{expression} {'<' if down else '>'} {place}"

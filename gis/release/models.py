@@ -26,41 +26,46 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, RED, SKY, Mark, Status, onward
+from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, RED, SKY, Mark, Status, transitions_to
 from gis.model.fields import SCHEMA
-from gis.model.layer import Record, key_column, moment_column
-from gis.release.snapshot import FINEST, RELEASE
+from gis.model.layer import Record, datetime_column, key_column
+from gis.release.snapshot import MAX_DECIMALS, RELEASE_SCHEMA
 
-TABLES = ("releases", "release_versions", "release_parts", "release_rows", "release_steps", "holdings")
-JOURNALLED = ("releases", "release_versions", "release_parts")
+RELEASE_TABLES = ("releases", "release_versions", "release_parts", "release_rows", "release_steps", "holdings")
+JOURNALLED_TABLES = ("releases", "release_versions", "release_parts")
 
 
 class ReleaseState(Status):
     """How far a version of a release has come."""
 
-    DRAFT = "draft", ("Đang soạn", "Draft"), Mark("circle", GREY), onward("submitted", "discarded")
+    DRAFT = "draft", ("Đang soạn", "Draft"), Mark("circle", GREY), transitions_to("submitted", "discarded")
     SUBMITTED = (
         "submitted",
         ("Chờ phê duyệt", "Awaiting approval"),
         Mark("triangle", AMBER),
-        onward("approved", "rejected"),
+        transitions_to("approved", "rejected"),
     )
-    APPROVED = "approved", ("Đã phê duyệt", "Approved"), Mark("diamond", BLUE), onward("published", "rejected")
+    APPROVED = "approved", ("Đã phê duyệt", "Approved"), Mark("diamond", BLUE), transitions_to("published", "rejected")
     REJECTED = "rejected", ("Không phê duyệt", "Rejected"), Mark("square", RED)
-    PUBLISHED = "published", ("Đang chia sẻ", "Published"), Mark("circle", GREEN), onward("withdrawn", "replaced")
+    PUBLISHED = (
+        "published",
+        ("Đang chia sẻ", "Published"),
+        Mark("circle", GREEN),
+        transitions_to("withdrawn", "replaced"),
+    )
     REPLACED = "replaced", ("Đã thay bằng bản mới", "Replaced"), Mark("circle", SKY)
     WITHDRAWN = "withdrawn", ("Đã thu hồi", "Withdrawn"), Mark("square", GREY)
     DISCARDED = "discarded", ("Đã hủy", "Discarded"), Mark("circle", GREY)
 
 
-OPEN = (ReleaseState.DRAFT, ReleaseState.SUBMITTED, ReleaseState.APPROVED)
+OPEN_STATES = (ReleaseState.DRAFT, ReleaseState.SUBMITTED, ReleaseState.APPROVED)
 """The states of a version that is still on its way; there is one such version of a release at most."""
 
-EXPLAINED = (ReleaseState.REJECTED, ReleaseState.WITHDRAWN)
+STATES_WITH_REASON = (ReleaseState.REJECTED, ReleaseState.WITHDRAWN)
 """The states that are entered with a reason only."""
 
 
-def _version() -> Any:
+def _version_key() -> Any:
     return mapped_column(ForeignKey(f"{SCHEMA}.release_versions.id"), index=True)
 
 
@@ -72,7 +77,7 @@ class Release(Record):
     id: Mapped[uuid.UUID] = key_column()
     name: Mapped[str] = mapped_column(SqlText, unique=True)
     recipient: Mapped[str] = mapped_column(SqlText, index=True)
-    made_at: Mapped[dt.datetime] = moment_column(server_default=text("clock_timestamp()"))
+    made_at: Mapped[dt.datetime] = datetime_column(server_default=text("clock_timestamp()"))
 
 
 class ReleaseVersion(Record):
@@ -110,7 +115,7 @@ class ReleaseVersion(Record):
     valid_to: Mapped[dt.date | None] = mapped_column(Date)
     note: Mapped[str | None] = mapped_column(SqlText)
     withheld: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    prepared_at: Mapped[dt.datetime] = moment_column(server_default=text("clock_timestamp()"))
+    prepared_at: Mapped[dt.datetime] = datetime_column(server_default=text("clock_timestamp()"))
     preparers: Mapped[list[str]] = mapped_column(ARRAY(SqlText), server_default="{}")
     submitted_by: Mapped[str | None] = mapped_column(SqlText)
     approved_by: Mapped[str | None] = mapped_column(SqlText)
@@ -127,11 +132,11 @@ class ReleasePart(Record):
     __tablename__ = "release_parts"
     __table_args__ = (
         UniqueConstraint("version_id", "layer"),
-        CheckConstraint(f"decimals between 0 and {FINEST}", name="decimals"),
+        CheckConstraint(f"decimals between 0 and {MAX_DECIMALS}", name="decimals"),
     )
 
     id: Mapped[uuid.UUID] = key_column()
-    version_id: Mapped[uuid.UUID] = _version()
+    version_id: Mapped[uuid.UUID] = _version_key()
     layer: Mapped[str] = mapped_column(SqlText)
     filter: Mapped[dict[str, Any]] = mapped_column(JSONB)
     fields: Mapped[list[str]] = mapped_column(ARRAY(SqlText))
@@ -155,11 +160,11 @@ class ReleaseStep(Record):
     __tablename__ = "release_steps"
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    version_id: Mapped[uuid.UUID] = _version()
+    version_id: Mapped[uuid.UUID] = _version_key()
     state: Mapped[str] = mapped_column(SqlText)
     actor: Mapped[str] = mapped_column(SqlText)
     reason: Mapped[str | None] = mapped_column(SqlText)
-    at: Mapped[dt.datetime] = moment_column(server_default=text("clock_timestamp()"))
+    at: Mapped[dt.datetime] = datetime_column(server_default=text("clock_timestamp()"))
 
 
 class Holding(Record):
@@ -187,9 +192,9 @@ class Holding(Record):
     release_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(f"{SCHEMA}.releases.id"))
     layer: Mapped[str] = mapped_column(SqlText)
     feature_id: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), index=True)
-    since: Mapped[dt.datetime] = moment_column()
+    since: Mapped[dt.datetime] = datetime_column()
     since_version: Mapped[int] = mapped_column(Integer)
-    until: Mapped[dt.datetime | None] = moment_column()
+    until: Mapped[dt.datetime | None] = datetime_column()
     until_version: Mapped[int | None] = mapped_column(Integer)
     held_back: Mapped[bool] = mapped_column(Boolean, default=False, server_default=text("false"))
     sha256: Mapped[str] = mapped_column(SqlText)
@@ -200,14 +205,14 @@ class Manifest(Record):
     """What a version holds, as its recipient may read it."""
 
     __tablename__ = "manifests"
-    __table_args__ = ({"schema": RELEASE},)
+    __table_args__ = ({"schema": RELEASE_SCHEMA},)
 
     release: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     recipient: Mapped[str] = mapped_column(SqlText, index=True)
     name: Mapped[str] = mapped_column(SqlText)
-    published_at: Mapped[dt.datetime] = moment_column()
-    withdrawn_at: Mapped[dt.datetime | None] = moment_column()
+    published_at: Mapped[dt.datetime] = datetime_column()
+    withdrawn_at: Mapped[dt.datetime | None] = datetime_column()
     manifest: Mapped[dict[str, Any]] = mapped_column(JSONB)
 
 
@@ -218,7 +223,7 @@ class Tombstone(Record):
     """
 
     __tablename__ = "tombstones"
-    __table_args__ = ({"schema": RELEASE},)
+    __table_args__ = ({"schema": RELEASE_SCHEMA},)
 
     release: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), primary_key=True)
     id: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), primary_key=True)

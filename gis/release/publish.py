@@ -12,15 +12,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gis.db.actors import Role
-from gis.db.session import ILLEGAL_MOVE, NO_PERSON, NOT_AS_APPROVED, OWNER, PARTNER_LOGIN, PUBLISHER, SECOND_PERSON
-from gis.model.layer import every
-from gis.release.models import JOURNALLED, TABLES, ReleaseState
-from gis.release.snapshot import READER, RELEASE, borrowed, released_catalog, shared
-from gis.text.dates import TODAY
+from gis.db.session import (
+    CHANGED_SINCE_SUBMISSION,
+    ILLEGAL_TRANSITION,
+    OWNER_ROLE,
+    PARTNER_LOGIN,
+    PERSON_REQUIRED,
+    PUBLISHER,
+    SECOND_PERSON_REQUIRED,
+)
+from gis.model.layer import all_layers
+from gis.release.models import JOURNALLED_TABLES, RELEASE_TABLES, ReleaseState
+from gis.release.snapshot import (
+    RELEASE_LEVEL,
+    RELEASE_SCHEMA,
+    content_function,
+    linked_content_conditions,
+    snapshot_catalog,
+)
+from gis.text.dates import TODAY_SQL
 
 
 @dataclass(frozen=True)
-class Landmarks:
+class ReferentLayer:
     """The layer that addresses are counted from, and two conditions in SQL.
 
     ``named`` says whether an ``{address}`` on a ``{border}`` is counted from the ``{row}`` of that layer, ``hidden``
@@ -28,17 +42,17 @@ class Landmarks:
     """
 
     layer: str
-    named: str
-    hidden: str
+    mentions_sql: str
+    hidden_sql: str
 
 
-READ_BY_PARTNERS = ("manifests", "tombstones")
-PUBLISHING_LOCK = 0x72656C65617365
+PARTNER_TABLES = ("manifests", "tombstones")
+PUBLISH_LOCK_KEY = 0x72656C65617365
 """Held by whoever publishes, and shared by all who raise levels ("release" as a number)."""
 
-MOVES = ", ".join(f"'{start} {end}'" for start, end in ReleaseState.moves())
+TRANSITIONS = ", ".join(f"'{start} {end}'" for start, end in ReleaseState.transitions())
 
-GUARDS = f"""
+TRANSITION_FUNCTIONS = f"""
 create or replace function app.stamp_release_version() returns trigger
 language plpgsql set search_path = pg_catalog as $$
 declare
@@ -46,20 +60,20 @@ declare
     stamped text[] := array['state', 'preparers', 'submitted_by', 'approved_by', 'watermark', 'manifest'];
 begin
     -- A token is a machine's, and whose hand moved the machine nobody can say.
-    if who like 'token:%' then raise exception 'a person is needed' using errcode = '{NO_PERSON}'; end if;
+    if who like 'token:%' then raise exception 'a person is needed' using errcode = '{PERSON_REQUIRED}'; end if;
     if TG_OP = 'INSERT' then
         NEW.state := 'draft'; NEW.preparers := array[who]; NEW.submitted_by := null; NEW.approved_by := null;
         NEW.watermark := null; NEW.manifest := null; NEW.prepared_at := clock_timestamp();
         return NEW;
     end if;
     if NEW.state = OLD.state then
-        if OLD.state <> 'draft' then raise exception 'fixed' using errcode = '{ILLEGAL_MOVE}'; end if;
+        if OLD.state <> 'draft' then raise exception 'fixed' using errcode = '{ILLEGAL_TRANSITION}'; end if;
         NEW.preparers := case when who = any(OLD.preparers) then OLD.preparers else OLD.preparers || who end;
         NEW.submitted_by := null; NEW.approved_by := null; NEW.watermark := null; NEW.manifest := null;
         return NEW;
     end if;
-    if OLD.state || ' ' || NEW.state not in ({MOVES}) or to_jsonb(NEW) - stamped <> to_jsonb(OLD) - stamped then
-        raise exception 'illegal move' using errcode = '{ILLEGAL_MOVE}';
+    if OLD.state || ' ' || NEW.state not in ({TRANSITIONS}) or to_jsonb(NEW) - stamped <> to_jsonb(OLD) - stamped then
+        raise exception 'illegal move' using errcode = '{ILLEGAL_TRANSITION}';
     end if;
     NEW.preparers := OLD.preparers; NEW.submitted_by := OLD.submitted_by; NEW.approved_by := OLD.approved_by;
     if NEW.state in ('published', 'replaced', 'withdrawn') then
@@ -69,12 +83,12 @@ begin
     NEW.watermark := null; NEW.manifest := null;
     if NEW.state = 'submitted' then
         if NEW.basis is null or not exists (select from app.release_rows r where r.version_id = NEW.id) then
-            raise exception 'nothing to approve' using errcode = '{ILLEGAL_MOVE}';
+            raise exception 'nothing to approve' using errcode = '{ILLEGAL_TRANSITION}';
         end if;
         NEW.submitted_by := who;
     elsif NEW.state = 'approved' then
         if who = any(NEW.preparers || NEW.submitted_by) then
-            raise exception 'a second person is needed' using errcode = '{SECOND_PERSON}';
+            raise exception 'a second person is needed' using errcode = '{SECOND_PERSON_REQUIRED}';
         end if;
         NEW.approved_by := who;
     end if;
@@ -85,7 +99,7 @@ create or replace function app.add_to_draft() returns trigger language plpgsql s
 begin
     if exists (
         select from added a join app.release_versions v on v.id = a.version_id where v.state <> 'draft'
-    ) then raise exception 'fixed' using errcode = '{ILLEGAL_MOVE}'; end if;
+    ) then raise exception 'fixed' using errcode = '{ILLEGAL_TRANSITION}'; end if;
     -- Whoever adds to a draft, or takes from it, has prepared it too.
     update app.release_versions v set state = v.state where v.id in (select a.version_id from added a);
     return null;
@@ -108,7 +122,7 @@ begin
 end $$;
 """
 
-PUBLISH = f"""
+PUBLISH_FUNCTIONS = f"""
 create or replace function app.publish_release(version uuid) returns void
 language plpgsql security definer set search_path = pg_catalog, public set timezone = 'UTC' as $$
 declare
@@ -130,17 +144,17 @@ declare
 begin
     select * into v from app.release_versions where id = version for update;
     if v.state is distinct from 'approved' then
-        raise exception 'not approved' using errcode = '{ILLEGAL_MOVE}';
+        raise exception 'not approved' using errcode = '{ILLEGAL_TRANSITION}';
     end if;
     -- A paper that the recipient may not know of is not named; that it rests on one may be said in other words.
     if v.basis = app.label_of(v.document_id)
         and not exists (select from app.shared_places p where p.id = v.document_id) then
-        raise exception 'not as approved' using errcode = '{NOT_AS_APPROVED}';
+        raise exception 'not as approved' using errcode = '{CHANGED_SINCE_SUBMISSION}';
     end if;
     select * into r from app.releases where id = v.release_id;
     perform pg_advisory_xact_lock(hashtextextended('release ' || r.id, 0));
     -- Whoever raises a level meanwhile waits, or is waited for: nothing is read before and served after.
-    perform pg_advisory_xact_lock({PUBLISHING_LOCK});
+    perform pg_advisory_xact_lock({PUBLISH_LOCK_KEY});
     for part in
         select l.layer, p.fields, p.decimals, p.filter
         from (
@@ -159,7 +173,7 @@ begin
             ) gone $q$, part.layer, 'shared_' || part.layer)
         into differing using v.id, part.fields, part.decimals;
         if differing > 0 then
-            raise exception 'not as approved' using errcode = '{NOT_AS_APPROVED}';
+            raise exception 'not as approved' using errcode = '{CHANGED_SINCE_SUBMISSION}';
         end if;
 
         update app.holdings h set until = moment, until_version = v.number
@@ -231,7 +245,7 @@ begin
         execute format('select count(*) from release.%I where release = $1', part.layer) into served using r.id;
         select count(*) into approved from app.release_rows w where w.version_id = v.id and w.layer = part.layer;
         if array[counts.rows, served, alike] <> array[approved, approved, approved] then
-            raise exception 'not as approved' using errcode = '{NOT_AS_APPROVED}';
+            raise exception 'not as approved' using errcode = '{CHANGED_SINCE_SUBMISSION}';
         end if;
         total := total + counts.rows;
         lines := lines || counts.lines || case when counts.rows > 0 then e'\\n' else '' end;
@@ -266,7 +280,7 @@ declare
 begin
     select * into v from app.release_versions where id = version for update;
     if v.state is distinct from 'published' then
-        raise exception 'not published' using errcode = '{ILLEGAL_MOVE}';
+        raise exception 'not published' using errcode = '{ILLEGAL_TRANSITION}';
     end if;
     perform pg_advisory_xact_lock(hashtextextended('release ' || v.release_id, 0));
     for held in select distinct layer from app.holdings where release_id = v.release_id and until is null loop
@@ -283,14 +297,14 @@ begin
 end $$;
 """
 
-HOLD_BACK = f"""
+RECALL_FUNCTION = f"""
 create or replace function app.hold_back() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public as $$
 declare
     held record;
     moment timestamptz := clock_timestamp();
 begin
-    perform pg_advisory_xact_lock_shared({PUBLISHING_LOCK});
+    perform pg_advisory_xact_lock_shared({PUBLISH_LOCK_KEY});
     for held in
         select h.id, h.feature_id, h.layer, h.recipient, h.release_id, v.number
         from app.told_of(NEW.id) t (holding) join app.holdings h on h.id = t.holding
@@ -332,7 +346,7 @@ without. A paper that a version rests on is no longer named.
 """
 
 
-def _told_of(landmarks: Landmarks | None) -> str:
+def _mentions_function(referent_layer: ReferentLayer | None) -> str:
     """The SQL of who holds a copy that tells of a feature: its own, by a link at the moment of the copy, by an address.
 
     It runs with the owner's eyes, because whoever publishes no longer sees what has been raised.
@@ -340,20 +354,22 @@ def _told_of(landmarks: Landmarks | None) -> str:
     ways = ["select h.id from app.holdings h where h.until is null and h.feature_id = $1"]
     held = "app.holdings h on h.until is null"
     linked = f"join {held} and h.feature_id = l.feature_id and l.valid @> h.since"
-    telling = " or ".join(one for layer in every() for one in borrowed(layer))
+    telling = " or ".join(one for layer in all_layers() for one in linked_content_conditions(layer))
     ways.append(f"select h.id from app.links_history l {linked} where l.to_id = $1 and ({telling})")
-    if landmarks is not None:
-        one = f"select h.id from app.{landmarks.layer} f"
-        named = landmarks.named.format(row="f", border="t.border", address="h.content->>'address'")
+    if referent_layer is not None:
+        one = f"select h.id from app.{referent_layer.layer} f"
+        named = referent_layer.mentions_sql.format(row="f", border="t.border", address="h.content->>'address'")
         ways += [
             f"{one} join {held} and h.layer = '{layer.name}' and h.content ? 'address'"
             f" join app.{layer.name}_history t on t.id = h.feature_id and t.valid @> h.since"
             f" where f.id = $1 and {named}"
-            for layer in every()
+            for layer in all_layers()
             if "border" in layer.fields
         ]
-        named = landmarks.named.format(row="f", border="l.border", address="l.at")
-        drawn = " or ".join(one for layer in every() if layer.drawn_by_links for one in borrowed(layer))
+        named = referent_layer.mentions_sql.format(row="f", border="l.border", address="l.at")
+        drawn = " or ".join(
+            one for layer in all_layers() if layer.geometry_from_links for one in linked_content_conditions(layer)
+        )
         ways.append(
             f"{one} join app.links_history l on l.to_id is null and {named} {linked} where f.id = $1 and ({drawn})"
         )
@@ -370,22 +386,22 @@ revoke all on function app.told_of, app.label_of from public;
 grant execute on function app.told_of, app.label_of to {PUBLISHER};"""
 
 
-def _held_back(layer: str) -> str:
-    beyond = f"NEW.level > '{READER}' and OLD.level <= '{READER}'"
+def _recall_trigger(layer: str) -> str:
+    beyond = f"NEW.level > '{RELEASE_LEVEL}' and OLD.level <= '{RELEASE_LEVEL}'"
     return (
         f"create or replace trigger hold_back after update on app.{layer}"
         f" for each row when ({beyond}) execute function app.hold_back();"
     )
 
 
-HASHES = """
+HASH_FUNCTIONS = """
 create or replace function app.text_hash(words text) returns text language sql immutable parallel safe strict
     set search_path = pg_catalog as $$ select encode(sha256(convert_to($1, 'UTF8')), 'hex') $$;
 create or replace function app.content_hash(content jsonb) returns text language sql immutable parallel safe strict
     set search_path = pg_catalog as $$ select encode(sha256(convert_to($1::text, 'UTF8')), 'hex') $$;
 """
 
-TRIGGERS = "\n".join(
+RELEASE_TRIGGERS = "\n".join(
     [
         "create or replace trigger stamp before insert or update on app.release_versions"
         " for each row execute function app.stamp_release_version();",
@@ -401,46 +417,56 @@ TRIGGERS = "\n".join(
         *(
             f"create or replace trigger remember after insert or update or delete on app.{table}"
             " for each row execute function app.remember_account();"
-            for table in JOURNALLED
+            for table in JOURNALLED_TABLES
         ),
         *(
             f"create or replace trigger no_truncate before truncate on app.{table}"
             " for each statement execute function app.refuse_truncate();"
-            for table in TABLES
+            for table in RELEASE_TABLES
         ),
     ]
 )
 
-PUBLISHING = ("publish_release(uuid)", "withdraw_release(uuid)")
-OWNED = (*PUBLISHING, "hold_back()")
+PUBLISH_SIGNATURES = ("publish_release(uuid)", "withdraw_release(uuid)")
+PUBLISHER_SIGNATURES = (*PUBLISH_SIGNATURES, "hold_back()")
 
 
-def tables() -> list[str]:
+def partner_tables() -> list[str]:
     """Every table that partners read, in full."""
-    return [f"{RELEASE}.{name}" for name in (*released_catalog(), *READ_BY_PARTNERS)]
+    return [f"{RELEASE_SCHEMA}.{name}" for name in (*snapshot_catalog(), *PARTNER_TABLES)]
 
 
-def surface(
-    shared_by: Role, sharing: Sequence[Role], everyone: Sequence[str], landmarks: Landmarks | None = None
+def publication_sql(
+    partner_view_role: Role,
+    releasing_roles: Sequence[Role],
+    all_roles: Sequence[str],
+    referent_layer: ReferentLayer | None = None,
 ) -> list[str]:
     """The SQL of publication: functions, triggers, policies and grants, idempotent. Run by the owner.
 
     ``shared_by`` is the role with a partner's eyes, ``sharing`` are those that prepare and approve, ``everyone`` all
     roles and logins of the house, ``landmarks`` what addresses are counted from.
     """
-    hidden = landmarks.hidden if landmarks is not None else "false"
-    made = [HASHES, *(shared(layer, hidden) for layer in every()), GUARDS, PUBLISH, _told_of(landmarks), HOLD_BACK]
-    made.append(TRIGGERS)
-    made += [*_owned_by_publisher(), *(_held_back(layer.name) for layer in every())]
-    names = ", ".join([*everyone, PUBLISHER])
-    reading = ", ".join([PUBLISHER, *(role.reading for role in sharing)])
-    editing = ", ".join(role.editing for role in sharing)
-    for table in (*(f"app.{name}" for name in TABLES), *tables()):
+    hidden = referent_layer.hidden_sql if referent_layer is not None else "false"
+    made = [
+        HASH_FUNCTIONS,
+        *(content_function(layer, hidden) for layer in all_layers()),
+        TRANSITION_FUNCTIONS,
+        PUBLISH_FUNCTIONS,
+        _mentions_function(referent_layer),
+        RECALL_FUNCTION,
+    ]
+    made.append(RELEASE_TRIGGERS)
+    made += [*_publisher_ownership(), *(_recall_trigger(layer.name) for layer in all_layers())]
+    names = ", ".join([*all_roles, PUBLISHER])
+    reading = ", ".join([PUBLISHER, *(role.read_role for role in releasing_roles)])
+    editing = ", ".join(role.write_role for role in releasing_roles)
+    for table in (*(f"app.{name}" for name in RELEASE_TABLES), *partner_tables()):
         made += [
             f"alter table {table} enable row level security;",
             f"alter table {table} force row level security;",
             f"revoke all on {table} from public, {names};",
-            _policy(table, "own", "all", OWNER),
+            _policy(table, "own", "all", OWNER_ROLE),
             _policy(table, "publish", "all", PUBLISHER),
             _policy(table, "see", "select", reading),
             f"grant select on {table} to {reading};",
@@ -461,28 +487,31 @@ def surface(
         f"grant update on app.release_versions to {editing}, {PUBLISHER};",
         _policy("app.release_versions", "move", "update", editing),
         f"grant insert, update on app.holdings to {PUBLISHER};",
-        *(f"grant insert, update, delete on {table} to {PUBLISHER};" for table in tables()),
-        *(_to_partners(table) for table in tables()),
+        *(f"grant insert, update, delete on {table} to {PUBLISHER};" for table in partner_tables()),
+        *(_partner_grants(table) for table in partner_tables()),
         *(
-            f"grant execute on function app.shared_{layer.name} to {PUBLISHER}, {shared_by.reading};"
-            for layer in every()
+            f"grant execute on function app.shared_{layer.name} to {PUBLISHER}, {partner_view_role.read_role};"
+            for layer in all_layers()
         ),
-        *(f"grant execute on function app.{one} to {editing};" for one in PUBLISHING),
+        *(f"grant execute on function app.{one} to {editing};" for one in PUBLISH_SIGNATURES),
         f"grant execute on function app.actor() to {PUBLISHER};",
         f"grant execute on function app.write_journal to {PUBLISHER};",
         f"grant usage on schema app to {PUBLISHER};",
-        f"revoke all on schema {RELEASE} from public;",
-        f"grant usage on schema {RELEASE} to {PARTNER_LOGIN}, {reading};",
+        f"revoke all on schema {RELEASE_SCHEMA} from public;",
+        f"grant usage on schema {RELEASE_SCHEMA} to {PARTNER_LOGIN}, {reading};",
         f"revoke all on schema app from {PARTNER_LOGIN};",
     ]
     return made
 
 
-def _owned_by_publisher() -> list[str]:
+def _publisher_ownership() -> list[str]:
     """Publication runs as the publisher. Giving a function away takes the right to make one, for that moment only."""
     made = [f"grant create on schema app to {PUBLISHER};"]
-    for one in OWNED:
-        made += [f"alter function app.{one} owner to {PUBLISHER};", f"revoke all on function app.{one} from public;"]
+    for one in PUBLISHER_SIGNATURES:
+        made += [
+            f"alter function app.{one} owner to {PUBLISHER};",
+            f"revoke all on function app.{one} from public;",
+        ]
     return [*made, f"revoke create on schema app from {PUBLISHER};"]
 
 
@@ -493,7 +522,7 @@ def _policy(table: str, name: str, verb: str, roles: str, using: str = "true") -
     return f"drop policy if exists {name} on {table}; create policy {name} on {table} for {verb} to {roles}{clauses};"
 
 
-def _to_partners(table: str) -> str:
+def _partner_grants(table: str) -> str:
     """A partner's login reads the rows of the recipient in whose name it asks, while they are served.
 
     Where the releases are named through which it may read, those of these alone.
@@ -502,7 +531,7 @@ def _to_partners(table: str) -> str:
         "recipient = (select nullif(current_setting('cotmoc.recipient', true), '')) and coalesce(release ="
         " any((select nullif(current_setting('cotmoc.releases', true), ''))::uuid[]), true)"
     )
-    if table.removeprefix(f"{RELEASE}.") not in READ_BY_PARTNERS:
-        today = f"(select {TODAY})"
+    if table.removeprefix(f"{RELEASE_SCHEMA}.") not in PARTNER_TABLES:
+        today = f"(select {TODAY_SQL})"
         own += f" and coalesce(served_from <= {today}, true) and coalesce(served_to >= {today}, true)"
     return f"grant select on {table} to {PARTNER_LOGIN};" + _policy(table, "receive", "select", PARTNER_LOGIN, own)

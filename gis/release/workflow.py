@@ -13,12 +13,12 @@ from typing import Any
 from sqlalchemy import insert, or_, text
 from sqlalchemy.orm import Session
 
-from gis.model.fields import DOUBT, Level, PositionSource
+from gis.model.fields import ASSUMED_PREFIX, Level, PositionSource
 from gis.model.layer import Layer
 from gis.read import sql as query
 from gis.read.sql import Selection
 from gis.release.models import (
-    OPEN,
+    OPEN_STATES,
     Manifest,
     Release,
     ReleasePart,
@@ -28,14 +28,14 @@ from gis.release.models import (
     ReleaseVersion,
     Tombstone,
 )
-from gis.release.snapshot import FINEST, READER, released, released_catalog
-from gis.text.dates import TODAY, ZONE
+from gis.release.snapshot import MAX_DECIMALS, RELEASE_LEVEL, snapshot_catalog, snapshot_layer
+from gis.text.dates import TIME_ZONE, TODAY_SQL
 from gis.text.errors import Conflict, Missing, invalid
 from gis.text.i18n import Text
 
-GONE = Text("Không có bản chia sẻ này", "There is no such release")
+RELEASE_NOT_FOUND = Text("Không có bản chia sẻ này", "There is no such release")
 
-REASONS = {
+WITHHELD_REASONS = {
     "level": Text("Không thuộc phạm vi cung cấp cho đối tác", "Outside what may be given to partners"),
     "assumed": Text("Vị trí giả định: không thuộc phạm vi lọc", "Assumed position: outside the filter"),
     "hidden": Text("Chỉ khớp bộ lọc theo dữ liệu nội bộ", "Matches the filter by internal data only"),
@@ -53,12 +53,12 @@ REASONS = {
 }
 """Why something stays, or goes without its place."""
 
-NAMED = 20
+MAX_LABELS = 20
 """How many of the features that stay are named for each reason."""
 
 
 @dataclass(frozen=True)
-class Part:
+class PreparedPart:
     """What of a layer goes, ready to be read: ``selection`` with a partner's eyes, the fields, the decimals."""
 
     selection: Selection
@@ -67,7 +67,7 @@ class Part:
     filter: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        known = released(self.selection.layer).known
+        known = snapshot_layer(self.selection.layer).snapshot_fields
         for name in self.fields:
             if name not in known or name in ("release", "version"):
                 words = ", ".join(one for one in known if one not in ("release", "version"))
@@ -77,18 +77,18 @@ class Part:
                     f"Không chia sẻ được thuộc tính '{name[:60]}'. Có: {words}",
                     f"The property '{name[:60]}' cannot be shared. There are: {words}",
                 )
-        query.check(self.selection)
-        if self.decimals is not None and not 0 <= self.decimals <= FINEST:
+        query.validate_selection(self.selection)
+        if self.decimals is not None and not 0 <= self.decimals <= MAX_DECIMALS:
             raise invalid(
                 "decimals",
                 "range",
-                f"Số chữ số thập phân của độ: từ 0 đến {FINEST}",
-                f"Decimal places of a degree: from 0 to {FINEST}",
+                f"Số chữ số thập phân của độ: từ 0 đến {MAX_DECIMALS}",
+                f"Decimal places of a degree: from 0 to {MAX_DECIMALS}",
             )
 
 
 @dataclass(frozen=True)
-class Going:
+class FeatureContent:
     """One feature as it would go: its id, its content word for word, and the hash of that."""
 
     id: uuid.UUID
@@ -103,58 +103,62 @@ class Withheld:
     layer: str
     reason: str
     number: int
-    named: list[str]
+    labels: list[str]
 
 
-def going(session: Session, part: Part) -> list[Going]:
+def releasable_content(session: Session, part: PreparedPart) -> list[FeatureContent]:
     """What would go now. ``session`` is one with a partner's eyes."""
-    sql, values = query.everything(part.selection, "t.id")
+    sql, values = query.unpaged_sql(part.selection, "t.id")
     ids = f"(select array_agg(found.id) from ({sql}) found)"
-    return _contents(session, part.selection.layer, ids, values, part.fields, part.decimals)
+    return _content_of_features(session, part.selection.layer, ids, values, part.fields, part.decimals)
 
 
-def as_submitted(session: Session, part: ReleasePart, layer: Layer, rows: Collection[uuid.UUID]) -> list[Going]:
+def submitted_content(
+    session: Session, part: ReleasePart, layer: Layer, rows: Collection[uuid.UUID]
+) -> list[FeatureContent]:
     """The submitted features of a part as they are now: whoever looks compares the hashes. With a partner's eyes."""
-    return _contents(session, layer, "%(ids)s::uuid[]", {"ids": list(rows)}, part.fields, part.decimals)
+    return _content_of_features(session, layer, "%(ids)s::uuid[]", {"ids": list(rows)}, part.fields, part.decimals)
 
 
-def _contents(  # noqa: PLR0917 - what a content is made from
+def _content_of_features(  # noqa: PLR0917 - what a content is made from
     session: Session,
     layer: Layer,
     ids: str,
     values: Mapping[str, Any],
     fields: Sequence[str],
     decimals: int | None,
-) -> list[Going]:
+) -> list[FeatureContent]:
     sql = (
         f"select s.id, s.content, app.content_hash(s.content) from app.shared_{layer.name}({ids},"
         " %(fields)s::text[], %(decimals)s::integer) s"
     )
-    with query.driver_of(session).cursor() as cursor:
+    with query.driver_connection(session).cursor() as cursor:
         cursor.execute(sql, {**values, "fields": list(fields), "decimals": decimals})
-        return [Going(*row) for row in cursor.fetchall()]
+        return [FeatureContent(*row) for row in cursor.fetchall()]
 
 
-def withheld(session: Session, whole: Selection, going_now: Sequence[Going]) -> list[Withheld]:
+def withheld(session: Session, selection: Selection, released: Sequence[FeatureContent]) -> list[Withheld]:
     """What of the same selection stays, by reason. ``session`` and ``whole`` are those of whoever prepares it."""
-    layer, contents = whole.layer, {one.id: one.content for one in going_now}
+    layer, contents = selection.layer, {one.id: one.content for one in released}
     shown = (
-        f"t.id, ({layer.labelled_by})::text, t.level::text, t.position_source, t.geom is not null,"
-        f" coalesce(t.address like '{DOUBT}%%', false)"
+        f"t.id, ({layer.label_sql})::text, t.level::text, t.position_source, t.geom is not null,"
+        f" coalesce(t.address like '{ASSUMED_PREFIX}%%', false)"
     )
-    sql, values = query.everything(whole, shown)
-    found: dict[str, list[str]] = {reason: [] for reason in REASONS}
-    with query.driver_of(session).cursor() as cursor:
+    sql, values = query.unpaged_sql(selection, shown)
+    found: dict[str, list[str]] = {reason: [] for reason in WITHHELD_REASONS}
+    with query.driver_connection(session).cursor() as cursor:
         cursor.execute(sql, values)
         for row in cursor:
-            for reason in _reasons(contents.get(row[0]), *row[2:]):
+            for reason in _reasons_withheld(contents.get(row[0]), *row[2:]):
                 found[reason].append(row[1] or "")
-    return [Withheld(layer.name, reason, len(names), names[:NAMED]) for reason, names in found.items() if names]
+    return [Withheld(layer.name, reason, len(names), names[:MAX_LABELS]) for reason, names in found.items() if names]
 
 
-def _reasons(content: Mapping[str, Any] | None, level: str, source: str, placed: bool, doubtful: bool) -> list[str]:
+def _reasons_withheld(
+    content: Mapping[str, Any] | None, level: str, source: str, placed: bool, doubtful: bool
+) -> list[str]:
     if content is None:
-        if not READER.reads(Level(level)):
+        if not RELEASE_LEVEL.may_read(Level(level)):
             return ["level"]
         return ["assumed" if source == PositionSource.ASSUMED.value else "hidden"]
     reasons = []
@@ -181,20 +185,22 @@ class Terms:
     note: str | None = None
 
 
-def prepare(session: Session, name: str, recipient: str, terms: Terms, parts: Sequence[Part]) -> ReleaseVersion:
+def prepare(session: Session, name: str, recipient: str, terms: Terms, parts: Sequence[PreparedPart]) -> ReleaseVersion:
     """A new release with its first version in draft. Raises ``Invalid`` for a name that is taken."""
     if session.query(Release).filter_by(name=name).one_or_none() is not None:
         raise invalid("name", "taken", "Tên này đã được sử dụng", "This name is already in use")
     release = Release(id=uuid.uuid4(), name=name, recipient=recipient)
     session.add(release)
     session.flush()
-    return _draft(session, release.id, 1, terms, parts)
+    return _create_draft(session, release.id, 1, terms, parts)
 
 
-def renew(session: Session, release_id: uuid.UUID, terms: Terms, parts: Sequence[Part]) -> ReleaseVersion:
+def prepare_next_version(
+    session: Session, release_id: uuid.UUID, terms: Terms, parts: Sequence[PreparedPart]
+) -> ReleaseVersion:
     """The next version in draft. Raises ``Conflict`` while another one is on its way, ``Missing`` for no release."""
     versions = versions_of(session, release_id)
-    on_its_way = next((one for one in versions if one.state in OPEN), None)
+    on_its_way = next((one for one in versions if one.state in OPEN_STATES), None)
     if on_its_way is not None:
         raise Conflict(
             Text(
@@ -202,11 +208,11 @@ def renew(session: Session, release_id: uuid.UUID, terms: Terms, parts: Sequence
                 f"Version {on_its_way.number} is still in progress; finish or discard it first",
             )
         )
-    return _draft(session, release_id, versions[-1].number + 1, terms, parts)
+    return _create_draft(session, release_id, versions[-1].number + 1, terms, parts)
 
 
-def redraft(
-    session: Session, version: ReleaseVersion, terms: Terms, parts: Sequence[Part], *, name: str, recipient: str
+def update_draft(
+    session: Session, version: ReleaseVersion, terms: Terms, parts: Sequence[PreparedPart], *, name: str, recipient: str
 ) -> None:
     """Change a draft before anybody is asked to approve it; the database writes down that the actor prepared it too.
 
@@ -229,18 +235,20 @@ def redraft(
     for field, value in vars(terms).items():
         setattr(version, field, value)
     session.query(ReleasePart).filter_by(version_id=version.id).delete()
-    _put_parts(session, version, parts)
+    _store_parts(session, version, parts)
 
 
-def _draft(session: Session, release_id: uuid.UUID, number: int, terms: Terms, parts: Sequence[Part]) -> ReleaseVersion:
+def _create_draft(
+    session: Session, release_id: uuid.UUID, number: int, terms: Terms, parts: Sequence[PreparedPart]
+) -> ReleaseVersion:
     version = ReleaseVersion(id=uuid.uuid4(), release_id=release_id, number=number, **vars(terms))
     session.add(version)
     session.flush()
-    _put_parts(session, version, parts)
+    _store_parts(session, version, parts)
     return version
 
 
-def _put_parts(session: Session, version: ReleaseVersion, parts: Sequence[Part]) -> None:
+def _store_parts(session: Session, version: ReleaseVersion, parts: Sequence[PreparedPart]) -> None:
     if not parts:
         raise invalid("parts", "missing", "Cần ít nhất một lớp dữ liệu", "At least one layer is needed")
     if len({part.selection.layer.name for part in parts}) < len(parts):
@@ -263,7 +271,7 @@ def versions_of(session: Session, release_id: uuid.UUID) -> list[ReleaseVersion]
     """The versions of a release in order. Raises ``Missing`` where there is none."""
     found = session.query(ReleaseVersion).filter_by(release_id=release_id).order_by(ReleaseVersion.number).all()
     if not found:
-        raise Missing(GONE)
+        raise Missing(RELEASE_NOT_FOUND)
     return found
 
 
@@ -272,11 +280,11 @@ def version_of(session: Session, release_id: uuid.UUID, number: int, *, locked: 
     asked = session.query(ReleaseVersion).filter_by(release_id=release_id, number=number)
     found = (asked.with_for_update() if locked else asked).one_or_none()
     if found is None:
-        raise Missing(GONE)
+        raise Missing(RELEASE_NOT_FOUND)
     return found
 
 
-def every_release(session: Session) -> list[Release]:
+def list_releases(session: Session) -> list[Release]:
     """Every release, the youngest first."""
     return session.query(Release).order_by(Release.made_at.desc()).all()
 
@@ -285,7 +293,7 @@ def release_of(session: Session, release_id: uuid.UUID) -> Release:
     """One release. Raises ``Missing`` where there is none."""
     found = session.get(Release, release_id)
     if found is None:
-        raise Missing(GONE)
+        raise Missing(RELEASE_NOT_FOUND)
     return found
 
 
@@ -310,8 +318,8 @@ def parts_of(session: Session, version_id: uuid.UUID) -> list[ReleasePart]:
 def submit(
     session: Session,
     version: ReleaseVersion,
-    rows: Mapping[str, Sequence[Going]],
-    kept: Sequence[Withheld],
+    rows: Mapping[str, Sequence[FeatureContent]],
+    withheld_items: Sequence[Withheld],
 ) -> None:
     """Submit a draft with these rows. Raises ``Invalid`` without a basis or a row, and like ``move``."""
     if not version.basis:
@@ -319,7 +327,7 @@ def submit(
     if not any(rows.values()):
         raise invalid("parts", "empty", "Không có dòng nào để chia sẻ", "There is no row to share")
     version.withheld = {}
-    for one in kept:
+    for one in withheld_items:
         version.withheld.setdefault(one.layer, {})[one.reason] = one.number
     session.flush()
     session.execute(
@@ -330,17 +338,17 @@ def submit(
             for one in found
         ],
     )
-    move(session, version, ReleaseState.SUBMITTED)
+    transition(session, version, ReleaseState.SUBMITTED)
 
 
-def move(session: Session, version: ReleaseVersion, to: ReleaseState) -> None:
+def transition(session: Session, version: ReleaseVersion, to: ReleaseState) -> None:
     """Move a version on; the database says who may.
 
     Raises ``Conflict`` for a move that is not allowed or a feature that reaches the recipient through another
     release, ``Forbidden`` where it takes a second person.
     """
     state = ReleaseState(version.state)
-    allowed = [word for word in state.onward if word != ReleaseState.REPLACED]
+    allowed = [word for word in state.transitions_to if word != ReleaseState.REPLACED]
     if to.value not in allowed:
         words = ", ".join(allowed) or "–"
         raise Conflict(
@@ -389,13 +397,13 @@ def _refuse_overlap(session: Session, version: ReleaseVersion) -> None:
 
 def ids_of(session: Session, selection: Selection) -> list[uuid.UUID]:
     """The features that a selection means."""
-    sql, values = query.everything(selection, "t.id")
-    with query.driver_of(session).cursor() as cursor:
+    sql, values = query.unpaged_sql(selection, "t.id")
+    with query.driver_connection(session).cursor() as cursor:
         return [row[0] for row in cursor.execute(sql, values)]
 
 
-def held(
-    session: Session, *, recipient: str | None = None, features: Collection[uuid.UUID] | None = None, most: int = 1000
+def list_holdings(
+    session: Session, *, recipient: str | None = None, features: Collection[uuid.UUID] | None = None, limit: int = 1000
 ) -> list[dict[str, Any]]:
     """What recipients hold or held, the latest first: of some features, of one recipient, or both.
 
@@ -409,44 +417,44 @@ def held(
     rows = session.execute(
         text(
             "select h.recipient, h.layer, h.feature_id as feature, r.id as release, r.name, h.since, h.since_version,"
-            f" coalesce(h.until, case when v.valid_to < {TODAY}"
-            f"  then (v.valid_to + 1)::timestamp at time zone '{ZONE}' end) as until,"
+            f" coalesce(h.until, case when v.valid_to < {TODAY_SQL}"
+            f"  then (v.valid_to + 1)::timestamp at time zone '{TIME_ZONE}' end) as until,"
             " h.until_version, h.held_back, h.sha256, h.content"
             " from app.holdings h join app.releases r on r.id = h.release_id"
             " left join app.release_versions v on v.release_id = r.id and v.state = 'published'"
             f" where {' and '.join(tests)} order by h.since desc, h.layer, h.feature_id limit :most"
         ),
-        {"recipient": recipient, "features": list(features or ()), "most": most},
+        {"recipient": recipient, "features": list(features or ()), "most": limit},
     )
     return [dict(row) for row in rows.mappings()]
 
 
-HELD_BACK = """
+FROM_RECALLED_HOLDINGS = """
 from app.holdings h join app.releases r on r.id = h.release_id
 where h.held_back and not exists (
     select from app.holdings n where n.recipient = h.recipient and n.feature_id = h.feature_id and n.since > h.until)
 """
 
 
-def held_back(session: Session, most: int = 100) -> list[dict[str, Any]]:
+def list_recalled_holdings(session: Session, limit: int = 100) -> list[dict[str, Any]]:
     """What was taken from recipients because a level was raised, the latest first, and is not released anew."""
     rows = session.execute(
         text(
             "select h.recipient, h.layer, h.feature_id as feature, r.id as release, r.name, h.since, h.until,"
-            f" h.until_version, h.held_back, h.content {HELD_BACK}"
+            f" h.until_version, h.held_back, h.content {FROM_RECALLED_HOLDINGS}"
             " order by h.until desc, h.layer, h.feature_id limit :most"
         ),
-        {"most": most},
+        {"most": limit},
     )
     return [dict(row) for row in rows.mappings()]
 
 
-def number_held_back(session: Session) -> int:
+def count_recalled_holdings(session: Session) -> int:
     """How many there are of these, by recipient and feature."""
-    return int(session.execute(text(f"select count(*) {HELD_BACK}")).scalar_one())
+    return int(session.execute(text(f"select count(*) {FROM_RECALLED_HOLDINGS}")).scalar_one())
 
 
-def manifests(session: Session, release_id: uuid.UUID | None = None) -> list[Manifest]:
+def list_manifests(session: Session, release_id: uuid.UUID | None = None) -> list[Manifest]:
     """The manifests that the reader may have, the latest version of a release first."""
     asked = session.query(Manifest)
     if release_id is not None:
@@ -454,9 +462,9 @@ def manifests(session: Session, release_id: uuid.UUID | None = None) -> list[Man
     return asked.order_by(Manifest.name, Manifest.number.desc()).all()
 
 
-def layers_released(session: Session) -> set[str]:
+def released_layers(session: Session) -> set[str]:
     """The layers of which the reader was given anything that stands."""
-    return {layer for one in manifests(session) if one.withdrawn_at is None for layer in one.manifest["layers"]}
+    return {layer for one in list_manifests(session) if one.withdrawn_at is None for layer in one.manifest["layers"]}
 
 
 @dataclass(frozen=True)
@@ -475,16 +483,16 @@ def delta(session: Session, release_id: uuid.UUID, since: int) -> Delta:
 
     ``session`` is the recipient's own.
     """
-    told = manifests(session, release_id)
+    told = list_manifests(session, release_id)
     if not told:
-        raise Missing(GONE)
+        raise Missing(RELEASE_NOT_FOUND)
     added: list[bytes] = []
     changed: list[bytes] = []
     newer = {"op": ">", "args": [{"property": "version"}, since]}
-    for layer in released_catalog().values():
-        selection = Selection(layer, READER, where={"release": [str(release_id)]}, filter=newer)
-        sql, values = query.everything(selection, f"({query.feature_text(selection)})::bytea, t.added_in")
-        with query.driver_of(session).cursor() as cursor:
+    for layer in snapshot_catalog().values():
+        selection = Selection(layer, RELEASE_LEVEL, where={"release": [str(release_id)]}, filter=newer)
+        sql, values = query.unpaged_sql(selection, f"({query.feature_json_sql(selection)})::bytea, t.added_in")
+        with query.driver_connection(session).cursor() as cursor:
             for feature, first in cursor.execute(sql, values):
                 (added if first > since else changed).append(bytes(feature))
     gone = session.query(Tombstone).filter(

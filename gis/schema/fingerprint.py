@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-SHOWN = 60
+EXCERPT_LENGTH = 60
 """So much of a line is enough to find it by."""
 
-LINES = """
+CATALOGUE_LINES = """
 select a.attrelid::regclass::text as table_name, concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod),
         case when a.attnotnull then 'not null' end, nullif(a.attidentity::text, ''), nullif(a.attgenerated::text, ''),
         nullif(a.attcollation, 0)::regcollation, pg_get_expr(d.adbin, d.adrelid)) as line
@@ -32,44 +32,44 @@ union all select i.indrelid::regclass::text, pg_get_indexdef(i.indexrelid)
 """
 """Written without a search path, so that every name stands with its schema. Plain indexes only make things fast."""
 
-VERSION = "select 'server', (current_setting('server_version_num')::integer / 10000)::text"
+SERVER_VERSION = "select 'server', (current_setting('server_version_num')::integer / 10000)::text"
 """Another version of PostgreSQL may write the same thing in other words."""
 
-SAME_SERVER = f"{VERSION} intersect select table_name, line from app.structure"
+SAME_SERVER_VERSION = f"{SERVER_VERSION} intersect select table_name, line from app.structure"
 
-REMEMBERED = f"insert into app.structure {LINES} union all {VERSION}"
+STORE_CATALOGUE_LINES = f"insert into app.structure {CATALOGUE_LINES} union all {SERVER_VERSION}"
 
-APART = f"""
-with now as ({LINES}), known as (select * from app.structure where table_name <> 'server')
+DIFFERING_CATALOGUE_LINES = f"""
+with now as ({CATALOGUE_LINES}), known as (select * from app.structure where table_name <> 'server')
 (table known except table now) union all
 (select * from now where table_name in (select table_name from known) except table known)
 """
 """Tables of somebody's own are none of ours."""
 
-IS_KNOWN = "select exists (select from app.structure)"
+FINGERPRINT_EXISTS = "select exists (select from app.structure)"
 
 
-def remember(connection: Connection, *, revised: bool) -> None:
+def store_fingerprint(connection: Connection, *, revised: bool) -> None:
     """Write down what stands, after a revision and on another version of the server than the last time."""
-    known = connection.execute(text(IS_KNOWN)).scalar_one()
-    if revised or (known and not connection.execute(text(SAME_SERVER)).all()):
-        with _names_in_full(connection):
+    known = connection.execute(text(FINGERPRINT_EXISTS)).scalar_one()
+    if revised or (known and not connection.execute(text(SAME_SERVER_VERSION)).all()):
+        with _qualified_names(connection):
             connection.execute(text("delete from app.structure"))
-            connection.execute(text(REMEMBERED))
+            connection.execute(text(STORE_CATALOGUE_LINES))
 
 
-def apart(connection: Connection) -> list[str]:
+def differing_lines(connection: Connection) -> list[str]:
     """The lines that came, went or changed since the last revision."""
     there = connection.execute(text("select to_regclass('app.structure') is not null")).scalar_one()
-    if not there or not connection.execute(text(IS_KNOWN)).scalar_one():
+    if not there or not connection.execute(text(FINGERPRINT_EXISTS)).scalar_one():
         return ["app.structure"]
-    with _names_in_full(connection):
-        found = connection.execute(text(APART)).all()
-    return sorted({f"{table}.{line[:SHOWN]}" for table, line in found})
+    with _qualified_names(connection):
+        found = connection.execute(text(DIFFERING_CATALOGUE_LINES)).all()
+    return sorted({f"{table}.{line[:EXCERPT_LENGTH]}" for table, line in found})
 
 
 @contextmanager
-def _names_in_full(connection: Connection) -> Iterator[None]:
+def _qualified_names(connection: Connection) -> Iterator[None]:
     """For a while no schema is where names are looked up, so that each is written with its own."""
     place = text("select set_config('search_path', :path, true)")
     before = connection.execute(text("show search_path")).scalar_one()

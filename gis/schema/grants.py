@@ -16,13 +16,13 @@ from gis.accounts import models as accounts
 from gis.audit import seal as seals
 from gis.db.actors import Role
 from gis.db.session import (
-    DOOR_LOGIN,
+    ACCOUNTS_LOGIN,
     LOGINS,
-    NO_PERSON,
-    NOT_ALONE,
-    NOT_YOURS_TO_OPEN,
-    OWNER,
+    LOWERING_BY_AUTHOR,
+    LOWERING_NOT_ALLOWED,
+    OWNER_ROLE,
     PARTNER_LOGIN,
+    PERSON_REQUIRED,
     PUBLISHER,
     READER_LOGIN,
     SEALER_LOGIN,
@@ -30,22 +30,30 @@ from gis.db.session import (
 )
 from gis.history import access_log as readings, triggers as history
 from gis.model import links
-from gis.model.fields import DOUBT, Level, Reader, Scoped
-from gis.model.layer import Layer, Part, columns_of_part, every, parts, registers, withheld_of_part
+from gis.model.fields import ASSUMED_PREFIX, Clearance, Level, ScopedClearance
+from gis.model.layer import (
+    ChildRecord,
+    Layer,
+    all_layers,
+    child_columns,
+    child_tables,
+    masked_child_fields,
+    unjournalled_tables,
+)
 from gis.read import grid_counts as cells
 from gis.release import publish as publication
 
-PEEPING = (
+REVOKED_FUNCTIONS = (
     "st_estimatedextent", "_postgis_stats", "_postgis_selectivity", "_postgis_join_selectivity",
     "_postgis_index_extent", "lo_create", "lo_creat", "lo_from_bytea",
 )  # fmt: skip
 """Functions that ask for no right: PostGIS's look into statistics, which tell the extent and density of hidden rows,
 and large objects, a place of one's own where nothing of the kind is needed. They are taken from everybody."""
 
-NAMED = "(select app.actor()) is not null"
+HAS_ACTOR = "(select app.actor()) is not null"
 """What no trigger journals is not written without a name either."""
 
-STAMPED = {"version", "created_at", "created_by", "updated_at"}
+STAMPED_COLUMNS = {"version", "created_at", "created_by", "updated_at"}
 """Columns that only the stamp trigger writes."""
 
 
@@ -59,34 +67,37 @@ class Policy:
     """
 
     roles: tuple[Role, ...]
-    see: Callable[[Role, Layer], str]
-    edit: Callable[[Role, Layer], str]
+    read_condition: Callable[[Role, Layer], str]
+    edit_condition: Callable[[Role, Layer], str]
     functions: str = ""
-    shared_by: Role | None = None
-    itself: Role | None = None
-    landmarks: publication.Landmarks | None = None
+    partner_view_role: Role | None = None
+    system_role: Role | None = None
+    referent_layer: publication.ReferentLayer | None = None
 
     @property
-    def sharing(self) -> list[Role]:
+    def releasing_roles(self) -> list[Role]:
         """The roles that prepare and approve what leaves the house."""
-        return [role for role in self.roles if role.shares]
+        return [role for role in self.roles if role.manages_releases]
 
 
-def roles(policy: Policy) -> str:
+def roles_sql(policy: Policy) -> str:
     """The SQL of the owner, the logins and the policy's roles, idempotent. Needs CREATEROLE."""
-    reading = [role.reading for role in policy.roles]
-    editing = [role.editing for role in policy.roles if role.edits]
-    owning = [role.owning for role in policy.roles if role.scoped]
-    made = [_role(name, "nologin") for name in (OWNER, PUBLISHER, *reading, *editing, *owning)]
+    reading = [role.read_role for role in policy.roles]
+    editing = [role.write_role for role in policy.roles if role.edits]
+    owning = [role.own_unit_role for role in policy.roles if role.scoped]
+    made = [_role(name, "nologin") for name in (OWNER_ROLE, PUBLISHER, *reading, *editing, *owning)]
     made += [_role(login, "login noinherit") for login in LOGINS]
     made += [
         f"grant {', '.join(reading)} to {READER_LOGIN};",
         f"grant {', '.join(reading + editing)} to {WRITER_LOGIN};",
     ]
-    made += [f"grant {role.reading} to {role.editing};" for role in policy.roles if role.edits]
-    made += [f"grant {name} to {OWNER};" for name in owning]
-    if policy.shared_by is not None:
-        made += [f"grant {policy.shared_by.reading} to {PUBLISHER};", f"grant {PUBLISHER} to {OWNER};"]
+    made += [f"grant {role.read_role} to {role.write_role};" for role in policy.roles if role.edits]
+    made += [f"grant {name} to {OWNER_ROLE};" for name in owning]
+    if policy.partner_view_role is not None:
+        made += [
+            f"grant {policy.partner_view_role.read_role} to {PUBLISHER};",
+            f"grant {PUBLISHER} to {OWNER_ROLE};",
+        ]
     return "\n".join(made)
 
 
@@ -98,66 +109,70 @@ def _role(name: str, options: str) -> str:
     )
 
 
-def surface(policy: Policy) -> str:
+def security_sql(policy: Policy) -> str:
     """The whole security surface as SQL: functions, triggers, views, policies and grants. Run by the owner."""
     made = [
         history.triggers(),
-        readings.ENTRIES,
-        seals.GUARDS,
-        accounts.triggers(),
+        readings.ACCESS_LOG_FUNCTION,
+        seals.IMMUTABILITY_TRIGGERS,
+        accounts.account_triggers(),
         cells.triggers(),
-        links.views(),
+        links.location_views_sql(),
         policy.functions,
     ]
-    made.append(_opening(policy))
-    for layer in every():
-        made += _of_layer(layer, policy)
-    for part in parts.values():
-        made += _of_part(part, policy)
-    made += _own_views(policy)
-    made += _of_links(policy)
-    made += _of_cells(policy)
-    made += _of_accounts(policy)
-    made += _of_the_house(policy)
-    made += _of_seals(policy)
-    if policy.shared_by is not None:
-        made += publication.surface(policy.shared_by, policy.sharing, _everyone(policy), policy.landmarks)
-    made.append(history.moves())  # last, because only its policy lets even the owner write them
+    made.append(_level_guards(policy))
+    for layer in all_layers():
+        made += _layer_grants(layer, policy)
+    for part in child_tables.values():
+        made += _child_table_grants(part, policy)
+    made += _own_unit_views(policy)
+    made += _link_grants(policy)
+    made += _cell_grants(policy)
+    made += _account_grants(policy)
+    made += _common_grants(policy)
+    made += _seal_grants(policy)
+    if policy.partner_view_role is not None:
+        made += publication.publication_sql(
+            policy.partner_view_role, policy.releasing_roles, _all_roles(policy), policy.referent_layer
+        )
+    made.append(history.transitions_sql())  # last, because only its policy lets even the owner write them
     return "\n".join(made)
 
 
-def _opening(policy: Policy) -> str:
+def _level_guards(policy: Policy) -> str:
     """The trigger by which nothing is opened to more readers but by the office, and there not by whoever entered it.
 
     It runs with the rights of whoever changes the row, so that ``current_user`` is that post; the house itself and the
     administrator of the database are no posts.
     """
-    office = ", ".join(f"'{role.editing}'" for role in policy.sharing)
+    office = ", ".join(f"'{role.write_role}'" for role in policy.releasing_roles)
     others = ", ".join(
-        f"'{role.editing}'" for role in policy.roles if role.edits and not role.shares and role != policy.itself
+        f"'{role.write_role}'"
+        for role in policy.roles
+        if role.edits and not role.manages_releases and role != policy.system_role
     )
     made = f"""
 create or replace function app.guard_level() returns trigger language plpgsql set search_path = pg_catalog as $$
 begin
     if current_user in ({others or "''"}) then
-        raise exception 'the office opens' using errcode = '{NOT_YOURS_TO_OPEN}';
+        raise exception 'the office opens' using errcode = '{LOWERING_NOT_ALLOWED}';
     end if;
     if current_user in ({office or "''"}) and app.actor() like 'token:%' then
-        raise exception 'a person is needed' using errcode = '{NO_PERSON}';
+        raise exception 'a person is needed' using errcode = '{PERSON_REQUIRED}';
     end if;
     if current_user in ({office or "''"}) and OLD.created_by = app.actor() then
-        raise exception 'somebody else opens' using errcode = '{NOT_ALONE}';
+        raise exception 'somebody else opens' using errcode = '{LOWERING_BY_AUTHOR}';
     end if;
     return NEW;
 end $$;
 create or replace function app.guard_new_level() returns trigger language plpgsql set search_path = pg_catalog as $$
 begin
     if current_user in ({others or "''"}) then
-        raise exception 'the office opens' using errcode = '{NOT_YOURS_TO_OPEN}';
+        raise exception 'the office opens' using errcode = '{LOWERING_NOT_ALLOWED}';
     end if;
     return NEW;
 end $$;"""
-    for layer in every():
+    for layer in all_layers():
         made += f"""
 create or replace trigger guard_level before update of level on app.{layer.name}
     for each row when (NEW.level < OLD.level) execute function app.guard_level();
@@ -166,22 +181,26 @@ create or replace trigger guard_new_level before insert on app.{layer.name}
     return made
 
 
-def _guarded(table: str, everyone: Sequence[str]) -> list[str]:
+def _forced_row_security(table: str, all_roles: Sequence[str]) -> list[str]:
     """Row security, forced on the owner too, who alone passes freely through a policy of its own."""
     return [
         f"alter table app.{table} enable row level security;",
         f"alter table app.{table} force row level security;",
-        f"revoke all on app.{table} from public, {', '.join(everyone)};",
-        _policy(table, "own", "all", OWNER, using="true", check="true"),
+        f"revoke all on app.{table} from public, {', '.join(all_roles)};",
+        _create_policy(table, "own", "all", OWNER_ROLE, using="true", check="true"),
     ]
 
 
-def _everyone(policy: Policy) -> list[str]:
-    names = [name for role in policy.roles for name in ([role.reading, role.editing] if role.edits else [role.reading])]
-    return [*names, *(role.owning for role in policy.roles if role.scoped), *LOGINS]
+def _all_roles(policy: Policy) -> list[str]:
+    names = [
+        name
+        for role in policy.roles
+        for name in ([role.read_role, role.write_role] if role.edits else [role.read_role])
+    ]
+    return [*names, *(role.own_unit_role for role in policy.roles if role.scoped), *LOGINS]
 
 
-def _policy(table: str, name: str, verb: str, role: str, *, using: str = "", check: str = "") -> str:
+def _create_policy(table: str, name: str, verb: str, role: str, *, using: str = "", check: str = "") -> str:
     clauses = (f" using ({using})" if using else "") + (f" with check ({check})" if check else "")
     return (
         f"drop policy if exists {name} on app.{table};"
@@ -189,19 +208,19 @@ def _policy(table: str, name: str, verb: str, role: str, *, using: str = "", che
     )
 
 
-def _of_layer(layer: Layer, policy: Policy) -> list[str]:
+def _layer_grants(layer: Layer, policy: Policy) -> list[str]:
     table, past = layer.name, f"{layer.name}_history"
-    everyone = _everyone(policy)
-    made = [*_guarded(table, everyone), *_guarded(past, everyone)]
+    everyone = _all_roles(policy)
+    made = [*_forced_row_security(table, everyone), *_forced_row_security(past, everyone)]
     for role in policy.roles:
-        eyes, reading = role.eyes, role.reading
-        remembered = [*layer.columns(eyes, past=True), *_told(eyes)]
+        eyes, reading = role.clearance, role.read_role
+        remembered = [*layer.columns(eyes, from_history=True), *_history_columns(eyes)]
         made += [
             f"grant select ({', '.join(layer.columns(eyes))}) on app.{table} to {reading};",
             f"grant select ({', '.join(remembered)}) on app.{past} to {reading};",
-            _policy(table, f"see_{role.name}", "select", reading, using=policy.see(role, layer)),
+            _create_policy(table, f"see_{role.name}", "select", reading, using=policy.read_condition(role, layer)),
             # What has been is seen by whoever may see what is.
-            _policy(
+            _create_policy(
                 past,
                 f"see_{role.name}",
                 "select",
@@ -210,17 +229,17 @@ def _of_layer(layer: Layer, policy: Policy) -> list[str]:
             ),
         ]
         if layer.name in role.edits:
-            made += _of_editor(layer, role, policy)
+            made += _editor_grants(layer, role, policy)
     return made
 
 
-def _told(eyes: Reader) -> list[str]:
+def _history_columns(clearance: Clearance) -> list[str]:
     """What the history says of a change beside the state it led to: when and what; within the house who and why too."""
-    everything = eyes.sees_assumed and not isinstance(eyes, Scoped)
-    return ["valid", "action", *(history.TOLD if everything else ())]
+    everything = clearance.sees_assumed_positions and not isinstance(clearance, ScopedClearance)
+    return ["valid", "action", *(history.PROVENANCE if everything else ())]
 
 
-def _own_views(policy: Policy) -> list[str]:
+def _own_unit_views(policy: Policy) -> list[str]:
     """What a scoped post may know of its own matters alone: views beside the tables, of the columns kept from its role.
 
     A view belongs to a role that holds these columns and sees the post's own rows; so row security decides here too,
@@ -228,226 +247,247 @@ def _own_views(policy: Policy) -> list[str]:
     """
     made = []
     for role in policy.roles:
-        if not role.scoped or not isinstance(role.eyes, Scoped):
+        if not role.scoped or not isinstance(role.clearance, ScopedClearance):
             continue
-        made.append(f"grant create on schema app to {role.owning};")
-        for layer in every():
+        made.append(f"grant create on schema app to {role.own_unit_role};")
+        for layer in all_layers():
             table, past = layer.name, f"{layer.name}_history"
             made += [
-                f"grant select (id) on app.{table} to {role.owning};",
-                _policy(table, f"own_{role.name}", "select", role.owning, using=policy.edit(role, layer)),
-                _policy(past, f"own_{role.name}", "select", role.owning, using=_of_seen(table, f"{past}.id")),
-                *_own_view(table, ["id", "version", *layer.withheld(role.eyes), *history.TOLD], role),
+                f"grant select (id) on app.{table} to {role.own_unit_role};",
+                _create_policy(
+                    table, f"own_{role.name}", "select", role.own_unit_role, using=policy.edit_condition(role, layer)
+                ),
+                _create_policy(
+                    past, f"own_{role.name}", "select", role.own_unit_role, using=_exists_in(table, f"{past}.id")
+                ),
+                *_own_unit_view(
+                    table, ["id", "version", *layer.masked_fields(role.clearance), *history.PROVENANCE], role
+                ),
             ]
-        for part in parts.values():
+        for part in child_tables.values():
             table, past = part.__tablename__, f"{part.__tablename__}_history"
-            seen = _of_seen(part.of.layer.name, "feature_id")
+            seen = _exists_in(part.parent.layer.name, "feature_id")
             made += [
-                _policy(past, f"own_{role.name}", "select", role.owning, using=seen),
-                *_own_view(table, ["id", "valid", *withheld_of_part(part, role.eyes), *history.TOLD], role),
+                _create_policy(past, f"own_{role.name}", "select", role.own_unit_role, using=seen),
+                *_own_unit_view(
+                    table, ["id", "valid", *masked_child_fields(part, role.clearance), *history.PROVENANCE], role
+                ),
             ]
-        made.append(f"revoke create on schema app from {role.owning};")
+        made.append(f"revoke create on schema app from {role.own_unit_role};")
     return made
 
 
-def _of_seen(table: str, key: str) -> str:
+def _exists_in(table: str, key: str) -> str:
     return f"exists (select from app.{table} t where t.id = {key})"
 
 
-def _own_view(table: str, columns: Sequence[str], role: Role) -> list[str]:
-    shown = _named(columns)
+def _own_unit_view(table: str, columns: Sequence[str], role: Role) -> list[str]:
+    shown = _quoted_columns(columns)
     return [
-        f"grant select ({shown}) on app.{table}_history to {role.owning};",
+        f"grant select ({shown}) on app.{table}_history to {role.own_unit_role};",
         f"drop view if exists app.{table}_own;",
         f"create view app.{table}_own as select {shown} from app.{table}_history;",
-        f"alter view app.{table}_own owner to {role.owning};",
-        f"grant select on app.{table}_own to {role.reading};",
+        f"alter view app.{table}_own owner to {role.own_unit_role};",
+        f"grant select on app.{table}_own to {role.read_role};",
     ]
 
 
-def _of_editor(layer: Layer, role: Role, policy: Policy) -> list[str]:
-    allowed, changed = policy.edit(role, layer), role.edits[layer.name]
+def _editor_grants(layer: Layer, role: Role, policy: Policy) -> list[str]:
+    allowed, changed = policy.edit_condition(role, layer), role.edits[layer.name]
     stored = [
         column.name
         for column in layer.model.__table__.columns
-        if column.computed is None and column.name not in STAMPED
+        if column.computed is None and column.name not in STAMPED_COLUMNS
     ]
     changeable = changed or [name for name in stored if name != "id"]
     made = [
-        f"grant update ({_named(changeable)}) on app.{layer.name} to {role.editing};",
-        _policy(layer.name, f"edit_{role.name}", "update", role.editing, using=allowed, check=allowed),
+        f"grant update ({_quoted_columns(changeable)}) on app.{layer.name} to {role.write_role};",
+        _create_policy(layer.name, f"edit_{role.name}", "update", role.write_role, using=allowed, check=allowed),
     ]
     if not changed:
         made += [
-            f"grant insert ({_named(stored)}) on app.{layer.name} to {role.editing};",
-            _policy(layer.name, f"add_{role.name}", "insert", role.editing, check=allowed),
+            f"grant insert ({_quoted_columns(stored)}) on app.{layer.name} to {role.write_role};",
+            _create_policy(layer.name, f"add_{role.name}", "insert", role.write_role, check=allowed),
         ]
     return made
 
 
-def _named(columns: Iterable[str]) -> str:
+def _quoted_columns(columns: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in columns)
 
 
-def _past_of_part(table: str, columns: Iterable[str], role: Role, seen: str) -> list[str]:
+def _child_history_grants(table: str, columns: Iterable[str], role: Role, condition: str) -> list[str]:
     """The history of what belongs to a feature is seen like the thing itself, row and column."""
     return [
-        f"grant select ({_named([*columns, 'since', *_told(role.eyes)])}) on app.{table}_history to {role.reading};",
-        _policy(f"{table}_history", f"see_{role.name}", "select", role.reading, using=seen),
+        f"grant select ({_quoted_columns([*columns, 'since', *_history_columns(role.clearance)])})"
+        f" on app.{table}_history to {role.read_role};",
+        _create_policy(f"{table}_history", f"see_{role.name}", "select", role.read_role, using=condition),
     ]
 
 
-def _of_part(part: type[Part], policy: Policy) -> list[str]:
-    table, owner = part.__tablename__, part.of.layer
-    made = [*_guarded(table, _everyone(policy)), *_guarded(f"{table}_history", _everyone(policy))]
+def _child_table_grants(part: type[ChildRecord], policy: Policy) -> list[str]:
+    table, owner = part.__tablename__, part.parent.layer
+    made = [
+        *_forced_row_security(table, _all_roles(policy)),
+        *_forced_row_security(f"{table}_history", _all_roles(policy)),
+    ]
     of_owner = f"exists (select from app.{owner.name} t where t.id = feature_id{{}})"
     for role in policy.roles:
-        columns = columns_of_part(part, role.eyes)
+        columns = child_columns(part, role.clearance)
         made += [
-            f"grant select ({_named(columns)}) on app.{table} to {role.reading};",
-            _policy(table, f"see_{role.name}", "select", role.reading, using=of_owner.format("")),
-            *_past_of_part(table, columns, role, of_owner.format("")),
+            f"grant select ({_quoted_columns(columns)}) on app.{table} to {role.read_role};",
+            _create_policy(table, f"see_{role.name}", "select", role.read_role, using=of_owner.format("")),
+            *_child_history_grants(table, columns, role, of_owner.format("")),
         ]
         if owner.name in role.edits:
-            allowed = of_owner.format(f" and ({policy.edit(role, owner)})")
+            allowed = of_owner.format(f" and ({policy.edit_condition(role, owner)})")
             made += [
-                f"grant insert, update, delete on app.{table} to {role.editing};",
-                _policy(table, f"add_{role.name}", "insert", role.editing, check=allowed),
-                _policy(table, f"edit_{role.name}", "update", role.editing, using=allowed, check=allowed),
-                _policy(table, f"erase_{role.name}", "delete", role.editing, using=allowed),
+                f"grant insert, update, delete on app.{table} to {role.write_role};",
+                _create_policy(table, f"add_{role.name}", "insert", role.write_role, check=allowed),
+                _create_policy(table, f"edit_{role.name}", "update", role.write_role, using=allowed, check=allowed),
+                _create_policy(table, f"erase_{role.name}", "delete", role.write_role, using=allowed),
             ]
     return made
 
 
-def _of_links(policy: Policy) -> list[str]:
-    made = [*_guarded("links", _everyone(policy)), *_guarded("links_history", _everyone(policy))]
+def _link_grants(policy: Policy) -> list[str]:
+    made = [
+        *_forced_row_security("links", _all_roles(policy)),
+        *_forced_row_security("links_history", _all_roles(policy)),
+    ]
     for role in policy.roles:
-        view = links.places(role.level)
+        view = links.location_view(role.level)
         visible = (
             f"exists (select from {view} p where p.id = feature_id)"
             f" and (to_id is null or exists (select from {view} p where p.id = to_id))"
-            + ("" if role.level.sees_assumed else _known_place(role, policy))
+            + ("" if role.level.sees_assumed_positions else _address_condition(role, policy))
         )
-        edits = role.editing
+        edits = role.write_role
         made += [
-            f"grant select on {view} to {role.reading};",
-            f"grant select on app.links to {role.reading};",
-            _policy("links", f"see_{role.name}", "select", role.reading, using=visible),
-            *_past_of_part("links", links.Link.__table__.columns.keys(), role, visible),
+            f"grant select on {view} to {role.read_role};",
+            f"grant select on app.links to {role.read_role};",
+            _create_policy("links", f"see_{role.name}", "select", role.read_role, using=visible),
+            *_child_history_grants("links", links.Link.__table__.columns.keys(), role, visible),
         ]
         if role.edits:
             made += [
                 f"grant select on app.places to {edits};",
                 f"grant insert, update, delete on app.links to {edits};",
-                _policy("links", f"add_{role.name}", "insert", edits, check=visible),
-                _policy("links", f"edit_{role.name}", "update", edits, using=visible, check=visible),
-                _policy("links", f"erase_{role.name}", "delete", edits, using=visible),
+                _create_policy("links", f"add_{role.name}", "insert", edits, check=visible),
+                _create_policy("links", f"edit_{role.name}", "update", edits, using=visible, check=visible),
+                _create_policy("links", f"erase_{role.name}", "delete", edits, using=visible),
             ]
     return made
 
 
-def _known_place(role: Role, policy: Policy) -> str:
+def _address_condition(role: Role, policy: Policy) -> str:
     """The address of a link is told below the house where it is not assumed and not counted from what is hidden."""
-    known = f" and position_source <> 'assumed' and coalesce(at not like '{DOUBT}%', true)"
-    if policy.landmarks is None:
+    known = f" and position_source <> 'assumed' and coalesce(at not like '{ASSUMED_PREFIX}%', true)"
+    if policy.referent_layer is None:
         return known
-    hidden = policy.landmarks.hidden.format(border="border", address="at", level=role.level)
+    hidden = policy.referent_layer.hidden_sql.format(border="border", address="at", level=role.level)
     return f"{known} and not coalesce({hidden}, false)"
 
 
-def _of_cells(policy: Policy) -> list[str]:
+def _cell_grants(policy: Policy) -> list[str]:
     """Counts are seen like the rows they count; what stands at an assumed place is counted for the office alone.
 
     A scoped role has no counts: they do not know whose matter they count.
     """
     made = []
     for table in ("cells", "cell_changes"):
-        made += _guarded(table, _everyone(policy))
+        made += _forced_row_security(table, _all_roles(policy))
         for role in policy.roles:
             if role.scoped:
                 continue
-            seen = f"level <= '{role.level}'::app.level" + ("" if role.level.sees_assumed else " and not assumed")
+            seen = f"level <= '{role.level}'::app.level" + (
+                "" if role.level.sees_assumed_positions else " and not assumed"
+            )
             made += [
-                f"grant select on app.{table} to {role.reading};",
-                _policy(table, f"see_{role.name}", "select", role.reading, using=seen),
+                f"grant select on app.{table} to {role.read_role};",
+                _create_policy(table, f"see_{role.name}", "select", role.read_role, using=seen),
             ]
     return made
 
 
-def _of_accounts(policy: Policy) -> list[str]:
+def _account_grants(policy: Policy) -> list[str]:
     """Who may come in is known to the door alone."""
     made = []
-    for table in accounts.TABLES:
+    for table in accounts.ACCOUNT_TABLES:
         made += [
-            *_guarded(table, _everyone(policy)),
-            f"grant select, insert, update on app.{table} to {DOOR_LOGIN};",
-            _policy(table, "door", "all", DOOR_LOGIN, using="true", check="true"),
+            *_forced_row_security(table, _all_roles(policy)),
+            f"grant select, insert, update on app.{table} to {ACCOUNTS_LOGIN};",
+            _create_policy(table, "door", "all", ACCOUNTS_LOGIN, using="true", check="true"),
         ]
     return [
         *made,
-        *_guarded("token_uses", _everyone(policy)),
-        f"grant select, insert, update on app.token_uses to {DOOR_LOGIN};",
-        _policy("token_uses", "door", "all", DOOR_LOGIN, using="true", check="true"),
+        *_forced_row_security("token_uses", _all_roles(policy)),
+        f"grant select, insert, update on app.token_uses to {ACCOUNTS_LOGIN};",
+        _create_policy("token_uses", "door", "all", ACCOUNTS_LOGIN, using="true", check="true"),
     ]
 
 
-def _of_seals(policy: Policy) -> list[str]:
+def _seal_grants(policy: Policy) -> list[str]:
     """The sealer alone reads the journal and adds seals to it; nobody else has to do with either."""
     return [
-        *_guarded("seals", _everyone(policy)),
+        *_forced_row_security("seals", _all_roles(policy)),
         f"grant select on app.journal to {SEALER_LOGIN};",
         f"grant select, insert on app.seals to {SEALER_LOGIN};",
-        _policy("journal", "seal", "select", SEALER_LOGIN, using="true"),
-        _policy("seals", "see", "select", SEALER_LOGIN, using="true"),
-        _policy("seals", "seal", "insert", SEALER_LOGIN, check="true"),
+        _create_policy("journal", "seal", "select", SEALER_LOGIN, using="true"),
+        _create_policy("seals", "see", "select", SEALER_LOGIN, using="true"),
+        _create_policy("seals", "seal", "insert", SEALER_LOGIN, check="true"),
     ]
 
 
-def _of_the_house(policy: Policy) -> list[str]:
+def _common_grants(policy: Policy) -> list[str]:
     """What belongs to no layer: the journal and identity, which nobody reads; the registers, from their level upwards.
 
     Who may change every layer keeps the registers too; of those that are private every editor has the own rows.
     """
-    names = _everyone(policy)
+    names = _all_roles(policy)
     everyone = ", ".join(name for name in names if name != PARTNER_LOGIN)
-    readers = ", ".join(role.reading for role in policy.roles)
-    editors = ", ".join(role.editing for role in policy.roles if role.edits)
-    keepers = ", ".join(role.editing for role in policy.roles if all(role.edits.get(one.name) == () for one in every()))
+    readers = ", ".join(role.read_role for role in policy.roles)
+    editors = ", ".join(role.write_role for role in policy.roles if role.edits)
+    keepers = ", ".join(
+        role.write_role for role in policy.roles if all(role.edits.get(one.name) == () for one in all_layers())
+    )
     made = [f"grant usage on schema app to {everyone};", f"revoke all on schema app from {PARTNER_LOGIN};"]
-    made += [*_guarded("journal", names), *_guarded("features", names)]
+    made += [*_forced_row_security("journal", names), *_forced_row_security("features", names)]
     made += [
         f"grant execute on function app.actor() to {everyone};",
         # Whoever reads says so through the login that writes, before it takes anybody's role.
         f"grant execute on function app.journal_read to {WRITER_LOGIN};",
     ]
-    if sharing := ", ".join(role.reading for role in policy.sharing):
-        made.append(f"grant execute on function {readings.SIGNATURE} to {sharing};")
-    made += [*_guarded("moves", names), f"grant select on app.moves to {readers};"]
-    made += [_policy("moves", "see", "select", readers, using="true")]
-    for table, register in registers.items():
-        made += _guarded(table, names)
+    if sharing := ", ".join(role.read_role for role in policy.releasing_roles):
+        made.append(f"grant execute on function {readings.ACCESS_LOG_SIGNATURE} to {sharing};")
+    made += [*_forced_row_security("moves", names), f"grant select on app.moves to {readers};"]
+    made += [_create_policy("moves", "see", "select", readers, using="true")]
+    for table, register in unjournalled_tables.items():
+        made += _forced_row_security(table, names)
         for role in policy.roles:
-            if register.readers is not None and role.level.reads(register.readers):
+            if register.read_level is not None and role.level.may_read(register.read_level):
                 seen = f"level <= '{role.level}'::app.level" if "level" in register.__table__.columns else "true"
                 made += [
-                    f"grant select on app.{table} to {role.reading};",
-                    _policy(table, f"see_{role.name}", "select", role.reading, using=seen),
+                    f"grant select on app.{table} to {role.read_role};",
+                    _create_policy(table, f"see_{role.name}", "select", role.read_role, using=seen),
                 ]
-        kept_by, own = (editors, "actor = (select app.actor())") if register.readers is None else (keepers, NAMED)
+        kept_by, own = (
+            (editors, "actor = (select app.actor())") if register.read_level is None else (keepers, HAS_ACTOR)
+        )
         made += [
             f"grant select, insert, update, delete on app.{table} to {kept_by};",
-            _policy(table, "edit", "all", kept_by, using=own, check=own),
+            _create_policy(table, "edit", "all", kept_by, using=own, check=own),
         ]
     made += [
         f"grant insert, update, select on app.counters to {editors};",
-        *_guarded("counters", names)[:2],
-        _policy("counters", "count", "all", editors, using=NAMED, check=NAMED),
-        _policy("counters", "own", "all", OWNER, using="true", check="true"),
+        *_forced_row_security("counters", names)[:2],
+        _create_policy("counters", "count", "all", editors, using=HAS_ACTOR, check=HAS_ACTOR),
+        _create_policy("counters", "own", "all", OWNER_ROLE, using="true", check="true"),
     ]
     return made
 
 
-STANDING = text("""
+SECURITY_FINGERPRINT = text("""
 select md5(string_agg(line, e'\\n' order by line)) from (
     select format('policy %s.%s %s %s %s %s %s', tablename, policyname, permissive, roles, cmd, qual, with_check)
         as line from pg_policies where schemaname in ('app', 'release')
@@ -480,7 +520,7 @@ select md5(string_agg(line, e'\\n' order by line)) from (
 """A fingerprint of what stands in the database: policies, triggers, functions, views, grants, row security, moves."""
 
 
-CLEARED = """
+DROP_SECURITY = """
 do $$
 declare tampered text;
 begin
@@ -509,7 +549,7 @@ end $$;
 """Takes away every policy, trigger and grant, also those nobody here has made; what belongs is put back at once."""
 
 
-STRAY = """
+DISARM_UNKNOWN_FUNCTIONS = """
 do $$
 declare stray regprocedure;
 begin
@@ -523,23 +563,23 @@ end $$;
 """
 """A function that nobody here has made has no rights but its caller's, and is nobody's to call."""
 
-MADE = re.compile(r"create or replace function (?:app|release)\.(\w+)")
+CREATED_FUNCTION = re.compile(r"create or replace function (?:app|release)\.(\w+)")
 
 
-def standing(connection: Connection, policy: Policy) -> list[str]:
+def security_drift(connection: Connection, policy: Policy) -> list[str]:
     """In what the surface that stands differs from the one that should: nothing, when all is well."""
-    return _differences(connection, _hash(surface(policy)))
+    return _drift_from(connection, _hash(security_sql(policy)))
 
 
 def _hash(rendered: str) -> str:
     return hashlib.sha256(rendered.encode()).hexdigest()
 
 
-def _differences(connection: Connection, wanted: str) -> list[str]:
+def _drift_from(connection: Connection, expected: str) -> list[str]:
     remembered = connection.execute(text("select rendered, standing from app.surface")).one_or_none()
     if remembered is None:
         return ["surface"]
-    found = (wanted, connection.execute(STANDING).scalar())
+    found = (expected, connection.execute(SECURITY_FINGERPRINT).scalar())
     return [name for name, kept, now in zip(("policy", "catalogue"), remembered, found, strict=True) if kept != now]
 
 
@@ -549,16 +589,16 @@ def apply(connection: Connection, policy: Policy) -> bool:
     What was rendered and what stood after the last time are both remembered, so a policy dropped or a grant added by
     hand is found and mended. Raw SQL goes through the driver without parameters, because policies contain ``%``.
     """
-    rendered = surface(policy)
+    rendered = security_sql(policy)
     wanted = _hash(rendered)
-    if not _differences(connection, wanted):
+    if not _drift_from(connection, wanted):
         return False
     cursor = connection.connection.cursor()
-    cursor.execute(f"set local role {OWNER}")
-    cursor.execute(CLEARED)
+    cursor.execute(f"set local role {OWNER_ROLE}")
+    cursor.execute(DROP_SECURITY)
     cursor.execute(rendered)
-    cursor.execute(STRAY % ",".join(sorted(set(MADE.findall(rendered)))))
-    stands = connection.execute(STANDING).scalar()
+    cursor.execute(DISARM_UNKNOWN_FUNCTIONS % ",".join(sorted(set(CREATED_FUNCTION.findall(rendered)))))
+    stands = connection.execute(SECURITY_FINGERPRINT).scalar()
     connection.execute(text("delete from app.surface"))
     connection.execute(
         text("insert into app.surface values (:wanted, :standing)"), {"wanted": wanted, "standing": stands}

@@ -21,28 +21,28 @@ from sqlalchemy.pool import NullPool
 from gis.accounts import tokens  # noqa: F401 - replays and tokens declare tables
 from gis.audit import seal as seals
 from gis.crs import systems as crs
-from gis.db.session import OWNER
+from gis.db.session import OWNER_ROLE
 from gis.history import triggers as history
-from gis.model.fields import NATURAL, SCHEMA, Level
-from gis.release.snapshot import RELEASE
+from gis.model.fields import SCHEMA, TEXT_COLLATION, Level
+from gis.release.snapshot import RELEASE_SCHEMA
 from gis.schema import fingerprint as structure, grants as rights
 from gis.text.errors import Conflict, Unavailable
 from gis.text.i18n import Text
 from gis.write import idempotency as replays  # noqa: F401 - replays and tokens declare tables
 
-LOCK = 0x636F746D6F63  # "cotmoc" as a number: one migration at a time in one database
+MIGRATION_LOCK_KEY = 0x636F746D6F63  # "cotmoc" as a number: one migration at a time in one database
 
-FOLDING = "\n".join(
+UNACCENT_FUNCTIONS = "\n".join(
     f"""
 create or replace function {schema}.plain(words text) returns text language sql immutable parallel safe strict
     set search_path = pg_catalog, public as
     $$ select public.unaccent('public.unaccent', replace(replace(normalize($1, nfc), 'Đ', 'D'), 'đ', 'd')) $$;
-alter function {schema}.plain owner to {OWNER};"""
-    for schema in (SCHEMA, RELEASE)
+alter function {schema}.plain owner to {OWNER_ROLE};"""
+    for schema in (SCHEMA, RELEASE_SCHEMA)
 )
 """Text without diacritics; in each schema, since partners reach nothing in the other."""
 
-OWNED = f"""
+TAKE_OWNERSHIP = f"""
 do $$
 declare one text;
 begin
@@ -58,39 +58,39 @@ begin
         union all select format('function %s', oid::regprocedure) from pg_proc
             where pronamespace::regnamespace::text in ('app', 'release')
             and proowner::regrole::text not like 'cotmoc\\_%'
-    loop execute format('alter %s owner to {OWNER}', one); end loop;
+    loop execute format('alter %s owner to {OWNER_ROLE}', one); end loop;
 end $$;"""
 """What was restored where our roles did not stand yet belongs to whoever restored it."""
 
-FOUNDATION = f"""
-{OWNED}
+BASE_SCHEMA = f"""
+{TAKE_OWNERSHIP}
 create extension if not exists postgis;
 create extension if not exists unaccent;
 create extension if not exists pg_trgm;
-create schema if not exists app authorization {OWNER};
-create schema if not exists release authorization {OWNER};
+create schema if not exists app authorization {OWNER_ROLE};
+create schema if not exists release authorization {OWNER_ROLE};
 do $$ begin create type app.level as enum ({", ".join(f"'{level.value}'" for level in Level)});
     exception when duplicate_object then null; end $$;
-alter type app.level owner to {OWNER};
-create collation if not exists public.{NATURAL} (provider = icu, locale = 'vi-u-kn-true');
-{FOLDING}
-grant create, usage on schema app to {OWNER};
+alter type app.level owner to {OWNER_ROLE};
+create collation if not exists public.{TEXT_COLLATION} (provider = icu, locale = 'vi-u-kn-true');
+{UNACCENT_FUNCTIONS}
+grant create, usage on schema app to {OWNER_ROLE};
 create table if not exists app.surface (rendered text not null, standing text not null);
-alter table app.surface owner to {OWNER};
+alter table app.surface owner to {OWNER_ROLE};
 create table if not exists app.counters (name text primary key, value bigint not null);
-alter table app.counters owner to {OWNER};
+alter table app.counters owner to {OWNER_ROLE};
 do $$
 declare one regprocedure;
 begin
     -- Temporary objects would be a place of one's own too.
-    for one in select oid from pg_proc where proname = any('{{{",".join(rights.PEEPING)}}}')
+    for one in select oid from pg_proc where proname = any('{{{",".join(rights.REVOKED_FUNCTIONS)}}}')
     loop execute format('revoke execute on function %s from public', one); end loop;
     execute format('revoke temporary on database %I from public', current_database());
     revoke create on schema public from public;
 end $$;
 """
 
-LEAKPROOF = "alter function geometry_overlaps(geometry, geometry) leakproof"
+MARK_LEAKPROOF = "alter function geometry_overlaps(geometry, geometry) leakproof"
 """Without this mark a spatial index is not used under row-level security. ``&&`` only compares boxes of valid rows."""
 
 
@@ -100,34 +100,34 @@ def migrate(admin_url: str, scripts: Path, policy: rights.Policy, passwords: Map
     ``passwords`` gives the logins their secrets where the server asks for any. Raises ``Unavailable`` with the exact
     SQL for the database's administrator where ours may not mark a function LEAKPROOF.
     """
-    with _administering(admin_url) as connection:
-        connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": LOCK})
+    with _admin_connection(admin_url) as connection:
+        connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK_KEY})
         connection.commit()
         with connection.begin():
-            _lay_foundation(connection, policy, passwords or {})
+            _create_base_schema(connection, policy, passwords or {})
         with connection.begin():
-            _take_to_head(connection, scripts)
+            _upgrade_to_head(connection, scripts)
         with connection.begin():
             rights.apply(connection, policy)
 
 
 @contextmanager
-def _administering(admin_url: str) -> Iterator[Connection]:
+def _admin_connection(admin_url: str) -> Iterator[Connection]:
     """A connection of the administrator's, closed afterwards whatever happens; its end frees the lock."""
     engine = create_engine(admin_url, poolclass=NullPool)
     with engine.connect() as connection:
         yield connection
 
 
-def _take_to_head(connection: Connection, scripts: Path) -> None:
-    connection.execute(text(f"set local role {OWNER}"))
+def _upgrade_to_head(connection: Connection, scripts: Path) -> None:
+    connection.execute(text(f"set local role {OWNER_ROLE}"))
     connection.execute(text("set local search_path = app, public"))
-    _raw(connection, history.JOURNAL)
-    _raw(connection, seals.TABLE)
+    _execute_raw(connection, history.JOURNAL)
+    _execute_raw(connection, seals.CREATE_SEALS_TABLE)
     config = _config(connection, scripts)
     revised = not _is_at_head(connection, config)
     if revised:
-        _raw(connection, VIEWS_AWAY)
+        _execute_raw(connection, DROP_VIEWS)
     try:
         command.upgrade(config, "head")
     except CommandError:
@@ -137,10 +137,10 @@ def _take_to_head(connection: Connection, scripts: Path) -> None:
                 "The data belong to a newer version of this software; please run that one",
             )
         ) from None
-    structure.remember(connection, revised=revised)
+    structure.store_fingerprint(connection, revised=revised)
 
 
-VIEWS_AWAY = """
+DROP_VIEWS = """
 do $$
 declare one regclass;
 begin
@@ -163,12 +163,12 @@ def revise(admin_url: str, scripts: Path, policy: rights.Policy, message: str) -
 
     The database is first brought to the last revision. Returns the path of the new file.
     """
-    with _administering(admin_url) as connection:
+    with _admin_connection(admin_url) as connection:
         with connection.begin():
-            _lay_foundation(connection, policy, {})
+            _create_base_schema(connection, policy, {})
         with connection.begin():
-            _take_to_head(connection, scripts)
-        connection.execute(text(f"set role {OWNER}"))
+            _upgrade_to_head(connection, scripts)
+        connection.execute(text(f"set role {OWNER_ROLE}"))
         connection.execute(text("set search_path = app, public"))
         config = _config(connection, scripts)
 
@@ -184,8 +184,8 @@ def revise(admin_url: str, scripts: Path, policy: rights.Policy, message: str) -
 
 def check(admin_url: str, scripts: Path) -> None:
     """Raises ``alembic.util.CommandError`` when the database and the cards differ."""
-    with _administering(admin_url) as connection:
-        connection.execute(text(f"set role {OWNER}"))
+    with _admin_connection(admin_url) as connection:
+        connection.execute(text(f"set role {OWNER_ROLE}"))
         connection.execute(text("set search_path = app, public"))
         command.check(_config(connection, scripts))
 
@@ -198,11 +198,13 @@ def _config(connection: Connection, scripts: Path) -> Config:
     return config
 
 
-def _lay_foundation(connection: Connection, policy: rights.Policy, passwords: Mapping[str, str]) -> None:
-    _raw(connection, rights.roles(policy))
+def _create_base_schema(connection: Connection, policy: rights.Policy, passwords: Mapping[str, str]) -> None:
+    _execute_raw(connection, rights.roles_sql(policy))
     for login, secret in passwords.items():
-        _raw(connection, sql.SQL("alter role {} password {}").format(sql.Identifier(login), sql.Literal(secret)))
-    _raw(connection, FOUNDATION)
+        _execute_raw(
+            connection, sql.SQL("alter role {} password {}").format(sql.Identifier(login), sql.Literal(secret))
+        )
+    _execute_raw(connection, BASE_SCHEMA)
     connection.execute(
         text(
             "insert into spatial_ref_sys (srid, auth_name, auth_srid, srtext, proj4text)"
@@ -210,7 +212,7 @@ def _lay_foundation(connection: Connection, policy: rights.Policy, passwords: Ma
             " on conflict (srid) do update set srtext = excluded.srtext, proj4text = excluded.proj4text"
             " where spatial_ref_sys.proj4text <> excluded.proj4text"
         ),
-        [dict(row) for row in crs.postgis_srids()],
+        [dict(row) for row in crs.spatial_ref_sys_rows()],
     )
     marked = text("select proleakproof from pg_proc where oid = 'geometry_overlaps(geometry, geometry)'::regprocedure")
     if connection.execute(marked).scalar():
@@ -218,13 +220,13 @@ def _lay_foundation(connection: Connection, policy: rights.Policy, passwords: Ma
     if not connection.execute(text("select rolsuper from pg_roles where rolname = current_user")).scalar():
         raise Unavailable(
             Text(
-                f"Cần quản trị viên cơ sở dữ liệu chạy một lần: {LEAKPROOF};",
-                f"The database's administrator has to run this once: {LEAKPROOF};",
+                f"Cần quản trị viên cơ sở dữ liệu chạy một lần: {MARK_LEAKPROOF};",
+                f"The database's administrator has to run this once: {MARK_LEAKPROOF};",
             )
         )
-    _raw(connection, LEAKPROOF)
+    _execute_raw(connection, MARK_LEAKPROOF)
 
 
-def _raw(connection: Connection, statement: str | sql.Composed) -> None:
+def _execute_raw(connection: Connection, statement: str | sql.Composed) -> None:
     """Run SQL through the driver untouched: SQLAlchemy would read ``%`` and ``:`` in it."""
     connection.connection.cursor().execute(statement)

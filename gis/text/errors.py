@@ -128,7 +128,7 @@ class Unavailable(Refusal):
     title = Text("Hệ thống tạm ngừng phục vụ", "Temporarily unavailable")
 
 
-NO_FEATURE = Text("Không tìm thấy mục này", "There is no such record")
+FEATURE_NOT_FOUND = Text("Không tìm thấy mục này", "There is no such record")
 """Said of an id that names nothing, or nothing that may be known of."""
 
 

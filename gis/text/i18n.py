@@ -11,6 +11,6 @@ class Text(NamedTuple):
     vi: str
     en: str
 
-    def said_in(self, language: Language) -> str:
+    def in_language(self, language: Language) -> str:
         """The wording for a reader of ``language``."""
         return self.en if language == "en" else self.vi

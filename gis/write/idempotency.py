@@ -15,14 +15,14 @@ from sqlalchemy import DateTime, Text as SqlText, text
 from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gis.model.layer import Register
+from gis.model.layer import UnjournalledRecord
 from gis.text.errors import Malformed, invalid
 from gis.text.i18n import Text
 
-LONGEST_KEY = 200
+MAX_KEY_LENGTH = 200
 
 
-class Replay(Register, table="replays", readers=None):
+class IdempotencyKey(UnjournalledRecord, table="replays", read_level=None):
     """A key that has been used, by whom, for which body, and the feature that came of it."""
 
     key: Mapped[str] = mapped_column(SqlText, primary_key=True)
@@ -32,28 +32,28 @@ class Replay(Register, table="replays", readers=None):
     at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), server_default=text("clock_timestamp()"))
 
 
-CLAIM = text(
+INSERT_KEY = text(
     "insert into app.replays (key, actor, fingerprint) values (:key, :actor, :fingerprint)"
     " on conflict (key, actor) do nothing returning true"
 )
-SETTLE = text("update app.replays set feature_id = :feature_id where key = :key and actor = :actor")
+SET_FEATURE = text("update app.replays set feature_id = :feature_id where key = :key and actor = :actor")
 
 
-def claim(session: Session, key: str, actor: str, body: Mapping[str, Any], where: str) -> uuid.UUID | None:
+def claim_key(session: Session, key: str, actor: str, body: Mapping[str, Any], endpoint: str) -> uuid.UUID | None:
     """Take a key for this create; gives the feature when the same create has been done before.
 
     A second one that comes while the first is under way waits for it. Raises ``Malformed`` for a key that is none,
     ``Invalid`` when the key was used for another body.
     """
-    if not key.isprintable() or not 1 <= len(key) <= LONGEST_KEY:
+    if not key.isprintable() or not 1 <= len(key) <= MAX_KEY_LENGTH:
         raise Malformed(
             Text("Idempotency-Key: 1 đến 200 ký tự in được", "Idempotency-Key: 1 to 200 printable characters")
         )
-    fingerprint = hashlib.sha256(f"{where} {json.dumps(body, sort_keys=True)}".encode()).hexdigest()
+    fingerprint = hashlib.sha256(f"{endpoint} {json.dumps(body, sort_keys=True)}".encode()).hexdigest()
     asked = {"key": key, "actor": actor, "fingerprint": fingerprint}
-    if session.execute(CLAIM, asked).scalar():
+    if session.execute(INSERT_KEY, asked).scalar():
         return None
-    kept = session.get_one(Replay, (key, actor))
+    kept = session.get_one(IdempotencyKey, (key, actor))
     if kept.fingerprint != fingerprint:
         raise invalid(
             "Idempotency-Key", "reused", "Khóa này đã dùng cho nội dung khác", "This key was used for another body"
@@ -61,6 +61,6 @@ def claim(session: Session, key: str, actor: str, body: Mapping[str, Any], where
     return kept.feature_id
 
 
-def settle(session: Session, key: str, actor: str, feature_id: uuid.UUID) -> None:
+def store_result(session: Session, key: str, actor: str, feature_id: uuid.UUID) -> None:
     """Remember what came of a claimed key."""
-    session.execute(SETTLE, {"key": key, "actor": actor, "feature_id": feature_id})
+    session.execute(SET_FEATURE, {"key": key, "actor": actor, "feature_id": feature_id})

@@ -24,7 +24,7 @@ from pydantic import (
 
 from gis.model.fields import Field
 from gis.model.layer import Layer
-from gis.text.dates import read_day
+from gis.text.dates import parse_date
 from gis.text.errors import FieldError, Invalid
 from gis.text.i18n import Text
 
@@ -33,14 +33,14 @@ GEOMETRY = "geometry"
 GEOMETRY_CRS = "geometry_crs"
 """The CRS in which the geometry of some values was written, where a door was told one."""
 
-FORBIDDEN = re.compile(
+FORBIDDEN_CHARACTERS = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f"
     "\ud800-\udfff\ufdd0-\ufdef\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
 """Characters that text never needs and that mislead or that no file may hold: controls, zero-width, bidirectional
 overrides, lone surrogates, invisible tags, what Unicode says is no character (XML, and so KML and XLSX, has none)."""
 
-REASONS: dict[str, Text] = {
+ERROR_TEXTS: dict[str, Text] = {
     "missing": Text("Bắt buộc nhập", "Required"),
     "unknown_field": Text("Không có trường này", "There is no such field"),
     "read_only": Text("Trường này không sửa trực tiếp được", "This field cannot be set directly"),
@@ -57,19 +57,19 @@ REASONS: dict[str, Text] = {
     "range": Text("Ngoài khoảng cho phép", "Out of range"),
 }
 
-YEARS = (1900, 2100)
+YEAR_RANGE = (1900, 2100)
 
 
 def clean_text(value: Any) -> str:
     """Text in NFC without surrounding blanks; a value that is not text or holds hidden characters is refused."""
     if not isinstance(value, str):
         raise ValueError("type")
-    if FORBIDDEN.search(value):
+    if FORBIDDEN_CHARACTERS.search(value):
         raise ValueError("characters")
     return unicodedata.normalize("NFC", value).strip()
 
 
-def _plain_number(value: Any) -> Any:
+def _checked_number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("type")
     if isinstance(value, float) and not math.isfinite(value):
@@ -77,18 +77,18 @@ def _plain_number(value: Any) -> Any:
     return value
 
 
-def day(value: Any) -> dt.date:
+def parse_input_date(value: Any) -> dt.date:
     """A day as it comes in, a real one of the years that can be meant. Raises ``ValueError``."""
     try:
-        found = read_day(value)
+        found = parse_date(value)
     except (ValueError, TypeError):
         raise ValueError("date") from None
-    if not YEARS[0] <= found.year <= YEARS[1]:
+    if not YEAR_RANGE[0] <= found.year <= YEAR_RANGE[1]:
         raise ValueError("date")
     return found
 
 
-def _moment(value: Any) -> dt.datetime:
+def _parse_input_datetime(value: Any) -> dt.datetime:
     try:
         if not isinstance(value, str):
             raise ValueError
@@ -97,31 +97,31 @@ def _moment(value: Any) -> dt.datetime:
         raise ValueError("type") from None
     if found.tzinfo is None:
         raise ValueError("zone")
-    if not YEARS[0] <= found.year <= YEARS[1]:
+    if not YEAR_RANGE[0] <= found.year <= YEAR_RANGE[1]:
         raise ValueError("date")
     return found
 
 
-def _type_of(one: Field) -> Any:
-    text: Any = Annotated[str, BeforeValidator(clean_text), Bound(max_length=one.max_length)]
-    if not one.nullable:
+def _pydantic_type(field: Field) -> Any:
+    text: Any = Annotated[str, BeforeValidator(clean_text), Bound(max_length=field.max_length)]
+    if not field.nullable:
         text = Annotated[text, Bound(min_length=1)]
-    if one.codes is not None:
-        return Annotated[one.codes, BeforeValidator(lambda value, codes=one.codes: codes(value))]
+    if field.codes is not None:
+        return Annotated[field.codes, BeforeValidator(lambda value, codes=field.codes: codes(value))]
     return {
         "text": text,
         "boolean": Annotated[bool, Bound(strict=True)],
         "integer": Annotated[int, Bound(strict=True, ge=-(2**31), lt=2**31)],
-        "number": Annotated[float, BeforeValidator(_plain_number), Bound(ge=-1e13, le=1e13)],
-        "date": Annotated[dt.date, BeforeValidator(day)],
-        "datetime": Annotated[AwareDatetime, BeforeValidator(_moment)],
+        "number": Annotated[float, BeforeValidator(_checked_number), Bound(ge=-1e13, le=1e13)],
+        "date": Annotated[dt.date, BeforeValidator(parse_input_date)],
+        "datetime": Annotated[AwareDatetime, BeforeValidator(_parse_input_datetime)],
         "uuid": uuid.UUID,
         "list": Annotated[list[text], Bound(max_length=100)],
         "json": dict[str, Any],
-    }[one.type]
+    }[field.type]
 
 
-class Place(BaseModel):
+class LocationText(BaseModel):
     """A place in words: a marker address or any coordinate, kept as given.
 
     ``written`` keeps what somebody wrote where ``text`` is the one of its meanings that they chose.
@@ -135,68 +135,70 @@ class Place(BaseModel):
     written: Annotated[str, BeforeValidator(clean_text), Bound(max_length=200)] | None = None
 
 
-def receivable(layer: Layer) -> dict[str, Field]:
+def writable_fields(layer: Layer) -> dict[str, Field]:
     """The fields that a body may carry: no status, nothing derived, nothing the house writes itself."""
     return {
-        name: one for name, one in layer.fields.items() if one.receivable and not one.is_status
-    } | layer.extra_receivable
+        name: one for name, one in layer.fields.items() if one.writable and not one.is_status
+    } | layer.extra_writable
 
 
 @cache
-def draft(layer: Layer, *, partial: bool = False) -> type[BaseModel]:
+def input_model(layer: Layer, *, partial: bool = False) -> type[BaseModel]:
     """The pydantic model of a new feature, or with ``partial`` of a change to one."""
     wanted: dict[str, Any] = {}
-    for name, one in receivable(layer).items():
-        kind = _type_of(one)
+    for name, one in writable_fields(layer).items():
+        kind = _pydantic_type(one)
         if one.required and not partial:
             wanted[name] = (kind, ...)
         elif one.required or (not one.nullable):
             wanted[name] = (kind, None)
         else:
             wanted[name] = (kind | None, None)
-    if layer.placed:
-        wanted[PLACE] = (Place | None, None)
-    wanted[GEOMETRY] = (dict[str, Any] | None if layer.placed else None, None)
+    if layer.has_geometry:
+        wanted[PLACE] = (LocationText | None, None)
+    wanted[GEOMETRY] = (dict[str, Any] | None if layer.has_geometry else None, None)
     suffix = "Change" if partial else "Draft"
     return create_model(f"{layer.model.__name__}{suffix}", __config__=ConfigDict(extra="forbid"), **wanted)
 
 
-def read(layer: Layer, body: Mapping[str, Any], *, partial: bool = False) -> dict[str, Any]:
+def parse_input(layer: Layer, body: Mapping[str, Any], *, partial: bool = False) -> dict[str, Any]:
     """The values that ``body`` sets, typed and clean. Raises ``Invalid`` that names every field at fault."""
     errors = [
-        _unreceivable(layer, name) for name in body if name not in receivable(layer) and name not in (PLACE, GEOMETRY)
+        _not_writable(layer, name)
+        for name in body
+        if name not in writable_fields(layer) and name not in (PLACE, GEOMETRY)
     ]
-    known = {name: value for name, value in body.items() if name in receivable(layer) or name in (PLACE, GEOMETRY)}
+    known = {name: value for name, value in body.items() if name in writable_fields(layer) or name in (PLACE, GEOMETRY)}
     values: dict[str, Any] = {}
     try:
-        made = draft(layer, partial=partial).model_validate(known)
+        made = input_model(layer, partial=partial).model_validate(known)
         values = {name: getattr(made, name) for name in made.model_fields_set}
     except ValidationError as fault:
-        errors += [_explained(layer, dict(one)) for one in fault.errors(include_url=False, include_context=False)]
-    errors += _rules_of_the_house(layer, values)
+        errors += [_field_error(layer, dict(one)) for one in fault.errors(include_url=False, include_context=False)]
+    errors += _text_rule_errors(layer, values)
     if errors:
         first = errors[0]
         named = layer.fields[first.field].title if first.field in layer.fields else Text(first.field, first.field)
         raise Invalid(Text(f"{named.vi}: {first.detail.vi}", f"{named.en}: {first.detail.en}"), errors)
-    if isinstance(values.get(PLACE), Place):
+    if isinstance(values.get(PLACE), LocationText):
         values[PLACE] = values[PLACE].model_dump(exclude_none=True)
     return values
 
 
-def _unreceivable(layer: Layer, name: str) -> FieldError:
+def _not_writable(layer: Layer, name: str) -> FieldError:
     one = layer.fields.get(name)
     if one is not None and one.is_status:
-        return FieldError(name, "status_by_move", REASONS["status_by_move"])
+        return FieldError(name, "status_by_move", ERROR_TEXTS["status_by_move"])
     code = "read_only" if one is not None or name in ("id", "layer") else "unknown_field"
-    return FieldError(clean_name(name), code, REASONS[code])
+    return FieldError(clean_name(name), code, ERROR_TEXTS[code])
 
 
 def clean_name(name: str) -> str:
     """A field's name as somebody sent it, made safe to repeat."""
-    return FORBIDDEN.sub("", str(name))[:60]
+    return FORBIDDEN_CHARACTERS.sub("", str(name))[:60]
 
 
-def _explained(layer: Layer, fault: dict[str, Any]) -> FieldError:
+def _field_error(layer: Layer, fault: dict[str, Any]) -> FieldError:
     """One of pydantic's findings in the house's words."""
     where = ".".join(str(part) for part in fault["loc"] if not str(part).startswith(("function-", "constrained-")))
     top = str(fault["loc"][0]) if fault["loc"] else ""
@@ -207,7 +209,7 @@ def _explained(layer: Layer, fault: dict[str, Any]) -> FieldError:
         code = "missing"
     elif kind == "extra_forbidden":
         code = "unknown_field"
-    elif said in REASONS:
+    elif said in ERROR_TEXTS:
         code = said
     elif kind in ("string_too_long", "too_long"):
         code = "too_long"
@@ -220,10 +222,10 @@ def _explained(layer: Layer, fault: dict[str, Any]) -> FieldError:
         return FieldError(where, "code", Text(f"Phải là một trong: {words}", f"Must be one of: {words}"))
     else:
         code = "type"
-    return FieldError(where or top, code, REASONS[code])
+    return FieldError(where or top, code, ERROR_TEXTS[code])
 
 
-def _rules_of_the_house(layer: Layer, values: Mapping[str, Any]) -> list[FieldError]:
+def _text_rule_errors(layer: Layer, values: Mapping[str, Any]) -> list[FieldError]:
     errors: list[FieldError] = []
     for name, text in _texts(values):
         try:

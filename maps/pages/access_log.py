@@ -10,9 +10,9 @@ from gis.model.fields import Level
 from gis.model.layer import Layer, catalog
 from gis.text.dates import today
 from gis.text.i18n import Text
-from maps.rendering import day, link, moment, number, render, said
+from maps.rendering import format_date, format_datetime, format_number, localized, render, url_with_query
 
-WORDS: dict[str, Text] = {
+MESSAGES: dict[str, Text] = {
     "readings_what": Text(
         "Nhật ký xem hồ sơ hạn chế tiếp cận và tải tệp", "Log of restricted records read and files downloaded"
     ),
@@ -32,123 +32,134 @@ WORDS: dict[str, Text] = {
 }
 """The wordings of this page alone, in both languages."""
 
-NONE = Text("không có", "none")
-DOWN, UP = Text("giảm dần", "downwards"), Text("tăng dần", "upwards")
+NO_VALUE = Text("không có", "none")
+DESCENDING, ASCENDING = Text("giảm dần", "downwards"), Text("tăng dần", "upwards")
 
-SAID_ELSEWHERE = {"records", "restricted", "fields", "where"}
+NOT_SHOWN = {"records", "restricted", "fields", "where"}
 """What the journal tells beside the narrowings: other columns of the table say it, or nobody asks."""
 
-LONGEST = 400
+MAX_TEXT_LENGTH = 400
 
 
-def readings_page(
+def access_log_page(
     language: str,
     *,
-    readings: Sequence[Mapping[str, Any]],
+    entries: Sequence[Mapping[str, Any]],
     layers: Sequence[tuple[str, Text]],
     since: datetime,
     until: datetime,
     more: str | None,
-    **shell: Any,
+    **context: Any,
 ) -> str:
     """The page ``/readings``. ``more`` is the address of what came before these."""
-    titles = {name: said(title, language) for name, title in layers}
-    query = {name: value for name, value in shell.pop("query", {}).items() if name != "as_of"}
+    titles = {name: localized(title, language) for name, title in layers}
+    query = {name: value for name, value in context.pop("query", {}).items() if name != "as_of"}
     kept = {name: query[name] for name in ("by", "layer") if query.get(name)}
     return render(
         "pages/access_log.html",
         language,
         path="/readings",
-        wordings=WORDS,
+        wordings=MESSAGES,
         query=query,
         lines=[
-            {**one, "title": titles.get(one["layer_read"], one["layer_read"]), **_asked(one, language)}
-            for one in readings
+            {**one, "title": titles.get(one["layer_read"], one["layer_read"]), **_selection_summary(one, language)}
+            for one in entries
         ],
         layers=list(titles.items()),
-        people=sorted({str(one["actor"]) for one in readings}),
-        spans=[(n, link("/readings", {**kept, "since": day(today() - timedelta(days=n))})) for n in (0, 7, 30)],
+        people=sorted({str(one["actor"]) for one in entries}),
+        spans=[
+            (n, url_with_query("/readings", {**kept, "since": format_date(today() - timedelta(days=n))}))
+            for n in (0, 7, 30)
+        ],
         since=since,
         until=until,
         more=more,
-        **shell,
+        **context,
     )
 
 
-def _asked(one: Mapping[str, Any], language: str) -> dict[str, Any]:
+def _selection_summary(entry: Mapping[str, Any], language: str) -> dict[str, Any]:
     """What was asked for, in a line: each narrowing by its name; how many records were restricted.
 
     Whoever has the login that writes can tell the journal anything, and no entry may hide the others: what is not
     told as we tell it stands as it was told.
     """
-    told, layer = one["selection"] or {}, catalog.get(one["layer_read"])
+    told, layer = entry["selection"] or {}, catalog.get(entry["layer_read"])
     try:
-        line = " · ".join(_narrowings(layer, told, language))
+        line = " · ".join(_condition_texts(layer, told, language))
         restricted = told.get("restricted")
     except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
         line, restricted = json.dumps(told, ensure_ascii=False), None
-    asked = line[:LONGEST] + ("…" if len(line) > LONGEST else "")
+    asked = line[:MAX_TEXT_LENGTH] + ("…" if len(line) > MAX_TEXT_LENGTH else "")
     return {"asked": asked, "restricted": restricted if isinstance(restricted, int) else None}
 
 
-def _narrowings(layer: Layer | None, told: Mapping[str, Any], language: str) -> Iterator[str]:
-    yield from _where(layer, told.get("where", {}), language)
-    for name, (title, shown) in NARROWINGS.items():
-        if name in told:
-            yield f"{said(title, language)}: {shown(told[name], layer, language)}"
+def _condition_texts(layer: Layer | None, selection: Mapping[str, Any], language: str) -> Iterator[str]:
+    yield from _where_texts(layer, selection.get("where", {}), language)
+    for name, (title, shown) in CONDITIONS.items():
+        if name in selection:
+            yield f"{localized(title, language)}: {shown(selection[name], layer, language)}"
 
 
-def _where(layer: Layer | None, where: Mapping[str, Sequence[str]], language: str) -> Iterator[str]:
+def _where_texts(layer: Layer | None, where: Mapping[str, Sequence[str]], language: str) -> Iterator[str]:
     """``Tình trạng: hư hỏng, mất`` for each property that had to have one of some values."""
     for name, values in where.items():
         field = layer.fields.get(name) if layer else None
-        words = {str(word): said(word.title, language) for word in (field and field.codes) or ()}
-        words |= {"true": said(YES, language), "false": said(NO, language)} if field and field.type == "boolean" else {}
-        shown = ", ".join(words.get(value, value) or said(NONE, language) for value in values)
-        yield f"{said(field.title, language) if field else name}: {shown}"
+        words = {str(word): localized(word.title, language) for word in (field and field.codes) or ()}
+        words |= (
+            {"true": localized(YES, language), "false": localized(NO, language)}
+            if field and field.type == "boolean"
+            else {}
+        )
+        shown = ", ".join(words.get(value, value) or localized(NO_VALUE, language) for value in values)
+        yield f"{localized(field.title, language) if field else name}: {shown}"
 
 
-def _figures(language: str, *values: float) -> str:
-    return "; ".join(number(int(value) if value == int(value) else round(value, 5), language) for value in values)
+def _numbers_text(language: str, *values: float) -> str:
+    return "; ".join(
+        format_number(int(value) if value == int(value) else round(value, 5), language) for value in values
+    )
 
 
-def _order(layer: Layer | None, key: str, language: str) -> str:
+def _sort_text(layer: Layer | None, key: str, language: str) -> str:
     field = layer.fields.get(key.lstrip("+-")) if layer else None
-    return f"{said(field.title, language) if field else key} {said(DOWN if key.startswith('-') else UP, language)}"
+    direction = DESCENDING if key.startswith("-") else ASCENDING
+    return f"{localized(field.title, language) if field else key} {localized(direction, language)}"
 
 
-Shown = Callable[[Any, Layer | None, str], str]
+ConditionText = Callable[[Any, Layer | None, str], str]
 
-NARROWINGS: dict[str, tuple[Text, Shown]] = {
+CONDITIONS: dict[str, tuple[Text, ConditionText]] = {
     "q": (Text("từ khóa", "keywords"), lambda value, *_: str(value)),
-    "bbox": (Text("trong khung", "in the box"), lambda value, _, language: _figures(language, *value)),
+    "bbox": (Text("trong khung", "in the box"), lambda value, _, language: _numbers_text(language, *value)),
     "near": (
         Text("quanh", "around"),
         lambda value, _, language: (
-            f"{_figures(language, value['lon'], value['lat'])}, {_figures(language, value['metres'])} m"
+            f"{_numbers_text(language, value['lon'], value['lat'])}, {_numbers_text(language, value['metres'])} m"
         ),
     ),
     "along": (
         Text("dọc tuyến", "along the line"),
         lambda value, _, language: (
-            f"{value['route']}, {_figures(language, value['start_m'])} – {_figures(language, value['end_m'])} m"
+            f"{value['route']}, {_numbers_text(language, value['start_m'])}"
+            f" – {_numbers_text(language, value['end_m'])} m"
         ),
     ),
     "time": (
         Text("thời gian", "time"),
-        lambda value, *_: " – ".join(moment(end) if end else "…" for end in value),
+        lambda value, *_: " – ".join(format_datetime(end) if end else "…" for end in value),
     ),
-    "since": (Text("thay đổi từ", "changes since"), lambda value, *_: moment(value)),
-    "as_of": (Text("tại thời điểm", "as of"), lambda value, *_: moment(value)),
+    "since": (Text("thay đổi từ", "changes since"), lambda value, *_: format_datetime(value)),
+    "as_of": (Text("tại thời điểm", "as of"), lambda value, *_: format_datetime(value)),
     "filter": (Text("bộ lọc", "filter"), lambda value, *_: json.dumps(value, ensure_ascii=False)),
     "sort": (
         Text("sắp xếp theo", "sorted by"),
-        lambda value, layer, language: ", ".join(_order(layer, key, language) for key in value),
+        lambda value, layer, language: ", ".join(_sort_text(layer, key, language) for key in value),
     ),
     "tile": (Text("ô bản đồ", "map tile"), lambda value, *_: str(value)),
     "ids": (Text("mã định danh", "identifiers"), lambda value, *_: ", ".join(map(str, value))),
-    "format": (Text("tệp", "file"), lambda value, _, language: said(FORMATS[value].title, language)),
-    "reader": (Text("bản dành cho", "for readers"), lambda value, _, language: said(Level(value).title, language)),
-    "rows": (Text("số dòng", "rows"), lambda value, _, language: number(value, language)),
+    "format": (Text("tệp", "file"), lambda value, _, language: localized(FORMATS[value].title, language)),
+    "reader": (Text("bản dành cho", "for readers"), lambda value, _, language: localized(Level(value).title, language)),
+    "rows": (Text("số dòng", "rows"), lambda value, _, language: format_number(value, language)),
 }
 """How what narrows a selection, or tells of a file, is said; ``where`` goes by the titles of the fields."""

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gis.accounts.passwords import SHORTEST
+from gis.accounts.passwords import MIN_LENGTH
 from gis.text.i18n import Text
-from maps.rendering import render, said
+from maps.rendering import localized, render
 
-WORDS: dict[str, Text] = {
+MESSAGES: dict[str, Text] = {
     "sign_in_with": Text("Đăng nhập bằng {name}", "Sign in with {name}"),
     "sign_out_everywhere": Text("Đăng xuất khỏi tất cả thiết bị", "Sign out on all devices"),
     "leave_everywhere_sure": Text(
@@ -153,7 +153,7 @@ WORDS: dict[str, Text] = {
 }
 """The wordings of these pages alone, in both languages: other pages need not carry them."""
 
-REFUSED = {
+REJECTIONS = {
     "provider": Text(
         "Không đăng nhập được qua hệ thống định danh. Hãy thử lại hoặc liên hệ quản trị viên.",
         "Signing in with the identity provider failed. Please try again, or ask an administrator.",
@@ -169,28 +169,32 @@ REFUSED = {
 
 
 def _page(template: str, language: str, path: str, **context: Any) -> str:
-    return render(template, language, path=path, wordings=WORDS, **context)
+    return render(template, language, path=path, wordings=MESSAGES, **context)
 
 
-def sign_in_page(language: str, *, onward: str, exist: bool, refused: str = "", **shell: Any) -> str:
+def sign_in_page(language: str, *, next_path: str, has_accounts: bool, rejection: str = "", **context: Any) -> str:
     """The way in. ``onward`` is where it leads, ``exist`` whether there are accounts, ``refused`` what failed."""
-    why = said(REFUSED.get(refused), language)
-    return _page("pages/sign_in.html", language, "/signin", onward=onward, exist=exist, refused=why, **shell)
+    why = localized(REJECTIONS.get(rejection), language)
+    return _page(
+        "pages/sign_in.html", language, "/signin", onward=next_path, exist=has_accounts, refused=why, **context
+    )
 
 
-def invitation_page(language: str, **shell: Any) -> str:
+def invitation_page(language: str, **context: Any) -> str:
     """Where a password is chosen by the link of an invitation."""
-    return _page("pages/invitation.html", language, "/signin/password", shortest=SHORTEST, **shell)
+    return _page("pages/invitation.html", language, "/signin/password", shortest=MIN_LENGTH, **context)
 
 
-def account_page(language: str, **shell: Any) -> str:
+def account_page(language: str, **context: Any) -> str:
     """One's own account."""
-    return _page("pages/account.html", language, "/account", shortest=SHORTEST, **shell)
+    return _page("pages/account.html", language, "/account", shortest=MIN_LENGTH, **context)
 
 
-def kept_page(
-    language: str, what: str, rows: Sequence[Mapping[str, Any]], *, roles: Mapping[str, Text], **shell: Any
+def admin_page(
+    language: str, resource: str, rows: Sequence[Mapping[str, Any]], *, roles: Mapping[str, Text], **context: Any
 ) -> str:
     """A page of what administrators keep: ``people`` or ``tokens``. ``roles`` are the posts that can be given."""
-    choices = [(name, said(title, language)) for name, title in roles.items()]
-    return _page(f"pages/{what}.html", language, f"/{what}", titles=roles, roles=choices, **{what: rows}, **shell)
+    choices = [(name, localized(title, language)) for name, title in roles.items()]
+    return _page(
+        f"pages/{resource}.html", language, f"/{resource}", titles=roles, roles=choices, **{resource: rows}, **context
+    )

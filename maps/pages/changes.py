@@ -12,40 +12,40 @@ from typing import Any
 
 from gis.text.dates import today
 from maps.labels import Card, fields_of, value_text
-from maps.messages import words_in
-from maps.rendering import Person, day, link, moment, number, render, said
+from maps.messages import messages_in
+from maps.rendering import Person, format_date, format_datetime, format_number, localized, render, url_with_query
 
 Change = Mapping[str, Any]
 
-LONGEST = 160
+MAX_VALUE_LENGTH = 160
 """Characters of a value that a line shows; the whole of it stands in the record."""
 
-ALIKE = 4
+MAX_REPEATED = 4
 """So many of the same deeds by the same person one after another are shown; the others are counted."""
 
-UNTOLD = {"original", "ordinal", "precision", "retired_at", "source"}
-PLACE = {"geometry", "original", "address", "chainage_m", "accuracy_m", "position_source"}
+HIDDEN_FIELDS = {"original", "ordinal", "precision", "retired_at", "source"}
+POSITION_FIELDS = {"geometry", "original", "address", "chainage_m", "accuracy_m", "position_source"}
 """What changes with a place, and is told as one thing."""
 
 KILOMETRE = 1000
 
 
 @dataclass(frozen=True)
-class Line:
+class ChangeRow:
     """One change as it is read: when, of what, what became of it, who did it and why."""
 
     at: str
     kind: str
     title: str
     href: str
-    then: str
-    what: str
+    as_of_href: str
+    action: str
     changes: list[tuple[str, str, str]]
-    who: str
-    why: str
-    device: str
+    actor: str
+    reason: str
+    device_time: str
     request: str
-    alike: int = 0
+    repeated: int = 0
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Day:
     """The changes of one day."""
 
     day: str
-    lines: list[Line] = field(default_factory=list)
+    rows: list[ChangeRow] = field(default_factory=list)
 
 
 def changes_page(
@@ -61,11 +61,11 @@ def changes_page(
     *,
     cards: Mapping[str, Card],
     changes: Sequence[Change],
-    numbers: Mapping[str, int],
+    counts: Mapping[str, int],
     since: datetime,
     until: datetime,
-    mine: str | None,
-    may_follow: bool,
+    actor_name: str | None,
+    may_filter_by_actor: bool,
     more: str | None = None,
     office: str = "",
     as_of: datetime | None = None,
@@ -89,19 +89,19 @@ def changes_page(
         days=list(_days(changes, cards, language)),
         counts=[
             (
-                f"{said(cards[name]['title'], language)}: {number(value, language)}",
-                link("/changes", {**query, "layer": name}),
+                f"{localized(cards[name]['title'], language)}: {format_number(value, language)}",
+                url_with_query("/changes", {**query, "layer": name}),
             )
-            for name, value in numbers.items()
+            for name, value in counts.items()
         ],
-        layers=[(name, said(card["title"], language)) for name, card in cards.items()],
+        layers=[(name, localized(card["title"], language)) for name, card in cards.items()],
         people=sorted({str(one["actor"]) for one in changes if one.get("actor")}),
         since=since,
         until=until,
-        mine=mine,
-        own=link("/changes", {**query, "by": mine or ""}),
+        mine=actor_name,
+        own=url_with_query("/changes", {**query, "by": actor_name or ""}),
         spans=list(_spans(query, language)),
-        may_follow=may_follow,
+        may_follow=may_filter_by_actor,
         more=more,
     )
 
@@ -110,103 +110,105 @@ def _spans(query: Mapping[str, str], language: str) -> Iterator[tuple[str, str]]
     """Today, the last week, the last month: each from the first moment of its first day."""
     kept = {name: value for name, value in query.items() if name in ("layer", "by")}
     for days in (0, 7, 30):
-        words = words_in(language)
+        words = messages_in(language)
         text = words["changes_days"].format(n=days) if days else words["changes_today"]
-        yield text, link("/changes", {**kept, "since": day(today() - timedelta(days=days))})
+        yield text, url_with_query("/changes", {**kept, "since": format_date(today() - timedelta(days=days))})
 
 
 def _days(changes: Sequence[Change], cards: Mapping[str, Card], language: str) -> Iterator[Day]:
-    for when, same_day in groupby(changes, key=lambda one: day(one["at"])):
+    for when, same_day in groupby(changes, key=lambda one: format_date(one["at"])):
         shown = Day(when)
-        for _, alike in groupby(same_day, key=_deed):
+        for _, alike in groupby(same_day, key=_repeat_key):
             run = list(alike)
-            few = run if len(run) <= ALIKE + 1 else run[:ALIKE]
-            shown.lines += [_line(one, cards[one["layer"]], language) for one in few[:-1]]
-            shown.lines.append(_line(few[-1], cards[few[-1]["layer"]], language, alike=len(run) - len(few)))
+            few = run if len(run) <= MAX_REPEATED + 1 else run[:MAX_REPEATED]
+            shown.rows += [_change_row(one, cards[one["layer"]], language) for one in few[:-1]]
+            shown.rows.append(_change_row(few[-1], cards[few[-1]["layer"]], language, repeated=len(run) - len(few)))
         yield shown
 
 
-def _deed(one: Change) -> tuple[Any, ...]:
+def _repeat_key(change: Change) -> tuple[Any, ...]:
     """What makes two changes the same deed done to different things, such as loading a list."""
-    told = "" if one["action"] == "insert" else str(one["changes"])
-    return one["layer"], one["part"], one["action"], one["actor"], one["reason"], told
+    told = "" if change["action"] == "insert" else str(change["changes"])
+    return change["layer"], change["part"], change["action"], change["actor"], change["reason"], told
 
 
-def _line(one: Change, card: Card, language: str, alike: int = 0) -> Line:
-    words = words_in(language)
-    href = {"select": f"{one['layer']}/{one['id']}"}
-    device = one.get("device_at")
-    return Line(
-        at=moment(one["at"])[-5:],
-        kind=said(card["title"], language),
-        title=one["title"] or "–",
-        href=link("/", href),
-        then=link("/", {**href, "as_of": str(one["at"])}),
-        what=_what(one, card, language),
-        changes=list(_changes(one, card, language)),
-        who=one.get("actor") or "",
-        why=one.get("reason") or "",
-        device=words["device_time"].format(moment=moment(device)) if _differs(device, one["at"]) else "",
-        request=words["request_id"].format(id=one["request"]) if one.get("request") else "",
-        alike=alike,
+def _change_row(change: Change, card: Card, language: str, repeated: int = 0) -> ChangeRow:
+    words = messages_in(language)
+    href = {"select": f"{change['layer']}/{change['id']}"}
+    device = change.get("device_at")
+    return ChangeRow(
+        at=format_datetime(change["at"])[-5:],
+        kind=localized(card["title"], language),
+        title=change["title"] or "–",
+        href=url_with_query("/", href),
+        as_of_href=url_with_query("/", {**href, "as_of": str(change["at"])}),
+        action=_action_text(change, card, language),
+        changes=list(_changed_values(change, card, language)),
+        actor=change.get("actor") or "",
+        reason=change.get("reason") or "",
+        device_time=words["device_time"].format(moment=format_datetime(device))
+        if _clock_differs(device, change["at"])
+        else "",
+        request=words["request_id"].format(id=change["request"]) if change.get("request") else "",
+        repeated=repeated,
     )
 
 
-def _differs(device: str | None, at: Any) -> bool:
+def _clock_differs(device_at: str | None, at: Any) -> bool:
     """Whether the device's clock said something else than ours, by more than the minute that is shown."""
-    return bool(device) and moment(device) != moment(at)
+    return bool(device_at) and format_datetime(device_at) != format_datetime(at)
 
 
-def _what(one: Change, card: Card, language: str) -> str:
+def _action_text(change: Change, card: Card, language: str) -> str:
     """What was done, in a word or two; empty where the changed values say it."""
-    words = words_in(language)
-    if one["part"] == "links":
-        about = one["about"]
+    words = messages_in(language)
+    if change["part"] == "links":
+        about = change["about"]
         role = words.get(f"role_{about['role']}", about["role"])
         what = f"{about['title'] or about['at'] or '–'} ({role[:1].lower()}{role[1:]})"
-        return words["linked_to" if one["action"] == "insert" else "unlinked"].format(what=what)
-    if one["part"]:
-        part = next((part for part in card.get("parts", ()) if part["name"] == one["part"]), None)
-        done = {"insert": "part_added", "delete": "part_removed"}.get(one["action"], "part_changed")
-        return words[done].format(what=said(part["title"], language) if part else one["part"])
-    return {"insert": words["created"], "retire": words["retired"]}.get(one["action"], "")
+        return words["linked_to" if change["action"] == "insert" else "unlinked"].format(what=what)
+    if change["part"]:
+        part = next((part for part in card.get("parts", ()) if part["name"] == change["part"]), None)
+        done = {"insert": "part_added", "delete": "part_removed"}.get(change["action"], "part_changed")
+        return words[done].format(what=localized(part["title"], language) if part else change["part"])
+    return {"insert": words["created"], "retire": words["retired"]}.get(change["action"], "")
 
 
-def _changes(one: Change, card: Card, language: str) -> Iterator[tuple[str, str, str]]:
+def _changed_values(change: Change, card: Card, language: str) -> Iterator[tuple[str, str, str]]:
     """Each changed value: its label, what it was, what it is. Of what is new only what somebody gave it."""
-    if one["action"] in ("insert", "delete") and not one["part"]:
+    if change["action"] in ("insert", "delete") and not change["part"]:
         return
     fields = fields_of(card)
-    if one["part"]:
-        part = next((part for part in card.get("parts", ()) if part["name"] == one["part"]), {"fields": ()})
+    if change["part"]:
+        part = next((part for part in card.get("parts", ()) if part["name"] == change["part"]), {"fields": ()})
         fields = {given["name"]: given for given in part["fields"]}
-    words = words_in(language)
-    if moved := place_text(one, language):
+    words = messages_in(language)
+    if moved := position_text(change, language):
         yield words["position"], "", moved
-    for name, values in one["changes"].items():
-        placed = name in PLACE and not one["part"] and "geometry" in one["changes"]
-        if name not in fields or name in UNTOLD or placed:
+    for name, values in change["changes"].items():
+        placed = name in POSITION_FIELDS and not change["part"] and "geometry" in change["changes"]
+        if name not in fields or name in HIDDEN_FIELDS or placed:
             continue
-        before, after = (_short(value_text(fields[name], values[at], language)) for at in ("old", "new"))
+        before, after = (_shorten(value_text(fields[name], values[at], language)) for at in ("old", "new"))
         if before or after:
-            yield said(fields[name]["title"], language), before, after or "–"
+            yield localized(fields[name]["title"], language), before, after or "–"
 
 
-def place_text(one: Change, language: str) -> str:
+def position_text(change: Change, language: str) -> str:
     """What became of a place: set, taken away, moved so far, or drawn anew."""
-    words = words_in(language)
-    values = None if one["part"] else one["changes"].get("geometry")
+    words = messages_in(language)
+    values = None if change["part"] else change["changes"].get("geometry")
     if values is None:
         return ""
     if values["old"] is None or values["new"] is None:
         return words["was_placed" if values["old"] is None else "was_unplaced"]
-    metres = one.get("moved_m")
+    metres = change.get("moved_m")
     if metres is None:
         return words["was_reshaped"]
     far = metres >= KILOMETRE
-    n = number(round(metres / KILOMETRE, 1) if far else round(metres), language)
+    n = format_number(round(metres / KILOMETRE, 1) if far else round(metres), language)
     return words["was_moved"].format(d=words["kilometres" if far else "metres"].format(n=n))
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST].rstrip()}…"
+def _shorten(text: str) -> str:
+    return text if len(text) <= MAX_VALUE_LENGTH else f"{text[:MAX_VALUE_LENGTH].rstrip()}…"

@@ -19,16 +19,16 @@ from maps.labels import (
     Card,
     Feature,
     Field,
+    code_of,
     days_since,
     fields_of,
     is_assumed,
     mark_of,
     title_of,
     value_text,
-    word_of,
 )
-from maps.messages import words_in
-from maps.rendering import Person, day, kept, link, mark, number, render, said
+from maps.messages import messages_in
+from maps.rendering import Person, as_of_query, format_date, format_number, localized, mark_svg, render, url_with_query
 
 # What each list shows, in this order; the first column leads to the map.
 # A layer without a choice of its own shows the first fields of its card.
@@ -51,8 +51,8 @@ FILTERS: dict[str, tuple[str, ...]] = {
     "crossings": ("border", "kind", "state"),
     "documents": ("kind", "issuer"),
 }
-_DATED = {"works": "due_on", "tasks": "due_on", "incidents": "occurred_at"}
-_WIDEST = 7  # columns of a layer that has no choice of its own
+_DATE_FIELDS = {"works": "due_on", "tasks": "due_on", "incidents": "occurred_at"}
+_MAX_COLUMNS = 7  # columns of a layer that has no choice of its own
 _YEARS_BACK = 6
 
 
@@ -104,11 +104,11 @@ def list_page(
     query = {key: value for key, value in (query or {}).items() if value}
     layer = card["name"]
     fields = fields_of(card)
-    names = [name for name in COLUMNS.get(layer, tuple(fields)[:_WIDEST]) if name in fields or name == "address"]
-    rows = in_order(features, fields, query.get("sort", ""))
+    names = [name for name in COLUMNS.get(layer, tuple(fields)[:_MAX_COLUMNS]) if name in fields or name == "address"]
+    rows = sort_rows(features, fields, query.get("sort", ""))
     filters = {name: value for name, value in query.items() if name in {*fields, "datetime", "q"}}
-    then = kept(query)
-    today = as_of.astimezone(moments.VIETNAM).date() if as_of else None
+    then = as_of_query(query)
+    today = as_of.astimezone(moments.VIETNAM_TIME).date() if as_of else None
     return render(
         "pages/list.html",
         language,
@@ -119,22 +119,22 @@ def list_page(
         as_of=as_of,
         layer=layer,
         creatable=bool(card.get("creatable")),
-        title=words_in(language).get(layer) or said(card["title"], language),
+        title=messages_in(language).get(layer) or localized(card["title"], language),
         columns=[_column(name, fields, layer, query, language) for name in names],
         rows=[_row(card, feature, names, fields, language, then, today) for feature in rows],
-        selects=_selects(layer, fields, features, query, language),
+        selects=_filter_controls(layer, fields, features, query, language),
         filters=filters,
         filter_text=_filter_text(filters, fields, language),
-        export=link(f"/api/export/{layer}", {**filters, **then}),
-        partner_export=link(f"/api/export/{layer}", {**filters, **then, "reader": "partner"}),
+        export=url_with_query(f"/api/export/{layer}", {**filters, **then}),
+        partner_export=url_with_query(f"/api/export/{layer}", {**filters, **then, "reader": "partner"}),
         downloads=downloads(language, layer, {**filters, **then}),
-        on_map=link("/", {**_shown_by_map(layer, filters), **then}) if card.get("geometry") else None,
+        on_map=url_with_query("/", {**_map_query(layer, filters), **then}) if card.get("geometry") else None,
         more=more,
         total=len(features) if total is None else total,
     )
 
 
-def in_order(features: Sequence[Feature], fields: Mapping[str, Field], sort: str) -> list[Feature]:
+def sort_rows(features: Sequence[Feature], fields: Mapping[str, Field], sort: str) -> list[Feature]:
     """The rows by one field, as they came where the database has put them in order; silent ones come last."""
     name = sort.lstrip("-")
     if name not in fields:
@@ -159,14 +159,14 @@ def _row(  # noqa: PLR0917 - what a row is made of
     names: Sequence[str],
     fields: Mapping[str, Field],
     language: str,
-    then: Mapping[str, str],
+    as_of_query: Mapping[str, str],
     today: date | None,
 ) -> Row:
     layer = card["name"]
     return Row(
         id=str(feature["id"]),
         title=title_of(layer, feature),
-        href=link("/", {"select": f"{layer}/{feature['id']}", **then}),
+        href=url_with_query("/", {"select": f"{layer}/{feature['id']}", **as_of_query}),
         mark=None if card.get("drawn_by") in names else mark_of(card, feature, language),
         cells=[_cell(name, card, fields, feature, language, today) for name in names[1:]],
         unplaced=feature.get("geometry") is None and bool(card.get("geometry")),
@@ -176,36 +176,37 @@ def _row(  # noqa: PLR0917 - what a row is made of
 def _cell(  # noqa: PLR0917 - what a cell is made of
     name: str, card: Card, fields: Mapping[str, Field], feature: Feature, language: str, today: date | None
 ) -> Cell:
-    words, properties = words_in(language), feature["properties"]
+    words, properties = messages_in(language), feature["properties"]
     if name == "address":
         about = "≈\N{NO-BREAK SPACE}" if properties.get("position_source") == "assumed" else ""
         return Cell(words["address"], about + properties["address"] if properties.get("address") else "")
     field = fields[name]
     text = value_text(field, properties.get(name), language)
-    word = word_of(field, properties.get(name))
+    word = code_of(field, properties.get(name))
     late = name == "due_on" and properties.get("urgency") == "overdue"
     if late and text:
-        text = f"{text} · {words['overdue_days'].format(n=number(days_since(properties['due_on'], today), language))}"
+        days = format_number(days_since(properties["due_on"], today), language)
+        text = f"{text} · {words['overdue_days'].format(n=days)}"
     if name == "waiting_on" and text and properties.get("waiting_since"):
-        text = f"{text} · {words['since'].format(day=day(properties['waiting_since'])[3:])}"
+        text = f"{text} · {words['since'].format(day=format_date(properties['waiting_since'])[3:])}"
     drawn = None
     if word and word.get("mark"):
         # The mark that draws the layer is hollow for an assumed position, as on the map.
         hollow = name == card.get("drawn_by") and is_assumed(feature)
-        drawn = mark(word["mark"]["shape"], word["mark"]["colour"], hollow=hollow)
-    return Cell(said(field["title"], language), text, drawn, late, isinstance(properties.get(name), int | float))
+        drawn = mark_svg(word["mark"]["shape"], word["mark"]["colour"], hollow=hollow)
+    return Cell(localized(field["title"], language), text, drawn, late, isinstance(properties.get(name), int | float))
 
 
 def _column(name: str, fields: Mapping[str, Field], layer: str, query: Mapping[str, str], language: str) -> Column:
-    title = words_in(language)["address"] if name == "address" else said(fields[name]["title"], language)
+    title = messages_in(language)["address"] if name == "address" else localized(fields[name]["title"], language)
     sort = query.get("sort", "")
     direction = {name: "ascending", f"-{name}": "descending"}.get(sort, "")
     onward = {"ascending": f"-{name}", "descending": ""}.get(direction, name)
     kept = {key: value for key, value in query.items() if key != "sort"} | ({"sort": onward} if onward else {})
-    return Column(title, link(f"/{layer}", kept), direction)
+    return Column(title, url_with_query(f"/{layer}", kept), direction)
 
 
-def _selects(
+def _filter_controls(
     layer: str,
     fields: Mapping[str, Field],
     features: Sequence[Feature],
@@ -219,17 +220,17 @@ def _selects(
             continue
         asked = query.get(name)
         if words := fields[name].get("codes"):
-            choices = [(word["value"], said(word["title"], language)) for word in words]
+            choices = [(word["value"], localized(word["title"], language)) for word in words]
         else:
             values = {row["properties"].get(name) for row in features} | {asked}
             choices = [(value, value) for value in sorted(value for value in values if value)]
         options = [(value, text, asked == value) for value, text in choices]
-        selects.append((name, said(fields[name]["title"], language), options))
-    if _DATED.get(layer) in fields:
+        selects.append((name, localized(fields[name]["title"], language), options))
+    if _DATE_FIELDS.get(layer) in fields:
         this_year = moments.today().year
         spans = [(year, f"{year}-01-01/{year}-12-31") for year in range(this_year + 1, this_year - _YEARS_BACK, -1)]
         options = [(span, str(year), query.get("datetime") == span) for year, span in spans]
-        selects.append(("datetime", words_in(language)["year"], options))
+        selects.append(("datetime", messages_in(language)["year"], options))
     return selects
 
 
@@ -238,16 +239,16 @@ def _filter_text(filters: Mapping[str, str], fields: Mapping[str, Field], langua
     said_filters = []
     for name, value in filters.items():
         if name == "datetime":
-            said_filters.append(f"{words_in(language)['year']} {value[:4]}")
+            said_filters.append(f"{messages_in(language)['year']} {value[:4]}")
         elif name == "q":
             said_filters.append(f"“{value}”")
         else:
             texts = [value_text(fields[name], one, language) for one in value.split(",")]
-            said_filters.append(f"{said(fields[name]['title'], language)}: {', '.join(texts)}")
+            said_filters.append(f"{localized(fields[name]['title'], language)}: {', '.join(texts)}")
     return " · ".join(said_filters)
 
 
-def _shown_by_map(layer: str, filters: Mapping[str, str]) -> dict[str, str]:
+def _map_query(layer: str, filters: Mapping[str, str]) -> dict[str, str]:
     """The map with this layer, and the filters as the map page names them."""
     renamed = {"datetime": "year", "q": "text"}
     named = {renamed.get(name, name): value[:4] if name == "datetime" else value for name, value in filters.items()}

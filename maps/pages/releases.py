@@ -6,9 +6,9 @@ from typing import Any
 from gis.model.code_lists import Status
 from gis.text.i18n import Text
 from maps.labels import Card, fields_of, value_text
-from maps.rendering import render, said
+from maps.rendering import localized, render
 
-WORDS: dict[str, Text] = {
+MESSAGES: dict[str, Text] = {
     "release_note": Text("Ghi chú", "Note"),
     "release_filter": Text("Bộ lọc", "Filter"),
     "has_place": Text("Vị trí", "Position"),
@@ -128,23 +128,23 @@ WORDS: dict[str, Text] = {
 }
 """The wordings of these pages alone, in both languages: other pages need not carry them."""
 
-MOST_ROWS = 50
+MAX_PREVIEW_ROWS = 50
 """Rows of a preview's table; its map and its numbers know more."""
 
 
 def _page(template: str, language: str, **context: Any) -> str:
-    return render(template, language, wordings=WORDS, **context)
+    return render(template, language, wordings=MESSAGES, **context)
 
 
 def releases_page(
     language: str,
     *,
     releases: Sequence[Mapping[str, Any]],
-    held_back: Sequence[Mapping[str, Any]],
-    number_held_back: int,
+    recalled: Sequence[Mapping[str, Any]],
+    recalled_count: int,
     cards: Mapping[str, Card],
     states: type[Status],
-    **shell: Any,
+    **context: Any,
 ) -> str:
     """Every release with its latest version, and what recipients were given and may no longer have."""
     return _page(
@@ -152,10 +152,10 @@ def releases_page(
         language,
         path="/releases",
         releases=releases,
-        held_back=[_holding(one, cards, language) for one in held_back],
-        number_held_back=number_held_back,
-        states=_marks(states),
-        **shell,
+        held_back=[_holding_row(one, cards, language) for one in recalled],
+        number_held_back=recalled_count,
+        states=_states_by_value(states),
+        **context,
     )
 
 
@@ -167,16 +167,16 @@ def release_page(
     preview: Mapping[str, Any],
     cards: Mapping[str, Card],
     states: type[Status],
-    who: str,
+    actor_name: str,
     home: tuple[float, float, float],
-    **shell: Any,
+    **context: Any,
 ) -> str:
     """One version of a release: what goes as table and map, what stays, who said so, and what may be done now.
 
     ``who`` is the name of whoever looks: to those who have prepared it approval is not offered.
     """
-    parts = [_part(one, cards[one["layer"]], language) for one in preview["parts"]]
-    own = who in (*version["preparers"], version["submitted_by"])
+    parts = [_preview_part(one, cards[one["layer"]], language) for one in preview["parts"]]
+    own = actor_name in (*version["preparers"], version["submitted_by"])
     return _page(
         "pages/release.html",
         language,
@@ -185,12 +185,12 @@ def release_page(
         version=version,
         parts=parts,
         changed=sum(one["changed"] for one in preview["parts"]),
-        withheld=[{**one, "title": said(cards[one["layer"]]["title"], language)} for one in preview["withheld"]],
+        withheld=[{**one, "title": localized(cards[one["layer"]]["title"], language)} for one in preview["withheld"]],
         onward=[word for word in version["onward"] if not (own and word == "approved")],
         own=own and "approved" in version["onward"],
-        states=_marks(states),
+        states=_states_by_value(states),
         home=home,
-        **shell,
+        **context,
     )
 
 
@@ -199,59 +199,63 @@ def new_release_page(
     *,
     layers: Sequence[Mapping[str, Any]],
     documents: Sequence[Mapping[str, Any]],
-    before: Mapping[str, Any] | None = None,
-    tag: str | None = None,
-    **shell: Any,
+    previous: Mapping[str, Any] | None = None,
+    etag: str | None = None,
+    **context: Any,
 ) -> str:
     """The form of a release, or of the next version of ``before``, or of its draft where a ``tag`` says which."""
-    path = f"/releases/{before['id']}/{'edit' if tag else 'new'}" if before else "/releases/new"
-    found = {"layers": layers, "documents": documents, "before": before, "tag": tag}
-    return _page("pages/release_new.html", language, path=path, **found, **shell)
+    path = f"/releases/{previous['id']}/{'edit' if etag else 'new'}" if previous else "/releases/new"
+    found = {"layers": layers, "documents": documents, "before": previous, "tag": etag}
+    return _page("pages/release_new.html", language, path=path, **found, **context)
 
 
 def holdings_page(
-    language: str, *, holdings: Sequence[Mapping[str, Any]] | None, cards: Mapping[str, Card], **shell: Any
+    language: str, *, holdings: Sequence[Mapping[str, Any]] | None, cards: Mapping[str, Card], **context: Any
 ) -> str:
     """Who holds what of a marker, or what one recipient holds; ``None`` before anything was asked."""
-    rows = [] if holdings is None else [_holding(one, cards, language) for one in holdings]
-    return _page("pages/holdings.html", language, path="/holdings", asked=holdings is not None, holdings=rows, **shell)
+    rows = [] if holdings is None else [_holding_row(one, cards, language) for one in holdings]
+    return _page(
+        "pages/holdings.html", language, path="/holdings", asked=holdings is not None, holdings=rows, **context
+    )
 
 
-def _marks(states: type[Status]) -> dict[str, Any]:
+def _states_by_value(states: type[Status]) -> dict[str, Any]:
     return {state.value: state for state in states}
 
 
-def _part(part: Mapping[str, Any], card: Card, language: str) -> dict[str, Any]:
+def _preview_part(part: Mapping[str, Any], card: Card, language: str) -> dict[str, Any]:
     fields = {name: one for name, one in fields_of(card).items() if name in {*part["fields"], *part["always"]}}
     rows = part["features"]["features"]
     return {
         **part,
-        "columns": [said(one["title"], language) for one in fields.values()],
+        "columns": [localized(one["title"], language) for one in fields.values()],
         "lines": [
             [value_text(one, row["properties"].get(name), language) for name, one in fields.items()]
-            for row in rows[:MOST_ROWS]
+            for row in rows[:MAX_PREVIEW_ROWS]
         ],
-        "unplaced": [row["geometry"] is None for row in rows[:MOST_ROWS]],
-        "unnamed": [said(one["title"], language) for name, one in fields_of(card).items() if name in part["unnamed"]],
-        "asked": ", ".join(f"{name} = {_listed(value)}" for name, value in part["filter"].items()),
+        "unplaced": [row["geometry"] is None for row in rows[:MAX_PREVIEW_ROWS]],
+        "unnamed": [
+            localized(one["title"], language) for name, one in fields_of(card).items() if name in part["unnamed"]
+        ],
+        "asked": ", ".join(f"{name} = {_value_text(value)}" for name, value in part["filter"].items()),
     }
 
 
-def _listed(value: Any) -> str:
+def _value_text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _holding(one: Mapping[str, Any], cards: Mapping[str, Card], language: str) -> dict[str, Any]:
-    card, content = cards[one["layer"]], one["content"]
+def _holding_row(holding: Mapping[str, Any], cards: Mapping[str, Card], language: str) -> dict[str, Any]:
+    card, content = cards[holding["layer"]], holding["content"]
     told = [
-        f"{said(field['title'], language)}: {text}"
+        f"{localized(field['title'], language)}: {text}"
         for name, field in fields_of(card).items()
         if name not in ("level", "number", "name", "title") and (text := value_text(field, content.get(name), language))
     ]
     named = next((content[name] for name in ("number", "code", "name", "title", "section") if content.get(name)), "–")
     return {
-        **one,
-        "layer_said": said(card["title"], language),
+        **holding,
+        "layer_said": localized(card["title"], language),
         "label": named,
         "told": told,
         "placed": "geometry" in content,

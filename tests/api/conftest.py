@@ -14,14 +14,14 @@ COOKIE = "__Host-cotmoc"
 
 
 @dataclass
-class Browser:
+class BrowserClient:
     """Somebody's browser: keeps the one cookie, which httpx would not send without TLS, and the page's token."""
 
     client: httpx.Client
     cookie: str = ""
     csrf: str = ""
 
-    def keep(self, answer: httpx.Response) -> httpx.Response:
+    def store_cookies(self, answer: httpx.Response) -> httpx.Response:
         """Take what an answer sets."""
         for line in answer.headers.get_list("set-cookie"):
             name, _, rest = line.partition("=")
@@ -31,7 +31,7 @@ class Browser:
             self.csrf = answer.json().get("csrf", self.csrf)
         return answer
 
-    def ask(self, method: str, path: str, *, body: object = None, **headers: str) -> httpx.Response:
+    def request(self, method: str, path: str, *, body: object = None, **headers: str) -> httpx.Response:
         """Ask as a page of ours does; ``headers`` change or, when empty, take away what it sends."""
         sent = {"Cookie": f"{COOKIE}={self.cookie}"} if self.cookie else {}
         if method != "GET":
@@ -40,15 +40,15 @@ class Browser:
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         sent = {name: value for name, value in sent.items() if value}
         content = None if method == "GET" else httpx.Request("POST", "http://x", json=body or {}).read()
-        return self.keep(self.client.request(method, path, content=content, headers=sent))
+        return self.store_cookies(self.client.request(method, path, content=content, headers=sent))
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         """Look at something."""
-        return self.ask("GET", path, **headers)
+        return self.request("GET", path, **headers)
 
     def post(self, path: str, body: object = None, **headers: str) -> httpx.Response:
         """Send something."""
-        return self.ask("POST", path, body=body, **headers)
+        return self.request("POST", path, body=body, **headers)
 
     def sign_in(self, name: str, password: str = PASSWORD, code: str = "") -> httpx.Response:
         """Through the sign-in page."""
@@ -63,7 +63,7 @@ def enrol(accounts: Accounts) -> Enrol:
     """``enrol(name, role, unit=…)`` makes a person with the usual password; an administrator gets a second factor."""
 
     def enrolling(name: str, role: str, *, unit: str | None = None, **known: str) -> str:
-        with accounts.acting("test") as session:
+        with accounts.transaction("test") as session:
             person = enrol_person(session, name, role, unit=unit, password=PASSWORD, title="Chức danh", **known)
             return str(person.id)
 
@@ -71,12 +71,12 @@ def enrol(accounts: Accounts) -> Enrol:
 
 
 @pytest.fixture
-def browser(client: httpx.Client) -> Browser:
+def browser(client: httpx.Client) -> BrowserClient:
     """A browser that nobody has signed in with."""
-    return Browser(client)
+    return BrowserClient(client)
 
 
 @pytest.fixture
-def another(client: httpx.Client) -> Browser:
+def second_browser(client: httpx.Client) -> BrowserClient:
     """Another one."""
-    return Browser(client)
+    return BrowserClient(client)

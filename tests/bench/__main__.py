@@ -28,13 +28,13 @@ from workloads import FLOOR, OURS, PYGEOAPI, TIPG, Workload, workloads
 
 from gis.cluster.private_cluster import Cluster
 
-WIDE = 190
-console = Console(width=None if Console().is_terminal else WIDE)
-ROOMY = Path("/var/tmp")
+CONSOLE_WIDTH = 190
+console = Console(width=None if Console().is_terminal else CONSOLE_WIDTH)
+WORK_FOLDER = Path("/var/tmp")
 """Where a set of gigabytes lies meanwhile."""
 
 SIZES = (30_000, 300_000, 3_000_000)
-GROWN = ("W1", "W3", "W4", "W5", "W6", "W6z8", "W9")
+GROWTH_WORKLOADS = ("W1", "W3", "W4", "W5", "W6", "W6z8", "W9")
 
 
 def bench(
@@ -54,19 +54,19 @@ def bench(
         if shutil.which(program) is None:
             raise typer.BadParameter(f"thiếu {program} · {program} is missing")
     if growth is not None:
-        growth.write_text(_grown(keep, rounds, seconds))
+        growth.write_text(_growth_chart(keep, rounds, seconds))
         return
     wanted = set(only.split(",")) if only else None
-    with _prepared(national.Size(rows), keep) as place, ExitStack() as stack:
+    with _prepared_dataset(national.Size(rows), keep) as place, ExitStack() as stack:
         base, pid = stack.enter_context(cotmoc(place, number))
         run = Run(Cluster(place), base, seconds)
-        chosen = _watched(run, rows, wanted)
+        chosen = _record_transactions(run, rows, wanted)
         if peers:
             others.expose(run.cluster)
             for name in (TIPG, PYGEOAPI):
                 run.peers[name] = stack.enter_context(others.serving(name, run.cluster, place.parent))
-        _measured(run, chosen, rounds)
-        alone = run.findings.alone
+        _run_rounds(run, chosen, rounds)
+        alone = run.findings.standalone
         alone["workers"] = serving(pid)
         if wanted is None or "W7" in wanted:
             alone["export"] = run.exports(workers(pid), rounds)
@@ -80,29 +80,29 @@ def bench(
         raise typer.Exit(1)
 
 
-def _watched(run: Run, rows: int, wanted: set[str] | None) -> Sequence[Workload]:
+def _record_transactions(run: Run, rows: int, names: set[str] | None) -> Sequence[Workload]:
     with national.administrator(run.cluster) as connection:
         given = workloads(connection, key_at_depth(run.cluster, rows))
-    chosen = [one for one in given if wanted is None or one.name in wanted]
-    run.watch(chosen)
+    chosen = [one for one in given if names is None or one.name in names]
+    run.record(chosen)
     return chosen
 
 
-def _measured(run: Run, chosen: Sequence[Workload], rounds: int) -> None:
+def _run_rounds(run: Run, chosen: Sequence[Workload], rounds: int) -> None:
     for number in range(1, rounds + 1):
         for one in chosen:
             console.print(f"  {number}/{rounds} {one.name} {one.title}", style="dim")
-            run.round(one)
+            run.run_round(one)
 
 
 @contextmanager
-def _prepared(size: national.Size, keep: Path | None) -> Iterator[Path]:
+def _prepared_dataset(size: national.Size, keep: Path | None) -> Iterator[Path]:
     """A cluster of this run's own with the set in it: a copy of the kept one, or made for it."""
-    with TemporaryDirectory(prefix="cotmoc-bench-", dir=ROOMY) as folder:
+    with TemporaryDirectory(prefix="cotmoc-bench-", dir=WORK_FOLDER) as folder:
         Path(folder).chmod(0o711)
         kept = (keep or Path(folder, "kept")).absolute()
         if not national.built(kept, size):
-            with _shown() as told:
+            with _progress_bars() as told:
                 national.build(kept, size, told)
         if keep is None:
             yield kept
@@ -114,7 +114,7 @@ def _prepared(size: national.Size, keep: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _shown() -> Iterator[national.Progress]:
+def _progress_bars() -> Iterator[national.Progress]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bars:
         tasks = {}
@@ -127,17 +127,19 @@ def _shown() -> Iterator[national.Progress]:
         yield told
 
 
-def _grown(keep: Path | None, rounds: int, seconds: int) -> str:
+def _growth_chart(keep: Path | None, rounds: int, seconds: int) -> str:
     """The picture of how the waits of one client grow with the set, beside the floor's."""
     lines: dict[str, picture.Pair] = {}
     for rows in SIZES:
         began = time.monotonic()
-        size = national.Size(rows, remembered=False)
-        with _prepared(size, keep and keep / str(rows)) as place, cotmoc(place) as (base, _):
+        size = national.Size(rows, with_history=False)
+        with _prepared_dataset(size, keep and keep / str(rows)) as place, cotmoc(place) as (base, _):
             run = Run(Cluster(place), base, seconds)
             console.print(f"{rows:,}: {time.monotonic() - began:.0f} s", single.table_sizes(run.cluster))
-            chosen = [replace(one, clients=(1,), bare=False) for one in _watched(run, rows, set(GROWN))]
-            _measured(run, chosen, rounds)
+            chosen = [
+                replace(one, clients=(1,), bare=False) for one in _record_transactions(run, rows, set(GROWTH_WORKLOADS))
+            ]
+            _run_rounds(run, chosen, rounds)
             report.show(console, chosen, run.findings)
             for one in chosen:
                 for side, points in zip((OURS, FLOOR), lines.setdefault(one.title, ([], [])), strict=True):

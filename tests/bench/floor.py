@@ -16,49 +16,49 @@ from national import administrator
 
 from gis.cluster.private_cluster import Cluster
 
-SEEN: Final = re.compile(r"^(?:statement|execute [^:]*): (?P<sql>.*)$", re.DOTALL)
-VALUE: Final = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
-ENDS: Final = ("COMMIT", "ROLLBACK")
+LOGGED_STATEMENT: Final = re.compile(r"^(?:statement|execute [^:]*): (?P<sql>.*)$", re.DOTALL)
+LOGGED_PARAMETER: Final = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
+TRANSACTION_ENDS: Final = ("COMMIT", "ROLLBACK")
 TAKES_ROLE: Final = "set_config('role'"
-NOBODY: Final = "set_config('role', 'none'"
+RESETS_ROLE: Final = "set_config('role', 'none'"
 """Writing down who has been given what is restricted takes no role; it is no part of the question."""
 
-SETTLED_S: Final = 0.3
+LOG_DELAY_S: Final = 0.3
 """After an answer what was done for it stands in the log."""
 
 
-def transactions(cluster: Cluster, ask: Callable[[str], None], addresses: Sequence[str]) -> list[list[str]]:
+def transactions(cluster: Cluster, request: Callable[[str], None], urls: Sequence[str]) -> list[list[str]]:
     """What the server does in PostgreSQL for each address, as one transaction without its ends: context, statements."""
     found = []
-    with _written_down(cluster) as lines:
-        for address in addresses:
+    with _statement_log(cluster) as lines:
+        for address in urls:
             before = len(lines())
-            ask(address)
-            time.sleep(SETTLED_S)
-            done = _together(_transactions(lines()[before:]))
+            request(address)
+            time.sleep(LOG_DELAY_S)
+            done = _concatenate(_transactions(lines()[before:]))
             if not done:
                 raise RuntimeError(f"no transaction was seen for {address}")
             found.append(done)
     return found
 
 
-def script(statements: Sequence[str]) -> str:
+def pgbench_script(statements: Sequence[str]) -> str:
     """A transaction as pgbench reads it, a statement to a line."""
     return "".join(f"{' '.join(one.split())};\n" for one in ("begin", *statements, "commit"))
 
 
-def without_rights(statements: Sequence[str]) -> list[str]:
+def as_superuser(statements: Sequence[str]) -> list[str]:
     """The same for the administrator in the own role, whom no policy holds up."""
     return [re.sub(r"set_config\('role', *'\w+'", "set_config('role', 'postgres'", one) for one in statements]
 
 
-def writes(statements: Sequence[str]) -> list[str]:
+def write_statements(statements: Sequence[str]) -> list[str]:
     """The context and what is written, without what the server looks up on the way."""
     return [one for one in statements if re.match(r"\s*(insert|update|select set_config)", one, re.IGNORECASE)]
 
 
 @contextmanager
-def _written_down(cluster: Cluster) -> Iterator[Callable[[], list[dict[str, str]]]]:
+def _statement_log(cluster: Cluster) -> Iterator[Callable[[], list[dict[str, str]]]]:
     """Have PostgreSQL write down what its clients ask, and give what it has written so far."""
     names = {"log_destination": "jsonlog", "log_statement": "all"}
     with administrator(cluster) as connection:
@@ -68,7 +68,7 @@ def _written_down(cluster: Cluster) -> Iterator[Callable[[], list[dict[str, str]
     time.sleep(0.5)
 
     def lines() -> list[dict[str, str]]:
-        written = sorted(cluster.files.glob("log/*.json"), key=lambda one: one.stat().st_mtime)
+        written = sorted(cluster.cluster_dir.glob("log/*.json"), key=lambda one: one.stat().st_mtime)
         return [json.loads(line) for file in written for line in _whole_lines(file)]
 
     try:
@@ -89,7 +89,7 @@ def _transactions(lines: Sequence[dict[str, str]]) -> list[list[str]]:
     open_: dict[int, list[str]] = {}
     found: list[list[str]] = []
     for line in lines:
-        seen = SEEN.match(line.get("message", ""))
+        seen = LOGGED_STATEMENT.match(line.get("message", ""))
         if seen is None or not line.get("user", "").startswith("cotmoc_"):
             continue
         sql, client = seen["sql"].strip().rstrip(";"), int(line["pid"])
@@ -98,14 +98,14 @@ def _transactions(lines: Sequence[dict[str, str]]) -> list[list[str]]:
         if verb == "BEGIN" or (TAKES_ROLE in sql and open_.get(client) != []):
             open_[client] = []
             found.append(open_[client])
-        if client in open_ and verb not in ("BEGIN", *ENDS):
-            open_[client].append(_with_values(sql, line.get("detail", "")))
-        if verb in (*ENDS, "COPY"):  # a download ends by closing its connection
+        if client in open_ and verb not in ("BEGIN", *TRANSACTION_ENDS):
+            open_[client].append(_inline_parameters(sql, line.get("detail", "")))
+        if verb in (*TRANSACTION_ENDS, "COPY"):  # a download ends by closing its connection
             open_.pop(client, None)
-    return [one for one in found if len(one) > 1 and TAKES_ROLE in one[0] and NOBODY not in one[0]]
+    return [one for one in found if len(one) > 1 and TAKES_ROLE in one[0] and RESETS_ROLE not in one[0]]
 
 
-def _together(transactions: Sequence[list[str]]) -> list[str]:
+def _concatenate(transactions: Sequence[list[str]]) -> list[str]:
     """Questions that the server asks one after the other are one transaction here: the context, then all of them."""
     if not transactions:
         return []
@@ -113,27 +113,27 @@ def _together(transactions: Sequence[list[str]]) -> list[str]:
     return [*first, *(statement for one in others for statement in one[1:])]
 
 
-def _with_values(sql: str, detail: str) -> str:
+def _inline_parameters(sql: str, detail: str) -> str:
     """A statement with its values written into it."""
-    values = {int(number): value for number, value in VALUE.findall(detail)}
+    values = {int(number): value for number, value in LOGGED_PARAMETER.findall(detail)}
     return re.sub(r"\$(\d+)", lambda place: values.get(int(place[1]), place[0]), sql)
 
 
-KEY: Final = "recorded"
+IDEMPOTENCY_KEY: Final = "recorded"
 """The idempotency key of the create that is recorded."""
 
-NUMBER: Final = "\\set n random(1, 70000000000000)\n"
+RANDOM_VARIABLE: Final = "\\set n random(1, 70000000000000)\n"
 """Names what a create makes: two of the same among so many do not happen."""
 
-UUID: Final = re.compile(r"'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'")
+UUID_LITERAL: Final = re.compile(r"'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'")
 
 
 def create_script(statements: Sequence[str]) -> str:
     """A create's writes as pgbench repeats them: identity, code and key are new each time."""
-    made = script(writes(statements))
+    made = pgbench_script(write_statements(statements))
     identity = next(
-        value for one in statements if "insert into app.incidents" in one.lower() for value in UUID.findall(one)
+        value for one in statements if "insert into app.incidents" in one.lower() for value in UUID_LITERAL.findall(one)
     )
     made = made.replace(identity, "('00000000-0000-4000-8000-' || lpad(to_hex(:n::bigint), 12, '0'))::uuid")
     made = re.sub(r"'(SV-\d+-)\d+'", r"('\1' || :n::bigint)", made)
-    return NUMBER + made.replace(f"'{KEY}'", "('k' || :n::bigint)")
+    return RANDOM_VARIABLE + made.replace(f"'{IDEMPOTENCY_KEY}'", "('k' || :n::bigint)")

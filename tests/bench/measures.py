@@ -16,7 +16,7 @@ THREADS: Final = 2
 TIMEOUTS: Final = "-c statement_timeout=30s -c lock_timeout=3s -c timezone=UTC -c max_parallel_workers_per_gather=0"
 """What the application's own connections are opened with."""
 
-FEW: Final = 20
+MIN_ANSWERS: Final = 20
 """Fewer answers than this say an order of magnitude only."""
 
 
@@ -52,7 +52,7 @@ class Spread:
         return f"{self.median:.3g} ({self.least:.3g}–{self.most:.3g})"
 
 
-def asked(base: str, lines: Sequence[str], clients: int, seconds: float, *, method: str = "GET") -> Measure:
+def run_wrk(base: str, lines: Sequence[str], clients: int, seconds: float, *, method: str = "GET") -> Measure:
     """``clients`` connections asking ``base`` for the addresses in turn, each as fast as it is answered (wrk)."""
     with TemporaryDirectory(prefix="cotmoc-bench-") as folder:
         file = Path(folder, "asked.txt")

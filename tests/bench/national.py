@@ -23,7 +23,7 @@ import psycopg
 from sqlalchemy import text
 
 from api.cli.migrate import migrate
-from api.cli.up import DATABASE
+from api.cli.up import DATABASE_NAME
 from gis.cluster.private_cluster import Cluster
 from gis.db.session import READER_LOGIN, WRITER_LOGIN, Database
 from gis.model.layer import Layer, catalog
@@ -31,21 +31,21 @@ from layers import loading as reference
 from layers.incidents import Handling, IncidentCategory, IncidentSide, Severity
 from layers.markers import Condition
 from layers.policy import OFFICE
-from layers.works import Stage, WorkKind
+from layers.works import WorkKind, WorkStage
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 SEED: Final = 1472026
-NEWEST: Final = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+LAST_MOMENT: Final = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 """The last moment of the set. It stands still, so that the set does too."""
 
 YEARS: Final = 5
-A_YEAR_AGO: Final = NEWEST - dt.timedelta(days=365)
+A_YEAR_AGO: Final = LAST_MOMENT - dt.timedelta(days=365)
 HOT_SPOTS: Final = 240
 SPREAD_M: Final = 4_000
 """How far along the line the incidents of a hot spot lie from its middle, one standard deviation."""
 
-ASIDE_DEG: Final = 0.012
-AT_ONCE: Final = 5_000
+OFFSET_DEG: Final = 0.012
+BATCH_ROWS: Final = 5_000
 """Rows of one transaction."""
 
 PHRASES: Final = (
@@ -60,17 +60,17 @@ PHRASES: Final = (
 
 
 @dataclass(frozen=True)
-class Size:
+class DatasetSize:
     """How many of what."""
 
     incidents: int = 300_000
     markers: int = 12_000
     works: int = 3_000
-    remembered: bool = True
+    with_history: bool = True
     """Whether history and journal are written; without them the set is for reading the present alone."""
 
     @property
-    def sign(self) -> str:
+    def fingerprint(self) -> str:
         """Changes whenever the set would come out differently: its size, this file, the schema."""
         written = [Path(__file__), *sorted((CHECKOUT / "data" / "migrations" / "versions").glob("*.py"))]
         told = json.dumps(asdict(self)).encode() + b"".join(one.read_bytes() for one in written)
@@ -78,7 +78,7 @@ class Size:
 
 
 @dataclass(frozen=True)
-class Line:
+class BorderLine:
     """A boundary as points in order: chainage in metres, longitude and latitude in degrees."""
 
     border: str
@@ -86,28 +86,32 @@ class Line:
     lon: np.ndarray
     lat: np.ndarray
 
-    def at(self, chainage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def position_at(self, chainage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Longitudes and latitudes at chainages."""
         return np.interp(chainage, self.chainage, self.lon), np.interp(chainage, self.chainage, self.lat)
 
 
-Progress = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 """Told what is being made, how much of it there is and how much there will be."""
 
 
-def build(place: Path, size: Size, progress: Progress) -> None:
+def build(data_dir: Path, size: DatasetSize, progress: ProgressCallback) -> None:
     """A cluster in ``place`` with the whole set, stopped again. Without flushing to disk until it stops."""
-    shutil.rmtree(place, ignore_errors=True)
-    with Cluster(place, durable=False) as cluster:
-        cluster.create_database(DATABASE)
-        migrate(cluster.url(DATABASE))
-        database = Database(cluster.url(DATABASE, READER_LOGIN), cluster.url(DATABASE, WRITER_LOGIN))
+    shutil.rmtree(data_dir, ignore_errors=True)
+    with Cluster(data_dir, durable=False) as cluster:
+        cluster.create_database(DATABASE_NAME)
+        migrate(cluster.url(DATABASE_NAME))
+        database = Database(cluster.url(DATABASE_NAME, READER_LOGIN), cluster.url(DATABASE_NAME, WRITER_LOGIN))
         try:
             reference.load(database, CHECKOUT / "data" / "reference", lambda _line: None)
             with administrator(cluster) as connection:
                 lines = _lines(connection)
                 taken = set(connection.execute("select border, number from app.markers").fetchall())
-            fill = partial(_remember, database) if size.remembered else partial(_put, cluster)
+            fill = (
+                partial(_insert_with_history, database)
+                if size.with_history
+                else partial(_insert_without_triggers, cluster)
+            )
             for name, rows, number in (
                 ("markers", _markers(lines, size.markers, taken), size.markers),
                 ("works", _works(lines, size.works), size.works),
@@ -115,7 +119,7 @@ def build(place: Path, size: Size, progress: Progress) -> None:
             ):
                 done = 0
                 progress(name, done, number)
-                while batch := list(islice(rows, AT_ONCE)):
+                while batch := list(islice(rows, BATCH_ROWS)):
                     fill(catalog[name], batch)
                     done += len(batch)
                     progress(name, done, number)
@@ -123,25 +127,25 @@ def build(place: Path, size: Size, progress: Progress) -> None:
             database.dispose()
         progress("tidying", 0, 1)
         with administrator(cluster) as connection:
-            _tidy(connection, size)
+            _finish_dataset(connection, size)
         progress("tidying", 1, 1)
-    (place / "set.json").write_text(json.dumps({**asdict(size), "sign": size.sign}))
+    (data_dir / "set.json").write_text(json.dumps({**asdict(size), "sign": size.fingerprint}))
 
 
-def built(place: Path, size: Size) -> bool:
+def is_built(data_dir: Path, size: DatasetSize) -> bool:
     """Whether exactly this set lies in ``place``."""
     try:
-        return bool(json.loads((place / "set.json").read_text())["sign"] == size.sign)
+        return bool(json.loads((data_dir / "set.json").read_text())["sign"] == size.fingerprint)
     except (OSError, ValueError):
         return False
 
 
 def administrator(cluster: Cluster) -> psycopg.Connection[Any]:
     """A connection that passes every policy."""
-    return psycopg.connect(host=str(cluster.socket_dir), dbname=DATABASE, user="postgres", autocommit=True)
+    return psycopg.connect(host=str(cluster.socket_dir), dbname=DATABASE_NAME, user="postgres", autocommit=True)
 
 
-def _lines(connection: psycopg.Connection[Any]) -> list[Line]:
+def _lines(connection: psycopg.Connection[Any]) -> list[BorderLine]:
     found = []
     for (name,) in connection.execute("select name from app.routes order by length_m desc").fetchall():
         points = connection.execute(
@@ -149,7 +153,7 @@ def _lines(connection: psycopg.Connection[Any]) -> list[Line]:
             " where name = %s order by p.path",
             [name],
         ).fetchall()
-        found.append(Line(name, *np.array(points).T))
+        found.append(BorderLine(name, *np.array(points).T))
     return found
 
 
@@ -161,9 +165,9 @@ def _insert(layer: Layer, batch: list[dict[str, Any]]) -> str:
     )
 
 
-def _remember(database: Database, layer: Layer, batch: list[dict[str, Any]]) -> None:
+def _insert_with_history(database: Database, layer: Layer, batch: list[dict[str, Any]]) -> None:
     """Put rows in as the office would, and move on those incidents that have moved on since."""
-    with database.acting(OFFICE, write=True, reason="bench") as session:
+    with database.transaction(OFFICE, write=True, reason="bench") as session:
         session.execute(text(_insert(layer, batch)), {"rows": json.dumps(batch)})
         if layer.name == "incidents":
             moved = [one["id"] for one in batch if one["handling"] == Handling.REPORTED.value]
@@ -173,13 +177,13 @@ def _remember(database: Database, layer: Layer, batch: list[dict[str, Any]]) -> 
             )
 
 
-def _put(cluster: Cluster, layer: Layer, batch: list[dict[str, Any]]) -> None:
+def _insert_without_triggers(cluster: Cluster, layer: Layer, batch: list[dict[str, Any]]) -> None:
     """Put rows in past every trigger, stamped here."""
     stamps = {
         "version": 1,
         "created_by": OFFICE.name,
-        "created_at": NEWEST.isoformat(),
-        "updated_at": NEWEST.isoformat(),
+        "created_at": LAST_MOMENT.isoformat(),
+        "updated_at": LAST_MOMENT.isoformat(),
     }
     stamped = [{**one, **stamps} for one in batch]
     with administrator(cluster) as connection:
@@ -187,7 +191,7 @@ def _put(cluster: Cluster, layer: Layer, batch: list[dict[str, Any]]) -> None:
         connection.execute(_insert(layer, stamped).replace(":rows", "%s"), [json.dumps(stamped)])
 
 
-def _identity(layer: str, number: int) -> str:
+def _row_id(layer: str, number: int) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"bench/{layer}/{number}"))
 
 
@@ -199,7 +203,7 @@ LEVELS: Final = (["public", "partner", "internal", "restricted"], [0.05, 0.15, 0
 """What is restricted is rare; whoever is given it is written down, which is part of what a page costs."""
 
 
-def _markers(lines: list[Line], number: int, taken: set[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+def _markers(lines: list[BorderLine], number: int, existing: set[tuple[str, str]]) -> Iterator[dict[str, Any]]:
     """Markers evenly along the lines: a main one, then its sub-markers. Two in three have a surveyed position."""
     chance = np.random.default_rng(SEED)
     whole = sum(line.chainage[-1] for line in lines)
@@ -208,11 +212,11 @@ def _markers(lines: list[Line], number: int, taken: set[tuple[str, str]]) -> Ite
         many = number - made if line is lines[-1] else round(number * line.chainage[-1] / whole)
         places = np.linspace(0, line.chainage[-1], many)
         names = (f"{main}/{sub}" if sub else f"{main}" for main in range(1, 10_000) for sub in range(10))
-        free = (name for name in names if (line.border, name) not in taken)
-        for chainage, lon, lat, name in zip(places, *line.at(places), free, strict=False):
+        free = (name for name in names if (line.border, name) not in existing)
+        for chainage, lon, lat, name in zip(places, *line.position_at(places), free, strict=False):
             known = chance.random() < 2 / 3
             yield {
-                "id": _identity("markers", made), "level": "internal", "border": line.border, "number": name,
+                "id": _row_id("markers", made), "level": "internal", "border": line.border, "number": name,
                 "kind": "sub" if "/" in name else "main", "condition": str(chance.choice(conditions)),
                 "position_source": "survey" if known else "assumed", "accuracy_m": 5 if known else 4000,
                 "address": name, "chainage_m": round(float(chainage), 1), "geom": _point(lon, lat),
@@ -221,16 +225,16 @@ def _markers(lines: list[Line], number: int, taken: set[tuple[str, str]]) -> Ite
             made += 1
 
 
-def _works(lines: list[Line], number: int) -> Iterator[dict[str, Any]]:
+def _works(lines: list[BorderLine], number: int) -> Iterator[dict[str, Any]]:
     chance = np.random.default_rng(SEED + 1)
-    kinds, stages = [one.value for one in WorkKind], [one.value for one in Stage]
+    kinds, stages = [one.value for one in WorkKind], [one.value for one in WorkStage]
     for n in range(number):
         line = lines[int(chance.integers(len(lines)))]
         chainage = chance.uniform(0, line.chainage[-1])
-        lon, lat = line.at(chainage)
-        due = NEWEST.date() + dt.timedelta(days=int(chance.integers(-700, 500)))
+        lon, lat = line.position_at(chainage)
+        due = LAST_MOMENT.date() + dt.timedelta(days=int(chance.integers(-700, 500)))
         yield {
-            "id": _identity("works", n), "level": str(chance.choice(LEVELS[0], p=LEVELS[1])), "border": line.border,
+            "id": _row_id("works", n), "level": str(chance.choice(LEVELS[0], p=LEVELS[1])), "border": line.border,
             "title": f"Công trình {n}", "kind": str(chance.choice(kinds)), "stage": str(chance.choice(stages)),
             "starts_on": (due - dt.timedelta(days=120)).isoformat(), "due_on": due.isoformat(),
             "progress": int(chance.integers(0, 101)), "description": " ".join(chance.choice(PHRASES, 2)),
@@ -240,7 +244,7 @@ def _works(lines: list[Line], number: int) -> Iterator[dict[str, Any]]:
         }  # fmt: skip
 
 
-def _incidents(lines: list[Line], number: int) -> Iterator[dict[str, Any]]:
+def _incidents(lines: list[BorderLine], number: int) -> Iterator[dict[str, Any]]:
     """Nine of ten near hot spots of very different weight, the rest anywhere; in the order in which they happened."""
     chance = np.random.default_rng(SEED + 2)
     whole = np.array([line.chainage[-1] for line in lines])
@@ -254,24 +258,24 @@ def _incidents(lines: list[Line], number: int) -> Iterator[dict[str, Any]]:
         "side": ([one.value for one in IncidentSide], None),
         "level": LEVELS,
     }
-    began = NEWEST - dt.timedelta(days=365 * YEARS)
+    began = LAST_MOMENT - dt.timedelta(days=365 * YEARS)
     step = dt.timedelta(days=365 * YEARS) / number
-    for start in range(0, number, AT_ONCE):
-        many = min(AT_ONCE, number - start)
+    for start in range(0, number, BATCH_ROWS):
+        many = min(BATCH_ROWS, number - start)
         spot = chance.choice(HOT_SPOTS, many, p=weight / weight.sum())
         anywhere = chance.random(many) < 0.1
         line_no = np.where(anywhere, chance.choice(len(lines), many, p=whole / whole.sum()), of_line[spot])
         near = middle[spot] + chance.normal(0, SPREAD_M, many)
         chainage = np.where(anywhere, chance.uniform(0, whole[line_no]), near.clip(0, whole[line_no]))
-        aside = chance.normal(0, ASIDE_DEG, (2, many))
+        aside = chance.normal(0, OFFSET_DEG, (2, many))
         chosen = {name: chance.choice(known, many, p=p) for name, (known, p) in words.items()}
         phrases = chance.choice(PHRASES, (many, 4))
         for n in range(many):
             line, at = lines[line_no[n]], chainage[n]
-            lon, lat = line.at(at)
+            lon, lat = line.position_at(at)
             when = began + step * (start + n)
             yield {
-                "id": _identity("incidents", start + n), "border": line.border,
+                "id": _row_id("incidents", start + n), "border": line.border,
                 **{name: str(values[n]) for name, values in chosen.items()},
                 "code": f"SV-{when.year}-{start + n:07d}", "occurred_at": when.isoformat(),
                 "description": " ".join(phrases[n]), "unit": f"Đồn số {1 + spot[n] % 60}",
@@ -281,9 +285,9 @@ def _incidents(lines: list[Line], number: int) -> Iterator[dict[str, Any]]:
             }  # fmt: skip
 
 
-def _tidy(connection: psycopg.Connection[Any], size: Size) -> None:
+def _finish_dataset(connection: psycopg.Connection[Any], size: DatasetSize) -> None:
     """Let history say that each incident was reported when it happened; fold the counts, and sweep as time would."""
-    if size.remembered:
+    if size.with_history:
         connection.execute(
             "update app.incidents_history set valid = tstzrange(occurred_at + (version - 1) * interval '7 days',"
             " case when upper(valid) is not null then occurred_at + version * interval '7 days' end)"

@@ -17,13 +17,13 @@ from national import administrator
 from server import free_port, running, wait_until_served
 from workloads import PYGEOAPI, TIPG
 
-from api.cli.up import DATABASE
+from api.cli.up import DATABASE_NAME
 from gis.cluster.private_cluster import Cluster
 from gis.model.fields import Level
 from gis.model.layer import catalog
 
 WORKERS: Final = 2
-MOST: Final = 1_000_000
+MAX_FEATURES: Final = 1_000_000
 PACKAGES: Final = {
     TIPG: ("1.6.1", ["tipg==1.6.1", "uvicorn[standard]"]),
     PYGEOAPI: (
@@ -33,7 +33,7 @@ PACKAGES: Final = {
 }
 
 
-def environment(name: str) -> Path:
+def peer_python(name: str) -> Path:
     """The peer's own Python, installed when it is not yet there."""
     version, packages = PACKAGES[name]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "cotmoc-bench")
@@ -48,9 +48,9 @@ def environment(name: str) -> Path:
     return python
 
 
-def expose(cluster: Cluster) -> None:
+def create_peer_view(cluster: Cluster) -> None:
     """The view that the peers read: what an incident gives out, and where it stands."""
-    stored = [one.name for one in catalog["incidents"].readable(Level.RESTRICTED).values() if one.sql is None]
+    stored = [one.name for one in catalog["incidents"].readable_fields(Level.RESTRICTED).values() if one.sql is None]
     columns = ", ".join(f'"{name}"' for name in ["id", *stored, "geom"])
     with administrator(cluster) as connection:
         connection.execute("create schema if not exists bench")
@@ -60,9 +60,9 @@ def expose(cluster: Cluster) -> None:
 
 
 @contextmanager
-def serving(name: str, cluster: Cluster, folder: Path) -> Iterator[str]:
+def peer_server(name: str, cluster: Cluster, folder: Path) -> Iterator[str]:
     """The address at which a peer serves."""
-    python, port = environment(name), free_port()
+    python, port = peer_python(name), free_port()
     base, log = f"http://127.0.0.1:{port}", folder / f"{name}.log"
     application, settings = _tipg(cluster) if name == TIPG else _pygeoapi(cluster, folder, python, base)
     command = [str(python), "-m", "uvicorn", application, "--port", str(port), "--workers", str(WORKERS)]
@@ -75,12 +75,12 @@ def serving(name: str, cluster: Cluster, folder: Path) -> Iterator[str]:
 
 def _tipg(cluster: Cluster) -> tuple[str, dict[str, str]]:
     return "tipg.main:app", {
-        "DATABASE_URL": f"postgresql://postgres@{quote(str(cluster.socket_dir), safe='')}/{DATABASE}",
+        "DATABASE_URL": f"postgresql://postgres@{quote(str(cluster.socket_dir), safe='')}/{DATABASE_NAME}",
         "TIPG_DB_SCHEMAS": '["bench"]',
         "TIPG_TABLE_CONFIG__bench_incidents__pk": "id",
         "TIPG_TABLE_CONFIG__bench_incidents__geomcol": "geom",
-        "TIPG_MAX_FEATURES_PER_QUERY": str(MOST),
-        "TIPG_MAX_FEATURES_PER_TILE": str(MOST),
+        "TIPG_MAX_FEATURES_PER_QUERY": str(MAX_FEATURES),
+        "TIPG_MAX_FEATURES_PER_TILE": str(MAX_FEATURES),
         "DB_MIN_CONN_SIZE": "1",
         "DB_MAX_CONN_SIZE": "10",
     }
@@ -101,7 +101,7 @@ def _pygeoapi(cluster: Cluster, folder: Path, python: Path, base: str) -> tuple[
                 "data": {
                     "host": str(cluster.socket_dir),
                     "port": "5432",
-                    "dbname": DATABASE,
+                    "dbname": DATABASE_NAME,
                     "user": "postgres",
                     "password": "",
                     "search_path": ["bench", "public"],
@@ -112,7 +112,7 @@ def _pygeoapi(cluster: Cluster, folder: Path, python: Path, base: str) -> tuple[
             }
         ],
     }
-    limits = {"default_items": 10, "max_items": MOST}
+    limits = {"default_items": 10, "max_items": MAX_FEATURES}
     said = {"title": "bench", "description": "bench", "keywords": ["bench"], "url": base, "terms_of_service": "none"}
     contact = {"name": "bench", "url": base}
     configuration = {

@@ -7,7 +7,7 @@ from html import escape
 from typing import Final
 
 Points = list[tuple[float, float]]
-Pair = tuple[Points, Points]
+Series = tuple[Points, Points]
 """A line and its dashed companion."""
 
 WIDTH, HEIGHT = 780, 420
@@ -31,7 +31,7 @@ class Scale:
         return round(self.start + share * (self.end - self.start), 1)
 
 
-def drawn(title: str, across: str, up: str, lines: Mapping[str, Pair]) -> str:
+def line_chart(title: str, x_label: str, y_label: str, lines: Mapping[str, Series]) -> str:
     """The lines by name."""
     values = [point for pair in lines.values() for points in pair for point in points]
     columns = sorted({x for x, _ in values})
@@ -43,26 +43,26 @@ def drawn(title: str, across: str, up: str, lines: Mapping[str, Pair]) -> str:
     made = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">',
         f'<title>{escape(title)}</title><rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-        _words(LEFT, 24, title, size=14, anchor="start"),
-        _words((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14, across),
-        f'<g transform="rotate(-90 18 {HEIGHT / 2})">{_words(18, HEIGHT / 2, up)}</g>',
+        _svg_text(LEFT, 24, title, size=14, anchor="start"),
+        _svg_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14, x_label),
+        f'<g transform="rotate(-90 18 {HEIGHT / 2})">{_svg_text(18, HEIGHT / 2, y_label)}</g>',
     ]
     for power in powers:
         level = y(10.0**power)
         made.append(f'<path d="M{LEFT},{level} H{WIDTH - RIGHT}" stroke="#ddd"/>')
-        made.append(_words(LEFT - 8, level + 4, f"{10.0**power:g}", anchor="end"))
-    made += [_words(x(column), HEIGHT - BOTTOM + 18, f"{column:,.0f}") for column in columns]
+        made.append(_svg_text(LEFT - 8, level + 4, f"{10.0**power:g}", anchor="end"))
+    made += [_svg_text(x(column), HEIGHT - BOTTOM + 18, f"{column:,.0f}") for column in columns]
     for number, (name, pair) in enumerate(lines.items()):
-        made += _line(pair, x, y, COLOURS[number % len(COLOURS)])
+        made += _svg_line(pair, x, y, COLOURS[number % len(COLOURS)])
         beside = TOP + 14 + 20 * number
         made.append(
             f'<path d="M{WIDTH - RIGHT + 16},{beside} h22" stroke="{COLOURS[number % len(COLOURS)]}" stroke-width="2"/>'
         )
-        made.append(_words(WIDTH - RIGHT + 44, beside + 4, name, anchor="start"))
+        made.append(_svg_text(WIDTH - RIGHT + 44, beside + 4, name, anchor="start"))
     return "\n".join([*made, "</svg>", ""])
 
 
-def _line(pair: Pair, x: Scale, y: Scale, colour: str) -> Iterator[str]:
+def _svg_line(pair: Series, x: Scale, y: Scale, colour: str) -> Iterator[str]:
     own, companion = ([(x(across), y(up)) for across, up in points] for points in pair)
     for points, dash in ((own, ""), (companion, ' stroke-dasharray="4 4" opacity="0.6"')):
         if points:
@@ -71,5 +71,5 @@ def _line(pair: Pair, x: Scale, y: Scale, colour: str) -> Iterator[str]:
     yield from (f'<circle cx="{left}" cy="{top}" r="3" fill="{colour}"/>' for left, top in own)
 
 
-def _words(left: float, top: float, said: str, *, size: int = 11, anchor: str = "middle") -> str:
-    return f'<text x="{left}" y="{top}" font-size="{size}" text-anchor="{anchor}" fill="{INK}">{escape(said)}</text>'
+def _svg_text(left: float, top: float, text: str, *, size: int = 11, anchor: str = "middle") -> str:
+    return f'<text x="{left}" y="{top}" font-size="{size}" text-anchor="{anchor}" fill="{INK}">{escape(text)}</text>'

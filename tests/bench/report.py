@@ -18,16 +18,16 @@ class Findings:
 
     measures: dict[tuple[str, str, int], list[Measure]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
-    alone: dict[str, Any] = field(default_factory=dict)
+    standalone: dict[str, Any] = field(default_factory=dict)
 
     def add(self, workload: str, side: str, clients: int, measure: Measure) -> None:
         """Note what a round gave."""
         self.measures.setdefault((workload, side, clients), []).append(measure)
 
-    def spread(self, workload: str, side: str, clients: int, of: str) -> Spread | None:
+    def spread(self, workload: str, side: str, clients: int, quantity: str) -> Spread | None:
         """Of ``rps``, ``p50`` or ``p99`` over the rounds."""
         found = self.measures.get((workload, side, clients))
-        return Spread.of([getattr(one, of) for one in found]) if found else None
+        return Spread.of([getattr(one, quantity) for one in found]) if found else None
 
     def ratio(self, target: Target, workload: str) -> Spread | None:
         """What a target speaks of, round by round."""
@@ -35,29 +35,32 @@ class Findings:
         theirs = self.measures.get((target.workload or workload, target.against, target.clients))
         if not ours or not theirs:
             return None
-        pairs = [(getattr(one, target.of), getattr(other, target.of)) for one, other in zip(ours, theirs, strict=False)]
+        pairs = [
+            (getattr(one, target.quantity), getattr(other, target.quantity))
+            for one, other in zip(ours, theirs, strict=False)
+        ]
         found = [one / other for one, other in pairs if other]
         return Spread.of(found) if found else None
 
 
-def met(target: Target, ratio: Spread) -> bool:
+def is_met(target: Target, ratio: Spread) -> bool:
     """Whether the median keeps the bound."""
     return ratio.median >= target.bound if target.at_least else ratio.median <= target.bound
 
 
 def show(console: Console, workloads: Sequence[Workload], findings: Findings) -> None:
     """The tables."""
-    console.print(_rates(workloads, findings), _judged(workloads, findings))
-    for name, ways in findings.alone.get("plans", {}).items():
+    console.print(_rates_table(workloads, findings), _targets_table(workloads, findings))
+    for name, ways in findings.standalone.get("plans", {}).items():
         console.print(f"  {name}: {'; '.join(ways)}", style="dim")
     for name in ("workers", "export", "home", "sizes_mb"):
-        if name in findings.alone:
-            console.print(name, findings.alone[name])
+        if name in findings.standalone:
+            console.print(name, findings.standalone[name])
     for failure in findings.failures:
         console.print(failure, style="red")
 
 
-def _rates(workloads: Sequence[Workload], findings: Findings) -> Table:
+def _rates_table(workloads: Sequence[Workload], findings: Findings) -> Table:
     table = Table(title="answers per second (p50 / p99 in ms), median of the rounds; ~ few answers")
     table.add_column("workload")
     for name in ("clients", *SIDES):
@@ -70,15 +73,15 @@ def _rates(workloads: Sequence[Workload], findings: Findings) -> Table:
     return table
 
 
-def _judged(workloads: Sequence[Workload], findings: Findings) -> Table:
+def _targets_table(workloads: Sequence[Workload], findings: Findings) -> Table:
     table = Table(
         "workload", "target", "measured", "", title="targets: ours to another, median (least–most) of the rounds"
     )
     for one in workloads:
         for target in one.targets:
             if (ratio := findings.ratio(target, one.name)) is not None:
-                table.add_row(one.name, str(target), str(ratio), "✓" if met(target, ratio) else "✗")
-    for name, bound, value, kept in alone(findings.alone):
+                table.add_row(one.name, str(target), str(ratio), "✓" if is_met(target, ratio) else "✗")
+    for name, bound, value, kept in standalone_rows(findings.standalone):
         table.add_row(name, bound, value, "✓" if kept else "✗")
     return table
 
@@ -92,10 +95,10 @@ def _cell(findings: Findings, workload: str, side: str, clients: int) -> str:
     return f"{few}{rates.median:.0f} ({p50.median:.3g}/{p99.median:.3g})"
 
 
-def alone(found: Mapping[str, Any]) -> list[tuple[str, str, str, bool]]:
+def standalone_rows(results: Mapping[str, Any]) -> list[tuple[str, str, str, bool]]:
     """The targets of what was measured by itself: workload, bound, measured, kept."""
     rows = []
-    if export := found.get("export"):
+    if export := results.get("export"):
         whole, first = Spread(**export["ratio"]), Spread(**export["first_share"])
         growth = export["growth_mb"]
         rows += [
@@ -103,7 +106,7 @@ def alone(found: Mapping[str, Any]) -> list[tuple[str, str, str, bool]]:
             ("W7", "first byte ≤ 1 % of the whole", f"{100 * first.median:.2g} %", first.median <= 0.01),
             ("W7", "growth ≤ 16 MB a worker", f"{growth:.1f} MB", growth <= 16),
         ]
-    if home := found.get("home"):
+    if home := results.get("home"):
         rows += [
             ("home", "page ≤ 30 kB", f"{home['page_kb']:.1f} kB", home["page_kb"] <= 30),
             ("home", "heap ≤ 40 MB", f"{home['heap_mb']:.1f} MB", home["heap_mb"] <= 40),
@@ -130,13 +133,13 @@ def as_json(workloads: Sequence[Workload], findings: Findings) -> dict[str, Any]
                     if name == one.name
                 },
                 "targets": [
-                    {"target": str(target), "ratio": asdict(ratio), "met": met(target, ratio)}
+                    {"target": str(target), "ratio": asdict(ratio), "met": is_met(target, ratio)}
                     for target in one.targets
                     if (ratio := findings.ratio(target, one.name)) is not None
                 ],
             }
             for one in workloads
         },
-        "alone": findings.alone,
+        "alone": findings.standalone,
         "failures": findings.failures,
     }

@@ -14,14 +14,14 @@ from national import administrator
 from report import Findings
 from workloads import BARE, DEPTH, FLOOR, OURS, Workload
 
-from api.cli.up import DATABASE
+from api.cli.up import DATABASE_NAME
 from gis.cluster.private_cluster import Cluster
 from gis.db.session import READER_LOGIN, WRITER_LOGIN
-from gis.read.sql import encode_key
+from gis.read.sql import encode_cursor
 
 JOURNAL_OFF, JOURNAL_ON = (f"alter table app.incidents {verb} trigger remember" for verb in ("disable", "enable"))
-WAYS: Final = re.compile(r"(?:Index (?:Only )?Scan(?: Backward)? using|Bitmap Index Scan on|Seq Scan on) \w+")
-PATIENCE_S: Final = 60
+PLAN_NODES: Final = re.compile(r"(?:Index (?:Only )?Scan(?: Backward)? using|Bitmap Index Scan on|Seq Scan on) \w+")
+HTTP_TIMEOUT_S: Final = 60
 
 
 @dataclass
@@ -32,62 +32,71 @@ class Run:
     base: str
     seconds: int
     peers: dict[str, str] = field(default_factory=dict)
-    seen: dict[str, list[list[str]]] = field(default_factory=dict)
+    recorded: dict[str, list[list[str]]] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)
 
-    def watch(self, workloads: Sequence[Workload]) -> None:
+    def record(self, workloads: Sequence[Workload]) -> None:
         """See once what the server does for each address, and by which index PostgreSQL finds its way."""
         plans: dict[str, list[str]] = {}
         for one in workloads:
             if one.bodies:
-                self.seen[one.name] = floor.transactions(
-                    self.cluster, self._create, [f"{one.addresses[0]} {one.bodies[0]}"]
+                self.recorded[one.name] = floor.transactions(
+                    self.cluster, self._create, [f"{one.urls[0]} {one.bodies[0]}"]
                 )
             else:
-                self.seen[one.name] = floor.transactions(self.cluster, self._ask, one.addresses)
-                plans[one.name] = sorted(set(WAYS.findall(single.explained(self.cluster, self.seen[one.name][0]))))
-        self.findings.alone["plans"] = plans
+                self.recorded[one.name] = floor.transactions(self.cluster, self._request, one.urls)
+                plans[one.name] = sorted(
+                    set(PLAN_NODES.findall(single.explained(self.cluster, self.recorded[one.name][0])))
+                )
+        self.findings.standalone["plans"] = plans
 
-    def _ask(self, address: str, body: bytes | None = None) -> None:
+    def _request(self, url: str, body: bytes | None = None) -> None:
         headers = {"Content-Type": "application/json", "Idempotency-Key": floor.KEY} if body else {}
-        request = urllib.request.Request(f"{self.base}{address}", body, headers)
-        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+        request = urllib.request.Request(f"{self.base}{url}", body, headers)
+        with urllib.request.urlopen(request, timeout=HTTP_TIMEOUT_S) as answer:
             answer.read()
 
-    def _create(self, line: str) -> None:
-        address, _, body = line.partition(" ")
-        self._ask(address, body.encode())
+    def _create(self, request_line: str) -> None:
+        address, _, body = request_line.partition(" ")
+        self._request(address, body.encode())
 
-    def round(self, one: Workload) -> None:
+    def run_round(self, workload: Workload) -> None:
         """Every side at every number of clients, one after the other."""
-        sides = (FLOOR, *([BARE] if one.bare else []), OURS, *(name for name in self.peers if one.peers.get(name)))
-        for clients in one.clients:
+        sides = (
+            FLOOR,
+            *([BARE] if workload.bare else []),
+            OURS,
+            *(name for name in self.peers if workload.peers.get(name)),
+        )
+        for clients in workload.clients:
             for side in sides:
                 try:
-                    self.findings.add(one.name, side, clients, self._measure(one, side, clients))
+                    self.findings.add(workload.name, side, clients, self._measure(workload, side, clients))
                 except (RunError, subprocess.TimeoutExpired) as failure:
-                    self.findings.failures.append(f"{one.name} {side} {clients}: {failure}")
+                    self.findings.failures.append(f"{workload.name} {side} {clients}: {failure}")
 
-    def _measure(self, one: Workload, side: str, clients: int) -> Measure:
-        if side == OURS and one.bodies:
-            lines = [f"{address} {body}" for address, body in zip(one.addresses, one.bodies, strict=True)]
+    def _measure(self, workload: Workload, side: str, clients: int) -> Measure:
+        if side == OURS and workload.bodies:
+            lines = [f"{address} {body}" for address, body in zip(workload.urls, workload.bodies, strict=True)]
             return asked(self.base, lines, clients, self.seconds, method="POST")
         if side in (OURS, *self.peers):
-            addresses = one.addresses if side == OURS else one.peers[side]
+            addresses = workload.urls if side == OURS else workload.peers[side]
             return asked(self.base if side == OURS else self.peers[side], addresses, clients, self.seconds)
-        if one.bodies:
-            return self._written(self.seen[one.name][0], side, clients)
+        if workload.bodies:
+            return self._measure_writes(self.recorded[workload.name][0], side, clients)
         free = side == BARE
-        scripts = [floor.script(floor.without_rights(each) if free else each) for each in self.seen[one.name]]
-        return Pgbench(self.cluster, DATABASE, "postgres" if free else READER_LOGIN).run(scripts, clients, self.seconds)
+        scripts = [floor.script(floor.without_rights(each) if free else each) for each in self.recorded[workload.name]]
+        return Pgbench(self.cluster, DATABASE_NAME, "postgres" if free else READER_LOGIN).run(
+            scripts, clients, self.seconds
+        )
 
-    def _written(self, statements: Sequence[str], side: str, clients: int) -> Measure:
+    def _measure_writes(self, statements: Sequence[str], side: str, clients: int) -> Measure:
         """The create's own writes, a new identity, code and key each time; ``bare``: without history and journal."""
         with administrator(self.cluster) as connection:
             try:
                 connection.execute(JOURNAL_OFF if side == BARE else JOURNAL_ON)
                 script = floor.create_script(statements)
-                return Pgbench(self.cluster, DATABASE, WRITER_LOGIN).run([script], clients, self.seconds)
+                return Pgbench(self.cluster, DATABASE_NAME, WRITER_LOGIN).run([script], clients, self.seconds)
             finally:
                 connection.execute(JOURNAL_ON)
 
@@ -116,4 +125,4 @@ def key_at_depth(cluster: Cluster, rows: int) -> str:
             [min(DEPTH, rows * 5 // 6)],
         ).fetchone()
     moment, code, identity = found or (None, None, None)
-    return encode_key([moment and moment.isoformat(), code, str(identity)])
+    return encode_cursor([moment and moment.isoformat(), code, str(identity)])

@@ -15,18 +15,18 @@ from typing import Final
 
 from national import CHECKOUT
 
-PATIENCE_S: Final = 90
+START_TIMEOUT_S: Final = 90
 
 
 @contextmanager
-def cotmoc(place: Path, number: int | None = None) -> Iterator[tuple[str, int]]:
+def cotmoc_server(data_dir: Path, worker_count: int | None = None) -> Iterator[tuple[str, int]]:
     """The product itself over the data in ``place``: its address and the id of its first process."""
-    command = [sys.executable, "-m", "api", "up", "--port", "0", "--data-dir", str(place)]
-    command += ["--workers", str(number)] if number else []
-    log = place.parent / "up.log"
+    command = [sys.executable, "-m", "api", "up", "--port", "0", "--data-dir", str(data_dir)]
+    command += ["--workers", str(worker_count)] if worker_count else []
+    log = data_dir.parent / "up.log"
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
     with running(command, log, environment) as process:
-        yield _said(process, log, re.compile(r"serves at (http://\S+)")), process.pid
+        yield _wait_for_output(process, log, re.compile(r"serves at (http://\S+)")), process.pid
 
 
 @contextmanager
@@ -42,15 +42,15 @@ def running(command: Sequence[str], log: Path, environment: Mapping[str, str]) -
         finally:
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(PATIENCE_S)
+                process.wait(START_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
 
-def _said(process: subprocess.Popen[bytes], log: Path, pattern: re.Pattern[str]) -> str:
+def _wait_for_output(process: subprocess.Popen[bytes], log: Path, pattern: re.Pattern[str]) -> str:
     """What a server says once it serves."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
         if found := pattern.search(log.read_text(errors="replace")):
             return found[1]
@@ -58,12 +58,12 @@ def _said(process: subprocess.Popen[bytes], log: Path, pattern: re.Pattern[str])
     raise RuntimeError(f"did not start: {log.read_text(errors='replace')[-1500:]}")
 
 
-def wait_until_served(process: subprocess.Popen[bytes], log: Path, address: str) -> None:
+def wait_until_ready(process: subprocess.Popen[bytes], log: Path, url: str) -> None:
     """Return when ``address`` answers."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(address, timeout=30):
+            with urllib.request.urlopen(url, timeout=30):
                 return
         except OSError:
             time.sleep(0.2)
@@ -98,7 +98,7 @@ def workers(pid: int) -> list[int]:
     return found
 
 
-def serving(pid: int) -> int:
+def serving_count(pid: int) -> int:
     """How many of them serve."""
     return sum(Path(f"/proc/{one}/comm").read_text().strip() == "cotmoc worker" for one in workers(pid))
 
@@ -110,15 +110,15 @@ class Memory:
         self.pids = list(pids)
         for pid in self.pids:
             Path(f"/proc/{pid}/clear_refs").write_text("5")  # forget the highest so far
-        self.before = {pid: _kilobytes(pid, "VmRSS") for pid in self.pids}
+        self.baseline = {pid: _kilobytes(pid, "VmRSS") for pid in self.pids}
 
     @property
     def growth_mb(self) -> float:
         """Megabytes by which the process that grew most has grown at its highest."""
-        return max(_kilobytes(pid, "VmHWM") - self.before[pid] for pid in self.pids) / 1024
+        return max(_kilobytes(pid, "VmHWM") - self.baseline[pid] for pid in self.pids) / 1024
 
     @property
-    def standing_mb(self) -> float:
+    def peak_mb(self) -> float:
         """Megabytes of the largest process at its highest."""
         return max(_kilobytes(pid, "VmHWM") for pid in self.pids) / 1024
 

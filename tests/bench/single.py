@@ -12,13 +12,13 @@ from measures import TIMEOUTS, RunError
 from playwright.sync_api import sync_playwright
 from server import Memory
 
-from api.cli.up import DATABASE
+from api.cli.up import DATABASE_NAME
 from gis.cluster.private_cluster import Cluster
 from gis.db.session import READER_LOGIN
 
 EXPORT: Final = "/api/export/incidents?f=geojson"
-PIECE: Final = 1 << 20
-LAST: Final = b"0\r\n\r\n"
+CHUNK_BYTES: Final = 1 << 20
+CHUNKED_END: Final = b"0\r\n\r\n"
 """The end of an answer in chunks."""
 
 SETTLE_MS: Final = 4_000
@@ -36,14 +36,14 @@ class Export:
     standing_mb: float
 
 
-def exported(base: str, pids: Sequence[int]) -> Export:
+def download_export(base: str, pids: Sequence[int]) -> Export:
     """Download everything over one connection and throw it away."""
     memory = Memory(pids)
     where = urlsplit(base)
     began = time.perf_counter()
     with socket.create_connection((where.hostname or "", where.port or 80), timeout=60) as connection:
         connection.sendall(f"GET {EXPORT} HTTP/1.1\r\nHost: {where.netloc}\r\nConnection: close\r\n\r\n".encode())
-        room = bytearray(PIECE)
+        room = bytearray(CHUNK_BYTES)
         many = connection.recv_into(room)
         first = time.perf_counter() - began
         if not room.startswith(b"HTTP/1.1 200"):
@@ -51,16 +51,28 @@ def exported(base: str, pids: Sequence[int]) -> Export:
         size, tail = many, b""
         while many := connection.recv_into(room):
             size += many
-            tail = (tail + bytes(room[max(0, many - len(LAST)) : many]))[-len(LAST) :]
-    if tail != LAST:
+            tail = (tail + bytes(room[max(0, many - len(CHUNKED_END)) : many]))[-len(CHUNKED_END) :]
+    if tail != CHUNKED_END:
         raise RunError("the export broke off")
-    return Export(first, time.perf_counter() - began, size / MEGABYTE, memory.growth_mb, memory.standing_mb)
+    return Export(first, time.perf_counter() - began, size / MEGABYTE, memory.growth_mb, memory.peak_mb)
 
 
-def copied(cluster: Cluster, statements: Sequence[str]) -> float:
+def copy_seconds(cluster: Cluster, statements: Sequence[str]) -> float:
     """Seconds in which psql copies the same text to nowhere, from the transaction that the server was seen to run."""
     script = ";\n".join(("begin isolation level repeatable read read only", *statements, "commit;"))
-    command = ["psql", "-h", str(cluster.socket_dir), "-U", READER_LOGIN, "-d", DATABASE, "-X", "-q", "-o", "/dev/null"]
+    command = [
+        "psql",
+        "-h",
+        str(cluster.socket_dir),
+        "-U",
+        READER_LOGIN,
+        "-d",
+        DATABASE_NAME,
+        "-X",
+        "-q",
+        "-o",
+        "/dev/null",
+    ]
     began = time.perf_counter()
     subprocess.run(
         command, input=script, text=True, check=True, stdout=subprocess.DEVNULL,
@@ -101,10 +113,10 @@ def home_map(base: str) -> dict[str, float]:
     }
 
 
-def explained(cluster: Cluster, statements: Sequence[str]) -> str:
+def query_plan(cluster: Cluster, statements: Sequence[str]) -> str:
     """The plan of a recorded transaction's last statement, under the reader's rights."""
     script = ";\n".join(("begin", *statements[:-1], f"explain (analyze, buffers off) {statements[-1]}", "rollback;"))
-    command = ["psql", "-h", str(cluster.socket_dir), "-U", READER_LOGIN, "-d", DATABASE, "-XAtq"]
+    command = ["psql", "-h", str(cluster.socket_dir), "-U", READER_LOGIN, "-d", DATABASE_NAME, "-XAtq"]
     said = subprocess.run(
         command, input=script, text=True, check=True, capture_output=True, env={"PATH": "/usr/bin:/bin"}
     )
@@ -115,6 +127,6 @@ def table_sizes(cluster: Cluster) -> dict[str, int]:
     """Megabytes of the incidents with their indexes, of their history and of the journal."""
     names = ("incidents", "incidents_history", "journal")
     asked = " union all ".join(f"select pg_total_relation_size('app.{name}')" for name in names)
-    command = ["psql", "-h", str(cluster.socket_dir), "-U", "postgres", "-d", DATABASE, "-XAtqc", asked]
+    command = ["psql", "-h", str(cluster.socket_dir), "-U", "postgres", "-d", DATABASE_NAME, "-XAtqc", asked]
     said = subprocess.run(command, check=True, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"})
     return {name: int(size) // MEGABYTE for name, size in zip(names, said.stdout.split(), strict=True)}

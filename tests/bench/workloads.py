@@ -13,7 +13,7 @@ from national import A_YEAR_AGO
 VARIANTS: Final = 12
 """Places asked about in turn, so that no answer is simply the last one again."""
 
-DENSE: Final = 1_000
+DENSE_COUNT: Final = 1_000
 SIDE_DEG: Final = 0.2
 DEPTH: Final = 250_000
 CLIENTS: Final = (1, 16)
@@ -21,7 +21,7 @@ CLIENTS: Final = (1, 16)
 OURS, FLOOR, BARE, TIPG, PYGEOAPI = "cotmoc", "floor", "bare", "tipg", "pygeoapi"
 """Who is asked. ``bare`` is the floor without what is being weighed: without rights, or without the journal."""
 
-WORDS: Final = ("category", "handling", "position_source", "severity", "side")
+CODED_PROPERTIES: Final = ("category", "handling", "position_source", "severity", "side")
 """The coded properties of an incident that a tile of ours carries; the peers are asked for the same."""
 
 
@@ -29,7 +29,7 @@ WORDS: Final = ("category", "handling", "position_source", "severity", "side")
 class Target:
     """A bound on ours in ``of`` (rps or p50) at so many clients, divided by that of another side or workload."""
 
-    of: str
+    quantity: str
     clients: int
     against: str
     bound: float
@@ -39,12 +39,12 @@ class Target:
     @property
     def at_least(self) -> bool:
         """More answers are better, longer waits are not."""
-        return self.of == "rps"
+        return self.quantity == "rps"
 
     def __str__(self) -> str:
         other = f"{self.workload} " if self.workload else ""
         sign = "≥" if self.at_least else "≤"
-        return f"{self.of} at {self.clients} {sign} {self.bound:.2f}× {other}{self.against}"
+        return f"{self.quantity} at {self.clients} {sign} {self.bound:.2f}× {other}{self.against}"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Workload:
 
     name: str
     title: str
-    addresses: Sequence[str] = ()
+    urls: Sequence[str] = ()
     peers: dict[str, Sequence[str]] = field(default_factory=dict)
     counted: str = "cotmoc, floor: nothing · peers: every match"
     targets: Sequence[Target] = ()
@@ -64,8 +64,8 @@ class Workload:
 
 def workloads(connection: psycopg.Connection[Any], key: str) -> list[Workload]:
     """All of them over the set that stands in the database; ``key`` is where a page goes on at depth."""
-    places = _dense_places(connection)
-    ids = [one[0] for one in connection.execute(f"{CHOSEN} limit {VARIANTS}").fetchall()]
+    places = _dense_positions(connection)
+    ids = [one[0] for one in connection.execute(f"{SAMPLE_QUERY} limit {VARIANTS}").fetchall()]
     boxes = [",".join(f"{one:.4f}" for one in _box(lon, lat)) for lon, lat in places]
     fine, coarse = ([_tile(zoom, lon, lat) for lon, lat in places] for zoom in (12, 8))
     handling = ("verified", "recorded", "exchanged", "note_sent")
@@ -113,7 +113,7 @@ def workloads(connection: psycopg.Connection[Any], key: str) -> list[Workload]:
         ),
         Workload(
             "W6", "tile z12",
-            [_address_of_tile(*one) for one in fine],
+            [_tile_url(*one) for one in fine],
             {TIPG: [_tipg_tile(*one) for one in fine]},
             counted="nothing to count; pygeoapi not asked: a tile took it 17 s",
             targets=(
@@ -124,7 +124,7 @@ def workloads(connection: psycopg.Connection[Any], key: str) -> list[Workload]:
         ),
         Workload(
             "W6z8", "tile z8: counts by cell, TiPg every point",
-            [_address_of_tile(*one) for one in coarse],
+            [_tile_url(*one) for one in coarse],
             {TIPG: [_tipg_tile(*one) for one in coarse[:1]]},
             counted="ours draws counts from the aggregate", clients=(1,),
         ),
@@ -140,7 +140,7 @@ def workloads(connection: psycopg.Connection[Any], key: str) -> list[Workload]:
         ),
         Workload(
             "locate", "/api/locate of an address",
-            [f"/api/locate?{urlencode({'q': one, 'border': 'VN-KH'})}" for one in _addresses(connection)],
+            [f"/api/locate?{urlencode({'q': one, 'border': 'VN-KH'})}" for one in _marker_addresses(connection)],
             counted="nothing", targets=(Target("p50", 1, FLOOR, 3),),
         ),
         Workload(
@@ -153,23 +153,23 @@ def workloads(connection: psycopg.Connection[Any], key: str) -> list[Workload]:
     ]  # fmt: skip
 
 
-CHOSEN: Final = (
+SAMPLE_QUERY: Final = (
     "select id::text, ST_X(geom), ST_Y(geom) from app.incidents where geom is not null order by md5(id::text)"
 )
 
 
-def _dense_places(connection: psycopg.Connection[Any]) -> list[tuple[float, float]]:
+def _dense_positions(connection: psycopg.Connection[Any]) -> list[tuple[float, float]]:
     """Places with more incidents around them than a page holds, or the densest there are."""
     found = connection.execute(
         f"select ST_X(p.geom), ST_Y(p.geom), (select count(*) from (select from app.incidents i where i.geom &&"
-        f" ST_Expand(p.geom, {SIDE_DEG / 2}) limit {2 * DENSE}) near) as many"
+        f" ST_Expand(p.geom, {SIDE_DEG / 2}) limit {2 * DENSE_COUNT}) near) as many"
         f" from (select geom from app.incidents where geom is not null order by md5(id::text) limit {10 * VARIANTS}) p"
         f" order by many desc limit {VARIANTS}"
     ).fetchall()
     return [(lon, lat) for lon, lat, _ in found]
 
 
-def _addresses(connection: psycopg.Connection[Any]) -> list[str]:
+def _marker_addresses(connection: psycopg.Connection[Any]) -> list[str]:
     return [
         f"{number} + 50 m"
         for (number,) in connection.execute(
@@ -202,12 +202,12 @@ def _tile(zoom: int, lon: float, lat: float) -> tuple[int, int, int]:
     return zoom, int((lon + 180) / 360 * side), int((1 - north / math.pi) / 2 * side)
 
 
-def _address_of_tile(zoom: int, column: int, row: int) -> str:
+def _tile_url(zoom: int, column: int, row: int) -> str:
     return f"/ogc/collections/incidents/tiles/WebMercatorQuad/{zoom}/{row}/{column}"
 
 
 def _tipg_tile(zoom: int, column: int, row: int) -> str:
-    asked = urlencode({"properties": ",".join(("code", *WORDS))})
+    asked = urlencode({"properties": ",".join(("code", *CODED_PROPERTIES))})
     return f"/collections/bench.incidents/tiles/WebMercatorQuad/{zoom}/{column}/{row}?{asked}"
 
 

@@ -156,7 +156,7 @@ def test_a_status_is_drawn_and_its_moves_lead_to_words_that_exist(layer):
     words = {word.value for word in status}
     undrawn = [word.value for word in status if word.mark is None]
     assert undrawn == []
-    for start, end in status.moves():
+    for start, end in status.transitions():
         assert start in words | {""}
         assert end in words
         assert start != end
@@ -164,9 +164,9 @@ def test_a_status_is_drawn_and_its_moves_lead_to_words_that_exist(layer):
 
 @every
 def test_what_colours_a_layer_draws_every_word(layer):
-    if layer.drawn_by is None:
+    if layer.style_field is None:
         return
-    codes = layer.fields[layer.drawn_by].codes
+    codes = layer.fields[layer.style_field].codes
     sprite = marks.sprite()
     for word in codes:
         assert word.mark is not None, word
@@ -207,13 +207,13 @@ def test_moves_are_those_of_the_contract(collection):
     for row in MOVES[collection].split("·"):
         start, *ends = row.split()
         promised |= {(start, end) for end in ends}
-    assert set(catalog[collection].status.codes.moves()) == promised
+    assert set(catalog[collection].status.codes.transitions()) == promised
 
 
 def test_a_marker_may_go_from_any_condition_to_any_other():
     words = [word.value for word in catalog["markers"].status.codes]
     expected = {(start, end) for start in words for end in words if start != end}
-    assert set(catalog["markers"].status.codes.moves()) == expected
+    assert set(catalog["markers"].status.codes.transitions()) == expected
 
 
 def test_levels_are_one_ordered_vocabulary():

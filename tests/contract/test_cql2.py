@@ -54,12 +54,12 @@ def queryables(client):
 def evaluated(queryables, database):
     """``evaluated(layer, text)``: the ids that a filter finds; one that is refused fails the test."""
     known = {}
-    with database.acting(OFFICE) as session:
+    with database.transaction(OFFICE) as session:
 
         def evaluating(layer, text):
             if (layer, text) not in known:
-                wanted = Selection(catalog[layer], OFFICE.level, filter=filters.read(text), fields=["id"])
-                known[layer, text] = set(query.features(session, wanted))
+                wanted = Selection(catalog[layer], OFFICE.level, filter=filters.parse(text), fields=["id"])
+                known[layer, text] = set(query.read_features(session, wanted))
             return known[layer, text]
 
         yield evaluating

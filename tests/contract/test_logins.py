@@ -8,8 +8,8 @@ import pytest
 from psycopg import sql
 
 from api.cli.migrate import migrate
-from gis.db.session import DOOR_LOGIN, LOGINS, NO_ACTOR, PARTNER_LOGIN, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN
-from gis.model.layer import catalog, registers
+from gis.db.session import ACCOUNTS_LOGIN, LOGINS, NO_ACTOR, PARTNER_LOGIN, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN
+from gis.model.layer import catalog, unjournalled_tables
 from layers.policy import OFFICE, OFFICER, PUBLIC
 
 BELONGING_TO_NOBODY = {"public.spatial_ref_sys", "public.geography_columns", "public.geometry_columns"}
@@ -18,7 +18,7 @@ BELONGING_TO_NOBODY = {"public.spatial_ref_sys", "public.geography_columns", "pu
 OWN = {
     READER_LOGIN: {},
     WRITER_LOGIN: {},
-    DOOR_LOGIN: dict.fromkeys(
+    ACCOUNTS_LOGIN: dict.fromkeys(
         ("people", "appointments", "sign_ins", "recovery_codes", "tokens", "token_uses"), "insert select update"
     ),
     SEALER_LOGIN: {"journal": "select", "seals": "insert select"},
@@ -31,7 +31,7 @@ EDITING = "administrator office officer planner system"
 MAY_BECOME = {
     READER_LOGIN: {f"cotmoc_{one}" for one in READING.split()},
     WRITER_LOGIN: {f"cotmoc_{one}" for one in READING.split()} | {f"cotmoc_{one}_edit" for one in EDITING.split()},
-    DOOR_LOGIN: set(),
+    ACCOUNTS_LOGIN: set(),
     SEALER_LOGIN: set(),
     PARTNER_LOGIN: set(),
 }
@@ -146,9 +146,9 @@ CALLED = {
 
 
 @pytest.fixture(scope="module")
-def database_name(cluster, migrated):
+def database_name(cluster, migrated_template):
     """A migrated database with a crowd that nobody but the office may know of, measured by ANALYZE."""
-    cluster.create_database("logins", template=migrated)
+    cluster.create_database("logins", template=migrated_template)
     migrate(cluster.url("logins"))
     with psycopg.connect(host=str(cluster.socket_dir), dbname="logins", user="postgres", autocommit=True) as admin:
         admin.execute("select set_config('cotmoc.actor', 'x', false)")
@@ -270,13 +270,13 @@ def test_within_the_house_each_column_that_is_read_is_written_here(role, admin):
 
 
 def test_what_an_officer_has_of_the_own_matters_comes_through_a_role_that_reads_nothing_else(admin):
-    found = columns(admin, OFFICER.owning)
+    found = columns(admin, OFFICER.own_unit_role)
     views = {name: told for name, told in found.items() if name.endswith("_own")}
     assert {name.removesuffix("_own") for name in views} == set(OF_A_LAYER) | set(OF_A_PART) - {"links"}
     behind = {f"{name.removesuffix('_own')}_history": told for name, told in views.items()}
     assert found == {**views, **behind, **{name: {"id"} for name in OF_A_LAYER}}
     for verb in ("insert", "update"):  # but through its own views, of which the database lets nothing be changed
-        assert not [name for name in columns(admin, OFFICER.owning, verb) if not name.endswith("_own")]
+        assert not [name for name in columns(admin, OFFICER.own_unit_role, verb) if not name.endswith("_own")]
 
 
 @pytest.mark.parametrize("role", ["administrator", "office", "planner", "officer", "system"])
@@ -294,8 +294,8 @@ def test_each_table_that_a_post_changes_is_written_here(role, admin):
 
 
 def test_an_officer_changes_of_a_marker_what_an_inspection_finds_and_plants_none(admin):
-    assert columns(admin, OFFICER.editing, "update")["markers"] == {"condition", "inspected_on"}
-    assert "markers" not in columns(admin, OFFICER.editing, "insert")
+    assert columns(admin, OFFICER.write_role, "update")["markers"] == {"condition", "inspected_on"}
+    assert "markers" not in columns(admin, OFFICER.write_role, "insert")
 
 
 def test_who_may_call_what_acts_with_its_owners_rights_is_written_here(admin):
@@ -316,7 +316,7 @@ EVERYBODYS = {"app.actor()", "app.plain(text)", "app.text_hash(text)", "app.cont
 OF_WHOM = {
     READER_LOGIN: EVERYBODYS,
     WRITER_LOGIN: EVERYBODYS | {"app.journal_read(text,uuid,text,jsonb)"},
-    DOOR_LOGIN: EVERYBODYS,
+    ACCOUNTS_LOGIN: EVERYBODYS,
     SEALER_LOGIN: EVERYBODYS,
     PARTNER_LOGIN: {"release.plain(text)"},
     **{f"cotmoc_{one}": EVERYBODYS for one in ("committee", "planner")},
@@ -447,11 +447,11 @@ TRICKS = [
 ]
 HANDS = [
     (READER_LOGIN, None),
-    (READER_LOGIN, PUBLIC.role.reading),
-    (READER_LOGIN, OFFICE.role.reading),
-    (WRITER_LOGIN, OFFICER.editing),
-    (WRITER_LOGIN, OFFICE.role.editing),
-    (DOOR_LOGIN, None),
+    (READER_LOGIN, PUBLIC.role.read_role),
+    (READER_LOGIN, OFFICE.role.read_role),
+    (WRITER_LOGIN, OFFICER.write_role),
+    (WRITER_LOGIN, OFFICE.role.write_role),
+    (ACCOUNTS_LOGIN, None),
     (SEALER_LOGIN, None),
     (PARTNER_LOGIN, None),
 ]
@@ -476,9 +476,11 @@ def test_no_trick_of_the_catalogues_works_in_anybodys_hand(login, role, admin, c
     assert worked == []
 
 
-@pytest.mark.parametrize("table", ["counters", *(name for name, one in registers.items() if one.readers is not None)])
+@pytest.mark.parametrize(
+    "table", ["counters", *(name for name, one in unjournalled_tables.items() if one.read_level is not None)]
+)
 def test_what_no_trigger_journals_is_not_written_without_a_name_either(table, connect):
-    raw = connect(WRITER_LOGIN, role=OFFICE.role.editing)
+    raw = connect(WRITER_LOGIN, role=OFFICE.role.write_role)
     for actor, state in (("", NO_ACTOR), ("lan", "23502")):
         raw.execute("select set_config('cotmoc.actor', %s, false)", [actor])
         with pytest.raises(psycopg.Error) as refused:
@@ -486,7 +488,7 @@ def test_what_no_trigger_journals_is_not_written_without_a_name_either(table, co
         assert refused.value.sqlstate == state
 
 
-@pytest.mark.parametrize("login", [DOOR_LOGIN, SEALER_LOGIN, PARTNER_LOGIN])
+@pytest.mark.parametrize("login", [ACCOUNTS_LOGIN, SEALER_LOGIN, PARTNER_LOGIN])
 def test_a_login_with_one_duty_reads_no_layer(login, connect):
     raw = connect(login)
     for layer in catalog:
@@ -497,7 +499,7 @@ def test_a_login_with_one_duty_reads_no_layer(login, connect):
 
 def test_what_the_catalogues_tell_everybody_is_only_how_much_there_is(connect):
     """Declared: whoever has a login's password sees row estimates. No door gives a login's SQL to anybody."""
-    raw = connect(READER_LOGIN, role=PUBLIC.role.reading)
+    raw = connect(READER_LOGIN, role=PUBLIC.role.read_role)
     assert raw.execute("select reltuples from pg_class where oid = 'app.areas'::regclass").fetchone() == (300,)
     assert raw.execute("select count(*) from app.areas").fetchone() == (0,)
     assert raw.execute("select count(*) from pg_stats where schemaname = 'app'").fetchone() == (0,)

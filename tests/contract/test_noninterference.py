@@ -31,18 +31,18 @@ from gis.accounts.models import enrol
 from gis.accounts.tokens import issue
 from gis.crs.systems import WGS84
 from gis.db.actors import Actor
-from gis.db.session import DOOR_LOGIN, READER_LOGIN, WRITER_LOGIN, Database
+from gis.db.session import ACCOUNTS_LOGIN, READER_LOGIN, WRITER_LOGIN, Database
 from gis.model.fields import Level, PositionSource
-from gis.model.layer import catalog, fields_of_part, parts
+from gis.model.layer import catalog, child_fields, child_tables
 from gis.model.links import Link
 from gis.read.sql import Selection
 from gis.release import workflow as sharing
-from layers.policy import OFFICE_STAFF, PARTNER, POSTS
-from tests.leak_markers import OFFICER_OF, UNIT_A, UNIT_B, calls, decoded, furnish
+from layers.policy import ASSIGNABLE_ROLES, OFFICE_STAFF, PARTNER
+from tests.leak_markers import OFFICER_OF, UNIT_A, UNIT_B, create_marked_dataset, decode_response, request_urls
 
 EXAMPLES = 2_000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 40
-READERS = {"public": Actor("public", POSTS["public"]), "officer": OFFICER_OF[UNIT_A],
-           "committee": Actor("committee", POSTS["committee"])}  # fmt: skip
+READERS = {"public": Actor("public", ASSIGNABLE_ROLES["public"]), "officer": OFFICER_OF[UNIT_A],
+           "committee": Actor("committee", ASSIGNABLE_ROLES["committee"])}  # fmt: skip
 HIDDEN = {
     "public": [(Level.PARTNER, None), (Level.INTERNAL, UNIT_A), (Level.RESTRICTED, None)],
     "officer": [(Level.INTERNAL, UNIT_B), (Level.INTERNAL, None), (Level.RESTRICTED, UNIT_A)],
@@ -92,14 +92,14 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def furnished_house(cluster, migrated):
+def marked_template(cluster, migrated_template):
     """A template with all canaries in it, and a token for each reader."""
-    cluster.create_database("alike", template=migrated)
+    cluster.create_database("alike", template=migrated_template)
     database = Database(cluster.url("alike", READER_LOGIN), cluster.url("alike", WRITER_LOGIN))
-    house = furnish(database)
+    house = create_marked_dataset(database)
     database.dispose()
-    accounts = Accounts(cluster.url("alike", DOOR_LOGIN))
-    with accounts.acting("test") as session:
+    accounts = Accounts(cluster.url("alike", ACCOUNTS_LOGIN))
+    with accounts.transaction("test") as session:
         enrol(session, "root", "administrator", password="correct horse battery")
         tokens = {
             who: issue(session, who, actor.role.name, unit=actor.unit, made_by="root", days=1)
@@ -111,7 +111,7 @@ def furnished_house(cluster, migrated):
 
 
 @pytest.fixture(scope="module")
-def serve(cluster, furnished_house):
+def serve(cluster, marked_template):
     """Make a copy of the house and serve it."""
     opened = []
 
@@ -120,13 +120,13 @@ def serve(cluster, furnished_house):
         settings = Settings(
             reader_url=cluster.url(name, READER_LOGIN),
             writer_url=cluster.url(name, WRITER_LOGIN),
-            door_url=cluster.url(name, DOOR_LOGIN),
+            door_url=cluster.url(name, ACCOUNTS_LOGIN),
         )
         database = Database(settings.reader_url, settings.writer_url, pool_size=2)
         accounts = Accounts(settings.door_url, pool_size=1)
         app = create_app(settings, database, accounts)
         opened.append((name, database, accounts))
-        return Served(name, database, app, runner, furnished_house[2])
+        return Served(name, database, app, runner, marked_template[2])
 
     with asyncio.Runner() as runner:
         yield serving
@@ -137,18 +137,18 @@ def serve(cluster, furnished_house):
 
 
 @pytest.fixture(scope="module")
-def untouched(serve):
+def unchanged_copy(serve):
     return serve("untouched")
 
 
 @pytest.mark.parametrize("who", READERS)
-def test_what_is_hidden_changes_no_answer(who, serve, untouched, furnished_house, cluster):
-    house, tokens, _ = furnished_house
+def test_what_is_hidden_changes_no_answer(who, serve, unchanged_copy, marked_template, cluster):
+    house, tokens, _ = marked_template
     touched = serve(f"touched_by_{who}")
-    untouched.answers.clear()
+    unchanged_copy.answers.clear()
     addresses = [
         address
-        for door, asked in calls(house).items()
+        for door, asked in request_urls(house).items()
         if "releases" not in door
         for address in asked[:: 9 if "{item}" in door else 1]
         if "f=shp" not in address  # an archive's members carry the second they were written in
@@ -156,11 +156,11 @@ def test_what_is_hidden_changes_no_answer(who, serve, untouched, furnished_house
     differing = {}
 
     def same(address: str) -> None:
-        if address not in untouched.answers:
-            untouched.answers[address] = said(untouched, tokens[who], address)
+        if address not in unchanged_copy.answers:
+            unchanged_copy.answers[address] = said(unchanged_copy, tokens[who], address)
         found = said(touched, tokens[who], address)
-        if found != untouched.answers[address]:
-            differing[address] = unlike(found, untouched.answers[address])
+        if found != unchanged_copy.answers[address]:
+            differing[address] = unlike(found, unchanged_copy.answers[address])
 
     with psycopg.connect(host=str(cluster.socket_dir), dbname=touched.name, user="postgres", autocommit=True) as admin:
 
@@ -179,7 +179,7 @@ def test_what_is_hidden_changes_no_answer(who, serve, untouched, furnished_house
     for address in addresses:
         same(address)
     assert not differing, "\n".join(f"{address}: {parted}" for address, parted in differing.items())
-    assert len(untouched.answers) == len(set(addresses))
+    assert len(unchanged_copy.answers) == len(set(addresses))
 
 
 def said(served: Served, token: str, address: str) -> str:
@@ -192,7 +192,7 @@ def said(served: Served, token: str, address: str) -> str:
     }
     if "html" in kind or "attachment" in head.get("content-disposition", ""):
         head = {name: told for name, told in head.items() if name != "etag"}
-    told = MINUTES.sub("…", f"{answer.status_code} {head} {decoded(answer.content, kind)}")
+    told = MINUTES.sub("…", f"{answer.status_code} {head} {decode_response(answer.content, kind)}")
     # What is later than all that was there in the beginning is the moment of the answer, or a leak in one house alone.
     return MOMENTS.sub(lambda one: one[0] if f"{one[1]}T{one[2]}".replace("%3A", ":") < served.since else "…", told)
 
@@ -234,7 +234,7 @@ def add(who, database, _admin, house, chance):
         and one.name not in ("version", "created_at", "created_by", "updated_at", "retired_at", "parent", "border")
     }
     if layer.status is not None:
-        given[layer.status.name] = chance.choice(layer.moves_allowed)[0] or None
+        given[layer.status.name] = chance.choice(layer.transitions)[0] or None
     named = {name: unit for name in ("unit", "lead_unit") if name in layer.fields and unit is not None}
     given |= {"level": level, "position_source": chance.choice([PositionSource.GPS, PositionSource.ASSUMED])}
     feature = layer.model(**{name: value for name, value in {**given, **named}.items() if value is not None})
@@ -246,13 +246,13 @@ def add(who, database, _admin, house, chance):
     line = layer.geometry_type == "LINESTRING"
     feature.geom = from_shape(LineString([(lon, lat), (lon, lat + 0.01)]) if line else Point(lon, lat), srid=WGS84)
     other, identity = chance.choice(hidden_rows(who, house))
-    with database.acting(Actor("nobody-known", OFFICE_STAFF), write=True, reason="x") as session:
+    with database.transaction(Actor("nobody-known", OFFICE_STAFF), write=True, reason="x") as session:
         session.add(feature)
         session.flush()
-        for part in parts.values():
-            if part.of is layer.model:
+        for part in child_tables.values():
+            if part.parent is layer.model:
                 told = {
-                    one.name: _value(one, chance) for one in fields_of_part(part, Level.RESTRICTED) if not one.nullable
+                    one.name: _value(one, chance) for one in child_fields(part, Level.RESTRICTED) if not one.nullable
                 }
                 session.add(part(feature_id=feature.id, **told))
         public = house.of(chance.choice(["incidents", "works", "markers", "gates", "tasks"]), "public")
@@ -284,7 +284,7 @@ def changing(who, database, house, chance, change, *, among=None):
     """Change a hidden row as the office does; what there is not any more stays as it is."""
     rows = [one for one in hidden_rows(who, house) if among is None or among(one[0])]
     layer, identity = chance.choice(rows)
-    with database.acting(Actor("nobody-known", OFFICE_STAFF), write=True, reason="x") as session:
+    with database.transaction(Actor("nobody-known", OFFICE_STAFF), write=True, reason="x") as session:
         feature = session.get(layer.model, identity)
         if feature is not None:
             change(layer, feature)
@@ -307,7 +307,7 @@ def advance(who, database, _admin, house, chance):
 
     def change(layer, feature):
         word = getattr(feature, layer.status.name) or ""
-        onward = [end for start, end in layer.moves_allowed if start == word and end]
+        onward = [end for start, end in layer.transitions if start == word and end]
         if onward:
             setattr(feature, layer.status.name, chance.choice(onward))
 
@@ -343,8 +343,8 @@ def erase(who, _database, admin, _house, chance):
 
 def draft(who, database, _admin, house, _chance):
     """The office prepares to release something, whose name and recipient nobody else knows."""
-    part = sharing.Part(Selection(catalog["markers"], PARTNER.level), ("number",), None, {})
-    with database.acting(Actor("nobody-known", OFFICE_STAFF), write=True, reason="x") as session:
+    part = sharing.PreparedPart(Selection(catalog["markers"], PARTNER.level), ("number",), None, {})
+    with database.transaction(Actor("nobody-known", OFFICE_STAFF), write=True, reason="x") as session:
         sharing.prepare(session, f"Bản {uuid.uuid4()}", "Nơi nhận", sharing.Terms(basis="x"), [part])
 
 
@@ -376,12 +376,12 @@ def unread(who, _database, admin, house, chance):
     admin.execute("set session_replication_role = origin")
 
 
-def test_the_comparison_sees_what_is_not_hidden(serve, untouched, furnished_house):
+def test_the_comparison_sees_what_is_not_hidden(serve, unchanged_copy, marked_template):
     """The control: something public is added, and the answers differ."""
-    house, tokens, _ = furnished_house
+    house, tokens, _ = marked_template
     other = serve("not_alike")
     HIDDEN["nobody"] = [(Level.PUBLIC, None)]
     READERS["nobody"], ADDED["nobody"] = READERS["public"], []
     add("nobody", other.database, None, house, random.Random(4))
     asked = [f"/ogc/collections/{one}/items?limit=1000&count=exact" for one in catalog] + ["/ogc/collections"]
-    assert any(said(other, tokens["public"], one) != said(untouched, tokens["public"], one) for one in asked)
+    assert any(said(other, tokens["public"], one) != said(unchanged_copy, tokens["public"], one) for one in asked)

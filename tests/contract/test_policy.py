@@ -19,7 +19,7 @@ from psycopg import sql
 from gis.db.actors import Actor
 from gis.model.fields import Level
 from gis.model.layer import Layer, catalog
-from gis.model.links import places
+from gis.model.links import location_view
 from layers.border import Border
 from layers.policy import OFFICER, POLICY, SYSTEM
 
@@ -181,14 +181,14 @@ def _value(layer: Layer, name: str, chance: random.Random, number: int) -> Any:
 
 
 @pytest.fixture(scope="module")
-def database_name(cluster, migrated) -> Iterator[str]:
-    cluster.create_database("policy", template=migrated)
+def database_name(cluster, migrated_template) -> Iterator[str]:
+    cluster.create_database("policy", template=migrated_template)
     yield "policy"
     cluster.drop_database("policy")
 
 
 @pytest.fixture(scope="module", params=[1, 2, 3])
-def world(request, cluster, database_name) -> Iterator[tuple[World, psycopg.Connection]]:
+def dataset(request, cluster, database_name) -> Iterator[tuple[World, psycopg.Connection]]:
     """A world and a superuser's connection that holds it; memory is switched off, rights never are."""
     found = made_up(request.param)
     with psycopg.connect(host=str(cluster.socket_dir), dbname=database_name, user="postgres") as admin:
@@ -222,14 +222,14 @@ def _json(rows: list[dict[str, Any]]) -> str:
 
 
 @pytest.fixture
-def acting(world, actor) -> Iterator[psycopg.Connection]:
+def acting_connection(dataset, actor) -> Iterator[psycopg.Connection]:
     """The world under the rights of an actor; what is changed there is forgotten."""
-    _, connection = world
+    _, connection = dataset
     connection.execute("savepoint before")
     connection.execute(
         "select set_config('role', %s, true), set_config('cotmoc.unit', %s, true),"
         " set_config('cotmoc.actor', 'x', true)",
-        [actor.role.reading, actor.unit or ""],
+        [actor.role.read_role, actor.unit or ""],
     )
     yield connection
     connection.execute("rollback to savepoint before")
@@ -243,64 +243,69 @@ def ids(rows: Any) -> set[str]:
 
 
 @everybody
-def test_everybody_sees_exactly_what_the_page_says(world, actor, acting):
-    found, _ = world
+def test_everybody_sees_exactly_what_the_page_says(dataset, actor, acting_connection):
+    found, _ = dataset
     seen = {
         layer.name: {row["id"] for row in found.rows[layer.name] if found.sees(actor, layer.name, row)}
         for layer in LAYERS
     }
     for layer in LAYERS:
         for table in (layer.name, f"{layer.name}_history"):
-            rows = acting.execute(sql.SQL("select id from {}").format(sql.Identifier("app", table)))
+            rows = acting_connection.execute(sql.SQL("select id from {}").format(sql.Identifier("app", table)))
             assert ids(rows) == seen[layer.name], table
-    assert ids(acting.execute("select feature_id from app.marker_inspections")) == seen["markers"]
+    assert ids(acting_connection.execute("select feature_id from app.marker_inspections")) == seen["markers"]
     here = {row["id"] for layer in LAYERS for row in found.rows[layer.name] if row["retired_at"] is None}
     there = set().union(*seen.values()) & here
-    assert ids(acting.execute(f"select id from {places(actor.level)}")) == there
-    linked = acting.execute("select feature_id::text, to_id::text from app.links").fetchall()
+    assert ids(acting_connection.execute(f"select id from {location_view(actor.level)}")) == there
+    linked = acting_connection.execute("select feature_id::text, to_id::text from app.links").fetchall()
     assert all(one in there for pair in linked for one in pair)
-    acting.execute("reset role")
-    every = acting.execute("select feature_id::text, to_id::text from app.links").fetchall()
+    acting_connection.execute("reset role")
+    every = acting_connection.execute("select feature_id::text, to_id::text from app.links").fetchall()
     assert len(linked) == sum(one in there and other in there for one, other in every)
 
 
 @pytest.mark.parametrize("actor", [one for one in ACTORS if one.role.scoped], ids=known_as)
-def test_an_officer_reads_what_stays_within_the_house_of_the_own_matters_alone(world, actor, acting):
-    found, _ = world
+def test_an_officer_reads_what_stays_within_the_house_of_the_own_matters_alone(dataset, actor, acting_connection):
+    found, _ = dataset
     for layer in LAYERS:
         own = {
             row["id"]
             for row in found.rows[layer.name]
             if row["level"] != "restricted" and found.is_own(layer.name, row, actor.unit)
         }
-        assert ids(acting.execute(sql.SQL("select id from app.{}").format(sql.Identifier(f"{layer.name}_own")))) == own
+        assert (
+            ids(acting_connection.execute(sql.SQL("select id from app.{}").format(sql.Identifier(f"{layer.name}_own"))))
+            == own
+        )
         for column in ("created_by", "original"):
             for table in (layer.name, f"{layer.name}_history"):
-                acting.execute("savepoint asking")
+                acting_connection.execute("savepoint asking")
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                    acting.execute(sql.SQL("select {} from app.{}").format(*map(sql.Identifier, (column, table))))
-                acting.execute("rollback to savepoint asking")
+                    acting_connection.execute(
+                        sql.SQL("select {} from app.{}").format(*map(sql.Identifier, (column, table)))
+                    )
+                acting_connection.execute("rollback to savepoint asking")
 
 
 @everybody
-def test_everybody_changes_exactly_what_the_page_says(world, actor, acting):
-    found, _ = world
+def test_everybody_changes_exactly_what_the_page_says(dataset, actor, acting_connection):
+    found, _ = dataset
     if not actor.role.edits:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            acting.execute("update app.incidents set source = source")
+            acting_connection.execute("update app.incidents set source = source")
         return
-    _take(acting, actor.role.editing)
+    _take(acting_connection, actor.role.write_role)
     for layer in LAYERS:
         if layer.name not in actor.role.edits:
-            assert not _may(acting, layer.name, "update")
-            assert not _may(acting, layer.name, "insert")
+            assert not _may(acting_connection, layer.name, "update")
+            assert not _may(acting_connection, layer.name, "insert")
             continue
         column = sql.Identifier((actor.role.edits[layer.name] or ("source",))[0])
         statement = sql.SQL("update {0} set {1} = {1} returning id")
-        changed = acting.execute(statement.format(sql.Identifier("app", layer.name), column))
+        changed = acting_connection.execute(statement.format(sql.Identifier("app", layer.name), column))
         assert ids(changed) == {row["id"] for row in found.rows[layer.name] if found.edits(actor, layer.name, row)}
-        assert not _may(acting, layer.name, "delete")
-        assert not _may(acting, layer.name, "truncate")
+        assert not _may(acting_connection, layer.name, "delete")
+        assert not _may(acting_connection, layer.name, "truncate")
 
 
 def _take(connection: psycopg.Connection, role: str) -> None:
@@ -333,25 +338,25 @@ end $$;
 
 
 @pytest.mark.parametrize("actor", [one for one in ACTORS if () in one.role.edits.values()], ids=known_as)
-def test_everybody_adds_exactly_what_the_page_says(world, actor, acting):
-    found, _ = world
+def test_everybody_adds_exactly_what_the_page_says(dataset, actor, acting_connection):
+    found, _ = dataset
     wanted = [layer for layer in LAYERS if actor.role.edits.get(layer.name) == ()]
-    acting.execute("reset role")
-    acting.execute("set local session_replication_role = origin")
-    _take(acting, actor.role.editing)
+    acting_connection.execute("reset role")
+    acting_connection.execute("set local session_replication_role = origin")
+    _take(acting_connection, actor.role.write_role)
     chance = random.Random(actor.unit)
     for layer in wanted:
         rows = [_row(layer, chance, 1000 + number) for number in range(ROWS)]
         columns = [
             f'"{name}"' for name in _stored(layer) if name not in ("version", "created_at", "created_by", "updated_at")
         ]
-        acting.execute("select set_config('test.rows', %s, true)", [_json(rows)])
-        acting.execute(
+        acting_connection.execute("select set_config('test.rows', %s, true)", [_json(rows)])
+        acting_connection.execute(
             ADDED.format(
                 table=layer.name, columns=", ".join(columns), values=", ".join(f"one.{column}" for column in columns)
             )
         )
-        made = acting.execute("select current_setting('test.made')").fetchone()
+        made = acting_connection.execute("select current_setting('test.made')").fetchone()
         expected = {row["id"] for row in rows if found.adds(actor, layer.name, row)}
         assert set(made[0].split(",")) - {""} == expected, layer.name
 
@@ -375,18 +380,18 @@ end $$;
 
 
 @pytest.mark.parametrize("actor", [one for one in ACTORS if "incidents" in one.role.edits], ids=known_as)
-def test_nobody_carries_a_row_to_where_they_may_not_put_one(world, actor, acting):
+def test_nobody_carries_a_row_to_where_they_may_not_put_one(dataset, actor, acting_connection):
     """What a row becomes has to be somebody's own as much as what it was."""
-    found, _ = world
-    _take(acting, actor.role.editing)
+    found, _ = dataset
+    _take(acting_connection, actor.role.write_role)
     chance = random.Random(7)
     into = [
         {**row, **{name: _value(catalog["incidents"], name, chance, 0) for name in ("level", "unit", "chainage_m")}}
         for row in found.rows["incidents"]
     ]
-    acting.execute("select set_config('test.rows', %s, true)", [_json(into)])
-    acting.execute(MOVED)
-    made = acting.execute("select current_setting('test.made')").fetchone()
+    acting_connection.execute("select set_config('test.rows', %s, true)", [_json(into)])
+    acting_connection.execute(MOVED)
+    made = acting_connection.execute("select current_setting('test.made')").fetchone()
     expected = {
         before["id"]
         for before, after in zip(found.rows["incidents"], into, strict=True)
@@ -412,19 +417,19 @@ end $$;
 
 
 @pytest.mark.parametrize("actor", [one for one in ACTORS if "incidents" in one.role.edits], ids=known_as)
-def test_only_the_office_opens_and_not_what_it_entered_itself(world, actor, acting):
-    found, _ = world
-    acting.execute("reset role")
-    acting.execute("set local session_replication_role = origin")
-    _take(acting, actor.role.editing)
+def test_only_the_office_opens_and_not_what_it_entered_itself(dataset, actor, acting_connection):
+    found, _ = dataset
+    acting_connection.execute("reset role")
+    acting_connection.execute("set local session_replication_role = origin")
+    _take(acting_connection, actor.role.write_role)
     into = {
         row["id"]: LEVELS[LEVELS.index(row["level"]) - 1] for row in found.rows["incidents"] if row["level"] != "public"
     }
-    acting.execute(
+    acting_connection.execute(
         "select set_config('test.rows', %s, true)", [_json([{"id": id_, "level": to} for id_, to in into.items()])]
     )
-    acting.execute(OPENED)
-    made = acting.execute("select current_setting('test.made')").fetchone()
+    acting_connection.execute(OPENED)
+    made = acting_connection.execute("select current_setting('test.made')").fetchone()
     rows = {row["id"]: row for row in found.rows["incidents"]}
     expected = {id_ for id_, to in into.items() if found.opens(actor, "incidents", rows[id_], to)}
     assert set(made[0].split(",")) - {""} == expected

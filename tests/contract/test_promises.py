@@ -20,7 +20,7 @@ from gis.read.sql import Selection
 from gis.text.errors import Missing
 from gis.write import commands as changes
 from layers.policy import OFFICE, PARTNER, PUBLIC
-from tests.factories import HERE, SHAPES, body_of, now, put
+from tests.factories import POINT, SHAPES, minimal_body, now, put
 
 every = pytest.mark.parametrize("layer", catalog.values(), ids=lambda layer: layer.name)
 every_editable = pytest.mark.parametrize(
@@ -28,10 +28,10 @@ every_editable = pytest.mark.parametrize(
 )
 below_the_office = pytest.mark.parametrize("reader", [PARTNER, PUBLIC], ids=lambda reader: reader.level.value)
 every_placed = pytest.mark.parametrize(
-    "layer", [one for one in catalog.values() if one.placed], ids=lambda layer: layer.name
+    "layer", [one for one in catalog.values() if one.has_geometry], ids=lambda layer: layer.name
 )
 every_placed_by_hand = pytest.mark.parametrize(
-    "layer", [one for one in catalog.values() if one.placed and one.editable], ids=lambda layer: layer.name
+    "layer", [one for one in catalog.values() if one.has_geometry and one.editable], ids=lambda layer: layer.name
 )
 
 CLERK = Actor("clerk", OFFICE.role)
@@ -43,7 +43,7 @@ def table(layer: Layer, suffix: str = "") -> sql.Identifier:
 
 def made(database, layer, **given):
     """The id of a new row, stored in the office's name."""
-    with database.acting(OFFICE, write=True, reason="quyết định 12") as session:
+    with database.transaction(OFFICE, write=True, reason="quyết định 12") as session:
         return put(session, layer, **given).id
 
 
@@ -84,7 +84,7 @@ def test_the_place_is_indexed(layer, connect):
 @every
 def test_raw_sql_without_a_name_changes_nothing(layer, database, connect):
     row = made(database, layer)
-    raw = connect(WRITER_LOGIN, role=OFFICE.role.editing)
+    raw = connect(WRITER_LOGIN, role=OFFICE.role.write_role)
     with pytest.raises(psycopg.Error) as refused:
         raw.execute(sql.SQL("update {} set source = 'x' where id = %s").format(table(layer)), [row])
     assert refused.value.sqlstate == "CM001"
@@ -105,8 +105,8 @@ def test_the_logins_themselves_may_do_nothing(layer, connect):
 def test_a_reader_writes_nothing_and_an_editor_erases_nothing(layer, database, connect):
     row = made(database, layer)
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        connect(READER_LOGIN, role=OFFICE.role.editing)
-    editor = connect(WRITER_LOGIN, role=OFFICE.role.editing)
+        connect(READER_LOGIN, role=OFFICE.role.write_role)
+    editor = connect(WRITER_LOGIN, role=OFFICE.role.write_role)
     editor.execute("select set_config('cotmoc.actor', 'test', false)")
     for statement in ("delete from {} where id = %s", "update {} set version = 9 where id = %s"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -122,12 +122,12 @@ def test_a_reader_writes_nothing_and_an_editor_erases_nothing(layer, database, c
 def test_a_change_is_remembered_with_name_date_and_reason(layer, database, connect):
     row = made(database, layer, source="trước")
     before = now()
-    with database.acting(CLERK, write=True, reason="đính chính", request="r-1", device_at="2026-01-01") as session:
-        changes.amend(session, layer, changes.fetch(session, layer.model, row), {"source": "sau"})
-    with database.acting(OFFICE) as session:
+    with database.transaction(CLERK, write=True, reason="đính chính", request="r-1", device_at="2026-01-01") as session:
+        changes.store_update(session, layer, changes.lock_feature(session, layer.model, row), {"source": "sau"})
+    with database.transaction(OFFICE) as session:
         newest, first = past.timeline(session, layer, row, Level.RESTRICTED)
-        then = json.loads(query.one(session, Selection(layer, Level.RESTRICTED, as_of=before), row))
-        today = json.loads(query.one(session, Selection(layer, Level.RESTRICTED), row))
+        then = json.loads(query.read_feature(session, Selection(layer, Level.RESTRICTED, as_of=before), row))
+        today = json.loads(query.read_feature(session, Selection(layer, Level.RESTRICTED), row))
     assert (newest.actor, newest.reason, newest.version) == ("clerk", "đính chính", 2)
     assert newest.changes["source"] == {"old": "trước", "new": "sau"}
     assert (first.actor, first.reason, first.version, first.action) == ("office", "quyết định 12", 1, "insert")
@@ -149,8 +149,8 @@ def test_a_change_is_remembered_with_name_date_and_reason(layer, database, conne
 def test_history_has_no_gap_and_no_overlap(layer, database, connect):
     row = made(database, layer)
     for source in "abc":
-        with database.acting(OFFICE, write=True) as session:
-            changes.amend(session, layer, changes.fetch(session, layer.model, row), {"source": source})
+        with database.transaction(OFFICE, write=True) as session:
+            changes.store_update(session, layer, changes.lock_feature(session, layer.model, row), {"source": source})
     spans = (
         connect()
         .execute(
@@ -167,17 +167,17 @@ def test_history_has_no_gap_and_no_overlap(layer, database, connect):
 def test_what_is_retired_is_gone_and_its_past_stays(layer, database):
     row = made(database, layer, source="trước khi ngừng")
     before = now()
-    with database.acting(OFFICE, write=True, reason="dỡ bỏ") as session:
-        changes.retire(session, layer, changes.fetch(session, layer.model, row))
-    with database.acting(OFFICE) as session:
-        assert query.features(session, Selection(layer, Level.RESTRICTED, ids=[row])) == []
+    with database.transaction(OFFICE, write=True, reason="dỡ bỏ") as session:
+        changes.retire(session, layer, changes.lock_feature(session, layer.model, row))
+    with database.transaction(OFFICE) as session:
+        assert query.read_features(session, Selection(layer, Level.RESTRICTED, ids=[row])) == []
         with pytest.raises(Missing):
-            query.one(session, Selection(layer, Level.RESTRICTED), row)
-        assert query.one(session, Selection(layer, Level.RESTRICTED, as_of=before), row)
-        assert query.features(session, Selection(layer, Level.RESTRICTED, as_of=now(), ids=[row])) == []
+            query.read_feature(session, Selection(layer, Level.RESTRICTED), row)
+        assert query.read_feature(session, Selection(layer, Level.RESTRICTED, as_of=before), row)
+        assert query.read_features(session, Selection(layer, Level.RESTRICTED, as_of=now(), ids=[row])) == []
         assert past.timeline(session, layer, row, Level.RESTRICTED)[0].action == "retire"
-    with database.acting(OFFICE, write=True) as session, pytest.raises(Missing):
-        changes.fetch(session, layer.model, row)
+    with database.transaction(OFFICE, write=True) as session, pytest.raises(Missing):
+        changes.lock_feature(session, layer.model, row)
 
 
 @every
@@ -197,13 +197,13 @@ def test_a_row_above_the_readers_level_is_not_there(layer, reader, database):
     hidden = [made(database, layer, level=level) for level in ("internal", "restricted")]
     shown = made(database, layer, level="public")
     before = now()
-    with database.acting(reader) as session:
+    with database.transaction(reader) as session:
         for row in hidden:
-            assert query.features(session, Selection(layer, reader.level, ids=[row])) == []
-            assert query.features(session, Selection(layer, reader.level, ids=[row], as_of=before)) == []
+            assert query.read_features(session, Selection(layer, reader.level, ids=[row])) == []
+            assert query.read_features(session, Selection(layer, reader.level, ids=[row], as_of=before)) == []
             with pytest.raises(Missing):
                 past.timeline(session, layer, row, reader.level)
-        assert query.count(session, Selection(layer, reader.level, ids=[*hidden, shown])) == 1
+        assert query.count_features(session, Selection(layer, reader.level, ids=[*hidden, shown])) == 1
 
 
 @every
@@ -211,17 +211,19 @@ def test_a_row_above_the_readers_level_is_not_there(layer, reader, database):
 def test_a_row_that_becomes_restricted_takes_its_past_along(layer, reader, database):
     row = made(database, layer, level="public", source="chuyện cũ")
     before = now()
-    with database.acting(OFFICE, write=True) as session:
-        changes.amend(session, layer, changes.fetch(session, layer.model, row), {"level": Level.RESTRICTED})
-    with database.acting(reader) as session:
-        assert query.features(session, Selection(layer, reader.level, ids=[row], as_of=before)) == []
+    with database.transaction(OFFICE, write=True) as session:
+        changes.store_update(
+            session, layer, changes.lock_feature(session, layer.model, row), {"level": Level.RESTRICTED}
+        )
+    with database.transaction(reader) as session:
+        assert query.read_features(session, Selection(layer, reader.level, ids=[row], as_of=before)) == []
 
 
 @every
 @below_the_office
 def test_a_column_above_the_readers_level_cannot_even_be_named(layer, reader, connect):
-    raw = connect(READER_LOGIN, role=reader.role.reading)
-    hidden = [name for name, one in layer.fields.items() if not reader.level.reads(one.level) and one.sql is None]
+    raw = connect(READER_LOGIN, role=reader.role.read_role)
+    hidden = [name for name, one in layer.fields.items() if not reader.level.may_read(one.level) and one.sql is None]
     assert {"original", "created_by"} <= set(hidden)
     for name in (*hidden, "geom", "address", "chainage_m"):
         for suffix in ("", "_history"):
@@ -245,19 +247,21 @@ def test_a_column_above_the_readers_level_cannot_even_be_named(layer, reader, co
 def test_an_assumed_position_does_not_reach_below_the_office(layer, reader, database, connect):
     row = assumed(database, connect, layer)
     around = (105.9, 11.6, 106.0, 11.8)
-    with database.acting(reader) as session:
+    with database.transaction(reader) as session:
         for moment in (None, now()):
             selection = Selection(layer, reader.level, ids=[row], as_of=moment)
-            feature = json.loads(query.one(session, selection, row))
+            feature = json.loads(query.read_feature(session, selection, row))
             assert feature["geometry"] is None
             assert feature["properties"]["position_source"] == "assumed"
             assert feature["properties"]["address"] is None
             assert feature["properties"]["chainage_m"] is None
-            assert query.features(session, Selection(layer, reader.level, ids=[row], bbox=around, as_of=moment)) == []
+            assert (
+                query.read_features(session, Selection(layer, reader.level, ids=[row], bbox=around, as_of=moment)) == []
+            )
             assert query.extent(session, selection) is None
         entry = past.timeline(session, layer, row, reader.level)[0]
         assert entry.changes["geometry"]["new"] is None
-    raw = connect(READER_LOGIN, role=reader.role.reading)
+    raw = connect(READER_LOGIN, role=reader.role.read_role)
     shared = raw.execute(
         sql.SQL("select shared_geom, shared_address, shared_chainage_m from {} where id = %s").format(table(layer)),
         [row],
@@ -266,8 +270,8 @@ def test_an_assumed_position_does_not_reach_below_the_office(layer, reader, data
     assert raw.execute("select geom from app.shared_places where id = %s", [row]).fetchone() == (None,)
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         raw.execute("select geom from app.places")
-    with database.acting(OFFICE) as session:
-        feature = json.loads(query.one(session, Selection(layer, Level.RESTRICTED), row))
+    with database.transaction(OFFICE) as session:
+        feature = json.loads(query.read_feature(session, Selection(layer, Level.RESTRICTED), row))
     assert feature["geometry"] is not None
     assert feature["properties"]["chainage_m"] == 12345
 
@@ -286,7 +290,7 @@ def test_a_partners_file_says_how_many_positions_it_withholds(layer, database, c
     assert file["withheld_positions"] == len(withheld) >= 1
     assert file["numberReturned"] == len(by_id)
     columns = {name for one in by_id.values() for name in one["properties"]}
-    assert columns == {"id", "layer", *layer.readable(Level.PARTNER)}
+    assert columns == {"id", "layer", *layer.readable_fields(Level.PARTNER)}
 
 
 @every
@@ -297,13 +301,13 @@ def test_a_file_read_by_gdal_holds_exactly_what_was_shown(layer, database, clien
     frame = pyogrio.read_dataframe(io.BytesIO(file.content))
     assert set(rows) <= set(frame["id"])
     assert sorted(frame["id"]) == sorted(one["id"] for one in shown["features"])
-    if layer.placed:
+    if layer.has_geometry:
         assert frame.crs.to_epsg() == 4326
     expected = {one["id"]: one for one in shown["features"]}
     for row in rows:
         read = frame[frame["id"] == row].iloc[0]
         assert read["source"] == expected[row]["properties"]["source"]
-        if layer.placed:
+        if layer.has_geometry:
             assert read.geometry.equals(shape(expected[row]["geometry"]))
     assert file.json()["features"] == shown["features"]
 
@@ -336,7 +340,7 @@ def _positions(coordinates):
 @every_editable
 def test_a_change_says_which_version_it_starts_from(layer, client):
     items = f"/ogc/collections/{layer.name}/items"
-    created = client.post(items, json=body_of(layer))
+    created = client.post(items, json=minimal_body(layer))
     assert created.status_code == 201, created.text
     url, tag = created.headers["location"], created.headers["etag"]
     assert client.get(url).headers["etag"] == tag
@@ -362,7 +366,7 @@ def test_a_change_says_which_version_it_starts_from(layer, client):
 
 @every_editable
 def test_what_was_read_may_be_put_back_and_changes_nothing_else(layer, client):
-    url = client.post(f"/ogc/collections/{layer.name}/items", json=body_of(layer)).headers["location"]
+    url = client.post(f"/ogc/collections/{layer.name}/items", json=minimal_body(layer)).headers["location"]
     read = client.get(url)
     feature = {name: value for name, value in read.json().items() if name != "links"}
     put_back = client.put(url, json=feature, headers={"If-Match": read.headers["etag"]})
@@ -380,7 +384,7 @@ def test_an_assumed_place_that_is_put_back_stays_assumed_and_keeps_its_words(lay
     place = {"text": "147/6 + 120 m", "border": "VN-KH"}
     if catalog[layer].geometry_type == "GEOMETRY":
         place = {"text": "168–168/2", "border": "VN-KH"}
-    body = {name: value for name, value in body_of(catalog[layer]).items() if name != "geometry"}
+    body = {name: value for name, value in minimal_body(catalog[layer]).items() if name != "geometry"}
     url = client.post(f"/ogc/collections/{layer}/items", json={**body, "place": place}).headers["location"]
     read = client.get(url)
     assert read.json()["properties"]["position_source"] == "assumed"
@@ -421,7 +425,7 @@ def test_a_feature_that_does_not_exist_is_missing_in_every_way(layer, client):
         client.get(f"{url}/history"),
         client.get(f"{url}/links"),
         client.patch(url, json={"source": "x"}, headers=given),
-        client.put(url, json=body_of(layer), headers=given),
+        client.put(url, json=minimal_body(layer), headers=given),
         client.delete(url, headers=given),
         client.post(f"{url}/links", json={"at": "147/6", "border": "VN-KH", "role": "site"}),
     ]
@@ -434,13 +438,13 @@ def test_lines_are_loaded_and_not_edited(client):
     url = f"/ogc/collections/lines/items/{line['id']}"
     given = {"If-Match": client.get(url).headers["etag"]}
     answers = [
-        client.post("/ogc/collections/lines/items", json=body_of(catalog["lines"])),
+        client.post("/ogc/collections/lines/items", json=minimal_body(catalog["lines"])),
         client.patch(url, json={"source": "x"}, headers=given),
-        client.put(url, json=body_of(catalog["lines"]), headers=given),
+        client.put(url, json=minimal_body(catalog["lines"]), headers=given),
         client.delete(url, headers=given),
     ]
     assert [answer.status_code for answer in answers] == [409] * 4
 
 
 def test_a_geometry_made_here_is_the_geometry_read_here():
-    assert json.loads(to_geojson(shape(HERE))) == HERE
+    assert json.loads(to_geojson(shape(POINT))) == POINT

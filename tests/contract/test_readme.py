@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import layers  # noqa: F401 - fills the catalog
-from gis.model.layer import Layer, every
+from gis.model.layer import Layer, all_layers
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 ROWS = [line for line in README.splitlines() if line.startswith("| `")]
@@ -16,14 +16,14 @@ def row_of(layer: Layer) -> str:
     return f"| `{layer.name}` | {layer.title.vi} | {layer.title.en} | {words} |"
 
 
-@pytest.mark.parametrize("layer", list(every()), ids=lambda layer: layer.name)
+@pytest.mark.parametrize("layer", list(all_layers()), ids=lambda layer: layer.name)
 def test_the_readme_names_the_layer_and_its_words(layer):
     assert row_of(layer) in ROWS
 
 
 def test_the_readme_names_no_layer_that_is_not_there():
     named = [line for line in ROWS if line.count("|") == 5]
-    assert named == [row_of(layer) for layer in every()]
+    assert named == [row_of(layer) for layer in all_layers()]
 
 
 def test_every_page_that_the_readme_names_is_served(client):

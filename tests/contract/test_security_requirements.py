@@ -12,13 +12,13 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from api.http.security import COOKIE
+from api.http.security import SESSION_COOKIE
 from gis.accounts.models import SignIn, enrol, sign_in
 from gis.accounts.tokens import issue
 from gis.model.layer import catalog
 from layers.policy import SYSTEM
 from tests.factories import put
-from tests.hostile_texts import EVERYWHERE, read
+from tests.hostile_texts import ACCEPTED, inspect_page
 
 PASSWORD = "một câu dài để vào nhà"
 SECRET = "zq-hidden-zq"
@@ -34,9 +34,9 @@ TILE = f"{INCIDENTS}/tiles/WebMercatorQuad/10/478/813"
 
 
 @pytest.fixture(scope="module")
-def heads(accounts, site):
+def request_headers(accounts, site_url):
     """What each brings along: tokens of a public reader and of a partner, an officer's own sign-in."""
-    with accounts.acting("test") as session:
+    with accounts.transaction("test") as session:
         enrol(session, "chief", "administrator", password=PASSWORD, second_factor="A" * 32)
         officer = enrol(session, "officer", "officer", unit="Đồn thử", password=PASSWORD).id
         cookie = sign_in(session, officer)
@@ -44,48 +44,48 @@ def heads(accounts, site):
         tokens = {"public": issue(session, "public", "public", made_by="chief", days=1),
                   "partner": issue(session, "partner", "partner", made_by="chief", days=1, recipient="Sở A"),
                   "brief": issue(session, "brief", "public", made_by="chief", days=1)}  # fmt: skip
-    while accounts.unsure:
-        assert accounts.exist()
+    while accounts.recheck_due:
+        assert accounts.sign_in_required()
     made = {who: {"authorization": f"Bearer {token}"} for who, token in tokens.items()}
-    return made | {"officer": {"cookie": f"{COOKIE}={cookie}", "x-csrf-token": csrf, "origin": site}}
+    return made | {"officer": {"cookie": f"{SESSION_COOKIE}={cookie}", "x-csrf-token": csrf, "origin": site_url}}
 
 
 @pytest.fixture(scope="module")
-def asking(site, heads):
+def client_of(site_url, request_headers):
     """``asking("public")`` is a client of theirs."""
-    opened = {who: httpx.Client(base_url=site, headers=head, timeout=30) for who, head in heads.items()}
-    opened["nobody"] = httpx.Client(base_url=site, timeout=30)
+    opened = {who: httpx.Client(base_url=site_url, headers=head, timeout=30) for who, head in request_headers.items()}
+    opened["nobody"] = httpx.Client(base_url=site_url, timeout=30)
     yield opened.__getitem__
     for one in opened.values():
         one.close()
 
 
 @pytest.fixture(scope="module")
-def told_before(asking):
+def answers_before(client_of):
     """What a public reader heard before anything hidden was there."""
     paths = (f"{ITEMS}?bbox={HERE}&count=exact", INCIDENTS, TILE, f"{ITEMS}?limit=5", f"{ITEMS}?q={SECRET}")
-    return {path: asking("public").get(path) for path in paths}
+    return {path: client_of("public").get(path) for path in paths}
 
 
 @pytest.fixture(scope="module")
-def hidden(database, told_before):
+def hidden(database, answers_before):
     """A restricted incident; it was public for a moment, which is given with its id."""
     place = {"type": "Point", "coordinates": [LON, LAT]}
-    with database.acting(SYSTEM, write=True) as session:
+    with database.transaction(SYSTEM, write=True) as session:
         row = put(session, catalog["incidents"], geometry=place, description=SECRET, level="public")
         found = row.id
     then = dt.datetime.now(dt.UTC)
-    with database.acting(SYSTEM, write=True, reason="x") as session:
+    with database.transaction(SYSTEM, write=True, reason="x") as session:
         session.get_one(catalog["incidents"].model, found).level = "restricted"
     return str(found), then.isoformat().replace("+", "%2B")
 
 
 @pytest.fixture
-def unchanged(asking, hidden, told_before):
+def assert_unchanged(client_of, hidden, answers_before):
     """``unchanged(path)``: what a public reader hears is byte for byte what it was without the hidden thing."""
 
     def compared(path):
-        now, then = asking("public").get(path), told_before[path]
+        now, then = client_of("public").get(path), answers_before[path]
         assert now.status_code == then.status_code
 
         def plain(answer):
@@ -99,32 +99,32 @@ def unchanged(asking, hidden, told_before):
     return compared
 
 
-def test_d1_without_a_sign_in_nothing_is_read(asking, heads):
-    assert asking("nobody").get(ITEMS).status_code == 401
+def test_d1_without_a_sign_in_nothing_is_read(client_of, request_headers):
+    assert client_of("nobody").get(ITEMS).status_code == 401
 
 
 @pytest.mark.parametrize(
     "end", ["expires_at = now() - interval '1 second'", "revoked_at = now()"], ids=["d2 expired", "d3 revoked"]
 )
-def test_d2_d3_a_token_that_has_ended_opens_nothing_from_the_next_request_on(end, asking, connect):
+def test_d2_d3_a_token_that_has_ended_opens_nothing_from_the_next_request_on(end, client_of, connect):
     admin = connect()
     admin.execute("select set_config('cotmoc.actor', 'x', false)")
     admin.execute("update app.tokens set revoked_at = null, expires_at = now() + interval '1 day' where name = 'brief'")
-    assert asking("brief").get(ITEMS).status_code == 200
+    assert client_of("brief").get(ITEMS).status_code == 200
     admin.execute(f"update app.tokens set {end} where name = 'brief'")
-    assert asking("brief").get(ITEMS).status_code == 401
+    assert client_of("brief").get(ITEMS).status_code == 401
 
 
-def test_d4_a_token_without_the_scope_writes_nothing(asking):
-    assert asking("public").post(ITEMS, json={"category": "drainage", "place": {"text": "147/6"}}).status_code == 403
+def test_d4_a_token_without_the_scope_writes_nothing(client_of):
+    assert client_of("public").post(ITEMS, json={"category": "drainage", "place": {"text": "147/6"}}).status_code == 403
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_d5_a_hidden_thing_is_like_one_that_there_is_not(method, asking, hidden):
+def test_d5_a_hidden_thing_is_like_one_that_there_is_not(method, client_of, hidden):
     answers = []
     for one in (hidden[0], str(uuid.uuid4())):
         head = {"If-Match": '"1-0123456789abcdef"'}
-        answer = asking("officer").request(
+        answer = client_of("officer").request(
             method, f"{ITEMS}/{one}", json={"source": "x"} if method == "PATCH" else None, headers=head
         )
         answers.append((answer.status_code, answer.text.replace(one, "…"), answer.headers["content-type"]))
@@ -132,87 +132,89 @@ def test_d5_a_hidden_thing_is_like_one_that_there_is_not(method, asking, hidden)
     assert answers[0][0] == 404
 
 
-def test_d6_a_box_round_it_counts_nothing(unchanged):
-    assert unchanged(f"{ITEMS}?bbox={HERE}&count=exact").json()["numberMatched"] == 0
+def test_d6_a_box_round_it_counts_nothing(assert_unchanged):
+    assert assert_unchanged(f"{ITEMS}?bbox={HERE}&count=exact").json()["numberMatched"] == 0
 
 
-def test_d7_it_widens_no_extent(unchanged):
-    unchanged(INCIDENTS)
+def test_d7_it_widens_no_extent(assert_unchanged):
+    assert_unchanged(INCIDENTS)
 
 
-def test_d8_its_tile_is_the_one_without_it(unchanged):
-    unchanged(TILE)
+def test_d8_its_tile_is_the_one_without_it(assert_unchanged):
+    assert_unchanged(TILE)
 
 
-def test_d9_d13_the_unknown_and_the_hidden_property_are_refused_alike(asking):
+def test_d9_d13_the_unknown_and_the_hidden_property_are_refused_alike(client_of):
     for question in ("?filter={}%3D4", "?properties={}", "?fields={}"):  # d9, d13
         answers = [
-            asking("public").get("/ogc/collections/markers/items" + question.format(one))
+            client_of("public").get("/ogc/collections/markers/items" + question.format(one))
             for one in ("remark", "nonsense")
         ]
         assert [one.status_code for one in answers] == [400, 400]
         assert answers[0].text.replace("remark", "…") == answers[1].text.replace("nonsense", "…")
 
 
-def test_d10_what_may_not_be_sorted_by_is_called_unknown(asking):
-    answers = [asking("public").get(f"/ogc/collections/markers/items?sortby={one}") for one in ("remark", "nonsense")]
+def test_d10_what_may_not_be_sorted_by_is_called_unknown(client_of):
+    answers = [
+        client_of("public").get(f"/ogc/collections/markers/items?sortby={one}") for one in ("remark", "nonsense")
+    ]
     assert [one.status_code for one in answers] == [400, 400]
     assert answers[0].text.replace("remark", "…") == answers[1].text.replace("nonsense", "…")
 
 
-def test_d11_no_word_of_it_can_be_guessed_letter_by_letter(asking, hidden):
+def test_d11_no_word_of_it_can_be_guessed_letter_by_letter(client_of, hidden):
     for guess in ("zq", "zq-h", "zz", SECRET):
         asked = {"filter": f"description LIKE '{guess}%'", "count": "exact"}
-        assert asking("public").get(ITEMS, params=asked).json()["numberMatched"] == 0
+        assert client_of("public").get(ITEMS, params=asked).json()["numberMatched"] == 0
 
 
-def test_d12_a_hidden_write_moves_no_tag(unchanged):
-    unchanged(f"{ITEMS}?limit=5")
+def test_d12_a_hidden_write_moves_no_tag(assert_unchanged):
+    assert_unchanged(f"{ITEMS}?limit=5")
 
 
-def test_d14_what_hangs_on_it_is_hidden_with_it(asking, hidden):
+def test_d14_what_hangs_on_it_is_hidden_with_it(client_of, hidden):
     """There are no photos yet; links and events are what hangs on a thing."""
     for tail in ("/links", "/moves"):
-        assert asking("public").get(f"{ITEMS}/{hidden[0]}{tail}").status_code in (404, 405)
-    assert asking("public").get(f"{ITEMS}/{hidden[0]}/links").status_code == 404
+        assert client_of("public").get(f"{ITEMS}/{hidden[0]}{tail}").status_code in (404, 405)
+    assert client_of("public").get(f"{ITEMS}/{hidden[0]}/links").status_code == 404
 
 
-def test_d15_its_timeline_is_hidden_with_it(asking, hidden):
-    assert asking("public").get(f"{ITEMS}/{hidden[0]}/history").status_code == 404
-    assert SECRET not in asking("public").get("/api/changes?since=2026-01-01").text
+def test_d15_its_timeline_is_hidden_with_it(client_of, hidden):
+    assert client_of("public").get(f"{ITEMS}/{hidden[0]}/history").status_code == 404
+    assert SECRET not in client_of("public").get("/api/changes?since=2026-01-01").text
 
 
-def test_d16_when_it_was_public_is_seen_with_todays_rights(asking, hidden):
+def test_d16_when_it_was_public_is_seen_with_todays_rights(client_of, hidden):
     identity, then = hidden
-    assert asking("public").get(f"{ITEMS}/{identity}?as_of={then}").status_code == 404
-    assert SECRET not in asking("public").get(f"{ITEMS}?as_of={then}&limit=1000").text
+    assert client_of("public").get(f"{ITEMS}/{identity}?as_of={then}").status_code == 404
+    assert SECRET not in client_of("public").get(f"{ITEMS}?as_of={then}&limit=1000").text
 
 
-def test_d17_searching_suggests_nothing_of_it(unchanged, asking, hidden):
-    unchanged(f"{ITEMS}?q={SECRET}")
-    assert hidden[0] not in asking("public").get(f"/api/locate?lon={LON}&lat={LAT}").text
+def test_d17_searching_suggests_nothing_of_it(assert_unchanged, client_of, hidden):
+    assert_unchanged(f"{ITEMS}?q={SECRET}")
+    assert hidden[0] not in client_of("public").get(f"/api/locate?lon={LON}&lat={LAT}").text
 
 
-def test_d18_nobody_raises_their_own_rights(asking, connect):
+def test_d18_nobody_raises_their_own_rights(client_of, connect):
     (own,) = connect().execute("select id from app.people where name = 'officer'").fetchone()
     for path in (f"/api/people/{own}/appointment", "/api/people"):
-        assert asking("officer").post(path, json={"name": "x", "role": "administrator"}).status_code == 403
+        assert client_of("officer").post(path, json={"name": "x", "role": "administrator"}).status_code == 403
 
 
-def test_d19_a_write_from_another_site_is_refused(asking):
-    answer = asking("officer").post(ITEMS, json={}, headers={"origin": "https://elsewhere.example"})
+def test_d19_a_write_from_another_site_is_refused(client_of):
+    answer = client_of("officer").post(ITEMS, json={}, headers={"origin": "https://elsewhere.example"})
     assert answer.status_code == 403
 
 
-def test_d20_a_cookie_without_the_page_it_comes_from_is_refused(site, heads):
-    head = {name: value for name, value in heads["officer"].items() if name != "origin"}
-    assert httpx.post(f"{site}{ITEMS}", json={}, headers=head).status_code == 403
+def test_d20_a_cookie_without_the_page_it_comes_from_is_refused(site_url, request_headers):
+    head = {name: value for name, value in request_headers["officer"].items() if name != "origin"}
+    assert httpx.post(f"{site_url}{ITEMS}", json={}, headers=head).status_code == 403
 
 
-def test_d21_who_is_wrong_fifty_times_waits_also_with_a_name_that_there_is_not(site, heads, connect):
+def test_d21_who_is_wrong_fifty_times_waits_also_with_a_name_that_there_is_not(site_url, request_headers, connect):
     """That an unknown name costs the same work is ``test_signin``'s; then the right password opens again."""
     answers = {"officer": [], "nobody-at-all": []}
-    with httpx.Client(base_url=site, headers={"origin": site}, timeout=60) as client:
+    with httpx.Client(base_url=site_url, headers={"origin": site_url}, timeout=60) as client:
         for _ in range(50):
             for name, heard in answers.items():
                 body = {"name": name, "password": "một câu dài khác hẳn", "code": ""}
@@ -223,26 +225,26 @@ def test_d21_who_is_wrong_fifty_times_waits_also_with_a_name_that_there_is_not(s
     admin = connect()
     admin.execute("update app.people set blocked_until = now() where name = 'officer'")
     body = {"name": "officer", "password": PASSWORD, "code": ""}
-    right = httpx.post(f"{site}/signin", json=body, headers={"origin": site})
+    right = httpx.post(f"{site_url}/signin", json=body, headers={"origin": site_url})
     assert right.status_code in (200, 429)  # the address that was wrong a hundred times waits by itself
 
 
-def test_d22_without_a_provider_no_answer_of_one_opens_anything(asking):
+def test_d22_without_a_provider_no_answer_of_one_opens_anything(client_of):
     """A wrong nonce, audience or ``alg: none`` is refused in ``test_oidc``, against a real provider."""
-    assert asking("nobody").get("/signin/oidc/callback?code=x&state=x").status_code in (401, 404)
+    assert client_of("nobody").get("/signin/oidc/callback?code=x&state=x").status_code in (401, 404)
 
 
 @pytest.mark.parametrize(
     "path", ["/api/cards", "/api/changes?since=2026-01-01", "/api/releases", "/works", "/api/people", "/"]
 )
-def test_d23_to_a_partner_there_is_no_door_of_the_house(path, asking):
-    assert asking("partner").get(path).status_code == 404
+def test_d23_to_a_partner_there_is_no_door_of_the_house(path, client_of):
+    assert client_of("partner").get(path).status_code == 404
 
 
 @pytest.mark.parametrize("text", ["'; set role", "1 OR 1=1", "%27", "\\u0027", "') or true --"])
-def test_d24_sql_in_any_parameter_is_a_value_or_refused(text, asking, hidden):
+def test_d24_sql_in_any_parameter_is_a_value_or_refused(text, client_of, hidden):
     for name in PARAMETERS:
-        answer = asking("public").get(ITEMS, params={name: text})
+        answer = client_of("public").get(ITEMS, params={name: text})
         assert answer.status_code in (200, 400, 404, 422), name
         assert SECRET not in answer.text
         assert not re.search("psycopg|syntax error|relation", answer.text)
@@ -257,17 +259,19 @@ def test_d24_sql_in_any_parameter_is_a_value_or_refused(text, asking, hidden):
     ],
     ids=["brackets", "not", "a function"],
 )
-def test_d25_a_filter_beyond_measure_is_refused(asked, asking):
-    assert asking("public").get(ITEMS, params=asked).status_code == 400
+def test_d25_a_filter_beyond_measure_is_refused(asked, client_of):
+    assert client_of("public").get(ITEMS, params=asked).status_code == 400
 
 
 @pytest.mark.parametrize("depth", [17, 700, 1600])
-def test_d25_a_filter_in_json_beyond_measure_is_refused(depth, site, heads):
+def test_d25_a_filter_in_json_beyond_measure_is_refused(depth, site_url, request_headers):
     """By hand, for no ordinary client sends so long a line."""
     tree = '{"op":"not","args":[' * depth + '{"op":"=","args":[{"property":"level"},"public"]}' + "]}" * depth
-    host, _, port = site.removeprefix("http://").partition(":")
+    host, _, port = site_url.removeprefix("http://").partition(":")
     line = http.client.HTTPConnection(host, int(port), timeout=30)
-    line.request("GET", f"{ITEMS}?filter-lang=cql2-json&filter={quote(tree, safe='{}[]:,')}", headers=heads["public"])
+    line.request(
+        "GET", f"{ITEMS}?filter-lang=cql2-json&filter={quote(tree, safe='{}[]:,')}", headers=request_headers["public"]
+    )
     answer = line.getresponse()
     assert answer.status == 400
     assert answer.headers["content-type"] == "application/problem+json"
@@ -276,34 +280,34 @@ def test_d25_a_filter_in_json_beyond_measure_is_refused(depth, site, heads):
 
 
 @pytest.mark.parametrize("box", ["1,2,3,4,5", "1,2,3", "105,12,104,11", "105,12,106,11", "NaN,1,2,3", "1,2,3,inf"])
-def test_d26_a_box_that_is_none_is_refused_and_the_whole_world_is_capped(box, asking):
-    assert asking("public").get(ITEMS, params={"bbox": box}).status_code == 400
-    assert asking("public").get(ITEMS, params={"bbox": "-180,-90,180,90"}).json()["numberReturned"] <= 10
+def test_d26_a_box_that_is_none_is_refused_and_the_whole_world_is_capped(box, client_of):
+    assert client_of("public").get(ITEMS, params={"bbox": box}).status_code == 400
+    assert client_of("public").get(ITEMS, params={"bbox": "-180,-90,180,90"}).json()["numberReturned"] <= 10
 
 
-def test_d27_a_page_has_its_bound(asking):
-    answer = asking("public").get("/ogc/collections/markers/items?limit=1000000000")
+def test_d27_a_page_has_its_bound(client_of):
+    answer = client_of("public").get("/ogc/collections/markers/items?limit=1000000000")
     assert answer.status_code == 200
     assert answer.json()["numberReturned"] <= 10_000
 
 
 @pytest.mark.parametrize("tile", ["40/0/0", "5/15/999", "5/999/15", "-1/0/0", "5/-1/0"])
-def test_d28_a_tile_outside_the_world_is_missing(tile, asking):
-    assert asking("public").get(f"{INCIDENTS}/tiles/WebMercatorQuad/{tile}").status_code == 404
+def test_d28_a_tile_outside_the_world_is_missing(tile, client_of):
+    assert client_of("public").get(f"{INCIDENTS}/tiles/WebMercatorQuad/{tile}").status_code == 404
 
 
-@pytest.mark.parametrize("text", EVERYWHERE.values(), ids=EVERYWHERE)
-def test_d29_what_would_run_is_inert_in_an_address(text, asking):
+@pytest.mark.parametrize("text", ACCEPTED.values(), ids=ACCEPTED)
+def test_d29_what_would_run_is_inert_in_an_address(text, client_of):
     """In every place, page and file: ``tests/journeys/test_hostile_text.py``."""
-    page = asking("officer").get("/incidents", params={"q": text[:200]})
+    page = client_of("officer").get("/incidents", params={"q": text[:200]})
     assert page.status_code in (200, 400)
     if page.status_code == 200:
-        assert read(page.text)[0] == []
+        assert inspect_page(page.text)[0] == []
 
 
-def test_d30_a_formula_leaves_as_text(asking, database):
-    with database.acting(SYSTEM, write=True) as session:
+def test_d30_a_formula_leaves_as_text(client_of, database):
+    with database.transaction(SYSTEM, write=True) as session:
         put(session, catalog["incidents"], level="public", description='=HYPERLINK("http://evil.example")')
-    said = asking("public").get("/api/export/incidents?f=csv").text
+    said = client_of("public").get("/api/export/incidents?f=csv").text
     assert "'=HYPERLINK" in said
     assert not re.search(r'(^|,)"?=HYPERLINK', said)

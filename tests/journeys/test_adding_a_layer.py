@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy.orm import Mapped
 
 from gis.fields import field, geometry
-from gis.status import BLUE, GREY, Mark, Status, onward
+from gis.status import BLUE, GREY, Mark, Status, transitions_to
 from layers.borders import Border
 from layers.places import BorderFeature
 
@@ -30,11 +30,11 @@ from layers.places import BorderFeature
 class PatrolState(Status):
     """How far a patrol has got."""
 
-    PLANNED = "planned", ("Dự kiến", "Planned"), Mark("circle", BLUE), onward("done")
+    PLANNED = "planned", ("Dự kiến", "Planned"), Mark("circle", BLUE), transitions_to("done")
     DONE = "done", ("Đã đi", "Done"), Mark("check", GREY)
 
 
-class Patrol(BorderFeature, layer="patrols", title=("Tuần tra", "Patrols"), drawn_by="state", labelled_by="name"):
+class Patrol(BorderFeature, layer="patrols", title=("Tuần tra", "Patrols"), style_field="state", label_sql="name"):
     """A walk along a section of the border."""
 
     border: Mapped[Border] = field("Tuyến biên giới", "Border", sort_order=-50)
@@ -71,7 +71,7 @@ STORY = """
 
 
 @pytest.fixture
-def strangers_checkout(tmp_path):
+def modified_checkout(tmp_path):
     for name in ("gis", "layers", "maps", "api"):
         shutil.copytree(CHECKOUT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(CHECKOUT / "data" / "migrations", tmp_path / "data" / "migrations")
@@ -81,13 +81,13 @@ def strangers_checkout(tmp_path):
     return tmp_path
 
 
-def test_one_card_one_word_one_revision_give_table_history_rights_api_and_card(strangers_checkout):
+def test_one_card_one_word_one_revision_give_table_history_rights_api_and_card(modified_checkout):
     with Cluster.throwaway() as cluster:
         cluster.create_database("house")
         logins = [cluster.url("house", user) for user in ("postgres", "cotmoc_reader", "cotmoc_writer", "cotmoc_door")]
         told = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(STORY), *logins],
-            cwd=strangers_checkout, capture_output=True, text=True, check=False, timeout=120,
+            cwd=modified_checkout, capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
     assert told.returncode == 0, told.stderr[-3000:]
     story = json.loads(told.stdout.splitlines()[-1])

@@ -10,13 +10,15 @@ A3_LANDSCAPE, A4_LANDSCAPE = (420, 297), (297, 210)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def a_damaged_marker_and_two_incidents(house):
+def board_data(server):
     """Something for every figure to count."""
-    stone = house.items("markers", number="152/2", border="VN-KH")[0]["id"]
-    house.ask(f"/ogc/collections/markers/items/{stone}/moves", {"to": "damaged", "reason": "Kiểm tra ngày 20/11/2026"})
+    stone = server.items("markers", number="152/2", border="VN-KH")[0]["id"]
+    server.request_json(
+        f"/ogc/collections/markers/items/{stone}/moves", {"to": "damaged", "reason": "Kiểm tra ngày 20/11/2026"}
+    )
     for place, severity in (("147/6 + 120 m", "high"), ("168–168/2", "low")):
         given = {"category": "marker_damage", "severity": severity, "place": {"text": place, "border": "VN-KH"}}
-        house.ask("/ogc/collections/incidents/items", given)
+        server.request_json("/ogc/collections/incidents/items", given)
 
 
 def pages_of(pdf):
@@ -27,7 +29,7 @@ def pages_of(pdf):
 
 @pytest.mark.parametrize("language", ["vi", "en"])
 def test_everything_fits_on_one_screen(visitor, language):
-    page = visitor.at_desk(f"/board?lang={language}")
+    page = visitor.open_on_desktop(f"/board?lang={language}")
     expect(page.locator(".stand.works .mark").first).to_be_visible()
     scrolling = page.evaluate(
         """() => [...document.querySelectorAll("*")].filter((one) => !one.closest(".leaflet-pane")
@@ -45,7 +47,7 @@ def test_everything_fits_on_one_screen(visitor, language):
 
 
 def test_every_figure_opens_as_many_rows_as_it_says(visitor):
-    page = visitor.at_desk("/board")
+    page = visitor.open_on_desktop("/board")
     figures = [
         (one.locator("span").inner_text(), one.locator("strong").inner_text(), one.get_attribute("href"))
         for one in page.locator(".figure").all()
@@ -59,10 +61,10 @@ def test_every_figure_opens_as_many_rows_as_it_says(visitor):
         assert counted > 0, f"{label} has something to count"
 
 
-def test_what_is_late_comes_first_and_opens_its_card(visitor, house):
-    page = visitor.at_desk("/board")
+def test_what_is_late_comes_first_and_opens_its_card(visitor, server):
+    page = visitor.open_on_desktop("/board")
     owed = page.locator(".tile-owed tbody tr")
-    late = house.items("works", urgency="overdue") + house.items("tasks", urgency="overdue")
+    late = server.items("works", urgency="overdue") + server.items("tasks", urgency="overdue")
     first = min(late, key=lambda one: one["properties"]["due_on"])["properties"]
     expect(owed.first).to_contain_text("quá hạn")
     assert owed.first.locator("td.main").inner_text() in {
@@ -73,16 +75,16 @@ def test_what_is_late_comes_first_and_opens_its_card(visitor, house):
     expect(page.locator(".card h2").first).to_contain_text(title)
 
 
-def test_the_gates_stand_against_the_plan(visitor, house):
-    page = visitor.at_desk("/board")
-    planned = [one["properties"] for one in house.items("gates") if one["properties"]["planned_2030"]]
+def test_the_gates_stand_against_the_plan(visitor, server):
+    page = visitor.open_on_desktop("/board")
+    planned = [one["properties"] for one in server.items("gates") if one["properties"]["planned_2030"]]
     assert planned
     for gate in planned:
         expect(page.locator(".tile-gates tbody")).to_contain_text(gate["name"])
 
 
 def test_the_other_language_is_one_click_away_and_stays(visitor):
-    page = visitor.at_desk("/board")
+    page = visitor.open_on_desktop("/board")
     expect(page.locator("html")).to_have_attribute("lang", "vi")
     page.get_by_role("link", name="Read in English").click()
     expect(page.locator("html")).to_have_attribute("lang", "en")
@@ -94,14 +96,14 @@ def test_the_other_language_is_one_click_away_and_stays(visitor):
 
 
 def test_the_board_prints_on_one_a3(visitor):
-    page = visitor.at_desk("/board")
+    page = visitor.open_on_desktop("/board")
     expect(page.locator(".stand.works .mark").first).to_be_visible()
     assert pages_of(page.pdf(prefer_css_page_size=True, print_background=True)) == [A3_LANDSCAPE]
 
 
 @pytest.mark.parametrize("path", ["/works", "/gates", "/tasks", "/incidents"])
 def test_lists_print_on_a4_with_a_head_and_every_row(visitor, path):
-    page = visitor.at_desk(path)
+    page = visitor.open_on_desktop(path)
     sheets = pages_of(page.pdf(prefer_css_page_size=True))
     assert sheets
     assert set(sheets) == {A4_LANDSCAPE}

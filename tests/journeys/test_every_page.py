@@ -5,41 +5,41 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.screenshots import TOO_SMALL
+from tests.screenshots import TARGETS_TOO_SMALL
 
 PATHS = ["/", "/incidents/new", "/works", "/gates", "/tasks", "/incidents", "/board"]
 HOSTILE = "{{7*7}} ${alert(1)} <img src=x onerror=alert(1)> </script><script>alert(1)</script>"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def hostile(house):
+def hostile_rows(server):
     """Text that would run somewhere, were it not text: in an incident, a work and a gate's event."""
     place = {"text": "147/6 + 120 m", "border": "VN-KH"}
     given = {"category": "other", "place": place, "description": HOSTILE, "unit": HOSTILE}
-    incident = house.ask("/ogc/collections/incidents/items", given)["id"]
-    work = house.ask(
+    incident = server.request_json("/ogc/collections/incidents/items", given)["id"]
+    work = server.request_json(
         "/ogc/collections/works/items", {"title": HOSTILE, "kind": "repair", "place": place, "due_on": "2020-01-01"}
     )["id"]
-    gate = next(one["id"] for one in house.items("gates") if one["properties"]["name"] == "Xa Mát")
+    gate = next(one["id"] for one in server.items("gates") if one["properties"]["name"] == "Xa Mát")
     event = {"kind": "note", "on": "2026-01-05", "document": HOSTILE, "note": HOSTILE}
-    house.ask(f"/ogc/collections/gates/items/{gate}/events", event)
-    house.ask(f"/ogc/collections/incidents/items/{incident}/moves", {"to": "verified", "reason": HOSTILE})
+    server.request_json(f"/ogc/collections/gates/items/{gate}/events", event)
+    server.request_json(f"/ogc/collections/incidents/items/{incident}/moves", {"to": "verified", "reason": HOSTILE})
     return {"incidents": incident, "works": work, "gates": gate}
 
 
 @pytest.mark.parametrize("language", ["vi", "en"])
 @pytest.mark.parametrize("path", PATHS)
 def test_on_a_phone(visitor, path, language):
-    page = visitor.on_phone(f"{path}?lang={language}")
+    page = visitor.open_on_phone(f"{path}?lang={language}")
     looks_right(page, language)
     assert page.evaluate("document.documentElement.scrollWidth") == 360
-    assert page.evaluate(TOO_SMALL) == []
+    assert page.evaluate(TARGETS_TOO_SMALL) == []
 
 
 @pytest.mark.parametrize("language", ["vi", "en"])
 @pytest.mark.parametrize("path", PATHS)
 def test_on_a_screen(visitor, path, language):
-    page = visitor.at_desk(f"{path}?lang={language}")
+    page = visitor.open_on_desktop(f"{path}?lang={language}")
     looks_right(page, language)
     assert page.evaluate("document.documentElement.scrollWidth") <= 1920
 
@@ -64,9 +64,9 @@ def harmless(page):
 
 @pytest.mark.parametrize("size", ["phone", "screen"])
 @pytest.mark.parametrize("layer", ["incidents", "works", "gates"])
-def test_hostile_text_is_text_in_the_list_the_card_and_the_whole_record(visitor, hostile, layer, size):
-    here = f"/?layers=incidents,works,gates&tab={layer}&select={hostile[layer]}"
-    page = visitor.on_phone(here) if size == "phone" else visitor.at_desk(here)
+def test_hostile_text_is_text_in_the_list_the_card_and_the_whole_record(visitor, hostile_rows, layer, size):
+    here = f"/?layers=incidents,works,gates&tab={layer}&select={hostile_rows[layer]}"
+    page = visitor.open_on_phone(here) if size == "phone" else visitor.open_on_desktop(here)
     if size == "screen":
         expect(page.locator(".leaflet-popup .card")).to_be_visible()
         page.get_by_role("button", name="Mở hồ sơ").click()
@@ -79,33 +79,33 @@ def test_hostile_text_is_text_in_the_list_the_card_and_the_whole_record(visitor,
         expect(record.locator(".timeline")).to_contain_text(HOSTILE)
     if size == "phone":
         assert page.evaluate("document.documentElement.scrollWidth") == 360
-        assert page.evaluate(TOO_SMALL) == []
+        assert page.evaluate(TARGETS_TOO_SMALL) == []
     page.get_by_role("button", name="Danh sách").click()
-    expect(page.locator(f'.row[data-id="{hostile[layer]}"]')).to_be_visible()
+    expect(page.locator(f'.row[data-id="{hostile_rows[layer]}"]')).to_be_visible()
     page.get_by_role("button", name="Lớp bản đồ").click()
     harmless(page)
 
 
-def test_hostile_text_is_text_in_the_tables_and_on_the_board(visitor, hostile):
-    page = visitor.at_desk("/works")
-    expect(page.locator(f'tr[data-id="{hostile["works"]}"]')).to_contain_text(HOSTILE)
+def test_hostile_text_is_text_in_the_tables_and_on_the_board(visitor, hostile_rows):
+    page = visitor.open_on_desktop("/works")
+    expect(page.locator(f'tr[data-id="{hostile_rows["works"]}"]')).to_contain_text(HOSTILE)
     page.goto("/incidents")
-    expect(page.locator(f'tr[data-id="{hostile["incidents"]}"]')).to_contain_text(HOSTILE)
+    expect(page.locator(f'tr[data-id="{hostile_rows["incidents"]}"]')).to_contain_text(HOSTILE)
     page.goto("/gates")
-    expect(page.locator(f'tr[data-id="{hostile["gates"]}"]')).to_contain_text(HOSTILE)
+    expect(page.locator(f'tr[data-id="{hostile_rows["gates"]}"]')).to_contain_text(HOSTILE)
     page.goto("/board", wait_until="networkidle")
     expect(page.locator(".tile-owed")).to_contain_text(HOSTILE)
     harmless(page)
 
 
 def test_hostile_text_in_the_address_is_text_too(visitor):
-    page = visitor.at_desk("/works?urgency=waiting&" + "sort=%3Cscript%3Ealert(1)%3C/script%3E")
+    page = visitor.open_on_desktop("/works?urgency=waiting&" + "sort=%3Cscript%3Ealert(1)%3C/script%3E")
     harmless(page)
     page.goto("/?q=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E{{7*7}}", wait_until="networkidle")
     expect(page.locator("#found")).to_be_visible()
-    visitor.forgive("422")
+    visitor.expect_error("422")
     harmless(page)
     page.goto("/incidents/new?q=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E", wait_until="networkidle")
     expect(page.locator(".place-control .field-fault")).to_be_visible()
-    visitor.forgive("422")
+    visitor.expect_error("422")
     harmless(page)

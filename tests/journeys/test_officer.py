@@ -12,9 +12,9 @@ WORDS = "Cột mốc nghiêng, có vết đào ở chân đế"
 
 
 @pytest.fixture(scope="module")
-def house(ill_used_house):
+def server(disposable_server):
     """The first incident of the year is logged here, and the plug is pulled."""
-    return ill_used_house
+    return disposable_server
 
 
 def where(page, words, candidate=None):
@@ -38,14 +38,14 @@ def send(page):
     return parse_qs(urlsplit(page.url).query)["select"][0]
 
 
-def test_what_happened_near_a_marker_is_on_the_map_and_in_the_list_at_once_and_outlives_a_power_cut(visitor, house):
-    page = visitor.on_phone("/")
+def test_what_happened_near_a_marker_is_on_the_map_and_in_the_list_at_once_and_outlives_a_power_cut(visitor, server):
+    page = visitor.open_on_phone("/")
     page.get_by_role("link", name="Ghi sự vụ").tap()
     where(page, ABOUT_147_6, "147/6 + 120 m")
     what(page)
     incident = send(page)
 
-    assert house.items("incidents")[0]["properties"]["original"]["written"] == ABOUT_147_6
+    assert server.items("incidents")[0]["properties"]["original"]["written"] == ABOUT_147_6
     code = f"SV-{dt.datetime.now(HANOI).year}-0001"
     record = page.locator(".record")
     expect(record.locator("h2")).to_have_text(f"{code} · Hư hại mốc")
@@ -57,7 +57,7 @@ def test_what_happened_near_a_marker_is_on_the_map_and_in_the_list_at_once_and_o
     expect(page.locator(f'.row[data-id="{incident}"] .title')).to_have_text(f"{code} · Hư hại mốc")
     expect(page.locator(".stand.incidents")).to_have_count(1)
 
-    table = visitor.on_phone("/incidents")
+    table = visitor.open_on_phone("/incidents")
     expect(table.locator(f'tr[data-id="{incident}"]')).to_contain_text(code)
 
     page.locator(f'.row[data-id="{incident}"] .title').tap()
@@ -72,12 +72,12 @@ def test_what_happened_near_a_marker_is_on_the_map_and_in_the_list_at_once_and_o
 
     seen = page.url
     page.close()
-    house.kill()
-    house.start()
+    server.kill()
+    server.start()
 
-    handled(visitor.on_phone(seen), incident)
-    assert [one["properties"]["code"] for one in house.items("incidents")] == [code]
-    journal = house.rows(
+    handled(visitor.open_on_phone(seen), incident)
+    assert [one["properties"]["code"] for one in server.items("incidents")] == [code]
+    journal = server.query_rows(
         "select action, actor, reason, old->>'handling', new->>'handling', old is null"
         " from app.journal where feature_id = %s and table_name = 'incidents' order by seq",
         incident,
@@ -86,7 +86,7 @@ def test_what_happened_near_a_marker_is_on_the_map_and_in_the_list_at_once_and_o
         ("insert", "office", None, None, "reported", True),
         ("update", "office", "Đồn đã đến kiểm tra, biên bản 12", "reported", "verified", False),
     ]
-    assert len(house.rows("select from app.journal where table_name = 'incidents'")) == 2
+    assert len(server.query_rows("select from app.journal where table_name = 'incidents'")) == 2
 
 
 def handled(page, incident):
@@ -102,39 +102,41 @@ def handled(page, incident):
     assert incident in page.url
 
 
-def test_a_place_is_where_the_thumb_taps(visitor, house):
-    page = visitor.on_phone("/incidents/new")
+def test_a_place_is_where_the_thumb_taps(visitor, server):
+    page = visitor.open_on_phone("/incidents/new")
     box = page.locator("#map_main").bounding_box()
     page.touchscreen.tap(box["x"] + box["width"] / 2 - 30, box["y"] + box["height"] / 2 + 10)
     expect(page.locator(".place-control .about")).to_contain_text("chọn trên bản đồ")
     said = page.locator(".place-control .said").inner_text()
     what(page, "Xâm canh", "")
-    made = house.ask(f"/ogc/collections/incidents/items/{send(page)}")
+    made = server.request_json(f"/ogc/collections/incidents/items/{send(page)}")
     assert made["properties"]["position_source"] == "map"
     assert made["properties"]["address"] == said
-    here = house.ask("/api/locate?lon={}&lat={}".format(*made["geometry"]["coordinates"]))["features"][0]["properties"]
+    here = server.request_json("/api/locate?lon={}&lat={}".format(*made["geometry"]["coordinates"]))["features"][0][
+        "properties"
+    ]
     assert here["on_line"] == (here["distance_to_line_m"] <= 200)
     assert made["properties"]["address"].removeprefix("≈ ") == here["address"]
 
 
-def test_a_sheet_s_coordinates_are_asked_for_their_meridian_and_kept_as_given(visitor, house):
-    page = visitor.on_phone("/incidents/new")
+def test_a_sheet_s_coordinates_are_asked_for_their_meridian_and_kept_as_given(visitor, server):
+    page = visitor.open_on_phone("/incidents/new")
     where(page, "X=1255557.325 Y=486711.496")
     expect(page.locator(".place-control .field-fault")).to_contain_text("kinh tuyến trục VN-2000")
     page.get_by_label("Kinh tuyến trục VN-2000").select_option("106°00'")
     expect(page.locator(".place-control .said")).to_have_text("≈ 147/6 + 120 m")
     what(page)
-    visitor.forgive("422")
-    made = house.ask(f"/ogc/collections/incidents/items/{send(page)}")
+    visitor.expect_error("422")
+    made = server.request_json(f"/ogc/collections/incidents/items/{send(page)}")
     assert made["geometry"]["coordinates"] == pytest.approx([105.88004, 11.353493], abs=2e-6)
     original = made["properties"]["original"]
     assert (original["crs"], original["x"], original["y"]) == ("EPSG:9211", 1255557.325, 486711.496)
     assert "106°00'" in original["text"]
 
 
-def test_a_form_without_a_place_says_so_and_keeps_what_was_typed(visitor, house):
-    before = len(house.items("incidents"))
-    page = visitor.on_phone("/incidents/new")
+def test_a_form_without_a_place_says_so_and_keeps_what_was_typed(visitor, server):
+    before = len(server.items("incidents"))
+    page = visitor.open_on_phone("/incidents/new")
     what(page)
     page.get_by_role("button", name="Gửi").tap()
     expect(page.get_by_label("Địa điểm xảy ra").locator(".field-fault")).to_contain_text("Chưa có địa điểm")
@@ -146,32 +148,32 @@ def test_a_form_without_a_place_says_so_and_keeps_what_was_typed(visitor, house)
     page.get_by_role("button", name="Gửi").tap()
     expect(page.get_by_label("Địa điểm xảy ra").locator(".field-fault")).to_contain_text("Chọn một trong các vị trí")
     still_typed(page, WORDS)
-    assert len(house.items("incidents")) == before
+    assert len(server.items("incidents")) == before
 
 
-def test_a_state_secret_is_refused_at_its_field_and_nothing_that_was_typed_is_lost(visitor, house):
-    before = len(house.items("incidents"))
+def test_a_state_secret_is_refused_at_its_field_and_nothing_that_was_typed_is_lost(visitor, server):
+    before = len(server.items("incidents"))
     secret = "Theo công văn TỐI MẬT về đoạn biên giới này"
-    page = visitor.on_phone("/incidents/new")
+    page = visitor.open_on_phone("/incidents/new")
     where(page, ABOUT_147_6, "147/6 − 120 m")
     what(page, words=secret)
     page.get_by_role("button", name="Gửi").tap()
     refusal = page.get_by_role("alert")
     expect(refusal).to_contain_text("Mô tả")
     expect(refusal).to_contain_text("mật")
-    visitor.forgive("422")
+    visitor.expect_error("422")
     still_typed(page, secret)
     expect(page.locator(".place-control .said")).to_contain_text("147/6 − 120 m")
     page.reload()
     still_typed(page, secret)
-    assert len(house.items("incidents")) == before
-    assert house.rows("select from app.journal where new::text like %s", "%TỐI MẬT%") == []
+    assert len(server.items("incidents")) == before
+    assert server.query_rows("select from app.journal where new::text like %s", "%TỐI MẬT%") == []
 
     expect(page.locator(".candidate")).to_have_count(2)
     page.locator(".candidate").filter(has_text="147/6 − 120 m").tap()
     what(page)
     send(page)
-    assert len(house.items("incidents")) == before + 1
+    assert len(server.items("incidents")) == before + 1
 
 
 def still_typed(page, words):
@@ -180,8 +182,8 @@ def still_typed(page, words):
     expect(page.get_by_role("button", name="Gửi")).to_be_enabled()
 
 
-def test_an_answer_lost_on_the_way_and_a_second_try_make_one_incident(visitor, house):
-    before = {one["id"] for one in house.items("incidents")}
+def test_an_answer_lost_on_the_way_and_a_second_try_make_one_incident(visitor, server):
+    before = {one["id"] for one in server.items("incidents")}
     keys = []
 
     def lose_the_first_answer(route):
@@ -192,30 +194,30 @@ def test_an_answer_lost_on_the_way_and_a_second_try_make_one_incident(visitor, h
         else:
             route.continue_()
 
-    page = visitor.on_phone("/incidents/new")
+    page = visitor.open_on_phone("/incidents/new")
     page.route("**/ogc/collections/incidents/items", lose_the_first_answer)
     where(page, ABOUT_147_6, "147/6 + 120 m")
     what(page)
     page.get_by_role("button", name="Gửi").tap()
     expect(page.get_by_role("alert")).to_contain_text("Không kết nối được với máy chủ")
     expect(page.get_by_role("alert")).to_contain_text("Nội dung vẫn được giữ trên thiết bị này")
-    visitor.forgive("ERR_FAILED")
+    visitor.expect_error("ERR_FAILED")
     still_typed(page, WORDS)
-    after = {one["id"] for one in house.items("incidents")}
+    after = {one["id"] for one in server.items("incidents")}
     made = send(page)
     assert len(keys) == 2
     assert keys[0] == keys[1]
     assert after - before == {made}
-    assert {one["id"] for one in house.items("incidents")} == after
+    assert {one["id"] for one in server.items("incidents")} == after
 
 
-def test_two_hasty_taps_make_one_incident(visitor, house):
-    before = len(house.items("incidents"))
-    page = visitor.on_phone("/incidents/new")
+def test_two_hasty_taps_make_one_incident(visitor, server):
+    before = len(server.items("incidents"))
+    page = visitor.open_on_phone("/incidents/new")
     where(page, ABOUT_147_6, "147/6 + 120 m")
     what(page)
     button = page.get_by_role("button", name="Gửi").bounding_box()
     for _ in range(2):
         page.touchscreen.tap(button["x"] + 30, button["y"] + 20)
     page.wait_for_url("**select=**")
-    assert len(house.items("incidents")) == before + 1
+    assert len(server.items("incidents")) == before + 1

@@ -17,38 +17,40 @@ def gdal(*command):
     return done.stdout
 
 
-def test_ogrinfo_finds_every_layer_and_reads_one(house):
-    listed = gdal("ogrinfo", "-ro", f"OAPIF:{house.address}/ogc")
-    names = {one["id"] for one in house.ask("/ogc/collections")["collections"]}
+def test_ogrinfo_finds_every_layer_and_reads_one(server):
+    listed = gdal("ogrinfo", "-ro", f"OAPIF:{server.base_url}/ogc")
+    names = {one["id"] for one in server.request_json("/ogc/collections")["collections"]}
     assert {name for name in names if f": {name} " in f"{listed} ".replace("\n", " ")} == names
-    summary = gdal("ogrinfo", "-ro", "-so", f"OAPIF:{house.address}/ogc", "works")
-    works = house.items("works")
+    summary = gdal("ogrinfo", "-ro", "-so", f"OAPIF:{server.base_url}/ogc", "works")
+    works = server.items("works")
     assert f"Feature Count: {len(works)}" in summary
     assert "urgency: String" in summary
     assert 'ID["EPSG",4326]' in summary or 'ID["OGC","CRS84"]' in summary
 
 
-def test_ogr2ogr_filters_by_property_and_place_and_takes_every_page(house, tmp_path):
+def test_ogr2ogr_filters_by_property_and_place_and_takes_every_page(server, tmp_path):
     file = tmp_path / "markers.geojson"
     box = (105.7, 11.2, 106.3, 11.8)
     gdal(
-        "ogr2ogr", "-f", "GeoJSON", file, f"OAPIF:{house.address}/ogc", "markers", "-oo", "PAGE_SIZE=20",
+        "ogr2ogr", "-f", "GeoJSON", file, f"OAPIF:{server.base_url}/ogc", "markers", "-oo", "PAGE_SIZE=20",
         "-spat", *map(str, box),
     )  # fmt: skip
     taken = {one["properties"]["number"] for one in json.loads(file.read_text("utf-8"))["features"]}
-    ours = {one["properties"]["number"] for one in house.items("markers", bbox=",".join(map(str, box)))}
+    ours = {one["properties"]["number"] for one in server.items("markers", bbox=",".join(map(str, box)))}
     assert len(ours) > 20
     assert taken == ours
 
     waiting = tmp_path / "waiting.geojson"
-    gdal("ogr2ogr", "-f", "GeoJSON", waiting, f"OAPIF:{house.address}/ogc", "works", "-where", "urgency = 'waiting'")
+    gdal("ogr2ogr", "-f", "GeoJSON", waiting, f"OAPIF:{server.base_url}/ogc", "works", "-where", "urgency = 'waiting'")
     titles = {one["properties"]["title"] for one in json.loads(waiting.read_text("utf-8"))["features"]}
-    assert titles == {one["properties"]["title"] for one in house.items("works", urgency="waiting")}
+    assert titles == {one["properties"]["title"] for one in server.items("works", urgency="waiting")}
 
 
-def test_owslib_reads_the_same(house):
-    service = Features(f"{house.address}/ogc")
-    assert set(service.feature_collections()) == {one["id"] for one in house.ask("/ogc/collections")["collections"]}
+def test_owslib_reads_the_same(server):
+    service = Features(f"{server.base_url}/ogc")
+    assert set(service.feature_collections()) == {
+        one["id"] for one in server.request_json("/ogc/collections")["collections"]
+    }
     assert any(one.endswith("/ogcapi-features-1/1.0/conf/core") for one in service.conformance()["conformsTo"])
     assert service.collection("gates")["title"]
     assert service.api()["openapi"].startswith("3.0")
@@ -58,12 +60,12 @@ def test_owslib_reads_the_same(house):
     assert one["properties"] == page["features"][0]["properties"]
 
 
-def test_pyogrio_reads_the_file_that_is_meant_for_a_partner(house, tmp_path):
+def test_pyogrio_reads_the_file_that_is_meant_for_a_partner(server, tmp_path):
     file = tmp_path / "markers-partner.geojson"
-    file.write_bytes(httpx.get(f"{house.address}/api/export/markers?border=VN-KH&reader=partner", timeout=60).content)
+    file.write_bytes(httpx.get(f"{server.base_url}/api/export/markers?border=VN-KH&reader=partner", timeout=60).content)
     about = json.loads(file.read_text("utf-8"))
     frame = pyogrio.read_dataframe(file)
-    assert len(frame) == about["numberReturned"] == len(house.items("markers", border="VN-KH"))
+    assert len(frame) == about["numberReturned"] == len(server.items("markers", border="VN-KH"))
     assert frame.crs.to_epsg() == 4326
     withheld = frame.geometry.isna() & (frame["position_source"] == "assumed")
     assert withheld.sum() == about["withheld_positions"] > 0
@@ -76,10 +78,10 @@ def test_pyogrio_reads_the_file_that_is_meant_for_a_partner(house, tmp_path):
 
 
 @pytest.mark.parametrize("layer", ["works", "gates", "lines", "crossings"])
-def test_the_office_s_export_is_plain_rfc_7946(house, tmp_path, layer):
+def test_the_office_s_export_is_plain_rfc_7946(server, tmp_path, layer):
     file = tmp_path / f"{layer}.geojson"
-    file.write_bytes(httpx.get(f"{house.address}/api/export/{layer}", timeout=60).content)
+    file.write_bytes(httpx.get(f"{server.base_url}/api/export/{layer}", timeout=60).content)
     frame = pyogrio.read_dataframe(file)
-    assert len(frame) == len(house.items(layer))
+    assert len(frame) == len(server.items(layer))
     assert "RFC 7946" in gdal("ogrinfo", "-ro", "-al", "-so", file) or frame.crs.to_epsg() == 4326
     assert "crs" not in json.loads(file.read_text("utf-8")), "RFC 7946 knows one system only"

@@ -17,22 +17,22 @@ ELSEWHERE = "Ban Chỉ huy Bộ đội Biên phòng tỉnh Lạng Sơn"
 
 
 @pytest.fixture(scope="module")
-def house(own_house):
+def server(module_server):
     """Here everybody has to sign in; elsewhere nobody does."""
-    return own_house
+    return module_server
 
 
 @pytest.fixture(scope="module")
-def verb(house, ground):
+def admin_command(server, data_root):
     """``verb("create", "chief")`` runs ``cotmoc admin`` beside the house that serves."""
 
     def running(*words, password=PASSWORD, mode=0o600):
-        file = ground / "password"
+        file = data_root / "password"
         file.touch()
         file.chmod(mode)
         file.write_text(f"{password}\n", "utf-8")
         given = [] if words[0] == "list" else ["--password-file", file]
-        command = [sys.executable, "-m", "api", "admin", *words, *given, "--data-dir", house.data_dir]
+        command = [sys.executable, "-m", "api", "admin", *words, *given, "--data-dir", server.data_dir]
         return subprocess.run(
             command, cwd=CHECKOUT, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL
         )
@@ -41,28 +41,28 @@ def verb(house, ground):
 
 
 @pytest.fixture(scope="module")
-def secret(house, verb):
+def totp_secret(server, admin_command):
     """The second factor of the first administrator, whose making closes the house within a second."""
-    assert httpx.get(f"{house.address}/works").status_code == 200
+    assert httpx.get(f"{server.base_url}/works").status_code == 200
     refused = {
-        "open to others": verb("create", "chief", mode=0o644),
-        "short": verb("create", "chief", password="ngắn"),
-        "no name": verb("create", "Sếp lớn"),
+        "open to others": admin_command("create", "chief", mode=0o644),
+        "short": admin_command("create", "chief", password="ngắn"),
+        "no name": admin_command("create", "Sếp lớn"),
     }
     assert {done.returncode for done in refused.values()} == {1}
     assert "chmod 600" in refused["open to others"].stderr
     assert "12" in refused["short"].stderr
-    assert httpx.get(f"{house.address}/works").status_code == 200
-    made = verb("create", "chief", "--title", "Trưởng ban")
+    assert httpx.get(f"{server.base_url}/works").status_code == 200
+    made = admin_command("create", "chief", "--title", "Trưởng ban")
     assert made.returncode == 0, made.stderr
     time.sleep(1.1)
-    assert httpx.get(f"{house.address}/works").status_code == 401
+    assert httpx.get(f"{server.base_url}/works").status_code == 401
     address = made.stdout.strip().splitlines()[-1]
     assert address.startswith("otpauth://totp/Cotmoc:chief?secret=")
     assert "█" in made.stdout or "▀" in made.stdout or "▄" in made.stdout
     assert PASSWORD not in made.stdout + made.stderr
-    assert verb("create", "chief").returncode == 1  # the name is taken
-    listed = verb("list").stdout.strip().split("\t")
+    assert admin_command("create", "chief").returncode == 1  # the name is taken
+    listed = admin_command("list").stdout.strip().split("\t")
     assert listed[:3] == ["chief", "Trưởng ban", "2FA"]
     return address.partition("secret=")[2].partition("&")[0]
 
@@ -74,9 +74,11 @@ def enter(page, name, code=""):
     page.get_by_role("button", name="Đăng nhập").click()
 
 
-def test_an_officer_is_let_in_logs_an_incident_under_their_name_and_loses_the_old_post_at_once(visitor, house, secret):
-    desk = visitor.at_desk("/people")
-    enter(desk, "chief", pyotp.TOTP(secret).now())
+def test_an_officer_is_let_in_logs_an_incident_under_their_name_and_loses_the_old_post_at_once(
+    visitor, server, totp_secret
+):
+    desk = visitor.open_on_desktop("/people")
+    enter(desk, "chief", pyotp.TOTP(totp_secret).now())
     desk.wait_for_url("**/people")
     desk.get_by_role("button", name="Thêm người dùng").click()
     dialog = desk.get_by_role("dialog")
@@ -86,9 +88,9 @@ def test_an_officer_is_let_in_logs_an_incident_under_their_name_and_loses_the_ol
     dialog.get_by_label("Đơn vị").select_option(TAN_NAM)
     dialog.get_by_role("button", name="Thêm người dùng").click()
     link = desk.locator("dialog.once").get_by_role("textbox").input_value()
-    assert link.startswith(f"{house.address}/signin/password#")
+    assert link.startswith(f"{server.base_url}/signin/password#")
 
-    phone = visitor.on_phone(link.removeprefix(house.address))
+    phone = visitor.open_on_phone(link.removeprefix(server.base_url))
     assert "#" not in phone.url  # the secret is gone from the address and from the history
     phone.get_by_label("Mật khẩu mới", exact=False).first.fill(PASSWORD)
     phone.get_by_label("Nhập lại mật khẩu mới").fill(PASSWORD)
@@ -96,7 +98,7 @@ def test_an_officer_is_let_in_logs_an_incident_under_their_name_and_loses_the_ol
     expect(phone.locator("#chosen")).to_contain_text("officer.1")
     phone.get_by_role("link", name="Đăng nhập").tap()
     enter(phone, "officer.1")
-    phone.wait_for_url(f"{house.address}/")
+    phone.wait_for_url(f"{server.base_url}/")
 
     phone.get_by_role("link", name="Ghi sự vụ").tap()
     phone.get_by_label("Địa điểm xảy ra", exact=True).and_(phone.get_by_role("textbox")).fill("147/6 + 120 m")
@@ -105,7 +107,7 @@ def test_an_officer_is_let_in_logs_an_incident_under_their_name_and_loses_the_ol
     phone.get_by_role("button", name="Gửi").tap()
     phone.wait_for_url("**select=**")
     expect(phone.locator(".record .timeline")).to_contain_text("officer.1")
-    journal = house.rows("select actor, unit, action from app.journal where table_name = 'incidents'")
+    journal = server.query_rows("select actor, unit, action from app.journal where table_name = 'incidents'")
     assert journal == [("officer.1", TAN_NAM, "insert")]
 
     table = phone.context.new_page()
@@ -133,16 +135,18 @@ def test_an_officer_is_let_in_logs_an_incident_under_their_name_and_loses_the_ol
     expect(table.get_by_role("heading", name="Đăng nhập")).to_be_visible()
 
 
-def test_a_lost_phone_is_helped_at_the_machine(house, verb, secret):
-    with httpx.Client(base_url=house.address) as asking:
-        old = asking.post("/signin", json={"name": "chief", "password": PASSWORD, "code": pyotp.TOTP(secret).now()})
+def test_a_lost_phone_is_helped_at_the_machine(server, admin_command, totp_secret):
+    with httpx.Client(base_url=server.base_url) as asking:
+        old = asking.post(
+            "/signin", json={"name": "chief", "password": PASSWORD, "code": pyotp.TOTP(totp_secret).now()}
+        )
         assert old.status_code in (200, 401)  # the code may have opened already
-        again = verb("reset", "chief", password="một câu dài mới tinh")
+        again = admin_command("reset", "chief", password="một câu dài mới tinh")
         assert again.returncode == 0, again.stderr
         fresh = again.stdout.strip().splitlines()[-1].partition("secret=")[2].partition("&")[0]
-        assert fresh != secret
+        assert fresh != totp_secret
         body = {"name": "chief", "password": "một câu dài mới tinh", "code": pyotp.TOTP(fresh).now()}
         assert asking.post("/signin", json=body).status_code == 200
-        assert verb("reset", "nobody").returncode == 1
-    actors = house.rows("select distinct actor from app.journal where table_name = 'appointments' order by 1")
+        assert admin_command("reset", "nobody").returncode == 1
+    actors = server.query_rows("select distinct actor from app.journal where table_name = 'appointments' order by 1")
     assert actors == [("admin@machine",), ("chief",)]

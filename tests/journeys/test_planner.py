@@ -16,13 +16,13 @@ def downloaded(page, name):
     return json.loads(coming.value.path().read_text("utf-8"))
 
 
-def test_what_waits_is_filtered_and_the_file_holds_exactly_the_rows_shown(visitor, house):
-    page = visitor.at_desk("/works")
+def test_what_waits_is_filtered_and_the_file_holds_exactly_the_rows_shown(visitor, server):
+    page = visitor.open_on_desktop("/works")
     everything = page.locator("tbody tr").count()
     with page.expect_navigation(url="**/works?urgency=waiting"):
         page.get_by_label("Tình trạng tiến độ").select_option(label="Đang chờ")
     rows = page.locator("tbody tr")
-    waiting = house.items("works", urgency="waiting")
+    waiting = server.items("works", urgency="waiting")
     assert 0 < len(waiting) < everything
     assert sorted(ids(rows)) == sorted(one["id"] for one in waiting)
     for row in rows.all():
@@ -38,9 +38,9 @@ def test_what_waits_is_filtered_and_the_file_holds_exactly_the_rows_shown(visito
     assert "không phải đường biên pháp lý" in file["caveat"]
 
 
-def test_a_partner_s_file_withholds_what_is_only_assumed_and_counts_it(visitor, house):
-    page = visitor.at_desk("/gates?border=VN-KH")
-    shown = {one["id"]: one for one in house.items("gates", border="VN-KH")}
+def test_a_partner_s_file_withholds_what_is_only_assumed_and_counts_it(visitor, server):
+    page = visitor.open_on_desktop("/gates?border=VN-KH")
+    shown = {one["id"]: one for one in server.items("gates", border="VN-KH")}
     assumed = {id_ for id_, one in shown.items() if one["properties"]["position_source"] == "assumed"}
     surveyed = {id_ for id_, one in shown.items() if one["geometry"]} - assumed
     assert assumed
@@ -65,20 +65,20 @@ def test_a_partner_s_file_withholds_what_is_only_assumed_and_counts_it(visitor, 
     assert not any(str(one) in text for one in longitudes)
 
 
-def test_works_that_are_internal_are_in_no_partner_s_file(visitor, house):
-    page = visitor.at_desk("/works")
-    assert {one["properties"]["level"] for one in house.items("works")} == {"internal"}
+def test_works_that_are_internal_are_in_no_partner_s_file(visitor, server):
+    page = visitor.open_on_desktop("/works")
+    assert {one["properties"]["level"] for one in server.items("works")} == {"internal"}
     assert page.locator("tbody tr").count() == len(downloaded(page, "Tải GeoJSON")["features"]) > 0
     theirs = downloaded(page, "Bản cung cấp cho đối tác")
     assert theirs["features"] == []
     assert theirs["reader"] == "partner"
 
 
-def test_a_repair_is_followed_from_its_row_to_the_map_and_through_the_neighbour_s_procedure(visitor, house):
-    work = next(one for one in house.items("works", urgency="overdue") if one["properties"]["address"] == "147/6")
-    steps = house.ask(f"/ogc/collections/works/items/{work['id']}/steps")["steps"]
+def test_a_repair_is_followed_from_its_row_to_the_map_and_through_the_neighbour_s_procedure(visitor, server):
+    work = next(one for one in server.items("works", urgency="overdue") if one["properties"]["address"] == "147/6")
+    steps = server.request_json(f"/ogc/collections/works/items/{work['id']}/steps")["steps"]
     assert len(steps) > 1
-    page = visitor.at_desk("/works?urgency=overdue")
+    page = visitor.open_on_desktop("/works?urgency=overdue")
     page.locator(f'tr[data-id="{work["id"]}"] a').first.click()
 
     card = page.locator(".leaflet-popup .card")
@@ -102,27 +102,27 @@ def test_a_repair_is_followed_from_its_row_to_the_map_and_through_the_neighbour_
     dialog.get_by_role("button", name="Cập nhật tình trạng").click()
     expect(record.locator(".step-words b")).to_have_text("Thiết kế")
     expect(record.locator(".timeline li").first).to_contain_text("Tờ trình 45/TTr-SNgV")
-    assert house.ask(f"/ogc/collections/works/items/{work['id']}")["properties"]["stage"] == "designed"
+    assert server.request_json(f"/ogc/collections/works/items/{work['id']}")["properties"]["stage"] == "designed"
 
 
-def test_the_list_and_the_map_show_the_same_rows_by_the_same_address(visitor, house):
-    page = visitor.at_desk("/works?urgency=waiting")
+def test_the_list_and_the_map_show_the_same_rows_by_the_same_address(visitor, server):
+    page = visitor.open_on_desktop("/works?urgency=waiting")
     rows = sorted(ids(page.locator("tbody tr")))
     page.get_by_role("link", name="Xem trên bản đồ").click()
     expect(page.locator(".row")).to_have_count(len(rows))
     assert sorted(ids(page.locator(".row"))) == rows
-    placed = [one for one in house.items("works", urgency="waiting") if one["geometry"]]
+    placed = [one for one in server.items("works", urgency="waiting") if one["geometry"]]
     expect(page.locator(".stand.works")).to_have_count(len(placed))
 
 
-def test_a_task_says_which_of_the_six_clears_it_lacks(visitor, house):
-    cards = house.ask("/api/cards")["layers"]
+def test_a_task_says_which_of_the_six_clears_it_lacks(visitor, server):
+    cards = server.request_json("/api/cards")["layers"]
     field = next(
         one for card in cards if card["name"] == "tasks" for one in card["fields"] if one["name"] == "missing_clears"
     )
     words = {code["value"]: code["title"]["vi"] for code in field["codes"]}
-    page = visitor.at_desk("/tasks")
-    tasks = house.items("tasks")
+    page = visitor.open_on_desktop("/tasks")
+    tasks = server.items("tasks")
     assert any(one["properties"]["missing_clears"] for one in tasks)
     for task in tasks:
         said = ", ".join(words[one] for one in task["properties"]["missing_clears"]) or "–"

@@ -7,13 +7,13 @@ import sys
 import psycopg
 import pytest
 
-from api.cli.up import CHECKOUT, DATABASE
+from api.cli.up import CHECKOUT, DATABASE_NAME
 
 
 @pytest.fixture(scope="module")
-def house(ill_used_house):
+def server(disposable_server):
     """What is forged here nobody needs any more."""
-    return ill_used_house
+    return disposable_server
 
 
 def audit(house, verb: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -23,47 +23,49 @@ def audit(house, verb: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_what_the_house_wrote_is_sealed_beside_it_and_an_edit_past_it_is_named(house):
-    house.ask("/ogc/collections/incidents/items", {"category": "marker_damage", "place": {"text": "147/6"}})
-    sealed = audit(house, "seal")
+def test_what_the_house_wrote_is_sealed_beside_it_and_an_edit_past_it_is_named(server):
+    server.request_json("/ogc/collections/incidents/items", {"category": "marker_damage", "place": {"text": "147/6"}})
+    sealed = audit(server, "seal")
     assert sealed.returncode == 0, sealed.stderr
     assert "the anchor file agrees" in sealed.stdout
-    proven = audit(house, "verify")
+    proven = audit(server, "verify")
     assert proven.returncode == 0, proven.stderr
     assert "0 dòng chưa niêm phong" in proven.stdout
-    assert (house.data_dir / "anchor.jsonl").read_text("utf-8").count("\n") > 0
-    ((thing, said),) = house.rows("select id, description from app.incidents order by created_at desc limit 1")
-    with psycopg.connect(host=str(house.cluster.socket_dir), dbname=DATABASE, user="postgres", autocommit=True) as one:
+    assert (server.data_dir / "anchor.jsonl").read_text("utf-8").count("\n") > 0
+    ((thing, said),) = server.query_rows("select id, description from app.incidents order by created_at desc limit 1")
+    with psycopg.connect(
+        host=str(server.cluster.socket_dir), dbname=DATABASE_NAME, user="postgres", autocommit=True
+    ) as one:
         one.execute("set session_replication_role = replica")
         one.execute("update app.incidents set description = 'khác' where id = %s", [thing])
-        beside = audit(house, "verify")
+        beside = audit(server, "verify")
         one.execute("update app.incidents set description = %s where id = %s", [said, thing])
     assert beside.returncode == 1
     assert f"incidents {thing}: its present or its past is not what the journal says" in beside.stderr
-    away = audit(house, "verify", COTMOC_ANCHOR=str(house.data_dir / "unmounted" / "anchor"))
+    away = audit(server, "verify", COTMOC_ANCHOR=str(server.data_dir / "unmounted" / "anchor"))
     assert away.returncode == 1
     assert "the anchor file lacks this batch" in away.stderr
-    ((seq,),) = house.rows("select max(seq) from app.journal where table_name = 'incidents'")
-    with psycopg.connect(host=str(house.cluster.socket_dir), dbname=DATABASE, user="postgres") as superuser:
+    ((seq,),) = server.query_rows("select max(seq) from app.journal where table_name = 'incidents'")
+    with psycopg.connect(host=str(server.cluster.socket_dir), dbname=DATABASE_NAME, user="postgres") as superuser:
         superuser.execute("set session_replication_role = replica")
         superuser.execute("update app.journal set actor = 'somebody else' where seq = %s", [seq])
-    found = audit(house, "verify")
+    found = audit(server, "verify")
     assert found.returncode == 1
-    ((batch,),) = house.rows("select batch from app.seals where %s between first_seq and last_seq", seq)
+    ((batch,),) = server.query_rows("select batch from app.seals where %s between first_seq and last_seq", seq)
     assert f"✗ Batch {batch} (seq " in found.stderr
     assert "an entry was changed" in found.stderr
     assert f"✗ Lô {batch} (seq " in found.stderr
 
 
-def test_the_doctor_finds_a_house_that_serves_in_order_and_names_what_is_not(house):
+def test_the_doctor_finds_a_house_that_serves_in_order_and_names_what_is_not(server):
     def examined() -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "api", "doctor", "--data-dir", house.data_dir]
+        command = [sys.executable, "-m", "api", "doctor", "--data-dir", server.data_dir]
         return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=60)
 
-    with psycopg.connect(host=str(house.cluster.socket_dir), dbname=DATABASE, user="postgres") as superuser:
+    with psycopg.connect(host=str(server.cluster.socket_dir), dbname=DATABASE_NAME, user="postgres") as superuser:
         superuser.execute("alter table app.areas no force row level security")
     tampered = examined()
-    with psycopg.connect(host=str(house.cluster.socket_dir), dbname=DATABASE, user="postgres") as superuser:
+    with psycopg.connect(host=str(server.cluster.socket_dir), dbname=DATABASE_NAME, user="postgres") as superuser:
         superuser.execute("alter table app.areas force row level security")
     mended = examined()
     assert tampered.returncode == 1

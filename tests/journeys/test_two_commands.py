@@ -83,7 +83,7 @@ def answers(address: str) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def prepared() -> None:
+def skip_preparation() -> None:
     """`./cotmoc` would otherwise lay the dependencies anew, under the feet of these very tests."""
     python = subprocess.run([sys.executable, "--version"], capture_output=True, check=True).stdout
     made_from = hashlib.sha256(python + (CHECKOUT / "requirements.lock").read_bytes()).hexdigest()
@@ -92,7 +92,7 @@ def prepared() -> None:
 
 
 @pytest.fixture(scope="module")
-def ground() -> Iterator[Path]:
+def data_root() -> Iterator[Path]:
     """A place that other users of this machine can enter."""
     place = Path(tempfile.mkdtemp(prefix="cotmoc-journey-"))
     place.chmod(0o755)
@@ -105,8 +105,8 @@ LONG = Path("Đồn biên phòng cửa khẩu", "bản thử – có tên rất 
 
 
 @pytest.fixture(scope="module")
-def data_dir(ground: Path) -> Path:
-    place = ground / LONG
+def data_dir(data_root: Path) -> Path:
+    place = data_root / LONG
     place.mkdir(parents=True)
     assert len(os.fsencode(place)) > 107
     return place / "dữ liệu dùng chung"
@@ -173,7 +173,7 @@ def test_a_cluster_left_alive_by_a_killed_one_is_adopted_and_stopped_in_the_end(
 
 
 def test_another_is_told_who_holds_the_data_or_the_port_and_other_verbs_work_beside_the_first(
-    ground: Path, data_dir: Path
+    data_root: Path, data_dir: Path
 ):
     with up("--data-dir", data_dir) as first:
         address = first.serves()
@@ -184,7 +184,7 @@ def test_another_is_told_who_holds_the_data_or_the_port_and_other_verbs_work_bes
         assert said_by("migrate", "--data-dir", data_dir).returncode == 0
         assert answers(address)
         port = address.rsplit(":", 1)[1]
-        third = said_by("up", "--data-dir", ground / "another", "--port", port)
+        third = said_by("up", "--data-dir", data_root / "another", "--port", port)
         assert third.returncode == 1
         assert f"port {port}" in third.stderr
         assert "--port" in third.stderr
@@ -199,8 +199,8 @@ def test_no_address_but_loopback_is_served_and_the_reason_is_said(data_dir: Path
 
 
 @only_root
-def test_a_checkout_under_a_closed_home_keeps_its_data_where_the_cluster_s_user_reaches_them(ground: Path):
-    home = ground / "closed home"
+def test_a_checkout_under_a_closed_home_keeps_its_data_where_the_cluster_s_user_reaches_them(data_root: Path):
+    home = data_root / "closed home"
     home.mkdir(mode=0o700)
     checkout = checkout_in(home / "cotmoc")
     place = None
@@ -223,9 +223,9 @@ def nobody_reaches(place: Path) -> bool:
     return subprocess.run([place, "-c", ""], check=False, cwd="/", stderr=subprocess.DEVNULL, **who).returncode == 0
 
 
-def test_an_ordinary_user_serves_from_a_checkout_of_their_own_in_a_long_place(ground: Path):
+def test_an_ordinary_user_serves_from_a_checkout_of_their_own_in_a_long_place(data_root: Path):
     """Root becomes nobody for it, unless the prepared dependencies lie where nobody can enter."""
-    checkout, who = checkout_in(ground / "another's" / LONG), {}
+    checkout, who = checkout_in(data_root / "another's" / LONG), {}
     assert len(os.fsencode(checkout)) > 107
     with suppress(PermissionError):
         if os.geteuid() == 0 and nobody_reaches(CHECKOUT / ".venv/bin/python"):
@@ -244,10 +244,10 @@ def test_an_ordinary_user_serves_from_a_checkout_of_their_own_in_a_long_place(gr
 
 
 @only_root
-def test_without_rights_the_exact_line_to_type_is_printed(ground: Path):
+def test_without_rights_the_exact_line_to_type_is_printed(data_root: Path):
     """In a mount namespace where the distribution's PostGIS is not there, and as a user who may not install it."""
     bare = "mount -t tmpfs none /usr/share/postgresql && exec setpriv --reuid=65534 --clear-groups sh /cotmoc-script up"
-    script = ground / "cotmoc"
+    script = data_root / "cotmoc"
     shutil.copy(CHECKOUT / "cotmoc", script)
     namespace = ["unshare", "--mount", "sh", "-c", bare.replace("/cotmoc-script", str(script))]
     told = subprocess.run(namespace, capture_output=True, text=True, check=False, cwd="/")
@@ -262,7 +262,7 @@ def test_without_rights_the_exact_line_to_type_is_printed(ground: Path):
     assert subprocess.run(["sh", "-n", "-c", line], check=False).returncode == 0
 
 
-def test_a_server_of_yours_is_used_with_its_password_from_a_file_and_logins_of_our_own_making(ground: Path):
+def test_a_server_of_yours_is_used_with_its_password_from_a_file_and_logins_of_our_own_making(data_root: Path):
     with Cluster.throwaway(durable=True) as yours:
         yours.create_database("border")
         url = yours.url("border").replace("+psycopg", "")
@@ -270,10 +270,10 @@ def test_a_server_of_yours_is_used_with_its_password_from_a_file_and_logins_of_o
             administrator.execute("alter role postgres password 'quá bí mật/@:'")
             yours._write("pg_hba.conf", "local all all scram-sha-256\n")
             administrator.execute("select pg_reload_conf()")
-        secret = ground / "password"
+        secret = data_root / "password"
         secret.write_text("quá bí mật/@:\n")
         environment = os.environ | {"COTMOC_DATABASE_URL": url, "COTMOC_DATABASE_PASSWORD_FILE": str(secret)}
-        place = ground / "beside a server of yours"
+        place = data_root / "beside a server of yours"
         with up("--data-dir", place, env=environment) as started:
             address = started.serves()
             with urllib.request.urlopen(f"{address}/ogc/collections/markers/items?limit=1", timeout=10) as response:
@@ -309,8 +309,8 @@ def test_a_lock_pins_every_package_with_hashes_and_names_no_index(lock: str):
 
 
 def test_the_secrets_for_a_server_of_yours_are_made_once_for_one_pair_of_eyes(tmp_path: Path):
-    made = premises._passwords(tmp_path)
-    assert premises._passwords(tmp_path) == made
+    made = premises._login_passwords(tmp_path)
+    assert premises._login_passwords(tmp_path) == made
     assert made.keys() == set(LOGINS)
     assert len(set(made.values())) == len(LOGINS)
     assert stat.S_IMODE((tmp_path / "logins.json").stat().st_mode) == 0o600

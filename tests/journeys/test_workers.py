@@ -15,26 +15,26 @@ import psycopg
 import pytest
 
 from api.app import create_app
-from api.cli.up import CHECKOUT, DATABASE
+from api.cli.up import CHECKOUT, DATABASE_NAME
 from api.settings import Settings
 from gis.accounts.authentication import Accounts
 from gis.accounts.models import enrol
-from gis.accounts.tokens import every_token, issue, revoke
-from gis.db.session import DOOR_LOGIN, DOWNLOADS, READER_LOGIN
+from gis.accounts.tokens import issue, list_tokens, revoke
+from gis.db.session import ACCOUNTS_LOGIN, MAX_DOWNLOADS, READER_LOGIN
 
 MARKERS = "/ogc/collections/markers/items?limit=1"
 ROWS = 30_000
 
 
 @pytest.fixture(scope="module")
-def options():
+def server_options():
     """Two, however many processors there are."""
     return ["--workers", "2"]
 
 
 @pytest.fixture(scope="module")
-def house(own_house):
-    return own_house
+def server(module_server):
+    return module_server
 
 
 def until(fact):
@@ -52,7 +52,7 @@ def connected(house, **how):
     for name, value in how.items():
         connection.setsockopt(socket.SOL_SOCKET, getattr(socket, name), value)
     connection.settimeout(30)
-    connection.connect(("127.0.0.1", int(house.address.rpartition(":")[2])))
+    connection.connect(("127.0.0.1", int(house.base_url.rpartition(":")[2])))
     return connection
 
 
@@ -87,59 +87,59 @@ def said(connection, method, path, body="", token=None):
 
 
 @pytest.fixture
-def at_both(house):
+def connections_to_both(server):
     """One connection to each of the two."""
     with ExitStack() as opened:
         found = {}
 
         def both():
-            connection = opened.enter_context(connected(house))
-            found.setdefault(until(lambda: worker_of(house, connection)), connection)
+            connection = opened.enter_context(connected(server))
+            found.setdefault(until(lambda: worker_of(server, connection)), connection)
             return len(found) == 2
 
         until(both)
         yield list(found.values())
 
 
-def test_one_that_is_killed_is_begun_anew_and_the_others_go_on(house):
-    first, second = house.workers()
+def test_one_that_is_killed_is_begun_anew_and_the_others_go_on(server):
+    first, second = server.workers()
     answers, stop = [], threading.Event()
 
     def ask():
         while not stop.is_set():
             with suppress(httpx.TransportError):
-                answers.append(httpx.get(f"{house.address}{MARKERS}", timeout=30).status_code)
+                answers.append(httpx.get(f"{server.base_url}{MARKERS}", timeout=30).status_code)
 
     asking = threading.Thread(target=ask)
     asking.start()
     os.kill(first, signal.SIGKILL)
-    until(lambda: len(set(house.workers()) - {first, second}) == 1)
+    until(lambda: len(set(server.workers()) - {first, second}) == 1)
     before = len(answers)
     until(lambda: len(answers) > before + 20)
-    (third,) = set(house.workers()) - {second}
+    (third,) = set(server.workers()) - {second}
     with ExitStack() as opened:
-        until(lambda: worker_of(house, opened.enter_context(connected(house))) == third)
+        until(lambda: worker_of(server, opened.enter_context(connected(server))) == third)
     stop.set()
     asking.join()
     assert set(answers) == {200}
-    log = house.log.read_text("utf-8")
+    log = server.log.read_text("utf-8")
     assert "Worker 1 has ended (signal 9); begun anew" in log
     assert log.count("Cotmoc serves at") == 1
 
 
-def test_one_that_is_asked_to_end_finishes_and_is_begun_anew_and_so_is_the_one_that_seals(house):
-    former, (sealer,) = house.workers(), house.workers("sealer")
+def test_one_that_is_asked_to_end_finishes_and_is_begun_anew_and_so_is_the_one_that_seals(server):
+    former, (sealer,) = server.workers(), server.workers("sealer")
     os.kill(former[0], signal.SIGTERM)
     os.kill(sealer, signal.SIGKILL)
-    until(lambda: len(set(house.workers()) - {former[0]}) == 2)
-    until(lambda: set(house.workers("sealer")) - {sealer})
-    log = house.log.read_text("utf-8")
+    until(lambda: len(set(server.workers()) - {former[0]}) == 2)
+    until(lambda: set(server.workers("sealer")) - {sealer})
+    log = server.log.read_text("utf-8")
     assert "Worker 1 has ended (code 0)" in log or "Worker 2 has ended (code 0)" in log
     assert "The sealer has ended (signal 9)" in log
 
 
-def test_twenty_downloads_are_spread_and_one_more_hears_503_until_a_worker_dies(house):
-    place = {"host": str(house.cluster.socket_dir), "dbname": DATABASE, "user": "postgres"}
+def test_twenty_downloads_are_spread_and_one_more_hears_503_until_a_worker_dies(server):
+    place = {"host": str(server.cluster.socket_dir), "dbname": DATABASE_NAME, "user": "postgres"}
     with psycopg.connect(**place) as raw:
         raw.execute("set session_replication_role = replica")  # rows to read, not changes to remember
         raw.execute(
@@ -153,87 +153,89 @@ def test_twenty_downloads_are_spread_and_one_more_hears_503_until_a_worker_dies(
 
         def begun():
             """The connection of a download that has begun and is read no further; None where it is refused."""
-            asking = opened.enter_context(connected(house, SO_RCVBUF=4096))
-            asking.sendall(f"GET /api/export/posts?f=csv HTTP/1.1\r\nHost: {house.address[7:]}\r\n\r\n".encode())
+            asking = opened.enter_context(connected(server, SO_RCVBUF=4096))
+            asking.sendall(f"GET /api/export/posts?f=csv HTTP/1.1\r\nHost: {server.base_url[7:]}\r\n\r\n".encode())
             status = asking.recv(512).split()[1]
             assert status in (b"200", b"503")
             return asking if status == b"200" else None
 
-        by_worker = {pid: [] for pid in house.workers()}
-        for _ in range(DOWNLOADS):
+        by_worker = {pid: [] for pid in server.workers()}
+        for _ in range(MAX_DOWNLOADS):
             reader = begun()
-            by_worker[worker_of(house, reader)].append(reader)
+            by_worker[worker_of(server, reader)].append(reader)
         assert all(by_worker.values()), "all twenty at one worker"
-        refused = [httpx.get(f"{house.address}/api/export/gates?f={f}") for f in ("csv", "xlsx") * 3]
+        refused = [httpx.get(f"{server.base_url}/api/export/gates?f={f}") for f in ("csv", "xlsx") * 3]
         assert {answer.status_code for answer in refused} == {503}
         assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
-        assert {httpx.get(f"{house.address}{MARKERS}").status_code for _ in range(10)} == {200}
+        assert {httpx.get(f"{server.base_url}{MARKERS}").status_code for _ in range(10)} == {200}
         one, freed = next(iter(by_worker.items()))
         os.kill(one, signal.SIGKILL)
         for _ in freed:
             until(begun)
         assert begun() is None
-    until(lambda: httpx.get(f"{house.address}/api/export/gates?f=xlsx").status_code == 200)
-    until(lambda: len(house.workers()) == 2)
+    until(lambda: httpx.get(f"{server.base_url}/api/export/gates?f=xlsx").status_code == 200)
+    until(lambda: len(server.workers()) == 2)
 
 
 @pytest.mark.parametrize("number", [1, 2, 4, 8])
-def test_as_many_as_may_be_find_room_among_the_cluster_s_connections(house, number):
-    reader, door = (house.cluster.url(DATABASE, login) for login in (READER_LOGIN, DOOR_LOGIN))
+def test_as_many_as_may_be_find_room_among_the_cluster_s_connections(server, number):
+    reader, door = (server.cluster.url(DATABASE_NAME, login) for login in (READER_LOGIN, ACCOUNTS_LOGIN))
     told = Settings(reader_url=reader, writer_url=reader, partner_url=reader, door_url=door, workers=number)
     state = create_app(told).state
     database, accounts = state.database, state.accounts
     engines = (database._reader, database._writer, database._partner, accounts._engine)
-    each = sum(one.pool.size() + one.pool._max_overflow for one in engines) + 3 * database._most_lines
+    each = sum(one.pool.size() + one.pool._max_overflow for one in engines) + 3 * database._pool_limit
     asked = "select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
-    ((most,),) = house.rows(asked)
-    assert number * each + DOWNLOADS + 10 <= most  # ten for the sealer, the doctor and other verbs
+    ((most,),) = server.query_rows(asked)
+    assert number * each + MAX_DOWNLOADS + 10 <= most  # ten for the sealer, the doctor and other verbs
 
 
-def test_failures_are_counted_by_both_together(at_both):
+def test_failures_are_counted_by_both_together(connections_to_both):
     body = '{"name": "ghost", "password": "some sentence or other"}'
-    tried = [said(at_both[number % 2], "POST", "/signin", body) for number in range(7)]
+    tried = [said(connections_to_both[number % 2], "POST", "/signin", body) for number in range(7)]
     assert tried == [401] * 5 + [429] * 2
 
 
-def test_a_revoked_token_is_out_at_both_at_once(house, at_both):
-    door = Accounts(house.cluster.url(DATABASE, DOOR_LOGIN))
+def test_a_revoked_token_is_out_at_both_at_once(server, connections_to_both):
+    door = Accounts(server.cluster.url(DATABASE_NAME, ACCOUNTS_LOGIN))
     try:
-        assert [said(one, "GET", MARKERS) for one in at_both] == [200, 200]
-        with door.acting("test") as session:
+        assert [said(one, "GET", MARKERS) for one in connections_to_both] == [200, 200]
+        with door.transaction("test") as session:
             enrol(session, "chief", "administrator", password="một câu dài để vào nhà")
             token = issue(session, "máy", "office", made_by="chief", days=1)
-        until(lambda: [said(one, "GET", MARKERS) for one in at_both] == [401, 401])
-        assert [said(one, "GET", MARKERS, token=token) for one in at_both] == [200, 200]
-        with door.acting("test") as session:
-            revoke(session, every_token(session)[0]["id"])
-        assert [said(one, "GET", MARKERS, token=token) for one in at_both] == [401, 401]
+        until(lambda: [said(one, "GET", MARKERS) for one in connections_to_both] == [401, 401])
+        assert [said(one, "GET", MARKERS, token=token) for one in connections_to_both] == [200, 200]
+        with door.transaction("test") as session:
+            revoke(session, list_tokens(session)[0]["id"])
+        assert [said(one, "GET", MARKERS, token=token) for one in connections_to_both] == [401, 401]
     finally:
         door.dispose()
 
 
-def test_ctrl_c_reaches_all_of_them_and_ends_them_in_order(house):
-    everybody = [*house.workers(), *house.workers("sealer")]
+def test_ctrl_c_reaches_all_of_them_and_ends_them_in_order(server):
+    everybody = [*server.workers(), *server.workers("sealer")]
     assert len(everybody) == 3
-    os.killpg(house.process.pid, signal.SIGINT)
-    assert house.process.wait(60) == 0
-    log = house.log.read_text("utf-8")
+    os.killpg(server.process.pid, signal.SIGINT)
+    assert server.process.wait(60) == 0
+    log = server.log.read_text("utf-8")
     assert "Stopped" in log
     assert "Traceback" not in log
-    assert not house.cluster.running
-    house.start()
-    ((unsealed,),) = house.rows("select count(*) from app.journal where seq > (select max(last_seq) from app.seals)")
+    assert not server.cluster.running
+    server.start()
+    ((unsealed,),) = server.query_rows(
+        "select count(*) from app.journal where seq > (select max(last_seq) from app.seals)"
+    )
     assert unsealed == 0
 
 
-def test_when_the_parent_is_killed_nobody_stays_behind_and_the_next_one_serves(house):
-    everybody = [*house.workers(), *house.workers("sealer")]
-    os.kill(house.process.pid, signal.SIGKILL)
-    house.process.wait(60)
+def test_when_the_parent_is_killed_nobody_stays_behind_and_the_next_one_serves(server):
+    everybody = [*server.workers(), *server.workers("sealer")]
+    os.kill(server.process.pid, signal.SIGKILL)
+    server.process.wait(60)
     until(lambda: not any(_lives(pid) for pid in everybody))
-    house.start()
-    assert httpx.get(f"{house.address}/healthz").status_code == 200
-    assert len(house.workers()) == 2
+    server.start()
+    assert httpx.get(f"{server.base_url}/healthz").status_code == 200
+    assert len(server.workers()) == 2
 
 
 def _lives(pid):

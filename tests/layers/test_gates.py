@@ -3,11 +3,11 @@
 import datetime as dt
 
 from gis.text.dates import today
-from tests.factories import make, move
+from tests.factories import create, transition
 
 
 def gate(client, **given):
-    return make(client, "gates", name="Cửa khẩu thử", border="VN-KH", **given)
+    return create(client, "gates", name="Cửa khẩu thử", border="VN-KH", **given)
 
 
 def record(client, feature, kind, on, document="111/NQ-CP"):
@@ -36,7 +36,7 @@ def test_a_stage_goes_forward_only(client):
 
 def test_a_bare_move_is_no_event(client):
     made = gate(client)
-    assert move(client, "gates", made, "survey").status_code == 409
+    assert transition(client, "gates", made, "survey").status_code == 409
     assert told(client, made)["stage"] is None
 
 

@@ -106,7 +106,7 @@ def test_wording_loaded_by_an_earlier_version_is_corrected_once_and_edits_stay(d
     corrections = list(csv.DictReader((REFERENCE / "corrections.csv").read_text("utf-8").splitlines()))
     (title,) = [one["was"] for one in corrections if one["now"].startswith("Số hóa")]
     was, now = "Thông báo phía bạn", "Thông báo cho phía bạn"
-    with database.acting(SYSTEM, write=True, reason="thử") as session:
+    with database.transaction(SYSTEM, write=True, reason="thử") as session:
         session.query(Task).filter_by(seed_item="21").one().title = title
         session.query(Task).filter_by(seed_item="11").one().clause = "đã sửa"
         for model in (ProcedureStep, WorkStep):
@@ -118,7 +118,7 @@ def test_wording_loaded_by_an_earlier_version_is_corrected_once_and_edits_stay(d
     assert said == ["Hiệu chỉnh câu chữ · Corrected wording"]
     assert found(client, "tasks", seed_item="21")[0]["properties"]["title"] == "Số hóa công tác biên giới"
     assert found(client, "tasks", seed_item="11")[0]["properties"]["clause"] == "đã sửa"
-    with database.acting(SYSTEM, write=True, reason="thử") as session:
+    with database.transaction(SYSTEM, write=True, reason="thử") as session:
         for model in (ProcedureStep, WorkStep):
             assert session.query(model).filter_by(title_vi=was).count() == 0
             assert session.query(model).filter_by(title_vi=now).count() > 0

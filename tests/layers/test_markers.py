@@ -5,12 +5,12 @@ import uuid
 import pytest
 
 from gis.db.session import READER_LOGIN
-from gis.model.links import linked
+from gis.model.links import links_of
 from gis.read import linear
 from layers import lines
 from layers.border import Border
 from layers.policy import OFFICE, PARTNER, PUBLIC, SYSTEM
-from tests.factories import incident, make, move, patch, work
+from tests.factories import create, incident, patch, transition, work
 
 MARKERS = "/ogc/collections/markers/items"
 
@@ -26,7 +26,7 @@ def locate(client, q, border="VN-KH"):
 
 def test_a_surveyed_marker_moves_everything_assumed_from_it(client):
     hurt = incident(client, place={"text": "120 + 300 m", "border": "VN-KH"})
-    section = make(client, "areas", name="x", kind="belt", place={"text": "119–120", "border": "VN-KH"})
+    section = create(client, "areas", name="x", kind="belt", place={"text": "119–120", "border": "VN-KH"})
     elsewhere = incident(client, place={"text": "180 + 300 m", "border": "VN-KH"})
     assert hurt["properties"]["position_source"] == "assumed"
     neighbour = marker(client, "121")
@@ -67,38 +67,40 @@ def test_a_weaker_source_does_not_overwrite_a_stronger(client):
 
 def test_being_repaired_needs_a_work_under_way_at_this_marker(client):
     stone = marker(client, "304", "VN-CN")
-    assert move(client, "markers", stone, "damaged").status_code == 200
-    assert move(client, "markers", stone, "repairing").status_code == 409
+    assert transition(client, "markers", stone, "damaged").status_code == 200
+    assert transition(client, "markers", stone, "repairing").status_code == 409
     made = work(client, kind="smart_gate", link=stone["id"], place=None)
-    assert move(client, "markers", stone, "repairing").status_code == 409
+    assert transition(client, "markers", stone, "repairing").status_code == 409
     for stage in ("designed", "awaiting_approval", "under_way"):
-        assert move(client, "works", made, stage).status_code == 200
+        assert transition(client, "works", made, stage).status_code == 200
     other = marker(client, "305", "VN-CN")
-    assert move(client, "markers", other, "repairing").status_code == 409
-    told = move(client, "markers", stone, "repairing").json()["properties"]
+    assert transition(client, "markers", other, "repairing").status_code == 409
+    told = transition(client, "markers", stone, "repairing").json()["properties"]
     assert told["condition"] == "repairing"
     assert told["inspected_on"] is not None
 
 
 def test_a_kind_follows_from_the_number(client):
-    assert make(client, "markers", border="VN-LA", number="12/3")["properties"]["kind"] == "sub"
-    assert make(client, "markers", border="VN-LA", number="12")["properties"]["kind"] == "main"
-    assert make(client, "markers", border="VN-LA", number=" Mốc 12 / 4 ")["properties"]["number"] == "12/4"
+    assert create(client, "markers", border="VN-LA", number="12/3")["properties"]["kind"] == "sub"
+    assert create(client, "markers", border="VN-LA", number="12")["properties"]["kind"] == "main"
+    assert create(client, "markers", border="VN-LA", number=" Mốc 12 / 4 ")["properties"]["number"] == "12/4"
 
 
 def test_a_marker_planted_with_its_position_moves_its_neighbours(client):
     before = marker(client, "230")["properties"]["chainage_m"]
     there = locate(client, "230 + 900 m")
-    made = make(client, "markers", border="VN-KH", number="230/1", geometry=there["geometry"], position_source="survey")
+    made = create(
+        client, "markers", border="VN-KH", number="230/1", geometry=there["geometry"], position_source="survey"
+    )
     assert made["properties"]["address"] == "230/1"
     assert marker(client, "230")["properties"]["chainage_m"] != before
 
 
 def test_addresses_and_links_counted_from_an_assumed_marker_follow_it(client, connect):
     there = locate(client, "60 + 400 m")
-    seen = make(client, "incidents", category="drainage", geometry=there["geometry"], position_source="gps")
+    seen = create(client, "incidents", category="drainage", geometry=there["geometry"], position_source="gps")
     assert seen["properties"]["address"] == "≈ 60 + 400 m"
-    duty = make(client, "tasks", title="Tuần tra đoạn 60–61")
+    duty = create(client, "tasks", title="Tuần tra đoạn 60–61")
     items = f"/ogc/collections/tasks/items/{duty['id']}"
     linked = client.post(f"{items}/links", json={"at": "60 + 400 m", "border": "VN-KH", "role": "site"})
     assert linked.status_code == 201
@@ -114,7 +116,7 @@ def test_addresses_and_links_counted_from_an_assumed_marker_follow_it(client, co
 
 def test_an_address_counted_from_an_assumed_marker_is_not_shared(client, connect):
     there = locate(client, "75 + 250 m")
-    seen = make(
+    seen = create(
         client, "incidents", category="drainage", geometry=there["geometry"], position_source="gps", level="partner"
     )
     assert seen["properties"]["address"].startswith("≈")
@@ -126,7 +128,7 @@ def test_an_address_counted_from_an_assumed_marker_is_not_shared(client, connect
 
 def test_a_link_to_an_address_is_not_shown_to_whoever_may_not_know_its_marker(client, database):
     there = locate(client, "76 + 250 m")["geometry"]
-    stone = make(
+    stone = create(
         client, "markers", number="9976", border="VN-KH", geometry=there, position_source="gps", level="public"
     )
     seen = work(client, level="public")
@@ -135,8 +137,8 @@ def test_a_link_to_an_address_is_not_shown_to_whoever_may_not_know_its_marker(cl
     for level, shown in (("public", [1, 1, 1]), ("partner", [1, 1, 0]), ("internal", [1, 0, 0])):
         assert patch(client, "markers", stone, level=level).status_code == 200
         for actor, number in zip((OFFICE, PARTNER, PUBLIC), shown, strict=True):
-            with database.acting(actor) as session:
-                found = linked(session, uuid.UUID(seen["id"]), actor.eyes)
+            with database.transaction(actor) as session:
+                found = links_of(session, uuid.UUID(seen["id"]), actor.clearance)
             assert [one.at for one in found] == ["9976"] * number, (level, actor.name)
 
 
@@ -165,16 +167,16 @@ def test_a_method_that_is_not_there_is_told_apart_from_a_missing_address(client)
 def test_a_coordinate_in_words_beside_an_assumed_marker_does_not_give_it_away_either(client, connect):
     east, north = locate(client, "77 + 300 m")["geometry"]["coordinates"]
     here = f"{north}, {east}"
-    seen = make(client, "incidents", category="drainage", place={"text": here}, level="public")
+    seen = create(client, "incidents", category="drainage", place={"text": here}, level="public")
     assert seen["properties"]["address"].startswith("≈ 77 ")
-    task = make(client, "tasks", title="Tuần tra", level="public")
+    task = create(client, "tasks", title="Tuần tra", level="public")
     links = f"/ogc/collections/tasks/items/{task['id']}/links"
     assert client.post(links, json={"at": here, "role": "site"}).status_code == 201
     assert client.get(links).json()["links"][0]["at"].startswith("≈ 77 ")
     shared = client.get("/api/export/incidents", params={"reader": "partner"}).json()["features"]
     (found,) = [one for one in shared if one["id"] == seen["id"]]
     assert (found["geometry"], found["properties"]["address"]) == (seen["geometry"], None)
-    raw = connect(READER_LOGIN, role=PUBLIC.role.reading)
+    raw = connect(READER_LOGIN, role=PUBLIC.role.read_role)
     assert raw.execute("select at from app.links where feature_id = %s", [task["id"]]).fetchall() == []
 
 
@@ -183,14 +185,14 @@ def test_an_address_is_counted_from_no_marker_that_its_readers_may_not_know(clie
     there = locate(client, "230 + 700 m")["geometry"]
     near = {"type": "Point", "coordinates": [there["coordinates"][0] + 0.0001, there["coordinates"][1]]}
     hidden = {"number": "230/9", "border": "VN-KH", "level": "restricted", "position_source": "survey"}
-    make(client, "markers", geometry=there, **hidden)
+    create(client, "markers", geometry=there, **hidden)
     words = {"text": "230/9 + 20 m", "border": "VN-KH"}
     for level, named in (("public", False), ("internal", False), ("restricted", True)):
         for place in ({"geometry": near}, {"place": words}):
-            told = make(client, "incidents", category="other", level=level, **place)["properties"]
+            told = create(client, "incidents", category="other", level=level, **place)["properties"]
             assert ("230/9" in told["address"]) == named, (level, place, told["address"])
             assert told["chainage_m"] is not None
-    open_one = make(client, "incidents", category="other", level="public", geometry=near)
+    open_one = create(client, "incidents", category="other", level="public", geometry=near)
     links = f"/ogc/collections/incidents/items/{open_one['id']}/links"
     refused = client.post(links, json={"at": "230/9 + 20 m", "border": "VN-KH", "role": "site"})
     assert refused.status_code == 422
@@ -199,11 +201,11 @@ def test_an_address_is_counted_from_no_marker_that_its_readers_may_not_know(clie
 
 
 def test_a_route_is_as_restricted_as_the_most_restricted_of_its_pieces(database):
-    with database.acting(SYSTEM, write=True) as session:
+    with database.transaction(SYSTEM, write=True) as session:
         session.query(lines.Line).filter_by(border="VN-LA").first().level = "internal"
         session.flush()
         lines.measure(session, Border.LA)
     for actor, known in ((PUBLIC, False), (PARTNER, False), (OFFICE, True)):
-        with database.acting(actor) as session:
-            assert (linear.length(session, "VN-LA") is not None) == known
+        with database.transaction(actor) as session:
+            assert (linear.route_length(session, "VN-LA") is not None) == known
             assert (linear.station(session, 105.0, 18.5, "VN-LA") is not None) == known

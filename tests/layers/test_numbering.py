@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from hypothesis import given, strategies as st
 
-from gis.crs.coordinates import read_position
+from gis.crs.coordinates import parse_position
 from layers.numbering import MarkerNumber, NotAnAddress, Offset, Section, parse_address
 
 M = MarkerNumber
@@ -146,12 +146,12 @@ def test_an_address_is_read_back_from_its_text(address):
 
 @given(numbers | sections | offsets)
 def test_no_address_is_mistaken_for_a_coordinate(address):
-    assert read_position(str(address)) is None
+    assert parse_position(str(address)) is None
 
 
 @pytest.mark.parametrize("text", ADDRESSES)
 def test_no_form_of_an_address_is_mistaken_for_a_coordinate(text):
-    assert read_position(text) is None
+    assert parse_position(text) is None
 
 
 @given(scribbles)

@@ -3,7 +3,7 @@
 import pytest
 
 from gis.text.dates import today
-from tests.factories import make, move, patch, task
+from tests.factories import create, patch, task, transition
 
 CLEARS = {
     "person": "person", "time": "due_on", "responsibility": "responsibility", "product": "product",
@@ -12,10 +12,10 @@ CLEARS = {
 
 
 def test_a_title_is_enough_to_begin_and_all_else_is_listed_as_missing(client):
-    made = make(client, "tasks", title="Việc mới")
+    made = create(client, "tasks", title="Việc mới")
     assert made["properties"]["state"] == "draft"
     assert made["properties"]["missing_clears"] == ["person", "time", "responsibility", "product", "authority"]
-    answer = move(client, "tasks", made, "assigned")
+    answer = transition(client, "tasks", made, "assigned")
     assert answer.status_code == 422
     assert {one["field"] for one in answer.json()["errors"]} == set(CLEARS.values())
 
@@ -24,10 +24,10 @@ def test_a_title_is_enough_to_begin_and_all_else_is_listed_as_missing(client):
 def test_no_task_leaves_draft_while_one_is_missing(clear, client):
     made = task(client, **{CLEARS[clear]: None})
     assert made["properties"]["missing_clears"] == [clear]
-    answer = move(client, "tasks", made, "assigned")
+    answer = transition(client, "tasks", made, "assigned")
     assert [(one["field"], one["code"]) for one in answer.json()["errors"]] == [(CLEARS[clear], "missing_clear")]
     whole = task(client)
-    assert move(client, "tasks", whole, "assigned").status_code == 200
+    assert transition(client, "tasks", whole, "assigned").status_code == 200
     assert patch(client, "tasks", whole, **{CLEARS[clear]: None}).status_code == 422
 
 
@@ -40,16 +40,16 @@ def test_an_imported_task_stands_as_it_came_with_what_is_missing(client):
 
 def test_waiting_names_whom_and_since_when(client):
     made = task(client)
-    assert move(client, "tasks", made, "assigned").status_code == 200
-    told = move(client, "tasks", made, "waiting", "UBND tỉnh").json()["properties"]
+    assert transition(client, "tasks", made, "assigned").status_code == 200
+    told = transition(client, "tasks", made, "waiting", "UBND tỉnh").json()["properties"]
     assert (told["waiting_on"], told["waiting_since"], told["urgency"]) == ("UBND tỉnh", str(today()), "waiting")
-    told = move(client, "tasks", made, "under_way").json()["properties"]
+    told = transition(client, "tasks", made, "under_way").json()["properties"]
     assert (told["waiting_on"], told["urgency"]) == (None, "on_time")
-    told = move(client, "tasks", made, "done").json()["properties"]
+    told = transition(client, "tasks", made, "done").json()["properties"]
     assert (told["progress"], told["done_on"], told["urgency"]) == (100, str(today()), "done")
-    assert move(client, "tasks", made, "cancelled").status_code == 409
+    assert transition(client, "tasks", made, "cancelled").status_code == 409
 
 
 def test_a_task_without_a_day_is_never_overdue(client):
-    assert make(client, "tasks", title="Thường trực")["properties"]["urgency"] == "planned"
-    assert make(client, "tasks", title="Cũ", due_on="2020-01-01")["properties"]["urgency"] == "overdue"
+    assert create(client, "tasks", title="Thường trực")["properties"]["urgency"] == "planned"
+    assert create(client, "tasks", title="Cũ", due_on="2020-01-01")["properties"]["urgency"] == "overdue"

@@ -5,12 +5,12 @@ import datetime as dt
 import pytest
 
 from gis.text.dates import today
-from tests.factories import make, move, patch, work
+from tests.factories import create, patch, transition, work
 
 
 def through(client, feature, *stages):
     for stage in stages:
-        answer = move(client, "works", feature, stage)
+        answer = transition(client, "works", feature, stage)
         assert answer.status_code == 200, answer.text
     return answer.json()["properties"]
 
@@ -41,7 +41,7 @@ def test_work_begins_ten_days_after_the_notice(days, may_begin, client):
     through(client, made, "designed", "awaiting_approval")
     assert record(client, made, "notice", today() - dt.timedelta(days=days)).status_code == 201
     through(client, made, "notified")
-    answer = move(client, "works", made, "under_way")
+    answer = transition(client, "works", made, "under_way")
     assert answer.status_code == (200 if may_begin else 409), answer.text
     if not may_begin:
         assert answer.json()["errors"][0]["code"] == "notice_running"
@@ -51,7 +51,7 @@ def test_work_begins_ten_days_after_the_notice(days, may_begin, client):
 def test_the_notice_cannot_be_left_out_where_it_is_asked(client):
     made = work(client)
     through(client, made, "designed", "awaiting_approval")
-    answer = move(client, "works", made, "under_way")
+    answer = transition(client, "works", made, "under_way")
     assert answer.status_code == 409
     assert "under_way" not in answer.json()["allowed"]
 
@@ -60,20 +60,20 @@ def test_notifying_is_a_step_with_its_day(client):
     made = work(client)
     through(client, made, "designed", "awaiting_approval", "notified")
     assert steps(client, made)["notice"]["done_on"] == str(today())
-    assert move(client, "works", made, "under_way").status_code == 409
+    assert transition(client, "works", made, "under_way").status_code == 409
 
 
 def test_where_no_notice_is_asked_work_follows_approval(client):
     made = work(client, kind="smart_gate")
     through(client, made, "designed", "awaiting_approval", "under_way")
-    laos = make(client, "works", title="x", kind="repair", border="VN-LA", link=work(client)["id"])
+    laos = create(client, "works", title="x", kind="repair", border="VN-LA", link=work(client)["id"])
     through(client, laos, "designed", "awaiting_approval", "under_way")
 
 
 def test_a_suspended_work_goes_back_to_where_it_was(client):
     made = work(client)
     through(client, made, "designed", "suspended")
-    assert move(client, "works", made, "awaiting_approval").json()["allowed"] == ["designed"]
+    assert transition(client, "works", made, "awaiting_approval").json()["allowed"] == ["designed"]
     through(client, made, "designed")
 
 
@@ -110,7 +110,7 @@ def test_a_work_needs_a_place_or_a_link(client):
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "place"
     marker = client.get("/ogc/collections/markers/items?number=304").json()["features"][0]
-    made = make(client, "works", title="x", kind="repair", link=marker["id"])
+    made = create(client, "works", title="x", kind="repair", link=marker["id"])
     drawn = client.get(f"/ogc/collections/works/items/{made['id']}").json()
     assert drawn["geometry"] is not None
     assert patch(client, "works", made, progress=50).json()["properties"]["progress"] == 50

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page
 
 
-def opened(chromium: Browser, width: int, height: int) -> Iterator[Page]:
+def open_page(chromium: Browser, width: int, height: int) -> Iterator[Page]:
     """A page that fails its test when text is run or the policy is broken."""
     page = chromium.new_page(viewport={"width": width, "height": height}, locale="vi-VN")
     wrong: list[str] = []
@@ -30,10 +30,10 @@ def opened(chromium: Browser, width: int, height: int) -> Iterator[Page]:
 @pytest.fixture(params=[(1920, 1080), (360, 780)], ids=["desk", "phone"])
 def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
     """The same test on a desk and on a phone."""
-    yield from opened(chromium, *request.param)
+    yield from open_page(chromium, *request.param)
 
 
 @pytest.fixture
-def desk(chromium: Browser) -> Iterator[Page]:
+def desktop_page(chromium: Browser) -> Iterator[Page]:
     """A page on a desk alone."""
-    yield from opened(chromium, 1920, 1080)
+    yield from open_page(chromium, 1920, 1080)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import maps
-from maps.assets import AssetError, Package, fetch, integrity_of, packages, present, unpack
+from maps.assets import AssetError, Package, fetch, integrity_of, is_installed, packages, unpack
 
 
 def a_tarball(folder: Path, **files: str) -> Path:
@@ -25,10 +25,10 @@ def test_a_verified_package_is_laid_out_and_then_present(tmp_path: Path) -> None
     tarball = a_tarball(tmp_path, main="let a")
     package = Package("@scope/thing", "1.0.0", integrity_of(tarball), {"main": "thing/main.js"})
     vendor = tmp_path / "vendor"
-    assert not present(package, vendor)
+    assert not is_installed(package, vendor)
     unpack(package, tarball, vendor)
     assert (vendor / "thing/main.js").read_text() == "let a"
-    assert present(package, vendor)
+    assert is_installed(package, vendor)
 
 
 def test_another_tarball_than_the_pinned_one_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
@@ -42,9 +42,9 @@ def test_a_new_pin_or_a_lost_file_makes_a_package_missing_again(tmp_path: Path) 
     tarball = a_tarball(tmp_path, main="let a")
     package = Package("thing", "1.0.0", integrity_of(tarball), {"main": "main.js"})
     unpack(package, tarball, tmp_path)
-    assert not present(Package("thing", "1.0.1", "sha512-other", {"main": "main.js"}), tmp_path)
+    assert not is_installed(Package("thing", "1.0.1", "sha512-other", {"main": "main.js"}), tmp_path)
     (tmp_path / "main.js").unlink()
-    assert not present(package, tmp_path)
+    assert not is_installed(package, tmp_path)
 
 
 def test_nothing_is_asked_for_when_all_is_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,11 +3,11 @@
 import folium
 import pytest
 
-from maps.folium_patch import script_of
-from maps.map_page import PANES, chart, map_script
-from tests.hostile_texts import EVERYWHERE, WORKED_OUT
+from maps.folium_patch import render_script
+from maps.map_page import PANES, empty_map, map_script
+from tests.hostile_texts import ACCEPTED, EVALUATED
 
-TEMPLATES = {name: text for name, text in EVERYWHERE.items() if "{{" in text or "{%" in text or "{#" in text}
+TEMPLATES = {name: text for name, text in ACCEPTED.items() if "{{" in text or "{%" in text or "{#" in text}
 
 
 @pytest.mark.parametrize("payload", TEMPLATES.values(), ids=TEMPLATES)
@@ -16,13 +16,13 @@ def test_a_layer_name_with_template_code_is_text_to_the_server(payload: str) -> 
     folium.FeatureGroup(name=payload).add_to(drawn)
     folium.LayerControl().add_to(drawn)
     folium.Marker((11.3, 106.0), tooltip=payload, popup=payload).add_to(drawn)
-    script = script_of(drawn)
+    script = render_script(drawn)
     assert payload in script
-    assert WORKED_OUT not in script
+    assert EVALUATED not in script
 
 
 def test_the_script_is_the_same_for_everybody_and_names_its_map() -> None:
-    assert script_of(chart()) == map_script()
+    assert render_script(empty_map()) == map_script()
     assert 'var map_main = L.map("map_main"' in map_script()
     assert all(f'createPane(\n                "{name}")' in map_script() for name in PANES)
 

@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 import maps
-from maps.messages import WORDS as SHARED, words_in
+from maps.messages import MESSAGES as SHARED, messages_in
 from maps.pages import access_log as readings, accounts as entrance, releases
 
-WORDS = SHARED | releases.WORDS | entrance.WORDS | readings.WORDS
+WORDS = SHARED | releases.MESSAGES | entrance.MESSAGES | readings.MESSAGES
 """What every page knows, and what the pages of releases and of accounts know beside it."""
 
 HERE = Path(maps.__file__).parent
@@ -51,5 +51,5 @@ def test_no_wording_is_left_over() -> None:
 
 
 def test_the_catalogue_speaks_one_language_at_a_time() -> None:
-    assert words_in("en")["map"] == "Map"
-    assert words_in("vi")["map"] == "Bản đồ"
+    assert messages_in("en")["map"] == "Map"
+    assert messages_in("vi")["map"] == "Bản đồ"

@@ -11,8 +11,8 @@ import pytest
 
 from maps.map_page import incident_page, map_page
 from maps.pages.board import board_page
-from maps.rendering import day, mark, moment, number, quantity
-from tests.hostile_texts import SHORT as HOSTILE
+from maps.rendering import format_date, format_datetime, format_number, mark_svg, quantity
+from tests.hostile_texts import SHORT_PAYLOAD as HOSTILE
 
 AS_OF = dt.datetime(2026, 11, 20, 23, 30, tzinfo=dt.UTC)
 CARDS: dict[str, Any] = {
@@ -68,20 +68,20 @@ def test_the_language_switch_keeps_the_view() -> None:
 
 
 def test_dates_and_numbers_are_written_as_people_here_write_them() -> None:
-    assert day("2023-12-31") == "31/12/2023"
-    assert day(dt.date(2026, 1, 2)) == "02/01/2026"
-    assert day("2026-11-20T23:30:00Z") == "21/11/2026"
-    assert moment(AS_OF) == "21/11/2026 06:30"
-    assert day("tháng 5") == "tháng 5"
-    assert day(None) == ""
-    assert (number(1066055, "vi"), number(1066055, "en")) == ("1.066.055", "1,066,055")
-    assert (number(1066.5, "vi"), number(1066.5, "en")) == ("1.066,5", "1,066.5")
-    assert number(None, "vi") == ""
+    assert format_date("2023-12-31") == "31/12/2023"
+    assert format_date(dt.date(2026, 1, 2)) == "02/01/2026"
+    assert format_date("2026-11-20T23:30:00Z") == "21/11/2026"
+    assert format_datetime(AS_OF) == "21/11/2026 06:30"
+    assert format_date("tháng 5") == "tháng 5"
+    assert format_date(None) == ""
+    assert (format_number(1066055, "vi"), format_number(1066055, "en")) == ("1.066.055", "1,066,055")
+    assert (format_number(1066.5, "vi"), format_number(1066.5, "en")) == ("1.066,5", "1,066.5")
+    assert format_number(None, "vi") == ""
     assert (quantity(35, "%", "vi"), quantity(1200, "m", "vi")) == ("35%", "1.200 m")
 
 
 def test_a_mark_says_its_word_or_is_silent_and_is_hollow_when_assumed() -> None:
-    assert 'aria-label="Quá &#34;hạn&#34;"' in mark("square", label='Quá "hạn"')
-    assert 'aria-hidden="true"' in mark("square")
-    assert "hollow" in mark("square", hollow=True)
-    assert "#circle" in mark("no-such-shape")
+    assert 'aria-label="Quá &#34;hạn&#34;"' in mark_svg("square", label='Quá "hạn"')
+    assert 'aria-hidden="true"' in mark_svg("square")
+    assert "hollow" in mark_svg("square", hollow=True)
+    assert "#circle" in mark_svg("no-such-shape")

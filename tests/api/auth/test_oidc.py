@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from api.auth.oidc import MOST_ATTEMPTS, Attempt, Attempts, Provider
+from api.auth.oidc import MAX_ATTEMPTS, Attempt, Attempts, Provider
 from gis.text.errors import Unauthenticated
 
 CALLBACK = "/signin/oidc/callback"
@@ -70,8 +70,8 @@ def staff(enrol, accounts):
     enrol("officer", "officer", unit="Đồn Biên phòng Tân Bình", subject="id-of-an-officer")
     enrol("member", "committee")
     enrol("chief", "administrator", second_factor="JBSWY3DPEHPK3PXP")
-    while accounts.unsure:
-        assert accounts.exist()
+    while accounts.recheck_due:
+        assert accounts.sign_in_required()
 
 
 class Traveller:
@@ -106,84 +106,84 @@ class Traveller:
 
 
 @pytest.fixture
-def traveller(site):
-    made = Traveller(site)
+def oidc_browser(site_url):
+    made = Traveller(site_url)
     yield made
     made.client.close()
 
 
-def test_the_request_is_bound_to_this_browser_and_proves_itself_later(traveller, provider, site):
-    address = traveller.set_out()
+def test_the_request_is_bound_to_this_browser_and_proves_itself_later(oidc_browser, provider, site_url):
+    address = oidc_browser.set_out()
     asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
     assert address.startswith(f"{provider}/oauth2/authorize?")
     assert asked["response_type"] == "code"
     assert asked["code_challenge_method"] == "S256"
     assert len(asked["code_challenge"]) == 43
-    assert asked["redirect_uri"] == f"{site}{CALLBACK}"
+    assert asked["redirect_uri"] == f"{site_url}{CALLBACK}"
     assert min(len(asked["state"]), len(asked["nonce"])) >= 43
-    assert "__Host-cotmoc-oidc" in traveller.jar
-    again = {name: values[0] for name, values in parse_qs(urlsplit(traveller.set_out()).query).items()}
+    assert "__Host-cotmoc-oidc" in oidc_browser.jar
+    again = {name: values[0] for name, values in parse_qs(urlsplit(oidc_browser.set_out()).query).items()}
     assert not {asked[name] for name in ("state", "nonce", "code_challenge")} & set(again.values())
 
 
 @pytest.mark.parametrize(("sub", "name"), [("id-of-an-officer", "officer"), ("id-of-a-member", "member")])
-def test_whoever_the_provider_knows_comes_in_with_the_post_held_here(sub, name, traveller):
-    back = traveller.get(traveller.authorize(traveller.set_out("/works?q=1"), sub))
+def test_whoever_the_provider_knows_comes_in_with_the_post_held_here(sub, name, oidc_browser):
+    back = oidc_browser.get(oidc_browser.authorize(oidc_browser.set_out("/works?q=1"), sub))
     assert (back.status_code, back.headers["location"]) == (303, "/works?q=1")
-    assert traveller.get("/api/account").json()["name"] == name
+    assert oidc_browser.get("/api/account").json()["name"] == name
 
 
-def test_a_name_does_not_pass_on_to_its_next_bearer(traveller, connect):
-    traveller.get(traveller.authorize(traveller.set_out(), "id-of-a-member"))
+def test_a_name_does_not_pass_on_to_its_next_bearer(oidc_browser, connect):
+    oidc_browser.get(oidc_browser.authorize(oidc_browser.set_out(), "id-of-a-member"))
     found = connect().execute("select subject from app.people where name = 'member'").fetchall()
     assert found == [("id-of-a-member",)]
-    refused = traveller.get(traveller.authorize(traveller.set_out(), "id-of-the-next-member"))
+    refused = oidc_browser.get(oidc_browser.authorize(oidc_browser.set_out(), "id-of-the-next-member"))
     assert refused.status_code == 401
 
 
 @pytest.mark.parametrize("sub", ["id-of-a-stranger", "id-of-the-chief"])
-def test_the_provider_makes_nobody_and_no_administrator(sub, traveller):
-    refused = traveller.get(traveller.authorize(traveller.set_out(), sub))
+def test_the_provider_makes_nobody_and_no_administrator(sub, oidc_browser):
+    refused = oidc_browser.get(oidc_browser.authorize(oidc_browser.set_out(), sub))
     assert refused.status_code == 401
     assert "không có tài khoản nào" in refused.text or "Danh tính đã được xác thực" in refused.text
     assert "__Host-cotmoc=" not in str(refused.headers.get_list("set-cookie"))
 
 
-def test_a_wrong_state_nonce_audience_or_code_opens_nothing_and_says_little(traveller):
+def test_a_wrong_state_nonce_audience_or_code_opens_nothing_and_says_little(oidc_browser):
     def wrong_state(address):
-        return traveller.authorize(address, "id-of-a-member", state="another")
+        return oidc_browser.authorize(address, "id-of-a-member", state="another")
 
     def wrong_nonce(address):
-        return traveller.authorize(address, "id-of-a-member", nonce="another")
+        return oidc_browser.authorize(address, "id-of-a-member", nonce="another")
 
     def wrong_client(address):
-        return traveller.authorize(address, "id-of-a-member", client_id="another")
+        return oidc_browser.authorize(address, "id-of-a-member", client_id="another")
 
     def no_code(address):
         state = parse_qs(urlsplit(address).query)["state"][0]
         return f"{CALLBACK}?state={state}&error=access_denied"
 
     def wrong_issuer(address):
-        return f"{traveller.authorize(address, 'id-of-a-member')}&iss=https://elsewhere.example"
+        return f"{oidc_browser.authorize(address, 'id-of-a-member')}&iss=https://elsewhere.example"
 
     texts = set()
     for way in (wrong_state, wrong_nonce, wrong_client, no_code, wrong_issuer):
-        traveller.jar.clear()
-        refused = traveller.get(way(traveller.set_out()))
+        oidc_browser.jar.clear()
+        refused = oidc_browser.get(way(oidc_browser.set_out()))
         assert refused.status_code == 401, way.__name__
-        assert not traveller.jar.get("__Host-cotmoc"), way.__name__
+        assert not oidc_browser.jar.get("__Host-cotmoc"), way.__name__
         texts.add(refused.text)
     assert len(texts) == 1
 
 
-def test_a_way_back_opens_once_and_for_its_own_browser(traveller, site):
-    back = traveller.authorize(traveller.set_out(), "id-of-a-member")
-    kept = traveller.jar["__Host-cotmoc-oidc"]
-    other = Traveller(site)
+def test_a_way_back_opens_once_and_for_its_own_browser(oidc_browser, site_url):
+    back = oidc_browser.authorize(oidc_browser.set_out(), "id-of-a-member")
+    kept = oidc_browser.jar["__Host-cotmoc-oidc"]
+    other = Traveller(site_url)
     assert other.get(back).status_code == 401
-    assert traveller.get(back).status_code == 303
-    traveller.jar["__Host-cotmoc-oidc"] = kept
-    assert traveller.get(back).status_code == 401
+    assert oidc_browser.get(back).status_code == 303
+    oidc_browser.jar["__Host-cotmoc-oidc"] = kept
+    assert oidc_browser.get(back).status_code == 401
     other.client.close()
 
 
@@ -218,7 +218,7 @@ def unsigned(token, **changed):
 def test_only_a_fresh_token_for_us_signed_by_the_provider_is_believed(settings, id_token):
     ours = Provider(settings)
     good = id_token("cotmoc", "n-1")
-    assert ours.verified(good, "n-1")["sub"] == "id-of-a-member"
+    assert ours.verify_id_token(good, "n-1")["sub"] == "id-of-a-member"
     head, _, signature = good.split(".")
     bad = {
         "another audience": (id_token("another", "n-1"), "n-1"),
@@ -232,34 +232,34 @@ def test_only_a_fresh_token_for_us_signed_by_the_provider_is_believed(settings, 
     believed = []
     for why, (token, nonce) in bad.items():
         try:
-            believed.append((why, ours.verified(token, nonce)))
+            believed.append((why, ours.verify_id_token(token, nonce)))
         except Unauthenticated:
             continue
     assert believed == []
     with pytest.raises(Unauthenticated):
-        Provider(settings.model_copy(update={"oidc_issuer": f"{settings.oidc_issuer}/"})).verified(good, "n-1")
+        Provider(settings.model_copy(update={"oidc_issuer": f"{settings.oidc_issuer}/"})).verify_id_token(good, "n-1")
 
 
 def test_no_provider_is_asked_over_an_open_line(settings):
     far = Provider(settings.model_copy(update={"oidc_issuer": "http://provider.example"}))
     with pytest.raises(Unauthenticated):
-        far.address_of(Attempt(), "http://localhost/back")
+        far.authorization_url(Attempt(), "http://localhost/back")
 
 
 def test_attempts_cost_no_memory_and_grow_old(monkeypatch):
     attempts = Attempts()
     for number in range(1500):
-        attempts.keep(str(number), Attempt())
-    assert sum(attempts.take(str(number)) is not None for number in range(1499)) <= MOST_ATTEMPTS
-    assert attempts.take("1499") is not None
-    assert attempts.take("1499") is None
-    attempts.keep("far", Attempt(onward="/tasks?q=" + "x" * 9000))
-    assert attempts.take("far").onward == "/"
-    attempts.keep("old", Attempt(began=time.monotonic() - 601))
-    assert attempts.take("old") is None
+        attempts.store(str(number), Attempt())
+    assert sum(attempts.pop(str(number)) is not None for number in range(1499)) <= MAX_ATTEMPTS
+    assert attempts.pop("1499") is not None
+    assert attempts.pop("1499") is None
+    attempts.store("far", Attempt(next_path="/tasks?q=" + "x" * 9000))
+    assert attempts.pop("far").next_path == "/"
+    attempts.store("old", Attempt(started_at=time.monotonic() - 601))
+    assert attempts.pop("old") is None
 
 
-def test_the_sign_in_page_offers_the_provider_by_its_name(traveller):
-    page = traveller.get("/signin?next=/board")
+def test_the_sign_in_page_offers_the_provider_by_its_name(oidc_browser):
+    page = oidc_browser.get("/signin?next=/board")
     assert "Đăng nhập bằng Sở Nội vụ" in page.text
     assert 'href="/signin/oidc?next=%2Fboard"' in page.text

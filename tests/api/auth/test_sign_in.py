@@ -14,7 +14,7 @@ import pytest
 from api.auth.sign_in import local_path
 from gis.accounts import passwords
 from gis.accounts.models import new_recovery_codes
-from tests.api.conftest import Browser
+from tests.api.conftest import BrowserClient
 
 SECRET = pyotp.random_base32()
 PASSWORD = "một câu dài để vào nhà"
@@ -33,15 +33,15 @@ def staff(enrol, accounts):
         "forgetful": enrol("forgetful", "office"),
         "target": enrol("target", "office"),
     }
-    while accounts.unsure:
-        assert accounts.exist()
+    while accounts.recheck_due:
+        assert accounts.sign_in_required()
     return made
 
 
 @pytest.fixture(autouse=True)
-def _calm(connect, accounts):
+def _reset_throttle(connect, accounts):
     """Nobody is delayed by what another test has tried."""
-    accounts._addresses.forgive("127.0.0.1")
+    accounts._ip_addresses.reset("127.0.0.1")
     connect().execute("update app.people set failures = 0, blocked_until = null, last_step = null")
 
 
@@ -126,12 +126,12 @@ def test_many_attempts_at_once_do_not_slip_past_the_delay(browser):
     assert set(answers) == {401, 429}
 
 
-def test_a_code_opens_once(browser, another):
+def test_a_code_opens_once(browser, second_browser):
     code = pyotp.TOTP(SECRET).now()
     assert browser.sign_in("chief", PASSWORD, code).status_code == 200
-    assert another.sign_in("chief", PASSWORD, code).status_code == 401
-    later = pyotp.TOTP(SECRET).at(int(time.time()) + passwords.STEP_S)
-    assert another.sign_in("chief", PASSWORD, f"{later[:3]} {later[3:]}").status_code == 200
+    assert second_browser.sign_in("chief", PASSWORD, code).status_code == 401
+    later = pyotp.TOTP(SECRET).at(int(time.time()) + passwords.TOTP_STEP_S)
+    assert second_browser.sign_in("chief", PASSWORD, f"{later[:3]} {later[3:]}").status_code == 200
 
 
 def test_what_opens_is_never_taken_from_an_address(browser, client):
@@ -158,16 +158,16 @@ def test_a_cookie_that_somebody_else_has_chosen_is_never_taken_over(browser):
     assert browser.cookie != "chosen-by-a-stranger"
 
 
-def test_signing_out_ends_this_browser_and_everywhere_ends_all(browser, another):
+def test_signing_out_ends_this_browser_and_everywhere_ends_all(browser, second_browser):
     browser.sign_in("member")
-    another.sign_in("member")
+    second_browser.sign_in("member")
     stolen = browser.cookie
     assert browser.post("/signout").status_code == 200
     browser.cookie = stolen
     assert browser.get("/api/account").status_code == 401
-    assert another.get("/api/account").status_code == 200
+    assert second_browser.get("/api/account").status_code == 200
     browser.sign_in("member")
-    assert another.post("/api/account/sign-out-everywhere").status_code == 200
+    assert second_browser.post("/api/account/sign-out-everywhere").status_code == 200
     assert browser.get("/api/account").status_code == 401
 
 
@@ -237,9 +237,9 @@ def test_an_administrator_without_a_second_factor_can_only_get_one(browser, conn
     assert offered["address"].startswith("otpauth://totp/Cotmoc:newcomer?secret=")
     assert offered["picture"].startswith("data:image/svg+xml")
     assert browser.get("/api/people").status_code == 403  # offered is not confirmed
-    assert browser.ask("PUT", "/api/account/second-factor", body={"code": "000000"}).status_code == 422
+    assert browser.request("PUT", "/api/account/second-factor", body={"code": "000000"}).status_code == 422
     before = browser.cookie
-    assert browser.ask(
+    assert browser.request(
         "PUT", "/api/account/second-factor", body={"code": pyotp.TOTP(offered["secret"]).now()}
     ).is_success
     assert browser.cookie != before
@@ -247,9 +247,9 @@ def test_an_administrator_without_a_second_factor_can_only_get_one(browser, conn
     assert browser.sign_in("newcomer").status_code == 401  # the password alone no longer opens
 
 
-def test_another_password_asks_for_the_old_one_and_signs_the_others_out(browser, another):
+def test_another_password_asks_for_the_old_one_and_signs_the_others_out(browser, second_browser):
     browser.sign_in("forgetful")
-    another.sign_in("forgetful")
+    second_browser.sign_in("forgetful")
     chosen = "một câu dài mới tinh"
     assert browser.post("/api/account/password", {"old": "sai", "password": chosen}).status_code == 401
     weak = browser.post("/api/account/password", {"old": PASSWORD, "password": "forgetful forgetful"})
@@ -260,9 +260,9 @@ def test_another_password_asks_for_the_old_one_and_signs_the_others_out(browser,
     )
     assert browser.post("/api/account/password", {"old": PASSWORD, "password": chosen}).is_success
     assert browser.get("/api/account").status_code == 200
-    assert another.get("/api/account").status_code == 401
-    assert another.sign_in("forgetful").status_code == 401
-    assert another.sign_in("forgetful", chosen).status_code == 200
+    assert second_browser.get("/api/account").status_code == 401
+    assert second_browser.sign_in("forgetful").status_code == 401
+    assert second_browser.sign_in("forgetful", chosen).status_code == 200
 
 
 def test_what_a_post_may_not_do_is_not_offered(browser):
@@ -295,20 +295,20 @@ def test_what_anybody_may_read_may_be_kept_and_nothing_else(browser):
     assert "no-store" not in browser.get("/static/cotmoc.css").headers.get("cache-control", "")
 
 
-def test_an_address_that_fails_too_often_waits_whatever_names_it_tries(site, settings, accounts):
+def test_an_address_that_fails_too_often_waits_whatever_names_it_tries(site_url, settings, accounts):
     import ipaddress
 
     tried = []
     for number in range(25):
         try:
-            accounts.check(f"stranger{number}", "một câu dài", None, "192.0.2.7")
+            accounts.verify_credentials(f"stranger{number}", "một câu dài", None, "192.0.2.7")
         except Exception as refusal:  # noqa: BLE001 - which refusal is what is looked at
             tried.append(type(refusal).__name__)
     assert tried[:20] == ["Unauthenticated"] * 20
     assert "TooMany" in tried[20:]
     near = str(ipaddress.ip_address("192.0.2.8"))
     with pytest.raises(Exception, match="wrong"):
-        accounts.check("stranger", "một câu dài", None, near)
+        accounts.verify_credentials("stranger", "một câu dài", None, near)
 
 
 def test_the_journal_knows_who_signed_in_and_no_secret(browser, connect):
@@ -346,7 +346,7 @@ def test_the_doors_login_reads_accounts_and_nothing_else_and_no_other_login_read
                 connect(login, role=role).execute(f"select * from app.{table}")
 
 
-def test_a_recovery_code_opens_once_in_place_of_a_lost_phone(browser, another, enrol, connect):
+def test_a_recovery_code_opens_once_in_place_of_a_lost_phone(browser, second_browser, enrol, connect):
     secret = pyotp.random_base32()
     enrol("lost.phone", "office", second_factor=secret)
     browser.sign_in("lost.phone", PASSWORD, pyotp.TOTP(secret).now())
@@ -357,13 +357,13 @@ def test_a_recovery_code_opens_once_in_place_of_a_lost_phone(browser, another, e
     kept = str(connect().execute("select * from app.recovery_codes").fetchall())
     assert not any(code in kept or code.replace("-", "") in kept for code in codes)
     assert "Còn 10 mã" in browser.get("/account").text
-    assert another.sign_in("lost.phone", "không phải mật khẩu", codes[0]).status_code == 401
-    assert another.sign_in("lost.phone", PASSWORD, codes[0].upper().replace("-", " ")).is_success
-    assert another.sign_in("lost.phone", PASSWORD, codes[0]).status_code == 401
+    assert second_browser.sign_in("lost.phone", "không phải mật khẩu", codes[0]).status_code == 401
+    assert second_browser.sign_in("lost.phone", PASSWORD, codes[0].upper().replace("-", " ")).is_success
+    assert second_browser.sign_in("lost.phone", PASSWORD, codes[0]).status_code == 401
     assert "Còn 9 mã" in browser.get("/account").text
     again = browser.post(door, {"password": PASSWORD}).json()["codes"]
-    assert another.sign_in("lost.phone", PASSWORD, codes[1]).status_code == 401
-    assert another.sign_in("lost.phone", PASSWORD, again[1]).is_success
+    assert second_browser.sign_in("lost.phone", PASSWORD, codes[1]).status_code == 401
+    assert second_browser.sign_in("lost.phone", PASSWORD, again[1]).is_success
     told = connect().execute("select actor, action, new::text from app.journal where table_name = 'recovery_codes'")
     entries = told.fetchall()
     assert {entry[:2] for entry in entries} == {("lost.phone", "insert"), ("lost.phone", "update")}
@@ -376,10 +376,10 @@ def test_without_a_second_factor_there_is_nothing_to_recover(browser):
     assert 'id="recovery"' not in browser.get("/account").text
 
 
-def test_ones_own_sign_ins_are_listed_and_ended_one_by_one(browser, another, enrol):
+def test_ones_own_sign_ins_are_listed_and_ended_one_by_one(browser, second_browser, enrol):
     enrol("two.places", "office")
     phone = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/126.0 Mobile Safari/537.36"
-    another.post("/signin", {"name": "two.places", "password": PASSWORD, "code": ""}, User_Agent=phone)
+    second_browser.post("/signin", {"name": "two.places", "password": PASSWORD, "code": ""}, User_Agent=phone)
     browser.sign_in("two.places")
     mine = browser.get("/api/account/sign-ins").json()["sign_ins"]
     assert sorted(one["own"] for one in mine) == [False, True]
@@ -387,9 +387,9 @@ def test_ones_own_sign_ins_are_listed_and_ended_one_by_one(browser, another, enr
     assert (there["holds"], there["device"], there["address"]) == (True, phone, "127.0.0.1")
     page = browser.get("/account").text
     assert "Chrome, Android" in page
-    another.sign_in("member")  # somebody else's is nobody's business
-    assert another.ask("DELETE", f"/api/account/sign-ins/{there['id']}").status_code == 404
-    assert browser.ask("DELETE", f"/api/account/sign-ins/{there['id']}").is_success
+    second_browser.sign_in("member")  # somebody else's is nobody's business
+    assert second_browser.request("DELETE", f"/api/account/sign-ins/{there['id']}").status_code == 404
+    assert browser.request("DELETE", f"/api/account/sign-ins/{there['id']}").is_success
     assert not next(one for one in browser.get("/api/account/sign-ins").json()["sign_ins"] if not one["own"])["holds"]
 
 
@@ -397,9 +397,9 @@ def test_ones_own_sign_ins_are_listed_and_ended_one_by_one(browser, another, enr
 def test_a_code_that_many_send_at_once_opens_for_one(kind, client, enrol, accounts):
     name, secret = f"at.once.{kind[0]}", pyotp.random_base32()
     person = uuid.UUID(enrol(name, "office", second_factor=secret))
-    with accounts.acting(name) as session:
+    with accounts.transaction(name) as session:
         spare = new_recovery_codes(session, person)[0]
     code = spare if kind == "recovery code" else pyotp.TOTP(secret).now()
     with ThreadPoolExecutor(5) as at_once:
-        answers = list(at_once.map(lambda _: Browser(client).sign_in(name, PASSWORD, code).status_code, range(5)))
+        answers = list(at_once.map(lambda _: BrowserClient(client).sign_in(name, PASSWORD, code).status_code, range(5)))
     assert sorted(answers) == [200, 401, 401, 401, 401]

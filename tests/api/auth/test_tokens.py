@@ -12,7 +12,7 @@ from gis.model.fields import Level
 from gis.model.layer import catalog
 from gis.read.sql import Selection
 from gis.release import workflow as sharing
-from gis.release.workflow import Part, Terms
+from gis.release.workflow import PreparedPart, Terms
 from layers.policy import OFFICE
 
 PASSWORD = "một câu dài để vào nhà"
@@ -25,12 +25,12 @@ INCIDENT = {"category": "marker_damage", "place": {"text": "147/6", "border": "V
 def staff(enrol, accounts):
     """An administrator."""
     enrol("chief", "administrator", second_factor=SECRET)
-    while accounts.unsure:
-        assert accounts.exist()
+    while accounts.recheck_due:
+        assert accounts.sign_in_required()
 
 
 @pytest.fixture
-def chief(browser, connect):
+def admin_browser(browser, connect):
     """The administrator's browser."""
     connect().execute("update app.people set last_step = null")
     assert browser.sign_in("chief", PASSWORD, pyotp.TOTP(SECRET).now()).is_success
@@ -38,12 +38,12 @@ def chief(browser, connect):
 
 
 @pytest.fixture
-def token(chief):
+def token(admin_browser):
     """``token(role, **given)`` issues one; gives its text."""
 
     def issuing(role="office", **given):
         body = {"name": f"máy {uuid.uuid4().hex[:8]}", "role": role, "days": 30, **given}
-        answer = chief.post("/api/tokens", body)
+        answer = admin_browser.post("/api/tokens", body)
         assert answer.status_code == 201, answer.text
         return answer.json()["token"]
 
@@ -59,35 +59,35 @@ def listed(chief, token):
     return next(one for one in chief.get("/api/tokens").json()["tokens"] if one["id"] == number)
 
 
-def test_a_token_reads_and_only_its_hash_is_kept(client, chief, token, connect):
+def test_a_token_reads_and_only_its_hash_is_kept(client, admin_browser, token, connect):
     text = token()
     assert text.startswith("cm_")
     assert by(client, text).status_code == 200
     kept = connect().execute("select * from app.tokens where id = %s", (uuid.UUID(text.split("_")[1]),)).fetchone()
     assert text.split("_", 2)[2] not in str(kept)
     assert hashlib.sha256(text.split("_", 2)[2].encode()).hexdigest() in kept
-    assert text.split("_", 2)[2] not in chief.get("/api/tokens").text + chief.get("/tokens").text
+    assert text.split("_", 2)[2] not in admin_browser.get("/api/tokens").text + admin_browser.get("/tokens").text
 
 
-def test_its_last_use_is_shown(client, chief, token):
+def test_its_last_use_is_shown(client, admin_browser, token):
     text = token()
-    assert listed(chief, text)["used_at"] is None
+    assert listed(admin_browser, text)["used_at"] is None
     by(client, text)
-    used = listed(chief, text)
+    used = listed(admin_browser, text)
     assert used["used_at"] is not None
     assert used["used_from"] in ("127.0.0.1", "::1")
     assert used["made_by"] == "chief"
 
 
-def test_revoked_it_is_refused_at_once(client, chief, token):
+def test_revoked_it_is_refused_at_once(client, admin_browser, token):
     text = token()
     assert by(client, text).status_code == 200
-    path = f"/api/tokens/{listed(chief, text)['id']}"
-    assert chief.ask("DELETE", path).is_success
+    path = f"/api/tokens/{listed(admin_browser, text)['id']}"
+    assert admin_browser.request("DELETE", path).is_success
     assert by(client, text).status_code == 401
-    assert listed(chief, text)["valid"] is False
-    assert chief.ask("DELETE", f"/api/tokens/{uuid.uuid4()}").status_code == 404
-    assert chief.ask("DELETE", "/api/tokens/nonsense").status_code == 404
+    assert listed(admin_browser, text)["valid"] is False
+    assert admin_browser.request("DELETE", f"/api/tokens/{uuid.uuid4()}").status_code == 404
+    assert admin_browser.request("DELETE", "/api/tokens/nonsense").status_code == 404
 
 
 def test_expired_it_is_refused(client, token, connect):
@@ -145,8 +145,8 @@ def test_what_is_no_token_opens_nothing(broken, client, token):
         ({"name": ""}, "name"), ({"name": "MẬT"}, "name"), ({"secret": "chosen"}, "secret"),
     ],
 )  # fmt: skip
-def test_what_is_no_token_to_issue_is_refused_and_the_field_named(given, field, chief):
-    answer = chief.post("/api/tokens", {"name": "máy", "role": "office", "days": 30, **given})
+def test_what_is_no_token_to_issue_is_refused_and_the_field_named(given, field, admin_browser):
+    answer = admin_browser.post("/api/tokens", {"name": "máy", "role": "office", "days": 30, **given})
     assert answer.status_code == 422, answer.text
     assert field in [one["field"] for one in answer.json()["errors"]]
 
@@ -163,22 +163,28 @@ def test_a_token_is_no_way_to_sign_in_pages_of_a_person(client, token):
 
 def given_to(database, recipient, *names):
     """Releases to a recipient, made in draft, by their names."""
-    with database.acting(OFFICE, write=True) as session:
+    with database.transaction(OFFICE, write=True) as session:
         selection = Selection(catalog["markers"], Level.PARTNER, where={"number": ["147/6"]})
         return [
-            str(sharing.prepare(session, name, recipient, Terms(), [Part(selection, ("number",), None, {})]).release_id)
+            str(
+                sharing.prepare(
+                    session, name, recipient, Terms(), [PreparedPart(selection, ("number",), None, {})]
+                ).release_id
+            )
             for name in names
         ]
 
 
-def test_a_token_bound_to_one_release_reads_no_other(client, chief, token, database, connect):
+def test_a_token_bound_to_one_release_reads_no_other(client, admin_browser, token, database, connect):
     one, two = given_to(database, "Sở Một", "Bản một", "Bản hai")
     (foreign,) = given_to(database, "Sở Hai", "Bản của nơi khác")
     for scopes in ([f"release:read:{foreign}"], [f"release:read:{uuid.uuid4()}"], ["read", f"release:read:{one}"]):
         body = {"name": "x", "role": "partner", "recipient": "Sở Một", "days": 1, "scopes": scopes}
-        refused = chief.post("/api/tokens", body)
+        refused = admin_browser.post("/api/tokens", body)
         assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "scopes"), scopes
-    house = chief.post("/api/tokens", {"name": "x", "role": "office", "days": 1, "scopes": [f"release:read:{one}"]})
+    house = admin_browser.post(
+        "/api/tokens", {"name": "x", "role": "office", "days": 1, "scopes": [f"release:read:{one}"]}
+    )
     assert house.status_code == 422
     admin = connect()
     admin.execute("select set_config('cotmoc.actor', 'x', false)")
@@ -221,7 +227,7 @@ def test_a_token_bound_to_one_release_reads_no_other(client, chief, token, datab
     assert {row["properties"]["number"] for row in exported["features"]} == {"990"}
 
 
-def test_it_asks_so_often_a_minute_and_no_oftener_however_many_ask_at_once(client, chief, token):
+def test_it_asks_so_often_a_minute_and_no_oftener_however_many_ask_at_once(client, admin_browser, token):
     text = token(per_minute=5)
     with ThreadPoolExecutor(12) as many:
         answers = list(many.map(lambda _: by(client, text), range(20)))
@@ -236,19 +242,19 @@ def test_it_asks_so_often_a_minute_and_no_oftener_however_many_ask_at_once(clien
         assert "5 times a minute" in told.json()["detail"]
     for wrong in (0, 6001, "5", True):
         body = {"name": f"x{wrong}", "role": "office", "days": 1, "per_minute": wrong}
-        assert chief.post("/api/tokens", body).json()["errors"][0]["field"] == "per_minute"
+        assert admin_browser.post("/api/tokens", body).json()["errors"][0]["field"] == "per_minute"
 
 
-def test_a_stolen_one_is_seen_at_work(client, chief, token):
+def test_a_stolen_one_is_seen_at_work(client, admin_browser, token):
     text = token("partner", recipient="Sở Ba", networks=["10.9.8.0/24"])
-    number = listed(chief, text)["id"]
+    number = listed(admin_browser, text)["id"]
     assert [by(client, text).status_code for _ in range(3)] == [401, 401, 401]
     by(client, text[:-3] + "xyz")  # whoever does not hold its secret is not counted as it
-    uses = chief.get(f"/api/tokens/{number}/uses").json()["uses"]
+    uses = admin_browser.get(f"/api/tokens/{number}/uses").json()["uses"]
     assert [(one["calls"], one["refused"]) for one in uses] == [(0, 3)]
     assert uses[0]["address"].startswith(("127.", "::"))
-    assert listed(chief, text)["refused_lately"] == 3
-    assert "3 lần bị từ chối trong 7 ngày" in chief.get("/tokens").text
-    assert chief.ask("DELETE", f"/api/tokens/{number}").is_success
+    assert listed(admin_browser, text)["refused_lately"] == 3
+    assert "3 lần bị từ chối trong 7 ngày" in admin_browser.get("/tokens").text
+    assert admin_browser.request("DELETE", f"/api/tokens/{number}").is_success
     assert by(client, text).status_code == 401
-    assert listed(chief, text)["refused_lately"] == 4
+    assert listed(admin_browser, text)["refused_lately"] == 4

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from api.app import create_app
-from api.http.security import HEADERS
+from api.http.security import SECURITY_HEADERS
 from gis.accounts.tokens import issue
 from tests.leak_markers import routes
 
@@ -48,10 +48,10 @@ def runner():
 def tokens(enrol, accounts):
     """A token for each reader; and an administrator, so that accounts count."""
     enrol("chief", "administrator", second_factor="JBSWY3DPEHPK3PXP")
-    with accounts.acting("chief") as session:
+    with accounts.transaction("chief") as session:
         made = {who: issue(session, who, made_by="chief", days=1, **given) for who, given in READERS.items()}
-    while accounts.unsure:
-        assert accounts.exist()
+    while accounts.recheck_due:
+        assert accounts.sign_in_required()
     return made
 
 
@@ -65,7 +65,7 @@ def doors(app):
 def guarded(answer):
     """Every header is there and says what it should; a page's policy lets no text run."""
     where = f"{answer.request.method} {answer.request.url} {answer.status_code}"
-    assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS, where
+    assert {name: answer.headers.get(name) for name in SECURITY_HEADERS} == SECURITY_HEADERS, where
     assert answer.headers["x-request-id"], where
     assert "server" not in answer.headers, where
     policy = dict(part.strip().partition(" ")[::2] for part in answer.headers["content-security-policy"].split(";"))

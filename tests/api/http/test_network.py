@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from api.app import create_app
-from api.http.network import Reach
-from api.http.protocol import Wire
+from api.http.network import NetworkOptions
+from api.http.protocol import HttpProtocol
 from gis.accounts import models as keeping
 from gis.accounts.tokens import issue
 from gis.text.errors import Forbidden
@@ -57,9 +57,10 @@ def certificate(tmp_path_factory):
 @pytest.mark.parametrize(
     "reach",
     [
-        Reach(host="0.0.0.0"), Reach(host="192.0.2.7"), Reach(host="::"), Reach(host="border.example"),
-        Reach(names=[NAME]), Reach(behind_proxy="*"), Reach(behind_proxy="0.0.0.0/0"), Reach(behind_proxy="::/0"),
-        Reach(behind_proxy="proxy.example"), Reach(host="0.0.0.0", names=[NAME]),
+        NetworkOptions(host="0.0.0.0"), NetworkOptions(host="192.0.2.7"), NetworkOptions(host="::"),
+        NetworkOptions(host="border.example"), NetworkOptions(names=[NAME]), NetworkOptions(behind_proxy="*"),
+        NetworkOptions(behind_proxy="0.0.0.0/0"), NetworkOptions(behind_proxy="::/0"),
+        NetworkOptions(behind_proxy="proxy.example"), NetworkOptions(host="0.0.0.0", names=[NAME]),
     ],
 )  # fmt: skip
 def test_nothing_beyond_this_machine_is_served_without_tls(reach):
@@ -69,39 +70,39 @@ def test_nothing_beyond_this_machine_is_served_without_tls(reach):
 
 def test_half_a_certificate_is_none(certificate, tmp_path):
     cert, key = certificate
-    for half in (Reach(tls_cert=cert), Reach(tls_key=key), Reach(tls_cert=key, tls_key=cert),
-                 Reach(tls_cert=cert, tls_key=tmp_path / "missing")):  # fmt: skip
+    for half in (NetworkOptions(tls_cert=cert), NetworkOptions(tls_key=key), NetworkOptions(tls_cert=key, tls_key=cert),
+                 NetworkOptions(tls_cert=cert, tls_key=tmp_path / "missing")):  # fmt: skip
         with pytest.raises(Forbidden, match="certificate and its key"):
             half.refuse_unsafe()
-    Reach(host="0.0.0.0", tls_cert=cert, tls_key=key).refuse_unsafe()
+    NetworkOptions(host="0.0.0.0", tls_cert=cert, tls_key=key).refuse_unsafe()
 
 
 @pytest.mark.parametrize("host", [None, "localhost", "127.0.0.1", "127.0.0.2", "::1"])
 def test_this_machine_alone_needs_nothing(host):
-    reach = Reach(host=host)
+    reach = NetworkOptions(host=host)
     reach.refuse_unsafe()
-    assert not reach.beyond
-    assert reach.served() == {"proxy_headers": False}
+    assert not reach.accepts_remote
+    assert reach.uvicorn_options() == {"proxy_headers": False}
 
 
 def test_in_the_container_the_same_holds(monkeypatch):
     monkeypatch.setenv("COTMOC_CONTAINER", "1")
-    assert Reach().address == "0.0.0.0"
-    assert not Reach().beyond  # the bridge, which compose publishes on loopback only
+    assert NetworkOptions().bind_address == "0.0.0.0"
+    assert not NetworkOptions().accepts_remote  # the bridge, which compose publishes on loopback only
     with pytest.raises(Forbidden):
-        Reach(names=[NAME]).refuse_unsafe()
-    assert Reach(names=[NAME], behind_proxy="172.18.0.2").beyond
+        NetworkOptions(names=[NAME]).refuse_unsafe()
+    assert NetworkOptions(names=[NAME], behind_proxy="172.18.0.2").accepts_remote
 
 
 def test_nobody_is_let_in_from_beyond_before_there_is_an_administrator(settings, accounts):
-    reach = Reach(names=[NAME], behind_proxy="127.0.0.1")
+    reach = NetworkOptions(names=[NAME], behind_proxy="127.0.0.1")
     reach.refuse_unsafe()
     with pytest.raises(Forbidden, match="admin create"):
-        reach.refuse_unattended(settings.door_url)
-    Reach().refuse_unattended(settings.door_url)
-    with accounts.acting("test") as session:
+        reach.require_administrator(settings.door_url)
+    NetworkOptions().require_administrator(settings.door_url)
+    with accounts.transaction("test") as session:
         keeping.enrol(session, "chief", "administrator", password="một câu dài để vào nhà")
-    reach.refuse_unattended(settings.door_url)
+    reach.require_administrator(settings.door_url)
 
 
 @contextmanager
@@ -111,7 +112,11 @@ def served(settings, database, accounts, reach):
         port = door.getsockname()[1]
         told = settings.model_copy(update={"port": port, **reach.settings()})
         config = uvicorn.Config(
-            create_app(told, database, accounts), http=Wire, log_level="critical", lifespan="off", **reach.served()
+            create_app(told, database, accounts),
+            http=HttpProtocol,
+            log_level="critical",
+            lifespan="off",
+            **reach.uvicorn_options(),
         )
         server = uvicorn.Server(config)
         serving = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)
@@ -127,17 +132,17 @@ def served(settings, database, accounts, reach):
 @pytest.fixture(scope="module")
 def token(accounts):
     """A token that is good from one office's network alone."""
-    with accounts.acting("test") as session:
+    with accounts.transaction("test") as session:
         if not keeping.has_administrator(session):
             keeping.enrol(session, "chief", "administrator", password="một câu dài để vào nhà")
         made = issue(session, "bảng tin", "office", made_by="chief", days=1, networks=["192.0.2.0/24"])
-    while accounts.unsure:
-        assert accounts.exist()
+    while accounts.recheck_due:
+        assert accounts.sign_in_required()
     return {"Authorization": f"Bearer {made}"}
 
 
 def test_a_proxy_of_ours_is_believed_about_its_clients(settings, database, accounts, token):
-    reach = Reach(names=[NAME], behind_proxy="127.0.0.1")
+    reach = NetworkOptions(names=[NAME], behind_proxy="127.0.0.1")
     with served(settings, database, accounts, reach) as port:
         site = f"http://127.0.0.1:{port}"
         through = {"Host": NAME, "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7", **token}
@@ -157,7 +162,7 @@ def test_a_proxy_of_ours_is_believed_about_its_clients(settings, database, accou
 
 
 def test_what_a_browser_keeps_goes_to_this_host_alone_over_tls_and_to_no_script(settings, database, accounts, token):
-    reach = Reach(names=[NAME], behind_proxy="127.0.0.1")
+    reach = NetworkOptions(names=[NAME], behind_proxy="127.0.0.1")
     with served(settings, database, accounts, reach) as port:
         through = {"Host": NAME, "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
         body = {"name": "chief", "password": "một câu dài để vào nhà"}
@@ -172,17 +177,17 @@ def test_what_a_browser_keeps_goes_to_this_host_alone_over_tls_and_to_no_script(
 
 
 def test_anybody_else_is_not_believed(settings, database, accounts, token):
-    reach = Reach(names=[NAME], behind_proxy="192.0.2.99")
+    reach = NetworkOptions(names=[NAME], behind_proxy="192.0.2.99")
     with served(settings, database, accounts, reach) as port:
         told = {"Host": NAME, "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7", **token}
         assert httpx.get(f"http://127.0.0.1:{port}{MARKERS}", headers=told).status_code == 403
-    with served(settings, database, accounts, Reach()) as port:
+    with served(settings, database, accounts, NetworkOptions()) as port:
         told = {"X-Forwarded-For": "192.0.2.7", **token}
         assert httpx.get(f"http://127.0.0.1:{port}{MARKERS}", headers=told).status_code == 401
 
 
 def test_with_a_certificate_of_ours_everything_goes_over_tls(settings, database, accounts, token, certificate):
-    reach = Reach(tls_cert=certificate[0], tls_key=certificate[1])
+    reach = NetworkOptions(tls_cert=certificate[0], tls_key=certificate[1])
     with served(settings, database, accounts, reach) as port:
         with httpx.Client(verify=ssl.create_default_context(cafile=str(certificate[0]))) as trusting:
             page = trusting.get(f"https://localhost:{port}/signin")

@@ -16,9 +16,13 @@ EXAMPLES = 2
 
 
 @pytest.mark.parametrize("layer", ["markers", "gates", "lines"])
-def test_gdal_reads_a_collection_as_a_layer(layer, site, client):
+def test_gdal_reads_a_collection_as_a_layer(layer, site_url, client):
     done = subprocess.run(
-        ["ogrinfo", "-ro", "-so", f"OAPIF:{site}/ogc", layer], check=False, capture_output=True, text=True, timeout=60
+        ["ogrinfo", "-ro", "-so", f"OAPIF:{site_url}/ogc", layer],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     assert f"Layer name: {layer}" in done.stdout
@@ -26,10 +30,10 @@ def test_gdal_reads_a_collection_as_a_layer(layer, site, client):
         assert f"{column}: String" in done.stdout
 
 
-def test_gdal_follows_the_pages_to_the_end(site, client, tmp_path):
+def test_gdal_follows_the_pages_to_the_end(site_url, client, tmp_path):
     target = tmp_path / "markers.csv"
     done = subprocess.run(
-        ["ogr2ogr", "-f", "CSV", str(target), f"OAPIF:{site}/ogc", "markers", "-oo", "PAGE_SIZE=500",
+        ["ogr2ogr", "-f", "CSV", str(target), f"OAPIF:{site_url}/ogc", "markers", "-oo", "PAGE_SIZE=500",
          "-select", "number"],
         check=False, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
@@ -38,8 +42,8 @@ def test_gdal_follows_the_pages_to_the_end(site, client, tmp_path):
     assert len(target.read_text("utf-8").splitlines()) == whole + 1
 
 
-def test_owslib_finds_the_collections_and_their_items(site):
-    service = Features(f"{site}/ogc")
+def test_owslib_finds_the_collections_and_their_items(site_url):
+    service = Features(f"{site_url}/ogc")
     assert service.feature_collections() == list(catalog)
     page = service.collection_items("gates", limit=3)
     assert len(page["features"]) == 3
@@ -47,8 +51,8 @@ def test_owslib_finds_the_collections_and_their_items(site):
     assert one["id"] == page["features"][0]["id"]
 
 
-def test_a_fuzzer_that_reads_the_description_finds_no_fault(site):
-    operations = [found.ok() for found in schemathesis.openapi.from_url(f"{site}/ogc/api").get_all_operations()]
+def test_a_fuzzer_that_reads_the_description_finds_no_fault(site_url):
+    operations = [found.ok() for found in schemathesis.openapi.from_url(f"{site_url}/ogc/api").get_all_operations()]
     assert len(operations) > 15
     faults = [fault for operation in operations for fault in faults_of(operation)]
     assert faults == []
@@ -71,7 +75,7 @@ def faults_of(operation):
     return faults
 
 
-@pytest.mark.usefixtures("site")
+@pytest.mark.usefixtures("site_url")
 @given(path=st.text(max_size=12), name=st.text(max_size=8), value=st.text(max_size=12))
 @hypothesis_settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_nothing_typed_into_an_address_is_a_fault(client, path, name, value):
@@ -84,8 +88,8 @@ def test_nothing_typed_into_an_address_is_a_fault(client, path, name, value):
 
 
 @pytest.mark.parametrize("said", [b"\x16\x03\x01\x02\x00\x01", b"HELLO\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"])
-def test_what_is_no_http_is_refused_in_the_same_form(said, site):
-    host, port = site.removeprefix("http://").split(":")
+def test_what_is_no_http_is_refused_in_the_same_form(said, site_url):
+    host, port = site_url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as wire:
         wire.sendall(said)
         heard = b"".join(iter(lambda: wire.recv(65536), b""))
@@ -119,9 +123,9 @@ def test_head_of_what_is_not_there_is_as_get_would_refuse_it(client):
     assert client.head("/ogc/collections/markers/items?colour=red").status_code == 400
 
 
-def test_the_head_and_the_body_of_an_answer_come_together(site):
+def test_the_head_and_the_body_of_an_answer_come_together(site_url):
     """Whoever reads is woken once, and a second request on the same connection is answered too."""
-    host, port = site.removeprefix("http://").split(":")
+    host, port = site_url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as wire:
         for _ in range(2):
             wire.sendall(f"GET /ogc/conformance HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())

@@ -12,11 +12,11 @@ from owslib.ogcapi.features import Features
 
 from gis.crs.systems import from_wgs84
 from gis.files.formats import FORMATS
-from gis.files.qgis import OTHER
+from gis.files.qgis import OTHER_VALUES
 from gis.model.code_lists import GREY, INK
 from gis.model.layer import catalog
-from gis.read.tiles import Address
-from tests.factories import HERE, incident, work
+from gis.read.tiles import TileCoord
+from tests.factories import POINT, incident, work
 
 MARKERS = "/ogc/collections/markers/items"
 ROOT = Path(__file__).resolve().parents[3]
@@ -39,24 +39,24 @@ needs_ogr = pytest.mark.skipif(shutil.which("ogr2ogr") is None, reason="gdal-bin
 
 
 @needs_ogr
-def test_ogr_lists_every_layer(site):
-    told = run("ogrinfo", "-ro", f"OAPIF:{site}/ogc")
+def test_ogr_lists_every_layer(site_url):
+    told = run("ogrinfo", "-ro", f"OAPIF:{site_url}/ogc")
     for name in catalog:
         assert name in told
 
 
 @needs_ogr
-def test_ogr_copies_a_layer_page_by_page(site, client, tmp_path):
+def test_ogr_copies_a_layer_page_by_page(site_url, client, tmp_path):
     file = tmp_path / "markers.geojson"
-    run("ogr2ogr", "-f", "GeoJSON", str(file), f"OAPIF:{site}/ogc", "markers", "-oo", "PAGE_SIZE=500")
+    run("ogr2ogr", "-f", "GeoJSON", str(file), f"OAPIF:{site_url}/ogc", "markers", "-oo", "PAGE_SIZE=500")
     copied = json.loads(file.read_text())["features"]
     assert len({one["properties"]["id"] for one in copied}) == len(copied) == number_of(client)
 
 
 @needs_ogr
-def test_ogr_hands_its_filter_and_its_box_to_the_server(site, client):
+def test_ogr_hands_its_filter_and_its_box_to_the_server(site_url, client):
     asked = run(
-        "ogrinfo", "-ro", "-q", "--debug", "on", f"OAPIF:{site}/ogc", "markers", "-oo", "PAGE_SIZE=1000",
+        "ogrinfo", "-ro", "-q", "--debug", "on", f"OAPIF:{site_url}/ogc", "markers", "-oo", "PAGE_SIZE=1000",
         "-where", "border = 'VN-KH' AND number = '147/6'", "-spat", "105", "11", "106.5", "12",
     )  # fmt: skip
     assert "border=VN-KH" in asked
@@ -77,19 +77,19 @@ def test_ogr_hands_its_filter_and_its_box_to_the_server(site, client):
         ("created_at >= '2020/01/01'", "true"),
     ],
 )
-def test_ogr_finds_by_its_own_filter_what_cql2_finds(where, filtered, site, client):
+def test_ogr_finds_by_its_own_filter_what_cql2_finds(where, filtered, site_url, client):
     """Whatever it hands on and whatever it tests itself. A day of a field of times arrives as ``2020-01-01T``."""
-    said = run("ogrinfo", "-ro", "-q", f"OAPIF:{site}/ogc", "markers", "-oo", "PAGE_SIZE=1000", "-where", where)
+    said = run("ogrinfo", "-ro", "-q", f"OAPIF:{site_url}/ogc", "markers", "-oo", "PAGE_SIZE=1000", "-where", where)
     assert "ERROR" not in said
     assert said.count("OGRFeature(markers)") == number_of(client, filter=filtered)
 
 
 @needs_ogr
-def test_ogr_takes_a_box_of_metres_and_sql_of_its_own(site, client, tmp_path):
+def test_ogr_takes_a_box_of_metres_and_sql_of_its_own(site_url, client, tmp_path):
     corners = [from_wgs84(lon, lat, 32648) for lon, lat in ((105.8, 11.0), (106.3, 11.9))]
     file = tmp_path / "box.geojson"
     run(
-        "ogr2ogr", "-f", "GeoJSON", str(file), f"OAPIF:{site}/ogc", "markers", "-oo", "PAGE_SIZE=1000",
+        "ogr2ogr", "-f", "GeoJSON", str(file), f"OAPIF:{site_url}/ogc", "markers", "-oo", "PAGE_SIZE=1000",
         "-spat_srs", "EPSG:32648", "-spat", *(str(part) for corner in corners for part in corner),
     )  # fmt: skip
     found = {one["properties"]["id"] for one in json.loads(file.read_text())["features"]}
@@ -97,7 +97,7 @@ def test_ogr_takes_a_box_of_metres_and_sql_of_its_own(site, client, tmp_path):
     assert len(found & {one["id"] for one in plain}) > 0.9 * len(plain) > 10  # straight in metres is bent in degrees
     counted = "SELECT border, COUNT(*) AS n FROM markers GROUP BY border ORDER BY border"
     said = run(
-        "ogrinfo", "-ro", "-q", f"OAPIF:{site}/ogc", "-oo", "PAGE_SIZE=1000", "-dialect", "SQLite", "-sql", counted
+        "ogrinfo", "-ro", "-q", f"OAPIF:{site_url}/ogc", "-oo", "PAGE_SIZE=1000", "-dialect", "SQLite", "-sql", counted
     )
     for border in ("VN-CN", "VN-KH"):
         assert f"border (String) = {border}\n  n (Integer) = {number_of(client, border=border)}" in said
@@ -137,7 +137,7 @@ def test_ogr_reads_a_tile_at_the_places_and_by_the_names_that_geojson_says(clien
         "-oo", f"Y={row}", "-oo", f"Z={zoom}", "-oo", "CLIP=NO",
     )  # fmt: skip
     found = {one["properties"]["id"]: one for one in json.loads(read.read_text())["features"]}
-    west, south, east, north = Address(zoom, column, row).box
+    west, south, east, north = TileCoord(zoom, column, row).bbox
     asked = {"bbox": f"{west},{south},{east},{north}", "limit": 1000}
     expected = client.get("/ogc/collections/gates/items", params=asked).json()["features"]
     assert set(found) == {one["id"] for one in expected} != set()
@@ -160,10 +160,10 @@ def told(said):
 
 
 @pytest.mark.parametrize("epsg", [9210, 32648, 4326])
-def test_a_newer_ogr_asks_for_its_system_and_for_cql2(epsg, site, client):
+def test_a_newer_ogr_asks_for_its_system_and_for_cql2(epsg, site_url, client):
     """The GDAL inside pyogrio, in a process of its own: ``CRS``, and a filter that only CQL2 can say."""
     where = "number LIKE '14%' AND border = 'VN-KH' AND chainage_m > 1000"
-    found = told(run(sys.executable, "-c", NEWER_OGR, f"OAPIF:{site}/ogc", f"EPSG:{epsg}", where))
+    found = told(run(sys.executable, "-c", NEWER_OGR, f"OAPIF:{site_url}/ogc", f"EPSG:{epsg}", where))
     plain = client.get(MARKERS, params={"limit": 10000, "filter": where}).json()["features"]
     assert sorted(found) == sorted(one["properties"]["number"] for one in plain) != []
     for one in plain:
@@ -174,22 +174,22 @@ def test_a_newer_ogr_asks_for_its_system_and_for_cql2(epsg, site, client):
 
 
 @needs_ogr
-def test_ogr_writes_nothing_and_says_so(site, client, tmp_path):
+def test_ogr_writes_nothing_and_says_so(site_url, client, tmp_path):
     """Its driver only reads: nothing is sent, so nothing can be half written."""
     file = tmp_path / "in.geojson"
     file.write_text(json.dumps({"type": "FeatureCollection", "features": []}))
     before = number_of(client)
     for mode in ("-append", "-update"):
         done = subprocess.run(
-            ["ogr2ogr", mode, "-nln", "markers", f"OAPIF:{site}/ogc", str(file)],
+            ["ogr2ogr", mode, "-nln", "markers", f"OAPIF:{site_url}/ogc", str(file)],
             check=False, capture_output=True, text=True, timeout=60, env=ENVIRONMENT,
         )  # fmt: skip
         assert done.returncode != 0
     assert number_of(client) == before
 
 
-def test_owslib_reads_collections_queryables_schema_and_items(site, client):
-    service = Features(f"{site}/ogc")
+def test_owslib_reads_collections_queryables_schema_and_items(site_url, client):
+    service = Features(f"{site_url}/ogc")
     assert service.feature_collections() == list(catalog)
     assert service.collection("markers")["storageCrs"].endswith("CRS84")
     assert "condition" in service.collection_queryables("markers")["properties"]
@@ -204,11 +204,11 @@ def test_owslib_reads_collections_queryables_schema_and_items(site, client):
     assert service.collection_item("markers", one["id"])["geometry"] == one["geometry"]
 
 
-def test_owslib_changes_what_it_has_read(site, client):
+def test_owslib_changes_what_it_has_read(site_url, client):
     """It sends ``If-Match`` when it is told to, and hears 428 when it is not; its CQL by POST makes nothing."""
-    service = Features(f"{site}/ogc")
+    service = Features(f"{site_url}/ogc")
     words = "Nhập từ OWSLib"
-    body = {"type": "Feature", "geometry": HERE, "properties": {"category": "drainage", "description": words}}
+    body = {"type": "Feature", "geometry": POINT, "properties": {"category": "drainage", "description": words}}
     service.collection_item_create("incidents", body)
     (made,) = service.collection_items("incidents", q=words)["features"]
     with pytest.raises(RuntimeError, match="unconditional"):
@@ -218,7 +218,7 @@ def test_owslib_changes_what_it_has_read(site, client):
     def holding():
         service.collection_item("incidents", made["id"])
         held = {"If-Match": service.response_headers["etag"], "Content-Type": "application/geo+json"}
-        return Features(f"{site}/ogc", headers=held)
+        return Features(f"{site_url}/ogc", headers=held)
 
     first, second = holding(), holding()
     assert first.collection_item_update("incidents", made["id"], json.dumps(made))
@@ -343,7 +343,7 @@ def _with_qgis():
 
 
 @pytest.fixture(scope="module")
-def qgis(site, client, tmp_path_factory):
+def qgis(site_url, client, tmp_path_factory):
     """What QGIS sees of the collections, of the GeoPackages and of the tiles."""
     python = _with_qgis()
     if python is None:
@@ -351,7 +351,7 @@ def qgis(site, client, tmp_path_factory):
     folder = tmp_path_factory.mktemp("qgis")
     for name in ("markers", "gates"):
         (folder / f"{name}.gpkg").write_bytes(client.get(f"/api/export/{name}", params={"f": "gpkg"}).content)
-    return told(run(python, "-c", QGIS, site, str(folder), json.dumps(list(EXPRESSIONS))))
+    return told(run(python, "-c", QGIS, site_url, str(folder), json.dumps(list(EXPRESSIONS))))
 
 
 def test_qgis_pages_filters_and_places_a_layer(qgis, client):
@@ -383,9 +383,9 @@ def test_a_geopackage_opens_in_qgis_as_it_is_drawn_and_filled_in_here(layer, qgi
     card, seen = catalog[layer], qgis[f"{layer}.gpkg"]
     features = client.get(f"/ogc/collections/{layer}/items", params={"limit": 10000}).json()["features"]
     assert (seen["number"], seen["crs"]) == (len(features), "EPSG:4326")
-    assert (seen["drawn_by"], seen["label"]) == (card.drawn_by, card.labelled_by)
-    words = [[one.value, one.title.vi, one.mark.colour.lower()] for one in card.fields[card.drawn_by].codes]
-    assert seen["words"] == [*words, ["", OTHER.vi, GREY]]
+    assert (seen["drawn_by"], seen["label"]) == (card.style_field, card.label_sql)
+    words = [[one.value, one.title.vi, one.mark.colour.lower()] for one in card.fields[card.style_field].codes]
+    assert seen["words"] == [*words, ["", OTHER_VALUES.vi, GREY]]
     assert {name: title for name, title in seen["titles"].items() if title} == {
         name: one.title.vi for name, one in card.fields.items()
     }
@@ -422,22 +422,22 @@ def fuzz(document, address, folder, paths, *, seconds, phases="fuzzing"):
     )  # fmt: skip
 
 
-def test_nothing_that_the_description_allows_breaks_the_server(site, client, tmp_path):
+def test_nothing_that_the_description_allows_breaks_the_server(site_url, client, tmp_path):
     """No 5xx, no status, type or body that the description does not tell; creates lead to reads and changes."""
     incident(client)
     work(client)
     document = client.get("/ogc/api").json()
     paths = "^/(collections/(works|incidents)(/|$)|conformance|$)"
-    said = fuzz(document, f"{site}/ogc", tmp_path, paths, seconds=30, phases="fuzzing,stateful")
+    said = fuzz(document, f"{site_url}/ogc", tmp_path, paths, seconds=30, phases="fuzzing,stateful")
     assert "passed" in said
 
 
-def test_nor_do_the_other_doors(site, client, tmp_path):
+def test_nor_do_the_other_doors(site_url, client, tmp_path):
     document = client.get("/ogc/api").json()
     document["paths"] = {
         path: one for path, one in document["paths"].items() if path.startswith("/api/") and "servers" in one
     }
     for one in document["paths"].values():
         del one["servers"]
-    said = fuzz(document, site, tmp_path, "^/api/(locate|cards|basemap|export/gates)", seconds=12)
+    said = fuzz(document, site_url, tmp_path, "^/api/(locate|cards|basemap|export/gates)", seconds=12)
     assert "passed" in said

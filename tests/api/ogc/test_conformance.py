@@ -15,12 +15,12 @@ from schemathesis import openapi as schemathesis
 from api.http import parameters as params
 from api.ogc import items as features, openapi as description, schemas, tiles, write as changes
 from api.rest import basemap, export as exports, layers as cards, locate
-from gis.crs.systems import CRS, OFFERED, WGS84, from_wgs84
+from gis.crs.systems import CRS, OUTPUT_CRS, WGS84, from_wgs84
 from gis.model.fields import Level
 from gis.model.layer import catalog
-from gis.write.validation import receivable
+from gis.write.validation import writable_fields
 from layers.incidents import Severity
-from tests.factories import HERE, body_of, incident, make, patch
+from tests.factories import POINT, create, incident, minimal_body, patch
 
 OGC = "/ogc"
 COLLECTIONS = f"{OGC}/collections"
@@ -153,7 +153,7 @@ def test_core_bbox_over_the_antimeridian(client, markers):
 
 def test_core_bbox_of_what_stands_nowhere(client):
     """/req/core/fc-bbox-response: what is not associated with a geometry lies in every box."""
-    make(client, "documents", **body_of(catalog["documents"]))
+    create(client, "documents", **minimal_body(catalog["documents"]))
     documents = f"{COLLECTIONS}/documents/items"
     assert ids(client, documents, bbox="0,0,1,1") == ids(client, documents) != []
 
@@ -196,12 +196,12 @@ def test_geojson_definition(client, markers):
     """/req/geojson/definition, /req/geojson/content: RFC 7946, with no CRS of its own and rings counter-clockwise."""
     assert all(set(one) == {"type", "id", "geometry", "properties"} for one in markers)
     assert "crs" not in asked(client, MARKERS)
-    area = make(client, "areas", **body_of(catalog["areas"]))
+    area = create(client, "areas", **minimal_body(catalog["areas"]))
     ring = area["geometry"]["coordinates"][0]
     assert sum((x2 - x1) * (y2 + y1) for (x1, y1), (x2, y2) in pairwise(ring)) < 0
 
 
-def test_oas30_definition(client, site):
+def test_oas30_definition(client, site_url):
     """/req/oas30/oas-definition-1 and -2, oas-impl: schemathesis reads it as OpenAPI 3.0, and it tells every door."""
     answer = client.get(href(asked(client, OGC), "service-desc"))
     assert answer.headers["content-type"] == "application/vnd.oai.openapi+json;version=3.0"
@@ -256,9 +256,9 @@ def test_html_content(language, client):
         OGC: "/ogc/collections",
         f"{OGC}/conformance": "ogcapi-features-1",
         f"{OGC}/api": "GET /collections/gates/items",
-        COLLECTIONS: catalog["gates"].title.said_in(language),
+        COLLECTIONS: catalog["gates"].title.in_language(language),
         f"{COLLECTIONS}/gates": f"{COLLECTIONS}/gates/items",
-        f"{COLLECTIONS}/gates/schema": catalog["gates"].fields["border"].title.said_in(language),
+        f"{COLLECTIONS}/gates/schema": catalog["gates"].fields["border"].title.in_language(language),
         f"{COLLECTIONS}/gates/items": gate["properties"]["name"],
         f"{COLLECTIONS}/gates/items/{gate['id']}": gate["properties"]["name"],
     }
@@ -298,10 +298,10 @@ def test_crs_of_collections(client):
     for one in asked(client, COLLECTIONS)["collections"]:
         assert one["crs"][0] == one["storageCrs"] == "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
         assert EPSG.format(4326) in one["crs"]
-        assert len(one["crs"]) == len(OFFERED)
+        assert len(one["crs"]) == len(OUTPUT_CRS)
 
 
-@pytest.mark.parametrize("crs", OFFERED, ids=lambda one: one.uri.rpartition("/")[2])
+@pytest.mark.parametrize("crs", OUTPUT_CRS, ids=lambda one: one.uri.rpartition("/")[2])
 def test_crs_of_answers(crs, client, markers):
     """/req/crs/fc-crs-action, ogc-crs-header, ogc-crs-header-value, geojson: axes as the authority has them."""
     known = {one["id"]: one["geometry"]["coordinates"] for one in markers if one["geometry"]}
@@ -323,7 +323,7 @@ def test_crs_of_answers(crs, client, markers):
 @pytest.mark.parametrize("name", [EPSG.format(4326), EPSG.format(9210), EPSG.format(32648), EPSG.format(3857)])
 def test_crs_of_bbox(name, client):
     """/req/crs/fc-bbox-crs-definition, fc-bbox-crs-action: the box comes in the axes of its system."""
-    crs = CRS.read(name)
+    crs = CRS.parse(name)
     corners = [(105.8, 11.0), (106.3, 11.9)]
     if crs.epsg != WGS84:
         corners = [from_wgs84(lon, lat, crs.epsg) for lon, lat in corners]
@@ -374,10 +374,10 @@ def test_schema_says_what_comes_out_and_what_goes_in(layer, client):
     found = asked(client, f"{COLLECTIONS}/{layer}/schema")["properties"]
     out = {name for name, one in found.items() if not one.get("writeOnly")} - {"geometry"}
     taken = {name for name, one in found.items() if not one.get("readOnly")} - {"geometry", "place"}
-    assert taken == set(receivable(card))
+    assert taken == set(writable_fields(card))
     for feature in asked(client, f"{COLLECTIONS}/{layer}/items", limit=3)["features"]:
         assert set(feature["properties"]) == out
-    assert ("geometry" in found) == card.placed
+    assert ("geometry" in found) == card.has_geometry
     if card.status is not None:
         assert found[card.status.name]["readOnly"]
     if card.time is not None:
@@ -403,12 +403,12 @@ def test_nobody_is_told_of_what_they_may_not_know(layer):
     """A field above the reader's level is in no schema, no queryable, no sortable and no description."""
     card = catalog[layer]
     for reader in Level:
-        hidden = set(card.fields) - set(card.readable(reader))
+        hidden = set(card.fields) - set(card.readable_fields(reader))
         for told in (schemas.queryables, schemas.sortables):
             assert not hidden & set(told(card, reader, "vi"))
         out = {name for name, one in schemas.returnables(card, reader, "vi").items() if not one.get("writeOnly")}
         assert not hidden & out
-    assert set(card.fields) - set(card.readable(Level.PUBLIC)), "every layer has something to hide"
+    assert set(card.fields) - set(card.readable_fields(Level.PUBLIC)), "every layer has something to hide"
 
 
 @pytest.mark.parametrize("layer", ["markers", "gates", "works", "tasks"])
@@ -528,7 +528,7 @@ def test_sorting(layer, client):
             known = [one for one in runs if one is not None]
             assert known == sorted(known)
             assert [one for one in falling if one is not None] == known[::-1]
-        if (scale := catalog[layer].fields[name].scale) is not None:
+        if (scale := catalog[layer].fields[name].ordered_codes) is not None:
             ranks = [list(scale).index(scale(one)) for one in runs]
             assert ranks == sorted(ranks), name
         walked, more = [], f"{url}?{urlencode({'sortby': f'-{name}', 'limit': 97})}"
@@ -565,7 +565,7 @@ def test_words_of_a_scale_are_compared_by_their_order(client):
 def test_what_nobody_touches_is_walked_once_while_others_change(key, client):
     """Between any two pages a row comes, a row goes, and the sort keys of rows before and behind change."""
     posts = f"{COLLECTIONS}/posts/items"
-    made = [make(client, "posts", **body_of(catalog["posts"], label=f"{key} {n % 5}")) for n in range(16)]
+    made = [create(client, "posts", **minimal_body(catalog["posts"], label=f"{key} {n % 5}")) for n in range(16)]
     still, moving = {one["id"] for one in made[::2]}, made[1::2]
     walked, more = [], f"{posts}?{urlencode({'limit': 3, 'sortby': key, 'count': 'exact'})}"
     while more:
@@ -573,7 +573,7 @@ def test_what_nobody_touches_is_walked_once_while_others_change(key, client):
         walked += [one["id"] for one in page["features"]]
         more = next((one["href"] for one in page["links"] if one["rel"] == "next"), None)
         if len(walked) < 60:  # what is put behind without end would be walked without end
-            make(client, "posts", **body_of(catalog["posts"], label=f"{key} 2"))
+            create(client, "posts", **minimal_body(catalog["posts"], label=f"{key} 2"))
         if moving and len(walked) < 60:
             patch(client, "posts", moving[-1], label=f"{key} {len(walked) % 7}")
             gone = moving.pop(0)
@@ -598,13 +598,13 @@ def test_methods_are_told(client):
 
 def test_create_replace_delete(client):
     """/req/create-replace-delete/insert-post-op, -body, -response, -response-rid, update-put-op, delete-op."""
-    made = client.post(INCIDENTS, json={"type": "Feature", "geometry": HERE, "properties": {"category": "drainage"}},
+    made = client.post(INCIDENTS, json={"type": "Feature", "geometry": POINT, "properties": {"category": "drainage"}},
                        headers={"Content-Type": GEOJSON})  # fmt: skip
     assert made.status_code == 201
     where = made.headers["location"]
     shown = client.get(where)
     assert shown.json()["id"] == made.json()["id"]
-    body = {"type": "Feature", "geometry": HERE, "properties": {"category": "rockfall", "description": "mới"}}
+    body = {"type": "Feature", "geometry": POINT, "properties": {"category": "rockfall", "description": "mới"}}
     body["properties"]["category"] = next(
         word.value for word in catalog["incidents"].fields["category"].codes if word.value != "drainage"
     )
@@ -660,7 +660,7 @@ def test_optimistic_locking(client):
 @pytest.mark.parametrize("layer", [name for name, one in catalog.items() if one.editable])
 def test_a_feature_goes_back_as_it_was_read(layer, client):
     """/req/features/geojson-create-replace: a PUT of what GET gave changes nothing; twice neither."""
-    made = make(client, layer, **body_of(catalog[layer], source="thử"))
+    made = create(client, layer, **minimal_body(catalog[layer], source="thử"))
     url = f"{COLLECTIONS}/{layer}/items/{made['id']}"
     for _ in range(2):
         read = client.get(url)
@@ -692,7 +692,7 @@ def test_a_status_does_not_come_back_changed(client):
 @pytest.mark.parametrize("name", [EPSG.format(4326), EPSG.format(9210), EPSG.format(32648)])
 def test_content_crs(name, client):
     """/req/features/content-crs-header, default-crs, other-crs: POST, PUT and PATCH take a geometry in any system."""
-    crs = CRS.read(name)
+    crs = CRS.parse(name)
 
     def written(lon, lat):
         east, north = (lon, lat) if crs.epsg == WGS84 else from_wgs84(lon, lat, crs.epsg)
@@ -733,7 +733,7 @@ def test_as_of_reads_like_the_present(client):
         act = chance.choice(["make", "make", "change", "move", "retire"]) if now else "make"
         place = {"type": "Point", "coordinates": [round(chance.uniform(105.85, 106.0), 4), 11.69]}
         if act == "make":
-            made = make(client, "posts", border="VN-KH", section="168–168/2", label=f"cọc {step}", geometry=place)
+            made = create(client, "posts", border="VN-KH", section="168–168/2", label=f"cọc {step}", geometry=place)
             now[made["id"]] = {"label": f"cọc {step}", "lon": place["coordinates"][0]}
         else:
             one = chance.choice(sorted(now))

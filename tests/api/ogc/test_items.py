@@ -165,7 +165,7 @@ def test_walking_is_right_while_rows_come_and_go(client):
     assert set(walked) == (set(before) | {late}) - {retired}
 
 
-def test_a_writer_beside_the_walk_makes_nobody_twice_or_missing(client, site):
+def test_a_writer_beside_the_walk_makes_nobody_twice_or_missing(client, site_url):
     settled = {incident(client)["id"] for _ in range(10)}
     url = f"{COLLECTIONS}/incidents/items?limit=2&sortby=code"
     stop = threading.Event()
@@ -380,11 +380,11 @@ def test_every_answer_carries_the_headers_that_guard_the_reader(client):
 
 def test_the_short_way_leads_to_the_door_that_the_long_one_would(settings, database):
     app = create_app(settings, database)
-    straight = [door for router in app.state.doors for door in router.routes if getattr(door, "straight", None)]
+    straight = [door for router in app.state.routers for door in router.routes if getattr(door, "fast_handler", None)]
     assert {door.name for door in straight} >= {"items", "item", "tile"}
     for door in straight:
         path = re.sub(r"\{\w+\}", "x", door.path)
-        every = (route for router in app.state.doors for route in router.routes)
+        every = (route for router in app.state.routers for route in router.routes)
         first = next(route for route in every if "GET" in route.methods and route.path_regex.fullmatch(path))
         assert first is door
 

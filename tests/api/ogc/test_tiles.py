@@ -15,9 +15,9 @@ from gis.db.actors import Actor
 from gis.db.session import WRITER_LOGIN
 from gis.model.layer import catalog
 from gis.read import sql as query, tiles
-from gis.read.grid_counts import FOLDED_EVERY, GRIDS
+from gis.read.grid_counts import FOLD_INTERVAL, GRIDS
 from gis.read.sql import Selection
-from gis.read.tiles import Address, Tile
+from gis.read.tiles import Tile, TileCoord
 from gis.text.dates import today
 from layers.policy import OFFICE, OFFICER, PARTNER, PUBLIC
 from tests.factories import incident, now, patch, put, task
@@ -25,18 +25,18 @@ from tests.factories import incident, now, patch, put, task
 INCIDENTS = catalog["incidents"]
 TILES = "/ogc/collections/{}/tiles/WebMercatorQuad/{}/{}/{}"
 WORLD = (-180.0, -85.0, 180.0, 85.0)
-WHOLE = Address(0, 0, 0)
-COUNTRY = Address(5, 25, 15)
+WHOLE = TileCoord(0, 0, 0)
+COUNTRY = TileCoord(5, 25, 15)
 
 
 def mercator(lon: float, lat: float) -> tuple[float, float]:
     return Transformer.from_crs(4326, 3857, always_xy=True).transform(lon, lat)
 
 
-def at_place(lon: float, lat: float, zoom: int) -> Address:
+def at_place(lon: float, lat: float, zoom: int) -> TileCoord:
     east, north = mercator(lon, lat)
     half, side = 20037508.342789244, 1 << zoom
-    return Address(zoom, int((east + half) / (2 * half) * side), int((half - north) / (2 * half) * side))
+    return TileCoord(zoom, int((east + half) / (2 * half) * side), int((half - north) / (2 * half) * side))
 
 
 CROWD = at_place(107.2, 10.9, 9)
@@ -70,29 +70,29 @@ from (values ('internal', 'gps'), ('restricted', 'survey'), ('public', 'assumed'
 
 def crowd(database, number, mark=""):
     """So many incidents in a square of 0.4 degrees, a part of them hidden, a part assumed."""
-    with database.acting(OFFICE, write=True) as session:
+    with database.transaction(OFFICE, write=True) as session:
         session.execute(text(CROWDED), {"number": number, "mark": mark})
 
 
 @pytest.fixture(scope="module")
-def crowded(database):
+def crowded_database(database):
     crowd(database, 6200)
 
 
-def get(client: Client, layer: str, at: Address, **parameters):
+def get(client: Client, layer: str, at: TileCoord, **parameters):
     return client.get(TILES.format(layer, at.zoom, at.row, at.column), params=parameters)
 
 
-def drawn(database, reader, layer, at: Address, **selected) -> Tile:
-    with database.acting(reader) as session:
+def drawn(database, reader, layer, at: TileCoord, **selected) -> Tile:
+    with database.transaction(reader) as session:
         return tiles.tile(session, Selection(catalog[layer], reader.level, **selected), at)
 
 
 @pytest.fixture
-def opened(tmp_path):
+def decode_tile(tmp_path):
     """The features of a tile as a map program reads them, in Web Mercator."""
 
-    def opening(content: bytes, at: Address):
+    def opening(content: bytes, at: TileCoord):
         file = tmp_path / "tile.pbf"
         file.write_bytes(content)
         return pyogrio.read_dataframe(file, X=at.column, Y=at.row, Z=at.zoom, CLIP="NO")
@@ -104,22 +104,22 @@ def opened(tmp_path):
 
 
 @pytest.mark.parametrize("layer", ["markers", "gates", "crossings", "lines", "works"])
-def test_a_tile_holds_the_items_of_its_box(client, opened, layer):
-    west, south, east, north = WHOLE.box
+def test_a_tile_holds_the_items_of_its_box(client, decode_tile, layer):
+    west, south, east, north = WHOLE.bbox
     asked = {"bbox": f"{west},{south},{east},{north}", "limit": 10_000}
     items = client.get(f"/ogc/collections/{layer}/items", params=asked).json()["features"]
     answer = get(client, layer, WHOLE)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/vnd.mapbox-vector-tile"
     assert items
-    assert set(opened(answer.content, WHOLE)["id"]) == {one["id"] for one in items}
+    assert set(decode_tile(answer.content, WHOLE)["id"]) == {one["id"] for one in items}
 
 
-def test_a_tile_says_what_is_drawn_by_its_word_its_name_and_its_position_source(client, opened):
+def test_a_tile_says_what_is_drawn_by_its_word_its_name_and_its_position_source(client, decode_tile):
     made = incident(client, severity="critical", position_source="gps")
     lon, lat = made["geometry"]["coordinates"]
     at = at_place(lon, lat, 16)
-    found = opened(get(client, "incidents", at).content, at).set_index("id").loc[made["id"]]
+    found = decode_tile(get(client, "incidents", at).content, at).set_index("id").loc[made["id"]]
     expected = {"label": made["properties"]["code"], "handling": "reported", "severity": "critical"}
     assert {name: found[name] for name in expected} == expected
     assert found["position_source"] == made["properties"]["position_source"]
@@ -127,28 +127,28 @@ def test_a_tile_says_what_is_drawn_by_its_word_its_name_and_its_position_source(
     assert (placed.x, placed.y) == pytest.approx(mercator(lon, lat), abs=0.2)  # a unit of the tile is 0.15 m
 
 
-def test_a_tile_takes_the_filters_of_items(client, opened):
-    every = opened(get(client, "markers", COUNTRY).content, COUNTRY)
-    some = opened(get(client, "markers", COUNTRY, filter="number LIKE '1%'").content, COUNTRY)
+def test_a_tile_takes_the_filters_of_items(client, decode_tile):
+    every = decode_tile(get(client, "markers", COUNTRY).content, COUNTRY)
+    some = decode_tile(get(client, "markers", COUNTRY, filter="number LIKE '1%'").content, COUNTRY)
     assert set(some["id"]) == set(every[every["label"].str.startswith("1")]["id"])
     assert 0 < len(some) < len(every)
-    main = opened(get(client, "markers", COUNTRY, kind="main").content, COUNTRY)
+    main = decode_tile(get(client, "markers", COUNTRY, kind="main").content, COUNTRY)
     assert set(main["id"]) == set(every[every["kind"] == "main"]["id"])
 
 
-def test_a_tile_of_the_past_shows_the_past(client, opened):
+def test_a_tile_of_the_past_shows_the_past(client, decode_tile):
     made = incident(client)
     at = at_place(*made["geometry"]["coordinates"], 14)
     before = get(client, "incidents", at)
     moment = client.get(f"/ogc/collections/incidents/items/{made['id']}").json()["properties"]["updated_at"]
     assert patch(client, "incidents", made, severity="low").status_code == 200
-    now = opened(get(client, "incidents", at).content, at).set_index("id")
+    now = decode_tile(get(client, "incidents", at).content, at).set_index("id")
     then = get(client, "incidents", at, as_of=moment)
     assert now.loc[made["id"], "severity"] == "low"
     assert then.content == before.content
 
 
-def test_a_tile_of_the_past_draws_by_the_links_of_then_and_tells_the_urgency_of_then(client, opened, connect):
+def test_a_tile_of_the_past_draws_by_the_links_of_then_and_tells_the_urgency_of_then(client, decode_tile, connect):
     duty = task(client, due_on=str(today() - timedelta(days=1)))
     url = f"/ogc/collections/tasks/items/{duty['id']}/links"
     link = client.post(url, json={"at": "118", "border": "VN-KH", "role": "site"}).json()["link"]
@@ -166,7 +166,7 @@ def test_a_tile_of_the_past_draws_by_the_links_of_then_and_tells_the_urgency_of_
         assert item["properties"]["urgency"] == urgency
         ((lon, lat),) = item["geometry"]["coordinates"]
         at = at_place(lon, lat, 14)
-        found = opened(get(client, "tasks", at, **asked).content, at).set_index("id").loc[duty["id"]]
+        found = decode_tile(get(client, "tasks", at, **asked).content, at).set_index("id").loc[duty["id"]]
         assert found["urgency"] == urgency
         (placed,) = found.geometry.geoms if hasattr(found.geometry, "geoms") else [found.geometry]
         assert (placed.x, placed.y) == pytest.approx(mercator(lon, lat), abs=1)  # a unit of the tile is 0.6 m
@@ -185,24 +185,24 @@ def test_what_is_retired_is_gone_from_the_tile(client):
 
 
 @below_the_office
-def test_below_the_office_nothing_assumed_is_drawn(database, opened, reader):
-    office = opened(drawn(database, OFFICE, "markers", COUNTRY).content, COUNTRY)
+def test_below_the_office_nothing_assumed_is_drawn(database, decode_tile, reader):
+    office = decode_tile(drawn(database, OFFICE, "markers", COUNTRY).content, COUNTRY)
     assumed = set(office[office["position_source"] == "assumed"]["id"])
     assert assumed
     tile = drawn(database, reader, "markers", COUNTRY)
-    shown = set(opened(tile.content, COUNTRY)["id"]) if tile.content else set()
+    shown = set(decode_tile(tile.content, COUNTRY)["id"]) if tile.content else set()
     assert not shown & assumed
 
 
 @below_the_office
 @pytest.mark.parametrize("at", [CROWD, IN_THE_CROWD], ids=["counts", "features"])
-def test_a_hidden_row_leaves_no_trace_in_a_tile(database, crowded, reader, at):
+def test_a_hidden_row_leaves_no_trace_in_a_tile(database, crowded_database, reader, at):
     before, whole = (drawn(database, one, "incidents", at) for one in (reader, OFFICE))
     assert before.content
     assert before.counts == (at is CROWD)
-    west, south, east, north = at.box
+    west, south, east, north = at.bbox
     place = {"lon": (west + east) / 2, "lat": (south + north) / 2}
-    with database.acting(OFFICE, write=True) as session:
+    with database.transaction(OFFICE, write=True) as session:
         session.execute(text(HIDDEN), place)
     assert drawn(database, OFFICE, "incidents", at) != whole
     assert drawn(database, reader, "incidents", at) == before
@@ -212,14 +212,14 @@ def test_a_hidden_row_leaves_no_trace_in_a_tile(database, crowded, reader, at):
 
 
 @pytest.mark.parametrize("zoom", range(10))
-def test_a_full_tile_of_a_low_zoom_counts(client, database, opened, crowded, zoom):
+def test_a_full_tile_of_a_low_zoom_counts(client, database, decode_tile, crowded_database, zoom):
     at = at_place(107.2, 10.9, zoom)
     answer = get(client, "incidents", at)
     assert (answer.headers["tile-content"], answer.headers["tile-dropped"]) == ("counts", "0")
-    found = opened(answer.content, at)
-    with database.acting(OFFICE) as session:
-        selection = Selection(INCIDENTS, OFFICE.level, bbox=at.box)
-        standing, words = query.count(session, selection), query.tally(session, selection, "handling")
+    found = decode_tile(answer.content, at)
+    with database.transaction(OFFICE) as session:
+        selection = Selection(INCIDENTS, OFFICE.level, bbox=at.bbox)
+        standing, words = query.count_features(session, selection), query.count_by_value(session, selection, "handling")
     assert found["count"].sum() == standing
     assert len(found) < standing / 4
     assert set(found["position_source"].dropna()) == {"assumed"}
@@ -227,19 +227,21 @@ def test_a_full_tile_of_a_low_zoom_counts(client, database, opened, crowded, zoo
     assert "reported" in set(found["handling"])
 
 
-def test_a_full_tile_drops_the_least_important_first_and_says_how_many(client, database, opened, crowded):
+def test_a_full_tile_drops_the_least_important_first_and_says_how_many(client, database, decode_tile, crowded_database):
     answer = get(client, "incidents", CROWD, category="drainage")
-    with database.acting(OFFICE) as session:
+    with database.transaction(OFFICE) as session:
         where = {"category": ["drainage"]}
-        matching = query.count(session, Selection(INCIDENTS, OFFICE.level, bbox=CROWD.box, where=where))
-        wanted = query.tally(session, Selection(INCIDENTS, OFFICE.level, bbox=CROWD.box, where=where), "handling")
+        matching = query.count_features(session, Selection(INCIDENTS, OFFICE.level, bbox=CROWD.bbox, where=where))
+        wanted = query.count_by_value(
+            session, Selection(INCIDENTS, OFFICE.level, bbox=CROWD.bbox, where=where), "handling"
+        )
     assert answer.headers["tile-content"] == "features"
-    assert int(answer.headers["tile-dropped"]) == matching - tiles.MOST > 0
-    drawn = list(opened(answer.content, CROWD)["handling"])
-    loudest_first = tiles.by_loudness(INCIDENTS.fields["handling"])
+    assert int(answer.headers["tile-dropped"]) == matching - tiles.MAX_FEATURES > 0
+    drawn = list(decode_tile(answer.content, CROWD)["handling"])
+    loudest_first = tiles.codes_by_priority(INCIDENTS.fields["handling"])
     assert drawn == sorted(drawn, key=loudest_first.index, reverse=True)  # what matters most is on top
     kept = Counter(drawn)
-    assert sum(kept.values()) == tiles.MOST
+    assert sum(kept.values()) == tiles.MAX_FEATURES
     assert kept["reported"] == wanted["reported"]
     assert kept["verified"] == wanted["verified"]
     assert kept["closed"] < wanted["closed"]
@@ -257,15 +259,15 @@ def counts_of(database, reader, grid) -> Counter:
     """The counts by word that a reader finds in a grid."""
     latest = " union all select word, features from app.cell_changes where layer = 'incidents'"
     sums = f"select word, features from app.cells where layer = 'incidents' and grid = {grid} {latest}"
-    with database.acting(reader) as session:
+    with database.transaction(reader) as session:
         rows = session.execute(text(f"select word, sum(features)::integer from ({sums}) every_row group by word"))
         return +Counter(dict(rows.all()))
 
 
 @everybody
-def test_counts_agree_with_what_is_seen_after_any_changes(database, crowded, reader):
+def test_counts_agree_with_what_is_seen_after_any_changes(database, crowded_database, reader):
     dice = random.Random(f"{reader.name} 147/6")
-    with database.acting(OFFICE) as session:
+    with database.transaction(OFFICE) as session:
         ids = list(
             session.scalars(text("select id from app.incidents where retired_at is null order by code limit 900"))
         )
@@ -279,37 +281,39 @@ def test_counts_agree_with_what_is_seen_after_any_changes(database, crowded, rea
         "severity = 'low'",
     ]  # fmt: skip
     for _ in range(5):
-        with database.acting(ANOTHER, write=True) as session:
+        with database.transaction(ANOTHER, write=True) as session:
             for one in dice.sample(ids, 40):
                 change = f"update app.incidents set {dice.choice(changes)} where id = :id and geom is not null"
                 session.execute(text(change), {"id": one})
         crowd(database, dice.randint(1, 120), mark=f"-{dice.random()}")
-    with database.acting(reader) as session:
-        expected = query.tally(session, Selection(INCIDENTS, reader.level, bbox=WORLD), "handling")
+    with database.transaction(reader) as session:
+        expected = query.count_by_value(session, Selection(INCIDENTS, reader.level, bbox=WORLD), "handling")
     for grid in GRIDS:
         assert counts_of(database, reader, grid) == expected, grid
-    with database.acting(reader) as session:
-        everything = Selection(INCIDENTS, reader.eyes)
-        assert query.count(session, everything) == sum(query.tally(session, everything, "handling").values())
+    with database.transaction(reader) as session:
+        everything = Selection(INCIDENTS, reader.clearance)
+        assert query.count_features(session, everything) == sum(
+            query.count_by_value(session, everything, "handling").values()
+        )
 
 
-def test_what_is_rolled_back_is_not_counted(database, crowded):
+def test_what_is_rolled_back_is_not_counted(database, crowded_database):
     before = counts_of(database, OFFICE, GRIDS[-1])
-    with database.acting(OFFICE, write=True) as session:
+    with database.transaction(OFFICE, write=True) as session:
         session.execute(text(CROWDED), {"number": 10, "mark": "-undone"})
         session.rollback()
     assert counts_of(database, OFFICE, GRIDS[-1]) == before
 
 
-def test_nobody_waits_for_whoever_folds(database, connect, crowded):
+def test_nobody_waits_for_whoever_folds(database, connect, crowded_database):
     folding = connect(role="cotmoc_owner")
     folding.execute("begin")
     folding.execute("select app.fold_cells()")
     before = counts_of(database, OFFICE, GRIDS[0])
-    crowd(database, FOLDED_EVERY + 1, mark="-meanwhile")  # would end in a refusal after three seconds of waiting
+    crowd(database, FOLD_INTERVAL + 1, mark="-meanwhile")  # would end in a refusal after three seconds of waiting
     meanwhile = counts_of(database, OFFICE, GRIDS[0])
     folding.execute("commit")
-    assert meanwhile.total() == before.total() + FOLDED_EVERY + 1
+    assert meanwhile.total() == before.total() + FOLD_INTERVAL + 1
     assert counts_of(database, OFFICE, GRIDS[0]) == meanwhile
 
 
@@ -325,12 +329,14 @@ def test_no_reader_and_no_editor_writes_counts(connect):
     [(OFFICE, "idx_incidents_geom"), (PARTNER, "idx_incidents_shared_geom")],
     ids=["office", "partner"],
 )
-def test_a_tile_is_found_through_the_spatial_index_under_row_level_security(database, connect, crowded, reader, index):
+def test_a_tile_is_found_through_the_spatial_index_under_row_level_security(
+    database, connect, crowded_database, reader, index
+):
     connect().execute("analyze app.incidents")
-    statement = query.Statement()
-    sql = tiles._features_sql(Selection(INCIDENTS, reader.level), Address(14, 13078, 7680), statement)
-    with database.acting(reader) as session:
-        rows = query.driver_of(session).execute(f"explain {sql}", statement.values).fetchall()
+    statement = query.StatementBuilder()
+    sql = tiles._features_sql(Selection(INCIDENTS, reader.level), TileCoord(14, 13078, 7680), statement)
+    with database.transaction(reader) as session:
+        rows = query.driver_connection(session).execute(f"explain {sql}", statement.values).fetchall()
     plan = "\n".join(row[0] for row in rows)
     assert index in plan
     assert "Seq Scan" not in plan
@@ -360,7 +366,7 @@ def test_a_change_changes_the_tag_and_nothing_else_does(client):
 
 
 def test_an_empty_tile_has_no_content(client):
-    answer = get(client, "gates", Address(12, 1, 1))
+    answer = get(client, "gates", TileCoord(12, 1, 1))
     assert (answer.status_code, answer.content) == (204, b"")
 
 
@@ -415,13 +421,13 @@ def link(document, rel):
     return next(one["href"] for one in document["links"] if one["rel"].endswith(rel))
 
 
-def test_tilejson_leads_to_the_tiles_and_keeps_the_filters(client, opened):
+def test_tilejson_leads_to_the_tiles_and_keeps_the_filters(client, decode_tile):
     described = client.get(
         "/ogc/collections/markers/tiles/WebMercatorQuad/tilejson.json", params={"kind": "main", "lang": "en"}
     ).json()
     assert described["tilejson"] == "3.0.0"
     tile = client.get(described["tiles"][0].format(z=5, x=25, y=15))
-    found = opened(tile.content, COUNTRY)
+    found = decode_tile(tile.content, COUNTRY)
     assert set(found["kind"]) == {"main"}
     (only,) = described["vector_layers"]
     assert only["id"] == "markers"
@@ -429,7 +435,7 @@ def test_tilejson_leads_to_the_tiles_and_keeps_the_filters(client, opened):
     assert only["fields"]["condition"] == "Condition"
 
 
-@pytest.mark.parametrize("layer", [one for one in catalog.values() if one.placed], ids=lambda one: one.name)
+@pytest.mark.parametrize("layer", [one for one in catalog.values() if one.has_geometry], ids=lambda one: one.name)
 def test_every_layer_on_the_map_has_a_style_in_the_colours_of_its_words(client, layer):
     style = client.get(f"/ogc/collections/{layer.name}/styles/default").json()
     assert style["version"] == 8
@@ -437,7 +443,7 @@ def test_every_layer_on_the_map_has_a_style_in_the_colours_of_its_words(client, 
     assert {one["source-layer"] for one in style["layers"]} == {described["vector_layers"][0]["id"]}
     paint = {one["id"].removeprefix(f"{layer.name}-"): one["paint"] for one in style["layers"]}
     colours = paint["line"]["line-color"]
-    for word in layer.fields[layer.drawn_by].codes if layer.drawn_by else ():
+    for word in layer.fields[layer.style_field].codes if layer.style_field else ():
         if word.mark:
             assert colours[colours.index(word.value) + 1] == word.mark.colour
     if layer.geometry_type != "LINESTRING":
@@ -449,15 +455,15 @@ def test_every_layer_on_the_map_has_a_style_in_the_colours_of_its_words(client, 
             assert (paint[name]["circle-color"], paint[name]["circle-stroke-color"]) == (body, edge)
 
 
-def test_a_border_officers_world_is_drawn_from_the_rows_and_counts_no_other_units_matters(database, crowded):
-    with database.acting(OFFICE, write=True) as session:
+def test_a_border_officers_world_is_drawn_from_the_rows_and_counts_no_other_units_matters(database, crowded_database):
+    with database.transaction(OFFICE, write=True) as session:
         put(session, INCIDENTS, unit="Đồn A", level="internal")
     seen = {}
     for unit in ("Đồn A", "Đồn B"):
         officer = Actor("officer", OFFICER, unit)
-        with database.acting(officer) as session:
+        with database.transaction(officer) as session:
             found = tiles.tile(session, Selection(INCIDENTS, officer.level), WHOLE, from_counts=False)
-            seen[unit] = query.count(session, Selection(INCIDENTS, officer.level, bbox=WORLD))
+            seen[unit] = query.count_features(session, Selection(INCIDENTS, officer.level, bbox=WORLD))
         assert not found.counts
-        assert found.dropped == seen[unit] - tiles.MOST > 0
+        assert found.dropped == seen[unit] - tiles.MAX_FEATURES > 0
     assert seen["Đồn A"] == seen["Đồn B"] + 1

@@ -9,7 +9,7 @@ import pytest
 from gis.model.layer import catalog
 from gis.text.dates import today
 from layers.policy import OFFICE
-from tests.factories import HERE, body_of, incident, make, move, numbers, patch, put, task, work
+from tests.factories import POINT, create, incident, minimal_body, numbers, patch, put, task, transition, work
 
 ITEMS = "/ogc/collections/{}/items"
 
@@ -36,7 +36,7 @@ def refusal(answer, status, field=None, code=None):
 
 def put_through(client, layer, feature, *steps):
     for to in steps:
-        answer = move(client, layer, feature, to)
+        answer = transition(client, layer, feature, to)
         assert answer.status_code == 200, answer.text
 
 
@@ -58,14 +58,14 @@ def test_an_incident_needs_a_category_and_a_place_and_gets_the_rest(client):
 
 
 def test_an_incident_may_come_as_geojson(client):
-    body = {"type": "Feature", "geometry": HERE, "properties": {"category": "drainage", "side": "ours"}}
+    body = {"type": "Feature", "geometry": POINT, "properties": {"category": "drainage", "side": "ours"}}
     answer = client.post(
         ITEMS.format("incidents"),
         content=json.dumps(body),
         headers={"Content-Type": "application/geo+json; charset=utf-8"},
     )
     assert answer.status_code == 201
-    assert answer.json()["geometry"] == HERE
+    assert answer.json()["geometry"] == POINT
     assert answer.json()["properties"]["position_source"] == "map"
     assert answer.json()["properties"]["border"] == "VN-KH"
 
@@ -77,7 +77,7 @@ def test_vn2000_values_are_kept_as_given(client):
     assert told["position_source"] == "map"
 
 
-def test_codes_count_up_without_a_gap_under_eight_writers(client, site):
+def test_codes_count_up_without_a_gap_under_eight_writers(client, site_url):
     def number(feature):
         return int(feature["properties"]["code"].rsplit("-", 1)[1])
 
@@ -98,7 +98,7 @@ def test_codes_count_up_without_a_gap_under_eight_writers(client, site):
 
 def test_the_chain_of_handling_goes_one_step_at_a_time(client):
     made = incident(client)
-    problem = refusal(move(client, "incidents", made, "closed"), 409)
+    problem = refusal(transition(client, "incidents", made, "closed"), 409)
     assert problem["allowed"] == ["verified", "dismissed"]
     put_through(
         client, "incidents", made, "verified", "recorded", "exchanged", "talks", "note_sent", "resolved", "closed"
@@ -128,8 +128,8 @@ def test_a_move_needs_a_reason_and_a_word_that_exists(client):
     ("areas", "state", "in_force"), ("crossings", "state", "open"), ("posts", "condition", "planted")])  # fmt: skip
 def test_a_status_never_comes_in_a_body(layer, status, word, client):
     items = ITEMS.format(layer)
-    refusal(client.post(items, json=body_of(catalog[layer], **{status: word})), 422, status, "status_by_move")
-    made = make(client, layer, **body_of(catalog[layer]))
+    refusal(client.post(items, json=minimal_body(catalog[layer], **{status: word})), 422, status, "status_by_move")
+    made = create(client, layer, **minimal_body(catalog[layer]))
     refusal(patch(client, layer, made, **{status: word}), 422, status, "status_by_move")
 
 
@@ -240,9 +240,9 @@ def test_a_refusal_leaves_nothing_half_written(client):
 
 def test_a_number_is_taken_once_on_each_border(client):
     number = str(next(numbers))
-    make(client, "markers", border="VN-KH", number=number)
+    create(client, "markers", border="VN-KH", number=number)
     refusal(client.post(ITEMS.format("markers"), json={"border": "VN-KH", "number": number}), 422, "number", "taken")
-    made = make(client, "markers", border="VN-CN", number=number)
+    made = create(client, "markers", border="VN-CN", number=number)
     assert (made["properties"]["condition"], made["properties"]["position_source"]) == ("unknown", "none")
     assert made["geometry"] is None
 
@@ -255,9 +255,9 @@ def test_a_marker_number_is_one(number, client):
 
 
 def test_a_retired_number_may_be_used_again(client):
-    made = make(client, "markers", border="VN-LA", number="77")
+    made = create(client, "markers", border="VN-LA", number="77")
     assert client.delete(url_of("markers", made), headers={"If-Match": made["etag"]}).status_code == 204
-    make(client, "markers", border="VN-LA", number="77")
+    create(client, "markers", border="VN-LA", number="77")
 
 
 # ── links ──
@@ -316,7 +316,7 @@ def test_nothing_is_linked_to_itself(client):
 
 
 def test_events_and_steps_take_real_days_and_words(client):
-    gate = make(client, "gates", name="Cửa khẩu thử", border="VN-KH")
+    gate = create(client, "gates", name="Cửa khẩu thử", border="VN-KH")
     events = f"{url_of('gates', gate)}/events"
     refusal(client.post(events, json={"kind": "nonsense", "on": "2026-01-01"}), 422, "kind", "code")
     refusal(client.post(events, json={"kind": "note", "on": "2026-02-30"}), 422, "on", "date")
@@ -348,10 +348,10 @@ def test_a_write_from_another_site_is_turned_away(origin, client):
     refusal(client.post(ITEMS.format("incidents"), json=body, headers={"Sec-Fetch-Site": "cross-site"}), 403)
 
 
-def test_a_write_from_our_own_page_is_taken(client, site):
+def test_a_write_from_our_own_page_is_taken(client, site_url):
     body = {"category": "drainage", "place": {"text": "147/6"}}
     answer = client.post(
-        ITEMS.format("incidents"), json=body, headers={"Origin": site, "Sec-Fetch-Site": "same-origin"}
+        ITEMS.format("incidents"), json=body, headers={"Origin": site_url, "Sec-Fetch-Site": "same-origin"}
     )
     assert answer.status_code == 201
 
@@ -392,7 +392,7 @@ def test_refusals_come_in_both_languages(client):
 
 
 def test_a_hidden_feature_and_none_at_all_are_refused_in_the_same_words(client, database):
-    with database.acting(OFFICE, write=True) as session:
+    with database.transaction(OFFICE, write=True) as session:
         made = put(session, catalog["areas"])
     tag = client.get(url_of("areas", {"id": made.id})).headers["etag"]
     client.delete(url_of("areas", {"id": made.id}), headers={"If-Match": tag})

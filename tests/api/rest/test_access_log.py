@@ -7,9 +7,9 @@ from html import unescape
 import pytest
 from psycopg.types.json import Jsonb
 
-from gis.read.sql import UNTOLD, Selection
-from maps.pages.access_log import NARROWINGS, SAID_ELSEWHERE
-from tests.factories import HERE
+from gis.read.sql import UNLOGGED_ATTRIBUTES, Selection
+from maps.pages.access_log import CONDITIONS, NOT_SHOWN
+from tests.factories import POINT
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -18,21 +18,21 @@ def staff(enrol, accounts):
     enrol("chief", "administrator", second_factor="A" * 32)
     for name, role in (("lan", "office"), ("minh", "office"), ("hoa", "planner"), ("khach", "committee")):
         enrol(name, role)
-    while accounts.unsure:
-        assert accounts.exist()
+    while accounts.recheck_due:
+        assert accounts.sign_in_required()
 
 
-def test_who_read_a_restricted_record_and_who_took_a_file_is_found_by_person_day_and_layer(browser, another):
+def test_who_read_a_restricted_record_and_who_took_a_file_is_found_by_person_day_and_layer(browser, second_browser):
     browser.sign_in("lan")
-    body = {"category": "drainage", "geometry": HERE, "level": "restricted", "description": "zq-đoạn-mật"}
+    body = {"category": "drainage", "geometry": POINT, "level": "restricted", "description": "zq-đoạn-mật"}
     made = browser.post("/ogc/collections/incidents/items", body)
     assert made.status_code == 201, made.text
     item = f"/ogc/collections/incidents/items/{made.json()['id']}"
-    another.sign_in("minh")
-    assert another.get(item).status_code == 200
-    another.sign_in("hoa")
-    assert another.get(item).status_code == 404
-    assert another.get("/api/export/markers?number=147/6&f=csv").status_code == 200
+    second_browser.sign_in("minh")
+    assert second_browser.get(item).status_code == 200
+    second_browser.sign_in("hoa")
+    assert second_browser.get(item).status_code == 404
+    assert second_browser.get("/api/export/markers?number=147/6&f=csv").status_code == 200
 
     told = browser.get("/api/readings?by=minh").json()["readings"]
     assert [(one["actor"], one["action"], one["layer_read"]) for one in told] == [("minh", "read", "incidents")]
@@ -78,7 +78,7 @@ def test_what_was_asked_for_is_told_in_words(browser):
 
 
 def test_whatever_may_narrow_a_selection_is_said():
-    assert {one.name for one in fields(Selection)} - UNTOLD <= NARROWINGS.keys() | SAID_ELSEWHERE
+    assert {one.name for one in fields(Selection)} - UNLOGGED_ATTRIBUTES <= CONDITIONS.keys() | NOT_SHOWN
 
 
 ODD = (
@@ -102,17 +102,17 @@ def test_an_entry_that_is_told_otherwise_hides_no_other(odd, browser, connect):
     assert browser.get("/api/readings").status_code == 200
 
 
-def test_each_reading_stands_under_its_own_reader_request_and_clock(browser, another, connect):
+def test_each_reading_stands_under_its_own_reader_request_and_clock(browser, second_browser, connect):
     """What is read at once is written down through connections that the readers share, asked in one go."""
     browser.sign_in("lan")
-    another.sign_in("minh")
-    body = {"category": "drainage", "geometry": HERE, "level": "restricted"}
+    second_browser.sign_in("minh")
+    body = {"category": "drainage", "geometry": POINT, "level": "restricted"}
     made = browser.post("/ogc/collections/incidents/items", body)
     item = f"/ogc/collections/incidents/items/{made.json()['id']}"
 
     def read(turn):
         clock = f"2026-11-21T08:00:{turn:02d}+07:00" if turn % 3 == 0 else ""
-        who, reader = ("lan", browser) if turn % 2 else ("minh", another)
+        who, reader = ("lan", browser) if turn % 2 else ("minh", second_browser)
         answer = reader.get(item, X_Device_At=clock)
         assert answer.status_code == 200
         return answer.headers["x-request-id"], (who, clock or None, None)

@@ -7,10 +7,10 @@ from gis.db.actors import Actor
 from gis.model.layer import catalog
 from gis.read import sql as query, timeline as past
 from gis.read.sql import Selection
-from gis.read.timeline import Span
+from gis.read.timeline import TimeSpan
 from gis.text.errors import Forbidden
-from layers.policy import COMMITTEE, OFFICE, OFFICER, PARTNER, PLANNER, PUBLIC, may_follow
-from tests.factories import incident, make, move, now, patch, put, task, work
+from layers.policy import COMMITTEE, OFFICE, OFFICER, PARTNER, PLANNER, PUBLIC, may_list_changes_of
+from tests.factories import create, incident, now, patch, put, task, transition, work
 
 PLACE = {"type": "Point", "coordinates": [105.95, 11.69]}
 SOME_STEPS_EAST = {"type": "Point", "coordinates": [105.9503, 11.69]}
@@ -23,7 +23,7 @@ def since():
 
 
 @pytest.fixture
-def journalled(connect):
+def journal_since(connect):
     """What the journal has got since, by action: actor, layer, feature, request, unit and selection."""
     admin = connect()
     before = admin.execute("select coalesce(max(seq), 0) from app.journal").fetchone()[0]
@@ -49,7 +49,7 @@ def changes(client, since, path="/api/changes", **asked):
 
 def test_every_change_of_every_layer_is_told_with_who_what_and_why(client, since):
     logged = incident(client)
-    move(client, "incidents", logged, "verified", "xác minh tại chỗ")
+    transition(client, "incidents", logged, "verified", "xác minh tại chỗ")
     duty = task(client, title="Họp giao ban")
     newest, verified, reported = changes(client, since)
     assert (newest["layer"], newest["title"], newest["id"], newest["action"]) == (
@@ -97,7 +97,7 @@ def test_the_present_is_the_past_and_what_has_changed_since(client):
 
 
 def test_links_events_steps_and_timeline_are_those_of_the_moment_too(client):
-    gate = make(client, "gates", name="Cửa khẩu xưa", category="main", geometry=PLACE)
+    gate = create(client, "gates", name="Cửa khẩu xưa", category="main", geometry=PLACE)
     repair = work(client)
     step = client.get(f"{url_of('works', repair)}/steps").json()["steps"][0]["code"]
     duty = task(client)
@@ -151,7 +151,7 @@ def test_pages_follow_each_other_without_a_gap_and_without_a_repeat(client, sinc
 
 
 def test_what_belongs_to_a_feature_changes_too(client, since):
-    gate = make(client, "gates", name="Cửa khẩu thử", border="VN-KH")
+    gate = create(client, "gates", name="Cửa khẩu thử", border="VN-KH")
     event = {"kind": "note", "on": "2026-01-01", "note": "khảo sát", "reason": "theo biên bản"}
     client.post(f"{url_of('gates', gate)}/events", json=event)
     duty = task(client)
@@ -191,10 +191,10 @@ def test_a_point_that_was_moved_says_how_far(client, since):
 def test_outside_the_house_nobody_learns_who_and_why(database, client, since):
     thing = incident(client, level="public")
     patch(client, "incidents", thing, description="thêm chi tiết")
-    with database.acting(PUBLIC) as session:
-        from gis.read.timeline import Span, changed
+    with database.transaction(PUBLIC) as session:
+        from gis.read.timeline import TimeSpan, change_feed
 
-        found, _ = changed(session, [Selection(catalog["incidents"], PUBLIC.level)], Span(since, now()))
+        found, _ = change_feed(session, [Selection(catalog["incidents"], PUBLIC.level)], TimeSpan(since, now()))
     assert found
     assert {(one.actor, one.reason, one.request) for one in found} == {(None, None, None)}
 
@@ -202,12 +202,12 @@ def test_outside_the_house_nobody_learns_who_and_why(database, client, since):
 def test_a_hidden_feature_has_no_changes_and_a_hidden_field_is_no_change(database, client, since):
     for level in ("internal", "restricted"):
         incident(client, level=level)
-    stone = make(client, "markers", number="4711", border="VN-KH", level="public")
+    stone = create(client, "markers", number="4711", border="VN-KH", level="public")
     patch(client, "markers", stone, remark="chỉ trong nội bộ")
     wanted = [Selection(catalog[name], PARTNER.level) for name in ("incidents", "markers")]
-    with database.acting(PARTNER) as session:
-        found, _ = past.changed(session, wanted, Span(since, now()))
-        counted = past.numbers(session, wanted, Span(since, now()))
+    with database.transaction(PARTNER) as session:
+        found, _ = past.change_feed(session, wanted, TimeSpan(since, now()))
+        counted = past.change_counts(session, wanted, TimeSpan(since, now()))
     assert [(one.layer, one.version) for one in found] == [("markers", 1)]
     assert counted == {"markers": 1}
 
@@ -219,25 +219,25 @@ def test_many_changes_are_counted_as_few_are(database, client, since, monkeypatc
     patch(client, "incidents", twice, severity="low")
     url = url_of("incidents", gone)
     client.delete(url, headers={"If-Match": client.get(url).headers["etag"]})
-    wanted = [Selection(catalog["incidents"], OFFICE.eyes)]
-    spans = {3: Span(since, between), 2: Span(between, now()), 0: Span(now(), now())}
-    for many in (past.MANY, 0):
-        monkeypatch.setattr(past, "MANY", many)
-        with database.acting(OFFICE) as session:
-            counted = [past.numbers(session, wanted, span).get("incidents", 0) for span in spans.values()]
+    wanted = [Selection(catalog["incidents"], OFFICE.clearance)]
+    spans = {3: TimeSpan(since, between), 2: TimeSpan(between, now()), 0: TimeSpan(now(), now())}
+    for many in (past.EXACT_COUNT_LIMIT, 0):
+        monkeypatch.setattr(past, "EXACT_COUNT_LIMIT", many)
+        with database.transaction(OFFICE) as session:
+            counted = [past.change_counts(session, wanted, span).get("incidents", 0) for span in spans.values()]
         assert counted == list(spans)
 
 
 def test_one_persons_deeds_are_followed_by_the_office_and_by_that_person(client, database, since):
     clerk = Actor("clerk", OFFICE.role)
-    with database.acting(clerk, write=True) as session:
+    with database.transaction(clerk, write=True) as session:
         mine = put(session, catalog["documents"], title="Công văn của tôi").id
     task(client)
     assert [one["id"] for one in changes(client, since, by="clerk")] == [str(mine)]
-    assert may_follow(OFFICE, "clerk")
+    assert may_list_changes_of(OFFICE, "clerk")
     for role in (PLANNER, OFFICER, COMMITTEE):
-        assert may_follow(Actor("clerk", role), "clerk")
-        assert not may_follow(Actor("clerk", role), "office")
+        assert may_list_changes_of(Actor("clerk", role), "clerk")
+        assert not may_list_changes_of(Actor("clerk", role), "office")
 
 
 def test_asking_after_somebody_else_is_refused(since):
@@ -253,109 +253,109 @@ def test_asking_after_somebody_else_is_refused(since):
 # Who has read what.
 
 
-def test_reading_one_restricted_record_leaves_a_name(client, journalled):
+def test_reading_one_restricted_record_leaves_a_name(client, journal_since):
     secret, plain = incident(client, level="restricted"), incident(client)
     for path in ("", "/history", "?f=html"):
         answer = client.get(url_of("incidents", secret) + path)
         assert answer.is_success
-        *_, (actor, layer, feature, request, _, selection) = journalled("read")
+        *_, (actor, layer, feature, request, _, selection) = journal_since("read")
         assert (actor, layer, str(feature), request) == (
             "office", "incidents", secret["id"], answer.headers["x-request-id"],
         )  # fmt: skip
         assert selection == ({"history": True} if path == "/history" else {})
-    before = len(journalled("read"))
+    before = len(journal_since("read"))
     for path in ("", "/history", "/links"):
         assert client.get(url_of("incidents", plain) + path).is_success
-    assert len(journalled("read")) == before
+    assert len(journal_since("read")) == before
 
 
-def test_a_page_that_holds_restricted_records_is_one_entry_with_what_was_asked(client, journalled):
+def test_a_page_that_holds_restricted_records_is_one_entry_with_what_was_asked(client, journal_since):
     secrets = {incident(client, level="restricted", severity="critical")["id"] for _ in range(2)}
     answer = client.get("/ogc/collections/incidents/items", params={"severity": "critical", "limit": 1000})
-    *_, (_, layer, feature, request, _, told) = journalled("read")
+    *_, (_, layer, feature, request, _, told) = journal_since("read")
     assert (layer, feature, request) == ("incidents", None, answer.headers["x-request-id"])
     assert told["where"] == {"severity": ["critical"]}
     assert told["restricted"] == len(told["records"])
     assert secrets <= set(told["records"])
-    before = len(journalled("read"))
+    before = len(journal_since("read"))
     assert (
         client.get("/ogc/collections/incidents/items", params={"category": "marker_damage"}).json()["numberReturned"]
         == 0
     )
     assert client.get("/ogc/collections/gates/items").is_success
-    assert len(journalled("read")) == before
+    assert len(journal_since("read")) == before
     client.get("/board")  # counts incidents and names none
-    assert len(journalled("read")) == before
+    assert len(journal_since("read")) == before
     work(client, level="restricted", due_on="2024-01-31")
-    before = len(journalled("read"))
+    before = len(journal_since("read"))
     for page in ("/incidents?severity=critical", "/board"):
         client.get(page)
-    assert len(journalled("read")) == before + 2
+    assert len(journal_since("read")) == before + 2
 
 
-def test_what_was_internal_then_and_is_restricted_now_is_written_down_as_well(client, journalled):
+def test_what_was_internal_then_and_is_restricted_now_is_written_down_as_well(client, journal_since):
     thing = incident(client)
     then = now()
     patch(client, "incidents", thing, level="restricted")
-    before = len(journalled("read"))
+    before = len(journal_since("read"))
     shown = client.get(url_of("incidents", thing), params={"as_of": then.isoformat()}).json()
     assert shown["properties"]["level"] == "internal"
-    assert len(journalled("read")) == before + 1
-    assert journalled("read")[-1][5] == {"as_of": then.isoformat()}
+    assert len(journal_since("read")) == before + 1
+    assert journal_since("read")[-1][5] == {"as_of": then.isoformat()}
 
 
-def test_a_tile_with_restricted_records_leaves_a_name_too(client, journalled):
+def test_a_tile_with_restricted_records_leaves_a_name_too(client, journal_since):
     incident(client, level="restricted")
-    before = len(journalled("read"))
+    before = len(journal_since("read"))
     tile = client.get("/ogc/collections/incidents/tiles/WebMercatorQuad/5/14/25")
     assert tile.status_code == 200
-    assert journalled("read")[before][5]["tile"] == "5/14/25"
+    assert journal_since("read")[before][5]["tile"] == "5/14/25"
     assert client.get("/ogc/collections/markers/tiles/WebMercatorQuad/12/0/0").status_code == 204
-    assert len(journalled("read")) == before + 1
+    assert len(journal_since("read")) == before + 1
 
 
-def test_whoever_may_not_see_the_restricted_writes_nothing(database, client, journalled):
+def test_whoever_may_not_see_the_restricted_writes_nothing(database, client, journal_since):
     incident(client, level="restricted")
-    before = len(journalled("read"))
+    before = len(journal_since("read"))
     for actor in (Actor("planner", PLANNER), PARTNER, PUBLIC):
-        with database.acting(actor) as session:
-            query.features(session, Selection(catalog["incidents"], actor.level))
-    assert len(journalled("read")) == before
+        with database.transaction(actor) as session:
+            query.read_features(session, Selection(catalog["incidents"], actor.level))
+    assert len(journal_since("read")) == before
 
 
-def test_changing_a_restricted_record_in_nothing_does_not_read_it_in_secret(client, journalled):
+def test_changing_a_restricted_record_in_nothing_does_not_read_it_in_secret(client, journal_since):
     secret = incident(client, level="restricted")
-    before = len(journalled("read"))
+    before = len(journal_since("read"))
     assert patch(client, "incidents", secret).json()["properties"]["level"] == "restricted"
-    assert len(journalled("read")) > before
+    assert len(journal_since("read")) > before
 
 
 @pytest.mark.parametrize("name", ["geojson", "csv", "xlsx", "gpkg"])
-def test_a_file_leaves_a_name_before_it_leaves_the_house(name, client, journalled):
+def test_a_file_leaves_a_name_before_it_leaves_the_house(name, client, journal_since):
     incident(client, severity="critical")
     asked = {"f": name, "severity": "critical", "properties": "code,severity", "reader": "partner"}
     answer = client.get("/api/export/incidents", params=asked)
     assert answer.status_code == 200
-    ((actor, layer, feature, request, _, told),) = journalled("export")
+    ((actor, layer, feature, request, _, told),) = journal_since("export")
     assert (actor, layer, feature, request) == ("office", "incidents", None, answer.headers["x-request-id"])
     assert told["where"] == {"severity": ["critical"]}
     assert (told["format"], told["reader"], told["fields"]) == (name, "partner", ["code", "severity"])
     assert ("rows" in told) == (name in ("xlsx", "gpkg"))
 
 
-def test_a_file_that_is_refused_is_no_export(client, journalled):
+def test_a_file_that_is_refused_is_no_export(client, journal_since):
     for asked in (
         {"f": "nonsense"},
         {"colour": "red"},
         {"f": "kml", "crs": "http://www.opengis.net/def/crs/EPSG/0/32648"},
     ):
         assert client.get("/api/export/incidents", params=asked).status_code == 400
-    assert journalled("export") == []
+    assert journal_since("export") == []
 
 
-def test_the_command_line_leaves_a_name_as_well(database, journalled, tmp_path):
+def test_the_command_line_leaves_a_name_as_well(database, journal_since, tmp_path):
     save(database, "gates", tmp_path / "gates.geojson", ["f=geojson", "border=VN-KH"])
-    ((actor, layer, _, _, _, told),) = journalled("export")
+    ((actor, layer, _, _, _, told),) = journal_since("export")
     assert (actor, layer, told["where"]) == ("office", "gates", {"border": ["VN-KH"]})
 
 
@@ -370,7 +370,7 @@ def test_every_write_keeps_unit_request_and_the_devices_time(client, connect, da
     (entry,) = client.get(f"{url_of('incidents', answer.json())}/history").json()["entries"]
     assert (entry["request"], entry["device_at"]) == (answer.headers["x-request-id"], on_device)
     officer = Actor("sĩ quan", OFFICER, "Đồn thử")
-    with database.acting(officer, write=True) as session:
+    with database.transaction(officer, write=True) as session:
         made = put(session, catalog["incidents"], unit="Đồn thử").id
     kept = connect().execute("select actor, unit from app.journal where feature_id = %s", [made])
     assert kept.fetchone() == ("sĩ quan", "Đồn thử")

@@ -26,9 +26,9 @@ import pyogrio
 import pytest
 from shapely.geometry import shape
 
-from api.rest.export import UNSENT, clear_unsent, format_of, save, zone_asked
+from api.rest.export import SPOOL_PREFIX, format_of, remove_stale_spools, save, vn2000_zone
 from gis.crs.systems import from_wgs84
-from gis.db.session import DOWNLOADS
+from gis.db.session import MAX_DOWNLOADS
 from gis.files import writers as files
 from gis.files.formats import FORMATS, Export
 from gis.files.spool import BATCH
@@ -37,7 +37,7 @@ from gis.model.layer import catalog
 from gis.read.sql import Selection
 from layers.incidents import IncidentCategory
 from layers.policy import OFFICE
-from tests.factories import incident, make, now
+from tests.factories import create, incident, now
 
 EVERY = [pytest.param(name, id=name) for name in FORMATS]
 FOR_PROGRAMS = [name for name in FORMATS if name not in ("csv", "xlsx")]
@@ -323,7 +323,7 @@ def test_a_partners_file_leaves_assumed_positions_empty_and_says_how_many(f, cli
 def test_a_partners_file_of_the_past_withholds_what_had_no_other_place_then(f, client, export):
     marker = next(one for one in shown(client, "markers") if one["properties"]["position_source"] == "assumed")
     place = {"text": marker["properties"]["number"], "border": marker["properties"]["border"]}
-    guessed = make(client, "works", title=f"Ước chừng {f}", kind="repair", level="partner", place=place)
+    guessed = create(client, "works", title=f"Ước chừng {f}", kind="repair", level="partner", place=place)
     assert guessed["properties"]["position_source"] == "assumed"
     then = now()
     site = {"at": "304", "border": "VN-CN", "role": "site"}
@@ -338,8 +338,8 @@ def test_a_partners_file_of_the_past_withholds_what_had_no_other_place_then(f, c
 def test_places_of_all_kinds_go_into_tables_of_their_own(client, export):
     section = {"type": "LineString", "coordinates": [[105.95, 11.69], [105.96, 11.70]]}
     area = {"type": "Polygon", "coordinates": [[[105.95, 11.69], [105.96, 11.69], [105.96, 11.70], [105.95, 11.69]]]}
-    line = make(client, "incidents", category="other", geometry=section, description="đường")
-    field = make(client, "incidents", category="other", geometry=area, description="vùng")
+    line = create(client, "incidents", category="other", geometry=section, description="đường")
+    field = create(client, "incidents", category="other", geometry=area, description="vùng")
     point = incident(client, description="điểm")
     for f in ("gpkg", "shp"):
         _, path = export("incidents", f)
@@ -403,7 +403,7 @@ def test_the_command_line_reads_the_format_off_the_files_name(f):
 
 
 @pytest.fixture(scope="module")
-def many(cluster, database_name):
+def many_posts(cluster, database_name):
     """More posts than a file is written for, put straight into the table."""
     with psycopg.connect(host=str(cluster.socket_dir), dbname=database_name, user="postgres", autocommit=True) as raw:
         raw.execute("set session_replication_role = replica")  # rows to read, not changes to remember
@@ -420,7 +420,7 @@ def many(cluster, database_name):
 
 
 @pytest.fixture
-def at_work(connect):
+def active_queries(connect):
     """How many connections are in the middle of a query like this; of a download when nothing else is said."""
     watching = connect()
     counted = (
@@ -450,8 +450,8 @@ def begin(settings, path):
 
 
 @pytest.mark.parametrize("f", EVERY)
-def test_a_file_holds_any_number_of_rows(f, many, client, export):
-    _, path = export(many, f, condition="planted")
+def test_a_file_holds_any_number_of_rows(f, many_posts, client, export):
+    _, path = export(many_posts, f, condition="planted")
     if f == "geojson":
         file = json.loads(path.read_bytes())
         assert file["numberReturned"] == len(file["features"]) == MANY
@@ -467,25 +467,27 @@ def test_a_file_holds_any_number_of_rows(f, many, client, export):
 
 
 @pytest.mark.parametrize("f", [name for name, one in FORMATS.items() if not one.streams])
-def test_what_cannot_be_streamed_is_refused_beyond_its_bound(f, many, client, monkeypatch):
+def test_what_cannot_be_streamed_is_refused_beyond_its_bound(f, many_posts, client, monkeypatch):
     monkeypatch.setattr("gis.files.writers.MOST_ROWS", MANY - 1)
-    answer = client.get(f"/api/export/{many}", params={"f": f, "condition": "planted"}, timeout=120)
+    answer = client.get(f"/api/export/{many_posts}", params={"f": f, "condition": "planted"}, timeout=120)
     assert answer.status_code == 413
     assert answer.json()["formats"] == ["geojson", "geojsonseq", "kml", "csv"]
 
 
-def test_the_first_bytes_come_while_the_query_still_runs(many, settings, site, at_work):
-    asking, first = begin(settings, f"/api/export/{many}")
+def test_the_first_bytes_come_while_the_query_still_runs(many_posts, settings, site_url, active_queries):
+    asking, first = begin(settings, f"/api/export/{many_posts}")
     assert first.startswith(b"HTTP/1.1 200")
-    assert at_work() == 1
+    assert active_queries() == 1
     asking.close()
-    until(lambda: at_work() == 0)
+    until(lambda: active_queries() == 0)
 
 
-def test_twenty_slow_readers_hold_up_nobody_and_one_more_hears_503(many, settings, client, at_work):
+def test_twenty_slow_readers_hold_up_nobody_and_one_more_hears_503(many_posts, settings, client, active_queries):
     with ExitStack() as slow:
-        readers = [slow.enter_context(begin(settings, f"/api/export/{many}?f=csv")[0]) for _ in range(DOWNLOADS)]
-        assert at_work() == DOWNLOADS
+        readers = [
+            slow.enter_context(begin(settings, f"/api/export/{many_posts}?f=csv")[0]) for _ in range(MAX_DOWNLOADS)
+        ]
+        assert active_queries() == MAX_DOWNLOADS
         for f in ("geojson", "xlsx"):
             refused = client.get("/api/export/gates", params={"f": f})
             assert refused.status_code == 503
@@ -496,27 +498,27 @@ def test_twenty_slow_readers_hold_up_nobody_and_one_more_hears_503(many, setting
             assert len(shown(client, "gates")) > 5
         assert incident(client)["id"]
         readers[0].close()
-        until(lambda: at_work() == DOWNLOADS - 1)
+        until(lambda: active_queries() == MAX_DOWNLOADS - 1)
         until(lambda: client.get("/api/export/gates").status_code == 200)
-    until(lambda: at_work() == 0)
+    until(lambda: active_queries() == 0)
     assert client.get("/api/export/gates", params={"f": "xlsx"}).status_code == 200
 
 
 @pytest.fixture
-def in_small_batches(monkeypatch):
+def small_batches(monkeypatch):
     """So slowly that whoever writes a file is surely seen at work."""
     monkeypatch.setattr("gis.files.spool.BATCH", 20)
 
 
-@pytest.mark.usefixtures("in_small_batches")
+@pytest.mark.usefixtures("small_batches")
 @pytest.mark.parametrize("f", [name for name, one in FORMATS.items() if not one.streams])
-def test_who_leaves_while_a_file_is_written_frees_its_connection(f, many, settings, client, at_work):
+def test_who_leaves_while_a_file_is_written_frees_its_connection(f, many_posts, settings, client, active_queries):
     reading = '%"export"%'
-    request = f"GET /api/export/{many}?f={f} HTTP/1.1\r\nHost: localhost:{settings.port}\r\n\r\n"
+    request = f"GET /api/export/{many_posts}?f={f} HTTP/1.1\r\nHost: localhost:{settings.port}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", settings.port)) as asking:
         asking.sendall(request.encode())
-        until(lambda: at_work(reading) == 1)
-    until(lambda: at_work(reading) == 0)
+        until(lambda: active_queries(reading) == 1)
+    until(lambda: active_queries(reading) == 0)
     assert client.get("/api/export/gates", params={"f": "xlsx"}).status_code == 200
 
 
@@ -530,7 +532,7 @@ uvicorn.Server(uvicorn.Config(create_app(settings), log_level="critical")).run([
 
 
 @pytest.mark.parametrize("f", [name for name, one in FORMATS.items() if not one.streams])
-def test_who_leaves_while_a_library_writes_stops_it(f, many, database, tmp_path):
+def test_who_leaves_while_a_library_writes_stops_it(f, many_posts, database, tmp_path):
     """What is raised in the middle of a stream comes out as itself, not as what the library makes of it."""
     given = iter(range(MANY // BATCH + 5))  # all rows are laid down, and some are written
 
@@ -538,7 +540,7 @@ def test_who_leaves_while_a_library_writes_stops_it(f, many, database, tmp_path)
         if next(given, None) is None:
             raise KeyError(f)
 
-    asked = Export(Selection(catalog[many], Level.RESTRICTED), FORMATS[f], zone_asked(None))
+    asked = Export(Selection(catalog[many_posts], Level.RESTRICTED), FORMATS[f], vn2000_zone(None))
     if f == "xlsx":
         given = iter(range(5))
     with pytest.raises(KeyError, match=f):
@@ -546,7 +548,7 @@ def test_who_leaves_while_a_library_writes_stops_it(f, many, database, tmp_path)
 
 
 @pytest.mark.parametrize("streams", [True, False])
-def test_files_take_no_memory_to_speak_of(streams, many, settings):
+def test_files_take_no_memory_to_speak_of(streams, many_posts, settings):
     """The high-water mark of a server of its own, after a first file of each format and after large ones."""
     with socket.create_server(("127.0.0.1", 0)) as door:
         port = door.getsockname()[1]
@@ -571,7 +573,7 @@ def test_files_take_no_memory_to_speak_of(streams, many, settings):
                 before = _high_water(server.pid)
                 size = 0
                 for f in formats:
-                    with asking.stream("GET", f"/api/export/{many}", params={"f": f}) as answer:
+                    with asking.stream("GET", f"/api/export/{many_posts}", params={"f": f}) as answer:
                         size += sum(map(len, answer.iter_raw()))
                 grown = _high_water(server.pid) - before
         finally:
@@ -598,13 +600,13 @@ def test_what_a_killed_process_was_writing_is_taken_away(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with subprocess.Popen(["/bin/true"]) as ended:
         pass
-    left, live = tmp_path / f"{UNSENT}{ended.pid}-x", tmp_path / f"{UNSENT}{os.getpid()}-x"
-    other, elsewhere = tmp_path / f"{UNSENT}notes-x", tmp_path / "elsewhere"
+    left, live = tmp_path / f"{SPOOL_PREFIX}{ended.pid}-x", tmp_path / f"{SPOOL_PREFIX}{os.getpid()}-x"
+    other, elsewhere = tmp_path / f"{SPOOL_PREFIX}notes-x", tmp_path / "elsewhere"
     for folder in (left, live, other, elsewhere):
         folder.mkdir()
         (folder / "rows.arrow").write_text("zq")
-    linked = tmp_path / f"{UNSENT}{ended.pid}-y"
+    linked = tmp_path / f"{SPOOL_PREFIX}{ended.pid}-y"
     linked.symlink_to(elsewhere)
-    clear_unsent()
+    remove_stale_spools()
     assert not left.exists()
     assert all((folder / "rows.arrow").exists() for folder in (live, other, elsewhere, linked))

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from gis.audit import seal as seals, verify as audit
-from gis.audit.seal import Agreement, Sealer
+from gis.audit.seal import AnchorStatus, Sealer
 from gis.db.session import READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN
 from gis.text.errors import Conflict, Forbidden, Unavailable
 
@@ -57,11 +57,11 @@ class Archive:
         """The first broken batch and what is wrong with it."""
         found = audit.verify(self.sealer)
         assert found.broken, "nothing was found"
-        return found.broken.batch, found.broken.words.en
+        return found.broken.batch, found.broken.summary.en
 
-    def intact(self) -> audit.Finding:
+    def intact(self) -> audit.Verification:
         found = audit.verify(self.sealer)
-        assert found.broken is None, found.broken.words.en
+        assert found.broken is None, found.broken.summary.en
         return found
 
     def empty(self, kept: dict[str, list] | None = None) -> None:
@@ -89,10 +89,10 @@ class Archive:
 
 
 @pytest.fixture(scope="module")
-def original(cluster, migrated, tmp_path_factory):
+def original_archive(cluster, migrated_template, tmp_path_factory):
     """36 entries in four batches, with a number that was rolled back inside batch 2 and one between 2 and 3."""
     archive = Archive(cluster, "sealed", tmp_path_factory.mktemp("sealed"))
-    cluster.create_database(archive.name, template=migrated)
+    cluster.create_database(archive.name, template=migrated_template)
     for entries in (15, 5, 15):
         archive.write(entries)
         with archive.connect(autocommit=False) as connection:
@@ -106,25 +106,25 @@ def original(cluster, migrated, tmp_path_factory):
 
 
 @pytest.fixture
-def archive(cluster, original, tmp_path):
+def archive(cluster, original_archive, tmp_path):
     """That archive as it was in the beginning."""
-    first, kept = original
+    first, kept = original_archive
     first.empty(kept)
     shutil.copytree(first.folder, tmp_path / "data")
     return Archive(cluster, first.name, tmp_path / "data")
 
 
 @pytest.fixture(scope="module")
-def second(cluster, migrated):
-    cluster.create_database("unsealed", template=migrated)
+def second_database(cluster, migrated_template):
+    cluster.create_database("unsealed", template=migrated_template)
     yield "unsealed"
     cluster.drop_database("unsealed")
 
 
 @pytest.fixture
-def fresh(cluster, second, tmp_path):
+def empty_archive(cluster, second_database, tmp_path):
     """Another one that nothing has been written to."""
-    archive = Archive(cluster, second, tmp_path)
+    archive = Archive(cluster, second_database, tmp_path)
     archive.empty()
     return archive
 
@@ -251,9 +251,9 @@ def test_the_first_tampered_batch_is_named(archive, statements, batch, why):
 def test_the_break_is_told_with_numbers_and_dates_in_both_languages(archive):
     archive.tamper(f"update app.journal set at = '2026-01-31 23:59:59.5+00' where seq = {FIFTEENTH}")
     found = audit.verify(archive.sealer).broken
-    assert found.words.en.startswith("Sealed batch 2 (seq 11–21, 2026-01-31 23:59:59+00 – 20")
-    assert found.words.vi.startswith("Đợt niêm phong 2 (seq 11–21, ")
-    assert found.words.vi.endswith("có dòng đã bị sửa")
+    assert found.summary.en.startswith("Sealed batch 2 (seq 11–21, 2026-01-31 23:59:59+00 – 20")
+    assert found.summary.vi.startswith("Đợt niêm phong 2 (seq 11–21, ")
+    assert found.summary.vi.endswith("có dòng đã bị sửa")
 
 
 def test_every_column_of_an_entry_counts(archive):
@@ -270,7 +270,7 @@ def test_every_column_of_an_entry_counts(archive):
         columns = connection.execute(
             "select column_name, data_type from information_schema.columns where table_name = 'journal'"
         ).fetchall()
-        digests = f"select array_agg({seals.DIGEST} order by feature_id), count(*) from app.journal"
+        digests = f"select array_agg({seals.ENTRY_DIGEST} order by feature_id), count(*) from app.journal"
         before = connection.execute(digests).fetchone()
         for name, kind in columns:
             with connection.transaction(force_rollback=True):
@@ -327,7 +327,7 @@ def test_a_cut_anchor_is_named_and_then_told_again(archive):
     batch, words = archive.broken()
     assert batch == 4
     assert "the anchor file lacks this batch" in words
-    assert archive.sealer.seal().anchor == Agreement.AGREES
+    assert archive.sealer.seal().anchor == AnchorStatus.AGREES
     assert archive.anchor.read_bytes() == whole
     archive.intact()
 
@@ -357,80 +357,82 @@ def test_an_anchor_of_nonsense_is_named_and_left_as_it_is(archive, told):
     assert archive.anchor.read_bytes() == told
 
 
-def test_the_anchor_of_another_database_is_named_and_left_as_it_is(archive, fresh):
-    fresh.write(3)
-    fresh.sealer.seal()
-    archive.anchor.write_bytes(fresh.anchor.read_bytes())
+def test_the_anchor_of_another_database_is_named_and_left_as_it_is(archive, empty_archive):
+    empty_archive.write(3)
+    empty_archive.sealer.seal()
+    archive.anchor.write_bytes(empty_archive.anchor.read_bytes())
     batch, words = archive.broken()
     assert batch == 1
     assert "the anchor file differs" in words
     with pytest.raises(Conflict, match="anchor"):
         archive.sealer.seal()
-    assert archive.anchor.read_bytes() == fresh.anchor.read_bytes()
+    assert archive.anchor.read_bytes() == empty_archive.anchor.read_bytes()
 
 
-def test_while_the_anchor_is_away_sealing_goes_on_and_it_is_told_later(fresh, tmp_path):
+def test_while_the_anchor_is_away_sealing_goes_on_and_it_is_told_later(empty_archive, tmp_path):
     disk = tmp_path / "disk"
-    sealer = Sealer(fresh.sealer.url, fresh.folder, disk / "anchor.jsonl", rows=10)
-    fresh.write(12)
+    sealer = Sealer(empty_archive.sealer.url, empty_archive.folder, disk / "anchor.jsonl", rows=10)
+    empty_archive.write(12)
     done = sealer.seal()
-    assert (done.batches, done.rows, done.anchor) == (2, 12, Agreement.AWAY)
+    assert (done.batches, done.rows, done.anchor) == (2, 12, AnchorStatus.UNAVAILABLE)
     assert not disk.exists()  # what is to be mounted there is not made up
-    assert "the anchor file lacks this batch" in audit.verify(sealer).broken.words.en
+    assert "the anchor file lacks this batch" in audit.verify(sealer).broken.summary.en
     disk.mkdir()
-    assert sealer.seal().anchor == Agreement.AGREES
+    assert sealer.seal().anchor == AnchorStatus.AGREES
     assert audit.verify(sealer).broken is None
 
 
-def test_the_state_tells_how_old_the_last_seal_is_what_is_open_and_the_anchor(archive, fresh):
-    with fresh.connect() as connection:
-        assert seals.state(connection, fresh.anchor) == seals.State(0, None, None, 0, None, Agreement.AGREES)
+def test_the_state_tells_how_old_the_last_seal_is_what_is_open_and_the_anchor(archive, empty_archive):
+    with empty_archive.connect() as connection:
+        assert seals.seal_status(connection, empty_archive.anchor) == seals.SealStatus(
+            0, None, None, 0, None, AnchorStatus.AGREES
+        )
     archive.write(2)
     with archive.connect() as connection:
-        told = seals.state(connection, archive.anchor)
-        assert (told.batches, told.unsealed, told.anchor) == (4, 2, Agreement.AGREES)
-        assert 0 < told.unsealed_s < told.age_s < 3600
+        told = seals.seal_status(connection, archive.anchor)
+        assert (told.batches, told.unsealed, told.anchor) == (4, 2, AnchorStatus.AGREES)
+        assert 0 < told.oldest_unsealed_s < told.age_s < 3600
         whole = archive.anchor.read_bytes()
         archive.anchor.write_bytes(whole[:-1])
-        assert seals.state(connection, archive.anchor).anchor == Agreement.BEHIND
+        assert seals.seal_status(connection, archive.anchor).anchor == AnchorStatus.BEHIND
         archive.anchor.write_bytes(whole.replace(b'"root": "', b'"root": "0'))
-        assert seals.state(connection, archive.anchor).anchor == Agreement.DIFFERS
+        assert seals.seal_status(connection, archive.anchor).anchor == AnchorStatus.DIFFERS
         away = archive.folder / "unmounted" / "anchor"
-        assert seals.state(connection, away).anchor == Agreement.AWAY
+        assert seals.seal_status(connection, away).anchor == AnchorStatus.UNAVAILABLE
     assert audit.verify(Sealer(archive.sealer.url, archive.folder, away)).unsealed == 2
 
 
 @pytest.mark.parametrize("younger", [False, True], ids=["began first", "began last"])
-def test_a_lower_number_that_commits_later_is_not_passed_over(fresh, younger):
+def test_a_lower_number_that_commits_later_is_not_passed_over(empty_archive, younger):
     """Also when its transaction is the younger one: then its number among transactions says nothing."""
-    with fresh.connect(autocommit=False) as late, fresh.connect(autocommit=False) as early:
+    with empty_archive.connect(autocommit=False) as late, empty_archive.connect(autocommit=False) as early:
         (early if younger else late).execute("select pg_current_xact_id()")
         late.execute(WRITE, ["số nhỏ"])
         early.execute(WRITE, ["số lớn"])
         early.commit()
-        done = fresh.sealer.seal(patience=0.1)
+        done = empty_archive.sealer.seal(timeout_s=0.1)
         assert (done.rows, done.unsealed) == (0, 1)
         late.commit()
-        done = fresh.sealer.seal()
+        done = empty_archive.sealer.seal()
         assert (done.batches, done.rows, done.unsealed) == (1, 2, 0)
-    fresh.intact()
+    empty_archive.intact()
 
 
-def test_what_is_rolled_back_leaves_a_gap_and_nothing_else(fresh):
-    with fresh.connect(autocommit=False) as undecided:
+def test_what_is_rolled_back_leaves_a_gap_and_nothing_else(empty_archive):
+    with empty_archive.connect(autocommit=False) as undecided:
         undecided.execute(WRITE, ["chưa chắc"])
-        fresh.write()
-        assert fresh.sealer.seal(patience=0.1).rows == 0
+        empty_archive.write()
+        assert empty_archive.sealer.seal(timeout_s=0.1).rows == 0
         undecided.rollback()
-    assert fresh.sealer.seal().rows == 1
-    fresh.intact()
+    assert empty_archive.sealer.seal().rows == 1
+    empty_archive.intact()
 
 
-def test_writers_are_unharmed_and_the_walk_is_clean_while_sealing_goes_on(fresh):
+def test_writers_are_unharmed_and_the_walk_is_clean_while_sealing_goes_on(empty_archive):
     faults = []
 
     def writing() -> None:
-        with fresh.connect(autocommit=False) as connection:
+        with empty_archive.connect(autocommit=False) as connection:
             connection.execute("set lock_timeout = '1s'")
             connection.commit()
             for one in range(60):
@@ -441,61 +443,61 @@ def test_writers_are_unharmed_and_the_walk_is_clean_while_sealing_goes_on(fresh)
                     faults.append(fault)
 
     writers = [threading.Thread(target=writing) for _ in range(4)]
-    with seals.sealing(fresh.sealer, every=0.01):
+    with seals.background_sealing(empty_archive.sealer, interval_s=0.01):
         for writer in writers:
             writer.start()
         while any(writer.is_alive() for writer in writers):
-            fresh.intact()
+            empty_archive.intact()
         for writer in writers:
             writer.join()
     assert faults == []
-    fresh.sealer.seal()
-    found = fresh.intact()
+    empty_archive.sealer.seal()
+    found = empty_archive.intact()
     assert (found.rows, found.unsealed) == (4 * 51, 0)
 
 
-def test_two_sealers_at_once_seal_one_after_the_other(fresh):
-    fresh.write(45)
+def test_two_sealers_at_once_seal_one_after_the_other(empty_archive):
+    empty_archive.write(45)
     done = []
-    both = [threading.Thread(target=lambda: done.append(fresh.sealer.seal())) for _ in range(2)]
+    both = [threading.Thread(target=lambda: done.append(empty_archive.sealer.seal())) for _ in range(2)]
     for one in both:
         one.start()
     for one in both:
         one.join()
     assert sorted(one.rows for one in done) == [0, 45]
-    fresh.intact()
-    with fresh.connect() as another:
-        another.execute("select pg_advisory_lock(%s)", [seals.LOCK])
-        assert fresh.sealer.seal(wait=False) is None
+    empty_archive.intact()
+    with empty_archive.connect() as another:
+        another.execute("select pg_advisory_lock(%s)", [seals.SEALER_LOCK_KEY])
+        assert empty_archive.sealer.seal(wait=False) is None
 
 
-def test_in_the_background_it_seals_by_itself_and_once_more_at_the_end(fresh):
+def test_in_the_background_it_seals_by_itself_and_once_more_at_the_end(empty_archive):
     def unsealed() -> int:
-        with fresh.connect() as connection:
-            return seals.state(connection, fresh.anchor).unsealed
+        with empty_archive.connect() as connection:
+            return seals.seal_status(connection, empty_archive.anchor).unsealed
 
-    fresh.write(5)
-    with seals.sealing(fresh.sealer, every=3600):
+    empty_archive.write(5)
+    with seals.background_sealing(empty_archive.sealer, interval_s=3600):
         deadline = time.monotonic() + 30
         while unsealed():
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        fresh.write(3)
+        empty_archive.write(3)
         leaving = time.monotonic()
-    assert time.monotonic() - leaving < seals.PATIENCE
+    assert time.monotonic() - leaving < seals.WRITER_TIMEOUT_S
     assert not [thread for thread in threading.enumerate() if thread.name == "sealer"]
     assert unsealed() == 0
-    fresh.intact()
+    empty_archive.intact()
 
 
-def test_a_database_that_comes_late_is_sealed_when_it_is_there(cluster, migrated, tmp_path, caplog):
+def test_a_database_that_comes_late_is_sealed_when_it_is_there(cluster, migrated_template, tmp_path, caplog):
     late = Archive(cluster, "comes_late", tmp_path)
-    with seals.sealing(late.sealer, every=0.05):
+    with seals.background_sealing(late.sealer, interval_s=0.05):
         deadline = time.monotonic() + 30
         while "comes_late" not in caplog.text:
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        cluster.create_database(late.name, template=migrated)
+        cluster.create_database(late.name, template=migrated_template)
         late.write(2)
         while "in order again" not in caplog.text:
             assert time.monotonic() < deadline
@@ -521,19 +523,19 @@ def test_the_proof_outlives_a_dump_and_a_restore_with_other_habits(archive, clus
     cluster.drop_database(restored)
 
 
-def test_the_key_is_made_once_for_its_owner_alone_and_stands_in_the_anchor_with_its_public_half(fresh):
-    fresh.write()
-    fresh.sealer.seal()
-    key = fresh.folder / "seal.key"
+def test_the_key_is_made_once_for_its_owner_alone_and_stands_in_the_anchor_with_its_public_half(empty_archive):
+    empty_archive.write()
+    empty_archive.sealer.seal()
+    key = empty_archive.folder / "seal.key"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     made = key.read_bytes()
-    fresh.write()
-    fresh.sealer.seal()
+    empty_archive.write()
+    empty_archive.sealer.seal()
     assert key.read_bytes() == made
-    told = [json.loads(line) for line in fresh.anchor.read_text().splitlines()]
+    told = [json.loads(line) for line in empty_archive.anchor.read_text().splitlines()]
     assert [one["batch"] for one in told] == [1, 2]
-    assert {one["key"] for one in told} == set((fresh.folder / "seal.pub").read_text().split())
-    with fresh.connect() as connection:
+    assert {one["key"] for one in told} == set((empty_archive.folder / "seal.pub").read_text().split())
+    with empty_archive.connect() as connection:
         assert "PRIVATE" not in str(connection.execute("select * from app.seals").fetchall())
 
 

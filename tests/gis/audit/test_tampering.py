@@ -11,10 +11,10 @@ from shapely.geometry import Point
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from gis.accounts.models import dismiss, enrol, new_recovery_codes, sign_in, spend
+from gis.accounts.models import close_account, enrol, new_recovery_codes, sign_in, use_recovery_code
 from gis.accounts.tokens import Token, issue, revoke
-from gis.checks.doctor import CHECKS, House, State
-from gis.checks.reconcile import first_unlike, unlike
+from gis.checks.doctor import CHECKS, CheckStatus, Installation
+from gis.checks.reconcile import first_mismatch, reconcile
 from gis.crs.systems import WGS84
 from gis.db.actors import Actor
 from gis.model.layer import catalog
@@ -22,8 +22,8 @@ from gis.model.links import Link
 from gis.read.sql import Selection
 from gis.release import workflow as sharing
 from gis.release.models import ReleaseState
-from gis.release.snapshot import READER
-from gis.release.workflow import Part, Terms
+from gis.release.snapshot import RELEASE_LEVEL
+from gis.release.workflow import PreparedPart, Terms
 from layers.gates import GateEvent
 from layers.policy import OFFICE_STAFF, PARTNER, POLICY, SYSTEM
 from tests.factories import put
@@ -33,9 +33,9 @@ PASSWORD = "một câu dài để vào nhà"
 
 
 @pytest.fixture(scope="module")
-def thing(database):
+def tampering_targets(database):
     """A gate with an event and a link, changed twice, one incident that was erased by the administrator."""
-    with database.acting(SYSTEM, write=True) as session:
+    with database.transaction(SYSTEM, write=True) as session:
         gate = put(session, catalog["gates"], name="Cửa khẩu thử")
         work = put(session, catalog["works"])
         session.add(GateEvent(feature_id=gate.id, kind="note", on="2026-01-05", precision="day", note="x"))
@@ -43,17 +43,17 @@ def thing(database):
         session.add(link)
         found = gate.id
     for name in ("Cửa khẩu thử 2", "Cửa khẩu thử 3"):
-        with database.acting(LAN, write=True, reason="đổi tên") as session:
+        with database.transaction(LAN, write=True, reason="đổi tên") as session:
             feature = session.get_one(catalog["gates"].model, found)
             feature.name = name
             feature.geom = from_shape(Point(106, 11.5), srid=WGS84)
-    with database.acting(LAN, write=True, reason="bỏ") as session:
+    with database.transaction(LAN, write=True, reason="bỏ") as session:
         session.delete(session.query(Link).filter_by(to_id=found).one())
     return found
 
 
 @pytest.fixture
-def superuser(cluster, database_name, thing):
+def superuser(cluster, database_name, tampering_targets):
     """Who disables every trigger; what was done is undone afterwards."""
     engine = create_engine(cluster.url(database_name), poolclass=NullPool)
     with engine.connect() as connection:
@@ -92,16 +92,16 @@ BESIDE_THE_JOURNAL = {
 }
 
 
-def test_a_furnished_house_is_as_its_journal_says(cluster, database_name, thing):
-    assert unlike(cluster.url(database_name)) is None
+def test_a_furnished_house_is_as_its_journal_says(cluster, database_name, tampering_targets):
+    assert reconcile(cluster.url(database_name)) is None
 
 
 @pytest.mark.parametrize("statement", BESIDE_THE_JOURNAL.values(), ids=BESIDE_THE_JOURNAL)
-def test_what_is_changed_beside_the_journal_is_named(statement, superuser, thing):
-    assert superuser.execute(text(statement), {"id": thing}).rowcount > 0
-    found = first_unlike(superuser)
+def test_what_is_changed_beside_the_journal_is_named(statement, superuser, tampering_targets):
+    assert superuser.execute(text(statement), {"id": tampering_targets}).rowcount > 0
+    found = first_mismatch(superuser)
     assert found is not None
-    assert str(thing) in found.en or "documents" in found.en or "links" in found.en
+    assert str(tampering_targets) in found.en or "documents" in found.en or "links" in found.en
 
 
 BESIDE_THE_DOOR = {
@@ -155,42 +155,42 @@ BESIDE_THE_DOOR = {
 
 
 @pytest.fixture(scope="module")
-def shared(database, accounts, thing):
+def release_and_accounts(database, accounts, tampering_targets):
     """A release of two markers, one of which was held back; people, a token that was revoked, codes, a sign-in."""
-    with accounts.acting("chief") as session:
+    with accounts.transaction("chief") as session:
         lan = enrol(session, "lan", "office", password=PASSWORD, second_factor="A" * 32)
         enrol(session, "hoa", "planner", password=PASSWORD)
-        spend(session, lan.id, new_recovery_codes(session, lan.id)[0])
+        use_recovery_code(session, lan.id, new_recovery_codes(session, lan.id)[0])
         sign_in(session, lan.id)
         issue(session, "máy", "office", made_by="chief", days=1)
         revoke(session, session.query(Token.id).scalar())
         dismissed = enrol(session, "gone", "planner", password=PASSWORD).id
         enrol(session, "chief", "administrator", password=PASSWORD, second_factor="B" * 32)
         session.flush()
-        dismiss(session, dismissed)
-    with database.acting(LAN, write=True) as session:
+        close_account(session, dismissed)
+    with database.transaction(LAN, write=True) as session:
         marks = [put(session, catalog["markers"], level="partner", position_source="survey") for _ in range(2)]
         session.flush()
         ids, numbers = [one.id for one in marks], [one.number for one in marks]
-    selection = Selection(catalog["markers"], READER, where={"number": numbers})
-    part = Part(selection, ("number", "built_by"), 5, {"number": numbers})
-    with database.acting(PARTNER) as session:
-        going = {"markers": sharing.going(session, part)}
-    with database.acting(LAN, write=True) as session:
+    selection = Selection(catalog["markers"], RELEASE_LEVEL, where={"number": numbers})
+    part = PreparedPart(selection, ("number", "built_by"), 5, {"number": numbers})
+    with database.transaction(PARTNER) as session:
+        going = {"markers": sharing.releasable_content(session, part)}
+    with database.transaction(LAN, write=True) as session:
         version = sharing.prepare(session, "Bản", "Bạn", Terms(basis="48/UBND-NC"), [part])
         sharing.submit(session, version, going, [])
         key = version.release_id, version.number
     for state in (ReleaseState.APPROVED, ReleaseState.PUBLISHED):
-        with database.acting(Actor("minh", OFFICE_STAFF), write=True) as session:
-            sharing.move(session, sharing.version_of(session, *key), state)
-    with database.acting(LAN, write=True) as session:
+        with database.transaction(Actor("minh", OFFICE_STAFF), write=True) as session:
+            sharing.transition(session, sharing.version_of(session, *key), state)
+    with database.transaction(LAN, write=True) as session:
         session.get_one(catalog["markers"].model, ids[1]).level = "internal"
 
 
 @pytest.mark.parametrize("statement", BESIDE_THE_DOOR.values(), ids=BESIDE_THE_DOOR)
-def test_accounts_and_releases_changed_beside_the_journal_are_named(statement, shared, superuser):
+def test_accounts_and_releases_changed_beside_the_journal_are_named(statement, release_and_accounts, superuser):
     assert superuser.execute(text(statement)).rowcount > 0
-    found = first_unlike(superuser)
+    found = first_mismatch(superuser)
     assert found is not None
     table = re.search(r"(?:update|into|from) (?:app\.)?([a-z_.]+)", statement)[1]
     told_by = "holdings" if statement == "delete from release.manifests" else table
@@ -199,7 +199,7 @@ def test_accounts_and_releases_changed_beside_the_journal_are_named(statement, s
 
 def test_the_proof_tells_how_far_it_has_come(superuser):
     heard = []
-    assert first_unlike(superuser, lambda *told: heard.append(told)) is None
+    assert first_mismatch(superuser, lambda *told: heard.append(told)) is None
     assert [done for _, done, _ in heard] == list(range(heard[0][2]))
 
 
@@ -255,8 +255,8 @@ IN_THE_HOUSE = {
 
 
 def faults(superuser, place):
-    house = House(POLICY, place, durable=False)
-    return [one.said.en for check in CHECKS for one in check(superuser, house) if one.state is State.BAD]
+    house = Installation(POLICY, place, durable=False)
+    return [one.detail.en for check in CHECKS for one in check(superuser, house) if one.state is CheckStatus.BAD]
 
 
 def test_a_sound_house_has_no_fault(superuser, tmp_path):

@@ -9,8 +9,8 @@ import pytest
 
 from api.cli.migrate import migrate
 from gis.audit.seal import Sealer
-from gis.checks.doctor import House, State, examine, is_fit
-from gis.checks.reconcile import unlike
+from gis.checks.doctor import CheckStatus, Installation, is_healthy, run_checks
+from gis.checks.reconcile import reconcile
 from gis.db.actors import Role
 from gis.db.session import SEALER_LOGIN
 from gis.model.fields import Level
@@ -68,169 +68,183 @@ IN_THE_CLUSTER = {
 
 
 @pytest.fixture
-def house(tmp_path):
-    return House(POLICY, tmp_path, durable=False)
+def installation(tmp_path):
+    return Installation(POLICY, tmp_path, durable=False)
 
 
 @pytest.fixture
-def admin(cluster, fresh_name):
-    with psycopg.connect(host=str(cluster.socket_dir), dbname=fresh_name, user="postgres", autocommit=True) as opened:
+def admin(cluster, empty_database_name):
+    with psycopg.connect(
+        host=str(cluster.socket_dir), dbname=empty_database_name, user="postgres", autocommit=True
+    ) as opened:
         yield opened
 
 
 def bad(findings):
-    return {finding.check.en for finding in findings if finding.state is State.BAD}
+    return {finding.check.en for finding in findings if finding.state is CheckStatus.BAD}
 
 
-def test_a_house_in_order_may_open(cluster, fresh_name, house):
-    findings = examine(cluster.url(fresh_name), house)
-    assert bad(findings) == set(), [one.said.en for one in findings]
-    assert is_fit(findings)
+def test_a_house_in_order_may_open(cluster, empty_database_name, installation):
+    findings = run_checks(cluster.url(empty_database_name), installation)
+    assert bad(findings) == set(), [one.detail.en for one in findings]
+    assert is_healthy(findings)
 
 
-def test_each_fault_is_found_and_named(cluster, fresh_name, admin, house):
+def test_each_fault_is_found_and_named(cluster, empty_database_name, admin, installation):
     for check, (tampering, mending) in {**TAMPERINGS, **IN_THE_CLUSTER}.items():
         admin.execute(tampering)
         try:
-            found = bad(examine(cluster.url(fresh_name), house))
+            found = bad(run_checks(cluster.url(empty_database_name), installation))
         finally:
             admin.execute(mending)
         assert check in found, check
-    assert is_fit(examine(cluster.url(fresh_name), house))
+    assert is_healthy(run_checks(cluster.url(empty_database_name), installation))
 
 
 @pytest.mark.parametrize(
     "opening", ["grant create on schema public to public", "grant execute on function lo_creat(integer) to public"]
 )
-def test_a_way_round_the_policies_is_found_and_migrating_closes_it(opening, cluster, fresh_name, admin, house):
+def test_a_way_round_the_policies_is_found_and_migrating_closes_it(
+    opening, cluster, empty_database_name, admin, installation
+):
     admin.execute(opening)
-    assert bad(examine(cluster.url(fresh_name), house)) == {"No way to bypass the policies"}
-    migrate(cluster.url(fresh_name))
-    found = examine(cluster.url(fresh_name), house)
+    assert bad(run_checks(cluster.url(empty_database_name), installation)) == {"No way to bypass the policies"}
+    migrate(cluster.url(empty_database_name))
+    found = run_checks(cluster.url(empty_database_name), installation)
     assert bad(found) == set()
-    assert {one.state for one in found if "temporary" in one.check.en} == {State.GOOD}
+    assert {one.state for one in found if "temporary" in one.check.en} == {CheckStatus.GOOD}
 
 
-def test_what_the_image_of_postgis_brings_along_is_no_fault(cluster, fresh_name, admin, house):
+def test_what_the_image_of_postgis_brings_along_is_no_fault(cluster, empty_database_name, admin, installation):
     """Its first database has these, and with them tables that everybody reads and a search path of its own."""
     for extension in ("postgis_topology", "fuzzystrmatch", "postgis_tiger_geocoder"):
         admin.execute(f"create extension {extension}")
-    findings = examine(cluster.url(fresh_name), house)
-    assert is_fit(findings), [one.said.en for one in findings]
-    migrate(cluster.url(fresh_name))
+    findings = run_checks(cluster.url(empty_database_name), installation)
+    assert is_healthy(findings), [one.detail.en for one in findings]
+    migrate(cluster.url(empty_database_name))
     admin.execute("grant select on tiger.geocode_settings to cotmoc_partner")
-    assert "No role has rights outside the schemas" in bad(examine(cluster.url(fresh_name), house))
+    assert "No role has rights outside the schemas" in bad(run_checks(cluster.url(empty_database_name), installation))
 
 
-def test_structure_is_remembered_by_revisions_and_on_another_server_alone(cluster, fresh_name, admin, house):
+def test_structure_is_remembered_by_revisions_and_on_another_server_alone(
+    cluster, empty_database_name, admin, installation
+):
     """Whoever changes a column has not made it right by migrating; an upgraded server may write it otherwise."""
     admin.execute("alter table app.works alter column title drop not null")
-    migrate(cluster.url(fresh_name))
-    (said,) = [one.said.en for one in examine(cluster.url(fresh_name), house) if one.state is State.BAD]
+    migrate(cluster.url(empty_database_name))
+    (said,) = [
+        one.detail.en
+        for one in run_checks(cluster.url(empty_database_name), installation)
+        if one.state is CheckStatus.BAD
+    ]
     assert "app.works.title text" in said
     admin.execute("alter table app.works alter column title set not null")
     admin.execute("update app.structure set line = '14' where table_name = 'server'")
     admin.execute("update app.structure set line = line || ' ' where table_name = 'app.works'")
-    migrate(cluster.url(fresh_name))
-    assert is_fit(examine(cluster.url(fresh_name), house))
+    migrate(cluster.url(empty_database_name))
+    assert is_healthy(run_checks(cluster.url(empty_database_name), installation))
 
 
-def test_writes_that_may_be_lost_are_found(cluster, fresh_name, tmp_path):
+def test_writes_that_may_be_lost_are_found(cluster, empty_database_name, tmp_path):
     """The tests' own cluster is forgetful on purpose."""
-    durable = House(POLICY, tmp_path)
-    assert bad(examine(cluster.url(fresh_name), durable)) == {"Durable writes, checksums of data pages"}
+    durable = Installation(POLICY, tmp_path)
+    assert bad(run_checks(cluster.url(empty_database_name), durable)) == {"Durable writes, checksums of data pages"}
 
 
-def test_default_and_open_secrets_are_found(cluster, fresh_name, tmp_path):
+def test_default_and_open_secrets_are_found(cluster, empty_database_name, tmp_path):
     key = tmp_path / "seal.key"
     key.write_text("x")
     key.chmod(0o644)
-    careless = House(POLICY, tmp_path, (key,), {"cotmoc_reader": "cotmoc"}, durable=False)
-    findings = examine(cluster.url(fresh_name), careless)
+    careless = Installation(POLICY, tmp_path, (key,), {"cotmoc_reader": "cotmoc"}, durable=False)
+    findings = run_checks(cluster.url(empty_database_name), careless)
     assert bad(findings) == {"No default secret", "Only their owner can read the key files"}
-    assert any(str(key) in finding.said.vi for finding in findings)
+    assert any(str(key) in finding.detail.vi for finding in findings)
 
 
-def test_a_journal_from_the_future_speaks_of_a_wrong_clock(cluster, fresh_name, admin, house):
+def test_a_journal_from_the_future_speaks_of_a_wrong_clock(cluster, empty_database_name, admin, installation):
     admin.execute("select set_config('cotmoc.actor', 'test', false)")
     admin.execute(
         "insert into app.journal (at, actor, table_name, feature_id, action)"
         " values (now() + interval '1 day', 'test', 'markers', gen_random_uuid(), 'insert')"
     )
-    assert bad(examine(cluster.url(fresh_name), house)) == {"The clock"}
+    assert bad(run_checks(cluster.url(empty_database_name), installation)) == {"The clock"}
 
 
-def test_an_anchor_of_other_seals_is_found(cluster, fresh_name, admin, house, tmp_path):
-    ours = Sealer(cluster.url(fresh_name, SEALER_LOGIN), tmp_path, tmp_path / "anchor.jsonl")
+def test_an_anchor_of_other_seals_is_found(cluster, empty_database_name, admin, installation, tmp_path):
+    ours = Sealer(cluster.url(empty_database_name, SEALER_LOGIN), tmp_path, tmp_path / "anchor.jsonl")
     admin.execute("select set_config('cotmoc.actor', 'test', false)")
     admin.execute(
         "insert into app.journal (actor, table_name, feature_id, action) values ('x', 'y', gen_random_uuid(), 'z')"
     )
     ours.seal()
-    anchored = replace(house, anchor=ours.anchor)
-    assert bad(examine(cluster.url(fresh_name), anchored)) == set()
+    anchored = replace(installation, anchor=ours.anchor)
+    assert bad(run_checks(cluster.url(empty_database_name), anchored)) == set()
     ours.anchor.write_text(ours.anchor.read_text("utf-8").replace('"root": "', '"root": "00'), "utf-8")
-    assert bad(examine(cluster.url(fresh_name), anchored)) == {"The journal is sealed"}
+    assert bad(run_checks(cluster.url(empty_database_name), anchored)) == {"The journal is sealed"}
 
 
-def test_a_restored_copy_says_what_the_restore_has_lost(cluster, fresh_name, admin, house, tmp_path):
+def test_a_restored_copy_says_what_the_restore_has_lost(cluster, empty_database_name, admin, installation, tmp_path):
     """pg_dump keeps policies and grants, but not the mark that lets the index serve; migrating restores it."""
     dump = tmp_path / "dump"
     tools = {"PGHOST": str(cluster.socket_dir), "PGUSER": "postgres", **os.environ}
-    subprocess.run([cluster.binaries / "pg_dump", "-Fc", "-f", dump, fresh_name], env=tools, check=True)
-    restored = f"{fresh_name}_restored"
+    subprocess.run([cluster.binaries / "pg_dump", "-Fc", "-f", dump, empty_database_name], env=tools, check=True)
+    restored = f"{empty_database_name}_restored"
     cluster.create_database(restored)
     subprocess.run([cluster.binaries / "pg_restore", "-d", restored, dump], env=tools, check=True)
     try:
-        assert bad(examine(cluster.url(restored), house)) == {"The spatial index works under row security"}
+        assert bad(run_checks(cluster.url(restored), installation)) == {"The spatial index works under row security"}
         migrate(cluster.url(restored))
-        assert is_fit(examine(cluster.url(restored), house))
+        assert is_healthy(run_checks(cluster.url(restored), installation))
     finally:
         cluster.drop_database(restored)
 
 
 def test_a_copy_restored_without_owners_and_rights_is_made_whole_by_migrating(
-    cluster, fresh_name, admin, house, tmp_path
+    cluster, empty_database_name, admin, installation, tmp_path
 ):
     """So it comes where our roles did not stand yet: everything belongs to whoever restored it."""
     dump = tmp_path / "dump"
     tools = {"PGHOST": str(cluster.socket_dir), "PGUSER": "postgres", **os.environ}
-    subprocess.run([cluster.binaries / "pg_dump", "-Fc", "-f", dump, fresh_name], env=tools, check=True)
-    restored = f"{fresh_name}_bare"
+    subprocess.run([cluster.binaries / "pg_dump", "-Fc", "-f", dump, empty_database_name], env=tools, check=True)
+    restored = f"{empty_database_name}_bare"
     cluster.create_database(restored)
     restore = [cluster.binaries / "pg_restore", "--no-owner", "--no-privileges", "-d", restored, dump]
     subprocess.run(restore, env=tools, check=True)
     try:
-        assert "Every object belongs to one owner that cannot log in" in bad(examine(cluster.url(restored), house))
+        assert "Every object belongs to one owner that cannot log in" in bad(
+            run_checks(cluster.url(restored), installation)
+        )
         with pytest.raises(Unavailable, match=r"Run \./cotmoc migrate"):
-            unlike(cluster.url(restored))
+            reconcile(cluster.url(restored))
         migrate(cluster.url(restored))
-        assert bad(examine(cluster.url(restored), house)) == set()
-        assert unlike(cluster.url(restored)) is None
+        assert bad(run_checks(cluster.url(restored), installation)) == set()
+        assert reconcile(cluster.url(restored)) is None
     finally:
         cluster.drop_database(restored)
 
 
-def test_a_role_that_is_missing_is_named(cluster, fresh_name, house):
+def test_a_role_that_is_missing_is_named(cluster, empty_database_name, installation):
     ghost = Role("ghost", Text("Ma", "Ghost"), Level.PUBLIC)
-    haunted = replace(house, policy=replace(POLICY, roles=(*POLICY.roles, ghost)))
+    haunted = replace(installation, policy=replace(POLICY, roles=(*POLICY.roles, ghost)))
     (said,) = [
-        one.said.en for one in examine(cluster.url(fresh_name), haunted) if one.check.en == "Every role is there"
+        one.detail.en
+        for one in run_checks(cluster.url(empty_database_name), haunted)
+        if one.check.en == "Every role is there"
     ]
     assert said.startswith("cotmoc_ghost;")
 
 
-def test_a_function_of_somebodys_own_is_nobodys_after_migrating(cluster, fresh_name, admin, house):
+def test_a_function_of_somebodys_own_is_nobodys_after_migrating(cluster, empty_database_name, admin, installation):
     """It was put beside ours, in our owner's name, and read what its caller may not."""
     admin.execute(
         "create function app.peep() returns bigint language sql security definer set search_path = pg_catalog"
         " as 'select count(*) from app.incidents'"
     )
     admin.execute("alter function app.peep() owner to cotmoc_owner")
-    assert bad(examine(cluster.url(fresh_name), house)) == {"Hash of all grants and policies"}
-    migrate(cluster.url(fresh_name))
+    assert bad(run_checks(cluster.url(empty_database_name), installation)) == {"Hash of all grants and policies"}
+    migrate(cluster.url(empty_database_name))
     open_to = "select prosecdef, has_function_privilege('cotmoc_public', oid, 'execute') from pg_proc"
     assert admin.execute(f"{open_to} where proname = 'peep'").fetchone() == (False, False)
     admin.execute("drop function app.peep()")
-    migrate(cluster.url(fresh_name))
-    assert is_fit(examine(cluster.url(fresh_name), house))
+    migrate(cluster.url(empty_database_name))
+    assert is_healthy(run_checks(cluster.url(empty_database_name), installation))

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from gis.cluster import private_cluster as postgis
-from gis.cluster.private_cluster import Cluster, held, installed, login_url, reachable
+from gis.cluster.private_cluster import Cluster, data_dir_lock, find_postgresql, login_url, reachable
 from gis.db.session import READER_LOGIN, WRITER_LOGIN
 from gis.text.errors import Conflict, Forbidden, Unavailable
 from tests.process_kill import kill
@@ -23,7 +23,7 @@ only_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs a second user, w
 
 
 @pytest.fixture(scope="module")
-def ground() -> Iterator[Path]:
+def data_root() -> Iterator[Path]:
     """A directory that the cluster's user reaches, as pytest's own under root is not."""
     place = Path(tempfile.mkdtemp(prefix="cotmoc-test-"))
     place.chmod(0o711)
@@ -32,20 +32,20 @@ def ground() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def made(ground: Path) -> Iterator[Cluster]:
+def durable_cluster(data_root: Path) -> Iterator[Cluster]:
     """One durable cluster, in a path with spaces and Vietnamese letters that no socket could have."""
-    cluster = Cluster(ground / "Đồn biên phòng cửa khẩu quốc tế" / "thư mục có tên rất dài" / "dữ liệu" / ("x" * 40))
-    assert len(os.fsencode(cluster.files / postgis.SOCKET_NAME)) > postgis.LONGEST_SOCKET_PATH
+    cluster = Cluster(data_root / "Đồn biên phòng cửa khẩu quốc tế" / "thư mục có tên rất dài" / "dữ liệu" / ("x" * 40))
+    assert len(os.fsencode(cluster.cluster_dir / postgis.SOCKET_NAME)) > postgis.MAX_SOCKET_PATH
     yield cluster
     cluster.stop()
 
 
 @pytest.fixture
-def cluster(made: Cluster) -> Iterator[Cluster]:
+def cluster(durable_cluster: Cluster) -> Iterator[Cluster]:
     """The same cluster, running at the beginning and at the end of each test."""
-    made.start()
-    yield made
-    made.start()
+    durable_cluster.start()
+    yield durable_cluster
+    durable_cluster.start()
 
 
 def ask(cluster: Cluster, question: str, database: str = "postgres", login: str = "postgres") -> object:
@@ -72,7 +72,7 @@ def test_a_throwaway_cluster_speaks_postgis_copies_templates_and_leaves_nothing(
 
 
 FORSAKE = """
-from gis.postgis import Cluster
+from gis.cluster.private_cluster import Cluster
 with Cluster.throwaway() as cluster:
     print(cluster.data_dir, cluster.socket_dir, flush=True)
     input()
@@ -156,7 +156,7 @@ def test_a_stale_process_id_that_now_names_somebody_else_is_not_believed(cluster
     root = os.geteuid() == 0
     stranger = subprocess.Popen(["sleep", "60"], user=cluster.owner.pw_uid if root else None)
     try:
-        cluster._write("postmaster.pid", f"{stranger.pid}\n{cluster.files}\n0\n5432\n{cluster.socket_dir}\n")
+        cluster._write("postmaster.pid", f"{stranger.pid}\n{cluster.cluster_dir}\n0\n5432\n{cluster.socket_dir}\n")
         assert not cluster.running
         cluster.start()
         assert ask(cluster, "select 1") == 1
@@ -175,8 +175,8 @@ def test_stopping_ends_the_sessions_and_every_process(cluster: Cluster):
     cluster.stop()
 
 
-def test_an_interrupted_initdb_is_begun_again(ground: Path):
-    data_dir = ground / "interrupted"
+def test_an_interrupted_initdb_is_begun_again(data_root: Path):
+    data_dir = data_root / "interrupted"
     (data_dir / "cluster.new" / "base").mkdir(parents=True)
     data_dir.chmod(0o711)
     (data_dir / "cluster.new" / "PG_VERSION").write_text("15\n")
@@ -188,7 +188,7 @@ def test_an_interrupted_initdb_is_begun_again(ground: Path):
 INTERRUPTED = """
 import os, signal, sys, threading
 from pathlib import Path
-from gis.postgis import Cluster
+from gis.cluster.private_cluster import Cluster
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background ignores it
 begin = threading.Thread.start
@@ -236,9 +236,9 @@ def test_another_user_of_the_machine_gets_no_connection(cluster: Cluster):
 
 
 @only_root
-def test_a_socket_directory_that_somebody_else_laid_out_is_not_used(ground: Path):
-    cluster = Cluster(ground / "hijacked", durable=False)
-    trap = postgis._socket_dir(cluster.files, cluster.owner)
+def test_a_socket_directory_that_somebody_else_laid_out_is_not_used(data_root: Path):
+    cluster = Cluster(data_root / "hijacked", durable=False)
+    trap = postgis._socket_dir(cluster.cluster_dir, cluster.owner)
     trap.mkdir()
     try:
         shutil.chown(trap, "nobody", "nogroup")
@@ -249,11 +249,11 @@ def test_a_socket_directory_that_somebody_else_laid_out_is_not_used(ground: Path
 
 
 @only_root
-def test_a_data_directory_that_the_cluster_s_user_cannot_reach_is_refused_by_name(ground: Path):
-    closed = ground / "closed"
+def test_a_data_directory_that_the_cluster_s_user_cannot_reach_is_refused_by_name(data_root: Path):
+    closed = data_root / "closed"
     closed.mkdir(mode=0o700)
     assert not reachable(closed / "data")
-    assert reachable(ground / "data")
+    assert reachable(data_root / "data")
     with pytest.raises(Forbidden) as refused:
         Cluster(closed / "data")
     assert str(closed) in refused.value.detail.vi
@@ -262,10 +262,10 @@ def test_a_data_directory_that_the_cluster_s_user_cannot_reach_is_refused_by_nam
 
 
 @only_root
-def test_a_tight_umask_does_not_lock_the_cluster_s_user_out(ground: Path):
+def test_a_tight_umask_does_not_lock_the_cluster_s_user_out(data_root: Path):
     before = os.umask(0o077)
     try:
-        with Cluster(ground / "new" / "deep", durable=False) as cluster:
+        with Cluster(data_root / "new" / "deep", durable=False) as cluster:
             assert ask(cluster, "select 1") == 1
     finally:
         os.umask(before)
@@ -274,46 +274,53 @@ def test_a_tight_umask_does_not_lock_the_cluster_s_user_out(ground: Path):
 HOLD = """
 import sys, time
 from pathlib import Path
-from gis.postgis import held
-with held(Path(sys.argv[1]), "up") as sign:
+from gis.cluster.private_cluster import data_dir_lock
+with data_dir_lock(Path(sys.argv[1]), "up") as sign:
     sign(8123)
     print("held", flush=True)
     time.sleep(60)
 """
 
 
-def test_the_second_comer_is_told_who_holds_the_directory_and_a_killed_holder_holds_nothing(ground: Path):
+def test_the_second_comer_is_told_who_holds_the_directory_and_a_killed_holder_holds_nothing(data_root: Path):
     checkout = Path(postgis.__file__).parents[2]
     holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, ground / "held"], stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": checkout}
+        [sys.executable, "-c", HOLD, data_root / "held"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={"PYTHONPATH": checkout},
     )
     with holder:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(Conflict) as refused, held(ground / "held", "up"):
+        with pytest.raises(Conflict) as refused, data_dir_lock(data_root / "held", "up"):
             pass
         assert f"PID {holder.pid}" in refused.value.detail.en
         assert "http://127.0.0.1:8123" in refused.value.detail.vi
         holder.kill()
-    with held(ground / "held", "migrate"), pytest.raises(Conflict, match="migrate"), held(ground / "held", "up"):
+    with (
+        data_dir_lock(data_root / "held", "migrate"),
+        pytest.raises(Conflict, match="migrate"),
+        data_dir_lock(data_root / "held", "up"),
+    ):
         pass
 
 
-def test_a_directory_that_cannot_be_written_is_refused_with_the_reason(ground: Path):
-    (ground / "file").write_text("")
-    with pytest.raises(Forbidden, match="Not a directory"), held(ground / "file" / "data", "up"):
+def test_a_directory_that_cannot_be_written_is_refused_with_the_reason(data_root: Path):
+    (data_root / "file").write_text("")
+    with pytest.raises(Forbidden, match="Not a directory"), data_dir_lock(data_root / "file" / "data", "up"):
         pass
 
 
 def test_a_missing_postgresql_is_answered_with_the_line_to_type():
-    assert installed()[0] >= postgis.OLDEST_VERSION
+    assert find_postgresql()[0] >= postgis.MIN_VERSION
     with pytest.raises(Unavailable, match="apt-get install postgresql-99 postgresql-99-postgis-3"):
-        installed(99)
+        find_postgresql(99)
 
 
-def test_why_a_cluster_does_not_start_is_said(ground: Path):
-    with Cluster(ground / "broken", durable=False) as cluster:
+def test_why_a_cluster_does_not_start_is_said(data_root: Path):
+    with Cluster(data_root / "broken", durable=False) as cluster:
         pass
-    with (cluster.files / "postgresql.conf").open("a") as file:
+    with (cluster.cluster_dir / "postgresql.conf").open("a") as file:
         file.write("shared_buffers = 'plenty'\n")
     with pytest.raises(Unavailable, match="plenty"):
         cluster.start()

@@ -5,8 +5,8 @@ import unicodedata
 import pytest
 from hypothesis import assume, given, strategies as st
 
-from gis.crs.coordinates import Position, distance_m, format_dms, in_all_systems, other_zones, read_position
-from gis.crs.systems import UTM_48N, UTM_49N, VN2000, WEB_MERCATOR, ZONES, from_wgs84, to_wgs84, zone_of
+from gis.crs.coordinates import Position, distance_m, format_dms, in_all_crs, parse_position, positions_in_other_zones
+from gis.crs.systems import UTM_48N, UTM_49N, VN2000, WEB_MERCATOR, ZONES, from_wgs84, to_wgs84, zone_by_epsg
 from gis.text.errors import Invalid
 
 DEGREES = {
@@ -152,7 +152,7 @@ def both_forms(text):
 @pytest.mark.parametrize(("text", "place"), DEGREES.items())
 def test_degrees_are_read(text, place):
     for written in both_forms(text):
-        position = read_position(written)
+        position = parse_position(written)
         assert metres(position, *place) < 0.001
         assert position.original == {
             "text": written,
@@ -166,29 +166,29 @@ def test_degrees_are_read(text, place):
 @pytest.mark.parametrize(("text", "crs", "epsg", "east", "north"), [(text, *rest) for text, rest in METRES.items()])
 def test_metres_are_read(text, crs, epsg, east, north):
     for written in both_forms(text):
-        position = read_position(written, crs)
+        position = parse_position(written, crs)
         assert metres(position, *to_wgs84(east, north, epsg)) < 0.001
         assert position.original == {"text": written, "crs": f"EPSG:{epsg}", "x": north, "y": east}
-        assert position.zone == zone_of(epsg)
+        assert position.zone == zone_by_epsg(epsg)
 
 
 @pytest.mark.parametrize(("text", "crs", "code"), REFUSED)
 def test_what_cannot_be_taken_is_refused_with_its_reason(text, crs, code):
     for written in both_forms(text):
         with pytest.raises(Invalid) as refusal:
-            read_position(written, crs)
+            parse_position(written, crs)
         assert [error.code for error in refusal.value.errors] == [code]
 
 
 @pytest.mark.parametrize("text", NO_COORDINATES)
 def test_what_is_no_coordinate_may_be_an_address(text):
-    assert read_position(text) is None
+    assert parse_position(text) is None
 
 
 @given(scribbles, st.none() | st.just("EPSG:9210"))
 def test_anything_is_a_position_or_none_or_refused(text, crs):
     try:
-        position = read_position(text, crs)
+        position = parse_position(text, crs)
     except Invalid:
         return
     assert position is None or (102 <= position.lon <= 110 and 8 <= position.lat <= 24)
@@ -196,32 +196,32 @@ def test_anything_is_a_position_or_none_or_refused(text, crs):
 
 @given(**on_the_border, language=st.sampled_from(["vi", "en"]))
 def test_a_position_in_degrees_is_read_back(lon, lat, language):
-    assert metres(read_position(format_dms(lon, lat, language, decimals=4)), lon, lat) < 0.003
-    assert metres(read_position(f"{lat:.8f}, {lon:.8f}"), lon, lat) < 0.002
+    assert metres(parse_position(format_dms(lon, lat, language, decimals=4)), lon, lat) < 0.003
+    assert metres(parse_position(f"{lat:.8f}, {lon:.8f}"), lon, lat) < 0.002
 
 
 @given(**on_the_border, zone=st.sampled_from(ZONES))
 def test_a_position_in_a_zone_is_read_back(lon, lat, zone):
     east, north = from_wgs84(lon, lat, zone.epsg)
     assume(east > 100_000)  # no surveyor works that far from the central meridian
-    written = f"VN-2000 {zone.meridian} múi {zone.width} X={north:.3f} Y={east:.3f}"
-    assert metres(read_position(written), lon, lat) < 0.003
-    assert metres(read_position(f"{north:.3f} {east:.3f}", f"EPSG:{zone.epsg}"), lon, lat) < 0.003
+    written = f"VN-2000 {zone.meridian_label} múi {zone.width} X={north:.3f} Y={east:.3f}"
+    assert metres(parse_position(written), lon, lat) < 0.003
+    assert metres(parse_position(f"{north:.3f} {east:.3f}", f"EPSG:{zone.epsg}"), lon, lat) < 0.003
 
 
 @given(**on_the_border)
 def test_every_system_shows_the_same_point(lon, lat):
-    shown = in_all_systems(lon, lat)
-    assert metres(read_position(shown["wgs84"]["dms"]), lon, lat) < 0.3
+    shown = in_all_crs(lon, lat)
+    assert metres(parse_position(shown["wgs84"]["dms"]), lon, lat) < 0.3
     utm, vn2000 = shown["utm"], shown["vn2000"]
-    assert metres(read_position(f"{utm['zone']} {utm['east']} {utm['north']}"), lon, lat) < 0.003
+    assert metres(parse_position(f"{utm['zone']} {utm['east']} {utm['north']}"), lon, lat) < 0.003
     written = f"VN-2000 {vn2000['central_meridian']} X={vn2000['x']} Y={vn2000['y']}"
-    assert metres(read_position(written), lon, lat) < 0.003
+    assert metres(parse_position(written), lon, lat) < 0.003
 
 
 def test_the_same_point_in_all_systems():
     lon, lat = to_wgs84(Y, X, 9210)
-    assert in_all_systems(lon, lat, zone_of(9210)) == {
+    assert in_all_crs(lon, lat, zone_by_epsg(9210)) == {
         "wgs84": {
             "lon": pytest.approx(106.0856, abs=1e-3),
             "lat": pytest.approx(10.8838, abs=1e-3),
@@ -235,7 +235,7 @@ def test_the_same_point_in_all_systems():
         },
         "vn2000": {"crs": "EPSG:9210", "central_meridian": "105°45′", "width": 3, "x": X, "y": Y},
     }
-    assert in_all_systems(108.2, 14.0)["utm"]["zone"] == "49N"
+    assert in_all_crs(108.2, 14.0)["utm"]["zone"] == "49N"
 
 
 @pytest.mark.parametrize(
@@ -259,8 +259,8 @@ def test_distances_are_measured_along_the_ellipsoid():
 
 
 def test_a_zone_error_shows_where_else_the_point_may_be():
-    position = read_position("VN-2000 105°45' X=1203673.846 Y=536487.939")
-    others = other_zones(position)
+    position = parse_position("VN-2000 105°45' X=1203673.846 Y=536487.939")
+    others = positions_in_other_zones(position)
     assert [zone.epsg for zone, _, _ in others][:2] in ([9209, 9211], [9211, 9209])
     assert all(zone.width == 3 for zone, _, _ in others)
     [(_, lon, lat)] = [other for other in others if other[0].epsg == 9209]
@@ -269,10 +269,10 @@ def test_a_zone_error_shows_where_else_the_point_may_be():
 
 @pytest.mark.parametrize(("before", "since_2025"), [(9212, 5899), (9205, 9208), (9218, 5899), (9209, 9210)])
 def test_papers_from_before_the_mergers_of_2025_are_among_the_other_zones(before, since_2025):
-    east, north = from_wgs84(zone_of(before).central_meridian + 0.1, 12.0, before)
-    misread = read_position(f"{north:.3f} {east:.3f}", f"EPSG:{since_2025}")
-    assert before in [zone.epsg for zone, _, _ in other_zones(misread)]
+    east, north = from_wgs84(zone_by_epsg(before).central_meridian + 0.1, 12.0, before)
+    misread = parse_position(f"{north:.3f} {east:.3f}", f"EPSG:{since_2025}")
+    assert before in [zone.epsg for zone, _, _ in positions_in_other_zones(misread)]
 
 
 def test_what_was_not_read_in_a_zone_has_no_other_zones():
-    assert other_zones(read_position("11.35, 106.05")) == []
+    assert positions_in_other_zones(parse_position("11.35, 106.05")) == []

@@ -16,7 +16,7 @@ DECREE = Transformer.from_pipeline("urn:ogc:def:coordinateOperation:EPSG::6960")
 
 longitudes = st.floats(102, 110)
 latitudes = st.floats(8, 24)
-codes = st.sampled_from(sorted(crs.SUPPORTED))
+codes = st.sampled_from(sorted(crs.SUPPORTED_EPSG))
 zones = pytest.mark.parametrize("zone", crs.ZONES, ids=lambda zone: str(zone.epsg))
 
 
@@ -34,7 +34,7 @@ def test_vn2000_moves_as_the_decree_says(lon, lat):
 def test_a_zone_is_what_epsg_says_it_is(zone):
     parameters = {p.name: p.value for p in CRS.from_epsg(zone.epsg).coordinate_operation.params}
     assert parameters["Longitude of natural origin"] == zone.central_meridian
-    assert parameters["Scale factor at natural origin"] == zone.scale
+    assert parameters["Scale factor at natural origin"] == zone.scale_factor
     assert parameters["False easting"] == zone.false_easting
     assert parameters["False northing"] == parameters["Latitude of natural origin"] == 0
     assert CRS.from_epsg(zone.epsg).source_crs.to_epsg() == crs.VN2000
@@ -82,17 +82,17 @@ def test_many_points_at_once():
     [(105.75, 3, 9210), (105.5, 3, 9209), (107.25, 3, 9215), (105, 3, 5897), (105, 6, 3405)],
 )
 def test_a_zone_is_found_by_its_meridian(meridian, width, epsg):
-    assert crs.zone_for(meridian, width) == crs.zone_of(epsg)
+    assert crs.zone_by_meridian(meridian, width) == crs.zone_by_epsg(epsg)
 
 
 def test_no_zone_where_none_was_declared():
-    assert crs.zone_for(105.8) is None
-    assert crs.zone_for(105.75, 6) is None
-    assert crs.zone_of(crs.UTM_48N) is None
+    assert crs.zone_by_meridian(105.8) is None
+    assert crs.zone_by_meridian(105.75, 6) is None
+    assert crs.zone_by_epsg(crs.UTM_48N) is None
 
 
 def test_the_meridian_as_papers_write_it():
-    assert [crs.zone_of(code).meridian for code in (9210, 9208, 5897)] == ["105°45′", "104°45′", "105°"]
+    assert [crs.zone_by_epsg(code).meridian_label for code in (9210, 9208, 5897)] == ["105°45′", "104°45′", "105°"]
 
 
 @pytest.mark.parametrize(("lon", "epsg"), [(105.7, 9210), (106.72, 9213), (102.2, 5896), (109.4, 9218)])
@@ -101,7 +101,7 @@ def test_the_nearest_zone(lon, epsg):
 
 
 def test_utm_changes_at_108_degrees():
-    assert (crs.utm_for(107.999), crs.utm_for(108)) == (crs.UTM_48N, crs.UTM_49N)
+    assert (crs.utm_epsg(107.999), crs.utm_epsg(108)) == (crs.UTM_48N, crs.UTM_49N)
 
 
 @pytest.mark.parametrize(
@@ -109,13 +109,13 @@ def test_utm_changes_at_108_degrees():
     ["EPSG:9210", " epsg:9210 ", "http://www.opengis.net/def/crs/EPSG/0/9210", "urn:ogc:def:crs:EPSG::9210"],
 )
 def test_a_system_has_several_names(name):
-    assert crs.epsg_of(name) == 9210
+    assert crs.parse_epsg(name) == 9210
 
 
 @pytest.mark.parametrize("name", ["EPSG:3148", "EPSG:6956", "9210", "VN-2000", "EPSG:", "", "EPSG:9210; drop"])
 def test_an_unknown_system_is_refused_with_those_that_are_known(name):
     with pytest.raises(Invalid) as refusal:
-        crs.epsg_of(name)
+        crs.parse_epsg(name)
     assert [(error.field, error.code) for error in refusal.value.errors] == [("crs", "unknown_crs")]
     assert "EPSG:9210" in refusal.value.extra["known"]
 
@@ -127,16 +127,18 @@ def test_no_position_passes_through_an_unknown_system(transform):
 
 
 def test_postgis_rows_have_numbers_that_are_ours():
-    rows = crs.postgis_srids()
+    rows = crs.spatial_ref_sys_rows()
     assert len(rows) == len({row["srid"] for row in rows}) == len(crs.ZONES) + 1
-    assert {row["srid"] for row in rows} == {crs.srid_for(zone.epsg) for zone in crs.ZONES} | {crs.srid_for(crs.VN2000)}
+    assert {row["srid"] for row in rows} == {crs.postgis_srid(zone.epsg) for zone in crs.ZONES} | {
+        crs.postgis_srid(crs.VN2000)
+    }
     assert all(999_000 > row["srid"] > 900_000 for row in rows), "PostGIS keeps 999000 and above for itself"
-    assert crs.srid_for(crs.UTM_48N) == crs.UTM_48N
+    assert crs.postgis_srid(crs.UTM_48N) == crs.UTM_48N
 
 
 def test_postgis_rows_turn_the_position_vector():
     """The signs of ``+towgs84`` are the decree's, turned around."""
-    [row] = [row for row in crs.postgis_srids() if row["auth_srid"] == crs.VN2000]
+    [row] = [row for row in crs.spatial_ref_sys_rows() if row["auth_srid"] == crs.VN2000]
     bound = Transformer.from_crs(CRS.from_proj4(row["proj4text"]), crs.WGS84, always_xy=True)
     assert metres(bound.transform(106.0, 10.80), crs.to_wgs84(106.0, 10.80, crs.VN2000)) < 0.001
 
@@ -148,7 +150,7 @@ def database():
         connection.execute("CREATE EXTENSION postgis")
         columns = ("srid", "auth_name", "auth_srid", "srtext", "proj4text")
         insert = f"INSERT INTO spatial_ref_sys ({', '.join(columns)}) VALUES ({', '.join(f'%({c})s' for c in columns)})"
-        connection.cursor().executemany(insert, crs.postgis_srids())
+        connection.cursor().executemany(insert, crs.spatial_ref_sys_rows())
         yield connection
 
 
@@ -158,10 +160,10 @@ def test_postgis_agrees_on_both_sides_of_11_04_degrees(database, epsg, lat):
     east, north = crs.from_wgs84(106.0, lat, epsg)
     there = "ST_Transform(ST_Point(%s, %s, %s), %s::int)"
     [lon_lat] = database.execute(
-        f"SELECT ARRAY[ST_X(p), ST_Y(p)] FROM (SELECT {there} AS p) q", [east, north, crs.srid_for(epsg), crs.WGS84]
+        f"SELECT ARRAY[ST_X(p), ST_Y(p)] FROM (SELECT {there} AS p) q", [east, north, crs.postgis_srid(epsg), crs.WGS84]
     ).fetchone()
     [back] = database.execute(
-        f"SELECT ARRAY[ST_X(p), ST_Y(p)] FROM (SELECT {there} AS p) q", [106.0, lat, crs.WGS84, crs.srid_for(epsg)]
+        f"SELECT ARRAY[ST_X(p), ST_Y(p)] FROM (SELECT {there} AS p) q", [106.0, lat, crs.WGS84, crs.postgis_srid(epsg)]
     ).fetchone()
     assert metres(tuple(lon_lat), crs.to_wgs84(east, north, epsg)) < 0.001
     assert metres(crs.to_wgs84(*back, epsg), crs.to_wgs84(east, north, epsg)) < 0.001

@@ -22,32 +22,32 @@ WHO = text(
 
 
 def test_a_reader_reads_and_never_writes(database):
-    with database.acting(OFFICE) as session:
+    with database.transaction(OFFICE) as session:
         assert session.execute(WHO).one() == ("cotmoc_office", "office", "", "on")
-    with pytest.raises(Forbidden), database.acting(OFFICE) as session:
+    with pytest.raises(Forbidden), database.transaction(OFFICE) as session:
         session.execute(text("update app.incidents set source = 'x'"))
     for attempt in ("set transaction read write", "set local role cotmoc_office_edit", "set role cotmoc_owner"):
-        with pytest.raises(Refusal), database.acting(OFFICE) as session:  # noqa: PT012 - after a first query
+        with pytest.raises(Refusal), database.transaction(OFFICE) as session:  # noqa: PT012 - after a first query
             session.execute(text("select 1"))
             session.execute(text(attempt))
 
 
 def test_one_who_may_not_edit_gets_no_writing_session(database):
-    with pytest.raises(Forbidden), database.acting(PARTNER, write=True):
+    with pytest.raises(Forbidden), database.transaction(PARTNER, write=True):
         pass
 
 
 def test_an_error_leaves_nothing_behind(database):
     layer = catalog["areas"]
-    with pytest.raises(Missing), database.acting(OFFICE, write=True) as session:  # noqa: PT012 - half a change
+    with pytest.raises(Missing), database.transaction(OFFICE, write=True) as session:  # noqa: PT012 - half a change
         row = put(session, layer).id
         raise Missing(Text("x", "x"))
-    with database.acting(OFFICE) as session:
+    with database.transaction(OFFICE) as session:
         assert session.get(layer.model, row) is None
 
 
 def test_a_savepoint_keeps_the_actor(database):
-    with database.acting(OFFICE, write=True) as session:
+    with database.transaction(OFFICE, write=True) as session:
         with pytest.raises(DBAPIError), session.begin_nested():
             session.execute(text("select 1/0"))
         assert session.execute(WHO).one()[:2] == ("cotmoc_office_edit", "office")
@@ -65,9 +65,9 @@ def test_connections_of_a_pool_carry_nobody_on(settings):
             actor = chance.choice(actors)
             write = actor.may_edit and chance.random() < 0.4
             try:
-                with small.acting(actor, write=write) as session:
+                with small.transaction(actor, write=write) as session:
                     role, name, unit, read_only = session.execute(WHO).one()
-                    expected = actor.role.editing if write else actor.role.reading
+                    expected = actor.role.write_role if write else actor.role.read_role
                     if (role, name, unit, read_only) != (expected, actor.name, actor.unit, "off" if write else "on"):
                         wrong.append((actor, role, name, unit, read_only))
                     if chance.random() < 0.3:
@@ -88,13 +88,13 @@ def test_connections_of_a_pool_carry_nobody_on(settings):
 
 
 def test_what_the_database_refuses_is_said_without_its_words(database):
-    with pytest.raises(Invalid) as refused, database.acting(OFFICE, write=True) as session:  # noqa: PT012
+    with pytest.raises(Invalid) as refused, database.transaction(OFFICE, write=True) as session:  # noqa: PT012
         first = put(session, catalog["markers"], number="4321")
         assert first.number == "4321"
         put(session, catalog["markers"], number="4321")
     assert [(one.field, one.code) for one in refused.value.errors] == [("number", "taken")]
     assert "duplicate" not in str(refused.value)
-    with pytest.raises(Invalid) as refused, database.acting(OFFICE, write=True) as session:  # noqa: PT012
+    with pytest.raises(Invalid) as refused, database.transaction(OFFICE, write=True) as session:  # noqa: PT012
         row = put(session, catalog["areas"]).id
         session.execute(text("update app.areas set name = null where id = :id"), {"id": row})
     assert "violates" not in str(refused.value)

@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from api.auth.oidc import Attempt, Attempts
-from gis.accounts.throttle import Delays
-from gis.db.shared_memory import Kept, Places
+from gis.accounts.throttle import LoginThrottle
+from gis.db.shared_memory import SharedSemaphore, SharedTable
 
 
 @contextmanager
@@ -37,57 +37,57 @@ def free(places):
     """How many places can be had."""
     with ExitStack() as held:
         number = 0
-        while held.enter_context(places.taken()):
+        while held.enter_context(places.acquire()):
             number += 1
         return number
 
 
 def test_a_place_is_held_once_whoever_holds_it():
-    places = Places(3)
+    places = SharedSemaphore(3)
     assert free(places) == free(places) == 3
-    with places.taken() as one, places.taken() as two:
+    with places.acquire() as one, places.acquire() as two:
         assert one
         assert two
         assert free(places) == 1
-        with places.taken(), places.taken(0.05) as late:
+        with places.acquire(), places.acquire(0.05) as late:
             assert not late
-    with pytest.raises(ZeroDivisionError), places.taken():
+    with pytest.raises(ZeroDivisionError), places.acquire():
         raise ZeroDivisionError
     assert free(places) == 3
 
 
 def test_a_killed_process_lets_go_of_its_places_at_once():
-    places = Places(5)
+    places = SharedSemaphore(5)
     holding = ExitStack()
-    with places.taken(), forked(lambda: [holding.enter_context(places.taken()) for _ in range(2)]):
+    with places.acquire(), forked(lambda: [holding.enter_context(places.acquire()) for _ in range(2)]):
         assert free(places) == 2
     assert free(places) == 5
 
 
 def test_what_one_process_keeps_every_other_finds_and_may_take():
-    kept = Kept(32, 8)
+    kept = SharedTable(32, 8)
     found = []
 
     def taken(value):
         found.append(value)
 
-    with forked(lambda: kept.change("a", lambda value: b"one" if value is None else b"two")):
-        kept.change("a", lambda value: value + b"+")
-        kept.change("a", taken)
-        kept.change("a", taken)
+    with forked(lambda: kept.update("a", lambda value: b"one" if value is None else b"two")):
+        kept.update("a", lambda value: value + b"+")
+        kept.update("a", taken)
+        kept.update("a", taken)
     assert found == [b"one+", None]
 
 
 def test_failures_are_counted_and_ways_to_a_provider_found_again_by_all_processes():
-    delays, attempts = Delays(3), Attempts()
-    attempt = Attempt(onward="/board")
+    delays, attempts = LoginThrottle(3), Attempts()
+    attempt = Attempt(next_path="/board")
 
     def elsewhere():
         assert [delays.wait("ghost") for _ in range(2)] == [0, 0]
-        attempts.keep("cookie", attempt)
+        attempts.store("cookie", attempt)
 
     with forked(elsewhere):
         assert delays.wait("ghost") == 0
         assert delays.wait("ghost") == 1
-        assert attempts.take("cookie") == attempt
-        assert attempts.take("cookie") is None
+        assert attempts.pop("cookie") == attempt
+        assert attempts.pop("cookie") is None

@@ -6,18 +6,18 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from gis.crs.systems import zone_for
+from gis.crs.systems import zone_by_meridian
 from gis.files import writers as files
 from gis.files.formats import FORMATS, Export, columns_of
-from gis.files.qgis import OTHER, style
+from gis.files.qgis import OTHER_VALUES, layer_qml
 from gis.files.writers import short_names
-from gis.model.layer import Level, catalog, every
+from gis.model.layer import Level, all_layers, catalog
 from gis.read.sql import Selection
 from gis.text.errors import Unavailable
 from layers.policy import OFFICE
 
-EVERY = [pytest.param(layer, id=layer.name) for layer in every()]
-ZONE = zone_for(105.75)
+EVERY = [pytest.param(layer, id=layer.name) for layer in all_layers()]
+ZONE = zone_by_meridian(105.75)
 
 
 @pytest.mark.parametrize("layer", EVERY)
@@ -40,11 +40,11 @@ def test_a_tables_titles_are_all_different(layer, language):
 @pytest.mark.parametrize("layer", EVERY)
 def test_a_style_draws_every_word_by_shape_and_colour(layer):
     fields = list(layer.fields.values())
-    root = ET.fromstring(style(layer, "Point", fields, "vi"))
+    root = ET.fromstring(layer_qml(layer, "Point", fields, "vi"))
     categories = root.findall("renderer-v2/categories/category")
-    drawn = layer.fields.get(layer.drawn_by or "")
+    drawn = layer.fields.get(layer.style_field or "")
     words = list(drawn.codes) if drawn is not None and drawn.codes else []
-    named = [(one.value, one.title.vi) for one in words] + ([("", OTHER.vi)] if words else [])
+    named = [(one.value, one.title.vi) for one in words] + ([("", OTHER_VALUES.vi)] if words else [])
     assert [(one.get("value"), one.get("label")) for one in categories] == named
     symbols = root.findall("renderer-v2/symbols/symbol")
     shapes = [one.find("layer/Option/Option[@name='name']").get("value") for one in symbols]
@@ -57,7 +57,7 @@ def test_a_style_draws_every_word_by_shape_and_colour(layer):
 
 @pytest.mark.parametrize("layer", EVERY)
 def test_a_geopackage_carries_titles_lists_and_its_style(layer, database, tmp_path):
-    export = Export(Selection(layer, Level.RESTRICTED), FORMATS["gpkg"], ZONE, about={"attribution": "nguồn"})
+    export = Export(Selection(layer, Level.RESTRICTED), FORMATS["gpkg"], ZONE, extra_metadata={"attribution": "nguồn"})
     path = files.write(database, OFFICE, export, tmp_path)
     opened = sqlite3.connect(path)
     try:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings as bounded, strategies as st
 
-from gis.files.xlsx import ILLEGAL, LONGEST_TEXT, Column, Workbook, _letters
+from gis.files.xlsx import ILLEGAL_XML_CHARACTERS, MAX_CELL_CHARACTERS, Column, Workbook, _column_letters
 from gis.text.errors import TooLarge
 
 COLUMNS = [
@@ -41,7 +41,7 @@ def test_what_is_written_comes_back(rows, tmp_path_factory):
     assert sheet.auto_filter.ref == f"A1:E{len(rows) + 1}"
     for number, (text, day, moment, whole, figure) in enumerate(rows, 2):
         cells = [sheet.cell(number, at) for at in range(1, 6)]
-        said = None if text is None else ILLEGAL.sub("\ufffd", text)
+        said = None if text is None else ILLEGAL_XML_CHARACTERS.sub("\ufffd", text)
         assert (cells[0].value or "") == (said or "")
         assert text is None or (cells[0].data_type, cells[0].number_format) == ("s", "@") or not said
         assert cells[1].value == (None if day is None else dt.datetime.combine(day, dt.time()))
@@ -64,7 +64,7 @@ def test_a_text_beyond_what_a_cell_holds_is_cut(tmp_path):
     path = tmp_path / "book.xlsx"
     with Workbook(path) as book:
         book.sheet("Mốc", [Column("n", "text", 9)], [[("x" * 40_000,)]])
-    assert len(openpyxl.load_workbook(path).worksheets[0]["A2"].value) == LONGEST_TEXT
+    assert len(openpyxl.load_workbook(path).worksheets[0]["A2"].value) == MAX_CELL_CHARACTERS
 
 
 def test_a_failure_leaves_no_finished_workbook(tmp_path):
@@ -97,4 +97,4 @@ def test_a_sheet_that_no_workbook_holds_is_refused_while_it_is_written(tmp_path,
 
 
 def test_columns_are_named_as_spreadsheets_name_them():
-    assert [_letters(at) for at in (0, 25, 26, 51, 52, 701, 702)] == ["A", "Z", "AA", "AZ", "BA", "ZZ", "AAA"]
+    assert [_column_letters(at) for at in (0, 25, 26, 51, 52, 701, 702)] == ["A", "Z", "AA", "AZ", "BA", "ZZ", "AAA"]

@@ -4,12 +4,12 @@ import psycopg
 import pytest
 
 from gis.db.actors import Actor
-from gis.db.session import LOGINS, READER_LOGIN, WRITER_LOGIN, Reading
-from gis.model.layer import catalog, parts
+from gis.db.session import LOGINS, READER_LOGIN, WRITER_LOGIN, AccessLogEntry
+from gis.model.layer import catalog, child_tables
 from layers.policy import COMMITTEE, OFFICE, PLANNER, POLICY
 from tests.factories import put
 
-PASTS = [f"{name}_history" for name in (*catalog, *parts, "links")]
+PASTS = [f"{name}_history" for name in (*catalog, *child_tables, "links")]
 TABLES = ["journal", "features", *PASTS]
 
 
@@ -18,7 +18,7 @@ def test_a_writer_neither_reads_nor_touches_memory_beyond_what_history_shows(tab
     for role in POLICY.roles:
         if not role.edits:
             continue
-        raw = connect(WRITER_LOGIN, role=role.editing)
+        raw = connect(WRITER_LOGIN, role=role.write_role)
         raw.execute("select set_config('cotmoc.actor', 'x', false)")
         statements = [
             f"delete from app.{table}",
@@ -36,7 +36,7 @@ def test_a_writer_neither_reads_nor_touches_memory_beyond_what_history_shows(tab
     "statement", ["update app.journal set actor = 'x'", "delete from app.journal", "truncate app.journal"]
 )
 def test_not_even_the_owner_changes_the_journal(statement, database, connect):
-    with database.acting(OFFICE, write=True) as session:
+    with database.transaction(OFFICE, write=True) as session:
         put(session, catalog["areas"])
     for role in ("cotmoc_owner", "postgres"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -50,14 +50,14 @@ def test_nothing_is_truncated(table, connect):
 
 
 def test_nobody_writes_a_journal_entry_by_hand(connect):
-    raw = connect(WRITER_LOGIN, role=OFFICE.role.editing)
+    raw = connect(WRITER_LOGIN, role=OFFICE.role.write_role)
     raw.execute("select set_config('cotmoc.actor', 'x', false)")
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         raw.execute("select app.write_journal('x', gen_random_uuid(), 'insert', null, null)")
 
 
 def test_times_and_authors_cannot_be_forged(database, connect):
-    raw = connect(WRITER_LOGIN, role=OFFICE.role.editing)
+    raw = connect(WRITER_LOGIN, role=OFFICE.role.write_role)
     raw.execute("select set_config('cotmoc.actor', 'x', false)")
     for column, value in (("created_by", "'boss'"), ("version", "9"), ("created_at", "now()"), ("updated_at", "now()")):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -67,7 +67,7 @@ def test_times_and_authors_cannot_be_forged(database, connect):
 
 
 def test_bulk_sql_is_remembered_row_by_row(database, connect):
-    with database.acting(OFFICE, write=True) as session:
+    with database.transaction(OFFICE, write=True) as session:
         rows = [put(session, catalog["areas"], name="hàng loạt").id for _ in range(5)]
     admin = connect()
     admin.execute("select set_config('cotmoc.actor', 'bulk', false)")
@@ -79,9 +79,9 @@ def test_bulk_sql_is_remembered_row_by_row(database, connect):
 
 
 def test_parts_and_links_are_journalled_under_their_feature(client, connect):
-    from tests.factories import make, task
+    from tests.factories import create, task
 
-    gate = make(client, "gates", name="Cửa khẩu thử", border="VN-KH")
+    gate = create(client, "gates", name="Cửa khẩu thử", border="VN-KH")
     client.post(
         f"/ogc/collections/gates/items/{gate['id']}/events", json={"kind": "note", "on": "2026-01-01", "note": "x"}
     )
@@ -128,9 +128,9 @@ def test_what_belongs_to_a_feature_has_a_past_with_who_why_and_what_it_was(clien
 
 def test_outside_the_house_a_past_tells_no_name_and_no_reason(connect):
     for role in POLICY.roles:
-        if role.level.sees_assumed:
+        if role.level.sees_assumed_positions:
             continue
-        raw = connect(WRITER_LOGIN, role=role.reading)
+        raw = connect(WRITER_LOGIN, role=role.read_role)
         for past in PASTS:
             raw.execute(f"select action, valid from app.{past} limit 1")
             for column in ("actor", "reason", "request", "device_at"):
@@ -151,7 +151,7 @@ def test_a_reading_is_written_by_the_writers_login_alone_and_in_somebodys_name(c
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 raw.execute(call, ["read"])
     for role in POLICY.roles:
-        for name in [role.reading, *([role.editing] if role.edits else [])]:
+        for name in [role.read_role, *([role.write_role] if role.edits else [])]:
             raw = connect(WRITER_LOGIN, role=name)
             raw.execute("select set_config('cotmoc.actor', 'x', false)")
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -163,17 +163,17 @@ def test_a_reading_is_written_by_the_writers_login_alone_and_in_somebodys_name(c
 
 def test_somebody_who_may_not_edit_leaves_a_name_all_the_same(database, connect):
     member = Actor("ủy viên", COMMITTEE, "Ban Chỉ đạo")
-    database.during("r-17").journal(member, [Reading("gates", {"format": "csv"}, action="export")])
+    database.for_request("r-17").record_access(member, [AccessLogEntry("gates", {"format": "csv"}, action="export")])
     kept = connect().execute(
         "select actor, unit, request, table_name, action, old, new from app.journal order by seq desc limit 1"
     )
     assert kept.fetchone() == ("ủy viên", "Ban Chỉ đạo", "r-17", "gates", "export", None, {"format": "csv"})
 
 
-@pytest.mark.parametrize("table", [*catalog, *parts, "links"])
+@pytest.mark.parametrize("table", [*catalog, *child_tables, "links"])
 def test_since_when_a_state_held_is_found_by_an_index_under_row_security(table, connect):
     """A bound of a range would be looked at behind the policy alone, in every row of the past."""
-    raw = connect(READER_LOGIN, role=PLANNER.reading)
+    raw = connect(READER_LOGIN, role=PLANNER.read_role)
     raw.execute("set enable_seqscan = off")
     moment = "updated_at" if table in catalog else "since"
     asked = f"select id from app.{table}_history t where {moment} > now() - interval '1 day' order by {moment} desc"

@@ -17,7 +17,7 @@ MARKERS = catalog["markers"]
 @pytest.fixture(scope="module", autouse=True)
 def five_thousand_incidents(database):
     """Enough rows that a plan without the index would be the wrong one."""
-    with database.acting(OFFICE, write=True) as session:
+    with database.transaction(OFFICE, write=True) as session:
         session.execute(
             text(
                 "insert into app.areas (id, level, name, kind, state, position_source, geom)"
@@ -32,8 +32,8 @@ def five_thousand_incidents(database):
 @pytest.mark.parametrize("actor", [OFFICE, PARTNER, PUBLIC], ids=lambda actor: actor.level.value)
 def test_a_box_is_found_by_the_index_under_row_level_security(actor, database, connect):
     connect().execute("analyze app.areas")
-    place = "geom" if actor.level.sees_assumed else "shared_geom"
-    with database.acting(actor) as session:
+    place = "geom" if actor.level.sees_assumed_positions else "shared_geom"
+    with database.transaction(actor) as session:
         box = "ST_MakeEnvelope(104, 10, 104.1, 10.1, 4326)"
         plan = "\n".join(
             session.execute(
@@ -48,29 +48,31 @@ def test_a_box_is_found_by_the_index_under_row_level_security(actor, database, c
     ("actor", "share"), [(OFFICE, 4), (PARTNER, 2), (PUBLIC, 1)], ids=["office", "partner", "public"]
 )
 def test_a_count_and_a_tally_hold_what_the_reader_may_see(actor, share, database):
-    with database.acting(actor) as session:
+    with database.transaction(actor) as session:
         everything = Selection(catalog["areas"], actor.level, where={"kind": ["belt"]})
-        assert query.count(session, everything) == share * 1250
-        tally = query.tally(session, everything, "level")
+        assert query.count_features(session, everything) == share * 1250
+        tally = query.count_by_value(session, everything, "level")
         assert sum(tally.values()) == share * 1250
         assert len(tally) == share
 
 
 def test_pages_by_key_meet_every_row_once(database):
-    with database.acting(OFFICE) as session:
+    with database.transaction(OFFICE) as session:
         after, seen = None, []
         while True:
-            page, after = query.page(
+            page, after = query.read_page(
                 session, Selection(catalog["areas"], Level.RESTRICTED, sort=["-name"], limit=700, after=after)
             )
             seen += [json.loads(one)["id"] for one in page]
             if after is None:
                 break
-        assert len(seen) == len(set(seen)) == query.count(session, Selection(catalog["areas"], Level.RESTRICTED))
+        assert (
+            len(seen) == len(set(seen)) == query.count_features(session, Selection(catalog["areas"], Level.RESTRICTED))
+        )
 
 
 def test_a_hidden_property_and_none_at_all_are_refused_alike(database):
-    with database.acting(PARTNER) as session:
+    with database.transaction(PARTNER) as session:
         said = []
         for name in ("original", "nonsense"):
             for selection in (
@@ -78,6 +80,6 @@ def test_a_hidden_property_and_none_at_all_are_refused_alike(database):
                 Selection(MARKERS, Level.PARTNER, sort=[name]),
             ):
                 with pytest.raises(Malformed) as refused:
-                    query.features(session, selection)
+                    query.read_features(session, selection)
                 said.append(refused.value.detail.en.replace(name, "…"))
         assert len(set(said)) == 1

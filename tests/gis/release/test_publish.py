@@ -22,8 +22,8 @@ from gis.read import sql as query
 from gis.read.sql import Selection
 from gis.release import workflow as sharing
 from gis.release.models import ReleaseState
-from gis.release.snapshot import READER, released
-from gis.release.workflow import Part, Terms
+from gis.release.snapshot import RELEASE_LEVEL, snapshot_layer
+from gis.release.workflow import PreparedPart, Terms
 from gis.text.errors import Conflict, Forbidden, Invalid
 from layers.policy import ADMINISTRATOR, OFFICE_STAFF, PARTNER, PLANNER, RECIPIENT
 from tests.factories import numbers, put
@@ -43,33 +43,33 @@ def partner(name):
 
 
 def part(layer, *fields, decimals=5, **where):
-    selection = Selection(catalog[layer], READER, where=where)
-    return Part(selection, fields, decimals, {name: list(values) for name, values in where.items()})
+    selection = Selection(catalog[layer], RELEASE_LEVEL, where=where)
+    return PreparedPart(selection, fields, decimals, {name: list(values) for name, values in where.items()})
 
 
 def prepared(database, recipient, *parts, name=None, actor=LAN, basis="48/UBND-NC", **terms):
-    with database.acting(actor, write=True) as session:
+    with database.transaction(actor, write=True) as session:
         version = sharing.prepare(session, name or str(uuid.uuid4()), recipient, Terms(basis=basis, **terms), parts)
         return version.release_id, version.number
 
 
 def renewed(database, release, *parts, actor=LAN):
-    with database.acting(actor, write=True) as session:
-        version = sharing.renew(session, release, Terms(basis="48/UBND-NC"), parts)
+    with database.transaction(actor, write=True) as session:
+        version = sharing.prepare_next_version(session, release, Terms(basis="48/UBND-NC"), parts)
         return release, version.number
 
 
 def submitted(database, draft, *parts, actor=LAN):
-    with database.acting(PARTNER) as session:
-        rows = {one.selection.layer.name: sharing.going(session, one) for one in parts}
-    with database.acting(actor, write=True) as session:
+    with database.transaction(PARTNER) as session:
+        rows = {one.selection.layer.name: sharing.releasable_content(session, one) for one in parts}
+    with database.transaction(actor, write=True) as session:
         sharing.submit(session, sharing.version_of(session, *draft), rows, [])
     return draft
 
 
 def moved(database, draft, to, actor=MINH, reason="đã đối chiếu"):
-    with database.acting(actor, write=True, reason=reason) as session:
-        sharing.move(session, sharing.version_of(session, *draft), ReleaseState(to))
+    with database.transaction(actor, write=True, reason=reason) as session:
+        sharing.transition(session, sharing.version_of(session, *draft), ReleaseState(to))
     return draft
 
 
@@ -79,18 +79,18 @@ def published(database, recipient, *parts, **more):
 
 
 def received(database, recipient, layer):
-    with database.acting(partner(recipient)) as session:
-        found = query.features(session, Selection(released(catalog[layer]), READER))
+    with database.transaction(partner(recipient)) as session:
+        found = query.read_features(session, Selection(snapshot_layer(catalog[layer]), RELEASE_LEVEL))
     return {one["properties"]["number"] if layer == "markers" else one["id"]: one for one in map(json.loads, found)}
 
 
 @pytest.fixture
-def stone(database):
+def create_marker(database):
     """Markers, each with a number of its own: ``stone(level=…)`` gives the id and the number."""
 
     def make(source="survey", **given):
         number = str(next(numbers))
-        with database.acting(LAN, write=True) as session:
+        with database.transaction(LAN, write=True) as session:
             row = put(session, catalog["markers"], **{"number": number, "level": "partner", **given})
             row.position_source = source
             return row.id, number
@@ -99,12 +99,12 @@ def stone(database):
 
 
 def altered(database, row, change, **values):
-    with database.acting(LAN, write=True) as session:
+    with database.transaction(LAN, write=True) as session:
         session.execute(text(f"update app.markers set {change} where id = :id"), {"id": row, **values})
 
 
-def test_what_is_released_is_copied_by_value(database, stone):
-    row, number = stone(remark="CANARY", built_by="ours")
+def test_what_is_released_is_copied_by_value(database, create_marker):
+    row, number = create_marker(remark="CANARY", built_by="ours")
     draft = published(database, "Bạn A", part("markers", "number", "built_by", number=[number]))
     found = received(database, "Bạn A", "markers")[number]
     assert found["id"] == str(row)
@@ -116,8 +116,8 @@ def test_what_is_released_is_copied_by_value(database, stone):
     assert received(database, "Bạn A", "markers")[number] == found
 
 
-def test_an_assumed_position_never_goes_and_a_surveyed_one_does_in_the_next_version(database, stone):
-    row, number = stone("assumed", accuracy_m=4000.0)
+def test_an_assumed_position_never_goes_and_a_surveyed_one_does_in_the_next_version(database, create_marker):
+    row, number = create_marker("assumed", accuracy_m=4000.0)
     wanted = part("markers", "number", "address", "chainage_m", number=[number])
     release, _ = published(database, "Bạn B", wanted)
     found = received(database, "Bạn B", "markers")[number]
@@ -131,14 +131,14 @@ def test_an_assumed_position_never_goes_and_a_surveyed_one_does_in_the_next_vers
     found = received(database, "Bạn B", "markers")[number]
     assert found["geometry"]["coordinates"] == [105.95, 11.69]
     assert found["properties"]["version"] == 2
-    with database.acting(partner("Bạn B")) as session:
+    with database.transaction(partner("Bạn B")) as session:
         changes = sharing.delta(session, release, 1)
     assert [json.loads(one)["id"] for one in changes.changed] == [str(row)]
     assert (changes.added, changes.removed, changes.until) == ([], [], 2)
 
 
-def test_an_address_counted_from_an_assumed_marker_does_not_go(database, stone):
-    row, number = stone()
+def test_an_address_counted_from_an_assumed_marker_does_not_go(database, create_marker):
+    row, number = create_marker()
     altered(database, row, "address = '≈ 118 + 5 m'")
     wanted = part("markers", "number", "address", number=[number])
     published(database, "Bạn C", wanted)
@@ -146,24 +146,24 @@ def test_an_address_counted_from_an_assumed_marker_does_not_go(database, stone):
 
 
 @pytest.mark.parametrize("level", ["internal", "restricted"])
-def test_what_is_above_partner_does_not_go(level, database, stone):
-    _, hidden = stone(level=level)
-    _, shown = stone()
+def test_what_is_above_partner_does_not_go(level, database, create_marker):
+    _, hidden = create_marker(level=level)
+    _, shown = create_marker()
     published(database, f"Bạn {level}", part("markers", "number", number=[hidden, shown]))
     assert set(received(database, f"Bạn {level}", "markers")) == {shown}
 
 
-def test_what_stays_is_counted_by_reason(database, stone):
-    assumed, hidden, shown = stone("assumed"), stone(level="restricted"), stone()
+def test_what_stays_is_counted_by_reason(database, create_marker):
+    assumed, hidden, shown = create_marker("assumed"), create_marker(level="restricted"), create_marker()
     wanted = part("markers", "number", number=[assumed[1], hidden[1], shown[1]])
-    with database.acting(PARTNER) as session:
-        rows = sharing.going(session, wanted)
-    with database.acting(LAN) as session:
+    with database.transaction(PARTNER) as session:
+        rows = sharing.releasable_content(session, wanted)
+    with database.transaction(LAN) as session:
         whole = Selection(catalog["markers"], LAN.level, where=wanted.selection.where)
         kept = {one.reason: one for one in sharing.withheld(session, whole, rows)}
     assert {one.id for one in rows} == {assumed[0], shown[0]}
-    assert kept["level"].named == [hidden[1]]
-    assert kept["position_assumed"].named == [assumed[1]]
+    assert kept["level"].labels == [hidden[1]]
+    assert kept["position_assumed"].labels == [assumed[1]]
     assert set(kept) == {"level", "position_assumed"}
 
 
@@ -173,8 +173,8 @@ def test_a_field_above_partner_cannot_even_be_named():
             part("markers", name)
 
 
-def test_precision_holds_for_everything_that_tells_a_place(database, stone):
-    row, number = stone(geometry={"type": "Point", "coordinates": [105.9512345, 11.6912345]}, accuracy_m=0.5)
+def test_precision_holds_for_everything_that_tells_a_place(database, create_marker):
+    row, number = create_marker(geometry={"type": "Point", "coordinates": [105.9512345, 11.6912345]}, accuracy_m=0.5)
     altered(database, row, "address = '147/6 + 123 m', chainage_m = 123456.7")
     fields = ("number", "address", "chainage_m", "accuracy_m")
     for decimals, place, told in (
@@ -200,7 +200,7 @@ def test_a_line_goes_with_its_legal_status_whatever_is_named(database):
 
 
 def test_a_sector_nobody_calls_demarcated_goes_without_a_line(database):
-    with database.acting(LAN, write=True) as session:
+    with database.transaction(LAN, write=True) as session:
         unsaid = put(session, catalog["sectors"], level="partner", section="168–168/2", position_source="survey")
         denied = put(session, catalog["sectors"], level="partner", demarcated=False, name="B", position_source="survey")
         session.flush()
@@ -212,12 +212,12 @@ def test_a_sector_nobody_calls_demarcated_goes_without_a_line(database):
     assert found[ids[1]]["properties"]["demarcated"] is False
 
 
-def test_it_takes_a_second_person(database, stone, connect):
-    wanted = part("markers", "number", number=[stone()[1]])
+def test_it_takes_a_second_person(database, create_marker, connect):
+    wanted = part("markers", "number", number=[create_marker()[1]])
     draft = submitted(database, prepared(database, "Bạn F", wanted), wanted)
     with pytest.raises(Forbidden, match="second person"):
         moved(database, draft, "approved", LAN)
-    raw = connect(WRITER_LOGIN, role=ADMINISTRATOR.editing)
+    raw = connect(WRITER_LOGIN, role=ADMINISTRATOR.write_role)
     raw.execute("select set_config('cotmoc.actor', 'lan', false)")
     with pytest.raises(psycopg.Error) as refused:
         raw.execute("update app.release_versions set state = 'approved' where release_id = %s", [draft[0]])
@@ -236,18 +236,18 @@ def test_it_takes_a_second_person(database, stone, connect):
     moved(database, draft, "approved")
 
 
-def test_whoever_touched_the_draft_does_not_approve_it(database, stone, connect):
-    wanted = part("markers", "number", number=[stone()[1]])
+def test_whoever_touched_the_draft_does_not_approve_it(database, create_marker, connect):
+    wanted = part("markers", "number", number=[create_marker()[1]])
     draft = prepared(database, "Bạn G", wanted)
-    with database.acting(MINH, write=True) as session:
+    with database.transaction(MINH, write=True) as session:
         sharing.version_of(session, *draft).note = "sửa giúp"
     submitted(database, draft, wanted)
     with pytest.raises(Forbidden, match="second person"):
         moved(database, draft, "approved", MINH)
 
 
-def test_a_token_neither_prepares_nor_approves(database, stone):
-    wanted = part("markers", "number", number=[stone()[1]])
+def test_a_token_neither_prepares_nor_approves(database, create_marker):
+    wanted = part("markers", "number", number=[create_marker()[1]])
     robot = Actor("token:robot", OFFICE_STAFF)
     with pytest.raises(Forbidden, match="A signed-in person has to do this"):
         prepared(database, "Bạn H", wanted, actor=robot)
@@ -256,14 +256,14 @@ def test_a_token_neither_prepares_nor_approves(database, stone):
         moved(database, draft, "approved", robot)
 
 
-def test_only_those_who_share_know_of_releases(database, stone):
-    published(database, "Bạn I", part("markers", "number", number=[stone()[1]]))
-    with pytest.raises(Forbidden), database.acting(PLANNER_HOA) as session:
-        sharing.held(session)
+def test_only_those_who_share_know_of_releases(database, create_marker):
+    published(database, "Bạn I", part("markers", "number", number=[create_marker()[1]]))
+    with pytest.raises(Forbidden), database.transaction(PLANNER_HOA) as session:
+        sharing.list_holdings(session)
 
 
-def test_what_was_not_approved_is_not_published(database, stone, connect):
-    row, number = stone()
+def test_what_was_not_approved_is_not_published(database, create_marker, connect):
+    row, number = create_marker()
     wanted = part("markers", "number", "built_by", number=[number])
     draft = submitted(database, prepared(database, "Bạn K", wanted), wanted)
     with pytest.raises(Conflict):
@@ -278,7 +278,7 @@ def test_what_was_not_approved_is_not_published(database, stone, connect):
         moved(database, draft, "published")
     assert received(database, "Bạn K", "markers") == {}
     for writer in (WRITER_LOGIN, PARTNER_LOGIN):
-        raw = connect(writer, role=None if writer == PARTNER_LOGIN else OFFICE_STAFF.editing)
+        raw = connect(writer, role=None if writer == PARTNER_LOGIN else OFFICE_STAFF.write_role)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             raw.execute(
                 "insert into release.markers (recipient, id, release, added_in, version, sha256)"
@@ -286,16 +286,16 @@ def test_what_was_not_approved_is_not_published(database, stone, connect):
             )
 
 
-def test_a_feature_reaches_a_recipient_through_one_release_only(database, stone):
-    wanted = part("markers", "number", number=[stone()[1]])
+def test_a_feature_reaches_a_recipient_through_one_release_only(database, create_marker):
+    wanted = part("markers", "number", number=[create_marker()[1]])
     published(database, "Bạn L", wanted, name="Bản thứ nhất")
     with pytest.raises(Conflict, match="Bản thứ nhất"):
         submitted(database, prepared(database, "Bạn L", wanted), wanted)
     published(database, "Bạn M", wanted)  # another recipient may have it
 
 
-def test_a_new_version_replaces_the_one_before_and_tells_the_difference(database, stone):
-    (kept, a), (gone, b), (new, c) = stone(), stone(), stone()
+def test_a_new_version_replaces_the_one_before_and_tells_the_difference(database, create_marker):
+    (kept, a), (gone, b), (new, c) = create_marker(), create_marker(), create_marker()
     first = part("markers", "number", number=[a, b])
     release, _ = published(database, "Bạn N", first)
     second = part("markers", "number", number=[a, c])
@@ -304,9 +304,9 @@ def test_a_new_version_replaces_the_one_before_and_tells_the_difference(database
         renewed(database, release, second)  # one on its way at a time
     moved(database, moved(database, draft, "approved"), "published")
     assert set(received(database, "Bạn N", "markers")) == {a, c}
-    with database.acting(partner("Bạn N")) as session:
+    with database.transaction(partner("Bạn N")) as session:
         changes = sharing.delta(session, release, 1)
-        manifest = sharing.manifests(session, release)[0].manifest
+        manifest = sharing.list_manifests(session, release)[0].manifest
     assert [json.loads(one)["id"] for one in changes.added] == [str(new)]
     assert changes.changed == []
     assert [one["id"] for one in changes.removed] == [str(gone)]
@@ -314,9 +314,9 @@ def test_a_new_version_replaces_the_one_before_and_tells_the_difference(database
     assert manifest["approved_by"] == "minh"
     assert manifest["basis"] == "48/UBND-NC"
     assert manifest["layers"]["markers"]["removed"] == 1
-    with database.acting(LAN) as session:
+    with database.transaction(LAN) as session:
         states = [one.state for one in sharing.versions_of(session, release)]
-        held = {one["feature"]: one for one in sharing.held(session, recipient="Bạn N")}
+        held = {one["feature"]: one for one in sharing.list_holdings(session, recipient="Bạn N")}
     assert states == ["replaced", "published"]
     assert held[gone]["until_version"] == 2
     assert held[kept]["until"] is None
@@ -324,33 +324,33 @@ def test_a_new_version_replaces_the_one_before_and_tells_the_difference(database
     assert held[kept]["content"]["number"] == a
 
 
-def test_withdrawal_takes_every_row_back_and_leaves_word(database, stone):
-    row, number = stone()
+def test_withdrawal_takes_every_row_back_and_leaves_word(database, create_marker):
+    row, number = create_marker()
     draft = published(database, "Bạn O", part("markers", "number", number=[number]))
     moved(database, draft, "withdrawn", reason="hết căn cứ")
     assert received(database, "Bạn O", "markers") == {}
-    with database.acting(partner("Bạn O")) as session:
+    with database.transaction(partner("Bạn O")) as session:
         changes = sharing.delta(session, draft[0], 1)
-        assert sharing.manifests(session)[0].withdrawn_at is not None
+        assert sharing.list_manifests(session)[0].withdrawn_at is not None
     assert [one["id"] for one in changes.removed] == [str(row)]
-    with database.acting(LAN) as session:
-        assert sharing.held(session, features=[row])[0]["until"] is not None
+    with database.transaction(LAN) as session:
+        assert sharing.list_holdings(session, features=[row])[0]["until"] is not None
 
 
-def test_what_is_raised_above_partners_is_held_back_with_the_same_commit(database, stone, connect):
-    (row, number), (_, beside) = stone(), stone()
+def test_what_is_raised_above_partners_is_held_back_with_the_same_commit(database, create_marker, connect):
+    (row, number), (_, beside) = create_marker(), create_marker()
     wanted = part("markers", "number", number=[number, beside])
     release, _ = published(database, "Bạn R", wanted)
     altered(database, row, "level = 'internal'")
     assert set(received(database, "Bạn R", "markers")) == {beside}
-    with database.acting(partner("Bạn R")) as session:
+    with database.transaction(partner("Bạn R")) as session:
         changes = sharing.delta(session, release, 1)
         assert sharing.delta(session, release, 0).removed == []  # whoever never had it hears nothing of it
-        assert sharing.manifests(session, release)[0].manifest["held_back"] == 1
+        assert sharing.list_manifests(session, release)[0].manifest["held_back"] == 1
     assert [one["id"] for one in changes.removed] == [str(row)]
-    with database.acting(LAN) as session:
-        told = [one for one in sharing.held_back(session) if one["recipient"] == "Bạn R"]
-        held = sharing.held(session, features=[row])[0]
+    with database.transaction(LAN) as session:
+        told = [one for one in sharing.list_recalled_holdings(session) if one["recipient"] == "Bạn R"]
+        held = sharing.list_holdings(session, features=[row])[0]
     assert [(one["feature"], one["content"]["number"]) for one in told] == [(row, number)]
     assert held["held_back"]
     assert held["until"] is not None
@@ -361,24 +361,24 @@ def test_what_is_raised_above_partners_is_held_back_with_the_same_commit(databas
     assert entries.fetchall() == [("lan", "Bạn R", "internal")]
 
 
-def test_what_was_held_back_is_gone_from_the_next_version_and_comes_back_with_one(database, stone):
-    (row, number), (_, beside) = stone(), stone()
+def test_what_was_held_back_is_gone_from_the_next_version_and_comes_back_with_one(database, create_marker):
+    (row, number), (_, beside) = create_marker(), create_marker()
     wanted = part("markers", "number", number=[number, beside])
     release, _ = published(database, "Bạn S", wanted)
     altered(database, row, "level = 'restricted'")
     for version in (2, 3):
         if version == 3:
-            with database.acting(MINH, write=True, reason="đã hết hạn chế") as session:
+            with database.transaction(MINH, write=True, reason="đã hết hạn chế") as session:
                 session.execute(text("update app.markers set level = 'partner' where id = :id"), {"id": row})
         draft = submitted(database, renewed(database, release, wanted), wanted)
         moved(database, moved(database, draft, "approved"), "published")
-        with database.acting(partner("Bạn S")) as session:
+        with database.transaction(partner("Bạn S")) as session:
             since = [sharing.delta(session, release, one) for one in range(version + 1)]
         gone = [[one["id"] for one in found.removed] for found in since]
         assert gone == ([[], [str(row)], []] if version == 2 else [[], [], [], []])
         assert set(received(database, "Bạn S", "markers")) == ({beside} if version == 2 else {number, beside})
-    with database.acting(LAN) as session:
-        assert not [one for one in sharing.held_back(session) if one["recipient"] == "Bạn S"]
+    with database.transaction(LAN) as session:
+        assert not [one for one in sharing.list_recalled_holdings(session) if one["recipient"] == "Bạn S"]
 
 
 def placeless(session, layer, **given):
@@ -429,7 +429,7 @@ TELLING = [
 def test_a_copy_that_tells_of_what_is_raised_is_held_back_with_it(layer, telling, what, database, connect):
     """Also where the link has gone since; the next version has it again, and no word of what was raised."""
     recipient = name = telling.__name__
-    with database.acting(LAN, write=True) as session:
+    with database.transaction(LAN, write=True) as session:
         raised = put(session, catalog[layer], level="partner", position_source="survey")
         session.flush()
         row, wanted = telling(session, raised, name)
@@ -437,19 +437,21 @@ def test_a_copy_that_tells_of_what_is_raised_is_held_back_with_it(layer, telling
     release, _ = published(database, recipient, wanted)
     told = received(database, recipient, wanted.selection.layer.name)[str(row_id)]
     assert what(told)
-    with database.acting(LAN, write=True) as session:
+    with database.transaction(LAN, write=True) as session:
         session.get_one(catalog[layer].model, raised_id).level = "internal"
     assert received(database, recipient, wanted.selection.layer.name) == {}
-    with database.acting(partner(recipient)) as session:
+    with database.transaction(partner(recipient)) as session:
         assert [one["id"] for one in sharing.delta(session, release, 1).removed] == [str(row_id)]
     entries = connect().execute(
         "select actor, new->>'recipient', new->>'raised' from app.journal where action = 'hold_back'"
         " and feature_id = %s", [row_id]
     )  # fmt: skip
     assert entries.fetchall() == [("lan", recipient, str(raised_id))]
-    with database.acting(LAN) as session:
-        assert [one["feature"] for one in sharing.held_back(session) if one["recipient"] == recipient] == [row_id]
-        assert sharing.number_held_back(session) == len(sharing.held_back(session, 1000))
+    with database.transaction(LAN) as session:
+        assert [one["feature"] for one in sharing.list_recalled_holdings(session) if one["recipient"] == recipient] == [
+            row_id
+        ]
+        assert sharing.count_recalled_holdings(session) == len(sharing.list_recalled_holdings(session, 1000))
     draft = submitted(database, renewed(database, release, wanted), wanted)
     moved(database, moved(database, draft, "approved"), "published")
     told = received(database, recipient, wanted.selection.layer.name)[str(row_id)]
@@ -457,64 +459,64 @@ def test_a_copy_that_tells_of_what_is_raised_is_held_back_with_it(layer, telling
 
 
 def test_a_copy_is_held_back_for_what_it_told_and_not_for_what_is_linked_since(database):
-    with database.acting(LAN, write=True) as session:
+    with database.transaction(LAN, write=True) as session:
         former, later = (put(session, catalog["gates"], level="partner", name=one) for one in ("A", "B"))
         row, wanted = a_crossing_that_names_it(session, former, "đổi cửa khẩu")
         ids = former.id, later.id, row.id
     published(database, "Bạn đổi", wanted)
-    with database.acting(LAN, write=True) as session:
+    with database.transaction(LAN, write=True) as session:
         session.delete(session.query(Link).filter_by(feature_id=ids[2]).one())
         session.add(Link(feature_id=ids[2], to_id=ids[1], role="gate"))
     for raised, left in ((ids[1], 1), (ids[0], 0)):
-        with database.acting(LAN, write=True) as session:
+        with database.transaction(LAN, write=True) as session:
             session.get_one(catalog["gates"].model, raised).level = "restricted"
         assert len(received(database, "Bạn đổi", "crossings")) == left
 
 
-def test_a_paper_that_is_raised_is_named_to_nobody(database, stone):
-    wanted = part("markers", "number", number=[stone()[1]])
-    with database.acting(LAN, write=True) as session:
+def test_a_paper_that_is_raised_is_named_to_nobody(database, create_marker):
+    wanted = part("markers", "number", number=[create_marker()[1]])
+    with database.transaction(LAN, write=True) as session:
         paper = put(session, catalog["documents"], level="partner", number="77/UBND-NC").id
     release, _ = published(database, "Bạn W", wanted, basis="77/UBND-NC", document_id=paper)
 
     def basis():
-        with database.acting(partner("Bạn W")) as session:
-            return sharing.manifests(session, release)[0].manifest["basis"]
+        with database.transaction(partner("Bạn W")) as session:
+            return sharing.list_manifests(session, release)[0].manifest["basis"]
 
     assert basis() == "77/UBND-NC"
-    with database.acting(LAN, write=True) as session:
-        next_one = sharing.renew(session, release, Terms(paper, "77/UBND-NC"), [wanted]).number
+    with database.transaction(LAN, write=True) as session:
+        next_one = sharing.prepare_next_version(session, release, Terms(paper, "77/UBND-NC"), [wanted]).number
     submitted(database, (release, next_one), wanted)
     moved(database, (release, next_one), "approved")
-    with database.acting(LAN, write=True) as session:
+    with database.transaction(LAN, write=True) as session:
         session.get_one(catalog["documents"].model, paper).level = "internal"
     assert basis() is None
     with pytest.raises(Conflict, match="data changed"):
         moved(database, (release, next_one), "published")
 
 
-def test_a_release_is_served_within_its_period_only(database, stone):
+def test_a_release_is_served_within_its_period_only(database, create_marker):
     today = dt.datetime.now(dt.UTC).date()
     for days, seen in ((-1, False), (0, True), (30, True)):
-        _, number = stone()
+        _, number = create_marker()
         published(
             database, f"Hạn {days}", part("markers", "number", number=[number]), valid_to=today + dt.timedelta(days)
         )
         assert bool(received(database, f"Hạn {days}", "markers")) is seen
 
 
-def test_the_manifest_proves_the_content(database, stone, connect):
-    rows = sorted(stone() for _ in range(3))
+def test_the_manifest_proves_the_content(database, create_marker, connect):
+    rows = sorted(create_marker() for _ in range(3))
     release, _ = published(database, "Bạn P", part("markers", "number", number=[one[1] for one in rows]))
-    with database.acting(partner("Bạn P")) as session:
-        told = sharing.manifests(session, release)[0].manifest["layers"]["markers"]
+    with database.transaction(partner("Bạn P")) as session:
+        told = sharing.list_manifests(session, release)[0].manifest["layers"]["markers"]
     contents = (
         connect().execute("select id, sha256 from release.markers where recipient = 'Bạn P' order by id").fetchall()
     )
     lines = "\n".join(f"{row} {sha}" for row, sha in contents)
     assert told["sha256"] == hashlib.sha256(lines.encode()).hexdigest()
-    with database.acting(LAN) as session:
-        for one in sharing.held(session, recipient="Bạn P"):
+    with database.transaction(LAN) as session:
+        for one in sharing.list_holdings(session, recipient="Bạn P"):
             assert one["sha256"] == hashlib.sha256(canonical(one["content"]).encode()).hexdigest()
 
 
@@ -528,8 +530,8 @@ def canonical(content):
     return json.dumps(content, ensure_ascii=False)
 
 
-def test_the_partners_login_reads_its_own_rows_and_nothing_else(database, stone, connect):
-    _, number = stone(remark="CANARY")
+def test_the_partners_login_reads_its_own_rows_and_nothing_else(database, create_marker, connect):
+    _, number = create_marker(remark="CANARY")
     published(database, "Bạn Q", part("markers", "number", number=[number]))
     raw = connect(PARTNER_LOGIN)
     assert raw.execute("select count(*) from release.markers").fetchone() == (0,)
@@ -582,10 +584,10 @@ def test_columns_of_what_is_released_are_known(connect):
     )
     assert [name for name, _ in columns] == sorted(catalog)
     for name, found in columns:
-        known = {one for one, about in catalog[name].fields.items() if Level.PARTNER.reads(about.level)}
+        known = {one for one, about in catalog[name].fields.items() if Level.PARTNER.may_read(about.level)}
         assert set(found) == known | COPIED
         named = [
             one for one, about in catalog[name].fields.items() if about.level in (Level.INTERNAL, Level.RESTRICTED)
         ]
         assert not set(found) & set(named)
-        assert set(released(catalog[name]).fields) == known | {"release"}
+        assert set(snapshot_layer(catalog[name]).fields) == known | {"release"}

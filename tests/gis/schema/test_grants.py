@@ -8,8 +8,8 @@ from sqlalchemy.pool import NullPool
 
 from api.cli.migrate import migrate
 from gis.model.fields import Level
-from gis.model.layer import catalog, parts
-from gis.schema.grants import standing
+from gis.model.layer import catalog, child_tables
+from gis.schema.grants import security_drift
 from layers.policy import OFFICER, POLICY
 
 TAMPERINGS = {
@@ -72,35 +72,37 @@ select (select count(*) from pg_policies where schemaname in ('app', 'release'))
 
 
 @pytest.fixture
-def admin(cluster, fresh_name):
-    with psycopg.connect(host=str(cluster.socket_dir), dbname=fresh_name, user="postgres", autocommit=True) as opened:
+def admin(cluster, empty_database_name):
+    with psycopg.connect(
+        host=str(cluster.socket_dir), dbname=empty_database_name, user="postgres", autocommit=True
+    ) as opened:
         yield opened
 
 
-def test_every_tampering_is_found_by_itself(cluster, fresh_name):
-    engine = create_engine(cluster.url(fresh_name), poolclass=NullPool)
+def test_every_tampering_is_found_by_itself(cluster, empty_database_name):
+    engine = create_engine(cluster.url(empty_database_name), poolclass=NullPool)
     with engine.connect() as administrator:
         raw = administrator.connection.driver_connection
         before = raw.execute(STANDING).fetchone()
-        assert standing(administrator, POLICY) == []
+        assert security_drift(administrator, POLICY) == []
         for name, tampering in TAMPERINGS.items():
             with raw.transaction(force_rollback=True):
                 raw.execute(tampering)
                 assert raw.execute(STANDING).fetchone() != before, name
-                assert standing(administrator, POLICY) == ["catalogue"], name
-        assert standing(administrator, POLICY) == []
+                assert security_drift(administrator, POLICY) == ["catalogue"], name
+        assert security_drift(administrator, POLICY) == []
 
 
-def test_every_tampering_is_mended(cluster, fresh_name, admin):
+def test_every_tampering_is_mended(cluster, empty_database_name, admin):
     before = admin.execute(STANDING).fetchone()
     for tampering in TAMPERINGS.values():
         admin.execute(tampering)
     assert admin.execute(STANDING).fetchone() != before
-    migrate(cluster.url(fresh_name))
+    migrate(cluster.url(empty_database_name))
     assert admin.execute(STANDING).fetchone() == before
 
 
-def test_a_second_migration_changes_nothing(cluster, fresh_name, admin):
+def test_a_second_migration_changes_nothing(cluster, empty_database_name, admin):
     def state():
         rows = admin.execute("select xmin::text, rendered, standing from app.surface").fetchall()
         tables = admin.execute(
@@ -109,7 +111,7 @@ def test_a_second_migration_changes_nothing(cluster, fresh_name, admin):
         return rows, tables
 
     before = state()
-    migrate(cluster.url(fresh_name))
+    migrate(cluster.url(empty_database_name))
     assert state() == before
 
 
@@ -143,8 +145,8 @@ def test_views_ask_with_the_rights_of_the_reader(admin):
     )
     # What an officer has of the own matters is seen with the rights of a role that row security holds too.
     found = dict(views.fetchall())
-    assert set(found) == {f"{name}_own" for name in (*catalog, *parts)}
-    assert set(found.values()) == {OFFICER.owning}
+    assert set(found) == {f"{name}_own" for name in (*catalog, *child_tables)}
+    assert set(found.values()) == {OFFICER.own_unit_role}
 
 
 def test_no_role_may_make_anything_of_its_own(admin):
@@ -153,8 +155,10 @@ def test_no_role_may_make_anything_of_its_own(admin):
         assert admin.execute("select has_schema_privilege(%s, 'public', 'create')", [role]).fetchone() == (False,)
 
 
-def test_an_extent_cannot_be_asked_past_the_policies(cluster, fresh_name):
-    with psycopg.connect(host=str(cluster.socket_dir), dbname=fresh_name, user="cotmoc_reader", autocommit=True) as raw:
+def test_an_extent_cannot_be_asked_past_the_policies(cluster, empty_database_name):
+    with psycopg.connect(
+        host=str(cluster.socket_dir), dbname=empty_database_name, user="cotmoc_reader", autocommit=True
+    ) as raw:
         raw.execute("set role cotmoc_public")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             raw.execute("select st_estimatedextent('app', 'markers', 'geom')")
@@ -162,14 +166,16 @@ def test_an_extent_cannot_be_asked_past_the_policies(cluster, fresh_name):
 
 def test_levels_are_seen_in_their_order():
     for reader in Level:
-        seen = [level for level in Level if reader.reads(level)]
+        seen = [level for level in Level if reader.may_read(level)]
         assert seen == list(Level)[: list(Level).index(reader) + 1]
 
 
 @pytest.mark.parametrize("role", [role for role in POLICY.roles if not role.edits], ids=lambda role: role.name)
-def test_those_who_only_read_edit_nothing(role, cluster, fresh_name):
-    with psycopg.connect(host=str(cluster.socket_dir), dbname=fresh_name, user="cotmoc_writer", autocommit=True) as raw:
-        raw.execute(sql.SQL("set role {}").format(sql.Identifier(role.reading)))
+def test_those_who_only_read_edit_nothing(role, cluster, empty_database_name):
+    with psycopg.connect(
+        host=str(cluster.socket_dir), dbname=empty_database_name, user="cotmoc_writer", autocommit=True
+    ) as raw:
+        raw.execute(sql.SQL("set role {}").format(sql.Identifier(role.read_role)))
         raw.execute("select set_config('cotmoc.actor', 'x', false)")
         for layer in catalog:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -9,7 +9,7 @@ import pytest
 from alembic.util import CommandError
 from sqlalchemy import create_engine, text
 
-from api.cli.migrate import SCRIPTS, migrate
+from api.cli.migrate import MIGRATIONS_FOLDER, migrate
 from gis.crs import systems as crs
 from gis.schema import migrate as migrations
 
@@ -18,7 +18,7 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 
 def test_three_migrations_at_once_from_empty_all_succeed(cluster):
     cluster.create_database("three")
-    code = f"from api.migrate import migrate; migrate({cluster.url('three')!r})"
+    code = f"from api.cli.migrate import migrate; migrate({cluster.url('three')!r})"
     running = [
         subprocess.Popen([sys.executable, "-c", code], cwd=CHECKOUT, stderr=subprocess.PIPE, text=True)
         for _ in range(3)
@@ -27,40 +27,42 @@ def test_three_migrations_at_once_from_empty_all_succeed(cluster):
     assert [process.returncode for process in running] == [0, 0, 0], said
     with psycopg.connect(host=str(cluster.socket_dir), dbname="three", user="postgres") as admin:
         assert admin.execute("select count(*) from app.surface").fetchone() == (1,)
-    migrations.check(cluster.url("three"), SCRIPTS)
+    migrations.check(cluster.url("three"), MIGRATIONS_FOLDER)
     cluster.drop_database("three")
 
 
-def test_database_and_cards_do_not_differ(cluster, fresh_name):
-    migrations.check(cluster.url(fresh_name), SCRIPTS)
+def test_database_and_cards_do_not_differ(cluster, empty_database_name):
+    migrations.check(cluster.url(empty_database_name), MIGRATIONS_FOLDER)
 
 
-def test_a_card_that_has_grown_would_be_noticed(cluster, fresh_name):
-    engine = create_engine(cluster.url(fresh_name))
+def test_a_card_that_has_grown_would_be_noticed(cluster, empty_database_name):
+    engine = create_engine(cluster.url(empty_database_name))
     with engine.begin() as connection:
         connection.execute(text("alter table app.markers drop column remark"))
     engine.dispose()
     with pytest.raises(CommandError, match="remark"):
-        migrations.check(cluster.url(fresh_name), SCRIPTS)
+        migrations.check(cluster.url(empty_database_name), MIGRATIONS_FOLDER)
 
 
-def test_the_leakproof_mark_is_put_back_at_every_start(cluster, fresh_name):
-    with psycopg.connect(host=str(cluster.socket_dir), dbname=fresh_name, user="postgres", autocommit=True) as admin:
+def test_the_leakproof_mark_is_put_back_at_every_start(cluster, empty_database_name):
+    with psycopg.connect(
+        host=str(cluster.socket_dir), dbname=empty_database_name, user="postgres", autocommit=True
+    ) as admin:
         marked = "select proleakproof from pg_proc where oid = 'geometry_overlaps(geometry, geometry)'::regprocedure"
         assert admin.execute(marked).fetchone() == (True,)
         admin.execute("alter function geometry_overlaps(geometry, geometry) not leakproof")
-        migrate(cluster.url(fresh_name))
+        migrate(cluster.url(empty_database_name))
         assert admin.execute(marked).fetchone() == (True,)
 
 
-def test_our_srids_are_in_the_database(cluster, fresh_name):
-    with psycopg.connect(host=str(cluster.socket_dir), dbname=fresh_name, user="postgres") as admin:
+def test_our_srids_are_in_the_database(cluster, empty_database_name):
+    with psycopg.connect(host=str(cluster.socket_dir), dbname=empty_database_name, user="postgres") as admin:
         found = dict(admin.execute("select srid, proj4text from spatial_ref_sys where auth_name = 'cotmoc'").fetchall())
-    assert found == {row["srid"]: row["proj4text"] for row in crs.postgis_srids()}
+    assert found == {row["srid"]: row["proj4text"] for row in crs.spatial_ref_sys_rows()}
 
 
-def test_words_are_sorted_as_vietnamese_and_numbers_by_value(cluster, fresh_name):
-    with psycopg.connect(host=str(cluster.socket_dir), dbname=fresh_name, user="postgres") as admin:
+def test_words_are_sorted_as_vietnamese_and_numbers_by_value(cluster, empty_database_name):
+    with psycopg.connect(host=str(cluster.socket_dir), dbname=empty_database_name, user="postgres") as admin:
         found = admin.execute(
             "select array_agg(w order by w collate natural_vi)"
             " from unnest(array['147/10','96','147/6','Đà','Dũng','Em']) w"

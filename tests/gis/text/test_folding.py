@@ -2,7 +2,7 @@
 
 import pytest
 
-from gis.text.folding import sought, unaccented
+from gis.text.folding import search_pattern, unaccented
 
 EVERYTHING = [chr(code) for code in (*range(0x20, 0x530), *range(0x1E00, 0x1F00), *range(0x2010, 0x2040), 0xFF0D)]
 
@@ -14,7 +14,7 @@ def test_every_sign_finds_those_that_are_alike_and_no_other(connect):
         .execute(
             "select sign, array_agg(one) from unnest(%s::text[], %s::text[]) wanted (sign, pattern)"
             " join unnest(%s::text[]) one on one ~ pattern group by sign",
-            [signs, [f"^{sought(one)}$" for one in signs], EVERYTHING],
+            [signs, [f"^{search_pattern(one)}$" for one in signs], EVERYTHING],
         )
         .fetchall()
     )
@@ -41,4 +41,4 @@ def test_every_sign_finds_those_that_are_alike_and_no_other(connect):
     ],
 )
 def test_a_word_is_found_as_it_stands(connect, word, text, is_found):
-    assert connect().execute("select %s ~ %s", [text, sought(word)]).fetchone() == (is_found,)
+    assert connect().execute("select %s ~ %s", [text, search_pattern(word)]).fetchone() == (is_found,)

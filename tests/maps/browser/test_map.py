@@ -22,7 +22,7 @@ from starlette.staticfiles import StaticFiles
 from maps.assets import fetch, static_folder
 from maps.map_page import incident_page, map_page, map_script
 from maps.marks import sprite
-from tests.hostile_texts import SHORT as HOSTILE
+from tests.hostile_texts import SHORT_PAYLOAD as HOSTILE
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
@@ -154,7 +154,7 @@ class Doors:
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[tuple[str, Doors]]:
+def served_site() -> Iterator[tuple[str, Doors]]:
     fetch()
     doors = Doors()
     server = uvicorn.Server(uvicorn.Config(doors.app(), host="127.0.0.1", port=0, log_level="error"))
@@ -170,9 +170,9 @@ def served() -> Iterator[tuple[str, Doors]]:
 
 
 def test_hostile_rows_are_text_in_the_list_the_card_the_record_and_the_timeline(
-    page: Page, served: tuple[str, Doors]
+    page: Page, served_site: tuple[str, Doors]
 ) -> None:
-    page.goto(served[0])
+    page.goto(served_site[0])
     rows = page.locator(".row")
     expect(rows).to_have_count(2)
     expect(rows.first.locator(".title")).to_have_text(HOSTILE)
@@ -187,8 +187,8 @@ def test_hostile_rows_are_text_in_the_list_the_card_the_record_and_the_timeline(
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_a_refused_move_says_why_in_place_and_loses_nothing(page: Page, served: tuple[str, Doors]) -> None:
-    page.goto(served[0])
+def test_a_refused_move_says_why_in_place_and_loses_nothing(page: Page, served_site: tuple[str, Doors]) -> None:
+    page.goto(served_site[0])
     page.locator(".row .title").first.click()
     page.get_by_role("button", name="Cập nhật tình trạng").first.click()
     page.locator("dialog textarea").fill("Biên bản 12")
@@ -196,13 +196,13 @@ def test_a_refused_move_says_why_in_place_and_loses_nothing(page: Page, served: 
     expect(page.locator("dialog .refusal")).to_contain_text("Chưa thông báo phía bạn")
     expect(page.locator("dialog .refusal")).to_contain_text(HOSTILE)
     expect(page.locator("dialog textarea")).to_have_value("Biên bản 12")
-    assert served[1].sent[-1] == ('"1-abc"', {"to": "closed", "reason": "Biên bản 12"})
+    assert served_site[1].sent[-1] == ('"1-abc"', {"to": "closed", "reason": "Biên bản 12"})
     page.keyboard.press("Escape")
     expect(page.locator("dialog")).to_have_count(0)
 
 
-def test_the_way_through_a_status_leaves_out_what_stands_beside_it(page: Page, served: tuple[str, Doors]) -> None:
-    page.goto(served[0])
+def test_the_way_through_a_status_leaves_out_what_stands_beside_it(page: Page, served_site: tuple[str, Doors]) -> None:
+    page.goto(served_site[0])
     steps = page.evaluate(
         """async () => {
             const cards = await import('/static/core/labels.js');
@@ -213,8 +213,8 @@ def test_the_way_through_a_status_leaves_out_what_stands_beside_it(page: Page, s
     assert steps == [["proposed", "closed"], []]
 
 
-def test_a_row_without_a_position_offers_one(page: Page, served: tuple[str, Doors]) -> None:
-    page.goto(served[0])
+def test_a_row_without_a_position_offers_one(page: Page, served_site: tuple[str, Doors]) -> None:
+    page.goto(served_site[0])
     expect(page.locator(".row .unplaced")).to_have_count(1)
     expect(page.locator(".row .unplaced")).to_contain_text("Chưa có vị trí")
     expect(page.locator(".leaflet-marker-icon .stand.works")).to_have_count(1)
@@ -222,9 +222,9 @@ def test_a_row_without_a_position_offers_one(page: Page, served: tuple[str, Door
 
 
 def test_the_address_box_answers_under_itself_and_keeps_the_view_in_the_address(
-    page: Page, served: tuple[str, Doors]
+    page: Page, served_site: tuple[str, Doors]
 ) -> None:
-    page.goto(served[0])
+    page.goto(served_site[0])
     expect(page.locator(".row")).to_have_count(2)
     page.keyboard.press("/")
     page.keyboard.type("147/6")
@@ -235,25 +235,29 @@ def test_the_address_box_answers_under_itself_and_keeps_the_view_in_the_address(
     expect(page.locator("#found")).to_be_hidden()
 
 
-def test_an_incident_that_could_not_be_sent_keeps_its_text_and_its_key(page: Page, served: tuple[str, Doors]) -> None:
-    page.goto(f"{served[0]}/incidents/new?q=147/6")
+def test_an_incident_that_could_not_be_sent_keeps_its_text_and_its_key(
+    page: Page, served_site: tuple[str, Doors]
+) -> None:
+    page.goto(f"{served_site[0]}/incidents/new?q=147/6")
     expect(page.locator(".place-control .said")).to_have_text(HOSTILE)
     page.locator("#categories .pick").first.click()
     page.locator("#description").fill("Ba người qua lại")
     page.get_by_role("button", name="Gửi").click()
     expect(page.locator("#refusal")).to_contain_text("Tạm thời không phục vụ")
-    key, body = served[1].sent[-1]
+    key, body = served_site[1].sent[-1]
     assert body["properties"]["description"] == "Ba người qua lại"
     assert body["properties"]["place"] == {"text": HOSTILE, "border": "VN-KH", "written": "147/6"}
     page.get_by_role("button", name="Gửi").click()
     expect(page.locator("#refusal")).to_contain_text("Tạm thời không phục vụ")
-    assert served[1].sent[-1][0] == key, "sending again is the same sending"
+    assert served_site[1].sent[-1][0] == key, "sending again is the same sending"
     page.reload()
     expect(page.locator("#description")).to_have_value("Ba người qua lại")
 
 
-def test_the_keyboard_walks_the_list_closes_the_card_and_opens_the_form(page: Page, served: tuple[str, Doors]) -> None:
-    page.goto(served[0])
+def test_the_keyboard_walks_the_list_closes_the_card_and_opens_the_form(
+    page: Page, served_site: tuple[str, Doors]
+) -> None:
+    page.goto(served_site[0])
     expect(page.locator(".row")).to_have_count(2)
     page.keyboard.press("j")
     expect(page.locator(".row").first).to_have_attribute("aria-current", "true")
@@ -261,13 +265,13 @@ def test_the_keyboard_walks_the_list_closes_the_card_and_opens_the_form(page: Pa
     page.keyboard.press("Escape")
     expect(page.locator(".card:visible")).to_have_count(0)
     page.keyboard.press("n")
-    expect(page).to_have_url(f"{served[0]}/incidents/new")
+    expect(page).to_have_url(f"{served_site[0]}/incidents/new")
 
 
-def test_what_a_thumb_presses_is_large_enough_on_a_phone(page: Page, served: tuple[str, Doors]) -> None:
+def test_what_a_thumb_presses_is_large_enough_on_a_phone(page: Page, served_site: tuple[str, Doors]) -> None:
     page.set_viewport_size({"width": 360, "height": 780})
     for path in ("/", "/incidents/new"):
-        page.goto(served[0] + path)
+        page.goto(served_site[0] + path)
         page.wait_for_load_state("networkidle")
         small = page.evaluate(
             """[...document.querySelectorAll('button, a.button, input, select, .pick')]

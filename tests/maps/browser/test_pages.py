@@ -9,8 +9,8 @@ from httpx import Client
 from playwright.sync_api import Browser, Page, expect
 
 from tests.factories import incident, work
-from tests.maps.conftest import opened
-from tests.screenshots import CUT_OFF, TOO_SMALL
+from tests.maps.conftest import open_page
+from tests.screenshots import CLIPPED_TEXT, TARGETS_TOO_SMALL
 
 PHONE = (360, 740)
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -19,12 +19,12 @@ BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 @pytest.fixture
 def phone(chromium: Browser):
     """A page on a phone alone."""
-    yield from opened(chromium, *PHONE)
+    yield from open_page(chromium, *PHONE)
 
 
 @pytest.mark.parametrize("language", ["vi", "en"])
 def test_nothing_is_too_wide_too_small_or_cut_off_on_a_phone(
-    phone: Page, site: str, client: Client, language: str
+    phone: Page, site_url: str, client: Client, language: str
 ) -> None:
     made = work(client, title="Kè bờ suối bảo vệ mốc 304 và đoạn đường tuần tra dọc biên giới dài hơn ba ki-lô-mét")
     collections = "/ogc/collections"
@@ -34,16 +34,16 @@ def test_nothing_is_too_wide_too_small_or_cut_off_on_a_phone(
         "/ogc", "/ogc/conformance", collections, f"{collections}/works", f"{collections}/works/items?limit=5",
         f"{collections}/works/items/{made['id']}", f"{collections}/works/queryables",
     ):  # fmt: skip
-        phone.goto(f"{site}{path}{'&' if '?' in path else '?'}lang={language}")
+        phone.goto(f"{site_url}{path}{'&' if '?' in path else '?'}lang={language}")
         if phone.locator("#map_main").count():
             phone.wait_for_load_state("networkidle")
         assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
-        assert phone.evaluate(TOO_SMALL) == [], path
-        assert phone.evaluate(CUT_OFF) == [], path
+        assert phone.evaluate(TARGETS_TOO_SMALL) == [], path
+        assert phone.evaluate(CLIPPED_TEXT) == [], path
 
 
-def test_the_board_on_a_phone_tells_each_matter_to_its_end(phone: Page, site: str) -> None:
-    phone.goto(f"{site}/board")
+def test_the_board_on_a_phone_tells_each_matter_to_its_end(phone: Page, site_url: str) -> None:
+    phone.goto(f"{site_url}/board")
     cut = phone.locator(".tile .table td").evaluate_all(
         "(cells) => cells.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent)"
     )
@@ -53,24 +53,24 @@ def test_the_board_on_a_phone_tells_each_matter_to_its_end(phone: Page, site: st
     assert first.locator("td.main a").evaluate("(link) => link.getBoundingClientRect().height >= 44")
 
 
-def test_a_committees_screen_tells_each_matter_to_its_end(desk: Page, site: str) -> None:
-    desk.goto(f"{site}/board")
-    owed = desk.locator(".tile-owed td", has_not_text="dài hơn ba ki-lô-mét")
+def test_a_committees_screen_tells_each_matter_to_its_end(desktop_page: Page, site_url: str) -> None:
+    desktop_page.goto(f"{site_url}/board")
+    owed = desktop_page.locator(".tile-owed td", has_not_text="dài hơn ba ki-lô-mét")
     cut = owed.evaluate_all(
         "(cells) => cells.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent)"
     )
     assert cut == []
-    desk.goto(site, wait_until="networkidle")
+    desktop_page.goto(site_url, wait_until="networkidle")
     for name in ("Chàng Riệc", "Tống Lê Chân", "Mộc Bài", "147/6"):
-        label = desk.locator(".stand .label:not(.covered)").get_by_text(name, exact=True).first.bounding_box()
-        floats = desk.locator(".floats").bounding_box()
+        label = desktop_page.locator(".stand .label:not(.covered)").get_by_text(name, exact=True).first.bounding_box()
+        floats = desktop_page.locator(".floats").bounding_box()
         assert label is not None
         assert floats is not None
         assert label["x"] + label["width"] < floats["x"], "nothing of the province lies under the legend"
 
 
-def test_the_first_row_of_a_list_is_in_sight_on_a_phone(phone: Page, site: str) -> None:
-    phone.goto(f"{site}/works")
+def test_the_first_row_of_a_list_is_in_sight_on_a_phone(phone: Page, site_url: str) -> None:
+    phone.goto(f"{site_url}/works")
     expect(phone.locator("tbody tr").first.get_by_role("link")).to_be_in_viewport(ratio=1)
     expect(phone.get_by_text("Tải xuống")).to_be_visible()
     expect(phone.get_by_role("link", name="Tải GeoJSON")).to_be_hidden()
@@ -78,15 +78,15 @@ def test_the_first_row_of_a_list_is_in_sight_on_a_phone(phone: Page, site: str) 
 
 @pytest.mark.parametrize(("language", "title"), [("vi", "Không tìm thấy"), ("en", "Not found")])
 def test_an_address_that_does_not_open_says_why_on_a_page(
-    page: Page, site: str, client: Client, language: str, title: str
+    page: Page, site_url: str, client: Client, language: str, title: str
 ) -> None:
-    answer = page.goto(f"{site}/nothing?lang={language}")
+    answer = page.goto(f"{site_url}/nothing?lang={language}")
     assert answer is not None
     assert answer.status == HTTPStatus.NOT_FOUND
     expect(page.get_by_role("heading", name=title)).to_be_visible()
     expect(page.locator("html")).to_have_attribute("lang", language)
     page.locator("main").get_by_role("link").click()
-    page.wait_for_url(f"{site}/*")
+    page.wait_for_url(f"{site_url}/*")
     expect(page.locator("#map_main")).to_be_visible()
     # A program, and a script of a page, hear the problem as before.
     for headers in ({}, {"accept": "*/*"}, {"accept": "application/json"}):
@@ -102,16 +102,16 @@ def test_a_refusal_on_a_page_runs_nothing_and_leads_nowhere_else(client: Client)
         assert re.findall(r'href="(?!/[a-zA-Z%?]|/"|#)[^"]*"', answer.text) == []
 
 
-def test_days_of_a_filter_are_typed_as_they_are_written_here(page: Page, site: str) -> None:
+def test_days_of_a_filter_are_typed_as_they_are_written_here(page: Page, site_url: str) -> None:
     for path in ("/readings", "/changes"):
-        page.goto(site + path)
+        page.goto(site_url + path)
         if page.locator("summary", has_text="lọc").is_visible():
             page.locator("summary", has_text="lọc").click()
         since, until = (page.locator(f"[name={name}]") for name in ("since", "until"))
         assert since.get_attribute("type") == "text"
         since.fill("31/02/2026")
         since.press("Enter")
-        assert page.url == site + path, "a day that is none is not sent"
+        assert page.url == site_url + path, "a day that is none is not sent"
         since.fill("1.11.2026")
         until.fill("20112026")
         until.press("Enter")
@@ -120,32 +120,32 @@ def test_days_of_a_filter_are_typed_as_they_are_written_here(page: Page, site: s
         expect(page.locator(".sheet-head")).to_contain_text("01/11/2026 00:00 – 20/11/2026 23:59")
 
 
-def test_a_card_is_opened_walked_and_closed_by_keyboard(desk: Page, site: str) -> None:
-    desk.goto(site, wait_until="networkidle")
-    title = desk.locator(".row .title").first
+def test_a_card_is_opened_walked_and_closed_by_keyboard(desktop_page: Page, site_url: str) -> None:
+    desktop_page.goto(site_url, wait_until="networkidle")
+    title = desktop_page.locator(".row .title").first
     title.focus()
-    desk.keyboard.press("Enter")
-    expect(desk.get_by_role("button", name="Mở hồ sơ")).to_be_visible()
-    assert desk.evaluate("document.activeElement.closest('.card-popup') !== null")
-    desk.keyboard.press("Escape")
-    expect(desk.locator(".card-popup")).to_have_count(0)
+    desktop_page.keyboard.press("Enter")
+    expect(desktop_page.get_by_role("button", name="Mở hồ sơ")).to_be_visible()
+    assert desktop_page.evaluate("document.activeElement.closest('.card-popup') !== null")
+    desktop_page.keyboard.press("Escape")
+    expect(desktop_page.locator(".card-popup")).to_have_count(0)
     expect(title).to_be_focused()
-    mark = desk.locator(".leaflet-marker-icon[tabindex]").first
+    mark = desktop_page.locator(".leaflet-marker-icon[tabindex]").first
     mark.focus()
-    desk.keyboard.press("Enter")
-    expect(desk.locator(".card-popup")).to_be_visible()
-    assert desk.evaluate("document.activeElement.closest('.card-popup') !== null")
-    desk.keyboard.press("Escape")
-    expect(desk.locator(".card-popup")).to_have_count(0)
+    desktop_page.keyboard.press("Enter")
+    expect(desktop_page.locator(".card-popup")).to_be_visible()
+    assert desktop_page.evaluate("document.activeElement.closest('.card-popup') !== null")
+    desktop_page.keyboard.press("Escape")
+    expect(desktop_page.locator(".card-popup")).to_have_count(0)
     expect(mark).to_be_focused()
-    tabs = desk.get_by_role("tab")
+    tabs = desktop_page.get_by_role("tab")
     tabs.first.focus()
-    desk.keyboard.press("ArrowLeft")
+    desktop_page.keyboard.press("ArrowLeft")
     expect(tabs.last).to_be_focused()
 
 
-def test_keys_of_the_page_stay_letters_where_somebody_writes(page: Page, site: str) -> None:
-    page.goto(f"{site}/?tab=tasks", wait_until="networkidle")
+def test_keys_of_the_page_stay_letters_where_somebody_writes(page: Page, site_url: str) -> None:
+    page.goto(f"{site_url}/?tab=tasks", wait_until="networkidle")
     page.get_by_role("button", name="+ lọc").click()
     words = page.get_by_label("Từ khóa")
     words.press_sequentially("n/jk")
@@ -156,8 +156,8 @@ def test_keys_of_the_page_stay_letters_where_somebody_writes(page: Page, site: s
     assert "/incidents/new" not in page.url
 
 
-def test_a_half_filled_form_is_left_by_saving_or_cancelling_alone(page: Page, site: str, client: Client) -> None:
-    page.goto(f"{site}/?tab=tasks", wait_until="networkidle")
+def test_a_half_filled_form_is_left_by_saving_or_cancelling_alone(page: Page, site_url: str, client: Client) -> None:
+    page.goto(f"{site_url}/?tab=tasks", wait_until="networkidle")
     page.get_by_role("button", name="+ Thêm nhiệm vụ").click()
     page.keyboard.press("Escape")
     expect(page.locator("#list-view")).to_be_visible()  # nothing was entered yet
@@ -171,8 +171,8 @@ def test_a_half_filled_form_is_left_by_saving_or_cancelling_alone(page: Page, si
     expect(page.locator("#list-view")).to_be_visible()
 
 
-def test_a_tapped_place_and_every_word_outlive_a_reload_and_the_network(page: Page, site: str) -> None:
-    page.goto(f"{site}/incidents/new", wait_until="networkidle")
+def test_a_tapped_place_and_every_word_outlive_a_reload_and_the_network(page: Page, site_url: str) -> None:
+    page.goto(f"{site_url}/incidents/new", wait_until="networkidle")
     page.locator("#categories").get_by_text("Hư hại mốc", exact=True).click()
     page.locator("#description").fill("Mốc nghiêng về phía suối, đã chụp ảnh")
     page.locator("#map_main").click(position=page.evaluate("map_main.latLngToContainerPoint([11.27, 105.87])"))
@@ -195,12 +195,12 @@ def test_a_tapped_place_and_every_word_outlive_a_reload_and_the_network(page: Pa
     expect(page).not_to_have_url(re.compile("/incidents/new"))  # what was sent cannot be sent again by going back
 
 
-def test_a_press_twice_makes_one_thing(desk: Page, site: str, client: Client) -> None:
-    desk.goto(f"{site}/?tab=tasks", wait_until="networkidle")
-    desk.get_by_role("button", name="+ Thêm nhiệm vụ").click()
-    desk.get_by_label("Việc *").fill("Chỉ một nhiệm vụ này")
-    desk.get_by_role("button", name="Lưu").dblclick()
-    expect(desk.locator(".record, .notice").first).to_be_visible()
+def test_a_press_twice_makes_one_thing(desktop_page: Page, site_url: str, client: Client) -> None:
+    desktop_page.goto(f"{site_url}/?tab=tasks", wait_until="networkidle")
+    desktop_page.get_by_role("button", name="+ Thêm nhiệm vụ").click()
+    desktop_page.get_by_label("Việc *").fill("Chỉ một nhiệm vụ này")
+    desktop_page.get_by_role("button", name="Lưu").dblclick()
+    expect(desktop_page.locator(".record, .notice").first).to_be_visible()
     found = client.get("/ogc/collections/tasks/items", params={"q": "chi mot nhiem vu nay"}).json()["features"]
     assert len(found) == 1
 
@@ -214,13 +214,13 @@ def test_a_thing_behind_the_standards_door_is_told_in_local_numbers_and_words(cl
     assert "A piece of work" not in schema
 
 
-def test_paper_says_what_it_is_and_cuts_nothing_off(desk: Page, site: str) -> None:
-    desk.set_viewport_size({"width": 1512, "height": 1040})  # A3 less its margins
-    desk.goto(f"{site}/board", wait_until="networkidle")
-    desk.emulate_media(media="print")
-    expect(desk.locator(".paper-title")).to_contain_text("Bảng điều hành Ban Chỉ đạo công tác biên giới")
-    expect(desk.locator("header.bar")).to_be_hidden()
-    cut = desk.evaluate(
+def test_paper_says_what_it_is_and_cuts_nothing_off(desktop_page: Page, site_url: str) -> None:
+    desktop_page.set_viewport_size({"width": 1512, "height": 1040})  # A3 less its margins
+    desktop_page.goto(f"{site_url}/board", wait_until="networkidle")
+    desktop_page.emulate_media(media="print")
+    expect(desktop_page.locator(".paper-title")).to_contain_text("Bảng điều hành Ban Chỉ đạo công tác biên giới")
+    expect(desktop_page.locator("header.bar")).to_be_hidden()
+    cut = desktop_page.evaluate(
         """[...document.querySelectorAll('.tile-rows')].flatMap((tile) => [...tile.querySelectorAll('td')]
             .filter((cell) => cell.scrollWidth > cell.clientWidth + 1
                 || cell.getBoundingClientRect().bottom > tile.getBoundingClientRect().bottom + 1)
@@ -228,11 +228,11 @@ def test_paper_says_what_it_is_and_cuts_nothing_off(desk: Page, site: str) -> No
     )
     assert cut == []
     for path in ("/", "/works", "/changes", "/readings", "/holdings", "/ogc/collections/works/items?f=html"):
-        desk.goto(site + path)
-        expect(desk.locator(".print-only").first).to_contain_text("Cột Mốc · Tây Ninh")
-        expect(desk.locator("header.bar")).to_be_hidden()
-    desk.goto(f"{site}/works?as_of=2026-11-20")
-    expect(desk.locator(".print-only").first).to_contain_text("Số liệu đến 20/11/2026 00:00")
+        desktop_page.goto(site_url + path)
+        expect(desktop_page.locator(".print-only").first).to_contain_text("Cột Mốc · Tây Ninh")
+        expect(desktop_page.locator("header.bar")).to_be_hidden()
+    desktop_page.goto(f"{site_url}/works?as_of=2026-11-20")
+    expect(desktop_page.locator(".print-only").first).to_contain_text("Số liệu đến 20/11/2026 00:00")
 
 
 def told_by(client: Client, path: str, column: str) -> list[str]:
@@ -254,7 +254,7 @@ def all_of(client: Client, layer: str, **asked: str) -> int:
 def test_a_list_is_in_order_over_all_its_pages(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     for severity in ("critical", "low", "high", "medium", "low", "critical"):
         incident(client, severity=severity)
-    monkeypatch.setattr("api.pages.pages.MOST_ROWS", 4)
+    monkeypatch.setattr("api.pages.pages.ROWS_PER_PAGE", 4)
     steps = ["Đề xuất", "Thiết kế", "Chờ phê duyệt"]
     for layer, sort, column, words in (
         ("incidents", "severity", "Mức độ", ["Ít nghiêm trọng", "Trung bình", "Nghiêm trọng", "Đặc biệt nghiêm trọng"]),
@@ -270,7 +270,7 @@ def test_a_list_is_in_order_over_all_its_pages(client: Client, monkeypatch: pyte
             told = told_by(client, f"/{layer}?sort={'-' if down else ''}{sort}", column)
             assert len(told) == all_of(client, layer)
             assert told == sorted(told, key=words.index, reverse=down), sort
-    monkeypatch.setattr("api.pages.pages.MOST_ROWS", 150)
+    monkeypatch.setattr("api.pages.pages.ROWS_PER_PAGE", 150)
     html = client.get("/markers?border=VN-KH&sort=number").text
     numbers = re.findall(r'<td class="main".*?(?:</svg>| )\s*([\d/()]+)</a>', html)
     keys = [[int(part) for part in re.findall(r"\d+", number)] for number in numbers]

@@ -46,10 +46,10 @@ def open_record(page: Page, site: str, layer: str, feature: dict[str, Any]) -> N
 
 
 def test_the_next_step_of_the_neighbours_procedure_is_recorded_where_it_is_seen(
-    page: Page, site: str, client: Client
+    page: Page, site_url: str, client: Client
 ) -> None:
     mended = work(client, title="Sửa mốc 304 bị nghiêng", starts_on="2030-06-30", cost_planned=350.5)
-    page.goto(f"{site}/?select=works/{mended['id']}")
+    page.goto(f"{site_url}/?select=works/{mended['id']}")
     steps = page.locator(".checklist li")
     expect(steps).to_have_count(6)
     expect(page.locator(".checklist .next .what")).to_have_text("Bên phát hiện thông báo ngay cho phía bên kia")
@@ -68,13 +68,13 @@ def test_the_next_step_of_the_neighbours_procedure_is_recorded_where_it_is_seen(
     assert (first["done_on"], first["document"], first["note"]) == (
         TODAY.isoformat(), "12/CV-SNgV", "báo qua trạm liên lạc",
     )  # fmt: skip
-    page.goto(f"{site}/works")
+    page.goto(f"{site_url}/works")
     expect(page.locator(f'tr[data-id="{mended["id"]}"]')).to_contain_text("1/6 · tiếp theo: Hai bên cùng xác nhận")
 
 
-def test_a_move_and_an_edit_are_taken_back_with_one_press(page: Page, site: str, client: Client) -> None:
+def test_a_move_and_an_edit_are_taken_back_with_one_press(page: Page, site_url: str, client: Client) -> None:
     logged = incident(client, description="Ba người qua lại")
-    open_record(page, site, "incidents", logged)
+    open_record(page, site_url, "incidents", logged)
     page.get_by_role("button", name="Cập nhật tình trạng").first.click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Không đủ căn cứ, không xử lý").check()
@@ -96,28 +96,30 @@ def test_a_move_and_an_edit_are_taken_back_with_one_press(page: Page, site: str,
     assert item(client, "incidents", logged)["properties"]["description"] == "Ba người qua lại"
 
 
-def test_a_move_that_has_no_way_back_offers_none(desk: Page, site: str, client: Client) -> None:
-    open_record(desk, site, "incidents", incident(client))
-    desk.get_by_role("button", name="Cập nhật tình trạng").first.click()
-    dialog = desk.get_by_role("dialog")
+def test_a_move_that_has_no_way_back_offers_none(desktop_page: Page, site_url: str, client: Client) -> None:
+    open_record(desktop_page, site_url, "incidents", incident(client))
+    desktop_page.get_by_role("button", name="Cập nhật tình trạng").first.click()
+    dialog = desktop_page.get_by_role("dialog")
     dialog.get_by_label("Đã xác minh").check()
     dialog.get_by_label("Lý do").fill("Biên bản 12")
     dialog.get_by_role("button", name="Cập nhật tình trạng").click()
-    expect(desk.locator(".notice")).to_have_text("Đã chuyển sang “Đã xác minh”")
+    expect(desktop_page.locator(".notice")).to_have_text("Đã chuyển sang “Đã xác minh”")
 
 
-def test_a_new_position_is_taken_back_to_the_words_it_was_given_in(desk: Page, site: str, client: Client) -> None:
+def test_a_new_position_is_taken_back_to_the_words_it_was_given_in(
+    desktop_page: Page, site_url: str, client: Client
+) -> None:
     logged = incident(client, place={"text": "147/6 + 120 m", "border": "VN-KH"})
-    open_record(desk, site, "incidents", logged)
-    desk.get_by_role("button", name="Nhập vị trí").click()
-    desk.locator("#place-text").fill("118")
-    expect(desk.locator(".place-control .said")).to_contain_text("118")
-    desk.get_by_role("button", name="Lưu").click()
-    expect(desk.get_by_role("alert")).to_have_text("Nêu lý do, căn cứ điều chỉnh vị trí.")
-    desk.get_by_label("Lý do, căn cứ").fill("đo lại bằng GPS")
-    desk.get_by_role("button", name="Lưu").click()
-    desk.get_by_role("button", name="Hoàn tác").click()
-    expect(desk.locator(".notice")).to_have_text("Đã hoàn tác")
+    open_record(desktop_page, site_url, "incidents", logged)
+    desktop_page.get_by_role("button", name="Nhập vị trí").click()
+    desktop_page.locator("#place-text").fill("118")
+    expect(desktop_page.locator(".place-control .said")).to_contain_text("118")
+    desktop_page.get_by_role("button", name="Lưu").click()
+    expect(desktop_page.get_by_role("alert")).to_have_text("Nêu lý do, căn cứ điều chỉnh vị trí.")
+    desktop_page.get_by_label("Lý do, căn cứ").fill("đo lại bằng GPS")
+    desktop_page.get_by_role("button", name="Lưu").click()
+    desktop_page.get_by_role("button", name="Hoàn tác").click()
+    expect(desktop_page.locator(".notice")).to_have_text("Đã hoàn tác")
     assert item(client, "incidents", logged)["properties"]["address"] == "147/6 + 120 m"
     entries = item(client, "incidents", logged, "/history")["entries"]
     assert [one["reason"] for one in entries] == ["hoàn tác", "đo lại bằng GPS", None]
@@ -125,9 +127,9 @@ def test_a_new_position_is_taken_back_to_the_words_it_was_given_in(desk: Page, s
     assert all(one["request"] and one["device_at"] for one in entries[:2])
 
 
-def test_a_thing_is_linked_followed_unlinked_and_linked_again(page: Page, site: str, client: Client) -> None:
+def test_a_thing_is_linked_followed_unlinked_and_linked_again(page: Page, site_url: str, client: Client) -> None:
     owed = task(client, title="Theo dõi sạt lở bờ sông")
-    open_record(page, site, "tasks", owed)
+    open_record(page, site_url, "tasks", owed)
     links = page.locator(".links li")
     expect(links).to_contain_text(["Chưa liên kết"])
     for words, choice, role in (("147/6", "Mốc 147/6", "Liên quan đến"), ("168–168/2", "Vị trí", "Nơi thực hiện")):
@@ -150,72 +152,76 @@ def test_a_thing_is_linked_followed_unlinked_and_linked_again(page: Page, site: 
     expect(page).to_have_url(re.compile(linked["147/6"]["id"]))
 
 
-def test_a_gates_record_tells_its_categories_and_plans_beside_its_events(desk: Page, site: str, client: Client) -> None:
-    open_record(desk, site, "gates", the_only(client, "gates", "chang riec"))
-    expect(desk.locator(".record .timeline").first).to_contain_text("Quy hoạch nâng cấp thành cửa khẩu quốc tế")
-    beside = desk.locator(".beside")
+def test_a_gates_record_tells_its_categories_and_plans_beside_its_events(
+    desktop_page: Page, site_url: str, client: Client
+) -> None:
+    open_record(desktop_page, site_url, "gates", the_only(client, "gates", "chang riec"))
+    expect(desktop_page.locator(".record .timeline").first).to_contain_text("Quy hoạch nâng cấp thành cửa khẩu quốc tế")
+    beside = desktop_page.locator(".beside")
     expect(beside).to_contain_text("Chính (song phương) · 31/12/2015 – nay · 90/NQ-CP")
     expect(beside).to_contain_text("đến 2030 · Quốc tế")
-    desk.goto(f"{site}/gates")
-    huu_nghi = desk.locator(f'tr[data-id="{the_only(client, "gates", "huu nghi")["id"]}"]')
+    desktop_page.goto(f"{site_url}/gates")
+    huu_nghi = desktop_page.locator(f'tr[data-id="{the_only(client, "gates", "huu nghi")["id"]}"]')
     expect(huu_nghi).to_contain_text("Thí điểm thông quan hai chiều")
 
 
-def test_a_list_is_narrowed_by_words_with_or_without_accents(desk: Page, site: str, client: Client) -> None:
-    desk.goto(f"{site}/?tab=tasks")
-    desk.get_by_role("button", name="+ lọc").click()
-    desk.get_by_label("Từ khóa").fill("boi thuong")
-    titles = desk.locator(".row .title")
+def test_a_list_is_narrowed_by_words_with_or_without_accents(desktop_page: Page, site_url: str, client: Client) -> None:
+    desktop_page.goto(f"{site_url}/?tab=tasks")
+    desktop_page.get_by_role("button", name="+ lọc").click()
+    desktop_page.get_by_label("Từ khóa").fill("boi thuong")
+    titles = desktop_page.locator(".row .title")
     expect(titles.first).to_contain_text("bồi thường")
     expect(titles.filter(has_not_text="bồi thường")).to_have_count(0)
-    expect(desk).to_have_url(re.compile("text=boi"))
-    expect(desk.get_by_label("Từ khóa")).to_be_focused()
+    expect(desktop_page).to_have_url(re.compile("text=boi"))
+    expect(desktop_page.get_by_label("Từ khóa")).to_be_focused()
     kept = titles.count()
-    desk.reload()
+    desktop_page.reload()
     expect(titles).to_have_count(kept)
-    desk.goto(f"{site}/tasks?q=boi+thuong")
-    expect(desk.locator("tbody tr")).to_have_count(kept)
-    expect(desk.locator("#q")).to_have_value("")
+    desktop_page.goto(f"{site_url}/tasks?q=boi+thuong")
+    expect(desktop_page.locator("tbody tr")).to_have_count(kept)
+    expect(desktop_page.locator("#q")).to_have_value("")
 
 
-def test_tasks_are_narrowed_by_what_is_unclear_and_by_unit(desk: Page, site: str, client: Client) -> None:
+def test_tasks_are_narrowed_by_what_is_unclear_and_by_unit(desktop_page: Page, site_url: str, client: Client) -> None:
     clear = task(client, title="Nhiệm vụ đủ sáu rõ", lead_unit="Đồn thử nghiệm")
-    desk.goto(f"{site}/tasks")
-    desk.get_by_label("Nội dung “6 rõ” còn thiếu").select_option("product")
-    expect(desk).to_have_url(re.compile("missing_clears=product"))
-    expect(desk.locator(f'tr[data-id="{clear["id"]}"]')).to_have_count(0)
-    expect(desk.locator("tbody tr").first).to_contain_text("Rõ sản phẩm")
-    desk.goto(f"{site}/tasks")
-    desk.get_by_label("Đơn vị chủ trì").select_option("Đồn thử nghiệm")
-    expect(desk.locator("tbody tr")).to_have_count(1)
+    desktop_page.goto(f"{site_url}/tasks")
+    desktop_page.get_by_label("Nội dung “6 rõ” còn thiếu").select_option("product")
+    expect(desktop_page).to_have_url(re.compile("missing_clears=product"))
+    expect(desktop_page.locator(f'tr[data-id="{clear["id"]}"]')).to_have_count(0)
+    expect(desktop_page.locator("tbody tr").first).to_contain_text("Rõ sản phẩm")
+    desktop_page.goto(f"{site_url}/tasks")
+    desktop_page.get_by_label("Đơn vị chủ trì").select_option("Đồn thử nghiệm")
+    expect(desktop_page.locator("tbody tr")).to_have_count(1)
 
 
-def test_a_work_is_called_by_its_marker_and_kind_in_the_narrow_list(desk: Page, site: str) -> None:
-    desk.goto(site)
-    expect(desk.locator(".row .title").filter(has_text="Mốc 147/6 · sửa chữa")).to_have_count(1)
-    expect(desk.locator(".row .title").filter(has_text="Đoạn 168–168/2 · cắm tăng dày cọc dấu")).to_have_count(1)
+def test_a_work_is_called_by_its_marker_and_kind_in_the_narrow_list(desktop_page: Page, site_url: str) -> None:
+    desktop_page.goto(site_url)
+    expect(desktop_page.locator(".row .title").filter(has_text="Mốc 147/6 · sửa chữa")).to_have_count(1)
+    expect(desktop_page.locator(".row .title").filter(has_text="Đoạn 168–168/2 · cắm tăng dày cọc dấu")).to_have_count(
+        1
+    )
 
 
-def test_only_what_can_stand_on_the_map_is_offered_as_a_layer(desk: Page, site: str) -> None:
-    desk.goto(site)
-    layers = desk.locator("#layer-list")
+def test_only_what_can_stand_on_the_map_is_offered_as_a_layer(desktop_page: Page, site_url: str) -> None:
+    desktop_page.goto(site_url)
+    layers = desktop_page.locator("#layer-list")
     expect(layers).to_contain_text("Mốc quốc giới")
     for name in ("Văn bản", "Đơn vị", "Địa giới hành chính", "Đường biên giới"):
         expect(layers.get_by_text(name, exact=True)).to_have_count(0)
 
 
-def test_a_record_prints_alone_on_upright_a4(desk: Page, site: str, client: Client) -> None:
-    open_record(desk, site, "works", the_only(client, "works", "cot moc 147/6"))
-    desk.emulate_media(media="print")
-    expect(desk.locator(".record h2")).to_be_visible()
-    expect(desk.locator(".record .print-only")).to_contain_text("Số liệu đến")
-    expect(desk.locator("#map_main")).to_be_hidden()
-    assert re.findall(rb"/MediaBox *\[0 0 (59\d)\S* (84\d)", desk.pdf(prefer_css_page_size=True))
+def test_a_record_prints_alone_on_upright_a4(desktop_page: Page, site_url: str, client: Client) -> None:
+    open_record(desktop_page, site_url, "works", the_only(client, "works", "cot moc 147/6"))
+    desktop_page.emulate_media(media="print")
+    expect(desktop_page.locator(".record h2")).to_be_visible()
+    expect(desktop_page.locator(".record .print-only")).to_contain_text("Số liệu đến")
+    expect(desktop_page.locator("#map_main")).to_be_hidden()
+    assert re.findall(rb"/MediaBox *\[0 0 (59\d)\S* (84\d)", desktop_page.pdf(prefer_css_page_size=True))
 
 
 @pytest.mark.parametrize("path", ["/?tab=gates", "/gates?border=VN-KH"])
-def test_a_file_of_any_format_is_chosen_from_the_keyboard(page: Page, site: str, client: Client, path: str) -> None:
-    page.goto(site + path, wait_until="networkidle")
+def test_a_file_of_any_format_is_chosen_from_the_keyboard(page: Page, site_url: str, client: Client, path: str) -> None:
+    page.goto(site_url + path, wait_until="networkidle")
     menu = page.locator("details.menu:not(.moment, .person)")
     button, files = menu.locator("summary"), menu.get_by_role("link")
     button.focus()
@@ -249,29 +255,33 @@ def test_a_file_of_any_format_is_chosen_from_the_keyboard(page: Page, site: str,
     expect(menu.locator(".menu-body")).to_be_hidden()
 
 
-def test_an_open_menu_stays_open_while_the_map_moves_and_names_what_is_in_view(desk: Page, site: str) -> None:
+def test_an_open_menu_stays_open_while_the_map_moves_and_names_what_is_in_view(
+    desktop_page: Page, site_url: str
+) -> None:
     def as_a_part(route: Route) -> None:
         answer = route.fetch()
         route.fulfill(response=answer, json={**answer.json(), "links": [{"rel": "next", "href": "/"}]})
 
-    desk.set_viewport_size({"width": 1000, "height": 700})  # a part is drawn from tiles, as many as the window shows
-    desk.route("**/ogc/collections/gates/items*", as_a_part)
-    desk.goto(f"{site}/?tab=gates", wait_until="networkidle")
-    desk.locator(".panel-foot summary").click()
-    first = desk.locator(".panel-foot a[data-format]").first
+    desktop_page.set_viewport_size(
+        {"width": 1000, "height": 700}
+    )  # a part is drawn from tiles, as many as the window shows
+    desktop_page.route("**/ogc/collections/gates/items*", as_a_part)
+    desktop_page.goto(f"{site_url}/?tab=gates", wait_until="networkidle")
+    desktop_page.locator(".panel-foot summary").click()
+    first = desktop_page.locator(".panel-foot a[data-format]").first
     first.focus()
     before = str(first.get_attribute("href"))
     assert "bbox=" in before
-    desk.evaluate("map_main.setZoom(12)")
+    desktop_page.evaluate("map_main.setZoom(12)")
     expect(first).not_to_have_attribute("href", before)
     expect(first).to_be_focused()
-    desk.unroute_all(behavior="wait")
+    desktop_page.unroute_all(behavior="wait")
 
 
-def test_the_foot_of_the_panel_is_whole_under_a_thumb(page: Page, site: str) -> None:
+def test_the_foot_of_the_panel_is_whole_under_a_thumb(page: Page, site_url: str) -> None:
     page.set_viewport_size({"width": 360, "height": 780})
     for tab in ("works", "gates", "incidents", "tasks"):
-        page.goto(f"{site}/?tab={tab}&lang=en", wait_until="networkidle")
+        page.goto(f"{site_url}/?tab={tab}&lang=en", wait_until="networkidle")
         for name in ("Download", "Open the list", "Print"):
             choice = page.locator(".panel-foot > :is(a, button), .panel-foot summary").filter(has_text=name)
             expect(choice).to_be_in_viewport(ratio=1)
@@ -281,44 +291,44 @@ def test_the_foot_of_the_panel_is_whole_under_a_thumb(page: Page, site: str) -> 
 
 
 @pytest.mark.parametrize("path", ["/", "/board", "/works", "/gates", "/incidents", "/tasks", "/markers", "/documents"])
-def test_an_incident_is_one_press_away_on_every_page(page: Page, site: str, path: str) -> None:
-    page.goto(site + path, wait_until="networkidle")
+def test_an_incident_is_one_press_away_on_every_page(page: Page, site_url: str, path: str) -> None:
+    page.goto(site_url + path, wait_until="networkidle")
     expect(page.get_by_role("link", name="+ Ghi sự vụ").first).to_be_in_viewport(ratio=1)
     page.keyboard.press("n")
-    expect(page).to_have_url(f"{site}/incidents/new")
+    expect(page).to_have_url(f"{site_url}/incidents/new")
 
 
 @pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1366, 768), (1280, 720)])
 def test_the_board_fits_a_16_to_9_screen_with_every_row_it_counts(
-    desk: Page, site: str, width: int, height: int
+    desktop_page: Page, site_url: str, width: int, height: int
 ) -> None:
-    desk.set_viewport_size({"width": width, "height": height})
-    desk.goto(f"{site}/board")
-    assert desk.evaluate("document.documentElement.scrollHeight <= innerHeight")
-    hidden = desk.evaluate(
+    desktop_page.set_viewport_size({"width": width, "height": height})
+    desktop_page.goto(f"{site_url}/board")
+    assert desktop_page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    hidden = desktop_page.evaluate(
         """[...document.querySelectorAll('.tile-rows')].filter((one) => one.scrollHeight > one.clientHeight).length"""
     )
     assert hidden == 0
     for word in ("quá hạn", "chờ Chính phủ cho ý kiến, từ 01/2023"):
-        expect(desk.locator(".tile-owed td").filter(has_text=word).first).to_be_in_viewport(ratio=1)
-    cut = desk.locator(".tile-owed td:nth-child(n + 4)").evaluate_all(
+        expect(desktop_page.locator(".tile-owed td").filter(has_text=word).first).to_be_in_viewport(ratio=1)
+    cut = desktop_page.locator(".tile-owed td:nth-child(n + 4)").evaluate_all(
         "(cells) => cells.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent)"
     )
     assert cut == [], "days and reasons are read to their end"
-    for link in desk.locator(".more a").all():
+    for link in desktop_page.locator(".more a").all():
         expect(link).to_be_in_viewport(ratio=1)
 
 
-def test_pages_are_light_and_no_answer_is_heavy(desk: Page, site: str) -> None:
+def test_pages_are_light_and_no_answer_is_heavy(desktop_page: Page, site_url: str) -> None:
     heavy: list[str] = []
 
     def weigh(answer: Response) -> None:
         if int(answer.headers.get("content-length", 0)) > 3 * HUNDRED_KB:
             heavy.append(answer.url)
 
-    desk.on("response", weigh)
+    desktop_page.on("response", weigh)
     for path in ("/", "/board", "/works", "/incidents/new"):
-        answer = desk.goto(site + path, wait_until="networkidle")
+        answer = desktop_page.goto(site_url + path, wait_until="networkidle")
         assert answer is not None
         assert len(answer.body()) < 30_000, path
     assert heavy == []

@@ -27,21 +27,21 @@ from generate_series(1, :number) n
 
 
 @pytest.fixture(scope="module", autouse=True)
-def crowded(database: Database) -> None:
+def crowded_database(database: Database) -> None:
     fetch()
-    with database.acting(OFFICE, write=True) as session:
+    with database.transaction(OFFICE, write=True) as session:
         session.execute(text(CROWDED), {"number": NUMBER})
 
 
 @pytest.fixture
-def answers(desk: Page) -> list[Response]:
+def answers(desktop_page: Page) -> list[Response]:
     """Every answer that the page gets."""
     found: list[Response] = []
 
     def told(answer: Response) -> None:
         found.append(answer)
 
-    desk.on("response", told)
+    desktop_page.on("response", told)
     return found
 
 
@@ -65,35 +65,37 @@ def settled(page: Page, site: str, query: str, window: str) -> None:
 
 
 def test_a_crowd_is_counted_from_afar_and_seen_from_near(
-    desk: Page, site: str, client: Client, answers: list[Response]
+    desktop_page: Page, site_url: str, client: Client, answers: list[Response]
 ) -> None:
-    settled(desk, site, "", "9/11.4/106.1")
-    expect(desk.locator("#legend")).to_contain_text("Vòng tròn có số")
-    assert in_view(desk) == pytest.approx(all_of(client), rel=0.005)  # a cell on the edge of a tile may be two's
-    assert desk.locator(".stand.incidents").count() == 0
-    assert desk.locator("#rows .row").count() == 250
-    desk.locator("#map_main").click(position=at(desk, 106.1, 11.4))
-    expect(desk).to_have_url(re.compile(r"#map=11/"))
-    settled(desk, site, "", "13/11.4/106.1")
-    there = all_of(client, bbox=desk.evaluate("window.map_main.getBounds().toBBoxString()"))
+    settled(desktop_page, site_url, "", "9/11.4/106.1")
+    expect(desktop_page.locator("#legend")).to_contain_text("Vòng tròn có số")
+    assert in_view(desktop_page) == pytest.approx(
+        all_of(client), rel=0.005
+    )  # a cell on the edge of a tile may be two's
+    assert desktop_page.locator(".stand.incidents").count() == 0
+    assert desktop_page.locator("#rows .row").count() == 250
+    desktop_page.locator("#map_main").click(position=at(desktop_page, 106.1, 11.4))
+    expect(desktop_page).to_have_url(re.compile(r"#map=11/"))
+    settled(desktop_page, site_url, "", "13/11.4/106.1")
+    there = all_of(client, bbox=desktop_page.evaluate("window.map_main.getBounds().toBBoxString()"))
     assert NUMBER > there > 250
-    assert in_view(desk) == pytest.approx(there, rel=0.005)
+    assert in_view(desktop_page) == pytest.approx(there, rel=0.005)
     for answer in answers:
         assert answer.status < HTTPStatus.BAD_REQUEST, answer.url
         if answer.status == HTTPStatus.OK:
             assert answer.request.sizes()["responseBodySize"] < LARGEST, answer.url
-    session = desk.context.new_cdp_session(desk)
+    session = desktop_page.context.new_cdp_session(desktop_page)
     session.send("HeapProfiler.collectGarbage")
     used = session.send("Runtime.getHeapUsage")["usedSize"]
     assert used < HEAP
 
 
-def test_the_filters_of_the_address_are_kept_and_the_words_counted(desk: Page, site: str) -> None:
-    settled(desk, site, "&handling=reported", "11/11.4/106.1")
-    expect(desk.locator("#legend")).not_to_contain_text("Vòng tròn có số")
-    assert in_view(desk) + left_out(desk) >= 5000
-    words = desk.locator("#legend li:not(.zero)", has_text="Báo cáo nhanh")
-    assert int(re.sub(r"\D", "", words.locator(".n").inner_text())) == in_view(desk)
+def test_the_filters_of_the_address_are_kept_and_the_words_counted(desktop_page: Page, site_url: str) -> None:
+    settled(desktop_page, site_url, "&handling=reported", "11/11.4/106.1")
+    expect(desktop_page.locator("#legend")).not_to_contain_text("Vòng tròn có số")
+    assert in_view(desktop_page) + left_out(desktop_page) >= 5000
+    words = desktop_page.locator("#legend li:not(.zero)", has_text="Báo cáo nhanh")
+    assert int(re.sub(r"\D", "", words.locator(".n").inner_text())) == in_view(desktop_page)
 
 
 def left_out(page: Page) -> int:
@@ -101,12 +103,12 @@ def left_out(page: Page) -> int:
     return int(re.sub(r"\D", "", line.locator(".n").inner_text())) if line.count() else 0
 
 
-def test_one_of_a_crowd_is_picked_by_a_click(desk: Page, site: str, client: Client) -> None:
-    settled(desk, site, "", "14/11.4/106.1")
+def test_one_of_a_crowd_is_picked_by_a_click(desktop_page: Page, site_url: str, client: Client) -> None:
+    settled(desktop_page, site_url, "", "14/11.4/106.1")
     centre = "106.098,11.398,106.102,11.402"
     one = client.get("/ogc/collections/incidents/items", params={"bbox": centre, "limit": 1}).json()["features"][0]
-    desk.locator("#map_main").click(position=at(desk, *one["geometry"]["coordinates"]))
-    expect(desk.locator(".card, .record").first).to_contain_text("ĐÔNG-")
+    desktop_page.locator("#map_main").click(position=at(desktop_page, *one["geometry"]["coordinates"]))
+    expect(desktop_page.locator(".card, .record").first).to_contain_text("ĐÔNG-")
 
 
 def at(page: Page, lon: float, lat: float) -> dict[str, float]:

@@ -14,11 +14,11 @@ SECRET = pyotp.random_base32()
 def staff(accounts):
     """An officer with a long name and unit, and an administrator."""
     unit = "Đồn Biên phòng cửa khẩu quốc tế Tân Nam"
-    with accounts.acting("test") as session:
+    with accounts.transaction("test") as session:
         enrol(session, "officer.of.the-night.watch", "officer", unit=unit, password=PASSWORD, title="Sĩ quan trực ban")
         enrol(session, "chief", "administrator", password=PASSWORD, second_factor=SECRET)
-    while accounts.unsure:
-        assert accounts.exist()
+    while accounts.recheck_due:
+        assert accounts.sign_in_required()
 
 
 def fits(page: Page) -> None:
@@ -33,8 +33,8 @@ def enter(page: Page, name: str, code: str = "") -> None:
     page.get_by_role("button", name="Đăng nhập").click()
 
 
-def test_one_signs_in_by_keyboard_and_arrives_where_one_wanted_to_go(page: Page, site: str) -> None:
-    page.goto(f"{site}/works?urgency=overdue")
+def test_one_signs_in_by_keyboard_and_arrives_where_one_wanted_to_go(page: Page, site_url: str) -> None:
+    page.goto(f"{site_url}/works?urgency=overdue")
     expect(page.get_by_role("heading", name="Đăng nhập")).to_be_visible()
     fits(page)
     page.keyboard.type("officer.of.the-night.watch")  # the field has the focus
@@ -51,13 +51,13 @@ def test_one_signs_in_by_keyboard_and_arrives_where_one_wanted_to_go(page: Page,
     assert "__Host-cotmoc" not in page.evaluate("document.cookie")
 
 
-def test_every_page_says_who_is_in_and_lets_go(page: Page, site: str) -> None:
-    page.goto(f"{site}/signin?next=/account")
+def test_every_page_says_who_is_in_and_lets_go(page: Page, site_url: str) -> None:
+    page.goto(f"{site_url}/signin?next=/account")
     enter(page, "officer.of.the-night.watch")
-    page.wait_for_url(f"{site}/account")
+    page.wait_for_url(f"{site_url}/account")
     menu = page.locator("details.person")
     for path in ("/", "/works", "/board", "/incidents/new", "/ogc", "/account"):
-        page.goto(f"{site}{path}")
+        page.goto(f"{site_url}{path}")
         fits(page)
         box = menu.locator("summary").bounding_box()
         assert box is not None, path
@@ -70,14 +70,14 @@ def test_every_page_says_who_is_in_and_lets_go(page: Page, site: str) -> None:
         fits(page)
     menu.get_by_role("button", name="Đăng xuất").click()
     page.wait_for_url("**/signin")
-    page.goto(f"{site}/works")
+    page.goto(f"{site_url}/works")
     expect(page.get_by_role("heading", name="Đăng nhập")).to_be_visible()
 
 
-def test_a_sign_in_that_ends_in_the_middle_of_work_loses_nothing(page: Page, site: str, connect) -> None:
-    page.goto(f"{site}/signin?next=/incidents/new")
+def test_a_sign_in_that_ends_in_the_middle_of_work_loses_nothing(page: Page, site_url: str, connect) -> None:
+    page.goto(f"{site_url}/signin?next=/incidents/new")
     enter(page, "officer.of.the-night.watch")
-    page.wait_for_url(f"{site}/incidents/new")
+    page.wait_for_url(f"{site_url}/incidents/new")
     page.get_by_label("Địa điểm xảy ra", exact=True).and_(page.get_by_role("textbox")).fill("147/6 + 120 m")
     candidate = page.locator(".candidate").filter(has_text="147/6 + 120 m").first
     if candidate.count():
@@ -104,11 +104,11 @@ def test_a_sign_in_that_ends_in_the_middle_of_work_loses_nothing(page: Page, sit
     assert (actor, text) == ("officer.of.the-night.watch", "Mốc nghiêng")
 
 
-def test_an_administrator_keeps_people_and_tokens(page: Page, site: str, connect) -> None:
+def test_an_administrator_keeps_people_and_tokens(page: Page, site_url: str, connect) -> None:
     connect().execute("update app.people set last_step = null")
-    page.goto(f"{site}/signin?next=/people")
+    page.goto(f"{site_url}/signin?next=/people")
     enter(page, "chief", pyotp.TOTP(SECRET).now())
-    page.wait_for_url(f"{site}/people")
+    page.wait_for_url(f"{site_url}/people")
     fits(page)
     login = f"planner{page.viewport_size['width']}"
     page.get_by_role("button", name="Thêm người dùng").click()
@@ -120,12 +120,12 @@ def test_an_administrator_keeps_people_and_tokens(page: Page, site: str, connect
     dialog.get_by_label("Tên đăng nhập").fill(login)
     dialog.get_by_role("button", name="Thêm người dùng").click()
     link = page.locator("dialog.once").get_by_role("textbox").input_value()
-    assert link.startswith(f"{site}/signin/password#")
+    assert link.startswith(f"{site_url}/signin/password#")
     fits(page)
     page.get_by_role("button", name="Đóng").click()
     expect(page.locator("tr", has_text=login)).to_contain_text("liên kết có hiệu lực đến")
 
-    page.goto(f"{site}/tokens")
+    page.goto(f"{site_url}/tokens")
     page.get_by_role("button", name="Cấp mã").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Tên").first.fill(f"bảng tin {login}")
@@ -141,27 +141,27 @@ def test_an_administrator_keeps_people_and_tokens(page: Page, site: str, connect
     expect(row).to_contain_text("đã thu hồi")
 
 
-def test_what_throws_somebody_out_is_asked_about_once_more(desk: Page, site: str, connect) -> None:
+def test_what_throws_somebody_out_is_asked_about_once_more(desktop_page: Page, site_url: str, connect) -> None:
     name = "officer.of.the-night.watch"
-    desk.goto(f"{site}/signin?next=/account")
-    enter(desk, name)
-    desk.wait_for_url(f"{site}/account")
-    desk.get_by_role("button", name="Đăng xuất khỏi tất cả thiết bị").click()
-    dialog = desk.get_by_role("dialog")
+    desktop_page.goto(f"{site_url}/signin?next=/account")
+    enter(desktop_page, name)
+    desktop_page.wait_for_url(f"{site_url}/account")
+    desktop_page.get_by_role("button", name="Đăng xuất khỏi tất cả thiết bị").click()
+    dialog = desktop_page.get_by_role("dialog")
     expect(dialog).to_contain_text("Đăng xuất khỏi tất cả thiết bị, kể cả thiết bị này?")
     dialog.get_by_role("button", name="Hủy").click()
-    desk.goto(f"{site}/account")
-    expect(desk.get_by_role("heading", name="Tài khoản của tôi")).to_be_visible()
-    desk.get_by_role("button", name="Đăng xuất khỏi tất cả thiết bị").click()
+    desktop_page.goto(f"{site_url}/account")
+    expect(desktop_page.get_by_role("heading", name="Tài khoản của tôi")).to_be_visible()
+    desktop_page.get_by_role("button", name="Đăng xuất khỏi tất cả thiết bị").click()
     dialog.get_by_role("button", name="Đăng xuất khỏi tất cả thiết bị").click()
-    desk.wait_for_url("**/signin")
+    desktop_page.wait_for_url("**/signin")
 
     connect().execute("update app.people set last_step = null")
-    desk.goto(f"{site}/signin?next=/people")
-    enter(desk, "chief", pyotp.TOTP(SECRET).now())
-    desk.wait_for_url(f"{site}/people")
+    desktop_page.goto(f"{site_url}/signin?next=/people")
+    enter(desktop_page, "chief", pyotp.TOTP(SECRET).now())
+    desktop_page.wait_for_url(f"{site_url}/people")
     before = connect().execute("select count(*) from app.journal").fetchone()
-    desk.get_by_role("button", name=f"Sửa tài khoản {name}").click()
+    desktop_page.get_by_role("button", name=f"Sửa tài khoản {name}").click()
     dialog.get_by_role("button", name="Đăng xuất khỏi tất cả thiết bị").click()
     expect(dialog).to_contain_text(f"Đăng xuất {name} khỏi tất cả thiết bị?")
     dialog.get_by_role("button", name="Hủy").click()

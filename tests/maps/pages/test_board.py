@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from maps.pages.board import ROWS, board_page, has_reached
+from maps.pages.board import MAX_ROWS, board_page, has_reached
 
 CARDS: dict[str, Any] = {
     name: {"name": name, "title": {"vi": name, "en": name}, "geometry": "Point", "drawn_by": None, "fields": []}
@@ -43,7 +43,7 @@ def test_the_longest_overdue_stands_first_then_the_longest_waiting() -> None:
 
 
 def test_a_long_arrears_does_not_hide_what_waits_on_the_government() -> None:
-    late = [a_matter(f"w{n}", "overdue", due_on=f"2023-12-{n + 10}") for n in range(ROWS + 2)]
+    late = [a_matter(f"w{n}", "overdue", due_on=f"2023-12-{n + 10}") for n in range(MAX_ROWS + 2)]
     waits = [
         a_matter("newer", "waiting", waiting_on="Trung ương", waiting_since="2024-05-01"),
         a_matter("newest", "waiting", waiting_on="Trung ương", waiting_since="2025-05-01"),
@@ -57,11 +57,11 @@ def test_a_long_arrears_does_not_hide_what_waits_on_the_government() -> None:
 
 
 def test_rows_that_nothing_waits_for_go_to_what_is_overdue_and_the_other_way_round() -> None:
-    late = [a_matter(f"w{n}", "overdue", due_on="2023-12-31") for n in range(ROWS)]
-    assert a_board(works=late).count('<td class="main"') == ROWS
-    waits = [a_matter(f"t{n}", "waiting", waiting_on="Trung ương") for n in range(ROWS)]
+    late = [a_matter(f"w{n}", "overdue", due_on="2023-12-31") for n in range(MAX_ROWS)]
+    assert a_board(works=late).count('<td class="main"') == MAX_ROWS
+    waits = [a_matter(f"t{n}", "waiting", waiting_on="Trung ương") for n in range(MAX_ROWS)]
     html = a_board(works=late[:1], tasks=waits)
-    assert (html.count(" ngày</td>"), html.count("chờ Trung ương</td>")) == (1, ROWS - 1)
+    assert (html.count(" ngày</td>"), html.count("chờ Trung ương</td>")) == (1, MAX_ROWS - 1)
 
 
 def test_each_figure_opens_the_list_it_counted() -> None:
@@ -113,7 +113,7 @@ def test_an_empty_board_says_so() -> None:
 
 
 def test_what_does_not_fit_is_counted_and_linked() -> None:
-    late = [a_matter(f"w{n}", "overdue", due_on="2023-12-31") for n in range(ROWS + 2)]
+    late = [a_matter(f"w{n}", "overdue", due_on="2023-12-31") for n in range(MAX_ROWS + 2)]
     assert '<a href="/works?urgency=overdue,waiting">và 2 công trình nữa</a>' in a_board(works=late)
 
 

@@ -6,7 +6,7 @@ import re
 from httpx import Client
 from playwright.sync_api import Page, expect
 
-from tests.factories import incident, move, now, patch, task, work
+from tests.factories import incident, now, patch, task, transition, work
 
 VIETNAM = dt.timezone(dt.timedelta(hours=7))
 
@@ -78,7 +78,7 @@ def test_the_board_counts_as_it_stood_and_what_has_changed_since(client: Client)
     before = now()
     grave = incident(client, severity="critical")
     between = now()
-    move(client, "incidents", grave, "dismissed")
+    transition(client, "incidents", grave, "dismissed")
     figure = re.compile(r"<strong>(\d+)</strong><span>sự vụ đang xử lý")
     then, today = (
         int(figure.search(client.get("/board", params=asked).text)[1]) for asked in ({"as_of": between.isoformat()}, {})
@@ -126,12 +126,12 @@ def test_the_same_deed_done_to_many_is_told_once_and_counted(client: Client) -> 
     assert "và 8 mục nữa" in page
 
 
-def test_the_map_looks_back_and_comes_back(page: Page, site: str, client: Client) -> None:
+def test_the_map_looks_back_and_comes_back(page: Page, site_url: str, client: Client) -> None:
     logged = incident(client, severity="low", place={"text": "147/6"})
     then = now()
     patch(client, "incidents", logged, severity="critical")
     code = logged["properties"]["code"]
-    page.goto(f"{site}/?tab=incidents&layers=markers,incidents&as_of={then.isoformat().replace('+', '%2B')}")
+    page.goto(f"{site_url}/?tab=incidents&layers=markers,incidents&as_of={then.isoformat().replace('+', '%2B')}")
     expect(page.locator(".then")).to_contain_text(f"Xem tại thời điểm {written(then)}")
     row = page.locator("#rows .row", has_text=code)
     expect(row).to_contain_text("Ít nghiêm trọng")
@@ -151,17 +151,17 @@ def test_the_map_looks_back_and_comes_back(page: Page, site: str, client: Client
     expect(page).to_have_url(re.compile(logged["id"]))
 
 
-def test_a_moment_is_asked_for_in_the_words_of_the_country(desk: Page, site: str, client: Client) -> None:
+def test_a_moment_is_asked_for_in_the_words_of_the_country(desktop_page: Page, site_url: str, client: Client) -> None:
     task(client)
-    desk.goto(f"{site}/tasks?state=draft")
-    desk.get_by_text("Số liệu đến").click()
-    asked = desk.get_by_label("Xem lại tại thời điểm")
+    desktop_page.goto(f"{site_url}/tasks?state=draft")
+    desktop_page.get_by_text("Số liệu đến").click()
+    asked = desktop_page.get_by_label("Xem lại tại thời điểm")
     asked.fill("31/02/2026")
-    desk.get_by_role("button", name="Xem", exact=True).click()
-    expect(desk.locator(".then")).to_have_count(0)
+    desktop_page.get_by_role("button", name="Xem", exact=True).click()
+    expect(desktop_page.locator(".then")).to_have_count(0)
     asked.fill("20/11/2026 17:30")
-    desk.get_by_role("button", name="Xem", exact=True).click()
-    expect(desk.locator(".then")).to_contain_text("Xem tại thời điểm 20/11/2026 17:30")
-    expect(desk).to_have_url(re.compile(r"/tasks\?state=draft&as_of=2026-11-20T17%3A30"))
-    desk.get_by_role("link", name="Sự vụ", exact=True).click()
-    expect(desk.locator(".then")).to_contain_text("20/11/2026 17:30")
+    desktop_page.get_by_role("button", name="Xem", exact=True).click()
+    expect(desktop_page.locator(".then")).to_contain_text("Xem tại thời điểm 20/11/2026 17:30")
+    expect(desktop_page).to_have_url(re.compile(r"/tasks\?state=draft&as_of=2026-11-20T17%3A30"))
+    desktop_page.get_by_role("link", name="Sự vụ", exact=True).click()
+    expect(desktop_page.locator(".then")).to_contain_text("20/11/2026 17:30")

@@ -6,7 +6,7 @@ from typing import Any
 
 from gis.files.formats import FORMATS
 from maps.labels import days_since, value_text
-from maps.pages.lists import in_order, list_page
+from maps.pages.lists import list_page, sort_rows
 
 AMBER, RED = {"shape": "triangle", "colour": "#E69F00"}, {"shape": "square", "colour": "#D55E00"}
 URGENCY = [
@@ -71,7 +71,7 @@ def test_rows_stay_as_the_database_has_put_them_and_silence_comes_last() -> None
     rows = [*ROWS, a_work("d", due_on="2024-01-01", missing=["x", "y"]), a_work("e", missing=["x"])]
 
     def titles(sort: str) -> str:
-        return "".join(row["properties"]["title"] for row in in_order(rows, fields, sort))
+        return "".join(row["properties"]["title"] for row in sort_rows(rows, fields, sort))
 
     assert titles("") == titles("title") == titles("no_such_field") == "bacde"
     assert titles("due_on") == titles("-due_on") == "acdbe", "what has no due date is last both ways"

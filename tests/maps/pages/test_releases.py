@@ -5,9 +5,9 @@ import re
 from playwright.sync_api import Page, expect
 
 
-def test_a_release_is_prepared_seen_and_submitted(page: Page, site: str) -> None:
+def test_a_release_is_prepared_seen_and_submitted(page: Page, site_url: str) -> None:
     width = (page.viewport_size or {"width": 0})["width"]
-    page.goto(f"{site}/releases")
+    page.goto(f"{site_url}/releases")
     page.get_by_role("link", name="+ Soạn bản chia sẻ").first.click()
     name = f"Mốc gửi Sở {width}"
     page.get_by_label("Bản chia sẻ", exact=True).fill(name)
