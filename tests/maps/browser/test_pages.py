@@ -162,7 +162,7 @@ def test_a_half_filled_form_is_left_by_saving_or_cancelling_alone(page: Page, si
     page.keyboard.press("Escape")
     expect(page.locator("#list-view")).to_be_visible()  # nothing was entered yet
     page.get_by_role("button", name="+ Thêm nhiệm vụ").click()
-    name = page.get_by_label("Việc *")
+    name = page.get_by_label("Tên nhiệm vụ *")
     name.fill("Báo cáo quý bốn")
     page.keyboard.press("Escape")
     expect(page.locator(".notice")).to_contain_text("Nội dung đang nhập chưa được lưu")
@@ -198,7 +198,7 @@ def test_a_tapped_place_and_every_word_outlive_a_reload_and_the_network(page: Pa
 def test_a_press_twice_makes_one_thing(desktop_page: Page, site_url: str, client: Client) -> None:
     desktop_page.goto(f"{site_url}/?tab=tasks", wait_until="networkidle")
     desktop_page.get_by_role("button", name="+ Thêm nhiệm vụ").click()
-    desktop_page.get_by_label("Việc *").fill("Chỉ một nhiệm vụ này")
+    desktop_page.get_by_label("Tên nhiệm vụ *").fill("Chỉ một nhiệm vụ này")
     desktop_page.get_by_role("button", name="Lưu").dblclick()
     expect(desktop_page.locator(".record, .notice").first).to_be_visible()
     found = client.get("/ogc/collections/tasks/items", params={"q": "chi mot nhiem vu nay"}).json()["features"]
