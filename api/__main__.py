@@ -122,7 +122,8 @@ def load(data_dir: DataDir = None) -> None:
 def doctor(data_dir: DataDir = None, anchor: Anchor = None) -> None:
     """Kiểm tra hệ thống; trả về mã 1 khi có lỗi. · Check the system; exits with 1 on a fault."""
     from api.cli import up as premises
-    from gis.checks.doctor import CheckStatus, is_healthy
+    from gis.checks.doctor import is_healthy
+    from gis.checks.result import CheckStatus
 
     with premises.use_database_server(data_dir, "doctor") as addresses:
         findings = premises.examine(addresses, premises.resolve_data_dir(data_dir), anchor)

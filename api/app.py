@@ -8,8 +8,8 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 
 import layers  # noqa: F401 - fills the catalog
-from api.auth import account, oidc as openid, people, sign_in as signin
-from api.http import errors, negotiation as browse, parameters as params
+from api.auth import account, oidc, people, sign_in as signin
+from api.http import errors, negotiation, parameters as params
 from api.http.fast_route import FastRouteMiddleware
 from api.http.protocol import HeadMiddleware
 from api.http.security import SecurityMiddleware
@@ -62,7 +62,7 @@ def create_app(
 
     app = FastAPI(title="Cột Mốc", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.settings, app.state.database, app.state.accounts = settings, served, known
-    app.state.provider = openid.Provider(settings) if settings.oidc_issuer else None
+    app.state.provider = oidc.Provider(settings) if settings.oidc_issuer else None
     errors.install_error_handlers(app)
     doors = (
         features,
@@ -81,14 +81,14 @@ def create_app(
         received,
         readings,
         signin,
-        openid,
+        oidc,
         account,
         people,
     )
     for door in doors:
         app.include_router(door.router)
     app.state.routers, app.state.openapi_documents = [door.router for door in doors], {}
-    declaring = (features, browse, description, params, schemas, changes, tiles)
+    declaring = (features, negotiation, description, params, schemas, changes, tiles)
     app.state.conforms_to = [one for door in declaring for one in door.CONFORMS_TO]
 
     @app.get("/healthz", tags=["health"])

@@ -1,21 +1,21 @@
 """The border: the nouns of the house in reading order. This is the table of contents; a new layer is one word here."""
 
 # ruff: noqa: I001 - reading order, not the alphabet's
-from layers import border as borders, border_feature as places, lines, markers, posts, sectors
+from layers import border, border_feature, lines, markers, posts, sectors
 from layers import gates, crossings
 from layers import incidents, works, areas, tasks
 from layers import documents, units
 
 __all__ = [
     "areas",
-    "borders",
+    "border",
+    "border_feature",
     "crossings",
     "documents",
     "gates",
     "incidents",
     "lines",
     "markers",
-    "places",
     "posts",
     "sectors",
     "tasks",

@@ -6,20 +6,17 @@ own position is only assumed, everything measured from it says so and carries it
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field as attribute, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from gis.crs import coordinates
-from gis.crs.coordinates import Position
 from gis.db.pool import BoundQuery, QueryGenerator
 from gis.model.code_lists import CodeList
 from gis.model.fields import Clearance, Level, PositionSource
-from gis.read import linear
-from gis.read.sql import run_queries
-from gis.text.errors import FieldError, Invalid, Missing, invalid
+from gis.read.execution import run_queries
+from gis.text.errors import FieldError, Missing
 from gis.text.i18n import Text
 from layers.numbering import MarkerNumber, NotAnAddress, Offset, Section, parse_address
 
@@ -32,9 +29,6 @@ MAX_DISTANCE_M = 20_000
 MAX_MARKER_DISTANCE_M = 5_000
 """A coordinate farther than this from the marker stated beside it contradicts that marker."""
 
-LONG_SECTION = 100
-"""A section over more main markers than this whose end is a round number is more likely metres without their unit."""
-
 
 class Border(CodeList):
     """The three land borders; marker numbers are unique within one, never across."""
@@ -42,45 +36,6 @@ class Border(CodeList):
     KH = "VN-KH", ("Việt Nam – Campuchia", "Vietnam–Cambodia")
     CN = "VN-CN", ("Việt Nam – Trung Quốc", "Vietnam–China")
     LA = "VN-LA", ("Việt Nam – Lào", "Vietnam–Laos")
-
-
-class LocationKind(CodeList):
-    """What an address turned out to be."""
-
-    MARKER = "marker", ("Mốc", "Marker")
-    SECTION = "section", ("Đoạn", "Section")
-    OFFSET = "offset", ("Cách mốc", "Offset from a marker")
-    COORDINATE = "coordinate", ("Tọa độ", "Coordinate")
-
-
-@dataclass(frozen=True)
-class Location:
-    """One answer to "where is": a place, what is known of it, and the words it was asked in.
-
-    ``geometry`` is GeoJSON in WGS 84, None where the marker exists but has no position or an assumed one that this
-    reader is not shown. Lengths are metres along the line; ``accuracy_m`` says how well the place is known, and
-    ``address_accuracy_m`` how well its address, where the marker it is counted from is itself only assumed.
-    """
-
-    kind: LocationKind
-    address: str | None
-    border: Border | None
-    geometry: dict[str, Any] | None
-    position_source: PositionSource
-    accuracy_m: float | None
-    chainage_m: float | None = None
-    length_m: float | None = None
-    nearest_marker: str | None = None
-    distance_to_line_m: float | None = None
-    address_accuracy_m: float | None = None
-    original: dict[str, Any] = attribute(default_factory=dict)
-    systems: dict[str, Any] | None = None
-    other_zones: list[dict[str, Any]] = attribute(default_factory=list)
-
-    @property
-    def on_line(self) -> bool | None:
-        """Whether it lies so near the indicative line that no side can be told; None when the distance is unknown."""
-        return None if self.distance_to_line_m is None else self.distance_to_line_m <= ON_LINE_M
 
 
 @dataclass(frozen=True)
@@ -94,17 +49,6 @@ class MarkerPosition:
     lat: float | None
     position_source: PositionSource
     accuracy_m: float | None
-
-
-def out_of_area(name: str, distance_m: float) -> Invalid:
-    """The refusal of a point that is no border matter."""
-    km = f"{distance_m / 1000:.0f}"
-    return invalid(
-        name,
-        "out_of_area",
-        f"Điểm này cách đường biên {km} km, quá 20 km; hãy kiểm tra hệ tọa độ, múi chiếu, thứ tự X, Y",
-        f"This point is {km} km from the border, over 20 km; check the system, the zone and the order of X and Y",
-    )
 
 
 SELECT_MARKERS = """
@@ -132,7 +76,7 @@ def _marker_positions(clearance: Clearance, condition: str, **values: Any) -> Qu
     ]
 
 
-def _markers_with_number(
+def markers_with_number(
     number: MarkerNumber, border: str | None, clearance: Clearance
 ) -> QueryGenerator[list[MarkerPosition]]:
     """The stones that bear this number, on one border or on each that has it; all twins when none is named.
@@ -179,10 +123,10 @@ def nearest_marker(
     level: Level = Level.RESTRICTED,
 ) -> MarkerPosition | None:
     """The marker nearest to a chainage, along the line, among those of ``level`` and more open ones."""
-    return run_queries(session, _nearest_marker(border, chainage_m, clearance, level))
+    return run_queries(session, marker_nearest_to(border, chainage_m, clearance, level))
 
 
-def _nearest_marker(
+def marker_nearest_to(
     border: Border, chainage_m: float, clearance: Clearance, level: Level = Level.RESTRICTED
 ) -> QueryGenerator[MarkerPosition | None]:
     found = yield from _marker_positions(
@@ -245,256 +189,3 @@ def address_at_chainage(marker: MarkerPosition | None, border: Border, chainage_
         return str(marker.number) if metres == 0 else str(Offset(marker.number, float(metres)))
     except NotAnAddress:
         return f"{border} km {chainage_m / 1000:.3f}"
-
-
-def locate(
-    session: Session,
-    q: str,
-    *,
-    border: str | None = None,
-    crs: str | None = None,
-    near: str | None = None,
-    clearance: Clearance = Level.RESTRICTED,
-) -> list[Location]:
-    """Every place that ``q`` may mean, most likely first: a marker, a section, an offset or a coordinate.
-
-    Raises ``Invalid`` "not an address" or "out of area", and ``Missing`` with the nearest numbers that exist.
-    """
-    return run_queries(session, locate_queries(q, border=border, crs=crs, near=near, clearance=clearance))
-
-
-def locate_queries(
-    q: str,
-    *,
-    border: str | None = None,
-    crs: str | None = None,
-    near: str | None = None,
-    clearance: Clearance = Level.RESTRICTED,
-) -> QueryGenerator[list[Location]]:
-    """The questions of ``locate``."""
-    _check_border(border)
-    position = coordinates.parse_position(q, crs)
-    if position is not None:
-        return [(yield from _position_location(position, border, near, clearance))]
-    try:
-        address = parse_address(q)
-    except NotAnAddress as fault:
-        raise Invalid(fault.reason, [FieldError("q", "not_an_address", fault.reason)]) from None
-    match address:
-        case MarkerNumber():
-            found = [_marker_location(stone) for stone in (yield from _markers_with_number(address, border, clearance))]
-            found.sort(key=lambda one: list(PositionSource).index(one.position_source))
-        case Section():
-            found = yield from _section_locations(address, border, clearance)
-        case Offset():
-            found = yield from _offset_locations(address, border, clearance)
-    shown = [_masked(one, clearance) for one in found]
-    return [replace(one, original={"text": q, **({"border": border} if border else {})}) for one in shown]
-
-
-def reverse_locate_queries(
-    lon: float, lat: float, *, border: str | None = None, clearance: Clearance = Level.RESTRICTED
-) -> QueryGenerator[Location]:
-    """The reverse: the address of a point in WGS 84 degrees."""
-    _check_border(border)
-    position = Position(lon=lon, lat=lat, original={"lon": lon, "lat": lat}, zone=None)
-    return (yield from _position_location(position, border, None, clearance))
-
-
-def _check_border(border: str | None) -> None:
-    if border is not None and border not in [one.value for one in Border]:
-        words = ", ".join(one.value for one in Border)
-        raise invalid("border", "code", f"Tuyến phải là một trong: {words}", f"The border must be one of: {words}")
-
-
-def _masked(location: Location, clearance: Clearance) -> Location:
-    """What this reader may be shown: below the office an assumed position is none."""
-    if clearance.sees_assumed_positions or location.position_source is not PositionSource.ASSUMED:
-        return location
-    return replace(
-        location, geometry=None, chainage_m=None, length_m=None, accuracy_m=None, distance_to_line_m=None, systems=None
-    )
-
-
-def _marker_location(marker: MarkerPosition) -> Location:
-    at = None if marker.lon is None or marker.lat is None else (marker.lon, marker.lat)
-    return Location(
-        kind=LocationKind.MARKER,
-        address=str(marker.number),
-        border=marker.border,
-        geometry=None if at is None else _geojson_point(*at),
-        position_source=marker.position_source,
-        accuracy_m=marker.accuracy_m,
-        chainage_m=marker.chainage_m,
-        nearest_marker=str(marker.number),
-        systems=None if at is None else coordinates.in_all_crs(*at),
-    )
-
-
-def _section_locations(section: Section, border: str | None, clearance: Clearance) -> QueryGenerator[list[Location]]:
-    """A section lies on one border: both ends are looked for on each."""
-    hint = section.maybe_offset
-    if hint is not None and section.last.main % 10 == 0 and abs(section.last.main - section.first.main) > LONG_SECTION:
-        raise _unit_missing(section)
-    try:
-        first = {
-            one.border: one for one in reversed((yield from _markers_with_number(section.first, border, clearance)))
-        }
-        last = {one.border: one for one in reversed((yield from _markers_with_number(section.last, border, clearance)))}
-    except Missing:
-        if hint is not None:
-            raise _unit_missing(section) from None
-        raise
-    shared = [one for one in Border if one in first and one in last]
-    if not shared:
-        detail = Text(
-            f"Mốc {section.first} và mốc {section.last} không cùng một tuyến biên giới",
-            f"Markers {section.first} and {section.last} do not stand on one border",
-        )
-        raise Invalid(detail, [FieldError("q", "two_borders", detail)])
-    found = []
-    for one in shared:
-        at = yield from _section_location(section, first[one], last[one])
-        found.append(at)
-    return found
-
-
-def _unit_missing(section: Section) -> Missing:
-    metres = section.last.main
-    detail = Text(
-        f"Không có đoạn {section}. Nếu là khoảng cách, hãy ghi đơn vị m: {section.first} - {metres} m",
-        f"There is no section {section}. For a distance write m for metres: {section.first} - {metres} m",
-    )
-    return Missing(detail, [FieldError("q", "unit_missing", detail)], {"hint": "write m for metres"})
-
-
-def _section_location(section: Section, first: MarkerPosition, last: MarkerPosition) -> QueryGenerator[Location]:
-    ordered = section.ordered()
-    start, end = first.chainage_m, last.chainage_m
-    line = None
-    if start is not None and end is not None:
-        line = yield from linear.section_queries(first.border.value, start, end)
-    return Location(
-        kind=LocationKind.SECTION,
-        address=str(ordered),
-        border=first.border,
-        geometry=line,
-        position_source=least_certain_source([first.position_source, last.position_source])
-        if line
-        else PositionSource.NONE,
-        accuracy_m=_largest_accuracy([first.accuracy_m, last.accuracy_m]) if line else None,
-        chainage_m=None if start is None or end is None else min(start, end),
-        length_m=None if start is None or end is None else round(abs(end - start), 1),
-        nearest_marker=str(ordered.first),
-        distance_to_line_m=0 if line else None,
-    )
-
-
-def least_certain_source(sources: Sequence[PositionSource]) -> PositionSource:
-    """A place measured from several is only as good as the weakest of them."""
-    order = list(PositionSource)
-    return max(sources, key=order.index)
-
-
-def _largest_accuracy(accuracies: Sequence[float | None]) -> float | None:
-    return max((one for one in accuracies if one is not None), default=None)
-
-
-def _offset_locations(offset: Offset, border: str | None, clearance: Clearance) -> QueryGenerator[list[Location]]:
-    """A distance from a marker along the line, towards higher numbers for ``+``; both ways where it is left open."""
-    found: list[Location] = []
-    seen = set()
-    for stone in (yield from _markers_with_number(offset.marker, border, clearance)):
-        if stone.border in seen:  # twins share their position
-            continue
-        seen.add(stone.border)
-        ways = (offset.metres, -offset.metres) if offset.both_ways else (offset.metres,)
-        for metres in ways:
-            at = yield from _offset_location(replace(offset, metres=metres, both_ways=False), stone)
-            found.append(at)
-    return found
-
-
-def _offset_location(offset: Offset, marker: MarkerPosition) -> QueryGenerator[Location]:
-    chainage = None if marker.chainage_m is None else marker.chainage_m + offset.metres
-    at = None
-    if chainage is not None:
-        at = yield from linear.point_at_queries(marker.border.value, chainage)
-    if chainage is not None and at is None:
-        detail = Text(f"{offset} nằm ngoài hai đầu tuyến biên giới", f"{offset} lies beyond the ends of the border")
-        raise Invalid(detail, [FieldError("q", "beyond_end", detail)])
-    return Location(
-        kind=LocationKind.OFFSET,
-        address=str(offset),
-        border=marker.border,
-        geometry=None if at is None else _geojson_point(*at),
-        position_source=PositionSource.NONE
-        if at is None
-        else least_certain_source([marker.position_source, PositionSource.MAP]),
-        accuracy_m=None if at is None else marker.accuracy_m,
-        chainage_m=chainage,
-        nearest_marker=str(marker.number),
-        distance_to_line_m=None if at is None else 0,
-        systems=None if at is None else coordinates.in_all_crs(*at),
-    )
-
-
-def _position_location(
-    position: Position, border: str | None, near: str | None, clearance: Clearance
-) -> QueryGenerator[Location]:
-    """The nearest border, chainage and marker of a coordinate, and the same point in the other systems."""
-    station = yield from linear.station_queries(position.lon, position.lat, border)
-    if station is None:
-        raise invalid("q", "no_line", "Chưa có dữ liệu đường biên giới", "There is no boundary line yet")
-    if station.distance_m > MAX_DISTANCE_M:
-        raise out_of_area("q", station.distance_m)
-    at = Border(station.route)
-    if near is not None:
-        yield from _check_distance_from_marker(position, near, at, clearance)
-    stone = yield from _nearest_marker(at, station.chainage_m, clearance)
-    elsewhere = [] if near is not None else coordinates.positions_in_other_zones(position)
-    return Location(
-        kind=LocationKind.COORDINATE,
-        address=address_at_chainage(stone, at, station.chainage_m),
-        address_accuracy_m=stone.accuracy_m if stone and stone.position_source is PositionSource.ASSUMED else None,
-        border=at,
-        geometry=_geojson_point(position.lon, position.lat),
-        position_source=PositionSource.MAP,
-        accuracy_m=None,
-        chainage_m=round(station.chainage_m, 1),
-        nearest_marker=None if stone is None else str(stone.number),
-        distance_to_line_m=round(station.distance_m, 1),
-        original=position.original,
-        systems=coordinates.in_all_crs(position.lon, position.lat, position.zone),
-        other_zones=[
-            {"epsg": zone.epsg, "meridian": zone.meridian_label, "lon": round(lon, 7), "lat": round(lat, 7)}
-            for zone, lon, lat in elsewhere
-        ],
-    )
-
-
-def _check_distance_from_marker(
-    position: Position, near: str, border: Border, clearance: Clearance
-) -> QueryGenerator[None]:
-    """A coordinate given beside a marker must lie near it: a zone error often lands near the border all the same."""
-    try:
-        number = MarkerNumber.parse(near)
-    except NotAnAddress as fault:
-        raise Invalid(fault.reason, [FieldError("near", "not_an_address", fault.reason)]) from None
-    for stone in (yield from _markers_with_number(number, border.value, clearance)):
-        if stone.lon is None or stone.lat is None:
-            continue
-        distance = coordinates.distance_m(position.lon, position.lat, stone.lon, stone.lat)
-        if distance > MAX_MARKER_DISTANCE_M + (stone.accuracy_m or 0):
-            km = f"{distance / 1000:.1f}"
-            raise invalid(
-                "near",
-                "far_from_marker",
-                f"Tọa độ cách mốc {stone.number} {km} km; hãy kiểm tra kinh tuyến trục và múi chiếu",
-                f"The coordinate is {km} km from marker {stone.number}; check the central meridian and the zone",
-            )
-        return
-
-
-def _geojson_point(lon: float, lat: float) -> dict[str, Any]:
-    return {"type": "Point", "coordinates": [round(lon, 7), round(lat, 7)]}

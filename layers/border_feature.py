@@ -21,17 +21,8 @@ from gis.model.links import Link, layer_of
 from gis.read import linear
 from gis.text.errors import FieldError, Invalid, Missing, invalid
 from gis.write.commands import set_geometry
-from layers.border import (
-    MAX_DISTANCE_M,
-    Border,
-    Location,
-    LocationKind,
-    address_at_chainage,
-    locate,
-    names_hidden_marker,
-    nearest_marker,
-    out_of_area,
-)
+from layers.border import MAX_DISTANCE_M, Border, address_at_chainage, names_hidden_marker, nearest_marker
+from layers.locating import Location, LocationKind, locate, out_of_area
 from layers.secrecy import Unclassified
 
 

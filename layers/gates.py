@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session
 
+from gis.model.children import ChildRecord, child_rows
 from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, INK, RED, CodeList, Mark, Status
 from gis.model.fields import Clearance, derived, field, geometry
-from gis.model.layer import ChildRecord, child_rows
 from gis.text.dates import TODAY_SQL, today
 from gis.text.errors import Conflict, FieldError, Invalid, invalid
 from gis.text.i18n import Text

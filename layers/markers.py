@@ -16,9 +16,9 @@ from shapely.geometry import Point
 from sqlalchemy import Text as SqlText, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from gis.model.children import ChildRecord, UnjournalledRecord
 from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, RED, SKY, CodeList, Mark, Status
 from gis.model.fields import CodeListType, Level, PositionSource, field, geometry
-from gis.model.layer import ChildRecord, UnjournalledRecord
 from gis.read import linear
 from gis.text.dates import today
 from gis.text.errors import Conflict, FieldError, Invalid, Missing

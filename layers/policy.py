@@ -22,7 +22,7 @@ from gis.model.fields import ASSUMED_PREFIX, Level
 from gis.model.layer import Layer, catalog
 from gis.release.publish import ReferentLayer
 from gis.release.snapshot import snapshot_catalog
-from gis.schema.grants import Policy
+from gis.schema.policy_model import Policy
 from gis.text.dates import TODAY_SQL
 from gis.text.i18n import Text
 from layers.border import Border

@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import CheckConstraint, select
 from sqlalchemy.orm import Mapped, Session
 
+from gis.model.children import ChildRecord, child_rows
 from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, RED, CodeList, Mark, Status
 from gis.model.fields import Clearance, Field, Level, derived, field, geometry
-from gis.model.layer import ChildRecord, child_rows
 from gis.model.links import create_link
 from gis.text.dates import today
 from gis.text.errors import Conflict, FieldError, Missing, invalid

@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from gis.text import dates as moments
+from gis.text import dates
 from maps.marks import layer_mark
 from maps.messages import messages_in
 from maps.rendering import format_date, format_datetime, localized, mark_svg, quantity
@@ -104,4 +104,4 @@ def title_of(layer: str, feature: Feature) -> str:
 
 def days_since(when: str | date, today: date | None = None) -> int:
     """Whole days from a date to today as counted in Việt Nam."""
-    return ((today or moments.today()) - (when if isinstance(when, date) else date.fromisoformat(when[:10]))).days
+    return ((today or dates.today()) - (when if isinstance(when, date) else date.fromisoformat(when[:10]))).days

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from gis.model.fields import Field
 from gis.model.layer import Feature, Layer
-from gis.write import commands as changes, validation as drafts
+from gis.write import commands, validation as drafts
 
 POINT = {"type": "Point", "coordinates": [105.95, 11.69]}
 """Near the line with Cambodia, at marker 118 or so."""
@@ -99,7 +99,7 @@ def patch(client: Client, layer: str, feature: dict[str, Any], **body: Any) -> R
 def put(session: Session, layer: Layer, **values: Any) -> Feature:
     """Store a feature of any layer, also of one that is only loaded, past the rules of its noun."""
     own = {"code": f"THỬ-{next(numbers)}"} if "code" in layer.fields else {}
-    return changes.store_new(session, layer.model, {**drafts.parse_input(layer, minimal_body(layer, **values)), **own})
+    return commands.store_new(session, layer.model, {**drafts.parse_input(layer, minimal_body(layer, **values)), **own})
 
 
 def now() -> dt.datetime:

@@ -29,15 +29,17 @@ from sqlalchemy.orm import Session
 from gis.crs.systems import WGS84
 from gis.db.actors import Actor
 from gis.db.session import Database
+from gis.model.children import child_tables
 from gis.model.fields import Field, Level, PositionSource
-from gis.model.layer import Layer, catalog, child_tables
+from gis.model.layer import Layer, catalog
 from gis.model.links import Link
 from gis.read import linear
-from gis.read.sql import Selection
-from gis.release import workflow as sharing
+from gis.read.selection import Selection
+from gis.release import contents, workflow
+from gis.release.contents import PreparedPart
 from gis.release.models import ReleaseState
 from gis.release.snapshot import RELEASE_LEVEL
-from gis.release.workflow import PreparedPart, Terms
+from gis.release.workflow import Terms
 from layers.policy import OFFICE_STAFF, OFFICER, PARTNER, RECIPIENT, SYSTEM
 
 UNIT_A, UNIT_B = "Đồn Alpha", "Đồn Bravo"
@@ -330,16 +332,16 @@ def _publish_release(database: Database, document: Row) -> uuid.UUID:
     preparer, second = Actor("preparer", OFFICE_STAFF), Actor("second", OFFICE_STAFF)
     parts = [PreparedPart(Selection(catalog[one], RELEASE_LEVEL), *about, {}) for one, about in RELEASED_FIELDS.items()]
     with database.transaction(PARTNER) as session:
-        going = {one.selection.layer.name: sharing.releasable_content(session, one) for one in parts}
+        going = {one.selection.layer.name: contents.releasable_content(session, one) for one in parts}
     with database.transaction(preparer, write=True) as session:
         # The paper that it rests on becomes restricted too.
         terms = Terms(document.id, basis=marker_text(document.number, document.names.index("number")))
-        version = sharing.prepare(session, "Bản chia sẻ", RECIPIENT_NAME, terms, parts)
-        sharing.submit(session, version, going, [])
+        version = workflow.prepare(session, "Bản chia sẻ", RECIPIENT_NAME, terms, parts)
+        workflow.submit(session, version, going, [])
         release, number = version.release_id, version.number
     for state in (ReleaseState.APPROVED, ReleaseState.PUBLISHED):
         with database.transaction(second, write=True) as session:
-            sharing.transition(session, sharing.version_of(session, release, number), state)
+            workflow.transition(session, workflow.version_of(session, release, number), state)
     return release
 
 

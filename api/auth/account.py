@@ -12,10 +12,11 @@ from fastapi.responses import JSONResponse
 
 from api.auth.sign_in import accounts_of, clear_session_cookie, client_ip, session_response
 from api.http.bodies import read_secret, read_texts
+from api.http.dependencies import PageLanguageParam, inline_dependency, principal_of
 from api.http.page import page_context, page_response
 from api.http.parameters import id_in_path
-from api.http.security import BodyParam, PageLanguageParam, inline_dependency, principal_of
-from gis.accounts import models as accounts
+from api.http.request_body import BodyParam
+from gis.accounts import people, second_factor, sign_ins
 from gis.accounts.authentication import Principal
 from gis.text.errors import Forbidden, Missing
 from gis.text.i18n import Text
@@ -40,12 +41,12 @@ PersonParam = Annotated[Principal, Depends(inline_dependency(person_of))]
 
 def account_id(account: str) -> uuid.UUID:
     """The id of an account in a path. Raises ``Missing`` for what is none."""
-    return id_in_path(account, accounts.ACCOUNT_NOT_FOUND)
+    return id_in_path(account, people.ACCOUNT_NOT_FOUND)
 
 
 def sign_in_id(sign_in: str) -> uuid.UUID:
     """The id of a sign-in in a path. Raises ``Missing`` for what is none."""
-    return id_in_path(sign_in, accounts.SIGN_IN_NOT_FOUND)
+    return id_in_path(sign_in, sign_ins.SIGN_IN_NOT_FOUND)
 
 
 AccountParam = Annotated[uuid.UUID, Depends(inline_dependency(account_id))]
@@ -54,7 +55,7 @@ SignInParam = Annotated[uuid.UUID, Depends(inline_dependency(sign_in_id))]
 
 def _person_id(person: Principal) -> uuid.UUID:
     if person.person_id is None:
-        raise Missing(accounts.ACCOUNT_NOT_FOUND)
+        raise Missing(people.ACCOUNT_NOT_FOUND)
     return person.person_id
 
 
@@ -81,8 +82,8 @@ def account_page(request: Request, person: PersonParam, language: PageLanguagePa
 def _account_details(request: Request, person: Principal) -> dict[str, Any]:
     """What stands on one's own page beside one's post: the sign-ins, and how many recovery codes are left."""
     with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
-        found = accounts.list_sign_ins(session, _person_id(person))
-        left_over = accounts.count_recovery_codes(session, _person_id(person))
+        found = sign_ins.list_sign_ins(session, _person_id(person))
+        left_over = second_factor.count_recovery_codes(session, _person_id(person))
     return {
         "sign_ins": [{**one, "own": one["id"] == person.sign_in_id} for one in found],
         "recovery_codes": left_over,
@@ -90,7 +91,7 @@ def _account_details(request: Request, person: Principal) -> dict[str, Any]:
 
 
 @router.get("/api/account/sign-ins")
-def sign_ins(request: Request, person: PersonParam) -> dict[str, Any]:
+def list_own_sign_ins(request: Request, person: PersonParam) -> dict[str, Any]:
     """One's own sign-ins of the last thirty days, with this one marked."""
     return {"sign_ins": _account_details(request, person)["sign_ins"]}
 
@@ -99,7 +100,7 @@ def sign_ins(request: Request, person: PersonParam) -> dict[str, Any]:
 def end_sign_in(request: Request, person: PersonParam, sign_in: SignInParam) -> dict[str, Any]:
     """End one of one's own sign-ins."""
     with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
-        accounts.sign_out_of_person(session, _person_id(person), sign_in)
+        sign_ins.sign_out_of_person(session, _person_id(person), sign_in)
     return {"id": sign_in}
 
 
@@ -108,7 +109,7 @@ def new_recovery_codes(request: Request, person: PersonParam, body: BodyParam) -
     """Ten codes that open once each in place of a lost second factor, shown once; those from before open no more."""
     person_id = _check_password(request, person, body, "password")
     with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
-        return {"codes": accounts.new_recovery_codes(session, person_id)}
+        return {"codes": second_factor.new_recovery_codes(session, person_id)}
 
 
 @router.get("/api/account")
@@ -129,7 +130,7 @@ def change_password(request: Request, person: PersonParam, body: BodyParam) -> R
     """Another password, against the old one."""
     person_id, chosen = _check_password(request, person, body, "old"), read_secret(body, "password")
     with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
-        accounts.change_password(session, person_id, chosen)
+        people.change_password(session, person_id, chosen)
     return session_response(request, person_id)
 
 
@@ -138,7 +139,7 @@ def offer_second_factor(request: Request, person: PersonParam, body: BodyParam) 
     """A second factor as a QR code; it counts once a code of it has come back."""
     person_id = _check_password(request, person, body, "password")
     with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
-        shared, address = accounts.offer_second_factor(session, person_id)
+        shared, address = second_factor.offer_second_factor(session, person_id)
     picture = segno.make(address, error="m", micro=False).svg_data_uri(scale=5, border=3, light="#fff")
     return {"secret": shared, "address": address, "picture": picture}
 
@@ -148,7 +149,7 @@ def confirm_second_factor(request: Request, person: PersonParam, body: BodyParam
     """Take the offered second factor into use, by a code of it."""
     person_id, code = _person_id(person), read_texts(body, "code")["code"]
     with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
-        accounts.confirm_second_factor(session, person_id, code)
+        second_factor.confirm_second_factor(session, person_id, code)
     return session_response(request, person_id)
 
 
@@ -156,5 +157,5 @@ def confirm_second_factor(request: Request, person: PersonParam, body: BodyParam
 def sign_out_everywhere(request: Request, person: PersonParam) -> Response:
     """End every sign-in of one's own, this one too."""
     with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
-        accounts.sign_out_everywhere(session, _person_id(person))
+        sign_ins.sign_out_everywhere(session, _person_id(person))
     return clear_session_cookie(JSONResponse({}))

@@ -27,14 +27,14 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from api.auth.sign_in import accounts_of, begin_session, local_path, set_session_cookie
+from api.http.dependencies import PageLanguageParam
 from api.http.media_types import HTML
 from api.http.network import is_loopback
-from api.http.security import PageLanguageParam
 from api.settings import Settings
 from gis.db.shared_memory import SharedTable
 from gis.text.errors import Missing, Unauthenticated
 from gis.text.i18n import Text
-from maps.pages import accounts as entrance
+from maps.pages import accounts
 
 router = APIRouter(prefix="/signin/oidc", tags=["sign-in"], include_in_schema=False)
 log = logging.getLogger(__name__)
@@ -208,7 +208,7 @@ def _require_tls(url: str) -> None:
 
 def _rejected(reason: str, fault: Exception | None = None) -> Unauthenticated:
     log.warning("the identity provider's answer is not taken: %s %s", reason, type(fault).__name__ if fault else "")
-    return Unauthenticated(entrance.REJECTIONS["provider"])
+    return Unauthenticated(accounts.REJECTIONS["provider"])
 
 
 def provider_of(request: Request) -> Provider:
@@ -269,7 +269,7 @@ def _person_id(request: Request, claims: Mapping[str, Any]) -> uuid.UUID | None:
 
 def _rejection_page(request: Request, language: str, reason: str) -> Response:
     settings: Settings = request.app.state.settings
-    html = entrance.sign_in_page(
+    html = accounts.sign_in_page(
         language,
         office=settings.office,
         next_path="/",

@@ -15,23 +15,24 @@ from fastapi import APIRouter, Depends, Request, Response
 from api.auth.account import AccountParam
 from api.auth.sign_in import accounts_of
 from api.http.bodies import read_texts
+from api.http.dependencies import PageLanguageParam, inline_dependency, principal_of
 from api.http.page import page_context, page_response
 from api.http.parameters import DatabaseParam, id_in_path
-from api.http.security import BodyParam, PageLanguageParam, inline_dependency, principal_of
-from gis.accounts import models as accounts, token_usage as uses, tokens
+from api.http.request_body import BodyParam
+from gis.accounts import people, second_factor, sign_ins, token_usage as uses, tokens
 from gis.accounts.authentication import Principal
 from gis.accounts.token_usage import DEFAULT_PER_MINUTE, MAX_PER_MINUTE
 from gis.db.actors import Actor, Role
 from gis.db.session import Database
 from gis.model.layer import catalog
-from gis.read import sql as query
-from gis.read.sql import Selection
-from gis.release import workflow as sharing
+from gis.read import pages
+from gis.read.selection import Selection
+from gis.release import workflow
 from gis.text.errors import FieldError, Forbidden, Invalid, invalid
 from gis.text.i18n import Language, Text
 from layers.markers import Side
 from layers.policy import ASSIGNABLE_ROLES, RECIPIENT
-from maps.pages import accounts as entrance
+from maps.pages import accounts
 
 router = APIRouter(tags=["people"], include_in_schema=False)
 
@@ -84,7 +85,7 @@ def current_unit_names(database: Database, administrator: Principal) -> list[str
     )
     today = dt.datetime.now(dt.UTC).date().isoformat()
     with database.transaction(actor) as session:
-        found = [json.loads(one)["properties"] for one in query.read_features(session, selection)]
+        found = [json.loads(one)["properties"] for one in pages.read_features(session, selection)]
     return sorted({one["name"] for one in found if not one.get("valid_to") or one["valid_to"] >= today})
 
 
@@ -112,7 +113,7 @@ def people_page(
 ) -> Response:
     """Everybody who has an account."""
     with _accounts_transaction(request, administrator) as session:
-        found = accounts.list_people(session)
+        found = people.list_people(session)
     return _admin_page(
         request,
         language,
@@ -151,15 +152,15 @@ def _admin_page(  # noqa: PLR0917 - what a page is made of
     **context: Any,
 ) -> Response:
     titles, known = {name: role.title for name, role in roles.items()}, current_unit_names(database, administrator)
-    html = entrance.admin_page(language, resource, rows, roles=titles, units=known, **context, **page_context(request))
+    html = accounts.admin_page(language, resource, rows, roles=titles, units=known, **context, **page_context(request))
     return page_response(request, html)
 
 
 @router.get("/api/people")
-def people(request: Request, administrator: AdministratorParam) -> dict[str, Any]:
+def list_accounts(request: Request, administrator: AdministratorParam) -> dict[str, Any]:
     """Everybody who has an account, without a secret."""
     with _accounts_transaction(request, administrator) as session:
-        return {"people": accounts.list_people(session)}
+        return {"people": people.list_people(session)}
 
 
 @router.post("/api/people", status_code=201)
@@ -170,10 +171,10 @@ def enrol(
     given = read_texts(body, "name", "role", optional=("title", "unit", "subject"))
     role, unit = _role_and_unit(given, current_unit_names(database, administrator))
     with _accounts_transaction(request, administrator) as session:
-        person = accounts.enrol(
+        person = people.enrol(
             session, given["name"], role, unit=unit, title=given["title"] or None, subject=given["subject"] or None
         )
-        return {"id": person.id, "name": person.name, **_invitation_link(*accounts.invite(session, person.id))}
+        return {"id": person.id, "name": person.name, **_invitation_link(*people.invite(session, person.id))}
 
 
 @router.post("/api/people/{account}/appointment")
@@ -188,9 +189,9 @@ def appoint(
     given = read_texts(body, "role", optional=("title", "unit"))
     role, unit = _role_and_unit(given, current_unit_names(database, administrator))
     with _accounts_transaction(request, administrator) as session:
-        accounts.assign_role(session, account, role, unit, given["title"] or None)
+        people.assign_role(session, account, role, unit, given["title"] or None)
         if ASSIGNABLE_ROLES[role].administrator:
-            accounts.sign_out_everywhere(session, account)
+            sign_ins.sign_out_everywhere(session, account)
     return {"id": account, "role": role, "unit": unit}
 
 
@@ -198,14 +199,14 @@ def appoint(
 def invite(request: Request, administrator: AdministratorParam, account: OtherAccountParam) -> dict[str, Any]:
     """A new link in place of the password, which ends now."""
     with _accounts_transaction(request, administrator) as session:
-        return {"id": account, **_invitation_link(*accounts.invite(session, account))}
+        return {"id": account, **_invitation_link(*people.invite(session, account))}
 
 
 @router.post("/api/people/{account}/sign-out")
 def sign_out(request: Request, administrator: AdministratorParam, account: AccountParam) -> dict[str, Any]:
     """End every sign-in of a person."""
     with _accounts_transaction(request, administrator) as session:
-        accounts.sign_out_everywhere(session, account)
+        sign_ins.sign_out_everywhere(session, account)
     return {"id": account}
 
 
@@ -215,7 +216,7 @@ def drop_second_factor(
 ) -> dict[str, Any]:
     """Take away a second factor that was lost."""
     with _accounts_transaction(request, administrator) as session:
-        accounts.drop_second_factor(session, account)
+        second_factor.drop_second_factor(session, account)
     return {"id": account}
 
 
@@ -223,7 +224,7 @@ def drop_second_factor(
 def dismiss(request: Request, administrator: AdministratorParam, account: OtherAccountParam) -> dict[str, Any]:
     """End an account."""
     with _accounts_transaction(request, administrator) as session:
-        accounts.close_account(session, account)
+        people.close_account(session, account)
     return {"id": account}
 
 
@@ -304,7 +305,7 @@ def token_usage(request: Request, administrator: AdministratorParam, token: Toke
 def released_to(database: Database, administrator: Principal, recipient: str | None) -> dict[uuid.UUID, str]:
     """The releases made for a recipient by their names, or all of them."""
     with database.transaction(Actor(administrator.name, ASSIGNABLE_ROLES[administrator.role])) as session:
-        found = sharing.list_releases(session)
+        found = workflow.list_releases(session)
         return {one.id: one.name for one in found if recipient in (None, one.recipient)}
 
 

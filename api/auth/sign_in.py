@@ -12,14 +12,16 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from api.http.bodies import read_secret, read_texts
+from api.http.dependencies import PageLanguageParam, principal_of
 from api.http.page import page_response
-from api.http.security import SESSION_COOKIE, BodyParam, PageLanguageParam, principal_of
+from api.http.request_body import BodyParam
+from api.http.security import SESSION_COOKIE
 from api.settings import Settings
 from gis.accounts.authentication import Accounts
-from gis.accounts.models import sign_out
+from gis.accounts.sign_ins import sign_out
 from gis.text.errors import Unauthenticated
 from gis.text.i18n import Text
-from maps.pages import accounts as entrance
+from maps.pages import accounts
 
 router = APIRouter(tags=["sign-in"], include_in_schema=False)
 
@@ -80,7 +82,7 @@ def clear_session_cookie(answer: Response) -> Response:
 def sign_in_page(request: Request, language: PageLanguageParam) -> Response:
     """The way in."""
     settings: Settings = request.app.state.settings
-    html = entrance.sign_in_page(
+    html = accounts.sign_in_page(
         language,
         office=settings.office,
         next_path=local_path(request.query_params.get("next")),
@@ -95,7 +97,7 @@ def sign_in_page(request: Request, language: PageLanguageParam) -> Response:
 def invitation_page(request: Request, language: PageLanguageParam) -> Response:
     """Where a link of invitation leads; its secret stands behind the ``#`` and is never part of a request's address."""
     settings: Settings = request.app.state.settings
-    return page_response(request, entrance.invitation_page(language, office=settings.office))
+    return page_response(request, accounts.invitation_page(language, office=settings.office))
 
 
 @router.post("/signin")

@@ -14,8 +14,9 @@ import segno
 import typer
 
 from api.cli.up import DatabaseUrls, migrate
-from gis.accounts import models as accounts, passwords
+from gis.accounts import models as account_models, passwords, people
 from gis.accounts.authentication import Accounts
+from gis.accounts.second_factor import drop_second_factor
 from gis.db.session import ACCOUNTS_LOGIN
 from gis.text.errors import Forbidden, Invalid, Missing
 from gis.text.i18n import Text
@@ -79,7 +80,7 @@ def create(
         password = read_password(password_file, name)
         shared = passwords.new_second_factor() if second_factor else None
         with door.transaction(LOCAL_ADMINISTRATOR) as session:
-            person = accounts.enrol(
+            person = people.enrol(
                 session, name, ADMINISTRATOR.name, title=title, password=password, second_factor=shared
             )
     typer.echo(f"✓ Quản trị viên {person.name} · Administrator {person.name}", err=True)
@@ -90,14 +91,14 @@ def reset(urls: DatabaseUrls, name: str, password_file: Path | None, *, second_f
     """Another password and second factor for somebody; every sign-in ends. Raises ``Missing`` for nobody."""
     with _open_accounts(urls) as door:
         with door.transaction(LOCAL_ADMINISTRATOR) as session:
-            person = accounts.find_person(session, name)
+            person = people.find_person(session, name)
         if person is None:
-            raise Missing(accounts.ACCOUNT_NOT_FOUND)
+            raise Missing(people.ACCOUNT_NOT_FOUND)
         password = read_password(password_file, person.name)
         with door.transaction(LOCAL_ADMINISTRATOR) as session:
-            accounts.change_password(session, person.id, password)
-            accounts.drop_second_factor(session, person.id)
-            kept = session.get_one(accounts.Person, person.id)
+            people.change_password(session, person.id, password)
+            drop_second_factor(session, person.id)
+            kept = session.get_one(account_models.Person, person.id)
             kept.failures, kept.blocked_until = 0, None
             kept.second_factor = shared = passwords.new_second_factor() if second_factor else None
     typer.echo(
@@ -110,7 +111,7 @@ def reset(urls: DatabaseUrls, name: str, password_file: Path | None, *, second_f
 def list_administrators(urls: DatabaseUrls) -> None:
     """Who keeps the accounts."""
     with _open_accounts(urls) as door, door.transaction(LOCAL_ADMINISTRATOR) as session:
-        for one in accounts.list_people(session):
+        for one in people.list_people(session):
             if (
                 one["dismissed_at"] is None
                 and one["role"] in ASSIGNABLE_ROLES

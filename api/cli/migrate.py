@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import layers  # noqa: F401 - fills the catalog
-from gis.checks import doctor
+from gis.checks import doctor, result
 from gis.schema import migrate as migrations
-from layers import loading as reference  # noqa: F401 - keeps a table of what has been loaded
+from layers import loading  # noqa: F401 - keeps a table of what has been loaded
 from layers.policy import POLICY
 
 MIGRATIONS_FOLDER = Path(__file__).resolve().parents[2] / "data" / "migrations"
@@ -19,10 +19,10 @@ def migrate(admin_url: str, passwords: Mapping[str, str] | None = None) -> None:
 
 def examine(
     admin_url: str, data_dir: Path, passwords: Mapping[str, str] | None = None, anchor: Path | None = None
-) -> list[doctor.CheckResult]:
+) -> list[result.CheckResult]:
     """What the doctor finds today, against the same policy and the same tables that migrating knows."""
     files = tuple(data_dir / name for name in ("logins.json", "seal.key"))
-    return doctor.run_checks(admin_url, doctor.Installation(POLICY, data_dir, files, passwords, anchor=anchor))
+    return doctor.run_checks(admin_url, result.Installation(POLICY, data_dir, files, passwords, anchor=anchor))
 
 
 def revise(admin_url: str, message: str) -> str | None:

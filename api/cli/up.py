@@ -16,9 +16,10 @@ import uvicorn
 from api.cli import workers
 from api.cli.shutdown import ShutdownRequested, ShutdownSignal
 from api.http.network import NetworkOptions
-from gis.audit.seal import Sealer
-from gis.checks.doctor import CheckResult, CheckStatus
-from gis.cluster.private_cluster import Cluster, data_dir_lock, login_url, reachable
+from gis.audit.sealer import Sealer
+from gis.checks.result import CheckResult, CheckStatus
+from gis.cluster.data_dir import data_dir_lock, reachable
+from gis.cluster.private_cluster import Cluster, login_url
 from gis.db.session import ACCOUNTS_LOGIN, LOGINS, PARTNER_LOGIN, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN, Database
 from gis.text.errors import Conflict, Refusal
 from gis.text.i18n import Text
@@ -124,12 +125,12 @@ def revise(urls: DatabaseUrls, message: str) -> str | None:
 
 def load(urls: DatabaseUrls) -> None:
     """Load the reference data that is not there yet."""
-    from layers import loading as reference
+    from layers import loading
 
     print_progress("Nạp dữ liệu tham chiếu", "Loading the reference data")
     with open_database(urls) as opened_database:
         folder = CHECKOUT / "data" / "reference"
-        reference.load(opened_database, folder, lambda line: typer.echo(f"  {line}", err=True))
+        loading.load(opened_database, folder, lambda line: typer.echo(f"  {line}", err=True))
 
 
 def examine(urls: DatabaseUrls, data_dir: Path, anchor: Path | None) -> list[CheckResult]:

@@ -24,7 +24,7 @@ import uvicorn
 
 from api.cli.shutdown import ShutdownSignal
 from gis.accounts.throttle import delay_s
-from gis.audit.seal import Sealer, background_sealing
+from gis.audit.sealer import Sealer, background_sealing
 from gis.text.errors import Unavailable
 from gis.text.i18n import Text
 

@@ -15,9 +15,10 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from api.http.dependencies import language_of, page_language
 from api.http.media_types import HTML, PROBLEM
 from api.http.negotiation import VARY_HEADERS
-from api.http.security import NO_STORE, NO_SUCH_PATH, SECURITY_HEADERS, is_page_request, language_of, page_language
+from api.http.security import NO_STORE, NO_SUCH_PATH, SECURITY_HEADERS, is_page_request
 from api.settings import Settings
 from gis.text import errors
 from gis.text.errors import FieldError, Refusal

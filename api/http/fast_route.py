@@ -14,7 +14,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
-from api.http.security import ASGIApp, Receive, Scope, Send
+from api.http.asgi import ASGIApp, Receive, Scope, Send
 from gis.text.errors import Refusal
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]

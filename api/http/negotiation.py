@@ -10,15 +10,15 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Request, Response
 
+from api.http.dependencies import inline_dependency, language_of, page_language
 from api.http.json_text import json_bytes
 from api.http.media_types import HTML
 from api.http.page import signed_in_person
-from api.http.security import inline_dependency, language_of, page_language
 from api.settings import Settings
 from gis.model.fields import Field
 from gis.text.errors import Malformed
 from gis.text.i18n import Language, Text
-from maps import rendering as page
+from maps import rendering
 from maps.messages import messages_in
 
 FORMATS = ("json", "html")
@@ -156,7 +156,7 @@ def html_response(
 ) -> Response:
     """A document as a page: what it says, its links, its rows or its facts."""
     settings: Settings = request.app.state.settings
-    html = page.render(
+    html = rendering.render(
         "pages/ogc.html",
         page_language(request),
         title=title,
@@ -195,12 +195,12 @@ def _property_text(field: Field, value: Any, language: Language) -> str:  # noqa
     if field.codes is not None:
         return field.codes(value).title.in_language(language)
     if field.type in ("date", "datetime"):
-        return page.format_date(value) if field.type == "date" else page.format_datetime(value)
+        return rendering.format_date(value) if field.type == "date" else rendering.format_datetime(value)
     match value:
         case bool():
             return messages_in(language)["yes" if value else "no"]
         case int() | float():
-            return page.quantity(value, field.unit, language)
+            return rendering.quantity(value, field.unit, language)
         case dict() | list():
             return json.dumps(value, ensure_ascii=False)
     return str(value)

@@ -6,9 +6,9 @@ from typing import Any
 
 from fastapi import Request, Response
 
+from api.http.dependencies import actor_of, page_language, principal_of
 from api.http.media_types import HTML
 from api.http.parameters import moment_of
-from api.http.security import actor_of, page_language, principal_of
 from api.settings import Settings
 from layers.policy import ASSIGNABLE_ROLES, may_list_changes_of
 from maps.rendering import Person

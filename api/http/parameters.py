@@ -11,18 +11,20 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
 
-from api.http.security import NO_SUCH_PATH, ActorParam, inline_dependency
+from api.http.dependencies import ActorParam, inline_dependency
+from api.http.security import NO_SUCH_PATH
 from gis.crs.geometry import BBox, parse_bbox
 from gis.crs.systems import CRS, CRS84, OUTPUT_CRS
 from gis.db.actors import Actor
 from gis.db.session import Database, Session
 from gis.model.layer import Layer, catalog
-from gis.read.cql2 import compile as filters
-from gis.read.sql import Along, Near, Selection
+from gis.read.cql2 import compiler, operands, parse
+from gis.read.selection import Along, Near, Selection
 from gis.text.dates import VIETNAM_TIME, parse_date, parse_datetime
 from gis.text.errors import FEATURE_NOT_FOUND, Invalid, Malformed, Missing
 from gis.text.i18n import Text
-from layers.border import Border, Location, locate
+from layers.border import Border
+from layers.locating import Location, locate
 from layers.policy import catalog_of
 
 FEATURES_2 = "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/"
@@ -35,7 +37,7 @@ CONFORMS_TO = [
     f"{FEATURES_3}features-filter",
     f"{FEATURES_8}sorting",
     f"{FEATURES_8}features-sorting",
-    *filters.CONFORMS_TO,
+    *compiler.CONFORMS_TO,
 ]
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 10_000
@@ -204,7 +206,7 @@ def ids_of(values: list[str]) -> list[uuid.UUID] | None:
 def fields_of(text: str | None) -> list[str] | None:
     """The names of the properties wanted, each once; all where none is named."""
     names = dict.fromkeys(one.strip() for one in (text or "").split(",") if one.strip())
-    return [one for one in names if one != filters.GEOMETRY] if names else None  # the place comes along at any rate
+    return [one for one in names if one != operands.GEOMETRY] if names else None  # the place comes along at any rate
 
 
 def crs_of(name: str | None, parameter: str) -> CRS:
@@ -221,11 +223,11 @@ def crs_of(name: str | None, parameter: str) -> CRS:
         ) from None
 
 
-def filter_of(text: str | None, language: str | None) -> filters.FilterTree | None:
+def filter_of(text: str | None, language: str | None) -> parse.FilterTree | None:
     """A CQL2 filter as text or, with ``filter-lang=cql2-json``, as JSON."""
     if language not in (None, "", "cql2-text", "cql2-json"):
         raise _malformed("filter-lang", "cql2-text hoặc cql2-json", "cql2-text or cql2-json")
-    return filters.parse(text, is_json=language == "cql2-json") if text else None
+    return parse.parse(text, is_json=language == "cql2-json") if text else None
 
 
 NEAR_PATTERN = re.compile(r"(?P<at>.+?)\s*,\s*(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>m|km)?")

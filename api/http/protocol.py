@@ -9,8 +9,9 @@ from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from api.http.asgi import ASGIApp, Receive, Scope, Send
 from api.http.errors import problem_response
-from api.http.security import SECURITY_HEADERS, ASGIApp, Receive, Scope, Send
+from api.http.security import SECURITY_HEADERS
 from gis.text.errors import Malformed
 from gis.text.i18n import Text
 

@@ -6,28 +6,28 @@ anew on every request. ``Host`` must be one of ours, a write must come from a pa
 the sign-in's own CSRF token; writes carry JSON only.
 """
 
-import json
 import secrets
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from functools import wraps
-from typing import Annotated, Any
+from collections.abc import Callable, MutableMapping
+from typing import Any
 
-from fastapi import Depends, Request
+from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import URL, Headers
 from starlette.responses import RedirectResponse
 from starlette.routing import Match
 
-from api.http.media_types import GEOJSON, HTML, JSON, MERGE_PATCH
+from api.http.asgi import ASGIApp, Receive, Scope, Send
+from api.http.media_types import HTML
 from api.http.network import is_loopback
+from api.http.request_body import WRITE_METHODS, body_refusal, limit_body
 from api.settings import Settings
 from gis.accounts.authentication import Accounts, Principal, may_write
 from gis.accounts.tokens import release_of_scope
 from gis.db.actors import Actor
 from gis.model.fields import Level
-from gis.text.errors import Forbidden, Malformed, Missing, Refusal, TooLarge, Unauthenticated, UnsupportedMediaType
-from gis.text.i18n import Language, Text
+from gis.text.errors import Forbidden, Malformed, Missing, Refusal, Unauthenticated
+from gis.text.i18n import Text
 from layers.policy import ANONYMOUS, ASSIGNABLE_ROLES, OFFICE, RECIPIENT
 
 NEEDS_SECOND_FACTOR = Text(
@@ -37,17 +37,6 @@ NEEDS_SECOND_FACTOR = Text(
 
 NO_SUCH_PATH = Text("Không có địa chỉ này", "There is no such address")
 """Said of an address that there is not, or not for whoever asks."""
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-WRITE_METHODS = {"POST", "PUT", "PATCH", "DELETE"}
-ACCEPTED_MEDIA_TYPES = {JSON, GEOJSON, MERGE_PATCH}
-MAX_BODY_BYTES = 2 * 1024 * 1024
-MAX_JSON_DEPTH = 50
-"""Levels of nesting; what is deeper is no body of ours, and would exhaust whoever walks it."""
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:;"
@@ -81,57 +70,6 @@ SECURITY_HEADERS = {
 }
 RAW_SECURITY_HEADERS = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 """The same as they leave."""
-
-
-def requested_language(request: Request) -> Language | None:
-    """The language that was asked for: ``?lang=``, else the cookie of the last choice."""
-    asked = request.query_params.get("lang") or request.cookies.get("lang")
-    if asked not in ("vi", "en"):
-        return None
-    return "en" if asked == "en" else "vi"
-
-
-def page_language(request: Request) -> Language:
-    """A page is Vietnamese until a reader chooses: an office's browser is often set to English by its installer."""
-    return requested_language(request) or "vi"
-
-
-def language_of(request: Request) -> Language:
-    """The language of an answer to a program: the one chosen, else what ``Accept-Language`` prefers."""
-    if chosen := requested_language(request):
-        return chosen
-    for preferred in request.headers.get("accept-language", "").lower().split(","):
-        name = preferred.split(";")[0].strip()[:2]
-        if name in ("vi", "en"):
-            return "en" if name == "en" else "vi"
-    return "vi"
-
-
-def actor_of(request: Request) -> Actor:
-    """In whose name this request acts; the doorkeeper has found out."""
-    actor: Actor = request.state.actor
-    return actor
-
-
-def principal_of(request: Request) -> Principal | None:
-    """Who has come in; None while everybody at this machine acts as the office."""
-    guest: Principal | None = request.state.principal
-    return guest
-
-
-def inline_dependency(read: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
-    """A dependency that only looks at the request, run where the request is instead of in a thread of its own."""
-
-    @wraps(read)
-    async def reading(*arguments: Any, **named: Any) -> Any:
-        return read(*arguments, **named)
-
-    return reading
-
-
-ActorParam = Annotated[Actor, Depends(inline_dependency(actor_of))]
-LanguageParam = Annotated[Language, Depends(inline_dependency(language_of))]
-PageLanguageParam = Annotated[Language, Depends(inline_dependency(page_language))]
 
 
 class SecurityMiddleware:
@@ -169,7 +107,7 @@ class SecurityMiddleware:
             if refusal := self._check_request(request):
                 raise refusal
             await self._authenticate(request)
-            await self.app(scope, _limit_body(receive), guarded)
+            await self.app(scope, limit_body(receive), guarded)
         except Refusal as refusal:
             await self._refusal_response(request, refusal)(scope, receive, guarded)
 
@@ -264,7 +202,7 @@ class SecurityMiddleware:
             return Forbidden(Text("Chỉ phục vụ qua HTTPS", "Served over HTTPS only"))
         if method not in WRITE_METHODS:
             return None
-        refused = _body_refusal(headers, method)
+        refused = body_refusal(headers, method)
         # What no door takes is not judged by its body: the answer is 404, or 405 with the methods that there are.
         return _cross_site_refusal(headers, host) or (refused if refused and _has_route(request) else None)
 
@@ -319,78 +257,3 @@ def _cross_site_refusal(headers: Headers, host: str) -> Refusal | None:
     return Forbidden(
         Text("Yêu cầu cập nhật gửi từ trang khác, không được chấp nhận", "Write requests from another site are refused")
     )
-
-
-def _body_refusal(headers: Headers, method: str) -> Refusal | None:
-    """A body of a kind or size that is not taken."""
-    if headers.get("content-encoding", "identity") != "identity":
-        return UnsupportedMediaType(Text("Không nhận nội dung nén", "Compressed bodies are not taken"))
-    length = int(headers.get("content-length", "0") or 0)
-    carries = length > 0 or "transfer-encoding" in headers or method != "DELETE"
-    if carries and headers.get("content-type", "").split(";")[0].strip().lower() not in ACCEPTED_MEDIA_TYPES:
-        names = ", ".join(sorted(ACCEPTED_MEDIA_TYPES))
-        return UnsupportedMediaType(Text(f"Nội dung phải là {names}", f"The body must be {names}"))
-    return body_too_large() if length > MAX_BODY_BYTES else None
-
-
-def body_too_large() -> TooLarge:
-    """The refusal of a body beyond what is taken."""
-    megabytes = MAX_BODY_BYTES // 1024 // 1024
-    return TooLarge(Text(f"Nội dung quá {megabytes} MB", f"The body is over {megabytes} MB"))
-
-
-def _limit_body(receive: Receive) -> Receive:
-    """Count a body that did not say how long it is."""
-    taken = 0
-
-    async def counting() -> MutableMapping[str, Any]:
-        nonlocal taken
-        message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > MAX_BODY_BYTES:
-            raise body_too_large()
-        return message
-
-    return counting
-
-
-def _refuse_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("repeated key")
-    return found
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(name)
-
-
-def _refuse_deep_nesting(value: Any) -> None:
-    level = [value]
-    for _ in range(MAX_JSON_DEPTH):
-        level = [inner for one in level if isinstance(one, dict | list) for inner in _members(one)]
-        if not level:
-            return
-    raise ValueError("nested too deeply")
-
-
-def _members(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
-    return value.values() if isinstance(value, dict) else value
-
-
-async def json_body(request: Request) -> dict[str, Any]:
-    """The body as one JSON object. Repeated keys, NaN, infinities, bad UTF-8 and endless nesting are refused."""
-    try:
-        text = (await request.body()).decode("utf-8")
-        body = json.loads(text, object_pairs_hook=_refuse_duplicate_keys, parse_constant=_refuse_constant)
-        _refuse_deep_nesting(body)
-    except (ValueError, RecursionError):
-        raise Malformed(
-            Text("Nội dung không phải JSON hợp lệ (UTF-8, không lặp khóa, không NaN)", "The body is not valid JSON")
-        ) from None
-    if not isinstance(body, dict):
-        raise Malformed(Text("Nội dung phải là một đối tượng JSON", "The body must be a JSON object"))
-    return body
-
-
-BodyParam = Annotated[dict[str, Any], Depends(json_body)]

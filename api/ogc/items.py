@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.http.dependencies import ActorParam
 from api.http.fast_route import FastRoute
 from api.http.media_types import GEOJSON, HTML, JSON, OPENAPI
 from api.http.negotiation import (
@@ -37,16 +38,15 @@ from api.http.parameters import (
     LayerParam,
     read_selection,
 )
-from api.http.security import ActorParam
 from api.ogc import schemas, tiles
 from gis.crs.systems import CRS, CRS84, CRS84_URI, OUTPUT_CRS
 from gis.db.actors import Actor
 from gis.db.session import Database, Session
 from gis.model import links
 from gis.model.layer import Layer
-from gis.read import sql as query, timeline as past
-from gis.read.sql import Selection
-from gis.release.workflow import released_layers
+from gis.read import pages, sql, timeline as past
+from gis.read.selection import Selection
+from gis.release.holdings import released_layers
 from gis.text.errors import Malformed
 from gis.text.i18n import Language, Text
 from layers.policy import catalog_of, editable_sql
@@ -98,7 +98,7 @@ def collections(
     refuse_unknown_parameters(request)
     with database.transaction(actor) as session:
         described = [
-            _collection(request, layer, language, query.extent(session, Selection(layer, actor.clearance)))
+            _collection(request, layer, language, pages.extent(session, Selection(layer, actor.clearance)))
             for layer in _visible_layers(session, actor)
         ]
     document = {"links": self_links(request, JSON), "collections": described}
@@ -112,7 +112,7 @@ def collection(
     """One layer."""
     refuse_unknown_parameters(request)
     with database.transaction(actor) as session:
-        box = query.extent(session, Selection(layer, actor.clearance))
+        box = pages.extent(session, Selection(layer, actor.clearance))
     document = _collection(request, layer, language, box)
     document["links"][:1] = self_links(request, JSON)
     return document_response(request, document, JSON, title=document["title"], trail=_trail(language))
@@ -165,9 +165,9 @@ async def items(
     selection = await read_selection(database, layer, request.query_params, actor)
     matched: int | None = None
     if _wants_count(request):
-        page, matched = await database.run_queries(actor, partial(query.counted_page_queries, selection))
+        page, matched = await database.run_queries(actor, partial(pages.counted_page_queries, selection))
     else:
-        page = await database.run_queries(actor, partial(query.page_queries, selection))
+        page = await database.run_queries(actor, partial(pages.page_queries, selection))
     found, following = page
     path = f"/ogc/collections/{layer.name}"
     given = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
@@ -200,7 +200,7 @@ def _items_page(  # noqa: PLR0917 - what a page is made of
     language: Language,
 ) -> Response:
     """A page of features as a table: what names a feature, then its first properties."""
-    known = {one.name: one for one in query.selected_fields(selection)}
+    known = {one.name: one for one in sql.selected_fields(selection)}
     named = [layer.label_sql] if layer.label_sql in known else []
     columns = [*named, *(name for name in known if name not in (*named, "level"))][:MAX_COLUMNS]
     rows = []
@@ -244,7 +244,7 @@ async def item(  # noqa: PLR0917 - what a request brings
     """One feature, with the ETag that a change must bring back."""
     refuse_unknown_parameters(request, ITEM_PARAMETERS)
     selection = await read_selection(database, layer, request.query_params, actor)
-    found, version = await database.run_queries(actor, partial(query.feature_queries, selection, item_id))
+    found, version = await database.run_queries(actor, partial(pages.feature_queries, selection, item_id))
     if wants_html(request):
         feature = json.loads(found)
         facts = labelled_properties(layer.readable_fields(actor.clearance), feature, language)
@@ -267,7 +267,7 @@ async def allowed_methods(database: Database, actor: Actor, layer: Layer, item_i
     """What a reader may do with a feature that it sees, as the policy page has it: for pages and clients to offer."""
     allowed = editable_sql(actor.role, layer) if layer.editable else "false"
     asked = allowed not in ("true", "false")
-    if asked and not await database.run_queries(actor, lambda _: query.condition_queries(layer, allowed, item_id)):
+    if asked and not await database.run_queries(actor, lambda _: pages.condition_queries(layer, allowed, item_id)):
         allowed = "false"
     if allowed == "false":
         return ["GET", "HEAD", "OPTIONS"]
@@ -324,7 +324,7 @@ def item_links(
 ) -> dict[str, Any]:
     """What a feature points at and what points at it, as it was at ``as_of``."""
     with database.transaction(actor) as session:
-        query.read_feature(session, Selection(layer, actor.clearance, as_of=as_of), item_id)
+        pages.read_feature(session, Selection(layer, actor.clearance, as_of=as_of), item_id)
         found = links.links_of(session, item_id, actor.clearance, as_of)
     return {
         "links": [

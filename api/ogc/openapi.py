@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
+from api.http.dependencies import ActorParam
 from api.http.errors import STATUS
 from api.http.json_text import json_bytes
 from api.http.media_types import GEOJSON, HTML, JSON, MERGE_PATCH, MVT, OPENAPI, PROBLEM, SCHEMA_JSON
@@ -27,7 +28,8 @@ from api.http.negotiation import (
     wants_html,
 )
 from api.http.parameters import DEFAULT_LIMIT, ITEM_PARAMETERS, MAX_LIMIT, RESERVED_PARAMETERS, UNRELEASED_PARAMETERS
-from api.http.security import RELEASED_PATH, RELEASED_PREFIXES, WRITE_METHODS, ActorParam
+from api.http.request_body import WRITE_METHODS
+from api.http.security import RELEASED_PATH, RELEASED_PREFIXES
 from api.ogc.schemas import GEOMETRY_FORMATS, RELATIONS, TYPE_SCHEMAS, property_schema, queryables
 from gis.crs.geometry import ALLOWED_TYPES, COORDINATES_DEPTH
 from gis.crs.systems import OUTPUT_CRS

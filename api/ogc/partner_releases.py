@@ -8,13 +8,14 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from api.http.dependencies import ActorParam
 from api.http.media_types import JSON
 from api.http.negotiation import link, refuse_unknown_parameters
 from api.http.parameters import DatabaseParam
-from api.http.security import NO_SUCH_PATH, ActorParam
+from api.http.security import NO_SUCH_PATH
 from api.rest.releases import ReleaseParam
 from gis.db.actors import Actor
-from gis.release import workflow as sharing
+from gis.release import holdings, workflow
 from gis.release.models import Manifest
 from gis.text.errors import Malformed, Missing
 from gis.text.i18n import Text
@@ -33,7 +34,7 @@ def list_releases(request: Request, actor: ActorParam, database: DatabaseParam) 
     """The releases that a partner was given, each with the manifest of its latest version."""
     refuse_unknown_parameters(request)
     with database.transaction(_require_release_reader(actor)) as session:
-        found = sharing.list_manifests(session)
+        found = holdings.list_manifests(session)
         latest = {one.release: one for one in reversed(found)}
         return {
             "releases": [
@@ -48,9 +49,9 @@ def manifests(request: Request, release: ReleaseParam, actor: ActorParam, databa
     """The manifests of a release, the latest version first."""
     refuse_unknown_parameters(request)
     with database.transaction(_require_release_reader(actor)) as session:
-        found = sharing.list_manifests(session, release)
+        found = holdings.list_manifests(session, release)
         if not found:
-            raise Missing(sharing.RELEASE_NOT_FOUND)
+            raise Missing(workflow.RELEASE_NOT_FOUND)
         return {"versions": [_manifest_document(request, one) for one in found]}
 
 
@@ -74,7 +75,7 @@ def delta(request: Request, release: ReleaseParam, actor: ActorParam, database: 
     if not since.isascii() or not since.isdigit() or len(since) > 6:  # noqa: PLR2004
         raise Malformed(Text("since: số của một phiên bản", "since: the number of a version"))
     with database.transaction(_require_release_reader(actor)) as session:
-        found = sharing.delta(session, release, int(since))
+        found = holdings.delta(session, release, int(since))
     about = {"release": str(release), "since": found.since, "version": found.until, "removed": found.removed}
     body = b",".join(
         [

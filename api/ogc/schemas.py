@@ -9,13 +9,13 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from api.http.dependencies import ActorParam
 from api.http.media_types import SCHEMA_JSON
 from api.http.negotiation import LINK_TITLES, ResponseLanguageParam, base_url, document_response, link
 from api.http.parameters import FEATURES_3, FEATURES_8, LayerParam
-from api.http.security import ActorParam
 from gis.model.fields import Clearance, Field
 from gis.model.layer import Layer
-from gis.read.sql import UNSORTABLE_TYPES
+from gis.read.cursor import UNSORTABLE_TYPES
 from gis.text.i18n import Language, Text
 from gis.write.validation import GEOMETRY, PLACE, LocationText, writable_fields
 

@@ -12,19 +12,19 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.http.dependencies import ActorParam, LanguageParam, inline_dependency
 from api.http.fast_route import FastRoute
 from api.http.media_types import JSON, MVT
 from api.http.negotiation import base_url, is_not_modified, link, refuse_unknown_parameters
 from api.http.parameters import DatabaseParam, LayerParam, read_selection
-from api.http.security import ActorParam, LanguageParam, inline_dependency
 from gis.crs.systems import EPSG_URI, WEB_MERCATOR
 from gis.db.actors import Actor
 from gis.db.session import Database
 from gis.model.fields import Clearance, Level
 from gis.model.layer import Layer
-from gis.read import sql as query, tiles
+from gis.read import pages, tiles
 from gis.read.grid_counts import HALF_WORLD_M, MAX_COUNT_ZOOM, count_field
-from gis.read.sql import Selection
+from gis.read.selection import Selection
 from gis.text.errors import Malformed, Missing
 from gis.text.i18n import Text
 from maps.maplibre_style import maplibre_style
@@ -152,7 +152,7 @@ def tileset(
 ) -> dict[str, Any]:
     """The description of a layer's tileset."""
     with database.transaction(actor) as session:
-        box = query.extent(session, Selection(layer, actor.clearance))
+        box = pages.extent(session, Selection(layer, actor.clearance))
     about = _tileset(request, layer, language)
     path = f"/ogc/collections/{layer.name}"
     every_tile = link(request, f"{path}/tiles/{TILE_MATRIX_SET}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", "item", MVT)
@@ -249,7 +249,7 @@ def tile_matrix_set_definition() -> dict[str, Any]:
 
 def _extent(database: Database, layer: Layer, actor: Actor) -> tuple[float, float, float, float] | None:
     with database.transaction(actor) as session:
-        return query.extent(session, Selection(layer, actor.clearance))
+        return pages.extent(session, Selection(layer, actor.clearance))
 
 
 def _tileset(request: Request, layer: Layer, language: LanguageParam) -> dict[str, Any]:

@@ -13,19 +13,20 @@ from urllib.parse import unquote
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from api.http.dependencies import ActorParam, inline_dependency
 from api.http.media_types import GEOJSON, MERGE_PATCH
 from api.http.parameters import AsOfParam, DatabaseParam, IdParam, LayerParam, crs_of, feature_id, idempotency_key_of
-from api.http.security import ActorParam, BodyParam, inline_dependency
+from api.http.request_body import BodyParam
 from api.ogc.items import feature_response
 from gis.crs.systems import CRS
 from gis.db.actors import Actor
 from gis.model import links
 from gis.model.layer import Feature, Layer, catalog
-from gis.read import sql as query
-from gis.read.sql import Selection
+from gis.read import pages
+from gis.read.selection import Selection
 from gis.text.errors import FEATURE_NOT_FOUND, FieldError, Invalid, Malformed, Missing, Unconditional, invalid
 from gis.text.i18n import Text
-from gis.write import commands as changes, idempotency as replays, validation as drafts
+from gis.write import commands, idempotency as replays, validation as drafts
 from gis.write.validation import GEOMETRY, GEOMETRY_CRS, PLACE
 from layers import gates, works
 from layers.border_feature import link_to_address
@@ -121,13 +122,13 @@ def create(
         done = replays.claim_key(session, key, actor.name, body, f"POST {layer.name}") if key is not None else None
         if done is not None:
             return feature_response(
-                request, layer, done, *query.read_feature_with_version(session, Selection(layer, actor.clearance), done)
+                request, layer, done, *pages.read_feature_with_version(session, Selection(layer, actor.clearance), done)
             )
         values, _ = with_content_crs(request, drafts.parse_input(layer, flatten_feature(without_reason(body))))
-        made = changes.create(session, layer, values)
+        made = commands.create(session, layer, values)
         if key is not None:
             replays.store_result(session, key, actor.name, made.id)
-        feature, version = query.read_feature_with_version(session, Selection(layer, actor.clearance), made.id)
+        feature, version = pages.read_feature_with_version(session, Selection(layer, actor.clearance), made.id)
     return feature_response(request, layer, made.id, feature, version, 201)
 
 
@@ -193,12 +194,12 @@ def _update_response(  # noqa: PLR0917
 ) -> Response:
     located, crs = with_content_crs(request, values)
     with database.transaction(actor, write=True, reason=reason) as session:
-        feature = changes.lock_feature(session, layer.model, item_id, version)
+        feature = commands.lock_feature(session, layer.model, item_id, version)
         _require_reason_to_lower_level(feature, values, reason)
-        shown = json.loads(query.read_feature(session, Selection(layer, actor.clearance, crs=crs), item_id))
+        shown = json.loads(pages.read_feature(session, Selection(layer, actor.clearance, crs=crs), item_id))
         _refuse_status_change(layer, submitted, shown["properties"])
-        changes.update(session, layer, feature, _without_unchanged_geometry(located, shown))
-        changed, now = query.read_feature_with_version(session, Selection(layer, actor.clearance), item_id)
+        commands.update(session, layer, feature, _without_unchanged_geometry(located, shown))
+        changed, now = pages.read_feature_with_version(session, Selection(layer, actor.clearance), item_id)
     return feature_response(request, layer, item_id, changed, now)
 
 
@@ -265,7 +266,7 @@ def retire(  # noqa: PLR0917
 ) -> Response:
     """Take a feature out of use. Nothing is erased."""
     with _write_transaction(request, database, actor) as session:
-        changes.retire(session, layer, changes.lock_feature(session, layer.model, item_id, version))
+        commands.retire(session, layer, commands.lock_feature(session, layer.model, item_id, version))
     return Response(status_code=204)
 
 
@@ -278,10 +279,10 @@ def transition(  # noqa: PLR0917
     _refuse_unknown_fields(body, {"to", "reason"})
     version = if_match_version(request) if "if-match" in request.headers else None
     with _write_transaction(request, database, actor, body) as session:
-        feature = changes.lock_feature(session, layer.model, item_id, version)
+        feature = commands.lock_feature(session, layer.model, item_id, version)
         layer.model.check_text("reason", reason)
-        changes.transition(session, layer, feature, to, reason)
-        moved, now = query.read_feature_with_version(session, Selection(layer, actor.clearance), item_id)
+        commands.transition(session, layer, feature, to, reason)
+        moved, now = pages.read_feature_with_version(session, Selection(layer, actor.clearance), item_id)
     return feature_response(request, layer, item_id, moved, now)
 
 
@@ -330,7 +331,7 @@ def link(  # noqa: PLR0917
     if (body.get("to") is None) == (body.get("at") is None):
         raise invalid("to", "missing", "Chỉ nêu một trong hai: 'to' hoặc 'at'", "Give either 'to' or 'at'")
     with _write_transaction(request, database, actor, body) as session:
-        changes.lock_feature(session, layer.model, item_id)
+        commands.lock_feature(session, layer.model, item_id)
         if body.get("to") is not None:
             made = links.create_link(session, item_id, _linked_id(_required_text(body, "to")), role)
         else:
@@ -351,7 +352,7 @@ def unlink(  # noqa: PLR0917
 ) -> Response:
     """Take a link away; the journal keeps it."""
     with _write_transaction(request, database, actor) as session:
-        changes.lock_feature(session, layer.model, item_id)
+        commands.lock_feature(session, layer.model, item_id)
         links.delete_link(session, item_id, feature_id(link_id))
     return Response(status_code=204)
 
@@ -361,7 +362,7 @@ def gate_events(item_id: IdParam, actor: ActorParam, database: DatabaseParam, as
     """A gate's dated events, the categories it has had and its planning lines, newest first, as known by ``as_of``."""
     layer = catalog["gates"]
     with database.transaction(actor) as session:
-        query.read_feature(session, Selection(layer, actor.clearance, as_of=as_of), item_id)
+        pages.read_feature(session, Selection(layer, actor.clearance, as_of=as_of), item_id)
         return {
             "events": [_event(one) for one in gates.events(session, item_id, actor.clearance, as_of)],
             "categories": [
@@ -392,7 +393,7 @@ def record_event(
     _refuse_unknown_fields(body, {"kind", "on", "document", "note", "reason"})
     kind, on = _required_text(body, "kind"), _required_date(body, "on")
     with _write_transaction(request, database, actor, body) as session:
-        gate = changes.lock_feature(session, gates.Gate, item_id)
+        gate = commands.lock_feature(session, gates.Gate, item_id)
         event = gates.record_event(
             session,
             gate,
@@ -408,7 +409,7 @@ def record_event(
 def work_steps(item_id: IdParam, actor: ActorParam, database: DatabaseParam, as_of: AsOfParam) -> dict[str, Any]:
     """The steps of the neighbour's procedure in a work, in order, as known by ``as_of``."""
     with database.transaction(actor) as session:
-        query.read_feature(session, Selection(catalog["works"], actor.clearance, as_of=as_of), item_id)
+        pages.read_feature(session, Selection(catalog["works"], actor.clearance, as_of=as_of), item_id)
         return {"steps": [_step(one) for one in works.steps(session, item_id, actor.clearance, as_of)]}
 
 
@@ -428,7 +429,7 @@ def record_step(
     _refuse_unknown_fields(body, {"code", "on", "document", "note", "reason"})
     code, on = _required_text(body, "code"), _required_date(body, "on")
     with _write_transaction(request, database, actor, body) as session:
-        work = changes.lock_feature(session, works.Work, item_id)
+        work = commands.lock_feature(session, works.Work, item_id)
         step = works.record_step(
             session,
             work,

@@ -9,19 +9,19 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
+from api.http.dependencies import ActorParam, PageLanguageParam
 from api.http.page import page_context, page_response
 from api.http.parameters import DatabaseParam, moment_of, selection_of
-from api.http.security import ActorParam, PageLanguageParam
 from api.rest.layers import card, may_create
 from api.settings import Settings
 from gis.crs.systems import CRS84
 from gis.db.actors import Actor
 from gis.db.session import Session
 from gis.model.layer import catalog
-from gis.read import sql as query, timeline as past
-from gis.read.sql import Selection
-from gis.read.timeline import TimeSpan
-from gis.release import workflow as sharing
+from gis.read import change_feed, pages
+from gis.read.change_feed import TimeSpan
+from gis.read.selection import Selection
+from gis.release import holdings
 from gis.text.errors import Forbidden
 from gis.text.i18n import Text
 from maps import map_page as atlas, marks
@@ -80,8 +80,8 @@ def list_page(request: Request, actor: ActorParam, database: DatabaseParam, lang
         selection = replace(
             asked, limit=ROWS_PER_PAGE, fields=None, crs=CRS84, sort=_sort_of(request, asked), ranked=True
         )
-        found, following = query.read_page(session, selection)
-        total = query.count_features(session, selection) if following or selection.after else len(found)
+        found, following = pages.read_page(session, selection)
+        total = pages.count_features(session, selection) if following or selection.after else len(found)
     given = {name: value for name, value in request.query_params.items() if name != "after"}
     more = f"{request.url.path}?{urlencode({**given, 'after': following})}" if following else None
     html = lists.list_page(
@@ -115,19 +115,19 @@ def committee_board(
             return Selection(catalog[name], actor.clearance, where=where, as_of=as_of)
 
         def read(selection: Selection) -> list[Any]:
-            return [json.loads(one) for one in query.read_features(session, selection)]
+            return [json.loads(one) for one in pages.read_features(session, selection)]
 
         html = board.board_page(
             language,
             cards={name: card(catalog[name], actor) for name in ("works", "tasks", "incidents", "gates", "markers")},
             works=read(wanted("works", urgency=board.OUTSTANDING_URGENCIES)),
             tasks=read(wanted("tasks", urgency=board.OUTSTANDING_URGENCIES)),
-            incidents=query.count_by_value(session, wanted("incidents", open=["true"]), "severity"),
+            incidents=pages.count_by_value(session, wanted("incidents", open=["true"]), "severity"),
             gates=read(wanted("gates")),
-            markers_in_need=query.count_features(session, wanted("markers", condition=board.CONDITIONS_IN_NEED)),
+            markers_in_need=pages.count_features(session, wanted("markers", condition=board.CONDITIONS_IN_NEED)),
             since=since,
             changed=_changes_since(session, actor, since, as_of),
-            recalled_count=sharing.count_recalled_holdings(session)
+            recalled_count=holdings.count_recalled_holdings(session)
             if actor.role.manages_releases and as_of is None
             else 0,
             home=_home(request),
@@ -144,4 +144,4 @@ def _changes_since(
     if since is None or since > until:
         return {}
     wanted = [Selection(catalog[name], actor.clearance) for name in BOARD_LAYERS]
-    return past.change_counts(session, wanted, TimeSpan(since, until))
+    return change_feed.change_counts(session, wanted, TimeSpan(since, until))

@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
+from api.http.dependencies import PageLanguageParam
 from api.http.page import page_context, page_response
 from api.http.parameters import DatabaseParam
-from api.http.security import PageLanguageParam
 from api.rest import releases
 from api.rest.layers import card
 from api.rest.releases import ReleaseManagerParam, ReleaseParam
@@ -16,14 +16,14 @@ from api.settings import Settings
 from gis.db.actors import Actor
 from gis.db.session import Database
 from gis.model.layer import all_layers, catalog
-from gis.read import sql as query
-from gis.read.sql import Selection
-from gis.release import workflow as sharing
+from gis.read import pages
+from gis.read.selection import Selection
+from gis.release import workflow
 from gis.release.models import ReleaseState
 from gis.release.snapshot import ALWAYS_RELEASED_FIELDS, snapshot_layer
 from gis.text.errors import Missing
 from gis.text.i18n import Language
-from maps.pages import releases as pages
+from maps.pages import releases as release_pages
 
 router = APIRouter(tags=["releases"], include_in_schema=False)
 
@@ -38,7 +38,7 @@ def releases_page(
     """Every release."""
     told = releases.list_releases(actor, database, language)
     cards = {layer.name: card(layer, actor) for layer in all_layers()}
-    html = pages.releases_page(
+    html = release_pages.releases_page(
         language,
         releases=told["releases"],
         recalled=told["held_back"],
@@ -81,7 +81,7 @@ def draft_page(
     """The form of a draft that nobody has been asked to approve yet."""
     found = releases.get_release(release, actor, database, language)
     if found["versions"][0]["state"] != ReleaseState.DRAFT:
-        raise Missing(sharing.RELEASE_NOT_FOUND)
+        raise Missing(workflow.RELEASE_NOT_FOUND)
     number = found["versions"][0]["number"]
     tag = releases.get_version(release, number, actor, database, language).headers["etag"]
     return _release_form(request, actor, database, language, found, tag)
@@ -97,7 +97,7 @@ def _release_form(  # noqa: PLR0917 - what a form is made of
 ) -> Response:
     asked = {part["layer"]: part["filter"] for part in previous["versions"][0]["parts"]} if previous else {}
     with database.transaction(actor) as session:
-        papers = query.read_features(session, Selection(catalog["documents"], actor.clearance, limit=MAX_DOCUMENTS))
+        papers = pages.read_features(session, Selection(catalog["documents"], actor.clearance, limit=MAX_DOCUMENTS))
     documents = [
         {
             "id": paper["id"],
@@ -119,7 +119,7 @@ def _release_form(  # noqa: PLR0917 - what a form is made of
         }
         for layer in all_layers()
     ]
-    html = pages.new_release_page(
+    html = release_pages.new_release_page(
         language, layers=layers, documents=documents, previous=previous, etag=etag, **page_context(request)
     )
     return page_response(request, html)
@@ -140,8 +140,8 @@ def release_page(
     number = releases.version_number(asked) if asked else found["versions"][0]["number"]
     version = next((told for told in found["versions"] if told["number"] == number), None)
     if version is None:
-        raise Missing(sharing.RELEASE_NOT_FOUND)
-    html = pages.release_page(
+        raise Missing(workflow.RELEASE_NOT_FOUND)
+    html = release_pages.release_page(
         language,
         release=found,
         version=version,
@@ -163,4 +163,5 @@ def holdings_page(
     asked = request.query_params
     told = releases.read_holdings(database, actor, asked) if asked.get("at") or asked.get("recipient") else None
     cards = {layer.name: card(layer, actor) for layer in all_layers()}
-    return page_response(request, pages.holdings_page(language, holdings=told, cards=cards, **page_context(request)))
+    html = release_pages.holdings_page(language, holdings=told, cards=cards, **page_context(request))
+    return page_response(request, html)

@@ -5,16 +5,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.datastructures import QueryParams
 
+from api.http.dependencies import ActorParam, PageLanguageParam, inline_dependency
 from api.http.negotiation import refuse_unknown_parameters
 from api.http.page import page_context, page_response
 from api.http.parameters import DatabaseParam, layer_named
-from api.http.security import ActorParam, PageLanguageParam, inline_dependency
 from api.rest.change_feed import next_page_url, page_links, span_of
 from gis.db.actors import Actor
 from gis.db.session import Database
 from gis.history import access_log as readings
 from gis.model.layer import all_layers
-from gis.read.timeline import TimeSpan
+from gis.read.change_feed import TimeSpan
 from gis.text.errors import Forbidden, Malformed
 from gis.text.i18n import Text
 from layers.policy import may_list_changes_of

@@ -12,18 +12,19 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import QueryParams
 
+from api.http.dependencies import ActorParam, PageLanguageParam
 from api.http.media_types import JSON
 from api.http.negotiation import link
 from api.http.page import page_context, page_response
 from api.http.parameters import DatabaseParam, HistoryLayerParam, layer_named, limit_of, moment_of, selection_of
-from api.http.security import ActorParam, PageLanguageParam, path_and_query
+from api.http.security import path_and_query
 from api.rest.layers import card
 from gis.db.actors import Actor
 from gis.db.session import Session
 from gis.model.layer import Layer, all_layers
-from gis.read import timeline as past
-from gis.read.sql import Selection
-from gis.read.timeline import ChangeFeedEntry, TimeSpan
+from gis.read import change_feed
+from gis.read.change_feed import ChangeFeedEntry, TimeSpan
+from gis.read.selection import Selection
 from gis.text.errors import Forbidden, Malformed
 from gis.text.i18n import Text
 from layers.policy import may_list_changes_of
@@ -52,7 +53,7 @@ def changes_of_layer(
     span = span_of(asked, actor)
     filters = QueryParams([pair for pair in asked.multi_items() if pair[0] not in CHANGE_FEED_PARAMETERS])
     with database.transaction(actor) as session:
-        found, following = past.change_feed(session, [selection_of(session, layer, filters, actor)], span)
+        found, following = change_feed.change_feed(session, [selection_of(session, layer, filters, actor)], span)
     return _changes_document(request, span, found, following)
 
 
@@ -77,7 +78,7 @@ def changes_page(request: Request, actor: ActorParam, database: DatabaseParam, l
     asked = request.query_params
     with database.transaction(actor) as session:
         span, found, following = read_changes(session, asked, actor, CHANGES_PER_PAGE)
-        counted = {} if span.after else past.change_counts(session, layer_selections(asked, actor), span)
+        counted = {} if span.after else change_feed.change_counts(session, layer_selections(asked, actor), span)
     html = show_changes(
         language,
         cards={layer.name: card(layer, actor) for layer in all_layers()},
@@ -98,7 +99,7 @@ def read_changes(
 ) -> tuple[TimeSpan, list[ChangeFeedEntry], str | None]:
     """What has changed in the layers asked for, or in all: the span, a page of changes and the key of the next."""
     span = span_of(query, actor, max_limit)
-    return span, *past.change_feed(session, layer_selections(query, actor), span)
+    return span, *change_feed.change_feed(session, layer_selections(query, actor), span)
 
 
 def layer_selections(query: QueryParams, actor: Actor) -> list[Selection]:

@@ -22,16 +22,16 @@ from fastapi import APIRouter, Request, Response
 from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope, Send
 
+from api.http.dependencies import ActorParam, LanguageParam
 from api.http.parameters import DatabaseParam, LayerParam, layer_named, selection_of
-from api.http.security import ActorParam, LanguageParam
 from gis.crs.systems import PROVINCIAL_WIDTH, ZONES, Zone, parse_epsg, zone_by_epsg, zone_by_meridian
 from gis.db.actors import Actor
 from gis.db.session import AccessLogEntry, Database, Session
-from gis.files import formats as exchange, writers as files
+from gis.files import formats, writers as files
 from gis.files.formats import CHUNK_BYTES, FORMATS, Export, find_format
 from gis.model.layer import Layer
-from gis.read import sql as query
-from gis.release import workflow as sharing
+from gis.read import sql
+from gis.release import holdings
 from gis.text.dates import VIETNAM_TIME
 from gis.text.errors import Invalid, Malformed, Refusal
 from gis.text.i18n import Language, Text
@@ -101,7 +101,7 @@ def _release_provenance(session: Session, layer: Layer, reader: Actor) -> dict[s
     """By which releases a partner's file has come, so that a copy that turns up elsewhere can be told."""
     if not reader.role.external:
         return {}
-    standing = [one.manifest for one in sharing.list_manifests(session) if one.withdrawn_at is None]
+    standing = [one.manifest for one in holdings.list_manifests(session) if one.withdrawn_at is None]
     latest = {one["release"]: one for one in reversed(standing) if layer.name in one["layers"]}
     told = ("name", "version", "recipient", "watermark")
     return {"releases": [{name: one[name] for name in told} for one in latest.values()]}
@@ -146,7 +146,7 @@ def _access_entry(requested: Export) -> AccessLogEntry:
     selection = requested.selection
     told = {
         **selection.criteria(),
-        "fields": [one.name for one in query.selected_fields(selection)],
+        "fields": [one.name for one in sql.selected_fields(selection)],
         "format": requested.format.name,
         "reader": selection.clearance.value,
         **({} if requested.format.streams else {"rows": requested.number}),
@@ -157,7 +157,7 @@ def _access_entry(requested: Export) -> AccessLogEntry:
 async def _file_chunks(database: Database, reader: Actor, requested: Export) -> AsyncGenerator[bytes]:
     """The file, streamed from the database or written first, given out and then deleted."""
     if requested.format.streams:
-        async with aclosing(exchange.stream(database, reader, requested)) as streamed:  # type: ignore[type-var]
+        async with aclosing(formats.stream(database, reader, requested)) as streamed:  # type: ignore[type-var]
             async for piece in streamed:
                 yield piece
         return

@@ -5,17 +5,17 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import QueryParams
 
+from api.http.dependencies import ActorParam
 from api.http.fast_route import FastRoute
 from api.http.json_text import json_bytes
 from api.http.media_types import GEOJSON
 from api.http.parameters import DatabaseParam
-from api.http.security import ActorParam
 from gis.crs.geometry import is_longitude_latitude
 from gis.db.pool import QueryGenerator
 from gis.model.fields import Clearance
 from gis.text.errors import Malformed, invalid
 from gis.text.i18n import Text
-from layers.border import Location, locate_queries, reverse_locate_queries
+from layers.locating import Location, locate_queries, reverse_locate_queries
 
 router = APIRouter(prefix="/api", tags=["locate"], route_class=FastRoute)
 

@@ -14,24 +14,27 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.datastructures import QueryParams
 
+from api.http.dependencies import ActorParam, LanguageParam, inline_dependency
 from api.http.json_text import json_bytes
 from api.http.media_types import JSON
 from api.http.negotiation import refuse_unknown_parameters
 from api.http.parameters import DatabaseParam, feature_id, id_in_path, idempotency_key_of, selection_of
-from api.http.security import NO_SUCH_PATH, ActorParam, BodyParam, LanguageParam, inline_dependency
+from api.http.request_body import BodyParam
+from api.http.security import NO_SUCH_PATH
 from gis.db.actors import Actor
 from gis.db.session import Database, Session
 from gis.model.layer import Layer, catalog
-from gis.read import sql as query
-from gis.read.sql import Selection
-from gis.release import models as releases, workflow as sharing
+from gis.read import pages
+from gis.read.selection import Selection
+from gis.release import contents, holdings, models as release_models, workflow as sharing
+from gis.release.contents import FeatureContent, PreparedPart, Withheld
 from gis.release.models import ReleasePart, ReleaseState, ReleaseVersion
 from gis.release.snapshot import ALWAYS_RELEASED_FIELDS, snapshot_layer
-from gis.release.workflow import FeatureContent, PreparedPart, Terms, Withheld
+from gis.release.workflow import Terms
 from gis.text.dates import parse_date
 from gis.text.errors import Malformed, Missing, Stale, Unconditional, invalid
 from gis.text.i18n import Language, Text
-from gis.write import idempotency as replays, validation as drafts
+from gis.write import idempotency, validation as drafts
 from layers.policy import PARTNER
 from layers.secrecy import refuse_state_secret
 
@@ -114,7 +117,7 @@ def _read_terms(session: Session, body: Mapping[str, Any], actor: Actor) -> Term
         try:
             document_id = uuid.UUID(document)
             found = json.loads(
-                query.read_feature(session, Selection(catalog["documents"], actor.clearance), document_id)
+                pages.read_feature(session, Selection(catalog["documents"], actor.clearance), document_id)
             )
         except (ValueError, TypeError, AttributeError, Missing):
             raise invalid("document", "unknown", "Không có văn bản này", "There is no such document") from None
@@ -194,7 +197,7 @@ def list_releases(actor: ReleaseManagerParam, database: DatabaseParam, language:
             _release_document(session, release, sharing.versions_of(session, release.id), language)
             for release in sharing.list_releases(session)
         ]
-        taken, number = sharing.list_recalled_holdings(session), sharing.count_recalled_holdings(session)
+        taken, number = holdings.list_recalled_holdings(session), holdings.count_recalled_holdings(session)
     return {"releases": found, "held_back": taken, "number_held_back": number}
 
 
@@ -247,7 +250,9 @@ def _replayed_response(
 ) -> Response | None:
     """The release as it stands when this very write has been done before under its ``Idempotency-Key``."""
     key = idempotency_key_of(request)
-    done = replays.claim_key(session, key, actor.name, body, f"POST {request.url.path}") if key is not None else None
+    done = (
+        idempotency.claim_key(session, key, actor.name, body, f"POST {request.url.path}") if key is not None else None
+    )
     return None if done is None else _release_response(session, done, language)
 
 
@@ -256,7 +261,7 @@ def _recorded_response(  # noqa: PLR0917 - what an answer is made of
 ) -> Response:
     """The release as it stands after this write, which is remembered under its key."""
     if (key := idempotency_key_of(request)) is not None:
-        replays.store_result(session, key, actor.name, release)
+        idempotency.store_result(session, key, actor.name, release)
     return _release_response(session, release, language, status)
 
 
@@ -283,7 +288,7 @@ def get_version(
         return Response(json_bytes(told), headers={"ETag": _draft_etag(session, found, version)}, media_type=JSON)
 
 
-def _draft_etag(session: Session, release: releases.Release, version: ReleaseVersion) -> str:
+def _draft_etag(session: Session, release: release_models.Release, version: ReleaseVersion) -> str:
     """What a draft says, hashed: whoever changes it says which one was read."""
     terms = [str(getattr(version, name)) for name in (*vars(Terms()), "state")]
     parts = [_part_document(one) for one in sharing.parts_of(session, version.id)]
@@ -351,7 +356,7 @@ def transition(  # noqa: PLR0917
     except ValueError:
         words = ", ".join(ReleaseState)
         raise invalid("to", "code", f"Một trong: {words}", f"One of: {words}") from None
-    reason = _read_text(body, "reason", required=to in releases.STATES_WITH_REASON, max_length=500)
+    reason = _read_text(body, "reason", required=to in release_models.STATES_WITH_REASON, max_length=500)
     rows: dict[str, Sequence[FeatureContent]] = {}
     kept: list[Withheld] = []
     if to is ReleaseState.SUBMITTED:
@@ -379,11 +384,11 @@ def preview_rows(
         layer = catalog[part.layer]
         with database.transaction(PARTNER) as session:
             selection = _part_selection(session, layer, part.filter, PARTNER)
-            rows[part.layer] = sharing.releasable_content(
+            rows[part.layer] = contents.releasable_content(
                 session, PreparedPart(selection, tuple(part.fields), part.decimals, part.filter)
             )
         with database.transaction(actor) as session:
-            kept += sharing.withheld(session, _part_selection(session, layer, part.filter, actor), rows[part.layer])
+            kept += contents.withheld(session, _part_selection(session, layer, part.filter, actor), rows[part.layer])
     return rows, kept
 
 
@@ -430,7 +435,7 @@ def preview_document(
         with database.transaction(PARTNER) as session:
             for part in parts:
                 ids = submitted.get(part.layer, {})
-                rows[part.layer] = sharing.submitted_content(session, part, catalog[part.layer], list(ids))
+                rows[part.layer] = contents.submitted_content(session, part, catalog[part.layer], list(ids))
     for part in parts:
         layer, twin, wanted = catalog[part.layer], snapshot_layer(catalog[part.layer]), submitted.get(part.layer)
         now = {one.id: one.sha256 for one in rows[part.layer]}
@@ -469,7 +474,7 @@ def _withheld_document(layer: str, reason: str, number: int, names: list[str], l
     return {
         "layer": layer,
         "reason": reason,
-        "said": sharing.WITHHELD_REASONS[reason].in_language(language),
+        "said": contents.WITHHELD_REASONS[reason].in_language(language),
         "number": number,
         "named": names,
     }
@@ -480,7 +485,7 @@ def _part_document(part: ReleasePart) -> dict[str, Any]:
 
 
 def _release_document(
-    session: Session, release: releases.Release, versions: Sequence[ReleaseVersion], language: Language
+    session: Session, release: release_models.Release, versions: Sequence[ReleaseVersion], language: Language
 ) -> dict[str, Any]:
     return {
         "id": str(release.id),
@@ -518,7 +523,7 @@ def _version_document(session: Session, version: ReleaseVersion, language: Langu
 
 
 @router.get("/api/holdings")
-def holdings(request: Request, actor: ReleaseManagerParam, database: DatabaseParam) -> dict[str, Any]:
+def get_holdings(request: Request, actor: ReleaseManagerParam, database: DatabaseParam) -> dict[str, Any]:
     """What recipients hold or held: of one ``recipient``, of a ``feature`` or of what stands ``at`` an address."""
     refuse_unknown_parameters(request, ("recipient", "feature", "at", "border"))
     return {"holdings": read_holdings(database, actor, request.query_params)}
@@ -535,5 +540,5 @@ def read_holdings(database: Database, actor: Actor, parameters: QueryParams) -> 
             wanted = [feature_id(feature)]
         elif at is not None:
             where = {"number": [at.strip()], **({"border": [parameters["border"]]} if parameters.get("border") else {})}
-            wanted = sharing.ids_of(session, Selection(catalog["markers"], actor.clearance, where=where))
-        return sharing.list_holdings(session, recipient=recipient, features=wanted)
+            wanted = holdings.ids_of(session, Selection(catalog["markers"], actor.clearance, where=where))
+        return holdings.list_holdings(session, recipient=recipient, features=wanted)

@@ -5,7 +5,7 @@ from geoalchemy2 import alembic_helpers
 
 import layers  # noqa: F401 - fills the catalog
 from gis.model.fields import SCHEMA, CodeListType, LevelType
-from gis.model.layer import Record
+from gis.model.record import Record
 from gis.release.snapshot import RELEASE_SCHEMA, snapshot_catalog
 
 NOT_OURS_TO_COMPARE = {"journal", "seals", "moves", "surface", "structure", "counters", "alembic_version"}

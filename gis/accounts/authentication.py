@@ -15,24 +15,14 @@ from dataclasses import dataclass
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
-from gis.accounts import passwords, token_usage as uses
-from gis.accounts.models import (
-    PERSON_IS_ACTIVE,
-    SIGN_IN_IDLE_TIMEOUT,
-    SIGN_IN_LIFETIME,
-    Person,
-    SignIn,
-    digest,
-    ever_had_administrator,
-    get_active_person,
-    normalize_login_name,
-    password_context,
-    sign_in,
-    sign_out,
-    use_recovery_code,
-)
+from gis.accounts import passwords, token_usage
+from gis.accounts.models import PERSON_IS_ACTIVE, SIGN_IN_IDLE_TIMEOUT, SIGN_IN_LIFETIME, Person, SignIn, digest
+from gis.accounts.people import ever_had_administrator, get_active_person, normalize_login_name, password_context
+from gis.accounts.second_factor import use_recovery_code
+from gis.accounts.sign_ins import sign_in, sign_out
 from gis.accounts.throttle import LoginThrottle, delay_s
-from gis.db.session import LOCK_TIMEOUT, translate_database_errors
+from gis.db.refusals import translate_database_errors
+from gis.db.session import LOCK_TIMEOUT
 from gis.text.errors import TooMany, Unauthenticated
 from gis.text.i18n import Text
 
@@ -173,7 +163,7 @@ class Accounts:
                 return None
             refused = not (row["valid"] and _ip_is_allowed(ip_address, row["networks"]))
             most = row["per_minute"]
-            wait = uses.record_use(session, token_id, _throttled_network(ip_address), most, refused=refused)
+            wait = token_usage.record_use(session, token_id, _throttled_network(ip_address), most, refused=refused)
             used = row["used_at"]
             if (
                 not refused
@@ -187,7 +177,7 @@ class Accounts:
         if refused:
             return None
         if wait:
-            raise uses.rate_limit_exceeded(most, wait)
+            raise token_usage.rate_limit_exceeded(most, wait)
         return Principal(
             f"token:{row['name']}", row["role"], row["unit"], recipient=row["recipient"], scopes=tuple(row["scopes"])
         )

@@ -13,7 +13,7 @@ from sqlalchemy import Date, DateTime, ForeignKey, Integer, Text as SqlText, tex
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gis.model.fields import SCHEMA
-from gis.model.layer import Record
+from gis.model.record import Record
 from gis.text.dates import TODAY_SQL
 from gis.text.errors import TooMany
 from gis.text.i18n import Text

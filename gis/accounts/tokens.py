@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gis.accounts.models import digest
 from gis.accounts.token_usage import DEFAULT_PER_MINUTE, MAX_PER_MINUTE
-from gis.model.layer import Record, datetime_column, key_column
+from gis.model.record import Record, datetime_column, key_column
 from gis.text.errors import Missing, invalid
 from gis.text.i18n import Text
 

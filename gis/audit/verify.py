@@ -23,11 +23,8 @@ from gis.audit.seal import (
     SEAL_SELECT_LIST,
     Connection,
     Seal,
-    Sealer,
-    sealer_connection,
-    sealer_lock,
-    unsealed_entries,
 )
+from gis.audit.sealer import Sealer, sealer_connection, sealer_lock, unsealed_entries
 from gis.audit.signing_keys import SigningKeys
 from gis.text.i18n import Text
 

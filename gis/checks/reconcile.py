@@ -17,12 +17,12 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from gis.accounts import models as accounts
+from gis.accounts import models as account_models
 from gis.audit.verify import ProgressCallback, no_progress
 from gis.db.session import OWNER_ROLE
 from gis.history.triggers import CHANGE_CONTEXT, dependent_tables
 from gis.model.layer import all_layers, catalog
-from gis.release import models as releases
+from gis.release import models as release_models
 from gis.release.snapshot import RELEASE_SCHEMA
 from gis.text.errors import Unavailable
 from gis.text.i18n import Text
@@ -205,7 +205,7 @@ def first_mismatch(connection: Connection, on_progress: ProgressCallback = no_pr
 
 def _queries() -> Iterator[tuple[str, str]]:
     """Each question with the table that it names a row of, the quick ones first."""
-    for name in (*accounts.ACCOUNT_TABLES, *releases.JOURNALLED_TABLES):
+    for name in (*account_models.ACCOUNT_TABLES, *release_models.JOURNALLED_TABLES):
         parted = DIFFERING_VALUES.format(one="app.account_told(to_jsonb(t))", other="j.new")
         yield name, LATEST_ENTRY_MISMATCH.format(table=name, parted=parted)
     yield "release_rows", APPROVED_ROWS_MISMATCH

@@ -7,9 +7,7 @@ run as root, so under root the cluster belongs to the user ``postgres`` of the d
 package; the package's own default cluster is never touched.
 """
 
-import fcntl
 import hashlib
-import json
 import os
 import pwd
 import shutil
@@ -18,10 +16,8 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -29,11 +25,12 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import URL, make_url
 
+from gis.cluster.data_dir import check_reachable, cluster_user, make_directory
+from gis.cluster.programs import find_postgresql, run_as, wait_for
 from gis.db.session import LOGINS
-from gis.text.errors import Conflict, Forbidden, Unavailable
+from gis.text.errors import Forbidden, Unavailable
 from gis.text.i18n import Text
 
-MIN_VERSION = 15
 TIMEOUT_S = 60.0
 """Seconds that a start, a recovery or a stop may take before it counts as failed."""
 
@@ -85,8 +82,8 @@ class Cluster:
         self.cluster_dir = self.data_dir / "cluster"
         self.logins = tuple(logins)
         self.durable = durable
-        self.owner = _owner(self.cluster_dir)
-        _check_reachable(self.data_dir, self.owner)
+        self.owner = cluster_user(self.cluster_dir)
+        check_reachable(self.data_dir, self.owner)
         self.version, self.binaries = find_postgresql(_cluster_version(self.cluster_dir))
 
     def __enter__(self) -> Self:
@@ -122,7 +119,7 @@ class Cluster:
         for how in (signal.SIGINT, signal.SIGQUIT):
             with suppress(ProcessLookupError):
                 os.kill(pid, how)
-            if _wait_for(lambda: self._postmaster() is None, TIMEOUT_S):
+            if wait_for(lambda: self._postmaster() is None, TIMEOUT_S):
                 break
         with suppress(OSError):
             socket_dir.rmdir()
@@ -227,7 +224,7 @@ class Cluster:
         deadline = time.monotonic() + TIMEOUT_S
         silent_since: float | None = None
         while self._postmaster() is not None and time.monotonic() < deadline:
-            answer = _run_as(self.owner, self.binaries / "pg_isready", "-q", "-h", self.socket_dir).returncode
+            answer = run_as(self.owner, self.binaries / "pg_isready", "-q", "-h", self.socket_dir).returncode
             if answer == 0:
                 return True
             # 1: it is starting or stopping and says so. 2: nobody listens, perhaps because the
@@ -267,12 +264,12 @@ class Cluster:
         for pid in self._processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGQUIT)
-        _wait_for(lambda: not self._processes(), TIMEOUT_S)
+        wait_for(lambda: not self._processes(), TIMEOUT_S)
         (self.cluster_dir / "postmaster.pid").unlink(missing_ok=True)
 
     def _run(self, program: str, *arguments: str, directory: Path | None = None) -> None:
         """Run one of PostgreSQL's programs as the cluster's owner."""
-        finished = _run_as(self.owner, self.binaries / program, *arguments, "-D", directory or self.cluster_dir)
+        finished = run_as(self.owner, self.binaries / program, *arguments, "-D", directory or self.cluster_dir)
         if finished.returncode:
             said = (finished.stderr or finished.stdout).strip() + self._log_tail()
             raise Unavailable(Text(f"{program} không chạy được: {said}", f"{program} failed: {said}"))
@@ -300,26 +297,6 @@ class Cluster:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
-def find_postgresql(version: int | None = None) -> tuple[int, Path]:
-    """The newest installed PostgreSQL with PostGIS, or exactly ``version``: its number and its programs."""
-    found = {
-        int(programs.parent.name): programs
-        for programs in Path("/usr/lib/postgresql").glob("[0-9]*/bin")
-        if (programs / "initdb").exists()
-        and Path("/usr/share/postgresql", programs.parent.name, "extension/postgis.control").exists()
-    }
-    fitting = [v for v in found if (v == version if version else v >= MIN_VERSION)]
-    if fitting:
-        return max(fitting), found[max(fitting)]
-    missing = f"postgresql-{version} postgresql-{version}-postgis-3" if version else "postgresql postgresql-postgis"
-    raise Unavailable(
-        Text(
-            f"Chưa có PostgreSQL với PostGIS. Hãy gõ: sudo apt-get install {missing}",
-            f"PostgreSQL with PostGIS is missing. Type: sudo apt-get install {missing}",
-        )
-    )
-
-
 def login_url(url: str, user: str | None = None, password: str | None = None) -> str:
     """The address ``url`` for another login or with another password, spoken by the one driver of the house."""
     address = make_url(url).set(drivername="postgresql+psycopg")
@@ -328,109 +305,6 @@ def login_url(url: str, user: str | None = None, password: str | None = None) ->
     if password:
         address = address.set(password=password)
     return address.render_as_string(hide_password=False)
-
-
-@contextmanager
-def data_dir_lock(data_dir: Path, purpose: str) -> Iterator[Callable[[int], None]]:
-    """Hold ``data_dir`` while the block runs; ``Conflict`` names whoever holds it already.
-
-    The block is given a function that notes the port at which the holder serves. The hold is the
-    kernel's (flock): it ends with its process, however that ends.
-    """
-    file = data_dir / "holder.json"
-    try:
-        make_directory(data_dir)
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise Forbidden(
-            Text(f"Không ghi được vào {data_dir}: {error.strerror}", f"Cannot write to {data_dir}: {error.strerror}")
-        ) from error
-    with os.fdopen(descriptor, "r+") as note:
-        try:
-            fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Conflict(_lock_holder_message(data_dir, note.read())) from None
-        about = {"pid": os.getpid(), "doing": purpose, "since": datetime.now(UTC).isoformat(timespec="seconds")}
-
-        def sign(port: int | None = None) -> None:
-            note.seek(0)
-            note.truncate()
-            note.write(json.dumps(about | {"port": port}))
-            note.flush()
-
-        sign()
-        yield sign
-        note.seek(0)
-        note.truncate()
-
-
-def _lock_holder_message(data_dir: Path, note: str) -> Text:
-    """Words for the second comer."""
-    try:
-        holder = json.loads(note)
-    except ValueError:  # it has just begun and not signed yet
-        return Text(f"{data_dir} đang có tiến trình khác giữ", f"Another process holds {data_dir}")
-    where = f" · http://127.0.0.1:{holder['port']}" if holder["port"] else ""
-    facts = f"PID {holder['pid']} ({holder['doing']})"
-    return Text(
-        f"{facts} đang giữ {data_dir} từ {holder['since']}{where}",
-        f"{facts} has held {data_dir} since {holder['since']}{where}",
-    )
-
-
-def make_directory(path: Path) -> None:
-    """Make ``place`` and what is missing above it, so that the cluster's user can pass whatever the umask is."""
-    for directory in [*reversed(path.parents), path]:
-        if not directory.exists():
-            directory.mkdir()
-            directory.chmod(0o711)
-
-
-def reachable(data_dir: Path) -> bool:
-    """Whether the user that would run a cluster in ``place`` can get there."""
-    return _barrier(data_dir.resolve(), _owner(data_dir / "cluster")) is None
-
-
-def _owner(files: Path) -> pwd.struct_passwd:
-    """Who runs the cluster: whoever owns its files, else ourselves, or ``postgres`` when we are root."""
-    try:
-        owner = files.stat().st_uid
-    except OSError:
-        owner = os.geteuid()
-    if os.geteuid() not in (0, owner):
-        name = pwd.getpwuid(owner).pw_name
-        raise Forbidden(
-            Text(
-                f"{files} thuộc {name}; hãy chạy bằng {name} hoặc root", f"{files} belongs to {name}; run as it or root"
-            )
-        )
-    if owner:
-        return pwd.getpwuid(owner)
-    try:
-        return pwd.getpwnam("postgres")
-    except KeyError:
-        find_postgresql()
-        raise
-
-
-def _check_reachable(data_dir: Path, owner: pwd.struct_passwd) -> None:
-    if barrier := _barrier(data_dir, owner):
-        raise Forbidden(
-            Text(
-                f"Người dùng {owner.pw_name} chạy PostgreSQL không vào được {barrier}; hãy chọn --data-dir khác",
-                f"{owner.pw_name}, who runs PostgreSQL, cannot enter {barrier}; choose another --data-dir",
-            )
-        )
-
-
-def _barrier(path: Path, user: pwd.struct_passwd) -> Path | None:
-    """The first directory on the way to ``place`` that ``user`` cannot enter, asked of the kernel itself."""
-    for directory in [*reversed(path.parents), path]:
-        if not directory.exists():
-            return None
-        if _run_as(user, "/usr/bin/test", "-x", directory).returncode:
-            return directory
-    return None
 
 
 def _cluster_version(files: Path) -> int | None:
@@ -470,43 +344,3 @@ def _removed_on_exit(cluster: Cluster) -> Iterator[None]:
             yield
         finally:
             watch.kill()
-
-
-def _run_as(user: pwd.struct_passwd, *command: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run ``command`` as ``user``, whom only root can become, without the caller's language and PG* variables.
-
-    Somebody who interrupts us waits until it has ended: a ``pg_ctl`` that is killed half way leaves a server behind
-    that has not yet said which process it is, and that nobody would stop.
-    """
-    root = os.geteuid() == 0
-    # Signals interrupt the main thread alone, so another one runs the command to its end, come what may. Nor may one
-    # come while that thread begins: the executor would not know it yet, and would not wait for it. The thread and
-    # the command go on without hearing them; PostgreSQL's server chooses for itself what it hears.
-    held_back = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    with ThreadPoolExecutor(1) as aside:
-        try:
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-            begun = aside.submit(
-                subprocess.run,
-                command,
-                check=False,
-                cwd="/",
-                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                start_new_session=True,  # Ctrl-C at the terminal is not for the command
-                user=user.pw_uid if root else None,
-                group=user.pw_gid if root else None,
-                extra_groups=os.getgrouplist(user.pw_name, user.pw_gid) if root else None,
-            )
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, held_back)
-        return begun.result()
-
-
-def _wait_for(condition: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not (met := condition()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return met

@@ -12,7 +12,7 @@ from typing import Any
 
 from pyproj import Geod
 
-from gis.crs import systems as reference
+from gis.crs import systems
 from gis.crs.systems import VN2000, WGS84, Zone, to_wgs84, zone_by_epsg
 from gis.text.errors import Invalid, invalid
 from gis.text.folding import unaccented
@@ -51,7 +51,7 @@ def parse_position(text: str, crs: str | None = None) -> Position | None:
     None where ``text`` is no coordinate. ``Invalid`` where it is one that cannot be taken: outside of the
     border area, not finite, unclear, or in a system that is unknown, missing or contradicted by ``crs``.
     """
-    asked = reference.parse_epsg(crs) if crs else None
+    asked = systems.parse_epsg(crs) if crs else None
     if len(text) > MAX_TEXT_LENGTH:
         return None
     stated, rest = _stated_crs(unaccented(text))
@@ -78,7 +78,7 @@ def positions_in_other_zones(position: Position) -> list[tuple[Zone, float, floa
     x, y = position.original["x"], position.original["y"]
     apart = {
         zone: abs(zone.central_meridian - read_in.central_meridian)
-        for zone in reference.ZONES
+        for zone in systems.ZONES
         if zone.width == read_in.width and zone != read_in
     }
     places = [(zone, *to_wgs84(y, x, zone.epsg)) for zone in sorted(apart, key=apart.__getitem__)]
@@ -94,10 +94,10 @@ def distance_m(lon: float, lat: float, other_lon: float, other_lat: float) -> fl
 
 def in_all_crs(lon: float, lat: float, zone: Zone | None = None) -> dict[str, dict[str, Any]]:
     """The same point in WGS 84, UTM and VN-2000 (``zone``, else the nearest of 3°); metres to the millimetre."""
-    zone = zone or reference.nearest_zone(lon)
-    utm = reference.utm_epsg(lon)
-    east, north = reference.from_wgs84(lon, lat, utm)
-    y, x = reference.from_wgs84(lon, lat, zone.epsg)
+    zone = zone or systems.nearest_zone(lon)
+    utm = systems.utm_epsg(lon)
+    east, north = systems.from_wgs84(lon, lat, utm)
+    y, x = systems.from_wgs84(lon, lat, zone.epsg)
     return {
         "wgs84": {"lon": round(lon, 8), "lat": round(lat, 8), "dms": format_dms(lon, lat)},
         "utm": {
@@ -150,7 +150,7 @@ _UTM = re.compile(
 _UTM_UNNAMED = re.compile(r"^(?P<zone>[0-9]{1,2})\s?[npq][\s,:]+(?=.*[0-9]{5})")
 _WGS84 = re.compile(r"\(?\bwgs\s?-?\s?(?:19)?84\b\)?")
 _EPSG = re.compile(r"\(?\bepsg:(?P<code>[0-9]{1,6})\b\)?")
-_UTM_ZONES = {"48": reference.UTM_48N, "49": reference.UTM_49N}
+_UTM_ZONES = {"48": systems.UTM_48N, "49": systems.UTM_49N}
 
 
 def _stated_crs(text: str) -> tuple[int | None, str]:
@@ -158,7 +158,7 @@ def _stated_crs(text: str) -> tuple[int | None, str]:
     if _VN2000.search(text):
         width, rest = _extract(_WIDTH, text)
         name, rest = _extract(_VN2000, rest)
-        return _vn2000_epsg(name, int(width.get("width", reference.PROVINCIAL_WIDTH))), rest
+        return _vn2000_epsg(name, int(width.get("width", systems.PROVINCIAL_WIDTH))), rest
     for pattern in (_UTM, _UTM_UNNAMED):
         if pattern.search(text):
             name, rest = _extract(pattern, text)
@@ -167,7 +167,7 @@ def _stated_crs(text: str) -> tuple[int | None, str]:
             return _UTM_ZONES[name["zone"]], _extract(_WGS84, rest)[1]
     if _EPSG.search(text):
         name, rest = _extract(_EPSG, text)
-        return reference.parse_epsg(f"EPSG:{name['code']}"), rest
+        return systems.parse_epsg(f"EPSG:{name['code']}"), rest
     if _WGS84.search(text):
         return WGS84, _extract(_WGS84, text)[1]
     return None, text
@@ -185,9 +185,9 @@ def _extract(pattern: re.Pattern[str], text: str) -> tuple[dict[str, str], str]:
 def _vn2000_epsg(name: dict[str, str], width: int) -> int:
     if "degrees" not in name:
         return VN2000
-    zone = reference.zone_by_meridian(_parse_number(name["degrees"]) + int(name.get("minutes", 0)) / 60, width)
+    zone = systems.zone_by_meridian(_parse_number(name["degrees"]) + int(name.get("minutes", 0)) / 60, width)
     if zone is None:
-        known = [zone.meridian_label for zone in reference.ZONES if zone.width == width]
+        known = [zone.meridian_label for zone in systems.ZONES if zone.width == width]
         raise _position_error("unknown_zone", known=known)
     return zone.epsg
 
@@ -199,9 +199,9 @@ def _resolve_crs(stated_epsg: int | None, requested_epsg: int | None, *, in_degr
     if stated_epsg and requested_epsg and stated_epsg != requested_epsg:
         raise _position_error("crs_conflict")
     epsg = stated_epsg or requested_epsg or WGS84
-    if in_degrees and not reference.is_geographic(epsg):
+    if in_degrees and not systems.is_geographic(epsg):
         raise _position_error("crs_conflict")
-    if not in_degrees and reference.is_geographic(epsg):
+    if not in_degrees and systems.is_geographic(epsg):
         raise _position_error("crs_missing")
     return epsg
 

@@ -23,8 +23,8 @@ from gis.db.session import Database
 from gis.files import kml
 from gis.model.code_lists import CodeList
 from gis.model.fields import Field
-from gis.read import sql as query
-from gis.read.sql import Selection
+from gis.read import pages, sql as query
+from gis.read.selection import Selection
 from gis.text.dates import TIME_ZONE
 from gis.text.errors import Malformed, TooLarge
 from gis.text.i18n import Language, Text
@@ -111,7 +111,7 @@ class Export:
     def __post_init__(self) -> None:
         if self.format.geographic_only and self.selection.crs.epsg != WGS84:
             raise Malformed(Text(f"{self.format.name} chỉ có WGS 84", f"{self.format.name} knows WGS 84 only"))
-        query.unpaged_sql(self.selection, query.feature_json_sql(self.selection))
+        pages.unpaged_sql(self.selection, query.feature_json_sql(self.selection))
 
     def metadata(self) -> dict[str, Any]:
         """What a reader must know of the file, as its metadata."""
@@ -149,7 +149,7 @@ async def stream(database: Database, actor: Actor, export: Export) -> AsyncItera
     """
     async with database.download_connection(actor) as connection:
         if not actor.level.sees_assumed_positions:
-            sql, values = query.withheld_count_sql(export.selection)
+            sql, values = pages.withheld_count_sql(export.selection)
             counted = await (await connection.execute(sql, values)).fetchone()
             export.withheld = counted[0] if counted else 0
         lead, joint = _head_and_separator(export)
@@ -190,11 +190,11 @@ def _head_and_separator(export: Export) -> tuple[bytes, bytes]:
 async def _copy_rows(connection: AsyncConnection[Any], export: Export) -> AsyncIterator[bytes]:
     if export.format.delimited:
         columns = ", ".join(one.csv_sql for one in columns_of(export))
-        sql, values = query.unpaged_sql(export.selection, columns)
+        sql, values = pages.unpaged_sql(export.selection, columns)
         options = f"format csv, delimiter '{export.delimiter}'"
     else:
         text = kml.placemark_sql if export.format.name == "kml" else query.feature_json_sql
-        sql, values = query.unpaged_sql(export.selection, text(export.selection))
+        sql, values = pages.unpaged_sql(export.selection, text(export.selection))
         # Neither text holds one of these characters, so every row comes as it is, with a line's end.
         options = r"format csv, quote e'\x01', delimiter e'\x02'"
     async with AsyncClientCursor(connection) as cursor:

@@ -13,7 +13,7 @@ from typing import Final
 from gis.crs.geometry import DECIMALS
 from gis.model.fields import Field
 from gis.read import sql as query
-from gis.read.sql import Selection
+from gis.read.selection import Selection
 from gis.text.i18n import Language
 from gis.write.validation import FORBIDDEN_CHARACTERS
 

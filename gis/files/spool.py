@@ -21,7 +21,7 @@ from shapely.geometry.base import BaseMultipartGeometry
 from sqlalchemy.orm import Session
 
 from gis.files.formats import Export, geometry_wkb
-from gis.read import sql as query
+from gis.read import execution, pages, sql as query
 
 BATCH: Final = 1_000
 """Rows between two looks whether the file is still wanted: a fraction of a second, even of a workbook."""
@@ -143,8 +143,8 @@ def rows_of(
     session: Session, export: Export, select_list: str, check_cancelled: CancellationCheck
 ) -> Iterator[list[tuple[Any, ...]]]:
     """What ``shown`` gives of the selected rows, a batch at a time, each of its own short statement."""
-    sql, values = query.unpaged_sql(export.selection, select_list)
-    with query.driver_connection(session).cursor(name="export", binary=True) as cursor:
+    sql, values = pages.unpaged_sql(export.selection, select_list)
+    with execution.driver_connection(session).cursor(name="export", binary=True) as cursor:
         cursor.execute(sql, values)
         while rows := cursor.fetchmany(BATCH):
             check_cancelled()

@@ -7,8 +7,9 @@ so that raw SQL and tomorrow's endpoint are remembered like any form.
 
 from sqlalchemy import Table
 
-from gis.db.session import FIXED_IDENTITY, ILLEGAL_TRANSITION, NO_ACTOR
-from gis.model.layer import Layer, catalog, child_tables
+from gis.db.refusals import FIXED_IDENTITY, ILLEGAL_TRANSITION, NO_ACTOR
+from gis.model.children import child_tables
+from gis.model.layer import Layer, catalog
 from gis.model.links import Link
 
 JOURNAL = """

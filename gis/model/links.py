@@ -16,7 +16,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gis.crs.systems import WGS84
 from gis.model.fields import SCHEMA, Clearance, CodeListType, PositionSource
-from gis.model.layer import Layer, Record, all_layers, catalog, history_table
+from gis.model.layer import Layer, all_layers, catalog
+from gis.model.record import Record
+from gis.model.tables import history_table
 from gis.text.errors import FEATURE_NOT_FOUND, Missing, invalid
 from gis.text.i18n import Text
 

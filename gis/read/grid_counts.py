@@ -16,7 +16,8 @@ from sqlalchemy import BigInteger, Boolean, Identity, Integer, SmallInteger, Tex
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gis.model.fields import Field, Level, LevelType
-from gis.model.layer import Layer, Record, all_layers
+from gis.model.layer import Layer, all_layers
+from gis.model.record import Record
 
 HALF_WORLD_M: Final = 20037508.342789244
 """From the middle of the Web Mercator world to its edge."""

@@ -14,9 +14,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gis.crs.systems import UTM_48N, WGS84
 from gis.db.pool import BoundQuery, QueryGenerator
+from gis.model.children import UnjournalledRecord
 from gis.model.fields import Level, LevelType
-from gis.model.layer import UnjournalledRecord
-from gis.read.sql import run_queries
+from gis.read.execution import run_queries
 
 MAX_VERTEX_SPACING_M = 500
 """Vertices stand at most this far apart, so that a point at a measure lies within a millimetre of the geodesic."""

@@ -17,18 +17,12 @@ from gis.db.session import AccessRecorder
 from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, INK, PURPLE, RED, SKY
 from gis.model.fields import Clearance, Field, Level, rank_sql
 from gis.model.layer import Layer
+from gis.read.execution import run_queries
 from gis.read.grid_counts import MAX_COUNT_ZOOM, count_field, tile_counts_sql
-from gis.read.sql import (
-    Selection,
-    StatementBuilder,
-    as_of_sql,
-    from_clause,
-    is_restricted_sql,
-    record_access,
-    run_queries,
-    selection_geometry_sql,
-    where_clause,
-)
+from gis.read.pages import is_restricted_sql, record_access
+from gis.read.selection import Selection
+from gis.read.sql import as_of_sql, from_clause, selection_geometry_sql, where_clause
+from gis.read.statement import StatementBuilder
 
 DEEPEST_ZOOM: Final = 22
 MAX_FEATURES: Final = 5_000

@@ -28,7 +28,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, RED, SKY, Mark, Status, transitions_to
 from gis.model.fields import SCHEMA
-from gis.model.layer import Record, datetime_column, key_column
+from gis.model.record import Record, datetime_column, key_column
 from gis.release.snapshot import MAX_DECIMALS, RELEASE_SCHEMA
 
 RELEASE_TABLES = ("releases", "release_versions", "release_parts", "release_rows", "release_steps", "holdings")

@@ -17,7 +17,8 @@ from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from gis.crs.systems import WEB_MERCATOR, WGS84
 from gis.model.fields import TEXT_COLLATION, Field, Level
-from gis.model.layer import Layer, Record, catalog
+from gis.model.layer import Layer, catalog
+from gis.model.record import Record
 from gis.read import sql as query
 from gis.text.i18n import Text
 

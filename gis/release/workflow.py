@@ -6,169 +6,26 @@ here but in the database (``gis.publication``).
 
 import datetime as dt
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import insert, or_, text
+from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
-from gis.model.fields import ASSUMED_PREFIX, Level, PositionSource
-from gis.model.layer import Layer
-from gis.read import sql as query
-from gis.read.sql import Selection
+from gis.release.contents import FeatureContent, PreparedPart, Withheld
 from gis.release.models import (
     OPEN_STATES,
-    Manifest,
     Release,
     ReleasePart,
     ReleaseRow,
     ReleaseState,
     ReleaseStep,
     ReleaseVersion,
-    Tombstone,
 )
-from gis.release.snapshot import MAX_DECIMALS, RELEASE_LEVEL, snapshot_catalog, snapshot_layer
-from gis.text.dates import TIME_ZONE, TODAY_SQL
 from gis.text.errors import Conflict, Missing, invalid
 from gis.text.i18n import Text
 
 RELEASE_NOT_FOUND = Text("Không có bản chia sẻ này", "There is no such release")
-
-WITHHELD_REASONS = {
-    "level": Text("Không thuộc phạm vi cung cấp cho đối tác", "Outside what may be given to partners"),
-    "assumed": Text("Vị trí giả định: không thuộc phạm vi lọc", "Assumed position: outside the filter"),
-    "hidden": Text("Chỉ khớp bộ lọc theo dữ liệu nội bộ", "Matches the filter by internal data only"),
-    "position_assumed": Text(
-        "Cung cấp không kèm vị trí: vị trí giả định", "Shared without its position: an assumed position"
-    ),
-    "position_unvouched": Text(
-        "Cung cấp không kèm vị trí: chưa nêu giá trị pháp lý, hoặc hình quá nhỏ so với độ chính xác đã chọn",
-        "Shared without its position: no legal status stated, or too small for the chosen precision",
-    ),
-    "address_assumed": Text(
-        "Cung cấp không kèm lý trình: tính từ mốc có vị trí giả định",
-        "Shared without its address: counted from a marker with an assumed position",
-    ),
-}
-"""Why something stays, or goes without its place."""
-
-MAX_LABELS = 20
-"""How many of the features that stay are named for each reason."""
-
-
-@dataclass(frozen=True)
-class PreparedPart:
-    """What of a layer goes, ready to be read: ``selection`` with a partner's eyes, the fields, the decimals."""
-
-    selection: Selection
-    fields: tuple[str, ...]
-    decimals: int | None
-    filter: Mapping[str, Any]
-
-    def __post_init__(self) -> None:
-        known = snapshot_layer(self.selection.layer).snapshot_fields
-        for name in self.fields:
-            if name not in known or name in ("release", "version"):
-                words = ", ".join(one for one in known if one not in ("release", "version"))
-                raise invalid(
-                    "fields",
-                    "unknown_field",
-                    f"Không chia sẻ được thuộc tính '{name[:60]}'. Có: {words}",
-                    f"The property '{name[:60]}' cannot be shared. There are: {words}",
-                )
-        query.validate_selection(self.selection)
-        if self.decimals is not None and not 0 <= self.decimals <= MAX_DECIMALS:
-            raise invalid(
-                "decimals",
-                "range",
-                f"Số chữ số thập phân của độ: từ 0 đến {MAX_DECIMALS}",
-                f"Decimal places of a degree: from 0 to {MAX_DECIMALS}",
-            )
-
-
-@dataclass(frozen=True)
-class FeatureContent:
-    """One feature as it would go: its id, its content word for word, and the hash of that."""
-
-    id: uuid.UUID
-    content: dict[str, Any]
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Withheld:
-    """What stays, or goes without its place: how many of a layer, why, and the first of them by name."""
-
-    layer: str
-    reason: str
-    number: int
-    labels: list[str]
-
-
-def releasable_content(session: Session, part: PreparedPart) -> list[FeatureContent]:
-    """What would go now. ``session`` is one with a partner's eyes."""
-    sql, values = query.unpaged_sql(part.selection, "t.id")
-    ids = f"(select array_agg(found.id) from ({sql}) found)"
-    return _content_of_features(session, part.selection.layer, ids, values, part.fields, part.decimals)
-
-
-def submitted_content(
-    session: Session, part: ReleasePart, layer: Layer, rows: Collection[uuid.UUID]
-) -> list[FeatureContent]:
-    """The submitted features of a part as they are now: whoever looks compares the hashes. With a partner's eyes."""
-    return _content_of_features(session, layer, "%(ids)s::uuid[]", {"ids": list(rows)}, part.fields, part.decimals)
-
-
-def _content_of_features(  # noqa: PLR0917 - what a content is made from
-    session: Session,
-    layer: Layer,
-    ids: str,
-    values: Mapping[str, Any],
-    fields: Sequence[str],
-    decimals: int | None,
-) -> list[FeatureContent]:
-    sql = (
-        f"select s.id, s.content, app.content_hash(s.content) from app.shared_{layer.name}({ids},"
-        " %(fields)s::text[], %(decimals)s::integer) s"
-    )
-    with query.driver_connection(session).cursor() as cursor:
-        cursor.execute(sql, {**values, "fields": list(fields), "decimals": decimals})
-        return [FeatureContent(*row) for row in cursor.fetchall()]
-
-
-def withheld(session: Session, selection: Selection, released: Sequence[FeatureContent]) -> list[Withheld]:
-    """What of the same selection stays, by reason. ``session`` and ``whole`` are those of whoever prepares it."""
-    layer, contents = selection.layer, {one.id: one.content for one in released}
-    shown = (
-        f"t.id, ({layer.label_sql})::text, t.level::text, t.position_source, t.geom is not null,"
-        f" coalesce(t.address like '{ASSUMED_PREFIX}%%', false)"
-    )
-    sql, values = query.unpaged_sql(selection, shown)
-    found: dict[str, list[str]] = {reason: [] for reason in WITHHELD_REASONS}
-    with query.driver_connection(session).cursor() as cursor:
-        cursor.execute(sql, values)
-        for row in cursor:
-            for reason in _reasons_withheld(contents.get(row[0]), *row[2:]):
-                found[reason].append(row[1] or "")
-    return [Withheld(layer.name, reason, len(names), names[:MAX_LABELS]) for reason, names in found.items() if names]
-
-
-def _reasons_withheld(
-    content: Mapping[str, Any] | None, level: str, source: str, placed: bool, doubtful: bool
-) -> list[str]:
-    if content is None:
-        if not RELEASE_LEVEL.may_read(Level(level)):
-            return ["level"]
-        return ["assumed" if source == PositionSource.ASSUMED.value else "hidden"]
-    reasons = []
-    if source == PositionSource.ASSUMED.value:
-        reasons.append("position_assumed")
-    elif placed and "geometry" not in content:
-        reasons.append("position_unvouched")
-    elif doubtful:
-        reasons.append("address_assumed")
-    return reasons
 
 
 # Preparing and deciding.
@@ -390,115 +247,3 @@ def _refuse_overlap(session: Session, version: ReleaseVersion) -> None:
             ),
             extra={"release": name, "features": number},
         )
-
-
-# What recipients hold.
-
-
-def ids_of(session: Session, selection: Selection) -> list[uuid.UUID]:
-    """The features that a selection means."""
-    sql, values = query.unpaged_sql(selection, "t.id")
-    with query.driver_connection(session).cursor() as cursor:
-        return [row[0] for row in cursor.execute(sql, values)]
-
-
-def list_holdings(
-    session: Session, *, recipient: str | None = None, features: Collection[uuid.UUID] | None = None, limit: int = 1000
-) -> list[dict[str, Any]]:
-    """What recipients hold or held, the latest first: of some features, of one recipient, or both.
-
-    What has been held until the end of a period is held no longer once that has passed.
-    """
-    tests = ["true"]
-    if recipient is not None:
-        tests.append("h.recipient = :recipient")
-    if features is not None:
-        tests.append("h.feature_id = any(:features)")
-    rows = session.execute(
-        text(
-            "select h.recipient, h.layer, h.feature_id as feature, r.id as release, r.name, h.since, h.since_version,"
-            f" coalesce(h.until, case when v.valid_to < {TODAY_SQL}"
-            f"  then (v.valid_to + 1)::timestamp at time zone '{TIME_ZONE}' end) as until,"
-            " h.until_version, h.held_back, h.sha256, h.content"
-            " from app.holdings h join app.releases r on r.id = h.release_id"
-            " left join app.release_versions v on v.release_id = r.id and v.state = 'published'"
-            f" where {' and '.join(tests)} order by h.since desc, h.layer, h.feature_id limit :most"
-        ),
-        {"recipient": recipient, "features": list(features or ()), "most": limit},
-    )
-    return [dict(row) for row in rows.mappings()]
-
-
-FROM_RECALLED_HOLDINGS = """
-from app.holdings h join app.releases r on r.id = h.release_id
-where h.held_back and not exists (
-    select from app.holdings n where n.recipient = h.recipient and n.feature_id = h.feature_id and n.since > h.until)
-"""
-
-
-def list_recalled_holdings(session: Session, limit: int = 100) -> list[dict[str, Any]]:
-    """What was taken from recipients because a level was raised, the latest first, and is not released anew."""
-    rows = session.execute(
-        text(
-            "select h.recipient, h.layer, h.feature_id as feature, r.id as release, r.name, h.since, h.until,"
-            f" h.until_version, h.held_back, h.content {FROM_RECALLED_HOLDINGS}"
-            " order by h.until desc, h.layer, h.feature_id limit :most"
-        ),
-        {"most": limit},
-    )
-    return [dict(row) for row in rows.mappings()]
-
-
-def count_recalled_holdings(session: Session) -> int:
-    """How many there are of these, by recipient and feature."""
-    return int(session.execute(text(f"select count(*) {FROM_RECALLED_HOLDINGS}")).scalar_one())
-
-
-def list_manifests(session: Session, release_id: uuid.UUID | None = None) -> list[Manifest]:
-    """The manifests that the reader may have, the latest version of a release first."""
-    asked = session.query(Manifest)
-    if release_id is not None:
-        asked = asked.filter_by(release=release_id)
-    return asked.order_by(Manifest.name, Manifest.number.desc()).all()
-
-
-def released_layers(session: Session) -> set[str]:
-    """The layers of which the reader was given anything that stands."""
-    return {layer for one in list_manifests(session) if one.withdrawn_at is None for layer in one.manifest["layers"]}
-
-
-@dataclass(frozen=True)
-class Delta:
-    """What has changed of a release since a version: features as GeoJSON text, and what is gone."""
-
-    since: int
-    until: int
-    added: list[bytes]
-    changed: list[bytes]
-    removed: list[dict[str, Any]]
-
-
-def delta(session: Session, release_id: uuid.UUID, since: int) -> Delta:
-    """What has changed since a version, since 0 all there is. Raises ``Missing`` for a release nobody gave the reader.
-
-    ``session`` is the recipient's own.
-    """
-    told = list_manifests(session, release_id)
-    if not told:
-        raise Missing(RELEASE_NOT_FOUND)
-    added: list[bytes] = []
-    changed: list[bytes] = []
-    newer = {"op": ">", "args": [{"property": "version"}, since]}
-    for layer in snapshot_catalog().values():
-        selection = Selection(layer, RELEASE_LEVEL, where={"release": [str(release_id)]}, filter=newer)
-        sql, values = query.unpaged_sql(selection, f"({query.feature_json_sql(selection)})::bytea, t.added_in")
-        with query.driver_connection(session).cursor() as cursor:
-            for feature, first in cursor.execute(sql, values):
-                (added if first > since else changed).append(bytes(feature))
-    gone = session.query(Tombstone).filter(
-        Tombstone.release == release_id,
-        Tombstone.added_in <= since,
-        or_(Tombstone.removed_in > since, Tombstone.withdrawn),
-    )
-    removed = [{"id": str(one.id), "layer": one.layer, "removed_in": one.removed_in} for one in gone]
-    return Delta(since, told[0].number, added, changed, removed)

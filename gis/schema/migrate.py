@@ -19,16 +19,16 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
 from gis.accounts import tokens  # noqa: F401 - replays and tokens declare tables
-from gis.audit import seal as seals
-from gis.crs import systems as crs
+from gis.audit import seal
+from gis.crs import systems
 from gis.db.session import OWNER_ROLE
-from gis.history import triggers as history
+from gis.history import triggers
 from gis.model.fields import SCHEMA, TEXT_COLLATION, Level
 from gis.release.snapshot import RELEASE_SCHEMA
-from gis.schema import fingerprint as structure, grants as rights
+from gis.schema import apply, fingerprint, grants as rights, policy_model
 from gis.text.errors import Conflict, Unavailable
 from gis.text.i18n import Text
-from gis.write import idempotency as replays  # noqa: F401 - replays and tokens declare tables
+from gis.write import idempotency  # noqa: F401 - replays and tokens declare tables
 
 MIGRATION_LOCK_KEY = 0x636F746D6F63  # "cotmoc" as a number: one migration at a time in one database
 
@@ -94,7 +94,9 @@ MARK_LEAKPROOF = "alter function geometry_overlaps(geometry, geometry) leakproof
 """Without this mark a spatial index is not used under row-level security. ``&&`` only compares boxes of valid rows."""
 
 
-def migrate(admin_url: str, scripts: Path, policy: rights.Policy, passwords: Mapping[str, str] | None = None) -> None:
+def migrate(
+    admin_url: str, scripts: Path, policy: policy_model.Policy, passwords: Mapping[str, str] | None = None
+) -> None:
     """Bring the database to today's shape as its administrator.
 
     ``passwords`` gives the logins their secrets where the server asks for any. Raises ``Unavailable`` with the exact
@@ -108,7 +110,7 @@ def migrate(admin_url: str, scripts: Path, policy: rights.Policy, passwords: Map
         with connection.begin():
             _upgrade_to_head(connection, scripts)
         with connection.begin():
-            rights.apply(connection, policy)
+            apply.apply(connection, policy)
 
 
 @contextmanager
@@ -122,8 +124,8 @@ def _admin_connection(admin_url: str) -> Iterator[Connection]:
 def _upgrade_to_head(connection: Connection, scripts: Path) -> None:
     connection.execute(text(f"set local role {OWNER_ROLE}"))
     connection.execute(text("set local search_path = app, public"))
-    _execute_raw(connection, history.JOURNAL)
-    _execute_raw(connection, seals.CREATE_SEALS_TABLE)
+    _execute_raw(connection, triggers.JOURNAL)
+    _execute_raw(connection, seal.CREATE_SEALS_TABLE)
     config = _config(connection, scripts)
     revised = not _is_at_head(connection, config)
     if revised:
@@ -137,7 +139,7 @@ def _upgrade_to_head(connection: Connection, scripts: Path) -> None:
                 "The data belong to a newer version of this software; please run that one",
             )
         ) from None
-    structure.store_fingerprint(connection, revised=revised)
+    fingerprint.store_fingerprint(connection, revised=revised)
 
 
 DROP_VIEWS = """
@@ -158,7 +160,7 @@ def _is_at_head(connection: Connection, config: Config) -> bool:
     return stands == set(ScriptDirectory.from_config(config).get_heads())
 
 
-def revise(admin_url: str, scripts: Path, policy: rights.Policy, message: str) -> str | None:
+def revise(admin_url: str, scripts: Path, policy: policy_model.Policy, message: str) -> str | None:
     """Write the revision that takes the schema to the cards as they are now; None where nothing differs.
 
     The database is first brought to the last revision. Returns the path of the new file.
@@ -198,7 +200,7 @@ def _config(connection: Connection, scripts: Path) -> Config:
     return config
 
 
-def _create_base_schema(connection: Connection, policy: rights.Policy, passwords: Mapping[str, str]) -> None:
+def _create_base_schema(connection: Connection, policy: policy_model.Policy, passwords: Mapping[str, str]) -> None:
     _execute_raw(connection, rights.roles_sql(policy))
     for login, secret in passwords.items():
         _execute_raw(
@@ -212,7 +214,7 @@ def _create_base_schema(connection: Connection, policy: rights.Policy, passwords
             " on conflict (srid) do update set srtext = excluded.srtext, proj4text = excluded.proj4text"
             " where spatial_ref_sys.proj4text <> excluded.proj4text"
         ),
-        [dict(row) for row in crs.spatial_ref_sys_rows()],
+        [dict(row) for row in systems.spatial_ref_sys_rows()],
     )
     marked = text("select proleakproof from pg_proc where oid = 'geometry_overlaps(geometry, geometry)'::regprocedure")
     if connection.execute(marked).scalar():

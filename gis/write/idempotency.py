@@ -15,7 +15,7 @@ from sqlalchemy import DateTime, Text as SqlText, text
 from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gis.model.layer import UnjournalledRecord
+from gis.model.children import UnjournalledRecord
 from gis.text.errors import Malformed, invalid
 from gis.text.i18n import Text
 

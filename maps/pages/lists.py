@@ -13,7 +13,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from gis.text import dates as moments
+from gis.text import dates
 from maps.downloads import downloads
 from maps.labels import (
     Card,
@@ -108,7 +108,7 @@ def list_page(
     rows = sort_rows(features, fields, query.get("sort", ""))
     filters = {name: value for name, value in query.items() if name in {*fields, "datetime", "q"}}
     then = as_of_query(query)
-    today = as_of.astimezone(moments.VIETNAM_TIME).date() if as_of else None
+    today = as_of.astimezone(dates.VIETNAM_TIME).date() if as_of else None
     return render(
         "pages/list.html",
         language,
@@ -227,7 +227,7 @@ def _filter_controls(
         options = [(value, text, asked == value) for value, text in choices]
         selects.append((name, localized(fields[name]["title"], language), options))
     if _DATE_FIELDS.get(layer) in fields:
-        this_year = moments.today().year
+        this_year = dates.today().year
         spans = [(year, f"{year}-01-01/{year}-12-31") for year in range(this_year + 1, this_year - _YEARS_BACK, -1)]
         options = [(span, str(year), query.get("datetime") == span) for year, span in spans]
         selects.append(("datetime", messages_in(language)["year"], options))

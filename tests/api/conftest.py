@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from gis.accounts.authentication import Accounts
-from gis.accounts.models import enrol as enrol_person
+from gis.accounts.people import enrol as enrol_person
 
 PASSWORD = "một câu dài để vào nhà"
 COOKIE = "__Host-cotmoc"

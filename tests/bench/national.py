@@ -27,7 +27,7 @@ from api.cli.up import DATABASE_NAME
 from gis.cluster.private_cluster import Cluster
 from gis.db.session import READER_LOGIN, WRITER_LOGIN, Database
 from gis.model.layer import Layer, catalog
-from layers import loading as reference
+from layers import loading
 from layers.incidents import Handling, IncidentCategory, IncidentSide, Severity
 from layers.markers import Condition
 from layers.policy import OFFICE
@@ -103,7 +103,7 @@ def build(data_dir: Path, size: DatasetSize, progress: ProgressCallback) -> None
         migrate(cluster.url(DATABASE_NAME))
         database = Database(cluster.url(DATABASE_NAME, READER_LOGIN), cluster.url(DATABASE_NAME, WRITER_LOGIN))
         try:
-            reference.load(database, CHECKOUT / "data" / "reference", lambda _line: None)
+            loading.load(database, CHECKOUT / "data" / "reference", lambda _line: None)
             with administrator(cluster) as connection:
                 lines = _lines(connection)
                 taken = set(connection.execute("select border, number from app.markers").fetchall())

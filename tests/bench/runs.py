@@ -17,7 +17,7 @@ from workloads import BARE, DEPTH, FLOOR, OURS, Workload
 from api.cli.up import DATABASE_NAME
 from gis.cluster.private_cluster import Cluster
 from gis.db.session import READER_LOGIN, WRITER_LOGIN
-from gis.read.sql import encode_cursor
+from gis.read.cursor import encode_cursor
 
 JOURNAL_OFF, JOURNAL_ON = (f"alter table app.incidents {verb} trigger remember" for verb in ("disable", "enable"))
 PLAN_NODES: Final = re.compile(r"(?:Index (?:Only )?Scan(?: Backward)? using|Bitmap Index Scan on|Seq Scan on) \w+")

@@ -9,9 +9,9 @@ import itertools
 import pytest
 
 from gis.model.layer import catalog
-from gis.read import sql as query
-from gis.read.cql2 import compile as filters
-from gis.read.sql import Selection
+from gis.read import pages
+from gis.read.cql2 import parse
+from gis.read.selection import Selection
 from layers.policy import OFFICE
 from tests.factories import task
 
@@ -58,8 +58,8 @@ def evaluated(queryables, database):
 
         def evaluating(layer, text):
             if (layer, text) not in known:
-                wanted = Selection(catalog[layer], OFFICE.level, filter=filters.parse(text), fields=["id"])
-                known[layer, text] = set(query.read_features(session, wanted))
+                wanted = Selection(catalog[layer], OFFICE.level, filter=parse.parse(text), fields=["id"])
+                known[layer, text] = set(pages.read_features(session, wanted))
             return known[layer, text]
 
         yield evaluating

@@ -11,13 +11,15 @@ import httpx
 import pytest
 
 from api.http.security import SESSION_COOKIE
-from gis.accounts.models import SignIn, assign_role, close_account, enrol, sign_in
+from gis.accounts.models import SignIn
+from gis.accounts.people import assign_role, close_account, enrol
+from gis.accounts.sign_ins import sign_in
 from gis.accounts.token_usage import MAX_PER_MINUTE
 from gis.accounts.tokens import issue
 from gis.db.actors import Actor
 from gis.model.fields import Level
 from layers.policy import ASSIGNABLE_ROLES
-from tests import leak_markers as canaries
+from tests import leak_markers
 from tests.leak_markers import UNIT_A, UNIT_B, create_marked_dataset, decode_response, request_urls, routes
 
 WRITING = {
@@ -66,10 +68,10 @@ ACTORS = {
     "office": Actor("office", ASSIGNABLE_ROLES["office"]),
     "planner": Actor("planner", ASSIGNABLE_ROLES["planner"]),
     "committee": Actor("committee", ASSIGNABLE_ROLES["committee"]),
-    "officer A": canaries.OFFICER_OF[UNIT_A],
-    "officer B": canaries.OFFICER_OF[UNIT_B],
+    "officer A": leak_markers.OFFICER_OF[UNIT_A],
+    "officer B": leak_markers.OFFICER_OF[UNIT_B],
     "public": Actor("public", ASSIGNABLE_ROLES["public"]),
-    "partner": canaries.RECIPIENT_ACTOR,
+    "partner": leak_markers.RECIPIENT_ACTOR,
     "anonymous": None,
 }
 """Whom each answer is judged for. A partner may know of what was released and nothing else, a stranger of nothing."""
@@ -112,7 +114,7 @@ def request_headers(dataset, accounts, site_url):
             session,
             "a-partner",
             "partner",
-            recipient=canaries.RECIPIENT_NAME,
+            recipient=leak_markers.RECIPIENT_NAME,
             made_by="root",
             days=1,
             per_minute=MAX_PER_MINUTE,
@@ -177,11 +179,11 @@ def test_no_answer_tells_what_somebody_may_not_know(who, dataset, client_of):
                 leaks[address] = more[:5]
     assert leaks == {}
     if actor is not None:  # and what they may know they are told, so that silence is no proof of anything
-        expected = {row.number for row in dataset.rows if row.may_know(actor, canaries.ID)}
-        assert {number for number, what in told if what == canaries.ID} == expected
+        expected = {row.number for row in dataset.rows if row.may_know(actor, leak_markers.ID)}
+        assert {number for number, what in told if what == leak_markers.ID} == expected
         assert len(told) > (3 if who == "partner" else 5) * len(expected)
-        placed = {row.number for row in dataset.rows if row.may_know(actor, canaries.POSITION)}
-        assert who != "partner" or {number for number, what in told if what == canaries.POSITION} == placed
+        placed = {row.number for row in dataset.rows if row.may_know(actor, leak_markers.POSITION)}
+        assert who != "partner" or {number for number, what in told if what == leak_markers.POSITION} == placed
 
 
 @everybody_inside
@@ -292,7 +294,7 @@ def test_no_token_opens_the_doors_of_accounts_but_an_administrators(who, client_
 @pytest.mark.parametrize("who", ["office", "officer A", "officer B", "public", "partner"])
 def test_what_points_at_a_hidden_thing_points_at_nothing(who, dataset, client_of):
     """In every way of asking: the thing itself, filters, sorting, then and now, its timeline, what has changed."""
-    for kind, gate in canaries.GATE_OF.items():
+    for kind, gate in leak_markers.GATE_OF.items():
         crossing, named = dataset.of("crossings", kind), dataset.of("gates", gate)
         if not crossing.visible_to(ACTORS[who]) or who == "partner":
             continue

@@ -8,8 +8,10 @@ import pytest
 from psycopg import sql
 
 from api.cli.migrate import migrate
-from gis.db.session import ACCOUNTS_LOGIN, LOGINS, NO_ACTOR, PARTNER_LOGIN, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN
-from gis.model.layer import catalog, unjournalled_tables
+from gis.db.refusals import NO_ACTOR
+from gis.db.session import ACCOUNTS_LOGIN, LOGINS, PARTNER_LOGIN, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN
+from gis.model.children import unjournalled_tables
+from gis.model.layer import catalog
 from layers.policy import OFFICE, OFFICER, PUBLIC
 
 BELONGING_TO_NOBODY = {"public.spatial_ref_sys", "public.geography_columns", "public.geometry_columns"}

@@ -27,16 +27,17 @@ from shapely.geometry import LineString, Point
 from api.app import create_app
 from api.settings import Settings
 from gis.accounts.authentication import Accounts
-from gis.accounts.models import enrol
+from gis.accounts.people import enrol
 from gis.accounts.tokens import issue
 from gis.crs.systems import WGS84
 from gis.db.actors import Actor
 from gis.db.session import ACCOUNTS_LOGIN, READER_LOGIN, WRITER_LOGIN, Database
+from gis.model.children import child_fields, child_tables
 from gis.model.fields import Level, PositionSource
-from gis.model.layer import catalog, child_fields, child_tables
+from gis.model.layer import catalog
 from gis.model.links import Link
-from gis.read.sql import Selection
-from gis.release import workflow as sharing
+from gis.read.selection import Selection
+from gis.release import contents, workflow
 from layers.policy import ASSIGNABLE_ROLES, OFFICE_STAFF, PARTNER
 from tests.leak_markers import OFFICER_OF, UNIT_A, UNIT_B, create_marked_dataset, decode_response, request_urls
 
@@ -343,9 +344,9 @@ def erase(who, _database, admin, _house, chance):
 
 def draft(who, database, _admin, house, _chance):
     """The office prepares to release something, whose name and recipient nobody else knows."""
-    part = sharing.PreparedPart(Selection(catalog["markers"], PARTNER.level), ("number",), None, {})
+    part = contents.PreparedPart(Selection(catalog["markers"], PARTNER.level), ("number",), None, {})
     with database.transaction(Actor("nobody-known", OFFICE_STAFF), write=True, reason="x") as session:
-        sharing.prepare(session, f"Bản {uuid.uuid4()}", "Nơi nhận", sharing.Terms(basis="x"), [part])
+        workflow.prepare(session, f"Bản {uuid.uuid4()}", "Nơi nhận", workflow.Terms(basis="x"), [part])
 
 
 def unread(who, _database, admin, house, chance):

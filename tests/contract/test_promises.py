@@ -15,10 +15,10 @@ from gis.db.actors import Actor
 from gis.db.session import READER_LOGIN, WRITER_LOGIN
 from gis.model.fields import Level
 from gis.model.layer import Layer, catalog
-from gis.read import sql as query, timeline as past
-from gis.read.sql import Selection
+from gis.read import pages, timeline
+from gis.read.selection import Selection
 from gis.text.errors import Missing
-from gis.write import commands as changes
+from gis.write import commands
 from layers.policy import OFFICE, PARTNER, PUBLIC
 from tests.factories import POINT, SHAPES, minimal_body, now, put
 
@@ -123,11 +123,11 @@ def test_a_change_is_remembered_with_name_date_and_reason(layer, database, conne
     row = made(database, layer, source="trước")
     before = now()
     with database.transaction(CLERK, write=True, reason="đính chính", request="r-1", device_at="2026-01-01") as session:
-        changes.store_update(session, layer, changes.lock_feature(session, layer.model, row), {"source": "sau"})
+        commands.store_update(session, layer, commands.lock_feature(session, layer.model, row), {"source": "sau"})
     with database.transaction(OFFICE) as session:
-        newest, first = past.timeline(session, layer, row, Level.RESTRICTED)
-        then = json.loads(query.read_feature(session, Selection(layer, Level.RESTRICTED, as_of=before), row))
-        today = json.loads(query.read_feature(session, Selection(layer, Level.RESTRICTED), row))
+        newest, first = timeline.timeline(session, layer, row, Level.RESTRICTED)
+        then = json.loads(pages.read_feature(session, Selection(layer, Level.RESTRICTED, as_of=before), row))
+        today = json.loads(pages.read_feature(session, Selection(layer, Level.RESTRICTED), row))
     assert (newest.actor, newest.reason, newest.version) == ("clerk", "đính chính", 2)
     assert newest.changes["source"] == {"old": "trước", "new": "sau"}
     assert (first.actor, first.reason, first.version, first.action) == ("office", "quyết định 12", 1, "insert")
@@ -150,7 +150,7 @@ def test_history_has_no_gap_and_no_overlap(layer, database, connect):
     row = made(database, layer)
     for source in "abc":
         with database.transaction(OFFICE, write=True) as session:
-            changes.store_update(session, layer, changes.lock_feature(session, layer.model, row), {"source": source})
+            commands.store_update(session, layer, commands.lock_feature(session, layer.model, row), {"source": source})
     spans = (
         connect()
         .execute(
@@ -168,16 +168,16 @@ def test_what_is_retired_is_gone_and_its_past_stays(layer, database):
     row = made(database, layer, source="trước khi ngừng")
     before = now()
     with database.transaction(OFFICE, write=True, reason="dỡ bỏ") as session:
-        changes.retire(session, layer, changes.lock_feature(session, layer.model, row))
+        commands.retire(session, layer, commands.lock_feature(session, layer.model, row))
     with database.transaction(OFFICE) as session:
-        assert query.read_features(session, Selection(layer, Level.RESTRICTED, ids=[row])) == []
+        assert pages.read_features(session, Selection(layer, Level.RESTRICTED, ids=[row])) == []
         with pytest.raises(Missing):
-            query.read_feature(session, Selection(layer, Level.RESTRICTED), row)
-        assert query.read_feature(session, Selection(layer, Level.RESTRICTED, as_of=before), row)
-        assert query.read_features(session, Selection(layer, Level.RESTRICTED, as_of=now(), ids=[row])) == []
-        assert past.timeline(session, layer, row, Level.RESTRICTED)[0].action == "retire"
+            pages.read_feature(session, Selection(layer, Level.RESTRICTED), row)
+        assert pages.read_feature(session, Selection(layer, Level.RESTRICTED, as_of=before), row)
+        assert pages.read_features(session, Selection(layer, Level.RESTRICTED, as_of=now(), ids=[row])) == []
+        assert timeline.timeline(session, layer, row, Level.RESTRICTED)[0].action == "retire"
     with database.transaction(OFFICE, write=True) as session, pytest.raises(Missing):
-        changes.lock_feature(session, layer.model, row)
+        commands.lock_feature(session, layer.model, row)
 
 
 @every
@@ -199,11 +199,11 @@ def test_a_row_above_the_readers_level_is_not_there(layer, reader, database):
     before = now()
     with database.transaction(reader) as session:
         for row in hidden:
-            assert query.read_features(session, Selection(layer, reader.level, ids=[row])) == []
-            assert query.read_features(session, Selection(layer, reader.level, ids=[row], as_of=before)) == []
+            assert pages.read_features(session, Selection(layer, reader.level, ids=[row])) == []
+            assert pages.read_features(session, Selection(layer, reader.level, ids=[row], as_of=before)) == []
             with pytest.raises(Missing):
-                past.timeline(session, layer, row, reader.level)
-        assert query.count_features(session, Selection(layer, reader.level, ids=[*hidden, shown])) == 1
+                timeline.timeline(session, layer, row, reader.level)
+        assert pages.count_features(session, Selection(layer, reader.level, ids=[*hidden, shown])) == 1
 
 
 @every
@@ -212,11 +212,11 @@ def test_a_row_that_becomes_restricted_takes_its_past_along(layer, reader, datab
     row = made(database, layer, level="public", source="chuyện cũ")
     before = now()
     with database.transaction(OFFICE, write=True) as session:
-        changes.store_update(
-            session, layer, changes.lock_feature(session, layer.model, row), {"level": Level.RESTRICTED}
+        commands.store_update(
+            session, layer, commands.lock_feature(session, layer.model, row), {"level": Level.RESTRICTED}
         )
     with database.transaction(reader) as session:
-        assert query.read_features(session, Selection(layer, reader.level, ids=[row], as_of=before)) == []
+        assert pages.read_features(session, Selection(layer, reader.level, ids=[row], as_of=before)) == []
 
 
 @every
@@ -250,16 +250,16 @@ def test_an_assumed_position_does_not_reach_below_the_office(layer, reader, data
     with database.transaction(reader) as session:
         for moment in (None, now()):
             selection = Selection(layer, reader.level, ids=[row], as_of=moment)
-            feature = json.loads(query.read_feature(session, selection, row))
+            feature = json.loads(pages.read_feature(session, selection, row))
             assert feature["geometry"] is None
             assert feature["properties"]["position_source"] == "assumed"
             assert feature["properties"]["address"] is None
             assert feature["properties"]["chainage_m"] is None
             assert (
-                query.read_features(session, Selection(layer, reader.level, ids=[row], bbox=around, as_of=moment)) == []
+                pages.read_features(session, Selection(layer, reader.level, ids=[row], bbox=around, as_of=moment)) == []
             )
-            assert query.extent(session, selection) is None
-        entry = past.timeline(session, layer, row, reader.level)[0]
+            assert pages.extent(session, selection) is None
+        entry = timeline.timeline(session, layer, row, reader.level)[0]
         assert entry.changes["geometry"]["new"] is None
     raw = connect(READER_LOGIN, role=reader.role.read_role)
     shared = raw.execute(
@@ -271,7 +271,7 @@ def test_an_assumed_position_does_not_reach_below_the_office(layer, reader, data
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         raw.execute("select geom from app.places")
     with database.transaction(OFFICE) as session:
-        feature = json.loads(query.read_feature(session, Selection(layer, Level.RESTRICTED), row))
+        feature = json.loads(pages.read_feature(session, Selection(layer, Level.RESTRICTED), row))
     assert feature["geometry"] is not None
     assert feature["properties"]["chainage_m"] == 12345
 

@@ -13,7 +13,9 @@ import httpx
 import pytest
 
 from api.http.security import SESSION_COOKIE
-from gis.accounts.models import SignIn, enrol, sign_in
+from gis.accounts.models import SignIn
+from gis.accounts.people import enrol
+from gis.accounts.sign_ins import sign_in
 from gis.accounts.tokens import issue
 from gis.model.layer import catalog
 from layers.policy import SYSTEM

@@ -21,10 +21,10 @@ from typing import Any
 
 from sqlalchemy.orm import Mapped
 
-from gis.fields import field, geometry
-from gis.status import BLUE, GREY, Mark, Status, transitions_to
-from layers.borders import Border
-from layers.places import BorderFeature
+from gis.model.fields import field, geometry
+from gis.model.code_lists import BLUE, GREY, Mark, Status, transitions_to
+from layers.border import Border
+from layers.border_feature import BorderFeature
 
 
 class PatrolState(Status):

@@ -25,7 +25,9 @@ from playwright.sync_api import expect
 
 from api.app import create_app
 from api.http.security import SESSION_COOKIE
-from gis.accounts.models import SignIn, enrol, sign_in
+from gis.accounts.models import SignIn
+from gis.accounts.people import enrol
+from gis.accounts.sign_ins import sign_in
 from gis.model.layer import catalog
 from gis.write.validation import writable_fields
 from tests.factories import minimal_body

@@ -18,7 +18,7 @@ from api.app import create_app
 from api.cli.up import CHECKOUT, DATABASE_NAME
 from api.settings import Settings
 from gis.accounts.authentication import Accounts
-from gis.accounts.models import enrol
+from gis.accounts.people import enrol
 from gis.accounts.tokens import issue, list_tokens, revoke
 from gis.db.session import ACCOUNTS_LOGIN, MAX_DOWNLOADS, READER_LOGIN
 

@@ -85,19 +85,19 @@ def test_items_that_carry_one_another_on_are_linked(client):
 
 
 def test_loading_again_changes_nothing(database, client):
-    from layers import loading as reference
+    from layers import loading
 
     before = {
         layer: len(found(client, layer)) for layer in ("works", "tasks", "gates", "documents", "crossings", "posts")
     }
     said = []
-    reference.load(database, REFERENCE, said.append)
+    loading.load(database, REFERENCE, said.append)
     assert said == []
     assert {layer: len(found(client, layer)) for layer in before} == before
 
 
 def test_wording_loaded_by_an_earlier_version_is_corrected_once_and_edits_stay(database, client):
-    from layers import loading as reference
+    from layers import loading
     from layers.policy import SYSTEM
     from layers.procedures import ProcedureStep
     from layers.tasks import Task
@@ -112,9 +112,9 @@ def test_wording_loaded_by_an_earlier_version_is_corrected_once_and_edits_stay(d
         for model in (ProcedureStep, WorkStep):
             for step in session.query(model).filter_by(title_vi=now):
                 step.title_vi = was
-        session.query(reference.LoadedStep).filter_by(name="corrections").delete()
+        session.query(loading.LoadedStep).filter_by(name="corrections").delete()
     said = []
-    reference.load(database, REFERENCE, said.append)
+    loading.load(database, REFERENCE, said.append)
     assert said == ["Hiệu chỉnh câu chữ · Corrected wording"]
     assert found(client, "tasks", seed_item="21")[0]["properties"]["title"] == "Số hóa công tác biên giới"
     assert found(client, "tasks", seed_item="11")[0]["properties"]["clause"] == "đã sửa"

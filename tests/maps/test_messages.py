@@ -5,9 +5,9 @@ from pathlib import Path
 
 import maps
 from maps.messages import MESSAGES as SHARED, messages_in
-from maps.pages import access_log as readings, accounts as entrance, releases
+from maps.pages import access_log, accounts as entrance, releases
 
-WORDS = SHARED | releases.MESSAGES | entrance.MESSAGES | readings.MESSAGES
+WORDS = SHARED | releases.MESSAGES | entrance.MESSAGES | access_log.MESSAGES
 """What every page knows, and what the pages of releases and of accounts know beside it."""
 
 HERE = Path(maps.__file__).parent

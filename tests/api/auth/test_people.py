@@ -214,7 +214,7 @@ def test_who_is_dismissed_is_out_at_once_and_stays_in_the_journal(admin_browser,
 
 
 def test_the_last_administrator_cannot_go(accounts, staff):
-    from gis.accounts.models import assign_role, close_account, list_people
+    from gis.accounts.people import assign_role, close_account, list_people
     from gis.text.errors import Conflict
 
     with accounts.transaction("test") as session:

@@ -13,7 +13,7 @@ import pytest
 
 from api.auth.sign_in import local_path
 from gis.accounts import passwords
-from gis.accounts.models import new_recovery_codes
+from gis.accounts.second_factor import new_recovery_codes
 from tests.api.conftest import BrowserClient
 
 SECRET = pyotp.random_base32()

@@ -10,9 +10,10 @@ import pytest
 
 from gis.model.fields import Level
 from gis.model.layer import catalog
-from gis.read.sql import Selection
-from gis.release import workflow as sharing
-from gis.release.workflow import PreparedPart, Terms
+from gis.read.selection import Selection
+from gis.release import workflow
+from gis.release.contents import PreparedPart
+from gis.release.workflow import Terms
 from layers.policy import OFFICE
 
 PASSWORD = "một câu dài để vào nhà"
@@ -167,7 +168,7 @@ def given_to(database, recipient, *names):
         selection = Selection(catalog["markers"], Level.PARTNER, where={"number": ["147/6"]})
         return [
             str(
-                sharing.prepare(
+                workflow.prepare(
                     session, name, recipient, Terms(), [PreparedPart(selection, ("number",), None, {})]
                 ).release_id
             )

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from api.app import create_app
 from api.http.network import NetworkOptions
 from api.http.protocol import HttpProtocol
-from gis.accounts import models as keeping
+from gis.accounts import people
 from gis.accounts.tokens import issue
 from gis.text.errors import Forbidden
 
@@ -101,7 +101,7 @@ def test_nobody_is_let_in_from_beyond_before_there_is_an_administrator(settings,
         reach.require_administrator(settings.door_url)
     NetworkOptions().require_administrator(settings.door_url)
     with accounts.transaction("test") as session:
-        keeping.enrol(session, "chief", "administrator", password="một câu dài để vào nhà")
+        people.enrol(session, "chief", "administrator", password="một câu dài để vào nhà")
     reach.require_administrator(settings.door_url)
 
 
@@ -133,8 +133,8 @@ def served(settings, database, accounts, reach):
 def token(accounts):
     """A token that is good from one office's network alone."""
     with accounts.transaction("test") as session:
-        if not keeping.has_administrator(session):
-            keeping.enrol(session, "chief", "administrator", password="một câu dài để vào nhà")
+        if not people.has_administrator(session):
+            people.enrol(session, "chief", "administrator", password="một câu dài để vào nhà")
         made = issue(session, "bảng tin", "office", made_by="chief", days=1, networks=["192.0.2.0/24"])
     while accounts.recheck_due:
         assert accounts.sign_in_required()

@@ -13,8 +13,8 @@ from jsonschema import Draft202012Validator
 from schemathesis import openapi as schemathesis
 
 from api.http import parameters as params
-from api.ogc import items as features, openapi as description, schemas, tiles, write as changes
-from api.rest import basemap, export as exports, layers as cards, locate
+from api.ogc import items as features, openapi as description, schemas, tiles, write
+from api.rest import basemap, export, layers as cards, locate
 from gis.crs.systems import CRS, OUTPUT_CRS, WGS84, from_wgs84
 from gis.model.fields import Level
 from gis.model.layer import catalog
@@ -225,7 +225,7 @@ def test_oas30_definition(client, site_url):
 
 def offered():
     """Every door under /ogc and /api, layer by layer."""
-    for door in (features, schemas, description, tiles, changes, locate, exports, cards, basemap):
+    for door in (features, schemas, description, tiles, write, locate, export, cards, basemap):
         for route in door.router.routes:
             if route.include_in_schema:
                 for layer in catalog if "{layer}" in route.path else ("",):

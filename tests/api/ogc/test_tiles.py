@@ -14,9 +14,10 @@ from sqlalchemy import text
 from gis.db.actors import Actor
 from gis.db.session import WRITER_LOGIN
 from gis.model.layer import catalog
-from gis.read import sql as query, tiles
+from gis.read import execution, pages, tiles
 from gis.read.grid_counts import FOLD_INTERVAL, GRIDS
-from gis.read.sql import Selection
+from gis.read.selection import Selection
+from gis.read.statement import StatementBuilder
 from gis.read.tiles import Tile, TileCoord
 from gis.text.dates import today
 from layers.policy import OFFICE, OFFICER, PARTNER, PUBLIC
@@ -219,7 +220,7 @@ def test_a_full_tile_of_a_low_zoom_counts(client, database, decode_tile, crowded
     found = decode_tile(answer.content, at)
     with database.transaction(OFFICE) as session:
         selection = Selection(INCIDENTS, OFFICE.level, bbox=at.bbox)
-        standing, words = query.count_features(session, selection), query.count_by_value(session, selection, "handling")
+        standing, words = pages.count_features(session, selection), pages.count_by_value(session, selection, "handling")
     assert found["count"].sum() == standing
     assert len(found) < standing / 4
     assert set(found["position_source"].dropna()) == {"assumed"}
@@ -231,8 +232,8 @@ def test_a_full_tile_drops_the_least_important_first_and_says_how_many(client, d
     answer = get(client, "incidents", CROWD, category="drainage")
     with database.transaction(OFFICE) as session:
         where = {"category": ["drainage"]}
-        matching = query.count_features(session, Selection(INCIDENTS, OFFICE.level, bbox=CROWD.bbox, where=where))
-        wanted = query.count_by_value(
+        matching = pages.count_features(session, Selection(INCIDENTS, OFFICE.level, bbox=CROWD.bbox, where=where))
+        wanted = pages.count_by_value(
             session, Selection(INCIDENTS, OFFICE.level, bbox=CROWD.bbox, where=where), "handling"
         )
     assert answer.headers["tile-content"] == "features"
@@ -287,13 +288,13 @@ def test_counts_agree_with_what_is_seen_after_any_changes(database, crowded_data
                 session.execute(text(change), {"id": one})
         crowd(database, dice.randint(1, 120), mark=f"-{dice.random()}")
     with database.transaction(reader) as session:
-        expected = query.count_by_value(session, Selection(INCIDENTS, reader.level, bbox=WORLD), "handling")
+        expected = pages.count_by_value(session, Selection(INCIDENTS, reader.level, bbox=WORLD), "handling")
     for grid in GRIDS:
         assert counts_of(database, reader, grid) == expected, grid
     with database.transaction(reader) as session:
         everything = Selection(INCIDENTS, reader.clearance)
-        assert query.count_features(session, everything) == sum(
-            query.count_by_value(session, everything, "handling").values()
+        assert pages.count_features(session, everything) == sum(
+            pages.count_by_value(session, everything, "handling").values()
         )
 
 
@@ -333,10 +334,10 @@ def test_a_tile_is_found_through_the_spatial_index_under_row_level_security(
     database, connect, crowded_database, reader, index
 ):
     connect().execute("analyze app.incidents")
-    statement = query.StatementBuilder()
+    statement = StatementBuilder()
     sql = tiles._features_sql(Selection(INCIDENTS, reader.level), TileCoord(14, 13078, 7680), statement)
     with database.transaction(reader) as session:
-        rows = query.driver_connection(session).execute(f"explain {sql}", statement.values).fetchall()
+        rows = execution.driver_connection(session).execute(f"explain {sql}", statement.values).fetchall()
     plan = "\n".join(row[0] for row in rows)
     assert index in plan
     assert "Seq Scan" not in plan
@@ -463,7 +464,7 @@ def test_a_border_officers_world_is_drawn_from_the_rows_and_counts_no_other_unit
         officer = Actor("officer", OFFICER, unit)
         with database.transaction(officer) as session:
             found = tiles.tile(session, Selection(INCIDENTS, officer.level), WHOLE, from_counts=False)
-            seen[unit] = query.count_features(session, Selection(INCIDENTS, officer.level, bbox=WORLD))
+            seen[unit] = pages.count_features(session, Selection(INCIDENTS, officer.level, bbox=WORLD))
         assert not found.counts
         assert found.dropped == seen[unit] - tiles.MAX_FEATURES > 0
     assert seen["Đồn A"] == seen["Đồn B"] + 1

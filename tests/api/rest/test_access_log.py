@@ -7,7 +7,7 @@ from html import unescape
 import pytest
 from psycopg.types.json import Jsonb
 
-from gis.read.sql import UNLOGGED_ATTRIBUTES, Selection
+from gis.read.selection import UNLOGGED_ATTRIBUTES, Selection
 from maps.pages.access_log import CONDITIONS, NOT_SHOWN
 from tests.factories import POINT
 

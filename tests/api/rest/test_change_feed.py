@@ -5,9 +5,9 @@ import pytest
 from api.rest.export import save
 from gis.db.actors import Actor
 from gis.model.layer import catalog
-from gis.read import sql as query, timeline as past
-from gis.read.sql import Selection
-from gis.read.timeline import TimeSpan
+from gis.read import change_feed, pages, timeline
+from gis.read.change_feed import TimeSpan
+from gis.read.selection import Selection
 from gis.text.errors import Forbidden
 from layers.policy import COMMITTEE, OFFICE, OFFICER, PARTNER, PLANNER, PUBLIC, may_list_changes_of
 from tests.factories import create, incident, now, patch, put, task, transition, work
@@ -163,7 +163,7 @@ def test_what_belongs_to_a_feature_changes_too(client, since):
     assert (link["part"], link["action"], link["about"]["title"]) == ("links", "insert", "Cửa khẩu thử")
     assert (unlinked["action"], unlinked["actor"]) == ("delete", "office")
     past = client.get(f"{url_of('gates', gate)}/history").json()["entries"]
-    assert [(one["part"], one["action"]) for one in past] == [
+    assert [(one["part"], one["action"]) for one in timeline] == [
         ("links", "delete"), ("links", "insert"), ("gate_events", "insert"), (None, "insert"),
     ]  # fmt: skip
     assert past[0]["about"]["direction"] == "from"
@@ -192,7 +192,7 @@ def test_outside_the_house_nobody_learns_who_and_why(database, client, since):
     thing = incident(client, level="public")
     patch(client, "incidents", thing, description="thêm chi tiết")
     with database.transaction(PUBLIC) as session:
-        from gis.read.timeline import TimeSpan, change_feed
+        from gis.read.change_feed import TimeSpan, change_feed
 
         found, _ = change_feed(session, [Selection(catalog["incidents"], PUBLIC.level)], TimeSpan(since, now()))
     assert found
@@ -206,8 +206,8 @@ def test_a_hidden_feature_has_no_changes_and_a_hidden_field_is_no_change(databas
     patch(client, "markers", stone, remark="chỉ trong nội bộ")
     wanted = [Selection(catalog[name], PARTNER.level) for name in ("incidents", "markers")]
     with database.transaction(PARTNER) as session:
-        found, _ = past.change_feed(session, wanted, TimeSpan(since, now()))
-        counted = past.change_counts(session, wanted, TimeSpan(since, now()))
+        found, _ = change_feed.change_feed(session, wanted, TimeSpan(since, now()))
+        counted = change_feed.change_counts(session, wanted, TimeSpan(since, now()))
     assert [(one.layer, one.version) for one in found] == [("markers", 1)]
     assert counted == {"markers": 1}
 
@@ -221,10 +221,10 @@ def test_many_changes_are_counted_as_few_are(database, client, since, monkeypatc
     client.delete(url, headers={"If-Match": client.get(url).headers["etag"]})
     wanted = [Selection(catalog["incidents"], OFFICE.clearance)]
     spans = {3: TimeSpan(since, between), 2: TimeSpan(between, now()), 0: TimeSpan(now(), now())}
-    for many in (past.EXACT_COUNT_LIMIT, 0):
-        monkeypatch.setattr(past, "EXACT_COUNT_LIMIT", many)
+    for many in (timeline.EXACT_COUNT_LIMIT, 0):
+        monkeypatch.setattr(timeline, "EXACT_COUNT_LIMIT", many)
         with database.transaction(OFFICE) as session:
-            counted = [past.change_counts(session, wanted, span).get("incidents", 0) for span in spans.values()]
+            counted = [change_feed.change_counts(session, wanted, span).get("incidents", 0) for span in spans.values()]
         assert counted == list(spans)
 
 
@@ -319,7 +319,7 @@ def test_whoever_may_not_see_the_restricted_writes_nothing(database, client, jou
     before = len(journal_since("read"))
     for actor in (Actor("planner", PLANNER), PARTNER, PUBLIC):
         with database.transaction(actor) as session:
-            query.read_features(session, Selection(catalog["incidents"], actor.level))
+            pages.read_features(session, Selection(catalog["incidents"], actor.level))
     assert len(journal_since("read")) == before
 
 

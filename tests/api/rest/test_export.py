@@ -29,12 +29,12 @@ from shapely.geometry import shape
 from api.rest.export import SPOOL_PREFIX, format_of, remove_stale_spools, save, vn2000_zone
 from gis.crs.systems import from_wgs84
 from gis.db.session import MAX_DOWNLOADS
-from gis.files import writers as files
+from gis.files import writers
 from gis.files.formats import FORMATS, Export
 from gis.files.spool import BATCH
 from gis.model.fields import Level
 from gis.model.layer import catalog
-from gis.read.sql import Selection
+from gis.read.selection import Selection
 from layers.incidents import IncidentCategory
 from layers.policy import OFFICE
 from tests.factories import create, incident, now
@@ -544,7 +544,7 @@ def test_who_leaves_while_a_library_writes_stops_it(f, many_posts, database, tmp
     if f == "xlsx":
         given = iter(range(5))
     with pytest.raises(KeyError, match=f):
-        files.write(database, OFFICE, asked, tmp_path, heed)
+        writers.write(database, OFFICE, asked, tmp_path, heed)
 
 
 @pytest.mark.parametrize("streams", [True, False])

@@ -10,8 +10,8 @@ import pytest
 
 from gis.accounts import passwords
 from gis.accounts.authentication import Accounts
-from gis.accounts.models import close_account, enrol, find_person, has_administrator
 from gis.accounts.passwords import TOTP_STEP_S
+from gis.accounts.people import close_account, enrol, find_person, has_administrator
 from gis.accounts.throttle import MAX_DELAY_S, MAX_ENTRIES, LoginThrottle, delay_s
 from gis.accounts.tokens import issue, list_tokens
 from gis.db.session import ACCOUNTS_LOGIN

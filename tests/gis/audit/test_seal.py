@@ -11,8 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from gis.audit import seal as seals, verify as audit
-from gis.audit.seal import AnchorStatus, Sealer
+from gis.audit import seal as seals, sealer, verify
+from gis.audit.anchor import AnchorStatus
+from gis.audit.sealer import Sealer
 from gis.db.session import READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN
 from gis.text.errors import Conflict, Forbidden, Unavailable
 
@@ -55,12 +56,12 @@ class Archive:
 
     def broken(self) -> tuple[int, str]:
         """The first broken batch and what is wrong with it."""
-        found = audit.verify(self.sealer)
+        found = verify.verify(self.sealer)
         assert found.broken, "nothing was found"
         return found.broken.batch, found.broken.summary.en
 
-    def intact(self) -> audit.Verification:
-        found = audit.verify(self.sealer)
+    def intact(self) -> verify.Verification:
+        found = verify.verify(self.sealer)
         assert found.broken is None, found.broken.summary.en
         return found
 
@@ -250,7 +251,7 @@ def test_the_first_tampered_batch_is_named(archive, statements, batch, why):
 
 def test_the_break_is_told_with_numbers_and_dates_in_both_languages(archive):
     archive.tamper(f"update app.journal set at = '2026-01-31 23:59:59.5+00' where seq = {FIFTEENTH}")
-    found = audit.verify(archive.sealer).broken
+    found = verify.verify(archive.sealer).broken
     assert found.summary.en.startswith("Sealed batch 2 (seq 11–21, 2026-01-31 23:59:59+00 – 20")
     assert found.summary.vi.startswith("Đợt niêm phong 2 (seq 11–21, ")
     assert found.summary.vi.endswith("có dòng đã bị sửa")
@@ -376,30 +377,30 @@ def test_while_the_anchor_is_away_sealing_goes_on_and_it_is_told_later(empty_arc
     done = sealer.seal()
     assert (done.batches, done.rows, done.anchor) == (2, 12, AnchorStatus.UNAVAILABLE)
     assert not disk.exists()  # what is to be mounted there is not made up
-    assert "the anchor file lacks this batch" in audit.verify(sealer).broken.summary.en
+    assert "the anchor file lacks this batch" in verify.verify(sealer).broken.summary.en
     disk.mkdir()
     assert sealer.seal().anchor == AnchorStatus.AGREES
-    assert audit.verify(sealer).broken is None
+    assert verify.verify(sealer).broken is None
 
 
 def test_the_state_tells_how_old_the_last_seal_is_what_is_open_and_the_anchor(archive, empty_archive):
     with empty_archive.connect() as connection:
-        assert seals.seal_status(connection, empty_archive.anchor) == seals.SealStatus(
+        assert sealer.seal_status(connection, empty_archive.anchor) == sealer.SealStatus(
             0, None, None, 0, None, AnchorStatus.AGREES
         )
     archive.write(2)
     with archive.connect() as connection:
-        told = seals.seal_status(connection, archive.anchor)
+        told = sealer.seal_status(connection, archive.anchor)
         assert (told.batches, told.unsealed, told.anchor) == (4, 2, AnchorStatus.AGREES)
         assert 0 < told.oldest_unsealed_s < told.age_s < 3600
         whole = archive.anchor.read_bytes()
         archive.anchor.write_bytes(whole[:-1])
-        assert seals.seal_status(connection, archive.anchor).anchor == AnchorStatus.BEHIND
+        assert sealer.seal_status(connection, archive.anchor).anchor == AnchorStatus.BEHIND
         archive.anchor.write_bytes(whole.replace(b'"root": "', b'"root": "0'))
-        assert seals.seal_status(connection, archive.anchor).anchor == AnchorStatus.DIFFERS
+        assert sealer.seal_status(connection, archive.anchor).anchor == AnchorStatus.DIFFERS
         away = archive.folder / "unmounted" / "anchor"
-        assert seals.seal_status(connection, away).anchor == AnchorStatus.UNAVAILABLE
-    assert audit.verify(Sealer(archive.sealer.url, archive.folder, away)).unsealed == 2
+        assert sealer.seal_status(connection, away).anchor == AnchorStatus.UNAVAILABLE
+    assert verify.verify(Sealer(archive.sealer.url, archive.folder, away)).unsealed == 2
 
 
 @pytest.mark.parametrize("younger", [False, True], ids=["began first", "began last"])
@@ -443,7 +444,7 @@ def test_writers_are_unharmed_and_the_walk_is_clean_while_sealing_goes_on(empty_
                     faults.append(fault)
 
     writers = [threading.Thread(target=writing) for _ in range(4)]
-    with seals.background_sealing(empty_archive.sealer, interval_s=0.01):
+    with sealer.background_sealing(empty_archive.sealer, interval_s=0.01):
         for writer in writers:
             writer.start()
         while any(writer.is_alive() for writer in writers):
@@ -474,10 +475,10 @@ def test_two_sealers_at_once_seal_one_after_the_other(empty_archive):
 def test_in_the_background_it_seals_by_itself_and_once_more_at_the_end(empty_archive):
     def unsealed() -> int:
         with empty_archive.connect() as connection:
-            return seals.seal_status(connection, empty_archive.anchor).unsealed
+            return sealer.seal_status(connection, empty_archive.anchor).unsealed
 
     empty_archive.write(5)
-    with seals.background_sealing(empty_archive.sealer, interval_s=3600):
+    with sealer.background_sealing(empty_archive.sealer, interval_s=3600):
         deadline = time.monotonic() + 30
         while unsealed():
             assert time.monotonic() < deadline
@@ -492,7 +493,7 @@ def test_in_the_background_it_seals_by_itself_and_once_more_at_the_end(empty_arc
 
 def test_a_database_that_comes_late_is_sealed_when_it_is_there(cluster, migrated_template, tmp_path, caplog):
     late = Archive(cluster, "comes_late", tmp_path)
-    with seals.background_sealing(late.sealer, interval_s=0.05):
+    with sealer.background_sealing(late.sealer, interval_s=0.05):
         deadline = time.monotonic() + 30
         while "comes_late" not in caplog.text:
             assert time.monotonic() < deadline
@@ -621,7 +622,7 @@ def test_nobody_changes_a_seal_and_nobody_else_reads_one(archive):
 def test_a_database_that_was_never_migrated_says_what_to_do(cluster, tmp_path):
     cluster.create_database("bare")
     bare = Archive(cluster, "bare", tmp_path)
-    for ask in (bare.sealer.seal, lambda: audit.verify(bare.sealer)):
+    for ask in (bare.sealer.seal, lambda: verify.verify(bare.sealer)):
         with pytest.raises(Unavailable, match=r"run \./cotmoc migrate"):
             ask()
     cluster.drop_database("bare")

@@ -11,19 +11,23 @@ from shapely.geometry import Point
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from gis.accounts.models import close_account, enrol, new_recovery_codes, sign_in, use_recovery_code
+from gis.accounts.people import close_account, enrol
+from gis.accounts.second_factor import new_recovery_codes, use_recovery_code
+from gis.accounts.sign_ins import sign_in
 from gis.accounts.tokens import Token, issue, revoke
-from gis.checks.doctor import CHECKS, CheckStatus, Installation
+from gis.checks.doctor import CHECKS
 from gis.checks.reconcile import first_mismatch, reconcile
+from gis.checks.result import CheckStatus, Installation
 from gis.crs.systems import WGS84
 from gis.db.actors import Actor
 from gis.model.layer import catalog
 from gis.model.links import Link
-from gis.read.sql import Selection
-from gis.release import workflow as sharing
+from gis.read.selection import Selection
+from gis.release import contents, workflow
+from gis.release.contents import PreparedPart
 from gis.release.models import ReleaseState
 from gis.release.snapshot import RELEASE_LEVEL
-from gis.release.workflow import PreparedPart, Terms
+from gis.release.workflow import Terms
 from layers.gates import GateEvent
 from layers.policy import OFFICE_STAFF, PARTNER, POLICY, SYSTEM
 from tests.factories import put
@@ -175,14 +179,14 @@ def release_and_accounts(database, accounts, tampering_targets):
     selection = Selection(catalog["markers"], RELEASE_LEVEL, where={"number": numbers})
     part = PreparedPart(selection, ("number", "built_by"), 5, {"number": numbers})
     with database.transaction(PARTNER) as session:
-        going = {"markers": sharing.releasable_content(session, part)}
+        going = {"markers": contents.releasable_content(session, part)}
     with database.transaction(LAN, write=True) as session:
-        version = sharing.prepare(session, "Bản", "Bạn", Terms(basis="48/UBND-NC"), [part])
-        sharing.submit(session, version, going, [])
+        version = workflow.prepare(session, "Bản", "Bạn", Terms(basis="48/UBND-NC"), [part])
+        workflow.submit(session, version, going, [])
         key = version.release_id, version.number
     for state in (ReleaseState.APPROVED, ReleaseState.PUBLISHED):
         with database.transaction(Actor("minh", OFFICE_STAFF), write=True) as session:
-            sharing.transition(session, sharing.version_of(session, *key), state)
+            workflow.transition(session, workflow.version_of(session, *key), state)
     with database.transaction(LAN, write=True) as session:
         session.get_one(catalog["markers"].model, ids[1]).level = "internal"
 

@@ -8,9 +8,10 @@ import psycopg
 import pytest
 
 from api.cli.migrate import migrate
-from gis.audit.seal import Sealer
-from gis.checks.doctor import CheckStatus, Installation, is_healthy, run_checks
+from gis.audit.sealer import Sealer
+from gis.checks.doctor import is_healthy, run_checks
 from gis.checks.reconcile import reconcile
+from gis.checks.result import CheckStatus, Installation
 from gis.db.actors import Role
 from gis.db.session import SEALER_LOGIN
 from gis.model.fields import Level

@@ -13,8 +13,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from gis.cluster import private_cluster as postgis
-from gis.cluster.private_cluster import Cluster, data_dir_lock, find_postgresql, login_url, reachable
+from gis.cluster import private_cluster, programs
+from gis.cluster.data_dir import data_dir_lock, reachable
+from gis.cluster.private_cluster import Cluster, login_url
+from gis.cluster.programs import find_postgresql
 from gis.db.session import READER_LOGIN, WRITER_LOGIN
 from gis.text.errors import Conflict, Forbidden, Unavailable
 from tests.process_kill import kill
@@ -35,7 +37,7 @@ def data_root() -> Iterator[Path]:
 def durable_cluster(data_root: Path) -> Iterator[Cluster]:
     """One durable cluster, in a path with spaces and Vietnamese letters that no socket could have."""
     cluster = Cluster(data_root / "Đồn biên phòng cửa khẩu quốc tế" / "thư mục có tên rất dài" / "dữ liệu" / ("x" * 40))
-    assert len(os.fsencode(cluster.cluster_dir / postgis.SOCKET_NAME)) > postgis.MAX_SOCKET_PATH
+    assert len(os.fsencode(cluster.cluster_dir / private_cluster.SOCKET_NAME)) > private_cluster.MAX_SOCKET_PATH
     yield cluster
     cluster.stop()
 
@@ -80,7 +82,7 @@ with Cluster.throwaway() as cluster:
 
 
 def test_a_throwaway_cluster_does_not_outlive_a_killed_test_run():
-    checkout = Path(postgis.__file__).parents[2]
+    checkout = Path(private_cluster.__file__).parents[2]
     with subprocess.Popen(
         [sys.executable, "-c", FORSAKE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env=os.environ | {"PYTHONPATH": str(checkout)},
@@ -88,7 +90,7 @@ def test_a_throwaway_cluster_does_not_outlive_a_killed_test_run():
         left = [Path(place) for place in run.stdout.readline().split()]
         assert all(place.exists() for place in left)
         run.kill()
-    assert postgis._wait_for(lambda: not any(place.exists() for place in left), 30)
+    assert programs._wait_for(lambda: not any(place.exists() for place in left), 30)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,7 @@ def test_what_is_committed_survives_the_killing_of_every_process(cluster: Cluste
     with psycopg.connect(cluster.url().replace("+psycopg", "")) as connection:
         connection.execute("create table if not exists survivor as select 147 as number")
     kill(cluster._processes())
-    assert postgis._wait_for(lambda: not cluster.running, 10)
+    assert programs._wait_for(lambda: not cluster.running, 10)
     cluster.start()
     assert ask(cluster, "select number from survivor") == 147
 
@@ -128,7 +130,7 @@ def test_orphans_of_a_killed_server_do_not_keep_the_next_one_away(cluster: Clust
         backend = busy.info.backend_pid
         os.kill(backend, signal.SIGSTOP)
         os.kill(cluster._postmaster(), signal.SIGKILL)
-        assert postgis._wait_for(lambda: not cluster.running, 10)
+        assert programs._wait_for(lambda: not cluster.running, 10)
         assert backend in cluster._processes()
         os.kill(backend, signal.SIGCONT)
         cluster.start()
@@ -207,7 +209,7 @@ with cluster:
 def test_interrupted_at_the_very_beginning_of_a_start_it_leaves_no_server(cluster: Cluster):
     """The worst moment: the thread that runs ``pg_ctl`` lives, and nobody has noted that it does."""
     cluster.stop()
-    checkout = Path(postgis.__file__).parents[2]
+    checkout = Path(private_cluster.__file__).parents[2]
     ended = subprocess.run(
         [sys.executable, "-c", INTERRUPTED, cluster.data_dir], capture_output=True, text=True, check=False, cwd=checkout
     )
@@ -218,7 +220,7 @@ def test_interrupted_at_the_very_beginning_of_a_start_it_leaves_no_server(cluste
 
 def test_the_application_logs_in_without_a_password_because_the_kernel_vouches(cluster: Cluster):
     for login in (READER_LOGIN, WRITER_LOGIN):
-        assert login in postgis.LOGINS
+        assert login in private_cluster.LOGINS
         with psycopg.connect(cluster.url().replace("+psycopg", "")) as connection:
             connection.execute(f"drop role if exists {login}")
             connection.execute(f"create role {login} login")
@@ -229,7 +231,7 @@ def test_the_application_logs_in_without_a_password_because_the_kernel_vouches(c
 def test_another_user_of_the_machine_gets_no_connection(cluster: Cluster):
     attempt = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
     tried = subprocess.run(
-        ["/usr/bin/python3", "-c", attempt, cluster.socket_dir / postgis.SOCKET_NAME],
+        ["/usr/bin/python3", "-c", attempt, cluster.socket_dir / private_cluster.SOCKET_NAME],
         user="nobody", group="nogroup", extra_groups=[], cwd="/", capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "PermissionError" in tried.stderr
@@ -238,7 +240,7 @@ def test_another_user_of_the_machine_gets_no_connection(cluster: Cluster):
 @only_root
 def test_a_socket_directory_that_somebody_else_laid_out_is_not_used(data_root: Path):
     cluster = Cluster(data_root / "hijacked", durable=False)
-    trap = postgis._socket_dir(cluster.cluster_dir, cluster.owner)
+    trap = private_cluster._socket_dir(cluster.cluster_dir, cluster.owner)
     trap.mkdir()
     try:
         shutil.chown(trap, "nobody", "nogroup")
@@ -283,7 +285,7 @@ with data_dir_lock(Path(sys.argv[1]), "up") as sign:
 
 
 def test_the_second_comer_is_told_who_holds_the_directory_and_a_killed_holder_holds_nothing(data_root: Path):
-    checkout = Path(postgis.__file__).parents[2]
+    checkout = Path(private_cluster.__file__).parents[2]
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, data_root / "held"],
         stdout=subprocess.PIPE,
@@ -312,7 +314,7 @@ def test_a_directory_that_cannot_be_written_is_refused_with_the_reason(data_root
 
 
 def test_a_missing_postgresql_is_answered_with_the_line_to_type():
-    assert find_postgresql()[0] >= postgis.MIN_VERSION
+    assert find_postgresql()[0] >= programs.MIN_VERSION
     with pytest.raises(Unavailable, match="apt-get install postgresql-99 postgresql-99-postgis-3"):
         find_postgresql(99)
 

@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 from pyproj import CRS, Geod, Transformer
 
 from gis.cluster.private_cluster import Cluster
-from gis.crs import systems as crs
+from gis.crs import systems
 from gis.text.errors import Invalid
 
 GEOD = Geod(ellps="WGS84")
@@ -16,8 +16,8 @@ DECREE = Transformer.from_pipeline("urn:ogc:def:coordinateOperation:EPSG::6960")
 
 longitudes = st.floats(102, 110)
 latitudes = st.floats(8, 24)
-codes = st.sampled_from(sorted(crs.SUPPORTED_EPSG))
-zones = pytest.mark.parametrize("zone", crs.ZONES, ids=lambda zone: str(zone.epsg))
+codes = st.sampled_from(sorted(systems.SUPPORTED_EPSG))
+zones = pytest.mark.parametrize("zone", systems.ZONES, ids=lambda zone: str(zone.epsg))
 
 
 def metres(here: tuple[float, float], there: tuple[float, float]) -> float:
@@ -27,7 +27,7 @@ def metres(here: tuple[float, float], there: tuple[float, float]) -> float:
 @given(longitudes, latitudes)
 def test_vn2000_moves_as_the_decree_says(lon, lat):
     expected_lat, expected_lon = DECREE.transform(lat, lon)
-    assert metres(crs.to_wgs84(lon, lat, crs.VN2000), (expected_lon, expected_lat)) < 0.001
+    assert metres(systems.to_wgs84(lon, lat, systems.VN2000), (expected_lon, expected_lat)) < 0.001
 
 
 @zones
@@ -37,44 +37,48 @@ def test_a_zone_is_what_epsg_says_it_is(zone):
     assert parameters["Scale factor at natural origin"] == zone.scale_factor
     assert parameters["False easting"] == zone.false_easting
     assert parameters["False northing"] == parameters["Latitude of natural origin"] == 0
-    assert CRS.from_epsg(zone.epsg).source_crs.to_epsg() == crs.VN2000
+    assert CRS.from_epsg(zone.epsg).source_crs.to_epsg() == systems.VN2000
 
 
 @zones
 def test_a_zone_leads_to_the_same_place_as_epsg_zone_then_decree(zone):
-    unprojected = Transformer.from_crs(zone.epsg, crs.VN2000, always_xy=True)
+    unprojected = Transformer.from_crs(zone.epsg, systems.VN2000, always_xy=True)
     east, north = 536_487.939, 1_203_673.846
     lon, lat = unprojected.transform(east, north)
     expected_lat, expected_lon = DECREE.transform(lat, lon)
-    assert metres(crs.to_wgs84(east, north, zone.epsg), (expected_lon, expected_lat)) < 0.001
+    assert metres(systems.to_wgs84(east, north, zone.epsg), (expected_lon, expected_lat)) < 0.001
 
 
-@pytest.mark.parametrize("epsg", [crs.WGS84, crs.WEB_MERCATOR, crs.UTM_48N, crs.UTM_49N])
+@pytest.mark.parametrize("epsg", [systems.WGS84, systems.WEB_MERCATOR, systems.UTM_48N, systems.UTM_49N])
 def test_systems_on_wgs84_agree_with_proj(epsg):
-    proj = Transformer.from_crs(crs.WGS84, epsg, always_xy=True)
-    assert crs.from_wgs84(106.15, 10.95, epsg) == pytest.approx(proj.transform(106.15, 10.95), abs=0.001)
+    proj = Transformer.from_crs(systems.WGS84, epsg, always_xy=True)
+    assert systems.from_wgs84(106.15, 10.95, epsg) == pytest.approx(proj.transform(106.15, 10.95), abs=0.001)
 
 
 def test_both_sides_of_11_04_degrees_move_alike():
     """Left to itself PROJ changes the operation here, and the ground jumps by 0.8 m."""
-    north, south = (np.subtract(crs.to_wgs84(106.0, lat, crs.VN2000), (106.0, lat)) for lat in (11.0401, 11.0399))
+    north, south = (
+        np.subtract(systems.to_wgs84(106.0, lat, systems.VN2000), (106.0, lat)) for lat in (11.0401, 11.0399)
+    )
     assert np.abs(north - south).max() * 111_320 < 0.001
 
 
 def test_the_measured_point_south_of_11_04_degrees():
-    assert crs.to_wgs84(106.0, 10.80, crs.VN2000) == pytest.approx((106.00178818688468, 10.798985623388836), abs=1e-9)
+    assert systems.to_wgs84(106.0, 10.80, systems.VN2000) == pytest.approx(
+        (106.00178818688468, 10.798985623388836), abs=1e-9
+    )
 
 
 @given(longitudes, latitudes, codes)
 def test_there_and_back_is_the_same_place(lon, lat, epsg):
     """Within 2 mm: a datum shift that leaves heights out, as the decree's does here, is no exact inverse of itself."""
-    assert metres(crs.to_wgs84(*crs.from_wgs84(lon, lat, epsg), epsg), (lon, lat)) < 0.002
+    assert metres(systems.to_wgs84(*systems.from_wgs84(lon, lat, epsg), epsg), (lon, lat)) < 0.002
 
 
 def test_many_points_at_once():
     lon, lat = np.array([106.0, 106.7]), np.array([10.8, 22.0])
-    east, north = crs.from_wgs84(lon, lat, 9210)
-    assert (east[1], north[1]) == crs.from_wgs84(106.7, 22.0, 9210)
+    east, north = systems.from_wgs84(lon, lat, 9210)
+    assert (east[1], north[1]) == systems.from_wgs84(106.7, 22.0, 9210)
 
 
 @pytest.mark.parametrize(
@@ -82,26 +86,26 @@ def test_many_points_at_once():
     [(105.75, 3, 9210), (105.5, 3, 9209), (107.25, 3, 9215), (105, 3, 5897), (105, 6, 3405)],
 )
 def test_a_zone_is_found_by_its_meridian(meridian, width, epsg):
-    assert crs.zone_by_meridian(meridian, width) == crs.zone_by_epsg(epsg)
+    assert systems.zone_by_meridian(meridian, width) == systems.zone_by_epsg(epsg)
 
 
 def test_no_zone_where_none_was_declared():
-    assert crs.zone_by_meridian(105.8) is None
-    assert crs.zone_by_meridian(105.75, 6) is None
-    assert crs.zone_by_epsg(crs.UTM_48N) is None
+    assert systems.zone_by_meridian(105.8) is None
+    assert systems.zone_by_meridian(105.75, 6) is None
+    assert systems.zone_by_epsg(systems.UTM_48N) is None
 
 
 def test_the_meridian_as_papers_write_it():
-    assert [crs.zone_by_epsg(code).meridian_label for code in (9210, 9208, 5897)] == ["105°45′", "104°45′", "105°"]
+    assert [systems.zone_by_epsg(code).meridian_label for code in (9210, 9208, 5897)] == ["105°45′", "104°45′", "105°"]
 
 
 @pytest.mark.parametrize(("lon", "epsg"), [(105.7, 9210), (106.72, 9213), (102.2, 5896), (109.4, 9218)])
 def test_the_nearest_zone(lon, epsg):
-    assert crs.nearest_zone(lon).epsg == epsg
+    assert systems.nearest_zone(lon).epsg == epsg
 
 
 def test_utm_changes_at_108_degrees():
-    assert (crs.utm_epsg(107.999), crs.utm_epsg(108)) == (crs.UTM_48N, crs.UTM_49N)
+    assert (systems.utm_epsg(107.999), systems.utm_epsg(108)) == (systems.UTM_48N, systems.UTM_49N)
 
 
 @pytest.mark.parametrize(
@@ -109,38 +113,38 @@ def test_utm_changes_at_108_degrees():
     ["EPSG:9210", " epsg:9210 ", "http://www.opengis.net/def/crs/EPSG/0/9210", "urn:ogc:def:crs:EPSG::9210"],
 )
 def test_a_system_has_several_names(name):
-    assert crs.parse_epsg(name) == 9210
+    assert systems.parse_epsg(name) == 9210
 
 
 @pytest.mark.parametrize("name", ["EPSG:3148", "EPSG:6956", "9210", "VN-2000", "EPSG:", "", "EPSG:9210; drop"])
 def test_an_unknown_system_is_refused_with_those_that_are_known(name):
     with pytest.raises(Invalid) as refusal:
-        crs.parse_epsg(name)
+        systems.parse_epsg(name)
     assert [(error.field, error.code) for error in refusal.value.errors] == [("crs", "unknown_crs")]
     assert "EPSG:9210" in refusal.value.extra["known"]
 
 
-@pytest.mark.parametrize("transform", [crs.to_wgs84, crs.from_wgs84])
+@pytest.mark.parametrize("transform", [systems.to_wgs84, systems.from_wgs84])
 def test_no_position_passes_through_an_unknown_system(transform):
     with pytest.raises(Invalid):
         transform(106.0, 11.0, 3148)
 
 
 def test_postgis_rows_have_numbers_that_are_ours():
-    rows = crs.spatial_ref_sys_rows()
-    assert len(rows) == len({row["srid"] for row in rows}) == len(crs.ZONES) + 1
-    assert {row["srid"] for row in rows} == {crs.postgis_srid(zone.epsg) for zone in crs.ZONES} | {
-        crs.postgis_srid(crs.VN2000)
+    rows = systems.spatial_ref_sys_rows()
+    assert len(rows) == len({row["srid"] for row in rows}) == len(systems.ZONES) + 1
+    assert {row["srid"] for row in rows} == {systems.postgis_srid(zone.epsg) for zone in systems.ZONES} | {
+        systems.postgis_srid(systems.VN2000)
     }
     assert all(999_000 > row["srid"] > 900_000 for row in rows), "PostGIS keeps 999000 and above for itself"
-    assert crs.postgis_srid(crs.UTM_48N) == crs.UTM_48N
+    assert systems.postgis_srid(systems.UTM_48N) == systems.UTM_48N
 
 
 def test_postgis_rows_turn_the_position_vector():
     """The signs of ``+towgs84`` are the decree's, turned around."""
-    [row] = [row for row in crs.spatial_ref_sys_rows() if row["auth_srid"] == crs.VN2000]
-    bound = Transformer.from_crs(CRS.from_proj4(row["proj4text"]), crs.WGS84, always_xy=True)
-    assert metres(bound.transform(106.0, 10.80), crs.to_wgs84(106.0, 10.80, crs.VN2000)) < 0.001
+    [row] = [row for row in systems.spatial_ref_sys_rows() if row["auth_srid"] == systems.VN2000]
+    bound = Transformer.from_crs(CRS.from_proj4(row["proj4text"]), systems.WGS84, always_xy=True)
+    assert metres(bound.transform(106.0, 10.80), systems.to_wgs84(106.0, 10.80, systems.VN2000)) < 0.001
 
 
 @pytest.fixture(scope="module")
@@ -150,26 +154,28 @@ def database():
         connection.execute("CREATE EXTENSION postgis")
         columns = ("srid", "auth_name", "auth_srid", "srtext", "proj4text")
         insert = f"INSERT INTO spatial_ref_sys ({', '.join(columns)}) VALUES ({', '.join(f'%({c})s' for c in columns)})"
-        connection.cursor().executemany(insert, crs.spatial_ref_sys_rows())
+        connection.cursor().executemany(insert, systems.spatial_ref_sys_rows())
         yield connection
 
 
-@pytest.mark.parametrize("epsg", [crs.VN2000, *(zone.epsg for zone in crs.ZONES)])
+@pytest.mark.parametrize("epsg", [systems.VN2000, *(zone.epsg for zone in systems.ZONES)])
 @pytest.mark.parametrize("lat", [10.80, 11.0399, 11.0401, 21.97])
 def test_postgis_agrees_on_both_sides_of_11_04_degrees(database, epsg, lat):
-    east, north = crs.from_wgs84(106.0, lat, epsg)
+    east, north = systems.from_wgs84(106.0, lat, epsg)
     there = "ST_Transform(ST_Point(%s, %s, %s), %s::int)"
     [lon_lat] = database.execute(
-        f"SELECT ARRAY[ST_X(p), ST_Y(p)] FROM (SELECT {there} AS p) q", [east, north, crs.postgis_srid(epsg), crs.WGS84]
+        f"SELECT ARRAY[ST_X(p), ST_Y(p)] FROM (SELECT {there} AS p) q",
+        [east, north, systems.postgis_srid(epsg), systems.WGS84],
     ).fetchone()
     [back] = database.execute(
-        f"SELECT ARRAY[ST_X(p), ST_Y(p)] FROM (SELECT {there} AS p) q", [106.0, lat, crs.WGS84, crs.postgis_srid(epsg)]
+        f"SELECT ARRAY[ST_X(p), ST_Y(p)] FROM (SELECT {there} AS p) q",
+        [106.0, lat, systems.WGS84, systems.postgis_srid(epsg)],
     ).fetchone()
-    assert metres(tuple(lon_lat), crs.to_wgs84(east, north, epsg)) < 0.001
-    assert metres(crs.to_wgs84(*back, epsg), crs.to_wgs84(east, north, epsg)) < 0.001
+    assert metres(tuple(lon_lat), systems.to_wgs84(east, north, epsg)) < 0.001
+    assert metres(systems.to_wgs84(*back, epsg), systems.to_wgs84(east, north, epsg)) < 0.001
 
 
 def test_postgis_left_to_itself_does_not_agree(database):
     """Why the rows are needed: should this ever fail, they may go."""
     [lon] = database.execute("SELECT ST_X(ST_Transform(ST_Point(106.0, 10.80, 4756), 4326))").fetchone()
-    assert abs(lon - crs.to_wgs84(106.0, 10.80, crs.VN2000)[0]) * 111_320 > 0.1
+    assert abs(lon - systems.to_wgs84(106.0, 10.80, systems.VN2000)[0]) * 111_320 > 0.1

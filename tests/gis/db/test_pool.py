@@ -5,13 +5,13 @@ from functools import partial
 
 import pytest
 
-from gis.db import pool as reading
+from gis.db import pool
 from gis.db.actors import Actor
 from gis.db.pool import BoundQuery
 from gis.db.session import Database
 from gis.model.layer import catalog
-from gis.read import sql as query
-from gis.read.sql import Selection
+from gis.read import pages
+from gis.read.selection import Selection
 from gis.text.errors import Forbidden, Invalid, Unavailable
 from layers.policy import OFFICE, POLICY
 
@@ -50,9 +50,9 @@ def test_every_question_is_asked_in_the_name_of_whoever_asks(single_connection_d
 def test_a_page_is_the_same_with_and_without_a_session(database):
     selection = Selection(catalog["markers"], OFFICE.level, limit=7, bbox=(105.0, 10.0, 107.0, 12.0))
     with database.transaction(OFFICE) as session:
-        wanted = query.read_page(session, selection)
+        wanted = pages.read_page(session, selection)
     assert len(wanted[0]) == 7
-    assert asyncio.run(database.run_queries(OFFICE, partial(query.page_queries, selection))) == wanted
+    assert asyncio.run(database.run_queries(OFFICE, partial(pages.page_queries, selection))) == wanted
 
 
 def test_a_reader_changes_nothing(single_connection_database):
@@ -96,7 +96,7 @@ def test_a_question_whose_asker_has_gone_frees_its_place(single_connection_datab
 
 
 def test_when_every_connection_is_taken_the_next_hears_so(single_connection_database, monkeypatch):
-    monkeypatch.setattr(reading, "ACQUIRE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(pool, "ACQUIRE_TIMEOUT_S", 0.2)
 
     async def crowd():
         slow = [
@@ -131,11 +131,11 @@ def test_a_large_question_and_a_large_answer_pass(single_connection_database):
 
 
 def test_the_places_of_values_are_numbered():
-    assert reading.numbered_placeholders("select %(a)s, %(b)s, %(a)s, 'x%%'") == ("select $1, $2, $1, 'x%'", ["a", "b"])
+    assert pool.numbered_placeholders("select %(a)s, %(b)s, %(a)s, 'x%%'") == ("select $1, $2, $1, 'x%'", ["a", "b"])
 
 
 def test_plans_are_kept_for_so_many_statements_and_no_more(single_connection_database, monkeypatch):
-    monkeypatch.setattr(reading, "MAX_PREPARED_STATEMENTS", 5)
+    monkeypatch.setattr(pool, "MAX_PREPARED_STATEMENTS", 5)
 
     async def many():
         for number in (*range(12), *range(12)):  # also those that were forgotten meanwhile

@@ -7,12 +7,12 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from gis.crs.systems import zone_by_meridian
-from gis.files import writers as files
+from gis.files import writers
 from gis.files.formats import FORMATS, Export, columns_of
 from gis.files.qgis import OTHER_VALUES, layer_qml
-from gis.files.writers import short_names
+from gis.files.shapefile import short_names
 from gis.model.layer import Level, all_layers, catalog
-from gis.read.sql import Selection
+from gis.read.selection import Selection
 from gis.text.errors import Unavailable
 from layers.policy import OFFICE
 
@@ -58,7 +58,7 @@ def test_a_style_draws_every_word_by_shape_and_colour(layer):
 @pytest.mark.parametrize("layer", EVERY)
 def test_a_geopackage_carries_titles_lists_and_its_style(layer, database, tmp_path):
     export = Export(Selection(layer, Level.RESTRICTED), FORMATS["gpkg"], ZONE, extra_metadata={"attribution": "nguồn"})
-    path = files.write(database, OFFICE, export, tmp_path)
+    path = writers.write(database, OFFICE, export, tmp_path)
     opened = sqlite3.connect(path)
     try:
         tables = [name for (name,) in opened.execute("select table_name from gpkg_geometry_columns")]
@@ -99,4 +99,4 @@ def test_no_file_is_given_that_found_no_room(f, room, full_disk, database, tmp_p
     export = Export(Selection(catalog["markers"], Level.RESTRICTED), FORMATS[f], ZONE)
     full_disk(room)
     with pytest.raises(Unavailable, match="could not write the file"):
-        files.write(database, OFFICE, export, tmp_path)
+        writers.write(database, OFFICE, export, tmp_path)

@@ -5,7 +5,8 @@ import pytest
 
 from gis.db.actors import Actor
 from gis.db.session import LOGINS, READER_LOGIN, WRITER_LOGIN, AccessLogEntry
-from gis.model.layer import catalog, child_tables
+from gis.model.children import child_tables
+from gis.model.layer import catalog
 from layers.policy import COMMITTEE, OFFICE, PLANNER, POLICY
 from tests.factories import put
 

@@ -19,8 +19,9 @@ from gis.cluster.private_cluster import Cluster
 from gis.crs.systems import CRS, from_wgs84
 from gis.model.code_lists import OrderedCodeList
 from gis.model.fields import TEXT_COLLATION, Field, Level
-from gis.read.cql2 import compile as filters
-from gis.read.cql2.compile import FilterContext, compile_condition, parse
+from gis.read.cql2 import operators
+from gis.read.cql2.compiler import compile_condition
+from gis.read.cql2.parse import FilterContext, parse
 from gis.text.errors import Malformed
 from gis.text.i18n import Text
 
@@ -624,8 +625,8 @@ json_values = st.recursive(
               st.sampled_from([named("n"), named("s"), named("geometry"), {"bbox": [1, 2]}, {"date": "x"}])),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),
-        st.builds(lambda name, args: {"op": name, "args": args}, st.sampled_from(filters.OPERATORS), inner),
-        st.builds(lambda name, args: {"op": name, "args": args}, st.sampled_from(filters.OPERATORS),
+        st.builds(lambda name, args: {"op": name, "args": args}, st.sampled_from(operators.OPERATORS), inner),
+        st.builds(lambda name, args: {"op": name, "args": args}, st.sampled_from(operators.OPERATORS),
                   st.lists(inner, max_size=3)),
         st.dictionaries(st.sampled_from(["op", "args", "property", "interval", "type", "coordinates"]), inner,
                         max_size=3),

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import text
 
 from gis.model.layer import Level, catalog
-from gis.read import sql as query
-from gis.read.sql import Selection
+from gis.read import pages
+from gis.read.selection import Selection
 from gis.text.errors import Malformed
 from layers.policy import OFFICE, PARTNER, PUBLIC
 
@@ -50,8 +50,8 @@ def test_a_box_is_found_by_the_index_under_row_level_security(actor, database, c
 def test_a_count_and_a_tally_hold_what_the_reader_may_see(actor, share, database):
     with database.transaction(actor) as session:
         everything = Selection(catalog["areas"], actor.level, where={"kind": ["belt"]})
-        assert query.count_features(session, everything) == share * 1250
-        tally = query.count_by_value(session, everything, "level")
+        assert pages.count_features(session, everything) == share * 1250
+        tally = pages.count_by_value(session, everything, "level")
         assert sum(tally.values()) == share * 1250
         assert len(tally) == share
 
@@ -60,14 +60,14 @@ def test_pages_by_key_meet_every_row_once(database):
     with database.transaction(OFFICE) as session:
         after, seen = None, []
         while True:
-            page, after = query.read_page(
+            page, after = pages.read_page(
                 session, Selection(catalog["areas"], Level.RESTRICTED, sort=["-name"], limit=700, after=after)
             )
             seen += [json.loads(one)["id"] for one in page]
             if after is None:
                 break
         assert (
-            len(seen) == len(set(seen)) == query.count_features(session, Selection(catalog["areas"], Level.RESTRICTED))
+            len(seen) == len(set(seen)) == pages.count_features(session, Selection(catalog["areas"], Level.RESTRICTED))
         )
 
 
@@ -80,6 +80,6 @@ def test_a_hidden_property_and_none_at_all_are_refused_alike(database):
                 Selection(MARKERS, Level.PARTNER, sort=[name]),
             ):
                 with pytest.raises(Malformed) as refused:
-                    query.read_features(session, selection)
+                    pages.read_features(session, selection)
                 said.append(refused.value.detail.en.replace(name, "…"))
         assert len(set(said)) == 1

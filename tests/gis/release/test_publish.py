@@ -18,12 +18,13 @@ from gis.db.session import PARTNER_LOGIN, WRITER_LOGIN
 from gis.model.fields import Level
 from gis.model.layer import catalog
 from gis.model.links import Link
-from gis.read import sql as query
-from gis.read.sql import Selection
-from gis.release import workflow as sharing
+from gis.read import pages
+from gis.read.selection import Selection
+from gis.release import contents, holdings, workflow
+from gis.release.contents import PreparedPart
 from gis.release.models import ReleaseState
 from gis.release.snapshot import RELEASE_LEVEL, snapshot_layer
-from gis.release.workflow import PreparedPart, Terms
+from gis.release.workflow import Terms
 from gis.text.errors import Conflict, Forbidden, Invalid
 from layers.policy import ADMINISTRATOR, OFFICE_STAFF, PARTNER, PLANNER, RECIPIENT
 from tests.factories import numbers, put
@@ -49,27 +50,27 @@ def part(layer, *fields, decimals=5, **where):
 
 def prepared(database, recipient, *parts, name=None, actor=LAN, basis="48/UBND-NC", **terms):
     with database.transaction(actor, write=True) as session:
-        version = sharing.prepare(session, name or str(uuid.uuid4()), recipient, Terms(basis=basis, **terms), parts)
+        version = workflow.prepare(session, name or str(uuid.uuid4()), recipient, Terms(basis=basis, **terms), parts)
         return version.release_id, version.number
 
 
 def renewed(database, release, *parts, actor=LAN):
     with database.transaction(actor, write=True) as session:
-        version = sharing.prepare_next_version(session, release, Terms(basis="48/UBND-NC"), parts)
+        version = workflow.prepare_next_version(session, release, Terms(basis="48/UBND-NC"), parts)
         return release, version.number
 
 
 def submitted(database, draft, *parts, actor=LAN):
     with database.transaction(PARTNER) as session:
-        rows = {one.selection.layer.name: sharing.releasable_content(session, one) for one in parts}
+        rows = {one.selection.layer.name: contents.releasable_content(session, one) for one in parts}
     with database.transaction(actor, write=True) as session:
-        sharing.submit(session, sharing.version_of(session, *draft), rows, [])
+        workflow.submit(session, workflow.version_of(session, *draft), rows, [])
     return draft
 
 
 def moved(database, draft, to, actor=MINH, reason="đã đối chiếu"):
     with database.transaction(actor, write=True, reason=reason) as session:
-        sharing.transition(session, sharing.version_of(session, *draft), ReleaseState(to))
+        workflow.transition(session, workflow.version_of(session, *draft), ReleaseState(to))
     return draft
 
 
@@ -80,7 +81,7 @@ def published(database, recipient, *parts, **more):
 
 def received(database, recipient, layer):
     with database.transaction(partner(recipient)) as session:
-        found = query.read_features(session, Selection(snapshot_layer(catalog[layer]), RELEASE_LEVEL))
+        found = pages.read_features(session, Selection(snapshot_layer(catalog[layer]), RELEASE_LEVEL))
     return {one["properties"]["number"] if layer == "markers" else one["id"]: one for one in map(json.loads, found)}
 
 
@@ -132,7 +133,7 @@ def test_an_assumed_position_never_goes_and_a_surveyed_one_does_in_the_next_vers
     assert found["geometry"]["coordinates"] == [105.95, 11.69]
     assert found["properties"]["version"] == 2
     with database.transaction(partner("Bạn B")) as session:
-        changes = sharing.delta(session, release, 1)
+        changes = holdings.delta(session, release, 1)
     assert [json.loads(one)["id"] for one in changes.changed] == [str(row)]
     assert (changes.added, changes.removed, changes.until) == ([], [], 2)
 
@@ -157,10 +158,10 @@ def test_what_stays_is_counted_by_reason(database, create_marker):
     assumed, hidden, shown = create_marker("assumed"), create_marker(level="restricted"), create_marker()
     wanted = part("markers", "number", number=[assumed[1], hidden[1], shown[1]])
     with database.transaction(PARTNER) as session:
-        rows = sharing.releasable_content(session, wanted)
+        rows = contents.releasable_content(session, wanted)
     with database.transaction(LAN) as session:
         whole = Selection(catalog["markers"], LAN.level, where=wanted.selection.where)
-        kept = {one.reason: one for one in sharing.withheld(session, whole, rows)}
+        kept = {one.reason: one for one in contents.withheld(session, whole, rows)}
     assert {one.id for one in rows} == {assumed[0], shown[0]}
     assert kept["level"].labels == [hidden[1]]
     assert kept["position_assumed"].labels == [assumed[1]]
@@ -240,7 +241,7 @@ def test_whoever_touched_the_draft_does_not_approve_it(database, create_marker, 
     wanted = part("markers", "number", number=[create_marker()[1]])
     draft = prepared(database, "Bạn G", wanted)
     with database.transaction(MINH, write=True) as session:
-        sharing.version_of(session, *draft).note = "sửa giúp"
+        workflow.version_of(session, *draft).note = "sửa giúp"
     submitted(database, draft, wanted)
     with pytest.raises(Forbidden, match="second person"):
         moved(database, draft, "approved", MINH)
@@ -259,7 +260,7 @@ def test_a_token_neither_prepares_nor_approves(database, create_marker):
 def test_only_those_who_share_know_of_releases(database, create_marker):
     published(database, "Bạn I", part("markers", "number", number=[create_marker()[1]]))
     with pytest.raises(Forbidden), database.transaction(PLANNER_HOA) as session:
-        sharing.list_holdings(session)
+        holdings.list_holdings(session)
 
 
 def test_what_was_not_approved_is_not_published(database, create_marker, connect):
@@ -305,8 +306,8 @@ def test_a_new_version_replaces_the_one_before_and_tells_the_difference(database
     moved(database, moved(database, draft, "approved"), "published")
     assert set(received(database, "Bạn N", "markers")) == {a, c}
     with database.transaction(partner("Bạn N")) as session:
-        changes = sharing.delta(session, release, 1)
-        manifest = sharing.list_manifests(session, release)[0].manifest
+        changes = holdings.delta(session, release, 1)
+        manifest = holdings.list_manifests(session, release)[0].manifest
     assert [json.loads(one)["id"] for one in changes.added] == [str(new)]
     assert changes.changed == []
     assert [one["id"] for one in changes.removed] == [str(gone)]
@@ -315,8 +316,8 @@ def test_a_new_version_replaces_the_one_before_and_tells_the_difference(database
     assert manifest["basis"] == "48/UBND-NC"
     assert manifest["layers"]["markers"]["removed"] == 1
     with database.transaction(LAN) as session:
-        states = [one.state for one in sharing.versions_of(session, release)]
-        held = {one["feature"]: one for one in sharing.list_holdings(session, recipient="Bạn N")}
+        states = [one.state for one in workflow.versions_of(session, release)]
+        held = {one["feature"]: one for one in holdings.list_holdings(session, recipient="Bạn N")}
     assert states == ["replaced", "published"]
     assert held[gone]["until_version"] == 2
     assert held[kept]["until"] is None
@@ -330,11 +331,11 @@ def test_withdrawal_takes_every_row_back_and_leaves_word(database, create_marker
     moved(database, draft, "withdrawn", reason="hết căn cứ")
     assert received(database, "Bạn O", "markers") == {}
     with database.transaction(partner("Bạn O")) as session:
-        changes = sharing.delta(session, draft[0], 1)
-        assert sharing.list_manifests(session)[0].withdrawn_at is not None
+        changes = holdings.delta(session, draft[0], 1)
+        assert holdings.list_manifests(session)[0].withdrawn_at is not None
     assert [one["id"] for one in changes.removed] == [str(row)]
     with database.transaction(LAN) as session:
-        assert sharing.list_holdings(session, features=[row])[0]["until"] is not None
+        assert holdings.list_holdings(session, features=[row])[0]["until"] is not None
 
 
 def test_what_is_raised_above_partners_is_held_back_with_the_same_commit(database, create_marker, connect):
@@ -344,13 +345,13 @@ def test_what_is_raised_above_partners_is_held_back_with_the_same_commit(databas
     altered(database, row, "level = 'internal'")
     assert set(received(database, "Bạn R", "markers")) == {beside}
     with database.transaction(partner("Bạn R")) as session:
-        changes = sharing.delta(session, release, 1)
-        assert sharing.delta(session, release, 0).removed == []  # whoever never had it hears nothing of it
-        assert sharing.list_manifests(session, release)[0].manifest["held_back"] == 1
+        changes = holdings.delta(session, release, 1)
+        assert holdings.delta(session, release, 0).removed == []  # whoever never had it hears nothing of it
+        assert holdings.list_manifests(session, release)[0].manifest["held_back"] == 1
     assert [one["id"] for one in changes.removed] == [str(row)]
     with database.transaction(LAN) as session:
-        told = [one for one in sharing.list_recalled_holdings(session) if one["recipient"] == "Bạn R"]
-        held = sharing.list_holdings(session, features=[row])[0]
+        told = [one for one in holdings.list_recalled_holdings(session) if one["recipient"] == "Bạn R"]
+        held = holdings.list_holdings(session, features=[row])[0]
     assert [(one["feature"], one["content"]["number"]) for one in told] == [(row, number)]
     assert held["held_back"]
     assert held["until"] is not None
@@ -373,12 +374,12 @@ def test_what_was_held_back_is_gone_from_the_next_version_and_comes_back_with_on
         draft = submitted(database, renewed(database, release, wanted), wanted)
         moved(database, moved(database, draft, "approved"), "published")
         with database.transaction(partner("Bạn S")) as session:
-            since = [sharing.delta(session, release, one) for one in range(version + 1)]
+            since = [holdings.delta(session, release, one) for one in range(version + 1)]
         gone = [[one["id"] for one in found.removed] for found in since]
         assert gone == ([[], [str(row)], []] if version == 2 else [[], [], [], []])
         assert set(received(database, "Bạn S", "markers")) == ({beside} if version == 2 else {number, beside})
     with database.transaction(LAN) as session:
-        assert not [one for one in sharing.list_recalled_holdings(session) if one["recipient"] == "Bạn S"]
+        assert not [one for one in holdings.list_recalled_holdings(session) if one["recipient"] == "Bạn S"]
 
 
 def placeless(session, layer, **given):
@@ -441,17 +442,17 @@ def test_a_copy_that_tells_of_what_is_raised_is_held_back_with_it(layer, telling
         session.get_one(catalog[layer].model, raised_id).level = "internal"
     assert received(database, recipient, wanted.selection.layer.name) == {}
     with database.transaction(partner(recipient)) as session:
-        assert [one["id"] for one in sharing.delta(session, release, 1).removed] == [str(row_id)]
+        assert [one["id"] for one in holdings.delta(session, release, 1).removed] == [str(row_id)]
     entries = connect().execute(
         "select actor, new->>'recipient', new->>'raised' from app.journal where action = 'hold_back'"
         " and feature_id = %s", [row_id]
     )  # fmt: skip
     assert entries.fetchall() == [("lan", recipient, str(raised_id))]
     with database.transaction(LAN) as session:
-        assert [one["feature"] for one in sharing.list_recalled_holdings(session) if one["recipient"] == recipient] == [
-            row_id
-        ]
-        assert sharing.count_recalled_holdings(session) == len(sharing.list_recalled_holdings(session, 1000))
+        assert [
+            one["feature"] for one in holdings.list_recalled_holdings(session) if one["recipient"] == recipient
+        ] == [row_id]
+        assert holdings.count_recalled_holdings(session) == len(holdings.list_recalled_holdings(session, 1000))
     draft = submitted(database, renewed(database, release, wanted), wanted)
     moved(database, moved(database, draft, "approved"), "published")
     told = received(database, recipient, wanted.selection.layer.name)[str(row_id)]
@@ -481,11 +482,11 @@ def test_a_paper_that_is_raised_is_named_to_nobody(database, create_marker):
 
     def basis():
         with database.transaction(partner("Bạn W")) as session:
-            return sharing.list_manifests(session, release)[0].manifest["basis"]
+            return holdings.list_manifests(session, release)[0].manifest["basis"]
 
     assert basis() == "77/UBND-NC"
     with database.transaction(LAN, write=True) as session:
-        next_one = sharing.prepare_next_version(session, release, Terms(paper, "77/UBND-NC"), [wanted]).number
+        next_one = workflow.prepare_next_version(session, release, Terms(paper, "77/UBND-NC"), [wanted]).number
     submitted(database, (release, next_one), wanted)
     moved(database, (release, next_one), "approved")
     with database.transaction(LAN, write=True) as session:
@@ -509,14 +510,14 @@ def test_the_manifest_proves_the_content(database, create_marker, connect):
     rows = sorted(create_marker() for _ in range(3))
     release, _ = published(database, "Bạn P", part("markers", "number", number=[one[1] for one in rows]))
     with database.transaction(partner("Bạn P")) as session:
-        told = sharing.list_manifests(session, release)[0].manifest["layers"]["markers"]
+        told = holdings.list_manifests(session, release)[0].manifest["layers"]["markers"]
     contents = (
         connect().execute("select id, sha256 from release.markers where recipient = 'Bạn P' order by id").fetchall()
     )
     lines = "\n".join(f"{row} {sha}" for row, sha in contents)
     assert told["sha256"] == hashlib.sha256(lines.encode()).hexdigest()
     with database.transaction(LAN) as session:
-        for one in sharing.list_holdings(session, recipient="Bạn P"):
+        for one in holdings.list_holdings(session, recipient="Bạn P"):
             assert one["sha256"] == hashlib.sha256(canonical(one["content"]).encode()).hexdigest()
 
 

@@ -7,9 +7,10 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from api.cli.migrate import migrate
+from gis.model.children import child_tables
 from gis.model.fields import Level
-from gis.model.layer import catalog, child_tables
-from gis.schema.grants import security_drift
+from gis.model.layer import catalog
+from gis.schema.apply import security_drift
 from layers.policy import OFFICER, POLICY
 
 TAMPERINGS = {

@@ -10,7 +10,7 @@ from alembic.util import CommandError
 from sqlalchemy import create_engine, text
 
 from api.cli.migrate import MIGRATIONS_FOLDER, migrate
-from gis.crs import systems as crs
+from gis.crs import systems
 from gis.schema import migrate as migrations
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -58,7 +58,7 @@ def test_the_leakproof_mark_is_put_back_at_every_start(cluster, empty_database_n
 def test_our_srids_are_in_the_database(cluster, empty_database_name):
     with psycopg.connect(host=str(cluster.socket_dir), dbname=empty_database_name, user="postgres") as admin:
         found = dict(admin.execute("select srid, proj4text from spatial_ref_sys where auth_name = 'cotmoc'").fetchall())
-    assert found == {row["srid"]: row["proj4text"] for row in crs.spatial_ref_sys_rows()}
+    assert found == {row["srid"]: row["proj4text"] for row in systems.spatial_ref_sys_rows()}
 
 
 def test_words_are_sorted_as_vietnamese_and_numbers_by_value(cluster, empty_database_name):

@@ -4,7 +4,7 @@ import pyotp
 import pytest
 from playwright.sync_api import Page, expect
 
-from gis.accounts.models import enrol
+from gis.accounts.people import enrol
 
 PASSWORD = "một câu dài để vào nhà"
 SECRET = pyotp.random_base32()

@@ -1,0 +1,38 @@
+"""GeoParquet 1.1."""
+
+import json
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyproj import CRS
+
+from gis.crs.systems import WGS84
+from gis.files.formats import Export
+from gis.files.spool import (
+    GEOMETRY,
+    Spool,
+)
+
+# GeoParquet.
+
+ROW_GROUP_BATCHES: Final = 20
+"""Batches of a row group: what a reader skips at once."""
+
+
+def write_parquet(export: Export, rows: Spool, path: Path) -> None:
+    """GeoParquet 1.1: WKB, with what its readers need to know in the metadata."""
+    column: dict[str, Any] = {"encoding": "WKB", "geometry_types": sorted(rows.geometry_types)}
+    column["orientation"] = "counterclockwise"
+    if rows.bounds:
+        column["bbox"] = rows.bounds
+    if export.selection.crs.epsg != WGS84:  # without one it is CRS84, longitude first
+        column["crs"] = CRS.from_epsg(export.selection.crs.epsg).to_json_dict()
+    geo = {"version": "1.1.0", "primary_column": GEOMETRY, "columns": {GEOMETRY: column}}
+    schema = rows.schema.with_metadata({"geo": json.dumps(geo), **export.metadata_text()})
+    with pq.ParquetWriter(path, schema, compression="zstd") as written:
+        batches = rows.batches()
+        while group := list(islice(batches, ROW_GROUP_BATCHES)):
+            written.write_table(pa.Table.from_batches(group).replace_schema_metadata(schema.metadata))

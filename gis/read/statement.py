@@ -1,0 +1,63 @@
+"""SQL under construction: conditions, and the values bound to its parameters."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field as attribute
+from typing import Any
+
+from gis.model.fields import Field
+from gis.text.dates import parse_date, parse_datetime
+from gis.text.errors import Malformed
+from gis.text.i18n import Text
+
+MIN_METRES_PER_DEGREE = 100_000
+"""A degree is never shorter than this at our latitudes along a meridian; parallels are stretched by the cosine."""
+
+
+@dataclass
+class StatementBuilder:
+    """SQL in the making: its parts, and the values bound to it."""
+
+    conditions: list[str] = attribute(default_factory=list)
+    values: dict[str, Any] = attribute(default_factory=dict)
+
+    def bind(self, value: Any) -> str:
+        """Bind a value and give its place in the SQL."""
+        name = f"v{len(self.values)}"
+        self.values[name] = value
+        return f"%({name})s"
+
+
+SQL_CASTS = {
+    "text": "text", "code": "text", "integer": "bigint", "number": "float8", "date": "date",
+    "datetime": "timestamptz", "boolean": "boolean", "uuid": "uuid", "list": "text",
+}  # fmt: skip
+
+
+VALUE_PARSERS: dict[str, Callable[[str], Any]] = {
+    "integer": lambda value: _checked_bigint(int(value)),
+    "number": float,
+    "date": parse_date,
+    "datetime": parse_datetime,
+    "boolean": lambda value: {"true": True, "false": False}[value.lower()],
+    "uuid": uuid.UUID,
+}
+
+
+def _checked_bigint(number: int) -> int:
+    if abs(number) >= 2**63:
+        raise ValueError
+    return number
+
+
+def parse_value(field: Field, value: str) -> Any:
+    """A filter's value as the field's type. Raises ``Malformed`` naming the field when it is none."""
+    try:
+        if "\x00" in value:
+            raise ValueError
+        return field.codes(value).value if field.codes else VALUE_PARSERS.get(field.type, str)(value)
+    except (ValueError, KeyError):
+        words = f": {', '.join(word.value for word in field.codes)}" if field.codes else f" ({field.type})"
+        raise Malformed(
+            Text(f"Giá trị của '{field.name}' không hợp lệ{words}", f"The value of '{field.name}' is not valid{words}")
+        ) from None

@@ -1,0 +1,132 @@
+"""What the login of partners may read in schema `release`."""
+
+from collections.abc import Sequence
+
+from gis.db.actors import Role
+from gis.db.session import OWNER_ROLE, PARTNER_LOGIN, PUBLISHER
+from gis.model.layer import all_layers
+from gis.release.models import RELEASE_TABLES
+from gis.release.publish import (
+    HASH_FUNCTIONS,
+    PARTNER_TABLES,
+    PUBLISH_FUNCTIONS,
+    PUBLISH_SIGNATURES,
+    RELEASE_TRIGGERS,
+    TRANSITION_FUNCTIONS,
+    ReferentLayer,
+)
+from gis.release.recall import RECALL_FUNCTION, mentions_function, recall_trigger
+from gis.release.snapshot import (
+    RELEASE_SCHEMA,
+    content_function,
+    snapshot_catalog,
+)
+from gis.text.dates import TODAY_SQL
+
+PUBLISHER_SIGNATURES = (*PUBLISH_SIGNATURES, "hold_back()")
+
+
+def partner_tables() -> list[str]:
+    """Every table that partners read, in full."""
+    return [f"{RELEASE_SCHEMA}.{name}" for name in (*snapshot_catalog(), *PARTNER_TABLES)]
+
+
+def publication_sql(
+    partner_view_role: Role,
+    releasing_roles: Sequence[Role],
+    all_roles: Sequence[str],
+    referent_layer: ReferentLayer | None = None,
+) -> list[str]:
+    """The SQL of publication: functions, triggers, policies and grants, idempotent. Run by the owner.
+
+    ``shared_by`` is the role with a partner's eyes, ``sharing`` are those that prepare and approve, ``everyone`` all
+    roles and logins of the house, ``landmarks`` what addresses are counted from.
+    """
+    hidden = referent_layer.hidden_sql if referent_layer is not None else "false"
+    made = [
+        HASH_FUNCTIONS,
+        *(content_function(layer, hidden) for layer in all_layers()),
+        TRANSITION_FUNCTIONS,
+        PUBLISH_FUNCTIONS,
+        mentions_function(referent_layer),
+        RECALL_FUNCTION,
+    ]
+    made.append(RELEASE_TRIGGERS)
+    made += [*_publisher_ownership(), *(recall_trigger(layer.name) for layer in all_layers())]
+    names = ", ".join([*all_roles, PUBLISHER])
+    reading = ", ".join([PUBLISHER, *(role.read_role for role in releasing_roles)])
+    editing = ", ".join(role.write_role for role in releasing_roles)
+    for table in (*(f"app.{name}" for name in RELEASE_TABLES), *partner_tables()):
+        made += [
+            f"alter table {table} enable row level security;",
+            f"alter table {table} force row level security;",
+            f"revoke all on {table} from public, {names};",
+            _policy(table, "own", "all", OWNER_ROLE),
+            _policy(table, "publish", "all", PUBLISHER),
+            _policy(table, "see", "select", reading),
+            f"grant select on {table} to {reading};",
+        ]
+    for table in ("releases", "release_versions", "release_parts", "release_rows"):
+        made += [f"grant insert on app.{table} to {editing};", _policy(f"app.{table}", "prepare", "insert", editing)]
+    only_a_draft = (
+        "not exists (select from app.release_versions v"
+        " where v.release_id = releases.id and (v.number > 1 or v.state <> 'draft'))"
+    )
+    draft = "exists (select from app.release_versions v where v.id = version_id and v.state = 'draft')"
+    made += [
+        # Until anybody else has been asked a draft may be changed, and to whom it goes while it is the first.
+        f"grant update (name, recipient) on app.releases to {editing};",
+        _policy("app.releases", "rename", "update", editing, only_a_draft),
+        f"grant delete on app.release_parts to {editing};",
+        _policy("app.release_parts", "redraft", "delete", editing, draft),
+        f"grant update on app.release_versions to {editing}, {PUBLISHER};",
+        _policy("app.release_versions", "move", "update", editing),
+        f"grant insert, update on app.holdings to {PUBLISHER};",
+        *(f"grant insert, update, delete on {table} to {PUBLISHER};" for table in partner_tables()),
+        *(_partner_grants(table) for table in partner_tables()),
+        *(
+            f"grant execute on function app.shared_{layer.name} to {PUBLISHER}, {partner_view_role.read_role};"
+            for layer in all_layers()
+        ),
+        *(f"grant execute on function app.{one} to {editing};" for one in PUBLISH_SIGNATURES),
+        f"grant execute on function app.actor() to {PUBLISHER};",
+        f"grant execute on function app.write_journal to {PUBLISHER};",
+        f"grant usage on schema app to {PUBLISHER};",
+        f"revoke all on schema {RELEASE_SCHEMA} from public;",
+        f"grant usage on schema {RELEASE_SCHEMA} to {PARTNER_LOGIN}, {reading};",
+        f"revoke all on schema app from {PARTNER_LOGIN};",
+    ]
+    return made
+
+
+def _publisher_ownership() -> list[str]:
+    """Publication runs as the publisher. Giving a function away takes the right to make one, for that moment only."""
+    made = [f"grant create on schema app to {PUBLISHER};"]
+    for one in PUBLISHER_SIGNATURES:
+        made += [
+            f"alter function app.{one} owner to {PUBLISHER};",
+            f"revoke all on function app.{one} from public;",
+        ]
+    return [*made, f"revoke create on schema app from {PUBLISHER};"]
+
+
+def _policy(table: str, name: str, verb: str, roles: str, using: str = "true") -> str:
+    clauses = (f" using ({using})" if verb != "insert" else "") + (
+        " with check (true)" if verb not in ("select", "delete") else ""
+    )
+    return f"drop policy if exists {name} on {table}; create policy {name} on {table} for {verb} to {roles}{clauses};"
+
+
+def _partner_grants(table: str) -> str:
+    """A partner's login reads the rows of the recipient in whose name it asks, while they are served.
+
+    Where the releases are named through which it may read, those of these alone.
+    """
+    own = (
+        "recipient = (select nullif(current_setting('cotmoc.recipient', true), '')) and coalesce(release ="
+        " any((select nullif(current_setting('cotmoc.releases', true), ''))::uuid[]), true)"
+    )
+    if table.removeprefix(f"{RELEASE_SCHEMA}.") not in PARTNER_TABLES:
+        today = f"(select {TODAY_SQL})"
+        own += f" and coalesce(served_from <= {today}, true) and coalesce(served_to >= {today}, true)"
+    return f"grant select on {table} to {PARTNER_LOGIN};" + _policy(table, "receive", "select", PARTNER_LOGIN, own)

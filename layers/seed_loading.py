@@ -1,0 +1,142 @@
+"""Loading the border duties of the seed documents as tasks and works."""
+
+import re
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gis.model.fields import Level
+from gis.model.links import create_link
+from gis.write import commands
+from gis.write.validation import PLACE
+from layers.border import Border
+from layers.crossings import Crossing, CrossingKind
+from layers.documents import Document
+from layers.gates import Gate
+from layers.markers import Marker
+from layers.numbering import MarkerNumber, Section, parse_address
+from layers.posts import Post
+from layers.reference_rows import SEED_SOURCE, csv_rows, gate_named, parse_cell_date, plan_document
+from layers.tasks import Task, TaskKind, TaskState
+from layers.units import Unit, UnitKind
+from layers.works import Work, WorkKind, WorkStage, create_procedure_steps
+
+
+def load_seed_items(session: Session, folder: Path) -> None:
+    """The border matters of the five plans, as the records that they are, linked to their places and papers."""
+    made: dict[str, uuid.UUID] = {}
+    rows = list(csv_rows(folder / "seed_items.csv"))
+    for row in rows:
+        if row["record"] == "work":
+            made[row["item"]] = _seed_work(session, row)
+        elif row["record"] == "task":
+            made[row["item"]] = _seed_task(session, row)
+    for row in rows:
+        before = re.search(r"tiếp theo mục (\d+)", row["gist"])
+        after = re.search(r"mục (\d+) làm tiếp", row["gist"])
+        if before and row["item"] in made:
+            create_link(session, made[row["item"]], made[before.group(1)], "continues")
+        if after:
+            create_link(session, made[after.group(1)], made[row["item"]], "continues")
+    _link_to_committee_plan(session, rows, made)
+
+
+def _seed_values(session: Session, row: Mapping[str, str]) -> dict[str, Any]:
+    title = row["gist"].split(";")[0].strip()
+    return {
+        "title": title[0].upper() + title[1:],
+        "due_on": parse_cell_date(row["due"]),
+        "waiting_on": row["waiting_on"] or None,
+        "waiting_since": parse_cell_date(row["waiting_since"]),
+        "done_on": parse_cell_date(row["done_on"]),
+        "plan": plan_document(session, row["seed"]).title,
+        "clause": row["basis"],
+        "seed_item": row["item"],
+        "source": f"{SEED_SOURCE} {row['seed']}, {row['basis']}",
+        "level": Level.INTERNAL,
+    }
+
+
+def _seed_work(session: Session, row: Mapping[str, str]) -> uuid.UUID:
+    border, address = row["place"].split(" ", 1)
+    values = {
+        **_seed_values(session, row),
+        "kind": WorkKind(row["kind"]),
+        "stage": WorkStage(row["status"]),
+        "unit": row["unit"],
+        PLACE: {"text": address, "border": border},
+    }
+    work: Work = commands.store_new(session, Work, values)
+    if work.address and isinstance(parse_address(address), Section):
+        work.title = f"{work.title}, đoạn {work.address}"
+    create_procedure_steps(session, work)
+    for marker in _markers_at(session, border, address):
+        create_link(session, work.id, marker.id, "subject")
+    if work.kind is WorkKind.DENSIFICATION:
+        for post in session.scalars(select(Post).filter_by(border=border, section=work.address)):
+            create_link(session, work.id, post.id, "subject")
+    if work.kind is WorkKind.SMART_GATE:
+        create_link(session, work.id, gate_named(session, "Hữu Nghị").id, "gate")
+    create_link(session, work.id, plan_document(session, row["seed"]).id, "document")
+    return work.id
+
+
+def _markers_at(session: Session, border: str, address: str) -> list[Marker]:
+    found = parse_address(address)
+    numbers = [found.first, found.last] if isinstance(found, Section) else [MarkerNumber.parse(address)]
+    return [
+        marker
+        for number in numbers
+        for marker in session.scalars(select(Marker).filter_by(border=Border(border), number=str(number)))
+    ]
+
+
+def _seed_task(session: Session, row: Mapping[str, str]) -> uuid.UUID:
+    values = {
+        **_seed_values(session, row),
+        "kind": TaskKind(row["kind"]),
+        "state": TaskState(row["status"]),
+        "period": row["period"],
+        "lead_unit": row["unit"],
+        "imported": True,
+        "progress": 100 if row["status"] == "done" else 0,
+    }
+    task = commands.store_new(session, Task, values)
+    for feature in _linked_features(session, row):
+        create_link(session, task.id, feature.id, "gate" if isinstance(feature, Gate) else "subject")
+    create_link(session, task.id, plan_document(session, row["seed"]).id, "document")
+    return task.id
+
+
+def _linked_features(session: Session, row: Mapping[str, str]) -> list[Any]:
+    """What a seed task is about, as far as it is a thing in the house; what has no public place has none."""
+    place = row["place"]
+    if place.startswith("gate "):
+        return [gate_named(session, place.removeprefix("gate "))]
+    if place.startswith("all gates of "):
+        provinces = re.split(r" and ", place.removeprefix("all gates of "))
+        return list(session.scalars(select(Gate).where(Gate.former_province.in_(provinces)).order_by(Gate.name)))
+    if place.startswith("crossing "):
+        name = place.removeprefix("crossing ")
+        lanes = session.scalars(select(Crossing).filter_by(kind=CrossingKind.CLEARANCE_LANE))
+        return [lane for lane in lanes if name in (lane.aliases or [])]
+    if row["kind"] == "partner_agreement":
+        units = session.scalars(select(Unit).filter_by(kind=UnitKind.NEIGHBOUR_PROVINCE))
+        return [unit for unit in units if unit.short_name and unit.short_name in row["gist"]]
+    return []
+
+
+def _link_to_committee_plan(session: Session, rows: list[dict[str, str]], ids_by_item: Mapping[str, uuid.UUID]) -> None:
+    """Item 28 is a paper: the steering committee's plan of 2024, the parent of Lạng Sơn's matters of that year."""
+    for row in rows:
+        if row["record"] != "document":
+            continue
+        issuer = "Ban Chỉ đạo công tác biên giới tỉnh Lạng Sơn"
+        plan = session.scalars(select(Document).filter_by(issuer=issuer)).one()
+        for other in rows:
+            if other["seed"] == row["seed"] and other["item"] in ids_by_item:
+                create_link(session, ids_by_item[other["item"]], plan.id, "parent")
