@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gis.text.errors import Conflict, Refusal
+from gis.text import Conflict, Refusal
 
 commands = typer.Typer(
     name="cotmoc",
@@ -122,8 +122,7 @@ def load(data_dir: DataDir = None) -> None:
 def doctor(data_dir: DataDir = None, anchor: Anchor = None) -> None:
     """Kiểm tra hệ thống; trả về mã 1 khi có lỗi. · Check the system; exits with 1 on a fault."""
     from api.cli import up as premises
-    from gis.checks.doctor import is_healthy
-    from gis.checks.result import CheckStatus
+    from gis.checks import CheckStatus, is_healthy
 
     with premises.use_database_server(data_dir, "doctor") as addresses:
         findings = premises.examine(addresses, premises.resolve_data_dir(data_dir), anchor)
@@ -209,14 +208,14 @@ def audit_verify(data_dir: DataDir = None, anchor: Anchor = None) -> None:
     import layers  # noqa: F401 - fills the catalog
     from api.cli import up as premises
     from api.cli.progress import progress
-    from gis.audit.verify import verify
-    from gis.checks.reconcile import reconcile
+    from gis.audit import verify_journal
+    from gis.checks import reconcile_with_journal
 
     with premises.use_database_server(data_dir, "audit") as addresses, progress() as told:
-        found = verify(premises.make_sealer(addresses, premises.resolve_data_dir(data_dir), anchor), told)
+        found = verify_journal(premises.make_sealer(addresses, premises.resolve_data_dir(data_dir), anchor), told)
         if found.broken:
             raise Conflict(found.broken.summary)
-        if changed := reconcile(addresses.admin, told):
+        if changed := reconcile_with_journal(addresses.admin, told):
             raise Conflict(changed)
     typer.echo(f"✓ {found.summary.vi}\n✓ {found.summary.en}")
 

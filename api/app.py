@@ -32,8 +32,8 @@ from api.rest import (
     releases,
 )
 from api.settings import Settings
-from gis.accounts.authentication import Accounts
-from gis.db.session import Database
+from gis.accounts import Accounts
+from gis.db import Database
 from maps.assets import static_folder
 
 GZIP_MINIMUM_BYTES = 1000

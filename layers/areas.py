@@ -4,8 +4,7 @@ from typing import Any
 
 from sqlalchemy.orm import Mapped
 
-from gis.model.code_lists import AMBER, BLUE, GREY, CodeList, Mark, Status, transitions_to
-from gis.model.fields import field, geometry
+from gis.model import AMBER, BLUE, GREY, CodeList, Mark, Status, field, geometry, transitions_to
 from layers.border_feature import BorderFeature
 
 

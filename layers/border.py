@@ -12,12 +12,10 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from gis.db.pool import BoundQuery, QueryGenerator
-from gis.model.code_lists import CodeList
-from gis.model.fields import Clearance, Level, PositionSource
-from gis.read.execution import run_queries
-from gis.text.errors import FieldError, Missing
-from gis.text.i18n import Text
+from gis.db import BoundQuery, QueryGenerator
+from gis.model import Clearance, CodeList, Level, PositionSource
+from gis.read import run_queries
+from gis.text import FieldError, Missing, Text
 from layers.numbering import MarkerNumber, NotAnAddress, Offset, Section, parse_address
 
 ON_LINE_M = 200

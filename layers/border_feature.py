@@ -14,13 +14,11 @@ from shapely.geometry import Point, shape
 from sqlalchemy import or_
 from sqlalchemy.orm import Mapped, Session
 
-from gis.crs.systems import WGS84
-from gis.model.fields import ASSUMED_PREFIX, Level, PositionSource, field
-from gis.model.layer import catalog
-from gis.model.links import Link, layer_of
+from gis.crs import WGS84
+from gis.model import ASSUMED_PREFIX, Level, Link, PositionSource, catalog, field, layer_of
 from gis.read import linear
-from gis.text.errors import FieldError, Invalid, Missing, invalid
-from gis.write.commands import set_geometry
+from gis.text import FieldError, Invalid, Missing, invalid
+from gis.write import set_geometry
 from layers.border import MAX_DISTANCE_M, Border, address_at_chainage, names_hidden_marker, nearest_marker
 from layers.locating import Location, LocationKind, locate, out_of_area
 from layers.secrecy import Unclassified

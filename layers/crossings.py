@@ -12,13 +12,25 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session
 
-from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, CodeList, Mark, Status, transitions_to
-from gis.model.fields import Field, derived, field, geometry
-from gis.model.links import Link, create_link, delete_link
-from gis.text.errors import invalid
-from gis.text.i18n import Text
-from gis.write.commands import create_command, store_new, store_update, update_command
-from gis.write.validation import GEOMETRY, PLACE
+from gis.model import (
+    AMBER,
+    BLUE,
+    GREEN,
+    GREY,
+    CodeList,
+    Field,
+    Link,
+    Mark,
+    Status,
+    create_link,
+    delete_link,
+    derived,
+    field,
+    geometry,
+    transitions_to,
+)
+from gis.text import Text, invalid
+from gis.write import GEOMETRY, PLACE, create_command, store_new, store_update, update_command
 from layers.border import Border
 from layers.border_feature import BorderFeature
 from layers.gates import Gate

@@ -13,10 +13,9 @@ from typing import Any
 from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, Session
 
-from gis.model.code_lists import CodeList
-from gis.model.fields import field, geometry
-from gis.text.errors import invalid
-from gis.write.commands import create_command, store_new, store_update, update_command
+from gis.model import CodeList, field, geometry
+from gis.text import invalid
+from gis.write import create_command, store_new, store_update, update_command
 from layers.secrecy import Unclassified
 
 DOCUMENT_NUMBER = re.compile(

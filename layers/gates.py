@@ -13,13 +13,25 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session
 
-from gis.model.children import ChildRecord, child_rows
-from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, INK, RED, CodeList, Mark, Status
-from gis.model.fields import Clearance, derived, field, geometry
-from gis.text.dates import TODAY_SQL, today
-from gis.text.errors import Conflict, FieldError, Invalid, invalid
-from gis.text.i18n import Text
-from gis.write.commands import (
+from gis.model import (
+    AMBER,
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    RED,
+    ChildRecord,
+    Clearance,
+    CodeList,
+    Mark,
+    Status,
+    child_rows,
+    derived,
+    field,
+    geometry,
+)
+from gis.text import TODAY_SQL, Conflict, FieldError, Invalid, Text, invalid, today
+from gis.write import (
     create_command,
     store_new,
     store_transition,

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Mapped, Session
 
-from gis.model.code_lists import (
+from gis.model import (
     AMBER,
     BLUE,
     GREEN,
@@ -23,12 +23,13 @@ from gis.model.code_lists import (
     Mark,
     OrderedCodeList,
     Status,
+    derived,
+    field,
+    geometry,
     transitions_to,
 )
-from gis.model.fields import derived, field, geometry
-from gis.text.dates import today
-from gis.text.errors import invalid
-from gis.write.commands import create_command, store_new, store_update, update_command
+from gis.text import invalid, today
+from gis.write import create_command, store_new, store_update, update_command
 from layers.border_feature import BorderFeature
 
 CLOCK_SKEW = dt.timedelta(minutes=10)

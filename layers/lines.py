@@ -12,11 +12,10 @@ from shapely.geometry import shape
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session
 
-from gis.crs.systems import WGS84
-from gis.model.code_lists import CodeList
-from gis.model.fields import Level, PositionSource, field, geometry
+from gis.crs import WGS84
+from gis.model import CodeList, Level, PositionSource, field, geometry
 from gis.read import linear
-from gis.text.i18n import Text
+from gis.text import Text
 from layers.border import Border
 from layers.secrecy import Unclassified
 

@@ -15,15 +15,10 @@ from shapely.geometry import Point
 from sqlalchemy import Text as SqlText, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gis.db.session import Database
-from gis.model.children import UnjournalledRecord
-from gis.model.fields import Level, PositionSource
-from gis.model.layer import Feature
-from gis.model.links import create_link
-from gis.model.record import Record
+from gis.db import Database
+from gis.model import Feature, Level, PositionSource, Record, UnjournalledRecord, create_link
 from gis.read import linear
-from gis.write import commands
-from gis.write.validation import PLACE
+from gis.write import PLACE, commands
 from layers import lines
 from layers.border import Border
 from layers.crossings import Crossing, CrossingKind, CrossingState

@@ -6,15 +6,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from gis.crs import coordinates
-from gis.crs.coordinates import Position
-from gis.db.pool import QueryGenerator
-from gis.model.code_lists import CodeList
-from gis.model.fields import Clearance, Level, PositionSource
-from gis.read import linear
-from gis.read.execution import run_queries
-from gis.text.errors import FieldError, Invalid, Missing, invalid
-from gis.text.i18n import Text
+from gis.crs import Position, coordinates
+from gis.db import QueryGenerator
+from gis.model import Clearance, CodeList, Level, PositionSource
+from gis.read import linear, run_queries
+from gis.text import FieldError, Invalid, Missing, Text, invalid
 from layers.border import (
     MAX_DISTANCE_M,
     MAX_MARKER_DISTANCE_M,

@@ -16,14 +16,29 @@ from shapely.geometry import Point
 from sqlalchemy import Text as SqlText, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gis.model.children import ChildRecord, UnjournalledRecord
-from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, RED, SKY, CodeList, Mark, Status
-from gis.model.fields import CodeListType, Level, PositionSource, field, geometry
+from gis.model import (
+    AMBER,
+    BLUE,
+    GREEN,
+    GREY,
+    RED,
+    SKY,
+    ChildRecord,
+    CodeList,
+    CodeListType,
+    Level,
+    Mark,
+    PositionSource,
+    Status,
+    UnjournalledRecord,
+    field,
+    geometry,
+)
 from gis.read import linear
-from gis.text.dates import today
-from gis.text.errors import Conflict, FieldError, Invalid, Missing
-from gis.text.i18n import Text
-from gis.write.commands import (
+from gis.text import Conflict, FieldError, Invalid, Missing, Text, today
+from gis.write import (
+    GEOMETRY,
+    PLACE,
     create_command,
     refresh,
     set_geometry,
@@ -33,7 +48,6 @@ from gis.write.commands import (
     transition_command,
     update_command,
 )
-from gis.write.validation import GEOMETRY, PLACE
 from layers.border import Border
 from layers.border_feature import BorderFeature, update_addresses
 from layers.numbering import MarkerNumber, NotAnAddress

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from functools import total_ordering
 from math import isfinite
 
-from gis.text.folding import unaccented
-from gis.text.i18n import Text
+from gis.text import Text, unaccented
 
 LAST_MAIN, LAST_SUB, LAST_TWIN = 9999, 999, 3
 MAX_OFFSET_M = 100_000.0

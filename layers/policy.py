@@ -17,14 +17,11 @@ from a marker that everybody knows who may know the feature by its level.
 
 from collections.abc import Mapping
 
-from gis.db.actors import Actor, Role
-from gis.model.fields import ASSUMED_PREFIX, Level
-from gis.model.layer import Layer, catalog
-from gis.release.publish import ReferentLayer
-from gis.release.snapshot import snapshot_catalog
-from gis.schema.policy_model import Policy
-from gis.text.dates import TODAY_SQL
-from gis.text.i18n import Text
+from gis.db import Actor, Role
+from gis.model import ASSUMED_PREFIX, Layer, Level, catalog
+from gis.release import ReferentLayer, snapshot_catalog
+from gis.schema import Policy
+from gis.text import TODAY_SQL, Text
 from layers.border import Border
 
 ALL_LAYERS: dict[str, tuple[str, ...]] = dict.fromkeys(catalog, ())

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Boolean, Integer, Text as SqlText, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gis.model.children import UnjournalledRecord
-from gis.model.fields import CodeListType, Level
+from gis.model import CodeListType, Level, UnjournalledRecord
 from layers.border import Border
 
 NOTICE_STEP = "notice"

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gis.model.code_lists import CodeList
+from gis.model import CodeList
 from layers.documents import Document
 from layers.gates import Gate
 

@@ -7,8 +7,8 @@ secrets on a computer that is connected to a network. The three levels are Mật
 import re
 import unicodedata
 
-from gis.model.layer import Feature
-from gis.text.errors import invalid
+from gis.model import Feature
+from gis.text import invalid
 
 WORD_EDGE = r"(?<![^\W_])(?:{})(?![^\W_])"
 

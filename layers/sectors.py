@@ -7,10 +7,9 @@ from geoalchemy2.shape import to_shape
 from shapely import get_coordinates
 from sqlalchemy.orm import Mapped, Session
 
-from gis.model.fields import Level, field, geometry
+from gis.model import Level, field, geometry
 from gis.read import linear
-from gis.write.commands import create_command, store_new
-from gis.write.validation import GEOMETRY, PLACE
+from gis.write import GEOMETRY, PLACE, create_command, store_new
 from layers.border import Border
 from layers.border_feature import BorderFeature
 

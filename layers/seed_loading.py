@@ -9,10 +9,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gis.model.fields import Level
-from gis.model.links import create_link
-from gis.write import commands
-from gis.write.validation import PLACE
+from gis.model import Level, create_link
+from gis.write import PLACE, commands
 from layers.border import Border
 from layers.crossings import Crossing, CrossingKind
 from layers.documents import Document

@@ -11,12 +11,9 @@ from typing import Any
 from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, Session
 
-from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, CodeList, Mark, Status, transitions_to
-from gis.model.fields import Level, derived, field, geometry
-from gis.text.dates import today
-from gis.text.errors import FieldError, Invalid, invalid
-from gis.text.i18n import Text
-from gis.write.commands import (
+from gis.model import AMBER, BLUE, GREEN, GREY, CodeList, Level, Mark, Status, derived, field, geometry, transitions_to
+from gis.text import FieldError, Invalid, Text, invalid, today
+from gis.write import (
     create_command,
     store_new,
     store_transition,

@@ -9,8 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Mapped
 
-from gis.model.code_lists import CodeList
-from gis.model.fields import field, geometry
+from gis.model import CodeList, field, geometry
 from layers.markers import Side
 from layers.secrecy import Unclassified
 

@@ -1,7 +1,7 @@
 """Urgency (tình trạng tiến độ): how a thing that is owed stands today. Computed on every read, the same everywhere."""
 
-from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, RED, CodeList, Mark
-from gis.text.dates import TODAY_SQL
+from gis.model import AMBER, BLUE, GREEN, GREY, RED, CodeList, Mark
+from gis.text import TODAY_SQL
 
 
 class Urgency(CodeList):

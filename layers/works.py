@@ -13,14 +13,27 @@ from typing import Any
 from sqlalchemy import CheckConstraint, select
 from sqlalchemy.orm import Mapped, Session
 
-from gis.model.children import ChildRecord, child_rows
-from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, RED, CodeList, Mark, Status
-from gis.model.fields import Clearance, Field, Level, derived, field, geometry
-from gis.model.links import create_link
-from gis.text.dates import today
-from gis.text.errors import Conflict, FieldError, Missing, invalid
-from gis.text.i18n import Text
-from gis.write.commands import (
+from gis.model import (
+    AMBER,
+    BLUE,
+    GREEN,
+    GREY,
+    RED,
+    ChildRecord,
+    Clearance,
+    CodeList,
+    Field,
+    Level,
+    Mark,
+    Status,
+    child_rows,
+    create_link,
+    derived,
+    field,
+    geometry,
+)
+from gis.text import Conflict, FieldError, Missing, Text, invalid, today
+from gis.write import (
     create_command,
     store_new,
     store_transition,

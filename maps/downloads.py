@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gis.files.formats import FORMATS
+from gis.files import FORMATS
 from maps.rendering import localized, url_with_query
 
 FORMAT_ORDER = ("geojson", "gpkg", "xlsx", "csv", "shp", "kml", "fgb", "parquet", "geojsonseq")

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from gis.model.fields import Clearance
-from gis.model.layer import Layer
-from gis.text.i18n import Language
+from gis.model import Clearance, Layer
+from gis.text import Language
 from maps.marks import layer_mark
 
 BACKGROUND_COLOUR = "#ffffff"

@@ -6,7 +6,7 @@ hollow (an assumed position) by filling it with paper and stroking it with its c
 is the colour of what is drawn on top of the body.
 """
 
-from gis.model.code_lists import AMBER, GREY, INK, Mark
+from gis.model import AMBER, GREY, INK, Mark
 
 SIZE = 24
 """Width and height of the drawing area of every shape."""

@@ -4,7 +4,7 @@ Templates use ``words.key``; the browser gets the same catalogue as a JSON block
 names in braces are filled in where the wording is used. Keys are grouped by where they are read.
 """
 
-from gis.text.i18n import Text
+from gis.text import Text
 from layers.lines import BASEMAP_CREDITS, DISCLAIMER
 
 MESSAGES: dict[str, Text] = {

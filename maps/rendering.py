@@ -15,9 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from gis.model.code_lists import GREY
-from gis.text.dates import VIETNAM_TIME
-from gis.text.i18n import Language, Text
+from gis.model import GREY
+from gis.text import VIETNAM_TIME, Language, Text
 from maps.marks import LAYER_MARKS, shape_or_circle
 from maps.messages import messages_in
 

@@ -45,6 +45,17 @@ def test_each_storey_imports_only_from_those_below():
     assert done.returncode == 0, done.stdout
 
 
+def test_other_storeys_import_packages_of_gis_not_their_modules():
+    inside = re.compile(r"^\s*from gis\.\w+\.(?!cql2\b)\w+(?:\.\w+)* import", re.MULTILINE)
+    found = [
+        f"{path.relative_to(CHECKOUT)}: {match[0].strip()}"
+        for path in sources(".py")
+        if not path.is_relative_to(CHECKOUT / "gis")
+        for match in inside.finditer(path.read_text("utf-8"))
+    ]
+    assert found == []
+
+
 def test_no_epsg_number_stands_outside_of_its_file():
     found = [
         f"{path.relative_to(CHECKOUT)}:{number}: {line.strip()}"

@@ -16,10 +16,8 @@ from api.http.dependencies import PageLanguageParam, inline_dependency, principa
 from api.http.page import page_context, page_response
 from api.http.parameters import id_in_path
 from api.http.request_body import BodyParam
-from gis.accounts import people, second_factor, sign_ins
-from gis.accounts.authentication import Principal
-from gis.text.errors import Forbidden, Missing
-from gis.text.i18n import Text
+from gis.accounts import Principal, people, second_factor, sign_ins
+from gis.text import Forbidden, Missing, Text
 from layers.policy import ASSIGNABLE_ROLES
 from maps.pages import accounts as entrance
 

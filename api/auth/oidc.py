@@ -31,9 +31,8 @@ from api.http.dependencies import PageLanguageParam
 from api.http.media_types import HTML
 from api.http.network import is_loopback
 from api.settings import Settings
-from gis.db.shared_memory import SharedTable
-from gis.text.errors import Missing, Unauthenticated
-from gis.text.i18n import Text
+from gis.db import SharedTable
+from gis.text import Missing, Text, Unauthenticated
 from maps.pages import accounts
 
 router = APIRouter(prefix="/signin/oidc", tags=["sign-in"], include_in_schema=False)

@@ -19,17 +19,21 @@ from api.http.dependencies import PageLanguageParam, inline_dependency, principa
 from api.http.page import page_context, page_response
 from api.http.parameters import DatabaseParam, id_in_path
 from api.http.request_body import BodyParam
-from gis.accounts import people, second_factor, sign_ins, token_usage as uses, tokens
-from gis.accounts.authentication import Principal
-from gis.accounts.token_usage import DEFAULT_PER_MINUTE, MAX_PER_MINUTE
-from gis.db.actors import Actor, Role
-from gis.db.session import Database
-from gis.model.layer import catalog
-from gis.read import pages
-from gis.read.selection import Selection
+from gis.accounts import (
+    DEFAULT_PER_MINUTE,
+    MAX_PER_MINUTE,
+    Principal,
+    people,
+    second_factor,
+    sign_ins,
+    token_usage as uses,
+    tokens,
+)
+from gis.db import Actor, Database, Role
+from gis.model import catalog
+from gis.read import Selection, pages
 from gis.release import workflow
-from gis.text.errors import FieldError, Forbidden, Invalid, invalid
-from gis.text.i18n import Language, Text
+from gis.text import FieldError, Forbidden, Invalid, Language, Text, invalid
 from layers.markers import Side
 from layers.policy import ASSIGNABLE_ROLES, RECIPIENT
 from maps.pages import accounts

@@ -17,10 +17,8 @@ from api.http.page import page_response
 from api.http.request_body import BodyParam
 from api.http.security import SESSION_COOKIE
 from api.settings import Settings
-from gis.accounts.authentication import Accounts
-from gis.accounts.sign_ins import sign_out
-from gis.text.errors import Unauthenticated
-from gis.text.i18n import Text
+from gis.accounts import Accounts, sign_out
+from gis.text import Text, Unauthenticated
 from maps.pages import accounts
 
 router = APIRouter(tags=["sign-in"], include_in_schema=False)

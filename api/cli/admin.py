@@ -14,12 +14,9 @@ import segno
 import typer
 
 from api.cli.up import DatabaseUrls, migrate
-from gis.accounts import models as account_models, passwords, people
-from gis.accounts.authentication import Accounts
-from gis.accounts.second_factor import drop_second_factor
-from gis.db.session import ACCOUNTS_LOGIN
-from gis.text.errors import Forbidden, Invalid, Missing
-from gis.text.i18n import Text
+from gis.accounts import Accounts, drop_second_factor, models as account_models, passwords, people
+from gis.db import ACCOUNTS_LOGIN
+from gis.text import Forbidden, Invalid, Missing, Text
 from layers.policy import ADMINISTRATOR, ASSIGNABLE_ROLES
 
 LOCAL_ADMINISTRATOR = "admin@machine"

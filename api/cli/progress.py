@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gis.text.i18n import Text
+from gis.text import Text
 
 INTERVAL_S = {True: 0.2, False: 10.0}
 """How often it is told: on a terminal, where one line is written over, and to a file."""

@@ -16,13 +16,11 @@ import uvicorn
 from api.cli import workers
 from api.cli.shutdown import ShutdownRequested, ShutdownSignal
 from api.http.network import NetworkOptions
-from gis.audit.sealer import Sealer
-from gis.checks.result import CheckResult, CheckStatus
-from gis.cluster.data_dir import data_dir_lock, reachable
-from gis.cluster.private_cluster import Cluster, login_url
-from gis.db.session import ACCOUNTS_LOGIN, LOGINS, PARTNER_LOGIN, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN, Database
-from gis.text.errors import Conflict, Refusal
-from gis.text.i18n import Text
+from gis.audit import Sealer
+from gis.checks import CheckResult, CheckStatus
+from gis.cluster import Cluster, data_dir_lock, login_url, reachable
+from gis.db import ACCOUNTS_LOGIN, LOGINS, PARTNER_LOGIN, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN, Database
+from gis.text import Conflict, Refusal, Text
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DATABASE_NAME = "cotmoc"

@@ -23,10 +23,9 @@ import typer
 import uvicorn
 
 from api.cli.shutdown import ShutdownSignal
-from gis.accounts.throttle import delay_s
-from gis.audit.sealer import Sealer, background_sealing
-from gis.text.errors import Unavailable
-from gis.text.i18n import Text
+from gis.accounts import delay_s
+from gis.audit import Sealer, background_sealing
+from gis.text import Text, Unavailable
 
 MAX_DEFAULT_WORKERS: Final = 4
 GRACEFUL_SHUTDOWN_S: Final = 3

@@ -4,9 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gis.text.errors import FieldError, Invalid
-from gis.text.i18n import Text
-from gis.write.validation import ERROR_TEXTS, clean_name, clean_text
+from gis.text import FieldError, Invalid, Text
+from gis.write import ERROR_TEXTS, clean_name, clean_text
 from layers.secrecy import refuse_state_secret
 
 MAX_LENGTH = 200

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from gis.accounts.authentication import Principal
-from gis.db.actors import Actor
-from gis.text.i18n import Language
+from gis.accounts import Principal
+from gis.db import Actor
+from gis.text import Language
 
 
 def requested_language(request: Request) -> Language | None:

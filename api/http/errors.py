@@ -20,9 +20,7 @@ from api.http.media_types import HTML, PROBLEM
 from api.http.negotiation import VARY_HEADERS
 from api.http.security import NO_STORE, NO_SUCH_PATH, SECURITY_HEADERS, is_page_request
 from api.settings import Settings
-from gis.text import errors
-from gis.text.errors import FieldError, Refusal
-from gis.text.i18n import Language, Text
+from gis.text import FieldError, Language, Refusal, Text, errors
 from maps.rendering import error_page
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from api.http.asgi import ASGIApp, Receive, Scope, Send
-from gis.text.errors import Refusal
+from gis.text import Refusal
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 

@@ -15,9 +15,8 @@ from api.http.json_text import json_bytes
 from api.http.media_types import HTML
 from api.http.page import signed_in_person
 from api.settings import Settings
-from gis.model.fields import Field
-from gis.text.errors import Malformed
-from gis.text.i18n import Language, Text
+from gis.model import Field
+from gis.text import Language, Malformed, Text
 from maps import rendering
 from maps.messages import messages_in
 

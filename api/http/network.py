@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from api.settings import ALL_INTERFACES
-from gis.accounts.authentication import Accounts
-from gis.text.errors import Forbidden
-from gis.text.i18n import Text
+from gis.accounts import Accounts
+from gis.text import Forbidden, Text
 
 LOOPBACK = "127.0.0.1"
 

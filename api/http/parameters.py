@@ -13,16 +13,12 @@ from starlette.datastructures import QueryParams
 
 from api.http.dependencies import ActorParam, inline_dependency
 from api.http.security import NO_SUCH_PATH
-from gis.crs.geometry import BBox, parse_bbox
-from gis.crs.systems import CRS, CRS84, OUTPUT_CRS
-from gis.db.actors import Actor
-from gis.db.session import Database, Session
-from gis.model.layer import Layer, catalog
+from gis.crs import CRS, CRS84, OUTPUT_CRS, BBox, parse_bbox
+from gis.db import Actor, Database, Session
+from gis.model import Layer, catalog
+from gis.read import Along, Near, Selection
 from gis.read.cql2 import compiler, operands, parse
-from gis.read.selection import Along, Near, Selection
-from gis.text.dates import VIETNAM_TIME, parse_date, parse_datetime
-from gis.text.errors import FEATURE_NOT_FOUND, Invalid, Malformed, Missing
-from gis.text.i18n import Text
+from gis.text import FEATURE_NOT_FOUND, VIETNAM_TIME, Invalid, Malformed, Missing, Text, parse_date, parse_datetime
 from layers.border import Border
 from layers.locating import Location, locate
 from layers.policy import catalog_of

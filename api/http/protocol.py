@@ -12,8 +12,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from api.http.asgi import ASGIApp, Receive, Scope, Send
 from api.http.errors import problem_response
 from api.http.security import SECURITY_HEADERS
-from gis.text.errors import Malformed
-from gis.text.i18n import Text
+from gis.text import Malformed, Text
 
 NOT_HTTP = Malformed(Text("Không phải yêu cầu HTTP hợp lệ", "This is not a valid HTTP request"))
 

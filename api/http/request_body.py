@@ -9,8 +9,7 @@ from starlette.datastructures import Headers
 
 from api.http.asgi import Receive
 from api.http.media_types import GEOJSON, JSON, MERGE_PATCH
-from gis.text.errors import Malformed, Refusal, TooLarge, UnsupportedMediaType
-from gis.text.i18n import Text
+from gis.text import Malformed, Refusal, Text, TooLarge, UnsupportedMediaType
 
 WRITE_METHODS = {"POST", "PUT", "PATCH", "DELETE"}
 ACCEPTED_MEDIA_TYPES = {JSON, GEOJSON, MERGE_PATCH}

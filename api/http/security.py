@@ -22,12 +22,10 @@ from api.http.media_types import HTML
 from api.http.network import is_loopback
 from api.http.request_body import WRITE_METHODS, body_refusal, limit_body
 from api.settings import Settings
-from gis.accounts.authentication import Accounts, Principal, may_write
-from gis.accounts.tokens import release_of_scope
-from gis.db.actors import Actor
-from gis.model.fields import Level
-from gis.text.errors import Forbidden, Malformed, Missing, Refusal, Unauthenticated
-from gis.text.i18n import Text
+from gis.accounts import Accounts, Principal, may_write, release_of_scope
+from gis.db import Actor
+from gis.model import Level
+from gis.text import Forbidden, Malformed, Missing, Refusal, Text, Unauthenticated
 from layers.policy import ANONYMOUS, ASSIGNABLE_ROLES, OFFICE, RECIPIENT
 
 NEEDS_SECOND_FACTOR = Text(

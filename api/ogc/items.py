@@ -39,16 +39,12 @@ from api.http.parameters import (
     read_selection,
 )
 from api.ogc import schemas, tiles
-from gis.crs.systems import CRS, CRS84, CRS84_URI, OUTPUT_CRS
-from gis.db.actors import Actor
-from gis.db.session import Database, Session
-from gis.model import links
-from gis.model.layer import Layer
-from gis.read import pages, sql, timeline as past
-from gis.read.selection import Selection
-from gis.release.holdings import released_layers
-from gis.text.errors import Malformed
-from gis.text.i18n import Language, Text
+from gis.crs import CRS, CRS84, CRS84_URI, OUTPUT_CRS
+from gis.db import Actor, Database, Session
+from gis.model import Layer, links
+from gis.read import Selection, pages, sql, timeline as past
+from gis.release import released_layers
+from gis.text import Language, Malformed, Text
 from layers.policy import catalog_of, editable_sql
 
 router = APIRouter(prefix="/ogc", tags=["features"], route_class=FastRoute)

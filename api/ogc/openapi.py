@@ -31,15 +31,12 @@ from api.http.parameters import DEFAULT_LIMIT, ITEM_PARAMETERS, MAX_LIMIT, RESER
 from api.http.request_body import WRITE_METHODS
 from api.http.security import RELEASED_PATH, RELEASED_PREFIXES
 from api.ogc.schemas import GEOMETRY_FORMATS, RELATIONS, TYPE_SCHEMAS, property_schema, queryables
-from gis.crs.geometry import ALLOWED_TYPES, COORDINATES_DEPTH
-from gis.crs.systems import OUTPUT_CRS
-from gis.db.actors import Actor, Role
-from gis.files.formats import FORMATS as FILES
-from gis.model.fields import Clearance, Field
-from gis.model.layer import Layer, all_layers
-from gis.text import errors
-from gis.text.i18n import Language
-from gis.write.validation import GEOMETRY, PLACE, LocationText, writable_fields
+from gis.crs import ALLOWED_TYPES, COORDINATES_DEPTH, OUTPUT_CRS
+from gis.db import Actor, Role
+from gis.files import FORMATS as FILES
+from gis.model import Clearance, Field, Layer, all_layers
+from gis.text import Language, errors
+from gis.write import GEOMETRY, PLACE, LocationText, writable_fields
 from layers.policy import catalog_of
 
 router = APIRouter(tags=["description"])

@@ -14,11 +14,9 @@ from api.http.negotiation import link, refuse_unknown_parameters
 from api.http.parameters import DatabaseParam
 from api.http.security import NO_SUCH_PATH
 from api.rest.releases import ReleaseParam
-from gis.db.actors import Actor
-from gis.release import holdings, workflow
-from gis.release.models import Manifest
-from gis.text.errors import Malformed, Missing
-from gis.text.i18n import Text
+from gis.db import Actor
+from gis.release import Manifest, holdings, workflow
+from gis.text import Malformed, Missing, Text
 
 router = APIRouter(prefix="/ogc/releases", tags=["releases"])
 

@@ -13,11 +13,10 @@ from api.http.dependencies import ActorParam
 from api.http.media_types import SCHEMA_JSON
 from api.http.negotiation import LINK_TITLES, ResponseLanguageParam, base_url, document_response, link
 from api.http.parameters import FEATURES_3, FEATURES_8, LayerParam
-from gis.model.fields import Clearance, Field
-from gis.model.layer import Layer
-from gis.read.cursor import UNSORTABLE_TYPES
-from gis.text.i18n import Language, Text
-from gis.write.validation import GEOMETRY, PLACE, LocationText, writable_fields
+from gis.model import Clearance, Field, Layer
+from gis.read import UNSORTABLE_TYPES
+from gis.text import Language, Text
+from gis.write import GEOMETRY, PLACE, LocationText, writable_fields
 
 router = APIRouter(prefix="/ogc/collections", tags=["schemas"])
 

@@ -17,16 +17,11 @@ from api.http.fast_route import FastRoute
 from api.http.media_types import JSON, MVT
 from api.http.negotiation import base_url, is_not_modified, link, refuse_unknown_parameters
 from api.http.parameters import DatabaseParam, LayerParam, read_selection
-from gis.crs.systems import EPSG_URI, WEB_MERCATOR
-from gis.db.actors import Actor
-from gis.db.session import Database
-from gis.model.fields import Clearance, Level
-from gis.model.layer import Layer
-from gis.read import pages, tiles
-from gis.read.grid_counts import HALF_WORLD_M, MAX_COUNT_ZOOM, count_field
-from gis.read.selection import Selection
-from gis.text.errors import Malformed, Missing
-from gis.text.i18n import Text
+from gis.crs import EPSG_URI, WEB_MERCATOR
+from gis.db import Actor, Database
+from gis.model import Clearance, Layer, Level
+from gis.read import HALF_WORLD_M, MAX_COUNT_ZOOM, Selection, count_field, pages, tiles
+from gis.text import Malformed, Missing, Text
 from maps.maplibre_style import maplibre_style
 
 router = APIRouter(prefix="/ogc", tags=["tiles"], route_class=FastRoute)

@@ -18,16 +18,12 @@ from api.http.media_types import GEOJSON, MERGE_PATCH
 from api.http.parameters import AsOfParam, DatabaseParam, IdParam, LayerParam, crs_of, feature_id, idempotency_key_of
 from api.http.request_body import BodyParam
 from api.ogc.items import feature_response
-from gis.crs.systems import CRS
-from gis.db.actors import Actor
-from gis.model import links
-from gis.model.layer import Feature, Layer, catalog
-from gis.read import pages
-from gis.read.selection import Selection
-from gis.text.errors import FEATURE_NOT_FOUND, FieldError, Invalid, Malformed, Missing, Unconditional, invalid
-from gis.text.i18n import Text
-from gis.write import commands, idempotency as replays, validation as drafts
-from gis.write.validation import GEOMETRY, GEOMETRY_CRS, PLACE
+from gis.crs import CRS
+from gis.db import Actor
+from gis.model import Feature, Layer, catalog, links
+from gis.read import Selection, pages
+from gis.text import FEATURE_NOT_FOUND, FieldError, Invalid, Malformed, Missing, Text, Unconditional, invalid
+from gis.write import GEOMETRY, GEOMETRY_CRS, PLACE, commands, idempotency as replays, validation as drafts
 from layers import gates, works
 from layers.border_feature import link_to_address
 from layers.secrecy import refuse_state_secret

@@ -14,16 +14,12 @@ from api.http.page import page_context, page_response
 from api.http.parameters import DatabaseParam, moment_of, selection_of
 from api.rest.layers import card, may_create
 from api.settings import Settings
-from gis.crs.systems import CRS84
-from gis.db.actors import Actor
-from gis.db.session import Session
-from gis.model.layer import catalog
-from gis.read import change_feed, pages
-from gis.read.change_feed import TimeSpan
-from gis.read.selection import Selection
+from gis.crs import CRS84
+from gis.db import Actor, Session
+from gis.model import catalog
+from gis.read import Selection, TimeSpan, change_feed, pages
 from gis.release import holdings
-from gis.text.errors import Forbidden
-from gis.text.i18n import Text
+from gis.text import Forbidden, Text
 from maps import map_page as atlas, marks
 from maps.pages import board, lists
 

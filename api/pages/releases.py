@@ -13,16 +13,11 @@ from api.rest import releases
 from api.rest.layers import card
 from api.rest.releases import ReleaseManagerParam, ReleaseParam
 from api.settings import Settings
-from gis.db.actors import Actor
-from gis.db.session import Database
-from gis.model.layer import all_layers, catalog
-from gis.read import pages
-from gis.read.selection import Selection
-from gis.release import workflow
-from gis.release.models import ReleaseState
-from gis.release.snapshot import ALWAYS_RELEASED_FIELDS, snapshot_layer
-from gis.text.errors import Missing
-from gis.text.i18n import Language
+from gis.db import Actor, Database
+from gis.model import all_layers, catalog
+from gis.read import Selection, pages
+from gis.release import ALWAYS_RELEASED_FIELDS, ReleaseState, snapshot_layer, workflow
+from gis.text import Language, Missing
 from maps.pages import releases as release_pages
 
 router = APIRouter(tags=["releases"], include_in_schema=False)

@@ -10,13 +10,11 @@ from api.http.negotiation import refuse_unknown_parameters
 from api.http.page import page_context, page_response
 from api.http.parameters import DatabaseParam, layer_named
 from api.rest.change_feed import next_page_url, page_links, span_of
-from gis.db.actors import Actor
-from gis.db.session import Database
+from gis.db import Actor, Database
 from gis.history import access_log as readings
-from gis.model.layer import all_layers
-from gis.read.change_feed import TimeSpan
-from gis.text.errors import Forbidden, Malformed
-from gis.text.i18n import Text
+from gis.model import all_layers
+from gis.read import TimeSpan
+from gis.text import Forbidden, Malformed, Text
 from layers.policy import may_list_changes_of
 from maps.pages.access_log import access_log_page as show_readings
 

@@ -12,8 +12,7 @@ from api.http.json_text import json_bytes
 from api.http.media_types import GEOJSON
 from api.http.parameters import DatabaseParam, bbox_of
 from gis.read import linear
-from gis.text.errors import Missing
-from gis.text.i18n import Text
+from gis.text import Missing, Text
 from layers.border import Border
 from layers.lines import ATTRIBUTION, BASEMAP_CREDITS
 

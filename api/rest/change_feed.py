@@ -19,14 +19,10 @@ from api.http.page import page_context, page_response
 from api.http.parameters import DatabaseParam, HistoryLayerParam, layer_named, limit_of, moment_of, selection_of
 from api.http.security import path_and_query
 from api.rest.layers import card
-from gis.db.actors import Actor
-from gis.db.session import Session
-from gis.model.layer import Layer, all_layers
-from gis.read import change_feed
-from gis.read.change_feed import ChangeFeedEntry, TimeSpan
-from gis.read.selection import Selection
-from gis.text.errors import Forbidden, Malformed
-from gis.text.i18n import Text
+from gis.db import Actor, Session
+from gis.model import Layer, all_layers
+from gis.read import ChangeFeedEntry, Selection, TimeSpan, change_feed
+from gis.text import Forbidden, Malformed, Text
 from layers.policy import may_list_changes_of
 from maps.pages.changes import changes_page as show_changes
 

@@ -24,17 +24,13 @@ from starlette.types import Receive, Scope, Send
 
 from api.http.dependencies import ActorParam, LanguageParam
 from api.http.parameters import DatabaseParam, LayerParam, layer_named, selection_of
-from gis.crs.systems import PROVINCIAL_WIDTH, ZONES, Zone, parse_epsg, zone_by_epsg, zone_by_meridian
-from gis.db.actors import Actor
-from gis.db.session import AccessLogEntry, Database, Session
-from gis.files import formats, writers as files
-from gis.files.formats import CHUNK_BYTES, FORMATS, Export, find_format
-from gis.model.layer import Layer
+from gis.crs import PROVINCIAL_WIDTH, ZONES, Zone, parse_epsg, zone_by_epsg, zone_by_meridian
+from gis.db import AccessLogEntry, Actor, Database, Session
+from gis.files import CHUNK_BYTES, FORMATS, Export, find_format, formats, writers as files
+from gis.model import Layer
 from gis.read import sql
 from gis.release import holdings
-from gis.text.dates import VIETNAM_TIME
-from gis.text.errors import Invalid, Malformed, Refusal
-from gis.text.i18n import Language, Text
+from gis.text import VIETNAM_TIME, Invalid, Language, Malformed, Refusal, Text
 from layers.lines import ATTRIBUTION, DISCLAIMER
 from layers.policy import OFFICE, PARTNER
 

@@ -5,13 +5,10 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.http.dependencies import ActorParam
-from gis.db.actors import Actor
-from gis.model.children import ChildRecord, child_fields, child_tables
-from gis.model.code_lists import CodeList, Mark, Status
-from gis.model.fields import Field
-from gis.model.layer import Layer, all_layers
-from gis.text.i18n import Text
-from gis.write.validation import writable_fields
+from gis.db import Actor
+from gis.model import ChildRecord, CodeList, Field, Layer, Mark, Status, all_layers, child_fields, child_tables
+from gis.text import Text
+from gis.write import writable_fields
 from layers.gates import EVENT_KINDS
 from layers.policy import editable_sql
 

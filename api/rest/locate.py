@@ -10,11 +10,10 @@ from api.http.fast_route import FastRoute
 from api.http.json_text import json_bytes
 from api.http.media_types import GEOJSON
 from api.http.parameters import DatabaseParam
-from gis.crs.geometry import is_longitude_latitude
-from gis.db.pool import QueryGenerator
-from gis.model.fields import Clearance
-from gis.text.errors import Malformed, invalid
-from gis.text.i18n import Text
+from gis.crs import is_longitude_latitude
+from gis.db import QueryGenerator
+from gis.model import Clearance
+from gis.text import Malformed, Text, invalid
 from layers.locating import Location, locate_queries, reverse_locate_queries
 
 router = APIRouter(prefix="/api", tags=["locate"], route_class=FastRoute)

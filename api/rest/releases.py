@@ -21,19 +21,25 @@ from api.http.negotiation import refuse_unknown_parameters
 from api.http.parameters import DatabaseParam, feature_id, id_in_path, idempotency_key_of, selection_of
 from api.http.request_body import BodyParam
 from api.http.security import NO_SUCH_PATH
-from gis.db.actors import Actor
-from gis.db.session import Database, Session
-from gis.model.layer import Layer, catalog
-from gis.read import pages
-from gis.read.selection import Selection
-from gis.release import contents, holdings, models as release_models, workflow as sharing
-from gis.release.contents import FeatureContent, PreparedPart, Withheld
-from gis.release.models import ReleasePart, ReleaseState, ReleaseVersion
-from gis.release.snapshot import ALWAYS_RELEASED_FIELDS, snapshot_layer
-from gis.release.workflow import Terms
-from gis.text.dates import parse_date
-from gis.text.errors import Malformed, Missing, Stale, Unconditional, invalid
-from gis.text.i18n import Language, Text
+from gis.db import Actor, Database, Session
+from gis.model import Layer, catalog
+from gis.read import Selection, pages
+from gis.release import (
+    ALWAYS_RELEASED_FIELDS,
+    FeatureContent,
+    PreparedPart,
+    ReleasePart,
+    ReleaseState,
+    ReleaseVersion,
+    Terms,
+    Withheld,
+    contents,
+    holdings,
+    models as release_models,
+    snapshot_layer,
+    workflow as sharing,
+)
+from gis.text import Language, Malformed, Missing, Stale, Text, Unconditional, invalid, parse_date
 from gis.write import idempotency, validation as drafts
 from layers.policy import PARTNER
 from layers.secrecy import refuse_state_secret

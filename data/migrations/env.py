@@ -4,9 +4,8 @@ from alembic import context
 from geoalchemy2 import alembic_helpers
 
 import layers  # noqa: F401 - fills the catalog
-from gis.model.fields import SCHEMA, CodeListType, LevelType
-from gis.model.record import Record
-from gis.release.snapshot import RELEASE_SCHEMA, snapshot_catalog
+from gis.model import SCHEMA, CodeListType, LevelType, Record
+from gis.release import RELEASE_SCHEMA, snapshot_catalog
 
 NOT_OURS_TO_COMPARE = {"journal", "seals", "moves", "surface", "structure", "counters", "alembic_version"}
 """Tables that stand outside the cards: memory, and the state of the migration itself."""

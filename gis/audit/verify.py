@@ -82,7 +82,7 @@ class Verification:
         )
 
 
-def verify(sealer: Sealer, on_progress: ProgressCallback = no_progress) -> Verification:
+def verify_journal(sealer: Sealer, on_progress: ProgressCallback = no_progress) -> Verification:
     """Walk over all batches in their order, entry by entry, and hold each against its seal and the anchor.
 
     Reads as a stream, in one snapshot, beside writers and a sealer that goes on; ``told`` hears of each batch. Raises

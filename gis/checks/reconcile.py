@@ -170,7 +170,7 @@ limit 1
 """What is served otherwise than it is held, or only one of both."""
 
 
-def reconcile(admin_url: str, on_progress: ProgressCallback = no_progress) -> Text | None:
+def reconcile_with_journal(admin_url: str, on_progress: ProgressCallback = no_progress) -> Text | None:
     """The first row that is not what the journal says of it, in words. Needs the database's administrator.
 
     Raises ``Unavailable`` where the database is not of this version, as after a restoring.

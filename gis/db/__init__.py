@@ -1,1 +1,33 @@
 """Database access: actors, sessions and connection pools."""
+
+from gis.db.actors import Actor, Role
+from gis.db.pool import BoundQuery, QueryGenerator
+from gis.db.session import (
+    ACCOUNTS_LOGIN,
+    LOGINS,
+    PARTNER_LOGIN,
+    READER_LOGIN,
+    SEALER_LOGIN,
+    WRITER_LOGIN,
+    AccessLogEntry,
+    Database,
+    Session,
+)
+from gis.db.shared_memory import SharedTable
+
+__all__ = [
+    "ACCOUNTS_LOGIN",
+    "LOGINS",
+    "PARTNER_LOGIN",
+    "READER_LOGIN",
+    "SEALER_LOGIN",
+    "WRITER_LOGIN",
+    "AccessLogEntry",
+    "Actor",
+    "BoundQuery",
+    "Database",
+    "QueryGenerator",
+    "Role",
+    "Session",
+    "SharedTable",
+]

@@ -1,1 +1,20 @@
 """Reading: selections, SQL, pages, tiles, linear referencing and timelines."""
+
+from gis.read.change_feed import ChangeFeedEntry, TimeSpan
+from gis.read.cursor import UNSORTABLE_TYPES
+from gis.read.execution import run_queries
+from gis.read.grid_counts import HALF_WORLD_M, MAX_COUNT_ZOOM, count_field
+from gis.read.selection import Along, Near, Selection
+
+__all__ = [
+    "HALF_WORLD_M",
+    "MAX_COUNT_ZOOM",
+    "UNSORTABLE_TYPES",
+    "Along",
+    "ChangeFeedEntry",
+    "Near",
+    "Selection",
+    "TimeSpan",
+    "count_field",
+    "run_queries",
+]

@@ -5,11 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from gis.files.formats import FORMATS, NO, YES
-from gis.model.fields import Level
-from gis.model.layer import Layer, catalog
-from gis.text.dates import today
-from gis.text.i18n import Text
+from gis.files import FORMATS, NO, YES
+from gis.model import Layer, Level, catalog
+from gis.text import Text, today
 from maps.rendering import format_date, format_datetime, format_number, localized, render, url_with_query
 
 MESSAGES: dict[str, Text] = {

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gis.accounts.passwords import MIN_LENGTH
-from gis.text.i18n import Text
+from gis.accounts import MIN_LENGTH
+from gis.text import Text
 from maps.rendering import localized, render
 
 MESSAGES: dict[str, Text] = {

@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime
 
 from markupsafe import Markup
 
-from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, RED
-from gis.text.dates import VIETNAM_TIME
+from gis.model import AMBER, BLUE, GREEN, GREY, RED
+from gis.text import VIETNAM_TIME
 from maps.labels import Card, Feature, days_since, fields_of, mark_of, title_of, value_text
 from maps.map_page import DEFAULT_VIEW
 from maps.messages import messages_in

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from gis.text.dates import today
+from gis.text import today
 from maps.labels import Card, fields_of, value_text
 from maps.messages import messages_in
 from maps.rendering import Person, format_date, format_datetime, format_number, localized, render, url_with_query

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gis.model.code_lists import Status
-from gis.text.i18n import Text
+from gis.model import Status
+from gis.text import Text
 from maps.labels import Card, fields_of, value_text
 from maps.rendering import localized, render
 

@@ -56,12 +56,12 @@ class Archive:
 
     def broken(self) -> tuple[int, str]:
         """The first broken batch and what is wrong with it."""
-        found = verify.verify(self.sealer)
+        found = verify.verify_journal(self.sealer)
         assert found.broken, "nothing was found"
         return found.broken.batch, found.broken.summary.en
 
     def intact(self) -> verify.Verification:
-        found = verify.verify(self.sealer)
+        found = verify.verify_journal(self.sealer)
         assert found.broken is None, found.broken.summary.en
         return found
 
@@ -251,7 +251,7 @@ def test_the_first_tampered_batch_is_named(archive, statements, batch, why):
 
 def test_the_break_is_told_with_numbers_and_dates_in_both_languages(archive):
     archive.tamper(f"update app.journal set at = '2026-01-31 23:59:59.5+00' where seq = {FIFTEENTH}")
-    found = verify.verify(archive.sealer).broken
+    found = verify.verify_journal(archive.sealer).broken
     assert found.summary.en.startswith("Sealed batch 2 (seq 11–21, 2026-01-31 23:59:59+00 – 20")
     assert found.summary.vi.startswith("Đợt niêm phong 2 (seq 11–21, ")
     assert found.summary.vi.endswith("có dòng đã bị sửa")
@@ -377,10 +377,10 @@ def test_while_the_anchor_is_away_sealing_goes_on_and_it_is_told_later(empty_arc
     done = sealer.seal()
     assert (done.batches, done.rows, done.anchor) == (2, 12, AnchorStatus.UNAVAILABLE)
     assert not disk.exists()  # what is to be mounted there is not made up
-    assert "the anchor file lacks this batch" in verify.verify(sealer).broken.summary.en
+    assert "the anchor file lacks this batch" in verify.verify_journal(sealer).broken.summary.en
     disk.mkdir()
     assert sealer.seal().anchor == AnchorStatus.AGREES
-    assert verify.verify(sealer).broken is None
+    assert verify.verify_journal(sealer).broken is None
 
 
 def test_the_state_tells_how_old_the_last_seal_is_what_is_open_and_the_anchor(archive, empty_archive):
@@ -400,7 +400,7 @@ def test_the_state_tells_how_old_the_last_seal_is_what_is_open_and_the_anchor(ar
         assert sealer.seal_status(connection, archive.anchor).anchor == AnchorStatus.DIFFERS
         away = archive.folder / "unmounted" / "anchor"
         assert sealer.seal_status(connection, away).anchor == AnchorStatus.UNAVAILABLE
-    assert verify.verify(Sealer(archive.sealer.url, archive.folder, away)).unsealed == 2
+    assert verify.verify_journal(Sealer(archive.sealer.url, archive.folder, away)).unsealed == 2
 
 
 @pytest.mark.parametrize("younger", [False, True], ids=["began first", "began last"])
@@ -622,7 +622,7 @@ def test_nobody_changes_a_seal_and_nobody_else_reads_one(archive):
 def test_a_database_that_was_never_migrated_says_what_to_do(cluster, tmp_path):
     cluster.create_database("bare")
     bare = Archive(cluster, "bare", tmp_path)
-    for ask in (bare.sealer.seal, lambda: verify.verify(bare.sealer)):
+    for ask in (bare.sealer.seal, lambda: verify.verify_journal(bare.sealer)):
         with pytest.raises(Unavailable, match=r"run \./cotmoc migrate"):
             ask()
     cluster.drop_database("bare")

@@ -10,7 +10,7 @@ import pytest
 from api.cli.migrate import migrate
 from gis.audit.sealer import Sealer
 from gis.checks.doctor import is_healthy, run_checks
-from gis.checks.reconcile import reconcile
+from gis.checks.reconcile import reconcile_with_journal
 from gis.checks.result import CheckStatus, Installation
 from gis.db.actors import Role
 from gis.db.session import SEALER_LOGIN
@@ -216,10 +216,10 @@ def test_a_copy_restored_without_owners_and_rights_is_made_whole_by_migrating(
             run_checks(cluster.url(restored), installation)
         )
         with pytest.raises(Unavailable, match=r"Run \./cotmoc migrate"):
-            reconcile(cluster.url(restored))
+            reconcile_with_journal(cluster.url(restored))
         migrate(cluster.url(restored))
         assert bad(run_checks(cluster.url(restored), installation)) == set()
-        assert reconcile(cluster.url(restored)) is None
+        assert reconcile_with_journal(cluster.url(restored)) is None
     finally:
         cluster.drop_database(restored)
 
