@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 
 import layers  # noqa: F401 - fills the catalog
@@ -31,6 +30,9 @@ from api.rest import (
     locate,
     releases,
 )
+from api.browser_files import BrowserFiles
+from api.doors import Straight
+from api.identity import Doorkeeper
 from api.settings import Settings
 from gis.accounts import Accounts
 from gis.db import Database
@@ -96,9 +98,9 @@ def create_app(
         """Whether the process answers; it does not ask the database."""
         return {"status": "ok"}
 
-    app.mount("/static", StaticFiles(directory=static_folder()), name="static")
-    app.add_middleware(FastRouteMiddleware, routers=app.state.routers, refuse=errors.error_response)
-    app.add_middleware(GZipMiddleware, minimum_size=GZIP_MINIMUM_BYTES, compresslevel=3)
-    app.add_middleware(SecurityMiddleware, settings=settings, accounts=known, refuse=errors.error_response)
-    app.add_middleware(HeadMiddleware)
+    app.mount("/static", BrowserFiles(directory=static_folder()), name="static")
+    app.add_middleware(Straight, routers=app.state.doors, refuse=errors.answer)
+    app.add_middleware(GZipMiddleware, minimum_size=SMALLEST_ZIPPED, compresslevel=3)
+    app.add_middleware(Doorkeeper, settings=settings, accounts=known, refuse=errors.answer)
+    app.add_middleware(Heads)
     return app

@@ -20,6 +20,7 @@ export class Overlays {
     Object.assign(this, { map, asked, pick, hover, changed });
     this.shown = new Map(); // layer → {features, whole, more, group, stands, crowd, asking, wrong}
     this.arrange = afterQuiet(30, () => this.#arrange());
+    document.fonts.addEventListener("loadingdone", () => (widths.clear(), this.arrange()));
     map.on("moveend", afterQuiet(150, () => this.#follow()));
     map.on("zoomend moveend", this.arrange);
     map.on("click", (event) => this.#clicked(event));
@@ -211,7 +212,7 @@ export class Overlays {
     const said = [];
     for (const { stand, at, quiet } of shown) {
       const label = stand.body.querySelector(".label");
-      const wide = stand.text.length * (quiet ? 6.9 : 7.8) + 6;
+      const wide = width(stand.text, LOUD.includes(stand.layer) ? 700 : 400, quiet ? 12 : 13) + 6;
       const gap = quiet ? 10 : 15;
       const ways = [
         ["", [at.x + gap, at.y - 9, at.x + gap + wide, at.y + 9]],
@@ -227,6 +228,21 @@ export class Overlays {
       said.push({ text: stand.text, at });
     }
   }
+}
+
+const LOUD = ["gates", "crossings"];
+const TYPEFACE = getComputedStyle(document.documentElement).fontFamily;
+const pen = document.createElement("canvas").getContext("2d");
+const widths = new Map();
+
+/** How wide a label is in the typeface that is there. */
+function width(text = "", weight, size) {
+  const key = `${weight} ${size}px ${text}`;
+  if (!widths.has(key)) {
+    pen.font = `${weight} ${size}px ${TYPEFACE}`;
+    widths.set(key, pen.measureText(text).width);
+  }
+  return widths.get(key);
 }
 
 const overlap = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];

@@ -8,6 +8,7 @@ import { features } from "./vector_tile.js";
 import { query } from "../core/http.js";
 
 const INK = "#142f49";
+const TYPEFACE = getComputedStyle(document.documentElement).fontFamily;
 const REACH = 12; // pixels between a click and what it means
 
 export const Crowd = L.GridLayer.extend({
@@ -128,7 +129,7 @@ function gathered(things) {
 function ring(pen, x, y, count) {
   pen.beginPath();
   pen.arc(x, y, radius(count), 0, 2 * Math.PI);
-  Object.assign(pen, { fillStyle: "#fffd", strokeStyle: INK, lineWidth: 2, font: "600 11px system-ui", textAlign: "center", textBaseline: "middle" });
+  Object.assign(pen, { fillStyle: "#fffd", strokeStyle: INK, lineWidth: 2, font: `600 11px ${TYPEFACE}`, textAlign: "center", textBaseline: "middle" });
   pen.fill();
   pen.stroke();
   pen.fillStyle = INK;
