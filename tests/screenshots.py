@@ -29,3 +29,9 @@ CLIPPED_TEXT = """() => [...document.querySelectorAll("main *, header *")]
     .map((one) => [one, one.getBoundingClientRect()])
     .filter(([, box]) => box.width > 2 && (box.left < -1 || box.right > innerWidth + 1))
     .map(([one]) => `${one.tagName} ${one.textContent.trim().slice(0, 40)}`)"""
+
+# Cells of which a word is not to be seen: it runs out of the cell, or lies on a line that is no longer shown.
+CUT_CELLS = """(cells) => cells
+    .filter((cell) => cell.scrollWidth > cell.clientWidth || [...cell.children].some((part) => part.clientWidth > 0
+        && (part.scrollWidth > part.clientWidth || part.scrollHeight > part.clientHeight + 4)))
+    .map((cell) => cell.textContent)"""

@@ -1,6 +1,7 @@
 """Every page as people meet it: on a phone held upright, by keyboard alone, with a mistake about to be made."""
 
 import re
+from collections.abc import Callable
 from html import unescape
 from http import HTTPStatus
 
@@ -9,19 +10,21 @@ from httpx import Client
 from playwright.sync_api import Browser, Page, expect
 
 from tests.factories import incident, work
-from tests.maps.conftest import open_page
-from tests.screenshots import CLIPPED_TEXT, TARGETS_TOO_SMALL
+from tests.maps.conftest import opened
+from tests.screens import CUT_CELLS, CUT_OFF, TOO_SMALL
+from tests.typefaces import in_each_typeface
 
 PHONE = (360, 740)
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
 
 @pytest.fixture
-def phone(chromium: Browser):
+def phone(browser_of: Callable[[str], Browser], typeface: str):
     """A page on a phone alone."""
-    yield from open_page(chromium, *PHONE)
+    yield from opened(browser_of(typeface), *PHONE, typeface)
 
 
+@in_each_typeface
 @pytest.mark.parametrize("language", ["vi", "en"])
 def test_nothing_is_too_wide_too_small_or_cut_off_on_a_phone(
     phone: Page, site_url: str, client: Client, language: str
@@ -42,8 +45,9 @@ def test_nothing_is_too_wide_too_small_or_cut_off_on_a_phone(
         assert phone.evaluate(CLIPPED_TEXT) == [], path
 
 
-def test_the_board_on_a_phone_tells_each_matter_to_its_end(phone: Page, site_url: str) -> None:
-    phone.goto(f"{site_url}/board")
+@in_each_typeface
+def test_the_board_on_a_phone_tells_each_matter_to_its_end(phone: Page, site: str) -> None:
+    phone.goto(f"{site}/board")
     cut = phone.locator(".tile .table td").evaluate_all(
         "(cells) => cells.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent)"
     )
@@ -53,14 +57,12 @@ def test_the_board_on_a_phone_tells_each_matter_to_its_end(phone: Page, site_url
     assert first.locator("td.main a").evaluate("(link) => link.getBoundingClientRect().height >= 44")
 
 
-def test_a_committees_screen_tells_each_matter_to_its_end(desktop_page: Page, site_url: str) -> None:
-    desktop_page.goto(f"{site_url}/board")
-    owed = desktop_page.locator(".tile-owed td", has_not_text="dài hơn ba ki-lô-mét")
-    cut = owed.evaluate_all(
-        "(cells) => cells.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent)"
-    )
-    assert cut == []
-    desktop_page.goto(site_url, wait_until="networkidle")
+@in_each_typeface
+def test_a_committees_screen_tells_each_matter_to_its_end(desk: Page, site: str) -> None:
+    desk.goto(f"{site}/board")
+    owed = desk.locator(".tile-owed td", has_not_text="dài hơn ba ki-lô-mét")
+    assert owed.evaluate_all(CUT_CELLS) == []
+    desk.goto(site, wait_until="networkidle")
     for name in ("Chàng Riệc", "Tống Lê Chân", "Mộc Bài", "147/6"):
         label = desktop_page.locator(".stand .label:not(.covered)").get_by_text(name, exact=True).first.bounding_box()
         floats = desktop_page.locator(".floats").bounding_box()
@@ -214,13 +216,14 @@ def test_a_thing_behind_the_standards_door_is_told_in_local_numbers_and_words(cl
     assert "A piece of work" not in schema
 
 
-def test_paper_says_what_it_is_and_cuts_nothing_off(desktop_page: Page, site_url: str) -> None:
-    desktop_page.set_viewport_size({"width": 1512, "height": 1040})  # A3 less its margins
-    desktop_page.goto(f"{site_url}/board", wait_until="networkidle")
-    desktop_page.emulate_media(media="print")
-    expect(desktop_page.locator(".paper-title")).to_contain_text("Bảng điều hành Ban Chỉ đạo công tác biên giới")
-    expect(desktop_page.locator("header.bar")).to_be_hidden()
-    cut = desktop_page.evaluate(
+@in_each_typeface
+def test_paper_says_what_it_is_and_cuts_nothing_off(desk: Page, site: str) -> None:
+    desk.set_viewport_size({"width": 1512, "height": 1040})  # A3 less its margins
+    desk.goto(f"{site}/board", wait_until="networkidle")
+    desk.emulate_media(media="print")
+    expect(desk.locator(".paper-title")).to_contain_text("Bảng điều hành Ban Chỉ đạo công tác biên giới")
+    expect(desk.locator("header.bar")).to_be_hidden()
+    cut = desk.evaluate(
         """[...document.querySelectorAll('.tile-rows')].flatMap((tile) => [...tile.querySelectorAll('td')]
             .filter((cell) => cell.scrollWidth > cell.clientWidth + 1
                 || cell.getBoundingClientRect().bottom > tile.getBoundingClientRect().bottom + 1)
