@@ -1,7 +1,7 @@
 """Formats written by GDAL: GeoPackage and FlatGeobuf, and the layers that a format divides a table into."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -139,11 +139,12 @@ def write_with_gdal(
     layer: str,
     geometry_type: str,
     driver: str,
+    batches: Iterable[pa.RecordBatch] | None = None,
     **options: Any,
 ) -> None:
-    """Have GDAL write the rows, each batch as ``reshape`` makes it."""
+    """Have GDAL write the rows, or ``batches`` of them, each batch as ``reshape`` makes it."""
     schema = reshape(pa.RecordBatch.from_pylist([], rows.schema)).schema
-    stream = pa.RecordBatchReader.from_batches(schema, map(reshape, rows.batches()))
+    stream = pa.RecordBatchReader.from_batches(schema, map(reshape, rows.batches() if batches is None else batches))
     try:
         pyogrio.write_arrow(
             stream,
@@ -186,8 +187,19 @@ def write_geopackage(export: Export, rows: Spool, path: Path) -> None:
     )
 
 
+def _without_position_first(rows: Spool) -> Iterator[pa.RecordBatch]:
+    """The rows without a position, then the others, each in their order."""
+    for with_position in (False, True):
+        for batch in rows.batches():
+            yield batch.filter(pc.equal(pc.is_valid(batch[GEOMETRY]), with_position))
+
+
 def write_flatgeobuf(export: Export, rows: Spool, path: Path) -> None:
-    """With its spatial index, which puts the rows in its own order; without one where a row has no place."""
+    """With its spatial index, which puts the rows in its own order; without one where a row has no position.
+
+    Rows without a position then come first: ``ogr2ogr`` of GDAL 3.10 reads a FlatGeobuf through Arrow, and gives a
+    row that stands before one without a position the position of another row.
+    """
     sheet, *others = output_layers(export.selection.layer, rows)
     write_with_gdal(
         export,
@@ -197,6 +209,7 @@ def write_flatgeobuf(export: Export, rows: Spool, path: Path) -> None:
         layer=export.selection.layer.name,
         geometry_type="Unknown" if others else sheet.type,
         driver="FlatGeobuf",
+        batches=_without_position_first(rows) if rows.unplaced else None,
         layer_options={
             "SPATIAL_INDEX": "NO" if rows.unplaced or not rows.number else "YES",
             "DESCRIPTION": json.dumps(export.metadata(), ensure_ascii=False),

@@ -262,6 +262,15 @@ def test_a_file_may_come_in_vn_2000(f, client, export):
             assert row["geometry"].distance(shape(expected[row["id"]]["geometry"])) < 0.002
 
 
+def test_rows_without_a_position_come_first_in_a_flatgeobuf(client, export):
+    """GDAL 3.10's ``ogr2ogr`` gives a row before one without a position the position of another row."""
+    _, path = export("gates", "fgb", border="VN-KH")
+    missing = list(pyogrio.read_dataframe(path).geometry.isna())
+    assert missing == sorted(missing, reverse=True)
+    assert {*missing} == {True, False}
+    assert len(missing) == len(shown(client, "gates", border="VN-KH"))
+
+
 def test_a_csv_may_be_parted_by_semicolons(client, export):
     _, path = export("gates", "csv", delimiter=";")
     assert path.read_bytes().startswith(b"\xef\xbb\xbf")
