@@ -300,11 +300,14 @@ def test_a_revoked_token_reads_nothing_more(preparer_browser, approver_browser, 
     assert machine.get("/ogc/collections/markers/items").status_code == 401
 
 
-def test_ogr_reads_a_release(preparer_browser, approver_browser, marker_numbers, partner, site_url):
-    published(preparer_browser, approver_browser, marker_numbers, "Sở L")
-    bearer = partner("Sở L").headers["authorization"]
+def test_ogr_reads_a_release(lan, minh, stones, partner, tmp_path):
+    """By a file of headers: the OAPIF driver of GDAL 3.10 sends nothing of ``GDAL_HTTP_HEADERS``."""
+    published(lan, minh, stones, "Sở L")
+    machine, header = partner("Sở L"), tmp_path / "header"
+    header.write_text(f"Authorization: {machine.headers['authorization']}\n")
+    address = str(machine.base_url).rstrip("/")
     told = subprocess.run(
-        ["ogrinfo", "-al", "-q", "--config", "GDAL_HTTP_HEADERS", f"Authorization: {bearer}", f"OAPIF:{site_url}/ogc"],
+        ["ogrinfo", "-al", "-q", "--config", "GDAL_HTTP_HEADER_FILE", str(header), f"OAPIF:{address}/ogc"],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert marker_numbers["shown"][0] in told.stdout, told.stderr
