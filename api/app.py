@@ -9,6 +9,7 @@ from starlette.middleware.gzip import GZipMiddleware
 import layers  # noqa: F401 - fills the catalog
 from api.auth import account, oidc, people, sign_in as signin
 from api.http import errors, negotiation, parameters as params
+from api.http.browser_files import BrowserFiles
 from api.http.fast_route import FastRouteMiddleware
 from api.http.protocol import HeadMiddleware
 from api.http.security import SecurityMiddleware
@@ -30,9 +31,6 @@ from api.rest import (
     locate,
     releases,
 )
-from api.browser_files import BrowserFiles
-from api.doors import Straight
-from api.identity import Doorkeeper
 from api.settings import Settings
 from gis.accounts import Accounts
 from gis.db import Database
@@ -99,8 +97,8 @@ def create_app(
         return {"status": "ok"}
 
     app.mount("/static", BrowserFiles(directory=static_folder()), name="static")
-    app.add_middleware(Straight, routers=app.state.doors, refuse=errors.answer)
-    app.add_middleware(GZipMiddleware, minimum_size=SMALLEST_ZIPPED, compresslevel=3)
-    app.add_middleware(Doorkeeper, settings=settings, accounts=known, refuse=errors.answer)
-    app.add_middleware(Heads)
+    app.add_middleware(FastRouteMiddleware, routers=app.state.routers, refuse=errors.error_response)
+    app.add_middleware(GZipMiddleware, minimum_size=GZIP_MINIMUM_BYTES, compresslevel=3)
+    app.add_middleware(SecurityMiddleware, settings=settings, accounts=known, refuse=errors.error_response)
+    app.add_middleware(HeadMiddleware)
     return app

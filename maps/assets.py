@@ -44,13 +44,13 @@ def packages() -> list[Package]:
     return [Package(**entry) for entry in json.loads((_HERE / "assets.json").read_text("utf-8"))]
 
 
-def typeface() -> list[str]:
-    """The addresses of the font files that every page loads first."""
+def typeface_urls() -> list[str]:
+    """The URLs of the font files that every page loads first."""
     targets = (target for package in packages() for target in package.files.values())
     return [f"/static/vendor/{target}" for target in targets if target.endswith(".woff2")]
 
 
-def present(package: Package, vendor: Path) -> bool:
+def is_installed(package: Package, vendor: Path) -> bool:
     """Whether exactly this version lies in ``vendor`` already, complete."""
     record = vendor / f"{package.name.replace('/', '__')}{_RECORD}"
     return (

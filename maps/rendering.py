@@ -15,10 +15,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from gis.language import Language, Text
-from gis.moments import VIETNAM
-from gis.status import GREY
-from maps.assets import typeface
+from gis.model import GREY
+from gis.text import VIETNAM_TIME, Language, Text
+from maps.assets import typeface_urls
 from maps.marks import LAYER_MARKS, shape_or_circle
 from maps.messages import messages_in
 
@@ -180,10 +179,12 @@ def _language_switch_url(path: str, query: Mapping[str, str], language: str) -> 
     return path + "?" + urlencode({**query, "lang": "vi" if language == "en" else "en"})
 
 
-_pages.filters.update(device=device, day=day, moment=moment, number=number, then=_then)
-_pages.globals.update(
-    mark=mark,
-    said=said,
-    typeface=typeface(),
+_environment.filters.update(
+    device=device_name, day=format_date, moment=format_datetime, number=_number, then=_keep_as_of
+)
+_environment.globals.update(
+    mark=mark_svg,
+    said=localized,
+    typeface=typeface_urls(),
     layer_marks={layer: {"shape": drawn.shape, "colour": drawn.colour} for layer, drawn in LAYER_MARKS.items()},
 )

@@ -216,6 +216,6 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="module")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     """One real browser for a module's pages, with the network cut."""
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CUT_OFF)
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OFFLINE_FLAGS)
     yield browser
     browser.close()

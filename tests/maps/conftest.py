@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Playwright
 
-from tests.conftest import CHROMIUM, CUT_OFF
+from tests.conftest import CHROMIUM, OFFLINE_FLAGS
 from tests.typefaces import OWN, with_this_alone, withhold_the_own
 
 
-def opened(chromium: Browser, width: int, height: int, typeface: str = OWN) -> Iterator[Page]:
+def open_page(chromium: Browser, width: int, height: int, typeface: str = OWN) -> Iterator[Page]:
     """A page that fails its test when text is run or the policy is broken."""
     page = chromium.new_page(viewport={"width": width, "height": height}, locale="vi-VN")
     wrong: list[str] = []
@@ -42,7 +42,7 @@ def browser_of(
     def started_for(typeface: str) -> Browser:
         if typeface not in started:
             fonts = with_this_alone(typeface, tmp_path_factory.mktemp("fonts"))
-            started[typeface] = playwright.chromium.launch(executable_path=CHROMIUM, args=CUT_OFF, env=fonts)
+            started[typeface] = playwright.chromium.launch(executable_path=CHROMIUM, args=OFFLINE_FLAGS, env=fonts)
         return started[typeface]
 
     yield started_for
@@ -60,10 +60,10 @@ def typeface(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(params=[(1920, 1080), (360, 780)], ids=["desk", "phone"])
 def page(request: pytest.FixtureRequest, browser_of: Callable[[str], Browser], typeface: str) -> Iterator[Page]:
     """The same test on a desk and on a phone."""
-    yield from opened(browser_of(typeface), *request.param, typeface)
+    yield from open_page(browser_of(typeface), *request.param, typeface)
 
 
 @pytest.fixture
-def desk(browser_of: Callable[[str], Browser], typeface: str) -> Iterator[Page]:
+def desktop_page(browser_of: Callable[[str], Browser], typeface: str) -> Iterator[Page]:
     """A page on a desk alone."""
-    yield from opened(browser_of(typeface), 1920, 1080, typeface)
+    yield from open_page(browser_of(typeface), 1920, 1080, typeface)

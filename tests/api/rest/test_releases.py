@@ -300,9 +300,9 @@ def test_a_revoked_token_reads_nothing_more(preparer_browser, approver_browser, 
     assert machine.get("/ogc/collections/markers/items").status_code == 401
 
 
-def test_ogr_reads_a_release(lan, minh, stones, partner, tmp_path):
+def test_ogr_reads_a_release(preparer_browser, approver_browser, marker_numbers, partner, tmp_path):
     """By a file of headers: the OAPIF driver of GDAL 3.10 sends nothing of ``GDAL_HTTP_HEADERS``."""
-    published(lan, minh, stones, "Sở L")
+    published(preparer_browser, approver_browser, marker_numbers, "Sở L")
     machine, header = partner("Sở L"), tmp_path / "header"
     header.write_text(f"Authorization: {machine.headers['authorization']}\n")
     address = str(machine.base_url).rstrip("/")

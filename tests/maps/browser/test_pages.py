@@ -10,8 +10,8 @@ from httpx import Client
 from playwright.sync_api import Browser, Page, expect
 
 from tests.factories import incident, work
-from tests.maps.conftest import opened
-from tests.screens import CUT_CELLS, CUT_OFF, TOO_SMALL
+from tests.maps.conftest import open_page
+from tests.screenshots import CLIPPED_TEXT, CUT_CELLS, TARGETS_TOO_SMALL
 from tests.typefaces import in_each_typeface
 
 PHONE = (360, 740)
@@ -21,7 +21,7 @@ BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 @pytest.fixture
 def phone(browser_of: Callable[[str], Browser], typeface: str):
     """A page on a phone alone."""
-    yield from opened(browser_of(typeface), *PHONE, typeface)
+    yield from open_page(browser_of(typeface), *PHONE, typeface)
 
 
 @in_each_typeface
@@ -46,8 +46,8 @@ def test_nothing_is_too_wide_too_small_or_cut_off_on_a_phone(
 
 
 @in_each_typeface
-def test_the_board_on_a_phone_tells_each_matter_to_its_end(phone: Page, site: str) -> None:
-    phone.goto(f"{site}/board")
+def test_the_board_on_a_phone_tells_each_matter_to_its_end(phone: Page, site_url: str) -> None:
+    phone.goto(f"{site_url}/board")
     cut = phone.locator(".tile .table td").evaluate_all(
         "(cells) => cells.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent)"
     )
@@ -58,11 +58,11 @@ def test_the_board_on_a_phone_tells_each_matter_to_its_end(phone: Page, site: st
 
 
 @in_each_typeface
-def test_a_committees_screen_tells_each_matter_to_its_end(desk: Page, site: str) -> None:
-    desk.goto(f"{site}/board")
-    owed = desk.locator(".tile-owed td", has_not_text="dài hơn ba ki-lô-mét")
+def test_a_committees_screen_tells_each_matter_to_its_end(desktop_page: Page, site_url: str) -> None:
+    desktop_page.goto(f"{site_url}/board")
+    owed = desktop_page.locator(".tile-owed td", has_not_text="dài hơn ba ki-lô-mét")
     assert owed.evaluate_all(CUT_CELLS) == []
-    desk.goto(site, wait_until="networkidle")
+    desktop_page.goto(site_url, wait_until="networkidle")
     for name in ("Chàng Riệc", "Tống Lê Chân", "Mộc Bài", "147/6"):
         label = desktop_page.locator(".stand .label:not(.covered)").get_by_text(name, exact=True).first.bounding_box()
         floats = desktop_page.locator(".floats").bounding_box()
@@ -217,13 +217,13 @@ def test_a_thing_behind_the_standards_door_is_told_in_local_numbers_and_words(cl
 
 
 @in_each_typeface
-def test_paper_says_what_it_is_and_cuts_nothing_off(desk: Page, site: str) -> None:
-    desk.set_viewport_size({"width": 1512, "height": 1040})  # A3 less its margins
-    desk.goto(f"{site}/board", wait_until="networkidle")
-    desk.emulate_media(media="print")
-    expect(desk.locator(".paper-title")).to_contain_text("Bảng điều hành Ban Chỉ đạo công tác biên giới")
-    expect(desk.locator("header.bar")).to_be_hidden()
-    cut = desk.evaluate(
+def test_paper_says_what_it_is_and_cuts_nothing_off(desktop_page: Page, site_url: str) -> None:
+    desktop_page.set_viewport_size({"width": 1512, "height": 1040})  # A3 less its margins
+    desktop_page.goto(f"{site_url}/board", wait_until="networkidle")
+    desktop_page.emulate_media(media="print")
+    expect(desktop_page.locator(".paper-title")).to_contain_text("Bảng điều hành Ban Chỉ đạo công tác biên giới")
+    expect(desktop_page.locator("header.bar")).to_be_hidden()
+    cut = desktop_page.evaluate(
         """[...document.querySelectorAll('.tile-rows')].flatMap((tile) => [...tile.querySelectorAll('td')]
             .filter((cell) => cell.scrollWidth > cell.clientWidth + 1
                 || cell.getBoundingClientRect().bottom > tile.getBoundingClientRect().bottom + 1)

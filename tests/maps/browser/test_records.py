@@ -12,7 +12,7 @@ from playwright.sync_api import Page, Response, Route, expect
 
 from maps.assets import fetch
 from tests.factories import incident, task, work
-from tests.screens import CUT_CELLS
+from tests.screenshots import CUT_CELLS
 from tests.typefaces import in_each_typeface
 
 HUNDRED_KB = 100_000
@@ -38,9 +38,9 @@ def the_only(client: Client, layer: str, words: str) -> dict[str, Any]:
     return only
 
 
-def open_record(page: Page, site: str, layer: str, feature: dict[str, Any]) -> None:
+def open_record(page: Page, site_url: str, layer: str, feature: dict[str, Any]) -> None:
     """The whole record: on a phone it opens by itself, on a desk from the card; papers have no card."""
-    page.goto(f"{site}/?select={layer}/{feature['id']}")
+    page.goto(f"{site_url}/?select={layer}/{feature['id']}")
     page.locator(".record, .card").first.wait_for()
     if (button := page.get_by_role("button", name="Mở hồ sơ")).count():
         button.click()
@@ -281,7 +281,7 @@ def test_an_open_menu_stays_open_while_the_map_moves_and_names_what_is_in_view(
 
 
 @in_each_typeface
-def test_the_foot_of_the_panel_is_whole_under_a_thumb(page: Page, site: str) -> None:
+def test_the_foot_of_the_panel_is_whole_under_a_thumb(page: Page, site_url: str) -> None:
     page.set_viewport_size({"width": 360, "height": 780})
     for tab in ("works", "gates", "incidents", "tasks"):
         page.goto(f"{site_url}/?tab={tab}&lang=en", wait_until="networkidle")
@@ -314,8 +314,8 @@ def test_the_board_fits_a_16_to_9_screen_with_every_row_it_counts(
     )
     assert hidden == 0
     for word in ("quá hạn", "chờ Chính phủ cho ý kiến, từ 01/2023"):
-        expect(desk.locator(".tile-owed td").filter(has_text=word).first).to_be_in_viewport(ratio=1)
-    cut = desk.locator(".tile-owed td:nth-child(n + 4)").evaluate_all(CUT_CELLS)
+        expect(desktop_page.locator(".tile-owed td").filter(has_text=word).first).to_be_in_viewport(ratio=1)
+    cut = desktop_page.locator(".tile-owed td:nth-child(n + 4)").evaluate_all(CUT_CELLS)
     assert cut == [], "days and reasons are read to their end"
     for link in desktop_page.locator(".more a").all():
         expect(link).to_be_in_viewport(ratio=1)

@@ -4,7 +4,7 @@ import pyotp
 import pytest
 from playwright.sync_api import Page, expect
 
-from gis.accounts import enrol
+from gis.accounts.people import enrol
 from tests.typefaces import in_each_typeface
 
 PASSWORD = "một câu dài để vào nhà"
@@ -53,8 +53,8 @@ def test_one_signs_in_by_keyboard_and_arrives_where_one_wanted_to_go(page: Page,
 
 
 @in_each_typeface
-def test_every_page_says_who_is_in_and_lets_go(page: Page, site: str) -> None:
-    page.goto(f"{site}/signin?next=/account")
+def test_every_page_says_who_is_in_and_lets_go(page: Page, site_url: str) -> None:
+    page.goto(f"{site_url}/signin?next=/account")
     enter(page, "officer.of.the-night.watch")
     page.wait_for_url(f"{site_url}/account")
     menu = page.locator("details.person")
