@@ -1,6 +1,6 @@
 """Every wording of the pages that is not a label of a layer, in both languages, once.
 
-Templates use ``words.key``; the browser gets the same catalogue as a JSON block. ``{n}`` and other
+Templates use ``words.key``; the browser gets the part that scripts use as a JSON block. ``{n}`` and other
 names in braces are filled in where the wording is used. Keys are grouped by where they are read.
 """
 
@@ -389,6 +389,9 @@ MESSAGES: dict[str, Text] = {
         "Phản hồi của máy chủ không hợp lệ ({status}).", "The server's response is not valid ({status})."
     ),
 }
+
+ONLY_OF_TEMPLATES = ("board_", "changes_", "col_", "fig_")
+"""How the keys begin that no script says: pages do not carry them to the browser."""
 
 
 def messages_in(language: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from gis.model import GREY
 from gis.text import VIETNAM_TIME, Language, Text
 from maps.assets import typeface_urls
 from maps.marks import LAYER_MARKS, shape_or_circle
-from maps.messages import messages_in
+from maps.messages import ONLY_OF_TEMPLATES, messages_in
 
 _environment = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -63,9 +63,11 @@ def render(template: str, language: Language | str, **context: Any) -> str:
     # Who asks for the past is shown the past on every page until asking for the present again.
     then = shell["query"].get("as_of")
     shell |= {"past": bool(then), "then": then, "now": url_with_query(shell["path"], _without_as_of(shell["query"]))}
+    words = messages_in(language) | own
     return _environment.get_template(template).render(
         language=language,
-        words=messages_in(language) | own,
+        words=words,
+        script_words={key: text for key, text in words.items() if not key.startswith(ONLY_OF_TEMPLATES)},
         switch=_language_switch_url(shell["path"], shell["query"], language),
         **shell,
     )

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import maps
-from maps.messages import MESSAGES as SHARED, messages_in
+from maps.messages import MESSAGES as SHARED, ONLY_OF_TEMPLATES, messages_in
 from maps.pages import access_log, accounts as entrance, releases
 
 WORDS = SHARED | releases.MESSAGES | entrance.MESSAGES | access_log.MESSAGES
@@ -26,6 +26,7 @@ def test_every_wording_a_script_says_exists() -> None:
     asked = {key for script in SCRIPTS for key in re.findall(r'say\("([\w-]+)"', script.read_text("utf-8"))}
     assert asked
     assert asked <= set(WORDS)
+    assert not [key for key in asked if key.startswith(ONLY_OF_TEMPLATES)], "not carried to the browser"
 
 
 def test_every_wording_a_template_says_exists() -> None:

@@ -101,7 +101,8 @@ def test_the_page_of_changes_says_day_by_day_who_did_what_and_why(client: Client
     client.post(f"/ogc/collections/works/items/{repair['id']}/steps", json={"code": step, "on": "2026-11-01"})
     page = client.get("/changes", params={"since": since.isoformat()}).text
     assert f"<h2>{written(since)[:10]}</h2>" in page
-    for said in ("dời 33 m", "Mức độ: Trung bình → <b>Nghiêm trọng</b>", "đo lại &lt;i&gt;GPS", "Sửa: Bước quy trình",
+    for said in ("điều chỉnh vị trí 33 m", "Mức độ: Trung bình → <b>Nghiêm trọng</b>",
+                 "đo lại &lt;i&gt;GPS", "Sửa: Bước quy trình",
                  "Ngày thực hiện: <b>01/11/2026</b>", "Tạo hồ sơ", "office", logged["properties"]["code"]):  # fmt: skip
         assert said in page, said
     assert f'href="/?select=incidents/{logged["id"]}"' in page
