@@ -73,18 +73,21 @@ def opposites(evaluated, layer, left, right):
     return rows
 
 
+@pytest.mark.requirement("cql2/1.0/basic-cql2", "property binary-comparison-predicate")
 @pytest.mark.parametrize("kind", VALUES)
 def test_comparison(kind, queryables, evaluated):
     for layer, name in queryables[kind]:
         opposites(evaluated, layer, f'"{name}"', VALUES[kind])
 
 
+@pytest.mark.requirement("cql2/1.0/property-property", "withdraw-permissions")
 @pytest.mark.parametrize("kind", VALUES)
 def test_value_against_property(kind, queryables, evaluated):
     for layer, name in queryables[kind]:
         opposites(evaluated, layer, VALUES[kind], f'"{name}"')
 
 
+@pytest.mark.requirement("cql2/1.0/property-property", "withdraw-permissions")
 @pytest.mark.parametrize("kind", VALUES)
 def test_property_against_property(kind, queryables, evaluated):
     for layer, name in queryables[kind]:
@@ -93,6 +96,7 @@ def test_property_against_property(kind, queryables, evaluated):
         assert rows["="] == rows[">="] == rows["<="] == evaluated(layer, f'"{name}" IS NOT NULL')
 
 
+@pytest.mark.requirement("cql2/1.0/property-property", "withdraw-permissions")
 @pytest.mark.parametrize("value", VALUES.values())
 def test_value_against_value(value, evaluated):
     rows = opposites(evaluated, "gates", value, value)
@@ -100,6 +104,7 @@ def test_value_against_value(value, evaluated):
     assert rows["="] == rows[">="] == rows["<="] == evaluated("gates", "true") != set()
 
 
+@pytest.mark.requirement("cql2/1.0/basic-cql2", "null-predicate")
 def test_is_null(queryables, evaluated):
     for layer, name in itertools.chain.from_iterable(queryables.values()):
         empty, filled = evaluated(layer, f'"{name}" IS NULL'), evaluated(layer, f'"{name}" is not null')
@@ -107,12 +112,14 @@ def test_is_null(queryables, evaluated):
         assert empty | filled == evaluated(layer, "true")
 
 
+@pytest.mark.requirement("cql2/1.0/basic-cql2", "cql2-filter")
 def test_boolean(evaluated):
     for layer in LAYERS:
         assert evaluated(layer, "true")
         assert not evaluated(layer, "false")
 
 
+@pytest.mark.requirement("cql2/1.0/advanced-comparison-operators", "like-predicate")
 def test_like(queryables, evaluated):
     for layer, name in queryables["string"]:
         some, none = evaluated(layer, f"\"{name}\" like '_%'"), evaluated(layer, f"\"{name}\" like ''")
@@ -123,12 +130,14 @@ def test_like(queryables, evaluated):
     assert not evaluated("gates", "'København' NOT LIKE 'K_benhavn'")
 
 
+@pytest.mark.requirement("cql2/1.0/advanced-comparison-operators", "between-predicate")
 def test_between(queryables, evaluated):
     for layer, name in queryables["number"] + queryables["integer"]:
         assert evaluated(layer, f'"{name}" BETWEEN 0 AND 100') <= evaluated(layer, f'"{name}" IS NOT NULL')
         assert not evaluated(layer, f'"{name}" between 100.0 and 1.0')
 
 
+@pytest.mark.requirement("cql2/1.0/advanced-comparison-operators", "in-predicate")
 @pytest.mark.parametrize(
     ("kind", "listed"),
     [
@@ -143,6 +152,8 @@ def test_in(kind, listed, queryables, evaluated):
         assert inside | outside == evaluated(layer, f'"{name}" IS NOT NULL')
 
 
+@pytest.mark.requirement("cql2/1.0/case-insensitive-comparison", "casei-function")
+@pytest.mark.requirement("cql2/1.0/accent-insensitive-comparison", "accenti-function")
 def test_casei_and_accenti(queryables, evaluated):
     for layer, name in queryables["string"]:
         for fold in ("CASEI", "ACCENTI"):
@@ -156,6 +167,7 @@ def test_casei_and_accenti(queryables, evaluated):
 EARTH = ("BBOX(-180,-90,180,90)", "POLYGON((-180 -90,180 -90,180 90,-180 90,-180 -90))")
 
 
+@pytest.mark.requirement("cql2/1.0/basic-spatial-functions", "spatial-predicate spatial-functions spatial-data-types")
 def test_s_intersects(client, queryables, evaluated):
     for layer, name in queryables["geometry"]:
         everywhere = evaluated(layer, f'"{name}" IS NOT NULL')
@@ -182,6 +194,7 @@ LITERALS = (
 )
 
 
+@pytest.mark.requirement("cql2/1.0/basic-spatial-functions-plus", "spatial-data-types")
 def test_s_intersects_with_any_literal(client, queryables, evaluated):
     for layer, name in queryables["geometry"]:
         for literal in LITERALS:
@@ -192,6 +205,7 @@ def test_s_intersects_with_any_literal(client, queryables, evaluated):
         assert answer.status_code == 400
 
 
+@pytest.mark.requirement("cql2/1.0/spatial-functions", "spatial-functions")
 @pytest.mark.parametrize("function", ["EQUALS", "TOUCHES", "CROSSES", "WITHIN", "CONTAINS", "OVERLAPS", "DISJOINT"])
 def test_spatial_functions(function, queryables, evaluated):
     for layer, name in queryables["geometry"]:
@@ -206,6 +220,7 @@ def test_spatial_functions(function, queryables, evaluated):
                 assert not found & evaluated(layer, f"S_WITHIN({name},{literal})")
 
 
+@pytest.mark.requirement("cql2/1.0/temporal-functions", "temporal-predicates")
 @pytest.mark.parametrize("kind", TIMES)
 def test_temporal_functions_of_an_instant(kind, queryables, evaluated):
     for layer, name in queryables[kind]:
@@ -226,6 +241,7 @@ RELATIONS = (
 )  # fmt: skip
 
 
+@pytest.mark.requirement("cql2/1.0/temporal-functions", "temporal-functions")
 @pytest.mark.parametrize("kind", TIMES)
 def test_temporal_functions_of_an_interval(kind, queryables, evaluated):
     """Of two proper intervals exactly one of Allen's thirteen relations holds."""
@@ -240,6 +256,7 @@ def test_temporal_functions_of_an_interval(kind, queryables, evaluated):
             assert not apart & met
 
 
+@pytest.mark.requirement("cql2/1.0/array-functions", "array-predicates")
 def test_array_functions(queryables, evaluated):
     for layer, name in queryables["array"]:
         holds = {one: evaluated(layer, f"A_{one}({name},('foo','bar'))")
@@ -252,6 +269,7 @@ def test_array_functions(queryables, evaluated):
     assert not evaluated("tasks", "A_CONTAINS(coordinating_units,('foo','bar'))")
 
 
+@pytest.mark.requirement("cql2/1.0/basic-cql2", "cql2-filter")
 def test_logical_combinations(queryables, evaluated):
     """The standard's combination of four predicates, each of another class, is evaluated."""
     predicates = ["title LIKE '%'", "S_INTERSECTS(geometry,BBOX(0,40,10,50))", "T_AFTER(due_on,DATE('2022-04-24'))",

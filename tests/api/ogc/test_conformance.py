@@ -67,6 +67,8 @@ def markers(client):
 # Part 1, core, geojson, oas30 and html.
 
 
+@pytest.mark.requirement("ogcapi-common-1/1.0/core", "root-op root-success conformance-op conformance-success")
+@pytest.mark.requirement("ogcapi-features-1/1.0/core", "root-op root-success conformance-op conformance-success")
 def test_core_root_and_conformance(client):
     """/req/core/root-success, /req/core/conformance-success."""
     landing = asked(client, OGC)
@@ -74,6 +76,11 @@ def test_core_root_and_conformance(client):
         assert client.get(href(landing, rel)).status_code == 200, rel
 
 
+@pytest.mark.requirement("ogcapi-common-1/1.0/json", "definition content")
+@pytest.mark.requirement(
+    "ogcapi-features-1/1.0/core",
+    "fc-md-op fc-md-success fc-md-links fc-md-items fc-md-items-links fc-md-extent sfc-md-op sfc-md-success",
+)
 def test_core_collections(client):
     """/req/core/fc-md-success, fc-md-links, fc-md-items, fc-md-items-links, fc-md-extent, sfc-md-success."""
     document = asked(client, COLLECTIONS)
@@ -90,6 +97,11 @@ def test_core_collections(client):
             assert south <= north
 
 
+@pytest.mark.requirement(
+    "ogcapi-features-1/1.0/core",
+    "fc-op fc-response fc-links fc-rel-type fc-timeStamp fc-numberMatched fc-numberReturned",
+)
+@pytest.mark.requirement("ogcapi-features-1/1.0/core", "f-op f-success f-links")
 @pytest.mark.parametrize("layer", list(catalog))
 def test_core_items(layer, client):
     """/req/core/fc-response, fc-links, fc-rel-type, fc-timeStamp, fc-numberMatched, fc-numberReturned."""
@@ -109,6 +121,7 @@ def test_core_items(layer, client):
         assert {link["rel"] for link in alone["links"]} >= {"self", "alternate", "collection"}
 
 
+@pytest.mark.requirement("ogcapi-features-1/1.0/core", "fc-limit-definition fc-limit-response-1")
 def test_core_limit(client, markers):
     """/req/core/fc-limit-definition, fc-limit-response-1: more than the most is no error, it is the most."""
     assert len(asked(client, MARKERS)["features"]) == params.DEFAULT_LIMIT
@@ -119,6 +132,8 @@ def test_core_limit(client, markers):
         refused(client, MARKERS, limit=wrong)
 
 
+@pytest.mark.requirement("ogcapi-features-1/1.0/core", "fc-bbox-definition")
+@pytest.mark.requirement("ogcapi-features-1/1.0/core", "fc-bbox-response")
 def test_core_bbox(client, markers):
     """/req/core/fc-bbox-definition, fc-bbox-response."""
     box = (105.8, 11.0, 106.3, 11.9)
@@ -136,6 +151,7 @@ def test_core_bbox(client, markers):
         refused(client, MARKERS, bbox=wrong)
 
 
+@pytest.mark.requirement("ogcapi-features-1/1.0/core", "fc-bbox-response")
 def test_core_bbox_over_the_antimeridian(client, markers):
     """/req/core/fc-bbox-response: from the eastern hemisphere to the western a box reaches over the antimeridian."""
     west = {one["id"] for one in markers if one["geometry"] and one["geometry"]["coordinates"][0] >= 106.5}
@@ -151,6 +167,7 @@ def test_core_bbox_over_the_antimeridian(client, markers):
     refused(client, MARKERS, bbox="700000,1200000,600000,1300000", **{"bbox-crs": EPSG.format(32648)})
 
 
+@pytest.mark.requirement("ogcapi-features-1/1.0/core", "fc-bbox-response")
 def test_core_bbox_of_what_stands_nowhere(client):
     """/req/core/fc-bbox-response: what is not associated with a geometry lies in every box."""
     create(client, "documents", **minimal_body(catalog["documents"]))
@@ -158,6 +175,7 @@ def test_core_bbox_of_what_stands_nowhere(client):
     assert ids(client, documents, bbox="0,0,1,1") == ids(client, documents) != []
 
 
+@pytest.mark.requirement("ogcapi-features-1/1.0/core", "fc-time-definition fc-time-response")
 def test_core_datetime(client):
     """/req/core/fc-time-definition, fc-time-response."""
     for day in ("2026-01-10", "2026-01-11", "2026-01-12"):
@@ -183,6 +201,8 @@ def test_core_datetime(client):
         refused(client, INCIDENTS, as_of=wrong)
 
 
+@pytest.mark.requirement("ogcapi-common-1/1.0/core", "http query-param-invalid query-param-unknown")
+@pytest.mark.requirement("ogcapi-features-1/1.0/core", "http query-param-unknown query-param-invalid")
 def test_core_parameters(client):
     """/req/core/query-param-unknown, query-param-invalid: on every resource."""
     for path in (OGC, f"{OGC}/conformance", f"{OGC}/api", COLLECTIONS, f"{COLLECTIONS}/markers", MARKERS):
@@ -192,6 +212,7 @@ def test_core_parameters(client):
     refused(client, f"{MARKERS}/{one}", bbox="1,2,3,4")
 
 
+@pytest.mark.requirement("ogcapi-features-1/1.0/geojson", "definition content")
 def test_geojson_definition(client, markers):
     """/req/geojson/definition, /req/geojson/content: RFC 7946, with no CRS of its own and rings counter-clockwise."""
     assert all(set(one) == {"type", "id", "geometry", "properties"} for one in markers)
@@ -201,6 +222,10 @@ def test_geojson_definition(client, markers):
     assert sum((x2 - x1) * (y2 + y1) for (x1, y1), (x2, y2) in pairwise(ring)) < 0
 
 
+@pytest.mark.requirement("ogcapi-common-1/1.0/core", "api-definition-op api-definition-success")
+@pytest.mark.requirement("ogcapi-common-1/1.0/oas30", "oas-definition-1 oas-definition-2 oas-impl")
+@pytest.mark.requirement("ogcapi-features-1/1.0/core", "api-definition-op api-definition-success")
+@pytest.mark.requirement("ogcapi-features-1/1.0/oas30", "oas-definition-1 oas-definition-2 oas-impl")
 def test_oas30_definition(client, site_url):
     """/req/oas30/oas-definition-1 and -2, oas-impl: schemathesis reads it as OpenAPI 3.0, and it tells every door."""
     answer = client.get(href(asked(client, OGC), "service-desc"))
@@ -233,6 +258,8 @@ def offered():
                         yield method, route.path.replace("{layer}", layer)
 
 
+@pytest.mark.requirement("ogcapi-common-1/1.0/oas30", "completeness exceptions-codes security")
+@pytest.mark.requirement("ogcapi-features-1/1.0/oas30", "completeness exceptions-codes security")
 @pytest.mark.parametrize("layer", list(catalog))
 def test_oas30_parameters_of_each_layer(layer, client):
     """/req/oas30/completeness: each layer's own properties as parameters, every refusal as a problem."""
@@ -248,6 +275,8 @@ def test_oas30_parameters_of_each_layer(layer, client):
         assert "application/problem+json" in document["components"]["responses"][status]["content"]
 
 
+@pytest.mark.requirement("ogcapi-common-1/1.0/html", "definition content")
+@pytest.mark.requirement("ogcapi-features-1/1.0/html", "definition")
 @pytest.mark.parametrize("language", ["vi", "en"])
 def test_html_content(language, client):
     """/req/html/definition, /req/html/content: every resource as a page, by ``f`` and by ``Accept``; ``f`` wins."""
@@ -274,6 +303,7 @@ def test_html_content(language, client):
         assert "Accept" in client.get(path).headers["vary"]
 
 
+@pytest.mark.requirement("ogcapi-features-1/1.0/html", "content")
 def test_html_pages_lead_on(client):
     """/req/html/content: the page of a list has the link to the next."""
     page = client.get(f"{COLLECTIONS}/gates/items", params={"f": "html", "limit": 3}).text
@@ -293,6 +323,10 @@ def test_html_shows_what_people_wrote_as_text(client):
 # Part 2, CRS.
 
 
+@pytest.mark.requirement(
+    "ogcapi-features-2/1.0/crs",
+    "crs-uri fc-md-crs-list fc-md-crs-list-global fc-md-storageCrs fc-md-storageCrs-valid-value",
+)
 def test_crs_of_collections(client):
     """/req/crs/crs-uri, fc-md-crs-list, fc-md-storageCrs, fc-md-storageCrs-valid-value."""
     for one in asked(client, COLLECTIONS)["collections"]:
@@ -301,6 +335,11 @@ def test_crs_of_collections(client):
         assert len(one["crs"]) == len(OUTPUT_CRS)
 
 
+@pytest.mark.requirement("ogcapi-features-1/1.0/core", "crs84")
+@pytest.mark.requirement(
+    "ogcapi-features-2/1.0/crs",
+    "fc-crs-definition fc-crs-valid-defaultValue crs-action geojson ogc-crs-header ogc-crs-header-value",
+)
 @pytest.mark.parametrize("crs", OUTPUT_CRS, ids=lambda one: one.uri.rpartition("/")[2])
 def test_crs_of_answers(crs, client, markers):
     """/req/crs/fc-crs-action, ogc-crs-header, ogc-crs-header-value, geojson: axes as the authority has them."""
@@ -320,6 +359,9 @@ def test_crs_of_answers(crs, client, markers):
         assert alone.json()["geometry"] == one["geometry"]
 
 
+@pytest.mark.requirement(
+    "ogcapi-features-2/1.0/crs", "fc-bbox-crs-definition bbox-crs-action fc-bbox-crs-valid-defaultValue"
+)
 @pytest.mark.parametrize("name", [EPSG.format(4326), EPSG.format(9210), EPSG.format(32648), EPSG.format(3857)])
 def test_crs_of_bbox(name, client):
     """/req/crs/fc-bbox-crs-definition, fc-bbox-crs-action: the box comes in the axes of its system."""
@@ -333,6 +375,7 @@ def test_crs_of_bbox(name, client):
     assert len(found & plain) > 0.9 * len(plain) > 10  # a box of a projection is not one of degrees, but nearly
 
 
+@pytest.mark.requirement("ogcapi-features-2/1.0/crs", "fc-bbox-crs-valid-value fc-crs-valid-value")
 def test_crs_unknown(client):
     """/req/crs/fc-crs-valid-value, fc-bbox-crs-valid-value, and a box that lies nowhere."""
     for parameter in ("crs", "bbox-crs", "filter-crs"):
@@ -345,6 +388,12 @@ def test_crs_unknown(client):
 # Part 3, queryables and filters. ``tests/gis/test_filters.py`` compares filters with Python row by row.
 
 
+@pytest.mark.requirement(
+    "ogcapi-features-3/1.0/queryables", "queryables-link get-queryables-op get-queryables-response"
+)
+@pytest.mark.requirement("ogcapi-features-3/1.0/features-filter", "queryables-link get-queryables-op")
+@pytest.mark.requirement("ogcapi-features-5/1.0/schemas", "json-schema properties role property-seq unit")
+@pytest.mark.requirement("ogcapi-features-8/1.0/sortables", "link get-sortables-op get-sortables-success")
 @pytest.mark.parametrize("layer", list(catalog))
 @pytest.mark.parametrize("name", ["schema", "queryables", "sortables"])
 def test_schemas_json_schema(name, layer, client):
@@ -367,6 +416,10 @@ def test_schemas_json_schema(name, layer, client):
         assert sum(one.get("x-ogc-role") == role for one in found["properties"].values()) <= 1
 
 
+@pytest.mark.requirement(
+    "ogcapi-features-5/1.0/core-roles-features", "role-id role-primary-geometry role-primary-instant"
+)
+@pytest.mark.requirement("ogcapi-features-5/1.0/returnables-and-receivables", "link op response")
 @pytest.mark.parametrize("layer", list(catalog))
 def test_schema_says_what_comes_out_and_what_goes_in(layer, client):
     """/req/returnables-and-receivables/link, op, response; /req/core-roles-features/role-primary-geometry, -instant."""
@@ -411,6 +464,7 @@ def test_nobody_is_told_of_what_they_may_not_know(layer):
     assert set(card.fields) - set(card.readable_fields(Level.PUBLIC)), "every layer has something to hide"
 
 
+@pytest.mark.requirement("ogcapi-features-3/1.0/queryables-query-parameters", "parameters")
 @pytest.mark.parametrize("layer", ["markers", "gates", "works", "tasks"])
 def test_queryables_are_parameters(layer, client):
     """/req/queryables-query-parameters/parameters: each finds what has its value, as the same in CQL2 does."""
@@ -441,6 +495,8 @@ def test_an_identity_is_a_property_too(client):
         assert set(feature) == {"type", "id", "geometry", "properties"}
 
 
+@pytest.mark.requirement("ogcapi-features-3/1.0/filter", "filter-param filter-lang-param response")
+@pytest.mark.requirement("ogcapi-features-3/1.0/features-filter", "filter-param filter-lang-param response")
 def test_filter_parameters(client, markers):
     """/req/filter/filter-param, filter-lang-param, /req/features-filter/filter-param, response."""
     wanted = {one["id"] for one in markers if one["properties"]["border"] == "VN-KH"}
@@ -452,6 +508,7 @@ def test_filter_parameters(client, markers):
     refused(client, MARKERS, filter="border =")
 
 
+@pytest.mark.requirement("ogcapi-features-3/1.0/filter", "mixing-expressions")
 def test_filter_mixes_with_other_parameters(client, markers):
     """/req/filter/mixing-expressions: all of them hold."""
     box = "105.8,11.0,106.3,11.9"
@@ -459,6 +516,8 @@ def test_filter_mixes_with_other_parameters(client, markers):
     assert both == set(ids(client, filter="kind = 'main' AND border = 'VN-KH'")) & set(ids(client, bbox=box))
 
 
+@pytest.mark.requirement("ogcapi-features-3/1.0/filter", "filter-crs-wgs84 filter-crs-param")
+@pytest.mark.requirement("ogcapi-features-3/1.0/features-filter", "filter-crs-param")
 def test_filter_crs(client):
     """/req/filter/filter-crs-wgs84, filter-crs-param."""
     degrees = ids(client, filter="S_INTERSECTS(geometry, BBOX(105.8, 11, 106.3, 11.9))")
@@ -491,6 +550,8 @@ def test_cql2_classes(text, expected, client, markers):
     assert set(ids(client, filter=text)) == {one["id"] for one in markers if expected(one["properties"])}
 
 
+@pytest.mark.requirement("ogcapi-features-3/1.0/queryables", "expression-construction")
+@pytest.mark.requirement("ogcapi-features-3/1.0/filter", "expression-construction")
 def test_a_hidden_name_is_refused_like_nonsense(client):
     """In filters, sorting, chosen properties and as a parameter: same words, and none of the database's."""
     for parameter, value in (
@@ -507,6 +568,9 @@ def test_a_hidden_name_is_refused_like_nonsense(client):
 # Part 8, sorting.
 
 
+@pytest.mark.requirement("ogcapi-features-8/1.0/sortables", "get-sortables-response")
+@pytest.mark.requirement("ogcapi-features-8/1.0/sorting", "sortby-definition sortby-response")
+@pytest.mark.requirement("ogcapi-features-8/1.0/features-sorting", "sortby")
 @pytest.mark.parametrize("layer", ["gates", "works", "incidents"])
 def test_sorting(layer, client):
     """/req/sortables/get-sortables-success, /req/sorting/sortby-definition, sortby-response, /req/features-sorting."""
@@ -585,6 +649,8 @@ def test_what_nobody_touches_is_walked_once_while_others_change(key, client):
 # Part 4, create, replace, update and delete.
 
 
+@pytest.mark.requirement("ogcapi-features-4/1.0/create-replace-delete", "methods")
+@pytest.mark.requirement("ogcapi-features-4/1.0/update", "methods accept-patch")
 def test_methods_are_told(client):
     """/req/create-replace-delete/methods: OPTIONS names them; lines are loaded and not edited."""
     marker = ids(client)[0]
@@ -596,6 +662,15 @@ def test_methods_are_told(client):
     assert client.delete(MARKERS).status_code == 405
 
 
+@pytest.mark.requirement(
+    "ogcapi-features-4/1.0/create-replace-delete", "insert-post-op insert-body insert-response insert-response-rid"
+)
+@pytest.mark.requirement(
+    "ogcapi-features-4/1.0/create-replace-delete", "update-put-op update-put-body update-put-response update-put-rid"
+)
+@pytest.mark.requirement("ogcapi-features-4/1.0/create-replace-delete", "update-put-rid-exception")
+@pytest.mark.requirement("ogcapi-features-4/1.0/create-replace-delete", "delete-op delete-response")
+@pytest.mark.requirement("ogcapi-features-4/1.0/features", "resources-endpoint resource-endpoint")
 def test_create_replace_delete(client):
     """/req/create-replace-delete/insert-post-op, -body, -response, -response-rid, update-put-op, delete-op."""
     made = client.post(INCIDENTS, json={"type": "Feature", "geometry": POINT, "properties": {"category": "drainage"}},
@@ -618,6 +693,8 @@ def test_create_replace_delete(client):
     assert again.status_code == 404
 
 
+@pytest.mark.requirement("ogcapi-features-4/1.0/update", "patch-op body response rid")
+@pytest.mark.requirement("ogcapi-features-4/1.0/features", "update-json-merge-patch")
 def test_update(client):
     """/req/update/patch-op, /req/features/update-json-merge-patch: what is not named stays, null empties."""
     made = incident(client, description="cũ", severity="high")
@@ -629,6 +706,14 @@ def test_update(client):
     assert answer.json()["geometry"] == made["geometry"]
 
 
+@pytest.mark.requirement(
+    "ogcapi-features-4/1.0/optimistic-locking-etags",
+    "etag-get-response etag-put-response etag-patch-response ifmatch-missing",
+)
+@pytest.mark.requirement(
+    "ogcapi-features-4/1.0/optimistic-locking-etags",
+    "ifmatch-put-op ifmatch-put-eval ifmatch-patch-op ifmatch-patch-eval ifmatch-delete-op ifmatch-delete-eval",
+)
 def test_optimistic_locking(client):
     """/req/optimistic-locking-etags: strong tags; 428 without one, 412 with another's, 304 for who has it."""
     made = incident(client)
@@ -657,6 +742,7 @@ def test_optimistic_locking(client):
     assert client.delete(url, headers=lines).status_code == 204
 
 
+@pytest.mark.requirement("ogcapi-features-4/1.0/features", "geojson-create-replace schema")
 @pytest.mark.parametrize("layer", [name for name, one in catalog.items() if one.editable])
 def test_a_feature_goes_back_as_it_was_read(layer, client):
     """/req/features/geojson-create-replace: a PUT of what GET gave changes nothing; twice neither."""
@@ -689,6 +775,7 @@ def test_a_status_does_not_come_back_changed(client):
     assert client.get(url).headers["etag"] == read.headers["etag"]
 
 
+@pytest.mark.requirement("ogcapi-features-4/1.0/features", "content-crs-header default-crs other-crs")
 @pytest.mark.parametrize("name", [EPSG.format(4326), EPSG.format(9210), EPSG.format(32648)])
 def test_content_crs(name, client):
     """/req/features/content-crs-header, default-crs, other-crs: POST, PUT and PATCH take a geometry in any system."""

@@ -104,6 +104,10 @@ def decode_tile(tmp_path):
 # What stands in a tile
 
 
+@pytest.mark.requirement(
+    "ogcapi-tiles-1/1.0/core", "tc-op tc-tilematrix-definition tc-tilerow-definition tc-tilecol-definition"
+)
+@pytest.mark.requirement("ogcapi-tiles-1/1.0/mvt", "content media-type")
 @pytest.mark.parametrize("layer", ["markers", "gates", "crossings", "lines", "works"])
 def test_a_tile_holds_the_items_of_its_box(client, decode_tile, layer):
     west, south, east, north = WHOLE.bbox
@@ -366,11 +370,13 @@ def test_a_change_changes_the_tag_and_nothing_else_does(client):
     assert get(client, "incidents", at).headers["etag"] != before.headers["etag"]
 
 
+@pytest.mark.requirement("ogcapi-tiles-1/1.0/core", "tc-success")
 def test_an_empty_tile_has_no_content(client):
     answer = get(client, "gates", TileCoord(12, 1, 1))
     assert (answer.status_code, answer.content) == (204, b"")
 
 
+@pytest.mark.requirement("ogcapi-tiles-1/1.0/core", "tc-error")
 @pytest.mark.parametrize(
     "path",
     [
@@ -398,6 +404,9 @@ def test_a_tile_refuses_what_it_does_not_know(client, name):
     assert name in answer.json()["detail"]
 
 
+@pytest.mark.requirement("ogcapi-tiles-1/1.0/tileset", "description desc-links")
+@pytest.mark.requirement("ogcapi-tiles-1/1.0/tilesets-list", "tileset-list")
+@pytest.mark.requirement("ogcapi-tiles-1/1.0/geodata-tilesets", "desc-op desc-success")
 def test_the_tilesets_are_found_from_the_collection(client):
     declared = client.get("/ogc/conformance").json()["conformsTo"]
     for name in ("core", "tileset", "tilesets-list", "geodata-tilesets", "mvt"):

@@ -356,6 +356,8 @@ def test_a_write_from_our_own_page_is_taken(client, site_url):
     assert answer.status_code == 201
 
 
+@pytest.mark.requirement("ogcapi-features-4/1.0/create-replace-delete", "insert-content-type update-content-type")
+@pytest.mark.requirement("ogcapi-features-4/1.0/update", "content-type")
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/json"]
 )

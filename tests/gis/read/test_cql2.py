@@ -477,6 +477,7 @@ def said(operator: str, arguments: list[Tree]) -> str:
     return f"{operator.upper()}({', '.join(parts)})"
 
 
+@pytest.mark.requirement("cql2/1.0/spatial-functions", "spatial-data-types")
 @bounded(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 @given(tree=trees)
 def test_a_filter_finds_the_rows_that_python_finds(tree, connection):
@@ -484,6 +485,7 @@ def test_a_filter_finds_the_rows_that_python_finds(tree, connection):
     assert found(connection, parse(json.dumps(tree), is_json=True)) == expected
 
 
+@pytest.mark.requirement("cql2/1.0/cql2-text", "validate escaping")
 @bounded(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(tree=trees)
 def test_the_text_of_a_filter_finds_the_same_as_its_json(tree, connection):
@@ -635,6 +637,7 @@ json_values = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.requirement("cql2/1.0/cql2-json", "validate")
 @bounded(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(value=json_values)
 def test_any_json_is_a_filter_or_refused(value, connection):
