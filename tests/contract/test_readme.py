@@ -7,7 +7,7 @@ import pytest
 import layers  # noqa: F401 - fills the catalog
 from gis.model.layer import Layer, all_layers
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+DATA = (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
 ROWS = [line for line in README.splitlines() if line.startswith("| `")]
 
 
