@@ -51,7 +51,7 @@ def access_log_page(
     span, found, following = read_access_log(database, actor, request.query_params, ROWS_PER_PAGE)
     html = show_readings(
         language,
-        readings=found,
+        entries=found,
         layers=[(layer.name, layer.title) for layer in all_layers()],
         since=span.since,
         until=span.until,

@@ -345,7 +345,7 @@ def test_an_officer_enters_nothing_that_may_be_shared_and_opens_nothing(who, dat
         if level != "internal":
             assert [(one["field"], one["code"]) for one in made.json()["errors"]] == [("level", "office_opens")]
     url, tag = made.headers["location"], made.headers["etag"]
-    for language, word in (("vi", "văn phòng"), ("en", "Only the office")):
+    for language, word in (("vi", "cơ quan thường trực"), ("en", "Only the office")):
         refused = client_of.patch(
             f"{url}?lang={language}", json={"level": "public", "reason": "x"}, headers={"If-Match": tag}
         )
