@@ -34,7 +34,7 @@ def sources(*suffixes):
     ]
 
 
-def test_each_storey_imports_only_from_those_below():
+def test_import_contracts_hold():
     done = subprocess.run(
         [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"],
         cwd=CHECKOUT,
@@ -45,7 +45,7 @@ def test_each_storey_imports_only_from_those_below():
     assert done.returncode == 0, done.stdout
 
 
-def test_other_storeys_import_packages_of_gis_not_their_modules():
+def test_other_packages_import_gis_packages_not_their_modules():
     inside = re.compile(r"^\s*from gis\.\w+\.(?!cql2\b)\w+(?:\.\w+)* import", re.MULTILINE)
     found = [
         f"{path.relative_to(CHECKOUT)}: {match[0].strip()}"
@@ -56,7 +56,7 @@ def test_other_storeys_import_packages_of_gis_not_their_modules():
     assert found == []
 
 
-def test_no_epsg_number_stands_outside_of_its_file():
+def test_epsg_numbers_stand_in_one_file():
     found = [
         f"{path.relative_to(CHECKOUT)}:{number}: {line.strip()}"
         for path in sources(".py", ".js", ".html")
@@ -67,11 +67,11 @@ def test_no_epsg_number_stands_outside_of_its_file():
     assert found == []
 
 
-def test_no_file_has_a_name_that_says_nothing():
+def test_no_file_has_a_meaningless_name():
     assert [str(path) for path in sources(".py", ".js") if path.stem.lower() in FORBIDDEN] == []
 
 
-def test_pages_load_nothing_from_elsewhere():
+def test_pages_load_nothing_from_other_hosts():
     """Words may name an address; a src, a link, an import or a fetch may not."""
     loads = re.compile(
         r"""(?:src|href)\s*=\s*["']?(?:https?:)?//|url\(\s*["']?(?:https?:)?//|(?:import|from|fetch\()\s*["'](?:https?:)?//"""
@@ -89,11 +89,11 @@ def test_pages_load_nothing_from_elsewhere():
 @pytest.mark.parametrize(
     "folder", ["tests", *(f"tests/{name}" for name in ("gis", "layers", "maps", "api", "contract"))]
 )
-def test_tests_shadow_no_package(folder):
+def test_test_folders_shadow_no_package(folder):
     assert not (CHECKOUT / folder / "__init__.py").exists()
 
 
-def test_doors_and_pictures_write_no_sql():
+def test_api_and_maps_contain_no_sql():
     spoken = re.compile(r"\b(?:select .+ from|insert into|update \w+ set|delete from)\b", re.IGNORECASE)
     found = [
         f"{path.relative_to(CHECKOUT)}: {line.strip()}"

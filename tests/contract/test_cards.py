@@ -124,7 +124,7 @@ def lists_of(layer: Layer) -> list[type[CodeList]]:
 
 
 @every
-def test_a_layer_and_its_fields_are_named_in_both_languages(layer):
+def test_layer_and_fields_have_titles_in_both_languages(layer):
     assert is_said(layer.title)
     assert layer.description
     unnamed = [name for name, one in layer.fields.items() if not is_said(one.title)]
@@ -132,7 +132,7 @@ def test_a_layer_and_its_fields_are_named_in_both_languages(layer):
 
 
 @every
-def test_every_word_is_named_in_both_languages_and_no_two_look_alike(layer):
+def test_codes_have_distinct_titles_in_both_languages(layer):
     for codes in lists_of(layer):
         assert [word.value for word in codes if not is_said(word.title)] == []
         assert len({word.title.vi for word in codes}) == len(codes), codes
@@ -148,7 +148,7 @@ def test_codes_are_lower_case_english(layer):
 
 
 @every
-def test_a_status_is_drawn_and_its_moves_lead_to_words_that_exist(layer):
+def test_statuses_have_marks_and_existing_transitions(layer):
     if layer.status is None:
         assert not any(issubclass(codes, Status) for codes in lists_of(layer))
         return
@@ -163,7 +163,7 @@ def test_a_status_is_drawn_and_its_moves_lead_to_words_that_exist(layer):
 
 
 @every
-def test_what_colours_a_layer_draws_every_word(layer):
+def test_style_field_has_a_mark_for_every_code(layer):
     if layer.style_field is None:
         return
     codes = layer.fields[layer.style_field].codes
@@ -174,7 +174,7 @@ def test_what_colours_a_layer_draws_every_word(layer):
 
 
 @every
-def test_a_layer_is_sorted_searched_and_named_by_fields_it_has(layer):
+def test_sort_search_and_label_use_existing_fields(layer):
     for name in layer.order:
         assert name.removeprefix("-") in layer.fields
     if layer.time is not None:
@@ -182,19 +182,19 @@ def test_a_layer_is_sorted_searched_and_named_by_fields_it_has(layer):
 
 
 @every
-def test_a_geometry_is_finite_valid_and_sourced_by_constraint(layer):
+def test_constraints_require_finite_valid_sourced_geometry(layer):
     names = {str(one.name) for one in layer.model.__table__.constraints if isinstance(one, CheckConstraint)}
     for needed in ("geom_finite", "geom_valid", "position_source_of_geom", "accuracy_m_finite"):
         assert any(name.endswith(needed) for name in names), needed
 
 
 @every
-def test_a_layer_has_the_common_properties(layer):
+def test_layer_has_the_common_properties(layer):
     assert set(layer.fields) | {"id", "layer"} >= COMMON
 
 
 @pytest.mark.parametrize(("collection", "name"), [(c, n) for c, names in PROMISED.items() for n in names])
-def test_a_promised_property_exists_with_the_promised_words(collection, name):
+def test_contract_properties_exist_with_their_codes(collection, name):
     one = catalog[collection].fields[name]
     words = PROMISED[collection][name].split()
     if words:
@@ -202,7 +202,7 @@ def test_a_promised_property_exists_with_the_promised_words(collection, name):
 
 
 @pytest.mark.parametrize("collection", MOVES)
-def test_moves_are_those_of_the_contract(collection):
+def test_transitions_are_those_of_the_contract(collection):
     promised = set()
     for row in MOVES[collection].split("·"):
         start, *ends = row.split()
@@ -210,13 +210,13 @@ def test_moves_are_those_of_the_contract(collection):
     assert set(catalog[collection].status.codes.transitions()) == promised
 
 
-def test_a_marker_may_go_from_any_condition_to_any_other():
+def test_marker_condition_may_change_to_any_other():
     words = [word.value for word in catalog["markers"].status.codes]
     expected = {(start, end) for start in words for end in words if start != end}
     assert set(catalog["markers"].status.codes.transitions()) == expected
 
 
-def test_levels_are_one_ordered_vocabulary():
+def test_levels_are_one_ordered_code_list():
     words = [word.value for word in catalog["markers"].fields["level"].codes]
     assert words == ["public", "partner", "internal", "restricted"]
     sources = [word.value for word in catalog["markers"].fields["position_source"].codes]

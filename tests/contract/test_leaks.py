@@ -150,7 +150,7 @@ def said(answer):
     return f"{head}\n{decode_response(answer.content, answer.headers.get('content-type', ''))}"
 
 
-def test_every_door_is_listed(site_url, dataset):
+def test_every_route_is_listed_here(site_url, dataset):
     known = {("GET", path) for path in request_urls(dataset)} | set(WRITING) | OF_RELEASES | OF_ACCOUNTS | OPEN
     assert set(routes(running(site_url))) == known
 
@@ -164,7 +164,7 @@ def running(site):
 
 
 @everybody
-def test_no_answer_tells_what_somebody_may_not_know(who, dataset, client_of):
+def test_no_response_reveals_hidden_values(who, dataset, client_of):
     actor = ACTORS[who]
     told, leaks = set(), {}
     for door, addresses in request_urls(dataset).items():
@@ -187,7 +187,7 @@ def test_no_answer_tells_what_somebody_may_not_know(who, dataset, client_of):
 
 
 @everybody_inside
-def test_what_is_hidden_and_what_there_is_not_are_the_same_answer(who, dataset, client_of):
+def test_hidden_and_missing_features_answer_alike(who, dataset, client_of):
     """To every way of asking for one thing, reading or writing, in every byte but the request's own number."""
     different = []
     wanted = [row for row in dataset.hidden_from(ACTORS[who]) if row.kind in ("theirs", "restricted", "reclassified")]
@@ -231,7 +231,7 @@ def _plain(answer, asked):
 
 
 @everybody_inside
-def test_a_box_round_a_hidden_thing_is_empty_in_every_count(who, dataset, client_of):
+def test_bbox_around_a_hidden_feature_counts_nothing(who, dataset, client_of):
     for row in dataset.hidden_from(ACTORS[who]):
         if not row.layer.has_geometry:
             continue
@@ -243,7 +243,7 @@ def test_a_box_round_a_hidden_thing_is_empty_in_every_count(who, dataset, client
             assert (answer["numberMatched"], answer["features"]) == (0, []), (row.layer.name, row.kind)
 
 
-def test_a_stranger_is_asked_to_sign_in_at_every_door_that_is_not_open(site_url, request_headers):
+def test_anonymous_requests_get_401_outside_public_routes(site_url, request_headers):
     refused = {}
     with httpx.Client(base_url=site_url, follow_redirects=False) as stranger:
         for method, path in routes(running(site_url)):
@@ -259,7 +259,7 @@ def test_a_stranger_is_asked_to_sign_in_at_every_door_that_is_not_open(site_url,
     assert refused == {}
 
 
-def test_every_door_that_changes_something_asks_which_page_sent_it(site_url, request_headers, dataset):
+def test_every_write_checks_origin_and_csrf_token(site_url, request_headers, dataset):
     """Read from the application: nothing that a sign-in may do can be sent for it from another site."""
     headers, taken = request_headers["administrator"], {}
     asked = [
@@ -282,7 +282,7 @@ def test_every_door_that_changes_something_asks_which_page_sent_it(site_url, req
 
 
 @everybody_inside
-def test_no_token_opens_the_doors_of_accounts_but_an_administrators(who, client_of):
+def test_account_routes_accept_administrators_tokens_only(who, client_of):
     for method, path in OF_ACCOUNTS:
         if method != "GET" or path.startswith(("/account", "/api/account")) or "{" in path:
             continue
@@ -292,7 +292,7 @@ def test_no_token_opens_the_doors_of_accounts_but_an_administrators(who, client_
 
 
 @pytest.mark.parametrize("who", ["office", "officer A", "officer B", "public", "partner"])
-def test_what_points_at_a_hidden_thing_points_at_nothing(who, dataset, client_of):
+def test_links_to_hidden_features_are_not_shown(who, dataset, client_of):
     """In every way of asking: the thing itself, filters, sorting, then and now, its timeline, what has changed."""
     for kind, gate in leak_markers.GATE_OF.items():
         crossing, named = dataset.of("crossings", kind), dataset.of("gates", gate)
@@ -316,7 +316,7 @@ def test_what_points_at_a_hidden_thing_points_at_nothing(who, dataset, client_of
 
 
 @pytest.mark.parametrize("who", ["officer A", "officer B"])
-def test_an_officer_reads_of_shared_things_of_others_what_may_be_shared(who, dataset, client_of):
+def test_officer_reads_only_shareable_fields_of_other_units(who, dataset, client_of):
     for kind in ("public", "partner", "ours", "theirs"):
         for layer in ("markers", "works", "tasks", "incidents"):
             row = dataset.of(layer, kind)
@@ -335,7 +335,7 @@ def test_an_officer_reads_of_shared_things_of_others_what_may_be_shared(who, dat
 
 
 @pytest.mark.parametrize("who", ["officer A"])
-def test_an_officer_enters_nothing_that_may_be_shared_and_opens_nothing(who, dataset, client_of):
+def test_officer_creates_nothing_below_internal_and_lowers_no_level(who, dataset, client_of):
     place = {"type": "Point", "coordinates": [105.9, 11.6]}
     for level in ("public", "partner", "internal"):
         made = client_of.post(
@@ -358,7 +358,7 @@ def test_an_officer_enters_nothing_that_may_be_shared_and_opens_nothing(who, dat
 
 
 @everybody_inside
-def test_what_a_thing_says_may_be_done_with_it_may_be_done(who, dataset, client_of):
+def test_offered_transitions_and_edits_are_accepted(who, dataset, client_of):
     """Whoever may change it hears that a version never read is not the present one, everybody else hears no."""
     wrong = {}
     for row in dataset.rows:
@@ -381,7 +381,7 @@ def seen(site, headers, row):
     return httpx.get(f"{site}/ogc/collections/{row.layer.name}/items/{row.id}", headers=headers).status_code
 
 
-def test_a_transferred_officer_loses_the_old_sector_with_the_next_request(site_url, dataset, accounts, request_headers):
+def test_transfer_removes_access_to_the_former_sector_at_once(site_url, dataset, accounts, request_headers):
     with accounts.transaction("root") as session:
         officer = enrol(session, "officer", "officer", unit=UNIT_A).id
         headers = {"cookie": f"{SESSION_COOKIE}={sign_in(session, officer)}"}
@@ -402,7 +402,7 @@ def test_a_transferred_officer_loses_the_old_sector_with_the_next_request(site_u
 @pytest.mark.parametrize(
     "end", ["expires_at = now() - interval '1 second'", "revoked_at = now()", "networks = '{10.9.8.0/24}'"]
 )
-def test_a_token_that_has_ended_opens_nothing_from_the_next_request_on(end, site_url, dataset, accounts, connect):
+def test_ended_token_is_refused_at_the_next_request(end, site_url, dataset, accounts, connect):
     name = f"ends-{uuid.uuid4().hex[:8]}"
     with accounts.transaction("root") as session:
         headers = {"authorization": f"Bearer {issue(session, name, 'committee', made_by='root', days=1)}"}
@@ -420,7 +420,7 @@ def test_a_token_that_has_ended_opens_nothing_from_the_next_request_on(end, site
 
 @pytest.mark.parametrize("question", ["?sortby={}", "?sortby=-{}", "?properties={}", "?filter={}%3D'x'", "?{}=x"])
 @pytest.mark.parametrize("who", ["public"])
-def test_a_field_that_may_not_be_known_is_refused_like_one_that_there_is_not(question, who, client_of):
+def test_hidden_and_unknown_fields_are_refused_alike(question, who, client_of):
     for layer, hidden in (("markers", "remark"), ("works", "cost_planned"), ("tasks", "person"), ("gates", "original")):
         door = f"/ogc/collections/{layer}/items"
         answers = [client_of.get(door + question.format(name)) for name in (hidden, "nonsense")]
@@ -430,7 +430,7 @@ def test_a_field_that_may_not_be_known_is_refused_like_one_that_there_is_not(que
 
 
 @pytest.mark.parametrize("who", ["officer A"])
-def test_nobody_raises_a_thing_to_where_they_could_not_see_it(who, dataset, client_of):
+def test_level_cannot_be_raised_above_the_actors_clearance(who, dataset, client_of):
     url = f"/ogc/collections/incidents/items/{dataset.of('incidents', 'ours').id}"
     tag = client_of.get(url).headers["etag"]
     assert client_of.patch(url, json={"level": "restricted"}, headers={"If-Match": tag}).status_code == 403
@@ -448,7 +448,7 @@ INJECTED = [
 
 
 @pytest.mark.parametrize("who", ["public"])
-def test_sql_in_any_parameter_is_a_value_or_refused(who, dataset, client_of):
+def test_sql_in_parameters_is_a_value_or_refused(who, dataset, client_of):
     parameters = "q bbox datetime as_of sortby filter properties near within after limit crs level unit code reader"
     for parameter in parameters.split():
         for text in INJECTED:

@@ -235,7 +235,7 @@ def split(told):
 
 
 @pytest.mark.parametrize("login", LOGINS)
-def test_a_login_holds_itself_only_what_is_written_here(login, admin):
+def test_logins_hold_only_the_listed_privileges(login, admin):
     held = {}
     for verb in ("select", "insert", "update"):
         for name in columns(admin, login, verb):
@@ -250,17 +250,17 @@ def test_a_login_holds_itself_only_what_is_written_here(login, admin):
 
 
 @pytest.mark.parametrize("role", ["public", "shared"])
-def test_below_the_office_each_column_that_is_read_is_written_here(role, admin):
+def test_columns_readable_below_the_office_are_listed(role, admin):
     assert columns(admin, f"cotmoc_{role}") == split(READ_BELOW_THE_OFFICE)
 
 
-def test_each_column_that_partners_read_is_written_here(admin):
+def test_columns_readable_by_partners_are_listed(admin):
     assert columns(admin, PARTNER_LOGIN) == split(READ_BY_PARTNERS)
     assert not admin.execute("select has_schema_privilege(%s, 'app', 'usage')", [PARTNER_LOGIN]).fetchone()[0]
 
 
 @pytest.mark.parametrize("role", ["administrator", "office", "planner", "committee", "officer", "system"])
-def test_within_the_house_each_column_that_is_read_is_written_here(role, admin):
+def test_columns_readable_internally_are_listed(role, admin):
     found = columns(admin, f"cotmoc_{role}")
     expected = split(read_within_the_house(scoped=role == "officer"))
     if role in ("administrator", "office"):
@@ -271,7 +271,7 @@ def test_within_the_house_each_column_that_is_read_is_written_here(role, admin):
     assert found == expected
 
 
-def test_what_an_officer_has_of_the_own_matters_comes_through_a_role_that_reads_nothing_else(admin):
+def test_own_unit_rows_are_read_through_a_dedicated_role(admin):
     found = columns(admin, OFFICER.own_unit_role)
     views = {name: told for name, told in found.items() if name.endswith("_own")}
     assert {name.removesuffix("_own") for name in views} == set(OF_A_LAYER) | set(OF_A_PART) - {"links"}
@@ -282,7 +282,7 @@ def test_what_an_officer_has_of_the_own_matters_comes_through_a_role_that_reads_
 
 
 @pytest.mark.parametrize("role", ["administrator", "office", "planner", "officer", "system"])
-def test_each_table_that_a_post_changes_is_written_here(role, admin):
+def test_tables_writable_by_each_role_are_listed(role, admin):
     editing = f"cotmoc_{role}_edit"
     changed = columns(admin, editing, "insert") | columns(admin, editing, "update")
     assert set(changed) == set(CHANGED_BY[role].split())
@@ -295,12 +295,12 @@ def test_each_table_that_a_post_changes_is_written_here(role, admin):
         )
 
 
-def test_an_officer_changes_of_a_marker_what_an_inspection_finds_and_plants_none(admin):
+def test_officer_updates_marker_findings_and_creates_no_marker(admin):
     assert columns(admin, OFFICER.write_role, "update")["markers"] == {"condition", "inspected_on"}
     assert "markers" not in columns(admin, OFFICER.write_role, "insert")
 
 
-def test_who_may_call_what_acts_with_its_owners_rights_is_written_here(admin):
+def test_callers_of_security_definer_functions_are_listed(admin):
     found = admin.execute(
         "select p.oid::regprocedure::text, r.rolname from pg_proc p cross join pg_roles r"
         " where p.prosecdef and p.prorettype <> 'trigger'::regtype and r.rolname like 'cotmoc%'"
@@ -335,7 +335,7 @@ OF_WHOM = {
 
 
 @pytest.mark.parametrize("role", OF_WHOM)
-def test_each_function_of_the_house_that_may_be_called_is_written_here(role, admin):
+def test_callable_functions_of_the_schema_are_listed(role, admin):
     found = admin.execute(
         "select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
         " where n.nspname in ('app', 'release') and p.prorettype <> 'trigger'::regtype"
@@ -345,7 +345,7 @@ def test_each_function_of_the_house_that_may_be_called_is_written_here(role, adm
     assert {name for (name,) in found} == OF_WHOM[role]
 
 
-def test_no_sequence_is_anybodys(admin):
+def test_no_role_may_use_a_sequence(admin):
     found = admin.execute(
         "select s.seqrelid::regclass::text, r.rolname from pg_sequence s cross join pg_roles r"
         " where r.rolname like 'cotmoc%' and r.rolname <> 'cotmoc_owner'"
@@ -461,7 +461,7 @@ REFUSED = (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable)
 
 
 @pytest.mark.parametrize(("login", "role"), HANDS, ids=str)
-def test_no_trick_of_the_catalogues_works_in_anybodys_hand(login, role, admin, connect):
+def test_catalogue_functions_give_no_role_extra_access(login, role, admin, connect):
     areas = admin.execute("select 'app.areas'::regclass::oid").fetchone()[0]
     raw = connect(login, role=role)
     if role is not None:
@@ -481,7 +481,7 @@ def test_no_trick_of_the_catalogues_works_in_anybodys_hand(login, role, admin, c
 @pytest.mark.parametrize(
     "table", ["counters", *(name for name, one in unjournalled_tables.items() if one.read_level is not None)]
 )
-def test_what_no_trigger_journals_is_not_written_without_a_name_either(table, connect):
+def test_tables_without_journal_trigger_need_an_actor_too(table, connect):
     raw = connect(WRITER_LOGIN, role=OFFICE.role.write_role)
     for actor, state in (("", NO_ACTOR), ("lan", "23502")):
         raw.execute("select set_config('cotmoc.actor', %s, false)", [actor])
@@ -491,7 +491,7 @@ def test_what_no_trigger_journals_is_not_written_without_a_name_either(table, co
 
 
 @pytest.mark.parametrize("login", [ACCOUNTS_LOGIN, SEALER_LOGIN, PARTNER_LOGIN])
-def test_a_login_with_one_duty_reads_no_layer(login, connect):
+def test_single_purpose_logins_read_no_layer(login, connect):
     raw = connect(login)
     for layer in catalog:
         for table in (layer, f"{layer}_history"):
@@ -499,7 +499,7 @@ def test_a_login_with_one_duty_reads_no_layer(login, connect):
                 raw.execute(sql.SQL("select 1 from {}").format(sql.Identifier("app", table)))
 
 
-def test_what_the_catalogues_tell_everybody_is_only_how_much_there_is(connect):
+def test_catalogues_reveal_row_counts_at_most(connect):
     """Declared: whoever has a login's password sees row estimates. No door gives a login's SQL to anybody."""
     raw = connect(READER_LOGIN, role=PUBLIC.role.read_role)
     assert raw.execute("select reltuples from pg_class where oid = 'app.areas'::regclass").fetchone() == (300,)

@@ -143,7 +143,7 @@ def unchanged_copy(serve):
 
 
 @pytest.mark.parametrize("who", READERS)
-def test_what_is_hidden_changes_no_answer(who, serve, unchanged_copy, marked_template, cluster):
+def test_hidden_changes_change_no_response(who, serve, unchanged_copy, marked_template, cluster):
     house, tokens, _ = marked_template
     touched = serve(f"touched_by_{who}")
     unchanged_copy.answers.clear()
@@ -377,7 +377,7 @@ def unread(who, _database, admin, house, chance):
     admin.execute("set session_replication_role = origin")
 
 
-def test_the_comparison_sees_what_is_not_hidden(serve, unchanged_copy, marked_template):
+def test_comparison_detects_visible_changes(serve, unchanged_copy, marked_template):
     """The control: something public is added, and the answers differ."""
     house, tokens, _ = marked_template
     other = serve("not_alike")

@@ -243,7 +243,7 @@ def ids(rows: Any) -> set[str]:
 
 
 @everybody
-def test_everybody_sees_exactly_what_the_page_says(dataset, actor, acting_connection):
+def test_visible_rows_are_exactly_those_of_the_policy(dataset, actor, acting_connection):
     found, _ = dataset
     seen = {
         layer.name: {row["id"] for row in found.rows[layer.name] if found.sees(actor, layer.name, row)}
@@ -265,7 +265,7 @@ def test_everybody_sees_exactly_what_the_page_says(dataset, actor, acting_connec
 
 
 @pytest.mark.parametrize("actor", [one for one in ACTORS if one.role.scoped], ids=known_as)
-def test_an_officer_reads_what_stays_within_the_house_of_the_own_matters_alone(dataset, actor, acting_connection):
+def test_officer_reads_internal_fields_of_own_unit_only(dataset, actor, acting_connection):
     found, _ = dataset
     for layer in LAYERS:
         own = {
@@ -288,7 +288,7 @@ def test_an_officer_reads_what_stays_within_the_house_of_the_own_matters_alone(d
 
 
 @everybody
-def test_everybody_changes_exactly_what_the_page_says(dataset, actor, acting_connection):
+def test_updates_allowed_are_exactly_those_of_the_policy(dataset, actor, acting_connection):
     found, _ = dataset
     if not actor.role.edits:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -338,7 +338,7 @@ end $$;
 
 
 @pytest.mark.parametrize("actor", [one for one in ACTORS if () in one.role.edits.values()], ids=known_as)
-def test_everybody_adds_exactly_what_the_page_says(dataset, actor, acting_connection):
+def test_inserts_allowed_are_exactly_those_of_the_policy(dataset, actor, acting_connection):
     found, _ = dataset
     wanted = [layer for layer in LAYERS if actor.role.edits.get(layer.name) == ()]
     acting_connection.execute("reset role")
@@ -380,7 +380,7 @@ end $$;
 
 
 @pytest.mark.parametrize("actor", [one for one in ACTORS if "incidents" in one.role.edits], ids=known_as)
-def test_nobody_carries_a_row_to_where_they_may_not_put_one(dataset, actor, acting_connection):
+def test_updates_cannot_move_rows_outside_the_policy(dataset, actor, acting_connection):
     """What a row becomes has to be somebody's own as much as what it was."""
     found, _ = dataset
     _take(acting_connection, actor.role.write_role)
@@ -417,7 +417,7 @@ end $$;
 
 
 @pytest.mark.parametrize("actor", [one for one in ACTORS if "incidents" in one.role.edits], ids=known_as)
-def test_only_the_office_opens_and_not_what_it_entered_itself(dataset, actor, acting_connection):
+def test_only_the_office_lowers_levels_and_not_of_its_own_rows(dataset, actor, acting_connection):
     found, _ = dataset
     acting_connection.execute("reset role")
     acting_connection.execute("set local session_replication_role = origin")
@@ -436,7 +436,7 @@ def test_only_the_office_opens_and_not_what_it_entered_itself(dataset, actor, ac
     assert bool(expected) == may_open(actor)
 
 
-def test_the_worlds_are_worth_comparing():
+def test_policy_dataset_covers_every_case():
     """Each answer of the oracle is given often, to scoped and other posts, so that an agreement means something."""
     triples = [
         (actor.role.scoped, found.sees(actor, layer.name, row), found.edits(actor, layer.name, row))

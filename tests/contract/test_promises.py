@@ -61,7 +61,7 @@ def assumed(database, connect, layer):
 
 
 @every
-def test_table_and_history_are_guarded_even_against_their_owner(layer, connect):
+def test_row_security_is_forced_on_table_and_history(layer, connect):
     for name in (layer.name, f"{layer.name}_history"):
         row = connect().execute(
             "select relrowsecurity, relforcerowsecurity, relowner::regrole::text from pg_class"
@@ -72,7 +72,7 @@ def test_table_and_history_are_guarded_even_against_their_owner(layer, connect):
 
 
 @every
-def test_the_place_is_indexed(layer, connect):
+def test_geometry_has_a_spatial_index(layer, connect):
     found = connect().execute(
         "select count(*) from pg_indexes where schemaname = 'app' and tablename = %s"
         " and indexdef like '%%gist (geom)%%'",
@@ -82,7 +82,7 @@ def test_the_place_is_indexed(layer, connect):
 
 
 @every
-def test_raw_sql_without_a_name_changes_nothing(layer, database, connect):
+def test_raw_sql_without_an_actor_is_refused(layer, database, connect):
     row = made(database, layer)
     raw = connect(WRITER_LOGIN, role=OFFICE.role.write_role)
     with pytest.raises(psycopg.Error) as refused:
@@ -94,7 +94,7 @@ def test_raw_sql_without_a_name_changes_nothing(layer, database, connect):
 
 
 @every
-def test_the_logins_themselves_may_do_nothing(layer, connect):
+def test_logins_without_a_role_have_no_access(layer, connect):
     for login in (READER_LOGIN, WRITER_LOGIN):
         for statement in ("select id from {}", "delete from {}", "truncate {}", "insert into {} default values"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -102,7 +102,7 @@ def test_the_logins_themselves_may_do_nothing(layer, connect):
 
 
 @every
-def test_a_reader_writes_nothing_and_an_editor_erases_nothing(layer, database, connect):
+def test_readers_cannot_write_and_editors_cannot_delete(layer, database, connect):
     row = made(database, layer)
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         connect(READER_LOGIN, role=OFFICE.role.write_role)
@@ -119,7 +119,7 @@ def test_a_reader_writes_nothing_and_an_editor_erases_nothing(layer, database, c
 
 
 @every
-def test_a_change_is_remembered_with_name_date_and_reason(layer, database, connect):
+def test_changes_are_journalled_with_actor_time_and_reason(layer, database, connect):
     row = made(database, layer, source="trước")
     before = now()
     with database.transaction(CLERK, write=True, reason="đính chính", request="r-1", device_at="2026-01-01") as session:
@@ -146,7 +146,7 @@ def test_a_change_is_remembered_with_name_date_and_reason(layer, database, conne
 
 
 @every
-def test_history_has_no_gap_and_no_overlap(layer, database, connect):
+def test_history_ranges_have_no_gap_and_no_overlap(layer, database, connect):
     row = made(database, layer)
     for source in "abc":
         with database.transaction(OFFICE, write=True) as session:
@@ -164,7 +164,7 @@ def test_history_has_no_gap_and_no_overlap(layer, database, connect):
 
 
 @every_editable
-def test_what_is_retired_is_gone_and_its_past_stays(layer, database):
+def test_retired_features_are_hidden_and_keep_their_history(layer, database):
     row = made(database, layer, source="trước khi ngừng")
     before = now()
     with database.transaction(OFFICE, write=True, reason="dỡ bỏ") as session:
@@ -181,7 +181,7 @@ def test_what_is_retired_is_gone_and_its_past_stays(layer, database):
 
 
 @every
-def test_an_identity_is_fixed_and_known_to_the_house(layer, database, connect):
+def test_identity_is_immutable_and_registered(layer, database, connect):
     row = made(database, layer)
     admin = connect()
     assert admin.execute("select layer from app.features where id = %s", [row]).fetchone() == (layer.name,)
@@ -193,7 +193,7 @@ def test_an_identity_is_fixed_and_known_to_the_house(layer, database, connect):
 
 @every
 @below_the_office
-def test_a_row_above_the_readers_level_is_not_there(layer, reader, database):
+def test_rows_above_the_readers_level_are_invisible(layer, reader, database):
     hidden = [made(database, layer, level=level) for level in ("internal", "restricted")]
     shown = made(database, layer, level="public")
     before = now()
@@ -208,7 +208,7 @@ def test_a_row_above_the_readers_level_is_not_there(layer, reader, database):
 
 @every
 @below_the_office
-def test_a_row_that_becomes_restricted_takes_its_past_along(layer, reader, database):
+def test_raising_the_level_hides_the_history_too(layer, reader, database):
     row = made(database, layer, level="public", source="chuyện cũ")
     before = now()
     with database.transaction(OFFICE, write=True) as session:
@@ -221,7 +221,7 @@ def test_a_row_that_becomes_restricted_takes_its_past_along(layer, reader, datab
 
 @every
 @below_the_office
-def test_a_column_above_the_readers_level_cannot_even_be_named(layer, reader, connect):
+def test_columns_above_the_readers_level_cannot_be_named(layer, reader, connect):
     raw = connect(READER_LOGIN, role=reader.role.read_role)
     hidden = [name for name, one in layer.fields.items() if not reader.level.may_read(one.level) and one.sql is None]
     assert {"original", "created_by"} <= set(hidden)
@@ -244,7 +244,7 @@ def test_a_column_above_the_readers_level_cannot_even_be_named(layer, reader, co
 
 @every_placed
 @below_the_office
-def test_an_assumed_position_does_not_reach_below_the_office(layer, reader, database, connect):
+def test_assumed_positions_are_masked_below_internal(layer, reader, database, connect):
     row = assumed(database, connect, layer)
     around = (105.9, 11.6, 106.0, 11.8)
     with database.transaction(reader) as session:
@@ -277,7 +277,7 @@ def test_an_assumed_position_does_not_reach_below_the_office(layer, reader, data
 
 
 @every_placed
-def test_a_partners_file_says_how_many_positions_it_withholds(layer, database, connect, client):
+def test_partner_export_counts_withheld_positions(layer, database, connect, client):
     row = assumed(database, connect, layer)
     shown = made(database, layer, level="public")
     hidden = made(database, layer, level="internal")
@@ -294,7 +294,7 @@ def test_a_partners_file_says_how_many_positions_it_withholds(layer, database, c
 
 
 @every
-def test_a_file_read_by_gdal_holds_exactly_what_was_shown(layer, database, client):
+def test_gdal_reads_from_an_export_exactly_what_was_shown(layer, database, client):
     rows = [str(made(database, layer, source=f'dòng {n} «ngoặc» "kép"')) for n in range(3)]
     shown = client.get(f"/ogc/collections/{layer.name}/items", params={"limit": 10000}).json()
     file = client.get(f"/api/export/{layer.name}")
@@ -313,7 +313,7 @@ def test_a_file_read_by_gdal_holds_exactly_what_was_shown(layer, database, clien
 
 
 @every_placed
-def test_items_are_as_rfc_7946_wants_them(layer, database, client):
+def test_items_conform_to_rfc_7946(layer, database, client):
     row = str(made(database, layer))
     answer = client.get(f"/ogc/collections/{layer.name}/items/{row}")
     assert answer.headers["content-type"] == "application/geo+json"
@@ -338,7 +338,7 @@ def _positions(coordinates):
 
 
 @every_editable
-def test_a_change_says_which_version_it_starts_from(layer, client):
+def test_updates_require_if_match(layer, client):
     items = f"/ogc/collections/{layer.name}/items"
     created = client.post(items, json=minimal_body(layer))
     assert created.status_code == 201, created.text
@@ -365,7 +365,7 @@ def test_a_change_says_which_version_it_starts_from(layer, client):
 
 
 @every_editable
-def test_what_was_read_may_be_put_back_and_changes_nothing_else(layer, client):
+def test_put_of_what_get_returned_changes_nothing(layer, client):
     url = client.post(f"/ogc/collections/{layer.name}/items", json=minimal_body(layer)).headers["location"]
     read = client.get(url)
     feature = {name: value for name, value in read.json().items() if name != "links"}
@@ -380,7 +380,7 @@ def test_what_was_read_may_be_put_back_and_changes_nothing_else(layer, client):
 
 
 @pytest.mark.parametrize("layer", ["incidents", "works", "gates", "posts", "areas", "crossings"])
-def test_an_assumed_place_that_is_put_back_stays_assumed_and_keeps_its_words(layer, client):
+def test_put_keeps_an_assumed_position_assumed(layer, client):
     place = {"text": "147/6 + 120 m", "border": "VN-KH"}
     if catalog[layer].geometry_type == "GEOMETRY":
         place = {"text": "168–168/2", "border": "VN-KH"}
@@ -396,7 +396,7 @@ def test_an_assumed_place_that_is_put_back_stays_assumed_and_keeps_its_words(lay
 
 
 @every_placed_by_hand
-def test_an_assumed_position_does_not_become_known_by_saying_so(layer, database, connect, client):
+def test_client_cannot_declare_an_assumed_position_surveyed(layer, database, connect, client):
     url = f"/ogc/collections/{layer.name}/items/{assumed(database, connect, layer)}"
     for source in ("survey", "protocol"):
         answer = client.patch(
@@ -407,7 +407,7 @@ def test_an_assumed_position_does_not_become_known_by_saying_so(layer, database,
 
 
 @every_placed_by_hand
-def test_a_place_taken_away_takes_what_was_derived_from_it_along(layer, database, connect, client):
+def test_removing_the_geometry_removes_derived_fields(layer, database, connect, client):
     url = f"/ogc/collections/{layer.name}/items/{assumed(database, connect, layer)}"
     answer = client.patch(url, json={"geometry": None}, headers={"If-Match": client.get(url).headers["etag"]})
     assert answer.status_code == 200, answer.text
@@ -417,7 +417,7 @@ def test_a_place_taken_away_takes_what_was_derived_from_it_along(layer, database
 
 
 @every_editable
-def test_a_feature_that_does_not_exist_is_missing_in_every_way(layer, client):
+def test_unknown_features_are_404_for_every_method(layer, client):
     url = f"/ogc/collections/{layer.name}/items/{uuid.uuid4()}"
     given = {"If-Match": '"1-0123456789abcdef"'}
     answers = [
@@ -433,7 +433,7 @@ def test_a_feature_that_does_not_exist_is_missing_in_every_way(layer, client):
     assert len({answer.json()["detail"] for answer in answers}) == 1
 
 
-def test_lines_are_loaded_and_not_edited(client):
+def test_boundary_lines_are_read_only(client):
     line = client.get("/ogc/collections/lines/items", params={"limit": 1}).json()["features"][0]
     url = f"/ogc/collections/lines/items/{line['id']}"
     given = {"If-Match": client.get(url).headers["etag"]}
@@ -446,5 +446,5 @@ def test_lines_are_loaded_and_not_edited(client):
     assert [answer.status_code for answer in answers] == [409] * 4
 
 
-def test_a_geometry_made_here_is_the_geometry_read_here():
+def test_geometry_round_trips_exactly():
     assert json.loads(to_geojson(shape(POINT))) == POINT

@@ -101,14 +101,16 @@ def assert_unchanged(client_of, hidden, answers_before):
     return compared
 
 
-def test_d1_without_a_sign_in_nothing_is_read(client_of, request_headers):
+@pytest.mark.requirement("corpus-D", "D1")
+def test_anonymous_requests_read_nothing(client_of, request_headers):
     assert client_of("nobody").get(ITEMS).status_code == 401
 
 
+@pytest.mark.requirement("corpus-D", "D2 D3")
 @pytest.mark.parametrize(
     "end", ["expires_at = now() - interval '1 second'", "revoked_at = now()"], ids=["d2 expired", "d3 revoked"]
 )
-def test_d2_d3_a_token_that_has_ended_opens_nothing_from_the_next_request_on(end, client_of, connect):
+def test_expired_and_revoked_tokens_are_refused_at_once(end, client_of, connect):
     admin = connect()
     admin.execute("select set_config('cotmoc.actor', 'x', false)")
     admin.execute("update app.tokens set revoked_at = null, expires_at = now() + interval '1 day' where name = 'brief'")
@@ -117,12 +119,14 @@ def test_d2_d3_a_token_that_has_ended_opens_nothing_from_the_next_request_on(end
     assert client_of("brief").get(ITEMS).status_code == 401
 
 
-def test_d4_a_token_without_the_scope_writes_nothing(client_of):
+@pytest.mark.requirement("corpus-D", "D4")
+def test_token_without_write_scope_cannot_write(client_of):
     assert client_of("public").post(ITEMS, json={"category": "drainage", "place": {"text": "147/6"}}).status_code == 403
 
 
+@pytest.mark.requirement("corpus-D", "D5")
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_d5_a_hidden_thing_is_like_one_that_there_is_not(method, client_of, hidden):
+def test_hidden_feature_answers_like_a_missing_one(method, client_of, hidden):
     answers = []
     for one in (hidden[0], str(uuid.uuid4())):
         head = {"If-Match": '"1-0123456789abcdef"'}
@@ -134,19 +138,23 @@ def test_d5_a_hidden_thing_is_like_one_that_there_is_not(method, client_of, hidd
     assert answers[0][0] == 404
 
 
-def test_d6_a_box_round_it_counts_nothing(assert_unchanged):
+@pytest.mark.requirement("corpus-D", "D6")
+def test_bbox_around_a_hidden_feature_is_empty(assert_unchanged):
     assert assert_unchanged(f"{ITEMS}?bbox={HERE}&count=exact").json()["numberMatched"] == 0
 
 
-def test_d7_it_widens_no_extent(assert_unchanged):
+@pytest.mark.requirement("corpus-D", "D7")
+def test_hidden_feature_does_not_widen_the_extent(assert_unchanged):
     assert_unchanged(INCIDENTS)
 
 
-def test_d8_its_tile_is_the_one_without_it(assert_unchanged):
+@pytest.mark.requirement("corpus-D", "D8")
+def test_tile_with_a_hidden_feature_equals_the_one_without(assert_unchanged):
     assert_unchanged(TILE)
 
 
-def test_d9_d13_the_unknown_and_the_hidden_property_are_refused_alike(client_of):
+@pytest.mark.requirement("corpus-D", "D9 D13")
+def test_unknown_and_hidden_properties_are_refused_alike(client_of):
     for question in ("?filter={}%3D4", "?properties={}", "?fields={}"):  # d9, d13
         answers = [
             client_of("public").get("/ogc/collections/markers/items" + question.format(one))
@@ -156,7 +164,8 @@ def test_d9_d13_the_unknown_and_the_hidden_property_are_refused_alike(client_of)
         assert answers[0].text.replace("remark", "…") == answers[1].text.replace("nonsense", "…")
 
 
-def test_d10_what_may_not_be_sorted_by_is_called_unknown(client_of):
+@pytest.mark.requirement("corpus-D", "D10")
+def test_sorting_by_a_hidden_property_is_refused_as_unknown(client_of):
     answers = [
         client_of("public").get(f"/ogc/collections/markers/items?sortby={one}") for one in ("remark", "nonsense")
     ]
@@ -164,56 +173,66 @@ def test_d10_what_may_not_be_sorted_by_is_called_unknown(client_of):
     assert answers[0].text.replace("remark", "…") == answers[1].text.replace("nonsense", "…")
 
 
-def test_d11_no_word_of_it_can_be_guessed_letter_by_letter(client_of, hidden):
+@pytest.mark.requirement("corpus-D", "D11")
+def test_hidden_text_cannot_be_guessed_by_like_filters(client_of, hidden):
     for guess in ("zq", "zq-h", "zz", SECRET):
         asked = {"filter": f"description LIKE '{guess}%'", "count": "exact"}
         assert client_of("public").get(ITEMS, params=asked).json()["numberMatched"] == 0
 
 
-def test_d12_a_hidden_write_moves_no_tag(assert_unchanged):
+@pytest.mark.requirement("corpus-D", "D12")
+def test_hidden_write_changes_no_etag(assert_unchanged):
     assert_unchanged(f"{ITEMS}?limit=5")
 
 
-def test_d14_what_hangs_on_it_is_hidden_with_it(client_of, hidden):
+@pytest.mark.requirement("corpus-D", "D14")
+def test_links_and_child_rows_of_a_hidden_feature_are_hidden(client_of, hidden):
     """There are no photos yet; links and events are what hangs on a thing."""
     for tail in ("/links", "/moves"):
         assert client_of("public").get(f"{ITEMS}/{hidden[0]}{tail}").status_code in (404, 405)
     assert client_of("public").get(f"{ITEMS}/{hidden[0]}/links").status_code == 404
 
 
-def test_d15_its_timeline_is_hidden_with_it(client_of, hidden):
+@pytest.mark.requirement("corpus-D", "D15")
+def test_timeline_of_a_hidden_feature_is_hidden(client_of, hidden):
     assert client_of("public").get(f"{ITEMS}/{hidden[0]}/history").status_code == 404
     assert SECRET not in client_of("public").get("/api/changes?since=2026-01-01").text
 
 
-def test_d16_when_it_was_public_is_seen_with_todays_rights(client_of, hidden):
+@pytest.mark.requirement("corpus-D", "D16")
+def test_past_states_follow_todays_level(client_of, hidden):
     identity, then = hidden
     assert client_of("public").get(f"{ITEMS}/{identity}?as_of={then}").status_code == 404
     assert SECRET not in client_of("public").get(f"{ITEMS}?as_of={then}&limit=1000").text
 
 
-def test_d17_searching_suggests_nothing_of_it(assert_unchanged, client_of, hidden):
+@pytest.mark.requirement("corpus-D", "D17")
+def test_search_suggests_nothing_hidden(assert_unchanged, client_of, hidden):
     assert_unchanged(f"{ITEMS}?q={SECRET}")
     assert hidden[0] not in client_of("public").get(f"/api/locate?lon={LON}&lat={LAT}").text
 
 
-def test_d18_nobody_raises_their_own_rights(client_of, connect):
+@pytest.mark.requirement("corpus-D", "D18")
+def test_nobody_can_change_their_own_role(client_of, connect):
     (own,) = connect().execute("select id from app.people where name = 'officer'").fetchone()
     for path in (f"/api/people/{own}/appointment", "/api/people"):
         assert client_of("officer").post(path, json={"name": "x", "role": "administrator"}).status_code == 403
 
 
-def test_d19_a_write_from_another_site_is_refused(client_of):
+@pytest.mark.requirement("corpus-D", "D19")
+def test_cross_origin_write_is_refused(client_of):
     answer = client_of("officer").post(ITEMS, json={}, headers={"origin": "https://elsewhere.example"})
     assert answer.status_code == 403
 
 
-def test_d20_a_cookie_without_the_page_it_comes_from_is_refused(site_url, request_headers):
+@pytest.mark.requirement("corpus-D", "D20")
+def test_cookie_write_without_csrf_token_is_refused(site_url, request_headers):
     head = {name: value for name, value in request_headers["officer"].items() if name != "origin"}
     assert httpx.post(f"{site_url}{ITEMS}", json={}, headers=head).status_code == 403
 
 
-def test_d21_who_is_wrong_fifty_times_waits_also_with_a_name_that_there_is_not(site_url, request_headers, connect):
+@pytest.mark.requirement("corpus-D", "D21")
+def test_throttle_treats_unknown_names_like_known_ones(site_url, request_headers, connect):
     """That an unknown name costs the same work is ``test_signin``'s; then the right password opens again."""
     answers = {"officer": [], "nobody-at-all": []}
     with httpx.Client(base_url=site_url, headers={"origin": site_url}, timeout=60) as client:
@@ -231,20 +250,23 @@ def test_d21_who_is_wrong_fifty_times_waits_also_with_a_name_that_there_is_not(s
     assert right.status_code in (200, 429)  # the address that was wrong a hundred times waits by itself
 
 
-def test_d22_without_a_provider_no_answer_of_one_opens_anything(client_of):
+@pytest.mark.requirement("corpus-D", "D22")
+def test_oidc_callback_without_provider_is_refused(client_of):
     """A wrong nonce, audience or ``alg: none`` is refused in ``test_oidc``, against a real provider."""
     assert client_of("nobody").get("/signin/oidc/callback?code=x&state=x").status_code in (401, 404)
 
 
+@pytest.mark.requirement("corpus-D", "D23")
 @pytest.mark.parametrize(
     "path", ["/api/cards", "/api/changes?since=2026-01-01", "/api/releases", "/works", "/api/people", "/"]
 )
-def test_d23_to_a_partner_there_is_no_door_of_the_house(path, client_of):
+def test_partner_gets_404_for_internal_routes(path, client_of):
     assert client_of("partner").get(path).status_code == 404
 
 
+@pytest.mark.requirement("corpus-D", "D24")
 @pytest.mark.parametrize("text", ["'; set role", "1 OR 1=1", "%27", "\\u0027", "') or true --"])
-def test_d24_sql_in_any_parameter_is_a_value_or_refused(text, client_of, hidden):
+def test_sql_injection_in_parameters_has_no_effect(text, client_of, hidden):
     for name in PARAMETERS:
         answer = client_of("public").get(ITEMS, params={name: text})
         assert answer.status_code in (200, 400, 404, 422), name
@@ -252,6 +274,7 @@ def test_d24_sql_in_any_parameter_is_a_value_or_refused(text, client_of, hidden)
         assert not re.search("psycopg|syntax error|relation", answer.text)
 
 
+@pytest.mark.requirement("corpus-D", "D25")
 @pytest.mark.parametrize(
     "asked",
     [
@@ -261,12 +284,13 @@ def test_d24_sql_in_any_parameter_is_a_value_or_refused(text, client_of, hidden)
     ],
     ids=["brackets", "not", "a function"],
 )
-def test_d25_a_filter_beyond_measure_is_refused(asked, client_of):
+def test_oversized_cql2_text_is_refused(asked, client_of):
     assert client_of("public").get(ITEMS, params=asked).status_code == 400
 
 
+@pytest.mark.requirement("corpus-D", "D25")
 @pytest.mark.parametrize("depth", [17, 700, 1600])
-def test_d25_a_filter_in_json_beyond_measure_is_refused(depth, site_url, request_headers):
+def test_oversized_cql2_json_is_refused(depth, site_url, request_headers):
     """By hand, for no ordinary client sends so long a line."""
     tree = '{"op":"not","args":[' * depth + '{"op":"=","args":[{"property":"level"},"public"]}' + "]}" * depth
     host, _, port = site_url.removeprefix("http://").partition(":")
@@ -281,25 +305,29 @@ def test_d25_a_filter_in_json_beyond_measure_is_refused(depth, site_url, request
     line.close()
 
 
+@pytest.mark.requirement("corpus-D", "D26")
 @pytest.mark.parametrize("box", ["1,2,3,4,5", "1,2,3", "105,12,104,11", "105,12,106,11", "NaN,1,2,3", "1,2,3,inf"])
-def test_d26_a_box_that_is_none_is_refused_and_the_whole_world_is_capped(box, client_of):
+def test_invalid_bbox_is_refused_and_world_bbox_is_limited(box, client_of):
     assert client_of("public").get(ITEMS, params={"bbox": box}).status_code == 400
     assert client_of("public").get(ITEMS, params={"bbox": "-180,-90,180,90"}).json()["numberReturned"] <= 10
 
 
-def test_d27_a_page_has_its_bound(client_of):
+@pytest.mark.requirement("corpus-D", "D27")
+def test_page_size_is_limited(client_of):
     answer = client_of("public").get("/ogc/collections/markers/items?limit=1000000000")
     assert answer.status_code == 200
     assert answer.json()["numberReturned"] <= 10_000
 
 
+@pytest.mark.requirement("corpus-D", "D28")
 @pytest.mark.parametrize("tile", ["40/0/0", "5/15/999", "5/999/15", "-1/0/0", "5/-1/0"])
-def test_d28_a_tile_outside_the_world_is_missing(tile, client_of):
+def test_tile_outside_the_matrix_is_404(tile, client_of):
     assert client_of("public").get(f"{INCIDENTS}/tiles/WebMercatorQuad/{tile}").status_code == 404
 
 
+@pytest.mark.requirement("corpus-D", "D29")
 @pytest.mark.parametrize("text", ACCEPTED.values(), ids=ACCEPTED)
-def test_d29_what_would_run_is_inert_in_an_address(text, client_of):
+def test_script_in_a_url_is_inert(text, client_of):
     """In every place, page and file: ``tests/journeys/test_hostile_text.py``."""
     page = client_of("officer").get("/incidents", params={"q": text[:200]})
     assert page.status_code in (200, 400)
@@ -307,7 +335,8 @@ def test_d29_what_would_run_is_inert_in_an_address(text, client_of):
         assert inspect_page(page.text)[0] == []
 
 
-def test_d30_a_formula_leaves_as_text(client_of, database):
+@pytest.mark.requirement("corpus-D", "D30")
+def test_formulas_are_exported_as_text(client_of, database):
     with database.transaction(SYSTEM, write=True) as session:
         put(session, catalog["incidents"], level="public", description='=HYPERLINK("http://evil.example")')
     said = client_of("public").get("/api/export/incidents?f=csv").text

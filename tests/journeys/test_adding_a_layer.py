@@ -81,7 +81,7 @@ def modified_checkout(tmp_path):
     return tmp_path
 
 
-def test_one_card_one_word_one_revision_give_table_history_rights_api_and_card(modified_checkout):
+def test_one_card_one_name_one_revision_make_a_layer(modified_checkout):
     with Cluster.throwaway() as cluster:
         cluster.create_database("house")
         logins = [cluster.url("house", user) for user in ("postgres", "cotmoc_reader", "cotmoc_writer", "cotmoc_door")]

@@ -28,7 +28,7 @@ def pages_of(pdf):
 
 
 @pytest.mark.parametrize("language", ["vi", "en"])
-def test_everything_fits_on_one_screen(visitor, language):
+def test_board_fits_one_screen(visitor, language):
     page = visitor.open_on_desktop(f"/board?lang={language}")
     expect(page.locator(".stand.works .mark").first).to_be_visible()
     scrolling = page.evaluate(
@@ -46,7 +46,7 @@ def test_everything_fits_on_one_screen(visitor, language):
             assert box["y"] + box["height"] <= 1080, part
 
 
-def test_every_figure_opens_as_many_rows_as_it_says(visitor):
+def test_each_figure_opens_a_list_of_that_many_rows(visitor):
     page = visitor.open_on_desktop("/board")
     figures = [
         (one.locator("span").inner_text(), one.locator("strong").inner_text(), one.get_attribute("href"))
@@ -61,7 +61,7 @@ def test_every_figure_opens_as_many_rows_as_it_says(visitor):
         assert counted > 0, f"{label} has something to count"
 
 
-def test_what_is_late_comes_first_and_opens_its_card(visitor, server):
+def test_overdue_rows_come_first_and_open_their_record(visitor, server):
     page = visitor.open_on_desktop("/board")
     owed = page.locator(".tile-owed tbody tr")
     late = server.items("works", urgency="overdue") + server.items("tasks", urgency="overdue")
@@ -75,7 +75,7 @@ def test_what_is_late_comes_first_and_opens_its_card(visitor, server):
     expect(page.locator(".card h2").first).to_contain_text(title)
 
 
-def test_the_gates_stand_against_the_plan(visitor, server):
+def test_board_compares_gates_with_the_plan(visitor, server):
     page = visitor.open_on_desktop("/board")
     planned = [one["properties"] for one in server.items("gates") if one["properties"]["planned_2030"]]
     assert planned
@@ -83,7 +83,7 @@ def test_the_gates_stand_against_the_plan(visitor, server):
         expect(page.locator(".tile-gates tbody")).to_contain_text(gate["name"])
 
 
-def test_the_other_language_is_one_click_away_and_stays(visitor):
+def test_language_switch_is_remembered(visitor):
     page = visitor.open_on_desktop("/board")
     expect(page.locator("html")).to_have_attribute("lang", "vi")
     page.get_by_role("link", name="Read in English").click()
@@ -95,14 +95,14 @@ def test_the_other_language_is_one_click_away_and_stays(visitor):
     expect(page.locator("html")).to_have_attribute("lang", "vi")
 
 
-def test_the_board_prints_on_one_a3(visitor):
+def test_board_prints_on_one_a3_page(visitor):
     page = visitor.open_on_desktop("/board")
     expect(page.locator(".stand.works .mark").first).to_be_visible()
     assert pages_of(page.pdf(prefer_css_page_size=True, print_background=True)) == [A3_LANDSCAPE]
 
 
 @pytest.mark.parametrize("path", ["/works", "/gates", "/tasks", "/incidents"])
-def test_lists_print_on_a4_with_a_head_and_every_row(visitor, path):
+def test_lists_print_on_a4_with_header_and_every_row(visitor, path):
     page = visitor.open_on_desktop(path)
     sheets = pages_of(page.pdf(prefer_css_page_size=True))
     assert sheets

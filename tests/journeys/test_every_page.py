@@ -29,7 +29,7 @@ def hostile_rows(server):
 
 @pytest.mark.parametrize("language", ["vi", "en"])
 @pytest.mark.parametrize("path", PATHS)
-def test_on_a_phone(visitor, path, language):
+def test_every_page_works_on_a_phone(visitor, path, language):
     page = visitor.open_on_phone(f"{path}?lang={language}")
     looks_right(page, language)
     assert page.evaluate("document.documentElement.scrollWidth") == 360
@@ -38,7 +38,7 @@ def test_on_a_phone(visitor, path, language):
 
 @pytest.mark.parametrize("language", ["vi", "en"])
 @pytest.mark.parametrize("path", PATHS)
-def test_on_a_screen(visitor, path, language):
+def test_every_page_works_on_a_desktop_screen(visitor, path, language):
     page = visitor.open_on_desktop(f"{path}?lang={language}")
     looks_right(page, language)
     assert page.evaluate("document.documentElement.scrollWidth") <= 1920
@@ -64,7 +64,7 @@ def harmless(page):
 
 @pytest.mark.parametrize("size", ["phone", "screen"])
 @pytest.mark.parametrize("layer", ["incidents", "works", "gates"])
-def test_hostile_text_is_text_in_the_list_the_card_and_the_whole_record(visitor, hostile_rows, layer, size):
+def test_hostile_text_is_inert_in_list_card_and_record(visitor, hostile_rows, layer, size):
     here = f"/?layers=incidents,works,gates&tab={layer}&select={hostile_rows[layer]}"
     page = visitor.open_on_phone(here) if size == "phone" else visitor.open_on_desktop(here)
     if size == "screen":
@@ -86,7 +86,7 @@ def test_hostile_text_is_text_in_the_list_the_card_and_the_whole_record(visitor,
     harmless(page)
 
 
-def test_hostile_text_is_text_in_the_tables_and_on_the_board(visitor, hostile_rows):
+def test_hostile_text_is_inert_in_tables_and_board(visitor, hostile_rows):
     page = visitor.open_on_desktop("/works")
     expect(page.locator(f'tr[data-id="{hostile_rows["works"]}"]')).to_contain_text(HOSTILE)
     page.goto("/incidents")
@@ -98,7 +98,7 @@ def test_hostile_text_is_text_in_the_tables_and_on_the_board(visitor, hostile_ro
     harmless(page)
 
 
-def test_hostile_text_in_the_address_is_text_too(visitor):
+def test_hostile_text_is_inert_in_the_url(visitor):
     page = visitor.open_on_desktop("/works?urgency=waiting&" + "sort=%3Cscript%3Ealert(1)%3C/script%3E")
     harmless(page)
     page.goto("/?q=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E{{7*7}}", wait_until="networkidle")

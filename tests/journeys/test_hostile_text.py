@@ -203,12 +203,12 @@ def answers(admin_browser, stored_payloads):
     return found
 
 
-def test_every_reading_door_is_asked(settings, stored_payloads):
+def test_every_get_route_is_requested(settings, stored_payloads):
     app = create_app(settings)
     assert {path for method, path in routes(app) if method == "GET"} == set(addresses(stored_payloads))
 
 
-def test_no_answer_is_a_fault_and_none_carries_more_than_its_own_head(answers):
+def test_no_5xx_and_no_injected_header(answers):
     for address, answer in answers.items():
         assert answer.status_code < 500, address
         assert "stolen" not in answer.headers.get("set-cookie", ""), address
@@ -223,7 +223,7 @@ def test_no_answer_is_a_fault_and_none_carries_more_than_its_own_head(answers):
             assert re.fullmatch(r'attachment; filename="[\w.-]+"', kept), (address, kept)
 
 
-def test_no_page_holds_what_would_run_and_all_of_it_is_there_to_read(answers):
+def test_pages_show_hostile_text_and_run_none_of_it(answers):
     seen = []
     for address, answer in answers.items():
         if "html" in answer.headers.get("content-type", ""):
@@ -236,7 +236,7 @@ def test_no_page_holds_what_would_run_and_all_of_it_is_there_to_read(answers):
     assert set(ACCEPTED) - shown == set()
 
 
-def test_data_are_data_whatever_they_say(answers):
+def test_json_answers_carry_hostile_text_unchanged(answers):
     read_as_json = 0
     for address, answer in answers.items():
         kind = answer.headers.get("content-type", "")
@@ -253,7 +253,7 @@ def test_data_are_data_whatever_they_say(answers):
 
 
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
-def test_what_misleads_or_breaks_is_refused_by_every_field_that_takes_text(text, admin_browser, stored_payloads):
+def test_control_and_bidi_characters_are_refused_by_text_fields(text, admin_browser, stored_payloads):
     def refused(path, field, **body):
         content = json.dumps(body, ensure_ascii=True)
         answer = admin_browser.client.post(path, content=content, headers={"content-type": "application/json"})
@@ -303,7 +303,7 @@ FILED = ["incidents", "works", "documents"]
 
 
 @pytest.mark.parametrize("layer", FILED)
-def test_no_cell_of_a_table_is_a_formula(layer, export):
+def test_csv_cells_are_never_formulas(layer, export):
     text = export(layer, "csv").decode("utf-8-sig")
     rows = list(csv.reader(io.StringIO(text, newline="")))
     assert {len(row) for row in rows} == {len(rows[0])}
@@ -314,7 +314,7 @@ def test_no_cell_of_a_table_is_a_formula(layer, export):
 
 
 @pytest.mark.parametrize("layer", FILED)
-def test_a_workbook_holds_words_and_leads_nowhere(layer, export):
+def test_workbook_has_text_cells_and_no_links(layer, export):
     content = export(layer, "xlsx")
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
         for name in packed.namelist():
@@ -333,7 +333,7 @@ def test_a_workbook_holds_words_and_leads_nowhere(layer, export):
 
 
 @pytest.mark.parametrize("layer", FILED)
-def test_a_kml_is_valid_and_its_words_are_words(layer, export):
+def test_kml_is_valid_and_its_text_is_text(layer, export):
     content = export(layer, "kml")
     assert content.startswith(b'<?xml version="1.0" encoding="UTF-8"?>\n<kml ')  # and no declaration between
     told = ET.fromstring(content)
@@ -353,7 +353,7 @@ def test_a_kml_is_valid_and_its_words_are_words(layer, export):
 
 
 @pytest.mark.parametrize("layer", FILED)
-def test_a_geopackage_brings_words_as_data_alone(layer, export, tmp_path):
+def test_geopackage_holds_text_as_data_only(layer, export, tmp_path):
     path = tmp_path / "file.gpkg"
     path.write_bytes(export(layer, "gpkg"))
     opened = sqlite3.connect(path)
@@ -371,7 +371,7 @@ def test_a_geopackage_brings_words_as_data_alone(layer, export, tmp_path):
 
 
 @pytest.mark.parametrize("f", ["geojson", "geojsonseq", "shp", "fgb", "parquet", "kml", "xlsx", "csv", "gpkg"])
-def test_a_filter_that_is_hostile_names_no_file_and_breaks_none(f, export, admin_browser):
+def test_hostile_filter_does_not_reach_file_names(f, export, admin_browser):
     for text in (SHORT_PAYLOAD, ACCEPTED["a head of its own"], ACCEPTED["a path"], "\x01 \ufffe ]]>"):
         answer = admin_browser.client.get("/api/export/works", params={"f": f, "q": text})
         assert answer.status_code == 200, (f, answer.text)
@@ -412,7 +412,7 @@ def harmless(page):
     assert EVALUATED not in page.content(), page.url
 
 
-def test_every_page_stands_and_nothing_of_it_runs(desktop_page, visitor, stored_payloads):
+def test_every_page_renders_and_runs_no_hostile_script(desktop_page, visitor, stored_payloads):
     """In one browser, page after page: what runs, is fetched elsewhere or breaks the policy fails the visitor."""
     showing = set()
     others = [f"/ogc/collections/{layer}/items{rest}?f=html" for layer in ("incidents", "gates")
@@ -434,7 +434,7 @@ def test_every_page_stands_and_nothing_of_it_runs(desktop_page, visitor, stored_
 
 
 @pytest.mark.parametrize("layer", ["incidents", "works", "gates", "tasks", "markers", "documents"])
-def test_the_map_shows_a_hostile_thing_in_its_card_its_record_and_its_past(
+def test_map_shows_hostile_text_in_card_record_and_timeline(
     layer, visitor, desktop_page, stored_payloads
 ):
     desktop_page.goto(f"/?layers={layer}&tab=works&select={layer}/{stored_payloads[layer]}")
@@ -446,7 +446,7 @@ def test_the_map_shows_a_hostile_thing_in_its_card_its_record_and_its_past(
     harmless(desktop_page)
 
 
-def test_what_is_printed_is_inert_too(desktop_page):
+def test_printed_pages_are_inert_too(desktop_page):
     for path in ("/incidents", "/board"):
         desktop_page.goto(path, wait_until="networkidle")
         desktop_page.emulate_media(media="print")
@@ -454,7 +454,7 @@ def test_what_is_printed_is_inert_too(desktop_page):
         assert desktop_page.pdf(format="A3").startswith(b"%PDF")
 
 
-def test_the_reading_of_pages_sees_what_would_run():
+def test_page_inspection_detects_active_content():
     """The control: each payload with markup, put into a page as it is, is found out."""
     for name, text in ACCEPTED.items():
         if "<" in text and "onmouse" not in text:

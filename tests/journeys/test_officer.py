@@ -38,7 +38,7 @@ def send(page):
     return parse_qs(urlsplit(page.url).query)["select"][0]
 
 
-def test_what_happened_near_a_marker_is_on_the_map_and_in_the_list_at_once_and_outlives_a_power_cut(visitor, server):
+def test_incident_appears_at_once_and_survives_a_power_cut(visitor, server):
     page = visitor.open_on_phone("/")
     page.get_by_role("link", name="Ghi sự vụ").tap()
     where(page, ABOUT_147_6, "147/6 + 120 m")
@@ -102,7 +102,7 @@ def handled(page, incident):
     assert incident in page.url
 
 
-def test_a_place_is_where_the_thumb_taps(visitor, server):
+def test_location_is_where_the_map_was_tapped(visitor, server):
     page = visitor.open_on_phone("/incidents/new")
     box = page.locator("#map_main").bounding_box()
     page.touchscreen.tap(box["x"] + box["width"] / 2 - 30, box["y"] + box["height"] / 2 + 10)
@@ -119,7 +119,7 @@ def test_a_place_is_where_the_thumb_taps(visitor, server):
     assert made["properties"]["address"].removeprefix("≈ ") == here["address"]
 
 
-def test_a_sheet_s_coordinates_are_asked_for_their_meridian_and_kept_as_given(visitor, server):
+def test_vn2000_coordinates_ask_for_the_meridian_and_keep_the_input(visitor, server):
     page = visitor.open_on_phone("/incidents/new")
     where(page, "X=1255557.325 Y=486711.496")
     expect(page.locator(".place-control .field-fault")).to_contain_text("kinh tuyến trục VN-2000")
@@ -134,7 +134,7 @@ def test_a_sheet_s_coordinates_are_asked_for_their_meridian_and_kept_as_given(vi
     assert "106°00'" in original["text"]
 
 
-def test_a_form_without_a_place_says_so_and_keeps_what_was_typed(visitor, server):
+def test_form_without_location_says_so_and_keeps_the_input(visitor, server):
     before = len(server.items("incidents"))
     page = visitor.open_on_phone("/incidents/new")
     what(page)
@@ -151,7 +151,7 @@ def test_a_form_without_a_place_says_so_and_keeps_what_was_typed(visitor, server
     assert len(server.items("incidents")) == before
 
 
-def test_a_state_secret_is_refused_at_its_field_and_nothing_that_was_typed_is_lost(visitor, server):
+def test_state_secret_marking_is_refused_at_its_field(visitor, server):
     before = len(server.items("incidents"))
     secret = "Theo công văn TỐI MẬT về đoạn biên giới này"
     page = visitor.open_on_phone("/incidents/new")
@@ -182,7 +182,7 @@ def still_typed(page, words):
     expect(page.get_by_role("button", name="Gửi")).to_be_enabled()
 
 
-def test_an_answer_lost_on_the_way_and_a_second_try_make_one_incident(visitor, server):
+def test_retry_after_a_lost_answer_creates_one_incident(visitor, server):
     before = {one["id"] for one in server.items("incidents")}
     keys = []
 
@@ -211,7 +211,7 @@ def test_an_answer_lost_on_the_way_and_a_second_try_make_one_incident(visitor, s
     assert {one["id"] for one in server.items("incidents")} == after
 
 
-def test_two_hasty_taps_make_one_incident(visitor, server):
+def test_double_tap_creates_one_incident(visitor, server):
     before = len(server.items("incidents"))
     page = visitor.open_on_phone("/incidents/new")
     where(page, ABOUT_147_6, "147/6 + 120 m")

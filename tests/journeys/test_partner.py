@@ -17,7 +17,7 @@ def gdal(*command):
     return done.stdout
 
 
-def test_ogrinfo_finds_every_layer_and_reads_one(server):
+def test_ogrinfo_lists_layers_and_reads_one(server):
     listed = gdal("ogrinfo", "-ro", f"OAPIF:{server.base_url}/ogc")
     names = {one["id"] for one in server.request_json("/ogc/collections")["collections"]}
     assert {name for name in names if f": {name} " in f"{listed} ".replace("\n", " ")} == names
@@ -28,7 +28,7 @@ def test_ogrinfo_finds_every_layer_and_reads_one(server):
     assert 'ID["EPSG",4326]' in summary or 'ID["OGC","CRS84"]' in summary
 
 
-def test_ogr2ogr_filters_by_property_and_place_and_takes_every_page(server, tmp_path):
+def test_ogr2ogr_filters_and_reads_every_page(server, tmp_path):
     file = tmp_path / "markers.geojson"
     box = (105.7, 11.2, 106.3, 11.8)
     gdal(
@@ -46,7 +46,7 @@ def test_ogr2ogr_filters_by_property_and_place_and_takes_every_page(server, tmp_
     assert titles == {one["properties"]["title"] for one in server.items("works", urgency="waiting")}
 
 
-def test_owslib_reads_the_same(server):
+def test_owslib_reads_the_same_features(server):
     service = Features(f"{server.base_url}/ogc")
     assert set(service.feature_collections()) == {
         one["id"] for one in server.request_json("/ogc/collections")["collections"]
@@ -60,7 +60,7 @@ def test_owslib_reads_the_same(server):
     assert one["properties"] == page["features"][0]["properties"]
 
 
-def test_pyogrio_reads_the_file_that_is_meant_for_a_partner(server, tmp_path):
+def test_pyogrio_reads_a_partner_export(server, tmp_path):
     file = tmp_path / "markers-partner.geojson"
     file.write_bytes(httpx.get(f"{server.base_url}/api/export/markers?border=VN-KH&reader=partner", timeout=60).content)
     about = json.loads(file.read_text("utf-8"))
@@ -78,7 +78,7 @@ def test_pyogrio_reads_the_file_that_is_meant_for_a_partner(server, tmp_path):
 
 
 @pytest.mark.parametrize("layer", ["works", "gates", "lines", "crossings"])
-def test_the_office_s_export_is_plain_rfc_7946(server, tmp_path, layer):
+def test_geojson_export_conforms_to_rfc_7946(server, tmp_path, layer):
     file = tmp_path / f"{layer}.geojson"
     file.write_bytes(httpx.get(f"{server.base_url}/api/export/{layer}", timeout=60).content)
     frame = pyogrio.read_dataframe(file)

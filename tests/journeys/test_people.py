@@ -74,7 +74,7 @@ def enter(page, name, code=""):
     page.get_by_role("button", name="Đăng nhập").click()
 
 
-def test_an_officer_is_let_in_logs_an_incident_under_their_name_and_loses_the_old_post_at_once(
+def test_officer_signs_in_logs_an_incident_and_loses_a_role_at_once(
     visitor, server, totp_secret
 ):
     desk = visitor.open_on_desktop("/people")
@@ -135,7 +135,7 @@ def test_an_officer_is_let_in_logs_an_incident_under_their_name_and_loses_the_ol
     expect(table.get_by_role("heading", name="Đăng nhập")).to_be_visible()
 
 
-def test_a_lost_phone_is_helped_at_the_machine(server, admin_command, totp_secret):
+def test_command_line_resets_a_lost_second_factor(server, admin_command, totp_secret):
     with httpx.Client(base_url=server.base_url) as asking:
         old = asking.post(
             "/signin", json={"name": "chief", "password": PASSWORD, "code": pyotp.TOTP(totp_secret).now()}

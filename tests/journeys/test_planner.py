@@ -16,7 +16,7 @@ def downloaded(page, name):
     return json.loads(coming.value.path().read_text("utf-8"))
 
 
-def test_what_waits_is_filtered_and_the_file_holds_exactly_the_rows_shown(visitor, server):
+def test_export_holds_exactly_the_filtered_rows(visitor, server):
     page = visitor.open_on_desktop("/works")
     everything = page.locator("tbody tr").count()
     with page.expect_navigation(url="**/works?urgency=waiting"):
@@ -38,7 +38,7 @@ def test_what_waits_is_filtered_and_the_file_holds_exactly_the_rows_shown(visito
     assert "không phải đường biên pháp lý" in file["caveat"]
 
 
-def test_a_partner_s_file_withholds_what_is_only_assumed_and_counts_it(visitor, server):
+def test_partner_file_withholds_and_counts_assumed_positions(visitor, server):
     page = visitor.open_on_desktop("/gates?border=VN-KH")
     shown = {one["id"]: one for one in server.items("gates", border="VN-KH")}
     assumed = {id_ for id_, one in shown.items() if one["properties"]["position_source"] == "assumed"}
@@ -65,7 +65,7 @@ def test_a_partner_s_file_withholds_what_is_only_assumed_and_counts_it(visitor, 
     assert not any(str(one) in text for one in longitudes)
 
 
-def test_works_that_are_internal_are_in_no_partner_s_file(visitor, server):
+def test_internal_works_are_in_no_partner_file(visitor, server):
     page = visitor.open_on_desktop("/works")
     assert {one["properties"]["level"] for one in server.items("works")} == {"internal"}
     assert page.locator("tbody tr").count() == len(downloaded(page, "Tải GeoJSON")["features"]) > 0
@@ -74,7 +74,7 @@ def test_works_that_are_internal_are_in_no_partner_s_file(visitor, server):
     assert theirs["reader"] == "partner"
 
 
-def test_a_repair_is_followed_from_its_row_to_the_map_and_through_the_neighbour_s_procedure(visitor, server):
+def test_repair_is_followed_from_list_to_map_through_its_procedure(visitor, server):
     work = next(one for one in server.items("works", urgency="overdue") if one["properties"]["address"] == "147/6")
     steps = server.request_json(f"/ogc/collections/works/items/{work['id']}/steps")["steps"]
     assert len(steps) > 1
@@ -105,7 +105,7 @@ def test_a_repair_is_followed_from_its_row_to_the_map_and_through_the_neighbour_
     assert server.request_json(f"/ogc/collections/works/items/{work['id']}")["properties"]["stage"] == "designed"
 
 
-def test_the_list_and_the_map_show_the_same_rows_by_the_same_address(visitor, server):
+def test_list_and_map_show_the_same_rows_for_one_url(visitor, server):
     page = visitor.open_on_desktop("/works?urgency=waiting")
     rows = sorted(ids(page.locator("tbody tr")))
     page.get_by_role("link", name="Xem trên bản đồ").click()
@@ -115,7 +115,7 @@ def test_the_list_and_the_map_show_the_same_rows_by_the_same_address(visitor, se
     expect(page.locator(".stand.works")).to_have_count(len(placed))
 
 
-def test_a_task_says_which_of_the_six_clears_it_lacks(visitor, server):
+def test_task_shows_its_missing_clears(visitor, server):
     cards = server.request_json("/api/cards")["layers"]
     field = next(
         one for card in cards if card["name"] == "tasks" for one in card["fields"] if one["name"] == "missing_clears"

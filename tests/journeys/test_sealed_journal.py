@@ -23,7 +23,7 @@ def audit(house, verb: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_what_the_house_wrote_is_sealed_beside_it_and_an_edit_past_it_is_named(server):
+def test_journal_is_sealed_while_serving_and_tampering_is_named(server):
     server.request_json("/ogc/collections/incidents/items", {"category": "marker_damage", "place": {"text": "147/6"}})
     sealed = audit(server, "seal")
     assert sealed.returncode == 0, sealed.stderr
@@ -57,7 +57,7 @@ def test_what_the_house_wrote_is_sealed_beside_it_and_an_edit_past_it_is_named(s
     assert f"✗ Lô {batch} (seq " in found.stderr
 
 
-def test_the_doctor_finds_a_house_that_serves_in_order_and_names_what_is_not(server):
+def test_doctor_passes_a_serving_system_and_names_faults(server):
     def examined() -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "api", "doctor", "--data-dir", server.data_dir]
         return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=60)

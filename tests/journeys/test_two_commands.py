@@ -124,7 +124,7 @@ def checkout_in(place: Path) -> Path:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_it_serves_and_a_signal_stops_the_server_and_the_cluster(data_dir: Path, number: int):
+def test_signal_stops_server_and_cluster(data_dir: Path, number: int):
     with up("--data-dir", data_dir) as started:
         address = started.serves()
         assert address.startswith("http://127.0.0.1:")
@@ -138,7 +138,7 @@ def test_it_serves_and_a_signal_stops_the_server_and_the_cluster(data_dir: Path,
 
 
 @pytest.mark.parametrize("step", ["Starting PostgreSQL", "Bringing the schema", "Loading the reference"])
-def test_a_signal_in_the_middle_of_a_start_stops_it_and_the_cluster(data_dir: Path, step: str):
+def test_signal_during_start_stops_server_and_cluster(data_dir: Path, step: str):
     with up("--data-dir", data_dir) as started:
         deadline = time.monotonic() + PATIENCE
         while step not in started.words:
@@ -150,7 +150,7 @@ def test_a_signal_in_the_middle_of_a_start_stops_it_and_the_cluster(data_dir: Pa
     assert not Cluster(data_dir).running
 
 
-def test_after_kill_9_of_everything_the_next_one_recovers_by_itself(data_dir: Path):
+def test_start_recovers_after_sigkill_of_all_processes(data_dir: Path):
     with up("--data-dir", data_dir) as started:
         started.serves()
         processes = Cluster(data_dir)._processes()
@@ -160,7 +160,7 @@ def test_after_kill_9_of_everything_the_next_one_recovers_by_itself(data_dir: Pa
         assert answers(recovered.serves())
 
 
-def test_a_cluster_left_alive_by_a_killed_one_is_adopted_and_stopped_in_the_end(data_dir: Path):
+def test_orphaned_cluster_is_adopted_and_stopped(data_dir: Path):
     with up("--data-dir", data_dir) as started:
         started.serves()
         started.end(signal.SIGKILL)
@@ -172,7 +172,7 @@ def test_a_cluster_left_alive_by_a_killed_one_is_adopted_and_stopped_in_the_end(
     assert not Cluster(data_dir).running
 
 
-def test_another_is_told_who_holds_the_data_or_the_port_and_other_verbs_work_beside_the_first(
+def test_second_up_names_the_lock_holder_and_other_commands_work(
     data_root: Path, data_dir: Path
 ):
     with up("--data-dir", data_dir) as first:
@@ -190,7 +190,7 @@ def test_another_is_told_who_holds_the_data_or_the_port_and_other_verbs_work_bes
         assert "--port" in third.stderr
 
 
-def test_no_address_but_loopback_is_served_and_the_reason_is_said(data_dir: Path):
+def test_only_loopback_is_served_without_tls(data_dir: Path):
     refused = said_by("up", "--host", "0.0.0.0", "--data-dir", data_dir)
     assert refused.returncode == 1
     assert "only TLS is served" in refused.stderr
@@ -199,7 +199,7 @@ def test_no_address_but_loopback_is_served_and_the_reason_is_said(data_dir: Path
 
 
 @only_root
-def test_a_checkout_under_a_closed_home_keeps_its_data_where_the_cluster_s_user_reaches_them(data_root: Path):
+def test_unreachable_checkout_keeps_data_in_var_lib(data_root: Path):
     home = data_root / "closed home"
     home.mkdir(mode=0o700)
     checkout = checkout_in(home / "cotmoc")
@@ -223,7 +223,7 @@ def nobody_reaches(place: Path) -> bool:
     return subprocess.run([place, "-c", ""], check=False, cwd="/", stderr=subprocess.DEVNULL, **who).returncode == 0
 
 
-def test_an_ordinary_user_serves_from_a_checkout_of_their_own_in_a_long_place(data_root: Path):
+def test_ordinary_user_serves_from_a_long_path(data_root: Path):
     """Root becomes nobody for it, unless the prepared dependencies lie where nobody can enter."""
     checkout, who = checkout_in(data_root / "another's" / LONG), {}
     assert len(os.fsencode(checkout)) > 107
@@ -244,7 +244,7 @@ def test_an_ordinary_user_serves_from_a_checkout_of_their_own_in_a_long_place(da
 
 
 @only_root
-def test_without_rights_the_exact_line_to_type_is_printed(data_root: Path):
+def test_missing_packages_print_the_install_line(data_root: Path):
     """In a mount namespace where the distribution's PostGIS is not there, and as a user who may not install it."""
     bare = "mount -t tmpfs none /usr/share/postgresql && exec setpriv --reuid=65534 --clear-groups sh /cotmoc-script up"
     script = data_root / "cotmoc"
@@ -262,7 +262,7 @@ def test_without_rights_the_exact_line_to_type_is_printed(data_root: Path):
     assert subprocess.run(["sh", "-n", "-c", line], check=False).returncode == 0
 
 
-def test_a_server_of_yours_is_used_with_its_password_from_a_file_and_logins_of_our_own_making(data_root: Path):
+def test_external_database_uses_password_file_and_own_logins(data_root: Path):
     with Cluster.throwaway(durable=True) as yours:
         yours.create_database("border")
         url = yours.url("border").replace("+psycopg", "")
@@ -284,7 +284,7 @@ def test_a_server_of_yours_is_used_with_its_password_from_a_file_and_logins_of_o
             psycopg.connect(url, user="cotmoc_reader", password="guessed")
 
 
-def test_compose_says_the_same_by_its_own_schema_and_publishes_on_this_machine_only():
+def test_compose_file_is_valid_and_publishes_on_loopback():
     checked = subprocess.run(
         [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"],
         cwd=CHECKOUT, capture_output=True, text=True, check=False,
@@ -294,21 +294,21 @@ def test_compose_says_the_same_by_its_own_schema_and_publishes_on_this_machine_o
     assert [json.loads(ports) for ports in published] == [["127.0.0.1:8000:8000"]]
 
 
-def test_the_image_copies_every_storey_and_runs_as_nobody_in_particular():
+def test_image_copies_every_package_and_runs_unprivileged():
     lines = (CHECKOUT / "Dockerfile").read_text("utf-8").splitlines()
     assert {f"COPY {part} {part}" for part in ("gis", "layers", "maps", "api", "data")} <= set(lines)
     assert lines.index("USER cotmoc") < lines.index('ENTRYPOINT ["python", "-m", "api"]')
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-test.lock"])
-def test_a_lock_pins_every_package_with_hashes_and_names_no_index(lock: str):
+def test_locks_pin_hashes_and_name_no_index(lock: str):
     text = (CHECKOUT / lock).read_text("utf-8")
     pinned = re.findall(r"^[a-z0-9][^\n]*==[^\n]*\\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+", text, re.MULTILINE)
     assert len(pinned) == len(re.findall(r"^[a-z0-9]", text, re.MULTILINE)) > 50
     assert "://" not in text
 
 
-def test_the_secrets_for_a_server_of_yours_are_made_once_for_one_pair_of_eyes(tmp_path: Path):
+def test_external_database_secrets_are_created_once_with_mode_0600(tmp_path: Path):
     made = premises._login_passwords(tmp_path)
     assert premises._login_passwords(tmp_path) == made
     assert made.keys() == set(LOGINS)

@@ -101,7 +101,7 @@ def connections_to_both(server):
         yield list(found.values())
 
 
-def test_one_that_is_killed_is_begun_anew_and_the_others_go_on(server):
+def test_killed_worker_is_restarted_while_others_serve(server):
     first, second = server.workers()
     answers, stop = [], threading.Event()
 
@@ -127,7 +127,7 @@ def test_one_that_is_killed_is_begun_anew_and_the_others_go_on(server):
     assert log.count("Cotmoc serves at") == 1
 
 
-def test_one_that_is_asked_to_end_finishes_and_is_begun_anew_and_so_is_the_one_that_seals(server):
+def test_terminated_worker_and_sealer_finish_and_are_restarted(server):
     former, (sealer,) = server.workers(), server.workers("sealer")
     os.kill(former[0], signal.SIGTERM)
     os.kill(sealer, signal.SIGKILL)
@@ -138,7 +138,7 @@ def test_one_that_is_asked_to_end_finishes_and_is_begun_anew_and_so_is_the_one_t
     assert "The sealer has ended (signal 9)" in log
 
 
-def test_twenty_downloads_are_spread_and_one_more_hears_503_until_a_worker_dies(server):
+def test_21st_download_gets_503_until_a_slot_is_free(server):
     place = {"host": str(server.cluster.socket_dir), "dbname": DATABASE_NAME, "user": "postgres"}
     with psycopg.connect(**place) as raw:
         raw.execute("set session_replication_role = replica")  # rows to read, not changes to remember
@@ -178,7 +178,7 @@ def test_twenty_downloads_are_spread_and_one_more_hears_503_until_a_worker_dies(
 
 
 @pytest.mark.parametrize("number", [1, 2, 4, 8])
-def test_as_many_as_may_be_find_room_among_the_cluster_s_connections(server, number):
+def test_connections_suffice_for_the_most_workers(server, number):
     reader, door = (server.cluster.url(DATABASE_NAME, login) for login in (READER_LOGIN, ACCOUNTS_LOGIN))
     told = Settings(reader_url=reader, writer_url=reader, partner_url=reader, door_url=door, workers=number)
     state = create_app(told).state
@@ -190,13 +190,13 @@ def test_as_many_as_may_be_find_room_among_the_cluster_s_connections(server, num
     assert number * each + MAX_DOWNLOADS + 10 <= most  # ten for the sealer, the doctor and other verbs
 
 
-def test_failures_are_counted_by_both_together(connections_to_both):
+def test_workers_share_the_throttle(connections_to_both):
     body = '{"name": "ghost", "password": "some sentence or other"}'
     tried = [said(connections_to_both[number % 2], "POST", "/signin", body) for number in range(7)]
     assert tried == [401] * 5 + [429] * 2
 
 
-def test_a_revoked_token_is_out_at_both_at_once(server, connections_to_both):
+def test_revoked_token_is_refused_by_all_workers(server, connections_to_both):
     door = Accounts(server.cluster.url(DATABASE_NAME, ACCOUNTS_LOGIN))
     try:
         assert [said(one, "GET", MARKERS) for one in connections_to_both] == [200, 200]
@@ -212,7 +212,7 @@ def test_a_revoked_token_is_out_at_both_at_once(server, connections_to_both):
         door.dispose()
 
 
-def test_ctrl_c_reaches_all_of_them_and_ends_them_in_order(server):
+def test_ctrl_c_stops_all_processes_in_order(server):
     everybody = [*server.workers(), *server.workers("sealer")]
     assert len(everybody) == 3
     os.killpg(server.process.pid, signal.SIGINT)
@@ -228,7 +228,7 @@ def test_ctrl_c_reaches_all_of_them_and_ends_them_in_order(server):
     assert unsealed == 0
 
 
-def test_when_the_parent_is_killed_nobody_stays_behind_and_the_next_one_serves(server):
+def test_children_end_with_a_killed_parent_and_next_start_serves(server):
     everybody = [*server.workers(), *server.workers("sealer")]
     os.kill(server.process.pid, signal.SIGKILL)
     server.process.wait(60)
@@ -292,7 +292,7 @@ def watched(*names):
     return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=60)
 
 
-def test_one_that_cannot_begin_ends_the_start():
+def test_worker_that_cannot_start_ends_the_start():
     told = watched("serves", "fails")
     assert told.returncode == 1
     assert "OSError: no room" in told.stderr
@@ -300,7 +300,7 @@ def test_one_that_cannot_begin_ends_the_start():
     assert "left: []" in told.stdout
 
 
-def test_one_that_dies_young_again_and_again_is_begun_more_slowly_and_a_deaf_one_is_ended():
+def test_crashing_worker_restarts_with_back_off_and_hung_one_is_killed():
     told = watched("dies_young", "is_deaf")
     assert told.returncode == 0
     said = [line.rpartition("begun anew in ")[2] for line in told.stderr.splitlines()]
@@ -309,7 +309,7 @@ def test_one_that_dies_young_again_and_again_is_begun_more_slowly_and_a_deaf_one
     assert told.stdout.endswith("left: []\n")
 
 
-def test_when_there_is_no_room_for_another_the_rest_go_on():
+def test_failed_fork_leaves_the_other_workers_serving():
     told = watched("serves", "lives_once")
     assert told.returncode == 0
     assert "lives_once has ended (Resource temporarily unavailable); begun anew in 1 s" in told.stderr
