@@ -90,14 +90,14 @@ class _PageInspector(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.current_tag = tag
-        given = {name: value or "" for name, value in attrs}
-        if tag == "script" and given.get("type") != "application/json":
-            if not re.fullmatch(r"/(static/[\w./-]+\.js|map\.js)", given.get("src", "")):
-                self.faults.append(f"script {given}")
+        values = {name: value or "" for name, value in attrs}
+        if tag == "script" and values.get("type") != "application/json":
+            if not re.fullmatch(r"/(static/[\w./-]+\.js|map\.js)", values.get("src", "")):
+                self.faults.append(f"script {values}")
             self.current_tag = "code"
         if tag in ("iframe", "object", "embed", "base", "frame", "applet"):
             self.faults.append(tag)
-        for name, value in given.items():
+        for name, value in values.items():
             if name.startswith("on") or name in ("srcdoc", "http-equiv", "formaction"):
                 self.faults.append(f"{tag} {name}={value}")
             if name in ("href", "src", "action", "data", "poster", "xlink:href") and not re.match(
@@ -124,7 +124,7 @@ def inspect_page(html: str) -> tuple[list[str], str]:
     reading = _PageInspector()
     reading.feed(html)
     reading.close()
-    faults = reading.faults + [f"stands there as it is: {one}" for one in MARKUP if one in html]
+    faults = reading.faults + [f"stands there as it is: {item}" for item in MARKUP if item in html]
     if EVALUATED in html:
         faults.append("worked out")
     return faults, "\n".join(reading.texts)

@@ -117,9 +117,9 @@ class Row:
             return marker == ID or placed
         if not isinstance(marker, int) or marker >= CHILD:
             return False
-        told = self.names[marker]
-        away = self.kind == "assumed" and told in ("address", "chainage_m", "accuracy_m")
-        return told in {*fields, *self.layer.required_with_geometry} and not away
+        message = self.names[marker]
+        away = self.kind == "assumed" and message in ("address", "chainage_m", "accuracy_m")
+        return message in {*fields, *self.layer.required_with_geometry} and not away
 
     @property
     def is_demarcated(self) -> bool:
@@ -166,15 +166,15 @@ class Row:
             return False
         if marker in (ID, CHILD, LINK_ADDRESS):
             return True
-        own = not actor.role.scoped or self.belongs_to_unit(actor.unit)
+        own_value = not actor.role.scoped or self.belongs_to_unit(actor.unit)
         if marker in (ORIGINAL, REASON, ACTOR, NOTE):
-            return own and actor.level.may_read(Level.INTERNAL)
+            return own_value and actor.level.may_read(Level.INTERNAL)
         withheld = self.kind == "assumed" and not actor.level.sees_assumed_positions
         if marker == POSITION:
             return not withheld
-        one = self.layer.fields[self.names[int(marker)]]
-        away = withheld and one.name in ("address", "chainage_m", "accuracy_m")
-        return actor.level.may_read(one.level) and not away and (own or Level.PARTNER.may_read(one.level))
+        entry = self.layer.fields[self.names[int(marker)]]
+        away = withheld and entry.name in ("address", "chainage_m", "accuracy_m")
+        return actor.level.may_read(entry.level) and not away and (own_value or Level.PARTNER.may_read(entry.level))
 
 
 def marker_text(row: int, marker: int) -> str:
@@ -215,14 +215,14 @@ class MarkedDataset:
 
     def markers_in(self, content: str) -> set[tuple[int, int | str]]:
         """Every canary in a text: which row, and what of it."""
-        found: set[tuple[int, int | str]] = {(int(row), int(what)) for row, what in NAME_PATTERN.findall(content)}
-        found |= {(int(row), int(what)) for row, what in NUMBER_PATTERN.findall(content)}
-        found |= {(round((float(lon) - 105.9) * 1000), POSITION) for lon in POSITION_PATTERN.findall(content)}
+        results: set[tuple[int, int | str]] = {(int(row), int(what)) for row, what in NAME_PATTERN.findall(content)}
+        results |= {(int(row), int(what)) for row, what in NUMBER_PATTERN.findall(content)}
+        results |= {(round((float(lon) - 105.9) * 1000), POSITION) for lon in POSITION_PATTERN.findall(content)}
         for year, month, day, day_, month_, year_ in DATE_PATTERN.findall(content):
             days = (dt.date(int(year or year_), int(month or month_), int(day or day_)) - FIRST_DAY).days
-            found.add((days // 40, days % 40))
-        found |= {(self._numbers[one], ID) for one in UUID_PATTERN.findall(content) if one in self._numbers}
-        return {(row, what) for row, what in found if row < len(self.rows)}
+            results.add((days // 40, days % 40))
+        results |= {(self._numbers[entry], ID) for entry in UUID_PATTERN.findall(content) if entry in self._numbers}
+        return {(row, what) for row, what in results if row < len(self.rows)}
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
@@ -230,12 +230,12 @@ class MarkedDataset:
 
     def leaks(self, actor: Actor | None, markers: Iterable[tuple[int, int | str]]) -> list[str]:
         """The canaries of a text that somebody may not know of, by name; nobody may know of any."""
-        told = [
+        message = [
             (self.rows[row], what) for row, what in markers if actor is None or not self.rows[row].may_know(actor, what)
         ]
         return sorted(
             f"{row.layer.name}/{row.kind}: {row.names[what] if isinstance(what, int) and what < CHILD else what}"
-            for row, what in told
+            for row, what in message
         )
 
 
@@ -244,53 +244,53 @@ def create_marked_dataset(database: Database, *, with_release: bool = False) -> 
 
     With ``releasing`` a partner is given some of it before anything is reclassified.
     """
-    house = MarkedDataset()
+    server = MarkedDataset()
     with database.transaction(SYSTEM, write=True) as session:
         linear.build_route(session, "VN-KH", ["LINESTRING(105.85 11.6, 106.15 11.6)"])
     for layer in catalog.values():
         for kind in ROW_KINDS:
-            row = Row(layer, kind, len(house.rows))
-            house.rows.append(row)
+            row = Row(layer, kind, len(server.rows))
+            server.rows.append(row)
             named = Actor(marker_text(row.number, ACTOR), OFFICE_STAFF)
             with database.transaction(named, write=True, reason=marker_text(row.number, REASON)) as session:
                 _fill(session, row)
     with database.transaction(SYSTEM, write=True) as session:
-        _add_links(session, house)
-        house.before_reclassification = session.execute(text("select clock_timestamp()")).scalar_one()
+        _add_links(session, server)
+        server.before_reclassification = session.execute(text("select clock_timestamp()")).scalar_one()
     if with_release:
-        house.release = _publish_release(database, house.of("documents", "reclassified"))
+        server.release = _publish_release(database, server.of("documents", "reclassified"))
     with database.transaction(SYSTEM, write=True) as session:
-        for row in house.rows:
+        for row in server.rows:
             feature = session.get_one(row.layer.model, row.id)
             if row.kind == "reclassified":
                 feature.level = Level.RESTRICTED
             if row.kind == "retired":
                 feature.retired_at = dt.datetime.now(dt.UTC)
-    return house
+    return server
 
 
 def _fill(session: Session, row: Row) -> None:
     layer, (level, unit) = row.layer, ROW_KINDS[row.kind]
-    given = {
-        one.name: _marker_value(one, row, index)
-        for index, one in enumerate(layer.fields.values())
-        if one.sql is None
-        and one.name not in ("version", "created_at", "created_by", "updated_at", "retired_at", "border")
+    inputs = {
+        entry.name: _marker_value(entry, row, index)
+        for index, entry in enumerate(layer.fields.values())
+        if entry.sql is None
+        and entry.name not in ("version", "created_at", "created_by", "updated_at", "retired_at", "border")
     }
-    given |= {"level": Level.PUBLIC if row.kind == "reclassified" else level, "position_source": PositionSource.GPS}
-    given |= {"progress": 0} if "progress" in layer.fields else {}
-    given |= {one: unit for one in ("unit", "lead_unit") if unit is not None and one in layer.fields}
+    inputs |= {"level": Level.PUBLIC if row.kind == "reclassified" else level, "position_source": PositionSource.GPS}
+    inputs |= {"progress": 0} if "progress" in layer.fields else {}
+    inputs |= {entry: unit for entry in ("unit", "lead_unit") if unit is not None and entry in layer.fields}
     if layer.name == "units":
-        given["parent"] = None
+        inputs["parent"] = None
     if layer.name == "markers":
-        given["number"] = str(9000 + row.number)  # that a number exists is public
+        inputs["number"] = str(9000 + row.number)  # that a number exists is public
     if "chainage_m" in layer.fields:  # far from the sectors of the two units, or on one
-        given["chainage_m"] = {UNIT_A: 1000.5, UNIT_B: 21000.5}.get(unit or "", given["chainage_m"])
+        inputs["chainage_m"] = {UNIT_A: 1000.5, UNIT_B: 21000.5}.get(unit or "", inputs["chainage_m"])
     if layer.name == "sectors":
-        given |= {UNIT_A: {"start_m": 0.0, "end_m": 2000.0}, UNIT_B: {"start_m": 20000.0, "end_m": 22000.0}}.get(
+        inputs |= {UNIT_A: {"start_m": 0.0, "end_m": 2000.0}, UNIT_B: {"start_m": 20000.0, "end_m": 22000.0}}.get(
             unit if level is Level.INTERNAL and unit else "", {"start_m": None, "end_m": None}
         )
-    feature = layer.model(id=row.id, **{key: value for key, value in given.items() if value is not None})
+    feature = layer.model(id=row.id, **{key: value for key, value in inputs.items() if value is not None})
     shape = (
         LineString([(row.lon, 11.6), (row.lon, 11.61)]) if layer.geometry_type == "LINESTRING" else Point(row.lon, 11.6)
     )
@@ -310,29 +310,31 @@ def _fill(session: Session, row: Row) -> None:
 
 
 def _child_row(child_table: Any, row: Row) -> Any:
-    given: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for column in child_table.__table__.columns:
         about = column.info.get("field")
         if about is None:
             continue
         if about["codes"] is not None:
-            given[column.name] = next(iter(about["codes"]))
+            values[column.name] = next(iter(about["codes"]))
         else:
             word = marker_text(row.number, CHILD if Level.PARTNER.may_read(about["level"]) else NOTE)
-            given[column.name] = {
+            values[column.name] = {
                 "text": word, "integer": 2030, "date": dt.date(2026, 1, 1), "boolean": True
             }.get(about["type"])  # fmt: skip
-    if "kind" in given:
-        given["kind"] = "note"
-    return child_table(feature_id=row.id, **given)
+    if "kind" in values:
+        values["kind"] = "note"
+    return child_table(feature_id=row.id, **values)
 
 
 def _publish_release(database: Database, document: Row) -> uuid.UUID:
     """Prepare and publish what the partner receives, by two people; gives the release's id."""
     preparer, second = Actor("preparer", OFFICE_STAFF), Actor("second", OFFICE_STAFF)
-    parts = [PreparedPart(Selection(catalog[one], RELEASE_LEVEL), *about, {}) for one, about in RELEASED_FIELDS.items()]
+    parts = [
+        PreparedPart(Selection(catalog[entry], RELEASE_LEVEL), *about, {}) for entry, about in RELEASED_FIELDS.items()
+    ]
     with database.transaction(PARTNER) as session:
-        going = {one.selection.layer.name: contents.releasable_content(session, one) for one in parts}
+        going = {entry.selection.layer.name: contents.releasable_content(session, entry) for entry in parts}
     with database.transaction(preparer, write=True) as session:
         # The paper that it rests on becomes restricted too.
         terms = Terms(document.id, basis=marker_text(document.number, document.names.index("number")))
@@ -379,7 +381,7 @@ def decode_response(content: bytes, media_type: str) -> str:
         return str(pyogrio.read_dataframe(io.BytesIO(content)).to_csv()) if content else ""
     if "zip" in media_type or content[:4] == b"PK\x03\x04":
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            return "\n".join(packed.read(one).decode("utf-8", "replace") for one in packed.namelist())
+            return "\n".join(packed.read(entry).decode("utf-8", "replace") for entry in packed.namelist())
     return content.decode("utf-8", "replace")
 
 
@@ -388,23 +390,25 @@ def _tables(content: bytes) -> str:
         path = Path(folder) / "file.gpkg"
         path.write_bytes(content)
         opened = sqlite3.connect(path)
-        names = [one for (one,) in opened.execute("select name from sqlite_master where type = 'table'")]
-        said = [str(line) for one in names if "rtree" not in one for line in opened.execute(f'select * from "{one}"')]
+        names = [entry for (entry,) in opened.execute("select name from sqlite_master where type = 'table'")]
+        spoken = [
+            str(line) for entry in names if "rtree" not in entry for line in opened.execute(f'select * from "{entry}"')
+        ]
         opened.close()
-        frames = [pyogrio.read_dataframe(path, layer=one) for one, _ in pyogrio.list_layers(path)]
-    return "\n".join([*said, *(frame.to_csv() for frame in frames)])
+        frames = [pyogrio.read_dataframe(path, layer=entry) for entry, _ in pyogrio.list_layers(path)]
+    return "\n".join([*spoken, *(frame.to_csv() for frame in frames)])
 
 
 def request_urls(dataset: MarkedDataset) -> dict[str, list[str]]:
     """How to ask each reading door: the addresses by the path that the application gives the door."""
     as_of = str(dataset.before_reclassification).replace(" ", "T").replace("+", "%2B")
-    layers, placed = list(catalog), [one.name for one in catalog.values() if one.has_geometry]
+    layers, placed = list(catalog), [entry.name for entry in catalog.values() if entry.has_geometry]
     item = "/ogc/collections/{layer}/items/{item}"
     few = ("public", "theirs", "restricted", "assumed", "retired", "reclassified")
     box, mercator = "105.8,11.5,106.2,11.7", "{layer}/tiles/WebMercatorQuad"
 
     def each(path: str, *queries: str, names: list[str] = layers) -> list[str]:
-        return [path.replace("{layer}", one) + query for one in names for query in (queries or ("",))]
+        return [path.replace("{layer}", entry) + query for entry in names for query in (queries or ("",))]
 
     def every(
         path: str, *queries: str, only: list[str] | None = None, kinds: Collection[str] = tuple(ROW_KINDS)
@@ -473,7 +477,7 @@ def request_urls(dataset: MarkedDataset) -> dict[str, list[str]]:
         "/api/changes": ["/api/changes?since=2026-01-01", f"/api/changes?since=2026-01-01&until={as_of}"],
         "/changes": ["/changes?since=2026-01-01"],
         "/api/releases": ["/api/releases"],
-        "/api/releases/{release}": [f"/api/releases/{one}" for one in (dataset.release, uuid.uuid4())],
+        "/api/releases/{release}": [f"/api/releases/{entry}" for entry in (dataset.release, uuid.uuid4())],
         "/api/releases/{release}/versions/{number}/preview": [f"/api/releases/{dataset.release}/versions/1/preview"],
         "/api/holdings": ["/api/holdings", f"/api/holdings?recipient={RECIPIENT_NAME}"],
         "/api/releases/{release}/versions/{number}": [f"/api/releases/{dataset.release}/versions/1"],
@@ -481,13 +485,13 @@ def request_urls(dataset: MarkedDataset) -> dict[str, list[str]]:
         "/readings": ["/readings"],
         "/releases": ["/releases"],
         "/releases/new": ["/releases/new"],
-        "/releases/{release}": [f"/releases/{one}" for one in (dataset.release, uuid.uuid4())],
+        "/releases/{release}": [f"/releases/{entry}" for entry in (dataset.release, uuid.uuid4())],
         "/releases/{release}/new": [f"/releases/{dataset.release}/new"],
         "/releases/{release}/edit": [f"/releases/{dataset.release}/edit"],
         "/holdings": ["/holdings", "/holdings?at=9001"],
         "/ogc/releases": ["/ogc/releases"],
-        "/ogc/releases/{release}": [f"/ogc/releases/{one}" for one in (dataset.release, uuid.uuid4())],
-        "/ogc/releases/{release}/delta": [f"/ogc/releases/{dataset.release}/delta?since={one}" for one in (0, 1)],
+        "/ogc/releases/{release}": [f"/ogc/releases/{entry}" for entry in (dataset.release, uuid.uuid4())],
+        "/ogc/releases/{release}/delta": [f"/ogc/releases/{dataset.release}/delta?since={entry}" for entry in (0, 1)],
         "/api/basemap/lines": ["/api/basemap/lines"],
         "/api/basemap/context": ["/api/basemap/context"],
         "/": ["/", "/?q=zq"],
@@ -495,7 +499,7 @@ def request_urls(dataset: MarkedDataset) -> dict[str, list[str]]:
         "/marks.svg": ["/marks.svg"],
         "/incidents/new": ["/incidents/new"],
         "/board": ["/board", f"/board?as_of={as_of}"],
-        **{f"/{one}": [f"/{one}", f"/{one}?as_of={as_of}"] for one in
+        **{f"/{entry}": [f"/{entry}", f"/{entry}?as_of={as_of}"] for entry in
            ("works", "gates", "tasks", "incidents", "markers", "crossings", "documents")},
     }  # fmt: skip
 
@@ -504,14 +508,14 @@ def routes(app: Any) -> Iterator[tuple[str, str]]:
     """Every door of an application: method and path."""
     waiting = list(app.routes)
     while waiting:
-        one = waiting.pop()
-        inner = getattr(one, "original_router", None)
-        if getattr(one, "methods", None):
-            yield from ((method, one.path) for method in one.methods if method != "HEAD")
+        entry = waiting.pop()
+        inner = getattr(entry, "original_router", None)
+        if getattr(entry, "methods", None):
+            yield from ((method, entry.path) for method in entry.methods if method != "HEAD")
         elif inner is not None:
             waiting += inner.routes
         else:
-            yield "*", one.path
+            yield "*", entry.path
 
 
 RECIPIENT_ACTOR = Actor("token:a-partner", RECIPIENT, recipient=RECIPIENT_NAME)

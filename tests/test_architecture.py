@@ -47,24 +47,24 @@ def test_import_contracts_hold():
 
 def test_other_packages_import_gis_packages_not_their_modules():
     inside = re.compile(r"^\s*from gis\.\w+\.(?!cql2\b)\w+(?:\.\w+)* import", re.MULTILINE)
-    found = [
+    results = [
         f"{path.relative_to(CHECKOUT)}: {match[0].strip()}"
         for path in sources(".py")
         if not path.is_relative_to(CHECKOUT / "gis")
         for match in inside.finditer(path.read_text("utf-8"))
     ]
-    assert found == []
+    assert results == []
 
 
 def test_epsg_numbers_stand_in_one_file():
-    found = [
+    results = [
         f"{path.relative_to(CHECKOUT)}:{number}: {line.strip()}"
         for path in sources(".py", ".js", ".html")
         if path != CHECKOUT / "gis" / "crs" / "systems.py"
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
         if EPSG.search(re.sub(r"EPSG:\d+ *[)»”\"'`,.]", "", line))
     ]
-    assert found == []
+    assert results == []
 
 
 def test_no_file_has_a_meaningless_name():
@@ -76,14 +76,14 @@ def test_pages_load_nothing_from_other_hosts():
     loads = re.compile(
         r"""(?:src|href)\s*=\s*["']?(?:https?:)?//|url\(\s*["']?(?:https?:)?//|(?:import|from|fetch\()\s*["'](?:https?:)?//"""
     )
-    found = [
+    results = [
         f"{path.relative_to(CHECKOUT)}: {line.strip()[:100]}"
         for path in sources(".py", ".js", ".html", ".css", ".svg")
         if path.is_relative_to(CHECKOUT / "maps")
         for line in path.read_text("utf-8").splitlines()
         if loads.search(line)
     ]
-    assert found == []
+    assert results == []
 
 
 @pytest.mark.parametrize(
@@ -95,11 +95,11 @@ def test_test_folders_shadow_no_package(folder):
 
 def test_api_and_maps_contain_no_sql():
     spoken = re.compile(r"\b(?:select .+ from|insert into|update \w+ set|delete from)\b", re.IGNORECASE)
-    found = [
+    results = [
         f"{path.relative_to(CHECKOUT)}: {line.strip()}"
         for path in sources(".py")
         if path.is_relative_to(CHECKOUT / "api") or path.is_relative_to(CHECKOUT / "maps")
         for line in path.read_text("utf-8").splitlines()
         if spoken.search(line)
     ]
-    assert found == []
+    assert results == []

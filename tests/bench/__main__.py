@@ -56,11 +56,11 @@ def bench(
     if growth is not None:
         growth.write_text(_growth_chart(keep, rounds, seconds))
         return
-    wanted = set(only.split(",")) if only else None
+    expected = set(only.split(",")) if only else None
     with _prepared_dataset(national.Size(rows), keep) as place, ExitStack() as stack:
         base, pid = stack.enter_context(cotmoc(place, number))
         run = Run(Cluster(place), base, seconds)
-        chosen = _record_transactions(run, rows, wanted)
+        chosen = _record_transactions(run, rows, expected)
         if peers:
             others.expose(run.cluster)
             for name in (TIPG, PYGEOAPI):
@@ -68,9 +68,9 @@ def bench(
         _run_rounds(run, chosen, rounds)
         alone = run.findings.standalone
         alone["workers"] = serving(pid)
-        if wanted is None or "W7" in wanted:
+        if expected is None or "W7" in expected:
             alone["export"] = run.exports(workers(pid), rounds)
-        if wanted is None or "home" in wanted:
+        if expected is None or "home" in expected:
             alone["home"] = single.home_map(base)
         alone["sizes_mb"] = single.table_sizes(run.cluster)
     report.show(console, chosen, run.findings)
@@ -82,17 +82,17 @@ def bench(
 
 def _record_transactions(run: Run, rows: int, names: set[str] | None) -> Sequence[Workload]:
     with national.administrator(run.cluster) as connection:
-        given = workloads(connection, key_at_depth(run.cluster, rows))
-    chosen = [one for one in given if names is None or one.name in names]
+        values = workloads(connection, key_at_depth(run.cluster, rows))
+    chosen = [item for item in values if names is None or item.name in names]
     run.record(chosen)
     return chosen
 
 
 def _run_rounds(run: Run, chosen: Sequence[Workload], rounds: int) -> None:
     for number in range(1, rounds + 1):
-        for one in chosen:
-            console.print(f"  {number}/{rounds} {one.name} {one.title}", style="dim")
-            run.run_round(one)
+        for item in chosen:
+            console.print(f"  {number}/{rounds} {item.name} {item.title}", style="dim")
+            run.run_round(item)
 
 
 @contextmanager
@@ -100,16 +100,16 @@ def _prepared_dataset(size: national.Size, keep: Path | None) -> Iterator[Path]:
     """A cluster of this run's own with the set in it: a copy of the kept one, or made for it."""
     with TemporaryDirectory(prefix="cotmoc-bench-", dir=WORK_FOLDER) as folder:
         Path(folder).chmod(0o711)
-        kept = (keep or Path(folder, "kept")).absolute()
-        if not national.built(kept, size):
-            with _progress_bars() as told:
-                national.build(kept, size, told)
+        stored = (keep or Path(folder, "kept")).absolute()
+        if not national.built(stored, size):
+            with _progress_bars() as message:
+                national.build(stored, size, message)
         if keep is None:
-            yield kept
+            yield stored
             return
         place = Path(folder, "copy")
         place.mkdir(mode=0o711)
-        subprocess.run(["cp", "-a", "--reflink=auto", str(kept / "cluster"), str(place / "cluster")], check=True)
+        subprocess.run(["cp", "-a", "--reflink=auto", str(stored / "cluster"), str(place / "cluster")], check=True)
         yield place
 
 
@@ -119,12 +119,12 @@ def _progress_bars() -> Iterator[national.Progress]:
     with Progress(*columns, console=Console(stderr=True)) as bars:
         tasks = {}
 
-        def told(what: str, done: int, whole: int) -> None:
+        def message(what: str, done: int, whole: int) -> None:
             if what not in tasks:
                 tasks[what] = bars.add_task(what, total=whole)
             bars.update(tasks[what], completed=done)
 
-        yield told
+        yield message
 
 
 def _growth_chart(keep: Path | None, rounds: int, seconds: int) -> str:
@@ -137,13 +137,14 @@ def _growth_chart(keep: Path | None, rounds: int, seconds: int) -> str:
             run = Run(Cluster(place), base, seconds)
             console.print(f"{rows:,}: {time.monotonic() - began:.0f} s", single.table_sizes(run.cluster))
             chosen = [
-                replace(one, clients=(1,), bare=False) for one in _record_transactions(run, rows, set(GROWTH_WORKLOADS))
+                replace(item, clients=(1,), bare=False)
+                for item in _record_transactions(run, rows, set(GROWTH_WORKLOADS))
             ]
             _run_rounds(run, chosen, rounds)
             report.show(console, chosen, run.findings)
-            for one in chosen:
-                for side, points in zip((OURS, FLOOR), lines.setdefault(one.title, ([], [])), strict=True):
-                    if spread := run.findings.spread(one.name, side, 1, "p50"):
+            for item in chosen:
+                for side, points in zip((OURS, FLOOR), lines.setdefault(item.title, ([], [])), strict=True):
+                    if spread := run.findings.spread(item.name, side, 1, "p50"):
                         points.append((rows, spread.median))
     title = "p50 of one client (dashed: the same transaction in PostgreSQL alone)"
     return picture.drawn(title, "incidents", "milliseconds", lines)

@@ -29,7 +29,7 @@ LOG_DELAY_S: Final = 0.3
 
 def transactions(cluster: Cluster, request: Callable[[str], None], urls: Sequence[str]) -> list[list[str]]:
     """What the server does in PostgreSQL for each address, as one transaction without its ends: context, statements."""
-    found = []
+    results = []
     with _statement_log(cluster) as lines:
         for address in urls:
             before = len(lines())
@@ -38,23 +38,23 @@ def transactions(cluster: Cluster, request: Callable[[str], None], urls: Sequenc
             done = _concatenate(_transactions(lines()[before:]))
             if not done:
                 raise RuntimeError(f"no transaction was seen for {address}")
-            found.append(done)
-    return found
+            results.append(done)
+    return results
 
 
 def pgbench_script(statements: Sequence[str]) -> str:
     """A transaction as pgbench reads it, a statement to a line."""
-    return "".join(f"{' '.join(one.split())};\n" for one in ("begin", *statements, "commit"))
+    return "".join(f"{' '.join(item.split())};\n" for item in ("begin", *statements, "commit"))
 
 
 def as_superuser(statements: Sequence[str]) -> list[str]:
     """The same for the administrator in the own role, whom no policy holds up."""
-    return [re.sub(r"set_config\('role', *'\w+'", "set_config('role', 'postgres'", one) for one in statements]
+    return [re.sub(r"set_config\('role', *'\w+'", "set_config('role', 'postgres'", item) for item in statements]
 
 
 def write_statements(statements: Sequence[str]) -> list[str]:
     """The context and what is written, without what the server looks up on the way."""
-    return [one for one in statements if re.match(r"\s*(insert|update|select set_config)", one, re.IGNORECASE)]
+    return [item for item in statements if re.match(r"\s*(insert|update|select set_config)", item, re.IGNORECASE)]
 
 
 @contextmanager
@@ -68,7 +68,7 @@ def _statement_log(cluster: Cluster) -> Iterator[Callable[[], list[dict[str, str
     time.sleep(0.5)
 
     def lines() -> list[dict[str, str]]:
-        written = sorted(cluster.cluster_dir.glob("log/*.json"), key=lambda one: one.stat().st_mtime)
+        written = sorted(cluster.cluster_dir.glob("log/*.json"), key=lambda item: item.stat().st_mtime)
         return [json.loads(line) for file in written for line in _whole_lines(file)]
 
     try:
@@ -87,7 +87,7 @@ def _whole_lines(file: Path) -> list[str]:
 def _transactions(lines: Sequence[dict[str, str]]) -> list[list[str]]:
     """The finished transactions in somebody's name that asked anything, from among what several clients did."""
     open_: dict[int, list[str]] = {}
-    found: list[list[str]] = []
+    results: list[list[str]] = []
     for line in lines:
         seen = LOGGED_STATEMENT.match(line.get("message", ""))
         if seen is None or not line.get("user", "").startswith("cotmoc_"):
@@ -97,12 +97,12 @@ def _transactions(lines: Sequence[dict[str, str]]) -> list[list[str]]:
         # What is sent in one piece is a transaction without BEGIN and COMMIT; it begins by taking a role.
         if verb == "BEGIN" or (TAKES_ROLE in sql and open_.get(client) != []):
             open_[client] = []
-            found.append(open_[client])
+            results.append(open_[client])
         if client in open_ and verb not in ("BEGIN", *TRANSACTION_ENDS):
             open_[client].append(_inline_parameters(sql, line.get("detail", "")))
         if verb in (*TRANSACTION_ENDS, "COPY"):  # a download ends by closing its connection
             open_.pop(client, None)
-    return [one for one in found if len(one) > 1 and TAKES_ROLE in one[0] and RESETS_ROLE not in one[0]]
+    return [item for item in results if len(item) > 1 and TAKES_ROLE in item[0] and RESETS_ROLE not in item[0]]
 
 
 def _concatenate(transactions: Sequence[list[str]]) -> list[str]:
@@ -110,7 +110,7 @@ def _concatenate(transactions: Sequence[list[str]]) -> list[str]:
     if not transactions:
         return []
     first, *others = transactions
-    return [*first, *(statement for one in others for statement in one[1:])]
+    return [*first, *(statement for other in others for statement in other[1:])]
 
 
 def _inline_parameters(sql: str, detail: str) -> str:
@@ -130,10 +130,13 @@ UUID_LITERAL: Final = re.compile(r"'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]
 
 def create_script(statements: Sequence[str]) -> str:
     """A create's writes as pgbench repeats them: identity, code and key are new each time."""
-    made = pgbench_script(write_statements(statements))
+    created = pgbench_script(write_statements(statements))
     identity = next(
-        value for one in statements if "insert into app.incidents" in one.lower() for value in UUID_LITERAL.findall(one)
+        value
+        for item in statements
+        if "insert into app.incidents" in item.lower()
+        for value in UUID_LITERAL.findall(item)
     )
-    made = made.replace(identity, "('00000000-0000-4000-8000-' || lpad(to_hex(:n::bigint), 12, '0'))::uuid")
-    made = re.sub(r"'(SV-\d+-)\d+'", r"('\1' || :n::bigint)", made)
-    return RANDOM_VARIABLE + made.replace(f"'{IDEMPOTENCY_KEY}'", "('k' || :n::bigint)")
+    created = created.replace(identity, "('00000000-0000-4000-8000-' || lpad(to_hex(:n::bigint), 12, '0'))::uuid")
+    created = re.sub(r"'(SV-\d+-)\d+'", r"('\1' || :n::bigint)", created)
+    return RANDOM_VARIABLE + created.replace(f"'{IDEMPOTENCY_KEY}'", "('k' || :n::bigint)")

@@ -66,19 +66,19 @@ def run_wrk(base: str, lines: Sequence[str], clients: int, seconds: float, *, me
             "30s",
         ]
         command += ["--timeout", "30s", "-s", str(Path(__file__).with_name("load.lua")), base, "--", str(file), method]
-        said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + 60)
-    line = said.stdout.strip().splitlines()[-1] if said.stdout.strip() else ""
-    if said.returncode or not line.startswith("{"):
-        raise RunError(said.stderr.strip() or said.stdout.strip())
-    found = json.loads(line)
-    if found["failed"] or not found["requests"] or not found["p50"]:
-        raise RunError(f"{found['failed']} of {found['requests']} failed")
+        spoken = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + 60)
+    line = spoken.stdout.strip().splitlines()[-1] if spoken.stdout.strip() else ""
+    if spoken.returncode or not line.startswith("{"):
+        raise RunError(spoken.stderr.strip() or spoken.stdout.strip())
+    results = json.loads(line)
+    if results["failed"] or not results["requests"] or not results["p50"]:
+        raise RunError(f"{results['failed']} of {results['requests']} failed")
     return Measure(
-        rps=found["requests"] / found["microseconds"] * 1e6,
-        p50=found["p50"] / 1000,
-        p99=found["p99"] / 1000,
-        answers=found["requests"],
-        size=found["bytes"] / found["requests"],
+        rps=results["requests"] / results["microseconds"] * 1e6,
+        p50=results["p50"] / 1000,
+        p99=results["p99"] / 1000,
+        answers=results["requests"],
+        size=results["bytes"] / results["requests"],
     )
 
 
@@ -105,7 +105,7 @@ class Pgbench:
             command = ["pgbench", "-n", "-h", str(self.cluster.socket_dir), "-U", self.login, "-d", self.database]
             command += ["-M", "prepared", f"-c{clients}", f"-j{min(THREADS, clients)}", f"-T{max(1, round(seconds))}"]
             command += ["--log", f"--log-prefix={folder}/log", *files]
-            said = subprocess.run(
+            spoken = subprocess.run(
                 command, capture_output=True, text=True, check=False, timeout=seconds + 60,
                 env={"PATH": "/usr/bin:/bin", "PGOPTIONS": TIMEOUTS},
             )  # fmt: skip
@@ -115,7 +115,7 @@ class Pgbench:
                 for line in log.read_text().splitlines()
                 if line.split()[2].isdigit()
             )
-        rate = re.search(r"tps = ([\d.]+)", said.stdout)
-        if said.returncode or rate is None or not waits or "aborted" in said.stderr:
-            raise RunError(said.stderr.strip()[-600:])
+        rate = re.search(r"tps = ([\d.]+)", spoken.stdout)
+        if spoken.returncode or rate is None or not waits or "aborted" in spoken.stderr:
+            raise RunError(spoken.stderr.strip()[-600:])
         return Measure(float(rate[1]), waits[len(waits) // 2], waits[len(waits) * 99 // 100], len(waits))

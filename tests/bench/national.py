@@ -73,8 +73,8 @@ class DatasetSize:
     def fingerprint(self) -> str:
         """Changes whenever the set would come out differently: its size, this file, the schema."""
         written = [Path(__file__), *sorted((CHECKOUT / "data" / "migrations" / "versions").glob("*.py"))]
-        told = json.dumps(asdict(self)).encode() + b"".join(one.read_bytes() for one in written)
-        return hashlib.sha256(told).hexdigest()[:16]
+        message = json.dumps(asdict(self)).encode() + b"".join(item.read_bytes() for item in written)
+        return hashlib.sha256(message).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -146,15 +146,15 @@ def administrator(cluster: Cluster) -> psycopg.Connection[Any]:
 
 
 def _lines(connection: psycopg.Connection[Any]) -> list[BorderLine]:
-    found = []
+    results = []
     for (name,) in connection.execute("select name from app.routes order by length_m desc").fetchall():
         points = connection.execute(
             "select ST_M(p.geom), ST_X(p.geom), ST_Y(p.geom) from app.routes, ST_DumpPoints(geom) p"
             " where name = %s order by p.path",
             [name],
         ).fetchall()
-        found.append(BorderLine(name, *np.array(points).T))
-    return found
+        results.append(BorderLine(name, *np.array(points).T))
+    return results
 
 
 def _insert(layer: Layer, batch: list[dict[str, Any]]) -> str:
@@ -170,7 +170,7 @@ def _insert_with_history(database: Database, layer: Layer, batch: list[dict[str,
     with database.transaction(OFFICE, write=True, reason="bench") as session:
         session.execute(text(_insert(layer, batch)), {"rows": json.dumps(batch)})
         if layer.name == "incidents":
-            moved = [one["id"] for one in batch if one["handling"] == Handling.REPORTED.value]
+            moved = [item["id"] for item in batch if item["handling"] == Handling.REPORTED.value]
             session.execute(
                 text("update app.incidents set handling = 'verified' where id = any(cast(:moved as uuid[]))"),
                 {"moved": moved[::2]},
@@ -185,7 +185,7 @@ def _insert_without_triggers(cluster: Cluster, layer: Layer, batch: list[dict[st
         "created_at": LAST_MOMENT.isoformat(),
         "updated_at": LAST_MOMENT.isoformat(),
     }
-    stamped = [{**one, **stamps} for one in batch]
+    stamped = [{**item, **stamps} for item in batch]
     with administrator(cluster) as connection:
         connection.execute("set session_replication_role = replica")
         connection.execute(_insert(layer, stamped).replace(":rows", "%s"), [json.dumps(stamped)])
@@ -207,27 +207,27 @@ def _markers(lines: list[BorderLine], number: int, existing: set[tuple[str, str]
     """Markers evenly along the lines: a main one, then its sub-markers. Two in three have a surveyed position."""
     chance = np.random.default_rng(SEED)
     whole = sum(line.chainage[-1] for line in lines)
-    conditions, made = [one.value for one in Condition], 0
+    conditions, created = [item.value for item in Condition], 0
     for line in lines:
-        many = number - made if line is lines[-1] else round(number * line.chainage[-1] / whole)
+        many = number - created if line is lines[-1] else round(number * line.chainage[-1] / whole)
         places = np.linspace(0, line.chainage[-1], many)
         names = (f"{main}/{sub}" if sub else f"{main}" for main in range(1, 10_000) for sub in range(10))
         free = (name for name in names if (line.border, name) not in existing)
         for chainage, lon, lat, name in zip(places, *line.position_at(places), free, strict=False):
             known = chance.random() < 2 / 3
             yield {
-                "id": _row_id("markers", made), "level": "internal", "border": line.border, "number": name,
+                "id": _row_id("markers", created), "level": "internal", "border": line.border, "number": name,
                 "kind": "sub" if "/" in name else "main", "condition": str(chance.choice(conditions)),
                 "position_source": "survey" if known else "assumed", "accuracy_m": 5 if known else 4000,
                 "address": name, "chainage_m": round(float(chainage), 1), "geom": _point(lon, lat),
                 "source": "bench",
             }  # fmt: skip
-            made += 1
+            created += 1
 
 
 def _works(lines: list[BorderLine], number: int) -> Iterator[dict[str, Any]]:
     chance = np.random.default_rng(SEED + 1)
-    kinds, stages = [one.value for one in WorkKind], [one.value for one in WorkStage]
+    kinds, stages = [item.value for item in WorkKind], [item.value for item in WorkStage]
     for n in range(number):
         line = lines[int(chance.integers(len(lines)))]
         chainage = chance.uniform(0, line.chainage[-1])
@@ -252,10 +252,10 @@ def _incidents(lines: list[BorderLine], number: int) -> Iterator[dict[str, Any]]
     middle = chance.uniform(0, whole[of_line])
     weight = 1 / np.arange(1, HOT_SPOTS + 1)
     words = {
-        "category": ([one.value for one in IncidentCategory], None),
-        "severity": ([one.value for one in Severity], [0.5, 0.35, 0.12, 0.03]),
-        "handling": ([one.value for one in Handling], [0.08, 0.07, 0.05, 0.05, 0.02, 0.02, 0.15, 0.53, 0.03]),
-        "side": ([one.value for one in IncidentSide], None),
+        "category": ([item.value for item in IncidentCategory], None),
+        "severity": ([item.value for item in Severity], [0.5, 0.35, 0.12, 0.03]),
+        "handling": ([item.value for item in Handling], [0.08, 0.07, 0.05, 0.05, 0.02, 0.02, 0.15, 0.53, 0.03]),
+        "side": ([item.value for item in IncidentSide], None),
         "level": LEVELS,
     }
     began = LAST_MOMENT - dt.timedelta(days=365 * YEARS)

@@ -37,20 +37,24 @@ def peer_python(name: str) -> Path:
     """The peer's own Python, installed when it is not yet there."""
     version, packages = PACKAGES[name]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "cotmoc-bench")
-    made = cache / f"{name}-{version}"
-    python = made / "bin" / "python"
-    if not (made / "installed").exists():
+    created = cache / f"{name}-{version}"
+    python = created / "bin" / "python"
+    if not (created / "installed").exists():
         cache.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["python3", "-m", "venv", str(made)], check=True)
+        subprocess.run(["python3", "-m", "venv", str(created)], check=True)
         install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
         subprocess.run(install, check=True)
-        (made / "installed").touch()
+        (created / "installed").touch()
     return python
 
 
 def create_peer_view(cluster: Cluster) -> None:
     """The view that the peers read: what an incident gives out, and where it stands."""
-    stored = [one.name for one in catalog["incidents"].readable_fields(Level.RESTRICTED).values() if one.sql is None]
+    stored = [
+        readable_field.name
+        for readable_field in catalog["incidents"].readable_fields(Level.RESTRICTED).values()
+        if readable_field.sql is None
+    ]
     columns = ", ".join(f'"{name}"' for name in ["id", *stored, "geom"])
     with administrator(cluster) as connection:
         connection.execute("create schema if not exists bench")
@@ -67,8 +71,8 @@ def peer_server(name: str, cluster: Cluster, folder: Path) -> Iterator[str]:
     application, settings = _tipg(cluster) if name == TIPG else _pygeoapi(cluster, folder, python, base)
     command = [str(python), "-m", "uvicorn", application, "--port", str(port), "--workers", str(WORKERS)]
     command += ["--no-access-log"]
-    given = {"PATH": os.environ["PATH"], "HOME": str(folder), **settings}
-    with running(command, log, given) as process:
+    values = {"PATH": os.environ["PATH"], "HOME": str(folder), **settings}
+    with running(command, log, values) as process:
         wait_until_served(process, log, f"{base}/collections")
         yield base
 
@@ -113,7 +117,7 @@ def _pygeoapi(cluster: Cluster, folder: Path, python: Path, base: str) -> tuple[
         ],
     }
     limits = {"default_items": 10, "max_items": MAX_FEATURES}
-    said = {"title": "bench", "description": "bench", "keywords": ["bench"], "url": base, "terms_of_service": "none"}
+    text = {"title": "bench", "description": "bench", "keywords": ["bench"], "url": base, "terms_of_service": "none"}
     contact = {"name": "bench", "url": base}
     configuration = {
         "server": {
@@ -123,7 +127,7 @@ def _pygeoapi(cluster: Cluster, folder: Path, python: Path, base: str) -> tuple[
         },
         "logging": {"level": "ERROR"},
         "metadata": {
-            "identification": said, "license": {"name": "none", "url": base},
+            "identification": text, "license": {"name": "none", "url": base},
             "provider": contact, "contact": contact,
         },
         "resources": {"incidents": resource},

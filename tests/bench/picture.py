@@ -40,7 +40,7 @@ def line_chart(title: str, x_label: str, y_label: str, lines: Mapping[str, Serie
     )
     x = Scale(columns[0], columns[-1], LEFT, WIDTH - RIGHT)
     y = Scale(10.0 ** powers[0], 10.0 ** powers[-1], HEIGHT - BOTTOM, TOP)
-    made = [
+    created = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">',
         f'<title>{escape(title)}</title><rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
         _svg_text(LEFT, 24, title, size=14, anchor="start"),
@@ -49,26 +49,26 @@ def line_chart(title: str, x_label: str, y_label: str, lines: Mapping[str, Serie
     ]
     for power in powers:
         level = y(10.0**power)
-        made.append(f'<path d="M{LEFT},{level} H{WIDTH - RIGHT}" stroke="#ddd"/>')
-        made.append(_svg_text(LEFT - 8, level + 4, f"{10.0**power:g}", anchor="end"))
-    made += [_svg_text(x(column), HEIGHT - BOTTOM + 18, f"{column:,.0f}") for column in columns]
+        created.append(f'<path d="M{LEFT},{level} H{WIDTH - RIGHT}" stroke="#ddd"/>')
+        created.append(_svg_text(LEFT - 8, level + 4, f"{10.0**power:g}", anchor="end"))
+    created += [_svg_text(x(column), HEIGHT - BOTTOM + 18, f"{column:,.0f}") for column in columns]
     for number, (name, pair) in enumerate(lines.items()):
-        made += _svg_line(pair, x, y, COLOURS[number % len(COLOURS)])
+        created += _svg_line(pair, x, y, COLOURS[number % len(COLOURS)])
         beside = TOP + 14 + 20 * number
-        made.append(
+        created.append(
             f'<path d="M{WIDTH - RIGHT + 16},{beside} h22" stroke="{COLOURS[number % len(COLOURS)]}" stroke-width="2"/>'
         )
-        made.append(_svg_text(WIDTH - RIGHT + 44, beside + 4, name, anchor="start"))
-    return "\n".join([*made, "</svg>", ""])
+        created.append(_svg_text(WIDTH - RIGHT + 44, beside + 4, name, anchor="start"))
+    return "\n".join([*created, "</svg>", ""])
 
 
 def _svg_line(pair: Series, x: Scale, y: Scale, colour: str) -> Iterator[str]:
-    own, companion = ([(x(across), y(up)) for across, up in points] for points in pair)
-    for points, dash in ((own, ""), (companion, ' stroke-dasharray="4 4" opacity="0.6"')):
+    own_value, companion = ([(x(across), y(up)) for across, up in points] for points in pair)
+    for points, dash in ((own_value, ""), (companion, ' stroke-dasharray="4 4" opacity="0.6"')):
         if points:
             path = " L".join(f"{left},{top}" for left, top in points)
             yield f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>'
-    yield from (f'<circle cx="{left}" cy="{top}" r="3" fill="{colour}"/>' for left, top in own)
+    yield from (f'<circle cx="{left}" cy="{top}" r="3" fill="{colour}"/>' for left, top in own_value)
 
 
 def _svg_text(left: float, top: float, text: str, *, size: int = 11, anchor: str = "middle") -> str:

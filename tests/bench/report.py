@@ -26,8 +26,8 @@ class Findings:
 
     def spread(self, workload: str, side: str, clients: int, quantity: str) -> Spread | None:
         """Of ``rps``, ``p50`` or ``p99`` over the rounds."""
-        found = self.measures.get((workload, side, clients))
-        return Spread.of([getattr(one, quantity) for one in found]) if found else None
+        matches = self.measures.get((workload, side, clients))
+        return Spread.of([getattr(item, quantity) for item in matches]) if matches else None
 
     def ratio(self, target: Target, workload: str) -> Spread | None:
         """What a target speaks of, round by round."""
@@ -36,11 +36,11 @@ class Findings:
         if not ours or not theirs:
             return None
         pairs = [
-            (getattr(one, target.quantity), getattr(other, target.quantity))
-            for one, other in zip(ours, theirs, strict=False)
+            (getattr(item, target.quantity), getattr(other, target.quantity))
+            for item, other in zip(ours, theirs, strict=False)
         ]
-        found = [one / other for one, other in pairs if other]
-        return Spread.of(found) if found else None
+        matches = [item / other for item, other in pairs if other]
+        return Spread.of(matches) if matches else None
 
 
 def is_met(target: Target, ratio: Spread) -> bool:
@@ -66,10 +66,10 @@ def _rates_table(workloads: Sequence[Workload], findings: Findings) -> Table:
     for name in ("clients", *SIDES):
         table.add_column(name, justify="right")
     table.add_column("counted")
-    for one in workloads:
-        for clients in one.clients:
-            cells = [_cell(findings, one.name, side, clients) for side in SIDES]
-            table.add_row(f"{one.name} {one.title}", str(clients), *cells, one.counted)
+    for item in workloads:
+        for clients in item.clients:
+            cells = [_cell(findings, item.name, side, clients) for side in SIDES]
+            table.add_row(f"{item.name} {item.title}", str(clients), *cells, item.counted)
     return table
 
 
@@ -77,12 +77,12 @@ def _targets_table(workloads: Sequence[Workload], findings: Findings) -> Table:
     table = Table(
         "workload", "target", "measured", "", title="targets: ours to another, median (least–most) of the rounds"
     )
-    for one in workloads:
-        for target in one.targets:
-            if (ratio := findings.ratio(target, one.name)) is not None:
-                table.add_row(one.name, str(target), str(ratio), "✓" if is_met(target, ratio) else "✗")
-    for name, bound, value, kept in standalone_rows(findings.standalone):
-        table.add_row(name, bound, value, "✓" if kept else "✗")
+    for item in workloads:
+        for target in item.targets:
+            if (ratio := findings.ratio(target, item.name)) is not None:
+                table.add_row(item.name, str(target), str(ratio), "✓" if is_met(target, ratio) else "✗")
+    for name, bound, value, stored in standalone_rows(findings.standalone):
+        table.add_row(name, bound, value, "✓" if stored else "✗")
     return table
 
 
@@ -91,7 +91,7 @@ def _cell(findings: Findings, workload: str, side: str, clients: int) -> str:
     p50, p99 = (findings.spread(workload, side, clients, of) for of in ("p50", "p99"))
     if rates is None or p50 is None or p99 is None:
         return ""
-    few = "~" if min(one.answers for one in findings.measures[workload, side, clients]) < FEW else ""
+    few = "~" if min(item.answers for item in findings.measures[workload, side, clients]) < FEW else ""
     return f"{few}{rates.median:.0f} ({p50.median:.3g}/{p99.median:.3g})"
 
 
@@ -124,21 +124,21 @@ def as_json(workloads: Sequence[Workload], findings: Findings) -> dict[str, Any]
     """Everything, for machines."""
     return {
         "workloads": {
-            one.name: {
-                "title": one.title,
-                "counted": one.counted,
+            item.name: {
+                "title": item.title,
+                "counted": item.counted,
                 "measures": {
-                    f"{side}@{clients}": [asdict(measure) for measure in found]
-                    for (name, side, clients), found in findings.measures.items()
-                    if name == one.name
+                    f"{side}@{clients}": [asdict(measure) for measure in matches]
+                    for (name, side, clients), matches in findings.measures.items()
+                    if name == item.name
                 },
                 "targets": [
                     {"target": str(target), "ratio": asdict(ratio), "met": is_met(target, ratio)}
-                    for target in one.targets
-                    if (ratio := findings.ratio(target, one.name)) is not None
+                    for target in item.targets
+                    if (ratio := findings.ratio(target, item.name)) is not None
                 ],
             }
-            for one in workloads
+            for item in workloads
         },
         "alone": findings.standalone,
         "failures": findings.failures,

@@ -38,15 +38,15 @@ class Run:
     def record(self, workloads: Sequence[Workload]) -> None:
         """See once what the server does for each address, and by which index PostgreSQL finds its way."""
         plans: dict[str, list[str]] = {}
-        for one in workloads:
-            if one.bodies:
-                self.recorded[one.name] = floor.transactions(
-                    self.cluster, self._create, [f"{one.urls[0]} {one.bodies[0]}"]
+        for item in workloads:
+            if item.bodies:
+                self.recorded[item.name] = floor.transactions(
+                    self.cluster, self._create, [f"{item.urls[0]} {item.bodies[0]}"]
                 )
             else:
-                self.recorded[one.name] = floor.transactions(self.cluster, self._request, one.urls)
-                plans[one.name] = sorted(
-                    set(PLAN_NODES.findall(single.explained(self.cluster, self.recorded[one.name][0])))
+                self.recorded[item.name] = floor.transactions(self.cluster, self._request, item.urls)
+                plans[item.name] = sorted(
+                    set(PLAN_NODES.findall(single.explained(self.cluster, self.recorded[item.name][0])))
                 )
         self.findings.standalone["plans"] = plans
 
@@ -108,21 +108,21 @@ class Run:
         )[0]
         pairs = [(single.copied(self.cluster, statements), single.exported(self.base, pids)) for _ in range(rounds)]
         return {
-            "downloads": [asdict(one) for _, one in pairs],
+            "downloads": [asdict(item) for _, item in pairs],
             "copies_s": [copy for copy, _ in pairs],
-            "ratio": asdict(Spread.of([one.whole_s / copy for copy, one in pairs])),
-            "first_share": asdict(Spread.of([one.first_s / one.whole_s for _, one in pairs])),
-            "growth_mb": max(one.growth_mb for one in (*first, *(one for _, one in pairs))),
+            "ratio": asdict(Spread.of([item.whole_s / copy for copy, item in pairs])),
+            "first_share": asdict(Spread.of([item.first_s / item.whole_s for _, item in pairs])),
+            "growth_mb": max(item.growth_mb for item in (*first, *(item for _, item in pairs))),
         }
 
 
 def key_at_depth(cluster: Cluster, rows: int) -> str:
     """Where the page behind the first 250,000 features goes on (or behind five sixths of a smaller set)."""
     with administrator(cluster) as connection:
-        found = connection.execute(
+        results = connection.execute(
             "select occurred_at, code, id from app.incidents where retired_at is null"
             " order by occurred_at desc, code, id offset %s limit 1",
             [min(DEPTH, rows * 5 // 6)],
         ).fetchone()
-    moment, code, identity = found or (None, None, None)
+    moment, code, identity = results or (None, None, None)
     return encode_cursor([moment and moment.isoformat(), code, str(identity)])

@@ -52,8 +52,8 @@ def _wait_for_output(process: subprocess.Popen[bytes], log: Path, pattern: re.Pa
     """What a server says once it serves."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
-        if found := pattern.search(log.read_text(errors="replace")):
-            return found[1]
+        if results := pattern.search(log.read_text(errors="replace")):
+            return results[1]
         time.sleep(0.1)
     raise RuntimeError(f"did not start: {log.read_text(errors='replace')[-1500:]}")
 
@@ -72,8 +72,8 @@ def wait_until_ready(process: subprocess.Popen[bytes], log: Path, url: str) -> N
 
 def free_port() -> int:
     """A port of the loopback that nobody listens on."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as door:
-        return int(door.getsockname()[1])
+    with closing(socket.create_server(("127.0.0.1", 0))) as route:
+        return int(route.getsockname()[1])
 
 
 def workers(pid: int) -> list[int]:
@@ -85,22 +85,22 @@ def workers(pid: int) -> list[int]:
         except OSError:
             continue
         children.setdefault(int(words[1]), []).append(int(status.parent.name))
-    found, unseen = [], [pid]
+    results, unseen = [], [pid]
     while unseen:
-        one = unseen.pop()
-        unseen += children.get(one, [])
+        item = unseen.pop()
+        unseen += children.get(item, [])
         try:
-            name = Path(f"/proc/{one}/comm").read_text().strip()
+            name = Path(f"/proc/{item}/comm").read_text().strip()
         except OSError:
             continue
         if "postgres" not in name and "pg_ctl" not in name:
-            found.append(one)
-    return found
+            results.append(item)
+    return results
 
 
 def serving_count(pid: int) -> int:
     """How many of them serve."""
-    return sum(Path(f"/proc/{one}/comm").read_text().strip() == "cotmoc worker" for one in workers(pid))
+    return sum(Path(f"/proc/{worker}/comm").read_text().strip() == "cotmoc worker" for worker in workers(pid))
 
 
 class Memory:

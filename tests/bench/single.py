@@ -90,17 +90,19 @@ def home_map(base: str) -> dict[str, float]:
         session = page.context.new_cdp_session(page)
         session.send("Performance.enable")
         session.send("Network.enable")
-        asked: dict[str, str] = {}
-        session.on("Network.responseReceived", lambda one: asked.update({one["requestId"]: one["response"]["url"]}))
+        query: dict[str, str] = {}
+        session.on("Network.responseReceived", lambda item: query.update({item["requestId"]: item["response"]["url"]}))
         session.on(
             "Network.loadingFinished",
-            lambda one: sizes.update({asked.get(one["requestId"], one["requestId"]): int(one["encodedDataLength"])}),
+            lambda item: sizes.update(
+                {query.get(item["requestId"], item["requestId"]): int(item["encodedDataLength"])}
+            ),
         )
         answer = page.goto(base, wait_until="load")
         page.wait_for_timeout(SETTLE_MS)
         session.send("HeapProfiler.collectGarbage")
-        told: list[dict[str, Any]] = session.send("Performance.getMetrics")["metrics"]
-        heap = next(one["value"] for one in told if one["name"] == "JSHeapUsedSize")
+        message: list[dict[str, Any]] = session.send("Performance.getMetrics")["metrics"]
+        heap = next(item["value"] for item in message if item["name"] == "JSHeapUsedSize")
         text = len(answer.body()) if answer else 0
         browser.close()
     data = {url: size for url, size in sizes.items() if "/static/" not in url}
@@ -117,16 +119,16 @@ def query_plan(cluster: Cluster, statements: Sequence[str]) -> str:
     """The plan of a recorded transaction's last statement, under the reader's rights."""
     script = ";\n".join(("begin", *statements[:-1], f"explain (analyze, buffers off) {statements[-1]}", "rollback;"))
     command = ["psql", "-h", str(cluster.socket_dir), "-U", READER_LOGIN, "-d", DATABASE_NAME, "-XAtq"]
-    said = subprocess.run(
+    spoken = subprocess.run(
         command, input=script, text=True, check=True, capture_output=True, env={"PATH": "/usr/bin:/bin"}
     )
-    return said.stdout
+    return spoken.stdout
 
 
 def table_sizes(cluster: Cluster) -> dict[str, int]:
     """Megabytes of the incidents with their indexes, of their history and of the journal."""
     names = ("incidents", "incidents_history", "journal")
-    asked = " union all ".join(f"select pg_total_relation_size('app.{name}')" for name in names)
-    command = ["psql", "-h", str(cluster.socket_dir), "-U", "postgres", "-d", DATABASE_NAME, "-XAtqc", asked]
-    said = subprocess.run(command, check=True, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"})
-    return {name: int(size) // MEGABYTE for name, size in zip(names, said.stdout.split(), strict=True)}
+    query = " union all ".join(f"select pg_total_relation_size('app.{name}')" for name in names)
+    command = ["psql", "-h", str(cluster.socket_dir), "-U", "postgres", "-d", DATABASE_NAME, "-XAtqc", query]
+    spoken = subprocess.run(command, check=True, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"})
+    return {name: int(size) // MEGABYTE for name, size in zip(names, spoken.stdout.split(), strict=True)}

@@ -65,8 +65,8 @@ class Workload:
 def workloads(connection: psycopg.Connection[Any], key: str) -> list[Workload]:
     """All of them over the set that stands in the database; ``key`` is where a page goes on at depth."""
     places = _dense_positions(connection)
-    ids = [one[0] for one in connection.execute(f"{SAMPLE_QUERY} limit {VARIANTS}").fetchall()]
-    boxes = [",".join(f"{one:.4f}" for one in _box(lon, lat)) for lon, lat in places]
+    ids = [item[0] for item in connection.execute(f"{SAMPLE_QUERY} limit {VARIANTS}").fetchall()]
+    boxes = [",".join(f"{item:.4f}" for item in _box(lon, lat)) for lon, lat in places]
     fine, coarse = ([_tile(zoom, lon, lat) for lon, lat in places] for zoom in (12, 8))
     handling = ("verified", "recorded", "exchanged", "note_sent")
     past = f"{A_YEAR_AGO:%Y-%m-%dT%H:%M:%SZ}"
@@ -87,8 +87,8 @@ def workloads(connection: psycopg.Connection[Any], key: str) -> list[Workload]:
         ),
         Workload(
             "W3", "bbox 0.2°, 1,000 features",
-            _items(*({"bbox": one, "limit": 1000} for one in boxes)),
-            _peers(*({"bbox": one, "limit": 1000} for one in boxes)),
+            _items(*({"bbox": item, "limit": 1000} for item in boxes)),
+            _peers(*({"bbox": item, "limit": 1000} for item in boxes)),
             targets=(
                 Target("rps", 16, FLOOR, 1 / 1.3), Target("rps", 16, TIPG, 4),
                 Target("p50", 1, BARE, 1.5, side=FLOOR),
@@ -97,24 +97,24 @@ def workloads(connection: psycopg.Connection[Any], key: str) -> list[Workload]:
         ),
         Workload(
             "W4", "filter + sort, 100 features",
-            _items(*({"handling": one, "sortby": "-occurred_at", "limit": 100} for one in handling)),
-            _peers(*({"handling": one, "sortby": "-occurred_at", "limit": 100} for one in handling)),
+            _items(*({"handling": item, "sortby": "-occurred_at", "limit": 100} for item in handling)),
+            _peers(*({"handling": item, "sortby": "-occurred_at", "limit": 100} for item in handling)),
             targets=(Target("rps", 16, FLOOR, 1 / 1.8), Target("rps", 16, TIPG, 4)),
         ),
         Workload(
             "W5", "one feature",
-            [f"/ogc/collections/incidents/items/{one}" for one in ids],
+            [f"/ogc/collections/incidents/items/{item}" for item in ids],
             {
-                TIPG: [f"/collections/bench.incidents/items/{one}?f=geojson" for one in ids],
-                PYGEOAPI: [f"/collections/incidents/items/{one}?f=json" for one in ids],
+                TIPG: [f"/collections/bench.incidents/items/{item}?f=geojson" for item in ids],
+                PYGEOAPI: [f"/collections/incidents/items/{item}?f=json" for item in ids],
             },
             counted="nothing to count",
             targets=(Target("rps", 16, TIPG, 3), Target("p50", 1, FLOOR, 3)),
         ),
         Workload(
             "W6", "tile z12",
-            [_tile_url(*one) for one in fine],
-            {TIPG: [_tipg_tile(*one) for one in fine]},
+            [_tile_url(*item) for item in fine],
+            {TIPG: [_tipg_tile(*item) for item in fine]},
             counted="nothing to count; pygeoapi not asked: a tile took it 17 s",
             targets=(
                 Target("rps", 16, FLOOR, 1 / 1.4), Target("rps", 16, TIPG, 1.5),
@@ -124,8 +124,8 @@ def workloads(connection: psycopg.Connection[Any], key: str) -> list[Workload]:
         ),
         Workload(
             "W6z8", "tile z8: counts by cell, TiPg every point",
-            [_tile_url(*one) for one in coarse],
-            {TIPG: [_tipg_tile(*one) for one in coarse[:1]]},
+            [_tile_url(*item) for item in coarse],
+            {TIPG: [_tipg_tile(*item) for item in coarse[:1]]},
             counted="ours draws counts from the aggregate", clients=(1,),
         ),
         Workload(
@@ -135,12 +135,12 @@ def workloads(connection: psycopg.Connection[Any], key: str) -> list[Workload]:
         ),
         Workload(
             "as_of", "bbox as of a year ago, 1,000 features",
-            _items(*({"bbox": one, "limit": 1000, "as_of": past} for one in boxes)),
+            _items(*({"bbox": item, "limit": 1000, "as_of": past} for item in boxes)),
             counted="nothing", clients=(1,), targets=(Target("p50", 1, OURS, 2, workload="W3"),),
         ),
         Workload(
             "locate", "/api/locate of an address",
-            [f"/api/locate?{urlencode({'q': one, 'border': 'VN-KH'})}" for one in _marker_addresses(connection)],
+            [f"/api/locate?{urlencode({'q': item, 'border': 'VN-KH'})}" for item in _marker_addresses(connection)],
             counted="nothing", targets=(Target("p50", 1, FLOOR, 3),),
         ),
         Workload(
@@ -160,13 +160,13 @@ SAMPLE_QUERY: Final = (
 
 def _dense_positions(connection: psycopg.Connection[Any]) -> list[tuple[float, float]]:
     """Places with more incidents around them than a page holds, or the densest there are."""
-    found = connection.execute(
+    results = connection.execute(
         f"select ST_X(p.geom), ST_Y(p.geom), (select count(*) from (select from app.incidents i where i.geom &&"
         f" ST_Expand(p.geom, {SIDE_DEG / 2}) limit {2 * DENSE_COUNT}) near) as many"
         f" from (select geom from app.incidents where geom is not null order by md5(id::text) limit {10 * VARIANTS}) p"
         f" order by many desc limit {VARIANTS}"
     ).fetchall()
-    return [(lon, lat) for lon, lat, _ in found]
+    return [(lon, lat) for lon, lat, _ in results]
 
 
 def _marker_addresses(connection: psycopg.Connection[Any]) -> list[str]:
@@ -185,13 +185,15 @@ def _box(lon: float, lat: float) -> Iterable[float]:
 
 
 def _items(*questions: dict[str, Any]) -> list[str]:
-    return [f"/ogc/collections/incidents/items?{urlencode(one)}" for one in questions]
+    return [f"/ogc/collections/incidents/items?{urlencode(question)}" for question in questions]
 
 
 def _peers(*questions: dict[str, Any]) -> dict[str, Sequence[str]]:
     return {
-        TIPG: [f"/collections/bench.incidents/items?{urlencode({'f': 'geojson', **one})}" for one in questions],
-        PYGEOAPI: [f"/collections/incidents/items?{urlencode({'f': 'json', **one})}" for one in questions],
+        TIPG: [
+            f"/collections/bench.incidents/items?{urlencode({'f': 'geojson', **question})}" for question in questions
+        ],
+        PYGEOAPI: [f"/collections/incidents/items?{urlencode({'f': 'json', **question})}" for question in questions],
     }
 
 
@@ -207,8 +209,8 @@ def _tile_url(zoom: int, column: int, row: int) -> str:
 
 
 def _tipg_tile(zoom: int, column: int, row: int) -> str:
-    asked = urlencode({"properties": ",".join(("code", *CODED_PROPERTIES))})
-    return f"/collections/bench.incidents/tiles/WebMercatorQuad/{zoom}/{column}/{row}?{asked}"
+    query = urlencode({"properties": ",".join(("code", *CODED_PROPERTIES))})
+    return f"/collections/bench.incidents/tiles/WebMercatorQuad/{zoom}/{column}/{row}?{query}"
 
 
 def _incident(lon: float, lat: float) -> str:

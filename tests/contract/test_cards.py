@@ -120,14 +120,14 @@ def is_said(words: Text) -> bool:
 
 
 def lists_of(layer: Layer) -> list[type[CodeList]]:
-    return [one.codes for one in layer.fields.values() if one.codes is not None]
+    return [field.codes for field in layer.fields.values() if field.codes is not None]
 
 
 @every
 def test_layer_and_fields_have_titles_in_both_languages(layer):
     assert is_said(layer.title)
     assert layer.description
-    unnamed = [name for name, one in layer.fields.items() if not is_said(one.title)]
+    unnamed = [name for name, item in layer.fields.items() if not is_said(item.title)]
     assert unnamed == []
 
 
@@ -183,7 +183,11 @@ def test_sort_search_and_label_use_existing_fields(layer):
 
 @every
 def test_constraints_require_finite_valid_sourced_geometry(layer):
-    names = {str(one.name) for one in layer.model.__table__.constraints if isinstance(one, CheckConstraint)}
+    names = {
+        str(constraint.name)
+        for constraint in layer.model.__table__.constraints
+        if isinstance(constraint, CheckConstraint)
+    }
     for needed in ("geom_finite", "geom_valid", "position_source_of_geom", "accuracy_m_finite"):
         assert any(name.endswith(needed) for name in names), needed
 
@@ -195,10 +199,10 @@ def test_layer_has_the_common_properties(layer):
 
 @pytest.mark.parametrize(("collection", "name"), [(c, n) for c, names in PROMISED.items() for n in names])
 def test_contract_properties_exist_with_their_codes(collection, name):
-    one = catalog[collection].fields[name]
+    item = catalog[collection].fields[name]
     words = PROMISED[collection][name].split()
     if words:
-        assert [word.value for word in one.codes] == words
+        assert [word.value for word in item.codes] == words
 
 
 @pytest.mark.parametrize("collection", MOVES)

@@ -105,7 +105,7 @@ def request_headers(dataset, accounts, site_url):
         root = enrol(session, "root", "administrator", password="correct horse battery", second_factor="A" * 32)
         cookie = sign_in(session, root.id)
         csrf = session.query(SignIn.csrf).scalar()
-        made = {
+        created = {
             who: {"authorization": f"Bearer {_token(session, who, actor)}"}
             for who, actor in ACTORS.items()
             if actor is not None and not actor.role.external
@@ -119,9 +119,9 @@ def request_headers(dataset, accounts, site_url):
             days=1,
             per_minute=MAX_PER_MINUTE,
         )
-    made["partner"] = {"authorization": f"Bearer {partner}"}
-    made["administrator"] = {"cookie": f"{SESSION_COOKIE}={cookie}", "x-csrf-token": csrf, "origin": site_url}
-    return {**made, "anonymous": {}}
+    created["partner"] = {"authorization": f"Bearer {partner}"}
+    created["administrator"] = {"cookie": f"{SESSION_COOKIE}={cookie}", "x-csrf-token": csrf, "origin": site_url}
+    return {**created, "anonymous": {}}
 
 
 def _token(session, who, actor):
@@ -166,68 +166,68 @@ def running(site):
 @everybody
 def test_no_response_reveals_hidden_values(who, dataset, client_of):
     actor = ACTORS[who]
-    told, leaks = set(), {}
-    for door, addresses in request_urls(dataset).items():
-        for address in addresses[:: 4 if who in LIKE_ANOTHER and "{item}" in door else 1]:
+    message, leaks = set(), {}
+    for route, addresses in request_urls(dataset).items():
+        for address in addresses[:: 4 if who in LIKE_ANOTHER and "{item}" in route else 1]:
             answer = client_of.get(address)
             assert answer.status_code < 500, (address, answer.text)
             if who == "anonymous":
                 assert answer.status_code == 401, address
-            found = dataset.markers_in(said(answer))
-            told |= found
-            if more := dataset.leaks(actor, found):
+            results = dataset.markers_in(said(answer))
+            message |= results
+            if more := dataset.leaks(actor, results):
                 leaks[address] = more[:5]
     assert leaks == {}
     if actor is not None:  # and what they may know they are told, so that silence is no proof of anything
         expected = {row.number for row in dataset.rows if row.may_know(actor, leak_markers.ID)}
-        assert {number for number, what in told if what == leak_markers.ID} == expected
-        assert len(told) > (3 if who == "partner" else 5) * len(expected)
+        assert {number for number, what in message if what == leak_markers.ID} == expected
+        assert len(message) > (3 if who == "partner" else 5) * len(expected)
         placed = {row.number for row in dataset.rows if row.may_know(actor, leak_markers.POSITION)}
-        assert who != "partner" or {number for number, what in told if what == leak_markers.POSITION} == placed
+        assert who != "partner" or {number for number, what in message if what == leak_markers.POSITION} == placed
 
 
 @everybody_inside
 def test_hidden_and_missing_features_answer_alike(who, dataset, client_of):
     """To every way of asking for one thing, reading or writing, in every byte but the request's own number."""
     different = []
-    wanted = [row for row in dataset.hidden_from(ACTORS[who]) if row.kind in ("theirs", "restricted", "reclassified")]
-    for row in wanted:
+    required = [row for row in dataset.hidden_from(ACTORS[who]) if row.kind in ("theirs", "restricted", "reclassified")]
+    for row in required:
         few = row.layer.name in ("incidents", "works", "gates", "markers") and row.kind != "reclassified"
         for ask in _ways(row.layer.name, writing=few):
             nothing = uuid.uuid4()
-            hidden, missing = (_plain(ask(client_of, one), one) for one in (row.id, nothing))
+            hidden, missing = (_plain(ask(client_of, item), item) for item in (row.id, nothing))
             if hidden != missing:
                 different.append((row.layer.name, row.kind, hidden[:300], missing[:300]))
     assert different == []
-    assert bool(wanted) == (who not in ("administrator", "office"))
+    assert bool(required) == (who not in ("administrator", "office"))
 
 
 def _ways(layer, *, writing):
     base = f"/ogc/collections/{layer}/items/"
     matched = {"If-Match": '"1-0123456789abcdef"'}
     for tail in ("", "?f=html", "?as_of=2030-01-01", "/history", "/links"):
-        yield lambda client, one, tail=tail: client.get(f"{base}{one}{tail}")
-    for own, tail in (("gates", "/events"), ("works", "/steps")):
-        if layer == own:
-            yield lambda client, one, tail=tail: client.get(f"{base}{one}{tail}")
+        yield lambda client, item, tail=tail: client.get(f"{base}{item}{tail}")
+    for own_value, tail in (("gates", "/events"), ("works", "/steps")):
+        if layer == own_value:
+            yield lambda client, item, tail=tail: client.get(f"{base}{item}{tail}")
     if not writing:
         return
     for (method, path), body in WRITING.items():
         if "{item}" not in path or ("/items/{item}" in path and "{layer}" not in path and layer not in path):
             continue
         tail = path.partition("{item}")[2].replace("{link_id}", str(uuid.UUID(int=7, version=4)))
-        yield lambda client, one, method=method, tail=tail, body=body: client.request(
-            method, f"{base}{one}{tail}", json=body, headers=matched
+        yield lambda client, item, method=method, tail=tail, body=body: client.request(
+            method, f"{base}{item}{tail}", json=body, headers=matched
         )
-    yield lambda client, one: client.post(
-        "/ogc/collections/works/items", json={"title": "x", "kind": "repair", "link": str(one)}
+    yield lambda client, item: client.post(
+        "/ogc/collections/works/items", json={"title": "x", "kind": "repair", "link": str(item)}
     )
 
 
-def _plain(answer, asked):
+def _plain(answer, query):
     """An answer without what tells one request from another."""
     head = {name: value for name, value in answer.headers.items() if name not in ("date", "x-request-id")}
-    return f"{answer.status_code} {json.dumps(head)} {answer.text}".replace(str(asked), "…")
+    return f"{answer.status_code} {json.dumps(head)} {answer.text}".replace(str(query), "…")
 
 
 @everybody_inside
@@ -245,27 +245,31 @@ def test_bbox_around_a_hidden_feature_counts_nothing(who, dataset, client_of):
 
 def test_anonymous_requests_get_401_outside_public_routes(site_url, request_headers):
     refused = {}
-    with httpx.Client(base_url=site_url, follow_redirects=False) as stranger:
+    with httpx.Client(base_url=site_url, follow_redirects=False) as stranger_value:
         for method, path in routes(running(site_url)):
             if (method, path) in OPEN or method == "OPTIONS":
                 continue
             address = re.sub(r"{\w+}", "x", path)
-            answer = stranger.request(method, address, json={} if method not in ("GET", "DELETE") else None)
+            answer = stranger_value.request(method, address, json={} if method not in ("GET", "DELETE") else None)
             if answer.status_code != 401:
                 refused[method, path] = answer.status_code
-            shown = stranger.get(address, headers={"accept": "text/html"}) if method == "GET" else None
-            if shown is not None and not (shown.status_code == 303 and shown.headers["location"].startswith("/signin")):
-                refused["page", path] = shown.status_code
+            visible = stranger_value.get(address, headers={"accept": "text/html"}) if method == "GET" else None
+            if visible is not None and not (
+                visible.status_code == 303 and visible.headers["location"].startswith("/signin")
+            ):
+                refused["page", path] = visible.status_code
     assert refused == {}
 
 
 def test_every_write_checks_origin_and_csrf_token(site_url, request_headers, dataset):
     """Read from the application: nothing that a sign-in may do can be sent for it from another site."""
     headers, taken = request_headers["administrator"], {}
-    asked = [
-        one for one in routes(running(site_url)) if one[0] in ("POST", "PUT", "PATCH", "DELETE") and one not in OPEN
+    query = [
+        route
+        for route in routes(running(site_url))
+        if route[0] in ("POST", "PUT", "PATCH", "DELETE") and route not in OPEN
     ]
-    for method, path in asked:
+    for method, path in query:
         address = re.sub(r"{\w+}", str(dataset.rows[0].id), path.replace("{layer}", "works").replace("{number}", "1"))
         for change in (
             {"x-csrf-token": ""},
@@ -277,7 +281,7 @@ def test_every_write_checks_origin_and_csrf_token(site_url, request_headers, dat
             answer = httpx.request(method, f"{site_url}{address}", headers=sent, json={})
             if answer.status_code != 403:
                 taken[method, path, str(change)] = answer.status_code
-    assert len(asked) > 20
+    assert len(query) > 20
     assert taken == {}
 
 
@@ -298,21 +302,21 @@ def test_links_to_hidden_features_are_not_shown(who, dataset, client_of):
         crossing, named = dataset.of("crossings", kind), dataset.of("gates", gate)
         if not crossing.visible_to(ACTORS[who]) or who == "partner":
             continue
-        shown = named.visible_to(ACTORS[who])
+        visible = named.visible_to(ACTORS[who])
         url = f"/ogc/collections/crossings/items/{crossing.id}"
-        for asked in ("", f"?as_of={str(dataset.before_reclassification).replace('+', '%2B').replace(' ', 'T')}"):
-            told = client_of.get(url + asked).json()["properties"]
-            assert told["gate_id"] == (str(named.id) if shown else None), (kind, asked)
-            assert (told["gate"] is not None) == shown
+        for query in ("", f"?as_of={str(dataset.before_reclassification).replace('+', '%2B').replace(' ', 'T')}"):
+            message = client_of.get(url + query).json()["properties"]
+            assert message["gate_id"] == (str(named.id) if visible else None), (kind, query)
+            assert (message["gate"] is not None) == visible
         for name, value in (("gate_id", named.id), ("filter", f"gate_id='{named.id}'")):
-            found = client_of.get("/ogc/collections/crossings/items", params={name: str(value)}).json()["features"]
-            assert [one["id"] for one in found] == ([str(crossing.id)] if shown else [])
+            results = client_of.get("/ogc/collections/crossings/items", params={name: str(value)}).json()["features"]
+            assert [item["id"] for item in results] == ([str(crossing.id)] if visible else [])
         links = client_of.get(f"{url}/links").json()["links"]
-        past = [one for one in client_of.get(f"{url}/history").json()["entries"] if one["part"] == "links"]
-        assert [one["id"] for one in links] == [one["about"]["id"] for one in past]
-        assert [one["id"] for one in links] == ([str(named.id)] if shown else [])
+        past = [item for item in client_of.get(f"{url}/history").json()["entries"] if item["part"] == "links"]
+        assert [item["id"] for item in links] == [item["about"]["id"] for item in past]
+        assert [item["id"] for item in links] == ([str(named.id)] if visible else [])
         changed = client_of.get("/ogc/collections/crossings/changes?since=2026-01-01").text
-        assert (str(named.id) in changed) == shown
+        assert (str(named.id) in changed) == visible
 
 
 @pytest.mark.parametrize("who", ["officer A", "officer B"])
@@ -322,29 +326,29 @@ def test_officer_reads_only_shareable_fields_of_other_units(who, dataset, client
             row = dataset.of(layer, kind)
             if not row.visible_to(ACTORS[who]):
                 continue
-            own = row.belongs_to_unit(ACTORS[who].unit)
-            told = client_of.get(f"/ogc/collections/{layer}/items/{row.id}").json()["properties"]
-            within = [name for name, one in row.layer.fields.items() if one.level is Level.INTERNAL]
-            assert {name for name in within if told[name] is not None} <= ({*within} if own else set())
-            assert (told["created_by"] is not None) == own
+            own_value = row.belongs_to_unit(ACTORS[who].unit)
+            message = client_of.get(f"/ogc/collections/{layer}/items/{row.id}").json()["properties"]
+            within = [name for name, item in row.layer.fields.items() if item.level is Level.INTERNAL]
+            assert {name for name in within if message[name] is not None} <= ({*within} if own_value else set())
+            assert (message["created_by"] is not None) == own_value
             entries = client_of.get(f"/ogc/collections/{layer}/items/{row.id}/history").json()["entries"]
-            assert {one["actor"] is not None for one in entries if one["part"] is None} == {own}
+            assert {item["actor"] is not None for item in entries if item["part"] is None} == {own_value}
             for name in within:
-                asked = client_of.get(f"/ogc/collections/{layer}/items?sortby=-{name}&limit=1000")
-                assert asked.status_code == (400 if row.layer.fields[name].type in ("json", "list") else 200), name
+                query = client_of.get(f"/ogc/collections/{layer}/items?sortby=-{name}&limit=1000")
+                assert query.status_code == (400 if row.layer.fields[name].type in ("json", "list") else 200), name
 
 
 @pytest.mark.parametrize("who", ["officer A"])
 def test_officer_creates_nothing_below_internal_and_lowers_no_level(who, dataset, client_of):
     place = {"type": "Point", "coordinates": [105.9, 11.6]}
     for level in ("public", "partner", "internal"):
-        made = client_of.post(
+        created = client_of.post(
             "/ogc/collections/incidents/items", json={"category": "other", "level": level, "geometry": place}
         )
-        assert made.status_code == (201 if level == "internal" else 403), made.text
+        assert created.status_code == (201 if level == "internal" else 403), created.text
         if level != "internal":
-            assert [(one["field"], one["code"]) for one in made.json()["errors"]] == [("level", "office_opens")]
-    url, tag = made.headers["location"], made.headers["etag"]
+            assert [(item["field"], item["code"]) for item in created.json()["errors"]] == [("level", "office_opens")]
+    url, tag = created.headers["location"], created.headers["etag"]
     for language, word in (("vi", "cơ quan thường trực"), ("en", "Only the office")):
         refused = client_of.patch(
             f"{url}?lang={language}", json={"level": "public", "reason": "x"}, headers={"If-Match": tag}
@@ -353,8 +357,8 @@ def test_officer_creates_nothing_below_internal_and_lowers_no_level(who, dataset
         assert word in refused.json()["detail"]
     assert client_of.patch(url, json={"severity": "high"}, headers={"If-Match": tag}).status_code == 200
     deeds = client_of.get("/api/changes", params={"since": "2026-01-01", "by": "token:officer-A"}).json()["changes"]
-    assert {one["actor"] for one in deeds} == {"token:officer-A"}
-    assert [one["action"] for one in deeds if one["id"] == made.json()["id"]] == ["update", "insert"]
+    assert {item["actor"] for item in deeds} == {"token:officer-A"}
+    assert [item["action"] for item in deeds if item["id"] == created.json()["id"]] == ["update", "insert"]
 
 
 @everybody_inside
@@ -422,10 +426,12 @@ def test_ended_token_is_refused_at_the_next_request(end, site_url, dataset, acco
 @pytest.mark.parametrize("who", ["public"])
 def test_hidden_and_unknown_fields_are_refused_alike(question, who, client_of):
     for layer, hidden in (("markers", "remark"), ("works", "cost_planned"), ("tasks", "person"), ("gates", "original")):
-        door = f"/ogc/collections/{layer}/items"
-        answers = [client_of.get(door + question.format(name)) for name in (hidden, "nonsense")]
-        assert [one.status_code for one in answers] == [400, 400]
-        known, unknown = (one.text.replace(name, "…") for one, name in zip(answers, (hidden, "nonsense"), strict=True))
+        route = f"/ogc/collections/{layer}/items"
+        answers = [client_of.get(route + question.format(name)) for name in (hidden, "nonsense")]
+        assert [item.status_code for item in answers] == [400, 400]
+        known, unknown = (
+            item.text.replace(name, "…") for item, name in zip(answers, (hidden, "nonsense"), strict=True)
+        )
         assert known == unknown
 
 

@@ -166,8 +166,8 @@ def database_name(cluster, migrated_template):
 
 @pytest.fixture(scope="module")
 def admin(cluster, database_name):
-    with psycopg.connect(host=str(cluster.socket_dir), dbname=database_name, user="postgres", autocommit=True) as one:
-        yield one
+    with psycopg.connect(host=str(cluster.socket_dir), dbname=database_name, user="postgres", autocommit=True) as item:
+        yield item
 
 
 OWN_OF_A_LAYER = {
@@ -186,29 +186,29 @@ WHERE_ASSUMED = "geom address chainage_m accuracy_m"
 
 def read_within_the_house(*, scoped):
     """Each table that a post within the house reads, with its columns: a scoped one has the own matters in views."""
-    found = {name: told for name, told in OF_THE_HOUSE.items() if name != "shared_places"}
-    found |= {"places": OF_THE_HOUSE["shared_places"], "procedure_steps": PROCEDURE, "marker_anchors": ANCHORS}
-    for name, own in OF_A_LAYER.items():
-        shared = f"{OF_EVERY_LAYER} {SHARED} {WHERE_ASSUMED} {own}"
+    results = {name: message for name, message in OF_THE_HOUSE.items() if name != "shared_places"}
+    results |= {"places": OF_THE_HOUSE["shared_places"], "procedure_steps": PROCEDURE, "marker_anchors": ANCHORS}
+    for name, own_value in OF_A_LAYER.items():
+        shared = f"{OF_EVERY_LAYER} {SHARED} {WHERE_ASSUMED} {own_value}"
         beside = "" if scoped else OWN_OF_A_LAYER[name]
-        found[name] = f"{shared} {beside} mercator shared_mercator"
-        found[f"{name}_history"] = f"{shared} {beside} {OF_ITS_PAST} {'' if scoped else WHO_AND_WHY}"
+        results[name] = f"{shared} {beside} mercator shared_mercator"
+        results[f"{name}_history"] = f"{shared} {beside} {OF_ITS_PAST} {'' if scoped else WHO_AND_WHY}"
         if scoped:
-            found[f"{name}_own"] = f"id version {OWN_OF_A_LAYER[name]} {WHO_AND_WHY}"
+            results[f"{name}_own"] = f"id version {OWN_OF_A_LAYER[name]} {WHO_AND_WHY}"
     for name, shared in OF_A_PART.items():
         beside = "" if scoped else OWN_OF_A_PART[name]
-        found[name] = f"{shared} {OWN_OF_A_PART[name] if name == 'links' else beside}"
-        found[f"{name}_history"] = f"{shared} {beside} since {OF_ITS_PAST} {'' if scoped else WHO_AND_WHY}"
+        results[name] = f"{shared} {OWN_OF_A_PART[name] if name == 'links' else beside}"
+        results[f"{name}_history"] = f"{shared} {beside} since {OF_ITS_PAST} {'' if scoped else WHO_AND_WHY}"
         if scoped and name != "links":
-            found[f"{name}_own"] = f"id valid {OWN_OF_A_PART[name]} {WHO_AND_WHY}"
+            results[f"{name}_own"] = f"id valid {OWN_OF_A_PART[name]} {WHO_AND_WHY}"
     if scoped:
-        del found["cells"], found["cell_changes"]
-    return found
+        del results["cells"], results["cell_changes"]
+    return results
 
 
 def columns(admin, role, verb="select"):
     """Each relation of the house of which a role may select, insert or update a column, with these columns."""
-    found = admin.execute(
+    results = admin.execute(
         "select case c.relnamespace::regnamespace::text when 'app' then '' else c.relnamespace::regnamespace || '.' end"
         " || c.relname, array_agg(a.attname::text) from pg_class c"
         " join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
@@ -218,29 +218,29 @@ def columns(admin, role, verb="select"):
         " and has_column_privilege(%(role)s, c.oid, a.attnum, %(verb)s) group by 1",
         {"role": role, "verb": verb},
     )
-    return {name: set(told) for name, told in found if name not in BELONGING_TO_NOBODY}
+    return {name: set(message) for name, message in results if name not in BELONGING_TO_NOBODY}
 
 
 def tables(admin, role, verb):
-    found = admin.execute(
+    results = admin.execute(
         "select c.relname from pg_class c where c.relnamespace = 'app'::regnamespace and c.relkind in ('r', 'v')"
         " and has_table_privilege(%s, c.oid, %s)",
         [role, verb],
     )
-    return {name for (name,) in found}
+    return {name for (name,) in results}
 
 
-def split(told):
-    return {name: set(names.split()) for name, names in told.items()}
+def split(message):
+    return {name: set(names.split()) for name, names in message.items()}
 
 
 @pytest.mark.parametrize("login", LOGINS)
 def test_logins_hold_only_the_listed_privileges(login, admin):
-    held = {}
+    holdings = {}
     for verb in ("select", "insert", "update"):
         for name in columns(admin, login, verb):
-            held.setdefault(name, set()).add(verb)
-    assert held == split(OWN[login])
+            holdings.setdefault(name, set()).add(verb)
+    assert holdings == split(OWN[login])
     for verb in ("delete", "truncate", "references", "trigger"):
         assert tables(admin, login, verb) == set()
     become = admin.execute(
@@ -261,22 +261,24 @@ def test_columns_readable_by_partners_are_listed(admin):
 
 @pytest.mark.parametrize("role", ["administrator", "office", "planner", "committee", "officer", "system"])
 def test_columns_readable_internally_are_listed(role, admin):
-    found = columns(admin, f"cotmoc_{role}")
+    results = columns(admin, f"cotmoc_{role}")
     expected = split(read_within_the_house(scoped=role == "officer"))
     if role in ("administrator", "office"):
-        assert OF_RELEASES | set(READ_BY_PARTNERS) <= set(found)
-        found = {name: told for name, told in found.items() if name not in OF_RELEASES | set(READ_BY_PARTNERS)}
+        assert OF_RELEASES | set(READ_BY_PARTNERS) <= set(results)
+        results = {
+            name: message for name, message in results.items() if name not in OF_RELEASES | set(READ_BY_PARTNERS)
+        }
     if role in ("administrator", "office", "system"):
         expected["loaded_steps"] = {"name"}
-    assert found == expected
+    assert results == expected
 
 
 def test_own_unit_rows_are_read_through_a_dedicated_role(admin):
-    found = columns(admin, OFFICER.own_unit_role)
-    views = {name: told for name, told in found.items() if name.endswith("_own")}
+    results = columns(admin, OFFICER.own_unit_role)
+    views = {name: message for name, message in results.items() if name.endswith("_own")}
     assert {name.removesuffix("_own") for name in views} == set(OF_A_LAYER) | set(OF_A_PART) - {"links"}
-    behind = {f"{name.removesuffix('_own')}_history": told for name, told in views.items()}
-    assert found == {**views, **behind, **{name: {"id"} for name in OF_A_LAYER}}
+    behind = {f"{name.removesuffix('_own')}_history": message for name, message in views.items()}
+    assert results == {**views, **behind, **{name: {"id"} for name in OF_A_LAYER}}
     for verb in ("insert", "update"):  # but through its own views, of which the database lets nothing be changed
         assert not [name for name in columns(admin, OFFICER.own_unit_role, verb) if not name.endswith("_own")]
 
@@ -301,13 +303,13 @@ def test_officer_updates_marker_findings_and_creates_no_marker(admin):
 
 
 def test_callers_of_security_definer_functions_are_listed(admin):
-    found = admin.execute(
+    results = admin.execute(
         "select p.oid::regprocedure::text, r.rolname from pg_proc p cross join pg_roles r"
         " where p.prosecdef and p.prorettype <> 'trigger'::regtype and r.rolname like 'cotmoc%'"
         " and r.rolname <> 'cotmoc_owner' and has_function_privilege(r.oid, p.oid, 'execute')"
     ).fetchall()
     called = {}
-    for function, role in found:
+    for function, role in results:
         called.setdefault(function, set()).add(role.removeprefix("cotmoc_"))
     assert called == CALLED
 
@@ -336,22 +338,22 @@ OF_WHOM = {
 
 @pytest.mark.parametrize("role", OF_WHOM)
 def test_callable_functions_of_the_schema_are_listed(role, admin):
-    found = admin.execute(
+    results = admin.execute(
         "select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
         " where n.nspname in ('app', 'release') and p.prorettype <> 'trigger'::regtype"
         " and has_schema_privilege(%(role)s, n.oid, 'usage') and has_function_privilege(%(role)s, p.oid, 'execute')",
         {"role": role},
     )
-    assert {name for (name,) in found} == OF_WHOM[role]
+    assert {name for (name,) in results} == OF_WHOM[role]
 
 
 def test_no_role_may_use_a_sequence(admin):
-    found = admin.execute(
+    results = admin.execute(
         "select s.seqrelid::regclass::text, r.rolname from pg_sequence s cross join pg_roles r"
         " where r.rolname like 'cotmoc%' and r.rolname <> 'cotmoc_owner'"
         " and has_sequence_privilege(r.oid, s.seqrelid, 'usage, select, update')"
     )
-    assert found.fetchall() == []
+    assert results.fetchall() == []
 
 
 TRICKS = [
@@ -479,7 +481,7 @@ def test_catalogue_functions_give_no_role_extra_access(login, role, admin, conne
 
 
 @pytest.mark.parametrize(
-    "table", ["counters", *(name for name, one in unjournalled_tables.items() if one.read_level is not None)]
+    "table", ["counters", *(name for name, item in unjournalled_tables.items() if item.read_level is not None)]
 )
 def test_tables_without_journal_trigger_need_an_actor_too(table, connect):
     raw = connect(WRITER_LOGIN, role=OFFICE.role.write_role)

@@ -97,7 +97,7 @@ def marked_template(cluster, migrated_template):
     """A template with all canaries in it, and a token for each reader."""
     cluster.create_database("alike", template=migrated_template)
     database = Database(cluster.url("alike", READER_LOGIN), cluster.url("alike", WRITER_LOGIN))
-    house = create_marked_dataset(database)
+    server = create_marked_dataset(database)
     database.dispose()
     accounts = Accounts(cluster.url("alike", ACCOUNTS_LOGIN))
     with accounts.transaction("test") as session:
@@ -107,7 +107,7 @@ def marked_template(cluster, migrated_template):
             for who, actor in READERS.items()
         }
     accounts.dispose()
-    yield house, tokens, dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    yield server, tokens, dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
     cluster.drop_database("alike")
 
 
@@ -144,14 +144,14 @@ def unchanged_copy(serve):
 
 @pytest.mark.parametrize("who", READERS)
 def test_hidden_changes_change_no_response(who, serve, unchanged_copy, marked_template, cluster):
-    house, tokens, _ = marked_template
+    server, tokens, _ = marked_template
     touched = serve(f"touched_by_{who}")
     unchanged_copy.answers.clear()
     addresses = [
         address
-        for door, asked in request_urls(house).items()
-        if "releases" not in door
-        for address in asked[:: 9 if "{item}" in door else 1]
+        for route, query in request_urls(server).items()
+        if "releases" not in route
+        for address in query[:: 9 if "{item}" in route else 1]
         if "f=shp" not in address  # an archive's members carry the second they were written in
     ]
     differing = {}
@@ -159,9 +159,9 @@ def test_hidden_changes_change_no_response(who, serve, unchanged_copy, marked_te
     def same(address: str) -> None:
         if address not in unchanged_copy.answers:
             unchanged_copy.answers[address] = said(unchanged_copy, tokens[who], address)
-        found = said(touched, tokens[who], address)
-        if found != unchanged_copy.answers[address]:
-            differing[address] = unlike(found, unchanged_copy.answers[address])
+        results = said(touched, tokens[who], address)
+        if results != unchanged_copy.answers[address]:
+            differing[address] = unlike(results, unchanged_copy.answers[address])
 
     with psycopg.connect(host=str(cluster.socket_dir), dbname=touched.name, user="postgres", autocommit=True) as admin:
 
@@ -172,7 +172,7 @@ def test_hidden_changes_change_no_response(who, serve, unchanged_copy, marked_te
         )  # fmt: skip
         def answer_alike(seed):
             chance = random.Random(seed)
-            touch(who, touched.database, admin, house, chance)
+            touch(who, touched.database, admin, server, chance)
             for address in chance.sample(addresses, 2):
                 same(address)
 
@@ -189,31 +189,35 @@ def said(served: Served, token: str, address: str) -> str:
     kind = answer.headers.get("content-type", "")
     assert answer.status_code in (200, 204, 403, 404, 422), (address, answer.text)
     head = {
-        name: told for name, told in answer.headers.items() if name not in ("date", "x-request-id", "content-length")
+        name: message
+        for name, message in answer.headers.items()
+        if name not in ("date", "x-request-id", "content-length")
     }
     if "html" in kind or "attachment" in head.get("content-disposition", ""):
-        head = {name: told for name, told in head.items() if name != "etag"}
-    told = MINUTES.sub("…", f"{answer.status_code} {head} {decode_response(answer.content, kind)}")
+        head = {name: message for name, message in head.items() if name != "etag"}
+    message = MINUTES.sub("…", f"{answer.status_code} {head} {decode_response(answer.content, kind)}")
     # What is later than all that was there in the beginning is the moment of the answer, or a leak in one house alone.
-    return MOMENTS.sub(lambda one: one[0] if f"{one[1]}T{one[2]}".replace("%3A", ":") < served.since else "…", told)
+    return MOMENTS.sub(
+        lambda item: item[0] if f"{item[1]}T{item[2]}".replace("%3A", ":") < served.since else "…", message
+    )
 
 
-def unlike(one: str, other: str) -> tuple[str, str]:
+def unlike(item: str, other: str) -> tuple[str, str]:
     """Where two texts part."""
-    at = next((n for n, (here, there) in enumerate(zip(one, other, strict=False)) if here != there), -1)
-    return one[max(0, at - 60) : at + 60], other[max(0, at - 60) : at + 60]
+    at = next((n for n, (here, there) in enumerate(zip(item, other, strict=False)) if here != there), -1)
+    return item[max(0, at - 60) : at + 60], other[max(0, at - 60) : at + 60]
 
 
-def touch(who, database, admin, house, chance):
+def touch(who, database, admin, server, chance):
     """Do something of which the reader may know nothing."""
     acts = [add, add, add, alter, advance, hide_more, retire, erase, draft]
     act = chance.choice([*acts, unread] if who in ("public", "officer") else acts)
-    act(who, database, admin, house, chance)
+    act(who, database, admin, server, chance)
 
 
-def hidden_rows(who, house):
+def hidden_rows(who, server):
     """What there is in the house from its beginning, and what was added, of which the reader may know nothing."""
-    return [(row.layer, row.id) for row in house.hidden_from(READERS[who])] + ADDED[who]
+    return [(row.layer, row.id) for row in server.hidden_from(READERS[who])] + ADDED[who]
 
 
 def somewhere(chance):
@@ -222,23 +226,23 @@ def somewhere(chance):
     return lon, chance.choice([8.6, 11.6, 22.9])
 
 
-def add(who, database, _admin, house, chance):
+def add(who, database, _admin, server, chance):
     """Something new and hidden, with its parts, to and from which links lead, seen ones and hidden ones."""
     layer = chance.choice(list(catalog.values()))
     level, unit = chance.choice(HIDDEN[who])
     lon, lat = somewhere(chance)
-    given = {
-        one.name: _value(one, chance)
-        for one in layer.fields.values()
-        if one.sql is None
-        and (not one.nullable or chance.random() < 0.3)
-        and one.name not in ("version", "created_at", "created_by", "updated_at", "retired_at", "parent", "border")
+    inputs = {
+        item.name: _value(item, chance)
+        for item in layer.fields.values()
+        if item.sql is None
+        and (not item.nullable or chance.random() < 0.3)
+        and item.name not in ("version", "created_at", "created_by", "updated_at", "retired_at", "parent", "border")
     }
     if layer.status is not None:
-        given[layer.status.name] = chance.choice(layer.transitions)[0] or None
+        inputs[layer.status.name] = chance.choice(layer.transitions)[0] or None
     named = {name: unit for name in ("unit", "lead_unit") if name in layer.fields and unit is not None}
-    given |= {"level": level, "position_source": chance.choice([PositionSource.GPS, PositionSource.ASSUMED])}
-    feature = layer.model(**{name: value for name, value in {**given, **named}.items() if value is not None})
+    inputs |= {"level": level, "position_source": chance.choice([PositionSource.GPS, PositionSource.ASSUMED])}
+    feature = layer.model(**{name: value for name, value in {**inputs, **named}.items() if value is not None})
     feature.id = uuid.uuid4()
     if "border" in layer.fields:
         feature.border = "VN-KH"
@@ -246,21 +250,23 @@ def add(who, database, _admin, house, chance):
         feature.chainage_m = 25000.0 + chance.random()
     line = layer.geometry_type == "LINESTRING"
     feature.geom = from_shape(LineString([(lon, lat), (lon, lat + 0.01)]) if line else Point(lon, lat), srid=WGS84)
-    other, identity = chance.choice(hidden_rows(who, house))
+    other, identity = chance.choice(hidden_rows(who, server))
     with database.transaction(Actor("nobody-known", OFFICE_STAFF), write=True, reason="x") as session:
         session.add(feature)
         session.flush()
         for part in child_tables.values():
             if part.parent is layer.model:
-                told = {
-                    one.name: _value(one, chance) for one in child_fields(part, Level.RESTRICTED) if not one.nullable
+                message = {
+                    item.name: _value(item, chance)
+                    for item in child_fields(part, Level.RESTRICTED)
+                    if not item.nullable
                 }
-                session.add(part(feature_id=feature.id, **told))
-        public = house.of(chance.choice(["incidents", "works", "markers", "gates", "tasks"]), "public")
+                session.add(part(feature_id=feature.id, **message))
+        public = server.of(chance.choice(["incidents", "works", "markers", "gates", "tasks"]), "public")
         session.add(Link(feature_id=public.id, to_id=feature.id, role="subject"))
         session.add(Link(feature_id=feature.id, to_id=public.id, role="site"))
-        found = session.get(other.model, identity)
-        if found is not None and found.retired_at is None:
+        results = session.get(other.model, identity)
+        if results is not None and results.retired_at is None:
             session.add(Link(feature_id=feature.id, to_id=identity, role="parent"))
     ADDED[who].append((layer, feature.id))
 
@@ -269,21 +275,21 @@ ADDED: dict[str, list[Any]] = {who: [] for who in READERS}
 """What each reader's house has been given, to be changed and erased again."""
 
 
-def _value(one, chance):
-    if one.codes is not None:
-        return chance.choice(list(one.codes))
-    if one.name == "progress":
+def _value(item, chance):
+    if item.codes is not None:
+        return chance.choice(list(item.codes))
+    if item.name == "progress":
         return 50
     number = next(numbers)
     return {
         "text": str(number), "integer": number, "number": float(number), "boolean": True, "date": dt.date(2026, 2, 2),
         "datetime": dt.datetime(2026, 2, 2, tzinfo=dt.UTC), "list": ["x"],
-    }.get(one.type)  # fmt: skip
+    }.get(item.type)  # fmt: skip
 
 
-def changing(who, database, house, chance, change, *, among=None):
+def changing(who, database, server, chance, change, *, among=None):
     """Change a hidden row as the office does; what there is not any more stays as it is."""
-    rows = [one for one in hidden_rows(who, house) if among is None or among(one[0])]
+    rows = [hidden_row for hidden_row in hidden_rows(who, server) if among is None or among(hidden_row[0])]
     layer, identity = chance.choice(rows)
     with database.transaction(Actor("nobody-known", OFFICE_STAFF), write=True, reason="x") as session:
         feature = session.get(layer.model, identity)
@@ -291,7 +297,7 @@ def changing(who, database, house, chance, change, *, among=None):
             change(layer, feature)
 
 
-def alter(who, database, _admin, house, chance):
+def alter(who, database, _admin, server, chance):
     """A hidden row is elsewhere and says something else, several times over: a past that is hidden too."""
     for _ in range(chance.randint(1, 3)):
 
@@ -300,10 +306,10 @@ def alter(who, database, _admin, house, chance):
             if layer.geometry_type != "LINESTRING":
                 feature.geom = from_shape(Point(*somewhere(chance)), srid=WGS84)
 
-        changing(who, database, house, chance, change)
+        changing(who, database, server, chance, change)
 
 
-def advance(who, database, _admin, house, chance):
+def advance(who, database, _admin, server, chance):
     """A hidden row goes a step on."""
 
     def change(layer, feature):
@@ -312,25 +318,25 @@ def advance(who, database, _admin, house, chance):
         if onward:
             setattr(feature, layer.status.name, chance.choice(onward))
 
-    changing(who, database, house, chance, change, among=lambda layer: layer.status is not None)
+    changing(who, database, server, chance, change, among=lambda layer: layer.status is not None)
 
 
-def hide_more(who, database, _admin, house, chance):
+def hide_more(who, database, _admin, server, chance):
     """A hidden row becomes one that fewer may know of."""
 
     def change(_layer, feature):
         feature.level = Level.RESTRICTED
 
-    changing(who, database, house, chance, change)
+    changing(who, database, server, chance, change)
 
 
-def retire(who, database, _admin, house, chance):
+def retire(who, database, _admin, server, chance):
     """A hidden row is taken out of use, or put back."""
 
     def change(_layer, feature):
         feature.retired_at = None if feature.retired_at else dt.datetime.now(dt.UTC)
 
-    changing(who, database, house, chance, change)
+    changing(who, database, server, chance, change)
 
 
 def erase(who, _database, admin, _house, chance):
@@ -342,14 +348,14 @@ def erase(who, _database, admin, _house, chance):
     admin.execute(f"delete from app.{layer.name} where id = %s", [identity])
 
 
-def draft(who, database, _admin, house, _chance):
+def draft(who, database, _admin, server, _chance):
     """The office prepares to release something, whose name and recipient nobody else knows."""
     part = contents.PreparedPart(Selection(catalog["markers"], PARTNER.level), ("number",), None, {})
     with database.transaction(Actor("nobody-known", OFFICE_STAFF), write=True, reason="x") as session:
         workflow.prepare(session, f"Bản {uuid.uuid4()}", "Nơi nhận", workflow.Terms(basis="x"), [part])
 
 
-def unread(who, _database, admin, house, chance):
+def unread(who, _database, admin, server, chance):
     """Columns that the reader may not read are changed in rows that it does; the public's also where one is assumed."""
     admin.execute("set session_replication_role = replica")
     for layer, change in UNREAD_BY_THE_PUBLIC.items():
@@ -379,10 +385,10 @@ def unread(who, _database, admin, house, chance):
 
 def test_comparison_detects_visible_changes(serve, unchanged_copy, marked_template):
     """The control: something public is added, and the answers differ."""
-    house, tokens, _ = marked_template
+    server, tokens, _ = marked_template
     other = serve("not_alike")
     HIDDEN["nobody"] = [(Level.PUBLIC, None)]
     READERS["nobody"], ADDED["nobody"] = READERS["public"], []
-    add("nobody", other.database, None, house, random.Random(4))
-    asked = [f"/ogc/collections/{one}/items?limit=1000&count=exact" for one in catalog] + ["/ogc/collections"]
-    assert any(said(other, tokens["public"], one) != said(unchanged_copy, tokens["public"], one) for one in asked)
+    add("nobody", other.database, None, server, random.Random(4))
+    query = [f"/ogc/collections/{item}/items?limit=1000&count=exact" for item in catalog] + ["/ogc/collections"]
+    assert any(said(other, tokens["public"], item) != said(unchanged_copy, tokens["public"], item) for item in query)

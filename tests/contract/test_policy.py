@@ -60,31 +60,32 @@ class World:
     def units_of(self, unit: str | None) -> set[str]:
         """The unit and all that stand under it, as long as they exist; one that the register does not know is one."""
         known = self.rows["units"]
-        if unit is None or (any(one["name"] == unit for one in known) and not self._current(unit)):
+        if unit is None or (any(item["name"] == unit for item in known) and not self._current(unit)):
             return set()
-        own, found = {unit}, {unit}
-        while found:
-            found = {one["name"] for one in known if one["parent"] in found and stands(one)} - own
-            own |= found
-        return own
+        own_value, results = {unit}, {unit}
+        while results:
+            results = {item["name"] for item in known if item["parent"] in results and stands(item)} - own_value
+            own_value |= results
+        return own_value
 
     def _current(self, unit: str) -> bool:
-        return any(one["name"] == unit and stands(one) for one in self.rows["units"])
+        return any(item["name"] == unit and stands(item) for item in self.rows["units"])
 
     def is_own(self, layer: str, row: Row, unit: str | None) -> bool:
         """Whether a row is a matter of the unit: reported or led by it, or on a sector that it is in charge of."""
-        own = self.units_of(unit)
-        if layer in ("incidents", "works", "sectors") and row["unit"] in own:
+        own_value = self.units_of(unit)
+        if layer in ("incidents", "works", "sectors") and row["unit"] in own_value:
             return True
-        if layer == "tasks" and row["lead_unit"] in own:
+        if layer == "tasks" and row["lead_unit"] in own_value:
             return True
         if layer in ("sectors", "units", "documents"):
             return False
         return row["chainage_m"] is not None and any(
-            one["unit"] in own and one["retired_at"] is None and one["level"] != "restricted"
-            and one["border"] == row["border"]
-            and None not in (one["start_m"], one["end_m"]) and one["start_m"] <= row["chainage_m"] <= one["end_m"]
-            for one in self.rows["sectors"]
+            sector["unit"] in own_value and sector["retired_at"] is None and sector["level"] != "restricted"
+            and sector["border"] == row["border"]
+            and None not in (sector["start_m"], sector["end_m"])
+            and sector["start_m"] <= row["chainage_m"] <= sector["end_m"]
+            for sector in self.rows["sectors"]
         )  # fmt: skip
 
     def sees(self, actor: Actor, layer: str, row: Row) -> bool:
@@ -154,7 +155,7 @@ def _stored(layer: Layer) -> list[str]:
 
 
 def _value(layer: Layer, name: str, chance: random.Random, number: int) -> Any:
-    one = layer.fields.get(name)
+    item = layer.fields.get(name)
     choices: dict[str, list[Any]] = {
         "level": LEVELS,
         "border": BORDERS,
@@ -171,13 +172,13 @@ def _value(layer: Layer, name: str, chance: random.Random, number: int) -> Any:
         return chance.choice(choices[name])
     if name == "name" and layer.name == "units":
         return chance.choice(UNITS)
-    if one is None or name == "id":
+    if item is None or name == "id":
         return str(uuid.UUID(int=chance.getrandbits(128), version=4))
-    if one.nullable:
+    if item.nullable:
         return None
-    if one.codes is not None:
-        return next(iter(one.codes)).value
-    return {"text": f"{layer.name} {number}", "integer": 1, "boolean": True}.get(one.type, "2026-01-31T00:00:00+00:00")
+    if item.codes is not None:
+        return next(iter(item.codes)).value
+    return {"text": f"{layer.name} {number}", "integer": 1, "boolean": True}.get(item.type, "2026-01-31T00:00:00+00:00")
 
 
 @pytest.fixture(scope="module")
@@ -190,14 +191,14 @@ def database_name(cluster, migrated_template) -> Iterator[str]:
 @pytest.fixture(scope="module", params=[1, 2, 3])
 def dataset(request, cluster, database_name) -> Iterator[tuple[World, psycopg.Connection]]:
     """A world and a superuser's connection that holds it; memory is switched off, rights never are."""
-    found = made_up(request.param)
+    results = made_up(request.param)
     with psycopg.connect(host=str(cluster.socket_dir), dbname=database_name, user="postgres") as admin:
         admin.execute("set session_replication_role = replica")
         for layer in LAYERS:
             names = _stored(layer)
             columns = sql.SQL(", ").join(map(sql.Identifier, names))
             fill = sql.SQL("insert into {0} ({1}) select {1} from json_populate_recordset(null::{0}, %s)")
-            admin.execute(fill.format(sql.Identifier("app", layer.name), columns), [_json(found.rows[layer.name])])
+            admin.execute(fill.format(sql.Identifier("app", layer.name), columns), [_json(results.rows[layer.name])])
             past = sql.SQL(
                 "insert into {0} ({1}, valid, action, actor) select {1}, '[2026-01-01,)', 'insert', 'x' from {2}"
             )
@@ -213,7 +214,7 @@ def dataset(request, cluster, database_name) -> Iterator[tuple[World, psycopg.Co
             " select gen_random_uuid(), i.id, m.id, 'subject', 'none' from app.incidents i cross join app.markers m"
             " where hashtext(i.id::text || m.id) % 4 = 0"
         )
-        yield found, admin
+        yield results, admin
         admin.rollback()
 
 
@@ -244,9 +245,9 @@ def ids(rows: Any) -> set[str]:
 
 @everybody
 def test_visible_rows_are_exactly_those_of_the_policy(dataset, actor, acting_connection):
-    found, _ = dataset
+    results, _ = dataset
     seen = {
-        layer.name: {row["id"] for row in found.rows[layer.name] if found.sees(actor, layer.name, row)}
+        layer.name: {row["id"] for row in results.rows[layer.name] if results.sees(actor, layer.name, row)}
         for layer in LAYERS
     }
     for layer in LAYERS:
@@ -254,28 +255,28 @@ def test_visible_rows_are_exactly_those_of_the_policy(dataset, actor, acting_con
             rows = acting_connection.execute(sql.SQL("select id from {}").format(sql.Identifier("app", table)))
             assert ids(rows) == seen[layer.name], table
     assert ids(acting_connection.execute("select feature_id from app.marker_inspections")) == seen["markers"]
-    here = {row["id"] for layer in LAYERS for row in found.rows[layer.name] if row["retired_at"] is None}
+    here = {row["id"] for layer in LAYERS for row in results.rows[layer.name] if row["retired_at"] is None}
     there = set().union(*seen.values()) & here
     assert ids(acting_connection.execute(f"select id from {location_view(actor.level)}")) == there
     linked = acting_connection.execute("select feature_id::text, to_id::text from app.links").fetchall()
-    assert all(one in there for pair in linked for one in pair)
+    assert all(item in there for pair in linked for item in pair)
     acting_connection.execute("reset role")
     every = acting_connection.execute("select feature_id::text, to_id::text from app.links").fetchall()
-    assert len(linked) == sum(one in there and other in there for one, other in every)
+    assert len(linked) == sum(item in there and other in there for item, other in every)
 
 
-@pytest.mark.parametrize("actor", [one for one in ACTORS if one.role.scoped], ids=known_as)
+@pytest.mark.parametrize("actor", [item for item in ACTORS if item.role.scoped], ids=known_as)
 def test_officer_reads_internal_fields_of_own_unit_only(dataset, actor, acting_connection):
-    found, _ = dataset
+    results, _ = dataset
     for layer in LAYERS:
-        own = {
+        own_value = {
             row["id"]
-            for row in found.rows[layer.name]
-            if row["level"] != "restricted" and found.is_own(layer.name, row, actor.unit)
+            for row in results.rows[layer.name]
+            if row["level"] != "restricted" and results.is_own(layer.name, row, actor.unit)
         }
         assert (
             ids(acting_connection.execute(sql.SQL("select id from app.{}").format(sql.Identifier(f"{layer.name}_own"))))
-            == own
+            == own_value
         )
         for column in ("created_by", "original"):
             for table in (layer.name, f"{layer.name}_history"):
@@ -289,7 +290,7 @@ def test_officer_reads_internal_fields_of_own_unit_only(dataset, actor, acting_c
 
 @everybody
 def test_updates_allowed_are_exactly_those_of_the_policy(dataset, actor, acting_connection):
-    found, _ = dataset
+    results, _ = dataset
     if not actor.role.edits:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             acting_connection.execute("update app.incidents set source = source")
@@ -303,7 +304,7 @@ def test_updates_allowed_are_exactly_those_of_the_policy(dataset, actor, acting_
         column = sql.Identifier((actor.role.edits[layer.name] or ("source",))[0])
         statement = sql.SQL("update {0} set {1} = {1} returning id")
         changed = acting_connection.execute(statement.format(sql.Identifier("app", layer.name), column))
-        assert ids(changed) == {row["id"] for row in found.rows[layer.name] if found.edits(actor, layer.name, row)}
+        assert ids(changed) == {row["id"] for row in results.rows[layer.name] if results.edits(actor, layer.name, row)}
         assert not _may(acting_connection, layer.name, "delete")
         assert not _may(acting_connection, layer.name, "truncate")
 
@@ -314,10 +315,10 @@ def _take(connection: psycopg.Connection, role: str) -> None:
 
 
 def _may(connection: psycopg.Connection, table: str, verb: str) -> bool:
-    asked = "select has_table_privilege(current_user, %s, %s)"
+    query = "select has_table_privilege(current_user, %s, %s)"
     if verb in ("insert", "update"):
-        asked = "select has_any_column_privilege(current_user, %s, %s)"
-    row = connection.execute(asked, [f"app.{table}", verb]).fetchone()
+        query = "select has_any_column_privilege(current_user, %s, %s)"
+    row = connection.execute(query, [f"app.{table}", verb]).fetchone()
     return row is not None and bool(row[0])
 
 
@@ -337,15 +338,15 @@ end $$;
 """
 
 
-@pytest.mark.parametrize("actor", [one for one in ACTORS if () in one.role.edits.values()], ids=known_as)
+@pytest.mark.parametrize("actor", [item for item in ACTORS if () in item.role.edits.values()], ids=known_as)
 def test_inserts_allowed_are_exactly_those_of_the_policy(dataset, actor, acting_connection):
-    found, _ = dataset
-    wanted = [layer for layer in LAYERS if actor.role.edits.get(layer.name) == ()]
+    results, _ = dataset
+    required = [layer for layer in LAYERS if actor.role.edits.get(layer.name) == ()]
     acting_connection.execute("reset role")
     acting_connection.execute("set local session_replication_role = origin")
     _take(acting_connection, actor.role.write_role)
     chance = random.Random(actor.unit)
-    for layer in wanted:
+    for layer in required:
         rows = [_row(layer, chance, 1000 + number) for number in range(ROWS)]
         columns = [
             f'"{name}"' for name in _stored(layer) if name not in ("version", "created_at", "created_by", "updated_at")
@@ -356,9 +357,9 @@ def test_inserts_allowed_are_exactly_those_of_the_policy(dataset, actor, acting_
                 table=layer.name, columns=", ".join(columns), values=", ".join(f"one.{column}" for column in columns)
             )
         )
-        made = acting_connection.execute("select current_setting('test.made')").fetchone()
-        expected = {row["id"] for row in rows if found.adds(actor, layer.name, row)}
-        assert set(made[0].split(",")) - {""} == expected, layer.name
+        created = acting_connection.execute("select current_setting('test.made')").fetchone()
+        expected = {row["id"] for row in rows if results.adds(actor, layer.name, row)}
+        assert set(created[0].split(",")) - {""} == expected, layer.name
 
 
 MOVED = """
@@ -379,25 +380,25 @@ end $$;
 """
 
 
-@pytest.mark.parametrize("actor", [one for one in ACTORS if "incidents" in one.role.edits], ids=known_as)
+@pytest.mark.parametrize("actor", [item for item in ACTORS if "incidents" in item.role.edits], ids=known_as)
 def test_updates_cannot_move_rows_outside_the_policy(dataset, actor, acting_connection):
     """What a row becomes has to be somebody's own as much as what it was."""
-    found, _ = dataset
+    results, _ = dataset
     _take(acting_connection, actor.role.write_role)
     chance = random.Random(7)
     into = [
         {**row, **{name: _value(catalog["incidents"], name, chance, 0) for name in ("level", "unit", "chainage_m")}}
-        for row in found.rows["incidents"]
+        for row in results.rows["incidents"]
     ]
     acting_connection.execute("select set_config('test.rows', %s, true)", [_json(into)])
     acting_connection.execute(MOVED)
-    made = acting_connection.execute("select current_setting('test.made')").fetchone()
+    created = acting_connection.execute("select current_setting('test.made')").fetchone()
     expected = {
         before["id"]
-        for before, after in zip(found.rows["incidents"], into, strict=True)
-        if found.edits(actor, "incidents", before) and found.edits(actor, "incidents", after)
+        for before, after in zip(results.rows["incidents"], into, strict=True)
+        if results.edits(actor, "incidents", before) and results.edits(actor, "incidents", after)
     }
-    assert set(made[0].split(",")) - {""} == expected
+    assert set(created[0].split(",")) - {""} == expected
 
 
 OPENED = """
@@ -416,35 +417,37 @@ end $$;
 """
 
 
-@pytest.mark.parametrize("actor", [one for one in ACTORS if "incidents" in one.role.edits], ids=known_as)
+@pytest.mark.parametrize("actor", [item for item in ACTORS if "incidents" in item.role.edits], ids=known_as)
 def test_only_the_office_lowers_levels_and_not_of_its_own_rows(dataset, actor, acting_connection):
-    found, _ = dataset
+    results, _ = dataset
     acting_connection.execute("reset role")
     acting_connection.execute("set local session_replication_role = origin")
     _take(acting_connection, actor.role.write_role)
     into = {
-        row["id"]: LEVELS[LEVELS.index(row["level"]) - 1] for row in found.rows["incidents"] if row["level"] != "public"
+        row["id"]: LEVELS[LEVELS.index(row["level"]) - 1]
+        for row in results.rows["incidents"]
+        if row["level"] != "public"
     }
     acting_connection.execute(
         "select set_config('test.rows', %s, true)", [_json([{"id": id_, "level": to} for id_, to in into.items()])]
     )
     acting_connection.execute(OPENED)
-    made = acting_connection.execute("select current_setting('test.made')").fetchone()
-    rows = {row["id"]: row for row in found.rows["incidents"]}
-    expected = {id_ for id_, to in into.items() if found.opens(actor, "incidents", rows[id_], to)}
-    assert set(made[0].split(",")) - {""} == expected
+    created = acting_connection.execute("select current_setting('test.made')").fetchone()
+    rows = {row["id"]: row for row in results.rows["incidents"]}
+    expected = {id_ for id_, to in into.items() if results.opens(actor, "incidents", rows[id_], to)}
+    assert set(created[0].split(",")) - {""} == expected
     assert bool(expected) == may_open(actor)
 
 
 def test_policy_dataset_covers_every_case():
     """Each answer of the oracle is given often, to scoped and other posts, so that an agreement means something."""
     triples = [
-        (actor.role.scoped, found.sees(actor, layer.name, row), found.edits(actor, layer.name, row))
+        (actor.role.scoped, results.sees(actor, layer.name, row), results.edits(actor, layer.name, row))
         for seed in (1, 2, 3)
-        for found in [made_up(seed)]
+        for results in [made_up(seed)]
         for actor in ACTORS
         for layer in LAYERS
-        for row in found.rows[layer.name]
+        for row in results.rows[layer.name]
     ]
     assert len(triples) > 10_000
     for scoped in (True, False):

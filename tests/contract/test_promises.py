@@ -41,10 +41,10 @@ def table(layer: Layer, suffix: str = "") -> sql.Identifier:
     return sql.Identifier("app", f"{layer.name}{suffix}")
 
 
-def made(database, layer, **given):
+def made(database, layer, **values):
     """The id of a new row, stored in the office's name."""
     with database.transaction(OFFICE, write=True, reason="quyết định 12") as session:
-        return put(session, layer, **given).id
+        return put(session, layer, **values).id
 
 
 def assumed(database, connect, layer):
@@ -73,12 +73,12 @@ def test_row_security_is_forced_on_table_and_history(layer, connect):
 
 @every
 def test_geometry_has_a_spatial_index(layer, connect):
-    found = connect().execute(
+    results = connect().execute(
         "select count(*) from pg_indexes where schemaname = 'app' and tablename = %s"
         " and indexdef like '%%gist (geom)%%'",
         [layer.name],
     )
-    assert found.fetchone() == (1,)
+    assert results.fetchone() == (1,)
 
 
 @every
@@ -134,12 +134,12 @@ def test_changes_are_journalled_with_actor_time_and_reason(layer, database, conn
     assert (then["properties"]["source"], today["properties"]["source"]) == ("trước", "sau")
     assert (then["properties"]["version"], today["properties"]["version"]) == (1, 2)
     assert then["geometry"] == today["geometry"]
-    kept = connect().execute(
+    stored = connect().execute(
         "select actor, reason, request, device_at, action, old->>'source', new->>'source' from app.journal"
         " where feature_id = %s order by seq",
         [row],
     )
-    assert kept.fetchall() == [
+    assert stored.fetchall() == [
         ("office", "quyết định 12", None, None, "insert", None, "trước"),
         ("clerk", "đính chính", "r-1", "2026-01-01", "update", "trước", "sau"),
     ]
@@ -195,7 +195,7 @@ def test_identity_is_immutable_and_registered(layer, database, connect):
 @below_the_office
 def test_rows_above_the_readers_level_are_invisible(layer, reader, database):
     hidden = [made(database, layer, level=level) for level in ("internal", "restricted")]
-    shown = made(database, layer, level="public")
+    visible = made(database, layer, level="public")
     before = now()
     with database.transaction(reader) as session:
         for row in hidden:
@@ -203,7 +203,7 @@ def test_rows_above_the_readers_level_are_invisible(layer, reader, database):
             assert pages.read_features(session, Selection(layer, reader.level, ids=[row], as_of=before)) == []
             with pytest.raises(Missing):
                 timeline.timeline(session, layer, row, reader.level)
-        assert pages.count_features(session, Selection(layer, reader.level, ids=[*hidden, shown])) == 1
+        assert pages.count_features(session, Selection(layer, reader.level, ids=[*hidden, visible])) == 1
 
 
 @every
@@ -223,7 +223,7 @@ def test_raising_the_level_hides_the_history_too(layer, reader, database):
 @below_the_office
 def test_columns_above_the_readers_level_cannot_be_named(layer, reader, connect):
     raw = connect(READER_LOGIN, role=reader.role.read_role)
-    hidden = [name for name, one in layer.fields.items() if not reader.level.may_read(one.level) and one.sql is None]
+    hidden = [name for name, item in layer.fields.items() if not reader.level.may_read(item.level) and item.sql is None]
     assert {"original", "created_by"} <= set(hidden)
     for name in (*hidden, "geom", "address", "chainage_m"):
         for suffix in ("", "_history"):
@@ -279,37 +279,37 @@ def test_assumed_positions_are_masked_below_internal(layer, reader, database, co
 @every_placed
 def test_partner_export_counts_withheld_positions(layer, database, connect, client):
     row = assumed(database, connect, layer)
-    shown = made(database, layer, level="public")
+    visible = made(database, layer, level="public")
     hidden = made(database, layer, level="internal")
     file = client.get(f"/api/export/{layer.name}", params={"reader": "partner"}).json()
     by_id = {feature["id"]: feature for feature in file["features"]}
     assert by_id[str(row)]["geometry"] is None
-    assert by_id[str(shown)]["geometry"] is not None
+    assert by_id[str(visible)]["geometry"] is not None
     assert str(hidden) not in by_id
-    withheld = [one for one in by_id.values() if one["properties"]["position_source"] == "assumed"]
+    withheld = [item for item in by_id.values() if item["properties"]["position_source"] == "assumed"]
     assert file["withheld_positions"] == len(withheld) >= 1
     assert file["numberReturned"] == len(by_id)
-    columns = {name for one in by_id.values() for name in one["properties"]}
+    columns = {name for item in by_id.values() for name in item["properties"]}
     assert columns == {"id", "layer", *layer.readable_fields(Level.PARTNER)}
 
 
 @every
 def test_gdal_reads_from_an_export_exactly_what_was_shown(layer, database, client):
     rows = [str(made(database, layer, source=f'dòng {n} «ngoặc» "kép"')) for n in range(3)]
-    shown = client.get(f"/ogc/collections/{layer.name}/items", params={"limit": 10000}).json()
+    visible = client.get(f"/ogc/collections/{layer.name}/items", params={"limit": 10000}).json()
     file = client.get(f"/api/export/{layer.name}")
     frame = pyogrio.read_dataframe(io.BytesIO(file.content))
     assert set(rows) <= set(frame["id"])
-    assert sorted(frame["id"]) == sorted(one["id"] for one in shown["features"])
+    assert sorted(frame["id"]) == sorted(item["id"] for item in visible["features"])
     if layer.has_geometry:
         assert frame.crs.to_epsg() == 4326
-    expected = {one["id"]: one for one in shown["features"]}
+    expected = {item["id"]: item for item in visible["features"]}
     for row in rows:
         read = frame[frame["id"] == row].iloc[0]
         assert read["source"] == expected[row]["properties"]["source"]
         if layer.has_geometry:
             assert read.geometry.equals(shape(expected[row]["geometry"]))
-    assert file.json()["features"] == shown["features"]
+    assert file.json()["features"] == visible["features"]
 
 
 @every_placed
@@ -334,7 +334,7 @@ def test_items_conform_to_rfc_7946(layer, database, client):
 def _positions(coordinates):
     if not isinstance(coordinates[0], list):
         return [coordinates]
-    return [point for one in coordinates for point in _positions(one)]
+    return [point for coordinate in coordinates for point in _positions(coordinate)]
 
 
 @every_editable
@@ -388,8 +388,8 @@ def test_put_keeps_an_assumed_position_assumed(layer, client):
     url = client.post(f"/ogc/collections/{layer}/items", json={**body, "place": place}).headers["location"]
     read = client.get(url)
     assert read.json()["properties"]["position_source"] == "assumed"
-    for change, given in ((client.put, read.json()), (client.patch, {"geometry": read.json()["geometry"]})):
-        back = change(url, json=given, headers={"If-Match": client.get(url).headers["etag"]})
+    for change, values in ((client.put, read.json()), (client.patch, {"geometry": read.json()["geometry"]})):
+        back = change(url, json=values, headers={"If-Match": client.get(url).headers["etag"]})
         assert back.status_code == 200, back.text
         for name in ("position_source", "accuracy_m", "original", "address", "chainage_m"):
             assert back.json()["properties"][name] == read.json()["properties"][name], name
@@ -403,7 +403,7 @@ def test_client_cannot_declare_an_assumed_position_surveyed(layer, database, con
             url, json={"position_source": source}, headers={"If-Match": client.get(url).headers["etag"]}
         )
         assert answer.status_code == 422
-        assert [one["field"] for one in answer.json()["errors"]] == ["position_source"]
+        assert [error["field"] for error in answer.json()["errors"]] == ["position_source"]
 
 
 @every_placed_by_hand
@@ -419,14 +419,14 @@ def test_removing_the_geometry_removes_derived_fields(layer, database, connect, 
 @every_editable
 def test_unknown_features_are_404_for_every_method(layer, client):
     url = f"/ogc/collections/{layer.name}/items/{uuid.uuid4()}"
-    given = {"If-Match": '"1-0123456789abcdef"'}
+    values = {"If-Match": '"1-0123456789abcdef"'}
     answers = [
         client.get(url),
         client.get(f"{url}/history"),
         client.get(f"{url}/links"),
-        client.patch(url, json={"source": "x"}, headers=given),
-        client.put(url, json=minimal_body(layer), headers=given),
-        client.delete(url, headers=given),
+        client.patch(url, json={"source": "x"}, headers=values),
+        client.put(url, json=minimal_body(layer), headers=values),
+        client.delete(url, headers=values),
         client.post(f"{url}/links", json={"at": "147/6", "border": "VN-KH", "role": "site"}),
     ]
     assert [answer.status_code for answer in answers] == [404] * len(answers)
@@ -436,12 +436,12 @@ def test_unknown_features_are_404_for_every_method(layer, client):
 def test_boundary_lines_are_read_only(client):
     line = client.get("/ogc/collections/lines/items", params={"limit": 1}).json()["features"][0]
     url = f"/ogc/collections/lines/items/{line['id']}"
-    given = {"If-Match": client.get(url).headers["etag"]}
+    values = {"If-Match": client.get(url).headers["etag"]}
     answers = [
         client.post("/ogc/collections/lines/items", json=minimal_body(catalog["lines"])),
-        client.patch(url, json={"source": "x"}, headers=given),
-        client.put(url, json=minimal_body(catalog["lines"]), headers=given),
-        client.delete(url, headers=given),
+        client.patch(url, json={"source": "x"}, headers=values),
+        client.put(url, json=minimal_body(catalog["lines"]), headers=values),
+        client.delete(url, headers=values),
     ]
     assert [answer.status_code for answer in answers] == [409] * 4
 

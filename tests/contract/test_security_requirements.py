@@ -48,8 +48,8 @@ def request_headers(accounts, site_url):
                   "brief": issue(session, "brief", "public", made_by="chief", days=1)}  # fmt: skip
     while accounts.recheck_due:
         assert accounts.sign_in_required()
-    made = {who: {"authorization": f"Bearer {token}"} for who, token in tokens.items()}
-    return made | {"officer": {"cookie": f"{SESSION_COOKIE}={cookie}", "x-csrf-token": csrf, "origin": site_url}}
+    created = {who: {"authorization": f"Bearer {token}"} for who, token in tokens.items()}
+    return created | {"officer": {"cookie": f"{SESSION_COOKIE}={cookie}", "x-csrf-token": csrf, "origin": site_url}}
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,8 @@ def client_of(site_url, request_headers):
     opened = {who: httpx.Client(base_url=site_url, headers=head, timeout=30) for who, head in request_headers.items()}
     opened["nobody"] = httpx.Client(base_url=site_url, timeout=30)
     yield opened.__getitem__
-    for one in opened.values():
-        one.close()
+    for item in opened.values():
+        item.close()
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +75,11 @@ def hidden(database, answers_before):
     place = {"type": "Point", "coordinates": [LON, LAT]}
     with database.transaction(SYSTEM, write=True) as session:
         row = put(session, catalog["incidents"], geometry=place, description=SECRET, level="public")
-        found = row.id
+        results = row.id
     then = dt.datetime.now(dt.UTC)
     with database.transaction(SYSTEM, write=True, reason="x") as session:
-        session.get_one(catalog["incidents"].model, found).level = "restricted"
-    return str(found), then.isoformat().replace("+", "%2B")
+        session.get_one(catalog["incidents"].model, results).level = "restricted"
+    return str(results), then.isoformat().replace("+", "%2B")
 
 
 @pytest.fixture
@@ -128,12 +128,12 @@ def test_token_without_write_scope_cannot_write(client_of):
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 def test_hidden_feature_answers_like_a_missing_one(method, client_of, hidden):
     answers = []
-    for one in (hidden[0], str(uuid.uuid4())):
+    for item in (hidden[0], str(uuid.uuid4())):
         head = {"If-Match": '"1-0123456789abcdef"'}
         answer = client_of("officer").request(
-            method, f"{ITEMS}/{one}", json={"source": "x"} if method == "PATCH" else None, headers=head
+            method, f"{ITEMS}/{item}", json={"source": "x"} if method == "PATCH" else None, headers=head
         )
-        answers.append((answer.status_code, answer.text.replace(one, "…"), answer.headers["content-type"]))
+        answers.append((answer.status_code, answer.text.replace(item, "…"), answer.headers["content-type"]))
     assert answers[0] == answers[1]
     assert answers[0][0] == 404
 
@@ -157,27 +157,27 @@ def test_tile_with_a_hidden_feature_equals_the_one_without(assert_unchanged):
 def test_unknown_and_hidden_properties_are_refused_alike(client_of):
     for question in ("?filter={}%3D4", "?properties={}", "?fields={}"):  # d9, d13
         answers = [
-            client_of("public").get("/ogc/collections/markers/items" + question.format(one))
-            for one in ("remark", "nonsense")
+            client_of("public").get("/ogc/collections/markers/items" + question.format(item))
+            for item in ("remark", "nonsense")
         ]
-        assert [one.status_code for one in answers] == [400, 400]
+        assert [item.status_code for item in answers] == [400, 400]
         assert answers[0].text.replace("remark", "…") == answers[1].text.replace("nonsense", "…")
 
 
 @pytest.mark.requirement("corpus-D", "D10")
 def test_sorting_by_a_hidden_property_is_refused_as_unknown(client_of):
     answers = [
-        client_of("public").get(f"/ogc/collections/markers/items?sortby={one}") for one in ("remark", "nonsense")
+        client_of("public").get(f"/ogc/collections/markers/items?sortby={item}") for item in ("remark", "nonsense")
     ]
-    assert [one.status_code for one in answers] == [400, 400]
+    assert [item.status_code for item in answers] == [400, 400]
     assert answers[0].text.replace("remark", "…") == answers[1].text.replace("nonsense", "…")
 
 
 @pytest.mark.requirement("corpus-D", "D11")
 def test_hidden_text_cannot_be_guessed_by_like_filters(client_of, hidden):
     for guess in ("zq", "zq-h", "zz", SECRET):
-        asked = {"filter": f"description LIKE '{guess}%'", "count": "exact"}
-        assert client_of("public").get(ITEMS, params=asked).json()["numberMatched"] == 0
+        query = {"filter": f"description LIKE '{guess}%'", "count": "exact"}
+        assert client_of("public").get(ITEMS, params=query).json()["numberMatched"] == 0
 
 
 @pytest.mark.requirement("corpus-D", "D12")
@@ -214,8 +214,8 @@ def test_search_suggests_nothing_hidden(assert_unchanged, client_of, hidden):
 
 @pytest.mark.requirement("corpus-D", "D18")
 def test_nobody_can_change_their_own_role(client_of, connect):
-    (own,) = connect().execute("select id from app.people where name = 'officer'").fetchone()
-    for path in (f"/api/people/{own}/appointment", "/api/people"):
+    (own_value,) = connect().execute("select id from app.people where name = 'officer'").fetchone()
+    for path in (f"/api/people/{own_value}/appointment", "/api/people"):
         assert client_of("officer").post(path, json={"name": "x", "role": "administrator"}).status_code == 403
 
 
@@ -276,7 +276,7 @@ def test_sql_injection_in_parameters_has_no_effect(text, client_of, hidden):
 
 @pytest.mark.requirement("corpus-D", "D25")
 @pytest.mark.parametrize(
-    "asked",
+    "query",
     [
         {"filter": "(" * 1600 + "level='public'" + ")" * 1600},
         {"filter": "NOT " * 1600 + "level='public'"},
@@ -284,8 +284,8 @@ def test_sql_injection_in_parameters_has_no_effect(text, client_of, hidden):
     ],
     ids=["brackets", "not", "a function"],
 )
-def test_oversized_cql2_text_is_refused(asked, client_of):
-    assert client_of("public").get(ITEMS, params=asked).status_code == 400
+def test_oversized_cql2_text_is_refused(query, client_of):
+    assert client_of("public").get(ITEMS, params=query).status_code == 400
 
 
 @pytest.mark.requirement("corpus-D", "D25")
@@ -339,6 +339,6 @@ def test_script_in_a_url_is_inert(text, client_of):
 def test_formulas_are_exported_as_text(client_of, database):
     with database.transaction(SYSTEM, write=True) as session:
         put(session, catalog["incidents"], level="public", description='=HYPERLINK("http://evil.example")')
-    said = client_of("public").get("/api/export/incidents?f=csv").text
-    assert "'=HYPERLINK" in said
-    assert not re.search(r'(^|,)"?=HYPERLINK', said)
+    spoken = client_of("public").get("/api/export/incidents?f=csv").text
+    assert "'=HYPERLINK" in spoken
+    assert not re.search(r'(^|,)"?=HYPERLINK', spoken)

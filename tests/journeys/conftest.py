@@ -42,18 +42,18 @@ class RunningServer:
         """Start it, at the address where it was before, and wait until it says that it serves."""
         port = self.base_url.rpartition(":")[2] or "0"
         self.log = self.data_dir.with_suffix(".log")
-        with self.log.open("w") as said:
+        with self.log.open("w") as spoken:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "api", "up", "--port", port, "--data-dir", self.data_dir, *self.options],
-                stdout=said, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=CHECKOUT, start_new_session=True,
+                stdout=spoken, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=CHECKOUT, start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + TIMEOUT_S
-        while not (found := re.search(r"serves at (http://\S+)", self.log.read_text("utf-8"))):
+        while not (results := re.search(r"serves at (http://\S+)", self.log.read_text("utf-8"))):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 pytest.fail(f"it does not serve: {self.log.read_text('utf-8')}")
             time.sleep(0.05)
-        self.base_url = found[1]
+        self.base_url = results[1]
 
     def stop(self) -> None:
         """Stop it as Ctrl-C does; nothing of it stays."""
@@ -64,13 +64,13 @@ class RunningServer:
 
     def workers(self, name: str = "worker") -> list[int]:
         """The ids of the processes that serve, or of the one that seals."""
-        found = []
+        results = []
         for status in Path("/proc").glob("[0-9]*/stat"):
             with suppress(OSError):
                 comm, _, rest = status.read_text().partition("(")[2].rpartition(")")
                 if comm == f"cotmoc {name}" and int(rest.split()[1]) == self.process.pid and rest.split()[0] != "Z":
-                    found.append(int(status.parent.name))
-        return sorted(found)
+                    results.append(int(status.parent.name))
+        return sorted(results)
 
     def kill(self) -> None:
         """``kill -9`` for the server and for every process of its cluster, as when the power goes."""
@@ -180,8 +180,8 @@ class PageVisitor:
 
     def expect_error(self, text: str) -> None:
         """Take back a misstep that the test itself has provoked; it must have happened."""
-        assert any(text in one for one in self.page_errors), self.page_errors
-        self.page_errors = [one for one in self.page_errors if text not in one]
+        assert any(text in page_error for page_error in self.page_errors), self.page_errors
+        self.page_errors = [page_error for page_error in self.page_errors if text not in page_error]
 
     def _refuse(self, route: Route) -> None:
         self.page_errors.append(f"asked a stranger: {route.request.url}")

@@ -85,14 +85,14 @@ def test_one_card_one_name_one_revision_make_a_layer(modified_checkout):
     with Cluster.throwaway() as cluster:
         cluster.create_database("house")
         logins = [cluster.url("house", user) for user in ("postgres", "cotmoc_reader", "cotmoc_writer", "cotmoc_door")]
-        told = subprocess.run(
+        message = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(STORY), *logins],
             cwd=modified_checkout, capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
-    assert told.returncode == 0, told.stderr[-3000:]
-    story = json.loads(told.stdout.splitlines()[-1])
+    assert message.returncode == 0, message.stderr[-3000:]
+    story = json.loads(message.stdout.splitlines()[-1])
     assert story["revision"].endswith("_patrols.py")
     assert (story["made"], story["moved"]) == (201, 200)
-    assert [one["properties"]["name"] for one in story["found"]["features"]] == ["Tuần 47"]
+    assert [feature["properties"]["name"] for feature in story["found"]["features"]] == ["Tuần 47"]
     assert [entry["version"] for entry in story["past"]["entries"]] == [2, 1]
     assert "patrols" in story["layers"]

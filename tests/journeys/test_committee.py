@@ -17,8 +17,8 @@ def board_data(server):
         f"/ogc/collections/markers/items/{stone}/moves", {"to": "damaged", "reason": "Kiểm tra ngày 20/11/2026"}
     )
     for place, severity in (("147/6 + 120 m", "high"), ("168–168/2", "low")):
-        given = {"category": "marker_damage", "severity": severity, "place": {"text": place, "border": "VN-KH"}}
-        server.request_json("/ogc/collections/incidents/items", given)
+        values = {"category": "marker_damage", "severity": severity, "place": {"text": place, "border": "VN-KH"}}
+        server.request_json("/ogc/collections/incidents/items", values)
 
 
 def pages_of(pdf):
@@ -40,8 +40,8 @@ def test_board_fits_one_screen(visitor, language):
     size = page.evaluate("[document.scrollingElement.scrollWidth, document.scrollingElement.scrollHeight]")
     assert size == [1920, 1080]
     for part in (".figure", ".tile", ".board-foot", ".tile-rows tr"):
-        for one in page.locator(part).all():
-            box = one.bounding_box()
+        for item in page.locator(part).all():
+            box = item.bounding_box()
             assert box["y"] >= 0, part
             assert box["y"] + box["height"] <= 1080, part
 
@@ -49,8 +49,8 @@ def test_board_fits_one_screen(visitor, language):
 def test_each_figure_opens_a_list_of_that_many_rows(visitor):
     page = visitor.open_on_desktop("/board")
     figures = [
-        (one.locator("span").inner_text(), one.locator("strong").inner_text(), one.get_attribute("href"))
-        for one in page.locator(".figure").all()
+        (item.locator("span").inner_text(), item.locator("strong").inner_text(), item.get_attribute("href"))
+        for item in page.locator(".figure").all()
     ]
     assert len(figures) == 6
     for label, value, href in figures:
@@ -65,10 +65,10 @@ def test_overdue_rows_come_first_and_open_their_record(visitor, server):
     page = visitor.open_on_desktop("/board")
     owed = page.locator(".tile-owed tbody tr")
     late = server.items("works", urgency="overdue") + server.items("tasks", urgency="overdue")
-    first = min(late, key=lambda one: one["properties"]["due_on"])["properties"]
+    first = min(late, key=lambda item: item["properties"]["due_on"])["properties"]
     expect(owed.first).to_contain_text("quá hạn")
     assert owed.first.locator("td.main").inner_text() in {
-        one["properties"]["title"] for one in late if one["properties"]["due_on"] == first["due_on"]
+        item["properties"]["title"] for item in late if item["properties"]["due_on"] == first["due_on"]
     }
     title = owed.first.locator("a").inner_text()
     owed.first.locator("a").click()
@@ -77,7 +77,7 @@ def test_overdue_rows_come_first_and_open_their_record(visitor, server):
 
 def test_board_compares_gates_with_the_plan(visitor, server):
     page = visitor.open_on_desktop("/board")
-    planned = [one["properties"] for one in server.items("gates") if one["properties"]["planned_2030"]]
+    planned = [item["properties"] for item in server.items("gates") if item["properties"]["planned_2030"]]
     assert planned
     for gate in planned:
         expect(page.locator(".tile-gates tbody")).to_contain_text(gate["name"])

@@ -15,12 +15,12 @@ HOSTILE = "{{7*7}} ${alert(1)} <img src=x onerror=alert(1)> </script><script>ale
 def hostile_rows(server):
     """Text that would run somewhere, were it not text: in an incident, a work and a gate's event."""
     place = {"text": "147/6 + 120 m", "border": "VN-KH"}
-    given = {"category": "other", "place": place, "description": HOSTILE, "unit": HOSTILE}
-    incident = server.request_json("/ogc/collections/incidents/items", given)["id"]
+    values = {"category": "other", "place": place, "description": HOSTILE, "unit": HOSTILE}
+    incident = server.request_json("/ogc/collections/incidents/items", values)["id"]
     work = server.request_json(
         "/ogc/collections/works/items", {"title": HOSTILE, "kind": "repair", "place": place, "due_on": "2020-01-01"}
     )["id"]
-    gate = next(one["id"] for one in server.items("gates") if one["properties"]["name"] == "Xa Mát")
+    gate = next(item["id"] for item in server.items("gates") if item["properties"]["name"] == "Xa Mát")
     event = {"kind": "note", "on": "2026-01-05", "document": HOSTILE, "note": HOSTILE}
     server.request_json(f"/ogc/collections/gates/items/{gate}/events", event)
     server.request_json(f"/ogc/collections/incidents/items/{incident}/moves", {"to": "verified", "reason": HOSTILE})

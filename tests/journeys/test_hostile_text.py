@@ -68,28 +68,30 @@ class Asking:
         assert answer.status_code == expected, (path, body, answer.text)
         return answer.json()
 
-    def write(self, layer, text, **given):
+    def write(self, layer, text, **values):
         """A new feature with ``text`` in every field that takes it, less those whose words are prescribed."""
         fields = writable_fields(catalog[layer])
         body = minimal_body(catalog[layer]) | {
-            name: fit_payload(text, one.max_length) if one.type == "text" else [fit_payload(text, one.max_length)]
-            for name, one in fields.items()
-            if one.codes is None and one.type in ("text", "list") and name not in ("number", "section", "border")
+            name: fit_payload(text, entry.max_length) if entry.type == "text" else [fit_payload(text, entry.max_length)]
+            for name, entry in fields.items()
+            if entry.codes is None and entry.type in ("text", "list") and name not in ("number", "section", "border")
         }
-        body |= given
+        body |= values
         if "place" in body:
             body.pop("geometry", None)
         answer = self.client.post(f"/ogc/collections/{layer}/items", json=body)
         for _ in range(4):
             if answer.status_code != 422:
                 break
-            faulty = {one["field"].split(".")[0] for one in answer.json()["errors"]}
-            kept = {one: minimal_body(catalog[layer])[one] for one in faulty if one in minimal_body(catalog[layer])}
-            body = {name: value for name, value in body.items() if name not in faulty} | kept
+            faulty = {entry["field"].split(".")[0] for entry in answer.json()["errors"]}
+            stored = {
+                entry: minimal_body(catalog[layer])[entry] for entry in faulty if entry in minimal_body(catalog[layer])
+            }
+            body = {name: value for name, value in body.items() if name not in faulty} | stored
             answer = self.client.post(f"/ogc/collections/{layer}/items", json=body)
         assert answer.status_code == 201, (layer, text, answer.text)
-        told = json.dumps(answer.json(), ensure_ascii=False)
-        assert any(json.dumps(one.strip(), ensure_ascii=False)[1:-1] in told for one in (text, SHORT_PAYLOAD)), (
+        message = json.dumps(answer.json(), ensure_ascii=False)
+        assert any(json.dumps(entry.strip(), ensure_ascii=False)[1:-1] in message for entry in (text, SHORT_PAYLOAD)), (
             layer,
             text,
         )
@@ -115,9 +117,11 @@ def second_browser(site_url, accounts):
 @pytest.fixture(scope="module")
 def stored_payloads(admin_browser, second_browser):
     """Every payload in every place; gives where things are: the ids of what holds them all, by layer."""
-    made = {one: admin_browser.write(one, ALL_ACCEPTED, level="public") for one in catalog if catalog[one].editable}
-    held = {layer: one["id"] for layer, one in made.items()}
-    name = made["gates"]["properties"]["name"]
+    created = {
+        entry: admin_browser.write(entry, ALL_ACCEPTED, level="public") for entry in catalog if catalog[entry].editable
+    }
+    holdings = {layer: entry["id"] for layer, entry in created.items()}
+    name = created["gates"]["properties"]["name"]
     admin_browser.write("units", UNIT, name=UNIT, side="ours")
     for text in ACCEPTED.values():
         incident = admin_browser.write("incidents", text, place=PLACE)
@@ -126,18 +130,18 @@ def stored_payloads(admin_browser, second_browser):
         admin_browser.write("works", text, place=PLACE, due_on="2020-01-01")
         admin_browser.write("tasks", text, due_on="2020-01-01")
         event = {"kind": "note", "on": "2026-01-05", "document": text[:200], "note": text, "reason": text}
-        admin_browser.send(f"/ogc/collections/gates/items/{held['gates']}/events", event)
-        paper = f"/ogc/collections/documents/items/{held['documents']}"
-        head = {"X-Reason": quote(text), "If-Match": admin_browser.client.get(paper).headers["etag"]}
-        answer = admin_browser.client.patch(paper, json={"title": fit_payload(text, 200)}, headers=head)
+        admin_browser.send(f"/ogc/collections/gates/items/{holdings['gates']}/events", event)
+        document = f"/ogc/collections/documents/items/{holdings['documents']}"
+        head = {"X-Reason": quote(text), "If-Match": admin_browser.client.get(document).headers["etag"]}
+        answer = admin_browser.client.patch(document, json={"title": fit_payload(text, 200)}, headers=head)
         assert answer.status_code == 200, (text, answer.text)
     for layer in ("incidents", "works", "tasks"):
-        url = f"/ogc/collections/{layer}/items/{held[layer]}/links"
-        admin_browser.send(url, {"to": held["gates"], "role": "subject", "reason": ALL_ACCEPTED[:500]})
+        url = f"/ogc/collections/{layer}/items/{holdings[layer]}/links"
+        admin_browser.send(url, {"to": holdings["gates"], "role": "subject", "reason": ALL_ACCEPTED[:500]})
     release = admin_browser.send("/api/releases", {
         "name": ACCEPTED["a template literal"], "recipient": RECIPIENT, "basis": ACCEPTED["an image"],
         "note": ALL_ACCEPTED,
-        "document": held["documents"],
+        "document": holdings["documents"],
         "parts": [{"layer": "gates", "filter": {"name": name}, "fields": ["name"], "decimals": 5}],
     })["id"]  # fmt: skip
     for who, to in ((admin_browser, "submitted"), (second_browser, "approved"), (second_browser, "published")):
@@ -145,7 +149,7 @@ def stored_payloads(admin_browser, second_browser):
     for number, text in enumerate(ACCEPTED.values()):
         if "\n" not in text:
             token = {"name": text[:200], "role": "partner", "recipient": RECIPIENT, "days": 1}
-            given = admin_browser.send("/api/tokens", token)["token"]
+            inputs = admin_browser.send("/api/tokens", token)["token"]
             known = {
                 "name": f"person.{number}",
                 "role": "officer",
@@ -155,18 +159,18 @@ def stored_payloads(admin_browser, second_browser):
             }
             admin_browser.send("/api/people", known)
     machine = admin_browser.client.get("/api/tokens").json()["tokens"][0]["id"]
-    return {**held, "release": release, "token": given, "machine": machine}
+    return {**holdings, "release": release, "token": inputs, "machine": machine}
 
 
 def addresses(written):
     """Every reading door of the application with what is written behind it: the address by the path."""
     rows = [
-        Row(catalog[layer], "public", number, uuid.UUID(one))
-        for number, (layer, one) in enumerate(written.items())
+        Row(catalog[layer], "public", number, uuid.UUID(entry))
+        for number, (layer, entry) in enumerate(written.items())
         if layer in catalog
     ]
     listed = request_urls(MarkedDataset(rows, dt.datetime.now(dt.UTC)))
-    own = {
+    own_value = {
         "/account": ["/account"], "/people": ["/people"], "/tokens": ["/tokens"], "/api/account": ["/api/account"],
         "/api/people": ["/api/people"], "/api/tokens": ["/api/tokens"], "/signin": ["/signin"],
         "/api/account/sign-ins": ["/api/account/sign-ins"],
@@ -179,28 +183,28 @@ def addresses(written):
         "/holdings": [f"/holdings?{urlencode({'recipient': RECIPIENT})}"],
     }  # fmt: skip
     release = {
-        path: [re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", written["release"], one) for one in found]
-        for path, found in listed.items()
+        path: [re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", written["release"], entry) for entry in results]
+        for path, results in listed.items()
         if "{release}" in path
     }
-    return listed | own | release
+    return listed | own_value | release
 
 
 @pytest.fixture(scope="module")
 def answers(admin_browser, stored_payloads):
     """What the administrator is answered at every door, and at every page with payloads in its address."""
-    wanted = [one for found in addresses(stored_payloads).values() for one in found]
-    pages = [one for one in SEEN_BY_PEOPLE if "{" not in one] + ["/ogc/collections/incidents/items", "/ogc"]
+    required = [entry for results in addresses(stored_payloads).values() for entry in results]
+    pages = [entry for entry in SEEN_BY_PEOPLE if "{" not in entry] + ["/ogc/collections/incidents/items", "/ogc"]
     for text in (ALL_ACCEPTED, ACCEPTED["an attribute"], ACCEPTED["an address that runs"]):
-        wanted += [f"{page}?{urlencode(dict.fromkeys(PARAMETERS, text))}" for page in pages]
-        wanted += [f"{page}?{urlencode(dict.fromkeys(MOMENTS, text))}" for page in pages]
-        wanted += [f"/{quote(text, safe='')}", f"/ogc/collections/{quote(text, safe='')}?f=html"]
-    found = {address: admin_browser.client.get(address) for address in dict.fromkeys(wanted)}
+        required += [f"{page}?{urlencode(dict.fromkeys(PARAMETERS, text))}" for page in pages]
+        required += [f"{page}?{urlencode(dict.fromkeys(MOMENTS, text))}" for page in pages]
+        required += [f"/{quote(text, safe='')}", f"/ogc/collections/{quote(text, safe='')}?f=html"]
+    results = {address: admin_browser.client.get(address) for address in dict.fromkeys(required)}
     partner = {"authorization": f"Bearer {stored_payloads['token']}"}
     with httpx.Client(base_url=str(admin_browser.client.base_url), headers=partner) as theirs:
         for path in ("/ogc/releases", "/ogc/collections/gates/items", "/ogc/collections/gates/items?f=html"):
-            found[f"partner {path}"] = theirs.get(path)
-    return found
+            results[f"partner {path}"] = theirs.get(path)
+    return results
 
 
 def test_every_get_route_is_requested(settings, stored_payloads):
@@ -219,21 +223,21 @@ def test_no_5xx_and_no_injected_header(answers):
             assert not re.search(r"alert\(|evil\.example|<(?!http)|[\"'`]>|[^\x20-\x7e]", value), (address, name, value)
         if tag := answer.headers.get("etag"):
             assert re.fullmatch(r'(W/)?"[\w-]+"', tag), (address, tag)
-        if kept := answer.headers.get("content-disposition"):
-            assert re.fullmatch(r'attachment; filename="[\w.-]+"', kept), (address, kept)
+        if stored := answer.headers.get("content-disposition"):
+            assert re.fullmatch(r'attachment; filename="[\w.-]+"', stored), (address, stored)
 
 
 def test_pages_show_hostile_text_and_run_none_of_it(answers):
     seen = []
     for address, answer in answers.items():
         if "html" in answer.headers.get("content-type", ""):
-            faults, said = inspect_page(answer.text)
+            faults, spoken = inspect_page(answer.text)
             assert faults == [], address
-            seen.append(said)
+            seen.append(spoken)
     assert len(seen) > 100
-    told = "\n".join(seen)
-    shown = {name for name, text in ACCEPTED.items() if " ".join(text.split()) in " ".join(told.split())}
-    assert set(ACCEPTED) - shown == set()
+    message = "\n".join(seen)
+    visible = {name for name, text in ACCEPTED.items() if " ".join(text.split()) in " ".join(message.split())}
+    assert set(ACCEPTED) - visible == set()
 
 
 def test_json_answers_carry_hostile_text_unchanged(answers):
@@ -258,7 +262,7 @@ def test_control_and_bidi_characters_are_refused_by_text_fields(text, admin_brow
         content = json.dumps(body, ensure_ascii=True)
         answer = admin_browser.client.post(path, content=content, headers={"content-type": "application/json"})
         assert answer.status_code == 422, (path, field, answer.text)
-        assert [one["field"] for one in answer.json()["errors"]] == [field]
+        assert [error["field"] for error in answer.json()["errors"]] == [field]
 
     for layer, fields in (
         ("incidents", ["description", "unit"]),
@@ -291,8 +295,8 @@ def test_control_and_bidi_characters_are_refused_by_text_fields(text, admin_brow
 def export(admin_browser, stored_payloads):
     """A file of a layer, as its bytes, with payloads also in what was asked for."""
 
-    def exporting(layer, f, **asked):
-        answer = admin_browser.client.get(f"/api/export/{layer}", params={"f": f, **asked})
+    def exporting(layer, f, **requested):
+        answer = admin_browser.client.get(f"/api/export/{layer}", params={"f": f, **requested})
         assert answer.status_code == 200, answer.text
         return answer.content
 
@@ -336,20 +340,25 @@ def test_workbook_has_text_cells_and_no_links(layer, export):
 def test_kml_is_valid_and_its_text_is_text(layer, export):
     content = export(layer, "kml")
     assert content.startswith(b'<?xml version="1.0" encoding="UTF-8"?>\n<kml ')  # and no declaration between
-    told = ET.fromstring(content)
-    elements = {element.tag.rpartition("}")[2] for element in told.iter()}
+    message = ET.fromstring(content)
+    elements = {element.tag.rpartition("}")[2] for element in message.iter()}
     assert elements <= {
         "kml", "Document", "Schema", "SimpleField", "Folder", "Placemark", "name", "description", "ExtendedData",
         "SchemaData", "SimpleData", "Point", "LineString", "Polygon", "MultiGeometry", "outerBoundaryIs", "LinearRing",
         "coordinates", "displayName", "Data", "value",
     }, elements  # fmt: skip
-    for element in told.iter():
+    for element in message.iter():
         if element.tag.endswith("}description"):
             assert "<" not in (element.text or "")
-    texts = {element.text for element in told.iter()}
+    texts = {element.text for element in message.iter()}
     if layer != "documents":
-        own = ("a formula", "an element of its own", "the end of character data alone", "the end of character data")
-        assert {ACCEPTED[name] for name in own} <= texts
+        own_value = (
+            "a formula",
+            "an element of its own",
+            "the end of character data alone",
+            "the end of character data",
+        )
+        assert {ACCEPTED[name] for name in own_value} <= texts
 
 
 @pytest.mark.parametrize("layer", FILED)
@@ -357,8 +366,8 @@ def test_geopackage_holds_text_as_data_only(layer, export, tmp_path):
     path = tmp_path / "file.gpkg"
     path.write_bytes(export(layer, "gpkg"))
     opened = sqlite3.connect(path)
-    made = [sql or "" for (sql,) in opened.execute("select sql from sqlite_master")]
-    assert not any(re.search(r"alert\(|8191|evil\.example|load_extension", sql) for sql in made)
+    created = [sql or "" for (sql,) in opened.execute("select sql from sqlite_master")]
+    assert not any(re.search(r"alert\(|8191|evil\.example|load_extension", sql) for sql in created)
     for qml, sld, description in opened.execute("select styleQML, styleSLD, description from layer_styles"):
         for drawn in filter(None, (qml, sld)):
             ET.fromstring(drawn)
@@ -366,8 +375,8 @@ def test_geopackage_holds_text_as_data_only(layer, export, tmp_path):
         assert "alert(" not in (description or "")
     opened.close()
     names = [name for name, kind in pyogrio.list_layers(path) if kind is not None]
-    told = "\n".join(pyogrio.read_dataframe(path, layer=name).to_csv() for name in names)
-    assert ACCEPTED["an image"] in told
+    message = "\n".join(pyogrio.read_dataframe(path, layer=name).to_csv() for name in names)
+    assert ACCEPTED["an image"] in message
 
 
 @pytest.mark.parametrize("f", ["geojson", "geojsonseq", "shp", "fgb", "parquet", "kml", "xlsx", "csv", "gpkg"])
@@ -403,12 +412,12 @@ def desktop_page(visitor, admin_browser, stored_payloads):
 def harmless(page):
     """The page stands and is of use; what went wrong on the way the visitor remembers."""
     expect(page.locator("h1").first).to_be_attached()
-    found = page.evaluate(
+    results = page.evaluate(
         """() => [...document.querySelectorAll("iframe, object, embed, base, img[src=x], form[action*=evil],"
                 + " script:not([src]):not([type='application/json']), [onerror], [onload], [onfocus], [onmouseover],"
                 + " a[href^='javascript'], [srcdoc], meta[http-equiv]")].map((one) => one.outerHTML)"""
     )
-    assert found == [], page.url
+    assert results == [], page.url
     assert EVALUATED not in page.content(), page.url
 
 
@@ -420,8 +429,10 @@ def test_every_page_renders_and_runs_no_hostile_script(desktop_page, visitor, st
     for path in [*SEEN_BY_PEOPLE, "/ogc?f=html", *others]:
         address = path.replace("{release}", stored_payloads["release"])
         address += "?" + urlencode({"recipient": RECIPIENT}) if path == "/holdings" else ""
-        asked = "?" + urlencode({"q": SHORT_PAYLOAD}) if path in ("/", "/works", "/incidents/new", "/changes") else ""
-        for query in dict.fromkeys(["", asked]):
+        requested = (
+            "?" + urlencode({"q": SHORT_PAYLOAD}) if path in ("/", "/works", "/incidents/new", "/changes") else ""
+        )
+        for query in dict.fromkeys(["", requested]):
             desktop_page.goto(f"{address}{query}")
             if desktop_page.locator("#map_main").count():
                 desktop_page.wait_for_load_state("networkidle")
@@ -430,18 +441,16 @@ def test_every_page_renders_and_runs_no_hostile_script(desktop_page, visitor, st
             showing.add(path)
     silent = {"/incidents/new", "/account", "/signin", "/signin/password", "/releases/{release}/new", "/releases/new"}
     assert set(SEEN_BY_PEOPLE) - showing <= silent | {"/markers", "/board"}  # these show the first of many only
-    visitor.page_errors = [one for one in visitor.page_errors if "status of 422" not in one]
+    visitor.page_errors = [page_error for page_error in visitor.page_errors if "status of 422" not in page_error]
 
 
 @pytest.mark.parametrize("layer", ["incidents", "works", "gates", "tasks", "markers", "documents"])
-def test_map_shows_hostile_text_in_card_record_and_timeline(
-    layer, visitor, desktop_page, stored_payloads
-):
+def test_map_shows_hostile_text_in_card_record_and_timeline(layer, visitor, desktop_page, stored_payloads):
     desktop_page.goto(f"/?layers={layer}&tab=works&select={layer}/{stored_payloads[layer]}")
-    shown = desktop_page.get_by_text("<img src=x onerror=alert(1)>").filter(
+    displayed = desktop_page.get_by_text("<img src=x onerror=alert(1)>").filter(
         visible=True
     )  # not in the list behind the card
-    expect(shown.first).to_be_visible()
+    expect(displayed.first).to_be_visible()
     desktop_page.wait_for_load_state("networkidle")
     harmless(desktop_page)
 
@@ -461,5 +470,5 @@ def test_page_inspection_detects_active_content():
             assert inspect_page(f"<html><body><p>{text}</p></body></html>")[0], name
     assert inspect_page('<a href="javascript:alert(1)">x</a>')[0]
     assert inspect_page("<p>67092481</p>")[0]
-    own = '<script src="/static/core/page.js"></script><a href="/works">x</a>'
-    assert inspect_page(own) == ([], "/static/core/page.js\n/works\nx")
+    own_value = '<script src="/static/core/page.js"></script><a href="/works">x</a>'
+    assert inspect_page(own_value) == ([], "/static/core/page.js\n/works\nx")

@@ -76,7 +76,7 @@ def test_incident_appears_at_once_and_survives_a_power_cut(visitor, server):
     server.start()
 
     handled(visitor.open_on_phone(seen), incident)
-    assert [one["properties"]["code"] for one in server.items("incidents")] == [code]
+    assert [item["properties"]["code"] for item in server.items("incidents")] == [code]
     journal = server.query_rows(
         "select action, actor, reason, old->>'handling', new->>'handling', old is null"
         " from app.journal where feature_id = %s and table_name = 'incidents' order by seq",
@@ -107,16 +107,16 @@ def test_location_is_where_the_map_was_tapped(visitor, server):
     box = page.locator("#map_main").bounding_box()
     page.touchscreen.tap(box["x"] + box["width"] / 2 - 30, box["y"] + box["height"] / 2 + 10)
     expect(page.locator(".place-control .about")).to_contain_text("chọn trên bản đồ")
-    said = page.locator(".place-control .said").inner_text()
+    text = page.locator(".place-control .said").inner_text()
     what(page, "Xâm canh", "")
-    made = server.request_json(f"/ogc/collections/incidents/items/{send(page)}")
-    assert made["properties"]["position_source"] == "map"
-    assert made["properties"]["address"] == said
-    here = server.request_json("/api/locate?lon={}&lat={}".format(*made["geometry"]["coordinates"]))["features"][0][
+    created = server.request_json(f"/ogc/collections/incidents/items/{send(page)}")
+    assert created["properties"]["position_source"] == "map"
+    assert created["properties"]["address"] == text
+    here = server.request_json("/api/locate?lon={}&lat={}".format(*created["geometry"]["coordinates"]))["features"][0][
         "properties"
     ]
     assert here["on_line"] == (here["distance_to_line_m"] <= 200)
-    assert made["properties"]["address"].removeprefix("≈ ") == here["address"]
+    assert created["properties"]["address"].removeprefix("≈ ") == here["address"]
 
 
 def test_vn2000_coordinates_ask_for_the_meridian_and_keep_the_input(visitor, server):
@@ -127,9 +127,9 @@ def test_vn2000_coordinates_ask_for_the_meridian_and_keep_the_input(visitor, ser
     expect(page.locator(".place-control .said")).to_have_text("≈ 147/6 + 120 m")
     what(page)
     visitor.expect_error("422")
-    made = server.request_json(f"/ogc/collections/incidents/items/{send(page)}")
-    assert made["geometry"]["coordinates"] == pytest.approx([105.88004, 11.353493], abs=2e-6)
-    original = made["properties"]["original"]
+    created = server.request_json(f"/ogc/collections/incidents/items/{send(page)}")
+    assert created["geometry"]["coordinates"] == pytest.approx([105.88004, 11.353493], abs=2e-6)
+    original = created["properties"]["original"]
     assert (original["crs"], original["x"], original["y"]) == ("EPSG:9211", 1255557.325, 486711.496)
     assert "106°00'" in original["text"]
 
@@ -183,7 +183,7 @@ def still_typed(page, words):
 
 
 def test_retry_after_a_lost_answer_creates_one_incident(visitor, server):
-    before = {one["id"] for one in server.items("incidents")}
+    before = {item["id"] for item in server.items("incidents")}
     keys = []
 
     def lose_the_first_answer(route):
@@ -203,12 +203,12 @@ def test_retry_after_a_lost_answer_creates_one_incident(visitor, server):
     expect(page.get_by_role("alert")).to_contain_text("Nội dung vẫn được giữ trên thiết bị này")
     visitor.expect_error("ERR_FAILED")
     still_typed(page, WORDS)
-    after = {one["id"] for one in server.items("incidents")}
-    made = send(page)
+    after = {item["id"] for item in server.items("incidents")}
+    created = send(page)
     assert len(keys) == 2
     assert keys[0] == keys[1]
-    assert after - before == {made}
-    assert {one["id"] for one in server.items("incidents")} == after
+    assert after - before == {created}
+    assert {item["id"] for item in server.items("incidents")} == after
 
 
 def test_double_tap_creates_one_incident(visitor, server):

@@ -19,7 +19,7 @@ def gdal(*command):
 
 def test_ogrinfo_lists_layers_and_reads_one(server):
     listed = gdal("ogrinfo", "-ro", f"OAPIF:{server.base_url}/ogc")
-    names = {one["id"] for one in server.request_json("/ogc/collections")["collections"]}
+    names = {collection["id"] for collection in server.request_json("/ogc/collections")["collections"]}
     assert {name for name in names if f": {name} " in f"{listed} ".replace("\n", " ")} == names
     summary = gdal("ogrinfo", "-ro", "-so", f"OAPIF:{server.base_url}/ogc", "works")
     works = server.items("works")
@@ -35,29 +35,29 @@ def test_ogr2ogr_filters_and_reads_every_page(server, tmp_path):
         "ogr2ogr", "-f", "GeoJSON", file, f"OAPIF:{server.base_url}/ogc", "markers", "-oo", "PAGE_SIZE=20",
         "-spat", *map(str, box),
     )  # fmt: skip
-    taken = {one["properties"]["number"] for one in json.loads(file.read_text("utf-8"))["features"]}
-    ours = {one["properties"]["number"] for one in server.items("markers", bbox=",".join(map(str, box)))}
+    taken = {item["properties"]["number"] for item in json.loads(file.read_text("utf-8"))["features"]}
+    ours = {item["properties"]["number"] for item in server.items("markers", bbox=",".join(map(str, box)))}
     assert len(ours) > 20
     assert taken == ours
 
     waiting = tmp_path / "waiting.geojson"
     gdal("ogr2ogr", "-f", "GeoJSON", waiting, f"OAPIF:{server.base_url}/ogc", "works", "-where", "urgency = 'waiting'")
-    titles = {one["properties"]["title"] for one in json.loads(waiting.read_text("utf-8"))["features"]}
-    assert titles == {one["properties"]["title"] for one in server.items("works", urgency="waiting")}
+    titles = {item["properties"]["title"] for item in json.loads(waiting.read_text("utf-8"))["features"]}
+    assert titles == {item["properties"]["title"] for item in server.items("works", urgency="waiting")}
 
 
 def test_owslib_reads_the_same_features(server):
     service = Features(f"{server.base_url}/ogc")
     assert set(service.feature_collections()) == {
-        one["id"] for one in server.request_json("/ogc/collections")["collections"]
+        item["id"] for item in server.request_json("/ogc/collections")["collections"]
     }
-    assert any(one.endswith("/ogcapi-features-1/1.0/conf/core") for one in service.conformance()["conformsTo"])
+    assert any(item.endswith("/ogcapi-features-1/1.0/conf/core") for item in service.conformance()["conformsTo"])
     assert service.collection("gates")["title"]
     assert service.api()["openapi"].startswith("3.0")
     page = service.collection_items("markers", limit=10, border="VN-KH")
     assert page["numberReturned"] == 10
-    one = service.collection_item("markers", page["features"][0]["id"])
-    assert one["properties"] == page["features"][0]["properties"]
+    item = service.collection_item("markers", page["features"][0]["id"])
+    assert item["properties"] == page["features"][0]["properties"]
 
 
 def test_pyogrio_reads_a_partner_export(server, tmp_path):

@@ -31,8 +31,8 @@ def admin_command(server, data_root):
         file.touch()
         file.chmod(mode)
         file.write_text(f"{password}\n", "utf-8")
-        given = [] if words[0] == "list" else ["--password-file", file]
-        command = [sys.executable, "-m", "api", "admin", *words, *given, "--data-dir", server.data_dir]
+        values = [] if words[0] == "list" else ["--password-file", file]
+        command = [sys.executable, "-m", "api", "admin", *words, *values, "--data-dir", server.data_dir]
         return subprocess.run(
             command, cwd=CHECKOUT, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL
         )
@@ -53,14 +53,14 @@ def totp_secret(server, admin_command):
     assert "chmod 600" in refused["open to others"].stderr
     assert "12" in refused["short"].stderr
     assert httpx.get(f"{server.base_url}/works").status_code == 200
-    made = admin_command("create", "chief", "--title", "Trưởng ban")
-    assert made.returncode == 0, made.stderr
+    created = admin_command("create", "chief", "--title", "Trưởng ban")
+    assert created.returncode == 0, created.stderr
     time.sleep(1.1)
     assert httpx.get(f"{server.base_url}/works").status_code == 401
-    address = made.stdout.strip().splitlines()[-1]
+    address = created.stdout.strip().splitlines()[-1]
     assert address.startswith("otpauth://totp/Cotmoc:chief?secret=")
-    assert "█" in made.stdout or "▀" in made.stdout or "▄" in made.stdout
-    assert PASSWORD not in made.stdout + made.stderr
+    assert "█" in created.stdout or "▀" in created.stdout or "▄" in created.stdout
+    assert PASSWORD not in created.stdout + created.stderr
     assert admin_command("create", "chief").returncode == 1  # the name is taken
     listed = admin_command("list").stdout.strip().split("\t")
     assert listed[:3] == ["chief", "Trưởng ban", "2FA"]
@@ -74,9 +74,7 @@ def enter(page, name, code=""):
     page.get_by_role("button", name="Đăng nhập").click()
 
 
-def test_officer_signs_in_logs_an_incident_and_loses_a_role_at_once(
-    visitor, server, totp_secret
-):
+def test_officer_signs_in_logs_an_incident_and_loses_a_role_at_once(visitor, server, totp_secret):
     desk = visitor.open_on_desktop("/people")
     enter(desk, "chief", pyotp.TOTP(totp_secret).now())
     desk.wait_for_url("**/people")

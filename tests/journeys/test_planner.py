@@ -24,14 +24,14 @@ def test_export_holds_exactly_the_filtered_rows(visitor, server):
     rows = page.locator("tbody tr")
     waiting = server.items("works", urgency="waiting")
     assert 0 < len(waiting) < everything
-    assert sorted(ids(rows)) == sorted(one["id"] for one in waiting)
+    assert sorted(ids(rows)) == sorted(item["id"] for item in waiting)
     for row in rows.all():
         expect(row).to_contain_text("Đang chờ")
         assert row.locator('[data-label="Đang chờ (cơ quan, việc)"]').inner_text().strip("– "), "it says on whom"
     expect(page.get_by_label("Tình trạng tiến độ")).to_have_value("waiting")
 
     file = downloaded(page, "Tải GeoJSON")
-    assert [one["id"] for one in file["features"]] == [one["id"] for one in waiting]
+    assert [item["id"] for item in file["features"]] == [item["id"] for item in waiting]
     assert file["features"] == waiting
     assert file["numberReturned"] == len(waiting)
     assert file["selection"] == {"urgency": "waiting"}
@@ -40,34 +40,34 @@ def test_export_holds_exactly_the_filtered_rows(visitor, server):
 
 def test_partner_file_withholds_and_counts_assumed_positions(visitor, server):
     page = visitor.open_on_desktop("/gates?border=VN-KH")
-    shown = {one["id"]: one for one in server.items("gates", border="VN-KH")}
-    assumed = {id_ for id_, one in shown.items() if one["properties"]["position_source"] == "assumed"}
-    surveyed = {id_ for id_, one in shown.items() if one["geometry"]} - assumed
+    visible = {item["id"]: item for item in server.items("gates", border="VN-KH")}
+    assumed = {id_ for id_, item in visible.items() if item["properties"]["position_source"] == "assumed"}
+    surveyed = {id_ for id_, item in visible.items() if item["geometry"]} - assumed
     assert assumed
     assert surveyed
 
     ours = downloaded(page, "Tải GeoJSON")
-    assert {one["id"]: one["geometry"] for one in ours["features"]} == {
-        id_: one["geometry"] for id_, one in shown.items()
+    assert {item["id"]: item["geometry"] for item in ours["features"]} == {
+        id_: item["geometry"] for id_, item in visible.items()
     }
     assert "withheld_positions" not in ours
 
     theirs = downloaded(page, "Bản cung cấp cho đối tác")
-    given = {one["id"]: one for one in theirs["features"]}
-    assert set(given) == set(shown) == set(ids(page.locator("tbody tr")))
-    assert {id_ for id_, one in given.items() if one["geometry"]} == surveyed
+    values = {item["id"]: item for item in theirs["features"]}
+    assert set(values) == set(visible) == set(ids(page.locator("tbody tr")))
+    assert {id_ for id_, item in values.items() if item["geometry"]} == surveyed
     assert theirs["withheld_positions"] == len(assumed)
     for id_ in assumed:
-        assert given[id_]["properties"]["chainage_m"] is None
-        assert given[id_]["properties"]["address"] is None
-    longitudes = [shown[id_]["geometry"]["coordinates"][0] for id_ in assumed]
+        assert values[id_]["properties"]["chainage_m"] is None
+        assert values[id_]["properties"]["address"] is None
+    longitudes = [visible[id_]["geometry"]["coordinates"][0] for id_ in assumed]
     text = json.dumps(theirs)
-    assert not any(str(one) in text for one in longitudes)
+    assert not any(str(item) in text for item in longitudes)
 
 
 def test_internal_works_are_in_no_partner_file(visitor, server):
     page = visitor.open_on_desktop("/works")
-    assert {one["properties"]["level"] for one in server.items("works")} == {"internal"}
+    assert {item["properties"]["level"] for item in server.items("works")} == {"internal"}
     assert page.locator("tbody tr").count() == len(downloaded(page, "Tải GeoJSON")["features"]) > 0
     theirs = downloaded(page, "Bản cung cấp cho đối tác")
     assert theirs["features"] == []
@@ -75,7 +75,7 @@ def test_internal_works_are_in_no_partner_file(visitor, server):
 
 
 def test_repair_is_followed_from_list_to_map_through_its_procedure(visitor, server):
-    work = next(one for one in server.items("works", urgency="overdue") if one["properties"]["address"] == "147/6")
+    work = next(item for item in server.items("works", urgency="overdue") if item["properties"]["address"] == "147/6")
     steps = server.request_json(f"/ogc/collections/works/items/{work['id']}/steps")["steps"]
     assert len(steps) > 1
     page = visitor.open_on_desktop("/works?urgency=overdue")
@@ -111,19 +111,19 @@ def test_list_and_map_show_the_same_rows_for_one_url(visitor, server):
     page.get_by_role("link", name="Xem trên bản đồ").click()
     expect(page.locator(".row")).to_have_count(len(rows))
     assert sorted(ids(page.locator(".row"))) == rows
-    placed = [one for one in server.items("works", urgency="waiting") if one["geometry"]]
+    placed = [item for item in server.items("works", urgency="waiting") if item["geometry"]]
     expect(page.locator(".stand.works")).to_have_count(len(placed))
 
 
 def test_task_shows_its_missing_clears(visitor, server):
     cards = server.request_json("/api/cards")["layers"]
     field = next(
-        one for card in cards if card["name"] == "tasks" for one in card["fields"] if one["name"] == "missing_clears"
+        item for card in cards if card["name"] == "tasks" for item in card["fields"] if item["name"] == "missing_clears"
     )
     words = {code["value"]: code["title"]["vi"] for code in field["codes"]}
     page = visitor.open_on_desktop("/tasks")
     tasks = server.items("tasks")
-    assert any(one["properties"]["missing_clears"] for one in tasks)
+    assert any(item["properties"]["missing_clears"] for item in tasks)
     for task in tasks:
-        said = ", ".join(words[one] for one in task["properties"]["missing_clears"]) or "–"
-        expect(page.locator(f'tr[data-id="{task["id"]}"] [data-label="{field["title"]["vi"]}"]')).to_have_text(said)
+        spoken = ", ".join(words[item] for item in task["properties"]["missing_clears"]) or "–"
+        expect(page.locator(f'tr[data-id="{task["id"]}"] [data-label="{field["title"]["vi"]}"]')).to_have_text(spoken)

@@ -16,8 +16,8 @@ def server(disposable_server):
     return disposable_server
 
 
-def audit(house, verb: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "api", "audit", verb, "--data-dir", house.data_dir]
+def audit(dataset, verb: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "api", "audit", verb, "--data-dir", dataset.data_dir]
     return subprocess.run(
         command, cwd=CHECKOUT, env=os.environ | environment, capture_output=True, text=True, check=False
     )
@@ -35,11 +35,11 @@ def test_journal_is_sealed_while_serving_and_tampering_is_named(server):
     ((thing, said),) = server.query_rows("select id, description from app.incidents order by created_at desc limit 1")
     with psycopg.connect(
         host=str(server.cluster.socket_dir), dbname=DATABASE_NAME, user="postgres", autocommit=True
-    ) as one:
-        one.execute("set session_replication_role = replica")
-        one.execute("update app.incidents set description = 'khác' where id = %s", [thing])
+    ) as item:
+        item.execute("set session_replication_role = replica")
+        item.execute("update app.incidents set description = 'khác' where id = %s", [thing])
         beside = audit(server, "verify")
-        one.execute("update app.incidents set description = %s where id = %s", [said, thing])
+        item.execute("update app.incidents set description = %s where id = %s", [said, thing])
     assert beside.returncode == 1
     assert f"incidents {thing}: its present or its past is not what the journal says" in beside.stderr
     away = audit(server, "verify", COTMOC_ANCHOR=str(server.data_dir / "unmounted" / "anchor"))
@@ -49,12 +49,12 @@ def test_journal_is_sealed_while_serving_and_tampering_is_named(server):
     with psycopg.connect(host=str(server.cluster.socket_dir), dbname=DATABASE_NAME, user="postgres") as superuser:
         superuser.execute("set session_replication_role = replica")
         superuser.execute("update app.journal set actor = 'somebody else' where seq = %s", [seq])
-    found = audit(server, "verify")
-    assert found.returncode == 1
+    results = audit(server, "verify")
+    assert results.returncode == 1
     ((batch,),) = server.query_rows("select batch from app.seals where %s between first_seq and last_seq", seq)
-    assert f"✗ Batch {batch} (seq " in found.stderr
-    assert "an entry was changed" in found.stderr
-    assert f"✗ Lô {batch} (seq " in found.stderr
+    assert f"✗ Batch {batch} (seq " in results.stderr
+    assert "an entry was changed" in results.stderr
+    assert f"✗ Lô {batch} (seq " in results.stderr
 
 
 def test_doctor_passes_a_serving_system_and_names_faults(server):

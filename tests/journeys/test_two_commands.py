@@ -34,10 +34,10 @@ class Up:
 
     def __init__(self, *options: str | Path, checkout: Path = CHECKOUT, **how: object) -> None:
         command = [checkout / "cotmoc", "up", "--port", "0", *options]
-        with tempfile.NamedTemporaryFile(delete=False) as said:
-            self.said = Path(said.name)
+        with tempfile.NamedTemporaryFile(delete=False) as spoken:
+            self.said = Path(spoken.name)
             self.process = subprocess.Popen(
-                command, stdout=said, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd="/", **how
+                command, stdout=spoken, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd="/", **how
             )
 
     @property
@@ -48,8 +48,8 @@ class Up:
         """Wait until it says where it serves, and return the address."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            if found := re.search(r"serves at (http://\S+)", self.words):
-                return found[1]
+            if results := re.search(r"serves at (http://\S+)", self.words):
+                return results[1]
             assert self.process.poll() is None, self.words
             time.sleep(0.1)
         pytest.fail(f"it does not serve: {self.words}")
@@ -172,9 +172,7 @@ def test_orphaned_cluster_is_adopted_and_stopped(data_dir: Path):
     assert not Cluster(data_dir).running
 
 
-def test_second_up_names_the_lock_holder_and_other_commands_work(
-    data_root: Path, data_dir: Path
-):
+def test_second_up_names_the_lock_holder_and_other_commands_work(data_root: Path, data_dir: Path):
     with up("--data-dir", data_dir) as first:
         address = first.serves()
         second = said_by("up", "--data-dir", data_dir)
@@ -250,11 +248,11 @@ def test_missing_packages_print_the_install_line(data_root: Path):
     script = data_root / "cotmoc"
     shutil.copy(CHECKOUT / "cotmoc", script)
     namespace = ["unshare", "--mount", "sh", "-c", bare.replace("/cotmoc-script", str(script))]
-    told = subprocess.run(namespace, capture_output=True, text=True, check=False, cwd="/")
-    if "unshare" in told.stderr or "mount:" in told.stderr:
+    message = subprocess.run(namespace, capture_output=True, text=True, check=False, cwd="/")
+    if "unshare" in message.stderr or "mount:" in message.stderr:
         pytest.skip("this machine lets nobody make a mount namespace")
-    assert told.returncode == 1
-    line = next(line for line in told.stderr.splitlines() if line.startswith("  "))
+    assert message.returncode == 1
+    line = next(line for line in message.stderr.splitlines() if line.startswith("  "))
     assert re.match(r"  (sudo sh|su) -c '.+'$", line)
     assert "apt-get -q install -y --no-install-recommends" in line
     assert "postgresql postgresql-postgis" in line
@@ -309,8 +307,8 @@ def test_locks_pin_hashes_and_name_no_index(lock: str):
 
 
 def test_external_database_secrets_are_created_once_with_mode_0600(tmp_path: Path):
-    made = premises._login_passwords(tmp_path)
-    assert premises._login_passwords(tmp_path) == made
-    assert made.keys() == set(LOGINS)
-    assert len(set(made.values())) == len(LOGINS)
+    created = premises._login_passwords(tmp_path)
+    assert premises._login_passwords(tmp_path) == created
+    assert created.keys() == set(LOGINS)
+    assert len(set(created.values())) == len(LOGINS)
     assert stat.S_IMODE((tmp_path / "logins.json").stat().st_mode) == 0o600

@@ -46,23 +46,23 @@ def until(fact):
     return met
 
 
-def connected(house, **how):
+def connected(dataset, **how):
     """A connection to the house."""
     connection = socket.socket()
     for name, value in how.items():
         connection.setsockopt(socket.SOL_SOCKET, getattr(socket, name), value)
     connection.settimeout(30)
-    connection.connect(("127.0.0.1", int(house.base_url.rpartition(":")[2])))
+    connection.connect(("127.0.0.1", int(dataset.base_url.rpartition(":")[2])))
     return connection
 
 
-def worker_of(house, connection):
+def worker_of(dataset, connection):
     """The process at the other end of a connection, as the kernel has it."""
     port = f":{connection.getsockname()[1]:04X}"
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         words = line.split()
         if words[2].endswith(port):
-            for pid in house.workers():
+            for pid in dataset.workers():
                 for file in Path(f"/proc/{pid}/fd").iterdir():
                     with suppress(OSError):
                         if str(file.readlink()) == f"socket:[{words[9]}]":
@@ -80,7 +80,9 @@ def said(connection, method, path, body="", token=None):
     while b"\r\n\r\n" not in answer:
         answer += connection.recv(65536)
     head, _, rest = answer.partition(b"\r\n\r\n")
-    length = next(int(one.split(b":")[1]) for one in head.lower().split(b"\r\n") if one.startswith(b"content-length"))
+    length = next(
+        int(item.split(b":")[1]) for item in head.lower().split(b"\r\n") if item.startswith(b"content-length")
+    )
     while len(rest) < length:
         rest += connection.recv(65536)
     return int(head.split()[1])
@@ -90,15 +92,15 @@ def said(connection, method, path, body="", token=None):
 def connections_to_both(server):
     """One connection to each of the two."""
     with ExitStack() as opened:
-        found = {}
+        results = {}
 
         def both():
             connection = opened.enter_context(connected(server))
-            found.setdefault(until(lambda: worker_of(server, connection)), connection)
-            return len(found) == 2
+            results.setdefault(until(lambda: worker_of(server, connection)), connection)
+            return len(results) == 2
 
         until(both)
-        yield list(found.values())
+        yield list(results.values())
 
 
 def test_killed_worker_is_restarted_while_others_serve(server):
@@ -168,8 +170,8 @@ def test_21st_download_gets_503_until_a_slot_is_free(server):
         assert {answer.status_code for answer in refused} == {503}
         assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
         assert {httpx.get(f"{server.base_url}{MARKERS}").status_code for _ in range(10)} == {200}
-        one, freed = next(iter(by_worker.items()))
-        os.kill(one, signal.SIGKILL)
+        item, freed = next(iter(by_worker.items()))
+        os.kill(item, signal.SIGKILL)
         for _ in freed:
             until(begun)
         assert begun() is None
@@ -179,14 +181,14 @@ def test_21st_download_gets_503_until_a_slot_is_free(server):
 
 @pytest.mark.parametrize("number", [1, 2, 4, 8])
 def test_connections_suffice_for_the_most_workers(server, number):
-    reader, door = (server.cluster.url(DATABASE_NAME, login) for login in (READER_LOGIN, ACCOUNTS_LOGIN))
-    told = Settings(reader_url=reader, writer_url=reader, partner_url=reader, door_url=door, workers=number)
-    state = create_app(told).state
+    reader, route = (server.cluster.url(DATABASE_NAME, login) for login in (READER_LOGIN, ACCOUNTS_LOGIN))
+    message = Settings(reader_url=reader, writer_url=reader, partner_url=reader, door_url=route, workers=number)
+    state = create_app(message).state
     database, accounts = state.database, state.accounts
     engines = (database._reader, database._writer, database._partner, accounts._engine)
-    each = sum(one.pool.size() + one.pool._max_overflow for one in engines) + 3 * database._pool_limit
-    asked = "select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
-    ((most,),) = server.query_rows(asked)
+    each = sum(engine.pool.size() + engine.pool._max_overflow for engine in engines) + 3 * database._pool_limit
+    query = "select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
+    ((most,),) = server.query_rows(query)
     assert number * each + MAX_DOWNLOADS + 10 <= most  # ten for the sealer, the doctor and other verbs
 
 
@@ -197,19 +199,19 @@ def test_workers_share_the_throttle(connections_to_both):
 
 
 def test_revoked_token_is_refused_by_all_workers(server, connections_to_both):
-    door = Accounts(server.cluster.url(DATABASE_NAME, ACCOUNTS_LOGIN))
+    route = Accounts(server.cluster.url(DATABASE_NAME, ACCOUNTS_LOGIN))
     try:
-        assert [said(one, "GET", MARKERS) for one in connections_to_both] == [200, 200]
-        with door.transaction("test") as session:
+        assert [said(item, "GET", MARKERS) for item in connections_to_both] == [200, 200]
+        with route.transaction("test") as session:
             enrol(session, "chief", "administrator", password="một câu dài để vào nhà")
             token = issue(session, "máy", "office", made_by="chief", days=1)
-        until(lambda: [said(one, "GET", MARKERS) for one in connections_to_both] == [401, 401])
-        assert [said(one, "GET", MARKERS, token=token) for one in connections_to_both] == [200, 200]
-        with door.transaction("test") as session:
+        until(lambda: [said(item, "GET", MARKERS) for item in connections_to_both] == [401, 401])
+        assert [said(item, "GET", MARKERS, token=token) for item in connections_to_both] == [200, 200]
+        with route.transaction("test") as session:
             revoke(session, list_tokens(session)[0]["id"])
-        assert [said(one, "GET", MARKERS, token=token) for one in connections_to_both] == [401, 401]
+        assert [said(item, "GET", MARKERS, token=token) for item in connections_to_both] == [401, 401]
     finally:
-        door.dispose()
+        route.dispose()
 
 
 def test_ctrl_c_stops_all_processes_in_order(server):
@@ -293,25 +295,25 @@ def watched(*names):
 
 
 def test_worker_that_cannot_start_ends_the_start():
-    told = watched("serves", "fails")
-    assert told.returncode == 1
-    assert "OSError: no room" in told.stderr
-    assert "fails has ended (code 1)" in told.stderr
-    assert "left: []" in told.stdout
+    message = watched("serves", "fails")
+    assert message.returncode == 1
+    assert "OSError: no room" in message.stderr
+    assert "fails has ended (code 1)" in message.stderr
+    assert "left: []" in message.stdout
 
 
 def test_crashing_worker_restarts_with_back_off_and_hung_one_is_killed():
-    told = watched("dies_young", "is_deaf")
-    assert told.returncode == 0
-    said = [line.rpartition("begun anew in ")[2] for line in told.stderr.splitlines()]
-    assert len(said) > 1
-    assert said == ["0 s", "1 s", "2 s", "4 s"][: len(said)]
-    assert told.stdout.endswith("left: []\n")
+    message = watched("dies_young", "is_deaf")
+    assert message.returncode == 0
+    text = [line.rpartition("begun anew in ")[2] for line in message.stderr.splitlines()]
+    assert len(text) > 1
+    assert text == ["0 s", "1 s", "2 s", "4 s"][: len(text)]
+    assert message.stdout.endswith("left: []\n")
 
 
 def test_failed_fork_leaves_the_other_workers_serving():
-    told = watched("serves", "lives_once")
-    assert told.returncode == 0
-    assert "lives_once has ended (Resource temporarily unavailable); begun anew in 1 s" in told.stderr
-    assert "serves has ended" not in told.stderr
-    assert told.stdout == "all serve\nleft: []\n"
+    message = watched("serves", "lives_once")
+    assert message.returncode == 0
+    assert "lives_once has ended (Resource temporarily unavailable); begun anew in 1 s" in message.stderr
+    assert "serves has ended" not in message.stderr
+    assert message.stdout == "all serve\nleft: []\n"
