@@ -70,13 +70,13 @@ REFUSED = {
 }
 """What nobody types and what misleads or breaks XML: refused, and the field is named."""
 
-ALL_ACCEPTED = " ".join(one for name, one in ACCEPTED.items() if name != "combining marks")
+ALL_ACCEPTED = " ".join(text for name, text in ACCEPTED.items() if name != "combining marks")
 """Everything at once, for a field that is shown once."""
 
 SHORT_PAYLOAD = "\"'`><img src=x onerror=alert(1)></script><script>alert(1)</script><!--{{8191*8191}}${alert(1)}{% x"
 """The worst of it where there is little room."""
 
-MARKUP = [one for one in ACCEPTED.values() if "<" in one]
+MARKUP = [text for text in ACCEPTED.values() if "<" in text]
 
 
 class _PageInspector(HTMLParser):

@@ -3,7 +3,6 @@
 The doors are read from the application itself: one that is not listed in ``tests.canaries`` or below fails here.
 """
 
-import json
 import re
 import uuid
 
@@ -16,74 +15,24 @@ from gis.accounts.people import assign_role, close_account, enrol
 from gis.accounts.sign_ins import sign_in
 from gis.accounts.token_usage import MAX_PER_MINUTE
 from gis.accounts.tokens import issue
-from gis.db.actors import Actor
 from gis.model.fields import Level
-from layers.policy import ASSIGNABLE_ROLES
 from tests import leak_markers
-from tests.leak_markers import UNIT_A, UNIT_B, create_marked_dataset, decode_response, request_urls, routes
-
-WRITING = {
-    ("POST", "/ogc/collections/{layer}/items"): {"properties": {}},
-    ("PUT", "/ogc/collections/{layer}/items/{item}"): {"source": "x"},
-    ("PATCH", "/ogc/collections/{layer}/items/{item}"): {"source": "x"},
-    ("DELETE", "/ogc/collections/{layer}/items/{item}"): None,
-    ("POST", "/ogc/collections/{layer}/items/{item}/moves"): {"to": "x", "reason": "x"},
-    ("POST", "/ogc/collections/{layer}/items/{item}/links"): {"at": "9001", "border": "VN-KH", "role": "site"},
-    ("DELETE", "/ogc/collections/{layer}/items/{item}/links/{link_id}"): None,
-    ("POST", "/ogc/collections/gates/items/{item}/events"): {"kind": "note", "on": "2026-01-01", "note": "x"},
-    ("POST", "/ogc/collections/works/items/{item}/steps"): {"code": "notice", "on": "2026-01-01"},
-    ("OPTIONS", "/ogc/collections/{layer}/items"): None,
-    ("OPTIONS", "/ogc/collections/{layer}/items/{item}"): None,
-}
-"""The writing doors of features, with what is brought to them."""
-
-OF_RELEASES = {
-    ("POST", "/api/releases"), ("POST", "/api/releases/{release}/versions"),
-    ("PUT", "/api/releases/{release}/versions/{number}"),
-    ("POST", "/api/releases/{release}/versions/{number}/moves"),
-}  # fmt: skip
-"""The writing doors of releases, which have tests of their own."""
-
-OF_ACCOUNTS = {
-    ("POST", "/signout"), ("GET", "/account"), ("GET", "/api/account"), ("POST", "/api/account/password"),
-    ("POST", "/api/account/second-factor"), ("PUT", "/api/account/second-factor"),
-    ("POST", "/api/account/sign-out-everywhere"), ("GET", "/people"), ("GET", "/tokens"), ("GET", "/api/people"),
-    ("POST", "/api/people"), ("POST", "/api/people/{account}/appointment"),
-    ("POST", "/api/people/{account}/invitation"), ("POST", "/api/people/{account}/sign-out"),
-    ("DELETE", "/api/people/{account}/second-factor"), ("DELETE", "/api/people/{account}"), ("GET", "/api/tokens"),
-    ("POST", "/api/tokens"), ("DELETE", "/api/tokens/{token}"), ("GET", "/api/tokens/{token}/uses"),
-    ("GET", "/api/account/sign-ins"), ("DELETE", "/api/account/sign-ins/{sign_in}"),
-    ("POST", "/api/account/recovery-codes"),
-}  # fmt: skip
-"""The doors of accounts, which no token opens: they ask for somebody who has signed in."""
-
-OPEN = {
-    ("GET", "/healthz"), ("GET", "/signin"), ("GET", "/signin/password"), ("POST", "/signin"),
-    ("POST", "/signin/password"), ("GET", "/signin/oidc"), ("GET", "/signin/oidc/callback"), ("*", "/static"),
-}  # fmt: skip
-"""What answers to anybody."""
-
-ACTORS = {
-    "administrator": Actor("administrator", ASSIGNABLE_ROLES["administrator"]),
-    "office": Actor("office", ASSIGNABLE_ROLES["office"]),
-    "planner": Actor("planner", ASSIGNABLE_ROLES["planner"]),
-    "committee": Actor("committee", ASSIGNABLE_ROLES["committee"]),
-    "officer A": leak_markers.OFFICER_OF[UNIT_A],
-    "officer B": leak_markers.OFFICER_OF[UNIT_B],
-    "public": Actor("public", ASSIGNABLE_ROLES["public"]),
-    "partner": leak_markers.RECIPIENT_ACTOR,
-    "anonymous": None,
-}
-"""Whom each answer is judged for. A partner may know of what was released and nothing else, a stranger of nothing."""
-
-OFFERED = ("incidents", "markers", "works", "tasks")
-"""Layers that all change who see them, or some, or some in some columns only."""
-
-LIKE_ANOTHER = ("administrator", "planner", "partner", "anonymous")
-"""Who reads as another does, or nothing: each door is asked, but not for every row."""
-
-everybody = pytest.mark.parametrize("who", ACTORS)
-everybody_inside = pytest.mark.parametrize("who", [one for one, actor in ACTORS.items() if actor is not None])
+from tests.contract.leak_requests import (
+    ACTORS,
+    INJECTED,
+    LIKE_ANOTHER,
+    OF_ACCOUNTS,
+    OF_RELEASES,
+    OFFERED,
+    OPEN,
+    WRITING,
+    everybody,
+    everybody_inside,
+    plain_text,
+    query_forms,
+)
+from tests.leak_markers import UNIT_A, UNIT_B, create_marked_dataset
+from tests.leak_requests import decode_response, request_urls, routes
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +93,7 @@ def client_of(site_url, request_headers, who):
         yield client
 
 
-def said(answer):
+def response_text(answer):
     """All that an answer tells: its head and what is inside its body."""
     head = "\n".join(f"{name}: {value}" for name, value in answer.headers.items())
     return f"{head}\n{decode_response(answer.content, answer.headers.get('content-type', ''))}"
@@ -173,7 +122,7 @@ def test_no_response_reveals_hidden_values(who, dataset, client_of):
             assert answer.status_code < 500, (address, answer.text)
             if who == "anonymous":
                 assert answer.status_code == 401, address
-            results = dataset.markers_in(said(answer))
+            results = dataset.markers_in(response_text(answer))
             message |= results
             if more := dataset.leaks(actor, results):
                 leaks[address] = more[:5]
@@ -193,41 +142,13 @@ def test_hidden_and_missing_features_answer_alike(who, dataset, client_of):
     required = [row for row in dataset.hidden_from(ACTORS[who]) if row.kind in ("theirs", "restricted", "reclassified")]
     for row in required:
         few = row.layer.name in ("incidents", "works", "gates", "markers") and row.kind != "reclassified"
-        for ask in _ways(row.layer.name, writing=few):
+        for ask in query_forms(row.layer.name, writing=few):
             nothing = uuid.uuid4()
-            hidden, missing = (_plain(ask(client_of, item), item) for item in (row.id, nothing))
+            hidden, missing = (plain_text(ask(client_of, item), item) for item in (row.id, nothing))
             if hidden != missing:
                 different.append((row.layer.name, row.kind, hidden[:300], missing[:300]))
     assert different == []
     assert bool(required) == (who not in ("administrator", "office"))
-
-
-def _ways(layer, *, writing):
-    base = f"/ogc/collections/{layer}/items/"
-    matched = {"If-Match": '"1-0123456789abcdef"'}
-    for tail in ("", "?f=html", "?as_of=2030-01-01", "/history", "/links"):
-        yield lambda client, item, tail=tail: client.get(f"{base}{item}{tail}")
-    for own_value, tail in (("gates", "/events"), ("works", "/steps")):
-        if layer == own_value:
-            yield lambda client, item, tail=tail: client.get(f"{base}{item}{tail}")
-    if not writing:
-        return
-    for (method, path), body in WRITING.items():
-        if "{item}" not in path or ("/items/{item}" in path and "{layer}" not in path and layer not in path):
-            continue
-        tail = path.partition("{item}")[2].replace("{link_id}", str(uuid.UUID(int=7, version=4)))
-        yield lambda client, item, method=method, tail=tail, body=body: client.request(
-            method, f"{base}{item}{tail}", json=body, headers=matched
-        )
-    yield lambda client, item: client.post(
-        "/ogc/collections/works/items", json={"title": "x", "kind": "repair", "link": str(item)}
-    )
-
-
-def _plain(answer, query):
-    """An answer without what tells one request from another."""
-    head = {name: value for name, value in answer.headers.items() if name not in ("date", "x-request-id")}
-    return f"{answer.status_code} {json.dumps(head)} {answer.text}".replace(str(query), "…")
 
 
 @everybody_inside
@@ -443,16 +364,6 @@ def test_level_cannot_be_raised_above_the_actors_clearance(who, dataset, client_
     assert client_of.get(url).headers["etag"] == tag
 
 
-INJECTED = [
-    "'; set role cotmoc_office; --",
-    "1 OR 1=1",
-    "%27 or true --",
-    "\\u0027",
-    "') or level > 'public' --",
-    "{{7*7}}",
-]
-
-
 @pytest.mark.parametrize("who", ["public"])
 def test_sql_in_parameters_is_a_value_or_refused(who, dataset, client_of):
     parameters = "q bbox datetime as_of sortby filter properties near within after limit crs level unit code reader"
@@ -460,6 +371,6 @@ def test_sql_in_parameters_is_a_value_or_refused(who, dataset, client_of):
         for text in INJECTED:
             answer = client_of.get("/ogc/collections/incidents/items", params={parameter: text})
             assert answer.status_code in (200, 400, 404, 422), (parameter, text)
-            assert dataset.leaks(ACTORS[who], dataset.markers_in(said(answer))) == []
+            assert dataset.leaks(ACTORS[who], dataset.markers_in(response_text(answer))) == []
     for path in (f"/ogc/collections/{text}/items" for text in INJECTED):
         assert client_of.get(path).status_code == 404

@@ -13,138 +13,22 @@ from gis.db.session import ACCOUNTS_LOGIN, LOGINS, PARTNER_LOGIN, READER_LOGIN, 
 from gis.model.children import unjournalled_tables
 from gis.model.layer import catalog
 from layers.policy import OFFICE, OFFICER, PUBLIC
-
-BELONGING_TO_NOBODY = {"public.spatial_ref_sys", "public.geography_columns", "public.geometry_columns"}
-"""PostGIS's own tables, which everybody reads and in which nothing of the house stands."""
-
-OWN = {
-    READER_LOGIN: {},
-    WRITER_LOGIN: {},
-    ACCOUNTS_LOGIN: dict.fromkeys(
-        ("people", "appointments", "sign_ins", "recovery_codes", "tokens", "token_uses"), "insert select update"
-    ),
-    SEALER_LOGIN: {"journal": "select", "seals": "insert select"},
-    PARTNER_LOGIN: {f"release.{one}": "select" for one in (*catalog, "manifests", "tombstones")},
-}
-"""What each login holds itself; where no schema is named, in the schema of the house."""
-
-READING = "administrator committee office officer planner public shared system"
-EDITING = "administrator office officer planner system"
-MAY_BECOME = {
-    READER_LOGIN: {f"cotmoc_{one}" for one in READING.split()},
-    WRITER_LOGIN: {f"cotmoc_{one}" for one in READING.split()} | {f"cotmoc_{one}_edit" for one in EDITING.split()},
-    ACCOUNTS_LOGIN: set(),
-    SEALER_LOGIN: set(),
-    PARTNER_LOGIN: set(),
-}
-
-OF_EVERY_LAYER = "id level position_source source version created_at updated_at retired_at"
-SHARED = "shared_geom shared_address shared_chainage_m shared_accuracy_m"
-OF_ITS_PAST = "valid action"
-OF_A_LAYER = {
-    "administrative_areas": "name kind parent valid_from valid_to successor note",
-    "areas": "border name kind state",
-    "crossings": "border name kind section state opened_on counterpart aliases note",
-    "documents": "number issuer issued_on in_force_on kind title holder note",
-    "gates": "border name counterpart counterpart_place category category_since mode stage province former_province"
-    " commune aliases",
-    "incidents": "border code category severity handling occurred_at description side unit",
-    "lines": "border seq kind legal_status length_m licence attribution",
-    "markers": "border number kind class condition built_by responsible_side inspected_on",
-    "posts": "border section label condition",
-    "sectors": "border section name unit demarcated",
-    "tasks": "border title kind plan clause period lead_unit coordinating_units due_on responsibility product authority"
-    " state waiting_on waiting_since progress done_on description seed_item imported",
-    "units": "name short_name aliases kind side province parent valid_from valid_to successor",
-    "works": "border title kind stage starts_on due_on done_on progress waiting_on waiting_since unit plan clause"
-    " description seed_item suspended_from",
-}
-OF_A_PART = {
-    "gate_categories": "id feature_id category valid_from valid_to document source created_at",
-    "gate_events": "id feature_id kind on precision document note source created_at",
-    "gate_plans": "id feature_id horizon category mode decision on source created_at",
-    "marker_inspections": "id feature_id on condition created_at",
-    "work_steps": "id feature_id ordinal code title_vi title_en due_on done_on document source created_at",
-    "links": "id feature_id to_id role at border geom position_source created_at",
-}
-OF_THE_HOUSE = {
-    "cell_changes": "id layer level assumed word features east north",
-    "cells": "layer grid x y level assumed word features east north",
-    "moves": "layer from_word to_word",
-    "route_segments": "route n m0 m1 utm level",
-    "routes": "name geom length_m level",
-    "shared_places": "id layer label geom position_source",
-}
-READ_BELOW_THE_OFFICE = {
-    **{name: f"{OF_EVERY_LAYER} {SHARED} shared_mercator {own}" for name, own in OF_A_LAYER.items()},
-    **{f"{name}_history": f"{OF_EVERY_LAYER} {SHARED} {OF_ITS_PAST} {own}" for name, own in OF_A_LAYER.items()},
-    **OF_A_PART,
-    **{f"{name}_history": f"{own} since {OF_ITS_PAST}" for name, own in OF_A_PART.items()},
-    **OF_THE_HOUSE,
-}
-"""Each table that a public reader, or the house with a partner's eyes, may read, with its columns."""
-
-RELEASED = "recipient id release added_in version sha256 served_from served_to level position_source accuracy_m address"
-RELEASED += " chainage_m source created_at updated_at shared_geom shared_mercator"
-COMPUTED = {
-    "crossings": "gate gate_id",
-    "gates": "planned_2030 planned_2050 last_event next_event",
-    "incidents": "open",
-    "tasks": "urgency",
-    "works": "procedure urgency",
-}
-READ_BY_PARTNERS = {
-    **{f"release.{name}": f"{RELEASED} {own} {COMPUTED.get(name, '')}" for name, own in OF_A_LAYER.items()},
-    "release.manifests": "release number recipient name published_at withdrawn_at manifest",
-    "release.tombstones": "release id recipient layer added_in removed_in withdrawn",
-}
-"""Each table that the partners' login may read, with its columns; of each the rows of one recipient."""
-
-OF_RELEASES = {"releases", "release_versions", "release_parts", "release_rows", "release_steps", "holdings"}
-"""What those who share with others see beside: how each release was prepared, and what has gone to whom."""
-
-PROCEDURE = "border ordinal code title_vi title_en by always notice_days source"
-ANCHORS = "border number chainage_m accuracy_m source"
-
-CHANGED_BY = {
-    "officer": "incidents links marker_inspections markers replays counters",
-    "planner": "areas crossings documents gate_categories gate_events gate_plans gates links marker_inspections markers"
-    " posts tasks work_steps works replays counters",
-    "office": "administrative_areas areas crossings documents gate_categories gate_events gate_plans gates incidents"
-    " lines links marker_inspections markers posts sectors tasks units work_steps works replays counters"
-    " loaded_steps marker_anchors procedure_steps route_segments routes",
-}
-CHANGED_BY |= {"system": CHANGED_BY["office"]}
-CHANGED_BY |= dict.fromkeys(
-    ("administrator", "office"), f"{CHANGED_BY['office']} releases release_versions release_parts release_rows"
+from tests.contract.catalogue_probes import HANDS, REFUSED, TRICKS
+from tests.contract.expected_privileges import (
+    BELONGING_TO_NOBODY,
+    CALLED,
+    CHANGED_BY,
+    ERASED,
+    MAY_BECOME,
+    OF_A_LAYER,
+    OF_A_PART,
+    OF_RELEASES,
+    OF_WHOM,
+    OWN_PRIVILEGES,
+    READ_BELOW_THE_OFFICE,
+    READ_BY_PARTNERS,
+    read_within_the_house,
 )
-ERASED = {
-    "officer": "links marker_inspections replays",
-    "planner": "gate_categories gate_events gate_plans links marker_inspections work_steps replays",
-    "office": "gate_categories gate_events gate_plans links marker_inspections work_steps replays"
-    " loaded_steps marker_anchors procedure_steps route_segments routes",
-}
-ERASED |= {"administrator": f"{ERASED['office']} release_parts", "system": ERASED["office"]}
-ERASED["office"] = ERASED["administrator"]
-
-CALLED = {
-    "app.own_units()": {"officer", "officer_edit", "officer_own"},
-    "app.own_stretch(text)": {"officer", "officer_edit", "officer_own"},
-    "app.write_journal(text,uuid,text,jsonb,jsonb)": {"publisher"},
-    "app.journal_read(text,uuid,text,jsonb)": {"writer"},
-    "app.readings(timestamp with time zone,timestamp with time zone,text,text,bigint,integer)": {
-        "administrator",
-        "administrator_edit",
-        "office",
-        "office_edit",
-    },
-    "app.publish_release(uuid)": {"administrator_edit", "office_edit", "publisher"},
-    "app.withdraw_release(uuid)": {"administrator_edit", "office_edit", "publisher"},
-    "app.told_of(uuid)": {"publisher"},
-    "app.label_of(uuid)": {"publisher"},
-    "app.names_hidden_marker(text,text,app.level)": {"public", "shared", "publisher"},
-}
-"""The functions that act with their owner's rights, and who may call them."""
 
 
 @pytest.fixture(scope="module")
@@ -168,42 +52,6 @@ def database_name(cluster, migrated_template):
 def admin(cluster, database_name):
     with psycopg.connect(host=str(cluster.socket_dir), dbname=database_name, user="postgres", autocommit=True) as item:
         yield item
-
-
-OWN_OF_A_LAYER = {
-    **dict.fromkeys(OF_A_LAYER, "original created_by"),
-    "markers": "original created_by remark",
-    "sectors": "original created_by start_m end_m",
-    "tasks": "original created_by person",
-    "works": "original created_by cost_planned cost_approved cost_spent funding",
-}
-"""The fields that are told within the house alone, and to an officer of the own matters alone."""
-
-OWN_OF_A_PART = {**dict.fromkeys(OF_A_PART, ""), "marker_inspections": "note", "work_steps": "note"}
-WHO_AND_WHY = "actor reason request device_at"
-WHERE_ASSUMED = "geom address chainage_m accuracy_m"
-
-
-def read_within_the_house(*, scoped):
-    """Each table that a post within the house reads, with its columns: a scoped one has the own matters in views."""
-    results = {name: message for name, message in OF_THE_HOUSE.items() if name != "shared_places"}
-    results |= {"places": OF_THE_HOUSE["shared_places"], "procedure_steps": PROCEDURE, "marker_anchors": ANCHORS}
-    for name, own_value in OF_A_LAYER.items():
-        shared = f"{OF_EVERY_LAYER} {SHARED} {WHERE_ASSUMED} {own_value}"
-        beside = "" if scoped else OWN_OF_A_LAYER[name]
-        results[name] = f"{shared} {beside} mercator shared_mercator"
-        results[f"{name}_history"] = f"{shared} {beside} {OF_ITS_PAST} {'' if scoped else WHO_AND_WHY}"
-        if scoped:
-            results[f"{name}_own"] = f"id version {OWN_OF_A_LAYER[name]} {WHO_AND_WHY}"
-    for name, shared in OF_A_PART.items():
-        beside = "" if scoped else OWN_OF_A_PART[name]
-        results[name] = f"{shared} {OWN_OF_A_PART[name] if name == 'links' else beside}"
-        results[f"{name}_history"] = f"{shared} {beside} since {OF_ITS_PAST} {'' if scoped else WHO_AND_WHY}"
-        if scoped and name != "links":
-            results[f"{name}_own"] = f"id valid {OWN_OF_A_PART[name]} {WHO_AND_WHY}"
-    if scoped:
-        del results["cells"], results["cell_changes"]
-    return results
 
 
 def columns(admin, role, verb="select"):
@@ -240,7 +88,7 @@ def test_logins_hold_only_the_listed_privileges(login, admin):
     for verb in ("select", "insert", "update"):
         for name in columns(admin, login, verb):
             holdings.setdefault(name, set()).add(verb)
-    assert holdings == split(OWN[login])
+    assert holdings == split(OWN_PRIVILEGES[login])
     for verb in ("delete", "truncate", "references", "trigger"):
         assert tables(admin, login, verb) == set()
     become = admin.execute(
@@ -314,28 +162,6 @@ def test_callers_of_security_definer_functions_are_listed(admin):
     assert called == CALLED
 
 
-EVERYBODYS = {"app.actor()", "app.plain(text)", "app.text_hash(text)", "app.content_hash(jsonb)"}
-"""What is only arithmetic on what the caller brings along, or the caller's own name."""
-
-OF_WHOM = {
-    READER_LOGIN: EVERYBODYS,
-    WRITER_LOGIN: EVERYBODYS | {"app.journal_read(text,uuid,text,jsonb)"},
-    ACCOUNTS_LOGIN: EVERYBODYS,
-    SEALER_LOGIN: EVERYBODYS,
-    PARTNER_LOGIN: {"release.plain(text)"},
-    **{f"cotmoc_{one}": EVERYBODYS for one in ("committee", "planner")},
-    "cotmoc_public": EVERYBODYS | {"app.names_hidden_marker(text,text,app.level)"},
-    **dict.fromkeys(
-        ("cotmoc_office", "cotmoc_administrator"),
-        EVERYBODYS | {one for one, who in CALLED.items() if "office" in who} | {"release.plain(text)"},
-    ),
-    "cotmoc_officer": EVERYBODYS | {"app.own_units()", "app.own_stretch(text)"},
-    "cotmoc_shared": EVERYBODYS
-    | {"app.names_hidden_marker(text,text,app.level)"}
-    | {f"app.shared_{one}(uuid[],text[],integer)" for one in catalog},
-}
-
-
 @pytest.mark.parametrize("role", OF_WHOM)
 def test_callable_functions_of_the_schema_are_listed(role, admin):
     results = admin.execute(
@@ -354,112 +180,6 @@ def test_no_role_may_use_a_sequence(admin):
         " and has_sequence_privilege(r.oid, s.seqrelid, 'usage, select, update')"
     )
     assert results.fetchall() == []
-
-
-TRICKS = [
-    "select st_estimatedextent('app', 'areas', 'geom')",
-    "select st_estimatedextent('app', 'areas', 'shared_geom', true)",
-    "select _postgis_index_extent({areas}, 'geom')",
-    "select _postgis_stats({areas}, 'geom')",
-    "select _postgis_selectivity({areas}, 'geom', ST_MakeEnvelope(105, 11, 107, 12, 4326))",
-    "select _postgis_join_selectivity({areas}, 'geom', {areas}, 'geom')",
-    "select * from pg_statistic",
-    "select * from pg_authid",
-    "select * from pg_largeobject",
-    "select lo_from_bytea(0, 'x')",
-    "select lo_creat(-1)",
-    "select lo_import('/etc/hostname')",
-    "copy (select 1) to program 'id'",
-    "copy app.areas from program 'id'",
-    "copy (select 1) to '/tmp/cotmoc'",
-    "select pg_read_file('/etc/hostname')",
-    "select pg_ls_dir('.')",
-    "select pg_stat_file('/etc/hostname')",
-    "select pg_reload_conf()",
-    "set role cotmoc_owner",
-    "set role postgres",
-    "set role cotmoc_door",
-    "set session authorization postgres",
-    "set session authorization cotmoc_sealer",
-    "set session_replication_role = replica",
-    "create table mine (a int)",
-    "create table app.mine (a int)",
-    "create temporary table mine (a int)",
-    "create view app.mine as select 1",
-    "create function mine() returns int language sql as 'select 1'",
-    "create function pg_temp.mine() returns int language sql as 'select 1'",
-    "create schema mine",
-    "create extension dblink",
-    "create role mine",
-    "alter role current_user superuser",
-    "alter table app.areas disable row level security",
-    "alter table app.areas no force row level security",
-    "drop policy see_public on app.areas",
-    "alter function geometry_overlaps(geometry, geometry) leakproof",
-    "truncate app.areas",
-    "truncate app.journal cascade",
-    "delete from app.areas",
-    "delete from app.areas_history",
-    "update app.journal set actor = 'x'",
-    "insert into app.features (id, layer) values (gen_random_uuid(), 'areas')",
-    "insert into app.seals default values returning *",
-    "select app.write_journal('areas', gen_random_uuid(), 'x', null, null)",
-    "select app.fold_cells()",
-    "select nextval('app.journal_seq_seq')",
-    "select setval('app.journal_seq_seq', 1)",
-    "select last_value from app.journal_seq_seq",
-    "select lo_export(1, '/tmp/cotmoc')",
-    "select pg_read_binary_file('PG_VERSION')",
-    "select * from pg_hba_file_rules",
-    "select * from pg_file_settings",
-    "select * from pg_shmem_allocations",
-    "select * from pg_ls_logdir()",
-    "select * from pg_ls_waldir()",
-    "select * from pg_statistic_ext_data",
-    "select * from pg_user_mapping",
-    "select pg_switch_wal()",
-    "select pg_stat_reset()",
-    "alter system set log_statement = 'all'",
-    "alter role cotmoc_owner login",
-    "alter table app.areas owner to current_user",
-    "alter function app.actor() owner to current_user",
-    "reassign owned by cotmoc_owner to current_user",
-    "grant cotmoc_owner to current_user",
-    "do $$ begin lock table app.journal; end $$",
-    "create trigger mine before insert on app.areas for each row execute function app.refuse_change()",
-    "create rule mine as on update to app.areas do instead nothing",
-    "create publication mine for all tables",
-    "create foreign data wrapper mine",
-    "create event trigger mine on ddl_command_start execute function app.refuse_change()",
-    "load '/tmp/mine.so'",
-    "set session_preload_libraries = 'mine'",
-    "set dynamic_library_path = '/tmp'",
-    "set allow_system_table_mods = on",
-    "do $$ begin perform set_config('role', 'cotmoc_owner', false); end $$",
-    "do $$ begin execute 'set role cotmoc_publisher'; end $$",
-    "update pg_proc set prosecdef = true",
-    "select AddGeometryColumn('app', 'areas', 'mine', 4326, 'POINT', 2)",
-    "select DropGeometryTable('app', 'areas')",
-    "select app.told_of(gen_random_uuid())",
-    "select app.label_of(gen_random_uuid())",
-    "select app.account_told('{}')",
-    "select app.marker_names('1')",
-    "set row_security = off; select * from app.areas",
-    "select * from app.surface",
-    "select * from app.features",
-    "select * from app.alembic_version",
-]
-HANDS = [
-    (READER_LOGIN, None),
-    (READER_LOGIN, PUBLIC.role.read_role),
-    (READER_LOGIN, OFFICE.role.read_role),
-    (WRITER_LOGIN, OFFICER.write_role),
-    (WRITER_LOGIN, OFFICE.role.write_role),
-    (ACCOUNTS_LOGIN, None),
-    (SEALER_LOGIN, None),
-    (PARTNER_LOGIN, None),
-]
-REFUSED = (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable)
 
 
 @pytest.mark.parametrize(("login", "role"), HANDS, ids=str)

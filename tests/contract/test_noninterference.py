@@ -39,7 +39,8 @@ from gis.model.links import Link
 from gis.read.selection import Selection
 from gis.release import contents, workflow
 from layers.policy import ASSIGNABLE_ROLES, OFFICE_STAFF, PARTNER
-from tests.leak_markers import OFFICER_OF, UNIT_A, UNIT_B, create_marked_dataset, decode_response, request_urls
+from tests.leak_markers import OFFICER_OF, UNIT_A, UNIT_B, create_marked_dataset
+from tests.leak_requests import decode_response, request_urls
 
 EXAMPLES = 2_000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 40
 READERS = {"public": Actor("public", ASSIGNABLE_ROLES["public"]), "officer": OFFICER_OF[UNIT_A],
@@ -158,8 +159,8 @@ def test_hidden_changes_change_no_response(who, serve, unchanged_copy, marked_te
 
     def same(address: str) -> None:
         if address not in unchanged_copy.answers:
-            unchanged_copy.answers[address] = said(unchanged_copy, tokens[who], address)
-        results = said(touched, tokens[who], address)
+            unchanged_copy.answers[address] = response_text(unchanged_copy, tokens[who], address)
+        results = response_text(touched, tokens[who], address)
         if results != unchanged_copy.answers[address]:
             differing[address] = unlike(results, unchanged_copy.answers[address])
 
@@ -183,7 +184,7 @@ def test_hidden_changes_change_no_response(who, serve, unchanged_copy, marked_te
     assert len(unchanged_copy.answers) == len(set(addresses))
 
 
-def said(served: Served, token: str, address: str) -> str:
+def response_text(served: Served, token: str, address: str) -> str:
     """All that an answer tells, less the moment and the number of the request."""
     answer = served.get(address, token)
     kind = answer.headers.get("content-type", "")
@@ -391,4 +392,7 @@ def test_comparison_detects_visible_changes(serve, unchanged_copy, marked_templa
     READERS["nobody"], ADDED["nobody"] = READERS["public"], []
     add("nobody", other.database, None, server, random.Random(4))
     query = [f"/ogc/collections/{item}/items?limit=1000&count=exact" for item in catalog] + ["/ogc/collections"]
-    assert any(said(other, tokens["public"], item) != said(unchanged_copy, tokens["public"], item) for item in query)
+    assert any(
+        response_text(other, tokens["public"], item) != response_text(unchanged_copy, tokens["public"], item)
+        for item in query
+    )

@@ -4,181 +4,35 @@ The oracle below says in plain Python what the page promises, from the roles' pl
 what row-level security lets through, a whole world to a handful of statements.
 """
 
-import datetime as dt
-import json
 import random
-import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from gis.db.actors import Actor
-from gis.model.fields import Level
-from gis.model.layer import Layer, catalog
+from gis.model.layer import catalog
 from gis.model.links import location_view
-from layers.border import Border
-from layers.policy import OFFICER, POLICY, SYSTEM
-
-LAYERS = [
-    catalog[name] for name in ("incidents", "markers", "works", "tasks", "gates", "documents", "sectors", "units")
-]
-ROWS = 60
-UNITS = [f"Đơn vị {letter}" for letter in "ABCDEFG"]
-UNKNOWN = "Đơn vị không có trong danh bạ"
-TODAY = dt.datetime.now(dt.timezone(dt.timedelta(hours=7))).date()
-DAY = dt.timedelta(days=1)
-LEVELS = [level.value for level in Level]
-BORDERS = [border.value for border in Border]
-
-ACTORS = [Actor("somebody", role) for role in POLICY.roles if not role.scoped]
-ACTORS += [Actor("officer", OFFICER, unit) for unit in (*UNITS, UNKNOWN, None)]
-
-
-def known_as(actor: Actor) -> str:
-    """How an actor is called in the report of a test."""
-    return f"{actor.role.name} {actor.unit or ''}".strip()
-
+from tests.contract.policy_world import (
+    ACTORS,
+    ADDED,
+    LAYERS,
+    LEVELS,
+    MOVED,
+    OPENED,
+    ROWS,
+    World,
+    json_of,
+    known_as,
+    made_up,
+    may_open,
+    row_of,
+    stored_row,
+    value_for,
+)
 
 everybody = pytest.mark.parametrize("actor", ACTORS, ids=known_as)
-
-Row = Mapping[str, Any]
-
-
-# The oracle
-
-
-@dataclass
-class World:
-    """What is in the house: the rows of each layer."""
-
-    rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-
-    def units_of(self, unit: str | None) -> set[str]:
-        """The unit and all that stand under it, as long as they exist; one that the register does not know is one."""
-        known = self.rows["units"]
-        if unit is None or (any(item["name"] == unit for item in known) and not self._current(unit)):
-            return set()
-        own_value, results = {unit}, {unit}
-        while results:
-            results = {item["name"] for item in known if item["parent"] in results and stands(item)} - own_value
-            own_value |= results
-        return own_value
-
-    def _current(self, unit: str) -> bool:
-        return any(item["name"] == unit and stands(item) for item in self.rows["units"])
-
-    def is_own(self, layer: str, row: Row, unit: str | None) -> bool:
-        """Whether a row is a matter of the unit: reported or led by it, or on a sector that it is in charge of."""
-        own_value = self.units_of(unit)
-        if layer in ("incidents", "works", "sectors") and row["unit"] in own_value:
-            return True
-        if layer == "tasks" and row["lead_unit"] in own_value:
-            return True
-        if layer in ("sectors", "units", "documents"):
-            return False
-        return row["chainage_m"] is not None and any(
-            sector["unit"] in own_value and sector["retired_at"] is None and sector["level"] != "restricted"
-            and sector["border"] == row["border"]
-            and None not in (sector["start_m"], sector["end_m"])
-            and sector["start_m"] <= row["chainage_m"] <= sector["end_m"]
-            for sector in self.rows["sectors"]
-        )  # fmt: skip
-
-    def sees(self, actor: Actor, layer: str, row: Row) -> bool:
-        """Whether somebody sees a row."""
-        within = LEVELS.index(row["level"]) <= LEVELS.index(actor.level.value)
-        if not actor.role.scoped or row["level"] in ("public", "partner"):
-            return within
-        return within and self.is_own(layer, row, actor.unit)
-
-    def edits(self, actor: Actor, layer: str, row: Row) -> bool:
-        """Whether somebody may change a row, or make one like it."""
-        if layer not in actor.role.edits or not self.sees(actor, layer, row):
-            return False
-        return not actor.role.scoped or self.is_own(layer, row, actor.unit)
-
-    def adds(self, actor: Actor, layer: str, row: Row) -> bool:
-        """Whether somebody may make a row: what may be shared is entered by the office and the house itself alone."""
-        return self.edits(actor, layer, row) and (may_open(actor) or row["level"] in ("internal", "restricted"))
-
-    def opens(self, actor: Actor, layer: str, row: Row, level: str) -> bool:
-        """Whether somebody may show a row to more people than see it: the office, but not whoever entered it."""
-        both = self.edits(actor, layer, row) and self.edits(actor, layer, {**row, "level": level})
-        return both and may_open(actor) and (actor.role is SYSTEM.role or row["created_by"] != "x")
-
-
-def may_open(actor: Actor) -> bool:
-    """Whether a post is the office, or the house itself."""
-    return actor.role.name in ("administrator", "office", "system")
-
-
-def stands(unit: Row) -> bool:
-    """Whether a unit of the register exists today."""
-    begun = unit["valid_from"] is None or unit["valid_from"] <= TODAY
-    return unit["retired_at"] is None and begun and (unit["valid_to"] is None or unit["valid_to"] >= TODAY)
-
-
-# The world
-
-
-def made_up(seed: int) -> World:
-    """A random world: units that begin and end under each other, sectors that overlap, matters of all levels."""
-    chance = random.Random(seed)
-    number_of = {"units": 14, "sectors": 14}
-    return World(
-        {
-            layer.name: [_row(layer, chance, number) for number in range(number_of.get(layer.name, ROWS))]
-            for layer in LAYERS
-        }
-    )
-
-
-def _row(layer: Layer, chance: random.Random, number: int) -> dict[str, Any]:
-    row = {name: _value(layer, name, chance, number) for name in _stored(layer)}
-    row["retired_at"] = chance.choice([None, None, None, "2026-01-01T00:00:00+00:00"])
-    if layer.name == "sectors":
-        ends = [chance.choice([None, *range(0, 5000, 500)]) for _ in range(2)]
-        row["start_m"], row["end_m"] = ends if None in ends or chance.random() < 0.2 else sorted(ends)
-    return row
-
-
-def _stored(layer: Layer) -> list[str]:
-    return [
-        column.name
-        for column in layer.model.__table__.columns
-        if column.computed is None and column.name not in ("geom", "original")
-    ]
-
-
-def _value(layer: Layer, name: str, chance: random.Random, number: int) -> Any:
-    item = layer.fields.get(name)
-    choices: dict[str, list[Any]] = {
-        "level": LEVELS,
-        "border": BORDERS,
-        "chainage_m": [None, 0.0, 499.9, 500.0, 1000.1, 4500.0, 7000.0],
-        "unit": [*UNITS, UNKNOWN, "khác"],
-        "lead_unit": [*UNITS, UNKNOWN, None],
-        "created_by": ["x", "another"],
-        "parent": [*UNITS, UNKNOWN, None],
-        "valid_from": [None, None, TODAY, TODAY - DAY, TODAY + DAY],
-        "valid_to": [None, None, TODAY, TODAY - DAY, TODAY + DAY],
-        "position_source": ["none"],
-    }
-    if name in choices:
-        return chance.choice(choices[name])
-    if name == "name" and layer.name == "units":
-        return chance.choice(UNITS)
-    if item is None or name == "id":
-        return str(uuid.UUID(int=chance.getrandbits(128), version=4))
-    if item.nullable:
-        return None
-    if item.codes is not None:
-        return next(iter(item.codes)).value
-    return {"text": f"{layer.name} {number}", "integer": 1, "boolean": True}.get(item.type, "2026-01-31T00:00:00+00:00")
 
 
 @pytest.fixture(scope="module")
@@ -195,10 +49,10 @@ def dataset(request, cluster, database_name) -> Iterator[tuple[World, psycopg.Co
     with psycopg.connect(host=str(cluster.socket_dir), dbname=database_name, user="postgres") as admin:
         admin.execute("set session_replication_role = replica")
         for layer in LAYERS:
-            names = _stored(layer)
+            names = stored_row(layer)
             columns = sql.SQL(", ").join(map(sql.Identifier, names))
             fill = sql.SQL("insert into {0} ({1}) select {1} from json_populate_recordset(null::{0}, %s)")
-            admin.execute(fill.format(sql.Identifier("app", layer.name), columns), [_json(results.rows[layer.name])])
+            admin.execute(fill.format(sql.Identifier("app", layer.name), columns), [json_of(results.rows[layer.name])])
             past = sql.SQL(
                 "insert into {0} ({1}, valid, action, actor) select {1}, '[2026-01-01,)', 'insert', 'x' from {2}"
             )
@@ -216,10 +70,6 @@ def dataset(request, cluster, database_name) -> Iterator[tuple[World, psycopg.Co
         )
         yield results, admin
         admin.rollback()
-
-
-def _json(rows: list[dict[str, Any]]) -> str:
-    return json.dumps(rows, default=str)
 
 
 @pytest.fixture
@@ -322,22 +172,6 @@ def _may(connection: psycopg.Connection, table: str, verb: str) -> bool:
     return row is not None and bool(row[0])
 
 
-ADDED = """
-do $$
-declare one record; made text[] := '{{}}';
-begin
-    for one in select * from json_populate_recordset(null::app.{table}, current_setting('test.rows')::json) loop
-        begin
-            insert into app.{table} ({columns}) values ({values});
-            made := made || one.id::text;
-        exception when insufficient_privilege or sqlstate 'CM007' then null;
-        end;
-    end loop;
-    perform set_config('test.made', array_to_string(made, ','), true);
-end $$;
-"""
-
-
 @pytest.mark.parametrize("actor", [item for item in ACTORS if () in item.role.edits.values()], ids=known_as)
 def test_inserts_allowed_are_exactly_those_of_the_policy(dataset, actor, acting_connection):
     results, _ = dataset
@@ -347,11 +181,13 @@ def test_inserts_allowed_are_exactly_those_of_the_policy(dataset, actor, acting_
     _take(acting_connection, actor.role.write_role)
     chance = random.Random(actor.unit)
     for layer in required:
-        rows = [_row(layer, chance, 1000 + number) for number in range(ROWS)]
+        rows = [row_of(layer, chance, 1000 + number) for number in range(ROWS)]
         columns = [
-            f'"{name}"' for name in _stored(layer) if name not in ("version", "created_at", "created_by", "updated_at")
+            f'"{name}"'
+            for name in stored_row(layer)
+            if name not in ("version", "created_at", "created_by", "updated_at")
         ]
-        acting_connection.execute("select set_config('test.rows', %s, true)", [_json(rows)])
+        acting_connection.execute("select set_config('test.rows', %s, true)", [json_of(rows)])
         acting_connection.execute(
             ADDED.format(
                 table=layer.name, columns=", ".join(columns), values=", ".join(f"one.{column}" for column in columns)
@@ -362,24 +198,6 @@ def test_inserts_allowed_are_exactly_those_of_the_policy(dataset, actor, acting_
         assert set(created[0].split(",")) - {""} == expected, layer.name
 
 
-MOVED = """
-do $$
-declare one record; made text := '';
-begin
-    for one in select * from json_to_recordset(current_setting('test.rows')::json)
-        as r (id uuid, level app.level, unit text, chainage_m float8)
-    loop
-        begin
-            update app.incidents set level = one.level, unit = one.unit, chainage_m = one.chainage_m where id = one.id;
-            made := made || case when found then one.id || ',' else '' end;
-        exception when insufficient_privilege then null;
-        end;
-    end loop;
-    perform set_config('test.made', made, true);
-end $$;
-"""
-
-
 @pytest.mark.parametrize("actor", [item for item in ACTORS if "incidents" in item.role.edits], ids=known_as)
 def test_updates_cannot_move_rows_outside_the_policy(dataset, actor, acting_connection):
     """What a row becomes has to be somebody's own as much as what it was."""
@@ -387,10 +205,10 @@ def test_updates_cannot_move_rows_outside_the_policy(dataset, actor, acting_conn
     _take(acting_connection, actor.role.write_role)
     chance = random.Random(7)
     into = [
-        {**row, **{name: _value(catalog["incidents"], name, chance, 0) for name in ("level", "unit", "chainage_m")}}
+        {**row, **{name: value_for(catalog["incidents"], name, chance, 0) for name in ("level", "unit", "chainage_m")}}
         for row in results.rows["incidents"]
     ]
-    acting_connection.execute("select set_config('test.rows', %s, true)", [_json(into)])
+    acting_connection.execute("select set_config('test.rows', %s, true)", [json_of(into)])
     acting_connection.execute(MOVED)
     created = acting_connection.execute("select current_setting('test.made')").fetchone()
     expected = {
@@ -399,22 +217,6 @@ def test_updates_cannot_move_rows_outside_the_policy(dataset, actor, acting_conn
         if results.edits(actor, "incidents", before) and results.edits(actor, "incidents", after)
     }
     assert set(created[0].split(",")) - {""} == expected
-
-
-OPENED = """
-do $$
-declare one record; made text := '';
-begin
-    for one in select * from json_to_recordset(current_setting('test.rows')::json) as r (id uuid, level app.level) loop
-        begin
-            update app.incidents set level = one.level where id = one.id;
-            made := made || case when found then one.id || ',' else '' end;
-        exception when insufficient_privilege or sqlstate 'CM007' or sqlstate 'CM008' then null;
-        end;
-    end loop;
-    perform set_config('test.made', made, true);
-end $$;
-"""
 
 
 @pytest.mark.parametrize("actor", [item for item in ACTORS if "incidents" in item.role.edits], ids=known_as)
@@ -429,7 +231,7 @@ def test_only_the_office_lowers_levels_and_not_of_its_own_rows(dataset, actor, a
         if row["level"] != "public"
     }
     acting_connection.execute(
-        "select set_config('test.rows', %s, true)", [_json([{"id": id_, "level": to} for id_, to in into.items()])]
+        "select set_config('test.rows', %s, true)", [json_of([{"id": id_, "level": to} for id_, to in into.items()])]
     )
     acting_connection.execute(OPENED)
     created = acting_connection.execute("select current_setting('test.made')").fetchone()

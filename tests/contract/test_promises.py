@@ -2,62 +2,31 @@
 
 import io
 import json
-import uuid
 
 import psycopg
 import pyogrio
 import pytest
 from psycopg import sql
-from shapely import LinearRing, to_geojson
 from shapely.geometry import shape
 
-from gis.db.actors import Actor
 from gis.db.session import READER_LOGIN, WRITER_LOGIN
 from gis.model.fields import Level
-from gis.model.layer import Layer, catalog
 from gis.read import pages, timeline
 from gis.read.selection import Selection
 from gis.text.errors import Missing
 from gis.write import commands
-from layers.policy import OFFICE, PARTNER, PUBLIC
-from tests.factories import POINT, SHAPES, minimal_body, now, put
-
-every = pytest.mark.parametrize("layer", catalog.values(), ids=lambda layer: layer.name)
-every_editable = pytest.mark.parametrize(
-    "layer", [one for one in catalog.values() if one.editable], ids=lambda layer: layer.name
+from layers.policy import OFFICE
+from tests.contract.layer_groups import (
+    CLERK,
+    assumed,
+    below_the_office,
+    create_row,
+    every,
+    every_editable,
+    every_placed,
+    table,
 )
-below_the_office = pytest.mark.parametrize("reader", [PARTNER, PUBLIC], ids=lambda reader: reader.level.value)
-every_placed = pytest.mark.parametrize(
-    "layer", [one for one in catalog.values() if one.has_geometry], ids=lambda layer: layer.name
-)
-every_placed_by_hand = pytest.mark.parametrize(
-    "layer", [one for one in catalog.values() if one.has_geometry and one.editable], ids=lambda layer: layer.name
-)
-
-CLERK = Actor("clerk", OFFICE.role)
-
-
-def table(layer: Layer, suffix: str = "") -> sql.Identifier:
-    return sql.Identifier("app", f"{layer.name}{suffix}")
-
-
-def made(database, layer, **values):
-    """The id of a new row, stored in the office's name."""
-    with database.transaction(OFFICE, write=True, reason="quyết định 12") as session:
-        return put(session, layer, **values).id
-
-
-def assumed(database, connect, layer):
-    """The id of a public row whose position is only assumed."""
-    row = made(database, layer, level="public")
-    admin = connect()
-    admin.execute("select set_config('cotmoc.actor', 'test', false)")
-    admin.execute(
-        f"update app.{layer.name} set position_source = 'assumed', address = '118 + 5 m', chainage_m = 12345"
-        " where id = %s",
-        [row],
-    )
-    return row
+from tests.factories import now
 
 
 @every
@@ -83,7 +52,7 @@ def test_geometry_has_a_spatial_index(layer, connect):
 
 @every
 def test_raw_sql_without_an_actor_is_refused(layer, database, connect):
-    row = made(database, layer)
+    row = create_row(database, layer)
     raw = connect(WRITER_LOGIN, role=OFFICE.role.write_role)
     with pytest.raises(psycopg.Error) as refused:
         raw.execute(sql.SQL("update {} set source = 'x' where id = %s").format(table(layer)), [row])
@@ -103,7 +72,7 @@ def test_logins_without_a_role_have_no_access(layer, connect):
 
 @every
 def test_readers_cannot_write_and_editors_cannot_delete(layer, database, connect):
-    row = made(database, layer)
+    row = create_row(database, layer)
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         connect(READER_LOGIN, role=OFFICE.role.write_role)
     editor = connect(WRITER_LOGIN, role=OFFICE.role.write_role)
@@ -120,7 +89,7 @@ def test_readers_cannot_write_and_editors_cannot_delete(layer, database, connect
 
 @every
 def test_changes_are_journalled_with_actor_time_and_reason(layer, database, connect):
-    row = made(database, layer, source="trước")
+    row = create_row(database, layer, source="trước")
     before = now()
     with database.transaction(CLERK, write=True, reason="đính chính", request="r-1", device_at="2026-01-01") as session:
         commands.store_update(session, layer, commands.lock_feature(session, layer.model, row), {"source": "sau"})
@@ -147,7 +116,7 @@ def test_changes_are_journalled_with_actor_time_and_reason(layer, database, conn
 
 @every
 def test_history_ranges_have_no_gap_and_no_overlap(layer, database, connect):
-    row = made(database, layer)
+    row = create_row(database, layer)
     for source in "abc":
         with database.transaction(OFFICE, write=True) as session:
             commands.store_update(session, layer, commands.lock_feature(session, layer.model, row), {"source": source})
@@ -165,7 +134,7 @@ def test_history_ranges_have_no_gap_and_no_overlap(layer, database, connect):
 
 @every_editable
 def test_retired_features_are_hidden_and_keep_their_history(layer, database):
-    row = made(database, layer, source="trước khi ngừng")
+    row = create_row(database, layer, source="trước khi ngừng")
     before = now()
     with database.transaction(OFFICE, write=True, reason="dỡ bỏ") as session:
         commands.retire(session, layer, commands.lock_feature(session, layer.model, row))
@@ -182,7 +151,7 @@ def test_retired_features_are_hidden_and_keep_their_history(layer, database):
 
 @every
 def test_identity_is_immutable_and_registered(layer, database, connect):
-    row = made(database, layer)
+    row = create_row(database, layer)
     admin = connect()
     assert admin.execute("select layer from app.features where id = %s", [row]).fetchone() == (layer.name,)
     admin.execute("select set_config('cotmoc.actor', 'test', false)")
@@ -194,8 +163,8 @@ def test_identity_is_immutable_and_registered(layer, database, connect):
 @every
 @below_the_office
 def test_rows_above_the_readers_level_are_invisible(layer, reader, database):
-    hidden = [made(database, layer, level=level) for level in ("internal", "restricted")]
-    visible = made(database, layer, level="public")
+    hidden = [create_row(database, layer, level=level) for level in ("internal", "restricted")]
+    visible = create_row(database, layer, level="public")
     before = now()
     with database.transaction(reader) as session:
         for row in hidden:
@@ -209,7 +178,7 @@ def test_rows_above_the_readers_level_are_invisible(layer, reader, database):
 @every
 @below_the_office
 def test_raising_the_level_hides_the_history_too(layer, reader, database):
-    row = made(database, layer, level="public", source="chuyện cũ")
+    row = create_row(database, layer, level="public", source="chuyện cũ")
     before = now()
     with database.transaction(OFFICE, write=True) as session:
         commands.store_update(
@@ -279,8 +248,8 @@ def test_assumed_positions_are_masked_below_internal(layer, reader, database, co
 @every_placed
 def test_partner_export_counts_withheld_positions(layer, database, connect, client):
     row = assumed(database, connect, layer)
-    visible = made(database, layer, level="public")
-    hidden = made(database, layer, level="internal")
+    visible = create_row(database, layer, level="public")
+    hidden = create_row(database, layer, level="internal")
     file = client.get(f"/api/export/{layer.name}", params={"reader": "partner"}).json()
     by_id = {feature["id"]: feature for feature in file["features"]}
     assert by_id[str(row)]["geometry"] is None
@@ -295,7 +264,7 @@ def test_partner_export_counts_withheld_positions(layer, database, connect, clie
 
 @every
 def test_gdal_reads_from_an_export_exactly_what_was_shown(layer, database, client):
-    rows = [str(made(database, layer, source=f'dòng {n} «ngoặc» "kép"')) for n in range(3)]
+    rows = [str(create_row(database, layer, source=f'dòng {n} «ngoặc» "kép"')) for n in range(3)]
     visible = client.get(f"/ogc/collections/{layer.name}/items", params={"limit": 10000}).json()
     file = client.get(f"/api/export/{layer.name}")
     frame = pyogrio.read_dataframe(io.BytesIO(file.content))
@@ -310,141 +279,3 @@ def test_gdal_reads_from_an_export_exactly_what_was_shown(layer, database, clien
         if layer.has_geometry:
             assert read.geometry.equals(shape(expected[row]["geometry"]))
     assert file.json()["features"] == visible["features"]
-
-
-@every_placed
-def test_items_conform_to_rfc_7946(layer, database, client):
-    row = str(made(database, layer))
-    answer = client.get(f"/ogc/collections/{layer.name}/items/{row}")
-    assert answer.headers["content-type"] == "application/geo+json"
-    feature = answer.json()
-    assert feature["type"] == "Feature"
-    assert feature["id"] == feature["properties"]["id"] == row
-    geometry = feature["geometry"]
-    assert shape(geometry).is_valid
-    assert "crs" not in feature
-    numbers = [number for point in _positions(geometry["coordinates"]) for number in point]
-    assert all(len(str(number).partition(".")[2]) <= 6 for number in numbers)
-    assert all(len(point) == 2 for point in _positions(geometry["coordinates"]))
-    if geometry["type"] == "Polygon":
-        assert LinearRing(geometry["coordinates"][0]).is_ccw
-        assert not LinearRing(SHAPES["GEOMETRY"]["coordinates"][0]).is_ccw
-
-
-def _positions(coordinates):
-    if not isinstance(coordinates[0], list):
-        return [coordinates]
-    return [point for coordinate in coordinates for point in _positions(coordinate)]
-
-
-@every_editable
-def test_updates_require_if_match(layer, client):
-    items = f"/ogc/collections/{layer.name}/items"
-    created = client.post(items, json=minimal_body(layer))
-    assert created.status_code == 201, created.text
-    url, tag = created.headers["location"], created.headers["etag"]
-    assert client.get(url).headers["etag"] == tag
-    assert client.get(url, headers={"If-None-Match": tag}).status_code == 304
-    assert client.patch(url, json={"source": "a"}).status_code == 428
-    assert client.patch(url, json={"source": "a"}, headers={"If-Match": "*"}).status_code == 428
-    changed = client.patch(url, json={"source": "a"}, headers={"If-Match": tag})
-    assert changed.status_code == 200, changed.text
-    assert changed.json()["properties"]["source"] == "a"
-    assert changed.json()["properties"]["version"] == 2
-    stale = client.patch(url, json={"source": "b"}, headers={"If-Match": tag})
-    assert (stale.status_code, stale.json()["version"]) == (412, 2)
-    assert (
-        client.patch(url, json={"source": "b"}, headers={"If-Match": f"W/{changed.headers['etag']}"}).status_code == 412
-    )
-    assert client.delete(url).status_code == 428
-    assert client.delete(url, headers={"If-Match": tag}).status_code == 412
-    assert client.get(url).json()["properties"]["source"] == "a"
-    assert client.delete(url, headers={"If-Match": changed.headers["etag"]}).status_code == 204
-    assert client.get(url).status_code == 404
-    assert client.get(f"{url}/history").json()["entries"][0]["action"] == "retire"
-
-
-@every_editable
-def test_put_of_what_get_returned_changes_nothing(layer, client):
-    url = client.post(f"/ogc/collections/{layer.name}/items", json=minimal_body(layer)).headers["location"]
-    read = client.get(url)
-    feature = {name: value for name, value in read.json().items() if name != "links"}
-    put_back = client.put(url, json=feature, headers={"If-Match": read.headers["etag"]})
-    assert put_back.status_code == 200, put_back.text
-    silent = {"version", "updated_at"}
-    before, after = read.json(), put_back.json()
-    assert {n: v for n, v in after["properties"].items() if n not in silent} == {
-        n: v for n, v in before["properties"].items() if n not in silent
-    }
-    assert after["geometry"] == before["geometry"]
-
-
-@pytest.mark.parametrize("layer", ["incidents", "works", "gates", "posts", "areas", "crossings"])
-def test_put_keeps_an_assumed_position_assumed(layer, client):
-    place = {"text": "147/6 + 120 m", "border": "VN-KH"}
-    if catalog[layer].geometry_type == "GEOMETRY":
-        place = {"text": "168–168/2", "border": "VN-KH"}
-    body = {name: value for name, value in minimal_body(catalog[layer]).items() if name != "geometry"}
-    url = client.post(f"/ogc/collections/{layer}/items", json={**body, "place": place}).headers["location"]
-    read = client.get(url)
-    assert read.json()["properties"]["position_source"] == "assumed"
-    for change, values in ((client.put, read.json()), (client.patch, {"geometry": read.json()["geometry"]})):
-        back = change(url, json=values, headers={"If-Match": client.get(url).headers["etag"]})
-        assert back.status_code == 200, back.text
-        for name in ("position_source", "accuracy_m", "original", "address", "chainage_m"):
-            assert back.json()["properties"][name] == read.json()["properties"][name], name
-
-
-@every_placed_by_hand
-def test_client_cannot_declare_an_assumed_position_surveyed(layer, database, connect, client):
-    url = f"/ogc/collections/{layer.name}/items/{assumed(database, connect, layer)}"
-    for source in ("survey", "protocol"):
-        answer = client.patch(
-            url, json={"position_source": source}, headers={"If-Match": client.get(url).headers["etag"]}
-        )
-        assert answer.status_code == 422
-        assert [error["field"] for error in answer.json()["errors"]] == ["position_source"]
-
-
-@every_placed_by_hand
-def test_removing_the_geometry_removes_derived_fields(layer, database, connect, client):
-    url = f"/ogc/collections/{layer.name}/items/{assumed(database, connect, layer)}"
-    answer = client.patch(url, json={"geometry": None}, headers={"If-Match": client.get(url).headers["etag"]})
-    assert answer.status_code == 200, answer.text
-    left = answer.json()["properties"]
-    assert (left["position_source"], left["chainage_m"], left["accuracy_m"]) == ("none", None, None)
-    assert left["address"] == left.get("number")
-
-
-@every_editable
-def test_unknown_features_are_404_for_every_method(layer, client):
-    url = f"/ogc/collections/{layer.name}/items/{uuid.uuid4()}"
-    values = {"If-Match": '"1-0123456789abcdef"'}
-    answers = [
-        client.get(url),
-        client.get(f"{url}/history"),
-        client.get(f"{url}/links"),
-        client.patch(url, json={"source": "x"}, headers=values),
-        client.put(url, json=minimal_body(layer), headers=values),
-        client.delete(url, headers=values),
-        client.post(f"{url}/links", json={"at": "147/6", "border": "VN-KH", "role": "site"}),
-    ]
-    assert [answer.status_code for answer in answers] == [404] * len(answers)
-    assert len({answer.json()["detail"] for answer in answers}) == 1
-
-
-def test_boundary_lines_are_read_only(client):
-    line = client.get("/ogc/collections/lines/items", params={"limit": 1}).json()["features"][0]
-    url = f"/ogc/collections/lines/items/{line['id']}"
-    values = {"If-Match": client.get(url).headers["etag"]}
-    answers = [
-        client.post("/ogc/collections/lines/items", json=minimal_body(catalog["lines"])),
-        client.patch(url, json={"source": "x"}, headers=values),
-        client.put(url, json=minimal_body(catalog["lines"]), headers=values),
-        client.delete(url, headers=values),
-    ]
-    assert [answer.status_code for answer in answers] == [409] * 4
-
-
-def test_geometry_round_trips_exactly():
-    assert json.loads(to_geojson(shape(POINT))) == POINT

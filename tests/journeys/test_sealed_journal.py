@@ -32,16 +32,18 @@ def test_journal_is_sealed_while_serving_and_tampering_is_named(server):
     assert proven.returncode == 0, proven.stderr
     assert "0 dòng chưa niêm phong" in proven.stdout
     assert (server.data_dir / "anchor.jsonl").read_text("utf-8").count("\n") > 0
-    ((thing, said),) = server.query_rows("select id, description from app.incidents order by created_at desc limit 1")
+    ((feature_id, description),) = server.query_rows(
+        "select id, description from app.incidents order by created_at desc limit 1"
+    )
     with psycopg.connect(
         host=str(server.cluster.socket_dir), dbname=DATABASE_NAME, user="postgres", autocommit=True
-    ) as item:
-        item.execute("set session_replication_role = replica")
-        item.execute("update app.incidents set description = 'khác' where id = %s", [thing])
+    ) as superuser:
+        superuser.execute("set session_replication_role = replica")
+        superuser.execute("update app.incidents set description = 'khác' where id = %s", [feature_id])
         beside = audit(server, "verify")
-        item.execute("update app.incidents set description = %s where id = %s", [said, thing])
+        superuser.execute("update app.incidents set description = %s where id = %s", [description, feature_id])
     assert beside.returncode == 1
-    assert f"incidents {thing}: its present or its past is not what the journal says" in beside.stderr
+    assert f"incidents {feature_id}: its present or its past is not what the journal says" in beside.stderr
     away = audit(server, "verify", COTMOC_ANCHOR=str(server.data_dir / "unmounted" / "anchor"))
     assert away.returncode == 1
     assert "the anchor file lacks this batch" in away.stderr

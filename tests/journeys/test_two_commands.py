@@ -19,12 +19,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from api.cli import up as premises
+from api.cli.up import CHECKOUT, _login_passwords
 from gis.cluster.private_cluster import Cluster
 from gis.db.session import LOGINS
 from tests.process_kill import kill
 
-CHECKOUT = premises.CHECKOUT
 PATIENCE = 120
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
@@ -35,14 +34,14 @@ class Up:
     def __init__(self, *options: str | Path, checkout: Path = CHECKOUT, **how: object) -> None:
         command = [checkout / "cotmoc", "up", "--port", "0", *options]
         with tempfile.NamedTemporaryFile(delete=False) as spoken:
-            self.said = Path(spoken.name)
+            self.log_file = Path(spoken.name)
             self.process = subprocess.Popen(
                 command, stdout=spoken, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd="/", **how
             )
 
     @property
     def words(self) -> str:
-        return self.said.read_text("utf-8")
+        return self.log_file.read_text("utf-8")
 
     def serves(self) -> str:
         """Wait until it says where it serves, and return the address."""
@@ -67,7 +66,7 @@ def up(*options: str | Path, **how: object) -> Iterator[Up]:
     finally:
         if started.process.poll() is None:
             started.end()
-        started.said.unlink()
+        started.log_file.unlink()
 
 
 def said_by(*arguments: str | Path, checkout: Path = CHECKOUT, **how: object) -> subprocess.CompletedProcess[str]:
@@ -307,8 +306,8 @@ def test_locks_pin_hashes_and_name_no_index(lock: str):
 
 
 def test_external_database_secrets_are_created_once_with_mode_0600(tmp_path: Path):
-    created = premises._login_passwords(tmp_path)
-    assert premises._login_passwords(tmp_path) == created
+    created = _login_passwords(tmp_path)
+    assert _login_passwords(tmp_path) == created
     assert created.keys() == set(LOGINS)
     assert len(set(created.values())) == len(LOGINS)
     assert stat.S_IMODE((tmp_path / "logins.json").stat().st_mode) == 0o600

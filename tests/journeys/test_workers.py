@@ -70,7 +70,7 @@ def worker_of(dataset, connection):
     return None
 
 
-def said(connection, method, path, body="", token=None):
+def response_status(connection, method, path, body="", token=None):
     """The status of one answer on a connection that stays open."""
     host = f"Host: localhost:{connection.getpeername()[1]}"
     lines = [f"{method} {path} HTTP/1.1", host, f"Content-Length: {len(body)}", "Content-Type: application/json"]
@@ -194,22 +194,22 @@ def test_connections_suffice_for_the_most_workers(server, number):
 
 def test_workers_share_the_throttle(connections_to_both):
     body = '{"name": "ghost", "password": "some sentence or other"}'
-    tried = [said(connections_to_both[number % 2], "POST", "/signin", body) for number in range(7)]
+    tried = [response_status(connections_to_both[number % 2], "POST", "/signin", body) for number in range(7)]
     assert tried == [401] * 5 + [429] * 2
 
 
 def test_revoked_token_is_refused_by_all_workers(server, connections_to_both):
     route = Accounts(server.cluster.url(DATABASE_NAME, ACCOUNTS_LOGIN))
     try:
-        assert [said(item, "GET", MARKERS) for item in connections_to_both] == [200, 200]
+        assert [response_status(item, "GET", MARKERS) for item in connections_to_both] == [200, 200]
         with route.transaction("test") as session:
             enrol(session, "chief", "administrator", password="một câu dài để vào nhà")
             token = issue(session, "máy", "office", made_by="chief", days=1)
-        until(lambda: [said(item, "GET", MARKERS) for item in connections_to_both] == [401, 401])
-        assert [said(item, "GET", MARKERS, token=token) for item in connections_to_both] == [200, 200]
+        until(lambda: [response_status(item, "GET", MARKERS) for item in connections_to_both] == [401, 401])
+        assert [response_status(item, "GET", MARKERS, token=token) for item in connections_to_both] == [200, 200]
         with route.transaction("test") as session:
             revoke(session, list_tokens(session)[0]["id"])
-        assert [said(item, "GET", MARKERS, token=token) for item in connections_to_both] == [401, 401]
+        assert [response_status(item, "GET", MARKERS, token=token) for item in connections_to_both] == [401, 401]
     finally:
         route.dispose()
 

@@ -9,7 +9,7 @@ import pytest
 from api.app import create_app
 from api.http.security import SECURITY_HEADERS
 from gis.accounts.tokens import issue
-from tests.leak_markers import routes
+from tests.leak_requests import routes
 
 ID = "00000000-0000-4000-8000-000000000000"
 SAMPLE = {
