@@ -48,7 +48,7 @@ STORY = """
     import json, sys
     from fastapi.testclient import TestClient
     from api.app import create_app
-    from api.migrate import migrate, revise
+    from api.cli.migrate import migrate, revise
     from api.settings import Settings
 
     admin, reader, writer, door = sys.argv[1:]
@@ -56,16 +56,16 @@ STORY = """
     migrate(admin)
     assert revise(admin, "nothing") is None
     settings = Settings(reader_url=reader, writer_url=writer, door_url=door)
-    with TestClient(create_app(settings), "http://localhost:8000", client=("127.0.0.1", 50000)) as doors:
+    with TestClient(create_app(settings), "http://localhost:8000", client=("127.0.0.1", 50000)) as client:
         items = "/ogc/collections/patrols/items"
-        made = doors.post(items, json={"name": "Tuần 47", "border": "VN-KH", "on": "2026-11-20"})
-        moved = doors.post(f"{items}/{made.json()['id']}/moves", json={"to": "done", "reason": "đã đi"})
-        found = doors.get(items, params={"on": "2026-11-20", "state": "done"})
-        past = doors.get(f"{items}/{made.json()['id']}/history")
-        cards = doors.get("/api/cards")
+        created = client.post(items, json={"name": "Tuần 47", "border": "VN-KH", "on": "2026-11-20"})
+        moved = client.post(f"{items}/{created.json()['id']}/moves", json={"to": "done", "reason": "đã đi"})
+        features = client.get(items, params={"on": "2026-11-20", "state": "done"})
+        history = client.get(f"{items}/{created.json()['id']}/history")
+        cards = client.get("/api/cards")
     print(json.dumps({
-        "revision": revision, "made": made.status_code, "moved": moved.status_code, "found": found.json(),
-        "past": past.json(), "layers": [one["name"] for one in cards.json()["layers"]],
+        "revision": revision, "made": created.status_code, "moved": moved.status_code, "found": features.json(),
+        "past": history.json(), "layers": [one["name"] for one in cards.json()["layers"]],
     }))
 """
 

@@ -335,7 +335,7 @@ def test_hostile_filter_does_not_reach_file_names(f, export, admin_browser):
 @pytest.fixture(scope="module")
 def server(site_url):
     """The address that the visitor goes to."""
-    return SimpleNamespace(address=site_url)
+    return SimpleNamespace(base_url=site_url)
 
 
 @pytest.fixture

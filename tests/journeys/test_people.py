@@ -83,7 +83,7 @@ def test_officer_signs_in_logs_an_incident_and_loses_a_role_at_once(visitor, ser
     dialog.get_by_label("Tên đăng nhập").fill("officer.1")
     dialog.get_by_label("Chức danh").fill("Đồn phó")
     dialog.get_by_label("Vai trò").select_option("officer")
-    dialog.get_by_label("Đơn vị").select_option(TAN_NAM)
+    dialog.locator("[name=unit]").select_option(TAN_NAM)
     dialog.get_by_role("button", name="Thêm người dùng").click()
     link = desk.locator("dialog.once").get_by_role("textbox").input_value()
     assert link.startswith(f"{server.base_url}/signin/password#")
@@ -116,7 +116,7 @@ def test_officer_signs_in_logs_an_incident_and_loses_a_role_at_once(visitor, ser
     expect(desk.locator("tr", has_text="officer.1")).to_contain_text(TAN_NAM)
     desk.get_by_role("button", name="Sửa tài khoản officer.1").click()
     dialog = desk.get_by_role("dialog")
-    dialog.get_by_label("Đơn vị").select_option(ELSEWHERE)
+    dialog.locator("[name=unit]").select_option(ELSEWHERE)
     dialog.get_by_role("button", name="Thay đổi vai trò, đơn vị").click()
     expect(desk.locator("tr", has_text="officer.1")).to_contain_text(ELSEWHERE)
 

@@ -54,9 +54,9 @@ def test_journal_is_sealed_while_serving_and_tampering_is_named(server):
     results = audit(server, "verify")
     assert results.returncode == 1
     ((batch,),) = server.query_rows("select batch from app.seals where %s between first_seq and last_seq", seq)
-    assert f"✗ Batch {batch} (seq " in results.stderr
+    assert f"✗ Sealed batch {batch} (seq " in results.stderr
     assert "an entry was changed" in results.stderr
-    assert f"✗ Lô {batch} (seq " in results.stderr
+    assert f"✗ Đợt niêm phong {batch} (seq " in results.stderr
 
 
 def test_doctor_passes_a_serving_system_and_names_faults(server):

@@ -248,9 +248,9 @@ def _lives(pid):
 
 WATCHED = """
 import os, resource, signal, sys, time
-from api import workers
-from api.ending import End
-from gis.language import Text
+from api.cli import workers
+from api.cli.shutdown import ShutdownSignal
+from gis.text import Text
 
 def serves(ready):
     ready()
@@ -277,14 +277,14 @@ def all_serve():
 
 if "lives_once" in sys.argv and os.geteuid() == 0:
     os.setuid(65533)  # whom the limit binds
-workers.LONGEST_END_S = 0.5
-crew = [workers.Worker(name, Text(name, name), globals()[name]) for name in sys.argv[1:]]
+workers.KILL_AFTER_S = 0.5
+supervised = [workers.Worker(name, Text(name, name), globals()[name]) for name in sys.argv[1:]]
 signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
 signal.setitimer(signal.ITIMER_REAL, 3.0)
 try:
-    workers.watch(crew, End(), all_serve)
+    workers.supervise(supervised, ShutdownSignal(), all_serve)
 finally:
-    print("left:", [one.pid for one in crew if one.pid])
+    print("left:", [worker.pid for worker in supervised if worker.pid])
 """
 
 
