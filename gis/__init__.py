@@ -1,4 +1,5 @@
-"""The engine: coordinates, linear reference, layers, rights, history and the one reading path.
+"""A toolkit for geographic registers: layers, access rights, history, releases and exports on PostGIS.
 
-Nothing here knows of borders; a forestry department could build on it.
+It knows no particular subject. ``layers`` declares the subject: its layers, the roles of links between their features,
+its routes and its policy. Another department, such as forestry, could declare its own.
 """

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from gis.crs import Position, coordinates
+from gis.crs import VIETNAM, Position, coordinates, parse_position
 from gis.db import QueryGenerator
 from gis.model import Clearance, CodeList, Level, PositionSource
 from gis.read import linear, run_queries
@@ -22,6 +22,9 @@ from layers.border import (
     markers_with_number,
 )
 from layers.numbering import MarkerNumber, NotAnAddress, Offset, Section, parse_address
+
+BORDER_AREA = replace(VIETNAM, name=Text("vùng biên giới", "the border area"))
+"""The extent in which coordinates are accepted."""
 
 LONG_SECTION = 100
 """A section over more main markers than this whose end is a round number is more likely metres without their unit."""
@@ -103,7 +106,7 @@ def locate_queries(
 ) -> QueryGenerator[list[Location]]:
     """The questions of ``locate``."""
     _check_border(border)
-    position = coordinates.parse_position(q, crs)
+    position = parse_position(q, crs, extent=BORDER_AREA)
     if position is not None:
         return [(yield from _position_location(position, border, near, clearance))]
     try:
@@ -282,7 +285,7 @@ def _position_location(
     if near is not None:
         yield from _check_distance_from_marker(position, near, at, clearance)
     stone = yield from marker_nearest_to(at, station.chainage_m, clearance)
-    elsewhere = [] if near is not None else coordinates.positions_in_other_zones(position)
+    elsewhere = [] if near is not None else coordinates.positions_in_other_zones(position, extent=BORDER_AREA)
     return Location(
         kind=LocationKind.COORDINATE,
         address=address_at_chainage(stone, at, station.chainage_m),

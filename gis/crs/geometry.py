@@ -1,6 +1,6 @@
-"""Geometry as it comes in: GeoJSON (RFC 7946), judged coordinate by coordinate before anything is built from it.
+"""Validation of incoming geometries (GeoJSON, RFC 7946) and boxes, coordinate by coordinate.
 
-PostGIS accepts NaN, empty and invalid shapes, and libraries mend silently; here each fault is named instead.
+PostGIS accepts NaN, empty and invalid geometries, and libraries repair silently; here each fault is reported instead.
 """
 
 import math
@@ -17,19 +17,19 @@ from gis.text.errors import Invalid, invalid
 
 MAX_VERTICES = 20_000
 DECIMALS = 7
-"""Coordinates are kept to 1e-7 degrees, about a centimetre."""
+"""Coordinates are rounded to 1e-7 degrees, about a centimetre."""
 
 MIN_RING_POSITIONS = 4
-"""Positions: a triangle, and its beginning again."""
+"""The positions of the smallest ring: a triangle whose last position repeats the first (RFC 7946, 3.1.6)."""
 
 MAX_ABSOLUTE_VALUE = 1e300
-"""Beyond, a number is as good as infinite; JSON's whole numbers know no bounds, and floats do."""
+"""A larger number is refused like infinity: JSON integers are unbounded, floats are not."""
 
 MAX_PROJECTED_M = 1e9
-"""No projection puts anything on the earth farther from its origin."""
+"""A larger projected coordinate lies on no point of the earth, in any supported projection."""
 
 DENSIFY_SEGMENTS = 20
-"""Into how many pieces the longest edge of a shape is cut before it is projected."""
+"""Before projection, edges are split to at most 1/20 of the longer side of the geometry's bounding box."""
 
 COORDINATES_DEPTH = {
     "Point": 0,
@@ -50,21 +50,20 @@ ALLOWED_TYPES = {
 def parse_geojson(
     value: Any, geometry_type: str = "GEOMETRY", *, name: str = "geometry", degrees: bool = True
 ) -> BaseGeometry:
-    """A GeoJSON geometry as a valid two-dimensional shape of the declared ``kind``.
+    """Parse a GeoJSON geometry into a valid two-dimensional one of the declared ``geometry_type``.
 
-    Coordinates are WGS 84 ``degrees``, or the metres of a projection that the caller knows.
-
-    Raises ``Invalid`` with the code ``missing type nan out_of_range maybe_swapped null_island too_complex
-    empty self_intersection ring`` when it is not acceptable; nothing is swapped or mended silently.
+    With ``degrees`` coordinates must be longitude and latitude in WGS 84; without, the caller knows the CRS.
+    Raises ``Invalid`` for the field ``name`` with one of the codes type, nan, out_of_range, maybe_swapped, null_island,
+    too_complex, empty, self_intersection and ring; nothing is swapped or repaired silently.
     """
     if not isinstance(value, dict) or not isinstance(value.get("type"), str):
         raise invalid(name, "type", "Hình học phải là một đối tượng GeoJSON", "The geometry must be a GeoJSON object")
-    given = value["type"]
-    if given not in ALLOWED_TYPES[geometry_type]:
+    type_name = value["type"]
+    if type_name not in ALLOWED_TYPES[geometry_type]:
         allowed = ", ".join(sorted(ALLOWED_TYPES[geometry_type]))
         raise invalid(name, "type", f"Kiểu hình học phải là {allowed}", f"The geometry must be of type {allowed}")
     coordinates = value.get("coordinates")
-    points = list(_positions(coordinates, COORDINATES_DEPTH[given], name))
+    points = list(_positions(coordinates, COORDINATES_DEPTH[type_name], name))
     if not points:
         raise invalid(name, "empty", "Hình học không có tọa độ nào", "The geometry has no coordinates")
     if len(points) > MAX_VERTICES:
@@ -76,7 +75,7 @@ def parse_geojson(
     try:
         if not all(len(ring) >= MIN_RING_POSITIONS and ring[0] == ring[-1] for ring in _rings(value)):
             raise ValueError("open ring")
-        built = shape({"type": given, "coordinates": _round_coordinates(coordinates)})
+        geometry = shape({"type": type_name, "coordinates": _round_coordinates(coordinates)})
     except (ValueError, TypeError, shapely.errors.GEOSException):
         raise invalid(
             name,
@@ -84,21 +83,21 @@ def parse_geojson(
             "Đường bao của vùng chưa khép kín hoặc thiếu điểm",
             "The ring of a polygon is open or has too few points",
         ) from None
-    if built.is_empty or (given != "Point" and built.length == 0 and "Point" not in given):
+    if geometry.is_empty or (type_name != "Point" and geometry.length == 0 and "Point" not in type_name):
         raise invalid(name, "empty", "Hình học rỗng hoặc dài 0 m", "The geometry is empty or has no length")
-    if not built.is_valid:
-        why = shapely.is_valid_reason(built)
+    if not geometry.is_valid:
+        why = shapely.is_valid_reason(geometry)
         raise invalid(name, "self_intersection", f"Hình học tự cắt: {why}", f"The geometry is not valid: {why}")
-    return built
+    return geometry
 
 
 def geometry_to_wgs84(
     geometry: BaseGeometry, crs: CRS, *, name: str = "geometry", densify: bool = True
 ) -> BaseGeometry:
-    """A shape written in ``crs``, in that system's axis order, as longitude and latitude.
+    """Transform a geometry from ``crs``, in the axis order of ``crs``, to longitude and latitude in WGS 84.
 
-    An edge that is straight in a projection is not so on the globe: ``bent`` gives long ones the points they need.
-    Raises ``Invalid`` with the code ``out_of_range`` for what lies nowhere on the earth.
+    An edge that is straight in a projection is curved in WGS 84, so long edges are split unless ``densify`` is off.
+    Raises ``Invalid`` with the code out_of_range if the result is not on the earth or not valid.
     """
     if crs.epsg != WGS84 and densify and geometry.length > 0:
         west, south, east, north = geometry.bounds
@@ -111,32 +110,32 @@ def geometry_to_wgs84(
         lon, lat = (first, second) if crs.epsg == WGS84 else to_wgs84(first, second, crs.epsg)
         return np.column_stack((lon, lat)).round(DECIMALS)
 
-    found: BaseGeometry = shapely.transform(geometry, degrees)
-    corners = shapely.get_coordinates(found)
+    transformed: BaseGeometry = shapely.transform(geometry, degrees)
+    corners = shapely.get_coordinates(transformed)
     on_earth = np.isfinite(corners).all() and (abs(corners) <= (180, 90)).all()
-    if not on_earth or not found.is_valid:
+    if not on_earth or not transformed.is_valid:
         raise _outside_crs(name)
-    return found
+    return transformed
 
 
 BBox = tuple[float, float, float, float]
-"""West, south, east, north. One of degrees from the eastern hemisphere to the western reaches over the antimeridian."""
+"""West, south, east, north. A box in degrees whose west is positive and whose east is negative crosses the antimeridian."""
 
 
 def parse_bbox(numbers: Sequence[Any], crs: CRS, *, name: str = "bbox") -> BBox:
-    """A box of four numbers, or of six with heights, which are not kept, as they stand in the axis order of ``crs``.
+    """Parse a box of four numbers, or of six with heights, which are ignored, in the axis order of ``crs``.
 
-    Raises ``Invalid`` with the code ``box``.
+    Raises ``Invalid`` with the code box.
     """
-    flat = [float(one) for one in numbers if isinstance(one, int | float) and not isinstance(one, bool)]
+    flat = [float(number) for number in numbers if isinstance(number, int | float) and not isinstance(number, bool)]
     if len(flat) == len(numbers) == 6 and all(map(math.isfinite, flat)):  # noqa: PLR2004
         flat = [flat[0], flat[1], flat[3], flat[4]]
-    if len(flat) != 4 or len(numbers) not in (4, 6) or not all(abs(one) < MAX_ABSOLUTE_VALUE for one in flat):  # noqa: PLR2004
+    if len(flat) != 4 or len(numbers) not in (4, 6) or not all(abs(number) < MAX_ABSOLUTE_VALUE for number in flat):  # noqa: PLR2004
         raise invalid(name, "box", "bốn số: tây,nam,đông,bắc", "four numbers: west,south,east,north")
-    west, south, east, north = (flat[at] for at in ((1, 0, 3, 2) if crs.latitude_first else (0, 1, 2, 3)))
+    west, south, east, north = (flat[index] for index in ((1, 0, 3, 2) if crs.latitude_first else (0, 1, 2, 3)))
     degrees = is_geographic(crs.epsg)
-    around = degrees and west > 0 > east  # elsewhere, west beyond east is a slip
-    if south > north or (west > east and not around):
+    crosses_antimeridian = degrees and west > 0 > east  # any other box with west > east is a mistake
+    if south > north or (west > east and not crosses_antimeridian):
         raise invalid(name, "box", "tây ≤ đông, nam ≤ bắc", "west ≤ east, south ≤ north")
     if degrees and not (abs(west) <= 180 and abs(east) <= 180 and south >= -90 and north <= 90):  # noqa: PLR2004
         raise invalid(name, "box", "nằm ngoài phạm vi kinh độ, vĩ độ", "outside the range of longitude and latitude")
@@ -144,11 +143,11 @@ def parse_bbox(numbers: Sequence[Any], crs: CRS, *, name: str = "bbox") -> BBox:
 
 
 def bbox_to_geometry(bbox: BBox, epsg: int, *, name: str = "bbox") -> BaseGeometry:
-    """A box as a shape in WGS 84: two where it reaches over the antimeridian. Raises ``Invalid``."""
+    """A box as a polygon in WGS 84; two polygons if it crosses the antimeridian. Raises ``Invalid``."""
     west, south, east, north = bbox
     halves = [bbox] if west <= east else [(west, south, 180.0, north), (-180.0, south, east, north)]
-    found = [geometry_to_wgs84(shapely.box(*half).envelope, CRS(epsg), name=name) for half in halves]
-    return found[0] if len(found) == 1 else shapely.union_all(found)
+    polygons = [geometry_to_wgs84(shapely.box(*half).envelope, CRS(epsg), name=name) for half in halves]
+    return polygons[0] if len(polygons) == 1 else shapely.union_all(polygons)
 
 
 def _outside_crs(name: str) -> Invalid:
@@ -156,24 +155,24 @@ def _outside_crs(name: str) -> Invalid:
         name,
         "out_of_range",
         "Tọa độ nằm ngoài phạm vi của hệ tọa độ đã nêu",
-        "The coordinates lie outside the coordinate reference system that was named",
+        "The coordinates are outside the area of the coordinate reference system",
     )
 
 
 def is_longitude_latitude(lon: float, lat: float) -> bool:
-    """Whether both are finite and in their range."""
+    """Whether both are finite and within ±180° and ±90°."""
     return math.isfinite(lon) and math.isfinite(lat) and abs(lon) <= 180 and abs(lat) <= 90  # noqa: PLR2004
 
 
 def _positions(value: Any, depth: int, name: str) -> Iterator[list[float]]:
-    """Every position in a coordinates array of known depth; walks no deeper than the type allows."""
+    """The positions of a ``coordinates`` array, which must be nested exactly ``depth`` deep. Raises ``Invalid``."""
     if not isinstance(value, list):
         raise invalid(name, "type", "Tọa độ phải là mảng số", "Coordinates must be arrays of numbers")
     if depth > 0:
-        for one in value:
-            yield from _positions(one, depth - 1, name)
+        for item in value:
+            yield from _positions(item, depth - 1, name)
         return
-    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in value)
+    numbers = all(isinstance(item, int | float) and not isinstance(item, bool) for item in value)
     if len(value) not in (2, 3) or not numbers:
         raise invalid(
             name, "type", "Mỗi điểm gồm hai số: kinh độ, vĩ độ", "A position is two numbers: longitude, latitude"
@@ -183,9 +182,8 @@ def _positions(value: Any, depth: int, name: str) -> Iterator[list[float]]:
 
 def _check_position(point: list[float], name: str, *, degrees: bool) -> None:
     lon, lat = point[0], point[1]
-    if not (
-        abs(lon) < MAX_ABSOLUTE_VALUE and abs(lat) < MAX_ABSOLUTE_VALUE
-    ):  # nor NaN, which is not less than anything
+    # NaN fails this too, because it is not less than anything.
+    if not (abs(lon) < MAX_ABSOLUTE_VALUE and abs(lat) < MAX_ABSOLUTE_VALUE):
         raise invalid(name, "nan", "Tọa độ không phải là số hợp lệ", "Coordinates are not valid numbers")
     if degrees and not is_longitude_latitude(lon, lat):
         raise _out_of_range(lon, lat, name)
@@ -207,12 +205,12 @@ def _out_of_range(lon: float, lat: float, name: str) -> Invalid:
 
 
 def _rings(value: dict[str, Any]) -> list[list[list[float]]]:
-    """The rings of a polygon or of several; shapely would close an open one silently."""
+    """The rings of a Polygon or MultiPolygon, to be checked because shapely closes an open ring silently."""
     match value["type"]:
         case "Polygon":
             return list(value["coordinates"])
         case "MultiPolygon":
-            return [ring for one in value["coordinates"] for ring in one]
+            return [ring for polygon in value["coordinates"] for ring in polygon]
         case _:
             return []
 
@@ -220,4 +218,4 @@ def _rings(value: dict[str, Any]) -> list[list[list[float]]]:
 def _round_coordinates(value: Any) -> Any:
     if value and not isinstance(value[0], list):
         return [round(value[0], DECIMALS), round(value[1], DECIMALS)]
-    return [_round_coordinates(one) for one in value]
+    return [_round_coordinates(item) for item in value]

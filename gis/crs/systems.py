@@ -1,12 +1,12 @@
-"""Coordinate reference systems: the only file that knows EPSG numbers.
+"""Coordinate reference systems: the only file with EPSG numbers.
 
-Positions are stored in WGS 84. What comes in on VN-2000, the national datum, passes through one pinned
+Positions are stored in WGS 84. Coordinates in VN-2000, the national datum, are converted with one pinned
 transformation: the seven parameters of Decision 05/2007/QĐ-BTNMT, which EPSG lists as operation 6960.
-It is pinned because PROJ, left to choose, switches to another operation (EPSG 5194) south of 11.04° N and
-moves everything there by 0.8 m, silently, in the middle of a province.
+It is pinned because PROJ by default switches to another operation (EPSG 5194) south of 11.04° N, which silently
+shifts positions there by 0.8 m, in the middle of a province.
 
-Throughout this file *east* comes before *north*. Vietnamese papers write X for north and Y for east;
-``gis.coordinates`` knows that.
+Throughout this file *east* comes before *north*. Vietnamese documents write X for north and Y for east;
+``gis.crs.position_parser`` handles that.
 """
 
 import re
@@ -27,6 +27,7 @@ WGS84 = 4326
 WEB_MERCATOR = 3857
 UTM_48N = 32648
 UTM_49N = 32649
+UTM_ZONE_NUMBERS = {UTM_48N: 48, UTM_49N: 49}
 _UTM_BOUNDARY = 108.0
 VN2000 = 4756
 """VN-2000 longitude and latitude."""
@@ -35,7 +36,7 @@ Ordinates = TypeVar("Ordinates", float, "NDArray[float64]")
 
 
 PROVINCIAL_WIDTH: Final = 3
-"""Degrees: the width of the zones that provinces work in."""
+"""The width in degrees of the zones that provinces use."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,13 @@ class Zone:
 
     @property
     def meridian_label(self) -> str:
-        """The central meridian as papers write it: ``105°45′``."""
+        """The central meridian as documents write it: ``105°45′``."""
         degrees, minutes = divmod(round(self.central_meridian * 60), 60)
         return f"{degrees}°{minutes:02}′" if minutes else f"{degrees}°"
 
     @property
     def proj_string(self) -> str:
-        """The projection in PROJ's words."""
+        """The projection as a PROJ string."""
         return (
             f"+proj=tmerc +lat_0=0 +lon_0={self.central_meridian} +k={self.scale_factor}"
             f" +x_0={self.false_easting:.0f} +y_0=0 +ellps=WGS84"
@@ -96,23 +97,23 @@ _ZONE_BY_CODE = {zone.epsg: zone for zone in ZONES}
 
 
 def zone_by_epsg(epsg: int) -> Zone | None:
-    """The zone with this code, if it is one of VN-2000's."""
+    """The VN-2000 zone with this EPSG code, or None."""
     return _ZONE_BY_CODE.get(epsg)
 
 
 def zone_by_meridian(meridian: float, width: int = PROVINCIAL_WIDTH) -> Zone | None:
-    """The zone of this width around exactly this central meridian, if there is one."""
+    """The zone with exactly this width and central meridian in degrees, or None."""
     return next((zone for zone in ZONES if (zone.central_meridian, zone.width) == (meridian, width)), None)
 
 
 def nearest_zone(lon: float) -> Zone:
-    """The 3° zone whose central meridian lies nearest. A province may prescribe another."""
+    """The 3° zone with the nearest central meridian, although a province may prescribe another."""
     provincial = (zone for zone in ZONES if zone.width == PROVINCIAL_WIDTH)
     return min(provincial, key=lambda zone: abs(zone.central_meridian - lon))
 
 
 def utm_epsg(lon: float) -> int:
-    """The UTM zone of a longitude within Vietnam, from 102° to 114°."""
+    """The EPSG code of the UTM zone of a longitude within Vietnam (102° to 114°)."""
     return UTM_48N if lon < _UTM_BOUNDARY else UTM_49N
 
 
@@ -121,14 +122,14 @@ _SHIFT = (-191.90441429, -39.30318279, -111.45032835)
 _ROTATION = (-0.00928836, 0.01975479, -0.00427372)
 _SCALE_PPM = 0.252906278
 
-# The decree turns the coordinate frame. ``+towgs84`` turns the position vector: there the same
-# rotations change sign, and copies that forget it are wrong by 0.6 m.
+# The decree uses the coordinate frame convention, ``+towgs84`` the position vector convention, in which the rotations
+# have the opposite sign. With the wrong sign positions are off by 0.6 m.
 _HELMERT = "+proj=helmert +convention=coordinate_frame +x={} +y={} +z={} +rx={} +ry={} +rz={} +s={}".format(
     *_SHIFT, *_ROTATION, _SCALE_PPM
 )
 _TOWGS84 = "+towgs84=" + ",".join(map(str, (*_SHIFT, *(-angle for angle in _ROTATION), _SCALE_PPM)))
 
-# Heights pass by untouched (push, pop): the positions here have none.
+# push and pop leave the height unchanged: positions are two-dimensional.
 _TO_WGS84_DATUM = (
     "+step +proj=push +v_3"
     f" +step +proj=cart +ellps=WGS84 +step {_HELMERT} +step +inv +proj=cart +ellps=WGS84"
@@ -146,11 +147,11 @@ _PIPELINES = {
 } | {zone.epsg: f"+proj=pipeline +step +inv {zone.proj_string} {_TO_WGS84_DATUM} {_TO_DEGREES}" for zone in ZONES}
 
 SUPPORTED_EPSG = frozenset(_PIPELINES)
-"""The codes that ``to_wgs84`` and ``from_wgs84`` know."""
+"""The EPSG codes that ``to_wgs84`` and ``from_wgs84`` accept."""
 
 
 def is_geographic(epsg: int) -> bool:
-    """Whether coordinates are degrees rather than metres."""
+    """Whether coordinates are in degrees, not metres."""
     return epsg in (WGS84, VN2000)
 
 
@@ -163,22 +164,23 @@ _CRS84_NAME = re.compile(
 
 
 def parse_epsg(name: str) -> int:
-    """The code in ``EPSG:9210`` or in its OGC URI or URN. ``Invalid`` where it is not one we know."""
-    found = _EPSG_NAME.fullmatch(name.strip())
-    return _require_supported(int(found[1]) if found else name)
+    """The code of ``EPSG:9210`` or of an OGC URI or URN. Raises ``Invalid`` if it is not supported."""
+    match = _EPSG_NAME.fullmatch(name.strip())
+    return _require_supported(int(match[1]) if match else name)
 
 
 def to_wgs84(east: Ordinates, north: Ordinates, epsg: int) -> tuple[Ordinates, Ordinates]:
-    """Longitude and latitude of a position in ``epsg``; infinite where the projection has no answer.
+    """Longitude and latitude of a position in ``epsg``; infinite where the projection is undefined.
 
-    Metres, or degrees east and north for a geographic system. Takes numbers or arrays.
+    East and north are metres, or degrees for a geographic system; numbers or arrays. Raises ``Invalid`` for an
+    unsupported code.
     """
     lon, lat = _transformer(_require_supported(epsg)).transform(east, north)
     return lon, lat
 
 
 def from_wgs84(lon: Ordinates, lat: Ordinates, epsg: int) -> tuple[Ordinates, Ordinates]:
-    """East and north in ``epsg`` of a longitude and latitude: the way back from ``to_wgs84``."""
+    """East and north in ``epsg`` of a longitude and latitude: the inverse of ``to_wgs84``."""
     east, north = _transformer(_require_supported(epsg)).transform(lon, lat, direction=TransformDirection.INVERSE)
     return east, north
 
@@ -195,7 +197,7 @@ def _require_supported(epsg: int | str) -> int:
         "crs",
         "unknown_crs",
         f"Không nhận hệ tọa độ {epsg!s:.60}",
-        f"Coordinate reference system {epsg!s:.60} is not taken",
+        f"Coordinate reference system {epsg!s:.60} is not supported",
         known=[f"EPSG:{code}" for code in sorted(SUPPORTED_EPSG)],
     )
 
@@ -206,10 +208,10 @@ EPSG_URI = "http://www.opengis.net/def/crs/EPSG/0/{}"
 
 @dataclass(frozen=True)
 class CRS:
-    """How coordinates are written for a reader: the system, and whether latitude comes first as its authority has it.
+    """A coordinate reference system with its axis order.
 
-    CRS84 is WGS 84 with longitude first; the EPSG registry has latitude first in geographic systems and, for the
-    systems here, east before north in projected ones.
+    CRS84 is WGS 84 with longitude first. The EPSG registry puts latitude first in geographic systems; in the projected
+    systems supported here this class puts east before north.
     """
 
     epsg: int = WGS84
@@ -217,9 +219,9 @@ class CRS:
 
     @classmethod
     def parse(cls, name: str) -> "CRS":
-        """The system of an OGC URI, a URN, ``EPSG:9210`` or ``[EPSG:9210]``. ``Invalid`` where we know none such."""
+        """Parse an OGC URI, a URN, ``EPSG:9210`` or ``[EPSG:9210]``. Raises ``Invalid`` if it is not supported."""
         name = name.strip()
-        if name.startswith("[") and name.endswith("]"):  # a safe CURIE, as OGC API has it
+        if name.startswith("[") and name.endswith("]"):  # a safe CURIE (OGC API)
             name = name[1:-1]
         if _CRS84_NAME.fullmatch(name):
             return cls()
@@ -228,20 +230,20 @@ class CRS:
 
     @property
     def uri(self) -> str:
-        """The OGC name of the system."""
+        """The OGC URI of the system."""
         return EPSG_URI.format(self.epsg) if self.latitude_first or self.epsg != WGS84 else CRS84_URI
 
     @property
     def decimals(self) -> int:
-        """Six decimals of a degree, about a decimetre; three of a metre."""
+        """Decimals in output: 6 of a degree, about a decimetre, or 3 of a metre."""
         return 6 if is_geographic(self.epsg) else 3
 
 
 CRS84 = CRS()
-"""What is stored and what GeoJSON speaks: WGS 84, longitude first."""
+"""The storage CRS and that of GeoJSON (RFC 7946): WGS 84, longitude first."""
 
 OUTPUT_CRS = (CRS84, *(CRS(epsg, latitude_first=is_geographic(epsg)) for epsg in sorted(SUPPORTED_EPSG)))
-"""Every system that features are given out in, the stored one first."""
+"""The systems in which features are offered, the storage CRS first."""
 
 
 class SpatialReference(TypedDict):
@@ -251,20 +253,21 @@ class SpatialReference(TypedDict):
     auth_name: str
     auth_srid: int
     srtext: None
-    """Empty, so that PostGIS has nothing but ``proj4text`` to go by."""
+    """None, so that PostGIS uses ``proj4text``."""
     proj4text: str
 
 
 def postgis_srid(epsg: int) -> int:
-    """The PostGIS SRID that means this system with the pinned transformation.
+    """The PostGIS SRID of this system with the pinned transformation.
 
-    PostGIS's own rows of VN-2000 leave the choice to PROJ, and Debian's lack the provinces' zones altogether.
+    With PostGIS's own rows for VN-2000, PROJ chooses the transformation; Debian's PostGIS has no rows for the
+    provincial zones.
     """
     return 900_000 + epsg if epsg == VN2000 or epsg in _ZONE_BY_CODE else _require_supported(epsg)
 
 
 def spatial_ref_sys_rows() -> list[SpatialReference]:
-    """The rows that a migration adds to ``spatial_ref_sys``, one for each VN-2000 code."""
+    """The rows that a migration inserts into ``spatial_ref_sys``, one per VN-2000 code."""
     projections = {VN2000: "+proj=longlat +ellps=WGS84"} | {zone.epsg: zone.proj_string for zone in ZONES}
     return [
         {

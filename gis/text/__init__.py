@@ -1,4 +1,4 @@
-"""Text: languages, dates, Unicode folding, and the errors with their messages."""
+"""Text: the two languages, dates, Unicode folding, and the errors that clients are told about."""
 
 from gis.text.dates import TODAY_SQL, VIETNAM_TIME, parse_date, parse_datetime, today
 from gis.text.errors import (

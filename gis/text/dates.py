@@ -1,22 +1,22 @@
-"""Days and times as programs write them: RFC 3339, and nothing else that Python would take for one."""
+"""Dates and times of programs: RFC 3339 only, although Python parses more of ISO 8601."""
 
 import datetime as dt
 import re
 
 VIETNAM_TIME = dt.timezone(dt.timedelta(hours=7))
-"""The country keeps one time all year (Decision 134/CP of 1967), so no time zone data are needed.
+"""Vietnam's time zone: UTC+7 all year (Decision 134/CP of 1967), so no time zone data are needed.
 
-A day begins with it, and a time without a zone is its."""
+A calendar day begins at midnight in this zone, and a time without an offset is in it."""
 
 TIME_ZONE = "Asia/Ho_Chi_Minh"
-"""What PostgreSQL calls it."""
+"""The name of Vietnam's time zone in PostgreSQL."""
 
 TODAY_SQL = f"(now() at time zone '{TIME_ZONE}')::date"
-"""The SQL of the day it is here."""
+"""The SQL of the current date in Vietnam."""
 
 
 def today() -> dt.date:
-    """The day it is here."""
+    """The current date in Vietnam."""
     return dt.datetime.now(VIETNAM_TIME).date()
 
 
@@ -24,21 +24,20 @@ _DATETIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)([Zz
 
 
 def parse_date(text: str) -> dt.date:
-    """A day such as ``2026-01-31``. Raises ``ValueError``."""
+    """A date such as ``2026-01-31``. Raises ``ValueError``."""
     if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
         raise ValueError(text)
     return dt.date.fromisoformat(text)
 
 
 def parse_datetime(text: str) -> dt.datetime:
-    """A time, or a day as its beginning, always with a zone. Raises ``ValueError``.
+    """A time with its zone; a date is taken as its first moment. Raises ``ValueError``.
 
-    A plus sign that was not escaped in an address arrives as a blank; before the hours of a zone it can be nothing
-    else.
+    In a URL an unescaped plus sign is decoded as a space, so a space before the offset is read as a plus.
     """
-    written = _DATETIME.fullmatch(text)
-    if written is None:
+    match = _DATETIME.fullmatch(text)
+    if match is None:
         return dt.datetime.combine(parse_date(text), dt.time(), VIETNAM_TIME)
-    clock, zone = written[1], written[2] or ""
-    found = dt.datetime.fromisoformat((clock + zone.replace(" ", "+")).upper())
-    return found if found.tzinfo else found.replace(tzinfo=VIETNAM_TIME)
+    local, offset = match[1], match[2] or ""
+    moment = dt.datetime.fromisoformat((local + offset.replace(" ", "+")).upper())
+    return moment if moment.tzinfo else moment.replace(tzinfo=VIETNAM_TIME)

@@ -1,19 +1,19 @@
-"""Every way this software says no. HTTP codes live in one table, ``api/errors.py``.
+"""The errors that a client is told about. ``api/http/errors.py`` maps each class to its HTTP status code.
 
 Refusal
-├── Malformed             the request cannot be read as what it claims to be
-├── Unauthenticated       nobody is asking
-├── Forbidden             somebody is asking who may not
-├── Missing               there is no such thing, or it is hidden: the answer is the same
-├── WrongMethod           the address is right, the method is not
-├── Conflict              the thing is not in a state that allows this
-├── Stale                 somebody changed it in between
-├── TooLarge              more than is taken at once
-├── UnsupportedMediaType  a body in a form that is not taken
-├── Invalid               a value is not acceptable; ``errors`` names each field
-├── Unconditional         a change without saying which version it starts from
-├── TooMany               too often
-└── Unavailable           not now; try again
+├── Malformed             the request cannot be parsed
+├── Unauthenticated       the request carries no valid credentials
+├── Forbidden             the actor lacks the right
+├── Missing               the resource does not exist or is hidden: the same answer for both
+├── WrongMethod           the resource exists, but not with this HTTP method
+├── Conflict              the state of the resource does not allow this
+├── Stale                 the resource changed since the version that the client read
+├── TooLarge              the body or the result exceeds a limit
+├── UnsupportedMediaType  the media type of the body is not supported
+├── Invalid               a value is not valid; ``errors`` names each field
+├── Unconditional         a change without If-Match
+├── TooMany               a rate limit is exceeded
+└── Unavailable           temporarily out of service; the client may try again
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from gis.text.i18n import Text
 
 @dataclass(frozen=True)
 class FieldError:
-    """What is wrong with one field or row: its name, a stable lower-case code, and words for the reader."""
+    """What is wrong with one field or row: its name, a stable lower-case code, and an explanation."""
 
     field: str
     code: str
@@ -34,10 +34,10 @@ class FieldError:
 
 @dataclass
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault of the program
-    """The root: a reason in both languages, the fields at fault, and what else the reader may need.
+    """The base class: a reason in both languages and the fields at fault.
 
-    ``extra`` carries members for the answer beyond type, title and detail, such as the moves
-    that are allowed or the numbers that exist; its values are JSON.
+    ``extra`` holds further members of the problem document (RFC 9457), such as the allowed transitions;
+    its values are JSON.
     """
 
     detail: Text
@@ -51,88 +51,88 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault of
 
 
 class Malformed(Refusal):
-    """The request cannot be read as what it claims to be."""
+    """The request cannot be parsed."""
 
     title = Text("Yêu cầu không hợp lệ", "Invalid request")
 
 
 class Unauthenticated(Refusal):
-    """Nobody is asking."""
+    """The request carries no valid credentials."""
 
     title = Text("Chưa xác thực người dùng", "Not authenticated")
 
 
 class Forbidden(Refusal):
-    """Somebody is asking who may not."""
+    """The actor lacks the right."""
 
     title = Text("Không có quyền", "Not allowed")
 
 
 class Missing(Refusal):
-    """There is no such thing, or it is hidden: the answer is the same."""
+    """The resource does not exist or is hidden: the answer is the same for both."""
 
     title = Text("Không tìm thấy", "Not found")
 
 
 class WrongMethod(Refusal):
-    """The address is right, the method is not."""
+    """The resource exists, but not with this HTTP method."""
 
     title = Text("Phương thức không được hỗ trợ", "Method not allowed")
 
 
 class Conflict(Refusal):
-    """The thing is not in a state that allows this."""
+    """The state of the resource does not allow this."""
 
-    title = Text("Tình trạng không cho phép", "Not in a state that allows this")
+    title = Text("Tình trạng không cho phép", "The current state does not allow this")
 
 
 class Stale(Refusal):
-    """Somebody changed it in between; ``extra`` carries the current version."""
+    """The resource changed since the version that the client read; ``extra`` holds the current version."""
 
     title = Text("Hồ sơ đã được người khác cập nhật", "The record was updated by somebody else")
 
 
 class TooLarge(Refusal):
-    """More than is taken at once."""
+    """The body or the result exceeds a limit."""
 
     title = Text("Dung lượng vượt quá giới hạn", "Too large")
 
 
 class UnsupportedMediaType(Refusal):
-    """A body in a form that is not taken."""
+    """The media type of the body is not supported."""
 
     title = Text("Kiểu nội dung không được hỗ trợ", "Unsupported media type")
 
 
 class Invalid(Refusal):
-    """A value is not acceptable; ``errors`` names each field."""
+    """A value is not valid; ``errors`` names each field."""
 
     title = Text("Giá trị không hợp lệ", "Invalid value")
 
 
 class Unconditional(Refusal):
-    """A change without saying which version it starts from."""
+    """A change without If-Match."""
 
     title = Text("Thiếu phiên bản gốc", "If-Match required")
 
 
 class TooMany(Refusal):
-    """Too often."""
+    """A rate limit is exceeded."""
 
     title = Text("Vượt quá số lần cho phép", "Too many requests")
 
 
 class Unavailable(Refusal):
-    """Not now; try again."""
+    """Temporarily out of service; the client may try again."""
 
     title = Text("Hệ thống tạm ngừng phục vụ", "Temporarily unavailable")
 
 
 FEATURE_NOT_FOUND = Text("Không tìm thấy mục này", "There is no such record")
-"""Said of an id that names nothing, or nothing that may be known of."""
+"""For an id that does not exist or is hidden from the actor."""
 
 
 def invalid(field: str, code: str, vi: str, en: str, **extra: Any) -> Invalid:
-    """An ``Invalid`` for one field, for the common case of a single fault."""
+    """An ``Invalid`` with a single field error; ``extra`` as in ``Refusal``."""
     detail = Text(vi, en)
     return Invalid(detail, [FieldError(field, code, detail)], extra)

@@ -1,4 +1,4 @@
-"""The two languages of the house. Vietnamese stands first, English beside it, both declared once."""
+"""The two languages of all texts that people read: Vietnamese first, then English."""
 
 from typing import Literal, NamedTuple
 
@@ -6,11 +6,11 @@ Language = Literal["vi", "en"]
 
 
 class Text(NamedTuple):
-    """One wording in both languages, declared where the thing it names is declared."""
+    """A text in both languages, declared beside the thing that it names."""
 
     vi: str
     en: str
 
     def in_language(self, language: Language) -> str:
-        """The wording for a reader of ``language``."""
+        """The text in one language."""
         return self.en if language == "en" else self.vi

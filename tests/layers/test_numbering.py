@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from hypothesis import given, strategies as st
 
-from gis.crs.coordinates import parse_position
+from gis.crs import parse_position
 from layers.numbering import MarkerNumber, NotAnAddress, Offset, Section, parse_address
 
 M = MarkerNumber
