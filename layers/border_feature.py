@@ -28,6 +28,7 @@ class BorderFeature(Unclassified):
     """A feature on a border: its place comes as a geometry or in words, its chainage and address follow from it."""
 
     __abstract__ = True
+    route_field = "border"
     _location_resolved = False
 
     border: Mapped[Border | None] = field("Tuyến biên giới", "Border", sort_order=-50)
@@ -135,7 +136,7 @@ def link_to_address(session: Session, feature_id: uuid.UUID, at: str, border: st
         feature_id=feature_id,
         role=role,
         at=_address_with_assumed_prefix(place),
-        border=place.border.value if place.border else None,
+        route=place.border.value if place.border else None,
         geom=_geom_of(place),
         position_source=place.position_source if place.geometry else PositionSource.NONE,
     )

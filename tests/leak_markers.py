@@ -352,7 +352,7 @@ def _add_links(session: Session, dataset: MarkedDataset) -> None:
                         session.add(Link(feature_id=here.id, to_id=dataset.of(layer, other).id, role="subject"))
             place = from_shape(Point(here.lon, 11.6), srid=WGS84)
             session.add(
-                Link(feature_id=here.id, role="site", at=marker_text(here.number, LINK_ADDRESS), border="VN-KH",
+                Link(feature_id=here.id, role="site", at=marker_text(here.number, LINK_ADDRESS), route="VN-KH",
                      geom=place, position_source=PositionSource.GPS)
             )  # fmt: skip
 

@@ -333,7 +333,7 @@ def item_links(
                 "title": one.label,
                 "at": one.at,
                 "address": one.at,
-                "border": one.border,
+                "border": one.route,
             }
             for one in found
         ]

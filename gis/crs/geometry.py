@@ -119,7 +119,7 @@ def geometry_to_wgs84(
 
 
 BBox = tuple[float, float, float, float]
-"""West, south, east, north. A box in degrees whose west is positive and whose east is negative crosses the antimeridian."""
+"""West, south, east, north. In degrees, a box with west > 0 > east crosses the antimeridian."""
 
 
 def parse_bbox(numbers: Sequence[Any], crs: CRS, *, name: str = "bbox") -> BBox:

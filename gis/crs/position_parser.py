@@ -261,7 +261,7 @@ _ERROR_TEXTS = {
     ),
     "crs_missing": Text(
         "Cần cho biết hệ tọa độ: kinh tuyến trục VN-2000 (ví dụ VN-2000 105°45') hoặc múi UTM (ví dụ 48N)",
-        "State the coordinate reference system: the central meridian of VN-2000 (such as VN-2000 105°45') or the UTM zone (such as 48N)",
+        "State the central meridian of VN-2000 (such as VN-2000 105°45') or the UTM zone (such as 48N)",
     ),
     "not_finite": Text("Tọa độ không phải là số hợp lệ", "Coordinates are not valid numbers"),
     "swapped_axes": Text(
@@ -271,7 +271,7 @@ _ERROR_TEXTS = {
     "unknown_zone": Text("Không có múi chiếu với kinh tuyến trục này", "Unknown projection zone"),
     "unreadable": Text(
         "Không rõ tọa độ; viết 11.35, 106.05 hoặc VN-2000 105°45' X=1203673.846 Y=536487.939, không ngăn hàng nghìn",
-        "The coordinates are ambiguous; write 11.35, 106.05 or VN-2000 105°45' X=1203673.846 Y=536487.939, without thousands separators",
+        "Ambiguous; write 11.35, 106.05 or VN-2000 105°45' X=1203673.846 Y=536487.939, no thousands separators",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Database access: actors, sessions and connection pools."""
+"""Database access: actors, transactions, connection pools and memory shared by processes."""
 
 from gis.db.actors import Actor, Role
 from gis.db.pool import BoundQuery, QueryGenerator

@@ -1,7 +1,7 @@
-"""Who acts, and with which rights: a person, a machine or the house itself, in a role.
+"""Actors and their roles.
 
-The roles themselves stand on the policy page of the house that uses this engine; ``gis.rights`` gives each of them a
-role of PostgreSQL's own, so that what a role may do is decided in one place for every door.
+The roles are declared in the policy of the application; ``gis.schema`` creates PostgreSQL roles for each of them, so
+that PostgreSQL enforces what a role may do, whichever way a request comes in.
 """
 
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from gis.text.i18n import Text
 
 @dataclass(frozen=True)
 class Role:
-    """A post's rights.
+    """A role and its rights.
 
-    ``level`` says which columns and rows it reads; ``edits`` names the layers it changes, each with the columns it may
-    change, or with none where it may create the feature and change all of it. A ``scoped`` role has matters of its
-    own, such as those of its unit, and sees beyond them only what may be shared. An ``administrator`` keeps the
-    accounts. ``shares`` says that it may prepare and approve what leaves the house. An ``outside`` role reads what was
-    released to its recipient, through a login that knows nothing else.
+    ``level`` is the highest level of rows and columns that it may read. ``edits`` maps the layers that it may change to
+    the columns it may change; an empty tuple means that it may also create features and change all columns. A
+    ``scoped`` role reads up to ``level`` in rows of its own unit, and up to ``partner`` in all others. An
+    ``administrator`` manages accounts. With ``manages_releases`` it may prepare and approve releases. An ``external``
+    role reads what was released to its recipient, through a login that has access to nothing else.
     """
 
     name: str
@@ -33,31 +33,30 @@ class Role:
 
     @property
     def clearance(self) -> Clearance:
-        """How it reads: a scoped one beyond its own matters less than within them."""
+        """What the role may read: a level, with a lower one outside of the own unit for a scoped role."""
         return ScopedClearance(self.level) if self.scoped else self.level
 
     @property
     def own_unit_role(self) -> str:
-        """The role in PostgreSQL that sees of a scoped post's own matters what they have beyond what may be shared."""
+        """The PostgreSQL role that owns the views through which a scoped role reads masked columns of the own unit."""
         return f"cotmoc_{self.name}_own"
 
     @property
     def read_role(self) -> str:
-        """Its role in PostgreSQL."""
+        """The PostgreSQL role of read-only transactions."""
         return f"cotmoc_{self.name}"
 
     @property
     def write_role(self) -> str:
-        """Its role in PostgreSQL while it writes."""
+        """The PostgreSQL role of writing transactions."""
         return f"cotmoc_{self.name}_edit"
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Somebody in whose name something is read or changed, for a unit where it belongs to one.
+    """A person, a token or the system, in whose name data are read or changed; ``unit`` is the unit it belongs to.
 
-    ``recipient`` is to whom was released what an outside role reads, ``releases`` through which of its releases where
-    not through all of them.
+    An actor of an external role reads the releases to ``recipient``: those in ``releases``, or all if it is empty.
     """
 
     name: str
@@ -68,15 +67,15 @@ class Actor:
 
     @property
     def level(self) -> Level:
-        """How much it sees."""
+        """The level of its role."""
         return self.role.level
 
     @property
     def clearance(self) -> Clearance:
-        """How it reads."""
+        """The clearance of its role."""
         return self.role.clearance
 
     @property
     def may_edit(self) -> bool:
-        """Whether it changes anything at all; PostgreSQL knows what."""
+        """Whether its role may change anything; PostgreSQL decides what."""
         return bool(self.role.edits)

@@ -1,10 +1,9 @@
-"""Reading in one round trip: connections that are asked a whole transaction at once, without a thread and an ORM.
+"""A pool of connections that run a transaction in one round trip, on the event loop, without a thread and the ORM.
 
-The reader's role and context and one statement go to PostgreSQL together (libpq's pipeline mode) and the event loop
-does something else until the rows are there. What is sent together is one transaction, from its first statement to
-the pipeline's end (PostgreSQL's extended query protocol), so no BEGIN and no COMMIT is run. Nothing is kept between
-two questions but the connection and its plans, and nothing is changed, except that what is read of the restricted is
-written down in the same way; what belongs to several statements is asked one after the other, which under READ
+The actor's role and context and one query are sent together in libpq's pipeline mode. In PostgreSQL's extended query
+protocol all statements up to the Sync message are one implicit transaction, so neither BEGIN nor COMMIT is sent.
+Between queries a connection keeps only its prepared statements. Queries are read-only, except for those that write the
+access log. Several queries of one request run one after the other, each in its own transaction, which under READ
 COMMITTED sees the same as one transaction would.
 """
 
@@ -25,15 +24,17 @@ from psycopg.types.string import TextBinaryLoader
 from gis.text.errors import Unavailable
 from gis.text.i18n import Text
 
-BUSY_TEXT: Final = Text("Hệ thống đang bận, hãy thử lại sau ít giây", "Busy; please try again in a few seconds")
+BUSY_TEXT: Final = Text(
+    "Hệ thống đang bận, hãy thử lại sau ít giây", "The system is busy; please try again in a few seconds"
+)
 ACQUIRE_TIMEOUT_S: Final = 5.0
-"""How long a question waits for a connection."""
+"""How long a query waits for a free connection."""
 
 MAX_PREPARED_STATEMENTS: Final = 200
-"""Statements of which a connection keeps the plan; for a further one the longest unused is forgotten."""
+"""Prepared statements per connection; for a further one the least recently used is deallocated."""
 
 SHUTDOWN_SQLSTATE_PREFIX: Final = "57P0"
-"""Begins the SQLSTATEs with which a server ends a connection by itself: it shuts down, or starts anew."""
+"""The prefix of the SQLSTATEs of class 57 with which a server that shuts down or restarts ends a connection."""
 
 PLACEHOLDER: Final = re.compile(r"%\((\w+)\)s|%%")
 
@@ -43,7 +44,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class BoundQuery:
-    """A statement with its values. ``planned_once`` where the plan is the same whatever the values are."""
+    """A statement with its values. ``prepared`` if one plan suits all values, so that the connection keeps it."""
 
     sql: str
     values: Mapping[str, Any]
@@ -51,23 +52,23 @@ class BoundQuery:
 
 
 QueryGenerator = Generator[BoundQuery, list[Row], T]
-"""Something that asks questions one after the other, is sent the rows of each, and returns what came of them."""
+"""A generator that yields queries one after the other, is sent the rows of each, and returns the result."""
 
 
 class BytesLoader(TextBinaryLoader):
-    """Text passed on as the bytes it arrived in: nothing is decoded only to be encoded again."""
+    """Loads text as bytes, since it is written to the response without being decoded."""
 
     def load(self, data: Any) -> bytes:
-        """Take the bytes as they are."""
+        """Copy the value out of the result."""
         return bytes(data)
 
 
 class ConnectionLost(psycopg.OperationalError):
-    """The connection went while it was asked; whether the server has heard the question is not known."""
+    """The connection was lost during a query, so it is unknown whether the server executed it."""
 
 
 class Connection:
-    """One connection, asked one question at a time. After any fault it is closed, so that nothing is left of it."""
+    """A connection that runs one query at a time. After any error it is closed, so that no state is left behind."""
 
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
         self._connection, self._raw = connection, connection.pgconn
@@ -84,11 +85,11 @@ class Connection:
 
     @property
     def closed(self) -> bool:
-        """Whether it can be asked no more."""
+        """Whether it can run no more queries."""
         return self._finished or self._raw.status != pq.ConnStatus.OK
 
     async def execute(self, context: Mapping[str, bytes], context_sql: str, query: BoundQuery) -> list[Row]:
-        """The rows of one question, asked in a context of its own."""
+        """Set the context, run one query and return its rows."""
         transformer: abc.Transformer = Transformer(self._connection)
         try:
             self._send(transformer, context, context_sql, query)
@@ -100,9 +101,9 @@ class Connection:
             raise
         finally:
             self._waiting = None
-        found, self._rows = self._rows, None
-        transformer.set_pgresult(found)
-        return transformer.load_rows(0, found.ntuples, tuple) if found else []
+        result, self._rows = self._rows, None
+        transformer.set_pgresult(result)
+        return transformer.load_rows(0, result.ntuples, tuple) if result else []
 
     def _send(
         self, transformer: abc.Transformer, context: Mapping[str, bytes], context_sql: str, query: BoundQuery
@@ -110,8 +111,8 @@ class Connection:
         sql, names = numbered_placeholders(query.sql)
         values = transformer.dump_sequence([query.values[name] for name in names], [PyFormat.AUTO] * len(names))
         types, formats = transformer.types or (), transformer.formats
-        placed, order = numbered_placeholders(context_sql)
-        self._send_prepared(b"", placed, [context[name] for name in order])
+        numbered_context_sql, context_names = numbered_placeholders(context_sql)
+        self._send_prepared(b"", numbered_context_sql, [context[name] for name in context_names])
         if query.prepared:
             self._send_prepared(context["role"], sql, values, types, formats)
         else:
@@ -126,20 +127,20 @@ class Connection:
         types: Sequence[int] = (),
         formats: Sequence[pq.Format] | None = None,
     ) -> None:
-        """Ask a statement whose plan this connection keeps, for each role apart."""
+        """Execute a prepared statement, which the connection keeps per role, since policies differ by role."""
         key = (role, sql, tuple(types))
         name = self._plans.pop(key, None)
         if name is None:
             if len(self._plans) >= MAX_PREPARED_STATEMENTS:
-                longest_unused = self._plans.pop(next(iter(self._plans)))
-                self._raw.send_query_params(b"deallocate " + longest_unused, None)
+                least_recently_used = self._plans.pop(next(iter(self._plans)))
+                self._raw.send_query_params(b"deallocate " + least_recently_used, None)
             name = f"p{next(self._numbers)}".encode()
             self._raw.send_prepare(name, sql.encode(), types or None)
-        self._plans[key] = name  # the last asked stands last
+        self._plans[key] = name  # the most recently used comes last
         self._raw.send_query_prepared(name, values, formats, pq.Format.BINARY)
 
     def _flush(self) -> None:
-        """Send what does not yet fit into the socket as soon as it does."""
+        """Send the output buffer, the rest as soon as the socket is writable."""
         if self._raw.flush():
             self._loop.add_writer(self._raw.socket, self._flush)
             self._blocked = True
@@ -148,7 +149,7 @@ class Connection:
             self._blocked = False
 
     def _on_readable(self) -> None:
-        """Take in what PostgreSQL has sent; at the end of the pipeline wake whoever waits."""
+        """Read the results that PostgreSQL has sent; at the end of the pipeline wake the waiting task."""
         try:
             self._raw.consume_input()
             while self._waiting is not None and not self._raw.is_busy():
@@ -167,12 +168,12 @@ class Connection:
                     )
                     return
                 if result.status == pq.ExecStatus.TUPLES_OK:
-                    self._rows = result  # those of the context first, then those of the question
-        except psycopg.OperationalError as gone:
-            waited = self._waiting is not None
+                    self._rows = result  # first those of the context, then those of the query
+        except psycopg.OperationalError as error:
+            waiting = self._waiting is not None
             self.close()
-            if waited:
-                self._resolve(ConnectionLost(str(gone)))
+            if waiting:
+                self._resolve(ConnectionLost(str(error)))
 
     def _resolve(self, error: Exception | None = None) -> None:
         if self._waiting is None or self._waiting.done():
@@ -183,17 +184,17 @@ class Connection:
             self._waiting.set_exception(error)
 
     def close(self) -> None:
-        """End the connection at once; a question under way ends in PostgreSQL by itself."""
+        """Close the connection immediately; PostgreSQL ends a running query when it notices."""
         if not self._finished:
             self._finished = True
-            with suppress(psycopg.Error, RuntimeError, ValueError, OSError):  # the loop may be gone before us
+            with suppress(psycopg.Error, RuntimeError, ValueError, OSError):  # the loop may have been closed before
                 self._loop.remove_reader(self._raw.socket)
                 self._loop.remove_writer(self._raw.socket)
             self._raw.finish()
 
 
 class ConnectionPool:
-    """As many connections as are asked at once, up to ``most``. They live in the event loop that made them."""
+    """Up to ``max_size`` connections, opened when they are needed. A pool belongs to one event loop."""
 
     def __init__(self, settings: Mapping[str, Any], max_size: int) -> None:
         self._settings = dict(settings)
@@ -201,9 +202,9 @@ class ConnectionPool:
         self._slots = asyncio.Semaphore(max_size)
 
     async def execute(self, context: Mapping[str, bytes], context_sql: str, query: BoundQuery) -> list[Row]:
-        """The rows of a question. One that met a connection which had died meanwhile is asked once more on a new one.
+        """Run a query and return its rows. If an idle connection turns out to be lost, retry once on a new one.
 
-        Raises ``Unavailable`` when every connection stays taken, ``psycopg.Error`` for what PostgreSQL refuses.
+        Raises ``Unavailable`` if no connection becomes free in time, ``psycopg.Error`` for errors of PostgreSQL.
         """
         if self._slots.locked():
             try:
@@ -213,40 +214,40 @@ class ConnectionPool:
                 raise Unavailable(BUSY_TEXT) from None
         else:
             await self._slots.acquire()
-        line: Connection | None = None
+        connection: Connection | None = None
         try:
-            while self._idle and line is None:
-                line = self._idle.pop()
-                if line.closed:
-                    line.close()
-                    line = None
+            while self._idle and connection is None:
+                connection = self._idle.pop()
+                if connection.closed:
+                    connection.close()
+                    connection = None
             try:
-                if line is not None:
-                    return await line.execute(context, context_sql, query)
+                if connection is not None:
+                    return await connection.execute(context, context_sql, query)
             except ConnectionLost:
                 pass
-            line = await self._open()
-            return await line.execute(context, context_sql, query)
+            connection = await self._open()
+            return await connection.execute(context, context_sql, query)
         finally:
-            if line is not None and not line.closed:
-                self._idle.append(line)
+            if connection is not None and not connection.closed:
+                self._idle.append(connection)
             self._slots.release()
 
     async def _open(self) -> Connection:
         return Connection(await psycopg.AsyncConnection.connect(**self._settings, autocommit=True))
 
     def close(self) -> None:
-        """End what nobody is asking."""
+        """Close the idle connections."""
         while self._idle:
             self._idle.pop().close()
 
 
 @lru_cache(1000)
 def numbered_placeholders(sql: str) -> tuple[str, list[str]]:
-    """A statement in PostgreSQL's own words: ``%(name)s`` as ``$1`` …, and the names in that order."""
-    names: dict[str, int] = {}
+    """A statement with ``$1``, ``$2`` … instead of ``%(name)s``, and the names in the order of the numbers."""
+    numbers: dict[str, int] = {}
 
-    def place(found: re.Match[str]) -> str:
-        return f"${names.setdefault(found[1], len(names) + 1)}" if found[1] else "%"
+    def number(match: re.Match[str]) -> str:
+        return f"${numbers.setdefault(match[1], len(numbers) + 1)}" if match[1] else "%"
 
-    return PLACEHOLDER.sub(place, sql), list(names)
+    return PLACEHOLDER.sub(number, sql), list(numbers)

@@ -1,4 +1,4 @@
-"""PostgreSQL errors translated into refusals."""
+"""Translation of PostgreSQL errors into refusals."""
 
 import logging
 import uuid
@@ -19,11 +19,11 @@ log = logging.getLogger(__name__)
 NO_ACTOR, ILLEGAL_TRANSITION, FIXED_IDENTITY = "CM001", "CM002", "CM003"
 PERSON_REQUIRED, SECOND_PERSON_REQUIRED, CHANGED_SINCE_SUBMISSION = "CM004", "CM005", "CM006"
 LOWERING_NOT_ALLOWED, LOWERING_BY_AUTHOR = "CM007", "CM008"
-"""Our own SQLSTATEs, raised by the triggers of the database."""
+"""SQLSTATEs of our own, raised by triggers."""
 
 VALUE_IN_USE_TEXT = Text("Giá trị này đã được sử dụng", "This value is already in use")
-UNKNOWN_REFERENCE_TEXT = Text("Không tìm thấy đối tượng được nêu", "What this refers to does not exist")
-CONSTRAINT_VIOLATED_TEXT = Text("Giá trị không đúng quy tắc dữ liệu", "The value does not follow the rules of the data")
+UNKNOWN_REFERENCE_TEXT = Text("Không tìm thấy đối tượng được nêu", "The object referred to does not exist")
+CONSTRAINT_VIOLATED_TEXT = Text("Giá trị không đúng quy tắc dữ liệu", "The value violates a constraint")
 TOO_MANY_DOWNLOADS_TEXT = Text(
     "Đang có quá nhiều lượt tải xuống, hãy thử lại sau ít giây", "Too many downloads at once; please try again shortly"
 )
@@ -34,11 +34,11 @@ PERSON_REQUIRED_TEXT = Text(
 )
 SECOND_PERSON_REQUIRED_TEXT = Text(
     "Phải do người thứ hai phê duyệt, không phải người soạn hoặc người trình",
-    "A second person must approve: neither who prepared it nor who submitted it",
+    "Another person must approve: not the one who prepared or submitted it",
 )
 CHANGED_SINCE_SUBMISSION_TEXT = Text(
     "Dữ liệu đã thay đổi sau khi trình; hãy soạn bản mới để phê duyệt đúng nội dung cung cấp",
-    "The data changed after submission; prepare a new version, so that what is approved is what is shared",
+    "The data changed after submission; prepare a new version, so that the approved content is what is released",
 )
 LOWERING_NOT_ALLOWED_TEXT = Text(
     "Chỉ cơ quan thường trực được mở rộng phạm vi khai thác; hãy đề nghị cơ quan thường trực",
@@ -53,7 +53,7 @@ ILLEGAL_TRANSITION_TEXT = Text("Không được cập nhật sang tình trạng 
 
 @contextmanager
 def translate_database_errors() -> Iterator[None]:
-    """Turn what the driver raises into a refusal without a word of the database's own."""
+    """Raise a refusal for an error of the driver, without PostgreSQL's message, which may disclose data."""
     try:
         yield
     except PoolTimeout:
@@ -89,12 +89,12 @@ def _refusal_of_error(fault: BaseException | None) -> Refusal:
             LOWERING_BY_AUTHOR_TEXT, [FieldError("level", "second_person", LOWERING_BY_AUTHOR_TEXT)]
         ),
         CHANGED_SINCE_SUBMISSION: Conflict(CHANGED_SINCE_SUBMISSION_TEXT),
-        "55P03": Conflict(Text("Có người đang sửa mục này, hãy thử lại", "Somebody is changing this; try again")),
+        "55P03": Conflict(Text("Có người đang sửa mục này, hãy thử lại", "Somebody else is changing this; try again")),
         "53300": TooMany(BUSY_TEXT),
     }
     if state in refusals:
         return refusals[state]
     if state.startswith("22"):
         return Invalid(CONSTRAINT_VIOLATED_TEXT, [FieldError("", "value", CONSTRAINT_VIOLATED_TEXT)])
-    log.error("database refused", extra={"sqlstate": state, "incident": str(uuid.uuid4())}, exc_info=fault)
+    log.error("unexpected database error", extra={"sqlstate": state, "incident": str(uuid.uuid4())}, exc_info=fault)
     return Unavailable(BUSY_TEXT)

@@ -1,8 +1,8 @@
-"""Transactions that belong to somebody.
+"""Transactions in the name of an actor.
 
-``with database.acting(actor) as session`` begins a transaction, takes the actor's role and context with one
-statement, READ ONLY unless ``write`` is asked for, and commits; an error rolls back. PostgreSQL does the rest:
-rows by policy, columns by grant, every change into the journal under the actor's name.
+``with database.transaction(actor) as session`` begins a transaction, sets the PostgreSQL role and the context of the
+actor with one statement, READ ONLY unless ``write`` is true, and commits at the end; an error rolls back. PostgreSQL
+then enforces row policies and column grants, and its triggers journal every change under the actor's name.
 """
 
 import json
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 OWNER_ROLE = "cotmoc_owner"
 PUBLISHER = "cotmoc_publisher"
-"""Sees of the house what a partner may see, and is the only one to write what partners read."""
+"""The role that writes releases: it may read what partners may, and alone may write the release tables."""
 
 READER_LOGIN = "cotmoc_reader"
 WRITER_LOGIN = "cotmoc_writer"
@@ -39,10 +39,10 @@ ACCOUNTS_LOGIN = "cotmoc_door"
 SEALER_LOGIN = "cotmoc_sealer"
 PARTNER_LOGIN = "cotmoc_partner"
 LOGINS = (READER_LOGIN, WRITER_LOGIN, ACCOUNTS_LOGIN, SEALER_LOGIN, PARTNER_LOGIN)
-"""The application's logins, none of which owns anything or may take the place of another.
+"""The application's logins. None owns an object or is a member of another.
 
-One reads, one writes; the door knows the accounts and nothing else, the sealer the journal and nothing else, and a
-partner is served through a login that knows what was released and nothing else.
+One reads and one writes; the accounts login has access to the accounts only, the sealer's to the journal only, and
+partners are served through a login that has access to released data only.
 """
 
 STATEMENT_TIMEOUT = "30s"
@@ -52,16 +52,16 @@ CONNECTION_SETTINGS = {
     " -c max_parallel_workers_per_gather=0",
     "connect_timeout": 5,
 }
-"""What every pooled connection is opened with.
+"""Settings of every pooled connection.
 
-Many ask at once for little: starting a second process for a box costs more than the box, and takes it from others.
+Parallel workers are off: queries are many and small, and starting a worker costs more than it saves.
 """
 
 MAX_DOWNLOADS = 20
-"""How many downloads are served at once, by all processes; they have connections of their own, nobody else's."""
+"""The number of simultaneous downloads of all processes; they use connections outside of the pools."""
 
 DOWNLOAD_TIMEOUT = "30min"
-"""A download lasts as long as its reader takes to read it, but not for ever: its snapshot holds back the vacuum."""
+"""A download lasts as long as the client takes to read it; the limit is there because its snapshot delays VACUUM."""
 
 
 SET_CONTEXT = text(
@@ -75,7 +75,7 @@ SET_CONTEXT = text(
 
 
 def _to_driver_sql(statement: TextClause) -> str:
-    """The same statement in the driver's own words."""
+    """The statement with the placeholders of psycopg instead of SQLAlchemy's."""
     return re.sub(r":(\w+)", r"%(\1)s", statement.text)
 
 
@@ -87,9 +87,10 @@ DRIVER_JOURNAL_READ = _to_driver_sql(JOURNAL_READ)
 
 @dataclass(frozen=True)
 class AccessLogEntry:
-    """What somebody has been given that is written down: one restricted record, several, or a file.
+    """An entry of the access log: restricted records that were read, or a file that was exported.
 
-    ``selection`` says in plain data what was asked for, ``action`` is ``read`` or ``export``.
+    ``selection`` describes the request as JSON, ``action`` is ``read`` or ``export``; ``feature_id`` is set if exactly
+    one record was read.
     """
 
     layer: str
@@ -98,17 +99,17 @@ class AccessLogEntry:
     action: str = "read"
 
     def parameters(self) -> dict[str, Any]:
-        """What the journal is told of it."""
+        """The parameters of ``JOURNAL_READ``."""
         selection = json.dumps(self.selection, ensure_ascii=False, default=str)
         return {"layer": self.layer, "feature_id": self.feature_id, "action": self.action, "selection": selection}
 
 
 class AccessRecorder(Protocol):
-    """Where what is to be written down of a reading is noted meanwhile: a session, or the reading's own."""
+    """Collects the entries of the access log during a transaction: a session, or an object without a database."""
 
     @property
     def info(self) -> dict[Any, Any]:
-        """Notes by name; ``readings`` holds what is to be journalled."""
+        """``info["readings"]`` is the list of entries."""
 
 
 class _MemoryRecorder:
@@ -122,14 +123,14 @@ class ActorSession(Session):
 
 @event.listens_for(ActorSession, "after_begin")
 def _set_context(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
-    """Every transaction takes the context anew, also one begun after a commit in the middle of a request."""
+    """Set role and context at the beginning of every transaction, also of one after a commit within a request."""
     connection.execute(SET_CONTEXT, session.info["context"])
 
 
 class Database:
-    """Pools logged in as roles that own nothing: one that can only read, one that may write, one for partners.
+    """The connection pools of the reading, the writing and the partners' login.
 
-    Without ``partner_url`` nothing is served to partners.
+    Without ``partner_url`` partners get ``Unavailable``.
     """
 
     def __init__(self, reader_url: str, writer_url: str, partner_url: str | None = None, *, pool_size: int = 8) -> None:
@@ -152,7 +153,7 @@ class Database:
         self._partner = create_engine(partner_url, **settings) if partner_url else None
 
     def for_request(self, request: str, device_at: str | None = None) -> "Database":
-        """The same database for one request: the journal names it, and the time on the device that sent it."""
+        """A copy that journals changes with the id of a request and the time on the device that sent it."""
         bound = Database.__new__(Database)
         vars(bound).update(vars(self), _request=request, _device_at=device_at)
         return bound
@@ -169,9 +170,9 @@ class Database:
     ) -> Iterator[Session]:
         """A transaction in the name of ``actor``: committed at the end, rolled back on an error.
 
-        What of the restricted was read in it is written down before anything leaves; who reads nothing of the kind
-        causes no write. Raises ``Forbidden`` when the actor may not edit, and turns what the database refuses into
-        refusals that carry none of its words.
+        Restricted records that were read in it are written to the access log before the block ends; without any
+        nothing is written. Raises ``Forbidden`` if ``write`` is true and the actor may not edit, and translates
+        database errors into refusals.
         """
         if write and not actor.may_edit:
             raise Forbidden(Text("Tài khoản không có quyền sửa", "You may not edit"))
@@ -183,34 +184,34 @@ class Database:
             )
             with session, session.begin():
                 yield session
-            if given := session.info.get("readings"):
-                self.record_access(actor, given, request)
+            if entries := session.info.get("readings"):
+                self.record_access(actor, entries, request)
 
     async def run_queries(self, actor: Actor, make_queries: Callable[[AccessRecorder], QueryGenerator[T]]) -> T:
-        """What comes of asking in the name of ``actor``, each question in a transaction of one round trip.
+        """Run a generator of queries in the name of ``actor``, each in a transaction of one round trip.
 
-        As with ``acting``, what of the restricted was read is written down before anything leaves, and what the
-        database refuses turns into refusals that carry none of its words.
+        As in ``transaction``, restricted records that were read are written to the access log before the result is
+        returned, and database errors are translated into refusals.
         """
-        notes = _MemoryRecorder()
-        steps = make_queries(notes)
+        recorder = _MemoryRecorder()
+        queries = make_queries(recorder)
         context = _encoded(_context(actor))
         with translate_database_errors():
-            lines = self._pool_of(self._read_engine(actor))
+            pool = self._pool_of(self._read_engine(actor))
             try:
-                question = next(steps)
+                query = next(queries)
                 while True:
-                    question = steps.send(await lines.execute(context, DRIVER_SET_CONTEXT, question))
+                    query = queries.send(await pool.execute(context, DRIVER_SET_CONTEXT, query))
             except StopIteration as end:
-                found: T = end.value
-            for one in notes.info.get("readings", ()):
-                writing = BoundQuery(DRIVER_JOURNAL_READ, one.parameters(), prepared=True)
-                journalling = _encoded(self._journal_context(actor))
-                await self._pool_of(self._writer).execute(journalling, DRIVER_SET_CONTEXT, writing)
-        return found
+                result: T = end.value
+            for entry in recorder.info.get("readings", ()):
+                journal_read = BoundQuery(DRIVER_JOURNAL_READ, entry.parameters(), prepared=True)
+                journal_context = _encoded(self._journal_context(actor))
+                await self._pool_of(self._writer).execute(journal_context, DRIVER_SET_CONTEXT, journal_read)
+        return result
 
     def _pool_of(self, engine: Engine) -> ConnectionPool:
-        """The connections of a login by which this event loop asks without a session."""
+        """The pool of pipelined connections of a login; each event loop has its own."""
         key = (get_running_loop(), engine)
         if key not in self._pools:
             settings = engine.dialect.create_connect_args(engine.url)[1]
@@ -218,31 +219,30 @@ class Database:
         return self._pools[key]
 
     def record_access(self, actor: Actor, entries: Sequence[AccessLogEntry], request: str | None = None) -> None:
-        """Write down what ``actor`` is about to be given, in a short transaction of its own."""
+        """Write entries to the access log, in a transaction of its own, before ``actor`` gets the data."""
         with translate_database_errors(), ActorSession(self._writer) as session, session.begin():
             session.info["context"] = self._journal_context(actor, request)
-            for one in entries:
-                session.execute(JOURNAL_READ, one.parameters())
+            for entry in entries:
+                session.execute(JOURNAL_READ, entry.parameters())
 
     def _journal_context(self, actor: Actor, request: str | None = None) -> dict[str, str]:
-        """The context in which readings are written down: the login itself may do this, and nothing else."""
+        """The context for the access log: no role, since the writing login itself may execute the function."""
         return {**_context(actor, True, None, request or self._request, self._device_at), "role": "none"}
 
     @contextmanager
     def download_slot(self) -> Iterator[None]:
-        """One of the places for downloads; ``Unavailable`` at once when all are taken."""
-        with self._download_slots.acquire() as taken:
-            if not taken:
+        """Occupy a download slot. Raises ``Unavailable`` immediately if none is free."""
+        with self._download_slots.acquire() as acquired:
+            if not acquired:
                 raise Unavailable(TOO_MANY_DOWNLOADS_TEXT)
             yield
 
     @asynccontextmanager
     async def download_connection(self, actor: Actor) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
-        """A place for a download and a connection of its own: a read-only snapshot in the name of ``actor``.
+        """A download slot and a connection with a read-only snapshot (REPEATABLE READ) in the name of ``actor``.
 
-        Whoever leaves early closes the connection; PostgreSQL, which looks every half second whether its reader is
-        still there, then ends the query by itself. Nothing is awaited on the way out, so a cancelled task leaves too.
-        Raises ``Unavailable`` at once when all places are taken.
+        If the client disconnects, the connection is closed, and PostgreSQL, which checks for its client every 500 ms,
+        ends the query. Raises ``Unavailable`` immediately if no slot is free.
         """
         with self.download_slot(), translate_database_errors():
             connection = await psycopg.AsyncConnection.connect(**self._download_settings(actor))
@@ -252,10 +252,10 @@ class Database:
                 await connection.execute(DRIVER_SET_CONTEXT, _context(actor))
                 yield connection
             finally:
-                await connection.close()
+                await connection.close()  # does not suspend, so a cancelled task closes it too
 
     def _read_engine(self, actor: Actor) -> Engine:
-        """The pool through which this actor reads."""
+        """The engine of the login through which this actor reads."""
         if not actor.role.external:
             return self._reader
         if self._partner is None:
@@ -263,19 +263,19 @@ class Database:
         return self._partner
 
     def _download_settings(self, actor: Actor) -> dict[str, Any]:
-        """How the driver reaches the actor's login for a download."""
+        """The driver's connection parameters for a download by this actor."""
         engine = self._read_engine(actor)
-        given = engine.dialect.create_connect_args(engine.url)[1]
+        parameters = engine.dialect.create_connect_args(engine.url)[1]
         options = (
             f"-c statement_timeout={DOWNLOAD_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT} -c timezone=UTC"
             " -c client_connection_check_interval=500ms"
         )
-        return {**given, "options": options, "connect_timeout": 5}
+        return {**parameters, "options": options, "connect_timeout": 5}
 
     def dispose(self) -> None:
-        """Close every pooled connection."""
-        for lines in self._pools.values():
-            lines.close()
+        """Close all pooled connections."""
+        for pool in self._pools.values():
+            pool.close()
         self._reader.dispose()
         self._writer.dispose()
         if self._partner is not None:

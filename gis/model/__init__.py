@@ -1,4 +1,4 @@
-"""The declaration of a layer: fields, code lists, links."""
+"""Declarations: layers and their fields, code lists, child tables and links."""
 
 from gis.model.children import ChildRecord, UnjournalledRecord, child_fields, child_rows, child_tables
 from gis.model.code_lists import (
@@ -30,7 +30,7 @@ from gis.model.fields import (
     geometry,
 )
 from gis.model.layer import Feature, Layer, all_layers, catalog
-from gis.model.links import Link, create_link, delete_link, layer_of
+from gis.model.links import Link, LinkRole, create_link, declare_link_roles, delete_link, layer_of
 from gis.model.record import Record
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "Level",
     "LevelType",
     "Link",
+    "LinkRole",
     "Mark",
     "OrderedCodeList",
     "PositionSource",
@@ -66,6 +67,7 @@ __all__ = [
     "child_rows",
     "child_tables",
     "create_link",
+    "declare_link_roles",
     "delete_link",
     "derived",
     "field",

@@ -1,4 +1,4 @@
-"""Child tables: rows that belong to a feature, such as a gate's events."""
+"""Child tables, whose rows belong to a feature, and tables without a journal."""
 
 import datetime as dt
 import uuid
@@ -30,7 +30,7 @@ from gis.text.i18n import Text
 
 
 class ChildRecord(Record):
-    """A dated row that belongs to a feature and is seen with it, such as an event of a gate. Remembered alike."""
+    """A row that belongs to a feature and is visible to those who see the feature. Changes are journalled."""
 
     __abstract__ = True
     parent: ClassVar[type[Feature]]
@@ -54,77 +54,80 @@ ChildT = TypeVar("ChildT", bound=ChildRecord)
 
 
 def child_fields(child: type[ChildRecord], clearance: Clearance) -> list[Field]:
-    """What of a part such a reader may know of: its own fields, not whose it is; of a state ``t`` of it."""
-    found = [
+    """The fields of a child table that may be read with this clearance; their SQL is over a row ``t`` of its history.
+
+    Fields that a scoped clearance may read in rows of the own unit only are read through the view ``<table>_own``.
+    """
+    fields = [
         Field(name=column.name, nullable=bool(column.nullable), **column.info["field"])
         for column in child.__table__.columns
         if "field" in column.info
     ]
     view = f'app.{child.__tablename__}_own own where own.id = t."id" and own.valid = t."valid"'
     return [
-        replace(one, own_unit_sql=f'select own."{one.name}" from {view}')
-        if isinstance(clearance, ScopedClearance) and not clearance.may_read_everywhere(one.level)
-        else one
-        for one in found
-        if clearance.may_read(one.level)
+        replace(field, own_unit_sql=f'select own."{field.name}" from {view}')
+        if isinstance(clearance, ScopedClearance) and not clearance.may_read_everywhere(field.level)
+        else field
+        for field in fields
+        if clearance.may_read(field.level)
     ]
 
 
 def child_columns(child: type[ChildRecord], clearance: Clearance) -> list[str]:
-    """The columns of a part that such a reader is granted."""
+    """The columns of a child table that are granted to this clearance."""
     return [
         "id",
         "feature_id",
         "created_at",
-        *(one.name for one in child_fields(child, clearance) if one.own_unit_sql is None),
+        *(field.name for field in child_fields(child, clearance) if field.own_unit_sql is None),
     ]
 
 
 def masked_child_fields(child: type[ChildRecord], clearance: Clearance) -> list[str]:
-    """The fields of a part that a scoped reader gets of its own matters alone."""
-    return [one.name for one in child_fields(child, clearance) if one.own_unit_sql is not None]
+    """The fields of a child table that a scoped clearance may read in rows of the own unit only."""
+    return [field.name for field in child_fields(child, clearance) if field.own_unit_sql is not None]
 
 
 def child_rows(
     session: Session, child: type[ChildT], feature_id: uuid.UUID, clearance: Clearance, as_of: dt.datetime | None = None
 ) -> list[ChildT]:
-    """What belongs to a feature, now or as it was, as far as ``reader`` may know of it.
+    """The rows of a child table that belong to a feature, now or at ``as_of``.
 
-    A field above that level is not even read.
+    Columns that the clearance may not read are not selected, and raise if they are accessed.
     """
     names = child_columns(child, clearance)
     source = child if as_of is None else _child_as_of(child, names, as_of)
-    wanted = load_only(*(getattr(source, name) for name in names), raiseload=True)
-    rows = list(session.scalars(select(source).where(source.feature_id == feature_id).options(wanted)))
-    if own := masked_child_fields(child, clearance):
-        shown = ", ".join(f'"{name}"' for name in own)
-        told = session.execute(
+    columns = load_only(*(getattr(source, name) for name in names), raiseload=True)
+    rows = list(session.scalars(select(source).where(source.feature_id == feature_id).options(columns)))
+    if masked := masked_child_fields(child, clearance):
+        masked_columns = ", ".join(f'"{name}"' for name in masked)
+        own_unit_rows = session.execute(
             text(
-                f"select id, {shown} from app.{child.__tablename__}_own where id = any(:ids)"
+                f"select id, {masked_columns} from app.{child.__tablename__}_own where id = any(:ids)"
                 " and valid @> coalesce(cast(:as_of as timestamptz), clock_timestamp())"
             ),
             {"ids": [row.id for row in rows], "as_of": as_of},
         )
-        values = {found[0]: found[1:] for found in told}
+        values = {own_unit_row[0]: own_unit_row[1:] for own_unit_row in own_unit_rows}
         for row in rows:
-            for name, value in zip(own, values.get(row.id, [None] * len(own)), strict=True):
+            for name, value in zip(masked, values.get(row.id, [None] * len(masked)), strict=True):
                 set_committed_value(row, name, value)
     return rows
 
 
 def _child_as_of(child: type[ChildT], names: Sequence[str], as_of: dt.datetime) -> type[ChildT]:
-    """A part's rows out of its history, with these columns alone, since others may not even be named."""
-    past = child.metadata.tables[f"{SCHEMA}.{child.__tablename__}_history"].c
-    states = select(*(past[name] for name in names)).where(past.valid.op("@>")(as_of)).subquery()
+    """The rows of the history table that are valid at ``as_of``, with the granted columns only."""
+    history = child.metadata.tables[f"{SCHEMA}.{child.__tablename__}_history"].c
+    states = select(*(history[name] for name in names)).where(history.valid.op("@>")(as_of)).subquery()
     return aliased(child, states, adapt_on_names=True)
 
 
 class UnjournalledRecord(Record):
-    """Reference rows that belong to no feature, such as a route: read from ``readers`` upwards, kept by editors.
+    """A table whose rows belong to no feature, such as routes: readable from ``read_level``, written by editors.
 
-    A register that has a column ``level`` is read row by row, like a layer. One without readers is private: every
-    editor writes it, and of its rows only those that bear the editor's own name as ``actor`` are there for them.
-    Registers are made anew from files or by the program, so they are not journalled, and not proven.
+    If the table has a column ``level``, row policies apply as to a layer. If ``read_level`` is None the table is
+    private: every editor writes it, and sees only the rows whose column ``actor`` holds the editor's own name.
+    The rows can be rebuilt from files or by the program, so they are neither journalled nor sealed.
     """
 
     __abstract__ = True

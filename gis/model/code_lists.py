@@ -1,7 +1,7 @@
-"""Code lists and statuses: words that know their name in both languages, their mark and their next steps.
+"""Code lists and statuses: codes with their title in both languages, their mark and their allowed transitions.
 
-A code list (ISO 19103) is stored as its lower-case value. A ``Scale`` is a code list whose words have an order. A
-``Status`` is one that changes only by moves; which moves are allowed is written beside each word.
+A code of a code list (ISO 19103) is stored as its lower-case value. The codes of an ``OrderedCodeList`` have an order.
+A ``Status`` changes only by transitions; the allowed ones are declared beside each code.
 """
 
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ from typing import Self
 
 from gis.text.i18n import Text
 
-# Okabe and Ito's palette: told apart by colour-blind readers, on a projector and in black-and-white print.
+# Okabe and Ito's palette: distinguishable for colour-blind readers and on a projector.
 BLUE, GREEN, AMBER, RED, GREY = "#0072B2", "#009E73", "#E69F00", "#D55E00", "#6b7580"
 SKY, PURPLE, INK = "#56B4E9", "#CC79A7", "#14324a"
 
 
 @dataclass(frozen=True)
 class Mark:
-    """How a word is drawn: a shape and a colour, never colour alone. Shapes are drawn in ``maps/marks.py``."""
+    """How a code is drawn: by shape and colour, never by colour alone. ``maps/marks.py`` draws the shapes."""
 
     shape: str
     colour: str
 
 
 class CodeList(str, Enum):
-    """A closed list of words: ``WORD = "word", ("Từ", "Word"), Mark("circle", GREEN)``."""
+    """A closed list of codes: ``OPEN = "open", ("Mở", "Open"), Mark("circle", GREEN)``."""
 
-    title: Text  # type: ignore[assignment]  # a word's own title, not str's method
+    title: Text  # type: ignore[assignment]  # the title of a code, not str's method
     mark: Mark | None
     transitions_to: tuple[str, ...]
 
@@ -37,28 +37,28 @@ class CodeList(str, Enum):
         mark: Mark | None = None,
         transitions_to: tuple[str, ...] = (),
     ) -> Self:
-        word = str.__new__(cls, value)
-        word._value_ = value
-        word.title, word.mark, word.transitions_to = Text(*title), mark, transitions_to
-        return word
+        code = str.__new__(cls, value)
+        code._value_ = value
+        code.title, code.mark, code.transitions_to = Text(*title), mark, transitions_to
+        return code
 
     def __str__(self) -> str:
         return str(self.value)
 
 
 class OrderedCodeList(CodeList):
-    """A code list whose words are compared and sorted in the order in which they stand, the lowest first."""
+    """A code list whose codes are compared and sorted in the order of their declaration, the lowest first."""
 
 
 class Status(CodeList):
-    """A code list whose words follow one another: it changes by moves, each with a reason."""
+    """A code list whose value changes only by the declared transitions."""
 
     @classmethod
     def transitions(cls) -> list[tuple[str, str]]:
-        """Every (from, to) that the words allow."""
-        return [(word.value, to) for word in cls for to in word.transitions_to]
+        """Every allowed transition as (from, to)."""
+        return [(code.value, to) for code in cls for to in code.transitions_to]
 
 
 def transitions_to(*values: str) -> tuple[str, ...]:
-    """The words that may follow, by value."""
+    """The values of the codes that may follow, for the declaration of a status."""
     return values

@@ -1,7 +1,7 @@
-"""Fields: what a property is, to the card, to PostgreSQL and to whoever reads it.
+"""Fields: the properties of a layer, their types in Python and PostgreSQL, and the levels at which they are read.
 
-``field``, ``geometry`` and ``derived`` declare one on a card; ``Field`` is what others see of it. A field's level says
-who may know of it, and a position's source how far it may be trusted.
+``field``, ``geometry`` and ``derived`` declare a property in the class of a layer; ``Field`` describes it to all other
+code.
 """
 
 import datetime as dt
@@ -40,7 +40,7 @@ GeoJSON = dict[str, Any]
 
 
 class Level(OrderedCodeList):
-    """Who may read: the one ordered vocabulary of rights. State secrets are above all of these and never stored."""
+    """Who may read a row or column, from the most open level up. State secrets are above all levels and never stored."""
 
     PUBLIC = "public", ("Công khai", "Public")
     PARTNER = "partner", ("Đối tác", "Partner")
@@ -48,22 +48,22 @@ class Level(OrderedCodeList):
     RESTRICTED = "restricted", ("Hạn chế tiếp cận", "Restricted")
 
     def may_read(self, level: "Level") -> bool:
-        """Whether a reader of this level may read what is marked ``other``."""
+        """Whether a reader of this level may read rows and columns of ``level``."""
         ranks = list(Level)
         return ranks.index(level) <= ranks.index(self)
 
     @property
     def sees_assumed_positions(self) -> bool:
-        """Whether a reader of this level is shown positions that are only assumed."""
+        """Whether a reader of this level sees positions whose source is ``assumed``."""
         return self in (Level.INTERNAL, Level.RESTRICTED)
 
 
 @dataclass(frozen=True)
 class ScopedClearance:
-    """The eyes of a scoped post: of its own matters it reads all that its level does, of others what may be shared.
+    """The clearance of a scoped role: ``level`` for rows of the own unit, ``level_outside_own_unit`` for all others.
 
-    Where its matters end is not judged here: ``gis.rights`` has PostgreSQL keep what is ``beyond`` from the post's
-    role, and gives it through views that hold the post's own rows alone.
+    Which rows belong to the own unit is decided by PostgreSQL (``gis.schema``): the role is granted the columns up to
+    ``level_outside_own_unit``, and the further ones through views that contain rows of the own unit only.
     """
 
     level: Level
@@ -71,29 +71,29 @@ class ScopedClearance:
 
     @property
     def value(self) -> str:
-        """The word of its level."""
+        """The code of its level, as of a ``Level``."""
         return str(self.level.value)
 
     def may_read(self, level: Level) -> bool:
-        """Whether it may know that there is such a field."""
+        """Whether it may read fields of ``level`` in rows of the own unit, and so know that they exist."""
         return self.level.may_read(level)
 
     @property
     def sees_assumed_positions(self) -> bool:
-        """Whether it is shown positions that are only assumed."""
+        """Whether it sees positions whose source is ``assumed``."""
         return self.level.sees_assumed_positions
 
     def may_read_everywhere(self, level: Level) -> bool:
-        """Whether it reads what is marked ``other`` of everything it sees, its own or not."""
+        """Whether it may read fields of ``level`` in all rows that it sees, also of other units."""
         return self.level_outside_own_unit.may_read(level)
 
 
 Clearance = Level | ScopedClearance
-"""With whose eyes something is read."""
+"""What a reader may read: the argument of everything that selects rows or columns for a reader."""
 
 
 class PositionSource(OrderedCodeList):
-    """Where a position comes from, strongest first; a weaker one never overwrites a stronger."""
+    """The source of a position, the most reliable first; a less reliable source never overwrites a more reliable one."""
 
     PROTOCOL = "protocol", ("Nghị định thư", "Protocol")
     SURVEY = "survey", ("Đo đạc", "Survey")
@@ -104,7 +104,7 @@ class PositionSource(OrderedCodeList):
 
 
 class CodeListType(TypeDecorator[CodeList]):
-    """A word of a code list, stored as text so that a new word needs no migration."""
+    """A code of a code list, stored as text so that a new code needs no migration."""
 
     impl = SqlText
     cache_ok = True
@@ -124,7 +124,7 @@ class CodeListType(TypeDecorator[CodeList]):
 
 
 class LevelType(TypeDecorator[Level]):
-    """The ordered level as a PostgreSQL enum, so that ``level <= 'partner'`` is a comparison of the database's own."""
+    """The ordered level as a PostgreSQL enum, so that PostgreSQL can compare ``level <= 'partner'``."""
 
     impl = ENUM(*[level.value for level in Level], name="level", schema=SCHEMA, create_type=False)
     cache_ok = True
@@ -137,10 +137,10 @@ class LevelType(TypeDecorator[Level]):
 
 
 ASSUMED_PREFIX = "≈ "
-"""Stands before what was measured from something whose own position is only assumed, such as an address."""
+"""Prefix of an address that is counted from a referent (ISO 19148) whose position is only assumed."""
 
 TEXT_COLLATION = "natural_vi"
-"""The collation of all text: Vietnamese alphabet, numbers by value, so that 96 < 147/6 < 147/10 in every list."""
+"""The collation of all text columns: Vietnamese alphabet, numbers by value, so that 96 < 147/6 < 147/10."""
 
 SQL_TYPES: dict[Any, tuple[str, Callable[[], TypeEngine[Any]]]] = {
     str: ("text", lambda: SqlText(collation=TEXT_COLLATION)),
@@ -158,12 +158,12 @@ SQL_TYPES: dict[Any, tuple[str, Callable[[], TypeEngine[Any]]]] = {
 
 @dataclass(frozen=True)
 class Field:
-    """One property of a layer as others read it.
+    """One property of a layer.
 
-    ``type`` is one of text, code, integer, number, date, datetime, boolean, uuid, list and json; ``sql`` is the
-    expression of a property that is computed on reading (``t`` is the row) and ``None`` for a stored one;
-    ``shared`` says that readers below the office get the column ``shared_<name>``, which is empty for assumed places;
-    ``own`` is the expression by which a scoped reader gets what it may know of its own matters alone.
+    ``type`` is one of text, code, integer, number, date, datetime, boolean, uuid, list and json. ``sql`` is the
+    expression over the row ``t`` of a derived property, and ``None`` for a stored one. With ``masked_when_assumed``,
+    readers who do not see assumed positions get the column ``shared_<name>``, which is null for these.
+    ``own_unit_sql`` is the query that gives the value to a scoped reader for rows of the own unit only.
     """
 
     name: str
@@ -182,12 +182,12 @@ class Field:
 
     @property
     def required(self) -> bool:
-        """Whether a new feature must bring it."""
+        """Whether a new feature must have a value."""
         return self.writable and not self.nullable and self.default is None
 
     @property
     def ordered_codes(self) -> OrderedCodeListClass:
-        """The words in whose order its values are compared and sorted, where they have one."""
+        """The code list by whose order values are compared and sorted, if it has one."""
         return (
             self.codes
             if self.codes is not None and issubclass(self.codes, OrderedCodeList) and self.type == "code"
@@ -196,11 +196,11 @@ class Field:
 
     @property
     def is_status(self) -> bool:
-        """Whether it changes only by moves."""
+        """Whether it is a status, which changes only by transitions."""
         return self.codes is not None and issubclass(self.codes, Status) and self.sql is None
 
     def expression(self, clearance: Clearance) -> str:
-        """The SQL that gives this property to a reader of that level, with ``t`` as the row."""
+        """The SQL expression of this property for this clearance, over the row ``t``."""
         if self.own_unit_sql is not None:
             return f"({self.own_unit_sql})"
         if self.sql is not None:
@@ -213,12 +213,12 @@ class Field:
 
 
 def rank_sql(codes: Iterable[str], sql: str) -> str:
-    """The SQL of how far from the first of ``words`` the word that ``sql`` gives stands; NULL for none of them.
+    """The SQL of the rank of a code, counted from 0 in the order of ``codes``; NULL for any other value.
 
-    Of a whole tile this is found in less time than by looking into an array.
+    A CASE, because ``array_position`` takes longer over the rows of a whole tile.
     """
-    places = " ".join(f"when '{word}' then {place}" for place, word in enumerate(codes))
-    return f"(case {sql}::text {places} end)"
+    branches = " ".join(f"when '{code}' then {rank}" for rank, code in enumerate(codes))
+    return f"(case {sql}::text {branches} end)"
 
 
 def field(
@@ -235,13 +235,13 @@ def field(
     eager: bool = False,
     sort_order: int = 0,
 ) -> Any:
-    """Declare a stored property; its type is read off the annotation that stands before it.
+    """Declare a stored property with its Vietnamese and English title; its type is that of its annotation.
 
-    ``stamped`` says that the database's own trigger writes it. What may not be shared is not read along with a row,
-    because a scoped post changes rows of which it may not read all, unless it is ``at_hand``. What points at another
-    feature is no field but a link, which is seen only by whoever may see both ends.
+    ``set_by_trigger`` means that a trigger of the database writes it. Columns above ``partner`` are deferred, because a
+    scoped role may update rows some of whose columns it may not select; ``eager`` loads such a column nevertheless.
+    A reference to another feature is not a field but a link, which is visible only to readers of both ends.
     """
-    about = {
+    info = {
         "title": Text(vi, en),
         "level": level,
         "writable": writable,
@@ -250,24 +250,24 @@ def field(
         "unit": unit,
         "masked_when_assumed": masked_when_assumed,
     }
-    written = FetchedValue() if set_by_trigger else None
+    server_value = FetchedValue() if set_by_trigger else None
     return mapped_column(
-        info={"field": about},
+        info={"field": info},
         sort_order=sort_order,
-        server_default=written,
-        server_onupdate=written,
+        server_default=server_value,
+        server_onupdate=server_value,
         deferred=not eager and not Level.PARTNER.may_read(level),
     )
 
 
 def geometry(geometry_type: str) -> Any:
-    """The place of a feature: POINT, LINESTRING, POLYGON or GEOMETRY, in WGS 84 longitude and latitude."""
+    """Declare the geometry of a feature: POINT, LINESTRING, POLYGON or GEOMETRY, in WGS 84 longitude and latitude."""
     return mapped_column(Geometry(geometry_type, srid=WGS84, spatial_index=True), nullable=True, sort_order=900)
 
 
 @dataclass(frozen=True)
 class Derived:
-    """A property computed on every read, never stored: an SQL expression over the row ``t``."""
+    """The declaration of a derived property: an SQL expression over the row ``t``, computed on every read."""
 
     title: Text
     sql: str
@@ -283,36 +283,36 @@ def derived(
     *,
     codes: type[CodeList] | None = None,
     level: Level = Level.PUBLIC,
-    type: str = "text",  # noqa: A002 - the field's word
+    type: str = "text",  # noqa: A002 - named like the attribute of Field
 ) -> Derived:
-    """A property computed on reading, such as the urgency of a work."""
+    """Declare a derived property with its Vietnamese and English title; ``sql`` is over the row ``t``."""
     return Derived(Text(vi, en), sql, codes, level, "code" if codes and type == "text" else type)
 
 
 def apply_annotated_type(cls: type[Any], name: str, annotation: Any) -> None:
-    """Read the SQL type of ``name: Mapped[X | None] = field(…)`` off its annotation."""
+    """Set type and nullability of a column declared as ``name: Mapped[X | None] = field(…)`` from its annotation."""
     declared: Any = cls.__dict__.get(name)
-    about = getattr(getattr(declared, "column", None), "info", {}).get("field")
-    if about is None:
+    info = getattr(getattr(declared, "column", None), "info", {}).get("field")
+    if info is None:
         return
     inner = get_args(annotation)[0]
     nullable = get_origin(inner) in (Union, UnionType)
     if nullable:
-        inner = next(one for one in get_args(inner) if one is not type(None))
+        inner = next(member for member in get_args(inner) if member is not type(None))
     codes = inner if isinstance(inner, type) and issubclass(inner, CodeList) else None
-    about["codes"] = codes
+    info["codes"] = codes
     sql_type: TypeEngine[Any]
     if codes is Level:
-        about["type"], sql_type = "code", LevelType()
+        info["type"], sql_type = "code", LevelType()
     elif codes is not None:
-        about["type"], sql_type = "code", CodeListType(codes)
+        info["type"], sql_type = "code", CodeListType(codes)
     else:
-        about["type"], make = SQL_TYPES[inner]
-        sql_type = make()
+        info["type"], make_type = SQL_TYPES[inner]
+        sql_type = make_type()
     column = declared.column
-    if name.endswith("_"):  # Python keeps some words to itself; the database and every reader know the plain one
+    if name.endswith("_"):  # a Python keyword; column and property have the name without the underscore
         column.name = column.key = name.rstrip("_")
         setattr(cls, column.name, synonym(name))
     column.type = sql_type
     column.nullable = nullable
-    declared._has_nullable = True  # noqa: SLF001 - the annotation was read here, not by the mapper
+    declared._has_nullable = True  # noqa: SLF001 - nullable is set above, so the mapper must not set it

@@ -1,7 +1,7 @@
-"""The card: a thing is declared once, as a class, and everything else is derived from the declaration.
+"""Layers: each is declared once, as a class, and tables, rights, API and exports are derived from the declaration.
 
-``Feature`` gives the common columns, ``field`` and ``derived`` the thing's own, ``Layer`` is the card as other
-modules read it: its fields, its status, its drafts, its history table. ``catalog`` holds every card in reading order.
+A layer is a subclass of ``Feature``, which gives the common columns; ``field`` and ``derived`` declare its own.
+``Layer`` describes the declared layer to all other code, and ``catalog`` holds all layers in the order of declaration.
 """
 
 import datetime as dt
@@ -52,11 +52,13 @@ from gis.text.i18n import Text
 
 
 class Feature(Record):
-    """What every feature has beside its own fields. Lengths are metres, angles WGS 84 degrees, times UTC."""
+    """The base class of all layers, with the fields common to all. Lengths are in metres, coordinates in WGS 84."""
 
     __abstract__ = True
     layer: ClassVar["Layer"]
     history: ClassVar[Table]
+    route_field: ClassVar[str | None] = None
+    """The field that names the route along which the feature's chainage is measured, for layers that have one."""
     if TYPE_CHECKING:
         geom: Any
 
@@ -88,59 +90,62 @@ class Feature(Record):
         "Thời điểm ngừng theo dõi", "Retired at", level=Level.INTERNAL, writable=False, eager=True, sort_order=114
     )
 
-    def __init_subclass__(cls, *, layer: str | None = None, **card: Any) -> None:
+    def __init_subclass__(cls, *, layer: str | None = None, **options: Any) -> None:
         if layer is None:
             super().__init_subclass__()
             return
         cls.__tablename__ = layer
-        kind = cls.__dict__["geom"].column.type.geometry_type
-        shown = "case when position_source <> 'assumed' then {} end"
+        geometry_type = cls.__dict__["geom"].column.type.geometry_type
+        unless_assumed = "case when position_source <> 'assumed' then {} end"
         cls.shared_geom = mapped_column(
-            Geometry(kind, srid=WGS84, spatial_index=True),
-            Computed(shown.format("geom"), persisted=True),
+            Geometry(geometry_type, srid=WGS84, spatial_index=True),
+            Computed(unless_assumed.format("geom"), persisted=True),
             sort_order=901,
         )
         projected = f"ST_Transform(geom, {WEB_MERCATOR})"
-        cls.mercator = web_mercator_column(kind, projected, 904)
-        cls.shared_mercator = web_mercator_column(kind, shown.format(projected), 905)
+        cls.mercator = web_mercator_column(geometry_type, projected, 904)
+        cls.shared_mercator = web_mercator_column(geometry_type, unless_assumed.format(projected), 905)
         cls.shared_address = mapped_column(
             SqlText(collation=TEXT_COLLATION),
-            # An address counted from an assumed marker gives that marker's place away, whatever is known of this one.
-            Computed(shown.format(f"case when address not like '{ASSUMED_PREFIX}%' then address end"), persisted=True),
+            # An address counted from a referent with an assumed position would disclose that position.
+            Computed(
+                unless_assumed.format(f"case when address not like '{ASSUMED_PREFIX}%' then address end"),
+                persisted=True,
+            ),
             sort_order=902,
         )
         cls.shared_chainage_m = mapped_column(
-            Float, Computed(shown.format("chainage_m"), persisted=True), sort_order=903
+            Float, Computed(unless_assumed.format("chainage_m"), persisted=True), sort_order=903
         )
-        # How far off an assumed place may be follows from how far the next surveyed marker is: it gives the place away.
+        # The accuracy of an assumed position follows from the distance to surveyed referents, so it would disclose it.
         cls.shared_accuracy_m = mapped_column(
-            Float, Computed(shown.format("accuracy_m"), persisted=True), sort_order=903
+            Float, Computed(unless_assumed.format("accuracy_m"), persisted=True), sort_order=903
         )
         cls.__table_args__ = (
             *geometry_checks(),
-            *unique_indexes(layer, card.pop("unique", ())),
+            *unique_indexes(layer, options.pop("unique", ())),
             restricted_index(layer),
             unlocated_index(layer),
-            order_index(layer, card.get("order", Layer.order)),
+            order_index(layer, options.get("order", Layer.order)),
             *cls.__dict__.get("indexes", ()),
         )
         super().__init_subclass__()
-        cls.layer = Layer(name=layer, model=cls, geometry_type=kind, **card)
+        cls.layer = Layer(name=layer, model=cls, geometry_type=geometry_type, **options)
         cls.history = history_table(cls.__table__, "version")  # type: ignore[arg-type]
         catalog[layer] = cls.layer
 
     @classmethod
     def check_text(cls, name: str, value: str) -> None:
-        """A place for the owner's own rules about text that comes in; raises ``Invalid`` naming the field."""
+        """Check the text of a field; to be overridden for rules of the subject. Raises ``Invalid`` for the field."""
 
     def set_location(self, session: Session, location: Mapping[str, Any]) -> None:
-        """Take a place in words, such as an address. The engine knows no addresses: override it."""
+        """Set the location from a text such as an address. To be overridden, since ``gis`` knows no addresses."""
         raise invalid(
             "place", "unknown_field", "Lớp dữ liệu này chỉ nhận dạng hình học", "This layer takes a geometry only"
         )
 
     def derive(self, session: Session) -> None:
-        """Recompute what follows from the place, before every write. The engine knows no addresses: override it."""
+        """Recompute the fields that depend on the geometry; called before every write. To be overridden."""
 
 
 CreateCommand = Callable[[Session, Mapping[str, Any]], Feature]
@@ -150,15 +155,16 @@ TransitionCommand = Callable[[Session, Any, str, str], None]
 
 @dataclass
 class Layer:
-    """The card as other modules read it. Everything not given here is derived from the class.
+    """A layer: its declaration as all other code reads it.
 
-    ``drawn_by`` names the field that colours it, ``order`` the fields that sort it (``-`` for descending),
-    ``time`` the field that ``datetime`` filters, ``labelled_by`` the field that names a feature to a person;
-    ``placed`` says whether its features stand anywhere; ``drawn_by_links`` draws one without a place where its links
-    are. ``always_with`` names the fields without which a place is not shared: without its legal status a line is
-    none, with it a line claims no more than it may.
-    ``schema`` is where it is stored: the house's own, or what was released (``gis.released``).
-    ``creates``, ``changes`` and ``moves`` are the commands of the noun's file, where it has its own.
+    ``style_field`` names the field that decides mark and colour, ``order`` the fields of the default order (``-`` for
+    descending), ``time`` the field that the parameter ``datetime`` filters; ``label_sql`` is the SQL of a feature's
+    label. ``has_geometry`` says whether features can have a geometry; with ``geometry_from_links`` a feature without
+    one has the geometry of the features and addresses that it links to. ``required_with_geometry`` names the fields
+    without which no geometry is released: a line must not go out without its legal status, for example.
+    ``create_command``, ``update_command`` and ``transition_command`` replace the general commands of ``gis.write``.
+    ``extra_writable`` are fields that commands accept beside the stored ones. ``schema`` is the database schema of the
+    table: ``app``, or that of released copies (``gis.release``).
     """
 
     name: str
@@ -188,21 +194,21 @@ class Layer:
 
     @cached_property
     def description(self) -> str:
-        """The card's own sentence."""
+        """The docstring of the class."""
         return (self.model.__doc__ or "").strip()
 
     @cached_property
     def fields(self) -> dict[str, Field]:
-        """Every property by name: common ones first, then the thing's own, stored before derived."""
-        found = {}
+        """Every property by name, stored ones in column order before derived ones."""
+        fields = {}
         for column in self.model.__table__.columns:
-            about = column.info.get("field")
-            if about is not None:
-                found[column.name] = Field(name=column.name, nullable=bool(column.nullable), **about)
+            info = column.info.get("field")
+            if info is not None:
+                fields[column.name] = Field(name=column.name, nullable=bool(column.nullable), **info)
         for cls in reversed(self.model.__mro__):
             for name, value in vars(cls).items():
                 if isinstance(value, Derived):
-                    found[name] = Field(
+                    fields[name] = Field(
                         name=name,
                         title=value.title,
                         type=value.type,
@@ -211,70 +217,80 @@ class Layer:
                         writable=False,
                         sql=value.sql,
                     )
-        return found
+        return fields
 
     @cached_property
     def status(self) -> Field | None:
-        """The field that changes only by moves, if the layer has one."""
-        return next((one for one in self.fields.values() if one.is_status), None)
+        """The status field, which changes only by transitions, or None."""
+        return next((field for field in self.fields.values() if field.is_status), None)
 
     @cached_property
     def transitions(self) -> list[tuple[str, str]]:
-        """Every (from, to) that the status allows; the empty word stands for no status."""
-        words = self.status.codes if self.status else None
-        return words.transitions() if words is not None and issubclass(words, Status) else []
+        """Every allowed transition of the status as (from, to); empty if the layer has no status."""
+        codes = self.status.codes if self.status else None
+        return codes.transitions() if codes is not None and issubclass(codes, Status) else []
 
     @cache  # noqa: B019 - a layer lives as long as the program
     def readable_fields(self, clearance: Clearance) -> Mapping[str, Field]:
-        """The fields that such a reader may know of."""
-        found = {name: one for name, one in self.fields.items() if clearance.may_read(one.level)}
+        """The fields that may be read with this clearance, by name.
+
+        For a scoped clearance, fields that it may read in rows of the own unit only have ``own_unit_sql``.
+        """
+        fields = {name: field for name, field in self.fields.items() if clearance.may_read(field.level)}
         if isinstance(clearance, ScopedClearance):
-            found |= {
-                name: self._own_unit_field(one, clearance)
-                for name, one in found.items()
-                if (one.sql is not None and not clearance.may_read_everywhere(one.level))
+            fields |= {
+                name: self._own_unit_field(field, clearance)
+                for name, field in fields.items()
+                if (field.sql is not None and not clearance.may_read_everywhere(field.level))
                 or name in self.masked_fields(clearance)
             }
-        return MappingProxyType(found)
+        return MappingProxyType(fields)
 
     def masked_fields(self, clearance: ScopedClearance) -> list[str]:
-        """The stored fields that a scoped reader gets of its own matters alone; when a row went out of use all know."""
+        """The stored fields that are masked for rows of other units. ``retired_at`` is never masked."""
         return [
             name
-            for name, one in self.fields.items()
-            if one.sql is None
-            and clearance.may_read(one.level)
-            and not clearance.may_read_everywhere(one.level)
+            for name, field in self.fields.items()
+            if field.sql is None
+            and clearance.may_read(field.level)
+            and not clearance.may_read_everywhere(field.level)
             and name != "retired_at"
         ]
 
     def _own_unit_field(self, declared: Field, clearance: ScopedClearance) -> Field:
-        """A field as its own rows' view gives it, which knows every version of a row, the present one too."""
-        shown = f'own."{declared.name}"' if declared.sql is None else declared.sql
+        """The field read through the view ``<layer>_own``, which has all versions of the rows of the own unit."""
+        value_sql = f'own."{declared.name}"' if declared.sql is None else declared.sql
         for name in self.masked_fields(clearance) if declared.sql is not None else ():
-            shown = re.sub(rf"\bt\.{name}\b", f'own."{name}"', shown)
+            value_sql = re.sub(rf"\bt\.{name}\b", f'own."{name}"', value_sql)
         view = f'app.{self.name}_own own where own.id = t."id" and own.version = t."version"'
-        return replace(declared, own_unit_sql=f"select {shown} from {view}")
+        return replace(declared, own_unit_sql=f"select {value_sql} from {view}")
 
     @property
     def has_grid_counts(self) -> bool:
-        """Whether its features are counted by grid cell (``gis.cells``), so that many of them make a small tile."""
-        own = self.schema == SCHEMA
+        """Whether features are counted by grid cell (``gis.read.grid_counts``), for tiles of low zooms."""
         return (
-            own and self.has_geometry and not self.geometry_from_links and self.geometry_type in ("POINT", "GEOMETRY")
+            self.schema == SCHEMA
+            and self.has_geometry
+            and not self.geometry_from_links
+            and self.geometry_type in ("POINT", "GEOMETRY")
         )
 
     @property
+    def route_field(self) -> str | None:
+        """The field that names the route of a feature's chainage, if its class declares one."""
+        return self.model.route_field
+
+    @property
     def has_history(self) -> bool:
-        """Whether its past can be read; of what was released there is the present alone."""
+        """Whether past states can be read. Released copies have their present state only."""
         return self.schema == SCHEMA
 
     def columns(self, clearance: Clearance, *, from_history: bool = False) -> list[str]:
-        """The stored columns that a reader of this level is granted, geometry included, quoted for SQL."""
+        """The stored columns, geometry included, that are granted to this clearance, quoted for SQL."""
         names = ["id", "retired_at"]
-        for name, one in self.readable_fields(clearance).items():
-            if one.sql is None and one.own_unit_sql is None and name not in names:
-                names += _masked_or_both(name, clearance) if one.masked_when_assumed else [name]
+        for name, field in self.readable_fields(clearance).items():
+            if field.sql is None and field.own_unit_sql is None and name not in names:
+                names += _masked_or_both(name, clearance) if field.masked_when_assumed else [name]
         names += _masked_or_both("geom", clearance)
         if not from_history:
             names += _masked_or_both("mercator", clearance)
@@ -289,5 +305,5 @@ catalog: dict[str, Layer] = {}
 
 
 def all_layers() -> Iterator[Layer]:
-    """Every layer, in the order in which they were declared."""
+    """Every layer, in the order of declaration."""
     yield from catalog.values()

@@ -1,13 +1,13 @@
-"""Links: any feature may point at any other, or at a place by its address. To link, both ends must be visible.
+"""Links from a feature to another feature or to an address on a route. To see a link, its reader must see both ends.
 
-``places`` and ``shared_places`` are views over every layer; they run with the reader's own rights, so a feature
-that somebody may not see is no place for them either.
+The views ``places`` and ``shared_places`` unite the features of all layers. They run with the reader's own rights
+(``security_invoker``), so that a hidden feature is missing from them too.
 """
 
 import datetime as dt
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from geoalchemy2 import Geometry
 from sqlalchemy import DateTime, ForeignKey, Index, Text as SqlText, text
@@ -22,12 +22,37 @@ from gis.model.tables import history_table
 from gis.text.errors import FEATURE_NOT_FOUND, Missing, invalid
 from gis.text.i18n import Text
 
-LINK_ROLES = ("subject", "site", "document", "parent", "continues", "gate")
-"""What a link may say: what it is about, where it takes place, its paper, what it belongs to, what it carries on."""
+ROUTE_COLUMN: Final = "border"
+"""The column and JSON property that names the route of a linked address. Databases and clients depend on the name."""
+
+
+@dataclass(frozen=True)
+class LinkRole:
+    """What the target of a link is to the feature that links to it.
+
+    With ``gives_location``, a feature of a layer with ``geometry_from_links`` is drawn where the target is.
+    """
+
+    name: str
+    gives_location: bool = False
+
+
+link_roles: dict[str, LinkRole] = {}
+"""The declared roles by name, in the order of declaration."""
+
+
+def declare_link_roles(*roles: LinkRole) -> None:
+    """Declare the roles that links may have; to be called once, when the layers are declared."""
+    link_roles.update((role.name, role) for role in roles)
+
+
+def locating_roles() -> list[str]:
+    """The names of the roles whose links give a location."""
+    return [role.name for role in link_roles.values() if role.gives_location]
 
 
 class FeatureIdentity(Record):
-    """Every feature's identity: which layer an id belongs to. Written by the trigger, referenced by links."""
+    """The layer of every feature id. Written by a trigger, referenced by links."""
 
     __tablename__ = "features"
 
@@ -36,7 +61,7 @@ class FeatureIdentity(Record):
 
 
 class Link(Record):
-    """From a feature to another (``to_id``) or to an address (``at`` with its geometry), in a role."""
+    """A link from a feature to another (``to_id``), or to an address (``at`` on ``route``, with its geometry)."""
 
     __tablename__ = "links"
     __table_args__ = (Index("uq_links_from_to_role", "feature_id", "to_id", "role", unique=True),)
@@ -50,7 +75,7 @@ class Link(Record):
     )
     role: Mapped[str] = mapped_column(SqlText)
     at: Mapped[str | None] = mapped_column(SqlText)
-    border: Mapped[str | None] = mapped_column(SqlText)
+    route: Mapped[str | None] = mapped_column(ROUTE_COLUMN, SqlText)
     geom: Mapped[Any | None] = mapped_column(Geometry("GEOMETRY", srid=WGS84, spatial_index=True), nullable=True)
     position_source: Mapped[PositionSource] = mapped_column(
         CodeListType(PositionSource), default=PositionSource.NONE, nullable=False
@@ -61,14 +86,17 @@ class Link(Record):
 
 
 LINKS_HISTORY = history_table(Link.__table__)  # type: ignore[arg-type]
-"""Which links there were, and who made and who took them away."""
+"""All states of all links, with who created and deleted them."""
 
 Index("ix_links_history_to_id", LINKS_HISTORY.c.to_id)
 
 
 @dataclass(frozen=True)
 class VisibleLink:
-    """A link as its reader sees it: the other end's id, layer and name, or an address."""
+    """A link seen from one of its ends: id, layer and label of the other end, or an address on a route.
+
+    ``direction`` is ``to`` if the link starts at the feature whose links are listed, else ``from``.
+    """
 
     id: uuid.UUID
     role: str
@@ -77,11 +105,11 @@ class VisibleLink:
     feature_id: uuid.UUID | None
     label: str | None
     at: str | None
-    border: str | None
+    route: str | None
 
 
 def location_views_sql() -> str:
-    """The SQL of the two views over every layer, for ``gis/rights.py`` to apply."""
+    """The SQL that creates the views ``places`` and ``shared_places``, which ``gis.schema`` applies."""
     return "\n".join(
         f"create or replace view app.{name} with (security_invoker = true) as\n" + "\nunion all\n".join(selects) + ";"
         for name, selects in {
@@ -99,51 +127,53 @@ def _location_select(layer: Layer, geometry: str) -> str:
 
 
 def location_view(clearance: Clearance) -> str:
-    """The view of places that a reader of this level is granted."""
+    """The view of all features that is granted to this clearance."""
     return "app.places" if clearance.sees_assumed_positions else "app.shared_places"
 
 
 def join_location_sql(clearance: Clearance, id_sql: str, alias: str = "p") -> str:
-    """The SQL that joins, as ``p`` or as ``named``, the place of the feature whose id is ``end``.
+    """The SQL of a lateral join with the feature whose id is ``id_sql``: layer, label and geometry under ``alias``.
 
-    Joined plainly, the view is read whole: the policies in it keep the planner from looking a feature up by its key.
+    A plain join would read the whole view, because the row policies in it keep the planner from using the primary key.
     """
     return f"lateral (select * from {location_view(clearance)} one where one.id = {id_sql} offset 0) {alias} on true"
 
 
 def create_link(session: Session, feature_id: uuid.UUID, to_id: uuid.UUID, role: str) -> Link:
-    """Point from one feature at another. Raises ``Invalid`` for an unknown role, ``Missing`` for a hidden end."""
+    """Link one feature to another; an existing link in that role is returned as it is.
+
+    Raises ``Invalid`` for an unknown role or a link to itself, ``Missing`` if the target is hidden or does not exist.
+    """
     check_role(role)
     if feature_id == to_id:
         raise invalid("to", "itself", "Không thể liên kết với chính nó", "A feature cannot be linked to itself")
     layer_of(session, to_id)
-    found = session.query(Link).filter_by(feature_id=feature_id, to_id=to_id, role=role).one_or_none()
-    if found is not None:
-        return found
-    made = Link(feature_id=feature_id, to_id=to_id, role=role)
-    session.add(made)
-    session.flush()
-    return made
+    link = session.query(Link).filter_by(feature_id=feature_id, to_id=to_id, role=role).one_or_none()
+    if link is None:
+        link = Link(feature_id=feature_id, to_id=to_id, role=role)
+        session.add(link)
+        session.flush()
+    return link
 
 
 def delete_link(session: Session, feature_id: uuid.UUID, link_id: uuid.UUID) -> None:
-    """Take a link away from either of its ends; the journal keeps it."""
-    found = session.get(Link, link_id)
-    if found is None or feature_id not in (found.feature_id, found.to_id):
+    """Delete a link from either of its ends; the history keeps it. Raises ``Missing``."""
+    link = session.get(Link, link_id)
+    if link is None or feature_id not in (link.feature_id, link.to_id):
         raise Missing(Text("Không có liên kết này", "There is no such link"))
-    session.delete(found)
+    session.delete(link)
     session.flush()
 
 
 def check_role(role: str) -> None:
-    """Raises ``Invalid`` when links know no such role."""
-    if role not in LINK_ROLES:
-        words = ", ".join(LINK_ROLES)
-        raise invalid("role", "code", f"Vai trò phải là một trong: {words}", f"The role must be one of: {words}")
+    """Raise ``Invalid`` unless the role was declared."""
+    if role not in link_roles:
+        names = ", ".join(link_roles)
+        raise invalid("role", "code", f"Vai trò phải là một trong: {names}", f"The role must be one of: {names}")
 
 
 def layer_of(session: Session, feature_id: uuid.UUID) -> Layer:
-    """The layer that an id belongs to; ``Missing`` when it is hidden or there is none."""
+    """The layer of a feature. Raises ``Missing`` if the feature is hidden or does not exist."""
     name = session.execute(text("select layer from app.places where id = :id"), {"id": feature_id}).scalar()
     if name is None:
         raise Missing(FEATURE_NOT_FOUND)
@@ -153,15 +183,15 @@ def layer_of(session: Session, feature_id: uuid.UUID) -> Layer:
 def links_of(
     session: Session, feature_id: uuid.UUID, clearance: Clearance, as_of: dt.datetime | None = None
 ) -> list[VisibleLink]:
-    """What a feature points at and what points at it, now or then, as far as ``reader`` may see both ends today."""
-    links, held = ("links", "true") if as_of is None else ("links_history", "l.valid @> cast(:as_of as timestamptz)")
+    """The links from and to a feature, now or at ``as_of``, whose other end is visible to the reader today."""
+    table, valid = ("links", "true") if as_of is None else ("links_history", "l.valid @> cast(:as_of as timestamptz)")
     rows = session.execute(
         text(
-            f"select l.id, l.role, d.direction, p.layer, p.id, p.label, l.at, l.border from app.{links} l"
+            f"select l.id, l.role, d.direction, p.layer, p.id, p.label, l.at, l.{ROUTE_COLUMN} from app.{table} l"
             f" cross join lateral (values ('to', l.to_id), ('from', l.feature_id)) d (direction, other)"
             f" left join {join_location_sql(clearance, 'd.other')}"
             f" where (d.direction = 'to' and l.feature_id = :id or d.direction = 'from' and l.to_id = :id)"
-            f" and (p.id is not null or l.at is not null) and {held} order by d.direction desc, p.layer, p.label, l.at"
+            f" and (p.id is not null or l.at is not null) and {valid} order by d.direction desc, p.layer, p.label, l.at"
         ),
         {"id": feature_id, **({"as_of": as_of} if as_of else {})},
     )

@@ -1,4 +1,4 @@
-"""Tables of the schema that are no layers, and their common columns."""
+"""The declarative base of all tables, and columns that several tables have."""
 
 import inspect
 import uuid
@@ -18,7 +18,10 @@ from gis.model.fields import (
 
 
 class Record(DeclarativeBase):
-    """The root of everything stored. What the database writes itself is read again, never with the writing."""
+    """The base class of all tables.
+
+    Values set by triggers are not fetched with RETURNING (``eager_defaults``) but by a later SELECT.
+    """
 
     __mapper_args__: ClassVar[dict[str, Any]] = {"eager_defaults": False}  # type: ignore[misc]
     metadata = MetaData(
@@ -39,10 +42,10 @@ class Record(DeclarativeBase):
 
 
 def key_column() -> Any:
-    """A random UUID as the key of a table."""
+    """A primary key column of random UUIDs."""
     return mapped_column(UUID(as_uuid=True), primary_key=True, default=uuid.uuid4)
 
 
 def datetime_column(**options: Any) -> Any:
-    """A time, always with its zone."""
+    """A ``timestamptz`` column."""
     return mapped_column(DateTime(timezone=True), **options)

@@ -22,10 +22,10 @@ from gis.crs.systems import WEB_MERCATOR, WGS84
 
 
 def web_mercator_column(geometry_type: str, sql: str, sort_order: int) -> Any:
-    """A place in Web Mercator, stored because projecting it for every tile anew costs a third more.
+    """A generated column with the geometry in Web Mercator, because projecting it for every tile costs a third more.
 
-    It needs no index: a tile is a box in longitude and latitude too. History, from which few tiles are drawn, does
-    without it.
+    It has no index: tiles are selected by their box in longitude and latitude. History tables lack the column, since few
+    tiles are drawn from them.
     """
     return mapped_column(
         Geometry(geometry_type, srid=WEB_MERCATOR, spatial_index=False),
@@ -37,7 +37,7 @@ def web_mercator_column(geometry_type: str, sql: str, sort_order: int) -> Any:
 
 
 def geometry_checks() -> list[CheckConstraint]:
-    """PostGIS itself stores NaN, empty and invalid shapes; these keep them out even from raw SQL."""
+    """Constraints against NaN, empty and invalid geometries, which PostGIS accepts; they hold for raw SQL too."""
     return [
         CheckConstraint(
             "ST_XMin(geom) >= -180 and ST_XMax(geom) <= 180 and ST_YMin(geom) >= -90 and ST_YMax(geom) <= 90",
@@ -57,10 +57,10 @@ def unique_indexes(layer: str, columns: Sequence[str]) -> list[Index]:
 
 
 def order_index(layer: str, order: Sequence[str]) -> Index:
-    """The order in which pages come, kept: a page at any depth is found without sorting what lies before it.
+    """An index in the default order of the layer, so that any page is found without sorting the rows before it.
 
-    The level lies beside the keys, so that whoever counts reads nothing else. It is no key: under row security the
-    planner thinks that it selects, and would walk through all of it for every box.
+    It includes the level, so that counts under row-level security are index-only scans. The level is no key column:
+    the planner would take the policy's condition on it for selective and scan the whole index for every box.
     """
     keys = [text(f"{name.removeprefix('-')} desc") if name.startswith("-") else name for name in order]
     present = text("retired_at is null")
@@ -68,20 +68,20 @@ def order_index(layer: str, order: Sequence[str]) -> Index:
 
 
 def restricted_index(layer: str) -> Index:
-    """What is restricted is found without reading the rest: whoever is given it is written down (``gis.query``)."""
+    """An index of the restricted rows, whose reads are recorded in the access log (``gis.read.pages``)."""
     return Index(f"ix_{layer}_restricted", "id", postgresql_where=text("level = 'restricted'"))
 
 
 def unlocated_index(layer: str) -> Index:
-    """What stands nowhere is found without reading the rest: no grid cell counts it (``gis.cells``)."""
+    """An index of the rows without a geometry, which no grid cell counts (``gis.read.grid_counts``)."""
     return Index(f"ix_{layer}_unplaced", "id", postgresql_where=text("mercator is null and retired_at is null"))
 
 
 def history_table(table: Table, version: str | None = None) -> Table:
-    """The table in which every state of a row stays: its columns, how long it held, who, why and on which request.
+    """The history table of a table: every state of each row, with its period of validity and who changed it and why.
 
-    ``version`` names the column that counts the states of a row, where it has one. Since when a state held stands in a
-    column of its own, ``updated_at`` or else ``since``: row security keeps what a range says from every index.
+    ``version`` names the column that numbers the states of a row, if there is one. The beginning of validity is also a
+    plain column, ``updated_at`` or else ``since``, because under row-level security bounds of a range use no index.
     """
     copies = []
     for column in table.columns:
@@ -93,13 +93,13 @@ def history_table(table: Table, version: str | None = None) -> Table:
             kind = Geometry(kind.geometry_type, srid=WGS84, spatial_index=False)
         copies.append(Column(column.name, kind, *computed, nullable=True))
     name = f"{table.name}_history"
-    found = [Index(f"ix_{name}_id", "id", *([version] if version else []), unique=version is not None)]
+    indexes = [Index(f"ix_{name}_id", "id", *([version] if version else []), unique=version is not None)]
     if version:
-        found.append(Index(f"ix_{name}_geom_valid", "geom", "valid", postgresql_using="gist"))
-        found.append(Index(f"ix_{name}_updated_at", "updated_at", "id"))
+        indexes.append(Index(f"ix_{name}_geom_valid", "geom", "valid", postgresql_using="gist"))
+        indexes.append(Index(f"ix_{name}_updated_at", "updated_at", "id"))
     else:
         copies.append(Column("since", DateTime(timezone=True), Computed("lower(valid)", persisted=True)))
-        found += [Index(f"ix_{name}_feature_id", "feature_id"), Index(f"ix_{name}_since", "since", "id")]
+        indexes += [Index(f"ix_{name}_feature_id", "feature_id"), Index(f"ix_{name}_since", "since", "id")]
     return Table(
         name,
         table.metadata,
@@ -107,7 +107,7 @@ def history_table(table: Table, version: str | None = None) -> Table:
         Column("valid", TSTZRANGE, nullable=False),
         Column("action", SqlText, nullable=False),
         Column("actor", SqlText, nullable=False),
-        *(Column(one, SqlText) for one in ("reason", "request", "device_at")),
+        *(Column(column_name, SqlText) for column_name in ("reason", "request", "device_at")),
         Column("journal_seq", BigInteger),
-        *found,
+        *indexes,
     )

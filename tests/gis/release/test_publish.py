@@ -404,7 +404,7 @@ def a_work_that_is_drawn_at_its_address(session, marker, name):
     row = placeless(session, "works", title=name)
     site = from_shape(Point(105.95, 11.69), srid=WGS84)
     session.add(
-        Link(feature_id=row.id, role="site", at=f"{marker.number} + 0 m", border=marker.border.value, geom=site,
+        Link(feature_id=row.id, role="site", at=f"{marker.number} + 0 m", route=marker.border.value, geom=site,
              position_source="survey")
     )  # fmt: skip
     return row, part("works", "title", title=[name])
