@@ -82,7 +82,7 @@ class SharedTable:
         self._memory = mmap(self._file, size)
 
     def update(self, name: str, update: UpdateFunction) -> None:
-        """Atomically replace the value of ``name`` with the result of ``update``, which gets it; None means no value."""
+        """Atomically replace the value of ``name`` with ``update(value)``; None stands for no value."""
         key = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16, key=self._secret).digest()
         row = int.from_bytes(key[:8]) % self._rows
         with self._lock:

@@ -40,7 +40,7 @@ GeoJSON = dict[str, Any]
 
 
 class Level(OrderedCodeList):
-    """Who may read a row or column, from the most open level up. State secrets are above all levels and never stored."""
+    """Who may read a row or column, the most open level first. State secrets are above all levels and never stored."""
 
     PUBLIC = "public", ("Công khai", "Public")
     PARTNER = "partner", ("Đối tác", "Partner")
@@ -93,7 +93,7 @@ Clearance = Level | ScopedClearance
 
 
 class PositionSource(OrderedCodeList):
-    """The source of a position, the most reliable first; a less reliable source never overwrites a more reliable one."""
+    """The source of a position, the most reliable first; a less reliable one never overwrites a more reliable one."""
 
     PROTOCOL = "protocol", ("Nghị định thư", "Protocol")
     SURVEY = "survey", ("Đo đạc", "Survey")

@@ -288,9 +288,9 @@ class Layer:
     def columns(self, clearance: Clearance, *, from_history: bool = False) -> list[str]:
         """The stored columns, geometry included, that are granted to this clearance, quoted for SQL."""
         names = ["id", "retired_at"]
-        for name, field in self.readable_fields(clearance).items():
-            if field.sql is None and field.own_unit_sql is None and name not in names:
-                names += _masked_or_both(name, clearance) if field.masked_when_assumed else [name]
+        for name, declared in self.readable_fields(clearance).items():
+            if declared.sql is None and declared.own_unit_sql is None and name not in names:
+                names += _masked_or_both(name, clearance) if declared.masked_when_assumed else [name]
         names += _masked_or_both("geom", clearance)
         if not from_history:
             names += _masked_or_both("mercator", clearance)

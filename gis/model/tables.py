@@ -24,8 +24,8 @@ from gis.crs.systems import WEB_MERCATOR, WGS84
 def web_mercator_column(geometry_type: str, sql: str, sort_order: int) -> Any:
     """A generated column with the geometry in Web Mercator, because projecting it for every tile costs a third more.
 
-    It has no index: tiles are selected by their box in longitude and latitude. History tables lack the column, since few
-    tiles are drawn from them.
+    It has no index: tiles are selected by their box in longitude and latitude. History tables lack the column, since
+    few tiles are drawn from them.
     """
     return mapped_column(
         Geometry(geometry_type, srid=WEB_MERCATOR, spatial_index=False),

@@ -1,4 +1,4 @@
-"""Reading: selections, SQL, pages, tiles, linear referencing and timelines."""
+"""Reading: selections, the SQL composed from them, pages, tiles, linear referencing, timelines and the change feed."""
 
 from gis.read.change_feed import ChangeFeedEntry, TimeSpan
 from gis.read.cursor import UNSORTABLE_TYPES

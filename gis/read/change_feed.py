@@ -1,4 +1,4 @@
-"""The change feed: what changed in several layers between two times, newest first."""
+"""The change feed: the changes in several layers between two times, newest first."""
 
 import datetime as dt
 import uuid
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from gis.model.children import ChildRecord, child_tables
 from gis.model.fields import Level, ScopedClearance
 from gis.model.layer import Layer
-from gis.model.links import join_location_sql
+from gis.model.links import ROUTE_COLUMN, join_location_sql
 from gis.read.cursor import decode_cursor, encode_cursor
 from gis.read.execution import driver_connection
 from gis.read.pages import is_restricted_sql, record_access
@@ -43,7 +43,7 @@ from gis.text.i18n import Text
 
 @dataclass(frozen=True)
 class ChangeFeedEntry(TimelineEntry):
-    """A change among those of many features: also of which."""
+    """A change with the feature that it belongs to; ``key`` is the id of the changed row, used in the cursor."""
 
     layer: str = ""
     id: uuid.UUID | None = None
@@ -53,9 +53,9 @@ class ChangeFeedEntry(TimelineEntry):
 
 @dataclass(frozen=True)
 class TimeSpan:
-    """Between two moments, the first of which is over: what held at ``since`` and then changed holds at ``until``.
+    """The changes to select: made after ``since`` and not after ``until``, optionally by the actor ``by``.
 
-    ``by`` asks for one person's deeds. ``after`` is the key of the last change of the page before.
+    ``after`` is the cursor of the previous page.
     """
 
     since: dt.datetime
@@ -65,81 +65,79 @@ class TimeSpan:
     limit: int = 100
 
     def conditions(self, provenance: Mapping[str, str], time_sql: str) -> str:
-        """The SQL over a row ``t`` of a history: ``told`` gives who and why (``_who``), ``moment`` since when it held.
+        """The SQL conditions on a state ``t`` of a history, whose provenance and beginning of validity are given as SQL.
 
-        The moment is a plain column: a range's bounds would be looked at behind row security only, row by row.
+        ``time_sql`` should be a plain column: under row-level security the bounds of a range use no index.
         """
-        found = f"{time_sql} > %(since)s and {time_sql} <= %(until)s"
+        sql = f"{time_sql} > %(since)s and {time_sql} <= %(until)s"
         if self.by is not None:
-            found += f" and {provenance['actor']} = %(by)s"
+            sql += f" and {provenance['actor']} = %(by)s"
         if self.after is not None:
-            found += f" and ({time_sql}, t.id) < (%(at)s::timestamptz, %(key)s::uuid)"
-        return found
+            sql += f" and ({time_sql}, t.id) < (%(at)s::timestamptz, %(key)s::uuid)"
+        return sql
 
     @property
     def values(self) -> dict[str, Any]:
-        """What is bound in ``conditions``."""
-        found: dict[str, Any] = {"since": self.since, "until": self.until, "by": self.by}
+        """The values bound in ``conditions``. Raises ``Malformed`` for an invalid cursor."""
+        values: dict[str, Any] = {"since": self.since, "until": self.until, "by": self.by}
         if self.after is not None:
-            found["at"], found["key"] = decode_cursor(self.after, 2)
+            values["at"], values["key"] = decode_cursor(self.after, 2)
             try:
-                dt.datetime.fromisoformat(found["at"])
+                dt.datetime.fromisoformat(values["at"])
             except (TypeError, ValueError):
                 raise Malformed(Text("Tham số 'after' không hợp lệ", "The parameter 'after' is not valid")) from None
-        return found
-
-
-# Between two moments.
+        return values
 
 
 def change_feed(
     session: Session, selections: Sequence[Selection], span: TimeSpan
 ) -> tuple[list[ChangeFeedEntry], str | None]:
-    """A page of what has changed in the layers of ``selections``, newest first, and the key of the page that follows.
+    """A page of the changes in the layers of ``selections``, newest first, and the cursor of the next page.
 
-    Of a layer that is narrowed, the changes of its own features are told whose state after the change matches; of a
-    whole layer also those of their parts and links.
+    If a selection narrows its layer, only changes of features are listed whose state after the change matches; for a
+    whole layer those of child rows and links are listed as well.
     """
     session.execute(PREFER_INDEX_SCANS)
-    found: list[ChangeFeedEntry] = []
+    entries: list[ChangeFeedEntry] = []
     for selection in _most_recent_first(session, selections):
-        own = _feature_changes(session, selection, _narrowed_span(found, span))
-        record_access(session, selection, [(key,) for _, key in own], since=span.since.isoformat())
-        found += [one for one, _ in own]
+        changes = _feature_changes(session, selection, _narrowed_span(entries, span))
+        record_access(session, selection, [(restricted,) for _, restricted in changes], since=span.since.isoformat())
+        entries += [entry for entry, _ in changes]
         if not selection.criteria():
-            for part in child_tables.values():
-                if part.parent.layer is selection.layer:
-                    found += _child_changes(session, selection, part, _narrowed_span(found, span))
-    found += _link_changes(session, [one for one in selections if not one.criteria()], _narrowed_span(found, span))
-    found.sort(key=lambda one: (one.at, one.key), reverse=True)
-    page = found[: span.limit]
-    following = encode_cursor([page[-1].at.isoformat(), str(page[-1].key)]) if len(found) > span.limit else None
+            for child in child_tables.values():
+                if child.parent.layer is selection.layer:
+                    entries += _child_changes(session, selection, child, _narrowed_span(entries, span))
+    whole_layers = [selection for selection in selections if not selection.criteria()]
+    entries += _link_changes(session, whole_layers, _narrowed_span(entries, span))
+    entries.sort(key=lambda entry: (entry.at, entry.key), reverse=True)
+    page = entries[: span.limit]
+    next_cursor = encode_cursor([page[-1].at.isoformat(), str(page[-1].key)]) if len(entries) > span.limit else None
     if not (selections and selections[0].clearance.sees_assumed_positions):
-        # A reader who is not told of a field is not told either that something else has changed.
-        page = [one for one in page if one.changes or one.about]
-    return page, following
+        # A change of hidden fields only must not be listed, because that would disclose that there was one.
+        page = [entry for entry in page if entry.changes or entry.about]
+    return page, next_cursor
 
 
 def _most_recent_first(session: Session, selections: Sequence[Selection]) -> list[Selection]:
-    """The layers in which something has changed most lately first: they leave the others less to be looked for."""
-    asked = [f"(select max(t.updated_at) from app.{one.layer.name}_history t)" for one in selections]
-    latest = _fetch(session, f"select array[{', '.join(asked)}]::timestamptz[]", {})[0][0]
-    order = sorted(range(len(selections)), key=lambda at: latest[at] or dt.datetime.min.replace(tzinfo=dt.UTC))
-    return [selections[at] for at in reversed(order)]
+    """The layers by their latest change, newest first, so that the span can be narrowed most for the later queries."""
+    maxima = [f"(select max(t.updated_at) from app.{selection.layer.name}_history t)" for selection in selections]
+    latest = _fetch(session, f"select array[{', '.join(maxima)}]::timestamptz[]", {})[0][0]
+    order = sorted(range(len(selections)), key=lambda index: latest[index] or dt.datetime.min.replace(tzinfo=dt.UTC))
+    return [selections[index] for index in reversed(order)]
 
 
 def _narrowed_span(entries: Sequence[ChangeFeedEntry], span: TimeSpan) -> TimeSpan:
-    """The span less what is older than what fills the page already."""
+    """The span without the time before the last entry that fits on the page."""
     if len(entries) <= span.limit:
         return span
-    oldest = sorted((one.at for one in entries), reverse=True)[span.limit]
+    oldest = sorted((entry.at for entry in entries), reverse=True)[span.limit]
     return replace(span, since=max(span.since, oldest - dt.timedelta(microseconds=1)))
 
 
 def change_counts(session: Session, selections: Sequence[Selection], span: TimeSpan) -> dict[str, int]:
-    """How many features of each layer have changed in the span."""
+    """The number of features changed in the span, by layer name; layers without changes are left out."""
     session.execute(PREFER_INDEX_SCANS)
-    found = {}
+    counts = {}
     for selection in selections:
         statement = StatementBuilder(values=span.values)
         add_conditions(selection, statement)
@@ -148,24 +146,24 @@ def change_counts(session: Session, selections: Sequence[Selection], span: TimeS
         )
         history = f"app.{selection.layer.name}_history t{where_clause(statement)}"
         whole = span.by is None and not selection.criteria()
-        few = f"select t.id from {history} limit {EXACT_COUNT_LIMIT + 1}" if whole else f"select t.id from {history}"
+        changed = f"select t.id from {history}" + (f" limit {EXACT_COUNT_LIMIT + 1}" if whole else "")
         states, number = _fetch(
-            session, f"select count(*), count(distinct found.id) from ({few}) found", statement.values
+            session, f"select count(*), count(distinct changed.id) from ({changed}) changed", statement.values
         )[0]
         if whole and states > EXACT_COUNT_LIMIT:
             number = _fetch(session, _current_count_sql(selection.layer), span.values)[0][0]
         if number:
-            found[selection.layer.name] = number
-    return found
+            counts[selection.layer.name] = number
+    return counts
 
 
 def _current_count_sql(layer: Layer) -> str:
-    """The SQL that counts what has changed by what stands today; only what has changed again since is looked up."""
+    """The SQL that counts the features whose last change is in the span; the history is needed only for later ones."""
     in_span = "{0}.updated_at > %(since)s and {0}.updated_at <= %(until)s"
-    then = f"exists (select from app.{layer.name}_history h where h.id = t.id and {in_span.format('h')})"
+    changed_in_span = f"exists (select from app.{layer.name}_history h where h.id = t.id and {in_span.format('h')})"
     return (
         f"select count(*) from app.{layer.name} t"
-        f" where t.updated_at > %(since)s and (t.updated_at <= %(until)s or {then})"
+        f" where t.updated_at > %(since)s and (t.updated_at <= %(until)s or {changed_in_span})"
     )
 
 
@@ -177,62 +175,63 @@ def _fetch(session: Session, sql: str, values: Mapping[str, Any]) -> list[Any]:
 def _feature_changes(
     session: Session, selection: Selection, span: TimeSpan
 ) -> list[tuple[ChangeFeedEntry, uuid.UUID | None]]:
-    """Changed versions, each with its id where it is restricted today."""
-    layer, reader = selection.layer, selection.clearance
+    """The changes of features, each with the id of the feature if it is restricted today, else None."""
+    layer, clearance = selection.layer, selection.clearance
     statement = StatementBuilder(values=span.values)
     add_conditions(selection, statement)
-    told_by = layer_provenance_sql(layer, reader)
-    statement.conditions.append(span.conditions(told_by, CHANGED_AT))
+    provenance = layer_provenance_sql(layer, clearance)
+    statement.conditions.append(span.conditions(provenance, CHANGED_AT))
     history = f"app.{layer.name}_history"
-    here = "t.geom" if reader.sees_assumed_positions else "t.shared_geom"
-    restricted = is_restricted_sql(replace(selection, as_of=span.until)) if reader is Level.RESTRICTED else "false"
+    geometry = "geom" if clearance.sees_assumed_positions else "shared_geom"
+    restricted = is_restricted_sql(replace(selection, as_of=span.until)) if clearance is Level.RESTRICTED else "false"
     sql = (
-        f"select {CHANGED_AT}, t.id, {joined(told_by)}, t.version, t.action, {snapshot_sql(layer, reader)},"
-        f" earlier, {moved_distance_sql(here, 'stood')}, ({layer.label_sql})::text,"
+        f"select {CHANGED_AT}, t.id, {joined(provenance)}, t.version, t.action, {snapshot_sql(layer, clearance)},"
+        f" old_state, {moved_distance_sql(f't.{geometry}', 'old_geometry')}, ({layer.label_sql})::text,"
         f" case when {restricted} then t.id end from {history} t"
-        f" left join lateral (select {snapshot_sql(layer, reader, 'p')} as earlier,"
-        f" {here.replace('t.', 'p.')} as stood"
+        f" left join lateral (select {snapshot_sql(layer, clearance, 'p')} as old_state,"
+        f" p.{geometry} as old_geometry"
         f" from {history} p where p.id = t.id and p.version = t.version - 1) before on true"
         f"{where_clause(statement)} order by {CHANGED_AT} desc, t.id desc limit {span.limit + 1}"
     )
-    found = []
-    for at, key, *told, version, action, after, before, moved, title, secret in _fetch(session, sql, statement.values):
-        changes = differences(before or {}, after)
-        one = ChangeFeedEntry(
+    changed = []
+    for row in _fetch(session, sql, statement.values):
+        at, feature_id, *values, version, action, new_state, old_state, moved, title, restricted_id = row
+        changes = differences(old_state or {}, new_state)
+        entry = ChangeFeedEntry(
             at,
             version,
             action_name(action, changes),
             changes,
             moved_m=moved,
             layer=layer.name,
-            id=key,
+            id=feature_id,
             title=title,
-            key=key,
-            **provenance_of(told),
+            key=feature_id,
+            **provenance_of(values),
         )
-        found.append((one, secret))
-    return found
+        changed.append((entry, restricted_id))
+    return changed
 
 
 def _child_changes(
     session: Session, selection: Selection, child: type[ChildRecord], span: TimeSpan
 ) -> list[ChangeFeedEntry]:
-    """What was added to features, changed and taken away, less what came with them."""
-    layer, reader = selection.layer, selection.clearance
-    told_by = provenance_sql(reader, f"{child.__tablename__}_own")
+    """The changes of the rows of a child table, without rows inserted together with their feature."""
+    layer, clearance = selection.layer, selection.clearance
+    provenance = provenance_sql(clearance, f"{child.__tablename__}_own")
     history = f"app.{child.__tablename__}_history"
-    came_along = f"t.action = 'insert' and {VALID_FROM} - begun < %(along)s"
-    if reader.sees_assumed_positions and not isinstance(reader, ScopedClearance):
-        came_along += (
+    with_feature = f"t.action = 'insert' and {VALID_FROM} - begun < %(creation_window)s"
+    if clearance.sees_assumed_positions and not isinstance(clearance, ScopedClearance):
+        with_feature += (
             f" and t.request is not distinct from"
-            f" (select f.request from app.{layer.name}_history f where f.id = owner and f.version = 1)"
+            f" (select f.request from app.{layer.name}_history f where f.id = parent_id and f.version = 1)"
         )
     sql = (
-        f"select {VALID_FROM}, t.id, {joined(told_by)}, t.action, {child_snapshot_sql(child, reader)},"
-        f" (select {child_snapshot_sql(child, reader, 'p')} from {history} p where p.id = t.id"
-        f" and p.since < t.since order by p.since desc limit 1), owner, called"
+        f"select {VALID_FROM}, t.id, {joined(provenance)}, t.action, {child_snapshot_sql(child, clearance)},"
+        f" (select {child_snapshot_sql(child, clearance, 'p')} from {history} p where p.id = t.id"
+        f" and p.since < t.since order by p.since desc limit 1), parent_id, parent_label"
         f" from {history} t join {_parent_join_sql(layer)}"
-        f" where {span.conditions(told_by, VALID_FROM)} and not ({came_along})"
+        f" where {span.conditions(provenance, VALID_FROM)} and not ({with_feature})"
         f" order by {VALID_FROM} desc, t.id desc limit {span.limit + 1}"
     )
     return [
@@ -240,41 +239,41 @@ def _child_changes(
             at,
             None,
             action,
-            differences(before or {}, after),
+            differences(old_state or {}, new_state),
             part=child.__tablename__,
             layer=layer.name,
-            id=feature,
+            id=feature_id,
             title=title,
-            key=key,
-            **provenance_of(told),
+            key=row_id,
+            **provenance_of(values),
         )
-        for at, key, *told, action, after, before, feature, title in _fetch(
-            session, sql, {**span.values, "along": CREATION_WINDOW}
+        for at, row_id, *values, action, new_state, old_state, feature_id, title in _fetch(
+            session, sql, {**span.values, "creation_window": CREATION_WINDOW}
         )
     ]
 
 
 def _parent_join_sql(layer: Layer) -> str:
-    """The feature of the layer that a row ``t`` belongs to: its id, what it is called and when it was made."""
+    """The SQL of a lateral join with the feature that a child row ``t`` belongs to: id, label and time of creation."""
     return (
-        f"lateral (select f.id as owner, ({layer.label_sql})::text as called, f.created_at as begun"
-        f" from app.{layer.name} f where f.id = t.feature_id) owner on true"
+        f"lateral (select f.id as parent_id, ({layer.label_sql})::text as parent_label, f.created_at as begun"
+        f" from app.{layer.name} f where f.id = t.feature_id) parent on true"
     )
 
 
 def _link_changes(session: Session, selections: Sequence[Selection], span: TimeSpan) -> list[ChangeFeedEntry]:
-    """Which links from features of these layers were made and taken away."""
+    """The links from features of these layers that were created and deleted."""
     if not selections:
         return []
-    reader = selections[0].clearance
+    clearance = selections[0].clearance
     sql = (
-        f"select {VALID_FROM}, t.id, {joined(provenance_sql(reader))}, t.action, o.layer, o.id, o.label,"
-        f" t.role, t.at, t.border, p.layer, p.id, p.label, 'to' from app.links_history t"
-        f" join {join_location_sql(reader, 't.feature_id', 'o')} left join {join_location_sql(reader, 't.to_id')}"
-        f" where o.layer = any(%(layers)s) and {span.conditions(provenance_sql(reader), VALID_FROM)}"
+        f"select {VALID_FROM}, t.id, {joined(provenance_sql(clearance))}, t.action, o.layer, o.id, o.label,"
+        f" t.role, t.at, t.{ROUTE_COLUMN}, p.layer, p.id, p.label, 'to' from app.links_history t"
+        f" join {join_location_sql(clearance, 't.feature_id', 'o')} left join {join_location_sql(clearance, 't.to_id')}"
+        f" where o.layer = any(%(layers)s) and {span.conditions(provenance_sql(clearance), VALID_FROM)}"
         f" order by {VALID_FROM} desc, t.id desc limit {span.limit + 1}"
     )
-    layers = [one.layer.name for one in selections]
+    layers = [selection.layer.name for selection in selections]
     return [
         ChangeFeedEntry(
             row[0],

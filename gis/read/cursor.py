@@ -1,4 +1,4 @@
-"""Keyset pagination: the sort order in SQL, and the cursor that continues behind the last row of a page."""
+"""Keyset pagination: the sort order in SQL, and cursors, which hold the sort key of the last row of a page."""
 
 import base64
 import binascii
@@ -16,32 +16,32 @@ from gis.text.i18n import Text
 
 
 def order_by_sql(selection: Selection, statement: StatementBuilder) -> str:
-    """The sort keys in SQL; the conditions to go on behind the page before, where there was one."""
-    order = _sort_keys(selection)
+    """The ORDER BY of a selection. If it has a cursor, the condition for the rows after it is added."""
+    keys = _sort_keys(selection)
     if selection.after is not None:
-        _add_cursor_condition(selection, order, statement)
-    return ", ".join(f"{expression} {'desc' if down else 'asc'}" for _, expression, down in order)
+        _add_cursor_condition(selection, keys, statement)
+    return ", ".join(f"{expression} {'desc' if descending else 'asc'}" for _, expression, descending in keys)
 
 
 UNSORTABLE_TYPES = ("json", "list")
-"""Types that have no order."""
+"""Field types by which features cannot be sorted."""
 
 
 def _sort_keys(selection: Selection) -> list[tuple[Field | None, str, bool]]:
-    """The sort keys: the selection's or the card's, made total by the id. An empty value sorts as the greatest.
+    """The sort keys as (field, SQL, descending): those of the selection or the layer, and last the id, without a field.
 
-    Words of a scale sort by their rank in it; so do all coded words in a selection that is ``ranked``, as people read
-    a list.
+    Nulls sort as the greatest. Codes of an ordered code list sort by their rank; with ``ranked``, the codes of any code
+    list in a requested sort order do.
     """
     keys: list[tuple[Field | None, str, bool]] = []
     for name in selection.sort or selection.layer.order:
-        one = readable_field(selection, name.removeprefix("-"), excluded_types=UNSORTABLE_TYPES)
-        key = one.expression(selection.clearance)
-        if (
-            words := one.codes if selection.ranked and selection.sort and one.type == "code" else one.ordered_codes
-        ) is not None:
-            one, key = replace(one, type="integer", codes=None), rank_sql(words, key)
-        keys.append((one, key, name.startswith("-")))
+        field = readable_field(selection, name.removeprefix("-"), excluded_types=UNSORTABLE_TYPES)
+        expression = field.expression(selection.clearance)
+        ranked = selection.ranked and selection.sort and field.type == "code"
+        codes = field.codes if ranked else field.ordered_codes
+        if codes is not None:
+            field, expression = replace(field, type="integer", codes=None), rank_sql(codes, expression)
+        keys.append((field, expression, name.startswith("-")))
     return [*keys, (None, "t.id", False)]
 
 
@@ -51,15 +51,15 @@ def sort_key_sql(selection: Selection) -> str:
 
 
 def encode_cursor(key: list[Any]) -> str:
-    """The sort key of a row as a short opaque text."""
+    """The sort key of a row as an opaque URL-safe text."""
     return base64.urlsafe_b64encode(json.dumps(key, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str, length: int) -> list[Any]:
-    """The sort key that ``encode_key`` wrote; ``Malformed`` when it is not one of ours."""
+    """The sort key in a cursor: ``length`` values, the last of which is a UUID. Raises ``Malformed``."""
     try:
         key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not isinstance(key, list) or len(key) != length or any(isinstance(one, list | dict) for one in key):
+        if not isinstance(key, list) or len(key) != length or any(isinstance(value, list | dict) for value in key):
             raise ValueError
         uuid.UUID(key[-1])
     except (ValueError, TypeError, AttributeError, binascii.Error, RecursionError):
@@ -68,30 +68,33 @@ def decode_cursor(cursor: str, length: int) -> list[Any]:
 
 
 def _add_cursor_condition(
-    selection: Selection, order: list[tuple[Field | None, str, bool]], statement: StatementBuilder
+    selection: Selection, keys: list[tuple[Field | None, str, bool]], statement: StatementBuilder
 ) -> None:
-    """Go on behind the last row: a comparison of keys, correct while rows come and go. NULL sorts as the greatest."""
-    key = decode_cursor(selection.after or "", len(order))
+    """Add the condition for the rows after the cursor. NULL sorts as the greatest value.
+
+    It compares sort keys, so that no row is skipped or repeated when others are inserted or deleted between two pages.
+    """
+    cursor = decode_cursor(selection.after or "", len(keys))
     tests: list[str] = []
     equal: list[str] = []
-    first: str | None = None
-    for (one, expression, down), value in zip(order, key, strict=True):
-        cast = "uuid" if one is None else SQL_CASTS[one.type]
+    first_key_bound: str | None = None
+    for (field, expression, descending), value in zip(keys, cursor, strict=True):
+        cast = "uuid" if field is None else SQL_CASTS[field.type]
         if value is None:
-            if down:
+            if descending:
                 tests.append(" and ".join([*equal, f"{expression} is not null"]))
             equal.append(f"{expression} is null")
             continue
-        if one is not None:
-            value = parse_value(one, str(value))  # noqa: PLW2901 - the text as the key's type
-        place = f"{statement.bind(value)}::{cast}"
-        ends_with_none = one is not None and one.nullable and not down
-        beyond = f"{expression} {'<' if down else '>'} {place}"
-        beyond = f"({beyond} or {expression} is null)" if ends_with_none else beyond
-        if not equal and not ends_with_none:
-            first = f"{expression} {'<=' if down else '>='} {place}"
+        if field is not None:
+            value = parse_value(field, str(value))  # noqa: PLW2901 - the text as the type of the field
+        placeholder = f"{statement.bind(value)}::{cast}"
+        nulls_follow = field is not None and field.nullable and not descending
+        beyond = f"{expression} {'<' if descending else '>'} {placeholder}"
+        beyond = f"({beyond} or {expression} is null)" if nulls_follow else beyond
+        if not equal and not nulls_follow:
+            first_key_bound = f"{expression} {'<=' if descending else '>='} {placeholder}"
         tests.append(" and ".join([*equal, beyond]))
-        equal.append(f"{expression} = {place}")
-    # Everything that follows lies at or behind the first key; said by itself, that reaches the index of the order.
-    statement.conditions += [first] if first else []
+        equal.append(f"{expression} = {placeholder}")
+    # This bound follows from the condition below, but only a comparison by itself can use the index of the order.
+    statement.conditions += [first_key_bound] if first_key_bound else []
     statement.conditions.append("(" + " or ".join(f"({test})" for test in tests) + ")")

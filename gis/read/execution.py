@@ -1,4 +1,4 @@
-"""Running composed SQL on the connection of a transaction."""
+"""Execution of composed SQL on the connection of a session."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from gis.db.pool import BytesLoader, QueryGenerator, T
 
 
 def driver_connection(session: Session) -> psycopg.Connection[Any]:
-    """The driver's own connection of this transaction: rows go from it to the answer without passing the ORM."""
+    """The psycopg connection of this transaction, for rows that go to the response without the ORM."""
     return session.connection().connection.driver_connection  # type: ignore[return-value]
 
 
@@ -22,12 +22,15 @@ def fetch_rows(session: Session, sql: str, values: Mapping[str, Any], *, prepare
 
 
 def run_queries(session: Session, queries: QueryGenerator[T]) -> T:
-    """What comes of asking within a transaction that is under way (``Database.answered`` asks without one)."""
+    """Run a generator of queries within the session's transaction, and return its result.
+
+    ``Database.run_queries`` runs one without a session.
+    """
     try:
-        question = next(queries)
+        query = next(queries)
         while True:
-            prepare = None if question.prepared else False
-            question = queries.send(fetch_rows(session, question.sql, question.values, prepare=prepare))
+            prepare = None if query.prepared else False
+            query = queries.send(fetch_rows(session, query.sql, query.values, prepare=prepare))
     except StopIteration as end:
-        found: T = end.value
-        return found
+        result: T = end.value
+        return result

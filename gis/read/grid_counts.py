@@ -1,13 +1,13 @@
-"""Counts by grid cell: what a tile of a low zoom is drawn from, so that no request reads every row.
+"""Counts of features by grid cell, from which tiles of low zooms are drawn without reading every row.
 
-A trigger writes one short line per change, ``cell_changes``: one feature more or fewer, of a level, of a word, at a
-place. Nobody waits for anybody, because lines are only added. Every so many lines one writer folds them into
-``cells``, the sums by cell of six grids; others pass by while one folds. A reader sums both, so the count is exact
-at every moment. Both tables carry the level of what they count and stand under the same row policy as the features,
-so that each reader's sum is of what that reader may see.
+A trigger inserts a row into ``cell_changes`` for every feature added or removed, with its level, its code and its
+position. Inserts do not block each other. Every ``FOLD_INTERVAL`` rows one writer folds them into ``cells``, the sums
+by cell of six grids; an advisory lock makes other writers skip the folding meanwhile. Readers sum both tables, so
+counts are always exact. Both tables have the level of the features they count and the same row policies as layers, so
+readers get the sums of the features that they may see.
 
-Grid ``g`` divides the world of Web Mercator into ``2**g`` columns and rows, counted from the north-west corner like
-tiles. Sums of positions are whole metres of Web Mercator, because whole numbers do not drift.
+Grid ``g`` divides the Web Mercator square into ``2**g`` columns and rows, numbered from the north-west corner like
+tiles. Sums of coordinates are integers in metres, because repeated addition of integers has no rounding error.
 """
 
 from typing import Final
@@ -20,21 +20,21 @@ from gis.model.layer import Layer, all_layers
 from gis.model.record import Record
 
 HALF_WORLD_M: Final = 20037508.342789244
-"""From the middle of the Web Mercator world to its edge."""
+"""Half the width of the Web Mercator square, in metres."""
 
 GRIDS: Final = (5, 7, 9, 11, 13, 15)
 MAX_COUNT_ZOOM: Final = 10
-"""The last zoom that is drawn from counts. A tile of an even zoom is 32 cells wide, one of an odd zoom 64."""
+"""The highest zoom drawn from counts. A tile of an even zoom is 32 cells wide, one of an odd zoom 64."""
 
 FOLD_LOCK_KEY: Final = 0x63656C6C
-"""Who holds it folds ("cell" as a number)."""
+"""The key of the advisory lock of folding ("cell" in ASCII)."""
 
 FOLD_INTERVAL: Final = 1000
-"""Lines of change, after which they are folded into the sums."""
+"""The number of inserted changes after which they are folded into the sums."""
 
 
 class Cell(Record):
-    """How many features of one kind stand in a cell, and the sums of their positions."""
+    """The number of features with the same level and code in a cell, and the sums of their coordinates."""
 
     __tablename__ = "cells"
 
@@ -51,7 +51,7 @@ class Cell(Record):
 
 
 class CellChange(Record):
-    """A feature more (1) or fewer (-1) at a place, not yet folded into the cells."""
+    """A feature added (1) or removed (-1) at a position, not yet folded into ``cells``."""
 
     __tablename__ = "cell_changes"
 
@@ -66,13 +66,13 @@ class CellChange(Record):
 
 
 def count_field(layer: Layer) -> Field | None:
-    """The stored word that a layer's features are counted by: what draws them, else their status.
+    """The coded field by which a layer's features are counted: the style field, else the status, else None.
 
-    What is computed on reading cannot be counted by a trigger, and what is not public would be told by the count.
+    A derived field cannot be counted by a trigger, and counts by a field that is not public would disclose it.
     """
-    for one in (layer.fields.get(layer.style_field or ""), layer.status):
-        if one is not None and one.sql is None and one.codes is not None and one.level is Level.PUBLIC:
-            return one
+    for field in (layer.fields.get(layer.style_field or ""), layer.status):
+        if field is not None and field.sql is None and field.codes is not None and field.level is Level.PUBLIC:
+            return field
     return None
 
 
@@ -85,16 +85,16 @@ def _row_sql(grid: int | str) -> str:
 
 
 def _clamp_sql(position_sql: str, grid: int | str) -> str:
-    """Web Mercator has no poles; what lies beyond its edge is counted at the edge."""
+    """Positions beyond the edge of the square, such as the poles, are counted in the cells at the edge."""
     return f"greatest(0, least((1 << {grid}) - 1, floor({position_sql})))::integer"
 
 
 def tile_counts_sql(layer: Layer, zoom: int, column: int, row: int) -> str:
     """The SQL of the counts in a tile and one cell around it: x, y, assumed, word, features, east, north.
 
-    Under the reader's own rights; the sums of one cell and word may come in several rows, of which some are negative.
+    A cell and code may have several rows, also with negative counts; they have to be summed.
     """
-    grid = next(one for one in GRIDS if one >= zoom + GRIDS[0])
+    grid = next(grid for grid in GRIDS if grid >= zoom + GRIDS[0])
     cells = 1 << (grid - zoom)
     x, y = column * cells, row * cells
     around = f"x between {x - 1} and {x + cells} and y between {y - 1} and {y + cells}"
@@ -108,11 +108,11 @@ def tile_counts_sql(layer: Layer, zoom: int, column: int, row: int) -> str:
 
 
 def total_sql(layer: Layer) -> str:
-    """The SQL of how many features there are, under the reader's own rights: those in cells and those nowhere."""
+    """The SQL of the number of features that the reader may see, with and without geometry."""
     coarsest = f"select features from app.cells where layer = '{layer.name}' and grid = {GRIDS[0]}"
     latest = f"select features from app.cell_changes where layer = '{layer.name}'"
-    nowhere = f"select count(*) from app.{layer.name} where mercator is null and retired_at is null"
-    return f"coalesce((select sum(features) from ({coarsest} union all {latest}) every_row), 0) + ({nowhere})"
+    unlocated = f"select count(*) from app.{layer.name} where mercator is null and retired_at is null"
+    return f"coalesce((select sum(features) from ({coarsest} union all {latest}) every_row), 0) + ({unlocated})"
 
 
 FUNCTIONS = f"""
@@ -145,20 +145,20 @@ revoke all on function app.count_cell from public;
 
 
 def triggers() -> str:
-    """All functions and triggers of counting, idempotent, for every layer that is counted."""
+    """The SQL of all functions and triggers of counting, idempotent, for every layer with grid counts."""
     return "\n".join([FUNCTIONS, *(_trigger(layer) for layer in all_layers() if layer.has_grid_counts)])
 
 
 def _trigger(layer: Layer) -> str:
-    by = count_field(layer)
-    told = ["level", "position_source", "retired_at", "geom", *([by.name] if by else [])]
-    new, old = (", ".join(f'{row}."{name}"' for name in told) for row in ("NEW", "OLD"))
+    field = count_field(layer)
+    names = ["level", "position_source", "retired_at", "geom", *([field.name] if field else [])]
+    new, old = (", ".join(f'{row}."{name}"' for name in names) for row in ("NEW", "OLD"))
 
     def count(row: str, features: int) -> str:
-        word = f"coalesce({row}.\"{by.name}\", '')" if by else "''"
+        code = f"coalesce({row}.\"{field.name}\", '')" if field else "''"
         return (
             f"if {row}.retired_at is null and {row}.mercator is not null then perform app.count_cell("
-            f"'{layer.name}', {row}.level, {row}.position_source = 'assumed', {word}, {row}.mercator,"
+            f"'{layer.name}', {row}.level, {row}.position_source = 'assumed', {code}, {row}.mercator,"
             f" {features}::smallint); end if;"
         )
 

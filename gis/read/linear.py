@@ -1,8 +1,8 @@
-"""Linear referencing (ISO 19148): a route is a measured line, a place on it is a chainage in metres.
+"""Linear referencing (ISO 19148): a route is a measured line, and a position on it is a chainage in metres.
 
-A route is stored twice: whole as a LineStringM in WGS 84 whose M is geodesic metres from its beginning, and cut into
-short segments in UTM under a GiST index for locating. Planar longitude and latitude would err by metres to
-kilometres; with both, chainage is right to a millimetre and a look-up takes a fraction of one.
+A route is stored twice: whole as a LineStringM in WGS 84, whose M is the geodesic distance from its start in metres,
+and as short segments in UTM with a GiST index, to find the nearest point. Planar calculation in degrees would be wrong
+by metres to kilometres; this way chainages are exact to a millimetre, and a query takes less than a millisecond.
 """
 
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ from gis.model.fields import Level, LevelType
 from gis.read.execution import run_queries
 
 MAX_VERTEX_SPACING_M = 500
-"""Vertices stand at most this far apart, so that a point at a measure lies within a millimetre of the geodesic."""
+"""The maximum distance between vertices, so that interpolated points are within a millimetre of the geodesic."""
 
 CHAINAGE_TOLERANCE_M = 0.1
 
 SEGMENT_EDGES = 14
-"""A segment has this many edges; neighbours share their end."""
+"""The edges of a segment; adjacent segments share a vertex."""
 
 
 class Route(UnjournalledRecord, table="routes", read_level=Level.PUBLIC):
-    """One whole measured line, such as the boundary with one neighbour."""
+    """A whole measured line."""
 
     name: Mapped[str] = mapped_column(SqlText, primary_key=True)
     geom: Mapped[Any] = mapped_column(Geometry("LINESTRINGM", srid=WGS84, dimension=3, spatial_index=False))
@@ -37,7 +37,7 @@ class Route(UnjournalledRecord, table="routes", read_level=Level.PUBLIC):
 
 
 class Segment(UnjournalledRecord, table="route_segments", read_level=Level.PUBLIC):
-    """A short piece of a route in UTM metres, with M kept, for finding the nearest place on it."""
+    """A short piece of a route in UTM, with the M values of the route, to find the nearest point."""
 
     __table_args__ = (
         Index("ix_route_segments_utm", "utm", postgresql_using="gist"),
@@ -54,7 +54,7 @@ class Segment(UnjournalledRecord, table="route_segments", read_level=Level.PUBLI
 
 @dataclass(frozen=True)
 class Station:
-    """Where a point stands beside a route: its chainage, its geodesic distance from the line, the foot on the line."""
+    """The projection of a point onto a route: chainage and geodesic distance in metres, and the foot in WGS 84."""
 
     route: str
     chainage_m: float
@@ -131,9 +131,9 @@ from app.routes where name = %(route)s
 
 
 def build_route(session: Session, route: str, pieces: list[str], level: Level = Level.PUBLIC) -> float:
-    """Measure a route from its pieces, WKT LineStrings in WGS 84, end to end; returns its length in metres.
+    """Build or replace a route from its pieces, WKT LineStrings in WGS 84, end to end; returns its length in metres.
 
-    ``level`` is that of the most restricted piece: what is measured is no more open than what it is measured from.
+    ``level`` has to be that of the most restricted piece, since the route discloses the geometry of all of them.
     """
     session.execute(text("delete from app.route_segments where route = :route"), {"route": route})
     session.execute(BUILD_ROUTE, {"route": route, "pieces": pieces, "level": level.value})
@@ -142,45 +142,45 @@ def build_route(session: Session, route: str, pieces: list[str], level: Level = 
 
 
 def route_length(session: Session, route: str) -> float | None:
-    """The length of a route in geodesic metres; None when it is not there."""
-    found = session.execute(text("select length_m from app.routes where name = :route"), {"route": route}).scalar()
-    return None if found is None else float(found)
+    """The geodesic length of a route in metres, or None if it does not exist or is hidden."""
+    length = session.execute(text("select length_m from app.routes where name = :route"), {"route": route}).scalar()
+    return None if length is None else float(length)
 
 
 def station(session: Session, lon: float, lat: float, route: str | None = None) -> Station | None:
-    """The nearest place on ``route``, or on any route; None when there is no route."""
+    """The nearest point on ``route``, or on any route; None if there is no route."""
     return run_queries(session, station_queries(lon, lat, route))
 
 
 def station_queries(lon: float, lat: float, route: str | None = None) -> QueryGenerator[Station | None]:
-    """The question of ``station``."""
-    sql, named = (LOCATE_ON_ANY_ROUTE, {}) if route is None else (LOCATE_ON_ROUTE, {"route": route})
-    rows = yield BoundQuery(sql, {"lon": lon, "lat": lat, **named}, prepared=True)
+    """The query of ``station``."""
+    sql, parameters = (LOCATE_ON_ANY_ROUTE, {}) if route is None else (LOCATE_ON_ROUTE, {"route": route})
+    rows = yield BoundQuery(sql, {"lon": lon, "lat": lat, **parameters}, prepared=True)
     return Station(rows[0][0].decode(), *rows[0][1:]) if rows else None
 
 
 def point_at(session: Session, route: str, chainage_m: float) -> tuple[float, float] | None:
-    """Longitude and latitude of a chainage; None beyond the ends, to the decimetre that chainages are kept to."""
+    """Longitude and latitude of a chainage; None if it is more than 0.1 m (their precision) beyond an end."""
     return run_queries(session, point_at_queries(route, chainage_m))
 
 
 def point_at_queries(route: str, chainage_m: float) -> QueryGenerator[tuple[float, float] | None]:
-    """The question of ``point_at``."""
+    """The query of ``point_at``."""
     rows = yield BoundQuery(POINT_AT_SQL, {"route": route, "m": chainage_m}, prepared=True)
     return rows[0] if rows else None
 
 
 def section_queries(route: str, start_m: float, end_m: float) -> QueryGenerator[dict[str, Any] | None]:
-    """The piece of the route between two chainages as a GeoJSON LineString, along the line; None when it is empty."""
+    """Query the piece of a route between two chainages as a GeoJSON geometry; None if it is empty."""
     if start_m == end_m:
         return None
     rows = yield BoundQuery(SECTION_SQL, {"route": route, "a": start_m, "b": end_m}, prepared=True)
-    found = rows[0][0] if rows else None
-    return found if found and found.get("coordinates") else None
+    section = rows[0][0] if rows else None
+    return section if section and section.get("coordinates") else None
 
 
 OUTLINE_TOLERANCE_DEGREES = 0.001
-"""About a hundred metres: what a small scale shows."""
+"""About 100 m: the simplification of a route at small scales."""
 
 ROUTE_OUTLINE = text(f"""
 select ST_AsGeoJSON(ST_SimplifyPreserveTopology(ST_Force2D(geom), {OUTLINE_TOLERANCE_DEGREES}), 5)::jsonb
@@ -197,10 +197,10 @@ from app.routes where name = :route and geom && ST_MakeEnvelope(:west, :south, :
 def route_outline(
     session: Session, route: str, bbox: tuple[float, float, float, float] | None = None
 ) -> dict[str, Any] | None:
-    """A route for drawing: the whole at small scale, or every vertex within a box (west, south, east, north)."""
+    """A route for drawing, as GeoJSON: simplified, or with every vertex within a box (west, south, east, north)."""
     if bbox is None:
-        found = session.execute(ROUTE_OUTLINE, {"route": route}).scalar()
+        outline = session.execute(ROUTE_OUTLINE, {"route": route}).scalar()
     else:
         corners = dict(zip(("west", "south", "east", "north"), bbox, strict=True))
-        found = session.execute(ROUTE_IN_BBOX, {"route": route, **corners}).scalar()
-    return found if found and found.get("coordinates") else None
+        outline = session.execute(ROUTE_IN_BBOX, {"route": route, **corners}).scalar()
+    return outline if outline and outline.get("coordinates") else None

@@ -1,4 +1,4 @@
-"""Pages, single features, counts and extents of a selection."""
+"""Pages, single features, counts and the extent of a selection, and the access log of restricted records."""
 
 import json
 import uuid
@@ -29,16 +29,16 @@ from gis.read.statement import StatementBuilder
 from gis.text.errors import FEATURE_NOT_FOUND, Missing
 
 MAX_LOGGED_IDS = 200
-"""So many restricted records given at once are named in the journal one by one; of more, their number."""
+"""Up to this many restricted records of one read are listed by id in the access log; of more, only the number."""
 
 
 def validate_selection(selection: Selection) -> None:
-    """Compose the SQL and throw it away: raises what the selection would, before an answer has begun."""
+    """Compose the SQL without running it, to raise ``Malformed`` before a streamed response begins."""
     _page_sql(selection, feature_json_sql(selection))
 
 
 def read_features(session: Session, selection: Selection) -> list[bytes]:
-    """The selected features, each as the text of one GeoJSON Feature."""
+    """The selected features, each as the text of a GeoJSON Feature."""
     rows = run_queries(session, _rows_with_restricted_ids(selection, feature_json_sql(selection)))
     record_access(session, selection, rows)
     return [row[0] for row in rows]
@@ -48,33 +48,33 @@ Page = tuple[list[bytes], str | None]
 
 
 def read_page(session: Session, selection: Selection) -> Page:
-    """One page of features, and the key from which the next one goes on, or None at the end."""
+    """A page of features, and the cursor of the next page, or None at the end."""
     return run_queries(session, page_queries(selection, session))
 
 
 def page_queries(selection: Selection, recorder: AccessRecorder) -> QueryGenerator[Page]:
-    """The question of ``page``."""
+    """The query of ``read_page``."""
     limit = selection.limit or 0
     longer = replace(selection, limit=limit + 1)
     rows = yield from _rows_with_restricted_ids(longer, f"{feature_json_sql(selection)}, {sort_key_sql(selection)}")
     record_access(recorder, selection, rows[:limit])
-    following = encode_cursor(json.loads(rows[limit - 1][1])) if len(rows) > limit else None
-    return [row[0] for row in rows[:limit]], following
+    next_cursor = encode_cursor(json.loads(rows[limit - 1][1])) if len(rows) > limit else None
+    return [row[0] for row in rows[:limit]], next_cursor
 
 
 def counted_page_queries(selection: Selection, recorder: AccessRecorder) -> QueryGenerator[tuple[Page, int]]:
-    """The questions of ``page`` and ``count``."""
-    found = yield from page_queries(selection, recorder)
-    return found, (yield from count_queries(selection))
+    """The queries of ``read_page`` and ``count_features``."""
+    page = yield from page_queries(selection, recorder)
+    return page, (yield from count_queries(selection))
 
 
 def unpaged_sql(selection: Selection, columns_sql: str) -> tuple[str, dict[str, Any]]:
-    """The SQL that gives ``shown``, written over the row ``t``, of every selected feature, with its values."""
+    """The SQL that selects ``columns_sql``, written over the row ``t``, of all selected features, with its values."""
     return _page_sql(selection.unpaged(), columns_sql)
 
 
 def withheld_count_sql(selection: Selection) -> tuple[str, dict[str, Any]]:
-    """The SQL that counts the selected features whose position is only assumed and kept from this reader."""
+    """The SQL that counts the selected features whose position is assumed and withheld from this reader."""
     statement = StatementBuilder()
     source = from_clause(selection, statement)
     statement.conditions.append(is_withheld_sql(selection))
@@ -82,36 +82,36 @@ def withheld_count_sql(selection: Selection) -> tuple[str, dict[str, Any]]:
 
 
 def read_feature(session: Session, selection: Selection, feature_id: uuid.UUID) -> bytes:
-    """One feature as GeoJSON text; ``Missing`` when there is none or it is hidden."""
+    """A feature as GeoJSON text. Raises ``Missing`` if it does not exist or is hidden."""
     return read_feature_with_version(session, selection, feature_id)[0]
 
 
 def read_feature_with_version(session: Session, selection: Selection, feature_id: uuid.UUID) -> tuple[bytes, int]:
-    """One feature as GeoJSON text with its version; ``Missing`` when there is none or it is hidden."""
+    """A feature as GeoJSON text, with its version. Raises ``Missing`` if it does not exist or is hidden."""
     return run_queries(session, feature_queries(selection, feature_id, session))
 
 
 def feature_queries(
     selection: Selection, feature_id: uuid.UUID, recorder: AccessRecorder
 ) -> QueryGenerator[tuple[bytes, int]]:
-    """The question of ``versioned``."""
-    wanted = replace(selection, ids=[feature_id], limit=None)
-    rows = yield from _rows_with_restricted_ids(wanted, f"{feature_json_sql(wanted)}, t.version")
+    """The query of ``read_feature_with_version``."""
+    single = replace(selection, ids=[feature_id], limit=None)
+    rows = yield from _rows_with_restricted_ids(single, f"{feature_json_sql(single)}, t.version")
     if not rows:
         raise Missing(FEATURE_NOT_FOUND)
-    record_access(recorder, wanted, rows)
+    record_access(recorder, single, rows)
     return rows[0][0], rows[0][1]
 
 
 def condition_queries(layer: Layer, condition: str, feature_id: uuid.UUID) -> QueryGenerator[bool]:
-    """The question whether a row that the reader sees meets a condition of the policy page."""
+    """Query whether a feature that the reader sees meets a condition of the policy."""
     sql = f"select coalesce((select {condition} from app.{layer.name} where id = %(id)s), false)"
     rows = yield BoundQuery(sql, {"id": feature_id})
     return bool(rows[0][0])
 
 
 def _rows_with_restricted_ids(selection: Selection, columns_sql: str) -> QueryGenerator[list[Any]]:
-    """The rows of a page, for a reader of the restricted with the id of each that is restricted as last value."""
+    """The rows of a page. For a reader of restricted records the last value is the id if the row is restricted."""
     if selection.clearance is Level.RESTRICTED:
         columns_sql = f"{columns_sql}, case when {is_restricted_sql(selection)} then t.id end"
     sql, values = _page_sql(selection, columns_sql)
@@ -119,34 +119,42 @@ def _rows_with_restricted_ids(selection: Selection, columns_sql: str) -> QueryGe
 
 
 def is_restricted_sql(selection: Selection) -> str:
-    """The SQL that says of a row ``t``, also of one as it was, whether it is restricted today."""
+    """The SQL condition that the feature of the row ``t``, also of one in the history, is restricted today."""
     if selection.as_of is None:
         return "t.level = 'restricted'"
     return f"(select now.level from app.{selection.layer.name} now where now.id = t.id) = 'restricted'"
 
 
 def record_access(recorder: AccessRecorder, selection: Selection, rows: Sequence[Any], **extra: Any) -> None:
-    """Note which restricted records are given, their ids last in each row: the journal has it before they leave."""
-    found = [row[-1] for row in rows if row[-1] is not None] if selection.clearance is Level.RESTRICTED else []
-    if not found:
+    """Add an entry of the access log for the restricted records among ``rows``, whose ids are the rows' last values.
+
+    ``extra`` is added to the logged criteria. ``Database`` writes the entry before the data leave the process.
+    """
+    if selection.clearance is not Level.RESTRICTED:
         return
-    told = {**selection.criteria(), **extra}
-    single = found[0] if selection.ids is not None and len(selection.ids) == 1 else None
+    ids = [row[-1] for row in rows if row[-1] is not None]
+    if not ids:
+        return
+    criteria = {**selection.criteria(), **extra}
+    single = ids[0] if selection.is_single else None
     if single is None:
-        told["restricted"] = len(found)
-        told |= {"records": found} if len(found) <= MAX_LOGGED_IDS else {}
+        criteria["restricted"] = len(ids)
+        criteria |= {"records": ids} if len(ids) <= MAX_LOGGED_IDS else {}
     else:
-        del told["ids"]
-    recorder.info.setdefault("readings", []).append(AccessLogEntry(selection.layer.name, told, single))
+        del criteria["ids"]
+    recorder.info.setdefault("readings", []).append(AccessLogEntry(selection.layer.name, criteria, single))
 
 
 def count_features(session: Session, selection: Selection) -> int:
-    """How many features the selection holds, under the reader's own rights."""
+    """The number of selected features that the reader may see."""
     return run_queries(session, count_queries(selection))
 
 
 def count_queries(selection: Selection) -> QueryGenerator[int]:
-    """The question of ``count``. A whole layer is added up from its cells, where these know all the reader sees."""
+    """The query of ``count_features``.
+
+    A whole layer is summed from its grid counts, for unscoped readers who also see assumed positions.
+    """
     if (
         selection.is_whole_layer
         and selection.layer.has_grid_counts
@@ -162,7 +170,7 @@ def count_queries(selection: Selection) -> QueryGenerator[int]:
 
 
 def count_by_value(session: Session, selection: Selection, name: str) -> dict[str, int]:
-    """How many features there are of each value of one property."""
+    """The number of selected features per value of a property; the empty string stands for null."""
     expression = readable_field(selection, name).expression(selection.clearance)
     statement = StatementBuilder()
     source = from_clause(selection, statement)
@@ -172,13 +180,13 @@ def count_by_value(session: Session, selection: Selection, name: str) -> dict[st
 
 
 def extent(session: Session, selection: Selection) -> tuple[float, float, float, float] | None:
-    """The box around the selected features that the reader may see, or None when none has a place."""
+    """The bounding box (west, south, east, north) of the selected features, or None if none has a geometry."""
     statement = StatementBuilder()
     source = from_clause(selection, statement)
-    place = selection_geometry_sql(selection)
+    geometry = selection_geometry_sql(selection)
     sql = (
         "select ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box) from"
-        f" (select ST_Extent({place}) as box from {source}{where_clause(statement)}) extent"
+        f" (select ST_Extent({geometry}) as box from {source}{where_clause(statement)}) extent"
     )
     row = fetch_rows(session, sql, statement.values)[0]
     return None if row[0] is None else tuple(row)
@@ -187,7 +195,7 @@ def extent(session: Session, selection: Selection) -> tuple[float, float, float,
 def _page_sql(selection: Selection, columns_sql: str) -> tuple[str, dict[str, Any]]:
     statement = StatementBuilder()
     source = from_clause(selection, statement)
-    ordered = "" if selection.is_single else f" order by {order_by_sql(selection, statement)}"
+    order_by = "" if selection.is_single else f" order by {order_by_sql(selection, statement)}"
     limit = f" limit {int(selection.limit)}" if selection.limit is not None else ""
-    sql = f"select {columns_sql} from {source}{where_clause(statement)}{ordered}{limit}"
+    sql = f"select {columns_sql} from {source}{where_clause(statement)}{order_by}{limit}"
     return as_of_sql(selection, sql, statement), statement.values

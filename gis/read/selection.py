@@ -1,4 +1,4 @@
-"""What a reader asks of a layer: the selection that every read is composed from."""
+"""Selections: which features and properties of a layer a reader requests. All reads are composed from one."""
 
 import datetime as dt
 import uuid
@@ -15,7 +15,7 @@ from gis.read.cql2 import parse
 
 @dataclass(frozen=True)
 class Near:
-    """Within so many geodesic metres of a point in WGS 84."""
+    """Within a geodesic distance in metres of a point in WGS 84."""
 
     lon: float
     lat: float
@@ -32,20 +32,22 @@ class Along:
 
 
 UNLOGGED_ATTRIBUTES = {"layer", "clearance", "limit", "after", "ranked", "filter_crs", "bbox_crs", "crs"}
-"""What of a selection does not say which rows are meant."""
+"""Selection attributes that do not narrow the rows, and so are left out of the access log."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What is wanted of a layer, the same for a page, an export, a map and a count.
+    """The features of a layer that a page, an export, a tile or a count is about, for a reader's clearance.
 
-    ``where`` filters by property: several values mean any of them, the empty string means "has none". ``bbox`` is
-    west, south, east, north; a layer that stands nowhere lies in every box (Part 1, ``/req/core/fc-bbox-response``).
-    ``as_of`` reads the layer as it stood. ``after`` is the key of the last row of the page before. ``q`` searches the
-    words of a feature without regard to diacritics. ``filter`` is a CQL2 tree (``gis.filters``), ``near`` a point and
-    metres around it, ``along`` a route and the chainages between which a feature lies. ``fields`` names the properties
-    wanted, ``crs`` the EPSG code of the geometry given out; both
-    ``bbox`` and the filter's shapes may come in a CRS of their own.
+    ``where`` filters by property: several values mean any of them, the empty string means null. ``bbox`` is west,
+    south, east, north in the CRS ``bbox_crs``, an EPSG code; it is ignored for a layer without geometry (OGC API -
+    Features Part 1, ``/req/core/fc-bbox-response``). ``time`` is an interval for the layer's time field, ``as_of`` the
+    time whose state is read. ``q`` searches the text fields, regardless of case and diacritics. ``filter`` is a CQL2 tree
+    (``gis.read.cql2``) whose geometries are in ``filter_crs``. ``near`` and ``along`` filter by distance and chainage.
+
+    ``sort`` names the sort fields (``-`` for descending); with ``ranked`` coded fields sort in the order of their code
+    list. ``after`` is the cursor of the previous page. ``fields`` names the properties of the result, None for all, and
+    ``crs`` is the CRS of its geometries.
     """
 
     layer: Layer
@@ -74,31 +76,33 @@ class Selection:
 
     @property
     def is_single(self) -> bool:
-        """Whether it names one feature: then nothing is put in order."""
+        """Whether it names exactly one feature, so that no ORDER BY is needed."""
         return self.ids is not None and len(self.ids) == 1
 
     @property
     def is_whole_layer(self) -> bool:
-        """Whether nothing narrows the layer."""
+        """Whether it selects all features of the layer."""
         return not self.criteria().keys() - {"sort", "fields"}
 
     @property
     def is_preparable(self) -> bool:
-        """Whether it takes the layer as it comes, by identity or by words of its card: then one plan serves for ever.
+        """Whether one prepared plan suits it: nothing narrows it but ids and coded properties.
 
-        A word stands in the SQL itself, so that its plan knows how many bear it.
+        Codes are literals in the SQL, so that the planner knows their frequency.
         """
-        narrowed = self.bbox, self.time, self.q, self.as_of, self.filter, self.near, self.along
-        return all(one is None for one in narrowed) and all(self.layer.fields[name].codes for name in self.where)
+        filters = self.bbox, self.time, self.q, self.as_of, self.filter, self.near, self.along
+        return all(value is None for value in filters) and all(self.layer.fields[name].codes for name in self.where)
 
     def criteria(self) -> dict[str, Any]:
-        """What is wanted as plain data, as far as it narrows the layer: for the journal."""
-        narrowed = {
-            one.name: getattr(self, one.name) for one in dataclass_fields(self) if one.name not in UNLOGGED_ATTRIBUTES
+        """The attributes that narrow the layer, as JSON for the access log."""
+        attributes = {
+            declared.name: getattr(self, declared.name)
+            for declared in dataclass_fields(self)
+            if declared.name not in UNLOGGED_ATTRIBUTES
         }
-        told = {name: value for name, value in narrowed.items() if value not in (None, {}, [])}
+        criteria = {name: value for name, value in attributes.items() if value not in (None, {}, [])}
         if self.as_of is not None:
-            told["as_of"] = self.as_of.isoformat()
+            criteria["as_of"] = self.as_of.isoformat()
         if self.time is not None:
-            told["time"] = [one and one.isoformat() for one in self.time]
-        return told | {name: vars(told[name]) for name in ("near", "along") if name in told}
+            criteria["time"] = [bound and bound.isoformat() for bound in self.time]
+        return criteria | {name: vars(criteria[name]) for name in ("near", "along") if name in criteria}

@@ -1,9 +1,7 @@
-"""The one reading path.
+"""Composition of SQL from a ``Selection``: conditions, geometry and the GeoJSON text, which PostgreSQL builds.
 
-A ``Selection`` says what is wanted, ``gis.query`` composes the SQL, PostgreSQL builds the GeoJSON text under the
-reader's own rights, and Python passes bytes on.
-
-Values are always bound; names are always looked up on the card, never taken from a request.
+Values from a request are bound, except codes, which are literals of the declared code list. Names are looked up among
+the declared fields, never taken from a request.
 """
 
 from collections.abc import Sequence
@@ -15,7 +13,7 @@ from gis.crs.geometry import BBox, bbox_to_geometry
 from gis.crs.systems import CRS, WGS84, postgis_srid
 from gis.model.fields import Clearance, Field
 from gis.model.layer import Layer
-from gis.model.links import location_view
+from gis.model.links import locating_roles, location_view
 from gis.read.cql2 import compiler, parse
 from gis.read.selection import Selection
 from gis.read.statement import MIN_METRES_PER_DEGREE, SQL_CASTS, StatementBuilder, parse_value
@@ -25,81 +23,86 @@ from gis.text.folding import search_pattern
 from gis.text.i18n import Text
 
 LINKS_OF_ROW = "l.feature_id = t.id"
-"""How SQL written over a row ``t`` says that a link is that row's."""
+"""The condition that joins a link ``l`` to the row ``t``. ``as_of_sql`` looks for exactly this text."""
 
 
 BASE_PROPERTIES = ("id", "layer")
-"""What a feature's properties begin with: no fields of the card."""
+"""The first properties of every feature, which are no declared fields."""
 
 
 def is_withheld_sql(selection: Selection) -> str:
-    """The SQL that says of a row ``t`` whether its position is only assumed and kept from this reader."""
+    """The SQL condition that the position of the row ``t`` is assumed and therefore withheld from this reader."""
     return f"(t.position_source = 'assumed' and {selection_geometry_sql(selection)} is null)"
 
 
 def selected_fields(selection: Selection) -> list[Field]:
-    """The fields that the selection gives out, in their order."""
+    """The fields of the result, in order. Raises ``Malformed`` for one that this reader may not read."""
     names = selection.layer.readable_fields(selection.clearance) if selection.fields is None else selection.fields
     return [readable_field(selection, name) for name in names if name not in BASE_PROPERTIES]
 
 
 def selection_geometry_sql(selection: Selection) -> str:
-    """The SQL of a feature's place for the selection's reader."""
+    """The SQL of the geometry of the row ``t`` for the selection's reader."""
     return geometry_sql(selection.layer, selection.clearance)
 
 
 def geometry_sql(layer: Layer, clearance: Clearance) -> str:
-    """The SQL of a feature's place for this reader; of a layer drawn by its links, the place of what it links to."""
-    own = "t.geom" if clearance.sees_assumed_positions else "t.shared_geom"
+    """The SQL of the geometry of the row ``t`` for a clearance.
+
+    With ``geometry_from_links``, a row without one has the geometries of its links: of their addresses, and of their
+    targets if the link's role gives a location.
+    """
+    own_geometry = "t.geom" if clearance.sees_assumed_positions else "t.shared_geom"
     if not layer.geometry_from_links:
-        return own
+        return own_geometry
+    roles = ", ".join(f"'{role}'" for role in locating_roles())
     return (
-        f"coalesce({own}, (select ST_Collect(site.geom) from (select l.geom from app.links l"
+        f"coalesce({own_geometry}, (select ST_Collect(site.geom) from (select l.geom from app.links l"
         f" where {LINKS_OF_ROW} union all select (select p.geom from {location_view(clearance)} p where p.id = l.to_id)"
-        f" from app.links l where {LINKS_OF_ROW} and l.role in ('subject', 'site', 'gate')) site))"
+        f" from app.links l where {LINKS_OF_ROW} and l.role in ({roles})) site))"
     )
 
 
 def feature_json_sql(selection: Selection) -> str:
-    """The SQL expression that gives a row as the text of a GeoJSON Feature."""
+    """The SQL expression of the row ``t`` as the text of a GeoJSON Feature. Raises ``Malformed`` for unknown fields."""
     fields = None if selection.fields is None else tuple(selection.fields)
     if fields is not None:
-        selected_fields(selection)  # refuses what is none of the reader's
+        selected_fields(selection)  # raises for fields that the reader may not read
     return _feature_json_sql(selection.layer, selection.clearance, fields, selection.crs)
 
 
 @cache
 def _feature_json_sql(layer: Layer, clearance: Clearance, fields: tuple[str, ...] | None, crs: CRS) -> str:
-    known = layer.readable_fields(clearance)
-    own = {"id": "t.id", "layer": f"'{layer.name}'"}
-    shown = ", ".join(
-        f'{own.get(name) or known[name].expression(clearance)} as "{name}"'
-        for name in ((*BASE_PROPERTIES, *known) if fields is None else fields)
+    readable = layer.readable_fields(clearance)
+    base = {"id": "t.id", "layer": f"'{layer.name}'"}
+    properties = ", ".join(
+        f'{base.get(name) or readable[name].expression(clearance)} as "{name}"'
+        for name in ((*BASE_PROPERTIES, *readable) if fields is None else fields)
     )
-    place = geometry_sql(layer, clearance)
+    shape = geometry_sql(layer, clearance)
     if crs.epsg != WGS84:
-        place = f"ST_Transform({place}, {postgis_srid(crs.epsg)})"
+        shape = f"ST_Transform({shape}, {postgis_srid(crs.epsg)})"
     if crs.latitude_first:
-        place = f"ST_FlipCoordinates({place})"
-    # Rings go counter-clockwise; the option 0 keeps PostGIS from naming a CRS, which RFC 7946 does not know.
-    geometry = f"ST_AsGeoJSON(ST_ForcePolygonCCW({place}), {crs.decimals}, 0)"
+        shape = f"ST_FlipCoordinates({shape})"
+    # RFC 7946: exterior rings are counter-clockwise, and there is no member crs (option 0).
+    geometry = f"ST_AsGeoJSON(ST_ForcePolygonCCW({shape}), {crs.decimals}, 0)"
     return (
         f"""'{{"type":"Feature","id":"' || t.id || '","geometry":' || coalesce({geometry}, 'null')"""
-        f""" || ',"properties":' || row_to_json((select p from (select {shown}) p)) || '}}'"""
+        f""" || ',"properties":' || row_to_json((select p from (select {properties}) p)) || '}}'"""
     )
 
 
 def as_of_sql(selection: Selection, sql: str, statement: StatementBuilder) -> str:
-    """What the cards derive from this moment, such as what is overdue, is derived in the past from that one.
+    """Evaluate SQL as of ``selection.as_of``: substitute the time for ``now()``, and the history of links for links.
 
-    So is where something stands by its links.
+    Derived fields such as "overdue" are thus computed for that time, and geometries from the links of that time.
     """
     if selection.as_of is None:
         return sql
-    then_ = f"{statement.bind(selection.as_of)}::timestamptz"
-    sql = sql.replace("clock_timestamp()", then_).replace("now()", then_)
+    as_of = f"{statement.bind(selection.as_of)}::timestamptz"
+    sql = sql.replace("clock_timestamp()", as_of).replace("now()", as_of)
     return sql.replace("app.links l", "app.links_history l").replace(
-        LINKS_OF_ROW, f"{LINKS_OF_ROW} and l.valid @> {then_}"
+        LINKS_OF_ROW, f"{LINKS_OF_ROW} and l.valid @> {as_of}"
     )
 
 
@@ -108,7 +111,7 @@ def where_clause(statement: StatementBuilder) -> str:
 
 
 def from_clause(selection: Selection, statement: StatementBuilder) -> str:
-    """The table to read, now or as it stood, with the conditions of the selection."""
+    """The FROM clause: the table or its history, as ``t``. Adds the conditions of the selection to the statement."""
     layer = selection.layer
     table = f"{layer.schema}.{layer.name} t"
     if selection.as_of is not None:
@@ -116,7 +119,7 @@ def from_clause(selection: Selection, statement: StatementBuilder) -> str:
             raise Malformed(
                 Text(
                     "as_of: dữ liệu được chia sẻ chỉ có trạng thái hiện tại",
-                    "as_of: shared data has its present state only",
+                    "as_of: released data have their present state only",
                 )
             )
         table = f"{layer.schema}.{layer.name}_history t"
@@ -128,8 +131,8 @@ def from_clause(selection: Selection, statement: StatementBuilder) -> str:
 
 
 def add_conditions(selection: Selection, statement: StatementBuilder) -> None:
-    """The conditions of the selection on a row ``t``, be it the present or a state of the past."""
-    layer, reader = selection.layer, selection.clearance
+    """Add the selection's conditions on the row ``t``, which may be of the table or of its history."""
+    layer, clearance = selection.layer, selection.clearance
     if selection.is_single:
         statement.conditions.append(f"t.id = {statement.bind(selection.ids[0])}::uuid")  # type: ignore[index]
     elif selection.ids is not None:
@@ -137,70 +140,78 @@ def add_conditions(selection: Selection, statement: StatementBuilder) -> None:
     _add_spatial_conditions(selection, statement)
     if selection.time is not None and layer.time is not None:
         _add_time_conditions(selection, statement)
-    for name, wanted in selection.where.items():
-        statement.conditions.append(_equality_sql(readable_field(selection, name), reader, list(wanted), statement))
+    for name, values in selection.where.items():
+        statement.conditions.append(_equality_sql(readable_field(selection, name), clearance, list(values), statement))
     if selection.filter is not None:
-        scope = parse.FilterContext(
-            layer.readable_fields(reader),
-            reader,
+        context = parse.FilterContext(
+            layer.readable_fields(clearance),
+            clearance,
             selection_geometry_sql(selection),
             statement.bind,
             selection.filter_crs,
             layer.schema,
         )
-        statement.conditions.append(compiler.compile_condition(selection.filter, scope))
+        statement.conditions.append(compiler.compile_condition(selection.filter, context))
     if selection.q:
-        searched = [one for one in layer.readable_fields(reader).values() if one.type == "text" and one.sql is None]
-        words = " || ' ' || ".join(f"coalesce({one.expression(reader)}, '')" for one in searched)
-        statement.conditions += [f"({words}) ~ {statement.bind(search_pattern(word))}" for word in selection.q.split()]
+        fields = layer.readable_fields(clearance).values()
+        searched = [field for field in fields if field.type == "text" and field.sql is None]
+        texts = " || ' ' || ".join(f"coalesce({field.expression(clearance)}, '')" for field in searched)
+        statement.conditions += [f"({texts}) ~ {statement.bind(search_pattern(term))}" for term in selection.q.split()]
 
 
 def _add_spatial_conditions(selection: Selection, statement: StatementBuilder) -> None:
-    """The conditions on the place. A box is compared first and by itself: only that reaches the index under RLS."""
-    place = selection_geometry_sql(selection)
+    """Add the conditions on the geometry.
+
+    The box is compared with ``&&`` beside the exact test: under row-level security only that operator, which is
+    leakproof, can use the index.
+    """
+    geometry = selection_geometry_sql(selection)
     if selection.bbox is not None and (selection.layer.has_geometry or selection.layer.geometry_from_links):
         boxes = _bbox_sql(selection.bbox, selection.bbox_crs, statement)
-        reached = " or ".join(f"{place} && {box}" for box in boxes)
-        met = " or ".join(f"ST_Intersects({place}, {box})" for box in boxes)
-        statement.conditions.append(f"{reached} and {met}" if len(boxes) == 1 else f"({reached}) and ({met})")
+        overlaps = " or ".join(f"{geometry} && {box}" for box in boxes)
+        intersects = " or ".join(f"ST_Intersects({geometry}, {box})" for box in boxes)
+        statement.conditions.append(
+            f"{overlaps} and {intersects}" if len(boxes) == 1 else f"({overlaps}) and ({intersects})"
+        )
     if selection.near is not None:
         near = selection.near
         lon, lat, metres = map(statement.bind, (near.lon, near.lat, near.metres))
         point = f"ST_SetSRID(ST_MakePoint({lon}, {lat}), {WGS84})"
-        reach = statement.bind(near.metres / MIN_METRES_PER_DEGREE)
+        degrees = statement.bind(near.metres / MIN_METRES_PER_DEGREE)
         statement.conditions.append(
-            f"{place} && ST_Expand({point}, {reach}::float8)"
-            f" and ST_DWithin({place}::geography, {point}::geography, {metres}::float8)"
+            f"{geometry} && ST_Expand({point}, {degrees}::float8)"
+            f" and ST_DWithin({geometry}::geography, {point}::geography, {metres}::float8)"
         )
     if selection.along is not None:
-        along, known = selection.along, selection.layer.readable_fields(selection.clearance)
-        if "border" not in known:
-            raise Malformed(Text("Lớp dữ liệu này không gắn với tuyến biên giới", "This layer is not tied to a border"))
-        chainage = known["chainage_m"].expression(selection.clearance)
+        along, route_field = selection.along, selection.layer.route_field
+        readable = selection.layer.readable_fields(selection.clearance)
+        if route_field not in readable:
+            raise Malformed(Text("Lớp dữ liệu này không gắn với tuyến", "The features of this layer are on no route"))
+        chainage = readable["chainage_m"].expression(selection.clearance)
         start, end = statement.bind(along.start_m), statement.bind(along.end_m)
         statement.conditions.append(
-            f"t.border = {statement.bind(along.route)} and {chainage} between {start} and {end}"
+            f"t.{route_field} = {statement.bind(along.route)} and {chainage} between {start} and {end}"
         )
 
 
 def _bbox_sql(box: BBox, epsg: int, statement: StatementBuilder) -> list[str]:
-    """The SQL of a box, or of the two of one that reaches over the antimeridian."""
+    """The SQL of a box as polygons in WGS 84: two if it crosses the antimeridian."""
     west, south, east, north = box
     if epsg != WGS84:
         try:
-            shape = shapely.to_wkb(bbox_to_geometry(box, epsg))
+            polygon = shapely.to_wkb(bbox_to_geometry(box, epsg))
         except Invalid as fault:
             raise Malformed(fault.detail, fault.errors) from None
-        return [f"ST_GeomFromWKB({statement.bind(shape)}, {WGS84})"]
+        return [f"ST_GeomFromWKB({statement.bind(polygon)}, {WGS84})"]
     halves = [box] if west <= east else [(west, south, 180.0, north), (-180.0, south, east, north)]
     return [f"ST_MakeEnvelope({', '.join(map(statement.bind, half))}, {WGS84})" for half in halves]
 
 
 def _add_time_conditions(selection: Selection, statement: StatementBuilder) -> None:
     start, end = selection.time or (None, None)
-    moment = selection.layer.fields[selection.layer.time or ""]
-    expression = moment.expression(selection.clearance)
-    if moment.type == "date":
+    time_field = selection.layer.fields[selection.layer.time or ""]
+    expression = time_field.expression(selection.clearance)
+    if time_field.type == "date":
         expression = f"({expression}::timestamp at time zone '{TIME_ZONE}')"
     if start is not None:
         statement.conditions.append(f"{expression} >= {statement.bind(start)}")
@@ -209,30 +220,30 @@ def _add_time_conditions(selection: Selection, statement: StatementBuilder) -> N
 
 
 def readable_field(selection: Selection, name: str, *, excluded_types: Sequence[str] = ()) -> Field:
-    """The field of that name that this reader may know of; a hidden one and none at all are refused alike."""
-    known = selection.layer.readable_fields(selection.clearance)
-    if name not in known or known[name].type in excluded_types:
-        words = ", ".join(one.name for one in known.values() if one.type not in excluded_types)
+    """A field by name. Raises the same ``Malformed`` for an unknown field and one that this reader may not read."""
+    readable = selection.layer.readable_fields(selection.clearance)
+    if name not in readable or readable[name].type in excluded_types:
+        names = ", ".join(field.name for field in readable.values() if field.type not in excluded_types)
         raise Malformed(
-            Text(f"Không có thuộc tính '{name[:60]}'. Có: {words}", f"No property '{name[:60]}'. There are: {words}")
+            Text(f"Không có thuộc tính '{name[:60]}'. Có: {names}", f"No property '{name[:60]}'. There are: {names}")
         )
-    return known[name]
+    return readable[name]
 
 
 def _equality_sql(field: Field, clearance: Clearance, accepted: list[str], statement: StatementBuilder) -> str:
     expression = field.expression(clearance)
     if field.type == "json":
-        raise Malformed(Text(f"Không lọc được theo '{field.name}'", f"'{field.name}' cannot be filtered"))
-    given = [parse_value(field, value) for value in accepted if value != ""]
+        raise Malformed(Text(f"Không lọc được theo '{field.name}'", f"Cannot filter by '{field.name}'"))
+    values = [parse_value(field, value) for value in accepted if value != ""]
     cast = "::text" if field.name == "level" else ""
     tests = []
-    if given and field.type == "list":
-        tests.append(f"{expression} && {statement.bind(given)}::text[]")
-    elif given and field.codes:
-        words = ", ".join(f"'{word}'" for word in dict.fromkeys(given))  # the card's own, looked up there
-        tests.append(f"{expression}{cast} in ({words})")
-    elif given:
-        tests.append(f"{expression}{cast} = any({statement.bind(given)}::{SQL_CASTS[field.type]}[])")
-    if len(given) < len(accepted):
+    if values and field.type == "list":
+        tests.append(f"{expression} && {statement.bind(values)}::text[]")
+    elif values and field.codes:
+        codes = ", ".join(f"'{code}'" for code in dict.fromkeys(values))  # literals of the declared code list
+        tests.append(f"{expression}{cast} in ({codes})")
+    elif values:
+        tests.append(f"{expression}{cast} = any({statement.bind(values)}::{SQL_CASTS[field.type]}[])")
+    if len(values) < len(accepted):
         tests.append(f"{expression} is null")
     return f"({' or '.join(tests)})"

@@ -1,4 +1,4 @@
-"""SQL under construction: conditions, and the values bound to its parameters."""
+"""SQL statements under construction: conditions, bound values, and the parsing of filter values."""
 
 import uuid
 from collections.abc import Callable
@@ -11,18 +11,21 @@ from gis.text.errors import Malformed
 from gis.text.i18n import Text
 
 MIN_METRES_PER_DEGREE = 100_000
-"""A degree is never shorter than this at our latitudes along a meridian; parallels are stretched by the cosine."""
+"""A lower bound of the metres per degree, to turn a distance into a box that contains the circle.
+
+A degree of latitude is at least 110 km; one of longitude is longer than this bound up to 26° of latitude.
+"""
 
 
 @dataclass
 class StatementBuilder:
-    """SQL in the making: its parts, and the values bound to it."""
+    """The conditions of a WHERE clause and the values bound to the statement's parameters."""
 
     conditions: list[str] = attribute(default_factory=list)
     values: dict[str, Any] = attribute(default_factory=dict)
 
     def bind(self, value: Any) -> str:
-        """Bind a value and give its place in the SQL."""
+        """Bind a value and return its placeholder."""
         name = f"v{len(self.values)}"
         self.values[name] = value
         return f"%({name})s"
@@ -51,13 +54,16 @@ def _checked_bigint(number: int) -> int:
 
 
 def parse_value(field: Field, value: str) -> Any:
-    """A filter's value as the field's type. Raises ``Malformed`` naming the field when it is none."""
+    """Parse the value of a filter as the type of its field. Raises ``Malformed``, which names the field."""
     try:
         if "\x00" in value:
             raise ValueError
         return field.codes(value).value if field.codes else VALUE_PARSERS.get(field.type, str)(value)
     except (ValueError, KeyError):
-        words = f": {', '.join(word.value for word in field.codes)}" if field.codes else f" ({field.type})"
+        expected = f": {', '.join(code.value for code in field.codes)}" if field.codes else f" ({field.type})"
         raise Malformed(
-            Text(f"Giá trị của '{field.name}' không hợp lệ{words}", f"The value of '{field.name}' is not valid{words}")
+            Text(
+                f"Giá trị của '{field.name}' không hợp lệ{expected}",
+                f"The value of '{field.name}' is not valid{expected}",
+            )
         ) from None

@@ -1,8 +1,8 @@
 """Vector tiles (Mapbox Vector Tile 2.1) of a selection, in the tiles of WebMercatorQuad.
 
-PostgreSQL draws the tile from the same conditions and under the same rights as a page of features. A tile holds
-``MOST`` features at most. Where an unfiltered layer has more in a tile of a low zoom, the tile holds counts by grid
-cell instead (``gis.cells``); otherwise the least important are dropped, and the tile says how many.
+PostgreSQL encodes the tile with the same conditions and under the same rights as a page of features. A tile holds at
+most ``MAX_FEATURES`` features. If an unfiltered layer has more in a tile of a low zoom, the tile holds counts by grid
+cell instead (``gis.read.grid_counts``); otherwise the least important features are dropped, and the tile says how many.
 """
 
 import math
@@ -26,20 +26,20 @@ from gis.read.statement import StatementBuilder
 
 DEEPEST_ZOOM: Final = 22
 MAX_FEATURES: Final = 5_000
-"""Features of a tile: about 450 kB, a third of that as it travels."""
+"""The features of a tile: about 450 kB, a third of that compressed."""
 
 EXTENT: Final = 4096
 BUFFER: Final = 64
-"""Units of the extent drawn beyond each edge, so that a mark on the edge is whole on both sides."""
+"""Units of the extent beyond each edge, so that a mark on the edge is drawn whole in both tiles."""
 
 MAX_CODED_FIELDS: Final = 4
 COLOUR_PRIORITY: Final = (RED, AMBER, PURPLE, SKY, BLUE, INK, GREEN, GREY)
-"""How loudly the colour of a word calls: what is drawn in a louder one is dropped later and drawn on top."""
+"""Colours by importance: features in the first ones are dropped last and drawn on top."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A tile as bytes, empty where nothing stands; whether it holds counts, and how many features were dropped."""
+    """An encoded tile, empty without features; whether it holds counts, and how many features were dropped."""
 
     content: bytes
     counts: bool = False
@@ -48,7 +48,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class TileCoord:
-    """Which tile: zoom, column from the west and row from the north."""
+    """The coordinates of a tile: zoom, column from the west and row from the north."""
 
     zoom: int
     column: int
@@ -56,13 +56,13 @@ class TileCoord:
 
     @property
     def exists(self) -> bool:
-        """Whether WebMercatorQuad has such a tile, down to the deepest zoom."""
+        """Whether WebMercatorQuad has this tile, up to zoom 22."""
         side = 1 << self.zoom if 0 <= self.zoom <= DEEPEST_ZOOM else 0
         return 0 <= self.column < side and 0 <= self.row < side
 
     @property
     def bbox(self) -> tuple[float, float, float, float]:
-        """West, south, east and north in degrees, with the buffer."""
+        """West, south, east and north in degrees, including the buffer."""
         edge, side = BUFFER / EXTENT, 1 << self.zoom
         west, east = ((x / side) * 360 - 180 for x in (self.column - edge, self.column + 1 + edge))
         south, north = (
@@ -73,61 +73,68 @@ class TileCoord:
 
     @property
     def envelope(self) -> str:
-        """The SQL of the tile's square."""
+        """The SQL of the tile's square in Web Mercator, without the buffer."""
         return f"ST_TileEnvelope({self.zoom}, {self.column}, {self.row})"
 
 
 def tile(session: Session, selection: Selection, coord: TileCoord, *, from_counts: bool = True) -> Tile:
-    """The selection's tile at an address, for the selection's reader."""
+    """A tile of the selection."""
     return run_queries(session, tile_queries(selection, coord, session, from_counts=from_counts))
 
 
 def tile_queries(
     selection: Selection, coord: TileCoord, recorder: AccessRecorder, *, from_counts: bool = True
 ) -> QueryGenerator[Tile]:
-    """The questions of ``tile``.
+    """The queries of ``tile``.
 
-    Without ``from_counts`` it is drawn from the rows at every zoom: counts do not know whose matters they count.
+    Without ``from_counts`` the tile is drawn from the rows at every zoom; counts are not kept by unit, so they would be
+    wrong for a policy that depends on the unit.
     """
     layer = selection.layer
     if from_counts and selection.is_whole_layer and layer.has_grid_counts and coord.zoom <= MAX_COUNT_ZOOM:
-        (content, found), *_ = yield BoundQuery(_counts_sql(layer, coord), {})
-        if found and found > MAX_FEATURES:
+        (content, total), *_ = yield BoundQuery(_counts_sql(layer, coord), {})
+        if total and total > MAX_FEATURES:
             return Tile(bytes(content), counts=True)
     statement = StatementBuilder()
     sql = _features_sql(selection, coord, statement)
-    (content, found, restricted), *_ = yield BoundQuery(sql, statement.values)
-    given = [(one,) for one in restricted or ()]
-    record_access(recorder, selection, given, tile=f"{coord.zoom}/{coord.row}/{coord.column}")
-    return Tile(bytes(content or b""), dropped=max(found - MAX_FEATURES, 0))
+    (content, total, restricted_ids), *_ = yield BoundQuery(sql, statement.values)
+    rows = [(feature_id,) for feature_id in restricted_ids or ()]
+    record_access(recorder, selection, rows, tile=f"{coord.zoom}/{coord.row}/{coord.column}")
+    return Tile(bytes(content or b""), dropped=max(total - MAX_FEATURES, 0))
 
 
 def tile_properties(layer: Layer, clearance: Clearance) -> dict[str, Field]:
-    """The properties that a tile's features have beside id and label: what draws them, and their coded words."""
-    known = layer.readable_fields(clearance)
-    words = [one for name, one in known.items() if one.codes is not None and name not in ("level", "position_source")]
-    words.sort(key=lambda one: one.name != layer.style_field)
-    vouching = [known[name] for name in layer.required_with_geometry if name in known]
-    return {one.name: one for one in [*words[:MAX_CODED_FIELDS], known["position_source"], *vouching]}
+    """The properties of a tile's features beside id and label: the style field first, then further coded fields."""
+    readable = layer.readable_fields(clearance)
+    coded = [
+        field
+        for name, field in readable.items()
+        if field.codes is not None and name not in ("level", "position_source")
+    ]
+    coded.sort(key=lambda field: field.name != layer.style_field)
+    required = [readable[name] for name in layer.required_with_geometry if name in readable]
+    return {field.name: field for field in [*coded[:MAX_CODED_FIELDS], readable["position_source"], *required]}
 
 
 def _features_sql(selection: Selection, coord: TileCoord, statement: StatementBuilder) -> str:
-    """A tile of the most important features, the number of all, and which of them are restricted.
+    """The SQL of a tile of the most important features, the number of all, and the ids of the restricted ones.
 
-    Planned each time: a plan has to know the box, or reads all there is. The rows are read once and put in order
-    once, by a single number: the least important first, so that they are left out and what matters is drawn on top.
-    It also makes equal tiles equal bytes.
+    It is not prepared, because a plan that does not know the box reads the whole table. The rows are sorted once, by a
+    single number, the least important first: these are dropped, and the most important ones are drawn on top. The order
+    is total, so that equal data give equal bytes.
     """
-    layer, reader = selection.layer, selection.clearance
-    shown = {"id": "t.id", "label": f"({layer.label_sql})::text"}
-    shown |= {name: f"{one.expression(reader)}::text" for name, one in tile_properties(layer, reader).items()}
-    columns = ", ".join(f'{sql} as "{name}"' for name, sql in shown.items())
-    names = ", ".join(f'"{name}"' for name in shown if name != "id")
-    restricted = is_restricted_sql(selection) if reader is Level.RESTRICTED else "false"
+    layer, clearance = selection.layer, selection.clearance
+    properties = {"id": "t.id", "label": f"({layer.label_sql})::text"}
+    properties |= {
+        name: f"{field.expression(clearance)}::text" for name, field in tile_properties(layer, clearance).items()
+    }
+    columns = ", ".join(f'{sql} as "{name}"' for name, sql in properties.items())
+    names = ", ".join(f'"{name}"' for name in properties if name != "id")
+    restricted = is_restricted_sql(selection) if clearance is Level.RESTRICTED else "false"
     sql = (
         f"with found as materialized (select {columns}, {_mercator_sql(selection)} as _place,"
         f" {restricted} as _restricted,"
-        f" {_drop_order_sql(layer, reader)} as _unimportance from {_rows_in_tile_sql(selection, coord, statement)}),"
+        f" {_drop_order_sql(layer, clearance)} as _unimportance from {_rows_in_tile_sql(selection, coord, statement)}),"
         f" kept as (select * from found order by _unimportance desc, id"
         f" offset (select greatest(count(*) - {MAX_FEATURES}, 0) from found))"
         f" select ST_AsMVT(drawn, '{layer.name}', {EXTENT}, 'geom'), (select count(*) from found),"
@@ -138,25 +145,25 @@ def _features_sql(selection: Selection, coord: TileCoord, statement: StatementBu
 
 
 def _tile_geometry_sql(layer: Layer, coord: TileCoord) -> str:
-    """The place in units of the tile. What is smaller than one is a point, and so still there from afar."""
+    """The geometry in units of the tile. One that is smaller than a unit becomes a point instead of vanishing."""
     shapes = ["_place"] if layer.geometry_type == "POINT" else ["_place", "ST_PointOnSurface(_place)"]
     drawings = (f"ST_AsMVTGeom({shape}, {coord.envelope}, {EXTENT}, {BUFFER})" for shape in shapes)
     return f"coalesce({', '.join(drawings)})"
 
 
 def _rows_in_tile_sql(selection: Selection, coord: TileCoord, statement: StatementBuilder) -> str:
-    """The rows of the selection in a tile. The box is compared by itself: only that reaches the index under RLS."""
+    """The FROM and WHERE clauses of the rows in a tile. Only ``&&`` can use the index under row-level security."""
     source = from_clause(selection, statement)
-    place = selection_geometry_sql(selection)
+    geometry = selection_geometry_sql(selection)
     if selection.layer.geometry_from_links:
-        source, place = f"{source} cross join lateral (select {place} as geom offset 0) site", "site.geom"
+        source, geometry = f"{source} cross join lateral (select {geometry} as geom offset 0) site", "site.geom"
     box = ", ".join(map(statement.bind, coord.bbox))
-    statement.conditions.append(f"{place} && ST_MakeEnvelope({box}, {WGS84})")
+    statement.conditions.append(f"{geometry} && ST_MakeEnvelope({box}, {WGS84})")
     return f"{source}{where_clause(statement)}"
 
 
 def _mercator_sql(selection: Selection) -> str:
-    """The place in Web Mercator: stored, except for the past and for what is drawn by its links."""
+    """The geometry in Web Mercator: the generated column, except in the history and for geometries from links."""
     if selection.layer.geometry_from_links:
         return f"ST_Transform(site.geom, {WEB_MERCATOR})"
     if selection.as_of is not None:
@@ -165,45 +172,52 @@ def _mercator_sql(selection: Selection) -> str:
 
 
 MAX_CODES_PER_FIELD: Final = 100
+"""Greater than the number of codes in any code list."""
+
 RANK_WEIGHT: Final = "1e10"
-"""More than any code list has words, and more than any record is old."""
+"""Greater than any creation time in seconds since 1970, which so decides only between equal ranks."""
 
 
 def _drop_order_sql(layer: Layer, clearance: Clearance) -> str:
-    """The SQL of a number that is the greater the less a feature matters.
+    """The SQL of a number that is greater for less important features.
 
-    It tells by what draws it, then by its other marked words, then by its age: to compare three columns of thousands
-    of rows takes longer than to draw them.
+    Importance is decided by the style field, then by other fields with marks, then by creation: newer features are more
+    important. It is one number, because sorting thousands of rows by several columns takes longer than encoding them.
     """
-    marked = [one for one in layer.readable_fields(clearance).values() if any(word.mark for word in one.codes or ())]
-    marked.sort(key=lambda one: one.name != layer.style_field)
+    readable = layer.readable_fields(clearance).values()
+    marked = [field for field in readable if any(code.mark for code in field.codes or ())]
+    marked.sort(key=lambda field: field.name != layer.style_field)
     rank = "0::float8"
-    for one in marked:
-        place = f"coalesce({rank_sql(codes_by_priority(one), one.expression(clearance))}, {MAX_CODES_PER_FIELD - 1})"
-        rank = f"({rank} * {MAX_CODES_PER_FIELD} + {place})"
+    for field in marked:
+        code_rank = rank_sql(codes_by_priority(field), field.expression(clearance))
+        rank = f"({rank} * {MAX_CODES_PER_FIELD} + coalesce({code_rank}, {MAX_CODES_PER_FIELD - 1}))"
     return f"{rank} * {RANK_WEIGHT} - date_part('epoch', t.created_at)"
 
 
 def codes_by_priority(field: Field) -> list[str]:
-    """The words of a field, those drawn in the loudest colours first."""
-    words = list(field.codes or ())
+    """The codes of a field, those with the most important colours first."""
+    codes = list(field.codes or ())
     return [
-        str(word)
-        for word in sorted(words, key=lambda word: COLOUR_PRIORITY.index(word.mark.colour if word.mark else GREY))
+        str(code)
+        for code in sorted(codes, key=lambda code: COLOUR_PRIORITY.index(code.mark.colour if code.mark else GREY))
     ]
 
 
 def _counts_sql(layer: Layer, coord: TileCoord) -> str:
-    """A point per cell and kind of position, at the mean place, in the most important word that stands there."""
-    by = count_field(layer)
-    words = ", ".join(f"'{word}'" for word in codes_by_priority(by)) if by else ""
-    words = f"array[{words}]::text[]"
-    named = f'({words})[min(array_position({words}, word))] as "{by.name}",' if by else ""
-    middle = f"ST_SetSRID(ST_MakePoint(sum(east) / sum(features), sum(north) / sum(features)), {WEB_MERCATOR})"
+    """The SQL of a tile of counts: a point per cell, at the mean position, with the most important code in the cell.
+
+    Assumed positions are counted apart from others.
+    """
+    field = count_field(layer)
+    codes = ", ".join(f"'{code}'" for code in codes_by_priority(field)) if field else ""
+    codes = f"array[{codes}]::text[]"
+    code_column = f'({codes})[min(array_position({codes}, word))] as "{field.name}",' if field else ""
+    mean = f"ST_SetSRID(ST_MakePoint(sum(east) / sum(features), sum(north) / sum(features)), {WEB_MERCATOR})"
     return (
         f"select ST_AsMVT(drawn, '{layer.name}', {EXTENT}, 'geom'), sum(drawn.count) from ("
-        f" select sum(features)::integer as count, {named} case when assumed then 'assumed' end as position_source,"
-        f" ST_AsMVTGeom({middle}, {coord.envelope}, {EXTENT}, {BUFFER}) as geom"
+        f" select sum(features)::integer as count, {code_column}"
+        f" case when assumed then 'assumed' end as position_source,"
+        f" ST_AsMVTGeom({mean}, {coord.envelope}, {EXTENT}, {BUFFER}) as geom"
         f" from (select x, y, assumed, word, sum(features) as features, sum(east) as east, sum(north) as north"
         f" from ({tile_counts_sql(layer, coord.zoom, coord.column, coord.row)}) every_row"
         f" group by x, y, assumed, word having sum(features) > 0) kinds"

@@ -1,7 +1,7 @@
-"""The readable past: what became of one feature, and what has changed between two moments.
+"""The timeline of a feature: its changes with those of its child rows and links, from the history tables.
 
-Everything is read from the typed histories under the reader's own rights as they are today; the journal is read by
-nobody. Whoever may see what is may see what was; who did it and why is told within the house alone.
+The reader's present rights apply: who may see a row and a field today may see their past values. Actor and reason are
+visible from level ``internal``, to a scoped reader in rows of the own unit only. The journal itself is not read.
 """
 
 import datetime as dt
@@ -18,7 +18,7 @@ from gis.history.triggers import PROVENANCE
 from gis.model.children import ChildRecord, child_fields, child_tables
 from gis.model.fields import Clearance, Level, ScopedClearance
 from gis.model.layer import Layer
-from gis.model.links import join_location_sql
+from gis.model.links import ROUTE_COLUMN, join_location_sql
 from gis.read.pages import record_access
 from gis.read.selection import Selection
 from gis.text.errors import FEATURE_NOT_FOUND, Missing
@@ -26,31 +26,31 @@ from gis.text.errors import FEATURE_NOT_FOUND, Missing
 Snapshot = Mapping[str, Any]
 
 CHANGED_AT, VALID_FROM = "t.updated_at", "t.since"
-"""Since when a state ``t`` of a feature, and of a part or link, has held."""
+"""The SQL of the beginning of validity of a state ``t`` of a feature, and of a child row or link."""
 
 PREFER_INDEX_SCANS = text("select set_config('work_mem', '256kB', true)")
-"""Whether a state of the past may be seen is asked of the few that are shown, by their keys.
+"""Makes the planner check the visibility of the states on a page by key.
 
-With room for it the planner first hashes every feature that may be seen, because it does not count on the page's end.
+With more ``work_mem`` it would hash all visible features first, because it does not take the page's LIMIT into account.
 """
 
 EXACT_COUNT_LIMIT = 5000
-"""So many changes are counted one by one; of more, the things as they are today."""
+"""Up to this many states, changed features are counted in the history; beyond, in the layer's table."""
 
 BOOKKEEPING_FIELDS = {"version", "updated_at", "created_at", "created_by"}
-"""Fields that change with every write and tell a reader nothing."""
+"""Fields that change with every write, and so are left out of differences."""
 
 LINKS = "links"
 CREATION_WINDOW = dt.timedelta(seconds=1)
-"""Parts that are added within this time of creating a feature, on the same request, came with it and are no news."""
+"""Child rows inserted by the request that created the feature, within this time, are not listed as changes."""
 
 
 @dataclass(frozen=True)
 class TimelineEntry:
-    """One change in the life of a feature: when, what became of each field and, within the house, who and why.
+    """One change of a feature: time, action, old and new values by field and, for those who may know, actor and reason.
 
-    ``part`` names the table of what belongs to the feature when that has changed and not the feature itself, and then
-    ``version`` is none; ``about`` is the other end of a link. ``moved_m`` says how far a point was moved, in metres.
+    For a change of a child row or link ``part`` names the table and ``version`` is None; ``about`` describes the other
+    end of a link. ``moved_m`` is the distance in metres by which a point was moved.
     """
 
     at: dt.datetime
@@ -67,16 +67,16 @@ class TimelineEntry:
 
 
 def timeline(session: Session, layer: Layer, feature_id: uuid.UUID, clearance: Clearance) -> list[TimelineEntry]:
-    """The past of one feature with its parts and links, newest first, as far as ``reader`` may see it.
+    """The changes of a feature, its child rows and its links that the reader may see, newest first.
 
-    Raises ``Missing`` when there is no such feature.
+    Raises ``Missing`` if the feature does not exist or is hidden.
     """
-    place = "geom" if clearance.sees_assumed_positions else "shared_geom"
-    before = f"lag(t.{place}) over (order by t.version)"
+    geometry = "geom" if clearance.sees_assumed_positions else "shared_geom"
+    previous = f"lag(t.{geometry}) over (order by t.version)"
     rows = session.execute(
         text(
             f"select {CHANGED_AT}, {joined(layer_provenance_sql(layer, clearance))}, t.version, t.action,"
-            f" {snapshot_sql(layer, clearance)}, {moved_distance_sql(f't.{place}', before)}"
+            f" {snapshot_sql(layer, clearance)}, {moved_distance_sql(f't.{geometry}', previous)}"
             f" from app.{layer.name}_history t where t.id = :id order by t.version"
         ),
         {"id": feature_id},
@@ -87,17 +87,17 @@ def timeline(session: Session, layer: Layer, feature_id: uuid.UUID, clearance: C
         record_access(session, Selection(layer, clearance, ids=[feature_id]), [(feature_id,)], history=True)
     entries: list[TimelineEntry] = []
     state: Snapshot = {}
-    for *told, version, action, after, moved in rows:
-        changes = differences(state, after)
+    for at, *provenance, version, action, new_state, moved in rows:
+        changes = differences(state, new_state)
         entries.append(
             TimelineEntry(
-                told[0], version, action_name(action, changes), changes, moved_m=moved, **provenance_of(told[1:])
+                at, version, action_name(action, changes), changes, moved_m=moved, **provenance_of(provenance)
             )
         )
-        state = after
-    for part in child_tables.values():
-        if part.parent.layer is layer:
-            entries += _child_entries(session, part, feature_id, clearance, entries[0])
+        state = new_state
+    for child in child_tables.values():
+        if child.parent.layer is layer:
+            entries += _child_entries(session, child, feature_id, clearance, entries[0])
     entries += _link_entries(session, feature_id, clearance)
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
@@ -105,9 +105,9 @@ def timeline(session: Session, layer: Layer, feature_id: uuid.UUID, clearance: C
 def provenance_sql(
     clearance: Clearance, own_unit_view: str | None = None, version_column: str = "valid"
 ) -> dict[str, str]:
-    """The SQL of who, why, on which request and at which time of the device, of a state ``t`` in a history.
+    """The SQL of the provenance (actor, reason, request, time of the device) of a state ``t`` of a history, by name.
 
-    A scoped reader has it from the view ``own``, which tells it of the own matters; of what has no such view, nothing.
+    A scoped reader gets it from ``own_unit_view``, which has rows of the own unit only; without such a view it is null.
     """
     if not clearance.sees_assumed_positions or (isinstance(clearance, ScopedClearance) and own_unit_view is None):
         return dict.fromkeys(PROVENANCE, "null")
@@ -130,15 +130,15 @@ def provenance_of(values: Sequence[Any]) -> dict[str, Any]:
 
 
 def snapshot_sql(layer: Layer, clearance: Clearance, row: str = "t") -> str:
-    """The SQL of a feature's stored fields and its place as one object."""
-    fields = [one for one in layer.readable_fields(clearance).values() if one.sql is None]
-    shown = ", ".join(f"'{one.name}', {one.expression(clearance)}" for one in fields).replace('t."', f'{row}."')
-    place = "geom" if clearance.sees_assumed_positions else "shared_geom"
-    return f"jsonb_build_object({shown}) || jsonb_build_object('geometry', ST_AsGeoJSON({row}.{place}, 6)::jsonb)"
+    """The SQL of the stored fields and the geometry of a state of a feature, as a JSON object."""
+    fields = [field for field in layer.readable_fields(clearance).values() if field.sql is None]
+    pairs = ", ".join(f"'{field.name}', {field.expression(clearance)}" for field in fields).replace('t."', f'{row}."')
+    geometry = "geom" if clearance.sees_assumed_positions else "shared_geom"
+    return f"jsonb_build_object({pairs}) || jsonb_build_object('geometry', ST_AsGeoJSON({row}.{geometry}, 6)::jsonb)"
 
 
 def moved_distance_sql(here: str, there: str) -> str:
-    """The SQL of how far a point was moved, in geodesic metres; nothing for other shapes and for what stayed."""
+    """The SQL of the geodesic distance in metres between two points; null for equal points and other geometries."""
     return (
         f"case when ST_GeometryType({here}) = 'ST_Point' and ST_GeometryType({there}) = 'ST_Point'"
         f" and not {here} ~= {there} then ST_Distance({here}::geography, {there}::geography) end"
@@ -160,7 +160,7 @@ def action_name(action: str, changes: Mapping[str, Mapping[str, Any]]) -> str:
 def _child_entries(
     session: Session, child: type[ChildRecord], feature_id: uuid.UUID, clearance: Clearance, first: TimelineEntry
 ) -> list[TimelineEntry]:
-    """What was added to a feature, changed and taken away, less what came with it."""
+    """The changes of the rows of a child table, without rows inserted together with the feature."""
     table = child.__tablename__
     rows = session.execute(
         text(
@@ -172,32 +172,32 @@ def _child_entries(
     )
     states: defaultdict[uuid.UUID, Snapshot] = defaultdict(dict)
     entries = []
-    for part_id, at, *told, action, state in rows:
-        changes = differences(states[part_id], state)
-        states[part_id] = state
-        if action == "insert" and at - first.at < CREATION_WINDOW and told[2] == first.request:
+    for row_id, at, *values, action, state in rows:
+        changes, provenance = differences(states[row_id], state), provenance_of(values)
+        states[row_id] = state
+        if action == "insert" and at - first.at < CREATION_WINDOW and provenance["request"] == first.request:
             continue
-        entries.append(TimelineEntry(at, None, action, changes, part=table, **provenance_of(told)))
+        entries.append(TimelineEntry(at, None, action, changes, part=table, **provenance))
     return entries
 
 
 def child_snapshot_sql(child: type[ChildRecord], clearance: Clearance, row: str = "t") -> str:
-    """The SQL of what such a reader may know of a state of a part, as one object."""
-    shown = ", ".join(f"'{one.name}', {one.expression(clearance)}" for one in child_fields(child, clearance))
-    return f"jsonb_build_object({shown})".replace('t."', f'{row}."')
+    """The SQL of the readable fields of a state of a child row, as a JSON object."""
+    pairs = ", ".join(f"'{field.name}', {field.expression(clearance)}" for field in child_fields(child, clearance))
+    return f"jsonb_build_object({pairs})".replace('t."', f'{row}."')
 
 
-LINK_PROPERTIES = ("role", "at", "border", "layer", "id", "title", "direction")
-"""What is told of a link: its meaning, and the address or the feature at its other end."""
+LINK_PROPERTIES = ("role", "at", ROUTE_COLUMN, "layer", "id", "title", "direction")
+"""The members of ``about``: the role of a link, and the address or the feature at its other end."""
 
 OTHER_END_ID = "case when t.feature_id = {} then t.to_id else t.feature_id end"
 
 
 def _link_entries(session: Session, feature_id: uuid.UUID, clearance: Clearance) -> list[TimelineEntry]:
-    """Which links were made and taken away, from whichever end, as far as both ends may be seen."""
+    """The links from and to a feature that were created and deleted, if the reader may see both ends."""
     rows = session.execute(
         text(
-            f"select {VALID_FROM}, {joined(provenance_sql(clearance))}, t.action, t.role, t.at, t.border,"
+            f"select {VALID_FROM}, {joined(provenance_sql(clearance))}, t.action, t.role, t.at, t.{ROUTE_COLUMN},"
             f" p.layer, p.id, p.label, case when t.feature_id = :id then 'to' else 'from' end from app.links_history t"
             f" left join {join_location_sql(clearance, OTHER_END_ID.format(':id'))}"
             f" where (t.feature_id = :id or t.to_id = :id) and (p.id is not null or t.at is not null)"

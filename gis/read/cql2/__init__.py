@@ -1,1 +1,1 @@
-"""CQL2 filters compiled to SQL."""
+"""CQL2 (OGC 21-065r2) filters: parsing and compilation to SQL."""

@@ -1,4 +1,4 @@
-"""The CQL2 operators that are supported."""
+"""The supported CQL2 operators and their SQL."""
 
 COMPARISONS = {"=": "=", "<>": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 EQUALITIES = ("=", "<>")
@@ -29,7 +29,7 @@ TEMPORAL_OPERATORS = {
     "t_startedBy": "{a0} = {b0} and {a1} > {b1}",
     "t_starts": "{a0} = {b0} and {a1} < {b1}",
 }
-"""Relations of two intervals [a0, a1] and [b0, b1]; an instant is an interval that ends where it begins."""
+"""Relations of the intervals [a0, a1] and [b0, b1]; an instant is an interval whose start and end are the same."""
 
 FOLDING_FUNCTIONS = {"casei": "lower({})", "accenti": "{schema}.plain({})"}
 LOGICAL_OPERATORS = ("and", "or", "not")
@@ -40,7 +40,7 @@ ARRAY_OPERATORS = {
     "a_equals": "{a} @> {b} and {a} <@ {b}",
     "a_overlaps": "{a} && {b}",
 }
-"""Relations of two lists as sets."""
+"""Relations of two lists, taken as sets."""
 OPERATORS = (
     *LOGICAL_OPERATORS,
     *COMPARISONS,

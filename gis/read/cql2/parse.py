@@ -1,4 +1,4 @@
-"""Parsing CQL2 text and JSON, and its bounds."""
+"""Parsing of CQL2 text and JSON, with limits on size and nesting."""
 
 import json
 import math
@@ -15,11 +15,13 @@ from gis.text.errors import Malformed
 from gis.text.i18n import Text
 
 MAX_LENGTH, MAX_DEPTH, MAX_NODES = 8_000, 16, 200
-"""Characters, levels and nodes of a filter. A 43 kB filter has cost another server a gigabyte."""
+"""The limits of a filter in characters, levels and nodes. Another server used a gigabyte for a filter of 43 kB."""
 
 MAX_PARSER_STEPS = 600_000
-"""The parser of the text form tries every bracket twice when what it holds is wrong, so that 32 empty brackets keep it
-busy for minutes: length times two to the power of the depth stays below a tenth of a second. JSON has no such limit."""
+"""The limit of length × 2^depth of a filter in text form, for which parsing takes at most a tenth of a second.
+
+The parser backtracks at every bracket whose content is invalid, so that 32 nested empty brackets take minutes. JSON is
+not affected."""
 
 Bind = Callable[[Any], str]
 FilterTree = Mapping[str, Any] | bool
@@ -27,9 +29,10 @@ FilterTree = Mapping[str, Any] | bool
 
 @dataclass(frozen=True)
 class FilterContext:
-    """What a filter is compiled against: the fields its reader may know of, the place of a row, and how to bind.
+    """What a filter is compiled with: the reader's fields and clearance, the SQL of the geometry, and ``bind``.
 
-    ``schema`` holds the functions that this reader may use.
+    ``bind`` binds a value and returns its placeholder. ``crs`` is the CRS of geometry literals, ``schema`` the database
+    schema of the SQL functions.
     """
 
     fields: Mapping[str, Field]
@@ -41,7 +44,7 @@ class FilterContext:
 
 
 def parse(text: str, *, is_json: bool = False) -> FilterTree:
-    """A filter as CQL2 text or JSON, as a tree within the limits. Raises ``Malformed`` for anything else."""
+    """Parse CQL2 text or JSON into its JSON tree. Raises ``Malformed``, also beyond the limits."""
     if len(text) > MAX_LENGTH:
         raise invalid_filter(f"dài quá {MAX_LENGTH} ký tự", f"longer than {MAX_LENGTH} characters")
     depth = _nesting_depth(QUOTED_IN_JSON.sub("", text) if is_json else QUOTED_IN_TEXT.sub("", text))
@@ -51,7 +54,7 @@ def parse(text: str, *, is_json: bool = False) -> FilterTree:
         tree = json.loads(text, parse_constant=_reject_constant) if is_json else cql2.parse_text(text).to_json()
         if is_json:
             tree = cql2.parse_json(json.dumps(tree)).to_json()
-    except Exception:  # noqa: BLE001 - of an empty point the parser says so by no error of its own
+    except Exception:  # noqa: BLE001 - for an empty point the library raises no error class of its own
         raise invalid_filter("không phải CQL2 hợp lệ", "not valid CQL2") from None
     if not isinstance(tree, dict | bool):
         raise invalid_filter("không phải một điều kiện", "not a condition")
@@ -69,29 +72,29 @@ def _reject_constant(name: str) -> Any:
 
 QUOTED_IN_TEXT = re.compile(r"""'[^']*'|"[^"]*\"""")
 QUOTED_IN_JSON = re.compile(r'"(?:[^"\\]|\\.)*"')
-"""What stands in quotes, and whose brackets nest nothing."""
+"""Quoted parts, whose brackets do not count as nesting."""
 
 
 def _nesting_depth(text: str) -> int:
-    """How deep brackets nest, seen without parsing, so that no parser is sent down there."""
+    """The nesting depth of brackets, computed without the parser, which could overflow its stack."""
     depth = deepest = 0
-    for sign in re.findall(r"[()\[\]{}]", text):
-        depth += 1 if sign in "([{" else -1
+    for bracket in re.findall(r"[()\[\]{}]", text):
+        depth += 1 if bracket in "([{" else -1
         deepest = max(deepest, depth)
     return deepest
 
 
 def _count_nodes(tree: Any, depth: int = 0) -> int:
-    """Count the nodes of a tree, a geometry as one. Raises ``Malformed`` beyond the limits, also those of a number."""
+    """The number of nodes of a tree, a geometry counted as one. Raises ``Malformed`` beyond the limits."""
     if depth > MAX_DEPTH:
         raise invalid_filter(f"lồng quá {MAX_DEPTH} tầng", f"nested deeper than {MAX_DEPTH} levels")
     if isinstance(tree, float) and not math.isfinite(tree):
-        raise invalid_filter("số quá lớn", "a number that is too large")
+        raise invalid_filter("số quá lớn", "a number is too large")
     nodes = 1
     if isinstance(tree, dict) and "coordinates" not in tree:
-        nodes += sum(_count_nodes(one, depth + 1) for one in tree.get("args", []))
+        nodes += sum(_count_nodes(argument, depth + 1) for argument in tree.get("args", []))
     elif isinstance(tree, list):
-        nodes += sum(_count_nodes(one, depth) for one in tree)
+        nodes += sum(_count_nodes(item, depth) for item in tree)
     if nodes > MAX_NODES:
         raise invalid_filter(f"quá {MAX_NODES} phần tử", f"more than {MAX_NODES} nodes")
     return nodes

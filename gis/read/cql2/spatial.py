@@ -15,103 +15,103 @@ from gis.read.cql2.parse import FilterContext, invalid_filter
 from gis.text.errors import Invalid, Malformed
 
 
-def compile_spatial(operator: str, arguments: list[Any], scope: FilterContext) -> str:
+def compile_spatial(operator: str, arguments: list[Any], context: FilterContext) -> str:
     check_arity(arguments, 2, operator)
-    left, right = (_geometry_sql(one, scope) for one in arguments)
+    left, right = (_geometry_sql(argument, context) for argument in arguments)
     if isinstance(right, MixedGeometry) and not isinstance(left, MixedGeometry):
         return _relate_to_mixed(operator, left, right)
     if isinstance(left, MixedGeometry) and not isinstance(right, MixedGeometry):
         return _relate_to_mixed(CONVERSE_OPERATORS.get(operator, operator), right, left)
     if isinstance(left, MixedGeometry) or isinstance(right, MixedGeometry):
-        raise invalid_filter("một vế phải là hình đơn loại", "one side must be of one kind of geometry")
-    # The box is compared first and by itself: under row-level security only that operator reaches the index.
+        raise invalid_filter("một vế phải là hình đơn loại", "one operand must be of one kind of geometry")
+    # Under row-level security only &&, which is leakproof, can use the index.
     if operator in ("s_intersects", "s_disjoint"):
-        meets = f"({left} && {right} and ST_Intersects({left}, {right}))"
-        return meets if operator == "s_intersects" else f"(not {meets})"
-    highest = f"{_highest_dimension(left, scope)}, {_highest_dimension(right, scope)}"
-    return f"({left} && {right} and {SPATIAL_OPERATORS[operator]}({highest}))"
+        intersects = f"({left} && {right} and ST_Intersects({left}, {right}))"
+        return intersects if operator == "s_intersects" else f"(not {intersects})"
+    operands = f"{_highest_dimension(left, context)}, {_highest_dimension(right, context)}"
+    return f"({left} && {right} and {SPATIAL_OPERATORS[operator]}({operands}))"
 
 
 CONVERSE_OPERATORS = {"s_within": "s_contains", "s_contains": "s_within"}
-"""What holds of B and A where an operator holds of A and B; the others hold both ways or not at all."""
+"""The operator for swapped operands; the other spatial operators are symmetric."""
 
 
-def _highest_dimension(shape: str, scope: FilterContext) -> str:
-    """Of a place that is a collection, such as a task's, the parts of the highest dimension.
+def _highest_dimension(geometry: str, context: FilterContext) -> str:
+    """The SQL of the parts of the highest dimension, for the row's geometry, which may be a collection.
 
-    PostGIS knows no relation of a collection but meeting.
+    PostGIS supports collections in ST_Intersects and ST_Disjoint only.
     """
-    return f"ST_CollectionExtract({shape})" if shape == scope.geometry else shape
+    return f"ST_CollectionExtract({geometry})" if geometry == context.geometry else geometry
 
 
 @dataclass(frozen=True)
 class MixedGeometry:
-    """A literal of several dimensions that no relation of PostGIS takes: its parts, which meet at boundaries only."""
+    """A literal GeometryCollection, as the SQL of its disjoint parts, one per dimension."""
 
     parts: tuple[str, ...]
     dimensions: tuple[int, ...]
 
 
 def _relate_to_mixed(operator: str, geometry: str, mixed: MixedGeometry) -> str:
-    """The relation of a place to a mixed literal, from those to its parts (DE-9IM of OGC 06-103r4, 6.1.15)."""
-    meets = _any_of(f"{geometry} && {one} and ST_Intersects({geometry}, {one})" for one in mixed.parts)
+    """The SQL of a relation to a mixed literal, derived from those to its parts (DE-9IM, OGC 06-103r4, 6.1.15)."""
+    intersects = _any_of(f"{geometry} && {part} and ST_Intersects({geometry}, {part})" for part in mixed.parts)
     if operator in ("s_intersects", "s_disjoint"):
-        return meets if operator == "s_intersects" else f"(not {meets})"
+        return intersects if operator == "s_intersects" else f"(not {intersects})"
     plain = f"ST_CollectionExtract({geometry})"
-    inner = _any_of(f"ST_Relate({plain}, {one}, 'T********')" for one in mixed.parts)
+    interiors_intersect = _any_of(f"ST_Relate({plain}, {part}, 'T********')" for part in mixed.parts)
     rest = plain
-    for one in mixed.parts:
-        rest = f"ST_Difference({rest}, {one})"
+    for part in mixed.parts:
+        rest = f"ST_Difference({rest}, {part})"
     covered = f"ST_IsEmpty({rest})"
-    covers = "(" + " and ".join(f"ST_Covers({plain}, {one})" for one in mixed.parts) + ")"
+    covers = "(" + " and ".join(f"ST_Covers({plain}, {part})" for part in mixed.parts) + ")"
     highest = max(mixed.dimensions)
-    equals = zip(mixed.parts, mixed.dimensions, strict=True)
-    alike = _any_of(
-        f"ST_Relate({plain}, {one}, '{highest}********')" for one, dimension in equals if dimension == highest
+    parts = zip(mixed.parts, mixed.dimensions, strict=True)
+    same_dimension = _any_of(
+        f"ST_Relate({plain}, {part}, '{highest}********')" for part, dimension in parts if dimension == highest
     )
-    related = {
-        "s_within": f"{inner} and {covered}",
-        "s_contains": f"{inner} and {covers}",
+    relations = {
+        "s_within": f"{interiors_intersect} and {covered}",
+        "s_contains": f"{interiors_intersect} and {covers}",
         "s_equals": f"{covered} and {covers}",
-        "s_touches": f"not {inner}",
-        "s_crosses": f"{inner} and case when ST_Dimension({plain}) < {highest} then not {covered}"
-        f" when ST_Dimension({plain}) > {highest} then not {covers} else {highest} = 1 and not {alike} end",
-        "s_overlaps": f"ST_Dimension({plain}) = {highest} and {alike} and not {covered} and not {covers}",
+        "s_touches": f"not {interiors_intersect}",
+        "s_crosses": f"{interiors_intersect} and case when ST_Dimension({plain}) < {highest} then not {covered}"
+        f" when ST_Dimension({plain}) > {highest} then not {covers} else {highest} = 1 and not {same_dimension} end",
+        "s_overlaps": f"ST_Dimension({plain}) = {highest} and {same_dimension} and not {covered} and not {covers}",
     }
-    return f"({meets} and {related[operator]})"
+    return f"({intersects} and {relations[operator]})"
 
 
 def _any_of(tests: Iterable[str]) -> str:
-    return "(" + " or ".join(f"({one})" for one in tests) + ")"
+    return "(" + " or ".join(f"({test})" for test in tests) + ")"
 
 
-def _geometry_sql(tree: Any, scope: FilterContext) -> str | MixedGeometry:
-    """A place as SQL in WGS 84: the row's own, a geometry or a box."""
+def _geometry_sql(tree: Any, context: FilterContext) -> str | MixedGeometry:
+    """The SQL in WGS 84 of an operand: the geometry of the row, a GeoJSON literal or a box."""
     if is_property(tree):
-        sql, kind = property_sql(tree, scope)
-        if kind != GEOMETRY:
-            raise invalid_filter("toán tử không gian cần dữ liệu hình học", "a spatial operator takes a geometry")
+        sql, type_name = property_sql(tree, context)
+        if type_name != GEOMETRY:
+            raise invalid_filter("toán tử không gian cần dữ liệu hình học", "a spatial operator needs a geometry")
         return sql
     try:
-        given = _literal_geometry(tree, scope.crs)
+        literal = _literal_geometry(tree, context.crs)
     except Invalid as fault:
         raise Malformed(fault.detail, fault.errors) from None
-    if not isinstance(given, shapely.GeometryCollection):
-        return bound_geometry(given, scope)
-    alike: dict[int, list[BaseGeometry]] = {}
-    for part in given.geoms:
-        alike.setdefault(int(shapely.get_dimensions(part)), []).append(part)
-    parts = {dimension: shapely.union_all(found) for dimension, found in alike.items()}
-    return MixedGeometry(tuple(bound_geometry(one, scope) for one in parts.values()), tuple(parts))
+    if not isinstance(literal, shapely.GeometryCollection):
+        return bound_geometry(literal, context)
+    by_dimension: dict[int, list[BaseGeometry]] = {}
+    for part in literal.geoms:
+        by_dimension.setdefault(int(shapely.get_dimensions(part)), []).append(part)
+    unions = {dimension: shapely.union_all(parts) for dimension, parts in by_dimension.items()}
+    return MixedGeometry(tuple(bound_geometry(union, context) for union in unions.values()), tuple(unions))
 
 
 def _literal_geometry(tree: Any, crs: CRS) -> BaseGeometry:
-    """A literal as a shape in WGS 84; a collection as the set of points that its members make up."""
+    """A literal as a geometry in WGS 84; a GeometryCollection as the union of its members."""
     if isinstance(tree, dict) and tree.get("type") == "GeometryCollection":
         members = tree.get("geometries")
         if not isinstance(members, list) or not members:
             raise invalid_filter("GeometryCollection rỗng", "the GeometryCollection is empty")
-        return shapely.union_all([_literal_geometry(one, crs) for one in members])
+        return shapely.union_all([_literal_geometry(member, crs) for member in members])
     if isinstance(tree, dict) and isinstance(tree.get("bbox"), list):
         return bbox_to_geometry(parse_bbox(tree["bbox"], crs, name="filter"), crs.epsg, name="filter")
     degrees = crs.epsg == WGS84 and not crs.latitude_first
