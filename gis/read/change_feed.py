@@ -65,7 +65,7 @@ class TimeSpan:
     limit: int = 100
 
     def conditions(self, provenance: Mapping[str, str], time_sql: str) -> str:
-        """The SQL conditions on a state ``t`` of a history, whose provenance and beginning of validity are given as SQL.
+        """The SQL conditions on a state ``t`` of a history, given the SQL of its provenance and beginning of validity.
 
         ``time_sql`` should be a plain column: under row-level security the bounds of a range use no index.
         """

@@ -42,8 +42,9 @@ class Selection:
     ``where`` filters by property: several values mean any of them, the empty string means null. ``bbox`` is west,
     south, east, north in the CRS ``bbox_crs``, an EPSG code; it is ignored for a layer without geometry (OGC API -
     Features Part 1, ``/req/core/fc-bbox-response``). ``time`` is an interval for the layer's time field, ``as_of`` the
-    time whose state is read. ``q`` searches the text fields, regardless of case and diacritics. ``filter`` is a CQL2 tree
-    (``gis.read.cql2``) whose geometries are in ``filter_crs``. ``near`` and ``along`` filter by distance and chainage.
+    time whose state is read. ``q`` searches the text fields, regardless of case and diacritics. ``filter`` is a CQL2
+    tree (``gis.read.cql2``) whose geometries are in ``filter_crs``. ``near`` and ``along`` filter by distance and
+    chainage.
 
     ``sort`` names the sort fields (``-`` for descending); with ``ranked`` coded fields sort in the order of their code
     list. ``after`` is the cursor of the previous page. ``fields`` names the properties of the result, None for all, and

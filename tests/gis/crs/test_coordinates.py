@@ -1,11 +1,12 @@
-"""Positions as people write them, every form that the contract promises to read."""
+"""Parsing and formatting of positions, in every form that the specification names."""
 
 import unicodedata
 
 import pytest
 from hypothesis import assume, given, strategies as st
 
-from gis.crs.coordinates import Position, distance_m, format_dms, in_all_crs, parse_position, positions_in_other_zones
+from gis.crs.coordinates import Position, distance_m, format_dms, in_all_crs, positions_in_other_zones
+from gis.crs.position_parser import parse_position
 from gis.crs.systems import UTM_48N, UTM_49N, VN2000, WEB_MERCATOR, ZONES, from_wgs84, to_wgs84, zone_by_epsg
 from gis.text.errors import Invalid
 
@@ -117,7 +118,7 @@ REFUSED = [
     ("UTM 50 E=625645 N=1211225", None, "unknown_zone"),
     ("11.35, 106.05", "EPSG:3148", "unknown_crs"),
     ("EPSG:3148 X=1203673.846 Y=536487.939", None, "unknown_crs"),
-    # what may be meant in two ways
+    # ambiguous input
     ("11,35,106,05", None, "unreadable"),
     ("1.203.673,846 536.487,939", "EPSG:9210", "unreadable"),
     ("X=1.203.673,846 Y=536.487,939", "EPSG:9210", "unreadable"),
@@ -137,8 +138,8 @@ NO_COORDINATES = [
     "đồn 11.35 đội 106.05", "11.35, 106.05, 12", "1" * 201,
 ]  # fmt: skip
 
-scribbles = st.text("0123456789.,;-+ °'\"NEBĐXY=utmvn48") | st.text()
-on_the_border = {"lon": st.floats(102.2, 109.8), "lat": st.floats(8.2, 23.8)}
+arbitrary_texts = st.text("0123456789.,;-+ °'\"NEBĐXY=utmvn48") | st.text()
+accepted_coordinates = {"lon": st.floats(102.2, 109.8), "lat": st.floats(8.2, 23.8)}
 
 
 def metres(here: Position, lon: float, lat: float) -> float:
@@ -149,22 +150,22 @@ def both_forms(text):
     return {unicodedata.normalize(form, text) for form in ("NFC", "NFD")}
 
 
-@pytest.mark.parametrize(("text", "place"), DEGREES.items())
-def test_degrees_are_read(text, place):
+@pytest.mark.parametrize(("text", "lon_lat"), DEGREES.items())
+def test_degrees_are_parsed(text, lon_lat):
     for written in both_forms(text):
         position = parse_position(written)
-        assert metres(position, *place) < 0.001
+        assert metres(position, *lon_lat) < 0.001
         assert position.original == {
             "text": written,
             "crs": "EPSG:4326",
-            "x": pytest.approx(place[1]),
-            "y": pytest.approx(place[0]),
+            "x": pytest.approx(lon_lat[1]),
+            "y": pytest.approx(lon_lat[0]),
         }
         assert position.zone is None
 
 
 @pytest.mark.parametrize(("text", "crs", "epsg", "east", "north"), [(text, *rest) for text, rest in METRES.items()])
-def test_metres_are_read(text, crs, epsg, east, north):
+def test_projected_coordinates_are_parsed(text, crs, epsg, east, north):
     for written in both_forms(text):
         position = parse_position(written, crs)
         assert metres(position, *to_wgs84(east, north, epsg)) < 0.001
@@ -173,7 +174,7 @@ def test_metres_are_read(text, crs, epsg, east, north):
 
 
 @pytest.mark.parametrize(("text", "crs", "code"), REFUSED)
-def test_what_cannot_be_taken_is_refused_with_its_reason(text, crs, code):
+def test_invalid_position_is_refused_with_a_code(text, crs, code):
     for written in both_forms(text):
         with pytest.raises(Invalid) as refusal:
             parse_position(written, crs)
@@ -181,12 +182,12 @@ def test_what_cannot_be_taken_is_refused_with_its_reason(text, crs, code):
 
 
 @pytest.mark.parametrize("text", NO_COORDINATES)
-def test_what_is_no_coordinate_may_be_an_address(text):
+def test_text_without_coordinates_gives_none(text):
     assert parse_position(text) is None
 
 
-@given(scribbles, st.none() | st.just("EPSG:9210"))
-def test_anything_is_a_position_or_none_or_refused(text, crs):
+@given(arbitrary_texts, st.none() | st.just("EPSG:9210"))
+def test_any_text_gives_a_position_none_or_invalid(text, crs):
     try:
         position = parse_position(text, crs)
     except Invalid:
@@ -194,14 +195,14 @@ def test_anything_is_a_position_or_none_or_refused(text, crs):
     assert position is None or (102 <= position.lon <= 110 and 8 <= position.lat <= 24)
 
 
-@given(**on_the_border, language=st.sampled_from(["vi", "en"]))
-def test_a_position_in_degrees_is_read_back(lon, lat, language):
+@given(**accepted_coordinates, language=st.sampled_from(["vi", "en"]))
+def test_formatted_degrees_are_parsed_back(lon, lat, language):
     assert metres(parse_position(format_dms(lon, lat, language, decimals=4)), lon, lat) < 0.003
     assert metres(parse_position(f"{lat:.8f}, {lon:.8f}"), lon, lat) < 0.002
 
 
-@given(**on_the_border, zone=st.sampled_from(ZONES))
-def test_a_position_in_a_zone_is_read_back(lon, lat, zone):
+@given(**accepted_coordinates, zone=st.sampled_from(ZONES))
+def test_formatted_zone_coordinates_are_parsed_back(lon, lat, zone):
     east, north = from_wgs84(lon, lat, zone.epsg)
     assume(east > 100_000)  # no surveyor works that far from the central meridian
     written = f"VN-2000 {zone.meridian_label} múi {zone.width} X={north:.3f} Y={east:.3f}"
@@ -209,17 +210,17 @@ def test_a_position_in_a_zone_is_read_back(lon, lat, zone):
     assert metres(parse_position(f"{north:.3f} {east:.3f}", f"EPSG:{zone.epsg}"), lon, lat) < 0.003
 
 
-@given(**on_the_border)
-def test_every_system_shows_the_same_point(lon, lat):
-    shown = in_all_crs(lon, lat)
-    assert metres(parse_position(shown["wgs84"]["dms"]), lon, lat) < 0.3
-    utm, vn2000 = shown["utm"], shown["vn2000"]
+@given(**accepted_coordinates)
+def test_in_all_crs_gives_the_same_point_in_each_system(lon, lat):
+    systems = in_all_crs(lon, lat)
+    assert metres(parse_position(systems["wgs84"]["dms"]), lon, lat) < 0.3
+    utm, vn2000 = systems["utm"], systems["vn2000"]
     assert metres(parse_position(f"{utm['zone']} {utm['east']} {utm['north']}"), lon, lat) < 0.003
     written = f"VN-2000 {vn2000['central_meridian']} X={vn2000['x']} Y={vn2000['y']}"
     assert metres(parse_position(written), lon, lat) < 0.003
 
 
-def test_the_same_point_in_all_systems():
+def test_in_all_crs_of_a_known_point():
     lon, lat = to_wgs84(Y, X, 9210)
     assert in_all_crs(lon, lat, zone_by_epsg(9210)) == {
         "wgs84": {
@@ -248,17 +249,17 @@ def test_the_same_point_in_all_systems():
         (104.7343886, 22.8318467, "vi", 3, "22°49′54,648″B 104°44′03,799″Đ"),
     ],
 )
-def test_degrees_minutes_seconds(lon, lat, language, decimals, text):
+def test_format_degrees_minutes_seconds(lon, lat, language, decimals, text):
     assert format_dms(lon, lat, language, decimals) == text
 
 
-def test_distances_are_measured_along_the_ellipsoid():
-    """A minute of latitude is a nautical mile, a little less near the equator."""
+def test_distance_is_geodesic():
+    """A minute of latitude is about a nautical mile, a little less near the equator."""
     assert distance_m(106, 11, 106, 11 + 1 / 60) == pytest.approx(1_843.6, abs=0.5)
     assert distance_m(106, 11, 106.25, 11) == pytest.approx(27_321.9, abs=0.5)
 
 
-def test_a_zone_error_shows_where_else_the_point_may_be():
+def test_positions_in_other_zones_of_the_same_width():
     position = parse_position("VN-2000 105°45' X=1203673.846 Y=536487.939")
     others = positions_in_other_zones(position)
     assert [zone.epsg for zone, _, _ in others][:2] in ([9209, 9211], [9211, 9209])
@@ -268,11 +269,11 @@ def test_a_zone_error_shows_where_else_the_point_may_be():
 
 
 @pytest.mark.parametrize(("before", "since_2025"), [(9212, 5899), (9205, 9208), (9218, 5899), (9209, 9210)])
-def test_papers_from_before_the_mergers_of_2025_are_among_the_other_zones(before, since_2025):
+def test_other_zones_include_the_zone_before_the_merger_of_2025(before, since_2025):
     east, north = from_wgs84(zone_by_epsg(before).central_meridian + 0.1, 12.0, before)
     misread = parse_position(f"{north:.3f} {east:.3f}", f"EPSG:{since_2025}")
     assert before in [zone.epsg for zone, _, _ in positions_in_other_zones(misread)]
 
 
-def test_what_was_not_read_in_a_zone_has_no_other_zones():
+def test_position_without_zone_has_no_positions_in_other_zones():
     assert positions_in_other_zones(parse_position("11.35, 106.05")) == []

@@ -1,4 +1,4 @@
-"""The pinned VN-2000 transformation, against EPSG's own operation 6960 and against PostGIS."""
+"""The pinned VN-2000 transformation, compared with EPSG operation 6960 and with PostGIS."""
 
 import numpy as np
 import psycopg
@@ -11,7 +11,7 @@ from gis.crs import systems
 from gis.text.errors import Invalid
 
 GEOD = Geod(ellps="WGS84")
-# latitude first, longitude second, in degrees: the axes of EPSG's own definition
+# In degrees, latitude first, as EPSG defines it.
 DECREE = Transformer.from_pipeline("urn:ogc:def:coordinateOperation:EPSG::6960")
 
 longitudes = st.floats(102, 110)
@@ -25,13 +25,13 @@ def metres(here: tuple[float, float], there: tuple[float, float]) -> float:
 
 
 @given(longitudes, latitudes)
-def test_vn2000_moves_as_the_decree_says(lon, lat):
+def test_vn2000_transformation_equals_epsg_operation_6960(lon, lat):
     expected_lat, expected_lon = DECREE.transform(lat, lon)
     assert metres(systems.to_wgs84(lon, lat, systems.VN2000), (expected_lon, expected_lat)) < 0.001
 
 
 @zones
-def test_a_zone_is_what_epsg_says_it_is(zone):
+def test_zone_parameters_equal_the_epsg_registry(zone):
     parameters = {p.name: p.value for p in CRS.from_epsg(zone.epsg).coordinate_operation.params}
     assert parameters["Longitude of natural origin"] == zone.central_meridian
     assert parameters["Scale factor at natural origin"] == zone.scale_factor
@@ -41,7 +41,7 @@ def test_a_zone_is_what_epsg_says_it_is(zone):
 
 
 @zones
-def test_a_zone_leads_to_the_same_place_as_epsg_zone_then_decree(zone):
+def test_zone_equals_epsg_projection_and_operation_6960(zone):
     unprojected = Transformer.from_crs(zone.epsg, systems.VN2000, always_xy=True)
     east, north = 536_487.939, 1_203_673.846
     lon, lat = unprojected.transform(east, north)
@@ -50,32 +50,32 @@ def test_a_zone_leads_to_the_same_place_as_epsg_zone_then_decree(zone):
 
 
 @pytest.mark.parametrize("epsg", [systems.WGS84, systems.WEB_MERCATOR, systems.UTM_48N, systems.UTM_49N])
-def test_systems_on_wgs84_agree_with_proj(epsg):
+def test_wgs84_projections_equal_proj(epsg):
     proj = Transformer.from_crs(systems.WGS84, epsg, always_xy=True)
     assert systems.from_wgs84(106.15, 10.95, epsg) == pytest.approx(proj.transform(106.15, 10.95), abs=0.001)
 
 
-def test_both_sides_of_11_04_degrees_move_alike():
-    """Left to itself PROJ changes the operation here, and the ground jumps by 0.8 m."""
+def test_datum_shift_is_continuous_at_11_04_degrees():
+    """By default PROJ switches to another operation here, which shifts positions by 0.8 m."""
     north, south = (
         np.subtract(systems.to_wgs84(106.0, lat, systems.VN2000), (106.0, lat)) for lat in (11.0401, 11.0399)
     )
     assert np.abs(north - south).max() * 111_320 < 0.001
 
 
-def test_the_measured_point_south_of_11_04_degrees():
+def test_known_point_south_of_11_04_degrees():
     assert systems.to_wgs84(106.0, 10.80, systems.VN2000) == pytest.approx(
         (106.00178818688468, 10.798985623388836), abs=1e-9
     )
 
 
 @given(longitudes, latitudes, codes)
-def test_there_and_back_is_the_same_place(lon, lat, epsg):
-    """Within 2 mm: a datum shift that leaves heights out, as the decree's does here, is no exact inverse of itself."""
+def test_transformation_round_trip(lon, lat, epsg):
+    """Within 2 mm: a datum shift that ignores heights has no exact inverse."""
     assert metres(systems.to_wgs84(*systems.from_wgs84(lon, lat, epsg), epsg), (lon, lat)) < 0.002
 
 
-def test_many_points_at_once():
+def test_transformation_of_arrays():
     lon, lat = np.array([106.0, 106.7]), np.array([10.8, 22.0])
     east, north = systems.from_wgs84(lon, lat, 9210)
     assert (east[1], north[1]) == systems.from_wgs84(106.7, 22.0, 9210)
@@ -85,26 +85,26 @@ def test_many_points_at_once():
     ("meridian", "width", "epsg"),
     [(105.75, 3, 9210), (105.5, 3, 9209), (107.25, 3, 9215), (105, 3, 5897), (105, 6, 3405)],
 )
-def test_a_zone_is_found_by_its_meridian(meridian, width, epsg):
+def test_zone_by_meridian(meridian, width, epsg):
     assert systems.zone_by_meridian(meridian, width) == systems.zone_by_epsg(epsg)
 
 
-def test_no_zone_where_none_was_declared():
+def test_undeclared_zone_gives_none():
     assert systems.zone_by_meridian(105.8) is None
     assert systems.zone_by_meridian(105.75, 6) is None
     assert systems.zone_by_epsg(systems.UTM_48N) is None
 
 
-def test_the_meridian_as_papers_write_it():
+def test_meridian_label():
     assert [systems.zone_by_epsg(code).meridian_label for code in (9210, 9208, 5897)] == ["105°45′", "104°45′", "105°"]
 
 
 @pytest.mark.parametrize(("lon", "epsg"), [(105.7, 9210), (106.72, 9213), (102.2, 5896), (109.4, 9218)])
-def test_the_nearest_zone(lon, epsg):
+def test_nearest_zone(lon, epsg):
     assert systems.nearest_zone(lon).epsg == epsg
 
 
-def test_utm_changes_at_108_degrees():
+def test_utm_zone_changes_at_108_degrees():
     assert (systems.utm_epsg(107.999), systems.utm_epsg(108)) == (systems.UTM_48N, systems.UTM_49N)
 
 
@@ -112,12 +112,12 @@ def test_utm_changes_at_108_degrees():
     "name",
     ["EPSG:9210", " epsg:9210 ", "http://www.opengis.net/def/crs/EPSG/0/9210", "urn:ogc:def:crs:EPSG::9210"],
 )
-def test_a_system_has_several_names(name):
+def test_parse_epsg_accepts_uris_and_urns(name):
     assert systems.parse_epsg(name) == 9210
 
 
 @pytest.mark.parametrize("name", ["EPSG:3148", "EPSG:6956", "9210", "VN-2000", "EPSG:", "", "EPSG:9210; drop"])
-def test_an_unknown_system_is_refused_with_those_that_are_known(name):
+def test_unsupported_system_is_refused_with_the_supported_ones(name):
     with pytest.raises(Invalid) as refusal:
         systems.parse_epsg(name)
     assert [(error.field, error.code) for error in refusal.value.errors] == [("crs", "unknown_crs")]
@@ -125,12 +125,12 @@ def test_an_unknown_system_is_refused_with_those_that_are_known(name):
 
 
 @pytest.mark.parametrize("transform", [systems.to_wgs84, systems.from_wgs84])
-def test_no_position_passes_through_an_unknown_system(transform):
+def test_transformation_refuses_an_unsupported_system(transform):
     with pytest.raises(Invalid):
         transform(106.0, 11.0, 3148)
 
 
-def test_postgis_rows_have_numbers_that_are_ours():
+def test_postgis_rows_have_srids_of_their_own():
     rows = systems.spatial_ref_sys_rows()
     assert len(rows) == len({row["srid"] for row in rows}) == len(systems.ZONES) + 1
     assert {row["srid"] for row in rows} == {systems.postgis_srid(zone.epsg) for zone in systems.ZONES} | {
@@ -140,8 +140,8 @@ def test_postgis_rows_have_numbers_that_are_ours():
     assert systems.postgis_srid(systems.UTM_48N) == systems.UTM_48N
 
 
-def test_postgis_rows_turn_the_position_vector():
-    """The signs of ``+towgs84`` are the decree's, turned around."""
+def test_postgis_rows_use_the_position_vector_convention():
+    """The rotations in ``+towgs84`` have the opposite sign of those in the decree."""
     [row] = [row for row in systems.spatial_ref_sys_rows() if row["auth_srid"] == systems.VN2000]
     bound = Transformer.from_crs(CRS.from_proj4(row["proj4text"]), systems.WGS84, always_xy=True)
     assert metres(bound.transform(106.0, 10.80), systems.to_wgs84(106.0, 10.80, systems.VN2000)) < 0.001
@@ -149,7 +149,7 @@ def test_postgis_rows_turn_the_position_vector():
 
 @pytest.fixture(scope="module")
 def database():
-    """PostGIS as the distribution ships it, with our rows."""
+    """A database with PostGIS as the distribution ships it and our rows in ``spatial_ref_sys``."""
     with Cluster.throwaway() as cluster, psycopg.connect(cluster.url().replace("+psycopg", "")) as connection:
         connection.execute("CREATE EXTENSION postgis")
         columns = ("srid", "auth_name", "auth_srid", "srtext", "proj4text")
@@ -160,22 +160,22 @@ def database():
 
 @pytest.mark.parametrize("epsg", [systems.VN2000, *(zone.epsg for zone in systems.ZONES)])
 @pytest.mark.parametrize("lat", [10.80, 11.0399, 11.0401, 21.97])
-def test_postgis_agrees_on_both_sides_of_11_04_degrees(database, epsg, lat):
+def test_postgis_agrees_with_pyproj(database, epsg, lat):
     east, north = systems.from_wgs84(106.0, lat, epsg)
-    there = "ST_Transform(ST_Point(%s, %s, %s), %s::int)"
+    transformed = "ST_Transform(ST_Point(%s, %s, %s), %s::int)"
     [lon_lat] = database.execute(
-        f"SELECT ARRAY[ST_X(p), ST_Y(p)] FROM (SELECT {there} AS p) q",
+        f"SELECT ARRAY[ST_X(p), ST_Y(p)] FROM (SELECT {transformed} AS p) q",
         [east, north, systems.postgis_srid(epsg), systems.WGS84],
     ).fetchone()
     [back] = database.execute(
-        f"SELECT ARRAY[ST_X(p), ST_Y(p)] FROM (SELECT {there} AS p) q",
+        f"SELECT ARRAY[ST_X(p), ST_Y(p)] FROM (SELECT {transformed} AS p) q",
         [106.0, lat, systems.WGS84, systems.postgis_srid(epsg)],
     ).fetchone()
     assert metres(tuple(lon_lat), systems.to_wgs84(east, north, epsg)) < 0.001
     assert metres(systems.to_wgs84(*back, epsg), systems.to_wgs84(east, north, epsg)) < 0.001
 
 
-def test_postgis_left_to_itself_does_not_agree(database):
-    """Why the rows are needed: should this ever fail, they may go."""
+def test_postgis_default_transformation_differs(database):
+    """The reason for our rows: if this ever fails, they are no longer needed."""
     [lon] = database.execute("SELECT ST_X(ST_Transform(ST_Point(106.0, 10.80, 4756), 4326))").fetchone()
     assert abs(lon - systems.to_wgs84(106.0, 10.80, systems.VN2000)[0]) * 111_320 > 0.1

@@ -1,4 +1,4 @@
-"""Reading in one round trip: the right rows under the right rights, and nothing left from one question to the next."""
+"""Pipelined queries: the rights of the actor apply, and a connection keeps nothing from one query to the next."""
 
 import asyncio
 from functools import partial
@@ -15,16 +15,16 @@ from gis.read.selection import Selection
 from gis.text.errors import Forbidden, Invalid, Unavailable
 from layers.policy import OFFICE, POLICY
 
-WHO = BoundQuery(
+CONTEXT = BoundQuery(
     "select current_user::text, current_setting('cotmoc.actor', true), current_setting('transaction_read_only'),"
-    " %(given)s::text, '100%%'",
-    {"given": "khôi phục"},
+    " %(word)s::text, '100%%'",
+    {"word": "khôi phục"},
     prepared=True,
 )
 
 
-def asked(question, _notebook):
-    return (yield question)
+def run(query, _recorder):
+    return (yield query)
 
 
 @pytest.fixture
@@ -34,115 +34,115 @@ def single_connection_database(settings):
     opened.dispose()
 
 
-def test_every_question_is_asked_in_the_name_of_whoever_asks(single_connection_database):
+def test_each_query_runs_with_role_and_name_of_its_actor(single_connection_database):
     async def all_roles():
         actors = [Actor(f"người {n}", role) for n, role in enumerate(POLICY.roles) if not role.external]
-        for _ in range(3):  # the first on a new connection, the others with the plan that is kept
+        for _ in range(3):  # first on a new connection, then with prepared statements
             for actor in actors:
-                found = await single_connection_database.run_queries(actor, partial(asked, WHO))
-                assert found == [
+                rows = await single_connection_database.run_queries(actor, partial(run, CONTEXT))
+                assert rows == [
                     (actor.role.read_role.encode(), actor.name.encode(), b"on", "khôi phục".encode(), b"100%")
                 ]
 
     asyncio.run(all_roles())
 
 
-def test_a_page_is_the_same_with_and_without_a_session(database):
+def test_page_is_the_same_with_and_without_a_session(database):
     selection = Selection(catalog["markers"], OFFICE.level, limit=7, bbox=(105.0, 10.0, 107.0, 12.0))
     with database.transaction(OFFICE) as session:
-        wanted = pages.read_page(session, selection)
-    assert len(wanted[0]) == 7
-    assert asyncio.run(database.run_queries(OFFICE, partial(pages.page_queries, selection))) == wanted
+        expected = pages.read_page(session, selection)
+    assert len(expected[0]) == 7
+    assert asyncio.run(database.run_queries(OFFICE, partial(pages.page_queries, selection))) == expected
 
 
-def test_a_reader_changes_nothing(single_connection_database):
-    for attempt in ("update app.incidents set source = 'x'", "create table app.mine (id int)"):
+def test_queries_are_read_only(single_connection_database):
+    for sql in ("update app.incidents set source = 'x'", "create table app.mine (id int)"):
         with pytest.raises(Forbidden):
-            asyncio.run(single_connection_database.run_queries(OFFICE, partial(asked, BoundQuery(attempt, {}))))
+            asyncio.run(single_connection_database.run_queries(OFFICE, partial(run, BoundQuery(sql, {}))))
 
 
-def test_a_fault_is_refused_like_the_house_and_leaves_nothing(single_connection_database):
+def test_error_is_translated_and_leaves_no_state(single_connection_database):
     async def faults():
         for broken in ("select 1 / 0", "select 'x'::int"):
             with pytest.raises(Invalid) as refused:
                 await single_connection_database.run_queries(
-                    OFFICE, partial(asked, BoundQuery(broken, {}, prepared=True))
+                    OFFICE, partial(run, BoundQuery(broken, {}, prepared=True))
                 )
             assert "zero" not in str(refused.value)
-            assert len(await single_connection_database.run_queries(OFFICE, partial(asked, WHO))) == 1
+            assert len(await single_connection_database.run_queries(OFFICE, partial(run, CONTEXT))) == 1
 
     asyncio.run(faults())
 
 
-def test_a_connection_that_died_is_replaced_and_the_question_asked_again(single_connection_database, connect):
-    async def killed():
-        await single_connection_database.run_queries(OFFICE, partial(asked, WHO))
+def test_lost_connection_is_replaced_and_the_query_retried(single_connection_database, connect):
+    async def after_termination():
+        await single_connection_database.run_queries(OFFICE, partial(run, CONTEXT))
         connect().execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'cotmoc_reader'")
-        assert len(await single_connection_database.run_queries(OFFICE, partial(asked, WHO))) == 1
+        assert len(await single_connection_database.run_queries(OFFICE, partial(run, CONTEXT))) == 1
 
-    asyncio.run(killed())
+    asyncio.run(after_termination())
 
 
-def test_a_question_whose_asker_has_gone_frees_its_place(single_connection_database):
+def test_cancelled_query_frees_its_connection(single_connection_database):
     slow = BoundQuery("select pg_sleep(30)", {})
 
-    async def leaving():
+    async def cancelled():
         for _ in range(3):  # more than there are connections
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(single_connection_database.run_queries(OFFICE, partial(asked, slow)), 0.2)
-        assert len(await single_connection_database.run_queries(OFFICE, partial(asked, WHO))) == 1
+                await asyncio.wait_for(single_connection_database.run_queries(OFFICE, partial(run, slow)), 0.2)
+        assert len(await single_connection_database.run_queries(OFFICE, partial(run, CONTEXT))) == 1
 
-    asyncio.run(leaving())
+    asyncio.run(cancelled())
 
 
-def test_when_every_connection_is_taken_the_next_hears_so(single_connection_database, monkeypatch):
+def test_exhausted_pool_raises_unavailable(single_connection_database, monkeypatch):
     monkeypatch.setattr(pool, "ACQUIRE_TIMEOUT_S", 0.2)
 
     async def crowd():
         slow = [
-            single_connection_database.run_queries(OFFICE, partial(asked, BoundQuery("select pg_sleep(1)", {})))
+            single_connection_database.run_queries(OFFICE, partial(run, BoundQuery("select pg_sleep(1)", {})))
             for _ in range(3)
         ]
         outcomes = await asyncio.gather(*slow, return_exceptions=True)
-        assert sum(isinstance(one, Unavailable) for one in outcomes) == 1
+        assert sum(isinstance(outcome, Unavailable) for outcome in outcomes) == 1
 
     asyncio.run(crowd())
 
 
-def test_nothing_of_whoever_asked_before_is_left_on_the_connection(single_connection_database):
-    left = BoundQuery("select current_setting('role')::text, current_setting('cotmoc.actor', true)", {})
+def test_connection_keeps_neither_role_nor_actor(single_connection_database):
+    context = BoundQuery("select current_setting('role')::text, current_setting('cotmoc.actor', true)", {})
 
     async def after():
-        await single_connection_database.run_queries(OFFICE, partial(asked, WHO))
-        (line,) = next(iter(single_connection_database._pools.values()))._idle
-        return await line.execute({}, "select 1", left)
+        await single_connection_database.run_queries(OFFICE, partial(run, CONTEXT))
+        (connection,) = next(iter(single_connection_database._pools.values()))._idle
+        return await connection.execute({}, "select 1", context)
 
     assert asyncio.run(after()) == [(b"none", b"")]
 
 
-def test_a_large_question_and_a_large_answer_pass(single_connection_database):
-    words = "đ" * 2_000_000
-    found = asyncio.run(
+def test_large_query_and_large_result(single_connection_database):
+    text = "đ" * 2_000_000
+    rows = asyncio.run(
         single_connection_database.run_queries(
-            OFFICE, partial(asked, BoundQuery("select %(words)s::text", {"words": words}))
+            OFFICE, partial(run, BoundQuery("select %(text)s::text", {"text": text}))
         )
     )
-    assert found == [(words.encode(),)]
+    assert rows == [(text.encode(),)]
 
 
-def test_the_places_of_values_are_numbered():
+def test_placeholders_are_numbered():
     assert pool.numbered_placeholders("select %(a)s, %(b)s, %(a)s, 'x%%'") == ("select $1, $2, $1, 'x%'", ["a", "b"])
 
 
-def test_plans_are_kept_for_so_many_statements_and_no_more(single_connection_database, monkeypatch):
+def test_prepared_statements_per_connection_are_limited(single_connection_database, monkeypatch):
     monkeypatch.setattr(pool, "MAX_PREPARED_STATEMENTS", 5)
 
     async def many():
-        for number in (*range(12), *range(12)):  # also those that were forgotten meanwhile
-            question = BoundQuery(f"select {number}", {}, prepared=True)
-            assert await single_connection_database.run_queries(OFFICE, partial(asked, question)) == [(number,)]
+        for number in (*range(12), *range(12)):  # also those deallocated meanwhile
+            query = BoundQuery(f"select {number}", {}, prepared=True)
+            assert await single_connection_database.run_queries(OFFICE, partial(run, query)) == [(number,)]
         return await single_connection_database.run_queries(
-            OFFICE, partial(asked, BoundQuery("select count(*) from pg_prepared_statements", {}))
+            OFFICE, partial(run, BoundQuery("select count(*) from pg_prepared_statements", {}))
         )
 
     assert asyncio.run(many())[0][0] == 5

@@ -1,4 +1,4 @@
-"""Transactions that belong to somebody, and to nobody else afterwards."""
+"""Transactions in the name of an actor, and pooled connections without traces of the previous one."""
 
 import random
 import threading
@@ -21,7 +21,7 @@ WHO = text(
 )
 
 
-def test_a_reader_reads_and_never_writes(database):
+def test_read_only_transaction_cannot_write(database):
     with database.transaction(OFFICE) as session:
         assert session.execute(WHO).one() == ("cotmoc_office", "office", "", "on")
     with pytest.raises(Forbidden), database.transaction(OFFICE) as session:
@@ -32,12 +32,12 @@ def test_a_reader_reads_and_never_writes(database):
             session.execute(text(attempt))
 
 
-def test_one_who_may_not_edit_gets_no_writing_session(database):
+def test_actor_who_may_not_edit_gets_no_write_transaction(database):
     with pytest.raises(Forbidden), database.transaction(PARTNER, write=True):
         pass
 
 
-def test_an_error_leaves_nothing_behind(database):
+def test_error_rolls_back(database):
     layer = catalog["areas"]
     with pytest.raises(Missing), database.transaction(OFFICE, write=True) as session:  # noqa: PT012 - half a change
         row = put(session, layer).id
@@ -46,7 +46,7 @@ def test_an_error_leaves_nothing_behind(database):
         assert session.get(layer.model, row) is None
 
 
-def test_a_savepoint_keeps_the_actor(database):
+def test_savepoint_keeps_role_and_actor(database):
     with database.transaction(OFFICE, write=True) as session:
         with pytest.raises(DBAPIError), session.begin_nested():
             session.execute(text("select 1/0"))
@@ -54,7 +54,7 @@ def test_a_savepoint_keeps_the_actor(database):
         put(session, catalog["areas"])
 
 
-def test_connections_of_a_pool_carry_nobody_on(settings):
+def test_pooled_connections_keep_no_context(settings):
     small = Database(settings.reader_url, settings.writer_url, pool_size=2)
     actors = [Actor(f"người {n}", role, f"đơn vị {n}") for n, role in enumerate(POLICY.roles)]
     wrong = []
@@ -76,10 +76,10 @@ def test_connections_of_a_pool_carry_nobody_on(settings):
                 pass
 
     threads = [threading.Thread(target=work, args=[seed]) for seed in range(8)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert wrong == []
     with small._reader.connect() as bare:
         role, name, *_ = bare.execute(WHO).one()
@@ -87,12 +87,12 @@ def test_connections_of_a_pool_carry_nobody_on(settings):
     small.dispose()
 
 
-def test_what_the_database_refuses_is_said_without_its_words(database):
+def test_database_errors_are_translated_without_their_text(database):
     with pytest.raises(Invalid) as refused, database.transaction(OFFICE, write=True) as session:  # noqa: PT012
         first = put(session, catalog["markers"], number="4321")
         assert first.number == "4321"
         put(session, catalog["markers"], number="4321")
-    assert [(one.field, one.code) for one in refused.value.errors] == [("number", "taken")]
+    assert [(error.field, error.code) for error in refused.value.errors] == [("number", "taken")]
     assert "duplicate" not in str(refused.value)
     with pytest.raises(Invalid) as refused, database.transaction(OFFICE, write=True) as session:  # noqa: PT012
         row = put(session, catalog["areas"]).id

@@ -1,4 +1,4 @@
-"""What forked processes share: places that go free with their holder, and values that each of them may change."""
+"""Semaphore and table in memory shared by forked processes."""
 
 import os
 import signal
@@ -13,81 +13,81 @@ from gis.db.shared_memory import SharedSemaphore, SharedTable
 
 @contextmanager
 def forked(work):
-    """A process that has done ``work`` and lives until the block ends."""
-    heard, told = os.pipe()
+    """Run ``work`` in a forked process that lives until the block ends."""
+    read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
             work()
-            os.write(told, b"+")
+            os.write(write_end, b"+")
             signal.pause()
         finally:
             os._exit(1)
-    os.close(told)
+    os.close(write_end)
     try:
-        assert os.read(heard, 1) == b"+"
+        assert os.read(read_end, 1) == b"+"
         yield
     finally:
-        os.close(heard)
+        os.close(read_end)
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
 
 
-def free(places):
-    """How many places can be had."""
-    with ExitStack() as held:
+def free(semaphore):
+    """The number of free slots."""
+    with ExitStack() as acquired:
         number = 0
-        while held.enter_context(places.acquire()):
+        while acquired.enter_context(semaphore.acquire()):
             number += 1
         return number
 
 
-def test_a_place_is_held_once_whoever_holds_it():
-    places = SharedSemaphore(3)
-    assert free(places) == free(places) == 3
-    with places.acquire() as one, places.acquire() as two:
-        assert one
-        assert two
-        assert free(places) == 1
-        with places.acquire(), places.acquire(0.05) as late:
+def test_semaphore_limits_holders_in_one_process():
+    semaphore = SharedSemaphore(3)
+    assert free(semaphore) == free(semaphore) == 3
+    with semaphore.acquire() as first, semaphore.acquire() as second:
+        assert first
+        assert second
+        assert free(semaphore) == 1
+        with semaphore.acquire(), semaphore.acquire(0.05) as late:
             assert not late
-    with pytest.raises(ZeroDivisionError), places.acquire():
+    with pytest.raises(ZeroDivisionError), semaphore.acquire():
         raise ZeroDivisionError
-    assert free(places) == 3
+    assert free(semaphore) == 3
 
 
-def test_a_killed_process_lets_go_of_its_places_at_once():
-    places = SharedSemaphore(5)
+def test_killed_process_releases_its_slots():
+    semaphore = SharedSemaphore(5)
     holding = ExitStack()
-    with places.acquire(), forked(lambda: [holding.enter_context(places.acquire()) for _ in range(2)]):
-        assert free(places) == 2
-    assert free(places) == 5
+    with semaphore.acquire(), forked(lambda: [holding.enter_context(semaphore.acquire()) for _ in range(2)]):
+        assert free(semaphore) == 2
+    assert free(semaphore) == 5
 
 
-def test_what_one_process_keeps_every_other_finds_and_may_take():
-    kept = SharedTable(32, 8)
-    found = []
+def test_table_is_shared_by_processes():
+    table = SharedTable(32, 8)
+    values = []
 
-    def taken(value):
-        found.append(value)
+    def remove(value):
+        values.append(value)
 
-    with forked(lambda: kept.update("a", lambda value: b"one" if value is None else b"two")):
-        kept.update("a", lambda value: value + b"+")
-        kept.update("a", taken)
-        kept.update("a", taken)
-    assert found == [b"one+", None]
+    with forked(lambda: table.update("a", lambda value: b"one" if value is None else b"two")):
+        table.update("a", lambda value: value + b"+")
+        table.update("a", remove)
+        table.update("a", remove)
+    assert values == [b"one+", None]
 
 
-def test_failures_are_counted_and_ways_to_a_provider_found_again_by_all_processes():
-    delays, attempts = LoginThrottle(3), Attempts()
+def test_throttle_and_oidc_attempts_are_shared_by_processes():
+    throttle, attempts = LoginThrottle(3), Attempts()
     attempt = Attempt(next_path="/board")
 
-    def elsewhere():
-        assert [delays.wait("ghost") for _ in range(2)] == [0, 0]
+    def in_other_process():
+        assert [throttle.wait("ghost") for _ in range(2)] == [0, 0]
         attempts.store("cookie", attempt)
 
-    with forked(elsewhere):
-        assert delays.wait("ghost") == 0
-        assert delays.wait("ghost") == 1
+    with forked(in_other_process):
+        assert throttle.wait("ghost") == 0
+        assert throttle.wait("ghost") == 1
         assert attempts.pop("cookie") == attempt
         assert attempts.pop("cookie") is None

@@ -1,4 +1,4 @@
-"""The one reading path stays on the index under everybody's policies, and reads what was asked for and no more."""
+"""Selections use the index under row policies, and return what the reader may see and no more."""
 
 import json
 
@@ -15,8 +15,8 @@ MARKERS = catalog["markers"]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def five_thousand_incidents(database):
-    """Enough rows that a plan without the index would be the wrong one."""
+def five_thousand_areas(database):
+    """Enough rows that the planner should use the index."""
     with database.transaction(OFFICE, write=True) as session:
         session.execute(
             text(
@@ -30,14 +30,14 @@ def five_thousand_incidents(database):
 
 
 @pytest.mark.parametrize("actor", [OFFICE, PARTNER, PUBLIC], ids=lambda actor: actor.level.value)
-def test_a_box_is_found_by_the_index_under_row_level_security(actor, database, connect):
+def test_bbox_uses_the_index_under_row_level_security(actor, database, connect):
     connect().execute("analyze app.areas")
-    place = "geom" if actor.level.sees_assumed_positions else "shared_geom"
+    geometry = "geom" if actor.level.sees_assumed_positions else "shared_geom"
     with database.transaction(actor) as session:
         box = "ST_MakeEnvelope(104, 10, 104.1, 10.1, 4326)"
         plan = "\n".join(
             session.execute(
-                text(f"explain select id from app.areas where {place} && {box} and ST_Intersects({place}, {box})")
+                text(f"explain select id from app.areas where {geometry} && {box} and ST_Intersects({geometry}, {box})")
             ).scalars()
         )
     assert "Index" in plan, plan
@@ -47,23 +47,23 @@ def test_a_box_is_found_by_the_index_under_row_level_security(actor, database, c
 @pytest.mark.parametrize(
     ("actor", "share"), [(OFFICE, 4), (PARTNER, 2), (PUBLIC, 1)], ids=["office", "partner", "public"]
 )
-def test_a_count_and_a_tally_hold_what_the_reader_may_see(actor, share, database):
+def test_counts_include_only_visible_rows(actor, share, database):
     with database.transaction(actor) as session:
-        everything = Selection(catalog["areas"], actor.level, where={"kind": ["belt"]})
-        assert pages.count_features(session, everything) == share * 1250
-        tally = pages.count_by_value(session, everything, "level")
-        assert sum(tally.values()) == share * 1250
-        assert len(tally) == share
+        selection = Selection(catalog["areas"], actor.level, where={"kind": ["belt"]})
+        assert pages.count_features(session, selection) == share * 1250
+        counts = pages.count_by_value(session, selection, "level")
+        assert sum(counts.values()) == share * 1250
+        assert len(counts) == share
 
 
-def test_pages_by_key_meet_every_row_once(database):
+def test_paging_returns_every_row_once(database):
     with database.transaction(OFFICE) as session:
         after, seen = None, []
         while True:
             page, after = pages.read_page(
                 session, Selection(catalog["areas"], Level.RESTRICTED, sort=["-name"], limit=700, after=after)
             )
-            seen += [json.loads(one)["id"] for one in page]
+            seen += [json.loads(feature)["id"] for feature in page]
             if after is None:
                 break
         assert (
@@ -71,9 +71,9 @@ def test_pages_by_key_meet_every_row_once(database):
         )
 
 
-def test_a_hidden_property_and_none_at_all_are_refused_alike(database):
+def test_hidden_and_unknown_properties_get_the_same_error(database):
     with database.transaction(PARTNER) as session:
-        said = []
+        messages = []
         for name in ("original", "nonsense"):
             for selection in (
                 Selection(MARKERS, Level.PARTNER, where={name: ["x"]}),
@@ -81,5 +81,5 @@ def test_a_hidden_property_and_none_at_all_are_refused_alike(database):
             ):
                 with pytest.raises(Malformed) as refused:
                     pages.read_features(session, selection)
-                said.append(refused.value.detail.en.replace(name, "…"))
-        assert len(set(said)) == 1
+                messages.append(refused.value.detail.en.replace(name, "…"))
+        assert len(set(messages)) == 1

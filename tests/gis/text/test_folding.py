@@ -1,30 +1,30 @@
-"""Words are found however they are written: with diacritics or without, in capitals, with any kind of dash."""
+"""The search ignores case, Vietnamese diacritics and the kind of dash."""
 
 import pytest
 
 from gis.text.folding import search_pattern, unaccented
 
-EVERYTHING = [chr(code) for code in (*range(0x20, 0x530), *range(0x1E00, 0x1F00), *range(0x2010, 0x2040), 0xFF0D)]
+CHARACTERS = [chr(code) for code in (*range(0x20, 0x530), *range(0x1E00, 0x1F00), *range(0x2010, 0x2040), 0xFF0D)]
 
 
-def test_every_sign_finds_those_that_are_alike_and_no_other(connect):
-    signs = sorted({unaccented(one) for one in EVERYTHING if len(unaccented(one)) == 1})
-    found = (
+def test_search_pattern_matches_all_characters_with_the_same_folding(connect):
+    folded = sorted({unaccented(character) for character in CHARACTERS if len(unaccented(character)) == 1})
+    rows = (
         connect()
         .execute(
-            "select sign, array_agg(one) from unnest(%s::text[], %s::text[]) wanted (sign, pattern)"
-            " join unnest(%s::text[]) one on one ~ pattern group by sign",
-            [signs, [f"^{search_pattern(one)}$" for one in signs], EVERYTHING],
+            "select letter, array_agg(character) from unnest(%s::text[], %s::text[]) patterns (letter, pattern)"
+            " join unnest(%s::text[]) character on character ~ pattern group by letter",
+            [folded, [f"^{search_pattern(letter)}$" for letter in folded], CHARACTERS],
         )
         .fetchall()
     )
-    assert {sign: set(ones) for sign, ones in found} == {
-        sign: {one for one in EVERYTHING if unaccented(one) == sign} for sign in signs
+    assert {letter: set(characters) for letter, characters in rows} == {
+        letter: {character for character in CHARACTERS if unaccented(character) == letter} for letter in folded
     }
 
 
 @pytest.mark.parametrize(
-    ("word", "text", "is_found"),
+    ("term", "text", "matches"),
     [
         ("moc", "Sửa chữa MỐC 96", True),
         ("MỐC", "moc 96", True),
@@ -40,5 +40,5 @@ def test_every_sign_finds_those_that_are_alike_and_no_other(connect):
         ("moc", "mc", False),
     ],
 )
-def test_a_word_is_found_as_it_stands(connect, word, text, is_found):
-    assert connect().execute("select %s ~ %s", [text, search_pattern(word)]).fetchone() == (is_found,)
+def test_search_pattern_matches_text_in_postgresql(connect, term, text, matches):
+    assert connect().execute("select %s ~ %s", [text, search_pattern(term)]).fetchone() == (matches,)
