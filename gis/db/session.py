@@ -105,7 +105,7 @@ class AccessLogEntry:
 
 
 class AccessRecorder(Protocol):
-    """Collects the entries of the access log during a transaction: a session, or an object without a database."""
+    """Collects the entries of the access log: a session, or a stand-in for queries that run without one."""
 
     @property
     def info(self) -> dict[Any, Any]:

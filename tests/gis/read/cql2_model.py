@@ -1,4 +1,4 @@
-"""A model of CQL2: filters evaluated in Python with three-valued logic, and the rows on which SQL is compared with it."""
+"""A model of CQL2: filters evaluated in Python with three-valued logic, and the rows on which SQL has to agree."""
 
 import datetime as dt
 import re
