@@ -28,10 +28,10 @@ class BorderFeature(Unclassified):
     """A feature on a border: its place comes as a geometry or in words, its chainage and address follow from it."""
 
     __abstract__ = True
-    route_field = "border"
     _location_resolved = False
 
     border: Mapped[Border | None] = field("Tuyến biên giới", "Border", sort_order=-50)
+    route_field = "border"
 
     def set_location(self, session: Session, location: Mapping[str, Any]) -> None:
         """Take a place in words and keep the words. Raises ``Invalid`` when they have more than one meaning."""

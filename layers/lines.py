@@ -56,9 +56,8 @@ class Line(
 ):
     """A piece of the boundary line, in order along one border."""
 
-    route_field = "border"
-
     border: Mapped[Border] = field("Tuyến biên giới", "Border", sort_order=-50)
+    route_field = "border"
     seq: Mapped[int] = field("Thứ tự", "Sequence")
     kind: Mapped[LineKind] = field("Loại", "Kind")
     legal_status: Mapped[str] = field("Giá trị pháp lý", "Legal status")

@@ -57,10 +57,11 @@ class Feature(Record):
     __abstract__ = True
     layer: ClassVar["Layer"]
     history: ClassVar[Table]
-    route_field: ClassVar[str | None] = None
-    """The field that names the route along which the feature's chainage is measured, for layers that have one."""
     if TYPE_CHECKING:
         geom: Any
+
+    route_field: ClassVar[str | None] = None
+    """The field that names the route along which the feature's chainage is measured, for layers that have one."""
 
     id: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), primary_key=True, default=uuid.uuid4, sort_order=-100)
     level: Mapped[Level] = field("Phạm vi khai thác", "Level", default=Level.INTERNAL, sort_order=-90)
