@@ -81,16 +81,16 @@ def markers_with_number(
 
     Raises ``Missing`` with the nearest numbers that exist.
     """
-    wanted = _number_texts([number])
-    named = {"border": border} if border else {}
+    texts = _number_texts([number])
+    border_value = {"border": border} if border else {}
     condition = " and number = any(%(numbers)s::text[])" + (" and border = %(border)s" if border else "")
-    found = yield from _marker_positions(clearance, condition + " order by border, number", numbers=wanted, **named)
-    if found:
-        return found
+    positions = yield from _marker_positions(clearance, condition + " order by border, number", numbers=texts, **border_value)
+    if positions:
+        return positions
     nearest = yield from _nearest_numbers(number, border)
-    shown = ", ".join(nearest) or "–"
+    text = ", ".join(nearest) or "–"
     raise Missing(
-        Text(f"Không có mốc {number}. Gần nhất: {shown}", f"There is no marker {number}. Nearest: {shown}"),
+        Text(f"Không có mốc {number}. Gần nhất: {text}", f"There is no marker {number}. Nearest: {text}"),
         [FieldError("q", "no_such_marker", Text(f"Không có mốc {number}", f"There is no marker {number}"))],
         {"numbers": nearest},
     )
@@ -100,7 +100,7 @@ def _nearest_numbers(number: MarkerNumber, border: str | None, each_way: int = 2
     """Numbers that do exist on both sides of one that does not; numbers are public knowledge."""
     where = "retired_at is null" + (" and border = %(border)s" if border else "")
     values = {"number": str(number), **({"border": border} if border else {})}
-    found: list[str] = []
+    numbers_found: list[str] = []
     for sign, down in (("<", "desc"), (">", "")):
         rows = yield BoundQuery(
             f"select distinct number from app.markers where {where} and number {sign} %(number)s"
@@ -109,8 +109,8 @@ def _nearest_numbers(number: MarkerNumber, border: str | None, each_way: int = 2
             prepared=True,
         )
         numbers = [row[0].decode() for row in rows]
-        found += reversed(numbers) if down else numbers
-    return found
+        numbers_found += reversed(numbers) if down else numbers
+    return numbers_found
 
 
 def nearest_marker(
@@ -127,15 +127,15 @@ def nearest_marker(
 def marker_nearest_to(
     border: Border, chainage_m: float, clearance: Clearance, level: Level = Level.RESTRICTED
 ) -> QueryGenerator[MarkerPosition | None]:
-    found = yield from _marker_positions(
+    positions = yield from _marker_positions(
         clearance, NEAREST_MARKERS, border=border.value, m=chainage_m, level=level.value
     )
 
-    def away(stone: MarkerPosition) -> tuple[float, bool]:
-        metres = (stone.chainage_m or 0) - chainage_m
+    def away(marker: MarkerPosition) -> tuple[float, bool]:
+        metres = (marker.chainage_m or 0) - chainage_m
         return abs(metres), metres < 0
 
-    return min(found, key=away, default=None)
+    return min(positions, key=away, default=None)
 
 
 NEXT_MARKER = (
@@ -150,7 +150,7 @@ NEAREST_MARKERS = (
 
 def _number_texts(numbers: Sequence[MarkerNumber]) -> list[str]:
     """The numbers as they stand on stones; of a position on which none is named, all of its stones."""
-    twins = [f"{one}({twin})" for one in numbers if one.twin is None for twin in (1, 2, 3)]
+    twins = [f"{number}({twin})" for number in numbers if number.twin is None for twin in (1, 2, 3)]
     return [*map(str, numbers), *twins]
 
 

@@ -37,16 +37,16 @@ class BorderFeature(Unclassified):
         """Take a place in words and keep the words. Raises ``Invalid`` when they have more than one meaning."""
         border = location.get("border") or (self.border.value if self.border else None)
         with _errors_as_field("place"):
-            found = locate(session, location["text"], border=border, crs=location.get("crs"), near=location.get("near"))
-        if len({one.geometry and str(one.geometry) for one in found}) > 1:
-            names = ", ".join(f"{one.address} ({one.border})" for one in found)
+            locations = locate(session, location["text"], border=border, crs=location.get("crs"), near=location.get("near"))
+        if len({location_.geometry and str(location_.geometry) for location_ in locations}) > 1:
+            names = ", ".join(f"{location_.address} ({location_.border})" for location_ in locations)
             raise invalid("place", "ambiguous", f"Có nhiều vị trí phù hợp: {names}", f"Several places match: {names}")
-        self._apply_location(found[0], dict(location))
-        place = found[0]
+        self._apply_location(locations[0], dict(location))
+        chosen = locations[0]
         if (
-            place.border
-            and place.address
-            and names_hidden_marker(session, place.address, place.border, self.level or Level.INTERNAL)
+            chosen.border
+            and chosen.address
+            and names_hidden_marker(session, chosen.address, chosen.border, self.level or Level.INTERNAL)
         ):
             # The words stay with those who may know them; the address is counted anew, from a marker that all may know.
             self.address, self._location_resolved = None, False
@@ -87,9 +87,9 @@ class BorderFeature(Unclassified):
             raise out_of_area("geometry", station.distance_m)
         self.border = Border(station.route)
         self.chainage_m = round(station.chainage_m, 1)
-        stone = nearest_marker(session, self.border, station.chainage_m, level=self.level or Level.INTERNAL)
-        doubt = ASSUMED_PREFIX if stone is not None and stone.position_source is PositionSource.ASSUMED else ""
-        self.address = doubt + address_at_chainage(stone, self.border, station.chainage_m)
+        marker = nearest_marker(session, self.border, station.chainage_m, level=self.level or Level.INTERNAL)
+        prefix = ASSUMED_PREFIX if marker is not None and marker.position_source is PositionSource.ASSUMED else ""
+        self.address = prefix + address_at_chainage(marker, self.border, station.chainage_m)
 
 
 def _address_with_assumed_prefix(location: Location) -> str | None:
@@ -114,35 +114,35 @@ def _errors_as_field(name: str) -> Iterator[None]:
     try:
         yield
     except (Invalid, Missing) as fault:
-        named = [FieldError(name, one.code, one.detail) for one in fault.errors]
-        raise Invalid(fault.detail, named, fault.extra) from None
+        errors = [FieldError(name, error.code, error.detail) for error in fault.errors]
+        raise Invalid(fault.detail, errors, fault.extra) from None
 
 
 def link_to_address(session: Session, feature_id: uuid.UUID, at: str, border: str | None, role: str) -> Link:
     """Point from a feature at an address. Raises like ``locate``, and ``Invalid`` when it has more than one meaning."""
     with _errors_as_field("at"):
-        found = locate(session, at, border=border)
-    if len({one.border for one in found}) > 1:
-        names = ", ".join(f"{one.address} ({one.border})" for one in found)
+        locations = locate(session, at, border=border)
+    if len({location.border for location in locations}) > 1:
+        names = ", ".join(f"{location.address} ({location.border})" for location in locations)
         raise invalid(
             "at",
             "ambiguous",
             f"Số hiệu có ở nhiều tuyến, hãy nêu tuyến: {names}",
             f"Several borders have this number; say which: {names}",
         )
-    place = found[0]
-    _refuse_hidden_marker(session, place, session.get_one(layer_of(session, feature_id).model, feature_id).level)
-    made = Link(
+    location_ = locations[0]
+    _refuse_hidden_marker(session, location_, session.get_one(layer_of(session, feature_id).model, feature_id).level)
+    link = Link(
         feature_id=feature_id,
         role=role,
-        at=_address_with_assumed_prefix(place),
-        route=place.border.value if place.border else None,
-        geom=_geom_of(place),
-        position_source=place.position_source if place.geometry else PositionSource.NONE,
+        at=_address_with_assumed_prefix(location_),
+        route=location_.border.value if location_.border else None,
+        geom=_geom_of(location_),
+        position_source=location_.position_source if location_.geometry else PositionSource.NONE,
     )
-    session.add(made)
+    session.add(link)
     session.flush()
-    return made
+    return link
 
 
 def update_addresses(session: Session, border: Border) -> int:
@@ -156,8 +156,8 @@ def update_addresses(session: Session, border: Border) -> int:
         if not issubclass(layer.model, BorderFeature) or layer.name == "markers":
             continue
         model = layer.model
-        doubtful = or_(model.position_source == PositionSource.ASSUMED, model.address.startswith(ASSUMED_PREFIX))
-        for feature in session.query(model).filter(model.border == border, model.retired_at.is_(None), doubtful):
+        from_assumed = or_(model.position_source == PositionSource.ASSUMED, model.address.startswith(ASSUMED_PREFIX))
+        for feature in session.query(model).filter(model.border == border, model.retired_at.is_(None), from_assumed):
             with suppress(Invalid, Missing):
                 if feature.position_source is not PositionSource.ASSUMED:
                     feature.derive(session)
@@ -167,8 +167,8 @@ def update_addresses(session: Session, border: Border) -> int:
             session.flush()
     for link in session.query(Link).filter_by(border=border.value, position_source=PositionSource.ASSUMED):
         with suppress(Invalid, Missing):
-            place = locate(session, link.at or "", border=border.value)[0]
-            link.geom, link.position_source = _geom_of(place), place.position_source
+            location = locate(session, link.at or "", border=border.value)[0]
+            link.geom, link.position_source = _geom_of(location), location.position_source
             moved += 1
     session.flush()
     return moved

@@ -93,17 +93,17 @@ Crossing.layer.extra_writable["gate"] = Field("gate", Text("Thuộc cửa khẩu
 @create_command(Crossing)
 def plan(session: Session, values: Mapping[str, Any]) -> Crossing:
     """A new crossing; a lane or road needs the gate it belongs to, and a section draws it along the line."""
-    given, gate = _resolve_gate(session, values)
-    if given["kind"] is not CrossingKind.OPENING and gate is None:
+    fields, gate = _resolve_gate(session, values)
+    if fields["kind"] is not CrossingKind.OPENING and gate is None:
         raise invalid(
             "gate",
             "missing",
             "Lối thông quan, đường chuyên dụng phải thuộc một cửa khẩu",
             "A lane or road needs its gate",
         )
-    if given.get("section") and not given.get(PLACE) and not given.get(GEOMETRY):
-        given[PLACE] = {"text": given["section"], "border": given["border"].value}
-    crossing = store_new(session, Crossing, given)
+    if fields.get("section") and not fields.get(PLACE) and not fields.get(GEOMETRY):
+        fields[PLACE] = {"text": fields["section"], "border": fields["border"].value}
+    crossing = store_new(session, Crossing, fields)
     if gate is not None:
         create_link(session, crossing.id, gate, GATE_ROLE)
     return crossing
@@ -112,8 +112,8 @@ def plan(session: Session, values: Mapping[str, Any]) -> Crossing:
 @update_command(Crossing)
 def correct(session: Session, crossing: Crossing, values: Mapping[str, Any]) -> None:
     """Correct a crossing; another gate takes the place of the one it belonged to."""
-    given, gate = _resolve_gate(session, values)
-    store_update(session, Crossing.layer, crossing, given)
+    fields, gate = _resolve_gate(session, values)
+    store_update(session, Crossing.layer, crossing, fields)
     if gate is None:
         return
     for former in session.scalars(
@@ -125,14 +125,14 @@ def correct(session: Session, crossing: Crossing, values: Mapping[str, Any]) -> 
 
 def _resolve_gate(session: Session, values: Mapping[str, Any]) -> tuple[dict[str, Any], uuid.UUID | None]:
     """What is given of a crossing itself, and the id of the gate that is given by its name or id."""
-    given = {name: value for name, value in values.items() if name != "gate"}
+    fields = {name: value for name, value in values.items() if name != "gate"}
     named = values.get("gate")
     if named is None:
-        return given, None
-    wanted = Gate.name == named
+        return fields, None
+    condition = Gate.name == named
     with suppress(ValueError):
-        wanted = Gate.id == uuid.UUID(named)
-    found = session.scalars(select(Gate.id).where(wanted, Gate.retired_at.is_(None))).all()
-    if len(found) != 1:
+        condition = Gate.id == uuid.UUID(named)
+    gate_ids = session.scalars(select(Gate.id).where(condition, Gate.retired_at.is_(None))).all()
+    if len(gate_ids) != 1:
         raise invalid("gate", "unknown", f"Không có cửa khẩu '{named}'", f"There is no gate '{named}'")
-    return given, found[0]
+    return fields, gate_ids[0]

@@ -87,14 +87,14 @@ class GateStage(Status):
     @classmethod
     def transitions(cls) -> list[tuple[str, str]]:
         """From nothing to any step; forward along the row; suspended and closed from operating, and back again."""
-        row = [one.value for one in cls if one not in (cls.SUSPENDED, cls.CLOSED)]
+        row = [stage.value for stage in cls if stage not in (cls.SUSPENDED, cls.CLOSED)]
         beside = [
             ("operating", "suspended"),
             ("operating", "closed"),
             ("suspended", "operating"),
             ("suspended", "closed"),
         ]
-        return [("", one.value) for one in cls] + list(combinations(row, 2)) + beside + [("operating", "in_plan")]
+        return [("", stage.value) for stage in cls] + list(combinations(row, 2)) + beside + [("operating", "in_plan")]
 
 
 class EventKind(CodeList):

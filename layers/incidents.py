@@ -150,9 +150,9 @@ def report(session: Session, values: Mapping[str, Any]) -> Incident:
     """Report an incident: category and place; everything else may follow. It gets the next code of the year."""
     occurred_at = values.get("occurred_at") or dt.datetime.now(dt.UTC)
     _refuse_future_time(occurred_at)
-    given = {**values, "occurred_at": occurred_at}
-    given.setdefault("unit", session.info["context"]["unit"] or None)
-    return store_new(session, Incident, given)
+    fields = {**values, "occurred_at": occurred_at}
+    fields.setdefault("unit", session.info["context"]["unit"] or None)
+    return store_new(session, Incident, fields)
 
 
 @update_command(Incident)
@@ -163,8 +163,8 @@ def supplement(session: Session, incident: Incident, values: Mapping[str, Any]) 
     store_update(session, Incident.layer, incident, values)
 
 
-def _refuse_future_time(moment: dt.datetime) -> None:
-    if moment > dt.datetime.now(dt.UTC) + CLOCK_SKEW:
+def _refuse_future_time(time: dt.datetime) -> None:
+    if time > dt.datetime.now(dt.UTC) + CLOCK_SKEW:
         raise invalid(
             "occurred_at",
             "future",

@@ -67,23 +67,23 @@ class Line(
     geom: Mapped[Any] = geometry("LINESTRING")
 
 
-def load(session: Session, border: Border, pieces: Iterable[Mapping[str, Any]]) -> float:
+def load(session: Session, border: Border, features: Iterable[Mapping[str, Any]]) -> float:
     """Load the pieces (GeoJSON features in order) of a border that has none yet, and measure its route.
 
     Returns the route's length in geodesic metres.
     """
-    for feature in pieces:
-        about = feature["properties"]
+    for feature in features:
+        properties = feature["properties"]
         session.add(
             Line(
                 border=border,
-                seq=about["seq"],
-                kind=LineKind(about["kind"]),
-                legal_status=about["legal_status"],
-                length_m=about["length_m"],
-                licence=about["licence"],
-                attribution=about["attribution"],
-                source=about["source"],
+                seq=properties["seq"],
+                kind=LineKind(properties["kind"]),
+                legal_status=properties["legal_status"],
+                length_m=properties["length_m"],
+                licence=properties["licence"],
+                attribution=properties["attribution"],
+                source=properties["source"],
                 level=Level.PUBLIC,
                 position_source=PositionSource.MAP,
                 geom=from_shape(shape(feature["geometry"]), srid=WGS84),
@@ -95,10 +95,10 @@ def load(session: Session, border: Border, pieces: Iterable[Mapping[str, Any]]) 
 
 def measure(session: Session, border: Border) -> float:
     """Measure the route of a border from its pieces again; it is as restricted as the most restricted of them."""
-    found = session.execute(
+    rows = session.execute(
         select(Line.geom.ST_AsText(), Line.level)
         .where(Line.border == border, Line.retired_at.is_(None))
         .order_by(Line.seq)
     ).all()
-    level = max((level for _, level in found), key=list(Level).index, default=Level.PUBLIC)
-    return linear.build_route(session, border.value, [piece for piece, _ in found], level)
+    level = max((level for _, level in rows), key=list(Level).index, default=Level.PUBLIC)
+    return linear.build_route(session, border.value, [piece for piece, _ in rows], level)

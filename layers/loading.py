@@ -146,13 +146,13 @@ def _markers(session: Session, folder: Path) -> None:
                 )
             )
     session.flush()
-    named: dict[Border, dict[str, dict[str, str]]] = {border: {} for border in Border}
+    rows_by_border: dict[Border, dict[str, dict[str, str]]] = {border: {} for border in Border}
     for row in csv_rows(folder / "markers.csv"):
-        named[Border(row["border"])][row["number"]] = row
-    for border, rows in named.items():
-        made = _markers_of(session, border, rows)
-        interpolate_positions(session, border, made)
-        session.add_all(made)
+        rows_by_border[Border(row["border"])][row["number"]] = row
+    for border, rows in rows_by_border.items():
+        markers = _markers_of(session, border, rows)
+        interpolate_positions(session, border, markers)
+        session.add_all(markers)
         session.flush()
 
 
@@ -164,7 +164,7 @@ def _markers_of(session: Session, border: Border, rows_by_number: Mapping[str, M
     numbering = {"source": f"số mốc chính 1–{MAIN_NUMBERS.get(border)} của tuyến {border}"}
     mains = {str(main): numbering for main in range(1, MAIN_NUMBERS.get(border, 0) + 1) if main not in replaced}
     everything: dict[str, Mapping[str, str]] = {**mains, **rows_by_number}
-    made = []
+    markers = []
     for number in sorted(everything, key=MarkerNumber.parse):
         row = everything[number]
         parsed = MarkerNumber.parse(number)
@@ -186,8 +186,8 @@ def _markers_of(session: Session, border: Border, rows_by_number: Mapping[str, M
             marker.accuracy_m = float(row["accuracy_m"])
             commands.set_geometry(marker, Point(float(row["lon"]), float(row["lat"])))
             marker.derive(session)
-        made.append(marker)
-    return made
+        markers.append(marker)
+    return markers
 
 
 def _gates(session: Session, folder: Path) -> None:

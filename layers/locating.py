@@ -115,14 +115,14 @@ def locate_queries(
         raise Invalid(fault.reason, [FieldError("q", "not_an_address", fault.reason)]) from None
     match address:
         case MarkerNumber():
-            found = [_marker_location(stone) for stone in (yield from markers_with_number(address, border, clearance))]
-            found.sort(key=lambda one: list(PositionSource).index(one.position_source))
+            locations = [_marker_location(marker) for marker in (yield from markers_with_number(address, border, clearance))]
+            locations.sort(key=lambda location: list(PositionSource).index(location.position_source))
         case Section():
-            found = yield from _section_locations(address, border, clearance)
+            locations = yield from _section_locations(address, border, clearance)
         case Offset():
-            found = yield from _offset_locations(address, border, clearance)
-    shown = [_masked(one, clearance) for one in found]
-    return [replace(one, original={"text": q, **({"border": border} if border else {})}) for one in shown]
+            locations = yield from _offset_locations(address, border, clearance)
+    locations = [_masked(location, clearance) for location in locations]
+    return [replace(location, original={"text": q, **({"border": border} if border else {})}) for location in locations]
 
 
 def reverse_locate_queries(
@@ -150,17 +150,17 @@ def _masked(location: Location, clearance: Clearance) -> Location:
 
 
 def _marker_location(marker: MarkerPosition) -> Location:
-    at = None if marker.lon is None or marker.lat is None else (marker.lon, marker.lat)
+    coordinates = None if marker.lon is None or marker.lat is None else (marker.lon, marker.lat)
     return Location(
         kind=LocationKind.MARKER,
         address=str(marker.number),
         border=marker.border,
-        geometry=None if at is None else _geojson_point(*at),
+        geometry=None if coordinates is None else _geojson_point(*coordinates),
         position_source=marker.position_source,
         accuracy_m=marker.accuracy_m,
         chainage_m=marker.chainage_m,
         nearest_marker=str(marker.number),
-        systems=None if at is None else coordinates.in_all_crs(*at),
+        systems=None if coordinates is None else coordinates.in_all_crs(*coordinates),
     )
 
 
@@ -171,25 +171,25 @@ def _section_locations(section: Section, border: str | None, clearance: Clearanc
         raise _unit_missing(section)
     try:
         first = {
-            one.border: one for one in reversed((yield from markers_with_number(section.first, border, clearance)))
+            marker.border: marker for marker in reversed((yield from markers_with_number(section.first, border, clearance)))
         }
-        last = {one.border: one for one in reversed((yield from markers_with_number(section.last, border, clearance)))}
+        last = {marker.border: marker for marker in reversed((yield from markers_with_number(section.last, border, clearance)))}
     except Missing:
         if hint is not None:
             raise _unit_missing(section) from None
         raise
-    shared = [one for one in Border if one in first and one in last]
-    if not shared:
+    borders = [marker for marker in Border if marker in first and marker in last]
+    if not borders:
         detail = Text(
             f"Mốc {section.first} và mốc {section.last} không cùng một tuyến biên giới",
             f"Markers {section.first} and {section.last} do not stand on one border",
         )
         raise Invalid(detail, [FieldError("q", "two_borders", detail)])
-    found = []
-    for one in shared:
-        at = yield from _section_location(section, first[one], last[one])
-        found.append(at)
-    return found
+    locations = []
+    for marker in borders:
+        at = yield from _section_location(section, first[marker], last[marker])
+        locations.append(at)
+    return locations
 
 
 def _unit_missing(section: Section) -> Missing:
@@ -230,45 +230,45 @@ def least_certain_source(sources: Sequence[PositionSource]) -> PositionSource:
 
 
 def _largest_accuracy(accuracies: Sequence[float | None]) -> float | None:
-    return max((one for one in accuracies if one is not None), default=None)
+    return max((value for value in accuracies if value is not None), default=None)
 
 
 def _offset_locations(offset: Offset, border: str | None, clearance: Clearance) -> QueryGenerator[list[Location]]:
     """A distance from a marker along the line, towards higher numbers for ``+``; both ways where it is left open."""
-    found: list[Location] = []
-    seen = set()
-    for stone in (yield from markers_with_number(offset.marker, border, clearance)):
-        if stone.border in seen:  # twins share their position
+    locations: list[Location] = []
+    borders = set()
+    for marker in (yield from markers_with_number(offset.marker, border, clearance)):
+        if marker.border in borders:  # twins share their position
             continue
-        seen.add(stone.border)
+        borders.add(marker.border)
         ways = (offset.metres, -offset.metres) if offset.both_ways else (offset.metres,)
         for metres in ways:
-            at = yield from _offset_location(replace(offset, metres=metres, both_ways=False), stone)
-            found.append(at)
-    return found
+            location = yield from _offset_location(replace(offset, metres=metres, both_ways=False), marker)
+            locations.append(location)
+    return locations
 
 
 def _offset_location(offset: Offset, marker: MarkerPosition) -> QueryGenerator[Location]:
     chainage = None if marker.chainage_m is None else marker.chainage_m + offset.metres
-    at = None
+    point = None
     if chainage is not None:
-        at = yield from linear.point_at_queries(marker.border.value, chainage)
-    if chainage is not None and at is None:
+        point = yield from linear.point_at_queries(marker.border.value, chainage)
+    if chainage is not None and point is None:
         detail = Text(f"{offset} nằm ngoài hai đầu tuyến biên giới", f"{offset} lies beyond the ends of the border")
         raise Invalid(detail, [FieldError("q", "beyond_end", detail)])
     return Location(
         kind=LocationKind.OFFSET,
         address=str(offset),
         border=marker.border,
-        geometry=None if at is None else _geojson_point(*at),
+        geometry=None if point is None else _geojson_point(*point),
         position_source=PositionSource.NONE
-        if at is None
+        if point is None
         else least_certain_source([marker.position_source, PositionSource.MAP]),
-        accuracy_m=None if at is None else marker.accuracy_m,
+        accuracy_m=None if point is None else marker.accuracy_m,
         chainage_m=chainage,
         nearest_marker=str(marker.number),
-        distance_to_line_m=None if at is None else 0,
-        systems=None if at is None else coordinates.in_all_crs(*at),
+        distance_to_line_m=None if point is None else 0,
+        systems=None if point is None else coordinates.in_all_crs(*point),
     )
 
 
@@ -281,21 +281,21 @@ def _position_location(
         raise invalid("q", "no_line", "Chưa có dữ liệu đường biên giới", "There is no boundary line yet")
     if station.distance_m > MAX_DISTANCE_M:
         raise out_of_area("q", station.distance_m)
-    at = Border(station.route)
+    nearest_border = Border(station.route)
     if near is not None:
-        yield from _check_distance_from_marker(position, near, at, clearance)
-    stone = yield from marker_nearest_to(at, station.chainage_m, clearance)
+        yield from _check_distance_from_marker(position, near, nearest_border, clearance)
+    marker = yield from marker_nearest_to(nearest_border, station.chainage_m, clearance)
     elsewhere = [] if near is not None else coordinates.positions_in_other_zones(position, extent=BORDER_AREA)
     return Location(
         kind=LocationKind.COORDINATE,
-        address=address_at_chainage(stone, at, station.chainage_m),
-        address_accuracy_m=stone.accuracy_m if stone and stone.position_source is PositionSource.ASSUMED else None,
-        border=at,
+        address=address_at_chainage(marker, nearest_border, station.chainage_m),
+        address_accuracy_m=marker.accuracy_m if marker and marker.position_source is PositionSource.ASSUMED else None,
+        border=nearest_border,
         geometry=_geojson_point(position.lon, position.lat),
         position_source=PositionSource.MAP,
         accuracy_m=None,
         chainage_m=round(station.chainage_m, 1),
-        nearest_marker=None if stone is None else str(stone.number),
+        nearest_marker=None if marker is None else str(marker.number),
         distance_to_line_m=round(station.distance_m, 1),
         original=position.original,
         systems=coordinates.in_all_crs(position.lon, position.lat, position.zone),
@@ -314,17 +314,17 @@ def _check_distance_from_marker(
         number = MarkerNumber.parse(near)
     except NotAnAddress as fault:
         raise Invalid(fault.reason, [FieldError("near", "not_an_address", fault.reason)]) from None
-    for stone in (yield from markers_with_number(number, border.value, clearance)):
-        if stone.lon is None or stone.lat is None:
+    for marker in (yield from markers_with_number(number, border.value, clearance)):
+        if marker.lon is None or marker.lat is None:
             continue
-        distance = coordinates.distance_m(position.lon, position.lat, stone.lon, stone.lat)
-        if distance > MAX_MARKER_DISTANCE_M + (stone.accuracy_m or 0):
+        distance = coordinates.distance_m(position.lon, position.lat, marker.lon, marker.lat)
+        if distance > MAX_MARKER_DISTANCE_M + (marker.accuracy_m or 0):
             km = f"{distance / 1000:.1f}"
             raise invalid(
                 "near",
                 "far_from_marker",
-                f"Tọa độ cách mốc {stone.number} {km} km; hãy kiểm tra kinh tuyến trục và múi chiếu",
-                f"The coordinate is {km} km from marker {stone.number}; check the central meridian and the zone",
+                f"Tọa độ cách mốc {marker.number} {km} km; hãy kiểm tra kinh tuyến trục và múi chiếu",
+                f"The coordinate is {km} km from marker {marker.number}; check the central meridian and the zone",
             )
         return
 

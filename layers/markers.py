@@ -104,7 +104,7 @@ class Condition(Status):
     @classmethod
     def transitions(cls) -> list[tuple[str, str]]:
         """Any to any."""
-        return [(one.value, to.value) for one in cls for to in cls if one is not to]
+        return [(condition.value, to.value) for condition in cls for to in cls if condition is not to]
 
 
 class Marker(
@@ -309,11 +309,11 @@ def _anchors(
             known[value] = Anchor(value, marker.chainage_m, marker.accuracy_m or 0)
     ordered = [known[value] for value in sorted(known)]
     # An anchor that would turn the numbers back along the line contradicts its neighbours and is left out.
-    kept: list[Anchor] = []
+    consistent: list[Anchor] = []
     for anchor in ordered:
-        if not kept or anchor.chainage_m > kept[-1].chainage_m:
-            kept.append(anchor)
-    return kept
+        if not consistent or anchor.chainage_m > consistent[-1].chainage_m:
+            consistent.append(anchor)
+    return consistent
 
 
 def _apply_assumed_position(session: Session, marker: Marker, assumption: AssumedPosition | None) -> bool:

@@ -77,10 +77,10 @@ class MarkerNumber:
     @staticmethod
     def parse(text: str) -> "MarkerNumber":
         """Read ``147/6``, ``MỐC 147 / 6``, ``cột mốc quốc giới số 261(2)``, or raise ``NotAnAddress``."""
-        found = _MARKER.fullmatch(_normalized(text))
-        if not found:
+        match = _MARKER.fullmatch(_normalized(text))
+        if not match:
             raise NotAnAddress(Text("Không phải số hiệu mốc", "This is not a marker number"))
-        return _parse_number(found["marker"])
+        return _parse_number(match["marker"])
 
 
 @dataclass(frozen=True)
@@ -145,14 +145,14 @@ def parse_address(text: str) -> MarkerNumber | Section | Offset:
     ``171 - 500`` without a unit is a section; its ``maybe_offset`` is what may have been meant.
     """
     legible = _normalized(text)
-    if found := _MARKER.fullmatch(legible):
-        return _parse_number(found["marker"])
-    if found := _SECTION.fullmatch(legible):
-        return Section(_parse_number(found["marker"]), _parse_number(found["last"]))
-    if found := _OFFSET.fullmatch(legible) or _DISTANCE_FROM_MARKER.fullmatch(legible):
-        signs = found.groupdict().get("sign", "±")
-        metres = _parse_metres(found["distance"], found["unit"])
-        return Offset(_parse_number(found["marker"]), -metres if signs == "-" else metres, signs not in ("+", "-"))
+    if match := _MARKER.fullmatch(legible):
+        return _parse_number(match["marker"])
+    if match := _SECTION.fullmatch(legible):
+        return Section(_parse_number(match["marker"]), _parse_number(match["last"]))
+    if match := _OFFSET.fullmatch(legible) or _DISTANCE_FROM_MARKER.fullmatch(legible):
+        signs = match.groupdict().get("sign", "±")
+        metres = _parse_metres(match["distance"], match["unit"])
+        return Offset(_parse_number(match["marker"]), -metres if signs == "-" else metres, signs not in ("+", "-"))
     raise NotAnAddress(
         Text(
             "Không phải số hiệu mốc, đoạn giữa hai mốc hay khoảng cách từ mốc",
@@ -191,7 +191,7 @@ def _parse_number(written: str) -> MarkerNumber:
         raise NotAnAddress(Text(f"Thiếu số mốc phụ sau {main}/", f"The sub-marker is missing after {main}/"))
     if bracket and not twin:
         raise NotAnAddress(Text("Thiếu số trong ngoặc", "The number in brackets is missing"))
-    if any(len(figures) > 1 and figures.startswith("0") for figures in (main, *subs, twin)):
+    if any(len(digits_) > 1 and digits_.startswith("0") for digits_ in (main, *subs, twin)):
         raise NotAnAddress(Text("Số hiệu mốc không bắt đầu bằng số 0", "A marker number has no leading zero"))
     return MarkerNumber(int(main), int(subs[0]) if subs else None, int(twin) if twin else None)
 

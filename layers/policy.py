@@ -143,9 +143,10 @@ under the very policy that asks for them. That a marker number exists is public.
 
 MARKER_REFERENTS = ReferentLayer(
     "markers",
-    mentions_sql="{row}.border = {border} and strpos({address}, split_part({row}.number, '(', 1)) > 0"
+    route_column="border",
+    mentions_sql="{row}.border = {route} and strpos({address}, split_part({row}.number, '(', 1)) > 0"
     " and {row}.number = any(app.marker_names({address}))",
-    hidden_sql="app.names_hidden_marker({border}, {address}, '{level}')",
+    hidden_sql="app.names_hidden_marker({route}, {address}, '{level}')",
 )
 """Markers are what addresses are counted from: ``147/6 + 120 m`` tells where 147/6 stands."""
 

@@ -55,5 +55,5 @@ def profile_of(session: Session, border: Border | None) -> Profile | None:
     """The procedure of a border; None where no border is known."""
     if border is None:
         return None
-    found = session.scalars(select(ProcedureStep).filter_by(border=border, always=True).order_by(ProcedureStep.ordinal))
-    return Profile(border, tuple(found))
+    steps = session.scalars(select(ProcedureStep).filter_by(border=border, always=True).order_by(ProcedureStep.ordinal))
+    return Profile(border, tuple(steps))

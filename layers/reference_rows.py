@@ -19,8 +19,8 @@ SEED_SOURCE = "tài liệu gốc"
 
 def csv_rows(file: Path) -> Iterator[dict[str, str]]:
     """The rows of a CSV file; an empty cell is an empty text."""
-    with file.open(encoding="utf-8", newline="") as opened:
-        yield from csv.DictReader(opened)
+    with file.open(encoding="utf-8", newline="") as file_:
+        yield from csv.DictReader(file_)
 
 
 def nonempty_cells(row: Mapping[str, str], *names: str) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def parse_cell_date(value: str | None) -> dt.date | None:
 
 
 def split_cell(value: str | None) -> list[str] | None:
-    return [one.strip() for one in value.split(";")] if value else None
+    return [item.strip() for item in value.split(";")] if value else None
 
 
 def gate_named(session: Session, name: str) -> Gate:

@@ -22,10 +22,10 @@ SECRECY_STAMP = re.compile(
 
 def refuse_state_secret(name: str, text: str) -> None:
     """Raises ``Invalid`` for the field when the text carries a secrecy stamp as a marking."""
-    found = SECRECY_STAMP.search(" ".join(unicodedata.normalize("NFC", text).split()))
-    if found is None:
+    match = SECRECY_STAMP.search(" ".join(unicodedata.normalize("NFC", text).split()))
+    if match is None:
         return
-    stamp = found.group(0)
+    stamp = match.group(0)
     raise invalid(
         name,
         "state_secret",

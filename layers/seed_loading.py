@@ -26,21 +26,21 @@ from layers.works import Work, WorkKind, WorkStage, create_procedure_steps
 
 def load_seed_items(session: Session, folder: Path) -> None:
     """The border matters of the five plans, as the records that they are, linked to their places and papers."""
-    made: dict[str, uuid.UUID] = {}
+    ids_by_item: dict[str, uuid.UUID] = {}
     rows = list(csv_rows(folder / "seed_items.csv"))
     for row in rows:
         if row["record"] == "work":
-            made[row["item"]] = _seed_work(session, row)
+            ids_by_item[row["item"]] = _seed_work(session, row)
         elif row["record"] == "task":
-            made[row["item"]] = _seed_task(session, row)
+            ids_by_item[row["item"]] = _seed_task(session, row)
     for row in rows:
         before = re.search(r"tiếp theo mục (\d+)", row["gist"])
         after = re.search(r"mục (\d+) làm tiếp", row["gist"])
-        if before and row["item"] in made:
-            create_link(session, made[row["item"]], made[before.group(1)], "continues")
+        if before and row["item"] in ids_by_item:
+            create_link(session, ids_by_item[row["item"]], ids_by_item[before.group(1)], "continues")
         if after:
-            create_link(session, made[after.group(1)], made[row["item"]], "continues")
-    _link_to_committee_plan(session, rows, made)
+            create_link(session, ids_by_item[after.group(1)], ids_by_item[row["item"]], "continues")
+    _link_to_committee_plan(session, rows, ids_by_item)
 
 
 def _seed_values(session: Session, row: Mapping[str, str]) -> dict[str, Any]:
@@ -84,8 +84,8 @@ def _seed_work(session: Session, row: Mapping[str, str]) -> uuid.UUID:
 
 
 def _markers_at(session: Session, border: str, address: str) -> list[Marker]:
-    found = parse_address(address)
-    numbers = [found.first, found.last] if isinstance(found, Section) else [MarkerNumber.parse(address)]
+    address_ = parse_address(address)
+    numbers = [address_.first, address_.last] if isinstance(address_, Section) else [MarkerNumber.parse(address)]
     return [
         marker
         for number in numbers

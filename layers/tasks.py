@@ -176,14 +176,14 @@ def missing_clears_of(task: Task) -> list[Clear]:
 
 
 def _require_clears(task: Task, only: set[str] | None = None) -> None:
-    lacking = [one for one in missing_clears_of(task) if only is None or FIELD_OF_CLEAR[one] in only]
-    if task.imported or not lacking:
+    missing = [clear for clear in missing_clears_of(task) if only is None or FIELD_OF_CLEAR[clear] in only]
+    if task.imported or not missing:
         return
     detail = Text(
-        "Chưa bảo đảm “6 rõ”: " + ", ".join(one.title.vi.lower() for one in lacking),
-        "Not all six clears are given: " + ", ".join(one.title.en.lower() for one in lacking),
+        "Chưa bảo đảm “6 rõ”: " + ", ".join(clear.title.vi.lower() for clear in missing),
+        "Not all six clears are given: " + ", ".join(clear.title.en.lower() for clear in missing),
     )
-    raise Invalid(detail, [_missing_clear_error(one) for one in lacking])
+    raise Invalid(detail, [_missing_clear_error(clear) for clear in missing])
 
 
 def _missing_clear_error(clear: Clear) -> FieldError:

@@ -28,4 +28,4 @@ def urgency_of(status: str, *, done: tuple[str, ...], not_begun: tuple[str, ...]
 
 
 def _quoted(codes: tuple[str, ...]) -> str:
-    return ", ".join(f"'{word}'" for word in codes)
+    return ", ".join(f"'{code}'" for code in codes)

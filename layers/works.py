@@ -78,7 +78,7 @@ class WorkStage(Status):
         row = ["proposed", "designed", "awaiting_approval", "notified", "under_way", "accepted", "closed"]
         along = list(pairwise(row))
         beside = [("awaiting_approval", "designed"), ("accepted", "under_way"), ("awaiting_approval", "under_way")]
-        paused = [pair for one in row[:-1] for pair in ((one, "suspended"), ("suspended", one))]
+        paused = [pair for stage in row[:-1] for pair in ((stage, "suspended"), ("suspended", stage))]
         return along + beside + paused
 
 
@@ -170,9 +170,9 @@ KINDS_AT_MARKER = {
 def propose(session: Session, values: Mapping[str, Any]) -> Work:
     """Propose a work; the steps of the neighbour's procedure are laid out at once. It needs a place or a link."""
     _check_progress(values)
-    given = dict(values)
-    linked_to = given.pop("link", None)
-    work: Work = store_new(session, Work, given)
+    fields = dict(values)
+    linked_to = fields.pop("link", None)
+    work: Work = store_new(session, Work, fields)
     if work.geom is None and work.original is None and linked_to is None:
         raise invalid("place", "missing", "Cần vị trí hoặc liên kết với một đối tượng", "A place or a link is required")
     if linked_to is not None:
@@ -201,15 +201,15 @@ def create_procedure_steps(session: Session, work: Work) -> None:
     profile = profile_of(session, work.border)
     if profile is None or work.kind not in KINDS_AT_MARKER:
         return
-    for one in profile.steps:
+    for step in profile.steps:
         session.add(
             WorkStep(
                 feature_id=work.id,
-                ordinal=one.ordinal,
-                code=one.code,
-                title_vi=one.title_vi,
-                title_en=one.title_en,
-                source=one.source,
+                ordinal=step.ordinal,
+                code=step.code,
+                title_vi=step.title_vi,
+                title_en=step.title_en,
+                source=step.source,
             )
         )
     session.flush()
@@ -219,10 +219,10 @@ def create_procedure_steps(session: Session, work: Work) -> None:
 def set_notice_due_date(session: Session, work: Work) -> None:
     """The notice is due its days before the planned start: at least ten towards China."""
     profile = profile_of(session, work.border)
-    given = _notice_step_of(session, work)
-    if profile is not None and profile.notice is not None and given is not None:
+    notice = _notice_step_of(session, work)
+    if profile is not None and profile.notice is not None and notice is not None:
         days = dt.timedelta(days=profile.notice.notice_days or 0)
-        given.due_on = work.starts_on - days if work.starts_on else None
+        notice.due_on = work.starts_on - days if work.starts_on else None
         session.flush()
 
 
@@ -234,26 +234,26 @@ def steps(
     session: Session, work_id: uuid.UUID, clearance: Clearance, as_of: dt.datetime | None = None
 ) -> list[WorkStep]:
     """The procedure's steps of a work, now or then, in order, with what ``reader`` may know of them."""
-    return sorted(child_rows(session, WorkStep, work_id, clearance, as_of), key=lambda one: one.ordinal)
+    return sorted(child_rows(session, WorkStep, work_id, clearance, as_of), key=lambda step: step.ordinal)
 
 
 def record_step(
     session: Session, work: Work, *, code: str, on: dt.date, document: str | None = None, note: str | None = None
 ) -> WorkStep:
     """Record that a step of the procedure was done on a day. Raises ``Missing`` when the work has no such step."""
-    found = session.scalars(select(WorkStep).filter_by(feature_id=work.id, code=code)).one_or_none()
-    if found is None:
+    step = session.scalars(select(WorkStep).filter_by(feature_id=work.id, code=code)).one_or_none()
+    if step is None:
         raise Missing(Text(f"Công trình này không có bước '{code}'", f"This work has no step '{code}'"))
     if on > today():
         raise invalid(
             "on", "future", "Ngày thực hiện không được sau ngày hiện tại", "The day must not be in the future"
         )
-    for name, words in (("document", document), ("note", note)):
-        if words:
-            Work.check_text(name, words)
-    found.done_on, found.document, found.note = on, document, note
+    for name, value in (("document", document), ("note", note)):
+        if value:
+            Work.check_text(name, value)
+    step.done_on, step.document, step.note = on, document, note
     session.flush()
-    return found
+    return step
 
 
 @transition_command(Work)
@@ -263,21 +263,21 @@ def advance(session: Session, work: Work, to: str, reason: str) -> None:
     Work begins only after the notice has run its days; where the neighbour asks for none, straight after approval.
     A suspended work goes back to where it was.
     """
-    here = work.stage.value
+    stage = work.stage.value
     profile = profile_of(session, work.border)
     notice = profile.notice if profile and work.kind in KINDS_AT_MARKER else None
-    if here == "suspended" and work.suspended_from and to != work.suspended_from:
+    if stage == "suspended" and work.suspended_from and to != work.suspended_from:
         detail = Text(
             f"Chỉ tiếp tục được từ giai đoạn trước khi dừng: {work.suspended_from}",
             f"It can only resume at the stage before it was suspended: {work.suspended_from}",
         )
         raise Conflict(detail, extra={"allowed": [work.suspended_from]})
-    if here == "awaiting_approval" and to == "under_way" and notice is not None:
+    if stage == "awaiting_approval" and to == "under_way" and notice is not None:
         detail = Text("Phải thông báo cho phía bạn trước khi thi công", "The neighbour must be notified first")
         raise Conflict(detail, extra={"allowed": ["notified", "designed", "suspended"]})
-    if here == "notified" and to == "under_way" and profile is not None and notice is not None:
+    if stage == "notified" and to == "under_way" and profile is not None and notice is not None:
         _check_notice_period(session, work, profile.earliest_start)
-    work.suspended_from = here if to == "suspended" else None
+    work.suspended_from = stage if to == "suspended" else None
     if to in ("notified", "under_way", "accepted", "closed"):
         work.waiting_on = work.waiting_since = None
     if to == "accepted":
@@ -288,19 +288,19 @@ def advance(session: Session, work: Work, to: str, reason: str) -> None:
 
 
 def _record_notice(session: Session, work: Work, reason: str) -> None:
-    given = _notice_step_of(session, work)
-    if given is not None and given.done_on is None:
+    notice = _notice_step_of(session, work)
+    if notice is not None and notice.done_on is None:
         record_step(session, work, code=NOTICE_STEP, on=today(), note=reason)
 
 
 def _check_notice_period(session: Session, work: Work, earliest_start: Any) -> None:
-    given = _notice_step_of(session, work)
-    if given is None or given.done_on is None:
+    notice = _notice_step_of(session, work)
+    if notice is None or notice.done_on is None:
         return
-    first_day = earliest_start(given.done_on)
+    first_day = earliest_start(notice.done_on)
     if today() < first_day:
         detail = Text(
-            f"Đã thông báo cho phía bạn ngày {given.done_on:%d/%m/%Y}; sớm nhất được thi công từ {first_day:%d/%m/%Y}",
-            f"The neighbour was notified on {given.done_on:%d/%m/%Y}; work may begin on {first_day:%d/%m/%Y}",
+            f"Đã thông báo cho phía bạn ngày {notice.done_on:%d/%m/%Y}; sớm nhất được thi công từ {first_day:%d/%m/%Y}",
+            f"The neighbour was notified on {notice.done_on:%d/%m/%Y}; work may begin on {first_day:%d/%m/%Y}",
         )
         raise Conflict(detail, [FieldError("to", "notice_running", detail)])

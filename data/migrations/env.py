@@ -1,4 +1,4 @@
-"""Alembic's environment: runs inside the transaction that ``gis.migrations`` has begun, as the owner."""
+"""Alembic's environment: runs as the owner, inside the transaction that ``gis.schema.migrate`` has begun."""
 
 from alembic import context
 from geoalchemy2 import alembic_helpers
@@ -7,19 +7,19 @@ import layers  # noqa: F401 - fills the catalog
 from gis.model import SCHEMA, CodeListType, LevelType, Record
 from gis.release import RELEASE_SCHEMA, snapshot_catalog
 
-NOT_OURS_TO_COMPARE = {"journal", "seals", "moves", "surface", "structure", "counters", "alembic_version"}
-"""Tables that stand outside the cards: memory, and the state of the migration itself."""
+UNCOMPARED_TABLES = {"journal", "seals", "moves", "surface", "structure", "counters", "alembic_version"}
+"""Tables that no layer or record declares: journal and seals, and the state of the migration itself."""
 
 
 def include_object(item, name, kind, reflected, compare_to):  # type: ignore[no-untyped-def]
-    """Whether autogenerate compares it: our schema's tables, less what the cards do not describe."""
-    if kind == "table" and (item.schema not in (SCHEMA, RELEASE_SCHEMA) or name in NOT_OURS_TO_COMPARE):
+    """Whether autogenerate compares a database object: of tables, only those that are declared in our schemas."""
+    if kind == "table" and (item.schema not in (SCHEMA, RELEASE_SCHEMA) or name in UNCOMPARED_TABLES):
         return False
     return alembic_helpers.include_object(item, name, kind, reflected, compare_to)
 
 
 def render_item(kind, item, autogen_context):  # type: ignore[no-untyped-def]
-    """How our own types are written in a revision, so that old revisions need no code of ours."""
+    """The Python text of our own types in a revision, so that landed revisions need no code of ours."""
     if kind == "type" and isinstance(item, LevelType):
         autogen_context.imports.add("from sqlalchemy.dialects import postgresql")
         return f"postgresql.ENUM(name='level', schema='{SCHEMA}', create_type=False)"
@@ -29,11 +29,11 @@ def render_item(kind, item, autogen_context):  # type: ignore[no-untyped-def]
 
 
 def compare_type(_context, _column, _described, _stored_type, described_type):  # type: ignore[no-untyped-def]
-    """The level's enum is made before the revisions; None leaves every other type to Alembic."""
+    """Skip the enum of levels, which is created before the revisions; None leaves other types to Alembic."""
     return False if isinstance(described_type, LevelType) else None
 
 
-snapshot_catalog()  # declares the tables of what was released
+snapshot_catalog()  # declares the tables of released copies
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,

@@ -16,10 +16,10 @@ depends_on = ${repr(depends_on)}
 
 
 def upgrade() -> None:
-    """Take the schema one step forward."""
+    """Upgrade the schema to this revision."""
     ${upgrades if upgrades else "pass"}
 
 
 def downgrade() -> None:
-    """Take it back."""
+    """Downgrade the schema to the revision before."""
     ${downgrades if downgrades else "pass"}

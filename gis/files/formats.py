@@ -152,23 +152,23 @@ async def stream(database: Database, actor: Actor, export: Export) -> AsyncItera
             sql, values = pages.withheld_count_sql(export.selection)
             counted = await (await connection.execute(sql, values)).fetchone()
             export.withheld = counted[0] if counted else 0
-        lead, joint = _head_and_separator(export)
-        piece = bytearray(lead)
+        head, separator = _head_and_separator(export)
+        buffer = bytearray(head)
         async for row in _copy_rows(connection, export):
             if export.number:
-                piece += joint
-            piece += row
+                buffer += separator
+            buffer += row
             export.number += 1
-            if len(piece) >= CHUNK_BYTES:
-                yield bytes(piece)
-                piece.clear()
+            if len(buffer) >= CHUNK_BYTES:
+                yield bytes(buffer)
+                buffer.clear()
         if export.format.name == "geojson":
-            piece += b"]," + json.dumps(export.metadata(), ensure_ascii=False)[1:].encode()
+            buffer += b"]," + json.dumps(export.metadata(), ensure_ascii=False)[1:].encode()
         elif export.format.name == "kml":
-            piece += kml.DOCUMENT_END
+            buffer += kml.DOCUMENT_END
         elif export.format.name == "geojsonseq" and not export.number:
-            piece.clear()
-        yield bytes(piece)
+            buffer.clear()
+        yield bytes(buffer)
 
 
 def _head_and_separator(export: Export) -> tuple[bytes, bytes]:
@@ -179,17 +179,17 @@ def _head_and_separator(export: Export) -> tuple[bytes, bytes]:
         case "geojsonseq":
             return b"\x1e", b"\x1e"  # RFC 8142 begins each text with it
         case "kml":
-            told = {
+            metadata = {
                 name: value for name, value in export.metadata_text().items() if name != "numberReturned"
             }  # not known yet
-            return kml.document_start(export.selection, export.language, told), b""
+            return kml.document_start(export.selection, export.language, metadata), b""
         case _:
             return _csv_header(export), b""
 
 
 async def _copy_rows(connection: AsyncConnection[Any], export: Export) -> AsyncIterator[bytes]:
     if export.format.delimited:
-        columns = ", ".join(one.csv_sql for one in columns_of(export))
+        columns = ", ".join(column.csv_sql for column in columns_of(export))
         sql, values = pages.unpaged_sql(export.selection, columns)
         options = f"format csv, delimiter '{export.delimiter}'"
     else:
@@ -211,7 +211,7 @@ async def _copy_rows(connection: AsyncConnection[Any], export: Export) -> AsyncI
 def _csv_header(export: Export) -> bytes:
     """The titles, behind the mark by which Excel knows UTF-8."""
     written = io.StringIO()
-    titles = [one.title for one in columns_of(export)]
+    titles = [column.title for column in columns_of(export)]
     csv.writer(written, delimiter=export.delimiter, lineterminator="\n").writerow(titles)
     return b"\xef\xbb\xbf" + written.getvalue().encode()
 
@@ -238,13 +238,13 @@ class Column:
 def columns_of(export: Export) -> list[Column]:
     """The selected fields in words, the position in WGS 84 and VN-2000, and the identity."""
     reader, language = export.selection.clearance, export.language
-    found = [
-        Column(_column_title(one, language), *_display_sql(one, one.expression(reader), language))
-        for one in query.selected_fields(export.selection)
+    columns = [
+        Column(_column_title(field, language), *_display_sql(field, field.expression(reader), language))
+        for field in query.selected_fields(export.selection)
     ]
     if export.selection.layer.has_geometry:
-        found += _position_columns(export)
-    return [*found, Column(Text("Mã định danh", "Identifier").in_language(language), "t.id::text")]
+        columns += _position_columns(export)
+    return [*columns, Column(Text("Mã định danh", "Identifier").in_language(language), "t.id::text")]
 
 
 def _column_title(field: Field, language: Language) -> str:
@@ -253,14 +253,14 @@ def _column_title(field: Field, language: Language) -> str:
 
 def _position_columns(export: Export) -> Iterator[Column]:
     """Where it stands, of a line or an area a point on it: degrees to a decimetre, metres to a millimetre."""
-    place = query.selection_geometry_sql(export.selection)
+    point = query.selection_geometry_sql(export.selection)
     if export.selection.layer.geometry_type != "POINT":
-        place = f"ST_PointOnSurface({place})"
-    grid = f"ST_Transform({place}, {postgis_srid(export.zone.epsg)})"
+        point = f"ST_PointOnSurface({point})"
+    grid = f"ST_Transform({point}, {postgis_srid(export.zone.epsg)})"
     system = f"VN-2000, {export.zone.meridian_label}, {export.zone.width}°"
     for title, sql in (
-        (Text("Kinh độ (WGS 84)", "Longitude (WGS 84)"), f"round(ST_X({place})::numeric, 6)"),
-        (Text("Vĩ độ (WGS 84)", "Latitude (WGS 84)"), f"round(ST_Y({place})::numeric, 6)"),
+        (Text("Kinh độ (WGS 84)", "Longitude (WGS 84)"), f"round(ST_X({point})::numeric, 6)"),
+        (Text("Vĩ độ (WGS 84)", "Latitude (WGS 84)"), f"round(ST_Y({point})::numeric, 6)"),
         (Text(f"X, Bắc (m; {system})", f"X, north (m; {system})"), f"round(ST_Y({grid})::numeric, 3)"),
         (Text(f"Y, Đông (m; {system})", f"Y, east (m; {system})"), f"round(ST_X({grid})::numeric, 3)"),
     ):
@@ -292,10 +292,10 @@ def _json_text(sql: str, language: Language) -> str:
 
 
 def _code_title(sql: str, codes: type[CodeList], language: Language) -> str:
-    words = " ".join(
-        f"when {sql_literal(one.value)} then {sql_literal(one.title.in_language(language))}" for one in codes
+    branches = " ".join(
+        f"when {sql_literal(code.value)} then {sql_literal(code.title.in_language(language))}" for code in codes
     )
-    return f"case {sql} {words} else {sql} end"
+    return f"case {sql} {branches} else {sql} end"
 
 
 def sql_literal(text: str) -> str:
@@ -305,7 +305,7 @@ def sql_literal(text: str) -> str:
 
 def geometry_wkb(selection: Selection) -> str:
     """The SQL of the place as WKB in the CRS asked for, east before north as files have it."""
-    place = query.selection_geometry_sql(selection)
+    geometry = query.selection_geometry_sql(selection)
     if selection.crs.epsg != WGS84:
-        place = f"ST_Transform({place}, {postgis_srid(selection.crs.epsg)})"
-    return f"ST_AsBinary(ST_ForcePolygonCCW({place}))"
+        geometry = f"ST_Transform({geometry}, {postgis_srid(selection.crs.epsg)})"
+    return f"ST_AsBinary(ST_ForcePolygonCCW({geometry}))"

@@ -82,33 +82,33 @@ class OutputLayer:
         shapes = geometries_of(batch)
         dimensions = np.where(shapely.is_missing(shapes), -1, shapely.get_dimensions(shapes))
         chosen = (dimensions == self.dimension) | ((dimensions == -1) & self.first)
-        own = shapes[chosen]
-        for at in np.flatnonzero(shapely.get_type_id(own) == GeometryType.GEOMETRYCOLLECTION):
-            own[at] = _parts_of_kind(own[at], self.geometry_kind)
+        matching = shapes[chosen]
+        for index in np.flatnonzero(shapely.get_type_id(matching) == GeometryType.GEOMETRYCOLLECTION):
+            matching[index] = _parts_of_kind(matching[index], self.geometry_kind)
         if self.multiple:
-            own = np.array([_as_multipart(one, self.geometry_kind) for one in own], dtype=object)
+            matching = np.array([_as_multipart(shape, self.geometry_kind) for shape in matching], dtype=object)
         return batch.filter(pa.array(chosen)).set_column(
-            batch.schema.get_field_index(GEOMETRY), GEOMETRY, pa.array(shapely.to_wkb(own), pa.binary())
+            batch.schema.get_field_index(GEOMETRY), GEOMETRY, pa.array(shapely.to_wkb(matching), pa.binary())
         )
 
 
 def output_layers(layer: Layer, rows: Spool) -> list[OutputLayer]:
     """What the rows are parted into, by the dimension of their places; under the layer's own name where all are one."""
-    found = sorted(rows.multiple) or [GEOMETRY_KINDS.index(KIND_OF_GEOMETRY_TYPE[layer.geometry_type])]
+    dimensions = sorted(rows.multiple) or [GEOMETRY_KINDS.index(KIND_OF_GEOMETRY_TYPE[layer.geometry_type])]
     return [
         OutputLayer(
-            layer.name if len(found) == 1 else f"{layer.name}_{GEOMETRY_KINDS[dimension].suffix}",
+            layer.name if len(dimensions) == 1 else f"{layer.name}_{GEOMETRY_KINDS[dimension].suffix}",
             dimension,
             rows.multiple.get(dimension, False),
-            first=dimension == found[0],
+            first=dimension == dimensions[0],
         )
-        for dimension in found
+        for dimension in dimensions
     ]
 
 
 def _parts_of_kind(collection: Any, kind: GeometryKind) -> Any:
     """The parts of a collection that are of this sort."""
-    return kind.to_multipart([one for one in single_parts_of(collection) if one.geom_type == kind.type])
+    return kind.to_multipart([part for part in single_parts_of(collection) if part.geom_type == kind.type])
 
 
 def _as_multipart(shape: Any, kind: GeometryKind) -> Any:
@@ -117,9 +117,9 @@ def _as_multipart(shape: Any, kind: GeometryKind) -> Any:
 
 def lists_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The rows with every list as one line, for formats that have none."""
-    for at, one in enumerate(batch.schema):
-        if pa.types.is_list(one.type):
-            batch = batch.set_column(at, one.name, pc.binary_join(batch[one.name], "; "))
+    for index, column in enumerate(batch.schema):
+        if pa.types.is_list(column.type):
+            batch = batch.set_column(index, column.name, pc.binary_join(batch[column.name], "; "))
     return batch
 
 
@@ -162,7 +162,7 @@ def write_with_gdal(
 
 
 def write_geopackage(export: Export, rows: Spool, path: Path) -> None:
-    layer, told = export.selection.layer, export.metadata_text()
+    layer, metadata = export.selection.layer, export.metadata_text()
     sheets = output_layers(layer, rows)
     for sheet in sheets:
         write_with_gdal(
@@ -176,14 +176,14 @@ def write_geopackage(export: Export, rows: Spool, path: Path) -> None:
             append=path.exists(),
             layer_options={
                 "IDENTIFIER": layer.title.in_language(export.language) if len(sheets) == 1 else sheet.name,
-                "DESCRIPTION": " · ".join(f"{name}: {value}" for name, value in told.items()),
+                "DESCRIPTION": " · ".join(f"{name}: {value}" for name, value in metadata.items()),
                 "GEOMETRY_NAME": "geom",
             },
             dataset_options={"VERSION": "1.3"},
-            layer_metadata=told,
+            layer_metadata=metadata,
         )
     qgis.add_qgis_project_data(
-        path, layer, {one.name: one.type for one in sheets}, sql.selected_fields(export.selection), export.language
+        path, layer, {sheet.name: sheet.type for sheet in sheets}, sql.selected_fields(export.selection), export.language
     )
 
 
@@ -215,7 +215,7 @@ def write_flatgeobuf(export: Export, rows: Spool, path: Path) -> None:
             "DESCRIPTION": json.dumps(export.metadata(), ensure_ascii=False),
         },
     )
-    with pyogrio.open_arrow(path, columns=[], batch_size=BATCH, use_pyarrow=True) as (_, whole):
-        read = sum(batch.num_rows for batch in whole)  # this driver says nothing of a full disk
-    if read != rows.number:
-        raise OSError(f"{read} of {rows.number} features stand in the file")
+    with pyogrio.open_arrow(path, columns=[], batch_size=BATCH, use_pyarrow=True) as (_, batches):
+        count = sum(batch.num_rows for batch in batches)  # this driver says nothing of a full disk
+    if count != rows.number:
+        raise OSError(f"{count} of {rows.number} features stand in the file")

@@ -34,9 +34,9 @@ def document_start(selection: Selection, language: Language, metadata: Mapping[s
         for name, value in metadata.items()
     )
     fields = "".join(
-        f'<SimpleField name="{one.name}" type="{KML_TYPES.get(one.type, "string")}">'
-        f"<displayName>{escape(one.title.in_language(language))}</displayName></SimpleField>"
-        for one in _schema_fields(selection)
+        f'<SimpleField name="{field.name}" type="{KML_TYPES.get(field.type, "string")}">'
+        f"<displayName>{escape(field.title.in_language(language))}</displayName></SimpleField>"
+        for field in _schema_fields(selection)
     )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<kml xmlns="http://www.opengis.net/kml/2.2"><Document>'
@@ -48,18 +48,18 @@ def document_start(selection: Selection, language: Language, metadata: Mapping[s
 
 def placemark_sql(selection: Selection) -> str:
     """The SQL that gives a row ``t`` as the text of a Placemark, in one line."""
-    layer, known = selection.layer, {one.name: one for one in query.selected_fields(selection)}
-    named = next((known[name] for name in ("name", layer.label_sql, "address") if name in known), None)
+    layer, known = selection.layer, {field.name: field for field in query.selected_fields(selection)}
+    name_field = next((known[name] for name in ("name", layer.label_sql, "address") if name in known), None)
     parts = ["""'<Placemark id="' || t.id || '">'"""]
-    if named is not None:
-        parts.append(_element_sql("name", _value_sql(selection, named)))
+    if name_field is not None:
+        parts.append(_element_sql("name", _value_sql(selection, name_field)))
     if "description" in known:
         parts.append(_element_sql("description", _escaped_sql(_value_sql(selection, known["description"]))))
     parts.append(f"""'<ExtendedData><SchemaData schemaUrl="#{layer.name}.schema">'""")
     parts.append(_element_sql("SimpleData", "t.id", ' name="id"'))
     parts += [
-        _element_sql("SimpleData", _value_sql(selection, one), f' name="{one.name}"')
-        for one in _schema_fields(selection)
+        _element_sql("SimpleData", _value_sql(selection, field), f' name="{field.name}"')
+        for field in _schema_fields(selection)
     ]
     parts += ["'</SchemaData></ExtendedData>'", _geometry_sql(selection), "'</Placemark>'"]
     return f"concat_ws('', {', '.join(parts)})"
@@ -67,7 +67,7 @@ def placemark_sql(selection: Selection) -> str:
 
 def _schema_fields(selection: Selection) -> list[Field]:
     """The fields that stand in ``SchemaData``."""
-    return [one for one in query.selected_fields(selection) if one.name not in KML_ELEMENT_FIELDS]
+    return [field for field in query.selected_fields(selection) if field.name not in KML_ELEMENT_FIELDS]
 
 
 def _element_sql(name: str, content: str, attributes: str = "") -> str:
@@ -93,8 +93,8 @@ def _value_sql(selection: Selection, field: Field) -> str:
 def _escaped_sql(sql: str) -> str:
     """The SQL of a text without a sign that means anything in XML, or that it has no room for, in one line."""
     sql = rf"regexp_replace({sql}, '[\u0001-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]', '', 'g')"
-    for sign, written in (("'&'", "&amp;"), ("'<'", "&lt;"), ("'>'", "&gt;"), (r"e'\n'", "&#10;"), (r"e'\r'", "&#13;")):
-        sql = f"replace({sql}, {sign}, '{written}')"
+    for character, entity in (("'&'", "&amp;"), ("'<'", "&lt;"), ("'>'", "&gt;"), (r"e'\n'", "&#10;"), (r"e'\r'", "&#13;")):
+        sql = f"replace({sql}, {character}, '{entity}')"
     return sql
 
 

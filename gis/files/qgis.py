@@ -50,28 +50,28 @@ def add_qgis_project_data(
     path: Path, layer: Layer, tables: Mapping[str, str], fields: Sequence[Field], language: Language
 ) -> None:
     """Give the feature tables of a GeoPackage (name and geometry type) titles, value lists and a default style."""
-    coded = [one for one in fields if one.codes and one.type == "code"]
-    with closing(sqlite3.connect(path)) as opened, opened:
-        opened.executescript(CREATE_SCHEMA_EXTENSION)
-        opened.executescript(CREATE_LAYER_STYLES)
-        for one in coded:
-            _add_value_list(opened, one, language)
+    coded = [field for field in fields if field.codes and field.type == "code"]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(CREATE_SCHEMA_EXTENSION)
+        connection.executescript(CREATE_LAYER_STYLES)
+        for field in coded:
+            _add_value_list(connection, field, language)
         for table, geometry_type in tables.items():
-            opened.executemany(
+            connection.executemany(
                 "insert into gpkg_data_columns (table_name, column_name, name, title, constraint_name)"
                 " values (?, ?, ?, ?, ?)",
                 [
                     (
                         table,
-                        one.name,
-                        one.name,
-                        one.title.in_language(language),
-                        f"codes_{one.name}" if one in coded else None,
+                        field.name,
+                        field.name,
+                        field.title.in_language(language),
+                        f"codes_{field.name}" if field in coded else None,
                     )
-                    for one in fields
+                    for field in fields
                 ],
             )
-            opened.execute(
+            connection.execute(
                 "insert into layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column,"
                 " styleName, styleQML, styleSLD, useAsDefault, description, owner) values ('', '', ?, 'geom', ?, ?, '',"
                 " 1, ?, '')",
@@ -82,12 +82,12 @@ def add_qgis_project_data(
 def _add_value_list(connection: sqlite3.Connection, field: Field, language: Language) -> None:
     """A code list twice: as the constraint that the standard knows and as a table that forms can refer to."""
     table = f"codes_{field.name}"
-    words = list(field.codes or ())
+    codes = list(field.codes or ())
     quoted = table.replace('"', '""')
     connection.execute(f'create table "{quoted}" (value text primary key not null, vi text, en text)')
     connection.executemany(
         f'insert into "{quoted}" values (?, ?, ?)',
-        [(word.value, word.title.vi, word.title.en) for word in words],
+        [(code.value, code.title.vi, code.title.en) for code in codes],
     )
     connection.execute(
         "insert into gpkg_contents (table_name, data_type, identifier, description) values (?, 'attributes', ?, ?)",
@@ -96,7 +96,7 @@ def _add_value_list(connection: sqlite3.Connection, field: Field, language: Lang
     connection.executemany(
         "insert into gpkg_data_column_constraints (constraint_name, constraint_type, value, description)"
         " values (?, 'enum', ?, ?)",
-        [(table, word.value, word.title.in_language(language)) for word in words],
+        [(table, code.value, code.title.in_language(language)) for code in codes],
     )
 
 
@@ -121,32 +121,32 @@ FILL_STYLES: Final = ("solid", "b_diagonal", "f_diagonal", "dense6", "cross", "d
 def layer_qml(layer: Layer, geometry_type: str, fields: Sequence[Field], language: Language) -> str:
     """The QML of a layer: a mark for each word of the field that draws it, labels, titles and lists to choose from."""
     kind = SYMBOL_TYPES.get(geometry_type.removeprefix("Multi"), "marker")
-    shown = {one.name: one for one in fields}
-    drawn = shown.get(layer.style_field or "")
-    words: list[CodeList] = list(drawn.codes) if drawn and drawn.codes else []
+    fields_by_name = {field.name: field for field in fields}
+    style_field = fields_by_name.get(layer.style_field or "")
+    codes: list[CodeList] = list(style_field.codes) if style_field and style_field.codes else []
     root = Element("qgis", version="3.22.0", styleCategories="Symbology|Labeling|Fields|Forms")
-    if words and drawn:
-        renderer = SubElement(root, "renderer-v2", type="categorizedSymbol", attr=drawn.name, symbollevels="0")
+    if codes and style_field:
+        renderer = SubElement(root, "renderer-v2", type="categorizedSymbol", attr=style_field.name, symbollevels="0")
         categories = SubElement(renderer, "categories")
-        for at, word in enumerate(words):
+        for index, code in enumerate(codes):
             SubElement(
                 categories,
                 "category",
-                value=word.value,
-                symbol=str(at),
-                label=word.title.in_language(language),
+                value=code.value,
+                symbol=str(index),
+                label=code.title.in_language(language),
                 render="true",
             )
         # QGIS draws nothing for a value that no category names; the empty one names all others, and none.
-        other = {"value": "", "symbol": str(len(words)), "label": OTHER_VALUES.in_language(language), "render": "true"}
+        other = {"value": "", "symbol": str(len(codes)), "label": OTHER_VALUES.in_language(language), "render": "true"}
         SubElement(categories, "category", other)
     else:
         renderer = SubElement(root, "renderer-v2", type="singleSymbol", symbollevels="0")
     symbols = SubElement(renderer, "symbols")
-    marks = [*(word.mark for word in words), None]
-    for at, (mark, shape) in enumerate(zip(marks, _marker_shapes(marks), strict=True)):
-        _add_symbol(symbols, at, kind, shape, mark.colour if mark else GREY, may_be_assumed="position_source" in shown)
-    if layer.label_sql in shown:
+    marks = [*(code.mark for code in codes), None]
+    for index, (mark, shape) in enumerate(zip(marks, _marker_shapes(marks), strict=True)):
+        _add_symbol(symbols, index, kind, shape, mark.colour if mark else GREY, may_be_assumed="position_source" in fields_by_name)
+    if layer.label_sql in fields_by_name:
         _add_labels(root, layer.label_sql)
     _add_forms(root, fields, language)
     return tostring(root, encoding="unicode")
@@ -155,15 +155,15 @@ def layer_qml(layer: Layer, geometry_type: str, fields: Sequence[Field], languag
 def _marker_shapes(marks: Sequence[Mark | None]) -> list[str]:
     """A marker for each word: its own shape where QGIS has it, else one that no other word has."""
     plain = [mark.shape if mark and mark.shape in QGIS_MARKERS else None for mark in marks]
-    free = [one for one in QGIS_MARKERS if one not in plain]
-    return [one or free.pop(0) if one or free else "circle" for one in plain]
+    free = [shape for shape in QGIS_MARKERS if shape not in plain]
+    return [shape or free.pop(0) if shape or free else "circle" for shape in plain]
 
 
 def _add_symbol(symbols: Element, at: int, kind: str, shape: str, colour: str, *, may_be_assumed: bool) -> None:
     symbol = SubElement(symbols, "symbol", type=kind, name=str(at), alpha="1")
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    red, green, blue = (int(colour[offset : offset + 2], 16) for offset in (1, 3, 5))
     ink = f"{red},{green},{blue},255"
-    drawn = {
+    symbol_layer = {
         "marker": ("SimpleMarker", {"name": shape, "color": ink, "outline_color": WHITE, "size": "3.2"}),
         "line": (
             "SimpleLine",
@@ -174,24 +174,24 @@ def _add_symbol(symbols: Element, at: int, kind: str, shape: str, colour: str, *
             {"color": ink, "style": FILL_STYLES[at % len(FILL_STYLES)], "outline_color": ink, "outline_width": "0.5"},
         ),
     }[kind]
-    part = SubElement(symbol, "layer", {"class": drawn[0], "enabled": "1", "locked": "0", "pass": "0"})
-    _add_options(part, drawn[1])
+    part = SubElement(symbol, "layer", {"class": symbol_layer[0], "enabled": "1", "locked": "0", "pass": "0"})
+    _add_options(part, symbol_layer[1])
     if kind == "marker" and may_be_assumed:
         _add_hollow_when_assumed(part, ink)
 
 
 def _add_hollow_when_assumed(part: Element, ink: str) -> None:
     """An assumed position is paper in an outline of its colour, as on our own maps."""
-    told = SubElement(SubElement(part, "data_defined_properties"), "Option", type="Map")
-    SubElement(told, "Option", type="QString", name="name", value="")
-    properties = SubElement(told, "Option", type="Map", name="properties")
-    for name, known, assumed in (("fillColor", ink, WHITE), ("outlineColor", WHITE, ink)):
-        one = SubElement(properties, "Option", type="Map", name=name)
-        SubElement(one, "Option", type="bool", name="active", value="true")
-        chosen = f"if(\"position_source\" = 'assumed', '{assumed}', '{known}')"
-        SubElement(one, "Option", type="QString", name="expression", value=chosen)
-        SubElement(one, "Option", type="int", name="type", value=EXPRESSION_PROPERTY)
-    SubElement(told, "Option", type="QString", name="type", value="collection")
+    options = SubElement(SubElement(part, "data_defined_properties"), "Option", type="Map")
+    SubElement(options, "Option", type="QString", name="name", value="")
+    properties = SubElement(options, "Option", type="Map", name="properties")
+    for name, surveyed, assumed in (("fillColor", ink, WHITE), ("outlineColor", WHITE, ink)):
+        property_ = SubElement(properties, "Option", type="Map", name=name)
+        SubElement(property_, "Option", type="bool", name="active", value="true")
+        chosen = f"if(\"position_source\" = 'assumed', '{assumed}', '{surveyed}')"
+        SubElement(property_, "Option", type="QString", name="expression", value=chosen)
+        SubElement(property_, "Option", type="int", name="type", value=EXPRESSION_PROPERTY)
+    SubElement(options, "Option", type="QString", name="type", value="collection")
 
 
 def _add_options(parent: Element, values: Mapping[str, str]) -> None:
@@ -213,14 +213,14 @@ def _add_forms(root: Element, fields: Sequence[Field], language: Language) -> No
     widgets, titles = SubElement(root, "fieldConfiguration"), SubElement(root, "aliases")
     fixed = SubElement(root, "editable")
     SubElement(fixed, "field", name="id", editable="0")
-    for at, one in enumerate(fields):
-        SubElement(titles, "alias", field=one.name, index=str(at + 2), name=one.title.in_language(language))
-        SubElement(fixed, "field", name=one.name, editable=str(int(one.writable or one.is_status)))
-        if not one.codes or one.type != "code":
+    for index, field in enumerate(fields):
+        SubElement(titles, "alias", field=field.name, index=str(index + 2), name=field.title.in_language(language))
+        SubElement(fixed, "field", name=field.name, editable=str(int(field.writable or field.is_status)))
+        if not field.codes or field.type != "code":
             continue
-        widget = SubElement(SubElement(widgets, "field", name=one.name), "editWidget", type="ValueMap")
+        widget = SubElement(SubElement(widgets, "field", name=field.name), "editWidget", type="ValueMap")
         listed = SubElement(
             SubElement(SubElement(widget, "config"), "Option", type="Map"), "Option", type="List", name="map"
         )
-        for word in one.codes:
-            _add_options(listed, {word.title.in_language(language): word.value})
+        for code in field.codes:
+            _add_options(listed, {code.title.in_language(language): code.value})

@@ -33,7 +33,7 @@ def short_names(layer: Layer) -> dict[str, str]:
     for name in ("id", *layer.fields):
         words = name.split("_")
         while len("_".join(words)) > DBF_NAME_LENGTH:
-            longest = max(range(len(words)), key=lambda at: len(words[at]))
+            longest = max(range(len(words)), key=lambda index: len(words[index]))
             words[longest] = words[longest][:-1]
         cut, number = "_".join(words), 1
         while cut in short.values():
@@ -67,35 +67,35 @@ def write_shapefile(export: Export, rows: Spool, path: Path) -> None:
             layer_options={"ENCODING": "UTF-8"},
         )
     (folder / "README.txt").write_text(_readme(export, rows, cut), encoding="utf-8-sig")
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
-        for one in sorted(folder.iterdir()):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.iterdir()):
             rows.check_cancelled()
-            packed.write(one, one.name)
+            archive.write(file, file.name)
 
 
 def _times_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The rows with every time as text in UTC, for formats that hold dates only."""
-    for at, one in enumerate(batch.schema):
-        if pa.types.is_timestamp(one.type):
-            text = pc.strftime(batch[one.name], "%Y-%m-%dT%H:%M:%SZ")
-            batch = batch.set_column(at, one.name, pc.replace_substring_regex(text, r"\.\d+Z", "Z"))
+    for index, column in enumerate(batch.schema):
+        if pa.types.is_timestamp(column.type):
+            text = pc.strftime(batch[column.name], "%Y-%m-%dT%H:%M:%SZ")
+            batch = batch.set_column(index, column.name, pc.replace_substring_regex(text, r"\.\d+Z", "Z"))
     return batch
 
 
 def _truncated(batch: pa.RecordBatch, cut: Counter[str]) -> pa.RecordBatch:
     """The rows with every text cut, at a letter, to what dBASE holds; ``cut`` counts how many were, by field."""
-    for at, one in enumerate(batch.schema):
-        if not pa.types.is_string(one.type):
+    for index, column in enumerate(batch.schema):
+        if not pa.types.is_string(column.type):
             continue
-        long = pc.sum(pc.greater(pc.binary_length(batch[at]), DBF_TEXT_BYTES)).as_py() or 0
+        long = pc.sum(pc.greater(pc.binary_length(batch[index]), DBF_TEXT_BYTES)).as_py() or 0
         if not long:
             continue
         values = [
             text if text is None else text.encode()[:DBF_TEXT_BYTES].decode(errors="ignore")
-            for text in batch[at].to_pylist()
+            for text in batch[index].to_pylist()
         ]
-        cut[one.name] += long
-        batch = batch.set_column(at, one.name, pa.array(values, pa.string()))
+        cut[column.name] += long
+        batch = batch.set_column(index, column.name, pa.array(values, pa.string()))
     return batch
 
 
@@ -110,8 +110,8 @@ def _readme(export: Export, rows: Spool, cut: Counter[str]) -> str:
     layer = export.selection.layer
     short = short_names(layer)
     unplaced = rows.unplaced
-    titles = {"id": Text("Mã định danh", "Identifier")} | {name: one.title for name, one in layer.fields.items()}
-    shown = dict.fromkeys(["id", *(one.name for one in sql.selected_fields(export.selection))])
+    titles = {"id": Text("Mã định danh", "Identifier")} | {name: field.title for name, field in layer.fields.items()}
+    names = dict.fromkeys(["id", *(field.name for field in sql.selected_fields(export.selection))])
     lines = [
         f"{layer.title.vi} · {layer.title.en}",
         "",
@@ -122,6 +122,6 @@ def _readme(export: Export, rows: Spool, cut: Counter[str]) -> str:
         *(f"{short[name]}: {TRUNCATED_VALUES_NOTE.format(count, DBF_TEXT_BYTES)}" for name, count in cut.items()),
         "",
         "Tên ngắn · Short names:",
-        *(f"{short[name]:<{DBF_NAME_LENGTH}}  {name}  ({titles[name].vi} · {titles[name].en})" for name in shown),
+        *(f"{short[name]:<{DBF_NAME_LENGTH}}  {name}  ({titles[name].vi} · {titles[name].en})" for name in names),
     ]
     return "\r\n".join(lines) + "\r\n"

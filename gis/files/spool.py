@@ -83,16 +83,16 @@ class Spool:
         if not len(placed):
             return
         types = shapely.get_type_id(placed)
-        self.geometry_types |= {one.geom_type for one in placed}
+        self.geometry_types |= {geometry.geom_type for geometry in placed}
         dimensions = shapely.get_dimensions(placed)
-        for one in np.unique(dimensions):
-            several = bool((types[dimensions == one] >= GeometryType.MULTIPOINT).any())
-            self.multiple[int(one)] = self.multiple.get(int(one), False) or several
+        for geometry in np.unique(dimensions):
+            several = bool((types[dimensions == geometry] >= GeometryType.MULTIPOINT).any())
+            self.multiple[int(geometry)] = self.multiple.get(int(geometry), False) or several
         collections = placed[types == GeometryType.GEOMETRYCOLLECTION]
-        self.mixed += sum(len({single.geom_type for single in single_parts_of(one)}) > 1 for one in collections)
-        found = [float(one) for one in shapely.total_bounds(placed)]
-        known = self.bounds or found
-        self.bounds = [*map(min, known[:2], found[:2]), *map(max, known[2:], found[2:])]
+        self.mixed += sum(len({single.geom_type for single in single_parts_of(geometry)}) > 1 for geometry in collections)
+        bounds = [float(geometry) for geometry in shapely.total_bounds(placed)]
+        known = self.bounds or bounds
+        self.bounds = [*map(min, known[:2], bounds[:2]), *map(max, known[2:], bounds[2:])]
 
 
 def geometries_of(batch: pa.RecordBatch) -> Any:
@@ -103,8 +103,8 @@ def geometries_of(batch: pa.RecordBatch) -> Any:
 def single_parts_of(collection: Any) -> list[Any]:
     """The parts of a collection, and theirs, down to what has none."""
     parts = list(collection.geoms)
-    while any(isinstance(one, BaseMultipartGeometry) for one in parts):
-        parts = [single for one in parts for single in getattr(one, "geoms", [one])]
+    while any(isinstance(part, BaseMultipartGeometry) for part in parts):
+        parts = [single for part in parts for single in getattr(part, "geoms", [part])]
     return parts
 
 
@@ -113,11 +113,11 @@ def spool_rows(session: Session, export: Export, path: Path, check_cancelled: Ca
     parts = [("id", pa.string(), "t.id::text")]
     parts += [
         (
-            one.name,
-            ARROW_TYPES[one.type][0],
-            ARROW_TYPES[one.type][1].format(one.expression(export.selection.clearance)),
+            field.name,
+            ARROW_TYPES[field.type][0],
+            ARROW_TYPES[field.type][1].format(field.expression(export.selection.clearance)),
         )
-        for one in query.selected_fields(export.selection)
+        for field in query.selected_fields(export.selection)
     ]
     parts += [
         (GEOMETRY, pa.binary(), geometry_wkb(export.selection)),
@@ -125,8 +125,8 @@ def spool_rows(session: Session, export: Export, path: Path, check_cancelled: Ca
     ]
     schema = pa.schema([(name, kind) for name, kind, _ in parts])
     spool = Spool(path, schema.remove(schema.get_field_index(WITHHELD)), check_cancelled)
-    pressed = pa.ipc.IpcWriteOptions(compression="zstd")
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, spool.schema, options=pressed) as laid:
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, spool.schema, options=options) as writer:
         for rows in rows_of(session, export, ", ".join(sql for _, _, sql in parts), check_cancelled):
             columns = [
                 pa.array(values, kind) for values, kind in zip(zip(*rows, strict=True), schema.types, strict=True)
@@ -134,7 +134,7 @@ def spool_rows(session: Session, export: Export, path: Path, check_cancelled: Ca
             export.withheld += pc.sum(columns[-1]).as_py() or 0
             batch = pa.RecordBatch.from_arrays(columns[:-1], schema=spool.schema)
             spool.add_statistics(batch)
-            laid.write_batch(batch)
+            writer.write_batch(batch)
     export.number = spool.number
     return spool
 

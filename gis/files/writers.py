@@ -79,19 +79,19 @@ def _write_workbook(session: Session, export: Export, path: Path, check_cancelle
     Text is text: ``147/6`` is no date, and ``=1+1`` no formula, neither now nor when somebody edits the cell.
     """
     columns = columns_of(export)
-    shown = ", ".join([*(_cast(one.sql, one.type) for one in columns), query.is_withheld_sql(export.selection)])
+    select_list = ", ".join([*(_cast(column.sql, column.type) for column in columns), query.is_withheld_sql(export.selection)])
 
     def batches() -> Iterator[list[tuple[Any, ...]]]:
-        for rows in rows_of(session, export, shown, check_cancelled):
+        for rows in rows_of(session, export, select_list, check_cancelled):
             export.number += len(rows)
             export.withheld += sum(bool(row[-1]) for row in rows)
             yield [row[:-1] for row in rows]
 
     with Workbook(path) as book:
-        wide = [Column(one.title, one.type, min(max(len(one.title) + 2, 14), 40)) for one in columns]
+        wide = [Column(column.title, column.type, min(max(len(column.title) + 2, 14), 40)) for column in columns]
         book.sheet(export.selection.layer.title.in_language(export.language), wide, batches())
-        told = [Column("", "text", 24), Column("", "text", 100)]
-        book.sheet(METADATA_SHEET.in_language(export.language), told, [export.metadata_text().items()])
+        metadata_columns = [Column("", "text", 24), Column("", "text", 100)]
+        book.sheet(METADATA_SHEET.in_language(export.language), metadata_columns, [export.metadata_text().items()])
 
 
 def _cast(sql: str, kind: str) -> str:

@@ -21,7 +21,7 @@ from gis.text.i18n import Text
 MAX_CELL_CHARACTERS: Final = 32_767
 """Characters of a cell; Excel takes a workbook with more for damaged."""
 
-LARGEST: Final = 2**31 - 1
+MAX_SHEET_BYTES: Final = 2**31 - 1
 """Bytes of a sheet before it is pressed: a zip that holds more is of a form that Excel takes for damaged."""
 
 MAX_SHEET_NAME: Final = 31
@@ -93,14 +93,14 @@ class Workbook:
         """
         title = shorten(name, MAX_SHEET_NAME, placeholder="…")
         letters = [_column_letters(at) for at in range(len(columns))]
-        cells = [_cell_writer(letter, one.type) for letter, one in zip(letters, columns, strict=True)]
-        headed = any(one.title for one in columns)
-        number = int(headed)
+        cells = [_cell_writer(letter, column.type) for letter, column in zip(letters, columns, strict=True)]
+        has_header = any(column.title for column in columns)
+        number = int(has_header)
         with self._zip.open(f"xl/worksheets/sheet{len(self._sheets) + 1}.xml", "w") as part:
-            room = _write_within(part, _sheet_start(columns, has_header=headed), LARGEST)
-            if headed:
-                titles = (_text_cell('1"', one.title, "heading", at) for at, one in zip(letters, columns, strict=True))
-                room = _write_within(part, f'<row r="1">{"".join(titles)}</row>', room)
+            bytes_left = _write_within(part, _sheet_start(columns, has_header=has_header), MAX_SHEET_BYTES)
+            if has_header:
+                titles = (_text_cell('1"', column.title, "heading", at) for at, column in zip(letters, columns, strict=True))
+                bytes_left = _write_within(part, f'<row r="1">{"".join(titles)}</row>', bytes_left)
             for rows in batches:
                 written = []
                 for row in rows:
@@ -109,10 +109,10 @@ class Workbook:
                     written.append(f'<row r="{end}>')
                     written += [cell(end, value) for cell, value in zip(cells, row, strict=True) if value is not None]
                     written.append("</row>")
-                room = _write_within(part, "".join(written), room)
-            filtered = f'<autoFilter ref="A1:{letters[-1]}{number}"/>' if headed else ""
-            _write_within(part, f"</sheetData>{filtered}</worksheet>", room)
-        self._sheets.append((title, f"$A$1:${letters[-1]}${number}" if headed else ""))
+                bytes_left = _write_within(part, "".join(written), bytes_left)
+            filtered = f'<autoFilter ref="A1:{letters[-1]}{number}"/>' if has_header else ""
+            _write_within(part, f"</sheetData>{filtered}</worksheet>", bytes_left)
+        self._sheets.append((title, f"$A$1:${letters[-1]}${number}" if has_header else ""))
 
     def _finish(self) -> None:
         numbers = range(1, len(self._sheets) + 1)
@@ -165,7 +165,7 @@ def _write_within(part: IO[bytes], text: str, bytes_left: int) -> int:
 
 def _sheet_start(columns: Sequence[Column], *, has_header: bool) -> str:
     widths = "".join(
-        f'<col min="{at}" max="{at}" width="{one.width}" customWidth="1"/>' for at, one in enumerate(columns, 1)
+        f'<col min="{index}" max="{index}" width="{column.width}" customWidth="1"/>' for index, column in enumerate(columns, 1)
     )
     pane = '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>' if has_header else ""
     views = f'<sheetViews><sheetView workbookViewId="0">{pane}</sheetView></sheetViews>'
@@ -173,11 +173,11 @@ def _sheet_start(columns: Sequence[Column], *, has_header: bool) -> str:
 
 
 def _relationships(targets: Iterable[tuple[str, str]]) -> str:
-    told = "".join(
+    items = "".join(
         f'<Relationship Id="r{n}" Type="{RELATIONSHIPS_NAMESPACE}/{kind}" Target="{target}"/>'
         for n, (kind, target) in enumerate(targets, 1)
     )
-    return f'<Relationships xmlns="{PACKAGE_NAMESPACE}/relationships">{told}</Relationships>'
+    return f'<Relationships xmlns="{PACKAGE_NAMESPACE}/relationships">{items}</Relationships>'
 
 
 def _column_letters(index: int) -> str:
@@ -191,8 +191,8 @@ def _column_letters(index: int) -> str:
 
 def _text_cell(end: str, value: str, kind: str = "text", letter: str = "") -> str:
     # A line's end that is a carriage return has to be said, or XML makes a plain one of it.
-    said = escape(ILLEGAL_XML_CHARACTERS.sub("\ufffd", value[:MAX_CELL_CHARACTERS]), {"\r": "&#13;"})
-    return f'<c r="{letter}{end} s="{CELL_STYLES[kind]}" t="inlineStr"><is><t xml:space="preserve">{said}</t></is></c>'
+    escaped = escape(ILLEGAL_XML_CHARACTERS.sub("\ufffd", value[:MAX_CELL_CHARACTERS]), {"\r": "&#13;"})
+    return f'<c r="{letter}{end} s="{CELL_STYLES[kind]}" t="inlineStr"><is><t xml:space="preserve">{escaped}</t></is></c>'
 
 
 CellWriter = Callable[[str, Any], str]
@@ -216,5 +216,5 @@ def _serial_date(value: dt.date) -> float:
     """Days since the epoch, and the part of the day."""
     if not isinstance(value, dt.datetime):
         return (value - EPOCH.date()).days
-    past = value.replace(tzinfo=None) - EPOCH
-    return round(past.days + past.seconds / 86_400 + past.microseconds / 86_400e6, 9)
+    elapsed = value.replace(tzinfo=None) - EPOCH
+    return round(elapsed.days + elapsed.seconds / 86_400 + elapsed.microseconds / 86_400e6, 9)

@@ -1,4 +1,4 @@
-"""What a release would hold: features, fields, and what is withheld with the reason."""
+"""The content of a release before it is published: its features, and what is withheld for which reason."""
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
@@ -11,15 +11,13 @@ from gis.model.fields import ASSUMED_PREFIX, Level, PositionSource
 from gis.model.layer import Layer
 from gis.read import execution, pages
 from gis.read.selection import Selection
-from gis.release.models import (
-    ReleasePart,
-)
+from gis.release.models import ReleasePart
 from gis.release.snapshot import MAX_DECIMALS, RELEASE_LEVEL, snapshot_layer
 from gis.text.errors import invalid
 from gis.text.i18n import Text
 
 WITHHELD_REASONS = {
-    "level": Text("Không thuộc phạm vi cung cấp cho đối tác", "Outside what may be given to partners"),
+    "level": Text("Không thuộc phạm vi cung cấp cho đối tác", "Its level is above partner"),
     "assumed": Text("Vị trí giả định: không thuộc phạm vi lọc", "Assumed position: outside the filter"),
     "hidden": Text("Chỉ khớp bộ lọc theo dữ liệu nội bộ", "Matches the filter by internal data only"),
     "position_assumed": Text(
@@ -31,18 +29,22 @@ WITHHELD_REASONS = {
     ),
     "address_assumed": Text(
         "Cung cấp không kèm lý trình: tính từ mốc có vị trí giả định",
-        "Shared without its address: counted from a marker with an assumed position",
+        "Shared without its address: counted from a feature with an assumed position",
     ),
 }
-"""Why something stays, or goes without its place."""
+"""Why a feature is withheld, or is released without its geometry or its address."""
 
 MAX_LABELS = 20
-"""How many of the features that stay are named for each reason."""
+"""The number of withheld features that are listed by label for each reason."""
 
 
 @dataclass(frozen=True)
 class PreparedPart:
-    """What of a layer goes, ready to be read: ``selection`` with a partner's eyes, the fields, the decimals."""
+    """One layer of a release: ``selection`` at level ``partner``, the released fields, the decimals of a degree.
+
+    Raises ``Invalid`` for a field that cannot be released and for decimals out of range. ``decimals`` None releases
+    no geometry; ``filter`` is the filter as it was entered, to be stored with the release.
+    """
 
     selection: Selection
     fields: tuple[str, ...]
@@ -51,14 +53,15 @@ class PreparedPart:
 
     def __post_init__(self) -> None:
         known = snapshot_layer(self.selection.layer).snapshot_fields
+        allowed = [name for name in known if name not in ("release", "version")]
         for name in self.fields:
-            if name not in known or name in ("release", "version"):
-                words = ", ".join(one for one in known if one not in ("release", "version"))
+            if name not in allowed:
+                names = ", ".join(allowed)
                 raise invalid(
                     "fields",
                     "unknown_field",
-                    f"Không chia sẻ được thuộc tính '{name[:60]}'. Có: {words}",
-                    f"The property '{name[:60]}' cannot be shared. There are: {words}",
+                    f"Không chia sẻ được thuộc tính '{name[:60]}'. Có: {names}",
+                    f"The property '{name[:60]}' cannot be shared. Allowed: {names}",
                 )
         pages.validate_selection(self.selection)
         if self.decimals is not None and not 0 <= self.decimals <= MAX_DECIMALS:
@@ -66,13 +69,13 @@ class PreparedPart:
                 "decimals",
                 "range",
                 f"Số chữ số thập phân của độ: từ 0 đến {MAX_DECIMALS}",
-                f"Decimal places of a degree: from 0 to {MAX_DECIMALS}",
+                f"`decimals` must be from 0 to {MAX_DECIMALS} decimal places of a degree",
             )
 
 
 @dataclass(frozen=True)
 class FeatureContent:
-    """One feature as it would go: its id, its content word for word, and the hash of that."""
+    """One feature as a release contains it: its id, its content as JSON, and the SHA-256 of that content in hex."""
 
     id: uuid.UUID
     content: dict[str, Any]
@@ -81,7 +84,10 @@ class FeatureContent:
 
 @dataclass(frozen=True)
 class Withheld:
-    """What stays, or goes without its place: how many of a layer, why, and the first of them by name."""
+    """Features of a layer that are withheld, or released incompletely, for one reason of ``WITHHELD_REASONS``.
+
+    ``number`` counts them all, ``labels`` lists the first ``MAX_LABELS``.
+    """
 
     layer: str
     reason: str
@@ -90,7 +96,7 @@ class Withheld:
 
 
 def releasable_content(session: Session, part: PreparedPart) -> list[FeatureContent]:
-    """What would go now. ``session`` is one with a partner's eyes."""
+    """The features of a part as they would be released now. ``session`` must act in the role of level ``partner``."""
     sql, values = pages.unpaged_sql(part.selection, "t.id")
     ids = f"(select array_agg(found.id) from ({sql}) found)"
     return _content_of_features(session, part.selection.layer, ids, values, part.fields, part.decimals)
@@ -99,11 +105,14 @@ def releasable_content(session: Session, part: PreparedPart) -> list[FeatureCont
 def submitted_content(
     session: Session, part: ReleasePart, layer: Layer, rows: Collection[uuid.UUID]
 ) -> list[FeatureContent]:
-    """The submitted features of a part as they are now: whoever looks compares the hashes. With a partner's eyes."""
+    """The submitted features of a part as they are now, so that their hashes show which changed since submission.
+
+    ``session`` must act in the role of level ``partner``.
+    """
     return _content_of_features(session, layer, "%(ids)s::uuid[]", {"ids": list(rows)}, part.fields, part.decimals)
 
 
-def _content_of_features(  # noqa: PLR0917 - what a content is made from
+def _content_of_features(  # noqa: PLR0917 - the arguments of one SQL function
     session: Session,
     layer: Layer,
     ids: str,
@@ -121,24 +130,28 @@ def _content_of_features(  # noqa: PLR0917 - what a content is made from
 
 
 def withheld(session: Session, selection: Selection, released: Sequence[FeatureContent]) -> list[Withheld]:
-    """What of the same selection stays, by reason. ``session`` and ``whole`` are those of whoever prepares it."""
-    layer, contents = selection.layer, {one.id: one.content for one in released}
-    shown = (
+    """The features of a selection that ``released`` lacks or contains incompletely, by reason.
+
+    ``session`` and ``selection`` have the clearance of the person who prepares the release, so that features above
+    level ``partner`` are counted too.
+    """
+    layer, contents = selection.layer, {feature.id: feature.content for feature in released}
+    columns = (
         f"t.id, ({layer.label_sql})::text, t.level::text, t.position_source, t.geom is not null,"
         f" coalesce(t.address like '{ASSUMED_PREFIX}%%', false)"
     )
-    sql, values = pages.unpaged_sql(selection, shown)
-    found: dict[str, list[str]] = {reason: [] for reason in WITHHELD_REASONS}
+    sql, values = pages.unpaged_sql(selection, columns)
+    labels: dict[str, list[str]] = {reason: [] for reason in WITHHELD_REASONS}
     with execution.driver_connection(session).cursor() as cursor:
         cursor.execute(sql, values)
         for row in cursor:
             for reason in _reasons_withheld(contents.get(row[0]), *row[2:]):
-                found[reason].append(row[1] or "")
-    return [Withheld(layer.name, reason, len(names), names[:MAX_LABELS]) for reason, names in found.items() if names]
+                labels[reason].append(row[1] or "")
+    return [Withheld(layer.name, reason, len(names), names[:MAX_LABELS]) for reason, names in labels.items() if names]
 
 
 def _reasons_withheld(
-    content: Mapping[str, Any] | None, level: str, source: str, placed: bool, doubtful: bool
+    content: Mapping[str, Any] | None, level: str, source: str, has_geometry: bool, has_assumed_address: bool
 ) -> list[str]:
     if content is None:
         if not RELEASE_LEVEL.may_read(Level(level)):
@@ -147,8 +160,8 @@ def _reasons_withheld(
     reasons = []
     if source == PositionSource.ASSUMED.value:
         reasons.append("position_assumed")
-    elif placed and "geometry" not in content:
+    elif has_geometry and "geometry" not in content:
         reasons.append("position_unvouched")
-    elif doubtful:
+    elif has_assumed_address:
         reasons.append("address_assumed")
     return reasons

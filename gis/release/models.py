@@ -1,8 +1,9 @@
-"""Releases: what leaves the house, for whom, on whose word, and what each recipient holds.
+"""The tables of releases: versions, parts, approved rows, steps and holdings; manifests and tombstones for partners.
 
-A release is a named selection for one recipient, in versions: its parts (layer, filter, fields, precision), a period,
-the paper it rests on. It is prepared by one person and approved by another; then ``gis.publication`` copies it by
-value. ``Holding`` is the register: what a recipient holds or held of a feature, since and until which version.
+A release is a named selection for one recipient, in versions. A version has parts (layer, filter, fields, precision),
+a period of validity and the document it is based on. One person prepares it and another approves it; then
+``gis.release.publish`` copies it by value into schema ``release``. ``Holding`` registers what a recipient holds or
+held of a feature, since and until which version.
 """
 
 import datetime as dt
@@ -36,7 +37,7 @@ JOURNALLED_TABLES = ("releases", "release_versions", "release_parts")
 
 
 class ReleaseState(Status):
-    """How far a version of a release has come."""
+    """The status of a version of a release."""
 
     DRAFT = "draft", ("Đang soạn", "Draft"), Mark("circle", GREY), transitions_to("submitted", "discarded")
     SUBMITTED = (
@@ -59,10 +60,10 @@ class ReleaseState(Status):
 
 
 OPEN_STATES = (ReleaseState.DRAFT, ReleaseState.SUBMITTED, ReleaseState.APPROVED)
-"""The states of a version that is still on its way; there is one such version of a release at most."""
+"""The states before publication; a release has at most one version in them."""
 
 STATES_WITH_REASON = (ReleaseState.REJECTED, ReleaseState.WITHDRAWN)
-"""The states that are entered with a reason only."""
+"""The states whose transition needs a reason."""
 
 
 def _version_key() -> Any:
@@ -70,7 +71,7 @@ def _version_key() -> Any:
 
 
 class Release(Record):
-    """A selection under a name, for one recipient."""
+    """A named selection for one recipient; its versions say what it contains."""
 
     __tablename__ = "releases"
 
@@ -81,9 +82,10 @@ class Release(Record):
 
 
 class ReleaseVersion(Record):
-    """One version of a release. The database writes who prepared, submitted and approved it.
+    """One version of a release. Triggers write who prepared, submitted and approved it.
 
-    ``basis`` names the paper it rests on as the recipient may know it; ``withheld`` counts by reason what stays.
+    ``basis`` names the document it is based on in words that the recipient may read; ``withheld`` counts the withheld
+    features by layer and reason.
     """
 
     __tablename__ = "release_versions"
@@ -124,9 +126,10 @@ class ReleaseVersion(Record):
 
 
 class ReleasePart(Record):
-    """What of one layer goes: the filter as a view is filtered, the fields by name, the decimals of a degree.
+    """One layer of a version: a filter as in the view's URL, the released fields by name, the decimals of a degree.
 
-    A field that is not named stays, also one that is declared tomorrow. Without decimals no place goes.
+    A field that is not named is not released, and so neither is a field that is declared later. Without decimals no
+    geometry is released.
     """
 
     __tablename__ = "release_parts"
@@ -144,7 +147,7 @@ class ReleasePart(Record):
 
 
 class ReleaseRow(Record):
-    """One feature of a version as it was submitted, by the hash of its content."""
+    """One submitted feature of a version, with the hash of its content: only this content may be published."""
 
     __tablename__ = "release_rows"
 
@@ -155,7 +158,7 @@ class ReleaseRow(Record):
 
 
 class ReleaseStep(Record):
-    """Who moved a version to which state, when and why. Written by the database."""
+    """A transition of a version: the new state, by whom, when and why. Written by a trigger."""
 
     __tablename__ = "release_steps"
 
@@ -168,9 +171,10 @@ class ReleaseStep(Record):
 
 
 class Holding(Record):
-    """What a recipient was given of a feature, word for word, since and until which version of which release.
+    """The exact content of a feature that a recipient was given, since and until which version of which release.
 
-    ``held_back`` says that it ended because the feature's level was raised above what partners may know of.
+    ``held_back`` marks a holding that ended by a recall: the level of the feature, or of one that its content mentions,
+    was raised above ``partner``.
     """
 
     __tablename__ = "holdings"
@@ -202,7 +206,7 @@ class Holding(Record):
 
 
 class Manifest(Record):
-    """What a version holds, as its recipient may read it."""
+    """The description of a published version for its recipient: counts, fields, hashes, basis and validity."""
 
     __tablename__ = "manifests"
     __table_args__ = ({"schema": RELEASE_SCHEMA},)
@@ -217,9 +221,9 @@ class Manifest(Record):
 
 
 class Tombstone(Record):
-    """A feature that a release no longer holds, so that its recipient takes it out too.
+    """A feature that a release no longer contains, so that its recipient can delete its copy.
 
-    ``withdrawn`` says that it went between two versions: with the whole release, or held back by itself.
+    ``withdrawn`` marks one that went between two versions: by withdrawal of the whole release, or by a recall.
     """
 
     __tablename__ = "tombstones"

@@ -1,4 +1,4 @@
-"""What the login of partners may read in schema `release`."""
+"""The SQL of publication, and the grants on releases: who prepares, who publishes, what partners read."""
 
 from collections.abc import Sequence
 
@@ -13,21 +13,17 @@ from gis.release.publish import (
     PUBLISH_SIGNATURES,
     RELEASE_TRIGGERS,
     TRANSITION_FUNCTIONS,
-    ReferentLayer,
 )
 from gis.release.recall import RECALL_FUNCTION, mentions_function, recall_trigger
-from gis.release.snapshot import (
-    RELEASE_SCHEMA,
-    content_function,
-    snapshot_catalog,
-)
+from gis.release.referent import ReferentLayer
+from gis.release.snapshot import RELEASE_SCHEMA, content_function, snapshot_catalog
 from gis.text.dates import TODAY_SQL
 
 PUBLISHER_SIGNATURES = (*PUBLISH_SIGNATURES, "hold_back()")
 
 
 def partner_tables() -> list[str]:
-    """Every table that partners read, in full."""
+    """Every table of schema ``release``, qualified: the snapshots of all layers, manifests and tombstones."""
     return [f"{RELEASE_SCHEMA}.{name}" for name in (*snapshot_catalog(), *PARTNER_TABLES)]
 
 
@@ -39,25 +35,25 @@ def publication_sql(
 ) -> list[str]:
     """The SQL of publication: functions, triggers, policies and grants, idempotent. Run by the owner.
 
-    ``shared_by`` is the role with a partner's eyes, ``sharing`` are those that prepare and approve, ``everyone`` all
-    roles and logins of the house, ``landmarks`` what addresses are counted from.
+    ``partner_view_role`` is the role of level ``partner`` in which a release is read, ``releasing_roles`` prepare and
+    approve releases, ``all_roles`` are the names of all roles and logins, ``referent_layer`` is the layer that
+    addresses are counted from.
     """
-    hidden = referent_layer.hidden_sql if referent_layer is not None else "false"
-    made = [
+    statements = [
         HASH_FUNCTIONS,
-        *(content_function(layer, hidden) for layer in all_layers()),
+        *(content_function(layer, referent_layer) for layer in all_layers()),
         TRANSITION_FUNCTIONS,
         PUBLISH_FUNCTIONS,
         mentions_function(referent_layer),
         RECALL_FUNCTION,
     ]
-    made.append(RELEASE_TRIGGERS)
-    made += [*_publisher_ownership(), *(recall_trigger(layer.name) for layer in all_layers())]
+    statements.append(RELEASE_TRIGGERS)
+    statements += [*_publisher_ownership(), *(recall_trigger(layer.name) for layer in all_layers())]
     names = ", ".join([*all_roles, PUBLISHER])
     reading = ", ".join([PUBLISHER, *(role.read_role for role in releasing_roles)])
     editing = ", ".join(role.write_role for role in releasing_roles)
     for table in (*(f"app.{name}" for name in RELEASE_TABLES), *partner_tables()):
-        made += [
+        statements += [
             f"alter table {table} enable row level security;",
             f"alter table {table} force row level security;",
             f"revoke all on {table} from public, {names};",
@@ -67,14 +63,17 @@ def publication_sql(
             f"grant select on {table} to {reading};",
         ]
     for table in ("releases", "release_versions", "release_parts", "release_rows"):
-        made += [f"grant insert on app.{table} to {editing};", _policy(f"app.{table}", "prepare", "insert", editing)]
+        statements += [
+            f"grant insert on app.{table} to {editing};",
+            _policy(f"app.{table}", "prepare", "insert", editing),
+        ]
     only_a_draft = (
         "not exists (select from app.release_versions v"
         " where v.release_id = releases.id and (v.number > 1 or v.state <> 'draft'))"
     )
     draft = "exists (select from app.release_versions v where v.id = version_id and v.state = 'draft')"
-    made += [
-        # Until anybody else has been asked a draft may be changed, and to whom it goes while it is the first.
+    statements += [
+        # A draft may be changed until it is submitted; name and recipient only while the first version is a draft.
         f"grant update (name, recipient) on app.releases to {editing};",
         _policy("app.releases", "rename", "update", editing, only_a_draft),
         f"grant delete on app.release_parts to {editing};",
@@ -88,7 +87,7 @@ def publication_sql(
             f"grant execute on function app.shared_{layer.name} to {PUBLISHER}, {partner_view_role.read_role};"
             for layer in all_layers()
         ),
-        *(f"grant execute on function app.{one} to {editing};" for one in PUBLISH_SIGNATURES),
+        *(f"grant execute on function app.{signature} to {editing};" for signature in PUBLISH_SIGNATURES),
         f"grant execute on function app.actor() to {PUBLISHER};",
         f"grant execute on function app.write_journal to {PUBLISHER};",
         f"grant usage on schema app to {PUBLISHER};",
@@ -96,18 +95,21 @@ def publication_sql(
         f"grant usage on schema {RELEASE_SCHEMA} to {PARTNER_LOGIN}, {reading};",
         f"revoke all on schema app from {PARTNER_LOGIN};",
     ]
-    return made
+    return statements
 
 
 def _publisher_ownership() -> list[str]:
-    """Publication runs as the publisher. Giving a function away takes the right to make one, for that moment only."""
-    made = [f"grant create on schema app to {PUBLISHER};"]
-    for one in PUBLISHER_SIGNATURES:
-        made += [
-            f"alter function app.{one} owner to {PUBLISHER};",
-            f"revoke all on function app.{one} from public;",
+    """Make the publisher the owner of the publishing functions, which run with their owner's rights.
+
+    PostgreSQL asks the new owner of a function for CREATE on its schema, which is granted for this moment only.
+    """
+    statements = [f"grant create on schema app to {PUBLISHER};"]
+    for signature in PUBLISHER_SIGNATURES:
+        statements += [
+            f"alter function app.{signature} owner to {PUBLISHER};",
+            f"revoke all on function app.{signature} from public;",
         ]
-    return [*made, f"revoke create on schema app from {PUBLISHER};"]
+    return [*statements, f"revoke create on schema app from {PUBLISHER};"]
 
 
 def _policy(table: str, name: str, verb: str, roles: str, using: str = "true") -> str:
@@ -118,15 +120,17 @@ def _policy(table: str, name: str, verb: str, roles: str, using: str = "true") -
 
 
 def _partner_grants(table: str) -> str:
-    """A partner's login reads the rows of the recipient in whose name it asks, while they are served.
+    """Let the partners' login read the rows of the recipient that the transaction names, within their validity.
 
-    Where the releases are named through which it may read, those of these alone.
+    If the transaction also names releases, only the rows of these.
     """
-    own = (
+    condition = (
         "recipient = (select nullif(current_setting('cotmoc.recipient', true), '')) and coalesce(release ="
         " any((select nullif(current_setting('cotmoc.releases', true), ''))::uuid[]), true)"
     )
     if table.removeprefix(f"{RELEASE_SCHEMA}.") not in PARTNER_TABLES:
         today = f"(select {TODAY_SQL})"
-        own += f" and coalesce(served_from <= {today}, true) and coalesce(served_to >= {today}, true)"
-    return f"grant select on {table} to {PARTNER_LOGIN};" + _policy(table, "receive", "select", PARTNER_LOGIN, own)
+        condition += f" and coalesce(served_from <= {today}, true) and coalesce(served_to >= {today}, true)"
+    return f"grant select on {table} to {PARTNER_LOGIN};" + _policy(
+        table, "receive", "select", PARTNER_LOGIN, condition
+    )

@@ -1,36 +1,19 @@
-"""Publication: the SQL by which a release leaves the house, and the rights around it.
+"""Publication: the SQL functions that publish and withdraw releases, and the triggers that guard their transitions.
 
-A release changes its state by moves, which a trigger guards: prepared and submitted by one person, approved by
-another, published and withdrawn by two functions and in no other way. They run as ``PUBLISHER``, a role that sees of
-the house what a partner may see and no more, so that even a fault in them could not copy what must stay. What was
-approved is known by the hash of every row: what has changed since is not published, but shown again. What is raised
-above what partners may know of once it has been published is held back at once, without anybody's doing, and with it
-every copy that tells of it: a crossing that names its gate, a work that is drawn at it, an address counted from it.
+A trigger checks each transition of a version: one person prepares and submits it, another approves it, and only the
+functions ``app.publish_release`` and ``app.withdraw_release`` publish and withdraw it. They run as ``PUBLISHER``, a
+role that reads layers at level ``partner`` only, so that even a fault in them could not copy more. Every approved row
+is stored with the hash of its content; if one has changed since, publishing fails and the version has to be submitted
+again. ``gis.release.recall`` handles a record whose level is raised after it was published.
 """
-
-from dataclasses import dataclass
 
 from gis.db.refusals import CHANGED_SINCE_SUBMISSION, ILLEGAL_TRANSITION, PERSON_REQUIRED, SECOND_PERSON_REQUIRED
 from gis.db.session import PUBLISHER
 from gis.release.models import JOURNALLED_TABLES, RELEASE_TABLES, ReleaseState
 
-
-@dataclass(frozen=True)
-class ReferentLayer:
-    """The layer that addresses are counted from, and two conditions in SQL.
-
-    ``named`` says whether an ``{address}`` on a ``{border}`` is counted from the ``{row}`` of that layer, ``hidden``
-    whether from one that readers of a ``{level}`` may not see.
-    """
-
-    layer: str
-    mentions_sql: str
-    hidden_sql: str
-
-
 PARTNER_TABLES = ("manifests", "tombstones")
 PUBLISH_LOCK_KEY = 0x72656C65617365
-"""Held by whoever publishes, and shared by all who raise levels ("release" as a number)."""
+"""The advisory lock that publishing takes exclusively and raising a level takes shared ("release" in ASCII)."""
 
 TRANSITIONS = ", ".join(f"'{start} {end}'" for start, end in ReleaseState.transitions())
 

@@ -1,12 +1,14 @@
-"""Recall: a published record whose level is raised above `partner` leaves every release at once."""
+"""Recall: a published record whose level is raised above ``partner`` is removed from every release at once.
+
+A trigger does it in the same transaction, together with every released copy that mentions the record: by a field that
+shows a linked feature, by a geometry drawn from a link, or by an address that is counted from it.
+"""
 
 from gis.db.session import PUBLISHER
-from gis.model.layer import all_layers
-from gis.release.publish import PUBLISH_LOCK_KEY, ReferentLayer
-from gis.release.snapshot import (
-    RELEASE_LEVEL,
-    linked_content_conditions,
-)
+from gis.model.layer import Layer, all_layers
+from gis.release.publish import PUBLISH_LOCK_KEY
+from gis.release.referent import ReferentLayer
+from gis.release.snapshot import RELEASE_LEVEL, linked_content_conditions
 
 RECALL_FUNCTION = f"""
 create or replace function app.hold_back() returns trigger
@@ -50,44 +52,34 @@ begin
     return null;
 end $$;
 """
-"""What becomes more restricted than partners may know of goes from every release with the same commit, journalled.
+"""The trigger function that recalls a record and all copies that mention it, and journals each recall.
 
-A copy that tells of it goes whole, since what was approved stands word for word or not at all; the next version has it
-without. A paper that a version rests on is no longer named.
+A copy that mentions the record is removed as a whole, because only content that was approved may be served; the next
+version contains it again without the mention. If the record is the document that a version is based on, the manifest
+no longer names it.
 """
 
 
 def mentions_function(referent_layer: ReferentLayer | None) -> str:
-    """The SQL of who holds a copy that tells of a feature: its own, by a link at the moment of the copy, by an address.
+    """The SQL of ``app.told_of(feature)``: the ids of the current holdings whose content mentions a feature.
 
-    It runs with the owner's eyes, because whoever publishes no longer sees what has been raised.
+    Such a holding is the feature's own copy, or showed the feature by a link at the moment of the copy, or contains an
+    address that is counted from it. The function runs with its owner's rights, because the publisher cannot see a
+    feature whose level was raised. ``app.label_of`` gives the label of a feature in the same way.
     """
-    ways = ["select h.id from app.holdings h where h.until is null and h.feature_id = $1"]
-    held = "app.holdings h on h.until is null"
-    linked = f"join {held} and h.feature_id = l.feature_id and l.valid @> h.since"
-    telling = " or ".join(one for layer in all_layers() for one in linked_content_conditions(layer))
-    ways.append(f"select h.id from app.links_history l {linked} where l.to_id = $1 and ({telling})")
+    current = "app.holdings h on h.until is null"
+    linked = f"join {current} and h.feature_id = l.feature_id and l.valid @> h.since"
+    shows_link = " or ".join(condition for layer in all_layers() for condition in linked_content_conditions(layer))
+    selects = [
+        "select h.id from app.holdings h where h.until is null and h.feature_id = $1",
+        f"select h.id from app.links_history l {linked} where l.to_id = $1 and ({shows_link})",
+    ]
     if referent_layer is not None:
-        one = f"select h.id from app.{referent_layer.layer} f"
-        named = referent_layer.mentions_sql.format(row="f", border="t.border", address="h.content->>'address'")
-        ways += [
-            f"{one} join {held} and h.layer = '{layer.name}' and h.content ? 'address'"
-            f" join app.{layer.name}_history t on t.id = h.feature_id and t.valid @> h.since"
-            f" where f.id = $1 and {named}"
-            for layer in all_layers()
-            if "border" in layer.fields
-        ]
-        named = referent_layer.mentions_sql.format(row="f", border="l.border", address="l.at")
-        drawn = " or ".join(
-            one for layer in all_layers() if layer.geometry_from_links for one in linked_content_conditions(layer)
-        )
-        ways.append(
-            f"{one} join app.links_history l on l.to_id is null and {named} {linked} where f.id = $1 and ({drawn})"
-        )
+        selects += _address_mentions(referent_layer, current, linked)
     return f"""
 create or replace function app.told_of(feature uuid) returns setof uuid
 language sql stable security definer set search_path = pg_catalog as $$
-    {" union ".join(ways)}
+    {" union ".join(selects)}
 $$;
 create or replace function app.label_of(feature uuid) returns text
 language sql stable security definer set search_path = pg_catalog as $$
@@ -97,9 +89,36 @@ revoke all on function app.told_of, app.label_of from public;
 grant execute on function app.told_of, app.label_of to {PUBLISHER};"""
 
 
+def _address_mentions(referent_layer: ReferentLayer, current: str, linked: str) -> list[str]:
+    """The queries of the holdings that contain an address counted from a feature: their own, or that of a link."""
+    route = referent_layer.route_column
+    own_address = referent_layer.mentions_sql.format(row="f", route=f"t.{route}", address="h.content->>'address'")
+    link_address = referent_layer.mentions_sql.format(row="f", route=f"l.{route}", address="l.at")
+    drawn_from_links = " or ".join(
+        condition for layer in all_layers() for condition in _drawn_from_links_conditions(layer)
+    )
+    select = f"select h.id from app.{referent_layer.layer} f"
+    return [
+        *(
+            f"{select} join {current} and h.layer = '{layer.name}' and h.content ? 'address'"
+            f" join app.{layer.name}_history t on t.id = h.feature_id and t.valid @> h.since"
+            f" where f.id = $1 and {own_address}"
+            for layer in all_layers()
+            if route in layer.fields
+        ),
+        f"{select} join app.links_history l on l.to_id is null and {link_address} {linked}"
+        f" where f.id = $1 and ({drawn_from_links})",
+    ]
+
+
+def _drawn_from_links_conditions(layer: Layer) -> list[str]:
+    return linked_content_conditions(layer) if layer.geometry_from_links else []
+
+
 def recall_trigger(layer: str) -> str:
-    beyond = f"NEW.level > '{RELEASE_LEVEL}' and OLD.level <= '{RELEASE_LEVEL}'"
+    """The SQL of a layer's trigger: raising a level from ``partner`` or below to above it recalls the record."""
+    raised = f"NEW.level > '{RELEASE_LEVEL}' and OLD.level <= '{RELEASE_LEVEL}'"
     return (
         f"create or replace trigger hold_back after update on app.{layer}"
-        f" for each row when ({beyond}) execute function app.hold_back();"
+        f" for each row when ({raised}) execute function app.hold_back();"
     )

@@ -1,9 +1,9 @@
-"""What was released: every layer once more, as a table of plain values in a schema of its own.
+"""Snapshots: for every layer a table of released copies in schema ``release``, which is all that partners read.
 
-A partner reads copies, never the originals: the table of a released layer holds what readers of level ``partner`` may
-know of the layer, each row with its recipient and the release it came through. Its card is a layer like any other,
-with all its fields stored, so pages of features, tiles, filters and files read it by the one path. ``shared`` is the
-SQL that says what of a feature may go; whoever runs it sees no more than their own rights let them.
+The table has the fields that readers of level ``partner`` may read, as plain values; each row carries its recipient
+and its release. It is declared as a ``Layer`` whose fields are all stored, so that pages, tiles, filters and files
+read it like any layer. ``content_function`` is the SQL function that gives the releasable content of a feature; it
+runs with its caller's rights.
 """
 
 from collections.abc import Mapping
@@ -19,22 +19,23 @@ from gis.crs.systems import WEB_MERCATOR, WGS84
 from gis.model.fields import TEXT_COLLATION, Field, Level
 from gis.model.layer import Layer, catalog
 from gis.model.record import Record
-from gis.read import sql as query
+from gis.read.sql import geometry_sql
+from gis.release.referent import ReferentLayer
 from gis.text.i18n import Text
 
 RELEASE_SCHEMA = "release"
 
 RELEASE_LEVEL = Level.PARTNER
-"""With whose eyes a release is made."""
+"""The clearance with which the content of a release is read."""
 
 ALWAYS_RELEASED_FIELDS = ("level", "position_source")
-"""The fields that go with every feature: how open it is, and how far its place may be trusted."""
+"""The fields that every released feature has: its level, and how far its position may be trusted."""
 
 LINKS_TABLE = "app.links"
-"""How the SQL of a derived field says that it tells of what the row is linked to."""
+"""A derived field whose SQL contains this name shows a linked feature."""
 
 MAX_DECIMALS = 6
-"""Decimals of a degree of the finest places that leave the house: about a decimetre."""
+"""Decimals of a degree of the most precise released coordinates: about a decimetre."""
 
 SQL_TYPES: dict[str, Any] = {
     "text": SqlText(collation=TEXT_COLLATION),
@@ -52,7 +53,7 @@ SQL_TYPES: dict[str, Any] = {
 
 @dataclass
 class SnapshotLayer(Layer):
-    """The card of a layer as it was released, copied by value: nothing is computed, linked, edited or remembered."""
+    """A layer of released copies: all fields are stored, and there are no links, edits or history."""
 
     snapshot_fields: Mapping[str, Field] = attribute(default_factory=dict)
 
@@ -65,10 +66,10 @@ class SnapshotLayer(Layer):
 
 @cache
 def snapshot_layer(layer: Layer) -> SnapshotLayer:
-    """The released twin of a layer; its table is declared when it is first asked for."""
+    """The snapshot of a layer. The first call declares its table in the metadata."""
     known = {
-        name: replace(one, sql=None, masked_when_assumed=False, writable=False, nullable=True, default=None)
-        for name, one in layer.readable_fields(RELEASE_LEVEL).items()
+        name: replace(field, sql=None, masked_when_assumed=False, writable=False, nullable=True, default=None)
+        for name, field in layer.readable_fields(RELEASE_LEVEL).items()
     }
     known["version"] = replace(known["version"], title=Text("Phiên bản của bản chia sẻ", "Version of the release"))
     known["release"] = Field("release", Text("Bản chia sẻ", "Release"), "uuid", writable=False)
@@ -92,14 +93,16 @@ def snapshot_layer(layer: Layer) -> SnapshotLayer:
 
 
 def snapshot_catalog() -> dict[str, Layer]:
-    """Every layer as it was released, in reading order."""
+    """The snapshot of every layer by name, in the order of the catalog."""
     return {name: snapshot_layer(layer) for name, layer in catalog.items()}
 
 
 def _snapshot_table(name: str, geometry_type: str, fields: Mapping[str, Field]) -> Table:
-    """One feature reaches a recipient through one release only: recipient and id are the key."""
+    """The table of a snapshot. Its key is recipient and id, as a feature reaches a recipient through one release."""
     columns = [
-        Column(one.name, SQL_TYPES[one.type]) for one in fields.values() if one.name not in ("version", "release")
+        Column(field.name, SQL_TYPES[field.type])
+        for field in fields.values()
+        if field.name not in ("version", "release")
     ]
     return Table(
         name,
@@ -124,38 +127,41 @@ def _snapshot_table(name: str, geometry_type: str, fields: Mapping[str, Field]) 
     )
 
 
-def content_function(layer: Layer, hidden_sql: str) -> str:
-    """The SQL of a function that gives what of some features may go: ``app.shared_<layer>(ids, fields, decimals)``.
+def content_function(layer: Layer, referent_layer: ReferentLayer | None) -> str:
+    """The SQL of ``app.shared_<layer>(ids, fields, decimals)``, which gives the releasable content of features.
 
-    One row per feature: its id and its content as JSON, without what is empty. A place is rounded to so many decimals
-    of a degree, and what would tell it more finely, such as a chainage in metres, is rounded or left out with it;
-    without decimals no place goes at all. The card's ``always_with`` goes with every place, or the place does not.
-    ``hidden`` is the policy's condition that an address is counted from what partners may not know of; it stays then.
+    It returns one row per feature: its id and its content as JSON without null values. Coordinates are rounded to
+    ``decimals`` of a degree, and fields that would locate it more precisely, such as a chainage in metres, are rounded
+    or left out too; without decimals no geometry is released. The fields that the layer requires with a geometry are
+    always released with it, and without them the geometry is not. An address is left out if it is counted from a
+    feature of ``referent_layer`` that partners may not see.
     """
     always = {*ALWAYS_RELEASED_FIELDS, *layer.required_with_geometry}
-    shown = []
-    for name, one in layer.readable_fields(RELEASE_LEVEL).items():
-        if name == "version":  # the release counts its own
+    columns = []
+    for name, field in layer.readable_fields(RELEASE_LEVEL).items():
+        if name == "version":  # in a release this is the number of the release's version
             continue
-        sql = _generalized(name, one.expression(RELEASE_LEVEL))
-        if name == "address" and "border" in layer.fields:
-            kept = hidden_sql.format(border="t.border", address=one.expression(RELEASE_LEVEL), level=RELEASE_LEVEL)
-            sql = f"case when not coalesce({kept}, false) then {sql} end"
-        shown.append(
+        sql = _generalized(name, field.expression(RELEASE_LEVEL))
+        if name == "address" and referent_layer is not None and referent_layer.route_column in layer.fields:
+            hidden = referent_layer.hidden_sql.format(
+                route=f"t.{referent_layer.route_column}", address=field.expression(RELEASE_LEVEL), level=RELEASE_LEVEL
+            )
+            sql = f"case when not coalesce({hidden}, false) then {sql} end"
+        columns.append(
             f'{sql} as "{name}"' if name in always else f"case when '{name}' = any($2) then {sql} end as \"{name}\""
         )
-    vouched = "".join(f" and t.{name} is not null" for name in layer.required_with_geometry)
-    place = f"ST_ReducePrecision(ST_Force2D({query.geometry_sql(layer, RELEASE_LEVEL)}), power(10, -$3))"
+    has_required = "".join(f" and t.{name} is not null" for name in layer.required_with_geometry)
+    rounded = f"ST_ReducePrecision(ST_Force2D({geometry_sql(layer, RELEASE_LEVEL)}), power(10, -$3))"
     return f"""
 create or replace function app.shared_{layer.name}(ids uuid[], fields text[], decimals integer)
 returns table (id uuid, content jsonb)
 language sql stable set search_path = pg_catalog, public set timezone = 'UTC' as $$
     select p.id, (select jsonb_object_agg(key, value) from jsonb_each(to_jsonb(p)) where value <> 'null')
     from (
-        select t.id, '{layer.name}' as layer, {", ".join(shown)},
-            case when $3 is not null{vouched} then (
+        select t.id, '{layer.name}' as layer, {", ".join(columns)},
+            case when $3 is not null{has_required} then (
                 select ST_AsGeoJSON(ST_ForcePolygonCCW(place), $3, 0)::jsonb
-                from {place} place where not ST_IsEmpty(place)
+                from {rounded} place where not ST_IsEmpty(place)
             ) end as geometry
         from app.{layer.name} t
         where t.id = any($1) and t.retired_at is null and t.level <= '{RELEASE_LEVEL}'::app.level
@@ -165,29 +171,30 @@ revoke all on function app.shared_{layer.name} from public;"""
 
 
 def linked_content_conditions(layer: Layer) -> list[str]:
-    """What of a layer's content is another feature's by a link, and so a copy of it: conditions on a holding ``h``.
+    """Conditions that a holding ``h`` of the layer contains data of a linked feature.
 
-    A place is, of what is drawn by its links, where it has none of its own at the moment of the copy.
+    Such data are the derived fields that show a linked feature, and the geometry of a feature that is drawn from its
+    links and had no geometry of its own at the moment of the copy.
     """
     names = [
         name
-        for name, one in layer.readable_fields(RELEASE_LEVEL).items()
-        if one.sql is not None and LINKS_TABLE in one.sql
+        for name, field in layer.readable_fields(RELEASE_LEVEL).items()
+        if field.sql is not None and LINKS_TABLE in field.sql
     ]
-    found = [f"h.content ?| '{{{','.join(names)}}}'"] if names else []
+    conditions = [f"h.content ?| '{{{','.join(names)}}}'"] if names else []
     if layer.geometry_from_links:
-        own = f"select from app.{layer.name}_history t where t.id = h.feature_id and t.valid @> h.since"
-        found.append(f"h.content ? 'geometry' and not exists ({own} and t.shared_geom is not null)")
-    return [f"h.layer = '{layer.name}' and {one}" for one in found]
+        row_then = f"select from app.{layer.name}_history t where t.id = h.feature_id and t.valid @> h.since"
+        conditions.append(f"h.content ? 'geometry' and not exists ({row_then} and t.shared_geom is not null)")
+    return [f"h.layer = '{layer.name}' and {condition}" for condition in conditions]
 
 
 def _generalized(name: str, sql: str) -> str:
-    """The SQL of a field that tells a place, no finer than the decimals allow: five are a metre along the line."""
+    """The SQL of a field that locates a feature, as precise as the decimals allow: five are a metre along a route."""
     step = "power(10, 5 - $3)"
     if name == "chainage_m":
         return f"case when $3 is not null then (round(({sql} / {step})::numeric) * {step}::numeric)::float8 end"
     if name == "accuracy_m":
         return f"case when $3 is not null and {sql} is not null then greatest({sql}, {step}) end"
-    if name == "address":  # 147/6 names a marker, 147/6 + 120 m a place to the metre
+    if name == "address":  # with an offset in metres it locates a point to the metre
         return f"case when $3 >= 5 or $3 is not null and {sql} !~ '\\d\\s*k?m\\M' then {sql} end"
     return f"{sql}::text" if name == "level" else sql

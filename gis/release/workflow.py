@@ -1,7 +1,6 @@
-"""Sharing: a release prepared, previewed, submitted, decided and published, and what recipients hold.
+"""The workflow of a release: prepare and change a draft, submit it, and move it through its states.
 
-What goes is read with a partner's eyes, what stays with those of whoever prepares it. Who may decide is not judged
-here but in the database (``gis.publication``).
+Whether an actor may make a transition is decided by the triggers of ``gis.release.publish``, not here.
 """
 
 import datetime as dt
@@ -28,12 +27,9 @@ from gis.text.i18n import Text
 RELEASE_NOT_FOUND = Text("Không có bản chia sẻ này", "There is no such release")
 
 
-# Preparing and deciding.
-
-
 @dataclass(frozen=True)
 class Terms:
-    """What a version rests on and how long it holds: ``basis`` is the paper as the recipient may know it."""
+    """The terms of a version: the document it is based on, ``basis`` as the recipient may read it, and its validity."""
 
     document_id: uuid.UUID | None = None
     basis: str | None = None
@@ -43,7 +39,7 @@ class Terms:
 
 
 def prepare(session: Session, name: str, recipient: str, terms: Terms, parts: Sequence[PreparedPart]) -> ReleaseVersion:
-    """A new release with its first version in draft. Raises ``Invalid`` for a name that is taken."""
+    """Create a release with its first version as a draft. Raises ``Invalid`` if the name is in use."""
     if session.query(Release).filter_by(name=name).one_or_none() is not None:
         raise invalid("name", "taken", "Tên này đã được sử dụng", "This name is already in use")
     release = Release(id=uuid.uuid4(), name=name, recipient=recipient)
@@ -55,14 +51,17 @@ def prepare(session: Session, name: str, recipient: str, terms: Terms, parts: Se
 def prepare_next_version(
     session: Session, release_id: uuid.UUID, terms: Terms, parts: Sequence[PreparedPart]
 ) -> ReleaseVersion:
-    """The next version in draft. Raises ``Conflict`` while another one is on its way, ``Missing`` for no release."""
+    """Create the next version as a draft.
+
+    Raises ``Conflict`` while another version is open, ``Missing`` if the release is unknown.
+    """
     versions = versions_of(session, release_id)
-    on_its_way = next((one for one in versions if one.state in OPEN_STATES), None)
-    if on_its_way is not None:
+    open_version = next((version for version in versions if version.state in OPEN_STATES), None)
+    if open_version is not None:
         raise Conflict(
             Text(
-                f"Phiên bản {on_its_way.number} đang xử lý; hãy hoàn tất hoặc hủy phiên bản đó trước",
-                f"Version {on_its_way.number} is still in progress; finish or discard it first",
+                f"Phiên bản {open_version.number} đang xử lý; hãy hoàn tất hoặc hủy phiên bản đó trước",
+                f"Version {open_version.number} is still in progress; finish or discard it first",
             )
         )
     return _create_draft(session, release_id, versions[-1].number + 1, terms, parts)
@@ -71,9 +70,9 @@ def prepare_next_version(
 def update_draft(
     session: Session, version: ReleaseVersion, terms: Terms, parts: Sequence[PreparedPart], *, name: str, recipient: str
 ) -> None:
-    """Change a draft before anybody is asked to approve it; the database writes down that the actor prepared it too.
+    """Change a draft. A trigger adds the actor to its preparers, who may not approve it.
 
-    Name and recipient change with the first version only. Raises ``Conflict`` for what is no draft any more.
+    Raises ``Conflict`` if the version is not a draft, or if name or recipient change after the first version.
     """
     if version.state != ReleaseState.DRAFT:
         raise Conflict(Text("Chỉ sửa được bản đang soạn", "Only a draft can be changed"))
@@ -83,7 +82,7 @@ def update_draft(
             raise Conflict(
                 Text(
                     "Tên và nơi nhận theo phiên bản đầu, không thay đổi được",
-                    "Name and recipient are those of the first version and cannot change",
+                    "`name` and `recipient` can be changed in the first version only",
                 )
             )
         if session.query(Release).filter(Release.name == name, Release.id != release.id).count():
@@ -107,9 +106,11 @@ def _create_draft(
 
 def _store_parts(session: Session, version: ReleaseVersion, parts: Sequence[PreparedPart]) -> None:
     if not parts:
-        raise invalid("parts", "missing", "Cần ít nhất một lớp dữ liệu", "At least one layer is needed")
+        raise invalid("parts", "missing", "Cần ít nhất một lớp dữ liệu", "At least one layer is required")
     if len({part.selection.layer.name for part in parts}) < len(parts):
-        raise invalid("parts", "repeated", "Mỗi lớp dữ liệu chỉ được chọn một lần", "A layer may be chosen once only")
+        raise invalid(
+            "parts", "repeated", "Mỗi lớp dữ liệu chỉ được chọn một lần", "Each layer can be chosen only once"
+        )
     session.add_all(
         ReleasePart(
             version_id=version.id,
@@ -125,50 +126,50 @@ def _store_parts(session: Session, version: ReleaseVersion, parts: Sequence[Prep
 
 
 def versions_of(session: Session, release_id: uuid.UUID) -> list[ReleaseVersion]:
-    """The versions of a release in order. Raises ``Missing`` where there is none."""
-    found = session.query(ReleaseVersion).filter_by(release_id=release_id).order_by(ReleaseVersion.number).all()
-    if not found:
+    """The versions of a release by number. Raises ``Missing`` if the release is unknown."""
+    versions = session.query(ReleaseVersion).filter_by(release_id=release_id).order_by(ReleaseVersion.number).all()
+    if not versions:
         raise Missing(RELEASE_NOT_FOUND)
-    return found
+    return versions
 
 
 def version_of(session: Session, release_id: uuid.UUID, number: int, *, locked: bool = False) -> ReleaseVersion:
-    """One version of a release, ``locked`` until the end where it is to be changed. Raises ``Missing`` for none."""
-    asked = session.query(ReleaseVersion).filter_by(release_id=release_id, number=number)
-    found = (asked.with_for_update() if locked else asked).one_or_none()
-    if found is None:
+    """One version of a release, ``locked`` for the rest of the transaction on demand. Raises ``Missing``."""
+    query = session.query(ReleaseVersion).filter_by(release_id=release_id, number=number)
+    version = (query.with_for_update() if locked else query).one_or_none()
+    if version is None:
         raise Missing(RELEASE_NOT_FOUND)
-    return found
+    return version
 
 
 def list_releases(session: Session) -> list[Release]:
-    """Every release, the youngest first."""
+    """All releases, newest first."""
     return session.query(Release).order_by(Release.made_at.desc()).all()
 
 
 def release_of(session: Session, release_id: uuid.UUID) -> Release:
-    """One release. Raises ``Missing`` where there is none."""
-    found = session.get(Release, release_id)
-    if found is None:
+    """One release by id. Raises ``Missing`` if it is unknown."""
+    release = session.get(Release, release_id)
+    if release is None:
         raise Missing(RELEASE_NOT_FOUND)
-    return found
+    return release
 
 
 def steps_of(session: Session, version_id: uuid.UUID) -> list[ReleaseStep]:
-    """Who moved a version when and why, in order."""
+    """The transitions of a version, oldest first."""
     return session.query(ReleaseStep).filter_by(version_id=version_id).order_by(ReleaseStep.id).all()
 
 
 def rows_of(session: Session, version_id: uuid.UUID) -> dict[str, dict[uuid.UUID, str]]:
-    """The rows of a version as they were submitted: by layer, the hash of each id's content."""
-    found: dict[str, dict[uuid.UUID, str]] = {}
-    for one in session.query(ReleaseRow).filter_by(version_id=version_id):
-        found.setdefault(one.layer, {})[one.feature_id] = one.sha256
-    return found
+    """The submitted rows of a version: by layer, the content hash of each feature id."""
+    rows: dict[str, dict[uuid.UUID, str]] = {}
+    for row in session.query(ReleaseRow).filter_by(version_id=version_id):
+        rows.setdefault(row.layer, {})[row.feature_id] = row.sha256
+    return rows
 
 
 def parts_of(session: Session, version_id: uuid.UUID) -> list[ReleasePart]:
-    """The parts of a version by layer."""
+    """The parts of a version, sorted by layer."""
     return session.query(ReleasePart).filter_by(version_id=version_id).order_by(ReleasePart.layer).all()
 
 
@@ -178,40 +179,40 @@ def submit(
     rows: Mapping[str, Sequence[FeatureContent]],
     withheld_items: Sequence[Withheld],
 ) -> None:
-    """Submit a draft with these rows. Raises ``Invalid`` without a basis or a row, and like ``move``."""
+    """Submit a draft with these rows, by layer. Raises as ``transition``, and ``Invalid`` without a basis or a row."""
     if not version.basis:
-        raise invalid("basis", "missing", "Cần văn bản làm căn cứ", "The paper it rests on is needed")
+        raise invalid("basis", "missing", "Cần văn bản làm căn cứ", "`basis` is required: the document it is based on")
     if not any(rows.values()):
-        raise invalid("parts", "empty", "Không có dòng nào để chia sẻ", "There is no row to share")
+        raise invalid("parts", "empty", "Không có dòng nào để chia sẻ", "The filter matches no row to share")
     version.withheld = {}
-    for one in withheld_items:
-        version.withheld.setdefault(one.layer, {})[one.reason] = one.number
+    for item in withheld_items:
+        version.withheld.setdefault(item.layer, {})[item.reason] = item.number
     session.flush()
     session.execute(
         insert(ReleaseRow),
         [
-            {"version_id": version.id, "feature_id": one.id, "layer": layer, "sha256": one.sha256}
-            for layer, found in rows.items()
-            for one in found
+            {"version_id": version.id, "feature_id": item.id, "layer": layer, "sha256": item.sha256}
+            for layer, contents in rows.items()
+            for item in contents
         ],
     )
     transition(session, version, ReleaseState.SUBMITTED)
 
 
 def transition(session: Session, version: ReleaseVersion, to: ReleaseState) -> None:
-    """Move a version on; the database says who may.
+    """Move a version to another state, if the database lets the actor do so.
 
-    Raises ``Conflict`` for a move that is not allowed or a feature that reaches the recipient through another
-    release, ``Forbidden`` where it takes a second person.
+    Raises ``Conflict`` if the transition is not allowed, if a feature already reaches the recipient through another
+    release, or if the data changed since submission; ``Forbidden`` if a second person is needed, or a person at all.
     """
     state = ReleaseState(version.state)
-    allowed = [word for word in state.transitions_to if word != ReleaseState.REPLACED]
+    allowed = [code for code in state.transitions_to if code != ReleaseState.REPLACED]
     if to.value not in allowed:
-        words = ", ".join(allowed) or "–"
+        names = ", ".join(allowed) or "–"
         raise Conflict(
             Text(
-                f"Đang ở tình trạng “{state.title.vi}”, chỉ cập nhật được thành: {words}",
-                f"Its status is “{state.title.en}” and may only become: {words}",
+                f"Đang ở tình trạng “{state.title.vi}”, chỉ cập nhật được thành: {names}",
+                f"Its status is “{state.title.en}” and can only become: {names}",
             ),
             extra={"allowed": allowed},
         )
@@ -228,7 +229,7 @@ def transition(session: Session, version: ReleaseVersion, to: ReleaseState) -> N
 
 
 def _refuse_overlap(session: Session, version: ReleaseVersion) -> None:
-    found = session.execute(
+    overlap = session.execute(
         text(
             "select other.name, count(*) from app.release_rows w"
             " join app.releases own on own.id = :release"
@@ -238,8 +239,8 @@ def _refuse_overlap(session: Session, version: ReleaseVersion) -> None:
         ),
         {"release": version.release_id, "version": version.id},
     ).one_or_none()
-    if found is not None:
-        name, number = found
+    if overlap is not None:
+        name, number = overlap
         raise Conflict(
             Text(
                 f"{number} mục đã cung cấp cho đối tác này trong bản chia sẻ '{name}'; mỗi mục chỉ thuộc một bản",

@@ -1,4 +1,4 @@
-"""Applying the grants idempotently, and finding where a database differs from them."""
+"""Apply the security surface (functions, triggers, views, policies, grants), and find where a database differs."""
 
 import hashlib
 import re
@@ -6,9 +6,7 @@ import re
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from gis.db.session import (
-    OWNER_ROLE,
-)
+from gis.db.session import OWNER_ROLE
 from gis.schema.grants import security_sql
 from gis.schema.policy_model import Policy
 
@@ -42,7 +40,7 @@ select md5(string_agg(line, e'\\n' order by line)) from (
     union all select format('move %s %s %s', layer, from_word, to_word) from app.moves
 ) standing
 """)
-"""A fingerprint of what stands in the database: policies, triggers, functions, views, grants, row security, moves."""
+"""The hash of the security surface in the database: policies, triggers, functions, views, grants, transitions."""
 
 
 DROP_SECURITY = """
@@ -71,7 +69,7 @@ begin
     loop execute tampered; end loop;
 end $$;
 """
-"""Takes away every policy, trigger and grant, also those nobody here has made; what belongs is put back at once."""
+"""Drops every policy, trigger and grant, including foreign ones; ``apply`` creates ours again directly afterwards."""
 
 
 DISARM_UNKNOWN_FUNCTIONS = """
@@ -86,13 +84,16 @@ begin
     end loop;
 end $$;
 """
-"""A function that nobody here has made has no rights but its caller's, and is nobody's to call."""
+"""Functions that ``security_sql`` does not create lose SECURITY DEFINER and the public right to call them."""
 
 CREATED_FUNCTION = re.compile(r"create or replace function (?:app|release)\.(\w+)")
 
 
 def security_drift(connection: Connection, policy: Policy) -> list[str]:
-    """In what the surface that stands differs from the one that should: nothing, when all is well."""
+    """What differs from the last application: ``policy`` (our SQL), ``catalogue`` (the database), or both, or nothing.
+
+    ``surface`` alone means that the surface was never applied.
+    """
     return _drift_from(connection, _hash(security_sql(policy)))
 
 
@@ -104,29 +105,32 @@ def _drift_from(connection: Connection, expected: str) -> list[str]:
     remembered = connection.execute(text("select rendered, standing from app.surface")).one_or_none()
     if remembered is None:
         return ["surface"]
-    found = (expected, connection.execute(SECURITY_FINGERPRINT).scalar())
-    return [name for name, kept, now in zip(("policy", "catalogue"), remembered, found, strict=True) if kept != now]
+    current = (expected, connection.execute(SECURITY_FINGERPRINT).scalar())
+    return [
+        name for name, before, now in zip(("policy", "catalogue"), remembered, current, strict=True) if before != now
+    ]
 
 
 def apply(connection: Connection, policy: Policy) -> bool:
-    """Put the surface in place if it differs, in the caller's transaction; returns whether anything was done.
+    """Apply the security surface if it differs, in the caller's transaction; returns whether it was applied.
 
-    What was rendered and what stood after the last time are both remembered, so a policy dropped or a grant added by
-    hand is found and mended. Raw SQL goes through the driver without parameters, because policies contain ``%``.
+    ``app.surface`` stores the hash of the applied SQL and the hash of the catalogue afterwards, so that a policy
+    dropped or a grant added by hand is found and corrected. Raw SQL goes through the driver without parameters,
+    because policies contain ``%``.
     """
     rendered = security_sql(policy)
-    wanted = _hash(rendered)
-    if not _drift_from(connection, wanted):
+    fingerprint = _hash(rendered)
+    if not _drift_from(connection, fingerprint):
         return False
     cursor = connection.connection.cursor()
     cursor.execute(f"set local role {OWNER_ROLE}")
     cursor.execute(DROP_SECURITY)
     cursor.execute(rendered)
     cursor.execute(DISARM_UNKNOWN_FUNCTIONS % ",".join(sorted(set(CREATED_FUNCTION.findall(rendered)))))
-    stands = connection.execute(SECURITY_FINGERPRINT).scalar()
+    standing = connection.execute(SECURITY_FINGERPRINT).scalar()
     connection.execute(text("delete from app.surface"))
     connection.execute(
-        text("insert into app.surface values (:wanted, :standing)"), {"wanted": wanted, "standing": stands}
+        text("insert into app.surface values (:rendered, :standing)"), {"rendered": fingerprint, "standing": standing}
     )
     cursor.execute("reset role")
     return True

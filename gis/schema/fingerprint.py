@@ -1,9 +1,9 @@
-"""What the tables are made of, remembered line by line when a revision has made them.
+"""The fingerprint of the tables: one line for each column, constraint and unique index, stored after a revision.
 
-Revisions alone change columns, defaults and constraints, so whatever differs from the last one was changed by hand:
-a default that dates the journal back, a generated column that no longer withholds, a constraint that constrains
-nothing. Rights mend themselves, this does not: the line that differs is named. The register of lines,
-``app.structure``, is itself made by a revision: where it has gone, it does not come back with whatever stands then.
+Only revisions change columns, defaults and constraints, so a line that differs from the stored ones was changed by
+hand: a default that backdates the journal, a generated column that no longer masks, a constraint that checks nothing.
+Grants are corrected at every start, tables are not: the differing lines are reported. A revision creates the table
+``app.structure``, which stores the lines; if it was dropped, it is reported too and not filled with the present state.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 EXCERPT_LENGTH = 60
-"""So much of a line is enough to find it by."""
+"""Characters of a line that are reported; enough to find it by."""
 
 CATALOGUE_LINES = """
 select a.attrelid::regclass::text as table_name, concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod),
@@ -30,10 +30,10 @@ union all select i.indrelid::regclass::text, pg_get_indexdef(i.indexrelid)
     from pg_index i join pg_class c on c.oid = i.indrelid
     where c.relnamespace::regnamespace::text in ('app', 'release') and i.indisunique
 """
-"""Written without a search path, so that every name stands with its schema. Plain indexes only make things fast."""
+"""Run with an empty search path, so that every name is qualified. Other indexes affect speed only and are left out."""
 
 SERVER_VERSION = "select 'server', (current_setting('server_version_num')::integer / 10000)::text"
-"""Another version of PostgreSQL may write the same thing in other words."""
+"""The major version of the server, stored with the lines: another version may print the same definition differently."""
 
 SAME_SERVER_VERSION = f"{SERVER_VERSION} intersect select table_name, line from app.structure"
 
@@ -44,13 +44,13 @@ with now as ({CATALOGUE_LINES}), known as (select * from app.structure where tab
 (table known except table now) union all
 (select * from now where table_name in (select table_name from known) except table known)
 """
-"""Tables of somebody's own are none of ours."""
+"""Tables that no stored line names were created by a local administrator and are left out."""
 
 FINGERPRINT_EXISTS = "select exists (select from app.structure)"
 
 
 def store_fingerprint(connection: Connection, *, revised: bool) -> None:
-    """Write down what stands, after a revision and on another version of the server than the last time."""
+    """Store the lines of the catalogue after a revision, or when the server's major version has changed since."""
     known = connection.execute(text(FINGERPRINT_EXISTS)).scalar_one()
     if revised or (known and not connection.execute(text(SAME_SERVER_VERSION)).all()):
         with _qualified_names(connection):
@@ -59,20 +59,20 @@ def store_fingerprint(connection: Connection, *, revised: bool) -> None:
 
 
 def differing_lines(connection: Connection) -> list[str]:
-    """The lines that came, went or changed since the last revision."""
-    there = connection.execute(text("select to_regclass('app.structure') is not null")).scalar_one()
-    if not there or not connection.execute(text(FINGERPRINT_EXISTS)).scalar_one():
+    """The lines that were added, removed or changed since the last revision, shortened; ``app.structure`` if lost."""
+    exists = connection.execute(text("select to_regclass('app.structure') is not null")).scalar_one()
+    if not exists or not connection.execute(text(FINGERPRINT_EXISTS)).scalar_one():
         return ["app.structure"]
     with _qualified_names(connection):
-        found = connection.execute(text(DIFFERING_CATALOGUE_LINES)).all()
-    return sorted({f"{table}.{line[:EXCERPT_LENGTH]}" for table, line in found})
+        rows = connection.execute(text(DIFFERING_CATALOGUE_LINES)).all()
+    return sorted({f"{table}.{line[:EXCERPT_LENGTH]}" for table, line in rows})
 
 
 @contextmanager
 def _qualified_names(connection: Connection) -> Iterator[None]:
-    """For a while no schema is where names are looked up, so that each is written with its own."""
-    place = text("select set_config('search_path', :path, true)")
+    """Restrict the search path to ``pg_catalog``, so that PostgreSQL prints every name with its schema."""
+    set_path = text("select set_config('search_path', :path, true)")
     before = connection.execute(text("show search_path")).scalar_one()
-    connection.execute(place, {"path": "pg_catalog"})
+    connection.execute(set_path, {"path": "pg_catalog"})
     yield
-    connection.execute(place, {"path": before})
+    connection.execute(set_path, {"path": before})

@@ -1,10 +1,10 @@
-"""Rights: the one policy page turned into PostgreSQL's own row policies and column grants.
+"""Grants: the policy rendered as PostgreSQL's roles, row policies and column grants.
 
-``surface`` renders everything that decides who reads and writes what, from the cards and the policy; ``apply`` puts
-it in place when it differs from what stands there, whoever changed it. No predicate is repeated in the application.
+``security_sql`` renders everything that decides who reads and writes what, from the layers and the policy;
+``gis.schema.apply`` applies it when the database differs. The application repeats none of these conditions.
 """
 
-from gis.accounts import models as account_models
+from gis.accounts.models import ACCOUNT_TABLES, account_triggers
 from gis.audit import seal
 from gis.db.actors import Role
 from gis.db.refusals import LOWERING_BY_AUTHOR, LOWERING_NOT_ALLOWED, PERSON_REQUIRED
@@ -18,7 +18,7 @@ from gis.db.session import (
     SEALER_LOGIN,
     WRITER_LOGIN,
 )
-from gis.history import access_log, triggers as history
+from gis.history import access_log, triggers
 from gis.model import links
 from gis.model.children import child_tables, unjournalled_tables
 from gis.model.fields import ASSUMED_PREFIX, Level
@@ -33,33 +33,33 @@ REVOKED_FUNCTIONS = (
     "st_estimatedextent", "_postgis_stats", "_postgis_selectivity", "_postgis_join_selectivity",
     "_postgis_index_extent", "lo_create", "lo_creat", "lo_from_bytea",
 )  # fmt: skip
-"""Functions that ask for no right: PostGIS's look into statistics, which tell the extent and density of hidden rows,
-and large objects, a place of one's own where nothing of the kind is needed. They are taken from everybody."""
+"""Functions whose EXECUTE is revoked from PUBLIC: PostGIS's functions that read statistics, which reveal the extent
+and density of hidden rows, and those that create large objects, which are outside of all row policies."""
 
 
 def roles_sql(policy: Policy) -> str:
-    """The SQL of the owner, the logins and the policy's roles, idempotent. Needs CREATEROLE."""
+    """The SQL that creates the owner, the logins and the policy's roles, idempotent. Needs CREATEROLE."""
     reading = [role.read_role for role in policy.roles]
     editing = [role.write_role for role in policy.roles if role.edits]
     owning = [role.own_unit_role for role in policy.roles if role.scoped]
-    made = [_role(name, "nologin") for name in (OWNER_ROLE, PUBLISHER, *reading, *editing, *owning)]
-    made += [_role(login, "login noinherit") for login in LOGINS]
-    made += [
+    statements = [_role(name, "nologin") for name in (OWNER_ROLE, PUBLISHER, *reading, *editing, *owning)]
+    statements += [_role(login, "login noinherit") for login in LOGINS]
+    statements += [
         f"grant {', '.join(reading)} to {READER_LOGIN};",
         f"grant {', '.join(reading + editing)} to {WRITER_LOGIN};",
     ]
-    made += [f"grant {role.read_role} to {role.write_role};" for role in policy.roles if role.edits]
-    made += [f"grant {name} to {OWNER_ROLE};" for name in owning]
+    statements += [f"grant {role.read_role} to {role.write_role};" for role in policy.roles if role.edits]
+    statements += [f"grant {name} to {OWNER_ROLE};" for name in owning]
     if policy.partner_view_role is not None:
-        made += [
+        statements += [
             f"grant {policy.partner_view_role.read_role} to {PUBLISHER};",
             f"grant {PUBLISHER} to {OWNER_ROLE};",
         ]
-    return "\n".join(made)
+    return "\n".join(statements)
 
 
 def _role(name: str, options: str) -> str:
-    # Two databases may be migrated at once in one cluster: the loser of the race finds the role made.
+    # Two databases of one cluster may be migrated at once: then the role may exist by the time it is created here.
     return (
         f"do $$ begin create role {name} {options};"
         f" exception when duplicate_object or unique_violation then alter role {name} {options}; end $$;"
@@ -68,39 +68,39 @@ def _role(name: str, options: str) -> str:
 
 def security_sql(policy: Policy) -> str:
     """The whole security surface as SQL: functions, triggers, views, policies and grants. Run by the owner."""
-    made = [
-        history.triggers(),
+    statements = [
+        triggers.triggers(),
         access_log.ACCESS_LOG_FUNCTION,
         seal.IMMUTABILITY_TRIGGERS,
-        account_models.account_triggers(),
+        account_triggers(),
         grid_counts.triggers(),
         links.location_views_sql(),
         policy.functions,
     ]
-    made.append(_level_guards(policy))
+    statements.append(_level_guards(policy))
     for layer in all_layers():
-        made += layer_grants(layer, policy)
+        statements += layer_grants(layer, policy)
     for part in child_tables.values():
-        made += child_table_grants(part, policy)
-    made += own_unit_views(policy)
-    made += _link_grants(policy)
-    made += _cell_grants(policy)
-    made += _account_grants(policy)
-    made += _common_grants(policy)
-    made += _seal_grants(policy)
+        statements += child_table_grants(part, policy)
+    statements += own_unit_views(policy)
+    statements += _link_grants(policy)
+    statements += _cell_grants(policy)
+    statements += _account_grants(policy)
+    statements += _common_grants(policy)
+    statements += _seal_grants(policy)
     if policy.partner_view_role is not None:
-        made += partner_grants.publication_sql(
+        statements += partner_grants.publication_sql(
             policy.partner_view_role, policy.releasing_roles, all_role_names(policy), policy.referent_layer
         )
-    made.append(history.transitions_sql())  # last, because only its policy lets even the owner write them
-    return "\n".join(made)
+    statements.append(triggers.transitions_sql())  # last, because even the owner needs the policy above to write
+    return "\n".join(statements)
 
 
 def _level_guards(policy: Policy) -> str:
-    """The trigger by which nothing is opened to more readers but by the office, and there not by whoever entered it.
+    """Triggers that let only releasing roles lower a level, and there only a person who is not the row's author.
 
-    It runs with the rights of whoever changes the row, so that ``current_user`` is that post; the house itself and the
-    administrator of the database are no posts.
+    Other roles cannot create rows below level ``internal`` either. The functions run with the rights of the role that
+    changes the row, so that ``current_user`` is that role; the system role and the database's administrator pass.
     """
     office = ", ".join(f"'{role.write_role}'" for role in policy.releasing_roles)
     others = ", ".join(
@@ -108,7 +108,7 @@ def _level_guards(policy: Policy) -> str:
         for role in policy.roles
         if role.edits and not role.manages_releases and role != policy.system_role
     )
-    made = f"""
+    statements = f"""
 create or replace function app.guard_level() returns trigger language plpgsql set search_path = pg_catalog as $$
 begin
     if current_user in ({others or "''"}) then
@@ -130,16 +130,17 @@ begin
     return NEW;
 end $$;"""
     for layer in all_layers():
-        made += f"""
+        statements += f"""
 create or replace trigger guard_level before update of level on app.{layer.name}
     for each row when (NEW.level < OLD.level) execute function app.guard_level();
 create or replace trigger guard_new_level before insert on app.{layer.name}
     for each row when (NEW.level < '{Level.INTERNAL}') execute function app.guard_new_level();"""
-    return made
+    return statements
 
 
 def _link_grants(policy: Policy) -> list[str]:
-    made = [
+    """A link is read and changed by roles that see both of its ends; see ``_address_condition`` for its address."""
+    statements = [
         *forced_row_security("links", all_role_names(policy)),
         *forced_row_security("links_history", all_role_names(policy)),
     ]
@@ -151,64 +152,70 @@ def _link_grants(policy: Policy) -> list[str]:
             + ("" if role.level.sees_assumed_positions else _address_condition(role, policy))
         )
         edits = role.write_role
-        made += [
+        statements += [
             f"grant select on {view} to {role.read_role};",
             f"grant select on app.links to {role.read_role};",
             create_policy("links", f"see_{role.name}", "select", role.read_role, using=visible),
             *child_history_grants("links", links.Link.__table__.columns.keys(), role, visible),
         ]
         if role.edits:
-            made += [
+            statements += [
                 f"grant select on app.places to {edits};",
                 f"grant insert, update, delete on app.links to {edits};",
                 create_policy("links", f"add_{role.name}", "insert", edits, check=visible),
                 create_policy("links", f"edit_{role.name}", "update", edits, using=visible, check=visible),
                 create_policy("links", f"erase_{role.name}", "delete", edits, using=visible),
             ]
-    return made
+    return statements
 
 
 def _address_condition(role: Role, policy: Policy) -> str:
-    """The address of a link is told below the house where it is not assumed and not counted from what is hidden."""
-    known = f" and position_source <> 'assumed' and coalesce(at not like '{ASSUMED_PREFIX}%', true)"
+    """The condition on a link for roles that see no assumed positions.
+
+    Its position and its address must not be assumed, nor its address be counted from a feature that the role may not
+    see.
+    """
+    condition = f" and position_source <> 'assumed' and coalesce(at not like '{ASSUMED_PREFIX}%', true)"
     if policy.referent_layer is None:
-        return known
-    hidden = policy.referent_layer.hidden_sql.format(border="border", address="at", level=role.level)
-    return f"{known} and not coalesce({hidden}, false)"
+        return condition
+    hidden = policy.referent_layer.hidden_sql.format(
+        route=policy.referent_layer.route_column, address="at", level=role.level
+    )
+    return f"{condition} and not coalesce({hidden}, false)"
 
 
 def _cell_grants(policy: Policy) -> list[str]:
-    """Counts are seen like the rows they count; what stands at an assumed place is counted for the office alone.
+    """Grid counts are read like the rows they count: up to the role's level, assumed positions from ``internal`` on.
 
-    A scoped role has no counts: they do not know whose matter they count.
+    A scoped role reads no counts, because a count does not say to which unit its rows belong.
     """
-    made = []
+    statements = []
     for table in ("cells", "cell_changes"):
-        made += forced_row_security(table, all_role_names(policy))
+        statements += forced_row_security(table, all_role_names(policy))
         for role in policy.roles:
             if role.scoped:
                 continue
-            seen = f"level <= '{role.level}'::app.level" + (
+            visible = f"level <= '{role.level}'::app.level" + (
                 "" if role.level.sees_assumed_positions else " and not assumed"
             )
-            made += [
+            statements += [
                 f"grant select on app.{table} to {role.read_role};",
-                create_policy(table, f"see_{role.name}", "select", role.read_role, using=seen),
+                create_policy(table, f"see_{role.name}", "select", role.read_role, using=visible),
             ]
-    return made
+    return statements
 
 
 def _account_grants(policy: Policy) -> list[str]:
-    """Who may come in is known to the door alone."""
-    made = []
-    for table in account_models.ACCOUNT_TABLES:
-        made += [
+    """Only the login that authenticates reads and writes accounts and the use of tokens."""
+    statements = []
+    for table in ACCOUNT_TABLES:
+        statements += [
             *forced_row_security(table, all_role_names(policy)),
             f"grant select, insert, update on app.{table} to {ACCOUNTS_LOGIN};",
             create_policy(table, "door", "all", ACCOUNTS_LOGIN, using="true", check="true"),
         ]
     return [
-        *made,
+        *statements,
         *forced_row_security("token_uses", all_role_names(policy)),
         f"grant select, insert, update on app.token_uses to {ACCOUNTS_LOGIN};",
         create_policy("token_uses", "door", "all", ACCOUNTS_LOGIN, using="true", check="true"),
@@ -216,7 +223,7 @@ def _account_grants(policy: Policy) -> list[str]:
 
 
 def _seal_grants(policy: Policy) -> list[str]:
-    """The sealer alone reads the journal and adds seals to it; nobody else has to do with either."""
+    """Only the sealer's login reads the journal and adds seals."""
     return [
         *forced_row_security("seals", all_role_names(policy)),
         f"grant select on app.journal to {SEALER_LOGIN};",
@@ -228,48 +235,49 @@ def _seal_grants(policy: Policy) -> list[str]:
 
 
 def _common_grants(policy: Policy) -> list[str]:
-    """What belongs to no layer: the journal and identity, which nobody reads; the registers, from their level upwards.
+    """Grants on tables that belong to no layer: journal, identities, transitions, registers and counters.
 
-    Who may change every layer keeps the registers too; of those that are private every editor has the own rows.
+    No role reads the journal and the identities. A register is read from its level upwards and written by the roles
+    that edit every layer; if it has no level, every editing role has the rows of its own actor.
     """
     names = all_role_names(policy)
     everyone = ", ".join(name for name in names if name != PARTNER_LOGIN)
     readers = ", ".join(role.read_role for role in policy.roles)
     editors = ", ".join(role.write_role for role in policy.roles if role.edits)
-    keepers = ", ".join(
-        role.write_role for role in policy.roles if all(role.edits.get(one.name) == () for one in all_layers())
+    full_editors = ", ".join(
+        role.write_role for role in policy.roles if all(role.edits.get(layer.name) == () for layer in all_layers())
     )
-    made = [f"grant usage on schema app to {everyone};", f"revoke all on schema app from {PARTNER_LOGIN};"]
-    made += [*forced_row_security("journal", names), *forced_row_security("features", names)]
-    made += [
+    statements = [f"grant usage on schema app to {everyone};", f"revoke all on schema app from {PARTNER_LOGIN};"]
+    statements += [*forced_row_security("journal", names), *forced_row_security("features", names)]
+    statements += [
         f"grant execute on function app.actor() to {everyone};",
-        # Whoever reads says so through the login that writes, before it takes anybody's role.
+        # Access to restricted records is journalled by the writing login itself, before it takes an actor's role.
         f"grant execute on function app.journal_read to {WRITER_LOGIN};",
     ]
     if sharing := ", ".join(role.read_role for role in policy.releasing_roles):
-        made.append(f"grant execute on function {access_log.ACCESS_LOG_SIGNATURE} to {sharing};")
-    made += [*forced_row_security("moves", names), f"grant select on app.moves to {readers};"]
-    made += [create_policy("moves", "see", "select", readers, using="true")]
+        statements.append(f"grant execute on function {access_log.ACCESS_LOG_SIGNATURE} to {sharing};")
+    statements += [*forced_row_security("moves", names), f"grant select on app.moves to {readers};"]
+    statements += [create_policy("moves", "see", "select", readers, using="true")]
     for table, register in unjournalled_tables.items():
-        made += forced_row_security(table, names)
+        statements += forced_row_security(table, names)
         for role in policy.roles:
             if register.read_level is not None and role.level.may_read(register.read_level):
-                seen = f"level <= '{role.level}'::app.level" if "level" in register.__table__.columns else "true"
-                made += [
+                visible = f"level <= '{role.level}'::app.level" if "level" in register.__table__.columns else "true"
+                statements += [
                     f"grant select on app.{table} to {role.read_role};",
-                    create_policy(table, f"see_{role.name}", "select", role.read_role, using=seen),
+                    create_policy(table, f"see_{role.name}", "select", role.read_role, using=visible),
                 ]
-        kept_by, own = (
-            (editors, "actor = (select app.actor())") if register.read_level is None else (keepers, HAS_ACTOR)
+        writers, condition = (
+            (editors, "actor = (select app.actor())") if register.read_level is None else (full_editors, HAS_ACTOR)
         )
-        made += [
-            f"grant select, insert, update, delete on app.{table} to {kept_by};",
-            create_policy(table, "edit", "all", kept_by, using=own, check=own),
+        statements += [
+            f"grant select, insert, update, delete on app.{table} to {writers};",
+            create_policy(table, "edit", "all", writers, using=condition, check=condition),
         ]
-    made += [
+    statements += [
         f"grant insert, update, select on app.counters to {editors};",
         *forced_row_security("counters", names)[:2],
         create_policy("counters", "count", "all", editors, using=HAS_ACTOR, check=HAS_ACTOR),
         create_policy("counters", "own", "all", OWNER_ROLE, using="true", check="true"),
     ]
-    return made
+    return statements

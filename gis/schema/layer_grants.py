@@ -1,4 +1,4 @@
-"""Grants and row policies of a layer, its history and its child tables."""
+"""Grants and row policies of a layer, its history, its own-unit views and its child tables."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,72 +12,73 @@ from gis.schema.statements import STAMPED_COLUMNS, all_role_names, create_policy
 
 
 def layer_grants(layer: Layer, policy: Policy) -> list[str]:
-    table, past = layer.name, f"{layer.name}_history"
-    everyone = all_role_names(policy)
-    made = [*forced_row_security(table, everyone), *forced_row_security(past, everyone)]
+    """The row security of a layer and its history: each role reads its columns and rows, editing roles write."""
+    table, history = layer.name, f"{layer.name}_history"
+    all_roles = all_role_names(policy)
+    statements = [*forced_row_security(table, all_roles), *forced_row_security(history, all_roles)]
     for role in policy.roles:
-        eyes, reading = role.clearance, role.read_role
-        remembered = [*layer.columns(eyes, from_history=True), *_history_columns(eyes)]
-        made += [
-            f"grant select ({', '.join(layer.columns(eyes))}) on app.{table} to {reading};",
-            f"grant select ({', '.join(remembered)}) on app.{past} to {reading};",
+        clearance, reading = role.clearance, role.read_role
+        history_columns = [*layer.columns(clearance, from_history=True), *_history_columns(clearance)]
+        statements += [
+            f"grant select ({', '.join(layer.columns(clearance))}) on app.{table} to {reading};",
+            f"grant select ({', '.join(history_columns)}) on app.{history} to {reading};",
             create_policy(table, f"see_{role.name}", "select", reading, using=policy.read_condition(role, layer)),
-            # What has been is seen by whoever may see what is.
+            # Every version of a row is visible to those who may see its present version.
             create_policy(
-                past,
+                history,
                 f"see_{role.name}",
                 "select",
                 reading,
-                using=f"exists (select from app.{table} t where t.id = {past}.id)",
+                using=f"exists (select from app.{table} t where t.id = {history}.id)",
             ),
         ]
         if layer.name in role.edits:
-            made += _editor_grants(layer, role, policy)
-    return made
+            statements += _editor_grants(layer, role, policy)
+    return statements
 
 
 def _history_columns(clearance: Clearance) -> list[str]:
-    """What the history says of a change beside the state it led to: when and what; within the house who and why too."""
-    everything = clearance.sees_assumed_positions and not isinstance(clearance, ScopedClearance)
-    return ["valid", "action", *(triggers.PROVENANCE if everything else ())]
+    """The columns of a history beside the row's own: time and action; for unscoped internal readers also provenance."""
+    sees_provenance = clearance.sees_assumed_positions and not isinstance(clearance, ScopedClearance)
+    return ["valid", "action", *(triggers.PROVENANCE if sees_provenance else ())]
 
 
 def own_unit_views(policy: Policy) -> list[str]:
-    """What a scoped post may know of its own matters alone: views beside the tables, of the columns kept from its role.
+    """Views that give a scoped role the columns it may read in rows of its own unit only.
 
-    A view belongs to a role that holds these columns and sees the post's own rows; so row security decides here too,
-    and whoever reads the view gets of other rows nothing. It stands over the history, which knows every version.
+    A view belongs to a separate role that is granted these columns and whose row policies show the unit's rows only,
+    so row security decides here too. The views select from the history, which has every version of a row.
     """
-    made = []
+    statements = []
     for role in policy.roles:
         if not role.scoped or not isinstance(role.clearance, ScopedClearance):
             continue
-        made.append(f"grant create on schema app to {role.own_unit_role};")
+        statements.append(f"grant create on schema app to {role.own_unit_role};")
         for layer in all_layers():
-            table, past = layer.name, f"{layer.name}_history"
-            made += [
+            table, history = layer.name, f"{layer.name}_history"
+            statements += [
                 f"grant select (id) on app.{table} to {role.own_unit_role};",
                 create_policy(
                     table, f"own_{role.name}", "select", role.own_unit_role, using=policy.edit_condition(role, layer)
                 ),
                 create_policy(
-                    past, f"own_{role.name}", "select", role.own_unit_role, using=_exists_in(table, f"{past}.id")
+                    history, f"own_{role.name}", "select", role.own_unit_role, using=_exists_in(table, f"{history}.id")
                 ),
                 *_own_unit_view(
                     table, ["id", "version", *layer.masked_fields(role.clearance), *triggers.PROVENANCE], role
                 ),
             ]
         for part in child_tables.values():
-            table, past = part.__tablename__, f"{part.__tablename__}_history"
+            table, history = part.__tablename__, f"{part.__tablename__}_history"
             seen = _exists_in(part.parent.layer.name, "feature_id")
-            made += [
-                create_policy(past, f"own_{role.name}", "select", role.own_unit_role, using=seen),
+            statements += [
+                create_policy(history, f"own_{role.name}", "select", role.own_unit_role, using=seen),
                 *_own_unit_view(
                     table, ["id", "valid", *masked_child_fields(part, role.clearance), *triggers.PROVENANCE], role
                 ),
             ]
-        made.append(f"revoke create on schema app from {role.own_unit_role};")
-    return made
+        statements.append(f"revoke create on schema app from {role.own_unit_role};")
+    return statements
 
 
 def _exists_in(table: str, key: str) -> str:
@@ -85,11 +86,11 @@ def _exists_in(table: str, key: str) -> str:
 
 
 def _own_unit_view(table: str, columns: Sequence[str], role: Role) -> list[str]:
-    shown = _quoted_columns(columns)
+    column_list = _quoted_columns(columns)
     return [
-        f"grant select ({shown}) on app.{table}_history to {role.own_unit_role};",
+        f"grant select ({column_list}) on app.{table}_history to {role.own_unit_role};",
         f"drop view if exists app.{table}_own;",
-        f"create view app.{table}_own as select {shown} from app.{table}_history;",
+        f"create view app.{table}_own as select {column_list} from app.{table}_history;",
         f"alter view app.{table}_own owner to {role.own_unit_role};",
         f"grant select on app.{table}_own to {role.read_role};",
     ]
@@ -103,16 +104,16 @@ def _editor_grants(layer: Layer, role: Role, policy: Policy) -> list[str]:
         if column.computed is None and column.name not in STAMPED_COLUMNS
     ]
     changeable = changed or [name for name in stored if name != "id"]
-    made = [
+    statements = [
         f"grant update ({_quoted_columns(changeable)}) on app.{layer.name} to {role.write_role};",
         create_policy(layer.name, f"edit_{role.name}", "update", role.write_role, using=allowed, check=allowed),
     ]
     if not changed:
-        made += [
+        statements += [
             f"grant insert ({_quoted_columns(stored)}) on app.{layer.name} to {role.write_role};",
             create_policy(layer.name, f"add_{role.name}", "insert", role.write_role, check=allowed),
         ]
-    return made
+    return statements
 
 
 def _quoted_columns(columns: Iterable[str]) -> str:
@@ -120,7 +121,7 @@ def _quoted_columns(columns: Iterable[str]) -> str:
 
 
 def child_history_grants(table: str, columns: Iterable[str], role: Role, condition: str) -> list[str]:
-    """The history of what belongs to a feature is seen like the thing itself, row and column."""
+    """The history of a child table or of links is granted like the table itself, by row and column."""
     return [
         f"grant select ({_quoted_columns([*columns, 'since', *_history_columns(role.clearance)])})"
         f" on app.{table}_history to {role.read_role};",
@@ -129,25 +130,26 @@ def child_history_grants(table: str, columns: Iterable[str], role: Role, conditi
 
 
 def child_table_grants(part: type[ChildRecord], policy: Policy) -> list[str]:
+    """Rows of a child table are read where their feature is visible, and written where it may be edited."""
     table, owner = part.__tablename__, part.parent.layer
-    made = [
+    statements = [
         *forced_row_security(table, all_role_names(policy)),
         *forced_row_security(f"{table}_history", all_role_names(policy)),
     ]
     of_owner = f"exists (select from app.{owner.name} t where t.id = feature_id{{}})"
     for role in policy.roles:
         columns = child_columns(part, role.clearance)
-        made += [
+        statements += [
             f"grant select ({_quoted_columns(columns)}) on app.{table} to {role.read_role};",
             create_policy(table, f"see_{role.name}", "select", role.read_role, using=of_owner.format("")),
             *child_history_grants(table, columns, role, of_owner.format("")),
         ]
         if owner.name in role.edits:
             allowed = of_owner.format(f" and ({policy.edit_condition(role, owner)})")
-            made += [
+            statements += [
                 f"grant insert, update, delete on app.{table} to {role.write_role};",
                 create_policy(table, f"add_{role.name}", "insert", role.write_role, check=allowed),
                 create_policy(table, f"edit_{role.name}", "update", role.write_role, using=allowed, check=allowed),
                 create_policy(table, f"erase_{role.name}", "delete", role.write_role, using=allowed),
             ]
-    return made
+    return statements

@@ -1,6 +1,6 @@
-"""Bringing a database to today's shape: roles, extensions, our SRIDs, Alembic's revisions, the security surface.
+"""Migrate a database: roles, extensions, our SRIDs, Alembic's revisions, the security surface.
 
-Safe to run at every start and by several processes at once; a second run changes nothing.
+It may run at every start and by several processes at once; a second run changes nothing.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,19 +18,21 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
-from gis.accounts import tokens  # noqa: F401 - replays and tokens declare tables
+from gis.accounts import tokens  # noqa: F401 - declares a table
 from gis.audit import seal
 from gis.crs import systems
 from gis.db.session import OWNER_ROLE
 from gis.history import triggers
 from gis.model.fields import SCHEMA, TEXT_COLLATION, Level
 from gis.release.snapshot import RELEASE_SCHEMA
-from gis.schema import apply, fingerprint, grants as rights, policy_model
+from gis.schema import apply, fingerprint, grants
+from gis.schema.policy_model import Policy
 from gis.text.errors import Conflict, Unavailable
 from gis.text.i18n import Text
-from gis.write import idempotency  # noqa: F401 - replays and tokens declare tables
+from gis.write import idempotency  # noqa: F401 - declares a table
 
-MIGRATION_LOCK_KEY = 0x636F746D6F63  # "cotmoc" as a number: one migration at a time in one database
+MIGRATION_LOCK_KEY = 0x636F746D6F63
+"""The advisory lock that lets one migration run at a time in a database ("cotmoc" in ASCII)."""
 
 UNACCENT_FUNCTIONS = "\n".join(
     f"""
@@ -40,7 +42,7 @@ create or replace function {schema}.plain(words text) returns text language sql 
 alter function {schema}.plain owner to {OWNER_ROLE};"""
     for schema in (SCHEMA, RELEASE_SCHEMA)
 )
-"""Text without diacritics; in each schema, since partners reach nothing in the other."""
+"""``plain(text)``, which removes diacritics; one in each schema, since partners have no access to schema ``app``."""
 
 TAKE_OWNERSHIP = f"""
 do $$
@@ -60,7 +62,7 @@ begin
             and proowner::regrole::text not like 'cotmoc\\_%'
     loop execute format('alter %s owner to {OWNER_ROLE}', one); end loop;
 end $$;"""
-"""What was restored where our roles did not stand yet belongs to whoever restored it."""
+"""Gives objects to the owner role that a restore left to its user, because our roles did not exist yet."""
 
 BASE_SCHEMA = f"""
 {TAKE_OWNERSHIP}
@@ -83,7 +85,7 @@ do $$
 declare one regprocedure;
 begin
     -- Temporary objects would be a place of one's own too.
-    for one in select oid from pg_proc where proname = any('{{{",".join(rights.REVOKED_FUNCTIONS)}}}')
+    for one in select oid from pg_proc where proname = any('{{{",".join(grants.REVOKED_FUNCTIONS)}}}')
     loop execute format('revoke execute on function %s from public', one); end loop;
     execute format('revoke temporary on database %I from public', current_database());
     revoke create on schema public from public;
@@ -91,16 +93,14 @@ end $$;
 """
 
 MARK_LEAKPROOF = "alter function geometry_overlaps(geometry, geometry) leakproof"
-"""Without this mark a spatial index is not used under row-level security. ``&&`` only compares boxes of valid rows."""
+"""Without this mark PostgreSQL uses no spatial index under row security. ``&&`` only compares bounding boxes."""
 
 
-def migrate(
-    admin_url: str, scripts: Path, policy: policy_model.Policy, passwords: Mapping[str, str] | None = None
-) -> None:
-    """Bring the database to today's shape as its administrator.
+def migrate(admin_url: str, scripts: Path, policy: Policy, passwords: Mapping[str, str] | None = None) -> None:
+    """Migrate the database at ``admin_url`` with the revisions in ``scripts``, and apply the policy.
 
-    ``passwords`` gives the logins their secrets where the server asks for any. Raises ``Unavailable`` with the exact
-    SQL for the database's administrator where ours may not mark a function LEAKPROOF.
+    ``passwords`` sets the passwords of logins, by name, where the server requires any. Raises ``Unavailable`` with the
+    statement for a superuser if this user may not mark a function LEAKPROOF.
     """
     with _admin_connection(admin_url) as connection:
         connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK_KEY})
@@ -115,7 +115,7 @@ def migrate(
 
 @contextmanager
 def _admin_connection(admin_url: str) -> Iterator[Connection]:
-    """A connection of the administrator's, closed afterwards whatever happens; its end frees the lock."""
+    """A connection of the administrator, which is closed in any case; closing it releases the advisory lock."""
     engine = create_engine(admin_url, poolclass=NullPool)
     with engine.connect() as connection:
         yield connection
@@ -136,7 +136,7 @@ def _upgrade_to_head(connection: Connection, scripts: Path) -> None:
         raise Conflict(
             Text(
                 "Dữ liệu thuộc một phiên bản mới hơn của chương trình; hãy chạy phiên bản đó",
-                "The data belong to a newer version of this software; please run that one",
+                "The database was migrated by a newer version of this software; run that version",
             )
         ) from None
     fingerprint.store_fingerprint(connection, revised=revised)
@@ -151,19 +151,20 @@ begin
     end loop;
 end $$;
 """
-"""A view holds its columns fast against a revision. They and what rests on them are made anew with the surface."""
+"""Drops all views, as PostgreSQL changes no column that a view uses. The security surface creates them again."""
 
 
 def _is_at_head(connection: Connection, config: Config) -> bool:
-    known = connection.execute(text("select to_regclass('app.alembic_version') is not null")).scalar()
-    stands = set(connection.execute(text("select version_num from app.alembic_version")).scalars()) if known else set()
-    return stands == set(ScriptDirectory.from_config(config).get_heads())
+    exists = connection.execute(text("select to_regclass('app.alembic_version') is not null")).scalar()
+    versions = text("select version_num from app.alembic_version")
+    current = set(connection.execute(versions).scalars()) if exists else set()
+    return current == set(ScriptDirectory.from_config(config).get_heads())
 
 
-def revise(admin_url: str, scripts: Path, policy: policy_model.Policy, message: str) -> str | None:
-    """Write the revision that takes the schema to the cards as they are now; None where nothing differs.
+def revise(admin_url: str, scripts: Path, policy: Policy, message: str) -> str | None:
+    """Write a revision that takes the schema to the layers as declared; returns its path, or None without a difference.
 
-    The database is first brought to the last revision. Returns the path of the new file.
+    The database is first migrated to the last revision.
     """
     with _admin_connection(admin_url) as connection:
         with connection.begin():
@@ -179,13 +180,13 @@ def revise(admin_url: str, scripts: Path, policy: policy_model.Policy, message: 
             if directives[0].upgrade_ops.is_empty():
                 directives.clear()
 
-        scripted = command.revision(config, message, autogenerate=True, process_revision_directives=keep_if_needed)
-        made = [one.path for one in (scripted if isinstance(scripted, list) else [scripted]) if one is not None]
-    return made[0] if made else None
+        revision = command.revision(config, message, autogenerate=True, process_revision_directives=keep_if_needed)
+    scripts_written = revision if isinstance(revision, list) else [revision]
+    return next((script.path for script in scripts_written if script is not None), None)
 
 
 def check(admin_url: str, scripts: Path) -> None:
-    """Raises ``alembic.util.CommandError`` when the database and the cards differ."""
+    """Raises ``alembic.util.CommandError`` if the tables of the database differ from the declared layers."""
     with _admin_connection(admin_url) as connection:
         connection.execute(text(f"set role {OWNER_ROLE}"))
         connection.execute(text("set search_path = app, public"))
@@ -200,8 +201,8 @@ def _config(connection: Connection, scripts: Path) -> Config:
     return config
 
 
-def _create_base_schema(connection: Connection, policy: policy_model.Policy, passwords: Mapping[str, str]) -> None:
-    _execute_raw(connection, rights.roles_sql(policy))
+def _create_base_schema(connection: Connection, policy: Policy, passwords: Mapping[str, str]) -> None:
+    _execute_raw(connection, grants.roles_sql(policy))
     for login, secret in passwords.items():
         _execute_raw(
             connection, sql.SQL("alter role {} password {}").format(sql.Identifier(login), sql.Literal(secret))
@@ -216,19 +217,21 @@ def _create_base_schema(connection: Connection, policy: policy_model.Policy, pas
         ),
         [dict(row) for row in systems.spatial_ref_sys_rows()],
     )
-    marked = text("select proleakproof from pg_proc where oid = 'geometry_overlaps(geometry, geometry)'::regprocedure")
-    if connection.execute(marked).scalar():
+    is_leakproof = text(
+        "select proleakproof from pg_proc where oid = 'geometry_overlaps(geometry, geometry)'::regprocedure"
+    )
+    if connection.execute(is_leakproof).scalar():
         return
     if not connection.execute(text("select rolsuper from pg_roles where rolname = current_user")).scalar():
         raise Unavailable(
             Text(
                 f"Cần quản trị viên cơ sở dữ liệu chạy một lần: {MARK_LEAKPROOF};",
-                f"The database's administrator has to run this once: {MARK_LEAKPROOF};",
+                f"A superuser of the database must run this once: {MARK_LEAKPROOF};",
             )
         )
     _execute_raw(connection, MARK_LEAKPROOF)
 
 
 def _execute_raw(connection: Connection, statement: str | sql.Composed) -> None:
-    """Run SQL through the driver untouched: SQLAlchemy would read ``%`` and ``:`` in it."""
+    """Run SQL through the driver unchanged: SQLAlchemy would interpret ``%`` and ``:`` in it."""
     connection.connection.cursor().execute(statement)

@@ -1,20 +1,21 @@
-"""The policy: roles, and for each the condition on a row to be read and to be edited."""
+"""The type of a policy: roles, and for each the SQL conditions on the rows that it may read and edit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from gis.db.actors import Role
 from gis.model.layer import Layer
-from gis.release import publish
+from gis.release.referent import ReferentLayer
 
 
 @dataclass(frozen=True)
 class Policy:
-    """The law of the house: its roles, and for each the condition on a layer's row to be seen and to be edited.
+    """Roles, and for each the SQL condition on a row of a layer to be read and to be edited.
 
-    ``functions`` is SQL that the conditions call. A role that is not named sees nothing. ``shared_by`` is the role with
-    a partner's eyes, through which whatever is released passes. ``itself`` is the house's own role, which no person
-    takes. ``landmarks`` are what addresses are counted from: no address may tell of one that its reader may not see.
+    A role that is not listed has no access. ``functions`` is SQL that defines the functions which the conditions call.
+    ``partner_view_role`` is the role of level ``partner`` in which releases are read; ``system_role`` is the role of
+    the application itself, which no account has. ``referent_layer`` is the layer that addresses are counted from: no
+    reader is given an address that is counted from a feature they may not see.
     """
 
     roles: tuple[Role, ...]
@@ -23,9 +24,9 @@ class Policy:
     functions: str = ""
     partner_view_role: Role | None = None
     system_role: Role | None = None
-    referent_layer: publish.ReferentLayer | None = None
+    referent_layer: ReferentLayer | None = None
 
     @property
     def releasing_roles(self) -> list[Role]:
-        """The roles that prepare and approve what leaves the house."""
+        """The roles that prepare and approve releases."""
         return [role for role in self.roles if role.manages_releases]

@@ -1,22 +1,19 @@
-"""SQL statements that grants are made of."""
+"""Statements that several parts of the grants share: row security, policies, names of roles."""
 
 from collections.abc import Sequence
 
-from gis.db.session import (
-    LOGINS,
-    OWNER_ROLE,
-)
+from gis.db.session import LOGINS, OWNER_ROLE
 from gis.schema.policy_model import Policy
 
 HAS_ACTOR = "(select app.actor()) is not null"
-"""What no trigger journals is not written without a name either."""
+"""Policy condition for tables without a journal trigger: a write needs an actor all the same."""
 
 STAMPED_COLUMNS = {"version", "created_at", "created_by", "updated_at"}
-"""Columns that only the stamp trigger writes."""
+"""Columns that only the trigger ``stamp`` writes."""
 
 
 def forced_row_security(table: str, all_roles: Sequence[str]) -> list[str]:
-    """Row security, forced on the owner too, who alone passes freely through a policy of its own."""
+    """Enable row security, force it on the owner too, revoke all grants, and give the owner a policy for all rows."""
     return [
         f"alter table app.{table} enable row level security;",
         f"alter table app.{table} force row level security;",
@@ -26,6 +23,7 @@ def forced_row_security(table: str, all_roles: Sequence[str]) -> list[str]:
 
 
 def all_role_names(policy: Policy) -> list[str]:
+    """The names of all PostgreSQL roles of a policy, and of all logins."""
     names = [
         name
         for role in policy.roles
@@ -35,6 +33,7 @@ def all_role_names(policy: Policy) -> list[str]:
 
 
 def create_policy(table: str, name: str, verb: str, role: str, *, using: str = "", check: str = "") -> str:
+    """The statements that create a policy on a table of schema ``app`` in place of one of the same name."""
     clauses = (f" using ({using})" if using else "") + (f" with check ({check})" if check else "")
     return (
         f"drop policy if exists {name} on app.{table};"

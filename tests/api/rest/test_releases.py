@@ -320,7 +320,7 @@ def test_the_pages_say_what_goes_what_stays_and_who_holds_it(preparer_browser, a
     release, number = made["id"], marker_numbers["shown"][0]
     for language, stays in (
         ("vi", "Không thuộc phạm vi cung cấp cho đối tác"),
-        ("en", "Outside what may be given to partners"),
+        ("en", "Its level is above partner"),
     ):
         page = preparer_browser.get(f"/releases/{release}?lang={language}").text
         assert stays in page
