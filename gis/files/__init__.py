@@ -1,4 +1,4 @@
-"""Export formats, one file a format."""
+"""Export files of a selection: the formats, one module each."""
 
 from gis.files.formats import CHUNK_BYTES, FORMATS, NO, YES, Export, find_format
 

@@ -1,11 +1,11 @@
-"""Files that hold exactly what a view shows: the formats, the columns people read, and what streams.
+"""The export formats, the columns of tables for people, and the formats that are streamed.
 
-GeoJSON, GeoJSON text sequences, KML and CSV leave PostgreSQL by COPY and pass through as bytes, of any size in bounded
-memory. The other formats are written to a file first (``gis.files``), up to ``MOST_ROWS`` rows, in bounded memory too.
+GeoJSON, GeoJSON text sequences, KML and CSV are streamed by PostgreSQL's COPY as bytes, of any size in bounded memory.
+The other formats are written to a file first (``gis.files.writers``), up to ``MOST_ROWS`` rows, in bounded memory too.
 
-A format for programs carries codes under the names of the fields. A format for people (CSV, XLSX) carries words in
-the reader's language under the titles of the fields, longitude and latitude in WGS 84, and north (X) and east (Y) in
-one zone of VN-2000.
+A format for programs has codes, under the names of the fields. A format for people (CSV, XLSX) has the titles of codes
+in the reader's language, under the titles of the fields, with longitude and latitude in WGS 84, and north (X) and east
+(Y) in one zone of VN-2000.
 """
 
 import csv
@@ -23,24 +23,29 @@ from gis.db.session import Database
 from gis.files import kml
 from gis.model.code_lists import CodeList
 from gis.model.fields import Field
-from gis.read import pages, sql as query
+from gis.read import pages
 from gis.read.selection import Selection
+from gis.read.sql import feature_json_sql, selected_fields, selection_geometry_sql
 from gis.text.dates import TIME_ZONE
 from gis.text.errors import Malformed, TooLarge
 from gis.text.i18n import Language, Text
 
 MOST_ROWS: Final = 1_000_000
-"""Rows of a file that has to be written before it is sent: a sheet of Excel ends at 1,048,576."""
+"""The limit of rows of a file that is written before it is sent: a sheet of Excel has at most 1,048,576 rows."""
 
 CHUNK_BYTES: Final = 64 * 1024
-"""Bytes that leave at once."""
+"""The size of a chunk of a streamed file."""
 
 YES, NO = Text("Có", "Yes"), Text("Không", "No")
 
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of file: its name in addresses, its title for people, its media type and how its file name ends."""
+    """A file format: its name in URLs, its title, its media type and its file extension.
+
+    ``streams`` formats need no file on the server, ``delimited`` ones are tables, and ``geographic_only`` ones have
+    WGS 84 coordinates only.
+    """
 
     name: str
     title: Text
@@ -52,8 +57,8 @@ class Format:
 
 
 FORMATS: Final = {
-    one.name: one
-    for one in (
+    entry.name: entry
+    for entry in (
         Format("geojson", Text("GeoJSON", "GeoJSON"), "application/geo+json", ".geojson", streams=True),
         Format(
             "geojsonseq",
@@ -79,24 +84,25 @@ FORMATS: Final = {
     )
 }  # fmt: skip
 
-STREAMED_FORMATS: Final = ", ".join(one.name for one in FORMATS.values() if one.streams)
+STREAMED_FORMATS: Final = ", ".join(entry.name for entry in FORMATS.values() if entry.streams)
 
 
 def find_format(name: str) -> Format:
-    """The format of that name. Raises ``Malformed`` with the list of what there is."""
+    """The format of that name. Raises ``Malformed`` with the names of the formats."""
     if name not in FORMATS:
         names = ", ".join(FORMATS)
-        raise Malformed(Text(f"f: một trong {names}", f"f: one of {names}"))
+        raise Malformed(Text(f"f: một trong {names}", f"Invalid `f`. Allowed: {names}"))
     return FORMATS[name]
 
 
 @dataclass
 class Export:
-    """One file to be: what of a layer, in which format, for whom; and, once begun, what its reader must know of it.
+    """One export: a selection in a format and language, and the counts of what was written.
 
-    ``zone`` is the zone of VN-2000 that tables for people give beside WGS 84, ``delimiter`` parts the columns of a
-    CSV, ``about`` tells where the data come from. ``number`` and ``withheld`` count the features and, of those, the
-    positions that are only assumed and kept from this reader.
+    ``zone`` is the zone of VN-2000 whose coordinates tables for people have beside WGS 84, ``delimiter`` separates the
+    columns of a CSV, ``extra_metadata`` says where the data come from. ``number`` counts the features written,
+    ``withheld`` those whose position is assumed and masked for this reader. Raises ``Malformed`` for a CRS that the
+    format does not support.
     """
 
     selection: Selection
@@ -110,18 +116,20 @@ class Export:
 
     def __post_init__(self) -> None:
         if self.format.geographic_only and self.selection.crs.epsg != WGS84:
-            raise Malformed(Text(f"{self.format.name} chỉ có WGS 84", f"{self.format.name} knows WGS 84 only"))
-        pages.unpaged_sql(self.selection, query.feature_json_sql(self.selection))
+            raise Malformed(
+                Text(f"{self.format.name} chỉ có WGS 84", f"Format {self.format.name} supports WGS 84 only")
+            )
+        pages.unpaged_sql(self.selection, feature_json_sql(self.selection))
 
     def metadata(self) -> dict[str, Any]:
-        """What a reader must know of the file, as its metadata."""
+        """The metadata of the file: layer, counts and ``extra_metadata``."""
         counts = {"numberReturned": self.number}
         if self.withheld:
             counts["withheld_positions"] = self.withheld
         return {"name": self.selection.layer.name, **counts, **self.extra_metadata}
 
     def metadata_text(self) -> dict[str, str]:
-        """The same as texts."""
+        """The metadata with every value as text; values that are not text as JSON."""
         return {
             name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             for name, value in self.metadata().items()
@@ -129,23 +137,20 @@ class Export:
 
 
 def too_large() -> TooLarge:
-    """The refusal of more rows than a file is written for, naming the formats that know no bound."""
+    """The refusal of an export of more than ``MOST_ROWS`` rows, naming the formats without a limit."""
     return TooLarge(
         Text(
             f"Quá {f'{MOST_ROWS:,}'.replace(',', '.')} dòng: hãy lọc bớt hoặc chọn {STREAMED_FORMATS}",
-            f"Over {MOST_ROWS:,} rows: narrow the filter or choose {STREAMED_FORMATS}",
+            f"Over {MOST_ROWS:,} rows: narrow the filter or choose one of {STREAMED_FORMATS}",
         ),
         extra={"most": MOST_ROWS, "formats": STREAMED_FORMATS.split(", ")},
     )
 
 
-# What streams.
-
-
 async def stream(database: Database, actor: Actor, export: Export) -> AsyncIterator[bytes]:
-    """The file piece by piece as PostgreSQL gives its rows, never more than a piece and a row in memory.
+    """Yield the file in chunks as PostgreSQL sends its rows, with at most one chunk and one row in memory.
 
-    Raises ``Unavailable`` before the first piece when all places for downloads are taken.
+    Raises ``Unavailable`` before the first chunk if too many downloads are running.
     """
     async with database.download_connection(actor) as connection:
         if not actor.level.sees_assumed_positions:
@@ -172,16 +177,15 @@ async def stream(database: Database, actor: Actor, export: Export) -> AsyncItera
 
 
 def _head_and_separator(export: Export) -> tuple[bytes, bytes]:
-    """What the file begins with, and what stands between its rows."""
+    """The beginning of the file, and the separator between its rows."""
     match export.format.name:
         case "geojson":
             return b'{"type":"FeatureCollection","features":[\n', b","
         case "geojsonseq":
-            return b"\x1e", b"\x1e"  # RFC 8142 begins each text with it
+            return b"\x1e", b"\x1e"  # RFC 8142: a record separator precedes each text
         case "kml":
-            metadata = {
-                name: value for name, value in export.metadata_text().items() if name != "numberReturned"
-            }  # not known yet
+            # The number of features is not known before the last row.
+            metadata = {name: value for name, value in export.metadata_text().items() if name != "numberReturned"}
             return kml.document_start(export.selection, export.language, metadata), b""
         case _:
             return _csv_header(export), b""
@@ -193,9 +197,9 @@ async def _copy_rows(connection: AsyncConnection[Any], export: Export) -> AsyncI
         sql, values = pages.unpaged_sql(export.selection, columns)
         options = f"format csv, delimiter '{export.delimiter}'"
     else:
-        text = kml.placemark_sql if export.format.name == "kml" else query.feature_json_sql
-        sql, values = pages.unpaged_sql(export.selection, text(export.selection))
-        # Neither text holds one of these characters, so every row comes as it is, with a line's end.
+        row_sql = kml.placemark_sql if export.format.name == "kml" else feature_json_sql
+        sql, values = pages.unpaged_sql(export.selection, row_sql(export.selection))
+        # GeoJSON and KML rows contain neither of these characters, so COPY sends each row unchanged, with a newline.
         options = r"format csv, quote e'\x01', delimiter e'\x02'"
     async with AsyncClientCursor(connection) as cursor:
         composed = cursor.mogrify(sql, values)  # COPY takes no parameters of its own
@@ -204,19 +208,16 @@ async def _copy_rows(connection: AsyncConnection[Any], export: Export) -> AsyncI
                 async for row in rows:
                     yield bytes(row)
             except BaseException:
-                await connection.close()  # rather than read to its end what nobody wants any more
+                await connection.close()  # closing is faster than reading an aborted COPY to its end
                 raise
 
 
 def _csv_header(export: Export) -> bytes:
-    """The titles, behind the mark by which Excel knows UTF-8."""
-    written = io.StringIO()
+    """The header row, preceded by the byte order mark by which Excel recognizes UTF-8."""
+    buffer = io.StringIO()
     titles = [column.title for column in columns_of(export)]
-    csv.writer(written, delimiter=export.delimiter, lineterminator="\n").writerow(titles)
-    return b"\xef\xbb\xbf" + written.getvalue().encode()
-
-
-# The columns of a table for people.
+    csv.writer(buffer, delimiter=export.delimiter, lineterminator="\n").writerow(titles)
+    return b"\xef\xbb\xbf" + buffer.getvalue().encode()
 
 
 @dataclass(frozen=True)
@@ -229,18 +230,18 @@ class Column:
 
     @property
     def csv_sql(self) -> str:
-        """The SQL of its values as a CSV holds them. What a spreadsheet would take for a formula gets an apostrophe."""
+        """The SQL of its values in a CSV; texts that a spreadsheet would read as formulas get a leading apostrophe."""
         if self.type == "datetime":
             return f"""to_char({self.sql}, 'YYYY-MM-DD"T"HH24:MI:SS+07:00')"""
         return rf"regexp_replace({self.sql}, e'^([-=+@＝＋－＠\t\r\n])', e'''\\1')" if self.type == "text" else self.sql
 
 
 def columns_of(export: Export) -> list[Column]:
-    """The selected fields in words, the position in WGS 84 and VN-2000, and the identity."""
-    reader, language = export.selection.clearance, export.language
+    """The columns of a table for people: the selected fields, the position in WGS 84 and VN-2000, and the id."""
+    clearance, language = export.selection.clearance, export.language
     columns = [
-        Column(_column_title(field, language), *_display_sql(field, field.expression(reader), language))
-        for field in query.selected_fields(export.selection)
+        Column(_column_title(field, language), *_display_sql(field, field.expression(clearance), language))
+        for field in selected_fields(export.selection)
     ]
     if export.selection.layer.has_geometry:
         columns += _position_columns(export)
@@ -252,8 +253,8 @@ def _column_title(field: Field, language: Language) -> str:
 
 
 def _position_columns(export: Export) -> Iterator[Column]:
-    """Where it stands, of a line or an area a point on it: degrees to a decimetre, metres to a millimetre."""
-    point = query.selection_geometry_sql(export.selection)
+    """Four columns of the position, or of a point on a line or an area: degrees to 0.1 m, metres to 1 mm."""
+    point = selection_geometry_sql(export.selection)
     if export.selection.layer.geometry_type != "POINT":
         point = f"ST_PointOnSurface({point})"
     grid = f"ST_Transform({point}, {postgis_srid(export.zone.epsg)})"
@@ -268,11 +269,10 @@ def _position_columns(export: Export) -> Iterator[Column]:
 
 
 def _display_sql(field: Field, sql: str, language: Language) -> tuple[str, str]:
-    """A field's SQL and type as a person reads it: words for codes, local time, lists and parts in one line."""
+    """The SQL and type of a field in a table for people: titles of codes, local time, lists and JSON in one line."""
     if field.type == "list":
-        word = _code_title("item", field.codes, language) if field.codes else "item"
-        listed = f"(select string_agg({word}, '; ' order by n) from unnest({sql}) with ordinality u (item, n))"
-        return listed, "text"
+        item = _code_title("item", field.codes, language) if field.codes else "item"
+        return f"(select string_agg({item}, '; ' order by n) from unnest({sql}) with ordinality u (item, n))", "text"
     if field.codes:
         return _code_title(f"({sql})::text", field.codes, language), "text"
     yes, no = sql_literal(YES.in_language(language)), sql_literal(NO.in_language(language))
@@ -285,7 +285,7 @@ def _display_sql(field: Field, sql: str, language: Language) -> tuple[str, str]:
 
 
 def _json_text(sql: str, language: Language) -> str:
-    """The parts of a JSON object in one line, a part that has a title by its title."""
+    """The SQL of a JSON object in one line, with the title of a value that has one."""
     part = f"coalesce(value #>> '{{title,{language}}}', value #>> '{{}}')"
     each = f"jsonb_each(case jsonb_typeof({sql}) when 'object' then {sql} end)"
     return f"(select string_agg(key || ': ' || {part}, '; ') from {each} where value <> 'null')"
@@ -299,13 +299,13 @@ def _code_title(sql: str, codes: type[CodeList], language: Language) -> str:
 
 
 def sql_literal(text: str) -> str:
-    """A constant of our own as an SQL string in a statement that also takes parameters."""
+    """A text constant of this program as an SQL literal, in a statement that also has parameters (``%`` is doubled)."""
     return "'" + text.replace("'", "''").replace("%", "%%") + "'"
 
 
 def geometry_wkb(selection: Selection) -> str:
-    """The SQL of the place as WKB in the CRS asked for, east before north as files have it."""
-    geometry = query.selection_geometry_sql(selection)
+    """The SQL of the geometry as WKB in the selection's CRS, with east before north as file formats store it."""
+    geometry = selection_geometry_sql(selection)
     if selection.crs.epsg != WGS84:
         geometry = f"ST_Transform({geometry}, {postgis_srid(selection.crs.epsg)})"
     return f"ST_AsBinary(ST_ForcePolygonCCW({geometry}))"

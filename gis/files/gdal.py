@@ -1,4 +1,4 @@
-"""Formats written by GDAL: GeoPackage and FlatGeobuf, and the layers that a format divides a table into."""
+"""GeoPackage and FlatGeobuf, written by GDAL, and the layers of one geometry type that such files consist of."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -18,25 +18,16 @@ from shapely.geometry.base import BaseMultipartGeometry
 
 from gis.files import qgis
 from gis.files.formats import Export
-from gis.files.spool import (
-    BATCH,
-    GEOMETRY,
-    Spool,
-    geometries_of,
-    single_parts_of,
-)
+from gis.files.spool import BATCH, GEOMETRY, Spool, geometries_of, single_parts_of
 from gis.model.layer import Layer
-from gis.read import sql
+from gis.read.sql import selected_fields
 
 GDAL_ERRORS: Final = (DataSourceError, DataLayerError, FeatureError)
 
 
-# What GDAL writes.
-
-
 @dataclass(frozen=True)
 class GeometryKind:
-    """Places of one dimension: what a table of them is called, and their geometry type."""
+    """Geometries of one dimension: the suffix of a table of them, their geometry type and its multipart class."""
 
     suffix: str
     type: str
@@ -54,9 +45,9 @@ KIND_OF_GEOMETRY_TYPE: Final = {"POINT": POINTS, "LINESTRING": LINES, "POLYGON":
 
 @dataclass(frozen=True)
 class OutputLayer:
-    """Rows whose places are all of one geometry type: what a GIS takes for a layer.
+    """A layer in a file: the rows whose geometry has one dimension, as a GIS requires; rows without are in the first.
 
-    What has no place stays with the first sheet.
+    ``multiple`` says that at least one of the geometries has several parts, so that all are written as multipart.
     """
 
     name: str
@@ -66,18 +57,18 @@ class OutputLayer:
 
     @property
     def geometry_kind(self) -> GeometryKind:
-        """The sort of its places."""
+        """The kind of its geometries."""
         return GEOMETRY_KINDS[self.dimension]
 
     @property
     def type(self) -> str:
-        """The geometry type that all of them have."""
+        """The geometry type of all its rows."""
         return f"Multi{self.geometry_kind.type}" if self.multiple else self.geometry_kind.type
 
     def matching_rows(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Those of the rows that belong here.
+        """The rows of a batch that belong to this layer.
 
-        A place of several dimensions, such as a task's, keeps its highest, for no such layer holds both.
+        Of a collection with several dimensions only the parts of the highest are kept, as the layer has one type.
         """
         shapes = geometries_of(batch)
         dimensions = np.where(shapely.is_missing(shapes), -1, shapely.get_dimensions(shapes))
@@ -93,7 +84,7 @@ class OutputLayer:
 
 
 def output_layers(layer: Layer, rows: Spool) -> list[OutputLayer]:
-    """What the rows are parted into, by the dimension of their places; under the layer's own name where all are one."""
+    """The output layers of the rows, one for each dimension of their geometries; a single one has the layer's name."""
     dimensions = sorted(rows.multiple) or [GEOMETRY_KINDS.index(KIND_OF_GEOMETRY_TYPE[layer.geometry_type])]
     return [
         OutputLayer(
@@ -107,7 +98,7 @@ def output_layers(layer: Layer, rows: Spool) -> list[OutputLayer]:
 
 
 def _parts_of_kind(collection: Any, kind: GeometryKind) -> Any:
-    """The parts of a collection that are of this sort."""
+    """The parts of a collection that are of this kind, as one multipart geometry."""
     return kind.to_multipart([part for part in single_parts_of(collection) if part.geom_type == kind.type])
 
 
@@ -116,7 +107,7 @@ def _as_multipart(shape: Any, kind: GeometryKind) -> Any:
 
 
 def lists_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The rows with every list as one line, for formats that have none."""
+    """The rows with every list joined to one text, for formats without lists."""
     for index, column in enumerate(batch.schema):
         if pa.types.is_list(column.type):
             batch = batch.set_column(index, column.name, pc.binary_join(batch[column.name], "; "))
@@ -142,7 +133,7 @@ def write_with_gdal(
     batches: Iterable[pa.RecordBatch] | None = None,
     **options: Any,
 ) -> None:
-    """Have GDAL write the rows, or ``batches`` of them, each batch as ``reshape`` makes it."""
+    """Write the rows, or the given ``batches`` of them, by GDAL; ``reshape`` converts each batch."""
     schema = reshape(pa.RecordBatch.from_pylist([], rows.schema)).schema
     stream = pa.RecordBatchReader.from_batches(schema, map(reshape, rows.batches() if batches is None else batches))
     try:
@@ -157,11 +148,12 @@ def write_with_gdal(
             **options,
         )
     except Exception:
-        rows.check_cancelled()  # what it raised in the middle of a stream comes out of GDAL as something else
+        rows.check_cancelled()  # GDAL replaces an exception raised within the stream by its own
         raise
 
 
 def write_geopackage(export: Export, rows: Spool, path: Path) -> None:
+    """Write a GeoPackage 1.3 with titles, code lists and a default style for QGIS."""
     layer, metadata = export.selection.layer, export.metadata_text()
     sheets = output_layers(layer, rows)
     for sheet in sheets:
@@ -183,7 +175,11 @@ def write_geopackage(export: Export, rows: Spool, path: Path) -> None:
             layer_metadata=metadata,
         )
     qgis.add_qgis_project_data(
-        path, layer, {sheet.name: sheet.type for sheet in sheets}, sql.selected_fields(export.selection), export.language
+        path,
+        layer,
+        {sheet.name: sheet.type for sheet in sheets},
+        selected_fields(export.selection),
+        export.language,
     )
 
 
@@ -195,10 +191,10 @@ def _without_position_first(rows: Spool) -> Iterator[pa.RecordBatch]:
 
 
 def write_flatgeobuf(export: Export, rows: Spool, path: Path) -> None:
-    """With its spatial index, which puts the rows in its own order; without one where a row has no position.
+    """Write a FlatGeobuf, with a spatial index, which orders the rows, unless a row has no geometry.
 
-    Rows without a position then come first: ``ogr2ogr`` of GDAL 3.10 reads a FlatGeobuf through Arrow, and gives a
-    row that stands before one without a position the position of another row.
+    In that case the rows without geometry come first: ``ogr2ogr`` of GDAL 3.10 reads a FlatGeobuf through Arrow and
+    would give a row that precedes one without geometry the geometry of another row.
     """
     sheet, *others = output_layers(export.selection.layer, rows)
     write_with_gdal(
@@ -216,6 +212,6 @@ def write_flatgeobuf(export: Export, rows: Spool, path: Path) -> None:
         },
     )
     with pyogrio.open_arrow(path, columns=[], batch_size=BATCH, use_pyarrow=True) as (_, batches):
-        count = sum(batch.num_rows for batch in batches)  # this driver says nothing of a full disk
+        count = sum(batch.num_rows for batch in batches)  # this driver does not report a full disk
     if count != rows.number:
-        raise OSError(f"{count} of {rows.number} features stand in the file")
+        raise OSError(f"{count} of {rows.number} features are in the file")

@@ -1,4 +1,4 @@
-"""GeoParquet 1.1."""
+"""GeoParquet 1.1 (OGC): WKB geometries, compressed with Zstandard."""
 
 import json
 from itertools import islice
@@ -11,28 +11,23 @@ from pyproj import CRS
 
 from gis.crs.systems import WGS84
 from gis.files.formats import Export
-from gis.files.spool import (
-    GEOMETRY,
-    Spool,
-)
-
-# GeoParquet.
+from gis.files.spool import GEOMETRY, Spool
 
 ROW_GROUP_BATCHES: Final = 20
-"""Batches of a row group: what a reader skips at once."""
+"""Batches of rows in a row group, which is the unit that a reader can skip."""
 
 
 def write_parquet(export: Export, rows: Spool, path: Path) -> None:
-    """GeoParquet 1.1: WKB, with what its readers need to know in the metadata."""
+    """Write a GeoParquet 1.1 file with the key ``geo`` that the standard requires, and the export's metadata."""
     column: dict[str, Any] = {"encoding": "WKB", "geometry_types": sorted(rows.geometry_types)}
     column["orientation"] = "counterclockwise"
     if rows.bounds:
         column["bbox"] = rows.bounds
-    if export.selection.crs.epsg != WGS84:  # without one it is CRS84, longitude first
+    if export.selection.crs.epsg != WGS84:  # the default is OGC:CRS84, longitude first
         column["crs"] = CRS.from_epsg(export.selection.crs.epsg).to_json_dict()
     geo = {"version": "1.1.0", "primary_column": GEOMETRY, "columns": {GEOMETRY: column}}
     schema = rows.schema.with_metadata({"geo": json.dumps(geo), **export.metadata_text()})
-    with pq.ParquetWriter(path, schema, compression="zstd") as written:
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         batches = rows.batches()
         while group := list(islice(batches, ROW_GROUP_BATCHES)):
-            written.write_table(pa.Table.from_batches(group).replace_schema_metadata(schema.metadata))
+            writer.write_table(pa.Table.from_batches(group).replace_schema_metadata(schema.metadata))

@@ -1,9 +1,8 @@
-"""KML 2.2 (OGC 12-007r2) as PostgreSQL writes it, a Placemark for each row, so that it streams like GeoJSON.
+"""KML 2.2 (OGC 12-007r2) written by PostgreSQL, one Placemark for each row, so that it is streamed like GeoJSON.
 
-Fields stand typed in ``SchemaData``, by which GDAL and QGIS know them again; the identity is the Placemark's too,
-since newer GDALs read it there and older ones do not. What names a feature to a person is its ``name``; its
-``description`` is HTML to whoever shows it, so it is escaped once more: words stay words, and nothing in them is
-fetched from elsewhere.
+Fields are typed in ``SchemaData``, from which GDAL and QGIS read them. The id is both a field and the Placemark's
+attribute, since only newer versions of GDAL read the attribute. ``description`` is HTML to the programs that show it,
+so it is escaped a second time: its text is shown as it is, and cannot load anything from another server.
 """
 
 from collections.abc import Mapping
@@ -12,22 +11,22 @@ from typing import Final
 
 from gis.crs.geometry import DECIMALS
 from gis.model.fields import Field
-from gis.read import sql as query
 from gis.read.selection import Selection
+from gis.read.sql import selected_fields, selection_geometry_sql
 from gis.text.i18n import Language
 from gis.write.validation import FORBIDDEN_CHARACTERS
 
 KML_TYPES: Final = {"integer": "int", "number": "double", "boolean": "bool"}
-"""The types of KML's own; everything else is a string."""
+"""The types of ``SimpleField`` by type of field; all others are strings."""
 
 KML_ELEMENT_FIELDS: Final = ("name", "description")
-"""What KML has elements of its own for."""
+"""The fields that become elements of the Placemark instead of ``SimpleData``."""
 
 DOCUMENT_END: Final = b"</Folder></Document></kml>\n"
 
 
 def document_start(selection: Selection, language: Language, metadata: Mapping[str, str]) -> bytes:
-    """What comes before the first Placemark: the document, what its reader must know of it, and the fields' types."""
+    """The KML before the first Placemark: the document's name and metadata, and the schema of the fields."""
     layer = selection.layer
     about = "".join(
         f'<Data name="{name}"><value>{escape(FORBIDDEN_CHARACTERS.sub("", value))}</value></Data>'
@@ -48,13 +47,13 @@ def document_start(selection: Selection, language: Language, metadata: Mapping[s
 
 def placemark_sql(selection: Selection) -> str:
     """The SQL that gives a row ``t`` as the text of a Placemark, in one line."""
-    layer, known = selection.layer, {field.name: field for field in query.selected_fields(selection)}
-    name_field = next((known[name] for name in ("name", layer.label_sql, "address") if name in known), None)
+    layer, fields = selection.layer, {field.name: field for field in selected_fields(selection)}
+    name_field = next((fields[name] for name in ("name", layer.label_sql, "address") if name in fields), None)
     parts = ["""'<Placemark id="' || t.id || '">'"""]
     if name_field is not None:
         parts.append(_element_sql("name", _value_sql(selection, name_field)))
-    if "description" in known:
-        parts.append(_element_sql("description", _escaped_sql(_value_sql(selection, known["description"]))))
+    if "description" in fields:
+        parts.append(_element_sql("description", _escaped_sql(_value_sql(selection, fields["description"]))))
     parts.append(f"""'<ExtendedData><SchemaData schemaUrl="#{layer.name}.schema">'""")
     parts.append(_element_sql("SimpleData", "t.id", ' name="id"'))
     parts += [
@@ -66,17 +65,17 @@ def placemark_sql(selection: Selection) -> str:
 
 
 def _schema_fields(selection: Selection) -> list[Field]:
-    """The fields that stand in ``SchemaData``."""
-    return [field for field in query.selected_fields(selection) if field.name not in KML_ELEMENT_FIELDS]
+    """The fields in ``SchemaData``."""
+    return [field for field in selected_fields(selection) if field.name not in KML_ELEMENT_FIELDS]
 
 
 def _element_sql(name: str, content: str, attributes: str = "") -> str:
-    """The SQL of an element; NULL, which ``concat_ws`` passes over, where it would be empty."""
+    """The SQL of an element, or NULL, which ``concat_ws`` leaves out, if its content is NULL."""
     return f"'<{name}{attributes}>' || {content} || '</{name}>'"
 
 
 def _value_sql(selection: Selection, field: Field) -> str:
-    """The SQL of a field's value as it stands in XML; times are UTC."""
+    """The SQL of a field's value as XML text; times are in UTC."""
     sql = field.expression(selection.clearance)
     plain: dict[str, str] = {
         "integer": f"{sql}::text",
@@ -91,18 +90,19 @@ def _value_sql(selection: Selection, field: Field) -> str:
 
 
 def _escaped_sql(sql: str) -> str:
-    """The SQL of a text without a sign that means anything in XML, or that it has no room for, in one line."""
+    """The SQL of a text in one line, with XML's special characters escaped and those that XML forbids removed."""
     sql = rf"regexp_replace({sql}, '[\u0001-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]', '', 'g')"
-    for character, entity in (("'&'", "&amp;"), ("'<'", "&lt;"), ("'>'", "&gt;"), (r"e'\n'", "&#10;"), (r"e'\r'", "&#13;")):
+    entities = {"'&'": "&amp;", "'<'": "&lt;", "'>'": "&gt;", r"e'\n'": "&#10;", r"e'\r'": "&#13;"}
+    for character, entity in entities.items():
         sql = f"replace({sql}, {character}, '{entity}')"
     return sql
 
 
 def _geometry_sql(selection: Selection) -> str:
-    """The SQL of the place; of a collection, such as a task's, which PostGIS does not write, its parts."""
+    """The SQL of the geometry as KML; a collection, which PostGIS does not write, as a MultiGeometry of its parts."""
     parts = f"(select string_agg(ST_AsKML(part.geom, {DECIMALS}), '') from ST_Dump(place) part)"
     return (
         "(select case when GeometryType(place) = 'GEOMETRYCOLLECTION'"
         f" then '<MultiGeometry>' || {parts} || '</MultiGeometry>' else ST_AsKML(place, {DECIMALS}) end"
-        f" from (select ST_ForcePolygonCCW({query.selection_geometry_sql(selection)}) as place offset 0) site)"
+        f" from (select ST_ForcePolygonCCW({selection_geometry_sql(selection)}) as place offset 0) site)"
     )

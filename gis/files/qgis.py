@@ -1,7 +1,7 @@
-"""What makes a GeoPackage ready for QGIS and QField: titles, value lists and a style that is there on opening.
+"""Titles, code lists and a default style in a GeoPackage, for QGIS and QField.
 
-QGIS reads the table ``layer_styles`` of a GeoPackage and draws, labels and edits by the style marked as default;
-value lists also stand as tables of their own, for forms that refer to them.
+QGIS reads the table ``layer_styles`` of a GeoPackage and uses the style that is marked as default for symbols, labels
+and forms. Code lists are also written as tables, for forms that refer to them.
 """
 
 import sqlite3
@@ -32,7 +32,7 @@ insert or ignore into gpkg_extensions
     select name, null, 'gpkg_schema', 'http://www.geopackage.org/spec/#extension_schema', 'read-write'
     from (select 'gpkg_data_columns' as name union all select 'gpkg_data_column_constraints');
 """
-"""The schema extension of the OGC's GeoPackage 1.3, which carries titles and value lists."""
+"""The schema extension of OGC GeoPackage 1.3, which has titles of columns and lists of values."""
 
 CREATE_LAYER_STYLES = """
 create table layer_styles (
@@ -43,13 +43,13 @@ create table layer_styles (
 insert into gpkg_contents (table_name, data_type, identifier, description) values ('layer_styles', 'attributes',
     'layer_styles', '');
 """
-"""The table as QGIS makes it."""
+"""The table ``layer_styles`` as QGIS creates it."""
 
 
 def add_qgis_project_data(
     path: Path, layer: Layer, tables: Mapping[str, str], fields: Sequence[Field], language: Language
 ) -> None:
-    """Give the feature tables of a GeoPackage (name and geometry type) titles, value lists and a default style."""
+    """Add titles, code lists and a default style to the feature tables (name and geometry type) of a GeoPackage."""
     coded = [field for field in fields if field.codes and field.type == "code"]
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.executescript(CREATE_SCHEMA_EXTENSION)
@@ -80,7 +80,7 @@ def add_qgis_project_data(
 
 
 def _add_value_list(connection: sqlite3.Connection, field: Field, language: Language) -> None:
-    """A code list twice: as the constraint that the standard knows and as a table that forms can refer to."""
+    """Add a code list twice: as a constraint of the schema extension, and as a table that forms can refer to."""
     table = f"codes_{field.name}"
     codes = list(field.codes or ())
     quoted = table.replace('"', '""')
@@ -100,18 +100,17 @@ def _add_value_list(connection: sqlite3.Connection, field: Field, language: Lang
     )
 
 
-# The style, in QGIS's own words (QML).
-
 QGIS_MARKERS: Final = (
     "circle", "square", "diamond", "triangle", "pentagon", "hexagon", "star", "cross_fill", "octagon",
     "equilateral_triangle", "arrowhead_filled", "semi_circle", "third_circle", "quarter_circle",
 )  # fmt: skip
-"""QGIS's simple markers, most plain first. Words never share one while there are others: colour alone says nothing."""
+"""QGIS's simple markers, plainest first. Two codes share one only if there are too few, so that shape tells them apart
+without colour."""
 
 SYMBOL_TYPES: Final = {"Point": "marker", "LineString": "line", "Polygon": "fill"}
 WHITE: Final = "255,255,255,255"
 EXPRESSION_PROPERTY: Final = "3"
-"""QGIS's number for a property that an expression gives."""
+"""QGIS's number for a property that is computed by an expression."""
 
 OTHER_VALUES: Final = Text("Khác hoặc chưa có", "Other or none yet")
 LINE_STYLES: Final = ("solid", "dash", "dot", "dash dot", "dash dot dot")
@@ -119,7 +118,7 @@ FILL_STYLES: Final = ("solid", "b_diagonal", "f_diagonal", "dense6", "cross", "d
 
 
 def layer_qml(layer: Layer, geometry_type: str, fields: Sequence[Field], language: Language) -> str:
-    """The QML of a layer: a mark for each word of the field that draws it, labels, titles and lists to choose from."""
+    """The QML style of a layer: a symbol for each code of its style field, labels, titles and lists of values."""
     kind = SYMBOL_TYPES.get(geometry_type.removeprefix("Multi"), "marker")
     fields_by_name = {field.name: field for field in fields}
     style_field = fields_by_name.get(layer.style_field or "")
@@ -137,7 +136,7 @@ def layer_qml(layer: Layer, geometry_type: str, fields: Sequence[Field], languag
                 label=code.title.in_language(language),
                 render="true",
             )
-        # QGIS draws nothing for a value that no category names; the empty one names all others, and none.
+        # QGIS draws no value without a category; the category of the empty value stands for all others, and for NULL.
         other = {"value": "", "symbol": str(len(codes)), "label": OTHER_VALUES.in_language(language), "render": "true"}
         SubElement(categories, "category", other)
     else:
@@ -145,7 +144,8 @@ def layer_qml(layer: Layer, geometry_type: str, fields: Sequence[Field], languag
     symbols = SubElement(renderer, "symbols")
     marks = [*(code.mark for code in codes), None]
     for index, (mark, shape) in enumerate(zip(marks, _marker_shapes(marks), strict=True)):
-        _add_symbol(symbols, index, kind, shape, mark.colour if mark else GREY, may_be_assumed="position_source" in fields_by_name)
+        colour = mark.colour if mark else GREY
+        _add_symbol(symbols, index, kind, shape, colour, may_be_assumed="position_source" in fields_by_name)
     if layer.label_sql in fields_by_name:
         _add_labels(root, layer.label_sql)
     _add_forms(root, fields, language)
@@ -153,7 +153,7 @@ def layer_qml(layer: Layer, geometry_type: str, fields: Sequence[Field], languag
 
 
 def _marker_shapes(marks: Sequence[Mark | None]) -> list[str]:
-    """A marker for each word: its own shape where QGIS has it, else one that no other word has."""
+    """A marker for each code: the shape of its mark if QGIS has it, otherwise one that no other code has."""
     plain = [mark.shape if mark and mark.shape in QGIS_MARKERS else None for mark in marks]
     free = [shape for shape in QGIS_MARKERS if shape not in plain]
     return [shape or free.pop(0) if shape or free else "circle" for shape in plain]
@@ -181,7 +181,7 @@ def _add_symbol(symbols: Element, at: int, kind: str, shape: str, colour: str, *
 
 
 def _add_hollow_when_assumed(part: Element, ink: str) -> None:
-    """An assumed position is paper in an outline of its colour, as on our own maps."""
+    """Draw an assumed position as an outline filled with white, as on the maps of this application."""
     options = SubElement(SubElement(part, "data_defined_properties"), "Option", type="Map")
     SubElement(options, "Option", type="QString", name="name", value="")
     properties = SubElement(options, "Option", type="Map", name="properties")
@@ -209,7 +209,7 @@ def _add_labels(root: Element, name: str) -> None:
 
 
 def _add_forms(root: Element, fields: Sequence[Field], language: Language) -> None:
-    """Titles instead of names, lists to choose from, and read-only what the office derives itself."""
+    """Forms with titles instead of names, lists of values for codes, and derived fields read-only."""
     widgets, titles = SubElement(root, "fieldConfiguration"), SubElement(root, "aliases")
     fixed = SubElement(root, "editable")
     SubElement(fixed, "field", name="id", editable="0")

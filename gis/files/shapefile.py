@@ -1,4 +1,4 @@
-"""ESRI Shapefile, with its limits and the README that says what they cost."""
+"""ESRI Shapefile in a zip file, with a README that says what the format's limits have shortened."""
 
 import zipfile
 from collections import Counter
@@ -10,24 +10,20 @@ import pyarrow.compute as pc
 
 from gis.files.formats import Export
 from gis.files.gdal import OutputLayer, lists_as_text, output_layers, write_with_gdal
-from gis.files.spool import (
-    Spool,
-)
+from gis.files.spool import Spool
 from gis.model.layer import Layer
-from gis.read import sql
+from gis.read.sql import selected_fields
 from gis.text.i18n import Text
-
-# Shapefile.
 
 DBF_NAME_LENGTH: Final = 10
 DBF_TEXT_BYTES: Final = 254
-"""Letters of a field's name and bytes of a text: what dBASE has room for."""
+"""The limits of dBASE: characters of a field's name, and bytes of a text."""
 
 
 def short_names(layer: Layer) -> dict[str, str]:
-    """What each field of a layer is called in a Shapefile: the name, its longest words cut to ten letters in all.
+    """The name in a Shapefile of each field of a layer: its longest words are cut until ten characters are left.
 
-    It follows from the card alone, so a field has the same short name in every file.
+    It depends on the layer's declaration only, so a field has the same short name in every file.
     """
     short: dict[str, str] = {}
     for name in ("id", *layer.fields):
@@ -44,6 +40,7 @@ def short_names(layer: Layer) -> dict[str, str]:
 
 
 def write_shapefile(export: Export, rows: Spool, path: Path) -> None:
+    """Write a zip file with a Shapefile for each geometry type of the rows, and a README in both languages."""
     layer = export.selection.layer
     short = short_names(layer)
     sheets = output_layers(layer, rows)
@@ -74,7 +71,7 @@ def write_shapefile(export: Export, rows: Spool, path: Path) -> None:
 
 
 def _times_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The rows with every time as text in UTC, for formats that hold dates only."""
+    """The rows with every timestamp as text in UTC, since dBASE has dates only."""
     for index, column in enumerate(batch.schema):
         if pa.types.is_timestamp(column.type):
             text = pc.strftime(batch[column.name], "%Y-%m-%dT%H:%M:%SZ")
@@ -83,7 +80,7 @@ def _times_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _truncated(batch: pa.RecordBatch, cut: Counter[str]) -> pa.RecordBatch:
-    """The rows with every text cut, at a letter, to what dBASE holds; ``cut`` counts how many were, by field."""
+    """The rows with every text cut to the limit of dBASE, at a character; ``cut`` counts the cut texts by field."""
     for index, column in enumerate(batch.schema):
         if not pa.types.is_string(column.type):
             continue
@@ -100,24 +97,25 @@ def _truncated(batch: pa.RecordBatch, cut: Counter[str]) -> pa.RecordBatch:
 
 
 MIXED_GEOMETRIES_NOTE: Final = (
-    "{0} vị trí gồm nhiều loại hình: giữ loại lớn nhất. · {0} places of several kinds keep the largest."
+    "{0} vị trí gồm nhiều loại hình: giữ loại lớn nhất."
+    " · {0} positions of several geometry types keep only the parts of the highest dimension."
 )
-TRUNCATED_VALUES_NOTE: Final = "{0} giá trị bị cắt còn {1} byte. · {0} values are cut to {1} bytes."
+TRUNCATED_VALUES_NOTE: Final = "{0} giá trị bị cắt còn {1} byte. · {0} values were cut to {1} bytes."
 
 
 def _readme(export: Export, rows: Spool, cut: Counter[str]) -> str:
-    """What a reader of the Shapefile must know, in both languages."""
+    """The README in both languages: metadata, encoding, what was cut, and the field of each short name."""
     layer = export.selection.layer
     short = short_names(layer)
     unplaced = rows.unplaced
     titles = {"id": Text("Mã định danh", "Identifier")} | {name: field.title for name, field in layer.fields.items()}
-    names = dict.fromkeys(["id", *(field.name for field in sql.selected_fields(export.selection))])
+    names = dict.fromkeys(["id", *(field.name for field in selected_fields(export.selection))])
     lines = [
         f"{layer.title.vi} · {layer.title.en}",
         "",
         *(f"{name}: {value}" for name, value in export.metadata_text().items()),
         "",
-        f"Bảng mã: UTF-8. Không có vị trí: {unplaced} dòng. · Encoding: UTF-8. Without a place: {unplaced} rows.",
+        f"Bảng mã: UTF-8. Không có vị trí: {unplaced} dòng. · Encoding: UTF-8. Without a position: {unplaced} rows.",
         *([MIXED_GEOMETRIES_NOTE.format(rows.mixed)] if rows.mixed else []),
         *(f"{short[name]}: {TRUNCATED_VALUES_NOTE.format(count, DBF_TEXT_BYTES)}" for name, count in cut.items()),
         "",

@@ -1,9 +1,8 @@
-"""The rows of a file on their way: read once from the database to the disk, then given to whoever writes the file.
+"""The spool of an export: its rows, read once from the database into a file of Arrow record batches.
 
-A writer has to know things of all rows before the first one (which geometry types there are, how many have no place),
-and the database should not wait for it. So the rows are laid down as compressed Arrow record batches, under the
-reader's own rights and with a type for every field: a date stays a date and a whole number whole; times are UTC.
-Never more than a batch is in memory.
+A writer needs statistics of all rows before it writes the first one (the geometry types, the rows without geometry),
+and the database should not wait for it. The rows are read with the reader's rights and written as compressed Arrow
+record batches with a type for every field; times are in UTC. At most one batch is in memory.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,14 +20,15 @@ from shapely.geometry.base import BaseMultipartGeometry
 from sqlalchemy.orm import Session
 
 from gis.files.formats import Export, geometry_wkb
-from gis.read import execution, pages, sql as query
+from gis.read import execution, pages
+from gis.read.sql import is_withheld_sql, selected_fields
 
 BATCH: Final = 1_000
-"""Rows between two looks whether the file is still wanted: a fraction of a second, even of a workbook."""
+"""Rows between two checks for cancellation: a fraction of a second, even in a workbook."""
 
 GEOMETRY: Final = "geometry"
 WITHHELD: Final = "withheld"
-"""A column of the rows that no file holds: whether the position is assumed and kept from this reader."""
+"""A column that is counted and not spooled: whether the position is assumed and masked for this reader."""
 
 ARROW_TYPES: Final[dict[str, tuple[pa.DataType, str]]] = {
     "text": (pa.string(), "{}::text"),
@@ -42,19 +42,19 @@ ARROW_TYPES: Final[dict[str, tuple[pa.DataType, str]]] = {
     "list": (pa.list_(pa.string()), "{}::text[]"),
     "json": (pa.string(), "{}::text"),
 }
-"""The Arrow type of every type of field, and the SQL that gives it."""
+"""The Arrow type of every type of field, and the SQL that converts to it."""
 
 CancellationCheck = Callable[[], None]
-"""Asked between batches; raises where nobody wants the file any more."""
+"""Called between batches; raises if the client has cancelled the download."""
 
 
 @dataclass
 class Spool:
-    """The rows on disk: ``id``, the fields and the place as WKB; and what all of them have in common.
+    """The rows on disk (``id``, the fields, the geometry as WKB) and statistics of their geometries.
 
-    ``multiple`` tells for each dimension among the places whether one of them has several parts; ``kinds`` are the
-    names of their geometry types, ``bounds`` is what they span, in the CRS asked for. ``mixed`` counts the places of
-    several dimensions at once.
+    ``unplaced`` counts the rows without geometry and ``mixed`` those whose geometry has several types. ``multiple``
+    says for each dimension whether a geometry has several parts, ``geometry_types`` are the names of the types, and
+    ``bounds`` is the bounding box in the selection's CRS.
     """
 
     path: Path
@@ -68,14 +68,14 @@ class Spool:
     bounds: list[float] | None = None
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The rows again, from the first, as often as somebody needs them."""
+        """Read the rows from the first on; can be called repeatedly."""
         with pa.OSFile(str(self.path)) as file, pa.ipc.open_stream(file) as rows:
             for batch in rows:
                 self.check_cancelled()
                 yield batch
 
     def add_statistics(self, batch: pa.RecordBatch) -> None:
-        """Take note of what is in a batch."""
+        """Update the statistics by the rows of a batch."""
         self.number += batch.num_rows
         shapes = geometries_of(batch)
         placed = shapes[~shapely.is_missing(shapes)]
@@ -85,23 +85,25 @@ class Spool:
         types = shapely.get_type_id(placed)
         self.geometry_types |= {geometry.geom_type for geometry in placed}
         dimensions = shapely.get_dimensions(placed)
-        for geometry in np.unique(dimensions):
-            several = bool((types[dimensions == geometry] >= GeometryType.MULTIPOINT).any())
-            self.multiple[int(geometry)] = self.multiple.get(int(geometry), False) or several
+        for dimension in np.unique(dimensions):
+            several = bool((types[dimensions == dimension] >= GeometryType.MULTIPOINT).any())
+            self.multiple[int(dimension)] = self.multiple.get(int(dimension), False) or several
         collections = placed[types == GeometryType.GEOMETRYCOLLECTION]
-        self.mixed += sum(len({single.geom_type for single in single_parts_of(geometry)}) > 1 for geometry in collections)
-        bounds = [float(geometry) for geometry in shapely.total_bounds(placed)]
+        self.mixed += sum(
+            len({part.geom_type for part in single_parts_of(collection)}) > 1 for collection in collections
+        )
+        bounds = [float(coordinate) for coordinate in shapely.total_bounds(placed)]
         known = self.bounds or bounds
         self.bounds = [*map(min, known[:2], bounds[:2]), *map(max, known[2:], bounds[2:])]
 
 
 def geometries_of(batch: pa.RecordBatch) -> Any:
-    """The places of the rows, None where one has none."""
+    """The geometries of the rows as an array, None for a row without."""
     return shapely.from_wkb(np.array(batch[GEOMETRY].to_pylist(), dtype=object))
 
 
 def single_parts_of(collection: Any) -> list[Any]:
-    """The parts of a collection, and theirs, down to what has none."""
+    """The single-part geometries of a collection, including those of nested collections."""
     parts = list(collection.geoms)
     while any(isinstance(part, BaseMultipartGeometry) for part in parts):
         parts = [single for part in parts for single in getattr(part, "geoms", [part])]
@@ -109,7 +111,7 @@ def single_parts_of(collection: Any) -> list[Any]:
 
 
 def spool_rows(session: Session, export: Export, path: Path, check_cancelled: CancellationCheck) -> Spool:
-    """Lay down the selected rows at ``path``; ``export`` knows its counts afterwards."""
+    """Write the selected rows to ``path`` and set the counts of ``export``."""
     parts = [("id", pa.string(), "t.id::text")]
     parts += [
         (
@@ -117,11 +119,11 @@ def spool_rows(session: Session, export: Export, path: Path, check_cancelled: Ca
             ARROW_TYPES[field.type][0],
             ARROW_TYPES[field.type][1].format(field.expression(export.selection.clearance)),
         )
-        for field in query.selected_fields(export.selection)
+        for field in selected_fields(export.selection)
     ]
     parts += [
         (GEOMETRY, pa.binary(), geometry_wkb(export.selection)),
-        (WITHHELD, pa.bool_(), query.is_withheld_sql(export.selection)),
+        (WITHHELD, pa.bool_(), is_withheld_sql(export.selection)),
     ]
     schema = pa.schema([(name, kind) for name, kind, _ in parts])
     spool = Spool(path, schema.remove(schema.get_field_index(WITHHELD)), check_cancelled)
@@ -142,7 +144,7 @@ def spool_rows(session: Session, export: Export, path: Path, check_cancelled: Ca
 def rows_of(
     session: Session, export: Export, select_list: str, check_cancelled: CancellationCheck
 ) -> Iterator[list[tuple[Any, ...]]]:
-    """What ``shown`` gives of the selected rows, a batch at a time, each of its own short statement."""
+    """Yield the selected rows in batches, read through a server-side cursor."""
     sql, values = pages.unpaged_sql(export.selection, select_list)
     with execution.driver_connection(session).cursor(name="export", binary=True) as cursor:
         cursor.execute(sql, values)

@@ -1,8 +1,7 @@
-"""Files written before they are sent: GeoPackage, Shapefile, FlatGeobuf, GeoParquet and workbooks.
+"""Files that are written before they are sent: GeoPackage, Shapefile, FlatGeobuf, GeoParquet and workbooks.
 
-The rows are laid down on disk (``gis.spool``) and written from there batch by batch, so that a file of any size takes
-no more memory than a batch, and the database waits for no writer. Features without a place are kept, with an empty
-geometry.
+All but workbooks are written from a spool (``gis.files.spool``), batch by batch, so that a file takes no more memory
+than a batch and the database waits for no writer. Features without a position are included, with an empty geometry.
 """
 
 import logging
@@ -18,14 +17,10 @@ from gis.files.formats import MOST_ROWS, STREAMED_FORMATS, Export, columns_of, t
 from gis.files.gdal import GDAL_ERRORS, write_flatgeobuf, write_geopackage
 from gis.files.geoparquet import write_parquet
 from gis.files.shapefile import write_shapefile
-from gis.files.spool import (
-    CancellationCheck,
-    Spool,
-    rows_of,
-    spool_rows,
-)
+from gis.files.spool import CancellationCheck, Spool, rows_of, spool_rows
 from gis.files.xlsx import Column, Workbook
-from gis.read import pages, sql as query
+from gis.read import pages
+from gis.read.sql import is_withheld_sql
 from gis.text.errors import Unavailable
 from gis.text.i18n import Text
 
@@ -34,17 +29,17 @@ log = logging.getLogger(__name__)
 WRITE_FAILED: Final = Text(
     "Máy chủ không ghi được tệp, có thể do hết dung lượng đĩa; hãy báo quản trị viên hoặc chọn định dạng gửi trực tiếp:"
     f" {STREAMED_FORMATS}",
-    "The server could not write the file, perhaps because its disk is full; please tell an administrator or choose"
-    f" a format that is streamed: {STREAMED_FORMATS}",
+    "The server could not write the file; its disk may be full. Tell an administrator, or choose a format that is"
+    f" streamed: {STREAMED_FORMATS}",
 )
 
 
 def write(
     database: Database, actor: Actor, export: Export, folder: Path, check_cancelled: CancellationCheck = lambda: None
 ) -> Path:
-    """Write the file into ``folder``, which is empty, and give its path; ``export`` knows its counts afterwards.
+    """Write the file into the empty ``folder``, set the counts of ``export``, and return the path.
 
-    Raises ``TooLarge`` for more than ``MOST_ROWS`` rows, ``Unavailable`` where the disk does not take the file.
+    Raises ``TooLarge`` for more than ``MOST_ROWS`` rows, ``Unavailable`` if the file could not be written.
     """
     try:
         return _write_file(database, actor, export, folder, check_cancelled)
@@ -68,18 +63,19 @@ def _write_file(
     return path
 
 
-# Workbooks.
-
 METADATA_SHEET: Final = Text("Nguồn", "About")
 
 
 def _write_workbook(session: Session, export: Export, path: Path, check_cancelled: CancellationCheck) -> None:
-    """One sheet of rows in words, filterable under a frozen heading, and one that says where they come from.
+    """Write a sheet of the rows in words, with a frozen header that filters them, and a sheet of the metadata.
 
-    Text is text: ``147/6`` is no date, and ``=1+1`` no formula, neither now nor when somebody edits the cell.
+    Text cells have the format of text, so that Excel takes ``147/6`` for no date and ``=1+1`` for no formula, not
+    even after editing.
     """
     columns = columns_of(export)
-    select_list = ", ".join([*(_cast(column.sql, column.type) for column in columns), query.is_withheld_sql(export.selection)])
+    select_list = ", ".join(
+        [*(_cast(column.sql, column.type) for column in columns), is_withheld_sql(export.selection)]
+    )
 
     def batches() -> Iterator[list[tuple[Any, ...]]]:
         for rows in rows_of(session, export, select_list, check_cancelled):
@@ -88,8 +84,10 @@ def _write_workbook(session: Session, export: Export, path: Path, check_cancelle
             yield [row[:-1] for row in rows]
 
     with Workbook(path) as book:
-        wide = [Column(column.title, column.type, min(max(len(column.title) + 2, 14), 40)) for column in columns]
-        book.sheet(export.selection.layer.title.in_language(export.language), wide, batches())
+        data_columns = [
+            Column(column.title, column.type, min(max(len(column.title) + 2, 14), 40)) for column in columns
+        ]
+        book.sheet(export.selection.layer.title.in_language(export.language), data_columns, batches())
         metadata_columns = [Column("", "text", 24), Column("", "text", 100)]
         book.sheet(METADATA_SHEET.in_language(export.language), metadata_columns, [export.metadata_text().items()])
 

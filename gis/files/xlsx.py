@@ -1,7 +1,6 @@
-"""Excel workbooks written row by row: Office Open XML (ECMA-376, part 1) in a zip, never more than a batch in memory.
+"""Excel workbooks (Office Open XML, ECMA-376 part 1) written row by row, with at most one batch of rows in memory.
 
-A library that makes an object of every cell takes half a minute for thirty thousand rows; the text of a cell is known
-beforehand but for its value.
+The XML is written directly: a library that creates an object for every cell takes half a minute for 30,000 rows.
 """
 
 import datetime as dt
@@ -19,23 +18,23 @@ from gis.text.errors import TooLarge
 from gis.text.i18n import Text
 
 MAX_CELL_CHARACTERS: Final = 32_767
-"""Characters of a cell; Excel takes a workbook with more for damaged."""
+"""The limit of characters in a cell; Excel reports a workbook with more as damaged."""
 
 MAX_SHEET_BYTES: Final = 2**31 - 1
-"""Bytes of a sheet before it is pressed: a zip that holds more is of a form that Excel takes for damaged."""
+"""The limit of a sheet's uncompressed size: a larger one needs ZIP64, which Excel reports as damaged."""
 
 MAX_SHEET_NAME: Final = 31
 COMPRESSION_LEVEL: Final = 3
-"""How hard the zip is pressed: beyond, it takes more time than it saves bytes."""
+"""The level of compression; higher ones take more time than their smaller files are worth."""
 
-EPOCH: Final = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - a workbook knows no zones
-"""Day 0 of a workbook, reckoned so that all days since March 1900 come out as in Excel."""
+EPOCH: Final = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - a workbook has no time zones
+"""Day 0 of a workbook, chosen so that all days since March 1900 have the number that Excel gives them."""
 
 ILLEGAL_XML_CHARACTERS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-"""What XML 1.0 has no way to say."""
+"""Characters that XML 1.0 cannot represent."""
 
 CELL_STYLES: Final = {"number": 0, "heading": 1, "text": 2, "date": 3, "datetime": 4, "integer": 5}
-"""The place of each type's form among the ``cellXfs`` below."""
+"""The index of each type's format among the ``cellXfs`` below."""
 
 STYLE_SHEET: Final = """<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">
 <numFmts count="2"><numFmt numFmtId="164" formatCode="dd/mm/yyyy"/>
@@ -64,7 +63,7 @@ CONTENT_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheet
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its heading, the type of its values (a key of ``STYLES``) and its width in characters."""
+    """A column: its title, the type of its values (a key of ``CELL_STYLES``) and its width in characters."""
 
     title: str
     type: str
@@ -72,7 +71,7 @@ class Column:
 
 
 class Workbook:
-    """A workbook under way; use it as a context."""
+    """A workbook that is being written, as a context manager; an exception leaves the file unfinished."""
 
     def __init__(self, path: Path) -> None:
         self._zip = ZipFile(path, "w", ZIP_DEFLATED, compresslevel=COMPRESSION_LEVEL)
@@ -87,29 +86,32 @@ class Workbook:
                 self._finish()
 
     def sheet(self, name: str, columns: Sequence[Column], batches: Iterable[Iterable[Sequence[Any]]]) -> None:
-        """Write a sheet of rows, batch by batch, under a frozen heading that filters them if columns have titles.
+        """Write a sheet of rows in batches, under a frozen header that filters them if a column has a title.
 
-        Raises ``TooLarge`` where it would have more than ``LARGEST`` bytes.
+        Raises ``TooLarge`` if the sheet would have more than ``MAX_SHEET_BYTES`` bytes.
         """
         title = shorten(name, MAX_SHEET_NAME, placeholder="…")
-        letters = [_column_letters(at) for at in range(len(columns))]
+        letters = [_column_letters(index) for index in range(len(columns))]
         cells = [_cell_writer(letter, column.type) for letter, column in zip(letters, columns, strict=True)]
         has_header = any(column.title for column in columns)
         number = int(has_header)
         with self._zip.open(f"xl/worksheets/sheet{len(self._sheets) + 1}.xml", "w") as part:
             bytes_left = _write_within(part, _sheet_start(columns, has_header=has_header), MAX_SHEET_BYTES)
             if has_header:
-                titles = (_text_cell('1"', column.title, "heading", at) for at, column in zip(letters, columns, strict=True))
+                titles = (
+                    _text_cell('1"', column.title, "heading", letter)
+                    for letter, column in zip(letters, columns, strict=True)
+                )
                 bytes_left = _write_within(part, f'<row r="1">{"".join(titles)}</row>', bytes_left)
             for rows in batches:
-                written = []
+                xml = []
                 for row in rows:
                     number += 1
                     end = f'{number}"'
-                    written.append(f'<row r="{end}>')
-                    written += [cell(end, value) for cell, value in zip(cells, row, strict=True) if value is not None]
-                    written.append("</row>")
-                bytes_left = _write_within(part, "".join(written), bytes_left)
+                    xml.append(f'<row r="{end}>')
+                    xml += [cell(end, value) for cell, value in zip(cells, row, strict=True) if value is not None]
+                    xml.append("</row>")
+                bytes_left = _write_within(part, "".join(xml), bytes_left)
             filtered = f'<autoFilter ref="A1:{letters[-1]}{number}"/>' if has_header else ""
             _write_within(part, f"</sheetData>{filtered}</worksheet>", bytes_left)
         self._sheets.append((title, f"$A$1:${letters[-1]}${number}" if has_header else ""))
@@ -150,22 +152,23 @@ class Workbook:
 
 
 def _write_within(part: IO[bytes], text: str, bytes_left: int) -> int:
-    """Write a piece of a sheet; gives back the room that is left. The zip itself would say so only at the end."""
-    written = text.encode()
-    if len(written) > bytes_left:
+    """Write a part of a sheet and return the bytes left. The zip module would find the excess only at the end."""
+    encoded = text.encode()
+    if len(encoded) > bytes_left:
         raise TooLarge(
             Text(
                 "Trang tính quá 2 GiB: hãy lọc bớt hoặc chọn CSV",
                 "The sheet would be over 2 GiB: narrow the filter or choose CSV",
             )
         )
-    part.write(written)
-    return bytes_left - len(written)
+    part.write(encoded)
+    return bytes_left - len(encoded)
 
 
 def _sheet_start(columns: Sequence[Column], *, has_header: bool) -> str:
     widths = "".join(
-        f'<col min="{index}" max="{index}" width="{column.width}" customWidth="1"/>' for index, column in enumerate(columns, 1)
+        f'<col min="{index}" max="{index}" width="{column.width}" customWidth="1"/>'
+        for index, column in enumerate(columns, 1)
     )
     pane = '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>' if has_header else ""
     views = f'<sheetViews><sheetView workbookViewId="0">{pane}</sheetView></sheetViews>'
@@ -181,7 +184,7 @@ def _relationships(targets: Iterable[tuple[str, str]]) -> str:
 
 
 def _column_letters(index: int) -> str:
-    """The name of a column: A to Z, then AA."""
+    """The letters of a column by its index from 0: A to Z, then AA."""
     name = ""
     while index >= 0:
         index, digit = divmod(index, 26)
@@ -190,16 +193,18 @@ def _column_letters(index: int) -> str:
 
 
 def _text_cell(end: str, value: str, kind: str = "text", letter: str = "") -> str:
-    # A line's end that is a carriage return has to be said, or XML makes a plain one of it.
+    # A carriage return must be escaped, because XML parsers normalize it to a line feed.
     escaped = escape(ILLEGAL_XML_CHARACTERS.sub("\ufffd", value[:MAX_CELL_CHARACTERS]), {"\r": "&#13;"})
-    return f'<c r="{letter}{end} s="{CELL_STYLES[kind]}" t="inlineStr"><is><t xml:space="preserve">{escaped}</t></is></c>'
+    return (
+        f'<c r="{letter}{end} s="{CELL_STYLES[kind]}" t="inlineStr"><is><t xml:space="preserve">{escaped}</t></is></c>'
+    )
 
 
 CellWriter = Callable[[str, Any], str]
 
 
 def _cell_writer(letter: str, kind: str) -> CellWriter:
-    """What writes a cell of this column; ``end`` is the row's number and the quote behind it."""
+    """The function that writes a cell of a column from ``end`` (the row's number and the closing quote) and a value."""
     if kind == "text":
         return lambda end, value: _text_cell(end, str(value), letter=letter)
     style = f's="{CELL_STYLES.get(kind, 0)}"'
@@ -213,7 +218,7 @@ def _number_text(value: float | Decimal) -> str:
 
 
 def _serial_date(value: dt.date) -> float:
-    """Days since the epoch, and the part of the day."""
+    """The number of days since the epoch, with the time of day as a fraction."""
     if not isinstance(value, dt.datetime):
         return (value - EPOCH.date()).days
     elapsed = value.replace(tzinfo=None) - EPOCH

@@ -81,7 +81,7 @@ def test_a_failure_leaves_no_finished_workbook(tmp_path):
 
 
 def test_a_sheet_that_no_workbook_holds_is_refused_while_it_is_written(tmp_path, monkeypatch):
-    monkeypatch.setattr("gis.files.xlsx.LARGEST", 20_000)
+    monkeypatch.setattr("gis.files.xlsx.MAX_SHEET_BYTES", 20_000)
     given = []
 
     def batches():
