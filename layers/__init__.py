@@ -1,6 +1,6 @@
-"""The border: the nouns of the house in reading order. This is the table of contents; a new layer is one word here."""
+"""The layers of the border, in the order in which they are listed everywhere. A new layer is imported here."""
 
-# ruff: noqa: I001 - reading order, not the alphabet's
+# ruff: noqa: I001 - the order of the imports is the order of the catalog
 from layers import border, border_feature, lines, markers, posts, sectors
 from layers import gates, crossings
 from layers import incidents, works, areas, tasks

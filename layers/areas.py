@@ -9,7 +9,7 @@ from layers.border_feature import BorderFeature
 
 
 class AreaKind(CodeList):
-    """Which rule the area is of."""
+    """The kind of rule that applies in the area."""
 
     BELT = "belt", ("Vành đai biên giới", "Border belt")
     COMPENSATION = (
@@ -21,7 +21,7 @@ class AreaKind(CodeList):
 
 
 class AreaState(Status):
-    """Whether the area is in force."""
+    """Whether the area is in force (the status of the layer)."""
 
     PROPOSED = "proposed", ("Đề xuất", "Proposed"), Mark("area", BLUE), transitions_to("in_force")
     IN_FORCE = "in_force", ("Có hiệu lực", "In force"), Mark("area", AMBER), transitions_to("ended")
@@ -36,7 +36,7 @@ class Area(
     order=("kind", "name"),
     label_sql="name",
 ):
-    """A zone along the border that some rule applies to."""
+    """A zone along the border in which special rules apply."""
 
     name: Mapped[str] = field("Tên", "Name", max_length=200)
     kind: Mapped[AreaKind] = field("Loại", "Kind")

@@ -1,8 +1,8 @@
-"""The borders (tuyến biên giới) and the one function that answers "where is": ``locate``.
+"""The borders (tuyến biên giới), and the positions of their markers as marker addresses need them.
 
-An address is a marker (``147/6``), a section between two markers (``168–168/2``), an offset along the line
-(``147/6 + 120 m``) or any coordinate. Geometry is stored, chainage and address are derived from it; where a marker's
-own position is only assumed, everything measured from it says so and carries its accuracy.
+A marker address is a marker (``147/6``), a section between two markers (``168–168/2``) or an offset along the line
+(``147/6 + 120 m``); ``layers.locating`` turns it into a geometry. A marker whose position is only assumed has an
+accuracy, which everything measured from it takes over.
 """
 
 from collections.abc import Sequence
@@ -19,17 +19,17 @@ from gis.text import FieldError, Missing, Text
 from layers.numbering import MarkerNumber, NotAnAddress, Offset, Section, parse_address
 
 ON_LINE_M = 200
-"""Within this distance of the indicative line nothing is said to lie on either side of it."""
+"""Within this distance (metres) of the indicative line no side of the border is stated."""
 
 MAX_DISTANCE_M = 20_000
-"""A point farther than this from every land border is not a border matter."""
+"""A point farther than this (metres) from every land border is refused."""
 
 MAX_MARKER_DISTANCE_M = 5_000
-"""A coordinate farther than this from the marker stated beside it contradicts that marker."""
+"""A coordinate farther than this (metres) from the marker given with it is refused."""
 
 
 class Border(CodeList):
-    """The three land borders; marker numbers are unique within one, never across."""
+    """The three land borders. Marker numbers are unique within one border only."""
 
     KH = "VN-KH", ("Việt Nam – Campuchia", "Vietnam–Cambodia")
     CN = "VN-CN", ("Việt Nam – Trung Quốc", "Vietnam–China")
@@ -38,7 +38,10 @@ class Border(CodeList):
 
 @dataclass(frozen=True)
 class MarkerPosition:
-    """A marker as an address needs it."""
+    """The position of a marker: chainage and accuracy in metres, longitude and latitude in WGS 84.
+
+    Position and chainage are None where the marker has none, or none that the reader may see.
+    """
 
     number: MarkerNumber
     border: Border
@@ -56,10 +59,10 @@ from app.markers where retired_at is null
 
 
 def _marker_positions(clearance: Clearance, condition: str, **values: Any) -> QueryGenerator[list[MarkerPosition]]:
-    """The markers for which ``condition`` holds, with what this reader may know of where they stand."""
+    """The markers for which ``condition`` holds, with assumed positions masked if the reader may not see them."""
     shared = "" if clearance.sees_assumed_positions else "shared_"
-    places = {"chainage": f"{shared}chainage_m", "geom": f"{shared}geom", "accuracy": f"{shared}accuracy_m"}
-    rows = yield BoundQuery((SELECT_MARKERS + condition).format(**places), values, prepared=True)
+    columns = {"chainage": f"{shared}chainage_m", "geom": f"{shared}geom", "accuracy": f"{shared}accuracy_m"}
+    rows = yield BoundQuery((SELECT_MARKERS + condition).format(**columns), values, prepared=True)
     return [
         MarkerPosition(
             MarkerNumber.parse(number.decode()),
@@ -77,30 +80,29 @@ def _marker_positions(clearance: Clearance, condition: str, **values: Any) -> Qu
 def markers_with_number(
     number: MarkerNumber, border: str | None, clearance: Clearance
 ) -> QueryGenerator[list[MarkerPosition]]:
-    """The stones that bear this number, on one border or on each that has it; all twins when none is named.
+    """The markers with this number, on one border or on all; without a twin number, all twins of the position.
 
     Raises ``Missing`` with the nearest numbers that exist.
     """
-    texts = _number_texts([number])
-    border_value = {"border": border} if border else {}
     condition = " and number = any(%(numbers)s::text[])" + (" and border = %(border)s" if border else "")
-    positions = yield from _marker_positions(clearance, condition + " order by border, number", numbers=texts, **border_value)
-    if positions:
-        return positions
+    values = {"numbers": _number_texts([number]), **({"border": border} if border else {})}
+    markers = yield from _marker_positions(clearance, condition + " order by border, number", **values)
+    if markers:
+        return markers
     nearest = yield from _nearest_numbers(number, border)
-    text = ", ".join(nearest) or "–"
+    listed = ", ".join(nearest) or "–"
     raise Missing(
-        Text(f"Không có mốc {number}. Gần nhất: {text}", f"There is no marker {number}. Nearest: {text}"),
+        Text(f"Không có mốc {number}. Gần nhất: {listed}", f"There is no marker {number}. Nearest: {listed}"),
         [FieldError("q", "no_such_marker", Text(f"Không có mốc {number}", f"There is no marker {number}"))],
         {"numbers": nearest},
     )
 
 
 def _nearest_numbers(number: MarkerNumber, border: str | None, each_way: int = 2) -> QueryGenerator[list[str]]:
-    """Numbers that do exist on both sides of one that does not; numbers are public knowledge."""
+    """The nearest existing numbers below and above an unknown one. That a number exists is public."""
     where = "retired_at is null" + (" and border = %(border)s" if border else "")
     values = {"number": str(number), **({"border": border} if border else {})}
-    numbers_found: list[str] = []
+    nearest: list[str] = []
     for sign, down in (("<", "desc"), (">", "")):
         rows = yield BoundQuery(
             f"select distinct number from app.markers where {where} and number {sign} %(number)s"
@@ -109,8 +111,8 @@ def _nearest_numbers(number: MarkerNumber, border: str | None, each_way: int = 2
             prepared=True,
         )
         numbers = [row[0].decode() for row in rows]
-        numbers_found += reversed(numbers) if down else numbers
-    return numbers_found
+        nearest += reversed(numbers) if down else numbers
+    return nearest
 
 
 def nearest_marker(
@@ -120,22 +122,23 @@ def nearest_marker(
     clearance: Clearance = Level.RESTRICTED,
     level: Level = Level.RESTRICTED,
 ) -> MarkerPosition | None:
-    """The marker nearest to a chainage, along the line, among those of ``level`` and more open ones."""
+    """The marker nearest to a chainage (metres) along the line, among those at ``level`` or below."""
     return run_queries(session, marker_nearest_to(border, chainage_m, clearance, level))
 
 
 def marker_nearest_to(
     border: Border, chainage_m: float, clearance: Clearance, level: Level = Level.RESTRICTED
 ) -> QueryGenerator[MarkerPosition | None]:
-    positions = yield from _marker_positions(
+    """The queries of ``nearest_marker``; of two markers at the same distance it is the one with the larger chainage."""
+    markers = yield from _marker_positions(
         clearance, NEAREST_MARKERS, border=border.value, m=chainage_m, level=level.value
     )
 
-    def away(marker: MarkerPosition) -> tuple[float, bool]:
+    def distance(marker: MarkerPosition) -> tuple[float, bool]:
         metres = (marker.chainage_m or 0) - chainage_m
         return abs(metres), metres < 0
 
-    return min(positions, key=away, default=None)
+    return min(markers, key=distance, default=None)
 
 
 NEXT_MARKER = (
@@ -149,13 +152,13 @@ NEAREST_MARKERS = (
 
 
 def _number_texts(numbers: Sequence[MarkerNumber]) -> list[str]:
-    """The numbers as they stand on stones; of a position on which none is named, all of its stones."""
+    """The numbers as texts; for a number without a twin also those of all its twins."""
     twins = [f"{number}({twin})" for number in numbers if number.twin is None for twin in (1, 2, 3)]
     return [*map(str, numbers), *twins]
 
 
 def names_hidden_marker(session: Session, address: str, border: Border, level: Level) -> bool:
-    """Whether an address is counted from a marker that not every reader of ``level`` may see."""
+    """Whether an address is counted from a marker whose level is above ``level``."""
     try:
         parsed = parse_address(address)
     except NotAnAddress:
@@ -179,7 +182,7 @@ def names_hidden_marker(session: Session, address: str, border: Border, level: L
 
 
 def address_at_chainage(marker: MarkerPosition | None, border: Border, chainage_m: float) -> str:
-    """The address of a chainage: how far along from the nearest marker, or the kilometre where none stands."""
+    """The address of a chainage (metres): an offset from the nearest marker, or the kilometre if there is none."""
     if marker is None or marker.chainage_m is None:
         return f"{border} km {chainage_m / 1000:.3f}"
     metres = round(chainage_m - marker.chainage_m)

@@ -1,7 +1,8 @@
-"""Features that have a place on a border: the base of most cards, and what follows when a marker gets a better place.
+"""Features with a location on a border, the base of most layers, and the update of addresses when a marker moves.
 
-A place comes as a geometry or in words. Geometry is stored, chainage and address follow from it; what is counted from
-an assumed marker says so, and is counted again when that marker has been surveyed.
+A location is entered as a geometry or as text. The geometry is stored; chainage and address are derived from it. An
+address that is counted from a marker with an assumed position has a prefix, and is derived again once the marker has
+been surveyed.
 """
 
 import uuid
@@ -25,7 +26,7 @@ from layers.secrecy import Unclassified
 
 
 class BorderFeature(Unclassified):
-    """A feature on a border: its place comes as a geometry or in words, its chainage and address follow from it."""
+    """A feature on a border: located by a geometry or by text, from which chainage and address are derived."""
 
     __abstract__ = True
     _location_resolved = False
@@ -34,21 +35,26 @@ class BorderFeature(Unclassified):
     route_field = "border"
 
     def set_location(self, session: Session, location: Mapping[str, Any]) -> None:
-        """Take a place in words and keep the words. Raises ``Invalid`` when they have more than one meaning."""
+        """Locate the feature by text and store the text. Raises ``Invalid`` if it matches several positions."""
         border = location.get("border") or (self.border.value if self.border else None)
         with _errors_as_field("place"):
-            locations = locate(session, location["text"], border=border, crs=location.get("crs"), near=location.get("near"))
-        if len({location_.geometry and str(location_.geometry) for location_ in locations}) > 1:
-            names = ", ".join(f"{location_.address} ({location_.border})" for location_ in locations)
-            raise invalid("place", "ambiguous", f"Có nhiều vị trí phù hợp: {names}", f"Several places match: {names}")
-        self._apply_location(locations[0], dict(location))
-        chosen = locations[0]
+            matches = locate(
+                session, location["text"], border=border, crs=location.get("crs"), near=location.get("near")
+            )
+        if len({match.geometry and str(match.geometry) for match in matches}) > 1:
+            names = ", ".join(f"{match.address} ({match.border})" for match in matches)
+            raise invalid(
+                "place", "ambiguous", f"Có nhiều vị trí phù hợp: {names}", f"Several positions match: {names}"
+            )
+        resolved = matches[0]
+        self._apply_location(resolved, dict(location))
         if (
-            chosen.border
-            and chosen.address
-            and names_hidden_marker(session, chosen.address, chosen.border, self.level or Level.INTERNAL)
+            resolved.border
+            and resolved.address
+            and names_hidden_marker(session, resolved.address, resolved.border, self.level or Level.INTERNAL)
         ):
-            # The words stay with those who may know them; the address is counted anew, from a marker that all may know.
+            # The text is stored at level ``internal``; ``derive`` counts the address from a marker that readers of the
+            # feature may see.
             self.address, self._location_resolved = None, False
 
     def _apply_location(self, resolved: Location, location: dict[str, Any]) -> None:
@@ -63,7 +69,7 @@ class BorderFeature(Unclassified):
                     "place",
                     "type",
                     "Dạng vị trí không phù hợp với lớp dữ liệu này",
-                    "This kind of place does not fit this layer",
+                    "This type of location does not fit the layer",
                 )
             set_geometry(self, shape(resolved.geometry))
             stated = self.position_source not in (None, PositionSource.NONE, PositionSource.ASSUMED)
@@ -72,7 +78,7 @@ class BorderFeature(Unclassified):
         self._location_resolved = True
 
     def derive(self, session: Session) -> None:
-        """Chainage and address from the geometry; raises ``Invalid`` out_of_area beyond 20 km from every border."""
+        """Derive chainage and address from the geometry. Raises ``Invalid`` if it is beyond 20 km from every border."""
         if self._location_resolved:
             self._location_resolved = False
             return
@@ -93,12 +99,12 @@ class BorderFeature(Unclassified):
 
 
 def _address_with_assumed_prefix(location: Location) -> str | None:
-    """The address of a place, marked where the marker that a known place is counted from is itself only assumed."""
+    """The address of a location, with a prefix if it is counted from a marker whose position is assumed."""
     return f"{ASSUMED_PREFIX}{location.address}" if location.address_accuracy_m is not None else location.address
 
 
 def _refuse_hidden_marker(session: Session, location: Location, level: Level) -> None:
-    """A link's address is told to whoever sees the feature, and with it where its marker stands."""
+    """Refuse a link's address if readers of the feature may not see the marker: it would reveal its position."""
     if location.border and location.address and names_hidden_marker(session, location.address, location.border, level):
         raise invalid(
             "at",
@@ -110,7 +116,7 @@ def _refuse_hidden_marker(session: Session, location: Location, level: Level) ->
 
 @contextmanager
 def _errors_as_field(name: str) -> Iterator[None]:
-    """Where an address is a field of something: what is wrong with it is that field's value."""
+    """Turn refusals of ``locate`` into ``Invalid`` errors of the field from which the text came."""
     try:
         yield
     except (Invalid, Missing) as fault:
@@ -119,26 +125,30 @@ def _errors_as_field(name: str) -> Iterator[None]:
 
 
 def link_to_address(session: Session, feature_id: uuid.UUID, at: str, border: str | None, role: str) -> Link:
-    """Point from a feature at an address. Raises like ``locate``, and ``Invalid`` when it has more than one meaning."""
+    """Link a feature to an address.
+
+    Raises ``Invalid`` if ``at`` cannot be located, if it matches on several borders, or if it is counted from a marker
+    that readers of the feature may not see.
+    """
     with _errors_as_field("at"):
-        locations = locate(session, at, border=border)
-    if len({location.border for location in locations}) > 1:
-        names = ", ".join(f"{location.address} ({location.border})" for location in locations)
+        matches = locate(session, at, border=border)
+    if len({match.border for match in matches}) > 1:
+        names = ", ".join(f"{match.address} ({match.border})" for match in matches)
         raise invalid(
             "at",
             "ambiguous",
             f"Số hiệu có ở nhiều tuyến, hãy nêu tuyến: {names}",
-            f"Several borders have this number; say which: {names}",
+            f"This number exists on several borders; state `border`: {names}",
         )
-    location_ = locations[0]
-    _refuse_hidden_marker(session, location_, session.get_one(layer_of(session, feature_id).model, feature_id).level)
+    location = matches[0]
+    _refuse_hidden_marker(session, location, session.get_one(layer_of(session, feature_id).model, feature_id).level)
     link = Link(
         feature_id=feature_id,
         role=role,
-        at=_address_with_assumed_prefix(location_),
-        route=location_.border.value if location_.border else None,
-        geom=_geom_of(location_),
-        position_source=location_.position_source if location_.geometry else PositionSource.NONE,
+        at=_address_with_assumed_prefix(location),
+        route=location.border.value if location.border else None,
+        geom=_geom_of(location),
+        position_source=location.position_source if location.geometry else PositionSource.NONE,
     )
     session.add(link)
     session.flush()
@@ -146,10 +156,10 @@ def link_to_address(session: Session, feature_id: uuid.UUID, at: str, border: st
 
 
 def update_addresses(session: Session, border: Border) -> int:
-    """Follow the markers of a border to their new places; returns how many features and links have moved.
+    """Update what was derived from the assumed positions of a border's markers; returns how many records it updated.
 
-    What was placed by an address is placed again, and an address that was counted from an assumed marker is counted
-    again. An address that no longer leads anywhere keeps the place it had.
+    Features and links that were located by an address are located again, and addresses that were counted from an
+    assumed position are derived again. A record whose address cannot be located any more keeps its position.
     """
     moved = 0
     for layer in catalog.values():

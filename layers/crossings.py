@@ -37,7 +37,7 @@ from layers.gates import Gate
 
 
 class CrossingKind(CodeList):
-    """Which rule it is opened under."""
+    """The kind of crossing, by the rule under which it is opened."""
 
     OPENING = "opening", ("Lối mở biên giới", "Border opening")
     CLEARANCE_LANE = "clearance_lane", ("Lối thông quan", "Clearance lane")
@@ -45,7 +45,7 @@ class CrossingKind(CodeList):
 
 
 class CrossingState(Status):
-    """Whether it is open."""
+    """Whether it is open (the status of the layer)."""
 
     PLANNED = "planned", ("Dự kiến", "Planned"), Mark("lane", BLUE), transitions_to("open")
     OPEN = "open", ("Đang mở", "Open"), Mark("lane", GREEN), transitions_to("suspended", "closed")
@@ -60,7 +60,7 @@ GATE_SQL = (
     "select g.{} from app.links_history l join app.gates g on g.id = l.to_id"
     " where l.feature_id = t.id and l.role = 'gate' and l.valid @> clock_timestamp() order by lower(l.valid) limit 1"
 )
-"""The gate is told by a link, which nobody is shown who may not see both of its ends, and not by a column."""
+"""The gate as a derived field, by the link to it, so that only readers who may see the gate read its name."""
 
 
 class Crossing(
@@ -71,7 +71,7 @@ class Crossing(
     order=("border", "name"),
     label_sql="name",
 ):
-    """A place beside the gates where people or goods cross."""
+    """A place outside of the gates where people or goods cross the border."""
 
     border: Mapped[Border] = field("Tuyến biên giới", "Border", sort_order=-50)
     name: Mapped[str] = field("Tên", "Name", max_length=200)
@@ -92,14 +92,14 @@ Crossing.layer.extra_writable["gate"] = Field("gate", Text("Thuộc cửa khẩu
 
 @create_command(Crossing)
 def plan(session: Session, values: Mapping[str, Any]) -> Crossing:
-    """A new crossing; a lane or road needs the gate it belongs to, and a section draws it along the line."""
+    """Create a crossing; a lane or road requires its gate, and a section locates it along the line."""
     fields, gate = _resolve_gate(session, values)
     if fields["kind"] is not CrossingKind.OPENING and gate is None:
         raise invalid(
             "gate",
             "missing",
             "Lối thông quan, đường chuyên dụng phải thuộc một cửa khẩu",
-            "A lane or road needs its gate",
+            "`gate` is required for a clearance lane or dedicated road",
         )
     if fields.get("section") and not fields.get(PLACE) and not fields.get(GEOMETRY):
         fields[PLACE] = {"text": fields["section"], "border": fields["border"].value}
@@ -111,7 +111,7 @@ def plan(session: Session, values: Mapping[str, Any]) -> Crossing:
 
 @update_command(Crossing)
 def correct(session: Session, crossing: Crossing, values: Mapping[str, Any]) -> None:
-    """Correct a crossing; another gate takes the place of the one it belonged to."""
+    """Correct a crossing; another gate replaces the one it belonged to."""
     fields, gate = _resolve_gate(session, values)
     store_update(session, Crossing.layer, crossing, fields)
     if gate is None:
@@ -124,7 +124,7 @@ def correct(session: Session, crossing: Crossing, values: Mapping[str, Any]) -> 
 
 
 def _resolve_gate(session: Session, values: Mapping[str, Any]) -> tuple[dict[str, Any], uuid.UUID | None]:
-    """What is given of a crossing itself, and the id of the gate that is given by its name or id."""
+    """The values without ``gate``, and the id of the gate that is given by its name or id."""
     fields = {name: value for name, value in values.items() if name != "gate"}
     named = values.get("gate")
     if named is None:

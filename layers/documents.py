@@ -1,7 +1,7 @@
 """Documents (văn bản): plans, decisions, resolutions, treaties, by number, issuer and date.
 
-A draft has no number yet, an official letter no type code, and a decision of another year bears the same number
-again: a number is unique only with its issuer and year (Decree 30/2020/NĐ-CP).
+A draft has no number yet, an official letter has no type code, and numbering starts again every year: a number is
+unique only together with its issuer and year (Decree 30/2020/NĐ-CP).
 """
 
 import datetime as dt
@@ -21,11 +21,11 @@ from layers.secrecy import Unclassified
 DOCUMENT_NUMBER = re.compile(
     r"(?P<no>\d{1,6})(?:/(?P<year>\d{4}))?(?P<sep>[-/])(?P<symbol>[0-9A-ZĐa-zđ.&-]+(?:/[0-9A-ZĐa-zđ.&-]+)?)"
 )
-"""``1200/QĐ-TTg``, ``48/UBND-NC``, ``112/2014/NĐ-CP``, ``34-NQ/TW``: the forms that official papers use."""
+"""The official forms of a number: ``1200/QĐ-TTg``, ``48/UBND-NC``, ``112/2014/NĐ-CP``, ``34-NQ/TW``."""
 
 
 class DocumentKind(CodeList):
-    """What sort of paper it is."""
+    """The type of a document."""
 
     PLAN = "plan", ("Kế hoạch", "Plan")
     DECISION = "decision", ("Quyết định", "Decision")
@@ -56,7 +56,7 @@ class Document(
     label_sql="coalesce(number, title)",
     has_geometry=False,
 ):
-    """A paper that work rests on (văn bản); text of a state secret is never stored, at most its number and date."""
+    """A document that work is based on (văn bản). Of a state secret only number and date may be recorded."""
 
     indexes = (
         Index(
@@ -82,13 +82,13 @@ class Document(
 
 @create_command(Document)
 def register(session: Session, values: Mapping[str, Any]) -> Document:
-    """Enter a document; its number, where it has one, must be of an official form."""
+    """Register a document. Raises ``Invalid`` if its number has none of the official forms."""
     return store_new(session, Document, _with_normalized_number(values))
 
 
 @update_command(Document)
 def correct(session: Session, document: Document, values: Mapping[str, Any]) -> None:
-    """Correct a document's entry."""
+    """Correct a document. Raises ``Invalid`` if its number has none of the official forms."""
     store_update(session, Document.layer, document, _with_normalized_number(values))
 
 

@@ -1,7 +1,7 @@
-"""Border gates (cửa khẩu): pairs of gates, their category over time, what is planned, and how far an upgrade has got.
+"""Border gates (cửa khẩu): their category over time, their planned category, and the stage of opening or upgrading.
 
-A gate has a timeline of dated events, a current category with its validity, and planning lines for 2030 and 2050
-that are not its category (Decree 112/2014/NĐ-CP as amended by 34/2023/NĐ-CP; Decisions 1199 and 1200/QĐ-TTg).
+A gate has dated events, a current category with its validity, and planning lines for 2030 and 2050, which are not its
+category (Decree 112/2014/NĐ-CP as amended by 34/2023/NĐ-CP; Decisions 1199 and 1200/QĐ-TTg).
 """
 
 import datetime as dt
@@ -43,7 +43,7 @@ from layers.border_feature import BorderFeature
 
 
 class Category(CodeList):
-    """Who may pass (Decree 112/2014, Article 4, as amended 2023)."""
+    """The category of a gate (Decree 112/2014/NĐ-CP, Article 4, as amended in 2023)."""
 
     INTERNATIONAL = "international", ("Quốc tế", "International"), Mark("gate-international", INK)
     MAIN = "main", ("Chính (song phương)", "Main (bilateral)"), Mark("gate-main", INK)
@@ -51,7 +51,7 @@ class Category(CodeList):
 
 
 class Mode(CodeList):
-    """How one passes."""
+    """The mode of transport."""
 
     ROAD = "road", ("Đường bộ", "Road")
     RAIL = "rail", ("Đường sắt", "Rail")
@@ -59,7 +59,7 @@ class Mode(CodeList):
 
 
 class GateStage(Status):
-    """How far an opening or upgrade has got; forward only, each step by a dated event with its document."""
+    """The stage of opening or upgrading: forward only, each by a dated event with its document."""
 
     IN_PLAN = "in_plan", ("Trong quy hoạch", "In the plan"), Mark("diamond", BLUE)
     SURVEY = "survey", ("Khảo sát, lập hồ sơ", "Survey"), Mark("circle", GREEN)
@@ -86,7 +86,10 @@ class GateStage(Status):
 
     @classmethod
     def transitions(cls) -> list[tuple[str, str]]:
-        """From nothing to any step; forward along the row; suspended and closed from operating, and back again."""
+        """From no stage to any; from a stage to any later one; between operating and suspended; to closed.
+
+        An operating gate may return to ``in_plan`` for an upgrade.
+        """
         row = [stage.value for stage in cls if stage not in (cls.SUSPENDED, cls.CLOSED)]
         beside = [
             ("operating", "suspended"),
@@ -98,7 +101,7 @@ class GateStage(Status):
 
 
 class EventKind(CodeList):
-    """What may happen to a gate: its stages, and what else is worth a date."""
+    """The kinds of events that are not stages."""
 
     NOTE = "note", ("Ghi nhận", "Note")
     RESTORED = "restored", ("Khôi phục", "Restored")
@@ -124,7 +127,7 @@ class Gate(
     order=("border", "name"),
     label_sql="name",
 ):
-    """A border gate and its counterpart across the line."""
+    """A border gate and its counterpart on the other side."""
 
     name: Mapped[str] = field("Tên", "Name", max_length=200)
     counterpart: Mapped[str | None] = field("Cửa khẩu đối diện", "Counterpart", max_length=200)
@@ -147,7 +150,7 @@ class Gate(
 
 
 class GateEvent(ChildRecord, table="gate_events", parent=Gate, title=("Sự kiện", "Event")):
-    """What happened, or is to happen, at a gate on a day."""
+    """A past or future event at a gate, with its date."""
 
     kind: Mapped[str] = field("Sự kiện", "Kind", max_length=40)
     on: Mapped[dt.date] = field("Ngày", "On")
@@ -158,7 +161,7 @@ class GateEvent(ChildRecord, table="gate_events", parent=Gate, title=("Sự ki�
 
 
 class GateCategory(ChildRecord, table="gate_categories", parent=Gate, title=("Loại hình cửa khẩu", "Category")):
-    """A category a gate had or has, with its validity and the paper that gave it."""
+    """A category that a gate had or has, with its validity and the document that decided it."""
 
     category: Mapped[Category] = field("Loại hình", "Category")
     valid_from: Mapped[dt.date | None] = field("Từ ngày", "Valid from")
@@ -168,7 +171,7 @@ class GateCategory(ChildRecord, table="gate_categories", parent=Gate, title=("Lo
 
 
 class GatePlan(ChildRecord, table="gate_plans", parent=Gate, title=("Quy hoạch", "Planning line")):
-    """A planning line: the category aimed at by 2030 or 2050. It is not the gate's category."""
+    """A planning line: the category planned for 2030 or 2050, which is not the gate's category."""
 
     horizon: Mapped[int] = field("Thời kỳ quy hoạch", "Planning period")
     category: Mapped[Category] = field("Loại hình theo quy hoạch", "Planned category")
@@ -178,12 +181,12 @@ class GatePlan(ChildRecord, table="gate_plans", parent=Gate, title=("Quy hoạch
     source: Mapped[str | None] = field("Nguồn", "Source", max_length=1000)
 
 
-EVENT_KINDS = {one.value: one.title for kinds in (GateStage, EventKind) for one in kinds}
+EVENT_KINDS = {kind.value: kind.title for kinds in (GateStage, EventKind) for kind in kinds}
 
 
 @create_command(Gate)
 def enter(session: Session, values: Mapping[str, Any]) -> Gate:
-    """Enter a gate; the category it comes with is remembered with its date."""
+    """Create a gate; its category is also recorded in the list of categories, with its date."""
     gate: Gate = store_new(session, Gate, values)
     if gate.category is not None:
         session.add(GateCategory(feature_id=gate.id, category=gate.category, valid_from=gate.category_since))
@@ -193,7 +196,7 @@ def enter(session: Session, values: Mapping[str, Any]) -> Gate:
 
 @update_command(Gate)
 def correct(session: Session, gate: Gate, values: Mapping[str, Any]) -> None:
-    """Correct a gate; a new category closes the old one on the day the new one begins."""
+    """Correct a gate; a new category ends the validity of the old one on the day on which it begins."""
     before = gate.category
     store_update(session, Gate.layer, gate, values)
     if "category" in values and gate.category != before:
@@ -207,11 +210,11 @@ def correct(session: Session, gate: Gate, values: Mapping[str, Any]) -> None:
 
 @transition_command(Gate)
 def refuse_transition_without_event(_session: Session, _gate: Gate, _to: str, _reason: str) -> None:
-    """A stage changes by a dated event with its document, never by itself."""
+    """Refuse every transition: a stage changes only by a dated event with its document. Raises ``Conflict``."""
     raise Conflict(
         Text(
             "Giai đoạn mở, nâng cấp chỉ được cập nhật qua sự kiện có ngày và văn bản (…/events)",
-            "The stage of opening or upgrading changes only by an event with a date and a document (…/events)",
+            "The stage changes only by an event with a date and a document: POST …/events",
         )
     )
 
@@ -219,19 +222,20 @@ def refuse_transition_without_event(_session: Session, _gate: Gate, _to: str, _r
 def record_event(
     session: Session, gate: Gate, *, kind: str, on: dt.date, document: str | None, note: str | None
 ) -> GateEvent:
-    """Record what happened at a gate. A past event that is a further stage takes the gate there.
+    """Record an event at a gate. An event that is a stage and is not in the future sets the gate's stage.
 
-    Raises ``Invalid`` for an unknown kind or a stage without its document, ``Conflict`` for a step backward.
+    Raises ``Invalid`` for an unknown kind or a stage without its document, ``Conflict`` for a transition that the
+    stages do not allow.
     """
     if kind not in EVENT_KINDS:
-        words = ", ".join(EVENT_KINDS)
-        raise invalid("kind", "code", f"Phải là một trong: {words}", f"Must be one of: {words}")
-    for name, words_of in (("document", document), ("note", note)):
-        if words_of:
-            Gate.check_text(name, words_of)
-    is_stage = kind in [one.value for one in GateStage]
+        kinds = ", ".join(EVENT_KINDS)
+        raise invalid("kind", "code", f"Phải là một trong: {kinds}", f"Must be one of: {kinds}")
+    for name, value in (("document", document), ("note", note)):
+        if value:
+            Gate.check_text(name, value)
+    is_stage = kind in [stage.value for stage in GateStage]
     if is_stage and not document:
-        detail = Text("Giai đoạn này cần số văn bản làm căn cứ", "This stage needs the number of its document")
+        detail = Text("Giai đoạn này cần số văn bản làm căn cứ", "A stage requires the number of its document")
         raise Invalid(detail, [FieldError("document", "missing", detail)])
     event = GateEvent(feature_id=gate.id, kind=kind, on=on, precision="day", document=document, note=note)
     session.add(event)
@@ -244,20 +248,20 @@ def record_event(
 def events(
     session: Session, gate_id: uuid.UUID, clearance: Clearance, as_of: dt.datetime | None = None
 ) -> list[GateEvent]:
-    """A gate's timeline as ``reader`` may know of it, as recorded by then, newest first."""
-    return sorted(child_rows(session, GateEvent, gate_id, clearance, as_of), key=lambda one: one.on, reverse=True)
+    """The events of a gate that such a reader may see, as recorded at ``as_of``, newest first."""
+    return sorted(child_rows(session, GateEvent, gate_id, clearance, as_of), key=lambda event: event.on, reverse=True)
 
 
 def categories(
     session: Session, gate_id: uuid.UUID, clearance: Clearance, as_of: dt.datetime | None = None
 ) -> list[GateCategory]:
-    """The categories a gate has had, the newest first."""
-    found = child_rows(session, GateCategory, gate_id, clearance, as_of)
-    return sorted(found, key=lambda one: one.valid_from or dt.date.min, reverse=True)
+    """The categories of a gate over time, newest first."""
+    rows = child_rows(session, GateCategory, gate_id, clearance, as_of)
+    return sorted(rows, key=lambda row: row.valid_from or dt.date.min, reverse=True)
 
 
 def plans(
     session: Session, gate_id: uuid.UUID, clearance: Clearance, as_of: dt.datetime | None = None
 ) -> list[GatePlan]:
-    """A gate's planning lines, the nearest horizon first."""
-    return sorted(child_rows(session, GatePlan, gate_id, clearance, as_of), key=lambda one: one.horizon)
+    """The planning lines of a gate, nearest horizon first."""
+    return sorted(child_rows(session, GatePlan, gate_id, clearance, as_of), key=lambda plan: plan.horizon)

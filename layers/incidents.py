@@ -1,7 +1,7 @@
-"""Incidents (sự vụ): what happens on the border, and the chain by which it is settled before it becomes a hot spot.
+"""Incidents (sự vụ) on the border and the status of their handling.
 
 Categories follow the Law on National Borders 2003, Article 14, and the 2009 Vietnam–China agreement on border
-regulation; the order of the chain is the office's practice.
+regulation; the order of the steps of handling is the office's practice.
 """
 
 import datetime as dt
@@ -33,11 +33,11 @@ from gis.write import create_command, store_new, store_update, update_command
 from layers.border_feature import BorderFeature
 
 CLOCK_SKEW = dt.timedelta(minutes=10)
-"""A device's clock may run ahead of ours by this much."""
+"""How far the clock of a device may be ahead of the server's."""
 
 
 class IncidentCategory(CodeList):
-    """What has happened (Law on National Borders 2003, Article 14; agreement of 2009, Articles 14, 15 and 21)."""
+    """The category (Law on National Borders 2003, Article 14; agreement of 2009, Articles 14, 15 and 21)."""
 
     ILLEGAL_CROSSING = "illegal_crossing", ("Xuất nhập cảnh trái phép", "Illegal crossing")
     MARKER_DAMAGE = "marker_damage", ("Hư hại mốc", "Damage to a marker")
@@ -67,7 +67,7 @@ class IncidentCategory(CodeList):
 
 
 class Severity(OrderedCodeList):
-    """How grave it is."""
+    """The severity, in ascending order."""
 
     LOW = "low", ("Ít nghiêm trọng", "Low"), Mark("circle", GREY)
     MEDIUM = "medium", ("Trung bình", "Medium"), Mark("diamond", BLUE)
@@ -76,7 +76,7 @@ class Severity(OrderedCodeList):
 
 
 class Handling(Status):
-    """The chain of handling; one step at a time, each with its reason."""
+    """The status of handling; one step at a time, each with its reason."""
 
     REPORTED = "reported", ("Báo cáo nhanh", "Reported"), Mark("flag", RED), transitions_to("verified", "dismissed")
     VERIFIED = (
@@ -105,7 +105,7 @@ class Handling(Status):
 
 
 class IncidentSide(CodeList):
-    """On whose side it happened, as reported; the indicative line decides nothing."""
+    """The side on which it happened, as reported; it is never derived from the indicative line."""
 
     OURS = "ours", ("Phía ta", "Our side")
     THEIRS = "theirs", ("Phía bạn", "Their side")
@@ -125,7 +125,7 @@ class Incident(
     location_required=True,
     unique=("code",),
 ):
-    """Something that happened on the border and has to be settled."""
+    """Something that happened on the border and has to be handled."""
 
     code: Mapped[str] = field("Mã sự vụ", "Code", writable=False, max_length=20)
     category: Mapped[IncidentCategory] = field("Loại sự vụ", "Category")
@@ -139,7 +139,7 @@ class Incident(
     geom: Mapped[Any] = geometry("GEOMETRY")
 
     def derive(self, session: Session) -> None:
-        """Its code is taken last of all: until this transaction ends, nobody else's incident gets one."""
+        """Allocate the code last: the counter row stays locked until commit."""
         super().derive(session)
         if self.code is None:
             self.code = _next_code(session)
@@ -147,7 +147,7 @@ class Incident(
 
 @create_command(Incident)
 def report(session: Session, values: Mapping[str, Any]) -> Incident:
-    """Report an incident: category and place; everything else may follow. It gets the next code of the year."""
+    """Report an incident; category and location are required. It gets the next code of the year."""
     occurred_at = values.get("occurred_at") or dt.datetime.now(dt.UTC)
     _refuse_future_time(occurred_at)
     fields = {**values, "occurred_at": occurred_at}
@@ -157,7 +157,7 @@ def report(session: Session, values: Mapping[str, Any]) -> Incident:
 
 @update_command(Incident)
 def supplement(session: Session, incident: Incident, values: Mapping[str, Any]) -> None:
-    """Add to or correct what was reported."""
+    """Supplement or correct an incident."""
     if values.get("occurred_at"):
         _refuse_future_time(values["occurred_at"])
     store_update(session, Incident.layer, incident, values)
@@ -169,12 +169,12 @@ def _refuse_future_time(time: dt.datetime) -> None:
             "occurred_at",
             "future",
             "Thời điểm xảy ra không được sau thời điểm hiện tại",
-            "The time of the incident must not be in the future",
+            "`occurred_at` must not be in the future",
         )
 
 
 def _next_code(session: Session) -> str:
-    """Codes count up per year without a gap: the counter is taken in the same transaction."""
+    """The next code of the year. Codes have no gaps, because the counter is part of the same transaction."""
     year = today().year
     number = session.execute(
         text(

@@ -1,7 +1,7 @@
-"""The boundary line (đường biên giới) as data: pieces in order, each with its source and legal standing.
+"""The boundary line (đường biên giới): pieces in order, each with its source and legal status.
 
-The line shipped with the house is OpenStreetMap's of 2017 (ODbL): it finds an address along the border, it never
-decides on which side something lies. An office replaces it by its own when it has one. Lines are loaded, not edited.
+The line that is shipped is OpenStreetMap's of 2017 (ODbL). It locates addresses along the border and never decides on
+which side something lies. An office can load its own line instead. Lines are loaded, not edited.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,20 +20,20 @@ from layers.border import Border
 from layers.secrecy import Unclassified
 
 ATTRIBUTION = "© OpenStreetMap contributors (ODbL 1.0)"
-"""Whose the shipped line is, as its licence wants it named wherever it goes."""
+"""The attribution of the shipped line, which its licence requires wherever the line is shown or exported."""
 
 BASEMAP_CREDITS = "© OpenStreetMap contributors · GSHHG · Natural Earth"
-"""The same of the line and the quiet background together."""
+"""The attribution of the shipped line and the base map together."""
 
 DISCLAIMER = Text(
     "Đường biên tham khảo từ OpenStreetMap (2017), không phải đường biên pháp lý.",
     "Indicative line from OpenStreetMap (2017), not the legal boundary.",
 )
-"""What is said wherever the line is shown or handed out."""
+"""The note that is shown wherever the line is shown or exported."""
 
 
 class LineKind(CodeList):
-    """How a piece was come by."""
+    """The origin of a piece."""
 
     SHARED = (
         "shared",
@@ -54,7 +54,7 @@ class Line(
     unique=("border", "seq"),
     required_with_geometry=("legal_status",),
 ):
-    """A piece of the boundary line, in order along one border."""
+    """A piece of the boundary line; ``seq`` is its order along its border."""
 
     border: Mapped[Border] = field("Tuyến biên giới", "Border", sort_order=-50)
     route_field = "border"
@@ -68,9 +68,9 @@ class Line(
 
 
 def load(session: Session, border: Border, features: Iterable[Mapping[str, Any]]) -> float:
-    """Load the pieces (GeoJSON features in order) of a border that has none yet, and measure its route.
+    """Load the pieces of a border, as GeoJSON features in order, and build its route.
 
-    Returns the route's length in geodesic metres.
+    The border must have no pieces yet. Returns the length of the route in geodesic metres.
     """
     for feature in features:
         properties = feature["properties"]
@@ -94,7 +94,10 @@ def load(session: Session, border: Border, features: Iterable[Mapping[str, Any]]
 
 
 def measure(session: Session, border: Border) -> float:
-    """Measure the route of a border from its pieces again; it is as restricted as the most restricted of them."""
+    """Build the route of a border from its pieces, and return its length in geodesic metres.
+
+    The route gets the highest level of its pieces.
+    """
     rows = session.execute(
         select(Line.geom.ST_AsText(), Line.level)
         .where(Line.border == border, Line.retired_at.is_(None))

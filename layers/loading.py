@@ -1,7 +1,8 @@
-"""Loading what the province brings: ``data/reference/``, each row with its source.
+"""Loading the reference data in ``data/reference/``; each row has its source.
 
-Each step is one transaction under the name of the house and runs once for each content of its file; a start that
-was interrupted goes on where it stopped. Rows enter through the same commands as everybody's.
+Each step is one transaction in the system role and runs once per database, so an interrupted start continues with the
+next step. A file that changes later is not loaded again; ``corrections.csv`` corrects the wording of loaded rows.
+Rows are stored by the same commands as those that users enter.
 """
 
 import datetime as dt
@@ -46,17 +47,17 @@ from layers.works import WorkStep
 ProgressCallback = Callable[[str], None]
 
 MAIN_NUMBERS = {Border.KH: 314, Border.CN: 1378}
-"""The numbering itself says that these exist: 1–314 with Cambodia, 1–1378 with China; no list of Laos is public."""
+"""The main markers that exist by the published numbering: 1–314 with Cambodia, 1–1378 with China; none for Laos."""
 
 
 class LoadedStep(UnjournalledRecord, table="loaded_steps", read_level=Level.RESTRICTED):
-    """Which steps of loading have been done."""
+    """The names of the loading steps that have been done."""
 
     name: Mapped[str] = mapped_column(SqlText, primary_key=True)
 
 
 def load(database: Database, folder: Path, progress: ProgressCallback) -> None:
-    """Load everything in ``folder`` that is not loaded yet; ``progress`` is told each step that is done."""
+    """Run the steps that have not been done, with the files in ``folder``; ``progress`` gets the title of each."""
     with database.transaction(SYSTEM) as session:
         done = set(session.scalars(select(LoadedStep.name)))
     for name, (title, step) in STEPS.items():
@@ -157,16 +158,19 @@ def _markers(session: Session, folder: Path) -> None:
 
 
 def _markers_of(session: Session, border: Border, rows_by_number: Mapping[str, Mapping[str, str]]) -> list[Marker]:
-    """The markers of a border in natural order: those that a document names, and every main number that exists."""
+    """The markers of a border in the order of their numbers: those in the file, and all other main markers.
+
+    A main number whose row says ``replaces_main`` is left out, because its twins stand in its place.
+    """
     replaced = {
         MarkerNumber.parse(number).main for number, row in rows_by_number.items() if row["replaces_main"] == "yes"
     }
     numbering = {"source": f"số mốc chính 1–{MAIN_NUMBERS.get(border)} của tuyến {border}"}
     mains = {str(main): numbering for main in range(1, MAIN_NUMBERS.get(border, 0) + 1) if main not in replaced}
-    everything: dict[str, Mapping[str, str]] = {**mains, **rows_by_number}
+    all_rows: dict[str, Mapping[str, str]] = {**mains, **rows_by_number}
     markers = []
-    for number in sorted(everything, key=MarkerNumber.parse):
-        row = everything[number]
+    for number in sorted(all_rows, key=MarkerNumber.parse):
+        row = all_rows[number]
         parsed = MarkerNumber.parse(number)
         marker = Marker(
             id=uuid.uuid4(),
@@ -216,7 +220,7 @@ def _gates(session: Session, folder: Path) -> None:
 
 
 def _first_marker(at: str) -> str:
-    """A gate stands at a point: of the section it is documented at, the first marker."""
+    """The address of a gate, which is a point: of a section its first marker."""
     address = parse_address(at)
     return str(address.first) if isinstance(address, Section) else at
 
@@ -292,7 +296,7 @@ def _posts(session: Session, folder: Path) -> None:
         commands.store_new(session, Post, values)
 
 
-CORRECTED: dict[str, type[Record]] = {
+CORRECTED_TABLES: dict[str, type[Record]] = {
     "tasks": Task,
     "markers": Marker,
     "gates": Gate,
@@ -302,9 +306,9 @@ CORRECTED: dict[str, type[Record]] = {
 
 
 def _corrections(session: Session, folder: Path) -> None:
-    """Correct the wording of rows that an earlier version loaded; a row that was edited since then stays as it is."""
+    """Correct the wording of rows that an earlier version loaded; rows that were edited since are left unchanged."""
     for row in csv_rows(folder / "corrections.csv"):
-        model, name = CORRECTED[row["table"]], row["field"]
+        model, name = CORRECTED_TABLES[row["table"]], row["field"]
         for record in session.scalars(select(model).where(getattr(model, name) == row["was"])).all():
             if not isinstance(record, Feature):
                 setattr(record, name, row["now"])

@@ -1,4 +1,4 @@
-"""Locating: from a text or a coordinate to places on the border, and back."""
+"""Locating: from a marker address or a coordinate to locations on the border, and from a point to its address."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field as attribute, replace
@@ -27,11 +27,11 @@ BORDER_AREA = replace(VIETNAM, name=Text("vùng biên giới", "the border area"
 """The extent in which coordinates are accepted."""
 
 LONG_SECTION = 100
-"""A section over more main markers than this whose end is a round number is more likely metres without their unit."""
+"""A section of more main markers than this that ends at a multiple of ten is taken for a distance without its unit."""
 
 
 class LocationKind(CodeList):
-    """What an address turned out to be."""
+    """The kind of a location."""
 
     MARKER = "marker", ("Mốc", "Marker")
     SECTION = "section", ("Đoạn", "Section")
@@ -41,11 +41,13 @@ class LocationKind(CodeList):
 
 @dataclass(frozen=True)
 class Location:
-    """One answer to "where is": a place, what is known of it, and the words it was asked in.
+    """A location that matches a text or a coordinate.
 
-    ``geometry`` is GeoJSON in WGS 84, None where the marker exists but has no position or an assumed one that this
-    reader is not shown. Lengths are metres along the line; ``accuracy_m`` says how well the place is known, and
-    ``address_accuracy_m`` how well its address, where the marker it is counted from is itself only assumed.
+    ``geometry`` is GeoJSON in WGS 84; it is None where the marker has no position, or an assumed one that this reader
+    may not see. Chainage and length are metres along the line. ``accuracy_m`` is the accuracy of the geometry, and
+    ``address_accuracy_m`` that of the address if it is counted from a marker with an assumed position. ``original`` is
+    the input, ``systems`` the coordinates in the other systems, and ``other_zones`` are the positions that the same
+    numbers would have in other zones of VN-2000.
     """
 
     kind: LocationKind
@@ -65,18 +67,18 @@ class Location:
 
     @property
     def on_line(self) -> bool | None:
-        """Whether it lies so near the indicative line that no side can be told; None when the distance is unknown."""
+        """Whether it is too near the indicative line for a side to be stated; None if the distance is unknown."""
         return None if self.distance_to_line_m is None else self.distance_to_line_m <= ON_LINE_M
 
 
 def out_of_area(name: str, distance_m: float) -> Invalid:
-    """The refusal of a point that is no border matter."""
+    """The refusal of a point that is farther than ``MAX_DISTANCE_M`` from every border."""
     km = f"{distance_m / 1000:.0f}"
     return invalid(
         name,
         "out_of_area",
         f"Điểm này cách đường biên {km} km, quá 20 km; hãy kiểm tra hệ tọa độ, múi chiếu, thứ tự X, Y",
-        f"This point is {km} km from the border, over 20 km; check the system, the zone and the order of X and Y",
+        f"This point is {km} km from the border; the limit is 20 km. Check the CRS, the zone and the order of X and Y",
     )
 
 
@@ -89,9 +91,11 @@ def locate(
     near: str | None = None,
     clearance: Clearance = Level.RESTRICTED,
 ) -> list[Location]:
-    """Every place that ``q`` may mean, most likely first: a marker, a section, an offset or a coordinate.
+    """All locations that match ``q``, most likely first: a marker, a section, an offset or a coordinate.
 
-    Raises ``Invalid`` "not an address" or "out of area", and ``Missing`` with the nearest numbers that exist.
+    ``crs`` is the system of a coordinate, ``near`` a marker near which it must lie. Raises ``Invalid`` if ``q`` is
+    neither an address nor a coordinate, or is too far from the border, and ``Missing`` with the nearest numbers if a
+    marker does not exist.
     """
     return run_queries(session, locate_queries(q, border=border, crs=crs, near=near, clearance=clearance))
 
@@ -104,7 +108,7 @@ def locate_queries(
     near: str | None = None,
     clearance: Clearance = Level.RESTRICTED,
 ) -> QueryGenerator[list[Location]]:
-    """The questions of ``locate``."""
+    """The queries of ``locate``."""
     _check_border(border)
     position = parse_position(q, crs, extent=BORDER_AREA)
     if position is not None:
@@ -115,7 +119,8 @@ def locate_queries(
         raise Invalid(fault.reason, [FieldError("q", "not_an_address", fault.reason)]) from None
     match address:
         case MarkerNumber():
-            locations = [_marker_location(marker) for marker in (yield from markers_with_number(address, border, clearance))]
+            markers = yield from markers_with_number(address, border, clearance)
+            locations = [_marker_location(marker) for marker in markers]
             locations.sort(key=lambda location: list(PositionSource).index(location.position_source))
         case Section():
             locations = yield from _section_locations(address, border, clearance)
@@ -128,20 +133,20 @@ def locate_queries(
 def reverse_locate_queries(
     lon: float, lat: float, *, border: str | None = None, clearance: Clearance = Level.RESTRICTED
 ) -> QueryGenerator[Location]:
-    """The reverse: the address of a point in WGS 84 degrees."""
+    """The address of a point in WGS 84 degrees."""
     _check_border(border)
     position = Position(lon=lon, lat=lat, original={"lon": lon, "lat": lat}, zone=None)
     return (yield from _position_location(position, border, None, clearance))
 
 
 def _check_border(border: str | None) -> None:
-    if border is not None and border not in [one.value for one in Border]:
-        words = ", ".join(one.value for one in Border)
-        raise invalid("border", "code", f"Tuyến phải là một trong: {words}", f"The border must be one of: {words}")
+    if border is not None and border not in list(Border):
+        codes = ", ".join(Border)
+        raise invalid("border", "code", f"Tuyến phải là một trong: {codes}", f"`border` must be one of: {codes}")
 
 
 def _masked(location: Location, clearance: Clearance) -> Location:
-    """What this reader may be shown: below the office an assumed position is none."""
+    """The location with an assumed position removed if the reader may not see it."""
     if clearance.sees_assumed_positions or location.position_source is not PositionSource.ASSUMED:
         return location
     return replace(
@@ -150,53 +155,60 @@ def _masked(location: Location, clearance: Clearance) -> Location:
 
 
 def _marker_location(marker: MarkerPosition) -> Location:
-    coordinates = None if marker.lon is None or marker.lat is None else (marker.lon, marker.lat)
+    position = None if marker.lon is None or marker.lat is None else (marker.lon, marker.lat)
     return Location(
         kind=LocationKind.MARKER,
         address=str(marker.number),
         border=marker.border,
-        geometry=None if coordinates is None else _geojson_point(*coordinates),
+        geometry=None if position is None else _geojson_point(*position),
         position_source=marker.position_source,
         accuracy_m=marker.accuracy_m,
         chainage_m=marker.chainage_m,
         nearest_marker=str(marker.number),
-        systems=None if coordinates is None else coordinates.in_all_crs(*coordinates),
+        systems=None if position is None else coordinates.in_all_crs(*position),
     )
 
 
 def _section_locations(section: Section, border: str | None, clearance: Clearance) -> QueryGenerator[list[Location]]:
-    """A section lies on one border: both ends are looked for on each."""
+    """The locations of a section on every border that has both of its markers."""
     hint = section.maybe_offset
     if hint is not None and section.last.main % 10 == 0 and abs(section.last.main - section.first.main) > LONG_SECTION:
         raise _unit_missing(section)
     try:
-        first = {
-            marker.border: marker for marker in reversed((yield from markers_with_number(section.first, border, clearance)))
-        }
-        last = {marker.border: marker for marker in reversed((yield from markers_with_number(section.last, border, clearance)))}
+        first = yield from _first_twin_by_border(section.first, border, clearance)
+        last = yield from _first_twin_by_border(section.last, border, clearance)
     except Missing:
         if hint is not None:
             raise _unit_missing(section) from None
         raise
-    borders = [marker for marker in Border if marker in first and marker in last]
-    if not borders:
+    shared_borders = [code for code in Border if code in first and code in last]
+    if not shared_borders:
         detail = Text(
             f"Mốc {section.first} và mốc {section.last} không cùng một tuyến biên giới",
-            f"Markers {section.first} and {section.last} do not stand on one border",
+            f"Markers {section.first} and {section.last} are not on the same border",
         )
         raise Invalid(detail, [FieldError("q", "two_borders", detail)])
     locations = []
-    for marker in borders:
-        at = yield from _section_location(section, first[marker], last[marker])
-        locations.append(at)
+    for code in shared_borders:
+        location = yield from _section_location(section, first[code], last[code])
+        locations.append(location)
     return locations
+
+
+def _first_twin_by_border(
+    number: MarkerNumber, border: str | None, clearance: Clearance
+) -> QueryGenerator[dict[Border, MarkerPosition]]:
+    first: dict[Border, MarkerPosition] = {}
+    for marker in (yield from markers_with_number(number, border, clearance)):
+        first.setdefault(marker.border, marker)
+    return first
 
 
 def _unit_missing(section: Section) -> Missing:
     metres = section.last.main
     detail = Text(
         f"Không có đoạn {section}. Nếu là khoảng cách, hãy ghi đơn vị m: {section.first} - {metres} m",
-        f"There is no section {section}. For a distance write m for metres: {section.first} - {metres} m",
+        f"There is no section {section}. Write a distance with its unit: {section.first} - {metres} m",
     )
     return Missing(detail, [FieldError("q", "unit_missing", detail)], {"hint": "write m for metres"})
 
@@ -224,7 +236,7 @@ def _section_location(section: Section, first: MarkerPosition, last: MarkerPosit
 
 
 def least_certain_source(sources: Sequence[PositionSource]) -> PositionSource:
-    """A place measured from several is only as good as the weakest of them."""
+    """The weakest of several position sources, which is the source of a position measured from all of them."""
     order = list(PositionSource)
     return max(sources, key=order.index)
 
@@ -234,15 +246,11 @@ def _largest_accuracy(accuracies: Sequence[float | None]) -> float | None:
 
 
 def _offset_locations(offset: Offset, border: str | None, clearance: Clearance) -> QueryGenerator[list[Location]]:
-    """A distance from a marker along the line, towards higher numbers for ``+``; both ways where it is left open."""
+    """The locations at a distance from a marker along the line, in both directions if the offset states none."""
     locations: list[Location] = []
-    borders = set()
-    for marker in (yield from markers_with_number(offset.marker, border, clearance)):
-        if marker.border in borders:  # twins share their position
-            continue
-        borders.add(marker.border)
-        ways = (offset.metres, -offset.metres) if offset.both_ways else (offset.metres,)
-        for metres in ways:
+    markers = yield from _first_twin_by_border(offset.marker, border, clearance)  # twins share their position
+    for marker in markers.values():
+        for metres in (offset.metres, -offset.metres) if offset.both_ways else (offset.metres,):
             location = yield from _offset_location(replace(offset, metres=metres, both_ways=False), marker)
             locations.append(location)
     return locations
@@ -275,7 +283,7 @@ def _offset_location(offset: Offset, marker: MarkerPosition) -> QueryGenerator[L
 def _position_location(
     position: Position, border: str | None, near: str | None, clearance: Clearance
 ) -> QueryGenerator[Location]:
-    """The nearest border, chainage and marker of a coordinate, and the same point in the other systems."""
+    """The location of a coordinate: its nearest border, chainage and marker, and its coordinates in all systems."""
     station = yield from linear.station_queries(position.lon, position.lat, border)
     if station is None:
         raise invalid("q", "no_line", "Chưa có dữ liệu đường biên giới", "There is no boundary line yet")
@@ -309,7 +317,7 @@ def _position_location(
 def _check_distance_from_marker(
     position: Position, near: str, border: Border, clearance: Clearance
 ) -> QueryGenerator[None]:
-    """A coordinate given beside a marker must lie near it: a zone error often lands near the border all the same."""
+    """Refuse a coordinate that is far from the marker given with it: the wrong zone often lands near the border too."""
     try:
         number = MarkerNumber.parse(near)
     except NotAnAddress as fault:

@@ -1,7 +1,8 @@
-"""Boundary markers (mốc quốc giới): the numbered stones, how they stand, and where.
+"""Boundary markers (mốc quốc giới): their numbers, conditions and inspections, and their assumed positions.
 
-A marker without a surveyed position is placed on the line between the nearest known ones ("assumed"): linearly in
-its sequence value, with an honest accuracy of kilometres, drawn hollow and never given to a partner.
+A marker without a surveyed position gets an assumed one: it is interpolated on the line between the nearest markers
+with known positions, by its sequence value, with an accuracy that may be kilometres. Assumed positions are drawn
+hollow and never released to partners.
 """
 
 import datetime as dt
@@ -53,14 +54,14 @@ from layers.border_feature import BorderFeature, update_addresses
 from layers.numbering import MarkerNumber, NotAnAddress
 
 MAX_ASSUMED_ACCURACY_M = 30_000
-"""An assumed position less accurate than this is none."""
+"""No position is assumed if its accuracy (metres) would be worse than this."""
 
 ASSUMED_ACCURACY_SHARE = 0.2
-"""The assumed part of the distance to the nearer anchor: markers are not evenly spread."""
+"""The accuracy of an assumed position as a share of its distance from the nearer anchor."""
 
 
 class MarkerKind(CodeList):
-    """What stands there, by number."""
+    """The kind of marker, by its number."""
 
     MAIN = "main", ("Mốc chính", "Main marker"), Mark("monument", GREY)
     SUB = "sub", ("Mốc phụ", "Sub-marker"), Mark("monument", GREY)
@@ -68,7 +69,7 @@ class MarkerKind(CodeList):
 
 
 class MarkerClass(CodeList):
-    """How it is built: classes A to C on the Cambodian border, large to small on the Chinese."""
+    """The class of construction: A to C on the border with Cambodia, large to small on that with China."""
 
     A = "a", ("Loại A", "Class A")
     B = "b", ("Loại B", "Class B")
@@ -79,7 +80,7 @@ class MarkerClass(CodeList):
 
 
 class Side(CodeList):
-    """Whose duty."""
+    """The side of the border, such as the one that is responsible for a marker."""
 
     OURS = "ours", ("Phía ta", "Our side")
     THEIRS = "theirs", ("Phía bạn", "Their side")
@@ -87,7 +88,7 @@ class Side(CodeList):
 
 
 class Condition(Status):
-    """How a marker stands. Any condition may follow any other, by an inspection."""
+    """The condition of a marker (the status of the layer); an inspection may change any condition to any other."""
 
     UNKNOWN = "unknown", ("Chưa kiểm tra", "Not inspected"), Mark("monument", GREY)
     INTACT = "intact", ("Nguyên vẹn", "Intact"), Mark("monument", GREEN)
@@ -103,7 +104,7 @@ class Condition(Status):
 
     @classmethod
     def transitions(cls) -> list[tuple[str, str]]:
-        """Any to any."""
+        """From any condition to any other."""
         return [(condition.value, to.value) for condition in cls for to in cls if condition is not to]
 
 
@@ -116,7 +117,7 @@ class Marker(
     label_sql="number",
     unique=("border", "number"),
 ):
-    """One numbered stone of the boundary (mốc quốc giới), such as 96 or 147/6."""
+    """A numbered marker of the boundary (mốc quốc giới), such as 96 or 147/6."""
 
     border: Mapped[Border] = field("Tuyến biên giới", "Border", sort_order=-50)
     number: Mapped[str] = field("Số hiệu", "Number", max_length=20)
@@ -132,13 +133,13 @@ class Marker(
     geom: Mapped[Any] = geometry("POINT")
 
     def derive(self, session: Session) -> None:
-        """A marker's address is its own number."""
+        """Derive the chainage; the address of a marker is its number."""
         super().derive(session)
         self.address = self.number
 
 
 class Inspection(ChildRecord, table="marker_inspections", parent=Marker, title=("Kiểm tra mốc", "Inspection")):
-    """What somebody found at a marker on a day."""
+    """The condition of a marker on the day of an inspection."""
 
     on: Mapped[dt.date] = field("Ngày", "On")
     condition: Mapped[Condition] = field("Tình trạng", "Condition")
@@ -147,9 +148,9 @@ class Inspection(ChildRecord, table="marker_inspections", parent=Marker, title=(
 
 @create_command(Marker)
 def plant(session: Session, values: Mapping[str, Any]) -> Marker:
-    """A new marker. Its kind follows from its number; the number must be one and not yet taken on its border.
+    """Create a marker. Its kind follows from its number, which must be unique on its border.
 
-    One that comes with its position moves everything that was assumed between its neighbours.
+    With a position it becomes an anchor, so assumed positions and addresses on the border are updated.
     """
     number = _parse_number(values["number"])
     kind = MarkerKind.SUB if number.sub else MarkerKind.MAIN
@@ -166,9 +167,9 @@ def _update_dependents(session: Session, border: Border) -> None:
 
 @update_command(Marker)
 def correct(session: Session, marker: Marker, values: Mapping[str, Any]) -> None:
-    """Correct a marker; a better position moves everything that was assumed from the old one.
+    """Correct a marker; a new position updates assumed positions and addresses on its border.
 
-    Raises ``Conflict`` where a weaker source would overwrite a stronger one, such as GPS a protocol coordinate.
+    Raises ``Conflict`` if a weaker position source would replace a stronger one, such as GPS a protocol coordinate.
     """
     if "number" in values:
         values = {**values, "number": str(_parse_number(values["number"]))}
@@ -200,12 +201,15 @@ def _refuse_weaker(marker: Marker, source: PositionSource) -> None:
 
 @transition_command(Marker)
 def inspect(session: Session, marker: Marker, to: str, reason: str) -> None:
-    """Record what an inspection found. "Being repaired" needs a work under way at this marker."""
+    """Record an inspection with the condition ``to`` and its remark ``reason``.
+
+    Raises ``Conflict`` for "being repaired" without a work under way at the marker.
+    """
     if to == Condition.REPAIRING and not _under_repair(session, marker.id):
         raise Conflict(
             Text(
                 "Chỉ chuyển sang “Đang sửa chữa” khi mốc này có công trình đang thi công",
-                "A marker is “being repaired” only while a work is under way there",
+                "The condition “being repaired” requires a work under way at this marker",
             )
         )
     store_transition(session, Marker.layer, marker, to)
@@ -230,7 +234,10 @@ def _under_repair(session: Session, marker_id: uuid.UUID) -> bool:
 
 @dataclass(frozen=True)
 class Anchor:
-    """A marker whose place along the line is known: its sequence value, its chainage and how well it is known."""
+    """A point with a known chainage between which markers are interpolated; chainage and accuracy are metres.
+
+    ``sequence`` is its position among the numbers of its border (``MarkerNumber.sequence``).
+    """
 
     sequence: float
     chainage_m: float
@@ -239,16 +246,16 @@ class Anchor:
 
 @dataclass(frozen=True)
 class AssumedPosition:
-    """Where an unsurveyed marker is taken to stand, and how far off that may be."""
+    """An interpolated chainage and its accuracy, in metres."""
 
     chainage_m: float
     accuracy_m: float
 
 
 def interpolate_position(sequence: float, anchors: Sequence[Anchor]) -> AssumedPosition | None:
-    """Place a sequence value between its two neighbouring anchors (ordered); None beyond the outermost.
+    """Interpolate a sequence value between its neighbours in ``anchors``, which are ordered; None beyond the ends.
 
-    The accuracy is the larger of the nearer anchor's and a fifth of the distance along the line to it.
+    The accuracy is the larger of the nearer anchor's and ``ASSUMED_ACCURACY_SHARE`` of the distance from it.
     """
     for before, after in pairwise(anchors):
         if before.sequence <= sequence <= after.sequence:
@@ -261,7 +268,7 @@ def interpolate_position(sequence: float, anchors: Sequence[Anchor]) -> AssumedP
 
 
 def update_assumed_positions(session: Session, border: Border) -> int:
-    """Place every marker of a border that has no better position; returns how many have moved."""
+    """Update the assumed positions on a border; returns the number of markers whose position has changed."""
     markers = list(session.scalars(select(Marker).where(Marker.border == border, Marker.retired_at.is_(None))))
     moved = interpolate_positions(session, border, markers)
     session.flush()
@@ -269,9 +276,9 @@ def update_assumed_positions(session: Session, border: Border) -> int:
 
 
 def interpolate_positions(session: Session, border: Border, markers: Sequence[Marker]) -> int:
-    """Give all markers of a border that are not better placed their assumed position; returns how many changed.
+    """Assume the positions of those of a border's ``markers`` that have no known one; returns how many changed.
 
-    Anchors are the surveyed or published markers, and the points of ``marker_anchors`` where no marker is surveyed.
+    Anchors are the markers with a known position, and the rows of ``marker_anchors``, which yield to such a marker.
     """
     numbers = [MarkerNumber.parse(marker.number) for marker in markers]
     largest: dict[int, int] = defaultdict(int)
@@ -308,7 +315,7 @@ def _anchors(
             value = number.sequence(largest[number.main])
             known[value] = Anchor(value, marker.chainage_m, marker.accuracy_m or 0)
     ordered = [known[value] for value in sorted(known)]
-    # An anchor that would turn the numbers back along the line contradicts its neighbours and is left out.
+    # The chainage of anchors must increase with their numbers; an anchor that goes back along the line is left out.
     consistent: list[Anchor] = []
     for anchor in ordered:
         if not consistent or anchor.chainage_m > consistent[-1].chainage_m:
@@ -336,7 +343,7 @@ def _apply_assumed_position(session: Session, marker: Marker, assumption: Assume
 
 
 class MarkerAnchor(UnjournalledRecord, table="marker_anchors", read_level=Level.INTERNAL):
-    """A point that ties a marker number to the line where no marker is surveyed; for assumed positions only."""
+    """The chainage of a marker number where no marker is surveyed; used for assumed positions only."""
 
     border: Mapped[Border] = mapped_column(CodeListType(Border), primary_key=True)
     number: Mapped[str] = mapped_column(SqlText, primary_key=True)

@@ -1,11 +1,11 @@
-"""Marker numbers (số hiệu mốc) and the addresses made of them, read as people write them.
+"""Marker numbers (số hiệu mốc) and marker addresses, parsed from the forms in which people write them.
 
-A number has structure: ``147`` is a main marker (mốc chính), ``147/6`` the sixth sub-marker (mốc phụ) after it,
-and ``261(2)`` the second of the stones that share one position, as on the two banks of a river. A dash between
-two numbers is a section of the border, ``168–168/2``; a sign before metres is an offset along it, ``147/6 + 120 m``.
+``147`` is a main marker (mốc chính), ``147/6`` the sixth sub-marker (mốc phụ) after it, and ``261(2)`` the second of
+the twins that share one position, as on the two banks of a river. Two numbers with a dash are a section of the border,
+``168–168/2``; a number with a sign and metres is an offset along it, ``147/6 + 120 m``.
 
-Numbers order the markers of one border. The same number may stand on all three, so they are never
-compared across borders.
+Numbers order the markers of one border. The same number may exist on all three borders, so numbers are never compared
+across borders.
 """
 
 import re
@@ -17,12 +17,12 @@ from gis.text import Text, unaccented
 
 LAST_MAIN, LAST_SUB, LAST_TWIN = 9999, 999, 3
 MAX_OFFSET_M = 100_000.0
-"""Metres: what lies farther off has nearer markers."""
+"""The largest offset in metres; a point farther away has a nearer marker."""
 MAX_ADDRESS_LENGTH = 200
 
 
-class NotAnAddress(ValueError):  # noqa: N818 - a refusal is an answer, not a fault of the program
-    """The text is no address on the border; ``reason`` says why, to whoever typed it."""
+class NotAnAddress(ValueError):  # noqa: N818 - refused input, not an error of the program
+    """The text is not a marker address; ``reason`` is the message for the user."""
 
     def __init__(self, reason: Text) -> None:
         super().__init__(reason.en)
@@ -32,7 +32,7 @@ class NotAnAddress(ValueError):  # noqa: N818 - a refusal is an answer, not a fa
 @total_ordering
 @dataclass(frozen=True)
 class MarkerNumber:
-    """The number of one stone; without ``twin``, of a position whatever stones stand there."""
+    """The number of a marker; without ``twin``, of a position and all markers on it. Ordered as along a border."""
 
     main: int
     sub: int | None = None
@@ -41,13 +41,15 @@ class MarkerNumber:
     def __post_init__(self) -> None:
         if not 0 <= self.main <= LAST_MAIN:
             raise NotAnAddress(
-                Text(f"Mốc chính đánh số từ 0 đến {LAST_MAIN}", f"Main markers go from 0 to {LAST_MAIN}")
+                Text(f"Mốc chính đánh số từ 0 đến {LAST_MAIN}", f"Main markers are numbered from 0 to {LAST_MAIN}")
             )
         if self.sub is not None and not 1 <= self.sub <= LAST_SUB:
-            raise NotAnAddress(Text(f"Mốc phụ đánh số từ 1 đến {LAST_SUB}", f"Sub-markers go from 1 to {LAST_SUB}"))
+            raise NotAnAddress(
+                Text(f"Mốc phụ đánh số từ 1 đến {LAST_SUB}", f"Sub-markers are numbered from 1 to {LAST_SUB}")
+            )
         if self.twin is not None and not 1 <= self.twin <= LAST_TWIN:
             raise NotAnAddress(
-                Text(f"Một vị trí có nhiều nhất {LAST_TWIN} cột mốc", f"A position has {LAST_TWIN} stones at most")
+                Text(f"Một vị trí có nhiều nhất {LAST_TWIN} cột mốc", f"A position has at most {LAST_TWIN} markers")
             )
 
     def __str__(self) -> str:
@@ -60,23 +62,26 @@ class MarkerNumber:
 
     @property
     def key(self) -> tuple[int, int, int]:
-        """The natural order along a border: 96, 147, 147/6, 147/10, 148."""
+        """The sort key along a border: 96, 147, 147/6, 147/10, 148."""
         return self.main, self.sub or 0, self.twin or 0
 
     @property
     def position(self) -> "MarkerNumber":
-        """The number that all stones of its position share."""
+        """The number without its twin, which all markers at its position share."""
         return MarkerNumber(self.main, self.sub)
 
     def sequence(self, subs: int) -> float:
-        """Where it stands in the row of main markers, its ``subs`` sub-markers spread evenly up to the next."""
+        """Its position among the main markers, if ``subs`` sub-markers are spread evenly up to the next main marker.
+
+        Raises ``ValueError`` if it is not one of these sub-markers.
+        """
         if (self.sub or 0) > subs:
-            raise ValueError(f"{self} does not stand among {subs} sub-markers")
+            raise ValueError(f"{self} is not among {subs} sub-markers")
         return self.main + (self.sub or 0) / (subs + 1)
 
     @staticmethod
     def parse(text: str) -> "MarkerNumber":
-        """Read ``147/6``, ``MỐC 147 / 6``, ``cột mốc quốc giới số 261(2)``, or raise ``NotAnAddress``."""
+        """Parse ``147/6``, ``MỐC 147 / 6``, ``cột mốc quốc giới số 261(2)``. Raises ``NotAnAddress``."""
         match = _MARKER.fullmatch(_normalized(text))
         if not match:
             raise NotAnAddress(Text("Không phải số hiệu mốc", "This is not a marker number"))
@@ -85,7 +90,7 @@ class MarkerNumber:
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the border (đoạn) from one marker to another, as written, in either order."""
+    """A section of the border (đoạn) from one marker to another, in either order."""
 
     first: MarkerNumber
     last: MarkerNumber
@@ -103,24 +108,24 @@ class Section:
         return f"{self.first}–{self.last}"
 
     def ordered(self) -> "Section":
-        """The same section in the direction in which numbers grow."""
+        """The same section in the direction of increasing numbers."""
         return Section(*sorted((self.first, self.last)))
 
     @property
     def maybe_offset(self) -> "Offset | None":
-        """What ``171 - 500`` would be if somebody has left out the metres; None where it cannot be that."""
+        """The offset that ``171 - 500`` would be if its unit was forgotten; None if it cannot be one."""
         return Offset(self.first, -float(self.last.main)) if self.last == MarkerNumber(self.last.main) else None
 
 
 @dataclass(frozen=True)
 class Offset:
-    """A place at a distance from a marker, measured along the border."""
+    """A point at a distance from a marker, measured along the border."""
 
     marker: MarkerNumber
     metres: float
-    """Kept to the decimetre; positive towards higher numbers."""
+    """Rounded to the decimetre; positive towards higher numbers."""
     both_ways: bool = False
-    """Whether the direction is left open, as in ``cách mốc 147/6 khoảng 120 m``; metres are positive then."""
+    """Whether no direction is stated, as in ``cách mốc 147/6 khoảng 120 m``; then ``metres`` is positive."""
 
     def __post_init__(self) -> None:
         if not (isfinite(self.metres) and abs(self.metres) <= MAX_OFFSET_M):
@@ -130,7 +135,7 @@ class Offset:
                     f"At most {MAX_OFFSET_M / 1000:.0f} km from a marker",
                 )
             )
-        metres = round(abs(self.metres) if self.both_ways else self.metres, 1) + 0.0  # and never minus zero
+        metres = round(abs(self.metres) if self.both_ways else self.metres, 1) + 0.0  # no negative zero
         object.__setattr__(self, "metres", metres)
 
     def __str__(self) -> str:
@@ -140,19 +145,19 @@ class Offset:
 
 
 def parse_address(text: str) -> MarkerNumber | Section | Offset:
-    """Read an address on the border, or raise ``NotAnAddress``.
+    """Parse a marker address. Raises ``NotAnAddress`` with the reason.
 
-    ``171 - 500`` without a unit is a section; its ``maybe_offset`` is what may have been meant.
+    ``171 - 500`` without a unit is a section, whose ``maybe_offset`` is the offset that may have been meant.
     """
-    legible = _normalized(text)
-    if match := _MARKER.fullmatch(legible):
+    normalized = _normalized(text)
+    if match := _MARKER.fullmatch(normalized):
         return _parse_number(match["marker"])
-    if match := _SECTION.fullmatch(legible):
+    if match := _SECTION.fullmatch(normalized):
         return Section(_parse_number(match["marker"]), _parse_number(match["last"]))
-    if match := _OFFSET.fullmatch(legible) or _DISTANCE_FROM_MARKER.fullmatch(legible):
-        signs = match.groupdict().get("sign", "±")
+    if match := _OFFSET.fullmatch(normalized) or _DISTANCE_FROM_MARKER.fullmatch(normalized):
+        sign = match.groupdict().get("sign", "±")
         metres = _parse_metres(match["distance"], match["unit"])
-        return Offset(_parse_number(match["marker"]), -metres if signs == "-" else metres, signs not in ("+", "-"))
+        return Offset(_parse_number(match["marker"]), -metres if sign == "-" else metres, sign not in ("+", "-"))
     raise NotAnAddress(
         Text(
             "Không phải số hiệu mốc, đoạn giữa hai mốc hay khoảng cách từ mốc",
@@ -161,8 +166,8 @@ def parse_address(text: str) -> MarkerNumber | Section | Offset:
     )
 
 
-# The grammar, over text without diacritics and in small letters. Numbers are matched loosely here and
-# judged in ``MarkerNumber``, so that a wrong one is refused with its own reason.
+# The grammar of text without diacritics in lower case. Numbers are matched loosely here and checked by
+# ``MarkerNumber``, so that a wrong number is refused with a specific reason.
 _NUMBER = r"[0-9]+(?: ?/ ?[0-9]*)*(?: ?\( ?[0-9]* ?\))?"
 _MARKER_PREFIX = r"(?:(?:cot )?moc(?: (?:quoc gioi|bien gioi|gioi|chinh|phu|don|doi|ba))?(?: so(?: hieu)?)? ?|marker )?"
 _FROM_MARKER = rf"(?:(?:khu vuc|doan|loi|tu|tai) )*{_MARKER_PREFIX}(?P<marker>{_NUMBER})"
@@ -177,27 +182,29 @@ _THOUSANDS = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
 
 def _normalized(text: str) -> str:
     if len(text) > MAX_ADDRESS_LENGTH:
-        raise NotAnAddress(Text("Nội dung quá dài, không phải vị trí theo mốc", "This is too long: no marker address"))
+        raise NotAnAddress(
+            Text("Nội dung quá dài, không phải vị trí theo mốc", "The text is too long for a marker address")
+        )
     return unaccented(text)
 
 
-def _parse_number(written: str) -> MarkerNumber:
-    """Take apart what ``_NUMBER`` has matched, and say what is wrong with it."""
-    digits, bracket, twin = re.sub(r"[ )]", "", written).partition("(")
+def _parse_number(number: str) -> MarkerNumber:
+    """Parse text that ``_NUMBER`` has matched. Raises ``NotAnAddress`` with the reason."""
+    digits, bracket, twin = re.sub(r"[ )]", "", number).partition("(")
     main, *subs = digits.split("/")
     if len(subs) > 1:
-        raise NotAnAddress(Text("Số hiệu mốc chỉ có một dấu /", "A marker number has one / at most"))
+        raise NotAnAddress(Text("Số hiệu mốc chỉ có một dấu /", "A marker number has at most one /"))
     if "" in subs:
         raise NotAnAddress(Text(f"Thiếu số mốc phụ sau {main}/", f"The sub-marker is missing after {main}/"))
     if bracket and not twin:
         raise NotAnAddress(Text("Thiếu số trong ngoặc", "The number in brackets is missing"))
-    if any(len(digits_) > 1 and digits_.startswith("0") for digits_ in (main, *subs, twin)):
+    if any(len(part) > 1 and part.startswith("0") for part in (main, *subs, twin)):
         raise NotAnAddress(Text("Số hiệu mốc không bắt đầu bằng số 0", "A marker number has no leading zero"))
     return MarkerNumber(int(main), int(subs[0]) if subs else None, int(twin) if twin else None)
 
 
 def _parse_metres(distance: str, unit: str | None) -> float:
-    """The distance in metres. A comma or a point marks decimals; where it could mark thousands, nothing is guessed."""
+    """The distance in metres. A comma or point is a decimal separator; a possible thousands separator is refused."""
     if unit is None:
         raise NotAnAddress(Text(f"Viết rõ đơn vị: {distance} m hay km", f"State the unit: {distance} m or km"))
     in_km = unit.startswith("k")

@@ -1,18 +1,81 @@
-"""The law of the house on one page: who may see, who may edit, and why.
+"""The access policy on one page: the roles, and what each of them may do with rows of which level.
 
-Rows are marked ``public``, ``partner``, ``internal`` or ``restricted``; columns are marked on the cards in the same
-words. Everybody sees up to the level of the own post. A border officer sees beyond what may be shared only what is the
-own unit's: what the unit (or one under it) reported or leads, and what lies on the sectors it is in charge of. The same
-holds within a row: of another's matter an officer reads the fields that may be shared and no others, and neither who
-changed it nor why. Who made or took away a link an officer is not told at all. Where something stands is told within
-the house to everybody who sees it, also where that is only assumed.
+Every row and every field has a level: ``public``, ``partner``, ``internal`` or ``restricted``, in ascending order.
+``gis.schema`` renders this page as PostgreSQL's roles, row policies, column grants and triggers, and nothing else
+decides. State secrets are never stored (``layers.secrecy``).
 
-What is shown to more people than before is so by the office, by a person, and not by the one who entered it; other
-posts enter nothing that may be shared. What has been published to a partner and is then raised above partner is held
-back at once. A feature is named to whom it may be shown: what points at another is a link, which is there for whoever
-sees both ends. A name that somebody wrote, such as a unit's, is a word of the row it stands in. An address is counted
-from a marker that everybody knows who may know the feature by its level.
-``gis.rights`` turns this page into PostgreSQL's own row policies and grants; nothing else decides.
+**Rows.** What a role may do with a row, by the level of the row, or by the level to which it would be lowered.
+Creating and changing is limited to the layers of the next table.
+
+| Role | Level | Read | Create | Change | Lower to this level |
+| --- | --- | --- | --- | --- | --- |
+| administrator, office | public, partner, internal | yes | yes | yes | second person |
+| administrator, office | restricted | yes | yes | yes | no |
+| system | public, partner, internal | yes | yes | yes | yes |
+| system | restricted | yes | yes | yes | no |
+| planner | public, partner | yes | no | yes | no |
+| planner | internal | yes | yes | yes | no |
+| officer | public, partner | yes | no | own unit | no |
+| officer | internal | own unit | own unit | own unit | no |
+| committee | public, partner, internal | yes | no | no | no |
+| shared | public, partner | yes | no | no | no |
+| public | public | yes | no | no | no |
+| planner, officer, committee | restricted | no | no | no | no |
+| shared | internal, restricted | no | no | no | no |
+| public | partner, internal, restricted | no | no | no | no |
+| partner | public, partner, internal, restricted | no | no | no | no |
+
+- *Second person*: a signed-in person, not a token, who is not the author of the row.
+- *Change* includes transitions, retiring, and raising the level up to the highest one that the role may change. A row
+  must be one that the role may change both before and after the change.
+- No role deletes a feature; features are retired. Rows of child tables are created, changed and deleted by those who
+  may change their feature, links by every role that changes any layer, if it reads both features.
+- A partner reads no rows but the released copies, through a login of its own. The role ``shared`` is what the
+  application reads with on behalf of partners when a release is prepared.
+
+**Layers.** Which features a role creates and changes. The API refuses changes to ``lines``, which are loaded.
+
+| Role | Creates and changes | Changes only these fields |
+| --- | --- | --- |
+| administrator, office, system | every layer | none |
+| planner | markers, posts, gates, crossings, works, areas, tasks, documents | none |
+| officer | incidents | markers: condition, inspected_on |
+| committee, shared, public, partner | none | none |
+
+**Own unit.** A row belongs to an officer's unit if the column below names that unit or one under it in the register
+of units, or if its chainage lies in a sector that such a unit is in charge of. A transfer takes effect at once; a unit
+that has ended has no rows.
+
+| Layer | Column |
+| --- | --- |
+| incidents, works, sectors | unit |
+| tasks | lead_unit |
+
+**Everything else.**
+
+| Role | Assumed positions | Who made a change and why | Changes by person | Access log | Releases | Accounts |
+| --- | --- | --- | --- | --- | --- | --- |
+| administrator | yes | yes | anyone | yes | yes | yes |
+| office | yes | yes | anyone | yes | yes | no |
+| system | yes | yes | anyone | no | no | no |
+| planner, committee | yes | yes | own | no | no | no |
+| officer | yes | own unit | own | no | no | no |
+| shared, public | no | no | own | no | no | no |
+| partner | no | no | own | no | copies | no |
+
+- *Changes by person*: whose changes a reader may list by name; the rows in the list are those that the role may read.
+- *Releases*: prepare, submit, approve, publish and withdraw, each by a signed-in person. Whoever prepared or submitted
+  a version may not approve it. *Copies*: a partner reads what was released to it.
+- *Fields*: a role reads the fields up to its level. An officer reads fields above ``partner``, such as the author, only
+  in rows of the own unit.
+- *Links*: a link is read by those who may read both features. Roles below ``internal`` do not read a link whose
+  position or address is assumed, or whose address is counted from a marker above their level.
+- *Recall*: a published row whose level is raised above ``partner`` is removed from every release at once, together with
+  the released copies that mention it.
+- Names that were entered as text, such as the name of a unit, belong to the row that contains them. The address of a
+  feature is counted from a marker that all readers of the feature's level may see.
+
+``tests/layers/test_policy_table.py`` compares these tables with the roles and with the rendered SQL.
 """
 
 from collections.abc import Mapping
@@ -60,25 +123,25 @@ PUBLIC_READER = Role("public", Text("Người xem công khai", "Public reader"),
 ASSIGNABLE_ROLES = {
     role.name: role for role in (ADMINISTRATOR, OFFICE_STAFF, PLANNER, OFFICER, COMMITTEE, PUBLIC_READER)
 }
-"""The roles that a person may be appointed to. A partner is not one: it reads what was released, and nothing here."""
+"""The roles that an account of a person can have, by name. ``partner`` is not among them: only tokens have it."""
 
 SYSTEM = Actor("system", Role("system", Text("Hệ thống", "System"), Level.RESTRICTED, ALL_LAYERS))
-"""The house itself, when it loads reference data or recomputes what is derived."""
+"""The application itself, when it loads reference data or updates derived values."""
 
 OFFICE = Actor("office", OFFICE_STAFF)
-"""The standing office. Until accounts exist, whoever sits at the machine acts as the office."""
+"""The standing office. Until the first administrator exists, requests from the server's machine act as this actor."""
 
 PARTNER = Actor("partner", PARTNER_VIEW)
-"""The house with a partner's eyes: what may be shared, and no assumed position."""
+"""The application reading at level ``partner``, to prepare a release or an export for partners."""
 
 PUBLIC = Actor("public", PUBLIC_READER)
-"""Anybody."""
+"""A public reader."""
 
 ANONYMOUS = Actor("nobody", PUBLIC_READER)
-"""Who asks for what is open to anybody, before having signed in."""
+"""The author of requests without authentication, to the paths that need none."""
 
 UNIT_COLUMNS = {"incidents": ["unit"], "works": ["unit"], "sectors": ["unit"], "tasks": ["lead_unit"]}
-"""Which column of a layer names the unit whose matter a row is."""
+"""The column of a layer that names the unit to which a row belongs."""
 
 POLICY_FUNCTIONS = (
     """
@@ -134,11 +197,13 @@ grant execute on function app.names_hidden_marker to READERS;
     .replace("DOUBT", ASSUMED_PREFIX)
     .replace("TODAY", TODAY_SQL)
 )
-"""What is one's own, asked anew by every statement: a transfer takes effect at once. And what addresses name.
+"""The SQL functions that the conditions call.
 
-The register of units is read whole, whatever of it the officer may see; a unit that has ended holds nothing any more.
-The first two and the last act with their owner's rights and keep their plans, or each question would read the sectors
-under the very policy that asks for them. That a marker number exists is public.
+``own_units`` gives the actor's unit and all units under it, ``own_stretch`` the ranges of chainage of their sectors on
+a border, ``marker_names`` the marker numbers in an address, and ``names_hidden_marker`` whether an address is counted
+from a marker above a level. Statements call them again each time, so that a transfer takes effect at once.
+All but ``marker_names`` run with their owner's rights: the register of units is read as a whole, and the policy of
+sectors, which calls ``own_stretch``, does not apply within it. That a marker number exists is public.
 """
 
 MARKER_REFERENTS = ReferentLayer(
@@ -148,26 +213,26 @@ MARKER_REFERENTS = ReferentLayer(
     " and {row}.number = any(app.marker_names({address}))",
     hidden_sql="app.names_hidden_marker({route}, {address}, '{level}')",
 )
-"""Markers are what addresses are counted from: ``147/6 + 120 m`` tells where 147/6 stands."""
+"""Addresses are counted from markers: ``147/6 + 120 m`` reveals where 147/6 is."""
 
 
 def _own_unit_condition(layer: Layer) -> str:
-    """The condition that a row is a matter of the actor's own unit. Sub-selects are asked once per statement."""
-    tests = [f"{column} = any((select app.own_units())::text[])" for column in UNIT_COLUMNS.get(layer.name, ())]
+    """The condition that a row belongs to the actor's unit. Its sub-selects are evaluated once per statement."""
+    conditions = [f"{column} = any((select app.own_units())::text[])" for column in UNIT_COLUMNS.get(layer.name, ())]
     if "border" in layer.fields and layer.name != "sectors":
-        tests += [
+        conditions += [
             f"border = '{border}' and (select app.own_stretch('{border}')) @> chainage_m::numeric" for border in Border
         ]
-    return " or ".join(tests) or "false"
+    return " or ".join(conditions) or "false"
 
 
 def may_list_changes_of(actor: Actor, person: str) -> bool:
-    """What one person did is looked up by the administrator, by the office and by that person."""
+    """Whether an actor may list what a person changed: administrator, office, system, and the person."""
     return actor.name == person or actor.role in (ADMINISTRATOR, OFFICE_STAFF, SYSTEM.role)
 
 
 def read_condition(role: Role, layer: Layer) -> str:
-    """Rows are seen up to the post's level; by a scoped post beyond what may be shared only where they are its own."""
+    """A role reads rows up to its level; a scoped role reads those above ``partner`` only in its own unit."""
     if not role.scoped:
         return f"level <= '{role.level}'::app.level"
     own_unit = _own_unit_condition(layer)
@@ -175,15 +240,15 @@ def read_condition(role: Role, layer: Layer) -> str:
 
 
 def edit_condition(role: Role, layer: Layer) -> str:
-    """Rows are edited by those who may see them; by a scoped post only where they are its own."""
-    seen = f"level <= '{role.level}'::app.level"
-    return f"{seen} and ({_own_unit_condition(layer)})" if role.scoped else seen
+    """A role changes the rows that it may read; a scoped role only those of its own unit."""
+    readable = f"level <= '{role.level}'::app.level"
+    return f"{readable} and ({_own_unit_condition(layer)})" if role.scoped else readable
 
 
 def editable_sql(role: Role, layer: Layer) -> str:
-    """The condition on which a role changes a row that it sees, for what is offered.
+    """The condition that a role may change a row that it reads, by which the API says what can be edited.
 
-    Who sees a row by the very condition by which it is changed need not be asked about each.
+    It is ``true`` where the role reads exactly the rows that it may change.
     """
     if layer.name not in role.edits:
         return "false"
@@ -192,7 +257,7 @@ def editable_sql(role: Role, layer: Layer) -> str:
 
 
 def catalog_of(actor: Actor) -> Mapping[str, Layer]:
-    """The layers that somebody reads: the house's own, or the copies that were released."""
+    """The layers that an actor reads: for a partner those of released copies, for all others the original ones."""
     return snapshot_catalog() if actor.role.external else catalog
 
 

@@ -1,4 +1,4 @@
-"""Boundary posts (cọc dấu): the smaller stones planted between markers where the line is hard to see."""
+"""Boundary posts (cọc dấu): smaller posts set between markers where the line is hard to see."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from layers.border_feature import BorderFeature
 
 
 class PostCondition(Status):
-    """How a post stands."""
+    """The condition of a post (the status of the layer)."""
 
     PLANNED = "planned", ("Dự kiến cắm", "Planned"), Mark("post", BLUE), transitions_to("planted")
     PLANTED = "planted", ("Đã cắm", "Planted"), Mark("post", GREEN), transitions_to("damaged", "missing")
@@ -26,7 +26,7 @@ class Post(
     order=("border", "section", "label"),
     label_sql="coalesce(label, section)",
 ):
-    """A boundary post (cọc dấu) on a section between two markers; its number format is not public."""
+    """A boundary post (cọc dấu) on a section between two markers; the format of its number is not public."""
 
     border: Mapped[Border] = field("Tuyến biên giới", "Border", sort_order=-50)
     section: Mapped[str] = field("Đoạn", "Section", max_length=60)

@@ -1,4 +1,4 @@
-"""Sectors (đoạn quản lý): managed parts of the border, with the unit in charge and whether it is demarcated."""
+"""Sectors (đoạn quản lý): sections of the border with the unit in charge, and whether they are demarcated."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +22,7 @@ class Sector(
     label_sql="name",
     required_with_geometry=("demarcated",),
 ):
-    """A managed section of the border and the unit in charge of it."""
+    """A section of the border and the unit in charge of it."""
 
     border: Mapped[Border] = field("Tuyến biên giới", "Border", sort_order=-50)
     section: Mapped[str] = field("Đoạn", "Section", max_length=60)
@@ -38,7 +38,7 @@ class Sector(
     geom: Mapped[Any] = geometry("GEOMETRY")
 
     def derive(self, session: Session) -> None:
-        """From where to where it reaches along the line, which is what makes it a unit's own."""
+        """Derive the range of chainage also: it decides which rows on the line belong to the unit in charge."""
         super().derive(session)
         self.start_m, self.end_m = self._chainage_range(session)
 
@@ -53,6 +53,6 @@ class Sector(
 
 @create_command(Sector)
 def assign(session: Session, values: Mapping[str, Any]) -> Sector:
-    """A new sector, drawn along the line between the markers that bound it."""
-    drawn = {} if values.get(GEOMETRY) else {PLACE: {"text": values["section"], "border": values["border"].value}}
-    return store_new(session, Sector, {**drawn, **values})
+    """Create a sector; without a geometry it is drawn along the line between the two markers of its section."""
+    location = {} if values.get(GEOMETRY) else {PLACE: {"text": values["section"], "border": values["border"].value}}
+    return store_new(session, Sector, {**location, **values})

@@ -1,4 +1,4 @@
-"""Loading the border duties of the seed documents as tasks and works."""
+"""Loading the items of the five seed documents as tasks and works, with links to their locations and documents."""
 
 import re
 import uuid
@@ -25,7 +25,7 @@ from layers.works import Work, WorkKind, WorkStage, create_procedure_steps
 
 
 def load_seed_items(session: Session, folder: Path) -> None:
-    """The border matters of the five plans, as the records that they are, linked to their places and papers."""
+    """Create a task or work for each item of the seed documents, and link items that continue one another."""
     ids_by_item: dict[str, uuid.UUID] = {}
     rows = list(csv_rows(folder / "seed_items.csv"))
     for row in rows:
@@ -84,8 +84,8 @@ def _seed_work(session: Session, row: Mapping[str, str]) -> uuid.UUID:
 
 
 def _markers_at(session: Session, border: str, address: str) -> list[Marker]:
-    address_ = parse_address(address)
-    numbers = [address_.first, address_.last] if isinstance(address_, Section) else [MarkerNumber.parse(address)]
+    parsed = parse_address(address)
+    numbers = [parsed.first, parsed.last] if isinstance(parsed, Section) else [MarkerNumber.parse(address)]
     return [
         marker
         for number in numbers
@@ -111,7 +111,7 @@ def _seed_task(session: Session, row: Mapping[str, str]) -> uuid.UUID:
 
 
 def _linked_features(session: Session, row: Mapping[str, str]) -> list[Any]:
-    """What a seed task is about, as far as it is a thing in the house; what has no public place has none."""
+    """The features that a seed task is about; none where its location is not public."""
     place = row["place"]
     if place.startswith("gate "):
         return [gate_named(session, place.removeprefix("gate "))]
@@ -129,7 +129,10 @@ def _linked_features(session: Session, row: Mapping[str, str]) -> list[Any]:
 
 
 def _link_to_committee_plan(session: Session, rows: list[dict[str, str]], ids_by_item: Mapping[str, uuid.UUID]) -> None:
-    """Item 28 is a paper: the steering committee's plan of 2024, the parent of Lạng Sơn's matters of that year."""
+    """Link the items of its seed document to item 28, a document: the steering committee's plan of 2024.
+
+    It is the parent of the items of Lạng Sơn of that year.
+    """
     for row in rows:
         if row["record"] != "document":
             continue

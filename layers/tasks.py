@@ -1,7 +1,8 @@
 """Tasks (nhiệm vụ) under the principle of six clears (6 rõ): person, work, time, responsibility, product, authority.
 
-A task typed in by hand cannot leave draft while one of them is missing; a task imported from a plan enters in the
-state it has, with what is missing listed. What waits on an outside act is waiting, on whom and since when.
+A task that is entered by hand cannot leave draft while one of them is missing. A task that is imported from a plan has
+the state that the plan gives, and its missing clears are listed. A task that depends on somebody else is waiting, with
+the name of the body and the date since when.
 """
 
 import datetime as dt
@@ -26,7 +27,7 @@ from layers.urgency import Urgency, urgency_of
 
 
 class TaskKind(CodeList):
-    """What sort of duty it is."""
+    """The kind of task."""
 
     GATE_OPENING = "gate_opening", ("Khai trương, mở cửa khẩu", "Opening of a gate")
     GATE_PLANNING = "gate_planning", ("Quy hoạch cửa khẩu", "Gate planning")
@@ -44,7 +45,7 @@ class TaskKind(CodeList):
 
 
 class TaskState(Status):
-    """How far a task has got."""
+    """The status of a task."""
 
     DRAFT = "draft", ("Dự thảo", "Draft"), Mark("diamond", GREY), transitions_to("assigned", "cancelled")
     ASSIGNED = (
@@ -70,7 +71,7 @@ class TaskState(Status):
 
 
 class Clear(CodeList):
-    """The six clears, in the order in which they are said."""
+    """The six clears, in their customary order."""
 
     PERSON = "person", ("Rõ người", "Person")
     WORK = "work", ("Rõ việc", "Work")
@@ -88,7 +89,7 @@ FIELD_OF_CLEAR = {
     Clear.PRODUCT: "product",
     Clear.AUTHORITY: "authority",
 }
-"""Which field makes each of them clear."""
+"""The field that each of the six clears requires."""
 
 MISSING_CLEARS = "array_remove(array[{}], null)".format(
     ", ".join(
@@ -107,7 +108,7 @@ class Task(
     label_sql="title",
     geometry_from_links=True,
 ):
-    """Something owed: who, what, until when, for what, to which end and by whose decision."""
+    """A task: who does what until when, with which responsibility, for which product and on whose authority."""
 
     indexes = (CheckConstraint("progress between 0 and 100", name="progress"),)
 
@@ -150,14 +151,14 @@ class Task(
 
 @create_command(Task)
 def draft(session: Session, values: Mapping[str, Any]) -> Task:
-    """A new task, in draft until its six clears are given and it is assigned."""
+    """Create a task as a draft; it can be assigned once its six clears are complete."""
     _check_progress(values)
     return store_new(session, Task, values)
 
 
 @update_command(Task)
 def correct(session: Session, task: Task, values: Mapping[str, Any]) -> None:
-    """Correct a task; one that has left draft keeps its six clears."""
+    """Correct a task. After draft none of its six clears can be removed."""
     _check_progress(values)
     store_update(session, Task.layer, task, values)
     if task.state not in (TaskState.DRAFT, TaskState.CANCELLED):
@@ -167,11 +168,11 @@ def correct(session: Session, task: Task, values: Mapping[str, Any]) -> None:
 def _check_progress(values: Mapping[str, Any]) -> None:
     progress = values.get("progress")
     if progress is not None and not 0 <= progress <= 100:  # noqa: PLR2004
-        raise invalid("progress", "range", "Tiến độ phải từ 0 đến 100", "Progress must be from 0 to 100")
+        raise invalid("progress", "range", "Tiến độ phải từ 0 đến 100", "`progress` must be from 0 to 100")
 
 
 def missing_clears_of(task: Task) -> list[Clear]:
-    """Which of the six clears the task still lacks."""
+    """The clears that a task lacks."""
     return [clear for clear, name in FIELD_OF_CLEAR.items() if not getattr(task, name)]
 
 
@@ -181,19 +182,22 @@ def _require_clears(task: Task, only: set[str] | None = None) -> None:
         return
     detail = Text(
         "Chưa bảo đảm “6 rõ”: " + ", ".join(clear.title.vi.lower() for clear in missing),
-        "Not all six clears are given: " + ", ".join(clear.title.en.lower() for clear in missing),
+        "The six clears are not complete. Missing: " + ", ".join(clear.title.en.lower() for clear in missing),
     )
     raise Invalid(detail, [_missing_clear_error(clear) for clear in missing])
 
 
 def _missing_clear_error(clear: Clear) -> FieldError:
-    wording = Text(f"Cần {clear.title.vi.lower()}", f"{clear.title.en} is missing")
-    return FieldError(FIELD_OF_CLEAR[clear], "missing_clear", wording)
+    detail = Text(f"Cần {clear.title.vi.lower()}", f"{clear.title.en} is missing")
+    return FieldError(FIELD_OF_CLEAR[clear], "missing_clear", detail)
 
 
 @transition_command(Task)
 def advance(session: Session, task: Task, to: str, reason: str) -> None:
-    """Take a task onward. It leaves draft only with its six clears; waiting names whom it waits on."""
+    """Move a task to another state. It can be assigned only with its six clears; waiting records on whom, since when.
+
+    Done sets the date and a progress of 100 %.
+    """
     if to == TaskState.ASSIGNED and task.state is TaskState.DRAFT:
         _require_clears(task)
     if to == TaskState.WAITING:

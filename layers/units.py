@@ -1,7 +1,7 @@
-"""Units (đơn vị) and administrative areas (địa giới hành chính), each from when to when and what followed it.
+"""Units (đơn vị) and administrative areas (địa giới hành chính), each with its validity and its successor.
 
-On 1 July 2025 districts ceased, Long An joined Tây Ninh and Bình Phước joined Đồng Nai; what was recorded under the
-old names stays readable and is found under the new ones.
+On 1 July 2025 districts were abolished, Long An was merged into Tây Ninh and Bình Phước into Đồng Nai. Former units
+and areas are kept, so that records under the old names remain readable.
 """
 
 import datetime as dt
@@ -15,7 +15,7 @@ from layers.secrecy import Unclassified
 
 
 class UnitKind(CodeList):
-    """What sort of body a unit is."""
+    """The kind of unit."""
 
     GOVERNMENT = "government", ("Chính phủ", "Government")
     MINISTRY = "ministry", ("Bộ, ngành Trung ương", "Central ministry or agency")
@@ -38,7 +38,7 @@ class Unit(
     label_sql="name",
     has_geometry=False,
 ):
-    """A body that leads, coordinates, approves or is waited on."""
+    """A body that leads, coordinates or approves tasks and works, or on which they wait."""
 
     name: Mapped[str] = field("Tên", "Name", max_length=200)
     short_name: Mapped[str | None] = field("Tên viết tắt", "Short name", max_length=100)
@@ -54,7 +54,7 @@ class Unit(
 
 
 class AdministrativeKind(CodeList):
-    """Province, district (until 30/06/2025) or commune."""
+    """Province, district (abolished on 01/07/2025) or commune."""
 
     PROVINCE = "province", ("Tỉnh", "Province")
     DISTRICT = "district", ("Huyện", "District")

@@ -1,11 +1,11 @@
-"""Urgency (tình trạng tiến độ): how a thing that is owed stands today. Computed on every read, the same everywhere."""
+"""Urgency (tình trạng tiến độ) of tasks and works: a derived field, computed by one SQL expression on every read."""
 
 from gis.model import AMBER, BLUE, GREEN, GREY, RED, CodeList, Mark
 from gis.text import TODAY_SQL
 
 
 class Urgency(CodeList):
-    """Drawn by shape, colour and word. What waits on somebody outside is waiting, not overdue."""
+    """The progress of a task or work as of today. One that waits on another body is waiting, not overdue."""
 
     PLANNED = "planned", ("Trong kế hoạch, chưa triển khai", "Planned, not started"), Mark("diamond", BLUE)
     ON_TIME = "on_time", ("Trong hạn", "Within the deadline"), Mark("circle", GREEN)
@@ -15,9 +15,10 @@ class Urgency(CodeList):
 
 
 def urgency_of(status: str, *, done: tuple[str, ...], not_begun: tuple[str, ...], waiting: str = "false") -> str:
-    """The SQL of urgency over the row ``t``: done; else waiting; else overdue; else planned; else on time.
+    """The SQL of the urgency of a row ``t``: done, otherwise waiting, overdue, planned or on time, in this order.
 
-    A row without a due date is never overdue.
+    ``done`` and ``not_begun`` are codes of the column ``status``; ``waiting`` is a condition beside ``waiting_on``. A
+    row without a due date is never overdue.
     """
     return (
         f"case when t.{status} in ({_quoted(done)}) then 'done'"

@@ -1,6 +1,6 @@
 """Works (công trình): repairs, reinforcements, landscape designs, densification by posts, smart gates.
 
-A work has a stage, what it waits on, its money, and the dated steps of the neighbour's repair procedure.
+A work has a stage, the body it waits on, its costs, and the dated steps of the procedure with the neighbour.
 """
 
 import datetime as dt
@@ -47,7 +47,7 @@ from layers.urgency import Urgency, urgency_of
 
 
 class WorkKind(CodeList):
-    """What is done."""
+    """The kind of work."""
 
     REPAIR = "repair", ("Sửa chữa", "Repair")
     REINFORCE = "reinforce", ("Gia cố", "Reinforcement")
@@ -61,7 +61,7 @@ class WorkKind(CodeList):
 
 
 class WorkStage(Status):
-    """How far a work has got."""
+    """The stage of a work (the status of the layer)."""
 
     PROPOSED = "proposed", ("Đề xuất", "Proposed"), Mark("diamond", BLUE)
     DESIGNED = "designed", ("Thiết kế", "Designed"), Mark("diamond", BLUE)
@@ -74,7 +74,10 @@ class WorkStage(Status):
 
     @classmethod
     def transitions(cls) -> list[tuple[str, str]]:
-        """Along the row; back to the design or the site; suspended from any but closed, and back to where it was."""
+        """To the next stage; from awaiting approval also back to designed or directly to under way; from accepted back.
+
+        Any stage but closed can be suspended; ``advance`` lets a suspended work return only to its former stage.
+        """
         row = ["proposed", "designed", "awaiting_approval", "notified", "under_way", "accepted", "closed"]
         along = list(pairwise(row))
         beside = [("awaiting_approval", "designed"), ("accepted", "under_way"), ("awaiting_approval", "under_way")]
@@ -88,7 +91,7 @@ select json_build_object('done', count(s.done_on), 'of', count(*),
         'due_on', s.due_on) order by s.ordinal) filter (where s.done_on is null))[1])
 from app.work_steps_history s where s.feature_id = t.id and s.valid @> clock_timestamp() having count(*) > 0
 """
-"""How far the neighbour's procedure has got: steps done, of how many, and the next one."""
+"""The progress of the procedure with the neighbour: the number of steps done, of all steps, and the next step."""
 
 
 class Work(
@@ -101,7 +104,7 @@ class Work(
     label_sql="title",
     geometry_from_links=True,
 ):
-    """A piece of work on the border, most often at a marker."""
+    """A work on the border, most often at a marker."""
 
     indexes = (CheckConstraint("progress between 0 and 100", name="progress"),)
 
@@ -146,7 +149,7 @@ Work.layer.extra_writable["link"] = Field("link", Text("Liên kết với", "Lin
 
 
 class WorkStep(ChildRecord, table="work_steps", parent=Work, title=("Bước quy trình", "Step of the procedure")):
-    """One step of the neighbour's procedure in a work: when it is due, when it was done, on which paper."""
+    """A step of the procedure with the neighbour in a work: its due date, the day it was done, and the document."""
 
     ordinal: Mapped[int] = field("Thứ tự", "Ordinal")
     code: Mapped[str] = field("Bước", "Step", max_length=40)
@@ -163,18 +166,23 @@ KINDS_AT_MARKER = {
     WorkKind.REPAIR, WorkKind.REINFORCE, WorkKind.REVETMENT, WorkKind.DENSIFICATION, WorkKind.REBUILD, WorkKind.NEW,
     WorkKind.REMOVAL, WorkKind.LANDSCAPE_DESIGN,
 }  # fmt: skip
-"""The kinds of work that the neighbour's procedure is about."""
+"""The kinds of work that follow the procedure with the neighbour."""
 
 
 @create_command(Work)
 def propose(session: Session, values: Mapping[str, Any]) -> Work:
-    """Propose a work; the steps of the neighbour's procedure are laid out at once. It needs a place or a link."""
+    """Create a work with the steps of the procedure with the neighbour. It requires a location or a link."""
     _check_progress(values)
     fields = dict(values)
     linked_to = fields.pop("link", None)
     work: Work = store_new(session, Work, fields)
     if work.geom is None and work.original is None and linked_to is None:
-        raise invalid("place", "missing", "Cần vị trí hoặc liên kết với một đối tượng", "A place or a link is required")
+        raise invalid(
+            "place",
+            "missing",
+            "Cần vị trí hoặc liên kết với một đối tượng",
+            "`place`, `geometry` or `link` is required",
+        )
     if linked_to is not None:
         create_link(session, work.id, linked_to, "subject")
     create_procedure_steps(session, work)
@@ -183,7 +191,7 @@ def propose(session: Session, values: Mapping[str, Any]) -> Work:
 
 @update_command(Work)
 def correct(session: Session, work: Work, values: Mapping[str, Any]) -> None:
-    """Correct or carry on a work: dates, money, whom it waits on."""
+    """Correct a work; another planned start moves the due date of the notice."""
     _check_progress(values)
     store_update(session, Work.layer, work, values)
     if "starts_on" in values:
@@ -193,11 +201,11 @@ def correct(session: Session, work: Work, values: Mapping[str, Any]) -> None:
 def _check_progress(values: Mapping[str, Any]) -> None:
     progress = values.get("progress")
     if progress is not None and not 0 <= progress <= 100:  # noqa: PLR2004
-        raise invalid("progress", "range", "Tiến độ phải từ 0 đến 100", "Progress must be from 0 to 100")
+        raise invalid("progress", "range", "Tiến độ phải từ 0 đến 100", "`progress` must be from 0 to 100")
 
 
 def create_procedure_steps(session: Session, work: Work) -> None:
-    """Give a work at a stone the steps of its border's profile."""
+    """Create the steps of its border's procedure for a work at a marker."""
     profile = profile_of(session, work.border)
     if profile is None or work.kind not in KINDS_AT_MARKER:
         return
@@ -217,7 +225,7 @@ def create_procedure_steps(session: Session, work: Work) -> None:
 
 
 def set_notice_due_date(session: Session, work: Work) -> None:
-    """The notice is due its days before the planned start: at least ten towards China."""
+    """Set the due date of the notice: the procedure's number of days (ten with China) before the planned start."""
     profile = profile_of(session, work.border)
     notice = _notice_step_of(session, work)
     if profile is not None and profile.notice is not None and notice is not None:
@@ -233,21 +241,22 @@ def _notice_step_of(session: Session, work: Work) -> WorkStep | None:
 def steps(
     session: Session, work_id: uuid.UUID, clearance: Clearance, as_of: dt.datetime | None = None
 ) -> list[WorkStep]:
-    """The procedure's steps of a work, now or then, in order, with what ``reader`` may know of them."""
+    """The steps of a work's procedure in order, as recorded at ``as_of``, with the fields that this clearance reads."""
     return sorted(child_rows(session, WorkStep, work_id, clearance, as_of), key=lambda step: step.ordinal)
 
 
 def record_step(
     session: Session, work: Work, *, code: str, on: dt.date, document: str | None = None, note: str | None = None
 ) -> WorkStep:
-    """Record that a step of the procedure was done on a day. Raises ``Missing`` when the work has no such step."""
+    """Record the day on which a step was done.
+
+    Raises ``Missing`` if the work has no such step, ``Invalid`` for a day in the future.
+    """
     step = session.scalars(select(WorkStep).filter_by(feature_id=work.id, code=code)).one_or_none()
     if step is None:
         raise Missing(Text(f"Công trình này không có bước '{code}'", f"This work has no step '{code}'"))
     if on > today():
-        raise invalid(
-            "on", "future", "Ngày thực hiện không được sau ngày hiện tại", "The day must not be in the future"
-        )
+        raise invalid("on", "future", "Ngày thực hiện không được sau ngày hiện tại", "`on` must not be in the future")
     for name, value in (("document", document), ("note", note)):
         if value:
             Work.check_text(name, value)
@@ -258,10 +267,10 @@ def record_step(
 
 @transition_command(Work)
 def advance(session: Session, work: Work, to: str, reason: str) -> None:
-    """Take a work one stage onward under the neighbour's procedure.
+    """Move a work to another stage under the procedure with the neighbour.
 
-    Work begins only after the notice has run its days; where the neighbour asks for none, straight after approval.
-    A suspended work goes back to where it was.
+    If the procedure requires a notice, a work can begin only after its number of days; otherwise directly after
+    approval. A suspended work can return only to its former stage. Raises ``Conflict``.
     """
     stage = work.stage.value
     profile = profile_of(session, work.border)
@@ -273,7 +282,9 @@ def advance(session: Session, work: Work, to: str, reason: str) -> None:
         )
         raise Conflict(detail, extra={"allowed": [work.suspended_from]})
     if stage == "awaiting_approval" and to == "under_way" and notice is not None:
-        detail = Text("Phải thông báo cho phía bạn trước khi thi công", "The neighbour must be notified first")
+        detail = Text(
+            "Phải thông báo cho phía bạn trước khi thi công", "The neighbour must be notified before work begins"
+        )
         raise Conflict(detail, extra={"allowed": ["notified", "designed", "suspended"]})
     if stage == "notified" and to == "under_way" and profile is not None and notice is not None:
         _check_notice_period(session, work, profile.earliest_start)
@@ -301,6 +312,7 @@ def _check_notice_period(session: Session, work: Work, earliest_start: Any) -> N
     if today() < first_day:
         detail = Text(
             f"Đã thông báo cho phía bạn ngày {notice.done_on:%d/%m/%Y}; sớm nhất được thi công từ {first_day:%d/%m/%Y}",
-            f"The neighbour was notified on {notice.done_on:%d/%m/%Y}; work may begin on {first_day:%d/%m/%Y}",
+            f"The neighbour was notified on {notice.done_on:%d/%m/%Y}; work may begin on {first_day:%d/%m/%Y} at the"
+            " earliest",
         )
         raise Conflict(detail, [FieldError("to", "notice_running", detail)])
