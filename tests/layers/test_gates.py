@@ -1,4 +1,4 @@
-"""A gate's stage goes forward by dated events, each with its document."""
+"""The stage of a gate moves forward by dated events, each with its document."""
 
 import datetime as dt
 
@@ -6,51 +6,57 @@ from gis.text.dates import today
 from tests.factories import create, transition
 
 
-def gate(client, **given):
-    return create(client, "gates", name="Cửa khẩu thử", border="VN-KH", **given)
+def create_gate(client, **values):
+    return create(client, "gates", name="Cửa khẩu thử", border="VN-KH", **values)
 
 
-def record(client, feature, kind, on, document="111/NQ-CP"):
+def record_event(client, feature, kind, on, document="111/NQ-CP"):
     url = f"/ogc/collections/gates/items/{feature['id']}/events"
     return client.post(url, json={"kind": kind, "on": str(on), "document": document})
 
 
-def told(client, feature):
+def read_properties(client, feature):
     return client.get(f"/ogc/collections/gates/items/{feature['id']}").json()["properties"]
 
 
-def test_a_stage_goes_forward_only(client):
-    made = gate(client)
-    assert (made["properties"]["stage"], made["properties"]["category"]) == (None, None)
-    assert record(client, made, "pm_principle", "2017-01-01").status_code == 201
-    assert record(client, made, "survey", "2018-01-01").status_code == 409
-    assert record(client, made, "gov_resolution", "2019-12-03").status_code == 201
-    assert told(client, made)["stage"] == "gov_resolution"
-    assert record(client, made, "suspended", "2020-01-01").status_code == 409
-    assert record(client, made, "operating", "2020-01-01").status_code == 201
-    assert record(client, made, "suspended", "2020-03-01").status_code == 201
-    assert record(client, made, "operating", "2021-03-01").status_code == 201
-    events = client.get(f"/ogc/collections/gates/items/{made['id']}/events").json()["events"]
-    assert [one["kind"] for one in events] == ["operating", "suspended", "operating", "gov_resolution", "pm_principle"]
+def test_stage_moves_forward_only(client):
+    gate = create_gate(client)
+    assert (gate["properties"]["stage"], gate["properties"]["category"]) == (None, None)
+    assert record_event(client, gate, "pm_principle", "2017-01-01").status_code == 201
+    assert record_event(client, gate, "survey", "2018-01-01").status_code == 409
+    assert record_event(client, gate, "gov_resolution", "2019-12-03").status_code == 201
+    assert read_properties(client, gate)["stage"] == "gov_resolution"
+    assert record_event(client, gate, "suspended", "2020-01-01").status_code == 409
+    assert record_event(client, gate, "operating", "2020-01-01").status_code == 201
+    assert record_event(client, gate, "suspended", "2020-03-01").status_code == 201
+    assert record_event(client, gate, "operating", "2021-03-01").status_code == 201
+    events = client.get(f"/ogc/collections/gates/items/{gate['id']}/events").json()["events"]
+    assert [event["kind"] for event in events] == [
+        "operating",
+        "suspended",
+        "operating",
+        "gov_resolution",
+        "pm_principle",
+    ]
 
 
-def test_a_bare_move_is_no_event(client):
-    made = gate(client)
-    assert transition(client, "gates", made, "survey").status_code == 409
-    assert told(client, made)["stage"] is None
+def test_stage_cannot_change_without_an_event(client):
+    gate = create_gate(client)
+    assert transition(client, "gates", gate, "survey").status_code == 409
+    assert read_properties(client, gate)["stage"] is None
 
 
-def test_what_is_to_come_is_next_and_changes_nothing_yet(client):
-    made = gate(client)
+def test_future_event_is_next_and_leaves_the_stage(client):
+    gate = create_gate(client)
     soon = today() + dt.timedelta(days=30)
-    assert record(client, made, "opening_ceremony", soon).status_code == 201
-    assert record(client, made, "note", today(), None).status_code == 201
-    now = told(client, made)
-    assert now["stage"] is None
-    assert (now["next_event"]["kind"], now["next_event"]["on"]) == ("opening_ceremony", str(soon))
-    assert now["last_event"]["kind"] == "note"
+    assert record_event(client, gate, "opening_ceremony", soon).status_code == 201
+    assert record_event(client, gate, "note", today(), None).status_code == 201
+    properties = read_properties(client, gate)
+    assert properties["stage"] is None
+    assert (properties["next_event"]["kind"], properties["next_event"]["on"]) == ("opening_ceremony", str(soon))
+    assert properties["last_event"]["kind"] == "note"
 
 
-def test_a_plan_is_not_a_category(client):
-    (found,) = client.get("/ogc/collections/gates/items", params={"name": "Chàng Riệc"}).json()["features"]
-    assert (found["properties"]["category"], found["properties"]["planned_2030"]) == ("main", "international")
+def test_planned_category_is_not_the_category(client):
+    (feature,) = client.get("/ogc/collections/gates/items", params={"name": "Chàng Riệc"}).json()["features"]
+    assert (feature["properties"]["category"], feature["properties"]["planned_2030"]) == ("main", "international")

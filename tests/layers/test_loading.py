@@ -1,4 +1,4 @@
-"""What the province brings is found where it belongs, through the doors, with its paper and its clause."""
+"""Reference data as loaded: seed items with their status, location and document, and the markers."""
 
 import csv
 
@@ -11,8 +11,8 @@ COMMITTEE = "Ban Chỉ đạo công tác biên giới tỉnh Lạng Sơn"
 KINDS = {"work": ("works", "stage"), "task": ("tasks", "state")}
 
 
-def found(client, layer, **wanted):
-    answer = client.get(f"/ogc/collections/{layer}/items", params={"limit": 1000, **wanted})
+def read_features(client, layer, **filters):
+    answer = client.get(f"/ogc/collections/{layer}/items", params={"limit": 1000, **filters})
     assert answer.status_code == 200, answer.text
     return answer.json()["features"]
 
@@ -22,81 +22,88 @@ def links_of(client, layer, feature):
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row["record"] in KINDS], ids=lambda row: row["item"])
-def test_an_item_of_a_plan_stands_where_and_how_the_plan_says(row, client):
+def test_seed_item_has_the_status_and_location_of_its_plan(row, client):
     layer, status = KINDS[row["record"]]
-    (feature,) = found(client, layer, seed_item=row["item"])
-    told = feature["properties"]
-    assert told[status] == row["status"]
-    assert told["kind"] == row["kind"]
-    assert told["clause"] == row["basis"]
-    assert told["due_on"] == (row["due"] or None)
-    assert told["waiting_on"] == (row["waiting_on"] or None)
-    assert told["done_on"] == (row["done_on"] or None)
-    assert told["unit" if layer == "works" else "lead_unit"] == row["unit"]
+    (feature,) = read_features(client, layer, seed_item=row["item"])
+    properties = feature["properties"]
+    assert properties[status] == row["status"]
+    assert properties["kind"] == row["kind"]
+    assert properties["clause"] == row["basis"]
+    assert properties["due_on"] == (row["due"] or None)
+    assert properties["waiting_on"] == (row["waiting_on"] or None)
+    assert properties["done_on"] == (row["done_on"] or None)
+    assert properties["unit" if layer == "works" else "lead_unit"] == row["unit"]
     linked = links_of(client, layer, feature)
-    (paper,) = [one for one in linked if one["role"] == "document"]
-    assert paper["title"]
+    (document,) = [link for link in linked if link["role"] == "document"]
+    assert document["title"]
     waits = bool(row["waiting_on"]) or row["status"] == "waiting"
     expected = "done" if row["state"] == "done" else "waiting" if waits else None
     if expected is not None:
-        assert told["urgency"] == expected
+        assert properties["urgency"] == expected
     if not row["due"]:
-        assert told["urgency"] != "overdue"
+        assert properties["urgency"] != "overdue"
     if row["state"] == "open" and row["due"] and row["due"] < "2026-01-01" and not waits:
-        assert told["urgency"] == "overdue"
+        assert properties["urgency"] == "overdue"
     if row["record"] == "work":
         border, address = row["place"].split(" ", 1)
-        assert told["border"] == border
-        assert told["address"].replace("–", "-") == address
+        assert properties["border"] == border
+        assert properties["address"].replace("–", "-") == address
         assert feature["geometry"] is not None
     if row["place"].startswith("gate "):
-        assert row["place"].removeprefix("gate ") in [one["title"] for one in linked if one["layer"] == "gates"]
+        assert row["place"].removeprefix("gate ") in [link["title"] for link in linked if link["layer"] == "gates"]
     if row["place"] == "none" and row["kind"] != "partner_agreement":
         assert feature["geometry"] is None
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row["record"] == "crossing"], ids=lambda row: row["item"])
-def test_a_crossing_of_the_notice_is_open_since_its_day(row, client):
+def test_seed_crossing_is_open_since_the_date_of_its_notice(row, client):
     border, section = row["place"].split(" ", 1)
     crossings = [
-        one
-        for one in found(client, "crossings", border=border)
-        if one["properties"]["section"].replace("–", "-") == section
+        feature
+        for feature in read_features(client, "crossings", border=border)
+        if feature["properties"]["section"].replace("–", "-") == section
     ]
     assert len(crossings) == 1
-    told = crossings[0]["properties"]
-    assert (told["kind"], told["state"], told["opened_on"]) == (row["kind"], row["status"], row["done_on"])
-    assert told["gate"] == "Hữu Nghị"
-    assert "document" in [one["role"] for one in links_of(client, "crossings", crossings[0])]
+    properties = crossings[0]["properties"]
+    assert (properties["kind"], properties["state"], properties["opened_on"]) == (
+        row["kind"],
+        row["status"],
+        row["done_on"],
+    )
+    assert properties["gate"] == "Hữu Nghị"
+    assert "document" in [link["role"] for link in links_of(client, "crossings", crossings[0])]
 
 
-def test_the_plan_of_the_committee_is_the_parent_of_its_tasks(client):
-    plans = [one for one in found(client, "documents") if one["properties"]["issuer"] == COMMITTEE]
+def test_committee_plan_is_the_parent_of_its_tasks(client):
+    plans = [feature for feature in read_features(client, "documents") if feature["properties"]["issuer"] == COMMITTEE]
     assert len(plans) == 1
-    children = [one for one in links_of(client, "documents", plans[0]) if one["role"] == "parent"]
+    children = [feature for feature in links_of(client, "documents", plans[0]) if feature["role"] == "parent"]
     assert len(children) >= 5
 
 
-def test_items_that_carry_one_another_on_are_linked(client):
+def test_continued_seed_items_are_linked(client):
     for later, earlier in (("5", "4"), ("7", "6"), ("9", "8"), ("13", "12"), ("16", "15")):
-        (feature,) = found(client, "tasks", seed_item=later)
-        (before,) = found(client, "tasks", seed_item=earlier)
-        assert before["id"] in [one["id"] for one in links_of(client, "tasks", feature) if one["role"] == "continues"]
+        (feature,) = read_features(client, "tasks", seed_item=later)
+        (before,) = read_features(client, "tasks", seed_item=earlier)
+        assert before["id"] in [
+            link["id"] for link in links_of(client, "tasks", feature) if link["role"] == "continues"
+        ]
 
 
 def test_loading_again_changes_nothing(database, client):
     from layers import loading
 
     before = {
-        layer: len(found(client, layer)) for layer in ("works", "tasks", "gates", "documents", "crossings", "posts")
+        layer: len(read_features(client, layer))
+        for layer in ("works", "tasks", "gates", "documents", "crossings", "posts")
     }
-    said = []
-    loading.load(database, REFERENCE, said.append)
-    assert said == []
-    assert {layer: len(found(client, layer)) for layer in before} == before
+    messages = []
+    loading.load(database, REFERENCE, messages.append)
+    assert messages == []
+    assert {layer: len(read_features(client, layer)) for layer in before} == before
 
 
-def test_wording_loaded_by_an_earlier_version_is_corrected_once_and_edits_stay(database, client):
+def test_corrections_change_loaded_wording_and_keep_edits(database, client):
     from layers import loading
     from layers.policy import SYSTEM
     from layers.procedures import ProcedureStep
@@ -104,7 +111,7 @@ def test_wording_loaded_by_an_earlier_version_is_corrected_once_and_edits_stay(d
     from layers.works import WorkStep
 
     corrections = list(csv.DictReader((REFERENCE / "corrections.csv").read_text("utf-8").splitlines()))
-    (title,) = [one["was"] for one in corrections if one["now"].startswith("Số hóa")]
+    (title,) = [correction["was"] for correction in corrections if correction["now"].startswith("Số hóa")]
     was, now = "Thông báo phía bạn", "Thông báo cho phía bạn"
     with database.transaction(SYSTEM, write=True, reason="thử") as session:
         session.query(Task).filter_by(seed_item="21").one().title = title
@@ -113,11 +120,11 @@ def test_wording_loaded_by_an_earlier_version_is_corrected_once_and_edits_stay(d
             for step in session.query(model).filter_by(title_vi=now):
                 step.title_vi = was
         session.query(loading.LoadedStep).filter_by(name="corrections").delete()
-    said = []
-    loading.load(database, REFERENCE, said.append)
-    assert said == ["Hiệu chỉnh câu chữ · Corrected wording"]
-    assert found(client, "tasks", seed_item="21")[0]["properties"]["title"] == "Số hóa công tác biên giới"
-    assert found(client, "tasks", seed_item="11")[0]["properties"]["clause"] == "đã sửa"
+    messages = []
+    loading.load(database, REFERENCE, messages.append)
+    assert messages == ["Hiệu chỉnh câu chữ · Corrected wording"]
+    assert read_features(client, "tasks", seed_item="21")[0]["properties"]["title"] == "Số hóa công tác biên giới"
+    assert read_features(client, "tasks", seed_item="11")[0]["properties"]["clause"] == "đã sửa"
     with database.transaction(SYSTEM, write=True, reason="thử") as session:
         for model in (ProcedureStep, WorkStep):
             assert session.query(model).filter_by(title_vi=was).count() == 0
@@ -126,9 +133,9 @@ def test_wording_loaded_by_an_earlier_version_is_corrected_once_and_edits_stay(d
         session.query(Task).filter_by(seed_item="11").one().clause = basis
 
 
-def test_every_main_number_exists_once_and_replaced_ones_do_not(client):
+def test_main_numbers_exist_once_unless_replaced_by_twins(client):
     page = client.get("/ogc/collections/markers/items", params={"border": "VN-CN", "limit": 10000}).json()["features"]
-    numbers = [one["properties"]["number"] for one in page]
+    numbers = [feature["properties"]["number"] for feature in page]
     assert len(numbers) == len(set(numbers))
     mains = {number.split("(")[0].split("/")[0] for number in numbers}
     assert {str(main) for main in range(1, 1379)} <= mains
@@ -136,12 +143,12 @@ def test_every_main_number_exists_once_and_replaced_ones_do_not(client):
     assert {"261(1)", "261(2)"} <= set(numbers)
 
 
-def test_assumed_markers_lie_on_the_line_in_the_order_of_their_numbers(client):
+def test_assumed_markers_are_ordered_along_the_line(client):
     page = client.get(
         "/ogc/collections/markers/items",
         params={"border": "VN-KH", "position_source": "assumed", "limit": 10000, "sortby": "number"},
     ).json()["features"]
-    chainages = [one["properties"]["chainage_m"] for one in page]
+    chainages = [feature["properties"]["chainage_m"] for feature in page]
     assert len(chainages) > 100
     assert chainages == sorted(chainages)
-    assert all(0 < one["properties"]["accuracy_m"] <= 30_000 for one in page)
+    assert all(0 < feature["properties"]["accuracy_m"] <= 30_000 for feature in page)

@@ -1,4 +1,4 @@
-"""Addresses on the border, every form that the contract promises to read."""
+"""Marker addresses in every form that is documented."""
 
 import unicodedata
 
@@ -63,17 +63,17 @@ ADDRESSES = {
 }
 
 REFUSED = {
-    "168/0": "Sub-markers go from 1",
+    "168/0": "Sub-markers are numbered from 1",
     "096": "leading zero",
     "147/06": "leading zero",
     "147/": "missing after 147/",
-    "12(4)": "3 stones at most",
-    "12(0)": "3 stones at most",
+    "12(4)": "at most 3 markers",
+    "12(0)": "at most 3 markers",
     "12()": "in brackets is missing",
-    "12/03/2024": "one / at most",
-    "147/6/2": "one / at most",
-    "10000": "Main markers go from 0 to 9999",
-    "147/1000": "Sub-markers go from 1",
+    "12/03/2024": "at most one /",
+    "147/6/2": "at most one /",
+    "10000": "Main markers are numbered from 0 to 9999",
+    "147/1000": "Sub-markers are numbered from 1",
     "168–168": "at different positions",
     "261(1)-261(2)": "at different positions",
     "147/6 + 120": "State the unit",
@@ -98,20 +98,22 @@ REFUSED = {
 
 numbers = st.builds(MarkerNumber, st.integers(0, 9999), st.none() | st.integers(1, 999), st.none() | st.integers(1, 3))
 sections = (
-    st.tuples(numbers, numbers).filter(lambda two: two[0].position != two[1].position).map(lambda two: Section(*two))
+    st.tuples(numbers, numbers)
+    .filter(lambda pair: pair[0].position != pair[1].position)
+    .map(lambda pair: Section(*pair))
 )
 offsets = st.builds(Offset, numbers, st.floats(-100_000, 100_000), st.booleans())
-scribbles = st.text("0123456789/()-–—−+±.,  mkốcộđếnới") | st.text()
+texts = st.text("0123456789/()-–—−+±.,  mkốcộđếnới") | st.text()
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 @pytest.mark.parametrize(("text", "address"), ADDRESSES.items())
-def test_an_address_is_read_as_written(text, address, form):
+def test_every_form_of_an_address_is_parsed(text, address, form):
     assert parse_address(unicodedata.normalize(form, text)) == address
 
 
 @pytest.mark.parametrize(("text", "reason"), REFUSED.items(), ids=[text[:20] for text in REFUSED])
-def test_what_is_no_address_is_refused_with_its_reason(text, reason):
+def test_invalid_address_is_refused_with_its_reason(text, reason):
     with pytest.raises(NotAnAddress, match=reason.replace("(", r"\(")) as refusal:
         parse_address(text)
     assert refusal.value.reason.vi
@@ -130,32 +132,32 @@ def test_what_is_no_address_is_refused_with_its_reason(text, reason):
         ("96 - 0 m", "96 + 0 m"),
     ],
 )
-def test_an_address_has_one_canonical_text(text, canonical):
+def test_address_has_one_canonical_text(text, canonical):
     assert str(parse_address(text)) == canonical
 
 
 @given(numbers)
-def test_a_number_is_read_back_from_its_text(number):
+def test_number_is_parsed_from_its_text(number):
     assert MarkerNumber.parse(str(number)) == parse_address(str(number)) == number
 
 
 @given(sections | offsets)
-def test_an_address_is_read_back_from_its_text(address):
+def test_address_is_parsed_from_its_text(address):
     assert parse_address(str(address)) == address
 
 
 @given(numbers | sections | offsets)
-def test_no_address_is_mistaken_for_a_coordinate(address):
+def test_generated_address_is_not_a_coordinate(address):
     assert parse_position(str(address)) is None
 
 
 @pytest.mark.parametrize("text", ADDRESSES)
-def test_no_form_of_an_address_is_mistaken_for_a_coordinate(text):
+def test_address_is_not_a_coordinate(text):
     assert parse_position(text) is None
 
 
-@given(scribbles)
-def test_anything_else_is_refused_and_nothing_breaks(text):
+@given(texts)
+def test_arbitrary_text_is_parsed_or_refused(text):
     try:
         address = parse_address(text)
     except NotAnAddress:
@@ -164,56 +166,56 @@ def test_anything_else_is_refused_and_nothing_breaks(text):
 
 
 @pytest.mark.parametrize("text", ["168–169", "147/6 + 120 m", "abc"])
-def test_a_number_alone_is_not_an_address(text):
+def test_number_parser_refuses_other_addresses(text):
     with pytest.raises(NotAnAddress, match="not a marker number"):
         MarkerNumber.parse(text)
 
 
-@pytest.mark.parametrize("wrong", [(-1,), (10_000,), (1, 0), (1, 1000), (1, None, 0), (1, 1, 4)])
-def test_a_number_that_no_marker_can_have_is_never_made(wrong):
+@pytest.mark.parametrize("parts", [(-1,), (10_000,), (1, 0), (1, 1000), (1, None, 0), (1, 1, 4)])
+def test_number_out_of_range_is_refused(parts):
     with pytest.raises(NotAnAddress):
-        MarkerNumber(*wrong)
+        MarkerNumber(*parts)
 
 
 @pytest.mark.parametrize("metres", [float("nan"), float("inf"), 100_001, -100_001])
-def test_an_offset_out_of_reach_is_never_made(metres):
+def test_offset_out_of_range_is_refused(metres):
     with pytest.raises(NotAnAddress):
         Offset(M(96), metres)
 
 
-def test_numbers_stand_in_natural_order():
-    written = ["96", "147", "147/6", "147/10", "148", "261", "261(1)", "261(2)", "1088/2", "1088/2(1)", "1088/3"]
-    assert [str(number) for number in sorted(map(MarkerNumber.parse, reversed(written)))] == written
+def test_numbers_are_ordered_along_the_border():
+    expected = ["96", "147", "147/6", "147/10", "148", "261", "261(1)", "261(2)", "1088/2", "1088/2(1)", "1088/3"]
+    assert [str(number) for number in sorted(map(MarkerNumber.parse, reversed(expected)))] == expected
 
 
 @given(st.lists(numbers))
-def test_sorting_is_sorting_by_key(several):
-    assert sorted(several) == sorted(several, key=lambda number: number.key)
+def test_numbers_sort_by_key(unsorted):
+    assert sorted(unsorted) == sorted(unsorted, key=lambda number: number.key)
 
 
 @given(numbers, numbers)
-def test_numbers_are_equal_where_neither_comes_first(one, other):
-    assert (one == other) == (not one < other and not other < one) == (one.key == other.key)
+def test_numbers_are_equal_if_neither_is_less(first, second):
+    assert (first == second) == (not first < second and not second < first) == (first.key == second.key)
 
 
-def test_the_stones_of_a_position_share_its_number():
+def test_twins_share_a_position():
     assert M(261, None, 1).position == M(261, None, 2).position == M(261)
     assert M(47, 7, 2).position == M(47, 7)
 
 
-def test_sub_markers_are_spread_evenly_up_to_the_next_main_marker():
+def test_sub_markers_are_spread_evenly():
     assert [M(147, sub).sequence(3) for sub in (None, 1, 2, 3)] == [147, 147.25, 147.5, 147.75]
     with pytest.raises(ValueError, match="among 3"):
         M(147, 4).sequence(3)
 
 
-def test_a_section_keeps_the_order_in_which_it_was_written():
+def test_section_keeps_its_written_order():
     section = parse_address("168/2–168")
     assert str(section) == "168/2–168"
     assert str(section.ordered()) == "168–168/2"
 
 
-def test_a_section_may_be_an_offset_that_lacks_its_metres():
+def test_section_may_be_an_offset_without_its_unit():
     assert str(parse_address("171 - 500").maybe_offset) == "171 − 500 m"
     assert parse_address("168–168/2").maybe_offset is None
     assert parse_address("260–261(2)").maybe_offset is None

@@ -68,10 +68,10 @@ def policies(pattern):
     return {(match[1], match[2]): match[3] for match in matches if match[2] in catalog}
 
 
-def holds(condition, layer, level, *, own):
+def holds(condition, layer, level, *, in_own_unit):
     """Whether a condition holds for a row of this level, of the own unit or of another."""
     own_condition = policy._own_unit_condition(catalog[layer])
-    of_level = condition.replace(f"({own_condition})", f"({own})".lower())
+    of_level = condition.replace(f"({own_condition})", f"({in_own_unit})".lower())
     ranked = re.sub(r"'(\w+)'::app\.level", lambda match: str(LEVELS.index(match[1])), of_level)
     with sqlite3.connect(":memory:") as evaluator:
         statement = f"select {ranked.replace('level ', f'{LEVELS.index(level)} ')}"
@@ -84,7 +84,7 @@ def access(pattern, role, level):
     for (name, layer), condition in policies(pattern).items():
         if name != role or (ROLES[role].scoped and policy._own_unit_condition(catalog[layer]) == "false"):
             continue
-        of_unit, of_others = (holds(condition, layer, level, own=own) for own in (True, False))
+        of_unit, of_others = (holds(condition, layer, level, in_own_unit=in_own_unit) for in_own_unit in (True, False))
         answers.add("yes" if of_others else "own unit" if of_unit else "no")
     assert len(answers) <= 1, (role, level, answers)
     return answers.pop() if answers else "no"

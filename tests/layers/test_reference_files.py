@@ -1,4 +1,4 @@
-"""The reference files alone: whole, sourced, of one vocabulary, and free of people's names."""
+"""The reference files: complete, with sources, known codes and no personal names."""
 
 import csv
 import datetime as dt
@@ -68,10 +68,10 @@ DATES = {
 def cells(*columns: str):
     """Every filled cell of the named columns: (where, row, value)."""
     for name, rows in TABLES.items():
-        for place, row in enumerate(rows, start=2):
+        for line_number, row in enumerate(rows, start=2):
             for column in columns:
                 if row.get(column):
-                    yield f"{name}:{place} {column}", row, row[column]
+                    yield f"{name}:{line_number} {column}", row, row[column]
 
 
 def names(table: str, *columns: str) -> set[str]:
@@ -80,7 +80,7 @@ def names(table: str, *columns: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_every_row_is_as_wide_as_its_header(name):
+def test_rows_have_the_columns_of_their_header(name):
     assert TABLES[name], "an empty table says nothing"
     for row in TABLES[name]:
         assert None not in row, row
@@ -88,39 +88,39 @@ def test_every_row_is_as_wide_as_its_header(name):
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_every_row_says_where_it_comes_from(name):
+def test_every_row_has_a_source(name):
     column = "basis" if name == "seed_items.csv" else "source"
     assert [row for row in TABLES[name] if not row[column].strip()] == []
 
 
-def test_no_cell_is_padded_with_blanks():
+def test_cells_have_no_surrounding_spaces():
     columns = {column for rows in TABLES.values() for column in rows[0]}
     assert [where for where, _, value in cells(*columns) if value != value.strip()] == []
 
 
-def test_every_number_is_a_number():
+def test_number_cells_are_numbers():
     for where, _, value in cells(*NUMBERS):
         assert re.fullmatch(r"-?\d+(\.\d+)?", value), where
 
 
-def test_every_date_is_a_day_of_the_calendar():
+def test_date_cells_are_iso_dates():
     for where, _, value in cells(*DATES):
         assert dt.date.fromisoformat(value).isoformat() == value, where
 
 
-def test_validity_runs_forwards():
+def test_validity_starts_before_it_ends():
     for where, row, until in cells("valid_to"):
         assert not row["valid_from"] or row["valid_from"] < until, where
 
 
-def test_a_date_known_by_its_year_is_written_as_its_first_day():
+def test_imprecise_dates_are_the_first_day_of_their_period():
     for row in TABLES["gate_events.csv"]:
         assert row["precision"] != "year" or row["on"].endswith("-01-01"), row
         assert row["precision"] != "month" or row["on"].endswith("-01"), row
 
 
 @pytest.mark.parametrize(("table", "column"), VOCABULARY)
-def test_codes_are_those_of_the_contract(table, column):
+def test_codes_are_in_their_code_list(table, column):
     assert {row[column] for row in TABLES[table]} <= VOCABULARY[table, column]
 
 
@@ -131,11 +131,11 @@ def test_codes_are_lower_case_english():
         assert re.fullmatch(r"[a-z][a-z0-9_]*", value), where
 
 
-def test_borders_are_the_three():
+def test_borders_are_the_three_land_borders():
     assert {value for _, _, value in cells("border")} <= BORDERS
 
 
-def test_markers_bear_well_formed_numbers_and_no_number_twice():
+def test_marker_numbers_are_well_formed_and_unique():
     for table in ("markers.csv", "anchors.csv"):
         keys = [(row["border"], row["number"]) for row in TABLES[table]]
         assert len(keys) == len(set(keys))
@@ -148,7 +148,7 @@ def test_kind_follows_from_the_number():
         assert row["kind"] == kind, row
 
 
-def test_a_bare_number_is_replaced_by_all_its_twins_or_by_none():
+def test_twins_replace_their_main_number_completely():
     stones: dict[tuple[str, str], set[str]] = {}
     for row in TABLES["markers.csv"]:
         if "(" in row["number"] and "/" not in row["number"]:
@@ -162,7 +162,7 @@ def test_a_bare_number_is_replaced_by_all_its_twins_or_by_none():
         assert twins == {f"{main}({n})" for n in range(1, len(twins) + 1)}
 
 
-def test_positions_are_whole_and_lie_near_the_borders():
+def test_positions_are_complete_and_near_the_borders():
     for where, row, lon in cells("lon"):
         assert 102 <= float(lon) <= 110, where
         assert 8 <= float(row["lat"]) <= 24, where
@@ -194,14 +194,14 @@ def test_document_numbers_are_document_numbers():
         assert not row["number"] or DOCUMENT.fullmatch(row["number"]), row
 
 
-def test_a_number_is_one_document_per_issuer_and_year():
+def test_document_number_is_unique_per_issuer_and_year():
     rows = [row for row in TABLES["documents.csv"] if row["number"]]
     keys = [(row["number"], row["issuer"], row["issued_on"][:4]) for row in rows]
     assert len(keys) == len(set(keys))
     assert len({row["key"] for row in TABLES["documents.csv"]}) == len(TABLES["documents.csv"])
 
 
-def test_every_document_cited_is_listed():
+def test_cited_documents_are_listed():
     listed = {row["number"] for row in TABLES["documents.csv"]}
     assert {value for _, _, value in cells("document", "decision")} <= listed
     for row in TABLES["seed_items.csv"]:
@@ -209,30 +209,30 @@ def test_every_document_cited_is_listed():
             assert number in listed, row["basis"]
 
 
-def test_the_five_seeds_are_documents():
+def test_seed_documents_are_listed():
     assert {f"S00{n}" for n in range(5)} <= {row["key"] for row in TABLES["documents.csv"]}
 
 
-def test_gates_have_one_name_each_and_everything_about_gates_names_one():
+def test_gate_names_are_unique_and_references_to_them_exist():
     known = [row["name"] for row in TABLES["gates.csv"]]
     assert len(known) == len(set(known))
     assert {value for _, _, value in cells("gate")} <= set(known)
 
 
-def test_the_category_of_today_is_the_open_one_of_its_history():
+def test_category_of_a_gate_is_the_current_one_in_its_history():
     today = {row["gate"]: row["category"] for row in TABLES["gate_categories.csv"] if not row["valid_to"]}
     assert today == {row["name"]: row["category"] for row in TABLES["gates.csv"] if row["category"]}
 
 
-def test_a_plan_is_not_a_category():
-    """What a gate shall be by 2030 or 2050 it is not today, unless it is planned by another mode."""
+def test_planned_category_is_not_the_category():
+    """A gate is not planned to become by 2030 or 2050 what it is today, unless by another mode of transport."""
     today = {row["name"]: (row["category"], row["mode"]) for row in TABLES["gates.csv"]}
     for plan in TABLES["gate_plans.csv"]:
         assert (plan["category"], plan["mode"]) != today[plan["gate"]], plan
 
 
-def test_the_stage_of_a_gate_is_the_last_it_reached():
-    """Where a stage is given for a gate of the plan or after its opening, an event says so."""
+def test_stage_of_a_gate_has_an_event():
+    """Every gate with a stage has an event of that stage."""
     reached: dict[str, set[str]] = {}
     for row in TABLES["gate_events.csv"]:
         if not row["crossing"]:
@@ -241,13 +241,13 @@ def test_the_stage_of_a_gate_is_the_last_it_reached():
         assert not row["stage"] or row["stage"] in reached[row["name"]], row
 
 
-def test_the_opening_of_tan_nam_is_told_from_principle_to_ceremony():
-    told = [(row["kind"], row["on"]) for row in TABLES["gate_events.csv"] if row["gate"] == "Tân Nam"]
-    assert told == sorted(told, key=lambda event: event[1])
-    assert {("gov_resolution", "2019-12-03"), ("opening_ceremony", "2025-12-08")} <= set(told)
+def test_events_of_tan_nam_are_complete_and_in_order():
+    events = [(row["kind"], row["on"]) for row in TABLES["gate_events.csv"] if row["gate"] == "Tân Nam"]
+    assert events == sorted(events, key=lambda event: event[1])
+    assert {("gov_resolution", "2019-12-03"), ("opening_ceremony", "2025-12-08")} <= set(events)
 
 
-def test_everything_the_seed_items_name_exists():
+def test_references_of_seed_items_exist():
     gates, crossings = names("gates.csv", "name", "aliases"), names("crossings.csv", "name", "aliases")
     provinces = names("gates.csv", "province", "former_province")
     for row in TABLES["seed_items.csv"]:
@@ -263,7 +263,7 @@ def test_everything_the_seed_items_name_exists():
         assert row["unit"] in names("units.csv", "name", "short_name", "aliases"), row["unit"]
 
 
-def test_seed_crossings_are_the_crossings_of_their_section():
+def test_seed_crossings_match_their_rows():
     crossings = {row["seed_item"]: row for row in TABLES["crossings.csv"] if row["seed_item"]}
     for row in TABLES["seed_items.csv"]:
         if row["record"] == "crossing":
@@ -272,7 +272,7 @@ def test_seed_crossings_are_the_crossings_of_their_section():
             assert (match["kind"], match["state"], match["opened_on"]) == (row["kind"], row["status"], row["done_on"])
 
 
-def test_stones_that_seeds_and_roads_stand_on_are_listed():
+def test_referenced_sub_markers_are_listed():
     listed = {(row["border"], row["number"]) for row in TABLES["markers.csv"]}
     for _, row, value in cells("section", "at", "place"):
         for sub in re.findall(r"\d+/\d+(?:\(\d\))?", value):
@@ -287,27 +287,27 @@ def test_parents_and_successors_exist():
     assert names("gates.csv", "province", "former_province", "former_district", "commune") <= areas
 
 
-def test_nothing_that_ended_succeeds_anything():
+def test_ended_units_are_no_successors():
     ended = {row["name"] for row in TABLES["units.csv"] if row["valid_to"]}
     assert not ended & {row["successor"] for row in TABLES["units.csv"]}
 
 
-def test_steps_of_a_procedure_are_numbered_in_order():
+def test_procedure_steps_are_numbered_in_order():
     for border in BORDERS:
         rows = [row for row in TABLES["procedures.csv"] if row["border"] == border]
         assert [int(row["step"]) for row in rows] == list(range(1, len(rows) + 1))
         assert len({row["code"] for row in rows}) == len(rows)
 
 
-def test_a_notice_is_asked_exactly_where_the_procedure_has_one():
+def test_border_profiles_match_the_notice_steps():
     profiles = {row["border"]: row for row in TABLES["border_profiles.csv"]}
     assert set(profiles) == BORDERS
     notices = {row["border"]: row["notice_days"] for row in TABLES["procedures.csv"] if row["code"] == "notice"}
-    asked = {border: row["notice_days"] for border, row in profiles.items() if row["notice_required"] == "yes"}
-    assert asked == notices == {"VN-CN": "10", "VN-KH": ""}
+    required = {border: row["notice_days"] for border, row in profiles.items() if row["notice_required"] == "yes"}
+    assert required == notices == {"VN-CN": "10", "VN-KH": ""}
 
 
-def test_nobody_is_named_and_no_telephone_is_given():
+def test_no_personal_names_or_telephone_numbers():
     person = re.compile(
         r"(?:\b(?:[Ôô]ng|[Bb]à|[Đđ]ồng chí|Mr|Ms|Mrs)\.? [A-ZĐ]\w+)"
         r"|\b(?:Nguyễn|Trần|Phạm|Huỳnh|Phan|Vũ|Võ|Đặng|Bùi|Đỗ|Hồ|Ngô|Dương|Trịnh|Lê|Hoàng)(?: [A-ZĐÁÀÂĂÊÔƠƯ]\w+){2,3}"
@@ -322,7 +322,7 @@ def test_nobody_is_named_and_no_telephone_is_given():
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
-def test_drawings_say_what_they_are_and_carry_their_notice(name):
+def test_drawings_have_kind_source_and_licence_notice(name):
     drawing = DRAWINGS[name]
     assert drawing["features"]
     assert (HERE / name).with_name("NOTICE.md").exists()
@@ -330,7 +330,7 @@ def test_drawings_say_what_they_are_and_carry_their_notice(name):
         assert all(feature["properties"][key] for key in ("kind", "source"))
 
 
-def test_the_line_is_marked_indicative_and_credited():
+def test_boundary_line_is_indicative_and_attributed():
     files = [drawing for name, drawing in DRAWINGS.items() if name.startswith("osm/")]
     lines = [feature["properties"] for drawing in files for feature in drawing["features"]]
     assert {line["border"] for line in lines} == BORDERS
@@ -339,7 +339,7 @@ def test_the_line_is_marked_indicative_and_credited():
     }
 
 
-def test_the_background_draws_no_country_and_stays_small():
+def test_base_map_has_no_countries_and_is_small():
     background = {name: drawing for name, drawing in DRAWINGS.items() if name.startswith("basemap/")}
     kinds = {feature["properties"]["kind"] for drawing in background.values() for feature in drawing["features"]}
     assert kinds == {"river", "lake", "province"}

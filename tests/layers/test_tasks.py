@@ -1,4 +1,4 @@
-"""The six clears: who, what, until when, with which duty, to which end, by whose decision."""
+"""Tasks: the six clears, waiting and urgency."""
 
 import pytest
 
@@ -11,45 +11,49 @@ CLEARS = {
 }  # fmt: skip
 
 
-def test_a_title_is_enough_to_begin_and_all_else_is_listed_as_missing(client):
-    made = create(client, "tasks", title="Việc mới")
-    assert made["properties"]["state"] == "draft"
-    assert made["properties"]["missing_clears"] == ["person", "time", "responsibility", "product", "authority"]
-    answer = transition(client, "tasks", made, "assigned")
+def test_draft_needs_only_a_title_and_lists_missing_clears(client):
+    created = create(client, "tasks", title="Việc mới")
+    assert created["properties"]["state"] == "draft"
+    assert created["properties"]["missing_clears"] == ["person", "time", "responsibility", "product", "authority"]
+    answer = transition(client, "tasks", created, "assigned")
     assert answer.status_code == 422
-    assert {one["field"] for one in answer.json()["errors"]} == set(CLEARS.values())
+    assert {error["field"] for error in answer.json()["errors"]} == set(CLEARS.values())
 
 
 @pytest.mark.parametrize("clear", CLEARS)
-def test_no_task_leaves_draft_while_one_is_missing(clear, client):
-    made = task(client, **{CLEARS[clear]: None})
-    assert made["properties"]["missing_clears"] == [clear]
-    answer = transition(client, "tasks", made, "assigned")
-    assert [(one["field"], one["code"]) for one in answer.json()["errors"]] == [(CLEARS[clear], "missing_clear")]
-    whole = task(client)
-    assert transition(client, "tasks", whole, "assigned").status_code == 200
-    assert patch(client, "tasks", whole, **{CLEARS[clear]: None}).status_code == 422
+def test_task_needs_every_clear_to_be_assigned(clear, client):
+    created = task(client, **{CLEARS[clear]: None})
+    assert created["properties"]["missing_clears"] == [clear]
+    answer = transition(client, "tasks", created, "assigned")
+    assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [(CLEARS[clear], "missing_clear")]
+    complete = task(client)
+    assert transition(client, "tasks", complete, "assigned").status_code == 200
+    assert patch(client, "tasks", complete, **{CLEARS[clear]: None}).status_code == 422
 
 
-def test_an_imported_task_stands_as_it_came_with_what_is_missing(client):
-    (found,) = client.get("/ogc/collections/tasks/items", params={"seed_item": "7"}).json()["features"]
-    assert found["properties"]["state"] == "assigned"
-    assert "person" in found["properties"]["missing_clears"]
-    assert patch(client, "tasks", found, progress=30).status_code == 200
+def test_imported_task_keeps_its_state_and_lists_missing_clears(client):
+    (feature,) = client.get("/ogc/collections/tasks/items", params={"seed_item": "7"}).json()["features"]
+    assert feature["properties"]["state"] == "assigned"
+    assert "person" in feature["properties"]["missing_clears"]
+    assert patch(client, "tasks", feature, progress=30).status_code == 200
 
 
-def test_waiting_names_whom_and_since_when(client):
-    made = task(client)
-    assert transition(client, "tasks", made, "assigned").status_code == 200
-    told = transition(client, "tasks", made, "waiting", "UBND tỉnh").json()["properties"]
-    assert (told["waiting_on"], told["waiting_since"], told["urgency"]) == ("UBND tỉnh", str(today()), "waiting")
-    told = transition(client, "tasks", made, "under_way").json()["properties"]
-    assert (told["waiting_on"], told["urgency"]) == (None, "on_time")
-    told = transition(client, "tasks", made, "done").json()["properties"]
-    assert (told["progress"], told["done_on"], told["urgency"]) == (100, str(today()), "done")
-    assert transition(client, "tasks", made, "cancelled").status_code == 409
+def test_waiting_records_the_body_and_the_date(client):
+    created = task(client)
+    assert transition(client, "tasks", created, "assigned").status_code == 200
+    properties = transition(client, "tasks", created, "waiting", "UBND tỉnh").json()["properties"]
+    assert (properties["waiting_on"], properties["waiting_since"], properties["urgency"]) == (
+        "UBND tỉnh",
+        str(today()),
+        "waiting",
+    )
+    properties = transition(client, "tasks", created, "under_way").json()["properties"]
+    assert (properties["waiting_on"], properties["urgency"]) == (None, "on_time")
+    properties = transition(client, "tasks", created, "done").json()["properties"]
+    assert (properties["progress"], properties["done_on"], properties["urgency"]) == (100, str(today()), "done")
+    assert transition(client, "tasks", created, "cancelled").status_code == 409
 
 
-def test_a_task_without_a_day_is_never_overdue(client):
+def test_task_without_due_date_is_not_overdue(client):
     assert create(client, "tasks", title="Thường trực")["properties"]["urgency"] == "planned"
     assert create(client, "tasks", title="Cũ", due_on="2020-01-01")["properties"]["urgency"] == "overdue"

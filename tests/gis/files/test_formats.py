@@ -1,4 +1,4 @@
-"""What a card gives to files: short names, value lists, a style for QGIS, columns in words."""
+"""Export formats of every layer: short names, code lists, a style for QGIS, columns of tables for people."""
 
 import resource
 import sqlite3
@@ -16,87 +16,88 @@ from gis.read.selection import Selection
 from gis.text.errors import Unavailable
 from layers.policy import OFFICE
 
-EVERY = [pytest.param(layer, id=layer.name) for layer in all_layers()]
+EVERY_LAYER = [pytest.param(layer, id=layer.name) for layer in all_layers()]
 ZONE = zone_by_meridian(105.75)
 
 
-@pytest.mark.parametrize("layer", EVERY)
-def test_short_names_fit_dbase_and_tell_fields_apart(layer):
+@pytest.mark.parametrize("layer", EVERY_LAYER)
+def test_shapefile_names_are_short_and_unique(layer):
     short = short_names(layer)
     assert set(short) == {"id", *layer.fields}
-    assert all(len(one) <= 10 and one.isascii() for one in short.values())
-    assert len({one.lower() for one in short.values()}) == len(short)
+    assert all(len(short_name) <= 10 and short_name.isascii() for short_name in short.values())
+    assert len({short_name.lower() for short_name in short.values()}) == len(short)
     assert all(short[name] == name for name in short if len(name) <= 10)
 
 
-@pytest.mark.parametrize("layer", EVERY)
+@pytest.mark.parametrize("layer", EVERY_LAYER)
 @pytest.mark.parametrize("language", ["vi", "en"])
-def test_a_tables_titles_are_all_different(layer, language):
+def test_column_titles_of_a_table_are_unique(layer, language):
     columns = columns_of(Export(Selection(layer, Level.RESTRICTED), FORMATS["xlsx"], ZONE, language))
-    titles = [one.title for one in columns]
+    titles = [column.title for column in columns]
     assert len(set(titles)) == len(titles)
 
 
-@pytest.mark.parametrize("layer", EVERY)
-def test_a_style_draws_every_word_by_shape_and_colour(layer):
+@pytest.mark.parametrize("layer", EVERY_LAYER)
+def test_qgis_style_has_a_shape_and_colour_for_every_code(layer):
     fields = list(layer.fields.values())
     root = ET.fromstring(layer_qml(layer, "Point", fields, "vi"))
     categories = root.findall("renderer-v2/categories/category")
     drawn = layer.fields.get(layer.style_field or "")
-    words = list(drawn.codes) if drawn is not None and drawn.codes else []
-    named = [(one.value, one.title.vi) for one in words] + ([("", OTHER_VALUES.vi)] if words else [])
-    assert [(one.get("value"), one.get("label")) for one in categories] == named
+    codes = list(drawn.codes) if drawn is not None and drawn.codes else []
+    named = [(code.value, code.title.vi) for code in codes] + ([("", OTHER_VALUES.vi)] if codes else [])
+    assert [(category.get("value"), category.get("label")) for category in categories] == named
     symbols = root.findall("renderer-v2/symbols/symbol")
-    shapes = [one.find("layer/Option/Option[@name='name']").get("value") for one in symbols]
+    shapes = [symbol.find("layer/Option/Option[@name='name']").get("value") for symbol in symbols]
     assert len(set(shapes)) == len(shapes)
-    for word, symbol in zip(words, symbols, strict=False):
-        if word.mark:
+    for code, symbol in zip(codes, symbols, strict=False):
+        if code.mark:
             colour = symbol.find("layer/Option/Option[@name='color']").get("value").split(",")[:3]
-            assert "#{:02x}{:02x}{:02x}".format(*map(int, colour)) == word.mark.colour.lower()
+            assert "#{:02x}{:02x}{:02x}".format(*map(int, colour)) == code.mark.colour.lower()
 
 
-@pytest.mark.parametrize("layer", EVERY)
-def test_a_geopackage_carries_titles_lists_and_its_style(layer, database, tmp_path):
+@pytest.mark.parametrize("layer", EVERY_LAYER)
+def test_geopackage_has_titles_code_lists_and_a_style(layer, database, tmp_path):
     export = Export(Selection(layer, Level.RESTRICTED), FORMATS["gpkg"], ZONE, extra_metadata={"attribution": "nguồn"})
     path = writers.write(database, OFFICE, export, tmp_path)
-    opened = sqlite3.connect(path)
+    connection = sqlite3.connect(path)
     try:
-        tables = [name for (name,) in opened.execute("select table_name from gpkg_geometry_columns")]
-        styled = opened.execute("select f_table_name, useAsDefault from layer_styles").fetchall()
+        tables = [name for (name,) in connection.execute("select table_name from gpkg_geometry_columns")]
+        styled = connection.execute("select f_table_name, useAsDefault from layer_styles").fetchall()
         assert sorted(styled) == sorted((name, 1) for name in tables)
-        counted = sum(opened.execute(f'select count(*) from "{name}"').fetchone()[0] for name in tables)
+        counted = sum(connection.execute(f'select count(*) from "{name}"').fetchone()[0] for name in tables)
         assert counted == export.number
         for table in tables:
             titles = dict(
-                opened.execute("select column_name, title from gpkg_data_columns where table_name = ?", [table])
+                connection.execute("select column_name, title from gpkg_data_columns where table_name = ?", [table])
             )
-            assert titles == {name: one.title.vi for name, one in layer.fields.items()}
-            stored = {row[1] for row in opened.execute(f'pragma table_info("{table}")')}
+            assert titles == {name: field.title.vi for name, field in layer.fields.items()}
+            stored = {row[1] for row in connection.execute(f'pragma table_info("{table}")')}
             assert {"id", "geom", *layer.fields} <= stored
-        for name, one in layer.fields.items():
-            if one.codes and one.type == "code":
-                listed = opened.execute(f"select value, vi, en from codes_{name}").fetchall()
-                assert listed == [(word.value, word.title.vi, word.title.en) for word in one.codes]
-        described = opened.execute("select description from gpkg_contents where data_type = 'features'").fetchall()
+        for name, field in layer.fields.items():
+            if field.codes and field.type == "code":
+                listed = connection.execute(f"select value, vi, en from codes_{name}").fetchall()
+                assert listed == [(code.value, code.title.vi, code.title.en) for code in field.codes]
+        described = connection.execute("select description from gpkg_contents where data_type = 'features'").fetchall()
         assert all("nguồn" in text and "numberReturned" in text for (text,) in described)
-        assert opened.execute("pragma integrity_check").fetchone() == ("ok",)
+        assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
     finally:
-        opened.close()
+        connection.close()
 
 
 @pytest.fixture
 def full_disk():
-    """A disk that has no more room for any one file than this many bytes."""
-    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda room: resource.setrlimit(resource.RLIMIT_FSIZE, (room, usual[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    """A function that limits the size of every file to a number of bytes, as a full disk would."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda max_bytes: resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.mark.parametrize(
-    ("f", "room"), [("gpkg", 200_000), ("shp", 200_000), ("fgb", 200_000), ("xlsx", 200_000), ("parquet", 60_000)]
+    ("format_name", "max_bytes"),
+    [("gpkg", 200_000), ("shp", 200_000), ("fgb", 200_000), ("xlsx", 200_000), ("parquet", 60_000)],
 )
-def test_no_file_is_given_that_found_no_room(f, room, full_disk, database, tmp_path):
-    export = Export(Selection(catalog["markers"], Level.RESTRICTED), FORMATS[f], ZONE)
-    full_disk(room)
+def test_full_disk_refuses_the_file(format_name, max_bytes, full_disk, database, tmp_path):
+    export = Export(Selection(catalog["markers"], Level.RESTRICTED), FORMATS[format_name], ZONE)
+    full_disk(max_bytes)
     with pytest.raises(Unavailable, match="could not write the file"):
         writers.write(database, OFFICE, export, tmp_path)

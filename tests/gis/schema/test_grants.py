@@ -1,4 +1,4 @@
-"""The security surface: whoever tampers with it, the next migration finds out and mends it."""
+"""The security surface: a migration finds every tampering and reverts it."""
 
 import psycopg
 import pytest
@@ -76,25 +76,25 @@ select (select count(*) from pg_policies where schemaname in ('app', 'release'))
 def admin(cluster, empty_database_name):
     with psycopg.connect(
         host=str(cluster.socket_dir), dbname=empty_database_name, user="postgres", autocommit=True
-    ) as opened:
-        yield opened
+    ) as connection:
+        yield connection
 
 
-def test_every_tampering_is_found_by_itself(cluster, empty_database_name):
+def test_each_tampering_is_reported(cluster, empty_database_name):
     engine = create_engine(cluster.url(empty_database_name), poolclass=NullPool)
     with engine.connect() as administrator:
-        raw = administrator.connection.driver_connection
-        before = raw.execute(STANDING).fetchone()
+        connection = administrator.connection.driver_connection
+        before = connection.execute(STANDING).fetchone()
         assert security_drift(administrator, POLICY) == []
         for name, tampering in TAMPERINGS.items():
-            with raw.transaction(force_rollback=True):
-                raw.execute(tampering)
-                assert raw.execute(STANDING).fetchone() != before, name
+            with connection.transaction(force_rollback=True):
+                connection.execute(tampering)
+                assert connection.execute(STANDING).fetchone() != before, name
                 assert security_drift(administrator, POLICY) == ["catalogue"], name
         assert security_drift(administrator, POLICY) == []
 
 
-def test_every_tampering_is_mended(cluster, empty_database_name, admin):
+def test_migration_reverts_every_tampering(cluster, empty_database_name, admin):
     before = admin.execute(STANDING).fetchone()
     for tampering in TAMPERINGS.values():
         admin.execute(tampering)
@@ -116,7 +116,7 @@ def test_a_second_migration_changes_nothing(cluster, empty_database_name, admin)
     assert state() == before
 
 
-def test_nobody_but_the_owner_passes_freely(admin):
+def test_no_role_bypasses_row_security(admin):
     free = admin.execute(
         "select rolname from pg_roles where rolname like 'cotmoc%' and (rolbypassrls or rolsuper or rolcreaterole"
         " or rolcreatedb)"
@@ -131,7 +131,7 @@ def test_nobody_but_the_owner_passes_freely(admin):
     assert owned == [("cotmoc_owner",)]
 
 
-def test_every_table_of_the_house_has_row_security_or_is_nobodys(admin):
+def test_every_granted_table_has_row_security(admin):
     readable = admin.execute(
         "select c.relname from pg_class c where c.relnamespace = 'app'::regnamespace and c.relkind = 'r'"
         " and not c.relrowsecurity and exists (select from aclexplode(c.relacl) a where a.grantee <> c.relowner)"
@@ -139,45 +139,45 @@ def test_every_table_of_the_house_has_row_security_or_is_nobodys(admin):
     assert readable == []
 
 
-def test_views_ask_with_the_rights_of_the_reader(admin):
+def test_views_run_with_the_rights_of_their_reader(admin):
     views = admin.execute(
         "select relname, relowner::regrole::text from pg_class where relnamespace = 'app'::regnamespace"
         " and relkind = 'v' and not coalesce(reloptions, '{}') @> array['security_invoker=true']"
     )
-    # What an officer has of the own matters is seen with the rights of a role that row security holds too.
-    found = dict(views.fetchall())
-    assert set(found) == {f"{name}_own" for name in (*catalog, *child_tables)}
-    assert set(found.values()) == {OFFICER.own_unit_role}
+    # The own-unit views of officers run with the rights of a role to which row security applies too.
+    owners = dict(views.fetchall())
+    assert set(owners) == {f"{name}_own" for name in (*catalog, *child_tables)}
+    assert set(owners.values()) == {OFFICER.own_unit_role}
 
 
-def test_no_role_may_make_anything_of_its_own(admin):
+def test_no_role_can_create_objects(admin):
     for role in ("cotmoc_reader", "cotmoc_writer", "cotmoc_public", "cotmoc_office_edit"):
         assert admin.execute("select has_schema_privilege(%s, 'app', 'create')", [role]).fetchone() == (False,)
         assert admin.execute("select has_schema_privilege(%s, 'public', 'create')", [role]).fetchone() == (False,)
 
 
-def test_an_extent_cannot_be_asked_past_the_policies(cluster, empty_database_name):
+def test_estimated_extent_is_not_granted(cluster, empty_database_name):
     with psycopg.connect(
         host=str(cluster.socket_dir), dbname=empty_database_name, user="cotmoc_reader", autocommit=True
-    ) as raw:
-        raw.execute("set role cotmoc_public")
+    ) as connection:
+        connection.execute("set role cotmoc_public")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            raw.execute("select st_estimatedextent('app', 'markers', 'geom')")
+            connection.execute("select st_estimatedextent('app', 'markers', 'geom')")
 
 
-def test_levels_are_seen_in_their_order():
+def test_levels_are_ordered():
     for reader in Level:
         seen = [level for level in Level if reader.may_read(level)]
         assert seen == list(Level)[: list(Level).index(reader) + 1]
 
 
 @pytest.mark.parametrize("role", [role for role in POLICY.roles if not role.edits], ids=lambda role: role.name)
-def test_those_who_only_read_edit_nothing(role, cluster, empty_database_name):
+def test_reading_roles_cannot_update(role, cluster, empty_database_name):
     with psycopg.connect(
         host=str(cluster.socket_dir), dbname=empty_database_name, user="cotmoc_writer", autocommit=True
-    ) as raw:
-        raw.execute(sql.SQL("set role {}").format(sql.Identifier(role.read_role)))
-        raw.execute("select set_config('cotmoc.actor', 'x', false)")
+    ) as connection:
+        connection.execute(sql.SQL("set role {}").format(sql.Identifier(role.read_role)))
+        connection.execute("select set_config('cotmoc.actor', 'x', false)")
         for layer in catalog:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                raw.execute(sql.SQL("update {} set source = 'x'").format(sql.Identifier("app", layer)))
+                connection.execute(sql.SQL("update {} set source = 'x'").format(sql.Identifier("app", layer)))

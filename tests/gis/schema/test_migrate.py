@@ -1,4 +1,4 @@
-"""Bringing a database to today's shape: once, twice, three times at once."""
+"""Migrations: concurrent ones, and what they guarantee about the schema."""
 
 import subprocess
 import sys
@@ -16,26 +16,26 @@ from gis.schema import migrate as migrations
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 
-def test_three_migrations_at_once_from_empty_all_succeed(cluster):
+def test_concurrent_migrations_of_an_empty_database_succeed(cluster):
     cluster.create_database("three")
     code = f"from api.cli.migrate import migrate; migrate({cluster.url('three')!r})"
     running = [
         subprocess.Popen([sys.executable, "-c", code], cwd=CHECKOUT, stderr=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
-    said = [process.communicate(timeout=120)[1] for process in running]
-    assert [process.returncode for process in running] == [0, 0, 0], said
+    errors = [process.communicate(timeout=120)[1] for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0], errors
     with psycopg.connect(host=str(cluster.socket_dir), dbname="three", user="postgres") as admin:
         assert admin.execute("select count(*) from app.surface").fetchone() == (1,)
     migrations.check(cluster.url("three"), MIGRATIONS_FOLDER)
     cluster.drop_database("three")
 
 
-def test_database_and_cards_do_not_differ(cluster, empty_database_name):
+def test_migrated_schema_equals_the_declared_layers(cluster, empty_database_name):
     migrations.check(cluster.url(empty_database_name), MIGRATIONS_FOLDER)
 
 
-def test_a_card_that_has_grown_would_be_noticed(cluster, empty_database_name):
+def test_check_reports_a_missing_column(cluster, empty_database_name):
     engine = create_engine(cluster.url(empty_database_name))
     with engine.begin() as connection:
         connection.execute(text("alter table app.markers drop column remark"))
@@ -44,28 +44,30 @@ def test_a_card_that_has_grown_would_be_noticed(cluster, empty_database_name):
         migrations.check(cluster.url(empty_database_name), MIGRATIONS_FOLDER)
 
 
-def test_the_leakproof_mark_is_put_back_at_every_start(cluster, empty_database_name):
+def test_migration_restores_the_leakproof_mark(cluster, empty_database_name):
     with psycopg.connect(
         host=str(cluster.socket_dir), dbname=empty_database_name, user="postgres", autocommit=True
     ) as admin:
-        marked = "select proleakproof from pg_proc where oid = 'geometry_overlaps(geometry, geometry)'::regprocedure"
-        assert admin.execute(marked).fetchone() == (True,)
+        is_leakproof = (
+            "select proleakproof from pg_proc where oid = 'geometry_overlaps(geometry, geometry)'::regprocedure"
+        )
+        assert admin.execute(is_leakproof).fetchone() == (True,)
         admin.execute("alter function geometry_overlaps(geometry, geometry) not leakproof")
         migrate(cluster.url(empty_database_name))
-        assert admin.execute(marked).fetchone() == (True,)
+        assert admin.execute(is_leakproof).fetchone() == (True,)
 
 
-def test_our_srids_are_in_the_database(cluster, empty_database_name):
+def test_our_srids_are_in_spatial_ref_sys(cluster, empty_database_name):
     with psycopg.connect(host=str(cluster.socket_dir), dbname=empty_database_name, user="postgres") as admin:
-        found = dict(admin.execute("select srid, proj4text from spatial_ref_sys where auth_name = 'cotmoc'").fetchall())
-    assert found == {row["srid"]: row["proj4text"] for row in systems.spatial_ref_sys_rows()}
+        rows = admin.execute("select srid, proj4text from spatial_ref_sys where auth_name = 'cotmoc'").fetchall()
+    assert dict(rows) == {row["srid"]: row["proj4text"] for row in systems.spatial_ref_sys_rows()}
 
 
-def test_words_are_sorted_as_vietnamese_and_numbers_by_value(cluster, empty_database_name):
+def test_collation_sorts_vietnamese_words_and_numbers_by_value(cluster, empty_database_name):
     with psycopg.connect(host=str(cluster.socket_dir), dbname=empty_database_name, user="postgres") as admin:
-        found = admin.execute(
+        words = admin.execute(
             "select array_agg(w order by w collate natural_vi)"
             " from unnest(array['147/10','96','147/6','Đà','Dũng','Em']) w"
         ).fetchone()
-        assert found == (["96", "147/6", "147/10", "Dũng", "Đà", "Em"],)
+        assert words == (["96", "147/6", "147/10", "Dũng", "Đà", "Em"],)
         assert admin.execute("select app.plain('Đường MỐC')").fetchone() == ("Duong MOC",)
