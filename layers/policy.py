@@ -64,8 +64,8 @@ that has ended has no rows.
 | partner | no | no | own | no | copies | no |
 
 - *Changes by person*: whose changes a reader may list by name; the rows in the list are those that the role may read.
-- *Releases*: prepare, submit, approve, publish and withdraw, each by a signed-in person. Whoever prepared or submitted
-  a version may not approve it. *Copies*: a partner reads what was released to it.
+- *Releases*: prepare, submit, approve, publish and withdraw, each by a signed-in person. A person who prepared or
+  submitted a version may not approve it. *Copies*: a partner reads what was released to it.
 - *Fields*: a role reads the fields up to its level. An officer reads fields above ``partner``, such as the author, only
   in rows of the own unit.
 - *Links*: a link is read by those who may read both features. Roles below ``internal`` do not read a link whose

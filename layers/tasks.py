@@ -1,7 +1,7 @@
 """Tasks (nhiệm vụ) under the principle of six clears (6 rõ): person, work, time, responsibility, product, authority.
 
 A task that is entered by hand cannot leave draft while one of them is missing. A task that is imported from a plan has
-the state that the plan gives, and its missing clears are listed. A task that depends on somebody else is waiting, with
+the state that the plan gives, and its missing clears are listed. A task that depends on another body is waiting, with
 the name of the body and the date since when.
 """
 

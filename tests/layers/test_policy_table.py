@@ -156,7 +156,7 @@ def test_own_unit_table_names_the_columns_of_the_policy():
 
 
 def sees_provenance(role):
-    """Whether a role reads who made a change and why: in every history, in the own-unit views, or nowhere."""
+    """Whether a role reads who made a change and why: in every history, only in the own-unit views, or not at all."""
     reader = ROLES[role].read_role
     histories = re.findall(
         rf"^grant select \(.*\bactor\b.*\) on app\.(\w+)_history to {reader};$", STATEMENTS, re.MULTILINE

@@ -149,15 +149,15 @@ def test_kind_follows_from_the_number():
 
 
 def test_twins_replace_their_main_number_completely():
-    stones: dict[tuple[str, str], set[str]] = {}
+    twins_by_main: dict[tuple[str, str], set[str]] = {}
     for row in TABLES["markers.csv"]:
         if "(" in row["number"] and "/" not in row["number"]:
             assert row["replaces_main"] == "yes", row
-            stones.setdefault((row["border"], row["number"].split("(")[0]), set()).add(row["number"])
+            twins_by_main.setdefault((row["border"], row["number"].split("(")[0]), set()).add(row["number"])
         else:
             assert not row["replaces_main"], row
-    assert stones["VN-CN", "261"] == {"261(1)", "261(2)"}
-    for (_, main), twins in stones.items():
+    assert twins_by_main["VN-CN", "261"] == {"261(1)", "261(2)"}
+    for (_, main), twins in twins_by_main.items():
         assert len(twins) > 1
         assert twins == {f"{main}({n})" for n in range(1, len(twins) + 1)}
 

@@ -22,7 +22,7 @@ TAMPERINGS = {
     "column granted": "grant select (geom) on app.markers to cotmoc_shared",
     "table granted": "grant select on app.markers to cotmoc_public",
     "journal granted": "grant select on app.journal to cotmoc_office",
-    "everybody granted": "grant select on app.incidents to public",
+    "granted to public": "grant select on app.incidents to public",
     "granted to the login": "grant update on app.incidents_history to cotmoc_writer",
     "trigger disabled": "alter table app.works disable trigger remember",
     "trigger dropped": "drop trigger stamp on app.tasks",
@@ -32,13 +32,13 @@ TAMPERINGS = {
     "move added": "insert into app.moves values ('incidents', 'reported', 'closed')",
     "journal function opened": "grant execute on function app.write_journal to cotmoc_public",
     "view opened": "alter view app.places set (security_invoker = false)",
-    "what was released opened": "create policy loophole on release.markers for select to cotmoc_partner using (true)",
-    "what was released unguarded": "alter table release.works disable row level security",
+    "snapshot opened": "create policy loophole on release.markers for select to cotmoc_partner using (true)",
+    "row security of a snapshot lifted": "alter table release.works disable row level security",
     "publication bypassed": "grant insert, delete on release.markers to cotmoc_office_edit",
-    "partner let into the house": "grant usage on schema app to cotmoc_partner",
+    "schema granted to partners": "grant usage on schema app to cotmoc_partner",
     "publisher widened": "grant select on app.incidents to cotmoc_publisher",
-    "a sequence opened": "grant usage on sequence app.journal_seq_seq to cotmoc_public",
-    "second person forgotten": "drop trigger stamp on app.release_versions",
+    "sequence granted": "grant usage on sequence app.journal_seq_seq to cotmoc_public",
+    "trigger for the second person dropped": "drop trigger stamp on app.release_versions",
 }
 
 STANDING = """
