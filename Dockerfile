@@ -1,4 +1,4 @@
-# The application alone; docker-compose.yml puts PostGIS beside it.
+# The application without its database; docker-compose.yml adds PostGIS.
 FROM python:3.11-slim-bookworm
 
 ENV PYTHONUNBUFFERED=1 PYTHONSAFEPATH=1 PYTHONPATH=/opt/cotmoc COTMOC_CONTAINER=1

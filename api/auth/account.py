@@ -1,6 +1,7 @@
-"""One's own account: the password, the second factor, every other sign-in. Each of them ends the others.
+"""Routes of the signed-in person's own account: the password, the second factor, recovery codes, sessions.
 
-What is changed here asks for the password again, so that a browser left open does not give the account away.
+Changing the password or the second factor ends the person's other sessions. Both, and new recovery codes, ask for the
+password again, so that a browser left open does not give the account away.
 """
 
 import uuid
@@ -19,31 +20,31 @@ from api.http.request_body import BodyParam
 from gis.accounts import Principal, people, second_factor, sign_ins
 from gis.text import Forbidden, Missing, Text
 from layers.policy import ASSIGNABLE_ROLES
-from maps.pages import accounts as entrance
+from maps.pages import accounts
 
 router = APIRouter(tags=["account"], include_in_schema=False)
 
 
 def person_of(request: Request) -> Principal:
     """The person who has signed in. Raises ``Missing`` while there are no accounts, ``Forbidden`` for a token."""
-    guest = principal_of(request)
-    if guest is None:
+    principal = principal_of(request)
+    if principal is None:
         raise Missing(Text("Chưa tạo tài khoản", "There are no accounts yet"))
-    if guest.person_id is None:
+    if principal.person_id is None:
         raise Forbidden(Text("Chỉ dành cho người đã đăng nhập", "For people who have signed in"))
-    return guest
+    return principal
 
 
 PersonParam = Annotated[Principal, Depends(inline_dependency(person_of))]
 
 
 def account_id(account: str) -> uuid.UUID:
-    """The id of an account in a path. Raises ``Missing`` for what is none."""
+    """The id of an account in a path. Raises ``Missing`` if it is malformed."""
     return id_in_path(account, people.ACCOUNT_NOT_FOUND)
 
 
 def sign_in_id(sign_in: str) -> uuid.UUID:
-    """The id of a sign-in in a path. Raises ``Missing`` for what is none."""
+    """The id of a session in a path. Raises ``Missing`` if it is malformed."""
     return id_in_path(sign_in, sign_ins.SIGN_IN_NOT_FOUND)
 
 
@@ -58,15 +59,16 @@ def _person_id(person: Principal) -> uuid.UUID:
 
 
 def _check_password(request: Request, person: Principal, body: dict[str, Any], field: str) -> uuid.UUID:
-    """Ask for the password again. Raises like signing in."""
-    door = accounts_of(request)
-    return door.verify_credentials(person.name, read_secret(body, field), None, client_ip(request), password_only=True)
+    """Verify the password in ``field`` of the body; returns the person's id. Raises and throttles like signing in."""
+    return accounts_of(request).verify_credentials(
+        person.name, read_secret(body, field), None, client_ip(request), password_only=True
+    )
 
 
 @router.get("/account")
 def account_page(request: Request, person: PersonParam, language: PageLanguageParam) -> Response:
-    """One's own page."""
-    html = entrance.account_page(
+    """The page of the person's own account."""
+    html = accounts.account_page(
         language,
         role_title=ASSIGNABLE_ROLES[person.role].title,
         account=person,
@@ -78,25 +80,25 @@ def account_page(request: Request, person: PersonParam, language: PageLanguagePa
 
 
 def _account_details(request: Request, person: Principal) -> dict[str, Any]:
-    """What stands on one's own page beside one's post: the sign-ins, and how many recovery codes are left."""
+    """The person's recent sessions and the number of recovery codes that are left."""
     with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
-        found = sign_ins.list_sign_ins(session, _person_id(person))
-        left_over = second_factor.count_recovery_codes(session, _person_id(person))
+        rows = sign_ins.list_sign_ins(session, _person_id(person))
+        recovery_codes = second_factor.count_recovery_codes(session, _person_id(person))
     return {
-        "sign_ins": [{**one, "own": one["id"] == person.sign_in_id} for one in found],
-        "recovery_codes": left_over,
+        "sign_ins": [{**row, "own": row["id"] == person.sign_in_id} for row in rows],
+        "recovery_codes": recovery_codes,
     }
 
 
 @router.get("/api/account/sign-ins")
 def list_own_sign_ins(request: Request, person: PersonParam) -> dict[str, Any]:
-    """One's own sign-ins of the last thirty days, with this one marked."""
+    """The person's sessions of the last thirty days; ``own`` marks the current one."""
     return {"sign_ins": _account_details(request, person)["sign_ins"]}
 
 
 @router.delete("/api/account/sign-ins/{sign_in}")
 def end_sign_in(request: Request, person: PersonParam, sign_in: SignInParam) -> dict[str, Any]:
-    """End one of one's own sign-ins."""
+    """End one session of the person. Raises ``Missing`` for another person's session."""
     with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
         sign_ins.sign_out_of_person(session, _person_id(person), sign_in)
     return {"id": sign_in}
@@ -104,7 +106,7 @@ def end_sign_in(request: Request, person: PersonParam, sign_in: SignInParam) -> 
 
 @router.post("/api/account/recovery-codes")
 def new_recovery_codes(request: Request, person: PersonParam, body: BodyParam) -> dict[str, Any]:
-    """Ten codes that open once each in place of a lost second factor, shown once; those from before open no more."""
+    """Ten recovery codes, each good once in place of a lost second factor; earlier codes stop working."""
     person_id = _check_password(request, person, body, "password")
     with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
         return {"codes": second_factor.new_recovery_codes(session, person_id)}
@@ -112,7 +114,7 @@ def new_recovery_codes(request: Request, person: PersonParam, body: BodyParam) -
 
 @router.get("/api/account")
 def account(person: PersonParam) -> dict[str, Any]:
-    """Who one is, and the token that a write must bring."""
+    """The person's name, role and unit, and the CSRF token that their writes must send."""
     return {
         "name": person.name,
         "title": person.title,
@@ -125,7 +127,7 @@ def account(person: PersonParam) -> dict[str, Any]:
 
 @router.post("/api/account/password")
 def change_password(request: Request, person: PersonParam, body: BodyParam) -> Response:
-    """Another password, against the old one."""
+    """Change the password; the old one must be sent with it."""
     person_id, chosen = _check_password(request, person, body, "old"), read_secret(body, "password")
     with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
         people.change_password(session, person_id, chosen)
@@ -134,17 +136,17 @@ def change_password(request: Request, person: PersonParam, body: BodyParam) -> R
 
 @router.post("/api/account/second-factor")
 def offer_second_factor(request: Request, person: PersonParam, body: BodyParam) -> dict[str, str]:
-    """A second factor as a QR code; it counts once a code of it has come back."""
+    """A new second factor as a secret and QR code; it takes effect when a code of it has been confirmed."""
     person_id = _check_password(request, person, body, "password")
     with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
-        shared, address = second_factor.offer_second_factor(session, person_id)
-    picture = segno.make(address, error="m", micro=False).svg_data_uri(scale=5, border=3, light="#fff")
-    return {"secret": shared, "address": address, "picture": picture}
+        secret, uri = second_factor.offer_second_factor(session, person_id)
+    picture = segno.make(uri, error="m", micro=False).svg_data_uri(scale=5, border=3, light="#fff")
+    return {"secret": secret, "address": uri, "picture": picture}
 
 
 @router.put("/api/account/second-factor")
 def confirm_second_factor(request: Request, person: PersonParam, body: BodyParam) -> Response:
-    """Take the offered second factor into use, by a code of it."""
+    """Confirm the offered second factor with one of its codes."""
     person_id, code = _person_id(person), read_texts(body, "code")["code"]
     with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
         second_factor.confirm_second_factor(session, person_id, code)
@@ -153,7 +155,7 @@ def confirm_second_factor(request: Request, person: PersonParam, body: BodyParam
 
 @router.post("/api/account/sign-out-everywhere")
 def sign_out_everywhere(request: Request, person: PersonParam) -> Response:
-    """End every sign-in of one's own, this one too."""
+    """End all sessions of the person, the current one too."""
     with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
         sign_ins.sign_out_everywhere(session, _person_id(person))
     return clear_session_cookie(JSONResponse({}))

@@ -1,8 +1,9 @@
-"""OpenID Connect (Core 1.0, code flow with PKCE): an identity provider says who somebody is, never what they may.
+"""Sign in with OpenID Connect (Core 1.0, authorization code flow with PKCE).
 
-Optional: ``COTMOC_OIDC_…`` name the provider. Whoever it knows must have an account here, known by its subject, or by a
-claim that is a login name; the post held here decides. Administrators sign in here, with their second factor, so that
-no provider can make one. Each attempt belongs to one browser, is good for ten minutes and once.
+Optional: the settings ``COTMOC_OIDC_…`` name the identity provider. It authenticates people and grants no rights: each
+person needs an account here, found by its subject or by a claim that holds a login name, and the role of that account
+decides. Administrators cannot sign in this way, so that the provider cannot make one. An attempt is bound to one
+browser by a cookie, and can be used once within ten minutes.
 """
 
 import json
@@ -40,7 +41,7 @@ log = logging.getLogger(__name__)
 
 ATTEMPT_COOKIE = "__Host-cotmoc-oidc"
 SIGNATURE_ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
-"""Signatures by a key of the provider's alone: ``none`` and shared secrets are not taken."""
+"""Asymmetric signatures only: ``none`` and shared secrets are refused."""
 
 ATTEMPT_LIFETIME_S = 600
 MAX_ATTEMPTS = 1024
@@ -53,7 +54,7 @@ HTTP_TIMEOUT_S = 10
 
 @dataclass(frozen=True)
 class Attempt:
-    """One browser's way to the provider and back."""
+    """One attempt of a browser to sign in with the provider, and where to go afterwards."""
 
     state: str = field(default_factory=secrets.token_urlsafe)
     nonce: str = field(default_factory=secrets.token_urlsafe)
@@ -63,34 +64,34 @@ class Attempt:
 
 
 class Attempts:
-    """The attempts under way, by each browser's cookie: begun with one process, taken out once by any of them."""
+    """The pending attempts by cookie, shared by all worker processes: any of them may handle the callback."""
 
     def __init__(self) -> None:
         self._entries = SharedTable(MAX_ATTEMPTS, MAX_ATTEMPT_BYTES)
 
     def store(self, cookie: str, attempt: Attempt) -> None:
-        """Remember one; of too many the oldest are forgotten, and so is where to go on to when that is too long."""
-        told = json.dumps(asdict(attempt)).encode()
-        if len(told) > MAX_ATTEMPT_BYTES:
-            told = json.dumps(asdict(replace(attempt, next_path="/"))).encode()
-        self._entries.update(cookie, lambda _: told)
+        """Store an attempt; a ``next_path`` that is too long becomes ``/``. A full table replaces its oldest entries."""
+        entry = json.dumps(asdict(attempt)).encode()
+        if len(entry) > MAX_ATTEMPT_BYTES:
+            entry = json.dumps(asdict(replace(attempt, next_path="/"))).encode()
+        self._entries.update(cookie, lambda _: entry)
 
     def pop(self, cookie: str) -> Attempt | None:
-        """The attempt of this browser, never again; None where there is none or it is too old."""
-        found: list[bytes] = []
+        """Remove and return the attempt of this cookie; None if there is none or it has expired."""
+        entries: list[bytes] = []
 
-        def taken(kept: bytes | None) -> None:
-            found.extend([kept] if kept else [])
+        def take(entry: bytes | None) -> None:
+            entries.extend([entry] if entry else [])
 
-        self._entries.update(cookie, taken)
-        attempt = Attempt(**json.loads(found[0])) if found else None
+        self._entries.update(cookie, take)
+        attempt = Attempt(**json.loads(entries[0])) if entries else None
         return attempt if attempt and time.monotonic() - attempt.started_at < ATTEMPT_LIFETIME_S else None
 
 
 class Provider:
-    """The identity provider that the settings name: its endpoints and keys, asked for when first needed and kept.
+    """The identity provider of the settings. Its metadata and keys are fetched when first needed, and cached.
 
-    Whatever it answers that is not as it should be raises ``Unauthenticated``.
+    Every method raises ``Unauthenticated`` if the provider cannot be reached or its response is not valid.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -102,8 +103,8 @@ class Provider:
         self._tls_context = ssl.create_default_context()
 
     def authorization_url(self, attempt: Attempt, redirect_uri: str) -> str:
-        """Where the browser is sent to sign in."""
-        address = prepare_grant_uri(
+        """The URL at the provider to which the browser is sent (RFC 6749, 4.1.1, with PKCE, RFC 7636)."""
+        url = prepare_grant_uri(
             self._endpoint("authorization_endpoint"),
             self.settings.oidc_client_id,
             "code",
@@ -114,10 +115,10 @@ class Provider:
             code_challenge=create_s256_code_challenge(attempt.verifier),
             code_challenge_method="S256",
         )
-        return str(address)
+        return str(url)
 
     def fetch_claims(self, attempt: Attempt, code: str, redirect_uri: str) -> dict[str, Any]:
-        """What the provider says of whoever came back with ``code``."""
+        """Exchange the authorization ``code`` for an ID token; returns its verified claims."""
         file = self.settings.oidc_client_secret_file
         form = {
             "grant_type": "authorization_code",
@@ -126,13 +127,13 @@ class Provider:
             "code_verifier": attempt.verifier,
             **({} if file else {"client_id": self.settings.oidc_client_id}),
         }
-        # Both parts of a client's name are form-encoded before they are put together (RFC 6749, 2.3.1).
+        # The client id and secret are form-encoded before HTTP Basic joins them (RFC 6749, 2.3.1).
         client = quote_plus(str(self.settings.oidc_client_id)), quote_plus(_read_secret(file)) if file else ""
-        given = self._request_json("POST", self._endpoint("token_endpoint"), data=form, auth=client if file else None)
-        return self.verify_id_token(str(given.get("id_token", "")), attempt.nonce)
+        tokens = self._request_json("POST", self._endpoint("token_endpoint"), data=form, auth=client if file else None)
+        return self.verify_id_token(str(tokens.get("id_token", "")), attempt.nonce)
 
     def verify_id_token(self, id_token: str, nonce: str) -> dict[str, Any]:
-        """The claims of an ID token that this provider has signed for us, for this attempt, and lately."""
+        """The claims of an ID token, after checking signature, issuer, audience, nonce and times (OIDC Core, 3.1.3.7)."""
         try:
             claims = self._decode_id_token(id_token).claims
             jwt.JWTClaimsRegistry(
@@ -159,7 +160,7 @@ class Provider:
         except (JoseError, ValueError):
             if time.monotonic() - self._keys_at < KEY_REFRESH_INTERVAL_S:
                 raise
-            self._keys = None  # the provider may have changed its keys
+            self._keys = None  # The provider may have rotated its keys.
             return jwt.decode(id_token, self._key_set(), algorithms=SIGNATURE_ALGORITHMS)
 
     def _key_set(self) -> KeySet:
@@ -171,26 +172,26 @@ class Provider:
     def _endpoint(self, name: str) -> str:
         if not self._metadata or time.monotonic() - self._metadata_at > METADATA_LIFETIME_S:
             issuer = str(self.settings.oidc_issuer)
-            found = self._request_json("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration")
-            if found.get("issuer") != issuer:
+            metadata = self._request_json("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+            if metadata.get("issuer") != issuer:
                 raise _rejected("the issuer")
-            self._metadata, self._metadata_at = found, time.monotonic()
-        address = str(self._metadata.get(name, ""))
-        _require_tls(address)
-        return address
+            self._metadata, self._metadata_at = metadata, time.monotonic()
+        url = str(self._metadata.get(name, ""))
+        _require_tls(url)
+        return url
 
-    def _request_json(self, method: str, url: str, **sent: Any) -> dict[str, Any]:
+    def _request_json(self, method: str, url: str, **options: Any) -> dict[str, Any]:
         _require_tls(url)
         try:
-            with httpx.Client(timeout=HTTP_TIMEOUT_S, trust_env=False, verify=self._tls_context) as asking:
-                answer = asking.request(method, url, **sent)
-                answer.raise_for_status()
-                found = answer.json()
+            with httpx.Client(timeout=HTTP_TIMEOUT_S, trust_env=False, verify=self._tls_context) as client:
+                response = client.request(method, url, **options)
+                response.raise_for_status()
+                document = response.json()
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as fault:
-            raise _rejected("no answer", fault) from None
-        if not isinstance(found, dict):
+            raise _rejected("no valid response", fault) from None
+        if not isinstance(document, dict):
             raise _rejected("no object")
-        return found
+        return document
 
 
 def _read_secret(file: Path) -> str:
@@ -198,25 +199,25 @@ def _read_secret(file: Path) -> str:
 
 
 def _require_tls(url: str) -> None:
-    """The provider is asked over TLS; on this machine itself it may be asked without."""
+    """Refuse a URL without TLS, unless it is on this machine's loopback."""
     parts = urlsplit(url)
-    near = parts.hostname is not None and (parts.hostname == "localhost" or is_loopback(parts.hostname))
-    if parts.scheme != "https" and not (parts.scheme == "http" and near):
-        raise _rejected("an address without TLS")
+    is_local = parts.hostname is not None and (parts.hostname == "localhost" or is_loopback(parts.hostname))
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_local):
+        raise _rejected("a URL without TLS")
 
 
 def _rejected(reason: str, fault: Exception | None = None) -> Unauthenticated:
-    log.warning("the identity provider's answer is not taken: %s %s", reason, type(fault).__name__ if fault else "")
+    log.warning("the identity provider's response is refused: %s %s", reason, type(fault).__name__ if fault else "")
     return Unauthenticated(accounts.REJECTIONS["provider"])
 
 
 def provider_of(request: Request) -> Provider:
-    """The provider, where there is one. Raises ``Missing`` where there is none."""
+    """The identity provider. Raises ``Missing`` if none is configured."""
     settings: Settings = request.app.state.settings
     if not settings.oidc_issuer or not settings.oidc_client_id:
         raise Missing(Text("Chưa kết nối với hệ thống định danh", "No identity provider is connected"))
-    found: Provider = request.app.state.provider
-    return found
+    provider: Provider = request.app.state.provider
+    return provider
 
 
 def _redirect_uri(request: Request) -> str:
@@ -225,37 +226,39 @@ def _redirect_uri(request: Request) -> str:
 
 @router.get("")
 def redirect_to_provider(request: Request, language: PageLanguageParam) -> Response:
-    """Send the browser to the provider."""
+    """Redirect the browser to the provider."""
     provider = provider_of(request)
     attempt, cookie = Attempt(next_path=local_path(request.query_params.get("next"))), secrets.token_urlsafe(32)
     try:
-        address = provider.authorization_url(attempt, _redirect_uri(request))
+        url = provider.authorization_url(attempt, _redirect_uri(request))
     except Unauthenticated:
         return _rejection_page(request, language, "provider")
     provider.attempts.store(cookie, attempt)
-    answer = RedirectResponse(address, 303)
-    answer.set_cookie(ATTEMPT_COOKIE, cookie, ATTEMPT_LIFETIME_S, path="/", secure=True, httponly=True, samesite="lax")
-    return answer
+    response = RedirectResponse(url, 303)
+    response.set_cookie(
+        ATTEMPT_COOKIE, cookie, ATTEMPT_LIFETIME_S, path="/", secure=True, httponly=True, samesite="lax"
+    )
+    return response
 
 
 @router.get("/callback")
 def callback(request: Request, language: PageLanguageParam) -> Response:
-    """Take what the provider says, once, for the browser that was sent there."""
-    provider, given = provider_of(request), request.query_params
+    """Handle the provider's redirect back, once for each attempt: check the state, fetch the claims, sign in."""
+    provider, parameters = provider_of(request), request.query_params
     attempt = provider.attempts.pop(request.cookies.get(ATTEMPT_COOKIE, ""))
     try:
-        if attempt is None or not secrets.compare_digest(given.get("state", "").encode(), attempt.state.encode()):
+        if attempt is None or not secrets.compare_digest(parameters.get("state", "").encode(), attempt.state.encode()):
             raise _rejected("the state")
-        if given.get("iss") not in (None, provider.settings.oidc_issuer) or not given.get("code"):
-            raise _rejected("the answer")
-        claims = provider.fetch_claims(attempt, given["code"], _redirect_uri(request))
+        if parameters.get("iss") not in (None, provider.settings.oidc_issuer) or not parameters.get("code"):
+            raise _rejected("the callback parameters")
+        claims = provider.fetch_claims(attempt, parameters["code"], _redirect_uri(request))
     except Unauthenticated:
         return _rejection_page(request, language, "provider")
     person_id = _person_id(request, claims)
     if person_id is None:
         return _rejection_page(request, language, "unknown")
-    answer = set_session_cookie(RedirectResponse(attempt.next_path, 303), begin_session(request, person_id))
-    return _clear_attempt_cookie(answer)
+    response = set_session_cookie(RedirectResponse(attempt.next_path, 303), begin_session(request, person_id))
+    return _clear_attempt_cookie(response)
 
 
 def _person_id(request: Request, claims: Mapping[str, Any]) -> uuid.UUID | None:
@@ -280,6 +283,6 @@ def _rejection_page(request: Request, language: str, reason: str) -> Response:
     return _clear_attempt_cookie(Response(html, 401, media_type=HTML))
 
 
-def _clear_attempt_cookie(answer: Response) -> Response:
-    answer.delete_cookie(ATTEMPT_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
-    return answer
+def _clear_attempt_cookie(response: Response) -> Response:
+    response.delete_cookie(ATTEMPT_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+    return response

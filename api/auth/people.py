@@ -1,7 +1,8 @@
-"""People and tokens, for administrators: who may come in, in which post, and until when.
+"""Routes for administrators: accounts of people with their roles and units, and API tokens.
 
-Nobody changes their own post, second factor or account here, so that nobody raises their own rights; another
-administrator does, or ``./cotmoc admin`` on the machine itself. What opens something is shown once, when it is made.
+Administrators cannot change their own role, second factor or account here, so that nobody raises their own rights;
+another administrator does, or ``./cotmoc admin`` on the server. Invitation links and tokens are shown once, in the
+response that creates them.
 """
 
 import datetime as dt
@@ -26,7 +27,7 @@ from gis.accounts import (
     people,
     second_factor,
     sign_ins,
-    token_usage as uses,
+    token_usage,
     tokens,
 )
 from gis.db import Actor, Database, Role
@@ -51,25 +52,25 @@ TOKEN_ROLES = {name: role for name, role in ASSIGNABLE_ROLES.items() if not role
 
 
 def administrator_of(request: Request) -> Principal:
-    """The administrator who asks. Raises ``Forbidden`` for everybody else, whatever they ask for."""
-    guest = principal_of(request)
-    if guest is None or guest.sign_in_id is None or not ASSIGNABLE_ROLES[guest.role].administrator:
+    """The administrator who has signed in. Raises ``Forbidden`` for all others, before anything else is checked."""
+    principal = principal_of(request)
+    if principal is None or principal.sign_in_id is None or not ASSIGNABLE_ROLES[principal.role].administrator:
         raise Forbidden(FOR_ADMINISTRATORS)
-    return guest
+    return principal
 
 
 AdministratorParam = Annotated[Principal, Depends(inline_dependency(administrator_of))]
 
 
 def other_account_id(account: AccountParam, administrator: AdministratorParam) -> uuid.UUID:
-    """The id of somebody else. Raises ``Forbidden`` for one's own."""
+    """The id of an account other than the administrator's own. Raises ``Forbidden`` for the own one."""
     if account == administrator.person_id:
         raise Forbidden(NOT_OWN_ACCOUNT)
     return account
 
 
 def token_id(token: str) -> uuid.UUID:
-    """The id of a token in a path. Raises ``Missing`` for what is none."""
+    """The id of a token in a path. Raises ``Missing`` if it is malformed."""
     return id_in_path(token, tokens.TOKEN_NOT_FOUND)
 
 
@@ -82,21 +83,24 @@ def _accounts_transaction(request: Request, administrator: Principal) -> Any:
 
 
 def current_unit_names(database: Database, administrator: Principal) -> list[str]:
-    """The names of our units that exist today, from their layer."""
+    """The names of the Vietnamese units that exist today, from the layer ``units``."""
     actor = Actor(administrator.name, ASSIGNABLE_ROLES[administrator.role], administrator.unit)
     selection = Selection(
         catalog["units"], actor.clearance, where={"side": [Side.OURS.value]}, fields=["name", "valid_to"]
     )
     today = dt.datetime.now(dt.UTC).date().isoformat()
     with database.transaction(actor) as session:
-        found = [json.loads(one)["properties"] for one in pages.read_features(session, selection)]
-    return sorted({one["name"] for one in found if not one.get("valid_to") or one["valid_to"] >= today})
+        units = [json.loads(feature)["properties"] for feature in pages.read_features(session, selection)]
+    return sorted({unit["name"] for unit in units if not unit.get("valid_to") or unit["valid_to"] >= today})
 
 
 def _role_and_unit(
     values: Mapping[str, str], unit_names: list[str], roles: Mapping[str, Any] = ASSIGNABLE_ROLES
 ) -> tuple[str, str | None]:
-    """The role and unit that were named. Raises ``Invalid`` for what is none, and for an officer without a unit."""
+    """The role and unit in a body.
+
+    Raises ``Invalid`` for an unknown role or unit, and for a role that needs a unit and has none.
+    """
     role, unit = values["role"], values["unit"] or None
     if role not in roles:
         raise invalid("role", "code", "Không có vai trò này", "There is no such role")
@@ -115,14 +119,14 @@ def _invitation_link(secret: str, until: dt.datetime) -> dict[str, str]:
 def people_page(
     request: Request, administrator: AdministratorParam, database: DatabaseParam, language: PageLanguageParam
 ) -> Response:
-    """Everybody who has an account."""
+    """The page of all accounts."""
     with _accounts_transaction(request, administrator) as session:
-        found = people.list_people(session)
+        rows = people.list_people(session)
     return _admin_page(
         request,
         language,
         "people",
-        found,
+        rows,
         ASSIGNABLE_ROLES,
         database,
         administrator,
@@ -134,18 +138,21 @@ def people_page(
 def tokens_page(
     request: Request, administrator: AdministratorParam, database: DatabaseParam, language: PageLanguageParam
 ) -> Response:
-    """Every token."""
+    """The page of all tokens."""
     with _accounts_transaction(request, administrator) as session:
-        found = tokens.list_tokens(session)
-    longest = tokens.MAX_TOKEN_LIFETIME.days
-    bounds = {"longest_days": longest, "per_minute": DEFAULT_PER_MINUTE, "most_per_minute": MAX_PER_MINUTE}
-    names = {f"release:read:{one}": name for one, name in released_to(database, administrator, None).items()}
+        rows = tokens.list_tokens(session)
+    limits = {
+        "max_days": tokens.MAX_TOKEN_LIFETIME.days,
+        "per_minute": DEFAULT_PER_MINUTE,
+        "max_per_minute": MAX_PER_MINUTE,
+    }
+    names = {f"release:read:{release}": name for release, name in released_to(database, administrator, None).items()}
     return _admin_page(
-        request, language, "tokens", found, TOKEN_ROLES, database, administrator, releases=names, **bounds
+        request, language, "tokens", rows, TOKEN_ROLES, database, administrator, releases=names, **limits
     )
 
 
-def _admin_page(  # noqa: PLR0917 - what a page is made of
+def _admin_page(  # noqa: PLR0917 - shared by the two pages
     request: Request,
     language: Language,
     resource: str,
@@ -155,14 +162,21 @@ def _admin_page(  # noqa: PLR0917 - what a page is made of
     administrator: Principal,
     **context: Any,
 ) -> Response:
-    titles, known = {name: role.title for name, role in roles.items()}, current_unit_names(database, administrator)
-    html = accounts.admin_page(language, resource, rows, roles=titles, units=known, **context, **page_context(request))
+    html = accounts.admin_page(
+        language,
+        resource,
+        rows,
+        roles={name: role.title for name, role in roles.items()},
+        units=current_unit_names(database, administrator),
+        **context,
+        **page_context(request),
+    )
     return page_response(request, html)
 
 
 @router.get("/api/people")
 def list_accounts(request: Request, administrator: AdministratorParam) -> dict[str, Any]:
-    """Everybody who has an account, without a secret."""
+    """All accounts, without their secrets."""
     with _accounts_transaction(request, administrator) as session:
         return {"people": people.list_people(session)}
 
@@ -171,12 +185,12 @@ def list_accounts(request: Request, administrator: AdministratorParam) -> dict[s
 def enrol(
     request: Request, administrator: AdministratorParam, body: BodyParam, database: DatabaseParam
 ) -> dict[str, Any]:
-    """A new person in a post, with a link that lets them choose their password; it is shown once."""
-    given = read_texts(body, "name", "role", optional=("title", "unit", "subject"))
-    role, unit = _role_and_unit(given, current_unit_names(database, administrator))
+    """Create an account; returns the invitation link by which the person chooses a password."""
+    texts = read_texts(body, "name", "role", optional=("title", "unit", "subject"))
+    role, unit = _role_and_unit(texts, current_unit_names(database, administrator))
     with _accounts_transaction(request, administrator) as session:
         person = people.enrol(
-            session, given["name"], role, unit=unit, title=given["title"] or None, subject=given["subject"] or None
+            session, texts["name"], role, unit=unit, title=texts["title"] or None, subject=texts["subject"] or None
         )
         return {"id": person.id, "name": person.name, **_invitation_link(*people.invite(session, person.id))}
 
@@ -189,11 +203,11 @@ def appoint(
     body: BodyParam,
     database: DatabaseParam,
 ) -> dict[str, Any]:
-    """Another post or unit, from this moment; who becomes an administrator signs in anew."""
-    given = read_texts(body, "role", optional=("title", "unit"))
-    role, unit = _role_and_unit(given, current_unit_names(database, administrator))
+    """Assign another role or unit, from now on. A new administrator's sessions end, to require a second factor."""
+    texts = read_texts(body, "role", optional=("title", "unit"))
+    role, unit = _role_and_unit(texts, current_unit_names(database, administrator))
     with _accounts_transaction(request, administrator) as session:
-        people.assign_role(session, account, role, unit, given["title"] or None)
+        people.assign_role(session, account, role, unit, texts["title"] or None)
         if ASSIGNABLE_ROLES[role].administrator:
             sign_ins.sign_out_everywhere(session, account)
     return {"id": account, "role": role, "unit": unit}
@@ -201,14 +215,14 @@ def appoint(
 
 @router.post("/api/people/{account}/invitation")
 def invite(request: Request, administrator: AdministratorParam, account: OtherAccountParam) -> dict[str, Any]:
-    """A new link in place of the password, which ends now."""
+    """Create a new invitation link; the password stops working and all sessions of the person end."""
     with _accounts_transaction(request, administrator) as session:
         return {"id": account, **_invitation_link(*people.invite(session, account))}
 
 
 @router.post("/api/people/{account}/sign-out")
 def sign_out(request: Request, administrator: AdministratorParam, account: AccountParam) -> dict[str, Any]:
-    """End every sign-in of a person."""
+    """End all sessions of a person."""
     with _accounts_transaction(request, administrator) as session:
         sign_ins.sign_out_everywhere(session, account)
     return {"id": account}
@@ -218,7 +232,7 @@ def sign_out(request: Request, administrator: AdministratorParam, account: Accou
 def drop_second_factor(
     request: Request, administrator: AdministratorParam, account: OtherAccountParam
 ) -> dict[str, Any]:
-    """Take away a second factor that was lost."""
+    """Remove the second factor of a person who has lost it."""
     with _accounts_transaction(request, administrator) as session:
         second_factor.drop_second_factor(session, account)
     return {"id": account}
@@ -226,15 +240,15 @@ def drop_second_factor(
 
 @router.delete("/api/people/{account}")
 def dismiss(request: Request, administrator: AdministratorParam, account: OtherAccountParam) -> dict[str, Any]:
-    """End an account."""
+    """Disable an account and end its sessions."""
     with _accounts_transaction(request, administrator) as session:
         people.close_account(session, account)
     return {"id": account}
 
 
 @router.get("/api/tokens")
-def every_token(request: Request, administrator: AdministratorParam) -> dict[str, Any]:
-    """Every token, without its secret."""
+def list_all_tokens(request: Request, administrator: AdministratorParam) -> dict[str, Any]:
+    """All tokens, without their secrets."""
     with _accounts_transaction(request, administrator) as session:
         return {"tokens": tokens.list_tokens(session)}
 
@@ -243,42 +257,42 @@ def every_token(request: Request, administrator: AdministratorParam) -> dict[str
 def issue(
     request: Request, administrator: AdministratorParam, body: BodyParam, database: DatabaseParam
 ) -> dict[str, Any]:
-    """A new token; its text is shown once. No machine is an administrator."""
-    given = read_texts(
+    """Issue a token; the response is the only place that shows it. No token has the role of an administrator."""
+    texts = read_texts(
         {name: value for name, value in body.items() if name not in ("days", "scopes", "networks", "per_minute")},
         "name",
         "role",
         optional=("unit", "recipient"),
     )
-    role, unit = _role_and_unit(given, current_unit_names(database, administrator), TOKEN_ROLES)
-    scopes, recipient = _string_list(body, "scopes") or ["read"], given["recipient"] or None
+    role, unit = _role_and_unit(texts, current_unit_names(database, administrator), TOKEN_ROLES)
+    scopes, recipient = _string_list(body, "scopes") or ["read"], texts["recipient"] or None
     if (role == RECIPIENT.name) is (recipient is None):
         raise invalid(
             "recipient",
             "missing",
             "Chỉ mã truy cập của đối tác mới nêu nơi nhận",
-            "Only a partner's token names a recipient",
+            "Only a partner's token may have a recipient, and it must have one",
         )
-    named = [tokens.release_of_scope(scope) for scope in scopes]
-    known = released_to(database, administrator, recipient) if any(named) else {}
-    if role != RECIPIENT.name and any(named):
+    releases = [tokens.release_of_scope(scope) for scope in scopes]
+    known = released_to(database, administrator, recipient) if any(releases) else {}
+    if role != RECIPIENT.name and any(releases):
         raise invalid(
             "scopes",
             "range",
             "Chỉ mã truy cập của đối tác mới nêu bản chia sẻ",
-            "Only a partner's token names a release",
+            "Only a partner's token may be limited to a release",
         )
-    if role == RECIPIENT.name and (unit is not None or (scopes != ["read"] and not set(named) <= set(known))):
+    if role == RECIPIENT.name and (unit is not None or (scopes != ["read"] and not set(releases) <= set(known))):
         raise invalid(
             "scopes",
             "range",
             "Đối tác chỉ xem được dữ liệu đã chia sẻ cho chính nơi nhận đó",
-            "A partner reads only what was released to this recipient",
+            "A partner's token may only read what was released to its recipient",
         )
     with _accounts_transaction(request, administrator) as session:
         token = tokens.issue(
             session,
-            given["name"],
+            texts["name"],
             role,
             made_by=administrator.name,
             days=_integer(body, "days"),
@@ -288,41 +302,41 @@ def issue(
             recipient=recipient,
             networks=_string_list(body, "networks"),
         )
-    return {"name": given["name"], "token": token}
+    return {"name": texts["name"], "token": token}
 
 
 @router.delete("/api/tokens/{token}")
 def revoke(request: Request, administrator: AdministratorParam, token: TokenParam) -> dict[str, Any]:
-    """Take a token back at once."""
+    """Revoke a token at once."""
     with _accounts_transaction(request, administrator) as session:
         tokens.revoke(session, token)
     return {"id": token}
 
 
 @router.get("/api/tokens/{token}/uses")
-def token_usage(request: Request, administrator: AdministratorParam, token: TokenParam) -> dict[str, Any]:
-    """From where a token came on each of the last ninety days, how often, and how often it was turned away."""
+def list_token_usage(request: Request, administrator: AdministratorParam, token: TokenParam) -> dict[str, Any]:
+    """The use of a token in the last ninety days: requests and refusals by day and IP address."""
     with _accounts_transaction(request, administrator) as session:
-        return {"uses": uses.recent_use(session, token)}
+        return {"uses": token_usage.recent_use(session, token)}
 
 
 def released_to(database: Database, administrator: Principal, recipient: str | None) -> dict[uuid.UUID, str]:
-    """The releases made for a recipient by their names, or all of them."""
+    """The names of the releases to ``recipient`` by id; of all releases if it is None."""
     with database.transaction(Actor(administrator.name, ASSIGNABLE_ROLES[administrator.role])) as session:
-        found = workflow.list_releases(session)
-        return {one.id: one.name for one in found if recipient in (None, one.recipient)}
+        releases = workflow.list_releases(session)
+        return {release.id: release.name for release in releases if recipient in (None, release.recipient)}
 
 
 def _integer(body: Mapping[str, Any], name: str, default: int | None = None) -> int:
-    given = body.get(name, default)
-    if isinstance(given, bool) or not isinstance(given, int):
-        raise invalid(name, "type", "Phải là số nguyên", "A whole number")
-    return given
+    value = body.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise invalid(name, "type", "Phải là số nguyên", "Must be a whole number")
+    return value
 
 
 def _string_list(body: Mapping[str, Any], name: str) -> list[str]:
-    given = body.get(name) or []
-    if not isinstance(given, list) or len(given) > 20 or not all(isinstance(one, str) for one in given):  # noqa: PLR2004
+    value = body.get(name) or []
+    if not isinstance(value, list) or len(value) > 20 or not all(isinstance(item, str) for item in value):  # noqa: PLR2004
         fault = Text("Phải là danh sách", "Must be a list")
         raise Invalid(fault, [FieldError(name, "type", fault)])
-    return given
+    return value

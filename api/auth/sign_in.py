@@ -1,7 +1,8 @@
-"""The way in and out: the sign-in page, the first password by invitation, signing out.
+"""Routes to sign in, to choose the first password by an invitation, and to sign out.
 
-Whatever is wrong with a name, a password or a code is told in the same words after the same work, and whoever is wrong
-too often waits. Each sign-in has a new secret, in a cookie that only this host can set and no script can read.
+A wrong name, password or code gives the same response after the same work, so that nobody learns which names exist;
+repeated failures are throttled. Each session has a new secret in a ``__Host-`` cookie: only this host can set it, and
+no script can read it.
 """
 
 import re
@@ -27,58 +28,61 @@ LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 
 
 def local_path(path: str | None) -> str:
-    """Where to go after signing in: a path of ours, never somebody else's address, never the way in again."""
+    """Where to go after signing in: ``path`` if it is a path on this host, else ``/``.
+
+    URLs of other hosts (``//host``, ``/\\host``) are refused, and so are the sign-in and sign-out pages themselves.
+    """
     if path and LOCAL_PATH.fullmatch(path) and not path.startswith(("/signin", "/signout")):
         return path
     return "/"
 
 
 def client_ip(request: Request) -> str:
-    """Where a request comes from."""
+    """The IP address of the client; empty when the server does not know it."""
     return request.client.host if request.client else ""
 
 
 def accounts_of(request: Request) -> Accounts:
-    """The door of this application."""
-    found: Accounts = request.app.state.accounts
-    return found
+    """The accounts of the application that serves the request."""
+    accounts: Accounts = request.app.state.accounts
+    return accounts
 
 
 def begin_session(request: Request, person_id: uuid.UUID) -> str:
-    """Begin a sign-in, in which the browser's former one ends; gives the cookie's secret."""
-    former, asked = request.cookies.get(SESSION_COOKIE), request.state.request_id
+    """Start a session and end the one that the browser had before; returns the secret for the cookie."""
     device = request.headers.get("user-agent", "").encode("latin-1", "replace").decode("utf-8", "replace")
     return accounts_of(request).start_sign_in(
         person_id,
-        previous_cookie=former,
-        request=asked,
-        device="".join(one for one in device if one.isprintable()) or None,
+        previous_cookie=request.cookies.get(SESSION_COOKIE),
+        request=request.state.request_id,
+        device="".join(character for character in device if character.isprintable()) or None,
         ip_address=client_ip(request),
     )
 
 
-def set_session_cookie(answer: Response, cookie: str) -> Response:
-    """Let the browser keep its cookie until it is closed: sent to this host alone, over TLS, read by no script."""
-    answer.set_cookie(SESSION_COOKIE, cookie, path="/", secure=True, httponly=True, samesite="lax")
-    return answer
+def set_session_cookie(response: Response, cookie: str) -> Response:
+    """Set the session cookie: it lasts until the browser closes, for this host only, over TLS, hidden from scripts."""
+    response.set_cookie(SESSION_COOKIE, cookie, path="/", secure=True, httponly=True, samesite="lax")
+    return response
 
 
 def session_response(request: Request, person_id: uuid.UUID) -> Response:
-    """A new sign-in, told to a page that goes on with it: its CSRF token and whose it is."""
+    """Start a session; the response tells the page the person's name and the session's CSRF token."""
     cookie = begin_session(request, person_id)
-    guest = accounts_of(request).authenticate_cookie(cookie)
-    return set_session_cookie(JSONResponse({"name": guest and guest.name, "csrf": guest and guest.csrf}), cookie)
+    principal = accounts_of(request).authenticate_cookie(cookie)
+    content = {"name": principal and principal.name, "csrf": principal and principal.csrf}
+    return set_session_cookie(JSONResponse(content), cookie)
 
 
-def clear_session_cookie(answer: Response) -> Response:
-    """Let the browser forget its cookie."""
-    answer.delete_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
-    return answer
+def clear_session_cookie(response: Response) -> Response:
+    """Delete the session cookie."""
+    response.delete_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+    return response
 
 
 @router.get("/signin")
 def sign_in_page(request: Request, language: PageLanguageParam) -> Response:
-    """The way in."""
+    """The sign-in page."""
     settings: Settings = request.app.state.settings
     html = accounts.sign_in_page(
         language,
@@ -93,34 +97,34 @@ def sign_in_page(request: Request, language: PageLanguageParam) -> Response:
 
 @router.get("/signin/password")
 def invitation_page(request: Request, language: PageLanguageParam) -> Response:
-    """Where a link of invitation leads; its secret stands behind the ``#`` and is never part of a request's address."""
+    """The page behind an invitation link. The secret is in the fragment (``#``), which browsers never send."""
     settings: Settings = request.app.state.settings
     return page_response(request, accounts.invitation_page(language, office=settings.office))
 
 
 @router.post("/signin")
 def sign_in(request: Request, body: BodyParam) -> Response:
-    """Sign in with a name, a password and, where there is a second factor, its code."""
-    given = read_texts({name: body.get(name) for name in ("name", "code")}, "name", optional=("code",))
+    """Sign in with a name, a password and, if a second factor is set up, its code."""
+    credentials = read_texts({name: body.get(name) for name in ("name", "code")}, "name", optional=("code",))
     person_id = accounts_of(request).verify_credentials(
-        given["name"], read_secret(body, "password"), given["code"], client_ip(request)
+        credentials["name"], read_secret(body, "password"), credentials["code"], client_ip(request)
     )
     return session_response(request, person_id)
 
 
 @router.post("/signin/password")
 def accept_invitation(request: Request, body: BodyParam) -> dict[str, Any]:
-    """Choose the first password by the secret of an invitation; gives the name to sign in with."""
+    """Choose a password with the secret of an invitation; returns the name to sign in with."""
     invitation, password = read_secret(body, "invitation"), read_secret(body, "password")
     return {"name": accounts_of(request).accept_invitation(invitation, password, client_ip(request))}
 
 
 @router.post("/signout")
 def end_session(request: Request) -> Response:
-    """End this browser's sign-in."""
-    guest = principal_of(request)
-    if guest is None or guest.sign_in_id is None:
+    """End the session of this browser. Raises ``Unauthenticated`` if there is none."""
+    principal = principal_of(request)
+    if principal is None or principal.sign_in_id is None:
         raise Unauthenticated(Text("Chưa đăng nhập", "Not signed in"))
-    with accounts_of(request).transaction(guest.name, request=request.state.request_id) as session:
-        sign_out(session, guest.sign_in_id)
+    with accounts_of(request).transaction(principal.name, request=request.state.request_id) as session:
+        sign_out(session, principal.sign_in_id)
     return clear_session_cookie(JSONResponse({}))

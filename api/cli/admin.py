@@ -1,7 +1,8 @@
-"""``./cotmoc admin``: the first administrator, and the way back in when a password or a second factor is lost.
+"""``./cotmoc admin``: create the first administrator, and reset a lost password or second factor.
 
-Whoever may run this on the machine may do anything there anyway. Nothing secret is read from the command line, where
-others see it, and nothing has a default.
+These commands ask for no credentials: a user who may run them on the server can read and change its data directory
+anyway. Passwords are never taken from the command line, which other users of the machine can see, and no password has a
+default.
 """
 
 import stat
@@ -20,23 +21,23 @@ from gis.text import Forbidden, Invalid, Missing, Text
 from layers.policy import ADMINISTRATOR, ASSIGNABLE_ROLES
 
 LOCAL_ADMINISTRATOR = "admin@machine"
-"""Who acts here, in the journal: somebody at the machine itself."""
+"""The actor that the journal names for these commands."""
 
 
 @contextmanager
 def _open_accounts(urls: DatabaseUrls) -> Iterator[Accounts]:
     migrate(urls)
-    door = Accounts(urls.logins[ACCOUNTS_LOGIN])
+    accounts = Accounts(urls.logins[ACCOUNTS_LOGIN])
     try:
-        yield door
+        yield accounts
     finally:
-        door.dispose()
+        accounts.dispose()
 
 
 def read_password(file: Path | None, name: str) -> str:
-    """The password from a file that nobody else may read, else asked for twice at the terminal.
+    """Read the password from ``file``, or ask for it twice at the terminal.
 
-    Raises ``Forbidden`` for a file open to others and where there is no terminal, ``Invalid`` for a weak password.
+    Raises ``Forbidden`` if other users may read the file or there is no terminal, ``Invalid`` for a weak password.
     """
     if file is not None:
         mode = file.stat().st_mode
@@ -64,7 +65,7 @@ def read_password(file: Path | None, name: str) -> str:
         except Invalid as refusal:
             typer.echo(f"✗ {refusal.detail.vi}\n✗ {refusal.detail.en}", err=True)
             continue
-        if typer.prompt("Nhập lại · Once more", hide_input=True, err=True) == password:
+        if typer.prompt("Nhập lại · Repeat it", hide_input=True, err=True) == password:
             return str(password)
         typer.echo("✗ Mật khẩu nhập lại không khớp · The passwords do not match", err=True)
 
@@ -72,58 +73,58 @@ def read_password(file: Path | None, name: str) -> str:
 def create(
     urls: DatabaseUrls, name: str, title: str | None, password_file: Path | None, *, second_factor: bool
 ) -> None:
-    """A new administrator."""
-    with _open_accounts(urls) as door:
+    """Create an administrator."""
+    with _open_accounts(urls) as accounts:
         password = read_password(password_file, name)
-        shared = passwords.new_second_factor() if second_factor else None
-        with door.transaction(LOCAL_ADMINISTRATOR) as session:
+        secret = passwords.new_second_factor() if second_factor else None
+        with accounts.transaction(LOCAL_ADMINISTRATOR) as session:
             person = people.enrol(
-                session, name, ADMINISTRATOR.name, title=title, password=password, second_factor=shared
+                session, name, ADMINISTRATOR.name, title=title, password=password, second_factor=secret
             )
     typer.echo(f"✓ Quản trị viên {person.name} · Administrator {person.name}", err=True)
-    _print_second_factor(person.name, shared)
+    _print_second_factor(person.name, secret)
 
 
 def reset(urls: DatabaseUrls, name: str, password_file: Path | None, *, second_factor: bool) -> None:
-    """Another password and second factor for somebody; every sign-in ends. Raises ``Missing`` for nobody."""
-    with _open_accounts(urls) as door:
-        with door.transaction(LOCAL_ADMINISTRATOR) as session:
+    """Set a new password and second factor, and end all sessions. Raises ``Missing`` for an unknown name."""
+    with _open_accounts(urls) as accounts:
+        with accounts.transaction(LOCAL_ADMINISTRATOR) as session:
             person = people.find_person(session, name)
         if person is None:
             raise Missing(people.ACCOUNT_NOT_FOUND)
         password = read_password(password_file, person.name)
-        with door.transaction(LOCAL_ADMINISTRATOR) as session:
+        with accounts.transaction(LOCAL_ADMINISTRATOR) as session:
             people.change_password(session, person.id, password)
             drop_second_factor(session, person.id)
-            kept = session.get_one(account_models.Person, person.id)
-            kept.failures, kept.blocked_until = 0, None
-            kept.second_factor = shared = passwords.new_second_factor() if second_factor else None
+            account = session.get_one(account_models.Person, person.id)
+            account.failures, account.blocked_until = 0, None
+            account.second_factor = secret = passwords.new_second_factor() if second_factor else None
     typer.echo(
         f"✓ {person.name}: mật khẩu mới, đã đăng xuất khỏi tất cả thiết bị · new password, signed out on all devices",
         err=True,
     )
-    _print_second_factor(person.name, shared)
+    _print_second_factor(person.name, secret)
 
 
 def list_administrators(urls: DatabaseUrls) -> None:
-    """Who keeps the accounts."""
-    with _open_accounts(urls) as door, door.transaction(LOCAL_ADMINISTRATOR) as session:
-        for one in people.list_people(session):
+    """Print the active administrators: name, title, second factor and the last time they were seen."""
+    with _open_accounts(urls) as accounts, accounts.transaction(LOCAL_ADMINISTRATOR) as session:
+        for person in people.list_people(session):
             if (
-                one["dismissed_at"] is None
-                and one["role"] in ASSIGNABLE_ROLES
-                and ASSIGNABLE_ROLES[one["role"]].administrator
+                person["dismissed_at"] is None
+                and person["role"] in ASSIGNABLE_ROLES
+                and ASSIGNABLE_ROLES[person["role"]].administrator
             ):
-                factor = "2FA" if one["has_second_factor"] else "–"
-                seen = f"{one['seen_at']:%Y-%m-%d %H:%M}Z" if one["seen_at"] else "–"
-                typer.echo("\t".join((one["name"], one["title"] or "–", factor, seen)))
+                factor = "2FA" if person["has_second_factor"] else "–"
+                seen = f"{person['seen_at']:%Y-%m-%d %H:%M}Z" if person["seen_at"] else "–"
+                typer.echo("\t".join((person["name"], person["title"] or "–", factor, seen)))
 
 
 def _print_second_factor(name: str, secret: str | None) -> None:
     if secret is None:
-        typer.echo("  Xác thực hai lớp được bật khi đăng nhập lần đầu · Second factor at the first sign-in", err=True)
+        typer.echo("  Xác thực hai lớp được bật khi đăng nhập lần đầu · Set up the second factor at the first sign-in", err=True)
         return
-    address = passwords.provisioning_uri(secret, name)
-    typer.echo("  Quét mã này bằng ứng dụng xác thực, chỉ hiển thị một lần · Scan now, it is shown once:", err=True)
-    segno.make(address, error="l", micro=False).terminal(out=sys.stdout, compact=True)
-    typer.echo(address)
+    uri = passwords.provisioning_uri(secret, name)
+    typer.echo("  Quét mã này bằng ứng dụng xác thực, chỉ hiển thị một lần · Scan it with an authenticator; it is shown once:", err=True)
+    segno.make(uri, error="l", micro=False).terminal(out=sys.stdout, compact=True)
+    typer.echo(uri)

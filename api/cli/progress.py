@@ -1,4 +1,4 @@
-"""How far something long has come, told to whoever waits at the terminal."""
+"""Progress of long commands on standard error."""
 
 import sys
 import time
@@ -8,27 +8,27 @@ from contextlib import contextmanager
 from gis.text import Text
 
 INTERVAL_S = {True: 0.2, False: 10.0}
-"""How often it is told: on a terminal, where one line is written over, and to a file."""
+"""Seconds between two reports, by whether they go to a terminal, which shows one line and overwrites it."""
 
 
 @contextmanager
 def progress() -> Iterator[Callable[[Text, int, int], None]]:
-    """``told(what, done, all)`` says how far it has come, as often as somebody reads it."""
-    shown = sys.stderr.isatty()
-    last = time.monotonic() if not shown else 0.0
+    """A function ``report(unit, done, total)`` for the block, which prints at most once in an interval."""
+    is_terminal = sys.stderr.isatty()
+    last = time.monotonic() if not is_terminal else 0.0
 
-    def told(what: Text, done: int, number: int) -> None:
+    def report(unit: Text, done: int, total: int) -> None:
         nonlocal last
-        if time.monotonic() - last < INTERVAL_S[shown]:
+        if time.monotonic() - last < INTERVAL_S[is_terminal]:
             return
         last = time.monotonic()
-        line = f"… {done:,} / {number:,} {what.vi} · {what.en}"
-        sys.stderr.write(f"\r\033[K{line}" if shown else f"{line}\n")
+        line = f"… {done:,} / {total:,} {unit.vi} · {unit.en}"
+        sys.stderr.write(f"\r\033[K{line}" if is_terminal else f"{line}\n")
         sys.stderr.flush()
 
     try:
-        yield told
+        yield report
     finally:
-        if shown:
+        if is_terminal:
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Being asked to stop: by Ctrl-C, by ``kill``, or because the terminal went."""
+"""Orderly shutdown at SIGINT (Ctrl-C), SIGTERM or SIGHUP (the terminal was closed)."""
 
 import os
 import signal
@@ -8,15 +8,15 @@ from types import FrameType
 
 
 class ShutdownRequested(SystemExit):
-    """Somebody asked us to stop: unwind, so that what was started is stopped."""
+    """Raised at the first such signal, so that context managers stop what they have started."""
 
 
 class ShutdownSignal:
-    """Whether somebody asked us to stop, by SIGINT (Ctrl-C), SIGTERM or SIGHUP (the terminal went).
+    """Handles the signals, and knows whether one has come.
 
-    The first signal raises ``Ended`` wherever we are. Python loses an exception that comes while it
-    clears away an object, so long work asks again in between (``heed``). Later signals do not
-    disturb the stopping.
+    The first signal raises ``ShutdownRequested`` in the main thread, wherever that is. Python discards an exception
+    that is raised in a finalizer, so long work also calls ``raise_if_requested`` between its steps. Later signals are
+    ignored, so that they do not interrupt the shutdown.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class ShutdownSignal:
         self._deferred = False
         signal.signal(signal.SIGINT, self._handle_signal)
         signal.signal(signal.SIGTERM, self._handle_signal)
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup has it ignored
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
             signal.signal(signal.SIGHUP, self._handle_signal)
 
     def _handle_signal(self, _number: int, _frame: FrameType | None) -> None:
@@ -33,21 +33,21 @@ class ShutdownSignal:
             raise ShutdownRequested(130)
 
     def raise_if_requested(self) -> None:
-        """Raise ``Ended`` when it was asked for and got lost."""
+        """Raise ``ShutdownRequested`` if a signal has come."""
         if self.requested:
             raise ShutdownRequested(130)
 
     @contextmanager
     def wakeup_fd(self) -> Iterator[int]:
-        """Meanwhile a signal raises nothing; it makes the file readable that the block is given."""
-        heard, told = os.pipe()
-        os.set_blocking(told, False)
+        """A file descriptor that becomes readable at a signal; signals raise nothing while the block runs."""
+        read_end, write_end = os.pipe()
+        os.set_blocking(write_end, False)
         self._deferred = True
-        former = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        previous = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
         try:
-            yield heard
+            yield read_end
         finally:
-            signal.set_wakeup_fd(former)
+            signal.set_wakeup_fd(previous)
             self._deferred = False
-            os.close(told)
-            os.close(heard)
+            os.close(write_end)
+            os.close(read_end)

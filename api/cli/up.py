@@ -1,4 +1,4 @@
-"""``./cotmoc up``: hold the data directory, run the database, bring it up to date, serve, and stop it all again."""
+"""``./cotmoc up``: lock the data directory, start the database, migrate and load it, serve, and stop everything."""
 
 import json
 import os
@@ -28,9 +28,9 @@ DATABASE_NAME = "cotmoc"
 
 @dataclass(frozen=True)
 class DatabaseUrls:
-    """Where the database answers: for its administrator and, by name, for the application's logins.
+    """The connection URLs of the database: of its administrator, and of each login of the application by name.
 
-    ``passwords`` are the logins' own on a server of yours; in the embedded cluster the kernel vouches for them.
+    ``passwords`` holds the logins' passwords on an external server; the embedded cluster uses peer authentication.
     """
 
     admin: str
@@ -45,53 +45,56 @@ def up(
     anchor: Path | None = None,
     worker_count: int | None = None,
 ) -> None:
-    """Serve on ``port`` as far as ``reach`` from ``number`` processes, until SIGINT or SIGTERM.
+    """Serve on ``port`` with ``worker_count`` processes until SIGINT, SIGTERM or SIGHUP.
 
-    Raises a ``Refusal`` when that cannot be.
+    ``network`` says where to listen and who may connect. Raises a ``Refusal`` if the service cannot start.
     """
     network.refuse_unsafe()
-    place = resolve_data_dir(data_dir)
-    end = ShutdownSignal()
+    folder = resolve_data_dir(data_dir)
+    shutdown = ShutdownSignal()
     try:
-        with data_dir_lock(place, "up") as sign, closing(_open_listener(network.bind_address, port)) as door:
-            sign(door.getsockname()[1])
-            with run_database_server(place) as addresses:
+        with data_dir_lock(folder, "up") as write_port, closing(_open_listener(network.bind_address, port)) as listener:
+            write_port(listener.getsockname()[1])
+            with run_database_server(folder) as urls:
                 for step in (migrate, load):
-                    end.raise_if_requested()
-                    step(addresses)
-                end.raise_if_requested()
-                network.require_administrator(addresses.logins[ACCOUNTS_LOGIN])
-                refuse_bad_findings(examine(addresses, place, anchor))
-                config = _uvicorn_config(addresses, door, network, worker_count or workers.default_worker_count())
-                _serve(config, door, place, end, make_sealer(addresses, place, anchor))
+                    shutdown.raise_if_requested()
+                    step(urls)
+                shutdown.raise_if_requested()
+                network.require_administrator(urls.logins[ACCOUNTS_LOGIN])
+                refuse_bad_findings(examine(urls, folder, anchor))
+                config = _uvicorn_config(urls, listener, network, worker_count or workers.default_worker_count())
+                _serve(config, listener, folder, shutdown, make_sealer(urls, folder, anchor))
     except ShutdownRequested:
         print_progress("Đã dừng", "Stopped")
     except Refusal:
-        if not end.requested:  # Ctrl-C reaches PostgreSQL's programs too, and they complain
+        if not shutdown.requested:  # Ctrl-C also reaches PostgreSQL's programs, whose errors are not ours to report.
             raise
 
 
 @contextmanager
 def use_database_server(data_dir: Path | None, command: str) -> Iterator[DatabaseUrls]:
-    """The running database for a verb that comes and goes, beside an ``up`` that serves or without one."""
-    place = resolve_data_dir(data_dir)
+    """The database for a short command: that of a running ``up``, or one started for the command.
+
+    Raises ``Conflict`` while another command holds the data directory and no embedded cluster runs in it.
+    """
+    folder = resolve_data_dir(data_dir)
     ShutdownSignal()
     with ExitStack() as stack:
         try:
-            stack.enter_context(data_dir_lock(place, command))
+            stack.enter_context(data_dir_lock(folder, command))
         except Conflict:
             if not _external_database_url():
-                cluster = Cluster(place)
+                cluster = Cluster(folder)
                 if not cluster.running:
                     raise
                 yield _cluster_urls(cluster)
                 return
-        yield stack.enter_context(run_database_server(place))
+        yield stack.enter_context(run_database_server(folder))
 
 
 @contextmanager
 def run_database_server(data_dir: Path) -> Iterator[DatabaseUrls]:
-    """The database, started when it is the embedded one and stopped afterwards."""
+    """The database: an external server, or the embedded cluster, which runs while the block does."""
     if url := _external_database_url():
         passwords = _login_passwords(data_dir)
         yield DatabaseUrls(
@@ -107,91 +110,90 @@ def run_database_server(data_dir: Path) -> Iterator[DatabaseUrls]:
 
 
 def migrate(urls: DatabaseUrls) -> None:
-    """Bring the schema to this version's."""
-    from api.cli.migrate import migrate as upgrade
+    """Migrate the schema to this version."""
+    from api.cli import migrate as migrations
 
     print_progress("Nâng cấp lược đồ", "Bringing the schema up to date")
-    upgrade(urls.admin, urls.passwords)
+    migrations.migrate(urls.admin, urls.passwords)
 
 
 def revise(urls: DatabaseUrls, message: str) -> str | None:
-    """Write the revision that brings the schema to the cards as they are now; None where nothing differs."""
-    from api.cli.migrate import revise as write
+    """Write the revision that takes the schema to the declared layers; None if there is no difference."""
+    from api.cli import migrate as migrations
 
-    return write(urls.admin, message)
+    return migrations.revise(urls.admin, message)
 
 
 def load(urls: DatabaseUrls) -> None:
-    """Load the reference data that is not there yet."""
+    """Run the steps of loading reference data that have not run yet."""
     from layers import loading
 
     print_progress("Nạp dữ liệu tham chiếu", "Loading the reference data")
-    with open_database(urls) as opened_database:
+    with open_database(urls) as database:
         folder = CHECKOUT / "data" / "reference"
-        loading.load(opened_database, folder, lambda line: typer.echo(f"  {line}", err=True))
+        loading.load(database, folder, lambda line: typer.echo(f"  {line}", err=True))
 
 
 def examine(urls: DatabaseUrls, data_dir: Path, anchor: Path | None) -> list[CheckResult]:
-    """What the doctor finds today."""
-    from api.cli.migrate import examine as look
+    """Run the checks of ``doctor``."""
+    from api.cli import migrate as migrations
 
-    return look(urls.admin, data_dir, urls.passwords, make_sealer(urls, data_dir, anchor).anchor)
+    return migrations.examine(urls.admin, data_dir, urls.passwords, make_sealer(urls, data_dir, anchor).anchor)
 
 
 def refuse_bad_findings(findings: list[CheckResult]) -> None:
-    """Raises ``Conflict`` naming each bad finding, so that nobody is served by a house that is not in order."""
+    """Raise ``Conflict`` that names each failed check, so that a faulty installation does not serve."""
     bad = [finding for finding in findings if finding.state is CheckStatus.BAD]
     if bad:
-        faults = (
-            [f"{one.check.vi}: {one.detail.vi}" for one in bad],
-            [f"{one.check.en}: {one.detail.en}" for one in bad],
-        )
-        raise Conflict(Text(f"Chưa thể phục vụ. {'; '.join(faults[0])}", f"Not fit to serve. {'; '.join(faults[1])}"))
+        vi = "; ".join(f"{finding.check.vi}: {finding.detail.vi}" for finding in bad)
+        en = "; ".join(f"{finding.check.en}: {finding.detail.en}" for finding in bad)
+        raise Conflict(Text(f"Chưa thể phục vụ. {vi}", f"Checks failed, so nothing is served. {en}"))
 
 
 def make_sealer(urls: DatabaseUrls, data_dir: Path, anchor: Path | None) -> Sealer:
-    """Who seals the journal: with the key in ``place``, and with the anchor there too unless it has a better one."""
+    """The sealer of the journal. Its key lies in ``data_dir``, and so does the anchor file unless ``anchor`` names one."""
     return Sealer(urls.logins[SEALER_LOGIN], data_dir, anchor.absolute() if anchor else data_dir / "anchor.jsonl")
 
 
 @contextmanager
 def open_database(urls: DatabaseUrls) -> Iterator[Database]:
-    """The application's own way into the database, closed afterwards."""
-    made = Database(urls.logins[READER_LOGIN], urls.logins[WRITER_LOGIN])
+    """The application's database sessions, closed after the block."""
+    database = Database(urls.logins[READER_LOGIN], urls.logins[WRITER_LOGIN])
     try:
-        yield made
+        yield database
     finally:
-        made.dispose()
+        database.dispose()
 
 
 def resolve_data_dir(data_dir: Path | None) -> Path:
-    """Where the data lie: where the caller says, else in the checkout, else, as root, in ``/var/lib/cotmoc``.
+    """The data directory: ``data_dir``, else ``.cotmoc`` in the checkout, else a folder in ``/var/lib/cotmoc``.
 
-    Root's cluster is run by another user, who does not get into a checkout under a home that is
-    closed to others. Data that were made in either place stay there.
+    The last is for root only: its cluster runs as another user, who may not enter a checkout in a private home
+    directory. A cluster that exists in either folder stays in use. Raises ``Forbidden`` if the cluster's user cannot
+    reach the directory.
     """
-    near = CHECKOUT / ".cotmoc"
-    far = Path("/var/lib/cotmoc", sha256(os.fsencode(CHECKOUT)).hexdigest()[:12])
+    in_checkout = CHECKOUT / ".cotmoc"
+    in_system = Path("/var/lib/cotmoc", sha256(os.fsencode(CHECKOUT)).hexdigest()[:12])
     if data_dir:
-        place = data_dir.absolute()
-    elif _external_database_url() or os.geteuid() != 0 or (near / "cluster").exists():
-        place = near
+        folder = data_dir.absolute()
+    elif _external_database_url() or os.geteuid() != 0 or (in_checkout / "cluster").exists():
+        folder = in_checkout
     else:
-        place = far if (far / "cluster").exists() or not reachable(near) else near
+        folder = in_system if (in_system / "cluster").exists() or not reachable(in_checkout) else in_checkout
     if not _external_database_url():
-        Cluster(place)  # refuses a place that its user cannot reach, before anything is made there
-    return place
+        Cluster(folder)  # Refuses a folder that the cluster's user cannot reach, before anything is created in it.
+    return folder
 
 
 def print_progress(vi: str, en: str) -> None:
-    """One line of progress."""
+    """Print one step of a command in both languages."""
     typer.echo(f"→ {vi} · {en}", err=True)
 
 
 def _uvicorn_config(
     urls: DatabaseUrls, listener: socket.socket, network: NetworkOptions, worker_count: int
 ) -> uvicorn.Config:
-    """What each of ``number`` processes serves at the open door."""
+    """The configuration of each worker process, which serves on ``listener``."""
     from api.app import create_app
     from api.http.protocol import HttpProtocol
     from api.settings import Settings
@@ -216,7 +218,7 @@ def _uvicorn_config(
         http=HttpProtocol,
         log_level="warning",
         server_header=False,
-        timeout_graceful_shutdown=workers.GRACEFUL_SHUTDOWN_S,  # a slow download does not hold up Ctrl-C
+        timeout_graceful_shutdown=workers.GRACEFUL_SHUTDOWN_S,  # A slow download must not delay the shutdown.
         **network.uvicorn_options(),
     )
 
@@ -224,27 +226,27 @@ def _uvicorn_config(
 def _serve(
     config: uvicorn.Config, listener: socket.socket, data_dir: Path, shutdown: ShutdownSignal, sealer: Sealer
 ) -> None:
-    """Serve until a signal ends it."""
-    several = config.workers > 1
+    """Serve until a signal comes."""
     print_progress(
-        f"Mở {config.workers} tiến trình phục vụ", f"Starting {config.workers} worker{'s' if several else ''}"
+        f"Mở {config.workers} tiến trình phục vụ",
+        f"Starting {config.workers} worker{'s' if config.workers > 1 else ''}",
     )
-    crew = [*workers.serving_workers(config, listener), workers.sealing_worker(sealer)]
-    workers.supervise(crew, shutdown, lambda: _print_url(data_dir, config))
+    processes = [*workers.serving_workers(config, listener), workers.sealing_worker(sealer)]
+    workers.supervise(processes, shutdown, lambda: _print_url(data_dir, config))
     shutdown.raise_if_requested()
 
 
 def _print_url(data_dir: Path, config: uvicorn.Config) -> None:
-    """Say where we serve."""
+    """Print the data directory and the URL of the service."""
     host = f"[{config.host}]" if ":" in config.host else config.host
-    address = f"{'https' if config.is_ssl else 'http'}://{host}:{config.port}"
+    url = f"{'https' if config.is_ssl else 'http'}://{host}:{config.port}"
     typer.echo(f"  Dữ liệu · Data: {data_dir}", err=True)
-    typer.echo(f"✓ Cột Mốc đang phục vụ tại {address} (Ctrl-C để dừng)")
-    typer.echo(f"✓ Cotmoc serves at {address} (Ctrl-C stops it)")
+    typer.echo(f"✓ Cột Mốc đang phục vụ tại {url} (Ctrl-C để dừng)")
+    typer.echo(f"✓ Cotmoc serves at {url} (Ctrl-C stops it)")
 
 
 def _open_listener(host: str, port: int) -> socket.socket:
-    """The listening socket, opened first of all, so that a taken port costs nobody a start."""
+    """The listening socket. It is opened before the database starts, so that a port in use is reported at once."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
@@ -262,22 +264,21 @@ def _cluster_urls(cluster: Cluster) -> DatabaseUrls:
 
 
 def _external_database_url() -> str | None:
-    """The administrator's address of a server of yours, with its password from a file where one is named."""
+    """The administrator's URL of an external server, with the password from a file if one is configured."""
     url = os.environ.get("COTMOC_DATABASE_URL")
     file = os.environ.get("COTMOC_DATABASE_PASSWORD_FILE")
     return login_url(url, password=Path(file).read_text().strip()) if url and file else url
 
 
 def _login_passwords(data_dir: Path) -> dict[str, str]:
-    """The secrets of the logins on a server of yours, made when first needed, kept for their owner's eyes alone."""
+    """The logins' passwords on an external server, generated when first needed and stored in a file of mode 600."""
     file = data_dir / "logins.json"
-    kept: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-    if not kept.keys() >= set(LOGINS):
-        made = {login: secrets.token_urlsafe(32) for login in LOGINS} | kept
+    passwords: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    if not passwords.keys() >= set(LOGINS):
+        passwords = {login: secrets.token_urlsafe(32) for login in LOGINS} | passwords
         unfinished = file.with_suffix(".new")
         unfinished.unlink(missing_ok=True)
         unfinished.touch(mode=0o600)
-        unfinished.write_text(json.dumps(made))
+        unfinished.write_text(json.dumps(passwords))
         unfinished.rename(file)
-        kept = made
-    return kept
+    return passwords

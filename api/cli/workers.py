@@ -1,9 +1,9 @@
-"""The processes of ``up``: some that serve and one that seals, forked from a parent that has everything ready.
+"""The worker processes of ``up``: several that serve and one that seals the journal, forked from a supervising parent.
 
-The parent only watches over them. It has no connection to the database and runs no thread, so that nothing goes over
-the fork but what is meant to be shared: the application's code, the open door, and what ``gis.shared`` keeps. Whoever
-ends unasked is begun anew; whoever outlives the parent is ended by the kernel. Ctrl-C, which a terminal sends to all
-of them, is for the parent alone to hear.
+The parent prepares the application and then only supervises. It has no database connection and no thread, so that the
+workers share nothing but the application's code, the listening socket and the shared memory of ``gis.db``. A worker
+that dies is restarted; if the parent dies, the kernel kills the workers (``PR_SET_PDEATHSIG``). A terminal sends
+Ctrl-C to all of them; the workers ignore it, and the parent stops them in order.
 """
 
 import ctypes
@@ -29,56 +29,56 @@ from gis.text import Text, Unavailable
 
 MAX_DEFAULT_WORKERS: Final = 4
 GRACEFUL_SHUTDOWN_S: Final = 3
-"""How long a request may go on once the end is asked for."""
+"""How long a request may still run after the shutdown has begun."""
 
 KILL_AFTER_S: Final = 15
-"""After so long whoever has been asked to end is ended."""
+"""How long a worker may take to stop before it is killed."""
 
 EARLY_EXIT_S: Final = 30
 MAX_RESTART_DELAY_S: Final = 30
-"""Whoever dies young again and again is begun anew after 0, 1, 2, 4 … 30 seconds."""
+"""A worker that lives less than ``EARLY_EXIT_S`` several times in a row is restarted after 0, 1, 2, 4 … 30 seconds."""
 
 _LIBC: Final = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # PR_SET_PDEATHSIG, PR_SET_NAME
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # Constants of <linux/prctl.h>.
 
 
 def default_worker_count() -> int:
-    """How many serve where nobody says: one for each processor that we may use, four at most."""
+    """The default number of serving workers: one for each available CPU, at most four."""
     return min(len(os.sched_getaffinity(0)), MAX_DEFAULT_WORKERS)
 
 
 class Worker:
-    """One process: what it does, whether it has said that it is ready, and when it is begun (again)."""
+    """A worker process: what it runs, whether it is ready, and when it is to be started again."""
 
     def __init__(self, name: str, title: Text, run: Callable[[Callable[[], None]], None]) -> None:
         self.name, self.title, self.run = name, title, run
         self.pid: int | None = None
         self.status_pipe = -1
-        self.on_ready = self.was_ready = False
+        self.is_ready = self.was_ready = False
         self.started_at = self.restart_at = 0.0
         self.early_exits = 0
 
     def fork(self) -> None:
-        """Fork it. Its line gives a byte when it is ready, and ends when it ends."""
-        self.status_pipe, told = os.pipe()
+        """Fork the process. Its status pipe carries a byte when it is ready, and is closed when it ends."""
+        self.status_pipe, write_end = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
         parent = os.getpid()
         self.started_at = time.monotonic()
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until the child knows what to do about it
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # Until the child has set its handler.
         try:
             self.pid = os.fork()
             if self.pid == 0:
-                self._run_child(parent, told)
-        except OSError as full:  # no memory, or too many processes
+                self._run_child(parent, write_end)
+        except OSError as error:  # No memory, or too many processes.
             os.close(self.status_pipe)
-            self._schedule_restart(Text(str(full.strerror), str(full.strerror)))
+            self._schedule_restart(Text(str(error.strerror), str(error.strerror)))
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-            os.close(told)
+            os.close(write_end)
 
     def _run_child(self, parent: int, write_end: int) -> NoReturn:
-        """Work until the end, and never come back into what the parent was doing."""
+        """Run the worker and exit; never return into the parent's code, which the fork has copied."""
         status = 1
         try:
             _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -86,7 +86,7 @@ class Worker:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)
-            if os.getppid() == parent:  # else it died before the kernel was told
+            if os.getppid() == parent:  # Else the parent died before PR_SET_PDEATHSIG was set.
                 self.run(lambda: _report_ready(write_end))
             status = 0
         finally:
@@ -98,29 +98,33 @@ class Worker:
             os._exit(status)
 
     def read_status(self) -> None:
-        """It is ready, or it has ended."""
+        """Handle the status pipe: a byte means ready, end of file means that the process has ended."""
         if os.read(self.status_pipe, 1):
-            self.on_ready = self.was_ready = True
+            self.is_ready = self.was_ready = True
             return
         status = self.reap()
-        by_signal, by_code = Text(f"tín hiệu {-status}", f"signal {-status}"), Text(f"mã {status}", f"code {status}")
-        self._schedule_restart(by_signal if status < 0 else by_code)
+        self._schedule_restart(
+            Text(f"tín hiệu {-status}", f"signal {-status}") if status < 0 else Text(f"mã {status}", f"code {status}")
+        )
 
     def _schedule_restart(self, reason: Text) -> None:
-        """It has ended, or could not begin: say so, and when it is begun anew."""
+        """Report that the process has ended or could not start, and when it is restarted.
+
+        Raises ``Unavailable`` if it was never ready.
+        """
         self.early_exits = self.early_exits + 1 if time.monotonic() - self.started_at < EARLY_EXIT_S else 0
         delay = min(delay_s(self.early_exits, 2), MAX_RESTART_DELAY_S)
         self.restart_at = time.monotonic() + delay
-        said = Text(f"{self.title.vi} đã ngừng ({reason.vi})", f"{self.title.en} has ended ({reason.en})")
+        message = Text(f"{self.title.vi} đã ngừng ({reason.vi})", f"{self.title.en} has ended ({reason.en})")
         if not self.was_ready:
-            raise Unavailable(said)
-        typer.echo(f"! {said.vi}; khởi động lại sau {delay} s · {said.en}; begun anew in {delay} s", err=True)
+            raise Unavailable(message)
+        typer.echo(f"! {message.vi}; khởi động lại sau {delay} s · {message.en}; restarting in {delay} s", err=True)
 
     def reap(self) -> int:
-        """Take note of its end, at once or when it comes: by which code, or minus by which signal."""
+        """Wait until the process has ended; returns its exit code, or the negative number of the signal that ended it."""
         _, status = os.waitpid(self.pid or 0, 0)
         os.close(self.status_pipe)
-        self.pid, self.status_pipe, self.on_ready = None, -1, False
+        self.pid, self.status_pipe, self.is_ready = None, -1, False
         return os.waitstatus_to_exitcode(status)
 
 
@@ -129,80 +133,80 @@ def _report_ready(write_end: int) -> None:
 
 
 def supervise(workers: Sequence[Worker], shutdown: ShutdownSignal, on_ready: Callable[[], None]) -> None:
-    """Keep all ``workers`` going until the end is asked for, then end them in their order; ``ready`` once they all are.
+    """Keep all ``workers`` running until a signal comes, then stop them, one kind after the other in their order.
 
-    Raises ``Unavailable`` when one ends that never was ready.
+    ``on_ready`` is called once, when all are ready. Raises ``Unavailable`` if one ends before it was ready.
     """
     gc.collect()
-    gc.freeze()  # or the collector would write into every page that the processes share
-    told = False
-    with shutdown.wakeup_fd() as asked:
+    gc.freeze()  # Else the garbage collector would write to, and so copy, every memory page that the processes share.
+    announced = False
+    with shutdown.wakeup_fd() as wakeup_fd:
         try:
             while not shutdown.requested:
                 now = time.monotonic()
                 for worker in workers:
                     if worker.pid is None and worker.restart_at <= now:
                         worker.fork()
-                _wait_for_events(workers, asked)
-                if not told and all(worker.on_ready for worker in workers) and not shutdown.requested:
+                _wait_for_events(workers, wakeup_fd)
+                if not announced and all(worker.is_ready for worker in workers) and not shutdown.requested:
                     on_ready()
-                    told = True
+                    announced = True
         finally:
             for name in dict.fromkeys(worker.name for worker in workers):
                 _stop_workers([worker for worker in workers if worker.name == name and worker.pid])
 
 
 def _wait_for_events(workers: Sequence[Worker], wakeup_fd: int) -> None:
-    """Wait until one has something to tell or is to be begun, or until somebody asks for the end."""
+    """Wait until a worker's status changes, a restart is due, or a signal comes."""
     living = {worker.status_pipe: worker for worker in workers if worker.pid}
     due = [worker.restart_at - time.monotonic() for worker in workers if not worker.pid]
-    lines, _, _ = select.select([*living, wakeup_fd], [], [], max(0.0, min(due)) if due else None)
-    for line in lines:
-        if line in living:
-            living[line].read_status()
+    readable, _, _ = select.select([*living, wakeup_fd], [], [], max(0.0, min(due)) if due else None)
+    for descriptor in readable:
+        if descriptor in living:
+            living[descriptor].read_status()
 
 
 def _stop_workers(workers: Sequence[Worker]) -> None:
-    """Ask them to end, together, and end whoever does not."""
+    """Ask all of them to stop at the same time, and kill those that do not."""
     for worker in workers:
         os.kill(worker.pid or 0, signal.SIGTERM)
-    until = time.monotonic() + KILL_AFTER_S
+    deadline = time.monotonic() + KILL_AFTER_S
     for worker in workers:
-        while select.select([worker.status_pipe], [], [], max(0.0, until - time.monotonic()))[0] and os.read(
+        while select.select([worker.status_pipe], [], [], max(0.0, deadline - time.monotonic()))[0] and os.read(
             worker.status_pipe, 1
         ):
-            pass  # it has only just become ready
+            pass  # It has become ready just now.
         with suppress(ProcessLookupError):
             os.kill(worker.pid or 0, signal.SIGKILL)
         worker.reap()
 
 
 def serving_workers(config: uvicorn.Config, listener: socket.socket) -> list[Worker]:
-    """As many as ``config`` says, which serve what it says at the open ``door``."""
+    """The ``config.workers`` workers that serve the application of ``config`` on ``listener``."""
     config.load()
     return [
         Worker(
             "cotmoc worker",
-            Text(f"Tiến trình phục vụ {one}", f"Worker {one}"),
+            Text(f"Tiến trình phục vụ {number}", f"Worker {number}"),
             lambda ready: Server(config, ready).run(sockets=[listener]),
         )
-        for one in range(1, config.workers + 1)
+        for number in range(1, config.workers + 1)
     ]
 
 
 def sealing_worker(sealer: Sealer) -> Worker:
-    """The one that seals: every minute, and once more when it ends, after those that serve."""
+    """The worker that seals the journal every minute, and once more when it stops, after the serving workers."""
 
     def seal(ready: Callable[[], None]) -> None:
         with background_sealing(sealer):
             ready()
-            signal.sigwait({signal.SIGTERM})  # blocked in this process, whose other thread came after that
+            signal.sigwait({signal.SIGTERM})  # Blocked in this process and in the sealing thread, which inherits the mask.
 
     return Worker("cotmoc sealer", Text("Tiến trình niêm phong", "The sealer"), seal)
 
 
 class Server(uvicorn.Server):
-    """Says when it serves, and stops at SIGTERM."""
+    """A uvicorn server that reports when it serves, and stops at SIGTERM."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)

@@ -1,4 +1,4 @@
-"""The office's pages of what leaves the house: every release, one with its preview, the form, who holds what."""
+"""Routes of the release pages: all releases, one release with its preview, the form, and the register of holdings."""
 
 import json
 from typing import Any
@@ -23,21 +23,21 @@ from maps.pages import releases as release_pages
 router = APIRouter(tags=["releases"], include_in_schema=False)
 
 MAX_DOCUMENTS = 500
-"""Documents that the form offers as what a release rests on."""
+"""Documents that the form offers as the basis of a release."""
 
 
 @router.get("/releases")
 def releases_page(
     request: Request, actor: ReleaseManagerParam, database: DatabaseParam, language: PageLanguageParam
 ) -> Response:
-    """Every release."""
-    told = releases.list_releases(actor, database, language)
+    """The list of all releases."""
+    document = releases.list_releases(actor, database, language)
     cards = {layer.name: card(layer, actor) for layer in all_layers()}
     html = release_pages.releases_page(
         language,
-        releases=told["releases"],
-        recalled=told["held_back"],
-        recalled_count=told["number_held_back"],
+        releases=document["releases"],
+        recalled=document["held_back"],
+        recalled_count=document["number_held_back"],
         cards=cards,
         states=ReleaseState,
         **page_context(request),
@@ -49,7 +49,7 @@ def releases_page(
 def new_release_page(
     request: Request, actor: ReleaseManagerParam, database: DatabaseParam, language: PageLanguageParam
 ) -> Response:
-    """The form of a release."""
+    """The form of a new release."""
     return _release_form(request, actor, database, language)
 
 
@@ -61,7 +61,7 @@ def next_version_page(
     database: DatabaseParam,
     language: PageLanguageParam,
 ) -> Response:
-    """The form of the next version, as the one before was."""
+    """The form of the next version, filled in from the latest one."""
     return _release_form(request, actor, database, language, releases.get_release(release, actor, database, language))
 
 
@@ -73,16 +73,16 @@ def draft_page(
     database: DatabaseParam,
     language: PageLanguageParam,
 ) -> Response:
-    """The form of a draft that nobody has been asked to approve yet."""
-    found = releases.get_release(release, actor, database, language)
-    if found["versions"][0]["state"] != ReleaseState.DRAFT:
+    """The form of a draft. Raises ``Missing`` once the version has been submitted."""
+    document = releases.get_release(release, actor, database, language)
+    if document["versions"][0]["state"] != ReleaseState.DRAFT:
         raise Missing(workflow.RELEASE_NOT_FOUND)
-    number = found["versions"][0]["number"]
-    tag = releases.get_version(release, number, actor, database, language).headers["etag"]
-    return _release_form(request, actor, database, language, found, tag)
+    number = document["versions"][0]["number"]
+    etag = releases.get_version(release, number, actor, database, language).headers["etag"]
+    return _release_form(request, actor, database, language, document, etag)
 
 
-def _release_form(  # noqa: PLR0917 - what a form is made of
+def _release_form(  # noqa: PLR0917 - the request, who asks, and the version to start from
     request: Request,
     actor: Actor,
     database: Database,
@@ -90,22 +90,22 @@ def _release_form(  # noqa: PLR0917 - what a form is made of
     previous: dict[str, Any] | None = None,
     etag: str | None = None,
 ) -> Response:
-    asked = {part["layer"]: part["filter"] for part in previous["versions"][0]["parts"]} if previous else {}
+    filters = {part["layer"]: part["filter"] for part in previous["versions"][0]["parts"]} if previous else {}
     with database.transaction(actor) as session:
-        papers = pages.read_features(session, Selection(catalog["documents"], actor.clearance, limit=MAX_DOCUMENTS))
+        features = pages.read_features(session, Selection(catalog["documents"], actor.clearance, limit=MAX_DOCUMENTS))
     documents = [
         {
-            "id": paper["id"],
-            "title": " · ".join(filter(None, (paper["properties"]["number"], paper["properties"]["title"]))),
+            "id": document["id"],
+            "title": " · ".join(filter(None, (document["properties"]["number"], document["properties"]["title"]))),
         }
-        for paper in map(json.loads, papers)
+        for document in map(json.loads, features)
     ]
     layers = [
         {
             "name": layer.name,
             "title": layer.title.in_language(language),
-            "placed": layer.has_geometry or layer.geometry_from_links,
-            "asked": urlencode(asked.get(layer.name, {}), doseq=True, safe=",/"),
+            "has_position": layer.has_geometry or layer.geometry_from_links,
+            "filter": urlencode(filters.get(layer.name, {}), doseq=True, safe=",/"),
             "fields": [
                 (name, field.title.in_language(language))
                 for name, field in snapshot_layer(layer).snapshot_fields.items()
@@ -128,17 +128,17 @@ def release_page(
     database: DatabaseParam,
     language: PageLanguageParam,
 ) -> Response:
-    """One release: what goes, what stays, who said so, and what may be done now."""
+    """One release: the preview of a version, what it withholds, its steps, and the transitions open to the actor."""
     settings: Settings = request.app.state.settings
-    found = releases.get_release(release, actor, database, language)
-    asked = request.query_params.get("version")
-    number = releases.version_number(asked) if asked else found["versions"][0]["number"]
-    version = next((told for told in found["versions"] if told["number"] == number), None)
+    document = releases.get_release(release, actor, database, language)
+    requested = request.query_params.get("version")
+    number = releases.version_number(requested) if requested else document["versions"][0]["number"]
+    version = next((version for version in document["versions"] if version["number"] == number), None)
     if version is None:
         raise Missing(workflow.RELEASE_NOT_FOUND)
     html = release_pages.release_page(
         language,
-        release=found,
+        release=document,
         version=version,
         preview=releases.preview_document(database, actor, release, number, language),
         cards={layer.name: card(layer, actor) for layer in all_layers()},
@@ -154,9 +154,9 @@ def release_page(
 def holdings_page(
     request: Request, actor: ReleaseManagerParam, database: DatabaseParam, language: PageLanguageParam
 ) -> Response:
-    """Who holds what of a marker, or what one recipient holds."""
-    asked = request.query_params
-    told = releases.read_holdings(database, actor, asked) if asked.get("at") or asked.get("recipient") else None
+    """The register of released data: the recipients that hold a marker's data, or the data that one recipient holds."""
+    query = request.query_params
+    rows = releases.read_holdings(database, actor, query) if query.get("at") or query.get("recipient") else None
     cards = {layer.name: card(layer, actor) for layer in all_layers()}
-    html = release_pages.holdings_page(language, holdings=told, cards=cards, **page_context(request))
+    html = release_pages.holdings_page(language, holdings=rows, cards=cards, **page_context(request))
     return page_response(request, html)

@@ -125,7 +125,7 @@ def test_killed_worker_is_restarted_while_others_serve(server):
     asking.join()
     assert set(answers) == {200}
     log = server.log.read_text("utf-8")
-    assert "Worker 1 has ended (signal 9); begun anew" in log
+    assert "Worker 1 has ended (signal 9); restarting" in log
     assert log.count("Cotmoc serves at") == 1
 
 
@@ -305,7 +305,7 @@ def test_worker_that_cannot_start_ends_the_start():
 def test_crashing_worker_restarts_with_back_off_and_hung_one_is_killed():
     message = watched("dies_young", "is_deaf")
     assert message.returncode == 0
-    text = [line.rpartition("begun anew in ")[2] for line in message.stderr.splitlines()]
+    text = [line.rpartition("restarting in ")[2] for line in message.stderr.splitlines()]
     assert len(text) > 1
     assert text == ["0 s", "1 s", "2 s", "4 s"][: len(text)]
     assert message.stdout.endswith("left: []\n")
@@ -314,6 +314,6 @@ def test_crashing_worker_restarts_with_back_off_and_hung_one_is_killed():
 def test_failed_fork_leaves_the_other_workers_serving():
     message = watched("serves", "lives_once")
     assert message.returncode == 0
-    assert "lives_once has ended (Resource temporarily unavailable); begun anew in 1 s" in message.stderr
+    assert "lives_once has ended (Resource temporarily unavailable); restarting in 1 s" in message.stderr
     assert "serves has ended" not in message.stderr
     assert message.stdout == "all serve\nleft: []\n"
