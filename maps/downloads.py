@@ -1,4 +1,4 @@
-"""The menu of files: every format that the doors give, the most used first, for the office and for a partner."""
+"""The download menu: all export formats, the most used first, for the office and for a partner."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ READERS = ("office", "partner")
 
 @dataclass(frozen=True)
 class Download:
-    """One file of a view; where the view is the browser's to know (the map), its address is filled in there."""
+    """One file of a layer. ``href`` is None on the map page, whose script fills in the URL for the current view."""
 
     format: str
     title: str
@@ -22,7 +22,7 @@ class Download:
 def downloads(
     language: str, layer: str | None = None, filters: Mapping[str, str] | None = None
 ) -> dict[str, list[Download]]:
-    """For each reader the files of a layer's rows that match ``filters``; without a layer, files without address."""
+    """For each reader, the files of the layer's rows that match ``filters``; without a layer, files without a URL."""
     return {
         reader: [
             Download(
@@ -37,5 +37,5 @@ def downloads(
 
 
 def _export_url(layer: str, filters: Mapping[str, str], name: str, reader: str) -> str:
-    asked = {**filters, "f": name} | ({"reader": reader} if reader == "partner" else {})
-    return url_with_query(f"/api/export/{layer}", asked)
+    query = {**filters, "f": name} | ({"reader": reader} if reader == "partner" else {})
+    return url_with_query(f"/api/export/{layer}", query)

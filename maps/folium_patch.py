@@ -1,10 +1,10 @@
-"""folium made safe to serve.
+"""Patches of folium and branca that make their output safe to serve.
 
-branca's macro elements compile their own *output* as a Jinja template, so a name that contains
-``{{ … }}`` runs on the server, and folium's map header carries an inline script that a strict
-Content-Security-Policy refuses. Importing this module cures both, once, for the whole process:
-rendered text is data and is never compiled again, and the map keeps only the macro that makes the map.
-Names that reach a browser are another matter: folium does not escape them, so only constants enter folium.
+branca's macro elements compile their own *output* as a Jinja template, so that a name with ``{{ … }}`` in it runs on
+the server; and folium's map header contains an inline script, which a strict Content-Security-Policy refuses.
+Importing this module patches both for the whole process: rendered text is never compiled again, and of the map's
+template only the call that creates the map is left. folium does not escape names for the browser either, so only
+constants are passed to it.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ import folium.map
 from branca import element
 from folium.template import Template
 
-# Nothing but the call that makes the map: size and place are the stylesheet's, the document is our template's.
+# Only the call that creates the map: the stylesheet sets its size and position, and our template is the document.
 _MAP_TEMPLATE = Template(
     """
     {% macro html(this, kwargs) %}<div class="map" id={{ this.get_name()|tojson }}></div>{% endmacro %}
@@ -31,7 +31,7 @@ _MAP_TEMPLATE = Template(
 
 
 class RenderedText(element.Element):
-    """Text that is already rendered, such as the script of a map: it is passed on as it stands."""
+    """Rendered text, such as the script of a map, that is output as it is."""
 
     def __init__(self, template: str | None = None, template_name: str | None = None) -> None:
         super().__init__(None, template_name)
@@ -44,7 +44,7 @@ class RenderedText(element.Element):
 
 
 def _render_macros(self: element.MacroElement, **kwargs: Any) -> None:
-    """Add each macro's text to the figure once, then render the children."""
+    """Add the text of each macro to the figure, without compiling it again, and render the children."""
     figure, macros = self.get_root(), self._template.module.__dict__
     for part in ("header", "html", "script"):
         if (macro := macros.get(part)) is not None:
@@ -56,16 +56,16 @@ def _render_macros(self: element.MacroElement, **kwargs: Any) -> None:
 element.MacroElement.render = _render_macros  # type: ignore[method-assign]
 for module in (folium.map, folium.features):
     vars(module)["Element"] = RenderedText
-# The class itself and not a subclass: DualMap builds its own Maps.
+# The class itself, not a subclass, because DualMap creates its own Maps.
 folium.Map._template = _MAP_TEMPLATE  # noqa: SLF001
 folium.Map.default_js = []
 folium.Map.default_css = []
 
 
 def render_script(folium_map: folium.Map) -> str:
-    """The JavaScript that draws ``chart``, without its document: what a strict policy lets a page load."""
+    """The JavaScript that draws ``folium_map``, without its HTML document, to be served as a script file."""
     figure = folium_map.get_root()
     for child in list(figure._children.values()):  # noqa: SLF001
         child.render()
-    drawn = str(figure.script.render())  # type: ignore[attr-defined]
-    return "\n".join(line for line in drawn.splitlines() if line.strip()) + "\n"
+    script = str(figure.script.render())  # type: ignore[attr-defined]
+    return "\n".join(line for line in script.splitlines() if line.strip()) + "\n"

@@ -1,7 +1,7 @@
-"""Cards read for people: what a row is called, and every value of it in the words of one language.
+"""Labels of features: their titles, and their values as text in one language.
 
-A card is one layer as ``/api/cards`` describes it, a feature is GeoJSON as the items endpoint gives it.
-``static/cards.js`` says the same things in the browser.
+A card is the description of a layer as ``/api/cards`` gives it; a feature is GeoJSON as the items endpoint gives it.
+``static/core/labels.js`` makes the labels in the browser.
 """
 
 from collections.abc import Mapping
@@ -21,23 +21,23 @@ Feature = Mapping[str, Any]
 
 
 def fields_of(card: Card) -> dict[str, Field]:
-    """The fields of a card by name; a gate's events are told in the words of its kinds of events."""
+    """The fields of a card by name. A gate's last and next event get the code list of the kinds of events."""
     fields: dict[str, Field] = {field["name"]: field for field in card["fields"]}
-    words = card.get("events") or fields.get("stage", {}).get("codes")
-    told = {name: {**fields[name], "codes": words} for name in ("last_event", "next_event") if name in fields}
-    return fields | told
+    kinds = card.get("events") or fields.get("stage", {}).get("codes")
+    events = {name: {**fields[name], "codes": kinds} for name in ("last_event", "next_event") if name in fields}
+    return fields | events
 
 
-def value_text(field: Field, value: Any, language: str) -> str:  # noqa: PLR0911 - one line per kind of value
-    """One value as a reader of ``language`` reads it; empty when there is nothing to say."""
+def value_text(field: Field, value: Any, language: str) -> str:  # noqa: PLR0911 - one line for each type of value
+    """A value as text in ``language``; empty for None, an empty text and an empty list."""
     if value is None or value in ("", []):
         return ""
     if isinstance(value, Mapping):
         return procedure_text(value, language) if "of" in value else event_text(field, value, language)
     if isinstance(value, list | tuple):
-        return ", ".join(value_text(field, one, language) for one in value)
-    if (word := code_of(field, value)) is not None:
-        return localized(word["title"], language)
+        return ", ".join(value_text(field, item, language) for item in value)
+    if (code := code_of(field, value)) is not None:
+        return localized(code["title"], language)
     match field.get("type"):
         case "boolean":
             return messages_in(language)["yes" if value else "no"]
@@ -51,9 +51,9 @@ def value_text(field: Field, value: Any, language: str) -> str:  # noqa: PLR0911
 
 
 def event_text(field: Field, event: Mapping[str, Any], language: str) -> str:
-    """A dated event in one line: its word, its date as exactly as known, its document; a plain note by its text."""
-    word = code_of(field, event.get("kind"))
-    kind = localized(word["title"], language) if word else ""
+    """An event in one line: its kind (of a note, the text), its date to the known precision, and its document."""
+    code = code_of(field, event.get("kind"))
+    kind = localized(code["title"], language) if code else ""
     if event.get("kind") == "note":
         kind = event.get("note") or kind
     when = format_date(event.get("on"))
@@ -62,7 +62,7 @@ def event_text(field: Field, event: Mapping[str, Any], language: str) -> str:
 
 
 def procedure_text(procedure: Mapping[str, Any], language: str) -> str:
-    """How far the neighbour's procedure has got: steps done of all, and the one that comes next."""
+    """The progress of a procedure with the neighbouring country: steps done of all, and the next step."""
     done, following = f"{procedure['done']}/{procedure['of']}", procedure.get("next")
     if not following:
         return done
@@ -70,29 +70,29 @@ def procedure_text(procedure: Mapping[str, Any], language: str) -> str:
 
 
 def code_of(field: Field | None, value: Any) -> Mapping[str, Any] | None:
-    """The word of a code list field for a stored value."""
-    words = (field or {}).get("codes") or ()
-    return next((word for word in words if word["value"] == value), None)
+    """The entry of the field's code list with this value; None if there is none."""
+    codes = (field or {}).get("codes") or ()
+    return next((code for code in codes if code["value"] == value), None)
 
 
 def is_assumed(feature: Feature) -> bool:
-    """Whether the position is assumed, or only that of what the thing is linked to: drawn hollow."""
+    """Whether the position is assumed, or taken from linked features; such marks are drawn hollow."""
     source = feature["properties"].get("position_source")
     return source == "assumed" or (source == "none" and feature.get("geometry") is not None)
 
 
 def mark_of(card: Card, feature: Feature, language: str) -> Markup:
-    """The mark of a row by the field that draws its layer, with its word read aloud; hollow where assumed."""
+    """The mark of a feature: of the code that its layer is styled by, else of the layer; hollow if it is assumed."""
     fields = fields_of(card)
-    word = code_of(fields.get(card.get("drawn_by") or ""), feature["properties"].get(card.get("drawn_by")))
-    own = layer_mark(card["name"])
-    drawn = (word or {}).get("mark") or {"shape": own.shape, "colour": own.colour}
-    label = localized(word["title"], language) if word else localized(card["title"], language)
-    return mark_svg(drawn["shape"], drawn["colour"], hollow=is_assumed(feature), label=label)
+    code = code_of(fields.get(card.get("drawn_by") or ""), feature["properties"].get(card.get("drawn_by")))
+    default = layer_mark(card["name"])
+    mark = (code or {}).get("mark") or {"shape": default.shape, "colour": default.colour}
+    label = localized(code["title"], language) if code else localized(card["title"], language)
+    return mark_svg(mark["shape"], mark["colour"], hollow=is_assumed(feature), label=label)
 
 
 def title_of(layer: str, feature: Feature) -> str:
-    """What a row is called."""
+    """The title of a feature."""
     properties = feature["properties"]
     if layer == "gates":
         return " – ".join(part for part in (properties.get("name"), properties.get("counterpart")) if part)
@@ -103,5 +103,5 @@ def title_of(layer: str, feature: Feature) -> str:
 
 
 def days_since(when: str | date, today: date | None = None) -> int:
-    """Whole days from a date to today as counted in Việt Nam."""
+    """Whole days from a date (or an ISO 8601 text) to ``today``, by default today in Vietnam time."""
     return ((today or dates.today()) - (when if isinstance(when, date) else date.fromisoformat(when[:10]))).days

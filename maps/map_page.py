@@ -1,8 +1,8 @@
-"""The map: folium composes it from constants, the page's own modules bring the data.
+"""The map page: folium makes the map from constants, and scripts of the page fetch the data.
 
-``/map.js`` (``map_script``) is the same for everybody and makes ``map_main`` with its panes. The page
-around it (``map_page``) is HTML with the words of one language; what stands on the border is fetched
-by ``static/atlas.js`` and written with ``textContent``.
+``/map.js`` (``map_script``) is the same for all readers and creates ``map_main`` with its panes. The page around it
+(``map_page``) is HTML in one language. ``static/map/map_page.js`` fetches the features and writes their texts with
+``textContent``.
 """
 
 from functools import cache
@@ -15,9 +15,9 @@ from maps.folium_patch import render_script
 from maps.rendering import render
 
 DEFAULT_VIEW = (16.2, 106.2, 6)
-"""Latitude, longitude and zoom that show the whole land border, for an office without a view of its own."""
+"""Latitude, longitude and zoom of a view of the whole land border, where no other first view is configured."""
 
-# What lies over what, from the paper up. Marks stand above all of these, in Leaflet's own marker pane.
+# The panes from the bottom up. Marks are above all of them, in Leaflet's own marker pane.
 PANES = ("water", "graticule", "places", "areas", "sectors", "line", "sections", "found")
 
 INITIAL_LAYERS = ("markers", "works", "gates", "crossings")
@@ -25,7 +25,7 @@ TABS = ("works", "gates", "incidents", "tasks")
 
 
 def empty_map() -> folium.Map:
-    """The empty map: no tiles of anybody else's, panes in order."""
+    """A map without tiles, with the panes in their order."""
     latitude, longitude, zoom = DEFAULT_VIEW
     empty = folium.Map(
         location=(latitude, longitude),
@@ -38,7 +38,7 @@ def empty_map() -> folium.Map:
         zoom_snap=0.5,
         world_copy_jump=False,
     )
-    empty._id = "main"  # noqa: SLF001 - a stable name, so that the script can be cached and the modules find the map
+    empty._id = "main"  # noqa: SLF001 - a stable name, so that scripts find the map and ``/map.js`` can be cached
     for height, name in enumerate(PANES):
         pane = folium.map.CustomPane(name, z_index=300 + 10 * height)
         pane._id = name  # noqa: SLF001
@@ -48,7 +48,7 @@ def empty_map() -> folium.Map:
 
 @cache
 def map_script() -> str:
-    """The script served as ``/map.js``: constants only."""
+    """The script served as ``/map.js``."""
     return render_script(empty_map())
 
 
@@ -60,12 +60,12 @@ def map_page(language: str, *, home: tuple[float, float, float] = DEFAULT_VIEW, 
         path="/",
         home=home,
         tabs=TABS,
-        drawn_at_first=INITIAL_LAYERS,
+        initial_layers=INITIAL_LAYERS,
         downloads=downloads(language),
         **context,
     )
 
 
 def incident_page(language: str, *, home: tuple[float, float, float] = DEFAULT_VIEW, **context: Any) -> str:
-    """The page ``/incidents/new``: the same map with the form in its panel."""
+    """The page ``/incidents/new``: the map with the form for an incident in its panel."""
     return render("pages/incident_report.html", language, path="/incidents/new", home=home, **context)

@@ -1,4 +1,4 @@
-"""How vector tiles are drawn: a MapLibre style made from the marks of a card's words."""
+"""MapLibre styles for vector tiles, made from the marks of a layer's code lists."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ FEATURE_COUNT = ["coalesce", ["get", "count"], 1]
 
 
 def maplibre_style(layer: Layer, reader: Clearance, tilejson: str, language: Language) -> dict[str, Any]:
-    """The style of a layer's tiles as a reader of that level sees them.
+    """The style of a layer's tiles for a reader of that clearance, as a MapLibre style document (version 8).
 
-    Points are circles in the colour of the word that draws the layer, hollow where the position is assumed and larger
-    where one stands for many (``count``). ``tilejson`` is the address of the tiles' description.
+    Points are circles in the colour of the feature's code, hollow if the position is assumed, and larger if one stands
+    for several features (``count``). ``tilejson`` is the URL of the TileJSON document.
     """
     colour = _colour(layer, reader)
     of_layer = {"source": layer.name, "source-layer": layer.name}
@@ -29,14 +29,14 @@ def maplibre_style(layer: Layer, reader: Clearance, tilejson: str, language: Lan
             "paint": {"line-color": colour, "line-width": 2},
         },
     ]
-    if layer.geometry_type != "LINESTRING":  # a line too short to be seen needs no dot
+    if layer.geometry_type != "LINESTRING":  # Lines need no circles, not even those that are too short to see.
         radius = ["interpolate", ["linear"], ["log10", FEATURE_COUNT], 0, 5, 4, 20]
-        # Two layers rather than a choice in one: QGIS turns a "match" into its own words, but no "case".
+        # Two layers instead of a "case" expression in one: QGIS converts "match" expressions, but not "case".
         layers += [
             {
                 "id": f"{layer.name}-{name}",
                 "type": "circle",
-                "filter": ["all", ["==", kind, "Point"], [sign, POSITION_SOURCE, "assumed"]],
+                "filter": ["all", ["==", kind, "Point"], [operator, POSITION_SOURCE, "assumed"]],
                 "paint": {
                     "circle-radius": radius,
                     "circle-color": body,
@@ -44,7 +44,7 @@ def maplibre_style(layer: Layer, reader: Clearance, tilejson: str, language: Lan
                     "circle-stroke-width": width,
                 },
             }
-            for name, sign, body, edge, width in (
+            for name, operator, body, edge, width in (
                 ("assumed", "==", BACKGROUND_COLOUR, colour, 2),
                 ("circle", "!=", colour, BACKGROUND_COLOUR, 1),
             )
@@ -53,16 +53,16 @@ def maplibre_style(layer: Layer, reader: Clearance, tilejson: str, language: Lan
         "version": 8,
         "name": layer.title.in_language(language),
         "sources": {layer.name: {"type": "vector", "url": tilejson}},
-        "layers": [{"id": f"{layer.name}-{one['type']}", **of_layer, **one} for one in layers],
+        "layers": [{"id": f"{layer.name}-{style['type']}", **of_layer, **style} for style in layers],
     }
 
 
 def _colour(layer: Layer, reader: Clearance) -> str | list[Any]:
-    """The colour of a feature: of its word's mark, or the layer's own where no word draws it."""
-    plain = layer_mark(layer.name).colour
-    drawing = layer.readable_fields(reader).get(layer.style_field or "")
-    marked = [(word.value, word.mark.colour) for word in (drawing.codes or () if drawing else ()) if word.mark]
-    if drawing is None or not marked:
-        return plain
-    pairs = [part for pair in marked for part in pair]
-    return ["match", ["get", drawing.name], *pairs, plain]
+    """The colour of a feature, as an expression on the code it is styled by, or the layer's one colour without it."""
+    default = layer_mark(layer.name).colour
+    field = layer.readable_fields(reader).get(layer.style_field or "")
+    colours = [(code.value, code.mark.colour) for code in (field.codes or () if field else ()) if code.mark]
+    if field is None or not colours:
+        return default
+    branches = [item for pair in colours for item in pair]
+    return ["match", ["get", field.name], *branches, default]

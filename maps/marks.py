@@ -1,9 +1,8 @@
-"""Every shape a word of a code list may be drawn with, once, as one SVG sprite.
+"""The shapes of marks, as one SVG sprite.
 
-Server templates and the browser use the same file: ``<svg class="mark"><use href="/marks.svg#diamond"/></svg>``.
-A shape takes its colour from the ``color`` of the element that uses it. The stylesheet turns a mark
-hollow (an assumed position) by filling it with paper and stroking it with its colour, and ``--detail``
-is the colour of what is drawn on top of the body.
+Templates and scripts use the same file: ``<svg class="mark"><use href="/marks.svg#diamond"/></svg>``. A shape takes its
+colour from the CSS ``color`` of the element that uses it, and the lines on top of it from ``--detail``. For an assumed
+position the stylesheet draws the mark hollow: filled with the background colour, with its own colour as outline.
 """
 
 from gis.model import AMBER, GREY, INK, Mark
@@ -52,8 +51,7 @@ SHAPES: dict[str, str] = {
 }
 
 DEFAULT_MARK = Mark("circle", GREY)
-"""What a word without a mark of its own is drawn with."""
-
+"""The mark of a code without a mark of its own, and of a layer without one."""
 
 LAYER_MARKS = {
     "markers": Mark("monument", GREY),
@@ -65,21 +63,21 @@ LAYER_MARKS = {
     "documents": Mark("document", GREY),
     "lines": Mark("line", GREY),
 }
-"""How a row is drawn whose layer has no word for it, such as a gate that has no category yet."""
+"""The mark of a feature that no code of its layer gives one, such as a gate without a category."""
 
 
 def layer_mark(layer: str) -> Mark:
-    """The mark of a layer's rows that no word draws."""
+    """The mark of the features of a layer that no code gives one."""
     return LAYER_MARKS.get(layer, DEFAULT_MARK)
 
 
 def shape_or_circle(shape: str) -> str:
-    """``shape`` when it can be drawn, else the circle: a new word is never invisible."""
+    """``shape`` if it is in the sprite, else the circle, so that a code with an unknown shape is still drawn."""
     return shape if shape in SHAPES else DEFAULT_MARK.shape
 
 
 def sprite() -> str:
-    """The SVG document that holds every shape as a symbol of the same name."""
+    """The SVG document with each shape as a symbol of the same name."""
     symbols = "\n".join(
         f'<symbol id="{name}" viewBox="0 0 {SIZE} {SIZE}">{drawing}</symbol>' for name, drawing in SHAPES.items()
     )

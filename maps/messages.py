@@ -1,7 +1,8 @@
-"""Every wording of the pages that is not a label of a layer, in both languages, once.
+"""The messages of the pages in both languages, except the labels of layers.
 
-Templates use ``words.key``; the browser gets the part that scripts use as a JSON block. ``{n}`` and other
-names in braces are filled in where the wording is used. Keys are grouped by where they are read.
+Templates use ``messages.key``; scripts get their messages from a JSON block of the page, and use ``say(key)``. Names
+in braces, such as ``{n}``, are filled in where the message is used. Keys are grouped by the part of a page that shows
+them.
 """
 
 from gis.text import Text
@@ -33,29 +34,29 @@ MESSAGES: dict[str, Text] = {
     "no": Text("Không", "No"),
     "all": Text("Tất cả", "All"),
     "none": Text("–", "–"),
-    # The past, and what has changed.
-    "past_shown": Text("Xem tại thời điểm {moment}", "As it stood on {moment}"),
-    "past_rights": Text("theo quyền truy cập hiện tại; chỉ xem", "by today's access rights; read-only"),
+    # Pages as of a past time, and the change log.
+    "as_of_notice": Text("Xem tại thời điểm {moment}", "As it stood on {moment}"),
+    "as_of_rights": Text("theo quyền truy cập hiện tại; chỉ xem", "by today's access rights; read-only"),
     "back_to_now": Text("Về hiện tại", "Back to now"),
-    "moment_asked": Text("Xem lại tại thời điểm (giờ Việt Nam)", "See it as of (time of Việt Nam)"),
-    "moment_see": Text("Xem", "Show"),
+    "as_of_label": Text("Xem lại tại thời điểm (giờ Việt Nam)", "View as of (Vietnam time)"),
+    "as_of_show": Text("Xem", "Show"),
     "calendar": Text("Lịch", "Calendar"),
     "day_wrong": Text("Nhập ngày theo dạng 20/11/2026", "Enter a day as 20/11/2026"),
     "moment_wrong": Text(
         "Nhập ngày theo dạng 20/11/2026 hoặc 20/11/2026 17:30", "Enter a day as 20/11/2026 or 20/11/2026 17:30"
     ),
-    "changes_what": Text("Nhật ký thay đổi", "Change log"),
+    "changes_title": Text("Nhật ký thay đổi", "Change log"),
     "changes_since": Text("Từ", "Since"),
     "changes_until": Text("Đến", "Until"),
-    "changes_by": Text("Người thực hiện", "Done by"),
+    "changes_by": Text("Người thực hiện", "Changed by"),
     "changes_mine": Text("Thay đổi do tôi thực hiện", "Changes I made"),
     "changes_layer": Text("Lớp dữ liệu", "Layer"),
     "changes_today": Text("Hôm nay", "Today"),
     "changes_days": Text("{n} ngày qua", "Last {n} days"),
-    "changes_none": Text("Không có thay đổi nào trong khoảng này.", "Nothing has changed in this span."),
-    "changes_then": Text("Xem tại thời điểm đó", "View as of then"),
+    "changes_none": Text("Không có thay đổi nào trong khoảng này.", "No changes in this period."),
+    "changes_as_of": Text("Xem tại thời điểm đó", "View as of this time"),
     "changes_meeting": Text("Từ phiên họp trước ({day})", "Since the last meeting ({day})"),
-    "changes_more_alike": Text("và {n} mục nữa", "and {n} more"),
+    "changes_more_similar": Text("và {n} mục nữa", "and {n} more"),
     "was_moved": Text("điều chỉnh vị trí {d}", "position adjusted by {d}"),
     "was_placed": Text("nhập vị trí", "position entered"),
     "was_unplaced": Text("xóa vị trí", "position removed"),
@@ -120,14 +121,14 @@ MESSAGES: dict[str, Text] = {
     "no_position": Text("Chưa có vị trí", "No position yet"),
     "set_position": Text("Nhập vị trí", "Enter position"),
     "assumed": Text("giả định", "assumed"),
-    # What a row says about time.
+    # Due dates and waiting times in rows.
     "overdue_days": Text("quá hạn {n} ngày", "{n} days overdue"),
     "due_on": Text("hạn {day}", "due {day}"),
     "waiting_since": Text("chờ từ {day}", "waiting since {day}"),
     "since": Text("từ {day}", "since {day}"),
     "waits_on": Text("chờ {whom}", "waits on {whom}"),
     "waiting_on": Text("Chờ: {whom}", "Waiting on: {whom}"),
-    # Layers, legend.
+    # Layers and legend.
     "legend": Text("Chú giải", "Legend"),
     "position": Text("Vị trí", "Position"),
     "surveyed": Text("Theo nghị định thư / đo đạc", "By protocol / survey"),
@@ -173,7 +174,7 @@ MESSAGES: dict[str, Text] = {
         "Có thể nhầm kinh tuyến trục. Cùng giá trị tọa độ này ở múi chiếu khác:",
         "The central meridian may be wrong. The same coordinates in other zones:",
     ),
-    # Cards, moves, timeline.
+    # Records, transitions, links, timeline.
     "open_record": Text("Mở hồ sơ", "Open record"),
     "move_on": Text("Cập nhật tình trạng", "Update status"),
     "move_title": Text("Cập nhật tình trạng: {title}", "Update status: {title}"),
@@ -190,7 +191,7 @@ MESSAGES: dict[str, Text] = {
     "edit": Text("Sửa", "Edit"),
     "facts": Text("Thông tin", "Facts"),
     "timeline": Text("Diễn biến", "Timeline"),
-    "no_history": Text("Chưa có diễn biến.", "Nothing has happened yet."),
+    "no_history": Text("Chưa có diễn biến.", "No history yet."),
     "created": Text("Tạo hồ sơ", "Record created"),
     "retired": Text("Ngừng theo dõi", "Retired"),
     "linked": Text("Liên quan", "Linked"),
@@ -252,7 +253,7 @@ MESSAGES: dict[str, Text] = {
         "Nội dung đang nhập chưa được lưu. Hãy lưu hoặc hủy trước.",
         "What you have entered is not saved. Save or cancel it first.",
     ),
-    # Forms and the place control.
+    # Forms and the input of a location.
     "required": Text("bắt buộc", "required"),
     "choose": Text("chọn…", "choose…"),
     "place": Text("Địa điểm xảy ra", "Location of the incident"),
@@ -307,16 +308,16 @@ MESSAGES: dict[str, Text] = {
     "fig_none": Text("không có", "none"),
     "fig_open_list": Text("mở danh sách", "open the list"),
     "board_map": Text("Hiện trạng tuyến biên giới", "The border today"),
-    "board_owed": Text("Quá hạn và vướng mắc", "Overdue and blocked"),
-    "board_owed_none": Text(
+    "board_outstanding": Text("Quá hạn và vướng mắc", "Overdue and blocked"),
+    "board_outstanding_none": Text(
         "Không có nhiệm vụ, công trình quá hạn hoặc đang chờ.", "No tasks or works are overdue or waiting."
     ),
-    "board_held_back": Text("{n} mục đã tự động ngừng chia sẻ", "Sharing stopped automatically: {n} features"),
+    "board_recalled": Text("{n} mục đã tự động ngừng chia sẻ", "Sharing stopped automatically: {n} features"),
     "board_gates": Text(
         "Cửa khẩu: hiện trạng và quy hoạch (QĐ 1199, 1200/QĐ-TTg)", "Gates: today and plan (1199, 1200/QĐ-TTg)"
     ),
     "board_gates_none": Text("Chưa nhập cửa khẩu nào.", "No gates entered yet."),
-    "col_matter": Text("Nội dung", "Matter"),
+    "col_item": Text("Nội dung", "Matter"),
     "col_unit": Text("Đơn vị", "Unit"),
     "col_due": Text("Thời hạn", "Due"),
     "col_blocked": Text("Vướng mắc", "Obstacle"),
@@ -330,18 +331,18 @@ MESSAGES: dict[str, Text] = {
     "under_way": Text("đang triển khai", "under way"),
     "not_begun": Text("chưa triển khai", "not begun"),
     "not_planned": Text("không có trong quy hoạch đến năm 2030", "not in the 2030 plan"),
-    # The borders, as they are filtered by.
+    # The borders, as options of a filter.
     "VN-KH": Text("Việt Nam – Campuchia", "Vietnam – Cambodia"),
     "VN-CN": Text("Việt Nam – Trung Quốc", "Vietnam – China"),
     "VN-LA": Text("Việt Nam – Lào", "Vietnam – Laos"),
-    # Where a position comes from.
+    # The sources of positions.
     "source_protocol": Text("nghị định thư", "protocol"),
     "source_survey": Text("đo đạc", "survey"),
     "source_gps": Text("GPS", "GPS"),
     "source_map": Text("xác định trên bản đồ", "set on the map"),
     "source_assumed": Text("giả định", "assumed"),
     "source_none": Text("chưa có", "none"),
-    # Who is signed in, as other pages say it; the rest stands with the pages of accounts.
+    # Sign-in, as far as other pages show it; ``maps.pages.accounts`` has the rest.
     "sign_in": Text("Đăng nhập", "Sign in"),
     "sign_in_again": Text(
         "Phiên làm việc đã hết hạn, hãy đăng nhập lại", "Your session has expired, please sign in again"
@@ -353,7 +354,7 @@ MESSAGES: dict[str, Text] = {
     "sign_out": Text("Đăng xuất", "Sign out"),
     "signed_in_as": Text("Tài khoản: {name}", "Account: {name}"),
     "the_office": Text("Cơ quan thường trực", "The office"),
-    "nobody_signs_in": Text(
+    "no_accounts_notice": Text(
         "Chưa tạo tài khoản: người dùng tại máy này có quyền của cơ quan thường trực.",
         "No accounts yet: users of this machine have the rights of the office.",
     ),
@@ -369,21 +370,19 @@ MESSAGES: dict[str, Text] = {
     "actions": Text("Thao tác", "Actions"),
     "tokens": Text("Mã truy cập", "Tokens"),
     "days": Text("Số ngày", "Days"),
-    # What leaves the house, as other pages name it; the rest stands with its own pages.
+    # Releases and the access log, as far as other pages show them; their own pages have the rest.
     "recipient_hint": Text(
         "chỉ áp dụng cho mã truy cập của đối tác, theo nơi nhận ghi ở bản chia sẻ",
         "for a partner's token only: the recipient as named in its releases",
     ),
-    "nothing_seen": Text(
-        "Không có kết quả phù hợp trong phạm vi được xem.", "Nothing matches within what you may see."
-    ),
+    "nothing_seen": Text("Không có kết quả phù hợp trong phạm vi được xem.", "Nothing that you may see matches."),
     "readings": Text("Nhật ký truy cập và tải tệp", "Access and download log"),
     "releases": Text("Chia sẻ cho đối tác", "Releases to partners"),
     "recipient": Text("Nơi nhận", "Recipient"),
     "release_version": Text("Phiên bản", "Version"),
     "still_held": Text("đang lưu giữ", "still held"),
     "shared_with": Text("Đã chia sẻ với", "Shared with"),
-    # Refusals that the browser itself notices.
+    # Errors that scripts detect themselves.
     "refused": Text("Không thực hiện được", "Refused"),
     "not_an_answer": Text(
         "Phản hồi của máy chủ không hợp lệ ({status}).", "The server's response is not valid ({status})."
@@ -391,9 +390,9 @@ MESSAGES: dict[str, Text] = {
 }
 
 ONLY_OF_TEMPLATES = ("board_", "changes_", "col_", "fig_")
-"""How the keys begin that no script says: pages do not carry them to the browser."""
+"""Prefixes of keys that no script uses: they are left out of the JSON block, which is in every page."""
 
 
 def messages_in(language: str) -> dict[str, str]:
-    """The catalogue for a reader of ``language``."""
+    """All messages in ``language``."""
     return {key: text.en if language == "en" else text.vi for key, text in MESSAGES.items()}

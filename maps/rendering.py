@@ -1,7 +1,7 @@
-"""One way to make a page: Jinja2 with autoescape, the words of one language, dates as they are written here.
+"""Rendering of pages: Jinja2 with autoescape, the messages of one language, Vietnamese dates and numbers.
 
-Data for the page's modules stand in ``<script type="application/json">`` blocks; no page carries a
-script of its own, so ``script-src 'self'`` is enough.
+Data for the scripts of a page are in ``<script type="application/json">`` blocks. No page has inline scripts, so the
+Content-Security-Policy can be ``script-src 'self'``.
 """
 
 from collections.abc import Mapping
@@ -28,15 +28,17 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "ensure_ascii": False}  # half the bytes
+_environment.policies["json.dumps_kwargs"] = {
+    "sort_keys": True,
+    "ensure_ascii": False,
+}  # Escaping every Vietnamese letter would double the size.
 
 
 @dataclass(frozen=True)
 class Person:
-    """Who has signed in, as every page shows it, with the token that the page's writes must bring.
+    """The person who has signed in, as every page shows them.
 
-    ``reports`` says that incidents may be logged, ``keeps_accounts`` that people and tokens may be kept,
-    ``shares`` that releases may be, ``follows`` that others' readings may be looked up.
+    ``csrf`` is the token that writes from the page must send. The ``may_…`` flags say which links the page offers.
     """
 
     name: str
@@ -51,35 +53,37 @@ class Person:
 
 
 def render(template: str, language: Language | str, **context: Any) -> str:
-    """The page ``template`` for a reader of ``language``; everything in ``context`` is escaped.
+    """Render ``template`` in ``language`` (Vietnamese unless it is ``en``); everything in ``context`` is escaped.
 
-    Every page of the shell takes ``path`` and ``query`` (for the language switch), ``office``, ``as_of`` and the
-    ``person`` who has signed in; ``wordings`` are those of one page alone.
+    ``parts/shell.html`` uses ``path`` and ``query`` (for the language switch), ``office``, ``as_of`` (now, if None) and
+    ``person``, who has signed in. ``page_messages`` are messages that only this page needs.
     """
     language = "en" if language == "en" else "vi"
     shell: dict[str, Any] = {"path": "/", "query": {}, "office": "", "as_of": None, "person": None} | context
     shell["as_of"] = shell["as_of"] or datetime.now(UTC)
-    own = {key: localized(text, language) for key, text in shell.pop("wordings", {}).items()}
-    # Who asks for the past is shown the past on every page until asking for the present again.
-    then = shell["query"].get("as_of")
-    shell |= {"past": bool(then), "then": then, "now": url_with_query(shell["path"], _without_as_of(shell["query"]))}
-    words = messages_in(language) | own
+    messages = messages_in(language) | {
+        key: localized(text, language) for key, text in shell.pop("page_messages", {}).items()
+    }
+    # A page as of a past time links to other pages as of that time, until the reader goes back to the present.
+    as_of_text = shell["query"].get("as_of")
+    present_url = url_with_query(shell["path"], _without_as_of(shell["query"]))
+    shell |= {"past": bool(as_of_text), "as_of_text": as_of_text, "present_url": present_url}
     return _environment.get_template(template).render(
         language=language,
-        words=words,
-        script_words={key: text for key, text in words.items() if not key.startswith(ONLY_OF_TEMPLATES)},
+        messages=messages,
+        script_messages={key: text for key, text in messages.items() if not key.startswith(ONLY_OF_TEMPLATES)},
         switch=_language_switch_url(shell["path"], shell["query"], language),
         **shell,
     )
 
 
 def error_page(language: Language | str, *, status: int, **context: Any) -> str:
-    """Why an address does not open, for whoever followed it in a browser: the refusal's own words and a way onward."""
+    """The page of an HTTP error: the ``title`` and ``detail`` of the refusal, and a link to the map."""
     return render("pages/refusal.html", language, status=status, **context)
 
 
 def localized(text: Mapping[str, str] | Text | None, language: str) -> str:
-    """A wording given as ``{"vi": …, "en": …}`` or as a Text, in ``language``."""
+    """A ``Text``, or a mapping ``{"vi": …, "en": …}``, in ``language``; empty for None."""
     if text is None:
         return ""
     if isinstance(text, Text):
@@ -88,13 +92,13 @@ def localized(text: Mapping[str, str] | Text | None, language: str) -> str:
 
 
 def format_date(value: date | datetime | str | None) -> str:
-    """dd/mm/yyyy as seen in Việt Nam; a value that is no date is given back as it stands."""
+    """A date as dd/mm/yyyy, in Vietnam time; a text that is not an ISO 8601 date is returned unchanged."""
     moment = _parse_moment(value)
     return "" if moment is None else moment if isinstance(moment, str) else f"{moment:%d/%m/%Y}"
 
 
 def format_datetime(value: date | datetime | str | None) -> str:
-    """dd/mm/yyyy HH:MM as seen in Việt Nam."""
+    """A date and time as dd/mm/yyyy HH:MM, in Vietnam time."""
     when = _parse_moment(value)
     return "" if when is None else when if isinstance(when, str) else f"{when:%d/%m/%Y %H:%M}"
 
@@ -108,13 +112,14 @@ SYSTEMS = (
 
 @pass_context
 def device_name(context: Context, user_agent: str | None) -> str:
-    """What a browser calls itself (User-Agent), as people call it: “Chrome, Android”."""
-    known = [next((name for sign, name in names if sign in (user_agent or "")), "") for names in (BROWSERS, SYSTEMS)]
-    return ", ".join(filter(None, known)) or (user_agent or "").split("/")[0][:40] or context["words"]["unknown_device"]
+    """The browser and the operating system of a User-Agent header, such as “Chrome, Android”."""
+    user_agent = user_agent or ""
+    known = [next((name for token, name in names if token in user_agent), "") for names in (BROWSERS, SYSTEMS)]
+    return ", ".join(filter(None, known)) or user_agent.split("/")[0][:40] or context["messages"]["unknown_device"]
 
 
 def format_number(value: float | None, language: str) -> str:
-    """A number as ``language`` writes it: 1.066,5 in Vietnamese, 1,066.5 in English."""
+    """A number in the notation of ``language``: 1.066,5 in Vietnamese, 1,066.5 in English."""
     if value is None:
         return ""
     text = f"{value:,}"
@@ -122,7 +127,7 @@ def format_number(value: float | None, language: str) -> str:
 
 
 def quantity(value: float, unit: str | None, language: str) -> str:
-    """A number with its unit; a percent sign follows without a space."""
+    """A number with its unit of measure; a percent sign follows without a space."""
     text = format_number(value, language)
     return f"{text}{'' if unit == '%' else ' '}{unit}" if unit else text
 
@@ -136,19 +141,19 @@ def _number(context: Context, value: float | None) -> str:
 
 
 def mark_svg(shape: str, colour: str = GREY, *, hollow: bool = False, label: str = "") -> Markup:
-    """One mark of the sprite; ``label`` is read aloud, and is left out where the word stands beside it."""
-    drawn = Markup('<svg class="mark{}" style="color:{}" {}><use href="/marks.svg#{}"/></svg>')
-    spoken = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')
-    return drawn.format(" hollow" if hollow else "", colour, spoken, shape_or_circle(shape))
+    """One mark of the sprite. ``label`` is for screen readers; leave it out where the same text follows the mark."""
+    svg = Markup('<svg class="mark{}" style="color:{}" {}><use href="/marks.svg#{}"/></svg>')
+    aria = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')
+    return svg.format(" hollow" if hollow else "", colour, aria, shape_or_circle(shape))
 
 
 def url_with_query(path: str, query: Mapping[str, str]) -> str:
-    """A path with its query, lists and spans left readable."""
+    """A path with its query string; the commas and slashes of lists and intervals stay readable."""
     return f"{path}?{urlencode(query, safe=',/')}" if query else path
 
 
 def as_of_query(query: Mapping[str, str]) -> dict[str, str]:
-    """What a link takes along from the query of the page it stands on: the moment that is looked at."""
+    """The part of a page's query that its links to other pages keep: ``as_of``."""
     return {"as_of": query["as_of"]} if query.get("as_of") else {}
 
 
@@ -158,9 +163,9 @@ def _without_as_of(query: Mapping[str, str]) -> dict[str, str]:
 
 @pass_context
 def _keep_as_of(context: Context, href: str) -> str:
-    """A link that stays at the moment the page shows."""
-    moment = context.get("then")
-    return f"{href}{'&' if '?' in href else '?'}{urlencode({'as_of': moment})}" if moment else href
+    """``href`` with the ``as_of`` of the page, if it has one."""
+    as_of = context.get("as_of_text")
+    return f"{href}{'&' if '?' in href else '?'}{urlencode({'as_of': as_of})}" if as_of else href
 
 
 def _parse_moment(value: date | datetime | str | None) -> datetime | date | str | None:
@@ -177,16 +182,16 @@ def _parse_moment(value: date | datetime | str | None) -> datetime | date | str 
 
 
 def _language_switch_url(path: str, query: Mapping[str, str], language: str) -> str:
-    """The same page in the other language."""
+    """The URL of the same page in the other language."""
     return path + "?" + urlencode({**query, "lang": "vi" if language == "en" else "en"})
 
 
 _environment.filters.update(
-    device=device_name, day=format_date, moment=format_datetime, number=_number, then=_keep_as_of
+    device=device_name, day=format_date, moment=format_datetime, number=_number, keep_as_of=_keep_as_of
 )
 _environment.globals.update(
     mark=mark_svg,
-    said=localized,
-    typeface=typeface_urls(),
-    layer_marks={layer: {"shape": drawn.shape, "colour": drawn.colour} for layer, drawn in LAYER_MARKS.items()},
+    localized=localized,
+    font_urls=typeface_urls(),
+    layer_marks={layer: {"shape": mark.shape, "colour": mark.colour} for layer, mark in LAYER_MARKS.items()},
 )

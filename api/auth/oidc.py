@@ -70,7 +70,7 @@ class Attempts:
         self._entries = SharedTable(MAX_ATTEMPTS, MAX_ATTEMPT_BYTES)
 
     def store(self, cookie: str, attempt: Attempt) -> None:
-        """Store an attempt; a ``next_path`` that is too long becomes ``/``. A full table replaces its oldest entries."""
+        """Store an attempt; a ``next_path`` that is too long becomes ``/``. A full table drops its oldest entries."""
         entry = json.dumps(asdict(attempt)).encode()
         if len(entry) > MAX_ATTEMPT_BYTES:
             entry = json.dumps(asdict(replace(attempt, next_path="/"))).encode()
@@ -129,11 +129,12 @@ class Provider:
         }
         # The client id and secret are form-encoded before HTTP Basic joins them (RFC 6749, 2.3.1).
         client = quote_plus(str(self.settings.oidc_client_id)), quote_plus(_read_secret(file)) if file else ""
-        tokens = self._request_json("POST", self._endpoint("token_endpoint"), data=form, auth=client if file else None)
+        endpoint = self._endpoint("token_endpoint")
+        tokens = self._request_json("POST", endpoint, data=form, auth=client if file else None)
         return self.verify_id_token(str(tokens.get("id_token", "")), attempt.nonce)
 
     def verify_id_token(self, id_token: str, nonce: str) -> dict[str, Any]:
-        """The claims of an ID token, after checking signature, issuer, audience, nonce and times (OIDC Core, 3.1.3.7)."""
+        """Check signature, issuer, audience, nonce and times of an ID token (OIDC Core, 3.1.3.7); returns its claims."""
         try:
             claims = self._decode_id_token(id_token).claims
             jwt.JWTClaimsRegistry(

@@ -30,7 +30,7 @@ LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 def local_path(path: str | None) -> str:
     """Where to go after signing in: ``path`` if it is a path on this host, else ``/``.
 
-    URLs of other hosts (``//host``, ``/\\host``) are refused, and so are the sign-in and sign-out pages themselves.
+    URLs of other hosts (such as ``//host``) are refused, and so are the sign-in and sign-out pages themselves.
     """
     if path and LOCAL_PATH.fullmatch(path) and not path.startswith(("/signin", "/signout")):
         return path

@@ -122,9 +122,15 @@ def list_administrators(urls: DatabaseUrls) -> None:
 
 def _print_second_factor(name: str, secret: str | None) -> None:
     if secret is None:
-        typer.echo("  Xác thực hai lớp được bật khi đăng nhập lần đầu · Set up the second factor at the first sign-in", err=True)
+        typer.echo(
+            "  Xác thực hai lớp được bật khi đăng nhập lần đầu · Set up the second factor at the first sign-in",
+            err=True,
+        )
         return
     uri = passwords.provisioning_uri(secret, name)
-    typer.echo("  Quét mã này bằng ứng dụng xác thực, chỉ hiển thị một lần · Scan it with an authenticator; it is shown once:", err=True)
+    typer.echo(
+        "  Quét mã này bằng ứng dụng xác thực, chỉ hiển thị một lần · Scan it with an authenticator; it is shown once:",
+        err=True,
+    )
     segno.make(uri, error="l", micro=False).terminal(out=sys.stdout, compact=True)
     typer.echo(uri)

@@ -151,7 +151,7 @@ def refuse_bad_findings(findings: list[CheckResult]) -> None:
 
 
 def make_sealer(urls: DatabaseUrls, data_dir: Path, anchor: Path | None) -> Sealer:
-    """The sealer of the journal. Its key lies in ``data_dir``, and so does the anchor file unless ``anchor`` names one."""
+    """The sealer of the journal. Its key is in ``data_dir``, and so is the anchor file unless ``anchor`` names one."""
     return Sealer(urls.logins[SEALER_LOGIN], data_dir, anchor.absolute() if anchor else data_dir / "anchor.jsonl")
 
 

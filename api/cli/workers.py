@@ -121,7 +121,7 @@ class Worker:
         typer.echo(f"! {message.vi}; khởi động lại sau {delay} s · {message.en}; restarting in {delay} s", err=True)
 
     def reap(self) -> int:
-        """Wait until the process has ended; returns its exit code, or the negative number of the signal that ended it."""
+        """Wait until the process has ended; returns its exit code, or minus the number of the signal that ended it."""
         _, status = os.waitpid(self.pid or 0, 0)
         os.close(self.status_pipe)
         self.pid, self.status_pipe, self.is_ready = None, -1, False
@@ -200,7 +200,9 @@ def sealing_worker(sealer: Sealer) -> Worker:
     def seal(ready: Callable[[], None]) -> None:
         with background_sealing(sealer):
             ready()
-            signal.sigwait({signal.SIGTERM})  # Blocked in this process and in the sealing thread, which inherits the mask.
+            signal.sigwait(
+                {signal.SIGTERM}
+            )  # Blocked in this process and in the sealing thread, which inherits the mask.
 
     return Worker("cotmoc sealer", Text("Tiến trình niêm phong", "The sealer"), seal)
 

@@ -1,1 +1,1 @@
-"""What each page shows, as data for its template."""
+"""The pages: each module turns plain data into the context of its template, and renders it."""

@@ -1,4 +1,4 @@
-"""The page of who was given what: readings of restricted records and files that left the house, newest first."""
+"""The page of the access log: who read restricted records or downloaded files, the newest first."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,15 +11,15 @@ from gis.text import Text, today
 from maps.rendering import format_date, format_datetime, format_number, localized, render, url_with_query
 
 MESSAGES: dict[str, Text] = {
-    "readings_what": Text(
+    "readings_subtitle": Text(
         "Nhật ký xem hồ sơ hạn chế tiếp cận và tải tệp", "Log of restricted records read and files downloaded"
     ),
-    "reading_who": Text("Người xem", "Who"),
+    "reading_actor": Text("Người xem", "User"),
     "reading_at": Text("Thời điểm", "When"),
-    "reading_deed": Text("Thao tác", "Action"),
+    "reading_action": Text("Thao tác", "Action"),
     "reading_read": Text("xem hồ sơ hạn chế tiếp cận", "read restricted records"),
     "reading_export": Text("tải tệp", "downloaded a file"),
-    "reading_asked": Text("Phạm vi truy vấn", "Selection"),
+    "reading_selection": Text("Phạm vi truy vấn", "Selection"),
     "reading_record": Text("mở hồ sơ", "open the record"),
     "reading_records": Text("{n} hồ sơ hạn chế tiếp cận", "{n} restricted records"),
     "reading_all": Text("toàn bộ lớp dữ liệu", "the whole layer"),
@@ -28,13 +28,13 @@ MESSAGES: dict[str, Text] = {
         "No restricted record was read and no file downloaded in this period. Choose a longer one.",
     ),
 }
-"""The wordings of this page alone, in both languages."""
+"""Messages that only this page needs."""
 
 NO_VALUE = Text("không có", "none")
-DESCENDING, ASCENDING = Text("giảm dần", "downwards"), Text("tăng dần", "upwards")
+DESCENDING, ASCENDING = Text("giảm dần", "descending"), Text("tăng dần", "ascending")
 
 NOT_SHOWN = {"records", "restricted", "fields", "where"}
-"""What the journal tells beside the narrowings: other columns of the table say it, or nobody asks."""
+"""Keys of an entry's selection that are not shown as conditions, or that ``_selection_summary`` shows otherwise."""
 
 MAX_TEXT_LENGTH = 400
 
@@ -49,24 +49,28 @@ def access_log_page(
     more: str | None,
     **context: Any,
 ) -> str:
-    """The page ``/readings``. ``more`` is the address of what came before these."""
+    """The page ``/readings``. ``more`` is the URL of the next page, of older entries."""
     titles = {name: localized(title, language) for name, title in layers}
     query = {name: value for name, value in context.pop("query", {}).items() if name != "as_of"}
-    kept = {name: query[name] for name in ("by", "layer") if query.get(name)}
+    filters = {name: query[name] for name in ("by", "layer") if query.get(name)}
     return render(
         "pages/access_log.html",
         language,
         path="/readings",
-        wordings=MESSAGES,
+        page_messages=MESSAGES,
         query=query,
-        lines=[
-            {**one, "title": titles.get(one["layer_read"], one["layer_read"]), **_selection_summary(one, language)}
-            for one in entries
+        entries=[
+            {
+                **entry,
+                "title": titles.get(entry["layer_read"], entry["layer_read"]),
+                **_selection_summary(entry, language),
+            }
+            for entry in entries
         ],
         layers=list(titles.items()),
-        people=sorted({str(one["actor"]) for one in entries}),
+        people=sorted({str(entry["actor"]) for entry in entries}),
         spans=[
-            (n, url_with_query("/readings", {**kept, "since": format_date(today() - timedelta(days=n))}))
+            (n, url_with_query("/readings", {**filters, "since": format_date(today() - timedelta(days=n))}))
             for n in (0, 7, 30)
         ],
         since=since,
@@ -77,40 +81,40 @@ def access_log_page(
 
 
 def _selection_summary(entry: Mapping[str, Any], language: str) -> dict[str, Any]:
-    """What was asked for, in a line: each narrowing by its name; how many records were restricted.
+    """The conditions of an entry's selection as one text, and the number of restricted records that it returned.
 
-    Whoever has the login that writes can tell the journal anything, and no entry may hide the others: what is not
-    told as we tell it stands as it was told.
+    Any holder of the writer's database login can write entries of any shape, and one such entry must not make the page
+    fail and so hide the others: a selection that cannot be read is shown as JSON.
     """
-    told, layer = entry["selection"] or {}, catalog.get(entry["layer_read"])
+    selection, layer = entry["selection"] or {}, catalog.get(entry["layer_read"])
     try:
-        line = " · ".join(_condition_texts(layer, told, language))
-        restricted = told.get("restricted")
+        text = " · ".join(_condition_texts(layer, selection, language))
+        restricted = selection.get("restricted")
     except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
-        line, restricted = json.dumps(told, ensure_ascii=False), None
-    asked = line[:MAX_TEXT_LENGTH] + ("…" if len(line) > MAX_TEXT_LENGTH else "")
-    return {"asked": asked, "restricted": restricted if isinstance(restricted, int) else None}
+        text, restricted = json.dumps(selection, ensure_ascii=False), None
+    conditions = text[:MAX_TEXT_LENGTH] + ("…" if len(text) > MAX_TEXT_LENGTH else "")
+    return {"conditions": conditions, "restricted": restricted if isinstance(restricted, int) else None}
 
 
 def _condition_texts(layer: Layer | None, selection: Mapping[str, Any], language: str) -> Iterator[str]:
     yield from _where_texts(layer, selection.get("where", {}), language)
-    for name, (title, shown) in CONDITIONS.items():
+    for name, (title, condition_text) in CONDITIONS.items():
         if name in selection:
-            yield f"{localized(title, language)}: {shown(selection[name], layer, language)}"
+            yield f"{localized(title, language)}: {condition_text(selection[name], layer, language)}"
 
 
 def _where_texts(layer: Layer | None, where: Mapping[str, Sequence[str]], language: str) -> Iterator[str]:
-    """``Tình trạng: hư hỏng, mất`` for each property that had to have one of some values."""
+    """A text such as ``Tình trạng: hư hỏng, mất`` for each property that is filtered by values."""
     for name, values in where.items():
         field = layer.fields.get(name) if layer else None
-        words = {str(word): localized(word.title, language) for word in (field and field.codes) or ()}
-        words |= (
+        titles = {str(code): localized(code.title, language) for code in (field and field.codes) or ()}
+        titles |= (
             {"true": localized(YES, language), "false": localized(NO, language)}
             if field and field.type == "boolean"
             else {}
         )
-        shown = ", ".join(words.get(value, value) or localized(NO_VALUE, language) for value in values)
-        yield f"{localized(field.title, language) if field else name}: {shown}"
+        text = ", ".join(titles.get(value, value) or localized(NO_VALUE, language) for value in values)
+        yield f"{localized(field.title, language) if field else name}: {text}"
 
 
 def _numbers_text(language: str, *values: float) -> str:
@@ -129,9 +133,9 @@ ConditionText = Callable[[Any, Layer | None, str], str]
 
 CONDITIONS: dict[str, tuple[Text, ConditionText]] = {
     "q": (Text("từ khóa", "keywords"), lambda value, *_: str(value)),
-    "bbox": (Text("trong khung", "in the box"), lambda value, _, language: _numbers_text(language, *value)),
+    "bbox": (Text("trong khung", "in the bounding box"), lambda value, _, language: _numbers_text(language, *value)),
     "near": (
-        Text("quanh", "around"),
+        Text("quanh", "near"),
         lambda value, _, language: (
             f"{_numbers_text(language, value['lon'], value['lat'])}, {_numbers_text(language, value['metres'])} m"
         ),
@@ -160,4 +164,4 @@ CONDITIONS: dict[str, tuple[Text, ConditionText]] = {
     "reader": (Text("bản dành cho", "for readers"), lambda value, _, language: localized(Level(value).title, language)),
     "rows": (Text("số dòng", "rows"), lambda value, _, language: format_number(value, language)),
 }
-"""How what narrows a selection, or tells of a file, is said; ``where`` goes by the titles of the fields."""
+"""The title and the text of each condition of a selection, and of each property of a file, except ``where``."""

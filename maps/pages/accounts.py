@@ -1,4 +1,4 @@
-"""The pages of accounts: the way in, one's own account, people and tokens."""
+"""The pages of accounts: sign-in, invitation, the person's own account, people and tokens."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ MESSAGES: dict[str, Text] = {
     ),
     "old_password": Text("Mật khẩu hiện tại", "Current password"),
     "new_password": Text("Mật khẩu mới", "New password"),
-    "once_more": Text("Nhập lại mật khẩu mới", "Repeat the new password"),
+    "repeat_password": Text("Nhập lại mật khẩu mới", "Repeat the new password"),
     "not_the_same": Text("Mật khẩu nhập lại không khớp", "The passwords do not match"),
     "password_hint": Text(
         "Tối thiểu {n} ký tự; nên dùng một câu dễ nhớ. Có thể dán từ trình quản lý mật khẩu.",
@@ -44,18 +44,18 @@ MESSAGES: dict[str, Text] = {
     ),
     "no_link": Text(
         "Địa chỉ thiếu mã liên kết. Hãy mở đúng liên kết do quản trị viên cấp.",
-        "The address lacks the link's secret. Open exactly the link that the administrator issued.",
+        "This address lacks the secret of the link. Open the complete link that the administrator gave you.",
     ),
     "change_password": Text("Đổi mật khẩu", "Change password"),
     "others_signed_out": Text("Các thiết bị khác sẽ bị đăng xuất.", "All other devices will be signed out."),
     "second_factor": Text("Xác thực hai lớp", "Second factor"),
     "second_factor_on": Text("đã bật", "set up"),
     "second_factor_off": Text("chưa bật", "not set up"),
-    "second_factor_owed": Text(
+    "second_factor_required": Text(
         "Quản trị viên phải bật xác thực hai lớp trước khi thực hiện thao tác khác.",
         "Administrators must set up a second factor before doing anything else.",
     ),
-    "second_factor_new": Text("Tạo mã QR", "Make a QR code"),
+    "second_factor_new": Text("Tạo mã QR", "Create a QR code"),
     "second_factor_scan": Text(
         "Quét mã này bằng ứng dụng xác thực trên điện thoại, rồi nhập mã 6 chữ số hiển thị trên ứng dụng.",
         "Scan this with the authenticator on your phone, then enter the six digits it shows.",
@@ -69,7 +69,7 @@ MESSAGES: dict[str, Text] = {
         "Cán bộ đơn vị biên giới xem được nhiệm vụ và đoạn biên giới do đơn vị mình phụ trách.",
         "A border officer sees the tasks and border sections in the charge of their own unit.",
     ),
-    "since_when": Text("Từ ngày", "Since"),
+    "role_since": Text("Từ ngày", "Since"),
     "last_seen": Text("Hoạt động gần nhất", "Last active"),
     "dismissed_on": Text("đã khóa ngày {day}", "disabled on {day}"),
     "invited_until": Text("liên kết có hiệu lực đến {moment}", "link valid until {moment}"),
@@ -104,7 +104,7 @@ MESSAGES: dict[str, Text] = {
         "Each code replaces the authenticator's code once when the phone is lost. Print them and keep them apart.",
     ),
     "recovery_left": Text("Còn {n} mã chưa dùng.", "{n} codes are left."),
-    "recovery_new": Text("Tạo 10 mã mới", "Make ten new codes"),
+    "recovery_new": Text("Tạo 10 mã mới", "Create 10 new codes"),
     "recovery_once": Text("Chỉ hiển thị một lần; mã cũ hết hiệu lực.", "Shown once; earlier codes no longer work."),
     "recovery_use": Text("Mất điện thoại? Dùng mã khôi phục", "Lost your phone? Use a recovery code"),
     "sign_ins": Text("Lịch sử đăng nhập", "Sign-in history"),
@@ -112,9 +112,9 @@ MESSAGES: dict[str, Text] = {
         "30 ngày qua. Nếu có lần đăng nhập không phải của mình: đăng xuất phiên đó và đổi mật khẩu.",
         "The last 30 days. If a sign-in was not yours: sign that session out and change the password.",
     ),
-    "sign_in_this": Text("phiên hiện tại", "current session"),
+    "current_session": Text("phiên hiện tại", "current session"),
     "sign_in_ended": Text("đã kết thúc", "ended"),
-    "sign_out_there": Text("Đăng xuất phiên {moment}", "Sign out the session of {moment}"),
+    "sign_out_session": Text("Đăng xuất phiên {moment}", "Sign out the session of {moment}"),
     "unknown_device": Text("không rõ thiết bị", "unknown device"),
     "scope_release": Text("chỉ xem bản chia sẻ “{name}”", "read only the release “{name}”"),
     "per_minute": Text("Giới hạn số lần mỗi phút", "Requests per minute, at most"),
@@ -136,11 +136,11 @@ MESSAGES: dict[str, Text] = {
         "10.0.0.0/8, cách nhau bằng dấu phẩy; để trống: mọi địa chỉ",
         "10.0.0.0/8, separated by commas; empty: any address",
     ),
-    "anywhere": Text("mọi địa chỉ", "any address"),
+    "any_address": Text("mọi địa chỉ", "any address"),
     "expires": Text("Hết hạn", "Expires"),
     "last_used": Text("Lần sử dụng gần nhất", "Last used"),
     "never_used": Text("chưa sử dụng", "never used"),
-    "made_by": Text("Người cấp", "Issued by"),
+    "issued_by": Text("Người cấp", "Issued by"),
     "revoke": Text("Thu hồi", "Revoke"),
     "revoke_token": Text("Thu hồi mã truy cập {name}", "Revoke {name}"),
     "revoke_sure": Text(
@@ -151,7 +151,7 @@ MESSAGES: dict[str, Text] = {
     "expired": Text("đã hết hạn", "expired"),
     "empty_tokens": Text("Chưa cấp mã truy cập cho hệ thống nào.", "No system has a token yet."),
 }
-"""The wordings of these pages alone, in both languages: other pages need not carry them."""
+"""Messages that only these pages need."""
 
 REJECTIONS = {
     "provider": Text(
@@ -161,39 +161,48 @@ REJECTIONS = {
     "unknown": Text(
         "Danh tính đã được xác thực nhưng chưa có tài khoản tương ứng trong hệ thống này. Quản trị viên đăng nhập bằng"
         " mật khẩu và mã xác thực.",
-        "The identity provider knows you, but no account here opens this way. Administrators sign in with their"
-        " password and code.",
+        "The identity provider has confirmed who you are, but there is no account for you here. Administrators sign in"
+        " with their password and code.",
     ),
 }
-"""Why the answer of an identity provider was not taken."""
+"""Why signing in with the identity provider failed."""
 
 
 def _page(template: str, language: str, path: str, **context: Any) -> str:
-    return render(template, language, path=path, wordings=MESSAGES, **context)
+    return render(template, language, path=path, page_messages=MESSAGES, **context)
 
 
 def sign_in_page(language: str, *, next_path: str, has_accounts: bool, rejection: str = "", **context: Any) -> str:
-    """The way in. ``onward`` is where it leads, ``exist`` whether there are accounts, ``refused`` what failed."""
-    why = localized(REJECTIONS.get(rejection), language)
+    """The sign-in page.
+
+    ``next_path`` is where to go after signing in. ``rejection`` is the key in ``REJECTIONS`` of the reason why signing
+    in with the identity provider has failed.
+    """
     return _page(
-        "pages/sign_in.html", language, "/signin", onward=next_path, exist=has_accounts, refused=why, **context
+        "pages/sign_in.html",
+        language,
+        "/signin",
+        next_path=next_path,
+        has_accounts=has_accounts,
+        rejection=localized(REJECTIONS.get(rejection), language),
+        **context,
     )
 
 
 def invitation_page(language: str, **context: Any) -> str:
-    """Where a password is chosen by the link of an invitation."""
-    return _page("pages/invitation.html", language, "/signin/password", shortest=MIN_LENGTH, **context)
+    """The page behind an invitation link, where a password is chosen."""
+    return _page("pages/invitation.html", language, "/signin/password", min_length=MIN_LENGTH, **context)
 
 
 def account_page(language: str, **context: Any) -> str:
-    """One's own account."""
-    return _page("pages/account.html", language, "/account", shortest=MIN_LENGTH, **context)
+    """The page of the person's own account."""
+    return _page("pages/account.html", language, "/account", min_length=MIN_LENGTH, **context)
 
 
 def admin_page(
     language: str, resource: str, rows: Sequence[Mapping[str, Any]], *, roles: Mapping[str, Text], **context: Any
 ) -> str:
-    """A page of what administrators keep: ``people`` or ``tokens``. ``roles`` are the posts that can be given."""
+    """The page of ``people`` or of ``tokens``, by ``resource``. ``roles`` are the roles that can be assigned."""
     choices = [(name, localized(title, language)) for name, title in roles.items()]
     return _page(
         f"pages/{resource}.html", language, f"/{resource}", titles=roles, roles=choices, **{resource: rows}, **context

@@ -1,6 +1,6 @@
-"""The committee's one screen: six figures that each open a list, what is late and what it waits on, gates against plan.
+"""The steering committee's board: six figures, overdue and waiting works and tasks, and gates compared with the plan.
 
-``board_page`` is given what the lists show or count, so that a figure and the list it opens agree.
+Each figure links to a list. The route selects the rows for the figures as the lists do, so that the numbers agree.
 """
 
 from collections import Counter
@@ -18,22 +18,22 @@ from maps.messages import messages_in
 from maps.rendering import Person, format_date, format_number, localized, mark_svg, render, url_with_query
 
 MAX_ROWS = 7
-"""How many matters the screen shows; the rest are one step away in the lists."""
+"""Rows of each table of the board; a link leads to the rest in the lists."""
 
 CONDITIONS_IN_NEED = ("at_risk", "damaged", "severely_damaged", "destroyed", "moved", "missing")
-"""The conditions of a marker that ask for something to be done."""
+"""The conditions of markers that call for action."""
 
 OUTSTANDING_URGENCIES = ("overdue", "waiting")
-"""The urgencies that the screen shows."""
+"""The urgencies of works and tasks that the board shows."""
 
-# The legal order of categories (Decree 112/2014/NĐ-CP, Article 4), lowest first, to compare today with the plan.
+# The categories of gates from the lowest up (Decree 112/2014/NĐ-CP, Article 4), to compare today's with the plan.
 _CATEGORY_ORDER = ("local", "main", "international")
 _SEVERE_LEVELS = ("high", "critical")
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One number that opens a list: ``tone`` is an urgency, or ``plain``."""
+    """A figure and the list it links to. ``tone``, its CSS class, is an urgency or ``plain``."""
 
     value: str
     label: str
@@ -44,7 +44,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class OutstandingRow:
-    """One row of what is overdue or waiting."""
+    """A row of an overdue or waiting work or task."""
 
     mark: Markup
     title: str
@@ -56,7 +56,7 @@ class OutstandingRow:
 
 @dataclass(frozen=True)
 class GateRow:
-    """One gate: today's category against the plan for 2030."""
+    """A row of a gate: its category today, and the one planned for 2030."""
 
     mark: Markup
     title: str
@@ -87,12 +87,12 @@ def board_page(
 ) -> str:
     """The page ``/board``.
 
-    ``works`` and ``tasks`` are those of an urgency that is ``OWED``; ``incidents`` counts the ones still being handled
-    by their severity, and ``markers_in_need`` the markers whose condition is one of ``IN_NEED``. ``changed`` says
-    how many things of each layer have changed ``since`` the last meeting, ``held_back`` how many a recipient may no
-    longer have, for those who share with others.
+    ``works`` and ``tasks`` are those with an urgency of ``OUTSTANDING_URGENCIES``; ``incidents`` counts the open ones
+    by severity, and ``markers_in_need`` the markers with a condition of ``CONDITIONS_IN_NEED``. ``changed`` has the
+    number of changed features of each layer ``since`` the last meeting. ``recalled_count`` is the number of features
+    recalled from recipients, 0 for readers who do not manage releases.
     """
-    shown, left = _fit_rows(_outstanding(works, tasks))
+    visible, overflow = _fit_rows(_outstanding(works, tasks))
     planned = [gate for gate in gates if gate["properties"].get("planned_2030")]
     today = (as_of or datetime.now(UTC)).astimezone(VIETNAM_TIME).date()
     return render(
@@ -113,27 +113,27 @@ def board_page(
             markers_in_need=markers_in_need,
             today=today,
         ),
-        matters=[_outstanding_row(cards[layer], layer, feature, language, today) for layer, feature in shown],
-        matters_left=_overflow_links(left, language),
+        outstanding=[_outstanding_row(cards[layer], layer, feature, language, today) for layer, feature in visible],
+        outstanding_links=_overflow_links(overflow, language),
         gates=[_gate_row(cards["gates"], gate, language) for gate in [*planned, *_unplanned(gates)][:MAX_ROWS]],
-        gates_left=_more_link("gates", len(gates) - MAX_ROWS, "/gates", language),
+        gates_links=_more_link("gates", len(gates) - MAX_ROWS, "/gates", language),
         since=since,
-        changed=_changes_text(cards, changed or {}, language),
-        held_back=recalled_count,
-        changes=url_with_query("/changes", {"since": (query or {}).get("since", "")}),
-        key=[(mark_svg(shape, colour), word) for shape, colour, word in _legend(cards, language)],
+        changes_text=_changes_text(cards, changed or {}, language),
+        recalled_count=recalled_count,
+        changes_url=url_with_query("/changes", {"since": (query or {}).get("since", "")}),
+        legend=[(mark_svg(shape, colour), label) for shape, colour, label in _legend(cards, language)],
     )
 
 
 def _outstanding(works: Sequence[Feature], tasks: Sequence[Feature]) -> list[tuple[str, Feature]]:
-    """Overdue first, the longest first; then what waits, the longest first."""
+    """The overdue rows and then the waiting ones, each the longest first, as pairs of layer and feature."""
     rows = [("works", row) for row in works] + [("tasks", row) for row in tasks]
 
     def rank(entry: tuple[str, Feature]) -> tuple[int, str]:
         properties = entry[1]["properties"]
-        late = properties["urgency"] == "overdue"
-        since = properties.get("due_on") if late else properties.get("waiting_since")
-        return (0 if late else 1, str(since or "9999"))
+        overdue = properties["urgency"] == "overdue"
+        since = properties.get("due_on") if overdue else properties.get("waiting_since")
+        return (0 if overdue else 1, str(since or "9999"))
 
     return sorted((row for row in rows if row[1]["properties"].get("urgency") in OUTSTANDING_URGENCIES), key=rank)
 
@@ -141,18 +141,23 @@ def _outstanding(works: Sequence[Feature], tasks: Sequence[Feature]) -> list[tup
 def _fit_rows(
     outstanding: Sequence[tuple[str, Feature]],
 ) -> tuple[list[tuple[str, Feature]], list[tuple[str, Feature]]]:
-    """What the screen has rows for, and what is left: two thirds for what is overdue, one for what waits.
+    """Split into the ``MAX_ROWS`` rows that the board shows, and the rest.
 
-    Either takes the room that the other leaves, so that a long arrears never hides what waits on others.
+    Overdue rows get two thirds and waiting rows one third, and each of them what the other does not use, so that many
+    overdue rows cannot push out all waiting ones.
     """
-    late = [row for row in outstanding if row[1]["properties"]["urgency"] == "overdue"]
+    overdue = [row for row in outstanding if row[1]["properties"]["urgency"] == "overdue"]
     waiting = [row for row in outstanding if row[1]["properties"]["urgency"] == "waiting"]
-    room = min(len(waiting), max(MAX_ROWS // 3, MAX_ROWS - len(late)))
-    return late[: MAX_ROWS - room] + waiting[:room], late[MAX_ROWS - room :] + waiting[room:]
+    waiting_count = min(len(waiting), max(MAX_ROWS // 3, MAX_ROWS - len(overdue)))
+    overdue_count = MAX_ROWS - waiting_count
+    return (
+        overdue[:overdue_count] + waiting[:waiting_count],
+        overdue[overdue_count:] + waiting[waiting_count:],
+    )
 
 
 def _overflow_links(outstanding: Sequence[tuple[str, Feature]], language: str) -> list[tuple[str, str]]:
-    """What did not fit, as a wording and its list for each layer."""
+    """For each layer, the text and the URL of the link to the rows that the board does not show."""
     counts = Counter(layer for layer, _ in outstanding)
     return [
         link
@@ -162,23 +167,23 @@ def _overflow_links(outstanding: Sequence[tuple[str, Feature]], language: str) -
 
 
 def _more_link(layer: str, count: int, href: str, language: str) -> list[tuple[str, str]]:
-    """How many rows more there are, with the list that has them; nothing when there are none."""
-    words = messages_in(language)
+    """The link to ``count`` further rows of a list; empty if there are none."""
+    messages = messages_in(language)
     return (
-        [(words["and_more"].format(what=words[f"count_{layer}"].format(n=format_number(count, language))), href)]
+        [(messages["and_more"].format(what=messages[f"count_{layer}"].format(n=format_number(count, language))), href)]
         if count > 0
         else []
     )
 
 
-def _changes_text(cards: Mapping[str, Card], numbers: Mapping[str, int], language: str) -> str:
-    """How much has changed, in one line; of the layers that the board shows."""
-    shown = [
-        f"{localized(card['title'], language)} {format_number(numbers[name], language)}"
+def _changes_text(cards: Mapping[str, Card], counts: Mapping[str, int], language: str) -> str:
+    """The number of changed features of each layer, as one line."""
+    texts = [
+        f"{localized(card['title'], language)} {format_number(counts[name], language)}"
         for name, card in cards.items()
-        if name in numbers
+        if name in counts
     ]
-    return " · ".join(shown) or messages_in(language)["fig_none"]
+    return " · ".join(texts) or messages_in(language)["fig_none"]
 
 
 def _figures(
@@ -191,61 +196,61 @@ def _figures(
     markers_in_need: int,
     today: date,
 ) -> list[Figure]:
-    words = messages_in(language)
+    messages = messages_in(language)
     overdue, waiting = _with_urgency(works, "overdue"), _with_urgency(works, "waiting")
-    owed = [*_with_urgency(tasks, "overdue"), *_with_urgency(tasks, "waiting")]
+    outstanding_tasks = [*_with_urgency(tasks, "overdue"), *_with_urgency(tasks, "waiting")]
     since = [row["properties"]["waiting_since"] for row in waiting if row["properties"].get("waiting_since")]
     longest = (
-        words["fig_longest"].format(n=format_number(max(days_since(one, today) for one in since), language))
+        messages["fig_longest"].format(n=format_number(max(days_since(day, today) for day in since), language))
         if since
         else ""
     )
-    severe = sum(incidents.get(one, 0) for one in _SEVERE_LEVELS)
-    short = [gate for gate in planned if not has_reached(gate)]
-    none, reached = words["fig_none"], f"{len(planned) - len(short)} / {len(planned)}"
+    severe = sum(incidents.get(level, 0) for level in _SEVERE_LEVELS)
+    below_plan = [gate for gate in planned if not has_reached(gate)]
+    none, reached = messages["fig_none"], f"{len(planned) - len(below_plan)} / {len(planned)}"
     figures = [
         ("fig_overdue", format_number(len(overdue), language), _names(overdue), "/works?urgency=overdue", "overdue"),
         ("fig_waiting", format_number(len(waiting), language), longest, "/works?urgency=waiting", "waiting"),
         (
             "fig_tasks",
-            format_number(len(owed), language),
-            _names(owed, "lead_unit"),
+            format_number(len(outstanding_tasks), language),
+            _names(outstanding_tasks, "lead_unit"),
             f"/tasks?urgency={','.join(OUTSTANDING_URGENCIES)}",
             "waiting",
         ),
         (
             "fig_incidents",
             format_number(sum(incidents.values()), language),
-            words["fig_severe"].format(n=format_number(severe, language)) if incidents else none,
+            messages["fig_severe"].format(n=format_number(severe, language)) if incidents else none,
             "/incidents?open=true",
             "overdue" if severe else "planned",
         ),
         (
             "fig_gates",
             reached,
-            _names(short, "name") or words["fig_open_list"],
+            _names(below_plan, "name") or messages["fig_open_list"],
             f"/gates?planned_2030={','.join(reversed(_CATEGORY_ORDER))}",
             "on_time",
         ),
         (
             "fig_markers",
             format_number(markers_in_need, language),
-            words["fig_open_list"] if markers_in_need else none,
+            messages["fig_open_list"] if markers_in_need else none,
             f"/markers?condition={','.join(CONDITIONS_IN_NEED)}",
             "plain",
         ),
     ]
-    return [Figure(value, words[label], detail or none, href, tone) for label, value, detail, href, tone in figures]
+    return [Figure(value, messages[label], detail or none, href, tone) for label, value, detail, href, tone in figures]
 
 
 def has_reached(gate: Feature) -> bool:
-    """Whether a gate's category today is at least what the plan for 2030 asks."""
+    """Whether a gate's category today is at least the one planned for 2030."""
     now, planned = gate["properties"].get("category"), gate["properties"].get("planned_2030")
     return planned in _CATEGORY_ORDER and _rank(now) >= _rank(planned)
 
 
 def _rank(category: str | None) -> int:
-    """How high a category stands; -1 while there is none."""
+    """The position of a category in ``_CATEGORY_ORDER``; -1 for none."""
     return _CATEGORY_ORDER.index(category) if category in _CATEGORY_ORDER else -1
 
 
@@ -254,19 +259,19 @@ def _with_urgency(rows: Sequence[Feature], urgency: str) -> list[Feature]:
 
 
 def _names(rows: Sequence[Feature], name: str = "address", limit: int = 4) -> str:
-    """The first few of what a figure counts, so that it means something at a glance."""
+    """The values of one property of the rows that a figure counts, without repeats, at most ``limit`` of them."""
     names = list(dict.fromkeys(str(row["properties"][name]) for row in rows if row["properties"].get(name)))
     return " · ".join(names[:limit]) + (" …" if len(names) > limit else "")
 
 
 def _outstanding_row(card: Card, layer: str, feature: Feature, language: str, today: date) -> OutstandingRow:
-    words, properties = messages_in(language), feature["properties"]
+    messages, properties = messages_in(language), feature["properties"]
     if properties["urgency"] == "overdue":
-        blocked = words["overdue_days"].format(n=format_number(days_since(properties["due_on"], today), language))
+        blocked = messages["overdue_days"].format(n=format_number(days_since(properties["due_on"], today), language))
     else:
         since = properties.get("waiting_since")
-        blocked = words["waits_on"].format(whom=properties.get("waiting_on") or "–")
-        blocked += f", {words['since'].format(day=format_date(since)[3:])}" if since else ""
+        blocked = messages["waits_on"].format(whom=properties.get("waiting_on") or "–")
+        blocked += f", {messages['since'].format(day=format_date(since)[3:])}" if since else ""
     return OutstandingRow(
         mark=mark_of(card, feature, language),
         title=title_of(layer, feature),
@@ -278,28 +283,28 @@ def _outstanding_row(card: Card, layer: str, feature: Feature, language: str, to
 
 
 def _unplanned(gates: Sequence[Feature]) -> list[Feature]:
-    """The gates the plan for 2030 leaves as they are, the highest category first."""
-    left = [gate for gate in gates if not gate["properties"].get("planned_2030")]
-    return sorted(left, key=lambda gate: -_rank(gate["properties"].get("category")))
+    """The gates without a planned category for 2030, the highest category first."""
+    unplanned = [gate for gate in gates if not gate["properties"].get("planned_2030")]
+    return sorted(unplanned, key=lambda gate: -_rank(gate["properties"].get("category")))
 
 
 def _gate_row(card: Card, gate: Feature, language: str) -> GateRow:
-    words, properties = messages_in(language), gate["properties"]
+    messages, properties = messages_in(language), gate["properties"]
     fields = fields_of(card)
 
     def text(name: str) -> str:
         return value_text(fields.get(name, {}), properties.get(name), language) or "–"
 
     if not properties.get("planned_2030"):
-        sign = mark_svg("circle", GREY, label=words["not_planned"])
+        mark = mark_svg("circle", GREY, label=messages["not_planned"])
     elif has_reached(gate):
-        sign = mark_svg("circle", GREEN, label=words["reached"])
+        mark = mark_svg("circle", GREEN, label=messages["reached"])
     elif properties.get("stage") not in (None, "in_plan", "operating"):
-        sign = mark_svg("triangle", AMBER, label=words["under_way"])
+        mark = mark_svg("triangle", AMBER, label=messages["under_way"])
     else:
-        sign = mark_svg("diamond", BLUE, label=words["not_begun"])
+        mark = mark_svg("diamond", BLUE, label=messages["not_begun"])
     return GateRow(
-        mark=sign,
+        mark=mark,
         title=title_of("gates", gate),
         href=f"/?select=gates/{gate['id']}",
         now=text("category"),
@@ -310,11 +315,11 @@ def _gate_row(card: Card, gate: Feature, language: str) -> GateRow:
 
 
 def _legend(cards: Mapping[str, Card], language: str) -> list[tuple[str, str, str]]:
-    """The urgency words for the foot of the board, as the works' card declares them."""
+    """Shape, colour and title of each urgency that has a mark, from the card of works."""
     field = next((field for field in cards["works"]["fields"] if field["name"] == "urgency"), None)
-    words = (field or {}).get("codes") or ()
+    codes = (field or {}).get("codes") or ()
     return [
-        (word["mark"]["shape"], word["mark"]["colour"], value_text(field or {}, word["value"], language))
-        for word in words
-        if word.get("mark")
+        (code["mark"]["shape"], code["mark"]["colour"], value_text(field or {}, code["value"], language))
+        for code in codes
+        if code.get("mark")
     ] or [("square", RED, messages_in(language)["fig_overdue"])]

@@ -1,7 +1,7 @@
-"""The page of what has changed between two moments: day by day, who did what to which thing, and why.
+"""The change log page: the changes between two times by day, each with its feature, actor, values and reason.
 
-``changes_page`` takes the changes as ``/api/changes`` gives them and the cards of their layers. What became of a value
-is said in words: a code by its word, a place by how far it was moved. ``static/record.js`` says the same of one thing.
+``changes_page`` takes the changes as ``/api/changes`` gives them, and the cards of their layers. Codes are shown by
+their titles, and a change of position by its distance. ``static/pages/record.js`` shows the timeline of one feature.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,21 +18,21 @@ from maps.rendering import Person, format_date, format_datetime, format_number, 
 Change = Mapping[str, Any]
 
 MAX_VALUE_LENGTH = 160
-"""Characters of a value that a line shows; the whole of it stands in the record."""
+"""Characters of a value that a row shows; the record shows all of it."""
 
 MAX_REPEATED = 4
-"""So many of the same deeds by the same person one after another are shown; the others are counted."""
+"""Rows shown of consecutive changes with the same actor, action and values; the others are counted."""
 
 HIDDEN_FIELDS = {"original", "ordinal", "precision", "retired_at", "source"}
 POSITION_FIELDS = {"geometry", "original", "address", "chainage_m", "accuracy_m", "position_source"}
-"""What changes with a place, and is told as one thing."""
+"""Fields that change together with a position, and are shown as one change."""
 
 KILOMETRE = 1000
 
 
 @dataclass(frozen=True)
 class ChangeRow:
-    """One change as it is read: when, of what, what became of it, who did it and why."""
+    """One change as texts and URLs. ``repeated`` is the number of similar changes that follow it and are not shown."""
 
     at: str
     kind: str
@@ -52,7 +52,7 @@ class ChangeRow:
 class Day:
     """The changes of one day."""
 
-    day: str
+    date: str
     rows: list[ChangeRow] = field(default_factory=list)
 
 
@@ -74,8 +74,9 @@ def changes_page(
 ) -> str:
     """The page ``/changes``.
 
-    ``numbers`` says how many things of each layer have changed, ``mine`` is the name the reader acts in, ``may_follow``
-    whether others' deeds may be asked for; ``more`` is the address of what came before these.
+    ``counts`` has the number of changed features of each layer; ``actor_name`` is the reader's own name, and
+    ``may_filter_by_actor`` says whether the changes of others may be filtered by name. ``more`` is the URL of the next
+    page, of older changes.
     """
     query = {name: value for name, value in (query or {}).items() if name != "as_of"}
     return render(
@@ -95,45 +96,46 @@ def changes_page(
             for name, value in counts.items()
         ],
         layers=[(name, localized(card["title"], language)) for name, card in cards.items()],
-        people=sorted({str(one["actor"]) for one in changes if one.get("actor")}),
+        people=sorted({str(change["actor"]) for change in changes if change.get("actor")}),
         since=since,
         until=until,
-        mine=actor_name,
-        own=url_with_query("/changes", {**query, "by": actor_name or ""}),
+        actor_name=actor_name,
+        own_changes_url=url_with_query("/changes", {**query, "by": actor_name or ""}),
         spans=list(_spans(query, language)),
-        may_follow=may_filter_by_actor,
+        may_filter_by_actor=may_filter_by_actor,
         more=more,
     )
 
 
 def _spans(query: Mapping[str, str], language: str) -> Iterator[tuple[str, str]]:
-    """Today, the last week, the last month: each from the first moment of its first day."""
-    kept = {name: value for name, value in query.items() if name in ("layer", "by")}
+    """Text and URL of today, the last 7 and the last 30 days, each from the start of its first day."""
+    filters = {name: value for name, value in query.items() if name in ("layer", "by")}
     for days in (0, 7, 30):
-        words = messages_in(language)
-        text = words["changes_days"].format(n=days) if days else words["changes_today"]
-        yield text, url_with_query("/changes", {**kept, "since": format_date(today() - timedelta(days=days))})
+        messages = messages_in(language)
+        text = messages["changes_days"].format(n=days) if days else messages["changes_today"]
+        yield text, url_with_query("/changes", {**filters, "since": format_date(today() - timedelta(days=days))})
 
 
 def _days(changes: Sequence[Change], cards: Mapping[str, Card], language: str) -> Iterator[Day]:
-    for when, same_day in groupby(changes, key=lambda one: format_date(one["at"])):
-        shown = Day(when)
-        for _, alike in groupby(same_day, key=_repeat_key):
-            run = list(alike)
-            few = run if len(run) <= MAX_REPEATED + 1 else run[:MAX_REPEATED]
-            shown.rows += [_change_row(one, cards[one["layer"]], language) for one in few[:-1]]
-            shown.rows.append(_change_row(few[-1], cards[few[-1]["layer"]], language, repeated=len(run) - len(few)))
-        yield shown
+    for date, changes_of_day in groupby(changes, key=lambda change: format_date(change["at"])):
+        day = Day(date)
+        for _, similar in groupby(changes_of_day, key=_repeat_key):
+            run = list(similar)
+            visible = run if len(run) <= MAX_REPEATED + 1 else run[:MAX_REPEATED]
+            day.rows += [_change_row(change, cards[change["layer"]], language) for change in visible[:-1]]
+            last = visible[-1]
+            day.rows.append(_change_row(last, cards[last["layer"]], language, repeated=len(run) - len(visible)))
+        yield day
 
 
 def _repeat_key(change: Change) -> tuple[Any, ...]:
-    """What makes two changes the same deed done to different things, such as loading a list."""
-    told = "" if change["action"] == "insert" else str(change["changes"])
-    return change["layer"], change["part"], change["action"], change["actor"], change["reason"], told
+    """A key that is equal for changes that differ only in their feature, and for inserts also in their values."""
+    values = "" if change["action"] == "insert" else str(change["changes"])
+    return change["layer"], change["part"], change["action"], change["actor"], change["reason"], values
 
 
 def _change_row(change: Change, card: Card, language: str, repeated: int = 0) -> ChangeRow:
-    words = messages_in(language)
+    messages = messages_in(language)
     href = {"select": f"{change['layer']}/{change['id']}"}
     device = change.get("device_at")
     return ChangeRow(
@@ -146,48 +148,47 @@ def _change_row(change: Change, card: Card, language: str, repeated: int = 0) ->
         changes=list(_changed_values(change, card, language)),
         actor=change.get("actor") or "",
         reason=change.get("reason") or "",
-        device_time=words["device_time"].format(moment=format_datetime(device))
+        device_time=messages["device_time"].format(moment=format_datetime(device))
         if _clock_differs(device, change["at"])
         else "",
-        request=words["request_id"].format(id=change["request"]) if change.get("request") else "",
+        request=messages["request_id"].format(id=change["request"]) if change.get("request") else "",
         repeated=repeated,
     )
 
 
 def _clock_differs(device_at: str | None, at: Any) -> bool:
-    """Whether the device's clock said something else than ours, by more than the minute that is shown."""
+    """Whether the time of the device differs from the server's in the minutes that are shown."""
     return bool(device_at) and format_datetime(device_at) != format_datetime(at)
 
 
 def _action_text(change: Change, card: Card, language: str) -> str:
-    """What was done, in a word or two; empty where the changed values say it."""
-    words = messages_in(language)
+    """The action in a few words; empty for updates, whose changed values are shown."""
+    messages = messages_in(language)
     if change["part"] == "links":
         about = change["about"]
-        role = words.get(f"role_{about['role']}", about["role"])
+        role = messages.get(f"role_{about['role']}", about["role"])
         what = f"{about['title'] or about['at'] or '–'} ({role[:1].lower()}{role[1:]})"
-        return words["linked_to" if change["action"] == "insert" else "unlinked"].format(what=what)
+        return messages["linked_to" if change["action"] == "insert" else "unlinked"].format(what=what)
     if change["part"]:
         part = next((part for part in card.get("parts", ()) if part["name"] == change["part"]), None)
-        done = {"insert": "part_added", "delete": "part_removed"}.get(change["action"], "part_changed")
-        return words[done].format(what=localized(part["title"], language) if part else change["part"])
-    return {"insert": words["created"], "retire": words["retired"]}.get(change["action"], "")
+        key = {"insert": "part_added", "delete": "part_removed"}.get(change["action"], "part_changed")
+        return messages[key].format(what=localized(part["title"], language) if part else change["part"])
+    return {"insert": messages["created"], "retire": messages["retired"]}.get(change["action"], "")
 
 
 def _changed_values(change: Change, card: Card, language: str) -> Iterator[tuple[str, str, str]]:
-    """Each changed value: its label, what it was, what it is. Of what is new only what somebody gave it."""
+    """Label, old and new text of each changed value. For a created or deleted feature itself, none."""
     if change["action"] in ("insert", "delete") and not change["part"]:
         return
     fields = fields_of(card)
     if change["part"]:
         part = next((part for part in card.get("parts", ()) if part["name"] == change["part"]), {"fields": ()})
-        fields = {given["name"]: given for given in part["fields"]}
-    words = messages_in(language)
+        fields = {field["name"]: field for field in part["fields"]}
     if moved := position_text(change, language):
-        yield words["position"], "", moved
+        yield messages_in(language)["position"], "", moved
     for name, values in change["changes"].items():
-        placed = name in POSITION_FIELDS and not change["part"] and "geometry" in change["changes"]
-        if name not in fields or name in HIDDEN_FIELDS or placed:
+        of_position = name in POSITION_FIELDS and not change["part"] and "geometry" in change["changes"]
+        if name not in fields or name in HIDDEN_FIELDS or of_position:
             continue
         before, after = (_shorten(value_text(fields[name], values[at], language)) for at in ("old", "new"))
         if before or after:
@@ -195,19 +196,19 @@ def _changed_values(change: Change, card: Card, language: str) -> Iterator[tuple
 
 
 def position_text(change: Change, language: str) -> str:
-    """What became of a place: set, taken away, moved so far, or drawn anew."""
-    words = messages_in(language)
+    """The change of a position: entered, removed, moved by a distance, or the shape edited; empty if unchanged."""
+    messages = messages_in(language)
     values = None if change["part"] else change["changes"].get("geometry")
     if values is None:
         return ""
     if values["old"] is None or values["new"] is None:
-        return words["was_placed" if values["old"] is None else "was_unplaced"]
+        return messages["was_placed" if values["old"] is None else "was_unplaced"]
     metres = change.get("moved_m")
     if metres is None:
-        return words["was_reshaped"]
-    far = metres >= KILOMETRE
-    n = format_number(round(metres / KILOMETRE, 1) if far else round(metres), language)
-    return words["was_moved"].format(d=words["kilometres" if far else "metres"].format(n=n))
+        return messages["was_reshaped"]
+    in_km = metres >= KILOMETRE
+    n = format_number(round(metres / KILOMETRE, 1) if in_km else round(metres), language)
+    return messages["was_moved"].format(d=messages["kilometres" if in_km else "metres"].format(n=n))
 
 
 def _shorten(text: str) -> str:

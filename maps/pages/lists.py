@@ -1,9 +1,9 @@
-"""The list pages: one table over any layer's card, in the layer's own choice of columns.
+"""The list pages: a table of the features of one layer, with filters and sorting.
 
-``list_page`` takes the card as ``/api/cards`` gives it and the features as the items endpoint gives
-them, already filtered and in natural order. Query keys that are properties of the layer are filters,
-and ``q``, words to look for; ``sort=<field>`` or ``sort=-<field>`` puts the whole in order. All are applied by the
-caller, but for the order of what has none in the database: events, procedures, lists.
+``list_page`` takes the card as ``/api/cards`` gives it, and the features as the items endpoint gives them. Query
+parameters named like properties are filters, ``q`` holds keywords, and ``sort=<field>`` or ``sort=-<field>`` sorts the
+list. The caller has applied all of them, except sorting by fields that the database cannot sort: events, procedures,
+lists.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,8 +30,7 @@ from maps.labels import (
 from maps.messages import messages_in
 from maps.rendering import Person, as_of_query, format_date, format_number, localized, mark_svg, render, url_with_query
 
-# What each list shows, in this order; the first column leads to the map.
-# A layer without a choice of its own shows the first fields of its card.
+# The columns of each list in their order; the first links to the map. Other layers show the first fields of their card.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "works": ("title", "urgency", "stage", "procedure", "address", "unit", "due_on", "waiting_on", "progress"),
     "tasks": ("title", "urgency", "state", "lead_unit", "person", "due_on", "waiting_on", "missing_clears"),
@@ -41,7 +40,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "crossings": ("name", "kind", "state", "gate", "border", "address", "opened_on"),
     "documents": ("title", "number", "kind", "issuer", "issued_on", "holder"),
 }
-# What each list is filtered by: a code list by its words, a text by the values that its rows have.
+# The filters of each list: a code list offers its codes, a text field the values of the rows.
 FILTERS: dict[str, tuple[str, ...]] = {
     "works": ("urgency", "stage", "kind", "unit"),
     "tasks": ("urgency", "state", "missing_clears", "lead_unit"),
@@ -52,13 +51,13 @@ FILTERS: dict[str, tuple[str, ...]] = {
     "documents": ("kind", "issuer"),
 }
 _DATE_FIELDS = {"works": "due_on", "tasks": "due_on", "incidents": "occurred_at"}
-_MAX_COLUMNS = 7  # columns of a layer that has no choice of its own
+_MAX_COLUMNS = 7  # Of layers that are not in COLUMNS.
 _YEARS_BACK = 6
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One value as it is read: its text, the mark of its word, and whether it says that something is late."""
+    """A value as text, with the mark of its code if it has one; ``late`` says that the row is overdue."""
 
     label: str
     text: str
@@ -69,7 +68,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a list; ``mark`` is given only where no column carries it beside its word."""
+    """A row of a list. ``mark`` is None if a column shows the mark of the row."""
 
     id: str
     title: str
@@ -81,7 +80,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Column:
-    """One header: where a click on it leads and how the list stands sorted by it ("", "ascending", "descending")."""
+    """A column header: the URL that sorts by it, and the present order (``""``, ``ascending`` or ``descending``)."""
 
     title: str
     href: str
@@ -100,14 +99,14 @@ def list_page(
     total: int | None = None,
     person: Person | None = None,
 ) -> str:
-    """The page of one layer. ``more`` is the address of the rows after these, ``total`` how many there are in all."""
+    """The list of one layer. ``more`` is the URL of the next page, ``total`` the number of all rows."""
     query = {key: value for key, value in (query or {}).items() if value}
     layer = card["name"]
     fields = fields_of(card)
     names = [name for name in COLUMNS.get(layer, tuple(fields)[:_MAX_COLUMNS]) if name in fields or name == "address"]
     rows = sort_rows(features, fields, query.get("sort", ""))
     filters = {name: value for name, value in query.items() if name in {*fields, "datetime", "q"}}
-    then = as_of_query(query)
+    as_of_filter = as_of_query(query)
     today = as_of.astimezone(dates.VIETNAM_TIME).date() if as_of else None
     return render(
         "pages/list.html",
@@ -121,39 +120,39 @@ def list_page(
         creatable=bool(card.get("creatable")),
         title=messages_in(language).get(layer) or localized(card["title"], language),
         columns=[_column(name, fields, layer, query, language) for name in names],
-        rows=[_row(card, feature, names, fields, language, then, today) for feature in rows],
+        rows=[_row(card, feature, names, fields, language, as_of_filter, today) for feature in rows],
         selects=_filter_controls(layer, fields, features, query, language),
         filters=filters,
         filter_text=_filter_text(filters, fields, language),
-        export=url_with_query(f"/api/export/{layer}", {**filters, **then}),
-        partner_export=url_with_query(f"/api/export/{layer}", {**filters, **then, "reader": "partner"}),
-        downloads=downloads(language, layer, {**filters, **then}),
-        on_map=url_with_query("/", {**_map_query(layer, filters), **then}) if card.get("geometry") else None,
+        export=url_with_query(f"/api/export/{layer}", {**filters, **as_of_filter}),
+        partner_export=url_with_query(f"/api/export/{layer}", {**filters, **as_of_filter, "reader": "partner"}),
+        downloads=downloads(language, layer, {**filters, **as_of_filter}),
+        on_map=url_with_query("/", {**_map_query(layer, filters), **as_of_filter}) if card.get("geometry") else None,
         more=more,
         total=len(features) if total is None else total,
     )
 
 
 def sort_rows(features: Sequence[Feature], fields: Mapping[str, Field], sort: str) -> list[Feature]:
-    """The rows by one field, as they came where the database has put them in order; silent ones come last."""
+    """Sort the features by a field that the database cannot sort; features without a value come last in any case."""
     name = sort.lstrip("-")
     if name not in fields:
         return list(features)
 
     def key(feature: Feature) -> Any:
         value = feature["properties"][name]
-        if isinstance(value, Mapping):  # an event by its day, a procedure by how far it has got
+        if isinstance(value, Mapping):  # An event by its date, a procedure by the number of steps done.
             return str(value.get("on") or value.get("done"))
         return len(value)
 
-    known = [feature for feature in features if feature["properties"].get(name) not in (None, "", [])]
-    silent = [feature for feature in features if feature["properties"].get(name) in (None, "", [])]
+    with_value = [feature for feature in features if feature["properties"].get(name) not in (None, "", [])]
+    without_value = [feature for feature in features if feature["properties"].get(name) in (None, "", [])]
     if fields[name].get("type") in ("json", "list"):
-        known.sort(key=key, reverse=sort.startswith("-"))
-    return known + silent
+        with_value.sort(key=key, reverse=sort.startswith("-"))
+    return with_value + without_value
 
 
-def _row(  # noqa: PLR0917 - what a row is made of
+def _row(  # noqa: PLR0917 - the same for all rows, and the feature
     card: Card,
     feature: Feature,
     names: Sequence[str],
@@ -173,37 +172,38 @@ def _row(  # noqa: PLR0917 - what a row is made of
     )
 
 
-def _cell(  # noqa: PLR0917 - what a cell is made of
+def _cell(  # noqa: PLR0917 - the same for all cells, and the field
     name: str, card: Card, fields: Mapping[str, Field], feature: Feature, language: str, today: date | None
 ) -> Cell:
-    words, properties = messages_in(language), feature["properties"]
+    messages, properties = messages_in(language), feature["properties"]
     if name == "address":
-        about = "≈\N{NO-BREAK SPACE}" if properties.get("position_source") == "assumed" else ""
-        return Cell(words["address"], about + properties["address"] if properties.get("address") else "")
+        prefix = "≈\N{NO-BREAK SPACE}" if properties.get("position_source") == "assumed" else ""
+        return Cell(messages["address"], prefix + properties["address"] if properties.get("address") else "")
     field = fields[name]
     text = value_text(field, properties.get(name), language)
-    word = code_of(field, properties.get(name))
+    code = code_of(field, properties.get(name))
     late = name == "due_on" and properties.get("urgency") == "overdue"
     if late and text:
         days = format_number(days_since(properties["due_on"], today), language)
-        text = f"{text} · {words['overdue_days'].format(n=days)}"
+        text = f"{text} · {messages['overdue_days'].format(n=days)}"
     if name == "waiting_on" and text and properties.get("waiting_since"):
-        text = f"{text} · {words['since'].format(day=format_date(properties['waiting_since'])[3:])}"
-    drawn = None
-    if word and word.get("mark"):
-        # The mark that draws the layer is hollow for an assumed position, as on the map.
+        text = f"{text} · {messages['since'].format(day=format_date(properties['waiting_since'])[3:])}"
+    mark = None
+    if code and code.get("mark"):
+        # The mark that the map shows for the feature is hollow for an assumed position, as on the map.
         hollow = name == card.get("drawn_by") and is_assumed(feature)
-        drawn = mark_svg(word["mark"]["shape"], word["mark"]["colour"], hollow=hollow)
-    return Cell(localized(field["title"], language), text, drawn, late, isinstance(properties.get(name), int | float))
+        mark = mark_svg(code["mark"]["shape"], code["mark"]["colour"], hollow=hollow)
+    return Cell(localized(field["title"], language), text, mark, late, isinstance(properties.get(name), int | float))
 
 
 def _column(name: str, fields: Mapping[str, Field], layer: str, query: Mapping[str, str], language: str) -> Column:
     title = messages_in(language)["address"] if name == "address" else localized(fields[name]["title"], language)
     sort = query.get("sort", "")
     direction = {name: "ascending", f"-{name}": "descending"}.get(sort, "")
-    onward = {"ascending": f"-{name}", "descending": ""}.get(direction, name)
-    kept = {key: value for key, value in query.items() if key != "sort"} | ({"sort": onward} if onward else {})
-    return Column(title, url_with_query(f"/{layer}", kept), direction)
+    next_sort = {"ascending": f"-{name}", "descending": ""}.get(direction, name)
+    next_query = {key: value for key, value in query.items() if key != "sort"}
+    next_query |= {"sort": next_sort} if next_sort else {}
+    return Column(title, url_with_query(f"/{layer}", next_query), direction)
 
 
 def _filter_controls(
@@ -213,18 +213,18 @@ def _filter_controls(
     query: Mapping[str, str],
     language: str,
 ) -> list[tuple[str, str, list[tuple[str, str, bool]]]]:
-    """The filters of a list: name, label and options (value, text, chosen)."""
+    """The filters of a list: parameter, label, and options of value, text and whether it is selected."""
     selects = []
     for name in FILTERS.get(layer, ("border",)):
         if name not in fields:
             continue
-        asked = query.get(name)
-        if words := fields[name].get("codes"):
-            choices = [(word["value"], localized(word["title"], language)) for word in words]
+        selected = query.get(name)
+        if codes := fields[name].get("codes"):
+            choices = [(code["value"], localized(code["title"], language)) for code in codes]
         else:
-            values = {row["properties"].get(name) for row in features} | {asked}
+            values = {row["properties"].get(name) for row in features} | {selected}
             choices = [(value, value) for value in sorted(value for value in values if value)]
-        options = [(value, text, asked == value) for value, text in choices]
+        options = [(value, text, selected == value) for value, text in choices]
         selects.append((name, localized(fields[name]["title"], language), options))
     if _DATE_FIELDS.get(layer) in fields:
         this_year = dates.today().year
@@ -235,21 +235,23 @@ def _filter_controls(
 
 
 def _filter_text(filters: Mapping[str, str], fields: Mapping[str, Field], language: str) -> str:
-    """The filters in words, for the head of a printed list."""
-    said_filters = []
+    """The filters as text, for the heading and the printed list."""
+    filter_texts = []
     for name, value in filters.items():
         if name == "datetime":
-            said_filters.append(f"{messages_in(language)['year']} {value[:4]}")
+            filter_texts.append(f"{messages_in(language)['year']} {value[:4]}")
         elif name == "q":
-            said_filters.append(f"“{value}”")
+            filter_texts.append(f"“{value}”")
         else:
-            texts = [value_text(fields[name], one, language) for one in value.split(",")]
-            said_filters.append(f"{localized(fields[name]['title'], language)}: {', '.join(texts)}")
-    return " · ".join(said_filters)
+            texts = [value_text(fields[name], item, language) for item in value.split(",")]
+            filter_texts.append(f"{localized(fields[name]['title'], language)}: {', '.join(texts)}")
+    return " · ".join(filter_texts)
 
 
 def _map_query(layer: str, filters: Mapping[str, str]) -> dict[str, str]:
-    """The map with this layer, and the filters as the map page names them."""
+    """The query of the map page that shows this layer with the same filters, by the map page's parameter names."""
     renamed = {"datetime": "year", "q": "text"}
-    named = {renamed.get(name, name): value[:4] if name == "datetime" else value for name, value in filters.items()}
-    return {"tab": layer, "layers": f"markers,gates,crossings,{layer}", **named}
+    parameters = {
+        renamed.get(name, name): value[:4] if name == "datetime" else value for name, value in filters.items()
+    }
+    return {"tab": layer, "layers": f"markers,gates,crossings,{layer}", **parameters}

@@ -1,4 +1,4 @@
-"""The pages of what leaves the house: all releases, one with its preview, a new one, and who holds what."""
+"""The pages of releases: the list, one release with its preview, the form, and the register of holdings."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from maps.rendering import localized, render
 MESSAGES: dict[str, Text] = {
     "release_note": Text("Ghi chú", "Note"),
     "release_filter": Text("Bộ lọc", "Filter"),
-    "has_place": Text("Vị trí", "Position"),
+    "has_position": Text("Vị trí", "Position"),
     "release_steps": Text("Các bước", "Steps"),
     "releases_what": Text(
         "Dữ liệu chỉ được cung cấp sau khi người thứ hai phê duyệt",
@@ -19,17 +19,17 @@ MESSAGES: dict[str, Text] = {
     ),
     "release_new": Text("Soạn bản chia sẻ", "Prepare a release"),
     "release_next": Text("Soạn phiên bản mới", "Prepare the next version"),
-    "release_edit": Text("Sửa bản nháp", "Change the draft"),
+    "release_edit": Text("Sửa bản nháp", "Edit the draft"),
     "release_name": Text("Bản chia sẻ", "Release"),
     "release_to": Text("gửi {name}", "to {name}"),
     "release_state": Text("Trạng thái", "State"),
     "release_rows": Text("Số dòng", "Rows"),
     "release_last": Text("Thao tác gần nhất", "Last action"),
-    "release_why": Text("Lý do", "Why"),
-    "release_which": Text("Mục", "Feature"),
+    "release_why": Text("Lý do", "Reason"),
+    "release_feature": Text("Mục", "Feature"),
     "basis": Text("Căn cứ", "Basis"),
     "basis_document": Text("Văn bản làm căn cứ", "Basis document"),
-    "basis_said": Text("Căn cứ (nội dung hiển thị cho nơi nhận)", "Basis (as shown to the recipient)"),
+    "basis_text": Text("Căn cứ (nội dung hiển thị cho nơi nhận)", "Basis (as shown to the recipient)"),
     "period": Text("Thời hạn", "Period"),
     "valid_from": Text("Từ ngày", "From"),
     "valid_to": Text("Đến ngày", "Until"),
@@ -56,9 +56,9 @@ MESSAGES: dict[str, Text] = {
     ),
     "release_more": Text("và {n} dòng nữa", "and {n} more rows"),
     "precision": Text("Độ chính xác", "Precision"),
-    "decimals_said": Text("{n} chữ số thập phân của độ", "{n} decimal places of a degree"),
-    "no_places": Text("không kèm vị trí", "without positions"),
-    "release_second": Text(
+    "decimal_places": Text("{n} chữ số thập phân của độ", "{n} decimal places of a degree"),
+    "without_positions": Text("không kèm vị trí", "without positions"),
+    "release_needs_other_person": Text(
         "Phải do người khác phê duyệt: bạn là người soạn hoặc trình phiên bản này.",
         "Somebody else must approve it: you prepared or submitted this version.",
     ),
@@ -113,8 +113,8 @@ MESSAGES: dict[str, Text] = {
         "“Đến” là thời điểm ngừng cung cấp; bản nơi nhận đã tải về trước đó vẫn do nơi nhận lưu giữ.",
         "“Until” is when it stopped being provided; copies downloaded before that are still held by the recipient.",
     ),
-    "held_back": Text("Đã tự động ngừng cung cấp", "Stopped automatically"),
-    "held_back_note": Text(
+    "recalled": Text("Đã tự động ngừng cung cấp", "Stopped automatically"),
+    "recalled_note": Text(
         "{n} mục đã tự động ngừng cung cấp do phạm vi khai thác của mục hoặc của đối tượng liên quan bị thu hẹp"
         " sau khi chia sẻ; bản đã tải về vẫn ở nơi nhận. Hãy thông báo cho nơi nhận"
         " hoặc soạn phiên bản mới.",
@@ -122,18 +122,18 @@ MESSAGES: dict[str, Text] = {
         " was raised after release; copies downloaded before are still with the recipient. Notify the"
         " recipient or prepare a new version.",
     ),
-    "held_since": Text("Từ", "Since"),
-    "held_until": Text("Đến", "Until"),
-    "held_what": Text("Nội dung đã chia sẻ", "What was shared"),
+    "holding_since": Text("Từ", "Since"),
+    "holding_until": Text("Đến", "Until"),
+    "holding_content": Text("Nội dung đã chia sẻ", "Shared data"),
 }
-"""The wordings of these pages alone, in both languages: other pages need not carry them."""
+"""Messages that only these pages need."""
 
 MAX_PREVIEW_ROWS = 50
-"""Rows of a preview's table; its map and its numbers know more."""
+"""Rows of a layer in the preview's table; its map and its numbers cover more."""
 
 
 def _page(template: str, language: str, **context: Any) -> str:
-    return render(template, language, wordings=MESSAGES, **context)
+    return render(template, language, page_messages=MESSAGES, **context)
 
 
 def releases_page(
@@ -146,14 +146,17 @@ def releases_page(
     states: type[Status],
     **context: Any,
 ) -> str:
-    """Every release with its latest version, and what recipients were given and may no longer have."""
+    """The list of releases with their latest versions, and the holdings that were recalled.
+
+    ``recalled`` may be only the latest of all ``recalled_count`` ones. ``states`` is the status of releases.
+    """
     return _page(
         "pages/releases.html",
         language,
         path="/releases",
         releases=releases,
-        held_back=[_holding_row(one, cards, language) for one in recalled],
-        number_held_back=recalled_count,
+        recalled=[_holding_row(holding, cards, language) for holding in recalled],
+        recalled_count=recalled_count,
         states=_states_by_value(states),
         **context,
     )
@@ -171,12 +174,12 @@ def release_page(
     home: tuple[float, float, float],
     **context: Any,
 ) -> str:
-    """One version of a release: what goes as table and map, what stays, who said so, and what may be done now.
+    """One version of a release: its preview as tables and map, what is withheld, its steps, and the next transitions.
 
-    ``who`` is the name of whoever looks: to those who have prepared it approval is not offered.
+    ``actor_name`` is the reader's name: approval is not offered to those who prepared or submitted the version.
     """
-    parts = [_preview_part(one, cards[one["layer"]], language) for one in preview["parts"]]
-    own = actor_name in (*version["preparers"], version["submitted_by"])
+    parts = [_preview_part(part, cards[part["layer"]], language) for part in preview["parts"]]
+    may_not_approve = actor_name in (*version["preparers"], version["submitted_by"])
     return _page(
         "pages/release.html",
         language,
@@ -184,10 +187,12 @@ def release_page(
         release=release,
         version=version,
         parts=parts,
-        changed=sum(one["changed"] for one in preview["parts"]),
-        withheld=[{**one, "title": localized(cards[one["layer"]]["title"], language)} for one in preview["withheld"]],
-        onward=[word for word in version["onward"] if not (own and word == "approved")],
-        own=own and "approved" in version["onward"],
+        changed_count=sum(part["changed"] for part in preview["parts"]),
+        withheld=[
+            {**rows, "title": localized(cards[rows["layer"]]["title"], language)} for rows in preview["withheld"]
+        ],
+        transitions=[state for state in version["onward"] if not (may_not_approve and state == "approved")],
+        needs_other_person=may_not_approve and "approved" in version["onward"],
         states=_states_by_value(states),
         home=home,
         **context,
@@ -203,19 +208,27 @@ def new_release_page(
     etag: str | None = None,
     **context: Any,
 ) -> str:
-    """The form of a release, or of the next version of ``before``, or of its draft where a ``tag`` says which."""
+    """The form of a release: a new one, the next version of ``previous``, or, with its ``etag``, the draft of it."""
     path = f"/releases/{previous['id']}/{'edit' if etag else 'new'}" if previous else "/releases/new"
-    found = {"layers": layers, "documents": documents, "before": previous, "tag": etag}
-    return _page("pages/release_new.html", language, path=path, **found, **context)
+    return _page(
+        "pages/release_new.html",
+        language,
+        path=path,
+        layers=layers,
+        documents=documents,
+        previous=previous,
+        etag=etag,
+        **context,
+    )
 
 
 def holdings_page(
     language: str, *, holdings: Sequence[Mapping[str, Any]] | None, cards: Mapping[str, Card], **context: Any
 ) -> str:
-    """Who holds what of a marker, or what one recipient holds; ``None`` before anything was asked."""
-    rows = [] if holdings is None else [_holding_row(one, cards, language) for one in holdings]
+    """The register of released data. ``holdings`` are the results of a search; None shows how to search."""
+    rows = [] if holdings is None else [_holding_row(holding, cards, language) for holding in holdings]
     return _page(
-        "pages/holdings.html", language, path="/holdings", asked=holdings is not None, holdings=rows, **context
+        "pages/holdings.html", language, path="/holdings", searched=holdings is not None, holdings=rows, **context
     )
 
 
@@ -224,20 +237,20 @@ def _states_by_value(states: type[Status]) -> dict[str, Any]:
 
 
 def _preview_part(part: Mapping[str, Any], card: Card, language: str) -> dict[str, Any]:
-    fields = {name: one for name, one in fields_of(card).items() if name in {*part["fields"], *part["always"]}}
+    fields = {name: field for name, field in fields_of(card).items() if name in {*part["fields"], *part["always"]}}
     rows = part["features"]["features"]
     return {
         **part,
-        "columns": [localized(one["title"], language) for one in fields.values()],
-        "lines": [
-            [value_text(one, row["properties"].get(name), language) for name, one in fields.items()]
+        "columns": [localized(field["title"], language) for field in fields.values()],
+        "rows_shown": [
+            [value_text(field, row["properties"].get(name), language) for name, field in fields.items()]
             for row in rows[:MAX_PREVIEW_ROWS]
         ],
-        "unplaced": [row["geometry"] is None for row in rows[:MAX_PREVIEW_ROWS]],
+        "without_position": [row["geometry"] is None for row in rows[:MAX_PREVIEW_ROWS]],
         "unnamed": [
-            localized(one["title"], language) for name, one in fields_of(card).items() if name in part["unnamed"]
+            localized(field["title"], language) for name, field in fields_of(card).items() if name in part["unnamed"]
         ],
-        "asked": ", ".join(f"{name} = {_value_text(value)}" for name, value in part["filter"].items()),
+        "filter_text": ", ".join(f"{name} = {_value_text(value)}" for name, value in part["filter"].items()),
     }
 
 
@@ -247,16 +260,16 @@ def _value_text(value: Any) -> str:
 
 def _holding_row(holding: Mapping[str, Any], cards: Mapping[str, Card], language: str) -> dict[str, Any]:
     card, content = cards[holding["layer"]], holding["content"]
-    told = [
+    contents = [
         f"{localized(field['title'], language)}: {text}"
         for name, field in fields_of(card).items()
         if name not in ("level", "number", "name", "title") and (text := value_text(field, content.get(name), language))
     ]
-    named = next((content[name] for name in ("number", "code", "name", "title", "section") if content.get(name)), "–")
+    label = next((content[name] for name in ("number", "code", "name", "title", "section") if content.get(name)), "–")
     return {
         **holding,
-        "layer_said": localized(card["title"], language),
-        "label": named,
-        "told": told,
-        "placed": "geometry" in content,
+        "layer_title": localized(card["title"], language),
+        "label": label,
+        "contents": contents,
+        "has_position": "geometry" in content,
     }
