@@ -1,12 +1,13 @@
-"""What a page is looked at for on a small screen, as scripts of the browser."""
+"""Scripts for the browser that find layout faults of a page."""
 
-# Whatever can be pressed, less what Leaflet draws on the map (its place is the thing's own, WCAG 2.5.5 "essential")
-# and what stands in the run of a text. A control inside a label or a row is as large as that.
+# Controls lower than 44 CSS pixels (WCAG 2.5.5). Exceptions: marks on the map, whose position is essential,
+# and links within a text. A control inside a label or a row counts with the size of that.
 TARGETS_TOO_SMALL = """() => [
     ...document.querySelectorAll("a[href], button, input, select, textarea, summary, [role=tab]")]
-    .filter((one) => !one.closest(".leaflet-pane, [hidden]") && one.checkVisibility({ visibilityProperty: true }))
-    .map((one) => [one, one.closest("label, .row") ?? one])
-    .filter(([one, target]) => target !== one || getComputedStyle(one).display !== "inline")
+    .filter((control) => !control.closest(".leaflet-pane, [hidden]")
+        && control.checkVisibility({ visibilityProperty: true }))
+    .map((control) => [control, control.closest("label, .row") ?? control])
+    .filter(([control, target]) => target !== control || getComputedStyle(control).display !== "inline")
     .filter(([, target]) => {
         const box = target.getBoundingClientRect();
         if (box.width < 2 || box.right < 0 || box.left > innerWidth) return false;
@@ -18,19 +19,19 @@ TARGETS_TOO_SMALL = """() => [
         while (reaches(bottom + 0.5) && bottom - top < 44) bottom += 0.5;
         return bottom - top < 43.5;
     })
-    .map(([one, target]) => `${target.tagName} .${target.className} ${target.textContent.trim().slice(0, 30)}`
+    .map(([, target]) => `${target.tagName} .${target.className} ${target.textContent.trim().slice(0, 30)}`
         + ` ${target.getBoundingClientRect().height}`)"""
 
-# Words that begin or end beyond the screen, less what is scrolled on purpose within its own row.
+# Elements whose text begins or ends outside the window, except in rows that scroll sideways on purpose.
 CLIPPED_TEXT = """() => [...document.querySelectorAll("main *, header *")]
-    .filter((one) => one.childElementCount === 0 && one.textContent.trim())
-    .filter((one) => one.checkVisibility({ visibilityProperty: true }))
-    .filter((one) => !one.closest(".leaflet-pane, .unseen, .tabs, .pages, [hidden]"))
-    .map((one) => [one, one.getBoundingClientRect()])
+    .filter((element) => element.childElementCount === 0 && element.textContent.trim())
+    .filter((element) => element.checkVisibility({ visibilityProperty: true }))
+    .filter((element) => !element.closest(".leaflet-pane, .unseen, .tabs, .pages, [hidden]"))
+    .map((element) => [element, element.getBoundingClientRect()])
     .filter(([, box]) => box.width > 2 && (box.left < -1 || box.right > innerWidth + 1))
-    .map(([one]) => `${one.tagName} ${one.textContent.trim().slice(0, 40)}`)"""
+    .map(([element]) => `${element.tagName} ${element.textContent.trim().slice(0, 40)}`)"""
 
-# Cells of which a word is not to be seen: it runs out of the cell, or lies on a line that is no longer shown.
+# Cells whose text is cut off at the side, or has more lines than are visible.
 CUT_CELLS = """(cells) => cells
     .filter((cell) => cell.scrollWidth > cell.clientWidth || [...cell.children].some((part) => part.clientWidth > 0
         && (part.scrollWidth > part.clientWidth || part.scrollHeight > part.clientHeight + 4)))

@@ -1,4 +1,4 @@
-"""Pages in other typefaces than their own: what a reader sees whose browser could not load it."""
+"""Pages in substitute fonts, as readers see them whose browser could not load the product's own."""
 
 import os
 from pathlib import Path
@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-OWN = "Source Sans 3"
-INSTALLED = {
+PRODUCT_FONT = "Source Sans 3"
+SUBSTITUTE_FONTS = {
     "DejaVu Sans": Path("/usr/share/fonts/truetype/dejavu"),
     "Roboto": Path("/usr/share/fonts/truetype/roboto"),
 }
-"""The typefaces that stand in, and where Debian puts them: the widest that is common, and the one of Android."""
+"""Substitute fonts and their folders in Debian: the widest common one, and the one of Android."""
 
-TYPEFACES = [OWN, *INSTALLED]
+TYPEFACES = [PRODUCT_FONT, *SUBSTITUTE_FONTS]
 
 in_each_typeface = pytest.mark.parametrize("typeface", TYPEFACES, indirect=True)
-"""Run a test in the product's own typeface, with DejaVu Sans alone and with Roboto alone."""
+"""Run a test in the product's own font, with only DejaVu Sans, and with only Roboto."""
 
 FONTCONFIG = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
@@ -28,28 +28,29 @@ FONTCONFIG = """<?xml version="1.0"?>
 """
 
 
-def with_this_alone(family: str, folder: Path) -> dict[str, str]:
-    """The environment of a browser that finds no font but those of ``family``; its configuration lies in ``folder``."""
-    installed = INSTALLED[family]
-    assert installed.is_dir(), f"{installed} is missing: ./cotmoc test installs it"
+def single_font_environment(family: str, folder: Path) -> dict[str, str]:
+    """The environment of a browser that finds only the fonts of ``family``; ``folder`` gets its fontconfig file."""
+    fonts = SUBSTITUTE_FONTS[family]
+    assert fonts.is_dir(), f"{fonts} is missing: ./cotmoc test installs it"
     configuration = folder / "fonts.conf"
-    configuration.write_text(FONTCONFIG.format(folder=installed, cache=folder / "cache", family=family), "utf-8")
+    configuration.write_text(FONTCONFIG.format(folder=fonts, cache=folder / "cache", family=family), "utf-8")
     return {**os.environ, "FONTCONFIG_FILE": str(configuration)}
 
 
-def withhold_the_own(page: Page) -> None:
-    """Let the font files of the product not arrive."""
+def block_product_font(page: Page) -> None:
+    """Abort all requests for the product's font files."""
     page.route("**/*.woff2", lambda route: route.abort())
 
 
-def drawn_with(page: Page, selector: str) -> set[str]:
-    """The families of the fonts that the first element of ``selector`` is really drawn with."""
+def fonts_used(page: Page, selector: str) -> set[str]:
+    """The families of the fonts with which the browser draws the first element that matches ``selector``."""
     protocol = page.context.new_cdp_session(page)
     protocol.send("DOM.enable")
     protocol.send("CSS.enable")
     root = protocol.send("DOM.getDocument")["root"]["nodeId"]
     node = protocol.send("DOM.querySelector", {"nodeId": root, "selector": selector})["nodeId"]
-    found = protocol.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
+    fonts = protocol.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
     protocol.detach()
-    # A file of all weights calls itself by its lightest.
-    return {OWN if one["familyName"].startswith(OWN) else one["familyName"] for one in found}
+    # A variable font reports its lightest weight as part of the family name.
+    names = {font["familyName"] for font in fonts}
+    return {PRODUCT_FONT if name.startswith(PRODUCT_FONT) else name for name in names}

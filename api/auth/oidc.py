@@ -134,7 +134,7 @@ class Provider:
         return self.verify_id_token(str(tokens.get("id_token", "")), attempt.nonce)
 
     def verify_id_token(self, id_token: str, nonce: str) -> dict[str, Any]:
-        """Check signature, issuer, audience, nonce and times of an ID token (OIDC Core, 3.1.3.7); returns its claims."""
+        """The claims of an ID token, once signature, issuer, audience, nonce and times hold (OIDC Core, 3.1.3.7)."""
         try:
             claims = self._decode_id_token(id_token).claims
             jwt.JWTClaimsRegistry(

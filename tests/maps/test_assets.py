@@ -1,4 +1,4 @@
-"""Browser assets are pinned by their sha512, fetched once and never taken from elsewhere."""
+"""The npm packages for the browser: pinned by sha512, fetched once; static files load nothing from other hosts."""
 
 import re
 import tarfile
@@ -21,7 +21,7 @@ def a_tarball(folder: Path, **files: str) -> Path:
     return path
 
 
-def test_a_verified_package_is_laid_out_and_then_present(tmp_path: Path) -> None:
+def test_verified_package_is_extracted_and_then_installed(tmp_path: Path) -> None:
     tarball = a_tarball(tmp_path, main="let a")
     package = Package("@scope/thing", "1.0.0", integrity_of(tarball), {"main": "thing/main.js"})
     vendor = tmp_path / "vendor"
@@ -31,14 +31,14 @@ def test_a_verified_package_is_laid_out_and_then_present(tmp_path: Path) -> None
     assert is_installed(package, vendor)
 
 
-def test_another_tarball_than_the_pinned_one_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+def test_tarball_with_another_hash_is_refused_and_not_extracted(tmp_path: Path) -> None:
     package = Package("thing", "1.0.0", integrity_of(a_tarball(tmp_path, main="let a")), {"main": "main.js"})
     with pytest.raises(AssetError, match="is not the pinned"):
         unpack(package, a_tarball(tmp_path, main="let evil"), tmp_path / "vendor")
     assert not (tmp_path / "vendor").exists()
 
 
-def test_a_new_pin_or_a_lost_file_makes_a_package_missing_again(tmp_path: Path) -> None:
+def test_new_version_or_missing_file_makes_a_package_not_installed(tmp_path: Path) -> None:
     tarball = a_tarball(tmp_path, main="let a")
     package = Package("thing", "1.0.0", integrity_of(tarball), {"main": "main.js"})
     unpack(package, tarball, tmp_path)
@@ -47,27 +47,27 @@ def test_a_new_pin_or_a_lost_file_makes_a_package_missing_again(tmp_path: Path) 
     assert not is_installed(package, tmp_path)
 
 
-def test_nothing_is_asked_for_when_all_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fetch_requests_nothing_when_all_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     fetch()
     monkeypatch.setenv("PATH", "")
     assert fetch() == []
 
 
-def test_the_list_of_pins_names_no_index_and_every_pin_is_a_sha512() -> None:
+def test_pins_name_no_registry_and_have_a_sha512() -> None:
     text = (Path(maps.__file__).parent / "assets.json").read_text("utf-8")
     assert "://" not in text
     assert all(re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", package.integrity) for package in packages())
 
 
-def test_our_own_files_load_nothing_from_elsewhere() -> None:
-    own = [
+def test_static_files_load_nothing_from_other_hosts() -> None:
+    files = [
         path
         for path in (Path(maps.__file__).parent / "static").rglob("*")
         if path.suffix in (".js", ".css") and "vendor" not in path.parts
     ]
-    assert own
-    for path in own:
+    assert files
+    for path in files:
         text = path.read_text("utf-8")
-        addresses = re.findall(r"https?://[^\s\"'`)]+", text)
-        assert [address for address in addresses if address != "http://www.w3.org/2000/svg"] == [], path.name
+        urls = re.findall(r"https?://[^\s\"'`)]+", text)
+        assert [url for url in urls if url != "http://www.w3.org/2000/svg"] == [], path.name
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", text), path.name

@@ -1,4 +1,4 @@
-"""folium composes pages from constants; should anything else ever reach it, the server must not run it."""
+"""Names that reach folium are not run as templates, and the map script has only constants."""
 
 import folium
 import pytest
@@ -11,23 +11,23 @@ TEMPLATES = {name: text for name, text in ACCEPTED.items() if "{{" in text or "{
 
 
 @pytest.mark.parametrize("payload", TEMPLATES.values(), ids=TEMPLATES)
-def test_a_layer_name_with_template_code_is_text_to_the_server(payload: str) -> None:
-    drawn = folium.Map(tiles=None)
-    folium.FeatureGroup(name=payload).add_to(drawn)
-    folium.LayerControl().add_to(drawn)
-    folium.Marker((11.3, 106.0), tooltip=payload, popup=payload).add_to(drawn)
-    script = render_script(drawn)
+def test_template_code_in_a_layer_name_is_not_run(payload: str) -> None:
+    folium_map = folium.Map(tiles=None)
+    folium.FeatureGroup(name=payload).add_to(folium_map)
+    folium.LayerControl().add_to(folium_map)
+    folium.Marker((11.3, 106.0), tooltip=payload, popup=payload).add_to(folium_map)
+    script = render_script(folium_map)
     assert payload in script
     assert EVALUATED not in script
 
 
-def test_the_script_is_the_same_for_everybody_and_names_its_map() -> None:
+def test_map_script_is_constant_and_names_its_map() -> None:
     assert render_script(empty_map()) == map_script()
     assert 'var map_main = L.map("map_main"' in map_script()
     assert all(f'createPane(\n                "{name}")' in map_script() for name in PANES)
 
 
-def test_the_map_brings_no_tiles_and_no_third_party() -> None:
+def test_map_has_no_tiles_and_no_third_party() -> None:
     assert "tileLayer" not in map_script()
     assert "http" not in map_script()
     assert '"maxZoom": 19' in map_script()

@@ -1,56 +1,56 @@
-"""One catalogue of wordings: complete in both languages, and every wording a page asks for is in it."""
+"""The messages: complete in both languages; all that are used exist, and all that exist are used."""
 
 import re
 from pathlib import Path
 
 import maps
-from maps.messages import MESSAGES as SHARED, ONLY_OF_TEMPLATES, messages_in
-from maps.pages import access_log, accounts as entrance, releases
+from maps.messages import MESSAGES, ONLY_OF_TEMPLATES, messages_in
+from maps.pages import access_log, accounts, releases
 
-WORDS = SHARED | releases.MESSAGES | entrance.MESSAGES | access_log.MESSAGES
-"""What every page knows, and what the pages of releases and of accounts know beside it."""
+ALL_MESSAGES = MESSAGES | releases.MESSAGES | accounts.MESSAGES | access_log.MESSAGES
+"""The messages of all pages, and those of single pages."""
 
 HERE = Path(maps.__file__).parent
 SCRIPTS = sorted(path for path in (HERE / "static").rglob("*.js") if "vendor" not in path.parts)
 TEMPLATES = sorted((HERE / "templates").rglob("*.html"))
 
 
-def test_both_languages_say_something_with_the_same_blanks() -> None:
-    for key, text in WORDS.items():
+def test_both_languages_have_a_text_with_the_same_placeholders() -> None:
+    for key, text in ALL_MESSAGES.items():
         assert text.vi.strip(), key
         assert text.en.strip(), key
         assert set(re.findall(r"\{(\w+)\}", text.vi)) == set(re.findall(r"\{(\w+)\}", text.en)), key
 
 
-def test_every_wording_a_script_says_exists() -> None:
-    asked = {key for script in SCRIPTS for key in re.findall(r'say\("([\w-]+)"', script.read_text("utf-8"))}
-    assert asked
-    assert asked <= set(WORDS)
-    assert not [key for key in asked if key.startswith(ONLY_OF_TEMPLATES)], "not carried to the browser"
+def test_every_message_of_a_script_exists() -> None:
+    used = {key for script in SCRIPTS for key in re.findall(r'say\("([\w-]+)"', script.read_text("utf-8"))}
+    assert used
+    assert used <= set(ALL_MESSAGES)
+    assert not [key for key in used if key.startswith(ONLY_OF_TEMPLATES)], "not sent to the browser"
 
 
-def test_every_wording_a_template_says_exists() -> None:
-    asked = {key for page in TEMPLATES for key in re.findall(r"words\.(\w+)", page.read_text("utf-8"))}
-    assert asked - {"get"}
-    assert asked - {"get"} <= set(WORDS)
+def test_every_message_of_a_template_exists() -> None:
+    used = {key for page in TEMPLATES for key in re.findall(r"messages\.(\w+)", page.read_text("utf-8"))}
+    assert used - {"get"}
+    assert used - {"get"} <= set(ALL_MESSAGES)
 
 
-def test_no_wording_hides_behind_a_method_of_the_catalogue() -> None:
-    assert not set(WORDS) & set(dir(dict)), "words.keys in a template would be the method, not the wording"
+def test_no_key_is_the_name_of_a_dict_method() -> None:
+    assert not set(ALL_MESSAGES) & set(dir(dict)), "in a template, messages.keys would be the method"
 
 
-def test_no_wording_is_left_over() -> None:
+def test_every_message_is_used() -> None:
     sources = [*SCRIPTS, *TEMPLATES, *HERE.rglob("*.py")]
-    text = "\n".join(
-        path.read_text("utf-8")
-        for path in sources
-        if path.name not in ("words.py", "releases.py", "entrance.py", "readings.py")
-    )
+    declaring = {
+        HERE / "messages.py",
+        *(HERE / "pages" / f"{name}.py" for name in ("releases", "accounts", "access_log")),
+    }
+    text = "\n".join(path.read_text("utf-8") for path in sources if path not in declaring)
     built = re.compile(r"^(count_|empty_|add_|source_|event_|role_|release_(do|sure)_|reading_(read|export)|VN-)")
-    said = {key for key in WORDS if built.match(key) or re.search(rf"""["'`.]{re.escape(key)}\b""", text)}
-    assert said == set(WORDS)
+    used = {key for key in ALL_MESSAGES if built.match(key) or re.search(rf"""["'`.]{re.escape(key)}\b""", text)}
+    assert used == set(ALL_MESSAGES)
 
 
-def test_the_catalogue_speaks_one_language_at_a_time() -> None:
+def test_messages_in_returns_one_language() -> None:
     assert messages_in("en")["map"] == "Map"
     assert messages_in("vi")["map"] == "Bản đồ"

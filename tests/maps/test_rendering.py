@@ -1,4 +1,4 @@
-"""The shell of every page: escaped, without scripts of its own, dates as they are written here."""
+"""All pages: escaping, no inline scripts, Vietnamese dates and numbers."""
 
 import datetime as dt
 import re
@@ -26,48 +26,48 @@ PAGES = [
 
 
 class Elements(HTMLParser):
-    """The elements of a page as a browser sees them: tag and attributes."""
+    """The elements of a page: tags and attributes."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
+        self.elements.append((tag, dict(attrs)))
 
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("language", ["vi", "en"])
-def test_a_page_obeys_the_content_security_policy(page: Callable[..., str], language: str) -> None:
+def test_page_obeys_the_content_security_policy(page: Callable[..., str], language: str) -> None:
     html = page(language, office=HOSTILE, as_of=AS_OF, query={"q": HOSTILE, HOSTILE: HOSTILE})
     assert f'<html lang="{language}">' in html
-    elements = Elements(html)
-    scripts = [attributes for tag, attributes in elements.found if tag == "script"]
+    elements = Elements(html).elements
+    scripts = [attributes for tag, attributes in elements if tag == "script"]
     assert scripts
     assert all("src" in script or script.get("type") == "application/json" for script in scripts)
-    for tag, attributes in elements.found:
+    for tag, attributes in elements:
         assert tag not in {"img", "iframe", "object", "embed", "base"}
         assert not [name for name in attributes if name.startswith("on")], "no inline handler"
         for name in ("src", "href", "action"):
-            assert re.match(r"[/#]", attributes.get(name) or "/"), "nothing comes from elsewhere"
+            assert re.match(r"[/#]", attributes.get(name) or "/"), "no other hosts"
             assert not (attributes.get(name) or "").startswith("//")
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_says_what_the_line_is_and_how_old_its_data_are(page: Callable[..., str]) -> None:
+def test_page_shows_disclaimer_and_time_of_its_data(page: Callable[..., str]) -> None:
     html = page("vi", as_of=AS_OF)
     assert "không phải đường biên pháp lý" in html
     assert "© OpenStreetMap contributors" in html
-    assert "21/11/2026 06:30" in html, "the hour of Việt Nam, not of the server"
+    assert "21/11/2026 06:30" in html, "Vietnam time, not the server's"
 
 
-def test_the_language_switch_keeps_the_view() -> None:
+def test_language_switch_keeps_the_query() -> None:
     assert "tab=gates&amp;lang=en" in map_page("vi", query={"tab": "gates"})
     assert "tab=gates&amp;lang=vi" in map_page("en", query={"tab": "gates", "lang": "en"})
 
 
-def test_dates_and_numbers_are_written_as_people_here_write_them() -> None:
+def test_dates_and_numbers_in_vietnamese_notation() -> None:
     assert format_date("2023-12-31") == "31/12/2023"
     assert format_date(dt.date(2026, 1, 2)) == "02/01/2026"
     assert format_date("2026-11-20T23:30:00Z") == "21/11/2026"
@@ -80,7 +80,7 @@ def test_dates_and_numbers_are_written_as_people_here_write_them() -> None:
     assert (quantity(35, "%", "vi"), quantity(1200, "m", "vi")) == ("35%", "1.200 m")
 
 
-def test_a_mark_says_its_word_or_is_silent_and_is_hollow_when_assumed() -> None:
+def test_mark_has_label_or_is_hidden_and_hollow_when_assumed() -> None:
     assert 'aria-label="Quá &#34;hạn&#34;"' in mark_svg("square", label='Quá "hạn"')
     assert 'aria-hidden="true"' in mark_svg("square")
     assert "hollow" in mark_svg("square", hollow=True)
