@@ -1,6 +1,6 @@
-"""The pages in a real Chromium under the strict policy, fed with hostile text: shown as text, never run.
+"""The map page in a real Chromium under the Content-Security-Policy, with hostile text in all data.
 
-A small server of plain JSON stands at the doors' place; the doors themselves are proved in their own tests.
+A small server with fixed JSON replaces the API, which has tests of its own.
 """
 
 import re
@@ -91,14 +91,14 @@ UNPLACED = {**PLACED, "id": "w2", "geometry": None, "properties": {**PLACED["pro
 LOCATED = {"kind": "marker", "address": HOSTILE, "border": "VN-KH", "nearest_marker": HOSTILE}
 
 
-async def under_the_policy(request: Request, following: RequestResponseEndpoint) -> Response:
-    answer = await following(request)
-    answer.headers["Content-Security-Policy"] = POLICY
-    return answer
+async def add_policy(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    response = await call_next(request)
+    response.headers["Content-Security-Policy"] = POLICY
+    return response
 
 
-class Doors:
-    """The answers, and what was sent."""
+class FakeApi:
+    """Fixed responses, and a record of the requests."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, dict[str, Any]]] = []
@@ -120,12 +120,12 @@ class Doors:
         def html(page: Any) -> Any:
             return lambda request: HTMLResponse(page("vi", home=(11.3, 106.0, 10), query=dict(request.query_params)))
 
-        def data(answer: Any, **headers: str) -> Any:
-            return lambda _: JSONResponse(answer, headers=headers)
+        def data(content: Any, **headers: str) -> Any:
+            return lambda _: JSONResponse(content, headers=headers)
 
         item = "/ogc/collections/{layer}/items/w1"
         nothing = {"type": "FeatureCollection", "features": []}
-        found = {"type": "FeatureCollection", "features": [{**PLACED, "properties": LOCATED}]}
+        located = {"type": "FeatureCollection", "features": [{**PLACED, "properties": LOCATED}]}
         changes = {"stage": {"old": HOSTILE, "new": "closed"}, HOSTILE: {"old": 1, "new": HOSTILE}}
         past = [
             {"at": "2026-01-01T00:00Z", "actor": HOSTILE, "reason": HOSTILE, "action": "update", "changes": changes}
@@ -139,7 +139,7 @@ class Doors:
                 Route("/api/cards", data({"layers": CARDS})),
                 Route("/api/basemap/lines", data(nothing)),
                 Route("/api/basemap/context", data(nothing)),
-                Route("/api/locate", data(found)),
+                Route("/api/locate", data(located)),
                 Route("/ogc/collections/{layer}/items", self.items, methods=["GET", "POST"]),
                 Route(item, data(PLACED, ETag='"1-abc"', Allow="GET, PATCH")),
                 Route(f"{item}/moves", self.moved, methods=["POST"]),
@@ -149,29 +149,27 @@ class Doors:
                 ),
                 Mount("/static", StaticFiles(directory=static_folder())),
             ],
-            middleware=[Middleware(BaseHTTPMiddleware, dispatch=under_the_policy)],
+            middleware=[Middleware(BaseHTTPMiddleware, dispatch=add_policy)],
         )
 
 
 @pytest.fixture(scope="module")
-def served_site() -> Iterator[tuple[str, Doors]]:
+def served_site() -> Iterator[tuple[str, FakeApi]]:
     fetch()
-    doors = Doors()
-    server = uvicorn.Server(uvicorn.Config(doors.app(), host="127.0.0.1", port=0, log_level="error"))
+    api = FakeApi()
+    server = uvicorn.Server(uvicorn.Config(api.app(), host="127.0.0.1", port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         thread.join(0.05)
         assert thread.is_alive(), "the server started"
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}", doors
+    yield f"http://127.0.0.1:{port}", api
     server.should_exit = True
     thread.join()
 
 
-def test_hostile_rows_are_text_in_the_list_the_card_the_record_and_the_timeline(
-    page: Page, served_site: tuple[str, Doors]
-) -> None:
+def test_hostile_values_are_shown_as_text(page: Page, served_site: tuple[str, FakeApi]) -> None:
     page.goto(served_site[0])
     rows = page.locator(".row")
     expect(rows).to_have_count(2)
@@ -187,7 +185,7 @@ def test_hostile_rows_are_text_in_the_list_the_card_the_record_and_the_timeline(
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_a_refused_move_says_why_in_place_and_loses_nothing(page: Page, served_site: tuple[str, Doors]) -> None:
+def test_refused_transition_shows_why_and_keeps_the_input(page: Page, served_site: tuple[str, FakeApi]) -> None:
     page.goto(served_site[0])
     page.locator(".row .title").first.click()
     page.get_by_role("button", name="Cập nhật tình trạng").first.click()
@@ -201,7 +199,7 @@ def test_a_refused_move_says_why_in_place_and_loses_nothing(page: Page, served_s
     expect(page.locator("dialog")).to_have_count(0)
 
 
-def test_the_way_through_a_status_leaves_out_what_stands_beside_it(page: Page, served_site: tuple[str, Doors]) -> None:
+def test_main_path_of_a_status_leaves_out_side_states(page: Page, served_site: tuple[str, FakeApi]) -> None:
     page.goto(served_site[0])
     steps = page.evaluate(
         """async () => {
@@ -213,7 +211,7 @@ def test_the_way_through_a_status_leaves_out_what_stands_beside_it(page: Page, s
     assert steps == [["proposed", "closed"], []]
 
 
-def test_a_row_without_a_position_offers_one(page: Page, served_site: tuple[str, Doors]) -> None:
+def test_row_without_a_position_offers_to_enter_one(page: Page, served_site: tuple[str, FakeApi]) -> None:
     page.goto(served_site[0])
     expect(page.locator(".row .unplaced")).to_have_count(1)
     expect(page.locator(".row .unplaced")).to_contain_text("Chưa có vị trí")
@@ -221,9 +219,7 @@ def test_a_row_without_a_position_offers_one(page: Page, served_site: tuple[str,
     expect(page.locator(".stand.works .mark.hollow")).to_have_count(1)
 
 
-def test_the_address_box_answers_under_itself_and_keeps_the_view_in_the_address(
-    page: Page, served_site: tuple[str, Doors]
-) -> None:
+def test_address_box_shows_results_and_keeps_the_view_in_the_url(page: Page, served_site: tuple[str, FakeApi]) -> None:
     page.goto(served_site[0])
     expect(page.locator(".row")).to_have_count(2)
     page.keyboard.press("/")
@@ -235,9 +231,7 @@ def test_the_address_box_answers_under_itself_and_keeps_the_view_in_the_address(
     expect(page.locator("#found")).to_be_hidden()
 
 
-def test_an_incident_that_could_not_be_sent_keeps_its_text_and_its_key(
-    page: Page, served_site: tuple[str, Doors]
-) -> None:
+def test_unsent_incident_keeps_its_text_and_idempotency_key(page: Page, served_site: tuple[str, FakeApi]) -> None:
     page.goto(f"{served_site[0]}/incidents/new?q=147/6")
     expect(page.locator(".place-control .said")).to_have_text(HOSTILE)
     page.locator("#categories .pick").first.click()
@@ -249,14 +243,12 @@ def test_an_incident_that_could_not_be_sent_keeps_its_text_and_its_key(
     assert body["properties"]["place"] == {"text": HOSTILE, "border": "VN-KH", "written": "147/6"}
     page.get_by_role("button", name="Gửi").click()
     expect(page.locator("#refusal")).to_contain_text("Tạm thời không phục vụ")
-    assert served_site[1].sent[-1][0] == key, "sending again is the same sending"
+    assert served_site[1].sent[-1][0] == key, "a retry has the same key"
     page.reload()
     expect(page.locator("#description")).to_have_value("Ba người qua lại")
 
 
-def test_the_keyboard_walks_the_list_closes_the_card_and_opens_the_form(
-    page: Page, served_site: tuple[str, Doors]
-) -> None:
+def test_keyboard_shortcuts_walk_the_list_and_open_the_form(page: Page, served_site: tuple[str, FakeApi]) -> None:
     page.goto(served_site[0])
     expect(page.locator(".row")).to_have_count(2)
     page.keyboard.press("j")
@@ -268,15 +260,16 @@ def test_the_keyboard_walks_the_list_closes_the_card_and_opens_the_form(
     expect(page).to_have_url(f"{served_site[0]}/incidents/new")
 
 
-def test_what_a_thumb_presses_is_large_enough_on_a_phone(page: Page, served_site: tuple[str, Doors]) -> None:
+def test_controls_are_large_enough_on_a_phone(page: Page, served_site: tuple[str, FakeApi]) -> None:
     page.set_viewport_size({"width": 360, "height": 780})
     for path in ("/", "/incidents/new"):
         page.goto(served_site[0] + path)
         page.wait_for_load_state("networkidle")
         small = page.evaluate(
             """[...document.querySelectorAll('button, a.button, input, select, .pick')]
-               .filter((one) => one.offsetParent && !one.closest('.pick, label, .row') && !one.matches('.grip'))
-               .filter((one) => one.getBoundingClientRect().height < 43.5)
-               .map((one) => one.className + ' ' + one.textContent.slice(0, 20))"""
+               .filter((control) => control.offsetParent && !control.closest('.pick, label, .row')
+                   && !control.matches('.grip'))
+               .filter((control) => control.getBoundingClientRect().height < 43.5)
+               .map((control) => control.className + ' ' + control.textContent.slice(0, 20))"""
         )
         assert small == []

@@ -1,4 +1,4 @@
-"""Every page as people meet it: on a phone held upright, by keyboard alone, with a mistake about to be made."""
+"""All pages: layout on a phone and on paper, use by keyboard, mistakes in forms, error pages, order of lists."""
 
 import re
 from collections.abc import Callable
@@ -20,22 +20,20 @@ BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 
 @pytest.fixture
 def phone(browser_of: Callable[[str], Browser], typeface: str):
-    """A page on a phone alone."""
+    """A page on a phone only."""
     yield from open_page(browser_of(typeface), *PHONE, typeface)
 
 
 @in_each_typeface
 @pytest.mark.parametrize("language", ["vi", "en"])
-def test_nothing_is_too_wide_too_small_or_cut_off_on_a_phone(
-    phone: Page, site_url: str, client: Client, language: str
-) -> None:
-    made = work(client, title="Kè bờ suối bảo vệ mốc 304 và đoạn đường tuần tra dọc biên giới dài hơn ba ki-lô-mét")
+def test_no_page_is_too_wide_or_cut_off_on_a_phone(phone: Page, site_url: str, client: Client, language: str) -> None:
+    new_work = work(client, title="Kè bờ suối bảo vệ mốc 304 và đoạn đường tuần tra dọc biên giới dài hơn ba ki-lô-mét")
     collections = "/ogc/collections"
     for path in (
         "/", "/board", "/works", "/markers", "/crossings", "/documents", "/incidents?q=khongco", "/incidents/new",
         "/changes", "/readings", "/releases", "/releases/new", "/holdings", "/signin", "/nothing", "/works?limit=0",
         "/ogc", "/ogc/conformance", collections, f"{collections}/works", f"{collections}/works/items?limit=5",
-        f"{collections}/works/items/{made['id']}", f"{collections}/works/queryables",
+        f"{collections}/works/items/{new_work['id']}", f"{collections}/works/queryables",
     ):  # fmt: skip
         phone.goto(f"{site_url}{path}{'&' if '?' in path else '?'}lang={language}")
         if phone.locator("#map_main").count():
@@ -46,10 +44,10 @@ def test_nothing_is_too_wide_too_small_or_cut_off_on_a_phone(
 
 
 @in_each_typeface
-def test_the_board_on_a_phone_tells_each_matter_to_its_end(phone: Page, site_url: str) -> None:
+def test_board_on_a_phone_cuts_no_row_off(phone: Page, site_url: str) -> None:
     phone.goto(f"{site_url}/board")
     cut = phone.locator(".tile .table td").evaluate_all(
-        "(cells) => cells.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent)"
+        "(cells) => cells.filter((cell) => cell.scrollWidth > cell.clientWidth + 1).map((cell) => cell.textContent)"
     )
     assert cut == []
     first = phone.locator(".tile-owed tbody tr").first
@@ -58,20 +56,20 @@ def test_the_board_on_a_phone_tells_each_matter_to_its_end(phone: Page, site_url
 
 
 @in_each_typeface
-def test_a_committees_screen_tells_each_matter_to_its_end(desktop_page: Page, site_url: str) -> None:
+def test_board_and_map_on_a_large_screen_cut_no_text_off(desktop_page: Page, site_url: str) -> None:
     desktop_page.goto(f"{site_url}/board")
-    owed = desktop_page.locator(".tile-owed td", has_not_text="dài hơn ba ki-lô-mét")
-    assert owed.evaluate_all(CUT_CELLS) == []
+    cells = desktop_page.locator(".tile-owed td", has_not_text="dài hơn ba ki-lô-mét")
+    assert cells.evaluate_all(CUT_CELLS) == []
     desktop_page.goto(site_url, wait_until="networkidle")
     for name in ("Chàng Riệc", "Tống Lê Chân", "Mộc Bài", "147/6"):
         label = desktop_page.locator(".stand .label:not(.covered)").get_by_text(name, exact=True).first.bounding_box()
         floats = desktop_page.locator(".floats").bounding_box()
         assert label is not None
         assert floats is not None
-        assert label["x"] + label["width"] < floats["x"], "nothing of the province lies under the legend"
+        assert label["x"] + label["width"] < floats["x"], "the legend covers no label of the province"
 
 
-def test_the_first_row_of_a_list_is_in_sight_on_a_phone(phone: Page, site_url: str) -> None:
+def test_first_row_of_a_list_is_visible_on_a_phone(phone: Page, site_url: str) -> None:
     phone.goto(f"{site_url}/works")
     expect(phone.locator("tbody tr").first.get_by_role("link")).to_be_in_viewport(ratio=1)
     expect(phone.get_by_text("Tải xuống")).to_be_visible()
@@ -79,7 +77,7 @@ def test_the_first_row_of_a_list_is_in_sight_on_a_phone(phone: Page, site_url: s
 
 
 @pytest.mark.parametrize(("language", "title"), [("vi", "Không tìm thấy"), ("en", "Not found")])
-def test_an_address_that_does_not_open_says_why_on_a_page(
+def test_unknown_url_gets_an_error_page_and_programs_a_problem(
     page: Page, site_url: str, client: Client, language: str, title: str
 ) -> None:
     answer = page.goto(f"{site_url}/nothing?lang={language}")
@@ -90,12 +88,12 @@ def test_an_address_that_does_not_open_says_why_on_a_page(
     page.locator("main").get_by_role("link").click()
     page.wait_for_url(f"{site_url}/*")
     expect(page.locator("#map_main")).to_be_visible()
-    # A program, and a script of a page, hear the problem as before.
+    # Programs and scripts of pages get a problem document (RFC 9457).
     for headers in ({}, {"accept": "*/*"}, {"accept": "application/json"}):
         assert client.get("/nothing", headers=headers).headers["content-type"] == "application/problem+json"
 
 
-def test_a_refusal_on_a_page_runs_nothing_and_leads_nowhere_else(client: Client) -> None:
+def test_error_page_escapes_the_url_and_links_to_this_host_only(client: Client) -> None:
     for path in ("//elsewhere.example/x", "/%3Cscript%3Ealert(1)%3C/script%3E?a=%22%3E%3Cimg%20src=x%3E"):
         answer = client.get(f"{str(client.base_url).rstrip('/')}{path}", headers=BROWSER)
         assert answer.status_code == HTTPStatus.NOT_FOUND
@@ -104,7 +102,7 @@ def test_a_refusal_on_a_page_runs_nothing_and_leads_nowhere_else(client: Client)
         assert re.findall(r'href="(?!/[a-zA-Z%?]|/"|#)[^"]*"', answer.text) == []
 
 
-def test_days_of_a_filter_are_typed_as_they_are_written_here(page: Page, site_url: str) -> None:
+def test_filter_dates_are_entered_in_vietnamese_notation(page: Page, site_url: str) -> None:
     for path in ("/readings", "/changes"):
         page.goto(site_url + path)
         if page.locator("summary", has_text="lọc").is_visible():
@@ -113,16 +111,16 @@ def test_days_of_a_filter_are_typed_as_they_are_written_here(page: Page, site_ur
         assert since.get_attribute("type") == "text"
         since.fill("31/02/2026")
         since.press("Enter")
-        assert page.url == site_url + path, "a day that is none is not sent"
+        assert page.url == site_url + path, "an invalid date is not sent"
         since.fill("1.11.2026")
         until.fill("20112026")
         until.press("Enter")
         page.wait_for_url("**since=01%2F11%2F2026&until=20%2F11%2F2026*")
-        # The last day is meant whole: no hour is put beside it.
+        # The last day is included as a whole.
         expect(page.locator(".sheet-head")).to_contain_text("01/11/2026 00:00 – 20/11/2026 23:59")
 
 
-def test_a_card_is_opened_walked_and_closed_by_keyboard(desktop_page: Page, site_url: str) -> None:
+def test_card_is_opened_and_closed_by_keyboard(desktop_page: Page, site_url: str) -> None:
     desktop_page.goto(site_url, wait_until="networkidle")
     title = desktop_page.locator(".row .title").first
     title.focus()
@@ -146,23 +144,23 @@ def test_a_card_is_opened_walked_and_closed_by_keyboard(desktop_page: Page, site
     expect(tabs.last).to_be_focused()
 
 
-def test_keys_of_the_page_stay_letters_where_somebody_writes(page: Page, site_url: str) -> None:
+def test_shortcuts_are_letters_inside_text_fields(page: Page, site_url: str) -> None:
     page.goto(f"{site_url}/?tab=tasks", wait_until="networkidle")
     page.get_by_role("button", name="+ lọc").click()
-    words = page.get_by_label("Từ khóa")
-    words.press_sequentially("n/jk")
-    expect(words).to_have_value("n/jk")
+    field = page.get_by_label("Từ khóa")
+    field.press_sequentially("n/jk")
+    expect(field).to_have_value("n/jk")
     assert "/incidents/new" not in page.url
     page.get_by_label("Tình trạng tiến độ").focus()
     page.keyboard.press("n")
     assert "/incidents/new" not in page.url
 
 
-def test_a_half_filled_form_is_left_by_saving_or_cancelling_alone(page: Page, site_url: str, client: Client) -> None:
+def test_changed_form_closes_only_by_save_or_cancel(page: Page, site_url: str, client: Client) -> None:
     page.goto(f"{site_url}/?tab=tasks", wait_until="networkidle")
     page.get_by_role("button", name="+ Thêm nhiệm vụ").click()
     page.keyboard.press("Escape")
-    expect(page.locator("#list-view")).to_be_visible()  # nothing was entered yet
+    expect(page.locator("#list-view")).to_be_visible()  # Nothing was entered yet.
     page.get_by_role("button", name="+ Thêm nhiệm vụ").click()
     name = page.get_by_label("Tên nhiệm vụ *")
     name.fill("Báo cáo quý bốn")
@@ -173,16 +171,16 @@ def test_a_half_filled_form_is_left_by_saving_or_cancelling_alone(page: Page, si
     expect(page.locator("#list-view")).to_be_visible()
 
 
-def test_a_tapped_place_and_every_word_outlive_a_reload_and_the_network(page: Page, site_url: str) -> None:
+def test_incident_form_survives_a_reload_and_a_lost_network(page: Page, site_url: str) -> None:
     page.goto(f"{site_url}/incidents/new", wait_until="networkidle")
     page.locator("#categories").get_by_text("Hư hại mốc", exact=True).click()
     page.locator("#description").fill("Mốc nghiêng về phía suối, đã chụp ảnh")
     page.locator("#map_main").click(position=page.evaluate("map_main.latLngToContainerPoint([11.27, 105.87])"))
     expect(page.locator(".place-control.settled .about")).to_contain_text("chọn trên bản đồ")
-    said = page.locator(".place-control .said").inner_text()
+    location = page.locator(".place-control .said").inner_text()
     page.reload(wait_until="networkidle")
     expect(page.locator("#description")).to_have_value("Mốc nghiêng về phía suối, đã chụp ảnh")
-    expect(page.locator(".place-control .said")).to_have_text(said)
+    expect(page.locator(".place-control .said")).to_have_text(location)
     expect(page.locator("#categories :checked")).to_have_value("marker_damage")
     page.context.set_offline(True)
     page.get_by_role("button", name="Gửi").click()
@@ -194,30 +192,30 @@ def test_a_tapped_place_and_every_word_outlive_a_reload_and_the_network(page: Pa
     page.wait_for_url("**select=**")
     expect(page.locator(".card, .record").first).to_contain_text("Mốc nghiêng về phía suối")
     page.go_back()
-    expect(page).not_to_have_url(re.compile("/incidents/new"))  # what was sent cannot be sent again by going back
+    expect(page).not_to_have_url(re.compile("/incidents/new"))  # Going back does not lead to the form again.
 
 
-def test_a_press_twice_makes_one_thing(desktop_page: Page, site_url: str, client: Client) -> None:
+def test_double_click_creates_one_record(desktop_page: Page, site_url: str, client: Client) -> None:
     desktop_page.goto(f"{site_url}/?tab=tasks", wait_until="networkidle")
     desktop_page.get_by_role("button", name="+ Thêm nhiệm vụ").click()
     desktop_page.get_by_label("Tên nhiệm vụ *").fill("Chỉ một nhiệm vụ này")
     desktop_page.get_by_role("button", name="Lưu").dblclick()
     expect(desktop_page.locator(".record, .notice").first).to_be_visible()
-    found = client.get("/ogc/collections/tasks/items", params={"q": "chi mot nhiem vu nay"}).json()["features"]
-    assert len(found) == 1
+    features = client.get("/ogc/collections/tasks/items", params={"q": "chi mot nhiem vu nay"}).json()["features"]
+    assert len(features) == 1
 
 
-def test_a_thing_behind_the_standards_door_is_told_in_local_numbers_and_words(client: Client) -> None:
-    made = work(client, title="Sửa mốc 304 bị lún", cost_planned=12500.5)
-    address = f"/ogc/collections/works/items/{made['id']}"
-    assert "12.500,5 triệu đồng" in client.get(address, params={"f": "html", "lang": "vi"}).text
+def test_ogc_pages_use_vietnamese_numbers_and_titles(client: Client) -> None:
+    new_work = work(client, title="Sửa mốc 304 bị lún", cost_planned=12500.5)
+    url = f"/ogc/collections/works/items/{new_work['id']}"
+    assert "12.500,5 triệu đồng" in client.get(url, params={"f": "html", "lang": "vi"}).text
     schema = client.get("/ogc/collections/works/queryables", params={"f": "html", "lang": "vi"}).text
     assert "Công trình: thuộc tính lọc được" in schema
     assert "A piece of work" not in schema
 
 
 @in_each_typeface
-def test_paper_says_what_it_is_and_cuts_nothing_off(desktop_page: Page, site_url: str) -> None:
+def test_printed_pages_have_a_title_and_cut_nothing_off(desktop_page: Page, site_url: str) -> None:
     desktop_page.set_viewport_size({"width": 1512, "height": 1040})  # A3 less its margins
     desktop_page.goto(f"{site_url}/board", wait_until="networkidle")
     desktop_page.emulate_media(media="print")
@@ -238,28 +236,28 @@ def test_paper_says_what_it_is_and_cuts_nothing_off(desktop_page: Page, site_url
     expect(desktop_page.locator(".print-only").first).to_contain_text("Số liệu đến 20/11/2026 00:00")
 
 
-def told_by(client: Client, path: str, column: str) -> list[str]:
-    """A column of a list from its first page to its last."""
-    found, more = [], path
+def column_texts(client: Client, path: str, column: str) -> list[str]:
+    """The texts of a column over all pages of a list."""
+    texts, more = [], path
     while more:
         html = client.get(more).text
-        found += re.findall(rf'data-label="{column}">(?:<span class="marked"><svg.*?</svg>|<a [^>]*> ?)?([^<]*)<', html)
-        following = re.search(r'href="([^"]*)">Xem tiếp', html)
-        more = unescape(following[1]) if following else ""
-    return [re.sub(r"^<svg.*?</svg> ?", "", one).strip() for one in found]
+        texts += re.findall(rf'data-label="{column}">(?:<span class="marked"><svg.*?</svg>|<a [^>]*> ?)?([^<]*)<', html)
+        next_link = re.search(r'href="([^"]*)">Xem tiếp', html)
+        more = unescape(next_link[1]) if next_link else ""
+    return [re.sub(r"^<svg.*?</svg> ?", "", text).strip() for text in texts]
 
 
-def all_of(client: Client, layer: str, **asked: str) -> int:
-    page = client.get(f"/ogc/collections/{layer}/items", params={**asked, "limit": 1, "count": "exact"}).json()
+def count_features(client: Client, layer: str, **filters: str) -> int:
+    page = client.get(f"/ogc/collections/{layer}/items", params={**filters, "limit": 1, "count": "exact"}).json()
     return int(page["numberMatched"])
 
 
-def test_a_list_is_in_order_over_all_its_pages(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_list_is_sorted_over_all_its_pages(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     for severity in ("critical", "low", "high", "medium", "low", "critical"):
         incident(client, severity=severity)
     monkeypatch.setattr("api.pages.pages.ROWS_PER_PAGE", 4)
     steps = ["Đề xuất", "Thiết kế", "Chờ phê duyệt"]
-    for layer, sort, column, words in (
+    for layer, sort, column, titles in (
         ("incidents", "severity", "Mức độ", ["Ít nghiêm trọng", "Trung bình", "Nghiêm trọng", "Đặc biệt nghiêm trọng"]),
         (
             "works",
@@ -269,10 +267,10 @@ def test_a_list_is_in_order_over_all_its_pages(client: Client, monkeypatch: pyte
         ),
         ("works", "stage", "Giai đoạn", [*steps, "Đã thông báo cho phía bạn", "Đang thi công"]),
     ):
-        for down in (False, True):
-            told = told_by(client, f"/{layer}?sort={'-' if down else ''}{sort}", column)
-            assert len(told) == all_of(client, layer)
-            assert told == sorted(told, key=words.index, reverse=down), sort
+        for descending in (False, True):
+            texts = column_texts(client, f"/{layer}?sort={'-' if descending else ''}{sort}", column)
+            assert len(texts) == count_features(client, layer)
+            assert texts == sorted(texts, key=titles.index, reverse=descending), sort
     monkeypatch.setattr("api.pages.pages.ROWS_PER_PAGE", 150)
     html = client.get("/markers?border=VN-KH&sort=number").text
     numbers = re.findall(r'<td class="main".*?(?:</svg>| )\s*([\d/()]+)</a>', html)

@@ -1,4 +1,4 @@
-"""What people do with the pages, in a real Chromium against the real application and its reference data."""
+"""Records, lists and the board in a real Chromium, with the real application and its reference data."""
 
 import datetime as dt
 import json
@@ -16,8 +16,8 @@ from tests.screenshots import CUT_CELLS
 from tests.typefaces import in_each_typeface
 
 HUNDRED_KB = 100_000
-THUMB = 43.5
-"""Pixels that a thumb needs, less what rounding takes."""
+MIN_TARGET_PX = 43.5
+"""The least size of a control under a thumb, 44 CSS pixels, less rounding."""
 TODAY = dt.datetime.now(dt.timezone(dt.timedelta(hours=7))).date()
 
 
@@ -31,15 +31,15 @@ def item(client: Client, layer: str, feature: dict[str, Any], rest: str = "") ->
     return answer
 
 
-def the_only(client: Client, layer: str, words: str) -> dict[str, Any]:
-    found = client.get(f"/ogc/collections/{layer}/items", params={"q": words}).json()["features"]
-    assert len(found) == 1, words
-    only: dict[str, Any] = found[0]
-    return only
+def find_one(client: Client, layer: str, keywords: str) -> dict[str, Any]:
+    features = client.get(f"/ogc/collections/{layer}/items", params={"q": keywords}).json()["features"]
+    assert len(features) == 1, keywords
+    feature: dict[str, Any] = features[0]
+    return feature
 
 
 def open_record(page: Page, site_url: str, layer: str, feature: dict[str, Any]) -> None:
-    """The whole record: on a phone it opens by itself, on a desk from the card; papers have no card."""
+    """Open the record: at once on a phone and for documents, otherwise from the card on the map."""
     page.goto(f"{site_url}/?select={layer}/{feature['id']}")
     page.locator(".record, .card").first.wait_for()
     if (button := page.get_by_role("button", name="Mở hồ sơ")).count():
@@ -47,9 +47,7 @@ def open_record(page: Page, site_url: str, layer: str, feature: dict[str, Any]) 
     page.locator(".record").wait_for()
 
 
-def test_the_next_step_of_the_neighbours_procedure_is_recorded_where_it_is_seen(
-    page: Page, site_url: str, client: Client
-) -> None:
+def test_next_step_of_a_procedure_is_recorded_on_the_card(page: Page, site_url: str, client: Client) -> None:
     mended = work(client, title="Sửa mốc 304 bị nghiêng", starts_on="2030-06-30", cost_planned=350.5)
     page.goto(f"{site_url}/?select=works/{mended['id']}")
     steps = page.locator(".checklist li")
@@ -74,7 +72,7 @@ def test_the_next_step_of_the_neighbours_procedure_is_recorded_where_it_is_seen(
     expect(page.locator(f'tr[data-id="{mended["id"]}"]')).to_contain_text("1/6 · tiếp theo: Hai bên cùng xác nhận")
 
 
-def test_a_move_and_an_edit_are_taken_back_with_one_press(page: Page, site_url: str, client: Client) -> None:
+def test_transition_and_edit_can_be_undone(page: Page, site_url: str, client: Client) -> None:
     logged = incident(client, description="Ba người qua lại")
     open_record(page, site_url, "incidents", logged)
     page.get_by_role("button", name="Cập nhật tình trạng").first.click()
@@ -98,7 +96,7 @@ def test_a_move_and_an_edit_are_taken_back_with_one_press(page: Page, site_url: 
     assert item(client, "incidents", logged)["properties"]["description"] == "Ba người qua lại"
 
 
-def test_a_move_that_has_no_way_back_offers_none(desktop_page: Page, site_url: str, client: Client) -> None:
+def test_transition_without_a_way_back_offers_no_undo(desktop_page: Page, site_url: str, client: Client) -> None:
     open_record(desktop_page, site_url, "incidents", incident(client))
     desktop_page.get_by_role("button", name="Cập nhật tình trạng").first.click()
     dialog = desktop_page.get_by_role("dialog")
@@ -108,9 +106,7 @@ def test_a_move_that_has_no_way_back_offers_none(desktop_page: Page, site_url: s
     expect(desktop_page.locator(".notice")).to_have_text("Đã chuyển sang “Đã xác minh”")
 
 
-def test_a_new_position_is_taken_back_to_the_words_it_was_given_in(
-    desktop_page: Page, site_url: str, client: Client
-) -> None:
+def test_undo_restores_a_position_and_its_marker_address(desktop_page: Page, site_url: str, client: Client) -> None:
     logged = incident(client, place={"text": "147/6 + 120 m", "border": "VN-KH"})
     open_record(desktop_page, site_url, "incidents", logged)
     desktop_page.get_by_role("button", name="Nhập vị trí").click()
@@ -124,26 +120,26 @@ def test_a_new_position_is_taken_back_to_the_words_it_was_given_in(
     expect(desktop_page.locator(".notice")).to_have_text("Đã hoàn tác")
     assert item(client, "incidents", logged)["properties"]["address"] == "147/6 + 120 m"
     entries = item(client, "incidents", logged, "/history")["entries"]
-    assert [one["reason"] for one in entries] == ["hoàn tác", "đo lại bằng GPS", None]
+    assert [entry["reason"] for entry in entries] == ["hoàn tác", "đo lại bằng GPS", None]
     assert entries[0]["moved_m"] == entries[1]["moved_m"] > 1000
-    assert all(one["request"] and one["device_at"] for one in entries[:2])
+    assert all(entry["request"] and entry["device_at"] for entry in entries[:2])
 
 
-def test_a_thing_is_linked_followed_unlinked_and_linked_again(page: Page, site_url: str, client: Client) -> None:
-    owed = task(client, title="Theo dõi sạt lở bờ sông")
-    open_record(page, site_url, "tasks", owed)
+def test_link_is_created_removed_restored_and_followed(page: Page, site_url: str, client: Client) -> None:
+    followed_task = task(client, title="Theo dõi sạt lở bờ sông")
+    open_record(page, site_url, "tasks", followed_task)
     links = page.locator(".links li")
     expect(links).to_contain_text(["Chưa liên kết"])
-    for words, choice, role in (("147/6", "Mốc 147/6", "Liên quan đến"), ("168–168/2", "Vị trí", "Nơi thực hiện")):
+    for text, choice, role in (("147/6", "Mốc 147/6", "Liên quan đến"), ("168–168/2", "Vị trí", "Nơi thực hiện")):
         page.get_by_role("button", name="Liên kết với…").click()
         dialog = page.get_by_role("dialog")
-        dialog.get_by_role("searchbox").fill(words)
+        dialog.get_by_role("searchbox").fill(text)
         dialog.locator(".choice").filter(has_text=choice).first.click()
         expect(dialog.get_by_label("Mối liên hệ").locator(":checked")).to_have_text(role)
         dialog.get_by_role("button", name="Liên kết", exact=True).click()
-        expect(links.filter(has_text=words)).to_contain_text(role)
-    linked = {one["title"] or one["at"]: one for one in item(client, "tasks", owed, "/links")["links"]}
-    assert {name: one["role"] for name, one in linked.items()} == {"147/6": "subject", "168–168/2": "site"}
+        expect(links.filter(has_text=text)).to_contain_text(role)
+    linked = {link["title"] or link["at"]: link for link in item(client, "tasks", followed_task, "/links")["links"]}
+    assert {name: link["role"] for name, link in linked.items()} == {"147/6": "subject", "168–168/2": "site"}
 
     page.get_by_role("button", name="Bỏ liên kết với 147/6").click()
     expect(links).to_have_count(1)
@@ -154,20 +150,20 @@ def test_a_thing_is_linked_followed_unlinked_and_linked_again(page: Page, site_u
     expect(page).to_have_url(re.compile(linked["147/6"]["id"]))
 
 
-def test_a_gates_record_tells_its_categories_and_plans_beside_its_events(
+def test_gate_record_shows_categories_and_plans_beside_events(
     desktop_page: Page, site_url: str, client: Client
 ) -> None:
-    open_record(desktop_page, site_url, "gates", the_only(client, "gates", "chang riec"))
+    open_record(desktop_page, site_url, "gates", find_one(client, "gates", "chang riec"))
     expect(desktop_page.locator(".record .timeline").first).to_contain_text("Quy hoạch nâng cấp thành cửa khẩu quốc tế")
     beside = desktop_page.locator(".beside")
     expect(beside).to_contain_text("Chính (song phương) · 31/12/2015 – nay · 90/NQ-CP")
     expect(beside).to_contain_text("đến 2030 · Quốc tế")
     desktop_page.goto(f"{site_url}/gates")
-    huu_nghi = desktop_page.locator(f'tr[data-id="{the_only(client, "gates", "huu nghi")["id"]}"]')
+    huu_nghi = desktop_page.locator(f'tr[data-id="{find_one(client, "gates", "huu nghi")["id"]}"]')
     expect(huu_nghi).to_contain_text("Thí điểm thông quan hai chiều")
 
 
-def test_a_list_is_narrowed_by_words_with_or_without_accents(desktop_page: Page, site_url: str, client: Client) -> None:
+def test_keywords_match_with_and_without_diacritics(desktop_page: Page, site_url: str, client: Client) -> None:
     desktop_page.goto(f"{site_url}/?tab=tasks")
     desktop_page.get_by_role("button", name="+ lọc").click()
     desktop_page.get_by_label("Từ khóa").fill("boi thuong")
@@ -176,15 +172,15 @@ def test_a_list_is_narrowed_by_words_with_or_without_accents(desktop_page: Page,
     expect(titles.filter(has_not_text="bồi thường")).to_have_count(0)
     expect(desktop_page).to_have_url(re.compile("text=boi"))
     expect(desktop_page.get_by_label("Từ khóa")).to_be_focused()
-    kept = titles.count()
+    count = titles.count()
     desktop_page.reload()
-    expect(titles).to_have_count(kept)
+    expect(titles).to_have_count(count)
     desktop_page.goto(f"{site_url}/tasks?q=boi+thuong")
-    expect(desktop_page.locator("tbody tr")).to_have_count(kept)
+    expect(desktop_page.locator("tbody tr")).to_have_count(count)
     expect(desktop_page.locator("#q")).to_have_value("")
 
 
-def test_tasks_are_narrowed_by_what_is_unclear_and_by_unit(desktop_page: Page, site_url: str, client: Client) -> None:
+def test_tasks_are_filtered_by_missing_clarity_and_by_unit(desktop_page: Page, site_url: str, client: Client) -> None:
     clear = task(client, title="Nhiệm vụ đủ sáu rõ", lead_unit="Đồn thử nghiệm")
     desktop_page.goto(f"{site_url}/tasks")
     desktop_page.get_by_label("Nội dung “6 rõ” còn thiếu").select_option("product")
@@ -196,7 +192,7 @@ def test_tasks_are_narrowed_by_what_is_unclear_and_by_unit(desktop_page: Page, s
     expect(desktop_page.locator("tbody tr")).to_have_count(1)
 
 
-def test_a_work_is_called_by_its_marker_and_kind_in_the_narrow_list(desktop_page: Page, site_url: str) -> None:
+def test_panel_titles_of_works_are_marker_and_kind(desktop_page: Page, site_url: str) -> None:
     desktop_page.goto(site_url)
     expect(desktop_page.locator(".row .title").filter(has_text="Mốc 147/6 · sửa chữa")).to_have_count(1)
     expect(desktop_page.locator(".row .title").filter(has_text="Đoạn 168–168/2 · cắm tăng dày cọc dấu")).to_have_count(
@@ -204,7 +200,7 @@ def test_a_work_is_called_by_its_marker_and_kind_in_the_narrow_list(desktop_page
     )
 
 
-def test_only_what_can_stand_on_the_map_is_offered_as_a_layer(desktop_page: Page, site_url: str) -> None:
+def test_only_layers_with_positions_are_offered_on_the_map(desktop_page: Page, site_url: str) -> None:
     desktop_page.goto(site_url)
     layers = desktop_page.locator("#layer-list")
     expect(layers).to_contain_text("Mốc quốc giới")
@@ -212,8 +208,8 @@ def test_only_what_can_stand_on_the_map_is_offered_as_a_layer(desktop_page: Page
         expect(layers.get_by_text(name, exact=True)).to_have_count(0)
 
 
-def test_a_record_prints_alone_on_upright_a4(desktop_page: Page, site_url: str, client: Client) -> None:
-    open_record(desktop_page, site_url, "works", the_only(client, "works", "cot moc 147/6"))
+def test_record_prints_alone_on_portrait_a4(desktop_page: Page, site_url: str, client: Client) -> None:
+    open_record(desktop_page, site_url, "works", find_one(client, "works", "cot moc 147/6"))
     desktop_page.emulate_media(media="print")
     expect(desktop_page.locator(".record h2")).to_be_visible()
     expect(desktop_page.locator(".record .print-only")).to_contain_text("Số liệu đến")
@@ -222,7 +218,7 @@ def test_a_record_prints_alone_on_upright_a4(desktop_page: Page, site_url: str, 
 
 
 @pytest.mark.parametrize("path", ["/?tab=gates", "/gates?border=VN-KH"])
-def test_a_file_of_any_format_is_chosen_from_the_keyboard(page: Page, site_url: str, client: Client, path: str) -> None:
+def test_download_menu_works_by_keyboard_for_every_format(page: Page, site_url: str, client: Client, path: str) -> None:
     page.goto(site_url + path, wait_until="networkidle")
     menu = page.locator("details.menu:not(.moment, .person)")
     button, files = menu.locator("summary"), menu.get_by_role("link")
@@ -235,18 +231,18 @@ def test_a_file_of_any_format_is_chosen_from_the_keyboard(page: Page, site_url: 
     page.keyboard.press("Tab")
     expect(files.first).to_be_focused()
     expect(files.first).to_have_text("GeoJSON")
-    with page.expect_download() as coming:
+    with page.expect_download() as download:
         page.keyboard.press("Enter")
-    assert {one["id"] for one in json.loads(coming.value.path().read_text("utf-8"))["features"]} == {
+    assert {feature["id"] for feature in json.loads(download.value.path().read_text("utf-8"))["features"]} == {
         row.get_attribute("data-id") for row in page.locator(".row, tbody tr").all()
     }
     expect(menu).not_to_have_attribute("open", "")
 
     button.press("Enter")
     partner = menu.locator("section").filter(has_text="Cung cấp cho đối tác")
-    with page.expect_download() as coming:
+    with page.expect_download() as download:
         partner.get_by_role("link", name="GeoJSON", exact=True).click()
-    assert json.loads(coming.value.path().read_text("utf-8"))["withheld_positions"] > 0
+    assert json.loads(download.value.path().read_text("utf-8"))["withheld_positions"] > 0
 
     button.press("Enter")
     page.keyboard.press("Escape")
@@ -257,17 +253,13 @@ def test_a_file_of_any_format_is_chosen_from_the_keyboard(page: Page, site_url: 
     expect(menu.locator(".menu-body")).to_be_hidden()
 
 
-def test_an_open_menu_stays_open_while_the_map_moves_and_names_what_is_in_view(
-    desktop_page: Page, site_url: str
-) -> None:
-    def as_a_part(route: Route) -> None:
-        answer = route.fetch()
-        route.fulfill(response=answer, json={**answer.json(), "links": [{"rel": "next", "href": "/"}]})
+def test_open_download_menu_follows_the_map_view(desktop_page: Page, site_url: str) -> None:
+    def add_next_link(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, json={**response.json(), "links": [{"rel": "next", "href": "/"}]})
 
-    desktop_page.set_viewport_size(
-        {"width": 1000, "height": 700}
-    )  # a part is drawn from tiles, as many as the window shows
-    desktop_page.route("**/ogc/collections/gates/items*", as_a_part)
+    desktop_page.set_viewport_size({"width": 1000, "height": 700})  # A layer with more pages is drawn from tiles.
+    desktop_page.route("**/ogc/collections/gates/items*", add_next_link)
     desktop_page.goto(f"{site_url}/?tab=gates", wait_until="networkidle")
     desktop_page.locator(".panel-foot summary").click()
     first = desktop_page.locator(".panel-foot a[data-format]").first
@@ -281,20 +273,20 @@ def test_an_open_menu_stays_open_while_the_map_moves_and_names_what_is_in_view(
 
 
 @in_each_typeface
-def test_the_foot_of_the_panel_is_whole_under_a_thumb(page: Page, site_url: str) -> None:
+def test_panel_footer_is_visible_and_large_enough_on_a_phone(page: Page, site_url: str) -> None:
     page.set_viewport_size({"width": 360, "height": 780})
     for tab in ("works", "gates", "incidents", "tasks"):
         page.goto(f"{site_url}/?tab={tab}&lang=en", wait_until="networkidle")
         for name in ("Download", "Open the list", "Print"):
-            choice = page.locator(".panel-foot > :is(a, button), .panel-foot summary").filter(has_text=name)
-            expect(choice).to_be_in_viewport(ratio=1)
-            box = choice.bounding_box()
+            control = page.locator(".panel-foot > :is(a, button), .panel-foot summary").filter(has_text=name)
+            expect(control).to_be_in_viewport(ratio=1)
+            box = control.bounding_box()
             assert box is not None
-            assert min(box["width"], box["height"]) >= THUMB, name
+            assert min(box["width"], box["height"]) >= MIN_TARGET_PX, name
 
 
 @pytest.mark.parametrize("path", ["/", "/board", "/works", "/gates", "/incidents", "/tasks", "/markers", "/documents"])
-def test_an_incident_is_one_press_away_on_every_page(page: Page, site_url: str, path: str) -> None:
+def test_every_page_links_to_the_incident_form(page: Page, site_url: str, path: str) -> None:
     page.goto(site_url + path, wait_until="networkidle")
     expect(page.get_by_role("link", name="+ Ghi sự vụ").first).to_be_in_viewport(ratio=1)
     page.keyboard.press("n")
@@ -303,34 +295,34 @@ def test_an_incident_is_one_press_away_on_every_page(page: Page, site_url: str, 
 
 @in_each_typeface
 @pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1366, 768), (1280, 720)])
-def test_the_board_fits_a_16_to_9_screen_with_every_row_it_counts(
+def test_board_fits_a_16_to_9_screen_with_all_its_rows(
     desktop_page: Page, site_url: str, width: int, height: int
 ) -> None:
     desktop_page.set_viewport_size({"width": width, "height": height})
     desktop_page.goto(f"{site_url}/board")
     assert desktop_page.evaluate("document.documentElement.scrollHeight <= innerHeight")
     hidden = desktop_page.evaluate(
-        """[...document.querySelectorAll('.tile-rows')].filter((one) => one.scrollHeight > one.clientHeight).length"""
+        "[...document.querySelectorAll('.tile-rows')].filter((tile) => tile.scrollHeight > tile.clientHeight).length"
     )
     assert hidden == 0
-    for word in ("quá hạn", "chờ Chính phủ cho ý kiến, từ 01/2023"):
-        expect(desktop_page.locator(".tile-owed td").filter(has_text=word).first).to_be_in_viewport(ratio=1)
+    for text in ("quá hạn", "chờ Chính phủ cho ý kiến, từ 01/2023"):
+        expect(desktop_page.locator(".tile-owed td").filter(has_text=text).first).to_be_in_viewport(ratio=1)
     cut = desktop_page.locator(".tile-owed td:nth-child(n + 4)").evaluate_all(CUT_CELLS)
-    assert cut == [], "days and reasons are read to their end"
+    assert cut == [], "days and reasons are not cut off"
     for link in desktop_page.locator(".more a").all():
         expect(link).to_be_in_viewport(ratio=1)
 
 
-def test_pages_are_light_and_no_answer_is_heavy(desktop_page: Page, site_url: str) -> None:
-    heavy: list[str] = []
+def test_pages_and_responses_stay_below_their_size_limits(desktop_page: Page, site_url: str) -> None:
+    too_large: list[str] = []
 
-    def weigh(answer: Response) -> None:
-        if int(answer.headers.get("content-length", 0)) > 3 * HUNDRED_KB:
-            heavy.append(answer.url)
+    def check_size(response: Response) -> None:
+        if int(response.headers.get("content-length", 0)) > 3 * HUNDRED_KB:
+            too_large.append(response.url)
 
-    desktop_page.on("response", weigh)
+    desktop_page.on("response", check_size)
     for path in ("/", "/board", "/works", "/incidents/new"):
         answer = desktop_page.goto(site_url + path, wait_until="networkidle")
         assert answer is not None
         assert len(answer.body()) < 30_000, path
-    assert heavy == []
+    assert too_large == []

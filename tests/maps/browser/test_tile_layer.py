@@ -1,4 +1,4 @@
-"""A layer with more than a list is for, on the real map: drawn from tiles, counted in the legend, filters kept."""
+"""A layer with more features than one page, on the map: drawn from tiles, counted in the legend, filtered."""
 
 import re
 from http import HTTPStatus
@@ -14,7 +14,7 @@ from maps.assets import fetch
 
 NUMBER = 12_000
 LARGEST = 300_000
-"""Bytes of an answer."""
+"""Bytes of a response."""
 HEAP = 40_000_000
 
 CROWDED = """
@@ -35,51 +35,51 @@ def crowded_database(database: Database) -> None:
 
 @pytest.fixture
 def answers(desktop_page: Page) -> list[Response]:
-    """Every answer that the page gets."""
-    found: list[Response] = []
+    """Every response that the page gets."""
+    responses: list[Response] = []
 
-    def told(answer: Response) -> None:
-        found.append(answer)
+    def record(response: Response) -> None:
+        responses.append(response)
 
-    desktop_page.on("response", told)
-    return found
+    desktop_page.on("response", record)
+    return responses
 
 
-def all_of(client: Client, **asked: str) -> int:
-    page = client.get("/ogc/collections/incidents/items", params={**asked, "limit": 1, "count": "exact"}).json()
+def count_incidents(client: Client, **filters: str) -> int:
+    page = client.get("/ogc/collections/incidents/items", params={**filters, "limit": 1, "count": "exact"}).json()
     return int(page["numberMatched"])
 
 
-def in_view(page: Page) -> int:
-    """How many things the legend says are drawn."""
-    line = page.locator("#legend li", has_text="Trong phạm vi bản đồ")
-    return int(re.sub(r"\D", "", line.locator(".n").inner_text()))
+def count_in_view(page: Page) -> int:
+    """The number of features in the map view, from the legend."""
+    item = page.locator("#legend li", has_text="Trong phạm vi bản đồ")
+    return int(re.sub(r"\D", "", item.locator(".n").inner_text()))
 
 
-def settled(page: Page, site: str, query: str, window: str) -> None:
-    page.goto("about:blank")  # or nothing but the window would change, and the page stay
+def open_incidents_map(page: Page, site: str, query: str, window: str) -> None:
+    page.goto("about:blank")  # Else only the fragment would change, and the page would not reload.
     page.goto(f"{site}/?layers=incidents&tab=incidents{query}#map={window}")
     expect(page.locator("#legend li", has_text="Trong phạm vi bản đồ")).to_be_visible()
     page.wait_for_load_state("networkidle")
     expect(page.locator("#legend li", has_text="Trong phạm vi bản đồ").locator(".n")).not_to_have_text("0")
 
 
-def test_a_crowd_is_counted_from_afar_and_seen_from_near(
+def test_many_features_are_clustered_when_zoomed_out(
     desktop_page: Page, site_url: str, client: Client, answers: list[Response]
 ) -> None:
-    settled(desktop_page, site_url, "", "9/11.4/106.1")
+    open_incidents_map(desktop_page, site_url, "", "9/11.4/106.1")
     expect(desktop_page.locator("#legend")).to_contain_text("Vòng tròn có số")
-    assert in_view(desktop_page) == pytest.approx(
-        all_of(client), rel=0.005
-    )  # a cell on the edge of a tile may be two's
+    assert count_in_view(desktop_page) == pytest.approx(
+        count_incidents(client), rel=0.005
+    )  # A cell at the edge of a tile may be counted twice.
     assert desktop_page.locator(".stand.incidents").count() == 0
     assert desktop_page.locator("#rows .row").count() == 250
-    desktop_page.locator("#map_main").click(position=at(desktop_page, 106.1, 11.4))
+    desktop_page.locator("#map_main").click(position=map_position(desktop_page, 106.1, 11.4))
     expect(desktop_page).to_have_url(re.compile(r"#map=11/"))
-    settled(desktop_page, site_url, "", "13/11.4/106.1")
-    there = all_of(client, bbox=desktop_page.evaluate("window.map_main.getBounds().toBBoxString()"))
-    assert NUMBER > there > 250
-    assert in_view(desktop_page) == pytest.approx(there, rel=0.005)
+    open_incidents_map(desktop_page, site_url, "", "13/11.4/106.1")
+    expected = count_incidents(client, bbox=desktop_page.evaluate("window.map_main.getBounds().toBBoxString()"))
+    assert NUMBER > expected > 250
+    assert count_in_view(desktop_page) == pytest.approx(expected, rel=0.005)
     for answer in answers:
         assert answer.status < HTTPStatus.BAD_REQUEST, answer.url
         if answer.status == HTTPStatus.OK:
@@ -90,28 +90,28 @@ def test_a_crowd_is_counted_from_afar_and_seen_from_near(
     assert used < HEAP
 
 
-def test_the_filters_of_the_address_are_kept_and_the_words_counted(desktop_page: Page, site_url: str) -> None:
-    settled(desktop_page, site_url, "&handling=reported", "11/11.4/106.1")
+def test_filters_of_the_url_apply_and_the_legend_counts_codes(desktop_page: Page, site_url: str) -> None:
+    open_incidents_map(desktop_page, site_url, "&handling=reported", "11/11.4/106.1")
     expect(desktop_page.locator("#legend")).not_to_contain_text("Vòng tròn có số")
-    assert in_view(desktop_page) + left_out(desktop_page) >= 5000
-    words = desktop_page.locator("#legend li:not(.zero)", has_text="Báo cáo nhanh")
-    assert int(re.sub(r"\D", "", words.locator(".n").inner_text())) == in_view(desktop_page)
+    assert count_in_view(desktop_page) + count_left_out(desktop_page) >= 5000
+    item = desktop_page.locator("#legend li:not(.zero)", has_text="Báo cáo nhanh")
+    assert int(re.sub(r"\D", "", item.locator(".n").inner_text())) == count_in_view(desktop_page)
 
 
-def left_out(page: Page) -> int:
-    line = page.locator("#legend li", has_text="chưa hiển thị")
-    return int(re.sub(r"\D", "", line.locator(".n").inner_text())) if line.count() else 0
+def count_left_out(page: Page) -> int:
+    item = page.locator("#legend li", has_text="chưa hiển thị")
+    return int(re.sub(r"\D", "", item.locator(".n").inner_text())) if item.count() else 0
 
 
-def test_one_of_a_crowd_is_picked_by_a_click(desktop_page: Page, site_url: str, client: Client) -> None:
-    settled(desktop_page, site_url, "", "14/11.4/106.1")
+def test_click_selects_one_of_many_features(desktop_page: Page, site_url: str, client: Client) -> None:
+    open_incidents_map(desktop_page, site_url, "", "14/11.4/106.1")
     centre = "106.098,11.398,106.102,11.402"
-    one = client.get("/ogc/collections/incidents/items", params={"bbox": centre, "limit": 1}).json()["features"][0]
-    desktop_page.locator("#map_main").click(position=at(desktop_page, *one["geometry"]["coordinates"]))
+    incident = client.get("/ogc/collections/incidents/items", params={"bbox": centre, "limit": 1}).json()["features"][0]
+    desktop_page.locator("#map_main").click(position=map_position(desktop_page, *incident["geometry"]["coordinates"]))
     expect(desktop_page.locator(".card, .record").first).to_contain_text("ĐÔNG-")
 
 
-def at(page: Page, lon: float, lat: float) -> dict[str, float]:
-    """Where a position lies on the map's element."""
-    found = page.evaluate("([lon, lat]) => window.map_main.latLngToContainerPoint([lat, lon])", [lon, lat])
-    return {"x": found["x"], "y": found["y"]}
+def map_position(page: Page, lon: float, lat: float) -> dict[str, float]:
+    """A geographic position in pixels of the map element."""
+    point = page.evaluate("([lon, lat]) => window.map_main.latLngToContainerPoint([lat, lon])", [lon, lat])
+    return {"x": point["x"], "y": point["y"]}

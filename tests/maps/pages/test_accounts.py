@@ -1,4 +1,4 @@
-"""Signing in with a real Chromium at http://localhost: by keyboard alone, on a desk and on a phone."""
+"""Sign-in and the pages of accounts in a real Chromium, on a desktop screen and on a phone."""
 
 import pyotp
 import pytest
@@ -22,45 +22,45 @@ def staff(accounts):
         assert accounts.sign_in_required()
 
 
-def fits(page: Page) -> None:
-    """Nothing runs off the screen to the side."""
+def assert_fits(page: Page) -> None:
+    """The page does not scroll sideways."""
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
 
 
-def enter(page: Page, name: str, code: str = "") -> None:
+def sign_in(page: Page, name: str, code: str = "") -> None:
     page.get_by_label("Tên đăng nhập").fill(name)
     page.get_by_label("Mật khẩu").fill(PASSWORD)
     page.get_by_label("Mã xác thực").fill(code)
     page.get_by_role("button", name="Đăng nhập").click()
 
 
-def test_one_signs_in_by_keyboard_and_arrives_where_one_wanted_to_go(page: Page, site_url: str) -> None:
+def test_sign_in_by_keyboard_leads_to_the_requested_page(page: Page, site_url: str) -> None:
     page.goto(f"{site_url}/works?urgency=overdue")
     expect(page.get_by_role("heading", name="Đăng nhập")).to_be_visible()
-    fits(page)
-    page.keyboard.type("officer.of.the-night.watch")  # the field has the focus
+    assert_fits(page)
+    page.keyboard.type("officer.of.the-night.watch")  # The name field has the focus.
     page.keyboard.press("Tab")
     page.keyboard.type("không phải mật khẩu")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_have_text("Tên, mật khẩu hoặc mã không đúng")
-    page.keyboard.type(PASSWORD)  # what was wrong is selected
+    page.keyboard.type(PASSWORD)  # The wrong password is selected.
     page.keyboard.press("Enter")
     page.wait_for_url("**/works?urgency=overdue")
-    cookie = next(one for one in page.context.cookies() if one["name"] == "__Host-cotmoc")
+    cookie = next(cookie for cookie in page.context.cookies() if cookie["name"] == "__Host-cotmoc")
     assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, True, "Lax", "/")
     assert cookie["expires"] == -1
     assert "__Host-cotmoc" not in page.evaluate("document.cookie")
 
 
 @in_each_typeface
-def test_every_page_says_who_is_in_and_lets_go(page: Page, site_url: str) -> None:
+def test_every_page_names_the_person_and_can_sign_out(page: Page, site_url: str) -> None:
     page.goto(f"{site_url}/signin?next=/account")
-    enter(page, "officer.of.the-night.watch")
+    sign_in(page, "officer.of.the-night.watch")
     page.wait_for_url(f"{site_url}/account")
     menu = page.locator("details.person")
     for path in ("/", "/works", "/board", "/incidents/new", "/ogc", "/account"):
         page.goto(f"{site_url}{path}")
-        fits(page)
+        assert_fits(page)
         box = menu.locator("summary").bounding_box()
         assert box is not None, path
         assert box["x"] >= 0, path
@@ -69,16 +69,16 @@ def test_every_page_says_who_is_in_and_lets_go(page: Page, site_url: str) -> Non
         assert bar.evaluate("bar => bar.scrollHeight <= bar.clientHeight"), path
         menu.locator("summary").click()
         expect(menu).to_contain_text("Cán bộ đơn vị biên giới · Đồn Biên phòng cửa khẩu quốc tế Tân Nam")
-        fits(page)
+        assert_fits(page)
     menu.get_by_role("button", name="Đăng xuất").click()
     page.wait_for_url("**/signin")
     page.goto(f"{site_url}/works")
     expect(page.get_by_role("heading", name="Đăng nhập")).to_be_visible()
 
 
-def test_a_sign_in_that_ends_in_the_middle_of_work_loses_nothing(page: Page, site_url: str, connect) -> None:
+def test_session_that_expires_during_input_loses_nothing(page: Page, site_url: str, connect) -> None:
     page.goto(f"{site_url}/signin?next=/incidents/new")
-    enter(page, "officer.of.the-night.watch")
+    sign_in(page, "officer.of.the-night.watch")
     page.wait_for_url(f"{site_url}/incidents/new")
     page.get_by_label("Địa điểm xảy ra", exact=True).and_(page.get_by_role("textbox")).fill("147/6 + 120 m")
     candidate = page.locator(".candidate").filter(has_text="147/6 + 120 m").first
@@ -91,7 +91,7 @@ def test_a_sign_in_that_ends_in_the_middle_of_work_loses_nothing(page: Page, sit
     page.get_by_role("button", name="Gửi").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("hãy đăng nhập lại")
-    fits(page)
+    assert_fits(page)
     dialog.get_by_label("Mật khẩu").fill("không phải mật khẩu")
     dialog.get_by_role("button", name="Đăng nhập").click()
     expect(dialog.get_by_role("alert")).to_contain_text("không đúng")
@@ -106,12 +106,12 @@ def test_a_sign_in_that_ends_in_the_middle_of_work_loses_nothing(page: Page, sit
     assert (actor, text) == ("officer.of.the-night.watch", "Mốc nghiêng")
 
 
-def test_an_administrator_keeps_people_and_tokens(page: Page, site_url: str, connect) -> None:
+def test_administrator_manages_people_and_tokens(page: Page, site_url: str, connect) -> None:
     connect().execute("update app.people set last_step = null")
     page.goto(f"{site_url}/signin?next=/people")
-    enter(page, "chief", pyotp.TOTP(SECRET).now())
+    sign_in(page, "chief", pyotp.TOTP(SECRET).now())
     page.wait_for_url(f"{site_url}/people")
-    fits(page)
+    assert_fits(page)
     login = f"planner{page.viewport_size['width']}"
     page.get_by_role("button", name="Thêm người dùng").click()
     dialog = page.get_by_role("dialog")
@@ -123,7 +123,7 @@ def test_an_administrator_keeps_people_and_tokens(page: Page, site_url: str, con
     dialog.get_by_role("button", name="Thêm người dùng").click()
     link = page.locator("dialog.once").get_by_role("textbox").input_value()
     assert link.startswith(f"{site_url}/signin/password#")
-    fits(page)
+    assert_fits(page)
     page.get_by_role("button", name="Đóng").click()
     expect(page.locator("tr", has_text=login)).to_contain_text("liên kết có hiệu lực đến")
 
@@ -137,16 +137,16 @@ def test_an_administrator_keeps_people_and_tokens(page: Page, site_url: str, con
     page.get_by_role("button", name="Đóng").click()
     row = page.locator("tr", has_text=f"bảng tin {login}")
     expect(row).to_contain_text("chưa sử dụng")
-    fits(page)
+    assert_fits(page)
     row.get_by_role("button", name="Thu hồi").click()
     page.get_by_role("dialog").get_by_role("button", name="Thu hồi").click()
     expect(row).to_contain_text("đã thu hồi")
 
 
-def test_what_throws_somebody_out_is_asked_about_once_more(desktop_page: Page, site_url: str, connect) -> None:
+def test_ending_sessions_needs_confirmation(desktop_page: Page, site_url: str, connect) -> None:
     name = "officer.of.the-night.watch"
     desktop_page.goto(f"{site_url}/signin?next=/account")
-    enter(desktop_page, name)
+    sign_in(desktop_page, name)
     desktop_page.wait_for_url(f"{site_url}/account")
     desktop_page.get_by_role("button", name="Đăng xuất khỏi tất cả thiết bị").click()
     dialog = desktop_page.get_by_role("dialog")
@@ -160,7 +160,7 @@ def test_what_throws_somebody_out_is_asked_about_once_more(desktop_page: Page, s
 
     connect().execute("update app.people set last_step = null")
     desktop_page.goto(f"{site_url}/signin?next=/people")
-    enter(desktop_page, "chief", pyotp.TOTP(SECRET).now())
+    sign_in(desktop_page, "chief", pyotp.TOTP(SECRET).now())
     desktop_page.wait_for_url(f"{site_url}/people")
     before = connect().execute("select count(*) from app.journal").fetchone()
     desktop_page.get_by_role("button", name=f"Sửa tài khoản {name}").click()

@@ -1,4 +1,4 @@
-"""Looking back: any moment on the map, the lists and the board, and the page of what has changed."""
+"""Pages as of a past time (map, lists, board), and the change log."""
 
 import datetime as dt
 import re
@@ -11,13 +11,13 @@ from tests.factories import incident, now, patch, task, transition, work
 VIETNAM = dt.timezone(dt.timedelta(hours=7))
 
 
-def written(moment: dt.datetime) -> str:
-    """A moment as it is written here."""
+def as_text(moment: dt.datetime) -> str:
+    """A time as the pages write it."""
     return f"{moment.astimezone(VIETNAM):%d/%m/%Y %H:%M}"
 
 
 def minutes_ago(connect, layer: str, feature: dict, minutes: int) -> None:
-    """Move what is remembered of a feature into the past, so that a test need not wait for it."""
+    """Move the history of a feature into the past, so that a test need not wait."""
     admin = connect()
     admin.execute(
         f"update app.{layer}_history set valid = tstzrange(lower(valid) - %(ago)s, upper(valid) - %(ago)s)"
@@ -31,14 +31,14 @@ def minutes_ago(connect, layer: str, feature: dict, minutes: int) -> None:
     )
 
 
-def test_a_list_shows_any_moment_and_every_link_of_it_stays_there(client: Client) -> None:
+def test_list_as_of_a_past_time_keeps_it_in_its_links(client: Client) -> None:
     mended = work(client, title="Tên ngày ấy", due_on="2026-11-20")
     then = now()
     patch(client, "works", mended, title="Tên hôm nay")
     page = client.get("/works", params={"as_of": then.isoformat(), "q": "Tên"}).text
     assert "Tên ngày ấy" in page
     assert "Tên hôm nay" not in page
-    assert f"Xem tại thời điểm {written(then)}" in page
+    assert f"Xem tại thời điểm {as_text(then)}" in page
     assert "Về hiện tại" in page
     quoted = re.escape("as_of=") + r"[^&\"]+"
     for start in ("/api/export/works", "/?tab=works", "/?select=works/", "/gates", "/tasks", "/board"):
@@ -51,18 +51,18 @@ def test_a_list_shows_any_moment_and_every_link_of_it_stays_there(client: Client
     assert client.get("/works", params={"as_of": "31/02/2026"}).status_code == 400
 
 
-def test_a_file_of_a_past_view_holds_what_stood_there(client: Client) -> None:
+def test_export_as_of_a_past_time_has_the_past_rows(client: Client) -> None:
     mended = work(client, title="Bản ghi cũ")
     then = now()
     patch(client, "works", mended, title="Bản ghi mới")
     page = client.get("/works", params={"as_of": then.isoformat(), "q": "Bản ghi"}).text
-    (address, *_) = re.findall(r'href="(/api/export/works[^"]*)"', page)
-    told = client.get(address.replace("&amp;", "&")).json()
-    assert [one["properties"]["title"] for one in told["features"]] == ["Bản ghi cũ"]
-    assert dt.datetime.fromisoformat(told["as_of"]) == then
+    (url, *_) = re.findall(r'href="(/api/export/works[^"]*)"', page)
+    exported = client.get(url.replace("&amp;", "&")).json()
+    assert [feature["properties"]["title"] for feature in exported["features"]] == ["Bản ghi cũ"]
+    assert dt.datetime.fromisoformat(exported["as_of"]) == then
 
 
-def test_urgency_is_what_it_was_on_that_day(client: Client, connect) -> None:
+def test_urgency_is_that_of_the_past_time(client: Client, connect) -> None:
     today = now().astimezone(VIETNAM).date()
     mended = work(client, title="Sắp đến hạn", due_on=str(today - dt.timedelta(days=1)))
     minutes_ago(connect, "works", mended, 60 * 24 * 3)
@@ -74,14 +74,14 @@ def test_urgency_is_what_it_was_on_that_day(client: Client, connect) -> None:
     assert "Sắp đến hạn" in client.get("/works", params={"urgency": "overdue"}).text
 
 
-def test_the_board_counts_as_it_stood_and_what_has_changed_since(client: Client) -> None:
+def test_board_counts_as_of_a_past_time_and_changes_since(client: Client) -> None:
     before = now()
     grave = incident(client, severity="critical")
     between = now()
     transition(client, "incidents", grave, "dismissed")
     figure = re.compile(r"<strong>(\d+)</strong><span>sự vụ đang xử lý")
     then, today = (
-        int(figure.search(client.get("/board", params=asked).text)[1]) for asked in ({"as_of": between.isoformat()}, {})
+        int(figure.search(client.get("/board", params=query).text)[1]) for query in ({"as_of": between.isoformat()}, {})
     )
     assert then == today + 1
     page = client.get("/board", params={"since": before.isoformat()}).text
@@ -90,7 +90,7 @@ def test_the_board_counts_as_it_stood_and_what_has_changed_since(client: Client)
     assert "không có</a>" in quiet
 
 
-def test_the_page_of_changes_says_day_by_day_who_did_what_and_why(client: Client) -> None:
+def test_change_log_shows_actor_values_and_reason_by_day(client: Client) -> None:
     since = now()
     place = {"type": "Point", "coordinates": [105.95, 11.69]}
     logged = incident(client, geometry=place, place=None)
@@ -100,16 +100,21 @@ def test_the_page_of_changes_says_day_by_day_who_did_what_and_why(client: Client
     step = client.get(f"/ogc/collections/works/items/{repair['id']}/steps").json()["steps"][0]["code"]
     client.post(f"/ogc/collections/works/items/{repair['id']}/steps", json={"code": step, "on": "2026-11-01"})
     page = client.get("/changes", params={"since": since.isoformat()}).text
-    assert f"<h2>{written(since)[:10]}</h2>" in page
-    for said in ("điều chỉnh vị trí 33 m", "Mức độ: Trung bình → <b>Nghiêm trọng</b>",
+    assert f"<h2>{as_text(since)[:10]}</h2>" in page
+    for text in ("điều chỉnh vị trí 33 m", "Mức độ: Trung bình → <b>Nghiêm trọng</b>",
                  "đo lại &lt;i&gt;GPS", "Sửa: Bước quy trình",
                  "Ngày thực hiện: <b>01/11/2026</b>", "Tạo hồ sơ", "office", logged["properties"]["code"]):  # fmt: skip
-        assert said in page, said
+        assert text in page, text
     assert f'href="/?select=incidents/{logged["id"]}"' in page
     assert f'href="/?select=incidents/{logged["id"]}&amp;as_of=' in page
     english = client.get("/changes", params={"since": since.isoformat(), "lang": "en"}).text
-    for said in ("moved 33 m", "Severity: Medium → <b>High</b>", "Changed: Step of the procedure", "View as of then"):
-        assert said in english, said
+    for text in (
+        "position adjusted by 33 m",
+        "Severity: Medium → <b>High</b>",
+        "Changed: Step of the procedure",
+        "View as of this time",
+    ):
+        assert text in english, text
     client.cookies.clear()
     only = client.get("/changes", params={"since": since.isoformat(), "layer": "works"}).text
     assert "Sửa mốc" in only
@@ -118,7 +123,7 @@ def test_the_page_of_changes_says_day_by_day_who_did_what_and_why(client: Client
     assert "Không có thay đổi nào" in client.get("/changes", params={"since": since.isoformat(), "by": "ai đó"}).text
 
 
-def test_the_same_deed_done_to_many_is_told_once_and_counted(client: Client) -> None:
+def test_similar_changes_are_counted_instead_of_listed(client: Client) -> None:
     since = now()
     for number in range(12):
         task(client, title=f"Việc thứ {number}")
@@ -127,13 +132,13 @@ def test_the_same_deed_done_to_many_is_told_once_and_counted(client: Client) -> 
     assert "và 8 mục nữa" in page
 
 
-def test_the_map_looks_back_and_comes_back(page: Page, site_url: str, client: Client) -> None:
+def test_map_as_of_a_past_time_returns_to_the_present(page: Page, site_url: str, client: Client) -> None:
     logged = incident(client, severity="low", place={"text": "147/6"})
     then = now()
     patch(client, "incidents", logged, severity="critical")
     code = logged["properties"]["code"]
     page.goto(f"{site_url}/?tab=incidents&layers=markers,incidents&as_of={then.isoformat().replace('+', '%2B')}")
-    expect(page.locator(".then")).to_contain_text(f"Xem tại thời điểm {written(then)}")
+    expect(page.locator(".then")).to_contain_text(f"Xem tại thời điểm {as_text(then)}")
     row = page.locator("#rows .row", has_text=code)
     expect(row).to_contain_text("Ít nghiêm trọng")
     expect(page.locator(".chip")).to_have_text(["+ lọc"])
@@ -152,15 +157,15 @@ def test_the_map_looks_back_and_comes_back(page: Page, site_url: str, client: Cl
     expect(page).to_have_url(re.compile(logged["id"]))
 
 
-def test_a_moment_is_asked_for_in_the_words_of_the_country(desktop_page: Page, site_url: str, client: Client) -> None:
+def test_past_time_is_entered_in_vietnamese_notation(desktop_page: Page, site_url: str, client: Client) -> None:
     task(client)
     desktop_page.goto(f"{site_url}/tasks?state=draft")
     desktop_page.get_by_text("Số liệu đến").click()
-    asked = desktop_page.get_by_label("Xem lại tại thời điểm")
-    asked.fill("31/02/2026")
+    field = desktop_page.get_by_label("Xem lại tại thời điểm")
+    field.fill("31/02/2026")
     desktop_page.get_by_role("button", name="Xem", exact=True).click()
     expect(desktop_page.locator(".then")).to_have_count(0)
-    asked.fill("20/11/2026 17:30")
+    field.fill("20/11/2026 17:30")
     desktop_page.get_by_role("button", name="Xem", exact=True).click()
     expect(desktop_page.locator(".then")).to_contain_text("Xem tại thời điểm 20/11/2026 17:30")
     expect(desktop_page).to_have_url(re.compile(r"/tasks\?state=draft&as_of=2026-11-20T17%3A30"))

@@ -1,4 +1,4 @@
-"""The list pages: words for values, an order, filters that stay in the address, and a next step when empty."""
+"""The list pages: values as text, order, filters that links keep, and what an empty list offers."""
 
 import datetime as dt
 import re
@@ -49,7 +49,7 @@ ROWS = [
 ]
 
 
-def test_rows_are_told_in_words_with_what_is_late() -> None:
+def test_rows_show_values_as_text_and_days_overdue() -> None:
     html = list_page(WORKS, ROWS, "vi", as_of=dt.datetime(2026, 11, 20, tzinfo=dt.UTC))
     assert "31/12/2023 · quá hạn" in html
     assert "Chính phủ · từ 01/2023" in html
@@ -60,13 +60,13 @@ def test_rows_are_told_in_words_with_what_is_late() -> None:
     assert "/?select=works/id-a" in html
 
 
-def test_a_hostile_title_is_shown_and_never_run() -> None:
+def test_hostile_title_is_escaped() -> None:
     html = list_page(WORKS, [a_work("<img src=x onerror=alert(1)>{{7*7}}", urgency="waiting")], "vi")
     assert "<img" not in html
     assert "{{7*7}}" in html
 
 
-def test_rows_stay_as_the_database_has_put_them_and_silence_comes_last() -> None:
+def test_rows_keep_the_order_of_the_database_and_empty_ones_are_last() -> None:
     fields = {field["name"]: field for field in WORKS["fields"]} | {"missing": a_field("missing", "list")}
     rows = [*ROWS, a_work("d", due_on="2024-01-01", missing=["x", "y"]), a_work("e", missing=["x"])]
 
@@ -74,22 +74,22 @@ def test_rows_stay_as_the_database_has_put_them_and_silence_comes_last() -> None
         return "".join(row["properties"]["title"] for row in sort_rows(rows, fields, sort))
 
     assert titles("") == titles("title") == titles("no_such_field") == "bacde"
-    assert titles("due_on") == titles("-due_on") == "acdbe", "what has no due date is last both ways"
+    assert titles("due_on") == titles("-due_on") == "acdbe", "rows without a due date are last in both directions"
     assert titles("missing") == "edbac"
     assert titles("-missing") == "debac"
 
 
-def test_filters_stay_in_the_address_of_every_way_onward() -> None:
+def test_all_links_keep_the_filters() -> None:
     html = list_page(WORKS, ROWS, "vi", query={"urgency": "overdue", "datetime": "2023-01-01/2023-12-31", "junk": "x"})
     assert "/api/export/works?urgency=overdue&amp;datetime=2023-01-01/2023-12-31" in html
     assert "reader=partner" in html
-    assert "urgency=overdue&amp;year=2023" in html, "the map names a year"
+    assert "urgency=overdue&amp;year=2023" in html, "the map's parameter is year"
     assert "/works?urgency=overdue&amp;datetime=2023-01-01/2023-12-31&amp;junk=x&amp;sort=title" in html
     assert '<option value="overdue" selected>' in html
     assert "junk" not in html.split("/api/export/works?")[1].split('"')[0]
 
 
-def test_every_format_is_offered_to_the_office_and_to_a_partner_under_the_filters_of_the_list() -> None:
+def test_menu_offers_every_format_for_both_readers_with_the_filters() -> None:
     html = list_page(WORKS, ROWS, "vi", query={"urgency": "overdue"})
     menu = html.split("<main")[1].split('class="menu-body"')[1].split("</details>")[0]
     offered = re.findall(r'href="/api/export/works\?urgency=overdue&amp;f=(\w+)(&amp;reader=partner)?"', menu)
@@ -101,21 +101,23 @@ def test_every_format_is_offered_to_the_office_and_to_a_partner_under_the_filter
     assert "Excel workbook" in list_page(WORKS, ROWS, "en")
 
 
-def test_an_empty_list_says_what_to_do_next() -> None:
+def test_empty_list_offers_a_next_step() -> None:
     assert "Bỏ bớt điều kiện lọc" in list_page({**WORKS, "creatable": True}, [], "vi", query={"urgency": "waiting"})
     incidents = {**WORKS, "name": "incidents"}
     assert '<a class="button primary" href="/incidents/new">' in list_page(incidents, [], "vi")
     unseen = list_page(WORKS, [], "vi")
-    assert "Không có kết quả phù hợp trong phạm vi được xem." in unseen  # whoever may add none is not told to
+    assert (
+        "Không có kết quả phù hợp trong phạm vi được xem." in unseen
+    )  # Without the right to create, no advice to add one.
 
 
-def test_more_rows_are_one_link_away() -> None:
+def test_list_links_to_the_next_page() -> None:
     html = list_page(WORKS, ROWS, "en", more="/works?after=x", total=1200)
     assert 'href="/works?after=x"' in html
     assert "1,200 works" in html
 
 
-def test_a_gate_event_is_told_by_its_stage_and_as_exactly_as_its_date_is_known() -> None:
+def test_gate_event_shows_its_kind_and_its_date_to_the_known_precision() -> None:
     stage = [{"value": "opening_ceremony", "title": {"vi": "Lễ khai trương", "en": "Opening"}, "mark": None}]
     event = {"kind": "opening_ceremony", "on": "2025-12-08", "precision": "day", "document": "111/NQ-CP", "note": None}
     field = a_field("last_event", "json", codes=stage)
@@ -124,12 +126,12 @@ def test_a_gate_event_is_told_by_its_stage_and_as_exactly_as_its_date_is_known()
     assert value_text(field, {"kind": "note", "on": "2017-01-01", "precision": "year"}, "vi") == "2017"
 
 
-def test_a_plain_note_of_a_gate_is_told_by_its_text_and_its_date() -> None:
+def test_note_of_a_gate_shows_its_text_and_date() -> None:
     note = {"kind": "note", "on": "2025-12-10", "precision": "day", "document": None, "note": "Thí điểm thông quan"}
     assert value_text(a_field("last_event", "json"), note, "vi") == "Thí điểm thông quan · 10/12/2025"
 
 
-def test_a_procedure_says_how_far_it_has_got_and_what_comes_next() -> None:
+def test_procedure_shows_its_progress_and_next_step() -> None:
     field, notice = a_field("procedure", "json"), {"vi": "Thông báo phía bạn", "en": "Notify the other side"}
     begun = {"done": 3, "of": 6, "next": {"code": "notice", "title": notice, "due_on": None}}
     assert value_text(field, begun, "vi") == "3/6 · tiếp theo: Thông báo phía bạn"
@@ -137,7 +139,7 @@ def test_a_procedure_says_how_far_it_has_got_and_what_comes_next() -> None:
     assert value_text(field, {"done": 6, "of": 6, "next": None}, "vi") == "6/6"
 
 
-def test_words_looked_for_stay_in_every_way_onward_and_leave_the_address_box_empty() -> None:
+def test_links_keep_the_keywords_and_the_address_box_stays_empty() -> None:
     html = list_page(WORKS, ROWS, "vi", query={"q": "kè mốc"})
     assert 'name="q" type="search" maxlength="200" value="kè mốc"' in html
     assert "/api/export/works?q=k%C3%A8+m%E1%BB%91c" in html
@@ -147,12 +149,12 @@ def test_words_looked_for_stay_in_every_way_onward_and_leave_the_address_box_emp
     assert 'value=""' in address_box
 
 
-def test_a_unit_is_chosen_among_those_that_the_rows_name() -> None:
+def test_filter_of_a_text_field_offers_the_values_of_the_rows() -> None:
     card = {**WORKS, "fields": [*WORKS["fields"], a_field("unit")]}
     html = list_page(card, [a_work("a", unit="Sở Ngoại vụ"), a_work("b", unit=None)], "vi", query={"unit": "Đồn X"})
     assert '<option value="Sở Ngoại vụ">' in html
     assert '<option value="Đồn X" selected>' in html
 
 
-def test_days_are_counted_from_the_day_that_was_due() -> None:
+def test_days_since_counts_from_the_due_date() -> None:
     assert days_since("2023-12-31", dt.date(2026, 11, 20)) == 1055

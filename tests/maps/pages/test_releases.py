@@ -1,11 +1,11 @@
-"""What leaves the house, prepared in a real browser: chosen by ticks, seen as table and map, submitted."""
+"""Releases in a real browser: a draft is prepared, previewed, changed and submitted."""
 
 import re
 
 from playwright.sync_api import Page, expect
 
 
-def test_a_release_is_prepared_seen_and_submitted(page: Page, site_url: str) -> None:
+def test_release_is_prepared_previewed_and_submitted(page: Page, site_url: str) -> None:
     width = (page.viewport_size or {"width": 0})["width"]
     page.goto(f"{site_url}/releases")
     page.get_by_role("link", name="+ Soạn bản chia sẻ").first.click()
@@ -17,14 +17,14 @@ def test_a_release_is_prepared_seen_and_submitted(page: Page, site_url: str) -> 
     part.locator("summary").click()
     part.get_by_label("Bộ lọc").fill("border=VN-KH&kind=tripoint")
     page.get_by_role("button", name="Lưu nháp và xem trước").click()
-    expect(page.locator(".refusal")).to_be_visible()  # nothing is ticked yet, and nothing typed is lost
+    expect(page.locator(".refusal")).to_be_visible()  # No field is selected yet; the input is kept.
     part.get_by_label("Số hiệu").check()
     until = page.get_by_role("textbox", name="Đến ngày", exact=True)
     until.fill("31/02/2030")
     page.get_by_role("button", name="Lưu nháp và xem trước").click()
     expect(page.locator(".refusal")).to_contain_text("Đến ngày: Nhập ngày theo dạng 20/11/2026")
     expect(until).to_be_focused()
-    until.fill("31122030")  # as on a keypad without strokes
+    until.fill("31122030")  # As on a numeric keypad without slashes.
     page.get_by_role("button", name="Lưu nháp và xem trước").click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()
     expect(page.locator(".facts").first).to_contain_text("31/12/2030")
