@@ -19,7 +19,7 @@ from gis.model import GREY
 from gis.text import VIETNAM_TIME, Language, Text
 from maps.assets import typeface_urls
 from maps.marks import LAYER_MARKS, shape_or_circle
-from maps.messages import ONLY_OF_TEMPLATES, messages_in
+from maps.messages import TEMPLATE_ONLY_PREFIXES, messages_in
 
 _environment = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -71,7 +71,7 @@ def render(template: str, language: Language | str, **context: Any) -> str:
     return _environment.get_template(template).render(
         language=language,
         messages=messages,
-        script_messages={key: text for key, text in messages.items() if not key.startswith(ONLY_OF_TEMPLATES)},
+        script_messages={key: text for key, text in messages.items() if not key.startswith(TEMPLATE_ONLY_PREFIXES)},
         switch=_language_switch_url(shell["path"], shell["query"], language),
         **shell,
     )

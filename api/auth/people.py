@@ -232,7 +232,7 @@ def sign_out(request: Request, administrator: AdministratorParam, account: Accou
 def drop_second_factor(
     request: Request, administrator: AdministratorParam, account: OtherAccountParam
 ) -> dict[str, Any]:
-    """Remove the second factor of a person who has lost it."""
+    """Remove the second factor of a person who has lost it; all their sessions end."""
     with _accounts_transaction(request, administrator) as session:
         second_factor.drop_second_factor(session, account)
     return {"id": account}

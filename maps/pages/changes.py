@@ -1,7 +1,7 @@
 """The change log page: the changes between two times by day, each with its feature, actor, values and reason.
 
 ``changes_page`` takes the changes as ``/api/changes`` gives them, and the cards of their layers. Codes are shown by
-their titles, and a change of position by its distance. ``static/pages/record.js`` shows the timeline of one feature.
+their titles, and a change of position by its distance. The timeline of one feature is shown by a script of the map.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

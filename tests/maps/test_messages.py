@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import maps
-from maps.messages import MESSAGES, ONLY_OF_TEMPLATES, messages_in
+from maps.messages import MESSAGES, TEMPLATE_ONLY_PREFIXES, messages_in
 from maps.pages import access_log, accounts, releases
 
 ALL_MESSAGES = MESSAGES | releases.MESSAGES | accounts.MESSAGES | access_log.MESSAGES
@@ -26,7 +26,7 @@ def test_every_message_of_a_script_exists() -> None:
     used = {key for script in SCRIPTS for key in re.findall(r'say\("([\w-]+)"', script.read_text("utf-8"))}
     assert used
     assert used <= set(ALL_MESSAGES)
-    assert not [key for key in used if key.startswith(ONLY_OF_TEMPLATES)], "not sent to the browser"
+    assert not [key for key in used if key.startswith(TEMPLATE_ONLY_PREFIXES)], "not sent to the browser"
 
 
 def test_every_message_of_a_template_exists() -> None:
