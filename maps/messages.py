@@ -389,7 +389,7 @@ MESSAGES: dict[str, Text] = {
     ),
 }
 
-TEMPLATE_ONLY_PREFIXES = ("board_", "changes_", "col_", "fig_")
+TEMPLATE_ONLY_PREFIXES = ("as_of_", "board_", "changes_", "col_", "fig_")
 """Prefixes of keys that no script uses: they are left out of the JSON block, which is in every page."""
 
 
