@@ -1,4 +1,4 @@
-"""What a small form brings: plain texts by name, each clean, none that was not asked for."""
+"""Small JSON bodies of texts, such as the sign-in form: read by field name, cleaned, and refused if unknown."""
 
 import re
 from collections.abc import Mapping
@@ -13,34 +13,37 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_texts(body: Mapping[str, Any], *required: str, optional: tuple[str, ...] = ()) -> dict[str, str]:
-    """The texts of a body: of what is required none is empty, what is optional and missing is ``""``.
+    """Clean the texts of a body. Required texts must not be empty; missing optional texts become ``""``.
 
-    Raises ``Invalid`` that names every field at fault.
+    Raises ``Invalid``, which names every field at fault, also fields that are neither required nor optional.
     """
     faults = [(clean_name(name), "unknown_field") for name in body if name not in (*required, *optional)]
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for name in (*required, *optional):
         try:
-            found[name] = clean_text(body[name]) if body.get(name) is not None else ""
+            texts[name] = clean_text(body[name]) if body.get(name) is not None else ""
         except ValueError as fault:
             faults.append((name, str(fault)))
             continue
-        if len(found[name]) > MAX_LENGTH:
+        if len(texts[name]) > MAX_LENGTH:
             faults.append((name, "too_long"))
-        elif name in required and not found[name]:
+        elif name in required and not texts[name]:
             faults.append((name, "missing"))
         else:
-            refuse_state_secret(name, found[name])
+            refuse_state_secret(name, texts[name])
     if faults:
         errors = [FieldError(name, code, ERROR_TEXTS[code]) for name, code in faults]
         first = errors[0]
         raise Invalid(Text(f"{first.field}: {first.detail.vi}", f"{first.field}: {first.detail.en}"), errors)
-    return found
+    return texts
 
 
 def read_secret(body: Mapping[str, Any], name: str) -> str:
-    """A password or a code as it was typed, blanks and all. Raises ``Invalid`` where it is missing or no text."""
-    given = body.get(name)
-    if not isinstance(given, str) or not given or len(given) > MAX_LENGTH or SURROGATE.search(given):
+    """Read a password or a one-time code exactly as typed, spaces included.
+
+    Raises ``Invalid`` if it is missing, is not a text, is too long or holds a lone surrogate.
+    """
+    secret = body.get(name)
+    if not isinstance(secret, str) or not secret or len(secret) > MAX_LENGTH or SURROGATE.search(secret):
         raise Invalid(ERROR_TEXTS["missing"], [FieldError(name, "missing", ERROR_TEXTS["missing"])])
-    return given
+    return secret

@@ -1,4 +1,4 @@
-"""``/static``: the browser's own files, each as fresh as its name allows."""
+"""``/static``: scripts, styles, fonts and images; a file with a content hash in its name is cached for a year."""
 
 import mimetypes
 import os
@@ -10,21 +10,23 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 HASHED = re.compile(r"\.[0-9a-f]{16}\.\w+$")
-"""A name that carries the hash of its content: other content has another name."""
+"""File names that contain the hash of the content: when the content changes, so does the name."""
 
 FOREVER = "public, max-age=31536000, immutable"
 
-mimetypes.add_type("font/woff2", ".woff2")  # Python knows it from 3.14; a bare machine has no /etc/mime.types
+mimetypes.add_type(
+    "font/woff2", ".woff2"
+)  # in the standard library from Python 3.14 on; /etc/mime.types may be missing
 
 
 class BrowserFiles(StaticFiles):
-    """Static files; a browser asks for one with a hash in its name once and keeps it for a year."""
+    """Static files with a far-future ``Cache-Control`` for names that contain a content hash."""
 
     def file_response(
         self, full_path: str | PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
-        """The file, or 304, with ``Cache-Control`` where its name carries a hash."""
-        answer = super().file_response(full_path, stat_result, scope, status_code)
+        """The file, or 304 Not Modified, with ``Cache-Control: immutable`` if the name contains a hash."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
         if HASHED.search(os.fspath(full_path)):
-            answer.headers["Cache-Control"] = FOREVER
-        return answer
+            response.headers["Cache-Control"] = FOREVER
+        return response

@@ -12,20 +12,26 @@ from gis.text import Language
 
 
 def requested_language(request: Request) -> Language | None:
-    """The language that was asked for: ``?lang=``, else the cookie of the last choice."""
-    asked = request.query_params.get("lang") or request.cookies.get("lang")
-    if asked not in ("vi", "en"):
+    """The language chosen with ``?lang=``, else the one stored in the ``lang`` cookie; None if there is neither."""
+    language = request.query_params.get("lang") or request.cookies.get("lang")
+    if language not in ("vi", "en"):
         return None
-    return "en" if asked == "en" else "vi"
+    return "en" if language == "en" else "vi"
 
 
 def page_language(request: Request) -> Language:
-    """A page is Vietnamese until a reader chooses: an office's browser is often set to English by its installer."""
+    """The language of a page: the one chosen, else Vietnamese.
+
+    Pages ignore ``Accept-Language``, because browsers in the offices are often installed with English settings.
+    """
     return requested_language(request) or "vi"
 
 
 def language_of(request: Request) -> Language:
-    """The language of an answer to a program: the one chosen, else what ``Accept-Language`` prefers."""
+    """The language of a machine-readable response: the one chosen, else that of ``Accept-Language``.
+
+    Takes the first language of the header that is Vietnamese or English, and Vietnamese if there is none. Weights in ``Accept-Language`` are ignored.
+    """
     if chosen := requested_language(request):
         return chosen
     for preferred in request.headers.get("accept-language", "").lower().split(","):
@@ -36,19 +42,23 @@ def language_of(request: Request) -> Language:
 
 
 def actor_of(request: Request) -> Actor:
-    """In whose name this request acts; the doorkeeper has found out."""
+    """The actor of the request, set by ``SecurityMiddleware``."""
     actor: Actor = request.state.actor
     return actor
 
 
 def principal_of(request: Request) -> Principal | None:
-    """Who has come in; None while everybody at this machine acts as the office."""
-    guest: Principal | None = request.state.principal
-    return guest
+    """The authenticated account or token; None while no account exists and loopback requests act as the office."""
+    principal: Principal | None = request.state.principal
+    return principal
 
 
 def inline_dependency(read: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
-    """A dependency that only looks at the request, run where the request is instead of in a thread of its own."""
+    """Turn a synchronous dependency into an asynchronous one, so that FastAPI does not start a thread for it.
+
+    Only for dependencies that read the request and never block. ``FastRoute`` finds the original function as
+    ``__wrapped__``.
+    """
 
     @wraps(read)
     async def reading(*arguments: Any, **named: Any) -> Any:

@@ -1,6 +1,6 @@
-"""How a refusal leaves the house: RFC 9457 problem details in the reader's language; the one table of HTTP codes.
+"""Error responses: RFC 9457 problem details in the language of the client, and the one table of status codes.
 
-Whoever opens an address in a browser reads the same words on a page with a way onward.
+A browser that opens a page gets the same texts as an HTML page with links to continue.
 """
 
 import json
@@ -49,17 +49,17 @@ UNEXPECTED_ERROR = Text(
 
 
 def error_response(request: Request, refusal: Refusal) -> Response:
-    """The answer that a refusal becomes: a page for a person who has opened the address, else a problem."""
+    """The response for a refusal: an HTML page if a browser opened the URL as a page, else problem details."""
     if not is_page_request(request):
         return problem_response(refusal, language_of(request))
     language, status = page_language(request), STATUS[type(refusal)]
-    told = [one.detail.in_language(language) for one in refusal.errors]
-    html = _error_page(request, language, status, refusal.title, refusal.detail, told)
+    field_errors = [error.detail.in_language(language) for error in refusal.errors]
+    html = _error_page(request, language, status, refusal.title, refusal.detail, field_errors)
     return Response(html, status, {**_retry_headers(refusal, status), **VARY_HEADERS}, HTML_UTF8)
 
 
 def problem_response(refusal: Refusal, language: Language) -> Response:
-    """The problem that a refusal becomes."""
+    """A refusal as RFC 9457 problem details; ``errors`` lists the fields at fault."""
     status = STATUS[type(refusal)]
     body: dict[str, Any] = {
         "type": f"urn:cotmoc:refusal:{_problem_type(refusal)}",
@@ -70,7 +70,8 @@ def problem_response(refusal: Refusal, language: Language) -> Response:
     }
     if refusal.errors:
         body["errors"] = [
-            {"field": one.field, "code": one.code, "detail": one.detail.in_language(language)} for one in refusal.errors
+            {"field": error.field, "code": error.code, "detail": error.detail.in_language(language)}
+            for error in refusal.errors
         ]
     return Response(json.dumps(body, ensure_ascii=False, default=str), status, _retry_headers(refusal, status), PROBLEM)
 
@@ -79,18 +80,18 @@ def _retry_headers(refusal: Refusal, status: int) -> dict[str, str]:
     return {"Retry-After": str(refusal.extra.get("retry_after", RETRY_AFTER_S))} if status in (429, 503) else {}
 
 
-def _error_page(  # noqa: PLR0917 - what a page of a refusal is made of
+def _error_page(  # noqa: PLR0917 - the parts of the page
     request: Request, language: Language, status: int, title: Text, detail: Text, field_errors: Sequence[str] = ()
 ) -> str:
     settings: Settings = request.app.state.settings
-    detail_said = detail.in_language(language)
+    detail_text = detail.in_language(language)
     return error_page(
         language,
         status=status,
         title=title.in_language(language),
-        detail=detail_said,
-        field_errors=[one for one in field_errors if not detail_said.endswith(one)],
-        # Quoted anew and with one stroke in front, so that the language switch stays in this house.
+        detail=detail_text,
+        field_errors=[error for error in field_errors if not detail_text.endswith(error)],
+        # Quoted again and with exactly one leading slash, so that the language switch cannot lead to another host.
         path="/" + quote(str(request.scope["path"]).lstrip("/")),
         query={name: value for name, value in request.query_params.items() if name != "lang"},
         office=settings.office,
@@ -98,19 +99,21 @@ def _error_page(  # noqa: PLR0917 - what a page of a refusal is made of
 
 
 def _allowed_methods(request: Request) -> list[str]:
-    """What may be asked at this address, by all of the doors that stand there; whoever answers GET answers HEAD."""
-    doors = [*request.app.routes, *(route for router in request.app.state.routers for route in router.routes)]
-    here = [door for door in doors if door.matches(request.scope)[0] is not Match.NONE]
-    found: set[str] = set().union(*(getattr(door, "methods", None) or () for door in here))
-    return sorted(found | ({"HEAD"} if "GET" in found else set()))
+    """The methods of all routes that match the path, for ``Allow``; HEAD goes with GET (``HeadMiddleware``)."""
+    routes = [*request.app.routes, *(route for router in request.app.state.routers for route in router.routes)]
+    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    methods: set[str] = set().union(*(getattr(route, "methods", None) or () for route in matching))
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
 def _problem_type(refusal: Refusal) -> str:
-    return "".join(f"-{one.lower()}" if one.isupper() else one for one in type(refusal).__name__).lstrip("-")
+    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in type(refusal).__name__).lstrip(
+        "-"
+    )
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Let every way of failing leave as a problem."""
+    """Register the handlers that turn every exception into an error response of this module."""
 
     @app.exception_handler(Refusal)
     def refused(request: Request, refusal: Refusal) -> Response:
@@ -118,14 +121,14 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, fault: RequestValidationError) -> Response:
-        found = [
+        field_errors = [
             FieldError(
-                ".".join(str(part) for part in one["loc"][1:]), "value", Text("Giá trị không hợp lệ", "Not valid")
+                ".".join(str(part) for part in error["loc"][1:]), "value", Text("Giá trị không hợp lệ", "Invalid value")
             )
-            for one in fault.errors()
+            for error in fault.errors()
         ]
-        names = ", ".join(one.field for one in found)
-        refusal = errors.Malformed(Text(f"Tham số không hợp lệ: {names}", f"Not a valid parameter: {names}"), found)
+        names = ", ".join(error.field for error in field_errors)
+        refusal = errors.Malformed(Text(f"Tham số không hợp lệ: {names}", f"Invalid parameter: {names}"), field_errors)
         return error_response(request, refusal)
 
     @app.exception_handler(HTTPException)
@@ -136,29 +139,29 @@ def install_error_handlers(app: FastAPI) -> None:
                 Text("Phương thức này không được hỗ trợ tại địa chỉ này", "This method is not supported here")
             ),
         }
-        plain = errors.Malformed(Text("Yêu cầu không đọc được", str(fault.detail)))
-        refused = error_response(request, refusals.get(fault.status_code, plain))
+        other = errors.Malformed(Text("Yêu cầu không đọc được", str(fault.detail)))
+        response = error_response(request, refusals.get(fault.status_code, other))
         for name, value in (fault.headers or {}).items():
-            refused.headers[name] = value
+            response.headers[name] = value
         if fault.status_code == 405:  # noqa: PLR2004
-            refused.headers["Allow"] = ", ".join(_allowed_methods(request))
-        return refused
+            response.headers["Allow"] = ", ".join(_allowed_methods(request))
+        return response
 
     @app.exception_handler(Exception)
-    def unforeseen(request: Request, fault: Exception) -> Response:
-        trace = request.state.request_id
-        log.error("unforeseen fault %s at %s", trace, request.url.path, exc_info=fault)
+    def unexpected(request: Request, fault: Exception) -> Response:
+        request_id = request.state.request_id
+        log.error("Unhandled exception in request %s at %s", request_id, request.url.path, exc_info=fault)
         body = {
             "type": "urn:cotmoc:fault",
             "title": UNEXPECTED_ERROR.in_language(language_of(request)),
             "status": 500,
-            "request": trace,
+            "request": request_id,
         }
-        # This one answer passes by the doorkeeper, who gives all others their headers.
-        headers = {**SECURITY_HEADERS, "Cache-Control": NO_STORE.decode(), "X-Request-Id": trace}
+        # Starlette sends this response past SecurityMiddleware, which adds these headers to all others.
+        headers = {**SECURITY_HEADERS, "Cache-Control": NO_STORE.decode(), "X-Request-Id": request_id}
         if is_page_request(request):
-            told = Text(f"Mã yêu cầu {trace}", f"Request {trace}")
+            detail = Text(f"Mã yêu cầu {request_id}", f"Request {request_id}")
             return Response(
-                _error_page(request, page_language(request), 500, UNEXPECTED_ERROR, told), 500, headers, HTML_UTF8
+                _error_page(request, page_language(request), 500, UNEXPECTED_ERROR, detail), 500, headers, HTML_UTF8
             )
         return Response(json.dumps(body, ensure_ascii=False), 500, headers, PROBLEM)

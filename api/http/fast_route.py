@@ -1,8 +1,9 @@
-"""Doors that are opened often: what they ask of a request is read off it directly, and the way to them is short.
+"""Fast routes: shorter dispatch for the routes that are requested most.
 
-FastAPI solves a door's dependencies anew for every request. Where all of them only look at the request (``at_once``)
-and take words of its path, what there is to solve is known beforehand; any other door is left to FastAPI. Of these,
-the ones that are asked where the request is, without a thread, are found by their path alone (``Straight``).
+FastAPI solves the dependencies of a route for every request. If all of them only read the request
+(``inline_dependency``) and the parameters of the path, they can be solved once, when the application starts:
+``FastRoute`` does that, and leaves every other endpoint to FastAPI. ``FastRouteMiddleware``
+calls asynchronous GET endpoints among them without the router.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
@@ -21,47 +22,50 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class FastRoute(APIRoute):
-    """A route that reads its parameters itself where it can. ``straight`` answers where the request is, if it does."""
+    """A route that reads its own arguments from the request if it can, instead of solving dependencies each time.
+
+    ``fast_handler`` is set if the endpoint can be called on the event loop without the router, else it is None.
+    """
 
     fast_handler: Handler | None = None
 
     def get_route_handler(self) -> Handler:
-        """FastAPI's own handler, or the direct one."""
+        """The direct handler if the endpoint allows it, else FastAPI's own."""
         if not _reads_request_only(self.dependant) or not _returns_response(self.response_class):
             return super().get_route_handler()
-        read, answer = _argument_reader(self.dependant), self.dependant.call
-        answering = answer if iscoroutinefunction(answer) else _in_thread(answer)
+        read_arguments, endpoint = _argument_reader(self.dependant), self.dependant.call
+        call = endpoint if iscoroutinefunction(endpoint) else _in_thread(endpoint)
 
         async def handle(request: Request) -> Response:
-            return await answering(**read(request, {}))
+            return await call(**read_arguments(request, {}))
 
-        if iscoroutinefunction(answer) and self.methods == {"GET"}:
+        if iscoroutinefunction(endpoint) and self.methods == {"GET"}:
             self.fast_handler = handle
         return handle
 
 
 class FastRouteMiddleware:
-    """The short way to the doors that are opened most, past the routing, whose layers cost as much as the answer."""
+    """Dispatches GET requests to fast routes by path alone, past the router, which costs as much as the endpoint."""
 
     def __init__(
         self, app: ASGIApp, routers: Iterable[APIRouter], refuse: Callable[[Request, Refusal], Response]
     ) -> None:
         self.app, self.refuse = app, refuse
         self.routes = [
-            (door.path_regex, door.fast_handler)
+            (route.path_regex, route.fast_handler)
             for router in routers
-            for door in router.routes
-            if isinstance(door, FastRoute) and door.fast_handler is not None
+            for route in router.routes
+            if isinstance(route, FastRoute) and route.fast_handler is not None
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer at a door that is known, or pass on."""
+        """Call the first fast route that matches, else pass the request on."""
         if scope["type"] == "http" and scope["method"] == "GET" and not scope.get("root_path"):
             for path, handle in self.routes:
-                if found := path.fullmatch(scope["path"]):
-                    scope["path_params"] = found.groupdict()
-                    answer = await self._respond(handle, Request(scope, receive))
-                    await answer(scope, receive, send)
+                if match := path.fullmatch(scope["path"]):
+                    scope["path_params"] = match.groupdict()
+                    response = await self._respond(handle, Request(scope, receive))
+                    await response(scope, receive, send)
                     return
         await self.app(scope, receive, send)
 
@@ -73,47 +77,50 @@ class FastRouteMiddleware:
 
 
 def _in_thread(endpoint: Any) -> Callable[..., Awaitable[Response]]:
-    def answering(**values: Any) -> Awaitable[Response]:
-        return run_in_threadpool(endpoint, **values)
+    def call(**arguments: Any) -> Awaitable[Response]:
+        return run_in_threadpool(endpoint, **arguments)
 
-    return answering
+    return call
 
 
 def _returns_response(response_class: Any) -> bool:
-    """Whether a door says that it returns a finished answer."""
+    """Whether the endpoint returns a ``Response`` itself, which it declares by ``response_class=Response``."""
     return response_class is Response
 
 
 def _reads_request_only(dependant: Dependant) -> bool:
-    """Whether a door, and all that it depends on, takes the request and words of its path and nothing else."""
+    """Whether an endpoint and all its dependencies take only the request and texts of the path."""
     return all(
-        not (one.query_params or one.header_params or one.cookie_params or one.body_params)
-        and all(word.field_info.annotation is str for word in one.path_params)
-        and (one is dependant or hasattr(one.call, "__wrapped__"))
-        for one in _all_dependants(dependant)
+        not (part.query_params or part.header_params or part.cookie_params or part.body_params)
+        and all(parameter.field_info.annotation is str for parameter in part.path_params)
+        and (part is dependant or hasattr(part.call, "__wrapped__"))
+        for part in _all_dependants(dependant)
     )
 
 
 def _all_dependants(dependant: Dependant) -> Iterator[Dependant]:
     yield dependant
-    for one in dependant.dependencies:
-        yield from _all_dependants(one)
+    for dependency in dependant.dependencies:
+        yield from _all_dependants(dependency)
 
 
 def _argument_reader(dependant: Dependant) -> Callable[[Request, dict[Any, Any]], dict[str, Any]]:
-    """What reads the arguments of a door, or of what it depends on, off a request: each thing once a request."""
-    words, itself = [word.name for word in dependant.path_params], dependant.request_param_name
-    needs = [(one.name, one.call, one.call.__wrapped__, _argument_reader(one)) for one in dependant.dependencies]  # type: ignore[union-attr]
+    """A function that reads the arguments of an endpoint or dependency, and calls each dependency once per request."""
+    path_names, request_name = [parameter.name for parameter in dependant.path_params], dependant.request_param_name
+    dependencies = [
+        (dependency.name, dependency.call, dependency.call.__wrapped__, _argument_reader(dependency))  # type: ignore[union-attr]
+        for dependency in dependant.dependencies
+    ]
 
-    def read(request: Request, known: dict[Any, Any]) -> dict[str, Any]:
-        values: dict[str, Any] = {word: request.path_params[word] for word in words}
-        if itself is not None:
-            values[itself] = request
-        for name, call, take, arguments in needs:
-            if call not in known:
-                known[call] = take(**arguments(request, known))
+    def read(request: Request, solved: dict[Any, Any]) -> dict[str, Any]:
+        arguments: dict[str, Any] = {name: request.path_params[name] for name in path_names}
+        if request_name is not None:
+            arguments[request_name] = request
+        for name, call, function, read_arguments in dependencies:
+            if call not in solved:
+                solved[call] = function(**read_arguments(request, solved))
             if name is not None:
-                values[name] = known[call]
-        return values
+                arguments[name] = solved[call]
+        return arguments
 
     return read

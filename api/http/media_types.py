@@ -1,4 +1,4 @@
-"""The media types that the doors speak. Those of files stand with their formats (``gis.exchange``)."""
+"""Media types of requests and responses; those of export files are in ``gis.files``."""
 
 JSON = "application/json"
 GEOJSON = "application/geo+json"

@@ -1,6 +1,7 @@
-"""How a resource of OGC API leaves: as JSON for programs, or as a quiet page for whoever follows a link in a browser.
+"""Content negotiation for OGC API resources: JSON for programs, HTML for browsers.
 
-``f`` decides, else what the reader prefers (``Accept``); an unknown ``f`` or parameter is refused with the list.
+The parameter ``f`` decides, else the header ``Accept``. An unknown ``f`` or an unknown parameter is refused, and the
+error lists the allowed ones.
 """
 
 import json
@@ -22,7 +23,7 @@ from maps.messages import messages_in
 
 FORMATS = ("json", "html")
 COMMON_PARAMETERS = ("f", "lang")
-"""The parameters that every resource takes."""
+"""Query parameters that every resource accepts."""
 
 LINK_TITLES: dict[str, Text] = {
     "ogc_items": Text("Các mục", "Features"),
@@ -32,7 +33,7 @@ LINK_TITLES: dict[str, Text] = {
     "ogc_tilesets-vector": Text("Ô bản đồ vectơ", "Vector tiles"),
     "ogc_tiling-schemes": Text("Lưới ô", "Tiling schemes"),
 }
-"""What a page calls the links that no door has given a title."""
+"""Titles in HTML for links without a title, by relation type."""
 
 VARY_HEADERS = {"Vary": "Accept, Accept-Language, Cookie"}
 FEATURES_1 = "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/"
@@ -41,7 +42,7 @@ CONFORMS_TO = [f"{FEATURES_1}html", f"{COMMON_1}html", f"{COMMON_1}json"]
 
 
 def base_url(request: Request) -> str:
-    """Where this house is asked, without the closing slash; the doorkeeper has seen that the name is ours."""
+    """Scheme and host of the service without a trailing slash; ``SecurityMiddleware`` has checked ``Host``."""
     scope = request.scope
     if scope.get("root_path") or "app_root_path" in scope:
         return str(request.base_url).rstrip("/")
@@ -49,57 +50,58 @@ def base_url(request: Request) -> str:
 
 
 def link(request: Request, path: str, rel: str, media_type: str, title: str = "") -> dict[str, str]:
-    """A link to a path of this house."""
+    """A link object with an absolute URL to a path of this service; without ``title`` if that is empty."""
     return {"href": f"{base_url(request)}{path}", "rel": rel, "type": media_type, **({"title": title} if title else {})}
 
 
 def self_links(request: Request, media_type: str) -> list[dict[str, str]]:
-    """The links of an answer to itself and to the other forms it has."""
-    asked = request.query_params.multi_items()
+    """The links of a document to itself and to its HTML form."""
+    query = request.query_params.multi_items()
     path = request.scope["path"]
-    own = path + (f"?{urlencode(asked)}" if asked else "")
     return [
-        link(request, own, "self", media_type),
+        link(request, path + (f"?{urlencode(query)}" if query else ""), "self", media_type),
         link(request, f"{path}?{urlencode([*_query_without_format(request), ('f', 'html')])}", "alternate", HTML),
     ]
 
 
 def _query_without_format(request: Request) -> list[tuple[str, str]]:
-    """What was asked, less the form of the answer and the language of a page."""
+    """The query parameters without ``f`` and ``lang``."""
     return [(name, value) for name, value in request.query_params.multi_items() if name not in ("f", "lang")]
 
 
 def refuse_unknown_parameters(request: Request, allowed: Collection[str] = ()) -> None:
-    """Refuse a parameter that a resource does not take."""
+    """Raise ``Malformed`` for a parameter that is neither allowed nor one of ``COMMON_PARAMETERS``."""
     known = sorted({*COMMON_PARAMETERS, *allowed})
     for name in request.query_params:
         if name not in known:
             names = ", ".join(known)
             raise Malformed(
-                Text(f"Không có tham số '{name[:60]}'. Có: {names}", f"No parameter '{name[:60]}'. There are: {names}")
+                Text(
+                    f"Không có tham số '{name[:60]}'. Có: {names}", f"Unknown parameter '{name[:60]}'. Allowed: {names}"
+                )
             )
 
 
 def wants_html(request: Request) -> bool:
-    """Whether a page is wanted rather than JSON. Raises ``Malformed`` for a form there is none of."""
-    asked = request.query_params.get("f")
-    if asked is not None:
-        if asked not in FORMATS:
+    """Whether the client asks for HTML rather than JSON. Raises ``Malformed`` for an unknown ``f``."""
+    format_name = request.query_params.get("f")
+    if format_name is not None:
+        if format_name not in FORMATS:
             names = ", ".join(FORMATS)
-            raise Malformed(Text(f"f: một trong {names}", f"f: one of {names}"))
-        return asked == "html"
+            raise Malformed(Text(f"f: một trong {names}", f"Invalid 'f'. Allowed: {names}"))
+        return format_name == "html"
     accepted = ",".join(request.headers.getlist("accept")).lower()
     if "text/" not in accepted:
         return False
-    weights = dict(_parse_media_range(one) for one in accepted.split(","))
-    plain = [weight for kind, weight in weights.items() if kind.endswith("json")]
+    weights = dict(_parse_media_range(media_range) for media_range in accepted.split(","))
+    json_weights = [weight for media_type, weight in weights.items() if media_type.endswith("json")]
     return _weight_of_first(weights, HTML, "text/*", "*/*") > max(
-        plain or [_weight_of_first(weights, "application/*", "*/*")]
+        json_weights or [_weight_of_first(weights, "application/*", "*/*")]
     )
 
 
 def response_language(request: Request) -> Language:
-    """The language of an answer: a page's or a program's."""
+    """The language of a negotiated response: that of pages for HTML, else that of machine-readable responses."""
     return page_language(request) if wants_html(request) else language_of(request)
 
 
@@ -107,24 +109,24 @@ ResponseLanguageParam = Annotated[Language, Depends(inline_dependency(response_l
 
 
 def _weight_of_first(weights: Mapping[str, float], *media_types: str) -> float:
-    """How much the first of these that is named is preferred: the more exact name counts (RFC 9110, 12.5.1)."""
-    return next((weights[kind] for kind in media_types if kind in weights), 0.0)
+    """The weight of the first media type that ``Accept`` names; list the most specific first (RFC 9110, 12.5.1)."""
+    return next((weights[media_type] for media_type in media_types if media_type in weights), 0.0)
 
 
 def is_not_modified(request: Request, etag: str) -> bool:
-    """Whether the reader has this very representation (``If-None-Match``, compared weakly as RFC 9110 wants)."""
-    held = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
-    return etag in held or "*" in held
+    """Whether ``If-None-Match`` names this ETag, by weak comparison (RFC 9110, 13.1.2)."""
+    tags = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
+    return etag in tags or "*" in tags
 
 
 def _parse_media_range(media_range: str) -> tuple[str, float]:
-    """A media type of ``Accept`` and how much it is preferred."""
-    kind, *rest = (part.strip() for part in media_range.split(";"))
+    """A media range of ``Accept`` and its weight; an invalid weight counts as 0."""
+    media_type, *rest = (part.strip() for part in media_range.split(";"))
     try:
         weight = next((float(part[2:]) for part in rest if part.startswith("q=")), 1.0)
     except ValueError:
         weight = 0.0
-    return kind, weight
+    return media_type, weight
 
 
 def document_response(
@@ -136,7 +138,10 @@ def document_response(
     trail: Sequence[tuple[str, str]] = (),
     allowed: Collection[str] = (),
 ) -> Response:
-    """A resource in the form that is wanted: its document, or the same as a page below the pages of ``trail``."""
+    """A resource in the negotiated form: the JSON document, or an HTML page with the breadcrumbs ``trail``.
+
+    Raises ``Malformed`` for a parameter that is not in ``allowed``.
+    """
     refuse_unknown_parameters(request, allowed)
     if wants_html(request):
         return html_response(request, document, title=title, trail=trail)
@@ -153,7 +158,7 @@ def html_response(
     columns: Sequence[str] = (),
     properties: Sequence[tuple[str, str]] = (),
 ) -> Response:
-    """A document as a page: what it says, its links, its rows or its facts."""
+    """A document as an HTML page: its links, a table of ``rows`` or a list of ``properties``."""
     settings: Settings = request.app.state.settings
     html = rendering.render(
         "pages/ogc.html",
@@ -179,16 +184,16 @@ def html_response(
 def labelled_properties(
     fields: Mapping[str, Field], feature: Mapping[str, Any], language: Language
 ) -> list[tuple[str, str]]:
-    """The properties of a feature as a person reads them: labels and words instead of names and codes."""
-    told = feature["properties"]
+    """The properties of a feature for people: titles instead of names, titles of codes instead of codes."""
+    values = feature["properties"]
     return [
-        (one.title.in_language(language), _property_text(one, told[name], language))
-        for name, one in fields.items()
-        if name in told
+        (field.title.in_language(language), _property_text(field, values[name], language))
+        for name, field in fields.items()
+        if name in values
     ]
 
 
-def _property_text(field: Field, value: Any, language: Language) -> str:  # noqa: PLR0911 - one line per kind of value
+def _property_text(field: Field, value: Any, language: Language) -> str:  # noqa: PLR0911 - one return per type of value
     if value is None:
         return ""
     if field.codes is not None:

@@ -1,8 +1,8 @@
-"""From where the house may be asked, and what makes that safe.
+"""Network options of the server: where it listens, TLS, and the proxy in front of it.
 
-On loopback alone nothing is needed. Whoever else may ask comes over TLS, which is ours (a certificate and its key) or
-that of a proxy in front of us, and signs in: without an administrator nothing is served beyond this machine. What a
-proxy says of its clients is believed from the proxy's own address only.
+On loopback the server needs neither TLS nor accounts. Remote clients must use TLS, either of this server (a certificate
+and its key) or of a reverse proxy, and must sign in, so the server refuses to start for them until there is an
+administrator. ``X-Forwarded-*`` headers are trusted only from the IP address of the proxy.
 """
 
 import ipaddress
@@ -23,7 +23,7 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """Where to listen (``host``), under which further ``names``, and behind what."""
+    """The address to listen on (``host``), further host ``names``, and a proxy or a TLS certificate."""
 
     host: str | None = None
     names: Sequence[str] = ()
@@ -33,29 +33,29 @@ class NetworkOptions:
 
     @property
     def accepts_remote(self) -> bool:
-        """Whether others than this machine may ask."""
-        asked = self.names or self.behind_proxy or self.tls_cert or self.tls_key
-        return bool(asked) or not (_in_container() or is_loopback(self.bind_address))
+        """Whether clients on other machines can reach the server."""
+        exposed = self.names or self.behind_proxy or self.tls_cert or self.tls_key
+        return bool(exposed) or not (_in_container() or is_loopback(self.bind_address))
 
     @property
     def bind_address(self) -> str:
-        """The numeric address to listen on."""
+        """The IP address to listen on."""
         if self.host in (None, "localhost"):
             return ALL_INTERFACES if _in_container() and self.host is None else LOOPBACK
         return str(self.host)
 
     def settings(self) -> dict[str, Any]:
-        """What the application is told of it."""
+        """The fields of ``Settings`` that depend on these options."""
         return {"names": ",".join(self.names), "behind_proxy": self.behind_proxy, "tls": self.tls_cert is not None}
 
     def uvicorn_options(self) -> dict[str, Any]:
-        """What the server is told of it. Without a proxy of ours nobody's word about where they come from counts."""
+        """The options for uvicorn; ``X-Forwarded-*`` headers are ignored unless there is a proxy."""
         tls = {"ssl_certfile": str(self.tls_cert), "ssl_keyfile": str(self.tls_key)} if self.tls_cert else {}
         trusted = {"forwarded_allow_ips": [self.behind_proxy]} if self.behind_proxy else {}
         return {"proxy_headers": bool(self.behind_proxy), **trusted, **tls}
 
     def refuse_unsafe(self) -> None:
-        """Raises ``Forbidden`` where somebody could ask without TLS, before anything is started."""
+        """Raise ``Forbidden`` if remote clients could connect without TLS; called before the server starts."""
         if self.behind_proxy:
             _check_proxy_address(self.behind_proxy)
         if self.tls_cert or self.tls_key:
@@ -65,33 +65,33 @@ class NetworkOptions:
                 Text(
                     f"Không phục vụ tại {self.host or ', '.join(self.names)}: ngoài máy này chỉ phục vụ qua TLS; hãy"
                     " dùng --behind-proxy ĐỊA-CHỈ-PROXY, hoặc --tls-cert cùng --tls-key, hoặc chỉ 127.0.0.1",
-                    f"Not serving on {self.host or ', '.join(self.names)}: beyond this machine only TLS is served; use"
-                    " --behind-proxy ADDRESS-OF-THE-PROXY, or --tls-cert with --tls-key, or 127.0.0.1 alone",
+                    f"Not serving on {self.host or ', '.join(self.names)}: remote clients are served over TLS only; use"
+                    " --behind-proxy IP-OF-THE-PROXY, or --tls-cert with --tls-key, or 127.0.0.1 alone",
                 )
             )
 
     def require_administrator(self, accounts_url: str) -> None:
-        """Raises ``Forbidden`` where others may ask and nobody has to sign in yet."""
+        """Raise ``Forbidden`` if remote clients can connect while there is no administrator and so no sign-in."""
         if not self.accepts_remote:
             return
-        door = Accounts(accounts_url)
+        accounts = Accounts(accounts_url)
         try:
-            if not door.sign_in_required():
+            if not accounts.sign_in_required():
                 raise Forbidden(
                     Text(
                         "Chưa có quản trị viên: người truy cập nào cũng có quyền của cơ quan thường trực;"
                         " hãy chạy ./cotmoc admin create trước",
-                        "There is no administrator, so anybody who reaches it would have the rights of the office;"
+                        "There is no administrator, so every client would have the rights of the office;"
                         " run ./cotmoc admin create first",
                     )
                 )
         finally:
-            door.dispose()
+            accounts.dispose()
 
 
 @lru_cache(100)
 def is_loopback(ip: str) -> bool:
-    """Whether an address is this machine's own; a name is not taken for one."""
+    """Whether an IP address is a loopback address; False for host names."""
     try:
         return ipaddress.ip_address(ip).is_loopback
     except ValueError:
@@ -104,14 +104,14 @@ def _in_container() -> bool:
 
 def _check_proxy_address(proxy: str) -> None:
     try:
-        one = ipaddress.ip_network(proxy)
+        network = ipaddress.ip_network(proxy)
     except ValueError:
-        one = None
-    if one is None or one.prefixlen == 0:
+        network = None
+    if network is None or network.prefixlen == 0:
         raise Forbidden(
             Text(
                 f"--behind-proxy cần đúng địa chỉ IP của proxy, không phải {proxy}",
-                f"--behind-proxy takes the proxy's own IP address, which {proxy} is not",
+                f"--behind-proxy needs the IP address of the proxy, and {proxy} is not one",
             )
         )
 

@@ -1,4 +1,4 @@
-"""What every page is told: whose office, who has signed in, as of when, and the query it was asked with."""
+"""HTML pages: their response headers, and the context that all page templates take."""
 
 import datetime as dt
 import hashlib
@@ -17,14 +17,14 @@ LANGUAGE_COOKIE_S = 365 * 24 * 3600
 
 
 def page_response(request: Request, html: str) -> Response:
-    """A page with a plain hash as its ETag; the language that was asked for is kept."""
+    """An HTML response with an ETag, or 304 Not Modified; a language chosen with ``?lang=`` is stored in a cookie."""
     tag = f'"{hashlib.sha256(html.encode()).hexdigest()[:16]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Content-Language": page_language(request)}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
-    answer = Response(html, headers=headers, media_type=HTML)
+    response = Response(html, headers=headers, media_type=HTML)
     if request.query_params.get("lang") in ("vi", "en"):
-        answer.set_cookie(
+        response.set_cookie(
             "lang",
             request.query_params["lang"],
             max_age=LANGUAGE_COOKIE_S,
@@ -32,11 +32,11 @@ def page_response(request: Request, html: str) -> Response:
             httponly=True,
             secure=request.url.scheme == "https",
         )
-    return answer
+    return response
 
 
 def page_context(request: Request) -> dict[str, Any]:
-    """What every page of the shell takes."""
+    """The arguments that every page function takes: office, ``as_of``, query parameters and the signed-in person."""
     settings: Settings = request.app.state.settings
     as_of = moment_of(request.query_params.get("as_of"), "as_of")
     return {
@@ -48,18 +48,18 @@ def page_context(request: Request) -> dict[str, Any]:
 
 
 def signed_in_person(request: Request) -> Person | None:
-    """Who is signed in, as the pages say it; None while everybody at this machine acts as the office."""
-    guest, actor = principal_of(request), actor_of(request)
-    if guest is None or guest.csrf is None:
+    """The signed-in person for the page header; None without accounts, and for tokens, which have no CSRF token."""
+    principal, actor = principal_of(request), actor_of(request)
+    if principal is None or principal.csrf is None:
         return None
     return Person(
-        name=guest.name,
-        role_title=ASSIGNABLE_ROLES[guest.role].title,
-        title=guest.title,
-        unit=guest.unit,
-        csrf=guest.csrf,
+        name=principal.name,
+        role_title=ASSIGNABLE_ROLES[principal.role].title,
+        title=principal.title,
+        unit=principal.unit,
+        csrf=principal.csrf,
         may_report="incidents" in actor.role.edits and not actor.role.edits["incidents"],
-        may_manage_accounts=actor.role.administrator and guest.has_second_factor,
+        may_manage_accounts=actor.role.administrator and principal.has_second_factor,
         may_manage_releases=actor.role.manages_releases,
         may_read_access_log=may_list_changes_of(actor, ""),
     )

@@ -1,4 +1,4 @@
-"""Query parameters turned into a ``Selection``. An unknown one is refused with the list of what there is."""
+"""Query parameters as a ``Selection``. An unknown parameter is refused, and the error lists the allowed ones."""
 
 import datetime as dt
 import re
@@ -42,28 +42,28 @@ RESERVED_PARAMETERS = {
     "lang", "limit", "near", "properties", "q", "reader", "sortby", "within",
 }  # fmt: skip
 UNRELEASED_PARAMETERS = ("near", "within", "as_of")
-"""What is counted along the house's own line, or in its past."""
+"""Parameters that released data does not take: they need the chainage of the border line, or the history."""
 
 ITEM_PARAMETERS = ("as_of", "crs", "properties")
-"""What one feature can be asked with."""
+"""The parameters of a single feature."""
 
 
 def idempotency_key_of(request: Request) -> str | None:
-    """The ``Idempotency-Key`` of a write, if it brings one. Raises ``Malformed`` for several."""
+    """The ``Idempotency-Key`` header of a write, if there is one. Raises ``Malformed`` for more than one."""
     keys = request.headers.getlist("idempotency-key")
     if len(keys) > 1:
-        raise Malformed(Text("Chỉ một Idempotency-Key", "Only one Idempotency-Key"))
+        raise Malformed(Text("Chỉ một Idempotency-Key", "Send only one Idempotency-Key header"))
     return keys[0] if keys else None
 
 
 DEVICE_TIME = "X-Device-At"
-"""The header in which a device says what time it was there when its user pressed the button (RFC 3339)."""
+"""Header with the time at which the user saved a change, by the clock of the device (RFC 3339)."""
 
 
 def database_of(request: Request) -> Database:
-    """The database that this application serves from, told which request it serves."""
-    found: Database = request.app.state.database
-    return found.for_request(request.state.request_id, _device_time(request.headers.get(DEVICE_TIME)))
+    """The database, bound to the id of the request and to ``DEVICE_TIME``, which the journal stores."""
+    database: Database = request.app.state.database
+    return database.for_request(request.state.request_id, _device_time(request.headers.get(DEVICE_TIME)))
 
 
 def _device_time(text: str | None) -> str | None:
@@ -72,20 +72,20 @@ def _device_time(text: str | None) -> str | None:
 
 
 def layer_named(layer: str, layers: Mapping[str, Layer] = catalog) -> Layer:
-    """The collection of that name."""
+    """The layer of that name. Raises ``Missing``, which lists the layers."""
     if layer not in layers:
         names = ", ".join(layers)
-        raise Missing(Text(f"Không có lớp này. Có: {names}", f"No such collection. There are: {names}"))
+        raise Missing(Text(f"Không có lớp này. Có: {names}", f"There is no such collection. Available: {names}"))
     return layers[layer]
 
 
 def layer_for_actor(layer: str, actor: ActorParam) -> Layer:
-    """The collection of that name as this reader has it: the house's own, or what was released."""
+    """The layer of that name in the catalogue of the actor: released layers for partners, else all."""
     return layer_named(layer, catalog_of(actor))
 
 
 def id_in_path(text: str, missing: Text) -> uuid.UUID:
-    """An id as it stands in a path; what is no UUID is missing like any other."""
+    """An id of the path. Raises ``Missing`` with the text ``missing`` for anything but a UUID."""
     try:
         return uuid.UUID(text)
     except ValueError:
@@ -93,7 +93,7 @@ def id_in_path(text: str, missing: Text) -> uuid.UUID:
 
 
 def feature_id(item: str) -> uuid.UUID:
-    """The id of a feature in a path. Raises ``Missing`` for what is none."""
+    """The id of a feature in the path. Raises ``Missing`` for anything but a UUID."""
     return id_in_path(item, FEATURE_NOT_FOUND)
 
 
@@ -102,7 +102,7 @@ LayerParam = Annotated[Layer, Depends(inline_dependency(layer_for_actor))]
 
 
 def as_of_param(as_of: str | None = None) -> dt.datetime | None:
-    """The moment as of which something is asked for; None for the present."""
+    """The parameter ``as_of``; None for the present."""
     return moment_of(as_of, "as_of")
 
 
@@ -110,7 +110,7 @@ AsOfParam = Annotated[dt.datetime | None, Depends(inline_dependency(as_of_param)
 
 
 def layer_with_history(layer: LayerParam) -> Layer:
-    """A layer with a past and links; of what was released there is neither."""
+    """A layer with history and links. Raises ``Missing`` for released layers, which have neither."""
     if not layer.has_history:
         raise Missing(NO_SUCH_PATH)
     return layer
@@ -121,11 +121,11 @@ IdParam = Annotated[uuid.UUID, Depends(inline_dependency(feature_id))]
 
 
 DATABASE_PARAMETERS = ("near", "within", "filter")
-"""Parameters whose reading asks the database, or may take a while."""
+"""Parameters that need the database or much time to parse, so that they are read in a thread."""
 
 
 async def read_selection(database: Database, layer: Layer, query: QueryParams, actor: Actor) -> Selection:
-    """What the query asks of a layer, read where the request is, unless that takes longer than a moment."""
+    """The selection of a query, parsed on the event loop unless it has one of ``DATABASE_PARAMETERS``."""
 
     def look_up() -> Selection:
         with database.transaction(actor) as session:
@@ -139,33 +139,36 @@ async def read_selection(database: Database, layer: Layer, query: QueryParams, a
 def selection_of(
     session: Session | None, layer: Layer, query: QueryParams, actor: Actor, *, lenient: bool = False
 ) -> Selection:
-    """What the query asks of a layer. ``lenient`` leaves unknown parameters aside, as a page does.
+    """The selection of a query. ``lenient`` ignores unknown and repeated parameters, as HTML pages do.
 
-    Without a session no address is looked up, so the query may name none.
+    Without a session ``near`` and ``within`` are ignored, because they need the database.
+    Raises ``Malformed`` for a parameter that is unknown, repeated or invalid.
     """
     where: dict[str, list[str]] = {}
     known = layer.readable_fields(actor.clearance)
     for name in query:
         if name in RESERVED_PARAMETERS and not lenient and len(query.getlist(name)) > 1:
-            # else one of them would be passed over in silence
-            raise _malformed(name, "chỉ được nêu một lần", "may be given only once")
+            # otherwise all values but the first would be ignored without notice
+            raise _malformed(name, "chỉ được nêu một lần", "must be given only once")
         if name == "id":
             continue
         if name in known and name not in RESERVED_PARAMETERS:
             values = query.getlist(name)
             where[name] = [
-                one for value in values for one in (value.split(",") if known[name].type != "text" else [value])
+                part for value in values for part in (value.split(",") if known[name].type != "text" else [value])
             ]
         elif name not in RESERVED_PARAMETERS and not lenient:
             names = ", ".join([*sorted(RESERVED_PARAMETERS), "id", *known])
             raise Malformed(
-                Text(f"Không có tham số '{name[:60]}'. Có: {names}", f"No parameter '{name[:60]}'. There are: {names}")
+                Text(
+                    f"Không có tham số '{name[:60]}'. Có: {names}", f"Unknown parameter '{name[:60]}'. Allowed: {names}"
+                )
             )
         elif name in UNRELEASED_PARAMETERS and not layer.has_history:
             raise Malformed(
                 Text(
                     f"Dữ liệu được chia sẻ không nhận tham số '{name}'",
-                    f"Released data takes no parameter '{name}'",
+                    f"Released layers take no parameter '{name}'",
                 )
             )
     bbox_crs = crs_of(query.get("bbox-crs"), "bbox-crs")
@@ -179,7 +182,7 @@ def selection_of(
         where=where,
         q=_search_text(query.get("q")),
         as_of=moment_of(query.get("as_of"), "as_of"),
-        sort=[one.strip().removeprefix("+") for one in query["sortby"].split(",")] if query.get("sortby") else None,
+        sort=[key.strip().removeprefix("+") for key in query["sortby"].split(",")] if query.get("sortby") else None,
         after=query.get("after"),
         limit=limit_of(query.get("limit")),
         filter=filter_of(query.get("filter"), query.get("filter-lang")),
@@ -192,29 +195,29 @@ def selection_of(
 
 
 def ids_of(values: list[str]) -> list[uuid.UUID] | None:
-    """The identities asked for, in one parameter or several."""
+    """The ids of the parameter ``id``, which may be repeated and take lists; None if there are none."""
     try:
-        return [uuid.UUID(one) for text in values for one in text.split(",") if one] if any(values) else None
+        return [uuid.UUID(item) for text in values for item in text.split(",") if item] if any(values) else None
     except ValueError:
-        raise _malformed("id", "không phải UUID", "not a UUID") from None
+        raise _malformed("id", "không phải UUID", "must be a UUID") from None
 
 
 def fields_of(text: str | None) -> list[str] | None:
-    """The names of the properties wanted, each once; all where none is named."""
-    names = dict.fromkeys(one.strip() for one in (text or "").split(",") if one.strip())
-    return [one for one in names if one != operands.GEOMETRY] if names else None  # the place comes along at any rate
+    """The names of the parameter ``properties`` without repetitions; None, for all, if there are none."""
+    names = dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip())
+    return [name for name in names if name != operands.GEOMETRY] if names else None  # the geometry is always included
 
 
 def crs_of(name: str | None, parameter: str) -> CRS:
-    """The system that an OGC URI names; CRS84 where none is asked for."""
+    """The CRS of an OGC URI; CRS84 if there is none. Raises ``Malformed``, which lists the CRS that are offered."""
     try:
         return CRS.parse(name) if name else CRS84
     except Invalid as fault:
-        offered = ", ".join(one.uri for one in OUTPUT_CRS)
+        offered = ", ".join(crs.uri for crs in OUTPUT_CRS)
         raise Malformed(
             Text(
                 f"{parameter}: {fault.detail.vi}. Có: {offered}",
-                f"{parameter}: {fault.detail.en}. There are: {offered}",
+                f"{parameter}: {fault.detail.en}. Allowed: {offered}",
             )
         ) from None
 
@@ -222,7 +225,7 @@ def crs_of(name: str | None, parameter: str) -> CRS:
 def filter_of(text: str | None, language: str | None) -> parse.FilterTree | None:
     """A CQL2 filter as text or, with ``filter-lang=cql2-json``, as JSON."""
     if language not in (None, "", "cql2-text", "cql2-json"):
-        raise _malformed("filter-lang", "cql2-text hoặc cql2-json", "cql2-text or cql2-json")
+        raise _malformed("filter-lang", "cql2-text hoặc cql2-json", "must be cql2-text or cql2-json")
     return parse.parse(text, is_json=language == "cql2-json") if text else None
 
 
@@ -231,60 +234,65 @@ MAX_DISTANCE_M = 100_000
 
 
 def near_of(session: Session | None, text: str | None, actor: Actor) -> Near | None:
-    """``147/6,500m``: within so many metres of an address or a coordinate."""
+    """The parameter ``near``: a marker address or coordinates, and a distance, such as ``147/6,500m``."""
     if not text or session is None:
         return None
-    found = NEAR_PATTERN.fullmatch(text.strip())
-    if found is None:
+    match = NEAR_PATTERN.fullmatch(text.strip())
+    if match is None:
         raise _malformed(
             "near",
             "một vị trí theo mốc và khoảng cách, ví dụ 147/6,500m",
-            "a marker address and a distance, such as 147/6,500m",
+            "must be a marker address and a distance, such as 147/6,500m",
         )
-    metres = float(found["number"]) * (1000 if found["unit"] == "km" else 1)
+    metres = float(match["number"]) * (1000 if match["unit"] == "km" else 1)
     if metres > MAX_DISTANCE_M:
-        raise _malformed("near", "tối đa 100 km", "100 km at most")
-    place = _single_location(session, found["at"], "near", actor)
-    if place.geometry is None or place.geometry["type"] != "Point":
+        raise _malformed("near", "tối đa 100 km", "must be at most 100 km")
+    location = _single_location(session, match["at"], "near", actor)
+    if location.geometry is None or location.geometry["type"] != "Point":
         raise _malformed("near", "vị trí này chưa có tọa độ điểm", "this location has no point coordinates")
-    lon, lat = place.geometry["coordinates"]
+    lon, lat = location.geometry["coordinates"]
     return Near(lon, lat, metres)
 
 
 def along_of(session: Session | None, text: str | None, actor: Actor) -> Along | None:
-    """``168–168/2``: between two markers along the line."""
+    """The parameter ``within``: a section of the border line between two markers, such as ``168–168/2``."""
     if not text or session is None:
         return None
-    place = _single_location(session, text, "within", actor)
-    if place.length_m is None or place.chainage_m is None or place.border is None:
+    location = _single_location(session, text, "within", actor)
+    if location.length_m is None or location.chainage_m is None or location.border is None:
         raise _malformed(
-            "within", "cần một đoạn giữa hai mốc có vị trí", "a section between two placed markers is needed"
+            "within", "cần một đoạn giữa hai mốc có vị trí", "must be a section between two markers with positions"
         )
-    return Along(place.border.value, place.chainage_m, place.chainage_m + place.length_m)
+    return Along(location.border.value, location.chainage_m, location.chainage_m + location.length_m)
 
 
 def _single_location(session: Session, text: str, parameter: str, actor: Actor) -> Location:
-    """The place an address means; a border may stand before it, as in ``VN-KH 96``."""
+    """The location that a marker address means; the border may stand before it, as in ``VN-KH 96``.
+
+    Raises ``Malformed`` if it means none, or locations on more than one border.
+    """
     border, _, address = text.strip().partition(" ")
-    named = border in [one.value for one in Border]
+    named = border in [member.value for member in Border]
     try:
-        found = locate(session, address if named else text, border=border if named else None, clearance=actor.clearance)
+        locations = locate(
+            session, address if named else text, border=border if named else None, clearance=actor.clearance
+        )
     except (Invalid, Missing) as fault:
-        errors = [replace(one, field=parameter) for one in fault.errors]
+        errors = [replace(error, field=parameter) for error in fault.errors]
         raise Malformed(
             Text(f"{parameter}: {fault.detail.vi}", f"{parameter}: {fault.detail.en}"), errors, fault.extra
         ) from None
-    placed = [one for one in found if one.geometry is not None] or found
-    if len({one.border for one in placed}) > 1:
+    placed = [location for location in locations if location.geometry is not None] or locations
+    if len({location.border for location in placed}) > 1:
         raise _malformed(
-            parameter, "nêu tuyến trước số hiệu mốc, ví dụ VN-KH 96", "name the border first, as in VN-KH 96"
+            parameter, "nêu tuyến trước số hiệu mốc, ví dụ VN-KH 96", "must name the border first, as in VN-KH 96"
         )
     return placed[0]
 
 
 def _search_text(text: str | None) -> str | None:
     if text and ("\x00" in text or len(text) > 200):  # noqa: PLR2004
-        raise _malformed("q", "Từ tìm kiếm không hợp lệ", "Not a valid search")
+        raise _malformed("q", "Từ tìm kiếm không hợp lệ", "must be a text of at most 200 characters")
     return text or None
 
 
@@ -293,12 +301,15 @@ def _malformed(name: str, vi: str, en: str) -> Malformed:
 
 
 def limit_of(text: str | None) -> int:
-    """1 to 10,000 features a page; who asks for more gets as many (Part 1, ``/req/core/fc-limit-definition``)."""
+    """The page size, from 1 to ``MAX_LIMIT``; a greater ``limit`` becomes ``MAX_LIMIT``.
+
+    OGC API Features, Part 1, ``/req/core/fc-limit-definition``.
+    """
     if text is None or text == "":
         return DEFAULT_LIMIT
     digits = text.lstrip("0")
     if not text.isascii() or not text.isdigit() or not digits:
-        raise _malformed("limit", f"số nguyên từ 1 đến {MAX_LIMIT}", f"a whole number from 1 to {MAX_LIMIT}")
+        raise _malformed("limit", f"số nguyên từ 1 đến {MAX_LIMIT}", f"must be a whole number from 1 to {MAX_LIMIT}")
     return MAX_LIMIT if len(digits) > len(str(MAX_LIMIT)) else min(int(digits), MAX_LIMIT)
 
 
@@ -306,10 +317,13 @@ NUMBER_PATTERN = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?\s*", 
 
 
 def bbox_of(text: str | None, crs: CRS = CRS84) -> BBox | None:
-    """West, south, east, north in ``crs``, its own axis order taken in; a box with heights gives its footprint."""
+    """The parameter ``bbox`` as west, south, east, north; it comes in ``crs`` and in the axis order of that CRS.
+
+    The heights of a box of six numbers are ignored.
+    """
     if not text:
         return None
-    numbers = [float(one) if NUMBER_PATTERN.fullmatch(one) else None for one in text.split(",")]
+    numbers = [float(part) if NUMBER_PATTERN.fullmatch(part) else None for part in text.split(",")]
     try:
         return parse_bbox(numbers, crs)
     except Invalid as fault:
@@ -317,44 +331,48 @@ def bbox_of(text: str | None, crs: CRS = CRS84) -> BBox | None:
 
 
 OGR_DATE = re.compile(r"(\d{4}-\d\d-\d\d)T", re.ASCII)
-"""How OGR 3.6 hands on a day that a field of times is compared with."""
+"""How OGR 3.6 writes a date with which it compares a field of date-times: with a ``T`` but without a time."""
 
 VIETNAMESE_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?: +(\d{1,2}):(\d{2}))?", re.ASCII)
 
 
 def moment_of(text: str | None, name: str, *, end: bool = False) -> dt.datetime | None:
-    """An RFC 3339 time, or a date taken as its first or, with ``end``, its last moment in Vietnam.
+    """An RFC 3339 date-time, or a date as the first moment of that day in Vietnam or, with ``end``, as the last.
 
-    Both may also come as they are written here: ``20/11/2026``, ``20/11/2026 17:30``.
+    Also takes the Vietnamese notation: ``20/11/2026``, ``20/11/2026 17:30``. None for an empty text and ``..``.
+    Raises ``Malformed`` with ``name`` as the parameter at fault.
     """
     if not text or text == "..":
         return None
     try:
-        if written := VIETNAMESE_DATE.fullmatch(text.strip()):
-            day, month, year, hour, minute = written.groups()
+        if match := VIETNAMESE_DATE.fullmatch(text.strip()):
+            day, month, year, hour, minute = match.groups()
             if hour is not None:
                 return dt.datetime(int(year), int(month), int(day), int(hour), int(minute), tzinfo=VIETNAM_TIME)
             text = f"{year}-{int(month):02}-{int(day):02}"
-        if day_of_ogrs := OGR_DATE.fullmatch(text):
-            text = day_of_ogrs[1]
+        if match := OGR_DATE.fullmatch(text):
+            text = match[1]
         if len(text) == len("2026-01-01"):
             clock = dt.time.max if end else dt.time.min
             return dt.datetime.combine(parse_date(text), clock, VIETNAM_TIME)
         return parse_datetime(text)
     except ValueError:
-        raise _malformed(name, "ngày hoặc thời điểm RFC 3339", "an RFC 3339 date or time") from None
+        raise _malformed(name, "ngày hoặc thời điểm RFC 3339", "must be an RFC 3339 date or date-time") from None
 
 
 def interval_of(text: str | None) -> tuple[dt.datetime | None, dt.datetime | None] | None:
-    """A time, or ``start/end`` of which either may be ``..``."""
+    """The parameter ``datetime`` as start and end: a date or date-time, or an interval ``start/end``.
+
+    Either end may be ``..``, which gives None. Raises ``Malformed``.
+    """
     if not text:
         return None
     start, slash, end = text.partition("/")
     if not slash:
         if start == "..":
-            raise _malformed("datetime", "ngày hoặc thời điểm RFC 3339", "an RFC 3339 date or time")
+            raise _malformed("datetime", "ngày hoặc thời điểm RFC 3339", "must be an RFC 3339 date or date-time")
         return moment_of(start, "datetime"), moment_of(start, "datetime", end=True)
-    found = moment_of(start, "datetime"), moment_of(end, "datetime", end=True)
-    if found[0] and found[1] and found[0] > found[1]:
+    first, last = moment_of(start, "datetime"), moment_of(end, "datetime", end=True)
+    if first and last and first > last:
         raise _malformed("datetime", "thời điểm đầu phải trước thời điểm cuối", "the start must not be after the end")
-    return found
+    return first, last

@@ -1,7 +1,4 @@
-"""The wire before the doors: what is no HTTP is refused in the house's form, and HEAD is a GET without its body.
-
-An answer's head and body leave in one piece.
-"""
+"""The HTTP protocol of the server: buffered responses, problem details for invalid HTTP, and HEAD requests."""
 
 from asyncio import AbstractEventLoop, Transport
 from collections.abc import MutableMapping
@@ -16,13 +13,12 @@ from gis.text import Malformed, Text
 
 NOT_HTTP = Malformed(Text("Không phải yêu cầu HTTP hợp lệ", "This is not a valid HTTP request"))
 
-
 FLUSH_BYTES: Final = 64 * 1024
-"""Bytes that are not held back any longer."""
+"""The buffer is flushed when it holds this many bytes."""
 
 
 class BufferedTransport:
-    """A transport on which what is written at once leaves at once: the reader is woken once, not for each part."""
+    """A transport that joins the writes of one turn of the event loop, so that head and body go out in one segment."""
 
     def __init__(self, transport: Transport, loop: AbstractEventLoop) -> None:
         self._transport, self._loop = transport, loop
@@ -33,7 +29,7 @@ class BufferedTransport:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Hold ``data`` until the answer is complete, enough has come together, or the loop turns."""
+        """Buffer ``data`` until the response is complete, the buffer is full or the event loop turns."""
         if not self._buffer:
             self._loop.call_soon(self.flush)
         self._buffer.append(data)
@@ -42,66 +38,66 @@ class BufferedTransport:
             self.flush()
 
     def flush(self) -> None:
-        """Send what is held."""
-        held, self._buffer, self._size = self._buffer, [], 0
-        if held and not self._transport.is_closing():
-            self._transport.writelines(held)
+        """Write the buffer to the transport."""
+        parts, self._buffer, self._size = self._buffer, [], 0
+        if parts and not self._transport.is_closing():
+            self._transport.writelines(parts)
 
     def close(self) -> None:
-        """Send what is held, then close."""
+        """Flush the buffer, then close the transport."""
         self.flush()
         self._transport.close()
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """HTTP as uvicorn reads it, but for the words with which it refuses what it cannot read, and fewer writes."""
+    """The HTTP protocol of uvicorn with a buffered transport and problem details for invalid requests."""
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Begin to listen, and to write in one piece."""
+        """Wrap the transport in a ``BufferedTransport``."""
         self.buffered = BufferedTransport(transport, self.loop)
         super().connection_made(cast("Transport", self.buffered))
 
     def on_response_complete(self) -> None:
-        """The whole answer has been written."""
+        """Flush the buffer at the end of a response."""
         self.buffered.flush()
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer with a problem and close; nobody has said yet in which language."""
-        answer = problem_response(NOT_HTTP, "vi")
+        """Answer invalid HTTP with problem details and close; in Vietnamese, as the headers could not be read."""
+        response = problem_response(NOT_HTTP, "vi")
         for name, value in SECURITY_HEADERS.items():
-            answer.headers[name] = value
-        answer.headers["connection"] = "close"
-        headers = b"".join(name + b": " + value + b"\r\n" for name, value in answer.raw_headers)
-        self.transport.write(STATUS_LINE[400] + headers + b"\r\n" + bytes(answer.body))
+            response.headers[name] = value
+        response.headers["connection"] = "close"
+        headers = b"".join(name + b": " + value + b"\r\n" for name, value in response.raw_headers)
+        self.transport.write(STATUS_LINE[400] + headers + b"\r\n" + bytes(response.body))
         self.transport.close()
 
 
 class HeadMiddleware:
-    """HEAD (RFC 9110, 9.3.2): every door that answers GET tells what the answer's headers would be.
+    """HEAD (RFC 9110, 9.3.2) for every route that answers GET.
 
-    The answer is made like that of a GET; once its headers are sent the asker is taken to have left, so that a long
-    download ends there.
+    The request is handled as a GET. Once the headers are sent, the application is told that the client has
+    disconnected, so that it ends a long download.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Ask as GET and pass on the headers alone."""
+        """Handle HEAD as GET and send only the headers."""
         if scope["type"] != "http" or scope["method"] != "HEAD":
             await self.app(scope, receive, send)
             return
-        told = False
+        headers_sent = False
 
-        async def receiving() -> MutableMapping[str, Any]:
-            return {"type": "http.disconnect"} if told else await receive()
+        async def receive_or_disconnect() -> MutableMapping[str, Any]:
+            return {"type": "http.disconnect"} if headers_sent else await receive()
 
-        async def sending(message: MutableMapping[str, Any]) -> None:
-            nonlocal told
+        async def send_headers(message: MutableMapping[str, Any]) -> None:
+            nonlocal headers_sent
             if message["type"] == "http.response.start":
                 await send(message)
                 await send({"type": "http.response.body"})
-                told = True
+                headers_sent = True
 
-        await self.app({**scope, "method": "GET"}, receiving, sending)
+        await self.app({**scope, "method": "GET"}, receive_or_disconnect, send_headers)

@@ -1,9 +1,9 @@
-"""Who is asking, and in which language.
+"""Security of requests: authentication, ``Host`` and cross-site checks, and the security headers of responses.
 
-Until there is an administrator the house serves on loopback only and every loopback request acts as the office.
-From then on everybody signs in: a browser with the cookie of its sign-in, a machine with a token. The post is read
-anew on every request. ``Host`` must be one of ours, a write must come from a page of ours and, with a cookie, bring
-the sign-in's own CSRF token; writes carry JSON only.
+Until there is an administrator, the service answers loopback only, and every loopback request acts as the office. From
+then on clients authenticate: browsers with a session cookie, programs with a bearer token. The role is read from the
+database for every request. ``Host`` must name this service. A write must come from a page of this service, must carry
+JSON and, with a session cookie, the CSRF token of the session.
 """
 
 import secrets
@@ -33,8 +33,8 @@ NEEDS_SECOND_FACTOR = Text(
     "Administrators must set up a second factor before doing anything else",
 )
 
-NO_SUCH_PATH = Text("Không có địa chỉ này", "There is no such address")
-"""Said of an address that there is not, or not for whoever asks."""
+NO_SUCH_PATH = Text("Không có địa chỉ này", "There is nothing at this URL")
+"""For a path that does not exist, or that is hidden from the actor."""
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:;"
@@ -44,17 +44,19 @@ CONTENT_SECURITY_POLICY = (
 SESSION_COOKIE = "__Host-cotmoc"
 UNAUTHENTICATED_PATHS = ("/healthz", "/signin")
 UNAUTHENTICATED_PREFIXES = ("/signin/", "/static/")
-"""What is answered to anybody: that the process lives, the way in, and the browser's own files."""
+"""Paths without authentication: liveness, sign-in and static files."""
 
 OWN_ACCOUNT_PATHS = ("/account", "/signout")
 OWN_ACCOUNT_PREFIXES = ("/api/account",)
-"""What an administrator without a second factor may do: get one, and leave."""
+"""The paths left to an administrator without a second factor: to set one up, and to sign out."""
 
 RELEASED_PATH = "/ogc"
 RELEASED_PREFIXES = ("/ogc/", "/api/export/")
-"""Where a partner reads what was released."""
+"""The paths that partners may read: OGC API and exports of released layers."""
 
 READER_INDEPENDENT_PATHS = ("/map.js", "/marks.svg", "/healthz", "/api/basemap/context")
+"""Paths whose response is the same for every reader, so that it need not be private."""
+
 NO_STORE = b"private, no-store"
 HSTS_MAX_AGE = b"max-age=31536000"
 
@@ -67,11 +69,11 @@ SECURITY_HEADERS = {
     "permissions-policy": "geolocation=(self), camera=(), microphone=()",
 }
 RAW_SECURITY_HEADERS = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
-"""The same as they leave."""
+"""``SECURITY_HEADERS`` as ASGI sends them."""
 
 
 class SecurityMiddleware:
-    """The first thing a request meets: whose name it calls, where a write comes from, what it carries, how much."""
+    """Checks and authenticates every request before routing, and adds the security headers to every response."""
 
     def __init__(
         self, app: ASGIApp, settings: Settings, accounts: Accounts, refuse: Callable[[Request, Refusal], Any]
@@ -79,40 +81,40 @@ class SecurityMiddleware:
         self.app, self.settings, self.accounts, self.refuse = app, settings, accounts, refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse at the door or pass on, with the security headers on every answer."""
+        """Refuse the request or pass it on with ``request.state.actor`` and ``request.state.principal`` set."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         request = Request(scope)
         scope.setdefault("state", {})["request_id"] = str(uuid.uuid4())
 
-        async def guarded(message: MutableMapping[str, Any]) -> None:
+        async def send_with_headers(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                given = message.setdefault("headers", [])
-                told = {name for name, _ in given}
-                given += [pair for pair in RAW_SECURITY_HEADERS if pair[0] not in told]
-                given.append((b"x-request-id", scope["state"]["request_id"].encode()))
+                headers = message.setdefault("headers", [])
+                names = {name for name, _ in headers}
+                headers += [pair for pair in RAW_SECURITY_HEADERS if pair[0] not in names]
+                headers.append((b"x-request-id", scope["state"]["request_id"].encode()))
                 if scope["scheme"] == "https":
-                    given.append((b"strict-transport-security", HSTS_MAX_AGE))
+                    headers.append((b"strict-transport-security", HSTS_MAX_AGE))
                 if self._is_private(request):
-                    given[:] = [pair for pair in given if pair[0] != b"cache-control"]
-                    given.append((b"cache-control", NO_STORE))
-                elif b"cache-control" not in told and not scope["path"].startswith("/static/"):
-                    given.append((b"cache-control", b"private, no-cache"))
+                    headers[:] = [pair for pair in headers if pair[0] != b"cache-control"]
+                    headers.append((b"cache-control", NO_STORE))
+                elif b"cache-control" not in names and not scope["path"].startswith("/static/"):
+                    headers.append((b"cache-control", b"private, no-cache"))
             await send(message)
 
         try:
             if refusal := self._check_request(request):
                 raise refusal
             await self._authenticate(request)
-            await self.app(scope, limit_body(receive), guarded)
+            await self.app(scope, limit_body(receive), send_with_headers)
         except Refusal as refusal:
-            await self._refusal_response(request, refusal)(scope, receive, guarded)
+            await self._refusal_response(request, refusal)(scope, receive, send_with_headers)
 
     def _is_private(self, request: Request) -> bool:
-        """Whether an answer is for one reader's eyes: a public reader's, and what is the same for all, is not.
+        """Whether a response must not be stored: sign-in pages, and what non-public accounts and tokens read.
 
-        While everybody at this machine is the office, a browser may keep what it asks about again each time.
+        While there are no accounts, browsers may store responses and revalidate them.
         """
         path: str = request.scope["path"]
         if path.startswith("/static/") or path in READER_INDEPENDENT_PATHS:
@@ -120,73 +122,77 @@ class SecurityMiddleware:
         if path in UNAUTHENTICATED_PATHS or path.startswith(UNAUTHENTICATED_PREFIXES):
             return True
         actor: Actor | None = getattr(request.state, "actor", None)
-        guest = getattr(request.state, "principal", None)
-        return guest is not None and (actor is None or actor.level is not Level.PUBLIC)
+        principal = getattr(request.state, "principal", None)
+        return principal is not None and (actor is None or actor.level is not Level.PUBLIC)
 
     def _refusal_response(self, request: Request, refusal: Refusal) -> Any:
-        """A program is told why not; a person is shown the way in, or to a second factor where one is owed."""
+        """The response for a refusal; pages are redirected to sign-in, or to ``/account`` to set up a second factor."""
         if is_page_request(request) and isinstance(refusal, Unauthenticated):
             return RedirectResponse(str(URL("/signin").include_query_params(next=path_and_query(request))), 303)
         if is_page_request(request) and refusal.detail == NEEDS_SECOND_FACTOR:
             return RedirectResponse("/account", 303)
-        answer = self.refuse(request, refusal)
+        response = self.refuse(request, refusal)
         if isinstance(refusal, Unauthenticated):
-            answer.headers["WWW-Authenticate"] = "Bearer"
-        return answer
+            response.headers["WWW-Authenticate"] = "Bearer"
+        return response
 
     async def _authenticate(self, request: Request) -> None:
-        """Find out who is asking, and whether they may ask in this way at all."""
+        """Set the principal and the actor of the request.
+
+        Raises ``Unauthenticated`` without a valid cookie or token, ``Missing`` for what is hidden from partners, and
+        ``Forbidden`` for a write without its CSRF token or an administrator without a second factor.
+        """
         request.state.principal, request.state.actor = None, ANONYMOUS
         path: str = request.scope["path"]
         if path in UNAUTHENTICATED_PATHS or path.startswith(UNAUTHENTICATED_PREFIXES):
             return
-        exist = (
+        sign_in_required = (
             await run_in_threadpool(self.accounts.sign_in_required)
             if self.accounts.recheck_due
             else self.accounts.sign_in_required()
         )
-        if not exist:
+        if not sign_in_required:
             self._require_loopback(request)
             request.state.actor = OFFICE
             return
-        guest = await run_in_threadpool(self._principal, request)
-        if guest is not None and guest.role == RECIPIENT.name and guest.recipient:
-            request.state.principal = guest
-            named = tuple(str(one) for one in map(release_of_scope, guest.scopes) if one)
-            request.state.actor = Actor(guest.name, RECIPIENT, recipient=guest.recipient, releases=named)
+        principal = await run_in_threadpool(self._principal, request)
+        if principal is not None and principal.role == RECIPIENT.name and principal.recipient:
+            request.state.principal = principal
+            releases = tuple(str(release) for release in map(release_of_scope, principal.scopes) if release)
+            request.state.actor = Actor(principal.name, RECIPIENT, recipient=principal.recipient, releases=releases)
             _require_released_path(request)
             return
-        if guest is None or guest.role not in ASSIGNABLE_ROLES:
+        if principal is None or principal.role not in ASSIGNABLE_ROLES:
             raise Unauthenticated(Text("Hãy đăng nhập", "Please sign in"))
         request.state.principal, request.state.actor = (
-            guest,
-            Actor(guest.name, ASSIGNABLE_ROLES[guest.role], guest.unit),
+            principal,
+            Actor(principal.name, ASSIGNABLE_ROLES[principal.role], principal.unit),
         )
         if request.method in WRITE_METHODS:
-            _check_csrf(request.headers, guest)
+            _check_csrf(request.headers, principal)
         if (
-            ASSIGNABLE_ROLES[guest.role].administrator
-            and not guest.has_second_factor
+            ASSIGNABLE_ROLES[principal.role].administrator
+            and not principal.has_second_factor
             and not _is_own_account(request.url.path)
         ):
             raise Forbidden(NEEDS_SECOND_FACTOR)
 
     def _require_loopback(self, request: Request) -> None:
-        near = request.client is not None and is_loopback(request.client.host)
-        if self.settings.accepts_remote or (not near and not self.settings.container):
+        from_loopback = request.client is not None and is_loopback(request.client.host)
+        if self.settings.accepts_remote or (not from_loopback and not self.settings.container):
             raise Forbidden(
                 Text(
                     "Khi chưa tạo tài khoản, hệ thống chỉ phục vụ tại máy này",
-                    "Until accounts exist, served on this machine only",
+                    "Until accounts exist, only requests from this machine are served",
                 )
             )
 
     def _principal(self, request: Request) -> Principal | None:
-        """Whose token this is, or else whose cookie: who shows a token is never taken for the cookie beside it."""
-        kind, _, token = request.headers.get("authorization", "").partition(" ")
-        if kind:
-            address = request.client.host if request.client else ""
-            return self.accounts.authenticate_token(token.strip(), address) if kind.lower() == "bearer" else None
+        """The account of the bearer token, or of the cookie if there is no ``Authorization`` header."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme:
+            ip_address = request.client.host if request.client else ""
+            return self.accounts.authenticate_token(token.strip(), ip_address) if scheme.lower() == "bearer" else None
         cookie = request.cookies.get(SESSION_COOKIE)
         return self.accounts.authenticate_cookie(cookie) if cookie else None
 
@@ -194,15 +200,18 @@ class SecurityMiddleware:
         headers, method, host = request.headers, request.method, request.headers.get("host", "").lower()
         if host not in self.settings.hosts:
             return Malformed(
-                Text("Tên máy chủ trong yêu cầu không phải của hệ thống này", "The Host is not one of ours")
+                Text(
+                    "Tên máy chủ trong yêu cầu không phải của hệ thống này",
+                    "The Host header does not name this service",
+                )
             )
         if self.settings.accepts_remote and request.url.scheme != "https" and host not in self.settings.local_hosts:
-            return Forbidden(Text("Chỉ phục vụ qua HTTPS", "Served over HTTPS only"))
+            return Forbidden(Text("Chỉ phục vụ qua HTTPS", "This service is available over HTTPS only"))
         if method not in WRITE_METHODS:
             return None
-        refused = body_refusal(headers, method)
-        # What no door takes is not judged by its body: the answer is 404, or 405 with the methods that there are.
-        return _cross_site_refusal(headers, host) or (refused if refused and _has_route(request) else None)
+        refusal = body_refusal(headers, method)
+        # Without a route the response is 404 or 405 with the allowed methods, whatever the body.
+        return _cross_site_refusal(headers, host) or (refusal if refusal and _has_route(request) else None)
 
 
 def _has_route(request: Request) -> bool:
@@ -214,40 +223,43 @@ def _is_own_account(path: str) -> bool:
 
 
 def is_page_request(request: Request) -> bool:
-    """Whether a browser opens this address as a page; what its scripts ask for is not."""
+    """Whether a browser opens the URL as a page, by ``Accept``; requests of its scripts are not for pages."""
     return request.method == "GET" and HTML in request.headers.get("accept", "")
 
 
 def _require_released_path(request: Request) -> None:
-    """To a partner there is nothing here but what was released: the standard's doors and files, to read."""
+    """Raise ``Missing`` unless a partner reads a path of released data."""
     released = request.url.path == RELEASED_PATH or request.url.path.startswith(RELEASED_PREFIXES)
     if not released or request.method not in ("GET", "HEAD"):
         raise Missing(NO_SUCH_PATH)
 
 
 def path_and_query(request: Request) -> str:
-    """The address as it was asked for, on this house."""
+    """Path and query of the requested URL, without scheme and host."""
     return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
 def _check_csrf(headers: Headers, principal: Principal) -> None:
-    """A write that a token may not make, or that somebody's browser was made to send."""
+    """Raise ``Forbidden`` for a write with a read-only token, or with a cookie but without its CSRF token."""
     if not may_write(principal):
-        raise Forbidden(Text("Mã truy cập này chỉ được xem", "This token may only read"))
+        raise Forbidden(Text("Mã truy cập này chỉ được xem", "This token is read-only"))
     if principal.csrf is None:
         return
     if "origin" not in headers and headers.get("sec-fetch-site") != "same-origin":
         raise Forbidden(
-            Text("Yêu cầu cập nhật không nêu trang gửi", "The write request does not name the page that sent it")
+            Text("Yêu cầu cập nhật không nêu trang gửi", "The write request has no Origin and is not same-origin")
         )
     if not secrets.compare_digest(headers.get("x-csrf-token", ""), principal.csrf):
         raise Forbidden(
-            Text("Thiếu mã chống giả mạo, hãy tải lại trang", "The CSRF token is missing; please reload the page")
+            Text(
+                "Thiếu mã chống giả mạo, hãy tải lại trang",
+                "The CSRF token is missing or wrong; please reload the page",
+            )
         )
 
 
 def _cross_site_refusal(headers: Headers, host: str) -> Refusal | None:
-    """A write that another site's page has sent."""
+    """The refusal of a write that a page of another site has sent; None if it may pass."""
     origin = headers.get("origin", f"http://{host}").lower()
     site = headers.get("sec-fetch-site", "same-origin")
     if origin.removeprefix("https://").removeprefix("http://") == host and site in ("same-origin", "none"):
