@@ -1,4 +1,4 @@
-"""The application: every door in one place. ``create_app(settings)`` makes it; nothing is made at import."""
+"""``create_app`` builds the application from its routers and middleware; importing this module opens nothing."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,28 +6,31 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
-import layers  # noqa: F401 - fills the catalog
-from api.auth import account, oidc, people, sign_in as signin
-from api.http import errors, negotiation, parameters as params
+import layers  # noqa: F401 - registers the layers in the catalogue
+from api.auth import account, oidc, people, sign_in
+from api.http import errors, negotiation, parameters
 from api.http.browser_files import BrowserFiles
 from api.http.fast_route import FastRouteMiddleware
 from api.http.protocol import HeadMiddleware
 from api.http.security import SecurityMiddleware
 from api.ogc import (
-    items as features,
-    openapi as description,
-    partner_releases as received,
+    collection,
+    feature_commands,
+    items,
+    landing,
+    openapi,
+    partner_releases,
     schemas,
     tiles,
-    write as changes,
+    write,
 )
 from api.pages import pages, releases as release_pages
 from api.rest import (
-    access_log as readings,
+    access_log,
     basemap,
-    change_feed as past,
-    export as exports,
-    layers as cards,
+    change_feed,
+    export,
+    layers as layer_descriptions,
     locate,
     releases,
 )
@@ -39,66 +42,78 @@ from maps.assets import static_folder
 GZIP_MINIMUM_BYTES = 1000
 
 POOL_SIZE, MINIMUM_POOL_SIZE = 8, 2
-"""Connections that a pool keeps, with as many again when it is busy: of all processes together, and of one at least."""
+"""Connections kept open by the pools of all processes together, and by one process at least; twice that under load."""
+
+ROUTER_MODULES = (
+    landing,
+    collection,
+    items,
+    schemas,
+    openapi,
+    tiles,
+    write,
+    feature_commands,
+    locate,
+    export,
+    layer_descriptions,
+    basemap,
+    pages,
+    change_feed,
+    releases,
+    release_pages,
+    partner_releases,
+    access_log,
+    sign_in,
+    oidc,
+    account,
+    people,
+)
+"""In the order in which routes are matched."""
+
+CONFORMANCE_MODULES = (items, negotiation, openapi, parameters, schemas, write, tiles)
+"""Modules that declare conformance classes."""
 
 
 def create_app(
     settings: Settings | None = None, database: Database | None = None, accounts: Accounts | None = None
 ) -> FastAPI:
-    """The application over ``database``, or over the one that the settings name."""
+    """The application with the given database and accounts; without them it opens and closes those of the settings.
+
+    ``settings`` are read from the environment if they are not given.
+    """
     settings = settings or Settings()
-    owned = database is None
-    share = max(MINIMUM_POOL_SIZE, POOL_SIZE // settings.workers)
-    served = database or Database(settings.reader_url, settings.writer_url, settings.partner_url, pool_size=share)
-    known = accounts or Accounts(settings.door_url, pool_size=max(1, share // 2))
+    owns_database = database is None
+    pool_size = max(MINIMUM_POOL_SIZE, POOL_SIZE // settings.workers)
+    app_database = database or Database(
+        settings.reader_url, settings.writer_url, settings.partner_url, pool_size=pool_size
+    )
+    app_accounts = accounts or Accounts(settings.door_url, pool_size=max(1, pool_size // 2))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        exports.remove_stale_spools()
+        export.remove_stale_spools()
         yield
-        known.dispose()
-        if owned:
-            served.dispose()
+        app_accounts.dispose()
+        if owns_database:
+            app_database.dispose()
 
     app = FastAPI(title="Cột Mốc", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.settings, app.state.database, app.state.accounts = settings, served, known
+    app.state.settings, app.state.database, app.state.accounts = settings, app_database, app_accounts
     app.state.provider = oidc.Provider(settings) if settings.oidc_issuer else None
     errors.install_error_handlers(app)
-    doors = (
-        features,
-        schemas,
-        description,
-        tiles,
-        changes,
-        locate,
-        exports,
-        cards,
-        basemap,
-        pages,
-        past,
-        releases,
-        release_pages,
-        received,
-        readings,
-        signin,
-        oidc,
-        account,
-        people,
-    )
-    for door in doors:
-        app.include_router(door.router)
-    app.state.routers, app.state.openapi_documents = [door.router for door in doors], {}
-    declaring = (features, negotiation, description, params, schemas, changes, tiles)
-    app.state.conforms_to = [one for door in declaring for one in door.CONFORMS_TO]
+    app.state.routers, app.state.openapi_documents = [module.router for module in ROUTER_MODULES], {}
+    for router in app.state.routers:
+        app.include_router(router)
+    app.state.conforms_to = [uri for module in CONFORMANCE_MODULES for uri in module.CONFORMS_TO]
 
     @app.get("/healthz", tags=["health"])
     async def healthz() -> dict[str, str]:
-        """Whether the process answers; it does not ask the database."""
+        """Liveness: whether the process answers, without a query to the database."""
         return {"status": "ok"}
 
     app.mount("/static", BrowserFiles(directory=static_folder()), name="static")
     app.add_middleware(FastRouteMiddleware, routers=app.state.routers, refuse=errors.error_response)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_MINIMUM_BYTES, compresslevel=3)
-    app.add_middleware(SecurityMiddleware, settings=settings, accounts=known, refuse=errors.error_response)
+    app.add_middleware(SecurityMiddleware, settings=settings, accounts=app_accounts, refuse=errors.error_response)
     app.add_middleware(HeadMiddleware)
     return app

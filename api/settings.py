@@ -1,15 +1,18 @@
-"""Settings, read from the environment with the prefix ``COTMOC_`` and made where the application is made."""
+"""The settings of the application, read from environment variables with the prefix ``COTMOC_``."""
 
 from functools import cached_property
 from pathlib import Path
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-ALL_INTERFACES = "0.0.0.0"  # noqa: S104 - inside the image alone; compose publishes it on this machine's loopback
+ALL_INTERFACES = "0.0.0.0"  # noqa: S104 - only in the container, whose port compose publishes on loopback
 
 
 class Settings(BaseSettings):
-    """What the application needs to serve."""
+    """Database URLs, network options, OpenID Connect, and the office and first view of the map.
+
+    ``reader_url``, ``writer_url``, ``door_url`` (accounts) and ``partner_url`` are SQLAlchemy URLs of four logins.
+    """
 
     model_config = SettingsConfigDict(env_prefix="COTMOC_", frozen=True)
 
@@ -36,23 +39,23 @@ class Settings(BaseSettings):
 
     @property
     def home(self) -> tuple[float, float, float]:
-        """Latitude, longitude and zoom of the first view."""
+        """Latitude, longitude and zoom of the first view of the map."""
         return self.home_latitude, self.home_longitude, self.home_zoom
 
     @cached_property
     def local_hosts(self) -> frozenset[str]:
-        """The names by which this machine asks for itself."""
+        """``Host`` values by which clients on this machine reach the service."""
         names = {"localhost", "127.0.0.1", "[::1]"}
         return frozenset(names | {f"{name}:{self.port}" for name in names})
 
     @cached_property
     def hosts(self) -> frozenset[str]:
-        """The names under which requests may ask for us; ``names`` adds others, each with its port where it has one."""
-        own = f"[{self.host}]" if ":" in self.host else self.host
-        names = {own, *(name.strip().lower() for name in self.names.split(",") if name.strip())}
+        """Accepted ``Host`` values: loopback, ``host`` and ``names``, each with and without ``port``."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        names = {host, *(name.strip().lower() for name in self.names.split(",") if name.strip())}
         return self.local_hosts | names | {f"{name}:{self.port}" for name in names}
 
     @property
     def accepts_remote(self) -> bool:
-        """Whether others than this machine may ask: then everybody signs in, and everything goes over TLS."""
+        """Whether clients on other machines are served; they must sign in and use TLS."""
         return bool(self.names or self.behind_proxy or self.tls)

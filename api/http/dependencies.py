@@ -30,7 +30,7 @@ def page_language(request: Request) -> Language:
 def language_of(request: Request) -> Language:
     """The language of a machine-readable response: the one chosen, else that of ``Accept-Language``.
 
-    Takes the first language of the header that is Vietnamese or English, and Vietnamese if there is none. Weights in ``Accept-Language`` are ignored.
+    That is the first of Vietnamese and English in the header, whatever the weights, and Vietnamese without either.
     """
     if chosen := requested_language(request):
         return chosen

@@ -2,8 +2,8 @@
 
 FastAPI solves the dependencies of a route for every request. If all of them only read the request
 (``inline_dependency``) and the parameters of the path, they can be solved once, when the application starts:
-``FastRoute`` does that, and leaves every other endpoint to FastAPI. ``FastRouteMiddleware``
-calls asynchronous GET endpoints among them without the router.
+``FastRoute`` does that, and leaves every other endpoint to FastAPI. ``FastRouteMiddleware`` calls the asynchronous GET
+endpoints among them without the router.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator

@@ -1,10 +1,9 @@
-"""OGC API Features, Part 1: landing, conformance, collections, items, one item; and each item's past and links."""
+"""OGC API Features, Part 1: pages of features and single features, with the history and the links of each."""
 
 import datetime as dt
 import hashlib
 import json
 import uuid
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -14,17 +13,16 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.dependencies import ActorParam
 from api.http.fast_route import FastRoute
-from api.http.media_types import GEOJSON, HTML, JSON, OPENAPI
+from api.http.media_types import GEOJSON, HTML, JSON
 from api.http.negotiation import (
     COMMON_1,
     FEATURES_1,
     VARY_HEADERS,
     ResponseLanguageParam,
-    document_response,
     html_response,
     is_not_modified,
     labelled_properties,
-    link as _link,
+    link,
     refuse_unknown_parameters,
     self_links,
     wants_html,
@@ -38,119 +36,21 @@ from api.http.parameters import (
     LayerParam,
     read_selection,
 )
-from api.ogc import schemas, tiles
-from gis.crs import CRS, CRS84, CRS84_URI, OUTPUT_CRS
-from gis.db import Actor, Database, Session
+from api.ogc.collection import breadcrumbs
+from gis.crs import CRS, CRS84
+from gis.db import Actor, Database
 from gis.model import Layer, links
-from gis.read import Selection, pages, sql, timeline as past
-from gis.release import released_layers
+from gis.read import Selection, pages, sql, timeline
 from gis.text import Language, Malformed, Text
-from layers.policy import catalog_of, editable_sql
+from layers.policy import editable_sql
 
 router = APIRouter(prefix="/ogc", tags=["features"], route_class=FastRoute)
 
 MAX_COLUMNS = 6
 CONFORMS_TO = [f"{COMMON_1}core", f"{FEATURES_1}core", f"{FEATURES_1}geojson"]
+"""The classes of Parts 1 and Common that this module, ``landing`` and ``collection`` implement together."""
 
-SUBTITLE = Text("Dữ liệu biên giới dùng chung", "The shared border data system")
-CONFORMANCE = Text("Chuẩn áp dụng", "Conformance")
-DESCRIPTION = Text("Mô tả giao diện", "API description")
-COLLECTIONS = Text("Các lớp dữ liệu", "Collections")
 NEXT = Text("Trang sau", "Next page")
-
-
-@router.get("/", response_class=Response, include_in_schema=False)
-@router.get("", response_class=Response)
-def landing(request: Request, actor: ActorParam, language: ResponseLanguageParam) -> Response:
-    """What is offered here."""
-    document = {
-        "title": "Cột Mốc",
-        "description": SUBTITLE.in_language(language),
-        "links": [
-            *self_links(request, JSON),
-            _link(request, "/ogc/api", "service-desc", OPENAPI, DESCRIPTION.in_language(language)),
-            _link(request, "/ogc/api?f=html", "service-doc", HTML, DESCRIPTION.in_language(language)),
-            _link(request, "/ogc/conformance", "conformance", JSON, CONFORMANCE.in_language(language)),
-            _link(request, "/ogc/collections", "data", JSON, COLLECTIONS.in_language(language)),
-            _link(request, "/ogc/tileMatrixSets", tiles.TILING_SCHEMES, JSON),
-            *([_link(request, "/ogc/releases", "version-history", JSON)] if actor.role.external else []),
-        ],
-    }
-    return document_response(request, document, JSON, title="Cột Mốc")
-
-
-@router.get("/conformance", response_class=Response)
-def conformance(request: Request, language: ResponseLanguageParam) -> Response:
-    """The conformance classes that are met, as each door declares them."""
-    document = {"conformsTo": request.app.state.conforms_to, "links": self_links(request, JSON)}
-    return document_response(request, document, JSON, title=CONFORMANCE.in_language(language))
-
-
-@router.get("/collections", response_class=Response)
-def collections(
-    request: Request, actor: ActorParam, database: DatabaseParam, language: ResponseLanguageParam
-) -> Response:
-    """Every layer as a collection."""
-    refuse_unknown_parameters(request)
-    with database.transaction(actor) as session:
-        described = [
-            _collection(request, layer, language, pages.extent(session, Selection(layer, actor.clearance)))
-            for layer in _visible_layers(session, actor)
-        ]
-    document = {"links": self_links(request, JSON), "collections": described}
-    return document_response(request, document, JSON, title=COLLECTIONS.in_language(language))
-
-
-@router.get("/collections/{layer}", response_class=Response)
-def collection(
-    request: Request, layer: LayerParam, actor: ActorParam, database: DatabaseParam, language: ResponseLanguageParam
-) -> Response:
-    """One layer."""
-    refuse_unknown_parameters(request)
-    with database.transaction(actor) as session:
-        box = pages.extent(session, Selection(layer, actor.clearance))
-    document = _collection(request, layer, language, box)
-    document["links"][:1] = self_links(request, JSON)
-    return document_response(request, document, JSON, title=document["title"], trail=_trail(language))
-
-
-def _visible_layers(session: Session, actor: Actor) -> Iterator[Layer]:
-    """The layers that a reader has something of: a partner those that were released."""
-    released = released_layers(session) if actor.role.external else None
-    for name, layer in catalog_of(actor).items():
-        if released is None or name in released:
-            yield layer
-
-
-def _trail(language: Language, layer: Layer | None = None) -> list[tuple[str, str]]:
-    """The pages above a page."""
-    found = [(COLLECTIONS.in_language(language), "/ogc/collections")]
-    if layer is not None:
-        found.append((layer.title.in_language(language), f"/ogc/collections/{layer.name}"))
-    return found
-
-
-def _collection(
-    request: Request, layer: Layer, language: Language, box: tuple[float, float, float, float] | None
-) -> dict[str, Any]:
-    path = f"/ogc/collections/{layer.name}"
-    title = layer.title.in_language(language)
-    return {
-        "id": layer.name,
-        "title": title,
-        "description": layer.description,
-        "itemType": "feature",
-        "crs": [one.uri for one in OUTPUT_CRS],
-        "storageCrs": CRS84_URI,
-        **({"extent": {"spatial": {"bbox": [list(box)], "crs": CRS84_URI}}} if box else {}),
-        "defaultSortOrder": list(layer.order),
-        "links": [
-            _link(request, path, "self", JSON, title),
-            _link(request, f"{path}/items", "items", GEOJSON, title),
-            *schemas.schema_links(request, layer),
-            *([_link(request, f"{path}/tiles", tiles.TILESETS, JSON, title)] if layer.has_geometry else []),
-        ],
-    }
 
 
 @router.get("/collections/{layer}/items", response_class=Response)
@@ -164,30 +64,30 @@ async def items(
         page, matched = await database.run_queries(actor, partial(pages.counted_page_queries, selection))
     else:
         page = await database.run_queries(actor, partial(pages.page_queries, selection))
-    found, following = page
+    features, cursor = page
     path = f"/ogc/collections/{layer.name}"
-    given = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
-    shown = [*self_links(request, GEOJSON), _link(request, path, "collection", JSON)]
-    if following is not None:
-        more = f"{path}/items?{urlencode([*given, ('after', following)])}"
-        shown.append(_link(request, more, "next", GEOJSON, NEXT.in_language(language)))
+    query = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
+    page_links = [*self_links(request, GEOJSON), link(request, path, "collection", JSON)]
+    if cursor is not None:
+        next_path = f"{path}/items?{urlencode([*query, ('after', cursor)])}"
+        page_links.append(link(request, next_path, "next", GEOJSON, NEXT.in_language(language)))
     about: dict[str, Any] = {
-        "links": shown,
+        "links": page_links,
         "timeStamp": dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "numberReturned": len(found),
+        "numberReturned": len(features),
     }
-    if matched is None and following is None and selection.after is None:
-        matched = len(found)
+    if matched is None and cursor is None and selection.after is None:
+        matched = len(features)
     if matched is not None:
         about["numberMatched"] = matched
     if wants_html(request):
-        return await run_in_threadpool(_items_page, request, layer, selection, found, about, language)
-    head = json.dumps(about, ensure_ascii=False)[1:].encode()
-    body = b'{"type":"FeatureCollection","features":[' + b",".join(found) + b"]," + head
+        return await run_in_threadpool(_items_page, request, layer, selection, features, about, language)
+    end = json.dumps(about, ensure_ascii=False)[1:].encode()
+    body = b'{"type":"FeatureCollection","features":[' + b",".join(features) + b"]," + end
     return Response(body, media_type=GEOJSON, headers={**VARY_HEADERS, "Content-Crs": f"<{selection.crs.uri}>"})
 
 
-def _items_page(  # noqa: PLR0917 - what a page is made of
+def _items_page(  # noqa: PLR0917 - the parts of the page
     request: Request,
     layer: Layer,
     selection: Selection,
@@ -195,41 +95,41 @@ def _items_page(  # noqa: PLR0917 - what a page is made of
     about: dict[str, Any],
     language: Language,
 ) -> Response:
-    """A page of features as a table: what names a feature, then its first properties."""
-    known = {one.name: one for one in sql.selected_fields(selection)}
-    named = [layer.label_sql] if layer.label_sql in known else []
-    columns = [*named, *(name for name in known if name not in (*named, "level"))][:MAX_COLUMNS]
+    """A page of features as an HTML table: the label of the feature, then its first properties."""
+    fields = {field.name: field for field in sql.selected_fields(selection)}
+    label = [layer.label_sql] if layer.label_sql in fields else []
+    columns = [*label, *(name for name in fields if name not in (*label, "level"))][:MAX_COLUMNS]
     rows = []
     for text in features:
         feature = json.loads(text)
-        facts = labelled_properties({name: known[name] for name in columns}, feature, language)
+        properties = labelled_properties({name: fields[name] for name in columns}, feature, language)
         rows.append(
             {
                 "id": feature["id"],
                 "href": f"/ogc/collections/{layer.name}/items/{feature['id']}",
-                "cells": [said for _, said in facts],
+                "cells": [value for _, value in properties],
             }
         )
     return html_response(
         request,
         about,
         title=layer.title.in_language(language),
-        trail=_trail(language, layer),
+        trail=breadcrumbs(language, layer),
         rows=rows,
-        columns=[known[name].title.in_language(language) for name in columns],
+        columns=[fields[name].title.in_language(language) for name in columns],
     )
 
 
 def _wants_count(request: Request) -> bool:
-    """Whether every match is to be counted: a count costs more than the page itself, so it has to be asked for."""
-    asked = request.query_params.get("count")
-    if asked not in (None, "", "exact"):
-        raise Malformed(Text("count: exact", "count: exact"))
-    return asked == "exact"
+    """Whether to count all matches. Only on request, because a count takes longer than the page itself."""
+    count = request.query_params.get("count")
+    if count not in (None, "", "exact"):
+        raise Malformed(Text("count: exact", "Invalid 'count'. Allowed: exact"))
+    return count == "exact"
 
 
 @router.get("/collections/{layer}/items/{item}", response_class=Response)
-async def item(  # noqa: PLR0917 - what a request brings
+async def item(  # noqa: PLR0917 - one parameter per dependency
     request: Request,
     layer: LayerParam,
     item_id: IdParam,
@@ -237,42 +137,46 @@ async def item(  # noqa: PLR0917 - what a request brings
     database: DatabaseParam,
     language: ResponseLanguageParam,
 ) -> Response:
-    """One feature, with the ETag that a change must bring back."""
+    """One feature, with the ETag that a change sends back as ``If-Match``."""
     refuse_unknown_parameters(request, ITEM_PARAMETERS)
     selection = await read_selection(database, layer, request.query_params, actor)
-    found, version = await database.run_queries(actor, partial(pages.feature_queries, selection, item_id))
+    text, version = await database.run_queries(actor, partial(pages.feature_queries, selection, item_id))
     if wants_html(request):
-        feature = json.loads(found)
-        facts = labelled_properties(layer.readable_fields(actor.clearance), feature, language)
+        feature = json.loads(text)
+        properties = labelled_properties(layer.readable_fields(actor.clearance), feature, language)
         title = str(feature["properties"].get(layer.label_sql) or feature["id"])
         document = {
             "links": [
                 *self_links(request, GEOJSON),
-                _link(request, f"/ogc/collections/{layer.name}", "collection", JSON),
+                link(request, f"/ogc/collections/{layer.name}", "collection", JSON),
             ]
         }
-        trail = _trail(language, layer)
-        return await run_in_threadpool(html_response, request, document, title=title, trail=trail, properties=facts)
-    answered = feature_response(request, layer, item_id, found, version, crs=selection.crs)
+        trail = breadcrumbs(language, layer)
+        return await run_in_threadpool(
+            html_response, request, document, title=title, trail=trail, properties=properties
+        )
+    response = feature_response(request, layer, item_id, text, version, crs=selection.crs)
     if selection.as_of is None:
-        answered.headers["Allow"] = ", ".join(await allowed_methods(database, actor, layer, item_id))
-    return answered
+        response.headers["Allow"] = ", ".join(await allowed_methods(database, actor, layer, item_id))
+    return response
 
 
 async def allowed_methods(database: Database, actor: Actor, layer: Layer, item_id: uuid.UUID) -> list[str]:
-    """What a reader may do with a feature that it sees, as the policy page has it: for pages and clients to offer."""
-    allowed = editable_sql(actor.role, layer) if layer.editable else "false"
-    asked = allowed not in ("true", "false")
-    if asked and not await database.run_queries(actor, lambda _: pages.condition_queries(layer, allowed, item_id)):
-        allowed = "false"
-    if allowed == "false":
+    """The methods that the actor may use on this feature, by the policy; pages and clients offer them."""
+    condition = editable_sql(actor.role, layer) if layer.editable else "false"
+    depends_on_row = condition not in ("true", "false")
+    if depends_on_row and not await database.run_queries(
+        actor, lambda _: pages.condition_queries(layer, condition, item_id)
+    ):
+        condition = "false"
+    if condition == "false":
         return ["GET", "HEAD", "OPTIONS"]
-    # Who may change some columns only can neither replace a feature nor take it out of use.
-    whole = ["PUT", "PATCH", "DELETE"] if not actor.role.edits[layer.name] else ["PATCH"]
-    return ["GET", "HEAD", *whole, "OPTIONS"]
+    # A role that may change only some columns can neither replace nor retire a feature.
+    writes = ["PUT", "PATCH", "DELETE"] if not actor.role.edits[layer.name] else ["PATCH"]
+    return ["GET", "HEAD", *writes, "OPTIONS"]
 
 
-def feature_response(  # noqa: PLR0917 - what an answer is made of
+def feature_response(  # noqa: PLR0917 - the parts of the response
     request: Request,
     layer: Layer,
     feature_id: uuid.UUID,
@@ -282,17 +186,17 @@ def feature_response(  # noqa: PLR0917 - what an answer is made of
     *,
     crs: CRS = CRS84,
 ) -> Response:
-    """A feature as GeoJSON with its links; 304 when the reader has it already."""
+    """A feature as GeoJSON with its links and its ETag; 304 if the client has this representation."""
     tag = etag(feature, version)
     if status == 200 and is_not_modified(request, tag):  # noqa: PLR2004
         return Response(status_code=304, headers={"ETag": tag})
     path = f"/ogc/collections/{layer.name}"
-    shown = [
-        _link(request, f"{path}/items/{feature_id}", "self", GEOJSON),
-        _link(request, f"{path}/items/{feature_id}?f=html", "alternate", HTML),
-        _link(request, path, "collection", JSON),
+    feature_links = [
+        link(request, f"{path}/items/{feature_id}", "self", GEOJSON),
+        link(request, f"{path}/items/{feature_id}?f=html", "alternate", HTML),
+        link(request, path, "collection", JSON),
     ]
-    body = feature[:-1] + b',"links":' + json.dumps(shown).encode() + b"}"
+    body = feature[:-1] + b',"links":' + json.dumps(feature_links).encode() + b"}"
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Content-Crs": f"<{crs.uri}>", **VARY_HEADERS}
     if status == 201:  # noqa: PLR2004
         headers["Location"] = f"{path}/items/{feature_id}"
@@ -300,7 +204,7 @@ def feature_response(  # noqa: PLR0917 - what an answer is made of
 
 
 def etag(feature: bytes, version: int) -> str:
-    """``"<version>-<hash of the representation>"``; a change compares the version part."""
+    """``"<version>-<hash of the representation>"``; changes compare only the version, with ``If-Match``."""
     return f'"{version}-{hashlib.sha256(feature).hexdigest()[:16]}"'
 
 
@@ -308,9 +212,9 @@ def etag(feature: bytes, version: int) -> str:
 def history(
     layer: HistoryLayerParam, item_id: IdParam, actor: ActorParam, database: DatabaseParam, as_of: AsOfParam
 ) -> dict[str, Any]:
-    """A feature's past as a timeline, newest first, from ``as_of`` back."""
+    """The timeline of a feature, newest first, up to ``as_of``."""
     with database.transaction(actor) as session:
-        entries = past.timeline(session, layer, item_id, actor.clearance)
+        entries = timeline.timeline(session, layer, item_id, actor.clearance)
     return {"entries": [vars(entry) for entry in entries if as_of is None or entry.at <= as_of]}
 
 
@@ -318,23 +222,23 @@ def history(
 def item_links(
     layer: HistoryLayerParam, item_id: IdParam, actor: ActorParam, database: DatabaseParam, as_of: AsOfParam
 ) -> dict[str, Any]:
-    """What a feature points at and what points at it, as it was at ``as_of``."""
+    """The links of a feature in both directions, as of ``as_of``."""
     with database.transaction(actor) as session:
         pages.read_feature(session, Selection(layer, actor.clearance, as_of=as_of), item_id)
-        found = links.links_of(session, item_id, actor.clearance, as_of)
+        feature_links = links.links_of(session, item_id, actor.clearance, as_of)
     return {
         "links": [
             {
-                "link": one.id,
-                "role": one.role,
-                "direction": one.direction,
-                "layer": one.layer,
-                "id": one.feature_id,
-                "title": one.label,
-                "at": one.at,
-                "address": one.at,
-                "border": one.route,
+                "link": end.id,
+                "role": end.role,
+                "direction": end.direction,
+                "layer": end.layer,
+                "id": end.feature_id,
+                "title": end.label,
+                "at": end.at,
+                "address": end.at,
+                "border": end.route,
             }
-            for one in found
+            for end in feature_links
         ]
     }

@@ -1,6 +1,6 @@
-"""What partners read of their own releases: the manifest of each version, and what has changed since one.
+"""``/ogc/releases``: the manifests of a partner's releases, and the changes since a version.
 
-The features themselves they read by the standard's doors like anybody; those who share may look here too.
+Partners read the released features as OGC API collections. Roles that manage releases may read these paths, too.
 """
 
 import json
@@ -29,14 +29,15 @@ def _require_release_reader(actor: Actor) -> Actor:
 
 @router.get("")
 def list_releases(request: Request, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
-    """The releases that a partner was given, each with the manifest of its latest version."""
+    """The releases to a partner, each with the manifest of its latest version."""
     refuse_unknown_parameters(request)
     with database.transaction(_require_release_reader(actor)) as session:
-        found = holdings.list_manifests(session)
-        latest = {one.release: one for one in reversed(found)}
+        newest_first = holdings.list_manifests(session)
+        latest = {manifest.release: manifest for manifest in reversed(newest_first)}
         return {
             "releases": [
-                _manifest_document(request, latest[one]) for one in dict.fromkeys(one.release for one in found)
+                _manifest_document(request, latest[release])
+                for release in dict.fromkeys(manifest.release for manifest in newest_first)
             ],
             "links": [link(request, "/ogc/releases", "self", JSON)],
         }
@@ -47,10 +48,10 @@ def manifests(request: Request, release: ReleaseParam, actor: ActorParam, databa
     """The manifests of a release, the latest version first."""
     refuse_unknown_parameters(request)
     with database.transaction(_require_release_reader(actor)) as session:
-        found = holdings.list_manifests(session, release)
-        if not found:
+        versions = holdings.list_manifests(session, release)
+        if not versions:
             raise Missing(workflow.RELEASE_NOT_FOUND)
-        return {"versions": [_manifest_document(request, one) for one in found]}
+        return {"versions": [_manifest_document(request, version) for version in versions]}
 
 
 def _manifest_document(request: Request, manifest: Manifest) -> dict[str, Any]:
@@ -67,19 +68,19 @@ def _manifest_document(request: Request, manifest: Manifest) -> dict[str, Any]:
 
 @router.get("/{release}/delta", response_class=Response)
 def delta(request: Request, release: ReleaseParam, actor: ActorParam, database: DatabaseParam) -> Response:
-    """What has changed since version ``since``: features added and changed, and the ids of those that are gone."""
+    """The changes since version ``since``: features added and changed, and the ids of features removed."""
     refuse_unknown_parameters(request, ("since",))
     since = request.query_params.get("since", "0")
     if not since.isascii() or not since.isdigit() or len(since) > 6:  # noqa: PLR2004
-        raise Malformed(Text("since: số của một phiên bản", "since: the number of a version"))
+        raise Malformed(Text("since: số của một phiên bản", "since: must be the number of a version"))
     with database.transaction(_require_release_reader(actor)) as session:
-        found = holdings.delta(session, release, int(since))
-    about = {"release": str(release), "since": found.since, "version": found.until, "removed": found.removed}
+        changes = holdings.delta(session, release, int(since))
+    about = {"release": str(release), "since": changes.since, "version": changes.until, "removed": changes.removed}
     body = b",".join(
         [
             json.dumps(about, ensure_ascii=False).encode()[:-1],
-            b'"added":{"type":"FeatureCollection","features":[' + b",".join(found.added) + b"]}",
-            b'"changed":{"type":"FeatureCollection","features":[' + b",".join(found.changed) + b"]}}",
+            b'"added":{"type":"FeatureCollection","features":[' + b",".join(changes.added) + b"]}",
+            b'"changed":{"type":"FeatureCollection","features":[' + b",".join(changes.changed) + b"]}}",
         ]
     )
     return Response(body, media_type=JSON)

@@ -1,7 +1,7 @@
-"""What a layer's properties are, told to programs as JSON Schema: returnables and receivables, queryables, sortables.
+"""JSON Schemas of layers: returnables and receivables, queryables, and sortables.
 
-OGC API Features Part 5 (schemas), Part 3 (queryables) and Part 8 (sortables), from the card alone and in the reader's
-language. A property that a reader may not know of is absent from all of them.
+OGC API Features, Part 5 (schemas), Part 3 (queryables) and Part 8 (sortables), generated from the layer and in the
+language of the request. Properties above the clearance of the reader are left out.
 """
 
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ TYPE_SCHEMAS: dict[str, dict[str, Any]] = {
 }
 GEOMETRY_FORMATS = {"POINT": "point", "LINESTRING": "linestring", "POLYGON": "polygon", "GEOMETRY": "any"}
 ID_TITLE, LAYER_TITLE = Text("Mã định danh", "Identifier"), Text("Lớp dữ liệu", "Layer")
-GEOMETRY_TITLE = Text("Vị trí", "Place")
+GEOMETRY_TITLE = Text("Vị trí", "Location")
 PLACE_TITLE = Text("Vị trí dạng chữ: số hiệu mốc hoặc tọa độ", "The location as text: a marker number or coordinates")
 
 
@@ -58,38 +58,38 @@ def schema_links(request: Request, layer: Layer) -> list[dict[str, str]]:
 
 
 def property_schema(field: Field, language: Language) -> dict[str, Any]:
-    """A property as JSON Schema: its type, its title, its words and its unit."""
-    found: dict[str, Any] = {"title": field.title.in_language(language), **TYPE_SCHEMAS[field.type]}
+    """A property as JSON Schema: title, type, codes with their titles, and unit."""
+    schema: dict[str, Any] = {"title": field.title.in_language(language), **TYPE_SCHEMAS[field.type]}
     if field.codes is not None:
-        words = [word.value for word in field.codes]
-        found |= {"items": {"type": "string", "enum": words}} if field.type == "list" else {"enum": words}
-        said = (f"{word.value}: {word.title.in_language(language)}" for word in field.codes)
-        found["description"] = ("; " if field.ordered_codes is None else " < ").join(said)
+        codes = [code.value for code in field.codes]
+        schema |= {"items": {"type": "string", "enum": codes}} if field.type == "list" else {"enum": codes}
+        meanings = (f"{code.value}: {code.title.in_language(language)}" for code in field.codes)
+        schema["description"] = ("; " if field.ordered_codes is None else " < ").join(meanings)
     if field.type == "text" and field.sql is None:
-        found["maxLength"] = field.max_length
+        schema["maxLength"] = field.max_length
     if field.unit is not None:
-        found["x-ogc-unit"] = field.unit
-    return found
+        schema["x-ogc-unit"] = field.unit
+    return schema
 
 
 def returnables(layer: Layer, reader: Clearance, language: Language) -> dict[str, dict[str, Any]]:
-    """Every property that a feature has or takes, in order; what only comes out is ``readOnly``."""
-    taken = writable_fields(layer)
-    found: dict[str, dict[str, Any]] = {
+    """All properties of a feature in order: ``readOnly`` if only returned, ``writeOnly`` if only accepted."""
+    writable = writable_fields(layer)
+    schemas: dict[str, dict[str, Any]] = {
         "id": {**_id_schema(language), "readOnly": True},
         "layer": {"title": LAYER_TITLE.in_language(language), "type": "string", "enum": [layer.name], "readOnly": True},
     }
-    for name, one in layer.readable_fields(reader).items():
-        found[name] = property_schema(one, language)
-        if name not in taken:
-            found[name]["readOnly"] = True
+    for name, field in layer.readable_fields(reader).items():
+        schemas[name] = property_schema(field, language)
+        if name not in writable:
+            schemas[name]["readOnly"] = True
         if name == layer.time:
-            found[name]["x-ogc-role"] = "primary-instant"
-    for name, one in taken.items():
+            schemas[name]["x-ogc-role"] = "primary-instant"
+    for name, field in writable.items():
         if name not in layer.fields:
-            found[name] = {**property_schema(one, language), "writeOnly": True}
+            schemas[name] = {**property_schema(field, language), "writeOnly": True}
     if layer.has_geometry and layer.has_history:
-        found[PLACE] = {
+        schemas[PLACE] = {
             "title": PLACE_TITLE.in_language(language),
             "type": "object",
             "properties": {name: {"type": "string"} for name in LocationText.model_fields},
@@ -97,29 +97,29 @@ def returnables(layer: Layer, reader: Clearance, language: Language) -> dict[str
             "writeOnly": True,
         }
     if layer.has_geometry:
-        found[GEOMETRY] = _geometry_schema(layer, language)
-    for number, shown in enumerate(found.values(), 1):
-        shown["x-ogc-propertySeq"] = number
-    return found
+        schemas[GEOMETRY] = _geometry_schema(layer, language)
+    for number, property_ in enumerate(schemas.values(), 1):
+        property_["x-ogc-propertySeq"] = number
+    return schemas
 
 
 def queryables(layer: Layer, reader: Clearance, language: Language) -> dict[str, dict[str, Any]]:
-    """The properties that a filter may name."""
-    known = {name: one for name, one in layer.readable_fields(reader).items() if one.type != "json"}
-    found = {"id": _id_schema(language), **{name: property_schema(one, language) for name, one in known.items()}}
+    """The properties that filters may use: all but JSON objects, with the id and the geometry."""
+    fields = {name: field for name, field in layer.readable_fields(reader).items() if field.type != "json"}
+    schemas = {"id": _id_schema(language), **{name: property_schema(field, language) for name, field in fields.items()}}
     return (
-        {**found, GEOMETRY: _geometry_schema(layer, language)}
+        {**schemas, GEOMETRY: _geometry_schema(layer, language)}
         if layer.has_geometry or layer.geometry_from_links
-        else found
+        else schemas
     )
 
 
 def sortables(layer: Layer, reader: Clearance, language: Language) -> dict[str, dict[str, Any]]:
-    """The properties that features may be sorted by."""
+    """The properties that features can be sorted by."""
     return {
-        name: property_schema(one, language)
-        for name, one in layer.readable_fields(reader).items()
-        if one.type not in UNSORTABLE_TYPES
+        name: property_schema(field, language)
+        for name, field in layer.readable_fields(reader).items()
+        if field.type not in UNSORTABLE_TYPES
     }
 
 
@@ -128,27 +128,29 @@ def _id_schema(language: Language) -> dict[str, Any]:
 
 
 def _geometry_schema(layer: Layer, language: Language) -> dict[str, Any]:
-    kind = f"geometry-{GEOMETRY_FORMATS[layer.geometry_type]}"
-    return {"title": GEOMETRY_TITLE.in_language(language), "format": kind, "x-ogc-role": "primary-geometry"}
+    format_name = f"geometry-{GEOMETRY_FORMATS[layer.geometry_type]}"
+    return {"title": GEOMETRY_TITLE.in_language(language), "format": format_name, "x-ogc-role": "primary-geometry"}
 
 
 @router.get("/{layer}/schema", response_class=Response)
 def schema(request: Request, layer: LayerParam, actor: ActorParam, language: ResponseLanguageParam) -> Response:
-    """What a feature of the layer has, and what it takes when it is made or changed."""
-    found = returnables(layer, actor.clearance, language)
-    required = [name for name, one in writable_fields(layer).items() if one.required and name in found]
-    return _schema_response(request, layer, "schema", found, language, **({"required": required} if required else {}))
+    """The properties of a feature of the layer, as returned and as accepted by create and update."""
+    properties = returnables(layer, actor.clearance, language)
+    required = [name for name, field in writable_fields(layer).items() if field.required and name in properties]
+    return _schema_response(
+        request, layer, "schema", properties, language, **({"required": required} if required else {})
+    )
 
 
 @router.get("/{layer}/queryables", response_class=Response)
 def queryables_of(request: Request, layer: LayerParam, actor: ActorParam, language: ResponseLanguageParam) -> Response:
-    """What a filter may name."""
+    """The properties that filters may use."""
     return _schema_response(request, layer, "queryables", queryables(layer, actor.clearance, language), language)
 
 
 @router.get("/{layer}/sortables", response_class=Response)
 def sortables_of(request: Request, layer: LayerParam, actor: ActorParam, language: ResponseLanguageParam) -> Response:
-    """What features may be sorted by."""
+    """The properties that features can be sorted by."""
     return _schema_response(request, layer, "sortables", sortables(layer, actor.clearance, language), language)
 
 
@@ -172,5 +174,5 @@ def _schema_response(
         "additionalProperties": False,
         **more,
     }
-    called = f"{title}: {LINK_TITLES[f'ogc_{name}'].in_language(language).lower()}"
-    return document_response(request, document, SCHEMA_JSON, title=called, trail=[(title, path)])
+    page_title = f"{title}: {LINK_TITLES[f'ogc_{name}'].in_language(language).lower()}"
+    return document_response(request, document, SCHEMA_JSON, title=page_title, trail=[(title, path)])

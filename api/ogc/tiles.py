@@ -1,7 +1,7 @@
-"""OGC API Tiles, Part 1: vector tiles of every layer that stands somewhere, their description and their style.
+"""OGC API Tiles, Part 1: vector tiles of every layer with a geometry, their metadata and their style.
 
 A tile takes the filters of ``items``. The header ``Tile-Content`` says whether it holds ``features`` or ``counts`` by
-grid cell, ``Tile-Dropped`` how many of the least important features found no room in it.
+grid cell, ``Tile-Dropped`` how many features of the lowest priority were left out because the tile was full.
 """
 
 import hashlib
@@ -37,53 +37,58 @@ TILING_SCHEMES = "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes"
 
 TILE_SIZE = 256
 PIXEL_M = 0.00028
-"""The size of a pixel by which the standard reckons scales."""
+"""The standardized rendering pixel size of OGC 17-083r4, from which scale denominators are computed."""
 
 UNSUPPORTED_PARAMETERS = {"after", "count", "crs", "limit", "properties", "sortby"}
-"""What pages of features know and tiles do not."""
+"""Parameters of ``items`` that tiles do not take."""
 
 
 def layer_with_geometry(layer: LayerParam) -> Layer:
-    """A layer that stands somewhere."""
+    """A layer with a geometry. Raises ``Missing`` for others."""
     if not layer.has_geometry:
-        raise Missing(Text("Lớp này không có vị trí trên bản đồ", "This layer does not stand on the map"))
+        raise Missing(Text("Lớp này không có vị trí trên bản đồ", "This layer has no geometry"))
     return layer
 
 
 def tile_coord(zoom: str, row: str, column: str) -> tiles.TileCoord:
-    """The tile at a path; what is no number is missing like a tile outside the world."""
+    """The tile coordinates in the path. Raises ``Missing`` outside the tile matrix set and for anything but digits."""
     try:
-        found = tiles.TileCoord(*(int(one) if one.isascii() and one.isdigit() else -1 for one in (zoom, column, row)))
-    except ValueError:  # more digits than Python reads
-        found = tiles.TileCoord(-1, -1, -1)
-    if not found.exists:
-        raise Missing(
-            Text(f"Không có ô này; mức 0–{tiles.DEEPEST_ZOOM}", f"No such tile; zooms 0–{tiles.DEEPEST_ZOOM}")
+        coord = tiles.TileCoord(
+            *(int(text) if text.isascii() and text.isdigit() else -1 for text in (zoom, column, row))
         )
-    return found
+    except ValueError:  # more digits than int() converts
+        coord = tiles.TileCoord(-1, -1, -1)
+    if not coord.exists:
+        raise Missing(
+            Text(
+                f"Không có ô này; mức 0–{tiles.DEEPEST_ZOOM}",
+                f"No such tile; zoom levels are 0–{tiles.DEEPEST_ZOOM}",
+            )
+        )
+    return coord
 
 
 def tile_matrix_set(tms: str) -> str:
-    """The one division of the world into tiles that is served."""
+    """The tile matrix set in the path. Raises ``Missing`` for all but WebMercatorQuad."""
     if tms != TILE_MATRIX_SET:
-        raise Missing(Text(f"Chỉ có {TILE_MATRIX_SET}", f"There is {TILE_MATRIX_SET} only"))
+        raise Missing(Text(f"Chỉ có {TILE_MATRIX_SET}", f"The only tile matrix set is {TILE_MATRIX_SET}"))
     return tms
 
 
 def require_mvt(request: Request) -> None:
-    """A tile comes in one form."""
+    """Raise ``Malformed`` if ``f`` is given and is not ``mvt``."""
     _refuse_other_formats(request, "mvt")
 
 
 def require_json(request: Request) -> None:
-    """What describes tiles comes as JSON and takes nothing beside the form and the language."""
+    """Raise ``Malformed`` if ``f`` is not ``json``, and for parameters other than ``f`` and ``lang``."""
     refuse_unknown_parameters(request)
     _refuse_other_formats(request, "json")
 
 
 def _refuse_other_formats(request: Request, format_name: str) -> None:
     if request.query_params.get("f", format_name) != format_name:
-        raise Malformed(Text(f"f: {format_name}", f"f: {format_name}"))
+        raise Malformed(Text(f"f: {format_name}", f"Invalid 'f'. Allowed: {format_name}"))
 
 
 GeometryLayerParam = Annotated[Layer, Depends(inline_dependency(layer_with_geometry))]
@@ -94,9 +99,9 @@ MVT_ONLY, JSON_ONLY = [Depends(inline_dependency(require_mvt))], [Depends(inline
 
 async def _selection(database: Database, layer: Layer, request: Request, actor: Actor) -> Selection:
     for name in UNSUPPORTED_PARAMETERS & set(request.query_params):
-        raise Malformed(Text(f"Ô bản đồ không nhận tham số '{name}'", f"A tile takes no parameter '{name}'"))
-    found = await read_selection(database, layer, request.query_params, actor)
-    return found.unpaged()
+        raise Malformed(Text(f"Ô bản đồ không nhận tham số '{name}'", f"Tiles take no parameter '{name}'"))
+    selection = await read_selection(database, layer, request.query_params, actor)
+    return selection.unpaged()
 
 
 @router.get(
@@ -105,8 +110,8 @@ async def _selection(database: Database, layer: Layer, request: Request, actor: 
     dependencies=KNOWN_TILE_MATRIX_SET + MVT_ONLY,
     responses={
         200: {"content": {MVT: {}}, "description": "A Mapbox Vector Tile with one layer, named like the collection"},
-        204: {"description": "Nothing stands here"},
-        304: {"description": "The reader has it already"},
+        204: {"description": "The tile is empty"},
+        304: {"description": "Not modified"},
     },
 )
 async def tile(
@@ -114,26 +119,26 @@ async def tile(
 ) -> Response:
     """One vector tile; takes the filters of ``items``."""
     selection = await _selection(database, layer, request, actor)
-    found = await database.run_queries(
+    vector_tile = await database.run_queries(
         actor, partial(tiles.tile_queries, selection, coord, from_counts=not actor.role.scoped)
     )
-    tag = f'"{hashlib.sha256(found.content).hexdigest()}"'
+    tag = f'"{hashlib.sha256(vector_tile.content).hexdigest()}"'
     headers = {
         "ETag": tag,
         "Cache-Control": "public, max-age=60" if actor.level is Level.PUBLIC else "private, no-cache",
-        "Tile-Content": "counts" if found.counts else "features",
-        "Tile-Dropped": str(found.dropped),
+        "Tile-Content": "counts" if vector_tile.counts else "features",
+        "Tile-Dropped": str(vector_tile.dropped),
     }
     if is_not_modified(request, tag):
         return Response(status_code=304, headers=headers)
-    if not found.content:
+    if not vector_tile.content:
         return Response(status_code=204, headers=headers)
-    return Response(found.content, headers=headers, media_type=MVT)
+    return Response(vector_tile.content, headers=headers, media_type=MVT)
 
 
 @router.get("/collections/{layer}/tiles", dependencies=JSON_ONLY)
 def tilesets(request: Request, layer: GeometryLayerParam, language: LanguageParam) -> dict[str, Any]:
-    """The tilesets of a layer: one."""
+    """The list of the tilesets of a layer, of which there is one."""
     path = f"/ogc/collections/{layer.name}/tiles"
     return {
         "links": [link(request, path, "self", JSON)],
@@ -145,7 +150,7 @@ def tilesets(request: Request, layer: GeometryLayerParam, language: LanguagePara
 def tileset(
     request: Request, layer: GeometryLayerParam, actor: ActorParam, database: DatabaseParam, language: LanguageParam
 ) -> dict[str, Any]:
-    """The description of a layer's tileset."""
+    """The metadata of the tileset of a layer."""
     with database.transaction(actor) as session:
         box = pages.extent(session, Selection(layer, actor.clearance))
     about = _tileset(request, layer, language)
@@ -177,13 +182,13 @@ def tileset(
 async def tilejson(
     request: Request, layer: GeometryLayerParam, actor: ActorParam, database: DatabaseParam, language: LanguageParam
 ) -> dict[str, Any]:
-    """The tileset as TileJSON 3.0; filters given here stand in the address of the tiles."""
+    """The tileset as TileJSON 3.0; the filters of the request are part of the URL template of the tiles."""
     _refuse_other_formats(request, "json")
     await _selection(database, layer, request, actor)
     box = await run_in_threadpool(_extent, database, layer, actor)
     filters = urlencode([pair for pair in request.query_params.multi_items() if pair[0] not in ("f", "lang")])
     template = f"/ogc/collections/{layer.name}/tiles/{TILE_MATRIX_SET}/{{z}}/{{y}}/{{x}}"
-    fields = {name: one["title"] for name, one in _properties(layer, actor.clearance, language).items()}
+    fields = {name: schema["title"] for name, schema in _properties(layer, actor.clearance, language).items()}
     return {
         "tilejson": "3.0.0",
         "name": layer.title.in_language(language),
@@ -201,22 +206,22 @@ async def tilejson(
 def default_style(
     request: Request, layer: GeometryLayerParam, actor: ActorParam, language: LanguageParam
 ) -> dict[str, Any]:
-    """A MapLibre style in the colours of the layer's words."""
-    described = f"{base_url(request)}/ogc/collections/{layer.name}/tiles/{TILE_MATRIX_SET}/tilejson.json"
-    return maplibre_style(layer, actor.clearance, described, language)
+    """A MapLibre style in the colours of the codes of the layer."""
+    tilejson_url = f"{base_url(request)}/ogc/collections/{layer.name}/tiles/{TILE_MATRIX_SET}/tilejson.json"
+    return maplibre_style(layer, actor.clearance, tilejson_url, language)
 
 
 @router.get("/tileMatrixSets", dependencies=JSON_ONLY)
 def tile_matrix_sets(request: Request) -> dict[str, Any]:
-    """The divisions of the world into tiles: one."""
+    """The list of tile matrix sets, of which there is one."""
     path = f"/ogc/tileMatrixSets/{TILE_MATRIX_SET}"
-    listed = {"id": TILE_MATRIX_SET, "uri": TILE_MATRIX_SET_URI, "links": [link(request, path, "self", JSON)]}
-    return {"tileMatrixSets": [listed]}
+    summary = {"id": TILE_MATRIX_SET, "uri": TILE_MATRIX_SET_URI, "links": [link(request, path, "self", JSON)]}
+    return {"tileMatrixSets": [summary]}
 
 
 @router.get("/tileMatrixSets/{tms}", dependencies=KNOWN_TILE_MATRIX_SET + JSON_ONLY)
 def tile_matrix_set_definition() -> dict[str, Any]:
-    """WebMercatorQuad (OGC 17-083r4, annex D) down to the deepest zoom."""
+    """The definition of WebMercatorQuad (OGC 17-083r4, annex D) down to the deepest zoom level."""
     world = 2 * HALF_WORLD_M
     return {
         "id": TILE_MATRIX_SET,
@@ -263,29 +268,29 @@ def _tileset(request: Request, layer: Layer, language: LanguageParam) -> dict[st
 
 
 def _limits_text(layer: Layer, language: LanguageParam) -> str:
-    """What a tile leaves out, in words."""
+    """The limits of a tile as a text for people."""
     dropped = Text(
         f"Một ô chứa tối đa {tiles.MAX_FEATURES} mục; mục ưu tiên thấp nhất được lược trước (Tile-Dropped).",
         f"A tile holds {tiles.MAX_FEATURES} features at most; the lowest priority is dropped first (Tile-Dropped).",
     )
     counts = Text(
         f" Đến mức {MAX_COUNT_ZOOM}, ô có nhiều hơn thì chứa số lượng theo ô lưới (count; Tile-Content: counts).",
-        f" Up to zoom {MAX_COUNT_ZOOM}, a fuller tile holds counts by grid cell (count; Tile-Content: counts).",
+        f" Up to zoom {MAX_COUNT_ZOOM}, a tile with more holds counts by grid cell (count; Tile-Content: counts).",
     )
     return dropped.in_language(language) + (counts.in_language(language) if layer.has_grid_counts else "")
 
 
 def _properties(layer: Layer, reader: Clearance, language: LanguageParam) -> dict[str, dict[str, str]]:
-    """What a feature of a tile carries, and ``count`` where it stands for many."""
-    said = {"id": Text("Mã định danh", "Identifier"), "label": Text("Tên", "Name")}
-    said |= {name: one.title for name, one in tiles.tile_properties(layer, reader).items()}
-    found = {name: {"title": title.in_language(language), "type": "string"} for name, title in said.items()}
+    """The properties of features in a tile by name, with ``count`` for the features of a grid cell."""
+    titles = {"id": Text("Mã định danh", "Identifier"), "label": Text("Tên", "Name")}
+    titles |= {name: field.title for name, field in tiles.tile_properties(layer, reader).items()}
+    schemas = {name: {"title": title.in_language(language), "type": "string"} for name, title in titles.items()}
     if layer.has_grid_counts:
-        by = count_field(layer)
+        field = count_field(layer)
         title = Text("Số đối tượng trong ô lưới", "Features in the grid cell")
-        if by is not None:
+        if field is not None:
             title = Text(
-                f"{title.vi}; {by.title.vi}: ưu tiên cao nhất", f"{title.en}; {by.title.en}: the highest priority"
+                f"{title.vi}; {field.title.vi}: ưu tiên cao nhất", f"{title.en}; {field.title.en}: the highest priority"
             )
-        found["count"] = {"title": title.in_language(language), "type": "integer"}
-    return found
+        schemas["count"] = {"title": title.in_language(language), "type": "integer"}
+    return schemas

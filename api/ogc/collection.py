@@ -1,0 +1,96 @@
+"""OGC API Features, Part 1: the layers as collections."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from api.http.dependencies import ActorParam
+from api.http.fast_route import FastRoute
+from api.http.media_types import GEOJSON, JSON
+from api.http.negotiation import (
+    ResponseLanguageParam,
+    document_response,
+    link,
+    refuse_unknown_parameters,
+    self_links,
+)
+from api.http.parameters import DatabaseParam, LayerParam
+from api.ogc import schemas, tiles
+from api.ogc.landing import COLLECTIONS
+from gis.crs import CRS84_URI, OUTPUT_CRS
+from gis.db import Actor, Session
+from gis.model import Layer
+from gis.read import Selection, pages
+from gis.release import released_layers
+from gis.text import Language
+from layers.policy import catalog_of
+
+router = APIRouter(prefix="/ogc", tags=["features"], route_class=FastRoute)
+
+
+@router.get("/collections", response_class=Response)
+def collections(
+    request: Request, actor: ActorParam, database: DatabaseParam, language: ResponseLanguageParam
+) -> Response:
+    """All layers as collections."""
+    refuse_unknown_parameters(request)
+    with database.transaction(actor) as session:
+        documents = [
+            _collection_document(request, layer, language, pages.extent(session, Selection(layer, actor.clearance)))
+            for layer in _visible_layers(session, actor)
+        ]
+    document = {"links": self_links(request, JSON), "collections": documents}
+    return document_response(request, document, JSON, title=COLLECTIONS.in_language(language))
+
+
+@router.get("/collections/{layer}", response_class=Response)
+def collection(
+    request: Request, layer: LayerParam, actor: ActorParam, database: DatabaseParam, language: ResponseLanguageParam
+) -> Response:
+    """One layer as a collection."""
+    refuse_unknown_parameters(request)
+    with database.transaction(actor) as session:
+        box = pages.extent(session, Selection(layer, actor.clearance))
+    document = _collection_document(request, layer, language, box)
+    document["links"][:1] = self_links(request, JSON)
+    return document_response(request, document, JSON, title=document["title"], trail=breadcrumbs(language))
+
+
+def _visible_layers(session: Session, actor: Actor) -> Iterator[Layer]:
+    """The layers to list: those of the actor's catalogue, for partners only the ones that were released to them."""
+    released = released_layers(session) if actor.role.external else None
+    for name, layer in catalog_of(actor).items():
+        if released is None or name in released:
+            yield layer
+
+
+def breadcrumbs(language: Language, layer: Layer | None = None) -> list[tuple[str, str]]:
+    """Title and path of the HTML pages above a collection, or above its items if ``layer`` is given."""
+    trail = [(COLLECTIONS.in_language(language), "/ogc/collections")]
+    if layer is not None:
+        trail.append((layer.title.in_language(language), f"/ogc/collections/{layer.name}"))
+    return trail
+
+
+def _collection_document(
+    request: Request, layer: Layer, language: Language, box: tuple[float, float, float, float] | None
+) -> dict[str, Any]:
+    path = f"/ogc/collections/{layer.name}"
+    title = layer.title.in_language(language)
+    return {
+        "id": layer.name,
+        "title": title,
+        "description": layer.description,
+        "itemType": "feature",
+        "crs": [crs.uri for crs in OUTPUT_CRS],
+        "storageCrs": CRS84_URI,
+        **({"extent": {"spatial": {"bbox": [list(box)], "crs": CRS84_URI}}} if box else {}),
+        "defaultSortOrder": list(layer.order),
+        "links": [
+            link(request, path, "self", JSON, title),
+            link(request, f"{path}/items", "items", GEOJSON, title),
+            *schemas.schema_links(request, layer),
+            *([link(request, f"{path}/tiles", tiles.TILESETS, JSON, title)] if layer.has_geometry else []),
+        ],
+    }
