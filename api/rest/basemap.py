@@ -1,4 +1,4 @@
-"""The quiet background: the indicative line, simplified for small scales, and water and names where we have them."""
+"""``/api/basemap``: the border lines, simplified for small scales, and rivers, lakes and names if installed."""
 
 import json
 from functools import cache
@@ -24,28 +24,28 @@ CACHE_ONE_DAY = {"Cache-Control": "private, max-age=86400"}
 
 @router.get("/lines", response_class=Response)
 def lines(request: Request, actor: ActorParam, database: DatabaseParam) -> Response:
-    """The routes: whole and simplified to a hundred metres, or at full detail within a ``bbox``."""
-    box, wanted = bbox_of(request.query_params.get("bbox")), request.query_params.get("border")
-    names = [one.value for one in Border if wanted in (None, "", one.value)]
+    """The border lines: whole and simplified to 100 m, or in full detail within a ``bbox``; all or one ``border``."""
+    box, border = bbox_of(request.query_params.get("bbox")), request.query_params.get("border")
+    names = [member.value for member in Border if border in (None, "", member.value)]
     with database.transaction(actor) as session:
-        found = [(name, linear.route_outline(session, name, box)) for name in names]
+        outlines = [(name, linear.route_outline(session, name, box)) for name in names]
     features = [
         {"type": "Feature", "geometry": geometry, "properties": {"border": name, "attribution": ATTRIBUTION}}
-        for name, geometry in found
+        for name, geometry in outlines
         if geometry is not None
     ]
-    answer = {"type": "FeatureCollection", "attribution": ATTRIBUTION, "features": features}
-    return Response(json_bytes(answer), media_type=GEOJSON, headers=CACHE_ONE_DAY)
+    document = {"type": "FeatureCollection", "attribution": ATTRIBUTION, "features": features}
+    return Response(json_bytes(document), media_type=GEOJSON, headers=CACHE_ONE_DAY)
 
 
 @router.get("/context", response_class=Response)
 def context() -> Response:
-    """Rivers, lakes and names of provinces."""
+    """Rivers, lakes and province names as GeoJSON. Raises ``Missing`` if no basemap is installed."""
     features = _context()
     if not features:
-        raise Missing(Text("Chưa có nền bản đồ", "There is no background"))
-    answer = {"type": "FeatureCollection", "attribution": BASEMAP_CREDITS, "features": features}
-    return Response(json_bytes(answer), media_type=GEOJSON, headers=CACHE_ONE_DAY)
+        raise Missing(Text("Chưa có nền bản đồ", "No basemap is installed"))
+    document = {"type": "FeatureCollection", "attribution": BASEMAP_CREDITS, "features": features}
+    return Response(json_bytes(document), media_type=GEOJSON, headers=CACHE_ONE_DAY)
 
 
 @cache

@@ -1,7 +1,7 @@
-"""What has changed between two moments: of one layer, of all of them, by everybody or by one person.
+"""The change feed: the changes of one layer or of all between two times, by all actors or by one.
 
-``since`` and ``until`` take a date or an RFC 3339 time; what held at ``since`` and was then changed holds at ``until``,
-so a page as of the one and these changes give the page as of the other. Newest first, paged by ``after``.
+``since`` and ``until`` take a date or an RFC 3339 date-time. The features as of ``since`` and these changes give the
+features as of ``until``. Newest first, paged with ``after``.
 """
 
 import datetime as dt
@@ -24,13 +24,13 @@ from gis.model import Layer, all_layers
 from gis.read import ChangeFeedEntry, Selection, TimeSpan, change_feed
 from gis.text import Forbidden, Malformed, Text
 from layers.policy import may_list_changes_of
-from maps.pages.changes import changes_page as show_changes
+from maps.pages.changes import changes_page as render_changes
 
 router = APIRouter(tags=["past"])
 
 CHANGE_FEED_PARAMETERS = ("since", "until", "by", "after", "limit")
 UNSUPPORTED_PARAMETERS = ("as_of", "count", "crs", "properties", "reader", "sortby")
-"""What pages of features know and changes do not."""
+"""Parameters of ``items`` that the change feed does not take."""
 
 DEFAULT_SPAN = dt.timedelta(days=7)
 MAX_CHANGES = 1000
@@ -41,50 +41,55 @@ CHANGES_PER_PAGE = 200
 def changes_of_layer(
     request: Request, layer: HistoryLayerParam, actor: ActorParam, database: DatabaseParam
 ) -> dict[str, Any]:
-    """What has changed in a layer; takes the filters of ``items``, held against the state after the change."""
-    asked = request.query_params
+    """The changes of a layer; takes the filters of ``items``, applied to the state after each change."""
+    query = request.query_params
     for name in UNSUPPORTED_PARAMETERS:
-        if name in asked:
-            raise Malformed(Text(f"Thay đổi không nhận tham số '{name}'", f"Changes take no parameter '{name}'"))
-    span = span_of(asked, actor)
-    filters = QueryParams([pair for pair in asked.multi_items() if pair[0] not in CHANGE_FEED_PARAMETERS])
+        if name in query:
+            raise Malformed(
+                Text(f"Thay đổi không nhận tham số '{name}'", f"The change feed takes no parameter '{name}'")
+            )
+    span = span_of(query, actor)
+    filters = QueryParams([pair for pair in query.multi_items() if pair[0] not in CHANGE_FEED_PARAMETERS])
     with database.transaction(actor) as session:
-        found, following = change_feed.change_feed(session, [selection_of(session, layer, filters, actor)], span)
-    return _changes_document(request, span, found, following)
+        selection = selection_of(session, layer, filters, actor)
+        entries, cursor = change_feed.change_feed(session, [selection], span)
+    return _changes_document(request, span, entries, cursor)
 
 
 @router.get("/api/changes")
 def changes(request: Request, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
-    """What has changed in all layers, or in those that ``layer`` names."""
-    asked = request.query_params
-    for name in asked:
+    """The changes of all layers, or of those named by ``layer``."""
+    query = request.query_params
+    for name in query:
         if name not in (*CHANGE_FEED_PARAMETERS, "layer", "lang"):
             names = ", ".join((*CHANGE_FEED_PARAMETERS, "layer"))
             raise Malformed(
-                Text(f"Không có tham số '{name[:60]}'. Có: {names}", f"No parameter '{name[:60]}'. There are: {names}")
+                Text(
+                    f"Không có tham số '{name[:60]}'. Có: {names}", f"Unknown parameter '{name[:60]}'. Allowed: {names}"
+                )
             )
     with database.transaction(actor) as session:
-        span, found, following = read_changes(session, asked, actor)
-    return _changes_document(request, span, found, following)
+        span, entries, cursor = read_changes(session, query, actor)
+    return _changes_document(request, span, entries, cursor)
 
 
 @router.get("/changes", include_in_schema=False)
 def changes_page(request: Request, actor: ActorParam, database: DatabaseParam, language: PageLanguageParam) -> Response:
-    """What has changed, day by day, for people."""
-    asked = request.query_params
+    """The change feed as an HTML page, grouped by day."""
+    query = request.query_params
     with database.transaction(actor) as session:
-        span, found, following = read_changes(session, asked, actor, CHANGES_PER_PAGE)
-        counted = {} if span.after else change_feed.change_counts(session, layer_selections(asked, actor), span)
-    html = show_changes(
+        span, entries, cursor = read_changes(session, query, actor, CHANGES_PER_PAGE)
+        counts = {} if span.after else change_feed.change_counts(session, layer_selections(query, actor), span)
+    html = render_changes(
         language,
         cards={layer.name: card(layer, actor) for layer in all_layers()},
-        changes=[change_document(one) for one in found],
-        counts=counted,
+        changes=[change_document(entry) for entry in entries],
+        counts=counts,
         since=span.since,
         until=span.until,
         actor_name=actor.name if actor.may_edit else None,
         may_filter_by_actor=may_list_changes_of(actor, ""),
-        more=next_page_url(request, span, following) if following else None,
+        more=next_page_url(request, span, cursor) if cursor else None,
         **page_context(request),
     )
     return page_response(request, html)
@@ -93,25 +98,25 @@ def changes_page(request: Request, actor: ActorParam, database: DatabaseParam, l
 def read_changes(
     session: Session, query: QueryParams, actor: Actor, max_limit: int = MAX_CHANGES
 ) -> tuple[TimeSpan, list[ChangeFeedEntry], str | None]:
-    """What has changed in the layers asked for, or in all: the span, a page of changes and the key of the next."""
+    """A page of the change feed of the layers in ``layer``, or of all: time span, entries and next cursor."""
     span = span_of(query, actor, max_limit)
     return span, *change_feed.change_feed(session, layer_selections(query, actor), span)
 
 
 def layer_selections(query: QueryParams, actor: Actor) -> list[Selection]:
-    """The layers asked for, each whole."""
+    """Selections of all rows of the layers in ``layer``, or of all layers."""
     return [Selection(layer, actor.clearance) for layer in layers_by_name(query.get("layer"))]
 
 
 def layers_by_name(names: str | None) -> Sequence[Layer]:
-    """The layers of these names, or all."""
+    """The layers in a comma-separated list of names, or all. Raises ``Missing`` for an unknown one."""
     return [layer_named(name.strip()) for name in names.split(",")] if names else list(all_layers())
 
 
 def span_of(query: QueryParams, actor: Actor, max_limit: int = MAX_CHANGES) -> TimeSpan:
-    """Between which moments and by whom: the last week up to now where nothing is said.
+    """The time span, the actor and the page of the query; by default the last seven days.
 
-    Raises ``Forbidden`` when it asks what somebody else has done and the actor may not know.
+    Raises ``Malformed``, or ``Forbidden`` if the actor may not list the changes of the one in ``by``.
     """
     until = moment_of(query.get("until"), "until", end=True) or dt.datetime.now(dt.UTC)
     since = moment_of(query.get("since"), "since") or until - DEFAULT_SPAN
@@ -119,37 +124,34 @@ def span_of(query: QueryParams, actor: Actor, max_limit: int = MAX_CHANGES) -> T
         raise Malformed(Text("since: phải trước until", "since: must not be after until"))
     by = query.get("by") or None
     if by is not None and ("\x00" in by or not may_list_changes_of(actor, by)):
-        raise Forbidden(Text("Chỉ xem được thay đổi do mình thực hiện", "You may look up only your own changes"))
+        raise Forbidden(Text("Chỉ xem được thay đổi do mình thực hiện", "You may list only your own changes"))
     return TimeSpan(since, until, by, query.get("after") or None, min(limit_of(query.get("limit")), max_limit))
 
 
 def _changes_document(
-    request: Request, span: TimeSpan, entries: list[ChangeFeedEntry], next_key: str | None
+    request: Request, span: TimeSpan, entries: list[ChangeFeedEntry], cursor: str | None
 ) -> dict[str, Any]:
     return {
         "since": span.since,
         "until": span.until,
         "numberReturned": len(entries),
-        "changes": [change_document(one) for one in entries],
-        "links": page_links(request, span, next_key),
+        "changes": [change_document(entry) for entry in entries],
+        "links": page_links(request, span, cursor),
     }
 
 
-def page_links(request: Request, span: TimeSpan, next_key: str | int | None) -> list[dict[str, str]]:
-    """The links of a page to itself and to the one that follows, where there is one."""
-    onwards = [] if next_key is None else [link(request, next_page_url(request, span, next_key), "next", JSON)]
-    return [link(request, path_and_query(request), "self", JSON), *onwards]
+def page_links(request: Request, span: TimeSpan, cursor: str | int | None) -> list[dict[str, str]]:
+    """The links of a page to itself and, unless ``cursor`` is None, to the next page."""
+    next_links = [] if cursor is None else [link(request, next_page_url(request, span, cursor), "next", JSON)]
+    return [link(request, path_and_query(request), "self", JSON), *next_links]
 
 
-def next_page_url(request: Request, span: TimeSpan, next_key: str | int) -> str:
-    """The address of the page that follows this one.
-
-    The end of the span is fixed, or what happens while somebody reads would move the pages.
-    """
-    given = [(name, value) for name, value in request.query_params.multi_items() if name not in ("after", "until")]
-    return f"{request.url.path}?{urlencode([*given, ('until', span.until.isoformat()), ('after', next_key)])}"
+def next_page_url(request: Request, span: TimeSpan, cursor: str | int) -> str:
+    """Path and query of the next page, with ``until`` fixed, so that later changes do not shift the pages."""
+    query = [(name, value) for name, value in request.query_params.multi_items() if name not in ("after", "until")]
+    return f"{request.url.path}?{urlencode([*query, ('until', span.until.isoformat()), ('after', cursor)])}"
 
 
 def change_document(change: ChangeFeedEntry) -> dict[str, Any]:
-    """A change as plain data."""
+    """An entry of the change feed as a dictionary, without its sort key."""
     return {name: value for name, value in vars(change).items() if name != "key"}

@@ -1,8 +1,8 @@
-"""A file of exactly what is shown: the same selection in any format, streamed where the format allows.
+"""Exports: a selection of a layer as a file in any format, streamed if the format allows it.
 
-``GET /api/export/{layer}`` takes the parameters of the items, without paging, and its own: ``f`` the format,
-``reader=partner`` the selection as a partner may have it (positions that are only assumed stay empty, and the file
-says how many), ``zone`` the zone of VN-2000 that tables give beside WGS 84, ``delimiter`` of a CSV, ``lang``.
+``GET /api/export/{layer}`` takes the parameters of ``items`` without paging, and its own: ``f`` (format),
+``reader=partner`` (the selection as a partner may read it: assumed positions are left out and counted in the file),
+``zone`` (the VN-2000 zone of the coordinates beside WGS 84 in tables), ``delimiter`` (of CSV) and ``lang``.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from api.http.dependencies import ActorParam, LanguageParam
 from api.http.parameters import DatabaseParam, LayerParam, layer_named, selection_of
 from gis.crs import PROVINCIAL_WIDTH, ZONES, Zone, parse_epsg, zone_by_epsg, zone_by_meridian
 from gis.db import AccessLogEntry, Actor, Database, Session
-from gis.files import CHUNK_BYTES, FORMATS, Export, find_format, formats, writers as files
+from gis.files import CHUNK_BYTES, FORMATS, Export, find_format, formats, writers
 from gis.model import Layer
 from gis.read import sql
 from gis.release import holdings
@@ -39,41 +39,44 @@ router = APIRouter(prefix="/api/export", tags=["exports"])
 EXPORT_PARAMETERS = ("f", "reader", "zone", "delimiter")
 
 DEFAULT_CENTRAL_MERIDIAN = 105.75
-"""Central meridian of the 3° zone of VN-2000 that tables give unless another is asked for, in degrees east."""
+"""Central meridian, in degrees east, of the default VN-2000 zone, a zone of 3°."""
 
 MAX_CONCURRENT_WRITES = 2
-"""Files that a worker writes at the same time; each takes most of a processor. Others wait their turn."""
+"""Files that a process writes at the same time, since each uses most of a CPU core; further ones wait."""
 
 SPOOL_PREFIX = "cotmoc-file-"
-"""Begins the names of the folders in which files are written; the process follows that writes there."""
+"""Prefix of the temporary folders in which files are written; the id of the writing process follows."""
 
-_write_limit: RunVar[anyio.CapacityLimiter] = RunVar("files being written")
+_write_limit: RunVar[anyio.CapacityLimiter] = RunVar("write limit")
 
 
 def reader_of(query_params: QueryParams, actor: Actor) -> Actor:
-    """Who is to read the file: the one who asks, or a partner. Whoever is outside reads as who they are."""
-    asked = query_params.get("reader")
+    """The actor for whom the file is read: the one of the request or, with ``reader=partner``, a partner.
+
+    Raises ``Malformed`` for another ``reader``, and for any ``reader`` from an external role.
+    """
+    reader = query_params.get("reader")
     if actor.role.external:
-        if asked is not None:
-            raise Malformed(Text("Không có tham số 'reader'", "No parameter 'reader'"))
+        if reader is not None:
+            raise Malformed(Text("Không có tham số 'reader'", "Unknown parameter 'reader'"))
         return actor
-    if asked in (None, "", "office"):
+    if reader in (None, "", "office"):
         return actor
-    if asked != "partner":
-        raise Malformed(Text("reader: office hoặc partner", "reader: office or partner"))
-    return PARTNER if actor.level.may_read(PARTNER.level) else actor  # nobody's eyes see more than their own
+    if reader != "partner":
+        raise Malformed(Text("reader: office hoặc partner", "Invalid 'reader'. Allowed: office, partner"))
+    return PARTNER if actor.level.may_read(PARTNER.level) else actor  # never more than the actor may read
 
 
 def export_of(database: Database, layer: Layer, parameters: QueryParams, reader: Actor, language: Language) -> Export:
-    """The file that is asked for. What is wrong with the asking is refused here, before anything has left."""
-    shown = QueryParams([pair for pair in parameters.multi_items() if pair[0] not in EXPORT_PARAMETERS])
+    """The export of a request. Errors in the parameters are raised here, before the response begins."""
+    filters = QueryParams([pair for pair in parameters.multi_items() if pair[0] not in EXPORT_PARAMETERS])
     with database.transaction(reader) as session:
-        selection = selection_of(session, layer, shown, reader)
-        released = _release_provenance(session, layer, reader)
+        selection = selection_of(session, layer, filters, reader)
+        provenance = _release_provenance(session, layer, reader)
     delimiter = parameters.get("delimiter") or ","
     if delimiter not in (",", ";"):
-        raise Malformed(Text("delimiter: , hoặc ;", "delimiter: , or ;"))
-    about = {
+        raise Malformed(Text("delimiter: , hoặc ;", "Invalid 'delimiter'. Allowed: ',' and ';'"))
+    metadata = {
         "title": layer.title.in_language(language),
         "timeStamp": dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         **({"as_of": selection.as_of.isoformat()} if selection.as_of else {}),
@@ -81,7 +84,7 @@ def export_of(database: Database, layer: Layer, parameters: QueryParams, reader:
         "reader": reader.level.value,
         "attribution": ATTRIBUTION,
         "caveat": DISCLAIMER.vi,
-        **released,
+        **provenance,
     }
     return Export(
         selection,
@@ -89,87 +92,87 @@ def export_of(database: Database, layer: Layer, parameters: QueryParams, reader:
         vn2000_zone(parameters.get("zone")),
         language,
         delimiter,
-        about,
+        metadata,
     )
 
 
 def _release_provenance(session: Session, layer: Layer, reader: Actor) -> dict[str, Any]:
-    """By which releases a partner's file has come, so that a copy that turns up elsewhere can be told."""
+    """The releases and watermarks behind a partner's file, so that a leaked copy can be traced; empty for others."""
     if not reader.role.external:
         return {}
-    standing = [one.manifest for one in holdings.list_manifests(session) if one.withdrawn_at is None]
-    latest = {one["release"]: one for one in reversed(standing) if layer.name in one["layers"]}
-    told = ("name", "version", "recipient", "watermark")
-    return {"releases": [{name: one[name] for name in told} for one in latest.values()]}
+    manifests = [item.manifest for item in holdings.list_manifests(session) if item.withdrawn_at is None]
+    latest = {manifest["release"]: manifest for manifest in reversed(manifests) if layer.name in manifest["layers"]}
+    names = ("name", "version", "recipient", "watermark")
+    return {"releases": [{name: manifest[name] for name in names} for manifest in latest.values()]}
 
 
 def vn2000_zone(name: str | None) -> Zone:
-    """The zone of VN-2000 that is asked for, or the one that the province works in."""
+    """The VN-2000 zone of an EPSG name, or the zone of the province. Raises ``Malformed`` for another CRS."""
     try:
-        found = zone_by_epsg(parse_epsg(name)) if name else zone_by_meridian(DEFAULT_CENTRAL_MERIDIAN)
+        zone = zone_by_epsg(parse_epsg(name)) if name else zone_by_meridian(DEFAULT_CENTRAL_MERIDIAN)
     except Invalid:
-        found = None
-    if found is None:
-        names = ", ".join(f"EPSG:{one.epsg}" for one in ZONES if one.width == PROVINCIAL_WIDTH)
-        raise Malformed(Text(f"zone: một trong {names}", f"zone: one of {names}"))
-    return found
+        zone = None
+    if zone is None:
+        names = ", ".join(f"EPSG:{known.epsg}" for known in ZONES if known.width == PROVINCIAL_WIDTH)
+        raise Malformed(Text(f"zone: một trong {names}", f"Invalid 'zone'. Allowed: {names}"))
+    return zone
 
 
 @router.get("/{layer}", response_class=Response)
 async def export(
     request: Request, layer: LayerParam, actor: ActorParam, database: DatabaseParam, language: LanguageParam
 ) -> Response:
-    """Download the view: the parameters of the items, without paging, and those of the file."""
-    asked = request.query_params
-    reader = reader_of(asked, actor)
-    wanted = await to_thread.run_sync(export_of, database, layer, asked, reader, language)
-    return Download(recorded_chunks(database, actor, reader, wanted), wanted)
+    """Export a selection as a file: the parameters of ``items`` without paging, and those of the file."""
+    query = request.query_params
+    reader = reader_of(query, actor)
+    requested = await to_thread.run_sync(export_of, database, layer, query, reader, language)
+    return Download(recorded_chunks(database, actor, reader, requested), requested)
 
 
 async def recorded_chunks(database: Database, actor: Actor, reader: Actor, requested: Export) -> AsyncGenerator[bytes]:
-    """The file piece by piece. That ``asker`` takes it away is written down before the first piece leaves."""
-    begun = False
-    async with aclosing(_file_chunks(database, reader, requested)) as file:
-        async for piece in file:
-            if not begun:
+    """The chunks of the file; the export is recorded in the access log before the first chunk is sent."""
+    recorded = False
+    async with aclosing(_file_chunks(database, reader, requested)) as chunks:
+        async for chunk in chunks:
+            if not recorded:
                 await to_thread.run_sync(database.record_access, actor, [_access_entry(requested)])
-                begun = True
-            yield piece
+                recorded = True
+            yield chunk
 
 
 def _access_entry(requested: Export) -> AccessLogEntry:
-    """What the journal says of a file: which rows and columns, in which form, for whose eyes, and how many if known."""
+    """The entry of the access log: selection, columns, format, clearance of the reader and, if known, row count."""
     selection = requested.selection
-    told = {
+    criteria = {
         **selection.criteria(),
-        "fields": [one.name for one in sql.selected_fields(selection)],
+        "fields": [field.name for field in sql.selected_fields(selection)],
         "format": requested.format.name,
         "reader": selection.clearance.value,
         **({} if requested.format.streams else {"rows": requested.number}),
     }
-    return AccessLogEntry(selection.layer.name, told, action="export")
+    return AccessLogEntry(selection.layer.name, criteria, action="export")
 
 
 async def _file_chunks(database: Database, reader: Actor, requested: Export) -> AsyncGenerator[bytes]:
-    """The file, streamed from the database or written first, given out and then deleted."""
+    """The chunks of the file: streamed from the database, or written to a temporary file that is deleted afterwards."""
     if requested.format.streams:
-        async with aclosing(formats.stream(database, reader, requested)) as streamed:  # type: ignore[type-var]
-            async for piece in streamed:
-                yield piece
+        async with aclosing(formats.stream(database, reader, requested)) as chunks:  # type: ignore[type-var]
+            async for chunk in chunks:
+                yield chunk
         return
 
     def write(folder: Path) -> Path:
-        return files.write(database, reader, requested, folder, from_thread.check_cancelled)
+        return writers.write(database, reader, requested, folder, from_thread.check_cancelled)
 
     with database.download_slot(), TemporaryDirectory(prefix=f"{SPOOL_PREFIX}{os.getpid()}-") as folder:
         path = await to_thread.run_sync(write, Path(folder), limiter=_write_limiter())
         with path.open("rb") as written:
-            while piece := written.read(CHUNK_BYTES):
-                yield piece
+            while chunk := written.read(CHUNK_BYTES):
+                yield chunk
 
 
 def remove_stale_spools() -> None:
-    """Take away what killed processes have left of the files they were writing: it was for one reader's eyes."""
+    """Delete the temporary folders of processes that have been killed, since their files may be restricted."""
     for folder in Path(gettempdir()).glob(f"{SPOOL_PREFIX}*-*"):
         writer = folder.name.removeprefix(SPOOL_PREFIX).partition("-")[0]
         if folder.is_symlink() or not writer.isdecimal() or Path("/proc", writer).exists():
@@ -188,17 +191,17 @@ def _write_limiter() -> anyio.CapacityLimiter:
 
 
 class Download(Response):
-    """A file on its way: when the client goes, so does all that was opened for it.
+    """A streamed file; a client that disconnects ends the query and closes everything opened for it.
 
-    The answer begins with the first piece, so what is refused until then is a refusal.
+    The response starts with the first chunk, so a ``Refusal`` before that still becomes an error response.
     """
 
     def __init__(self, chunks: AsyncGenerator[bytes], requested: Export) -> None:
         self.chunks, self.requested = chunks, requested
         self.status_code, self.background = 200, None
         layer, reader = requested.selection.layer, requested.selection.clearance
-        marked = "-partner" if reader is PARTNER.level else ""
-        name = f"{layer.name}{marked}-{dt.datetime.now(VIETNAM_TIME):%Y%m%d-%H%M}{requested.format.extension}"
+        suffix = "-partner" if reader is PARTNER.level else ""
+        name = f"{layer.name}{suffix}-{dt.datetime.now(VIETNAM_TIME):%Y%m%d-%H%M}{requested.format.extension}"
         charset = "; charset=utf-8" if requested.format.media_type.startswith("text/") else ""
         self.init_headers(
             {
@@ -209,27 +212,27 @@ class Download(Response):
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the pieces while listening for the client's leaving, whichever ends first."""
+        """Send the chunks until they end or the client disconnects."""
         refused: Refusal | None = None
-        async with aclosing(self.chunks), anyio.create_task_group() as together:
-            together.start_soon(_wait_for_disconnect, receive, together.cancel_scope)
+        async with aclosing(self.chunks), anyio.create_task_group() as tasks:
+            tasks.start_soon(_wait_for_disconnect, receive, tasks.cancel_scope)
             try:
                 await self._send(send)
             except Refusal as refusal:
                 refused = refusal
-            together.cancel_scope.cancel()
+            tasks.cancel_scope.cancel()
         if refused is not None:
             raise refused
 
     async def _send(self, send: Send) -> None:
-        begun = False
-        async for piece in self.chunks:
-            if not begun:
+        started = False
+        async for chunk in self.chunks:
+            if not started:
                 if self.requested.withheld:
                     self.headers["X-Withheld-Positions"] = str(self.requested.withheld)
                 await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-                begun = True
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+                started = True
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -241,28 +244,29 @@ async def _wait_for_disconnect(receive: Receive, scope: anyio.CancelScope) -> No
 
 
 def format_of(file: Path) -> str:
-    """The format that a file's name asks for; GeoJSON where it asks for none."""
-    return next((one.name for one in FORMATS.values() if one.extension == file.suffix.lower()), "geojson")
+    """The format for the extension of a file name; GeoJSON for any other."""
+    suffix = file.suffix.lower()
+    return next((known.name for known in FORMATS.values() if known.extension == suffix), "geojson")
 
 
 def save(database: Database, layer: str, file: Path, filters: list[str], language: Language = "vi") -> int:
-    """Write a view of a layer to ``file``, all of it or nothing; returns how many features it holds.
+    """Write an export to ``file``, completely or not at all, and return the number of features.
 
-    ``where`` are the parameters of the export as ``name=value``. Raises like its door does.
+    ``filters`` are the parameters of ``/api/export/{layer}`` as ``name=value``. Raises the same errors.
     """
-    asked = QueryParams([(name, value) for name, _, value in (one.partition("=") for one in filters)])
-    reader = reader_of(asked, OFFICE)
-    wanted = export_of(database, layer_named(layer), asked, reader, language)
+    query = QueryParams([(name, value) for name, _, value in (text.partition("=") for text in filters)])
+    reader = reader_of(query, OFFICE)
+    requested = export_of(database, layer_named(layer), query, reader, language)
     unfinished = file.with_name(f"{file.name}.part")
     try:
-        asyncio.run(_save(recorded_chunks(database, OFFICE, reader, wanted), unfinished))
+        asyncio.run(_save(recorded_chunks(database, OFFICE, reader, requested), unfinished))
         unfinished.replace(file)
     finally:
         unfinished.unlink(missing_ok=True)
-    return wanted.number
+    return requested.number
 
 
 async def _save(chunks: AsyncIterator[bytes], file: Path) -> None:
     with file.open("wb") as opened:
-        async for piece in chunks:
-            opened.write(piece)
+        async for chunk in chunks:
+            opened.write(chunk)

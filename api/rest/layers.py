@@ -1,4 +1,4 @@
-"""``/api/cards``: every layer as its card describes it, for the pages: fields, words, marks and moves."""
+"""``/api/cards``: descriptions of the layers for the scripts of the pages: fields, codes, marks and transitions."""
 
 from typing import Any
 
@@ -17,20 +17,20 @@ router = APIRouter(prefix="/api", tags=["cards"])
 
 @router.get("/cards")
 def cards(actor: ActorParam) -> dict[str, Any]:
-    """All cards that this reader may know of."""
+    """The descriptions of all layers, without the fields above the clearance of the actor."""
     return {"layers": [card(layer, actor) for layer in all_layers()]}
 
 
 def may_create(actor: Actor, layer: Layer) -> bool:
-    """Whether the post makes features of this layer; PostgreSQL decides, this only says what to offer."""
+    """Whether to offer the actor to create features of the layer; PostgreSQL decides whether the create succeeds."""
     return layer.editable and layer.name in actor.role.edits and not actor.role.edits[layer.name]
 
 
 def card(layer: Layer, actor: Actor) -> dict[str, Any]:
-    """One card as plain data, with what the actor's post may do to the layer."""
+    """The description of a layer, with the operations that the role of the actor allows."""
     editable, creatable = layer.editable and layer.name in actor.role.edits, may_create(actor, layer)
-    taken = set(writable_fields(layer)) if creatable else set(actor.role.edits.get(layer.name, ()))
-    described: dict[str, Any] = {
+    writable = set(writable_fields(layer)) if creatable else set(actor.role.edits.get(layer.name, ()))
+    description: dict[str, Any] = {
         "name": layer.name,
         "title": _bilingual(layer.title),
         "geometry": layer.geometry_type.title() if layer.has_geometry else None,
@@ -38,30 +38,32 @@ def card(layer: Layer, actor: Actor) -> dict[str, Any]:
         "status": layer.status.name if layer.status else None,
         "editable": editable,
         "creatable": creatable,
-        "movable": editable and layer.status is not None and (creatable or layer.status.name in taken),
-        # In a list, where rows have not said what may be done with them, only who may change them all is offered it.
+        "movable": editable and layer.status is not None and (creatable or layer.status.name in writable),
+        # Lists do not know which rows may be changed, so they offer it only to roles that may change all.
         "places": creatable and editable_sql(actor.role, layer) == "true",
         "fields": [
-            _field(one, receivable=name in taken and not one.is_status)
-            for name, one in layer.readable_fields(actor.clearance).items()
+            _field(field, receivable=name in writable and not field.is_status)
+            for name, field in layer.readable_fields(actor.clearance).items()
         ],
     }
-    described["parts"] = [_child_table(one, actor) for one in child_tables.values() if one.parent.layer is layer]
+    description["parts"] = [
+        _child_table(table, actor) for table in child_tables.values() if table.parent.layer is layer
+    ]
     if layer.name == "gates":
-        described["events"] = [{"value": value, "title": _bilingual(title)} for value, title in EVENT_KINDS.items()]
-        for part in described["parts"]:
-            for one in part["fields"]:
-                if (part["name"], one["name"]) == ("gate_events", "kind"):
-                    one["codes"] = [{**word, "mark": None, "onward": []} for word in described["events"]]
-    return described
+        description["events"] = [{"value": value, "title": _bilingual(title)} for value, title in EVENT_KINDS.items()]
+        for part in description["parts"]:
+            for field in part["fields"]:
+                if (part["name"], field["name"]) == ("gate_events", "kind"):
+                    field["codes"] = [{**kind, "mark": None, "onward": []} for kind in description["events"]]
+    return description
 
 
 def _child_table(child_table: type[ChildRecord], actor: Actor) -> dict[str, Any]:
-    """What belongs to a feature, such as an inspection of a marker, as its timeline tells it."""
+    """The description of a child table, whose rows are part of the timeline of a feature."""
     return {
         "name": child_table.__tablename__,
         "title": _bilingual(child_table.title),
-        "fields": [_field(one, receivable=False) for one in child_fields(child_table, actor.clearance)],
+        "fields": [_field(field, receivable=False) for field in child_fields(child_table, actor.clearance)],
     }
 
 
@@ -74,7 +76,7 @@ def _field(field: Field, *, receivable: bool) -> dict[str, Any]:
         "name": field.name,
         "title": _bilingual(field.title),
         "type": field.type,
-        "codes": [_code(word) for word in field.codes] if field.codes else None,
+        "codes": [_code(code) for code in field.codes] if field.codes else None,
         "required": field.required,
         "receivable": receivable,
         "unit": field.unit,

@@ -1,4 +1,4 @@
-"""``/api/locate``: one answer to "where is" for every box, form and script."""
+"""``/api/locate``: the locations of a marker address or coordinate, and the address of a coordinate."""
 
 from typing import Any
 
@@ -23,16 +23,16 @@ MAX_QUERY_LENGTH = 300
 
 @router.get("/locate", response_class=Response)
 async def locate(request: Request, actor: ActorParam, database: DatabaseParam) -> Response:
-    """``?q=`` an address or a coordinate ``[&border=][&crs=][&near=]``, or ``?lon=&lat=`` for the reverse."""
-    given = request.query_params
-    unknown = [name for name in given if name not in ("q", "border", "crs", "near", "lon", "lat", "lang")]
+    """Locate ``q``, a marker address or coordinates; or find the marker address of ``lon`` and ``lat``."""
+    query = request.query_params
+    unknown = [name for name in query if name not in ("q", "border", "crs", "near", "lon", "lat", "lang")]
     if unknown:
-        raise Malformed(Text(f"Không có tham số '{unknown[0][:60]}'", f"No parameter '{unknown[0][:60]}'"))
-    asked = {name: given[name] or None for name in ("border", "crs", "near") if name in given}
-    found = await database.run_queries(actor, lambda _notebook: _locate_query(given, asked, actor.clearance))
-    features = [_feature(one) for one in found]
-    answer = {"type": "FeatureCollection", "numberReturned": len(features), "features": features}
-    return Response(json_bytes(answer), media_type=GEOJSON)
+        raise Malformed(Text(f"Không có tham số '{unknown[0][:60]}'", f"Unknown parameter '{unknown[0][:60]}'"))
+    options = {name: query[name] or None for name in ("border", "crs", "near") if name in query}
+    locations = await database.run_queries(actor, lambda _: _locate_query(query, options, actor.clearance))
+    features = [_feature(location) for location in locations]
+    document = {"type": "FeatureCollection", "numberReturned": len(features), "features": features}
+    return Response(json_bytes(document), media_type=GEOJSON)
 
 
 def _locate_query(
@@ -50,27 +50,27 @@ def _degrees(text: str | None, name: str) -> float:
     try:
         return float(text or "")
     except ValueError:
-        raise invalid(name, "type", "Phải là số độ thập phân", "Must be decimal degrees") from None
+        raise invalid(name, "type", "Phải là số độ thập phân", "Must be a number of degrees") from None
 
 
-def _feature(located: Location) -> dict[str, Any]:
+def _feature(location: Location) -> dict[str, Any]:
     properties: dict[str, Any] = {
-        "kind": located.kind,
-        "address": located.address,
-        "border": located.border,
-        "chainage_m": located.chainage_m,
-        "length_m": located.length_m,
-        "nearest_marker": located.nearest_marker,
-        "distance_to_line_m": located.distance_to_line_m,
-        "on_line": located.on_line,
-        "position_source": located.position_source,
-        "accuracy_m": located.accuracy_m,
-        "address_accuracy_m": located.address_accuracy_m,
-        "original": located.original,
-        **(located.systems or {}),
+        "kind": location.kind,
+        "address": location.address,
+        "border": location.border,
+        "chainage_m": location.chainage_m,
+        "length_m": location.length_m,
+        "nearest_marker": location.nearest_marker,
+        "distance_to_line_m": location.distance_to_line_m,
+        "on_line": location.on_line,
+        "position_source": location.position_source,
+        "accuracy_m": location.accuracy_m,
+        "address_accuracy_m": location.address_accuracy_m,
+        "original": location.original,
+        **(location.systems or {}),
     }
-    if located.length_m is None:
+    if location.length_m is None:
         del properties["length_m"]
-    if located.other_zones:
-        properties["other_zones"] = located.other_zones
-    return {"type": "Feature", "geometry": located.geometry, "properties": properties}
+    if location.other_zones:
+        properties["other_zones"] = location.other_zones
+    return {"type": "Feature", "geometry": location.geometry, "properties": properties}
