@@ -1,4 +1,4 @@
-"""Beyond this machine: over TLS and to people who sign in only, and nobody's word about where they come from counts."""
+"""Remote clients need TLS and an account; X-Forwarded headers are trusted only from the proxy."""
 
 import datetime as dt
 import ipaddress
@@ -28,15 +28,15 @@ NAME = "cotmoc.example"
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    """A certificate for localhost and its key, made for this test."""
-    place = tmp_path_factory.mktemp("tls")
+    """A self-signed certificate for localhost, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
     key = ec.generate_private_key(ec.SECP256R1())
-    whose = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = dt.datetime.now(dt.UTC)
-    made = (
+    issued = (
         x509.CertificateBuilder()
-        .subject_name(whose)
-        .issuer_name(whose)
+        .subject_name(name)
+        .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(hours=1))
@@ -47,15 +47,15 @@ def certificate(tmp_path_factory):
         )
         .sign(key, hashes.SHA256())
     )
-    (place / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (place / "key.pem").write_bytes(
+    (folder / "cert.pem").write_bytes(issued.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
-    return place / "cert.pem", place / "key.pem"
+    return folder / "cert.pem", folder / "key.pem"
 
 
 @pytest.mark.parametrize(
-    "reach",
+    "options",
     [
         NetworkOptions(host="0.0.0.0"), NetworkOptions(host="192.0.2.7"), NetworkOptions(host="::"),
         NetworkOptions(host="border.example"), NetworkOptions(names=[NAME]), NetworkOptions(behind_proxy="*"),
@@ -63,63 +63,67 @@ def certificate(tmp_path_factory):
         NetworkOptions(behind_proxy="proxy.example"), NetworkOptions(host="0.0.0.0", names=[NAME]),
     ],
 )  # fmt: skip
-def test_nothing_beyond_this_machine_is_served_without_tls(reach):
+def test_remote_clients_are_refused_without_tls(options):
     with pytest.raises(Forbidden):
-        reach.refuse_unsafe()
+        options.refuse_unsafe()
 
 
-def test_half_a_certificate_is_none(certificate, tmp_path):
+def test_tls_needs_a_certificate_and_its_key(certificate, tmp_path):
     cert, key = certificate
-    for half in (NetworkOptions(tls_cert=cert), NetworkOptions(tls_key=key), NetworkOptions(tls_cert=key, tls_key=cert),
-                 NetworkOptions(tls_cert=cert, tls_key=tmp_path / "missing")):  # fmt: skip
-        with pytest.raises(Forbidden, match="certificate and its key"):
-            half.refuse_unsafe()
+    for options in (
+        NetworkOptions(tls_cert=cert),
+        NetworkOptions(tls_key=key),
+        NetworkOptions(tls_cert=key, tls_key=cert),
+        NetworkOptions(tls_cert=cert, tls_key=tmp_path / "missing"),
+    ):
+        with pytest.raises(Forbidden, match="certificate and its private key"):
+            options.refuse_unsafe()
     NetworkOptions(host="0.0.0.0", tls_cert=cert, tls_key=key).refuse_unsafe()
 
 
 @pytest.mark.parametrize("host", [None, "localhost", "127.0.0.1", "127.0.0.2", "::1"])
-def test_this_machine_alone_needs_nothing(host):
-    reach = NetworkOptions(host=host)
-    reach.refuse_unsafe()
-    assert not reach.accepts_remote
-    assert reach.uvicorn_options() == {"proxy_headers": False}
+def test_loopback_needs_neither_tls_nor_accounts(host):
+    options = NetworkOptions(host=host)
+    options.refuse_unsafe()
+    assert not options.accepts_remote
+    assert options.uvicorn_options() == {"proxy_headers": False}
 
 
-def test_in_the_container_the_same_holds(monkeypatch):
+def test_the_container_needs_tls_for_remote_clients(monkeypatch):
     monkeypatch.setenv("COTMOC_CONTAINER", "1")
     assert NetworkOptions().bind_address == "0.0.0.0"
-    assert not NetworkOptions().accepts_remote  # the bridge, which compose publishes on loopback only
+    assert not NetworkOptions().accepts_remote  # the port is published by compose, on loopback only
     with pytest.raises(Forbidden):
         NetworkOptions(names=[NAME]).refuse_unsafe()
     assert NetworkOptions(names=[NAME], behind_proxy="172.18.0.2").accepts_remote
 
 
-def test_nobody_is_let_in_from_beyond_before_there_is_an_administrator(settings, accounts):
-    reach = NetworkOptions(names=[NAME], behind_proxy="127.0.0.1")
-    reach.refuse_unsafe()
+def test_remote_clients_are_refused_without_an_administrator(settings, accounts):
+    options = NetworkOptions(names=[NAME], behind_proxy="127.0.0.1")
+    options.refuse_unsafe()
     with pytest.raises(Forbidden, match="admin create"):
-        reach.require_administrator(settings.door_url)
+        options.require_administrator(settings.door_url)
     NetworkOptions().require_administrator(settings.door_url)
     with accounts.transaction("test") as session:
         people.enrol(session, "chief", "administrator", password="một câu dài để vào nhà")
-    reach.require_administrator(settings.door_url)
+    options.require_administrator(settings.door_url)
 
 
 @contextmanager
-def served(settings, database, accounts, reach):
-    """The real application with the reach of ``up``; gives its port."""
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port = door.getsockname()[1]
-        told = settings.model_copy(update={"port": port, **reach.settings()})
+def served(settings, database, accounts, options):
+    """Serve the application with these network options; gives its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        served_settings = settings.model_copy(update={"port": port, **options.settings()})
         config = uvicorn.Config(
-            create_app(told, database, accounts),
+            create_app(served_settings, database, accounts),
             http=HttpProtocol,
             log_level="critical",
             lifespan="off",
-            **reach.uvicorn_options(),
+            **options.uvicorn_options(),
         )
         server = uvicorn.Server(config)
-        serving = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)
+        serving = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         serving.start()
         while not server.started:
             assert serving.is_alive()
@@ -131,70 +135,70 @@ def served(settings, database, accounts, reach):
 
 @pytest.fixture(scope="module")
 def token(accounts):
-    """A token that is good from one office's network alone."""
+    """A token restricted to the network of one office."""
     with accounts.transaction("test") as session:
         if not people.has_administrator(session):
             people.enrol(session, "chief", "administrator", password="một câu dài để vào nhà")
-        made = issue(session, "bảng tin", "office", made_by="chief", days=1, networks=["192.0.2.0/24"])
+        issued = issue(session, "bảng tin", "office", made_by="chief", days=1, networks=["192.0.2.0/24"])
     while accounts.recheck_due:
         assert accounts.sign_in_required()
-    return {"Authorization": f"Bearer {made}"}
+    return {"Authorization": f"Bearer {issued}"}
 
 
-def test_a_proxy_of_ours_is_believed_about_its_clients(settings, database, accounts, token):
-    reach = NetworkOptions(names=[NAME], behind_proxy="127.0.0.1")
-    with served(settings, database, accounts, reach) as port:
+def test_forwarded_headers_of_the_proxy_are_trusted(settings, database, accounts, token):
+    options = NetworkOptions(names=[NAME], behind_proxy="127.0.0.1")
+    with served(settings, database, accounts, options) as port:
         site = f"http://127.0.0.1:{port}"
-        through = {"Host": NAME, "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7", **token}
-        answer = httpx.get(f"{site}{MARKERS}", headers=through)
+        proxied = {"Host": NAME, "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7", **token}
+        answer = httpx.get(f"{site}{MARKERS}", headers=proxied)
         assert answer.status_code == 200
         assert answer.headers["strict-transport-security"].startswith("max-age=31536000")
-        elsewhere = through | {"X-Forwarded-For": "198.51.100.1"}
-        assert httpx.get(f"{site}{MARKERS}", headers=elsewhere).status_code == 401
-        # What the client itself claims stands to the left of what the proxy has seen.
-        claimed = through | {"X-Forwarded-For": "192.0.2.7, 198.51.100.1"}
-        assert httpx.get(f"{site}{MARKERS}", headers=claimed).status_code == 401
-        plain = through | {"X-Forwarded-Proto": "http"}
+        other_network = proxied | {"X-Forwarded-For": "198.51.100.1"}
+        assert httpx.get(f"{site}{MARKERS}", headers=other_network).status_code == 401
+        # The proxy appends the address that it has seen to the one that the client claims.
+        spoofed = proxied | {"X-Forwarded-For": "192.0.2.7, 198.51.100.1"}
+        assert httpx.get(f"{site}{MARKERS}", headers=spoofed).status_code == 401
+        plain = proxied | {"X-Forwarded-Proto": "http"}
         assert httpx.get(f"{site}{MARKERS}", headers=plain).status_code == 403
-        assert httpx.get(f"{site}{MARKERS}", headers=through | {"Host": "other.example"}).status_code == 400
-        page = httpx.get(f"{site}/works", headers={**through, "Authorization": "", "Accept": "text/html"})
+        assert httpx.get(f"{site}{MARKERS}", headers=proxied | {"Host": "other.example"}).status_code == 400
+        page = httpx.get(f"{site}/works", headers={**proxied, "Authorization": "", "Accept": "text/html"})
         assert page.headers["location"] == "/signin?next=%2Fworks"
 
 
-def test_what_a_browser_keeps_goes_to_this_host_alone_over_tls_and_to_no_script(settings, database, accounts, token):
-    reach = NetworkOptions(names=[NAME], behind_proxy="127.0.0.1")
-    with served(settings, database, accounts, reach) as port:
-        through = {"Host": NAME, "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
+def test_cookies_are_secure_http_only_and_host_only(settings, database, accounts, token):
+    options = NetworkOptions(names=[NAME], behind_proxy="127.0.0.1")
+    with served(settings, database, accounts, options) as port:
+        proxied = {"Host": NAME, "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
         body = {"name": "chief", "password": "một câu dài để vào nhà"}
-        came = httpx.post(f"http://127.0.0.1:{port}/signin", json=body, headers=through)
-        chosen = httpx.get(f"http://127.0.0.1:{port}/signin?lang=en", headers=through)
-        kept = [one.headers["set-cookie"] for one in (came, chosen)]
-    for cookie in kept:
-        attributes = {one.strip().lower() for one in cookie.split(";")}
+        signed_in = httpx.post(f"http://127.0.0.1:{port}/signin", json=body, headers=proxied)
+        language_chosen = httpx.get(f"http://127.0.0.1:{port}/signin?lang=en", headers=proxied)
+        cookies = [response.headers["set-cookie"] for response in (signed_in, language_chosen)]
+    for cookie in cookies:
+        attributes = {attribute.strip().lower() for attribute in cookie.split(";")}
         assert {"secure", "httponly", "samesite=lax", "path=/"} <= attributes
-        assert not [one for one in attributes if one.startswith("domain")]
-    assert kept[0].startswith("__Host-")
+        assert not [attribute for attribute in attributes if attribute.startswith("domain")]
+    assert cookies[0].startswith("__Host-")
 
 
-def test_anybody_else_is_not_believed(settings, database, accounts, token):
-    reach = NetworkOptions(names=[NAME], behind_proxy="192.0.2.99")
-    with served(settings, database, accounts, reach) as port:
-        told = {"Host": NAME, "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7", **token}
-        assert httpx.get(f"http://127.0.0.1:{port}{MARKERS}", headers=told).status_code == 403
+def test_forwarded_headers_of_others_are_ignored(settings, database, accounts, token):
+    options = NetworkOptions(names=[NAME], behind_proxy="192.0.2.99")
+    with served(settings, database, accounts, options) as port:
+        headers = {"Host": NAME, "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7", **token}
+        assert httpx.get(f"http://127.0.0.1:{port}{MARKERS}", headers=headers).status_code == 403
     with served(settings, database, accounts, NetworkOptions()) as port:
-        told = {"X-Forwarded-For": "192.0.2.7", **token}
-        assert httpx.get(f"http://127.0.0.1:{port}{MARKERS}", headers=told).status_code == 401
+        headers = {"X-Forwarded-For": "192.0.2.7", **token}
+        assert httpx.get(f"http://127.0.0.1:{port}{MARKERS}", headers=headers).status_code == 401
 
 
-def test_with_a_certificate_of_ours_everything_goes_over_tls(settings, database, accounts, token, certificate):
-    reach = NetworkOptions(tls_cert=certificate[0], tls_key=certificate[1])
-    with served(settings, database, accounts, reach) as port:
-        with httpx.Client(verify=ssl.create_default_context(cafile=str(certificate[0]))) as trusting:
-            page = trusting.get(f"https://localhost:{port}/signin")
+def test_with_a_certificate_only_tls_is_served(settings, database, accounts, token, certificate):
+    options = NetworkOptions(tls_cert=certificate[0], tls_key=certificate[1])
+    with served(settings, database, accounts, options) as port:
+        with httpx.Client(verify=ssl.create_default_context(cafile=str(certificate[0]))) as tls_client:
+            page = tls_client.get(f"https://localhost:{port}/signin")
             assert page.status_code == 200
             assert page.headers["strict-transport-security"]
             body = {"name": "chief", "password": "một câu dài để vào nhà"}
-            assert trusting.post(f"https://localhost:{port}/signin", json=body).status_code == 200
-            assert trusting.get(f"https://localhost:{port}/api/account").json()["name"] == "chief"
+            assert tls_client.post(f"https://localhost:{port}/signin", json=body).status_code == 200
+            assert tls_client.get(f"https://localhost:{port}/api/account").json()["name"] == "chief"
         with pytest.raises(httpx.HTTPError):
             httpx.get(f"http://localhost:{port}/signin")

@@ -1,4 +1,4 @@
-"""Clients that know only the standards: GDAL, OWSLib, and a fuzzer that reads the OpenAPI document."""
+"""HTTP as clients use it: GDAL, OWSLib, a fuzzer, HEAD, content negotiation, conditional requests and tiles."""
 
 import json
 import socket
@@ -30,7 +30,7 @@ def test_gdal_reads_a_collection_as_a_layer(layer, site_url, client):
         assert f"{column}: String" in done.stdout
 
 
-def test_gdal_follows_the_pages_to_the_end(site_url, client, tmp_path):
+def test_gdal_reads_all_pages(site_url, client, tmp_path):
     target = tmp_path / "markers.csv"
     done = subprocess.run(
         ["ogr2ogr", "-f", "CSV", str(target), f"OAPIF:{site_url}/ogc", "markers", "-oo", "PAGE_SIZE=500",
@@ -42,43 +42,44 @@ def test_gdal_follows_the_pages_to_the_end(site_url, client, tmp_path):
     assert len(target.read_text("utf-8").splitlines()) == whole + 1
 
 
-def test_owslib_finds_the_collections_and_their_items(site_url):
+def test_owslib_reads_collections_and_items(site_url):
     service = Features(f"{site_url}/ogc")
     assert service.feature_collections() == list(catalog)
     page = service.collection_items("gates", limit=3)
     assert len(page["features"]) == 3
-    one = service.collection_item("gates", page["features"][0]["id"])
-    assert one["id"] == page["features"][0]["id"]
+    feature = service.collection_item("gates", page["features"][0]["id"])
+    assert feature["id"] == page["features"][0]["id"]
 
 
-def test_a_fuzzer_that_reads_the_description_finds_no_fault(site_url):
-    operations = [found.ok() for found in schemathesis.openapi.from_url(f"{site_url}/ogc/api").get_all_operations()]
+def test_fuzzing_the_openapi_operations_gives_no_5xx(site_url):
+    operations = [result.ok() for result in schemathesis.openapi.from_url(f"{site_url}/ogc/api").get_all_operations()]
     assert len(operations) > 15
-    faults = [fault for operation in operations for fault in faults_of(operation)]
-    assert faults == []
+    failures = [failure for operation in operations for failure in failures_of(operation)]
+    assert failures == []
 
 
-def faults_of(operation):
-    faults = []
+def failures_of(operation):
+    """Fuzz an operation; its requests that were answered with 5xx."""
+    failures = []
 
     @given(case=operation.as_strategy())
     @hypothesis_settings(
         max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
-    def knock(case):
+    def call(case):
         answer = case.call(timeout=20)
         if answer.status_code >= 500:
-            faults.append((operation.method, operation.path, case.as_curl_command()))
+            failures.append((operation.method, operation.path, case.as_curl_command()))
 
-    knock()
-    return faults
+    call()
+    return failures
 
 
 @pytest.mark.usefixtures("site_url")
 @given(path=st.text(max_size=12), name=st.text(max_size=8), value=st.text(max_size=12))
 @hypothesis_settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_nothing_typed_into_an_address_is_a_fault(client, path, name, value):
+def test_arbitrary_paths_and_parameters_give_no_5xx(client, path, name, value):
     for url in ("/api/locate", "/ogc/collections/markers/items", f"/ogc/collections/{path}", "/works"):
         try:
             answer = client.get(url, params={name: value, "q": value})
@@ -87,13 +88,13 @@ def test_nothing_typed_into_an_address_is_a_fault(client, path, name, value):
         assert answer.status_code < 500, (url, name, value)
 
 
-@pytest.mark.parametrize("said", [b"\x16\x03\x01\x02\x00\x01", b"HELLO\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"])
-def test_what_is_no_http_is_refused_in_the_same_form(said, site_url):
+@pytest.mark.parametrize("data", [b"\x16\x03\x01\x02\x00\x01", b"HELLO\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"])
+def test_invalid_http_is_refused_with_problem_details(data, site_url):
     host, port = site_url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as wire:
-        wire.sendall(said)
-        heard = b"".join(iter(lambda: wire.recv(65536), b""))
-    head, _, body = heard.partition(b"\r\n\r\n")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(data)
+        response = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = response.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
     assert b"content-type: application/problem+json" in head.lower()
     assert json.loads(body)["type"] == "urn:cotmoc:refusal:malformed"
@@ -110,31 +111,31 @@ def test_what_is_no_http_is_refused_in_the_same_form(said, site_url):
         "/static/cotmoc.css",
     ],
 )
-def test_head_tells_what_get_would_say_without_saying_it(path, client):
-    asked, told = client.get(path), client.head(path)
-    assert (told.status_code, told.content) == (200, b"")
-    assert told.headers["content-type"] == asked.headers["content-type"]
-    assert set(told.headers) == set(asked.headers) - {"transfer-encoding"}
+def test_head_has_the_headers_of_get_and_no_body(path, client):
+    get, head = client.get(path), client.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert set(head.headers) == set(get.headers) - {"transfer-encoding"}
 
 
-def test_head_of_what_is_not_there_is_as_get_would_refuse_it(client):
-    told = client.head("/ogc/collections/nothing/items")
-    assert (told.status_code, told.content) == (404, b"")
+def test_head_is_refused_with_the_status_of_get(client):
+    head = client.head("/ogc/collections/nothing/items")
+    assert (head.status_code, head.content) == (404, b"")
     assert client.head("/ogc/collections/markers/items?colour=red").status_code == 400
 
 
-def test_the_head_and_the_body_of_an_answer_come_together(site_url):
-    """Whoever reads is woken once, and a second request on the same connection is answered too."""
+def test_head_and_body_arrive_in_one_segment(site_url):
+    """One ``recv`` has the whole response, also for a second request on the same connection."""
     host, port = site_url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as wire:
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
         for _ in range(2):
-            wire.sendall(f"GET /ogc/conformance HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
-            head, _, body = wire.recv(1 << 16).partition(b"\r\n\r\n")
+            connection.sendall(f"GET /ogc/conformance HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+            head, _, body = connection.recv(1 << 16).partition(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200")
             assert body.rstrip().endswith(b"}")
 
 
-# What is legal and seldom seen.
+# Legal but rare requests.
 
 MARKERS = "/ogc/collections/markers/items"
 TILE = "/ogc/collections/markers/tiles/WebMercatorQuad/5/15/25"
@@ -155,15 +156,15 @@ TILE = "/ogc/collections/markers/tiles/WebMercatorQuad/5/15/25"
         ("text/html;q=nan", "json"),
     ],
 )
-def test_the_preferred_form_is_given(accepted, kind, client):
-    """RFC 9110, 12.5.1: the more exact name counts, and what nobody can give is answered in the plain form."""
+def test_accept_selects_the_preferred_media_type(accepted, kind, client):
+    """RFC 9110, 12.5.1: the most specific media range counts; without an acceptable type the response is JSON."""
     answer = client.get(MARKERS, params={"limit": 1}, headers={"Accept": accepted})
     assert answer.status_code == 200
     assert kind in answer.headers["content-type"]
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "query",
     [
         "created_at=2026-11-21T00:00:00+07:00",
         "as_of=2030-01-01T00:00:00+07:00",
@@ -178,13 +179,13 @@ def test_the_preferred_form_is_given(accepted, kind, client):
         "kind=main&kind=sub",
     ],
 )
-def test_what_is_legal_is_answered(asked, client):
-    """Also a plus sign that was not escaped, which arrives as a blank."""
-    assert client.get(f"{MARKERS}?{asked}").status_code == 200
+def test_legal_queries_are_answered(query, client):
+    """Also with an unescaped plus sign, which is decoded as a space."""
+    assert client.get(f"{MARKERS}?{query}").status_code == 200
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "query",
     [
         "datetime=..",
         "datetime=2020-01-01/2021-01-01/2022-01-01",
@@ -196,31 +197,31 @@ def test_what_is_legal_is_answered(asked, client):
         "f=geojson",
     ],
 )
-def test_what_would_mean_two_things_is_refused(asked, client):
-    answer = client.get(f"{MARKERS}?{asked}")
+def test_ambiguous_and_unknown_parameters_are_refused(query, client):
+    answer = client.get(f"{MARKERS}?{query}")
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
 
 
-def test_properties_may_leave_the_place_alone(client):
-    (one,) = client.get(MARKERS, params={"properties": "geometry", "limit": 1}).json()["features"]
-    assert one["properties"] == {}
-    assert one["geometry"] is not None
+def test_properties_may_select_only_the_geometry(client):
+    (feature,) = client.get(MARKERS, params={"properties": "geometry", "limit": 1}).json()["features"]
+    assert feature["properties"] == {}
+    assert feature["geometry"] is not None
     for f in ("gpkg", "csv", "kml", "parquet"):
         assert client.get("/api/export/gates", params={"f": f, "properties": "geometry"}).status_code == 200
 
 
 @pytest.mark.parametrize("url", [TILE, MARKERS])
-def test_who_holds_an_answer_is_not_sent_it_again(url, client):
+def test_if_none_match_gives_304(url, client):
     if url == MARKERS:
         url = f"{MARKERS}/{client.get(MARKERS, params={'limit': 1}).json()['features'][0]['id']}"
     tag = client.get(url).headers["etag"]
-    for held in (tag, f"W/{tag}", f'"other", {tag}', "*"):
-        again = client.get(url, headers={"If-None-Match": held})
-        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag), held
+    for if_none_match in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        again = client.get(url, headers={"If-None-Match": if_none_match})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag), if_none_match
     assert client.get(url, headers={"If-None-Match": '"other"'}).status_code == 200
 
 
-def test_a_method_that_is_not_taken_is_answered_with_those_that_are(client):
+def test_405_lists_the_allowed_methods(client):
     for method, url, allowed in (
         ("PUT", MARKERS, "GET, HEAD, OPTIONS, POST"),
         ("DELETE", TILE, "GET, HEAD"),
@@ -230,7 +231,7 @@ def test_a_method_that_is_not_taken_is_answered_with_those_that_are(client):
         assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
 
-def test_another_sites_page_is_told_nothing_that_lets_it_read(client):
+def test_responses_to_other_origins_have_no_cors_headers(client):
     elsewhere = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
     for answer in (client.get(MARKERS, headers=elsewhere), client.options(MARKERS, headers=elsewhere)):
         assert answer.is_success
@@ -238,7 +239,7 @@ def test_another_sites_page_is_told_nothing_that_lets_it_read(client):
 
 
 @pytest.mark.parametrize(
-    ("path", "asked", "status"),
+    ("path", "query", "status"),
     [
         ("5/15/25", "f=mvt", 200),
         ("5/15/25", "datetime=2020-01-01/..", 200),
@@ -253,11 +254,11 @@ def test_another_sites_page_is_told_nothing_that_lets_it_read(client):
         ("", "nonsense=1", 400),
     ],
 )
-def test_tiles_take_what_they_can_mean_and_refuse_the_rest(path, asked, status, client):
-    address = f"/ogc/collections/markers/tiles/WebMercatorQuad/{path}".rstrip("/")
-    assert client.get(f"{address}?{asked}").status_code == status
+def test_tiles_accept_their_parameters_and_refuse_others(path, query, status, client):
+    url = f"/ogc/collections/markers/tiles/WebMercatorQuad/{path}".rstrip("/")
+    assert client.get(f"{url}?{query}").status_code == status
 
 
-def test_the_address_of_the_tiles_keeps_the_filters_and_nothing_else(client):
+def test_tilejson_template_keeps_only_the_filters(client):
     answer = client.get("/ogc/collections/markers/tiles/WebMercatorQuad/tilejson.json?f=json&kind=main&lang=en")
     assert answer.json()["tiles"][0].endswith("/{z}/{y}/{x}?kind=main")

@@ -1,4 +1,4 @@
-"""What guards a reader stands in the head of every answer, of every door, whatever it says; and who may keep it."""
+"""Security and cache headers: on every response of every route, and on error responses."""
 
 import asyncio
 import re
@@ -22,48 +22,51 @@ READERS = {
     "partner": {"role": "partner", "recipient": "Sở A"},
 }
 SAME_FOR_ALL = {"/map.js", "/marks.svg", "/healthz", "/api/basemap/context"}
-KEPT = re.compile(r"(private|public), (no-cache|max-age=\d+)|no-cache|no-store")
+CACHE_CONTROL = re.compile(r"(private|public), (no-cache|max-age=\d+)|no-cache|no-store")
 
 
 @pytest.fixture(scope="module")
 def app(settings, database, accounts):
-    """The application, with one more door behind which something goes wrong."""
-    made = create_app(settings, database, accounts)
+    """The application with an additional route that raises an unexpected exception."""
+    application = create_app(settings, database, accounts)
 
     def broken() -> None:
-        raise RuntimeError("secret of the house")
+        raise RuntimeError("secret of the service")
 
-    made.add_api_route("/broken", broken)
-    return made
+    application.add_api_route("/broken", broken)
+    return application
 
 
 @pytest.fixture(scope="module")
 def runner():
-    """One event loop for all that is asked, as the application's own."""
+    """One event loop for all requests, as in the server."""
     with asyncio.Runner() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def tokens(enrol, accounts):
-    """A token for each reader; and an administrator, so that accounts count."""
+    """A token for each reader, and an administrator, so that sign-in is required."""
     enrol("chief", "administrator", second_factor="JBSWY3DPEHPK3PXP")
     with accounts.transaction("chief") as session:
-        made = {who: issue(session, who, made_by="chief", days=1, **given) for who, given in READERS.items()}
+        issued = {
+            reader: issue(session, reader, made_by="chief", days=1, **attributes)
+            for reader, attributes in READERS.items()
+        }
     while accounts.recheck_due:
         assert accounts.sign_in_required()
-    return made
+    return issued
 
 
-def doors(app):
-    """Every door of the application with an address behind it."""
+def sample_requests(app):
+    """Method and URL of every route, with sample values for the parameters of the path."""
     for method, path in sorted(routes(app)):
-        address = re.sub(r"{(\w+)}", lambda one: SAMPLE[one[1]], path)
-        yield "GET" if method == "*" else method, f"{address}/cotmoc.css" if path == "/static" else address
+        url = re.sub(r"{(\w+)}", lambda match: SAMPLE[match[1]], path)
+        yield "GET" if method == "*" else method, f"{url}/cotmoc.css" if path == "/static" else url
 
 
-def guarded(answer):
-    """Every header is there and says what it should; a page's policy lets no text run."""
+def assert_secure(answer):
+    """All security headers are right, and the content security policy allows no inline scripts."""
     where = f"{answer.request.method} {answer.request.url} {answer.status_code}"
     assert {name: answer.headers.get(name) for name in SECURITY_HEADERS} == SECURITY_HEADERS, where
     assert answer.headers["x-request-id"], where
@@ -77,34 +80,34 @@ def guarded(answer):
         assert not re.search(r"psycopg|sqlalchemy|Traceback|select |secret of|/gis/", answer.text, re.IGNORECASE), where
 
 
-async def asked(app, method, address, token=None, **more):
+async def request(app, method, url, token=None, **more):
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    head = {"authorization": f"Bearer {token}"} if token else {}
+    headers = {"authorization": f"Bearer {token}"} if token else {}
     async with httpx.AsyncClient(
-        transport=transport, base_url=f"http://localhost:{app.state.settings.port}", headers=head
+        transport=transport, base_url=f"http://localhost:{app.state.settings.port}", headers=headers
     ) as client:
-        return await client.request(method, address, **more)
+        return await client.request(method, url, **more)
 
 
-@pytest.mark.parametrize("who", ["office", "public", "partner", "nobody"])
-def test_every_door_guards_its_reader_and_says_who_may_keep_the_answer(who, app, tokens, runner):
-    for method, address in doors(app):
-        if method not in ("GET", "OPTIONS") and who != "office":
+@pytest.mark.parametrize("reader", ["office", "public", "partner", "nobody"])
+def test_every_route_sends_security_and_cache_headers(reader, app, tokens, runner):
+    for method, url in sample_requests(app):
+        if method not in ("GET", "OPTIONS") and reader != "office":
             continue
         body = {} if method in ("POST", "PUT", "PATCH") else None
-        answer = runner.run(asked(app, method, address, tokens.get(who), json=body))
-        guarded(answer)
-        kept = answer.headers.get("cache-control", "")
-        if address.startswith("/static/"):
-            assert "no-store" not in kept
-        elif address == "/broken":
-            assert kept.startswith("private, no-")
-        elif address.startswith("/signin") or (who in ("office", "partner") and address not in SAME_FOR_ALL):
-            assert kept == "private, no-store", (address, kept)
+        answer = runner.run(request(app, method, url, tokens.get(reader), json=body))
+        assert_secure(answer)
+        cache_control = answer.headers.get("cache-control", "")
+        if url.startswith("/static/"):
+            assert "no-store" not in cache_control
+        elif url == "/broken":
+            assert cache_control.startswith("private, no-")
+        elif url.startswith("/signin") or (reader in ("office", "partner") and url not in SAME_FOR_ALL):
+            assert cache_control == "private, no-store", (url, cache_control)
         else:
-            assert KEPT.fullmatch(kept), (address, kept)
-        if address != "/broken":
-            assert answer.status_code != 500, address
+            assert CACHE_CONTROL.fullmatch(cache_control), (url, cache_control)
+        if url != "/broken":
+            assert answer.status_code != 500, url
 
 
 JSON = {"content-type": "application/json"}
@@ -121,18 +124,20 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("status", REFUSED)
-def test_whatever_is_refused_is_refused_behind_the_same_guard(status, app, tokens, runner):
-    method, address, more = REFUSED[status]
-    answer = runner.run(asked(app, method, address, tokens["office"], **more))
+def test_error_responses_have_security_headers(status, app, tokens, runner):
+    method, url, more = REFUSED[status]
+    answer = runner.run(request(app, method, url, tokens["office"], **more))
     assert answer.status_code == status
-    guarded(answer)
+    assert_secure(answer)
     assert answer.headers["cache-control"] in ("private, no-cache", "private, no-store")
 
 
-def test_a_house_without_its_database_refuses_behind_the_same_guard(settings, runner):
-    nowhere = "postgresql+psycopg://nobody@127.0.0.1:1/nothing"
-    lost = create_app(settings.model_copy(update=dict.fromkeys(("reader_url", "writer_url", "door_url"), nowhere)))
-    answer = runner.run(asked(lost, "GET", "/works", headers={"accept": "text/html"}))
+def test_503_without_a_database_has_security_headers(settings, runner):
+    unreachable = "postgresql+psycopg://nobody@127.0.0.1:1/nothing"
+    broken_app = create_app(
+        settings.model_copy(update=dict.fromkeys(("reader_url", "writer_url", "door_url"), unreachable))
+    )
+    answer = runner.run(request(broken_app, "GET", "/works", headers={"accept": "text/html"}))
     assert answer.status_code == 503
     assert answer.headers["retry-after"]
-    guarded(answer)
+    assert_secure(answer)
