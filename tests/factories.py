@@ -1,4 +1,4 @@
-"""Things of the border made for tests, through the same doors and commands as everybody's."""
+"""Features for tests, created over HTTP or by the commands."""
 
 import datetime as dt
 from itertools import count
@@ -12,13 +12,13 @@ from gis.model.layer import Feature, Layer
 from gis.write import commands, validation as drafts
 
 POINT = {"type": "Point", "coordinates": [105.95, 11.69]}
-"""Near the line with Cambodia, at marker 118 or so."""
+"""Near the border line with Cambodia, close to marker 118."""
 
 SHAPES: dict[str, dict[str, Any]] = {
     "POINT": POINT,
     "LINESTRING": {"type": "LineString", "coordinates": [[105.95, 11.69], [105.96, 11.70]]},
     "GEOMETRY": {
-        "type": "Polygon",  # clockwise, as RFC 7946 does not want it
+        "type": "Polygon",  # clockwise, contrary to RFC 7946
         "coordinates": [[[105.95, 11.69], [105.95, 11.70], [105.96, 11.70], [105.96, 11.69], [105.95, 11.69]]],
     },
 }
@@ -27,7 +27,7 @@ numbers = count(5000)
 
 
 def _sample_value(field: Field) -> Any:
-    """Some value that a field takes."""
+    """A valid value of a field."""
     if field.codes is not None:
         return next(iter(field.codes)).value
     return {
@@ -43,8 +43,8 @@ def _sample_value(field: Field) -> Any:
 
 
 def minimal_body(layer: Layer, **values: Any) -> dict[str, Any]:
-    """The least body that makes a new feature of any layer, on the border of VN-KH where it stands anywhere."""
-    body = {name: _sample_value(one) for name, one in drafts.writable_fields(layer).items() if one.required}
+    """The smallest body that creates a feature of a layer, located at the border VN-KH if the layer has a geometry."""
+    body = {name: _sample_value(field) for name, field in drafts.writable_fields(layer).items() if field.required}
     if "number" in body:
         body["number"] = f"{next(numbers)}"
     if "section" in body:
@@ -55,7 +55,7 @@ def minimal_body(layer: Layer, **values: Any) -> dict[str, Any]:
 
 
 def create(client: Client, layer: str, expected: int = 201, **body: Any) -> dict[str, Any]:
-    """Create a feature over HTTP; gives it back as GeoJSON with its ``etag``."""
+    """Create a feature over HTTP; returns it as GeoJSON with its ``etag``."""
     answer = client.post(f"/ogc/collections/{layer}/items", json=body)
     assert answer.status_code == expected, answer.text
     return {**answer.json(), "etag": answer.headers.get("etag")}
@@ -67,14 +67,14 @@ def incident(client: Client, **body: Any) -> dict[str, Any]:
 
 
 def work(client: Client, **body: Any) -> dict[str, Any]:
-    """A repair at marker 304 with China, whose procedure asks for ten days' notice."""
+    """A repair at marker 304 on the border with China, whose procedure needs ten days' notice."""
     place = {"text": "304", "border": "VN-CN"}
     return create(client, "works", **{"title": "Sửa mốc 304", "kind": "repair", "place": place, **body})
 
 
 def task(client: Client, **body: Any) -> dict[str, Any]:
-    """A task with its six clears."""
-    clears = {
+    """A task with all six required details."""
+    details = {
         "title": "Báo cáo quý",
         "person": "Phòng Biên giới",
         "due_on": "2030-12-31",
@@ -82,26 +82,28 @@ def task(client: Client, **body: Any) -> dict[str, Any]:
         "product": "báo cáo",
         "authority": "Giám đốc Sở",
     }
-    return create(client, "tasks", **{**clears, **body})
+    return create(client, "tasks", **{**details, **body})
 
 
 def transition(client: Client, layer: str, feature: dict[str, Any], to: str, reason: str = "thử") -> Response:
-    """Move a feature one step."""
+    """Change the status of a feature."""
     return client.post(f"/ogc/collections/{layer}/items/{feature['id']}/moves", json={"to": to, "reason": reason})
 
 
 def patch(client: Client, layer: str, feature: dict[str, Any], **body: Any) -> Response:
-    """Change a feature from the version it is at."""
+    """Update a feature with the ETag of its current version."""
     url = f"/ogc/collections/{layer}/items/{feature['id']}"
     return client.patch(url, json=body, headers={"If-Match": client.get(url).headers["etag"]})
 
 
 def put(session: Session, layer: Layer, **values: Any) -> Feature:
-    """Store a feature of any layer, also of one that is only loaded, past the rules of its noun."""
-    own = {"code": f"THỬ-{next(numbers)}"} if "code" in layer.fields else {}
-    return commands.store_new(session, layer.model, {**drafts.parse_input(layer, minimal_body(layer, **values)), **own})
+    """Store a feature of any layer, also one that is not editable, without the commands of the layer."""
+    code = {"code": f"THỬ-{next(numbers)}"} if "code" in layer.fields else {}
+    return commands.store_new(
+        session, layer.model, {**drafts.parse_input(layer, minimal_body(layer, **values)), **code}
+    )
 
 
 def now() -> dt.datetime:
-    """This moment."""
+    """The present time."""
     return dt.datetime.now(dt.UTC)

@@ -1,4 +1,4 @@
-"""People who sign in, for the tests of whoever may."""
+"""Accounts and browsers for the tests of the API."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ COOKIE = "__Host-cotmoc"
 
 @dataclass
 class BrowserClient:
-    """Somebody's browser: keeps the one cookie, which httpx would not send without TLS, and the page's token."""
+    """A browser: keeps the session cookie, which httpx would not send without TLS, and the CSRF token of the page."""
 
     client: httpx.Client
     cookie: str = ""
     csrf: str = ""
 
     def store_cookies(self, answer: httpx.Response) -> httpx.Response:
-        """Take what an answer sets."""
-        for line in answer.headers.get_list("set-cookie"):
-            name, _, rest = line.partition("=")
+        """Store the session cookie and the CSRF token of a response."""
+        for header in answer.headers.get_list("set-cookie"):
+            name, _, rest = header.partition("=")
             if name == COOKIE:
                 self.cookie = rest.partition(";")[0].strip('"')
         if "csrf" in answer.text and "json" in answer.headers.get("content-type", "") and answer.is_success:
@@ -32,7 +32,7 @@ class BrowserClient:
         return answer
 
     def request(self, method: str, path: str, *, body: object = None, **headers: str) -> httpx.Response:
-        """Ask as a page of ours does; ``headers`` change or, when empty, take away what it sends."""
+        """Send a request as a page does; ``headers`` replace the headers that it sends or, if empty, remove them."""
         sent = {"Cookie": f"{COOKIE}={self.cookie}"} if self.cookie else {}
         if method != "GET":
             origin = f"http://{self.client.base_url.netloc.decode()}"
@@ -43,15 +43,15 @@ class BrowserClient:
         return self.store_cookies(self.client.request(method, path, content=content, headers=sent))
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        """Look at something."""
+        """Send a GET request."""
         return self.request("GET", path, **headers)
 
     def post(self, path: str, body: object = None, **headers: str) -> httpx.Response:
-        """Send something."""
+        """Send a POST request."""
         return self.request("POST", path, body=body, **headers)
 
     def sign_in(self, name: str, password: str = PASSWORD, code: str = "") -> httpx.Response:
-        """Through the sign-in page."""
+        """Sign in as the sign-in page does."""
         return self.post("/signin", {"name": name, "password": password, "code": code})
 
 
@@ -60,7 +60,7 @@ Enrol = Callable[..., str]
 
 @pytest.fixture(scope="module")
 def enrol(accounts: Accounts) -> Enrol:
-    """``enrol(name, role, unit=…)`` makes a person with the usual password; an administrator gets a second factor."""
+    """``enrol(name, role, unit=…)`` creates an account with ``PASSWORD`` and returns its id."""
 
     def enrolling(name: str, role: str, *, unit: str | None = None, **known: str) -> str:
         with accounts.transaction("test") as session:
@@ -72,11 +72,11 @@ def enrol(accounts: Accounts) -> Enrol:
 
 @pytest.fixture
 def browser(client: httpx.Client) -> BrowserClient:
-    """A browser that nobody has signed in with."""
+    """A browser without a session."""
     return BrowserClient(client)
 
 
 @pytest.fixture
 def second_browser(client: httpx.Client) -> BrowserClient:
-    """Another one."""
+    """Another browser without a session."""
     return BrowserClient(client)

@@ -47,6 +47,7 @@ def test_text_is_stored_in_normal_form_c(client):
     page = client.get(INCIDENTS, params={"unit": "Đồn"}).json()
     assert created["id"] in [feature["id"] for feature in page["features"]]
 
+
 FIELDS = {
     "B14 too long": ({"description": "x" * 5001}, "description", "too_long"),
     "B15 unknown": ({"colour": "red"}, "colour", "unknown_field"),
@@ -136,6 +137,7 @@ def test_clock_a_few_minutes_ahead_is_accepted(client):
 
     soon = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=5)
     assert incident(client, occurred_at=soon.isoformat())["properties"]["code"].startswith(f"SV-{today().year}")
+
 
 SECRETS = [
     "MẬT",

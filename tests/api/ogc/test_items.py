@@ -1,4 +1,4 @@
-"""OGC API Features, Part 1: what a client that knows only the standard finds and reads."""
+"""OGC API Features, Part 1: collections, pages, filters by property, time and bbox, and single features."""
 
 import re
 import threading
@@ -19,20 +19,20 @@ def items(client, layer, **parameters):
 
 
 def link(document, rel):
-    return next((one["href"] for one in document["links"] if one["rel"] == rel), None)
+    return next((link_["href"] for link_ in document["links"] if link_["rel"] == rel), None)
 
 
 def walk(client, url):
-    """Every feature from a page on, following ``next`` to the end."""
-    found = []
+    """All features of a page and of those after it, by the link ``next``."""
+    features = []
     while url is not None:
         page = client.get(url).json()
-        found += page["features"]
+        features += page["features"]
         url = link(page, "next")
-    return found
+    return features
 
 
-def test_the_landing_page_leads_to_everything(client):
+def test_landing_page_links_to_all_resources(client):
     landing = client.get("/ogc").json()
     for rel in ("self", "service-desc", "conformance", "data"):
         answer = client.get(link(landing, rel))
@@ -44,7 +44,7 @@ def test_the_landing_page_leads_to_everything(client):
     )
 
 
-def test_the_conformance_classes_of_part_1_are_declared(client):
+def test_conformance_classes_of_part_1_are_declared(client):
     declared = client.get("/ogc/conformance").json()["conformsTo"]
     for name in ("core", "geojson", "oas30"):
         assert f"http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/{name}" in declared
@@ -52,14 +52,14 @@ def test_the_conformance_classes_of_part_1_are_declared(client):
 
 def test_every_layer_is_a_collection(client):
     document = client.get(COLLECTIONS).json()
-    assert [one["id"] for one in document["collections"]] == list(catalog)
-    for one in document["collections"]:
-        alone = client.get(link(one, "self")).json()
-        assert alone["id"] == one["id"]
-        assert client.get(link(one, "items"), params={"limit": 1}).status_code == 200
+    assert [collection["id"] for collection in document["collections"]] == list(catalog)
+    for collection in document["collections"]:
+        alone = client.get(link(collection, "self")).json()
+        assert alone["id"] == collection["id"]
+        assert client.get(link(collection, "items"), params={"limit": 1}).status_code == 200
 
 
-def test_the_extent_of_a_collection_is_the_box_of_what_is_seen(client):
+def test_extent_is_the_bbox_of_the_collection(client):
     box = client.get(f"{COLLECTIONS}/lines").json()["extent"]["spatial"]["bbox"][0]
     west, south, east, north = box
     assert 102 < west < 103
@@ -68,7 +68,7 @@ def test_the_extent_of_a_collection_is_the_box_of_what_is_seen(client):
     assert 23 < north < 24
 
 
-def test_an_unknown_collection_is_missing(client):
+def test_unknown_collection_is_missing(client):
     for path in ("", "/items", "/items/00000000-0000-4000-8000-000000000000"):
         answer = client.get(f"{COLLECTIONS}/nonsense{path}")
         assert answer.status_code == 404
@@ -76,13 +76,13 @@ def test_an_unknown_collection_is_missing(client):
 
 
 @pytest.mark.parametrize("parameters", [{"nonsense": "1"}, {"bboxx": "1,2,3,4"}, {"geom": "x"}, {"shared_geom": "x"}])
-def test_an_unknown_parameter_is_refused(parameters, client):
+def test_unknown_parameter_is_refused(parameters, client):
     answer = client.get(f"{COLLECTIONS}/markers/items", params=parameters)
     assert answer.status_code == 400
     assert next(iter(parameters)) in answer.json()["detail"]
 
 
-def test_a_page_says_how_many_there_are_where_that_is_free(client):
+def test_number_matched_is_given_when_the_page_has_all(client):
     page = items(client, "gates", limit=1000)
     assert page["numberReturned"] == page["numberMatched"] == len(page["features"])
     assert link(page, "next") is None
@@ -92,13 +92,13 @@ def test_a_page_says_how_many_there_are_where_that_is_free(client):
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "x", "1e9", "1.5", "٣"])
-def test_a_limit_is_a_whole_number_within_bounds(limit, client):
+def test_invalid_limit_is_refused(limit, client):
     assert client.get(f"{COLLECTIONS}/markers/items", params={"limit": limit}).status_code == 400
 
 
-def test_following_next_gives_everything_once_and_in_order(client):
-    whole = [one["id"] for one in items(client, "markers", limit=10000)["features"]]
-    walked = [one["id"] for one in walk(client, f"{COLLECTIONS}/markers/items?limit=333")]
+def test_next_links_give_all_features_once_in_order(client):
+    whole = [feature["id"] for feature in items(client, "markers", limit=10000)["features"]]
+    walked = [marker["id"] for marker in walk(client, f"{COLLECTIONS}/markers/items?limit=333")]
     assert walked == whole
     assert len(set(walked)) == len(walked) > 1600
 
@@ -106,66 +106,68 @@ def test_following_next_gives_everything_once_and_in_order(client):
 @pytest.mark.parametrize(
     "sort", ["number", "-number", "-chainage_m", "chainage_m,-number", "class,number", "-updated_at"]
 )
-def test_any_order_can_be_walked_to_its_end(sort, client):
-    whole = [one["id"] for one in items(client, "markers", limit=10000, sortby=sort)["features"]]
-    walked = [one["id"] for one in walk(client, f"{COLLECTIONS}/markers/items?limit=500&sortby={sort}")]
+def test_paging_in_any_order_gives_all_features(sort, client):
+    whole = [feature["id"] for feature in items(client, "markers", limit=10000, sortby=sort)["features"]]
+    walked = [marker["id"] for marker in walk(client, f"{COLLECTIONS}/markers/items?limit=500&sortby={sort}")]
     assert walked == whole
     assert len(set(walked)) == len(walked)
 
 
 @pytest.mark.parametrize("layer", list(catalog))
-def test_every_property_sorts_and_walks_or_is_refused(layer, client):
-    for name, one in catalog[layer].fields.items():
+def test_every_sortable_property_can_be_paged(layer, client):
+    for name, field in catalog[layer].fields.items():
         for sort in (name, f"-{name}"):
             answer = client.get(f"{COLLECTIONS}/{layer}/items", params={"sortby": sort, "limit": 2})
-            if one.type in ("json", "list"):
+            if field.type in ("json", "list"):
                 assert answer.status_code == 400, sort
                 continue
             assert answer.status_code == 200, (sort, answer.text)
-            following = link(answer.json(), "next")
-            if following is not None:
-                after = client.get(following)
+            next_url = link(answer.json(), "next")
+            if next_url is not None:
+                after = client.get(next_url)
                 assert after.status_code == 200, (sort, after.text)
                 ids = [feature["id"] for page in (answer, after) for feature in page.json()["features"]]
                 assert len(set(ids)) == len(ids)
 
 
 @pytest.mark.parametrize("layer", list(catalog))
-def test_every_property_filters_by_the_value_it_has(layer, client):
+def test_every_property_filters_by_its_value(layer, client):
     page = items(client, layer, limit=1)
     if not page["features"]:
         page = {"features": [incident(client)]} if layer == "incidents" else page
     for feature in page["features"]:
-        for name, one in catalog[layer].fields.items():
+        for name, field in catalog[layer].fields.items():
             value = feature["properties"][name]
-            if one.type in ("json", "list"):
+            if field.type in ("json", "list"):
                 continue
-            given = "" if value is None else str(value).lower() if one.type == "boolean" else value
-            found = walk(
+            text = "" if value is None else str(value).lower() if field.type == "boolean" else value
+            matches = walk(
                 client,
                 f"{COLLECTIONS}/{layer}/items?"
-                + str(client.build_request("GET", "/", params={name: given, "limit": 5000}).url.query, "ascii"),
+                + str(client.build_request("GET", "/", params={name: text, "limit": 5000}).url.query, "ascii"),
             )
-            assert feature["id"] in [one["id"] for one in found], (name, given)
-            assert all(one["properties"][name] == value for one in found), name
+            assert feature["id"] in [match["id"] for match in matches], (name, text)
+            assert all(match["properties"][name] == value for match in matches), name
 
 
-def test_walking_is_right_while_rows_come_and_go(client):
+def test_paging_during_a_retire_and_a_create(client):
     for number in range(12):
         incident(client, description=f"trước {number}")
     url = f"{COLLECTIONS}/incidents/items?limit=3&sortby=code"
     first = client.get(url).json()
-    before = [one["id"] for one in walk(client, url)]
+    before = [feature["id"] for feature in walk(client, url)]
     retired = before[4]
     tag = client.get(f"{COLLECTIONS}/incidents/items/{retired}").headers["etag"]
     assert client.delete(f"{COLLECTIONS}/incidents/items/{retired}", headers={"If-Match": tag}).status_code == 204
     late = incident(client, description="đến sau")["id"]
-    walked = [one["id"] for one in first["features"]] + [one["id"] for one in walk(client, link(first, "next"))]
+    walked = [feature["id"] for feature in first["features"]] + [
+        feature["id"] for feature in walk(client, link(first, "next"))
+    ]
     assert len(set(walked)) == len(walked)
     assert set(walked) == (set(before) | {late}) - {retired}
 
 
-def test_a_writer_beside_the_walk_makes_nobody_twice_or_missing(client, site_url):
+def test_paging_during_concurrent_creates(client, site_url):
     settled = {incident(client)["id"] for _ in range(10)}
     url = f"{COLLECTIONS}/incidents/items?limit=2&sortby=code"
     stop = threading.Event()
@@ -178,7 +180,7 @@ def test_a_writer_beside_the_walk_makes_nobody_twice_or_missing(client, site_url
     writer.start()
     seen, page = [], client.get(url).json()
     for _ in range(200):
-        seen += [one["id"] for one in page["features"]]
+        seen += [feature["id"] for feature in page["features"]]
         if link(page, "next") is None or settled <= set(seen):
             break
         page = client.get(link(page, "next")).json()
@@ -191,18 +193,18 @@ def test_a_writer_beside_the_walk_makes_nobody_twice_or_missing(client, site_url
 @pytest.mark.parametrize(
     "after", ["nonsense", "e30", "W10", "WzFd", "=", "W251bGwsbnVsbF0", "WyJ4IiwieSIsInoiXQ", "\x00", "ế"]
 )
-def test_a_page_key_that_is_none_is_refused(after, client):
+def test_invalid_cursor_is_refused(after, client):
     assert client.get(f"{COLLECTIONS}/markers/items", params={"after": after}).status_code == 400
 
 
-def test_a_box_holds_what_lies_in_it(client):
-    found = items(client, "markers", bbox="104.7,22.8,104.95,23.2", limit=1000)["features"]
-    numbers = [one["properties"]["number"] for one in found]
+def test_bbox_selects_features_inside(client):
+    inside = items(client, "markers", bbox="104.7,22.8,104.95,23.2", limit=1000)["features"]
+    numbers = [feature["properties"]["number"] for feature in inside]
     assert {"261(1)", "261(2)", "304"} <= set(numbers)
-    assert all(104.7 <= one["geometry"]["coordinates"][0] <= 104.95 for one in found)
+    assert all(104.7 <= feature["geometry"]["coordinates"][0] <= 104.95 for feature in inside)
     assert items(client, "markers", bbox="0,0,1,1")["features"] == []
     heights = items(client, "markers", bbox="104.7,22.8,-10,104.95,23.2,9000", limit=1000)["features"]
-    assert [one["id"] for one in heights] == [one["id"] for one in found]
+    assert [feature["id"] for feature in heights] == [feature["id"] for feature in inside]
 
 
 @pytest.mark.parametrize(
@@ -222,16 +224,19 @@ def test_a_box_holds_what_lies_in_it(client):
         "1;2;3;4",
     ],
 )
-def test_a_box_is_four_numbers_in_order(bbox, client):
+def test_invalid_bbox_is_refused(bbox, client):
     assert client.get(f"{COLLECTIONS}/markers/items", params={"bbox": bbox}).status_code == 400
 
 
-def test_time_selects_by_the_layers_own_time(client):
+def test_datetime_filters_by_the_time_field_of_the_layer(client):
     early = incident(client, occurred_at="2026-01-10T08:00:00+07:00")["id"]
     late = incident(client, occurred_at="2026-02-10T08:00:00+07:00")["id"]
 
     def at(text):
-        return {one["id"] for one in items(client, "incidents", datetime=text, limit=1000)["features"]} & {early, late}
+        return {feature["id"] for feature in items(client, "incidents", datetime=text, limit=1000)["features"]} & {
+            early,
+            late,
+        }
 
     assert at("2026-01-10") == {early}
     assert at("2026-01-10T01:00:00Z") == {early}
@@ -244,52 +249,52 @@ def test_time_selects_by_the_layers_own_time(client):
 @pytest.mark.parametrize(
     "text", ["gestern", "2026-13-01", "2026-02-30", "2026-02-01/2026-01-01", "2026-01-01/x", "99999-01-01"]
 )
-def test_a_time_that_is_none_is_refused(text, client):
+def test_invalid_datetime_is_refused(text, client):
     assert client.get(f"{COLLECTIONS}/incidents/items", params={"datetime": text}).status_code == 400
     assert client.get(f"{COLLECTIONS}/incidents/items", params={"as_of": text}).status_code == 400
 
 
-def test_filters_take_several_values_and_none(client):
+def test_filters_take_several_values_and_null(client):
     page = items(client, "gates", border="VN-KH,VN-CN", category="", limit=100)
-    assert {one["properties"]["name"] for one in page["features"]} == {"Gò Nổi", "Hòa Hiệp"}
-    for wrong in ({"category": "nonsense"}, {"version": "x"}, {"category_since": "soon"}, {"chainage_m": "far"}):
-        answer = client.get(f"{COLLECTIONS}/gates/items", params=wrong)
+    assert {feature["properties"]["name"] for feature in page["features"]} == {"Gò Nổi", "Hòa Hiệp"}
+    for invalid in ({"category": "nonsense"}, {"version": "x"}, {"category_since": "soon"}, {"chainage_m": "far"}):
+        answer = client.get(f"{COLLECTIONS}/gates/items", params=invalid)
         assert answer.status_code == 400
-        assert next(iter(wrong)) in answer.json()["detail"]
+        assert next(iter(invalid)) in answer.json()["detail"]
 
 
-def test_words_are_found_without_diacritics(client):
-    found = items(client, "gates", q="moc bai")["features"]
-    assert [one["properties"]["name"] for one in found] == ["Mộc Bài"]
+def test_search_ignores_diacritics(client):
+    features = items(client, "gates", q="moc bai")["features"]
+    assert [gate["properties"]["name"] for gate in features] == ["Mộc Bài"]
     assert items(client, "gates", q="100%")["features"] == []
     assert items(client, "gates", q="_")["features"] == []
 
 
-def test_the_past_is_read_like_the_present(client):
-    made = incident(client, description="trước", occurred_at="2026-03-01T00:00:00Z")
-    then = client.get(f"{COLLECTIONS}/incidents/items/{made['id']}").json()["properties"]["updated_at"]
-    assert patch(client, "incidents", made, description="sau").status_code == 200
-    past = items(client, "incidents", as_of=then, code=made["properties"]["code"])["features"]
-    assert [one["properties"]["description"] for one in past] == ["trước"]
+def test_as_of_reads_the_past(client):
+    created = incident(client, description="trước", occurred_at="2026-03-01T00:00:00Z")
+    then = client.get(f"{COLLECTIONS}/incidents/items/{created['id']}").json()["properties"]["updated_at"]
+    assert patch(client, "incidents", created, description="sau").status_code == 200
+    past = items(client, "incidents", as_of=then, code=created["properties"]["code"])["features"]
+    assert [feature["properties"]["description"] for feature in past] == ["trước"]
     assert items(client, "incidents", as_of="2020-01-01", limit=10)["features"] == []
 
 
-def test_a_feature_has_its_links_and_a_tag(client):
-    made = incident(client)
-    answer = client.get(f"{COLLECTIONS}/incidents/items/{made['id']}")
-    assert link(answer.json(), "self").endswith(made["id"])
+def test_feature_has_links_and_an_etag(client):
+    created = incident(client)
+    answer = client.get(f"{COLLECTIONS}/incidents/items/{created['id']}")
+    assert link(answer.json(), "self").endswith(created["id"])
     assert link(answer.json(), "collection").endswith("/incidents")
     assert answer.headers["etag"].startswith('"1-')
-    for wrong in ("x", "1", "0" * 32 + "'", made["id"] + "0"):
-        assert client.get(f"{COLLECTIONS}/incidents/items/{wrong}").status_code == 404
-    assert client.get(f"{COLLECTIONS}/markers/items/{made['id']}").status_code == 404
+    for invalid in ("x", "1", "0" * 32 + "'", created["id"] + "0"):
+        assert client.get(f"{COLLECTIONS}/incidents/items/{invalid}").status_code == 404
+    assert client.get(f"{COLLECTIONS}/markers/items/{created['id']}").status_code == 404
 
 
-def test_the_office_is_told_who_and_when(client):
-    made = incident(client)
-    assert patch(client, "incidents", made, description="bổ sung").status_code == 200
-    entries = client.get(f"{COLLECTIONS}/incidents/items/{made['id']}/history").json()["entries"]
-    assert [(one["actor"], one["version"], one["action"]) for one in entries] == [
+def test_history_has_actor_version_and_changes(client):
+    created = incident(client)
+    assert patch(client, "incidents", created, description="bổ sung").status_code == 200
+    entries = client.get(f"{COLLECTIONS}/incidents/items/{created['id']}/history").json()["entries"]
+    assert [(entry["actor"], entry["version"], entry["action"]) for entry in entries] == [
         ("office", 2, "update"),
         ("office", 1, "insert"),
     ]
@@ -330,7 +335,7 @@ SQL = [
         "source",
     ],
 )
-def test_sql_in_a_parameter_is_a_word_like_any_other(name, attack, client):
+def test_sql_in_a_parameter_is_plain_text(name, attack, client):
     answer = client.get(f"{COLLECTIONS}/markers/items", params={name: attack})
     assert answer.status_code in (200, 400)
     if answer.status_code == 200 and name != "lang":
@@ -340,17 +345,17 @@ def test_sql_in_a_parameter_is_a_word_like_any_other(name, attack, client):
 
 
 @pytest.mark.parametrize("attack", SQL)
-def test_sql_in_a_path_or_a_name_finds_nothing(attack, client):
+def test_sql_in_a_path_or_a_name_is_refused(attack, client):
     for path in (f"{COLLECTIONS}/{attack}/items", f"{COLLECTIONS}/markers/items/{attack}", f"/api/export/{attack}"):
         assert client.get(path).status_code in (400, 404)
     assert client.get(f"{COLLECTIONS}/markers/items", params={attack: "1"}).status_code == 400
 
 
-def test_a_file_holds_the_rows_of_its_view_and_says_where_it_is_from(client):
+def test_export_has_the_rows_of_items_and_attribution(client):
     answer = client.get("/api/export/gates", params={"border": "VN-CN", "sortby": "-name"})
-    shown = items(client, "gates", border="VN-CN", sortby="-name", limit=1000)
+    page = items(client, "gates", border="VN-CN", sortby="-name", limit=1000)
     assert answer.headers["content-disposition"].startswith('attachment; filename="gates-')
-    assert answer.json()["features"] == shown["features"]
+    assert answer.json()["features"] == page["features"]
     assert "OpenStreetMap" in answer.json()["attribution"]
     assert "withheld_positions" not in answer.json()
 
@@ -360,17 +365,17 @@ def test_a_file_holds_the_rows_of_its_view_and_says_where_it_is_from(client):
     [{"condition": "nonsense"}, {"sortby": "nonsense"}, {"sortby": "original"}, {"nonsense": "1"},
      {"reader": "everybody"}, {"bbox": "1"}, {"version": "x"}],
 )  # fmt: skip
-def test_a_file_that_cannot_be_is_refused_before_it_begins(parameters, client):
+def test_invalid_export_is_refused(parameters, client):
     answer = client.get("/api/export/markers", params=parameters)
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_liveness_does_not_ask_the_database(client):
+def test_healthz(client):
     assert client.get("/healthz").json() == {"status": "ok"}
 
 
-def test_every_answer_carries_the_headers_that_guard_the_reader(client):
+def test_responses_have_security_headers(client):
     for path in ("/ogc", "/nonsense", "/api/locate?q=abc", "/"):
         headers = client.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
@@ -378,18 +383,22 @@ def test_every_answer_carries_the_headers_that_guard_the_reader(client):
         assert headers["x-request-id"]
 
 
-def test_the_short_way_leads_to_the_door_that_the_long_one_would(settings, database):
+def test_fast_route_is_the_first_route_that_matches(settings, database):
     app = create_app(settings, database)
-    straight = [door for router in app.state.routers for door in router.routes if getattr(door, "fast_handler", None)]
-    assert {door.name for door in straight} >= {"items", "item", "tile"}
-    for door in straight:
-        path = re.sub(r"\{\w+\}", "x", door.path)
-        every = (route for router in app.state.routers for route in router.routes)
-        first = next(route for route in every if "GET" in route.methods and route.path_regex.fullmatch(path))
-        assert first is door
+    fast_routes = [
+        route for router in app.state.routers for route in router.routes if getattr(route, "fast_handler", None)
+    ]
+    assert {route.name for route in fast_routes} >= {"items", "item", "tile"}
+    for route in fast_routes:
+        path = re.sub(r"\{\w+\}", "x", route.path)
+        every = (candidate for router in app.state.routers for candidate in router.routes)
+        first = next(
+            candidate for candidate in every if "GET" in candidate.methods and candidate.path_regex.fullmatch(path)
+        )
+        assert first is route
 
 
-def test_the_short_way_refuses_and_heads_like_the_long_one(client):
+def test_fast_routes_refuse_and_answer_head_like_others(client):
     for path in ("/ogc/collections/nothing/items", "/ogc/collections/incidents/items?nothing=1"):
         refused = client.get(path, headers={"Accept-Language": "en"})
         assert refused.headers["content-type"] == "application/problem+json"
