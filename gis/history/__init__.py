@@ -1,1 +1,1 @@
-"""History and journal triggers, and the access log."""
+"""Change history: the history and journal triggers, and the access log."""

@@ -1,6 +1,7 @@
-"""Who has been given what: the readings of restricted records and the files that the journal holds.
+"""The access log: the journal's entries about restricted records that were read and about files that were exported.
 
-The journal itself is granted to no reader; one function gives these entries of it, to those who share with others.
+None of the policy's roles may select from the journal. The function ``app.readings`` runs with its owner's rights and
+returns these entries only; ``gis.schema.grants`` grants it to the roles that manage releases.
 """
 
 import datetime as dt
@@ -24,12 +25,12 @@ create or replace function app.readings(
 $$;
 revoke all on function app.readings from public;
 """
-"""The function and the index it walks. ``gis.rights`` says who may call it."""
+"""SQL of the function and of the partial index that it scans, idempotent."""
 
 ACCESS_LOG_SIGNATURE = "app.readings(timestamptz, timestamptz, text, text, bigint, integer)"
 
 
-def access_log_page(  # noqa: PLR0917 - by what readings are looked for
+def access_log_page(  # noqa: PLR0917 - the filters of the log
     session: Session,
     since: dt.datetime,
     until: dt.datetime,
@@ -38,8 +39,12 @@ def access_log_page(  # noqa: PLR0917 - by what readings are looked for
     before_seq: int | None = None,
     limit: int = 200,
 ) -> tuple[list[dict[str, Any]], int | None]:
-    """A page of readings, newest first, and the number below which the next one begins, or None at the end."""
-    asked = {"since": since, "until": until, "person": actor, "layer": layer, "below": before_seq, "most": limit + 1}
-    call = text("select * from app.readings(:since, :until, :person, :layer, :below, :most)")
-    rows = [dict(row) for row in session.execute(call, asked).mappings()]
+    """Select a page of entries between two times, newest first.
+
+    The second value is the ``before_seq`` of the next page, or None on the last page.
+    """
+    call = text("select * from app.readings(:since, :until, :actor, :layer, :before_seq, :limit)")
+    times = {"since": since, "until": until}
+    parameters = {**times, "actor": actor, "layer": layer, "before_seq": before_seq, "limit": limit + 1}
+    rows = [dict(row) for row in session.execute(call, parameters).mappings()]
     return rows[:limit], rows[limit - 1]["seq"] if len(rows) > limit else None

@@ -1,8 +1,9 @@
-"""Memory: the triggers through which nothing changes without a name, and the tables in which nothing is forgotten.
+"""SQL of the triggers that stamp rows and write the history tables and the journal.
 
-For every layer one trigger stamps (version, times, who; refuses a change without an actor, a changed identity and
-a move that the card does not allow) and one remembers (identity, typed history, journal). They run in PostgreSQL,
-so that raw SQL and tomorrow's endpoint are remembered like any form.
+Each layer has two triggers. ``stamp`` (BEFORE) sets version, times and author, and refuses a change without an actor,
+a changed id and a status transition that the layer does not declare. ``remember`` (AFTER) registers the id, closes the
+previous history row, adds the new one and writes the journal. They run in PostgreSQL, so that raw SQL is recorded like
+a request. ``TRUNCATE`` is refused, and no statement changes or deletes a journal entry.
 """
 
 from sqlalchemy import Table
@@ -26,9 +27,9 @@ create table if not exists app.moves (
     layer text not null, from_word text not null, to_word text not null, primary key (layer, from_word, to_word)
 );
 """
-"""What every layer's triggers write to; ``moves`` is generated from the cards.
+"""The journal, to which the triggers of every layer write, and ``moves``, the allowed status transitions.
 
-An entry names a feature, except where many were read or taken away at once: then ``new`` holds what was asked for.
+``feature_id`` is null in entries about several features, such as an export; ``new`` then holds the selection.
 """
 
 FUNCTIONS = f"""
@@ -65,19 +66,19 @@ begin raise exception 'nothing is erased' using errcode = '42501'; end $$;
 
 
 def stamp_function(layer: Layer) -> str:
-    """The BEFORE trigger: who and when, the version, and no move that the card does not allow."""
+    """SQL of the BEFORE trigger: version, times and author; refuses transitions that the layer does not declare."""
     status = layer.status
-    move = ""
+    status_check = ""
     if status is not None:
-        word = status.name
-        move = f"""
-    if NEW."{word}" is not null and TG_OP = 'INSERT' and not exists (
-        select from app.moves where layer = '{layer.name}' and NEW."{word}" in (from_word, to_word)) then
+        column = status.name
+        status_check = f"""
+    if NEW."{column}" is not null and TG_OP = 'INSERT' and not exists (
+        select from app.moves where layer = '{layer.name}' and NEW."{column}" in (from_word, to_word)) then
         raise exception 'no such status' using errcode = '{ILLEGAL_TRANSITION}';
     end if;
-    if TG_OP = 'UPDATE' and NEW."{word}" is distinct from OLD."{word}" and not exists (
+    if TG_OP = 'UPDATE' and NEW."{column}" is distinct from OLD."{column}" and not exists (
         select from app.moves where layer = '{layer.name}'
-        and from_word = coalesce(OLD."{word}", '') and to_word = coalesce(NEW."{word}", '')) then
+        and from_word = coalesce(OLD."{column}", '') and to_word = coalesce(NEW."{column}", '')) then
         raise exception 'illegal move' using errcode = '{ILLEGAL_TRANSITION}';
     end if;"""
     return f"""
@@ -95,19 +96,23 @@ begin
         if NEW.retired_at is not null and OLD.retired_at is null then
             NEW.level := (select max(level) from app.{layer.name}_history where id = NEW.id);
         end if;
-    end if;{move}
+    end if;{status_check}
     return NEW;
 end $$;"""
 
 
 CHANGE_CONTEXT = ("reason", "request", "device_at")
-"""What the history keeps of how a change came about, beside who made it."""
+"""Session settings (``cotmoc.…``) that history rows store beside the actor. ``device_at`` is the device's own time."""
 
 PROVENANCE = ("actor", *CHANGE_CONTEXT)
+"""History columns that say who made a change, why and in which request."""
 
 
 def history_function(layer: Layer) -> str:
-    """The AFTER trigger: identity, the typed history and the journal, by the owner's right and nobody else's."""
+    """SQL of the AFTER trigger: the id's registration, the history table and the journal.
+
+    It is a security definer: no writing role has rights of its own on these tables.
+    """
     columns, values = _stored_columns(layer.model.__table__)  # type: ignore[arg-type]
     history = f"app.{layer.name}_history"
     return f"""
@@ -138,9 +143,9 @@ end $$;"""
 
 
 def child_history_function(table: Table) -> str:
-    """The same for a row that belongs to a feature, such as a link: its history and, under its feature, the journal.
+    """SQL of the AFTER trigger of a child table or of the links; the journal entry carries the feature's id.
 
-    That it was taken away is remembered as a last state that held for a moment.
+    A deletion adds a last history row whose validity is a single moment.
     """
     columns, values = _stored_columns(table)
     history = f"app.{table.name}_history"
@@ -167,21 +172,21 @@ end $$;"""
 
 
 def _stored_columns(table: Table) -> tuple[str, str]:
-    """The stored columns of a table, and their values with ``{0}`` as the row."""
+    """The names of a table's stored columns, and their values with ``{0}`` as the row."""
     stored = [f'"{column.name}"' for column in table.columns if column.computed is None]
     return ", ".join(stored), ", ".join(f"{{0}}.{name}" for name in stored)
 
 
 def _context_sql() -> str:
-    return ", ".join(f"nullif(current_setting('cotmoc.{one}', true), '')" for one in CHANGE_CONTEXT)
+    return ", ".join(f"nullif(current_setting('cotmoc.{name}', true), '')" for name in CHANGE_CONTEXT)
 
 
 def triggers() -> str:
-    """All functions and triggers of memory, idempotent, for every layer and part in the catalog."""
-    made = [FUNCTIONS]
+    """SQL of all history functions and triggers of every layer, child table and the links; idempotent."""
+    statements = [FUNCTIONS]
     for layer in catalog.values():
-        made += [stamp_function(layer), history_function(layer)]
-        made += [
+        statements += [stamp_function(layer), history_function(layer)]
+        statements += [
             f"create or replace trigger stamp before insert or update on app.{layer.name}"
             f" for each row execute function app.stamp_{layer.name}();",
             f"create or replace trigger remember after insert or update or delete on app.{layer.name}"
@@ -190,26 +195,26 @@ def triggers() -> str:
             _no_truncate(f"{layer.name}_history"),
         ]
     for table in dependent_tables():
-        made += [
+        statements += [
             child_history_function(table),
             f"create or replace trigger remember after insert or update or delete on app.{table.name}"
             f" for each row execute function app.remember_{table.name}();",
             _no_truncate(table.name),
             _no_truncate(f"{table.name}_history"),
         ]
-    made += [_no_truncate("journal"), _no_truncate("features")]
-    made += [
+    statements += [_no_truncate("journal"), _no_truncate("features")]
+    statements += [
         "create or replace function app.refuse_change() returns trigger language plpgsql as $$"
         " begin raise exception 'the journal is not changed' using errcode = '42501'; end $$;",
         "create or replace trigger fixed before update or delete on app.journal"
         " for each row execute function app.refuse_change();",
     ]
-    return "\n".join(made)
+    return "\n".join(statements)
 
 
 def dependent_tables() -> list[Table]:
-    """The tables whose rows belong to a feature: its parts, and links."""
-    return [*(part.__table__ for part in child_tables.values()), Link.__table__]  # type: ignore[list-item]
+    """The tables whose rows belong to a feature: the child tables and the links."""
+    return [*(child.__table__ for child in child_tables.values()), Link.__table__]  # type: ignore[list-item]
 
 
 def _no_truncate(table: str) -> str:
@@ -220,7 +225,7 @@ def _no_truncate(table: str) -> str:
 
 
 def transitions_sql() -> str:
-    """The table of allowed moves, generated from the cards."""
+    """SQL that fills ``app.moves`` with the status transitions that the layers declare."""
     rows = [f"('{layer.name}', '{start}', '{end}')" for layer in catalog.values() for start, end in layer.transitions]
     return (
         "delete from app.moves;\n"
