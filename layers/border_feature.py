@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapped, Session
 from gis.crs import WGS84
 from gis.model import ASSUMED_PREFIX, Level, Link, PositionSource, catalog, field, layer_of
 from gis.read import linear
-from gis.text import FieldError, Invalid, Missing, invalid
+from gis.text import FieldError, Invalid, Missing, Text, invalid
 from gis.write import set_geometry
 from layers.border import MAX_DISTANCE_M, Border, address_at_chainage, names_hidden_marker, nearest_marker
 from layers.locating import Location, LocationKind, locate, out_of_area
@@ -29,6 +29,11 @@ class BorderFeature(Unclassified):
     """A feature on a border: located by a geometry or by text, from which chainage and address are derived."""
 
     __abstract__ = True
+    location_fields = {"border": 10}  # noqa: RUF012 - a class variable of the base
+    location_missing = Text(
+        "Cần vị trí: số mốc, tọa độ hoặc điểm trên bản đồ",
+        "A location is required: a marker address, coordinates or a point on the map",
+    )
     _location_resolved = False
 
     border: Mapped[Border | None] = field("Tuyến biên giới", "Border", sort_order=-50)

@@ -56,6 +56,8 @@ class Line(
 ):
     """A piece of the boundary line; ``seq`` is its order along its border."""
 
+    location_fields = {"border": 10}  # noqa: RUF012 - a class variable of the base
+
     border: Mapped[Border] = field("Tuyến biên giới", "Border", sort_order=-50)
     route_field = "border"
     seq: Mapped[int] = field("Thứ tự", "Sequence")

@@ -27,7 +27,7 @@ from api.ogc.schemas import GEOMETRY_FORMATS, RELATIONS, TYPE_SCHEMAS, property_
 from gis.crs import ALLOWED_TYPES, COORDINATES_DEPTH
 from gis.model import Clearance, Field, Layer
 from gis.text import Language
-from gis.write import GEOMETRY, PLACE, LocationText, writable_fields
+from gis.write import GEOMETRY, PLACE, location_model, writable_fields
 
 SERVICE_RESOURCES = {
     "/ogc": ("Landing", "The landing page", JSON),
@@ -156,7 +156,7 @@ def layer_schemas(layer: Layer, reader: Clearance, language: Language) -> dict[s
     geometry = _geometry_schema(layer)
     required = [key for key, field in writable_fields(layer).items() if field.required]
     location_text = object_schema(
-        {key: {**TEXT_SCHEMA, "nullable": True} for key in LocationText.model_fields}, ["text"], nullable=True
+        {key: {**TEXT_SCHEMA, "nullable": True} for key in location_model(layer).model_fields}, ["text"], nullable=True
     )
     place = {PLACE: location_text} if layer.has_geometry else {}
     feature = object_schema(

@@ -16,7 +16,7 @@ from api.http.parameters import FEATURES_3, FEATURES_8, LayerParam
 from gis.model import Clearance, Field, Layer
 from gis.read import UNSORTABLE_TYPES
 from gis.text import Language, Text
-from gis.write import GEOMETRY, PLACE, LocationText, writable_fields
+from gis.write import GEOMETRY, PLACE, location_model, writable_fields
 
 router = APIRouter(prefix="/ogc/collections", tags=["schemas"])
 
@@ -92,7 +92,7 @@ def returnables(layer: Layer, reader: Clearance, language: Language) -> dict[str
         schemas[PLACE] = {
             "title": PLACE_TITLE.in_language(language),
             "type": "object",
-            "properties": {name: {"type": "string"} for name in LocationText.model_fields},
+            "properties": {name: {"type": "string"} for name in location_model(layer).model_fields},
             "required": ["text"],
             "writeOnly": True,
         }

@@ -57,6 +57,9 @@ class Feature(Record):
     __abstract__ = True
     layer: ClassVar["Layer"]
     history: ClassVar[Table]
+    location_fields: ClassVar[Mapping[str, int]] = MappingProxyType({})
+    """Names and maximum lengths of the application's own fields of a location as text."""
+    location_missing: ClassVar[Text] = Text("Cần vị trí: tọa độ hoặc điểm trên bản đồ", "A location is required")
     if TYPE_CHECKING:
         geom: Any
 

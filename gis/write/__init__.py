@@ -1,4 +1,4 @@
-"""Writing: commands, validation and idempotency keys."""
+"""Writing features: commands, validation of input and idempotency keys."""
 
 from gis.write.commands import (
     create_command,
@@ -15,9 +15,9 @@ from gis.write.validation import (
     GEOMETRY,
     GEOMETRY_CRS,
     PLACE,
-    LocationText,
     clean_name,
     clean_text,
+    location_model,
     writable_fields,
 )
 
@@ -26,10 +26,10 @@ __all__ = [
     "GEOMETRY",
     "GEOMETRY_CRS",
     "PLACE",
-    "LocationText",
     "clean_name",
     "clean_text",
     "create_command",
+    "location_model",
     "refresh",
     "set_geometry",
     "store_new",

@@ -1,7 +1,8 @@
-"""Creating, changing, retiring and moving features of any layer.
+"""Commands that create, change and retire features of any layer, and change their status.
 
-These are the plain commands; a noun with rules of its own names its commands on its card, and ``create`` and the
-others call those. Every command works inside ``database.acting(actor, write=True, reason=…)``.
+``create``, ``update`` and ``transition`` are the entry points. They call the command that a layer has registered with
+``create_command`` and its siblings, else the ``store_…`` function that works for every layer. All of them run inside
+``Database.transaction(actor, write=True, reason=…)``.
 """
 
 import datetime as dt
@@ -28,58 +29,67 @@ NOT_EDITABLE_TEXT = Text("Lớp dữ liệu này chỉ nạp, không sửa trự
 
 
 def create_command(model: type[F]) -> Callable[[Callable[[Session, Values], F]], Callable[[Session, Values], F]]:
-    """Name the command that creates features of a layer."""
+    """Register the decorated function as the command that creates features of a layer."""
 
-    def name(command: Callable[[Session, Values], F]) -> Callable[[Session, Values], F]:
+    def register(command: Callable[[Session, Values], F]) -> Callable[[Session, Values], F]:
         model.layer.create_command = command
         return command
 
-    return name
+    return register
 
 
 def update_command(
     model: type[F],
 ) -> Callable[[Callable[[Session, F, Values], None]], Callable[[Session, F, Values], None]]:
-    """Name the command that changes features of a layer."""
+    """Register the decorated function as the command that changes features of a layer."""
 
-    def name(command: Callable[[Session, F, Values], None]) -> Callable[[Session, F, Values], None]:
+    def register(command: Callable[[Session, F, Values], None]) -> Callable[[Session, F, Values], None]:
         model.layer.update_command = command
         return command
 
-    return name
+    return register
 
 
 def transition_command(
     model: type[F],
 ) -> Callable[[Callable[[Session, F, str, str], None]], Callable[[Session, F, str, str], None]]:
-    """Name the command that moves features of a layer from one status to another."""
+    """Register the decorated function as the command that changes the status of a layer's features."""
 
-    def name(command: Callable[[Session, F, str, str], None]) -> Callable[[Session, F, str, str], None]:
+    def register(command: Callable[[Session, F, str, str], None]) -> Callable[[Session, F, str, str], None]:
         model.layer.transition_command = command
         return command
 
-    return name
+    return register
 
 
 def create(session: Session, layer: Layer, values: Mapping[str, Any]) -> Feature:
-    """A new feature of ``layer`` from a read draft (``gis.drafts.read``)."""
+    """Create a feature of ``layer`` from validated values (``validation.parse_input``).
+
+    Raises ``Conflict`` when the layer is not editable, and ``Invalid`` as its command does.
+    """
     if not layer.editable:
         raise Conflict(NOT_EDITABLE_TEXT)
-    return (layer.create_command or (lambda one, given: store_new(one, layer.model, given)))(session, values)
+    if layer.create_command is None:
+        return store_new(session, layer.model, values)
+    return layer.create_command(session, values)
 
 
 def store_new(session: Session, model: type[F], values: Values) -> F:
-    """Store a new feature as the values say: the last step of every creating command."""
+    """Insert a new feature: the last step of every create command.
+
+    Fills in the fields' defaults, sets the location and computes what follows from it (``Feature.derive``). Raises
+    ``Invalid`` when the layer requires a location and there is none.
+    """
     layer = model.layer
     fields = {name: value for name, value in values.items() if name in layer.fields and layer.fields[name].sql is None}
-    for name, one in layer.fields.items():
-        if fields.get(name) is None and one.default is not None:
-            fields[name] = one.default
+    for name, field in layer.fields.items():
+        if fields.get(name) is None and field.default is not None:
+            fields[name] = field.default
     feature = model(**fields)
     feature.id = feature.id or uuid.uuid4()
     _set_location(session, layer, feature, values)
     if layer.location_required and feature.geom is None and feature.original is None:
-        raise invalid(PLACE, "missing", "Cần vị trí: số mốc, tọa độ hoặc điểm trên bản đồ", "A place is required")
+        raise invalid(PLACE, "missing", *model.location_missing)
     feature.derive(session)
     session.add(feature)
     session.flush()
@@ -88,7 +98,10 @@ def store_new(session: Session, model: type[F], values: Values) -> F:
 
 
 def lock_feature(session: Session, model: type[F], feature_id: uuid.UUID, version: int | None = None) -> F:
-    """The feature, locked for this change. Raises ``Missing``, or ``Stale`` when it is no longer at ``version``."""
+    """Select a feature for update.
+
+    Raises ``Missing`` when it does not exist or is retired, ``Stale`` when it is no longer at ``version``.
+    """
     feature = session.get(model, feature_id, with_for_update=True)
     if feature is None or feature.retired_at is not None:
         raise Missing(FEATURE_NOT_FOUND)
@@ -96,7 +109,7 @@ def lock_feature(session: Session, model: type[F], feature_id: uuid.UUID, versio
         raise Stale(
             Text(
                 f"Mục này đã được sửa (nay là phiên bản {feature.version}); hãy tải lại",
-                f"It was changed meanwhile (now version {feature.version}); please reload",
+                f"This record was changed meanwhile (now version {feature.version}); please reload it",
             ),
             extra={"version": feature.version},
         )
@@ -104,24 +117,25 @@ def lock_feature(session: Session, model: type[F], feature_id: uuid.UUID, versio
 
 
 def update(session: Session, layer: Layer, feature: Feature, values: Mapping[str, Any]) -> None:
-    """Change a feature as a read draft says, by its own command where it has one."""
+    """Change a feature to validated values, with the layer's own command where it has one."""
     if not layer.editable:
         raise Conflict(NOT_EDITABLE_TEXT)
-    (layer.update_command or (lambda one, subject, given: store_update(one, layer, subject, given)))(
-        session, feature, values
-    )
+    if layer.update_command is None:
+        store_update(session, layer, feature, values)
+    else:
+        layer.update_command(session, feature, values)
 
 
 def store_update(session: Session, layer: Layer, feature: Feature, values: Mapping[str, Any]) -> None:
-    """Store changed values: the last step of every changing command."""
-    placed = GEOMETRY in values or PLACE in values
-    if not placed:
+    """Write changed values to the row: the last step of every update command."""
+    has_location = GEOMETRY in values or PLACE in values
+    if not has_location:
         _check_source(feature, values)
     for name, value in values.items():
-        # What is not read along with a row would count as changed whatever it was.
+        # Assign only what differs: SQLAlchemy counts an assignment to a deferred column as a change in any case.
         if name in layer.fields and layer.fields[name].sql is None and getattr(feature, name) != value:
             setattr(feature, name, value)
-    if placed:
+    if has_location:
         _set_location(session, layer, feature, values)
     feature.derive(session)
     session.flush()
@@ -129,13 +143,13 @@ def store_update(session: Session, layer: Layer, feature: Feature, values: Mappi
 
 
 def refresh(session: Session, feature: Feature) -> None:
-    """Take in what the database has made of a change: the version, the times and what is computed."""
-    at_hand = [one.key for one in type(feature).__mapper__.column_attrs if not one.deferred]
-    session.refresh(feature, at_hand)
+    """Reload what the database has set: version, times and computed columns. Deferred columns stay unread."""
+    eager = [attribute.key for attribute in type(feature).__mapper__.column_attrs if not attribute.deferred]
+    session.refresh(feature, eager)
 
 
 def retire(session: Session, layer: Layer, feature: Feature) -> None:
-    """Take a feature out of use. Nothing is erased: its past stays readable."""
+    """Mark a feature as retired. The row and its history stay readable."""
     if not layer.editable:
         raise Conflict(NOT_EDITABLE_TEXT)
     feature.retired_at = dt.datetime.now(dt.UTC)
@@ -143,13 +157,18 @@ def retire(session: Session, layer: Layer, feature: Feature) -> None:
 
 
 def transition(session: Session, layer: Layer, feature: Feature, to: str, reason: str) -> None:
-    """Take a feature one step onward. Raises ``Conflict`` naming the moves allowed, ``Invalid`` for an unknown word."""
+    """Change a feature's status, with the layer's own command where it has one.
+
+    Raises ``Invalid`` for a code that is not in the layer's list, ``Conflict`` when the layer has no status or the
+    transition is not allowed; the error's extra member ``allowed`` then lists the codes that are.
+    """
     status = layer.status
     if status is None or status.codes is None:
         raise Conflict(Text("Lớp dữ liệu này không có tình trạng để cập nhật", "This layer has no status to update"))
-    if to not in [word.value for word in status.codes]:
-        words = ", ".join(word.value for word in status.codes)
-        raise invalid("to", "code", f"Phải là một trong: {words}", f"Must be one of: {words}")
+    codes = [code.value for code in status.codes]
+    if to not in codes:
+        listed = ", ".join(codes)
+        raise invalid("to", "code", f"Phải là một trong: {listed}", f"Must be one of: {listed}")
     if layer.transition_command is not None:
         layer.transition_command(session, feature, to, reason)
     else:
@@ -157,16 +176,16 @@ def transition(session: Session, layer: Layer, feature: Feature, to: str, reason
 
 
 def allowed_transitions(layer: Layer, feature: Feature) -> list[str]:
-    """The words that may follow where the feature stands, as its card says."""
+    """The status codes to which the layer lets the feature change from its present one."""
     status = layer.status
     if status is None or status.codes is None:
         return []
-    here = getattr(feature, status.name)
-    return [end for start, end in layer.transitions if start == ("" if here is None else here.value)]
+    current = getattr(feature, status.name)
+    return [end for start, end in layer.transitions if start == ("" if current is None else current.value)]
 
 
 def store_transition(session: Session, layer: Layer, feature: Feature, to: str) -> None:
-    """Set the status as the card allows: the last step of every moving command."""
+    """Set the status: the last step of every transition command. Raises ``Conflict`` when it is not allowed."""
     allowed = allowed_transitions(layer, feature)
     if to not in allowed:
         raise Conflict(
@@ -182,18 +201,22 @@ def store_transition(session: Session, layer: Layer, feature: Feature, to: str) 
 
 
 def _set_location(session: Session, layer: Layer, feature: Feature, values: Mapping[str, Any]) -> None:
-    """Take the place from ``geometry`` or ``place``, never both; the words are kept as they were given."""
-    given, place = values.get(GEOMETRY), values.get(PLACE)
-    if given is not None and place is not None:
-        raise invalid(PLACE, "twice", "Chỉ nêu vị trí theo một cách", "Give the place in one way only")
-    if place is not None:
-        feature.set_location(session, place)
-    elif given is not None:
+    """Set the location from ``geometry`` or from ``place`` (text), not both; ``original`` keeps what was submitted.
+
+    A null for either clears the location. Raises ``Invalid`` for both at once, and for a position source that does not
+    fit.
+    """
+    geometry, location = values.get(GEOMETRY), values.get(PLACE)
+    if geometry is not None and location is not None:
+        raise invalid(PLACE, "twice", "Chỉ nêu vị trí theo một cách", "Give either `geometry` or `place`, not both")
+    if location is not None:
+        feature.set_location(session, location)
+    elif geometry is not None:
         crs: CRS = values.get(GEOMETRY_CRS, CRS84)
-        shape = parse_geojson(given, layer.geometry_type, degrees=crs == CRS84)
+        shape = parse_geojson(geometry, layer.geometry_type, degrees=crs == CRS84)
         set_geometry(feature, shape if crs == CRS84 else geometry_to_wgs84(shape, crs, densify=False))
         feature.original = {
-            "geometry": {name: given[name] for name in ("type", "coordinates")},
+            "geometry": {name: geometry[name] for name in ("type", "coordinates")},
             **({"crs": crs.uri} if crs != CRS84 else {}),
         }
         if values.get("position_source") is PositionSource.ASSUMED:
@@ -213,19 +236,19 @@ def _set_location(session: Session, layer: Layer, feature: Feature, values: Mapp
 
 
 def _check_source(feature: Feature, values: Mapping[str, Any]) -> None:
-    """Without a new position its source may be put right, but an assumed one does not become known by saying so."""
+    """Let a change correct the source of an unchanged position, but not to or from ``none`` and ``assumed``."""
     before = feature.position_source
-    given = values.get("position_source", before)
-    if given != before and {given, before} & {PositionSource.NONE, PositionSource.ASSUMED}:
+    after = values.get("position_source", before)
+    if after != before and {after, before} & {PositionSource.NONE, PositionSource.ASSUMED}:
         raise _no_position()
 
 
 def _no_position() -> Invalid:
     return invalid(
-        "position_source", "no_place", "Đã nêu nguồn vị trí thì phải có vị trí", "A position source needs a position"
+        "position_source", "no_place", "Đã nêu nguồn vị trí thì phải có vị trí", "`position_source` needs a position"
     )
 
 
 def set_geometry(feature: Feature, shape: BaseGeometry) -> None:
-    """Give a feature its shape in WGS 84."""
+    """Set a feature's geometry from a shape in WGS 84 longitude and latitude."""
     feature.geom = from_shape(shape, srid=WGS84)

@@ -1,7 +1,7 @@
-"""Idempotency: a create that carries a key happens once, however often a bad network sends it.
+"""Idempotency keys: a create request that is sent again with the same key has its effect once.
 
-The key is stored in the transaction of its effect (draft-ietf-httpapi-idempotency-key-header), so a killed server
-leaves both or neither.
+Follows draft-ietf-httpapi-idempotency-key-header. The key is stored in the transaction that creates the feature, so
+that a killed server leaves both or neither.
 """
 
 import datetime as dt
@@ -23,7 +23,7 @@ MAX_KEY_LENGTH = 200
 
 
 class IdempotencyKey(UnjournalledRecord, table="replays", read_level=None):
-    """A key that has been used, by whom, for which body, and the feature that came of it."""
+    """A used key: the actor, a hash of endpoint and body, and the feature that was created."""
 
     key: Mapped[str] = mapped_column(SqlText, primary_key=True)
     actor: Mapped[str] = mapped_column(SqlText, primary_key=True)
@@ -40,27 +40,27 @@ SET_FEATURE = text("update app.replays set feature_id = :feature_id where key = 
 
 
 def claim_key(session: Session, key: str, actor: str, body: Mapping[str, Any], endpoint: str) -> uuid.UUID | None:
-    """Take a key for this create; gives the feature when the same create has been done before.
+    """Claim a key for a create request; returns the feature's id when the same request has succeeded before.
 
-    A second one that comes while the first is under way waits for it. Raises ``Malformed`` for a key that is none,
-    ``Invalid`` when the key was used for another body.
+    A repeat that arrives while the first request is running waits for that one's transaction. Raises ``Malformed``
+    for a malformed key, ``Invalid`` when the actor has used the key for another body.
     """
     if not key.isprintable() or not 1 <= len(key) <= MAX_KEY_LENGTH:
         raise Malformed(
             Text("Idempotency-Key: 1 đến 200 ký tự in được", "Idempotency-Key: 1 to 200 printable characters")
         )
     fingerprint = hashlib.sha256(f"{endpoint} {json.dumps(body, sort_keys=True)}".encode()).hexdigest()
-    asked = {"key": key, "actor": actor, "fingerprint": fingerprint}
-    if session.execute(INSERT_KEY, asked).scalar():
+    parameters = {"key": key, "actor": actor, "fingerprint": fingerprint}
+    if session.execute(INSERT_KEY, parameters).scalar():
         return None
-    kept = session.get_one(IdempotencyKey, (key, actor))
-    if kept.fingerprint != fingerprint:
+    earlier = session.get_one(IdempotencyKey, (key, actor))
+    if earlier.fingerprint != fingerprint:
         raise invalid(
-            "Idempotency-Key", "reused", "Khóa này đã dùng cho nội dung khác", "This key was used for another body"
+            "Idempotency-Key", "reused", "Khóa này đã dùng cho nội dung khác", "This key has been used for another body"
         )
-    return kept.feature_id
+    return earlier.feature_id
 
 
 def store_result(session: Session, key: str, actor: str, feature_id: uuid.UUID) -> None:
-    """Remember what came of a claimed key."""
+    """Store the feature that a claimed key has created."""
     session.execute(SET_FEATURE, {"key": key, "actor": actor, "feature_id": feature_id})

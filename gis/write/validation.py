@@ -1,6 +1,7 @@
-"""What comes in from outside, judged by the card: known fields, right types, clean text.
+"""Validation of input against a layer's fields: names, types, lengths and characters.
 
-``read`` turns a JSON object into the values a command takes, or refuses and names every field at fault at once.
+``parse_input`` turns a JSON object into the values that commands take, or raises one ``Invalid`` with an error for
+every field at fault.
 """
 
 import datetime as dt
@@ -8,7 +9,7 @@ import math
 import re
 import unicodedata
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any
 
@@ -31,27 +32,31 @@ from gis.text.i18n import Text
 PLACE = "place"
 GEOMETRY = "geometry"
 GEOMETRY_CRS = "geometry_crs"
-"""The CRS in which the geometry of some values was written, where a door was told one."""
+"""Key of the CRS of ``geometry`` among the values, set where the request named one (``Content-Crs``)."""
 
 FORBIDDEN_CHARACTERS = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f"
     "\ud800-\udfff\ufdd0-\ufdef\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
-"""Characters that text never needs and that mislead or that no file may hold: controls, zero-width, bidirectional
-overrides, lone surrogates, invisible tags, what Unicode says is no character (XML, and so KML and XLSX, has none)."""
+"""Characters that mislead readers or that file formats cannot hold: controls, zero-width characters, bidirectional
+overrides, lone surrogates, tag characters, and Unicode noncharacters, which XML (and so KML and XLSX) excludes."""
 
 ERROR_TEXTS: dict[str, Text] = {
     "missing": Text("Bắt buộc nhập", "Required"),
-    "unknown_field": Text("Không có trường này", "There is no such field"),
+    "unknown_field": Text("Không có trường này", "Unknown field"),
     "read_only": Text("Trường này không sửa trực tiếp được", "This field cannot be set directly"),
     "status_by_move": Text(
-        "Tình trạng chỉ thay đổi qua thao tác “Cập nhật tình trạng”", "A status changes only by “Update status”"
+        "Tình trạng chỉ thay đổi qua thao tác “Cập nhật tình trạng”",
+        "The status can only be changed with “Update status”",
     ),
     "characters": Text("Có ký tự ẩn hoặc không hợp lệ", "Contains hidden or invalid characters"),
     "too_long": Text("Vượt quá độ dài cho phép", "Too long"),
     "empty": Text("Không được để trống", "Must not be empty"),
     "type": Text("Giá trị không đúng kiểu", "The value has the wrong type"),
-    "zone": Text("Thời điểm phải kèm múi giờ, ví dụ 2026-11-20T07:30:00+07:00", "A time needs its zone"),
+    "zone": Text(
+        "Thời điểm phải kèm múi giờ, ví dụ 2026-11-20T07:30:00+07:00",
+        "A time needs a UTC offset, for example 2026-11-20T07:30:00+07:00",
+    ),
     "date": Text("Ngày phải là YYYY-MM-DD có thật, từ 1900 đến 2100", "A date must be a real YYYY-MM-DD, 1900 to 2100"),
     "code": Text("Không có trong danh mục", "Not in the code list"),
     "range": Text("Ngoài khoảng cho phép", "Out of range"),
@@ -61,7 +66,10 @@ YEAR_RANGE = (1900, 2100)
 
 
 def clean_text(value: Any) -> str:
-    """Text in NFC without surrounding blanks; a value that is not text or holds hidden characters is refused."""
+    """Text in NFC without surrounding blanks.
+
+    Raises ``ValueError`` with a key of ``ERROR_TEXTS`` when the value is no text or holds forbidden characters.
+    """
     if not isinstance(value, str):
         raise ValueError("type")
     if FORBIDDEN_CHARACTERS.search(value):
@@ -78,28 +86,28 @@ def _checked_number(value: Any) -> Any:
 
 
 def parse_input_date(value: Any) -> dt.date:
-    """A day as it comes in, a real one of the years that can be meant. Raises ``ValueError``."""
+    """Parse a date ``YYYY-MM-DD`` of the years 1900 to 2100. Raises ``ValueError("date")``."""
     try:
-        found = parse_date(value)
+        day = parse_date(value)
     except (ValueError, TypeError):
         raise ValueError("date") from None
-    if not YEAR_RANGE[0] <= found.year <= YEAR_RANGE[1]:
+    if not YEAR_RANGE[0] <= day.year <= YEAR_RANGE[1]:
         raise ValueError("date")
-    return found
+    return day
 
 
 def _parse_input_datetime(value: Any) -> dt.datetime:
     try:
         if not isinstance(value, str):
             raise ValueError
-        found = dt.datetime.fromisoformat(value)
+        time = dt.datetime.fromisoformat(value)
     except ValueError:
         raise ValueError("type") from None
-    if found.tzinfo is None:
+    if time.tzinfo is None:
         raise ValueError("zone")
-    if not YEAR_RANGE[0] <= found.year <= YEAR_RANGE[1]:
+    if not YEAR_RANGE[0] <= time.year <= YEAR_RANGE[1]:
         raise ValueError("date")
-    return found
+    return time
 
 
 def _pydantic_type(field: Field) -> Any:
@@ -121,48 +129,56 @@ def _pydantic_type(field: Field) -> Any:
     }[field.type]
 
 
-class LocationText(BaseModel):
-    """A place in words: a marker address or any coordinate, kept as given.
+def _text_type(max_length: int, min_length: int | None = None) -> Any:
+    return Annotated[str, BeforeValidator(clean_text), Bound(min_length=min_length, max_length=max_length)]
 
-    ``written`` keeps what somebody wrote where ``text`` is the one of its meanings that they chose.
+
+@cache
+def location_model(layer: Layer) -> type[BaseModel]:
+    """The pydantic model of a location as text (``place``).
+
+    ``text`` is a coordinate, in ``crs`` where it names none, or whatever else ``Feature.set_location`` of the layer
+    understands. ``near`` chooses between several readings of it. ``written`` keeps what was typed when ``text`` is the
+    reading that the user chose. ``Feature.location_fields`` adds fields of the application.
     """
-
-    model_config = ConfigDict(extra="forbid")
-    text: Annotated[str, BeforeValidator(clean_text), Bound(min_length=1, max_length=200)]
-    border: Annotated[str, BeforeValidator(clean_text), Bound(max_length=10)] | None = None
-    crs: Annotated[str, BeforeValidator(clean_text), Bound(max_length=40)] | None = None
-    near: Annotated[str, BeforeValidator(clean_text), Bound(max_length=60)] | None = None
-    written: Annotated[str, BeforeValidator(clean_text), Bound(max_length=200)] | None = None
+    lengths = {**layer.model.location_fields, "crs": 40, "near": 60, "written": 200}
+    optional: dict[str, Any] = {name: (_text_type(length) | None, None) for name, length in lengths.items()}
+    return create_model(
+        "LocationText", __config__=ConfigDict(extra="forbid"), text=(_text_type(200, min_length=1), ...), **optional
+    )
 
 
 def writable_fields(layer: Layer) -> dict[str, Field]:
-    """The fields that a body may carry: no status, nothing derived, nothing the house writes itself."""
+    """The fields that a request body may set: neither the status, nor derived fields, nor those that triggers set."""
     return {
-        name: one for name, one in layer.fields.items() if one.writable and not one.is_status
+        name: field for name, field in layer.fields.items() if field.writable and not field.is_status
     } | layer.extra_writable
 
 
 @cache
 def input_model(layer: Layer, *, partial: bool = False) -> type[BaseModel]:
     """The pydantic model of a new feature, or with ``partial`` of a change to one."""
-    wanted: dict[str, Any] = {}
-    for name, one in writable_fields(layer).items():
-        kind = _pydantic_type(one)
-        if one.required and not partial:
-            wanted[name] = (kind, ...)
-        elif one.required or (not one.nullable):
-            wanted[name] = (kind, None)
+    definitions: dict[str, Any] = {}
+    for name, field in writable_fields(layer).items():
+        field_type = _pydantic_type(field)
+        if field.required and not partial:
+            definitions[name] = (field_type, ...)
+        elif field.required or (not field.nullable):
+            definitions[name] = (field_type, None)
         else:
-            wanted[name] = (kind | None, None)
+            definitions[name] = (field_type | None, None)
     if layer.has_geometry:
-        wanted[PLACE] = (LocationText | None, None)
-    wanted[GEOMETRY] = (dict[str, Any] | None if layer.has_geometry else None, None)
+        definitions[PLACE] = (location_model(layer) | None, None)
+    definitions[GEOMETRY] = (dict[str, Any] | None if layer.has_geometry else None, None)
     suffix = "Change" if partial else "Draft"
-    return create_model(f"{layer.model.__name__}{suffix}", __config__=ConfigDict(extra="forbid"), **wanted)
+    return create_model(f"{layer.model.__name__}{suffix}", __config__=ConfigDict(extra="forbid"), **definitions)
 
 
 def parse_input(layer: Layer, body: Mapping[str, Any], *, partial: bool = False) -> dict[str, Any]:
-    """The values that ``body`` sets, typed and clean. Raises ``Invalid`` that names every field at fault."""
+    """Validate ``body`` and return the typed values that it sets.
+
+    With ``partial`` no field is required. Raises ``Invalid`` with an error for every field at fault.
+    """
     errors = [
         _not_writable(layer, name)
         for name in body
@@ -171,58 +187,58 @@ def parse_input(layer: Layer, body: Mapping[str, Any], *, partial: bool = False)
     known = {name: value for name, value in body.items() if name in writable_fields(layer) or name in (PLACE, GEOMETRY)}
     values: dict[str, Any] = {}
     try:
-        made = input_model(layer, partial=partial).model_validate(known)
-        values = {name: getattr(made, name) for name in made.model_fields_set}
+        model = input_model(layer, partial=partial).model_validate(known)
+        values = {name: getattr(model, name) for name in model.model_fields_set}
     except ValidationError as fault:
-        errors += [_field_error(layer, dict(one)) for one in fault.errors(include_url=False, include_context=False)]
+        errors += [_field_error(layer, dict(error)) for error in fault.errors(include_url=False, include_context=False)]
     errors += _text_rule_errors(layer, values)
     if errors:
         first = errors[0]
-        named = layer.fields[first.field].title if first.field in layer.fields else Text(first.field, first.field)
-        raise Invalid(Text(f"{named.vi}: {first.detail.vi}", f"{named.en}: {first.detail.en}"), errors)
-    if isinstance(values.get(PLACE), LocationText):
-        values[PLACE] = values[PLACE].model_dump(exclude_none=True)
+        title = layer.fields[first.field].title if first.field in layer.fields else Text(first.field, first.field)
+        raise Invalid(Text(f"{title.vi}: {first.detail.vi}", f"{title.en}: {first.detail.en}"), errors)
+    if isinstance(location := values.get(PLACE), BaseModel):
+        values[PLACE] = location.model_dump(exclude_none=True)
     return values
 
 
 def _not_writable(layer: Layer, name: str) -> FieldError:
-    one = layer.fields.get(name)
-    if one is not None and one.is_status:
+    field = layer.fields.get(name)
+    if field is not None and field.is_status:
         return FieldError(name, "status_by_move", ERROR_TEXTS["status_by_move"])
-    code = "read_only" if one is not None or name in ("id", "layer") else "unknown_field"
+    code = "read_only" if field is not None or name in ("id", "layer") else "unknown_field"
     return FieldError(clean_name(name), code, ERROR_TEXTS[code])
 
 
 def clean_name(name: str) -> str:
-    """A field's name as somebody sent it, made safe to repeat."""
+    """A field name from a request, cut to 60 characters and without forbidden ones, safe to repeat in an answer."""
     return FORBIDDEN_CHARACTERS.sub("", str(name))[:60]
 
 
 def _field_error(layer: Layer, fault: dict[str, Any]) -> FieldError:
-    """One of pydantic's findings in the house's words."""
-    where = ".".join(str(part) for part in fault["loc"] if not str(part).startswith(("function-", "constrained-")))
+    """Translate an error of pydantic into a code of ``ERROR_TEXTS`` and the path of the field."""
+    path = ".".join(str(part) for part in fault["loc"] if not str(part).startswith(("function-", "constrained-")))
     top = str(fault["loc"][0]) if fault["loc"] else ""
-    said = str(fault.get("msg", "")).removeprefix("Value error, ")
+    message = str(fault.get("msg", "")).removeprefix("Value error, ")
     kind = fault["type"]
-    one = layer.fields.get(top)
+    field = layer.fields.get(top)
     if kind == "missing":
         code = "missing"
     elif kind == "extra_forbidden":
         code = "unknown_field"
-    elif said in ERROR_TEXTS:
-        code = said
+    elif message in ERROR_TEXTS:
+        code = message
     elif kind in ("string_too_long", "too_long"):
         code = "too_long"
     elif kind in ("string_too_short", "too_short"):
         code = "empty"
     elif kind in ("greater_than_equal", "less_than_equal", "less_than"):
         code = "range"
-    elif one is not None and one.codes is not None:
-        words = ", ".join(word.value for word in one.codes)
-        return FieldError(where, "code", Text(f"Phải là một trong: {words}", f"Must be one of: {words}"))
+    elif field is not None and field.codes is not None:
+        codes = ", ".join(code.value for code in field.codes)
+        return FieldError(path, "code", Text(f"Phải là một trong: {codes}", f"Must be one of: {codes}"))
     else:
         code = "type"
-    return FieldError(where or top, code, ERROR_TEXTS[code])
+    return FieldError(path or top, code, ERROR_TEXTS[code])
 
 
 def _text_rule_errors(layer: Layer, values: Mapping[str, Any]) -> list[FieldError]:
@@ -235,14 +251,15 @@ def _text_rule_errors(layer: Layer, values: Mapping[str, Any]) -> list[FieldErro
     return errors
 
 
-def _texts(values: Any, name: str = "") -> list[tuple[str, str]]:
-    """Every text among the values with the name of its field, however deep."""
-    if isinstance(values, str):
-        return [(name, values)]
-    if isinstance(values, BaseModel):
-        values = values.model_dump()
-    if isinstance(values, Mapping):
-        return [found for key, one in values.items() for found in _texts(one, f"{name}.{key}" if name else str(key))]
-    if isinstance(values, list):
-        return [found for one in values for found in _texts(one, name)]
-    return []
+def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a value, however deeply nested, with the path of its field."""
+    if isinstance(value, str):
+        yield path, value
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts(item, f"{path}.{key}" if path else str(key))
+    if isinstance(value, list):
+        for item in value:
+            yield from _texts(item, path)
