@@ -232,6 +232,7 @@ def audit_verify(data_dir: DataDir = None, anchor: Anchor = None) -> None:
     import layers  # noqa: F401 - declares the layers in the catalog
     from api.cli import up as server
     from api.cli.progress import progress
+    from api.settings import COMMAND_LINE
     from gis.audit import verify_journal
     from gis.checks import reconcile_with_journal
 
@@ -239,7 +240,7 @@ def audit_verify(data_dir: DataDir = None, anchor: Anchor = None) -> None:
         verification = verify_journal(server.make_sealer(urls, server.resolve_data_dir(data_dir), anchor), report)
         if verification.broken:
             raise Conflict(verification.broken.summary)
-        if mismatch := reconcile_with_journal(urls.admin, report):
+        if mismatch := reconcile_with_journal(urls.admin, COMMAND_LINE, report):
             raise Conflict(mismatch)
     typer.echo(f"✓ {verification.summary.vi}\n✓ {verification.summary.en}")
 

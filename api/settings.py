@@ -5,6 +5,12 @@ from pathlib import Path
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+COMMAND_LINE = "./cotmoc"
+"""How a user calls this program, for messages that say which command helps."""
+
+PRODUCT_NAME = "Cotmoc"
+"""The name under which an authenticator app lists the account."""
+
 ALL_INTERFACES = "0.0.0.0"  # noqa: S104 - only in the container, whose port compose publishes on loopback
 
 

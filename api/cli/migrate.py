@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import layers  # noqa: F401 - declares the layers in the catalog
+from api.settings import COMMAND_LINE
 from gis.checks import doctor, result
 from gis.schema import migrate as migrations
 from layers import loading  # noqa: F401 - declares the table ``loaded_steps``
@@ -22,7 +23,8 @@ def examine(
 ) -> list[result.CheckResult]:
     """Run the checks of ``doctor`` against the policy and the tables that ``migrate`` installs."""
     files = tuple(data_dir / name for name in ("logins.json", "seal.key"))
-    return doctor.run_checks(admin_url, result.Installation(POLICY, data_dir, files, passwords, anchor=anchor))
+    installation = result.Installation(POLICY, data_dir, COMMAND_LINE, files, passwords, anchor=anchor)
+    return doctor.run_checks(admin_url, installation)
 
 
 def revise(admin_url: str, message: str) -> str | None:

@@ -16,6 +16,7 @@ import uvicorn
 from api.cli import workers
 from api.cli.shutdown import ShutdownRequested, ShutdownSignal
 from api.http.network import NetworkOptions
+from api.settings import COMMAND_LINE
 from gis.audit import Sealer
 from gis.checks import CheckResult, CheckStatus
 from gis.cluster import Cluster, data_dir_lock, login_url, reachable
@@ -152,7 +153,8 @@ def refuse_bad_findings(findings: list[CheckResult]) -> None:
 
 def make_sealer(urls: DatabaseUrls, data_dir: Path, anchor: Path | None) -> Sealer:
     """The sealer of the journal. Its key is in ``data_dir``, and so is the anchor file unless ``anchor`` names one."""
-    return Sealer(urls.logins[SEALER_LOGIN], data_dir, anchor.absolute() if anchor else data_dir / "anchor.jsonl")
+    file = anchor.absolute() if anchor else data_dir / "anchor.jsonl"
+    return Sealer(urls.logins[SEALER_LOGIN], data_dir, file, COMMAND_LINE)
 
 
 @contextmanager

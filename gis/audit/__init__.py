@@ -1,4 +1,4 @@
-"""The sealed journal: signing keys, seals and their verification."""
+"""The sealed journal: signing keys, seals, the anchor file and their verification."""
 
 from gis.audit.sealer import Sealer, background_sealing
 from gis.audit.verify import verify_journal

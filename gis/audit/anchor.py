@@ -11,7 +11,7 @@ from gis.text.i18n import Text
 
 
 class AnchorStatus(StrEnum):
-    """How the anchor stands to the seals."""
+    """How the end of the anchor file compares with the seals in the database."""
 
     AGREES = "agrees"
     BEHIND = "behind"
@@ -28,68 +28,73 @@ ANCHOR_STATUS_TEXT = {
     ),
     AnchorStatus.DIFFERS: Text("tệp đối chứng khác với cơ sở dữ liệu", "the anchor file differs from the database"),
 }
-"""The same in words."""
+"""What users read about each status."""
 
 
 def anchor_status(connection: Connection, anchor: Path, last: Seal) -> tuple[AnchorStatus, int, str]:
-    """How the end of the anchor stands to the seals, the batch it ends with, and what was torn off behind that."""
+    """Compare the end of the anchor file with the seals.
+
+    Returns the status, the last batch in the file, and the incomplete line behind it (empty unless a write was
+    interrupted).
+    """
     try:
         with anchor.open("rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - 2 * MAX_LINE_BYTES))
             *lines, torn = file.read().decode("utf-8", "replace").split("\n")
     except OSError as fault:
-        gone = isinstance(fault, FileNotFoundError) and anchor.parent.is_dir()  # else its disk is away
+        missing = isinstance(fault, FileNotFoundError) and anchor.parent.is_dir()  # else its disk is not mounted
         return (
-            (AnchorStatus.AGREES if not last.batch else AnchorStatus.BEHIND if gone else AnchorStatus.UNAVAILABLE),
+            (AnchorStatus.AGREES if not last.batch else AnchorStatus.BEHIND if missing else AnchorStatus.UNAVAILABLE),
             0,
             "",
         )
-    told = GENESIS_SEAL
+    anchored = GENESIS_SEAL
     if lines:
         try:
-            told = Seal.from_line(lines[-1])
+            anchored = Seal.from_line(lines[-1])
         except ValueError:
             return AnchorStatus.DIFFERS, 0, ""
-        if seal_of_batch(connection, told.batch) != told:
+        if seal_of_batch(connection, anchored.batch) != anchored:
             return AnchorStatus.DIFFERS, 0, ""
-    untold = seal_of_batch(connection, told.batch + 1)
-    if torn and not (untold and untold.matches_torn_line(torn)):
+    following = seal_of_batch(connection, anchored.batch + 1)
+    if torn and not (following and following.matches_torn_line(torn)):
         return AnchorStatus.DIFFERS, 0, ""
-    return (AnchorStatus.BEHIND if untold else AnchorStatus.AGREES), told.batch, torn
+    return (AnchorStatus.BEHIND if following else AnchorStatus.AGREES), anchored.batch, torn
 
 
 def append_missing_to_anchor(connection: Connection, anchor: Path, keys: SigningKeys, last: Seal) -> AnchorStatus:
-    """Tell the anchor the seals that it has not been told yet.
+    """Append the seals that the anchor file lacks, and return its status afterwards.
 
-    An anchor that ends with another seal than ours stays as it is: it is evidence. A line that a power cut has torn
-    is completed, never rewritten, so the file may be one that can only grow.
+    A file that ends with another seal is left as it is, because it is evidence. An incomplete last line, as after a
+    power cut, is completed and never rewritten, so that the file may have the append-only attribute.
     """
-    agreement, batch, torn = anchor_status(connection, anchor, last)
-    if agreement != AnchorStatus.BEHIND:
-        return agreement
+    status, batch, torn = anchor_status(connection, anchor, last)
+    if status != AnchorStatus.BEHIND:
+        return status
     missing = connection.execute(f"select {SEAL_SELECT_LIST} from app.seals where batch > %s order by batch", [batch])
     lines = []
     for seal in map(Seal._make, missing):
         if (key := keys.signer(seal.statement, seal.signature)) is None:
             return AnchorStatus.DIFFERS
         lines.append(f"{seal.anchor_line(key)}\n")
-    told = "".join(lines)
-    if not told.startswith(torn):
+    text = "".join(lines)
+    if not text.startswith(torn):
         return AnchorStatus.DIFFERS
     try:
-        append_durably(anchor, told[len(torn) :].encode(), 0o644)
+        append_durably(anchor, text[len(torn) :].encode(), 0o644)
     except OSError:
         return AnchorStatus.UNAVAILABLE
     return AnchorStatus.AGREES
 
 
-def signing_key_missing(file: Path, batch: int) -> Conflict:
+def signing_key_missing(file: Path, batch: int, command_line: str) -> Conflict:
+    """The refusal to seal without the private key; ``command_line`` is how the user calls this program."""
     return Conflict(
         Text(
             f"Thiếu khóa {file} đã ký {batch} đợt; hãy đặt lại từ bản sao. Nếu mất hẳn: ghi khóa công khai (trong"
-            f" tệp đối chứng) vào {file.with_name(TRUSTED_KEYS_FILE)} rồi chạy ./cotmoc audit seal --new-key",
-            f"The key {file} that signed {batch} batches is missing; put it back from its copy. If it is lost for good,"
+            f" tệp đối chứng) vào {file.with_name(TRUSTED_KEYS_FILE)} rồi chạy {command_line} audit seal --new-key",
+            f"The key {file} that signed {batch} batches is missing; restore it from its copy. If it is lost for good,"
             f" write its public key (in the anchor file) into {file.with_name(TRUSTED_KEYS_FILE)}, then run"
-            " ./cotmoc audit seal --new-key",
+            f" {command_line} audit seal --new-key",
         )
     )

@@ -1,11 +1,12 @@
-"""The sealed journal: what was written once is proven later to be all there, and as it was.
+"""Seals: a signed hash chain over the journal, which proves that no entry was changed, removed or inserted.
 
-The journal is sealed behind the writers, never by them: a chain inside their transactions would make them queue for
-one row. Each batch of entries gets a root, ``sha256(root before ‖ sha256(entry) ‖ sha256(entry) …)``, signed with a
-key (Ed25519) that the database does not hold. The seal is told a second time to the anchor, a file that belongs on
-another disk: whoever cuts off the last batch together with its seal is betrayed by the anchor alone.
+A separate process seals the journal after the writers' commits. A chain inside their transactions would serialise
+them on one row. Each batch of entries gets a root, ``sha256(previous root ‖ sha256(entry) ‖ sha256(entry) …)``, signed
+with a key (Ed25519) that is not in the database. Each seal is also appended to the anchor file, which belongs on
+another disk: only the anchor reveals that the last batches were deleted together with their seals.
 
-Not yet sealed, and so not proven, is what is younger than the last round (a minute), or waits for a transaction.
+Entries written since the last round (a minute), or while an older transaction is still open, are not sealed yet and so
+not proven.
 """
 
 import json
@@ -24,7 +25,7 @@ create table if not exists app.seals (
     signature text not null, sealed_at timestamptz not null
 );
 """
-"""One row per sealed batch. ``first_seq`` follows the last batch's ``last_seq``, so no number lies between batches."""
+"""One row per sealed batch. ``first_seq`` is the previous ``last_seq`` plus one, so every number is in one batch."""
 
 IMMUTABILITY_TRIGGERS = """
 create or replace trigger fixed before update or delete on app.seals
@@ -32,27 +33,27 @@ create or replace trigger fixed before update or delete on app.seals
 create or replace trigger no_truncate before truncate on app.seals
     for each statement execute function app.refuse_truncate();
 """
-"""Nobody changes a seal, not even the owner."""
+"""SQL of triggers that refuse changes of seals, also by the table's owner."""
 
 ENTRY_TEXT = """row(seq, xid, extract(epoch from at), actor, unit, reason, request, device_at,
     table_name, feature_id, action, old, new)::text"""
-"""An entry as text: every column of the journal, the same on every run, in every session and after a restore.
+"""SQL of an entry's canonical text: every column, the same in every session and after a restore.
 
-A row's text tells NULL from nothing and one column from the next; jsonb has one text per value; seconds since 1970
-know neither time zone nor date style.
+A row's text output distinguishes NULL from the empty string and marks where columns end. ``jsonb`` has one text per
+value. Seconds since 1970 depend on neither time zone nor date style.
 """
 
 ENTRY_DIGEST = f"sha256(convert_to({ENTRY_TEXT}, 'UTF8'))"
-"""What leaves the database of an entry: 32 bytes, however large its geometry is."""
+"""SQL of an entry's SHA-256, computed in the database, so that 32 bytes per entry are transferred."""
 
 MAX_BATCH_ROWS = 5_000
 """The most entries of one batch."""
 
 WRITER_TIMEOUT_S = 10.0
-"""Seconds that a round waits for writers that may still come with a lower number."""
+"""Seconds that a round waits for open transactions that may still commit a lower ``seq``."""
 
 GENESIS_ROOT = "0" * 64
-"""The root before the first."""
+"""The previous root of the first batch."""
 
 SEALER_LOCK_KEY = 0x7365616C  # "seal" as a number: one sealer at a time in one database
 
@@ -70,7 +71,10 @@ Connection = psycopg.Connection[Any]
 
 
 class Seal(NamedTuple):
-    """A sealed batch, in the order of its statement; ``sealed_at`` is ISO text in UTC, by the database's clock."""
+    """A sealed batch; the order of the attributes is that of the signed statement.
+
+    ``sealed_at`` is ISO 8601 text in UTC by the database's clock, ``signature`` hexadecimal.
+    """
 
     batch: int
     first_seq: int
@@ -83,34 +87,34 @@ class Seal(NamedTuple):
 
     @property
     def statement(self) -> bytes:
-        """What is signed: everything but the signature."""
-        told = self._asdict()
-        del told["signature"]
-        return json.dumps(told).encode()
+        """The bytes that are signed: everything but the signature."""
+        content = self._asdict()
+        del content["signature"]
+        return json.dumps(content).encode()
 
     def anchor_line(self, key: str) -> str:
-        """The seal as the anchor keeps it, with the public key beside it."""
+        """The seal as a line of the anchor file (JSON), with the public key that verifies it."""
         return json.dumps({**self._asdict(), "key": key})
 
     def matches_torn_line(self, torn: str) -> bool:
-        """Whether that is how its line begins, as far as that can be told without its key."""
+        """Whether an incomplete anchor line is a prefix of this seal's, compared up to the public key."""
         return self.anchor_line("").startswith(torn[: len(self.anchor_line("")) - len('"}')])
 
     @classmethod
     def from_line(cls, line: str) -> Self:
-        """Read a line of the anchor; ``ValueError`` when it is none."""
+        """Parse a line of the anchor file. Raises ``ValueError`` when it is malformed."""
         try:
-            found = json.loads(line)
-            return cls(**{name: kind(found[name]) for name, kind in cls.__annotations__.items()})
+            content = json.loads(line)
+            return cls(**{name: kind(content[name]) for name, kind in cls.__annotations__.items()})
         except (KeyError, TypeError) as fault:
             raise ValueError(line) from fault
 
 
 GENESIS_SEAL = Seal(0, 0, 0, 0, GENESIS_ROOT, "", "")
-"""What stands before the first seal."""
+"""The predecessor of the first seal."""
 
 
 def seal_of_batch(connection: Connection, batch: int) -> Seal | None:
-    """One seal."""
-    found = connection.execute(f"select {SEAL_SELECT_LIST} from app.seals where batch = %s", [batch]).fetchone()
-    return Seal(*found) if found else None
+    """Select the seal of a batch."""
+    row = connection.execute(f"select {SEAL_SELECT_LIST} from app.seals where batch = %s", [batch]).fetchone()
+    return Seal(*row) if row else None

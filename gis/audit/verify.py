@@ -1,9 +1,10 @@
-"""Proving the journal: a walk over all sealed batches that names the first one that is not as it was.
+"""Verification of the sealed journal: reads all batches and names the first one that is not as it was sealed.
 
-Whoever may do everything in the database can disable its triggers and change, delete or forge what they like; without
-the key they cannot sign it, and without the anchor they cannot shorten it. Entries that are not sealed yet are counted.
+A database superuser can disable the triggers and change, delete or insert entries. Without the private key such a
+change cannot be signed, and without the anchor file the end of the journal cannot be cut off unnoticed. Unsealed
+entries are counted, not verified.
 
-The journal is read by no page: ``gis.reconciliation`` holds against it what pages read.
+Pages do not read the journal: ``gis.checks.reconcile`` compares the tables that they read with it.
 """
 
 import hashlib
@@ -31,18 +32,18 @@ from gis.text.i18n import Text
 T = TypeVar("T")
 
 ProgressCallback = Callable[[Text, int, int], None]
-"""Who wants to know how far a long proof has come: what is proven, how much of it is done and how much there is."""
+"""Reports the progress of a long check: what is checked, how much of it is done, and how much there is."""
 
-JOURNAL_ENTRIES = Text("dòng nhật ký", "entries of the journal")
+JOURNAL_ENTRIES = Text("dòng nhật ký", "journal entries")
 
 
-def no_progress(_what: Text, _done: int, _all: int) -> None:
-    """Tell nobody."""
+def no_progress(_what: Text, _done: int, _total: int) -> None:
+    """Report nothing."""
 
 
 @dataclass(frozen=True)
 class BrokenBatch:
-    """The first batch that is not as it was sealed: its number, the numbers and dates of its entries, and why."""
+    """The first batch that is not as it was sealed: its number, its entries' ``seq`` and dates, and the fault."""
 
     batch: int
     first_seq: int
@@ -52,18 +53,18 @@ class BrokenBatch:
 
     @property
     def summary(self) -> Text:
-        """The whole sentence."""
+        """The fault as a sentence."""
         since, until = self.dates
-        where = f"seq {self.first_seq}–{self.last_seq}, {since} – {until}"
+        entries = f"seq {self.first_seq}–{self.last_seq}, {since} – {until}"
         return Text(
-            f"Đợt niêm phong {self.batch} ({where}): {self.fault.vi}",
-            f"Sealed batch {self.batch} ({where}): {self.fault.en}",
+            f"Đợt niêm phong {self.batch} ({entries}): {self.fault.vi}",
+            f"Sealed batch {self.batch} ({entries}): {self.fault.en}",
         )
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What a walk over all batches has found. Entries that are not sealed yet are counted, not proven."""
+    """Result of verifying all batches. ``unsealed`` entries are counted, not verified."""
 
     batches: int
     rows: int
@@ -73,7 +74,7 @@ class Verification:
 
     @property
     def summary(self) -> Text:
-        """How much is proven, for when nothing is broken."""
+        """The result as a sentence, for when no batch is broken."""
         return Text(
             f"{self.batches} đợt niêm phong gồm {self.rows} dòng còn nguyên vẹn, niêm phong đến"
             f" {self.sealed_at or '–'}; {self.unsealed} dòng chưa niêm phong",
@@ -83,16 +84,16 @@ class Verification:
 
 
 def verify_journal(sealer: Sealer, on_progress: ProgressCallback = no_progress) -> Verification:
-    """Walk over all batches in their order, entry by entry, and hold each against its seal and the anchor.
+    """Verify all batches in order, entry by entry, against their seals and the anchor file.
 
-    Reads as a stream, in one snapshot, beside writers and a sealer that goes on; ``told`` hears of each batch. Raises
-    ``Unavailable`` when the database cannot be asked.
+    Streams the journal in one snapshot, while writers and the sealer go on. ``on_progress`` is called after each batch.
+    Raises ``Unavailable`` when the database cannot be queried.
     """
-    with sealer_connection(sealer.url) as connection:
+    with sealer_connection(sealer) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         with ExitStack() as stack:
-            # A sealer tells the anchor before it lets go: between two rounds key, seals and anchor are of one moment.
+            # The sealer appends to the anchor before it releases the lock: keys, seals and anchor are consistent here.
             with sealer_lock(connection):
                 keys = SigningKeys(sealer.folder)
                 size = sealer.anchor.stat().st_size if sealer.anchor.is_file() else 0
@@ -102,7 +103,7 @@ def verify_journal(sealer: Sealer, on_progress: ProgressCallback = no_progress) 
 
 
 class _Peekable(Generic[T]):
-    """An iterator that shows its next element before it is taken."""
+    """An iterator whose ``next`` element can be read before it is taken."""
 
     def __init__(self, source: Iterable[T]) -> None:
         self._source = iter(source)
@@ -115,25 +116,23 @@ class _Peekable(Generic[T]):
 
 
 def _anchor_lines(anchor: Path, size: int) -> Iterator[str]:
-    """The anchor's whole lines as far as it reached when the walk began; a torn one has not been told."""
+    """The anchor file's complete lines up to ``size``, its length when the snapshot was taken."""
     if not size:
         return
     with anchor.open("rb") as file:
-        while (left := size - file.tell()) > 0:
-            line = file.readline(min(left, MAX_LINE_BYTES))
+        while (remaining := size - file.tell()) > 0:
+            line = file.readline(min(remaining, MAX_LINE_BYTES))
             if line.endswith(b"\n") or len(line) == MAX_LINE_BYTES:
                 yield line.decode("utf-8", "replace").removesuffix("\n")
 
 
 ENTRY_CHANGED = Text("có dòng đã bị sửa", "an entry was changed")
-UNTRUSTED_SIGNATURE = Text(
-    "dấu niêm phong không do khóa tin cậy nào ký", "its seal is signed by no key that is trusted"
-)
-CHAIN_BROKEN = Text("dấu niêm phong không nối tiếp đợt trước", "its seal does not follow the batch before")
+UNTRUSTED_SIGNATURE = Text("dấu niêm phong không do khóa tin cậy nào ký", "its seal is not signed by a trusted key")
+CHAIN_BROKEN = Text("dấu niêm phong không nối tiếp đợt trước", "its seal does not continue the previous batch")
 SEAL_MISSING = Text("mất dấu niêm phong", "its seal is missing")
 JOURNAL_TRUNCATED = Text(
     "tệp đối chứng có đợt này nhưng cơ sở dữ liệu không còn: phần cuối nhật ký đã bị cắt",
-    "the anchor file has this batch, the database no longer does: the end of the journal was cut off",
+    "the anchor file has this batch but the database does not: the end of the journal was cut off",
 )
 ANCHOR_DIFFERS = Text("tệp đối chứng khác với dấu niêm phong", "the anchor file differs from its seal")
 NOT_IN_ANCHOR = Text(
@@ -147,14 +146,17 @@ NOT_IN_ANCHOR = Text(
 def _row_count_mismatch(counted: int, sealed: int) -> Text:
     return Text(
         f"còn {counted} dòng trong khi đã niêm phong {sealed}: có dòng bị xóa hoặc chèn thêm",
-        f"{counted} entries stand where {sealed} were sealed: some were deleted or put in",
+        f"{counted} entries where {sealed} were sealed: some were deleted or inserted",
     )
 
 
 def _verify_batches(
     connection: Connection, keys: SigningKeys, anchor: _Peekable[str], on_progress: ProgressCallback
 ) -> Verification:
-    """Batch by batch: its place in the chain, its signature, its line in the anchor, its entries."""
+    """Check the chain, the signature, the anchor line and the entries of each batch, and stop at the first fault.
+
+    A batch that the anchor lacks is reported only when nothing else is wrong: a missing disk must not hide a change.
+    """
     ((sealed,),) = connection.execute("select coalesce(sum(rows), 0)::bigint from app.seals").fetchall()
     with connection.cursor("entries", binary=True) as journal, connection.cursor("seals") as seals:
         journal.itersize = seals.itersize = MAX_BATCH_ROWS
@@ -162,18 +164,18 @@ def _verify_batches(
         seals.execute(f"select {SEAL_SELECT_LIST} from app.seals order by batch")
         entries: _Peekable[tuple[int, bytes]] = _Peekable(journal)
         last, rows = GENESIS_SEAL, 0
-        untold: tuple[Seal, Text] | None = None
+        unanchored: tuple[Seal, Text] | None = None
         fault: tuple[Seal, Text] | None = None
         for seal in map(Seal._make, seals):
             if anchor.next is None:
-                untold = untold or (seal, NOT_IN_ANCHOR)
-            if what := _check_batch(seal, last, keys, anchor, entries):
-                fault = (_missing_batch(last, seal) if what is SEAL_MISSING else seal), what
+                unanchored = unanchored or (seal, NOT_IN_ANCHOR)
+            if problem := _check_batch(seal, last, keys, anchor, entries):
+                fault = (_missing_batch(last, seal) if problem is SEAL_MISSING else seal), problem
                 break
             last, rows = seal, rows + seal.rows
             on_progress(JOURNAL_ENTRIES, rows, sealed)
         else:
-            fault = _batch_beyond_last_seal(last, anchor.next) or untold
+            fault = _batch_beyond_last_seal(last, anchor.next) or unanchored
     return Verification(
         last.batch,
         rows,
@@ -186,7 +188,7 @@ def _verify_batches(
 def _check_batch(
     seal: Seal, last: Seal, keys: SigningKeys, anchor: _Peekable[str], entries: _Peekable[tuple[int, bytes]]
 ) -> Text | None:
-    """What is wrong with the batch after ``last``, if anything; takes its line and its entries."""
+    """The fault of the batch after ``last``, or None; takes its anchor line and its entries from the iterators."""
     if seal.batch != last.batch + 1:
         return SEAL_MISSING
     if (key := keys.signer(seal.statement, seal.signature)) is None:
@@ -206,12 +208,12 @@ def _check_batch(
 
 
 def _missing_batch(last: Seal, following: Seal) -> Seal:
-    """What is known of the batch whose seal is missing between two others."""
+    """A stand-in for the batch after ``last`` whose seal is missing."""
     return Seal(last.batch + 1, last.last_seq + 1, following.first_seq - 1, 0, "", "", following.sealed_at)
 
 
 def _batch_beyond_last_seal(last: Seal, line: str | None) -> tuple[Seal, Text] | None:
-    """A batch that the anchor has after the last seal."""
+    """The batch that the anchor file names after the last seal, with the fault; None when it ends there too."""
     if line is None:
         return None
     try:
@@ -221,11 +223,11 @@ def _batch_beyond_last_seal(last: Seal, line: str | None) -> tuple[Seal, Text] |
 
 
 def _entry_dates(connection: Connection, seal: Seal) -> tuple[str, str]:
-    """When the entries that still stand in the place of a batch were written, else when it was sealed; UTC."""
-    found = connection.execute(
+    """The times (UTC) of the first and last entry between a batch's numbers, or when it was sealed if none is left."""
+    row = connection.execute(
         "select date_trunc('second', min(at))::text, date_trunc('second', max(at))::text from app.journal"
         " where seq between %s and %s",
         [seal.first_seq, seal.last_seq],
     ).fetchone()
-    since, until = found or (None, None)
+    since, until = row or (None, None)
     return since or seal.sealed_at, until or seal.sealed_at

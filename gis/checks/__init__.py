@@ -1,4 +1,4 @@
-"""Checks of a running system: doctor and reconciliation."""
+"""Checks of an installation: the doctor, and the reconciliation of tables with the journal."""
 
 from gis.checks.doctor import is_healthy
 from gis.checks.reconcile import reconcile_with_journal

@@ -1,7 +1,7 @@
-"""The doctor: whether the house may open today.
+"""The doctor: checks that must pass before the server starts.
 
-Every check looks at what stands, never at what was meant: in PostgreSQL's catalogues, on the disk, in the anchor of
-the sealed journal. ``examine`` gives all findings; one of them bad, and nobody is served.
+Every check inspects the actual state: PostgreSQL's catalogues, the disk and the anchor file of the sealed journal.
+``run_checks`` returns all results; the server does not start while one of them is ``BAD``.
 """
 
 from collections.abc import Iterable
@@ -24,16 +24,16 @@ from gis.checks.rights_checks import (
 
 
 def run_checks(admin_url: str, installation: Installation) -> list[CheckResult]:
-    """Every finding, in the order of the checks. Needs the database's administrator; changes nothing."""
+    """Run all checks in a read-only transaction. ``admin_url`` must be that of the database administrator."""
     engine = create_engine(admin_url, poolclass=NullPool)
     with engine.connect() as connection:
         connection.execute(text("set transaction read only"))
-        return [finding for check in CHECKS for finding in check(connection, installation)]
+        return [result for check in CHECKS for result in check(connection, installation)]
 
 
-def is_healthy(findings: Iterable[CheckResult]) -> bool:
-    """Whether the house may open."""
-    return all(finding.state is not CheckStatus.BAD for finding in findings)
+def is_healthy(results: Iterable[CheckResult]) -> bool:
+    """Whether no result is ``BAD``, so that the server may start."""
+    return all(result.state is not CheckStatus.BAD for result in results)
 
 
 CHECKS: tuple[Check, ...] = (

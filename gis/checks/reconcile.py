@@ -1,13 +1,13 @@
-"""Reconciliation: everything that pages read and rights rest on, held against the journal, which the seals keep.
+"""Reconciliation: compares the tables that pages and rights depend on with the sealed journal.
 
-Whoever disables the triggers to change a row, or what is remembered of it, is betrayed by the journal. Compared are
-things, their parts and links, now and as they were; accounts, posts, sign-ins and tokens, their secrets by a
+It reveals changes that were made with the triggers disabled. Compared are features, child tables and links, both their
+present rows and their history; people, role assignments, sessions, recovery codes and tokens, whose secrets by a
 fingerprint; releases with their approvals; what recipients hold, and what is served to them. The first row that
-disagrees is named.
+disagrees is reported.
 
-Left out, because they follow from something else: what only counts (uses of tokens, failed and latest sign-ins,
-``cells``, the counters of codes), the registers that ``./cotmoc load`` makes of its files (routes, anchors,
-procedures), the keys of creates that were sent twice, and whatever ``./cotmoc doctor`` holds against the program.
+Not compared are counters (token use, failed and latest sign-ins, grid counts, code counters), tables that are loaded
+from reference files (routes, anchors, procedures), idempotency keys, and the schema, which ``gis.checks.doctor``
+compares with the program.
 """
 
 from collections.abc import Iterator
@@ -32,9 +32,9 @@ COMPARISONS = Text("phép đối chiếu", "comparisons")
 HISTORY_COLUMNS = ("valid", "since", "action", "actor", *CHANGE_CONTEXT, "journal_seq")
 
 DIFFERING_VALUES = (
-    """exists (select from jsonb_each({one}) a join jsonb_each({other}) b using (key) where a.value <> b.value)"""
+    """exists (select from jsonb_each({left}) a join jsonb_each({right}) b using (key) where a.value <> b.value)"""
 )
-"""A column that came or went since is known to one of both only, and says nothing."""
+"""Condition on two JSON objects; compares the keys of both only, so that added and dropped columns are not reported."""
 
 HISTORY_MISMATCH = """
 select coalesce(h.{subject}, j.feature_id) from app.{table}_history h
@@ -45,7 +45,7 @@ where h.id is null or j.seq is null or j.feature_id <> h.{subject} or j.action <
     or {history} <> {journal} and {parted_history}
 limit 1
 """
-"""A state that the journal does not know so, or an entry whose state is gone."""
+"""A history row that differs from its journal entry, or an entry without its history row."""
 
 CURRENT_ROW_MISMATCH = """
 select coalesce(t.{subject}, h.{subject}) from app.{table} t
@@ -54,7 +54,7 @@ left join app.journal j on j.seq = h.journal_seq
 where t.id is null or h.id is null or {now} <> {journal} and {parted_now}
 limit 1
 """
-"""A thing that is not as its last state says, or that only one of both knows."""
+"""A present row that differs from its last history row, or one of them without the other."""
 
 VALIDITY_MISMATCH = """
 select id from (select id, valid, updated_at, lead(lower(valid)) over (partition by id order by version) as next
@@ -62,13 +62,13 @@ select id from (select id, valid, updated_at, lead(lower(valid)) over (partition
 where lower(valid) <> updated_at or next is not null and upper(valid) is distinct from next
 limit 1
 """
-"""A state that is said to have held at another time."""
+"""A history row whose validity does not begin at ``updated_at`` or does not end where the next one begins."""
 
 UNREGISTERED_FEATURE = """
 select t.id from app.{table} t left join app.features f on f.id = t.id and f.layer = '{table}' where f.id is null
 limit 1
 """
-"""A thing whose identity is another's."""
+"""A feature whose id is not registered for its layer."""
 
 COMMON_QUERIES = (HISTORY_MISMATCH, CURRENT_ROW_MISMATCH)
 
@@ -81,7 +81,7 @@ where t.id is null and j.action <> 'delete' or t.id is not null and (j.feature_i
     or {parted}
 limit 1
 """
-"""A row that is not as the latest entry about it says, or that only one of both knows."""
+"""A row without history that differs from the latest journal entry about it, or one of them without the other."""
 
 APPROVED_ROWS_MISMATCH = """
 select version_id from (
@@ -96,7 +96,7 @@ select version_id from (
 where (r.rows, r.sha256) is distinct from (j.rows, j.sha256)
 limit 1
 """
-"""A version whose rows are not those that were submitted for approval."""
+"""A release version whose rows are not those that were submitted for approval."""
 
 STEPS_MISMATCH = """
 with step as (select version_id, state, actor, reason from app.release_steps),
@@ -106,20 +106,20 @@ select version_id from (
     (table step except all table entry) union all (table entry except all table step)
 ) apart limit 1
 """
-"""A step of a release that nobody took, or one that is missing."""
+"""A step of a release version that is not in the journal, or a journalled one that is missing."""
 
 CONTENT_HASH_MISMATCH = "select feature_id from app.holdings where sha256 <> app.content_hash(content) limit 1"
-"""What a recipient was given, in other words than it was."""
+"""A holding whose content does not match its hash."""
 
 MANIFEST_ROWS_MISMATCH = """
-select v.release_id from app.release_versions v cross join lateral jsonb_each(v.manifest->'layers') l (layer, told)
-where l.told->>'sha256' is distinct from app.text_hash(coalesce((
+select v.release_id from app.release_versions v cross join lateral jsonb_each(v.manifest->'layers') l (layer, entry)
+where l.entry->>'sha256' is distinct from app.text_hash(coalesce((
     select string_agg(h.feature_id || ' ' || h.sha256, e'\\n' order by h.feature_id) from app.holdings h
     where h.release_id = v.release_id and h.layer = l.layer and h.since <= (v.manifest->>'published_at')::timestamptz
         and (h.until is null or h.until > (v.manifest->>'published_at')::timestamptz)), ''))
 limit 1
 """
-"""A version whose rows are not those of its manifest, which stands in the journal."""
+"""A release version whose holdings do not match the hash in its manifest."""
 
 HOLDING_PERIOD_MISMATCH = """
 select h.feature_id from app.holdings h
@@ -132,7 +132,7 @@ or h.held_back and not exists (
     and j.action = 'hold_back' and j.new->>'release' = h.release_id::text)
 limit 1
 """
-"""What no version has given when it is said, or what no version, withdrawal or raised level has ended."""
+"""A holding that no version published when it began, or whose end no version, withdrawal or recall explains."""
 
 TOMBSTONE_MISMATCH = """
 select feature_id from (
@@ -141,7 +141,7 @@ select feature_id from (
 where t.id is null or h.feature_id is null
 limit 1
 """
-"""What is gone and of which the recipient hears nothing, or the other way round."""
+"""A feature that a recipient no longer holds but that has no tombstone, or a tombstone of one that it holds."""
 
 MANIFEST_MISMATCH = """
 select coalesce(v.release_id, m.release) from (select * from app.release_versions where manifest is not null) v
@@ -152,7 +152,7 @@ where v.id is null or m.release is null or m.manifest - '{held_back,basis}'::tex
         select from app.release_versions w where w.release_id = v.release_id and w.state = 'withdrawn')
 limit 1
 """
-"""A manifest that says something else than the journal."""
+"""A manifest served to the recipient that differs from the version's, or one of them without the other."""
 
 SERVED_ROWS_MISMATCH = """
 select coalesce(t.id, h.feature_id) from release.{layer} t
@@ -167,46 +167,49 @@ where t.id is null or h.feature_id is null
         'served_from', t.served_from, 'served_to', t.served_to))) - 'shared_mercator'
 limit 1
 """
-"""What is served otherwise than it is held, or only one of both."""
+"""A served row that differs from its holding, or one of them without the other."""
 
 
-def reconcile_with_journal(admin_url: str, on_progress: ProgressCallback = no_progress) -> Text | None:
-    """The first row that is not what the journal says of it, in words. Needs the database's administrator.
+def reconcile_with_journal(
+    admin_url: str, command_line: str, on_progress: ProgressCallback = no_progress
+) -> Text | None:
+    """Describe the first row that disagrees with the journal; None when all agree.
 
-    Raises ``Unavailable`` where the database is not of this version, as after a restoring.
+    ``admin_url`` must be that of the database administrator; ``command_line`` is how a user calls this program. Raises
+    ``Unavailable`` when the schema is out of date, as it may be after a restore.
     """
     try:
         with create_engine(admin_url, poolclass=NullPool).connect() as connection:
             connection.execute(text("set transaction isolation level repeatable read, read only"))
             return first_mismatch(connection, on_progress)
-    except DBAPIError as fault:
+    except DBAPIError as error:
         raise Unavailable(
             Text(
-                "Chưa đối chiếu được: lược đồ dữ liệu chưa cập nhật. Hãy chạy ./cotmoc migrate",
-                "Cannot compare: the schema is out of date. Run ./cotmoc migrate",
+                f"Chưa đối chiếu được: lược đồ dữ liệu chưa cập nhật. Hãy chạy {command_line} migrate",
+                f"Cannot compare: the schema is out of date. Run {command_line} migrate",
             )
-        ) from fault
+        ) from error
 
 
 def first_mismatch(connection: Connection, on_progress: ProgressCallback = no_progress) -> Text | None:
-    """The same in a transaction of the administrator's, with the owner's eyes until it ends."""
+    """The same in a transaction of the administrator, in which it takes the owner's role."""
     if not catalog:
-        raise RuntimeError("no card is declared, so nothing would be compared")
+        raise RuntimeError("no layer is declared, so nothing would be compared")
     connection.execute(text(f"set local role {OWNER_ROLE}"))
-    asked = list(_queries())
-    for done, (named, question) in enumerate(asked):
-        on_progress(COMPARISONS, done, len(asked))
-        found = connection.execute(text(question)).scalar()
-        if found is not None:
-            vi = f"{named} {found}: hiện tại hoặc lịch sử không khớp với nhật ký"
-            return Text(vi, f"{named} {found}: its present or its past is not what the journal says")
+    queries = list(_queries())
+    for done, (table, query) in enumerate(queries):
+        on_progress(COMPARISONS, done, len(queries))
+        row_id = connection.execute(text(query)).scalar()
+        if row_id is not None:
+            vi = f"{table} {row_id}: hiện tại hoặc lịch sử không khớp với nhật ký"
+            return Text(vi, f"{table} {row_id}: its present or past state does not match the journal")
     return None
 
 
 def _queries() -> Iterator[tuple[str, str]]:
-    """Each question with the table that it names a row of, the quick ones first."""
+    """Each query with the table whose row it returns, fast ones first."""
     for name in (*account_models.ACCOUNT_TABLES, *release_models.JOURNALLED_TABLES):
-        parted = DIFFERING_VALUES.format(one="app.account_told(to_jsonb(t))", other="j.new")
+        parted = DIFFERING_VALUES.format(left="app.account_told(to_jsonb(t))", right="j.new")
         yield name, LATEST_ENTRY_MISMATCH.format(table=name, parted=parted)
     yield "release_rows", APPROVED_ROWS_MISMATCH
     yield "release_steps", STEPS_MISMATCH
@@ -225,21 +228,21 @@ def _queries() -> Iterator[tuple[str, str]]:
 
 
 def _table_queries(table: Table, subject: str, actions: str, queries: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    for question in queries:
-        yield table.name, question.format(table=table.name, subject=subject, actions=actions, **_row_expressions(table))
+    for query in queries:
+        yield table.name, query.format(table=table.name, subject=subject, actions=actions, **_row_expressions(table))
 
 
 def _row_expressions(table: Table) -> dict[str, str]:
-    """A thing, a state of it and an entry about it as JSON: what is stored, less what follows from it."""
+    """SQL of a present row, a history row and a journal entry as JSON without derived columns, and comparisons."""
     derived = [column.name for column in table.columns if column.computed is not None or "for_tiles" in column.info]
-    less = "- '{{{}}}'::text[]"
-    now = f"(to_jsonb(t) {less.format(','.join(derived))})"
-    history = f"(to_jsonb(h) {less.format(','.join((*derived, *HISTORY_COLUMNS)))})"
-    journal = f"(coalesce(j.new, j.old) {less.format(','.join(derived))})"
+    without = "- '{{{}}}'::text[]"
+    now = f"(to_jsonb(t) {without.format(','.join(derived))})"
+    history = f"(to_jsonb(h) {without.format(','.join((*derived, *HISTORY_COLUMNS)))})"
+    journal = f"(coalesce(j.new, j.old) {without.format(','.join(derived))})"
     return {
         "now": now,
         "history": history,
         "journal": journal,
-        "parted_now": DIFFERING_VALUES.format(one=now, other=journal),
-        "parted_history": DIFFERING_VALUES.format(one=history, other=journal),
+        "parted_now": DIFFERING_VALUES.format(left=now, right=journal),
+        "parted_history": DIFFERING_VALUES.format(left=history, right=journal),
     }

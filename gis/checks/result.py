@@ -1,4 +1,4 @@
-"""The result of a check, and what checks are given."""
+"""The result of a check, and the installation that checks inspect."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,11 +12,9 @@ from sqlalchemy.engine import Connection
 from gis.schema.policy_model import Policy
 from gis.text.i18n import Text
 
-RUN_MIGRATE = Text("chạy ./cotmoc migrate để khôi phục", "run ./cotmoc migrate to restore it")
-
 
 class CheckStatus(StrEnum):
-    """How a thing stands."""
+    """Outcome of a check: ``POOR`` is a warning, ``BAD`` keeps the server from starting."""
 
     GOOD = "good"
     POOR = "poor"
@@ -25,7 +23,7 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What one check has found."""
+    """Name, outcome and detail of one check."""
 
     check: Text
     state: CheckStatus
@@ -34,30 +32,41 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Installation:
-    """What is examined: the policy that should stand, where files lie, which secrets are in use."""
+    """What the checks inspect: the policy that should be in force, the files, and the secrets in use.
+
+    ``command_line`` is how a user calls this program, for remedies; ``secrets`` are the logins' passwords by login.
+    Without ``durable`` the settings for durable writes are not required; without ``anchor`` seals are not checked.
+    """
 
     policy: Policy
     data_dir: Path
+    command_line: str
     private_files: tuple[Path, ...] = ()
     secrets: Mapping[str, str] | None = None
     durable: bool = True
     anchor: Path | None = None
+
+    @property
+    def run_migrate(self) -> Text:
+        """The remedy for what migrating restores."""
+        return Text(f"chạy {self.command_line} migrate để khôi phục", f"run {self.command_line} migrate to restore it")
 
 
 Check = Callable[[Connection, Installation], Iterator[CheckResult]]
 
 
 def check_result(
-    vi: str, en: str, faults: list[str], remedy: Text = RUN_MIGRATE, *, worst: CheckStatus = CheckStatus.BAD
+    vi: str, en: str, faults: list[str], remedy: Text, *, worst: CheckStatus = CheckStatus.BAD
 ) -> Iterator[CheckResult]:
-    """One finding of a check: good where there are no faults, else their names and what helps."""
+    """The result of the check named ``vi`` and ``en``: good without faults, else ``worst``, with faults and remedy."""
     check = Text(vi, en)
     if not faults:
         yield CheckResult(check, CheckStatus.GOOD, Text("đạt", "in order"))
         return
-    named = ", ".join(faults[:8]) + (" …" if len(faults) > 8 else "")  # noqa: PLR2004 - enough to find them by
-    yield CheckResult(check, worst, Text(f"{named}; {remedy.vi}", f"{named}; {remedy.en}"))
+    listed = ", ".join(faults[:8]) + (" …" if len(faults) > 8 else "")  # noqa: PLR2004 - keeps the line readable
+    yield CheckResult(check, worst, Text(f"{listed}; {remedy.vi}", f"{listed}; {remedy.en}"))
 
 
 def query_names(connection: Connection, sql: str, **values: Any) -> list[str]:
+    """The first column of a query as texts."""
     return [str(row[0]) for row in connection.execute(text(sql), values)]

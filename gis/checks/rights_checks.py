@@ -1,4 +1,4 @@
-"""Checks of roles, grants, row policies and the schema."""
+"""Checks of database roles, grants, row-level security policies and the schema."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ UNSAFE_SETTINGS = [
     "^(session_replication_role|role|row_security|synchronous_commit)$",
     "_preload_libraries$",
 ]
-"""Settings that, given beforehand to a login or a database, switch triggers off, sign for somebody or lose writes."""
+"""Settings that, preset for a login or a database, disable triggers, forge the journal's actor or lose writes."""
 
 
 def _own_unit_roles(policy: Policy) -> list[str]:
@@ -27,6 +27,7 @@ def _own_unit_roles(policy: Policy) -> list[str]:
 
 
 def check_row_security(connection: Connection, installation: Installation) -> Iterator[CheckResult]:
+    """Check that every table with grants forces row security, and that views run with the caller's rights."""
     open_tables = query_names(
         connection,
         "select c.oid::regclass from pg_class c where c.relnamespace::regnamespace::text in ('app', 'release')"
@@ -35,61 +36,71 @@ def check_row_security(connection: Connection, installation: Installation) -> It
         "  or exists (select from pg_attribute t, aclexplode(t.attacl) a where t.attrelid = c.oid))",
     )
     yield from check_result(
-        "Mọi bảng có chính sách phân quyền theo dòng", "Every table has row-level security policies", open_tables
+        "Mọi bảng có chính sách phân quyền theo dòng",
+        "Every table has row-level security policies",
+        open_tables,
+        installation.run_migrate,
     )
     open_views = query_names(
         connection,
         "select oid::regclass from pg_class where relnamespace::regnamespace::text in ('app', 'release')"
         " and relkind = 'v' and not coalesce(reloptions, '{}') @> array['security_invoker=true']"
-        # What a scoped post may know of its own matters comes through a role that row security holds as well.
-        " and not (relname like '%\\_own' and relowner::regrole::text = any(:owning))",
-        owning=_own_unit_roles(installation.policy),
+        # Own-unit views belong to roles that are subject to row security themselves.
+        " and not (relname like '%\\_own' and relowner::regrole::text = any(:own_unit_roles))",
+        own_unit_roles=_own_unit_roles(installation.policy),
     )
     yield from check_result(
-        "Khung nhìn dùng quyền của người truy vấn", "Views use the rights of whoever queries", open_views
+        "Khung nhìn dùng quyền của người truy vấn",
+        "Views run with the caller's rights",
+        open_views,
+        installation.run_migrate,
     )
 
 
 def check_security_drift(connection: Connection, installation: Installation) -> Iterator[CheckResult]:
+    """Check grants and policies against the hash stored by the last migration, and the owners of all objects."""
     faults = security_drift(connection, installation.policy)
-    yield from check_result("Mã kiểm tra của toàn bộ phân quyền", "Hash of all grants and policies", faults)
+    yield from check_result(
+        "Mã kiểm tra của toàn bộ phân quyền", "Hash of all grants and policies", faults, installation.run_migrate
+    )
     foreign = query_names(
         connection,
         "select c.oid::regclass::text from pg_class c where c.relnamespace::regnamespace::text in ('app', 'release')"
         " and c.relowner::regrole::text <> :owner"
-        " and not (c.relkind = 'v' and c.relowner::regrole::text = any(:owning)) union all"
+        " and not (c.relkind = 'v' and c.relowner::regrole::text = any(:own_unit_roles)) union all"
         " select p.oid::regprocedure::text from pg_proc p"
         " where p.pronamespace::regnamespace::text in ('app', 'release') and p.prosecdef"
         " and (p.proowner::regrole::text not in (:owner, :publisher)"
         "  or not coalesce(array_to_string(p.proconfig, ' '), '') ~ 'search_path')",
         owner=OWNER_ROLE,
         publisher=PUBLISHER,
-        owning=_own_unit_roles(installation.policy),
+        own_unit_roles=_own_unit_roles(installation.policy),
     )
     yield from check_result(
         "Mọi đối tượng thuộc một chủ sở hữu không đăng nhập được",
         "Every object belongs to one owner that cannot log in",
         foreign,
+        installation.run_migrate,
     )
 
 
 def check_structure(connection: Connection, _installation: Installation) -> Iterator[CheckResult]:
-    """What revisions have made, line by line, and all that the cards name; what a rule puts in place of a statement."""
+    """Check tables, columns and constraints against models and fingerprint, and that there are no rewrite rules."""
     tables = Record.metadata.tables.values()
-    wanted = {f"{table.fullname}.{column.name}" for table in tables for column in table.columns}
-    found = query_names(
+    expected_columns = {f"{table.fullname}.{column.name}" for table in tables for column in table.columns}
+    columns = query_names(
         connection,
         "select attrelid::regclass || '.' || attname from pg_attribute where attrelid::regclass::text = any(:tables)"
         " and attnum > 0 and not attisdropped",
         tables=[table.fullname for table in tables],
     )
-    keepers = {f"{table.fullname}.{one.name}" for table in tables for one in table.indexes} | {
-        f"{table.fullname}.{one.name}"
+    expected_names = {f"{table.fullname}.{index.name}" for table in tables for index in table.indexes} | {
+        f"{table.fullname}.{constraint.name}"
         for table in tables
-        for one in table.constraints
-        if not isinstance(one, PrimaryKeyConstraint) or one.columns
+        for constraint in table.constraints
+        if not isinstance(constraint, PrimaryKeyConstraint) or constraint.columns
     }
-    standing_keepers = query_names(
+    names = query_names(
         connection,
         "select conrelid::regclass || '.' || conname from pg_constraint where convalidated and conrelid <> 0 union all"
         " select i.indrelid::regclass || '.' || c.relname from pg_index i join pg_class c on c.oid = i.indexrelid"
@@ -100,7 +111,7 @@ def check_structure(connection: Connection, _installation: Installation) -> Iter
         "select ev_class::regclass || '.' || rulename from pg_rewrite r join pg_class c on c.oid = r.ev_class"
         " where c.relnamespace::regnamespace::text in ('app', 'release') and rulename <> '_RETURN'",
     )
-    faults = sorted({*wanted ^ set(found), *keepers - set(standing_keepers), *rules})
+    faults = sorted({*expected_columns ^ set(columns), *expected_names - set(names), *rules})
     faults += fingerprint.differing_lines(connection)
     restore = Text("so với bản sao lưu", "compare with a backup")
     yield from check_result(
@@ -108,14 +119,21 @@ def check_structure(connection: Connection, _installation: Installation) -> Iter
     )
 
 
-def check_leakproof(connection: Connection, _installation: Installation) -> Iterator[CheckResult]:
+def check_leakproof(connection: Connection, installation: Installation) -> Iterator[CheckResult]:
+    """Check that exactly one function of PostGIS is marked LEAKPROOF: the operator of the spatial index.
+
+    Without the mark PostgreSQL does not use the index under row security.
+    """
     unmarked = query_names(
         connection,
         "select oid::regprocedure from pg_proc where not proleakproof"
         " and oid = 'geometry_overlaps(geometry, geometry)'::regprocedure",
     )
     yield from check_result(
-        "Chỉ mục không gian dùng được khi áp dụng phân quyền", "The spatial index works under row security", unmarked
+        "Chỉ mục không gian dùng được khi áp dụng phân quyền",
+        "The spatial index works under row security",
+        unmarked,
+        installation.run_migrate,
     )
     trusted = query_names(
         connection,
@@ -125,28 +143,29 @@ def check_leakproof(connection: Connection, _installation: Installation) -> Iter
     )
     yield from check_result(
         "Không hàm nào khác được đánh dấu tin cậy",
-        "No other function is marked as trusted",
+        "No other function is marked LEAKPROOF",
         trusted,
-        Text("bỏ dấu LEAKPROOF của hàm", "take the mark LEAKPROOF away"),
+        Text("bỏ dấu LEAKPROOF của hàm", "alter the function to NOT LEAKPROOF"),
     )
 
 
 def check_roles(connection: Connection, installation: Installation) -> Iterator[CheckResult]:
-    there = set(query_names(connection, "select rolname from pg_roles where rolname like 'cotmoc\\_%'"))
-    missing = sorted({OWNER_ROLE, *LOGINS, *(role.read_role for role in installation.policy.roles)} - there)
-    yield from check_result("Đủ các vai trò", "Every role is there", missing)
-    mighty = query_names(
+    """Check that all roles exist, and none has attributes, memberships or a login beyond the declared ones."""
+    existing = set(query_names(connection, "select rolname from pg_roles where rolname like 'cotmoc\\_%'"))
+    missing = sorted({OWNER_ROLE, *LOGINS, *(role.read_role for role in installation.policy.roles)} - existing)
+    yield from check_result("Đủ các vai trò", "Every role exists", missing, installation.run_migrate)
+    privileged = query_names(
         connection,
         "select rolname from pg_roles where rolname like 'cotmoc\\_%'"
         " and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication)",
     )
-    lower = Text(
+    restrict = Text(
         "alter role … nosuperuser nobypassrls nocreaterole", "alter role … nosuperuser nobypassrls nocreaterole"
     )
     yield from check_result(
-        "Không vai trò nào bỏ qua được chính sách phân quyền", "No role bypasses the policies", mighty, lower
+        "Không vai trò nào bỏ qua được chính sách phân quyền", "No role bypasses the policies", privileged, restrict
     )
-    held = set(
+    memberships = set(
         query_names(
             connection,
             "select m.member::regrole || ' → ' || m.roleid::regrole from pg_auth_members m"
@@ -154,38 +173,42 @@ def check_roles(connection: Connection, installation: Installation) -> Iterator[
             " or m.roleid::regrole::text like 'cotmoc\\_%' and not r.rolsuper",
         )
     )
-    excess = sorted(held - _memberships(installation.policy))
-    revoke = Text("thu hồi vai trò thừa (REVOKE)", "revoke the excess role (REVOKE)")
+    excess = sorted(memberships - _declared_memberships(installation.policy))
+    revoke = Text("thu hồi vai trò thừa (REVOKE)", "revoke the undeclared membership (REVOKE)")
     yield from check_result(
         "Không vai trò nào kế thừa vai trò ngoài khai báo", "No role inherits an undeclared role", excess, revoke
     )
-    entering = query_names(
+    unexpected_logins = query_names(
         connection,
         "select rolname from pg_roles where rolname like 'cotmoc\\_%' and (rolcanlogin <> (rolname = any(:logins))"
         " or rolcanlogin and rolinherit)",
         logins=list(LOGINS),
     )
     yield from check_result(
-        "Chỉ các tài khoản đã khai báo đăng nhập được", "Only the declared accounts can log in", entering
+        "Chỉ các tài khoản đã khai báo đăng nhập được",
+        "Only the declared logins can log in",
+        unexpected_logins,
+        installation.run_migrate,
     )
 
 
-def _memberships(policy: Policy) -> set[str]:
-    wanted = {f"{OWNER_ROLE} → {PUBLISHER}"}
+def _declared_memberships(policy: Policy) -> set[str]:
+    memberships = {f"{OWNER_ROLE} → {PUBLISHER}"}
     if policy.partner_view_role is not None:
-        wanted.add(f"{PUBLISHER} → {policy.partner_view_role.read_role}")
-    wanted |= {f"{OWNER_ROLE} → {name}" for name in _own_unit_roles(policy)}
+        memberships.add(f"{PUBLISHER} → {policy.partner_view_role.read_role}")
+    memberships |= {f"{OWNER_ROLE} → {name}" for name in _own_unit_roles(policy)}
     for role in policy.roles:
-        wanted |= {f"{login} → {role.read_role}" for login in (READER_LOGIN, WRITER_LOGIN)}
+        memberships |= {f"{login} → {role.read_role}" for login in (READER_LOGIN, WRITER_LOGIN)}
         if role.edits:
-            wanted |= {f"{WRITER_LOGIN} → {role.write_role}", f"{role.write_role} → {role.read_role}"}
-    return wanted
+            memberships |= {f"{WRITER_LOGIN} → {role.write_role}", f"{role.write_role} → {role.read_role}"}
+    return memberships
 
 
-def check_policy_bypasses(connection: Connection, _installation: Installation) -> Iterator[CheckResult]:
-    opened = query_names(
+def check_policy_bypasses(connection: Connection, installation: Installation) -> Iterator[CheckResult]:
+    """Check that functions which read around policies, CREATE, sequences and temporary tables are not granted."""
+    granted = query_names(
         connection,
-        "select oid::regprocedure::text from pg_proc where proname = any(:peeping)"
+        "select oid::regprocedure::text from pg_proc where proname = any(:functions)"
         " and has_function_privilege('public', oid, 'execute') union all"
         " select n.nspname || ' → ' || r.rolname from pg_namespace n cross join pg_roles r"
         " where n.nspname in ('public', 'app', 'release') and r.rolname like 'cotmoc\\_%' and r.rolname <> :owner"
@@ -194,24 +217,29 @@ def check_policy_bypasses(connection: Connection, _installation: Installation) -
         " cross join pg_roles r where c.relnamespace::regnamespace::text in ('app', 'release')"
         " and r.rolname like 'cotmoc\\_%' and r.rolname <> :owner"
         " and has_sequence_privilege(r.oid, s.seqrelid, 'usage, select, update')",
-        peeping=list(REVOKED_FUNCTIONS),
+        functions=list(REVOKED_FUNCTIONS),
         owner=OWNER_ROLE,
     )
-    yield from check_result("Không có cách bỏ qua chính sách phân quyền", "No way to bypass the policies", opened)
+    yield from check_result(
+        "Không có cách bỏ qua chính sách phân quyền", "No way to bypass the policies", granted, installation.run_migrate
+    )
     temporary = query_names(
         connection,
         "select rolname from pg_roles where rolname = any(:logins)"
         " and has_database_privilege(oid, current_database(), 'temporary')",
         logins=list(LOGINS),
     )
-    # Copies of a database do not keep this; with our functions' fixed search path it is no way in by itself.
+    # A warning only: a restored database loses this, and functions with a fixed search path are safe without it.
     check = "Không vai trò nào được tạo bảng tạm", "No role may create temporary tables"
-    yield from check_result(*check, temporary, worst=CheckStatus.POOR)
+    yield from check_result(*check, temporary, installation.run_migrate, worst=CheckStatus.POOR)
 
 
 def check_foreign_privileges(connection: Connection, _installation: Installation) -> Iterator[CheckResult]:
-    """What lies outside our schemas and is nobody's business there; extensions and PostgreSQL bring their own."""
-    lent = query_names(
+    """Check for grants outside the schemas ``app`` and ``release``, and for settings that weaken the protection.
+
+    Grants that PostgreSQL and its extensions make themselves are not reported.
+    """
+    granted = query_names(
         connection,
         "with ours as (select oid from pg_roles where rolname like 'cotmoc\\_%' union select 0),"
         " lent as (select a.grantee, c.oid::regclass::text as what from pg_class c, aclexplode(c.relacl) a"
@@ -227,25 +255,26 @@ def check_foreign_privileges(connection: Connection, _installation: Installation
         " select distinct what || ' → ' || case grantee when 0 then 'public' else grantee::regrole::text end from lent"
         " where grantee in (select oid from ours)",
     )
-    revoke = Text("thu hồi quyền thừa (REVOKE)", "revoke the excess right (REVOKE)")
+    revoke = Text("thu hồi quyền thừa (REVOKE)", "revoke the excess privilege (REVOKE)")
     yield from check_result(
-        "Không vai trò nào có quyền ngoài các lược đồ", "No role has rights outside the schemas", lent, revoke
+        "Không vai trò nào có quyền ngoài các lược đồ", "No role has rights outside the schemas", granted, revoke
     )
     settings = query_names(
         connection,
-        "select concat_ws(' ', nullif(s.setrole, 0)::regrole, one) from pg_db_role_setting s, unnest(s.setconfig) one"
+        "select concat_ws(' ', nullif(s.setrole, 0)::regrole, setting)"
+        " from pg_db_role_setting s, unnest(s.setconfig) setting"
         " where (s.setdatabase = 0 or s.setdatabase = (select oid from pg_database where datname = current_database()))"
         " and (s.setrole = 0 or s.setrole::regrole::text like 'cotmoc\\_%')"
-        " and (split_part(one, '=', 1) ~ any(:loosening)"
-        # Of a whole database PostGIS's topology sets it too.
-        "  or s.setrole <> 0 and split_part(one, '=', 1) = 'search_path') union all"
-        # What a new session is given, whatever this one has set for itself.
+        " and (split_part(setting, '=', 1) ~ any(:unsafe_settings)"
+        # postgis_topology sets a search path for the whole database.
+        "  or s.setrole <> 0 and split_part(setting, '=', 1) = 'search_path') union all"
+        # The value that a new session starts with.
         " select name || '=' || reset_val from pg_settings where name like 'cotmoc.%' and reset_val <> ''"
         "  or name = 'session_replication_role' and reset_val <> 'origin' union all"
         " select p.parname || ' → ' || case a.grantee when 0 then 'public' else a.grantee::regrole::text end"
         " from pg_parameter_acl p, aclexplode(p.paracl) a"
         " where a.grantee = 0 or a.grantee::regrole::text like 'cotmoc\\_%'",
-        loosening=UNSAFE_SETTINGS,
+        unsafe_settings=UNSAFE_SETTINGS,
     )
     reset = Text("alter role … reset; revoke set on parameter", "alter role … reset; revoke set on parameter")
     yield from check_result(
@@ -253,14 +282,15 @@ def check_foreign_privileges(connection: Connection, _installation: Installation
     )
 
 
-def check_partner_login(connection: Connection, _installation: Installation) -> Iterator[CheckResult]:
+def check_partner_login(connection: Connection, installation: Installation) -> Iterator[CheckResult]:
+    """Check that the partners' login reads nothing but the schema ``release`` and writes nothing."""
     readable = query_names(
         connection,
         "select c.oid::regclass from pg_class c join pg_namespace n on n.oid = c.relnamespace"
         " join pg_roles login on login.rolname = :login"
         " where n.nspname not in ('release', 'pg_catalog', 'information_schema', 'pg_toast')"
         " and c.relkind in ('r', 'v', 'm', 'f', 'p')"
-        # What PostGIS itself shows to everybody says nothing of ours once the login sees none of our tables.
+        # PostGIS grants its own views to all; they show nothing of tables that the login cannot see.
         " and not exists (select from pg_depend d where d.objid = c.oid and d.classid = 'pg_class'::regclass"
         "  and d.deptype = 'e')"
         " and (has_table_privilege(login.oid, c.oid, 'select, insert, update, delete')"
@@ -268,7 +298,10 @@ def check_partner_login(connection: Connection, _installation: Installation) -> 
         login=PARTNER_LOGIN,
     )
     yield from check_result(
-        "Đối tác chỉ đọc được phần đã phát hành", "A partner reads what was released alone", readable
+        "Đối tác chỉ đọc được phần đã phát hành",
+        "Partners read released data only",
+        readable,
+        installation.run_migrate,
     )
     writable = query_names(
         connection,
@@ -277,4 +310,4 @@ def check_partner_login(connection: Connection, _installation: Installation) -> 
         " and has_table_privilege(login.oid, c.oid, 'insert, update, delete, truncate')",
         login=PARTNER_LOGIN,
     )
-    yield from check_result("Đối tác không ghi được gì", "A partner writes nothing", writable)
+    yield from check_result("Đối tác không ghi được gì", "Partners write nothing", writable, installation.run_migrate)

@@ -43,7 +43,7 @@ def test_journal_is_sealed_while_serving_and_tampering_is_named(server):
         beside = audit(server, "verify")
         superuser.execute("update app.incidents set description = %s where id = %s", [description, feature_id])
     assert beside.returncode == 1
-    assert f"incidents {feature_id}: its present or its past is not what the journal says" in beside.stderr
+    assert f"incidents {feature_id}: its present or past state does not match the journal" in beside.stderr
     away = audit(server, "verify", COTMOC_ANCHOR=str(server.data_dir / "unmounted" / "anchor"))
     assert away.returncode == 1
     assert "the anchor file lacks this batch" in away.stderr
