@@ -17,8 +17,10 @@ from api.http.dependencies import PageLanguageParam, inline_dependency, principa
 from api.http.page import page_context, page_response
 from api.http.parameters import id_in_path
 from api.http.request_body import BodyParam
+from api.settings import PRODUCT_NAME
 from gis.accounts import Principal, people, second_factor, sign_ins
 from gis.text import Forbidden, Missing, Text
+from layers.password_words import BORDER_WORDS
 from layers.policy import ASSIGNABLE_ROLES
 from maps.pages import accounts
 
@@ -130,7 +132,7 @@ def change_password(request: Request, person: PersonParam, body: BodyParam) -> R
     """Change the password; the old one must be sent with it."""
     person_id, chosen = _check_password(request, person, body, "old"), read_secret(body, "password")
     with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
-        people.change_password(session, person_id, chosen)
+        people.change_password(session, person_id, chosen, BORDER_WORDS)
     return session_response(request, person_id)
 
 
@@ -139,7 +141,7 @@ def offer_second_factor(request: Request, person: PersonParam, body: BodyParam) 
     """A new second factor as a secret and QR code; it takes effect when a code of it has been confirmed."""
     person_id = _check_password(request, person, body, "password")
     with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
-        secret, uri = second_factor.offer_second_factor(session, person_id)
+        secret, uri = second_factor.offer_second_factor(session, person_id, PRODUCT_NAME)
     picture = segno.make(uri, error="m", micro=False).svg_data_uri(scale=5, border=3, light="#fff")
     return {"secret": secret, "address": uri, "picture": picture}
 

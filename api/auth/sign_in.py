@@ -20,6 +20,7 @@ from api.http.security import SESSION_COOKIE
 from api.settings import Settings
 from gis.accounts import Accounts, sign_out
 from gis.text import Text, Unauthenticated
+from layers.password_words import BORDER_WORDS
 from maps.pages import accounts
 
 router = APIRouter(tags=["sign-in"], include_in_schema=False)
@@ -116,7 +117,7 @@ def sign_in(request: Request, body: BodyParam) -> Response:
 def accept_invitation(request: Request, body: BodyParam) -> dict[str, Any]:
     """Choose a password with the secret of an invitation; returns the name to sign in with."""
     invitation, password = read_secret(body, "invitation"), read_secret(body, "password")
-    return {"name": accounts_of(request).accept_invitation(invitation, password, client_ip(request))}
+    return {"name": accounts_of(request).accept_invitation(invitation, password, client_ip(request), BORDER_WORDS)}
 
 
 @router.post("/signout")

@@ -15,9 +15,11 @@ import segno
 import typer
 
 from api.cli.up import DatabaseUrls, migrate
+from api.settings import PRODUCT_NAME
 from gis.accounts import Accounts, drop_second_factor, models as account_models, passwords, people
 from gis.db import ACCOUNTS_LOGIN
 from gis.text import Forbidden, Invalid, Missing, Text
+from layers.password_words import BORDER_WORDS
 from layers.policy import ADMINISTRATOR, ASSIGNABLE_ROLES
 
 LOCAL_ADMINISTRATOR = "admin@machine"
@@ -49,7 +51,7 @@ def read_password(file: Path | None, name: str) -> str:
                 )
             )
         password = file.read_text("utf-8").strip("\r\n")
-        passwords.validate_and_hash_password(password, name)
+        passwords.validate_and_hash_password(password, name, common_words=BORDER_WORDS)
         return password
     if not sys.stdin.isatty():
         raise Forbidden(
@@ -61,7 +63,7 @@ def read_password(file: Path | None, name: str) -> str:
     while True:
         password = typer.prompt("Mật khẩu · Password", hide_input=True, err=True)
         try:
-            passwords.validate_and_hash_password(password, name)
+            passwords.validate_and_hash_password(password, name, common_words=BORDER_WORDS)
         except Invalid as refusal:
             typer.echo(f"✗ {refusal.detail.vi}\n✗ {refusal.detail.en}", err=True)
             continue
@@ -79,7 +81,13 @@ def create(
         secret = passwords.new_second_factor() if second_factor else None
         with accounts.transaction(LOCAL_ADMINISTRATOR) as session:
             person = people.enrol(
-                session, name, ADMINISTRATOR.name, title=title, password=password, second_factor=secret
+                session,
+                name,
+                ADMINISTRATOR.name,
+                title=title,
+                password=password,
+                common_words=BORDER_WORDS,
+                second_factor=secret,
             )
     typer.echo(f"✓ Quản trị viên {person.name} · Administrator {person.name}", err=True)
     _print_second_factor(person.name, secret)
@@ -94,7 +102,7 @@ def reset(urls: DatabaseUrls, name: str, password_file: Path | None, *, second_f
             raise Missing(people.ACCOUNT_NOT_FOUND)
         password = read_password(password_file, person.name)
         with accounts.transaction(LOCAL_ADMINISTRATOR) as session:
-            people.change_password(session, person.id, password)
+            people.change_password(session, person.id, password, BORDER_WORDS)
             drop_second_factor(session, person.id)
             account = session.get_one(account_models.Person, person.id)
             account.failures, account.blocked_until = 0, None
@@ -127,7 +135,7 @@ def _print_second_factor(name: str, secret: str | None) -> None:
             err=True,
         )
         return
-    uri = passwords.provisioning_uri(secret, name)
+    uri = passwords.provisioning_uri(secret, name, PRODUCT_NAME)
     typer.echo(
         "  Quét mã này bằng ứng dụng xác thực, chỉ hiển thị một lần · Scan it with an authenticator; it is shown once:",
         err=True,

@@ -1,4 +1,4 @@
-"""Accounts: authentication, passwords, tokens and throttling."""
+"""Accounts: people, roles, authentication, passwords, tokens and throttling."""
 
 from gis.accounts.authentication import Accounts, Principal, may_write
 from gis.accounts.passwords import MIN_LENGTH

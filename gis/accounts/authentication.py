@@ -1,6 +1,6 @@
-"""The door: whose cookie or token this is, whether a password opens, and how long to wait after too many that did not.
+"""Authentication: session cookies, tokens, passwords with a second factor, invitations, and login throttling.
 
-It has a login of its own into the database (``cotmoc_door``), which reads accounts and nothing else.
+``Accounts`` connects with a database login of its own, which may access the tables of accounts and tokens only.
 """
 
 import datetime as dt
@@ -8,7 +8,7 @@ import ipaddress
 import secrets
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -26,14 +26,17 @@ from gis.db.session import LOCK_TIMEOUT
 from gis.text.errors import TooMany, Unauthenticated
 from gis.text.i18n import Text
 
+BOOKKEEPING_ACTOR = "accounts"
+"""Actor of transactions that write bookkeeping columns only; the journal never contains it."""
+
 LAST_SEEN_INTERVAL_S = 60
-"""How exactly it is known when a sign-in or a token was last seen: not every request writes."""
+"""Seconds between two updates of ``seen_at`` and ``used_at``, so that not every request writes."""
 
 FREE_FAILURES = 5
-"""After so many wrong passwords each further attempt waits twice as long as the one before, but never for good."""
+"""Failed sign-ins of an account after which each further attempt has to wait (see ``gis.accounts.throttle``)."""
 
 FREE_FAILURES_PER_IP = 20
-"""An address is given more of them: a whole office may stand behind one."""
+"""The same for an IP address; higher, because a whole office may share one."""
 
 CREDENTIALS_REFUSED = Text("Tên, mật khẩu hoặc mã không đúng", "The name, the password or the code is wrong")
 INVITATION_INVALID = Text(
@@ -44,7 +47,7 @@ IS_NOT_ADMINISTRATOR = text(
     "exists (select from app.appointments a where a.person_id = people.id and a.valid_to is null"
     " and a.role <> 'administrator')"
 )
-"""Somebody who holds a post, and not that one."""
+"""SQL: the person has a role, and it is not ``administrator``."""
 
 INVITATION_IS_VALID = text("people.invited_until > now()")
 
@@ -67,7 +70,7 @@ from app.tokens where id = :id
 
 @dataclass(frozen=True)
 class Principal:
-    """Who has come in, as the door knows it: a name, a post and a unit, and by which way."""
+    """The authenticated user of a request: name, role and unit, with the session or the scopes of the token."""
 
     name: str
     role: str
@@ -82,7 +85,7 @@ class Principal:
 
 
 class Accounts:
-    """The door's own way into the database."""
+    """The account tables of one database, with the throttles of one server."""
 
     def __init__(self, url: str, *, pool_size: int = 4) -> None:
         options = f"-c statement_timeout=5s -c lock_timeout={LOCK_TIMEOUT} -c timezone=UTC"
@@ -107,7 +110,7 @@ class Accounts:
 
     @contextmanager
     def transaction(self, name: str, *, reason: str | None = None, request: str | None = None) -> Iterator[Session]:
-        """A transaction at the door in somebody's name: committed at the end, rolled back on an error."""
+        """A transaction with ``name`` as the journal's actor: committed at the end, rolled back on an error."""
         context = text(
             "select set_config('cotmoc.actor', :name, true), set_config('cotmoc.reason', :reason, true),"
             " set_config('cotmoc.request', :request, true)"
@@ -118,57 +121,57 @@ class Accounts:
 
     @property
     def recheck_due(self) -> bool:
-        """Whether ``exist`` would ask the database: once a second until there is an administrator."""
+        """Whether ``sign_in_required`` would query the database: once a second until there is an administrator."""
         return not self._sign_in_required and time.monotonic() - self._checked_at > 1
 
     def sign_in_required(self) -> bool:
-        """Whether there is or ever was an administrator, so that everybody has to sign in."""
+        """Whether everyone has to sign in, because there is or ever was an administrator."""
         if self.recheck_due:
-            with self.transaction("door") as session:
+            with self.transaction(BOOKKEEPING_ACTOR) as session:
                 self._sign_in_required = ever_had_administrator(session)
             self._checked_at = time.monotonic()
         return self._sign_in_required
 
     def authenticate_cookie(self, cookie: str) -> Principal | None:
-        """Whose sign-in this cookie is, with the post of this very moment."""
-        asked = {"secret": digest(cookie), "idle": SIGN_IN_IDLE_TIMEOUT, "longest": SIGN_IN_LIFETIME}
-        with self.transaction("door") as session:
-            row = session.execute(text(SELECT_SIGN_IN), asked).mappings().one_or_none()
+        """The user whose session the cookie is, with their present role; None when it is unknown or over."""
+        parameters = {"secret": digest(cookie), "idle": SIGN_IN_IDLE_TIMEOUT, "longest": SIGN_IN_LIFETIME}
+        with self.transaction(BOOKKEEPING_ACTOR) as session:
+            row = session.execute(text(SELECT_SIGN_IN), parameters).mappings().one_or_none()
             if row is None:
                 return None
-            found = dict(row)
-            if (dt.datetime.now(dt.UTC) - found.pop("seen_at")).total_seconds() > LAST_SEEN_INTERVAL_S:
+            values = dict(row)
+            if (dt.datetime.now(dt.UTC) - values.pop("seen_at")).total_seconds() > LAST_SEEN_INTERVAL_S:
                 session.execute(
-                    text("update app.sign_ins set seen_at = now() where id = :id"), {"id": found["sign_in_id"]}
+                    text("update app.sign_ins set seen_at = now() where id = :id"), {"id": values["sign_in_id"]}
                 )
-        return Principal(**found)
+        return Principal(**values)
 
     def authenticate_token(self, token: str, ip_address: str) -> Principal | None:
-        """Whose token this is, when it is valid and comes from where it may.
+        """The machine whose token this is; None when it is unknown, expired, revoked or used from a foreign network.
 
-        Whatever comes with its secret is counted, also what is turned away, so that a stolen one is seen at work.
-        Raises ``TooMany`` when it has come too often in this minute, whichever process it asked.
+        Every use with the right secret is counted, also a refused one, so that the use of a stolen token is visible.
+        Raises ``TooMany`` when it exceeds its limit per minute, counted over all processes.
         """
-        kind, _, rest = token.partition("_")
-        number, _, secret = rest.partition("_")
+        prefix, _, rest = token.partition("_")
+        hex_id, _, secret = rest.partition("_")
         try:
-            token_id = uuid.UUID(hex=number)
+            token_id = uuid.UUID(hex=hex_id)
         except ValueError:
             return None
-        if kind != "cm" or not secret:
+        if prefix != "cm" or not secret:
             return None
-        with self.transaction("door") as session:
+        with self.transaction(BOOKKEEPING_ACTOR) as session:
             row = session.execute(text(BY_ID), {"id": token_id}).mappings().one_or_none()
             if row is None or not secrets.compare_digest(row["secret"], digest(secret)):
                 return None
             refused = not (row["valid"] and _ip_is_allowed(ip_address, row["networks"]))
-            most = row["per_minute"]
-            wait = token_usage.record_use(session, token_id, _throttled_network(ip_address), most, refused=refused)
-            used = row["used_at"]
+            limit = row["per_minute"]
+            wait = token_usage.record_use(session, token_id, _throttled_network(ip_address), limit, refused=refused)
+            used_at = row["used_at"]
             if (
                 not refused
                 and not wait
-                and (used is None or (dt.datetime.now(dt.UTC) - used).total_seconds() > LAST_SEEN_INTERVAL_S)
+                and (used_at is None or (dt.datetime.now(dt.UTC) - used_at).total_seconds() > LAST_SEEN_INTERVAL_S)
             ):
                 session.execute(
                     text("update app.tokens set used_at = now(), used_from = :address where id = :id"),
@@ -177,7 +180,7 @@ class Accounts:
         if refused:
             return None
         if wait:
-            raise token_usage.rate_limit_exceeded(most, wait)
+            raise token_usage.rate_limit_exceeded(limit, wait)
         return Principal(
             f"token:{row['name']}", row["role"], row["unit"], recipient=row["recipient"], scopes=tuple(row["scopes"])
         )
@@ -185,17 +188,18 @@ class Accounts:
     def verify_credentials(
         self, name: str, password: str, code: str | None, ip_address: str, *, password_only: bool = False
     ) -> uuid.UUID:
-        """The person whose name, password and second factor these are, at the ``address`` that tries them.
+        """Verify name, password and second factor (a time-based or a recovery code), and return the person's id.
 
-        Raises ``Unauthenticated`` in the same words whatever is wrong, and ``TooMany`` with the seconds to wait once a
-        name or an address has failed too often. ``codeless`` asks for the password alone, of somebody who is in.
+        Raises ``Unauthenticated`` with the same message whatever is wrong, and ``TooMany`` with the seconds to wait
+        once the name or the IP address has failed too often. ``password_only`` skips the second factor, for a user who
+        is signed in and confirms an action.
         """
         name = normalize_login_name(name)
-        near = _throttled_network(ip_address)
-        _check_throttle(self._ip_addresses.wait(near))
-        with self.transaction("door") as session:
-            # An attempt is counted before it is judged, or many at once would all pass. Losing a count in a crash
-            # costs nothing; waiting for the disk would tell a known name from an unknown one.
+        network = _throttled_network(ip_address)
+        _check_throttle(self._ip_addresses.wait(network))
+        with self.transaction(BOOKKEEPING_ACTOR) as session:
+            # Count the attempt before verifying it, or many at once would all pass. Losing a count in a crash does no
+            # harm; waiting for the disk would make known names slower than unknown ones and so reveal them.
             session.execute(text("set local synchronous_commit = off"))
             person = session.query(Person).filter(Person.name == name, PERSON_IS_ACTIVE).with_for_update().one_or_none()
             wait = self._unknown_names.wait(name) if person is None else _seconds_blocked(person)
@@ -204,25 +208,27 @@ class Accounts:
                 delay = delay_s(person.failures, FREE_FAILURES)
                 person.blocked_until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=delay) if delay else None
         _check_throttle(wait)
-        right = passwords.verify_password(password, person.password if person else None)
-        step = passwords.totp_step(person.second_factor, code) if person and person.second_factor and right else None
-        recovers = bool(right and step is None and passwords.normalize_recovery_code(code or ""))
+        is_correct = passwords.verify_password(password, person.password if person else None)
+        step = (
+            passwords.totp_step(person.second_factor, code) if person and person.second_factor and is_correct else None
+        )
+        may_recover = bool(is_correct and step is None and passwords.normalize_recovery_code(code or ""))
         if (
             person is None
-            or not right
-            or (person.second_factor and step is None and not password_only and not recovers)
+            or not is_correct
+            or (person.second_factor and step is None and not password_only and not may_recover)
         ):
             raise Unauthenticated(CREDENTIALS_REFUSED)
         with self.transaction(person.name) as session:
-            kept = session.get_one(Person, person.id, with_for_update=True)
-            if recovers and not password_only and not use_recovery_code(session, person.id, code):
+            locked = session.get_one(Person, person.id, with_for_update=True)
+            if may_recover and not password_only and not use_recovery_code(session, person.id, code):
                 raise Unauthenticated(CREDENTIALS_REFUSED)
-            if step is not None and (kept.last_step or 0) >= step:  # a code opens once
+            if step is not None and (locked.last_step or 0) >= step:  # a time-based code is valid once
                 raise Unauthenticated(CREDENTIALS_REFUSED)
-            kept.failures, kept.blocked_until, kept.last_step = 0, None, step or kept.last_step
-            if kept.password == person.password and passwords.needs_rehash(person.password or ""):
-                kept.password = passwords.hash_password(password)
-        self._ip_addresses.reset(near)
+            locked.failures, locked.blocked_until, locked.last_step = 0, None, step or locked.last_step
+            if locked.password == person.password and passwords.needs_rehash(person.password or ""):
+                locked.password = passwords.hash_password(password)
+        self._ip_addresses.reset(network)
         return person.id
 
     def start_sign_in(
@@ -234,8 +240,11 @@ class Accounts:
         device: str | None = None,
         ip_address: str | None = None,
     ) -> str:
-        """Begin a sign-in and end the one that the same browser had before; gives the secret for the cookie."""
-        with self.transaction("door") as session:
+        """Begin a session, end the browser's previous one, and return the secret for the cookie.
+
+        Raises ``Missing`` when the person's account has ended.
+        """
+        with self.transaction(BOOKKEEPING_ACTOR) as session:
             name = get_active_person(session, person_id).name
         with self.transaction(name, request=request) as session:
             if previous_cookie:
@@ -245,46 +254,49 @@ class Accounts:
             return sign_in(session, person_id, device=device, ip_address=ip_address)
 
     def find_by_subject(self, subject: str, name: str | None) -> uuid.UUID | None:
-        """The person an identity provider calls ``subject``, or ``name`` where nobody is called so yet.
+        """The id of the person whose OpenID Connect subject this is, else of the one named ``name`` who has none yet.
 
-        A name is bound to its first subject, so that it does not pass on with the provider's next bearer of it. An
-        administrator is not known this way: no provider opens that door.
+        The first sign-in binds the subject to the account, so that a name which the provider gives to someone else
+        later does not open it. Administrators are never found: they sign in with password and second factor only.
         """
-        with self.transaction("door") as session:
+        with self.transaction(BOOKKEEPING_ACTOR) as session:
             people = session.query(Person).filter(PERSON_IS_ACTIVE, IS_NOT_ADMINISTRATOR)
             person = people.filter(Person.subject == subject).one_or_none()
             if person is not None or name is None:
                 return person.id if person else None
-            found = people.filter(Person.name == normalize_login_name(name), Person.subject.is_(None)).one_or_none()
-            if found is None or session.query(Person).filter_by(subject=subject).count():
+            unbound = people.filter(Person.name == normalize_login_name(name), Person.subject.is_(None)).one_or_none()
+            if unbound is None or session.query(Person).filter_by(subject=subject).count():
                 return None
-        with self.transaction(found.name) as session:
-            session.get_one(Person, found.id).subject = subject
-        return found.id
+        with self.transaction(unbound.name) as session:
+            session.get_one(Person, unbound.id).subject = subject
+        return unbound.id
 
-    def accept_invitation(self, invitation: str, password: str, ip_address: str) -> str:
-        """Choose a password by the link of an invitation, which opens once; gives the name to sign in with.
+    def accept_invitation(
+        self, invitation: str, password: str, ip_address: str, common_words: Iterable[str] = ()
+    ) -> str:
+        """Set the first password with the secret of an invitation, which is valid once; returns the login name.
 
-        Raises ``Unauthenticated`` for a link that is none or no longer, ``Invalid`` for a password that is too weak.
+        ``common_words`` is as for ``passwords.validate_and_hash_password``. Raises ``Unauthenticated`` for an unknown,
+        used or expired invitation, ``Invalid`` for a weak password, ``TooMany`` as ``verify_credentials`` does.
         """
-        near = _throttled_network(ip_address)
-        _check_throttle(self._ip_addresses.wait(near))
-        with self.transaction("door") as session:
+        network = _throttled_network(ip_address)
+        _check_throttle(self._ip_addresses.wait(network))
+        with self.transaction(BOOKKEEPING_ACTOR) as session:
             invited = (
                 session.query(Person)
                 .filter(Person.invitation == digest(invitation), INVITATION_IS_VALID, PERSON_IS_ACTIVE)
                 .one_or_none()
             )
-            about = password_context(session, invited) if invited else ()
+            context = password_context(session, invited) if invited else ()
         if invited is None:
             raise Unauthenticated(INVITATION_INVALID)
-        self._ip_addresses.reset(near)
-        chosen = passwords.validate_and_hash_password(password, *about)
+        self._ip_addresses.reset(network)
+        hashed = passwords.validate_and_hash_password(password, *context, common_words=common_words)
         with self.transaction(invited.name) as session:
             person = session.get_one(Person, invited.id, with_for_update=True)
             if person.invitation != invited.invitation:
                 raise Unauthenticated(INVITATION_INVALID)
-            person.password, person.invitation, person.invited_until = chosen, None, None
+            person.password, person.invitation, person.invited_until = hashed, None, None
             person.failures, person.blocked_until = 0, None
         return invited.name
 
@@ -304,24 +316,24 @@ def _seconds_blocked(person: Person) -> int:
 
 
 def _throttled_network(ip_address: str) -> str:
-    """An address, or the network of one in IPv6, where everybody has many."""
+    """The key of the throttle: the IPv4 address, or the /64 network in IPv6, where one user has many addresses."""
     try:
-        here = ipaddress.ip_address(ip_address)
+        parsed = ipaddress.ip_address(ip_address)
     except ValueError:
         return ip_address
-    return str(ipaddress.ip_network((here, 64), strict=False)) if here.version == 6 else ip_address  # noqa: PLR2004
+    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else ip_address  # noqa: PLR2004
 
 
 def _ip_is_allowed(ip_address: str, networks: Sequence[str] | None) -> bool:
     if not networks:
         return True
     try:
-        here = ipaddress.ip_address(ip_address)
+        parsed = ipaddress.ip_address(ip_address)
     except ValueError:
         return False
-    return any(here in ipaddress.ip_network(network) for network in networks)
+    return any(parsed in ipaddress.ip_network(network) for network in networks)
 
 
 def may_write(principal: Principal) -> bool:
-    """Whether this way in may change anything: every sign-in may as far as its post goes, a token if it says so."""
+    """Whether the user may write as far as the role allows: every session may, a token needs the scope ``write``."""
     return principal.sign_in_id is not None or "write" in principal.scopes

@@ -1,9 +1,9 @@
-"""Accounts: who may come in, in which post, with which password and second factor.
+"""Tables of people, role assignments, recovery codes and sessions, and the trigger that journals them.
 
-A person holds one post at a time, each from when to when; posts are added, never changed, so it stays readable who
-was what. Passwords are kept as Argon2id hashes, sign-ins and tokens as SHA-256 of a random secret. A login of its own
-(``cotmoc_door``) reads these tables and those of tokens (``gis.tokens``), and no other login does; every change of them
-is journalled without its secrets.
+A person has one role at a time. Assignments are added and ended, never changed, so that it stays known who had which
+role when. Passwords are stored as Argon2id hashes; the secrets of sessions, invitations, recovery codes and tokens as
+SHA-256. Only one database login (``gis.db.session.ACCOUNTS_LOGIN``) may read these tables and those of tokens
+(``gis.accounts.tokens``). Every change is journalled without the secrets.
 """
 
 import datetime as dt
@@ -26,11 +26,11 @@ from gis.model.fields import SCHEMA
 from gis.model.record import Record, datetime_column, key_column
 
 ACCOUNT_TABLES = ("people", "appointments", "sign_ins", "recovery_codes", "tokens")
-"""What the door reads and the journal remembers."""
+"""Names of the tables that the trigger ``remember_account`` journals."""
 
 SIGN_IN_IDLE_TIMEOUT = dt.timedelta(minutes=30)
 SIGN_IN_LIFETIME = dt.timedelta(hours=12)
-"""A sign-in ends when nothing has come of it for so long, and when it has lasted so long."""
+"""A session ends after so long without a request, and after so long in any case."""
 
 INVITATION_LIFETIME = dt.timedelta(hours=24)
 MAX_DEVICE_LENGTH = 300
@@ -38,10 +38,11 @@ LOGIN_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}")
 
 
 class Person(Record):
-    """Somebody who signs in. ``name`` is the login name that stands in the journal; ``title`` names the post.
+    """A user account. ``name`` is the login name, which the journal shows; ``title`` is the job title.
 
-    ``invitation`` is the hash of a link that lets the person choose a password, once; ``offered_factor`` a second
-    factor that no code has confirmed yet; ``subject`` who the person is to the identity provider.
+    ``invitation`` is the hash of the secret in a link with which the person chooses a password, once.
+    ``offered_factor`` is a second factor that no code has confirmed yet, ``last_step`` the time step of the last code
+    used, ``subject`` the person's identifier at the OpenID Connect provider.
     """
 
     __tablename__ = "people"
@@ -64,7 +65,7 @@ class Person(Record):
 
 
 class RoleAssignment(Record):
-    """A post somebody holds in a unit from when to when."""
+    """A role that a person has, in a unit, from ``valid_from`` to ``valid_to``; at most one is open per person."""
 
     __tablename__ = "appointments"
     __table_args__ = (
@@ -80,7 +81,7 @@ class RoleAssignment(Record):
 
 
 class RecoveryCode(Record):
-    """A code that opens once in place of a second factor that was lost. Kept as its hash."""
+    """A code that is valid once in place of a lost second factor; ``secret`` is its hash."""
 
     __tablename__ = "recovery_codes"
 
@@ -92,7 +93,7 @@ class RecoveryCode(Record):
 
 
 class SignIn(Record):
-    """One browser's sign-in, known by the hash of its cookie; what the browser calls itself, and whence it came."""
+    """A session of one browser: the hash of its cookie, its User-Agent (``device``) and IP address (``address``)."""
 
     __tablename__ = "sign_ins"
 
@@ -108,10 +109,10 @@ class SignIn(Record):
 
 
 SECRET_COLUMNS = ("password", "second_factor", "offered_factor", "invitation", "secret", "csrf")
-"""Columns that are never written down a second time; that they have changed is, and a fingerprint of them all."""
+"""Columns that the journal does not contain; it notes that one has changed, and a fingerprint of them all."""
 
 BOOKKEEPING_COLUMNS = ("failures", "blocked_until", "seen_at", "used_at", "used_from", "last_step")
-"""Columns that only count or say when somebody was last here: not journalled, and so not proven."""
+"""Columns with counts and times of last use: not journalled, and so not verified."""
 
 JOURNAL_FUNCTIONS = """
 create or replace function app.account_told(stored jsonb) returns jsonb language sql immutable parallel safe
@@ -145,15 +146,15 @@ end $$;
 """.replace("{SECRETS}", f"{{{','.join(SECRET_COLUMNS)}}}").replace(
     "{UNSTEADY}", f"{{{','.join(BOOKKEEPING_COLUMNS)}}}"
 )
-"""The trigger that journals accounts. ``gis.rights`` puts it in place with the grants of the door.
+"""SQL of the trigger function that journals accounts; ``gis.schema.grants`` installs it with the login's grants.
 
-What stands in the journal of the secrets is one fingerprint (SHA-256) of what is kept of them, which is hashed or long
-and random itself: it opens nothing, and betrays whoever puts another in its place.
+Of a row's secrets the journal contains one SHA-256 over their stored values, which are hashes or long random values
+themselves. It reveals no secret, and verification notices when a stored value has been replaced.
 """
 
 
 def account_triggers() -> str:
-    """The SQL of the function and its triggers, idempotent."""
+    """SQL of the function and of the triggers of every account table; idempotent."""
     return "\n".join(
         [
             JOURNAL_FUNCTIONS,
@@ -169,7 +170,7 @@ def account_triggers() -> str:
 
 
 def digest(secret: str) -> str:
-    """How a random secret is kept: as long as it is random, one round of SHA-256 is enough."""
+    """The SHA-256 under which a random secret is stored; one that is long and random needs no slow hash."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

@@ -1,14 +1,13 @@
-"""People: accounts, invitations, roles and their removal."""
+"""People: creating accounts, inviting, assigning roles, changing passwords and closing accounts."""
 
 import datetime as dt
 import secrets
 import unicodedata
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import (
-    text,
-)
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from gis.accounts import passwords
@@ -31,19 +30,22 @@ order by p.valid_to is not null, p.name
 
 
 def normalize_login_name(name: str) -> str:
-    """A login name as it is kept: in small letters, however it was typed."""
+    """A login name as it is stored: NFKC, lower case, without surrounding blanks."""
     return unicodedata.normalize("NFKC", name).strip().lower()
 
 
 def ever_had_administrator(session: Session) -> bool:
-    """Whether anybody ever was an administrator: a house whose last one is gone does not open to everybody again."""
+    """Whether anyone ever had the role of administrator.
+
+    From then on everyone has to sign in, also when no administrator is left.
+    """
     return bool(
         session.execute(text("select exists (select from app.appointments where role = 'administrator')")).scalar()
     )
 
 
 def has_administrator(session: Session) -> bool:
-    """Whether anybody holds the post of administrator now: after what this transaction has changed, too."""
+    """Whether an active person has the role of administrator, including changes of this transaction."""
     return bool(
         session.execute(
             text(
@@ -56,12 +58,12 @@ def has_administrator(session: Session) -> bool:
 
 
 def list_people(session: Session) -> list[dict[str, Any]]:
-    """Who has an account, in which post, without a secret; those who have gone stand last."""
+    """Every account with its role, without secrets; closed accounts come last."""
     return [dict(row) for row in session.execute(text(SELECT_PEOPLE)).mappings()]
 
 
 def find_person(session: Session, name: str) -> Person | None:
-    """The person of this login name who has not gone."""
+    """Select the active person with this login name."""
     return session.query(Person).filter(Person.name == normalize_login_name(name), PERSON_IS_ACTIVE).one_or_none()
 
 
@@ -74,26 +76,35 @@ def enrol(
     title: str | None = None,
     subject: str | None = None,
     password: str | None = None,
+    common_words: Iterable[str] = (),
     second_factor: str | None = None,
 ) -> Person:
-    """A new person in a post. Raises ``Invalid`` for a name that is none, or taken, and for a weak password."""
+    """Create an account with a role. ``common_words`` is as for ``passwords.validate_and_hash_password``.
+
+    Raises ``Invalid`` for a malformed or taken name, a taken subject and a weak password.
+    """
     name = normalize_login_name(name)
     if not LOGIN_NAME.fullmatch(name):
         raise invalid(
             "name",
             "name",
             "Tên đăng nhập gồm 2 đến 40 chữ thường không dấu, chữ số, dấu chấm, gạch",
-            "A login name is 2 to 40 small letters, digits, dots, dashes",
+            "A login name has 2 to 40 lower-case letters without diacritics, digits, dots, dashes or underscores",
         )
     if session.query(Person).filter_by(name=name).one_or_none() is not None:
         raise invalid("name", "taken", "Tên này đã được sử dụng", "This name is already in use")
     if subject and session.query(Person).filter_by(subject=subject).one_or_none() is not None:
         raise invalid("subject", "taken", "Mã định danh này đã được sử dụng", "This subject is already in use")
+    hashed = (
+        passwords.validate_and_hash_password(password, name, title, unit, common_words=common_words)
+        if password
+        else None
+    )
     person = Person(
         name=name,
         title=title,
         subject=subject or None,
-        password=passwords.validate_and_hash_password(password, name, title, unit) if password else None,
+        password=hashed,
         second_factor=second_factor,
     )
     session.add(person)
@@ -104,9 +115,9 @@ def enrol(
 
 
 def invite(session: Session, person_id: uuid.UUID) -> tuple[str, dt.datetime]:
-    """A link's secret by which a person chooses a password, once, and until when.
+    """Invite a person to choose a password; returns the secret for the link and when it expires.
 
-    What password there was ends now, with every sign-in. Raises ``Missing`` for nobody.
+    Removes the present password and ends every session. Raises ``Missing`` when there is no active person of this id.
     """
     person = get_active_person(session, person_id)
     secret = secrets.token_urlsafe(32)
@@ -118,23 +129,27 @@ def invite(session: Session, person_id: uuid.UUID) -> tuple[str, dt.datetime]:
     return secret, until
 
 
-def change_password(session: Session, person_id: uuid.UUID, password: str) -> None:
-    """A new password; every sign-in ends. Raises ``Missing`` for nobody, ``Invalid`` for a weak one."""
+def change_password(session: Session, person_id: uuid.UUID, password: str, common_words: Iterable[str] = ()) -> None:
+    """Set a new password and end every session; ``common_words`` as for ``passwords.validate_and_hash_password``.
+
+    Raises ``Missing`` when there is no active person of this id, ``Invalid`` for a weak password.
+    """
     person = get_active_person(session, person_id)
-    chosen = passwords.validate_and_hash_password(password, *password_context(session, person))
-    person.password, person.invitation, person.invited_until = chosen, None, None
+    context = password_context(session, person)
+    hashed = passwords.validate_and_hash_password(password, *context, common_words=common_words)
+    person.password, person.invitation, person.invited_until = hashed, None, None
     sign_out_everywhere(session, person_id)
     session.flush()
 
 
 def password_context(session: Session, person: Person) -> tuple[str | None, ...]:
-    """What everybody knows of a person, and what no password is made of: name, post, unit."""
+    """What is generally known of a person, and so weak as a password: name, job title and unit."""
     unit = session.query(RoleAssignment.unit).filter_by(person_id=person.id, valid_to=None).scalar()
     return person.name, person.title, unit
 
 
 def get_active_person(session: Session, person_id: uuid.UUID) -> Person:
-    """The person of this id who has not gone, locked until the end. Raises ``Missing`` for nobody."""
+    """Select the active person of this id for update. Raises ``Missing`` when there is none."""
     person = session.query(Person).filter(Person.id == person_id, PERSON_IS_ACTIVE).with_for_update().one_or_none()
     if person is None:
         raise Missing(ACCOUNT_NOT_FOUND)
@@ -142,15 +157,15 @@ def get_active_person(session: Session, person_id: uuid.UUID) -> Person:
 
 
 def assign_role(session: Session, person_id: uuid.UUID, role: str, unit: str | None, title: str | None = None) -> None:
-    """Move somebody to another post at once: the old one ends, the new one begins.
+    """Give a person another role, unit and job title: the open assignment ends now, and a new one begins.
 
-    Raises ``Missing`` for nobody, ``Conflict`` when the last administrator would go.
+    Raises ``Missing`` when there is no active person of this id, ``Conflict`` when no administrator would be left.
     """
     person = get_active_person(session, person_id)
     person.title = title
     now = session.execute(text("select clock_timestamp()")).scalar_one()
-    for held in session.query(RoleAssignment).filter_by(person_id=person_id, valid_to=None):
-        held.valid_to = now
+    for assignment in session.query(RoleAssignment).filter_by(person_id=person_id, valid_to=None):
+        assignment.valid_to = now
     session.flush()
     session.add(RoleAssignment(person_id=person_id, role=role, unit=unit, valid_from=now))
     session.flush()
@@ -158,7 +173,7 @@ def assign_role(session: Session, person_id: uuid.UUID, role: str, unit: str | N
 
 
 def close_account(session: Session, person_id: uuid.UUID) -> None:
-    """End somebody's account and every sign-in of theirs. Raises like ``appoint``."""
+    """Close an account and end its sessions. Raises as ``assign_role`` does."""
     person = get_active_person(session, person_id)
     person.invitation = person.invited_until = None
     person.valid_to = session.execute(text("select clock_timestamp()")).scalar_one()
@@ -168,7 +183,7 @@ def close_account(session: Session, person_id: uuid.UUID) -> None:
 
 def _require_administrator(session: Session) -> None:
     session.flush()
-    # In turn: of two administrators who dismiss each other at once the second finds the first gone.
+    # Serialise: when two administrators close each other's accounts at once, the second must see the first change.
     session.execute(text("select pg_advisory_xact_lock(hashtext('cotmoc administrators'))"))
     if not has_administrator(session):
-        raise Conflict(Text("Phải còn ít nhất một quản trị viên", "There must be at least one administrator left"))
+        raise Conflict(Text("Phải còn ít nhất một quản trị viên", "At least one administrator must remain"))

@@ -2,9 +2,7 @@
 
 import uuid
 
-from sqlalchemy import (
-    text,
-)
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from gis.accounts import passwords
@@ -17,18 +15,21 @@ from gis.text.i18n import Text
 RECOVERY_CODE_COUNT = 10
 
 
-def offer_second_factor(session: Session, person_id: uuid.UUID) -> tuple[str, str]:
-    """A second factor to be confirmed by a code: its secret and its address. Raises ``Missing`` for nobody."""
+def offer_second_factor(session: Session, person_id: uuid.UUID, issuer: str) -> tuple[str, str]:
+    """Store a new second factor until a code confirms it; returns its secret and its ``otpauth:`` URI.
+
+    Raises ``Missing`` when there is no active person of this id.
+    """
     person = get_active_person(session, person_id)
     person.offered_factor = passwords.new_second_factor()
     session.flush()
-    return person.offered_factor, passwords.provisioning_uri(person.offered_factor, person.name)
+    return person.offered_factor, passwords.provisioning_uri(person.offered_factor, person.name, issuer)
 
 
 def confirm_second_factor(session: Session, person_id: uuid.UUID, code: str) -> None:
-    """Take the offered second factor into use; every sign-in ends.
+    """Activate the offered second factor, invalidate the old recovery codes and end every session.
 
-    Raises ``Conflict`` when none is offered, ``Invalid`` for a code that is not its own.
+    Raises ``Conflict`` when none has been offered, ``Invalid`` for a code that is not of it.
     """
     person = get_active_person(session, person_id)
     if person.offered_factor is None:
@@ -43,7 +44,10 @@ def confirm_second_factor(session: Session, person_id: uuid.UUID, code: str) -> 
 
 
 def drop_second_factor(session: Session, person_id: uuid.UUID) -> None:
-    """Take away a second factor that was lost, and every sign-in. Raises ``Missing`` for nobody."""
+    """Remove the second factor and its recovery codes, and end every session.
+
+    Raises ``Missing`` when there is no active person of this id.
+    """
     person = get_active_person(session, person_id)
     person.second_factor = person.offered_factor = person.last_step = None
     _invalidate_recovery_codes(session, person_id)
@@ -52,9 +56,9 @@ def drop_second_factor(session: Session, person_id: uuid.UUID) -> None:
 
 
 def new_recovery_codes(session: Session, person_id: uuid.UUID) -> list[str]:
-    """Codes for the day when the telephone is lost, shown once; those from before open no more.
+    """Generate ten recovery codes and invalidate the earlier ones; only hashes are stored.
 
-    Raises ``Missing`` for nobody, ``Conflict`` where there is no second factor to stand in for.
+    Raises ``Missing`` when there is no active person of this id, ``Conflict`` when they have no second factor.
     """
     person = get_active_person(session, person_id)
     if person.second_factor is None:
@@ -69,16 +73,16 @@ def new_recovery_codes(session: Session, person_id: uuid.UUID) -> list[str]:
 
 
 def use_recovery_code(session: Session, person_id: uuid.UUID, code: str | None) -> bool:
-    """Whether this is a recovery code of the person's that has not been used: from now on it has."""
-    given = passwords.normalize_recovery_code(code or "")
+    """Whether this is an unused recovery code of the person's; marks it as used."""
+    normalized = passwords.normalize_recovery_code(code or "")
     spent = session.execute(
         text(
             "update app.recovery_codes set spent_at = clock_timestamp()"
             " where person_id = :person and secret = :secret and spent_at is null"
         ),
-        {"person": person_id, "secret": digest(given)},
+        {"person": person_id, "secret": digest(normalized)},
     )
-    return bool(given) and spent.rowcount == 1  # type: ignore[attr-defined]
+    return bool(normalized) and spent.rowcount == 1  # type: ignore[attr-defined]
 
 
 def _invalidate_recovery_codes(session: Session, person_id: uuid.UUID) -> None:
@@ -89,5 +93,5 @@ def _invalidate_recovery_codes(session: Session, person_id: uuid.UUID) -> None:
 
 
 def count_recovery_codes(session: Session, person_id: uuid.UUID) -> int:
-    """How many recovery codes still open."""
+    """The number of unused recovery codes."""
     return session.query(RecoveryCode).filter_by(person_id=person_id, spent_at=None).count()

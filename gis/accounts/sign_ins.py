@@ -1,12 +1,10 @@
-"""Sign-ins: sessions of a person, begun and ended."""
+"""Sessions of people: listing, beginning and ending them."""
 
 import secrets
 import uuid
 from typing import Any
 
-from sqlalchemy import (
-    text,
-)
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from gis.accounts.models import MAX_DEVICE_LENGTH, SIGN_IN_IDLE_TIMEOUT, SIGN_IN_LIFETIME, SignIn, digest
@@ -24,13 +22,13 @@ order by 6 desc, began_at desc limit 50
 
 
 def list_sign_ins(session: Session, person_id: uuid.UUID) -> list[dict[str, Any]]:
-    """A person's sign-ins of the last thirty days, those that hold first: since when, from where, on what."""
-    asked = {"person": person_id, "idle": SIGN_IN_IDLE_TIMEOUT, "longest": SIGN_IN_LIFETIME}
-    return [dict(row) for row in session.execute(text(SELECT_SIGN_INS), asked).mappings()]
+    """A person's sessions of the last thirty days, open ones first: begin, last request, IP address and device."""
+    parameters = {"person": person_id, "idle": SIGN_IN_IDLE_TIMEOUT, "longest": SIGN_IN_LIFETIME}
+    return [dict(row) for row in session.execute(text(SELECT_SIGN_INS), parameters).mappings()]
 
 
 def sign_in(session: Session, person_id: uuid.UUID, *, device: str | None = None, ip_address: str | None = None) -> str:
-    """Begin a sign-in from a ``device`` at an ``address``; gives the secret for the cookie."""
+    """Begin a session and return the secret for the cookie; ``device`` is the browser's User-Agent."""
     cookie = secrets.token_urlsafe(32)
     session.add(
         SignIn(
@@ -46,7 +44,7 @@ def sign_in(session: Session, person_id: uuid.UUID, *, device: str | None = None
 
 
 def sign_out(session: Session, sign_in_id: uuid.UUID) -> None:
-    """End one sign-in."""
+    """End a session."""
     session.execute(
         text("update app.sign_ins set ended_at = clock_timestamp() where id = :id and ended_at is null"),
         {"id": sign_in_id},
@@ -54,14 +52,14 @@ def sign_out(session: Session, sign_in_id: uuid.UUID) -> None:
 
 
 def sign_out_of_person(session: Session, person_id: uuid.UUID, sign_in_id: uuid.UUID) -> None:
-    """End one of a person's own sign-ins. Raises ``Missing`` for one that is not theirs."""
+    """End a session of this person. Raises ``Missing`` when it is unknown or another person's."""
     if session.query(SignIn).filter_by(id=sign_in_id, person_id=person_id).count() == 0:
         raise Missing(SIGN_IN_NOT_FOUND)
     sign_out(session, sign_in_id)
 
 
 def sign_out_everywhere(session: Session, person_id: uuid.UUID) -> None:
-    """End every sign-in of a person."""
+    """End every session of a person."""
     session.execute(
         text("update app.sign_ins set ended_at = clock_timestamp() where person_id = :id and ended_at is null"),
         {"id": person_id},

@@ -1,8 +1,8 @@
-"""What becomes of a token: how often it came on which day from where, and how often it was turned away.
+"""Use of tokens per day and network, with the number of refused requests, and the rate limit per minute.
 
-One table serves two ends: whoever keeps tokens sees a stolen one at work, and nobody asks more often than agreed. The
-count stands in the database, so that it holds over all processes that serve; losing one in a crash costs nothing. It
-only counts, so it is neither journalled nor proven.
+One table serves both: administrators see when a stolen token is used, and a token is limited over all server
+processes. Commits are asynchronous, because losing a count in a crash does no harm. The table is neither journalled
+nor verified.
 """
 
 import datetime as dt
@@ -22,7 +22,7 @@ DEFAULT_PER_MINUTE, MAX_PER_MINUTE = 600, 6000
 
 
 class TokenUse(Record):
-    """How often a token came from an address (of IPv6, a network) on one day, and in the last minute of its coming."""
+    """Requests with a token from one IPv4 address or IPv6 network on one day, and in the minute of the last request."""
 
     __tablename__ = "token_uses"
 
@@ -59,30 +59,30 @@ where token_id = :token and day > {TODAY_SQL} - 90 order by last_at desc limit 2
 
 
 def record_use(session: Session, token: uuid.UUID, ip_address: str, limit: int, *, refused: bool) -> int:
-    """Count one coming of a token; gives the seconds to wait when it has come more often than ``most`` in this minute.
+    """Count a request with a token; returns 0, or the seconds to wait when it exceeds ``limit`` in this minute.
 
-    What comes beyond that is not written down any more, so that a flood writes nothing.
+    Requests beyond the limit are not counted, so that a flood of them writes nothing.
     """
     session.execute(text("set local synchronous_commit = off"))
     so_far, wait = session.execute(SELECT_USE_IN_MINUTE, {"token": token}).one()
     if so_far < limit:
-        asked = {"token": token, "address": ip_address, "calls": int(not refused), "refused": int(refused)}
-        if session.execute(INSERT_USE, asked).scalar_one() <= limit:
+        parameters = {"token": token, "address": ip_address, "calls": int(not refused), "refused": int(refused)}
+        if session.execute(INSERT_USE, parameters).scalar_one() <= limit:
             return 0
     return max(1, int(wait))
 
 
 def rate_limit_exceeded(limit: int, wait: int) -> TooMany:
-    """The refusal of a token that has come too often."""
+    """The refusal of a token that exceeds its limit per minute."""
     return TooMany(
         Text(
             f"Mã này được gọi nhiều nhất {limit} lần mỗi phút; hãy thử lại sau {wait} giây",
-            f"This token may ask {limit} times a minute at most; try again in {wait} seconds",
+            f"This token may be used {limit} times a minute; try again in {wait} seconds",
         ),
         extra={"retry_after": wait},
     )
 
 
 def recent_use(session: Session, token: uuid.UUID) -> list[dict[str, Any]]:
-    """From where a token came on each day, how often, and how often it was turned away; the latest first."""
+    """A token's use in the last 90 days, per day and network, latest first."""
     return [dict(row) for row in session.execute(SELECT_RECENT_USE, {"token": token}).mappings()]

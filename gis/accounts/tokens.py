@@ -1,6 +1,6 @@
-"""Tokens: a machine's way in, in a role, made by an administrator, good for a time and taken back at once.
+"""Access tokens for machines: issued by an administrator with a role, scopes and an expiry, and revocable.
 
-A token is told once, when it is made, and kept as the hash of its secret. ``gis.uses`` counts its coming.
+The text of a token is shown once; the database has a hash of its secret. ``gis.accounts.token_usage`` counts its use.
 """
 
 import datetime as dt
@@ -26,10 +26,10 @@ TOKEN_NOT_FOUND = Text("Không có mã truy cập này", "There is no such token
 
 
 class Token(Record):
-    """A machine's way in, in a role: what it may do (``scopes``), from where, until when.
+    """An access token: its role and ``scopes``, the ``networks`` it is limited to, and when it expires.
 
-    A partner's token names its ``recipient`` and reads what was released to it, nothing else; with scopes
-    ``release:read:<release>`` only what came through these releases. ``per_minute`` is how often it may ask.
+    A partner's token names its ``recipient`` and reads only what was released to that recipient; with scopes
+    ``release:read:<release>``, only what is in these releases. ``per_minute`` limits its requests.
     """
 
     __tablename__ = "tokens"
@@ -63,14 +63,14 @@ from app.tokens order by not (revoked_at is null and expires_at > now()), name
 
 
 def list_tokens(session: Session) -> list[dict[str, Any]]:
-    """Every token without its secret: who made it, until when it is good, when and from where it was last used."""
+    """Every token without its secret, valid ones first, with its last use and its recently refused requests."""
     return [dict(row) for row in session.execute(text(SELECT_TOKENS)).mappings()]
 
 
 def release_of_scope(scope: str) -> uuid.UUID | None:
-    """The release that a scope ``release:read:<release>`` opens; None for any other scope."""
-    found = RELEASE_SCOPE.fullmatch(scope)
-    return uuid.UUID(found[1]) if found else None
+    """The release that a scope ``release:read:<release>`` names; None for any other scope."""
+    match = RELEASE_SCOPE.fullmatch(scope)
+    return uuid.UUID(match[1]) if match else None
 
 
 def issue(
@@ -86,33 +86,35 @@ def issue(
     networks: Sequence[str] | None = None,
     per_minute: int = DEFAULT_PER_MINUTE,
 ) -> str:
-    """A new token; its text is shown once and never again. Raises ``Invalid`` naming what is wrong with it."""
+    """Issue a token and return its text, which cannot be read again. Raises ``Invalid`` for the field at fault."""
     if not 1 <= days <= MAX_TOKEN_LIFETIME.days:
         raise invalid(
             "days",
             "range",
             f"Thời hạn sử dụng từ 1 đến {MAX_TOKEN_LIFETIME.days} ngày",
-            f"From 1 to {MAX_TOKEN_LIFETIME.days} days",
+            f"`days` must be from 1 to {MAX_TOKEN_LIFETIME.days}",
         )
-    released = [scope for scope in scopes if release_of_scope(scope)]
-    if not scopes or (not set(scopes) <= {"read", "write"} and len(released) < len(scopes)):
+    release_scopes = [scope for scope in scopes if release_of_scope(scope)]
+    if not scopes or (not set(scopes) <= {"read", "write"} and len(release_scopes) < len(scopes)):
         raise invalid(
             "scopes",
             "code",
             "Phạm vi là read, write, hoặc release:read:<bản chia sẻ>",
-            "Scopes are read and write, or release:read:<release>",
+            "Scopes are read, write or release:read:<release>",
         )
     if not 1 <= per_minute <= MAX_PER_MINUTE:
         raise invalid(
             "per_minute",
             "range",
             f"Từ 1 đến {MAX_PER_MINUTE} lần mỗi phút",
-            f"From 1 to {MAX_PER_MINUTE} times a minute",
+            f"`per_minute` must be from 1 to {MAX_PER_MINUTE}",
         )
     try:
         ranges = [str(ipaddress.ip_network(network)) for network in networks or ()]
     except ValueError:
-        raise invalid("networks", "network", "Không phải dải địa chỉ IP", "Not a range of IP addresses") from None
+        raise invalid(
+            "networks", "network", "Không phải dải địa chỉ IP", "Not an IP network, such as 192.0.2.0/24"
+        ) from None
     if session.query(Token).filter_by(name=name).one_or_none() is not None:
         raise invalid("name", "taken", "Tên này đã được sử dụng", "This name is already in use")
     secret = secrets.token_urlsafe(32)
@@ -134,7 +136,7 @@ def issue(
 
 
 def revoke(session: Session, token_id: uuid.UUID) -> None:
-    """Take a token back at once. Raises ``Missing`` for none."""
+    """Revoke a token at once. Raises ``Missing`` when there is none of this id."""
     token = session.get(Token, token_id)
     if token is None:
         raise Missing(TOKEN_NOT_FOUND)
