@@ -1,4 +1,4 @@
-"""The private PostgreSQL cluster."""
+"""The private PostgreSQL cluster and its data directory."""
 
 from gis.cluster.data_dir import data_dir_lock, reachable
 from gis.cluster.private_cluster import Cluster, login_url

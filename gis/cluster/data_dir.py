@@ -1,4 +1,4 @@
-"""The data directory: its lock file, its owner, and whether the cluster's user reaches it."""
+"""The data directory: its lock file, its owner, and whether the cluster's user can enter it."""
 
 import fcntl
 import json
@@ -16,10 +16,11 @@ from gis.text.i18n import Text
 
 @contextmanager
 def data_dir_lock(data_dir: Path, purpose: str) -> Iterator[Callable[[int], None]]:
-    """Hold ``data_dir`` while the block runs; ``Conflict`` names whoever holds it already.
+    """Lock ``data_dir`` while the block runs.
 
-    The block is given a function that notes the port at which the holder serves. The hold is the
-    kernel's (flock): it ends with its process, however that ends.
+    Yields a function that writes the port of the server into the lock file, for the message to others. The lock is
+    ``flock``, so the kernel releases it when the process ends in whatever way. Raises ``Conflict``, with the process
+    that has the lock, when it is taken, and ``Forbidden`` when the directory is not writable.
     """
     file = data_dir / "holder.json"
     try:
@@ -29,41 +30,41 @@ def data_dir_lock(data_dir: Path, purpose: str) -> Iterator[Callable[[int], None
         raise Forbidden(
             Text(f"Không ghi được vào {data_dir}: {error.strerror}", f"Cannot write to {data_dir}: {error.strerror}")
         ) from error
-    with os.fdopen(descriptor, "r+") as note:
+    with os.fdopen(descriptor, "r+") as lock:
         try:
-            fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Conflict(_lock_holder_message(data_dir, note.read())) from None
-        about = {"pid": os.getpid(), "doing": purpose, "since": datetime.now(UTC).isoformat(timespec="seconds")}
+            raise Conflict(_lock_holder_message(data_dir, lock.read())) from None
+        holder = {"pid": os.getpid(), "doing": purpose, "since": datetime.now(UTC).isoformat(timespec="seconds")}
 
-        def sign(port: int | None = None) -> None:
-            note.seek(0)
-            note.truncate()
-            note.write(json.dumps(about | {"port": port}))
-            note.flush()
+        def write_port(port: int | None = None) -> None:
+            lock.seek(0)
+            lock.truncate()
+            lock.write(json.dumps(holder | {"port": port}))
+            lock.flush()
 
-        sign()
-        yield sign
-        note.seek(0)
-        note.truncate()
+        write_port()
+        yield write_port
+        lock.seek(0)
+        lock.truncate()
 
 
-def _lock_holder_message(data_dir: Path, note: str) -> Text:
-    """Words for the second comer."""
+def _lock_holder_message(data_dir: Path, content: str) -> Text:
+    """The message that the lock is taken, from the content of the lock file."""
     try:
-        holder = json.loads(note)
-    except ValueError:  # it has just begun and not signed yet
-        return Text(f"{data_dir} đang có tiến trình khác giữ", f"Another process holds {data_dir}")
-    where = f" · http://127.0.0.1:{holder['port']}" if holder["port"] else ""
+        holder = json.loads(content)
+    except ValueError:  # the other process has the lock but has not written the file yet
+        return Text(f"{data_dir} đang có tiến trình khác giữ", f"Another process is using {data_dir}")
+    url = f" · http://127.0.0.1:{holder['port']}" if holder["port"] else ""
     facts = f"PID {holder['pid']} ({holder['doing']})"
     return Text(
-        f"{facts} đang giữ {data_dir} từ {holder['since']}{where}",
-        f"{facts} has held {data_dir} since {holder['since']}{where}",
+        f"{facts} đang giữ {data_dir} từ {holder['since']}{url}",
+        f"{facts} has been using {data_dir} since {holder['since']}{url}",
     )
 
 
 def make_directory(path: Path) -> None:
-    """Make ``place`` and what is missing above it, so that the cluster's user can pass whatever the umask is."""
+    """Create ``path`` and its missing parents with mode 0711 whatever the umask, so that other users can pass."""
     for directory in [*reversed(path.parents), path]:
         if not directory.exists():
             directory.mkdir()
@@ -71,12 +72,15 @@ def make_directory(path: Path) -> None:
 
 
 def reachable(data_dir: Path) -> bool:
-    """Whether the user that would run a cluster in ``place`` can get there."""
+    """Whether the user that would run a cluster in ``data_dir`` can enter it."""
     return _barrier(data_dir.resolve(), cluster_user(data_dir / "cluster")) is None
 
 
 def cluster_user(files: Path) -> pwd.struct_passwd:
-    """Who runs the cluster: whoever owns its files, else ourselves, or ``postgres`` when we are root."""
+    """The user who runs the cluster: the owner of its files, else the current user, or ``postgres`` under root.
+
+    Raises ``Forbidden`` when the files belong to another user and the current one is not root.
+    """
     try:
         owner = files.stat().st_uid
     except OSError:
@@ -85,7 +89,8 @@ def cluster_user(files: Path) -> pwd.struct_passwd:
         name = pwd.getpwuid(owner).pw_name
         raise Forbidden(
             Text(
-                f"{files} thuộc {name}; hãy chạy bằng {name} hoặc root", f"{files} belongs to {name}; run as it or root"
+                f"{files} thuộc {name}; hãy chạy bằng {name} hoặc root",
+                f"{files} belongs to {name}; run as {name} or root",
             )
         )
     if owner:
@@ -98,17 +103,18 @@ def cluster_user(files: Path) -> pwd.struct_passwd:
 
 
 def check_reachable(data_dir: Path, owner: pwd.struct_passwd) -> None:
+    """Raise ``Forbidden`` when ``owner`` cannot enter ``data_dir``."""
     if barrier := _barrier(data_dir, owner):
         raise Forbidden(
             Text(
                 f"Người dùng {owner.pw_name} chạy PostgreSQL không vào được {barrier}; hãy chọn --data-dir khác",
-                f"{owner.pw_name}, who runs PostgreSQL, cannot enter {barrier}; choose another --data-dir",
+                f"User {owner.pw_name}, who runs PostgreSQL, cannot enter {barrier}; choose another --data-dir",
             )
         )
 
 
 def _barrier(path: Path, user: pwd.struct_passwd) -> Path | None:
-    """The first directory on the way to ``place`` that ``user`` cannot enter, asked of the kernel itself."""
+    """The first directory above or at ``path`` that ``user`` cannot enter, tested as that user."""
     for directory in [*reversed(path.parents), path]:
         if not directory.exists():
             return None

@@ -1,10 +1,9 @@
-"""A private PostgreSQL cluster with PostGIS, made, started and stopped by this software alone.
+"""A private PostgreSQL cluster with PostGIS, created, started and stopped by this program.
 
-It listens on a Unix socket only, in a short directory that nobody but its owner enters, because
-a socket's path may have 107 bytes at most while a checkout's may have any number. Who connects
-is told by the kernel (peer authentication): there are no passwords to keep. PostgreSQL refuses to
-run as root, so under root the cluster belongs to the user ``postgres`` of the distribution's
-package; the package's own default cluster is never touched.
+It listens on a Unix socket only, without passwords: peer authentication identifies the user who connects. The socket
+is in a short directory of its own, mode 0700, because a socket's path may have 107 bytes at most and the data
+directory's may be longer. PostgreSQL refuses to run as root, so under root the cluster belongs to the user
+``postgres`` of the distribution's package. The package's default cluster is never touched.
 """
 
 import hashlib
@@ -32,7 +31,7 @@ from gis.text.errors import Forbidden, Unavailable
 from gis.text.i18n import Text
 
 TIMEOUT_S = 60.0
-"""Seconds that a start, a recovery or a stop may take before it counts as failed."""
+"""Seconds that starting (with recovery) or stopping may take."""
 
 MAX_SOCKET_PATH = 107
 SOCKET_NAME = ".s.PGSQL.5432"
@@ -66,17 +65,18 @@ NOT_DURABLE = (
 
 
 class Cluster:
-    """One embedded cluster in ``data_dir``; as a context manager it runs while the block does.
+    """The cluster in ``data_dir``; as a context manager it runs while the block does.
 
-    One that runs there already, left behind by a process that was killed, is adopted. Whoever starts
-    or stops a cluster holds its directory (``held``).
+    A server that a killed process has left running there is adopted. Callers that start or stop a cluster hold
+    ``data_dir_lock``.
     """
 
     def __init__(self, data_dir: Path, *, logins: Sequence[str] = ("postgres", *LOGINS), durable: bool = True) -> None:
-        """Look at ``data_dir`` without changing it.
+        """Inspect ``data_dir`` without changing it.
 
-        Raises ``Unavailable`` when no PostgreSQL with PostGIS fits, ``Forbidden`` when the
-        cluster's user cannot reach the directory or the directory belongs to somebody else.
+        ``logins`` are the database roles that local users may connect as; without ``durable`` PostgreSQL does not
+        flush to the disk. Raises ``Unavailable`` when no suitable PostgreSQL with PostGIS is installed, ``Forbidden``
+        when the cluster's user cannot enter the directory or it belongs to another user.
         """
         self.data_dir = data_dir.resolve()
         self.cluster_dir = self.data_dir / "cluster"
@@ -89,7 +89,7 @@ class Cluster:
     def __enter__(self) -> Self:
         try:
             self.start()
-        except BaseException:  # interrupted half way, perhaps after the server has begun
+        except BaseException:  # the server may run already when an interrupt comes
             self.stop()
             raise
         return self
@@ -98,9 +98,9 @@ class Cluster:
         self.stop()
 
     def start(self) -> None:
-        """Make the cluster when there is none, then run or adopt it, and return when it answers.
+        """Create the cluster if there is none, start or adopt its server, and return once it answers.
 
-        A start after ``kill -9`` or a power cut recovers by itself.
+        PostgreSQL recovers by itself after ``kill -9`` or a power cut.
         """
         if not (self.cluster_dir / "PG_VERSION").exists():
             self._init_cluster()
@@ -112,13 +112,16 @@ class Cluster:
             )
 
     def stop(self) -> None:
-        """End all sessions and shut down cleanly; does nothing when nothing runs."""
+        """End all sessions and shut the server down; does nothing when it is not running.
+
+        Sends SIGQUIT, after which the next start recovers, when a fast shutdown takes longer than a minute.
+        """
         if (pid := self._postmaster()) is None:
             return
         socket_dir = self.socket_dir
-        for how in (signal.SIGINT, signal.SIGQUIT):
+        for shutdown in (signal.SIGINT, signal.SIGQUIT):  # fast, then immediate
             with suppress(ProcessLookupError):
-                os.kill(pid, how)
+                os.kill(pid, shutdown)
             if wait_for(lambda: self._postmaster() is None, TIMEOUT_S):
                 break
         with suppress(OSError):
@@ -126,53 +129,53 @@ class Cluster:
 
     @property
     def running(self) -> bool:
-        """Whether the cluster's server process lives."""
+        """Whether the cluster's server is running."""
         return self._postmaster() is not None
 
     @property
     def socket_dir(self) -> Path:
-        """Where its socket lies: as the running server has written it, else where the next start puts it."""
+        """The directory of the socket: that of the running server, else that of the next start."""
         with suppress(OSError, IndexError):
             return Path((self.cluster_dir / "postmaster.pid").read_text().splitlines()[4])
         return _socket_dir(self.cluster_dir, self.owner)
 
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
-        """The SQLAlchemy address of ``database``; libpq checks that the server is run by our own user."""
+        """The SQLAlchemy URL of ``database``; ``requirepeer`` makes libpq check which user runs the server."""
         query = {"host": str(self.socket_dir), "requirepeer": self.owner.pw_name}
         return URL.create("postgresql+psycopg", user, database=database, query=query).render_as_string()
 
     def create_database(self, name: str, template: str | None = None) -> None:
-        """Create ``name``, empty or as a copy of the database ``template``, which nobody may be using.
+        """Create a database, empty or as a copy of ``template``, to which no session may be connected.
 
-        A template that is more than empty is copied file by file, which is quicker than through the log.
+        A template is copied with strategy FILE_COPY, which is faster than WAL_LOG for one with data.
         """
         strategy = "FILE_COPY" if template else "WAL_LOG"
         self._execute_as_admin(f"CREATE DATABASE {{}} TEMPLATE {{}} STRATEGY {strategy}", name, template or "template0")
 
     def drop_database(self, name: str) -> None:
-        """Drop ``name`` and end the sessions in it; no error when it does not exist."""
+        """Drop a database and end its sessions; no error when it does not exist."""
         self._execute_as_admin("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
     def has_database(self, name: str) -> bool:
-        """Whether a database ``name`` exists."""
+        """Whether the database exists."""
         with self._connect() as connection:
-            found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [name])
-            return found.fetchone() is not None
+            row = connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone()
+            return row is not None
 
     @classmethod
     @contextmanager
     def throwaway(cls, logins: Sequence[str] = ("postgres", *LOGINS), *, durable: bool = False) -> Iterator[Self]:
-        """Run an empty cluster that is gone afterwards. Unless durable it skips every disk flush: for tests only."""
-        place = Path(tempfile.mkdtemp(prefix="cotmoc-"))
+        """Run an empty cluster in a temporary directory and delete it afterwards: for tests and measurements."""
+        data_dir = Path(tempfile.mkdtemp(prefix="cotmoc-"))
         try:
-            place.chmod(0o711)
-            with cls(place, logins=logins, durable=durable) as cluster, _removed_on_exit(cluster):
+            data_dir.chmod(0o711)
+            with cls(data_dir, logins=logins, durable=durable) as cluster, _removed_on_exit(cluster):
                 yield cluster
         finally:
-            shutil.rmtree(place)
+            shutil.rmtree(data_dir)
 
     def _init_cluster(self) -> None:
-        """Run ``initdb`` beside the final place and rename, so that a half-made cluster is never taken for one."""
+        """Run ``initdb`` in another directory and rename it: an interrupted run leaves no incomplete cluster."""
         unfinished = self.cluster_dir.with_name("cluster.new")
         shutil.rmtree(unfinished, ignore_errors=True)
         make_directory(self.data_dir)
@@ -188,31 +191,34 @@ class Cluster:
         unfinished.rename(self.cluster_dir)
 
     def _configure(self) -> None:
-        """Write the settings and who may connect, and make the socket's directory."""
+        """Write the settings and the authentication files, and create the socket's directory.
+
+        Raises ``Forbidden`` when that directory is accessible to another user: a server there could be replaced.
+        """
         socket_dir = _socket_dir(self.cluster_dir, self.owner)
         socket_dir.mkdir(mode=0o700, exist_ok=True)
         if os.geteuid() == 0 and socket_dir.lstat().st_uid == 0:
             os.chown(socket_dir, self.owner.pw_uid, self.owner.pw_gid)
-        found = socket_dir.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != self.owner.pw_uid or found.st_mode & 0o077:
+        status = socket_dir.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != self.owner.pw_uid or status.st_mode & 0o077:
             raise Forbidden(
                 Text(
                     f"{socket_dir} không thuộc riêng {self.owner.pw_name}, nên không đặt socket ở đó",
-                    f"{socket_dir} is not {self.owner.pw_name}'s alone, so no socket is put there",
+                    f"{socket_dir} is not accessible to {self.owner.pw_name} alone, so the socket cannot be put there",
                 )
             )
         settings = SETTINGS.format(socket_dir=socket_dir) + (DURABLE if self.durable else NOT_DURABLE)
-        # Nobody lives here (see start), so whatever lies in the socket's directory is left over.
-        for remnant in socket_dir.iterdir():
-            remnant.unlink()
+        # No server runs (see start), so any file in the socket's directory is left over from a killed one.
+        for stale_file in socket_dir.iterdir():
+            stale_file.unlink()
         systems = sorted({"root", "postgres", self.owner.pw_name, pwd.getpwuid(os.geteuid()).pw_name})
-        idents = "".join(f'cotmoc "{system}" {login}\n' for system in systems for login in self.logins)
+        ident_map = "".join(f'cotmoc "{system}" {login}\n' for system in systems for login in self.logins)
         self._write("cotmoc.conf", settings)
         self._write("pg_hba.conf", "local all all peer map=cotmoc\n")
-        self._write("pg_ident.conf", idents)
+        self._write("pg_ident.conf", ident_map)
 
     def _write(self, name: str, text: str) -> None:
-        """Replace one of the cluster's own files, for its owner alone."""
+        """Replace a file of the cluster, with mode 0600 for its owner."""
         file = self.cluster_dir / name
         file.unlink(missing_ok=True)
         file.touch(mode=0o600)
@@ -220,24 +226,24 @@ class Cluster:
         os.chown(file, self.owner.pw_uid, self.owner.pw_gid)
 
     def _adopt(self) -> bool:
-        """Take over a server that runs and answers; end one that runs and does not."""
+        """Whether a running server answers and can be used; stops one that runs without answering."""
         deadline = time.monotonic() + TIMEOUT_S
-        silent_since: float | None = None
+        unreachable_since: float | None = None
         while self._postmaster() is not None and time.monotonic() < deadline:
-            answer = run_as(self.owner, self.binaries / "pg_isready", "-q", "-h", self.socket_dir).returncode
-            if answer == 0:
+            exit_code = run_as(self.owner, self.binaries / "pg_isready", "-q", "-h", self.socket_dir).returncode
+            if exit_code == 0:
                 return True
-            # 1: it is starting or stopping and says so. 2: nobody listens, perhaps because the
-            # socket's directory was cleared away, and nobody ever will.
-            silent_since = None if answer == 1 else silent_since or time.monotonic()
-            if silent_since and time.monotonic() - silent_since > 5:  # noqa: PLR2004 - seconds
+            # pg_isready exits with 1 while the server starts or stops, with 2 when nothing listens, as after the
+            # socket's directory was deleted, which a running server does not create again.
+            unreachable_since = None if exit_code == 1 else unreachable_since or time.monotonic()
+            if unreachable_since and time.monotonic() - unreachable_since > 5:  # noqa: PLR2004 - seconds
                 break
             time.sleep(0.1)
         self.stop()
         return False
 
     def _postmaster(self) -> int | None:
-        """The process id of the living server of this directory, whatever a stale file says."""
+        """The process id of this cluster's running server; None also when ``postmaster.pid`` is stale."""
         try:
             pid = int((self.cluster_dir / "postmaster.pid").read_text().split("\n", 1)[0])
         except (OSError, ValueError):
@@ -245,21 +251,21 @@ class Cluster:
         return pid if pid in self._processes() else None
 
     def _processes(self) -> list[int]:
-        """Living processes of this cluster: PostgreSQL's programs that have its directory as their own."""
-        found = []
+        """Running processes of this cluster: PostgreSQL's with the cluster's directory as working directory."""
+        pids = []
         for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
                 if process.joinpath("cwd").readlink() == self.cluster_dir and (
                     process.joinpath("exe").readlink().name.removesuffix(" (deleted)") == "postgres"
                 ):
-                    found.append(int(process.name))
-        return sorted(found)
+                    pids.append(int(process.name))
+        return sorted(pids)
 
     def _end_orphans(self) -> None:
-        """End what outlived its killed server, and forget a process id that now names something else.
+        """End backends that have outlived a killed server, and remove a stale ``postmaster.pid``.
 
-        PostgreSQL itself refuses to start beside orphans, and would take any process of the same
-        user that happens to have the old number for its living server.
+        PostgreSQL refuses to start beside such backends, and takes any process of the same user that now has the old
+        process id for its running server.
         """
         for pid in self._processes():
             with suppress(ProcessLookupError):
@@ -268,14 +274,14 @@ class Cluster:
         (self.cluster_dir / "postmaster.pid").unlink(missing_ok=True)
 
     def _run(self, program: str, *arguments: str, directory: Path | None = None) -> None:
-        """Run one of PostgreSQL's programs as the cluster's owner."""
+        """Run a program of PostgreSQL as the cluster's owner. Raises ``Unavailable`` with its output on failure."""
         finished = run_as(self.owner, self.binaries / program, *arguments, "-D", directory or self.cluster_dir)
         if finished.returncode:
-            said = (finished.stderr or finished.stdout).strip() + self._log_tail()
-            raise Unavailable(Text(f"{program} không chạy được: {said}", f"{program} failed: {said}"))
+            output = (finished.stderr or finished.stdout).strip() + self._log_tail()
+            raise Unavailable(Text(f"{program} không chạy được: {output}", f"{program} failed: {output}"))
 
     def _log_tail(self) -> str:
-        """The end of the newest log, for whoever has to find out why it does not start."""
+        """The last lines of the newest log, which say why a server does not start."""
         logs = [*self.cluster_dir.glob("log/*.log"), *self.cluster_dir.glob("start.log")]
         if not logs:
             return ""
@@ -298,17 +304,17 @@ class Cluster:
 
 
 def login_url(url: str, user: str | None = None, password: str | None = None) -> str:
-    """The address ``url`` for another login or with another password, spoken by the one driver of the house."""
-    address = make_url(url).set(drivername="postgresql+psycopg")
+    """The database URL for another login or with another password, always with the psycopg driver."""
+    parsed = make_url(url).set(drivername="postgresql+psycopg")
     if user:
-        address = address.set(username=user)
+        parsed = parsed.set(username=user)
     if password:
-        address = address.set(password=password)
-    return address.render_as_string(hide_password=False)
+        parsed = parsed.set(password=password)
+    return parsed.render_as_string(hide_password=False)
 
 
 def _cluster_version(files: Path) -> int | None:
-    """The major version that made the cluster, or None when there is none yet."""
+    """The major version of PostgreSQL that created the cluster; None when there is no cluster yet."""
     try:
         return int((files / "PG_VERSION").read_text())
     except OSError:
@@ -316,13 +322,14 @@ def _cluster_version(files: Path) -> int | None:
 
 
 def _socket_dir(files: Path, owner: pwd.struct_passwd) -> Path:
-    """A short directory of this cluster's own, under a parent that others cannot write to or cannot delete from."""
+    """A short path for the socket's directory, under a parent from which other users cannot delete it."""
     name = "cotmoc-" + hashlib.sha256(os.fsencode(files)).hexdigest()[:12]
     if os.geteuid() == 0:
         return Path("/run", name)
-    own = Path(os.environ.get("XDG_RUNTIME_DIR") or "/nonexistent")
-    if own.is_dir() and os.access(own, os.W_OK) and len(os.fsencode(own / name / SOCKET_NAME)) <= MAX_SOCKET_PATH:
-        return own / name
+    runtime_dir = Path(os.environ.get("XDG_RUNTIME_DIR") or "/nonexistent")
+    fits = len(os.fsencode(runtime_dir / name / SOCKET_NAME)) <= MAX_SOCKET_PATH
+    if fits and runtime_dir.is_dir() and os.access(runtime_dir, os.W_OK):
+        return runtime_dir / name
     return Path("/tmp", f"{name}-{owner.pw_uid}")  # noqa: S108 - owner and mode are checked before use
 
 
@@ -337,10 +344,10 @@ rm -rf "$1" "$2"
 
 @contextmanager
 def _removed_on_exit(cluster: Cluster) -> Iterator[None]:
-    """See a throw-away cluster off even when this process is killed: a pipe that only we hold open then closes."""
+    """Remove a throw-away cluster also when this process is killed: a shell waits until its standard input closes."""
     command: list[str | Path] = ["/bin/sh", "-c", CLEANUP_SCRIPT, "sh", cluster.data_dir, cluster.socket_dir]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, cwd="/", start_new_session=True) as watch:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, cwd="/", start_new_session=True) as watcher:
         try:
             yield
         finally:
-            watch.kill()
+            watcher.kill()

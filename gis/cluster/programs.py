@@ -16,40 +16,43 @@ MIN_VERSION = 15
 
 
 def find_postgresql(version: int | None = None) -> tuple[int, Path]:
-    """The newest installed PostgreSQL with PostGIS, or exactly ``version``: its number and its programs."""
-    found = {
+    """Find the newest installed PostgreSQL with PostGIS, or exactly ``version``, in Debian's directories.
+
+    Returns the major version and the directory of its programs. Raises ``Unavailable`` with the packages to install.
+    """
+    installed = {
         int(programs.parent.name): programs
         for programs in Path("/usr/lib/postgresql").glob("[0-9]*/bin")
         if (programs / "initdb").exists()
         and Path("/usr/share/postgresql", programs.parent.name, "extension/postgis.control").exists()
     }
-    fitting = [v for v in found if (v == version if version else v >= MIN_VERSION)]
-    if fitting:
-        return max(fitting), found[max(fitting)]
+    suitable = [number for number in installed if (number == version if version else number >= MIN_VERSION)]
+    if suitable:
+        return max(suitable), installed[max(suitable)]
     missing = f"postgresql-{version} postgresql-{version}-postgis-3" if version else "postgresql postgresql-postgis"
     raise Unavailable(
         Text(
             f"Chưa có PostgreSQL với PostGIS. Hãy gõ: sudo apt-get install {missing}",
-            f"PostgreSQL with PostGIS is missing. Type: sudo apt-get install {missing}",
+            f"PostgreSQL with PostGIS is missing. Run: sudo apt-get install {missing}",
         )
     )
 
 
 def run_as(user: pwd.struct_passwd, *command: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run ``command`` as ``user``, whom only root can become, without the caller's language and PG* variables.
+    """Run ``command`` as ``user``, or as the current user without root, with a clean environment.
 
-    Somebody who interrupts us waits until it has ended: a ``pg_ctl`` that is killed half way leaves a server behind
-    that has not yet said which process it is, and that nobody would stop.
+    An interrupt takes effect only after the command has ended: a ``pg_ctl`` killed half-way leaves a server that has
+    not written its process id yet, and so would not be stopped.
     """
     root = os.geteuid() == 0
-    # Signals interrupt the main thread alone, so another one runs the command to its end, come what may. Nor may one
-    # come while that thread begins: the executor would not know it yet, and would not wait for it. The thread and
-    # the command go on without hearing them; PostgreSQL's server chooses for itself what it hears.
-    held_back = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    with ThreadPoolExecutor(1) as aside:
+    # Python handles signals in the main thread, so the command runs in another one, whose end the executor awaits.
+    # Signals are blocked while that thread starts, because the executor would not wait for a thread it does not know
+    # yet. The thread and the command inherit the blocked signals; PostgreSQL's server sets its own mask.
+    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with ThreadPoolExecutor(1) as executor:
         try:
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-            begun = aside.submit(
+            future = executor.submit(
                 subprocess.run,
                 command,
                 check=False,
@@ -58,18 +61,19 @@ def run_as(user: pwd.struct_passwd, *command: str | Path) -> subprocess.Complete
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
-                start_new_session=True,  # Ctrl-C at the terminal is not for the command
+                start_new_session=True,  # keeps Ctrl-C at the terminal from the command
                 user=user.pw_uid if root else None,
                 group=user.pw_gid if root else None,
                 extra_groups=os.getgrouplist(user.pw_name, user.pw_gid) if root else None,
             )
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, held_back)
-        return begun.result()
+            signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
+        return future.result()
 
 
 def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait until a condition holds, at most so many seconds; returns whether it does."""
     deadline = time.monotonic() + seconds
-    while not (met := condition()) and time.monotonic() < deadline:
+    while not (holds := condition()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return met
+    return holds
