@@ -1,4 +1,4 @@
-"""``kill -9``, as when the power goes."""
+"""Kill processes as a power cut does."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ from contextlib import suppress
 
 
 def kill(processes: Iterable[int]) -> None:
-    """End each of them at once; one that has ended with another, as a backend does with its client, is no error."""
+    """Send SIGKILL to each process; one that has ended already, as a backend does with its server, is no error."""
     for pid in processes:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

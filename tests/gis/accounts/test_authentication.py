@@ -1,4 +1,4 @@
-"""Accounts beneath the doors: delays by a clock of the test's own, passwords, codes, and who is left."""
+"""Accounts: throttling, password strength and hashing, time-based codes, administrators and journalling."""
 
 import threading
 import time
@@ -16,6 +16,7 @@ from gis.accounts.throttle import MAX_DELAY_S, MAX_ENTRIES, LoginThrottle, delay
 from gis.accounts.tokens import issue, list_tokens
 from gis.db.session import ACCOUNTS_LOGIN
 from gis.text.errors import Conflict, Invalid, TooMany, Unauthenticated
+from layers.password_words import BORDER_WORDS
 
 PASSWORD = "một câu dài để vào nhà"
 
@@ -28,33 +29,33 @@ class Clock:
         return self.now
 
 
-def test_the_delay_doubles_and_stops_growing():
+def test_delay_doubles_up_to_the_maximum():
     assert [delay_s(n, 5) for n in range(9)] == [0, 0, 0, 0, 0, 1, 2, 4, 8]
     assert delay_s(10_000, 5) == MAX_DELAY_S
 
 
-def test_who_is_wrong_waits_longer_each_time_and_is_never_shut_out():
+def test_throttle_throttle_each_failure_longer_and_forgets_after_a_pause():
     clock = Clock()
-    delays = LoginThrottle(3, clock)
-    assert [delays.wait("a") for _ in range(4)] == [0, 0, 0, 1]
-    assert delays.wait("b") == 0  # somebody else does not wait
+    throttle = LoginThrottle(3, clock)
+    assert [throttle.wait("a") for _ in range(4)] == [0, 0, 0, 1]
+    assert throttle.wait("b") == 0  # other keys are not delayed
     clock.now += 1
-    assert delays.wait("a") == 0
-    assert delays.wait("a") == 2
+    assert throttle.wait("a") == 0
+    assert throttle.wait("a") == 2
     clock.now += MAX_DELAY_S + 1
-    assert [delays.wait("a") for _ in range(4)] == [0, 0, 0, 1]  # a quiet quarter of an hour forgives
-    delays.reset("a")
-    assert delays.wait("a") == 0
+    assert [throttle.wait("a") for _ in range(4)] == [0, 0, 0, 1]  # failures are forgotten after the longest delay
+    throttle.reset("a")
+    assert throttle.wait("a") == 0
 
 
-def test_trying_many_names_costs_no_memory_and_drives_out_those_of_long_ago():
-    delays = LoginThrottle(1)
-    size = len(delays._failures._memory)
+def test_throttle_memory_is_bounded_and_drops_the_oldest_keys():
+    throttle = LoginThrottle(1)
+    size = len(throttle._failures._memory)
     for number in range(3 * MAX_ENTRIES):
-        delays.wait(str(number))
-    assert len(delays._failures._memory) == size < 500_000
-    assert delays.wait(str(3 * MAX_ENTRIES - 1)) > 0
-    assert delays.wait("0") == 0
+        throttle.wait(str(number))
+    assert len(throttle._failures._memory) == size < 500_000
+    assert throttle.wait(str(3 * MAX_ENTRIES - 1)) > 0
+    assert throttle.wait("0") == 0
 
 
 @pytest.mark.parametrize(
@@ -67,27 +68,29 @@ def test_trying_many_names_costs_no_memory_and_drives_out_those_of_long_ago():
         ("abcabcabcabcabc", "weak"), ("Sĩ quan trực ban 1", "weak"), ("0987654321 2024", "weak"),
     ],
 )  # fmt: skip
-def test_a_password_that_is_easily_guessed_is_refused(password, code):
+def test_easily_guessed_password_is_refused(password, code):
     with pytest.raises(Invalid) as refused:
-        passwords.validate_and_hash_password(password, "somebody.1", "Sĩ quan trực ban", "Đồn Biên phòng Tân Nam")
+        passwords.validate_and_hash_password(
+            password, "somebody.1", "Sĩ quan trực ban", "Đồn Biên phòng Tân Nam", common_words=BORDER_WORDS
+        )
     assert refused.value.errors[0].code == code
 
 
-def test_a_password_is_kept_as_argon2id_and_told_however_it_is_typed():
-    kept = passwords.validate_and_hash_password(PASSWORD)
-    assert kept.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
-    assert passwords.validate_and_hash_password(PASSWORD) != kept
-    assert passwords.verify_password(unicodedata.normalize("NFD", PASSWORD), kept)
-    assert not passwords.verify_password(f"{PASSWORD} ", kept)
+def test_password_is_hashed_with_argon2id_and_verified_in_any_unicode_form():
+    hashed = passwords.validate_and_hash_password(PASSWORD)
+    assert hashed.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert passwords.validate_and_hash_password(PASSWORD) != hashed
+    assert passwords.verify_password(unicodedata.normalize("NFD", PASSWORD), hashed)
+    assert not passwords.verify_password(f"{PASSWORD} ", hashed)
     assert not passwords.verify_password(PASSWORD, None)
-    assert not passwords.needs_rehash(kept)
+    assert not passwords.needs_rehash(hashed)
 
 
-def test_at_most_two_are_hashed_at_once(monkeypatch):
+def test_at_most_two_passwords_are_hashed_at_once(monkeypatch):
     running, most, lock = 0, 0, threading.Lock()
 
     class Slow:
-        def verify(self, password, kept):
+        def verify(self, password, stored_hash):
             nonlocal running, most
             with lock:
                 running += 1
@@ -98,21 +101,21 @@ def test_at_most_two_are_hashed_at_once(monkeypatch):
             return False
 
     monkeypatch.setattr(passwords, "_hasher", Slow)
-    trying = [threading.Thread(target=passwords.verify_password, args=(PASSWORD, "kept")) for _ in range(8)]
-    for one in trying:
-        one.start()
-    for one in trying:
-        one.join()
+    threads = [threading.Thread(target=passwords.verify_password, args=(PASSWORD, "hash")) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert most == 2
 
 
-def test_a_code_is_of_this_half_minute_or_of_its_neighbours():
+def test_code_is_valid_in_its_time_step_and_the_neighbouring_ones():
     secret = passwords.new_second_factor()
-    one, now = pyotp.TOTP(secret), int(time.time())
-    step = passwords.totp_step(secret, one.at(now))
+    totp, now = pyotp.TOTP(secret), int(time.time())
+    step = passwords.totp_step(secret, totp.at(now))
     assert step is not None
     assert abs(step - now // TOTP_STEP_S) <= 1
-    assert passwords.totp_step(secret, one.at(now - 5 * TOTP_STEP_S)) is None
+    assert passwords.totp_step(secret, totp.at(now - 5 * TOTP_STEP_S)) is None
     for wrong in (None, "", "0", "12345a", "１２３４５６"):
         assert passwords.totp_step(secret, wrong) is None
 
@@ -124,17 +127,15 @@ def empty_accounts(cluster, empty_database_name):
     opened.dispose()
 
 
-def test_there_is_no_default_account(listener):
-    assert not listener.sign_in_required()
+def test_no_default_account_exists(empty_accounts):
+    assert not empty_accounts.sign_in_required()
     for name in ("admin", "administrator", "root", "cotmoc", "office", ""):
         with pytest.raises(Unauthenticated):
-            listener.verify_credentials(name, "admin", None, "192.0.2.1")
+            empty_accounts.verify_credentials(name, "admin", None, "192.0.2.1")
 
 
-def test_a_house_whose_administrators_are_all_gone_does_not_open_to_everybody_again(
-    listener, cluster, empty_database_name
-):
-    with listener.transaction("root") as session:
+def test_sign_in_stays_required_after_the_last_administrator_is_closed(empty_accounts, cluster, empty_database_name):
+    with empty_accounts.transaction("root") as session:
         enrol(session, "root", "administrator", password=PASSWORD)
     with psycopg.connect(cluster.url(empty_database_name).replace("+psycopg", ""), autocommit=True) as admin:
         admin.execute("select set_config('cotmoc.actor', 'x', false)")
@@ -144,54 +145,50 @@ def test_a_house_whose_administrators_are_all_gone_does_not_open_to_everybody_ag
     later.dispose()
 
 
-def test_a_name_that_is_tried_too_often_waits_and_then_the_right_password_opens(listener):
-    with listener.transaction("test") as session:
+def test_throttled_name_is_accepted_after_the_delay(empty_accounts):
+    with empty_accounts.transaction("test") as session:
         person = enrol(session, "somebody", "office", password=PASSWORD)
     for _ in range(5):
         with pytest.raises(Unauthenticated):
-            listener.verify_credentials("somebody", "một câu khác hẳn", None, "192.0.2.1")
+            empty_accounts.verify_credentials("somebody", "một câu khác hẳn", None, "192.0.2.1")
     with pytest.raises(TooMany) as refused:
-        listener.verify_credentials("somebody", PASSWORD, None, "192.0.2.9")  # from wherever it is tried
+        empty_accounts.verify_credentials("somebody", PASSWORD, None, "192.0.2.9")  # from any IP address
     assert refused.value.extra["retry_after"] == 1
-    with listener.transaction("test") as session:
+    with empty_accounts.transaction("test") as session:
         find_person(session, "somebody").blocked_until = None
-    assert listener.verify_credentials("Somebody", PASSWORD, None, "192.0.2.1") == person.id
-    with listener.transaction("test") as session:
+    assert empty_accounts.verify_credentials("Somebody", PASSWORD, None, "192.0.2.1") == person.id
+    with empty_accounts.transaction("test") as session:
         assert find_person(session, "somebody").failures == 0
 
 
-def test_of_two_administrators_who_dismiss_each_other_at_once_one_stays(listener):
-    with listener.transaction("test") as session:
+def test_of_two_administrators_closing_each_other_one_remains(empty_accounts):
+    with empty_accounts.transaction("test") as session:
         people = [enrol(session, name, "administrator").id for name in ("one", "other")]
-    together, refused = threading.Barrier(2), []
+    barrier, refused = threading.Barrier(2), []
 
-    def go(person_id):
+    def close(person_id):
         try:
-            with listener.transaction("test") as session:
-                together.wait(10)
+            with empty_accounts.transaction("test") as session:
+                barrier.wait(10)
                 close_account(session, person_id)
         except Conflict as refusal:
             refused.append(refusal)
 
-    going = [threading.Thread(target=go, args=(one,)) for one in people]
-    for one in going:
-        one.start()
-    for one in going:
-        one.join()
+    threads = [threading.Thread(target=close, args=(person_id,)) for person_id in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert len(refused) == 1
-    with listener.transaction("test") as session:
+    with empty_accounts.transaction("test") as session:
         assert has_administrator(session)
 
 
-def test_every_change_of_an_account_needs_a_name_and_is_written_down_without_secrets(
-    listener, cluster, empty_database_name
-):
-    import psycopg
-
-    with listener.transaction("chief", request="r-1") as session:
+def test_account_changes_need_an_actor_and_are_journalled_without_secrets(empty_accounts, cluster, empty_database_name):
+    with empty_accounts.transaction("chief", request="r-1") as session:
         enrol(session, "somebody", "office", password=PASSWORD, second_factor="JBSWY3DPEHPK3PXP")
         issue(session, "machine", "office", made_by="chief", days=1)
-        assert [one["name"] for one in list_tokens(session)] == ["machine"]
+        assert [token["name"] for token in list_tokens(session)] == ["machine"]
     with psycopg.connect(host=str(cluster.socket_dir), dbname=empty_database_name, user="postgres") as admin:
         rows = admin.execute(
             "select table_name, action, actor, request, new::text from app.journal order by seq"

@@ -1,6 +1,6 @@
-"""What a superuser may do beside the journal is found: by ``audit verify`` in the data, by the doctor in the house.
+"""Changes by a superuser with the triggers disabled are found: in rows by reconciliation, in the schema by the doctor.
 
-The table of tamperings with the journal itself stands in ``test_seals``.
+Changes of the journal itself are in ``test_verify``.
 """
 
 import re
@@ -38,27 +38,27 @@ PASSWORD = "một câu dài để vào nhà"
 
 @pytest.fixture(scope="module")
 def tampering_targets(database):
-    """A gate with an event and a link, changed twice, one incident that was erased by the administrator."""
+    """The id of a gate that was renamed twice, with an event and a link that was removed."""
     with database.transaction(SYSTEM, write=True) as session:
         gate = put(session, catalog["gates"], name="Cửa khẩu thử")
         work = put(session, catalog["works"])
         session.add(GateEvent(feature_id=gate.id, kind="note", on="2026-01-05", precision="day", note="x"))
         link = Link(feature_id=work.id, to_id=gate.id, role="subject")
         session.add(link)
-        found = gate.id
+        gate_id = gate.id
     for name in ("Cửa khẩu thử 2", "Cửa khẩu thử 3"):
         with database.transaction(LAN, write=True, reason="đổi tên") as session:
-            feature = session.get_one(catalog["gates"].model, found)
+            feature = session.get_one(catalog["gates"].model, gate_id)
             feature.name = name
             feature.geom = from_shape(Point(106, 11.5), srid=WGS84)
     with database.transaction(LAN, write=True, reason="bỏ") as session:
-        session.delete(session.query(Link).filter_by(to_id=found).one())
-    return found
+        session.delete(session.query(Link).filter_by(to_id=gate_id).one())
+    return gate_id
 
 
 @pytest.fixture
 def superuser(cluster, database_name, tampering_targets):
-    """Who disables every trigger; what was done is undone afterwards."""
+    """A superuser's connection with the triggers disabled; rolled back afterwards."""
     engine = create_engine(cluster.url(database_name), poolclass=NullPool)
     with engine.connect() as connection:
         connection.execute(text("set local session_replication_role = replica"))
@@ -66,101 +66,101 @@ def superuser(cluster, database_name, tampering_targets):
         connection.rollback()
 
 
-BESIDE_THE_JOURNAL = {
-    "a word of the past": "update app.gates_history set name = 'khác' where id = :id and version = 2",
-    "a place of the past": "update app.gates_history set geom = ST_SetSRID(ST_MakePoint(105, 11), 4326)"
+ROW_CHANGES = {
+    "history text": "update app.gates_history set name = 'khác' where id = :id and version = 2",
+    "history geometry": "update app.gates_history set geom = ST_SetSRID(ST_MakePoint(105, 11), 4326)"
     " where id = :id and version = 2",
-    "who did it": "update app.gates_history set actor = 'minh' where id = :id and version = 2",
-    "why it was done": "update app.gates_history set reason = 'khác' where id = :id and version = 3",
-    "when it held": "update app.gates_history set valid = tstzrange(lower(valid) - interval '1 day', upper(valid))"
+    "history actor": "update app.gates_history set actor = 'minh' where id = :id and version = 2",
+    "history reason": "update app.gates_history set reason = 'khác' where id = :id and version = 3",
+    "history validity": "update app.gates_history set valid = tstzrange(lower(valid) - interval '1 day', upper(valid))"
     " where id = :id and version = 2",
-    "until when it held": "update app.gates_history"
+    "history end of validity": "update app.gates_history"
     " set valid = tstzrange(lower(valid), upper(valid) + interval '1 second') where id = :id and version = 1",
-    "a state of the past taken away": "delete from app.gates_history where id = :id and version = 2",
-    "a state that never was": "insert into app.gates_history"
+    "history row deleted": "delete from app.gates_history where id = :id and version = 2",
+    "history row inserted": "insert into app.gates_history"
     " (id, level, name, version, updated_at, valid, action, actor) select id, level, 'khác', 9, now(),"
     " tstzrange(now(), now(), '[]'), 'update', 'lan' from app.gates where id = :id",
-    "another's state": "update app.gates_history set journal_seq = 1 where id = :id and version = 3",
-    "the present, the trigger off": "update app.gates set name = 'khác' where id = :id",
-    "the present and the past alike": "with now as (update app.gates set name = 'khác' where id = :id)"
+    "history row of another entry": "update app.gates_history set journal_seq = 1 where id = :id and version = 3",
+    "present row": "update app.gates set name = 'khác' where id = :id",
+    "present row and history row": "with now as (update app.gates set name = 'khác' where id = :id)"
     " update app.gates_history set name = 'khác' where id = :id and version = 3",
-    "its level": "update app.gates set level = 'public' where id = :id",
-    "a thing taken away": "delete from app.gates where id = :id",
-    "a thing made up": "insert into app.documents"
+    "level": "update app.gates set level = 'public' where id = :id",
+    "row deleted": "delete from app.gates where id = :id",
+    "row inserted": "insert into app.documents"
     " (id, level, position_source, version, created_at, created_by, updated_at, kind, title)"
     " select gen_random_uuid(), 'public', 'none', 1, now(), 'x', now(), kind, 'x' from app.documents limit 1",
-    "an event": "update app.gate_events set note = 'khác' where feature_id = :id",
-    "an event of the past": "update app.gate_events_history set note = 'khác' where feature_id = :id",
-    "an event taken away": "delete from app.gate_events where feature_id = :id",
-    "a link's past taken away": "delete from app.links_history where to_id = :id and action = 'delete'",
+    "child row": "update app.gate_events set note = 'khác' where feature_id = :id",
+    "child history row": "update app.gate_events_history set note = 'khác' where feature_id = :id",
+    "child row deleted": "delete from app.gate_events where feature_id = :id",
+    "link history row deleted": "delete from app.links_history where to_id = :id and action = 'delete'",
 }
 
 
-def test_a_furnished_house_is_as_its_journal_says(cluster, database_name, tampering_targets):
-    assert reconcile_with_journal(cluster.url(database_name)) is None
+def test_loaded_database_matches_its_journal(cluster, database_name, tampering_targets):
+    assert reconcile_with_journal(cluster.url(database_name), "./cotmoc") is None
 
 
-@pytest.mark.parametrize("statement", BESIDE_THE_JOURNAL.values(), ids=BESIDE_THE_JOURNAL)
-def test_what_is_changed_beside_the_journal_is_named(statement, superuser, tampering_targets):
+@pytest.mark.parametrize("statement", ROW_CHANGES.values(), ids=ROW_CHANGES)
+def test_row_changed_without_the_journal_is_named(statement, superuser, tampering_targets):
     assert superuser.execute(text(statement), {"id": tampering_targets}).rowcount > 0
-    found = first_mismatch(superuser)
-    assert found is not None
-    assert str(tampering_targets) in found.en or "documents" in found.en or "links" in found.en
+    mismatch = first_mismatch(superuser)
+    assert mismatch is not None
+    assert str(tampering_targets) in mismatch.en or "documents" in mismatch.en or "links" in mismatch.en
 
 
-BESIDE_THE_DOOR = {
-    "a password": "update app.people set password = 'x' where name = 'lan'",
-    "a second factor": "update app.people set second_factor = 'x' where name = 'lan'",
-    "a name": "update app.people set name = 'lann' where name = 'lan'",
-    "a person who has gone": "update app.people set valid_to = null where name = 'gone'",
-    "a person made up": "insert into app.people (id, name) values (gen_random_uuid(), 'made-up')",
-    "a person taken away": "delete from app.people where name = 'gone'",
-    "a post": "update app.appointments set role = 'administrator' where role = 'planner'",
-    "since when somebody holds it": "update app.appointments set valid_from = '2000-01-01' where role = 'planner'",
-    "a recovery code": "update app.recovery_codes set secret = 'x' where id = (select min(id::text)::uuid from"
+ACCOUNT_AND_RELEASE_CHANGES = {
+    "password": "update app.people set password = 'x' where name = 'lan'",
+    "second factor": "update app.people set second_factor = 'x' where name = 'lan'",
+    "login name": "update app.people set name = 'lann' where name = 'lan'",
+    "closed account reopened": "update app.people set valid_to = null where name = 'gone'",
+    "person inserted": "insert into app.people (id, name) values (gen_random_uuid(), 'made-up')",
+    "person deleted": "delete from app.people where name = 'gone'",
+    "role": "update app.appointments set role = 'administrator' where role = 'planner'",
+    "begin of a role": "update app.appointments set valid_from = '2000-01-01' where role = 'planner'",
+    "recovery code": "update app.recovery_codes set secret = 'x' where id = (select min(id::text)::uuid from"
     " app.recovery_codes)",
-    "a recovery code that opened": "update app.recovery_codes set spent_at = null where spent_at is not null",
-    "a sign-in's cookie": "update app.sign_ins set secret = 'x'",
-    "a sign-in made up": "insert into app.sign_ins (id, person_id, secret, csrf)"
+    "used recovery code": "update app.recovery_codes set spent_at = null where spent_at is not null",
+    "session cookie": "update app.sign_ins set secret = 'x'",
+    "session inserted": "insert into app.sign_ins (id, person_id, secret, csrf)"
     " select gen_random_uuid(), id, 'x', 'x' from app.people where name = 'lan'",
-    "what a token may do": "update app.tokens set scopes = '{read,write}'",
-    "a token's secret": "update app.tokens set secret = 'x'",
-    "that a token was revoked": "update app.tokens set revoked_at = null",
-    "who approved": "update app.release_versions set approved_by = 'hoa' where state = 'published'",
-    "who prepared": "update app.release_versions set preparers = '{hoa}' where state = 'published'",
-    "for whom": "update app.releases set recipient = 'khác'",
-    "the fields that go": "update app.release_parts set fields = '{number,built_by,kind}'",
-    "a part taken away": "delete from app.release_parts",
-    "what was approved": "update app.release_rows set sha256 = 'x'",
-    "a row put among the approved": "insert into app.release_rows (version_id, feature_id, layer, sha256)"
+    "token scopes": "update app.tokens set scopes = '{read,write}'",
+    "token secret": "update app.tokens set secret = 'x'",
+    "token revocation": "update app.tokens set revoked_at = null",
+    "approver": "update app.release_versions set approved_by = 'hoa' where state = 'published'",
+    "preparers": "update app.release_versions set preparers = '{hoa}' where state = 'published'",
+    "recipient of a release": "update app.releases set recipient = 'khác'",
+    "released fields": "update app.release_parts set fields = '{number,built_by,kind}'",
+    "release part deleted": "delete from app.release_parts",
+    "hash of an approved row": "update app.release_rows set sha256 = 'x'",
+    "approved row inserted": "insert into app.release_rows (version_id, feature_id, layer, sha256)"
     " select version_id, gen_random_uuid(), layer, sha256 from app.release_rows limit 1",
-    "the author of a step": "update app.release_steps set actor = 'hoa' where state = 'approved'",
-    "a step taken away": "delete from app.release_steps where state = 'approved'",
-    "what a recipient was given": 'update app.holdings set content = content || \'{"built_by": "ours"}\'',
-    "that and its hash": 'update app.holdings set content = content || \'{"built_by": "ours"}\','
+    "actor of a step": "update app.release_steps set actor = 'hoa' where state = 'approved'",
+    "step deleted": "delete from app.release_steps where state = 'approved'",
+    "holding content": 'update app.holdings set content = content || \'{"built_by": "ours"}\'',
+    "holding content and hash": 'update app.holdings set content = content || \'{"built_by": "ours"}\','
     ' sha256 = app.content_hash(content || \'{"built_by": "ours"}\')',
-    "since when a recipient has it": "update app.holdings set since = since - interval '1 day' where until is null",
-    "that a recipient has it": "update app.holdings set until = clock_timestamp() where until is null",
-    "that it was ever given": "delete from app.holdings where held_back",
-    "that it was held back": "update app.holdings set held_back = false where held_back",
-    "what is served": "update release.markers set built_by = 'theirs'",
-    "a place that is served": "update release.markers set shared_geom = ST_SetSRID(ST_MakePoint(105, 11), 4326)",
-    "to whom it is served": "update release.markers set recipient = 'khác'",
-    "until when it is served": "update release.markers set served_to = '2000-01-01'",
-    "a row served beside": "insert into release.markers (recipient, id, release, added_in, version, sha256, number)"
+    "begin of a holding": "update app.holdings set since = since - interval '1 day' where until is null",
+    "end of a holding": "update app.holdings set until = clock_timestamp() where until is null",
+    "recalled holding deleted": "delete from app.holdings where held_back",
+    "recall": "update app.holdings set held_back = false where held_back",
+    "served row": "update release.markers set built_by = 'theirs'",
+    "served geometry": "update release.markers set shared_geom = ST_SetSRID(ST_MakePoint(105, 11), 4326)",
+    "recipient of a served row": "update release.markers set recipient = 'khác'",
+    "end of serving": "update release.markers set served_to = '2000-01-01'",
+    "served row inserted": "insert into release.markers (recipient, id, release, added_in, version, sha256, number)"
     " select recipient, gen_random_uuid(), release, 1, 1, '', 'x' from release.markers limit 1",
-    "a row that is served no longer": "delete from release.markers",
-    "a manifest": "update release.manifests set manifest = manifest || '{\"rows\": 9}'",
-    "a manifest taken away": "delete from release.manifests",
-    "that it was withdrawn": "update release.manifests set withdrawn_at = now()",
-    "that something is gone": "delete from release.tombstones",
-    "an identity": "update app.features set layer = 'gates' where layer = 'markers'",
+    "served row deleted": "delete from release.markers",
+    "manifest": "update release.manifests set manifest = manifest || '{\"rows\": 9}'",
+    "manifest deleted": "delete from release.manifests",
+    "withdrawal": "update release.manifests set withdrawn_at = now()",
+    "tombstone deleted": "delete from release.tombstones",
+    "registered layer of an id": "update app.features set layer = 'gates' where layer = 'markers'",
 }
 
 
 @pytest.fixture(scope="module")
 def release_and_accounts(database, accounts, tampering_targets):
-    """A release of two markers, one of which was held back; people, a token that was revoked, codes, a sign-in."""
+    """A release of two markers, one of them recalled; people, a revoked token, recovery codes and a session."""
     with accounts.transaction("chief") as session:
         lan = enrol(session, "lan", "office", password=PASSWORD, second_factor="A" * 32)
         enrol(session, "hoa", "planner", password=PASSWORD)
@@ -173,16 +173,16 @@ def release_and_accounts(database, accounts, tampering_targets):
         session.flush()
         close_account(session, dismissed)
     with database.transaction(LAN, write=True) as session:
-        marks = [put(session, catalog["markers"], level="partner", position_source="survey") for _ in range(2)]
+        markers = [put(session, catalog["markers"], level="partner", position_source="survey") for _ in range(2)]
         session.flush()
-        ids, numbers = [one.id for one in marks], [one.number for one in marks]
+        ids, numbers = [marker.id for marker in markers], [marker.number for marker in markers]
     selection = Selection(catalog["markers"], RELEASE_LEVEL, where={"number": numbers})
     part = PreparedPart(selection, ("number", "built_by"), 5, {"number": numbers})
     with database.transaction(PARTNER) as session:
-        going = {"markers": contents.releasable_content(session, part)}
+        content = {"markers": contents.releasable_content(session, part)}
     with database.transaction(LAN, write=True) as session:
         version = workflow.prepare(session, "Bản", "Bạn", Terms(basis="48/UBND-NC"), [part])
-        workflow.submit(session, version, going, [])
+        workflow.submit(session, version, content, [])
         key = version.release_id, version.number
     for state in (ReleaseState.APPROVED, ReleaseState.PUBLISHED):
         with database.transaction(Actor("minh", OFFICE_STAFF), write=True) as session:
@@ -191,84 +191,86 @@ def release_and_accounts(database, accounts, tampering_targets):
         session.get_one(catalog["markers"].model, ids[1]).level = "internal"
 
 
-@pytest.mark.parametrize("statement", BESIDE_THE_DOOR.values(), ids=BESIDE_THE_DOOR)
-def test_accounts_and_releases_changed_beside_the_journal_are_named(statement, release_and_accounts, superuser):
+@pytest.mark.parametrize("statement", ACCOUNT_AND_RELEASE_CHANGES.values(), ids=ACCOUNT_AND_RELEASE_CHANGES)
+def test_account_or_release_changed_without_the_journal_is_named(statement, release_and_accounts, superuser):
     assert superuser.execute(text(statement)).rowcount > 0
-    found = first_mismatch(superuser)
-    assert found is not None
+    mismatch = first_mismatch(superuser)
+    assert mismatch is not None
     table = re.search(r"(?:update|into|from) (?:app\.)?([a-z_.]+)", statement)[1]
-    told_by = "holdings" if statement == "delete from release.manifests" else table
-    assert found.en.startswith(f"{'markers' if table == 'features' else told_by} ")
+    reported = {"features": "markers"}.get(table, table)
+    if statement == "delete from release.manifests":
+        reported = "holdings"
+    assert mismatch.en.startswith(f"{reported} ")
 
 
-def test_the_proof_tells_how_far_it_has_come(superuser):
-    heard = []
-    assert first_mismatch(superuser, lambda *told: heard.append(told)) is None
-    assert [done for _, done, _ in heard] == list(range(heard[0][2]))
+def test_reconciliation_reports_progress(superuser):
+    reports = []
+    assert first_mismatch(superuser, lambda *report: reports.append(report)) is None
+    assert [done for _, done, _ in reports] == list(range(reports[0][2]))
 
 
-IN_THE_HOUSE = {
-    "a trigger disabled": "alter table app.markers disable trigger remember",
-    "a trigger dropped": "drop trigger fixed on app.journal",
-    "a function's body": "create or replace function app.refuse_change() returns trigger language plpgsql as"
+SCHEMA_CHANGES = {
+    "trigger disabled": "alter table app.markers disable trigger remember",
+    "trigger dropped": "drop trigger fixed on app.journal",
+    "function body": "create or replace function app.refuse_change() returns trigger language plpgsql as"
     " $$ begin return new; end $$",
-    "a stamp's body": "create or replace function app.stamp_works() returns trigger language plpgsql security definer"
+    "stamp body": "create or replace function app.stamp_works() returns trigger language plpgsql security definer"
     " set search_path = pg_catalog, public as $$ begin return new; end $$",
-    "a column renamed": "alter table app.markers rename column remark to note",
-    "a column dropped": "alter table app.works drop column funding",
-    "a column added": "alter table app.works add column smuggled text",
-    "a check dropped": "alter table app.incidents drop constraint ck_incidents_geom_valid",
-    "a key dropped": "alter table app.links drop constraint fk_links_to_id",
-    "a view that shows more": "create or replace view app.more as select * from app.markers",
-    "a rule": "create rule quiet as on update to app.works do instead nothing",
-    "a move that the card does not know": "insert into app.moves values ('works', 'proposed', 'closed')",
-    "a policy altered": "alter policy own on app.works using (false)",
-    "an index on a guess": "drop index app.uq_links_from_to_role",
-    "a default that dates the journal back": "alter table app.journal alter column at set default '2020-01-01'",
-    "a default that opens": "alter table app.incidents alter column level set default 'public'",
-    "a column that withholds no more": "alter table app.markers alter column shared_geom drop expression",
-    "a type": "alter table app.works alter column progress type bigint",
-    "what must be there may be missing": "alter table app.incidents alter column position_source drop not null",
-    "a check that checks nothing": "alter table app.incidents drop constraint ck_incidents_geom_valid,"
+    "column renamed": "alter table app.markers rename column remark to note",
+    "column dropped": "alter table app.works drop column funding",
+    "column added": "alter table app.works add column smuggled text",
+    "check dropped": "alter table app.incidents drop constraint ck_incidents_geom_valid",
+    "foreign key dropped": "alter table app.links drop constraint fk_links_to_id",
+    "view added": "create or replace view app.more as select * from app.markers",
+    "rewrite rule": "create rule quiet as on update to app.works do instead nothing",
+    "undeclared transition": "insert into app.moves values ('works', 'proposed', 'closed')",
+    "policy altered": "alter policy own on app.works using (false)",
+    "unique index dropped": "drop index app.uq_links_from_to_role",
+    "default of the journal's time": "alter table app.journal alter column at set default '2020-01-01'",
+    "default level": "alter table app.incidents alter column level set default 'public'",
+    "masked column's expression dropped": "alter table app.markers alter column shared_geom drop expression",
+    "column type": "alter table app.works alter column progress type bigint",
+    "not null dropped": "alter table app.incidents alter column position_source drop not null",
+    "check replaced": "alter table app.incidents drop constraint ck_incidents_geom_valid,"
     " add constraint ck_incidents_geom_valid check (true)",
-    "a second person who may be the first": "alter table app.release_versions"
+    "second-person check replaced": "alter table app.release_versions"
     " drop constraint ck_release_versions_second_person, add constraint ck_release_versions_second_person check (true)",
-    "a constraint renamed": "alter table app.works rename constraint ck_works_progress to ck_works_progresss",
-    "a key that takes along": "alter table app.links drop constraint fk_links_to_id, add constraint fk_links_to_id"
+    "constraint renamed": "alter table app.works rename constraint ck_works_progress to ck_works_progresss",
+    "foreign key with cascade": "alter table app.links drop constraint fk_links_to_id, add constraint fk_links_to_id"
     " foreign key (to_id) references app.features (id) on delete cascade",
-    "what was remembered of the structure": "delete from app.structure",
-    "and where it was": "drop table app.structure",
-    "a view that shows another thing": "do $$ begin execute 'create or replace view app.gate_plans_own as '"
+    "fingerprint deleted": "delete from app.structure",
+    "fingerprint table dropped": "drop table app.structure",
+    "view replaced": "do $$ begin execute 'create or replace view app.gate_plans_own as '"
     " || rtrim(pg_get_viewdef('app.gate_plans_own'::regclass), ';') || ' where false'; end $$",
-    "a function in somebody's own name": "create function public.peep() returns bigint language sql security definer"
+    "security definer function": "create function public.peep() returns bigint language sql security definer"
     " as 'select count(*) from app.incidents'",
-    "a copy elsewhere": "create table public.copied as select * from app.incidents;"
+    "copied table granted to a login": "create table public.copied as select * from app.incidents;"
     " grant select on public.copied to cotmoc_reader",
-    "a copy for everybody": "create table public.copied as select * from app.incidents;"
+    "copied table granted to public": "create table public.copied as select * from app.incidents;"
     " grant select on public.copied to public",
-    "a column of it": "create table public.copied as select * from app.incidents;"
+    "copied column granted to a login": "create table public.copied as select * from app.incidents;"
     " grant select (id) on public.copied to cotmoc_partner",
-    "what statistics tell": "grant select on pg_statistic to cotmoc_reader",
-    "a file of the server": "grant execute on function pg_read_file(text) to cotmoc_reader",
-    "a login without triggers": "alter role cotmoc_writer set session_replication_role = replica",
-    "a login that signs for somebody": "alter role cotmoc_writer set cotmoc.actor = 'lan'",
-    "a login that may switch triggers off": "grant set on parameter session_replication_role to cotmoc_writer",
-    "a database that signs for somebody": "do $$ begin execute format("
+    "pg_statistic granted": "grant select on pg_statistic to cotmoc_reader",
+    "pg_read_file granted": "grant execute on function pg_read_file(text) to cotmoc_reader",
+    "login with triggers disabled": "alter role cotmoc_writer set session_replication_role = replica",
+    "login with a preset actor": "alter role cotmoc_writer set cotmoc.actor = 'lan'",
+    "login that may disable triggers": "grant set on parameter session_replication_role to cotmoc_writer",
+    "database with a preset actor": "do $$ begin execute format("
     "'alter database %I set cotmoc.actor = lan', current_database()); end $$",
 }
 
 
-def faults(superuser, place):
-    house = Installation(POLICY, place, durable=False)
-    return [one.detail.en for check in CHECKS for one in check(superuser, house) if one.state is CheckStatus.BAD]
+def faults(superuser, data_dir):
+    installation = Installation(POLICY, data_dir, "./cotmoc", durable=False)
+    results = [result for check in CHECKS for result in check(superuser, installation)]
+    return [result.detail.en for result in results if result.state is CheckStatus.BAD]
 
 
-def test_a_sound_house_has_no_fault(superuser, tmp_path):
+def test_unchanged_schema_has_no_fault(superuser, tmp_path):
     assert faults(superuser, tmp_path) == []
 
 
-@pytest.mark.parametrize("change", IN_THE_HOUSE.values(), ids=IN_THE_HOUSE)
-def test_what_is_changed_in_the_house_itself_is_named_by_the_doctor(change, superuser, tmp_path):
-    """Each in a transaction of its own, which is undone."""
+@pytest.mark.parametrize("change", SCHEMA_CHANGES.values(), ids=SCHEMA_CHANGES)
+def test_schema_change_is_named_by_the_doctor(change, superuser, tmp_path):
     superuser.execute(text(change))
     assert faults(superuser, tmp_path) != []

@@ -1,4 +1,4 @@
-"""The doctor: what is wrong is found, each thing by itself, and a house in order passes."""
+"""The doctor: each fault is found by its check, and an intact installation passes."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ TAMPERINGS = {
         "alter table app.markers no force row level security",
         "alter table app.markers force row level security",
     ),
-    "Views use the rights of whoever queries": (
+    "Views run with the caller's rights": (
         "alter view app.places set (security_invoker = false)",
         "alter view app.places set (security_invoker = true)",
     ),
@@ -40,7 +40,7 @@ TAMPERINGS = {
         "alter function geometry_overlaps(geometry, geometry) not leakproof",
         "alter function geometry_overlaps(geometry, geometry) leakproof",
     ),
-    "No other function is marked as trusted": (
+    "No other function is marked LEAKPROOF": (
         "alter function st_intersects(geometry, geometry) leakproof",
         "alter function st_intersects(geometry, geometry) not leakproof",
     ),
@@ -48,14 +48,14 @@ TAMPERINGS = {
         "grant usage on sequence app.journal_seq_seq to cotmoc_public",
         "revoke usage on sequence app.journal_seq_seq from cotmoc_public",
     ),
-    "A partner reads what was released alone": (
+    "Partners read released data only": (
         "grant select (id) on app.markers to cotmoc_partner",
         "revoke select (id) on app.markers from cotmoc_partner",
     ),
 }
-"""What somebody with the administrator's password may do to one database, and how it is undone."""
+"""Changes of one database that a check must find, by the check's name, each with the statement that undoes it."""
 
-IN_THE_CLUSTER = {
+ROLE_TAMPERINGS = {
     "No role bypasses the policies": (
         "alter role cotmoc_reader bypassrls",
         "alter role cotmoc_reader nobypassrls",
@@ -64,13 +64,13 @@ IN_THE_CLUSTER = {
         "grant cotmoc_office_edit to cotmoc_reader",
         "revoke cotmoc_office_edit from cotmoc_reader",
     ),
-    "Only the declared accounts can log in": ("alter role cotmoc_office login", "alter role cotmoc_office nologin"),
+    "Only the declared logins can log in": ("alter role cotmoc_office login", "alter role cotmoc_office nologin"),
 }
 
 
 @pytest.fixture
 def installation(tmp_path):
-    return Installation(POLICY, tmp_path, durable=False)
+    return Installation(POLICY, tmp_path, "./cotmoc", durable=False)
 
 
 @pytest.fixture
@@ -81,64 +81,62 @@ def admin(cluster, empty_database_name):
         yield opened
 
 
-def bad(findings):
-    return {finding.check.en for finding in findings if finding.state is CheckStatus.BAD}
+def bad(results):
+    return {result.check.en for result in results if result.state is CheckStatus.BAD}
 
 
-def test_a_house_in_order_may_open(cluster, empty_database_name, installation):
-    findings = run_checks(cluster.url(empty_database_name), installation)
-    assert bad(findings) == set(), [one.detail.en for one in findings]
-    assert is_healthy(findings)
+def test_intact_installation_is_healthy(cluster, empty_database_name, installation):
+    results = run_checks(cluster.url(empty_database_name), installation)
+    assert bad(results) == set(), [result.detail.en for result in results]
+    assert is_healthy(results)
 
 
 def test_each_fault_is_found_and_named(cluster, empty_database_name, admin, installation):
-    for check, (tampering, mending) in {**TAMPERINGS, **IN_THE_CLUSTER}.items():
+    for check, (tampering, repair) in {**TAMPERINGS, **ROLE_TAMPERINGS}.items():
         admin.execute(tampering)
         try:
-            found = bad(run_checks(cluster.url(empty_database_name), installation))
+            names = bad(run_checks(cluster.url(empty_database_name), installation))
         finally:
-            admin.execute(mending)
-        assert check in found, check
+            admin.execute(repair)
+        assert check in names, check
     assert is_healthy(run_checks(cluster.url(empty_database_name), installation))
 
 
 @pytest.mark.parametrize(
-    "opening", ["grant create on schema public to public", "grant execute on function lo_creat(integer) to public"]
+    "grant", ["grant create on schema public to public", "grant execute on function lo_creat(integer) to public"]
 )
-def test_a_way_round_the_policies_is_found_and_migrating_closes_it(
-    opening, cluster, empty_database_name, admin, installation
-):
-    admin.execute(opening)
+def test_policy_bypass_is_found_and_removed_by_migrating(grant, cluster, empty_database_name, admin, installation):
+    admin.execute(grant)
     assert bad(run_checks(cluster.url(empty_database_name), installation)) == {"No way to bypass the policies"}
     migrate(cluster.url(empty_database_name))
-    found = run_checks(cluster.url(empty_database_name), installation)
-    assert bad(found) == set()
-    assert {one.state for one in found if "temporary" in one.check.en} == {CheckStatus.GOOD}
+    results = run_checks(cluster.url(empty_database_name), installation)
+    assert bad(results) == set()
+    assert {result.state for result in results if "temporary" in result.check.en} == {CheckStatus.GOOD}
 
 
-def test_what_the_image_of_postgis_brings_along_is_no_fault(cluster, empty_database_name, admin, installation):
-    """Its first database has these, and with them tables that everybody reads and a search path of its own."""
+def test_extensions_of_the_postgis_image_are_no_fault(cluster, empty_database_name, admin, installation):
+    """Its default database has these extensions, with tables granted to public and a search path."""
     for extension in ("postgis_topology", "fuzzystrmatch", "postgis_tiger_geocoder"):
         admin.execute(f"create extension {extension}")
-    findings = run_checks(cluster.url(empty_database_name), installation)
-    assert is_healthy(findings), [one.detail.en for one in findings]
+    results = run_checks(cluster.url(empty_database_name), installation)
+    assert is_healthy(results), [result.detail.en for result in results]
     migrate(cluster.url(empty_database_name))
     admin.execute("grant select on tiger.geocode_settings to cotmoc_partner")
     assert "No role has rights outside the schemas" in bad(run_checks(cluster.url(empty_database_name), installation))
 
 
-def test_structure_is_remembered_by_revisions_and_on_another_server_alone(
+def test_fingerprint_is_renewed_by_revisions_or_another_server_version_only(
     cluster, empty_database_name, admin, installation
 ):
-    """Whoever changes a column has not made it right by migrating; an upgraded server may write it otherwise."""
+    """Migrating does not accept a column changed by hand; another PostgreSQL version may print it differently."""
     admin.execute("alter table app.works alter column title drop not null")
     migrate(cluster.url(empty_database_name))
-    (said,) = [
-        one.detail.en
-        for one in run_checks(cluster.url(empty_database_name), installation)
-        if one.state is CheckStatus.BAD
+    (detail,) = [
+        result.detail.en
+        for result in run_checks(cluster.url(empty_database_name), installation)
+        if result.state is CheckStatus.BAD
     ]
-    assert "app.works.title text" in said
+    assert "app.works.title text" in detail
     admin.execute("alter table app.works alter column title set not null")
     admin.execute("update app.structure set line = '14' where table_name = 'server'")
     admin.execute("update app.structure set line = line || ' ' where table_name = 'app.works'")
@@ -146,23 +144,23 @@ def test_structure_is_remembered_by_revisions_and_on_another_server_alone(
     assert is_healthy(run_checks(cluster.url(empty_database_name), installation))
 
 
-def test_writes_that_may_be_lost_are_found(cluster, empty_database_name, tmp_path):
-    """The tests' own cluster is forgetful on purpose."""
-    durable = Installation(POLICY, tmp_path)
-    assert bad(run_checks(cluster.url(empty_database_name), durable)) == {"Durable writes, checksums of data pages"}
+def test_settings_that_may_lose_writes_are_found(cluster, empty_database_name, tmp_path):
+    """The cluster of the tests does not flush to the disk."""
+    durable = Installation(POLICY, tmp_path, "./cotmoc")
+    assert bad(run_checks(cluster.url(empty_database_name), durable)) == {"Durable writes and data page checksums"}
 
 
-def test_default_and_open_secrets_are_found(cluster, empty_database_name, tmp_path):
+def test_default_password_and_readable_key_file_are_found(cluster, empty_database_name, tmp_path):
     key = tmp_path / "seal.key"
     key.write_text("x")
     key.chmod(0o644)
-    careless = Installation(POLICY, tmp_path, (key,), {"cotmoc_reader": "cotmoc"}, durable=False)
-    findings = run_checks(cluster.url(empty_database_name), careless)
-    assert bad(findings) == {"No default secret", "Only their owner can read the key files"}
-    assert any(str(key) in finding.detail.vi for finding in findings)
+    careless = Installation(POLICY, tmp_path, "./cotmoc", (key,), {"cotmoc_reader": "cotmoc"}, durable=False)
+    results = run_checks(cluster.url(empty_database_name), careless)
+    assert bad(results) == {"No default password", "Only their owner can read the key files"}
+    assert any(str(key) in result.detail.vi for result in results)
 
 
-def test_a_journal_from_the_future_speaks_of_a_wrong_clock(cluster, empty_database_name, admin, installation):
+def test_journal_entry_in_the_future_is_a_fault_of_the_clock(cluster, empty_database_name, admin, installation):
     admin.execute("select set_config('cotmoc.actor', 'test', false)")
     admin.execute(
         "insert into app.journal (at, actor, table_name, feature_id, action)"
@@ -171,21 +169,21 @@ def test_a_journal_from_the_future_speaks_of_a_wrong_clock(cluster, empty_databa
     assert bad(run_checks(cluster.url(empty_database_name), installation)) == {"The clock"}
 
 
-def test_an_anchor_of_other_seals_is_found(cluster, empty_database_name, admin, installation, tmp_path):
-    ours = Sealer(cluster.url(empty_database_name, SEALER_LOGIN), tmp_path, tmp_path / "anchor.jsonl")
+def test_anchor_of_other_seals_is_found(cluster, empty_database_name, admin, installation, tmp_path):
+    sealer = Sealer(cluster.url(empty_database_name, SEALER_LOGIN), tmp_path, tmp_path / "anchor.jsonl", "./cotmoc")
     admin.execute("select set_config('cotmoc.actor', 'test', false)")
     admin.execute(
         "insert into app.journal (actor, table_name, feature_id, action) values ('x', 'y', gen_random_uuid(), 'z')"
     )
-    ours.seal()
-    anchored = replace(installation, anchor=ours.anchor)
+    sealer.seal()
+    anchored = replace(installation, anchor=sealer.anchor)
     assert bad(run_checks(cluster.url(empty_database_name), anchored)) == set()
-    ours.anchor.write_text(ours.anchor.read_text("utf-8").replace('"root": "', '"root": "00'), "utf-8")
+    sealer.anchor.write_text(sealer.anchor.read_text("utf-8").replace('"root": "', '"root": "00'), "utf-8")
     assert bad(run_checks(cluster.url(empty_database_name), anchored)) == {"The journal is sealed"}
 
 
-def test_a_restored_copy_says_what_the_restore_has_lost(cluster, empty_database_name, admin, installation, tmp_path):
-    """pg_dump keeps policies and grants, but not the mark that lets the index serve; migrating restores it."""
+def test_restored_copy_reports_the_lost_leakproof_mark(cluster, empty_database_name, admin, installation, tmp_path):
+    """pg_dump keeps policies and grants, but not LEAKPROOF of PostGIS's functions; migrating restores it."""
     dump = tmp_path / "dump"
     tools = {"PGHOST": str(cluster.socket_dir), "PGUSER": "postgres", **os.environ}
     subprocess.run([cluster.binaries / "pg_dump", "-Fc", "-f", dump, empty_database_name], env=tools, check=True)
@@ -200,10 +198,10 @@ def test_a_restored_copy_says_what_the_restore_has_lost(cluster, empty_database_
         cluster.drop_database(restored)
 
 
-def test_a_copy_restored_without_owners_and_rights_is_made_whole_by_migrating(
+def test_copy_restored_without_owners_and_grants_is_repaired_by_migrating(
     cluster, empty_database_name, admin, installation, tmp_path
 ):
-    """So it comes where our roles did not stand yet: everything belongs to whoever restored it."""
+    """As on a server without our roles: everything belongs to the user who restored it."""
     dump = tmp_path / "dump"
     tools = {"PGHOST": str(cluster.socket_dir), "PGUSER": "postgres", **os.environ}
     subprocess.run([cluster.binaries / "pg_dump", "-Fc", "-f", dump, empty_database_name], env=tools, check=True)
@@ -216,27 +214,27 @@ def test_a_copy_restored_without_owners_and_rights_is_made_whole_by_migrating(
             run_checks(cluster.url(restored), installation)
         )
         with pytest.raises(Unavailable, match=r"Run \./cotmoc migrate"):
-            reconcile_with_journal(cluster.url(restored))
+            reconcile_with_journal(cluster.url(restored), "./cotmoc")
         migrate(cluster.url(restored))
         assert bad(run_checks(cluster.url(restored), installation)) == set()
-        assert reconcile_with_journal(cluster.url(restored)) is None
+        assert reconcile_with_journal(cluster.url(restored), "./cotmoc") is None
     finally:
         cluster.drop_database(restored)
 
 
-def test_a_role_that_is_missing_is_named(cluster, empty_database_name, installation):
+def test_missing_role_is_named(cluster, empty_database_name, installation):
     ghost = Role("ghost", Text("Ma", "Ghost"), Level.PUBLIC)
-    haunted = replace(installation, policy=replace(POLICY, roles=(*POLICY.roles, ghost)))
-    (said,) = [
-        one.detail.en
-        for one in run_checks(cluster.url(empty_database_name), haunted)
-        if one.check.en == "Every role is there"
+    changed = replace(installation, policy=replace(POLICY, roles=(*POLICY.roles, ghost)))
+    (detail,) = [
+        result.detail.en
+        for result in run_checks(cluster.url(empty_database_name), changed)
+        if result.check.en == "Every role exists"
     ]
-    assert said.startswith("cotmoc_ghost;")
+    assert detail.startswith("cotmoc_ghost;")
 
 
-def test_a_function_of_somebodys_own_is_nobodys_after_migrating(cluster, empty_database_name, admin, installation):
-    """It was put beside ours, in our owner's name, and read what its caller may not."""
+def test_foreign_security_definer_function_is_disarmed_by_migrating(cluster, empty_database_name, admin, installation):
+    """A function of the owner that reads what its caller may not."""
     admin.execute(
         "create function app.peep() returns bigint language sql security definer set search_path = pg_catalog"
         " as 'select count(*) from app.incidents'"
@@ -244,8 +242,8 @@ def test_a_function_of_somebodys_own_is_nobodys_after_migrating(cluster, empty_d
     admin.execute("alter function app.peep() owner to cotmoc_owner")
     assert bad(run_checks(cluster.url(empty_database_name), installation)) == {"Hash of all grants and policies"}
     migrate(cluster.url(empty_database_name))
-    open_to = "select prosecdef, has_function_privilege('cotmoc_public', oid, 'execute') from pg_proc"
-    assert admin.execute(f"{open_to} where proname = 'peep'").fetchone() == (False, False)
+    query = "select prosecdef, has_function_privilege('cotmoc_public', oid, 'execute') from pg_proc"
+    assert admin.execute(f"{query} where proname = 'peep'").fetchone() == (False, False)
     admin.execute("drop function app.peep()")
     migrate(cluster.url(empty_database_name))
     assert is_healthy(run_checks(cluster.url(empty_database_name), installation))

@@ -1,4 +1,4 @@
-"""Memory cannot be edited: not by a writer, not by the owner, not even by accident."""
+"""The journal and the history tables: what the triggers record, and that nothing changes it."""
 
 import psycopg
 import pytest
@@ -10,12 +10,12 @@ from gis.model.layer import catalog
 from layers.policy import COMMITTEE, OFFICE, PLANNER, POLICY
 from tests.factories import put
 
-PASTS = [f"{name}_history" for name in (*catalog, *child_tables, "links")]
-TABLES = ["journal", "features", *PASTS]
+HISTORY_TABLES = [f"{name}_history" for name in (*catalog, *child_tables, "links")]
+TABLES = ["journal", "features", *HISTORY_TABLES]
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_a_writer_neither_reads_nor_touches_memory_beyond_what_history_shows(table, connect):
+def test_writing_roles_cannot_write_history_or_read_the_journal(table, connect):
     for role in POLICY.roles:
         if not role.edits:
             continue
@@ -36,7 +36,7 @@ def test_a_writer_neither_reads_nor_touches_memory_beyond_what_history_shows(tab
 @pytest.mark.parametrize(
     "statement", ["update app.journal set actor = 'x'", "delete from app.journal", "truncate app.journal"]
 )
-def test_not_even_the_owner_changes_the_journal(statement, database, connect):
+def test_owner_cannot_change_the_journal(statement, database, connect):
     with database.transaction(OFFICE, write=True) as session:
         put(session, catalog["areas"])
     for role in ("cotmoc_owner", "postgres"):
@@ -45,19 +45,19 @@ def test_not_even_the_owner_changes_the_journal(statement, database, connect):
 
 
 @pytest.mark.parametrize("table", ["markers", "incidents_history", "gate_events", "links"])
-def test_nothing_is_truncated(table, connect):
+def test_tables_cannot_be_truncated(table, connect):
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         connect().execute(f"truncate app.{table} cascade")
 
 
-def test_nobody_writes_a_journal_entry_by_hand(connect):
+def test_writing_roles_cannot_write_journal_entries(connect):
     raw = connect(WRITER_LOGIN, role=OFFICE.role.write_role)
     raw.execute("select set_config('cotmoc.actor', 'x', false)")
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         raw.execute("select app.write_journal('x', gen_random_uuid(), 'insert', null, null)")
 
 
-def test_times_and_authors_cannot_be_forged(database, connect):
+def test_version_times_and_author_cannot_be_set(database, connect):
     raw = connect(WRITER_LOGIN, role=OFFICE.role.write_role)
     raw.execute("select set_config('cotmoc.actor', 'x', false)")
     for column, value in (("created_by", "'boss'"), ("version", "9"), ("created_at", "now()"), ("updated_at", "now()")):
@@ -67,41 +67,41 @@ def test_times_and_authors_cannot_be_forged(database, connect):
             )
 
 
-def test_bulk_sql_is_remembered_row_by_row(database, connect):
+def test_bulk_update_is_journalled_row_by_row(database, connect):
     with database.transaction(OFFICE, write=True) as session:
         rows = [put(session, catalog["areas"], name="hàng loạt").id for _ in range(5)]
     admin = connect()
     admin.execute("select set_config('cotmoc.actor', 'bulk', false)")
     admin.execute("update app.areas set source = 'một lệnh' where name = 'hàng loạt'")
-    found = admin.execute(
+    entries = admin.execute(
         "select count(*) from app.journal where actor = 'bulk' and action = 'update' and feature_id = any(%s)", [rows]
     )
-    assert found.fetchone() == (5,)
+    assert entries.fetchone() == (5,)
 
 
-def test_parts_and_links_are_journalled_under_their_feature(client, connect):
+def test_child_rows_and_links_are_journalled_under_their_feature(client, connect):
     from tests.factories import create, task
 
     gate = create(client, "gates", name="Cửa khẩu thử", border="VN-KH")
     client.post(
         f"/ogc/collections/gates/items/{gate['id']}/events", json={"kind": "note", "on": "2026-01-01", "note": "x"}
     )
-    duty = task(client)
+    task_feature = task(client)
     link = client.post(
-        f"/ogc/collections/tasks/items/{duty['id']}/links", json={"to": gate["id"], "role": "gate"}
+        f"/ogc/collections/tasks/items/{task_feature['id']}/links", json={"to": gate["id"], "role": "gate"}
     ).json()
-    client.delete(f"/ogc/collections/tasks/items/{duty['id']}/links/{link['link']}")
-    kept = connect().execute(
+    client.delete(f"/ogc/collections/tasks/items/{task_feature['id']}/links/{link['link']}")
+    entries = connect().execute(
         "select table_name, action, actor from app.journal where feature_id = any(%s) and table_name in"
         " ('gate_events', 'links') order by seq",
-        [[gate["id"], duty["id"]]],
+        [[gate["id"], task_feature["id"]]],
     )
-    assert kept.fetchall() == [
+    assert entries.fetchall() == [
         ("gate_events", "insert", "office"), ("links", "insert", "office"), ("links", "delete", "office"),
     ]  # fmt: skip
 
 
-def test_what_belongs_to_a_feature_has_a_past_with_who_why_and_what_it_was(client, connect):
+def test_child_row_history_has_actor_reason_request_and_device_time(client, connect):
     from tests.factories import work
 
     repair = work(client)
@@ -110,14 +110,14 @@ def test_what_belongs_to_a_feature_has_a_past_with_who_why_and_what_it_was(clien
     for document in ("CV 1", "CV 2"):
         body = {"code": step, "on": "2026-11-01", "document": document, "reason": f"theo {document}"}
         answer = client.post(url, json=body, headers={"X-Device-At": "2026-11-01T08:00:00+07:00"})
-    kept = connect().execute(
+    history = connect().execute(
         "select document, action, actor, reason, request is not null, device_at, upper_inf(valid),"
         " lower(valid) = lag(upper(valid)) over (order by lower(valid)) from app.work_steps_history"
         " where feature_id = %s and code = %s order by lower(valid)",
         [repair["id"], step],
     )
     at = "2026-11-01T08:00:00+07:00"
-    assert kept.fetchall() == [
+    assert history.fetchall() == [
         (None, "insert", "office", None, True, None, False, None),
         ("CV 1", "update", "office", "theo CV 1", True, at, False, True),
         ("CV 2", "update", "office", "theo CV 2", True, at, True, True),
@@ -127,19 +127,19 @@ def test_what_belongs_to_a_feature_has_a_past_with_who_why_and_what_it_was(clien
     ).fetchone()[0]  # fmt: skip
 
 
-def test_outside_the_house_a_past_tells_no_name_and_no_reason(connect):
+def test_external_roles_cannot_read_actor_or_reason_of_history(connect):
     for role in POLICY.roles:
         if role.level.sees_assumed_positions:
             continue
         raw = connect(WRITER_LOGIN, role=role.read_role)
-        for past in PASTS:
-            raw.execute(f"select action, valid from app.{past} limit 1")
+        for table in HISTORY_TABLES:
+            raw.execute(f"select action, valid from app.{table} limit 1")
             for column in ("actor", "reason", "request", "device_at"):
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                    raw.execute(f"select {column} from app.{past} limit 1")
+                    raw.execute(f"select {column} from app.{table} limit 1")
 
 
-def test_a_reading_is_written_by_the_writers_login_alone_and_in_somebodys_name(connect):
+def test_access_is_journalled_by_the_writer_login_with_an_actor_only(connect):
     call = "select app.journal_read('markers', null, %s, '{}')"
     for login in LOGINS:
         raw = connect(login)
@@ -162,21 +162,21 @@ def test_a_reading_is_written_by_the_writers_login_alone_and_in_somebodys_name(c
     assert refused.value.sqlstate == "CM001"
 
 
-def test_somebody_who_may_not_edit_leaves_a_name_all_the_same(database, connect):
+def test_export_by_a_read_only_actor_is_journalled(database, connect):
     member = Actor("ủy viên", COMMITTEE, "Ban Chỉ đạo")
     database.for_request("r-17").record_access(member, [AccessLogEntry("gates", {"format": "csv"}, action="export")])
-    kept = connect().execute(
+    entries = connect().execute(
         "select actor, unit, request, table_name, action, old, new from app.journal order by seq desc limit 1"
     )
-    assert kept.fetchone() == ("ủy viên", "Ban Chỉ đạo", "r-17", "gates", "export", None, {"format": "csv"})
+    assert entries.fetchone() == ("ủy viên", "Ban Chỉ đạo", "r-17", "gates", "export", None, {"format": "csv"})
 
 
 @pytest.mark.parametrize("table", [*catalog, *child_tables, "links"])
-def test_since_when_a_state_held_is_found_by_an_index_under_row_security(table, connect):
-    """A bound of a range would be looked at behind the policy alone, in every row of the past."""
+def test_history_time_condition_uses_an_index_under_row_security(table, connect):
+    """A condition on the bound of the range would be evaluated after the policy, in every history row."""
     raw = connect(READER_LOGIN, role=PLANNER.read_role)
     raw.execute("set enable_seqscan = off")
-    moment = "updated_at" if table in catalog else "since"
-    asked = f"select id from app.{table}_history t where {moment} > now() - interval '1 day' order by {moment} desc"
-    told = "\n".join(line for (line,) in raw.execute(f"explain {asked}").fetchall())
-    assert f"Index Cond: ({moment} > " in told
+    column = "updated_at" if table in catalog else "since"
+    query = f"select id from app.{table}_history t where {column} > now() - interval '1 day' order by {column} desc"
+    plan = "\n".join(line for (line,) in raw.execute(f"explain {query}").fetchall())
+    assert f"Index Cond: ({column} > " in plan
