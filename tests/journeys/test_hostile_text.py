@@ -93,14 +93,8 @@ def stored_payloads(admin_browser, second_browser):
         if "\n" not in text:
             token = {"name": text[:200], "role": "partner", "recipient": RECIPIENT, "days": 1}
             inputs = admin_browser.send("/api/tokens", token)["token"]
-            known = {
-                "name": f"person.{number}",
-                "role": "officer",
-                "unit": UNIT,
-                "title": text[:200],
-                "subject": text[:200],
-            }
-            admin_browser.send("/api/people", known)
+            person = {"name": f"person.{number}", "role": "officer", "unit": UNIT, "title": text[:200]}
+            admin_browser.send("/api/people", {**person, "subject": text[:200]})
     machine = admin_browser.client.get("/api/tokens").json()["tokens"][0]["id"]
     return {**holdings, "release": release, "token": inputs, "machine": machine}
 
@@ -401,14 +395,3 @@ def test_printed_pages_are_inert_too(desktop_page):
         desktop_page.emulate_media(media="print")
         harmless(desktop_page)
         assert desktop_page.pdf(format="A3").startswith(b"%PDF")
-
-
-def test_page_inspection_detects_active_content():
-    """The control: each payload with markup, put into a page as it is, is found out."""
-    for name, text in ACCEPTED.items():
-        if "<" in text and "onmouse" not in text:
-            assert inspect_page(f"<html><body><p>{text}</p></body></html>")[0], name
-    assert inspect_page('<a href="javascript:alert(1)">x</a>')[0]
-    assert inspect_page("<p>67092481</p>")[0]
-    own_value = '<script src="/static/core/page.js"></script><a href="/works">x</a>'
-    assert inspect_page(own_value) == ([], "/static/core/page.js\n/works\nx")

@@ -1,35 +1,12 @@
 """OGC API Features, Part 1: collections, pages, filters by property, time and bbox, and single features."""
 
-import re
 import threading
 
 import pytest
 
-from api.app import create_app
 from gis.model.layer import catalog
+from tests.api.ogc.items_reading import COLLECTIONS, items, link, walk
 from tests.factories import incident, patch
-
-COLLECTIONS = "/ogc/collections"
-
-
-def items(client, layer, **parameters):
-    answer = client.get(f"{COLLECTIONS}/{layer}/items", params=parameters)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-def link(document, rel):
-    return next((link_["href"] for link_ in document["links"] if link_["rel"] == rel), None)
-
-
-def walk(client, url):
-    """All features of a page and of those after it, by the link ``next``."""
-    features = []
-    while url is not None:
-        page = client.get(url).json()
-        features += page["features"]
-        url = link(page, "next")
-    return features
 
 
 def test_landing_page_links_to_all_resources(client):
@@ -381,29 +358,3 @@ def test_responses_have_security_headers(client):
         assert headers["x-content-type-options"] == "nosniff"
         assert "default-src 'none'" in headers["content-security-policy"]
         assert headers["x-request-id"]
-
-
-def test_fast_route_is_the_first_route_that_matches(settings, database):
-    app = create_app(settings, database)
-    fast_routes = [
-        route for router in app.state.routers for route in router.routes if getattr(route, "fast_handler", None)
-    ]
-    assert {route.name for route in fast_routes} >= {"items", "item", "tile"}
-    for route in fast_routes:
-        path = re.sub(r"\{\w+\}", "x", route.path)
-        every = (candidate for router in app.state.routers for candidate in router.routes)
-        first = next(
-            candidate for candidate in every if "GET" in candidate.methods and candidate.path_regex.fullmatch(path)
-        )
-        assert first is route
-
-
-def test_fast_routes_refuse_and_answer_head_like_others(client):
-    for path in ("/ogc/collections/nothing/items", "/ogc/collections/incidents/items?nothing=1"):
-        refused = client.get(path, headers={"Accept-Language": "en"})
-        assert refused.headers["content-type"] == "application/problem+json"
-        assert refused.headers["x-content-type-options"] == "nosniff"
-    assert client.put("/ogc/collections/markers/items", json={}).status_code == 405
-    head = client.head("/ogc/collections/markers/items?limit=1")
-    assert head.status_code == 200
-    assert not head.content
