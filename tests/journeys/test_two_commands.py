@@ -190,7 +190,7 @@ def test_second_up_names_the_lock_holder_and_other_commands_work(data_root: Path
 def test_only_loopback_is_served_without_tls(data_dir: Path):
     refused = said_by("up", "--host", "0.0.0.0", "--data-dir", data_dir)
     assert refused.returncode == 1
-    assert "only TLS is served" in refused.stderr
+    assert "are served over TLS only" in refused.stderr
     assert "chỉ phục vụ qua TLS" in refused.stderr
     assert "Starting" not in refused.stderr
 
