@@ -55,10 +55,10 @@ SAME_WORKER = [
 LONGEST_FIRST = [
     "journeys/two_commands", *SAME_WORKER[0], "contract/leaks", "maps/browser/records", *SAME_WORKER[1],
     "journeys/hostile_text", "journeys/workers", "contract/noninterference", "journeys/people", "api/ogc/clients",
+    "maps/typeface", "api/ogc/tile_counts", "api/ogc/openapi_fuzzing", "api/ogc/qgis", "api/rest/export_limits",
     "api/rest/export", "maps/browser/tile_layer", "maps/pages/accounts", "gis/audit/tampering",
     "api/ogc/conformance", "maps/browser/map", "gis/cluster/private_cluster", "contract/promises",
-    "contract/api_promises", "api/ogc/items", "api/http/bad_input", "gis/schema/migrate", "api/http/protocol",
-    "contract/cql2",
+    "contract/api_promises", "api/ogc/items", "gis/schema/migrate", "api/http/protocol", "contract/cql2",
 ]  # fmt: skip
 """The files that take more than ten seconds, longest first: a short file at the end keeps the workers level."""
 

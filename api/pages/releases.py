@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from api.http.dependencies import PageLanguageParam
 from api.http.page import page_context, page_response
 from api.http.parameters import DatabaseParam
-from api.rest import releases
+from api.rest import release_documents, releases
 from api.rest.layers import card
 from api.rest.releases import ReleaseManagerParam, ReleaseParam
 from api.settings import Settings
@@ -140,7 +140,7 @@ def release_page(
         language,
         release=document,
         version=version,
-        preview=releases.preview_document(database, actor, release, number, language),
+        preview=release_documents.preview_document(database, actor, release, number, language),
         cards={layer.name: card(layer, actor) for layer in all_layers()},
         states=ReleaseState,
         actor_name=actor.name,

@@ -21,7 +21,7 @@ from api.http.request_body import BodyParam
 from api.http.security import NO_SUCH_PATH
 from api.rest.release_documents import (
     part_document,
-    preview_document as preview_document,
+    preview_document,
     preview_rows,
     release_document,
     version_document,
