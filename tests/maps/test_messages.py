@@ -23,7 +23,7 @@ def test_both_languages_have_a_text_with_the_same_placeholders() -> None:
 
 
 def test_every_message_of_a_script_exists() -> None:
-    used = {key for script in SCRIPTS for key in re.findall(r'say\("([\w-]+)"', script.read_text("utf-8"))}
+    used = {key for script in SCRIPTS for key in re.findall(r'message\(\s*"([\w-]+)"', script.read_text("utf-8"))}
     assert used
     assert used <= set(ALL_MESSAGES)
     assert not [key for key in used if key.startswith(TEMPLATE_ONLY_PREFIXES)], "not sent to the browser"

@@ -24,7 +24,7 @@ WIDTHS = [(1920, 1080), (1366, 768), (768, 1024), (360, 780)]
 
 def test_font_urls_contain_the_hash_of_the_file_in_css_and_python() -> None:
     fetch()
-    sheet = (static_folder() / "cotmoc.css").read_text("utf-8")
+    sheet = (static_folder() / "core/base.css").read_text("utf-8")
     assert re.findall(r'url\("([^"]+\.woff2)"\)', sheet) == typeface_urls() != []
     for url in typeface_urls():
         content = (static_folder() / url.removeprefix("/static/")).read_bytes()
@@ -45,7 +45,7 @@ def test_font_files_are_immutable_and_cached_for_a_year(client: Client) -> None:
         assert again.headers["cache-control"] == answer.headers["cache-control"]
     licence = client.get(f"{typeface_urls()[0].rpartition('/')[0]}/LICENSE")
     assert "SIL OPEN FONT LICENSE" in licence.text
-    for url in ("/static/cotmoc.css", "/static/core/page.js", "/static/vendor/leaflet/leaflet.js"):
+    for url in ("/static/core/base.css", "/static/core/page.js", "/static/vendor/leaflet/leaflet.js"):
         assert "immutable" not in client.get(url).headers.get("cache-control", ""), url
 
 

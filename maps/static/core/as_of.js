@@ -1,33 +1,39 @@
-// Looking back: the moment that is asked for, in the address of the page as it stands now, so that the view is kept.
-// A day is typed as it is written here, 20/11/2026 or 20/11/2026 17:30; what is typed is checked before it is sent.
+// Looking back on every page: the form that takes a moment, and the link back to the present. The rest of the view
+// stays as the URL has it.
 
-import { momentOf } from "./date_text.js";
-import { watchMenus } from "./menus.js";
+import { parseMoment } from "./date_text.js";
+import { all } from "./elements.js";
+import { enableMenus } from "./menus.js";
 
-const here = (asked) => {
-  const query = new URLSearchParams(location.search);
-  query.delete("after");
-  if (asked) query.set("as_of", asked);
-  else query.delete("as_of");
-  const text = query.toString().replaceAll("%2C", ",").replaceAll("%2F", "/");
+/**
+ * The URL of this page at a moment, or in the present.
+ * @param {string | null} moment
+ */
+function urlAt(moment) {
+  const parameters = new URLSearchParams(location.search);
+  parameters.delete("after"); // a cursor belongs to the moment that it was issued for
+  if (moment) parameters.set("as_of", moment);
+  else parameters.delete("as_of");
+  const text = parameters.toString().replaceAll("%2C", ",").replaceAll("%2F", "/");
   return `${location.pathname}${text ? `?${text}` : ""}${location.hash}`;
-};
+}
 
-for (const form of document.querySelectorAll("[data-moment]")) {
-  const field = form.elements.as_of;
-  field.addEventListener("input", () => field.setCustomValidity(""));
+for (const form of all("[data-moment]", { kind: HTMLFormElement })) {
+  const input = form.elements.namedItem("as_of");
+  if (!(input instanceof HTMLInputElement)) continue;
+  input.addEventListener("input", () => input.setCustomValidity(""));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const moment = momentOf(field.value);
-    field.setCustomValidity(moment ? "" : field.title);
-    if (moment) location.assign(here(moment));
-    else field.reportValidity();
+    const moment = parseMoment(input.value);
+    input.setCustomValidity(moment ? "" : input.title);
+    if (moment) location.assign(urlAt(moment));
+    else input.reportValidity();
   });
 }
-for (const link of document.querySelectorAll("[data-now]")) {
+for (const link of all("[data-now]")) {
   link.addEventListener("click", (event) => {
     event.preventDefault();
-    location.assign(here(null));
+    location.assign(urlAt(null));
   });
 }
-watchMenus();
+enableMenus();

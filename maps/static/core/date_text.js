@@ -1,88 +1,129 @@
-// Days as they are written here, dd/mm/yyyy, whatever language the browser speaks, with a calendar where it has one.
-// Blanks, dots and dashes between the numbers are taken too, and eight digits: a telephone's keypad has no stroke.
+// Text fields for dates and moments, written dd/mm/yyyy whatever the browser's language, with a calendar button where
+// the browser has a date picker. Spaces, dots, dashes or nothing may stand between the numbers: the numeric keypad of a
+// phone has no slash.
 
-import { h, say } from "./page.js";
+import { all, element } from "./elements.js";
+import { message } from "./page.js";
 
-const WRITTEN = /^(\d{1,2})[/.\- ](\d{1,2})[/.\- ](\d{4})(?:[ ,]+(\d{1,2})[:h](\d{2}))?$/;
-const TOGETHER = /^(\d\d)(\d\d)(\d{4})$/;
-const COPIED = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d))?/;
-const two = (text) => text.padStart(2, "0");
+const SEPARATED = /^(\d{1,2})[/.\- ](\d{1,2})[/.\- ](\d{4})(?:[ ,]+(\d{1,2})[:h](\d{2}))?$/;
+const EIGHT_DIGITS = /^(\d\d)(\d\d)(\d{4})$/;
+const ISO = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d))?/;
 
-function read(text) {
-  const plain = text.trim();
-  const copied = COPIED.exec(plain);
-  const [, day, month, year, hour, minute = "00"] = copied ? [0, copied[3], copied[2], copied[1], copied[4], copied[5]] : WRITTEN.exec(plain) ?? TOGETHER.exec(plain) ?? [];
+/** @param {string} digits */
+const twoDigits = (digits) => digits.padStart(2, "0");
+
+/**
+ * The date yyyy-mm-dd and the time hh:mm, if there is one, that a text stands for; null for any other text.
+ * @param {string} text
+ */
+function parse(text) {
+  const trimmed = text.trim();
+  const iso = ISO.exec(trimmed);
+  const parts = iso ? [iso[0], iso[3], iso[2], iso[1], iso[4], iso[5]] : SEPARATED.exec(trimmed);
+  const [, day, month, year, hour, minute = "00"] = parts ?? EIGHT_DIGITS.exec(trimmed) ?? [];
   if (!day) return null;
-  const written = `${year}-${two(month)}-${two(day)}`;
-  const there = new Date(`${written}T00:00:00Z`); // 31/02 is no day, though JavaScript makes one of it
-  return there.getUTCDate() === Number(day) && Number(hour ?? 0) < 24 && Number(minute) < 60 ? { day: written, hour: hour && `${two(hour)}:${minute}` } : null;
+  const date = `${year}-${twoDigits(month)}-${twoDigits(day)}`;
+  const exists = new Date(`${date}T00:00:00Z`).getUTCDate() === Number(day); // JavaScript reads 31/02 as 03/03
+  if (!exists || Number(hour ?? 0) > 23 || Number(minute) > 59) return null;
+  return { date, time: hour ? `${twoDigits(hour)}:${minute}` : null };
 }
 
-/** What a field is called: the first words of its label. */
-const nameOf = (input) => input.closest("label")?.firstChild.textContent.trim() ?? "";
+/**
+ * The date as the server takes it, or null for a text that is none.
+ * @param {string} text
+ */
+export const parseDay = (text) => parse(text)?.date ?? null;
 
-/** The day as the doors take it, or null for what is none. */
-export const dayOf = (text) => read(text)?.day ?? null;
-
-/** The moment in Việt Nam as the doors take it, a day's first where no hour is said, or null for what is none. */
-export function momentOf(text) {
-  const found = read(text);
-  return found && `${found.day}T${found.hour ?? "00:00"}:00+07:00`;
+/**
+ * The moment in Việt Nam's time as the server takes it, midnight where no time is written; null for a text that is none.
+ * @param {string} text
+ */
+export function parseMoment(text) {
+  const moment = parse(text);
+  return moment && `${moment.date}T${moment.time ?? "00:00"}:00+07:00`;
 }
 
-const written = (iso) => iso.split("-").reverse().join("/");
+/** @param {string} date yyyy-mm-dd, to be written dd/mm/yyyy. */
+const dayText = (date) => date.split("-").reverse().join("/");
 
-/** Make a text field one for a day, or for a moment where it is `timed`; gives what stands in its place. */
+/**
+ * The name of a field: the text that its label begins with.
+ * @param {HTMLInputElement} input
+ */
+const nameOf = (input) => input.closest("label")?.firstChild?.textContent?.trim() ?? "";
+
+/**
+ * Make a text field one for a date, or with `timed` for a moment; returns the element to show in its place.
+ * @param {HTMLInputElement} input
+ * @param {{ timed?: boolean, max?: string }} [options] `max` is the last date of the calendar, yyyy-mm-dd.
+ * @returns {HTMLElement}
+ */
 export function dayField(input, { timed = false, max = "" } = {}) {
-  Object.assign(input, { type: "text", inputMode: "numeric", autocomplete: "off", maxLength: 24, placeholder: timed ? "dd/mm/yyyy hh:mm" : "dd/mm/yyyy" });
+  Object.assign(input, { type: "text", inputMode: "numeric", autocomplete: "off", maxLength: 24 });
+  input.placeholder = timed ? "dd/mm/yyyy hh:mm" : "dd/mm/yyyy";
   input.dataset.day = timed ? "timed" : "plain";
-  const judge = () => {
-    const found = read(input.value);
-    if (found) input.value = written(found.day) + (timed && found.hour ? ` ${found.hour}` : "");
-    input.setCustomValidity(found || !input.value.trim() ? "" : say(timed ? "moment_wrong" : "day_wrong"));
+  const normalize = () => {
+    const moment = parse(input.value);
+    if (moment) input.value = dayText(moment.date) + (timed && moment.time ? ` ${moment.time}` : "");
+    input.setCustomValidity(moment || !input.value.trim() ? "" : message(timed ? "moment_wrong" : "day_wrong"));
   };
-  input.addEventListener("change", judge);
+  input.addEventListener("change", normalize);
   input.addEventListener("input", () => input.setCustomValidity(""));
-  const calendar = h("input", { type: "date", className: "calendar", tabindex: "-1", "aria-hidden": "true", max });
-  if (!calendar.showPicker) return input;
+  const calendar = element("input", {
+    type: "date",
+    className: "calendar",
+    tabindex: "-1",
+    "aria-hidden": "true",
+    max,
+  });
+  if (!("showPicker" in calendar)) return input;
   calendar.addEventListener("change", () => {
     if (!calendar.value) return;
-    const hour = timed && read(input.value)?.hour;
-    input.value = written(calendar.value) + (hour ? ` ${hour}` : "");
+    const time = timed && parse(input.value)?.time;
+    input.value = dayText(calendar.value) + (time ? ` ${time}` : "");
     input.dispatchEvent(new Event("change", { bubbles: true }));
     input.focus();
   });
   const open = () => {
-    calendar.value = dayOf(input.value) ?? "";
+    calendar.value = parseDay(input.value) ?? "";
     calendar.showPicker();
   };
-  // Once it stands in its label, or the calendar's button would be read as a part of its name.
+  // Name the input once it is in its label, or screen readers would read the button as a part of the label.
   queueMicrotask(() => nameOf(input) && input.setAttribute("aria-label", nameOf(input)));
-  return h("span", { className: "day-field" }, input, h("button", { className: "button", type: "button", onclick: open }, say("calendar")), calendar);
+  const button = element("button", { className: "button", type: "button", onclick: open }, message("calendar"));
+  return element("span", { className: "day-field" }, input, button, calendar);
 }
 
-/** Make the `[data-day]` fields of a page that was sent such fields; `data-day="timed"` takes an hour as well. */
-export function dayFields(root) {
-  for (const input of root.querySelectorAll("[data-day]")) {
-    const place = document.createComment("");
-    input.replaceWith(place);
-    place.replaceWith(dayField(input, { timed: input.dataset.day === "timed" }));
+/**
+ * Make the `[data-day]` inputs of a page into fields for dates, those with `data-day="timed"` into fields for moments.
+ * @param {ParentNode} root
+ */
+export function enhanceDayFields(root) {
+  for (const input of all("[data-day]", { root, kind: HTMLInputElement })) {
+    const placeholder = document.createComment("");
+    input.replaceWith(placeholder);
+    placeholder.replaceWith(dayField(input, { timed: input.dataset.day === "timed" }));
   }
 }
 
-/** What was filled in, its days as the doors take them; throws what is wrong with the first that is none, and goes there. */
-export function dated(form) {
-  const given = new FormData(form);
-  for (const input of form.querySelectorAll("[data-day]")) {
+/**
+ * The values of a form, its dates as the server takes them. Throws an error for the first field that holds none, and
+ * focuses that field.
+ * @param {HTMLFormElement} form
+ */
+export function readForm(form) {
+  const values = new FormData(form);
+  for (const input of all("[data-day]", { root: form, kind: HTMLInputElement })) {
+    const timed = input.dataset.day === "timed";
     const text = input.value.trim();
-    const found = text && (input.dataset.day === "timed" ? momentOf : dayOf)(text);
+    const value = text && (timed ? parseMoment : parseDay)(text);
     input.toggleAttribute("aria-invalid", false);
-    if (found === null) {
+    if (value === null) {
       input.setAttribute("aria-invalid", "true");
       input.focus();
-      throw new Error(`${nameOf(input)}: ${say(input.dataset.day === "timed" ? "moment_wrong" : "day_wrong")}`);
+      throw new Error(`${nameOf(input)}: ${message(timed ? "moment_wrong" : "day_wrong")}`);
     }
-    given.set(input.name, found);
+    values.set(input.name, value);
   }
-  return given;
+  return values;
 }

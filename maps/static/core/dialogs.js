@@ -1,59 +1,109 @@
-// A dialog with one form, and the move that most things are taken onward by.
+// Dialogs that hold one form, and the controls that they are made of.
 
-import { dated, dayField } from "./date_text.js";
-import { explained } from "./http.js";
-import { card, fieldOf, titleOf, wordOf } from "./labels.js";
-import { day, h, said, say } from "./page.js";
-import { mark } from "./marks.js";
-import { move } from "../forms/transitions.js";
+import { dayField, readForm } from "./date_text.js";
+import { element } from "./elements.js";
+import { formatDay } from "./format.js";
+import { errorContent } from "./http.js";
+import { message } from "./page.js";
 
-/** `send` gets what was filled in; a Refusal that it throws is shown in place and loses nothing that was typed. */
-export function dialog(title, lead, fields, send, { label = say("save"), labels = {} } = {}) {
-  const fault = h("div", { className: "refusal", role: "alert", hidden: true });
-  const submit = h("button", { className: "button primary", type: "submit" }, label);
-  const form = h("form", {}, ...fields, fault,
-    h("div", { className: "dialog-foot" },
-      h("button", { className: "button", type: "button", onclick: () => opened.close() }, say("cancel")), submit));
-  const opened = h("dialog", { "aria-label": title }, h("h2", {}, title), lead ? h("p", { className: "quiet" }, lead) : null, form);
+/**
+ * Open a dialog with a form. `send` receives the values; an error that it throws is shown in the dialog, which keeps
+ * what was entered.
+ * @param {string} title
+ * @param {string | null} lead A sentence under the title.
+ * @param {Child[]} content The controls.
+ * @param {(values: FormData) => unknown} send
+ * @param {{ label?: string, labels?: Record<string, string> }} [options] The text of the button, and the label of each
+ *   field for errors.
+ */
+export function formDialog(title, lead, content, send, { label = message("save"), labels = {} } = {}) {
+  const error = element("div", { className: "refusal", role: "alert", hidden: true });
+  const submit = element("button", { className: "button primary", type: "submit" }, label);
+  const foot = element("div", { className: "dialog-foot" }, closeButton(message("cancel")), submit);
+  const form = element("form", {}, ...content, error, foot);
+  const intro = lead ? element("p", { className: "quiet" }, lead) : null;
+  const dialog = element("dialog", { "aria-label": title }, element("h2", {}, title), intro, form);
+  onSubmit(form, submit, error, labels, async () => {
+    await send(readForm(form));
+    dialog.close();
+  });
+  dialog.addEventListener("close", () => dialog.remove());
+  showModal(dialog);
+  return dialog;
+}
+
+/**
+ * Handle the submission of a form: its button is disabled until `action` ends, an error is shown in `errorBox`.
+ * @param {HTMLFormElement} form
+ * @param {HTMLButtonElement} submit
+ * @param {HTMLElement} errorBox
+ * @param {Record<string, string>} labels
+ * @param {() => Promise<unknown>} action
+ * @param {() => unknown} [afterError]
+ */
+export function onSubmit(form, submit, errorBox, labels, action, afterError = () => {}) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     submit.disabled = true;
-    fault.hidden = true;
+    errorBox.hidden = true;
     try {
-      await send(dated(form));
-      opened.close();
+      await action();
     } catch (error) {
-      fault.replaceChildren(...explained(error, labels));
-      fault.hidden = false;
+      errorBox.replaceChildren(...errorContent(error, labels));
+      errorBox.hidden = false;
+      afterError();
     } finally {
       submit.disabled = false;
     }
   });
-  opened.addEventListener("close", () => opened.remove());
-  document.body.append(opened);
-  opened.showModal();
-  return opened;
 }
 
-/** One line of a dialog: its label and its control. */
-export const line = (label, control) => h("label", {}, h("span", {}, label), control);
-export const dayInput = (name, { value = "", max = "" } = {}) => dayField(h("input", { name, required: true, value: value && day(value) }), { max });
-export const documentInput = (properties = {}) => h("input", { type: "text", name: "document", maxlength: "200", placeholder: say("reason_hint"), ...properties });
-export const noteInput = () => h("textarea", { name: "note", rows: "2", maxlength: "2000" });
+/** @param {string} label A button that closes its dialog. */
+export const closeButton = (label) =>
+  element(
+    "button",
+    { className: "button", type: "button", onclick: ({ currentTarget }) => currentTarget.closest("dialog").close() },
+    label,
+  );
 
-/** Ask which step comes next and why, and make the move. */
-export function moveDialog(layer, feature, after) {
-  const { status } = card(layer);
-  const now = wordOf(layer, status, feature.properties[status]);
-  const { codes } = fieldOf(layer, status);
-  const next = codes.filter((code) => now?.onward.includes(code.value));
-  const forward = Math.max(0, next.findIndex((code) => codes.indexOf(code) > codes.indexOf(now)));
-  const choices = h("fieldset", {}, h("legend", {}, say("move_to")),
-    ...next.map((code, place) => h("label", { className: "choice" },
-      h("input", { type: "radio", name: "to", value: code.value, required: true, checked: place === forward }), code.mark ? mark(code.mark) : null, said(code.title))));
-  if (!next.length) choices.append(h("p", { className: "quiet" }, say("no_moves")));
-  const reason = line(`${say("reason")} (${say("required")})`, h("textarea", { name: "reason", rows: "3", required: true, maxlength: "500", placeholder: say("reason_hint") }));
-  dialog(say("move_title", { title: titleOf(layer, feature) }), now ? say("move_now", { word: said(now.title) }) : null, [choices, reason], async (given) => {
-    await after(await move(layer, feature, given.get("to"), given.get("reason")));
-  }, { label: say("move_on"), labels: { to: say("move_to"), reason: say("reason") } });
+/** @param {HTMLDialogElement} dialog */
+export function showModal(dialog) {
+  document.body.append(dialog);
+  dialog.showModal();
 }
+
+/**
+ * A control of a dialog under its label.
+ * @param {string} label
+ * @param {HTMLElement} control
+ */
+export const labelled = (label, control) => element("label", {}, element("span", {}, label), control);
+
+/**
+ * @param {string} name
+ * @param {{ value?: string, max?: string }} [options] Both yyyy-mm-dd.
+ */
+export const dayInput = (name, { value = "", max = "" } = {}) =>
+  dayField(element("input", { name, required: true, value: value && formatDay(value) }), { max });
+
+/** @param {ElementProperties} [properties] */
+export const documentInput = (properties = {}) =>
+  element("input", {
+    type: "text",
+    name: "document",
+    maxlength: "200",
+    placeholder: message("reason_hint"),
+    ...properties,
+  });
+
+export const noteInput = () => element("textarea", { name: "note", rows: "2", maxlength: "2000" });
+
+/** @param {boolean} required */
+export const reasonInput = (required) =>
+  element("textarea", { name: "reason", rows: "3", required, maxlength: "500", placeholder: message("reason_hint") });
+
+/**
+ * The values of a form that are not empty.
+ * @param {FormData} values
+ */
+export const filledIn = (values) => Object.fromEntries([...values].filter(([, value]) => value !== ""));

@@ -1,98 +1,168 @@
-// How the page speaks to the server: JSON both ways, refusals kept whole, in the reader's language.
+// Requests to the server: JSON both ways, errors as problem details (RFC 9457), in the page's language.
 
-import { h, language, page, say } from "./page.js";
+import { element } from "./elements.js";
+import { language, message, page } from "./page.js";
 
-/** A refusal: its words, and which field is at fault. Never swallowed, always shown where it arose. */
-export class Refusal extends Error {
+/** A response with an error status, or none (status 0). Its message is for the reader. */
+class RequestError extends Error {
+  /**
+   * @param {number} status
+   * @param {Problem} problem
+   */
   constructor(status, problem) {
-    super(problem.detail || problem.title || say("refused"));
+    super(problem.detail || problem.title || message("refused"));
     this.status = status;
     this.problem = problem;
+    /** @type {FieldError[]} */
     this.errors = Array.isArray(problem.errors) ? problem.errors : [];
   }
 }
 
-// Who is signed in, with the token that every write brings; null while there are no accounts.
-export const badge = document.querySelector('meta[name="csrf"]');
+/** The CSRF token of the session and the login name; null where there are no accounts. */
+export const csrf = /** @type {HTMLMetaElement | null} */ (document.querySelector('meta[name="csrf"]'));
 
-/** Ask and give back `{data, etag, location, allows}`; throws a Refusal. Who has been signed out meanwhile signs in and goes on. */
-export async function ask(path, asked = {}) {
-  const { method = "GET", body, type = "application/json", headers = {}, signal } = asked;
-  let answer;
+/**
+ * @typedef {object} RequestOptions
+ * @property {string} [method]
+ * @property {unknown} [body] Sent as JSON.
+ * @property {string} [type] The media type of the body.
+ * @property {Record<string, string>} [headers]
+ * @property {AbortSignal} [signal]
+ */
+
+/**
+ * Send a request; throws a `RequestError` unless it succeeds. When the session has ended meanwhile, the person signs
+ * in again and the request is repeated.
+ * @param {string} path
+ * @param {RequestOptions} [options]
+ * @returns {Promise<{ data: any, etag: string | null, location: string | null, allows: string | null }>}
+ */
+export async function request(path, options = {}) {
+  const response = await send(path, options);
+  if (csrf && response.status === 401 && response.headers.has("WWW-Authenticate")) {
+    const { reauthenticate } = await import("./reauthenticate.js"); // loaded when it is needed, which is seldom
+    if (await reauthenticate()) return request(path, options);
+  }
+  const data = parse(response, await response.text());
+  if (!response.ok) throw new RequestError(response.status, data ?? {});
+  const { headers } = response;
+  return { data, etag: headers.get("ETag"), location: headers.get("Location"), allows: headers.get("Allow") };
+}
+
+/**
+ * @param {string} path
+ * @param {RequestOptions} options
+ */
+async function send(path, { method = "GET", body, type = "application/json", headers = {}, signal }) {
+  const reads = method === "GET";
   try {
-    answer = await fetch(method === "GET" ? atMoment(path) : path, {
+    return await fetch(reads ? atPageMoment(path) : path, {
       method,
       signal,
       headers: {
         "Accept-Language": language,
-        ...(method === "GET" ? {} : { "X-Device-At": new Date().toISOString() }),
+        ...(reads ? {} : { "X-Device-At": new Date().toISOString() }),
         ...(body === undefined ? {} : { "Content-Type": type }),
-        ...(badge && method !== "GET" ? { "X-CSRF-Token": badge.content } : {}),
+        ...(csrf && !reads ? { "X-CSRF-Token": csrf.content } : {}),
         ...headers,
       },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refusal(0, { detail: say("offline") });
+    throw new RequestError(0, { detail: message("offline") });
   }
-  if (badge && answer.status === 401 && answer.headers.has("WWW-Authenticate")) {
-    const { signInAgain } = await import("./reauthenticate.js");
-    if (await signInAgain()) return ask(path, asked);
-  }
-  const text = await answer.text();
-  let data = null;
-  if (text) {
-    try {
-      data = JSON.parse(text);
-    } catch {
-      throw new Refusal(answer.status, { detail: say("not_an_answer", { status: answer.status }) });
-    }
-  }
-  if (!answer.ok) throw new Refusal(answer.status, data ?? {});
-  return { data, etag: answer.headers.get("ETag"), location: answer.headers.get("Location"), allows: answer.headers.get("Allow") };
 }
 
-/** On a page that looks back things are asked for as they stood then, and so are their links, events, steps and timeline. */
-function atMoment(path) {
-  if (!page.past || !/^\/ogc\/collections\/[^/]+\/items(\/[0-9a-f-]{36}(\/(links|events|steps|history))?)?(\?|$)/.test(path)) return path;
-  return `${path}${path.includes("?") ? "&" : "?"}as_of=${encodeURIComponent(page.past)}`;
+/**
+ * @param {Response} response
+ * @param {string} text
+ */
+function parse(response, text) {
+  if (!text) return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new RequestError(response.status, { detail: message("not_an_answer", { status: response.status }) });
+  }
 }
 
-export const collection = (layer) => `/ogc/collections/${encodeURIComponent(layer)}/items`;
-export const item = (layer, id, rest = "") => `${collection(layer)}/${encodeURIComponent(id)}${rest}`;
+const TEMPORAL_PARTS = ["links", "events", "steps", "history"];
 
-/** A path with its query; empty values are left out. */
-export function query(path, values) {
-  const parts = new URLSearchParams();
+/**
+ * On a page that looks back, the path with `as_of`, if it is that of features or of what belongs to one.
+ * @param {string} path
+ */
+function atPageMoment(path) {
+  if (!page.past) return path;
+  const url = new URL(path, location.origin);
+  const [root, , , resource, , part] = url.pathname.split("/").slice(1);
+  if (root !== "ogc" || resource !== "items" || (part && !TEMPORAL_PARTS.includes(part))) return path;
+  url.searchParams.set("as_of", page.past);
+  return url.pathname + url.search;
+}
+
+/** @param {string} layer */
+export const itemsPath = (layer) => `/ogc/collections/${encodeURIComponent(layer)}/items`;
+
+/**
+ * The path of a feature, or with `rest` of what belongs to it.
+ * @param {string} layer
+ * @param {string} id
+ * @param {string} [rest]
+ */
+export const itemPath = (layer, id, rest = "") => `${itemsPath(layer)}/${encodeURIComponent(id)}${rest}`;
+
+/**
+ * A path with query parameters; empty values are left out, lists are joined by commas.
+ * @param {string} path
+ * @param {Record<string, any>} values
+ */
+export function withQuery(path, values) {
+  const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(values)) {
-    if (value !== null && value !== undefined && value !== "") parts.set(name, Array.isArray(value) ? value.join(",") : value);
+    if (value === null || value === undefined || value === "") continue;
+    parameters.set(name, Array.isArray(value) ? value.join(",") : value);
   }
-  const text = parts.toString();
+  const text = parameters.toString();
   return text ? `${path}?${text}` : path;
 }
 
-/** A key that makes a repeated send of the same form harmless; works without a secure context too. */
-export function sendingKey() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+/** A new idempotency key, 32 hexadecimal digits. `crypto.randomUUID` would need a secure context. */
+export function idempotencyKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Ask `path` and put what `rows` makes of the answer into `list`; a refusal is shown in its place. */
-export async function fill(list, path, rows, empty) {
-  list.replaceChildren(h("li", { className: "quiet" }, say("loading_plain")));
+/**
+ * Request `path` and fill `list` with the items that `toItems` makes of the data, or with the message `empty` when
+ * there are none; an error is shown in their place.
+ * @param {HTMLElement} list
+ * @param {string} path
+ * @param {(data: any) => Node[]} toItems
+ * @param {string} empty
+ */
+export async function fillList(list, path, toItems, empty) {
+  list.replaceChildren(element("li", { className: "quiet" }, message("loading_plain")));
   try {
-    const { data } = await ask(path);
-    const lines = rows(data);
-    list.replaceChildren(...(lines.length ? lines : [h("li", { className: "quiet" }, say(empty))]));
+    const { data } = await request(path);
+    const items = toItems(data);
+    list.replaceChildren(...(items.length ? items : [element("li", { className: "quiet" }, message(empty))]));
   } catch (error) {
-    list.replaceChildren(h("li", { className: "field-fault" }, error.message));
+    list.replaceChildren(element("li", { className: "field-fault" }, error.message));
   }
 }
 
-/** A refusal as the reader sees it: the reason, and each field at fault by its label. */
-export function explained(error, labels = {}) {
-  const list = (error.errors ?? [])
-    .filter((fault, place) => fault.detail && !(place === 0 && error.message.endsWith(fault.detail))) // told by the reason
-    .map((fault) => h("li", {}, labels[fault.field] ? `${labels[fault.field]}: ${fault.detail}` : fault.detail));
-  return [h("p", {}, error.message), list.length ? h("ul", {}, ...list) : null].filter(Boolean);
+/**
+ * An error as the reader sees it: its message, then each field error by the label of the field, less the first one
+ * where the message ends with it.
+ * @param {Error & { errors?: FieldError[] }} error
+ * @param {Record<string, string>} [labels] The label of each field.
+ */
+export function errorContent(error, labels = {}) {
+  const items = (error.errors ?? [])
+    .filter(({ detail }, index) => detail && !(index === 0 && error.message.endsWith(detail)))
+    .map(({ field, detail }) => element("li", {}, labels[field] ? `${labels[field]}: ${detail}` : detail));
+  const text = element("p", {}, error.message);
+  return items.length ? [text, element("ul", {}, ...items)] : [text];
 }

@@ -1,30 +1,24 @@
-// Marks: a shape and a colour from the sprite that `maps/marks.py` draws. Hollow means an assumed position.
+// Marks: shapes of the sprite that `maps/marks.py` draws, in a colour. A hollow mark means an assumed position.
 
 export const GREY = "#6b7580";
-const SVG = "http://www.w3.org/2000/svg";
+export const SVG = "http://www.w3.org/2000/svg";
 
+/** @type {Map<string, string> | null} */
 let shapes = null;
-/** The shapes the sprite holds; an unknown shape is drawn as a circle, never left out. */
-export async function knowShapes() {
+
+/** Load the shapes of the sprite. Once they are known, an unknown shape is drawn as a circle. */
+export async function loadShapes() {
   const sprite = await (await fetch("/marks.svg")).text();
-  shapes = new Map([...sprite.matchAll(/<symbol id="([\w-]+)" viewBox="[^"]*">(.*)<\/symbol>/g)].map(([, name, drawing]) => [name, drawing]));
+  const symbols = sprite.matchAll(/<symbol id="([\w-]+)" viewBox="[^"]*">(.*)<\/symbol>/g);
+  shapes = new Map([...symbols].map(([, name, drawing]) => [name, drawing]));
 }
 
-const images = new Map();
-/** A mark as an image, for a canvas; the same for the same shape, colour and hollowness. */
-export function image(drawn) {
-  const shape = drawn.firstChild.getAttribute("href").split("#")[1];
-  const hollow = drawn.classList.contains("hollow") ? 'fill="#fff" stroke="currentColor" stroke-width="2.5"' : 'fill="currentColor" stroke="#fff" stroke-width="1.5"';
-  const text = `<svg xmlns="${SVG}" width="28" height="28" viewBox="0 0 24 24" color="${drawn.style.color}" ${hollow}>${shapes?.get(shape) ?? ""}</svg>`;
-  if (!images.has(text)) {
-    const picture = new Image();
-    picture.src = `data:image/svg+xml,${encodeURIComponent(text)}`;
-    images.set(text, picture.decode().then(() => picture));
-  }
-  return images.get(text);
-}
-
-export function mark({ shape = "circle", colour = GREY } = {}, { hollow = false, label = null } = {}) {
+/**
+ * A mark as an SVG element.
+ * @param {Mark} [mark]
+ * @param {{ hollow?: boolean, label?: string | null }} [options] A mark without a label is hidden from screen readers.
+ */
+export function markElement({ shape = "circle", colour = GREY } = {}, { hollow = false, label = null } = {}) {
   const drawing = document.createElementNS(SVG, "svg");
   drawing.setAttribute("class", hollow ? "mark hollow" : "mark");
   drawing.style.color = colour;
@@ -36,4 +30,29 @@ export function mark({ shape = "circle", colour = GREY } = {}, { hollow = false,
   use.setAttribute("href", `/marks.svg#${!shapes || shapes.has(shape) ? shape : "circle"}`);
   drawing.append(use);
   return drawing;
+}
+
+const SOLID = 'fill="currentColor" stroke="#fff" stroke-width="1.5"';
+const HOLLOW = 'fill="#fff" stroke="currentColor" stroke-width="2.5"';
+
+/** @type {Map<string, Promise<HTMLImageElement>>} */
+const images = new Map();
+
+/**
+ * The image of a mark for a canvas; marks that look the same share one.
+ * @param {SVGElement} mark
+ */
+export function markImage(mark) {
+  const shape = mark.firstElementChild?.getAttribute("href")?.split("#")[1] ?? "circle";
+  const style = mark.classList.contains("hollow") ? HOLLOW : SOLID;
+  const attributes = `xmlns="${SVG}" width="28" height="28" viewBox="0 0 24 24" color="${mark.style.color}" ${style}`;
+  const source = `<svg ${attributes}>${shapes?.get(shape) ?? ""}</svg>`;
+  let image = images.get(source);
+  if (!image) {
+    const picture = new Image();
+    picture.src = `data:image/svg+xml,${encodeURIComponent(source)}`;
+    image = picture.decode().then(() => picture);
+    images.set(source, image);
+  }
+  return image;
 }

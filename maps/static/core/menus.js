@@ -1,22 +1,30 @@
-// A menu is a `<details class="menu">`: it works without this, which closes it by Esc, by a choice or by a press elsewhere.
+// Menus are `<details class="menu">` and open without a script. This closes them by Esc, a choice or a click elsewhere.
 
-const shut = (menu) => menu.removeAttribute("open");
-const open = () => [...document.querySelectorAll("details.menu[open]")];
+import { all } from "./elements.js";
 
-let watching = false;
+const openMenus = () => all("details.menu[open]");
 
-export function watchMenus() {
-  if (watching) return; // whoever brings a menu asks for this
-  watching = true;
-  // Before the page's own keys, so that Esc closes the menu alone and gives the keyboard back to its button.
-  document.addEventListener("keydown", (event) => {
-    const [menu] = open();
-    if (event.key !== "Escape" || !menu) return;
-    event.preventDefault();
-    shut(menu);
-    menu.querySelector("summary").focus();
-  }, { capture: true });
-  document.addEventListener("click", (event) => {
-    for (const menu of open()) if (!menu.contains(event.target) || event.target.closest("a")) shut(menu);
+let enabled = false;
+
+/** Let the menus of the page close; each script that brings a menu calls this. */
+export function enableMenus() {
+  if (enabled) return;
+  enabled = true;
+  // In the capture phase, before the page's shortcuts: Esc closes the menu alone and focuses its button.
+  document.addEventListener("keydown", closeByKey, { capture: true });
+  document.addEventListener("click", ({ target }) => {
+    const node = /** @type {Element} */ (target);
+    for (const menu of openMenus()) {
+      if (!menu.contains(node) || node.closest("a")) menu.removeAttribute("open");
+    }
   });
+}
+
+/** @param {KeyboardEvent} event */
+function closeByKey(event) {
+  const [menu] = openMenus();
+  if (event.key !== "Escape" || !menu) return;
+  event.preventDefault();
+  menu.removeAttribute("open");
+  menu.querySelector("summary")?.focus();
 }

@@ -1,46 +1,66 @@
-// When the sign-in has ended in the middle of work: sign in over the page, which keeps what was being entered.
+// Signing in again over the page when the session has ended, so that the page keeps what was being entered.
 
-import { ask, badge, explained } from "./http.js";
-import { h, say } from "./page.js";
+import { closeButton, onSubmit, showModal } from "./dialogs.js";
+import { element } from "./elements.js";
+import { csrf, request } from "./http.js";
+import { message } from "./page.js";
 
-let asking = null;
+/** @type {Promise<boolean> | null} */
+let pending = null;
 
-/** Whether the same person has signed in again. Several questions at once are one; somebody else gets a fresh page. */
-export function signInAgain() {
-  asking ??= new Promise(open).finally(() => (asking = null));
-  return asking;
+/**
+ * Whether the same person has signed in again; several requests that wait for it share one dialog. When somebody else
+ * signs in, the page is reloaded.
+ */
+export function reauthenticate() {
+  pending ??= new Promise(openDialog).finally(() => (pending = null));
+  return pending;
 }
 
-function open(settle) {
-  const fault = h("div", { className: "refusal", role: "alert", hidden: true });
-  const submit = h("button", { className: "button primary", type: "submit" }, say("sign_in"));
-  const input = (name, label, properties) => h("label", {}, h("span", {}, label), h("input", { name, ...properties }));
-  const form = h("form", {},
-    input("name", say("login_name"), { value: badge.dataset.name, autocomplete: "username", required: true, maxlength: "40" }),
-    input("password", say("password"), { type: "password", autocomplete: "current-password", required: true, maxlength: "200" }),
-    input("code", say("code"), { autocomplete: "one-time-code", maxlength: "24", placeholder: say("code_hint") }),
-    fault,
-    h("div", { className: "dialog-foot" }, h("button", { className: "button", type: "button", onclick: () => shown.close() }, say("cancel")), submit));
-  const shown = h("dialog", { "aria-label": say("sign_in_again") }, h("h2", {}, say("sign_in_again")), h("p", { className: "quiet" }, say("sign_in_again_hint")), form);
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    submit.disabled = true;
-    fault.hidden = true;
-    try {
-      const { data } = await ask("/signin", { method: "POST", body: Object.fromEntries(new FormData(form)) });
-      if (data.name !== badge.dataset.name) return location.reload();
-      badge.content = data.csrf;
-      settle(true);
-      shown.close();
-    } catch (error) {
-      fault.replaceChildren(...explained(error));
-      fault.hidden = false;
-    } finally {
-      submit.disabled = false;
-    }
+/** @param {(signedIn: boolean) => void} resolve */
+function openDialog(resolve) {
+  const session = /** @type {HTMLMetaElement} */ (csrf);
+  const error = element("div", { className: "refusal", role: "alert", hidden: true });
+  const submit = element("button", { className: "button primary", type: "submit" }, message("sign_in"));
+  const login = { value: session.dataset.name, autocomplete: "username", required: true, maxlength: "40" };
+  const secret = { type: "password", autocomplete: "current-password", required: true, maxlength: "200" };
+  const code = { autocomplete: "one-time-code", maxlength: "24", placeholder: message("code_hint") };
+  const password = field("password", message("password"), secret);
+  const form = element(
+    "form",
+    {},
+    field("name", message("login_name"), login),
+    password,
+    field("code", message("code"), code),
+    error,
+    element("div", { className: "dialog-foot" }, closeButton(message("cancel")), submit),
+  );
+  const dialog = element(
+    "dialog",
+    { "aria-label": message("sign_in_again") },
+    element("h2", {}, message("sign_in_again")),
+    element("p", { className: "quiet" }, message("sign_in_again_hint")),
+    form,
+  );
+  onSubmit(form, submit, error, {}, async () => {
+    const { data } = await request("/signin", { method: "POST", body: Object.fromEntries(new FormData(form)) });
+    if (data.name !== session.dataset.name) return location.reload();
+    session.content = data.csrf;
+    resolve(true);
+    dialog.close();
   });
-  shown.addEventListener("close", () => (shown.remove(), settle(false)));
-  document.body.append(shown);
-  shown.showModal();
-  form.elements.password.focus();
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    resolve(false); // without effect once it is resolved
+  });
+  showModal(dialog);
+  password.querySelector("input")?.focus();
 }
+
+/**
+ * @param {string} name
+ * @param {string} label
+ * @param {ElementProperties} properties
+ */
+const field = (name, label, properties) =>
+  element("label", {}, element("span", {}, label), element("input", { name, ...properties }));

@@ -1,23 +1,46 @@
-// Something that opens a door, shown once, to be copied and handed over.
+// The dialog that shows a new secret, a link or a token, a single time, to be copied and passed on.
 
-import { h, say } from "./page.js";
+import { closeButton, showModal } from "./dialogs.js";
+import { element } from "./elements.js";
+import { message } from "./page.js";
 
-export function once(title, secret, hint) {
-  const lines = secret.split("\n").length; // several codes stand below one another
-  const shown = h(lines > 1 ? "textarea" : "input", { readOnly: true, rows: String(lines), "aria-label": title, onfocus: (event) => event.target.select() });
-  shown.value = secret;
-  const copy = h("button", { className: "button primary", type: "button", onclick: async () => {
-    shown.select();
+/**
+ * Show a secret; closing the dialog reloads the page.
+ * @param {string} title
+ * @param {string} secret One line, or several for several codes.
+ * @param {string} hint
+ */
+export function showSecret(title, secret, hint) {
+  const lines = secret.split("\n").length;
+  const output = element(lines > 1 ? "textarea" : "input", {
+    readOnly: true,
+    rows: String(lines),
+    "aria-label": title,
+    onfocus: ({ currentTarget }) => currentTarget.select(),
+  });
+  output.value = secret;
+  const copy = async () => {
+    output.select();
     try {
       await navigator.clipboard.writeText(secret);
-      copy.textContent = say("copied");
+      copyButton.textContent = message("copied");
     } catch {
-      // The clipboard may be closed to us; what is selected can still be copied by hand.
+      // Without access to the clipboard the selected text can still be copied by hand.
     }
-  } }, say("copy_it"));
-  const opened = h("dialog", { className: "once", "aria-label": title }, h("h2", {}, title), h("p", { className: "quiet" }, hint), shown,
-    h("div", { className: "dialog-foot" }, h("button", { className: "button", type: "button", onclick: () => opened.close() }, say("close")), copy));
-  opened.addEventListener("close", () => location.reload());
-  document.body.append(opened);
-  opened.showModal();
+  };
+  const copyButton = element(
+    "button",
+    { className: "button primary", type: "button", onclick: copy },
+    message("copy_it"),
+  );
+  const dialog = element(
+    "dialog",
+    { className: "once", "aria-label": title },
+    element("h2", {}, title),
+    element("p", { className: "quiet" }, hint),
+    output,
+    element("div", { className: "dialog-foot" }, closeButton(message("close")), copyButton),
+  );
+  dialog.addEventListener("close", () => location.reload());
+  showModal(dialog);
 }

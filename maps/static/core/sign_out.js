@@ -1,19 +1,19 @@
-// The menu of whoever is signed in: leaving takes along what was kept on this device.
+// The person's menu on every page: signing out, which also deletes what the pages have stored on the device.
 
-import { ask } from "./http.js";
-import { watchMenus } from "./menus.js";
+import { all, enableButtons } from "./elements.js";
+import { request } from "./http.js";
+import { enableMenus } from "./menus.js";
 
-watchMenus();
-for (const button of document.querySelectorAll("[data-sign-out]")) {
+enableMenus();
+for (const button of all("[data-sign-out]", { kind: HTMLButtonElement })) {
   button.addEventListener("click", async () => {
     button.disabled = true;
     try {
-      await ask("/signout", { method: "POST", body: {} });
+      await request("/signout", { method: "POST", body: {} });
     } finally {
       sessionStorage.clear();
       location.assign("/signin");
     }
   });
 }
-
-for (const button of document.querySelectorAll("[data-sign-out]")) button.disabled = false; // now somebody listens
+enableButtons("[data-sign-out]");

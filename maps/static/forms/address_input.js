@@ -1,209 +1,329 @@
-// One control for a place, however it is known: an address or coordinates as text, a tap on the map, or GPS.
-// It shows at once what was understood, and gives the doors exactly what was said.
+// The form control for a position: a marker address or coordinates as text, a tap on the map, or the device's GPS. It
+// shows at once what the server made of it, and sends the server what was entered.
 
-import { afterQuiet, h, number, say } from "../core/page.js";
-import { approximately, locate, otherZones, phrasesOf } from "../core/address_box.js";
+import { positionMarker } from "../core/address_box.js";
+import { debounce } from "../core/debounce.js";
+import { element } from "../core/elements.js";
+import { formatNumber } from "../core/format.js";
+import { approximateSign, coordinateText, locate, locationPhrases, otherZones } from "../core/locate.js";
+import { message } from "../core/page.js";
+import { Vn2000Zone } from "./vn2000_zone.js";
 
-// Central meridians of the border provinces' VN-2000 zones (Circular 973/2001/TT-TCĐC and later provincial ones).
-const MERIDIANS = ["102°00'", "103°00'", "104°00'", "104°30'", "104°45'", "105°00'", "105°30'", "105°45'", "106°00'", "106°15'", "106°30'", "107°00'", "107°15'", "107°30'", "107°45'", "108°00'", "108°15'", "108°30'"];
-const LOOKS_LIKE_VN2000 = /(^|\s)[xy]\s*=|^\s*\d{6,7}([.,]\d+)?[\s;,]+\d{6,7}([.,]\d+)?\s*$/i;
+const GPS_OPTIONS = { enableHighAccuracy: true, timeout: 20_000, maximumAge: 10_000 };
+const LARGEST_CIRCLE = 50_000; // metres: a larger accuracy is not drawn
 
-export class PlaceControl {
-  /** `root` is filled; `map` takes taps; `border` and `meridian` are first guesses that the reader can change. */
-  constructor(root, map, { title = say("place"), border = null, changed = () => {} } = {}) {
-    Object.assign(this, { root, map, border, changed });
-    this.point = null; // {lat, lon, source, accuracy}
-    this.chosen = null; // the candidate that was understood
-    this.drawn = L.layerGroup().addTo(map);
-    this.input = h("input", { type: "text", id: "place-text", maxlength: "200", autocomplete: "off", spellcheck: "false", placeholder: say("place_hint"), "aria-label": title });
-    this.meridian = h("select", { "aria-label": say("meridian") }, h("option", { value: "" }, say("choose")), ...MERIDIANS.map((one) => h("option", { value: one }, one)));
-    this.width = h("select", { "aria-label": say("zone_width") }, h("option", { value: "3" }, say("zone_3")), h("option", { value: "6" }, say("zone_6")));
-    this.zone = h("div", { className: "zone", hidden: true }, h("label", {}, say("meridian"), this.meridian), h("label", {}, say("zone_width"), this.width));
-    this.board = h("div", { role: "status", "aria-live": "polite" });
-    this.gps = h("button", { className: "button", type: "button", onclick: () => this.#gps() }, say("place_gps"));
-    root.replaceChildren(this.board, this.input, this.zone, h("div", { className: "ways" }, this.gps, say("place_tap")));
-    this.input.addEventListener("input", afterQuiet(400, () => this.#typed()));
+/** Zoom levels to look at a position from. */
+const MEASURED = 15;
+const CLOSE = 13;
+const WIDE = 11;
+const WIDE_FROM = 2000; // metres of accuracy
+
+export class AddressInput {
+  /** @type {Position | null} A tapped or measured position. */
+  position = null;
+
+  /** @type {LocatedFeature | null} What the server made of the text. */
+  #location = null;
+
+  /** Whether several locations are offered and none is chosen. */
+  #ambiguous = false;
+
+  /** @type {AbortController | null} */
+  #pending = null;
+
+  /**
+   * @param {HTMLElement} root Is filled with the control.
+   * @param {L.Map} map Takes taps.
+   * @param {{ title?: string, border?: string | null, onChange?: () => void }} [options] `border` is the one that a
+   *   marker number without a border belongs to.
+   */
+  constructor(root, map, { title = message("place"), border = null, onChange = () => {} } = {}) {
+    this.root = root;
+    this.map = map;
+    this.border = border;
+    this.onChange = onChange;
+    this.drawing = L.layerGroup().addTo(map);
+    this.input = element("input", {
+      type: "text",
+      id: "place-text",
+      maxlength: "200",
+      autocomplete: "off",
+      spellcheck: "false",
+      placeholder: message("place_hint"),
+      "aria-label": title,
+    });
+    this.zone = new Vn2000Zone(() => this.#readText());
+    this.status = element("div", { role: "status", "aria-live": "polite" });
+    const useGps = () => this.#useGps();
+    const gps = element("button", { className: "button", type: "button", onclick: useGps }, message("place_gps"));
+    const ways = element("div", { className: "ways" }, gps, message("place_tap"));
+    root.replaceChildren(this.status, this.input, this.zone.root, ways);
+    this.input.addEventListener(
+      "input",
+      debounce(400, () => this.#readText()),
+    );
     this.input.addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return;
       event.preventDefault();
-      this.#typed();
+      this.#readText();
     });
-    for (const select of [this.meridian, this.width]) select.addEventListener("change", () => this.#typed());
-    this.tap = (event) => this.#take({ lat: event.latlng.lat, lon: event.latlng.lng, source: "map" });
-    map.on("click", this.tap);
+    map.on("click", this.#onTap);
     map.getContainer().style.cursor = "crosshair";
   }
 
   remove() {
-    this.map.off("click", this.tap);
+    this.map.off("click", this.#onTap);
     this.map.getContainer().style.cursor = "";
-    this.drawn.remove();
+    this.drawing.remove();
   }
 
-  /** Start from an address that came with the page. */
-  say(text, border = null) {
+  /**
+   * Start from an address that came with the page.
+   * @param {string} text
+   * @param {string | null} [border]
+   */
+  setText(text, border = null) {
     this.input.value = text;
     this.border = border ?? this.border;
-    this.#typed();
+    this.#readText();
   }
 
-  /** Start from a point that was shown before: `{lat, lon, source, accuracy}`. */
-  at(point) {
-    this.#take(point);
+  /**
+   * Start from a position that was entered before.
+   * @param {Position} position
+   */
+  setPosition(position) {
+    this.#usePosition(position);
   }
 
-  /** What the doors take for a place, or null while there is none. */
+  /**
+   * The position as the server takes it, or null while there is none.
+   * @returns {PositionInput | null}
+   */
   value() {
-    if (this.point) {
-      const { lat, lon, source, accuracy } = this.point;
+    if (this.position) {
+      const { lat, lon, source, accuracy } = this.position;
       return {
         geometry: { type: "Point", coordinates: [Number(lon.toFixed(6)), Number(lat.toFixed(6))] },
         position_source: source,
         ...(accuracy ? { accuracy_m: Math.round(accuracy) } : {}),
       };
     }
-    if (!this.chosen) return null;
-    const p = this.chosen.properties;
-    const place = { text: p.kind === "coordinate" ? this.#asked() : p.address ?? this.#asked() };
-    if (p.border && p.kind !== "coordinate") place.border = p.border;
-    // The chosen meaning is the place; what was written is kept beside it.
-    if (place.text !== this.#asked()) place.written = this.#asked();
+    if (!this.#location) return null;
+    const { kind, address, border } = this.#location.properties;
+    const text = this.#query();
+    if (kind === "coordinate") return { place: { text } };
+    /** @type {{ text: string, border?: string, written?: string }} */
+    const place = { text: address ?? text };
+    if (border) place.border = border;
+    if (place.text !== text) place.written = text; // the server stores what was entered beside what was chosen
     return { place };
   }
 
-  /** Show a fault that the doors found in the place. */
-  wrong(text) {
-    if (this.offered) text = say("place_choose");
-    this.board.querySelector(".field-fault")?.remove();
+  /**
+   * Show what is wrong with the position.
+   * @param {string} text
+   */
+  showError(text) {
+    this.status.querySelector(".field-fault")?.remove();
     this.root.classList.add("wrong");
     this.#open();
-    this.board.append(h("p", { className: "field-fault" }, text));
-    if (!this.offered) this.input.focus();
+    const error = this.#ambiguous ? message("place_choose") : text;
+    this.status.append(element("p", { className: "field-fault" }, error));
+    if (!this.#ambiguous) this.input.focus();
   }
 
-  #asked() {
-    const text = this.input.value.trim();
-    if (this.zone.hidden || !this.meridian.value || /°/.test(text)) return text;
-    const named = /[xy]\s*=/i.test(text) ? text : text.replace(/^\s*(\S+?)[\s;,]+(\S+)\s*$/, "X=$1 Y=$2");
-    return `VN-2000 ${this.meridian.value} ${this.width.value === "6" ? "múi 6 " : ""}${named.replace(/^VN-?2000\s*/i, "")}`;
+  #onTap = (/** @type {L.LeafletMouseEvent} */ { latlng }) =>
+    this.#usePosition({ lat: latlng.lat, lon: latlng.lng, source: "map" });
+
+  /** The text with the chosen zone of VN-2000. */
+  #query() {
+    return this.zone.applyTo(this.input.value.trim());
   }
 
-  async #typed() {
+  async #readText() {
     const text = this.input.value.trim();
-    this.point = null;
-    this.chosen = null;
-    this.offered = false;
-    this.zone.hidden = !LOOKS_LIKE_VN2000.test(text);
+    this.position = null;
+    this.#location = null;
+    this.#ambiguous = false;
+    this.zone.showFor(text);
     this.root.classList.remove("wrong");
-    this.drawn.clearLayers();
+    this.drawing.clearLayers();
     if (!text) {
-      this.board.replaceChildren();
-      return this.changed();
+      this.status.replaceChildren();
+      return this.onChange();
     }
-    this.#wait(say("place_looking"));
-    await this.#understand({ q: this.#asked(), border: this.border });
+    this.#showStatus(message("place_looking"));
+    await this.#locate({ q: this.#query(), border: this.border });
   }
 
-  async #take(point) {
-    this.point = point;
-    this.chosen = null;
+  /** @param {Position} position */
+  async #usePosition(position) {
+    this.position = position;
+    this.#location = null;
     this.input.value = "";
-    this.zone.hidden = true;
+    this.zone.hide();
     this.root.classList.remove("wrong");
-    this.#mark([point.lat, point.lon], point.accuracy);
-    this.#wait(say("place_looking"));
-    await this.#understand({ lon: point.lon.toFixed(6), lat: point.lat.toFixed(6) });
+    this.#drawPoint([position.lat, position.lon], position.accuracy);
+    this.#showStatus(message("place_looking"));
+    await this.#locate({ lon: position.lon.toFixed(6), lat: position.lat.toFixed(6) });
   }
 
-  #gps() {
-    if (!navigator.geolocation) return this.#wait(say("place_gps_refused"));
-    this.#wait(say("place_gps_wait"));
+  #useGps() {
+    const refused = () => this.#showStatus(message("place_gps_refused"));
+    if (!navigator.geolocation) return refused();
+    this.#showStatus(message("place_gps_wait"));
     navigator.geolocation.getCurrentPosition(
-      ({ coords }) => {
-        this.map.setView([coords.latitude, coords.longitude], Math.max(this.map.getZoom(), 15));
-        this.#take({ lat: coords.latitude, lon: coords.longitude, source: "gps", accuracy: coords.accuracy });
+      ({ coords: { latitude, longitude, accuracy } }) => {
+        this.map.setView([latitude, longitude], Math.max(this.map.getZoom(), MEASURED));
+        this.#usePosition({ lat: latitude, lon: longitude, source: "gps", accuracy });
       },
-      () => this.#wait(say("place_gps_refused")),
-      { enableHighAccuracy: true, timeout: 20_000, maximumAge: 10_000 },
+      refused,
+      GPS_OPTIONS,
     );
   }
 
-  async #understand(values) {
-    this.asking?.abort();
-    this.asking = new AbortController();
-    let answer;
+  /** @param {Record<string, string | null>} values */
+  async #locate(values) {
+    this.#pending?.abort();
+    this.#pending = new AbortController();
+    let response;
     try {
-      answer = await locate(values, { signal: this.asking.signal });
+      response = await locate(values, { signal: this.#pending.signal });
     } catch (error) {
-      if (error.name === "AbortError") return;
-      this.#open();
-      this.board.replaceChildren(this.point ? this.#coordinates() : "", h("p", { className: "field-fault" }, error.message));
-      if (!this.point || error.status === 422) this.root.classList.add("wrong");
-      if (error.status === 422) this.point = null;
-      return this.changed();
+      if (error.name !== "AbortError") this.#showLocateError(error);
+      return;
     }
-    if (answer.features.length === 1 || this.point) return this.#settle(answer.features[0], answer);
+    if (response.features.length === 1 || this.position) return this.#settle(response.features[0], response);
     this.#open();
-    this.offered = true;
-    this.board.replaceChildren(h("p", { className: "about" }, say("candidates", { n: answer.features.length })),
-      ...answer.features.map((place) => h("button", { className: "button candidate", type: "button", onclick: () => this.#settle(place, answer) },
-        `${place.properties.address ?? ""} · ${phrasesOf(place.properties).slice(0, 1).join("")}`)));
-    this.changed();
-  }
-
-  #settle(place, answer) {
-    this.offered = false;
-    this.root.classList.remove("wrong");
-    this.chosen = place;
-    const p = place?.properties ?? {};
-    const from = this.point ? (this.point.source === "gps" ? `GPS ±${number(Math.round(this.point.accuracy ?? 0))} m` : say("place_from_map")) : null;
-    const zones = otherZones(answer);
-    const about = phrasesOf(this.point ? { ...p, accuracy_m: null } : p).concat(from ?? []);
-    const again = h("button", { className: "button plain", type: "button", onclick: () => (this.#open(), this.input.focus()) }, `${say("edit")} ▾`);
-    this.root.classList.add("settled");
-    this.board.replaceChildren(
-      h("div", { className: "head" }, p.address ? h("p", { className: "said" }, approximately(p) + p.address) : this.#coordinates(), again),
-      h("p", { className: "about" }, about.join(" · ")),
-      zones.length ? h("div", { className: "refusal" }, h("p", {}, say("other_zones")), h("div", { className: "actions" }, ...zones.map(({ meridian, text }) => h("button", { className: "button", type: "button", onclick: () => this.#otherMeridian(meridian) }, text)))) : "",
+    this.#ambiguous = true;
+    const count = message("candidates", { n: response.features.length });
+    this.status.replaceChildren(
+      element("p", { className: "about" }, count),
+      ...response.features.map((location) => this.#candidate(location, response)),
     );
-    if (!this.point && place?.geometry) {
-      this.drawn.clearLayers();
-      if (place.geometry.type === "Point") {
-        const [lon, lat] = place.geometry.coordinates;
-        this.#mark([lat, lon], p.accuracy_m);
-        this.map.setView([lat, lon], Math.max(this.map.getZoom(), p.accuracy_m > 2000 ? 11 : 13));
-      } else {
-        const line = L.geoJSON(place, { pane: "found", interactive: false, style: { color: "#0072b2", weight: 7, opacity: 0.55 } }).addTo(this.drawn);
-        this.map.fitBounds(line.getBounds().pad(0.4), { maxZoom: 14 });
-      }
-    }
-    this.changed();
+    this.onChange();
   }
 
-  /** Read the same values under another central meridian. */
-  #otherMeridian(meridian) {
-    this.meridian.value = meridian;
-    this.zone.hidden = false;
+  /** @param {Error & { status?: number }} error */
+  #showLocateError(error) {
+    this.#open();
+    this.status.replaceChildren(
+      this.position ? this.#coordinates() : "",
+      element("p", { className: "field-fault" }, error.message),
+    );
+    if (!this.position || error.status === 422) this.root.classList.add("wrong");
+    if (error.status === 422) this.position = null;
+    this.onChange();
+  }
+
+  /**
+   * @param {LocatedFeature} location
+   * @param {LocateResponse} response
+   */
+  #candidate(location, response) {
+    const settle = () => this.#settle(location, response);
+    const text = `${location.properties.address ?? ""} · ${locationPhrases(location.properties)[0] ?? ""}`;
+    return element("button", { className: "button candidate", type: "button", onclick: settle }, text);
+  }
+
+  /**
+   * Take a location for what was meant, and show it.
+   * @param {LocatedFeature | undefined} location
+   * @param {LocateResponse} response
+   */
+  #settle(location, response) {
+    this.#ambiguous = false;
+    this.root.classList.remove("wrong");
+    this.#location = location ?? null;
+    const p = location?.properties ?? {};
+    const phrases = locationPhrases(this.position ? { ...p, accuracy_m: null } : p);
+    if (this.position) phrases.push(sourceText(this.position));
+    const edit = () => {
+      this.#open();
+      this.input.focus();
+    };
+    const editButton = element(
+      "button",
+      { className: "button plain", type: "button", onclick: edit },
+      `${message("edit")} ▾`,
+    );
+    const address = p.address
+      ? element("p", { className: "said" }, approximateSign(p) + p.address)
+      : this.#coordinates();
+    this.root.classList.add("settled");
+    this.status.replaceChildren(
+      element("div", { className: "head" }, address, editButton),
+      element("p", { className: "about" }, phrases.join(" · ")),
+      this.#zoneChoices(response),
+    );
+    if (location?.geometry && !this.position) this.#drawLocation(location);
+    this.onChange();
+  }
+
+  /** @param {LocateResponse} response */
+  #zoneChoices(response) {
+    const buttons = otherZones(response).map(({ meridian, text }) => {
+      const choose = () => this.#chooseMeridian(meridian);
+      return element("button", { className: "button", type: "button", onclick: choose }, text);
+    });
+    if (!buttons.length) return "";
+    const actions = element("div", { className: "actions" }, ...buttons);
+    return element("div", { className: "refusal" }, element("p", {}, message("other_zones")), actions);
+  }
+
+  /** @param {string} meridian Under which the same coordinates are located again. */
+  #chooseMeridian(meridian) {
+    this.zone.choose(meridian);
     this.input.value = this.input.value.replace(/^.*?(?=[xy]\s*=)/i, "");
-    this.#typed();
+    this.#readText();
   }
 
-  /** Show the ways to say another place again. */
+  /** Show the ways to enter a position, which a settled one hides. */
   #open() {
     this.root.classList.remove("settled");
   }
 
   #coordinates() {
-    return h("p", { className: "said" }, this.point ? `${this.point.lat.toFixed(5)}, ${this.point.lon.toFixed(5)}` : this.input.value);
+    return element("p", { className: "said" }, this.position ? coordinateText(this.position) : this.input.value);
   }
 
-  #mark(at, accuracy) {
-    this.drawn.clearLayers();
-    if (accuracy > 0 && accuracy < 50_000) L.circle(at, { pane: "found", radius: accuracy, color: "#0072b2", weight: 1, opacity: 0.5, fillOpacity: 0.12, interactive: false }).addTo(this.drawn);
-    L.marker(at, { interactive: false, keyboard: false, icon: L.divIcon({ className: "", html: h("div", { className: "here" }), iconSize: [0, 0] }) }).addTo(this.drawn);
+  /** @param {LocatedFeature} location */
+  #drawLocation(location) {
+    const { geometry, properties } = location;
+    this.drawing.clearLayers();
+    if (geometry?.type === "Point") {
+      const [lon, lat] = geometry.coordinates;
+      this.#drawPoint([lat, lon], properties.accuracy_m);
+      this.map.setView([lat, lon], Math.max(this.map.getZoom(), properties.accuracy_m > WIDE_FROM ? WIDE : CLOSE));
+    } else {
+      const style = { color: "#0072b2", weight: 7, opacity: 0.55 };
+      const shape = L.geoJSON(location, { pane: "found", interactive: false, style }).addTo(this.drawing);
+      this.map.fitBounds(shape.getBounds().pad(0.4), { maxZoom: 14 });
+    }
   }
 
-  #wait(text) {
-    this.board.replaceChildren(h("p", { className: "about" }, text));
+  /**
+   * @param {[number, number]} point Latitude and longitude.
+   * @param {number | null | undefined} accuracy Metres.
+   */
+  #drawPoint(point, accuracy) {
+    this.drawing.clearLayers();
+    if (accuracy && accuracy > 0 && accuracy < LARGEST_CIRCLE) {
+      const style = { color: "#0072b2", weight: 1, opacity: 0.5, fillOpacity: 0.12 };
+      L.circle(point, { pane: "found", radius: accuracy, interactive: false, ...style }).addTo(this.drawing);
+    }
+    positionMarker(point).addTo(this.drawing);
   }
+
+  /** @param {string} text */
+  #showStatus(text) {
+    this.status.replaceChildren(element("p", { className: "about" }, text));
+  }
+}
+
+/** @param {Position} position */
+function sourceText({ source, accuracy }) {
+  if (source !== "gps") return message("place_from_map");
+  return `GPS ±${formatNumber(Math.round(accuracy ?? 0))} m`;
 }

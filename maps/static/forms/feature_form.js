@@ -1,119 +1,173 @@
-// A form made from a layer's card: what the doors take, in the card's order, with a place where the layer has one.
+// The form of a feature, made from its layer card: a new feature with its position, the fields of one that exists, or
+// its position alone.
 
-import { amend } from "./transitions.js";
-import { ask, collection, explained, sendingKey } from "../core/http.js";
-import { card, labelOf, titleOf } from "../core/labels.js";
-import { dayField, dayOf, momentOf } from "../core/date_text.js";
-import { day, h, moment, said, say } from "../core/page.js";
-import { PlaceControl } from "./address_input.js";
+import { element } from "../core/elements.js";
+import { errorContent, idempotencyKey, itemsPath, request } from "../core/http.js";
+import { titleOf } from "../core/labels.js";
+import { fieldLabel, layerCard, layerTitle } from "../core/layer_cards.js";
+import { localized, message } from "../core/page.js";
+import { AddressInput } from "./address_input.js";
+import { controlFor, inputFor, isUnchanged, valueFrom } from "./feature_inputs.js";
+import { updateFeature } from "./transitions.js";
 
-const LONG = new Set(["description", "note", "remark", "gist", "product", "responsibility"]);
+// Fields that are not entered as text: the position has a control of its own, the status and the level change by
+// transitions.
+const NOT_ENTERED = new Set(["place", "geom", "geometry", "level", "position_source", "accuracy_m"]);
+const NOT_ENTERED_TYPES = new Set(["json", "uuid"]);
 
-function inputFor(field, value) {
-  const shared = { name: field.name, required: field.required, "data-type": field.type };
-  const given = value === null || value === undefined ? "" : String(value);
-  if (field.codes) {
-    return h("select", shared, h("option", { value: "" }, field.required ? say("choose") : "–"),
-      ...field.codes.map((code) => h("option", { value: code.value, selected: code.value === given }, said(code.title))));
-  }
-  if (field.type === "boolean") {
-    return h("select", shared, h("option", { value: "" }, "–"), ...["true", "false"].map((one) => h("option", { value: one, selected: one === given }, say(one === "true" ? "yes" : "no"))));
-  }
-  if (LONG.has(field.name)) {
-    const area = h("textarea", { ...shared, rows: "3", maxlength: "4000" });
-    area.value = given;
-    return area;
-  }
-  const type = { integer: "number", number: "number" }[field.type] ?? "text";
-  const input = h("input", { ...shared, type, step: field.type === "number" ? "any" : null, maxlength: "500" });
-  input.value = !given ? "" : field.type === "date" ? day(given) : field.type === "datetime" ? moment(given) : Array.isArray(value) ? value.join(", ") : given;
-  return input;
-}
+/**
+ * @typedef {object} FormOptions
+ * @property {LayerFeature | null} [feature] The feature to change; none for a new one.
+ * @property {boolean} [positionOnly]
+ * @property {(id: string, outcome?: Outcome) => unknown} onSaved
+ * @property {() => unknown} onCancel
+ */
 
-/** What stands in the form for a field: of a day also its calendar. */
-const controlOf = (field, input) => (["date", "datetime"].includes(field.type) ? dayField(input, { timed: field.type === "datetime" }) : input);
-
-function valueFrom(input) {
-  const text = input.value.trim();
-  if (text === "") return null;
-  switch (input.dataset.type) {
-    case "integer": case "number": return Number(text);
-    case "boolean": return text === "true";
-    case "date": return dayOf(text) ?? text; // what is no day is told by the door, at its field
-    case "datetime": return momentOf(text) ?? text;
-    case "list": return text.split(",").map((one) => one.trim()).filter(Boolean);
-    default: return text;
-  }
-}
-
-/** Whether a field still says what it said: a moment is shown to its minute and may have been exacter. */
-const alike = (input, value, before) => (input.dataset.type === "datetime" && value && before ? moment(value) === moment(before) : JSON.stringify(value) === JSON.stringify(before));
-
-/** The form for a new thing (`feature` null), for its facts, or for its place alone (`onlyPlace`). */
-export function draftForm(layer, map, { feature = null, onlyPlace = false, saved, back }) {
-  const status = card(layer).status;
-  const fields = onlyPlace ? [] : card(layer).fields.filter((field) => field.receivable && field.name !== status && !["json", "uuid"].includes(field.type) && !["place", "geom", "geometry", "level", "position_source", "accuracy_m"].includes(field.name));
-  const labels = Object.fromEntries(card(layer).fields.map((field) => [field.name, said(field.title)]));
+/**
+ * The form, and a function that takes its drawing off the map.
+ * @param {string} layer
+ * @param {L.Map} map
+ * @param {FormOptions} options
+ */
+export function featureForm(layer, map, { feature = null, positionOnly = false, onSaved, onCancel }) {
+  const card = layerCard(layer);
+  const fields = positionOnly ? [] : card.fields.filter((field) => isEntered(card, field));
+  const labels = Object.fromEntries(card.fields.map((field) => [field.name, localized(field.title)]));
   const inputs = fields.map((field) => inputFor(field, feature?.properties[field.name]));
-  const fault = h("div", { className: "refusal", role: "alert", hidden: true });
-  const submit = h("button", { className: "button primary", type: "submit" }, say("save"));
-  // Who moves what already has a place of its own says why; for any other change a reason is welcome.
-  const moves = Boolean(onlyPlace && feature?.geometry && feature.properties.position_source !== "none");
-  const reason = feature ? h("textarea", { name: "reason", rows: "2", maxlength: "500", required: moves, placeholder: say("reason_hint") }) : null;
-  const placeRoot = card(layer).geometry && (!feature || onlyPlace) ? h("div", { className: "place-control" }) : null;
-  const form = h("form", { className: "form", novalidate: true },
-    h("h2", {}, onlyPlace ? `${say("set_position")}: ${titleOf(layer, feature)}` : feature ? titleOf(layer, feature) : said(card(layer).title)),
+  const error = element("div", { className: "refusal", role: "alert", hidden: true });
+  const submit = element("button", { className: "button primary", type: "submit" }, message("save"));
+  const reasonRequired = Boolean(positionOnly && feature?.geometry && feature.properties.position_source !== "none");
+  const reason = feature ? reasonInput(reasonRequired) : null;
+  const placeRoot = card.geometry && (!feature || positionOnly) ? element("div", { className: "place-control" }) : null;
+  const cancel = () => leave(onCancel);
+  const form = element(
+    "form",
+    { className: "form", novalidate: true },
+    element("h2", {}, formTitle(layer, feature, positionOnly)),
     placeRoot,
-    ...fields.map((field, at) => h("div", { className: "field" }, h("label", {}, `${labelOf(layer, field.name)}${field.unit ? ` (${field.unit})` : ""}${field.required ? " *" : ""}`, controlOf(field, inputs[at])))),
-    reason ? h("div", { className: "field" }, h("label", {}, `${say("reason")}${moves ? " *" : ""}`, reason)) : null,
-    fault,
-    h("div", { className: "actions" }, submit, h("button", { className: "button", type: "button", onclick: () => leave(back) }, say("cancel"))));
-  const place = placeRoot ? new PlaceControl(placeRoot, map, { title: say("place_of"), border: feature?.properties.border ?? null, changed: () => form.dispatchEvent(new Event("input")) }) : null;
-  const key = sendingKey();
-  const leave = (then) => (place?.remove(), then());
+    ...fields.map((field, index) => fieldRow(inputLabel(layer, field), controlFor(field, inputs[index]))),
+    reason && fieldRow(`${message("reason")}${reasonRequired ? " *" : ""}`, reason),
+    error,
+    element(
+      "div",
+      { className: "actions" },
+      submit,
+      element("button", { className: "button", type: "button", onclick: cancel }, message("cancel")),
+    ),
+  );
+  const place = placeRoot
+    ? new AddressInput(placeRoot, map, {
+        title: message("place_of"),
+        border: feature?.properties.border ?? null,
+        onChange: () => form.dispatchEvent(new Event("input")),
+      })
+    : null;
+  const key = idempotencyKey();
+  const leave = (/** @type {() => unknown} */ next) => {
+    place?.remove();
+    next();
+  };
+
+  /**
+   * @param {PositionInput | null} position
+   * @param {string} reasonText
+   */
+  async function save(position, reasonText) {
+    const { geometry = null, ...positionProperties } = position ?? {};
+    const properties = { ...changedValues(inputs, feature), ...positionProperties };
+    if (feature) {
+      const changes = { ...(geometry ? { geometry } : {}), ...(reasonText ? { reason: reasonText } : {}), properties };
+      const outcome = await updateFeature(layer, feature, changes);
+      leave(() => onSaved(feature.id, outcome));
+    } else {
+      const { data, location } = await request(itemsPath(layer), {
+        method: "POST",
+        type: "application/geo+json",
+        headers: { "Idempotency-Key": key },
+        body: { type: "Feature", geometry, properties },
+      });
+      leave(() => onSaved(data?.id ?? location?.split("/").at(-1)));
+    }
+  }
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    fault.hidden = true;
-    for (const input of inputs) input.removeAttribute("aria-invalid");
+    error.hidden = true;
+    for (const input of [...inputs, reason]) input?.removeAttribute("aria-invalid");
     const position = place?.value() ?? null;
-    if (onlyPlace && !position) return place.wrong(say("place_missing"));
-    reason?.removeAttribute("aria-invalid");
-    const why = reason?.value.trim() ?? "";
-    if (moves && !why) {
+    if (positionOnly && !position) return place?.showError(message("place_missing"));
+    const reasonText = reason?.value.trim() ?? "";
+    if (reason && reasonRequired && !reasonText) {
       reason.setAttribute("aria-invalid", "true");
-      fault.replaceChildren(say("reason_missing"));
-      fault.hidden = false;
+      error.replaceChildren(message("reason_missing"));
+      error.hidden = false;
       return reason.focus();
     }
-    const properties = {};
-    for (const input of inputs) {
-      const value = valueFrom(input);
-      const before = feature?.properties[input.name] ?? null;
-      if (feature ? !alike(input, value, before) : value !== null) properties[input.name] = value;
-    }
-    const { geometry = null, ...rest } = position ?? {};
-    Object.assign(properties, rest);
     submit.disabled = true;
     try {
-      if (feature) {
-        const done = await amend(layer, feature, { ...(geometry ? { geometry } : {}), ...(why ? { reason: why } : {}), properties });
-        leave(() => saved(feature.id, done));
-      } else {
-        const { data, location } = await ask(collection(layer), { method: "POST", type: "application/geo+json", headers: { "Idempotency-Key": key }, body: { type: "Feature", geometry, properties } });
-        leave(() => saved(data?.id ?? location?.split("/").at(-1)));
-      }
-    } catch (error) {
-      fault.replaceChildren(...explained(error, labels));
-      fault.hidden = false;
-      for (const { field, detail } of error.errors ?? []) {
+      await save(position, reasonText);
+    } catch (problem) {
+      error.replaceChildren(...errorContent(problem, labels));
+      error.hidden = false;
+      for (const { field, detail } of problem.errors ?? []) {
         inputs.find((input) => input.name === field)?.setAttribute("aria-invalid", "true");
-        if (place && /^(place|geom)/.test(field)) place.wrong(detail);
+        if (/^(place|geom)/.test(field)) place?.showError(detail);
       }
-      fault.scrollIntoView({ block: "nearest" });
+      error.scrollIntoView({ block: "nearest" });
     } finally {
       submit.disabled = false;
     }
   });
   return { form, remove: () => place?.remove() };
+}
+
+/**
+ * @param {LayerCard} card
+ * @param {Field} field
+ */
+function isEntered(card, { name, type, receivable }) {
+  return receivable && name !== card.status && !NOT_ENTERED_TYPES.has(type) && !NOT_ENTERED.has(name);
+}
+
+/**
+ * @param {string} layer
+ * @param {LayerFeature | null} feature
+ * @param {boolean} positionOnly
+ */
+function formTitle(layer, feature, positionOnly) {
+  if (!feature) return layerTitle(layer);
+  return positionOnly ? `${message("set_position")}: ${titleOf(layer, feature)}` : titleOf(layer, feature);
+}
+
+/**
+ * @param {string} layer
+ * @param {Field} field
+ */
+const inputLabel = (layer, { name, unit, required }) =>
+  `${fieldLabel(layer, name)}${unit ? ` (${unit})` : ""}${required ? " *" : ""}`;
+
+/**
+ * @param {string} label
+ * @param {HTMLElement} control
+ */
+const fieldRow = (label, control) => element("div", { className: "field" }, element("label", {}, label, control));
+
+/** @param {boolean} required Moving a feature that has a position of its own needs a reason. */
+const reasonInput = (required) =>
+  element("textarea", { name: "reason", rows: "2", maxlength: "500", required, placeholder: message("reason_hint") });
+
+/**
+ * The values that differ from those of the feature, or that a new feature has.
+ * @param {import("./feature_inputs.js").Input[]} inputs
+ * @param {LayerFeature | null} feature
+ */
+function changedValues(inputs, feature) {
+  /** @type {Properties} */
+  const values = {};
+  for (const input of inputs) {
+    const value = valueFrom(input);
+    const before = feature?.properties[input.name] ?? null;
+    if (feature ? !isUnchanged(input, value, before) : value !== null) values[input.name] = value;
+  }
+  return values;
 }

@@ -1,47 +1,107 @@
-// A gate's dated events, the categories it has had and what is planned for it.
+// The dated events of a gate, the categories it has had and the plans for it.
 
-import { ask, fill, item } from "../core/http.js";
-import { card, titleOf, wording } from "../core/labels.js";
-import { day, h, said, say } from "../core/page.js";
-import { dayInput, dialog, documentInput, line, noteInput } from "../core/dialogs.js";
+import { dayInput, documentInput, filledIn, formDialog, labelled, noteInput } from "../core/dialogs.js";
+import { element } from "../core/elements.js";
+import { formatDay, joined } from "../core/format.js";
+import { fillList, itemPath, request } from "../core/http.js";
+import { dateText, titleOf } from "../core/labels.js";
+import { codeTitle, layerCard } from "../core/layer_cards.js";
+import { localized, message } from "../core/page.js";
 
-const kinds = () => card("gates").events;
-const kindWord = (kind) => said(kinds().find((one) => one.value === kind)?.title) || kind;
-const joined = (...parts) => parts.filter(Boolean).join(" · ");
+const eventKinds = () => layerCard("gates").events ?? [];
 
-/** Record a dated event with its document: this is how a gate's stage moves. */
-export function eventDialog(feature, after) {
-  dialog(say("record_event"), titleOf("gates", feature), [
-    line(say("event_kind"), h("select", { name: "kind", required: true }, h("option", { value: "" }, say("choose")), ...kinds().map((one) => h("option", { value: one.value }, said(one.title))))),
-    line(say("event_on"), dayInput("on")),
-    line(say("event_document"), documentInput()),
-    line(say("event_note"), noteInput()),
-  ], async (given) => {
-    const body = Object.fromEntries([...given].filter(([, value]) => value !== ""));
-    await ask(item("gates", feature.id, "/events"), { method: "POST", body });
-    await after();
-  }, { labels: { kind: say("event_kind"), on: say("event_on"), document: say("event_document"), note: say("event_note") } });
+/** @param {string} kind */
+const kindTitle = (kind) => localized(eventKinds().find(({ value }) => value === kind)?.title) || kind;
+
+/**
+ * Open the dialog that records an event with its document. The stage of a gate follows from its events.
+ * @param {LayerFeature} feature
+ * @param {() => unknown} onRecorded
+ */
+export function gateEventDialog(feature, onRecorded) {
+  const kinds = eventKinds().map(({ value, title }) => element("option", { value }, localized(title)));
+  const none = element("option", { value: "" }, message("choose"));
+  const labels = {
+    kind: message("event_kind"),
+    on: message("event_on"),
+    document: message("event_document"),
+    note: message("event_note"),
+  };
+  const content = [
+    labelled(labels.kind, element("select", { name: "kind", required: true }, none, ...kinds)),
+    labelled(labels.on, dayInput("on")),
+    labelled(labels.document, documentInput()),
+    labelled(labels.note, noteInput()),
+  ];
+  const send = async (/** @type {FormData} */ values) => {
+    await request(itemPath("gates", feature.id, "/events"), { method: "POST", body: filledIn(values) });
+    await onRecorded();
+  };
+  formDialog(message("record_event"), titleOf("gates", feature), content, send, { labels });
 }
 
-/** The timeline, and quietly under it the categories a gate has had and its planning lines. */
-export function eventsOf(feature) {
-  const events = h("ol", { className: "timeline" });
-  const beside = h("div", { className: "beside" });
-  fill(events, item("gates", feature.id, "/events"), (data) => {
-    const listed = (title, lines) => (lines.length ? [h("h4", {}, say(title)), h("ul", {}, ...lines.map(([text, source]) => h("li", { title: source }, text)))] : []);
-    beside.replaceChildren(
-      ...listed("gate_categories", data.categories.map((one) => [joined(wording("gates", "category", one.category), span(one), one.document), one.source])),
-      ...listed("gate_plans", data.plans.map((one) => [joined(say("until_year", { year: one.horizon }), wording("gates", "category", one.category), wording("gates", "mode", one.mode), one.decision, one.on && day(one.on)), one.source])));
-    return data.events.map((event) => h("li", { title: event.source },
-      h("p", { className: "when" }, exactly(event)), h("p", {}, kindWord(event.kind)), h("p", { className: "change" }, joined(event.document, event.note))));
-  }, "no_history");
-  return [events, beside];
+/** @typedef {{ category: string, valid_from?: string, valid_to?: string, document?: string, source?: string }} Category */
+/** @typedef {{ horizon: number, category: string, mode: string, decision?: string, on?: string, source?: string }} Plan */
+
+/**
+ * The timeline of a gate's events, and the lists of its categories and plans.
+ * @param {LayerFeature} feature
+ */
+export function gateEventLists(feature) {
+  const timeline = element("ol", { className: "timeline" });
+  const lists = element("div", { className: "beside" });
+  const path = itemPath("gates", feature.id, "/events");
+  /** @type {(data: { events: GateEvent[], categories: Category[], plans: Plan[] }) => Node[]} */
+  const toItems = ({ events, categories, plans }) => {
+    lists.replaceChildren(
+      ...sourcedList("gate_categories", categories, categoryText),
+      ...sourcedList("gate_plans", plans, planText),
+    );
+    return events.map(eventItem);
+  };
+  fillList(timeline, path, toItems, "no_history");
+  return [timeline, lists];
 }
 
-/** A date as exactly as it is known. */
-function exactly({ on, precision }) {
-  const when = on ? day(on) : "";
-  return { month: when.slice(3), year: when.slice(6) }[precision] ?? when;
+/** @param {GateEvent} event */
+const eventItem = (event) =>
+  element(
+    "li",
+    { title: event.source },
+    element("p", { className: "when" }, dateText(event)),
+    element("p", {}, kindTitle(event.kind)),
+    element("p", { className: "change" }, joined(event.document, event.note)),
+  );
+
+/**
+ * A heading and a list, each item with its source as a tooltip; nothing where there are no items.
+ * @template {{ source?: string }} Item
+ * @param {string} title
+ * @param {Item[]} items
+ * @param {(item: Item) => string} toText
+ */
+function sourcedList(title, items, toText) {
+  if (!items.length) return [];
+  const list = items.map((item) => element("li", { title: item.source }, toText(item)));
+  return [element("h4", {}, message(title)), element("ul", {}, ...list)];
 }
 
-const span = ({ valid_from: from, valid_to: to }) => (from || to ? `${from ? day(from) : "…"} – ${to ? day(to) : say("to_now")}` : "");
+/** @param {Category} category */
+const categoryText = (category) =>
+  joined(codeTitle("gates", "category", category.category), periodText(category), category.document);
+
+/** @param {Plan} plan */
+const planText = ({ horizon, category, mode, decision, on }) =>
+  joined(
+    message("until_year", { year: horizon }),
+    codeTitle("gates", "category", category),
+    codeTitle("gates", "mode", mode),
+    decision,
+    on && formatDay(on),
+  );
+
+/** @param {Category} category */
+function periodText({ valid_from: from, valid_to: to }) {
+  if (!from && !to) return "";
+  return `${from ? formatDay(from) : "…"} – ${to ? formatDay(to) : message("to_now")}`;
+}

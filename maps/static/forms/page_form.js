@@ -1,26 +1,26 @@
-// A form that stands in its page: sent as JSON, its refusal shown in place, nothing that was typed is lost.
-// Its button is disabled until somebody here listens, so that no browser sends a password by itself.
+// Forms that the server has rendered into a page: sent as JSON, with errors shown in the form.
 
-import { dated } from "../core/date_text.js";
-import { explained } from "../core/http.js";
+import { readForm } from "../core/date_text.js";
+import { onSubmit } from "../core/dialogs.js";
 
-/** `send` gets what was filled in as an object; what it throws is shown in the form. */
-export function sends(form, send, labels = {}) {
-  const fault = form.querySelector(".refusal");
-  const submit = form.querySelector('[type="submit"]');
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    submit.disabled = true;
-    fault.hidden = true;
-    try {
-      await send(Object.fromEntries(dated(form)));
-    } catch (error) {
-      fault.replaceChildren(...explained(error, labels));
-      fault.hidden = false;
-      form.querySelector('[aria-invalid="true"], [type="password"], [autocomplete="one-time-code"]')?.select();
-    } finally {
-      submit.disabled = false;
-    }
-  });
+/**
+ * Let `send` submit a form, as an object of its values; an error that it throws is shown in the form, which keeps what
+ * was entered. The server sends the button disabled, so that no browser submits a password without this script.
+ * @param {HTMLFormElement} form
+ * @param {(values: Record<string, any>) => Promise<unknown>} send
+ * @param {Record<string, string>} [labels] The label of each field, for errors.
+ */
+export function submitAsJson(form, send, labels = {}) {
+  const error = /** @type {HTMLElement} */ (form.querySelector(".refusal"));
+  const submit = /** @type {HTMLButtonElement} */ (form.querySelector('[type="submit"]'));
+  const firstToCorrect = '[aria-invalid="true"], [type="password"], [autocomplete="one-time-code"]';
+  onSubmit(
+    form,
+    submit,
+    error,
+    labels,
+    () => send(Object.fromEntries(readForm(form))),
+    () => /** @type {HTMLInputElement | null} */ (form.querySelector(firstToCorrect))?.select(),
+  );
   submit.disabled = false;
 }

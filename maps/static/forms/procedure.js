@@ -1,51 +1,107 @@
-// The neighbour's repair procedure in a work: its steps as a checklist, and the recording of one.
+// The neighbour's procedure for a work: its steps as a checklist, and the dialog that records a step.
 
-import { ask, fill, item } from "../core/http.js";
-import { mayChange } from "../core/labels.js";
-import { day, daysSince, h, said, say, today } from "../core/page.js";
-import { dayInput, dialog, documentInput, line, noteInput } from "../core/dialogs.js";
+import { dayInput, documentInput, filledIn, formDialog, labelled, noteInput } from "../core/dialogs.js";
+import { element } from "../core/elements.js";
+import { daysSince, formatDay, joined, today } from "../core/format.js";
+import { fillList, itemPath, request } from "../core/http.js";
+import { isEditable } from "../core/layer_cards.js";
+import { localized, message } from "../core/page.js";
 
 /**
- * The checklist; `brief` shows each step in one line and offers only the next one. Empty where no neighbour asks for one.
- * `grown` is called once the steps stand in it.
+ * The heading, the checklist and its sources; nothing for a work without a procedure.
+ * @param {LayerFeature} feature
+ * @param {() => unknown} onRecorded
+ * @param {{ brief?: boolean, onFilled?: () => unknown }} [options] `brief` gives each step one line and lets only the
+ *   next one be recorded; `onFilled` is called when the steps are there.
  */
-export function procedureOf(feature, after, { brief = false, grown = () => {} } = {}) {
+export function procedureChecklist(feature, onRecorded, { brief = false, onFilled = () => {} } = {}) {
   const { procedure } = feature.properties;
   if (!procedure) return [];
-  const sources = h("p", { className: "sources" });
-  const list = h("ol", { className: brief ? "checklist brief" : "checklist" });
-  fill(list, item("works", feature.id, "/steps"), ({ steps }) => {
+  const sources = element("p", { className: "sources" });
+  const list = element("ol", { className: brief ? "checklist brief" : "checklist" });
+  /** @type {(data: { steps: ProcedureStep[] }) => Node[]} */
+  const toItems = ({ steps }) => {
     const next = steps.find((step) => !step.done_on);
-    sources.textContent = say("source", { text: [...new Set(steps.map((step) => step.source).filter(Boolean))].join("; ") });
-    return steps.map((step) => stepRow(feature, step, { next: step === next, brief, after }));
-  }, "no_steps").then(grown);
-  return [h("h3", {}, `${say("procedure")} · ${procedure.done}/${procedure.of}`), list, brief ? null : sources].filter(Boolean);
+    const names = new Set(steps.map((step) => step.source).filter(Boolean));
+    sources.textContent = message("source", { text: [...names].join("; ") });
+    return steps.map((step) => stepItem(feature, step, { isNext: step === next, brief, onRecorded }));
+  };
+  fillList(list, itemPath("works", feature.id, "/steps"), toItems, "no_steps").then(onFilled);
+  const heading = element("h3", {}, `${message("procedure")} · ${procedure.done}/${procedure.of}`);
+  return brief ? [heading, list] : [heading, list, sources];
 }
 
-function stepRow(feature, step, { next, brief, after }) {
-  const record = () => stepDialog(feature, step, after);
-  const late = !step.done_on && step.due_on && daysSince(step.due_on) > 0;
-  const when = step.done_on ? day(step.done_on) : step.due_on ? say("due_on", { day: day(step.due_on) }) : "";
-  const button = step.done_on ? say("edit") : say("record_step");
-  return h("li", { className: step.done_on ? "done" : next ? "next" : "", title: brief && !next ? said(step.title) : null },
-    h("span", { className: "tick", role: "img", "aria-label": say(step.done_on ? "step_done" : "step_open") }, step.done_on ? "✓" : ""),
-    h("p", { className: "what" }, said(step.title)),
-    h("span", { className: late ? "when late" : "when" }, when),
-    brief ? null : h("p", { className: "about" }, [step.document, step.note].filter(Boolean).join(" · ")),
-    (brief && !next) || !mayChange(feature) ? null : h("button", { className: next ? "button" : "button plain", type: "button", onclick: record }, button));
+/**
+ * @param {LayerFeature} feature
+ * @param {ProcedureStep} step
+ * @param {{ isNext: boolean, brief: boolean, onRecorded: () => unknown }} options
+ */
+function stepItem(feature, step, { isNext, brief, onRecorded }) {
+  const recordable = isEditable(feature) && (isNext || !brief);
+  const state = step.done_on ? "done" : isNext ? "next" : "";
+  const title = localized(step.title);
+  return element(
+    "li",
+    { className: state, title: brief && !isNext ? title : null },
+    tick(Boolean(step.done_on)),
+    element("p", { className: "what" }, title),
+    stepDate(step),
+    brief ? null : element("p", { className: "about" }, joined(step.document, step.note)),
+    recordable ? recordButton(feature, step, isNext, onRecorded) : null,
+  );
 }
 
-/** Record that a step was done, on which day and on which paper; again, to correct what was recorded. */
-function stepDialog(feature, step, after) {
+/** @param {boolean} done */
+const tick = (done) =>
+  element(
+    "span",
+    { className: "tick", role: "img", "aria-label": message(done ? "step_done" : "step_open") },
+    done ? "✓" : "",
+  );
+
+/** @param {ProcedureStep} step */
+function stepDate({ done_on: done, due_on: due }) {
+  const late = !done && due && daysSince(due) > 0;
+  const text = done ? formatDay(done) : due ? message("due_on", { day: formatDay(due) }) : "";
+  return element("span", { className: late ? "when late" : "when" }, text);
+}
+
+/**
+ * @param {LayerFeature} feature
+ * @param {ProcedureStep} step
+ * @param {boolean} isNext
+ * @param {() => unknown} onRecorded
+ */
+function recordButton(feature, step, isNext, onRecorded) {
+  const className = isNext ? "button" : "button plain";
+  const open = () => stepDialog(feature, step, onRecorded);
+  return element(
+    "button",
+    { className, type: "button", onclick: open },
+    message(step.done_on ? "edit" : "record_step"),
+  );
+}
+
+/**
+ * Open the dialog that records when a step was done and by which document, or corrects that.
+ * @param {LayerFeature} feature
+ * @param {ProcedureStep} step
+ * @param {() => unknown} onRecorded
+ */
+function stepDialog(feature, step, onRecorded) {
   const note = noteInput();
   note.value = step.note ?? "";
-  dialog(said(step.title), feature.properties.title, [
-    line(say("step_on"), dayInput("on", { value: step.done_on ?? today(), max: today() })),
-    line(say("event_document"), documentInput({ value: step.document ?? "" })),
-    line(say("event_note"), note),
-  ], async (given) => {
-    const body = { code: step.code, ...Object.fromEntries([...given].filter(([, value]) => value !== "")) };
-    await ask(item("works", feature.id, "/steps"), { method: "POST", body });
-    await after();
-  }, { label: say("record_step"), labels: { on: say("step_on"), document: say("event_document"), note: say("event_note") } });
+  const labels = { on: message("step_on"), document: message("event_document"), note: message("event_note") };
+  const content = [
+    labelled(labels.on, dayInput("on", { value: step.done_on ?? today(), max: today() })),
+    labelled(labels.document, documentInput({ value: step.document ?? "" })),
+    labelled(labels.note, note),
+  ];
+  const send = async (/** @type {FormData} */ values) => {
+    const body = { code: step.code, ...filledIn(values) };
+    await request(itemPath("works", feature.id, "/steps"), { method: "POST", body });
+    await onRecorded();
+  };
+  const options = { label: message("record_step"), labels };
+  formDialog(localized(step.title), feature.properties.title, content, send, options);
 }

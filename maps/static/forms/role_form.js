@@ -1,13 +1,22 @@
-// Which post, in which unit: the fields that a person and a token have in common.
+// The fields for a role and a unit, which the forms of people and of tokens share.
 
-import { h, say } from "../core/page.js";
-import { line } from "../core/dialogs.js";
+import { labelled } from "../core/dialogs.js";
+import { element } from "../core/elements.js";
+import { message } from "../core/page.js";
 
-export function postFields({ roles, units }, { role = "officer", unit = "" } = {}) {
-  const known = unit && !units.includes(unit) ? [unit, ...units] : units;
+/**
+ * The two fields and their hint. A unit that is no longer listed can still be kept.
+ * @param {{ roles: [string, string][], units: string[] }} choices Roles with their titles.
+ * @param {{ role?: string, unit?: string | null }} [current]
+ */
+export function roleFields({ roles, units }, { role = "officer", unit = "" } = {}) {
+  const choices = unit && !units.includes(unit) ? [unit, ...units] : units;
+  const roleOptions = roles.map(([value, title]) => element("option", { value, selected: value === role }, title));
+  const unitOptions = choices.map((name) => element("option", { value: name, selected: name === unit }, name));
+  const none = element("option", { value: "" }, "–");
   return [
-    line(say("post"), h("select", { name: "role", required: true }, ...roles.map(([value, title]) => h("option", { value, selected: value === role }, title)))),
-    line(say("unit"), h("select", { name: "unit", title: say("unit_hint") }, h("option", { value: "" }, "–"), ...known.map((one) => h("option", { value: one, selected: one === unit }, one)))),
-    h("p", { className: "quiet" }, say("unit_hint")),
+    labelled(message("post"), element("select", { name: "role", required: true }, ...roleOptions)),
+    labelled(message("unit"), element("select", { name: "unit", title: message("unit_hint") }, none, ...unitOptions)),
+    element("p", { className: "quiet" }, message("unit_hint")),
   ];
 }

@@ -1,55 +1,116 @@
-// Changing a thing from the version the reader has seen, and taking the change back while it is fresh.
+// Changes of a feature from the version that the reader has seen: a transition of its status, or other values. Both can
+// be undone.
 
-import { ask, item } from "../core/http.js";
-import { fieldOf, card, wording, wordOf } from "../core/labels.js";
-import { say } from "../core/page.js";
+import { itemPath, request } from "../core/http.js";
+import { codeOf, codeTitle, fieldOf, layerCard, statusOf } from "../core/layer_cards.js";
+import { message } from "../core/page.js";
 
-/** `send` with the tag that was read. When the thing has changed meanwhile, its new state is shown before another try. */
-async function changing(layer, feature, send) {
+/**
+ * Send a change with the entity tag that was read. When the feature has changed meanwhile (412), it is read again, so
+ * that the next attempt is made from its new state.
+ * @param {string} layer
+ * @param {LayerFeature} feature
+ * @param {(etag: string) => Promise<{ etag: string | null }>} send
+ */
+async function sendFromVersion(layer, feature, send) {
   try {
     return await send(feature.etag ?? `"${feature.properties.version}"`);
   } catch (error) {
     if (error.status === 412) {
-      const { data, etag } = await ask(item(layer, feature.id));
+      const { data, etag } = await request(itemPath(layer, feature.id));
       Object.assign(feature, data, { etag });
-      error.message = `${error.message} ${say("changed_meanwhile")}`;
+      error.message = `${error.message} ${message("changed_meanwhile")}`;
     }
     throw error;
   }
 }
 
-const post = (layer, feature, etag, to, reason) => ask(item(layer, feature.id, "/moves"), { method: "POST", headers: { "If-Match": etag }, body: { to, reason } });
+/**
+ * @param {string} layer
+ * @param {LayerFeature} feature
+ * @param {string | null} etag
+ * @param {string} to
+ * @param {string} reason
+ */
+const sendTransition = (layer, feature, etag, to, reason) =>
+  request(itemPath(layer, feature.id, "/moves"), {
+    method: "POST",
+    headers: { "If-Match": etag ?? "" },
+    body: { to, reason },
+  });
 
-/** Move a thing one step: `{text, undo}`, where `undo` is null when its card knows no way back. */
-export async function move(layer, feature, to, reason) {
-  const { status } = card(layer);
-  const from = feature.properties[status];
-  const { etag } = await changing(layer, feature, (seen) => post(layer, feature, seen, to, reason));
-  const back = wordOf(layer, status, to)?.onward.includes(from);
-  return { text: say("moved_to", { word: wording(layer, status, to) }), undo: back ? () => post(layer, feature, etag, from, say("undo").toLowerCase()) : null };
+/**
+ * Change the status of a feature. The outcome has an undo where the layer card allows the transition back.
+ * @param {string} layer
+ * @param {LayerFeature} feature
+ * @param {string} to
+ * @param {string} reason
+ * @returns {Promise<Outcome>}
+ */
+export async function changeStatus(layer, feature, to, reason) {
+  const { status } = layerCard(layer);
+  const from = statusOf(layer, feature);
+  const { etag } = await sendFromVersion(layer, feature, (seen) => sendTransition(layer, feature, seen, to, reason));
+  const reversible = codeOf(layer, status, to)?.onward.includes(from);
+  const undo = () => sendTransition(layer, feature, etag, from, undoReason());
+  return { text: message("moved_to", { word: codeTitle(layer, status, to) }), undo: reversible ? undo : null };
 }
 
-const PLACE = ["text", "border", "crs", "near", "written"]; // what the doors take of a place in words
-const OF_A_PLACE = new Set(["position_source", "accuracy_m"]);
-const patch = (layer, feature, etag, body) => ask(item(layer, feature.id), { method: "PATCH", type: "application/geo+json", headers: { "If-Match": etag }, body });
+const undoReason = () => message("undo").toLowerCase();
 
-/** Change some properties or the place of a thing: `{text, undo}`. */
-export async function amend(layer, feature, body) {
-  const before = beforeOf(layer, feature, body);
-  const { etag } = await changing(layer, feature, (seen) => patch(layer, feature, seen, body));
-  return { text: say("saved"), undo: () => patch(layer, feature, etag, { ...before, reason: say("undo").toLowerCase() }) };
+/** @typedef {{ geometry?: GeoJSON.Geometry | null, reason?: string, properties: Properties }} Changes */
+
+/**
+ * @param {string} layer
+ * @param {LayerFeature} feature
+ * @param {string | null} etag
+ * @param {Changes} body
+ */
+const sendUpdate = (layer, feature, etag, body) =>
+  request(itemPath(layer, feature.id), {
+    method: "PATCH",
+    type: "application/geo+json",
+    headers: { "If-Match": etag ?? "" },
+    body,
+  });
+
+/**
+ * Change properties or the position of a feature.
+ * @param {string} layer
+ * @param {LayerFeature} feature
+ * @param {Changes} changes
+ * @returns {Promise<Outcome>}
+ */
+export async function updateFeature(layer, feature, changes) {
+  const before = inverseOf(layer, feature, changes);
+  const { etag } = await sendFromVersion(layer, feature, (seen) => sendUpdate(layer, feature, seen, changes));
+  const undo = () => sendUpdate(layer, feature, etag, { ...before, reason: undoReason() });
+  return { text: message("saved"), undo };
 }
 
-/** The body that puts back what `body` changes: values as they were, a place in the words it was given in. */
-function beforeOf(layer, { geometry, properties: p }, body) {
-  const placed = Boolean(body.geometry || body.properties.place);
-  const names = Object.keys(body.properties).filter((name) => fieldOf(layer, name) && !(placed && OF_A_PLACE.has(name)));
+const PLACE_PARTS = ["text", "border", "crs", "near", "written"]; // of a position in words, as the server takes it
+const POSITION_FIELDS = new Set(["position_source", "accuracy_m"]);
+
+/**
+ * The changes that undo others: the values as they were, and the position as it was entered.
+ * @param {string} layer
+ * @param {LayerFeature} feature
+ * @param {Changes} changes
+ * @returns {Changes}
+ */
+function inverseOf(layer, { geometry, properties: p }, changes) {
+  const moved = Boolean(changes.geometry || changes.properties.place);
+  const names = Object.keys(changes.properties).filter(
+    (name) => fieldOf(layer, name) && !(moved && POSITION_FIELDS.has(name)),
+  );
   const properties = Object.fromEntries(names.map((name) => [name, p[name] ?? null]));
-  if (!placed) return { properties };
+  if (!moved) return { properties };
   if (p.original?.text) {
-    const place = Object.fromEntries(PLACE.filter((name) => p.original[name]).map((name) => [name, p.original[name]]));
+    const parts = PLACE_PARTS.filter((name) => p.original[name]);
+    const place = Object.fromEntries(parts.map((name) => [name, p.original[name]]));
     return { properties: { ...properties, place } };
   }
   if (!geometry || p.position_source === "none") return { geometry: null, properties };
-  return { geometry: p.original?.geometry ?? geometry, properties: { ...properties, position_source: p.position_source, accuracy_m: p.accuracy_m } };
+  const { position_source, accuracy_m } = p;
+  return { geometry: p.original?.geometry ?? geometry, properties: { ...properties, position_source, accuracy_m } };
 }

@@ -1,147 +1,214 @@
-// One thing: its card on the map, and its whole record in the panel.
+// A feature on the map page: the popup on the map, and the whole record in the panel.
 
-import { card, factsOf, fieldOf, isAssumed, labelOf, mayChange, stepBar, titleOf, valueOf, wordOf, wording } from "../core/labels.js";
-import { eventDialog, eventsOf } from "../forms/gate_events.js";
-import { ask, fill, item, query } from "../core/http.js";
-import { distance, h, moment, page, said, say } from "../core/page.js";
-import { linksOf } from "../forms/links.js";
-import { mark } from "../core/marks.js";
-import { moveDialog } from "../core/dialogs.js";
-import { procedureOf } from "../forms/procedure.js";
+import { element, present } from "../core/elements.js";
+import { formatMoment, joined, now } from "../core/format.js";
+import { request, withQuery } from "../core/http.js";
+import { factsOf, isAssumed, titleOf } from "../core/labels.js";
+import { codeOf, codeTitle, isEditable, layerCard, layerTitle, statusOf } from "../core/layer_cards.js";
+import { markElement } from "../core/marks.js";
+import { localized, message, page } from "../core/page.js";
+import { stepBar } from "../core/status_steps.js";
+import { gateEventDialog, gateEventLists } from "../forms/gate_events.js";
+import { linkList } from "../forms/links.js";
+import { procedureChecklist } from "../forms/procedure.js";
+import { statusDialog } from "../forms/status_dialog.js";
+import { historyList } from "./feature_history.js";
 
-const facts = (layer, feature, options) =>
-  h("dl", { className: "facts" }, ...factsOf(layer, feature, options).flatMap(([label, value]) => [h("dt", {}, label), h("dd", {}, value)]));
+/**
+ * @typedef {object} PopupActions
+ * @property {() => unknown} open Opens the record.
+ * @property {(outcome?: Outcome) => unknown} onChanged
+ * @property {() => unknown} setPosition
+ * @property {() => unknown} onGrown Called when the popup has become larger.
+ */
 
-function kindOf(layer, feature) {
-  const p = feature.properties;
-  const kind = p.kind ? wording(layer, "kind", p.kind) : said(card(layer)?.title);
-  return [kind, p.border ? say(p.border) : null].filter(Boolean).join(" · ");
+/**
+ * @typedef {object} RecordActions
+ * @property {() => unknown} back
+ * @property {(outcome?: Outcome) => unknown} onChanged
+ * @property {() => unknown} edit
+ * @property {() => unknown} setPosition
+ * @property {import("../forms/links.js").LinkActions["follow"]} follow
+ * @property {import("../forms/links.js").LinkActions["report"]} report
+ */
+
+/**
+ * The content of the popup.
+ * @param {string} layer
+ * @param {LayerFeature} feature
+ * @param {PopupActions} actions
+ */
+export function featurePopup(layer, feature, { open, onChanged, setPosition, onGrown }) {
+  return element(
+    "article",
+    { className: "card", "aria-label": titleOf(layer, feature) },
+    ...heading(layer, feature),
+    factList(layer, feature),
+    ...procedureChecklist(feature, onChanged, { brief: true, onFilled: onGrown }),
+    element(
+      "div",
+      { className: "actions" },
+      button("open_record", open),
+      statusButton(layer, feature, onChanged),
+      feature.geometry || !isPlaceable(layer, feature) ? null : button("set_position", setPosition),
+    ),
+  );
 }
 
-/** The line that says how the thing stands, where its status is no way through. */
-function standing(layer, feature) {
-  const { drawn_by: drawnBy, status } = card(layer) ?? {};
-  if (!drawnBy || drawnBy === status) return null;
-  const word = wordOf(layer, drawnBy, feature.properties[drawnBy]);
-  if (word && said(word.title) === wording(layer, status, feature.properties[status])) return null;
-  return word ? h("p", { className: "marked" }, mark(word.mark ?? {}), said(word.title)) : null;
+/**
+ * The content of the panel: facts, procedure, events, links, partners and history.
+ * @param {string} layer
+ * @param {LayerFeature} feature
+ * @param {RecordActions} actions
+ */
+export function featureRecord(layer, feature, actions) {
+  const { back, onChanged, edit, setPosition } = actions;
+  const record = element(
+    "article",
+    { className: "record card" },
+    element("p", { className: "print-only" }, printHeader()),
+    ...heading(layer, feature),
+    element(
+      "div",
+      { className: "actions" },
+      statusButton(layer, feature, onChanged),
+      isEditable(feature) ? button("edit", edit) : null,
+      isPlaceable(layer, feature) ? button("set_position", setPosition) : null,
+    ),
+    ...procedureChecklist(feature, onChanged),
+    element("h3", {}, message("facts")),
+    factList(layer, feature, { all: true }),
+    ...(layer === "gates" ? [element("h3", {}, message("events")), ...gateEventLists(feature)] : []),
+    element("h3", {}, message("linked")),
+    ...linkList(layer, feature, actions),
+    ...holdingsSection(feature),
+    element("h3", {}, message("timeline")),
+    historyList(layer, feature.id),
+  );
+  const backButton = { className: "button plain", type: "button", onclick: back };
+  const printButton = { className: "button plain", type: "button", onclick: () => print() };
+  const head = element(
+    "div",
+    { className: "record-head" },
+    element("button", backButton, `← ${message("back")}`),
+    element("button", printButton, message("print")),
+  );
+  return [head, record];
 }
 
-function head(layer, feature) {
-  return [
-    h("p", { className: "kind" }, kindOf(layer, feature)),
-    h("h2", {}, (isAssumed(feature) && layer === "markers" ? "≈ " : "") + titleOf(layer, feature)),
+function printHeader() {
+  const office = document.querySelector(".brand")?.textContent?.trim().replace(/\s+/g, " ");
+  return joined(office, `${message("as_of")} ${formatMoment(page.past || now())}`);
+}
+
+/**
+ * @param {string} label
+ * @param {() => unknown} onclick
+ */
+const button = (label, onclick) => element("button", { className: "button", type: "button", onclick }, message(label));
+
+/**
+ * @param {string} layer
+ * @param {LayerFeature} feature
+ * @param {{ all?: boolean }} [options]
+ */
+function factList(layer, feature, options) {
+  const facts = factsOf(layer, feature, options);
+  const rows = facts.flatMap(([label, text]) => [element("dt", {}, label), element("dd", {}, text)]);
+  return element("dl", { className: "facts" }, ...rows);
+}
+
+/**
+ * @param {string} layer
+ * @param {LayerFeature} feature
+ */
+function heading(layer, feature) {
+  const sign = layer === "markers" && isAssumed(feature) ? "≈ " : "";
+  return present([
+    element("p", { className: "kind" }, kindText(layer, feature)),
+    element("h2", {}, sign + titleOf(layer, feature)),
     stepBar(layer, feature),
-    standing(layer, feature),
-  ].filter(Boolean);
+    markLine(layer, feature),
+  ]);
 }
 
-/** A gate's stage changes by dated events, any other status by a move. */
-function moveButton(layer, feature, after) {
-  if (!mayChange(feature) || (layer !== "gates" && !card(layer)?.movable)) return null;
-  if (layer === "gates") return h("button", { className: "button", type: "button", onclick: () => eventDialog(feature, after) }, say("record_event"));
-  return h("button", { className: "button", type: "button", onclick: () => moveDialog(layer, feature, after) }, say("move_on"));
+/**
+ * @param {string} layer
+ * @param {LayerFeature} feature
+ */
+function kindText(layer, { properties: { kind, border } }) {
+  return joined(kind ? codeTitle(layer, "kind", kind) : layerTitle(layer), border && message(border));
 }
 
-/** Whoever may make a thing may also say where it is. */
-const isPlaceable = (layer, feature) => Boolean(card(layer)?.geometry && card(layer).creatable && mayChange(feature));
-
-/** The card that stands on the map. */
-export function cardOf(layer, feature, { open, changed, place, grown }) {
-  return h("article", { className: "card", "aria-label": titleOf(layer, feature) }, ...head(layer, feature), facts(layer, feature),
-    ...procedureOf(feature, changed, { brief: true, grown }),
-    h("div", { className: "actions" },
-      h("button", { className: "button", type: "button", onclick: open }, say("open_record")),
-      moveButton(layer, feature, changed),
-      feature.geometry || !isPlaceable(layer, feature) ? null : h("button", { className: "button", type: "button", onclick: place }, say("set_position"))));
+/**
+ * The code that gives the feature its mark, unless it is the status or reads the same.
+ * @param {string} layer
+ * @param {LayerFeature} feature
+ */
+function markLine(layer, feature) {
+  const { drawn_by: name, status } = layerCard(layer);
+  if (!name || name === status) return null;
+  const code = codeOf(layer, name, feature.properties[name]);
+  if (!code || localized(code.title) === codeTitle(layer, status, statusOf(layer, feature))) return null;
+  return element("p", { className: "marked" }, markElement(code.mark ?? {}), localized(code.title));
 }
 
-/** The whole record in the panel: facts, procedure, events, links and what happened to it. `tell` says what was done. */
-export function recordOf(layer, feature, { back, changed, edit, place, go, tell }) {
-  const past = h("ol", { className: "timeline" });
-  fillPast(layer, feature.id, past);
-  return [
-    h("div", { className: "record-head" },
-      h("button", { className: "button plain", type: "button", onclick: back }, `← ${say("back")}`),
-      h("button", { className: "button plain", type: "button", onclick: () => print() }, say("print"))),
-    h("article", { className: "record card" },
-      h("p", { className: "print-only" }, [document.querySelector(".brand")?.textContent.trim().replace(/\s+/g, " "), `${say("as_of")} ${moment(page.past || new Date().toISOString())}`].filter(Boolean).join(" · ")),
-      ...head(layer, feature),
-      h("div", { className: "actions" },
-        moveButton(layer, feature, changed),
-        mayChange(feature) ? h("button", { className: "button", type: "button", onclick: edit }, say("edit")) : null,
-        isPlaceable(layer, feature) ? h("button", { className: "button", type: "button", onclick: place }, say("set_position")) : null),
-      ...procedureOf(feature, changed),
-      h("h3", {}, say("facts")), facts(layer, feature, { all: true }),
-      ...(layer === "gates" ? [h("h3", {}, say("events")), ...eventsOf(feature)] : []),
-      h("h3", {}, say("linked")), ...linksOf(layer, feature, { go, tell }),
-      ...sharedWith(feature),
-      h("h3", {}, say("timeline")), past),
-  ];
+/**
+ * The button that changes the status: of a gate by a dated event, else by a transition.
+ * @param {string} layer
+ * @param {LayerFeature} feature
+ * @param {(outcome?: Outcome) => unknown} onChanged
+ */
+function statusButton(layer, feature, onChanged) {
+  if (!isEditable(feature)) return null;
+  if (layer === "gates") return button("record_event", () => gateEventDialog(feature, onChanged));
+  if (!layerCard(layer).movable) return null;
+  return button("move_on", () => statusDialog(layer, feature, onChanged));
 }
 
-/** Which partners were given it, since when and through which release; told to those who share. */
-function sharedWith(feature) {
+/**
+ * Whether the reader may set the position, which goes with the right to create features of the layer.
+ * @param {string} layer
+ * @param {LayerFeature} feature
+ */
+function isPlaceable(layer, feature) {
+  const { geometry, creatable } = layerCard(layer);
+  return Boolean(geometry && creatable && isEditable(feature));
+}
+
+/**
+ * @typedef {object} Holding
+ * @property {string} recipient
+ * @property {string} since
+ * @property {string | null} until
+ * @property {string} release
+ * @property {string} name
+ * @property {number} since_version
+ */
+
+/**
+ * Which partners hold the feature, since when and by which release; shown to those who manage releases. The record does
+ * without it when it cannot be loaded.
+ * @param {LayerFeature} feature
+ */
+function holdingsSection(feature) {
   if (!document.querySelector('meta[name="shares"]')) return [];
-  const list = h("ul", { className: "shared" });
-  const part = h("section", { hidden: true }, h("h3", {}, say("shared_with")), list);
-  ask(query("/api/holdings", { feature: feature.id })).then(({ data }) => {
-    part.hidden = !data.holdings.length;
-    list.replaceChildren(...data.holdings.map((one) => h("li", {}, h("b", {}, one.recipient), ` · ${moment(one.since)} – ${one.until ? moment(one.until) : say("still_held")} · `,
-      h("a", { href: `/releases/${one.release}` }, `${one.name}, ${say("release_version").toLowerCase()} ${one.since_version}`))));
-  }).catch(() => { /* what is shared is told beside the record, which stands without it */ });
-  return [part];
+  const list = element("ul", { className: "shared" });
+  const section = element("section", { hidden: true }, element("h3", {}, message("shared_with")), list);
+  request(withQuery("/api/holdings", { feature: feature.id })).then(
+    ({ data }) => {
+      section.hidden = !data.holdings.length;
+      list.replaceChildren(...data.holdings.map(holdingItem));
+    },
+    () => {},
+  );
+  return [section];
 }
 
-const ACTIONS = { insert: "created", create: "created", delete: "retired", retire: "retired" };
-const OF_A_PART = { insert: "part_added", delete: "part_removed", update: "part_changed" };
-const HIDDEN = new Set(["version", "updated_at", "created_at", "geom", "shared_geom", "geometry", "id", "layer", "original", "ordinal", "precision", "retired_at"]);
-const OF_A_PLACE = new Set(["address", "chainage_m", "accuracy_m", "position_source"]);
-
-const fillPast = (layer, id, list) => fill(list, item(layer, id, "/history"), (data) =>
-  [...(data.entries ?? [])].sort((a, b) => Date.parse(b.at) - Date.parse(a.at)).map((entry) => {
-    const elsewhere = entry.device_at && moment(entry.device_at) !== moment(entry.at) ? say("device_time", { moment: moment(entry.device_at) }) : null;
-    return h("li", {},
-      h("p", { className: "when", title: entry.request ? say("request_id", { id: entry.request }) : null }, [moment(entry.at), entry.actor, elsewhere].filter(Boolean).join(" · ")),
-      ...(entry.part ? ofPart(layer, entry) : ofItself(layer, entry)),
-      entry.reason ? h("p", {}, entry.reason) : null);
-  }), "no_history");
-
-/** What became of the thing itself: it was made or retired, moved a step, or some of its values changed. */
-function ofItself(layer, { action, changes = {}, moved_m: moved }) {
-  if (ACTIONS[action]) return [h("p", {}, say(ACTIONS[action]))];
-  const status = card(layer)?.status;
-  const shown = (name, value) => valueOf(layer, fieldOf(layer, name) ?? { name }, value) || "–";
-  const place = placeText(changes.geometry, moved);
-  const told = Object.entries(changes).filter(([name]) => !HIDDEN.has(name) && name !== status && !(place && OF_A_PLACE.has(name)));
-  return [
-    changes[status] ? h("p", {}, `${shown(status, changes[status].old)} → `, h("b", {}, shown(status, changes[status].new))) : null,
-    place ? h("p", { className: "change" }, `${say("position")}: ${place}`) : null,
-    ...told.map(([name, { old, new: now }]) => h("p", { className: "change" }, `${labelOf(layer, name)}: ${shown(name, old)} → ${shown(name, now)}`)),
-  ];
-}
-
-/** What became of a place: set, taken away, moved so far, or drawn anew. */
-function placeText(change, moved) {
-  if (!change) return "";
-  if (!change.old) return say("was_placed");
-  if (!change.new) return say("was_unplaced");
-  return moved === null || moved === undefined ? say("was_reshaped") : say("was_moved", { d: distance(moved) });
-}
-
-/** What became of what belongs to it: an inspection, an event, a step; or a link from either end. */
-function ofPart(layer, { part, action, changes = {}, about }) {
-  if (part === "links") {
-    const role = say(about.direction === "from" ? `role_${about.role}_from` : `role_${about.role}`);
-    const what = `${about.title ?? about.at ?? "–"} (${role[0].toLowerCase()}${role.slice(1)})`;
-    return [h("p", {}, say(action === "insert" ? "linked_to" : "unlinked", { what }))];
-  }
-  const known = card(layer)?.parts?.find((one) => one.name === part);
-  const fields = new Map((known?.fields ?? []).map((field) => [field.name, field]));
-  const shown = (name, value) => valueOf(layer, fields.get(name) ?? { name }, value);
-  const lines = action === "delete" ? [] : Object.entries(changes).filter(([name]) => fields.has(name) && !HIDDEN.has(name) && name !== "source");
-  return [
-    h("p", {}, say(OF_A_PART[action] ?? "part_changed", { what: said(known?.title) || part })),
-    ...lines.map(([name, { old, new: now }]) => h("p", { className: "change" }, `${said(fields.get(name).title)}: ${[shown(name, old), shown(name, now) || "–"].filter(Boolean).join(" → ")}`)),
-  ];
+/** @param {Holding} holding */
+function holdingItem({ recipient, since, until, release, name, since_version: version }) {
+  const period = `${formatMoment(since)} – ${until ? formatMoment(until) : message("still_held")}`;
+  const title = `${name}, ${message("release_version").toLowerCase()} ${version}`;
+  const link = element("a", { href: `/releases/${release}` }, title);
+  return element("li", {}, element("b", {}, recipient), ` · ${period} · `, link);
 }

@@ -1,53 +1,119 @@
-// What is drawn, by shape, colour and word, with how many of each; and which layers are drawn.
+// The legend of what is drawn, with how many of each, and the list of layers that can be shown.
 
-import { card, fieldOf, markOf } from "../core/labels.js";
-import { h, number, said, say } from "../core/page.js";
-import { EVERY_NUMBER } from "./overlays.js";
-import { mark } from "../core/marks.js";
+import { element } from "../core/elements.js";
+import { formatNumber } from "../core/format.js";
+import { markOf } from "../core/labels.js";
+import { codesOf, layerCard, layerTitle } from "../core/layer_cards.js";
+import { markElement, SVG } from "../core/marks.js";
+import { localized, message } from "../core/page.js";
+import { ALL_MARKERS_ZOOM } from "./overlays.js";
 
-const SVG = "http://www.w3.org/2000/svg";
+/** @typedef {import("./overlays.js").Overlays} Overlays */
+/** @typedef {import("./url_state.js").UrlState} UrlState */
 
-/** The legend of the current tab first, then of the other layers on the map, words in use only. */
-export function drawLegend(board, view, overlays) {
-  const shown = [view.tab, ...view.layers].filter((layer, at, all) => all.indexOf(layer) === at && overlays.state(layer));
-  const parts = [];
-  for (const layer of shown) {
-    const seen = overlays.state(layer).crowd?.seen();
-    const rows = seen ? seen.things.filter((thing) => !thing.properties.count) : overlays.rows(layer);
-    const codes = fieldOf(layer, card(layer)?.drawn_by)?.codes ?? [];
-    const counts = new Map();
-    for (const { properties } of rows) counts.set(properties[card(layer).drawn_by], (counts.get(properties[card(layer).drawn_by]) ?? 0) + 1);
-    const whole = layer === view.tab && codes.length <= 5;
-    const lines = codes.filter((code) => whole || counts.get(code.value)).map((code) => {
-      const n = counts.get(code.value) ?? 0;
-      return h("li", { className: n ? "" : "zero" }, mark(code.mark ?? {}), said(code.title), seen?.counts ? null : h("span", { className: "n" }, number(n)));
-    });
-    const wordless = seen?.counts ? [] : rows.filter((row) => !codes.some((code) => code.value === row.properties[card(layer).drawn_by]));
-    if (codes.length && wordless.length) lines.push(h("li", {}, markOf(layer, { properties: {} }), say("not_set"), h("span", { className: "n" }, number(wordless.length))));
-    if (layer === "incidents" && !seen?.counts) {
-      for (const code of fieldOf(layer, "severity")?.codes ?? []) {
-        const n = rows.filter((row) => row.properties.severity === code.value).length;
-        if (n) lines.push(h("li", {}, mark(code.mark ?? {}), said(code.title), h("span", { className: "n" }, number(n))));
-      }
-    }
-    if (layer === "markers" && overlays.map.getZoom() < EVERY_NUMBER) lines.push(h("li", { className: "zero" }, say("zoom_for_markers")));
-    if (seen?.counts) lines.push(h("li", {}, say("counted")));
-    if (seen) lines.push(h("li", {}, say("drawn_in_view"), h("span", { className: "n" }, `${seen.counts ? "≈ " : ""}${number(seen.number)}`)));
-    if (seen?.dropped) lines.push(h("li", {}, say("left_out"), h("span", { className: "n" }, number(seen.dropped))));
-    if (lines.length) parts.push(h("h2", {}, say(layer) === layer ? said(card(layer).title) : say(layer)), h("ul", {}, ...lines));
-  }
-  parts.push(h("h2", {}, say("position")), h("ul", {},
-    h("li", {}, mark({ shape: "circle", colour: "#5a6672" }), say("surveyed")),
-    h("li", {}, mark({ shape: "circle", colour: "#5a6672" }, { hollow: true }), say("assumed_position")),
-    h("li", {}, lineSample(), say("indicative_line"))));
-  board.replaceChildren(...parts);
+const ALL_CODES = 5; // a code list of the tab that is no longer is listed whole, unused codes too
+
+/**
+ * Draw the legend: the layer of the tab first, then the others on the map, then the kinds of position.
+ * @param {HTMLElement} root
+ * @param {UrlState} view
+ * @param {Overlays} overlays
+ */
+export function drawLegend(root, view, overlays) {
+  const layers = [...new Set([view.tab, ...view.layers])].filter((layer) => overlays.state(layer));
+  const sections = layers.flatMap((layer) => {
+    const items = layerItems(layer, layer === view.tab, overlays);
+    if (!items.length) return [];
+    const title = message(layer) === layer ? layerTitle(layer) : message(layer);
+    return [element("h2", {}, title), element("ul", {}, ...items)];
+  });
+  root.replaceChildren(...sections, element("h2", {}, message("position")), element("ul", {}, ...positionItems()));
 }
 
-function lineSample() {
+/**
+ * @param {string} layer
+ * @param {boolean} isTab
+ * @param {Overlays} overlays
+ */
+function layerItems(layer, isTab, overlays) {
+  const tiles = overlays.state(layer)?.tiles?.visible();
+  const features = tiles ? tiles.features.filter(({ properties }) => !properties.count) : overlays.features(layer);
+  const items = codeItems(layer, isTab, features, Boolean(tiles?.counts));
+  if (layer === "incidents" && !tiles?.counts) items.push(...severityItems(features));
+  if (layer === "markers" && overlays.map.getZoom() < ALL_MARKERS_ZOOM) {
+    items.push(element("li", { className: "zero" }, message("zoom_for_markers")));
+  }
+  if (!tiles) return items;
+  if (tiles.counts) items.push(element("li", {}, message("counted")));
+  items.push(numberedItem(message("drawn_in_view"), `${tiles.counts ? "≈ " : ""}${formatNumber(tiles.number)}`));
+  if (tiles.dropped) items.push(numberedItem(message("left_out"), formatNumber(tiles.dropped)));
+  return items;
+}
+
+/**
+ * The codes that give the layer's features their marks, and how many features have none of them.
+ * @param {string} layer
+ * @param {boolean} isTab
+ * @param {{ properties: Properties }[]} features
+ * @param {boolean} counts Whether the tiles hold counts, so that the number of each code is not known.
+ */
+function codeItems(layer, isTab, features, counts) {
+  const name = layerCard(layer).drawn_by ?? "";
+  const codes = codesOf(layer, name);
+  /** @type {Map<string, number>} */
+  const numbers = new Map();
+  for (const { properties } of features) numbers.set(properties[name], (numbers.get(properties[name]) ?? 0) + 1);
+  const listed = isTab && codes.length <= ALL_CODES ? codes : codes.filter(({ value }) => numbers.has(value));
+  const items = listed.map((code) => {
+    const n = numbers.get(code.value) ?? 0;
+    const number = counts ? null : numberElement(formatNumber(n));
+    return element("li", { className: n ? "" : "zero" }, markElement(code.mark ?? {}), localized(code.title), number);
+  });
+  const uncoded = features.filter(({ properties }) => !codes.some(({ value }) => value === properties[name]));
+  if (codes.length && uncoded.length && !counts) {
+    const mark = markOf(layer, { properties: {} });
+    items.push(element("li", {}, mark, message("not_set"), numberElement(formatNumber(uncoded.length))));
+  }
+  return items;
+}
+
+/** @param {{ properties: Properties }[]} features Incidents, of which grave ones carry a second mark. */
+function severityItems(features) {
+  return codesOf("incidents", "severity").flatMap((code) => {
+    const n = features.filter(({ properties }) => properties.severity === code.value).length;
+    if (!n) return [];
+    const mark = markElement(code.mark ?? {});
+    return [element("li", {}, mark, localized(code.title), numberElement(formatNumber(n)))];
+  });
+}
+
+/** @param {string} text */
+const numberElement = (text) => element("span", { className: "n" }, text);
+
+/**
+ * @param {string} text
+ * @param {string} number
+ */
+const numberedItem = (text, number) => element("li", {}, text, numberElement(number));
+
+function positionItems() {
+  const mark = { shape: "circle", colour: "#5a6672" };
+  return [
+    element("li", {}, markElement(mark), message("surveyed")),
+    element("li", {}, markElement(mark, { hollow: true }), message("assumed_position")),
+    element("li", {}, boundarySample(), message("indicative_line")),
+  ];
+}
+
+/** A piece of the boundary line, casing and core, as it is drawn on the map. */
+function boundarySample() {
   const drawing = document.createElementNS(SVG, "svg");
   drawing.setAttribute("class", "stroke");
   drawing.setAttribute("viewBox", "0 0 26 8");
-  for (const [colour, width, dashes] of [["#ddd3e6", 7, ""], ["#563d8c", 1.8, "9 4 2 4"]]) {
+  for (const [colour, width, dashes] of [
+    ["#ddd3e6", "7", ""],
+    ["#563d8c", "1.8", "9 4 2 4"],
+  ]) {
     const line = document.createElementNS(SVG, "path");
     line.setAttribute("d", "M0 4h26");
     line.setAttribute("stroke", colour);
@@ -58,13 +124,34 @@ function lineSample() {
   return drawing;
 }
 
-/** The layers that can be drawn, each with a box; the current tab's is always on, and so is the line itself. */
-export function drawLayerList(board, cards, view, overlays, toggle) {
-  board.replaceChildren(...cards.filter((one) => one.geometry && one.name !== "lines").map((one) => {
-    const state = overlays.state(one.name);
-    const n = state?.loaded ? number(state.features.filter((feature) => feature.geometry).length) + (state.more ? "+" : "") : state ? "…" : "";
-    return h("label", {},
-      h("input", { type: "checkbox", checked: view.layers.has(one.name), disabled: one.name === view.tab, onchange: (event) => toggle(one.name, event.target.checked) }),
-      said(one.title), h("span", { className: "state" }, n));
-  }));
+/**
+ * Draw the list of layers, each with a checkbox and the number of its features on the map. The layer of the tab is
+ * always shown, and so is the boundary line, which is not listed.
+ * @param {HTMLElement} root
+ * @param {LayerCard[]} cards
+ * @param {UrlState} view
+ * @param {Overlays} overlays
+ * @param {(layer: string, visible: boolean) => unknown} toggle
+ */
+export function drawLayerList(root, cards, view, overlays, toggle) {
+  const listed = cards.filter(({ name, geometry }) => geometry && name !== "lines");
+  root.replaceChildren(
+    ...listed.map(({ name, title }) => {
+      const checkbox = element("input", {
+        type: "checkbox",
+        checked: view.layers.has(name),
+        disabled: name === view.tab,
+        onchange: ({ currentTarget }) => toggle(name, currentTarget.checked),
+      });
+      const state = element("span", { className: "state" }, loadedText(overlays.state(name)));
+      return element("label", {}, checkbox, localized(title), state);
+    }),
+  );
+}
+
+/** @param {import("./overlays.js").LayerState | null} state */
+function loadedText(state) {
+  if (!state) return "";
+  if (!state.loaded) return "…";
+  return formatNumber(state.features.filter(({ geometry }) => geometry).length) + (state.more ? "+" : "");
 }

@@ -1,267 +1,365 @@
-// The map page: puts the pieces together. The map itself (`map_main`) comes from /map.js.
+// The map page: the map of `/map.js`, its layers, the panel and the search box, and what each does to the others.
 
 import { AddressBox } from "../core/address_box.js";
+import { byId } from "../core/elements.js";
+import { formatMoment, now } from "../core/format.js";
+import { itemPath, request } from "../core/http.js";
+import { layerCard, loadLayerCards } from "../core/layer_cards.js";
+import { loadShapes } from "../core/marks.js";
+import { enableMenus } from "../core/menus.js";
+import { showNotice } from "../core/notices.js";
+import { message, narrowScreen, page } from "../core/page.js";
+import { enableShortcuts } from "../core/shortcuts.js";
+import { drawBasemap } from "./basemap.js";
+import { featurePopup, featureRecord } from "./feature_page.js";
+import { Margin } from "./margin.js";
 import { Overlays } from "./overlays.js";
 import { Panel } from "./panel.js";
-import { View } from "./url_state.js";
-import { afterQuiet, moment, narrow, notice, page, say } from "../core/page.js";
-import { ask, item } from "../core/http.js";
-import { card, knowCards } from "../core/labels.js";
-import { cardOf, recordOf } from "./feature_page.js";
-import { draftForm } from "../forms/feature_form.js";
-import { drawBasemap } from "./basemap.js";
-import { drawLayerList, drawLegend } from "./legend.js";
-import { knowShapes } from "../core/marks.js";
-import { listenForKeys } from "../core/shortcuts.js";
-import { watchMenus } from "../core/menus.js";
+import { PanelForms } from "./panel_forms.js";
+import { UrlState } from "./url_state.js";
+import { enableZoomButtons } from "./zoom_buttons.js";
+
+const CLOSE = 12; // the zoom from which a linked feature is looked at
 
 const map = window.map_main;
-const view = new View(page);
-const stage = document.querySelector(".stage");
+const view = new UrlState(page);
 
-// What was on the screen when the page was sent is what comes back with it.
-// A desk has room for the same stretch half a step nearer, beside the legend that floats at its right.
-const [lat, lon, zoom] = page.home;
-map.setView(view.window ? [view.window.lat, view.window.lon] : [lat, lon], view.window?.zoom ?? zoom + (narrow.matches ? 0 : 0.5), { animate: false });
-if (!view.window && !narrow.matches) map.panBy([100, 0], { animate: false });
-for (const button of document.querySelectorAll("[data-zoom]")) button.addEventListener("click", () => map.zoomIn(Number(button.dataset.zoom)));
+setFirstView();
+enableZoomButtons(map);
 drawBasemap(map);
 
-let cards = [];
-try {
-  [cards] = await Promise.all([knowCards(), knowShapes()]);
-} catch (error) {
-  notice("cards", `${say("failed", { what: say("layers").toLowerCase() })}: ${error.message}`, { wrong: true, again: () => location.reload() });
-  document.getElementById("rows").replaceChildren(error.message);
-  throw error;
-}
-
-const popup = L.popup({ maxWidth: 342, minWidth: 342, offset: [0, -8], autoPanPadding: [24, 24], className: "card-popup" });
+const cards = await loadCards();
+const popup = L.popup({
+  maxWidth: 342,
+  minWidth: 342,
+  offset: [0, -8],
+  autoPanPadding: [24, 24],
+  className: "card-popup",
+});
 const overlays = new Overlays(map, {
-  asked: (layer) => view.asked(layer, card(layer)),
-  pick: (layer, feature, byKey) => pick(layer, feature, byKey),
-  hover: (id, hot) => (panel.heat(id, hot), overlays.heat(id, hot)),
-  changed: (layer) => {
-    if (layer === view.tab) panel.draw(overlays.state(layer), map.getBounds().toBBoxString());
-    refreshMargin();
-    if (!page.past) document.getElementById("as-of").textContent = moment(new Date().toISOString());
+  parametersFor: (layer) => view.parametersFor(layer, layerCard(layer)),
+  pick,
+  hover: highlight,
+  onChange: (layer) => {
+    if (layer === view.tab) drawPanel();
+    margin.draw();
+    if (!page.past) byId("as-of").textContent = formatMoment(now());
   },
 });
+/** @type {Panel} */
 const panel = new Panel(view, {
-  tab: (name) => chooseTab(name),
-  pick: (layer, feature, byKey) => pick(layer, feature, byKey),
-  heat: (id, hot) => overlays.heat(id, hot),
-  place: (layer, feature) => editPlace(layer, feature),
-  add: (layer) => addTo(layer),
-  filter: (changes) => filter(changes),
-  resized: () => map.invalidateSize(),
+  openTab,
+  pick,
+  highlight: (id, hovered) => overlays.highlight(id, hovered),
+  setPosition: editPosition,
+  add: (layer) => openForm(layer, {}, () => panel.showList()),
+  setFilters,
+  onResize: () => map.invalidateSize(),
 });
 const box = new AddressBox(map, {
   border: () => view.filters.border,
-  changed: (text) => ((view.q = text), view.keep()),
+  onChange: (text) => {
+    view.q = text;
+    view.write();
+  },
 });
+const forms = new PanelForms(map, panel);
+const margin = new Margin(cards, view, overlays, toggleLayer);
 
-const refreshMargin = afterQuiet(40, () => {
-  drawLegend(document.getElementById("legend"), view, overlays);
-  drawLayerList(document.getElementById("layer-list"), cards, view, overlays, toggle);
-});
-
-function toggle(layer, on) {
-  if (on) view.layers.add(layer);
-  else view.layers.delete(layer);
-  view.keep();
-  return on ? overlays.show(layer) : overlays.hide(layer);
+/** Show the view of the URL, or the first view of the office: on a wide screen closer, and beside the legend. */
+function setFirstView() {
+  const [lat, lon, zoom] = page.home;
+  const wide = !narrowScreen.matches;
+  const target = view.window ?? { lat, lon, zoom: wide ? zoom + 0.5 : zoom };
+  map.setView([target.lat, target.lon], target.zoom, { animate: false });
+  if (!view.window && wide) map.panBy([100, 0], { animate: false });
 }
 
-async function chooseTab(name) {
-  if (held()) return;
-  view.tab = name;
-  view.layers.add(name);
-  for (const filter of Object.keys(view.filters)) if (!["border", "year", "open"].includes(filter)) delete view.filters[filter];
+/** Load the layer cards and the shapes of the marks, without which the page can show nothing. */
+async function loadCards() {
+  try {
+    const [loaded] = await Promise.all([loadLayerCards(), loadShapes()]);
+    return loaded;
+  } catch (error) {
+    const text = `${message("failed", { what: message("layers").toLowerCase() })}: ${error.message}`;
+    showNotice("cards", text, { error: true, retry: () => location.reload() });
+    byId("rows").replaceChildren(error.message);
+    throw error;
+  }
+}
+
+function drawPanel() {
+  panel.draw(overlays.state(view.tab), map.getBounds().toBBoxString());
+}
+
+/**
+ * Highlight a feature on the map and in the list, or end that.
+ * @param {string} id
+ * @param {boolean} highlighted
+ */
+function highlight(id, highlighted) {
+  panel.highlight(id, highlighted);
+  overlays.highlight(id, highlighted);
+}
+
+/**
+ * @param {string} layer
+ * @param {boolean} visible
+ */
+function toggleLayer(layer, visible) {
+  if (visible) view.layers.add(layer);
+  else view.layers.delete(layer);
+  view.write();
+  return visible ? overlays.show(layer) : overlays.hide(layer);
+}
+
+/** Load the layers that are shown, as far as they can be drawn. */
+function showLayers() {
+  const drawable = [...view.layers].filter((layer) => layerCard(layer).geometry);
+  return Promise.all(drawable.map((layer) => overlays.show(layer)));
+}
+
+/** @param {string} name */
+async function openTab(name) {
+  if (forms.keepsPanel()) return;
+  view.openTab(name);
   close();
   panel.showList();
-  view.keep();
-  panel.draw(overlays.state(name), map.getBounds().toBBoxString());
+  view.write();
+  drawPanel();
   await overlays.show(name);
 }
 
-async function filter(changes) {
-  for (const [name, value] of Object.entries(changes)) {
-    if (value === null) delete view.filters[name];
-    else view.filters[name] = value;
-  }
-  view.keep();
-  await Promise.all([...view.layers].filter((layer) => card(layer)?.geometry).map((layer) => overlays.show(layer)));
+/** @param {Record<string, string | null>} changes */
+async function setFilters(changes) {
+  view.filter(changes);
+  await showLayers();
 }
 
-/** The newest state of one thing, with the tag that a change of it must name and what the reader may do with it. */
-async function fresh(layer, id) {
-  const { data, etag, allows } = await ask(item(layer, id));
+/**
+ * A feature as the server has it now, with its entity tag and what the reader may do with it.
+ * @param {string} layer
+ * @param {string} id
+ * @returns {Promise<LayerFeature>}
+ */
+async function fetchFeature(layer, id) {
+  const { data, etag, allows } = await request(itemPath(layer, id));
   return Object.assign(data, { etag, allows });
 }
 
-/** Choose a thing: its card stands on the map, on a phone in the sheet. Who chose it `byKey` goes on in the card. */
-async function pick(layer, feature, byKey = false) {
-  if (held()) return;
-  const from = document.activeElement;
-  if (view.select && view.select !== feature.id) overlays.heat(view.select, false);
-  view.choose(layer, feature.id);
-  overlays.heat(feature.id, true);
-  panel.choose(feature.id);
+/**
+ * Select a feature: its popup opens on the map, on a phone its record in the panel. By keyboard the focus moves into the
+ * popup, and back when that closes.
+ * @param {string} layer
+ * @param {LayerFeature} picked
+ * @param {boolean} [byKeyboard]
+ */
+async function pick(layer, picked, byKeyboard = false) {
+  if (forms.keepsPanel()) return;
+  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+  if (view.select && view.select !== picked.id) overlays.highlight(view.select, false);
+  view.choose(layer, picked.id);
+  overlays.highlight(picked.id, true);
+  panel.choose(picked.id);
+  let feature;
   try {
-    feature = await fresh(layer, feature.id);
+    feature = await fetchFeature(layer, picked.id);
   } catch (error) {
-    return notice("record", error.message, { wrong: true });
+    return showNotice("record", error.message, { error: true });
   }
-  if (view.select !== feature.id) return;
+  if (view.select !== feature.id) return; // another one has been selected meanwhile
   const at = overlays.positionOf(feature);
-  if (!at || narrow.matches) return openRecord(layer, feature, at);
-  if (!panel.listing) panel.showList();
+  if (!at || narrowScreen.matches) return openRecord(layer, feature);
+  if (!panel.showsList) panel.showList();
+  openPopup(layer, feature, at);
+  if (!byKeyboard) return;
+  popup.getElement()?.querySelector("button")?.focus({ preventScroll: true });
+  map.once("popupclose", () => focused?.isConnected && focused.focus({ preventScroll: true }));
+}
+
+/**
+ * @param {string} layer
+ * @param {LayerFeature} feature
+ * @param {L.LatLng} at
+ */
+function openPopup(layer, feature, at) {
+  const content = featurePopup(layer, feature, {
+    open: () => openRecord(layer, feature),
+    onChanged: (outcome) => showChange(layer, feature.id, outcome),
+    setPosition: () => editPosition(layer, feature),
+    onGrown: updatePopup,
+  });
   popup.options.maxHeight = map.getSize().y - 90;
-  popup.setLatLng(at).setContent(cardOf(layer, feature, { open: () => openRecord(layer, feature), changed: (done) => changed(layer, feature.id, done), place: () => editPlace(layer, feature), grown })).openOn(map);
-  if (!byKey) return;
-  popup.getElement().querySelector("button").focus({ preventScroll: true });
-  map.once("popupclose", () => from?.isConnected && from.focus({ preventScroll: true }));
+  popup.setLatLng(at).setContent(content).openOn(map);
 }
 
-/** The card has grown: its place is found anew, and whoever is in it by keyboard stays there. */
-function grown() {
+/** Let the popup fit its content, which has grown; the focus stays where it is in it. */
+function updatePopup() {
   if (!popup.isOpen()) return;
-  const within = popup.getElement().contains(document.activeElement) && document.activeElement;
+  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+  const within = popup.getElement()?.contains(focused);
   popup.update();
-  if (within) within.focus({ preventScroll: true });
+  if (within) focused?.focus({ preventScroll: true });
 }
 
-function openRecord(layer, feature, at = overlays.positionOf(feature)) {
+/**
+ * @param {string} layer
+ * @param {LayerFeature} feature
+ */
+function openRecord(layer, feature) {
   map.closePopup(popup);
   view.choose(layer, feature.id);
-  panel.show(recordOf(layer, feature, {
-    back: () => (panel.showList(), overlays.heat(feature.id, false)),
-    changed: (done) => changed(layer, feature.id, done),
-    edit: () => edit(layer, feature),
-    place: () => editPlace(layer, feature),
-    go: (toLayer, id) => select(toLayer, id),
-    tell: (text, undo, wrong) => (tell(text, undo, wrong), overlays.state(layer) && overlays.load(layer)),
-  }));
-  if (at && narrow.matches) map.panTo(at);
-  if (at && !map.getBounds().pad(-0.05).contains(at)) map.panTo(at);
-  overlays.heat(feature.id, true);
+  const content = featureRecord(layer, feature, {
+    back: () => {
+      panel.showList();
+      overlays.highlight(feature.id, false);
+    },
+    onChanged: (outcome) => showChange(layer, feature.id, outcome),
+    edit: () => openForm(layer, { feature }, () => openRecord(layer, feature)),
+    setPosition: () => editPosition(layer, feature),
+    follow: select,
+    report: (text, undo, error) => {
+      report(text, undo, error);
+      if (overlays.state(layer)) overlays.load(layer);
+    },
+  });
+  panel.show(content);
+  const at = overlays.positionOf(feature);
+  if (at && (narrowScreen.matches || !map.getBounds().pad(-0.05).contains(at))) map.panTo(at);
+  overlays.highlight(feature.id, true);
 }
 
-/** Say what was done, with a way to take it back. */
-function tell(text, undo = null, wrong = false) {
-  notice("done", text, { wrong, undo: undo && (() => undo().then(() => tell(say("undone")), (error) => tell(error.message, null, true))) });
+/**
+ * Show what was done, with a button that undoes it.
+ * @param {string} text
+ * @param {(() => Promise<unknown>) | null} [undo]
+ * @param {boolean} [error]
+ */
+function report(text, undo = null, error = false) {
+  const undoAndReport = async () => {
+    try {
+      await undo?.();
+      report(message("undone"));
+    } catch (problem) {
+      report(problem.message, null, true);
+    }
+  };
+  showNotice("done", text, { error, undo: undo && undoAndReport });
 }
 
-/** After a change: the layer, and the thing itself as it stands now. */
-async function changed(layer, id, { text = say("saved"), undo = null } = {}) {
-  tell(text, undo && (async () => (await undo(), show())));
-  const recordShown = !panel.listing;
+/**
+ * After a change: report it, load the layer, and show the feature as it is now where it was shown before.
+ * @param {string} layer
+ * @param {string} id
+ * @param {Outcome} [outcome]
+ */
+async function showChange(layer, id, { text = message("saved"), undo = null } = {}) {
+  const fromRecord = !panel.showsList;
   const show = async () => {
     if (overlays.state(layer)) await overlays.load(layer);
-    const feature = await fresh(layer, id);
-    if (recordShown || narrow.matches) openRecord(layer, feature);
+    const feature = await fetchFeature(layer, id);
+    if (fromRecord || narrowScreen.matches) openRecord(layer, feature);
     else await pick(layer, feature);
   };
+  const undoAndShow = async () => {
+    await undo?.();
+    await show();
+  };
+  report(text, undo && undoAndShow);
   await show();
 }
 
-// The form of the panel once something has been entered in it: what is typed is left by saving or cancelling alone.
-let writing = null;
-
-/** Whether a half-filled form keeps the panel; then its writer is told so and brought back to it. */
-function held() {
-  if (!writing) return false;
-  notice("writing", say("form_open"));
-  writing.querySelector('[type="submit"]').focus();
-  return true;
-}
-addEventListener("beforeunload", (event) => writing && event.preventDefault());
-
-function withForm(layer, options, back) {
+/**
+ * Open the form of a feature in the panel.
+ * @param {string} layer
+ * @param {{ feature?: LayerFeature, positionOnly?: boolean }} options
+ * @param {() => unknown} onCancel
+ */
+function openForm(layer, options, onCancel) {
   map.closePopup(popup);
-  const { form, remove } = draftForm(layer, map, { ...options, back, saved: (id, done) => (panel.showList(), changed(layer, id, done)) });
-  form.addEventListener("input", () => (writing = form));
-  panel.show([form], () => ((writing = null), remove()));
-  panel.height("high");
-  map.invalidateSize();
-}
-const edit = (layer, feature) => withForm(layer, { feature }, () => openRecord(layer, feature));
-const addTo = (layer) => withForm(layer, {}, () => panel.showList());
-async function editPlace(layer, feature) {
-  const listed = panel.listing; // where the reader came from is where Cancel leads
-  feature = feature.etag ? feature : await fresh(layer, feature.id);
-  withForm(layer, { feature, onlyPlace: true }, () => (listed ? panel.showList() : openRecord(layer, feature)));
-  panel.height("half");
+  forms.open(layer, {
+    ...options,
+    onCancel,
+    onSaved: (id, outcome) => {
+      panel.showList();
+      return showChange(layer, id, outcome);
+    },
+  });
 }
 
-/** Choose by id alone, as a link does: look in the layer it names, else in those that are drawn. */
+/**
+ * Open the form of a feature's position; cancelling leads back to the list or record that was shown.
+ * @param {string} layer
+ * @param {LayerFeature} listed
+ */
+async function editPosition(layer, listed) {
+  const fromList = panel.showsList;
+  const feature = listed.etag ? listed : await fetchFeature(layer, listed.id);
+  const back = () => (fromList ? panel.showList() : openRecord(layer, feature));
+  openForm(layer, { feature, positionOnly: true }, back);
+}
+
+/**
+ * Select a feature by its id, in a layer or, without one, in the layers that are shown.
+ * @param {string | null} layer
+ * @param {string} id
+ */
 async function select(layer, id) {
   for (const name of layer ? [layer] : [view.tab, ...view.layers]) {
     try {
-      const feature = await fresh(name, id);
-      if (card(name)?.geometry && !overlays.state(name)) await toggle(name, true);
+      const feature = await fetchFeature(name, id);
+      if (layerCard(name).geometry && !overlays.state(name)) await toggleLayer(name, true);
       const at = overlays.positionOf(feature);
-      if (at && !view.window) map.setView(at, Math.max(map.getZoom(), 12), { animate: false });
+      if (at && !view.window) map.setView(at, Math.max(map.getZoom(), CLOSE), { animate: false });
       else if (at) map.panTo(at);
       return pick(name, feature);
     } catch (error) {
-      if (error.status !== 404) return notice("record", error.message, { wrong: true });
+      if (error.status !== 404) return showNotice("record", error.message, { error: true });
     }
   }
-  notice("record", say("failed", { what: say("open_record").toLowerCase() }), { wrong: true });
+  showNotice("record", message("failed", { what: message("open_record").toLowerCase() }), { error: true });
 }
 
-/** Esc: the nearest thing that is open closes, one at a time. */
+/** Close what is open, the innermost first: search results, popup, layer list, record. */
 function close() {
   if (box.close()) return;
-  if (map.hasLayer(popup)) return void map.closePopup(popup);
-  if (stage.classList.contains("floats-open")) return void showFloats(false);
-  if (!panel.listing && !held()) panel.showList();
+  if (map.hasLayer(popup)) map.closePopup(popup);
+  else if (!margin.close() && !panel.showsList && !forms.keepsPanel()) panel.showList();
 }
+
 map.on("popupclose", () => {
-  if (view.select) overlays.heat(view.select, false);
-  if (!panel.listing) return;
+  if (view.select) overlays.highlight(view.select, false);
+  if (!panel.showsList) return;
   panel.choose(null);
   view.choose(null, null);
 });
-
-function showFloats(open) {
-  const button = document.getElementById("layers-button");
-  button.setAttribute("aria-expanded", String(open));
-  if (narrow.matches) stage.classList.toggle("floats-open", open);
-  else for (const float of document.querySelectorAll(".float")) float.hidden = !open;
-}
-const layersButton = document.getElementById("layers-button");
-layersButton.addEventListener("click", () => showFloats(layersButton.getAttribute("aria-expanded") !== "true"));
-if (narrow.matches) layersButton.setAttribute("aria-expanded", "false");
-
 map.on("moveend", () => {
   const centre = map.getCenter();
   view.window = { zoom: map.getZoom(), lat: centre.lat, lon: centre.lng };
-  view.keep();
+  view.write();
 });
 
-watchMenus();
-listenForKeys({
-  find: () => box.input.focus(),
+enableMenus();
+enableShortcuts({
+  search: () => box.input.focus(),
   step: (by) => {
-    const found = panel.listing && panel.beside(by);
-    const { layer, feature } = (found && overlays.find(found)) || {};
-    if (!feature) return;
-    const at = overlays.positionOf(feature);
+    const id = panel.showsList && panel.neighbour(by);
+    const match = id && overlays.find(id);
+    if (!match) return;
+    const at = overlays.positionOf(match.feature);
     if (at && !map.getBounds().contains(at)) map.panTo(at, { animate: false });
-    pick(layer, feature);
+    pick(match.layer, match.feature);
   },
   close,
 });
 
-const sent = { id: view.select, layer: view.selectLayer, moved: Boolean(view.window) };
+// What the URL selects; loading the layers moves the map and so writes the URL.
+const selected = { id: view.select, layer: view.selectLayer, withWindow: Boolean(view.window) };
 panel.draw(null);
-refreshMargin();
-await Promise.all([...view.layers].filter((layer) => card(layer)?.geometry).map((layer) => overlays.show(layer)));
-if (sent.id) {
-  if (!sent.moved) view.window = null;
-  await select(sent.layer, sent.id);
+margin.draw();
+await showLayers();
+if (selected.id) {
+  if (!selected.withWindow) view.window = null;
+  await select(selected.layer, selected.id);
 }
-if (view.q) box.go(view.q);
+if (view.q) box.search(view.q);

@@ -1,180 +1,293 @@
-// The one side panel: a list, a record or a form, never two. On a phone it is a sheet with three heights.
+// The side panel of the map page: the list of a tab, a record or a form, one at a time. On a phone it is a sheet with
+// three heights.
 
-import { afterQuiet, h, number, said, say } from "../core/page.js";
-import { card, markOf, shortOf, titleOf, underOf, whenOf, wordOf } from "../core/labels.js";
-import { query } from "../core/http.js";
+import { all, byId, element, present } from "../core/elements.js";
+import { formatNumber } from "../core/format.js";
+import { withQuery } from "../core/http.js";
+import { markOf, shortTitleOf, subtitleOf, timeTextOf, titleOf } from "../core/labels.js";
+import { drawingCode, layerCard, layerTitle } from "../core/layer_cards.js";
+import { SVG } from "../core/marks.js";
+import { localized, message } from "../core/page.js";
+import { filterChips, filterControls, UNIT_FIELDS } from "./list_filters.js";
 
 const HEIGHTS = ["low", "half", "high"];
-const UNIT = { works: "unit", tasks: "lead_unit", incidents: "unit" };
+
+/** @typedef {import("./overlays.js").LayerState} LayerState */
+
+/**
+ * @typedef {object} PanelActions
+ * @property {(name: string) => unknown} openTab
+ * @property {(layer: string, feature: LayerFeature, byKeyboard: boolean) => unknown} pick
+ * @property {(id: string, hovered: boolean) => unknown} highlight
+ * @property {(layer: string, feature: LayerFeature) => unknown} setPosition
+ * @property {(layer: string) => unknown} add
+ * @property {import("./list_filters.js").SetFilters} setFilters
+ * @property {() => unknown} onResize
+ */
 
 export class Panel {
+  /** @type {Map<string, Set<string>>} The units that the features of each layer have named so far. */
+  #units = new Map();
+
+  /** @type {(() => unknown) | null} Called when the content goes. */
+  #onLeave = null;
+
+  #showsFilters = false;
+
+  /**
+   * @param {import("./url_state.js").UrlState} view
+   * @param {PanelActions} actions
+   */
   constructor(view, actions) {
-    Object.assign(this, { view, actions });
-    this.list = document.getElementById("list-view");
-    this.record = document.getElementById("record-view");
-    this.rows = document.getElementById("rows");
-    this.chips = document.getElementById("chips");
-    this.filters = document.getElementById("filters");
-    this.units = new Map(); // layer → the units that its rows have named so far
-    this.foot = document.getElementById("panel-foot");
-    this.stage = document.querySelector(".stage");
-    this.filtering = false;
-    this.leave = null;
-    this.height("half");
-    this.foot.querySelector("[data-print]").addEventListener("click", () => print());
-    document.getElementById("grip").addEventListener("click", () => {
-      this.height(HEIGHTS[(HEIGHTS.indexOf(this.stage.dataset.sheet) + 1) % HEIGHTS.length]);
-      actions.resized();
+    this.view = view;
+    this.actions = actions;
+    this.list = byId("list-view");
+    this.record = byId("record-view");
+    this.rows = byId("rows");
+    this.chips = byId("chips");
+    this.filters = byId("filters");
+    this.foot = byId("panel-foot");
+    this.stage = /** @type {HTMLElement} */ (document.querySelector(".stage"));
+    this.setHeight("half");
+    this.foot.querySelector("[data-print]")?.addEventListener("click", () => print());
+    byId("grip").addEventListener("click", () => {
+      const next = HEIGHTS.indexOf(this.stage.dataset.sheet ?? "") + 1;
+      this.setHeight(HEIGHTS[next % HEIGHTS.length]);
+      actions.onResize();
     });
-    const tabs = [...document.querySelectorAll("[data-tab]")];
-    for (const [at, tab] of tabs.entries()) {
-      tab.addEventListener("click", () => actions.tab(tab.dataset.tab));
-      tab.addEventListener("keydown", (event) => {
-        const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-        if (by) tabs.at((at + by) % tabs.length).focus();
+    const tabs = all("[data-tab]");
+    for (const [index, tab] of tabs.entries()) {
+      tab.addEventListener("click", () => actions.openTab(tab.dataset.tab ?? ""));
+      tab.addEventListener("keydown", ({ key }) => {
+        const step = key === "ArrowRight" ? 1 : key === "ArrowLeft" ? -1 : 0;
+        if (step) tabs.at((index + step) % tabs.length)?.focus();
       });
     }
   }
 
-  height(name) {
+  /** @param {string} name One of the heights of the sheet. */
+  setHeight(name) {
     this.stage.dataset.sheet = name;
   }
 
-  /** Show the list of the current tab. */
+  get showsList() {
+    return !this.list.hidden;
+  }
+
   showList() {
-    this.leave?.();
-    this.leave = null;
+    this.#leave(null);
     this.record.hidden = true;
     this.list.hidden = false;
   }
 
-  /** Show a record or a form instead of the list; `leave` is called when it goes. */
-  show(content, leave = null) {
-    this.leave?.();
-    this.leave = leave;
+  /**
+   * Show a record or a form instead of the list.
+   * @param {Node[]} content
+   * @param {(() => unknown) | null} [onLeave] Called when the content goes.
+   */
+  show(content, onLeave = null) {
+    this.#leave(onLeave);
     this.record.replaceChildren(...content);
     this.list.hidden = true;
     this.record.hidden = false;
     this.record.scrollTop = 0;
-    if (this.stage.dataset.sheet === "low") this.height("half");
+    if (this.stage.dataset.sheet === "low") this.setHeight("half");
     this.record.focus({ preventScroll: true });
   }
 
-  get listing() {
-    return !this.list.hidden;
+  /** @param {(() => unknown) | null} next What to call when the next content goes. */
+  #leave(next) {
+    const onLeave = this.#onLeave;
+    this.#onLeave = next;
+    onLeave?.();
   }
 
-  /** Draw the list anew from what the map has of the layer. */
-  draw(state, bbox) {
+  /**
+   * Draw the list of the tab from what the map has loaded of its layer.
+   * @param {LayerState | null} state
+   * @param {string} [bbox] The map's window.
+   */
+  draw(state, bbox = "") {
     const layer = this.view.tab;
-    for (const tab of document.querySelectorAll("[data-tab]")) tab.setAttribute("aria-selected", String(tab.dataset.tab === layer));
+    for (const tab of all("[data-tab]")) tab.setAttribute("aria-selected", String(tab.dataset.tab === layer));
     this.rows.setAttribute("aria-labelledby", `tab-${layer}`);
     this.#drawChips();
-    const rows = state?.features ?? [];
-    const units = this.units.get(layer) ?? this.units.set(layer, new Set()).get(layer);
-    for (const { properties: p } of rows) if (p[UNIT[layer]]) units.add(p[UNIT[layer]]);
+    this.#collectUnits(layer, state?.features ?? []);
     this.#drawFilters();
-    if (!state?.loaded && !state?.wrong) return this.rows.replaceChildren(h("p", { className: "quiet" }, say("loading", { what: said(card(layer)?.title).toLowerCase() })));
-    if (state.wrong) this.rows.replaceChildren(h("p", { className: "field-fault" }, state.wrong.message));
-    else if (rows.length) this.rows.replaceChildren(...rows.map((feature) => this.#row(layer, feature)));
-    else this.rows.replaceChildren(h("p", { className: "quiet" }, say(card(layer)?.creatable ? `empty_${layer}` : "nothing_seen")));
-    this.#drawFoot(layer, state, rows.length, bbox);
+    if (!state || (!state.loaded && !state.error)) {
+      const text = message("loading", { what: layerTitle(layer).toLowerCase() });
+      return this.rows.replaceChildren(element("p", { className: "quiet" }, text));
+    }
+    this.rows.replaceChildren(...this.#rowsOf(layer, state));
+    this.#drawFoot(layer, state, bbox);
     this.choose(this.view.select);
   }
 
+  /**
+   * @param {string} layer
+   * @param {LayerState} state
+   */
+  #rowsOf(layer, { features, error }) {
+    if (error) return [element("p", { className: "field-fault" }, error.message)];
+    if (features.length) return features.map((feature) => this.#row(layer, feature));
+    const text = message(layerCard(layer).creatable ? `empty_${layer}` : "nothing_seen");
+    return [element("p", { className: "quiet" }, text)];
+  }
+
+  /**
+   * @param {string} layer
+   * @param {LayerFeature} feature
+   */
   #row(layer, feature) {
-    const word = wordOf(layer, card(layer)?.drawn_by, feature.properties[card(layer)?.drawn_by]);
-    const sign = markOf(layer, feature, { spoken: true });
-    if (word) sign.append(Object.assign(document.createElementNS("http://www.w3.org/2000/svg", "title"), { textContent: said(word.title) }));
-    const unplaced = !feature.geometry && card(layer)?.geometry;
-    const row = h("div", { className: "row", data: { id: feature.id } }, sign,
-      h("button", { className: "title", type: "button", title: titleOf(layer, feature) }, shortOf(layer, feature)),
-      h("span", { className: "when" }, whenOf(layer, feature)),
-      h("p", { className: "under" }, underOf(layer, feature)),
-      unplaced ? h("p", { className: "under unplaced" }, say("no_position"), !card(layer).places ? null : h("button", { type: "button", onclick: (event) => (event.stopPropagation(), this.actions.place(layer, feature)) }, say("set_position"))) : null);
+    const mark = markOf(layer, feature, { spoken: true });
+    const code = drawingCode(layer, feature);
+    if (code) mark.append(tooltip(localized(code.title)));
+    const title = { className: "title", type: "button", title: titleOf(layer, feature) };
+    const row = element(
+      "div",
+      { className: "row", data: { id: feature.id } },
+      mark,
+      element("button", title, shortTitleOf(layer, feature)),
+      element("span", { className: "when" }, timeTextOf(layer, feature)),
+      element("p", { className: "under" }, subtitleOf(layer, feature)),
+      !feature.geometry && layerCard(layer).geometry ? this.#unplaced(layer, feature) : null,
+    );
+    // A click without a pointer is a key press on the row's button.
     row.addEventListener("click", (event) => this.actions.pick(layer, feature, event.detail === 0));
-    row.addEventListener("mouseenter", () => this.actions.heat(feature.id, true));
-    row.addEventListener("mouseleave", () => this.actions.heat(feature.id, false));
+    row.addEventListener("mouseenter", () => this.actions.highlight(feature.id, true));
+    row.addEventListener("mouseleave", () => this.actions.highlight(feature.id, false));
     return row;
   }
 
-  #drawChips() {
-    const { filters } = this.view;
-    const named = (name, value) => {
-      if (name === "year") return `${say("year")} ${value}`;
-      if (name === "open") return say("open_only");
-      if (name === "border") return say(value);
-      if (name === "text") return `“${value}”`;
-      return said(wordOf(this.view.tab, name, value)?.title) || value;
+  /**
+   * The line of a feature without a position, which offers to set one where the reader may.
+   * @param {string} layer
+   * @param {LayerFeature} feature
+   */
+  #unplaced(layer, feature) {
+    const setPosition = (/** @type {Event} */ event) => {
+      event.stopPropagation();
+      this.actions.setPosition(layer, feature);
     };
-    const chips = Object.entries(filters).map(([name, value]) => h("button", {
-      className: "chip", type: "button", title: say("remove_filter"), onclick: () => this.actions.filter({ [name]: null }),
-    }, `${named(name, value)} ✕`));
-    const more = h("button", { className: "chip", type: "button", "aria-expanded": String(this.filtering), "aria-controls": "filters", onclick: () => ((this.filtering = !this.filtering), this.#drawChips(), this.#drawFilters()) }, `+ ${say("filter")}`);
-    const add = this.view.tab === "incidents" || !card(this.view.tab)?.creatable ? null : h("button", { className: "chip add", type: "button", onclick: () => this.actions.add(this.view.tab) }, `+ ${say(`add_${this.view.tab}`)}`);
-    this.chips.replaceChildren(...chips, more, ...(add ? [add] : []));
+    const button = element("button", { type: "button", onclick: setPosition }, message("set_position"));
+    const offered = layerCard(layer).places ? button : null;
+    return element("p", { className: "under unplaced" }, message("no_position"), offered);
   }
 
-  /** The filters of the tab, left alone while somebody is at them. */
+  #drawChips() {
+    const { tab, filters } = this.view;
+    const toggle = () => {
+      this.#showsFilters = !this.#showsFilters;
+      this.#drawChips();
+      this.#drawFilters();
+    };
+    const expands = { "aria-expanded": String(this.#showsFilters), "aria-controls": "filters", onclick: toggle };
+    const more = element("button", { className: "chip", type: "button", ...expands }, `+ ${message("filter")}`);
+    this.chips.replaceChildren(
+      ...filterChips(tab, filters, this.actions.setFilters),
+      more,
+      ...present([this.#addButton(tab)]),
+    );
+  }
+
+  /** @param {string} layer Incidents are added on a page of their own. */
+  #addButton(layer) {
+    if (layer === "incidents" || !layerCard(layer).creatable) return null;
+    const add = () => this.actions.add(layer);
+    return element("button", { className: "chip add", type: "button", onclick: add }, `+ ${message(`add_${layer}`)}`);
+  }
+
+  /** Draw the controls of the filters, unless one of them has the focus. */
   #drawFilters() {
-    const layer = this.view.tab;
-    this.filters.hidden = !this.filtering;
-    if (this.filters.dataset.layer === layer && this.filters.contains(document.activeElement)) return;
-    this.filters.dataset.layer = layer;
-    this.filters.replaceChildren(...(this.filtering ? this.#filterFields(layer) : []));
+    const { tab, filters } = this.view;
+    this.filters.hidden = !this.#showsFilters;
+    if (this.filters.dataset.layer === tab && this.filters.contains(document.activeElement)) return;
+    this.filters.dataset.layer = tab;
+    const controls = () => filterControls(tab, filters, this.#unitsOf(tab), this.actions.setFilters);
+    this.filters.replaceChildren(...(this.#showsFilters ? controls() : []));
   }
 
-  #filterFields(layer) {
-    const { filters } = this.view;
-    const pick = (name, label, options) => h("label", {}, label, h("select", { onchange: (event) => this.actions.filter({ [name]: event.target.value || null }) },
-      h("option", { value: "" }, say("all")), ...options.map(([value, text]) => h("option", { value, selected: String(filters[name] ?? "") === String(value) }, text))));
-    const fields = new Map((card(layer)?.fields ?? []).map((field) => [field.name, field]));
-    const year = new Date().getFullYear();
-    const words = ["urgency", card(layer)?.status, "severity", "category", "kind", "missing_clears"].filter((name, at, all) => fields.get(name)?.codes && all.indexOf(name) === at);
-    const unit = fields.get(UNIT[layer]);
-    const units = [...new Set([...this.units.get(layer), ...(filters[UNIT[layer]] ? [filters[UNIT[layer]]] : [])])].sort();
-    const typed = afterQuiet(300, (text) => this.actions.filter({ text: text.trim() || null }));
-    return [
-      h("label", { className: "wide" }, say("text"), h("input", { type: "search", maxlength: "200", value: filters.text ?? "", oninput: (event) => typed(event.target.value) })),
-      fields.has("border") ? pick("border", say("border"), ["VN-KH", "VN-CN", "VN-LA"].map((one) => [one, say(one)])) : null,
-      fields.has("due_on") || fields.has("occurred_at") ? pick("year", say("year"), Array.from({ length: 8 }, (_, back) => [year + 1 - back, String(year + 1 - back)])) : null,
-      ...words.map((name) => pick(name, said(fields.get(name).title), fields.get(name).codes.map((code) => [code.value, said(code.title)]))),
-      unit ? pick(unit.name, said(unit.title), units.map((one) => [one, one])) : null,
-      h("label", { className: "check" }, h("input", { type: "checkbox", checked: Boolean(filters.open), onchange: (event) => this.actions.filter({ open: event.target.checked ? "1" : null }) }), say("open_only")),
-    ].filter(Boolean);
-  }
-
-  #drawFoot(layer, state, count, bbox) {
-    const n = state.more ? say("more_than", { n: number(count) }) : number(count);
-    const scope = state.whole ? "" : ` ${say("in_view")}`;
-    const asked = { ...this.view.asked(layer, card(layer)), ...(state.whole ? {} : { bbox }) };
-    document.getElementById("panel-count").textContent = `${say(`count_${layer}`, { n })}${scope}`;
-    // The links stand from the start and are only pointed elsewhere, so that an open menu stays open while the map moves.
-    for (const link of this.foot.querySelectorAll("[data-format]")) {
-      const { format: f, reader } = link.dataset;
-      link.href = query(`/api/export/${layer}`, { ...asked, as_of: this.view.asOf, f, reader: reader === "partner" ? reader : null });
+  /**
+   * @param {string} layer
+   * @param {LayerFeature[]} features
+   */
+  #collectUnits(layer, features) {
+    const units = this.#units.get(layer) ?? new Set();
+    for (const { properties } of features) {
+      const unit = properties[UNIT_FIELDS[layer]];
+      if (unit) units.add(unit);
     }
-    document.getElementById("panel-list").href = query(`/${layer}`, { ...(asked.bbox ? {} : asked), as_of: this.view.asOf });
+    this.#units.set(layer, units);
+  }
+
+  /** @param {string} layer The units that its features name, and the one that it is filtered by. */
+  #unitsOf(layer) {
+    const filter = this.view.filters[UNIT_FIELDS[layer]];
+    return [...new Set([...(this.#units.get(layer) ?? []), ...(filter ? [filter] : [])])].sort();
+  }
+
+  /**
+   * @param {string} layer
+   * @param {LayerState} state
+   * @param {string} bbox
+   */
+  #drawFoot(layer, { features, more, whole }, bbox) {
+    const number = formatNumber(features.length);
+    const n = more ? message("more_than", { n: number }) : number;
+    byId("panel-count").textContent = `${message(`count_${layer}`, { n })}${whole ? "" : ` ${message("in_view")}`}`;
+    /** @type {Record<string, string | string[]>} */
+    const filters = { ...this.view.parametersFor(layer, layerCard(layer)), ...(whole ? {} : { bbox }) };
+    // The links stay and only lead elsewhere, so that an open menu stays open while the map moves.
+    for (const link of all("[data-format]", { root: this.foot, kind: HTMLAnchorElement })) {
+      const { format: f, reader } = link.dataset;
+      const partner = reader === "partner" ? reader : null;
+      link.href = withQuery(`/api/export/${layer}`, { ...filters, as_of: this.view.asOf, f, reader: partner });
+    }
+    const { asOf } = this.view;
+    const list = byId("panel-list", HTMLAnchorElement);
+    list.href = withQuery(`/${layer}`, { ...(filters.bbox ? {} : filters), as_of: asOf }); // lists take no window
     this.foot.hidden = false;
   }
 
-  heat(id, hot) {
-    const row = this.rows.querySelector(`[data-id="${CSS.escape(id)}"]`);
-    row?.classList.toggle("hot", hot);
+  /**
+   * Highlight the row of a feature, or end that.
+   * @param {string} id
+   * @param {boolean} highlighted
+   */
+  highlight(id, highlighted) {
+    this.#rowWith(id)?.classList.toggle("hot", highlighted);
   }
 
-  /** Mark the chosen row and bring it into sight. */
+  /**
+   * Mark the row of a feature as the current one and scroll to it; null marks none.
+   * @param {string | null} id
+   */
   choose(id) {
-    for (const row of this.rows.querySelectorAll('[aria-current="true"]')) row.removeAttribute("aria-current");
-    const row = id ? this.rows.querySelector(`[data-id="${CSS.escape(id)}"]`) : null;
+    for (const row of all('[aria-current="true"]', { root: this.rows })) row.removeAttribute("aria-current");
+    const row = id ? this.#rowWith(id) : null;
     row?.setAttribute("aria-current", "true");
     row?.scrollIntoView({ block: "nearest" });
   }
 
-  /** The row `by` places below the chosen one. */
-  beside(by) {
-    const rows = [...this.rows.querySelectorAll(".row")];
-    const at = rows.findIndex((row) => row.getAttribute("aria-current") === "true");
-    return rows[Math.min(rows.length - 1, Math.max(0, at + by))]?.dataset.id ?? null;
+  /** @param {string} id */
+  #rowWith(id) {
+    return this.rows.querySelector(`[data-id="${CSS.escape(id)}"]`);
   }
+
+  /**
+   * The id of the feature `by` rows below the current one, or of the last or first one.
+   * @param {number} by
+   */
+  neighbour(by) {
+    const rows = all(".row", { root: this.rows });
+    const current = rows.findIndex((row) => row.getAttribute("aria-current") === "true");
+    return rows[Math.min(rows.length - 1, Math.max(0, current + by))]?.dataset.id ?? null;
+  }
+}
+
+/** @param {string} text */
+function tooltip(text) {
+  const title = document.createElementNS(SVG, "title");
+  title.textContent = text;
+  return title;
 }

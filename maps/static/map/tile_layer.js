@@ -1,137 +1,213 @@
-// A large layer, drawn from vector tiles: a mark for each thing or, from afar, a ring that says how many stand there.
-// What is drawn is counted, so that the legend can say it.
+// A map layer drawn from the server's vector tiles: a mark for each feature or, from afar, a ring with the number of
+// features. What is drawn is counted for the legend.
 
-import { afterQuiet, language, number, page } from "../core/page.js";
+import { debounce } from "../core/debounce.js";
+import { formatNumber } from "../core/format.js";
+import { withQuery } from "../core/http.js";
 import { colourOf, markOf } from "../core/labels.js";
-import { image } from "../core/marks.js";
-import { features } from "./vector_tile.js";
-import { query } from "../core/http.js";
+import { markImage } from "../core/marks.js";
+import { language, page } from "../core/page.js";
+import { decodeTile } from "./vector_tile.js";
+
+/** @typedef {import("./vector_tile.js").TileFeature} TileFeature */
+/** @typedef {{ coords: L.Coords, features: TileFeature[], dropped: number }} LoadedTile */
 
 const INK = "#142f49";
 const TYPEFACE = getComputedStyle(document.documentElement).fontFamily;
-const REACH = 12; // pixels between a click and what it means
+const REACH = 12; // pixels around a click within which a feature is meant
+const MARK_SIZE = 14; // pixels
+const POINTS = 1; // the kind of geometry of a tile's feature
 
-export const Crowd = L.GridLayer.extend({
-  /** `layer` by the filters `asked`; `changed` is called when what is drawn has changed. */
-  initialize(layer, asked, changed) {
-    L.GridLayer.prototype.initialize.call(this, { pane: "found", updateWhenIdle: true, keepBuffer: 0, className: `crowd ${layer}` });
-    Object.assign(this, { layer, asked, held: new Map(), changed: afterQuiet(60, changed) });
-    this.on("tileunload", ({ coords, tile }) => (tile.asking?.abort(), this.held.delete(this._tileCoordsToKey(coords))));
-    this.on("load tileunload", () => this.changed());
-  },
+export class TileLayer extends L.GridLayer {
+  /**
+   * @param {string} layer
+   * @param {Record<string, any>} parameters The filters, as query parameters.
+   * @param {() => void} onChange Called when what is drawn has changed.
+   */
+  constructor(layer, parameters, onChange) {
+    super({ pane: "found", updateWhenIdle: true, keepBuffer: 0, className: `crowd ${layer}` });
+    this.layer = layer;
+    this.parameters = parameters;
+    /** @type {Map<string, LoadedTile>} */
+    this.tiles = new Map();
+    /** @type {Map<string, AbortController>} */
+    this.pending = new Map();
+    const changed = debounce(60, onChange);
+    this.on("tileunload", ({ coords }) => {
+      this.pending.get(keyOf(coords))?.abort();
+      this.pending.delete(keyOf(coords));
+      this.tiles.delete(keyOf(coords));
+    });
+    this.on("load tileunload", () => changed());
+  }
 
+  /**
+   * @param {L.Coords} coords
+   * @param {L.DoneCallback} done
+   * @returns {HTMLElement}
+   */
   createTile(coords, done) {
-    const { x: side } = this.getTileSize();
-    const tile = L.DomUtil.create("canvas", "crowd-tile");
-    const sharp = window.devicePixelRatio || 1;
-    tile.width = tile.height = side * sharp;
-    tile.asking = new AbortController();
-    const path = `/ogc/collections/${this.layer}/tiles/WebMercatorQuad/${coords.z}/${coords.y}/${coords.x}`;
-    fetch(query(path, { ...this.asked, as_of: page.past || null }), { signal: tile.asking.signal, headers: { "Accept-Language": language } })
-      .then(async (answer) => {
-        if (!answer.ok) throw new Error(String(answer.status));
-        const things = answer.status === 204 ? [] : gathered(features(await answer.arrayBuffer()));
-        this.held.set(this._tileCoordsToKey(coords), { coords, things, dropped: Number(answer.headers.get("Tile-Dropped") ?? 0) });
-        const pen = tile.getContext("2d");
-        pen.scale(sharp, sharp);
-        await this.draw(pen, things, side);
-        done(null, tile);
-      })
-      .catch((error) => error.name === "AbortError" || done(error, tile));
+    const tile = document.createElement("canvas");
+    tile.className = "crowd-tile";
+    this.#fill(tile, coords).then(
+      () => done(undefined, tile),
+      (error) => error.name === "AbortError" || done(error, tile),
+    );
     return tile;
-  },
+  }
 
-  async draw(pen, things, side) {
-    for (const { properties, kind, parts } of things) {
-      const feature = { properties, geometry: {} };
-      const colour = colourOf(this.layer, feature);
-      if (kind !== 1) {
-        const path = new Path2D(parts.map((part) => `M${part.map(([x, y]) => `${x * side} ${y * side}`).join("L")}`).join(""));
-        Object.assign(pen, { strokeStyle: colour, lineWidth: 2 });
-        pen.stroke(path);
+  /**
+   * @param {HTMLCanvasElement} tile
+   * @param {L.Coords} coords
+   */
+  async #fill(tile, coords) {
+    const side = this.getTileSize().x;
+    const scale = window.devicePixelRatio || 1;
+    tile.width = side * scale;
+    tile.height = side * scale;
+    const controller = new AbortController();
+    this.pending.set(keyOf(coords), controller);
+    const path = `/ogc/collections/${this.layer}/tiles/WebMercatorQuad/${coords.z}/${coords.y}/${coords.x}`;
+    const response = await fetch(withQuery(path, { ...this.parameters, as_of: page.past || null }), {
+      signal: controller.signal,
+      headers: { "Accept-Language": language },
+    });
+    if (!response.ok) throw new Error(String(response.status));
+    const features = response.status === 204 ? [] : mergeCounts(decodeTile(await response.arrayBuffer()));
+    const dropped = Number(response.headers.get("Tile-Dropped") ?? 0);
+    this.tiles.set(keyOf(coords), { coords, features, dropped });
+    const context = /** @type {CanvasRenderingContext2D} */ (tile.getContext("2d"));
+    context.scale(scale, scale);
+    await this.#draw(context, features, side);
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {TileFeature[]} features
+   * @param {number} side Of the tile in pixels.
+   */
+  async #draw(context, features, side) {
+    for (const feature of features) {
+      const { properties, kind, parts } = feature;
+      if (kind !== POINTS) {
+        const lines = parts.map((part) => `M${part.map(([x, y]) => `${x * side} ${y * side}`).join("L")}`);
+        Object.assign(context, { strokeStyle: colourOf(this.layer, { properties }), lineWidth: 2 });
+        context.stroke(new Path2D(lines.join("")));
         continue;
       }
-      const drawing = properties.count ? null : await image(markOf(this.layer, feature));
+      const image = properties.count ? null : await markImage(markOf(this.layer, { properties, geometry: {} }));
       for (const [x, y] of parts.flat()) {
-        if (drawing) pen.drawImage(drawing, x * side - 7, y * side - 7, 14, 14);
-        else ring(pen, x * side, y * side, properties.count);
+        const [left, top] = [x * side - MARK_SIZE / 2, y * side - MARK_SIZE / 2];
+        if (image) context.drawImage(image, left, top, MARK_SIZE, MARK_SIZE);
+        else drawRing(context, x * side, y * side, properties.count);
       }
     }
-  },
+  }
 
-  /** What stands within the map's window: the things, how many they stand for, and how many were left out. */
-  seen() {
-    const window = this._map.getBounds();
-    const found = { things: [], number: 0, counts: false, dropped: 0 };
-    const known = new Set();
-    for (const { coords, things, dropped } of this.held.values()) {
-      found.dropped += dropped;
-      for (const thing of things) {
-        const at = this.position(coords, thing.parts[0]?.[0]);
-        const own = at && thing.parts[0][0].every((part) => part >= 0 && part <= 1);
-        if (!own || !window.contains(at) || known.has(thing.properties.id)) continue; // the neighbour's tile has it too
-        if (thing.properties.id) known.add(thing.properties.id);
-        found.things.push(thing);
-        found.number += thing.properties.count ?? 1;
-        found.counts ||= Boolean(thing.properties.count);
+  /** The features within the map's window, how many they stand for, and how many the tiles have left out. */
+  visible() {
+    const bounds = this._map.getBounds();
+    /** @type {{ features: TileFeature[], number: number, counts: boolean, dropped: number }} */
+    const visible = { features: [], number: 0, counts: false, dropped: 0 };
+    const seen = new Set();
+    for (const { coords, features, dropped } of this.tiles.values()) {
+      visible.dropped += dropped;
+      for (const feature of features) {
+        const { id, count } = feature.properties;
+        const point = feature.parts[0]?.[0];
+        // A point beyond the tile's edge belongs to its neighbour, which has it too.
+        const inTile = point && point.every((part) => part >= 0 && part <= 1);
+        if (!inTile || !bounds.contains(this.#positionOf(coords, point)) || seen.has(id)) continue;
+        if (id) seen.add(id);
+        visible.features.push(feature);
+        visible.number += count ?? 1;
+        visible.counts ||= Boolean(count);
       }
     }
-    return found;
-  },
+    return visible;
+  }
 
-  position(coords, part) {
-    if (!part) return null;
-    const { x: side } = this.getTileSize();
-    return this._map.unproject([(coords.x + part[0]) * side, (coords.y + part[1]) * side], coords.z);
-  },
+  /**
+   * @param {L.Coords} coords
+   * @param {[number, number]} point As parts of the tile's side.
+   */
+  #positionOf({ x, y, z }, point) {
+    const side = this.getTileSize().x;
+    return this._map.unproject([(x + point[0]) * side, (y + point[1]) * side], z);
+  }
 
-  /** The nearest thing to a point of the map, with its position, if one is near. */
-  near(place) {
-    let [best, nearest] = [null, REACH];
-    for (const { coords, things } of this.held.values()) {
-      for (const { properties, parts } of things) {
-        for (const part of parts.flat()) {
-          const at = this.position(coords, part);
-          const far = this._map.latLngToContainerPoint(at).distanceTo(place) - (properties.count ? radius(properties.count) : 0);
-          if (far < nearest) [best, nearest] = [{ properties, at }, far];
+  /**
+   * The properties and the position of the feature at a point of the map's container, or null.
+   * @param {L.Point} target
+   */
+  nearest(target) {
+    /** @type {{ properties: Properties, at: L.LatLng } | null} */
+    let nearest = null;
+    let shortest = REACH;
+    for (const { coords, features } of this.tiles.values()) {
+      for (const { properties, parts } of features) {
+        const size = properties.count ? radius(properties.count) : 0;
+        for (const point of parts.flat()) {
+          const at = this.#positionOf(coords, point);
+          const distance = this._map.latLngToContainerPoint(at).distanceTo(target) - size;
+          if (distance >= shortest) continue;
+          nearest = { properties, at };
+          shortest = distance;
         }
       }
     }
-    return best;
-  },
-});
+    return nearest;
+  }
+}
+
+/** @param {L.Coords} coords */
+const keyOf = ({ x, y, z }) => `${x}:${y}:${z}`;
 
 const RINGS = 4; // in a row of a tile
+
+/** @param {number} count */
 const radius = (count) => 8 + 4 * Math.log10(count);
 
-/** The counts of small cells as one of each larger one, at its middle of weight and whole within the tile; things stay. */
-function gathered(things) {
+/**
+ * Merge the counts of small cells into larger ones, each at its centre of gravity and whole within the tile. Features
+ * stay as they are.
+ * @param {TileFeature[]} features
+ */
+function mergeCounts(features) {
+  /** @type {Map<number, { count: number, x: number, y: number }>} */
   const rings = new Map();
-  const kept = [];
-  for (const thing of things) {
-    const { count } = thing.properties;
-    const [x, y] = thing.parts[0]?.[0] ?? [];
-    if (!count) kept.push(thing);
-    else if (x >= 0 && x < 1 && y >= 0 && y < 1) { // what lies beyond the edge is the neighbour's
-      const key = Math.floor(x * RINGS) * RINGS + Math.floor(y * RINGS);
-      const ring = rings.get(key) ?? { count: 0, x: 0, y: 0 };
-      rings.set(key, { count: ring.count + count, x: ring.x + x * count, y: ring.y + y * count });
+  /** @type {TileFeature[]} */
+  const merged = [];
+  for (const feature of features) {
+    const { count } = feature.properties;
+    const [x, y] = feature.parts[0]?.[0] ?? [-1, -1];
+    if (!count) merged.push(feature);
+    else if (x >= 0 && x < 1 && y >= 0 && y < 1) {
+      const cell = Math.floor(x * RINGS) * RINGS + Math.floor(y * RINGS);
+      const ring = rings.get(cell) ?? { count: 0, x: 0, y: 0 };
+      rings.set(cell, { count: ring.count + count, x: ring.x + x * count, y: ring.y + y * count });
     }
   }
   for (const { count, x, y } of rings.values()) {
-    const edge = (radius(count) + 2) / 256;
-    const place = [x / count, y / count].map((part) => Math.min(1 - edge, Math.max(edge, part)));
-    kept.push({ properties: { count }, kind: 1, parts: [[place]] });
+    const margin = (radius(count) + 2) / 256;
+    const within = (/** @type {number} */ part) => Math.min(1 - margin, Math.max(margin, part));
+    merged.push({ properties: { count }, kind: POINTS, parts: [[[within(x / count), within(y / count)]]] });
   }
-  return kept;
+  return merged;
 }
 
-function ring(pen, x, y, count) {
-  pen.beginPath();
-  pen.arc(x, y, radius(count), 0, 2 * Math.PI);
-  Object.assign(pen, { fillStyle: "#fffd", strokeStyle: INK, lineWidth: 2, font: `600 11px ${TYPEFACE}`, textAlign: "center", textBaseline: "middle" });
-  pen.fill();
-  pen.stroke();
-  pen.fillStyle = INK;
-  pen.fillText(count < 10_000 ? number(count) : `${Math.round(count / 1000)}k`, x, y);
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} x
+ * @param {number} y
+ * @param {number} count
+ */
+function drawRing(context, x, y, count) {
+  context.beginPath();
+  context.arc(x, y, radius(count), 0, 2 * Math.PI);
+  Object.assign(context, { fillStyle: "#fffd", strokeStyle: INK, lineWidth: 2 });
+  context.fill();
+  context.stroke();
+  Object.assign(context, { fillStyle: INK, font: `600 11px ${TYPEFACE}`, textAlign: "center", textBaseline: "middle" });
+  context.fillText(count < 10_000 ? formatNumber(count) : `${Math.round(count / 1000)}k`, x, y);
 }

@@ -1,99 +1,152 @@
-// Vector tiles (Mapbox Vector Tile 2.1, protocol buffers) as features: properties, kind of geometry and its parts.
+// A decoder for vector tiles (Mapbox Vector Tile 2.1, in protocol buffers).
 
-const text = new TextDecoder();
+/**
+ * A feature of a tile. Its parts are lines of points, a point being a line of one; coordinates are parts of the tile's
+ * side, from its north-west corner.
+ * @typedef {object} TileFeature
+ * @property {Properties} properties
+ * @property {number} kind 1 for points, 2 for lines, 3 for polygons.
+ * @property {[number, number][][]} parts
+ */
 
-/** The fields of a message: calls `field(number, value)`, where a value is a number, or the bytes of what is inside. */
-function message(bytes, field) {
+const utf8 = new TextDecoder();
+
+/**
+ * All features of a tile, of whichever of its layers.
+ * @param {ArrayBuffer} buffer
+ */
+export function decodeTile(buffer) {
+  /** @type {TileFeature[]} */
+  const features = [];
+  readMessage(new Uint8Array(buffer), (number, value) => {
+    if (number === 3) features.push(...decodeLayer(value));
+  });
+  return features;
+}
+
+/**
+ * Call `onField` with number and value of each field of a message. Depending on the field the value is a number or
+ * bytes.
+ * @param {Uint8Array} bytes
+ * @param {(number: number, value: any) => void} onField
+ */
+function readMessage(bytes, onField) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let at = 0;
+  let offset = 0;
   const varint = () => {
     let value = 0;
     for (let scale = 1; ; scale *= 128) {
-      const byte = bytes[at++];
+      const byte = bytes[offset++];
       value += (byte & 127) * scale;
       if (byte < 128) return value;
     }
   };
-  while (at < bytes.length) {
+  while (offset < bytes.length) {
     const key = varint();
-    const kind = key & 7;
-    if (kind === 0) field(key >> 3, varint());
-    else if (kind === 1) field(key >> 3, view.getFloat64((at += 8) - 8, true));
-    else if (kind === 5) field(key >> 3, view.getFloat32((at += 4) - 4, true));
+    const [number, wireType] = [key >> 3, key & 7];
+    if (wireType === 0) onField(number, varint());
+    else if (wireType === 1) onField(number, view.getFloat64((offset += 8) - 8, true));
+    else if (wireType === 5) onField(number, view.getFloat32((offset += 4) - 4, true));
     else {
       const size = varint();
-      field(key >> 3, bytes.subarray(at, (at += size)));
+      onField(number, bytes.subarray(offset, (offset += size)));
     }
   }
 }
 
-/** The whole numbers that are packed into a field. */
-function packed(bytes) {
+/**
+ * The varints of a packed field.
+ * @param {Uint8Array} bytes
+ */
+function unpack(bytes) {
   const numbers = [];
-  let value = 0;
-  let scale = 1;
+  let [value, scale] = [0, 1];
   for (const byte of bytes) {
     value += (byte & 127) * scale;
     scale *= 128;
     if (byte < 128) {
       numbers.push(value);
-      value = 0;
-      scale = 1;
+      [value, scale] = [0, 1];
     }
   }
   return numbers;
 }
 
-const signed = (value) => (value % 2 ? -(value + 1) / 2 : value / 2);
+/** @param {number} value In zigzag encoding. */
+const zigzag = (value) => (value % 2 ? -(value + 1) / 2 : value / 2);
 
-/** Every feature of a tile: `{properties, kind, parts}`; places are parts of the tile's side, from its north-west corner. */
-export function features(buffer) {
-  const found = [];
-  message(new Uint8Array(buffer), (number, layer) => number === 3 && found.push(...ofLayer(layer)));
-  return found;
-}
-
-function ofLayer(bytes) {
+/** @param {Uint8Array} bytes */
+function decodeLayer(bytes) {
+  /** @type {string[]} */
   const keys = [];
+  /** @type {unknown[]} */
   const values = [];
-  const drawn = [];
+  /** @type {Uint8Array[]} */
+  const features = [];
   let extent = 4096;
-  message(bytes, (number, value) => {
-    if (number === 2) drawn.push(value);
-    else if (number === 3) keys.push(text.decode(value));
-    else if (number === 4) message(value, (kind, one) => values.push(kind === 1 ? text.decode(one) : kind === 6 ? signed(one) : kind === 7 ? Boolean(one) : one));
+  readMessage(bytes, (number, value) => {
+    if (number === 2) features.push(value);
+    else if (number === 3) keys.push(utf8.decode(value));
+    else if (number === 4) readMessage(value, (type, scalar) => values.push(decodeScalar(type, scalar)));
     else if (number === 5) extent = value;
   });
-  return drawn.map((one) => {
-    const feature = { properties: {}, kind: 0, parts: [] };
-    message(one, (number, value) => {
-      if (number === 2) packed(value).forEach((tag, place, tags) => place % 2 || (feature.properties[keys[tag]] = values[tags[place + 1]]));
-      else if (number === 3) feature.kind = value;
-      else if (number === 4) feature.parts = parts(packed(value), extent);
-    });
-    return feature;
-  });
+  return features.map((feature) => decodeFeature(feature, keys, values, extent));
 }
 
-const MOVE = 1;
-const LINE = 2;
+/**
+ * @param {number} type
+ * @param {any} value
+ */
+function decodeScalar(type, value) {
+  if (type === 1) return utf8.decode(value);
+  if (type === 6) return zigzag(value);
+  return type === 7 ? Boolean(value) : value;
+}
 
-/** The geometry's commands as lists of points, one for each move. */
-function parts(commands, extent) {
-  const found = [];
-  let [x, y, at] = [0, 0, 0];
-  while (at < commands.length) {
-    const command = commands[at] & 7;
-    const count = commands[at++] >> 3;
+/**
+ * @param {Uint8Array} bytes
+ * @param {string[]} keys
+ * @param {unknown[]} values
+ * @param {number} extent
+ */
+function decodeFeature(bytes, keys, values, extent) {
+  /** @type {TileFeature} */
+  const feature = { properties: {}, kind: 0, parts: [] };
+  readMessage(bytes, (number, value) => {
+    if (number === 2) {
+      const tags = unpack(value);
+      for (let n = 0; n < tags.length; n += 2) feature.properties[keys[tags[n]]] = values[tags[n + 1]];
+    } else if (number === 3) feature.kind = value;
+    else if (number === 4) feature.parts = decodeGeometry(unpack(value), extent);
+  });
+  return feature;
+}
+
+const MOVE_TO = 1;
+const LINE_TO = 2; // the third command, 7, closes a ring
+
+/**
+ * @param {number[]} commands
+ * @param {number} extent
+ */
+function decodeGeometry(commands, extent) {
+  /** @type {[number, number][][]} */
+  const parts = [];
+  let [x, y, offset] = [0, 0, 0];
+  while (offset < commands.length) {
+    const command = commands[offset] & 7;
+    const count = commands[offset++] >> 3;
     for (let n = 0; n < count; n++) {
-      if (command !== MOVE && command !== LINE) found.at(-1)?.push(found.at(-1)[0]);
-      else {
-        x += signed(commands[at++]);
-        y += signed(commands[at++]);
-        if (command === MOVE) found.push([]);
-        found.at(-1).push([x / extent, y / extent]);
+      if (command !== MOVE_TO && command !== LINE_TO) {
+        const ring = parts.at(-1);
+        ring?.push(ring[0]);
+        continue;
       }
+      x += zigzag(commands[offset++]);
+      y += zigzag(commands[offset++]);
+      if (command === MOVE_TO) parts.push([]);
+      parts.at(-1)?.push([x / extent, y / extent]);
     }
   }
-  return found;
+  return parts;
 }

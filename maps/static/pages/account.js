@@ -1,59 +1,67 @@
-// One's own account: another password, a second factor, leaving everywhere.
+// The page of one's account: second factor, recovery codes, password, and the sessions on other devices.
 
-import { ask, explained } from "../core/http.js";
-import { dialog } from "../core/dialogs.js";
-import { say } from "../core/page.js";
-import { sends } from "../forms/page_form.js";
-import { once } from "../core/secret_dialog.js";
+import { formDialog } from "../core/dialogs.js";
+import { all, byId, enableButtons } from "../core/elements.js";
+import { errorContent, request } from "../core/http.js";
+import { message } from "../core/page.js";
+import { showSecret } from "../core/secret_dialog.js";
+import { submitAsJson } from "../forms/page_form.js";
 
-const [offer, confirm, password] = ["offer", "confirm", "password"].map((id) => document.getElementById(id));
-const factor = "/api/account/second-factor";
+const SECOND_FACTOR = "/api/account/second-factor";
 
-sends(offer, async (given) => {
-  const { data } = await ask(factor, { method: "POST", body: given });
-  document.getElementById("picture").src = data.picture;
-  document.getElementById("shared").textContent = data.secret.match(/.{1,4}/g).join(" ");
-  offer.hidden = true;
-  confirm.hidden = false;
-  confirm.elements.code.focus();
+const setUp = byId("offer", HTMLFormElement);
+const confirmation = byId("confirm", HTMLFormElement);
+
+submitAsJson(setUp, async (values) => {
+  const { data } = await request(SECOND_FACTOR, { method: "POST", body: values });
+  byId("picture", HTMLImageElement).src = data.picture;
+  byId("shared").textContent = data.secret.match(/.{1,4}/g).join(" ");
+  setUp.hidden = true;
+  confirmation.hidden = false;
+  /** @type {HTMLInputElement} */ (confirmation.elements.namedItem("code")).focus();
 });
 
-sends(confirm, async (given) => {
-  await ask(factor, { method: "PUT", body: given });
+submitAsJson(confirmation, async (values) => {
+  await request(SECOND_FACTOR, { method: "PUT", body: values });
   location.reload();
 });
 
-sends(password, async ({ old, password: chosen, again }) => {
-  if (chosen !== again) throw new Error(say("not_the_same"));
-  await ask("/api/account/password", { method: "POST", body: { old, password: chosen } });
+submitAsJson(byId("password", HTMLFormElement), async ({ old, password, again }) => {
+  if (password !== again) throw new Error(message("not_the_same"));
+  await request("/api/account/password", { method: "POST", body: { old, password } });
   location.reload();
 });
-
-document.getElementById("everywhere").addEventListener("click", () => dialog(say("leave_everywhere_sure"), null, [], async () => {
-  await ask("/api/account/sign-out-everywhere", { method: "POST", body: {} });
-  sessionStorage.clear();
-  location.assign("/signin");
-}, { label: say("sign_out_everywhere") }));
 
 const recovery = document.getElementById("recovery");
-if (recovery) {
-  sends(recovery, async (given) => {
-    const { data } = await ask("/api/account/recovery-codes", { method: "POST", body: given });
-    once(say("recovery_codes"), data.codes.join(" \n"), say("recovery_once"));
+if (recovery instanceof HTMLFormElement) {
+  submitAsJson(recovery, async (values) => {
+    const { data } = await request("/api/account/recovery-codes", { method: "POST", body: values });
+    showSecret(message("recovery_codes"), data.codes.join(" \n"), message("recovery_once"));
   });
 }
 
-for (const button of document.querySelectorAll("[data-sign-in]")) {
+byId("everywhere").addEventListener("click", () => {
+  const label = message("sign_out_everywhere");
+  formDialog(message("leave_everywhere_sure"), null, [], signOutEverywhere, { label });
+});
+
+async function signOutEverywhere() {
+  await request("/api/account/sign-out-everywhere", { method: "POST", body: {} });
+  sessionStorage.clear();
+  location.assign("/signin");
+}
+
+for (const button of all("[data-sign-in]")) {
   button.addEventListener("click", async () => {
-    const fault = document.getElementById("sign-ins-refusal");
     try {
-      await ask(`/api/account/sign-ins/${button.dataset.signIn}`, { method: "DELETE" });
+      await request(`/api/account/sign-ins/${button.dataset.signIn}`, { method: "DELETE" });
       location.reload();
     } catch (error) {
-      fault.replaceChildren(...explained(error));
-      fault.hidden = false;
+      const box = byId("sign-ins-refusal");
+      box.replaceChildren(...errorContent(error));
+      box.hidden = false;
     }
   });
 }
 
-for (const button of document.querySelectorAll("#everywhere, [data-sign-in]")) button.disabled = false; // now somebody listens
+enableButtons("#everywhere, [data-sign-in]");

@@ -1,36 +1,53 @@
-// The committee's map: the same layers and marks as the map page, framed to what is owed.
+// The map of the committee's board: the layers and marks of the map page, framed to what needs action.
 
-import { Overlays } from "../map/overlays.js";
+import { all } from "../core/elements.js";
+import { withQuery } from "../core/http.js";
+import { loadLayerCards } from "../core/layer_cards.js";
+import { loadShapes } from "../core/marks.js";
+import { showNotice } from "../core/notices.js";
+import { message, page } from "../core/page.js";
+import { enableShortcuts } from "../core/shortcuts.js";
 import { drawBasemap } from "../map/basemap.js";
-import { knowCards } from "../core/labels.js";
-import { knowShapes } from "../core/marks.js";
-import { listenForKeys } from "../core/shortcuts.js";
-import { notice, page, say } from "../core/page.js";
-import { query } from "../core/http.js";
+import { Overlays } from "../map/overlays.js";
+import { enableZoomButtons } from "../map/zoom_buttons.js";
+
+const LAYERS = ["works", "gates", "incidents"];
+const CLOSEST = 11; // the highest zoom that the map is framed with
 
 const map = window.map_main;
 const [lat, lon, zoom] = page.home;
 map.setView([lat, lon], zoom, { animate: false });
-for (const button of document.querySelectorAll("[data-zoom]")) button.addEventListener("click", () => map.zoomIn(Number(button.dataset.zoom)));
-for (const button of document.querySelectorAll("[data-print]")) button.addEventListener("click", () => print());
-listenForKeys({ find: () => document.getElementById("q")?.focus() });
+enableZoomButtons(map);
+for (const button of all("[data-print]")) button.addEventListener("click", () => print());
+enableShortcuts({ search: () => document.getElementById("q")?.focus() });
 drawBasemap(map);
 
 try {
-  await Promise.all([knowCards(), knowShapes()]);
+  await Promise.all([loadLayerCards(), loadShapes()]);
+  /** @type {Overlays} */
   const overlays = new Overlays(map, {
-    asked: (layer) => (layer === "incidents" ? { open: "true" } : {}),
-    pick: (layer, feature) => location.assign(query("/", { select: `${layer}/${feature.id}`, as_of: page.past })),
-    hover: (id, hot) => overlays.heat(id, hot),
-    changed: () => {},
+    parametersFor: (layer) => (layer === "incidents" ? { open: "true" } : /** @type {Record<string, string>} */ ({})),
+    pick: (layer, { id }) => location.assign(withQuery("/", { select: `${layer}/${id}`, as_of: page.past })),
+    hover: (id, hovered) => overlays.highlight(id, hovered),
+    onChange: () => {},
   });
-  const layers = ["works", "gates", "incidents"];
-  await Promise.all(layers.map((layer) => overlays.show(layer)));
-  // Framed to what is owed within the office's own view, never wider; what lies on another border is a click away.
-  const home = map.getBounds();
-  const owed = layers.flatMap((layer) => overlays.rows(layer)).map((feature) => overlays.positionOf(feature)).filter((at) => at && home.contains(at));
-  const frame = owed.length ? L.latLngBounds(owed).pad(0.12) : null;
-  if (frame) map.setView(frame.getCenter(), Math.min(11, Math.max(zoom, map.getBoundsZoom(frame))), { animate: false });
+  await Promise.all(LAYERS.map((layer) => overlays.show(layer)));
+  frame(overlays);
 } catch (error) {
-  notice("cards", `${say("failed", { what: say("layers").toLowerCase() })}: ${error.message}`, { wrong: true, again: () => location.reload() });
+  const text = `${message("failed", { what: message("layers").toLowerCase() })}: ${error.message}`;
+  showNotice("cards", text, { error: true, retry: () => location.reload() });
+}
+
+/**
+ * Frame the features within the office's first view, which is never widened: what lies on another border is left out.
+ * @param {Overlays} overlays
+ */
+function frame(overlays) {
+  const home = map.getBounds();
+  const positions = LAYERS.flatMap((layer) => overlays.features(layer)).map((feature) => overlays.positionOf(feature));
+  const within = positions.filter((at) => at !== null).filter((at) => home.contains(at));
+  if (!within.length) return;
+  const bounds = L.latLngBounds(within).pad(0.12);
+  const closeness = Math.max(zoom, map.getBoundsZoom(bounds));
+  map.setView(bounds.getCenter(), Math.min(CLOSEST, closeness), { animate: false });
 }

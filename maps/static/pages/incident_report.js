@@ -1,107 +1,168 @@
-// Logging an incident with a thumb: the place first, a category in one tap, the text may wait.
-// What was typed stays on this device until it is sent.
+// The page that logs an incident, made for a thumb: the position first, the category in one tap, the text may wait.
+// What is entered stays on the device until it has been sent.
 
-import { PlaceControl } from "../forms/address_input.js";
-import { ask, collection, explained, sendingKey } from "../core/http.js";
+import { byId, element } from "../core/elements.js";
+import { errorContent, idempotencyKey, itemsPath, request } from "../core/http.js";
+import { codesOf, loadLayerCards } from "../core/layer_cards.js";
+import { loadShapes, markElement } from "../core/marks.js";
+import { localized, message, page } from "../core/page.js";
+import { enableShortcuts } from "../core/shortcuts.js";
+import { AddressInput } from "../forms/address_input.js";
 import { drawBasemap } from "../map/basemap.js";
-import { fieldOf, knowCards } from "../core/labels.js";
-import { h, page, said, say } from "../core/page.js";
-import { knowShapes, mark } from "../core/marks.js";
-import { listenForKeys } from "../core/shortcuts.js";
+import { enableZoomButtons } from "../map/zoom_buttons.js";
 
 const DRAFT = "incident-draft";
-const FIRST = ["illegal_crossing", "marker_damage", "encroach_farm", "illegal_building", "water_pollution"];
+const USUAL_CATEGORIES = ["illegal_crossing", "marker_damage", "encroach_farm", "illegal_building", "water_pollution"];
+const FEW_CATEGORIES = 6; // so many are all offered at once
+const FEWEST_CATEGORIES = 3; // fewer usual ones are not worth a choice of their own
 
 const map = window.map_main;
-const form = document.getElementById("report");
-const refusal = document.getElementById("refusal");
-const send = form.querySelector(".send");
-const description = document.getElementById("description");
-const key = sendingKey(); // one key for this form, so that a second tap sends nothing twice
+const form = byId("report", HTMLFormElement);
+const errorBox = byId("refusal");
+const sendButton = /** @type {HTMLButtonElement} */ (form.querySelector(".send"));
+const description = byId("description", HTMLTextAreaElement);
+const key = idempotencyKey(); // one for the page, so that a second tap creates no second incident
 
 const [lat, lon, zoom] = page.home;
 map.setView([lat, lon], zoom, { animate: false });
-for (const button of document.querySelectorAll("[data-zoom]")) button.addEventListener("click", () => map.zoomIn(Number(button.dataset.zoom)));
+enableZoomButtons(map);
 drawBasemap(map);
-listenForKeys({ find: () => place.input.focus(), close: () => {} });
 
-const place = new PlaceControl(document.getElementById("place"), map, { changed: () => keep() });
-
-const picks = (root, name, codes, chosen) => root.append(...codes.map((code) => h("label", { className: "pick" },
-  h("input", { type: "radio", name, value: code.value, checked: code.value === chosen, onchange: () => keep() }),
-  code.mark ? mark(code.mark) : null, said(code.title))));
-
-function showCategories(chosen, all) {
-  const root = document.getElementById("categories");
-  const codes = fieldOf("incidents", "category")?.codes ?? [];
-  const first = codes.length > 6 ? FIRST.map((value) => codes.find((code) => code.value === value)).filter(Boolean) : codes;
-  const shown = all || first.length < 3 || !first.some((code) => !chosen || code.value === chosen) ? [...first, ...codes.filter((code) => !first.includes(code))] : first;
-  root.replaceChildren(h("legend", {}, say("category")));
-  picks(root, "category", shown, chosen);
-  if (shown.length < codes.length) {
-    root.append(h("button", { className: "pick", type: "button", onclick: () => showCategories(new FormData(form).get("category"), true) }, say("other_categories")));
-  }
-}
-
-function keep() {
-  const given = new FormData(form);
-  sessionStorage.setItem(DRAFT, JSON.stringify({ description: description.value, category: given.get("category"), severity: given.get("severity"), place: place.input.value, point: place.point }));
-}
-
-function refuse(...content) {
-  refusal.replaceChildren(...content);
-  refusal.hidden = false;
-  refusal.scrollIntoView({ block: "nearest" });
-}
-
-form.addEventListener("submit", async (event) => {
+const place = new AddressInput(byId("place"), map, { onChange: () => saveDraft() });
+enableShortcuts({ search: () => place.input.focus() });
+description.addEventListener("input", saveDraft);
+form.addEventListener("submit", (event) => {
   event.preventDefault();
-  refusal.hidden = true;
-  const given = new FormData(form);
-  const position = place.value();
-  if (!position) {
-    place.wrong(say("place_missing"));
-    return;
-  }
-  if (!given.get("category")) {
-    refuse(say("choose_category"));
-    return;
-  }
-  const { geometry = null, ...rest } = position;
-  const properties = { category: given.get("category"), severity: given.get("severity") ?? "medium", ...rest };
-  if (description.value.trim()) properties.description = description.value.trim();
-  send.disabled = true;
-  send.textContent = say("sending");
-  try {
-    const { data, location: where } = await ask(collection("incidents"), {
-      method: "POST", type: "application/geo+json", headers: { "Idempotency-Key": key }, body: { type: "Feature", geometry, properties },
-    });
-    sessionStorage.removeItem(DRAFT);
-    const id = data?.id ?? where?.split("/").at(-1);
-    // In the place of the form, so that going back does not lead to one that has been sent.
-    location.replace(`/?layers=markers,works,gates,crossings,incidents&tab=incidents&select=${encodeURIComponent(id)}`);
-  } catch (error) {
-    keep();
-    const faults = error.errors ?? [];
-    for (const { field, detail } of faults) if (/^(place|geom)/.test(field)) place.wrong(detail);
-    description.setAttribute("aria-invalid", String(faults.some(({ field }) => field === "description")));
-    refuse(...explained(error, { category: say("category"), severity: say("severity"), place: say("place"), geometry: say("place") }), h("p", {}, say("not_sent")));
-    send.disabled = false;
-    send.textContent = say("send");
-  }
+  send();
 });
-description.addEventListener("input", keep);
 
 try {
-  await Promise.all([knowCards(), knowShapes()]);
+  await Promise.all([loadLayerCards(), loadShapes()]);
+  restoreDraft();
+} catch (error) {
+  const reload = { className: "button", type: "button", onclick: () => location.reload() };
+  showError(element("p", {}, error.message), element("button", reload, message("again")));
+}
+
+function saveDraft() {
+  const values = new FormData(form);
+  const draft = {
+    description: description.value,
+    category: values.get("category"),
+    severity: values.get("severity"),
+    place: place.input.value,
+    point: place.position,
+  };
+  sessionStorage.setItem(DRAFT, JSON.stringify(draft));
+}
+
+/** Fill in the form from the draft; the position that the URL brings goes before that of the draft. */
+function restoreDraft() {
   const draft = JSON.parse(sessionStorage.getItem(DRAFT) ?? "{}");
   showCategories(draft.category ?? null, false);
-  picks(document.getElementById("severities"), "severity", fieldOf("incidents", "severity")?.codes ?? [], draft.severity ?? "medium");
+  byId("severities").append(...choices("severity", codesOf("incidents", "severity"), draft.severity ?? "medium"));
   description.value = draft.description ?? "";
-  const asked = new URLSearchParams(location.search);
-  if (asked.get("q")) place.say(asked.get("q"), asked.get("border"));
-  else if (draft.point) place.at(draft.point);
-  else if (draft.place) place.say(draft.place);
-} catch (error) {
-  refuse(h("p", {}, error.message), h("button", { className: "button", type: "button", onclick: () => location.reload() }, say("again")));
+  const parameters = new URLSearchParams(location.search);
+  const text = parameters.get("q");
+  if (text) place.setText(text, parameters.get("border"));
+  else if (draft.point) place.setPosition(draft.point);
+  else if (draft.place) place.setText(draft.place);
+}
+
+/**
+ * Show the usual categories and a button for the others, or all of them.
+ * @param {string | null} chosen Is shown in any case.
+ * @param {boolean} showAll
+ */
+function showCategories(chosen, showAll) {
+  const root = byId("categories");
+  const codes = codesOf("incidents", "category");
+  const usual = codes.length > FEW_CATEGORIES ? usualCategories(codes) : codes;
+  const hidesChosen = chosen && !usual.some(({ value }) => value === chosen);
+  const complete = showAll || usual.length < FEWEST_CATEGORIES || hidesChosen;
+  const offered = complete ? [...new Set([...usual, ...codes])] : usual;
+  root.replaceChildren(
+    element("legend", {}, message("category")),
+    ...choices("category", offered, chosen),
+    offered.length < codes.length ? othersButton() : "",
+  );
+}
+
+/** @param {Code[]} codes */
+const usualCategories = (codes) =>
+  USUAL_CATEGORIES.map((value) => codes.find((code) => code.value === value)).filter((code) => code !== undefined);
+
+function othersButton() {
+  const showOthers = () => showCategories(/** @type {string | null} */ (new FormData(form).get("category")), true);
+  return element("button", { className: "pick", type: "button", onclick: showOthers }, message("other_categories"));
+}
+
+/**
+ * A radio button for each code.
+ * @param {string} name
+ * @param {Code[]} codes
+ * @param {string | null} chosen
+ */
+function choices(name, codes, chosen) {
+  return codes.map(({ value, title, mark }) => {
+    const input = element("input", { type: "radio", name, value, checked: value === chosen, onchange: saveDraft });
+    return element("label", { className: "pick" }, input, mark ? markElement(mark) : null, localized(title));
+  });
+}
+
+/** @param {(Node | string)[]} content */
+function showError(...content) {
+  errorBox.replaceChildren(...content);
+  errorBox.hidden = false;
+  errorBox.scrollIntoView({ block: "nearest" });
+}
+
+async function send() {
+  errorBox.hidden = true;
+  const values = new FormData(form);
+  const position = place.value();
+  const category = values.get("category");
+  if (!position) return place.showError(message("place_missing"));
+  if (!category) return showError(message("choose_category"));
+  const { geometry = null, ...positionProperties } = position;
+  /** @type {Properties} */
+  const properties = { category, severity: values.get("severity") ?? "medium", ...positionProperties };
+  if (description.value.trim()) properties.description = description.value.trim();
+  sendButton.disabled = true;
+  sendButton.textContent = message("sending");
+  try {
+    const response = await request(itemsPath("incidents"), {
+      method: "POST",
+      type: "application/geo+json",
+      headers: { "Idempotency-Key": key },
+      body: { type: "Feature", geometry, properties },
+    });
+    sessionStorage.removeItem(DRAFT);
+    showIncident(response.data?.id ?? response.location?.split("/").at(-1));
+  } catch (error) {
+    saveDraft();
+    showSendError(error);
+    sendButton.disabled = false;
+    sendButton.textContent = message("send");
+  }
+}
+
+/** @param {string} id The map replaces this page in the history, so that going back does not lead to a sent form. */
+function showIncident(id) {
+  const layers = "markers,works,gates,crossings,incidents";
+  location.replace(`/?layers=${layers}&tab=incidents&select=${encodeURIComponent(id)}`);
+}
+
+/** @param {Error & { errors?: FieldError[] }} error */
+function showSendError(error) {
+  const errors = error.errors ?? [];
+  for (const { field, detail } of errors) if (/^(place|geom)/.test(field)) place.showError(detail);
+  description.setAttribute("aria-invalid", String(errors.some(({ field }) => field === "description")));
+  const labels = {
+    category: message("category"),
+    severity: message("severity"),
+    place: message("place"),
+    geometry: message("place"),
+  };
+  showError(...errorContent(error, labels), element("p", {}, message("not_sent")));
 }

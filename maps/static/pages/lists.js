@@ -1,27 +1,36 @@
-// The list pages work without this; it applies a filter at once and lets the keyboard walk the rows.
+// The list pages, which work without this script: filters apply at once, and shortcuts step through the rows.
 
-import { dayFields } from "../core/date_text.js";
-import { listenForKeys } from "../core/shortcuts.js";
-import { watchMenus } from "../core/menus.js";
-import { narrow } from "../core/page.js";
+import { enhanceDayFields } from "../core/date_text.js";
+import { all } from "../core/elements.js";
+import { enableMenus } from "../core/menus.js";
+import { narrowScreen } from "../core/page.js";
+import { enableShortcuts } from "../core/shortcuts.js";
 
-for (const select of document.querySelectorAll("[data-apply]")) select.addEventListener("change", () => select.form.requestSubmit());
+for (const select of all("[data-apply]", { kind: HTMLSelectElement })) {
+  select.addEventListener("change", () => select.form?.requestSubmit());
+}
 document.querySelector("[data-submit]")?.setAttribute("hidden", "");
-dayFields(document);
-// On a phone the rows come first, unless something is filtered.
-if (narrow.matches && !document.querySelector(".filters a.button")) document.querySelector(".filter-box")?.removeAttribute("open");
-// An empty choice is no filter: it stays out of the address.
-document.querySelector(".filters")?.addEventListener("formdata", (event) => {
-  for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
-});
+enhanceDayFields(document);
+
+// On a phone the rows come first, unless a filter is set.
+if (narrowScreen.matches && !document.querySelector(".filters a.button")) {
+  document.querySelector(".filter-box")?.removeAttribute("open");
+}
+
+// Filters without a value stay out of the URL.
+for (const form of all(".filters", { kind: HTMLFormElement })) {
+  form.addEventListener("formdata", ({ formData }) => {
+    for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
+  });
+}
 document.querySelector("[data-print]")?.addEventListener("click", () => print());
 
-const links = [...document.querySelectorAll(".table .main a")];
-watchMenus();
-listenForKeys({
-  find: () => document.getElementById("q")?.focus(),
+const links = all(".table .main a");
+enableMenus();
+enableShortcuts({
+  search: () => document.getElementById("q")?.focus(),
   step: (by) => {
-    const at = links.indexOf(document.activeElement);
-    links[Math.min(links.length - 1, Math.max(0, at + by))]?.focus();
+    const current = links.findIndex((link) => link === document.activeElement);
+    links[Math.min(links.length - 1, Math.max(0, current + by))]?.focus();
   },
 });

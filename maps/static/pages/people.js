@@ -1,41 +1,107 @@
-// People: enrol, appoint and transfer, a new link, a lost second factor, dismissal. What opens something is shown once.
+// The page of accounts: creating one, its role and unit, a new invitation, ending sessions, removing the second factor
+// or the account. Invitations are shown a single time.
 
-import { ask } from "../core/http.js";
-import { dialog, line } from "../core/dialogs.js";
-import { h, moment, page, say } from "../core/page.js";
-import { once } from "../core/secret_dialog.js";
-import { postFields } from "../forms/role_form.js";
+import { formDialog, labelled } from "../core/dialogs.js";
+import { all, byId, element, enableButtons } from "../core/elements.js";
+import { formatMoment } from "../core/format.js";
+import { request } from "../core/http.js";
+import { message, page } from "../core/page.js";
+import { showSecret } from "../core/secret_dialog.js";
+import { roleFields } from "../forms/role_form.js";
 
-const people = "/api/people";
-const labels = { name: say("login_name"), title: say("person_title"), role: say("post"), unit: say("unit"), subject: say("subject") };
-const text = (name, properties = {}) => line(labels[name], h("input", { name, maxlength: "200", ...properties }));
-const showLink = (data) => once(data.name ?? say("new_link"), new URL(data.link, location.origin).href, say("link_once", { moment: moment(data.until) }));
+const PEOPLE = "/api/people";
+const choices = { roles: page.roles, units: page.units };
 
-document.getElementById("enrol").addEventListener("click", () => {
-  dialog(say("enrol"), null, [
-    text("name", { required: true, maxlength: "40", pattern: "[a-z0-9][a-z0-9._\\-]{1,39}", autocapitalize: "none", autocomplete: "off" }),
-    text("title"), ...postFields(page), text("subject", { autocomplete: "off" }),
-  ], async (given) => showLink((await ask(people, { method: "POST", body: Object.fromEntries(given) })).data), { label: say("enrol"), labels });
-});
+/** @type {Record<string, string>} */
+const labels = {
+  name: message("login_name"),
+  title: message("person_title"),
+  role: message("post"),
+  unit: message("unit"),
+  subject: message("subject"),
+};
 
-for (const button of document.querySelectorAll("[data-person]")) button.addEventListener("click", () => change(JSON.parse(button.dataset.person)));
+/**
+ * @param {string} name
+ * @param {ElementProperties} [properties]
+ */
+const textField = (name, properties = {}) =>
+  labelled(labels[name], element("input", { name, maxlength: "200", ...properties }));
 
-function change(person) {
-  const path = (rest = "") => `${people}/${person.id}${rest}`;
-  const act = async (rest, method = "POST") => (await ask(path(rest), { method, body: method === "POST" ? {} : undefined })).data;
-  const done = () => location.reload();
-  const title = text("title");
-  title.querySelector("input").value = person.title ?? "";
-  // What is pressed here is asked about once more; the dialog's own button appoints.
-  const sure = (question, label, send) => h("button", { className: "button", type: "button", onclick: () => (opened.close(), dialog(question, null, [], send, { label })) }, label);
-  const opened = dialog(say("change_account", { name: person.name }), `${say("appoint")}. ${say("appointed")}`, [
-    title, ...postFields(page, person),
-    h("div", { className: "actions" },
-      sure(`${say("new_link")}: ${person.name}. ${say("new_link_hint")}`, say("new_link"), async () => showLink(await act("/invitation"))),
-      sure(say("send_out_sure", { name: person.name }), say("sign_out_everywhere"), async () => (await act("/sign-out"), done())),
-      person.second_factor ? sure(say("drop_second_factor_sure", { name: person.name }), say("drop_second_factor"), async () => (await act("/second-factor", "DELETE"), done())) : null,
-      sure(say("dismiss_sure", { name: person.name }), say("dismiss"), async () => (await act("", "DELETE"), done()))),
-  ], async (given) => (await ask(path("/appointment"), { method: "POST", body: Object.fromEntries(given) }), done()), { label: say("appoint"), labels });
+/** @param {{ name?: string, link: string, until: string }} invitation */
+function showInvitation({ name, link, until }) {
+  const hint = message("link_once", { moment: formatMoment(until) });
+  showSecret(name ?? message("new_link"), new URL(link, location.origin).href, hint);
 }
 
-for (const button of document.querySelectorAll("#enrol, [data-person]")) button.disabled = false; // now somebody listens
+byId("enrol").addEventListener("click", () => {
+  const loginName = { required: true, maxlength: "40", pattern: "[a-z0-9][a-z0-9._\\-]{1,39}" };
+  const fields = [
+    textField("name", { ...loginName, autocapitalize: "none", autocomplete: "off" }),
+    textField("title"),
+    ...roleFields(choices),
+    textField("subject", { autocomplete: "off" }),
+  ];
+  const create = async (/** @type {FormData} */ values) => {
+    const { data } = await request(PEOPLE, { method: "POST", body: Object.fromEntries(values) });
+    showInvitation(data);
+  };
+  formDialog(message("enrol"), null, fields, create, { label: message("enrol"), labels });
+});
+
+for (const button of all("[data-person]")) {
+  button.addEventListener("click", () => changeDialog(JSON.parse(button.dataset.person ?? "")));
+}
+
+/** @param {Person} person */
+function changeDialog(person) {
+  const { name } = person;
+  const path = `${PEOPLE}/${person.id}`;
+  const invite = async () => {
+    const { data } = await request(`${path}/invitation`, { method: "POST", body: {} });
+    showInvitation(data);
+  };
+  const endSessions = async () => {
+    await request(`${path}/sign-out`, { method: "POST", body: {} });
+    location.reload();
+  };
+  const removeSecondFactor = async () => {
+    await request(`${path}/second-factor`, { method: "DELETE" });
+    location.reload();
+  };
+  const removeAccount = async () => {
+    await request(path, { method: "DELETE" });
+    location.reload();
+  };
+  const setRole = async (/** @type {FormData} */ values) => {
+    await request(`${path}/appointment`, { method: "POST", body: Object.fromEntries(values) });
+    location.reload();
+  };
+
+  /** @type {(question: string, label: string, send: () => Promise<unknown>) => HTMLElement} */
+  const confirmButton = (question, label, send) => {
+    const ask = () => {
+      dialog.close();
+      formDialog(question, null, [], send, { label });
+    };
+    return element("button", { className: "button", type: "button", onclick: ask }, label);
+  };
+  const inviteQuestion = `${message("new_link")}: ${name}. ${message("new_link_hint")}`;
+  const actions = element(
+    "div",
+    { className: "actions" },
+    confirmButton(inviteQuestion, message("new_link"), invite),
+    confirmButton(message("send_out_sure", { name }), message("sign_out_everywhere"), endSessions),
+    person.second_factor
+      ? confirmButton(message("drop_second_factor_sure", { name }), message("drop_second_factor"), removeSecondFactor)
+      : null,
+    confirmButton(message("dismiss_sure", { name }), message("dismiss"), removeAccount),
+  );
+  const title = textField("title", { value: person.title ?? "" });
+  const lead = `${message("appoint")}. ${message("appointed")}`;
+  const content = [title, ...roleFields(choices, person), actions];
+  const options = { label: message("appoint"), labels };
+  const dialog = formDialog(message("change_account", { name }), lead, content, setRole, options);
+}
+
+enableButtons("#enrol, [data-person]");

@@ -1,41 +1,60 @@
-// One version of a release: drawn as it would go, and moved on with a reason.
+// The page of a release's version: a map of what it publishes, and its transitions, each with a reason.
 
-import { ask, sendingKey } from "../core/http.js";
-import { dialog, line } from "../core/dialogs.js";
+import { formDialog, labelled, reasonInput } from "../core/dialogs.js";
+import { all } from "../core/elements.js";
+import { idempotencyKey, request } from "../core/http.js";
+import { showNotice } from "../core/notices.js";
+import { message, page } from "../core/page.js";
 import { drawBasemap } from "../map/basemap.js";
-import { h, notice, page, say } from "../core/page.js";
+import { enableZoomButtons } from "../map/zoom_buttons.js";
 
+const OUTLINE = "#14324a";
 const path = `/api/releases/${page.release}/versions/${page.number}`;
-const labels = { reason: say("reason") };
 
-for (const button of document.querySelectorAll("[data-move]")) {
-  button.addEventListener("click", () => {
-    const { move, label, explained } = button.dataset;
-    const required = explained !== undefined;
-    const key = sendingKey();
-    dialog(label, say(`release_sure_${move}`), [
-      line(`${say("reason")}${required ? ` (${say("required")})` : ""}`, h("textarea", { name: "reason", rows: "3", required, maxlength: "500", placeholder: say("reason_hint") })),
-    ], async (given) => {
-      await ask(`${path}/moves`, { method: "POST", headers: { "Idempotency-Key": key }, body: { to: move, reason: given.get("reason") } });
-      location.reload();
-    }, { label, labels });
-  });
+for (const button of all("[data-move]")) button.addEventListener("click", () => transitionDialog(button.dataset));
+for (const button of all("[data-print]")) button.addEventListener("click", () => print());
+
+/** @param {DOMStringMap} data The transition, the label of its button and, if it needs a reason, `explained`. */
+function transitionDialog({ move = "", label = "", explained }) {
+  const required = explained !== undefined;
+  const key = idempotencyKey();
+  const reasonLabel = `${message("reason")}${required ? ` (${message("required")})` : ""}`;
+  const send = async (/** @type {FormData} */ values) => {
+    const body = { to: move, reason: values.get("reason") };
+    await request(`${path}/moves`, { method: "POST", headers: { "Idempotency-Key": key }, body });
+    location.reload();
+  };
+  const options = { label, labels: { reason: message("reason") } };
+  formDialog(label, message(`release_sure_${move}`), [labelled(reasonLabel, reasonInput(required))], send, options);
 }
-for (const button of document.querySelectorAll("[data-print]")) button.addEventListener("click", () => print());
 
 const map = window.map_main;
 const [lat, lon, zoom] = page.home;
 map.setView([lat, lon], zoom, { animate: false });
-for (const button of document.querySelectorAll("[data-zoom]")) button.addEventListener("click", () => map.zoomIn(Number(button.dataset.zoom)));
+enableZoomButtons(map);
 drawBasemap(map);
 try {
-  const { data } = await ask(`${path}/preview`);
-  const drawn = L.featureGroup(data.parts.map((part) => L.geoJSON(part.features, {
-    filter: (feature) => feature.geometry !== null,
-    pointToLayer: (feature, at) => L.circleMarker(at, { radius: 6, weight: 2, color: "#14324a", fillColor: "#56B4E9", fillOpacity: 0.9 }),
-    style: (feature) => (feature.geometry.type.includes("Point") ? {} : { color: "#14324a", weight: 2, dashArray: feature.properties.legal_status || feature.properties.demarcated === false ? "6 4" : null }),
-  }))).addTo(map);
-  if (drawn.getBounds().isValid()) map.fitBounds(drawn.getBounds().pad(0.15), { animate: false, maxZoom: 12 });
+  const { data } = await request(`${path}/preview`);
+  /** @type {{ features: GeoJSON.FeatureCollection }[]} */
+  const parts = data.parts;
+  const drawing = L.featureGroup(parts.map(({ features }) => drawPart(features))).addTo(map);
+  const bounds = drawing.getBounds();
+  if (bounds.isValid()) map.fitBounds(bounds.pad(0.15), { animate: false, maxZoom: 12 });
 } catch (error) {
-  notice("preview", error.message, { wrong: true });
+  showNotice("preview", error.message, { error: true });
+}
+
+/** @param {GeoJSON.FeatureCollection} features */
+function drawPart(features) {
+  const point = { radius: 6, weight: 2, color: OUTLINE, fillColor: "#56B4E9", fillOpacity: 0.9 };
+  return L.geoJSON(features, {
+    filter: ({ geometry }) => geometry !== null,
+    pointToLayer: (_feature, position) => L.circleMarker(position, point),
+    style: (feature) => (feature?.geometry.type.includes("Point") ? {} : lineStyle(feature?.properties ?? {})),
+  });
+}
+
+/** @param {Properties} properties Lines without legal force and sections that are not demarcated are dashed. */
+function lineStyle({ legal_status: indicative, demarcated }) {
+  return { color: OUTLINE, weight: 2, dashArray: indicative || demarcated === false ? "6 4" : undefined };
 }

@@ -1,35 +1,70 @@
-// The form of a release: which layers, which of their rows, which fields, how finely placed.
+// The page that prepares a release: its layers, their filters and fields, and the decimals of coordinates.
 
-import { ask, sendingKey } from "../core/http.js";
-import { dayFields } from "../core/date_text.js";
-import { page, say } from "../core/page.js";
-import { sends } from "../forms/page_form.js";
+import { enhanceDayFields } from "../core/date_text.js";
+import { all, byId } from "../core/elements.js";
+import { idempotencyKey, request } from "../core/http.js";
+import { message, page } from "../core/page.js";
+import { submitAsJson } from "../forms/page_form.js";
 
 const labels = {
-  name: say("release_name"), recipient: say("recipient"), document: say("basis_document"), basis: say("basis"),
-  valid_from: say("valid_from"), valid_to: say("valid_to"), note: say("release_note"), parts: say("release_what_goes"),
+  name: message("release_name"),
+  recipient: message("recipient"),
+  document: message("basis_document"),
+  basis: message("basis"),
+  valid_from: message("valid_from"),
+  valid_to: message("valid_to"),
+  note: message("release_note"),
+  parts: message("release_what_goes"),
 };
 
-/** A part goes when any of its fields is ticked; its filter is written as in the address of a list. */
-function partOf(one) {
-  const fields = [...one.querySelectorAll('[type="checkbox"]:checked')].map((box) => box.value);
-  if (!fields.length) return null;
-  const filter = {};
-  for (const [name, value] of new URLSearchParams(one.querySelector("[data-filter]").value.trim().replace(/^\?/, ""))) {
-    filter[name] = name in filter ? [filter[name], value].flat() : value;
-  }
-  const decimals = one.querySelector("[data-decimals]")?.value;
-  return { layer: one.dataset.layer, filter, fields, decimals: decimals ? Number(decimals) : null };
+const form = byId("release", HTMLFormElement);
+const key = idempotencyKey(); // one for the page, so that a second press prepares no second release
+enhanceDayFields(form);
+submitAsJson(form, prepare, labels);
+
+/** @param {Record<string, any>} values */
+async function prepare(values) {
+  const parts = all("[data-layer]", { root: form }).map(partOf);
+  const { data } = await send({ ...values, parts: parts.filter((part) => part !== null) });
+  location.assign(`/releases/${data.id}`);
 }
 
-const form = document.getElementById("release");
-const key = sendingKey(); // one key for this form, so that a second press prepares nothing twice
-dayFields(form);
-sends(form, async (given) => {
-  const parts = [...form.querySelectorAll("[data-layer]")].map(partOf).filter(Boolean);
-  const body = { ...given, parts };
-  const { data } = page.tag
-    ? await ask(`/api/releases/${page.before}/versions/${page.number}`, { method: "PUT", headers: { "If-Match": page.tag }, body })
-    : await ask(page.before ? `/api/releases/${page.before}/versions` : "/api/releases", { method: "POST", headers: { "Idempotency-Key": key }, body });
-  location.assign(`/releases/${data.id}`);
-}, labels);
+/**
+ * Change the version that is being prepared, add a version to a release, or create a release.
+ * @param {object} body
+ */
+function send(body) {
+  if (page.tag) {
+    const path = `/api/releases/${page.before}/versions/${page.number}`;
+    return request(path, { method: "PUT", headers: { "If-Match": page.tag }, body });
+  }
+  const path = page.before ? `/api/releases/${page.before}/versions` : "/api/releases";
+  return request(path, { method: "POST", headers: { "Idempotency-Key": key }, body });
+}
+
+/**
+ * A layer of the release, or null if none of its fields is checked. Its filter is written like the query of a list.
+ * @param {HTMLElement} root
+ */
+function partOf(root) {
+  const checked = all('[type="checkbox"]:checked', { root, kind: HTMLInputElement });
+  if (!checked.length) return null;
+  const [filter] = all("[data-filter]", { root, kind: HTMLInputElement });
+  const [decimals] = all("[data-decimals]", { root, kind: HTMLInputElement });
+  return {
+    layer: root.dataset.layer,
+    filter: parseFilter(filter.value),
+    fields: checked.map(({ value }) => value),
+    decimals: decimals?.value ? Number(decimals.value) : null,
+  };
+}
+
+/** @param {string} text Of which a repeated name gives a list. */
+function parseFilter(text) {
+  /** @type {Record<string, string | string[]>} */
+  const filter = {};
+  for (const [name, value] of new URLSearchParams(text.trim().replace(/^\?/, ""))) {
+    filter[name] = name in filter ? [filter[name], value].flat() : value;
+  }
+  return filter;
+}

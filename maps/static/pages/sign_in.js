@@ -1,52 +1,69 @@
-// The way in: a name, a password and perhaps a code; or the first password, by the link of an invitation.
+// The pages to sign in, with a name, a password and perhaps a code, and to choose the first password by an invitation.
 
-import { ask } from "../core/http.js";
-import { say } from "../core/page.js";
-import { sends } from "../forms/page_form.js";
+import { byId } from "../core/elements.js";
+import { request } from "../core/http.js";
+import { message } from "../core/page.js";
+import { submitAsJson } from "../forms/page_form.js";
 
-const WHO = "who";
+const LAST_PERSON = "who";
 const signIn = document.getElementById("sign-in");
 const invitation = document.getElementById("invitation");
 
-if (signIn) {
-  sends(signIn, async (given) => {
-    const { data } = await ask("/signin", { method: "POST", body: given });
-    // What somebody else has left half filled on this device is nobody else's.
-    if (sessionStorage.getItem(WHO) !== data.name) sessionStorage.clear();
-    sessionStorage.setItem(WHO, data.name);
-    location.assign(signIn.dataset.onward);
+if (signIn instanceof HTMLFormElement) enableSignIn(signIn);
+if (invitation instanceof HTMLFormElement) enableInvitation(invitation);
+
+/** @param {HTMLFormElement} form */
+function enableSignIn(form) {
+  submitAsJson(form, async (values) => {
+    const { data } = await request("/signin", { method: "POST", body: values });
+    // Another person's drafts on this device are deleted.
+    if (sessionStorage.getItem(LAST_PERSON) !== data.name) sessionStorage.clear();
+    sessionStorage.setItem(LAST_PERSON, data.name);
+    location.assign(form.dataset.onward ?? "/");
   });
+  const recover = document.getElementById("recover");
+  if (recover instanceof HTMLButtonElement) enableRecovery(form, recover);
 }
 
-const recover = document.getElementById("recover");
-if (recover) {
-  // A telephone's keypad for digits has no letters, of which a recovery code is made.
-  recover.addEventListener("click", () => {
-    const { code } = signIn.elements;
+/**
+ * The button for a recovery code, which has letters, unlike the code that the field's numeric keypad is for.
+ * @param {HTMLFormElement} form
+ * @param {HTMLButtonElement} button
+ */
+function enableRecovery(form, button) {
+  button.addEventListener("click", () => {
+    const code = /** @type {HTMLInputElement} */ (form.elements.namedItem("code"));
     code.inputMode = "text";
     code.autocomplete = "off";
     code.placeholder = "abcd-efgh-jkmn-pqrs";
     code.focus();
   });
-  recover.disabled = false;
+  button.disabled = false;
 }
 
-if (invitation) {
+/** @param {HTMLFormElement} form */
+function enableInvitation(form) {
   const secret = location.hash.slice(1);
-  history.replaceState(null, "", location.pathname + location.search);
-  const fault = invitation.querySelector(".refusal");
+  history.replaceState(null, "", location.pathname + location.search); // the secret stays out of the history
+  const errorBox = /** @type {HTMLElement} */ (form.querySelector(".refusal"));
   if (!secret) {
-    fault.textContent = say("no_link");
-    fault.hidden = false;
+    errorBox.textContent = message("no_link");
+    errorBox.hidden = false;
   }
-  sends(invitation, async ({ password, again }) => {
-    if (!secret) throw new Error(say("no_link"));
-    if (password !== again) throw new Error(say("not_the_same"));
-    const { data } = await ask("/signin/password", { method: "POST", body: { invitation: secret, password } });
-    const chosen = document.getElementById("chosen");
-    chosen.querySelector("span").textContent = say("password_chosen", { name: data.name });
-    chosen.hidden = false;
-    invitation.remove();
-    chosen.querySelector("a").focus();
+  submitAsJson(form, async ({ password, again }) => {
+    if (!secret) throw new Error(message("no_link"));
+    if (password !== again) throw new Error(message("not_the_same"));
+    const { data } = await request("/signin/password", { method: "POST", body: { invitation: secret, password } });
+    form.remove();
+    showSuccess(data.name);
   });
+}
+
+/** @param {string} name */
+function showSuccess(name) {
+  const success = byId("chosen");
+  const text = success.querySelector("span");
+  if (text) text.textContent = message("password_chosen", { name });
+  success.hidden = false;
+  success.querySelector("a")?.focus();
 }

@@ -1,55 +1,127 @@
-// Tokens of machines: issued and shown once, taken back at once.
+// The page of machines' tokens: issued and shown a single time, revoked at once, with the log of their use.
 
-import { ask, fill } from "../core/http.js";
-import { dialog, line } from "../core/dialogs.js";
-import { day, h, moment, number, page, say } from "../core/page.js";
-import { once } from "../core/secret_dialog.js";
-import { postFields } from "../forms/role_form.js";
+import { closeButton, formDialog, labelled, showModal } from "../core/dialogs.js";
+import { all, byId, element, enableButtons } from "../core/elements.js";
+import { formatDay, formatMoment, formatNumber } from "../core/format.js";
+import { fillList, request } from "../core/http.js";
+import { message, page } from "../core/page.js";
+import { showSecret } from "../core/secret_dialog.js";
+import { splitList } from "../forms/feature_inputs.js";
+import { roleFields } from "../forms/role_form.js";
 
-const labels = { name: say("token_name"), role: say("post"), unit: say("unit"), recipient: say("recipient"), days: say("days"), scopes: say("scopes"), networks: say("networks"), per_minute: say("per_minute") };
+const labels = {
+  name: message("token_name"),
+  role: message("post"),
+  unit: message("unit"),
+  recipient: message("recipient"),
+  days: message("days"),
+  scopes: message("scopes"),
+  networks: message("networks"),
+  per_minute: message("per_minute"),
+};
 
-document.getElementById("issue").addEventListener("click", () => {
-  const writes = h("select", { name: "scopes" }, h("option", { value: "read" }, say("scope_read")), h("option", { value: "read write" }, `${say("scope_read")}, ${say("scope_write")}`),
-    ...Object.entries(page.releases).map(([scope, name]) => h("option", { value: scope }, say("scope_release", { name }))));
-  dialog(say("issue_token"), null, [
-    line(labels.name, h("input", { name: "name", required: true, maxlength: "100" })),
-    ...postFields(page, { role: "public" }),
-    line(labels.recipient, h("input", { name: "recipient", maxlength: "200", placeholder: say("recipient_hint") })),
-    line(labels.scopes, writes),
-    line(labels.days, h("input", { name: "days", type: "number", min: "1", max: String(page.days), value: "90", required: true })),
-    line(labels.per_minute, h("input", { name: "per_minute", type: "number", min: "1", max: String(page.most_per_minute), value: String(page.per_minute), required: true })),
-    line(labels.networks, h("input", { name: "networks", maxlength: "400", placeholder: say("networks_hint") })),
-  ], async (given) => {
-    const { data } = await ask("/api/tokens", { method: "POST", body: {
-      ...Object.fromEntries(given),
-      days: Number(given.get("days")),
-      per_minute: Number(given.get("per_minute")),
-      scopes: given.get("scopes").split(" "),
-      networks: given.get("networks").split(",").map((one) => one.trim()).filter(Boolean),
-    } });
-    once(data.name, data.token, say("token_once"));
-  }, { label: say("issue_token"), labels });
+byId("issue").addEventListener("click", () => {
+  const whole = { type: "number", min: "1", required: true };
+  const recipient = { name: "recipient", maxlength: "200", placeholder: message("recipient_hint") };
+  const days = { name: "days", ...whole, max: String(page.days), value: "90" };
+  const perMinute = { ...whole, max: String(page.most_per_minute), value: String(page.per_minute) };
+  const networks = { name: "networks", maxlength: "400", placeholder: message("networks_hint") };
+  const fields = [
+    labelled(labels.name, element("input", { name: "name", required: true, maxlength: "100" })),
+    ...roleFields({ roles: page.roles, units: page.units }, { role: "public" }),
+    labelled(labels.recipient, element("input", recipient)),
+    labelled(labels.scopes, element("select", { name: "scopes" }, ...scopeOptions())),
+    labelled(labels.days, element("input", days)),
+    labelled(labels.per_minute, element("input", { name: "per_minute", ...perMinute })),
+    labelled(labels.networks, element("input", networks)),
+  ];
+  formDialog(message("issue_token"), null, fields, issue, { label: message("issue_token"), labels });
 });
 
-for (const button of document.querySelectorAll("[data-token]")) {
-  button.addEventListener("click", () => dialog(say("revoke_sure", { name: button.dataset.name }), null, [], async () => {
-    await ask(`/api/tokens/${button.dataset.token}`, { method: "DELETE" });
-    location.reload();
-  }, { label: say("revoke") }));
+/** Scopes to read, to read and write, or to read one release each. */
+function scopeOptions() {
+  /** @type {Record<string, string>} */
+  const releases = page.releases;
+  const both = `${message("scope_read")}, ${message("scope_write")}`;
+  return [
+    element("option", { value: "read" }, message("scope_read")),
+    element("option", { value: "read write" }, both),
+    ...Object.entries(releases).map(([value, name]) =>
+      element("option", { value }, message("scope_release", { name })),
+    ),
+  ];
 }
 
-for (const button of document.querySelectorAll("[data-uses]")) {
-  button.addEventListener("click", async () => {
-    const { uses, name } = button.dataset;
-    const list = h("ul", { className: "uses" });
-    const shown = h("dialog", { "aria-label": say("uses_of", { name }) }, h("h2", {}, say("uses_of", { name })), h("p", { className: "quiet" }, say("uses_kept")), list,
-      h("div", { className: "dialog-foot" }, h("button", { className: "button", type: "button", onclick: () => shown.close() }, say("close"))));
-    shown.addEventListener("close", () => shown.remove());
-    document.body.append(shown);
-    shown.showModal();
-    await fill(list, `/api/tokens/${uses}/uses`, (data) => data.uses.map((one) => h("li", {}, h("b", {}, day(one.day)), ` · ${one.address} · ${say("calls", { n: number(one.calls) })}`,
-      one.refused ? h("b", { className: "late" }, ` · ${say("turned_away", { n: number(one.refused) })}`) : null, h("span", { className: "quiet" }, ` · ${moment(one.first_at)} – ${moment(one.last_at)}`))), "never_used");
+/** @param {FormData} values */
+async function issue(values) {
+  const body = {
+    ...Object.fromEntries(values),
+    days: Number(values.get("days")),
+    per_minute: Number(values.get("per_minute")),
+    scopes: String(values.get("scopes")).split(" "),
+    networks: splitList(String(values.get("networks"))),
+  };
+  const { data } = await request("/api/tokens", { method: "POST", body });
+  showSecret(data.name, data.token, message("token_once"));
+}
+
+for (const button of all("[data-token]")) {
+  const { token, name = "" } = button.dataset;
+  const revoke = async () => {
+    await request(`/api/tokens/${token}`, { method: "DELETE" });
+    location.reload();
+  };
+  button.addEventListener("click", () => {
+    formDialog(message("revoke_sure", { name }), null, [], revoke, { label: message("revoke") });
   });
 }
 
-for (const button of document.querySelectorAll("#issue, [data-token], [data-uses]")) button.disabled = false; // now somebody listens
+for (const button of all("[data-uses]")) {
+  const { uses, name = "" } = button.dataset;
+  button.addEventListener("click", () => usesDialog(`/api/tokens/${uses}/uses`, message("uses_of", { name })));
+}
+
+/**
+ * @param {string} path
+ * @param {string} title
+ */
+function usesDialog(path, title) {
+  const list = element("ul", { className: "uses" });
+  const dialog = element(
+    "dialog",
+    { "aria-label": title },
+    element("h2", {}, title),
+    element("p", { className: "quiet" }, message("uses_kept")),
+    list,
+    element("div", { className: "dialog-foot" }, closeButton(message("close"))),
+  );
+  dialog.addEventListener("close", () => dialog.remove());
+  showModal(dialog);
+  fillList(list, path, (data) => data.uses.map(useItem), "never_used");
+}
+
+/**
+ * The use of a token on a day from an IP address.
+ * @typedef {object} Use
+ * @property {string} day
+ * @property {string} address
+ * @property {number} calls
+ * @property {number} refused
+ * @property {string} first_at
+ * @property {string} last_at
+ */
+
+/** @param {Use} use */
+function useItem({ day, address: ipAddress, calls, refused, first_at: first, last_at: last }) {
+  const refusals = ` · ${message("turned_away", { n: formatNumber(refused) })}`;
+  return element(
+    "li",
+    {},
+    element("b", {}, formatDay(day)),
+    ` · ${ipAddress} · ${message("calls", { n: formatNumber(calls) })}`,
+    refused ? element("b", { className: "late" }, refusals) : null,
+    element("span", { className: "quiet" }, ` · ${formatMoment(first)} – ${formatMoment(last)}`),
+  );
+}
+
+enableButtons("#issue, [data-token], [data-uses]");

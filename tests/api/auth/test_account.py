@@ -142,4 +142,4 @@ def test_only_public_responses_may_be_cached(browser):
     browser.sign_in("officer")
     for path in ("/ogc/collections/markers", "/api/cards", "/api/basemap/lines", "/board", "/account"):
         assert browser.get(path).headers["cache-control"] == "private, no-store", path
-    assert "no-store" not in browser.get("/static/cotmoc.css").headers.get("cache-control", "")
+    assert "no-store" not in browser.get("/static/core/base.css").headers.get("cache-control", "")

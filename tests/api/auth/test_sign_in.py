@@ -50,7 +50,7 @@ def test_anonymous_browser_is_redirected_and_program_gets_401(browser):
     assert (problem.status_code, problem.headers["www-authenticate"]) == (401, "Bearer")
     assert problem.headers["content-type"] == "application/problem+json"
     assert browser.get("/healthz").status_code == 200
-    assert browser.get("/static/cotmoc.css").status_code == 200
+    assert browser.get("/static/core/base.css").status_code == 200
     assert browser.get("/signinn").status_code == 401
 
 

@@ -108,7 +108,7 @@ def test_invalid_http_is_refused_with_problem_details(data, site_url):
         "/ogc/collections/markers/tiles/WebMercatorQuad/5/15/25",
         "/api/export/markers",
         "/healthz",
-        "/static/cotmoc.css",
+        "/static/core/base.css",
     ],
 )
 def test_head_has_the_headers_of_get_and_no_body(path, client):

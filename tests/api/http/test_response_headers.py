@@ -62,7 +62,7 @@ def sample_requests(app):
     """Method and URL of every route, with sample values for the parameters of the path."""
     for method, path in sorted(routes(app)):
         url = re.sub(r"{(\w+)}", lambda match: SAMPLE[match[1]], path)
-        yield "GET" if method == "*" else method, f"{url}/cotmoc.css" if path == "/static" else url
+        yield "GET" if method == "*" else method, f"{url}/core/base.css" if path == "/static" else url
 
 
 def assert_secure(answer):

@@ -203,9 +203,10 @@ def test_main_path_of_a_status_leaves_out_side_states(page: Page, served_site: t
     page.goto(served_site[0])
     steps = page.evaluate(
         """async () => {
-            const cards = await import('/static/core/labels.js');
-            await cards.knowCards();
-            return [cards.stepsOf('works').map((step) => step.value), cards.stepsOf('markers')];
+            const { loadLayerCards } = await import('/static/core/layer_cards.js');
+            const { mainSteps } = await import('/static/core/status_steps.js');
+            await loadLayerCards();
+            return [mainSteps('works').map((step) => step.value), mainSteps('markers')];
         }"""
     )
     assert steps == [["proposed", "closed"], []]

@@ -1,0 +1,90 @@
+// How dates, numbers and lengths are written on the pages.
+
+import { language, message, page } from "./page.js";
+
+const VIETNAM_TIME = { timeZone: "Asia/Ho_Chi_Minh" };
+const dayFormat = new Intl.DateTimeFormat("en-GB", {
+  ...VIETNAM_TIME,
+  day: "2-digit",
+  month: "2-digit",
+  year: "numeric",
+});
+const timeFormat = new Intl.DateTimeFormat("en-GB", {
+  ...VIETNAM_TIME,
+  hour: "2-digit",
+  minute: "2-digit",
+  hour12: false,
+});
+const DAY = 86_400_000; // milliseconds
+
+/**
+ * A date or a moment as dd/mm/yyyy in Việt Nam's time; a date without a time has no time zone.
+ * @param {string} value
+ */
+export function formatDay(value) {
+  const date = /^(\d{4})-(\d\d)-(\d\d)$/.exec(value);
+  if (date) return `${date[3]}/${date[2]}/${date[1]}`;
+  const moment = new Date(value);
+  return Number.isNaN(moment.getTime()) ? String(value) : dayFormat.format(moment);
+}
+
+/**
+ * A moment as dd/mm/yyyy HH:MM in Việt Nam's time.
+ * @param {string} value
+ */
+export function formatMoment(value) {
+  const moment = new Date(value);
+  return Number.isNaN(moment.getTime()) ? String(value) : `${dayFormat.format(moment)} ${timeFormat.format(moment)}`;
+}
+
+/** The present moment, ISO 8601. */
+export const now = () => new Date().toISOString();
+
+/** The day in Việt Nam, yyyy-mm-dd: today, or the one that the page looks back to. */
+export const today = () => isoDay(formatDay(page.past || now()));
+
+/**
+ * yyyy-mm-dd of dd/mm/yyyy.
+ * @param {string} day
+ */
+const isoDay = (day) => day.split("/").reverse().join("-");
+
+/**
+ * Whole days from a date to `today()`.
+ * @param {string} date
+ */
+export const daysSince = (date) => Math.round((Date.parse(today()) - Date.parse(date)) / DAY);
+
+/**
+ * A number as the page's language writes it: 1.066,5 in Vietnamese, 1,066.5 in English.
+ * @param {number | string} value
+ */
+export function formatNumber(value) {
+  const [thousands, decimal] = language === "en" ? [",", "."] : [".", ","];
+  const [whole, fraction] = String(value).split(".");
+  return whole.replace(/\B(?=(\d{3})+(?!\d))/g, thousands) + (fraction ? decimal + fraction : "");
+}
+
+/**
+ * A number with its unit; a percent sign follows without a space.
+ * @param {number | string} value
+ * @param {string | null} [unit]
+ */
+export const formatQuantity = (value, unit) => formatNumber(value) + (unit ? `${unit === "%" ? "" : " "}${unit}` : "");
+
+/**
+ * A length in metres below one kilometre, else in kilometres, below 100 km with one decimal.
+ * @param {number} metres
+ */
+export function formatDistance(metres) {
+  const size = Math.abs(metres);
+  if (size < 1000) return message("metres", { n: formatNumber(Math.round(metres)) });
+  const kilometres = (metres / 1000).toFixed(size < 100_000 ? 1 : 0).replace(/\.0$/, "");
+  return message("kilometres", { n: formatNumber(kilometres) });
+}
+
+/**
+ * The parts that are there, joined as one line of text.
+ * @param {...(string | null | undefined | false)} parts
+ */
+export const joined = (...parts) => parts.filter(Boolean).join(" · ");

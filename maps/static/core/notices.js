@@ -1,0 +1,39 @@
+// Short notices over the map.
+
+import { element } from "./elements.js";
+import { message } from "./page.js";
+
+const SHOWN_FOR = 6000; // milliseconds
+const SHOWN_FOR_WITH_UNDO = 12_000;
+
+/**
+ * Show a notice in place of the one with the same key; an empty text only removes that. An error stays until it is
+ * closed or replaced.
+ * @param {string} key
+ * @param {string} text
+ * @param {{ error?: boolean, retry?: (() => unknown) | null, undo?: (() => unknown) | null }} [options]
+ */
+export function showNotice(key, text, { error = false, retry = null, undo = null } = {}) {
+  const list = document.getElementById("notices");
+  if (!list) return;
+  list.querySelector(`[data-key="${CSS.escape(key)}"]`)?.remove();
+  if (!text) return;
+  const notice = element(
+    "div",
+    { className: error ? "notice wrong" : "notice", data: { key } },
+    element("span", {}, text),
+  );
+  /** @type {(label: string, action?: () => unknown) => void} */
+  const addButton = (label, action) => {
+    const press = () => {
+      notice.remove();
+      action?.();
+    };
+    notice.append(element("button", { className: "button plain", type: "button", onclick: press }, message(label)));
+  };
+  if (retry) addButton("again", retry);
+  if (undo) addButton("undo", undo);
+  if (error) addButton("close");
+  list.append(notice);
+  if (!error) setTimeout(() => notice.remove(), undo ? SHOWN_FOR_WITH_UNDO : SHOWN_FOR);
+}

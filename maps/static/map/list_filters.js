@@ -1,0 +1,141 @@
+// The filters above the list of the panel: a chip for each that is set, and the form that sets them.
+
+import { debounce } from "../core/debounce.js";
+import { element } from "../core/elements.js";
+import { codeOf, fieldOf, layerCard } from "../core/layer_cards.js";
+import { localized, message } from "../core/page.js";
+
+const BORDERS = ["VN-KH", "VN-CN", "VN-LA"];
+const YEARS = 8; // of which the first is next year
+
+/** @type {Record<string, string>} The field that names the unit. */
+export const UNIT_FIELDS = { works: "unit", tasks: "lead_unit", incidents: "unit" };
+
+/** @typedef {(changes: Record<string, string | null>) => unknown} SetFilters */
+
+/**
+ * A chip for each filter, which removes it.
+ * @param {string} layer
+ * @param {Record<string, string>} filters
+ * @param {SetFilters} setFilters
+ */
+export function filterChips(layer, filters, setFilters) {
+  return Object.entries(filters).map(([name, value]) => {
+    const remove = () => setFilters({ [name]: null });
+    const properties = { className: "chip", type: "button", title: message("remove_filter"), onclick: remove };
+    return element("button", properties, `${filterText(layer, name, value)} ✕`);
+  });
+}
+
+/**
+ * @param {string} layer
+ * @param {string} name
+ * @param {string} value
+ */
+function filterText(layer, name, value) {
+  if (name === "year") return `${message("year")} ${value}`;
+  if (name === "open") return message("open_only");
+  if (name === "border") return message(value);
+  if (name === "text") return `“${value}”`;
+  return localized(codeOf(layer, name, value)?.title) || value;
+}
+
+/**
+ * The controls of the filters that a layer has.
+ * @param {string} layer
+ * @param {Record<string, string>} filters
+ * @param {string[]} units Those to choose from.
+ * @param {SetFilters} setFilters
+ */
+export function filterControls(layer, filters, units, setFilters) {
+  /** @type {(name: string, label: string, options: [string, string][]) => HTMLElement} */
+  const select = (name, label, options) =>
+    selectControl(label, options, filters[name], (value) => setFilters({ [name]: value || null }));
+  const has = (/** @type {string} */ name) => Boolean(fieldOf(layer, name));
+  /** @type {HTMLElement[]} */
+  const controls = [textControl(filters.text ?? "", setFilters)];
+  if (has("border")) {
+    controls.push(
+      select(
+        "border",
+        message("border"),
+        BORDERS.map((border) => [border, message(border)]),
+      ),
+    );
+  }
+  if (has("due_on") || has("occurred_at")) controls.push(select("year", message("year"), yearOptions()));
+  for (const field of codedFields(layer)) {
+    const codes = field.codes ?? [];
+    controls.push(
+      select(
+        field.name,
+        localized(field.title),
+        codes.map(({ value, title }) => [value, localized(title)]),
+      ),
+    );
+  }
+  const unit = fieldOf(layer, UNIT_FIELDS[layer]);
+  if (unit) {
+    controls.push(
+      select(
+        unit.name,
+        localized(unit.title),
+        units.map((name) => [name, name]),
+      ),
+    );
+  }
+  return [...controls, openControl(Boolean(filters.open), setFilters)];
+}
+
+/**
+ * @param {string} label
+ * @param {[string, string][]} options
+ * @param {string | undefined} current
+ * @param {(value: string) => unknown} onChange
+ */
+function selectControl(label, options, current, onChange) {
+  const control = element(
+    "select",
+    { onchange: ({ currentTarget }) => onChange(currentTarget.value) },
+    element("option", { value: "" }, message("all")),
+    ...options.map(([value, text]) => element("option", { value, selected: value === (current ?? "") }, text)),
+  );
+  return element("label", {}, label, control);
+}
+
+/**
+ * @param {string} value
+ * @param {SetFilters} setFilters
+ */
+function textControl(value, setFilters) {
+  const change = debounce(300, (/** @type {string} */ text) => setFilters({ text: text.trim() || null }));
+  const oninput = (/** @type {any} */ { currentTarget }) => change(currentTarget.value);
+  const input = element("input", { type: "search", maxlength: "200", value, oninput });
+  return element("label", { className: "wide" }, message("text"), input);
+}
+
+/**
+ * @param {boolean} checked
+ * @param {SetFilters} setFilters
+ */
+function openControl(checked, setFilters) {
+  const onchange = (/** @type {any} */ { currentTarget }) => setFilters({ open: currentTarget.checked ? "1" : null });
+  const input = element("input", { type: "checkbox", checked, onchange });
+  return element("label", { className: "check" }, input, message("open_only"));
+}
+
+/** @returns {[string, string][]} */
+function yearOptions() {
+  const next = new Date().getFullYear() + 1;
+  return Array.from({ length: YEARS }, (_, back) => [String(next - back), String(next - back)]);
+}
+
+/**
+ * The fields with code lists that features are often looked for by.
+ * @param {string} layer
+ */
+function codedFields(layer) {
+  const names = ["urgency", layerCard(layer).status, "severity", "category", "kind", "missing_clears"];
+  const fields = [...new Set(names)].map((name) => fieldOf(layer, name));
+  return fields.filter((field) => field !== undefined).filter(({ codes }) => codes);
+}

@@ -1,0 +1,42 @@
+// The margin of the map page, the list of layers and the legend, and the button that shows or hides it. On a phone it
+// covers the map.
+
+import { debounce } from "../core/debounce.js";
+import { all, byId } from "../core/elements.js";
+import { narrowScreen } from "../core/page.js";
+import { drawLayerList, drawLegend } from "./legend.js";
+
+export class Margin {
+  /**
+   * @param {LayerCard[]} cards
+   * @param {import("./url_state.js").UrlState} view
+   * @param {import("./overlays.js").Overlays} overlays
+   * @param {(layer: string, visible: boolean) => unknown} toggleLayer
+   */
+  constructor(cards, view, overlays, toggleLayer) {
+    this.stage = /** @type {HTMLElement} */ (document.querySelector(".stage"));
+    this.button = byId("layers-button");
+    this.button.addEventListener("click", () => this.#setOpen(this.button.getAttribute("aria-expanded") !== "true"));
+    if (narrowScreen.matches) this.button.setAttribute("aria-expanded", "false");
+
+    /** Draw the list and the legend soon, once for several changes. */
+    this.draw = debounce(40, () => {
+      drawLegend(byId("legend"), view, overlays);
+      drawLayerList(byId("layer-list"), cards, view, overlays, toggleLayer);
+    });
+  }
+
+  /** Stop covering the map; returns whether it did. */
+  close() {
+    if (!this.stage.classList.contains("floats-open")) return false;
+    this.#setOpen(false);
+    return true;
+  }
+
+  /** @param {boolean} open */
+  #setOpen(open) {
+    this.button.setAttribute("aria-expanded", String(open));
+    if (narrowScreen.matches) this.stage.classList.toggle("floats-open", open);
+    else for (const float of all(".float")) float.hidden = !open;
+  }
+}

@@ -1,0 +1,47 @@
+// The forms in the panel of the map page. Unsaved input is given up only by cancelling: until then the form keeps the
+// panel.
+
+import { showNotice } from "../core/notices.js";
+import { message } from "../core/page.js";
+import { featureForm } from "../forms/feature_form.js";
+
+export class PanelForms {
+  /** @type {HTMLFormElement | null} The form in the panel, once something has been entered in it. */
+  #changed = null;
+
+  /**
+   * @param {L.Map} map
+   * @param {import("./panel.js").Panel} panel
+   */
+  constructor(map, panel) {
+    this.map = map;
+    this.panel = panel;
+    addEventListener("beforeunload", (event) => {
+      if (this.#changed) event.preventDefault();
+    });
+  }
+
+  /** Whether a form with unsaved input keeps the panel; the person is then told so and led back to it. */
+  keepsPanel() {
+    if (!this.#changed) return false;
+    showNotice("writing", message("form_open"));
+    /** @type {HTMLElement | null} */ (this.#changed.querySelector('[type="submit"]'))?.focus();
+    return true;
+  }
+
+  /**
+   * Open the form of a feature, or of a new one.
+   * @param {string} layer
+   * @param {import("../forms/feature_form.js").FormOptions} options
+   */
+  open(layer, options) {
+    const { form, remove } = featureForm(layer, this.map, options);
+    form.addEventListener("input", () => (this.#changed = form));
+    this.panel.show([form], () => {
+      this.#changed = null;
+      remove();
+    });
+    this.panel.setHeight(options.positionOnly ? "half" : "high");
+    this.map.invalidateSize();
+  }
+}

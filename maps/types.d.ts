@@ -1,0 +1,210 @@
+/**
+ * What the pages know: the JSON that the server sends, as types for `tsc`. The browser never loads this file.
+ */
+
+/** A title in both languages of the pages. */
+interface Title {
+  vi: string;
+  en: string;
+}
+
+/** A shape of the sprite `/marks.svg` and its colour. */
+interface Mark {
+  shape?: string;
+  colour?: string;
+}
+
+/** A value of a code list; `onward` names the values that a transition may lead to. */
+interface Code {
+  value: string;
+  title: Title;
+  mark: Mark | null;
+  onward: string[];
+}
+
+interface Field {
+  name: string;
+  title: Title;
+  type: string;
+  codes: Code[] | null;
+  required: boolean;
+  /** Whether a client may send it. */
+  receivable: boolean;
+  unit: string | null;
+}
+
+/** A table whose rows belong to a feature, such as the inspections of a marker. */
+interface ChildTable {
+  name: string;
+  title: Title;
+  fields: Field[];
+}
+
+/** What `/api/cards` says of a layer: its fields, and what the reader may do. */
+interface LayerCard {
+  name: string;
+  title: Title;
+  geometry: string | null;
+  /** The field whose code gives a feature its mark. */
+  drawn_by: string | null;
+  /** The field that holds the status. */
+  status: string | null;
+  fields: Field[];
+  parts?: ChildTable[];
+  events?: Pick<Code, "value" | "title">[];
+  editable: boolean;
+  creatable: boolean;
+  /** Whether the status changes by transitions. */
+  movable: boolean;
+  /** Whether the reader may set the position of features. */
+  places: boolean;
+}
+
+/** The properties of a feature, by the names of its layer's fields. */
+type Properties = Record<string, any>;
+
+/** A GeoJSON feature of a layer, with what the response said of it when it was read alone. */
+interface LayerFeature {
+  type: "Feature";
+  id: string;
+  geometry: GeoJSON.Geometry | null;
+  properties: Properties;
+  etag?: string | null;
+  /** The methods that the reader may use on it, as in the header `Allow`. */
+  allows?: string | null;
+}
+
+/** A feature of a vector tile has properties alone. */
+type Described = Pick<LayerFeature, "properties"> & { geometry?: GeoJSON.Geometry | object | null };
+
+/** A location of `/api/locate`. */
+interface LocatedFeature extends GeoJSON.Feature<GeoJSON.Geometry | null, Properties> {}
+
+interface LocateResponse {
+  features: LocatedFeature[];
+  other_zones?: OtherZone[];
+}
+
+/** Where the same VN-2000 coordinates lie under another central meridian. */
+interface OtherZone {
+  meridian: number | string;
+  address?: string | null;
+  lat: number;
+  lon: number;
+}
+
+/** A position that was tapped on the map or measured by the device; `accuracy` in metres. */
+interface Position {
+  lat: number;
+  lon: number;
+  source: string;
+  accuracy?: number | null;
+}
+
+/** Where something is, as the server takes it: coordinates, or text that the server locates. */
+type PositionInput =
+  | { geometry: GeoJSON.Point; position_source: string; accuracy_m?: number }
+  | { geometry?: undefined; place: { text: string; border?: string; written?: string } };
+
+/** A response with status 400 or above, as RFC 9457 describes it. */
+interface Problem {
+  title?: string;
+  detail?: string;
+  errors?: FieldError[];
+  /** Marker numbers near one that does not exist. */
+  numbers?: string[];
+}
+
+interface FieldError {
+  field: string;
+  detail: string;
+}
+
+/** An entry of a feature's history: of itself, or of a row of a child table or a link (`part`). */
+interface HistoryEntry {
+  at: string;
+  actor: string;
+  action: string;
+  reason?: string | null;
+  request?: string | null;
+  device_at?: string | null;
+  changes?: Record<string, { old: any; new: any }>;
+  moved_m?: number | null;
+  part?: string | null;
+  about?: { role: string; direction: string; title?: string | null; at?: string | null };
+}
+
+/** A link from (`from`) or to (`to`) another feature, or to a marker address (`at`). */
+interface Link {
+  link: string;
+  role: string;
+  direction: string;
+  layer: string;
+  id: string | null;
+  title: string | null;
+  at: string | null;
+  border: string | null;
+}
+
+/** A step of the neighbour's procedure for a work. */
+interface ProcedureStep {
+  code: string;
+  title: Title;
+  due_on: string | null;
+  done_on: string | null;
+  document: string | null;
+  note: string | null;
+  source: string | null;
+}
+
+/** A dated event of a gate; `precision` is `day`, `month` or `year`. */
+interface GateEvent {
+  kind: string;
+  on: string;
+  precision?: string;
+  document?: string | null;
+  note?: string | null;
+  source?: string;
+}
+
+interface Person {
+  id: string;
+  name: string;
+  title?: string | null;
+  role?: string;
+  unit?: string | null;
+  second_factor?: boolean;
+}
+
+/** The JSON that a page brings with it. Each page fills in what its own scripts need. */
+interface PageData {
+  /** The moment that the page looks back to, ISO 8601; nothing when it shows the present. */
+  past?: string | null;
+  /** Latitude, longitude and zoom of the first view. */
+  home: [number, number, number];
+  /** The mark of each layer whose features have none of their own. */
+  marks?: Record<string, Mark>;
+  /** The layers that the map shows at first. */
+  drawn: string[];
+  tabs: string[];
+  [name: string]: any;
+}
+
+/** What `element` takes: properties, attributes and, by names in `on…`, event listeners. */
+interface ElementProperties {
+  [listener: `on${string}`]: ((event: any) => unknown) | null;
+  [name: string]: any;
+}
+
+type Child = Node | string | null | undefined | false;
+
+/** What a change did: a text to show, and how to take it back. */
+interface Outcome {
+  text?: string;
+  undo?: (() => Promise<unknown>) | null;
+}
+
+interface Window {
+  /** The map that `/map.js` makes. */
+  map_main: L.Map;
+}
