@@ -180,7 +180,7 @@ def update_addresses(session: Session, border: Border) -> int:
                     feature.set_location(session, feature.original)
                 moved += 1
             session.flush()
-    for link in session.query(Link).filter_by(border=border.value, position_source=PositionSource.ASSUMED):
+    for link in session.query(Link).filter_by(route=border.value, position_source=PositionSource.ASSUMED):
         with suppress(Invalid, Missing):
             location = locate(session, link.at or "", border=border.value)[0]
             link.geom, link.position_source = _geom_of(location), location.position_source
