@@ -89,8 +89,10 @@ function showCategories(chosen, showAll) {
 }
 
 /** @param {Code[]} codes */
-const usualCategories = (codes) =>
-  USUAL_CATEGORIES.map((value) => codes.find((code) => code.value === value)).filter((code) => code !== undefined);
+function usualCategories(codes) {
+  const categories = USUAL_CATEGORIES.map((value) => codes.find((code) => code.value === value));
+  return categories.filter((code) => code !== undefined);
+}
 
 function othersButton() {
   const showOthers = () => showCategories(/** @type {string | null} */ (new FormData(form).get("category")), true);
