@@ -138,8 +138,9 @@ def location_model(layer: Layer) -> type[BaseModel]:
     """The pydantic model of a location as text (``place``).
 
     ``text`` is a coordinate, in ``crs`` where it names none, or whatever else ``Feature.set_location`` of the layer
-    understands. ``near`` chooses between several readings of it. ``written`` keeps what was typed when ``text`` is the
-    reading that the user chose. ``Feature.location_fields`` adds fields of the application.
+    understands. ``near`` names something close by, against which a coordinate can be checked. ``written`` keeps what
+    was typed when ``text`` is the interpretation that the user chose. ``Feature.location_fields`` adds the
+    application's own fields.
     """
     lengths = {**layer.model.location_fields, "crs": 40, "near": 60, "written": 200}
     optional: dict[str, Any] = {name: (_text_type(length) | None, None) for name, length in lengths.items()}
