@@ -276,7 +276,7 @@ def test_restrictive_umask_does_not_exclude_the_cluster_user(data_root: Path):
 LOCK = """
 import sys, time
 from pathlib import Path
-from gis.cluster.private_cluster import data_dir_lock
+from gis.cluster import data_dir_lock
 with data_dir_lock(Path(sys.argv[1]), "up") as write_port:
     write_port(8123)
     print("locked", flush=True)
