@@ -23,7 +23,7 @@ LOWERING_NOT_ALLOWED, LOWERING_BY_AUTHOR = "CM007", "CM008"
 
 VALUE_IN_USE_TEXT = Text("Giá trị này đã được sử dụng", "This value is already in use")
 UNKNOWN_REFERENCE_TEXT = Text("Không tìm thấy đối tượng được nêu", "The object referred to does not exist")
-CONSTRAINT_VIOLATED_TEXT = Text("Giá trị không đúng quy tắc dữ liệu", "The value violates a constraint")
+CONSTRAINT_VIOLATED_TEXT = Text("Giá trị không đúng quy tắc dữ liệu", "The value does not meet a rule of the data")
 TOO_MANY_DOWNLOADS_TEXT = Text(
     "Đang có quá nhiều lượt tải xuống, hãy thử lại sau ít giây", "Too many downloads at once; please try again shortly"
 )

@@ -230,7 +230,7 @@ def test_last_administrator_cannot_be_removed(accounts, staff):
                 close_account(session, person_id)
     for remove in (lambda session: close_account(session, uuid.UUID(staff["chief"])),
                    lambda session: assign_role(session, uuid.UUID(staff["chief"]), "office", None)):  # fmt: skip
-        with pytest.raises(Conflict, match="at least one administrator"), accounts.transaction("test") as session:
+        with pytest.raises(Conflict, match="At least one administrator"), accounts.transaction("test") as session:
             remove(session)
 
 

@@ -38,7 +38,7 @@ def test_release_from_draft_to_withdrawal(preparer_browser, approver_browser, ma
         f"/api/releases/{release}/versions/1/moves?lang=en", {"to": "approved", "reason": "tự duyệt"}
     )
     assert (by_the_preparer.status_code, by_the_preparer.headers["content-type"]) == (403, "application/problem+json")
-    assert "second person" in by_the_preparer.json()["detail"]
+    assert "Another person must approve" in by_the_preparer.json()["detail"]
     transition(approver_browser, release, "published", expected=409)
     transition(approver_browser, release, "approved")
     document = transition(approver_browser, release, "published")

@@ -31,7 +31,7 @@ from tests.gis.release.releases import (
 def test_approval_needs_a_second_person(database, create_marker, connect):
     part = make_part("markers", "number", number=[create_marker()[1]])
     draft = submit(database, prepare(database, "Bạn F", part), part)
-    with pytest.raises(Forbidden, match="second person"):
+    with pytest.raises(Forbidden, match="Another person must approve"):
         transition(database, draft, "approved", LAN)
     connection = connect(WRITER_LOGIN, role=ADMINISTRATOR.write_role)
     connection.execute("select set_config('cotmoc.actor', 'lan', false)")
@@ -58,7 +58,7 @@ def test_editor_of_a_draft_cannot_approve_it(database, create_marker, connect):
     with database.transaction(MINH, write=True) as session:
         workflow.version_of(session, *draft).note = "sửa giúp"
     submit(database, draft, part)
-    with pytest.raises(Forbidden, match="second person"):
+    with pytest.raises(Forbidden, match="Another person must approve"):
         transition(database, draft, "approved", MINH)
 
 
