@@ -197,7 +197,8 @@ def _property_text(field: Field, value: Any, language: Language) -> str:  # noqa
     if value is None:
         return ""
     if field.codes is not None:
-        return field.codes(value).title.in_language(language)
+        codes = value if isinstance(value, list) else [value]
+        return ", ".join(field.codes(code).title.in_language(language) for code in codes)
     if field.type in ("date", "datetime"):
         return rendering.format_date(value) if field.type == "date" else rendering.format_datetime(value)
     match value:

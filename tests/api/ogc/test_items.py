@@ -358,3 +358,12 @@ def test_responses_have_security_headers(client):
         assert headers["x-content-type-options"] == "nosniff"
         assert "default-src 'none'" in headers["content-security-policy"]
         assert headers["x-request-id"]
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_page_of_a_feature_names_each_code_of_a_list(client, language):
+    draft = client.post("/ogc/collections/tasks/items", json={"title": "Chưa rõ người"}).json()
+    assert len(draft["properties"]["missing_clears"]) > 1
+    page = client.get(f"/ogc/collections/tasks/items/{draft['id']}", params={"f": "html", "lang": language})
+    assert page.status_code == 200
+    assert "missing_clears" not in page.text
