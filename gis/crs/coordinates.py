@@ -21,7 +21,7 @@ _ELLIPSOID = Geod(ellps="WGS84")
 class Extent:
     """The area in which positions are accepted, in degrees of WGS 84.
 
-    The ranges of longitude and latitude must not overlap, so that the order of two figures can be told from them.
+    The ranges of longitude and latitude must not overlap, so that a value shows which of the two it is.
     """
 
     name: Text

@@ -105,14 +105,14 @@ def geometry_to_wgs84(
             raise _outside_crs(name)
         geometry = shapely.segmentize(geometry, max(east - west, north - south) / DENSIFY_SEGMENTS)
 
-    def degrees(pairs: Any) -> Any:
+    def to_lon_lat(pairs: Any) -> Any:
         first, second = (pairs[:, 1], pairs[:, 0]) if crs.latitude_first else (pairs[:, 0], pairs[:, 1])
         lon, lat = (first, second) if crs.epsg == WGS84 else to_wgs84(first, second, crs.epsg)
         return np.column_stack((lon, lat)).round(DECIMALS)
 
-    transformed: BaseGeometry = shapely.transform(geometry, degrees)
-    corners = shapely.get_coordinates(transformed)
-    on_earth = np.isfinite(corners).all() and (abs(corners) <= (180, 90)).all()
+    transformed: BaseGeometry = shapely.transform(geometry, to_lon_lat)
+    vertices = shapely.get_coordinates(transformed)
+    on_earth = np.isfinite(vertices).all() and (abs(vertices) <= (180, 90)).all()
     if not on_earth or not transformed.is_valid:
         raise _outside_crs(name)
     return transformed

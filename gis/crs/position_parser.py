@@ -55,7 +55,7 @@ _WIDTH = re.compile(r"\(?\s?\bmui(?:\schieu)?\s?(?P<width>[36])\b(?:\s?°|\sdo\b
 _UTM = re.compile(
     r"\butm\b[ ,/]*(?:wgs\s?-?\s?84[ ,/]*)?(?:zone |mui )?(?P<zone>[0-9]{1,2})(?:[npq]\b| [npq]\b(?!\s?[=:])|(?![0-9]))"
 )
-_UTM_UNNAMED = re.compile(r"^(?P<zone>[0-9]{1,2})\s?[npq][\s,:]+(?=.*[0-9]{5})")
+_UTM_ZONE_ONLY = re.compile(r"^(?P<zone>[0-9]{1,2})\s?[npq][\s,:]+(?=.*[0-9]{5})")
 _WGS84 = re.compile(r"\(?\bwgs\s?-?\s?(?:19)?84\b\)?")
 _EPSG = re.compile(r"\(?\bepsg:(?P<code>[0-9]{1,6})\b\)?")
 _UTM_ZONES = {str(number): epsg for epsg, number in systems.UTM_ZONE_NUMBERS.items()}
@@ -68,17 +68,17 @@ def _stated_crs(text: str) -> tuple[int | None, str]:
     """
     if _VN2000.search(text):
         width, rest = _extract(_WIDTH, text)
-        name, rest = _extract(_VN2000, rest)
-        return _vn2000_epsg(name, int(width.get("width", systems.PROVINCIAL_WIDTH))), rest
-    for pattern in (_UTM, _UTM_UNNAMED):
+        groups, rest = _extract(_VN2000, rest)
+        return _vn2000_epsg(groups, int(width.get("width", systems.PROVINCIAL_WIDTH))), rest
+    for pattern in (_UTM, _UTM_ZONE_ONLY):
         if pattern.search(text):
-            name, rest = _extract(pattern, text)
-            if name["zone"] not in _UTM_ZONES:
+            groups, rest = _extract(pattern, text)
+            if groups["zone"] not in _UTM_ZONES:
                 raise _position_error("unknown_zone", known=[f"UTM {zone}N" for zone in _UTM_ZONES])
-            return _UTM_ZONES[name["zone"]], _extract(_WGS84, rest)[1]
+            return _UTM_ZONES[groups["zone"]], _extract(_WGS84, rest)[1]
     if _EPSG.search(text):
-        name, rest = _extract(_EPSG, text)
-        return systems.parse_epsg(f"EPSG:{name['code']}"), rest
+        groups, rest = _extract(_EPSG, text)
+        return systems.parse_epsg(f"EPSG:{groups['code']}"), rest
     if _WGS84.search(text):
         return WGS84, _extract(_WGS84, text)[1]
     return None, text
@@ -93,10 +93,10 @@ def _extract(pattern: re.Pattern[str], text: str) -> tuple[dict[str, str], str]:
     return groups, f"{text[: match.start()].strip(' ,;:')} {text[match.end() :].strip(' ,;:')}".strip()
 
 
-def _vn2000_epsg(name: dict[str, str], width: int) -> int:
-    if "degrees" not in name:
+def _vn2000_epsg(groups: dict[str, str], width: int) -> int:
+    if "degrees" not in groups:
         return VN2000
-    zone = systems.zone_by_meridian(_parse_number(name["degrees"]) + int(name.get("minutes", 0)) / 60, width)
+    zone = systems.zone_by_meridian(_parse_number(groups["degrees"]) + int(groups.get("minutes", 0)) / 60, width)
     if zone is None:
         known = [zone.meridian_label for zone in systems.ZONES if zone.width == width]
         raise _position_error("unknown_zone", known=known)
@@ -233,7 +233,10 @@ def _both_in_degrees(first: _Coordinate, second: _Coordinate) -> bool:
 
 
 def _north_and_east(first: _Coordinate, second: _Coordinate, epsg: int, extent: Extent) -> tuple[float, float]:
-    """North before east: by the labels; else degrees by the extent, VN-2000 as X Y, other projections as E N."""
+    """The two values with north first. Labels say which that is.
+
+    Without them the extent decides for degrees; in metres VN-2000 is written X Y and other projections E N.
+    """
     if first.axis in ("north", "east"):
         north_first = first.axis == "north"
     elif first.in_degrees:
@@ -257,7 +260,7 @@ def _lon_lat_in_extent(north: float, east: float, epsg: int, extent: Extent) -> 
 
 _ERROR_TEXTS = {
     "crs_conflict": Text(
-        "Tọa độ không khớp với hệ tọa độ đã chọn", "The coordinates do not fit the coordinate reference system given"
+        "Tọa độ không khớp với hệ tọa độ đã chọn", "The coordinates do not fit the chosen coordinate reference system"
     ),
     "crs_missing": Text(
         "Cần cho biết hệ tọa độ: kinh tuyến trục VN-2000 (ví dụ VN-2000 105°45') hoặc múi UTM (ví dụ 48N)",

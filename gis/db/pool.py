@@ -73,11 +73,11 @@ class Connection:
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
         self._connection, self._raw = connection, connection.pgconn
         self._loop = asyncio.get_running_loop()
-        self._plans: dict[tuple[bytes, str, tuple[int, ...]], bytes] = {}
-        self._numbers = count()
+        self._statement_names: dict[tuple[bytes, str, tuple[int, ...]], bytes] = {}
+        self._statement_numbers = count()
         self._rows: pq.abc.PGresult | None = None
         self._waiting: asyncio.Future[None] | None = None
-        self._blocked = self._finished = False
+        self._write_pending = self._finished = False
         connection.adapters.register_loader("text", BytesLoader)
         self._raw.nonblocking = 1
         self._raw.enter_pipeline_mode()
@@ -108,6 +108,7 @@ class Connection:
     def _send(
         self, transformer: abc.Transformer, context: Mapping[str, bytes], context_sql: str, query: BoundQuery
     ) -> None:
+        """Queue the statement that sets the context, the query and a Sync message."""
         sql, names = numbered_placeholders(query.sql)
         values = transformer.dump_sequence([query.values[name] for name in names], [PyFormat.AUTO] * len(names))
         types, formats = transformer.types or (), transformer.formats
@@ -129,24 +130,24 @@ class Connection:
     ) -> None:
         """Execute a prepared statement, which the connection keeps per role, since policies differ by role."""
         key = (role, sql, tuple(types))
-        name = self._plans.pop(key, None)
+        name = self._statement_names.pop(key, None)
         if name is None:
-            if len(self._plans) >= MAX_PREPARED_STATEMENTS:
-                least_recently_used = self._plans.pop(next(iter(self._plans)))
+            if len(self._statement_names) >= MAX_PREPARED_STATEMENTS:
+                least_recently_used = self._statement_names.pop(next(iter(self._statement_names)))
                 self._raw.send_query_params(b"deallocate " + least_recently_used, None)
-            name = f"p{next(self._numbers)}".encode()
+            name = f"p{next(self._statement_numbers)}".encode()
             self._raw.send_prepare(name, sql.encode(), types or None)
-        self._plans[key] = name  # the most recently used comes last
+        self._statement_names[key] = name  # the most recently used comes last
         self._raw.send_query_prepared(name, values, formats, pq.Format.BINARY)
 
     def _flush(self) -> None:
         """Send the output buffer, the rest as soon as the socket is writable."""
         if self._raw.flush():
             self._loop.add_writer(self._raw.socket, self._flush)
-            self._blocked = True
-        elif self._blocked:
+            self._write_pending = True
+        elif self._write_pending:
             self._loop.remove_writer(self._raw.socket)
-            self._blocked = False
+            self._write_pending = False
 
     def _on_readable(self) -> None:
         """Read the results that PostgreSQL has sent; at the end of the pipeline wake the waiting task."""
@@ -176,6 +177,7 @@ class Connection:
                 self._resolve(ConnectionLost(str(error)))
 
     def _resolve(self, error: Exception | None = None) -> None:
+        """Wake the task that waits in ``execute``, with an error if there is one."""
         if self._waiting is None or self._waiting.done():
             return
         if error is None:
@@ -247,7 +249,7 @@ def numbered_placeholders(sql: str) -> tuple[str, list[str]]:
     """A statement with ``$1``, ``$2`` … instead of ``%(name)s``, and the names in the order of the numbers."""
     numbers: dict[str, int] = {}
 
-    def number(match: re.Match[str]) -> str:
+    def numbered(match: re.Match[str]) -> str:
         return f"${numbers.setdefault(match[1], len(numbers) + 1)}" if match[1] else "%"
 
-    return PLACEHOLDER.sub(number, sql), list(numbers)
+    return PLACEHOLDER.sub(numbered, sql), list(numbers)

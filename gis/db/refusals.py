@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 NO_ACTOR, ILLEGAL_TRANSITION, FIXED_IDENTITY = "CM001", "CM002", "CM003"
 PERSON_REQUIRED, SECOND_PERSON_REQUIRED, CHANGED_SINCE_SUBMISSION = "CM004", "CM005", "CM006"
 LOWERING_NOT_ALLOWED, LOWERING_BY_AUTHOR = "CM007", "CM008"
-"""SQLSTATEs of our own, raised by triggers."""
+"""SQLSTATEs of this application, raised by triggers."""
 
 VALUE_IN_USE_TEXT = Text("Giá trị này đã được sử dụng", "This value is already in use")
 UNKNOWN_REFERENCE_TEXT = Text("Không tìm thấy đối tượng được nêu", "The object referred to does not exist")
@@ -30,7 +30,7 @@ TOO_MANY_DOWNLOADS_TEXT = Text(
 PARTNERS_NOT_SERVED_TEXT = Text("Máy chủ này không phục vụ đối tác", "This server does not serve partners")
 PERSON_REQUIRED_TEXT = Text(
     "Thao tác này phải do người dùng đăng nhập thực hiện, không dùng mã truy cập",
-    "A signed-in person has to do this, not a token",
+    "A signed-in person must do this, not a token",
 )
 SECOND_PERSON_REQUIRED_TEXT = Text(
     "Phải do người thứ hai phê duyệt, không phải người soạn hoặc người trình",
@@ -89,7 +89,7 @@ def _refusal_of_error(fault: BaseException | None) -> Refusal:
             LOWERING_BY_AUTHOR_TEXT, [FieldError("level", "second_person", LOWERING_BY_AUTHOR_TEXT)]
         ),
         CHANGED_SINCE_SUBMISSION: Conflict(CHANGED_SINCE_SUBMISSION_TEXT),
-        "55P03": Conflict(Text("Có người đang sửa mục này, hãy thử lại", "Somebody else is changing this; try again")),
+        "55P03": Conflict(Text("Có người đang sửa mục này, hãy thử lại", "Another user is changing this; try again")),
         "53300": TooMany(BUSY_TEXT),
     }
     if state in refusals:

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 OWNER_ROLE = "cotmoc_owner"
 PUBLISHER = "cotmoc_publisher"
-"""The role that writes releases: it may read what partners may, and alone may write the release tables."""
+"""The role that publishes: it reads at level ``partner``; beside the owner it alone may write schema ``release``."""
 
 READER_LOGIN = "cotmoc_reader"
 WRITER_LOGIN = "cotmoc_writer"
@@ -113,12 +113,14 @@ class AccessRecorder(Protocol):
 
 
 class _MemoryRecorder:
+    """The stand-in: a list in memory."""
+
     def __init__(self) -> None:
         self.info: dict[Any, Any] = {}
 
 
 class ActorSession(Session):
-    """A session that cannot begin a transaction without an actor."""
+    """A session that cannot begin a transaction without the context of an actor (``_set_context``)."""
 
 
 @event.listens_for(ActorSession, "after_begin")
@@ -130,7 +132,7 @@ def _set_context(session: Session, _transaction: SessionTransaction, connection:
 class Database:
     """The connection pools of the reading, the writing and the partners' login.
 
-    Without ``partner_url`` partners get ``Unavailable``.
+    Without ``partner_url`` requests of partners raise ``Unavailable``.
     """
 
     def __init__(self, reader_url: str, writer_url: str, partner_url: str | None = None, *, pool_size: int = 8) -> None:
@@ -170,8 +172,8 @@ class Database:
     ) -> Iterator[Session]:
         """A transaction in the name of ``actor``: committed at the end, rolled back on an error.
 
-        Restricted records that were read in it are written to the access log before the block ends; without any
-        nothing is written. Raises ``Forbidden`` if ``write`` is true and the actor may not edit, and translates
+        If restricted records were read, they are written to the access log when the block ends, in another transaction
+        before control returns. Raises ``Forbidden`` if ``write`` is true and the actor may not edit, and translates
         database errors into refusals.
         """
         if write and not actor.may_edit:
@@ -195,7 +197,7 @@ class Database:
         """
         recorder = _MemoryRecorder()
         queries = make_queries(recorder)
-        context = _encoded(_context(actor))
+        context = _encoded_context(_context(actor))
         with translate_database_errors():
             pool = self._pool_of(self._read_engine(actor))
             try:
@@ -206,7 +208,7 @@ class Database:
                 result: T = end.value
             for entry in recorder.info.get("readings", ()):
                 journal_read = BoundQuery(DRIVER_JOURNAL_READ, entry.parameters(), prepared=True)
-                journal_context = _encoded(self._journal_context(actor))
+                journal_context = _encoded_context(self._journal_context(actor))
                 await self._pool_of(self._writer).execute(journal_context, DRIVER_SET_CONTEXT, journal_read)
         return result
 
@@ -282,7 +284,7 @@ class Database:
             self._partner.dispose()
 
 
-def _encoded(context: Mapping[str, str]) -> dict[str, bytes]:
+def _encoded_context(context: Mapping[str, str]) -> dict[str, bytes]:
     return {name: value.encode() for name, value in context.items()}
 
 
@@ -293,6 +295,7 @@ def _context(
     request: str | None = None,
     device_at: str | None = None,
 ) -> dict[str, str]:
+    """The parameters of ``SET_CONTEXT``; an empty text stands for no value."""
     return {
         "role": actor.role.write_role if write else actor.role.read_role,
         "actor": actor.name,

@@ -30,7 +30,7 @@ class SharedSemaphore:
     """A semaphore of ``size`` slots: each is a byte of an anonymous file, on which a process holds a record lock."""
 
     def __init__(self, size: int) -> None:
-        self._all = frozenset(range(size))
+        self._slots = frozenset(range(size))
         self._locked: set[int] = set()
         self._lock = Lock()
         self._file = os.memfd_create("semaphore")
@@ -52,7 +52,7 @@ class SharedSemaphore:
 
     def _try_acquire(self) -> int | None:
         with self._lock:
-            for slot in self._all - self._locked:  # record locks exclude other processes, not other threads
+            for slot in self._slots - self._locked:  # record locks exclude other processes, not other threads
                 try:
                     fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, slot)
                 except (BlockingIOError, PermissionError):
@@ -72,30 +72,31 @@ class SharedTable:
     def __init__(self, capacity: int, max_value_size: int) -> None:
         # The hash of the name, the time of writing, the length and the value.
         self._slot = Struct(f"=16sdH{max_value_size}s")
-        self._rows = capacity // BUCKET_SIZE
+        self._buckets = capacity // BUCKET_SIZE
         self._secret = secrets.token_bytes(16)
         self._lock = Lock()
         self._file = os.memfd_create("table")
         weakref.finalize(self, os.close, self._file)
-        size = self._rows * BUCKET_SIZE * self._slot.size
+        size = self._buckets * BUCKET_SIZE * self._slot.size
         os.ftruncate(self._file, size)
         self._memory = mmap(self._file, size)
 
     def update(self, name: str, update: UpdateFunction) -> None:
         """Atomically replace the value of ``name`` with ``update(value)``; None stands for no value."""
         key = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16, key=self._secret).digest()
-        row = int.from_bytes(key[:8]) % self._rows
+        bucket = int.from_bytes(key[:8]) % self._buckets
         with self._lock:
             fcntl.lockf(self._file, fcntl.LOCK_EX)
             try:
-                self._update_slot(key, row * BUCKET_SIZE * self._slot.size, update)
+                self._update_slot(key, bucket * BUCKET_SIZE * self._slot.size, update)
             finally:
                 fcntl.lockf(self._file, fcntl.LOCK_UN)
 
-    def _update_slot(self, key: bytes, row: int, update: UpdateFunction) -> None:
+    def _update_slot(self, key: bytes, bucket_offset: int, update: UpdateFunction) -> None:
+        """Update the value of ``key`` in the bucket that begins at ``bucket_offset``."""
         slots = {
             offset: self._slot.unpack_from(self._memory, offset)
-            for offset in range(row, row + BUCKET_SIZE * self._slot.size, self._slot.size)
+            for offset in range(bucket_offset, bucket_offset + BUCKET_SIZE * self._slot.size, self._slot.size)
         }
         current = next((offset for offset, slot in slots.items() if slot[0] == key and slot[1]), None)
         before = None if current is None else slots[current][3][: slots[current][2]]

@@ -93,7 +93,7 @@ Clearance = Level | ScopedClearance
 
 
 class PositionSource(OrderedCodeList):
-    """The source of a position, the most reliable first; a less reliable one never overwrites a more reliable one."""
+    """The source of a position, the most reliable first."""
 
     PROTOCOL = "protocol", ("Nghị định thư", "Protocol")
     SURVEY = "survey", ("Đo đạc", "Survey")

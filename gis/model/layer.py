@@ -52,13 +52,13 @@ from gis.text.i18n import Text
 
 
 class Feature(Record):
-    """The base class of all layers, with the fields common to all. Lengths are in metres, coordinates in WGS 84."""
+    """The base class of all layers, with their common fields. Lengths are in metres, coordinates in WGS 84."""
 
     __abstract__ = True
     layer: ClassVar["Layer"]
     history: ClassVar[Table]
     location_fields: ClassVar[Mapping[str, int]] = MappingProxyType({})
-    """Names and maximum lengths of the application's own fields of a location as text."""
+    """Further fields of a location as text, which the application declares: names and maximum lengths."""
     location_missing: ClassVar[Text] = Text("Cần vị trí: tọa độ hoặc điểm trên bản đồ", "A location is required")
     if TYPE_CHECKING:
         geom: Any
@@ -143,7 +143,7 @@ class Feature(Record):
         """Check the text of a field; to be overridden for rules of the subject. Raises ``Invalid`` for the field."""
 
     def set_location(self, session: Session, location: Mapping[str, Any]) -> None:
-        """Set the location from a text such as an address. To be overridden, since ``gis`` knows no addresses."""
+        """Set the location from text such as an address. To be overridden: this one raises ``Invalid`` for any text."""
         raise invalid(
             "place", "unknown_field", "Lớp dữ liệu này chỉ nhận dạng hình học", "This layer takes a geometry only"
         )
@@ -302,6 +302,7 @@ class Layer:
 
 
 def _masked_or_both(name: str, clearance: Clearance) -> list[str]:
+    """The masked copy of a column, and the column itself for readers of assumed positions."""
     return [name, f"shared_{name}"] if clearance.sees_assumed_positions else [f"shared_{name}"]
 
 

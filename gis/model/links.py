@@ -23,7 +23,9 @@ from gis.text.errors import FEATURE_NOT_FOUND, Missing, invalid
 from gis.text.i18n import Text
 
 ROUTE_COLUMN: Final = "border"
-"""The column and JSON property that names the route of a linked address. Databases and clients depend on the name."""
+"""The column and JSON property that names the route of a linked address.
+
+In general terms it is the route; databases and clients depend on the name that the first application chose."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,8 @@ def join_location_sql(clearance: Clearance, id_sql: str, alias: str = "p") -> st
 
     A plain join would read the whole view, because the row policies in it keep the planner from using the primary key.
     """
-    return f"lateral (select * from {location_view(clearance)} one where one.id = {id_sql} offset 0) {alias} on true"
+    features = location_view(clearance)
+    return f"lateral (select * from {features} feature where feature.id = {id_sql} offset 0) {alias} on true"
 
 
 def create_link(session: Session, feature_id: uuid.UUID, to_id: uuid.UUID, role: str) -> Link:

@@ -50,6 +50,7 @@ def geometry_checks() -> list[CheckConstraint]:
 
 
 def unique_indexes(layer: str, columns: Sequence[str]) -> list[Index]:
+    """An index under which no two features that are not retired share the values of all ``columns``."""
     if not columns:
         return []
     name = f"uq_{layer}_{'_'.join(columns)}"
@@ -88,10 +89,10 @@ def history_table(table: Table, version: str | None = None) -> Table:
         if "for_tiles" in column.info:
             continue
         computed = [Computed(str(column.computed.sqltext), persisted=True)] if column.computed is not None else []
-        kind = column.type
-        if isinstance(kind, Geometry):
-            kind = Geometry(kind.geometry_type, srid=WGS84, spatial_index=False)
-        copies.append(Column(column.name, kind, *computed, nullable=True))
+        column_type = column.type
+        if isinstance(column_type, Geometry):
+            column_type = Geometry(column_type.geometry_type, srid=WGS84, spatial_index=False)
+        copies.append(Column(column.name, column_type, *computed, nullable=True))
     name = f"{table.name}_history"
     indexes = [Index(f"ix_{name}_id", "id", *([version] if version else []), unique=version is not None)]
     if version:

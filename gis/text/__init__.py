@@ -1,4 +1,4 @@
-"""Text: the two languages, dates, Unicode folding, and the errors that clients are told about."""
+"""Text: the two languages, dates, Unicode folding, and the errors that are answers to clients."""
 
 from gis.text.dates import TODAY_SQL, VIETNAM_TIME, parse_date, parse_datetime, today
 from gis.text.errors import (

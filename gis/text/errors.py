@@ -1,4 +1,4 @@
-"""The errors that a client is told about. ``api/http/errors.py`` maps each class to its HTTP status code.
+"""The errors that are answers to a client. ``api/http/errors.py`` maps each class to its HTTP status code.
 
 Refusal
 ├── Malformed             the request cannot be parsed
@@ -11,7 +11,7 @@ Refusal
 ├── TooLarge              the body or the result exceeds a limit
 ├── UnsupportedMediaType  the media type of the body is not supported
 ├── Invalid               a value is not valid; ``errors`` names each field
-├── Unconditional         a change without If-Match
+├── Unconditional         a request to change a resource has no If-Match header
 ├── TooMany               a rate limit is exceeded
 └── Unavailable           temporarily out of service; the client may try again
 """
@@ -89,7 +89,7 @@ class Conflict(Refusal):
 class Stale(Refusal):
     """The resource changed since the version that the client read; ``extra`` holds the current version."""
 
-    title = Text("Hồ sơ đã được người khác cập nhật", "The record was updated by somebody else")
+    title = Text("Hồ sơ đã được người khác cập nhật", "The record was updated by another user")
 
 
 class TooLarge(Refusal):
@@ -111,7 +111,7 @@ class Invalid(Refusal):
 
 
 class Unconditional(Refusal):
-    """A change without If-Match."""
+    """A request to change a resource has no ``If-Match`` header."""
 
     title = Text("Thiếu phiên bản gốc", "If-Match required")
 

@@ -4,7 +4,7 @@ import unicodedata
 from collections import defaultdict
 from functools import cache
 
-# Characters that look alike become one. Unicode's own compatibility folding (NFKC) is not used:
+# Characters that look alike are folded to one of them. Unicode's own compatibility folding (NFKC) is not used:
 # it would read 147² as 1472 and the ordinal º as a letter.
 _SIGN_FOLDS = str.maketrans(
     {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}  # full-width letters, digits and signs
