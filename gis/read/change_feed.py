@@ -30,7 +30,7 @@ from gis.read.timeline import (
     action_name,
     child_snapshot_sql,
     differences,
-    joined,
+    select_list,
     layer_provenance_sql,
     moved_distance_sql,
     provenance_of,
@@ -127,11 +127,11 @@ def _most_recent_first(session: Session, selections: Sequence[Selection]) -> lis
 
 
 def _narrowed_span(entries: Sequence[ChangeFeedEntry], span: TimeSpan) -> TimeSpan:
-    """The span without the time before the last entry that fits on the page."""
+    """The span without the times before the entries of a page, if ``entries`` are already more than one page."""
     if len(entries) <= span.limit:
         return span
-    oldest = sorted((entry.at for entry in entries), reverse=True)[span.limit]
-    return replace(span, since=max(span.since, oldest - dt.timedelta(microseconds=1)))
+    cutoff = sorted((entry.at for entry in entries), reverse=True)[span.limit]
+    return replace(span, since=max(span.since, cutoff - dt.timedelta(microseconds=1)))
 
 
 def change_counts(session: Session, selections: Sequence[Selection], span: TimeSpan) -> dict[str, int]:
@@ -158,7 +158,7 @@ def change_counts(session: Session, selections: Sequence[Selection], span: TimeS
 
 
 def _current_count_sql(layer: Layer) -> str:
-    """The SQL that counts the features whose last change is in the span; the history is needed only for later ones."""
+    """The SQL that counts the features changed in the span; the history is read only for those changed again since."""
     in_span = "{0}.updated_at > %(since)s and {0}.updated_at <= %(until)s"
     changed_in_span = f"exists (select from app.{layer.name}_history h where h.id = t.id and {in_span.format('h')})"
     return (
@@ -185,7 +185,7 @@ def _feature_changes(
     geometry = "geom" if clearance.sees_assumed_positions else "shared_geom"
     restricted = is_restricted_sql(replace(selection, as_of=span.until)) if clearance is Level.RESTRICTED else "false"
     sql = (
-        f"select {CHANGED_AT}, t.id, {joined(provenance)}, t.version, t.action, {snapshot_sql(layer, clearance)},"
+        f"select {CHANGED_AT}, t.id, {select_list(provenance)}, t.version, t.action, {snapshot_sql(layer, clearance)},"
         f" old_state, {moved_distance_sql(f't.{geometry}', 'old_geometry')}, ({layer.label_sql})::text,"
         f" case when {restricted} then t.id end from {history} t"
         f" left join lateral (select {snapshot_sql(layer, clearance, 'p')} as old_state,"
@@ -220,18 +220,18 @@ def _child_changes(
     layer, clearance = selection.layer, selection.clearance
     provenance = provenance_sql(clearance, f"{child.__tablename__}_own")
     history = f"app.{child.__tablename__}_history"
-    with_feature = f"t.action = 'insert' and {VALID_FROM} - begun < %(creation_window)s"
+    inserted_with_feature = f"t.action = 'insert' and {VALID_FROM} - begun < %(creation_window)s"
     if clearance.sees_assumed_positions and not isinstance(clearance, ScopedClearance):
-        with_feature += (
+        inserted_with_feature += (
             f" and t.request is not distinct from"
             f" (select f.request from app.{layer.name}_history f where f.id = parent_id and f.version = 1)"
         )
     sql = (
-        f"select {VALID_FROM}, t.id, {joined(provenance)}, t.action, {child_snapshot_sql(child, clearance)},"
+        f"select {VALID_FROM}, t.id, {select_list(provenance)}, t.action, {child_snapshot_sql(child, clearance)},"
         f" (select {child_snapshot_sql(child, clearance, 'p')} from {history} p where p.id = t.id"
         f" and p.since < t.since order by p.since desc limit 1), parent_id, parent_label"
         f" from {history} t join {_parent_join_sql(layer)}"
-        f" where {span.conditions(provenance, VALID_FROM)} and not ({with_feature})"
+        f" where {span.conditions(provenance, VALID_FROM)} and not ({inserted_with_feature})"
         f" order by {VALID_FROM} desc, t.id desc limit {span.limit + 1}"
     )
     return [
@@ -267,7 +267,7 @@ def _link_changes(session: Session, selections: Sequence[Selection], span: TimeS
         return []
     clearance = selections[0].clearance
     sql = (
-        f"select {VALID_FROM}, t.id, {joined(provenance_sql(clearance))}, t.action, o.layer, o.id, o.label,"
+        f"select {VALID_FROM}, t.id, {select_list(provenance_sql(clearance))}, t.action, o.layer, o.id, o.label,"
         f" t.role, t.at, t.{ROUTE_COLUMN}, p.layer, p.id, p.label, 'to' from app.links_history t"
         f" join {join_location_sql(clearance, 't.feature_id', 'o')} left join {join_location_sql(clearance, 't.to_id')}"
         f" where o.layer = any(%(layers)s) and {span.conditions(provenance_sql(clearance), VALID_FROM)}"

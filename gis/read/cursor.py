@@ -46,6 +46,7 @@ def _sort_keys(selection: Selection) -> list[tuple[Field | None, str, bool]]:
 
 
 def sort_key_sql(selection: Selection) -> str:
+    """The SQL of the sort key of the row ``t`` as JSON text, for ``encode_cursor``."""
     parts = ", ".join(expression for _, expression, _ in _sort_keys(selection))
     return f"json_build_array({parts})::text"
 

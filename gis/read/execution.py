@@ -15,6 +15,7 @@ def driver_connection(session: Session) -> psycopg.Connection[Any]:
 
 
 def fetch_rows(session: Session, sql: str, values: Mapping[str, Any], *, prepare: bool | None = None) -> list[Any]:
+    """Execute a statement and return its rows, with texts as bytes."""
     with driver_connection(session).cursor(binary=True) as cursor:
         cursor.adapters.register_loader("text", BytesLoader)
         cursor.execute(sql, values, prepare=prepare)

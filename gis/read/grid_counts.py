@@ -34,7 +34,7 @@ FOLD_INTERVAL: Final = 1000
 
 
 class Cell(Record):
-    """The number of features with the same level and code in a cell, and the sums of their coordinates."""
+    """The number of features with the same level and code (``word``) in a cell, and the sums of their coordinates."""
 
     __tablename__ = "cells"
 
@@ -97,13 +97,13 @@ def tile_counts_sql(layer: Layer, zoom: int, column: int, row: int) -> str:
     grid = next(grid for grid in GRIDS if grid >= zoom + GRIDS[0])
     cells = 1 << (grid - zoom)
     x, y = column * cells, row * cells
-    around = f"x between {x - 1} and {x + cells} and y between {y - 1} and {y + cells}"
+    in_window = f"x between {x - 1} and {x + cells} and y between {y - 1} and {y + cells}"
     return (
         "select x, y, assumed, word, features, east, north from app.cells"
-        f" where layer = '{layer.name}' and grid = {grid} and {around}"
+        f" where layer = '{layer.name}' and grid = {grid} and {in_window}"
         " union all select * from (select"
         f" {_column_sql(grid)} as x, {_row_sql(grid)} as y, assumed, word, features, features * east, features * north"
-        f" from app.cell_changes where layer = '{layer.name}') latest where {around}"
+        f" from app.cell_changes where layer = '{layer.name}') latest where {in_window}"
     )
 
 
@@ -134,11 +134,11 @@ revoke all on function app.fold_cells from public;
 create or replace function app.count_cell(
     layer text, level app.level, assumed boolean, word text, place public.geometry, features smallint
 ) returns void language plpgsql set search_path = pg_catalog, public as $$
-declare line bigint; middle geometry := ST_Centroid(place);
+declare change_id bigint; middle geometry := ST_Centroid(place);
 begin
     insert into app.cell_changes (layer, level, assumed, word, features, east, north)
-    values ($1, $2, $3, $4, $6, round(ST_X(middle)), round(ST_Y(middle))) returning id into line;
-    if line % {FOLD_INTERVAL} = 0 then perform app.fold_cells(); end if;
+    values ($1, $2, $3, $4, $6, round(ST_X(middle)), round(ST_Y(middle))) returning id into change_id;
+    if change_id % {FOLD_INTERVAL} = 0 then perform app.fold_cells(); end if;
 end $$;
 revoke all on function app.count_cell from public;
 """

@@ -37,7 +37,7 @@ class Route(UnjournalledRecord, table="routes", read_level=Level.PUBLIC):
 
 
 class Segment(UnjournalledRecord, table="route_segments", read_level=Level.PUBLIC):
-    """A short piece of a route in UTM, with the M values of the route, to find the nearest point."""
+    """A short piece of a route in UTM, to find the nearest point: the ``n``-th, from chainage ``m0`` to ``m1``."""
 
     __table_args__ = (
         Index("ix_route_segments_utm", "utm", postgresql_using="gist"),
@@ -65,8 +65,8 @@ class Station:
 
 BUILD_ROUTE = text(f"""
 with pieces as (
-    select row_number() over () as n, one.geom from unnest(cast(:pieces as text[])) as given (wkt),
-        lateral (select ST_SetSRID(ST_GeomFromText(given.wkt), {WGS84}) as geom) one
+    select row_number() over () as n, parsed.geom from unnest(cast(:pieces as text[])) as piece (wkt),
+        lateral (select ST_SetSRID(ST_GeomFromText(piece.wkt), {WGS84}) as geom) parsed
 ), points as (
     select n, (ST_DumpPoints(ST_Segmentize(geom::geography, {MAX_VERTEX_SPACING_M})::geometry)).* from pieces
 ), chained as (
@@ -84,8 +84,8 @@ on conflict (name) do update set geom = excluded.geom, length_m = excluded.lengt
 
 BUILD_SEGMENTS = text(f"""
 with points as (
-    select (one).path[1] - 1 as i, (one).geom from
-        (select ST_DumpPoints(ST_Transform(geom, {UTM_48N})) as one from app.routes where name = :route) dumped
+    select (vertex).path[1] - 1 as i, (vertex).geom from
+        (select ST_DumpPoints(ST_Transform(geom, {UTM_48N})) as vertex from app.routes where name = :route) dumped
 ), members as (
     select i / {SEGMENT_EDGES} as k, i, geom from points
     union all select i / {SEGMENT_EDGES} - 1, i, geom from points where i > 0 and i % {SEGMENT_EDGES} = 0
@@ -113,12 +113,12 @@ LOCATE_ON_ANY_ROUTE = LOCATE_SQL.format(wgs84=WGS84, utm=UTM_48N, where="")
 
 POINT_AT_SQL = f"""
 select ST_X(g), ST_Y(g) from (
-    select ST_Transform(ST_Force2D(ST_GeometryN(ST_LocateAlong(piece.utm, place.m), 1)), {WGS84}) as g
+    select ST_Transform(ST_Force2D(ST_GeometryN(ST_LocateAlong(piece.utm, chainage.m), 1)), {WGS84}) as g
     from (
         select greatest(least(%(m)s::float8, length_m), 0) as m from app.routes
         where name = %(route)s and %(m)s::float8 between -{CHAINAGE_TOLERANCE_M} and length_m + {CHAINAGE_TOLERANCE_M}
-    ) place cross join lateral (
-        select utm from app.route_segments where route = %(route)s and m0 <= place.m order by m0 desc limit 1
+    ) chainage cross join lateral (
+        select utm from app.route_segments where route = %(route)s and m0 <= chainage.m order by m0 desc limit 1
     ) piece
 ) at where g is not null
 """

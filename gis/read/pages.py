@@ -29,7 +29,7 @@ from gis.read.statement import StatementBuilder
 from gis.text.errors import FEATURE_NOT_FOUND, Missing
 
 MAX_LOGGED_IDS = 200
-"""Up to this many restricted records of one read are listed by id in the access log; of more, only the number."""
+"""The access log lists up to this many restricted records of a read by id; of more, it has only the number."""
 
 
 def validate_selection(selection: Selection) -> None:
@@ -55,8 +55,8 @@ def read_page(session: Session, selection: Selection) -> Page:
 def page_queries(selection: Selection, recorder: AccessRecorder) -> QueryGenerator[Page]:
     """The query of ``read_page``."""
     limit = selection.limit or 0
-    longer = replace(selection, limit=limit + 1)
-    rows = yield from _rows_with_restricted_ids(longer, f"{feature_json_sql(selection)}, {sort_key_sql(selection)}")
+    one_more = replace(selection, limit=limit + 1)  # shows whether there is a next page
+    rows = yield from _rows_with_restricted_ids(one_more, f"{feature_json_sql(selection)}, {sort_key_sql(selection)}")
     record_access(recorder, selection, rows[:limit])
     next_cursor = encode_cursor(json.loads(rows[limit - 1][1])) if len(rows) > limit else None
     return [row[0] for row in rows[:limit]], next_cursor
@@ -193,6 +193,7 @@ def extent(session: Session, selection: Selection) -> tuple[float, float, float,
 
 
 def _page_sql(selection: Selection, columns_sql: str) -> tuple[str, dict[str, Any]]:
+    """The SQL that selects ``columns_sql``, written over the row ``t``, of a page of features, with its values."""
     statement = StatementBuilder()
     source = from_clause(selection, statement)
     order_by = "" if selection.is_single else f" order by {order_by_sql(selection, statement)}"

@@ -37,7 +37,7 @@ UNLOGGED_ATTRIBUTES = {"layer", "clearance", "limit", "after", "ranked", "filter
 
 @dataclass(frozen=True)
 class Selection:
-    """The features of a layer that a page, an export, a tile or a count is about, for a reader's clearance.
+    """A request for features of a layer by a reader: what a page, an export, a tile or a count is made from.
 
     ``where`` filters by property: several values mean any of them, the empty string means null. ``bbox`` is west,
     south, east, north in the CRS ``bbox_crs``, an EPSG code; it is ignored for a layer without geometry (OGC API -

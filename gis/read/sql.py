@@ -23,7 +23,7 @@ from gis.text.folding import search_pattern
 from gis.text.i18n import Text
 
 LINKS_OF_ROW = "l.feature_id = t.id"
-"""The condition that joins a link ``l`` to the row ``t``. ``as_of_sql`` looks for exactly this text."""
+"""The condition that joins a link ``l`` to the row ``t``. ``as_of_sql`` replaces exactly this text."""
 
 
 BASE_PROPERTIES = ("id", "layer")
@@ -107,6 +107,7 @@ def as_of_sql(selection: Selection, sql: str, statement: StatementBuilder) -> st
 
 
 def where_clause(statement: StatementBuilder) -> str:
+    """The WHERE clause of all conditions; empty without any."""
     return f" where {' and '.join(statement.conditions)}" if statement.conditions else ""
 
 
@@ -208,6 +209,7 @@ def _bbox_sql(box: BBox, epsg: int, statement: StatementBuilder) -> list[str]:
 
 
 def _add_time_conditions(selection: Selection, statement: StatementBuilder) -> None:
+    """Add the conditions on the layer's time field; a date is its first moment in Vietnam."""
     start, end = selection.time or (None, None)
     time_field = selection.layer.fields[selection.layer.time or ""]
     expression = time_field.expression(selection.clearance)
@@ -225,12 +227,13 @@ def readable_field(selection: Selection, name: str, *, excluded_types: Sequence[
     if name not in readable or readable[name].type in excluded_types:
         names = ", ".join(field.name for field in readable.values() if field.type not in excluded_types)
         raise Malformed(
-            Text(f"Không có thuộc tính '{name[:60]}'. Có: {names}", f"No property '{name[:60]}'. There are: {names}")
+            Text(f"Không có thuộc tính '{name[:60]}'. Có: {names}", f"No property '{name[:60]}'. Allowed: {names}")
         )
     return readable[name]
 
 
 def _equality_sql(field: Field, clearance: Clearance, accepted: list[str], statement: StatementBuilder) -> str:
+    """The SQL condition that a property has one of the ``accepted`` values; the empty text stands for null."""
     expression = field.expression(clearance)
     if field.type == "json":
         raise Malformed(Text(f"Không lọc được theo '{field.name}'", f"Cannot filter by '{field.name}'"))

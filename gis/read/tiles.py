@@ -132,20 +132,20 @@ def _features_sql(selection: Selection, coord: TileCoord, statement: StatementBu
     names = ", ".join(f'"{name}"' for name in properties if name != "id")
     restricted = is_restricted_sql(selection) if clearance is Level.RESTRICTED else "false"
     sql = (
-        f"with found as materialized (select {columns}, {_mercator_sql(selection)} as _place,"
+        f"with matching as materialized (select {columns}, {_mercator_sql(selection)} as _place,"
         f" {restricted} as _restricted,"
         f" {_drop_order_sql(layer, clearance)} as _unimportance from {_rows_in_tile_sql(selection, coord, statement)}),"
-        f" kept as (select * from found order by _unimportance desc, id"
-        f" offset (select greatest(count(*) - {MAX_FEATURES}, 0) from found))"
-        f" select ST_AsMVT(drawn, '{layer.name}', {EXTENT}, 'geom'), (select count(*) from found),"
-        f" (select array_agg(id order by id) from found where _restricted)"
-        f" from (select id::text, {names}, {_tile_geometry_sql(layer, coord)} as geom from kept) drawn"
+        f" retained as (select * from matching order by _unimportance desc, id"
+        f" offset (select greatest(count(*) - {MAX_FEATURES}, 0) from matching))"
+        f" select ST_AsMVT(drawn, '{layer.name}', {EXTENT}, 'geom'), (select count(*) from matching),"
+        f" (select array_agg(id order by id) from matching where _restricted)"
+        f" from (select id::text, {names}, {_tile_geometry_sql(layer, coord)} as geom from retained) drawn"
     )
     return as_of_sql(selection, sql, statement)
 
 
 def _tile_geometry_sql(layer: Layer, coord: TileCoord) -> str:
-    """The geometry in units of the tile. One that is smaller than a unit becomes a point instead of vanishing."""
+    """The geometry in units of the tile. One that is smaller than a unit becomes a point instead of null."""
     shapes = ["_place"] if layer.geometry_type == "POINT" else ["_place", "ST_PointOnSurface(_place)"]
     drawings = (f"ST_AsMVTGeom({shape}, {coord.envelope}, {EXTENT}, {BUFFER})" for shape in shapes)
     return f"coalesce({', '.join(drawings)})"

@@ -1,7 +1,7 @@
 """The timeline of a feature: its changes with those of its child rows and links, from the history tables.
 
 The reader's present rights apply: who may see a row and a field today may see their past values. Actor and reason are
-visible from level ``internal``, to a scoped reader in rows of the own unit only. The journal itself is not read.
+visible from level ``internal``, to a scoped reader in rows of the own unit only. The journal is not read.
 """
 
 import datetime as dt
@@ -75,7 +75,7 @@ def timeline(session: Session, layer: Layer, feature_id: uuid.UUID, clearance: C
     previous = f"lag(t.{geometry}) over (order by t.version)"
     rows = session.execute(
         text(
-            f"select {CHANGED_AT}, {joined(layer_provenance_sql(layer, clearance))}, t.version, t.action,"
+            f"select {CHANGED_AT}, {select_list(layer_provenance_sql(layer, clearance))}, t.version, t.action,"
             f" {snapshot_sql(layer, clearance)}, {moved_distance_sql(f't.{geometry}', previous)}"
             f" from app.{layer.name}_history t where t.id = :id order by t.version"
         ),
@@ -118,14 +118,17 @@ def provenance_sql(
 
 
 def layer_provenance_sql(layer: Layer, clearance: Clearance) -> dict[str, str]:
+    """The SQL of the provenance of a state ``t`` of a feature, by name."""
     return provenance_sql(clearance, f"{layer.name}_own", "version")
 
 
-def joined(expressions: Mapping[str, str]) -> str:
+def select_list(expressions: Mapping[str, str]) -> str:
+    """The expressions as they stand in SELECT."""
     return ", ".join(expressions.values())
 
 
 def provenance_of(values: Sequence[Any]) -> dict[str, Any]:
+    """The values of the columns of ``provenance_sql`` as attributes of a ``TimelineEntry``."""
     return dict(zip(PROVENANCE, values, strict=True))
 
 
@@ -137,15 +140,16 @@ def snapshot_sql(layer: Layer, clearance: Clearance, row: str = "t") -> str:
     return f"jsonb_build_object({pairs}) || jsonb_build_object('geometry', ST_AsGeoJSON({row}.{geometry}, 6)::jsonb)"
 
 
-def moved_distance_sql(here: str, there: str) -> str:
+def moved_distance_sql(after: str, before: str) -> str:
     """The SQL of the geodesic distance in metres between two points; null for equal points and other geometries."""
     return (
-        f"case when ST_GeometryType({here}) = 'ST_Point' and ST_GeometryType({there}) = 'ST_Point'"
-        f" and not {here} ~= {there} then ST_Distance({here}::geography, {there}::geography) end"
+        f"case when ST_GeometryType({after}) = 'ST_Point' and ST_GeometryType({before}) = 'ST_Point'"
+        f" and not {after} ~= {before} then ST_Distance({after}::geography, {before}::geography) end"
     )
 
 
 def differences(before: Snapshot, after: Snapshot) -> dict[str, dict[str, Any]]:
+    """The old and the new value of every field that differs, by name."""
     return {
         name: {"old": before.get(name), "new": value}
         for name, value in after.items()
@@ -154,6 +158,7 @@ def differences(before: Snapshot, after: Snapshot) -> dict[str, dict[str, Any]]:
 
 
 def action_name(action: str, changes: Mapping[str, Mapping[str, Any]]) -> str:
+    """The action of a change as readers see it: an update that sets ``retired_at`` is ``retire``."""
     return "retire" if changes.get("retired_at", {}).get("new") else action
 
 
@@ -164,7 +169,7 @@ def _child_entries(
     table = child.__tablename__
     rows = session.execute(
         text(
-            f"select t.id, {VALID_FROM}, {joined(provenance_sql(clearance, f'{table}_own'))}, t.action,"
+            f"select t.id, {VALID_FROM}, {select_list(provenance_sql(clearance, f'{table}_own'))}, t.action,"
             f" {child_snapshot_sql(child, clearance)}"
             f" from app.{table}_history t where t.feature_id = :id order by {VALID_FROM}"
         ),
@@ -197,7 +202,7 @@ def _link_entries(session: Session, feature_id: uuid.UUID, clearance: Clearance)
     """The links from and to a feature that were created and deleted, if the reader may see both ends."""
     rows = session.execute(
         text(
-            f"select {VALID_FROM}, {joined(provenance_sql(clearance))}, t.action, t.role, t.at, t.{ROUTE_COLUMN},"
+            f"select {VALID_FROM}, {select_list(provenance_sql(clearance))}, t.action, t.role, t.at, t.{ROUTE_COLUMN},"
             f" p.layer, p.id, p.label, case when t.feature_id = :id then 'to' else 'from' end from app.links_history t"
             f" left join {join_location_sql(clearance, OTHER_END_ID.format(':id'))}"
             f" where (t.feature_id = :id or t.to_id = :id) and (p.id is not null or t.at is not null)"

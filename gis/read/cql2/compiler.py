@@ -70,13 +70,13 @@ def compile_condition(tree: Any, context: FilterContext) -> str:
     arguments = tree.get("args") if isinstance(tree, dict) else None
     if not isinstance(operator, str) or not isinstance(arguments, list):
         raise invalid_filter("không phải một điều kiện", "not a condition")
-    compiler = _compiler(operator)
+    compiler = _compiler_of(operator)
     if compiler is None:
         raise unknown_operator(operator)
     return compiler(operator, arguments, context)
 
 
-def _compiler(operator: str) -> Callable[[str, list[Any], FilterContext], str] | None:
+def _compiler_of(operator: str) -> Callable[[str, list[Any], FilterContext], str] | None:
     by_name = {"between": _between, "in": _in, "like": _like, "isNull": _is_null}
     families = (
         (LOGICAL_OPERATORS, _logic),

@@ -29,8 +29,9 @@ TEMPORAL_TYPES = ("date", "datetime")
 
 
 def unknown_operator(operator: Any) -> Malformed:
+    """The refusal of an operator that is not supported, with those that are."""
     name, allowed = str(operator)[:40], ", ".join(OPERATORS)
-    return invalid_filter(f"không có toán tử '{name}'. Có: {allowed}", f"no operator '{name}'. There are: {allowed}")
+    return invalid_filter(f"không có toán tử '{name}'. Có: {allowed}", f"no operator '{name}'. Allowed: {allowed}")
 
 
 def check_arity(arguments: list[Any], expected: int, operator: str) -> None:
@@ -81,7 +82,7 @@ def property_sql(tree: Any, context: FilterContext) -> tuple[str, str]:
     if name not in context.fields:
         names = ", ".join(["id", *context.fields, GEOMETRY])
         raise Malformed(
-            Text(f"Không có thuộc tính '{name[:60]}'. Có: {names}", f"No property '{name[:60]}'. There are: {names}")
+            Text(f"Không có thuộc tính '{name[:60]}'. Có: {names}", f"No property '{name[:60]}'. Allowed: {names}")
         )
     field = context.fields[name]
     expression = field.expression(context.clearance)
@@ -122,6 +123,7 @@ def compile_literal(value: Any, type_name: str) -> Any:
 
 
 def bound_geometry(geometry: BaseGeometry, context: FilterContext) -> str:
+    """The SQL of a geometry in WGS 84, bound as WKB."""
     return f"ST_SetSRID(ST_GeomFromWKB({context.bind(shapely.to_wkb(geometry))}), {WGS84})"
 
 
@@ -158,6 +160,6 @@ def _literal_time(tree: Any) -> dt.datetime:
 
 def _check_interval(start: Any, end: Any) -> None:
     """Raise ``Malformed`` if both ends are literals and the interval ends before it starts."""
-    literals = [end_ for end_ in (start, end) if end_ != ".." and not is_property(end_)]
+    literals = [bound for bound in (start, end) if bound != ".." and not is_property(bound)]
     if len(literals) == 2 and _literal_time(start) > _literal_time(end):  # noqa: PLR2004
         raise invalid_filter("khoảng thời gian kết thúc trước khi bắt đầu", "the interval ends before it starts")

@@ -15,7 +15,7 @@ from gis.text.errors import Malformed
 from gis.text.i18n import Text
 
 MAX_LENGTH, MAX_DEPTH, MAX_NODES = 8_000, 16, 200
-"""The limits of a filter in characters, levels and nodes. Another server used a gigabyte for a filter of 43 kB."""
+"""The limits of a filter in characters, levels and nodes. Without limits a filter of 43 kB can take a gigabyte."""
 
 MAX_PARSER_STEPS = 600_000
 """The limit of length × 2^depth of a filter in text form, for which parsing takes at most a tenth of a second.
@@ -63,6 +63,7 @@ def parse(text: str, *, is_json: bool = False) -> FilterTree:
 
 
 def invalid_filter(vi: str, en: str) -> Malformed:
+    """The refusal of a filter for a reason in both languages."""
     return Malformed(Text(f"filter: {vi}", f"filter: {en}"))
 
 

@@ -16,6 +16,7 @@ from gis.text.errors import Invalid, Malformed
 
 
 def compile_spatial(operator: str, arguments: list[Any], context: FilterContext) -> str:
+    """The SQL condition of a spatial operator."""
     check_arity(arguments, 2, operator)
     left, right = (_geometry_sql(argument, context) for argument in arguments)
     if isinstance(right, MixedGeometry) and not isinstance(left, MixedGeometry):
@@ -59,10 +60,10 @@ def _relate_to_mixed(operator: str, geometry: str, mixed: MixedGeometry) -> str:
         return intersects if operator == "s_intersects" else f"(not {intersects})"
     plain = f"ST_CollectionExtract({geometry})"
     interiors_intersect = _any_of(f"ST_Relate({plain}, {part}, 'T********')" for part in mixed.parts)
-    rest = plain
+    uncovered = plain
     for part in mixed.parts:
-        rest = f"ST_Difference({rest}, {part})"
-    covered = f"ST_IsEmpty({rest})"
+        uncovered = f"ST_Difference({uncovered}, {part})"
+    covered = f"ST_IsEmpty({uncovered})"
     covers = "(" + " and ".join(f"ST_Covers({plain}, {part})" for part in mixed.parts) + ")"
     highest = max(mixed.dimensions)
     parts = zip(mixed.parts, mixed.dimensions, strict=True)

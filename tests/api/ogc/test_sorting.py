@@ -54,7 +54,7 @@ def test_sorting(layer, client):
             walked += [feature["id"] for feature in page["features"]]
             more = next((link["href"] for link in page["links"] if link["rel"] == "next"), None)
         assert walked == ids(client, url, sortby=f"-{name}"), name
-    allowed = get_problem(client, url, sortby="geometry", lang="en")["detail"].partition("There are: ")[2].split(", ")
+    allowed = get_problem(client, url, sortby="geometry", lang="en")["detail"].partition("Allowed: ")[2].split(", ")
     assert allowed == list(get_json(client, f"{COLLECTIONS}/{layer}/sortables")["properties"])
     default = get_json(client, f"{COLLECTIONS}/{layer}")["defaultSortOrder"]
     assert ids(client, url, sortby=",".join(default)) == [feature["id"] for feature in whole]

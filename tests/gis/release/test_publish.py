@@ -65,7 +65,7 @@ def test_editor_of_a_draft_cannot_approve_it(database, create_marker, connect):
 def test_tokens_cannot_prepare_or_approve(database, create_marker):
     part = make_part("markers", "number", number=[create_marker()[1]])
     robot = Actor("token:robot", OFFICE_STAFF)
-    with pytest.raises(Forbidden, match="A signed-in person has to do this"):
+    with pytest.raises(Forbidden, match="A signed-in person must do this"):
         prepare(database, "Bạn H", part, actor=robot)
     draft = submit(database, prepare(database, "Bạn H", part), part)
     with pytest.raises(Forbidden):
