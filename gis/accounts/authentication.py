@@ -61,7 +61,7 @@ where s.secret = :secret and s.ended_at is null and s.seen_at > now() - :idle an
 order by a.valid_from desc limit 1
 """
 
-BY_ID = """
+SELECT_TOKEN = """
 select id, name, role, unit, recipient, scopes, networks, per_minute, secret, used_at,
     revoked_at is null and expires_at > now() as valid
 from app.tokens where id = :id
@@ -147,7 +147,7 @@ class Accounts:
         return Principal(**values)
 
     def authenticate_token(self, token: str, ip_address: str) -> Principal | None:
-        """The machine whose token this is; None when it is unknown, expired, revoked or used from a foreign network.
+        """The principal of a token; None when it is unknown, expired, revoked or used from a network that it excludes.
 
         Every use with the right secret is counted, also a refused one, so that the use of a stolen token is visible.
         Raises ``TooMany`` when it exceeds its limit per minute, counted over all processes.
@@ -161,7 +161,7 @@ class Accounts:
         if prefix != "cm" or not secret:
             return None
         with self.transaction(BOOKKEEPING_ACTOR) as session:
-            row = session.execute(text(BY_ID), {"id": token_id}).mappings().one_or_none()
+            row = session.execute(text(SELECT_TOKEN), {"id": token_id}).mappings().one_or_none()
             if row is None or not secrets.compare_digest(row["secret"], digest(secret)):
                 return None
             refused = not (row["valid"] and _ip_is_allowed(ip_address, row["networks"]))
@@ -256,8 +256,8 @@ class Accounts:
     def find_by_subject(self, subject: str, name: str | None) -> uuid.UUID | None:
         """The id of the person whose OpenID Connect subject this is, else of the one named ``name`` who has none yet.
 
-        The first sign-in binds the subject to the account, so that a name which the provider gives to someone else
-        later does not open it. Administrators are never found: they sign in with password and second factor only.
+        The first sign-in binds the subject to the account, so that another person to whom the provider later gives the
+        name cannot sign in to it. Administrators are excluded: they sign in with password and second factor only.
         """
         with self.transaction(BOOKKEEPING_ACTOR) as session:
             people = session.query(Person).filter(PERSON_IS_ACTIVE, IS_NOT_ADMINISTRATOR)
@@ -302,6 +302,7 @@ class Accounts:
 
 
 def _check_throttle(wait: int) -> None:
+    """Raise ``TooMany`` unless the seconds to wait are 0."""
     if wait > 0:
         raise TooMany(
             Text(f"Nhập sai nhiều lần, hãy thử lại sau {wait} giây", f"Too many attempts; try again in {wait} seconds"),
@@ -310,6 +311,7 @@ def _check_throttle(wait: int) -> None:
 
 
 def _seconds_blocked(person: Person) -> int:
+    """Whole seconds until the person may try again, rounded up."""
     if person.blocked_until is None:
         return 0
     return max(0, int((person.blocked_until - dt.datetime.now(dt.UTC)).total_seconds() + 0.999))

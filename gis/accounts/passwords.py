@@ -136,7 +136,7 @@ def validate_and_hash_password(password: str, *context: str | None, common_words
     """Hash a new password. Raises ``Invalid`` for one that is too short, too long or easily guessed.
 
     ``context`` is what is generally known of its owner: name, job title, unit. ``common_words`` are the application's
-    own additions to ``COMMON_WORDS``, in lower case without diacritics.
+    additions to ``COMMON_WORDS``, in lower case without diacritics.
     """
     password = normalize_password(password)
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
@@ -182,6 +182,7 @@ def needs_rehash(stored_hash: str) -> bool:
 
 
 def _with_hashing_slot(compute: Callable[[], T]) -> T:
+    """Call ``compute`` in one of ``HASHING_SLOTS``. Raises ``Unavailable`` when none becomes free in time."""
     with HASHING_SLOTS.acquire(HASHING_TIMEOUT_S) as acquired:
         if not acquired:
             raise Unavailable(BUSY)

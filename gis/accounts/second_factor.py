@@ -29,11 +29,11 @@ def offer_second_factor(session: Session, person_id: uuid.UUID, issuer: str) -> 
 def confirm_second_factor(session: Session, person_id: uuid.UUID, code: str) -> None:
     """Activate the offered second factor, invalidate the old recovery codes and end every session.
 
-    Raises ``Conflict`` when none has been offered, ``Invalid`` for a code that is not of it.
+    Raises ``Conflict`` when none has been offered, ``Invalid`` for a wrong code.
     """
     person = get_active_person(session, person_id)
     if person.offered_factor is None:
-        raise Conflict(Text("Chưa tạo mã QR", "No QR code has been made yet"))
+        raise Conflict(Text("Chưa tạo mã QR", "No QR code has been created yet"))
     step = passwords.totp_step(person.offered_factor, code)
     if step is None:
         raise invalid("code", "wrong", "Mã không đúng", "The code is wrong")

@@ -34,8 +34,7 @@ ANCHOR_STATUS_TEXT = {
 def anchor_status(connection: Connection, anchor: Path, last: Seal) -> tuple[AnchorStatus, int, str]:
     """Compare the end of the anchor file with the seals.
 
-    Returns the status, the last batch in the file, and the incomplete line behind it (empty unless a write was
-    interrupted).
+    Returns the status, the last batch in the file, and the incomplete last line (empty unless a write was interrupted).
     """
     try:
         with anchor.open("rb") as file:

@@ -98,7 +98,7 @@ def verify_journal(sealer: Sealer, on_progress: ProgressCallback = no_progress) 
                 keys = SigningKeys(sealer.folder)
                 size = sealer.anchor.stat().st_size if sealer.anchor.is_file() else 0
                 stack.enter_context(connection.transaction())
-                connection.execute("select from app.seals limit 1")
+                connection.execute("select from app.seals limit 1")  # takes the snapshot
             return _verify_batches(connection, keys, _Peekable(_anchor_lines(sealer.anchor, size)), on_progress)
 
 

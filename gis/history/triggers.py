@@ -34,10 +34,10 @@ create table if not exists app.moves (
 
 FUNCTIONS = f"""
 create or replace function app.actor() returns text language plpgsql stable set search_path = pg_catalog as $$
-declare found text := nullif(current_setting('cotmoc.actor', true), '');
+declare actor_name text := nullif(current_setting('cotmoc.actor', true), '');
 begin
-    if found is null then raise exception 'no actor' using errcode = '{NO_ACTOR}'; end if;
-    return found;
+    if actor_name is null then raise exception 'no actor' using errcode = '{NO_ACTOR}'; end if;
+    return actor_name;
 end $$;
 
 create or replace function app.write_journal(
@@ -55,18 +55,21 @@ create or replace function app.journal_read(
     layer text, feature_id uuid, action text, selection jsonb
 ) returns void language plpgsql security definer set search_path = pg_catalog as $$
 begin
-    if $3 not in ('read', 'export') then raise exception 'no such reading' using errcode = '22023'; end if;
+    if $3 not in ('read', 'export') then raise exception 'unknown action' using errcode = '22023'; end if;
     perform app.write_journal($1, $2, $3, null, $4);
 end $$;
 revoke all on function app.journal_read from public;
 
 create or replace function app.refuse_truncate() returns trigger language plpgsql as $$
-begin raise exception 'nothing is erased' using errcode = '42501'; end $$;
+begin raise exception 'TRUNCATE is not allowed' using errcode = '42501'; end $$;
 """
 
 
 def stamp_function(layer: Layer) -> str:
-    """SQL of the BEFORE trigger: version, times and author; refuses transitions that the layer does not declare."""
+    """SQL of the BEFORE trigger: version, times and author; refuses transitions that the layer does not declare.
+
+    A feature that is retired gets the highest level that it ever had.
+    """
     status = layer.status
     status_check = ""
     if status is not None:
@@ -74,12 +77,12 @@ def stamp_function(layer: Layer) -> str:
         status_check = f"""
     if NEW."{column}" is not null and TG_OP = 'INSERT' and not exists (
         select from app.moves where layer = '{layer.name}' and NEW."{column}" in (from_word, to_word)) then
-        raise exception 'no such status' using errcode = '{ILLEGAL_TRANSITION}';
+        raise exception 'unknown status' using errcode = '{ILLEGAL_TRANSITION}';
     end if;
     if TG_OP = 'UPDATE' and NEW."{column}" is distinct from OLD."{column}" and not exists (
         select from app.moves where layer = '{layer.name}'
         and from_word = coalesce(OLD."{column}", '') and to_word = coalesce(NEW."{column}", '')) then
-        raise exception 'illegal move' using errcode = '{ILLEGAL_TRANSITION}';
+        raise exception 'transition not allowed' using errcode = '{ILLEGAL_TRANSITION}';
     end if;"""
     return f"""
 create or replace function app.stamp_{layer.name}() returns trigger
@@ -90,7 +93,7 @@ begin
         NEW.updated_at := NEW.created_at; NEW.retired_at := null;
     else
         perform app.actor();
-        if NEW.id <> OLD.id then raise exception 'identity is fixed' using errcode = '{FIXED_IDENTITY}'; end if;
+        if NEW.id <> OLD.id then raise exception 'the id must not change' using errcode = '{FIXED_IDENTITY}'; end if;
         NEW.version := OLD.version + 1; NEW.created_by := OLD.created_by; NEW.created_at := OLD.created_at;
         NEW.updated_at := greatest(clock_timestamp(), OLD.updated_at + interval '1 microsecond');
         if NEW.retired_at is not null and OLD.retired_at is null then
@@ -102,7 +105,7 @@ end $$;"""
 
 
 CHANGE_CONTEXT = ("reason", "request", "device_at")
-"""Session settings (``cotmoc.…``) that history rows store beside the actor. ``device_at`` is the device's own time."""
+"""Session settings (``cotmoc.…``) that history rows store beside the actor. ``device_at`` is the device's time."""
 
 PROVENANCE = ("actor", *CHANGE_CONTEXT)
 """History columns that say who made a change, why and in which request."""
@@ -120,7 +123,7 @@ create or replace function app.remember_{layer.name}() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public as $$
 declare seq bigint;
 begin
-    -- What tiles are drawn from follows from the place; the journal does not keep the place three times over.
+    -- The journal leaves out the Web Mercator columns, which are computed from the geometry.
     if TG_OP <> 'DELETE' then NEW.mercator := null; NEW.shared_mercator := null; end if;
     if TG_OP <> 'INSERT' then OLD.mercator := null; OLD.shared_mercator := null; end if;
     if TG_OP = 'INSERT' then
@@ -178,6 +181,7 @@ def _stored_columns(table: Table) -> tuple[str, str]:
 
 
 def _context_sql() -> str:
+    """SQL of the values of ``CHANGE_CONTEXT``, null where a setting is empty."""
     return ", ".join(f"nullif(current_setting('cotmoc.{name}', true), '')" for name in CHANGE_CONTEXT)
 
 
@@ -205,7 +209,7 @@ def triggers() -> str:
     statements += [_no_truncate("journal"), _no_truncate("features")]
     statements += [
         "create or replace function app.refuse_change() returns trigger language plpgsql as $$"
-        " begin raise exception 'the journal is not changed' using errcode = '42501'; end $$;",
+        " begin raise exception 'rows of this table must not change' using errcode = '42501'; end $$;",
         "create or replace trigger fixed before update or delete on app.journal"
         " for each row execute function app.refuse_change();",
     ]

@@ -65,7 +65,7 @@ def transition_command(
 def create(session: Session, layer: Layer, values: Mapping[str, Any]) -> Feature:
     """Create a feature of ``layer`` from validated values (``validation.parse_input``).
 
-    Raises ``Conflict`` when the layer is not editable, and ``Invalid`` as its command does.
+    Raises ``Conflict`` when the layer is not editable, and ``Invalid`` for values that its command refuses.
     """
     if not layer.editable:
         raise Conflict(NOT_EDITABLE_TEXT)
@@ -117,7 +117,7 @@ def lock_feature(session: Session, model: type[F], feature_id: uuid.UUID, versio
 
 
 def update(session: Session, layer: Layer, feature: Feature, values: Mapping[str, Any]) -> None:
-    """Change a feature to validated values, with the layer's own command where it has one."""
+    """Change a feature to validated values, with the layer's command where it has one."""
     if not layer.editable:
         raise Conflict(NOT_EDITABLE_TEXT)
     if layer.update_command is None:
@@ -157,7 +157,7 @@ def retire(session: Session, layer: Layer, feature: Feature) -> None:
 
 
 def transition(session: Session, layer: Layer, feature: Feature, to: str, reason: str) -> None:
-    """Change a feature's status, with the layer's own command where it has one.
+    """Change a feature's status, with the layer's command where it has one.
 
     Raises ``Invalid`` for a code that is not in the layer's list, ``Conflict`` when the layer has no status or the
     transition is not allowed; the error's extra member ``allowed`` then lists the codes that are.
@@ -232,18 +232,18 @@ def _set_location(session: Session, layer: Layer, feature: Feature, values: Mapp
         feature.geom, feature.original, feature.position_source = None, None, PositionSource.NONE
         feature.accuracy_m = feature.address = feature.chainage_m = None
     elif feature.geom is None and values.get("position_source") not in (None, PositionSource.NONE):
-        raise _no_position()
+        raise _position_required()
 
 
 def _check_source(feature: Feature, values: Mapping[str, Any]) -> None:
-    """Let a change correct the source of an unchanged position, but not to or from ``none`` and ``assumed``."""
+    """Raise ``Invalid`` if the source of an unchanged position changes to or from ``none`` or ``assumed``."""
     before = feature.position_source
     after = values.get("position_source", before)
     if after != before and {after, before} & {PositionSource.NONE, PositionSource.ASSUMED}:
-        raise _no_position()
+        raise _position_required()
 
 
-def _no_position() -> Invalid:
+def _position_required() -> Invalid:
     return invalid(
         "position_source", "no_place", "Đã nêu nguồn vị trí thì phải có vị trí", "`position_source` needs a position"
     )

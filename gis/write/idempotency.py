@@ -40,9 +40,9 @@ SET_FEATURE = text("update app.replays set feature_id = :feature_id where key = 
 
 
 def claim_key(session: Session, key: str, actor: str, body: Mapping[str, Any], endpoint: str) -> uuid.UUID | None:
-    """Claim a key for a create request; returns the feature's id when the same request has succeeded before.
+    """Claim a key for a create request; returns the feature's id if the same request has succeeded before, else None.
 
-    A repeat that arrives while the first request is running waits for that one's transaction. Raises ``Malformed``
+    A repeat that arrives while the first request is running waits for its transaction. Raises ``Malformed``
     for a malformed key, ``Invalid`` when the actor has used the key for another body.
     """
     if not key.isprintable() or not 1 <= len(key) <= MAX_KEY_LENGTH:

@@ -111,6 +111,7 @@ def _parse_input_datetime(value: Any) -> dt.datetime:
 
 
 def _pydantic_type(field: Field) -> Any:
+    """The annotated type with which pydantic validates the values of a field."""
     text: Any = Annotated[str, BeforeValidator(clean_text), Bound(max_length=field.max_length)]
     if not field.nullable:
         text = Annotated[text, Bound(min_length=1)]
@@ -137,10 +138,9 @@ def _text_type(max_length: int, min_length: int | None = None) -> Any:
 def location_model(layer: Layer) -> type[BaseModel]:
     """The pydantic model of a location as text (``place``).
 
-    ``text`` is a coordinate, in ``crs`` where it names none, or whatever else ``Feature.set_location`` of the layer
-    understands. ``near`` names something close by, against which a coordinate can be checked. ``written`` keeps what
-    was typed when ``text`` is the interpretation that the user chose. ``Feature.location_fields`` adds the
-    application's own fields.
+    ``text`` is a coordinate, in ``crs`` where it names none, or another text that ``Feature.set_location`` of the layer
+    parses. ``near`` names a feature nearby, against which a coordinate can be checked. ``written`` is the text as typed
+    when ``text`` is the interpretation that the user chose. ``Feature.location_fields`` adds fields of the application.
     """
     lengths = {**layer.model.location_fields, "crs": 40, "near": 60, "written": 200}
     optional: dict[str, Any] = {name: (_text_type(length) | None, None) for name, length in lengths.items()}
@@ -211,17 +211,17 @@ def _not_writable(layer: Layer, name: str) -> FieldError:
 
 
 def clean_name(name: str) -> str:
-    """A field name from a request, cut to 60 characters and without forbidden ones, safe to repeat in an answer."""
+    """A field name from a request, without forbidden characters and cut to 60, safe to repeat in a response."""
     return FORBIDDEN_CHARACTERS.sub("", str(name))[:60]
 
 
 def _field_error(layer: Layer, fault: dict[str, Any]) -> FieldError:
     """Translate an error of pydantic into a code of ``ERROR_TEXTS`` and the path of the field."""
     path = ".".join(str(part) for part in fault["loc"] if not str(part).startswith(("function-", "constrained-")))
-    top = str(fault["loc"][0]) if fault["loc"] else ""
+    field_name = str(fault["loc"][0]) if fault["loc"] else ""
     message = str(fault.get("msg", "")).removeprefix("Value error, ")
     kind = fault["type"]
-    field = layer.fields.get(top)
+    field = layer.fields.get(field_name)
     if kind == "missing":
         code = "missing"
     elif kind == "extra_forbidden":
@@ -239,10 +239,11 @@ def _field_error(layer: Layer, fault: dict[str, Any]) -> FieldError:
         return FieldError(path, "code", Text(f"Phải là một trong: {codes}", f"Must be one of: {codes}"))
     else:
         code = "type"
-    return FieldError(path or top, code, ERROR_TEXTS[code])
+    return FieldError(path or field_name, code, ERROR_TEXTS[code])
 
 
 def _text_rule_errors(layer: Layer, values: Mapping[str, Any]) -> list[FieldError]:
+    """The errors of ``Feature.check_text`` for every text in ``values``."""
     errors: list[FieldError] = []
     for name, text in _texts(values):
         try:

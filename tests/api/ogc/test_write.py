@@ -108,7 +108,7 @@ def test_sql_cannot_skip_a_transition(client, connect):
     created = incident(client)
     superuser = connect()
     superuser.execute("select set_config('cotmoc.actor', 'test', false)")
-    with pytest.raises(Exception, match="illegal move"):
+    with pytest.raises(Exception, match="transition not allowed"):
         superuser.execute("update app.incidents set handling = 'closed' where id = %s", [created["id"]])
 
 
