@@ -52,8 +52,8 @@ class PreparedPart:
     filter: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        known = snapshot_layer(self.selection.layer).snapshot_fields
-        allowed = [name for name in known if name not in ("release", "version")]
+        snapshot_fields = snapshot_layer(self.selection.layer).snapshot_fields
+        allowed = [name for name in snapshot_fields if name not in ("release", "version")]
         for name in self.fields:
             if name not in allowed:
                 names = ", ".join(allowed)
@@ -98,7 +98,7 @@ class Withheld:
 def releasable_content(session: Session, part: PreparedPart) -> list[FeatureContent]:
     """The features of a part as they would be released now. ``session`` must act in the role of level ``partner``."""
     sql, values = pages.unpaged_sql(part.selection, "t.id")
-    ids = f"(select array_agg(found.id) from ({sql}) found)"
+    ids = f"(select array_agg(selected.id) from ({sql}) selected)"
     return _content_of_features(session, part.selection.layer, ids, values, part.fields, part.decimals)
 
 
@@ -120,6 +120,7 @@ def _content_of_features(  # noqa: PLR0917 - the arguments of one SQL function
     fields: Sequence[str],
     decimals: int | None,
 ) -> list[FeatureContent]:
+    """Call ``app.shared_<layer>`` (``snapshot.content_function``); ``ids`` is the SQL of an array of ids."""
     sql = (
         f"select s.id, s.content, app.content_hash(s.content) from app.shared_{layer.name}({ids},"
         " %(fields)s::text[], %(decimals)s::integer) s"
@@ -153,6 +154,7 @@ def withheld(session: Session, selection: Selection, released: Sequence[FeatureC
 def _reasons_withheld(
     content: Mapping[str, Any] | None, level: str, source: str, has_geometry: bool, has_assumed_address: bool
 ) -> list[str]:
+    """The keys of ``WITHHELD_REASONS`` that apply to a feature; ``content`` is None if it is not released at all."""
     if content is None:
         if not RELEASE_LEVEL.may_read(Level(level)):
             return ["level"]

@@ -110,7 +110,7 @@ class Delta:
 def delta(session: Session, release_id: uuid.UUID, since: int) -> Delta:
     """The difference between version ``since`` of a release and its latest; since 0 every feature is ``added``.
 
-    ``session`` acts as the recipient. Raises ``Missing`` if that recipient was not given the release.
+    ``session`` acts as the recipient. Raises ``Missing`` if the release is not for that recipient.
     """
     manifests = list_manifests(session, release_id)
     if not manifests:
@@ -122,8 +122,8 @@ def delta(session: Session, release_id: uuid.UUID, since: int) -> Delta:
         selection = Selection(layer, RELEASE_LEVEL, where={"release": [str(release_id)]}, filter=newer)
         sql, values = pages.unpaged_sql(selection, f"({feature_json_sql(selection)})::bytea, t.added_in")
         with execution.driver_connection(session).cursor() as cursor:
-            for feature, first in cursor.execute(sql, values):
-                (added if first > since else changed).append(bytes(feature))
+            for feature, added_in in cursor.execute(sql, values):
+                (added if added_in > since else changed).append(bytes(feature))
     tombstones = session.query(Tombstone).filter(
         Tombstone.release == release_id,
         Tombstone.added_in <= since,

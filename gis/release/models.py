@@ -126,7 +126,7 @@ class ReleaseVersion(Record):
 
 
 class ReleasePart(Record):
-    """One layer of a version: a filter as in the view's URL, the released fields by name, the decimals of a degree.
+    """One layer of a version: a filter as in a URL's query, the released fields by name, the decimals of a degree.
 
     A field that is not named is not released, and so neither is a field that is declared later. Without decimals no
     geometry is released.
@@ -171,7 +171,7 @@ class ReleaseStep(Record):
 
 
 class Holding(Record):
-    """The exact content of a feature that a recipient was given, since and until which version of which release.
+    """The exact content of a feature that a recipient has or had, since and until which version of which release.
 
     ``held_back`` marks a holding that ended by a recall: the level of the feature, or of one that its content mentions,
     was raised above ``partner``.
@@ -223,7 +223,7 @@ class Manifest(Record):
 class Tombstone(Record):
     """A feature that a release no longer contains, so that its recipient can delete its copy.
 
-    ``withdrawn`` marks one that went between two versions: by withdrawal of the whole release, or by a recall.
+    ``withdrawn`` marks one that was removed between two versions: by withdrawal of the whole release, or by a recall.
     """
 
     __tablename__ = "tombstones"

@@ -67,17 +67,17 @@ def publication_sql(
             f"grant insert on app.{table} to {editing};",
             _policy(f"app.{table}", "prepare", "insert", editing),
         ]
-    only_a_draft = (
+    first_version_is_draft = (
         "not exists (select from app.release_versions v"
         " where v.release_id = releases.id and (v.number > 1 or v.state <> 'draft'))"
     )
-    draft = "exists (select from app.release_versions v where v.id = version_id and v.state = 'draft')"
+    version_is_draft = "exists (select from app.release_versions v where v.id = version_id and v.state = 'draft')"
     statements += [
         # A draft may be changed until it is submitted; name and recipient only while the first version is a draft.
         f"grant update (name, recipient) on app.releases to {editing};",
-        _policy("app.releases", "rename", "update", editing, only_a_draft),
+        _policy("app.releases", "rename", "update", editing, first_version_is_draft),
         f"grant delete on app.release_parts to {editing};",
-        _policy("app.release_parts", "redraft", "delete", editing, draft),
+        _policy("app.release_parts", "redraft", "delete", editing, version_is_draft),
         f"grant update on app.release_versions to {editing}, {PUBLISHER};",
         _policy("app.release_versions", "move", "update", editing),
         f"grant insert, update on app.holdings to {PUBLISHER};",
@@ -101,7 +101,7 @@ def publication_sql(
 def _publisher_ownership() -> list[str]:
     """Make the publisher the owner of the publishing functions, which run with their owner's rights.
 
-    PostgreSQL asks the new owner of a function for CREATE on its schema, which is granted for this moment only.
+    PostgreSQL requires that the new owner of a function has CREATE on its schema, so it is granted and revoked again.
     """
     statements = [f"grant create on schema app to {PUBLISHER};"]
     for signature in PUBLISHER_SIGNATURES:

@@ -21,41 +21,48 @@ TRANSITION_FUNCTIONS = f"""
 create or replace function app.stamp_release_version() returns trigger
 language plpgsql set search_path = pg_catalog as $$
 declare
-    who text := app.actor();
+    actor_name text := app.actor();
     stamped text[] := array['state', 'preparers', 'submitted_by', 'approved_by', 'watermark', 'manifest'];
 begin
-    -- A token is a machine's, and whose hand moved the machine nobody can say.
-    if who like 'token:%' then raise exception 'a person is needed' using errcode = '{PERSON_REQUIRED}'; end if;
+    -- A token does not say which person used it.
+    if actor_name like 'token:%' then
+        raise exception 'a signed-in person is required' using errcode = '{PERSON_REQUIRED}';
+    end if;
     if TG_OP = 'INSERT' then
-        NEW.state := 'draft'; NEW.preparers := array[who]; NEW.submitted_by := null; NEW.approved_by := null;
+        NEW.state := 'draft'; NEW.preparers := array[actor_name]; NEW.submitted_by := null; NEW.approved_by := null;
         NEW.watermark := null; NEW.manifest := null; NEW.prepared_at := clock_timestamp();
         return NEW;
     end if;
     if NEW.state = OLD.state then
-        if OLD.state <> 'draft' then raise exception 'fixed' using errcode = '{ILLEGAL_TRANSITION}'; end if;
-        NEW.preparers := case when who = any(OLD.preparers) then OLD.preparers else OLD.preparers || who end;
+        if OLD.state <> 'draft' then
+            raise exception 'only a draft can be changed' using errcode = '{ILLEGAL_TRANSITION}';
+        end if;
+        NEW.preparers :=
+            case when actor_name = any(OLD.preparers) then OLD.preparers else OLD.preparers || actor_name end;
         NEW.submitted_by := null; NEW.approved_by := null; NEW.watermark := null; NEW.manifest := null;
         return NEW;
     end if;
     if OLD.state || ' ' || NEW.state not in ({TRANSITIONS}) or to_jsonb(NEW) - stamped <> to_jsonb(OLD) - stamped then
-        raise exception 'illegal move' using errcode = '{ILLEGAL_TRANSITION}';
+        raise exception 'transition not allowed' using errcode = '{ILLEGAL_TRANSITION}';
     end if;
     NEW.preparers := OLD.preparers; NEW.submitted_by := OLD.submitted_by; NEW.approved_by := OLD.approved_by;
     if NEW.state in ('published', 'replaced', 'withdrawn') then
-        if current_user <> '{PUBLISHER}' then raise exception 'by publication only' using errcode = '42501'; end if;
+        if current_user <> '{PUBLISHER}' then
+            raise exception 'call publish_release or withdraw_release' using errcode = '42501';
+        end if;
         return NEW;
     end if;
     NEW.watermark := null; NEW.manifest := null;
     if NEW.state = 'submitted' then
         if NEW.basis is null or not exists (select from app.release_rows r where r.version_id = NEW.id) then
-            raise exception 'nothing to approve' using errcode = '{ILLEGAL_TRANSITION}';
+            raise exception 'a basis and rows are required' using errcode = '{ILLEGAL_TRANSITION}';
         end if;
-        NEW.submitted_by := who;
+        NEW.submitted_by := actor_name;
     elsif NEW.state = 'approved' then
-        if who = any(NEW.preparers || NEW.submitted_by) then
-            raise exception 'a second person is needed' using errcode = '{SECOND_PERSON_REQUIRED}';
+        if actor_name = any(NEW.preparers || NEW.submitted_by) then
+            raise exception 'a second person is required' using errcode = '{SECOND_PERSON_REQUIRED}';
         end if;
-        NEW.approved_by := who;
+        NEW.approved_by := actor_name;
     end if;
     return NEW;
 end $$;
@@ -64,8 +71,8 @@ create or replace function app.add_to_draft() returns trigger language plpgsql s
 begin
     if exists (
         select from added a join app.release_versions v on v.id = a.version_id where v.state <> 'draft'
-    ) then raise exception 'fixed' using errcode = '{ILLEGAL_TRANSITION}'; end if;
-    -- Whoever adds to a draft, or takes from it, has prepared it too.
+    ) then raise exception 'only a draft can be changed' using errcode = '{ILLEGAL_TRANSITION}'; end if;
+    -- The trigger stamp adds the actor to the preparers.
     update app.release_versions v set state = v.state where v.id in (select a.version_id from added a);
     return null;
 end $$;
@@ -101,7 +108,7 @@ declare
     approved bigint;
     served bigint;
     alike bigint;
-    told jsonb := '{{}}';
+    summary jsonb := '{{}}';
     lines text := '';
     total bigint := 0;
     mark uuid := gen_random_uuid();
@@ -111,14 +118,14 @@ begin
     if v.state is distinct from 'approved' then
         raise exception 'not approved' using errcode = '{ILLEGAL_TRANSITION}';
     end if;
-    -- A paper that the recipient may not know of is not named; that it rests on one may be said in other words.
+    -- The basis must not be the label of a document that the recipient may not see.
     if v.basis = app.label_of(v.document_id)
         and not exists (select from app.shared_places p where p.id = v.document_id) then
-        raise exception 'not as approved' using errcode = '{CHANGED_SINCE_SUBMISSION}';
+        raise exception 'changed since submission' using errcode = '{CHANGED_SINCE_SUBMISSION}';
     end if;
     select * into r from app.releases where id = v.release_id;
     perform pg_advisory_xact_lock(hashtextextended('release ' || r.id, 0));
-    -- Whoever raises a level meanwhile waits, or is waited for: nothing is read before and served after.
+    -- Raising a level takes this lock too (shared), so no level is raised between reading a row and serving it.
     perform pg_advisory_xact_lock({PUBLISH_LOCK_KEY});
     for part in
         select l.layer, p.fields, p.decimals, p.filter
@@ -127,7 +134,7 @@ begin
             union select layer from app.holdings where release_id = r.id and until is null
         ) l left join app.release_parts p on p.version_id = v.id and p.layer = l.layer order by l.layer
     loop
-        -- What goes is what was approved, row by row; what has become otherwise or hidden since is found here.
+        -- Fail if an approved row has changed or become hidden since it was submitted.
         execute format($q$
             select count(*) from (
                 select feature_id, sha256 from app.release_rows where version_id = $1 and layer = %1$L
@@ -138,7 +145,7 @@ begin
             ) gone $q$, part.layer, 'shared_' || part.layer)
         into differing using v.id, part.fields, part.decimals;
         if differing > 0 then
-            raise exception 'not as approved' using errcode = '{CHANGED_SINCE_SUBMISSION}';
+            raise exception 'changed since submission' using errcode = '{CHANGED_SINCE_SUBMISSION}';
         end if;
 
         update app.holdings h set until = moment, until_version = v.number
@@ -160,10 +167,10 @@ begin
             using r.recipient, r.id, moment, v.number, v.id, part.fields, part.decimals;
         end if;
 
-        -- What was taken back since the version before is gone from it as from this one on.
+        -- Rows recalled since the previous version count as removed in this version.
         update release.tombstones set removed_in = v.number, withdrawn = false
         where release = r.id and layer = part.layer and withdrawn;
-        -- What partners read follows from the register of what they hold.
+        -- Update what partners read from the holdings.
         execute format($q$
             insert into release.tombstones (recipient, release, layer, id, added_in, removed_in)
             select t.recipient, t.release, %1$L, t.id, t.added_in, $2 from release.%1$I t
@@ -199,7 +206,7 @@ begin
             count(*) filter (where content->>'position_source' = 'assumed') as assumed,
             coalesce(string_agg(feature_id || ' ' || sha256, e'\\n' order by feature_id), '') as lines
         into counts from app.holdings where release_id = r.id and layer = part.layer and until is null;
-        -- Held, served and approved are the same rows, or nothing of this has happened.
+        -- Roll back unless holdings, served rows and approved rows are the same.
         execute format($q$
             select count(*) from app.release_rows w
             join release.%1$I t on t.release = $1 and t.id = w.feature_id and t.sha256 = w.sha256
@@ -210,12 +217,12 @@ begin
         execute format('select count(*) from release.%I where release = $1', part.layer) into served using r.id;
         select count(*) into approved from app.release_rows w where w.version_id = v.id and w.layer = part.layer;
         if array[counts.rows, served, alike] <> array[approved, approved, approved] then
-            raise exception 'not as approved' using errcode = '{CHANGED_SINCE_SUBMISSION}';
+            raise exception 'changed since submission' using errcode = '{CHANGED_SINCE_SUBMISSION}';
         end if;
         total := total + counts.rows;
         lines := lines || counts.lines || case when counts.rows > 0 then e'\\n' else '' end;
         if part.fields is not null then
-            told := told || jsonb_build_object(part.layer, jsonb_build_object(
+            summary := summary || jsonb_build_object(part.layer, jsonb_build_object(
                 'rows', counts.rows, 'added_or_changed', counts.new,
                 'removed', (select count(*) from release.tombstones
                     where release = r.id and layer = part.layer and removed_in = v.number),
@@ -226,21 +233,21 @@ begin
 
     update app.release_versions set state = 'replaced'
     where release_id = r.id and state = 'published' and id <> v.id;
-    told := jsonb_build_object(
+    summary := jsonb_build_object(
         'release', r.id, 'name', r.name, 'version', v.number, 'recipient', r.recipient, 'watermark', mark,
         'published_at', moment, 'approved_by', v.approved_by, 'basis', v.basis,
         'valid_from', v.valid_from, 'valid_to', v.valid_to,
-        'rows', total, 'sha256', app.text_hash(lines), 'layers', told);
-    update app.release_versions set state = 'published', watermark = mark, manifest = told where id = v.id;
+        'rows', total, 'sha256', app.text_hash(lines), 'layers', summary);
+    update app.release_versions set state = 'published', watermark = mark, manifest = summary where id = v.id;
     insert into release.manifests (release, number, recipient, name, published_at, manifest)
-    values (r.id, v.number, r.recipient, r.name, moment, told);
+    values (r.id, v.number, r.recipient, r.name, moment, summary);
 end $$;
 
 create or replace function app.withdraw_release(version uuid) returns void
 language plpgsql security definer set search_path = pg_catalog, public as $$
 declare
     v app.release_versions;
-    held text;
+    layer_name text;
     moment timestamptz := clock_timestamp();
 begin
     select * into v from app.release_versions where id = version for update;
@@ -248,12 +255,12 @@ begin
         raise exception 'not published' using errcode = '{ILLEGAL_TRANSITION}';
     end if;
     perform pg_advisory_xact_lock(hashtextextended('release ' || v.release_id, 0));
-    for held in select distinct layer from app.holdings where release_id = v.release_id and until is null loop
+    for layer_name in select distinct layer from app.holdings where release_id = v.release_id and until is null loop
         execute format($q$
             insert into release.tombstones (recipient, release, layer, id, added_in, removed_in, withdrawn)
             select t.recipient, t.release, %1$L, t.id, t.added_in, $2, true from release.%1$I t where t.release = $1
-            $q$, held) using v.release_id, v.number;
-        execute format('delete from release.%I where release = $1', held) using v.release_id;
+            $q$, layer_name) using v.release_id, v.number;
+        execute format('delete from release.%I where release = $1', layer_name) using v.release_id;
     end loop;
     update app.holdings set until = moment, until_version = v.number
     where release_id = v.release_id and until is null;

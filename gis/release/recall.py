@@ -14,11 +14,11 @@ RECALL_FUNCTION = f"""
 create or replace function app.hold_back() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public as $$
 declare
-    held record;
+    affected record;
     moment timestamptz := clock_timestamp();
 begin
     perform pg_advisory_xact_lock_shared({PUBLISH_LOCK_KEY});
-    for held in
+    for affected in
         select h.id, h.feature_id, h.layer, h.recipient, h.release_id, v.number
         from app.told_of(NEW.id) t (holding) join app.holdings h on h.id = t.holding
         join app.release_versions v on v.release_id = h.release_id and v.state = 'published'
@@ -28,25 +28,26 @@ begin
             select t.recipient, t.release, %1$L, t.id, t.added_in, $3, true from release.%1$I t
             where t.release = $1 and t.id = $2
             on conflict (release, id) do update set removed_in = excluded.removed_in, withdrawn = true
-            $q$, held.layer) using held.release_id, held.feature_id, held.number;
-        execute format('delete from release.%I where release = $1 and id = $2', held.layer)
-        using held.release_id, held.feature_id;
-        update app.holdings set until = moment, until_version = held.number, held_back = true where id = held.id;
+            $q$, affected.layer) using affected.release_id, affected.feature_id, affected.number;
+        execute format('delete from release.%I where release = $1 and id = $2', affected.layer)
+        using affected.release_id, affected.feature_id;
+        update app.holdings set until = moment, until_version = affected.number, held_back = true
+        where id = affected.id;
         update release.manifests set manifest =
             manifest || jsonb_build_object('held_back', coalesce((manifest->>'held_back')::integer, 0) + 1)
-        where release = held.release_id and number = held.number;
-        perform app.write_journal('holdings', held.feature_id, 'hold_back', null, jsonb_build_object(
-            'recipient', held.recipient, 'release', held.release_id, 'version', held.number,
-            'layer', held.layer, 'level', NEW.level, 'raised', NEW.id));
+        where release = affected.release_id and number = affected.number;
+        perform app.write_journal('holdings', affected.feature_id, 'hold_back', null, jsonb_build_object(
+            'recipient', affected.recipient, 'release', affected.release_id, 'version', affected.number,
+            'layer', affected.layer, 'level', NEW.level, 'raised', NEW.id));
     end loop;
-    for held in
+    for affected in
         update release.manifests m set manifest = m.manifest || '{{"basis": null}}' from app.release_versions v
         where v.document_id = NEW.id and m.release = v.release_id and m.number = v.number
         and m.manifest->>'basis' is not null
         returning m.release, m.number, m.recipient
     loop
-        perform app.write_journal('manifests', held.release, 'hold_back', null, jsonb_build_object(
-            'recipient', held.recipient, 'release', held.release, 'version', held.number,
+        perform app.write_journal('manifests', affected.release, 'hold_back', null, jsonb_build_object(
+            'recipient', affected.recipient, 'release', affected.release, 'version', affected.number,
             'basis', NEW.id, 'level', NEW.level));
     end loop;
     return null;
@@ -63,7 +64,7 @@ no longer names it.
 def mentions_function(referent_layer: ReferentLayer | None) -> str:
     """The SQL of ``app.told_of(feature)``: the ids of the current holdings whose content mentions a feature.
 
-    Such a holding is the feature's own copy, or showed the feature by a link at the moment of the copy, or contains an
+    Such a holding is a copy of the feature, or showed the feature by a link at the moment of the copy, or contains an
     address that is counted from it. The function runs with its owner's rights, because the publisher cannot see a
     feature whose level was raised. ``app.label_of`` gives the label of a feature in the same way.
     """

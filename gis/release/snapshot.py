@@ -67,28 +67,28 @@ class SnapshotLayer(Layer):
 @cache
 def snapshot_layer(layer: Layer) -> SnapshotLayer:
     """The snapshot of a layer. The first call declares its table in the metadata."""
-    known = {
+    fields = {
         name: replace(field, sql=None, masked_when_assumed=False, writable=False, nullable=True, default=None)
         for name, field in layer.readable_fields(RELEASE_LEVEL).items()
     }
-    known["version"] = replace(known["version"], title=Text("Phiên bản của bản chia sẻ", "Version of the release"))
-    known["release"] = Field("release", Text("Bản chia sẻ", "Release"), "uuid", writable=False)
-    kind = "GEOMETRY" if layer.geometry_from_links else layer.geometry_type
-    _snapshot_table(layer.name, kind, known)
+    fields["version"] = replace(fields["version"], title=Text("Phiên bản của bản chia sẻ", "Version of the release"))
+    fields["release"] = Field("release", Text("Bản chia sẻ", "Release"), "uuid", writable=False)
+    geometry_type = "GEOMETRY" if layer.geometry_from_links else layer.geometry_type
+    _snapshot_table(layer.name, geometry_type, fields)
     return SnapshotLayer(
         name=layer.name,
         model=layer.model,
-        geometry_type=kind,
+        geometry_type=geometry_type,
         title=layer.title,
-        style_field=layer.style_field if layer.style_field in known else None,
+        style_field=layer.style_field if layer.style_field in fields else None,
         order=layer.order,
-        time=layer.time if layer.time in known else None,
+        time=layer.time if layer.time in fields else None,
         label_sql=layer.label_sql,
         editable=False,
         has_geometry=layer.has_geometry or layer.geometry_from_links,
         required_with_geometry=layer.required_with_geometry,
         schema=RELEASE_SCHEMA,
-        snapshot_fields=known,
+        snapshot_fields=fields,
     )
 
 
@@ -183,8 +183,8 @@ def linked_content_conditions(layer: Layer) -> list[str]:
     ]
     conditions = [f"h.content ?| '{{{','.join(names)}}}'"] if names else []
     if layer.geometry_from_links:
-        row_then = f"select from app.{layer.name}_history t where t.id = h.feature_id and t.valid @> h.since"
-        conditions.append(f"h.content ? 'geometry' and not exists ({row_then} and t.shared_geom is not null)")
+        row_at_copy = f"select from app.{layer.name}_history t where t.id = h.feature_id and t.valid @> h.since"
+        conditions.append(f"h.content ? 'geometry' and not exists ({row_at_copy} and t.shared_geom is not null)")
     return [f"h.layer = '{layer.name}' and {condition}" for condition in conditions]
 
 

@@ -97,6 +97,7 @@ def update_draft(
 def _create_draft(
     session: Session, release_id: uuid.UUID, number: int, terms: Terms, parts: Sequence[PreparedPart]
 ) -> ReleaseVersion:
+    """Create version ``number`` of a release as a draft with these parts."""
     version = ReleaseVersion(id=uuid.uuid4(), release_id=release_id, number=number, **vars(terms))
     session.add(version)
     session.flush()
@@ -105,6 +106,7 @@ def _create_draft(
 
 
 def _store_parts(session: Session, version: ReleaseVersion, parts: Sequence[PreparedPart]) -> None:
+    """Add the parts to a draft. Raises ``Invalid`` without parts, or if two have the same layer."""
     if not parts:
         raise invalid("parts", "missing", "Cần ít nhất một lớp dữ liệu", "At least one layer is required")
     if len({part.selection.layer.name for part in parts}) < len(parts):
@@ -134,7 +136,7 @@ def versions_of(session: Session, release_id: uuid.UUID) -> list[ReleaseVersion]
 
 
 def version_of(session: Session, release_id: uuid.UUID, number: int, *, locked: bool = False) -> ReleaseVersion:
-    """One version of a release, ``locked`` for the rest of the transaction on demand. Raises ``Missing``."""
+    """One version of a release; with ``locked`` its row is selected for update. Raises ``Missing``."""
     query = session.query(ReleaseVersion).filter_by(release_id=release_id, number=number)
     version = (query.with_for_update() if locked else query).one_or_none()
     if version is None:
@@ -203,7 +205,8 @@ def transition(session: Session, version: ReleaseVersion, to: ReleaseState) -> N
     """Move a version to another state, if the database lets the actor do so.
 
     Raises ``Conflict`` if the transition is not allowed, if a feature already reaches the recipient through another
-    release, or if the data changed since submission; ``Forbidden`` if a second person is needed, or a person at all.
+    release, or if the data changed since submission; ``Forbidden`` for a token, and if
+    a second person is required.
     """
     state = ReleaseState(version.state)
     allowed = [code for code in state.transitions_to if code != ReleaseState.REPLACED]
@@ -229,12 +232,13 @@ def transition(session: Session, version: ReleaseVersion, to: ReleaseState) -> N
 
 
 def _refuse_overlap(session: Session, version: ReleaseVersion) -> None:
+    """Raise ``Conflict`` if the recipient holds a submitted feature through another release."""
     overlap = session.execute(
         text(
             "select other.name, count(*) from app.release_rows w"
-            " join app.releases own on own.id = :release"
-            " join app.holdings h on h.recipient = own.recipient and h.feature_id = w.feature_id and h.until is null"
-            "  and h.release_id <> own.id join app.releases other on other.id = h.release_id"
+            " join app.releases this on this.id = :release"
+            " join app.holdings h on h.recipient = this.recipient and h.feature_id = w.feature_id and h.until is null"
+            "  and h.release_id <> this.id join app.releases other on other.id = h.release_id"
             " where w.version_id = :version group by 1 order by 2 desc limit 1"
         ),
         {"release": version.release_id, "version": version.id},
@@ -244,7 +248,7 @@ def _refuse_overlap(session: Session, version: ReleaseVersion) -> None:
         raise Conflict(
             Text(
                 f"{number} mục đã cung cấp cho đối tác này trong bản chia sẻ '{name}'; mỗi mục chỉ thuộc một bản",
-                f"This partner already receives {number} features in the release '{name}'; each belongs to one only",
+                f"This partner already receives {number} features in the release '{name}'; each can be in one only",
             ),
             extra={"release": name, "features": number},
         )
