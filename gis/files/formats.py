@@ -1,7 +1,7 @@
 """The export formats, the columns of tables for people, and the formats that are streamed.
 
 GeoJSON, GeoJSON text sequences, KML and CSV are streamed by PostgreSQL's COPY as bytes, of any size in bounded memory.
-The other formats are written to a file first (``gis.files.writers``), up to ``MOST_ROWS`` rows, in bounded memory too.
+The other formats are written to a file first (``gis.files.writers``), up to ``MAX_ROWS`` rows, in bounded memory too.
 
 A format for programs has codes, under the names of the fields. A format for people (CSV, XLSX) has the titles of codes
 in the reader's language, under the titles of the fields, with longitude and latitude in WGS 84, and north (X) and east
@@ -30,7 +30,7 @@ from gis.text.dates import TIME_ZONE
 from gis.text.errors import Malformed, TooLarge
 from gis.text.i18n import Language, Text
 
-MOST_ROWS: Final = 1_000_000
+MAX_ROWS: Final = 1_000_000
 """The limit of rows of a file that is written before it is sent: a sheet of Excel has at most 1,048,576 rows."""
 
 CHUNK_BYTES: Final = 64 * 1024
@@ -91,7 +91,7 @@ def find_format(name: str) -> Format:
     """The format of that name. Raises ``Malformed`` with the names of the formats."""
     if name not in FORMATS:
         names = ", ".join(FORMATS)
-        raise Malformed(Text(f"f: một trong {names}", f"Invalid `f`. Allowed: {names}"))
+        raise Malformed(Text(f"f: một trong {names}", f"Invalid 'f'. Allowed: {names}"))
     return FORMATS[name]
 
 
@@ -137,13 +137,13 @@ class Export:
 
 
 def too_large() -> TooLarge:
-    """The refusal of an export of more than ``MOST_ROWS`` rows, naming the formats without a limit."""
+    """The refusal of an export of more than ``MAX_ROWS`` rows, naming the formats without a limit."""
     return TooLarge(
         Text(
-            f"Quá {f'{MOST_ROWS:,}'.replace(',', '.')} dòng: hãy lọc bớt hoặc chọn {STREAMED_FORMATS}",
-            f"Over {MOST_ROWS:,} rows: narrow the filter or choose one of {STREAMED_FORMATS}",
+            f"Quá {f'{MAX_ROWS:,}'.replace(',', '.')} dòng: hãy lọc bớt hoặc chọn {STREAMED_FORMATS}",
+            f"Over {MAX_ROWS:,} rows: narrow the filter or choose one of {STREAMED_FORMATS}",
         ),
-        extra={"most": MOST_ROWS, "formats": STREAMED_FORMATS.split(", ")},
+        extra={"most": MAX_ROWS, "formats": STREAMED_FORMATS.split(", ")},
     )
 
 

@@ -18,7 +18,7 @@ from shapely.geometry.base import BaseMultipartGeometry
 
 from gis.files import qgis
 from gis.files.formats import Export
-from gis.files.spool import BATCH, GEOMETRY, Spool, geometries_of, single_parts_of
+from gis.files.spool import BATCH_ROWS, GEOMETRY, Spool, geometries_of, single_parts_of
 from gis.model.layer import Layer
 from gis.read.sql import selected_fields
 
@@ -114,7 +114,8 @@ def lists_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch
 
 
-def _wkt(export: Export) -> str:
+def _crs_wkt(export: Export) -> str:
+    """The selection's CRS in WKT."""
     return str(CRS.from_epsg(export.selection.crs.epsg).to_wkt())
 
 
@@ -144,7 +145,7 @@ def write_with_gdal(
             driver=driver,
             geometry_name=GEOMETRY,
             geometry_type=geometry_type,
-            crs=_wkt(export),
+            crs=_crs_wkt(export),
             **options,
         )
     except Exception:
@@ -155,19 +156,19 @@ def write_with_gdal(
 def write_geopackage(export: Export, rows: Spool, path: Path) -> None:
     """Write a GeoPackage 1.3 with titles, code lists and a default style for QGIS."""
     layer, metadata = export.selection.layer, export.metadata_text()
-    sheets = output_layers(layer, rows)
-    for sheet in sheets:
+    outputs = output_layers(layer, rows)
+    for output in outputs:
         write_with_gdal(
             export,
             rows,
-            lambda batch, sheet=sheet: lists_as_text(sheet.matching_rows(batch)),  # type: ignore[misc]
+            lambda batch, output=output: lists_as_text(output.matching_rows(batch)),  # type: ignore[misc]
             path,
-            layer=sheet.name,
-            geometry_type=sheet.type,
+            layer=output.name,
+            geometry_type=output.type,
             driver="GPKG",
             append=path.exists(),
             layer_options={
-                "IDENTIFIER": layer.title.in_language(export.language) if len(sheets) == 1 else sheet.name,
+                "IDENTIFIER": layer.title.in_language(export.language) if len(outputs) == 1 else output.name,
                 "DESCRIPTION": " · ".join(f"{name}: {value}" for name, value in metadata.items()),
                 "GEOMETRY_NAME": "geom",
             },
@@ -177,7 +178,7 @@ def write_geopackage(export: Export, rows: Spool, path: Path) -> None:
     qgis.add_qgis_project_data(
         path,
         layer,
-        {sheet.name: sheet.type for sheet in sheets},
+        {output.name: output.type for output in outputs},
         selected_fields(export.selection),
         export.language,
     )
@@ -196,14 +197,14 @@ def write_flatgeobuf(export: Export, rows: Spool, path: Path) -> None:
     In that case the rows without geometry come first: ``ogr2ogr`` of GDAL 3.10 reads a FlatGeobuf through Arrow and
     would give a row that precedes one without geometry the geometry of another row.
     """
-    sheet, *others = output_layers(export.selection.layer, rows)
+    output, *others = output_layers(export.selection.layer, rows)
     write_with_gdal(
         export,
         rows,
-        lists_as_text if others else lambda batch: lists_as_text(sheet.matching_rows(batch)),
+        lists_as_text if others else lambda batch: lists_as_text(output.matching_rows(batch)),
         path,
         layer=export.selection.layer.name,
-        geometry_type="Unknown" if others else sheet.type,
+        geometry_type="Unknown" if others else output.type,
         driver="FlatGeobuf",
         batches=_without_position_first(rows) if rows.unplaced else None,
         layer_options={
@@ -211,7 +212,7 @@ def write_flatgeobuf(export: Export, rows: Spool, path: Path) -> None:
             "DESCRIPTION": json.dumps(export.metadata(), ensure_ascii=False),
         },
     )
-    with pyogrio.open_arrow(path, columns=[], batch_size=BATCH, use_pyarrow=True) as (_, batches):
+    with pyogrio.open_arrow(path, columns=[], batch_size=BATCH_ROWS, use_pyarrow=True) as (_, batches):
         count = sum(batch.num_rows for batch in batches)  # this driver does not report a full disk
     if count != rows.number:
         raise OSError(f"{count} of {rows.number} features are in the file")

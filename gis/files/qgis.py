@@ -153,25 +153,31 @@ def layer_qml(layer: Layer, geometry_type: str, fields: Sequence[Field], languag
 
 
 def _marker_shapes(marks: Sequence[Mark | None]) -> list[str]:
-    """A marker for each code: the shape of its mark if QGIS has it, otherwise one that no other code has."""
-    plain = [mark.shape if mark and mark.shape in QGIS_MARKERS else None for mark in marks]
-    free = [shape for shape in QGIS_MARKERS if shape not in plain]
-    return [shape or free.pop(0) if shape or free else "circle" for shape in plain]
+    """A marker for each code: the shape of its mark if QGIS has it, otherwise one that no other has, while there is one."""
+    of_marks = [mark.shape if mark and mark.shape in QGIS_MARKERS else None for mark in marks]
+    unused = [shape for shape in QGIS_MARKERS if shape not in of_marks]
+    return [shape or unused.pop(0) if shape or unused else "circle" for shape in of_marks]
 
 
-def _add_symbol(symbols: Element, at: int, kind: str, shape: str, colour: str, *, may_be_assumed: bool) -> None:
-    symbol = SubElement(symbols, "symbol", type=kind, name=str(at), alpha="1")
+def _add_symbol(symbols: Element, index: int, kind: str, shape: str, colour: str, *, may_be_assumed: bool) -> None:
+    """Add the symbol of the code at ``index``: a marker, line or fill (``kind``)."""
+    symbol = SubElement(symbols, "symbol", type=kind, name=str(index), alpha="1")
     red, green, blue = (int(colour[offset : offset + 2], 16) for offset in (1, 3, 5))
     ink = f"{red},{green},{blue},255"
     symbol_layer = {
         "marker": ("SimpleMarker", {"name": shape, "color": ink, "outline_color": WHITE, "size": "3.2"}),
         "line": (
             "SimpleLine",
-            {"line_color": ink, "line_width": "0.6", "line_style": LINE_STYLES[at % len(LINE_STYLES)]},
+            {"line_color": ink, "line_width": "0.6", "line_style": LINE_STYLES[index % len(LINE_STYLES)]},
         ),
         "fill": (
             "SimpleFill",
-            {"color": ink, "style": FILL_STYLES[at % len(FILL_STYLES)], "outline_color": ink, "outline_width": "0.5"},
+            {
+                "color": ink,
+                "style": FILL_STYLES[index % len(FILL_STYLES)],
+                "outline_color": ink,
+                "outline_width": "0.5",
+            },
         ),
     }[kind]
     part = SubElement(symbol, "layer", {"class": symbol_layer[0], "enabled": "1", "locked": "0", "pass": "0"})
@@ -188,8 +194,8 @@ def _add_hollow_when_assumed(part: Element, ink: str) -> None:
     for name, surveyed, assumed in (("fillColor", ink, WHITE), ("outlineColor", WHITE, ink)):
         property_ = SubElement(properties, "Option", type="Map", name=name)
         SubElement(property_, "Option", type="bool", name="active", value="true")
-        chosen = f"if(\"position_source\" = 'assumed', '{assumed}', '{surveyed}')"
-        SubElement(property_, "Option", type="QString", name="expression", value=chosen)
+        expression = f"if(\"position_source\" = 'assumed', '{assumed}', '{surveyed}')"
+        SubElement(property_, "Option", type="QString", name="expression", value=expression)
         SubElement(property_, "Option", type="int", name="type", value=EXPRESSION_PROPERTY)
     SubElement(options, "Option", type="QString", name="type", value="collection")
 
@@ -211,11 +217,11 @@ def _add_labels(root: Element, name: str) -> None:
 def _add_forms(root: Element, fields: Sequence[Field], language: Language) -> None:
     """Forms with titles instead of names, lists of values for codes, and derived fields read-only."""
     widgets, titles = SubElement(root, "fieldConfiguration"), SubElement(root, "aliases")
-    fixed = SubElement(root, "editable")
-    SubElement(fixed, "field", name="id", editable="0")
+    editable = SubElement(root, "editable")
+    SubElement(editable, "field", name="id", editable="0")
     for index, field in enumerate(fields):
         SubElement(titles, "alias", field=field.name, index=str(index + 2), name=field.title.in_language(language))
-        SubElement(fixed, "field", name=field.name, editable=str(int(field.writable or field.is_status)))
+        SubElement(editable, "field", name=field.name, editable=str(int(field.writable or field.is_status)))
         if not field.codes or field.type != "code":
             continue
         widget = SubElement(SubElement(widgets, "field", name=field.name), "editWidget", type="ValueMap")

@@ -31,11 +31,11 @@ def short_names(layer: Layer) -> dict[str, str]:
         while len("_".join(words)) > DBF_NAME_LENGTH:
             longest = max(range(len(words)), key=lambda index: len(words[index]))
             words[longest] = words[longest][:-1]
-        cut, number = "_".join(words), 1
-        while cut in short.values():
+        shortened, number = "_".join(words), 1
+        while shortened in short.values():
             number += 1
-            cut = "_".join(words)[: DBF_NAME_LENGTH - len(str(number))] + str(number)
-        short[name] = cut
+            shortened = "_".join(words)[: DBF_NAME_LENGTH - len(str(number))] + str(number)
+        short[name] = shortened
     return short
 
 
@@ -43,23 +43,23 @@ def write_shapefile(export: Export, rows: Spool, path: Path) -> None:
     """Write a zip file with a Shapefile for each geometry type of the rows, and a README in both languages."""
     layer = export.selection.layer
     short = short_names(layer)
-    sheets = output_layers(layer, rows)
+    outputs = output_layers(layer, rows)
     cut: Counter[str] = Counter()
     folder = path.parent / "shapefile"
     folder.mkdir()
-    for sheet in sheets:
+    for output in outputs:
 
-        def reshape(batch: pa.RecordBatch, sheet: OutputLayer = sheet) -> pa.RecordBatch:
-            part = _truncated(_times_as_text(lists_as_text(sheet.matching_rows(batch))), cut)
+        def reshape(batch: pa.RecordBatch, output: OutputLayer = output) -> pa.RecordBatch:
+            part = _truncated(_times_as_text(lists_as_text(output.matching_rows(batch))), cut)
             return part.rename_columns([short.get(name, name) for name in part.schema.names])
 
         write_with_gdal(
             export,
             rows,
             reshape,
-            folder / f"{sheet.name}.shp",
-            layer=sheet.name,
-            geometry_type=sheet.type,
+            folder / f"{output.name}.shp",
+            layer=output.name,
+            geometry_type=output.type,
             driver="ESRI Shapefile",
             layer_options={"ENCODING": "UTF-8"},
         )

@@ -23,8 +23,8 @@ from gis.files.formats import Export, geometry_wkb
 from gis.read import execution, pages
 from gis.read.sql import is_withheld_sql, selected_fields
 
-BATCH: Final = 1_000
-"""Rows between two checks for cancellation: a fraction of a second, even in a workbook."""
+BATCH_ROWS: Final = 1_000
+"""Rows in a batch. Cancellation is checked between batches, which take a fraction of a second, even in a workbook."""
 
 GEOMETRY: Final = "geometry"
 WITHHELD: Final = "withheld"
@@ -93,8 +93,8 @@ class Spool:
             len({part.geom_type for part in single_parts_of(collection)}) > 1 for collection in collections
         )
         bounds = [float(coordinate) for coordinate in shapely.total_bounds(placed)]
-        known = self.bounds or bounds
-        self.bounds = [*map(min, known[:2], bounds[:2]), *map(max, known[2:], bounds[2:])]
+        earlier = self.bounds or bounds
+        self.bounds = [*map(min, earlier[:2], bounds[:2]), *map(max, earlier[2:], bounds[2:])]
 
 
 def geometries_of(batch: pa.RecordBatch) -> Any:
@@ -148,6 +148,6 @@ def rows_of(
     sql, values = pages.unpaged_sql(export.selection, select_list)
     with execution.driver_connection(session).cursor(name="export", binary=True) as cursor:
         cursor.execute(sql, values)
-        while rows := cursor.fetchmany(BATCH):
+        while rows := cursor.fetchmany(BATCH_ROWS):
             check_cancelled()
             yield rows

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from gis.db.actors import Actor
 from gis.db.session import Database
-from gis.files.formats import MOST_ROWS, STREAMED_FORMATS, Export, columns_of, too_large
+from gis.files.formats import MAX_ROWS, STREAMED_FORMATS, Export, columns_of, too_large
 from gis.files.gdal import GDAL_ERRORS, write_flatgeobuf, write_geopackage
 from gis.files.geoparquet import write_parquet
 from gis.files.shapefile import write_shapefile
@@ -39,7 +39,7 @@ def write(
 ) -> Path:
     """Write the file into the empty ``folder``, set the counts of ``export``, and return the path.
 
-    Raises ``TooLarge`` for more than ``MOST_ROWS`` rows, ``Unavailable`` if the file could not be written.
+    Raises ``TooLarge`` for more than ``MAX_ROWS`` rows, ``Unavailable`` if the file could not be written.
     """
     try:
         return _write_file(database, actor, export, folder, check_cancelled)
@@ -53,7 +53,7 @@ def _write_file(
 ) -> Path:
     path = folder / f"{export.selection.layer.name}{export.format.extension}"
     with database.transaction(actor) as session:
-        if pages.count_features(session, export.selection) > MOST_ROWS:
+        if pages.count_features(session, export.selection) > MAX_ROWS:
             raise too_large()
         if export.format.name == "xlsx":
             _write_workbook(session, export, path, check_cancelled)
@@ -67,7 +67,7 @@ METADATA_SHEET: Final = Text("Nguồn", "About")
 
 
 def _write_workbook(session: Session, export: Export, path: Path, check_cancelled: CancellationCheck) -> None:
-    """Write a sheet of the rows in words, with a frozen header that filters them, and a sheet of the metadata.
+    """Write a sheet of the rows as a table for people, with filters in a frozen header, and a sheet of the metadata.
 
     Text cells have the format of text, so that Excel takes ``147/6`` for no date and ``=1+1`` for no formula, not
     even after editing.
@@ -87,13 +87,14 @@ def _write_workbook(session: Session, export: Export, path: Path, check_cancelle
         data_columns = [
             Column(column.title, column.type, min(max(len(column.title) + 2, 14), 40)) for column in columns
         ]
-        book.sheet(export.selection.layer.title.in_language(export.language), data_columns, batches())
+        book.write_sheet(export.selection.layer.title.in_language(export.language), data_columns, batches())
         metadata_columns = [Column("", "text", 24), Column("", "text", 100)]
-        book.sheet(METADATA_SHEET.in_language(export.language), metadata_columns, [export.metadata_text().items()])
+        book.write_sheet(METADATA_SHEET.in_language(export.language), metadata_columns, [export.metadata_text().items()])
 
 
-def _cast(sql: str, kind: str) -> str:
-    return {"text": f"({sql})::text", "number": f"({sql})::float8"}.get(kind, sql)
+def _cast(sql: str, column_type: str) -> str:
+    """The SQL of a value in the type with which the workbook's writer receives it."""
+    return {"text": f"({sql})::text", "number": f"({sql})::float8"}.get(column_type, sql)
 
 
 Writer = Callable[[Export, Spool, Path], None]

@@ -85,7 +85,7 @@ class Workbook:
             if failed is None:
                 self._finish()
 
-    def sheet(self, name: str, columns: Sequence[Column], batches: Iterable[Iterable[Sequence[Any]]]) -> None:
+    def write_sheet(self, name: str, columns: Sequence[Column], batches: Iterable[Iterable[Sequence[Any]]]) -> None:
         """Write a sheet of rows in batches, under a frozen header that filters them if a column has a title.
 
         Raises ``TooLarge`` if the sheet would have more than ``MAX_SHEET_BYTES`` bytes.
@@ -117,6 +117,7 @@ class Workbook:
         self._sheets.append((title, f"$A$1:${letters[-1]}${number}" if has_header else ""))
 
     def _finish(self) -> None:
+        """Write the parts that describe the workbook and its sheets."""
         numbers = range(1, len(self._sheets) + 1)
         overrides = "".join(
             f'<Override PartName="/xl/worksheets/sheet{n}.xml" ContentType="{CONTENT_TYPE}.worksheet+xml"/>'
@@ -166,6 +167,7 @@ def _write_within(part: IO[bytes], text: str, bytes_left: int) -> int:
 
 
 def _sheet_start(columns: Sequence[Column], *, has_header: bool) -> str:
+    """The XML of a sheet before its first row."""
     widths = "".join(
         f'<col min="{index}" max="{index}" width="{column.width}" customWidth="1"/>'
         for index, column in enumerate(columns, 1)
@@ -176,6 +178,7 @@ def _sheet_start(columns: Sequence[Column], *, has_header: bool) -> str:
 
 
 def _relationships(targets: Iterable[tuple[str, str]]) -> str:
+    """A relationships part (.rels) of types and targets; the ids are r1, r2 and so on."""
     items = "".join(
         f'<Relationship Id="r{n}" Type="{RELATIONSHIPS_NAMESPACE}/{kind}" Target="{target}"/>'
         for n, (kind, target) in enumerate(targets, 1)
@@ -193,6 +196,7 @@ def _column_letters(index: int) -> str:
 
 
 def _text_cell(end: str, value: str, kind: str = "text", letter: str = "") -> str:
+    """A cell of text in the style ``kind``; ``letter`` and ``end`` as for ``_cell_writer``."""
     # A carriage return must be escaped, because XML parsers normalize it to a line feed.
     escaped = escape(ILLEGAL_XML_CHARACTERS.sub("\ufffd", value[:MAX_CELL_CHARACTERS]), {"\r": "&#13;"})
     return (

@@ -21,7 +21,7 @@ from api.rest.export import SPOOL_PREFIX, remove_stale_spools, vn2000_zone
 from gis.db.session import MAX_DOWNLOADS
 from gis.files import writers
 from gis.files.formats import FORMATS, Export
-from gis.files.spool import BATCH
+from gis.files.spool import BATCH_ROWS
 from gis.model.fields import Level
 from gis.model.layer import catalog
 from gis.read.selection import Selection
@@ -100,7 +100,7 @@ def test_file_with_many_rows(f, many_posts, client, export):
 
 @pytest.mark.parametrize("f", [name for name, layer in FORMATS.items() if not layer.streams])
 def test_unstreamed_format_is_refused_beyond_its_limit(f, many_posts, client, monkeypatch):
-    monkeypatch.setattr("gis.files.writers.MOST_ROWS", MANY - 1)
+    monkeypatch.setattr("gis.files.writers.MAX_ROWS", MANY - 1)
     answer = client.get(f"/api/export/{many_posts}", params={"f": f, "condition": "planted"}, timeout=120)
     assert answer.status_code == 413
     assert answer.json()["formats"] == ["geojson", "geojsonseq", "kml", "csv"]
@@ -140,7 +140,7 @@ def test_slow_downloads_leave_capacity_and_excess_gets_503(many_posts, settings,
 @pytest.fixture
 def small_batches(monkeypatch):
     """Slow the writing of files down, so that the test sees it running."""
-    monkeypatch.setattr("gis.files.spool.BATCH", 20)
+    monkeypatch.setattr("gis.files.spool.BATCH_ROWS", 20)
 
 
 @pytest.mark.usefixtures("small_batches")
@@ -167,7 +167,7 @@ uvicorn.Server(uvicorn.Config(create_app(settings), log_level="critical")).run([
 @pytest.mark.parametrize("f", [name for name, layer in FORMATS.items() if not layer.streams])
 def test_cancellation_stops_the_writing_library(f, many_posts, database, tmp_path):
     """An exception raised while a library reads the stream is propagated unchanged."""
-    calls = iter(range(MANY // BATCH + 5))  # after the rows are spooled and some of them are written
+    calls = iter(range(MANY // BATCH_ROWS + 5))  # after the rows are spooled and some of them are written
 
     def check_cancelled():
         if next(calls, None) is None:

@@ -32,7 +32,7 @@ ROWS = st.tuples(
 def test_openpyxl_reads_the_values_that_were_written(rows, tmp_path_factory):
     path = tmp_path_factory.mktemp("workbook") / "book.xlsx"
     with Workbook(path) as book:
-        book.sheet("Mốc 'cũ' & mới", COLUMNS, [rows[:2], rows[2:]])
+        book.write_sheet("Mốc 'cũ' & mới", COLUMNS, [rows[:2], rows[2:]])
     read = openpyxl.load_workbook(path)
     sheet = read.worksheets[0]
     assert sheet.title == "Mốc 'cũ' & mới"
@@ -53,8 +53,8 @@ def test_openpyxl_reads_the_values_that_were_written(rows, tmp_path_factory):
 def test_pandas_reads_the_workbook(tmp_path):
     path = tmp_path / "book.xlsx"
     with Workbook(path) as book:
-        book.sheet("Mốc", [Column("n", "text", 9), Column("m", "number", 9)], [[("147/6", Decimal("1.5"))]])
-        book.sheet("Nguồn", [Column("", "text", 9)] * 2, [[("name", "markers")]])
+        book.write_sheet("Mốc", [Column("n", "text", 9), Column("m", "number", 9)], [[("147/6", Decimal("1.5"))]])
+        book.write_sheet("Nguồn", [Column("", "text", 9)] * 2, [[("name", "markers")]])
     frames = pd.read_excel(path, sheet_name=None, engine="openpyxl", dtype={"n": str})
     assert frames["Mốc"].to_dict("records") == [{"n": "147/6", "m": 1.5}]
     assert list(frames["Nguồn"].columns) == ["name", "markers"]  # pandas takes the first row for a header
@@ -63,7 +63,7 @@ def test_pandas_reads_the_workbook(tmp_path):
 def test_text_is_cut_to_the_limit_of_a_cell(tmp_path):
     path = tmp_path / "book.xlsx"
     with Workbook(path) as book:
-        book.sheet("Mốc", [Column("n", "text", 9)], [[("x" * 40_000,)]])
+        book.write_sheet("Mốc", [Column("n", "text", 9)], [[("x" * 40_000,)]])
     assert len(openpyxl.load_workbook(path).worksheets[0]["A2"].value) == MAX_CELL_CHARACTERS
 
 
@@ -75,7 +75,7 @@ def test_exception_leaves_no_readable_workbook(tmp_path):
         raise OSError("gone")
 
     with pytest.raises(OSError, match="gone"), Workbook(path) as book:
-        book.sheet("Mốc", [Column("n", "text", 9)], broken())
+        book.write_sheet("Mốc", [Column("n", "text", 9)], broken())
     with pytest.raises((KeyError, ValueError)):
         openpyxl.load_workbook(path)
 
@@ -90,9 +90,9 @@ def test_too_large_sheet_is_refused_while_writing(tmp_path, monkeypatch):
             yield [("x" * 1_000,)]
 
     with Workbook(tmp_path / "small.xlsx") as book:
-        book.sheet("Mốc", [Column("n", "text", 9)], [[("x" * 1_000,)]] * 15)
+        book.write_sheet("Mốc", [Column("n", "text", 9)], [[("x" * 1_000,)]] * 15)
     with pytest.raises(TooLarge), Workbook(tmp_path / "large.xlsx") as book:
-        book.sheet("Mốc", [Column("n", "text", 9)], batches())
+        book.write_sheet("Mốc", [Column("n", "text", 9)], batches())
     assert len(read) < 20  # nothing is read that is not written
 
 
