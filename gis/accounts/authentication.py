@@ -61,7 +61,7 @@ where s.secret = :secret and s.ended_at is null and s.seen_at > now() - :idle an
 order by a.valid_from desc limit 1
 """
 
-SELECT_TOKEN = """
+SELECT_TOKENS_BY_ID = """
 select id, name, role, unit, recipient, scopes, networks, per_minute, secret, used_at,
     revoked_at is null and expires_at > now() as valid
 from app.tokens where id = :id
@@ -161,7 +161,7 @@ class Accounts:
         if prefix != "cm" or not secret:
             return None
         with self.transaction(BOOKKEEPING_ACTOR) as session:
-            row = session.execute(text(SELECT_TOKEN), {"id": token_id}).mappings().one_or_none()
+            row = session.execute(text(SELECT_TOKENS_BY_ID), {"id": token_id}).mappings().one_or_none()
             if row is None or not secrets.compare_digest(row["secret"], digest(secret)):
                 return None
             refused = not (row["valid"] and _ip_is_allowed(ip_address, row["networks"]))

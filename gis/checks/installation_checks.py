@@ -23,6 +23,7 @@ DEFAULT_SECRETS = {"", "admin", "changeme", "password", "postgis", "postgres", "
 
 
 def check_durability(connection: Connection, installation: Installation) -> Iterator[CheckResult]:
+    """Check for data checksums and, if the installation is durable, the settings that flush writes to the disk."""
     required = ["data_checksums"]
     if installation.durable:
         required += ["fsync", "full_page_writes", "synchronous_commit"]
@@ -40,6 +41,7 @@ def check_durability(connection: Connection, installation: Installation) -> Iter
 
 
 def check_clock(connection: Connection, _installation: Installation) -> Iterator[CheckResult]:
+    """Check this machine's clock against the database's, and the database's against the latest journal entry."""
     server_time = connection.execute(text("select clock_timestamp()")).scalar_one()
     skew = abs((dt.datetime.now(dt.UTC) - server_time).total_seconds())
     faults = [f"{skew:.0f} s"] if skew > CLOCK_SKEW_S else []
@@ -68,6 +70,7 @@ def check_seals(connection: Connection, installation: Installation) -> Iterator[
 
 
 def check_disk(_connection: Connection, installation: Installation) -> Iterator[CheckResult]:
+    """Check the free space of the data directory: bad below ``MIN_FREE_BYTES``, poor below ``LOW_FREE_SHARE``."""
     usage = shutil.disk_usage(installation.data_dir)
     free = f"{usage.free / 1e9:.1f} GB"
     remedy = Text("giải phóng ổ đĩa", "free disk space")

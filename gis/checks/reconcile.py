@@ -42,7 +42,7 @@ full join (select * from app.journal where table_name = '{table}' and action = a
     on j.seq = h.journal_seq
 where h.id is null or j.seq is null or j.feature_id <> h.{subject} or j.action <> h.action or j.actor <> h.actor
     or (j.reason, j.request, j.device_at) is distinct from (h.reason, h.request, h.device_at)
-    or {history} <> {journal} and {parted_history}
+    or {history} <> {journal} and {history_differs}
 limit 1
 """
 """A history row that differs from its journal entry, or an entry without its history row."""
@@ -51,7 +51,7 @@ CURRENT_ROW_MISMATCH = """
 select coalesce(t.{subject}, h.{subject}) from app.{table} t
 full join (select * from app.{table}_history where upper_inf(valid)) h on h.id = t.id
 left join app.journal j on j.seq = h.journal_seq
-where t.id is null or h.id is null or {now} <> {journal} and {parted_now}
+where t.id is null or h.id is null or {now} <> {journal} and {row_differs}
 limit 1
 """
 """A present row that differs from its last history row, or one of them without the other."""
@@ -78,7 +78,7 @@ select coalesce(t.id, j.feature_id) from app.{table} t full join (
     where table_name = '{table}' and action in ('insert', 'update', 'delete') order by feature_id, seq desc
 ) j on j.feature_id = t.id
 where t.id is null and j.action <> 'delete' or t.id is not null and (j.feature_id is null or j.action = 'delete')
-    or {parted}
+    or {differs}
 limit 1
 """
 """A row without history that differs from the latest journal entry about it, or one of them without the other."""
@@ -104,7 +104,7 @@ entry as (select feature_id, new->>'state', actor, reason from app.journal where
     and action in ('insert', 'update') and old->>'state' is distinct from new->>'state')
 select version_id from (
     (table step except all table entry) union all (table entry except all table step)
-) apart limit 1
+) difference limit 1
 """
 """A step of a release version that is not in the journal, or a journalled one that is missing."""
 
@@ -192,7 +192,7 @@ def reconcile_with_journal(
 
 
 def first_mismatch(connection: Connection, on_progress: ProgressCallback = no_progress) -> Text | None:
-    """The same in a transaction of the administrator, in which it takes the owner's role."""
+    """As ``reconcile_with_journal``, in a transaction of the administrator, in which it takes the owner's role."""
     if not catalog:
         raise RuntimeError("no layer is declared, so nothing would be compared")
     connection.execute(text(f"set local role {OWNER_ROLE}"))
@@ -209,8 +209,8 @@ def first_mismatch(connection: Connection, on_progress: ProgressCallback = no_pr
 def _queries() -> Iterator[tuple[str, str]]:
     """Each query with the table whose row it returns, fast ones first."""
     for name in (*account_models.ACCOUNT_TABLES, *release_models.JOURNALLED_TABLES):
-        parted = DIFFERING_VALUES.format(left="app.account_told(to_jsonb(t))", right="j.new")
-        yield name, LATEST_ENTRY_MISMATCH.format(table=name, parted=parted)
+        differs = DIFFERING_VALUES.format(left="app.account_told(to_jsonb(t))", right="j.new")
+        yield name, LATEST_ENTRY_MISMATCH.format(table=name, differs=differs)
     yield "release_rows", APPROVED_ROWS_MISMATCH
     yield "release_steps", STEPS_MISMATCH
     yield "holdings", CONTENT_HASH_MISMATCH
@@ -243,6 +243,6 @@ def _row_expressions(table: Table) -> dict[str, str]:
         "now": now,
         "history": history,
         "journal": journal,
-        "parted_now": DIFFERING_VALUES.format(left=now, right=journal),
-        "parted_history": DIFFERING_VALUES.format(left=history, right=journal),
+        "row_differs": DIFFERING_VALUES.format(left=now, right=journal),
+        "history_differs": DIFFERING_VALUES.format(left=history, right=journal),
     }

@@ -48,7 +48,7 @@ class Installation:
 
     @property
     def run_migrate(self) -> Text:
-        """The remedy for what migrating restores."""
+        """The remedy for a fault that ``migrate`` corrects."""
         return Text(f"chạy {self.command_line} migrate để khôi phục", f"run {self.command_line} migrate to restore it")
 
 

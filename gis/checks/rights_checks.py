@@ -193,6 +193,7 @@ def check_roles(connection: Connection, installation: Installation) -> Iterator[
 
 
 def _declared_memberships(policy: Policy) -> set[str]:
+    """Every membership that ``gis.schema.grants.roles_sql`` grants, as ``member → role``."""
     memberships = {f"{OWNER_ROLE} → {PUBLISHER}"}
     if policy.partner_view_role is not None:
         memberships.add(f"{PUBLISHER} → {policy.partner_view_role.read_role}")

@@ -18,8 +18,8 @@ from gis.text.i18n import Text
 def data_dir_lock(data_dir: Path, purpose: str) -> Iterator[Callable[[int], None]]:
     """Lock ``data_dir`` while the block runs.
 
-    Yields a function that writes the port of the server into the lock file, for the message to others. The lock is
-    ``flock``, so the kernel releases it when the process ends in whatever way. Raises ``Conflict``, with the process
+    Yields a function that writes the port of the server into the lock file, for the message to other processes. The
+    lock is ``flock``, so the kernel releases it when the process ends. Raises ``Conflict``, which names the process
     that has the lock, when it is taken, and ``Forbidden`` when the directory is not writable.
     """
     file = data_dir / "holder.json"
@@ -64,7 +64,7 @@ def _lock_holder_message(data_dir: Path, content: str) -> Text:
 
 
 def make_directory(path: Path) -> None:
-    """Create ``path`` and its missing parents with mode 0711 whatever the umask, so that other users can pass."""
+    """Create ``path`` and its missing parents with mode 0711 whatever the umask, so that other users can enter it."""
     for directory in [*reversed(path.parents), path]:
         if not directory.exists():
             directory.mkdir()
@@ -73,24 +73,24 @@ def make_directory(path: Path) -> None:
 
 def reachable(data_dir: Path) -> bool:
     """Whether the user that would run a cluster in ``data_dir`` can enter it."""
-    return _barrier(data_dir.resolve(), cluster_user(data_dir / "cluster")) is None
+    return _first_inaccessible_directory(data_dir.resolve(), cluster_user(data_dir / "cluster")) is None
 
 
-def cluster_user(files: Path) -> pwd.struct_passwd:
-    """The user who runs the cluster: the owner of its files, else the current user, or ``postgres`` under root.
+def cluster_user(cluster_dir: Path) -> pwd.struct_passwd:
+    """The user who runs the cluster: the owner of its directory, else the current user, or ``postgres`` under root.
 
-    Raises ``Forbidden`` when the files belong to another user and the current one is not root.
+    Raises ``Forbidden`` when the directory belongs to another user and the current one is not root.
     """
     try:
-        owner = files.stat().st_uid
+        owner = cluster_dir.stat().st_uid
     except OSError:
         owner = os.geteuid()
     if os.geteuid() not in (0, owner):
         name = pwd.getpwuid(owner).pw_name
         raise Forbidden(
             Text(
-                f"{files} thuộc {name}; hãy chạy bằng {name} hoặc root",
-                f"{files} belongs to {name}; run as {name} or root",
+                f"{cluster_dir} thuộc {name}; hãy chạy bằng {name} hoặc root",
+                f"{cluster_dir} belongs to {name}; run as {name} or root",
             )
         )
     if owner:
@@ -104,16 +104,16 @@ def cluster_user(files: Path) -> pwd.struct_passwd:
 
 def check_reachable(data_dir: Path, owner: pwd.struct_passwd) -> None:
     """Raise ``Forbidden`` when ``owner`` cannot enter ``data_dir``."""
-    if barrier := _barrier(data_dir, owner):
+    if directory := _first_inaccessible_directory(data_dir, owner):
         raise Forbidden(
             Text(
-                f"Người dùng {owner.pw_name} chạy PostgreSQL không vào được {barrier}; hãy chọn --data-dir khác",
-                f"User {owner.pw_name}, who runs PostgreSQL, cannot enter {barrier}; choose another --data-dir",
+                f"Người dùng {owner.pw_name} chạy PostgreSQL không vào được {directory}; hãy chọn --data-dir khác",
+                f"User {owner.pw_name}, who runs PostgreSQL, cannot enter {directory}; choose another --data-dir",
             )
         )
 
 
-def _barrier(path: Path, user: pwd.struct_passwd) -> Path | None:
+def _first_inaccessible_directory(path: Path, user: pwd.struct_passwd) -> Path | None:
     """The first directory above or at ``path`` that ``user`` cannot enter, tested as that user."""
     for directory in [*reversed(path.parents), path]:
         if not directory.exists():

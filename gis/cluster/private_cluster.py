@@ -313,17 +313,17 @@ def login_url(url: str, user: str | None = None, password: str | None = None) ->
     return parsed.render_as_string(hide_password=False)
 
 
-def _cluster_version(files: Path) -> int | None:
+def _cluster_version(cluster_dir: Path) -> int | None:
     """The major version of PostgreSQL that created the cluster; None when there is no cluster yet."""
     try:
-        return int((files / "PG_VERSION").read_text())
+        return int((cluster_dir / "PG_VERSION").read_text())
     except OSError:
         return None
 
 
-def _socket_dir(files: Path, owner: pwd.struct_passwd) -> Path:
+def _socket_dir(cluster_dir: Path, owner: pwd.struct_passwd) -> Path:
     """A short path for the socket's directory, under a parent from which other users cannot delete it."""
-    name = "cotmoc-" + hashlib.sha256(os.fsencode(files)).hexdigest()[:12]
+    name = "cotmoc-" + hashlib.sha256(os.fsencode(cluster_dir)).hexdigest()[:12]
     if os.geteuid() == 0:
         return Path("/run", name)
     runtime_dir = Path(os.environ.get("XDG_RUNTIME_DIR") or "/nonexistent")

@@ -153,7 +153,7 @@ def layer_qml(layer: Layer, geometry_type: str, fields: Sequence[Field], languag
 
 
 def _marker_shapes(marks: Sequence[Mark | None]) -> list[str]:
-    """A marker for each code: the shape of its mark if QGIS has it, otherwise one that no other has, while there is one."""
+    """A marker for each code: the shape of its mark if QGIS has it, otherwise, while any is left, an unused one."""
     of_marks = [mark.shape if mark and mark.shape in QGIS_MARKERS else None for mark in marks]
     unused = [shape for shape in QGIS_MARKERS if shape not in of_marks]
     return [shape or unused.pop(0) if shape or unused else "circle" for shape in of_marks]

@@ -89,7 +89,9 @@ def _write_workbook(session: Session, export: Export, path: Path, check_cancelle
         ]
         book.write_sheet(export.selection.layer.title.in_language(export.language), data_columns, batches())
         metadata_columns = [Column("", "text", 24), Column("", "text", 100)]
-        book.write_sheet(METADATA_SHEET.in_language(export.language), metadata_columns, [export.metadata_text().items()])
+        book.write_sheet(
+            METADATA_SHEET.in_language(export.language), metadata_columns, [export.metadata_text().items()]
+        )
 
 
 def _cast(sql: str, column_type: str) -> str:

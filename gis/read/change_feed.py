@@ -30,11 +30,11 @@ from gis.read.timeline import (
     action_name,
     child_snapshot_sql,
     differences,
-    select_list,
     layer_provenance_sql,
     moved_distance_sql,
     provenance_of,
     provenance_sql,
+    select_list,
     snapshot_sql,
 )
 from gis.text.errors import Malformed

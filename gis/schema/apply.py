@@ -20,34 +20,34 @@ select md5(string_agg(line, e'\\n' order by line)) from (
     union all select format('function %s', pg_get_functiondef(oid)) from pg_proc
         where pronamespace::regnamespace::text in ('app', 'release') and prokind = 'f'
     union all select format('function acl %s %s %s', oid::regprocedure, proowner::regrole,
-        (select array_agg(one order by one::text) from unnest(coalesce(proacl, acldefault('f', proowner))) one))
+        (select array_agg(entry order by entry::text) from unnest(coalesce(proacl, acldefault('f', proowner))) entry))
         from pg_proc
         where pronamespace::regnamespace::text in ('app', 'release')
     union all select format('table %s %s %s %s %s', oid::regclass, relrowsecurity, relforcerowsecurity,
-        (select array_agg(one order by one::text) from unnest(coalesce(relacl,
-            acldefault((case relkind when 'S' then 's' else 'r' end)::"char", relowner))) one),
+        (select array_agg(entry order by entry::text) from unnest(coalesce(relacl,
+            acldefault((case relkind when 'S' then 's' else 'r' end)::"char", relowner))) entry),
         reloptions)
         from pg_class where relnamespace::regnamespace::text in ('app', 'release') and relkind in ('r', 'v', 'S')
     union all select format('view %s %s', oid::regclass, pg_get_viewdef(oid))
         from pg_class where relnamespace::regnamespace::text in ('app', 'release') and relkind = 'v'
     union all select format('column %s %s %s', attrelid::regclass, attname,
-        (select array_agg(one order by one::text) from unnest(attacl) one))
+        (select array_agg(entry order by entry::text) from unnest(attacl) entry))
         from pg_attribute where attacl is not null and not attisdropped and attrelid in
             (select oid from pg_class where relnamespace::regnamespace::text in ('app', 'release'))
     union all select format('schema %s %s', nspname,
-        (select array_agg(one order by one::text) from unnest(coalesce(nspacl, acldefault('n', nspowner))) one))
+        (select array_agg(entry order by entry::text) from unnest(coalesce(nspacl, acldefault('n', nspowner))) entry))
         from pg_namespace where nspname in ('app', 'release')
     union all select format('move %s %s %s', layer, from_word, to_word) from app.moves
-) standing
+) surface
 """)
 """The hash of the security surface in the database: policies, triggers, functions, views, grants, transitions."""
 
 
 DROP_SECURITY = """
 do $$
-declare tampered text;
+declare drop_command text;
 begin
-    for tampered in
+    for drop_command in
         select format('drop policy %I on %I.%I', policyname, schemaname, tablename) from pg_policies
             where schemaname in ('app', 'release')
         union all select format('drop trigger %I on %s', tgname, tgrelid::regclass) from pg_trigger
@@ -66,21 +66,21 @@ begin
         union all select distinct format('revoke all on function %s from %s', p.oid::regprocedure, a.grantee::regrole)
             from pg_proc p, aclexplode(p.proacl) a
             where p.pronamespace::regnamespace::text in ('app', 'release') and a.grantee not in (0, p.proowner)
-    loop execute tampered; end loop;
+    loop execute drop_command; end loop;
 end $$;
 """
-"""Drops every policy, trigger and grant, including foreign ones; ``apply`` creates ours again directly afterwards."""
+"""Drops every policy, trigger and grant, including foreign ones; ``apply`` then creates those of ``security_sql``."""
 
 
 DISARM_UNKNOWN_FUNCTIONS = """
 do $$
-declare stray regprocedure;
+declare unknown_function regprocedure;
 begin
-    for stray in select oid from pg_proc where pronamespace::regnamespace::text in ('app', 'release')
+    for unknown_function in select oid from pg_proc where pronamespace::regnamespace::text in ('app', 'release')
         and prokind = 'f' and prosecdef and proname <> all('{%s}')
     loop
-        execute format('alter function %%s security invoker', stray);
-        execute format('revoke all on function %%s from public', stray);
+        execute format('alter function %%s security invoker', unknown_function);
+        execute format('revoke all on function %%s from public', unknown_function);
     end loop;
 end $$;
 """
@@ -90,7 +90,7 @@ CREATED_FUNCTION = re.compile(r"create or replace function (?:app|release)\.(\w+
 
 
 def security_drift(connection: Connection, policy: Policy) -> list[str]:
-    """What differs from the last application: ``policy`` (our SQL), ``catalogue`` (the database), or both, or nothing.
+    """What has changed since the last ``apply``: ``policy`` (the rendered SQL), ``catalogue`` (the database) or both.
 
     ``surface`` alone means that the surface was never applied.
     """
@@ -102,13 +102,11 @@ def _hash(rendered: str) -> str:
 
 
 def _drift_from(connection: Connection, expected: str) -> list[str]:
-    remembered = connection.execute(text("select rendered, standing from app.surface")).one_or_none()
-    if remembered is None:
+    stored = connection.execute(text("select rendered, standing from app.surface")).one_or_none()
+    if stored is None:
         return ["surface"]
     current = (expected, connection.execute(SECURITY_FINGERPRINT).scalar())
-    return [
-        name for name, before, now in zip(("policy", "catalogue"), remembered, current, strict=True) if before != now
-    ]
+    return [name for name, before, now in zip(("policy", "catalogue"), stored, current, strict=True) if before != now]
 
 
 def apply(connection: Connection, policy: Policy) -> bool:

@@ -80,8 +80,8 @@ def security_sql(policy: Policy) -> str:
     statements.append(_level_guards(policy))
     for layer in all_layers():
         statements += layer_grants(layer, policy)
-    for part in child_tables.values():
-        statements += child_table_grants(part, policy)
+    for child in child_tables.values():
+        statements += child_table_grants(child, policy)
     statements += own_unit_views(policy)
     statements += _link_grants(policy)
     statements += _cell_grants(policy)
@@ -97,13 +97,13 @@ def security_sql(policy: Policy) -> str:
 
 
 def _level_guards(policy: Policy) -> str:
-    """Triggers that let only releasing roles lower a level, and there only a person who is not the row's author.
+    """Triggers that let only releasing roles lower a level, and of these only a person who is not the row's author.
 
     Other roles cannot create rows below level ``internal`` either. The functions run with the rights of the role that
     changes the row, so that ``current_user`` is that role; the system role and the database's administrator pass.
     """
-    office = ", ".join(f"'{role.write_role}'" for role in policy.releasing_roles)
-    others = ", ".join(
+    releasing = ", ".join(f"'{role.write_role}'" for role in policy.releasing_roles)
+    other_editors = ", ".join(
         f"'{role.write_role}'"
         for role in policy.roles
         if role.edits and not role.manages_releases and role != policy.system_role
@@ -111,21 +111,21 @@ def _level_guards(policy: Policy) -> str:
     statements = f"""
 create or replace function app.guard_level() returns trigger language plpgsql set search_path = pg_catalog as $$
 begin
-    if current_user in ({others or "''"}) then
-        raise exception 'the office opens' using errcode = '{LOWERING_NOT_ALLOWED}';
+    if current_user in ({other_editors or "''"}) then
+        raise exception 'only a releasing role may lower a level' using errcode = '{LOWERING_NOT_ALLOWED}';
     end if;
-    if current_user in ({office or "''"}) and app.actor() like 'token:%' then
-        raise exception 'a person is needed' using errcode = '{PERSON_REQUIRED}';
+    if current_user in ({releasing or "''"}) and app.actor() like 'token:%' then
+        raise exception 'a signed-in person is required' using errcode = '{PERSON_REQUIRED}';
     end if;
-    if current_user in ({office or "''"}) and OLD.created_by = app.actor() then
-        raise exception 'somebody else opens' using errcode = '{LOWERING_BY_AUTHOR}';
+    if current_user in ({releasing or "''"}) and OLD.created_by = app.actor() then
+        raise exception 'the author may not lower the level' using errcode = '{LOWERING_BY_AUTHOR}';
     end if;
     return NEW;
 end $$;
 create or replace function app.guard_new_level() returns trigger language plpgsql set search_path = pg_catalog as $$
 begin
-    if current_user in ({others or "''"}) then
-        raise exception 'the office opens' using errcode = '{LOWERING_NOT_ALLOWED}';
+    if current_user in ({other_editors or "''"}) then
+        raise exception 'only a releasing role may lower a level' using errcode = '{LOWERING_NOT_ALLOWED}';
     end if;
     return NEW;
 end $$;"""
@@ -151,7 +151,7 @@ def _link_grants(policy: Policy) -> list[str]:
             f" and (to_id is null or exists (select from {view} p where p.id = to_id))"
             + ("" if role.level.sees_assumed_positions else _address_condition(role, policy))
         )
-        edits = role.write_role
+        write_role = role.write_role
         statements += [
             f"grant select on {view} to {role.read_role};",
             f"grant select on app.links to {role.read_role};",
@@ -160,11 +160,11 @@ def _link_grants(policy: Policy) -> list[str]:
         ]
         if role.edits:
             statements += [
-                f"grant select on app.places to {edits};",
-                f"grant insert, update, delete on app.links to {edits};",
-                create_policy("links", f"add_{role.name}", "insert", edits, check=visible),
-                create_policy("links", f"edit_{role.name}", "update", edits, using=visible, check=visible),
-                create_policy("links", f"erase_{role.name}", "delete", edits, using=visible),
+                f"grant select on app.places to {write_role};",
+                f"grant insert, update, delete on app.links to {write_role};",
+                create_policy("links", f"add_{role.name}", "insert", write_role, check=visible),
+                create_policy("links", f"edit_{role.name}", "update", write_role, using=visible, check=visible),
+                create_policy("links", f"erase_{role.name}", "delete", write_role, using=visible),
             ]
     return statements
 
@@ -235,10 +235,10 @@ def _seal_grants(policy: Policy) -> list[str]:
 
 
 def _common_grants(policy: Policy) -> list[str]:
-    """Grants on tables that belong to no layer: journal, identities, transitions, registers and counters.
+    """Grants on tables that belong to no layer: journal, identities, transitions, counters, tables without a journal.
 
-    No role reads the journal and the identities. A register is read from its level upwards and written by the roles
-    that edit every layer; if it has no level, every editing role has the rows of its own actor.
+    No role reads the journal and the identities. An ``UnjournalledRecord`` is read from its level upwards and written
+    by the roles that edit every layer; if it has no level, every editing role has the rows of its actor.
     """
     names = all_role_names(policy)
     everyone = ", ".join(name for name in names if name != PARTNER_LOGIN)
@@ -254,21 +254,21 @@ def _common_grants(policy: Policy) -> list[str]:
         # Access to restricted records is journalled by the writing login itself, before it takes an actor's role.
         f"grant execute on function app.journal_read to {WRITER_LOGIN};",
     ]
-    if sharing := ", ".join(role.read_role for role in policy.releasing_roles):
-        statements.append(f"grant execute on function {access_log.ACCESS_LOG_SIGNATURE} to {sharing};")
+    if releasing_readers := ", ".join(role.read_role for role in policy.releasing_roles):
+        statements.append(f"grant execute on function {access_log.ACCESS_LOG_SIGNATURE} to {releasing_readers};")
     statements += [*forced_row_security("moves", names), f"grant select on app.moves to {readers};"]
     statements += [create_policy("moves", "see", "select", readers, using="true")]
-    for table, register in unjournalled_tables.items():
+    for table, record in unjournalled_tables.items():
         statements += forced_row_security(table, names)
         for role in policy.roles:
-            if register.read_level is not None and role.level.may_read(register.read_level):
-                visible = f"level <= '{role.level}'::app.level" if "level" in register.__table__.columns else "true"
+            if record.read_level is not None and role.level.may_read(record.read_level):
+                visible = f"level <= '{role.level}'::app.level" if "level" in record.__table__.columns else "true"
                 statements += [
                     f"grant select on app.{table} to {role.read_role};",
                     create_policy(table, f"see_{role.name}", "select", role.read_role, using=visible),
                 ]
         writers, condition = (
-            (editors, "actor = (select app.actor())") if register.read_level is None else (full_editors, HAS_ACTOR)
+            (editors, "actor = (select app.actor())") if record.read_level is None else (full_editors, HAS_ACTOR)
         )
         statements += [
             f"grant select, insert, update, delete on app.{table} to {writers};",

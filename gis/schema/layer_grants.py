@@ -68,13 +68,13 @@ def own_unit_views(policy: Policy) -> list[str]:
                     table, ["id", "version", *layer.masked_fields(role.clearance), *triggers.PROVENANCE], role
                 ),
             ]
-        for part in child_tables.values():
-            table, history = part.__tablename__, f"{part.__tablename__}_history"
-            seen = _exists_in(part.parent.layer.name, "feature_id")
+        for child in child_tables.values():
+            table, history = child.__tablename__, f"{child.__tablename__}_history"
+            parent_visible = _exists_in(child.parent.layer.name, "feature_id")
             statements += [
-                create_policy(history, f"own_{role.name}", "select", role.own_unit_role, using=seen),
+                create_policy(history, f"own_{role.name}", "select", role.own_unit_role, using=parent_visible),
                 *_own_unit_view(
-                    table, ["id", "valid", *masked_child_fields(part, role.clearance), *triggers.PROVENANCE], role
+                    table, ["id", "valid", *masked_child_fields(child, role.clearance), *triggers.PROVENANCE], role
                 ),
             ]
         statements.append(f"revoke create on schema app from {role.own_unit_role};")
@@ -86,6 +86,7 @@ def _exists_in(table: str, key: str) -> str:
 
 
 def _own_unit_view(table: str, columns: Sequence[str], role: Role) -> list[str]:
+    """Create the view ``<table>_own`` of these columns of the history, for a scoped role."""
     column_list = _quoted_columns(columns)
     return [
         f"grant select ({column_list}) on app.{table}_history to {role.own_unit_role};",
@@ -97,18 +98,19 @@ def _own_unit_view(table: str, columns: Sequence[str], role: Role) -> list[str]:
 
 
 def _editor_grants(layer: Layer, role: Role, policy: Policy) -> list[str]:
-    allowed, changed = policy.edit_condition(role, layer), role.edits[layer.name]
+    """Let a role update rows of a layer and, unless it is limited to some columns, insert them."""
+    allowed, limited_to = policy.edit_condition(role, layer), role.edits[layer.name]
     stored = [
         column.name
         for column in layer.model.__table__.columns
         if column.computed is None and column.name not in STAMPED_COLUMNS
     ]
-    changeable = changed or [name for name in stored if name != "id"]
+    updatable = limited_to or [name for name in stored if name != "id"]
     statements = [
-        f"grant update ({_quoted_columns(changeable)}) on app.{layer.name} to {role.write_role};",
+        f"grant update ({_quoted_columns(updatable)}) on app.{layer.name} to {role.write_role};",
         create_policy(layer.name, f"edit_{role.name}", "update", role.write_role, using=allowed, check=allowed),
     ]
-    if not changed:
+    if not limited_to:
         statements += [
             f"grant insert ({_quoted_columns(stored)}) on app.{layer.name} to {role.write_role};",
             create_policy(layer.name, f"add_{role.name}", "insert", role.write_role, check=allowed),
@@ -129,23 +131,23 @@ def child_history_grants(table: str, columns: Iterable[str], role: Role, conditi
     ]
 
 
-def child_table_grants(part: type[ChildRecord], policy: Policy) -> list[str]:
+def child_table_grants(child: type[ChildRecord], policy: Policy) -> list[str]:
     """Rows of a child table are read where their feature is visible, and written where it may be edited."""
-    table, owner = part.__tablename__, part.parent.layer
+    table, parent = child.__tablename__, child.parent.layer
     statements = [
         *forced_row_security(table, all_role_names(policy)),
         *forced_row_security(f"{table}_history", all_role_names(policy)),
     ]
-    of_owner = f"exists (select from app.{owner.name} t where t.id = feature_id{{}})"
+    parent_exists = f"exists (select from app.{parent.name} t where t.id = feature_id{{}})"
     for role in policy.roles:
-        columns = child_columns(part, role.clearance)
+        columns = child_columns(child, role.clearance)
         statements += [
             f"grant select ({_quoted_columns(columns)}) on app.{table} to {role.read_role};",
-            create_policy(table, f"see_{role.name}", "select", role.read_role, using=of_owner.format("")),
-            *child_history_grants(table, columns, role, of_owner.format("")),
+            create_policy(table, f"see_{role.name}", "select", role.read_role, using=parent_exists.format("")),
+            *child_history_grants(table, columns, role, parent_exists.format("")),
         ]
-        if owner.name in role.edits:
-            allowed = of_owner.format(f" and ({policy.edit_condition(role, owner)})")
+        if parent.name in role.edits:
+            allowed = parent_exists.format(f" and ({policy.edit_condition(role, parent)})")
             statements += [
                 f"grant insert, update, delete on app.{table} to {role.write_role};",
                 create_policy(table, f"add_{role.name}", "insert", role.write_role, check=allowed),

@@ -1,4 +1,4 @@
-"""Migrate a database: roles, extensions, our SRIDs, Alembic's revisions, the security surface.
+"""Migrate a database: roles, extensions, the SRIDs of VN-2000, Alembic's revisions, the security surface.
 
 It may run at every start and by several processes at once; a second run changes nothing.
 """
@@ -46,9 +46,9 @@ alter function {schema}.plain owner to {OWNER_ROLE};"""
 
 TAKE_OWNERSHIP = f"""
 do $$
-declare one text;
+declare object_name text;
 begin
-    for one in
+    for object_name in
         select format('schema %I', nspname) from pg_namespace where nspname in ('app', 'release')
             and nspowner::regrole::text not like 'cotmoc\\_%'
         union all select format('%s %s', case relkind when 'v' then 'view' when 'S' then 'sequence' else 'table' end,
@@ -60,9 +60,9 @@ begin
         union all select format('function %s', oid::regprocedure) from pg_proc
             where pronamespace::regnamespace::text in ('app', 'release')
             and proowner::regrole::text not like 'cotmoc\\_%'
-    loop execute format('alter %s owner to {OWNER_ROLE}', one); end loop;
+    loop execute format('alter %s owner to {OWNER_ROLE}', object_name); end loop;
 end $$;"""
-"""Gives objects to the owner role that a restore left to its user, because our roles did not exist yet."""
+"""Gives objects to the owner role that a restore left to its user, because the owner role did not exist yet."""
 
 BASE_SCHEMA = f"""
 {TAKE_OWNERSHIP}
@@ -82,11 +82,11 @@ alter table app.surface owner to {OWNER_ROLE};
 create table if not exists app.counters (name text primary key, value bigint not null);
 alter table app.counters owner to {OWNER_ROLE};
 do $$
-declare one regprocedure;
+declare function_id regprocedure;
 begin
-    -- Temporary objects would be a place of one's own too.
-    for one in select oid from pg_proc where proname = any('{{{",".join(grants.REVOKED_FUNCTIONS)}}}')
-    loop execute format('revoke execute on function %s from public', one); end loop;
+    for function_id in select oid from pg_proc where proname = any('{{{",".join(grants.REVOKED_FUNCTIONS)}}}')
+    loop execute format('revoke execute on function %s from public', function_id); end loop;
+    -- Temporary tables are outside of all row policies.
     execute format('revoke temporary on database %I from public', current_database());
     revoke create on schema public from public;
 end $$;
@@ -122,6 +122,7 @@ def _admin_connection(admin_url: str) -> Iterator[Connection]:
 
 
 def _upgrade_to_head(connection: Connection, scripts: Path) -> None:
+    """Run the outstanding revisions as the owner. Raises ``Conflict`` if the database has unknown ones."""
     connection.execute(text(f"set local role {OWNER_ROLE}"))
     connection.execute(text("set local search_path = app, public"))
     _execute_raw(connection, triggers.JOURNAL)
@@ -144,10 +145,10 @@ def _upgrade_to_head(connection: Connection, scripts: Path) -> None:
 
 DROP_VIEWS = """
 do $$
-declare one regclass;
+declare view_name regclass;
 begin
-    for one in select oid::regclass from pg_class where relkind = 'v' and relnamespace = 'app'::regnamespace loop
-        execute format('drop view if exists %s cascade', one);
+    for view_name in select oid::regclass from pg_class where relkind = 'v' and relnamespace = 'app'::regnamespace loop
+        execute format('drop view if exists %s cascade', view_name);
     end loop;
 end $$;
 """
@@ -186,7 +187,7 @@ def revise(admin_url: str, scripts: Path, policy: Policy, message: str) -> str |
 
 
 def check(admin_url: str, scripts: Path) -> None:
-    """Raises ``alembic.util.CommandError`` if the tables of the database differ from the declared layers."""
+    """Raise ``alembic.util.CommandError`` if the tables of the database differ from the declared layers."""
     with _admin_connection(admin_url) as connection:
         connection.execute(text(f"set role {OWNER_ROLE}"))
         connection.execute(text("set search_path = app, public"))
@@ -202,10 +203,11 @@ def _config(connection: Connection, scripts: Path) -> Config:
 
 
 def _create_base_schema(connection: Connection, policy: Policy, passwords: Mapping[str, str]) -> None:
+    """Create what revisions presuppose: roles, extensions, schemas, SRIDs and the LEAKPROOF mark."""
     _execute_raw(connection, grants.roles_sql(policy))
-    for login, secret in passwords.items():
+    for login, password in passwords.items():
         _execute_raw(
-            connection, sql.SQL("alter role {} password {}").format(sql.Identifier(login), sql.Literal(secret))
+            connection, sql.SQL("alter role {} password {}").format(sql.Identifier(login), sql.Literal(password))
         )
     _execute_raw(connection, BASE_SCHEMA)
     connection.execute(

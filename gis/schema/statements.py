@@ -6,7 +6,7 @@ from gis.db.session import LOGINS, OWNER_ROLE
 from gis.schema.policy_model import Policy
 
 HAS_ACTOR = "(select app.actor()) is not null"
-"""Policy condition for tables without a journal trigger: a write needs an actor all the same."""
+"""Policy condition for tables without a journal trigger: a write requires an actor there too."""
 
 STAMPED_COLUMNS = {"version", "created_at", "created_by", "updated_at"}
 """Columns that only the trigger ``stamp`` writes."""
