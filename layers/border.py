@@ -22,7 +22,7 @@ ON_LINE_M = 200
 """Within this distance (metres) of the indicative line no side of the border is stated."""
 
 MAX_DISTANCE_M = 20_000
-"""A point farther than this (metres) from every land border is refused."""
+"""A point farther than this (metres) from its border, or from every border if none is stated, is refused."""
 
 MAX_MARKER_DISTANCE_M = 5_000
 """A coordinate farther than this (metres) from the marker given with it is refused."""
@@ -80,7 +80,7 @@ def _marker_positions(clearance: Clearance, condition: str, **values: Any) -> Qu
 def markers_with_number(
     number: MarkerNumber, border: str | None, clearance: Clearance
 ) -> QueryGenerator[list[MarkerPosition]]:
-    """The markers with this number, on one border or on all; without a twin number, all twins of the position.
+    """The markers with this number, on one border or on all; a number without a twin matches all twins of its position.
 
     Raises ``Missing`` with the nearest numbers that exist.
     """
@@ -103,15 +103,15 @@ def _nearest_numbers(number: MarkerNumber, border: str | None, each_way: int = 2
     where = "retired_at is null" + (" and border = %(border)s" if border else "")
     values = {"number": str(number), **({"border": border} if border else {})}
     nearest: list[str] = []
-    for sign, down in (("<", "desc"), (">", "")):
+    for sign, direction in (("<", "desc"), (">", "")):
         rows = yield BoundQuery(
             f"select distinct number from app.markers where {where} and number {sign} %(number)s"
-            f" order by 1 {down} limit {each_way}",
+            f" order by 1 {direction} limit {each_way}",
             values,
             prepared=True,
         )
         numbers = [row[0].decode() for row in rows]
-        nearest += reversed(numbers) if down else numbers
+        nearest += reversed(numbers) if direction == "desc" else numbers
     return nearest
 
 
@@ -123,13 +123,13 @@ def nearest_marker(
     level: Level = Level.RESTRICTED,
 ) -> MarkerPosition | None:
     """The marker nearest to a chainage (metres) along the line, among those at ``level`` or below."""
-    return run_queries(session, marker_nearest_to(border, chainage_m, clearance, level))
+    return run_queries(session, nearest_marker_queries(border, chainage_m, clearance, level))
 
 
-def marker_nearest_to(
+def nearest_marker_queries(
     border: Border, chainage_m: float, clearance: Clearance, level: Level = Level.RESTRICTED
 ) -> QueryGenerator[MarkerPosition | None]:
-    """The queries of ``nearest_marker``; of two markers at the same distance it is the one with the larger chainage."""
+    """The query of ``nearest_marker``; of two markers at the same distance, that with the larger chainage."""
     markers = yield from _marker_positions(
         clearance, NEAREST_MARKERS, border=border.value, m=chainage_m, level=level.value
     )
@@ -144,10 +144,11 @@ def marker_nearest_to(
 NEXT_MARKER = (
     "select id from app.markers where retired_at is null"
     " and border = %(border)s and level <= %(level)s::app.level"
-    " and {{chainage}} {sign} %(m)s::float8 order by {{chainage}} {down}, number limit 1"
+    " and {{chainage}} {sign} %(m)s::float8 order by {{chainage}} {direction}, number limit 1"
 )
 NEAREST_MARKERS = (
-    f" and id in (({NEXT_MARKER.format(sign='>=', down='')}) union all ({NEXT_MARKER.format(sign='<', down='desc')}))"
+    f" and id in (({NEXT_MARKER.format(sign='>=', direction='')})"
+    f" union all ({NEXT_MARKER.format(sign='<', direction='desc')}))"
 )
 
 

@@ -35,6 +35,7 @@ class BorderFeature(Unclassified):
         "A location is required: a marker address, coordinates or a point on the map",
     )
     _location_resolved = False
+    """Whether ``set_location`` has set chainage and address, so that ``derive`` leaves them unchanged."""
 
     border: Mapped[Border | None] = field("Tuyến biên giới", "Border", sort_order=-50)
     route_field = "border"
@@ -63,13 +64,14 @@ class BorderFeature(Unclassified):
             self.address, self._location_resolved = None, False
 
     def _apply_location(self, resolved: Location, location: dict[str, Any]) -> None:
+        """Take over a location. A position source stated with a coordinate is kept. Raises ``Invalid``."""
         self.border, self.original = resolved.border, {**resolved.original, **location}
         self.chainage_m, self.address = resolved.chainage_m, _address_with_assumed_prefix(resolved)
         if resolved.geometry is None:
             self.geom, self.accuracy_m, self.position_source = None, None, PositionSource.NONE
         else:
-            kind = self.layer.geometry_type
-            if kind not in ("GEOMETRY", resolved.geometry["type"].upper()):
+            geometry_type = self.layer.geometry_type
+            if geometry_type not in ("GEOMETRY", resolved.geometry["type"].upper()):
                 raise invalid(
                     "place",
                     "type",
@@ -83,7 +85,10 @@ class BorderFeature(Unclassified):
         self._location_resolved = True
 
     def derive(self, session: Session) -> None:
-        """Derive chainage and address from the geometry. Raises ``Invalid`` if it is beyond 20 km from every border."""
+        """Derive border, chainage and address from the geometry.
+
+        Raises ``Invalid`` if it is farther than 20 km from its border, or from every border if it has none yet.
+        """
         if self._location_resolved:
             self._location_resolved = False
             return
@@ -166,7 +171,7 @@ def update_addresses(session: Session, border: Border) -> int:
     Features and links that were located by an address are located again, and addresses that were counted from an
     assumed position are derived again. A record whose address cannot be located any more keeps its position.
     """
-    moved = 0
+    updated = 0
     for layer in catalog.values():
         if not issubclass(layer.model, BorderFeature) or layer.name == "markers":
             continue
@@ -178,15 +183,15 @@ def update_addresses(session: Session, border: Border) -> int:
                     feature.derive(session)
                 elif feature.original and "text" in feature.original:
                     feature.set_location(session, feature.original)
-                moved += 1
+                updated += 1
             session.flush()
     for link in session.query(Link).filter_by(route=border.value, position_source=PositionSource.ASSUMED):
         with suppress(Invalid, Missing):
             location = locate(session, link.at or "", border=border.value)[0]
             link.geom, link.position_source = _geom_of(location), location.position_source
-            moved += 1
+            updated += 1
     session.flush()
-    return moved
+    return updated
 
 
 def _geom_of(location: Location) -> Any:

@@ -91,7 +91,7 @@ Crossing.layer.extra_writable["gate"] = Field("gate", Text("Thuộc cửa khẩu
 
 
 @create_command(Crossing)
-def plan(session: Session, values: Mapping[str, Any]) -> Crossing:
+def create_crossing(session: Session, values: Mapping[str, Any]) -> Crossing:
     """Create a crossing; a lane or road requires its gate, and a section locates it along the line."""
     fields, gate = _resolve_gate(session, values)
     if fields["kind"] is not CrossingKind.OPENING and gate is None:
@@ -124,15 +124,15 @@ def correct(session: Session, crossing: Crossing, values: Mapping[str, Any]) -> 
 
 
 def _resolve_gate(session: Session, values: Mapping[str, Any]) -> tuple[dict[str, Any], uuid.UUID | None]:
-    """The values without ``gate``, and the id of the gate that is given by its name or id."""
+    """The values without ``gate``, and the id of the gate that ``gate`` names or identifies."""
     fields = {name: value for name, value in values.items() if name != "gate"}
-    named = values.get("gate")
-    if named is None:
+    name_or_id = values.get("gate")
+    if name_or_id is None:
         return fields, None
-    condition = Gate.name == named
+    condition = Gate.name == name_or_id
     with suppress(ValueError):
-        condition = Gate.id == uuid.UUID(named)
+        condition = Gate.id == uuid.UUID(name_or_id)
     gate_ids = session.scalars(select(Gate.id).where(condition, Gate.retired_at.is_(None))).all()
     if len(gate_ids) != 1:
-        raise invalid("gate", "unknown", f"Không có cửa khẩu '{named}'", f"There is no gate '{named}'")
+        raise invalid("gate", "unknown", f"Không có cửa khẩu '{name_or_id}'", f"There is no gate '{name_or_id}'")
     return fields, gate_ids[0]

@@ -93,6 +93,7 @@ def correct(session: Session, document: Document, values: Mapping[str, Any]) -> 
 
 
 def _with_normalized_number(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with the number without blanks, in NFC. Raises ``Invalid`` if it has none of the official forms."""
     number = values.get("number")
     if not number:
         return {**values, **({"number": None} if "number" in values else {})}

@@ -90,14 +90,15 @@ class GateStage(Status):
 
         An operating gate may return to ``in_plan`` for an upgrade.
         """
-        row = [stage.value for stage in cls if stage not in (cls.SUSPENDED, cls.CLOSED)]
-        beside = [
+        in_order = [stage.value for stage in cls if stage not in (cls.SUSPENDED, cls.CLOSED)]
+        others = [
             ("operating", "suspended"),
             ("operating", "closed"),
             ("suspended", "operating"),
             ("suspended", "closed"),
         ]
-        return [("", stage.value) for stage in cls] + list(combinations(row, 2)) + beside + [("operating", "in_plan")]
+        from_none = [("", stage.value) for stage in cls]
+        return from_none + list(combinations(in_order, 2)) + others + [("operating", "in_plan")]
 
 
 class EventKind(CodeList):
@@ -185,7 +186,7 @@ EVENT_KINDS = {kind.value: kind.title for kinds in (GateStage, EventKind) for ki
 
 
 @create_command(Gate)
-def enter(session: Session, values: Mapping[str, Any]) -> Gate:
+def create_gate(session: Session, values: Mapping[str, Any]) -> Gate:
     """Create a gate; its category is also recorded in the list of categories, with its date."""
     gate: Gate = store_new(session, Gate, values)
     if gate.category is not None:
@@ -196,13 +197,13 @@ def enter(session: Session, values: Mapping[str, Any]) -> Gate:
 
 @update_command(Gate)
 def correct(session: Session, gate: Gate, values: Mapping[str, Any]) -> None:
-    """Correct a gate; a new category ends the validity of the old one on the day on which it begins."""
+    """Correct a gate; a new category ends the validity of the previous one on the day on which it begins."""
     before = gate.category
     store_update(session, Gate.layer, gate, values)
     if "category" in values and gate.category != before:
         since = values.get("category_since") or today()
-        for old in session.scalars(select(GateCategory).filter_by(feature_id=gate.id, valid_to=None)):
-            old.valid_to = since
+        for previous in session.scalars(select(GateCategory).filter_by(feature_id=gate.id, valid_to=None)):
+            previous.valid_to = since
         if gate.category is not None:
             session.add(GateCategory(feature_id=gate.id, category=gate.category, valid_from=since))
         session.flush()
@@ -248,7 +249,7 @@ def record_event(
 def events(
     session: Session, gate_id: uuid.UUID, clearance: Clearance, as_of: dt.datetime | None = None
 ) -> list[GateEvent]:
-    """The events of a gate that such a reader may see, as recorded at ``as_of``, newest first."""
+    """The events of a gate with the fields that this clearance reads, as recorded at ``as_of``, newest first."""
     return sorted(child_rows(session, GateEvent, gate_id, clearance, as_of), key=lambda event: event.on, reverse=True)
 
 

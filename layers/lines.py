@@ -92,10 +92,10 @@ def load(session: Session, border: Border, features: Iterable[Mapping[str, Any]]
             )
         )
     session.flush()
-    return measure(session, border)
+    return build_route(session, border)
 
 
-def measure(session: Session, border: Border) -> float:
+def build_route(session: Session, border: Border) -> float:
     """Build the route of a border from its pieces, and return its length in geodesic metres.
 
     The route gets the highest level of its pieces.

@@ -249,7 +249,8 @@ def _gate_child_rows(session: Session, folder: Path, gates: Mapping[str, Gate]) 
                 source=row["source"],
             )
         )
-    decided = {"1199/QĐ-TTg", "1200/QĐ-TTg", "1201/QĐ-TTg"}
+    # Only the date of these decisions is known; of plans under others 1900-01-01 stands for an unknown date.
+    decisions_of_2023 = {"1199/QĐ-TTg", "1200/QĐ-TTg", "1201/QĐ-TTg"}
     for row in csv_rows(folder / "gate_plans.csv"):
         session.add(
             GatePlan(
@@ -258,7 +259,7 @@ def _gate_child_rows(session: Session, folder: Path, gates: Mapping[str, Gate]) 
                 category=Category(row["category"]),
                 mode=code_of(Mode, row["mode"]),
                 decision=row["decision"],
-                on=dt.date(2023, 10, 14) if row["decision"] in decided else dt.date(1900, 1, 1),
+                on=dt.date(2023, 10, 14) if row["decision"] in decisions_of_2023 else dt.date(1900, 1, 1),
                 source=row["source"],
             )
         )

@@ -18,8 +18,8 @@ from layers.border import (
     Border,
     MarkerPosition,
     address_at_chainage,
-    marker_nearest_to,
     markers_with_number,
+    nearest_marker_queries,
 )
 from layers.numbering import MarkerNumber, NotAnAddress, Offset, Section, parse_address
 
@@ -72,7 +72,7 @@ class Location:
 
 
 def out_of_area(name: str, distance_m: float) -> Invalid:
-    """The refusal of a point that is farther than ``MAX_DISTANCE_M`` from every border."""
+    """The refusal of a point that is farther than ``MAX_DISTANCE_M`` from the border."""
     km = f"{distance_m / 1000:.0f}"
     return invalid(
         name,
@@ -133,7 +133,7 @@ def locate_queries(
 def reverse_locate_queries(
     lon: float, lat: float, *, border: str | None = None, clearance: Clearance = Level.RESTRICTED
 ) -> QueryGenerator[Location]:
-    """The address of a point in WGS 84 degrees."""
+    """The queries for the location of a point in WGS 84 degrees: its border, chainage and address."""
     _check_border(border)
     position = Position(lon=lon, lat=lat, original={"lon": lon, "lat": lat}, zone=None)
     return (yield from _position_location(position, border, None, clearance))
@@ -171,14 +171,15 @@ def _marker_location(marker: MarkerPosition) -> Location:
 
 def _section_locations(section: Section, border: str | None, clearance: Clearance) -> QueryGenerator[list[Location]]:
     """The locations of a section on every border that has both of its markers."""
-    hint = section.maybe_offset
-    if hint is not None and section.last.main % 10 == 0 and abs(section.last.main - section.first.main) > LONG_SECTION:
+    offset = section.maybe_offset
+    main_markers = abs(section.last.main - section.first.main)
+    if offset is not None and section.last.main % 10 == 0 and main_markers > LONG_SECTION:
         raise _unit_missing(section)
     try:
         first = yield from _first_twin_by_border(section.first, border, clearance)
         last = yield from _first_twin_by_border(section.last, border, clearance)
     except Missing:
-        if hint is not None:
+        if offset is not None:
             raise _unit_missing(section) from None
         raise
     shared_borders = [code for code in Border if code in first and code in last]
@@ -198,6 +199,7 @@ def _section_locations(section: Section, border: str | None, clearance: Clearanc
 def _first_twin_by_border(
     number: MarkerNumber, border: str | None, clearance: Clearance
 ) -> QueryGenerator[dict[Border, MarkerPosition]]:
+    """The marker with this number on each border that has it; of twins the first."""
     first: dict[Border, MarkerPosition] = {}
     for marker in (yield from markers_with_number(number, border, clearance)):
         first.setdefault(marker.border, marker)
@@ -205,6 +207,7 @@ def _first_twin_by_border(
 
 
 def _unit_missing(section: Section) -> Missing:
+    """The refusal of ``171 - 500``, where there is no such section and the unit of a distance may be missing."""
     metres = section.last.main
     detail = Text(
         f"Không có đoạn {section}. Nếu là khoảng cách, hãy ghi đơn vị m: {section.first} - {metres} m",
@@ -292,7 +295,7 @@ def _position_location(
     nearest_border = Border(station.route)
     if near is not None:
         yield from _check_distance_from_marker(position, near, nearest_border, clearance)
-    marker = yield from marker_nearest_to(nearest_border, station.chainage_m, clearance)
+    marker = yield from nearest_marker_queries(nearest_border, station.chainage_m, clearance)
     elsewhere = [] if near is not None else coordinates.positions_in_other_zones(position, extent=BORDER_AREA)
     return Location(
         kind=LocationKind.COORDINATE,

@@ -147,7 +147,7 @@ class Inspection(ChildRecord, table="marker_inspections", parent=Marker, title=(
 
 
 @create_command(Marker)
-def plant(session: Session, values: Mapping[str, Any]) -> Marker:
+def create_marker(session: Session, values: Mapping[str, Any]) -> Marker:
     """Create a marker. Its kind follows from its number, which must be unique on its border.
 
     With a position it becomes an anchor, so assumed positions and addresses on the border are updated.
@@ -161,6 +161,7 @@ def plant(session: Session, values: Mapping[str, Any]) -> Marker:
 
 
 def _update_dependents(session: Session, border: Border) -> None:
+    """Update what is derived from the positions of a border's markers."""
     update_assumed_positions(session, border)
     update_addresses(session, border)
 
@@ -173,11 +174,11 @@ def correct(session: Session, marker: Marker, values: Mapping[str, Any]) -> None
     """
     if "number" in values:
         values = {**values, "number": str(_parse_number(values["number"]))}
-    placed = GEOMETRY in values or PLACE in values
-    if placed or "position_source" in values:
-        _refuse_weaker(marker, PositionSource(values.get("position_source") or PositionSource.MAP))
+    has_location = GEOMETRY in values or PLACE in values
+    if has_location or "position_source" in values:
+        _refuse_weaker_source(marker, PositionSource(values.get("position_source") or PositionSource.MAP))
     store_update(session, Marker.layer, marker, values)
-    if placed and marker.geom is not None:
+    if has_location and marker.geom is not None:
         _update_dependents(session, marker.border)
 
 
@@ -188,7 +189,7 @@ def _parse_number(number: str) -> MarkerNumber:
         raise Invalid(fault.reason, [FieldError("number", "not_a_number", fault.reason)]) from None
 
 
-def _refuse_weaker(marker: Marker, source: PositionSource) -> None:
+def _refuse_weaker_source(marker: Marker, source: PositionSource) -> None:
     strength = list(PositionSource)
     if strength.index(source) > strength.index(marker.position_source):
         raise Conflict(
@@ -221,6 +222,7 @@ def inspect(session: Session, marker: Marker, to: str, reason: str) -> None:
 
 
 def _under_repair(session: Session, marker_id: uuid.UUID) -> bool:
+    """Whether a work that is under way is linked to the marker."""
     return bool(
         session.execute(
             text(
@@ -270,23 +272,26 @@ def interpolate_position(sequence: float, anchors: Sequence[Anchor]) -> AssumedP
 def update_assumed_positions(session: Session, border: Border) -> int:
     """Update the assumed positions on a border; returns the number of markers whose position has changed."""
     markers = list(session.scalars(select(Marker).where(Marker.border == border, Marker.retired_at.is_(None))))
-    moved = interpolate_positions(session, border, markers)
+    changed = interpolate_positions(session, border, markers)
     session.flush()
-    return moved
+    return changed
 
 
 def interpolate_positions(session: Session, border: Border, markers: Sequence[Marker]) -> int:
     """Assume the positions of those of a border's ``markers`` that have no known one; returns how many changed.
 
-    Anchors are the markers with a known position, and the rows of ``marker_anchors``, which yield to such a marker.
+    Anchors are the markers with a known position and the rows of ``marker_anchors``; if both have the same number,
+    the marker is the anchor.
     """
     numbers = [MarkerNumber.parse(marker.number) for marker in markers]
-    largest: dict[int, int] = defaultdict(int)
+    largest_sub: dict[int, int] = defaultdict(int)
     for number in numbers:
-        largest[number.main] = max(largest[number.main], number.sub or 0)
-    anchors = _anchors(session, border, list(zip(markers, numbers, strict=True)), largest)
+        largest_sub[number.main] = max(largest_sub[number.main], number.sub or 0)
+    anchors = _anchors(session, border, list(zip(markers, numbers, strict=True)), largest_sub)
     return sum(
-        _apply_assumed_position(session, marker, interpolate_position(number.sequence(largest[number.main]), anchors))
+        _apply_assumed_position(
+            session, marker, interpolate_position(number.sequence(largest_sub[number.main]), anchors)
+        )
         for marker, number in zip(markers, numbers, strict=True)
         if not _has_known_position(marker)
     )
@@ -300,21 +305,22 @@ def _anchors(
     session: Session,
     border: Border,
     markers: Sequence[tuple[Marker, MarkerNumber]],
-    largest: Mapping[int, int],
+    largest_sub: Mapping[int, int],
 ) -> list[Anchor]:
+    """The anchors of a border in order; ``largest_sub`` is the largest sub-number after each main number."""
     known: dict[float, Anchor] = {}
     for marker_number, chainage, accuracy in session.execute(
         text("select number, chainage_m, accuracy_m from app.marker_anchors where border = :border"),
         {"border": border.value},
     ):
         number = MarkerNumber.parse(marker_number)
-        value = number.sequence(max(largest[number.main], number.sub or 0))
-        known[value] = Anchor(value, chainage, accuracy)
+        sequence = number.sequence(max(largest_sub[number.main], number.sub or 0))
+        known[sequence] = Anchor(sequence, chainage, accuracy)
     for marker, number in markers:
         if marker.chainage_m is not None and _has_known_position(marker):
-            value = number.sequence(largest[number.main])
-            known[value] = Anchor(value, marker.chainage_m, marker.accuracy_m or 0)
-    ordered = [known[value] for value in sorted(known)]
+            sequence = number.sequence(largest_sub[number.main])
+            known[sequence] = Anchor(sequence, marker.chainage_m, marker.accuracy_m or 0)
+    ordered = [known[sequence] for sequence in sorted(known)]
     # The chainage of anchors must increase with their numbers; an anchor that goes back along the line is left out.
     consistent: list[Anchor] = []
     for anchor in ordered:
@@ -324,6 +330,7 @@ def _anchors(
 
 
 def _apply_assumed_position(session: Session, marker: Marker, assumption: AssumedPosition | None) -> bool:
+    """Set, change or remove the assumed position of a marker; returns whether it has changed."""
     if assumption is None or assumption.accuracy_m > MAX_ASSUMED_ACCURACY_M:
         if marker.geom is None:
             return False

@@ -34,7 +34,7 @@ class ProcedureStep(UnjournalledRecord, table="procedure_steps", read_level=Leve
 
 
 @dataclass(frozen=True)
-class Profile:
+class Procedure:
     """The procedure of one border: the steps that always apply."""
 
     border: Border
@@ -51,9 +51,9 @@ class Profile:
         return notified_on + dt.timedelta(days=days)
 
 
-def profile_of(session: Session, border: Border | None) -> Profile | None:
+def procedure_of(session: Session, border: Border | None) -> Procedure | None:
     """The procedure of a border; None without a border."""
     if border is None:
         return None
     steps = session.scalars(select(ProcedureStep).filter_by(border=border, always=True).order_by(ProcedureStep.ordinal))
-    return Profile(border, tuple(steps))
+    return Procedure(border, tuple(steps))

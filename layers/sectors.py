@@ -43,6 +43,7 @@ class Sector(
         self.start_m, self.end_m = self._chainage_range(session)
 
     def _chainage_range(self, session: Session) -> tuple[float | None, float | None]:
+        """The lower and the higher chainage of the two ends of the geometry."""
         if self.geom is None:
             return None, None
         shape = self.geom if hasattr(self.geom, "geom_type") else to_shape(self.geom)
@@ -52,7 +53,7 @@ class Sector(
 
 
 @create_command(Sector)
-def assign(session: Session, values: Mapping[str, Any]) -> Sector:
+def create_sector(session: Session, values: Mapping[str, Any]) -> Sector:
     """Create a sector; without a geometry it is drawn along the line between the two markers of its section."""
     location = {} if values.get(GEOMETRY) else {PLACE: {"text": values["section"], "border": values["border"].value}}
     return store_new(session, Sector, {**location, **values})

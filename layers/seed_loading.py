@@ -44,6 +44,7 @@ def load_seed_items(session: Session, folder: Path) -> None:
 
 
 def _seed_values(session: Session, row: Mapping[str, str]) -> dict[str, Any]:
+    """The values that tasks and works have in common."""
     title = row["gist"].split(";")[0].strip()
     return {
         "title": title[0].upper() + title[1:],
@@ -84,6 +85,7 @@ def _seed_work(session: Session, row: Mapping[str, str]) -> uuid.UUID:
 
 
 def _markers_at(session: Session, border: str, address: str) -> list[Marker]:
+    """The markers that an address names: the marker itself, or both ends of a section."""
     parsed = parse_address(address)
     numbers = [parsed.first, parsed.last] if isinstance(parsed, Section) else [MarkerNumber.parse(address)]
     return [
@@ -129,9 +131,9 @@ def _linked_features(session: Session, row: Mapping[str, str]) -> list[Any]:
 
 
 def _link_to_committee_plan(session: Session, rows: list[dict[str, str]], ids_by_item: Mapping[str, uuid.UUID]) -> None:
-    """Link the items of its seed document to item 28, a document: the steering committee's plan of 2024.
+    """Link the items of Lạng Sơn's seed document to their parent, the steering committee's plan of 2024.
 
-    It is the parent of the items of Lạng Sơn of that year.
+    The plan is an item of the same seed document itself (28), with the record ``document``.
     """
     for row in rows:
         if row["record"] != "document":

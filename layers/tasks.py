@@ -177,6 +177,7 @@ def missing_clears_of(task: Task) -> list[Clear]:
 
 
 def _require_clears(task: Task, only: set[str] | None = None) -> None:
+    """Raise ``Invalid`` for missing clears, or those of the fields ``only``. Imported tasks may lack clears."""
     missing = [clear for clear in missing_clears_of(task) if only is None or FIELD_OF_CLEAR[clear] in only]
     if task.imported or not missing:
         return
@@ -194,9 +195,9 @@ def _missing_clear_error(clear: Clear) -> FieldError:
 
 @transition_command(Task)
 def advance(session: Session, task: Task, to: str, reason: str) -> None:
-    """Move a task to another state. It can be assigned only with its six clears; waiting records on whom, since when.
+    """Move a task to another state. A draft can be assigned only with its six clears complete.
 
-    Done sets the date and a progress of 100 %.
+    Waiting records the body that the task waits on and since when; done records the date and a progress of 100 %.
     """
     if to == TaskState.ASSIGNED and task.state is TaskState.DRAFT:
         _require_clears(task)

@@ -42,7 +42,7 @@ from gis.write import (
     update_command,
 )
 from layers.border_feature import BorderFeature
-from layers.procedures import NOTICE_STEP, profile_of
+from layers.procedures import NOTICE_STEP, procedure_of
 from layers.urgency import Urgency, urgency_of
 
 
@@ -74,15 +74,15 @@ class WorkStage(Status):
 
     @classmethod
     def transitions(cls) -> list[tuple[str, str]]:
-        """To the next stage; from awaiting approval also back to designed or directly to under way; from accepted back.
+        """To the next stage; from awaiting approval also to designed or under way; from accepted to under way.
 
         Any stage but closed can be suspended; ``advance`` lets a suspended work return only to its former stage.
         """
-        row = ["proposed", "designed", "awaiting_approval", "notified", "under_way", "accepted", "closed"]
-        along = list(pairwise(row))
-        beside = [("awaiting_approval", "designed"), ("accepted", "under_way"), ("awaiting_approval", "under_way")]
-        paused = [pair for stage in row[:-1] for pair in ((stage, "suspended"), ("suspended", stage))]
-        return along + beside + paused
+        in_order = ["proposed", "designed", "awaiting_approval", "notified", "under_way", "accepted", "closed"]
+        to_next = list(pairwise(in_order))
+        others = [("awaiting_approval", "designed"), ("accepted", "under_way"), ("awaiting_approval", "under_way")]
+        suspensions = [pair for stage in in_order[:-1] for pair in ((stage, "suspended"), ("suspended", stage))]
+        return to_next + others + suspensions
 
 
 PROCEDURE_PROGRESS = """
@@ -206,10 +206,10 @@ def _check_progress(values: Mapping[str, Any]) -> None:
 
 def create_procedure_steps(session: Session, work: Work) -> None:
     """Create the steps of its border's procedure for a work at a marker."""
-    profile = profile_of(session, work.border)
-    if profile is None or work.kind not in KINDS_AT_MARKER:
+    procedure = procedure_of(session, work.border)
+    if procedure is None or work.kind not in KINDS_AT_MARKER:
         return
-    for step in profile.steps:
+    for step in procedure.steps:
         session.add(
             WorkStep(
                 feature_id=work.id,
@@ -226,10 +226,10 @@ def create_procedure_steps(session: Session, work: Work) -> None:
 
 def set_notice_due_date(session: Session, work: Work) -> None:
     """Set the due date of the notice: the procedure's number of days (ten with China) before the planned start."""
-    profile = profile_of(session, work.border)
+    procedure = procedure_of(session, work.border)
     notice = _notice_step_of(session, work)
-    if profile is not None and profile.notice is not None and notice is not None:
-        days = dt.timedelta(days=profile.notice.notice_days or 0)
+    if procedure is not None and procedure.notice is not None and notice is not None:
+        days = dt.timedelta(days=procedure.notice.notice_days or 0)
         notice.due_on = work.starts_on - days if work.starts_on else None
         session.flush()
 
@@ -273,8 +273,8 @@ def advance(session: Session, work: Work, to: str, reason: str) -> None:
     approval. A suspended work can return only to its former stage. Raises ``Conflict``.
     """
     stage = work.stage.value
-    profile = profile_of(session, work.border)
-    notice = profile.notice if profile and work.kind in KINDS_AT_MARKER else None
+    procedure = procedure_of(session, work.border)
+    notice = procedure.notice if procedure and work.kind in KINDS_AT_MARKER else None
     if stage == "suspended" and work.suspended_from and to != work.suspended_from:
         detail = Text(
             f"Chỉ tiếp tục được từ giai đoạn trước khi dừng: {work.suspended_from}",
@@ -286,8 +286,8 @@ def advance(session: Session, work: Work, to: str, reason: str) -> None:
             "Phải thông báo cho phía bạn trước khi thi công", "The neighbour must be notified before work begins"
         )
         raise Conflict(detail, extra={"allowed": ["notified", "designed", "suspended"]})
-    if stage == "notified" and to == "under_way" and profile is not None and notice is not None:
-        _check_notice_period(session, work, profile.earliest_start)
+    if stage == "notified" and to == "under_way" and procedure is not None and notice is not None:
+        _check_notice_period(session, work, procedure.earliest_start)
     work.suspended_from = stage if to == "suspended" else None
     if to in ("notified", "under_way", "accepted", "closed"):
         work.waiting_on = work.waiting_since = None
@@ -299,12 +299,14 @@ def advance(session: Session, work: Work, to: str, reason: str) -> None:
 
 
 def _record_notice(session: Session, work: Work, reason: str) -> None:
+    """Record today as the day of the notice, unless one is recorded."""
     notice = _notice_step_of(session, work)
     if notice is not None and notice.done_on is None:
         record_step(session, work, code=NOTICE_STEP, on=today(), note=reason)
 
 
 def _check_notice_period(session: Session, work: Work, earliest_start: Any) -> None:
+    """Raise ``Conflict`` if the notice was given too few days ago; ``earliest_start`` is a method of ``Procedure``."""
     notice = _notice_step_of(session, work)
     if notice is None or notice.done_on is None:
         return

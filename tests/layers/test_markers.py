@@ -209,7 +209,7 @@ def test_route_has_the_highest_level_of_its_pieces(database):
     with database.transaction(SYSTEM, write=True) as session:
         session.query(lines.Line).filter_by(border="VN-LA").first().level = "internal"
         session.flush()
-        lines.measure(session, Border.LA)
+        lines.build_route(session, Border.LA)
     for actor, known in ((PUBLIC, False), (PARTNER, False), (OFFICE, True)):
         with database.transaction(actor) as session:
             assert (linear.route_length(session, "VN-LA") is not None) == known
