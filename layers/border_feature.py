@@ -195,4 +195,5 @@ def update_addresses(session: Session, border: Border) -> int:
 
 
 def _geom_of(location: Location) -> Any:
+    """The geometry of a location as a geometry column takes it, or None."""
     return None if location.geometry is None else from_shape(shape(location.geometry), srid=WGS84)

@@ -320,7 +320,7 @@ def _position_location(
 def _check_distance_from_marker(
     position: Position, near: str, border: Border, clearance: Clearance
 ) -> QueryGenerator[None]:
-    """Refuse a coordinate that is far from the marker given with it: the wrong zone often lands near the border too."""
+    """Refuse a coordinate that is far from the marker ``near``: in a wrong zone it may be near the border too."""
     try:
         number = MarkerNumber.parse(near)
     except NotAnAddress as fault:

@@ -321,7 +321,7 @@ def _anchors(
             sequence = number.sequence(largest_sub[number.main])
             known[sequence] = Anchor(sequence, marker.chainage_m, marker.accuracy_m or 0)
     ordered = [known[sequence] for sequence in sorted(known)]
-    # The chainage of anchors must increase with their numbers; an anchor that goes back along the line is left out.
+    # The chainage of anchors must increase with their numbers; others are left out.
     consistent: list[Anchor] = []
     for anchor in ordered:
         if not consistent or anchor.chainage_m > consistent[-1].chainage_m:

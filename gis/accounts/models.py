@@ -149,7 +149,7 @@ end $$;
 """SQL of the trigger function that journals accounts; ``gis.schema.grants`` installs it with the login's grants.
 
 Of a row's secrets the journal contains one SHA-256 over their stored values, which are hashes or long random values
-themselves. It reveals no secret, and verification notices when a stored value has been replaced.
+themselves. It reveals no secret, and verification detects a stored value that was replaced.
 """
 
 

@@ -242,8 +242,8 @@ def check_foreign_privileges(connection: Connection, _installation: Installation
     """
     granted = query_names(
         connection,
-        "with ours as (select oid from pg_roles where rolname like 'cotmoc\\_%' union select 0),"
-        " lent as (select a.grantee, c.oid::regclass::text as what from pg_class c, aclexplode(c.relacl) a"
+        "with application_roles as (select oid from pg_roles where rolname like 'cotmoc\\_%' union select 0),"
+        " granted as (select a.grantee, c.oid::regclass::text as what from pg_class c, aclexplode(c.relacl) a"
         "  where c.relnamespace::regnamespace::text not in ('app', 'release', 'information_schema')"
         "  and not exists (select from pg_init_privs i, aclexplode(i.initprivs) b where i.objoid = c.oid"
         "   and i.classoid = 'pg_class'::regclass and i.objsubid = 0 and b.grantee = a.grantee)"
@@ -253,8 +253,8 @@ def check_foreign_privileges(connection: Connection, _installation: Installation
         "  union select a.grantee, p.oid::regprocedure::text"
         "  from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a"
         "  where p.pronamespace::regnamespace::text not in ('app', 'release') and (p.prosecdef or a.grantee <> 0))"
-        " select distinct what || ' → ' || case grantee when 0 then 'public' else grantee::regrole::text end from lent"
-        " where grantee in (select oid from ours)",
+        " select distinct what || ' → ' || case grantee when 0 then 'public' else grantee::regrole::text end"
+        " from granted where grantee in (select oid from application_roles)",
     )
     revoke = Text("thu hồi quyền thừa (REVOKE)", "revoke the excess privilege (REVOKE)")
     yield from check_result(

@@ -1,7 +1,7 @@
 """Actors and their roles.
 
 The roles are declared in the policy of the application; ``gis.schema`` creates PostgreSQL roles for each of them, so
-that PostgreSQL enforces what a role may do, whichever way a request comes in.
+that PostgreSQL enforces what a role may do through every interface.
 """
 
 from collections.abc import Mapping

@@ -186,7 +186,7 @@ class Connection:
             self._waiting.set_exception(error)
 
     def close(self) -> None:
-        """Close the connection immediately; PostgreSQL ends a running query when it notices."""
+        """Close the connection immediately; PostgreSQL ends a running query once it detects that."""
         if not self._finished:
             self._finished = True
             with suppress(psycopg.Error, RuntimeError, ValueError, OSError):  # the loop may have been closed before

@@ -104,8 +104,8 @@ QGIS_MARKERS: Final = (
     "circle", "square", "diamond", "triangle", "pentagon", "hexagon", "star", "cross_fill", "octagon",
     "equilateral_triangle", "arrowhead_filled", "semi_circle", "third_circle", "quarter_circle",
 )  # fmt: skip
-"""QGIS's simple markers, plainest first. Two codes share one only if there are too few, so that shape tells them apart
-without colour."""
+"""QGIS's simple markers, plainest first. Codes have different markers while there are enough, so that they differ in
+shape too, not in colour only."""
 
 SYMBOL_TYPES: Final = {"Point": "marker", "LineString": "line", "Polygon": "fill"}
 WHITE: Final = "255,255,255,255"

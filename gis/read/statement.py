@@ -60,10 +60,11 @@ def parse_value(field: Field, value: str) -> Any:
             raise ValueError
         return field.codes(value).value if field.codes else VALUE_PARSERS.get(field.type, str)(value)
     except (ValueError, KeyError):
-        expected = f": {', '.join(code.value for code in field.codes)}" if field.codes else f" ({field.type})"
+        allowed = ", ".join(code.value for code in field.codes or ())
         raise Malformed(
             Text(
-                f"Giá trị của '{field.name}' không hợp lệ{expected}",
-                f"The value of '{field.name}' is not valid{expected}",
+                f"Giá trị của '{field.name}' không hợp lệ" + (f": {allowed}" if allowed else f" ({field.type})"),
+                f"The value of '{field.name}' is not valid"
+                + (f". Allowed: {allowed}" if allowed else f" ({field.type})"),
             )
         ) from None

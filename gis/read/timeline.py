@@ -47,7 +47,7 @@ CREATION_WINDOW = dt.timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class TimelineEntry:
-    """One change of a feature: time, action, old and new values by field and, for those who may know, actor and reason.
+    """One change of a feature: time, action, old and new values by field, actor and reason (if readable).
 
     For a change of a child row or link ``part`` names the table and ``version`` is None; ``about`` describes the other
     end of a link. ``moved_m`` is the distance in metres by which a point was moved.

@@ -54,7 +54,7 @@ begin
         union all select format('%s %s', case relkind when 'v' then 'view' when 'S' then 'sequence' else 'table' end,
             oid::regclass) from pg_class c where relnamespace::regnamespace::text in ('app', 'release')
             and relkind in ('r', 'p', 'v', 'S') and relowner::regrole::text not like 'cotmoc\\_%'
-            -- The sequence of a column goes with its table.
+            -- The sequence of a column changes its owner with the table.
             and not exists (select from pg_depend d where d.objid = c.oid and d.classid = 'pg_class'::regclass
                 and d.deptype in ('a', 'i') and relkind = 'S')
         union all select format('function %s', oid::regprocedure) from pg_proc

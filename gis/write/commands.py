@@ -203,8 +203,8 @@ def store_transition(session: Session, layer: Layer, feature: Feature, to: str) 
 def _set_location(session: Session, layer: Layer, feature: Feature, values: Mapping[str, Any]) -> None:
     """Set the location from ``geometry`` or from ``place`` (text), not both; ``original`` keeps what was submitted.
 
-    A null for either clears the location. Raises ``Invalid`` for both at once, and for a position source that does not
-    fit.
+    A null ``geometry`` without ``place`` clears the location. Raises ``Invalid`` for both at once, for the source
+    ``assumed``, and for a source without a position.
     """
     geometry, location = values.get(GEOMETRY), values.get(PLACE)
     if geometry is not None and location is not None:
