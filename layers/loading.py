@@ -71,13 +71,13 @@ def load(database: Database, folder: Path, progress: ProgressCallback) -> None:
             session.add(LoadedStep(name=name))
 
 
-def _lines(session: Session, folder: Path) -> None:
+def _load_lines(session: Session, folder: Path) -> None:
     for border, name in ((Border.KH, "vn-kh"), (Border.CN, "vn-cn"), (Border.LA, "vn-la")):
         document = json.loads((folder / "osm" / f"{name}_osm2017_1m.geojson").read_text(encoding="utf-8"))
         lines.load(session, border, document["features"])
 
 
-def _administrative_areas(session: Session, folder: Path) -> None:
+def _load_administrative_areas(session: Session, folder: Path) -> None:
     for row in csv_rows(folder / "administrative_areas.csv"):
         values = {
             **nonempty_cells(row, "name", "parent", "successor", "note", "source"),
@@ -89,7 +89,7 @@ def _administrative_areas(session: Session, folder: Path) -> None:
         commands.store_new(session, AdministrativeArea, values)
 
 
-def _units(session: Session, folder: Path) -> None:
+def _load_units(session: Session, folder: Path) -> None:
     for row in csv_rows(folder / "units.csv"):
         values = {
             **nonempty_cells(row, "name", "short_name", "province", "parent", "successor", "source"),
@@ -103,7 +103,7 @@ def _units(session: Session, folder: Path) -> None:
         commands.store_new(session, Unit, values)
 
 
-def _documents(session: Session, folder: Path) -> None:
+def _load_documents(session: Session, folder: Path) -> None:
     for row in csv_rows(folder / "documents.csv"):
         values = {
             **nonempty_cells(row, "number", "issuer", "title", "note", "source"),
@@ -115,7 +115,7 @@ def _documents(session: Session, folder: Path) -> None:
         commands.create(session, Document.layer, values)
 
 
-def _procedures(session: Session, folder: Path) -> None:
+def _load_procedures(session: Session, folder: Path) -> None:
     for row in csv_rows(folder / "procedures.csv"):
         session.add(
             ProcedureStep(
@@ -132,7 +132,8 @@ def _procedures(session: Session, folder: Path) -> None:
         )
 
 
-def _markers(session: Session, folder: Path) -> None:
+def _load_markers(session: Session, folder: Path) -> None:
+    """Load the markers of every border and their anchors, and assume the positions that are not known."""
     for row in csv_rows(folder / "anchors.csv"):
         border = Border(row["border"])
         station = linear.station(session, float(row["lon"]), float(row["lat"]), border.value)
@@ -194,7 +195,7 @@ def _markers_of(session: Session, border: Border, rows_by_number: Mapping[str, M
     return markers
 
 
-def _gates(session: Session, folder: Path) -> None:
+def _load_gates(session: Session, folder: Path) -> None:
     gates: dict[str, Gate] = {}
     for row in csv_rows(folder / "gates.csv"):
         values: dict[str, Any] = {
@@ -216,7 +217,7 @@ def _gates(session: Session, folder: Path) -> None:
         elif row["at"]:
             values[PLACE] = {"text": _first_marker(row["at"]), "border": row["border"]}
         gates[row["name"]] = commands.store_new(session, Gate, values)
-    _gate_child_rows(session, folder, gates)
+    _load_gate_child_rows(session, folder, gates)
 
 
 def _first_marker(at: str) -> str:
@@ -225,7 +226,7 @@ def _first_marker(at: str) -> str:
     return str(address.first) if isinstance(address, Section) else at
 
 
-def _gate_child_rows(session: Session, folder: Path, gates: Mapping[str, Gate]) -> None:
+def _load_gate_child_rows(session: Session, folder: Path, gates: Mapping[str, Gate]) -> None:
     for row in csv_rows(folder / "gate_categories.csv"):
         session.add(
             GateCategory(
@@ -265,7 +266,7 @@ def _gate_child_rows(session: Session, folder: Path, gates: Mapping[str, Gate]) 
         )
 
 
-def _crossings(session: Session, folder: Path) -> None:
+def _load_crossings(session: Session, folder: Path) -> None:
     for row in csv_rows(folder / "crossings.csv"):
         gate = gate_named(session, row["gate"])
         crossing = commands.create(
@@ -286,7 +287,7 @@ def _crossings(session: Session, folder: Path) -> None:
             create_link(session, crossing.id, plan_document(session, "004").id, "document")
 
 
-def _posts(session: Session, folder: Path) -> None:
+def _load_posts(session: Session, folder: Path) -> None:
     for row in csv_rows(folder / "posts.csv"):
         values = {
             **nonempty_cells(row, "section", "label", "source"),
@@ -306,7 +307,7 @@ CORRECTED_TABLES: dict[str, type[Record]] = {
 }
 
 
-def _corrections(session: Session, folder: Path) -> None:
+def _apply_corrections(session: Session, folder: Path) -> None:
     """Correct the wording of rows that an earlier version loaded; rows that were edited since are left unchanged."""
     for row in csv_rows(folder / "corrections.csv"):
         model, name = CORRECTED_TABLES[row["table"]], row["field"]
@@ -319,15 +320,15 @@ def _corrections(session: Session, folder: Path) -> None:
 
 
 STEPS: dict[str, tuple[str, Callable[[Session, Path], None]]] = {
-    "lines": ("Đường biên tham khảo · Indicative boundary lines", _lines),
-    "administrative_areas": ("Địa giới hành chính · Administrative areas", _administrative_areas),
-    "units": ("Đơn vị · Units", _units),
-    "documents": ("Văn bản · Documents", _documents),
-    "procedures": ("Quy trình phối hợp với phía bạn · Procedures with the neighbours", _procedures),
-    "markers": ("Mốc quốc giới · Boundary markers", _markers),
-    "gates": ("Cửa khẩu · Border gates", _gates),
-    "crossings": ("Lối mở, lối thông quan, đường chuyên dụng · Crossings", _crossings),
-    "posts": ("Cọc dấu · Boundary posts", _posts),
+    "lines": ("Đường biên tham khảo · Indicative boundary lines", _load_lines),
+    "administrative_areas": ("Địa giới hành chính · Administrative areas", _load_administrative_areas),
+    "units": ("Đơn vị · Units", _load_units),
+    "documents": ("Văn bản · Documents", _load_documents),
+    "procedures": ("Quy trình phối hợp với phía bạn · Procedures with the neighbours", _load_procedures),
+    "markers": ("Mốc quốc giới · Boundary markers", _load_markers),
+    "gates": ("Cửa khẩu · Border gates", _load_gates),
+    "crossings": ("Lối mở, lối thông quan, đường chuyên dụng · Crossings", _load_crossings),
+    "posts": ("Cọc dấu · Boundary posts", _load_posts),
     "seed_items": ("Công trình và nhiệm vụ · Works and tasks", load_seed_items),
-    "corrections": ("Hiệu chỉnh câu chữ · Corrected wording", _corrections),
+    "corrections": ("Hiệu chỉnh câu chữ · Corrected wording", _apply_corrections),
 }

@@ -140,6 +140,7 @@ def reverse_locate_queries(
 
 
 def _check_border(border: str | None) -> None:
+    """Raise ``Invalid`` for the code of an unknown border."""
     if border is not None and border not in list(Border):
         codes = ", ".join(Border)
         raise invalid("border", "code", f"Tuyến phải là một trong: {codes}", f"`border` must be one of: {codes}")
@@ -217,6 +218,7 @@ def _unit_missing(section: Section) -> Missing:
 
 
 def _section_location(section: Section, first: MarkerPosition, last: MarkerPosition) -> QueryGenerator[Location]:
+    """The location of a section on the border of its two markers."""
     ordered = section.ordered()
     start, end = first.chainage_m, last.chainage_m
     line = None
@@ -260,6 +262,7 @@ def _offset_locations(offset: Offset, border: str | None, clearance: Clearance) 
 
 
 def _offset_location(offset: Offset, marker: MarkerPosition) -> QueryGenerator[Location]:
+    """The location of an offset, whose direction is stated, from this marker."""
     chainage = None if marker.chainage_m is None else marker.chainage_m + offset.metres
     point = None
     if chainage is not None:

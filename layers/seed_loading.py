@@ -61,6 +61,7 @@ def _seed_values(session: Session, row: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _seed_work(session: Session, row: Mapping[str, str]) -> uuid.UUID:
+    """Create a work from a row, with its steps and links; returns its id."""
     border, address = row["place"].split(" ", 1)
     values = {
         **_seed_values(session, row),
@@ -96,6 +97,7 @@ def _markers_at(session: Session, border: str, address: str) -> list[Marker]:
 
 
 def _seed_task(session: Session, row: Mapping[str, str]) -> uuid.UUID:
+    """Create a task from a row, with its links; returns its id."""
     values = {
         **_seed_values(session, row),
         "kind": TaskKind(row["kind"]),

@@ -235,6 +235,7 @@ def set_notice_due_date(session: Session, work: Work) -> None:
 
 
 def _notice_step_of(session: Session, work: Work) -> WorkStep | None:
+    """The step of notice in the procedure of a work, or None."""
     return session.scalars(select(WorkStep).filter_by(feature_id=work.id, code=NOTICE_STEP)).one_or_none()
 
 

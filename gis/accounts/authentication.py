@@ -327,6 +327,7 @@ def _throttled_network(ip_address: str) -> str:
 
 
 def _ip_is_allowed(ip_address: str, networks: Sequence[str] | None) -> bool:
+    """Whether an IP address is in one of the networks; without networks every address is."""
     if not networks:
         return True
     try:

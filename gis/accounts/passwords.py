@@ -112,6 +112,7 @@ def _alphanumeric(text: str) -> str:
 
 
 def _without_guessed_parts(text: str, words: Collection[str]) -> str:
+    """The rest of a text without these words, years, keyboard runs and repetitions."""
     for word in sorted(words, key=len, reverse=True):
         text = text.replace(word, "")
     return REPETITION.sub(r"\1", _without_runs(YEAR.sub("", text)))

@@ -182,6 +182,7 @@ def close_account(session: Session, person_id: uuid.UUID) -> None:
 
 
 def _require_administrator(session: Session) -> None:
+    """Raise ``Conflict`` if this transaction leaves no administrator."""
     session.flush()
     # Serialise: when two administrators close each other's accounts at once, the second must see the first change.
     session.execute(text("select pg_advisory_xact_lock(hashtext('cotmoc administrators'))"))

@@ -228,6 +228,7 @@ def _queries() -> Iterator[tuple[str, str]]:
 
 
 def _table_queries(table: Table, subject: str, actions: str, queries: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """These queries for a table; ``subject`` is its column with the id that journal entries carry."""
     for query in queries:
         yield table.name, query.format(table=table.name, subject=subject, actions=actions, **_row_expressions(table))
 

@@ -181,6 +181,7 @@ def _positions(value: Any, depth: int, name: str) -> Iterator[list[float]]:
 
 
 def _check_position(point: list[float], name: str, *, degrees: bool) -> None:
+    """Raise ``Invalid`` for a position that is not finite, is 0, 0 or, in ``degrees``, is not on the earth."""
     lon, lat = point[0], point[1]
     # NaN fails this too, because it is not less than anything.
     if not (abs(lon) < MAX_ABSOLUTE_VALUE and abs(lat) < MAX_ABSOLUTE_VALUE):

@@ -94,6 +94,7 @@ def _extract(pattern: re.Pattern[str], text: str) -> tuple[dict[str, str], str]:
 
 
 def _vn2000_epsg(groups: dict[str, str], width: int) -> int:
+    """The code of the zone with the central meridian in ``groups``, else of the geographic system."""
     if "degrees" not in groups:
         return VN2000
     zone = systems.zone_by_meridian(_parse_number(groups["degrees"]) + int(groups.get("minutes", 0)) / 60, width)
@@ -185,6 +186,7 @@ def _coordinate_pair(text: str, extent: Extent) -> tuple[_Coordinate, _Coordinat
 
 
 def _unlabelled_pair(first: str, gap: str, second: str) -> tuple[_Coordinate, _Coordinate] | None:
+    """Two numbers without labels, or None if they may be something else than a coordinate. Raises ``Invalid``."""
     whole = first.isdigit() and second.isdigit()
     if whole and max(len(first), len(second)) < len(f"{MIN_PROJECTED_METRES:.0f}"):
         return None  # such as 171, 118: numbers of something, not coordinates
@@ -204,6 +206,7 @@ def _axis(label: str) -> str:
 
 
 def _coordinate(entry: str, axis: str = "") -> _Coordinate:
+    """Parse a number, or degrees with minutes and seconds. Raises ``Invalid``."""
     entry = entry.strip(" ,")
     if _NUMBER.fullmatch(entry):
         value = _parse_number(entry)

@@ -65,6 +65,7 @@ def translate_database_errors() -> Iterator[None]:
 
 
 def _refusal_of_error(fault: BaseException | None) -> Refusal:
+    """The refusal by SQLSTATE; the names of constraints and tables say which field is at fault."""
     state = getattr(fault, "sqlstate", None) or ""
     constraint = getattr(getattr(fault, "diag", None), "constraint_name", None) or ""
     table = getattr(getattr(fault, "diag", None), "table_name", None) or ""

@@ -51,6 +51,7 @@ class SharedSemaphore:
                     self._locked.remove(slot)
 
     def _try_acquire(self) -> int | None:
+        """Lock a free slot and return its number; None if no slot is free."""
         with self._lock:
             for slot in self._slots - self._locked:  # record locks exclude other processes, not other threads
                 try:

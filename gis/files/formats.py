@@ -192,6 +192,7 @@ def _head_and_separator(export: Export) -> tuple[bytes, bytes]:
 
 
 async def _copy_rows(connection: AsyncConnection[Any], export: Export) -> AsyncIterator[bytes]:
+    """Yield the rows as PostgreSQL's COPY sends them."""
     if export.format.delimited:
         columns = ", ".join(column.csv_sql for column in columns_of(export))
         sql, values = pages.unpaged_sql(export.selection, columns)

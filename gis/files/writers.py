@@ -51,6 +51,7 @@ def write(
 def _write_file(
     database: Database, actor: Actor, export: Export, folder: Path, check_cancelled: CancellationCheck
 ) -> Path:
+    """Count the rows, then write the workbook from the database or another format from a spool."""
     path = folder / f"{export.selection.layer.name}{export.format.extension}"
     with database.transaction(actor) as session:
         if pages.count_features(session, export.selection) > MAX_ROWS:

@@ -222,6 +222,7 @@ def dependent_tables() -> list[Table]:
 
 
 def _no_truncate(table: str) -> str:
+    """SQL of the trigger that refuses TRUNCATE."""
     return (
         f"create or replace trigger no_truncate before truncate on app.{table}"
         " for each statement execute function app.refuse_truncate();"

@@ -122,6 +122,7 @@ def location_views_sql() -> str:
 
 
 def _location_select(layer: Layer, geometry: str) -> str:
+    """The SELECT of a layer in a view of all features."""
     return (
         f"select id, '{layer.name}'::text as layer, {layer.label_sql}::text as label, {geometry}::geometry as geom,"
         f" position_source from app.{layer.name} where retired_at is null"

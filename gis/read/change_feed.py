@@ -168,6 +168,7 @@ def _current_count_sql(layer: Layer) -> str:
 
 
 def _fetch(session: Session, sql: str, values: Mapping[str, Any]) -> list[Any]:
+    """Execute a statement on the connection of the session and return its rows."""
     with driver_connection(session).cursor() as cursor:
         return cursor.execute(sql, values).fetchall()
 

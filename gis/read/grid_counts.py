@@ -77,10 +77,12 @@ def count_field(layer: Layer) -> Field | None:
 
 
 def _column_sql(grid: int | str) -> str:
+    """The SQL of the column of the cell with the coordinate ``east``."""
     return _clamp_sql(f"(east + {HALF_WORLD_M}) / {2 * HALF_WORLD_M} * (1 << {grid})", grid)
 
 
 def _row_sql(grid: int | str) -> str:
+    """The SQL of the row of the cell with the coordinate ``north``."""
     return _clamp_sql(f"({HALF_WORLD_M} - north) / {2 * HALF_WORLD_M} * (1 << {grid})", grid)
 
 
@@ -150,6 +152,7 @@ def triggers() -> str:
 
 
 def _trigger(layer: Layer) -> str:
+    """The SQL of a trigger that subtracts the old row of a change and adds the new one."""
     field = count_field(layer)
     names = ["level", "position_source", "retired_at", "geom", *([field.name] if field else [])]
     new, old = (", ".join(f'{row}."{name}"' for name in names) for row in ("NEW", "OLD"))

@@ -73,6 +73,7 @@ def feature_json_sql(selection: Selection) -> str:
 
 @cache
 def _feature_json_sql(layer: Layer, clearance: Clearance, fields: tuple[str, ...] | None, crs: CRS) -> str:
+    """``feature_json_sql`` by its hashable arguments, to cache it."""
     readable = layer.readable_fields(clearance)
     base = {"id": "t.id", "layer": f"'{layer.name}'"}
     properties = ", ".join(

@@ -66,7 +66,8 @@ STATES_WITH_REASON = (ReleaseState.REJECTED, ReleaseState.WITHDRAWN)
 """The states whose transition needs a reason."""
 
 
-def _version_key() -> Any:
+def _version_id_column() -> Any:
+    """A column that refers to a version."""
     return mapped_column(ForeignKey(f"{SCHEMA}.release_versions.id"), index=True)
 
 
@@ -139,7 +140,7 @@ class ReleasePart(Record):
     )
 
     id: Mapped[uuid.UUID] = key_column()
-    version_id: Mapped[uuid.UUID] = _version_key()
+    version_id: Mapped[uuid.UUID] = _version_id_column()
     layer: Mapped[str] = mapped_column(SqlText)
     filter: Mapped[dict[str, Any]] = mapped_column(JSONB)
     fields: Mapped[list[str]] = mapped_column(ARRAY(SqlText))
@@ -163,7 +164,7 @@ class ReleaseStep(Record):
     __tablename__ = "release_steps"
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    version_id: Mapped[uuid.UUID] = _version_key()
+    version_id: Mapped[uuid.UUID] = _version_id_column()
     state: Mapped[str] = mapped_column(SqlText)
     actor: Mapped[str] = mapped_column(SqlText)
     reason: Mapped[str | None] = mapped_column(SqlText)

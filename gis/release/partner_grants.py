@@ -57,15 +57,15 @@ def publication_sql(
             f"alter table {table} enable row level security;",
             f"alter table {table} force row level security;",
             f"revoke all on {table} from public, {names};",
-            _policy(table, "own", "all", OWNER_ROLE),
-            _policy(table, "publish", "all", PUBLISHER),
-            _policy(table, "see", "select", reading),
+            _create_policy(table, "own", "all", OWNER_ROLE),
+            _create_policy(table, "publish", "all", PUBLISHER),
+            _create_policy(table, "see", "select", reading),
             f"grant select on {table} to {reading};",
         ]
     for table in ("releases", "release_versions", "release_parts", "release_rows"):
         statements += [
             f"grant insert on app.{table} to {editing};",
-            _policy(f"app.{table}", "prepare", "insert", editing),
+            _create_policy(f"app.{table}", "prepare", "insert", editing),
         ]
     first_version_is_draft = (
         "not exists (select from app.release_versions v"
@@ -75,11 +75,11 @@ def publication_sql(
     statements += [
         # A draft may be changed until it is submitted; name and recipient only while the first version is a draft.
         f"grant update (name, recipient) on app.releases to {editing};",
-        _policy("app.releases", "rename", "update", editing, first_version_is_draft),
+        _create_policy("app.releases", "rename", "update", editing, first_version_is_draft),
         f"grant delete on app.release_parts to {editing};",
-        _policy("app.release_parts", "redraft", "delete", editing, version_is_draft),
+        _create_policy("app.release_parts", "redraft", "delete", editing, version_is_draft),
         f"grant update on app.release_versions to {editing}, {PUBLISHER};",
-        _policy("app.release_versions", "move", "update", editing),
+        _create_policy("app.release_versions", "move", "update", editing),
         f"grant insert, update on app.holdings to {PUBLISHER};",
         *(f"grant insert, update, delete on {table} to {PUBLISHER};" for table in partner_tables()),
         *(_partner_grants(table) for table in partner_tables()),
@@ -112,7 +112,8 @@ def _publisher_ownership() -> list[str]:
     return [*statements, f"revoke create on schema app from {PUBLISHER};"]
 
 
-def _policy(table: str, name: str, verb: str, roles: str, using: str = "true") -> str:
+def _create_policy(table: str, name: str, verb: str, roles: str, using: str = "true") -> str:
+    """Like ``gis.schema.statements.create_policy``, for any schema and without a condition on new rows."""
     clauses = (f" using ({using})" if verb != "insert" else "") + (
         " with check (true)" if verb not in ("select", "delete") else ""
     )
@@ -131,6 +132,6 @@ def _partner_grants(table: str) -> str:
     if table.removeprefix(f"{RELEASE_SCHEMA}.") not in PARTNER_TABLES:
         today = f"(select {TODAY_SQL})"
         condition += f" and coalesce(served_from <= {today}, true) and coalesce(served_to >= {today}, true)"
-    return f"grant select on {table} to {PARTNER_LOGIN};" + _policy(
+    return f"grant select on {table} to {PARTNER_LOGIN};" + _create_policy(
         table, "receive", "select", PARTNER_LOGIN, condition
     )

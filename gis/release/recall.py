@@ -113,6 +113,7 @@ def _address_mentions(referent_layer: ReferentLayer, current: str, linked: str) 
 
 
 def _drawn_from_links_conditions(layer: Layer) -> list[str]:
+    """Conditions that a holding ``h`` of a layer with geometry from links contains data of a linked feature."""
     return linked_content_conditions(layer) if layer.geometry_from_links else []
 
 

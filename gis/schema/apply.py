@@ -102,6 +102,7 @@ def _hash(rendered: str) -> str:
 
 
 def _drift_from(connection: Connection, expected: str) -> list[str]:
+    """As ``security_drift``, with the hash of the rendered SQL."""
     stored = connection.execute(text("select rendered, standing from app.surface")).one_or_none()
     if stored is None:
         return ["surface"]

@@ -42,8 +42,8 @@ def roles_sql(policy: Policy) -> str:
     reading = [role.read_role for role in policy.roles]
     editing = [role.write_role for role in policy.roles if role.edits]
     owning = [role.own_unit_role for role in policy.roles if role.scoped]
-    statements = [_role(name, "nologin") for name in (OWNER_ROLE, PUBLISHER, *reading, *editing, *owning)]
-    statements += [_role(login, "login noinherit") for login in LOGINS]
+    statements = [_create_role(name, "nologin") for name in (OWNER_ROLE, PUBLISHER, *reading, *editing, *owning)]
+    statements += [_create_role(login, "login noinherit") for login in LOGINS]
     statements += [
         f"grant {', '.join(reading)} to {READER_LOGIN};",
         f"grant {', '.join(reading + editing)} to {WRITER_LOGIN};",
@@ -58,7 +58,8 @@ def roles_sql(policy: Policy) -> str:
     return "\n".join(statements)
 
 
-def _role(name: str, options: str) -> str:
+def _create_role(name: str, options: str) -> str:
+    """The statement that creates a role, or sets its options if it exists."""
     # Two databases of one cluster may be migrated at once: then the role may exist by the time it is created here.
     return (
         f"do $$ begin create role {name} {options};"

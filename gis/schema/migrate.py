@@ -127,7 +127,7 @@ def _upgrade_to_head(connection: Connection, scripts: Path) -> None:
     connection.execute(text("set local search_path = app, public"))
     _execute_raw(connection, triggers.JOURNAL)
     _execute_raw(connection, seal.CREATE_SEALS_TABLE)
-    config = _config(connection, scripts)
+    config = _alembic_config(connection, scripts)
     revised = not _is_at_head(connection, config)
     if revised:
         _execute_raw(connection, DROP_VIEWS)
@@ -156,6 +156,7 @@ end $$;
 
 
 def _is_at_head(connection: Connection, config: Config) -> bool:
+    """Whether the newest revision has been run."""
     exists = connection.execute(text("select to_regclass('app.alembic_version') is not null")).scalar()
     versions = text("select version_num from app.alembic_version")
     current = set(connection.execute(versions).scalars()) if exists else set()
@@ -174,14 +175,14 @@ def revise(admin_url: str, scripts: Path, policy: Policy, message: str) -> str |
             _upgrade_to_head(connection, scripts)
         connection.execute(text(f"set role {OWNER_ROLE}"))
         connection.execute(text("set search_path = app, public"))
-        config = _config(connection, scripts)
+        config = _alembic_config(connection, scripts)
 
-        def keep_if_needed(context: Any, revision: Any, directives: list[Any]) -> None:
+        def discard_if_empty(context: Any, revision: Any, directives: list[Any]) -> None:
             alembic_helpers.writer(context, revision, directives)
             if directives[0].upgrade_ops.is_empty():
                 directives.clear()
 
-        revision = command.revision(config, message, autogenerate=True, process_revision_directives=keep_if_needed)
+        revision = command.revision(config, message, autogenerate=True, process_revision_directives=discard_if_empty)
     scripts_written = revision if isinstance(revision, list) else [revision]
     return next((script.path for script in scripts_written if script is not None), None)
 
@@ -191,10 +192,10 @@ def check(admin_url: str, scripts: Path) -> None:
     with _admin_connection(admin_url) as connection:
         connection.execute(text(f"set role {OWNER_ROLE}"))
         connection.execute(text("set search_path = app, public"))
-        command.check(_config(connection, scripts))
+        command.check(_alembic_config(connection, scripts))
 
 
-def _config(connection: Connection, scripts: Path) -> Config:
+def _alembic_config(connection: Connection, scripts: Path) -> Config:
     config = Config()
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     config.set_main_option("file_template", "%%(year)d%%(month).2d%%(day).2d_%%(slug)s")

@@ -244,6 +244,7 @@ def _check_source(feature: Feature, values: Mapping[str, Any]) -> None:
 
 
 def _position_required() -> Invalid:
+    """The refusal of a position source that requires a position."""
     return invalid(
         "position_source", "no_place", "Đã nêu nguồn vị trí thì phải có vị trí", "`position_source` needs a position"
     )

@@ -203,6 +203,7 @@ def parse_input(layer: Layer, body: Mapping[str, Any], *, partial: bool = False)
 
 
 def _not_writable(layer: Layer, name: str) -> FieldError:
+    """The error for a name that is no writable field: the status, a read-only or an unknown field."""
     field = layer.fields.get(name)
     if field is not None and field.is_status:
         return FieldError(name, "status_by_move", ERROR_TEXTS["status_by_move"])

@@ -77,6 +77,7 @@ def compile_condition(tree: Any, context: FilterContext) -> str:
 
 
 def _compiler_of(operator: str) -> Callable[[str, list[Any], FilterContext], str] | None:
+    """The function that compiles an operator, or None if it is not supported."""
     by_name = {"between": _between, "in": _in, "like": _like, "isNull": _is_null}
     families = (
         (LOGICAL_OPERATORS, _logic),
@@ -116,6 +117,7 @@ def _common_ordering(operands: Sequence[Any], context: FilterContext) -> type[Or
 
 
 def _ordering_of(tree: Any, context: FilterContext) -> type[OrderedCodeList] | None:
+    """The ordered code list of a property, or None."""
     field = context.fields.get(tree["property"]) if is_property(tree) else None
     return field.ordered_codes if field is not None else None
 
@@ -135,6 +137,7 @@ def _operand_pair(left: Any, right: Any, context: FilterContext) -> tuple[str, s
 
 
 def _comparable_types(type_name: str) -> tuple[str, ...]:
+    """The field types whose values can be compared with those of a type."""
     for family in (("integer", "number"), ("text", "code", "uuid"), TEMPORAL_TYPES):
         if type_name in family:
             return family
