@@ -1,7 +1,7 @@
-"""The peers: TiPg and pygeoapi as they come, each in an environment of its own, two workers, limits raised.
+"""The peers: TiPg and pygeoapi with default settings, each in its own venv, with two workers and raised limits.
 
-They read a plain view over the same table as the administrator, so that no policy slows them down; their environments
-are made once, outside the checkout.
+They read a view over the same table as superuser, so that no row policy slows them down. Their venvs are created once,
+outside the checkout.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import quote
 
 from national import administrator
-from server import free_port, running, wait_until_served
+from server import free_port, running, wait_until_ready
 from workloads import PYGEOAPI, TIPG
 
 from api.cli.up import DATABASE_NAME
@@ -34,22 +34,22 @@ PACKAGES: Final = {
 
 
 def peer_python(name: str) -> Path:
-    """The peer's own Python, installed when it is not yet there."""
+    """The Python of the peer's venv, which is created unless it exists."""
     version, packages = PACKAGES[name]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "cotmoc-bench")
-    created = cache / f"{name}-{version}"
-    python = created / "bin" / "python"
-    if not (created / "installed").exists():
+    venv = cache / f"{name}-{version}"
+    python = venv / "bin" / "python"
+    if not (venv / "installed").exists():
         cache.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["python3", "-m", "venv", str(created)], check=True)
+        subprocess.run(["python3", "-m", "venv", str(venv)], check=True)
         install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
         subprocess.run(install, check=True)
-        (created / "installed").touch()
+        (venv / "installed").touch()
     return python
 
 
 def create_peer_view(cluster: Cluster) -> None:
-    """The view that the peers read: what an incident gives out, and where it stands."""
+    """Create the view that the peers read: the readable stored fields of incidents and their geometry."""
     stored = [
         readable_field.name
         for readable_field in catalog["incidents"].readable_fields(Level.RESTRICTED).values()
@@ -65,7 +65,7 @@ def create_peer_view(cluster: Cluster) -> None:
 
 @contextmanager
 def peer_server(name: str, cluster: Cluster, folder: Path) -> Iterator[str]:
-    """The address at which a peer serves."""
+    """Run a peer; gives its base URL."""
     python, port = peer_python(name), free_port()
     base, log = f"http://127.0.0.1:{port}", folder / f"{name}.log"
     application, settings = _tipg(cluster) if name == TIPG else _pygeoapi(cluster, folder, python, base)
@@ -73,7 +73,7 @@ def peer_server(name: str, cluster: Cluster, folder: Path) -> Iterator[str]:
     command += ["--no-access-log"]
     values = {"PATH": os.environ["PATH"], "HOME": str(folder), **settings}
     with running(command, log, values) as process:
-        wait_until_served(process, log, f"{base}/collections")
+        wait_until_ready(process, log, f"{base}/collections")
         yield base
 
 
@@ -132,9 +132,9 @@ def _pygeoapi(cluster: Cluster, folder: Path, python: Path, base: str) -> tuple[
         },
         "resources": {"incidents": resource},
     }  # fmt: skip
-    config, described = folder / "pygeoapi.yml", folder / "openapi.yml"
+    config, openapi = folder / "pygeoapi.yml", folder / "openapi.yml"
     config.write_text(json.dumps(configuration))  # JSON is YAML
-    settings = {"PYGEOAPI_CONFIG": str(config), "PYGEOAPI_OPENAPI": str(described)}
-    generate = [str(python.with_name("pygeoapi")), "openapi", "generate", str(config), "--output-file", str(described)]
+    settings = {"PYGEOAPI_CONFIG": str(config), "PYGEOAPI_OPENAPI": str(openapi)}
+    generate = [str(python.with_name("pygeoapi")), "openapi", "generate", str(config), "--output-file", str(openapi)]
     subprocess.run(generate, check=True, capture_output=True, env={"PATH": os.environ["PATH"], **settings})
     return "pygeoapi.starlette_app:APP", settings

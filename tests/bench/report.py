@@ -1,10 +1,10 @@
-"""What the runs say together: ratios with their spread, judged against the targets, as a table and as JSON."""
+"""Results of a bench run: rates, and ratios with their spread compared with the targets, as tables and as JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from measures import FEW, Measure, Spread
+from measures import MIN_ANSWERS, Measure, Spread
 from rich.console import Console
 from rich.table import Table
 from workloads import BARE, FLOOR, OURS, PYGEOAPI, TIPG, Target, Workload
@@ -14,45 +14,45 @@ SIDES = (FLOOR, BARE, OURS, TIPG, PYGEOAPI)
 
 @dataclass
 class Findings:
-    """Every measure by workload, side and number of clients, a round each; and what was measured by itself."""
+    """Every measure by workload, side and number of clients, one a round; and the standalone measurements."""
 
     measures: dict[tuple[str, str, int], list[Measure]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     standalone: dict[str, Any] = field(default_factory=dict)
 
     def add(self, workload: str, side: str, clients: int, measure: Measure) -> None:
-        """Note what a round gave."""
+        """Add the measure of a round."""
         self.measures.setdefault((workload, side, clients), []).append(measure)
 
     def spread(self, workload: str, side: str, clients: int, quantity: str) -> Spread | None:
-        """Of ``rps``, ``p50`` or ``p99`` over the rounds."""
-        matches = self.measures.get((workload, side, clients))
-        return Spread.of([getattr(item, quantity) for item in matches]) if matches else None
+        """The spread of ``rps``, ``p50`` or ``p99`` over the rounds."""
+        measures = self.measures.get((workload, side, clients))
+        return Spread.of([getattr(measure, quantity) for measure in measures]) if measures else None
 
     def ratio(self, target: Target, workload: str) -> Spread | None:
-        """What a target speaks of, round by round."""
+        """The spread of the ratio that a target bounds, computed round by round."""
         ours = self.measures.get((workload, target.side, target.clients))
         theirs = self.measures.get((target.workload or workload, target.against, target.clients))
         if not ours or not theirs:
             return None
         pairs = [
-            (getattr(item, target.quantity), getattr(other, target.quantity))
-            for item, other in zip(ours, theirs, strict=False)
+            (getattr(measure, target.quantity), getattr(other, target.quantity))
+            for measure, other in zip(ours, theirs, strict=False)
         ]
-        matches = [item / other for item, other in pairs if other]
-        return Spread.of(matches) if matches else None
+        ratios = [value / divisor for value, divisor in pairs if divisor]
+        return Spread.of(ratios) if ratios else None
 
 
 def is_met(target: Target, ratio: Spread) -> bool:
-    """Whether the median keeps the bound."""
+    """Whether the median of the ratio meets the bound."""
     return ratio.median >= target.bound if target.at_least else ratio.median <= target.bound
 
 
 def show(console: Console, workloads: Sequence[Workload], findings: Findings) -> None:
-    """The tables."""
+    """Print the tables, the query plans, the standalone measurements and the failures."""
     console.print(_rates_table(workloads, findings), _targets_table(workloads, findings))
-    for name, ways in findings.standalone.get("plans", {}).items():
-        console.print(f"  {name}: {'; '.join(ways)}", style="dim")
+    for name, nodes in findings.standalone.get("plans", {}).items():
+        console.print(f"  {name}: {'; '.join(nodes)}", style="dim")
     for name in ("workers", "export", "home", "sizes_mb"):
         if name in findings.standalone:
             console.print(name, findings.standalone[name])
@@ -66,10 +66,10 @@ def _rates_table(workloads: Sequence[Workload], findings: Findings) -> Table:
     for name in ("clients", *SIDES):
         table.add_column(name, justify="right")
     table.add_column("counted")
-    for item in workloads:
-        for clients in item.clients:
-            cells = [_cell(findings, item.name, side, clients) for side in SIDES]
-            table.add_row(f"{item.name} {item.title}", str(clients), *cells, item.counted)
+    for workload in workloads:
+        for clients in workload.clients:
+            cells = [_cell(findings, workload.name, side, clients) for side in SIDES]
+            table.add_row(f"{workload.name} {workload.title}", str(clients), *cells, workload.counted)
     return table
 
 
@@ -77,26 +77,26 @@ def _targets_table(workloads: Sequence[Workload], findings: Findings) -> Table:
     table = Table(
         "workload", "target", "measured", "", title="targets: ours to another, median (least–most) of the rounds"
     )
-    for item in workloads:
-        for target in item.targets:
-            if (ratio := findings.ratio(target, item.name)) is not None:
-                table.add_row(item.name, str(target), str(ratio), "✓" if is_met(target, ratio) else "✗")
-    for name, bound, value, stored in standalone_rows(findings.standalone):
-        table.add_row(name, bound, value, "✓" if stored else "✗")
+    for workload in workloads:
+        for target in workload.targets:
+            if (ratio := findings.ratio(target, workload.name)) is not None:
+                table.add_row(workload.name, str(target), str(ratio), "✓" if is_met(target, ratio) else "✗")
+    for name, bound, value, met in standalone_rows(findings.standalone):
+        table.add_row(name, bound, value, "✓" if met else "✗")
     return table
 
 
 def _cell(findings: Findings, workload: str, side: str, clients: int) -> str:
     rates = findings.spread(workload, side, clients, "rps")
-    p50, p99 = (findings.spread(workload, side, clients, of) for of in ("p50", "p99"))
+    p50, p99 = (findings.spread(workload, side, clients, quantity) for quantity in ("p50", "p99"))
     if rates is None or p50 is None or p99 is None:
         return ""
-    few = "~" if min(item.answers for item in findings.measures[workload, side, clients]) < FEW else ""
+    few = "~" if min(measure.answers for measure in findings.measures[workload, side, clients]) < MIN_ANSWERS else ""
     return f"{few}{rates.median:.0f} ({p50.median:.3g}/{p99.median:.3g})"
 
 
 def standalone_rows(results: Mapping[str, Any]) -> list[tuple[str, str, str, bool]]:
-    """The targets of what was measured by itself: workload, bound, measured, kept."""
+    """The targets of the standalone measurements: workload, bound, measured value, whether it is met."""
     rows = []
     if export := results.get("export"):
         whole, first = Spread(**export["ratio"]), Spread(**export["first_share"])
@@ -121,24 +121,24 @@ def standalone_rows(results: Mapping[str, Any]) -> list[tuple[str, str, str, boo
 
 
 def as_json(workloads: Sequence[Workload], findings: Findings) -> dict[str, Any]:
-    """Everything, for machines."""
+    """Everything as JSON."""
     return {
         "workloads": {
-            item.name: {
-                "title": item.title,
-                "counted": item.counted,
+            workload.name: {
+                "title": workload.title,
+                "counted": workload.counted,
                 "measures": {
-                    f"{side}@{clients}": [asdict(measure) for measure in matches]
-                    for (name, side, clients), matches in findings.measures.items()
-                    if name == item.name
+                    f"{side}@{clients}": [asdict(measure) for measure in measures]
+                    for (name, side, clients), measures in findings.measures.items()
+                    if name == workload.name
                 },
                 "targets": [
                     {"target": str(target), "ratio": asdict(ratio), "met": is_met(target, ratio)}
-                    for target in item.targets
-                    if (ratio := findings.ratio(target, item.name)) is not None
+                    for target in workload.targets
+                    if (ratio := findings.ratio(target, workload.name)) is not None
                 ],
             }
-            for item in workloads
+            for workload in workloads
         },
         "alone": findings.standalone,
         "failures": findings.failures,

@@ -1,4 +1,4 @@
-"""A run: the product beside the floor and the peers over one set, a round at a time."""
+"""A bench run: Cotmoc, bare PostgreSQL and the peers over the same data set, round by round."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import floor
 import single
-from measures import Measure, Pgbench, RunError, Spread, asked
+from measures import Measure, Pgbench, RunError, Spread, run_wrk
 from national import administrator
 from report import Findings
 from workloads import BARE, DEPTH, FLOOR, OURS, Workload
@@ -26,7 +26,7 @@ HTTP_TIMEOUT_S: Final = 60
 
 @dataclass
 class Run:
-    """Who serves what over which cluster, what each workload was seen to ask of it, and what came of it so far."""
+    """The cluster, the base URLs of Cotmoc and the peers, the recorded transactions, and the findings so far."""
 
     cluster: Cluster
     base: str
@@ -36,32 +36,32 @@ class Run:
     findings: Findings = field(default_factory=Findings)
 
     def record(self, workloads: Sequence[Workload]) -> None:
-        """See once what the server does for each address, and by which index PostgreSQL finds its way."""
+        """Record the transactions that the server runs for each URL, and the scan nodes of their query plans."""
         plans: dict[str, list[str]] = {}
-        for item in workloads:
-            if item.bodies:
-                self.recorded[item.name] = floor.transactions(
-                    self.cluster, self._create, [f"{item.urls[0]} {item.bodies[0]}"]
+        for workload in workloads:
+            if workload.bodies:
+                self.recorded[workload.name] = floor.transactions(
+                    self.cluster, self._create, [f"{workload.urls[0]} {workload.bodies[0]}"]
                 )
             else:
-                self.recorded[item.name] = floor.transactions(self.cluster, self._request, item.urls)
-                plans[item.name] = sorted(
-                    set(PLAN_NODES.findall(single.explained(self.cluster, self.recorded[item.name][0])))
+                self.recorded[workload.name] = floor.transactions(self.cluster, self._request, workload.urls)
+                plans[workload.name] = sorted(
+                    set(PLAN_NODES.findall(single.query_plan(self.cluster, self.recorded[workload.name][0])))
                 )
         self.findings.standalone["plans"] = plans
 
     def _request(self, url: str, body: bytes | None = None) -> None:
-        headers = {"Content-Type": "application/json", "Idempotency-Key": floor.KEY} if body else {}
+        headers = {"Content-Type": "application/json", "Idempotency-Key": floor.IDEMPOTENCY_KEY} if body else {}
         request = urllib.request.Request(f"{self.base}{url}", body, headers)
         with urllib.request.urlopen(request, timeout=HTTP_TIMEOUT_S) as answer:
             answer.read()
 
     def _create(self, request_line: str) -> None:
-        address, _, body = request_line.partition(" ")
-        self._request(address, body.encode())
+        url, _, body = request_line.partition(" ")
+        self._request(url, body.encode())
 
     def run_round(self, workload: Workload) -> None:
-        """Every side at every number of clients, one after the other."""
+        """Measure every side at every number of clients, one after the other."""
         sides = (
             FLOOR,
             *([BARE] if workload.bare else []),
@@ -77,21 +77,22 @@ class Run:
 
     def _measure(self, workload: Workload, side: str, clients: int) -> Measure:
         if side == OURS and workload.bodies:
-            lines = [f"{address} {body}" for address, body in zip(workload.urls, workload.bodies, strict=True)]
-            return asked(self.base, lines, clients, self.seconds, method="POST")
+            lines = [f"{url} {body}" for url, body in zip(workload.urls, workload.bodies, strict=True)]
+            return run_wrk(self.base, lines, clients, self.seconds, method="POST")
         if side in (OURS, *self.peers):
-            addresses = workload.urls if side == OURS else workload.peers[side]
-            return asked(self.base if side == OURS else self.peers[side], addresses, clients, self.seconds)
+            urls = workload.urls if side == OURS else workload.peers[side]
+            return run_wrk(self.base if side == OURS else self.peers[side], urls, clients, self.seconds)
         if workload.bodies:
             return self._measure_writes(self.recorded[workload.name][0], side, clients)
-        free = side == BARE
-        scripts = [floor.script(floor.without_rights(each) if free else each) for each in self.recorded[workload.name]]
-        return Pgbench(self.cluster, DATABASE_NAME, "postgres" if free else READER_LOGIN).run(
+        unrestricted = side == BARE
+        recorded = self.recorded[workload.name]
+        scripts = [floor.pgbench_script(floor.as_superuser(each) if unrestricted else each) for each in recorded]
+        return Pgbench(self.cluster, DATABASE_NAME, "postgres" if unrestricted else READER_LOGIN).run(
             scripts, clients, self.seconds
         )
 
     def _measure_writes(self, statements: Sequence[str], side: str, clients: int) -> Measure:
-        """The create's own writes, a new identity, code and key each time; ``bare``: without history and journal."""
+        """Repeat a create's writes with a new id, code and key each time; ``bare``: without history and journal."""
         with administrator(self.cluster) as connection:
             try:
                 connection.execute(JOURNAL_OFF if side == BARE else JOURNAL_ON)
@@ -101,28 +102,31 @@ class Run:
                 connection.execute(JOURNAL_ON)
 
     def exports(self, pids: Sequence[int], rounds: int) -> dict[str, Any]:
-        """Downloads of everything beside copies of the same text, in turn."""
-        first: list[single.Export] = []
+        """Compare downloads of every incident with psql copies of the same text, in turn."""
+        recorded_exports: list[single.Export] = []
         statements = floor.transactions(
-            self.cluster, lambda _address: first.append(single.exported(self.base, pids)), [single.EXPORT]
+            self.cluster, lambda _url: recorded_exports.append(single.download_export(self.base, pids)), [single.EXPORT]
         )[0]
-        pairs = [(single.copied(self.cluster, statements), single.exported(self.base, pids)) for _ in range(rounds)]
+        pairs = [
+            (single.copy_seconds(self.cluster, statements), single.download_export(self.base, pids))
+            for _ in range(rounds)
+        ]
         return {
-            "downloads": [asdict(item) for _, item in pairs],
+            "downloads": [asdict(export) for _, export in pairs],
             "copies_s": [copy for copy, _ in pairs],
-            "ratio": asdict(Spread.of([item.whole_s / copy for copy, item in pairs])),
-            "first_share": asdict(Spread.of([item.first_s / item.whole_s for _, item in pairs])),
-            "growth_mb": max(item.growth_mb for item in (*first, *(item for _, item in pairs))),
+            "ratio": asdict(Spread.of([export.whole_s / copy for copy, export in pairs])),
+            "first_share": asdict(Spread.of([export.first_s / export.whole_s for _, export in pairs])),
+            "growth_mb": max(export.growth_mb for export in (*recorded_exports, *(export for _, export in pairs))),
         }
 
 
 def key_at_depth(cluster: Cluster, rows: int) -> str:
-    """Where the page behind the first 250,000 features goes on (or behind five sixths of a smaller set)."""
+    """The cursor of the page after the first 250,000 features (or after five sixths of a smaller set)."""
     with administrator(cluster) as connection:
-        results = connection.execute(
+        row = connection.execute(
             "select occurred_at, code, id from app.incidents where retired_at is null"
             " order by occurred_at desc, code, id offset %s limit 1",
             [min(DEPTH, rows * 5 // 6)],
         ).fetchone()
-    moment, code, identity = results or (None, None, None)
-    return encode_cursor([moment and moment.isoformat(), code, str(identity)])
+    occurred_at, code, identity = row or (None, None, None)
+    return encode_cursor([occurred_at and occurred_at.isoformat(), code, str(identity)])
