@@ -1,5 +1,5 @@
--- Ask the addresses of a file in turn, over and over; what came of it is one line of JSON at the end.
--- wrk … -s load.lua ADDRESS -- FILE [POST]: with POST each line is an address, a space and the body of a new feature.
+-- Request the URLs of a file in turn, over and over; print the summary as a line of JSON at the end.
+-- wrk … -s load.lua BASE_URL -- FILE [POST]: with POST each line is a path, a space and the body of a new feature.
 
 local threads = 0
 
@@ -8,24 +8,24 @@ function setup(thread)
    thread:set("number", threads)
 end
 
-local asked, turn, run, method = {}, 0, "", "GET"
+local requests, turn, run, method = {}, 0, "", "GET"
 
 function init(arguments)
    method = arguments[2] or "GET"
    for line in io.lines(arguments[1]) do
-      local address, body = line:match("^(%S+) ?(.*)$")
-      asked[#asked + 1] = { address = address, body = body, text = wrk.format("GET", address) }
+      local path, body = line:match("^(%S+) ?(.*)$")
+      requests[#requests + 1] = { path = path, body = body, text = wrk.format("GET", path) }
    end
-   turn = number * 7 -- threads begin at different addresses
+   turn = number * 7 -- threads begin at different lines
    run = ("%x-%d-%d"):format(os.time(), number, tonumber(tostring({}):match("0x(%x+)"), 16) % 1000000)
 end
 
 function request()
    turn = turn + 1
-   local one = asked[turn % #asked + 1]
-   if method == "GET" then return one.text end
+   local entry = requests[turn % #requests + 1]
+   if method == "GET" then return entry.text end
    local headers = { ["Content-Type"] = "application/json", ["Idempotency-Key"] = run .. "-" .. turn }
-   return wrk.format(method, one.address, headers, one.body)
+   return wrk.format(method, entry.path, headers, entry.body)
 end
 
 function done(summary, latency)

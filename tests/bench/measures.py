@@ -1,4 +1,4 @@
-"""Measures: what one short run of one side gave, and what several of them say together."""
+"""Measures of single runs by wrk and pgbench, and the spread of several."""
 
 import json
 import re
@@ -14,19 +14,19 @@ from gis.cluster.private_cluster import Cluster
 
 THREADS: Final = 2
 TIMEOUTS: Final = "-c statement_timeout=30s -c lock_timeout=3s -c timezone=UTC -c max_parallel_workers_per_gather=0"
-"""What the application's own connections are opened with."""
+"""The connection options that the application uses."""
 
 MIN_ANSWERS: Final = 20
-"""Fewer answers than this say an order of magnitude only."""
+"""With fewer answers a measure gives an order of magnitude only."""
 
 
 class RunError(Exception):
-    """A run gave an error instead of a measure: it is reported, never counted as fast."""
+    """A run failed; the failure is reported instead of a measure."""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One run: answers per second, the middle and the slowest hundredth of the waits in milliseconds, bytes each."""
+    """One run: answers per second, median and 99th percentile of the latency in milliseconds, bytes an answer."""
 
     rps: float
     p50: float
@@ -37,7 +37,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of the rounds and how far they lie apart."""
+    """Median, least and greatest value of the rounds."""
 
     median: float
     least: float
@@ -45,7 +45,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Spread":
-        """Over what the rounds gave."""
+        """The spread of the values of the rounds."""
         return cls(statistics.median(values), min(values), max(values))
 
     def __str__(self) -> str:
@@ -53,41 +53,39 @@ class Spread:
 
 
 def run_wrk(base: str, lines: Sequence[str], clients: int, seconds: float, *, method: str = "GET") -> Measure:
-    """``clients`` connections asking ``base`` for the addresses in turn, each as fast as it is answered (wrk)."""
+    """Request the URLs of ``lines`` at ``base`` in turn over ``clients`` connections without pause (wrk)."""
     with TemporaryDirectory(prefix="cotmoc-bench-") as folder:
-        file = Path(folder, "asked.txt")
+        file = Path(folder, "requests.txt")
         file.write_text("\n".join(lines) + "\n")
         command = [
             "wrk",
             f"-t{min(THREADS, clients)}",
             f"-c{clients}",
             f"-d{max(1, round(seconds))}s",
-            "--timeout",
-            "30s",
         ]
         command += ["--timeout", "30s", "-s", str(Path(__file__).with_name("load.lua")), base, "--", str(file), method]
-        spoken = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + 60)
-    line = spoken.stdout.strip().splitlines()[-1] if spoken.stdout.strip() else ""
-    if spoken.returncode or not line.startswith("{"):
-        raise RunError(spoken.stderr.strip() or spoken.stdout.strip())
-    results = json.loads(line)
-    if results["failed"] or not results["requests"] or not results["p50"]:
-        raise RunError(f"{results['failed']} of {results['requests']} failed")
+        process = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + 60)
+    line = process.stdout.strip().splitlines()[-1] if process.stdout.strip() else ""
+    if process.returncode or not line.startswith("{"):
+        raise RunError(process.stderr.strip() or process.stdout.strip())
+    summary = json.loads(line)
+    if summary["failed"] or not summary["requests"] or not summary["p50"]:
+        raise RunError(f"{summary['failed']} of {summary['requests']} failed")
     return Measure(
-        rps=results["requests"] / results["microseconds"] * 1e6,
-        p50=results["p50"] / 1000,
-        p99=results["p99"] / 1000,
-        answers=results["requests"],
-        size=results["bytes"] / results["requests"],
+        rps=summary["requests"] / summary["microseconds"] * 1e6,
+        p50=summary["p50"] / 1000,
+        p99=summary["p99"] / 1000,
+        answers=summary["requests"],
+        size=summary["bytes"] / summary["requests"],
     )
 
 
 @dataclass(frozen=True)
 class Pgbench:
-    """PostgreSQL asked without a server between, by pgbench.
+    """Run transactions in PostgreSQL by pgbench, without a server.
 
-    ``-M prepared``: each statement is parsed and planned once a connection, with its values as literals. That is the
-    fastest that PostgreSQL can be asked, so it is the floor.
+    ``-M prepared``: each statement is parsed and planned once a connection, with its parameters as literals. PostgreSQL
+    runs them no faster in any other way, so this is the floor.
     """
 
     cluster: Cluster
@@ -95,7 +93,7 @@ class Pgbench:
     login: str
 
     def run(self, scripts: Sequence[str], clients: int, seconds: float) -> Measure:
-        """The transactions over and over, any of the scripts each time."""
+        """Repeat the transactions, choosing one of the scripts at random each time."""
         with TemporaryDirectory(prefix="cotmoc-bench-") as folder:
             files = []
             for number, script in enumerate(scripts):
@@ -105,17 +103,18 @@ class Pgbench:
             command = ["pgbench", "-n", "-h", str(self.cluster.socket_dir), "-U", self.login, "-d", self.database]
             command += ["-M", "prepared", f"-c{clients}", f"-j{min(THREADS, clients)}", f"-T{max(1, round(seconds))}"]
             command += ["--log", f"--log-prefix={folder}/log", *files]
-            spoken = subprocess.run(
+            process = subprocess.run(
                 command, capture_output=True, text=True, check=False, timeout=seconds + 60,
                 env={"PATH": "/usr/bin:/bin", "PGOPTIONS": TIMEOUTS},
             )  # fmt: skip
-            waits = sorted(
+            latencies = sorted(
                 int(line.split()[2]) / 1000
                 for log in Path(folder).glob("log.*")
                 for line in log.read_text().splitlines()
                 if line.split()[2].isdigit()
             )
-        rate = re.search(r"tps = ([\d.]+)", spoken.stdout)
-        if spoken.returncode or rate is None or not waits or "aborted" in spoken.stderr:
-            raise RunError(spoken.stderr.strip()[-600:])
-        return Measure(float(rate[1]), waits[len(waits) // 2], waits[len(waits) * 99 // 100], len(waits))
+        rate = re.search(r"tps = ([\d.]+)", process.stdout)
+        if process.returncode or rate is None or not latencies or "aborted" in process.stderr:
+            raise RunError(process.stderr.strip()[-600:])
+        number = len(latencies)
+        return Measure(float(rate[1]), latencies[number // 2], latencies[number * 99 // 100], number)

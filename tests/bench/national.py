@@ -1,9 +1,8 @@
-"""The national-scale set: incidents, markers and works along the three lines of the reference data, over five years.
+"""The national-scale data set: incidents, markers and works along the three boundary lines, over five years.
 
-The same seed gives the same rows. Everything goes in through the writer's login in the office's name, so that rights,
-stamps, identity, history, journal and counts are written as for anybody's change; what is old is then made old in the
-history, whose clock nobody but the administrator can set back. A set for reading alone goes in without all that, by the
-administrator, because three million journalled rows take the better part of an hour.
+The same seed gives the same rows. The writer login inserts them as the office, so that policies and triggers apply as
+in any transaction (stamps, identity, history, journal, counts); a superuser then backdates the history. A data set for
+reading alone is inserted by a superuser without triggers, because three million journalled rows take almost an hour.
 """
 
 import datetime as dt
@@ -36,13 +35,13 @@ from layers.works import WorkKind, WorkStage
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 SEED: Final = 1472026
 LAST_MOMENT: Final = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
-"""The last moment of the set. It stands still, so that the set does too."""
+"""The last moment of the data set: fixed, so that the rows are always the same."""
 
 YEARS: Final = 5
 A_YEAR_AGO: Final = LAST_MOMENT - dt.timedelta(days=365)
 HOT_SPOTS: Final = 240
 SPREAD_M: Final = 4_000
-"""How far along the line the incidents of a hot spot lie from its middle, one standard deviation."""
+"""Standard deviation of the distance along the line between an incident and the middle of its hot spot."""
 
 OFFSET_DEG: Final = 0.012
 BATCH_ROWS: Final = 5_000
@@ -61,20 +60,20 @@ PHRASES: Final = (
 
 @dataclass(frozen=True)
 class DatasetSize:
-    """How many of what."""
+    """Numbers of rows."""
 
     incidents: int = 300_000
     markers: int = 12_000
     works: int = 3_000
     with_history: bool = True
-    """Whether history and journal are written; without them the set is for reading the present alone."""
+    """Whether history and journal are written; without them only present states can be read."""
 
     @property
     def fingerprint(self) -> str:
-        """Changes whenever the set would come out differently: its size, this file, the schema."""
-        written = [Path(__file__), *sorted((CHECKOUT / "data" / "migrations" / "versions").glob("*.py"))]
-        message = json.dumps(asdict(self)).encode() + b"".join(item.read_bytes() for item in written)
-        return hashlib.sha256(message).hexdigest()[:16]
+        """A hash of all that determines the data set: its size, this file, the migrations."""
+        sources = [Path(__file__), *sorted((CHECKOUT / "data" / "migrations" / "versions").glob("*.py"))]
+        content = json.dumps(asdict(self)).encode() + b"".join(path.read_bytes() for path in sources)
+        return hashlib.sha256(content).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -92,11 +91,11 @@ class BorderLine:
 
 
 ProgressCallback = Callable[[str, int, int], None]
-"""Told what is being made, how much of it there is and how much there will be."""
+"""Called with the name of a step, the number of rows done, and their total."""
 
 
 def build(data_dir: Path, size: DatasetSize, progress: ProgressCallback) -> None:
-    """A cluster in ``place`` with the whole set, stopped again. Without flushing to disk until it stops."""
+    """Create a cluster with the data set in ``data_dir`` and stop it; it flushes to disk only when it stops."""
     shutil.rmtree(data_dir, ignore_errors=True)
     with Cluster(data_dir, durable=False) as cluster:
         cluster.create_database(DATABASE_NAME)
@@ -133,7 +132,7 @@ def build(data_dir: Path, size: DatasetSize, progress: ProgressCallback) -> None
 
 
 def is_built(data_dir: Path, size: DatasetSize) -> bool:
-    """Whether exactly this set lies in ``place``."""
+    """Whether ``data_dir`` holds exactly this data set."""
     try:
         return bool(json.loads((data_dir / "set.json").read_text())["sign"] == size.fingerprint)
     except (OSError, ValueError):
@@ -141,20 +140,20 @@ def is_built(data_dir: Path, size: DatasetSize) -> bool:
 
 
 def administrator(cluster: Cluster) -> psycopg.Connection[Any]:
-    """A connection that passes every policy."""
+    """A connection as superuser, to which no row policy applies."""
     return psycopg.connect(host=str(cluster.socket_dir), dbname=DATABASE_NAME, user="postgres", autocommit=True)
 
 
 def _lines(connection: psycopg.Connection[Any]) -> list[BorderLine]:
-    results = []
+    lines = []
     for (name,) in connection.execute("select name from app.routes order by length_m desc").fetchall():
         points = connection.execute(
             "select ST_M(p.geom), ST_X(p.geom), ST_Y(p.geom) from app.routes, ST_DumpPoints(geom) p"
             " where name = %s order by p.path",
             [name],
         ).fetchall()
-        results.append(BorderLine(name, *np.array(points).T))
-    return results
+        lines.append(BorderLine(name, *np.array(points).T))
+    return lines
 
 
 def _insert(layer: Layer, batch: list[dict[str, Any]]) -> str:
@@ -166,26 +165,26 @@ def _insert(layer: Layer, batch: list[dict[str, Any]]) -> str:
 
 
 def _insert_with_history(database: Database, layer: Layer, batch: list[dict[str, Any]]) -> None:
-    """Put rows in as the office would, and move on those incidents that have moved on since."""
+    """Insert rows as the office, and verify every second incident that is still reported."""
     with database.transaction(OFFICE, write=True, reason="bench") as session:
         session.execute(text(_insert(layer, batch)), {"rows": json.dumps(batch)})
         if layer.name == "incidents":
-            moved = [item["id"] for item in batch if item["handling"] == Handling.REPORTED.value]
+            reported = [row["id"] for row in batch if row["handling"] == Handling.REPORTED.value]
             session.execute(
-                text("update app.incidents set handling = 'verified' where id = any(cast(:moved as uuid[]))"),
-                {"moved": moved[::2]},
+                text("update app.incidents set handling = 'verified' where id = any(cast(:ids as uuid[]))"),
+                {"ids": reported[::2]},
             )
 
 
 def _insert_without_triggers(cluster: Cluster, layer: Layer, batch: list[dict[str, Any]]) -> None:
-    """Put rows in past every trigger, stamped here."""
+    """Insert rows as superuser without triggers; the stamps that triggers would set are set here."""
     stamps = {
         "version": 1,
         "created_by": OFFICE.name,
         "created_at": LAST_MOMENT.isoformat(),
         "updated_at": LAST_MOMENT.isoformat(),
     }
-    stamped = [{**item, **stamps} for item in batch]
+    stamped = [{**row, **stamps} for row in batch]
     with administrator(cluster) as connection:
         connection.execute("set session_replication_role = replica")
         connection.execute(_insert(layer, stamped).replace(":rows", "%s"), [json.dumps(stamped)])
@@ -200,25 +199,25 @@ def _point(lon: Any, lat: Any) -> str:
 
 
 LEVELS: Final = (["public", "partner", "internal", "restricted"], [0.05, 0.15, 0.799, 0.001])
-"""What is restricted is rare; whoever is given it is written down, which is part of what a page costs."""
+"""Restricted rows are rare. Reading them is recorded in the access log, which is part of the cost of a page."""
 
 
 def _markers(lines: list[BorderLine], number: int, existing: set[tuple[str, str]]) -> Iterator[dict[str, Any]]:
-    """Markers evenly along the lines: a main one, then its sub-markers. Two in three have a surveyed position."""
-    chance = np.random.default_rng(SEED)
+    """Markers evenly along the lines, each main marker followed by its sub-markers; two in three are surveyed."""
+    rng = np.random.default_rng(SEED)
     whole = sum(line.chainage[-1] for line in lines)
-    conditions, created = [item.value for item in Condition], 0
+    conditions, created = [code.value for code in Condition], 0
     for line in lines:
         many = number - created if line is lines[-1] else round(number * line.chainage[-1] / whole)
-        places = np.linspace(0, line.chainage[-1], many)
+        chainages = np.linspace(0, line.chainage[-1], many)
         names = (f"{main}/{sub}" if sub else f"{main}" for main in range(1, 10_000) for sub in range(10))
         free = (name for name in names if (line.border, name) not in existing)
-        for chainage, lon, lat, name in zip(places, *line.position_at(places), free, strict=False):
-            known = chance.random() < 2 / 3
+        for chainage, lon, lat, name in zip(chainages, *line.position_at(chainages), free, strict=False):
+            surveyed = rng.random() < 2 / 3
             yield {
                 "id": _row_id("markers", created), "level": "internal", "border": line.border, "number": name,
-                "kind": "sub" if "/" in name else "main", "condition": str(chance.choice(conditions)),
-                "position_source": "survey" if known else "assumed", "accuracy_m": 5 if known else 4000,
+                "kind": "sub" if "/" in name else "main", "condition": str(rng.choice(conditions)),
+                "position_source": "survey" if surveyed else "assumed", "accuracy_m": 5 if surveyed else 4000,
                 "address": name, "chainage_m": round(float(chainage), 1), "geom": _point(lon, lat),
                 "source": "bench",
             }  # fmt: skip
@@ -226,50 +225,50 @@ def _markers(lines: list[BorderLine], number: int, existing: set[tuple[str, str]
 
 
 def _works(lines: list[BorderLine], number: int) -> Iterator[dict[str, Any]]:
-    chance = np.random.default_rng(SEED + 1)
-    kinds, stages = [item.value for item in WorkKind], [item.value for item in WorkStage]
+    rng = np.random.default_rng(SEED + 1)
+    kinds, stages = [code.value for code in WorkKind], [code.value for code in WorkStage]
     for n in range(number):
-        line = lines[int(chance.integers(len(lines)))]
-        chainage = chance.uniform(0, line.chainage[-1])
+        line = lines[int(rng.integers(len(lines)))]
+        chainage = rng.uniform(0, line.chainage[-1])
         lon, lat = line.position_at(chainage)
-        due = LAST_MOMENT.date() + dt.timedelta(days=int(chance.integers(-700, 500)))
+        due = LAST_MOMENT.date() + dt.timedelta(days=int(rng.integers(-700, 500)))
         yield {
-            "id": _row_id("works", n), "level": str(chance.choice(LEVELS[0], p=LEVELS[1])), "border": line.border,
-            "title": f"Công trình {n}", "kind": str(chance.choice(kinds)), "stage": str(chance.choice(stages)),
+            "id": _row_id("works", n), "level": str(rng.choice(LEVELS[0], p=LEVELS[1])), "border": line.border,
+            "title": f"Công trình {n}", "kind": str(rng.choice(kinds)), "stage": str(rng.choice(stages)),
             "starts_on": (due - dt.timedelta(days=120)).isoformat(), "due_on": due.isoformat(),
-            "progress": int(chance.integers(0, 101)), "description": " ".join(chance.choice(PHRASES, 2)),
-            "cost_planned": int(chance.integers(50, 9000)), "position_source": "survey", "accuracy_m": 10,
+            "progress": int(rng.integers(0, 101)), "description": " ".join(rng.choice(PHRASES, 2)),
+            "cost_planned": int(rng.integers(50, 9000)), "position_source": "survey", "accuracy_m": 10,
             "chainage_m": round(float(chainage), 1), "address": f"km {chainage / 1000:.1f}", "source": "bench",
             "geom": _point(lon, lat),
         }  # fmt: skip
 
 
 def _incidents(lines: list[BorderLine], number: int) -> Iterator[dict[str, Any]]:
-    """Nine of ten near hot spots of very different weight, the rest anywhere; in the order in which they happened."""
-    chance = np.random.default_rng(SEED + 2)
+    """Incidents in chronological order: nine of ten near hot spots of very different weight, the rest anywhere."""
+    rng = np.random.default_rng(SEED + 2)
     whole = np.array([line.chainage[-1] for line in lines])
-    of_line = chance.choice(len(lines), HOT_SPOTS, p=whole / whole.sum())
-    middle = chance.uniform(0, whole[of_line])
+    line_of_hot_spot = rng.choice(len(lines), HOT_SPOTS, p=whole / whole.sum())
+    hot_spot_chainage = rng.uniform(0, whole[line_of_hot_spot])
     weight = 1 / np.arange(1, HOT_SPOTS + 1)
-    words = {
-        "category": ([item.value for item in IncidentCategory], None),
-        "severity": ([item.value for item in Severity], [0.5, 0.35, 0.12, 0.03]),
-        "handling": ([item.value for item in Handling], [0.08, 0.07, 0.05, 0.05, 0.02, 0.02, 0.15, 0.53, 0.03]),
-        "side": ([item.value for item in IncidentSide], None),
+    codes = {
+        "category": ([code.value for code in IncidentCategory], None),
+        "severity": ([code.value for code in Severity], [0.5, 0.35, 0.12, 0.03]),
+        "handling": ([code.value for code in Handling], [0.08, 0.07, 0.05, 0.05, 0.02, 0.02, 0.15, 0.53, 0.03]),
+        "side": ([code.value for code in IncidentSide], None),
         "level": LEVELS,
     }
     began = LAST_MOMENT - dt.timedelta(days=365 * YEARS)
     step = dt.timedelta(days=365 * YEARS) / number
     for start in range(0, number, BATCH_ROWS):
         many = min(BATCH_ROWS, number - start)
-        spot = chance.choice(HOT_SPOTS, many, p=weight / weight.sum())
-        anywhere = chance.random(many) < 0.1
-        line_no = np.where(anywhere, chance.choice(len(lines), many, p=whole / whole.sum()), of_line[spot])
-        near = middle[spot] + chance.normal(0, SPREAD_M, many)
-        chainage = np.where(anywhere, chance.uniform(0, whole[line_no]), near.clip(0, whole[line_no]))
-        aside = chance.normal(0, OFFSET_DEG, (2, many))
-        chosen = {name: chance.choice(known, many, p=p) for name, (known, p) in words.items()}
-        phrases = chance.choice(PHRASES, (many, 4))
+        hot_spot = rng.choice(HOT_SPOTS, many, p=weight / weight.sum())
+        anywhere = rng.random(many) < 0.1
+        line_no = np.where(anywhere, rng.choice(len(lines), many, p=whole / whole.sum()), line_of_hot_spot[hot_spot])
+        near = hot_spot_chainage[hot_spot] + rng.normal(0, SPREAD_M, many)
+        chainage = np.where(anywhere, rng.uniform(0, whole[line_no]), near.clip(0, whole[line_no]))
+        aside = rng.normal(0, OFFSET_DEG, (2, many))
+        chosen = {name: rng.choice(known, many, p=p) for name, (known, p) in codes.items()}
+        phrases = rng.choice(PHRASES, (many, 4))
         for n in range(many):
             line, at = lines[line_no[n]], chainage[n]
             lon, lat = line.position_at(at)
@@ -278,7 +277,7 @@ def _incidents(lines: list[BorderLine], number: int) -> Iterator[dict[str, Any]]
                 "id": _row_id("incidents", start + n), "border": line.border,
                 **{name: str(values[n]) for name, values in chosen.items()},
                 "code": f"SV-{when.year}-{start + n:07d}", "occurred_at": when.isoformat(),
-                "description": " ".join(phrases[n]), "unit": f"Đồn số {1 + spot[n] % 60}",
+                "description": " ".join(phrases[n]), "unit": f"Đồn số {1 + hot_spot[n] % 60}",
                 "position_source": "gps", "accuracy_m": 10, "chainage_m": round(float(at), 1),
                 "address": f"km {at / 1000:.1f}", "source": "bench",
                 "geom": _point(lon + aside[0, n], lat + aside[1, n]),
@@ -286,7 +285,7 @@ def _incidents(lines: list[BorderLine], number: int) -> Iterator[dict[str, Any]]
 
 
 def _finish_dataset(connection: psycopg.Connection[Any], size: DatasetSize) -> None:
-    """Let history say that each incident was reported when it happened; fold the counts, and sweep as time would."""
+    """Backdate the history of each incident to its occurrence, fold the cell counts, vacuum and analyze."""
     if size.with_history:
         connection.execute(
             "update app.incidents_history set valid = tstzrange(occurred_at + (version - 1) * interval '7 days',"

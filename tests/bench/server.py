@@ -1,4 +1,4 @@
-"""Servers under test: Cotmoc as ``./cotmoc up`` serves it, and what every server's processes take of the machine."""
+"""Servers under test: Cotmoc as ``./cotmoc up`` serves it, and the memory of a server's processes."""
 
 import os
 import re
@@ -20,7 +20,7 @@ START_TIMEOUT_S: Final = 90
 
 @contextmanager
 def cotmoc_server(data_dir: Path, worker_count: int | None = None) -> Iterator[tuple[str, int]]:
-    """The product itself over the data in ``place``: its address and the id of its first process."""
+    """Run Cotmoc over the data in ``data_dir``; gives its base URL and the id of its first process."""
     command = [sys.executable, "-m", "api", "up", "--port", "0", "--data-dir", str(data_dir)]
     command += ["--workers", str(worker_count)] if worker_count else []
     log = data_dir.parent / "up.log"
@@ -31,10 +31,10 @@ def cotmoc_server(data_dir: Path, worker_count: int | None = None) -> Iterator[t
 
 @contextmanager
 def running(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A server in a session of its own, ended when the block ends."""
-    with log.open("wb") as written:
+    """Run a server in a new process session; stop it when the block ends."""
+    with log.open("wb") as output:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=written, stderr=subprocess.STDOUT, env=dict(environment),
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=dict(environment),
             cwd="/", start_new_session=True,
         )  # fmt: skip
         try:
@@ -49,17 +49,17 @@ def running(command: Sequence[str], log: Path, environment: Mapping[str, str]) -
 
 
 def _wait_for_output(process: subprocess.Popen[bytes], log: Path, pattern: re.Pattern[str]) -> str:
-    """What a server says once it serves."""
+    """Wait until a server logs a line that matches; gives the first group of the pattern."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
-        if results := pattern.search(log.read_text(errors="replace")):
-            return results[1]
+        if match := pattern.search(log.read_text(errors="replace")):
+            return match[1]
         time.sleep(0.1)
     raise RuntimeError(f"did not start: {log.read_text(errors='replace')[-1500:]}")
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], log: Path, url: str) -> None:
-    """Return when ``address`` answers."""
+    """Return when ``url`` answers."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -71,55 +71,55 @@ def wait_until_ready(process: subprocess.Popen[bytes], log: Path, url: str) -> N
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as route:
-        return int(route.getsockname()[1])
+    """A free port of the loopback."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        return int(listener.getsockname()[1])
 
 
 def workers(pid: int) -> list[int]:
-    """A server's own processes: it and its descendants, PostgreSQL's apart."""
+    """The process of a server and its descendants, except those of PostgreSQL."""
     children: dict[int, list[int]] = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
-            words = status.read_text().rpartition(")")[2].split()
+            fields = status.read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        children.setdefault(int(words[1]), []).append(int(status.parent.name))
-    results, unseen = [], [pid]
-    while unseen:
-        item = unseen.pop()
-        unseen += children.get(item, [])
+        children.setdefault(int(fields[1]), []).append(int(status.parent.name))
+    pids, pending = [], [pid]
+    while pending:
+        process_id = pending.pop()
+        pending += children.get(process_id, [])
         try:
-            name = Path(f"/proc/{item}/comm").read_text().strip()
+            name = Path(f"/proc/{process_id}/comm").read_text().strip()
         except OSError:
             continue
         if "postgres" not in name and "pg_ctl" not in name:
-            results.append(item)
-    return results
+            pids.append(process_id)
+    return pids
 
 
 def serving_count(pid: int) -> int:
-    """How many of them serve."""
+    """The number of worker processes of a server."""
     return sum(Path(f"/proc/{worker}/comm").read_text().strip() == "cotmoc worker" for worker in workers(pid))
 
 
 class Memory:
-    """How far the resident memory of processes rises above where it stood when this was made."""
+    """The growth of the resident memory of processes since this object was created."""
 
     def __init__(self, pids: Sequence[int]) -> None:
         self.pids = list(pids)
         for pid in self.pids:
-            Path(f"/proc/{pid}/clear_refs").write_text("5")  # forget the highest so far
+            Path(f"/proc/{pid}/clear_refs").write_text("5")  # reset VmHWM, the peak
         self.baseline = {pid: _kilobytes(pid, "VmRSS") for pid in self.pids}
 
     @property
     def growth_mb(self) -> float:
-        """Megabytes by which the process that grew most has grown at its highest."""
+        """Megabytes by which the process that grew most exceeded its baseline at its peak."""
         return max(_kilobytes(pid, "VmHWM") - self.baseline[pid] for pid in self.pids) / 1024
 
     @property
     def peak_mb(self) -> float:
-        """Megabytes of the largest process at its highest."""
+        """Megabytes of the largest process at its peak."""
         return max(_kilobytes(pid, "VmHWM") for pid in self.pids) / 1024
 
 

@@ -1,4 +1,4 @@
-"""What is measured once a round by itself: the export of everything, and the home map in a browser."""
+"""Standalone measurements: the export of every incident, the home map in a browser, query plans, table sizes."""
 
 import socket
 import subprocess
@@ -19,7 +19,7 @@ from gis.db.session import READER_LOGIN
 EXPORT: Final = "/api/export/incidents?f=geojson"
 CHUNK_BYTES: Final = 1 << 20
 CHUNKED_END: Final = b"0\r\n\r\n"
-"""The end of an answer in chunks."""
+"""The last chunk of a chunked response."""
 
 SETTLE_MS: Final = 4_000
 MEGABYTE: Final = 1 << 20
@@ -27,7 +27,7 @@ MEGABYTE: Final = 1 << 20
 
 @dataclass(frozen=True)
 class Export:
-    """One download: seconds to its first byte and to its end, its size, and by how much the server grew."""
+    """One download: seconds to its first byte and to its end, its size, memory growth and peak of the server."""
 
     first_s: float
     whole_s: float
@@ -37,28 +37,28 @@ class Export:
 
 
 def download_export(base: str, pids: Sequence[int]) -> Export:
-    """Download everything over one connection and throw it away."""
+    """Download the export over one connection and discard it."""
     memory = Memory(pids)
-    where = urlsplit(base)
+    server_url = urlsplit(base)
     began = time.perf_counter()
-    with socket.create_connection((where.hostname or "", where.port or 80), timeout=60) as connection:
-        connection.sendall(f"GET {EXPORT} HTTP/1.1\r\nHost: {where.netloc}\r\nConnection: close\r\n\r\n".encode())
-        room = bytearray(CHUNK_BYTES)
-        many = connection.recv_into(room)
+    with socket.create_connection((server_url.hostname or "", server_url.port or 80), timeout=60) as connection:
+        connection.sendall(f"GET {EXPORT} HTTP/1.1\r\nHost: {server_url.netloc}\r\nConnection: close\r\n\r\n".encode())
+        buffer = bytearray(CHUNK_BYTES)
+        received = connection.recv_into(buffer)
         first = time.perf_counter() - began
-        if not room.startswith(b"HTTP/1.1 200"):
-            raise RunError(room[:200].decode(errors="replace"))
-        size, tail = many, b""
-        while many := connection.recv_into(room):
-            size += many
-            tail = (tail + bytes(room[max(0, many - len(CHUNKED_END)) : many]))[-len(CHUNKED_END) :]
+        if not buffer.startswith(b"HTTP/1.1 200"):
+            raise RunError(buffer[:200].decode(errors="replace"))
+        size, tail = received, b""
+        while received := connection.recv_into(buffer):
+            size += received
+            tail = (tail + bytes(buffer[max(0, received - len(CHUNKED_END)) : received]))[-len(CHUNKED_END) :]
     if tail != CHUNKED_END:
-        raise RunError("the export broke off")
+        raise RunError("the export ended early")
     return Export(first, time.perf_counter() - began, size / MEGABYTE, memory.growth_mb, memory.peak_mb)
 
 
 def copy_seconds(cluster: Cluster, statements: Sequence[str]) -> float:
-    """Seconds in which psql copies the same text to nowhere, from the transaction that the server was seen to run."""
+    """Seconds in which psql runs the recorded transaction of an export and writes its output to /dev/null."""
     script = ";\n".join(("begin isolation level repeatable read read only", *statements, "commit;"))
     command = [
         "psql",
@@ -90,24 +90,26 @@ def home_map(base: str) -> dict[str, float]:
         session = page.context.new_cdp_session(page)
         session.send("Performance.enable")
         session.send("Network.enable")
-        query: dict[str, str] = {}
-        session.on("Network.responseReceived", lambda item: query.update({item["requestId"]: item["response"]["url"]}))
+        urls: dict[str, str] = {}
+        session.on(
+            "Network.responseReceived", lambda event: urls.update({event["requestId"]: event["response"]["url"]})
+        )
         session.on(
             "Network.loadingFinished",
-            lambda item: sizes.update(
-                {query.get(item["requestId"], item["requestId"]): int(item["encodedDataLength"])}
+            lambda event: sizes.update(
+                {urls.get(event["requestId"], event["requestId"]): int(event["encodedDataLength"])}
             ),
         )
         answer = page.goto(base, wait_until="load")
         page.wait_for_timeout(SETTLE_MS)
         session.send("HeapProfiler.collectGarbage")
-        message: list[dict[str, Any]] = session.send("Performance.getMetrics")["metrics"]
-        heap = next(item["value"] for item in message if item["name"] == "JSHeapUsedSize")
-        text = len(answer.body()) if answer else 0
+        metrics: list[dict[str, Any]] = session.send("Performance.getMetrics")["metrics"]
+        heap = next(metric["value"] for metric in metrics if metric["name"] == "JSHeapUsedSize")
+        page_bytes = len(answer.body()) if answer else 0
         browser.close()
     data = {url: size for url, size in sizes.items() if "/static/" not in url}
     return {
-        "page_kb": text / 1024,
+        "page_kb": page_bytes / 1024,
         "largest_request_kb": max(sizes.values()) / 1024,
         "largest_data_kb": max(data.values(), default=0) / 1024,
         "heap_mb": heap / MEGABYTE,
@@ -116,13 +118,13 @@ def home_map(base: str) -> dict[str, float]:
 
 
 def query_plan(cluster: Cluster, statements: Sequence[str]) -> str:
-    """The plan of a recorded transaction's last statement, under the reader's rights."""
+    """The query plan of a recorded transaction's last statement, as the reader login."""
     script = ";\n".join(("begin", *statements[:-1], f"explain (analyze, buffers off) {statements[-1]}", "rollback;"))
     command = ["psql", "-h", str(cluster.socket_dir), "-U", READER_LOGIN, "-d", DATABASE_NAME, "-XAtq"]
-    spoken = subprocess.run(
+    process = subprocess.run(
         command, input=script, text=True, check=True, capture_output=True, env={"PATH": "/usr/bin:/bin"}
     )
-    return spoken.stdout
+    return process.stdout
 
 
 def table_sizes(cluster: Cluster) -> dict[str, int]:
@@ -130,5 +132,5 @@ def table_sizes(cluster: Cluster) -> dict[str, int]:
     names = ("incidents", "incidents_history", "journal")
     query = " union all ".join(f"select pg_total_relation_size('app.{name}')" for name in names)
     command = ["psql", "-h", str(cluster.socket_dir), "-U", "postgres", "-d", DATABASE_NAME, "-XAtqc", query]
-    spoken = subprocess.run(command, check=True, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"})
-    return {name: int(size) // MEGABYTE for name, size in zip(names, spoken.stdout.split(), strict=True)}
+    process = subprocess.run(command, check=True, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"})
+    return {name: int(size) // MEGABYTE for name, size in zip(names, process.stdout.split(), strict=True)}

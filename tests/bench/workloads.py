@@ -1,4 +1,4 @@
-"""What is asked: the same of Cotmoc, of PostgreSQL alone and of the peers; and what the answers should cost."""
+"""The workloads: the same requests to Cotmoc, PostgreSQL alone and the peers; and their targets."""
 
 import json
 import math
@@ -11,7 +11,7 @@ import psycopg
 from national import A_YEAR_AGO
 
 VARIANTS: Final = 12
-"""Places asked about in turn, so that no answer is simply the last one again."""
+"""Number of positions requested in turn, so that no answer repeats the one before."""
 
 DENSE_COUNT: Final = 1_000
 SIDE_DEG: Final = 0.2
@@ -19,15 +19,15 @@ DEPTH: Final = 250_000
 CLIENTS: Final = (1, 16)
 
 OURS, FLOOR, BARE, TIPG, PYGEOAPI = "cotmoc", "floor", "bare", "tipg", "pygeoapi"
-"""Who is asked. ``bare`` is the floor without what is being weighed: without rights, or without the journal."""
+"""The sides. ``bare`` is the floor without row policies (reads), or without history and journal (writes)."""
 
 CODED_PROPERTIES: Final = ("category", "handling", "position_source", "severity", "side")
-"""The coded properties of an incident that a tile of ours carries; the peers are asked for the same."""
+"""The coded properties in Cotmoc's tiles of incidents; the same are requested of the peers."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A bound on ours in ``of`` (rps or p50) at so many clients, divided by that of another side or workload."""
+    """A bound on ``quantity`` (rps or p50) of ``side``, divided by that of side ``against`` (of another workload)."""
 
     quantity: str
     clients: int
@@ -38,7 +38,7 @@ class Target:
 
     @property
     def at_least(self) -> bool:
-        """More answers are better, longer waits are not."""
+        """Whether ``bound`` is a minimum: more answers are better, longer latencies are not."""
         return self.quantity == "rps"
 
     def __str__(self) -> str:
@@ -49,7 +49,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Workload:
-    """One kind of question: its addresses at each server and what was counted to answer them."""
+    """A kind of request: its URLs at each server; ``counted`` says which servers count the matches."""
 
     name: str
     title: str
@@ -63,11 +63,11 @@ class Workload:
 
 
 def workloads(connection: psycopg.Connection[Any], key: str) -> list[Workload]:
-    """All of them over the set that stands in the database; ``key`` is where a page goes on at depth."""
-    places = _dense_positions(connection)
-    ids = [item[0] for item in connection.execute(f"{SAMPLE_QUERY} limit {VARIANTS}").fetchall()]
-    boxes = [",".join(f"{item:.4f}" for item in _box(lon, lat)) for lon, lat in places]
-    fine, coarse = ([_tile(zoom, lon, lat) for lon, lat in places] for zoom in (12, 8))
+    """All workloads, with positions and ids from the database; ``key`` is the cursor of the page at depth."""
+    positions = _dense_positions(connection)
+    ids = [row[0] for row in connection.execute(f"{SAMPLE_QUERY} limit {VARIANTS}").fetchall()]
+    boxes = [",".join(f"{degrees:.4f}" for degrees in _box(lon, lat)) for lon, lat in positions]
+    fine, coarse = ([_tile(zoom, lon, lat) for lon, lat in positions] for zoom in (12, 8))
     handling = ("verified", "recorded", "exchanged", "note_sent")
     past = f"{A_YEAR_AGO:%Y-%m-%dT%H:%M:%SZ}"
     return [
@@ -87,8 +87,8 @@ def workloads(connection: psycopg.Connection[Any], key: str) -> list[Workload]:
         ),
         Workload(
             "W3", "bbox 0.2°, 1,000 features",
-            _items(*({"bbox": item, "limit": 1000} for item in boxes)),
-            _peers(*({"bbox": item, "limit": 1000} for item in boxes)),
+            _items(*({"bbox": box, "limit": 1000} for box in boxes)),
+            _peers(*({"bbox": box, "limit": 1000} for box in boxes)),
             targets=(
                 Target("rps", 16, FLOOR, 1 / 1.3), Target("rps", 16, TIPG, 4),
                 Target("p50", 1, BARE, 1.5, side=FLOOR),
@@ -97,24 +97,24 @@ def workloads(connection: psycopg.Connection[Any], key: str) -> list[Workload]:
         ),
         Workload(
             "W4", "filter + sort, 100 features",
-            _items(*({"handling": item, "sortby": "-occurred_at", "limit": 100} for item in handling)),
-            _peers(*({"handling": item, "sortby": "-occurred_at", "limit": 100} for item in handling)),
+            _items(*({"handling": code, "sortby": "-occurred_at", "limit": 100} for code in handling)),
+            _peers(*({"handling": code, "sortby": "-occurred_at", "limit": 100} for code in handling)),
             targets=(Target("rps", 16, FLOOR, 1 / 1.8), Target("rps", 16, TIPG, 4)),
         ),
         Workload(
             "W5", "one feature",
-            [f"/ogc/collections/incidents/items/{item}" for item in ids],
+            [f"/ogc/collections/incidents/items/{id_}" for id_ in ids],
             {
-                TIPG: [f"/collections/bench.incidents/items/{item}?f=geojson" for item in ids],
-                PYGEOAPI: [f"/collections/incidents/items/{item}?f=json" for item in ids],
+                TIPG: [f"/collections/bench.incidents/items/{id_}?f=geojson" for id_ in ids],
+                PYGEOAPI: [f"/collections/incidents/items/{id_}?f=json" for id_ in ids],
             },
             counted="nothing to count",
             targets=(Target("rps", 16, TIPG, 3), Target("p50", 1, FLOOR, 3)),
         ),
         Workload(
             "W6", "tile z12",
-            [_tile_url(*item) for item in fine],
-            {TIPG: [_tipg_tile(*item) for item in fine]},
+            [_tile_url(*tile) for tile in fine],
+            {TIPG: [_tipg_tile(*tile) for tile in fine]},
             counted="nothing to count; pygeoapi not asked: a tile took it 17 s",
             targets=(
                 Target("rps", 16, FLOOR, 1 / 1.4), Target("rps", 16, TIPG, 1.5),
@@ -124,8 +124,8 @@ def workloads(connection: psycopg.Connection[Any], key: str) -> list[Workload]:
         ),
         Workload(
             "W6z8", "tile z8: counts by cell, TiPg every point",
-            [_tile_url(*item) for item in coarse],
-            {TIPG: [_tipg_tile(*item) for item in coarse[:1]]},
+            [_tile_url(*tile) for tile in coarse],
+            {TIPG: [_tipg_tile(*tile) for tile in coarse[:1]]},
             counted="ours draws counts from the aggregate", clients=(1,),
         ),
         Workload(
@@ -135,12 +135,12 @@ def workloads(connection: psycopg.Connection[Any], key: str) -> list[Workload]:
         ),
         Workload(
             "as_of", "bbox as of a year ago, 1,000 features",
-            _items(*({"bbox": item, "limit": 1000, "as_of": past} for item in boxes)),
+            _items(*({"bbox": box, "limit": 1000, "as_of": past} for box in boxes)),
             counted="nothing", clients=(1,), targets=(Target("p50", 1, OURS, 2, workload="W3"),),
         ),
         Workload(
             "locate", "/api/locate of an address",
-            [f"/api/locate?{urlencode({'q': item, 'border': 'VN-KH'})}" for item in _marker_addresses(connection)],
+            [f"/api/locate?{urlencode({'q': text, 'border': 'VN-KH'})}" for text in _marker_addresses(connection)],
             counted="nothing", targets=(Target("p50", 1, FLOOR, 3),),
         ),
         Workload(
@@ -148,7 +148,7 @@ def workloads(connection: psycopg.Connection[Any], key: str) -> list[Workload]:
             counted="nothing; bare: without identity, history and journal",
             targets=(Target("rps", 16, FLOOR, 0.3), Target("rps", 8, BARE, 0.7, side=FLOOR)),
             bare=True, clients=(1, 8, 16),
-            bodies=[_incident(lon, lat) for lon, lat in places],
+            bodies=[_incident(lon, lat) for lon, lat in positions],
         ),
     ]  # fmt: skip
 
@@ -159,14 +159,14 @@ SAMPLE_QUERY: Final = (
 
 
 def _dense_positions(connection: psycopg.Connection[Any]) -> list[tuple[float, float]]:
-    """Places with more incidents around them than a page holds, or the densest there are."""
-    results = connection.execute(
+    """The positions with the most incidents around them, counted up to twice the size of a page."""
+    rows = connection.execute(
         f"select ST_X(p.geom), ST_Y(p.geom), (select count(*) from (select from app.incidents i where i.geom &&"
         f" ST_Expand(p.geom, {SIDE_DEG / 2}) limit {2 * DENSE_COUNT}) near) as many"
         f" from (select geom from app.incidents where geom is not null order by md5(id::text) limit {10 * VARIANTS}) p"
         f" order by many desc limit {VARIANTS}"
     ).fetchall()
-    return [(lon, lat) for lon, lat, _ in results]
+    return [(lon, lat) for lon, lat, _ in rows]
 
 
 def _marker_addresses(connection: psycopg.Connection[Any]) -> list[str]:
@@ -184,21 +184,19 @@ def _box(lon: float, lat: float) -> Iterable[float]:
     return lon - half, lat - half, lon + half, lat + half
 
 
-def _items(*questions: dict[str, Any]) -> list[str]:
-    return [f"/ogc/collections/incidents/items?{urlencode(question)}" for question in questions]
+def _items(*queries: dict[str, Any]) -> list[str]:
+    return [f"/ogc/collections/incidents/items?{urlencode(query)}" for query in queries]
 
 
-def _peers(*questions: dict[str, Any]) -> dict[str, Sequence[str]]:
+def _peers(*queries: dict[str, Any]) -> dict[str, Sequence[str]]:
     return {
-        TIPG: [
-            f"/collections/bench.incidents/items?{urlencode({'f': 'geojson', **question})}" for question in questions
-        ],
-        PYGEOAPI: [f"/collections/incidents/items?{urlencode({'f': 'json', **question})}" for question in questions],
+        TIPG: [f"/collections/bench.incidents/items?{urlencode({'f': 'geojson', **query})}" for query in queries],
+        PYGEOAPI: [f"/collections/incidents/items?{urlencode({'f': 'json', **query})}" for query in queries],
     }
 
 
 def _tile(zoom: int, lon: float, lat: float) -> tuple[int, int, int]:
-    """The tile of Web Mercator in which a place lies: zoom, column, row."""
+    """The Web Mercator tile of a position: zoom, column, row."""
     side = 1 << zoom
     north = math.asinh(math.tan(math.radians(lat)))
     return zoom, int((lon + 180) / 360 * side), int((1 - north / math.pi) / 2 * side)
