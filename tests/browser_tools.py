@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PINS = Path(__file__).with_suffix(".json")
 NODE_MODULES = ROOT / "node_modules"
 CLIENTS = 8
-"""npm processes at a time: each fetches one package after another, mostly waiting for the network."""
+"""Concurrent npm processes; each fetches its packages one after another."""
 
 
 @dataclass(frozen=True)
@@ -51,20 +51,20 @@ def fetch(target: Path = NODE_MODULES) -> bool:
     stamp = hashlib.sha256(PINS.read_bytes()).hexdigest()
     record = target / ".pins"
     with PINS.open("rb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # of two runs at once the second one waits and finds the packages there
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a concurrent run waits, then finds the packages
         if record.is_file() and record.read_text("utf-8") == stamp:
             return False
         sys.stdout.write("  eslint, prettier, typescript …\n")
         sys.stdout.flush()
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
-            laid_out = Path(folder) / "node_modules"
+            staging = Path(folder) / "node_modules"
             pinned = tools()
             shares = [pinned[first::CLIENTS] for first in range(CLIENTS)]
             with ThreadPoolExecutor(CLIENTS) as pool:
-                list(pool.map(_install, shares, [laid_out] * CLIENTS))
-            (laid_out / record.name).write_text(stamp, "utf-8")
+                list(pool.map(_install, shares, [staging] * CLIENTS))
+            (staging / record.name).write_text(stamp, "utf-8")
             shutil.rmtree(target, ignore_errors=True)
-            laid_out.rename(target)
+            staging.rename(target)
     return True
 
 

@@ -1,4 +1,4 @@
-"""A real PostGIS for every test: one throw-away cluster, migrated once, furnished once, copied for each module."""
+"""Fixtures with a real PostGIS: one throw-away cluster, and templates that are copied for each module."""
 
 import shutil
 import socket
@@ -30,17 +30,17 @@ REFERENCE = Path(__file__).resolve().parent.parent / "data" / "reference"
 
 Connect = Callable[..., psycopg.Connection]
 
-# Chromium without the windows that nobody sees: a page costs a quarter of what it costs in the whole browser.
+# The headless shell renders a page at a quarter of the cost of the whole browser.
 CHROMIUM = shutil.which("chromium-headless-shell") or "/usr/bin/chromium"
 
-# Without the flags on background work Chromium itself calls out; the resolver rule leaves it nobody to call.
+# The flags stop the requests that Chromium makes in the background; the resolver rule resolves no other host.
 OFFLINE_FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]  # fmt: skip
 
-expect.set_options(timeout=20_000)  # the machine may be busy; what holds at all holds at once on a quiet one
+expect.set_options(timeout=20_000)  # long, for busy machines; an expectation that holds returns at once
 
 UVICORN_OPTIONS = {"http": HttpProtocol, "log_level": "critical", "server_header": False, "proxy_headers": False}
 
@@ -50,7 +50,7 @@ SAME_WORKER = [
     ("journeys/committee", "journeys/every_page", "journeys/partner", "journeys/planner"),
     ("journeys/officer", "journeys/sealed_journal"),
 ]
-"""Journeys that use the same server go to one worker, which starts it once."""
+"""Files that use the same server run on one worker, which starts it once."""
 
 LONGEST_FIRST = [
     "journeys/two_commands", *SAME_WORKER[0], "contract/leaks", "maps/browser/records", *SAME_WORKER[1],
@@ -60,7 +60,7 @@ LONGEST_FIRST = [
     "api/ogc/conformance", "maps/browser/map", "gis/cluster/private_cluster", "contract/promises",
     "contract/api_promises", "api/ogc/items", "gis/schema/migrate", "api/http/protocol", "contract/cql2",
 ]  # fmt: skip
-"""The files that take more than ten seconds, longest first: a short file at the end keeps the workers level."""
+"""The files that take more than ten seconds, longest first, so that the workers finish at about the same time."""
 
 
 def _short(file: str) -> str:
@@ -69,7 +69,7 @@ def _short(file: str) -> str:
 
 
 class FileScheduling(LoadFileScheduling):
-    """A file to a worker at a time, with those it shares a house with."""
+    """Give a worker one file at a time, or one group of ``SAME_WORKER``."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
@@ -78,27 +78,27 @@ class FileScheduling(LoadFileScheduling):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileScheduling:
-    """Give out the files in the order in which they were collected, not by the number of their tests."""
+    """Schedule the files in the order of collection, not by the number of their tests."""
     config.option.loadscopereorder = False
     return FileScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files in order; within one the order stays."""
-    order = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    """Sort the files by ``LONGEST_FIRST``; the tests within a file stay in order."""
+    order = {name: position for position, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: order.get(_short(item.nodeid.partition("::")[0]), len(order)))
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """The cluster that all databases of this run live in."""
+    """The cluster of all databases of this run."""
     with Cluster.throwaway() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def migrated_template(cluster: Cluster) -> str:
-    """The name of a migrated database without a row: a template for others."""
+    """The name of a migrated database without a row, to be used as a template."""
     cluster.create_database("migrated")
     migrate(cluster.url("migrated"))
     return "migrated"
@@ -106,17 +106,17 @@ def migrated_template(cluster: Cluster) -> str:
 
 @pytest.fixture(scope="session")
 def reference_template(cluster: Cluster, migrated_template: str) -> str:
-    """The name of a migrated database that holds the reference data: a template for others."""
-    cluster.create_database("furnished", template=migrated_template)
-    loading = Database(cluster.url("furnished", READER_LOGIN), cluster.url("furnished", WRITER_LOGIN))
-    reference.load(loading, REFERENCE, lambda _line: None)
-    loading.dispose()
-    return "furnished"
+    """The name of a migrated database with the reference data, to be used as a template."""
+    cluster.create_database("reference_data", template=migrated_template)
+    database = Database(cluster.url("reference_data", READER_LOGIN), cluster.url("reference_data", WRITER_LOGIN))
+    reference.load(database, REFERENCE, lambda _line: None)
+    database.dispose()
+    return "reference_data"
 
 
 @pytest.fixture(scope="module")
 def database_name(cluster: Cluster, reference_template: str) -> Iterator[str]:
-    """A furnished database of this module's own. A module that wants another overrides this fixture."""
+    """A database with the reference data for this module. A module that needs another overrides this fixture."""
     name = f"copy_{next(_copies)}"
     cluster.create_database(name, template=reference_template)
     yield name
@@ -125,7 +125,7 @@ def database_name(cluster: Cluster, reference_template: str) -> Iterator[str]:
 
 @pytest.fixture
 def empty_database_name(cluster: Cluster, migrated_template: str) -> Iterator[str]:
-    """A migrated database without a row, for one test alone."""
+    """A migrated database without a row, for a single test."""
     name = f"copy_{next(_copies)}"
     cluster.create_database(name, template=migrated_template)
     yield name
@@ -134,14 +134,14 @@ def empty_database_name(cluster: Cluster, migrated_template: str) -> Iterator[st
 
 @pytest.fixture(scope="module")
 def listener() -> Iterator[socket.socket]:
-    """A free port of this machine's loopback, open."""
-    with socket.create_server(("127.0.0.1", 0)) as opened:
-        yield opened
+    """A socket that listens on a free port of the loopback."""
+    with socket.create_server(("127.0.0.1", 0)) as listening_socket:
+        yield listening_socket
 
 
 @pytest.fixture(scope="module")
 def settings(cluster: Cluster, database_name: str, listener: socket.socket) -> Settings:
-    """The settings by which the application finds this module's database and knows its own name."""
+    """The application's settings: the URLs of this module's database, and the port of its listener."""
     return Settings(
         reader_url=cluster.url(database_name, READER_LOGIN),
         writer_url=cluster.url(database_name, WRITER_LOGIN),
@@ -153,69 +153,69 @@ def settings(cluster: Cluster, database_name: str, listener: socket.socket) -> S
 
 @pytest.fixture(scope="module")
 def database(settings: Settings) -> Iterator[Database]:
-    """This module's database as the application sees it."""
-    opened = Database(settings.reader_url, settings.writer_url, settings.partner_url)
-    yield opened
-    opened.dispose()
+    """This module's database through the logins of the application."""
+    module_database = Database(settings.reader_url, settings.writer_url, settings.partner_url)
+    yield module_database
+    module_database.dispose()
 
 
 @pytest.fixture(scope="module")
 def accounts(settings: Settings) -> Iterator[Accounts]:
-    """The door of this module's database, as the application knows it."""
-    opened = Accounts(settings.door_url)
-    yield opened
-    opened.dispose()
+    """The accounts of this module's database: people, sessions, tokens."""
+    module_accounts = Accounts(settings.door_url)
+    yield module_accounts
+    module_accounts.dispose()
 
 
 @pytest.fixture(scope="module")
 def site_url(settings: Settings, database: Database, accounts: Accounts, listener: socket.socket) -> Iterator[str]:
-    """The address of the real application, served over this module's database by the server it is shipped with."""
+    """The base URL of the application, served over this module's database by uvicorn as in production."""
     config = uvicorn.Config(create_app(settings, database, accounts), **UVICORN_OPTIONS)
     server = uvicorn.Server(config)
-    serving = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    serving.start()
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
     while not server.started:
-        assert serving.is_alive()
+        assert thread.is_alive()
         time.sleep(0.01)
     yield f"http://localhost:{settings.port}"
     server.should_exit = True
-    serving.join()
+    thread.join()
 
 
 @pytest.fixture(scope="module")
 def client(site_url: str) -> Iterator[httpx.Client]:
-    """Somebody at this machine who asks."""
-    with httpx.Client(base_url=site_url, timeout=30) as asking:
-        yield asking
+    """An HTTP client on the loopback, without credentials."""
+    with httpx.Client(base_url=site_url, timeout=30) as http_client:
+        yield http_client
 
 
 @pytest.fixture
 def connect(cluster: Cluster, database_name: str) -> Iterator[Connect]:
-    """Raw SQL: ``connect()`` as the administrator, ``connect(WRITER_LOGIN, role=…)`` as a login in a role."""
-    opened: list[psycopg.Connection] = []
+    """Raw SQL: ``connect()`` as superuser, ``connect(WRITER_LOGIN, role=…)`` as a login that has set a role."""
+    connections: list[psycopg.Connection] = []
 
-    def connecting(login: str = "postgres", *, role: str | None = None) -> psycopg.Connection:
+    def open_connection(login: str = "postgres", *, role: str | None = None) -> psycopg.Connection:
         connection = psycopg.connect(host=str(cluster.socket_dir), dbname=database_name, user=login, autocommit=True)
-        opened.append(connection)
+        connections.append(connection)
         if role is not None:
             connection.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
         return connection
 
-    yield connecting
-    for connection in opened:
+    yield open_connection
+    for connection in connections:
         connection.close()
 
 
 @pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
-    """What starts a module's browsers."""
-    with sync_playwright() as started:
-        yield started
+    """Playwright, which launches the browsers of a module."""
+    with sync_playwright() as instance:
+        yield instance
 
 
 @pytest.fixture(scope="module")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
-    """One real browser for a module's pages, with the network cut."""
+    """A Chromium for the pages of a module, without access to other hosts."""
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OFFLINE_FLAGS)
     yield browser
     browser.close()

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from gis.model.fields import Field
 from gis.model.layer import Feature, Layer
-from gis.write import commands, validation as drafts
+from gis.write import commands, validation
 
 POINT = {"type": "Point", "coordinates": [105.95, 11.69]}
 """Near the border line with Cambodia, close to marker 118."""
@@ -44,7 +44,7 @@ def _sample_value(field: Field) -> Any:
 
 def minimal_body(layer: Layer, **values: Any) -> dict[str, Any]:
     """The smallest body that creates a feature of a layer, located at the border VN-KH if the layer has a geometry."""
-    body = {name: _sample_value(field) for name, field in drafts.writable_fields(layer).items() if field.required}
+    body = {name: _sample_value(field) for name, field in validation.writable_fields(layer).items() if field.required}
     if "number" in body:
         body["number"] = f"{next(numbers)}"
     if "section" in body:
@@ -86,21 +86,21 @@ def task(client: Client, **body: Any) -> dict[str, Any]:
 
 
 def transition(client: Client, layer: str, feature: dict[str, Any], to: str, reason: str = "thử") -> Response:
-    """Change the status of a feature."""
+    """Request a transition of a feature's status."""
     return client.post(f"/ogc/collections/{layer}/items/{feature['id']}/moves", json={"to": to, "reason": reason})
 
 
 def patch(client: Client, layer: str, feature: dict[str, Any], **body: Any) -> Response:
-    """Update a feature with the ETag of its current version."""
+    """Update a feature by PATCH with the ETag of its current version."""
     url = f"/ogc/collections/{layer}/items/{feature['id']}"
     return client.patch(url, json=body, headers={"If-Match": client.get(url).headers["etag"]})
 
 
 def put(session: Session, layer: Layer, **values: Any) -> Feature:
-    """Store a feature of any layer, also one that is not editable, without the commands of the layer."""
+    """Store a feature of any layer, also of one that the API does not edit."""
     code = {"code": f"THỬ-{next(numbers)}"} if "code" in layer.fields else {}
     return commands.store_new(
-        session, layer.model, {**drafts.parse_input(layer, minimal_body(layer, **values)), **code}
+        session, layer.model, {**validation.parse_input(layer, minimal_body(layer, **values)), **code}
     )
 
 

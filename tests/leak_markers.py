@@ -1,7 +1,7 @@
-"""A house full of canaries: each field of each row holds words, numbers, days and places that stand nowhere else.
+"""Data with leak markers: each field of each row holds a text, number, date or position that occurs nowhere else.
 
-Whatever leaves the house is searched for them, also inside files and tiles, and each canary that is found says which
-row and which field it comes from. Who may know of which is said here once more, in plain Python.
+Tests search answers for them, also inside files and tiles; a leak marker tells the row and the field that it comes
+from. Which actor may know which is stated here independently of the access policy.
 """
 
 import datetime as dt
@@ -48,15 +48,15 @@ POSITION, CHILD, ORIGINAL, REASON, ACTOR, LINK_ADDRESS, NOTE, ID = "place", 90, 
 ROW_KINDS = {
     "public": (Level.PUBLIC, None),
     "partner": (Level.PARTNER, None),
-    "ours": (Level.INTERNAL, UNIT_A),
-    "theirs": (Level.INTERNAL, UNIT_B),
-    "nobodys": (Level.INTERNAL, None),
+    "unit A": (Level.INTERNAL, UNIT_A),
+    "unit B": (Level.INTERNAL, UNIT_B),
+    "no unit": (Level.INTERNAL, None),
     "restricted": (Level.RESTRICTED, UNIT_A),
     "assumed": (Level.PUBLIC, None),
     "retired": (Level.PUBLIC, None),
     "reclassified": (Level.RESTRICTED, None),
 }
-"""What becomes of a row: its level in the end, and the unit whose matter it is."""
+"""The kinds of rows: their level in the end, and the unit that owns them."""
 
 
 RECIPIENT_NAME = "Bên nhận"
@@ -68,19 +68,19 @@ RELEASED_FIELDS: dict[str, tuple[tuple[str, ...], int | None]] = {
     "gates": (("name", "counterpart", "aliases"), None),
     "crossings": (("name", "gate", "gate_id"), 6),
 }
-"""What a partner receives of every layer: the fields that are named, and the decimals of its places."""
+"""What the release contains of each layer: the fields, and the decimals of positions (None: no positions)."""
 
 
 GATE_OF = {
-    "public": "restricted", "partner": "public", "ours": "theirs", "theirs": "ours", "nobodys": "nobodys",
+    "public": "restricted", "partner": "public", "unit A": "unit B", "unit B": "unit A", "no unit": "no unit",
     "assumed": "reclassified",
 }  # fmt: skip
-"""To which gate each crossing belongs, by what becomes of them."""
+"""The gate that each crossing is linked to, both by kind."""
 
 
 @dataclass
 class Row:
-    """A row of the house: which layer, what kind, its number among all, its id."""
+    """A row: its layer, its kind, its number in the data set, its id."""
 
     layer: Layer
     kind: str
@@ -89,58 +89,58 @@ class Row:
 
     @property
     def mentions_restricted(self) -> bool:
-        """Whether its copy told of a thing that became restricted afterwards, so that it was held back with that."""
+        """Whether its released copy mentioned a gate that became restricted afterwards, and was removed with it."""
         return self.layer.name == "crossings" and GATE_OF.get(self.kind) == "reclassified"
 
     @property
     def is_released(self) -> bool:
-        """Whether the partner was given it: what became restricted afterwards too, and that was held back."""
+        """Whether it was released to the partner; rows that became restricted afterwards were removed again."""
         shared = self.kind in ("public", "partner", "assumed", "reclassified", "retired")
         return self.layer.name in RELEASED_FIELDS and shared
 
     def recipient_may_know(self, marker: int | str) -> bool:
-        """Whether the partner may know of it what a canary says."""
+        """Whether the partner may know a leak marker of this row."""
         if not self.is_released or self.kind == "reclassified" or self.mentions_restricted:
-            return self.is_released and marker == ID  # that it is gone, by its id
+            return self.is_released and marker == ID  # the tombstone has the id
         fields, decimals = RELEASED_FIELDS[self.layer.name]
-        placed = decimals is not None and self.kind != "assumed" and self.is_demarcated
+        has_position = decimals is not None and self.kind != "assumed" and self.is_demarcated
         if marker in (ID, POSITION):
-            return marker == ID or placed
+            return marker == ID or has_position
         if not isinstance(marker, int) or marker >= CHILD:
             return False
-        message = self.names[marker]
-        away = self.kind == "assumed" and message in ("address", "chainage_m", "accuracy_m")
-        return message in {*fields, *self.layer.required_with_geometry} and not away
+        name = self.field_names[marker]
+        masked = self.kind == "assumed" and name in ("address", "chainage_m", "accuracy_m")
+        return name in {*fields, *self.layer.required_with_geometry} and not masked
 
     @property
     def is_demarcated(self) -> bool:
-        """Whether what its place may not go without is said: nobody has said of this sector that it is demarcated."""
+        """Whether the field that a position requires is set: ``demarcated`` of one sector is not."""
         return (self.layer.name, self.kind) != ("sectors", "partner")
 
     @property
     def level(self) -> Level:
-        """Its level in the end."""
+        """Its final level."""
         return ROW_KINDS[self.kind][0]
 
     @property
     def lon(self) -> float:
-        """Where it stands, at a place that says which row it is."""
+        """Its longitude, which encodes the number of the row."""
         return round(105.9 + self.number / 1000 + 0.000073, 6)
 
     @cached_property
-    def names(self) -> list[str]:
-        """Its fields in a fixed order, by which the canaries count them."""
+    def field_names(self) -> list[str]:
+        """Its field names in the order by which leak markers number them."""
         return list(self.layer.fields)
 
     def belongs_to_unit(self, unit: str | None) -> bool:
-        """Whether it is a matter of the unit: what names one does, and what stands on the one's stretch."""
+        """Whether the unit owns the row: the row names the unit, or lies on its sector."""
         if "border" in self.layer.fields and self.layer.name != "sectors":
             return unit is not None and ROW_KINDS[self.kind][1] == unit
-        named = self.layer.name in ("incidents", "works", "tasks", "sectors")
-        return unit is not None and named and ROW_KINDS[self.kind][1] == unit
+        has_unit = self.layer.name in ("incidents", "works", "tasks", "sectors")
+        return unit is not None and has_unit and ROW_KINDS[self.kind][1] == unit
 
     def visible_to(self, actor: Actor) -> bool:
-        """Whether somebody may know of it at all."""
+        """Whether the actor may know that the row exists."""
         if actor.role.external:
             return self.recipient_may_know(POSITION) or (
                 self.is_released and self.kind != "reclassified" and not self.mentions_restricted
@@ -150,26 +150,27 @@ class Row:
         return not actor.role.scoped or Level.PARTNER.may_read(self.level) or self.belongs_to_unit(actor.unit)
 
     def may_know(self, actor: Actor, marker: int | str) -> bool:
-        """Whether somebody may know of it what a canary says."""
+        """Whether the actor may know a leak marker of this row."""
         if actor.role.external:
             return self.recipient_may_know(marker)
         if not self.visible_to(actor):
             return False
         if marker in (ID, CHILD, LINK_ADDRESS):
             return True
-        own_value = not actor.role.scoped or self.belongs_to_unit(actor.unit)
+        is_own = not actor.role.scoped or self.belongs_to_unit(actor.unit)
         if marker in (ORIGINAL, REASON, ACTOR, NOTE):
-            return own_value and actor.level.may_read(Level.INTERNAL)
+            return is_own and actor.level.may_read(Level.INTERNAL)
         withheld = self.kind == "assumed" and not actor.level.sees_assumed_positions
         if marker == POSITION:
             return not withheld
-        entry = self.layer.fields[self.names[int(marker)]]
-        away = withheld and entry.name in ("address", "chainage_m", "accuracy_m")
-        return actor.level.may_read(entry.level) and not away and (own_value or Level.PARTNER.may_read(entry.level))
+        layer_field = self.layer.fields[self.field_names[int(marker)]]
+        masked = withheld and layer_field.name in ("address", "chainage_m", "accuracy_m")
+        may_read = actor.level.may_read(layer_field.level) and (is_own or Level.PARTNER.may_read(layer_field.level))
+        return may_read and not masked
 
 
 def marker_text(row: int, marker: int) -> str:
-    """A word that stands nowhere else."""
+    """A text that occurs nowhere else."""
     return f"zq{row:03d}{marker:02d}z"
 
 
@@ -190,7 +191,7 @@ def _marker_value(layer_field: Field, row: Row, index: int) -> Any:
 
 @dataclass
 class MarkedDataset:
-    """The rows, and the moment before some of them became restricted."""
+    """The rows, the moment before some of them became restricted, and the id of the release."""
 
     rows: list[Row] = field(default_factory=list)
     before_reclassification: dt.datetime | None = None
@@ -201,11 +202,11 @@ class MarkedDataset:
         return next(row for row in self.rows if row.layer.name == layer and row.kind == kind)
 
     def hidden_from(self, actor: Actor) -> list[Row]:
-        """The rows that somebody may not know of."""
+        """The rows that are not visible to the actor."""
         return [row for row in self.rows if not row.visible_to(actor)]
 
     def markers_in(self, content: str) -> set[tuple[int, int | str]]:
-        """Every canary in a text: which row, and what of it."""
+        """Every leak marker in a text: the number of its row, and the field or other part it comes from."""
         results: set[tuple[int, int | str]] = {(int(row), int(what)) for row, what in NAME_PATTERN.findall(content)}
         results |= {(int(row), int(what)) for row, what in NUMBER_PATTERN.findall(content)}
         results |= {(round((float(lon) - 105.9) * 1000), POSITION) for lon in POSITION_PATTERN.findall(content)}
@@ -220,68 +221,68 @@ class MarkedDataset:
         return {str(row.id): row.number for row in self.rows}
 
     def leaks(self, actor: Actor | None, markers: Iterable[tuple[int, int | str]]) -> list[str]:
-        """The canaries of a text that somebody may not know of, by name; nobody may know of any."""
-        message = [
+        """The leak markers that the actor may not know, by name; without an actor all of them."""
+        hidden = [
             (self.rows[row], what) for row, what in markers if actor is None or not self.rows[row].may_know(actor, what)
         ]
         return sorted(
-            f"{row.layer.name}/{row.kind}: {row.names[what] if isinstance(what, int) and what < CHILD else what}"
-            for row, what in message
+            f"{row.layer.name}/{row.kind}: {row.field_names[what] if isinstance(what, int) and what < CHILD else what}"
+            for row, what in hidden
         )
 
 
 def create_marked_dataset(database: Database, *, with_release: bool = False) -> MarkedDataset:
-    """Fill a migrated database: a straight border with two units' sectors on it, every kind of every layer.
+    """Fill a migrated database: a straight border with the sectors of two units, every kind of row in every layer.
 
-    With ``releasing`` a partner is given some of it before anything is reclassified.
+    With ``with_release`` a release is published to a partner before any row is reclassified.
     """
-    server = MarkedDataset()
+    dataset = MarkedDataset()
     with database.transaction(SYSTEM, write=True) as session:
         linear.build_route(session, "VN-KH", ["LINESTRING(105.85 11.6, 106.15 11.6)"])
     for layer in catalog.values():
         for kind in ROW_KINDS:
-            row = Row(layer, kind, len(server.rows))
-            server.rows.append(row)
-            named = Actor(marker_text(row.number, ACTOR), OFFICE_STAFF)
-            with database.transaction(named, write=True, reason=marker_text(row.number, REASON)) as session:
-                _fill(session, row)
+            row = Row(layer, kind, len(dataset.rows))
+            dataset.rows.append(row)
+            author = Actor(marker_text(row.number, ACTOR), OFFICE_STAFF)
+            with database.transaction(author, write=True, reason=marker_text(row.number, REASON)) as session:
+                _insert_row(session, row)
     with database.transaction(SYSTEM, write=True) as session:
-        _add_links(session, server)
-        server.before_reclassification = session.execute(text("select clock_timestamp()")).scalar_one()
+        _add_links(session, dataset)
+        dataset.before_reclassification = session.execute(text("select clock_timestamp()")).scalar_one()
     if with_release:
-        server.release = _publish_release(database, server.of("documents", "reclassified"))
+        dataset.release = _publish_release(database, dataset.of("documents", "reclassified"))
     with database.transaction(SYSTEM, write=True) as session:
-        for row in server.rows:
+        for row in dataset.rows:
             feature = session.get_one(row.layer.model, row.id)
             if row.kind == "reclassified":
                 feature.level = Level.RESTRICTED
             if row.kind == "retired":
                 feature.retired_at = dt.datetime.now(dt.UTC)
-    return server
+    return dataset
 
 
-def _fill(session: Session, row: Row) -> None:
+def _insert_row(session: Session, row: Row) -> None:
     layer, (level, unit) = row.layer, ROW_KINDS[row.kind]
-    inputs = {
+    values = {
         entry.name: _marker_value(entry, row, index)
         for index, entry in enumerate(layer.fields.values())
         if entry.sql is None
         and entry.name not in ("version", "created_at", "created_by", "updated_at", "retired_at", "border")
     }
-    inputs |= {"level": Level.PUBLIC if row.kind == "reclassified" else level, "position_source": PositionSource.GPS}
-    inputs |= {"progress": 0} if "progress" in layer.fields else {}
-    inputs |= {entry: unit for entry in ("unit", "lead_unit") if unit is not None and entry in layer.fields}
+    values |= {"level": Level.PUBLIC if row.kind == "reclassified" else level, "position_source": PositionSource.GPS}
+    values |= {"progress": 0} if "progress" in layer.fields else {}
+    values |= {entry: unit for entry in ("unit", "lead_unit") if unit is not None and entry in layer.fields}
     if layer.name == "units":
-        inputs["parent"] = None
+        values["parent"] = None
     if layer.name == "markers":
-        inputs["number"] = str(9000 + row.number)  # that a number exists is public
-    if "chainage_m" in layer.fields:  # far from the sectors of the two units, or on one
-        inputs["chainage_m"] = {UNIT_A: 1000.5, UNIT_B: 21000.5}.get(unit or "", inputs["chainage_m"])
+        values["number"] = str(9000 + row.number)  # the existence of a number is public
+    if "chainage_m" in layer.fields:  # on the sector of the unit, or far from both
+        values["chainage_m"] = {UNIT_A: 1000.5, UNIT_B: 21000.5}.get(unit or "", values["chainage_m"])
     if layer.name == "sectors":
-        inputs |= {UNIT_A: {"start_m": 0.0, "end_m": 2000.0}, UNIT_B: {"start_m": 20000.0, "end_m": 22000.0}}.get(
+        values |= {UNIT_A: {"start_m": 0.0, "end_m": 2000.0}, UNIT_B: {"start_m": 20000.0, "end_m": 22000.0}}.get(
             unit if level is Level.INTERNAL and unit else "", {"start_m": None, "end_m": None}
         )
-    feature = layer.model(id=row.id, **{key: value for key, value in inputs.items() if value is not None})
+    feature = layer.model(id=row.id, **{key: value for key, value in values.items() if value is not None})
     shape = (
         LineString([(row.lon, 11.6), (row.lon, 11.61)]) if layer.geometry_type == "LINESTRING" else Point(row.lon, 11.6)
     )
@@ -303,57 +304,58 @@ def _fill(session: Session, row: Row) -> None:
 def _child_row(child_table: Any, row: Row) -> Any:
     values: dict[str, Any] = {}
     for column in child_table.__table__.columns:
-        about = column.info.get("field")
-        if about is None:
+        info = column.info.get("field")
+        if info is None:
             continue
-        if about["codes"] is not None:
-            values[column.name] = next(iter(about["codes"]))
+        if info["codes"] is not None:
+            values[column.name] = next(iter(info["codes"]))
         else:
-            word = marker_text(row.number, CHILD if Level.PARTNER.may_read(about["level"]) else NOTE)
+            text_value = marker_text(row.number, CHILD if Level.PARTNER.may_read(info["level"]) else NOTE)
             values[column.name] = {
-                "text": word, "integer": 2030, "date": dt.date(2026, 1, 1), "boolean": True
-            }.get(about["type"])  # fmt: skip
+                "text": text_value, "integer": 2030, "date": dt.date(2026, 1, 1), "boolean": True
+            }.get(info["type"])  # fmt: skip
     if "kind" in values:
         values["kind"] = "note"
     return child_table(feature_id=row.id, **values)
 
 
 def _publish_release(database: Database, document: Row) -> uuid.UUID:
-    """Prepare and publish what the partner receives, by two people; gives the release's id."""
-    preparer, second = Actor("preparer", OFFICE_STAFF), Actor("second", OFFICE_STAFF)
+    """Prepare a release as one actor, approve and publish it as another; gives its id."""
+    preparer, approver = Actor("preparer", OFFICE_STAFF), Actor("second", OFFICE_STAFF)
     parts = [
-        PreparedPart(Selection(catalog[entry], RELEASE_LEVEL), *about, {}) for entry, about in RELEASED_FIELDS.items()
+        PreparedPart(Selection(catalog[layer], RELEASE_LEVEL), *options, {})
+        for layer, options in RELEASED_FIELDS.items()
     ]
     with database.transaction(PARTNER) as session:
-        going = {entry.selection.layer.name: contents.releasable_content(session, entry) for entry in parts}
+        content = {entry.selection.layer.name: contents.releasable_content(session, entry) for entry in parts}
     with database.transaction(preparer, write=True) as session:
-        # The paper that it rests on becomes restricted too.
-        terms = Terms(document.id, basis=marker_text(document.number, document.names.index("number")))
+        # The document that is its basis becomes restricted later.
+        terms = Terms(document.id, basis=marker_text(document.number, document.field_names.index("number")))
         version = workflow.prepare(session, "Bản chia sẻ", RECIPIENT_NAME, terms, parts)
-        workflow.submit(session, version, going, [])
+        workflow.submit(session, version, content, [])
         release, number = version.release_id, version.number
     for state in (ReleaseState.APPROVED, ReleaseState.PUBLISHED):
-        with database.transaction(second, write=True) as session:
+        with database.transaction(approver, write=True) as session:
             workflow.transition(session, workflow.version_of(session, release, number), state)
     return release
 
 
 def _add_links(session: Session, dataset: MarkedDataset) -> None:
-    """Whatever is public points at whatever is not, and at places; nothing hidden may show through."""
+    """Link rows to rows of every kind and to positions; a link must not reveal a hidden row."""
     for kind, gate in GATE_OF.items():
         crossing = dataset.of("crossings", kind).id
         session.add(Link(feature_id=crossing, to_id=dataset.of("gates", gate).id, role="gate"))
-    for start in ("incidents", "works", "tasks"):
-        for kind in ("public", "ours", "theirs", "restricted"):
-            here = dataset.of(start, kind)
+    for layer_name in ("incidents", "works", "tasks"):
+        for kind in ("public", "unit A", "unit B", "restricted"):
+            source = dataset.of(layer_name, kind)
             for layer in ("markers", "gates", "documents"):
-                for other in ROW_KINDS:
-                    if other != "retired":
-                        session.add(Link(feature_id=here.id, to_id=dataset.of(layer, other).id, role="subject"))
-            place = from_shape(Point(here.lon, 11.6), srid=WGS84)
+                for other_kind in ROW_KINDS:
+                    if other_kind != "retired":
+                        session.add(Link(feature_id=source.id, to_id=dataset.of(layer, other_kind).id, role="subject"))
+            position = from_shape(Point(source.lon, 11.6), srid=WGS84)
             session.add(
-                Link(feature_id=here.id, role="site", at=marker_text(here.number, LINK_ADDRESS), route="VN-KH",
-                     geom=place, position_source=PositionSource.GPS)
+                Link(feature_id=source.id, role="site", at=marker_text(source.number, LINK_ADDRESS), route="VN-KH",
+                     geom=position, position_source=PositionSource.GPS)
             )  # fmt: skip
 
 

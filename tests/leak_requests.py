@@ -19,12 +19,12 @@ from tests.leak_markers import RECIPIENT_NAME, ROW_KINDS, MarkedDataset
 
 
 def decode_response(content: bytes, media_type: str) -> str:
-    """What an answer says, unpacked: a file's tables, a workbook's cells, an archive's members, plain bytes."""
+    """The content of an answer as text: a file's tables, a workbook's cells, an archive's members, plain bytes."""
     if content[:2] == b"\x1f\x8b":
         content = gzip.decompress(content)
     if "spreadsheet" in media_type:
         book = openpyxl.load_workbook(io.BytesIO(content))
-        return "\n".join(str(cell) for sheet in book for line in sheet.iter_rows(values_only=True) for cell in line)
+        return "\n".join(str(cell) for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row)
     if "parquet" in media_type:
         return geopandas.read_parquet(io.BytesIO(content)).to_csv()
     if "geopackage" in media_type:
@@ -32,8 +32,8 @@ def decode_response(content: bytes, media_type: str) -> str:
     if "flatgeobuf" in media_type:
         return str(pyogrio.read_dataframe(io.BytesIO(content)).to_csv()) if content else ""
     if "zip" in media_type or content[:4] == b"PK\x03\x04":
-        with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            return "\n".join(packed.read(entry).decode("utf-8", "replace") for entry in packed.namelist())
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return "\n".join(archive.read(name).decode("utf-8", "replace") for name in archive.namelist())
     return content.decode("utf-8", "replace")
 
 
@@ -41,26 +41,26 @@ def _tables(content: bytes) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file.gpkg"
         path.write_bytes(content)
-        opened = sqlite3.connect(path)
-        names = [entry for (entry,) in opened.execute("select name from sqlite_master where type = 'table'")]
-        spoken = [
-            str(line) for entry in names if "rtree" not in entry for line in opened.execute(f'select * from "{entry}"')
+        connection = sqlite3.connect(path)
+        names = [name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")]
+        rows = [
+            str(row) for name in names if "rtree" not in name for row in connection.execute(f'select * from "{name}"')
         ]
-        opened.close()
-        frames = [pyogrio.read_dataframe(path, layer=entry) for entry, _ in pyogrio.list_layers(path)]
-    return "\n".join([*spoken, *(frame.to_csv() for frame in frames)])
+        connection.close()
+        frames = [pyogrio.read_dataframe(path, layer=name) for name, _ in pyogrio.list_layers(path)]
+    return "\n".join([*rows, *(frame.to_csv() for frame in frames)])
 
 
 def request_urls(dataset: MarkedDataset) -> dict[str, list[str]]:
-    """How to ask each reading door: the addresses by the path that the application gives the door."""
+    """URLs that read through each GET route, by the route's path."""
     as_of = str(dataset.before_reclassification).replace(" ", "T").replace("+", "%2B")
-    layers, placed = list(catalog), [entry.name for entry in catalog.values() if entry.has_geometry]
+    layers, located = list(catalog), [layer.name for layer in catalog.values() if layer.has_geometry]
     item = "/ogc/collections/{layer}/items/{item}"
-    few = ("public", "theirs", "restricted", "assumed", "retired", "reclassified")
+    few = ("public", "unit B", "restricted", "assumed", "retired", "reclassified")
     box, mercator = "105.8,11.5,106.2,11.7", "{layer}/tiles/WebMercatorQuad"
 
     def each(path: str, *queries: str, names: list[str] = layers) -> list[str]:
-        return [path.replace("{layer}", entry) + query for entry in names for query in (queries or ("",))]
+        return [path.replace("{layer}", name) + query for name in names for query in (queries or ("",))]
 
     def every(
         path: str, *queries: str, only: list[str] | None = None, kinds: Collection[str] = tuple(ROW_KINDS)
@@ -86,8 +86,8 @@ def request_urls(dataset: MarkedDataset) -> dict[str, list[str]]:
                   "?near=106.0,11.6,50km", names=["incidents", "markers", "works"]),
         ],
         item: [
-            *every(item, kinds=("partner", "ours", *few), only=["incidents", "works", "tasks", "gates", "markers"]),
-            *every(item, kinds=("theirs", "restricted")),
+            *every(item, kinds=("partner", "unit A", *few), only=["incidents", "works", "tasks", "gates", "markers"]),
+            *every(item, kinds=("unit B", "restricted")),
             *every(item, "?f=html", f"?as_of={as_of}", only=["incidents", "works", "markers"], kinds=few),
         ],
         f"{item}/history": every(f"{item}/history", kinds=few),
@@ -99,15 +99,15 @@ def request_urls(dataset: MarkedDataset) -> dict[str, list[str]]:
         "/ogc/collections/{layer}/queryables": each("/ogc/collections/{layer}/queryables"),
         "/ogc/collections/{layer}/sortables": each("/ogc/collections/{layer}/sortables"),
         "/ogc/collections/{layer}/tiles/{tms}/{zoom}/{row}/{column}": [
-            *each(f"/ogc/collections/{mercator}/0/0/0", names=placed),
-            *each(f"/ogc/collections/{mercator}/8/119/203", "", f"?as_of={as_of}", names=placed),
+            *each(f"/ogc/collections/{mercator}/0/0/0", names=located),
+            *each(f"/ogc/collections/{mercator}/8/119/203", "", f"?as_of={as_of}", names=located),
         ],
-        "/ogc/collections/{layer}/tiles": each("/ogc/collections/{layer}/tiles", names=placed),
-        "/ogc/collections/{layer}/tiles/{tms}": each(f"/ogc/collections/{mercator}", names=placed),
+        "/ogc/collections/{layer}/tiles": each("/ogc/collections/{layer}/tiles", names=located),
+        "/ogc/collections/{layer}/tiles/{tms}": each(f"/ogc/collections/{mercator}", names=located),
         "/ogc/collections/{layer}/tiles/{tms}/tilejson.json": each(
-            f"/ogc/collections/{mercator}/tilejson.json", names=placed
+            f"/ogc/collections/{mercator}/tilejson.json", names=located
         ),
-        "/ogc/collections/{layer}/styles/default": each("/ogc/collections/{layer}/styles/default", names=placed),
+        "/ogc/collections/{layer}/styles/default": each("/ogc/collections/{layer}/styles/default", names=located),
         "/ogc/tileMatrixSets": ["/ogc/tileMatrixSets"],
         "/ogc/tileMatrixSets/{tms}": ["/ogc/tileMatrixSets/WebMercatorQuad"],
         "/api/locate": [
@@ -129,7 +129,7 @@ def request_urls(dataset: MarkedDataset) -> dict[str, list[str]]:
         "/api/changes": ["/api/changes?since=2026-01-01", f"/api/changes?since=2026-01-01&until={as_of}"],
         "/changes": ["/changes?since=2026-01-01"],
         "/api/releases": ["/api/releases"],
-        "/api/releases/{release}": [f"/api/releases/{entry}" for entry in (dataset.release, uuid.uuid4())],
+        "/api/releases/{release}": [f"/api/releases/{id_}" for id_ in (dataset.release, uuid.uuid4())],
         "/api/releases/{release}/versions/{number}/preview": [f"/api/releases/{dataset.release}/versions/1/preview"],
         "/api/holdings": ["/api/holdings", f"/api/holdings?recipient={RECIPIENT_NAME}"],
         "/api/releases/{release}/versions/{number}": [f"/api/releases/{dataset.release}/versions/1"],
@@ -137,13 +137,13 @@ def request_urls(dataset: MarkedDataset) -> dict[str, list[str]]:
         "/readings": ["/readings"],
         "/releases": ["/releases"],
         "/releases/new": ["/releases/new"],
-        "/releases/{release}": [f"/releases/{entry}" for entry in (dataset.release, uuid.uuid4())],
+        "/releases/{release}": [f"/releases/{id_}" for id_ in (dataset.release, uuid.uuid4())],
         "/releases/{release}/new": [f"/releases/{dataset.release}/new"],
         "/releases/{release}/edit": [f"/releases/{dataset.release}/edit"],
         "/holdings": ["/holdings", "/holdings?at=9001"],
         "/ogc/releases": ["/ogc/releases"],
-        "/ogc/releases/{release}": [f"/ogc/releases/{entry}" for entry in (dataset.release, uuid.uuid4())],
-        "/ogc/releases/{release}/delta": [f"/ogc/releases/{dataset.release}/delta?since={entry}" for entry in (0, 1)],
+        "/ogc/releases/{release}": [f"/ogc/releases/{id_}" for id_ in (dataset.release, uuid.uuid4())],
+        "/ogc/releases/{release}/delta": [f"/ogc/releases/{dataset.release}/delta?since={number}" for number in (0, 1)],
         "/api/basemap/lines": ["/api/basemap/lines"],
         "/api/basemap/context": ["/api/basemap/context"],
         "/": ["/", "/?q=zq"],
@@ -151,20 +151,20 @@ def request_urls(dataset: MarkedDataset) -> dict[str, list[str]]:
         "/marks.svg": ["/marks.svg"],
         "/incidents/new": ["/incidents/new"],
         "/board": ["/board", f"/board?as_of={as_of}"],
-        **{f"/{entry}": [f"/{entry}", f"/{entry}?as_of={as_of}"] for entry in
+        **{f"/{name}": [f"/{name}", f"/{name}?as_of={as_of}"] for name in
            ("works", "gates", "tasks", "incidents", "markers", "crossings", "documents")},
     }  # fmt: skip
 
 
 def routes(app: Any) -> Iterator[tuple[str, str]]:
-    """Every door of an application: method and path."""
-    waiting = list(app.routes)
-    while waiting:
-        entry = waiting.pop()
-        inner = getattr(entry, "original_router", None)
-        if getattr(entry, "methods", None):
-            yield from ((method, entry.path) for method in entry.methods if method != "HEAD")
+    """Method and path of every route of an application; ``*`` stands for all methods of a mount."""
+    pending = list(app.routes)
+    while pending:
+        route = pending.pop()
+        inner = getattr(route, "original_router", None)
+        if getattr(route, "methods", None):
+            yield from ((method, route.path) for method in route.methods if method != "HEAD")
         elif inner is not None:
-            waiting += inner.routes
+            pending += inner.routes
         else:
-            yield "*", entry.path
+            yield "*", route.path

@@ -1,4 +1,4 @@
-"""The house stands as it was drawn."""
+"""The structure of the source: imports, file names, EPSG numbers, SQL, resources from other hosts."""
 
 import re
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-STOREYS = ("gis", "layers", "maps", "api")
+PACKAGES = ("gis", "layers", "maps", "api")
 FORBIDDEN = {
     "utils",
     "helpers",
@@ -28,43 +28,43 @@ EPSG = re.compile(r"(?<![\w.])(?:4326|3857|32648|32649|4756|3405|3406|589[6-9]|9
 def sources(*suffixes):
     return [
         path
-        for storey in STOREYS
-        for path in sorted((CHECKOUT / storey).rglob("*"))
+        for package in PACKAGES
+        for path in sorted((CHECKOUT / package).rglob("*"))
         if path.suffix in suffixes and "vendor" not in path.parts and "__pycache__" not in path.parts
     ]
 
 
 def test_import_contracts_hold():
-    done = subprocess.run(
+    process = subprocess.run(
         [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"],
         cwd=CHECKOUT,
         check=False,
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stdout
+    assert process.returncode == 0, process.stdout
 
 
 def test_other_packages_import_gis_packages_not_their_modules():
     inside = re.compile(r"^\s*from gis\.\w+\.(?!cql2\b)\w+(?:\.\w+)* import", re.MULTILINE)
-    results = [
+    violations = [
         f"{path.relative_to(CHECKOUT)}: {match[0].strip()}"
         for path in sources(".py")
         if not path.is_relative_to(CHECKOUT / "gis")
         for match in inside.finditer(path.read_text("utf-8"))
     ]
-    assert results == []
+    assert violations == []
 
 
 def test_epsg_numbers_stand_in_one_file():
-    results = [
+    violations = [
         f"{path.relative_to(CHECKOUT)}:{number}: {line.strip()}"
         for path in sources(".py", ".js", ".html")
         if path != CHECKOUT / "gis" / "crs" / "systems.py"
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
         if EPSG.search(re.sub(r"EPSG:\d+ *[)»”\"'`,.]", "", line))
     ]
-    assert results == []
+    assert violations == []
 
 
 def test_no_file_has_a_meaningless_name():
@@ -72,34 +72,34 @@ def test_no_file_has_a_meaningless_name():
 
 
 def test_pages_load_nothing_from_other_hosts():
-    """Words may name an address; a src, a link, an import or a fetch may not."""
+    """A text may name a URL; a src, href, url(), import or fetch() may not."""
     loads = re.compile(
         r"""(?:src|href)\s*=\s*["']?(?:https?:)?//|url\(\s*["']?(?:https?:)?//|(?:import|from|fetch\()\s*["'](?:https?:)?//"""
     )
-    results = [
+    violations = [
         f"{path.relative_to(CHECKOUT)}: {line.strip()[:100]}"
         for path in sources(".py", ".js", ".html", ".css", ".svg")
         if path.is_relative_to(CHECKOUT / "maps")
         for line in path.read_text("utf-8").splitlines()
         if loads.search(line)
     ]
-    assert results == []
+    assert violations == []
 
 
 @pytest.mark.parametrize(
     "folder", ["tests", *(f"tests/{name}" for name in ("gis", "layers", "maps", "api", "contract"))]
 )
-def test_test_folders_shadow_no_package(folder):
+def test_test_folders_are_no_packages(folder):
     assert not (CHECKOUT / folder / "__init__.py").exists()
 
 
 def test_api_and_maps_contain_no_sql():
-    spoken = re.compile(r"\b(?:select .+ from|insert into|update \w+ set|delete from)\b", re.IGNORECASE)
-    results = [
+    statement = re.compile(r"\b(?:select .+ from|insert into|update \w+ set|delete from)\b", re.IGNORECASE)
+    violations = [
         f"{path.relative_to(CHECKOUT)}: {line.strip()}"
         for path in sources(".py")
         if path.is_relative_to(CHECKOUT / "api") or path.is_relative_to(CHECKOUT / "maps")
         for line in path.read_text("utf-8").splitlines()
-        if spoken.search(line)
+        if statement.search(line)
     ]
-    assert results == []
+    assert violations == []

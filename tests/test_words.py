@@ -15,14 +15,14 @@ NOT_NAMES = {
     "natural", "nobodys", "one", "own", "paper", "peeping", "premises", "said", "shown", "stranger", "told", "wanted",
     "whoever",
 }  # fmt: skip
-"""Whole names that say nothing to a stranger, or several things (docs/contributing.md, “Words”)."""
+"""Whole names that mean nothing to a new reader, or several things (docs/contributing.md, “Words”)."""
 
 EXCEPTIONS = {
     tuple(line.split(None, 2)[:2])
     for line in (Path(__file__).with_name("names_allowed.txt")).read_text("utf-8").splitlines()
     if line and not line.startswith("#")
 }
-"""Pairs of file and name that stand all the same, each with its reason."""
+"""Pairs of file and name that are allowed all the same; the list gives the reasons."""
 
 MOST_LINES = 400
 MOST_CHARACTERS = 72

@@ -1,4 +1,4 @@
-"""Pages in substitute fonts, as readers see them whose browser could not load the product's own."""
+"""Pages in the product's font, and in the substitutes of a browser that cannot load it."""
 
 import os
 from pathlib import Path

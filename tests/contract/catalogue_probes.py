@@ -1,11 +1,11 @@
-"""Statements that try to read through PostgreSQL's own functions and catalogues."""
+"""SQL statements that PostgreSQL must refuse to every login and role: catalogues, files, DDL, role changes."""
 
 import psycopg
 
 from gis.db.session import ACCOUNTS_LOGIN, PARTNER_LOGIN, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN
 from layers.policy import OFFICE, OFFICER, PUBLIC
 
-TRICKS = [
+PROBES = [
     "select st_estimatedextent('app', 'areas', 'geom')",
     "select st_estimatedextent('app', 'areas', 'shared_geom', true)",
     "select _postgis_index_extent({areas}, 'geom')",
@@ -98,7 +98,7 @@ TRICKS = [
     "select * from app.features",
     "select * from app.alembic_version",
 ]
-HANDS = [
+LOGINS_AND_ROLES = [
     (READER_LOGIN, None),
     (READER_LOGIN, PUBLIC.role.read_role),
     (READER_LOGIN, OFFICE.role.read_role),

@@ -3,10 +3,10 @@
 from gis.db.session import ACCOUNTS_LOGIN, PARTNER_LOGIN, READER_LOGIN, SEALER_LOGIN, WRITER_LOGIN
 from gis.model.layer import catalog
 
-BELONGING_TO_NOBODY = {"public.spatial_ref_sys", "public.geography_columns", "public.geometry_columns"}
-"""PostGIS's own tables, which everybody reads and in which nothing of the house stands."""
+POSTGIS_TABLES = {"public.spatial_ref_sys", "public.geography_columns", "public.geometry_columns"}
+"""Tables of PostGIS, which every role may read; they hold none of our data."""
 
-OWN_PRIVILEGES = {
+LOGIN_PRIVILEGES = {
     READER_LOGIN: {},
     WRITER_LOGIN: {},
     ACCOUNTS_LOGIN: dict.fromkeys(
@@ -15,11 +15,11 @@ OWN_PRIVILEGES = {
     SEALER_LOGIN: {"journal": "select", "seals": "insert select"},
     PARTNER_LOGIN: {f"release.{name}": "select" for name in (*catalog, "manifests", "tombstones")},
 }
-"""What each login holds itself; where no schema is named, in the schema of the house."""
+"""Privileges that each login has without a role; tables without a schema are in ``app``."""
 
 READING = "administrator committee office officer planner public shared system"
 EDITING = "administrator office officer planner system"
-MAY_BECOME = {
+MEMBER_OF = {
     READER_LOGIN: {f"cotmoc_{name}" for name in READING.split()},
     WRITER_LOGIN: {f"cotmoc_{name}" for name in READING.split()} | {f"cotmoc_{name}_edit" for name in EDITING.split()},
     ACCOUNTS_LOGIN: set(),
@@ -27,10 +27,10 @@ MAY_BECOME = {
     PARTNER_LOGIN: set(),
 }
 
-OF_EVERY_LAYER = "id level position_source source version created_at updated_at retired_at"
-SHARED = "shared_geom shared_address shared_chainage_m shared_accuracy_m"
-OF_ITS_PAST = "valid action"
-OF_A_LAYER = {
+COMMON_COLUMNS = "id level position_source source version created_at updated_at retired_at"
+SHARED_COLUMNS = "shared_geom shared_address shared_chainage_m shared_accuracy_m"
+HISTORY_COLUMNS = "valid action"
+LAYER_COLUMNS = {
     "administrative_areas": "name kind parent valid_from valid_to successor note",
     "areas": "border name kind state",
     "crossings": "border name kind section state opened_on counterpart aliases note",
@@ -48,7 +48,7 @@ OF_A_LAYER = {
     "works": "border title kind stage starts_on due_on done_on progress waiting_on waiting_since unit plan clause"
     " description seed_item suspended_from",
 }
-OF_A_PART = {
+CHILD_COLUMNS = {
     "gate_categories": "id feature_id category valid_from valid_to document source created_at",
     "gate_events": "id feature_id kind on precision document note source created_at",
     "gate_plans": "id feature_id horizon category mode decision on source created_at",
@@ -56,7 +56,7 @@ OF_A_PART = {
     "work_steps": "id feature_id ordinal code title_vi title_en due_on done_on document source created_at",
     "links": "id feature_id to_id role at border geom position_source created_at",
 }
-OF_THE_HOUSE = {
+OTHER_COLUMNS = {
     "cell_changes": "id layer level assumed word features east north",
     "cells": "layer grid x y level assumed word features east north",
     "moves": "layer from_word to_word",
@@ -64,14 +64,17 @@ OF_THE_HOUSE = {
     "routes": "name geom length_m level",
     "shared_places": "id layer label geom position_source",
 }
-READ_BELOW_THE_OFFICE = {
-    **{name: f"{OF_EVERY_LAYER} {SHARED} shared_mercator {columns}" for name, columns in OF_A_LAYER.items()},
-    **{f"{name}_history": f"{OF_EVERY_LAYER} {SHARED} {OF_ITS_PAST} {columns}" for name, columns in OF_A_LAYER.items()},
-    **OF_A_PART,
-    **{f"{name}_history": f"{columns} since {OF_ITS_PAST}" for name, columns in OF_A_PART.items()},
-    **OF_THE_HOUSE,
+READ_BELOW_INTERNAL = {
+    **{name: f"{COMMON_COLUMNS} {SHARED_COLUMNS} shared_mercator {columns}" for name, columns in LAYER_COLUMNS.items()},
+    **{
+        f"{name}_history": f"{COMMON_COLUMNS} {SHARED_COLUMNS} {HISTORY_COLUMNS} {columns}"
+        for name, columns in LAYER_COLUMNS.items()
+    },
+    **CHILD_COLUMNS,
+    **{f"{name}_history": f"{columns} since {HISTORY_COLUMNS}" for name, columns in CHILD_COLUMNS.items()},
+    **OTHER_COLUMNS,
 }
-"""Each table that a public reader, or the house with a partner's eyes, may read, with its columns."""
+"""The tables and columns that the roles ``public`` and ``shared`` may read."""
 
 RELEASED = "recipient id release added_in version sha256 served_from served_to level position_source accuracy_m address"
 RELEASED += " chainage_m source created_at updated_at shared_geom shared_mercator"
@@ -83,19 +86,19 @@ COMPUTED = {
     "works": "procedure urgency",
 }
 READ_BY_PARTNERS = {
-    **{f"release.{name}": f"{RELEASED} {columns} {COMPUTED.get(name, '')}" for name, columns in OF_A_LAYER.items()},
+    **{f"release.{name}": f"{RELEASED} {columns} {COMPUTED.get(name, '')}" for name, columns in LAYER_COLUMNS.items()},
     "release.manifests": "release number recipient name published_at withdrawn_at manifest",
     "release.tombstones": "release id recipient layer added_in removed_in withdrawn",
 }
-"""Each table that the partners' login may read, with its columns; of each the rows of one recipient."""
+"""The tables and columns that the partner login may read; row policies limit them to one recipient."""
 
-OF_RELEASES = {"releases", "release_versions", "release_parts", "release_rows", "release_steps", "holdings"}
-"""What those who share with others see beside: how each release was prepared, and what has gone to whom."""
+RELEASE_TABLES = {"releases", "release_versions", "release_parts", "release_rows", "release_steps", "holdings"}
+"""Tables that only the office and administrators read: how releases were prepared, and who received what."""
 
 PROCEDURE = "border ordinal code title_vi title_en by always notice_days source"
 ANCHORS = "border number chainage_m accuracy_m source"
 
-CHANGED_BY = {
+WRITABLE_BY = {
     "officer": "incidents links marker_inspections markers replays counters",
     "planner": "areas crossings documents gate_categories gate_events gate_plans gates links marker_inspections markers"
     " posts tasks work_steps works replays counters",
@@ -103,20 +106,20 @@ CHANGED_BY = {
     " lines links marker_inspections markers posts sectors tasks units work_steps works replays counters"
     " loaded_steps marker_anchors procedure_steps route_segments routes",
 }
-CHANGED_BY |= {"system": CHANGED_BY["office"]}
-CHANGED_BY |= dict.fromkeys(
-    ("administrator", "office"), f"{CHANGED_BY['office']} releases release_versions release_parts release_rows"
+WRITABLE_BY |= {"system": WRITABLE_BY["office"]}
+WRITABLE_BY |= dict.fromkeys(
+    ("administrator", "office"), f"{WRITABLE_BY['office']} releases release_versions release_parts release_rows"
 )
-ERASED = {
+DELETABLE_BY = {
     "officer": "links marker_inspections replays",
     "planner": "gate_categories gate_events gate_plans links marker_inspections work_steps replays",
     "office": "gate_categories gate_events gate_plans links marker_inspections work_steps replays"
     " loaded_steps marker_anchors procedure_steps route_segments routes",
 }
-ERASED |= {"administrator": f"{ERASED['office']} release_parts", "system": ERASED["office"]}
-ERASED["office"] = ERASED["administrator"]
+DELETABLE_BY |= {"administrator": f"{DELETABLE_BY['office']} release_parts", "system": DELETABLE_BY["office"]}
+DELETABLE_BY["office"] = DELETABLE_BY["administrator"]
 
-CALLED = {
+SECURITY_DEFINER_CALLERS = {
     "app.own_units()": {"officer", "officer_edit", "officer_own"},
     "app.own_stretch(text)": {"officer", "officer_edit", "officer_own"},
     "app.write_journal(text,uuid,text,jsonb,jsonb)": {"publisher"},
@@ -133,62 +136,64 @@ CALLED = {
     "app.label_of(uuid)": {"publisher"},
     "app.names_hidden_marker(text,text,app.level)": {"public", "shared", "publisher"},
 }
-"""The functions that act with their owner's rights, and who may call them."""
+"""The ``security definer`` functions, and the roles that may call them."""
 
 
-OWN_OF_A_LAYER = {
-    **dict.fromkeys(OF_A_LAYER, "original created_by"),
+INTERNAL_LAYER_COLUMNS = {
+    **dict.fromkeys(LAYER_COLUMNS, "original created_by"),
     "markers": "original created_by remark",
     "sectors": "original created_by start_m end_m",
     "tasks": "original created_by person",
     "works": "original created_by cost_planned cost_approved cost_spent funding",
 }
-"""The fields that are told within the house alone, and to an officer of the own matters alone."""
+"""The columns of level internal; an officer reads them for rows of the own unit only."""
 
-OWN_OF_A_PART = {**dict.fromkeys(OF_A_PART, ""), "marker_inspections": "note", "work_steps": "note"}
-WHO_AND_WHY = "actor reason request device_at"
-WHERE_ASSUMED = "geom address chainage_m accuracy_m"
+INTERNAL_CHILD_COLUMNS = {**dict.fromkeys(CHILD_COLUMNS, ""), "marker_inspections": "note", "work_steps": "note"}
+AUDIT_COLUMNS = "actor reason request device_at"
+POSITION_COLUMNS = "geom address chainage_m accuracy_m"
 
 
-def read_within_the_house(*, scoped):
-    """Each table that a post within the house reads, with its columns: a scoped one has the own matters in views."""
-    results = {name: message for name, message in OF_THE_HOUSE.items() if name != "shared_places"}
-    results |= {"places": OF_THE_HOUSE["shared_places"], "procedure_steps": PROCEDURE, "marker_anchors": ANCHORS}
-    for name, own_value in OF_A_LAYER.items():
-        shared = f"{OF_EVERY_LAYER} {SHARED} {WHERE_ASSUMED} {own_value}"
-        beside = "" if scoped else OWN_OF_A_LAYER[name]
-        results[name] = f"{shared} {beside} mercator shared_mercator"
-        results[f"{name}_history"] = f"{shared} {beside} {OF_ITS_PAST} {'' if scoped else WHO_AND_WHY}"
+def internal_columns(*, scoped):
+    """The tables and columns that an internal role reads; a scoped role reads its unit's internal columns in views."""
+    tables = {name: columns for name, columns in OTHER_COLUMNS.items() if name != "shared_places"}
+    tables |= {"places": OTHER_COLUMNS["shared_places"], "procedure_steps": PROCEDURE, "marker_anchors": ANCHORS}
+    for name, columns in LAYER_COLUMNS.items():
+        shared = f"{COMMON_COLUMNS} {SHARED_COLUMNS} {POSITION_COLUMNS} {columns}"
+        internal = "" if scoped else INTERNAL_LAYER_COLUMNS[name]
+        tables[name] = f"{shared} {internal} mercator shared_mercator"
+        tables[f"{name}_history"] = f"{shared} {internal} {HISTORY_COLUMNS} {'' if scoped else AUDIT_COLUMNS}"
         if scoped:
-            results[f"{name}_own"] = f"id version {OWN_OF_A_LAYER[name]} {WHO_AND_WHY}"
-    for name, shared in OF_A_PART.items():
-        beside = "" if scoped else OWN_OF_A_PART[name]
-        results[name] = f"{shared} {OWN_OF_A_PART[name] if name == 'links' else beside}"
-        results[f"{name}_history"] = f"{shared} {beside} since {OF_ITS_PAST} {'' if scoped else WHO_AND_WHY}"
+            tables[f"{name}_own"] = f"id version {INTERNAL_LAYER_COLUMNS[name]} {AUDIT_COLUMNS}"
+    for name, shared in CHILD_COLUMNS.items():
+        internal = "" if scoped else INTERNAL_CHILD_COLUMNS[name]
+        tables[name] = f"{shared} {INTERNAL_CHILD_COLUMNS[name] if name == 'links' else internal}"
+        tables[f"{name}_history"] = f"{shared} {internal} since {HISTORY_COLUMNS} {'' if scoped else AUDIT_COLUMNS}"
         if scoped and name != "links":
-            results[f"{name}_own"] = f"id valid {OWN_OF_A_PART[name]} {WHO_AND_WHY}"
+            tables[f"{name}_own"] = f"id valid {INTERNAL_CHILD_COLUMNS[name]} {AUDIT_COLUMNS}"
     if scoped:
-        del results["cells"], results["cell_changes"]
-    return results
+        del tables["cells"], tables["cell_changes"]
+    return tables
 
 
-EVERYBODYS = {"app.actor()", "app.plain(text)", "app.text_hash(text)", "app.content_hash(jsonb)"}
-"""What is only arithmetic on what the caller brings along, or the caller's own name."""
+CALLABLE_BY_ALL = {"app.actor()", "app.plain(text)", "app.text_hash(text)", "app.content_hash(jsonb)"}
+"""Functions that depend only on their arguments, or return the actor of the session."""
 
-OF_WHOM = {
-    READER_LOGIN: EVERYBODYS,
-    WRITER_LOGIN: EVERYBODYS | {"app.journal_read(text,uuid,text,jsonb)"},
-    ACCOUNTS_LOGIN: EVERYBODYS,
-    SEALER_LOGIN: EVERYBODYS,
+CALLABLE_BY = {
+    READER_LOGIN: CALLABLE_BY_ALL,
+    WRITER_LOGIN: CALLABLE_BY_ALL | {"app.journal_read(text,uuid,text,jsonb)"},
+    ACCOUNTS_LOGIN: CALLABLE_BY_ALL,
+    SEALER_LOGIN: CALLABLE_BY_ALL,
     PARTNER_LOGIN: {"release.plain(text)"},
-    **{f"cotmoc_{name}": EVERYBODYS for name in ("committee", "planner")},
-    "cotmoc_public": EVERYBODYS | {"app.names_hidden_marker(text,text,app.level)"},
+    **{f"cotmoc_{name}": CALLABLE_BY_ALL for name in ("committee", "planner")},
+    "cotmoc_public": CALLABLE_BY_ALL | {"app.names_hidden_marker(text,text,app.level)"},
     **dict.fromkeys(
         ("cotmoc_office", "cotmoc_administrator"),
-        EVERYBODYS | {name for name, who in CALLED.items() if "office" in who} | {"release.plain(text)"},
+        CALLABLE_BY_ALL
+        | {name for name, roles in SECURITY_DEFINER_CALLERS.items() if "office" in roles}
+        | {"release.plain(text)"},
     ),
-    "cotmoc_officer": EVERYBODYS | {"app.own_units()", "app.own_stretch(text)"},
-    "cotmoc_shared": EVERYBODYS
+    "cotmoc_officer": CALLABLE_BY_ALL | {"app.own_units()", "app.own_stretch(text)"},
+    "cotmoc_shared": CALLABLE_BY_ALL
     | {"app.names_hidden_marker(text,text,app.level)"}
     | {f"app.shared_{name}(uuid[],text[],integer)" for name in catalog},
 }

@@ -1,4 +1,4 @@
-"""Parametrisations over the catalogue, and rows to test with."""
+"""Parametrisations over the layers of the catalogue, and rows to test with."""
 
 import pytest
 from psycopg import sql
@@ -8,15 +8,15 @@ from gis.model.layer import Layer, catalog
 from layers.policy import OFFICE, PARTNER, PUBLIC
 from tests.factories import put
 
-every = pytest.mark.parametrize("layer", catalog.values(), ids=lambda layer: layer.name)
-every_editable = pytest.mark.parametrize(
+every_layer = pytest.mark.parametrize("layer", catalog.values(), ids=lambda layer: layer.name)
+every_editable_layer = pytest.mark.parametrize(
     "layer", [layer for layer in catalog.values() if layer.editable], ids=lambda layer: layer.name
 )
-below_the_office = pytest.mark.parametrize("reader", [PARTNER, PUBLIC], ids=lambda reader: reader.level.value)
-every_placed = pytest.mark.parametrize(
+below_internal = pytest.mark.parametrize("reader", [PARTNER, PUBLIC], ids=lambda reader: reader.level.value)
+every_layer_with_geometry = pytest.mark.parametrize(
     "layer", [layer for layer in catalog.values() if layer.has_geometry], ids=lambda layer: layer.name
 )
-every_placed_by_hand = pytest.mark.parametrize(
+every_editable_layer_with_geometry = pytest.mark.parametrize(
     "layer",
     [layer for layer in catalog.values() if layer.has_geometry and layer.editable],
     ids=lambda layer: layer.name,
@@ -30,13 +30,13 @@ def table(layer: Layer, suffix: str = "") -> sql.Identifier:
 
 
 def create_row(database, layer, **values):
-    """The id of a new row, stored in the office's name."""
+    """Insert a row as the office; gives its id."""
     with database.transaction(OFFICE, write=True, reason="quyết định 12") as session:
         return put(session, layer, **values).id
 
 
-def assumed(database, connect, layer):
-    """The id of a public row whose position is only assumed."""
+def create_assumed_row(database, connect, layer):
+    """Insert a public row with an assumed position; gives its id."""
     row = create_row(database, layer, level="public")
     admin = connect()
     admin.execute("select set_config('cotmoc.actor', 'test', false)")
@@ -49,6 +49,7 @@ def assumed(database, connect, layer):
 
 
 def positions(coordinates):
+    """The positions in the coordinates of any GeoJSON geometry."""
     if not isinstance(coordinates[0], list):
         return [coordinates]
     return [point for coordinate in coordinates for point in positions(coordinate)]

@@ -1,4 +1,4 @@
-"""Routes, readers and parameters that the leak tests ask with."""
+"""Routes, actors and parameters of the leak tests."""
 
 import json
 import uuid
@@ -10,7 +10,7 @@ from layers.policy import ASSIGNABLE_ROLES
 from tests import leak_markers
 from tests.leak_markers import UNIT_A, UNIT_B
 
-WRITING = {
+WRITE_ROUTES = {
     ("POST", "/ogc/collections/{layer}/items"): {"properties": {}},
     ("PUT", "/ogc/collections/{layer}/items/{item}"): {"source": "x"},
     ("PATCH", "/ogc/collections/{layer}/items/{item}"): {"source": "x"},
@@ -23,16 +23,16 @@ WRITING = {
     ("OPTIONS", "/ogc/collections/{layer}/items"): None,
     ("OPTIONS", "/ogc/collections/{layer}/items/{item}"): None,
 }
-"""The writing doors of features, with what is brought to them."""
+"""The routes that write features, with a body for each."""
 
-OF_RELEASES = {
+RELEASE_ROUTES = {
     ("POST", "/api/releases"), ("POST", "/api/releases/{release}/versions"),
     ("PUT", "/api/releases/{release}/versions/{number}"),
     ("POST", "/api/releases/{release}/versions/{number}/moves"),
 }  # fmt: skip
-"""The writing doors of releases, which have tests of their own."""
+"""The routes that write releases; they have their own tests."""
 
-OF_ACCOUNTS = {
+ACCOUNT_ROUTES = {
     ("POST", "/signout"), ("GET", "/account"), ("GET", "/api/account"), ("POST", "/api/account/password"),
     ("POST", "/api/account/second-factor"), ("PUT", "/api/account/second-factor"),
     ("POST", "/api/account/sign-out-everywhere"), ("GET", "/people"), ("GET", "/tokens"), ("GET", "/api/people"),
@@ -43,13 +43,13 @@ OF_ACCOUNTS = {
     ("GET", "/api/account/sign-ins"), ("DELETE", "/api/account/sign-ins/{sign_in}"),
     ("POST", "/api/account/recovery-codes"),
 }  # fmt: skip
-"""The doors of accounts, which no token opens: they ask for somebody who has signed in."""
+"""The routes of accounts, which need a session and refuse tokens."""
 
-OPEN = {
+PUBLIC_ROUTES = {
     ("GET", "/healthz"), ("GET", "/signin"), ("GET", "/signin/password"), ("POST", "/signin"),
     ("POST", "/signin/password"), ("GET", "/signin/oidc"), ("GET", "/signin/oidc/callback"), ("*", "/static"),
 }  # fmt: skip
-"""What answers to anybody."""
+"""The routes that answer without authentication."""
 
 ACTORS = {
     "administrator": Actor("administrator", ASSIGNABLE_ROLES["administrator"]),
@@ -62,47 +62,48 @@ ACTORS = {
     "partner": leak_markers.RECIPIENT_ACTOR,
     "anonymous": None,
 }
-"""Whom each answer is judged for. A partner may know of what was released and nothing else, a stranger of nothing."""
+"""The actors whose answers are checked. A partner may know what was released only, anonymous requests nothing."""
 
-OFFERED = ("incidents", "markers", "works", "tasks")
-"""Layers that all change who see them, or some, or some in some columns only."""
+PARTLY_EDITABLE = ("incidents", "markers", "works", "tasks")
+"""Layers that every role, some roles, or some roles in some columns may edit."""
 
-LIKE_ANOTHER = ("administrator", "planner", "partner", "anonymous")
-"""Who reads as another does, or nothing: each door is asked, but not for every row."""
+SAMPLED_ACTORS = ("administrator", "planner", "partner", "anonymous")
+"""Actors who read the same as another or nothing: every route is requested, but for a sample of the rows only."""
 
-everybody = pytest.mark.parametrize("who", ACTORS)
-everybody_inside = pytest.mark.parametrize("who", [name for name, actor in ACTORS.items() if actor is not None])
+every_actor = pytest.mark.parametrize("who", ACTORS)
+every_authenticated_actor = pytest.mark.parametrize("who", [who for who, actor in ACTORS.items() if actor is not None])
 
 
-def query_forms(layer, *, writing):
+def requests_for_an_item(layer, *, writing):
+    """Functions that send each kind of request for an item of a layer."""
     base = f"/ogc/collections/{layer}/items/"
-    matched = {"If-Match": '"1-0123456789abcdef"'}
+    if_match = {"If-Match": '"1-0123456789abcdef"'}
     for tail in ("", "?f=html", "?as_of=2030-01-01", "/history", "/links"):
         yield lambda client, item, tail=tail: client.get(f"{base}{item}{tail}")
-    for own_value, tail in (("gates", "/events"), ("works", "/steps")):
-        if layer == own_value:
+    for parent, tail in (("gates", "/events"), ("works", "/steps")):
+        if layer == parent:
             yield lambda client, item, tail=tail: client.get(f"{base}{item}{tail}")
     if not writing:
         return
-    for (method, path), body in WRITING.items():
+    for (method, path), body in WRITE_ROUTES.items():
         if "{item}" not in path or ("/items/{item}" in path and "{layer}" not in path and layer not in path):
             continue
         tail = path.partition("{item}")[2].replace("{link_id}", str(uuid.UUID(int=7, version=4)))
         yield lambda client, item, method=method, tail=tail, body=body: client.request(
-            method, f"{base}{item}{tail}", json=body, headers=matched
+            method, f"{base}{item}{tail}", json=body, headers=if_match
         )
     yield lambda client, item: client.post(
         "/ogc/collections/works/items", json={"title": "x", "kind": "repair", "link": str(item)}
     )
 
 
-def plain_text(answer, query):
-    """An answer without what tells one request from another."""
-    head = {name: value for name, value in answer.headers.items() if name not in ("date", "x-request-id")}
-    return f"{answer.status_code} {json.dumps(head)} {answer.text}".replace(str(query), "…")
+def plain_text(answer, item):
+    """Status, headers and body of an answer, without request id, date and the requested id."""
+    headers = {name: value for name, value in answer.headers.items() if name not in ("date", "x-request-id")}
+    return f"{answer.status_code} {json.dumps(headers)} {answer.text}".replace(str(item), "…")
 
 
-INJECTED = [
+SQL_INJECTIONS = [
     "'; set role cotmoc_office; --",
     "1 OR 1=1",
     "%27 or true --",

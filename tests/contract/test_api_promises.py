@@ -1,4 +1,4 @@
-"""What the API promises for every layer: RFC 7946, versions, what PUT keeps, 404."""
+"""The API of every layer: RFC 7946, ETags, PUT of unchanged content, assumed positions, 404."""
 
 import json
 import uuid
@@ -9,17 +9,17 @@ from shapely.geometry import shape
 
 from gis.model.layer import catalog
 from tests.contract.layer_groups import (
-    assumed,
+    create_assumed_row,
     create_row,
-    every_editable,
-    every_placed,
-    every_placed_by_hand,
+    every_editable_layer,
+    every_editable_layer_with_geometry,
+    every_layer_with_geometry,
     positions,
 )
 from tests.factories import POINT, SHAPES, minimal_body
 
 
-@every_placed
+@every_layer_with_geometry
 def test_items_conform_to_rfc_7946(layer, database, client):
     row = str(create_row(database, layer))
     answer = client.get(f"/ogc/collections/{layer.name}/items/{row}")
@@ -38,8 +38,8 @@ def test_items_conform_to_rfc_7946(layer, database, client):
         assert not LinearRing(SHAPES["GEOMETRY"]["coordinates"][0]).is_ccw
 
 
-@every_editable
-def test_updates_require_if_match(layer, client):
+@every_editable_layer
+def test_updates_and_deletes_require_a_current_if_match(layer, client):
     items = f"/ogc/collections/{layer.name}/items"
     created = client.post(items, json=minimal_body(layer))
     assert created.status_code == 201, created.text
@@ -65,17 +65,17 @@ def test_updates_require_if_match(layer, client):
     assert client.get(f"{url}/history").json()["entries"][0]["action"] == "retire"
 
 
-@every_editable
+@every_editable_layer
 def test_put_of_what_get_returned_changes_nothing(layer, client):
     url = client.post(f"/ogc/collections/{layer.name}/items", json=minimal_body(layer)).headers["location"]
     read = client.get(url)
     feature = {name: value for name, value in read.json().items() if name != "links"}
     put_back = client.put(url, json=feature, headers={"If-Match": read.headers["etag"]})
     assert put_back.status_code == 200, put_back.text
-    silent = {"version", "updated_at"}
+    changing = {"version", "updated_at"}
     before, after = read.json(), put_back.json()
-    assert {n: v for n, v in after["properties"].items() if n not in silent} == {
-        n: v for n, v in before["properties"].items() if n not in silent
+    assert {n: v for n, v in after["properties"].items() if n not in changing} == {
+        n: v for n, v in before["properties"].items() if n not in changing
     }
     assert after["geometry"] == before["geometry"]
 
@@ -90,15 +90,15 @@ def test_put_keeps_an_assumed_position_assumed(layer, client):
     read = client.get(url)
     assert read.json()["properties"]["position_source"] == "assumed"
     for change, values in ((client.put, read.json()), (client.patch, {"geometry": read.json()["geometry"]})):
-        back = change(url, json=values, headers={"If-Match": client.get(url).headers["etag"]})
-        assert back.status_code == 200, back.text
+        updated = change(url, json=values, headers={"If-Match": client.get(url).headers["etag"]})
+        assert updated.status_code == 200, updated.text
         for name in ("position_source", "accuracy_m", "original", "address", "chainage_m"):
-            assert back.json()["properties"][name] == read.json()["properties"][name], name
+            assert updated.json()["properties"][name] == read.json()["properties"][name], name
 
 
-@every_placed_by_hand
+@every_editable_layer_with_geometry
 def test_client_cannot_declare_an_assumed_position_surveyed(layer, database, connect, client):
-    url = f"/ogc/collections/{layer.name}/items/{assumed(database, connect, layer)}"
+    url = f"/ogc/collections/{layer.name}/items/{create_assumed_row(database, connect, layer)}"
     for source in ("survey", "protocol"):
         answer = client.patch(
             url, json={"position_source": source}, headers={"If-Match": client.get(url).headers["etag"]}
@@ -107,45 +107,45 @@ def test_client_cannot_declare_an_assumed_position_surveyed(layer, database, con
         assert [error["field"] for error in answer.json()["errors"]] == ["position_source"]
 
 
-@every_placed_by_hand
-def test_removing_the_geometry_removes_derived_fields(layer, database, connect, client):
-    url = f"/ogc/collections/{layer.name}/items/{assumed(database, connect, layer)}"
+@every_editable_layer_with_geometry
+def test_removing_the_geometry_clears_the_derived_fields(layer, database, connect, client):
+    url = f"/ogc/collections/{layer.name}/items/{create_assumed_row(database, connect, layer)}"
     answer = client.patch(url, json={"geometry": None}, headers={"If-Match": client.get(url).headers["etag"]})
     assert answer.status_code == 200, answer.text
-    left = answer.json()["properties"]
-    assert (left["position_source"], left["chainage_m"], left["accuracy_m"]) == ("none", None, None)
-    assert left["address"] == left.get("number")
+    properties = answer.json()["properties"]
+    assert (properties["position_source"], properties["chainage_m"], properties["accuracy_m"]) == ("none", None, None)
+    assert properties["address"] == properties.get("number")
 
 
-@every_editable
+@every_editable_layer
 def test_unknown_features_are_404_for_every_method(layer, client):
     url = f"/ogc/collections/{layer.name}/items/{uuid.uuid4()}"
-    values = {"If-Match": '"1-0123456789abcdef"'}
+    if_match = {"If-Match": '"1-0123456789abcdef"'}
     answers = [
         client.get(url),
         client.get(f"{url}/history"),
         client.get(f"{url}/links"),
-        client.patch(url, json={"source": "x"}, headers=values),
-        client.put(url, json=minimal_body(layer), headers=values),
-        client.delete(url, headers=values),
+        client.patch(url, json={"source": "x"}, headers=if_match),
+        client.put(url, json=minimal_body(layer), headers=if_match),
+        client.delete(url, headers=if_match),
         client.post(f"{url}/links", json={"at": "147/6", "border": "VN-KH", "role": "site"}),
     ]
     assert [answer.status_code for answer in answers] == [404] * len(answers)
     assert len({answer.json()["detail"] for answer in answers}) == 1
 
 
-def test_boundary_lines_are_read_only(client):
+def test_writes_of_boundary_lines_are_refused_with_409(client):
     line = client.get("/ogc/collections/lines/items", params={"limit": 1}).json()["features"][0]
     url = f"/ogc/collections/lines/items/{line['id']}"
-    values = {"If-Match": client.get(url).headers["etag"]}
+    if_match = {"If-Match": client.get(url).headers["etag"]}
     answers = [
         client.post("/ogc/collections/lines/items", json=minimal_body(catalog["lines"])),
-        client.patch(url, json={"source": "x"}, headers=values),
-        client.put(url, json=minimal_body(catalog["lines"]), headers=values),
-        client.delete(url, headers=values),
+        client.patch(url, json={"source": "x"}, headers=if_match),
+        client.put(url, json=minimal_body(catalog["lines"]), headers=if_match),
+        client.delete(url, headers=if_match),
     ]
     assert [answer.status_code for answer in answers] == [409] * 4
 
 
-def test_geometry_round_trips_exactly():
+def test_point_round_trips_through_shapely_unchanged():
     assert json.loads(to_geojson(shape(POINT))) == POINT

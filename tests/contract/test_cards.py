@@ -1,4 +1,4 @@
-"""Every card says what it is in both languages, and carries what CONTRACT.md promises to others."""
+"""Every card has titles in both languages, and the properties, codes and transitions that clients rely on."""
 
 import pytest
 from sqlalchemy import CheckConstraint
@@ -9,7 +9,7 @@ from gis.model.layer import Layer, catalog
 from gis.text.i18n import Text
 from maps import marks
 
-every = pytest.mark.parametrize("layer", catalog.values(), ids=lambda layer: layer.name)
+every_layer = pytest.mark.parametrize("layer", catalog.values(), ids=lambda layer: layer.name)
 
 COMMON = {
     "id", "layer", "level", "position_source", "accuracy_m", "address", "chainage_m", "version", "created_at",
@@ -93,9 +93,9 @@ PROMISED: dict[str, dict[str, str]] = {
     },
     "documents": {"number": "", "issuer": "", "issued_on": "", "kind": "", "title": ""},
 }
-"""The table of CONTRACT.md: collection, property, and the words where it gives them."""
+"""The properties that clients rely on, by collection, with their codes (empty: not fixed)."""
 
-MOVES = {
+TRANSITIONS = {
     "incidents": """
         reported verified dismissed · verified recorded resolved dismissed · recorded exchanged resolved ·
         exchanged talks note_sent resolved · talks note_sent resolved · note_sent talks resolved ·
@@ -112,76 +112,76 @@ MOVES = {
     "crossings": "planned open · open suspended closed · suspended open closed",
     "areas": "proposed in_force · in_force ended",
 }
-"""The moves of CONTRACT.md: from, and where to."""
+"""The transitions that clients rely on: a status, and the statuses that may follow."""
 
 
-def is_said(words: Text) -> bool:
-    return bool(words.vi.strip()) and bool(words.en.strip())
+def is_bilingual(text: Text) -> bool:
+    return bool(text.vi.strip()) and bool(text.en.strip())
 
 
-def lists_of(layer: Layer) -> list[type[CodeList]]:
+def code_lists_of(layer: Layer) -> list[type[CodeList]]:
     return [field.codes for field in layer.fields.values() if field.codes is not None]
 
 
-@every
+@every_layer
 def test_layer_and_fields_have_titles_in_both_languages(layer):
-    assert is_said(layer.title)
+    assert is_bilingual(layer.title)
     assert layer.description
-    unnamed = [name for name, item in layer.fields.items() if not is_said(item.title)]
-    assert unnamed == []
+    untitled = [name for name, field in layer.fields.items() if not is_bilingual(field.title)]
+    assert untitled == []
 
 
-@every
+@every_layer
 def test_codes_have_distinct_titles_in_both_languages(layer):
-    for codes in lists_of(layer):
-        assert [word.value for word in codes if not is_said(word.title)] == []
-        assert len({word.title.vi for word in codes}) == len(codes), codes
-        assert len({word.title.en for word in codes}) == len(codes), codes
+    for codes in code_lists_of(layer):
+        assert [code.value for code in codes if not is_bilingual(code.title)] == []
+        assert len({code.title.vi for code in codes}) == len(codes), codes
+        assert len({code.title.en for code in codes}) == len(codes), codes
 
 
-@every
-def test_codes_are_lower_case_english(layer):
-    for codes in lists_of(layer):
-        for word in codes:
-            assert word.value.isascii()
-            assert word.value == word.value.lower() or word.value in BORDERS
+@every_layer
+def test_codes_are_lower_case_ascii(layer):
+    for codes in code_lists_of(layer):
+        for code in codes:
+            assert code.value.isascii()
+            assert code.value == code.value.lower() or code.value in BORDERS
 
 
-@every
+@every_layer
 def test_statuses_have_marks_and_existing_transitions(layer):
     if layer.status is None:
-        assert not any(issubclass(codes, Status) for codes in lists_of(layer))
+        assert not any(issubclass(codes, Status) for codes in code_lists_of(layer))
         return
     status = layer.status.codes
-    words = {word.value for word in status}
-    undrawn = [word.value for word in status if word.mark is None]
-    assert undrawn == []
+    codes = {code.value for code in status}
+    without_mark = [code.value for code in status if code.mark is None]
+    assert without_mark == []
     for start, end in status.transitions():
-        assert start in words | {""}
-        assert end in words
+        assert start in codes | {""}
+        assert end in codes
         assert start != end
 
 
-@every
+@every_layer
 def test_style_field_has_a_mark_for_every_code(layer):
     if layer.style_field is None:
         return
     codes = layer.fields[layer.style_field].codes
     sprite = marks.sprite()
-    for word in codes:
-        assert word.mark is not None, word
-        assert f'id="{word.mark.shape}"' in sprite, word.mark.shape
+    for code in codes:
+        assert code.mark is not None, code
+        assert f'id="{code.mark.shape}"' in sprite, code.mark.shape
 
 
-@every
-def test_sort_search_and_label_use_existing_fields(layer):
+@every_layer
+def test_sort_fields_exist_and_the_time_field_is_temporal(layer):
     for name in layer.order:
         assert name.removeprefix("-") in layer.fields
     if layer.time is not None:
         assert layer.fields[layer.time].type in ("date", "datetime")
 
 
-@every
+@every_layer
 def test_constraints_require_finite_valid_sourced_geometry(layer):
     names = {
         str(constraint.name)
@@ -192,36 +192,36 @@ def test_constraints_require_finite_valid_sourced_geometry(layer):
         assert any(name.endswith(needed) for name in names), needed
 
 
-@every
+@every_layer
 def test_layer_has_the_common_properties(layer):
     assert set(layer.fields) | {"id", "layer"} >= COMMON
 
 
 @pytest.mark.parametrize(("collection", "name"), [(c, n) for c, names in PROMISED.items() for n in names])
-def test_contract_properties_exist_with_their_codes(collection, name):
-    item = catalog[collection].fields[name]
-    words = PROMISED[collection][name].split()
-    if words:
-        assert [word.value for word in item.codes] == words
+def test_promised_properties_exist_with_their_codes(collection, name):
+    field = catalog[collection].fields[name]
+    codes = PROMISED[collection][name].split()
+    if codes:
+        assert [code.value for code in field.codes] == codes
 
 
-@pytest.mark.parametrize("collection", MOVES)
-def test_transitions_are_those_of_the_contract(collection):
+@pytest.mark.parametrize("collection", TRANSITIONS)
+def test_transitions_are_those_promised(collection):
     promised = set()
-    for row in MOVES[collection].split("·"):
+    for row in TRANSITIONS[collection].split("·"):
         start, *ends = row.split()
         promised |= {(start, end) for end in ends}
     assert set(catalog[collection].status.codes.transitions()) == promised
 
 
 def test_marker_condition_may_change_to_any_other():
-    words = [word.value for word in catalog["markers"].status.codes]
-    expected = {(start, end) for start in words for end in words if start != end}
+    codes = [code.value for code in catalog["markers"].status.codes]
+    expected = {(start, end) for start in codes for end in codes if start != end}
     assert set(catalog["markers"].status.codes.transitions()) == expected
 
 
-def test_levels_are_one_ordered_code_list():
-    words = [word.value for word in catalog["markers"].fields["level"].codes]
-    assert words == ["public", "partner", "internal", "restricted"]
-    sources = [word.value for word in catalog["markers"].fields["position_source"].codes]
+def test_levels_and_position_sources_are_in_order():
+    levels = [code.value for code in catalog["markers"].fields["level"].codes]
+    assert levels == ["public", "partner", "internal", "restricted"]
+    sources = [code.value for code in catalog["markers"].fields["position_source"].codes]
     assert sources == ["protocol", "survey", "gps", "map", "assumed", "none"]

@@ -1,6 +1,6 @@
 """The abstract tests of CQL2 (OGC 21-065r2, annex A) for queryables of every type.
 
-``tests/gis/read/test_cql2.py`` checks which rows a filter selects; here the checks and values of the standard are used.
+The checks and literals are those of the standard; ``tests/gis/read/test_cql2.py`` checks which rows a filter selects.
 Valid filters are evaluated by ``gis.read``, invalid ones are sent over HTTP.
 """
 
@@ -42,10 +42,10 @@ def queryables(client):
     by_type, seen = {}, set()
     for layer in LAYERS:
         for name, schema in client.get(f"/ogc/collections/{layer}/queryables").json()["properties"].items():
-            kind = (layer, type_of(schema), schema.get("format"), "enum" in schema)
-            if kind not in seen or type_of(schema) in TIMES:  # one column of a kind is enough
+            type_and_format = (layer, type_of(schema), schema.get("format"), "enum" in schema)
+            if type_and_format not in seen or type_of(schema) in TIMES:  # one column of each kind suffices
                 by_type.setdefault(type_of(schema), []).append((layer, name))
-            seen.add(kind)
+            seen.add(type_and_format)
     assert set(by_type) == {*VALUES, "geometry", "array"}
     return by_type
 
@@ -75,21 +75,21 @@ def compare(evaluated, layer, left, right):
 
 @pytest.mark.requirement("cql2/1.0/basic-cql2", "property binary-comparison-predicate")
 @pytest.mark.parametrize("kind", VALUES)
-def test_comparison(kind, queryables, evaluated):
+def test_opposite_comparisons_of_a_property_select_disjoint_rows(kind, queryables, evaluated):
     for layer, name in queryables[kind]:
         compare(evaluated, layer, f'"{name}"', VALUES[kind])
 
 
 @pytest.mark.requirement("cql2/1.0/property-property", "withdraw-permissions")
 @pytest.mark.parametrize("kind", VALUES)
-def test_value_against_property(kind, queryables, evaluated):
+def test_literal_may_stand_left_of_the_property(kind, queryables, evaluated):
     for layer, name in queryables[kind]:
         compare(evaluated, layer, VALUES[kind], f'"{name}"')
 
 
 @pytest.mark.requirement("cql2/1.0/property-property", "withdraw-permissions")
 @pytest.mark.parametrize("kind", VALUES)
-def test_property_against_property(kind, queryables, evaluated):
+def test_property_equals_itself_where_it_is_not_null(kind, queryables, evaluated):
     for layer, name in queryables[kind]:
         rows = compare(evaluated, layer, f'"{name}"', f'"{name}"')
         assert not rows["<>"] | rows["<"] | rows[">"]
@@ -98,14 +98,14 @@ def test_property_against_property(kind, queryables, evaluated):
 
 @pytest.mark.requirement("cql2/1.0/property-property", "withdraw-permissions")
 @pytest.mark.parametrize("value", VALUES.values())
-def test_value_against_value(value, evaluated):
+def test_equal_literals_select_every_row(value, evaluated):
     rows = compare(evaluated, "gates", value, value)
     assert not rows["<>"] | rows["<"] | rows[">"]
     assert rows["="] == rows[">="] == rows["<="] == evaluated("gates", "true") != set()
 
 
 @pytest.mark.requirement("cql2/1.0/basic-cql2", "null-predicate")
-def test_is_null(queryables, evaluated):
+def test_is_null_and_is_not_null_partition_the_rows(queryables, evaluated):
     for layer, name in itertools.chain.from_iterable(queryables.values()):
         empty, filled = evaluated(layer, f'"{name}" IS NULL'), evaluated(layer, f'"{name}" is not null')
         assert not empty & filled
@@ -113,14 +113,14 @@ def test_is_null(queryables, evaluated):
 
 
 @pytest.mark.requirement("cql2/1.0/basic-cql2", "cql2-filter")
-def test_boolean(evaluated):
+def test_true_selects_rows_and_false_none(evaluated):
     for layer in LAYERS:
         assert evaluated(layer, "true")
         assert not evaluated(layer, "false")
 
 
 @pytest.mark.requirement("cql2/1.0/advanced-comparison-operators", "like-predicate")
-def test_like(queryables, evaluated):
+def test_like_patterns_and_escapes(queryables, evaluated):
     for layer, name in queryables["string"]:
         some, none = evaluated(layer, f"\"{name}\" like '_%'"), evaluated(layer, f"\"{name}\" like ''")
         assert not some & none
@@ -131,7 +131,7 @@ def test_like(queryables, evaluated):
 
 
 @pytest.mark.requirement("cql2/1.0/advanced-comparison-operators", "between-predicate")
-def test_between(queryables, evaluated):
+def test_between_selects_no_null_and_nothing_for_a_reversed_range(queryables, evaluated):
     for layer, name in queryables["number"] + queryables["integer"]:
         assert evaluated(layer, f'"{name}" BETWEEN 0 AND 100') <= evaluated(layer, f'"{name}" IS NOT NULL')
         assert not evaluated(layer, f'"{name}" between 100.0 and 1.0')
@@ -145,7 +145,7 @@ def test_between(queryables, evaluated):
         ("date-time", "'2022-04-14T14:52:56Z', '2022-04-14T15:52:56Z'"), ("date", "'2022-04-14', '2022-04-15'"),
     ],
 )  # fmt: skip
-def test_in(kind, items, queryables, evaluated):
+def test_in_and_not_in_partition_the_non_null_rows(kind, items, queryables, evaluated):
     for layer, name in queryables[kind]:
         inside, outside = evaluated(layer, f'"{name}" in ({items})'), evaluated(layer, f'"{name}" not in ({items})')
         assert not inside & outside
@@ -154,7 +154,7 @@ def test_in(kind, items, queryables, evaluated):
 
 @pytest.mark.requirement("cql2/1.0/case-insensitive-comparison", "casei-function")
 @pytest.mark.requirement("cql2/1.0/accent-insensitive-comparison", "accenti-function")
-def test_casei_and_accenti(queryables, evaluated):
+def test_casei_and_accenti_select_at_least_the_exact_matches(queryables, evaluated):
     for layer, name in queryables["string"]:
         for fold in ("CASEI", "ACCENTI"):
             plain = evaluated(layer, f"\"{name}\" = 'foo'")
@@ -164,15 +164,15 @@ def test_casei_and_accenti(queryables, evaluated):
             assert not both
 
 
-EARTH = ("BBOX(-180,-90,180,90)", "POLYGON((-180 -90,180 -90,180 90,-180 90,-180 -90))")
+WORLD = ("BBOX(-180,-90,180,90)", "POLYGON((-180 -90,180 -90,180 90,-180 90,-180 -90))")
 
 
 @pytest.mark.requirement("cql2/1.0/basic-spatial-functions", "spatial-predicate spatial-functions spatial-data-types")
-def test_s_intersects(client, queryables, evaluated):
+def test_s_intersects_with_boxes_and_points_and_invalid_coordinates(client, queryables, evaluated):
     for layer, name in queryables["geometry"]:
         located = evaluated(layer, f'"{name}" IS NOT NULL')
-        assert evaluated(layer, f"S_INTERSECTS({name},{EARTH[0]})") == located
-        assert evaluated(layer, f"S_INTERSECTS({EARTH[0]},{name})") == located
+        assert evaluated(layer, f"S_INTERSECTS({name},{WORLD[0]})") == located
+        assert evaluated(layer, f"S_INTERSECTS({WORLD[0]},{name})") == located
         halves = [
             evaluated(layer, f"S_INTERSECTS({name},BBOX({box}))") for box in ("150,-90,-150,90", "-150,-90,150,90")
         ]
@@ -195,7 +195,7 @@ LITERALS = (
 
 
 @pytest.mark.requirement("cql2/1.0/basic-spatial-functions-plus", "spatial-data-types")
-def test_s_intersects_with_any_literal(client, queryables, evaluated):
+def test_s_intersects_and_s_disjoint_partition_the_rows_for_every_geometry_type(client, queryables, evaluated):
     for layer, name in queryables["geometry"]:
         for literal in LITERALS:
             intersecting, disjoint = (
@@ -209,9 +209,9 @@ def test_s_intersects_with_any_literal(client, queryables, evaluated):
 
 @pytest.mark.requirement("cql2/1.0/spatial-functions", "spatial-functions")
 @pytest.mark.parametrize("function", ["EQUALS", "TOUCHES", "CROSSES", "WITHIN", "CONTAINS", "OVERLAPS", "DISJOINT"])
-def test_spatial_functions(function, queryables, evaluated):
+def test_spatial_functions_agree_for_box_and_polygon_and_imply_s_intersects(function, queryables, evaluated):
     for layer, name in queryables["geometry"]:
-        box, polygon = (evaluated(layer, f"S_{function}({name},{earth})") for earth in EARTH)
+        box, polygon = (evaluated(layer, f"S_{function}({name},{world})") for world in WORLD)
         assert box == polygon
         assert box == (evaluated(layer, f'"{name}" IS NOT NULL') if function == "WITHIN" else set())
         for literal in ("LINESTRING(7 50, 10 51)", *LITERALS):
@@ -224,7 +224,7 @@ def test_spatial_functions(function, queryables, evaluated):
 
 @pytest.mark.requirement("cql2/1.0/temporal-functions", "temporal-predicates")
 @pytest.mark.parametrize("kind", TIMES)
-def test_temporal_functions_of_an_instant(kind, queryables, evaluated):
+def test_before_after_and_intersects_partition_the_non_null_instants(kind, queryables, evaluated):
     for layer, name in queryables[kind]:
         for value in TIMES[kind]:
             after, before, intersecting, disjoint, equal = (
@@ -245,8 +245,7 @@ RELATIONS = (
 
 @pytest.mark.requirement("cql2/1.0/temporal-functions", "temporal-functions")
 @pytest.mark.parametrize("kind", TIMES)
-def test_temporal_functions_of_an_interval(kind, queryables, evaluated):
-    """Exactly one of Allen's thirteen relations holds between two proper intervals."""
+def test_exactly_one_allen_relation_holds_between_two_intervals(kind, queryables, evaluated):
     for layer in LAYERS:
         names = [name for name_layer, name in queryables[kind] if name_layer == layer]
         for first, last in itertools.permutations(names, 2):
@@ -263,7 +262,7 @@ def test_temporal_functions_of_an_interval(kind, queryables, evaluated):
 
 
 @pytest.mark.requirement("cql2/1.0/array-functions", "array-predicates")
-def test_array_functions(queryables, evaluated):
+def test_array_functions_agree_with_each_other_and_with_known_rows(queryables, evaluated):
     for layer, name in queryables["array"]:
         rows = {function: evaluated(layer, f"A_{function}({name},('foo','bar'))")
                 for function in ("CONTAINS", "CONTAINEDBY", "EQUALS", "OVERLAPS")}  # fmt: skip
@@ -276,8 +275,7 @@ def test_array_functions(queryables, evaluated):
 
 
 @pytest.mark.requirement("cql2/1.0/basic-cql2", "cql2-filter")
-def test_logical_combinations(queryables, evaluated):
-    """The combination of four predicates of the standard, each of another class, is accepted."""
+def test_logical_combinations_of_four_predicates_are_accepted(queryables, evaluated):
     predicates = ["title LIKE '%'", "S_INTERSECTS(geometry,BBOX(0,40,10,50))", "T_AFTER(due_on,DATE('2022-04-24'))",
                   "A_CONTAINS(coordinating_units,('foo'))", "CASEI(title) = CASEI('foo')", "'a' < title"]  # fmt: skip
     for p1, p2, p3, p4 in itertools.islice(itertools.permutations(predicates, 4), 0, None, 30):

@@ -15,18 +15,18 @@ PAGES = re.findall(
 )
 
 
-def row_of(layer: Layer) -> str:
+def documented_row(layer: Layer) -> str:
     codes = " · ".join(code.value for code in layer.status.codes) if layer.status and layer.status.codes else "–"
     return f"| `{layer.name}` | {layer.title.vi} | {layer.title.en} | {codes} |"
 
 
 @pytest.mark.parametrize("layer", list(all_layers()), ids=lambda layer: layer.name)
 def test_the_table_of_layers_names_each_layer_and_its_codes(layer):
-    assert row_of(layer) in ROWS
+    assert documented_row(layer) in ROWS
 
 
 def test_the_table_of_layers_names_no_other_layer():
-    assert [row_of(layer) for layer in all_layers()] == ROWS
+    assert [documented_row(layer) for layer in all_layers()] == ROWS
 
 
 def test_every_page_named_in_the_readme_is_served(client):

@@ -1,6 +1,6 @@
-"""What each login of the house can reach with psql in its hand, written down: a new grant anywhere fails here first.
+"""Privileges of each login and role are exactly those in ``expected_privileges``, so that a new grant fails here.
 
-The application's logins own nothing and inherit nothing; two of them may take the rights of a post, one at a time.
+The application's logins own nothing and inherit nothing; the reader and the writer may ``set role``.
 """
 
 import psycopg
@@ -13,27 +13,27 @@ from gis.db.session import ACCOUNTS_LOGIN, LOGINS, PARTNER_LOGIN, READER_LOGIN, 
 from gis.model.children import unjournalled_tables
 from gis.model.layer import catalog
 from layers.policy import OFFICE, OFFICER, PUBLIC
-from tests.contract.catalogue_probes import HANDS, REFUSED, TRICKS
+from tests.contract.catalogue_probes import LOGINS_AND_ROLES, PROBES, REFUSED
 from tests.contract.expected_privileges import (
-    BELONGING_TO_NOBODY,
-    CALLED,
-    CHANGED_BY,
-    ERASED,
-    MAY_BECOME,
-    OF_A_LAYER,
-    OF_A_PART,
-    OF_RELEASES,
-    OF_WHOM,
-    OWN_PRIVILEGES,
-    READ_BELOW_THE_OFFICE,
+    CALLABLE_BY,
+    CHILD_COLUMNS,
+    DELETABLE_BY,
+    LAYER_COLUMNS,
+    LOGIN_PRIVILEGES,
+    MEMBER_OF,
+    POSTGIS_TABLES,
+    READ_BELOW_INTERNAL,
     READ_BY_PARTNERS,
-    read_within_the_house,
+    RELEASE_TABLES,
+    SECURITY_DEFINER_CALLERS,
+    WRITABLE_BY,
+    internal_columns,
 )
 
 
 @pytest.fixture(scope="module")
 def database_name(cluster, migrated_template):
-    """A migrated database with a crowd that nobody but the office may know of, measured by ANALYZE."""
+    """A migrated database with 300 restricted areas and their ANALYZE statistics."""
     cluster.create_database("logins", template=migrated_template)
     migrate(cluster.url("logins"))
     with psycopg.connect(host=str(cluster.socket_dir), dbname="logins", user="postgres", autocommit=True) as admin:
@@ -50,12 +50,14 @@ def database_name(cluster, migrated_template):
 
 @pytest.fixture(scope="module")
 def admin(cluster, database_name):
-    with psycopg.connect(host=str(cluster.socket_dir), dbname=database_name, user="postgres", autocommit=True) as item:
-        yield item
+    with psycopg.connect(
+        host=str(cluster.socket_dir), dbname=database_name, user="postgres", autocommit=True
+    ) as connection:
+        yield connection
 
 
 def columns(admin, role, verb="select"):
-    """Each relation of the house of which a role may select, insert or update a column, with these columns."""
+    """The columns that a role may select, insert or update, by relation."""
     results = admin.execute(
         "select case c.relnamespace::regnamespace::text when 'app' then '' else c.relnamespace::regnamespace || '.' end"
         " || c.relname, array_agg(a.attname::text) from pg_class c"
@@ -66,7 +68,7 @@ def columns(admin, role, verb="select"):
         " and has_column_privilege(%(role)s, c.oid, a.attnum, %(verb)s) group by 1",
         {"role": role, "verb": verb},
     )
-    return {name: set(message) for name, message in results if name not in BELONGING_TO_NOBODY}
+    return {name: set(columns) for name, columns in results if name not in POSTGIS_TABLES}
 
 
 def tables(admin, role, verb):
@@ -78,28 +80,28 @@ def tables(admin, role, verb):
     return {name for (name,) in results}
 
 
-def split(message):
-    return {name: set(names.split()) for name, names in message.items()}
+def split(columns_by_table):
+    return {name: set(names.split()) for name, names in columns_by_table.items()}
 
 
 @pytest.mark.parametrize("login", LOGINS)
 def test_logins_hold_only_the_listed_privileges(login, admin):
-    holdings = {}
+    privileges = {}
     for verb in ("select", "insert", "update"):
         for name in columns(admin, login, verb):
-            holdings.setdefault(name, set()).add(verb)
-    assert holdings == split(OWN_PRIVILEGES[login])
+            privileges.setdefault(name, set()).add(verb)
+    assert privileges == split(LOGIN_PRIVILEGES[login])
     for verb in ("delete", "truncate", "references", "trigger"):
         assert tables(admin, login, verb) == set()
-    become = admin.execute(
+    member_of = admin.execute(
         "select r.rolname from pg_roles r where pg_has_role(%s, r.oid, 'member') and r.rolname <> %s", [login, login]
     )
-    assert {name for (name,) in become} == MAY_BECOME[login]
+    assert {name for (name,) in member_of} == MEMBER_OF[login]
 
 
 @pytest.mark.parametrize("role", ["public", "shared"])
-def test_columns_readable_below_the_office_are_listed(role, admin):
-    assert columns(admin, f"cotmoc_{role}") == split(READ_BELOW_THE_OFFICE)
+def test_columns_readable_below_internal_are_listed(role, admin):
+    assert columns(admin, f"cotmoc_{role}") == split(READ_BELOW_INTERNAL)
 
 
 def test_columns_readable_by_partners_are_listed(admin):
@@ -109,43 +111,43 @@ def test_columns_readable_by_partners_are_listed(admin):
 
 @pytest.mark.parametrize("role", ["administrator", "office", "planner", "committee", "officer", "system"])
 def test_columns_readable_internally_are_listed(role, admin):
-    results = columns(admin, f"cotmoc_{role}")
-    expected = split(read_within_the_house(scoped=role == "officer"))
+    readable = columns(admin, f"cotmoc_{role}")
+    expected = split(internal_columns(scoped=role == "officer"))
     if role in ("administrator", "office"):
-        assert OF_RELEASES | set(READ_BY_PARTNERS) <= set(results)
-        results = {
-            name: message for name, message in results.items() if name not in OF_RELEASES | set(READ_BY_PARTNERS)
+        assert RELEASE_TABLES | set(READ_BY_PARTNERS) <= set(readable)
+        readable = {
+            name: columns for name, columns in readable.items() if name not in RELEASE_TABLES | set(READ_BY_PARTNERS)
         }
     if role in ("administrator", "office", "system"):
         expected["loaded_steps"] = {"name"}
-    assert results == expected
+    assert readable == expected
 
 
 def test_own_unit_rows_are_read_through_a_dedicated_role(admin):
-    results = columns(admin, OFFICER.own_unit_role)
-    views = {name: message for name, message in results.items() if name.endswith("_own")}
-    assert {name.removesuffix("_own") for name in views} == set(OF_A_LAYER) | set(OF_A_PART) - {"links"}
-    behind = {f"{name.removesuffix('_own')}_history": message for name, message in views.items()}
-    assert results == {**views, **behind, **{name: {"id"} for name in OF_A_LAYER}}
-    for verb in ("insert", "update"):  # but through its own views, of which the database lets nothing be changed
+    readable = columns(admin, OFFICER.own_unit_role)
+    views = {name: columns for name, columns in readable.items() if name.endswith("_own")}
+    assert {name.removesuffix("_own") for name in views} == set(LAYER_COLUMNS) | set(CHILD_COLUMNS) - {"links"}
+    histories = {f"{name.removesuffix('_own')}_history": columns for name, columns in views.items()}
+    assert readable == {**views, **histories, **{name: {"id"} for name in LAYER_COLUMNS}}
+    for verb in ("insert", "update"):  # the _own views are not updatable
         assert not [name for name in columns(admin, OFFICER.own_unit_role, verb) if not name.endswith("_own")]
 
 
 @pytest.mark.parametrize("role", ["administrator", "office", "planner", "officer", "system"])
 def test_tables_writable_by_each_role_are_listed(role, admin):
     editing = f"cotmoc_{role}_edit"
-    changed = columns(admin, editing, "insert") | columns(admin, editing, "update")
-    assert set(changed) == set(CHANGED_BY[role].split())
-    assert tables(admin, editing, "delete") == set(ERASED[role].split())
+    writable = columns(admin, editing, "insert") | columns(admin, editing, "update")
+    assert set(writable) == set(WRITABLE_BY[role].split())
+    assert tables(admin, editing, "delete") == set(DELETABLE_BY[role].split())
     for verb in ("truncate", "references", "trigger"):
         assert tables(admin, editing, verb) == set()
-    for layer in set(catalog) & set(changed):
+    for layer in set(catalog) & set(writable):
         assert (
             not {"id", "version", "created_by", "created_at", "updated_at"} & columns(admin, editing, "update")[layer]
         )
 
 
-def test_officer_updates_marker_findings_and_creates_no_marker(admin):
+def test_officer_updates_condition_and_inspection_date_of_markers_only(admin):
     assert columns(admin, OFFICER.write_role, "update")["markers"] == {"condition", "inspected_on"}
     assert "markers" not in columns(admin, OFFICER.write_role, "insert")
 
@@ -159,10 +161,10 @@ def test_callers_of_security_definer_functions_are_listed(admin):
     called = {}
     for function, role in results:
         called.setdefault(function, set()).add(role.removeprefix("cotmoc_"))
-    assert called == CALLED
+    assert called == SECURITY_DEFINER_CALLERS
 
 
-@pytest.mark.parametrize("role", OF_WHOM)
+@pytest.mark.parametrize("role", CALLABLE_BY)
 def test_callable_functions_of_the_schema_are_listed(role, admin):
     results = admin.execute(
         "select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
@@ -170,7 +172,7 @@ def test_callable_functions_of_the_schema_are_listed(role, admin):
         " and has_schema_privilege(%(role)s, n.oid, 'usage') and has_function_privilege(%(role)s, p.oid, 'execute')",
         {"role": role},
     )
-    assert {name for (name,) in results} == OF_WHOM[role]
+    assert {name for (name,) in results} == CALLABLE_BY[role]
 
 
 def test_no_role_may_use_a_sequence(admin):
@@ -182,22 +184,22 @@ def test_no_role_may_use_a_sequence(admin):
     assert results.fetchall() == []
 
 
-@pytest.mark.parametrize(("login", "role"), HANDS, ids=str)
-def test_catalogue_functions_give_no_role_extra_access(login, role, admin, connect):
+@pytest.mark.parametrize(("login", "role"), LOGINS_AND_ROLES, ids=str)
+def test_probes_are_refused_to_every_login_and_role(login, role, admin, connect):
     areas = admin.execute("select 'app.areas'::regclass::oid").fetchone()[0]
     raw = connect(login, role=role)
     if role is not None:
         raw.execute("select set_config('cotmoc.actor', 'x', false)")
-    worked = []
-    for trick in TRICKS:
-        if trick.endswith(login) or (login == SEALER_LOGIN and "app.seals" in trick):
-            continue  # what it is there for
+    succeeded = []
+    for probe in PROBES:
+        if probe.endswith(login) or (login == SEALER_LOGIN and "app.seals" in probe):
+            continue  # the purpose of this login
         try:
-            raw.execute(trick.replace("{areas}", str(areas)))
+            raw.execute(probe.replace("{areas}", str(areas)))
         except REFUSED:
             continue
-        worked.append(trick)
-    assert worked == []
+        succeeded.append(probe)
+    assert succeeded == []
 
 
 @pytest.mark.parametrize(
@@ -222,7 +224,7 @@ def test_single_purpose_logins_read_no_layer(login, connect):
 
 
 def test_catalogues_reveal_row_counts_at_most(connect):
-    """Declared: whoever has a login's password sees row estimates. No door gives a login's SQL to anybody."""
+    """A known limit: SQL as a login shows row estimates of hidden tables. No route executes a client's SQL."""
     raw = connect(READER_LOGIN, role=PUBLIC.role.read_role)
     assert raw.execute("select reltuples from pg_class where oid = 'app.areas'::regclass").fetchone() == (300,)
     assert raw.execute("select count(*) from app.areas").fetchone() == (0,)

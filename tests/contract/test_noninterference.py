@@ -1,10 +1,10 @@
-"""Non-interference: two houses that differ only in what somebody may not know answer them byte for byte alike.
+"""Non-interference: two databases that differ only in what a reader may not know give it identical answers.
 
-One house stays as it is. In its copies hidden things are added, changed, linked, retired and moved about, one after
-the other; after each, doors are asked in both. Declared to be public: that a marker's number exists, and that
-incident codes are consecutive. Request numbers and the moment of the answer are left out of the comparison.
+One copy of a database stays unchanged. In another, hidden rows are created, updated, linked, retired and deleted; after
+each change two URLs are requested from both. Public by declaration: that a marker number exists, and that incident
+codes are consecutive. Request ids and times of the answer are not compared.
 
-Every run does 40 things for each reader; ``HYPOTHESIS_PROFILE=thorough`` does 2,000, which takes some ten minutes.
+A run makes 40 changes for each reader; ``HYPOTHESIS_PROFILE=thorough`` makes 2,000, in about ten minutes.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ HIDDEN = {
     "officer": [(Level.INTERNAL, UNIT_B), (Level.INTERNAL, None), (Level.RESTRICTED, UNIT_A)],
     "committee": [(Level.RESTRICTED, None), (Level.RESTRICTED, UNIT_A)],
 }
-"""Which new rows each reader may not know of: their level, and whose matter they are."""
+"""The new rows that each reader may not know: their level and their unit."""
 
 UNREAD_BY_THE_PUBLIC = {
     "markers": "remark = 'anders', created_by = 'x', original = '{\"a\": 1}'",
@@ -58,22 +58,21 @@ UNREAD_BY_THE_PUBLIC = {
     "tasks": "person = 'anders'",
     "incidents": "created_by = 'x'",
 }
-"""What may be changed of a public row without the public's knowing, behind the back of its version; of what is not
-theirs, without an officer's knowing either."""
+"""Columns of public rows that the public may not read, nor an officer of another unit; changed without triggers."""
 
-UNREAD_PARTS = ("work_steps", "marker_inspections")
+UNREAD_CHILD_TABLES = ("work_steps", "marker_inspections")
 
 MOMENTS = re.compile(r"(\d{4}-\d\d-\d\d)(?:T| )(\d\d(?::|%3A)\d\d(?::|%3A)[\d.]+)(?:Z|(?:\+|%2B)00(?::|%3A)00)")
 MINUTES = re.compile(r"\d\d/\d\d/\d{4},? \d\d:\d\d|-\d{8}-\d{4}(?=\.)")
-"""A moment in UTC, and to the minute in Vietnam or in the name of a file."""
+"""Timestamps: in UTC, and to the minute in Vietnamese time or in a file name."""
 
 
 numbers = count(20_000)
 
 
 @dataclass
-class Served:
-    """A database behind the real application, without a wire between."""
+class ServedDatabase:
+    """A database and the application over it, called in-process (ASGI)."""
 
     name: str
     database: Database
@@ -82,23 +81,23 @@ class Served:
     since: str
     answers: dict[str, str] = field(default_factory=dict)
 
-    def get(self, address: str, token: str) -> httpx.Response:
-        """What it answers to whoever shows a token."""
+    def get(self, url: str, token: str) -> httpx.Response:
+        """The answer to a GET with a token."""
 
-        async def asking() -> httpx.Response:
+        async def send() -> httpx.Response:
             transport = httpx.ASGITransport(self.app)
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
-                return await client.get(address, headers={"authorization": f"Bearer {token}"})
+                return await client.get(url, headers={"authorization": f"Bearer {token}"})
 
-        return self.runner.run(asking())
+        return self.runner.run(send())
 
 
 @pytest.fixture(scope="module")
 def marked_template(cluster, migrated_template):
-    """A template with all canaries in it, and a token for each reader."""
+    """A template database with leak markers: the data set, a token for each reader, the time of creation."""
     cluster.create_database("alike", template=migrated_template)
     database = Database(cluster.url("alike", READER_LOGIN), cluster.url("alike", WRITER_LOGIN))
-    server = create_marked_dataset(database)
+    dataset = create_marked_dataset(database)
     database.dispose()
     accounts = Accounts(cluster.url("alike", ACCOUNTS_LOGIN))
     with accounts.transaction("test") as session:
@@ -108,16 +107,16 @@ def marked_template(cluster, migrated_template):
             for who, actor in READERS.items()
         }
     accounts.dispose()
-    yield server, tokens, dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    yield dataset, tokens, dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
     cluster.drop_database("alike")
 
 
 @pytest.fixture(scope="module")
 def serve(cluster, marked_template):
-    """Make a copy of the house and serve it."""
-    opened = []
+    """``serve(name)`` copies the template database and creates the application over it."""
+    served = []
 
-    def serving(name: str) -> Served:
+    def serve_copy(name: str) -> ServedDatabase:
         cluster.create_database(name, template="alike")
         settings = Settings(
             reader_url=cluster.url(name, READER_LOGIN),
@@ -127,12 +126,12 @@ def serve(cluster, marked_template):
         database = Database(settings.reader_url, settings.writer_url, pool_size=2)
         accounts = Accounts(settings.door_url, pool_size=1)
         app = create_app(settings, database, accounts)
-        opened.append((name, database, accounts))
-        return Served(name, database, app, runner, marked_template[2])
+        served.append((name, database, accounts))
+        return ServedDatabase(name, database, app, runner, marked_template[2])
 
     with asyncio.Runner() as runner:
-        yield serving
-    for name, database, accounts in opened:
+        yield serve_copy
+    for name, database, accounts in served:
         database.dispose()
         accounts.dispose()
         cluster.drop_database(name)
@@ -145,94 +144,94 @@ def unchanged_copy(serve):
 
 @pytest.mark.parametrize("who", READERS)
 def test_hidden_changes_change_no_response(who, serve, unchanged_copy, marked_template, cluster):
-    server, tokens, _ = marked_template
-    touched = serve(f"touched_by_{who}")
+    dataset, tokens, _ = marked_template
+    changed_copy = serve(f"touched_by_{who}")
     unchanged_copy.answers.clear()
-    addresses = [
-        address
-        for route, query in request_urls(server).items()
+    urls = [
+        url
+        for route, route_urls in request_urls(dataset).items()
         if "releases" not in route
-        for address in query[:: 9 if "{item}" in route else 1]
-        if "f=shp" not in address  # an archive's members carry the second they were written in
+        for url in route_urls[:: 9 if "{item}" in route else 1]
+        if "f=shp" not in url  # the members of a zip archive have timestamps
     ]
     differing = {}
 
-    def same(address: str) -> None:
-        if address not in unchanged_copy.answers:
-            unchanged_copy.answers[address] = response_text(unchanged_copy, tokens[who], address)
-        results = response_text(touched, tokens[who], address)
-        if results != unchanged_copy.answers[address]:
-            differing[address] = unlike(results, unchanged_copy.answers[address])
+    def compare(url: str) -> None:
+        if url not in unchanged_copy.answers:
+            unchanged_copy.answers[url] = response_text(unchanged_copy, tokens[who], url)
+        answer = response_text(changed_copy, tokens[who], url)
+        if answer != unchanged_copy.answers[url]:
+            differing[url] = first_difference(answer, unchanged_copy.answers[url])
 
-    with psycopg.connect(host=str(cluster.socket_dir), dbname=touched.name, user="postgres", autocommit=True) as admin:
+    with psycopg.connect(
+        host=str(cluster.socket_dir), dbname=changed_copy.name, user="postgres", autocommit=True
+    ) as admin:
 
         @given(seed=st.integers(0, 2**32))
         @hypothesis_settings(
             max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )  # fmt: skip
-        def answer_alike(seed):
+        def compare_after_a_hidden_change(seed):
             chance = random.Random(seed)
-            touch(who, touched.database, admin, server, chance)
-            for address in chance.sample(addresses, 2):
-                same(address)
+            change_hidden_data(who, changed_copy.database, admin, dataset, chance)
+            for url in chance.sample(urls, 2):
+                compare(url)
 
-        answer_alike()
-    for address in addresses:
-        same(address)
-    assert not differing, "\n".join(f"{address}: {parted}" for address, parted in differing.items())
-    assert len(unchanged_copy.answers) == len(set(addresses))
+        compare_after_a_hidden_change()
+    for url in urls:
+        compare(url)
+    assert not differing, "\n".join(f"{url}: {difference}" for url, difference in differing.items())
+    assert len(unchanged_copy.answers) == len(set(urls))
 
 
-def response_text(served: Served, token: str, address: str) -> str:
-    """All that an answer tells, less the moment and the number of the request."""
-    answer = served.get(address, token)
+def response_text(served: ServedDatabase, token: str, url: str) -> str:
+    """Status, headers and decoded body of an answer, without times and the request id."""
+    answer = served.get(url, token)
     kind = answer.headers.get("content-type", "")
-    assert answer.status_code in (200, 204, 403, 404, 422), (address, answer.text)
-    head = {
-        name: message
-        for name, message in answer.headers.items()
-        if name not in ("date", "x-request-id", "content-length")
+    assert answer.status_code in (200, 204, 403, 404, 422), (url, answer.text)
+    headers = {
+        name: value for name, value in answer.headers.items() if name not in ("date", "x-request-id", "content-length")
     }
-    if "html" in kind or "attachment" in head.get("content-disposition", ""):
-        head = {name: message for name, message in head.items() if name != "etag"}
-    message = MINUTES.sub("…", f"{answer.status_code} {head} {decode_response(answer.content, kind)}")
-    # What is later than all that was there in the beginning is the moment of the answer, or a leak in one house alone.
+    if "html" in kind or "attachment" in headers.get("content-disposition", ""):
+        headers = {name: value for name, value in headers.items() if name != "etag"}
+    text = MINUTES.sub("…", f"{answer.status_code} {headers} {decode_response(answer.content, kind)}")
+    # A time after the creation of the template is the time of the answer, or comes from one of the two copies.
     return MOMENTS.sub(
-        lambda item: item[0] if f"{item[1]}T{item[2]}".replace("%3A", ":") < served.since else "…", message
+        lambda match: match[0] if f"{match[1]}T{match[2]}".replace("%3A", ":") < served.since else "…", text
     )
 
 
-def unlike(item: str, other: str) -> tuple[str, str]:
-    """Where two texts part."""
-    at = next((n for n, (here, there) in enumerate(zip(item, other, strict=False)) if here != there), -1)
-    return item[max(0, at - 60) : at + 60], other[max(0, at - 60) : at + 60]
+def first_difference(text: str, other: str) -> tuple[str, str]:
+    """The surroundings of the first difference between two texts."""
+    at = next((n for n, (here, there) in enumerate(zip(text, other, strict=False)) if here != there), -1)
+    return text[max(0, at - 60) : at + 60], other[max(0, at - 60) : at + 60]
 
 
-def touch(who, database, admin, server, chance):
-    """Do something of which the reader may know nothing."""
-    acts = [add, add, add, alter, advance, hide_more, retire, erase, draft]
-    act = chance.choice([*acts, unread] if who in ("public", "officer") else acts)
-    act(who, database, admin, server, chance)
+def change_hidden_data(who, database, admin, dataset, chance):
+    """Make a random change of which the reader may know nothing."""
+    changes = [add, add, add, alter, advance, restrict, retire, delete, prepare_release]
+    change = chance.choice([*changes, alter_unread_columns] if who in ("public", "officer") else changes)
+    change(who, database, admin, dataset, chance)
 
 
-def hidden_rows(who, server):
-    """What there is in the house from its beginning, and what was added, of which the reader may know nothing."""
-    return [(row.layer, row.id) for row in server.hidden_from(READERS[who])] + ADDED[who]
+def hidden_rows(who, dataset):
+    """Layer and id of the rows hidden from the reader, of the template and created since."""
+    return [(row.layer, row.id) for row in dataset.hidden_from(READERS[who])] + ADDED[who]
 
 
-def somewhere(chance):
-    """A place anywhere in the country, or among the things that are seen."""
+def random_position(chance):
+    """A position anywhere in the country, or among the visible rows."""
     lon = chance.choice([chance.uniform(102.5, 109.5), 105.9 + chance.random() / 5])
     return lon, chance.choice([8.6, 11.6, 22.9])
 
 
-def add(who, database, _admin, server, chance):
-    """Something new and hidden, with its parts, to and from which links lead, seen ones and hidden ones."""
+def add(who, database, _admin, dataset, chance):
+    """Create a hidden row with child rows, and links from and to visible and hidden rows."""
     layer = chance.choice(list(catalog.values()))
     level, unit = chance.choice(HIDDEN[who])
-    lon, lat = somewhere(chance)
-    inputs = {
+    lon, lat = random_position(chance)
+    values = {
         item.name: _value(item, chance)
         for item in layer.fields.values()
         if item.sql is None
@@ -240,10 +239,10 @@ def add(who, database, _admin, server, chance):
         and item.name not in ("version", "created_at", "created_by", "updated_at", "retired_at", "parent", "border")
     }
     if layer.status is not None:
-        inputs[layer.status.name] = chance.choice(layer.transitions)[0] or None
-    named = {name: unit for name in ("unit", "lead_unit") if name in layer.fields and unit is not None}
-    inputs |= {"level": level, "position_source": chance.choice([PositionSource.GPS, PositionSource.ASSUMED])}
-    feature = layer.model(**{name: value for name, value in {**inputs, **named}.items() if value is not None})
+        values[layer.status.name] = chance.choice(layer.transitions)[0] or None
+    units = {name: unit for name in ("unit", "lead_unit") if name in layer.fields and unit is not None}
+    values |= {"level": level, "position_source": chance.choice([PositionSource.GPS, PositionSource.ASSUMED])}
+    feature = layer.model(**{name: value for name, value in {**values, **units}.items() if value is not None})
     feature.id = uuid.uuid4()
     if "border" in layer.fields:
         feature.border = "VN-KH"
@@ -251,29 +250,29 @@ def add(who, database, _admin, server, chance):
         feature.chainage_m = 25000.0 + chance.random()
     line = layer.geometry_type == "LINESTRING"
     feature.geom = from_shape(LineString([(lon, lat), (lon, lat + 0.01)]) if line else Point(lon, lat), srid=WGS84)
-    other, identity = chance.choice(hidden_rows(who, server))
+    other, identity = chance.choice(hidden_rows(who, dataset))
     with database.transaction(Actor("nobody-known", OFFICE_STAFF), write=True, reason="x") as session:
         session.add(feature)
         session.flush()
         for part in child_tables.values():
             if part.parent is layer.model:
-                message = {
+                child_values = {
                     item.name: _value(item, chance)
                     for item in child_fields(part, Level.RESTRICTED)
                     if not item.nullable
                 }
-                session.add(part(feature_id=feature.id, **message))
-        public = server.of(chance.choice(["incidents", "works", "markers", "gates", "tasks"]), "public")
+                session.add(part(feature_id=feature.id, **child_values))
+        public = dataset.of(chance.choice(["incidents", "works", "markers", "gates", "tasks"]), "public")
         session.add(Link(feature_id=public.id, to_id=feature.id, role="subject"))
         session.add(Link(feature_id=feature.id, to_id=public.id, role="site"))
-        results = session.get(other.model, identity)
-        if results is not None and results.retired_at is None:
+        target = session.get(other.model, identity)
+        if target is not None and target.retired_at is None:
             session.add(Link(feature_id=feature.id, to_id=identity, role="parent"))
     ADDED[who].append((layer, feature.id))
 
 
 ADDED: dict[str, list[Any]] = {who: [] for who in READERS}
-"""What each reader's house has been given, to be changed and erased again."""
+"""The rows created for each reader, to be updated and deleted later."""
 
 
 def _value(item, chance):
@@ -288,9 +287,9 @@ def _value(item, chance):
     }.get(item.type)  # fmt: skip
 
 
-def changing(who, database, server, chance, change, *, among=None):
-    """Change a hidden row as the office does; what there is not any more stays as it is."""
-    rows = [hidden_row for hidden_row in hidden_rows(who, server) if among is None or among(hidden_row[0])]
+def change_hidden_row(who, database, dataset, chance, change, *, among=None):
+    """Apply ``change`` to a random hidden row as the office, unless the row has been deleted."""
+    rows = [hidden_row for hidden_row in hidden_rows(who, dataset) if among is None or among(hidden_row[0])]
     layer, identity = chance.choice(rows)
     with database.transaction(Actor("nobody-known", OFFICE_STAFF), write=True, reason="x") as session:
         feature = session.get(layer.model, identity)
@@ -298,50 +297,50 @@ def changing(who, database, server, chance, change, *, among=None):
             change(layer, feature)
 
 
-def alter(who, database, _admin, server, chance):
-    """A hidden row is elsewhere and says something else, several times over: a past that is hidden too."""
+def alter(who, database, _admin, dataset, chance):
+    """Change source and position of hidden rows up to three times, which also gives them a history."""
     for _ in range(chance.randint(1, 3)):
 
         def change(layer, feature):
             feature.source = f"anders {chance.random()}"
             if layer.geometry_type != "LINESTRING":
-                feature.geom = from_shape(Point(*somewhere(chance)), srid=WGS84)
+                feature.geom = from_shape(Point(*random_position(chance)), srid=WGS84)
 
-        changing(who, database, server, chance, change)
+        change_hidden_row(who, database, dataset, chance, change)
 
 
-def advance(who, database, _admin, server, chance):
-    """A hidden row goes a step on."""
+def advance(who, database, _admin, dataset, chance):
+    """Change the status of a hidden row by one transition."""
 
     def change(layer, feature):
-        word = getattr(feature, layer.status.name) or ""
-        onward = [end for start, end in layer.transitions if start == word and end]
-        if onward:
-            setattr(feature, layer.status.name, chance.choice(onward))
+        status = getattr(feature, layer.status.name) or ""
+        next_statuses = [end for start, end in layer.transitions if start == status and end]
+        if next_statuses:
+            setattr(feature, layer.status.name, chance.choice(next_statuses))
 
-    changing(who, database, server, chance, change, among=lambda layer: layer.status is not None)
+    change_hidden_row(who, database, dataset, chance, change, among=lambda layer: layer.status is not None)
 
 
-def hide_more(who, database, _admin, server, chance):
-    """A hidden row becomes one that fewer may know of."""
+def restrict(who, database, _admin, dataset, chance):
+    """Raise the level of a hidden row to restricted."""
 
     def change(_layer, feature):
         feature.level = Level.RESTRICTED
 
-    changing(who, database, server, chance, change)
+    change_hidden_row(who, database, dataset, chance, change)
 
 
-def retire(who, database, _admin, server, chance):
-    """A hidden row is taken out of use, or put back."""
+def retire(who, database, _admin, dataset, chance):
+    """Retire a hidden row, or restore it."""
 
     def change(_layer, feature):
         feature.retired_at = None if feature.retired_at else dt.datetime.now(dt.UTC)
 
-    changing(who, database, server, chance, change)
+    change_hidden_row(who, database, dataset, chance, change)
 
 
-def erase(who, _database, admin, _house, chance):
-    """A hidden row that was added is erased by the administrator, as no door does; its history stays."""
+def delete(who, _database, admin, _dataset, chance):
+    """Delete a created row as superuser, which no route does; its history stays."""
     if not ADDED.get(who):
         return
     layer, identity = ADDED[who].pop(chance.randrange(len(ADDED[who])))
@@ -349,15 +348,15 @@ def erase(who, _database, admin, _house, chance):
     admin.execute(f"delete from app.{layer.name} where id = %s", [identity])
 
 
-def draft(who, database, _admin, server, _chance):
-    """The office prepares to release something, whose name and recipient nobody else knows."""
+def prepare_release(who, database, _admin, dataset, _chance):
+    """Prepare a release as the office; its name and recipient are hidden."""
     part = contents.PreparedPart(Selection(catalog["markers"], PARTNER.level), ("number",), None, {})
     with database.transaction(Actor("nobody-known", OFFICE_STAFF), write=True, reason="x") as session:
         workflow.prepare(session, f"Bản {uuid.uuid4()}", "Nơi nhận", workflow.Terms(basis="x"), [part])
 
 
-def unread(who, _database, admin, server, chance):
-    """Columns that the reader may not read are changed in rows that it does; the public's also where one is assumed."""
+def alter_unread_columns(who, _database, admin, dataset, chance):
+    """Change unreadable columns of readable rows; for the public also assumed positions."""
     admin.execute("set session_replication_role = replica")
     for layer, change in UNREAD_BY_THE_PUBLIC.items():
         for table in (layer, f"{layer}_history"):
@@ -368,7 +367,7 @@ def unread(who, _database, admin, server, chance):
         )
     public = "feature_id in (select id from app.works where level = 'public' union all"
     public += " select id from app.markers where level = 'public')"
-    for part in UNREAD_PARTS:
+    for part in UNREAD_CHILD_TABLES:
         for table in (part, f"{part}_history"):
             admin.execute(f"update app.{table} set note = 'anders' where {public}")
     if who != "public":
@@ -385,14 +384,14 @@ def unread(who, _database, admin, server, chance):
 
 
 def test_comparison_detects_visible_changes(serve, unchanged_copy, marked_template):
-    """The control: something public is added, and the answers differ."""
-    server, tokens, _ = marked_template
-    other = serve("not_alike")
+    """The control: a new public row changes the answers."""
+    dataset, tokens, _ = marked_template
+    changed_copy = serve("not_alike")
     HIDDEN["nobody"] = [(Level.PUBLIC, None)]
     READERS["nobody"], ADDED["nobody"] = READERS["public"], []
-    add("nobody", other.database, None, server, random.Random(4))
-    query = [f"/ogc/collections/{item}/items?limit=1000&count=exact" for item in catalog] + ["/ogc/collections"]
+    add("nobody", changed_copy.database, None, dataset, random.Random(4))
+    urls = [f"/ogc/collections/{item}/items?limit=1000&count=exact" for item in catalog] + ["/ogc/collections"]
     assert any(
-        response_text(other, tokens["public"], item) != response_text(unchanged_copy, tokens["public"], item)
-        for item in query
+        response_text(changed_copy, tokens["public"], item) != response_text(unchanged_copy, tokens["public"], item)
+        for item in urls
     )

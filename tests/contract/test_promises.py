@@ -1,4 +1,4 @@
-"""The two promises, kept for every layer: nobody sees what they may not, and nothing changes without a name."""
+"""Every layer in PostgreSQL: no actor reads above its clearance, and every change is journalled with its actor."""
 
 import io
 import json
@@ -18,18 +18,18 @@ from gis.write import commands
 from layers.policy import OFFICE
 from tests.contract.layer_groups import (
     CLERK,
-    assumed,
-    below_the_office,
+    below_internal,
+    create_assumed_row,
     create_row,
-    every,
-    every_editable,
-    every_placed,
+    every_editable_layer,
+    every_layer,
+    every_layer_with_geometry,
     table,
 )
 from tests.factories import now
 
 
-@every
+@every_layer
 def test_row_security_is_forced_on_table_and_history(layer, connect):
     for name in (layer.name, f"{layer.name}_history"):
         row = connect().execute(
@@ -40,17 +40,17 @@ def test_row_security_is_forced_on_table_and_history(layer, connect):
         assert row.fetchone() == (True, True, "cotmoc_owner")
 
 
-@every
+@every_layer
 def test_geometry_has_a_spatial_index(layer, connect):
-    results = connect().execute(
+    cursor = connect().execute(
         "select count(*) from pg_indexes where schemaname = 'app' and tablename = %s"
         " and indexdef like '%%gist (geom)%%'",
         [layer.name],
     )
-    assert results.fetchone() == (1,)
+    assert cursor.fetchone() == (1,)
 
 
-@every
+@every_layer
 def test_raw_sql_without_an_actor_is_refused(layer, database, connect):
     row = create_row(database, layer)
     raw = connect(WRITER_LOGIN, role=OFFICE.role.write_role)
@@ -62,7 +62,7 @@ def test_raw_sql_without_an_actor_is_refused(layer, database, connect):
     assert refused.value.sqlstate == "CM001"
 
 
-@every
+@every_layer
 def test_logins_without_a_role_have_no_access(layer, connect):
     for login in (READER_LOGIN, WRITER_LOGIN):
         for statement in ("select id from {}", "delete from {}", "truncate {}", "insert into {} default values"):
@@ -70,7 +70,7 @@ def test_logins_without_a_role_have_no_access(layer, connect):
                 connect(login).execute(sql.SQL(statement).format(table(layer)))
 
 
-@every
+@every_layer
 def test_readers_cannot_write_and_editors_cannot_delete(layer, database, connect):
     row = create_row(database, layer)
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -87,7 +87,7 @@ def test_readers_cannot_write_and_editors_cannot_delete(layer, database, connect
         editor.execute(sql.SQL("update {} set actor = 'x'").format(table(layer, "_history")))
 
 
-@every
+@every_layer
 def test_changes_are_journalled_with_actor_time_and_reason(layer, database, connect):
     row = create_row(database, layer, source="trước")
     before = now()
@@ -114,7 +114,7 @@ def test_changes_are_journalled_with_actor_time_and_reason(layer, database, conn
     ]
 
 
-@every
+@every_layer
 def test_history_ranges_have_no_gap_and_no_overlap(layer, database, connect):
     row = create_row(database, layer)
     for source in "abc":
@@ -132,7 +132,7 @@ def test_history_ranges_have_no_gap_and_no_overlap(layer, database, connect):
     assert spans[-1][1] is None
 
 
-@every_editable
+@every_editable_layer
 def test_retired_features_are_hidden_and_keep_their_history(layer, database):
     row = create_row(database, layer, source="trước khi ngừng")
     before = now()
@@ -149,7 +149,7 @@ def test_retired_features_are_hidden_and_keep_their_history(layer, database):
         commands.lock_feature(session, layer.model, row)
 
 
-@every
+@every_layer
 def test_identity_is_immutable_and_registered(layer, database, connect):
     row = create_row(database, layer)
     admin = connect()
@@ -160,8 +160,8 @@ def test_identity_is_immutable_and_registered(layer, database, connect):
     assert refused.value.sqlstate == "CM003"
 
 
-@every
-@below_the_office
+@every_layer
+@below_internal
 def test_rows_above_the_readers_level_are_invisible(layer, reader, database):
     hidden = [create_row(database, layer, level=level) for level in ("internal", "restricted")]
     visible = create_row(database, layer, level="public")
@@ -175,8 +175,8 @@ def test_rows_above_the_readers_level_are_invisible(layer, reader, database):
         assert pages.count_features(session, Selection(layer, reader.level, ids=[*hidden, visible])) == 1
 
 
-@every
-@below_the_office
+@every_layer
+@below_internal
 def test_raising_the_level_hides_the_history_too(layer, reader, database):
     row = create_row(database, layer, level="public", source="chuyện cũ")
     before = now()
@@ -188,11 +188,15 @@ def test_raising_the_level_hides_the_history_too(layer, reader, database):
         assert pages.read_features(session, Selection(layer, reader.level, ids=[row], as_of=before)) == []
 
 
-@every
-@below_the_office
-def test_columns_above_the_readers_level_cannot_be_named(layer, reader, connect):
+@every_layer
+@below_internal
+def test_columns_above_the_readers_level_are_refused_in_sql(layer, reader, connect):
     raw = connect(READER_LOGIN, role=reader.role.read_role)
-    hidden = [name for name, item in layer.fields.items() if not reader.level.may_read(item.level) and item.sql is None]
+    hidden = [
+        name
+        for name, layer_field in layer.fields.items()
+        if not reader.level.may_read(layer_field.level) and layer_field.sql is None
+    ]
     assert {"original", "created_by"} <= set(hidden)
     for name in (*hidden, "geom", "address", "chainage_m"):
         for suffix in ("", "_history"):
@@ -202,7 +206,7 @@ def test_columns_above_the_readers_level_cannot_be_named(layer, reader, connect)
                 "select 1 from {1} order by {0}",
                 "select (select count({0}) from {1})",
             ):
-                if name == "retired_at":  # rows are chosen by it
+                if name == "retired_at":  # readable, because queries filter by it
                     continue
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     raw.execute(sql.SQL(statement).format(sql.Identifier(name), table(layer, suffix)))
@@ -211,10 +215,10 @@ def test_columns_above_the_readers_level_cannot_be_named(layer, reader, connect)
             raw.execute(sql.SQL("select * from {}").format(table(layer, suffix)))
 
 
-@every_placed
-@below_the_office
+@every_layer_with_geometry
+@below_internal
 def test_assumed_positions_are_masked_below_internal(layer, reader, database, connect):
-    row = assumed(database, connect, layer)
+    row = create_assumed_row(database, connect, layer)
     around = (105.9, 11.6, 106.0, 11.8)
     with database.transaction(reader) as session:
         for moment in (None, now()):
@@ -245,9 +249,9 @@ def test_assumed_positions_are_masked_below_internal(layer, reader, database, co
     assert feature["properties"]["chainage_m"] == 12345
 
 
-@every_placed
+@every_layer_with_geometry
 def test_partner_export_counts_withheld_positions(layer, database, connect, client):
-    row = assumed(database, connect, layer)
+    row = create_assumed_row(database, connect, layer)
     visible = create_row(database, layer, level="public")
     hidden = create_row(database, layer, level="internal")
     file = client.get(f"/api/export/{layer.name}", params={"reader": "partner"}).json()
@@ -255,24 +259,24 @@ def test_partner_export_counts_withheld_positions(layer, database, connect, clie
     assert by_id[str(row)]["geometry"] is None
     assert by_id[str(visible)]["geometry"] is not None
     assert str(hidden) not in by_id
-    withheld = [item for item in by_id.values() if item["properties"]["position_source"] == "assumed"]
+    withheld = [feature for feature in by_id.values() if feature["properties"]["position_source"] == "assumed"]
     assert file["withheld_positions"] == len(withheld) >= 1
     assert file["numberReturned"] == len(by_id)
-    columns = {name for item in by_id.values() for name in item["properties"]}
+    columns = {name for feature in by_id.values() for name in feature["properties"]}
     assert columns == {"id", "layer", *layer.readable_fields(Level.PARTNER)}
 
 
-@every
-def test_gdal_reads_from_an_export_exactly_what_was_shown(layer, database, client):
+@every_layer
+def test_export_read_by_gdal_equals_the_items(layer, database, client):
     rows = [str(create_row(database, layer, source=f'dòng {n} «ngoặc» "kép"')) for n in range(3)]
     visible = client.get(f"/ogc/collections/{layer.name}/items", params={"limit": 10000}).json()
     file = client.get(f"/api/export/{layer.name}")
     frame = pyogrio.read_dataframe(io.BytesIO(file.content))
     assert set(rows) <= set(frame["id"])
-    assert sorted(frame["id"]) == sorted(item["id"] for item in visible["features"])
+    assert sorted(frame["id"]) == sorted(feature["id"] for feature in visible["features"])
     if layer.has_geometry:
         assert frame.crs.to_epsg() == 4326
-    expected = {item["id"]: item for item in visible["features"]}
+    expected = {feature["id"]: feature for feature in visible["features"]}
     for row in rows:
         read = frame[frame["id"] == row].iloc[0]
         assert read["source"] == expected[row]["properties"]["source"]

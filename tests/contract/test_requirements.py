@@ -1,8 +1,7 @@
-"""Every requirement of a declared conformance class, and every case of the security corpus, is borne by a test.
+"""Every requirement of a declared conformance class, and every case of the security corpus, has a test.
 
-Names are those of the standards: ``http://www.opengis.net/spec/<part>/req/<class>/<requirement>``. A test bears them as
-``@pytest.mark.requirement("<part>/<class>", "<requirement> <requirement>")``; several requirements that one look at the
-same answer proves share a test.
+Names are those of the standards: ``http://www.opengis.net/spec/<part>/req/<class>/<requirement>``. A test is marked
+``@pytest.mark.requirement("<part>/<class>", "<requirement> <requirement>")``; it may prove several requirements.
 """
 
 import ast
@@ -22,13 +21,13 @@ SECURITY = "corpus-D"
 """The security corpus: cases of access that must be refused or must reveal nothing."""
 
 REQUIRED: dict[str, set[str]] = defaultdict(set)
-"""The requirements of each conformance class, by the standards' own names."""
+"""The names of the requirements of each conformance class."""
 for row in csv.DictReader((Path(__file__).with_name("requirements.csv")).read_text("utf-8").splitlines()):
     REQUIRED[row["class"]].add(row["requirement"])
 
 
 def marked() -> Iterator[tuple[str, str]]:
-    """The classes and requirements that the tests bear, read from their source so that a part of the suite will do."""
+    """Classes and requirements in the tests' markers, read from the source so that any part of the suite may run."""
     for path in TESTS.rglob("test_*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             for decorator in getattr(node, "decorator_list", []):
@@ -37,7 +36,7 @@ def marked() -> Iterator[tuple[str, str]]:
                     yield from ((group, name) for name in " ".join(names).split())
 
 
-def test_declared_conformance_classes_are_those_with_requirements(client):
+def test_declared_conformance_classes_are_those_with_listed_requirements(client):
     declared = client.get("/ogc/conformance").json()["conformsTo"]
     assert sorted(declared) == sorted(uri for module in DECLARING for uri in module.CONFORMS_TO)
     assert len(declared) == len(set(declared))
@@ -46,9 +45,9 @@ def test_declared_conformance_classes_are_those_with_requirements(client):
     assert set(compiler.CONFORMS_TO) < set(declared)
 
 
-def test_every_requirement_of_a_declared_class_is_borne_by_a_test():
-    borne = defaultdict(set)
+def test_every_requirement_of_a_declared_class_has_a_test():
+    tested = defaultdict(set)
     for group, name in marked():
-        borne[group].add(name)
+        tested[group].add(name)
     for group, names in REQUIRED.items():
-        assert borne[group] == names, group
+        assert tested[group] == names, group

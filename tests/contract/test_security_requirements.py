@@ -1,6 +1,6 @@
-"""Corpus D of the bad inputs, who may do what: thirty cases, each by its name.
+"""Corpus D of the bad inputs: thirty cases of access control over HTTP, each with its marker.
 
-Where a whole test file is about a case, what stands here is its one essential answer, over HTTP.
+Where another file tests a case in full, the test here checks its essential answer only.
 """
 
 import datetime as dt
@@ -37,7 +37,7 @@ TILE = f"{INCIDENTS}/tiles/WebMercatorQuad/10/478/813"
 
 @pytest.fixture(scope="module")
 def request_headers(accounts, site_url):
-    """What each brings along: tokens of a public reader and of a partner, an officer's own sign-in."""
+    """Request headers: tokens of two public readers and a partner, the session cookie of an officer."""
     with accounts.transaction("test") as session:
         enrol(session, "chief", "administrator", password=PASSWORD, second_factor="A" * 32)
         officer = enrol(session, "officer", "officer", unit="Đồn thử", password=PASSWORD).id
@@ -54,39 +54,41 @@ def request_headers(accounts, site_url):
 
 @pytest.fixture(scope="module")
 def client_of(site_url, request_headers):
-    """``asking("public")`` is a client of theirs."""
-    opened = {who: httpx.Client(base_url=site_url, headers=head, timeout=30) for who, head in request_headers.items()}
-    opened["nobody"] = httpx.Client(base_url=site_url, timeout=30)
-    yield opened.__getitem__
-    for item in opened.values():
-        item.close()
+    """``client_of("public")`` is a client with the credentials of the public reader; ``nobody`` has none."""
+    clients = {
+        who: httpx.Client(base_url=site_url, headers=headers, timeout=30) for who, headers in request_headers.items()
+    }
+    clients["nobody"] = httpx.Client(base_url=site_url, timeout=30)
+    yield clients.__getitem__
+    for client in clients.values():
+        client.close()
 
 
 @pytest.fixture(scope="module")
 def answers_before(client_of):
-    """What a public reader heard before anything hidden was there."""
+    """Answers to a public reader before the hidden incident exists."""
     paths = (f"{ITEMS}?bbox={HERE}&count=exact", INCIDENTS, TILE, f"{ITEMS}?limit=5", f"{ITEMS}?q={SECRET}")
     return {path: client_of("public").get(path) for path in paths}
 
 
 @pytest.fixture(scope="module")
 def hidden(database, answers_before):
-    """A restricted incident; it was public for a moment, which is given with its id."""
+    """The id of a restricted incident, and a moment at which it was public."""
     place = {"type": "Point", "coordinates": [LON, LAT]}
     with database.transaction(SYSTEM, write=True) as session:
         row = put(session, catalog["incidents"], geometry=place, description=SECRET, level="public")
-        results = row.id
+        identity = row.id
     then = dt.datetime.now(dt.UTC)
     with database.transaction(SYSTEM, write=True, reason="x") as session:
-        session.get_one(catalog["incidents"].model, results).level = "restricted"
-    return str(results), then.isoformat().replace("+", "%2B")
+        session.get_one(catalog["incidents"].model, identity).level = "restricted"
+    return str(identity), then.isoformat().replace("+", "%2B")
 
 
 @pytest.fixture
 def assert_unchanged(client_of, hidden, answers_before):
-    """``unchanged(path)``: what a public reader hears is byte for byte what it was without the hidden thing."""
+    """``assert_unchanged(path)``: the answer to a public reader equals the one before the hidden incident existed."""
 
-    def compared(path):
+    def compare(path):
         now, then = client_of("public").get(path), answers_before[path]
         assert now.status_code == then.status_code
 
@@ -98,7 +100,7 @@ def assert_unchanged(client_of, hidden, answers_before):
         assert "last-modified" not in now.headers
         return now
 
-    return compared
+    return compare
 
 
 @pytest.mark.requirement("corpus-D", "D1")
@@ -129,9 +131,9 @@ def test_token_without_write_scope_cannot_write(client_of):
 def test_hidden_feature_answers_like_a_missing_one(method, client_of, hidden):
     answers = []
     for item in (hidden[0], str(uuid.uuid4())):
-        head = {"If-Match": '"1-0123456789abcdef"'}
+        headers = {"If-Match": '"1-0123456789abcdef"'}
         answer = client_of("officer").request(
-            method, f"{ITEMS}/{item}", json={"source": "x"} if method == "PATCH" else None, headers=head
+            method, f"{ITEMS}/{item}", json={"source": "x"} if method == "PATCH" else None, headers=headers
         )
         answers.append((answer.status_code, answer.text.replace(item, "…"), answer.headers["content-type"]))
     assert answers[0] == answers[1]
@@ -155,21 +157,21 @@ def test_tile_with_a_hidden_feature_equals_the_one_without(assert_unchanged):
 
 @pytest.mark.requirement("corpus-D", "D9 D13")
 def test_unknown_and_hidden_properties_are_refused_alike(client_of):
-    for question in ("?filter={}%3D4", "?properties={}", "?fields={}"):  # d9, d13
+    for query in ("?filter={}%3D4", "?properties={}", "?fields={}"):  # d9, d13
         answers = [
-            client_of("public").get("/ogc/collections/markers/items" + question.format(item))
-            for item in ("remark", "nonsense")
+            client_of("public").get("/ogc/collections/markers/items" + query.format(name))
+            for name in ("remark", "nonsense")
         ]
-        assert [item.status_code for item in answers] == [400, 400]
+        assert [answer.status_code for answer in answers] == [400, 400]
         assert answers[0].text.replace("remark", "…") == answers[1].text.replace("nonsense", "…")
 
 
 @pytest.mark.requirement("corpus-D", "D10")
 def test_sorting_by_a_hidden_property_is_refused_as_unknown(client_of):
     answers = [
-        client_of("public").get(f"/ogc/collections/markers/items?sortby={item}") for item in ("remark", "nonsense")
+        client_of("public").get(f"/ogc/collections/markers/items?sortby={name}") for name in ("remark", "nonsense")
     ]
-    assert [item.status_code for item in answers] == [400, 400]
+    assert [answer.status_code for answer in answers] == [400, 400]
     assert answers[0].text.replace("remark", "…") == answers[1].text.replace("nonsense", "…")
 
 
@@ -186,8 +188,8 @@ def test_hidden_write_changes_no_etag(assert_unchanged):
 
 
 @pytest.mark.requirement("corpus-D", "D14")
-def test_links_and_child_rows_of_a_hidden_feature_are_hidden(client_of, hidden):
-    """There are no photos yet; links and events are what hangs on a thing."""
+def test_links_and_transitions_of_a_hidden_feature_are_hidden(client_of, hidden):
+    """An incident has no child tables; its links and transitions are tested instead."""
     for tail in ("/links", "/moves"):
         assert client_of("public").get(f"{ITEMS}/{hidden[0]}{tail}").status_code in (404, 405)
     assert client_of("public").get(f"{ITEMS}/{hidden[0]}/links").status_code == 404
@@ -207,15 +209,15 @@ def test_past_states_follow_todays_level(client_of, hidden):
 
 
 @pytest.mark.requirement("corpus-D", "D17")
-def test_search_suggests_nothing_hidden(assert_unchanged, client_of, hidden):
+def test_search_and_locate_suggest_nothing_hidden(assert_unchanged, client_of, hidden):
     assert_unchanged(f"{ITEMS}?q={SECRET}")
     assert hidden[0] not in client_of("public").get(f"/api/locate?lon={LON}&lat={LAT}").text
 
 
 @pytest.mark.requirement("corpus-D", "D18")
-def test_nobody_can_change_their_own_role(client_of, connect):
-    (own_value,) = connect().execute("select id from app.people where name = 'officer'").fetchone()
-    for path in (f"/api/people/{own_value}/appointment", "/api/people"):
+def test_officer_cannot_assign_a_role_or_create_a_person(client_of, connect):
+    (person_id,) = connect().execute("select id from app.people where name = 'officer'").fetchone()
+    for path in (f"/api/people/{person_id}/appointment", "/api/people"):
         assert client_of("officer").post(path, json={"name": "x", "role": "administrator"}).status_code == 403
 
 
@@ -226,20 +228,20 @@ def test_cross_origin_write_is_refused(client_of):
 
 
 @pytest.mark.requirement("corpus-D", "D20")
-def test_cookie_write_without_csrf_token_is_refused(site_url, request_headers):
-    head = {name: value for name, value in request_headers["officer"].items() if name != "origin"}
-    assert httpx.post(f"{site_url}{ITEMS}", json={}, headers=head).status_code == 403
+def test_cookie_write_without_origin_header_is_refused(site_url, request_headers):
+    headers = {name: value for name, value in request_headers["officer"].items() if name != "origin"}
+    assert httpx.post(f"{site_url}{ITEMS}", json={}, headers=headers).status_code == 403
 
 
 @pytest.mark.requirement("corpus-D", "D21")
 def test_throttle_treats_unknown_names_like_known_ones(site_url, request_headers, connect):
-    """That an unknown name costs the same work is ``test_signin``'s; then the right password opens again."""
+    """Afterwards the right password is accepted, unless the client address is throttled."""
     answers = {"officer": [], "nobody-at-all": []}
     with httpx.Client(base_url=site_url, headers={"origin": site_url}, timeout=60) as client:
         for _ in range(50):
-            for name, heard in answers.items():
+            for name, statuses in answers.items():
                 body = {"name": name, "password": "một câu dài khác hẳn", "code": ""}
-                heard.append(client.post("/signin", json=body).status_code)
+                statuses.append(client.post("/signin", json=body).status_code)
     assert answers["officer"] == answers["nobody-at-all"]
     assert set(answers["officer"]) == {401, 429}
     assert answers["officer"][-1] == 429
@@ -247,7 +249,7 @@ def test_throttle_treats_unknown_names_like_known_ones(site_url, request_headers
     admin.execute("update app.people set blocked_until = now() where name = 'officer'")
     body = {"name": "officer", "password": PASSWORD, "code": ""}
     right = httpx.post(f"{site_url}/signin", json=body, headers={"origin": site_url})
-    assert right.status_code in (200, 429)  # the address that was wrong a hundred times waits by itself
+    assert right.status_code in (200, 429)  # the client address may still be throttled
 
 
 @pytest.mark.requirement("corpus-D", "D22")
@@ -284,25 +286,25 @@ def test_sql_injection_in_parameters_has_no_effect(text, client_of, hidden):
     ],
     ids=["brackets", "not", "a function"],
 )
-def test_oversized_cql2_text_is_refused(query, client_of):
+def test_deeply_nested_cql2_text_and_unknown_functions_are_refused(query, client_of):
     assert client_of("public").get(ITEMS, params=query).status_code == 400
 
 
 @pytest.mark.requirement("corpus-D", "D25")
 @pytest.mark.parametrize("depth", [17, 700, 1600])
-def test_oversized_cql2_json_is_refused(depth, site_url, request_headers):
-    """By hand, for no ordinary client sends so long a line."""
+def test_deeply_nested_cql2_json_is_refused(depth, site_url, request_headers):
+    """With ``http.client``, because httpx refuses such a long URL."""
     tree = '{"op":"not","args":[' * depth + '{"op":"=","args":[{"property":"level"},"public"]}' + "]}" * depth
     host, _, port = site_url.removeprefix("http://").partition(":")
-    line = http.client.HTTPConnection(host, int(port), timeout=30)
-    line.request(
+    connection = http.client.HTTPConnection(host, int(port), timeout=30)
+    connection.request(
         "GET", f"{ITEMS}?filter-lang=cql2-json&filter={quote(tree, safe='{}[]:,')}", headers=request_headers["public"]
     )
-    answer = line.getresponse()
+    answer = connection.getresponse()
     assert answer.status == 400
     assert answer.headers["content-type"] == "application/problem+json"
     answer.read()
-    line.close()
+    connection.close()
 
 
 @pytest.mark.requirement("corpus-D", "D26")
@@ -327,8 +329,8 @@ def test_tile_outside_the_matrix_is_404(tile, client_of):
 
 @pytest.mark.requirement("corpus-D", "D29")
 @pytest.mark.parametrize("text", ACCEPTED.values(), ids=ACCEPTED)
-def test_script_in_a_url_is_inert(text, client_of):
-    """In every place, page and file: ``tests/journeys/test_hostile_text.py``."""
+def test_script_in_a_query_parameter_is_inert(text, client_of):
+    """``tests/journeys/test_hostile_text.py`` tests every page and file."""
     page = client_of("officer").get("/incidents", params={"q": text[:200]})
     assert page.status_code in (200, 400)
     if page.status_code == 200:
@@ -339,6 +341,6 @@ def test_script_in_a_url_is_inert(text, client_of):
 def test_formulas_are_exported_as_text(client_of, database):
     with database.transaction(SYSTEM, write=True) as session:
         put(session, catalog["incidents"], level="public", description='=HYPERLINK("http://evil.example")')
-    spoken = client_of("public").get("/api/export/incidents?f=csv").text
-    assert "'=HYPERLINK" in spoken
-    assert not re.search(r'(^|,)"?=HYPERLINK', spoken)
+    exported = client_of("public").get("/api/export/incidents?f=csv").text
+    assert "'=HYPERLINK" in exported
+    assert not re.search(r'(^|,)"?=HYPERLINK', exported)
