@@ -1,4 +1,4 @@
-"""Requests whose every parameter is hostile, and the answers they get."""
+"""Pages and parameters for hostile requests, and a signed-in client that writes payloads."""
 
 import json
 
@@ -20,28 +20,28 @@ UNIT = ACCEPTED["an image"]
 RECIPIENT = ACCEPTED["the end of a script"]
 PLACE = {"text": "147/6 + 120 m", "border": "VN-KH", "written": ACCEPTED["an attribute"]}
 
-SEEN_BY_PEOPLE = [
+PAGES = [
     "/", "/incidents/new", "/works", "/gates", "/tasks", "/incidents", "/markers", "/crossings", "/documents", "/board",
     "/changes", "/people", "/tokens", "/account", "/releases", "/releases/new", "/holdings", "/signin",
     "/signin/password", "/releases/{release}", "/releases/{release}/new",
 ]  # fmt: skip
-"""The pages, by the path that the application gives the door; ``/ogc`` is a page too when asked for HTML."""
+"""The HTML pages by route path (``/ogc`` has HTML representations too)."""
 
 PARAMETERS = ("q", "sort", "by", "at", "recipient", "next", "lang", "layer", "tab", "select", "map", "unknown")
 MOMENTS = ("as_of", "since", "until", "version")
-"""What pages are asked with; a moment that is none is refused, and the page with it."""
+"""Parameters of pages that take a timestamp; a page refuses an invalid one."""
 
 
-class Asking:
-    """Somebody who has signed in and asks as our pages do."""
+class SignedInClient:
+    """A person with a session, whose client sends cookie, origin and CSRF token as the pages do."""
 
-    def __init__(self, site, accounts, name, role, **known):
+    def __init__(self, site_url, accounts, name, role, **details):
         with accounts.transaction("test") as session:
-            person = enrol(session, name, role, password=PASSWORD, **known)
+            person = enrol(session, name, role, password=PASSWORD, **details)
             self.id, cookie = person.id, sign_in(session, person.id)
             csrf = session.query(SignIn.csrf).filter_by(person_id=person.id).scalar()
-        head = {"cookie": f"{SESSION_COOKIE}={cookie}", "x-csrf-token": csrf, "origin": site}
-        self.client = httpx.Client(base_url=site, headers=head, timeout=60)
+        headers = {"cookie": f"{SESSION_COOKIE}={cookie}", "x-csrf-token": csrf, "origin": site_url}
+        self.client = httpx.Client(base_url=site_url, headers=headers, timeout=60)
 
     def send(self, path, body, expected=201, **headers):
         answer = self.client.post(path, json=body, headers=headers)
@@ -49,12 +49,12 @@ class Asking:
         return answer.json()
 
     def write(self, layer, text, **values):
-        """A new feature with ``text`` in every field that takes it, less those whose words are prescribed."""
+        """Create a feature with ``text`` in every text field that accepts it; refused fields get a sample value."""
         fields = writable_fields(catalog[layer])
         body = minimal_body(catalog[layer]) | {
-            name: fit_payload(text, entry.max_length) if entry.type == "text" else [fit_payload(text, entry.max_length)]
-            for name, entry in fields.items()
-            if entry.codes is None and entry.type in ("text", "list") and name not in ("number", "section", "border")
+            name: fit_payload(text, field.max_length) if field.type == "text" else [fit_payload(text, field.max_length)]
+            for name, field in fields.items()
+            if field.codes is None and field.type in ("text", "list") and name not in ("number", "section", "border")
         }
         body |= values
         if "place" in body:
@@ -63,19 +63,16 @@ class Asking:
         for _ in range(4):
             if answer.status_code != 422:
                 break
-            faulty = {entry["field"].split(".")[0] for entry in answer.json()["errors"]}
-            stored = {
-                entry: minimal_body(catalog[layer])[entry] for entry in faulty if entry in minimal_body(catalog[layer])
-            }
-            body = {name: value for name, value in body.items() if name not in faulty} | stored
+            refused = {error["field"].split(".")[0] for error in answer.json()["errors"]}
+            sample = minimal_body(catalog[layer])
+            body = {name: value for name, value in body.items() if name not in refused}
+            body |= {name: sample[name] for name in refused if name in sample}
             answer = self.client.post(f"/ogc/collections/{layer}/items", json=body)
         assert answer.status_code == 201, (layer, text, answer.text)
-        message = json.dumps(answer.json(), ensure_ascii=False)
-        assert any(json.dumps(entry.strip(), ensure_ascii=False)[1:-1] in message for entry in (text, SHORT_PAYLOAD)), (
-            layer,
-            text,
-        )
+        content = json.dumps(answer.json(), ensure_ascii=False)
+        payloads = [json.dumps(payload.strip(), ensure_ascii=False)[1:-1] for payload in (text, SHORT_PAYLOAD)]
+        assert any(payload in content for payload in payloads), (layer, text)
         return answer.json()
 
 
-FILED = ["incidents", "works", "documents"]
+EXPORTED_LAYERS = ["incidents", "works", "documents"]

@@ -1,4 +1,4 @@
-"""A stranger adds a layer: one card, one word in the table of contents, one generated revision. Nothing else."""
+"""Adding a layer takes a card, an import in ``layers/__init__.py`` and a generated migration. Nothing else."""
 
 import json
 import shutil
@@ -44,18 +44,18 @@ class Patrol(BorderFeature, layer="patrols", title=("Tuần tra", "Patrols"), st
     geom: Mapped[Any] = geometry("LINESTRING")
 '''
 
-STORY = """
+SCRIPT = """
     import json, sys
     from fastapi.testclient import TestClient
     from api.app import create_app
     from api.cli.migrate import migrate, revise
     from api.settings import Settings
 
-    admin, reader, writer, door = sys.argv[1:]
+    admin, reader, writer, accounts = sys.argv[1:]
     revision = revise(admin, "patrols")
     migrate(admin)
     assert revise(admin, "nothing") is None
-    settings = Settings(reader_url=reader, writer_url=writer, door_url=door)
+    settings = Settings(reader_url=reader, writer_url=writer, door_url=accounts)
     with TestClient(create_app(settings), "http://localhost:8000", client=("127.0.0.1", 50000)) as client:
         items = "/ogc/collections/patrols/items"
         created = client.post(items, json={"name": "Tuần 47", "border": "VN-KH", "on": "2026-11-20"})
@@ -64,35 +64,38 @@ STORY = """
         history = client.get(f"{items}/{created.json()['id']}/history")
         cards = client.get("/api/cards")
     print(json.dumps({
-        "revision": revision, "made": created.status_code, "moved": moved.status_code, "found": features.json(),
-        "past": history.json(), "layers": [one["name"] for one in cards.json()["layers"]],
+        "revision": revision, "created": created.status_code, "moved": moved.status_code, "features": features.json(),
+        "history": history.json(), "layers": [card["name"] for card in cards.json()["layers"]],
     }))
 """
 
 
 @pytest.fixture
 def modified_checkout(tmp_path):
+    """A copy of the packages and migrations with the card and its import."""
     for name in ("gis", "layers", "maps", "api"):
         shutil.copytree(CHECKOUT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(CHECKOUT / "data" / "migrations", tmp_path / "data" / "migrations")
     (tmp_path / "layers" / "patrols.py").write_text(CARD, encoding="utf-8")
-    contents = tmp_path / "layers" / "__init__.py"
-    contents.write_text(contents.read_text(encoding="utf-8") + "\nfrom layers import patrols\n", encoding="utf-8")
+    package = tmp_path / "layers" / "__init__.py"
+    package.write_text(package.read_text(encoding="utf-8") + "\nfrom layers import patrols\n", encoding="utf-8")
     return tmp_path
 
 
-def test_one_card_one_name_one_revision_make_a_layer(modified_checkout):
+def test_card_import_and_migration_suffice_for_the_api_of_a_layer(modified_checkout):
     with Cluster.throwaway() as cluster:
-        cluster.create_database("house")
-        logins = [cluster.url("house", user) for user in ("postgres", "cotmoc_reader", "cotmoc_writer", "cotmoc_door")]
-        message = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(STORY), *logins],
+        cluster.create_database("patrols")
+        logins = [
+            cluster.url("patrols", user) for user in ("postgres", "cotmoc_reader", "cotmoc_writer", "cotmoc_door")
+        ]
+        process = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(SCRIPT), *logins],
             cwd=modified_checkout, capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
-    assert message.returncode == 0, message.stderr[-3000:]
-    story = json.loads(message.stdout.splitlines()[-1])
-    assert story["revision"].endswith("_patrols.py")
-    assert (story["made"], story["moved"]) == (201, 200)
-    assert [feature["properties"]["name"] for feature in story["found"]["features"]] == ["Tuần 47"]
-    assert [entry["version"] for entry in story["past"]["entries"]] == [2, 1]
-    assert "patrols" in story["layers"]
+    assert process.returncode == 0, process.stderr[-3000:]
+    answers = json.loads(process.stdout.splitlines()[-1])
+    assert answers["revision"].endswith("_patrols.py")
+    assert (answers["created"], answers["moved"]) == (201, 200)
+    assert [feature["properties"]["name"] for feature in answers["features"]["features"]] == ["Tuần 47"]
+    assert [entry["version"] for entry in answers["history"]["entries"]] == [2, 1]
+    assert "patrols" in answers["layers"]

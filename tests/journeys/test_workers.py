@@ -1,4 +1,4 @@
-"""A house that serves from two processes: one is killed, all are, and what one of them knows the other knows too."""
+"""A server with two worker processes: restarts, shutdown, and state that the workers share."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ ROWS = 30_000
 
 @pytest.fixture(scope="module")
 def server_options():
-    """Two, however many processors there are."""
+    """Two workers, independent of the number of processors."""
     return ["--workers", "2"]
 
 
@@ -37,41 +37,41 @@ def server(module_server):
     return module_server
 
 
-def until(fact):
-    """Wait until something is so, and return it."""
+def wait_for(condition):
+    """Wait until ``condition()`` is truthy, and return its value."""
     deadline = time.monotonic() + 30
-    while not (met := fact()):
-        assert time.monotonic() < deadline, fact
+    while not (value := condition()):
+        assert time.monotonic() < deadline, condition
         time.sleep(0.01)
-    return met
+    return value
 
 
-def connected(dataset, **how):
-    """A connection to the house."""
+def connect_to(server, **options):
+    """A TCP connection to the server, with socket options."""
     connection = socket.socket()
-    for name, value in how.items():
+    for name, value in options.items():
         connection.setsockopt(socket.SOL_SOCKET, getattr(socket, name), value)
     connection.settimeout(30)
-    connection.connect(("127.0.0.1", int(dataset.base_url.rpartition(":")[2])))
+    connection.connect(("127.0.0.1", int(server.base_url.rpartition(":")[2])))
     return connection
 
 
-def worker_of(dataset, connection):
-    """The process at the other end of a connection, as the kernel has it."""
+def worker_of(server, connection):
+    """The id of the worker that holds the other end of a connection, read from /proc."""
     port = f":{connection.getsockname()[1]:04X}"
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        words = line.split()
-        if words[2].endswith(port):
-            for pid in dataset.workers():
+        fields = line.split()
+        if fields[2].endswith(port):
+            for pid in server.workers():
                 for file in Path(f"/proc/{pid}/fd").iterdir():
                     with suppress(OSError):
-                        if str(file.readlink()) == f"socket:[{words[9]}]":
+                        if str(file.readlink()) == f"socket:[{fields[9]}]":
                             return pid
     return None
 
 
 def response_status(connection, method, path, body="", token=None):
-    """The status of one answer on a connection that stays open."""
+    """Send a request on an open connection; gives the status of the answer."""
     host = f"Host: localhost:{connection.getpeername()[1]}"
     lines = [f"{method} {path} HTTP/1.1", host, f"Content-Length: {len(body)}", "Content-Type: application/json"]
     lines += [f"Authorization: Bearer {token}"] if token else []
@@ -81,7 +81,7 @@ def response_status(connection, method, path, body="", token=None):
         answer += connection.recv(65536)
     head, _, rest = answer.partition(b"\r\n\r\n")
     length = next(
-        int(item.split(b":")[1]) for item in head.lower().split(b"\r\n") if item.startswith(b"content-length")
+        int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
     )
     while len(rest) < length:
         rest += connection.recv(65536)
@@ -90,60 +90,60 @@ def response_status(connection, method, path, body="", token=None):
 
 @pytest.fixture
 def connections_to_both(server):
-    """One connection to each of the two."""
-    with ExitStack() as opened:
-        results = {}
+    """One connection to each of the two workers."""
+    with ExitStack() as stack:
+        by_worker = {}
 
-        def both():
-            connection = opened.enter_context(connected(server))
-            results.setdefault(until(lambda: worker_of(server, connection)), connection)
-            return len(results) == 2
+        def both_connected():
+            connection = stack.enter_context(connect_to(server))
+            by_worker.setdefault(wait_for(lambda: worker_of(server, connection)), connection)
+            return len(by_worker) == 2
 
-        until(both)
-        yield list(results.values())
+        wait_for(both_connected)
+        yield list(by_worker.values())
 
 
 def test_killed_worker_is_restarted_while_others_serve(server):
     first, second = server.workers()
     answers, stop = [], threading.Event()
 
-    def ask():
+    def send_requests():
         while not stop.is_set():
             with suppress(httpx.TransportError):
                 answers.append(httpx.get(f"{server.base_url}{MARKERS}", timeout=30).status_code)
 
-    asking = threading.Thread(target=ask)
-    asking.start()
+    client = threading.Thread(target=send_requests)
+    client.start()
     os.kill(first, signal.SIGKILL)
-    until(lambda: len(set(server.workers()) - {first, second}) == 1)
+    wait_for(lambda: len(set(server.workers()) - {first, second}) == 1)
     before = len(answers)
-    until(lambda: len(answers) > before + 20)
+    wait_for(lambda: len(answers) > before + 20)
     (third,) = set(server.workers()) - {second}
-    with ExitStack() as opened:
-        until(lambda: worker_of(server, opened.enter_context(connected(server))) == third)
+    with ExitStack() as stack:
+        wait_for(lambda: worker_of(server, stack.enter_context(connect_to(server))) == third)
     stop.set()
-    asking.join()
+    client.join()
     assert set(answers) == {200}
     log = server.log.read_text("utf-8")
     assert "Worker 1 has ended (signal 9); restarting" in log
     assert log.count("Cotmoc serves at") == 1
 
 
-def test_terminated_worker_and_sealer_finish_and_are_restarted(server):
+def test_terminated_worker_and_killed_sealer_are_restarted(server):
     former, (sealer,) = server.workers(), server.workers("sealer")
     os.kill(former[0], signal.SIGTERM)
     os.kill(sealer, signal.SIGKILL)
-    until(lambda: len(set(server.workers()) - {former[0]}) == 2)
-    until(lambda: set(server.workers("sealer")) - {sealer})
+    wait_for(lambda: len(set(server.workers()) - {former[0]}) == 2)
+    wait_for(lambda: set(server.workers("sealer")) - {sealer})
     log = server.log.read_text("utf-8")
     assert "Worker 1 has ended (code 0)" in log or "Worker 2 has ended (code 0)" in log
     assert "The sealer has ended (signal 9)" in log
 
 
 def test_21st_download_gets_503_until_a_slot_is_free(server):
-    place = {"host": str(server.cluster.socket_dir), "dbname": DATABASE_NAME, "user": "postgres"}
-    with psycopg.connect(**place) as raw:
-        raw.execute("set session_replication_role = replica")  # rows to read, not changes to remember
+    superuser = {"host": str(server.cluster.socket_dir), "dbname": DATABASE_NAME, "user": "postgres"}
+    with psycopg.connect(**superuser) as raw:
+        raw.execute("set session_replication_role = replica")  # insert without triggers
         raw.execute(
             "insert into app.posts (id, level, border, section, label, condition, position_source, geom, source,"
             " version, created_at, created_by, updated_at) select gen_random_uuid(), 'public', 'VN-KH', '168–168/2',"
@@ -151,72 +151,75 @@ def test_21st_download_gets_503_until_a_slot_is_free(server):
             " now(), 'thử', now() from generate_series(1, %s) n",
             [ROWS],
         )
-    with ExitStack() as opened:
+    with ExitStack() as stack:
 
-        def begun():
-            """The connection of a download that has begun and is read no further; None where it is refused."""
-            asking = opened.enter_context(connected(server, SO_RCVBUF=4096))
-            asking.sendall(f"GET /api/export/posts?f=csv HTTP/1.1\r\nHost: {server.base_url[7:]}\r\n\r\n".encode())
-            status = asking.recv(512).split()[1]
+        def start_download():
+            """The connection of a download after its first bytes; None if the download is refused."""
+            connection = stack.enter_context(connect_to(server, SO_RCVBUF=4096))
+            connection.sendall(f"GET /api/export/posts?f=csv HTTP/1.1\r\nHost: {server.base_url[7:]}\r\n\r\n".encode())
+            status = connection.recv(512).split()[1]
             assert status in (b"200", b"503")
-            return asking if status == b"200" else None
+            return connection if status == b"200" else None
 
         by_worker = {pid: [] for pid in server.workers()}
         for _ in range(MAX_DOWNLOADS):
-            reader = begun()
-            by_worker[worker_of(server, reader)].append(reader)
-        assert all(by_worker.values()), "all twenty at one worker"
+            download = start_download()
+            by_worker[worker_of(server, download)].append(download)
+        assert all(by_worker.values()), "a worker has no download"
         refused = [httpx.get(f"{server.base_url}/api/export/gates?f={f}") for f in ("csv", "xlsx") * 3]
         assert {answer.status_code for answer in refused} == {503}
         assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
         assert {httpx.get(f"{server.base_url}{MARKERS}").status_code for _ in range(10)} == {200}
-        item, freed = next(iter(by_worker.items()))
-        os.kill(item, signal.SIGKILL)
+        worker, freed = next(iter(by_worker.items()))
+        os.kill(worker, signal.SIGKILL)
         for _ in freed:
-            until(begun)
-        assert begun() is None
-    until(lambda: httpx.get(f"{server.base_url}/api/export/gates?f=xlsx").status_code == 200)
-    until(lambda: len(server.workers()) == 2)
+            wait_for(start_download)
+        assert start_download() is None
+    wait_for(lambda: httpx.get(f"{server.base_url}/api/export/gates?f=xlsx").status_code == 200)
+    wait_for(lambda: len(server.workers()) == 2)
 
 
 @pytest.mark.parametrize("number", [1, 2, 4, 8])
-def test_connections_suffice_for_the_most_workers(server, number):
-    reader, route = (server.cluster.url(DATABASE_NAME, login) for login in (READER_LOGIN, ACCOUNTS_LOGIN))
-    message = Settings(reader_url=reader, writer_url=reader, partner_url=reader, door_url=route, workers=number)
-    state = create_app(message).state
+def test_connection_limit_suffices_for_up_to_8_workers(server, number):
+    reader, accounts_url = (server.cluster.url(DATABASE_NAME, login) for login in (READER_LOGIN, ACCOUNTS_LOGIN))
+    settings = Settings(reader_url=reader, writer_url=reader, partner_url=reader, door_url=accounts_url, workers=number)
+    state = create_app(settings).state
     database, accounts = state.database, state.accounts
     engines = (database._reader, database._writer, database._partner, accounts._engine)
-    each = sum(engine.pool.size() + engine.pool._max_overflow for engine in engines) + 3 * database._pool_limit
+    per_worker = sum(engine.pool.size() + engine.pool._max_overflow for engine in engines) + 3 * database._pool_limit
     query = "select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
-    ((most,),) = server.query_rows(query)
-    assert number * each + MAX_DOWNLOADS + 10 <= most  # ten for the sealer, the doctor and other verbs
+    ((available,),) = server.query_rows(query)
+    assert number * per_worker + MAX_DOWNLOADS + 10 <= available  # ten for the sealer and for commands
 
 
 def test_workers_share_the_throttle(connections_to_both):
     body = '{"name": "ghost", "password": "some sentence or other"}'
-    tried = [response_status(connections_to_both[number % 2], "POST", "/signin", body) for number in range(7)]
-    assert tried == [401] * 5 + [429] * 2
+    statuses = [response_status(connections_to_both[number % 2], "POST", "/signin", body) for number in range(7)]
+    assert statuses == [401] * 5 + [429] * 2
 
 
-def test_revoked_token_is_refused_by_all_workers(server, connections_to_both):
-    route = Accounts(server.cluster.url(DATABASE_NAME, ACCOUNTS_LOGIN))
+def test_required_sign_in_and_a_revoked_token_reach_all_workers(server, connections_to_both):
+    def statuses(token=None):
+        return [response_status(connection, "GET", MARKERS, token=token) for connection in connections_to_both]
+
+    accounts = Accounts(server.cluster.url(DATABASE_NAME, ACCOUNTS_LOGIN))
     try:
-        assert [response_status(item, "GET", MARKERS) for item in connections_to_both] == [200, 200]
-        with route.transaction("test") as session:
+        assert statuses() == [200, 200]
+        with accounts.transaction("test") as session:
             enrol(session, "chief", "administrator", password="một câu dài để vào nhà")
             token = issue(session, "máy", "office", made_by="chief", days=1)
-        until(lambda: [response_status(item, "GET", MARKERS) for item in connections_to_both] == [401, 401])
-        assert [response_status(item, "GET", MARKERS, token=token) for item in connections_to_both] == [200, 200]
-        with route.transaction("test") as session:
+        wait_for(lambda: statuses() == [401, 401])
+        assert statuses(token) == [200, 200]
+        with accounts.transaction("test") as session:
             revoke(session, list_tokens(session)[0]["id"])
-        assert [response_status(item, "GET", MARKERS, token=token) for item in connections_to_both] == [401, 401]
+        assert statuses(token) == [401, 401]
     finally:
-        route.dispose()
+        accounts.dispose()
 
 
-def test_ctrl_c_stops_all_processes_in_order(server):
-    everybody = [*server.workers(), *server.workers("sealer")]
-    assert len(everybody) == 3
+def test_sigint_stops_all_processes_and_leaves_no_entry_unsealed(server):
+    children = [*server.workers(), *server.workers("sealer")]
+    assert len(children) == 3
     os.killpg(server.process.pid, signal.SIGINT)
     assert server.process.wait(60) == 0
     log = server.log.read_text("utf-8")
@@ -231,22 +234,22 @@ def test_ctrl_c_stops_all_processes_in_order(server):
 
 
 def test_children_end_with_a_killed_parent_and_next_start_serves(server):
-    everybody = [*server.workers(), *server.workers("sealer")]
+    children = [*server.workers(), *server.workers("sealer")]
     os.kill(server.process.pid, signal.SIGKILL)
     server.process.wait(60)
-    until(lambda: not any(_lives(pid) for pid in everybody))
+    wait_for(lambda: not any(_is_running(pid) for pid in children))
     server.start()
     assert httpx.get(f"{server.base_url}/healthz").status_code == 200
     assert len(server.workers()) == 2
 
 
-def _lives(pid):
+def _is_running(pid):
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
 
 
-WATCHED = """
+SUPERVISOR_SCRIPT = """
 import os, resource, signal, sys, time
 from api.cli import workers
 from api.cli.shutdown import ShutdownSignal
@@ -259,24 +262,24 @@ def serves(ready):
 def fails(ready):
     raise OSError("no room")
 
-def dies_young(ready):
+def ends_at_once(ready):
     ready()
 
-def is_deaf(ready):
+def hangs(ready):
     ready()
     time.sleep(60)
 
-def lives_once(ready):
+def runs_once(ready):
     ready()
     time.sleep(0.3)
 
 def all_serve():
     print("all serve", flush=True)
-    if "lives_once" in sys.argv:  # from now on there is no room for another process
+    if "runs_once" in sys.argv:  # from now on fork fails
         resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
 
-if "lives_once" in sys.argv and os.geteuid() == 0:
-    os.setuid(65533)  # whom the limit binds
+if "runs_once" in sys.argv and os.geteuid() == 0:
+    os.setuid(65533)  # the limit does not apply to root
 workers.KILL_AFTER_S = 0.5
 supervised = [workers.Worker(name, Text(name, name), globals()[name]) for name in sys.argv[1:]]
 signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
@@ -288,32 +291,32 @@ finally:
 """
 
 
-def watched(*names):
-    """What becomes of processes that do this or that, under the parent's eyes for three seconds."""
-    command = [sys.executable, "-c", WATCHED, *names]
+def supervise(*names):
+    """Run the named worker functions under a supervisor that is terminated after three seconds."""
+    command = [sys.executable, "-c", SUPERVISOR_SCRIPT, *names]
     return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=60)
 
 
-def test_worker_that_cannot_start_ends_the_start():
-    message = watched("serves", "fails")
-    assert message.returncode == 1
-    assert "OSError: no room" in message.stderr
-    assert "fails has ended (code 1)" in message.stderr
-    assert "left: []" in message.stdout
+def test_worker_that_fails_to_start_ends_the_supervisor():
+    process = supervise("serves", "fails")
+    assert process.returncode == 1
+    assert "OSError: no room" in process.stderr
+    assert "fails has ended (code 1)" in process.stderr
+    assert "left: []" in process.stdout
 
 
-def test_crashing_worker_restarts_with_back_off_and_hung_one_is_killed():
-    message = watched("dies_young", "is_deaf")
-    assert message.returncode == 0
-    text = [line.rpartition("restarting in ")[2] for line in message.stderr.splitlines()]
-    assert len(text) > 1
-    assert text == ["0 s", "1 s", "2 s", "4 s"][: len(text)]
-    assert message.stdout.endswith("left: []\n")
+def test_crashing_worker_restarts_with_back_off_and_hung_worker_is_killed():
+    process = supervise("ends_at_once", "hangs")
+    assert process.returncode == 0
+    delays = [line.rpartition("restarting in ")[2] for line in process.stderr.splitlines()]
+    assert len(delays) > 1
+    assert delays == ["0 s", "1 s", "2 s", "4 s"][: len(delays)]
+    assert process.stdout.endswith("left: []\n")
 
 
 def test_failed_fork_leaves_the_other_workers_serving():
-    message = watched("serves", "lives_once")
-    assert message.returncode == 0
-    assert "lives_once has ended (Resource temporarily unavailable); restarting in 1 s" in message.stderr
-    assert "serves has ended" not in message.stderr
-    assert message.stdout == "all serve\nleft: []\n"
+    process = supervise("serves", "runs_once")
+    assert process.returncode == 0
+    assert "runs_once has ended (Resource temporarily unavailable); restarting in 1 s" in process.stderr
+    assert "serves has ended" not in process.stderr
+    assert process.stdout == "all serve\nleft: []\n"
