@@ -124,10 +124,10 @@ def build(data_dir: Path, size: DatasetSize, progress: ProgressCallback) -> None
                     progress(name, done, number)
         finally:
             database.dispose()
-        progress("tidying", 0, 1)
+        progress("finishing", 0, 1)
         with administrator(cluster) as connection:
             _finish_dataset(connection, size)
-        progress("tidying", 1, 1)
+        progress("finishing", 1, 1)
     (data_dir / "set.json").write_text(json.dumps({**asdict(size), "sign": size.fingerprint}))
 
 

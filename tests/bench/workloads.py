@@ -79,7 +79,7 @@ def workloads(connection: psycopg.Connection[Any], key: str) -> list[Workload]:
         ),
         Workload(
             "W1c", "first page, limit=10, count=exact", _items({"limit": 10, "count": "exact"}), _peers({"limit": 10}),
-            counted="every match, everybody", targets=(Target("rps", 16, TIPG, 1), Target("rps", 16, PYGEOAPI, 1)),
+            counted="every match, all servers", targets=(Target("rps", 16, TIPG, 1), Target("rps", 16, PYGEOAPI, 1)),
         ),
         Workload(
             "W2", "page of 1,000", _items({"limit": 1000}), _peers({"limit": 1000}),
@@ -115,7 +115,7 @@ def workloads(connection: psycopg.Connection[Any], key: str) -> list[Workload]:
             "W6", "tile z12",
             [_tile_url(*tile) for tile in fine],
             {TIPG: [_tipg_tile(*tile) for tile in fine]},
-            counted="nothing to count; pygeoapi not asked: a tile took it 17 s",
+            counted="nothing to count; pygeoapi left out: a tile took 17 s",
             targets=(
                 Target("rps", 16, FLOOR, 1 / 1.4), Target("rps", 16, TIPG, 1.5),
                 Target("p50", 1, BARE, 1.5, side=FLOOR),

@@ -25,7 +25,7 @@ DAY = dt.timedelta(days=1)
 LEVELS = [level.value for level in Level]
 BORDERS = [border.value for border in Border]
 
-ACTORS = [Actor("somebody", role) for role in POLICY.roles if not role.scoped]
+ACTORS = [Actor("unscoped", role) for role in POLICY.roles if not role.scoped]
 ACTORS += [Actor("officer", OFFICER, unit) for unit in (*UNITS, UNKNOWN_UNIT, None)]
 
 

@@ -182,7 +182,7 @@ def test_sort_fields_exist_and_the_time_field_is_temporal(layer):
 
 
 @every_layer
-def test_constraints_require_finite_valid_sourced_geometry(layer):
+def test_check_constraints_on_geometry_and_accuracy_exist(layer):
     names = {
         str(constraint.name)
         for constraint in layer.model.__table__.constraints

@@ -25,7 +25,7 @@ def test_the_table_of_layers_names_each_layer_and_its_codes(layer):
     assert documented_row(layer) in ROWS
 
 
-def test_the_table_of_layers_names_no_other_layer():
+def test_the_table_of_layers_is_in_order_and_names_no_other_layer():
     assert [documented_row(layer) for layer in all_layers()] == ROWS
 
 

@@ -387,9 +387,9 @@ def test_comparison_detects_visible_changes(serve, unchanged_copy, marked_templa
     """The control: a new public row changes the answers."""
     dataset, tokens, _ = marked_template
     changed_copy = serve("not_alike")
-    HIDDEN["nobody"] = [(Level.PUBLIC, None)]
-    READERS["nobody"], ADDED["nobody"] = READERS["public"], []
-    add("nobody", changed_copy.database, None, dataset, random.Random(4))
+    HIDDEN["control"] = [(Level.PUBLIC, None)]
+    READERS["control"], ADDED["control"] = READERS["public"], []
+    add("control", changed_copy.database, None, dataset, random.Random(4))
     urls = [f"/ogc/collections/{item}/items?limit=1000&count=exact" for item in catalog] + ["/ogc/collections"]
     assert any(
         response_text(changed_copy, tokens["public"], item) != response_text(unchanged_copy, tokens["public"], item)

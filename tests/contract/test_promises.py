@@ -150,7 +150,7 @@ def test_retired_features_are_hidden_and_keep_their_history(layer, database):
 
 
 @every_layer
-def test_identity_is_immutable_and_registered(layer, database, connect):
+def test_feature_id_is_registered_and_immutable(layer, database, connect):
     row = create_row(database, layer)
     admin = connect()
     assert admin.execute("select layer from app.features where id = %s", [row]).fetchone() == (layer.name,)
@@ -177,7 +177,7 @@ def test_rows_above_the_readers_level_are_invisible(layer, reader, database):
 
 @every_layer
 @below_internal
-def test_raising_the_level_hides_the_history_too(layer, reader, database):
+def test_raising_the_level_hides_past_states_too(layer, reader, database):
     row = create_row(database, layer, level="public", source="chuyện cũ")
     before = now()
     with database.transaction(OFFICE, write=True) as session:

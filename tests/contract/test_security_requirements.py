@@ -338,7 +338,7 @@ def test_script_in_a_query_parameter_is_inert(text, client_of):
 
 
 @pytest.mark.requirement("corpus-D", "D30")
-def test_formulas_are_exported_as_text(client_of, database):
+def test_formulas_are_exported_to_csv_as_text(client_of, database):
     with database.transaction(SYSTEM, write=True) as session:
         put(session, catalog["incidents"], level="public", description='=HYPERLINK("http://evil.example")')
     exported = client_of("public").get("/api/export/incidents?f=csv").text
