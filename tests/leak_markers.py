@@ -207,14 +207,14 @@ class MarkedDataset:
 
     def markers_in(self, content: str) -> set[tuple[int, int | str]]:
         """Every leak marker in a text: the number of its row, and the field or other part it comes from."""
-        results: set[tuple[int, int | str]] = {(int(row), int(what)) for row, what in NAME_PATTERN.findall(content)}
-        results |= {(int(row), int(what)) for row, what in NUMBER_PATTERN.findall(content)}
-        results |= {(round((float(lon) - 105.9) * 1000), POSITION) for lon in POSITION_PATTERN.findall(content)}
+        markers: set[tuple[int, int | str]] = {(int(row), int(what)) for row, what in NAME_PATTERN.findall(content)}
+        markers |= {(int(row), int(what)) for row, what in NUMBER_PATTERN.findall(content)}
+        markers |= {(round((float(lon) - 105.9) * 1000), POSITION) for lon in POSITION_PATTERN.findall(content)}
         for year, month, day, day_, month_, year_ in DATE_PATTERN.findall(content):
             days = (dt.date(int(year or year_), int(month or month_), int(day or day_)) - FIRST_DAY).days
-            results.add((days // 40, days % 40))
-        results |= {(self._numbers[entry], ID) for entry in UUID_PATTERN.findall(content) if entry in self._numbers}
-        return {(row, what) for row, what in results if row < len(self.rows)}
+            markers.add((days // 40, days % 40))
+        markers |= {(self._numbers[id_], ID) for id_ in UUID_PATTERN.findall(content) if id_ in self._numbers}
+        return {(row, what) for row, what in markers if row < len(self.rows)}
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
@@ -264,14 +264,14 @@ def create_marked_dataset(database: Database, *, with_release: bool = False) -> 
 def _insert_row(session: Session, row: Row) -> None:
     layer, (level, unit) = row.layer, ROW_KINDS[row.kind]
     values = {
-        entry.name: _marker_value(entry, row, index)
-        for index, entry in enumerate(layer.fields.values())
-        if entry.sql is None
-        and entry.name not in ("version", "created_at", "created_by", "updated_at", "retired_at", "border")
+        layer_field.name: _marker_value(layer_field, row, index)
+        for index, layer_field in enumerate(layer.fields.values())
+        if layer_field.sql is None
+        and layer_field.name not in ("version", "created_at", "created_by", "updated_at", "retired_at", "border")
     }
     values |= {"level": Level.PUBLIC if row.kind == "reclassified" else level, "position_source": PositionSource.GPS}
     values |= {"progress": 0} if "progress" in layer.fields else {}
-    values |= {entry: unit for entry in ("unit", "lead_unit") if unit is not None and entry in layer.fields}
+    values |= {name: unit for name in ("unit", "lead_unit") if unit is not None and name in layer.fields}
     if layer.name == "units":
         values["parent"] = None
     if layer.name == "markers":
@@ -327,7 +327,7 @@ def _publish_release(database: Database, document: Row) -> uuid.UUID:
         for layer, options in RELEASED_FIELDS.items()
     ]
     with database.transaction(PARTNER) as session:
-        content = {entry.selection.layer.name: contents.releasable_content(session, entry) for entry in parts}
+        content = {part.selection.layer.name: contents.releasable_content(session, part) for part in parts}
     with database.transaction(preparer, write=True) as session:
         # The document that is its basis becomes restricted later.
         terms = Terms(document.id, basis=marker_text(document.number, document.field_names.index("number")))

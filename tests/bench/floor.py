@@ -44,12 +44,14 @@ def transactions(cluster: Cluster, request: Callable[[str], None], urls: Sequenc
 
 def pgbench_script(statements: Sequence[str]) -> str:
     """A transaction as a pgbench script, a statement to a line."""
-    return "".join(f"{' '.join(item.split())};\n" for item in ("begin", *statements, "commit"))
+    return "".join(f"{' '.join(statement.split())};\n" for statement in ("begin", *statements, "commit"))
 
 
 def as_superuser(statements: Sequence[str]) -> list[str]:
     """The same statements as superuser, to whom no row policy applies."""
-    return [re.sub(r"set_config\('role', *'\w+'", "set_config('role', 'postgres'", item) for item in statements]
+    return [
+        re.sub(r"set_config\('role', *'\w+'", "set_config('role', 'postgres'", statement) for statement in statements
+    ]
 
 
 def write_statements(statements: Sequence[str]) -> list[str]:

@@ -105,14 +105,14 @@ def build(data_dir: Path, size: DatasetSize, progress: ProgressCallback) -> None
             loading.load(database, CHECKOUT / "data" / "reference", lambda _line: None)
             with administrator(cluster) as connection:
                 lines = _lines(connection)
-                taken = set(connection.execute("select border, number from app.markers").fetchall())
+                existing = set(connection.execute("select border, number from app.markers").fetchall())
             fill = (
                 partial(_insert_with_history, database)
                 if size.with_history
                 else partial(_insert_without_triggers, cluster)
             )
             for name, rows, number in (
-                ("markers", _markers(lines, size.markers, taken), size.markers),
+                ("markers", _markers(lines, size.markers, existing), size.markers),
                 ("works", _works(lines, size.works), size.works),
                 ("incidents", _incidents(lines, size.incidents), size.incidents),
             ):
@@ -267,7 +267,7 @@ def _incidents(lines: list[BorderLine], number: int) -> Iterator[dict[str, Any]]
         near = hot_spot_chainage[hot_spot] + rng.normal(0, SPREAD_M, many)
         chainage = np.where(anywhere, rng.uniform(0, whole[line_no]), near.clip(0, whole[line_no]))
         aside = rng.normal(0, OFFSET_DEG, (2, many))
-        chosen = {name: rng.choice(known, many, p=p) for name, (known, p) in codes.items()}
+        codes_by_field = {name: rng.choice(choices, many, p=p) for name, (choices, p) in codes.items()}
         phrases = rng.choice(PHRASES, (many, 4))
         for n in range(many):
             line, at = lines[line_no[n]], chainage[n]
@@ -275,7 +275,7 @@ def _incidents(lines: list[BorderLine], number: int) -> Iterator[dict[str, Any]]
             when = began + step * (start + n)
             yield {
                 "id": _row_id("incidents", start + n), "border": line.border,
-                **{name: str(values[n]) for name, values in chosen.items()},
+                **{name: str(values[n]) for name, values in codes_by_field.items()},
                 "code": f"SV-{when.year}-{start + n:07d}", "occurred_at": when.isoformat(),
                 "description": " ".join(phrases[n]), "unit": f"Đồn số {1 + hot_spot[n] % 60}",
                 "position_source": "gps", "accuracy_m": 10, "chainage_m": round(float(at), 1),

@@ -100,14 +100,14 @@ def response_text(answer):
 
 
 def test_every_route_of_the_application_is_listed(site_url, dataset):
-    known = (
+    listed = (
         {("GET", path) for path in request_urls(dataset)}
         | set(WRITE_ROUTES)
         | RELEASE_ROUTES
         | ACCOUNT_ROUTES
         | PUBLIC_ROUTES
     )
-    assert set(routes(create_test_app())) == known
+    assert set(routes(create_test_app())) == listed
 
 
 def create_test_app():
@@ -240,9 +240,10 @@ def test_links_to_hidden_features_are_not_shown(who, dataset, client_of):
             features = client_of.get("/ogc/collections/crossings/items", params={name: str(value)}).json()["features"]
             assert [item["id"] for item in features] == ([str(crossing.id)] if visible else [])
         links = client_of.get(f"{url}/links").json()["links"]
-        past = [item for item in client_of.get(f"{url}/history").json()["entries"] if item["part"] == "links"]
-        assert [item["id"] for item in links] == [item["about"]["id"] for item in past]
-        assert [item["id"] for item in links] == ([str(linked_gate.id)] if visible else [])
+        entries = client_of.get(f"{url}/history").json()["entries"]
+        past_links = [entry["about"]["id"] for entry in entries if entry["part"] == "links"]
+        assert [link["id"] for link in links] == past_links
+        assert [link["id"] for link in links] == ([str(linked_gate.id)] if visible else [])
         changed = client_of.get("/ogc/collections/crossings/changes?since=2026-01-01").text
         assert (str(linked_gate.id) in changed) == visible
 
@@ -256,13 +257,13 @@ def test_officer_reads_only_shareable_fields_of_other_units(who, dataset, client
                 continue
             is_own = row.belongs_to_unit(ACTORS[who].unit)
             properties = client_of.get(f"/ogc/collections/{layer}/items/{row.id}").json()["properties"]
-            internal_fields = [name for name, item in row.layer.fields.items() if item.level is Level.INTERNAL]
+            internal_fields = [name for name, field in row.layer.fields.items() if field.level is Level.INTERNAL]
             assert {name for name in internal_fields if properties[name] is not None} <= (
                 {*internal_fields} if is_own else set()
             )
             assert (properties["created_by"] is not None) == is_own
             entries = client_of.get(f"/ogc/collections/{layer}/items/{row.id}/history").json()["entries"]
-            assert {item["actor"] is not None for item in entries if item["part"] is None} == {is_own}
+            assert {entry["actor"] is not None for entry in entries if entry["part"] is None} == {is_own}
             for name in internal_fields:
                 answer = client_of.get(f"/ogc/collections/{layer}/items?sortby=-{name}&limit=1000")
                 assert answer.status_code == (400 if row.layer.fields[name].type in ("json", "list") else 200), name
@@ -277,7 +278,9 @@ def test_officer_creates_nothing_below_internal_and_lowers_no_level(who, dataset
         )
         assert created.status_code == (201 if level == "internal" else 403), created.text
         if level != "internal":
-            assert [(item["field"], item["code"]) for item in created.json()["errors"]] == [("level", "office_opens")]
+            assert [(error["field"], error["code"]) for error in created.json()["errors"]] == [
+                ("level", "office_opens")
+            ]
     url, tag = created.headers["location"], created.headers["etag"]
     for language, text in (("vi", "cơ quan thường trực"), ("en", "Only the office")):
         refused = client_of.patch(
@@ -358,9 +361,9 @@ def test_hidden_and_unknown_fields_are_refused_alike(query, who, client_of):
     for layer, hidden in (("markers", "remark"), ("works", "cost_planned"), ("tasks", "person"), ("gates", "original")):
         route = f"/ogc/collections/{layer}/items"
         answers = [client_of.get(route + query.format(name)) for name in (hidden, "nonsense")]
-        assert [item.status_code for item in answers] == [400, 400]
+        assert [answer.status_code for answer in answers] == [400, 400]
         hidden_text, unknown_text = (
-            item.text.replace(name, "…") for item, name in zip(answers, (hidden, "nonsense"), strict=True)
+            answer.text.replace(name, "…") for answer, name in zip(answers, (hidden, "nonsense"), strict=True)
         )
         assert hidden_text == unknown_text
 

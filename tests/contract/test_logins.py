@@ -58,7 +58,7 @@ def admin(cluster, database_name):
 
 def columns(admin, role, verb="select"):
     """The columns that a role may select, insert or update, by relation."""
-    results = admin.execute(
+    rows = admin.execute(
         "select case c.relnamespace::regnamespace::text when 'app' then '' else c.relnamespace::regnamespace || '.' end"
         " || c.relname, array_agg(a.attname::text) from pg_class c"
         " join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
@@ -68,16 +68,16 @@ def columns(admin, role, verb="select"):
         " and has_column_privilege(%(role)s, c.oid, a.attnum, %(verb)s) group by 1",
         {"role": role, "verb": verb},
     )
-    return {name: set(columns) for name, columns in results if name not in POSTGIS_TABLES}
+    return {name: set(columns) for name, columns in rows if name not in POSTGIS_TABLES}
 
 
 def tables(admin, role, verb):
-    results = admin.execute(
+    rows = admin.execute(
         "select c.relname from pg_class c where c.relnamespace = 'app'::regnamespace and c.relkind in ('r', 'v')"
         " and has_table_privilege(%s, c.oid, %s)",
         [role, verb],
     )
-    return {name for (name,) in results}
+    return {name for (name,) in rows}
 
 
 def split(columns_by_table):
@@ -153,35 +153,35 @@ def test_officer_updates_condition_and_inspection_date_of_markers_only(admin):
 
 
 def test_callers_of_security_definer_functions_are_listed(admin):
-    results = admin.execute(
+    rows = admin.execute(
         "select p.oid::regprocedure::text, r.rolname from pg_proc p cross join pg_roles r"
         " where p.prosecdef and p.prorettype <> 'trigger'::regtype and r.rolname like 'cotmoc%'"
         " and r.rolname <> 'cotmoc_owner' and has_function_privilege(r.oid, p.oid, 'execute')"
     ).fetchall()
     called = {}
-    for function, role in results:
+    for function, role in rows:
         called.setdefault(function, set()).add(role.removeprefix("cotmoc_"))
     assert called == SECURITY_DEFINER_CALLERS
 
 
 @pytest.mark.parametrize("role", CALLABLE_BY)
 def test_callable_functions_of_the_schema_are_listed(role, admin):
-    results = admin.execute(
+    rows = admin.execute(
         "select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
         " where n.nspname in ('app', 'release') and p.prorettype <> 'trigger'::regtype"
         " and has_schema_privilege(%(role)s, n.oid, 'usage') and has_function_privilege(%(role)s, p.oid, 'execute')",
         {"role": role},
     )
-    assert {name for (name,) in results} == CALLABLE_BY[role]
+    assert {name for (name,) in rows} == CALLABLE_BY[role]
 
 
 def test_no_role_may_use_a_sequence(admin):
-    results = admin.execute(
+    rows = admin.execute(
         "select s.seqrelid::regclass::text, r.rolname from pg_sequence s cross join pg_roles r"
         " where r.rolname like 'cotmoc%' and r.rolname <> 'cotmoc_owner'"
         " and has_sequence_privilege(r.oid, s.seqrelid, 'usage, select, update')"
     )
-    assert results.fetchall() == []
+    assert rows.fetchall() == []
 
 
 @pytest.mark.parametrize(("login", "role"), LOGINS_AND_ROLES, ids=str)

@@ -232,11 +232,12 @@ def add(who, database, _admin, dataset, chance):
     level, unit = chance.choice(HIDDEN[who])
     lon, lat = random_position(chance)
     values = {
-        item.name: _value(item, chance)
-        for item in layer.fields.values()
-        if item.sql is None
-        and (not item.nullable or chance.random() < 0.3)
-        and item.name not in ("version", "created_at", "created_by", "updated_at", "retired_at", "parent", "border")
+        layer_field.name: _value(layer_field, chance)
+        for layer_field in layer.fields.values()
+        if layer_field.sql is None
+        and (not layer_field.nullable or chance.random() < 0.3)
+        and layer_field.name
+        not in ("version", "created_at", "created_by", "updated_at", "retired_at", "parent", "border")
     }
     if layer.status is not None:
         values[layer.status.name] = chance.choice(layer.transitions)[0] or None
@@ -251,15 +252,15 @@ def add(who, database, _admin, dataset, chance):
     line = layer.geometry_type == "LINESTRING"
     feature.geom = from_shape(LineString([(lon, lat), (lon, lat + 0.01)]) if line else Point(lon, lat), srid=WGS84)
     other, identity = chance.choice(hidden_rows(who, dataset))
-    with database.transaction(Actor("nobody-known", OFFICE_STAFF), write=True, reason="x") as session:
+    with database.transaction(Actor("hidden-author", OFFICE_STAFF), write=True, reason="x") as session:
         session.add(feature)
         session.flush()
         for part in child_tables.values():
             if part.parent is layer.model:
                 child_values = {
-                    item.name: _value(item, chance)
-                    for item in child_fields(part, Level.RESTRICTED)
-                    if not item.nullable
+                    layer_field.name: _value(layer_field, chance)
+                    for layer_field in child_fields(part, Level.RESTRICTED)
+                    if not layer_field.nullable
                 }
                 session.add(part(feature_id=feature.id, **child_values))
         public = dataset.of(chance.choice(["incidents", "works", "markers", "gates", "tasks"]), "public")
@@ -275,23 +276,23 @@ ADDED: dict[str, list[Any]] = {who: [] for who in READERS}
 """The rows created for each reader, to be updated and deleted later."""
 
 
-def _value(item, chance):
-    if item.codes is not None:
-        return chance.choice(list(item.codes))
-    if item.name == "progress":
+def _value(layer_field, chance):
+    if layer_field.codes is not None:
+        return chance.choice(list(layer_field.codes))
+    if layer_field.name == "progress":
         return 50
     number = next(numbers)
     return {
         "text": str(number), "integer": number, "number": float(number), "boolean": True, "date": dt.date(2026, 2, 2),
         "datetime": dt.datetime(2026, 2, 2, tzinfo=dt.UTC), "list": ["x"],
-    }.get(item.type)  # fmt: skip
+    }.get(layer_field.type)  # fmt: skip
 
 
 def change_hidden_row(who, database, dataset, chance, change, *, among=None):
     """Apply ``change`` to a random hidden row as the office, unless the row has been deleted."""
     rows = [hidden_row for hidden_row in hidden_rows(who, dataset) if among is None or among(hidden_row[0])]
     layer, identity = chance.choice(rows)
-    with database.transaction(Actor("nobody-known", OFFICE_STAFF), write=True, reason="x") as session:
+    with database.transaction(Actor("hidden-author", OFFICE_STAFF), write=True, reason="x") as session:
         feature = session.get(layer.model, identity)
         if feature is not None:
             change(layer, feature)
@@ -344,14 +345,14 @@ def delete(who, _database, admin, _dataset, chance):
     if not ADDED.get(who):
         return
     layer, identity = ADDED[who].pop(chance.randrange(len(ADDED[who])))
-    admin.execute("select set_config('cotmoc.actor', 'nobody-known', false)")
+    admin.execute("select set_config('cotmoc.actor', 'hidden-author', false)")
     admin.execute(f"delete from app.{layer.name} where id = %s", [identity])
 
 
 def prepare_release(who, database, _admin, dataset, _chance):
     """Prepare a release as the office; its name and recipient are hidden."""
     part = contents.PreparedPart(Selection(catalog["markers"], PARTNER.level), ("number",), None, {})
-    with database.transaction(Actor("nobody-known", OFFICE_STAFF), write=True, reason="x") as session:
+    with database.transaction(Actor("hidden-author", OFFICE_STAFF), write=True, reason="x") as session:
         workflow.prepare(session, f"Bản {uuid.uuid4()}", "Nơi nhận", workflow.Terms(basis="x"), [part])
 
 
@@ -390,8 +391,8 @@ def test_comparison_detects_visible_changes(serve, unchanged_copy, marked_templa
     HIDDEN["control"] = [(Level.PUBLIC, None)]
     READERS["control"], ADDED["control"] = READERS["public"], []
     add("control", changed_copy.database, None, dataset, random.Random(4))
-    urls = [f"/ogc/collections/{item}/items?limit=1000&count=exact" for item in catalog] + ["/ogc/collections"]
+    urls = [f"/ogc/collections/{layer}/items?limit=1000&count=exact" for layer in catalog] + ["/ogc/collections"]
     assert any(
-        response_text(changed_copy, tokens["public"], item) != response_text(unchanged_copy, tokens["public"], item)
-        for item in urls
+        response_text(changed_copy, tokens["public"], url) != response_text(unchanged_copy, tokens["public"], url)
+        for url in urls
     )

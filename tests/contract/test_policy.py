@@ -95,17 +95,17 @@ def ids(rows: Any) -> set[str]:
 @every_role
 def test_visible_rows_are_exactly_those_of_the_policy(dataset, actor, acting_connection):
     world, _ = dataset
-    seen = {
+    readable = {
         layer.name: {row["id"] for row in world.rows[layer.name] if world.may_read(actor, layer.name, row)}
         for layer in LAYERS
     }
     for layer in LAYERS:
         for table in (layer.name, f"{layer.name}_history"):
             rows = acting_connection.execute(sql.SQL("select id from {}").format(sql.Identifier("app", table)))
-            assert ids(rows) == seen[layer.name], table
-    assert ids(acting_connection.execute("select feature_id from app.marker_inspections")) == seen["markers"]
+            assert ids(rows) == readable[layer.name], table
+    assert ids(acting_connection.execute("select feature_id from app.marker_inspections")) == readable["markers"]
     current = {row["id"] for layer in LAYERS for row in world.rows[layer.name] if row["retired_at"] is None}
-    visible = set().union(*seen.values()) & current
+    visible = set().union(*readable.values()) & current
     assert ids(acting_connection.execute(f"select id from {location_view(actor.level)}")) == visible
     linked = acting_connection.execute("select feature_id::text, to_id::text from app.links").fetchall()
     assert all(id_ in visible for pair in linked for id_ in pair)
@@ -252,6 +252,6 @@ def test_policy_dataset_covers_every_case():
     ]
     assert len(triples) > 10_000
     for scoped in (True, False):
-        for seen, edited in ((True, True), (True, False), (False, False)):
-            assert triples.count((scoped, seen, edited)) > 50, (scoped, seen, edited)
-    assert sum(edited and not seen for _, seen, edited in triples) == 0
+        for readable, updatable in ((True, True), (True, False), (False, False)):
+            assert triples.count((scoped, readable, updatable)) > 50, (scoped, readable, updatable)
+    assert sum(updatable and not readable for _, readable, updatable in triples) == 0

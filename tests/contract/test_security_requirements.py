@@ -74,9 +74,9 @@ def answers_before(client_of):
 @pytest.fixture(scope="module")
 def hidden(database, answers_before):
     """The id of a restricted incident, and a moment at which it was public."""
-    place = {"type": "Point", "coordinates": [LON, LAT]}
+    position = {"type": "Point", "coordinates": [LON, LAT]}
     with database.transaction(SYSTEM, write=True) as session:
-        row = put(session, catalog["incidents"], geometry=place, description=SECRET, level="public")
+        row = put(session, catalog["incidents"], geometry=position, description=SECRET, level="public")
         identity = row.id
     then = dt.datetime.now(dt.UTC)
     with database.transaction(SYSTEM, write=True, reason="x") as session:

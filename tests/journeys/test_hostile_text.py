@@ -134,12 +134,12 @@ def answers(admin, stored_payloads):
         urls += [f"{page}?{urlencode(dict.fromkeys(PARAMETERS, text))}" for page in pages]
         urls += [f"{page}?{urlencode(dict.fromkeys(MOMENTS, text))}" for page in pages]
         urls += [f"/{quote(text, safe='')}", f"/ogc/collections/{quote(text, safe='')}?f=html"]
-    results = {url: admin.client.get(url) for url in dict.fromkeys(urls)}
+    answers_by_url = {url: admin.client.get(url) for url in dict.fromkeys(urls)}
     partner = {"authorization": f"Bearer {stored_payloads['token']}"}
     with httpx.Client(base_url=str(admin.client.base_url), headers=partner) as partner_client:
         for path in ("/ogc/releases", "/ogc/collections/gates/items", "/ogc/collections/gates/items?f=html"):
-            results[f"partner {path}"] = partner_client.get(path)
-    return results
+            answers_by_url[f"partner {path}"] = partner_client.get(path)
+    return answers_by_url
 
 
 def test_every_get_route_is_requested(settings, stored_payloads):

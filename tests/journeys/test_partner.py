@@ -49,9 +49,9 @@ def test_ogr2ogr_filters_and_reads_every_page(server, tmp_path):
 def test_owslib_reads_conformance_collections_and_items(server):
     service = Features(f"{server.base_url}/ogc")
     assert set(service.feature_collections()) == {
-        item["id"] for item in server.request_json("/ogc/collections")["collections"]
+        collection["id"] for collection in server.request_json("/ogc/collections")["collections"]
     }
-    assert any(item.endswith("/ogcapi-features-1/1.0/conf/core") for item in service.conformance()["conformsTo"])
+    assert any(uri.endswith("/ogcapi-features-1/1.0/conf/core") for uri in service.conformance()["conformsTo"])
     assert service.collection("gates")["title"]
     assert service.api()["openapi"].startswith("3.0")
     page = service.collection_items("markers", limit=10, border="VN-KH")

@@ -64,7 +64,7 @@ def test_partner_file_withholds_and_counts_assumed_positions(visitor, server):
         assert shared[id_]["properties"]["address"] is None
     longitudes = [gates[id_]["geometry"]["coordinates"][0] for id_ in assumed]
     text = json.dumps(theirs)
-    assert not any(str(item) in text for item in longitudes)
+    assert not any(str(longitude) in text for longitude in longitudes)
 
 
 def test_internal_works_are_in_no_partner_file(visitor, server):
