@@ -57,6 +57,6 @@ def test_future_event_is_next_and_leaves_the_stage(client):
     assert properties["last_event"]["kind"] == "note"
 
 
-def test_planned_category_is_not_the_category(client):
+def test_category_and_planned_category_are_separate_properties(client):
     (feature,) = client.get("/ogc/collections/gates/items", params={"name": "Chàng Riệc"}).json()["features"]
     assert (feature["properties"]["category"], feature["properties"]["planned_2030"]) == ("main", "international")

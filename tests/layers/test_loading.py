@@ -22,7 +22,7 @@ def links_of(client, layer, feature):
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row["record"] in KINDS], ids=lambda row: row["item"])
-def test_seed_item_has_the_status_and_location_of_its_plan(row, client):
+def test_seed_item_has_status_dates_links_and_location_of_its_row(row, client):
     layer, status = KINDS[row["record"]]
     (feature,) = read_features(client, layer, seed_item=row["item"])
     properties = feature["properties"]
@@ -56,7 +56,7 @@ def test_seed_item_has_the_status_and_location_of_its_plan(row, client):
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row["record"] == "crossing"], ids=lambda row: row["item"])
-def test_seed_crossing_is_open_since_the_date_of_its_notice(row, client):
+def test_seed_crossing_has_the_values_of_its_row_and_a_document(row, client):
     border, section = row["place"].split(" ", 1)
     crossings = [
         feature
@@ -81,7 +81,7 @@ def test_committee_plan_is_the_parent_of_its_tasks(client):
     assert len(children) >= 5
 
 
-def test_continued_seed_items_are_linked(client):
+def test_task_links_to_the_task_it_continues(client):
     for later, earlier in (("5", "4"), ("7", "6"), ("9", "8"), ("13", "12"), ("16", "15")):
         (feature,) = read_features(client, "tasks", seed_item=later)
         (before,) = read_features(client, "tasks", seed_item=earlier)
@@ -90,7 +90,7 @@ def test_continued_seed_items_are_linked(client):
         ]
 
 
-def test_loading_again_changes_nothing(database, client):
+def test_loading_again_runs_no_step_and_adds_no_feature(database, client):
     from layers import loading
 
     before = {
@@ -133,7 +133,7 @@ def test_corrections_change_loaded_wording_and_keep_edits(database, client):
         session.query(Task).filter_by(seed_item="11").one().clause = basis
 
 
-def test_main_numbers_exist_once_unless_replaced_by_twins(client):
+def test_main_markers_1_to_1378_exist_and_261_is_replaced_by_twins(client):
     page = client.get("/ogc/collections/markers/items", params={"border": "VN-CN", "limit": 10000}).json()["features"]
     numbers = [feature["properties"]["number"] for feature in page]
     assert len(numbers) == len(set(numbers))
@@ -143,7 +143,7 @@ def test_main_numbers_exist_once_unless_replaced_by_twins(client):
     assert {"261(1)", "261(2)"} <= set(numbers)
 
 
-def test_assumed_markers_are_ordered_along_the_line(client):
+def test_chainage_of_assumed_markers_rises_with_their_number(client):
     page = client.get(
         "/ogc/collections/markers/items",
         params={"border": "VN-KH", "position_source": "assumed", "limit": 10000, "sortby": "number"},

@@ -70,7 +70,7 @@ def test_weaker_source_cannot_replace_a_stronger_one(client):
     assert patch(client, "markers", marker, geometry=other, position_source="protocol").status_code == 200
 
 
-def test_being_repaired_requires_a_work_under_way(client):
+def test_transition_to_repairing_requires_a_linked_work_under_way(client):
     marker = read_marker(client, "304", "VN-CN")
     assert transition(client, "markers", marker, "damaged").status_code == 200
     assert transition(client, "markers", marker, "repairing").status_code == 409
@@ -91,7 +91,7 @@ def test_kind_is_derived_from_the_number(client):
     assert create(client, "markers", border="VN-LA", number=" Mốc 12 / 4 ")["properties"]["number"] == "12/4"
 
 
-def test_new_marker_with_position_moves_its_neighbours(client):
+def test_new_surveyed_marker_changes_the_chainage_of_its_neighbour(client):
     before = read_marker(client, "230")["properties"]["chainage_m"]
     there = locate(client, "230 + 900 m")
     created = create(
@@ -157,7 +157,7 @@ def test_invalid_place_is_an_error_of_the_field_place(client):
         assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [("place", code)]
 
 
-def test_assumed_position_source_is_refused(client):
+def test_client_cannot_set_position_source_to_assumed(client):
     there = locate(client, "80 + 250 m")["geometry"]
     body = {"category": "drainage", "geometry": there, "position_source": "assumed"}
     answer = client.post("/ogc/collections/incidents/items", json=body)
@@ -169,7 +169,7 @@ def test_wrong_method_gets_405(client):
     assert (answer.status_code, answer.json()["type"]) == (405, "urn:cotmoc:refusal:wrong-method")
 
 
-def test_coordinate_near_an_assumed_marker_does_not_reveal_it(client, connect):
+def test_address_near_an_assumed_marker_is_hidden_from_partner_and_public(client, connect):
     east, north = locate(client, "77 + 300 m")["geometry"]["coordinates"]
     here = f"{north}, {east}"
     created = create(client, "incidents", category="drainage", place={"text": here}, level="public")
@@ -185,7 +185,7 @@ def test_coordinate_near_an_assumed_marker_does_not_reveal_it(client, connect):
     assert raw.execute("select at from app.links where feature_id = %s", [task["id"]]).fetchall() == []
 
 
-def test_address_is_counted_from_a_marker_its_readers_see(client):
+def test_address_is_measured_from_a_marker_that_its_readers_may_read(client):
     """All readers of a feature's level may see the marker that its address is counted from."""
     there = locate(client, "230 + 700 m")["geometry"]
     near = {"type": "Point", "coordinates": [there["coordinates"][0] + 0.0001, there["coordinates"][1]]}
@@ -205,7 +205,7 @@ def test_address_is_counted_from_a_marker_its_readers_see(client):
     assert client.get(links).json()["links"] == []
 
 
-def test_route_has_the_highest_level_of_its_pieces(database):
+def test_route_has_the_highest_level_of_its_lines(database):
     with database.transaction(SYSTEM, write=True) as session:
         session.query(lines.Line).filter_by(border="VN-LA").first().level = "internal"
         session.flush()

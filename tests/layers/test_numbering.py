@@ -137,22 +137,22 @@ def test_address_has_one_canonical_text(text, canonical):
 
 
 @given(numbers)
-def test_number_is_parsed_from_its_text(number):
+def test_text_of_a_number_parses_to_the_same_number(number):
     assert MarkerNumber.parse(str(number)) == parse_address(str(number)) == number
 
 
 @given(sections | offsets)
-def test_address_is_parsed_from_its_text(address):
+def test_text_of_an_address_parses_to_the_same_address(address):
     assert parse_address(str(address)) == address
 
 
 @given(numbers | sections | offsets)
-def test_generated_address_is_not_a_coordinate(address):
+def test_text_of_an_address_is_not_parsed_as_a_coordinate(address):
     assert parse_position(str(address)) is None
 
 
 @pytest.mark.parametrize("text", ADDRESSES)
-def test_address_is_not_a_coordinate(text):
+def test_documented_address_is_not_parsed_as_a_coordinate(text):
     assert parse_position(text) is None
 
 
@@ -215,7 +215,7 @@ def test_section_keeps_its_written_order():
     assert str(section.ordered()) == "168–168/2"
 
 
-def test_section_may_be_an_offset_without_its_unit():
+def test_section_text_may_also_mean_an_offset_without_unit():
     assert str(parse_address("171 - 500").maybe_offset) == "171 − 500 m"
     assert parse_address("168–168/2").maybe_offset is None
     assert parse_address("260–261(2)").maybe_offset is None

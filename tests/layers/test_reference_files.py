@@ -124,7 +124,7 @@ def test_codes_are_in_their_code_list(table, column):
     assert {row[column] for row in TABLES[table]} <= VOCABULARY[table, column]
 
 
-def test_codes_are_lower_case_english():
+def test_codes_are_lower_case_ascii():
     for where, _, value in cells(
         "kind", "stage", "category", "mode", "state", "status", "side", "by", "code", "position_source"
     ):
@@ -173,13 +173,13 @@ def test_positions_are_complete_and_near_the_borders():
         assert row["lon"], where
 
 
-def test_published_marker_positions_agree_with_the_facts():
+def test_marker_positions_are_those_of_marker_facts():
     facts = {(round(float(r["lon"]), 8), round(float(r["lat"]), 8)) for r in TABLES["marker_facts.csv"]}
     placed = {(round(float(r["lon"]), 8), round(float(r["lat"]), 8)) for r in TABLES["markers.csv"] if r["lon"]}
     assert placed == facts
 
 
-def test_sections_and_places_are_addresses():
+def test_sections_and_places_are_marker_addresses():
     for where, _, value in cells("section", "at"):
         assert ADDRESS.fullmatch(value), where
     for row in TABLES["seed_items.csv"]:
@@ -187,7 +187,7 @@ def test_sections_and_places_are_addresses():
         assert border not in BORDERS or ADDRESS.fullmatch(address), row["place"]
 
 
-def test_document_numbers_are_document_numbers():
+def test_document_numbers_are_well_formed():
     for where, _, value in cells("document", "decision"):
         assert DOCUMENT.fullmatch(value), where
     for row in TABLES["documents.csv"]:
@@ -224,7 +224,7 @@ def test_category_of_a_gate_is_the_current_one_in_its_history():
     assert today == {row["name"]: row["category"] for row in TABLES["gates.csv"] if row["category"]}
 
 
-def test_planned_category_is_not_the_category():
+def test_planned_category_differs_from_the_present_one():
     """A gate is not planned to become by 2030 or 2050 what it is today, unless by another mode of transport."""
     today = {row["name"]: (row["category"], row["mode"]) for row in TABLES["gates.csv"]}
     for plan in TABLES["gate_plans.csv"]:
@@ -241,13 +241,13 @@ def test_stage_of_a_gate_has_an_event():
         assert not row["stage"] or row["stage"] in reached[row["name"]], row
 
 
-def test_events_of_tan_nam_are_complete_and_in_order():
+def test_events_of_tan_nam_are_in_order_with_resolution_and_opening():
     events = [(row["kind"], row["on"]) for row in TABLES["gate_events.csv"] if row["gate"] == "Tân Nam"]
     assert events == sorted(events, key=lambda event: event[1])
     assert {("gov_resolution", "2019-12-03"), ("opening_ceremony", "2025-12-08")} <= set(events)
 
 
-def test_references_of_seed_items_exist():
+def test_places_and_units_of_seed_items_exist():
     gates, crossings = names("gates.csv", "name", "aliases"), names("crossings.csv", "name", "aliases")
     provinces = names("gates.csv", "province", "former_province")
     for row in TABLES["seed_items.csv"]:
@@ -263,7 +263,7 @@ def test_references_of_seed_items_exist():
         assert row["unit"] in names("units.csv", "name", "short_name", "aliases"), row["unit"]
 
 
-def test_seed_crossings_match_their_rows():
+def test_seed_items_about_crossings_match_the_rows_of_crossings():
     crossings = {row["seed_item"]: row for row in TABLES["crossings.csv"] if row["seed_item"]}
     for row in TABLES["seed_items.csv"]:
         if row["record"] == "crossing":
@@ -339,7 +339,7 @@ def test_boundary_line_is_indicative_and_attributed():
     }
 
 
-def test_base_map_has_no_countries_and_is_small():
+def test_base_map_has_only_rivers_lakes_and_provinces_below_400_kb():
     background = {name: drawing for name, drawing in DRAWINGS.items() if name.startswith("basemap/")}
     kinds = {feature["properties"]["kind"] for drawing in background.values() for feature in drawing["features"]}
     assert kinds == {"river", "lake", "province"}

@@ -11,7 +11,7 @@ CLEARS = {
 }  # fmt: skip
 
 
-def test_draft_needs_only_a_title_and_lists_missing_clears(client):
+def test_draft_needs_only_a_title_and_assignment_names_what_is_missing(client):
     created = create(client, "tasks", title="Việc mới")
     assert created["properties"]["state"] == "draft"
     assert created["properties"]["missing_clears"] == ["person", "time", "responsibility", "product", "authority"]
@@ -38,7 +38,7 @@ def test_imported_task_keeps_its_state_and_lists_missing_clears(client):
     assert patch(client, "tasks", feature, progress=30).status_code == 200
 
 
-def test_waiting_records_the_body_and_the_date(client):
+def test_waiting_task_has_body_and_date_and_a_done_task_is_final(client):
     created = task(client)
     assert transition(client, "tasks", created, "assigned").status_code == 200
     properties = transition(client, "tasks", created, "waiting", "UBND tỉnh").json()["properties"]
@@ -54,6 +54,6 @@ def test_waiting_records_the_body_and_the_date(client):
     assert transition(client, "tasks", created, "cancelled").status_code == 409
 
 
-def test_task_without_due_date_is_not_overdue(client):
+def test_only_a_task_with_a_past_due_date_is_overdue(client):
     assert create(client, "tasks", title="Thường trực")["properties"]["urgency"] == "planned"
     assert create(client, "tasks", title="Cũ", due_on="2020-01-01")["properties"]["urgency"] == "overdue"

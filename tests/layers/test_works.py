@@ -63,7 +63,7 @@ def test_notified_stage_records_the_notice_step(client):
     assert transition(client, "works", created, "under_way").status_code == 409
 
 
-def test_work_follows_approval_without_a_required_notice(client):
+def test_work_without_a_required_notice_begins_after_approval(client):
     created = work(client, kind="smart_gate")
     advance(client, created, "designed", "awaiting_approval", "under_way")
     laos = create(client, "works", title="x", kind="repair", border="VN-LA", link=work(client)["id"])
@@ -97,7 +97,7 @@ def test_accepted_work_is_done_at_100_percent(client):
         ({"due_on": str(today() - dt.timedelta(days=1))}, "overdue"),
     ],
 )
-def test_urgency_is_computed_by_one_rule(values, urgency, client):
+def test_urgency_follows_due_date_and_waiting_on(values, urgency, client):
     created = work(client, kind="smart_gate", **values)
     assert created["properties"]["urgency"] == urgency
     properties = advance(client, created, "designed", "awaiting_approval", "under_way")
@@ -105,7 +105,7 @@ def test_urgency_is_computed_by_one_rule(values, urgency, client):
     assert properties["urgency"] == expected, "a work under way does not wait"
 
 
-def test_work_requires_a_location_or_a_link(client):
+def test_work_requires_a_location_or_a_link_that_gives_its_geometry(client):
     answer = client.post("/ogc/collections/works/items", json={"title": "x", "kind": "repair"})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "place"

@@ -59,7 +59,7 @@ def test_pins_name_no_registry_and_have_a_sha512() -> None:
     assert all(re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", package.integrity) for package in packages())
 
 
-def test_static_files_load_nothing_from_other_hosts() -> None:
+def test_static_files_name_no_other_host_and_parse_no_html() -> None:
     files = [
         path
         for path in (Path(maps.__file__).parent / "static").rglob("*")

@@ -30,7 +30,7 @@ def _fetched_tools() -> None:
     ],
     ids=["eslint", "prettier", "tsc"],
 )
-def test_scripts_pass_the_checks(command: list[str]) -> None:
+def test_scripts_pass_eslint_prettier_and_tsc(command: list[str]) -> None:
     process = run(*command)
     assert process.returncode == 0, process.stdout + process.stderr
 
@@ -55,7 +55,7 @@ def test_every_export_of_a_script_is_imported() -> None:
     assert unused == ["status_steps.js: mainSteps"], "which a test of the map imports"
 
 
-def test_style_sheets_are_loaded_and_no_longer_than_a_reader_can_follow() -> None:
+def test_style_sheets_are_loaded_and_have_at_most_400_lines_of_120_characters() -> None:
     shell = (static_folder().parent / "templates/parts/shell.html").read_text("utf-8")
     loaded = re.findall(r'<link rel="stylesheet" href="/static/(\w+/\w+\.css)">', shell)
     sheets = {
@@ -76,7 +76,7 @@ def test_tools_are_pinned_by_sha512_and_name_no_registry() -> None:
     assert {"eslint", "prettier", "typescript", "@types/leaflet"} <= {tool.name for tool in tools()}
 
 
-def test_a_tool_is_unpacked_only_if_its_tarball_is_the_pinned_one(tmp_path: Path) -> None:
+def test_tool_is_unpacked_only_from_its_pinned_tarball_and_into_its_folder(tmp_path: Path) -> None:
     tarball = tmp_path / "a.tgz"
     with tarfile.open(tarball, "w:gz") as archive:
         for name in ("package/lib/main.js", "package/../../outside.js"):

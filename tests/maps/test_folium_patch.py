@@ -27,7 +27,7 @@ def test_map_script_is_constant_and_names_its_map() -> None:
     assert all(f'createPane(\n                "{name}")' in map_script() for name in PANES)
 
 
-def test_map_has_no_tiles_and_no_third_party() -> None:
+def test_map_script_has_no_tile_layer_and_no_url() -> None:
     assert "tileLayer" not in map_script()
     assert "http" not in map_script()
     assert '"maxZoom": 19' in map_script()

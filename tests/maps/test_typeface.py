@@ -55,7 +55,7 @@ def test_pages_preload_the_fonts_before_all_other_links(client: Client) -> None:
     assert first == [f'rel="preload" href="{url}" as="font" type="font/woff2" crossorigin' for url in typeface_urls()]
 
 
-def test_browser_fetches_each_font_once_for_all_pages(desktop_page: Page, site_url: str) -> None:
+def test_browser_transfers_no_font_again_for_later_pages(desktop_page: Page, site_url: str) -> None:
     requests: list[str] = []
     desktop_page.on("request", lambda request: requests.append(request.url.removeprefix(site_url)))
     for path in ("/works", "/board", "/signin"):

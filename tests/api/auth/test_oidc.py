@@ -142,14 +142,14 @@ def test_login_name_stays_bound_to_its_first_subject(oidc_browser, connect):
 
 
 @pytest.mark.parametrize("sub", ["id-of-an-unknown-user", "id-of-the-chief"])
-def test_provider_admits_no_unknown_person_and_no_administrator(sub, oidc_browser):
+def test_unknown_person_and_administrator_cannot_sign_in_by_oidc(sub, oidc_browser):
     refused = oidc_browser.get(oidc_browser.authorize(oidc_browser.start(), sub))
     assert refused.status_code == 401
     assert "không có tài khoản nào" in refused.text or "Danh tính đã được xác thực" in refused.text
     assert "__Host-cotmoc=" not in str(refused.headers.get_list("set-cookie"))
 
 
-def test_invalid_callbacks_are_refused_with_one_response(oidc_browser):
+def test_invalid_callbacks_are_refused_with_the_same_response(oidc_browser):
     def wrong_state(url):
         return oidc_browser.authorize(url, "id-of-a-member", state="another")
 
@@ -176,7 +176,7 @@ def test_invalid_callbacks_are_refused_with_one_response(oidc_browser):
     assert len(texts) == 1
 
 
-def test_callback_works_once_and_only_in_its_own_browser(oidc_browser, site_url):
+def test_callback_works_once_and_only_in_the_browser_that_started(oidc_browser, site_url):
     back = oidc_browser.authorize(oidc_browser.start(), "id-of-a-member")
     cookie = oidc_browser.jar["__Host-cotmoc-oidc"]
     other = OidcBrowser(site_url)
@@ -241,7 +241,7 @@ def test_id_token_must_be_signed_by_the_provider_for_this_client(settings, id_to
         Provider(settings.model_copy(update={"oidc_issuer": f"{settings.oidc_issuer}/"})).verify_id_token(good, "n-1")
 
 
-def test_provider_is_not_asked_without_tls(settings):
+def test_provider_without_tls_is_refused(settings):
     oidc_provider = Provider(settings.model_copy(update={"oidc_issuer": "http://provider.example"}))
     with pytest.raises(Unauthenticated):
         oidc_provider.authorization_url(Attempt(), "http://localhost/back")

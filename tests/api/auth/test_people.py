@@ -68,7 +68,7 @@ REQUESTS = [
 
 
 @pytest.mark.parametrize("role", ["office", "planner", "officer", "member", "reader"])
-def test_other_roles_are_refused_without_revealing_accounts(role, staff, second_browser):
+def test_other_roles_get_the_same_403_for_known_and_unknown_accounts(role, staff, second_browser):
     assert second_browser.sign_in(f"{role}.1").is_success
     ids = {"own": staff[role], "other": staff["deputy"], "unknown": uuid.uuid4()}
     answers = [second_browser.request(method, path.format(**ids), body=body) for method, path, body in REQUESTS]
@@ -165,7 +165,7 @@ def test_invalid_account_is_refused_with_the_field(body, field, admin_browser):
     assert field in [error["field"] for error in answer.json()["errors"]]
 
 
-def test_a_transfer_takes_effect_at_the_next_request(admin_browser, second_browser, staff):
+def test_new_unit_or_role_applies_at_the_next_request(admin_browser, second_browser, staff):
     account = create_account(admin_browser, "moving.1", "officer", unit=TAN_NAM)
     choose_password(second_browser, account["link"])
     second_browser.sign_in("moving.1")
@@ -215,7 +215,7 @@ def test_disabled_account_loses_access_and_keeps_its_name(admin_browser, second_
     assert admin_browser.post("/api/people", {"name": "leaving.1", "role": "committee"}).status_code == 422
 
 
-def test_last_administrator_cannot_be_removed(accounts, staff):
+def test_last_administrator_cannot_be_closed_or_given_another_role(accounts, staff):
     from gis.accounts.people import assign_role, close_account, list_people
     from gis.text.errors import Conflict
 
@@ -242,7 +242,7 @@ def test_list_of_people_has_no_secrets(admin_browser):
     assert admin_browser.get("/people").status_code == 200
 
 
-def test_no_login_can_delete_account_rows(connect):
+def test_accounts_login_cannot_delete_account_rows(connect):
     """Not even the accounts login may delete a row, so that former roles stay readable."""
     for table in ("people", "appointments", "sign_ins", "tokens"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):

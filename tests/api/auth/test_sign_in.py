@@ -67,13 +67,13 @@ def test_sign_in_sets_a_protected_cookie_and_pages_name_the_person(browser):
     assert page.headers["cache-control"] == "private, no-store"
 
 
-def test_password_is_accepted_in_any_unicode_normalisation(browser):
+def test_password_in_normal_form_d_is_accepted(browser):
     import unicodedata
 
     assert browser.sign_in("member", unicodedata.normalize("NFD", PASSWORD)).status_code == 200
 
 
-def test_all_refusals_have_the_same_response(browser):
+def test_all_refused_sign_ins_have_the_same_response(browser):
     answers = [
         browser.sign_in("nobody"),
         browser.sign_in("officer", "một câu dài khác hẳn"),
@@ -87,7 +87,7 @@ def test_all_refusals_have_the_same_response(browser):
     assert "www-authenticate" not in answers[0].headers
 
 
-def test_unknown_name_costs_the_same_work(browser, monkeypatch):
+def test_unknown_name_is_verified_against_a_hash_of_the_same_parameters(browser, monkeypatch):
     """Compares the hashes, not the time, which varies on a busy machine: one each, with the same parameters."""
     verified, hasher = [], passwords._hasher()
 
@@ -104,7 +104,7 @@ def test_unknown_name_costs_the_same_work(browser, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["target", "ghost"])
-def test_throttled_name_waits_and_then_the_right_password_works(name, browser, connect):
+def test_known_and_unknown_names_are_throttled_until_the_delay_ends(name, browser, connect):
     answers = [browser.sign_in(name, "một câu dài khác hẳn") for _ in range(6)]
     assert [answer.status_code for answer in answers] == [401] * 5 + [429]
     wait = answers[-1].json()["retry_after"]
@@ -149,13 +149,13 @@ def test_each_sign_in_has_a_new_secret_and_ends_the_previous_session(browser):
     assert browser.get("/api/account").status_code == 401
 
 
-def test_session_fixation_is_impossible(browser):
+def test_sign_in_replaces_a_cookie_chosen_by_an_attacker(browser):
     browser.cookie = "chosen-by-an-attacker"
     browser.sign_in("member")
     assert browser.cookie != "chosen-by-an-attacker"
 
 
-def test_sign_out_ends_one_session_and_everywhere_ends_all(browser, second_browser):
+def test_sign_out_ends_one_session_and_sign_out_everywhere_ends_all(browser, second_browser):
     browser.sign_in("member")
     second_browser.sign_in("member")
     stolen = browser.cookie
@@ -266,7 +266,7 @@ def test_invalid_token_is_refused_despite_a_valid_cookie(browser):
     assert browser.get("/api/account", Authorization="Bearer cm_00_nonsense").status_code == 401
 
 
-def test_only_the_accounts_login_reads_accounts_and_nothing_else(connect):
+def test_accounts_login_reads_only_accounts_and_other_logins_read_none(connect):
     connection = connect("cotmoc_door")
     people = connect().execute("select count(*) from app.people").fetchone()
     assert people[0] > 0

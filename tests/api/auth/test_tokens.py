@@ -102,7 +102,7 @@ def test_expired_token_is_refused(client, token, connect):
     assert request_with(client, text).status_code == 401
 
 
-def test_token_is_limited_to_its_networks_whatever_headers_say(client, token):
+def test_token_is_limited_to_its_networks_despite_forwarded_headers(client, token):
     text = token(networks=["192.0.2.0/24"])
     assert request_with(client, text).status_code == 401
     headers = {"Authorization": f"Bearer {text}", "X-Forwarded-For": "192.0.2.7", "Forwarded": "for=192.0.2.7"}
@@ -124,7 +124,7 @@ def test_read_scope_cannot_write(client, token):
     assert history.json()["entries"][0]["actor"].startswith("token:máy ")
 
 
-def test_token_sees_what_its_role_sees(client, token):
+def test_token_reads_what_its_role_may_read(client, token):
     assert request_with(client, token("public"), path="/ogc/collections/incidents/items").json()["numberReturned"] == 0
     assert request_with(client, token("office"), path="/ogc/collections/incidents/items").json()["numberReturned"] > 0
 

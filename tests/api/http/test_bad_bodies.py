@@ -29,7 +29,7 @@ def test_body_must_be_one_json_object(body, client):
 
 @pytest.mark.usefixtures("no_rows_remain")
 @pytest.mark.requirement("corpus-B", "B5 B6")
-def test_body_over_the_limit_is_too_large(client, settings):
+def test_body_over_the_limit_gets_413(client, settings):
     assert_refused(post_raw(client, b'{"description":"' + b"x" * 11_000_000 + b'"}'), 413)
 
     def endless():
@@ -41,7 +41,7 @@ def test_body_over_the_limit_is_too_large(client, settings):
 
 @pytest.mark.usefixtures("no_rows_remain")
 @pytest.mark.requirement("corpus-B", "B7 B24")
-def test_form_and_compressed_bodies_are_unsupported(client):
+def test_form_compressed_and_untyped_bodies_get_415(client):
     assert_refused(client.post(INCIDENTS, data={"category": "drainage"}), 415)
     compressed = gzip.compress(b'{"category":"drainage"}')
     assert_refused(client.post(INCIDENTS, content=compressed, headers={**JSON, "Content-Encoding": "gzip"}), 415)
@@ -49,13 +49,13 @@ def test_form_and_compressed_bodies_are_unsupported(client):
 
 
 @pytest.mark.requirement("corpus-B", "B21")
-def test_invalid_id_is_missing(client):
+def test_invalid_feature_id_gets_404(client):
     for item in ("1", "x", "%00", "00000000-0000-4000-8000-00000000000g", "null"):
         assert client.get(f"{INCIDENTS}/{item}").status_code == 404, item
 
 
 @pytest.mark.requirement("corpus-B", "B25 B27")
-def test_invalid_headers_are_refused_by_the_server(settings):
+def test_foreign_host_and_invalid_content_length_get_400_and_a_long_header_no_500(settings):
     def send(request):
         with socket.create_connection(("127.0.0.1", settings.port), timeout=10) as connection:
             connection.sendall(request)

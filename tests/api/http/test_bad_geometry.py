@@ -65,7 +65,7 @@ def test_nan_and_infinity_are_malformed_json(number, client):
 
 @pytest.mark.usefixtures("no_rows_remain")
 @pytest.mark.requirement("corpus-A", "A3")
-def test_number_that_overflows_is_not_finite(client):
+def test_number_that_overflows_a_double_gets_422(client):
     body = '{"category":"drainage","geometry":{"type":"Point","coordinates":[1e999,11.5]}}'
     assert_refused(post_raw(client, body), 422, "geometry", "nan")
     assert_refused(
@@ -78,7 +78,7 @@ def test_number_that_overflows_is_not_finite(client):
 
 @pytest.mark.usefixtures("no_rows_remain")
 @pytest.mark.requirement("corpus-A", "A11")
-def test_null_geometry_is_a_missing_place(client):
+def test_null_geometry_is_refused_as_a_missing_place(client):
     assert_refused(client.post(INCIDENTS, json={"category": "drainage", "geometry": None}), 422, "place", "missing")
 
 
@@ -90,7 +90,7 @@ def test_geometry_of_a_marker_must_be_a_point(client):
 
 
 @pytest.mark.requirement("corpus-A", "A17 A22 A28")
-def test_unambiguous_geometry_faults_are_repaired(client):
+def test_repeated_vertex_height_and_extra_decimals_are_accepted(client):
     repeated_vertex = {"type": "LineString", "coordinates": [[105.95, 11.69], [105.95, 11.69], [105.96, 11.69]]}
     assert create(client, "areas", name="x", kind="belt", geometry=repeated_vertex)["geometry"]["type"] == "LineString"
     with_height = create(client, "areas", name="x", kind="belt", geometry=point(105.95, 11.69, 25))
@@ -101,7 +101,7 @@ def test_unambiguous_geometry_faults_are_repaired(client):
 
 @pytest.mark.usefixtures("no_rows_remain")
 @pytest.mark.requirement("corpus-A", "A21")
-def test_body_with_a_million_vertices_is_too_large(client):
+def test_body_with_100000_vertices_gets_413(client):
     vertices = "[106.000001,11.500001]," * 100_000
     assert_refused(post_raw(client, f'{{"geometry":{{"type":"LineString","coordinates":[{vertices}[1,1]]}}}}'), 413)
 
@@ -142,7 +142,7 @@ def test_deep_nesting_is_malformed(depth, client):
         ([], "type"),
     ],
 )
-def test_location_text_must_have_one_meaning(place, code, client):
+def test_invalid_or_ambiguous_place_is_refused_with_its_code(place, code, client):
     answer = client.post(INCIDENTS, json={"category": "drainage", "place": place})
     assert_refused(answer, 422)
     assert code in [error["code"] for error in answer.json()["errors"]], answer.text

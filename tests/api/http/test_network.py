@@ -63,7 +63,7 @@ def certificate(tmp_path_factory):
         NetworkOptions(behind_proxy="proxy.example"), NetworkOptions(host="0.0.0.0", names=[NAME]),
     ],
 )  # fmt: skip
-def test_remote_clients_are_refused_without_tls(options):
+def test_options_that_admit_remote_clients_without_tls_are_refused(options):
     with pytest.raises(Forbidden):
         options.refuse_unsafe()
 
@@ -89,7 +89,7 @@ def test_loopback_needs_neither_tls_nor_accounts(host):
     assert options.uvicorn_options() == {"proxy_headers": False}
 
 
-def test_the_container_needs_tls_for_remote_clients(monkeypatch):
+def test_container_needs_tls_or_a_proxy_for_remote_clients(monkeypatch):
     monkeypatch.setenv("COTMOC_CONTAINER", "1")
     assert NetworkOptions().bind_address == "0.0.0.0"
     assert not NetworkOptions().accepts_remote  # the port is published by compose, on loopback only
@@ -98,7 +98,7 @@ def test_the_container_needs_tls_for_remote_clients(monkeypatch):
     assert NetworkOptions(names=[NAME], behind_proxy="172.18.0.2").accepts_remote
 
 
-def test_remote_clients_are_refused_without_an_administrator(settings, accounts):
+def test_remote_access_needs_an_administrator_account(settings, accounts):
     options = NetworkOptions(names=[NAME], behind_proxy="127.0.0.1")
     options.refuse_unsafe()
     with pytest.raises(Forbidden, match="admin create"):

@@ -124,7 +124,7 @@ def test_head_is_refused_with_the_status_of_get(client):
     assert client.head("/ogc/collections/markers/items?colour=red").status_code == 400
 
 
-def test_head_and_body_arrive_in_one_segment(site_url):
+def test_response_header_and_body_arrive_in_one_segment(site_url):
     """One ``recv`` has the whole response, also for a second request on the same connection."""
     host, port = site_url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
@@ -179,7 +179,7 @@ def test_accept_selects_the_preferred_media_type(accepted, kind, client):
         "kind=main&kind=sub",
     ],
 )
-def test_legal_queries_are_answered(query, client):
+def test_rare_but_valid_queries_get_200(query, client):
     """Also with an unescaped plus sign, which is decoded as a space."""
     assert client.get(f"{MARKERS}?{query}").status_code == 200
 
@@ -197,7 +197,7 @@ def test_legal_queries_are_answered(query, client):
         "f=geojson",
     ],
 )
-def test_ambiguous_and_unknown_parameters_are_refused(query, client):
+def test_invalid_repeated_and_unknown_parameters_get_400(query, client):
     answer = client.get(f"{MARKERS}?{query}")
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
 

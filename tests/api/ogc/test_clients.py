@@ -65,7 +65,7 @@ def test_ogr_filters_agree_with_cql2(where, filtered, site_url, client):
 
 
 @needs_ogr
-def test_ogr_with_a_projected_bbox_and_sql(site_url, client, tmp_path):
+def test_ogr_reads_by_a_projected_bbox_and_by_sql(site_url, client, tmp_path):
     corners = [from_wgs84(lon, lat, 32648) for lon, lat in ((105.8, 11.0), (106.3, 11.9))]
     file = tmp_path / "box.geojson"
     run(

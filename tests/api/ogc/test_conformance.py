@@ -24,7 +24,7 @@ from tests.factories import create, incident, minimal_body
 
 @pytest.mark.requirement("ogcapi-common-1/1.0/core", "root-op root-success conformance-op conformance-success")
 @pytest.mark.requirement("ogcapi-features-1/1.0/core", "root-op root-success conformance-op conformance-success")
-def test_core_root_and_conformance(client):
+def test_links_of_the_landing_page_answer_200(client):
     """/req/core/root-success, /req/core/conformance-success."""
     landing = get_json(client, OGC)
     for rel in ("self", "alternate", "service-desc", "service-doc", "conformance", "data"):
@@ -36,7 +36,7 @@ def test_core_root_and_conformance(client):
     "ogcapi-features-1/1.0/core",
     "fc-md-op fc-md-success fc-md-links fc-md-items fc-md-items-links fc-md-extent sfc-md-op sfc-md-success",
 )
-def test_core_collections(client):
+def test_collections_list_every_layer_with_links_and_extent(client):
     """/req/core/fc-md-success, fc-md-links, fc-md-items, fc-md-items-links, fc-md-extent, sfc-md-success."""
     document = get_json(client, COLLECTIONS)
     assert {link["rel"] for link in document["links"]} >= {"self", "alternate"}
@@ -60,7 +60,7 @@ def test_core_collections(client):
 )
 @pytest.mark.requirement("ogcapi-features-1/1.0/core", "f-op f-success f-links")
 @pytest.mark.parametrize("layer", list(catalog))
-def test_core_items(layer, client):
+def test_items_have_links_counts_and_timestamp(layer, client):
     """/req/core/fc-response, fc-links, fc-rel-type, fc-timeStamp, fc-numberMatched, fc-numberReturned."""
     answer = client.get(f"{COLLECTIONS}/{layer}/items", params={"limit": 5})
     assert answer.status_code == 200
@@ -79,7 +79,7 @@ def test_core_items(layer, client):
 
 
 @pytest.mark.requirement("ogcapi-features-1/1.0/core", "fc-limit-definition fc-limit-response-1")
-def test_core_limit(client, markers):
+def test_limit_is_capped_at_the_maximum_and_invalid_ones_get_400(client, markers):
     """/req/core/fc-limit-definition, fc-limit-response-1: a greater limit becomes the maximum."""
     assert len(get_json(client, MARKERS)["features"]) == parameters.DEFAULT_LIMIT
     assert len(get_json(client, MARKERS, limit=7)["features"]) == 7
@@ -91,7 +91,7 @@ def test_core_limit(client, markers):
 
 @pytest.mark.requirement("ogcapi-features-1/1.0/core", "fc-bbox-definition")
 @pytest.mark.requirement("ogcapi-features-1/1.0/core", "fc-bbox-response")
-def test_core_bbox(client, markers):
+def test_bbox_selects_the_features_inside(client, markers):
     """/req/core/fc-bbox-definition, fc-bbox-response."""
     box = (105.8, 11.0, 106.3, 11.9)
     inside = {
@@ -109,7 +109,7 @@ def test_core_bbox(client, markers):
 
 
 @pytest.mark.requirement("ogcapi-features-1/1.0/core", "fc-bbox-response")
-def test_core_bbox_over_the_antimeridian(client, markers):
+def test_bbox_may_cross_the_antimeridian(client, markers):
     """/req/core/fc-bbox-response: a box whose west is greater than its east crosses the antimeridian."""
     west = {marker["id"] for marker in markers if marker["geometry"] and marker["geometry"]["coordinates"][0] >= 106.5}
     assert west
@@ -125,7 +125,7 @@ def test_core_bbox_over_the_antimeridian(client, markers):
 
 
 @pytest.mark.requirement("ogcapi-features-1/1.0/core", "fc-bbox-response")
-def test_core_bbox_of_features_without_geometry(client):
+def test_features_without_geometry_match_every_bbox(client):
     """/req/core/fc-bbox-response: a feature without a geometry matches every box."""
     create(client, "documents", **minimal_body(catalog["documents"]))
     documents = f"{COLLECTIONS}/documents/items"
@@ -133,7 +133,7 @@ def test_core_bbox_of_features_without_geometry(client):
 
 
 @pytest.mark.requirement("ogcapi-features-1/1.0/core", "fc-time-definition fc-time-response")
-def test_core_datetime(client):
+def test_datetime_selects_by_instant_and_interval(client):
     """/req/core/fc-time-definition, fc-time-response."""
     for day in ("2026-01-10", "2026-01-11", "2026-01-12"):
         incident(client, occurred_at=f"{day}T23:30:00+07:00", description="theo ngày")
@@ -160,7 +160,7 @@ def test_core_datetime(client):
 
 @pytest.mark.requirement("ogcapi-common-1/1.0/core", "http query-param-invalid query-param-unknown")
 @pytest.mark.requirement("ogcapi-features-1/1.0/core", "http query-param-unknown query-param-invalid")
-def test_core_parameters(client):
+def test_unknown_and_invalid_parameters_get_400_on_every_resource(client):
     """/req/core/query-param-unknown, query-param-invalid: on every resource."""
     for path in (OGC, f"{OGC}/conformance", f"{OGC}/api", COLLECTIONS, f"{COLLECTIONS}/markers", MARKERS):
         get_problem(client, path, nonsense="1")
@@ -170,7 +170,7 @@ def test_core_parameters(client):
 
 
 @pytest.mark.requirement("ogcapi-features-1/1.0/geojson", "definition content")
-def test_geojson_definition(client, markers):
+def test_geojson_has_no_crs_and_counterclockwise_rings(client, markers):
     """/req/geojson/definition, /req/geojson/content: RFC 7946, with no CRS of its own and rings counter-clockwise."""
     assert all(set(marker) == {"type", "id", "geometry", "properties"} for marker in markers)
     assert "crs" not in get_json(client, MARKERS)

@@ -10,7 +10,7 @@ from tests.api.ogc.documents import COLLECTIONS, EPSG, GEOJSON, INCIDENTS, MARKE
     "ogcapi-features-2/1.0/crs",
     "crs-uri fc-md-crs-list fc-md-crs-list-global fc-md-storageCrs fc-md-storageCrs-valid-value",
 )
-def test_crs_of_collections(client):
+def test_collections_list_their_crs_and_storage_crs(client):
     """/req/crs/crs-uri, fc-md-crs-list, fc-md-storageCrs, fc-md-storageCrs-valid-value."""
     for collection in get_json(client, COLLECTIONS)["collections"]:
         assert collection["crs"][0] == collection["storageCrs"] == "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
@@ -24,7 +24,7 @@ def test_crs_of_collections(client):
     "fc-crs-definition fc-crs-valid-defaultValue crs-action geojson ogc-crs-header ogc-crs-header-value",
 )
 @pytest.mark.parametrize("crs", OUTPUT_CRS, ids=lambda crs: crs.uri.rpartition("/")[2])
-def test_crs_of_answers(crs, client, markers):
+def test_responses_are_in_the_requested_crs(crs, client, markers):
     """/req/crs/fc-crs-action, ogc-crs-header, ogc-crs-header-value, geojson: axes in the order of the authority."""
     known = {marker["id"]: marker["geometry"]["coordinates"] for marker in markers if marker["geometry"]}
     answer = client.get(MARKERS, params={"crs": crs.uri, "limit": 40})
@@ -46,7 +46,7 @@ def test_crs_of_answers(crs, client, markers):
     "ogcapi-features-2/1.0/crs", "fc-bbox-crs-definition bbox-crs-action fc-bbox-crs-valid-defaultValue"
 )
 @pytest.mark.parametrize("name", [EPSG.format(4326), EPSG.format(9210), EPSG.format(32648), EPSG.format(3857)])
-def test_crs_of_bbox(name, client):
+def test_bbox_is_read_in_bbox_crs(name, client):
     """/req/crs/fc-bbox-crs-definition, fc-bbox-crs-action: the box is in the axis order of its CRS."""
     crs = CRS.parse(name)
     corners = [(105.8, 11.0), (106.3, 11.9)]
@@ -59,7 +59,7 @@ def test_crs_of_bbox(name, client):
 
 
 @pytest.mark.requirement("ogcapi-features-2/1.0/crs", "fc-bbox-crs-valid-value fc-crs-valid-value")
-def test_crs_unknown(client):
+def test_unknown_crs_and_bbox_outside_of_its_crs_get_400(client):
     """/req/crs/fc-crs-valid-value, fc-bbox-crs-valid-value, and a box outside of the CRS."""
     for parameter in ("crs", "bbox-crs", "filter-crs"):
         for invalid in (EPSG.format(99999), "EPSG:abc", "x", "' or 1=1"):
@@ -70,7 +70,7 @@ def test_crs_unknown(client):
 
 @pytest.mark.requirement("ogcapi-features-4/1.0/features", "content-crs-header default-crs other-crs")
 @pytest.mark.parametrize("name", [EPSG.format(4326), EPSG.format(9210), EPSG.format(32648)])
-def test_content_crs(name, client):
+def test_written_geometries_are_read_in_content_crs(name, client):
     """/req/features/content-crs-header, default-crs, other-crs: POST, PUT and PATCH take a geometry in any CRS."""
     crs = CRS.parse(name)
 

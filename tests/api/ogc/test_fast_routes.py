@@ -20,7 +20,7 @@ def test_fast_route_is_the_first_route_that_matches(settings, database):
         assert first is route
 
 
-def test_fast_routes_refuse_and_answer_head_like_others(client):
+def test_fast_routes_refuse_with_problem_details_and_answer_head(client):
     for path in ("/ogc/collections/nothing/items", "/ogc/collections/incidents/items?nothing=1"):
         refused = client.get(path, headers={"Accept-Language": "en"})
         assert refused.headers["content-type"] == "application/problem+json"

@@ -16,7 +16,7 @@ from tests.factories import incident
 
 @pytest.mark.requirement("ogcapi-features-3/1.0/filter", "filter-param filter-lang-param response")
 @pytest.mark.requirement("ogcapi-features-3/1.0/features-filter", "filter-param filter-lang-param response")
-def test_filter_parameters(client, markers):
+def test_filter_takes_cql2_text_and_json_only(client, markers):
     """/req/filter/filter-param, filter-lang-param, /req/features-filter/filter-param, response."""
     expected = {marker["id"] for marker in markers if marker["properties"]["border"] == "VN-KH"}
     text = {"filter": "border = 'VN-KH'"}
@@ -28,7 +28,7 @@ def test_filter_parameters(client, markers):
 
 
 @pytest.mark.requirement("ogcapi-features-3/1.0/filter", "mixing-expressions")
-def test_filter_mixes_with_other_parameters(client, markers):
+def test_filter_is_combined_with_other_parameters_by_and(client, markers):
     """/req/filter/mixing-expressions: all conditions must hold."""
     box = "105.8,11.0,106.3,11.9"
     both = set(ids(client, filter="kind = 'main'", bbox=box, border="VN-KH"))
@@ -37,7 +37,7 @@ def test_filter_mixes_with_other_parameters(client, markers):
 
 @pytest.mark.requirement("ogcapi-features-3/1.0/filter", "filter-crs-wgs84 filter-crs-param")
 @pytest.mark.requirement("ogcapi-features-3/1.0/features-filter", "filter-crs-param")
-def test_filter_crs(client):
+def test_filter_literals_are_read_in_filter_crs(client):
     """/req/filter/filter-crs-wgs84, filter-crs-param."""
     degrees = ids(client, filter="S_INTERSECTS(geometry, BBOX(105.8, 11, 106.3, 11.9))")
     swapped = {"filter-crs": EPSG.format(4326)}

@@ -36,7 +36,7 @@ def test_every_layer_is_a_collection(client):
         assert client.get(link(collection, "items"), params={"limit": 1}).status_code == 200
 
 
-def test_extent_is_the_bbox_of_the_collection(client):
+def test_extent_of_the_boundary_lines_spans_the_land_borders(client):
     box = client.get(f"{COLLECTIONS}/lines").json()["extent"]["spatial"]["bbox"][0]
     west, south, east, north = box
     assert 102 < west < 103
@@ -45,7 +45,7 @@ def test_extent_is_the_bbox_of_the_collection(client):
     assert 23 < north < 24
 
 
-def test_unknown_collection_is_missing(client):
+def test_unknown_collection_gets_404(client):
     for path in ("", "/items", "/items/00000000-0000-4000-8000-000000000000"):
         answer = client.get(f"{COLLECTIONS}/nonsense{path}")
         assert answer.status_code == 404
@@ -59,7 +59,7 @@ def test_unknown_parameter_is_refused(parameters, client):
     assert next(iter(parameters)) in answer.json()["detail"]
 
 
-def test_number_matched_is_given_when_the_page_has_all(client):
+def test_number_matched_is_present_only_if_the_page_has_all_features(client):
     page = items(client, "gates", limit=1000)
     assert page["numberReturned"] == page["numberMatched"] == len(page["features"])
     assert link(page, "next") is None
@@ -127,7 +127,7 @@ def test_every_property_filters_by_its_value(layer, client):
             assert all(match["properties"][name] == value for match in matches), name
 
 
-def test_paging_during_a_retire_and_a_create(client):
+def test_paging_omits_a_feature_retired_and_includes_one_created_meanwhile(client):
     for number in range(12):
         incident(client, description=f"trước {number}")
     url = f"{COLLECTIONS}/incidents/items?limit=3&sortby=code"
@@ -144,7 +144,7 @@ def test_paging_during_a_retire_and_a_create(client):
     assert set(walked) == (set(before) | {late}) - {retired}
 
 
-def test_paging_during_concurrent_creates(client, site_url):
+def test_paging_during_creates_returns_every_earlier_feature_once(client, site_url):
     settled = {incident(client)["id"] for _ in range(10)}
     url = f"{COLLECTIONS}/incidents/items?limit=2&sortby=code"
     stop = threading.Event()
@@ -240,7 +240,7 @@ def test_filters_take_several_values_and_null(client):
         assert next(iter(invalid)) in answer.json()["detail"]
 
 
-def test_search_ignores_diacritics(client):
+def test_search_ignores_diacritics_and_has_no_wildcards(client):
     features = items(client, "gates", q="moc bai")["features"]
     assert [gate["properties"]["name"] for gate in features] == ["Mộc Bài"]
     assert items(client, "gates", q="100%")["features"] == []
@@ -256,7 +256,7 @@ def test_as_of_reads_the_past(client):
     assert items(client, "incidents", as_of="2020-01-01", limit=10)["features"] == []
 
 
-def test_feature_has_links_and_an_etag(client):
+def test_feature_has_links_and_an_etag_and_unknown_ids_get_404(client):
     created = incident(client)
     answer = client.get(f"{COLLECTIONS}/incidents/items/{created['id']}")
     assert link(answer.json(), "self").endswith(created["id"])
@@ -348,7 +348,7 @@ def test_invalid_export_is_refused(parameters, client):
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_healthz(client):
+def test_healthz_answers_ok(client):
     assert client.get("/healthz").json() == {"status": "ok"}
 
 
@@ -361,7 +361,7 @@ def test_responses_have_security_headers(client):
 
 
 @pytest.mark.parametrize("language", ["vi", "en"])
-def test_page_of_a_feature_names_each_code_of_a_list(client, language):
+def test_page_of_a_feature_with_a_list_of_codes_hides_the_property_name(client, language):
     draft = client.post("/ogc/collections/tasks/items", json={"title": "Chưa rõ người"}).json()
     assert len(draft["properties"]["missing_clears"]) > 1
     page = client.get(f"/ogc/collections/tasks/items/{draft['id']}", params={"f": "html", "lang": language})

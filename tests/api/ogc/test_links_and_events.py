@@ -47,7 +47,7 @@ def test_links_are_listed_from_both_ends(client):
     assert_refused(client.delete(f"{links}/{linked.json()['link']}"), 404)
 
 
-def test_link_to_a_marker_address(client):
+def test_link_to_a_marker_address_gives_the_feature_a_geometry(client):
     created = task(client)
     answer = client.post(
         f"{url_of('tasks', created)}/links", json={"at": "168 - 168/2", "border": "VN-KH", "role": "site"}

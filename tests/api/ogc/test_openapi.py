@@ -16,7 +16,7 @@ from tests.factories import incident
 @pytest.mark.requirement("ogcapi-common-1/1.0/oas30", "oas-definition-1 oas-definition-2 oas-impl")
 @pytest.mark.requirement("ogcapi-features-1/1.0/core", "api-definition-op api-definition-success")
 @pytest.mark.requirement("ogcapi-features-1/1.0/oas30", "oas-definition-1 oas-definition-2 oas-impl")
-def test_oas30_definition(client, site_url):
+def test_openapi_document_is_valid_and_has_every_route(client, site_url):
     """/req/oas30/oas-definition-1 and -2, oas-impl: schemathesis reads it as OpenAPI 3.0; it has every route."""
     answer = client.get(href(get_json(client, OGC), "service-desc"))
     assert answer.headers["content-type"] == "application/vnd.oai.openapi+json;version=3.0"
@@ -57,7 +57,7 @@ def documented_routes():
 @pytest.mark.requirement("ogcapi-common-1/1.0/oas30", "completeness exceptions-codes security")
 @pytest.mark.requirement("ogcapi-features-1/1.0/oas30", "completeness exceptions-codes security")
 @pytest.mark.parametrize("layer", list(catalog))
-def test_oas30_parameters_of_each_layer(layer, client):
+def test_openapi_document_has_queryables_and_errors_of_each_layer(layer, client):
     """/req/oas30/completeness: the properties of the layer as parameters, error responses as problem details."""
     document = get_json(client, f"{OGC}/api")
     listing = document["paths"][f"/collections/{layer}/items"]["get"]
@@ -76,7 +76,7 @@ def test_oas30_parameters_of_each_layer(layer, client):
 @pytest.mark.requirement("ogcapi-common-1/1.0/html", "definition content")
 @pytest.mark.requirement("ogcapi-features-1/1.0/html", "definition")
 @pytest.mark.parametrize("language", ["vi", "en"])
-def test_html_content(language, client):
+def test_every_resource_is_available_as_html(language, client):
     """/req/html/definition, /req/html/content: every resource as HTML by ``f``, else by ``Accept``."""
     gate = get_json(client, f"{COLLECTIONS}/gates/items", limit=1)["features"][0]
     pages = {

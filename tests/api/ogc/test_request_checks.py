@@ -11,7 +11,7 @@ from tests.factories import incident, put
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost", "localhost:1", "127.0.0.1.evil.example", ""])
-def test_foreign_host_header_is_refused(host, client, settings):
+def test_only_the_host_header_of_the_server_is_accepted(host, client, settings):
     answer = client.get("/ogc", headers={"Host": host})
     assert answer.status_code == (200 if host == "localhost" else 400)
 
@@ -36,7 +36,7 @@ def test_same_origin_write_is_accepted(client, site_url):
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/json"]
 )
-def test_write_must_be_json(kind, client):
+def test_write_with_another_media_type_gets_415(kind, client):
     body = json.dumps({"category": "drainage", "place": {"text": "147/6"}})
     assert_refused(client.post(ITEMS.format("incidents"), content=body, headers={"Content-Type": kind}), 415)
 
@@ -59,7 +59,7 @@ def test_request_without_a_route_is_refused_before_its_body(method, client):
     assert client.request(method, "/ogc/nowhere").status_code == 404
 
 
-def test_refusals_in_both_languages(client):
+def test_refusals_differ_in_language_but_not_in_fields_and_codes(client):
     vi = client.post(ITEMS.format("incidents") + "?lang=vi", json={}).json()
     en = client.post(ITEMS.format("incidents") + "?lang=en", json={}).json()
     assert vi["title"] != en["title"]

@@ -18,7 +18,7 @@ from tests.api.ogc.documents import COLLECTIONS, MARKERS, get_json, get_problem,
 @pytest.mark.requirement("ogcapi-features-8/1.0/sortables", "link get-sortables-op get-sortables-success")
 @pytest.mark.parametrize("layer", list(catalog))
 @pytest.mark.parametrize("name", ["schema", "queryables", "sortables"])
-def test_schemas_json_schema(name, layer, client):
+def test_schema_queryables_and_sortables_are_valid_json_schema(name, layer, client):
     """/req/queryables/get-queryables-response, /req/schemas/json-schema, properties, role, property-seq, unit."""
     collection = get_json(client, f"{COLLECTIONS}/{layer}")
     url = href(collection, f"http://www.opengis.net/def/rel/ogc/1.0/{name}")

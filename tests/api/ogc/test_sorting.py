@@ -23,7 +23,7 @@ from tests.factories import create, incident, minimal_body, patch
 @pytest.mark.requirement("ogcapi-features-8/1.0/sorting", "sortby-definition sortby-response")
 @pytest.mark.requirement("ogcapi-features-8/1.0/features-sorting", "sortby")
 @pytest.mark.parametrize("layer", ["gates", "works", "incidents"])
-def test_sorting(layer, client):
+def test_sortby_orders_by_every_sortable_and_pages_in_that_order(layer, client):
     """/req/sortables/get-sortables-success, /req/sorting/sortby-definition, sortby-response, /req/features-sorting."""
     if layer == "incidents":
         for level, severity in zip(reversed(Level), reversed(Severity), strict=True):

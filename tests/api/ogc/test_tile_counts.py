@@ -160,7 +160,7 @@ def test_rolled_back_rows_are_not_counted(database, crowded_database):
     assert counts_of(database, OFFICE, GRIDS[-1]) == before
 
 
-def test_folding_counts_blocks_nobody(database, connect, crowded_database):
+def test_folding_counts_blocks_neither_readers_nor_writers(database, connect, crowded_database):
     folding = connect(role="cotmoc_owner")
     folding.execute("begin")
     folding.execute("select app.fold_cells()")
@@ -195,7 +195,7 @@ def test_tile_query_uses_the_spatial_index_under_rls(database, connect, crowded_
     assert "Seq Scan" not in plan
 
 
-def test_world_tile_of_an_officer_omits_other_units(database, crowded_database):
+def test_world_tile_of_an_officer_counts_internal_rows_of_the_own_unit_only(database, crowded_database):
     with database.transaction(OFFICE, write=True) as session:
         put(session, INCIDENTS, unit="Đồn A", level="internal")
     totals = {}

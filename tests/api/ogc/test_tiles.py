@@ -137,7 +137,7 @@ def test_empty_tile_has_no_content(client):
         "documents/styles/default",
     ],
 )
-def test_unknown_tile_resources_are_missing(client, path):
+def test_unknown_tile_resources_get_404(client, path):
     answer = client.get(f"/ogc/collections/{path}")
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"

@@ -32,7 +32,7 @@ def test_options_lists_the_methods(client):
 @pytest.mark.requirement("ogcapi-features-4/1.0/create-replace-delete", "update-put-rid-exception")
 @pytest.mark.requirement("ogcapi-features-4/1.0/create-replace-delete", "delete-op delete-response")
 @pytest.mark.requirement("ogcapi-features-4/1.0/features", "resources-endpoint resource-endpoint")
-def test_create_replace_delete(client):
+def test_feature_is_created_replaced_and_deleted(client):
     """/req/create-replace-delete/insert-post-op, -body, -response, -response-rid, update-put-op, delete-op."""
     feature = {"type": "Feature", "geometry": POINT, "properties": {"category": "drainage"}}
     created = client.post(INCIDENTS, json=feature, headers={"Content-Type": GEOJSON})
@@ -56,7 +56,7 @@ def test_create_replace_delete(client):
 
 @pytest.mark.requirement("ogcapi-features-4/1.0/update", "patch-op body response rid")
 @pytest.mark.requirement("ogcapi-features-4/1.0/features", "update-json-merge-patch")
-def test_update(client):
+def test_merge_patch_keeps_missing_properties_and_null_empties_one(client):
     """/req/update/patch-op, /req/features/update-json-merge-patch: missing properties stay, null empties one."""
     created = incident(client, description="cũ", severity="high")
     headers = {"If-Match": created["etag"], "Content-Type": "application/merge-patch+json"}
@@ -75,7 +75,7 @@ def test_update(client):
     "ogcapi-features-4/1.0/optimistic-locking-etags",
     "ifmatch-put-op ifmatch-put-eval ifmatch-patch-op ifmatch-patch-eval ifmatch-delete-op ifmatch-delete-eval",
 )
-def test_optimistic_locking(client):
+def test_writes_need_the_current_etag_in_if_match(client):
     """/req/optimistic-locking-etags: strong ETags; 428 without, 412 with an old one, 304 if current."""
     created = incident(client)
     url = f"{INCIDENTS}/{created['id']}"

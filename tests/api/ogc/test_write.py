@@ -12,7 +12,7 @@ from tests.api.ogc.writes import ITEMS, apply_transitions, assert_refused, prope
 from tests.factories import POINT, create, incident, minimal_body, patch, transition
 
 
-def test_incident_needs_category_and_place(client):
+def test_incident_needs_category_and_place_and_gets_defaults(client):
     created = incident(client, place={"text": "147/6 + 120 m"})
     values = created["properties"]
     assert (values["severity"], values["side"], values["handling"]) == ("medium", "unknown", "reported")
@@ -26,7 +26,7 @@ def test_incident_needs_category_and_place(client):
     assert_refused(client.post(items, json={"category": "drainage"}), 422, "place", "missing")
 
 
-def test_create_from_geojson(client):
+def test_incident_is_created_from_geojson(client):
     body = {"type": "Feature", "geometry": POINT, "properties": {"category": "drainage", "side": "ours"}}
     answer = client.post(
         ITEMS.format("incidents"),
@@ -134,7 +134,7 @@ def test_required_value_cannot_be_emptied(client):
     assert_refused(patch(client, "incidents", created, side=None), 422, "side", "code")
 
 
-def test_one_of_concurrent_updates_wins(client):
+def test_one_of_concurrent_updates_succeeds(client):
     created = incident(client)
     codes = []
 
@@ -168,14 +168,14 @@ def test_create_with_an_idempotency_key_happens_once(client):
     assert_refused(elsewhere, 422, "Idempotency-Key", "reused")
 
 
-def test_refused_create_does_not_use_its_key(client):
+def test_refused_create_does_not_use_up_its_idempotency_key(client):
     key = {"Idempotency-Key": "may-1:b"}
     assert client.post(ITEMS.format("incidents"), json={"category": "drainage"}, headers=key).status_code == 422
     body = {"category": "drainage", "place": {"text": "147/6"}}
     assert client.post(ITEMS.format("incidents"), json=body, headers=key).status_code == 201
 
 
-def test_concurrent_creates_with_one_key_make_one_row(client):
+def test_concurrent_creates_with_one_idempotency_key_create_one_feature(client):
     body = {"category": "drainage", "place": {"text": "147/6"}, "description": "hai mươi"}
     answers = []
 

@@ -22,7 +22,7 @@ def staff(enrol, accounts):
         assert accounts.sign_in_required()
 
 
-def test_reads_and_exports_are_found_by_actor_time_and_layer(browser, second_browser):
+def test_reads_and_exports_are_listed_by_actor_time_and_layer(browser, second_browser):
     browser.sign_in("lan")
     body = {"category": "drainage", "geometry": POINT, "level": "restricted", "description": "zq-đoạn-mật"}
     created = browser.post("/ogc/collections/incidents/items", body)

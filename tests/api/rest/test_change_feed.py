@@ -63,7 +63,7 @@ def test_changes_of_a_layer_take_its_filters(client, since):
     assert client.get("/api/changes", params={"layer": "nonsense"}).status_code == 404
 
 
-def test_past_state_and_changes_give_the_present(client):
+def test_as_of_and_the_change_feed_agree_on_past_values(client):
     logged = incident(client, severity="low")
     then = now()
     patch(client, "incidents", logged, severity="high")
@@ -119,7 +119,7 @@ def test_as_of_applies_to_links_events_steps_and_timeline(client):
     assert client.get(links, params={"as_of": "2020-01-01"}).status_code == 404
 
 
-def test_pages_have_no_gap_and_no_repetition(client, since):
+def test_pages_of_the_feed_have_no_gap_and_no_repetition(client, since):
     task_ids = [task(client, title=f"Việc {number}")["id"] for number in range(5)]
     work(client)
     seen, url = [], f"/api/changes?limit=2&since={since.isoformat().replace('+', '%2B')}"
@@ -134,7 +134,7 @@ def test_pages_have_no_gap_and_no_repetition(client, since):
     assert client.get("/api/changes", params={"after": "nonsense"}).status_code == 400
 
 
-def test_changes_of_child_tables_and_links(client, since):
+def test_feed_and_history_include_child_rows_and_links(client, since):
     gate = create(client, "gates", name="Cửa khẩu thử", border="VN-KH")
     event = {"kind": "note", "on": "2026-01-01", "note": "khảo sát", "reason": "theo biên bản"}
     client.post(f"{url_of('gates', gate)}/events", json=event)

@@ -199,7 +199,7 @@ def test_empty_selection_is_a_file_without_rows(f, export):
         assert rows(path, f) == []
 
 
-def test_command_line_writes_the_same_file(database, client, tmp_path):
+def test_save_of_the_command_line_writes_the_rows_of_items(database, client, tmp_path):
     file = tmp_path / "moc.csv"
     number = save(database, "markers", file, ["border=VN-KH", "f=csv", "reader=partner"])
     assert number == len(rows(file, "csv")) == len(features_of(client, "markers", border="VN-KH"))

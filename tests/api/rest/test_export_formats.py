@@ -64,7 +64,7 @@ def test_tables_have_wgs_84_and_the_chosen_zone(zone, epsg, client, export):
 
 
 @pytest.mark.parametrize("f", ["gpkg", "shp", "fgb", "parquet"])
-def test_file_in_vn_2000(f, client, export):
+def test_file_is_written_in_the_requested_vn_2000_zone(f, client, export):
     expected = {marker["id"]: marker for marker in features_of(client, "markers", border="VN-KH", crs="EPSG:9210")}
     _, path = export("markers", f, border="VN-KH", crs="EPSG:9210")
     (frame,) = frames(path, f).values()
@@ -83,7 +83,7 @@ def test_rows_without_a_position_come_first_in_flatgeobuf(client, export):
     assert len(missing) == len(features_of(client, "gates", border="VN-KH"))
 
 
-def test_csv_with_semicolons(client, export):
+def test_csv_has_a_byte_order_mark_and_the_requested_delimiter(client, export):
     _, path = export("gates", "csv", delimiter=";")
     assert path.read_bytes().startswith(b"\xef\xbb\xbf")
     table = list(csv.reader(io.StringIO(path.read_text("utf-8-sig"), newline=""), delimiter=";"))

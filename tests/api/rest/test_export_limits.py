@@ -82,7 +82,7 @@ def begin_download(settings, path):
 
 
 @pytest.mark.parametrize("f", EVERY)
-def test_file_with_many_rows(f, many_posts, client, export):
+def test_file_of_30001_rows_is_complete(f, many_posts, client, export):
     _, path = export(many_posts, f, condition="planted")
     if f == "geojson":
         file = json.loads(path.read_bytes())
@@ -181,7 +181,7 @@ def test_cancellation_stops_the_writing_library(f, many_posts, database, tmp_pat
 
 
 @pytest.mark.parametrize("streams", [True, False])
-def test_files_need_little_memory(streams, many_posts, settings):
+def test_exports_of_many_rows_keep_server_memory_within_limits(streams, many_posts, settings):
     """The peak memory of a separate server after a small and after a large file of each format."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -27,7 +27,7 @@ def refusal(client, q=None, **parameters):
 
 
 @pytest.mark.parametrize("q", [form for text in QUARTER for form in (text, unicodedata.normalize("NFD", text))])
-def test_marker_address_in_any_notation(q, client):
+def test_marker_address_is_located_in_any_notation(q, client):
     (location,) = locate_all(client, q)
     properties = location["properties"]
     assert (properties["kind"], properties["address"], properties["border"]) == ("marker", "147/6", "VN-KH")
@@ -67,7 +67,7 @@ def test_number_on_two_borders_gives_one_location_for_each(client):
         ("đoạn từ mốc 1105 đến mốc 1104", "1104–1105"),
     ],
 )
-def test_section_between_two_markers_in_either_order(q, address, client):
+def test_section_is_located_with_its_markers_in_either_order(q, address, client):
     location = locate_all(client, q)[0]
     assert (location["properties"]["kind"], location["properties"]["address"]) == ("section", address)
     assert location["geometry"]["type"] in ("LineString", "MultiLineString")
@@ -97,7 +97,7 @@ def test_offset_is_measured_along_the_line(q, address, metres, client):
     assert apart == pytest.approx(metres, abs=0.2)
 
 
-def test_offset_from_twin_markers(client):
+def test_offset_from_a_twin_marker_gives_one_location(client):
     locations = locate_all(client, "mốc 1363(2) - 500m")
     assert [location["properties"]["address"] for location in locations] == ["1363(2) − 500 m"]
 
@@ -130,7 +130,7 @@ def test_offset_without_unit_gets_a_hint(client):
         ("VN-2000 105°45' X=1203673.846 Y=536487.939", 106.085, 10.886, 0.01),
     ],
 )
-def test_coordinates_in_any_notation(q, lon, lat, within, client):
+def test_coordinates_are_located_in_any_notation(q, lon, lat, within, client):
     (location,) = locate_all(client, q)
     assert location["properties"]["kind"] == "coordinate"
     assert location["geometry"]["coordinates"] == pytest.approx([lon, lat], abs=within)
@@ -147,7 +147,7 @@ def test_projected_coordinates_are_read_in_the_given_crs(client):
     assert {zone["epsg"] for zone in named["properties"]["other_zones"]} >= {9209, 9211}
 
 
-def test_reverse_lookup_of_a_marker(client):
+def test_reverse_lookup_names_the_marker_at_its_coordinates(client):
     (marker,) = locate_all(client, "304", border="VN-CN")
     lon, lat = marker["geometry"]["coordinates"]
     (location,) = locate_all(client, lon=lon, lat=lat)
@@ -158,7 +158,7 @@ def test_reverse_lookup_of_a_marker(client):
     assert properties["distance_to_line_m"] < 200
 
 
-def test_reverse_lookup_of_an_offset(client):
+def test_reverse_lookup_of_an_offset_gives_its_address(client):
     (there,) = locate_all(client, "147/6 + 120 m")
     lon, lat = there["geometry"]["coordinates"]
     (back,) = locate_all(client, lon=lon, lat=lat)

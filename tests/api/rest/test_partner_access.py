@@ -73,7 +73,7 @@ def test_partner_reads_exactly_the_released_content(preparer_browser, approver_b
     assert other.get(f"/ogc/releases/{release}/delta").status_code == 404
 
 
-def test_other_paths_are_hidden_from_partners(partner):
+def test_paths_beyond_the_ogc_api_and_writes_give_partners_404(partner):
     machine = partner("Sở C")
     for path in (
         "/", "/works", "/board", "/releases", "/holdings", "/people", "/account", "/api/cards", "/api/locate?q=96",

@@ -14,7 +14,9 @@ from tests.factories import numbers, put
 pytestmark = pytest.mark.usefixtures("release_staff")
 
 
-def test_release_from_draft_to_withdrawal(preparer_browser, approver_browser, marker_numbers, partner):
+def test_release_passes_from_draft_through_approval_to_withdrawal(
+    preparer_browser, approver_browser, marker_numbers, partner
+):
     created = preparer_browser.post("/api/releases", release_body(marker_numbers, "Sở A"))
     assert created.status_code == 201
     release = created.json()["id"]
@@ -59,7 +61,7 @@ def test_release_from_draft_to_withdrawal(preparer_browser, approver_browser, ma
     assert {feature["id"] for feature in delta["removed"]} == {marker_numbers["shown"][1], marker_numbers["assumed"][1]}
 
 
-def test_marker_holdingsof_a_marker(preparer_browser, approver_browser, marker_numbers):
+def test_holdings_are_listed_by_address_feature_or_recipient(preparer_browser, approver_browser, marker_numbers):
     release = publish(preparer_browser, approver_browser, marker_numbers, "Sở E")
     number, row = marker_numbers["shown"]
     for query in (f"at={number}&border=VN-KH", f"feature={row}"):
@@ -190,7 +192,7 @@ def test_submitted_version_cannot_be_changed_by_sql(preparer_browser, marker_num
 
 
 @pytest.mark.parametrize("path", ["/api/releases", "versions", "moves"])
-def test_repeated_write_with_the_same_key_is_done_once(path, preparer_browser, marker_numbers):
+def test_repeated_write_with_the_same_idempotency_key_is_done_once(path, preparer_browser, marker_numbers):
     key, body = uuid.uuid4().hex, release_body(marker_numbers, f"Sở {path}")
     if path != "/api/releases":
         release = preparer_browser.post("/api/releases", body).json()["id"]

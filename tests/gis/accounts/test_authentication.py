@@ -34,7 +34,7 @@ def test_delay_doubles_up_to_the_maximum():
     assert delay_s(10_000, 5) == MAX_DELAY_S
 
 
-def test_throttle_throttle_each_failure_longer_and_forgets_after_a_pause():
+def test_throttle_delays_each_failure_longer_and_forgets_after_the_longest_delay():
     clock = Clock()
     throttle = LoginThrottle(3, clock)
     assert [throttle.wait("a") for _ in range(4)] == [0, 0, 0, 1]
@@ -76,7 +76,7 @@ def test_easily_guessed_password_is_refused(password, code):
     assert refused.value.errors[0].code == code
 
 
-def test_password_is_hashed_with_argon2id_and_verified_in_any_unicode_form():
+def test_password_is_hashed_with_argon2id_and_verified_in_normal_form_d():
     hashed = passwords.validate_and_hash_password(PASSWORD)
     assert hashed.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert passwords.validate_and_hash_password(PASSWORD) != hashed
@@ -109,7 +109,7 @@ def test_at_most_two_passwords_are_hashed_at_once(monkeypatch):
     assert most == 2
 
 
-def test_code_is_valid_in_its_time_step_and_the_neighbouring_ones():
+def test_totp_code_is_accepted_now_and_refused_if_old_or_malformed():
     secret = passwords.new_second_factor()
     totp, now = pyotp.TOTP(secret), int(time.time())
     step = passwords.totp_step(secret, totp.at(now))

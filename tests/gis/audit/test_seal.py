@@ -77,7 +77,7 @@ def test_rolled_back_entry_leaves_a_gap_only(empty_archive):
     empty_archive.intact()
 
 
-def test_background_sealing_disturbs_neither_writers_nor_verification(empty_archive):
+def test_background_sealing_blocks_no_writer_and_breaks_no_verification(empty_archive):
     faults = []
 
     def write_entries() -> None:
@@ -222,7 +222,7 @@ def test_sealer_login_only_reads_the_journal_and_adds_seals(archive, statement):
             connection.execute(statement)
 
 
-def test_seals_are_immutable_and_read_by_the_sealer_only(archive):
+def test_seals_are_immutable_and_readable_by_owner_and_sealer_only(archive):
     with archive.connect() as connection:
         for role in ("cotmoc_owner", "postgres"):
             connection.execute(f"set role {role}")

@@ -101,7 +101,7 @@ def test_loaded_database_matches_its_journal(cluster, database_name, tampering_t
 
 
 @pytest.mark.parametrize("statement", ROW_CHANGES.values(), ids=ROW_CHANGES)
-def test_row_changed_without_the_journal_is_named(statement, superuser, tampering_targets):
+def test_reconciliation_names_a_row_changed_without_the_journal(statement, superuser, tampering_targets):
     assert superuser.execute(text(statement), {"id": tampering_targets}).rowcount > 0
     mismatch = first_mismatch(superuser)
     assert mismatch is not None
@@ -192,7 +192,7 @@ def release_and_accounts(database, accounts, tampering_targets):
 
 
 @pytest.mark.parametrize("statement", ACCOUNT_AND_RELEASE_CHANGES.values(), ids=ACCOUNT_AND_RELEASE_CHANGES)
-def test_account_or_release_changed_without_the_journal_is_named(statement, release_and_accounts, superuser):
+def test_reconciliation_names_the_account_or_release_table_that_was_changed(statement, release_and_accounts, superuser):
     assert superuser.execute(text(statement)).rowcount > 0
     mismatch = first_mismatch(superuser)
     assert mismatch is not None
@@ -266,11 +266,11 @@ def faults(superuser, data_dir):
     return [result.detail.en for result in results if result.state is CheckStatus.BAD]
 
 
-def test_unchanged_schema_has_no_fault(superuser, tmp_path):
+def test_doctor_reports_no_fault_of_an_unchanged_schema(superuser, tmp_path):
     assert faults(superuser, tmp_path) == []
 
 
 @pytest.mark.parametrize("change", SCHEMA_CHANGES.values(), ids=SCHEMA_CHANGES)
-def test_schema_change_is_named_by_the_doctor(change, superuser, tmp_path):
+def test_doctor_reports_a_fault_for_each_schema_change(change, superuser, tmp_path):
     superuser.execute(text(change))
     assert faults(superuser, tmp_path) != []

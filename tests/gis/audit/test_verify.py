@@ -127,7 +127,7 @@ def test_sealed_journal_is_verified(archive):
 
 
 @pytest.mark.parametrize(("statements", "batch", "message"), TAMPERINGS.values(), ids=TAMPERINGS)
-def test_first_tampered_batch_is_named(archive, statements, batch, message):
+def test_verification_names_the_first_tampered_batch_and_why(archive, statements, batch, message):
     archive.tamper(*statements)
     broken_batch, summary = archive.broken()
     assert broken_batch == batch
@@ -206,7 +206,7 @@ def test_entries_written_after_truncation_do_not_hide_it(archive):
     assert CUT in archive.broken()[1]
 
 
-def test_truncated_anchor_is_named_and_then_completed(archive):
+def test_truncated_anchor_is_reported_and_completed_by_the_next_seal(archive):
     whole = archive.anchor.read_bytes()
     lines = whole.splitlines(keepends=True)
     archive.anchor.write_bytes(b"".join(lines[:3]))
@@ -226,7 +226,7 @@ def test_incomplete_last_anchor_line_is_completed(archive):
     assert archive.anchor.read_bytes() == whole
 
 
-def test_missing_anchor_line_is_named(archive):
+def test_missing_anchor_line_is_reported_with_its_batch(archive):
     lines = archive.anchor.read_bytes().splitlines(keepends=True)
     archive.anchor.write_bytes(b"".join(lines[:1] + lines[2:]))
     batch, summary = archive.broken()
@@ -235,7 +235,7 @@ def test_missing_anchor_line_is_named(archive):
 
 
 @pytest.mark.parametrize("content", [b"{}\n", b"\xff\xfe\n", b"x" * 9000, b'[1, 2]\n{"batch": 4}\n'])
-def test_malformed_anchor_is_named_and_left_unchanged(archive, content):
+def test_malformed_anchor_is_reported_and_left_unchanged(archive, content):
     archive.anchor.write_bytes(content)
     assert archive.broken()[0] == 1
     with pytest.raises(Conflict):
@@ -243,7 +243,7 @@ def test_malformed_anchor_is_named_and_left_unchanged(archive, content):
     assert archive.anchor.read_bytes() == content
 
 
-def test_anchor_of_another_database_is_named_and_left_unchanged(archive, empty_archive):
+def test_anchor_of_another_database_is_reported_and_left_unchanged(archive, empty_archive):
     empty_archive.write(3)
     empty_archive.sealer.seal()
     archive.anchor.write_bytes(empty_archive.anchor.read_bytes())

@@ -91,7 +91,7 @@ def test_intact_installation_is_healthy(cluster, empty_database_name, installati
     assert is_healthy(results)
 
 
-def test_each_fault_is_found_and_named(cluster, empty_database_name, admin, installation):
+def test_doctor_names_the_check_that_each_tampering_fails(cluster, empty_database_name, admin, installation):
     for check, (tampering, repair) in {**TAMPERINGS, **ROLE_TAMPERINGS}.items():
         admin.execute(tampering)
         try:
@@ -105,7 +105,7 @@ def test_each_fault_is_found_and_named(cluster, empty_database_name, admin, inst
 @pytest.mark.parametrize(
     "grant", ["grant create on schema public to public", "grant execute on function lo_creat(integer) to public"]
 )
-def test_policy_bypass_is_found_and_removed_by_migrating(grant, cluster, empty_database_name, admin, installation):
+def test_policy_bypass_is_reported_and_revoked_by_migrating(grant, cluster, empty_database_name, admin, installation):
     admin.execute(grant)
     assert bad(run_checks(cluster.url(empty_database_name), installation)) == {"No way to bypass the policies"}
     migrate(cluster.url(empty_database_name))
@@ -125,7 +125,7 @@ def test_extensions_of_the_postgis_image_are_no_fault(cluster, empty_database_na
     assert "No role has rights outside the schemas" in bad(run_checks(cluster.url(empty_database_name), installation))
 
 
-def test_fingerprint_is_renewed_by_revisions_or_another_server_version_only(
+def test_fingerprint_is_renewed_for_another_server_version_but_not_for_a_manual_change(
     cluster, empty_database_name, admin, installation
 ):
     """Migrating does not accept a column changed by hand; another PostgreSQL version may print it differently."""
@@ -144,13 +144,13 @@ def test_fingerprint_is_renewed_by_revisions_or_another_server_version_only(
     assert is_healthy(run_checks(cluster.url(empty_database_name), installation))
 
 
-def test_settings_that_may_lose_writes_are_found(cluster, empty_database_name, tmp_path):
+def test_settings_that_may_lose_writes_are_reported(cluster, empty_database_name, tmp_path):
     """The cluster of the tests does not flush to the disk."""
     durable = Installation(POLICY, tmp_path, "./cotmoc")
     assert bad(run_checks(cluster.url(empty_database_name), durable)) == {"Durable writes and data page checksums"}
 
 
-def test_default_password_and_readable_key_file_are_found(cluster, empty_database_name, tmp_path):
+def test_default_password_and_readable_key_file_are_reported(cluster, empty_database_name, tmp_path):
     key = tmp_path / "seal.key"
     key.write_text("x")
     key.chmod(0o644)
@@ -169,7 +169,7 @@ def test_journal_entry_in_the_future_is_a_fault_of_the_clock(cluster, empty_data
     assert bad(run_checks(cluster.url(empty_database_name), installation)) == {"The clock"}
 
 
-def test_anchor_of_other_seals_is_found(cluster, empty_database_name, admin, installation, tmp_path):
+def test_anchor_that_differs_from_the_seals_is_reported(cluster, empty_database_name, admin, installation, tmp_path):
     sealer = Sealer(cluster.url(empty_database_name, SEALER_LOGIN), tmp_path, tmp_path / "anchor.jsonl", "./cotmoc")
     admin.execute("select set_config('cotmoc.actor', 'test', false)")
     admin.execute(
@@ -233,7 +233,7 @@ def test_missing_role_is_named(cluster, empty_database_name, installation):
     assert detail.startswith("cotmoc_ghost;")
 
 
-def test_foreign_security_definer_function_is_disarmed_by_migrating(cluster, empty_database_name, admin, installation):
+def test_undeclared_security_definer_function_is_revoked_by_migrating(cluster, empty_database_name, admin, installation):
     """A function of the owner that reads what its caller may not."""
     admin.execute(
         "create function app.peep() returns bigint language sql security definer set search_path = pg_catalog"

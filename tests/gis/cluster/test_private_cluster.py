@@ -137,7 +137,7 @@ def test_server_starts_beside_backends_of_a_killed_one(cluster: Cluster):
     assert query(cluster, "select 1") == 1
 
 
-def test_running_cluster_is_adopted(cluster: Cluster):
+def test_second_start_uses_the_running_server(cluster: Cluster):
     before = cluster._postmaster()
     again = Cluster(cluster.data_dir)
     again.start()

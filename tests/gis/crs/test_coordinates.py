@@ -220,7 +220,7 @@ def test_in_all_crs_gives_the_same_point_in_each_system(lon, lat):
     assert metres(parse_position(written), lon, lat) < 0.003
 
 
-def test_in_all_crs_of_a_known_point():
+def test_in_all_crs_gives_wgs84_utm_and_vn2000_of_a_known_point():
     lon, lat = to_wgs84(Y, X, 9210)
     assert in_all_crs(lon, lat, zone_by_epsg(9210)) == {
         "wgs84": {
@@ -249,7 +249,7 @@ def test_in_all_crs_of_a_known_point():
         (104.7343886, 22.8318467, "vi", 3, "22°49′54,648″B 104°44′03,799″Đ"),
     ],
 )
-def test_format_degrees_minutes_seconds(lon, lat, language, decimals, text):
+def test_format_dms_rounds_and_names_hemispheres_by_language(lon, lat, language, decimals, text):
     assert format_dms(lon, lat, language, decimals) == text
 
 
@@ -259,7 +259,7 @@ def test_distance_is_geodesic():
     assert distance_m(106, 11, 106.25, 11) == pytest.approx(27_321.9, abs=0.5)
 
 
-def test_positions_in_other_zones_of_the_same_width():
+def test_positions_in_other_zones_begin_with_the_neighbours_of_the_same_width():
     position = parse_position("VN-2000 105°45' X=1203673.846 Y=536487.939")
     others = positions_in_other_zones(position)
     assert [zone.epsg for zone, _, _ in others][:2] in ([9209, 9211], [9211, 9209])

@@ -63,19 +63,19 @@ def test_datum_shift_is_continuous_at_11_04_degrees():
     assert np.abs(north - south).max() * 111_320 < 0.001
 
 
-def test_known_point_south_of_11_04_degrees():
+def test_known_point_south_of_11_04_degrees_has_its_wgs84_position():
     assert systems.to_wgs84(106.0, 10.80, systems.VN2000) == pytest.approx(
         (106.00178818688468, 10.798985623388836), abs=1e-9
     )
 
 
 @given(longitudes, latitudes, codes)
-def test_transformation_round_trip(lon, lat, epsg):
+def test_round_trip_transformation_is_within_2_mm(lon, lat, epsg):
     """Within 2 mm: a datum shift that ignores heights has no exact inverse."""
     assert metres(systems.to_wgs84(*systems.from_wgs84(lon, lat, epsg), epsg), (lon, lat)) < 0.002
 
 
-def test_transformation_of_arrays():
+def test_arrays_are_transformed_like_single_coordinates():
     lon, lat = np.array([106.0, 106.7]), np.array([10.8, 22.0])
     east, north = systems.from_wgs84(lon, lat, 9210)
     assert (east[1], north[1]) == systems.from_wgs84(106.7, 22.0, 9210)
@@ -85,7 +85,7 @@ def test_transformation_of_arrays():
     ("meridian", "width", "epsg"),
     [(105.75, 3, 9210), (105.5, 3, 9209), (107.25, 3, 9215), (105, 3, 5897), (105, 6, 3405)],
 )
-def test_zone_by_meridian(meridian, width, epsg):
+def test_zone_is_determined_by_meridian_and_width(meridian, width, epsg):
     assert systems.zone_by_meridian(meridian, width) == systems.zone_by_epsg(epsg)
 
 
@@ -95,12 +95,12 @@ def test_undeclared_zone_gives_none():
     assert systems.zone_by_epsg(systems.UTM_48N) is None
 
 
-def test_meridian_label():
+def test_meridian_label_is_in_degrees_and_minutes():
     assert [systems.zone_by_epsg(code).meridian_label for code in (9210, 9208, 5897)] == ["105°45′", "104°45′", "105°"]
 
 
 @pytest.mark.parametrize(("lon", "epsg"), [(105.7, 9210), (106.72, 9213), (102.2, 5896), (109.4, 9218)])
-def test_nearest_zone(lon, epsg):
+def test_nearest_zone_has_the_closest_central_meridian(lon, epsg):
     assert systems.nearest_zone(lon).epsg == epsg
 
 
@@ -130,7 +130,7 @@ def test_transformation_refuses_an_unsupported_system(transform):
         transform(106.0, 11.0, 3148)
 
 
-def test_postgis_rows_have_srids_of_their_own():
+def test_spatial_ref_sys_rows_have_unique_srids_between_900000_and_999000():
     rows = systems.spatial_ref_sys_rows()
     assert len(rows) == len({row["srid"] for row in rows}) == len(systems.ZONES) + 1
     assert {row["srid"] for row in rows} == {systems.postgis_srid(zone.epsg) for zone in systems.ZONES} | {
@@ -140,7 +140,7 @@ def test_postgis_rows_have_srids_of_their_own():
     assert systems.postgis_srid(systems.UTM_48N) == systems.UTM_48N
 
 
-def test_postgis_rows_use_the_position_vector_convention():
+def test_spatial_ref_sys_rows_use_the_position_vector_convention():
     """The rotations in ``+towgs84`` have the opposite sign of those in the decree."""
     [row] = [row for row in systems.spatial_ref_sys_rows() if row["auth_srid"] == systems.VN2000]
     bound = Transformer.from_crs(CRS.from_proj4(row["proj4text"]), systems.WGS84, always_xy=True)
@@ -175,7 +175,7 @@ def test_postgis_agrees_with_pyproj(database, epsg, lat):
     assert metres(systems.to_wgs84(*back, epsg), systems.to_wgs84(east, north, epsg)) < 0.001
 
 
-def test_postgis_default_transformation_differs(database):
+def test_postgis_default_transformation_differs_by_more_than_10_cm(database):
     """The reason for our rows: if this ever fails, they are no longer needed."""
     [lon] = database.execute("SELECT ST_X(ST_Transform(ST_Point(106.0, 10.80, 4756), 4326))").fetchone()
     assert abs(lon - systems.to_wgs84(106.0, 10.80, systems.VN2000)[0]) * 111_320 > 0.1

@@ -47,7 +47,7 @@ def test_each_query_runs_with_role_and_name_of_its_actor(single_connection_datab
     asyncio.run(all_roles())
 
 
-def test_page_is_the_same_with_and_without_a_session(database):
+def test_page_of_pipelined_queries_equals_that_of_a_session(database):
     selection = Selection(catalog["markers"], OFFICE.level, limit=7, bbox=(105.0, 10.0, 107.0, 12.0))
     with database.transaction(OFFICE) as session:
         expected = pages.read_page(session, selection)
@@ -120,7 +120,7 @@ def test_connection_keeps_neither_role_nor_actor(single_connection_database):
     assert asyncio.run(after()) == [(b"none", b"")]
 
 
-def test_large_query_and_large_result(single_connection_database):
+def test_query_and_result_of_megabytes_are_transferred(single_connection_database):
     text = "đ" * 2_000_000
     rows = asyncio.run(
         single_connection_database.run_queries(

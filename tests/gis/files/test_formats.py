@@ -96,7 +96,7 @@ def full_disk():
     ("format_name", "max_bytes"),
     [("gpkg", 200_000), ("shp", 200_000), ("fgb", 200_000), ("xlsx", 200_000), ("parquet", 60_000)],
 )
-def test_full_disk_refuses_the_file(format_name, max_bytes, full_disk, database, tmp_path):
+def test_full_disk_raises_unavailable(format_name, max_bytes, full_disk, database, tmp_path):
     export = Export(Selection(catalog["markers"], Level.RESTRICTED), FORMATS[format_name], ZONE)
     full_disk(max_bytes)
     with pytest.raises(Unavailable, match="could not write the file"):

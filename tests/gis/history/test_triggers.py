@@ -36,7 +36,7 @@ def test_writing_roles_cannot_write_history_or_read_the_journal(table, connect):
 @pytest.mark.parametrize(
     "statement", ["update app.journal set actor = 'x'", "delete from app.journal", "truncate app.journal"]
 )
-def test_owner_cannot_change_the_journal(statement, database, connect):
+def test_owner_and_superuser_cannot_change_the_journal(statement, database, connect):
     with database.transaction(OFFICE, write=True) as session:
         put(session, catalog["areas"])
     for role in ("cotmoc_owner", "postgres"):
@@ -45,7 +45,7 @@ def test_owner_cannot_change_the_journal(statement, database, connect):
 
 
 @pytest.mark.parametrize("table", ["markers", "incidents_history", "gate_events", "links"])
-def test_tables_cannot_be_truncated(table, connect):
+def test_superuser_cannot_truncate_tables(table, connect):
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         connect().execute(f"truncate app.{table} cascade")
 

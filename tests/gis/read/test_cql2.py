@@ -99,7 +99,7 @@ def test_unknown_is_selected_neither_by_a_filter_nor_by_its_negation(connection)
         ("s = ''", {""}),
     ],
 )
-def test_patterns_and_folding(text, values, connection):
+def test_like_patterns_and_folding_select_texts(text, values, connection):
     assert {row["s"] for row in ROWS if row["id"] in select(connection, parse(text))} == values
 
 
@@ -120,7 +120,7 @@ def test_ordered_codes_are_compared_by_rank(text, codes, connection):
 
 
 @pytest.mark.parametrize("epsg", [4326, 9210, 32648])
-def test_geometry_literals_in_filter_crs(epsg, connection):
+def test_geometry_literals_are_read_in_filter_crs(epsg, connection):
     """OGC 19-079r2, /req/filter/filter-crs-param: in the axis order of the CRS, latitude first for EPSG:4326."""
     corners = [from_wgs84(lon, lat, epsg) for lon, lat in ((105.5, 10.5), (106.5, 11.5))]
     (a, b), (c, d) = [(north, east) if epsg == 4326 else (east, north) for east, north in corners]

@@ -57,7 +57,7 @@ def test_assumed_position_is_withheld_until_surveyed(database, create_marker):
     assert (changes.added, changes.removed, changes.until) == ([], [], 2)
 
 
-def test_address_counted_from_assumed_position_is_withheld(database, create_marker):
+def test_address_measured_from_an_assumed_position_is_withheld(database, create_marker):
     row, number = create_marker()
     update_marker(database, row, "address = '≈ 118 + 5 m'")
     part = make_part("markers", "number", "address", number=[number])
@@ -119,7 +119,7 @@ def test_lines_always_include_their_legal_status(database):
     assert {line["properties"]["position_source"] for line in lines} == {"map"}
 
 
-def test_sector_without_demarcation_has_no_geometry(database):
+def test_sector_geometry_is_withheld_unless_its_demarcation_is_stated(database):
     with database.transaction(LAN, write=True) as session:
         unstated = put(session, catalog["sectors"], level="partner", section="168–168/2", position_source="survey")
         stated = put(session, catalog["sectors"], level="partner", demarcated=False, name="B", position_source="survey")

@@ -155,7 +155,7 @@ def test_withdrawal_removes_rows_and_leaves_tombstones(database, create_marker):
         assert holdings.list_holdings(session, features=[row])[0]["until"] is not None
 
 
-def test_release_is_served_within_its_period_only(database, create_marker):
+def test_release_is_served_until_its_last_day_only(database, create_marker):
     today = dt.datetime.now(dt.UTC).date()
     for days, seen in ((-1, False), (0, True), (30, True)):
         _, number = create_marker()

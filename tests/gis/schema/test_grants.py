@@ -156,7 +156,7 @@ def test_no_role_can_create_objects(admin):
         assert admin.execute("select has_schema_privilege(%s, 'public', 'create')", [role]).fetchone() == (False,)
 
 
-def test_estimated_extent_is_not_granted(cluster, empty_database_name):
+def test_st_estimatedextent_is_not_granted(cluster, empty_database_name):
     with psycopg.connect(
         host=str(cluster.socket_dir), dbname=empty_database_name, user="cotmoc_reader", autocommit=True
     ) as connection:
@@ -165,7 +165,7 @@ def test_estimated_extent_is_not_granted(cluster, empty_database_name):
             connection.execute("select st_estimatedextent('app', 'markers', 'geom')")
 
 
-def test_levels_are_ordered():
+def test_reader_may_read_the_levels_up_to_their_own():
     for reader in Level:
         seen = [level for level in Level if reader.may_read(level)]
         assert seen == list(Level)[: list(Level).index(reader) + 1]

@@ -212,7 +212,9 @@ def test_main_path_of_a_status_leaves_out_side_states(page: Page, served_site: t
     assert steps == [["proposed", "closed"], []]
 
 
-def test_row_without_a_position_offers_to_enter_one(page: Page, served_site: tuple[str, FakeApi]) -> None:
+def test_missing_position_is_labelled_and_assumed_position_drawn_hollow(
+    page: Page, served_site: tuple[str, FakeApi]
+) -> None:
     page.goto(served_site[0])
     expect(page.locator(".row .unplaced")).to_have_count(1)
     expect(page.locator(".row .unplaced")).to_contain_text("Chưa có vị trí")
@@ -220,7 +222,9 @@ def test_row_without_a_position_offers_to_enter_one(page: Page, served_site: tup
     expect(page.locator(".stand.works .mark.hollow")).to_have_count(1)
 
 
-def test_address_box_shows_results_and_keeps_the_view_in_the_url(page: Page, served_site: tuple[str, FakeApi]) -> None:
+def test_address_search_shows_the_result_and_keeps_query_and_view_in_the_url(
+    page: Page, served_site: tuple[str, FakeApi]
+) -> None:
     page.goto(served_site[0])
     expect(page.locator(".row")).to_have_count(2)
     page.keyboard.press("/")

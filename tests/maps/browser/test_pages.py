@@ -77,7 +77,7 @@ def test_first_row_of_a_list_is_visible_on_a_phone(phone: Page, site_url: str) -
 
 
 @pytest.mark.parametrize(("language", "title"), [("vi", "Không tìm thấy"), ("en", "Not found")])
-def test_unknown_url_gets_an_error_page_and_programs_a_problem(
+def test_unknown_url_gets_html_in_browsers_and_problem_json_in_programs(
     page: Page, site_url: str, client: Client, language: str, title: str
 ) -> None:
     answer = page.goto(f"{site_url}/nothing?lang={language}")
@@ -156,7 +156,7 @@ def test_shortcuts_are_letters_inside_text_fields(page: Page, site_url: str) -> 
     assert "/incidents/new" not in page.url
 
 
-def test_changed_form_closes_only_by_save_or_cancel(page: Page, site_url: str, client: Client) -> None:
+def test_escape_closes_an_unchanged_form_but_not_a_changed_one(page: Page, site_url: str, client: Client) -> None:
     page.goto(f"{site_url}/?tab=tasks", wait_until="networkidle")
     page.get_by_role("button", name="+ Thêm nhiệm vụ").click()
     page.keyboard.press("Escape")

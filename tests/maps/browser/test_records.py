@@ -180,7 +180,7 @@ def test_keywords_match_with_and_without_diacritics(desktop_page: Page, site_url
     expect(desktop_page.locator("#q")).to_have_value("")
 
 
-def test_tasks_are_filtered_by_missing_clarity_and_by_unit(desktop_page: Page, site_url: str, client: Client) -> None:
+def test_tasks_are_filtered_by_missing_detail_and_by_unit(desktop_page: Page, site_url: str, client: Client) -> None:
     clear = task(client, title="Nhiệm vụ đủ sáu rõ", lead_unit="Đồn thử nghiệm")
     desktop_page.goto(f"{site_url}/tasks")
     desktop_page.get_by_label("Nội dung “6 rõ” còn thiếu").select_option("product")
@@ -253,7 +253,7 @@ def test_download_menu_works_by_keyboard_for_every_format(page: Page, site_url: 
     expect(menu.locator(".menu-body")).to_be_hidden()
 
 
-def test_open_download_menu_follows_the_map_view(desktop_page: Page, site_url: str) -> None:
+def test_open_download_menu_updates_its_bbox_with_the_map_view(desktop_page: Page, site_url: str) -> None:
     def add_next_link(route: Route) -> None:
         response = route.fetch()
         route.fulfill(response=response, json={**response.json(), "links": [{"rel": "next", "href": "/"}]})
@@ -286,7 +286,7 @@ def test_panel_footer_is_visible_and_large_enough_on_a_phone(page: Page, site_ur
 
 
 @pytest.mark.parametrize("path", ["/", "/board", "/works", "/gates", "/incidents", "/tasks", "/markers", "/documents"])
-def test_every_page_links_to_the_incident_form(page: Page, site_url: str, path: str) -> None:
+def test_every_page_opens_the_incident_form_by_link_and_shortcut(page: Page, site_url: str, path: str) -> None:
     page.goto(site_url + path, wait_until="networkidle")
     expect(page.get_by_role("link", name="+ Ghi sự vụ").first).to_be_in_viewport(ratio=1)
     page.keyboard.press("n")

@@ -90,7 +90,7 @@ def test_many_features_are_clustered_when_zoomed_out(
     assert used < HEAP
 
 
-def test_filters_of_the_url_apply_and_the_legend_counts_codes(desktop_page: Page, site_url: str) -> None:
+def test_filter_of_the_url_applies_and_the_legend_counts_its_code(desktop_page: Page, site_url: str) -> None:
     open_incidents_map(desktop_page, site_url, "&handling=reported", "11/11.4/106.1")
     expect(desktop_page.locator("#legend")).not_to_contain_text("Vòng tròn có số")
     assert count_in_view(desktop_page) + count_left_out(desktop_page) >= 5000

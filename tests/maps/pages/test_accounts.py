@@ -53,7 +53,7 @@ def test_sign_in_by_keyboard_leads_to_the_requested_page(page: Page, site_url: s
 
 
 @in_each_typeface
-def test_every_page_names_the_person_and_can_sign_out(page: Page, site_url: str) -> None:
+def test_account_menu_fits_every_page_names_the_role_and_signs_out(page: Page, site_url: str) -> None:
     page.goto(f"{site_url}/signin?next=/account")
     sign_in(page, "officer.of.the-night.watch")
     page.wait_for_url(f"{site_url}/account")
@@ -76,7 +76,7 @@ def test_every_page_names_the_person_and_can_sign_out(page: Page, site_url: str)
     expect(page.get_by_role("heading", name="Đăng nhập")).to_be_visible()
 
 
-def test_session_that_expires_during_input_loses_nothing(page: Page, site_url: str, connect) -> None:
+def test_input_is_sent_after_signing_in_again_if_the_session_expires(page: Page, site_url: str, connect) -> None:
     page.goto(f"{site_url}/signin?next=/incidents/new")
     sign_in(page, "officer.of.the-night.watch")
     page.wait_for_url(f"{site_url}/incidents/new")
@@ -106,7 +106,7 @@ def test_session_that_expires_during_input_loses_nothing(page: Page, site_url: s
     assert (actor, text) == ("officer.of.the-night.watch", "Mốc nghiêng")
 
 
-def test_administrator_manages_people_and_tokens(page: Page, site_url: str, connect) -> None:
+def test_administrator_adds_a_person_and_issues_and_revokes_a_token(page: Page, site_url: str, connect) -> None:
     connect().execute("update app.people set last_step = null")
     page.goto(f"{site_url}/signin?next=/people")
     sign_in(page, "chief", pyotp.TOTP(SECRET).now())

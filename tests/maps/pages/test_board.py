@@ -56,7 +56,7 @@ def test_many_overdue_rows_do_not_push_out_waiting_ones() -> None:
     assert "và 5 công trình nữa" in html
 
 
-def test_unused_rows_of_one_half_are_given_to_the_other() -> None:
+def test_overdue_and_waiting_rows_use_each_others_free_rows() -> None:
     late = [a_row(f"w{n}", "overdue", due_on="2023-12-31") for n in range(MAX_ROWS)]
     assert a_board(works=late).count('<td class="main"') == MAX_ROWS
     waits = [a_row(f"t{n}", "waiting", waiting_on="Trung ương") for n in range(MAX_ROWS)]

@@ -132,7 +132,9 @@ def test_similar_changes_are_counted_instead_of_listed(client: Client) -> None:
     assert "và 8 mục nữa" in page
 
 
-def test_map_as_of_a_past_time_returns_to_the_present(page: Page, site_url: str, client: Client) -> None:
+def test_map_as_of_a_past_time_is_read_only_and_returns_to_the_present(
+    page: Page, site_url: str, client: Client
+) -> None:
     logged = incident(client, severity="low", place={"text": "147/6"})
     then = now()
     patch(client, "incidents", logged, severity="critical")
