@@ -62,9 +62,9 @@ Enrol = Callable[..., str]
 def enrol(accounts: Accounts) -> Enrol:
     """``enrol(name, role, unit=…)`` creates an account with ``PASSWORD`` and returns its id."""
 
-    def enrolling(name: str, role: str, *, unit: str | None = None, **known: str) -> str:
+    def enrolling(name: str, role: str, *, unit: str | None = None, **attributes: str) -> str:
         with accounts.transaction("test") as session:
-            person = enrol_person(session, name, role, unit=unit, password=PASSWORD, title="Chức danh", **known)
+            person = enrol_person(session, name, role, unit=unit, password=PASSWORD, title="Chức danh", **attributes)
             return str(person.id)
 
     return enrolling

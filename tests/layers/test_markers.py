@@ -25,25 +25,25 @@ def locate(client, q, border="VN-KH"):
 
 
 def test_survey_updates_positions_assumed_from_the_marker(client):
-    hurt = incident(client, place={"text": "120 + 300 m", "border": "VN-KH"})
+    affected = incident(client, place={"text": "120 + 300 m", "border": "VN-KH"})
     section = create(client, "areas", name="x", kind="belt", place={"text": "119–120", "border": "VN-KH"})
     elsewhere = incident(client, place={"text": "180 + 300 m", "border": "VN-KH"})
-    assert hurt["properties"]["position_source"] == "assumed"
+    assert affected["properties"]["position_source"] == "assumed"
     neighbour = read_marker(client, "121")
-    there = locate(client, "120 + 1500 m")
+    target = locate(client, "120 + 1500 m")
     answer = patch(
         client,
         "markers",
         read_marker(client, "120"),
-        geometry=there["geometry"],
+        geometry=target["geometry"],
         position_source="survey",
         accuracy_m=1,
     )
     assert answer.status_code == 200, answer.text
-    for layer, before in (("incidents", hurt), ("areas", section)):
+    for layer, before in (("incidents", affected), ("areas", section)):
         after = client.get(f"/ogc/collections/{layer}/items/{before['id']}").json()
         assert after["geometry"] != before["geometry"], layer
-    moved = client.get(f"/ogc/collections/incidents/items/{hurt['id']}").json()["properties"]
+    moved = client.get(f"/ogc/collections/incidents/items/{affected['id']}").json()["properties"]
     assert moved["chainage_m"] == pytest.approx(answer.json()["properties"]["chainage_m"] + 300, abs=0.2)
     assert read_marker(client, "121")["geometry"] != neighbour["geometry"]
     untouched = client.get(f"/ogc/collections/incidents/items/{elsewhere['id']}").json()
@@ -51,10 +51,10 @@ def test_survey_updates_positions_assumed_from_the_marker(client):
 
 
 def test_weaker_source_cannot_replace_a_stronger_one(client):
-    there = locate(client, "200 + 500 m")["geometry"]
+    target = locate(client, "200 + 500 m")["geometry"]
     marker = read_marker(client, "200")
     assert (
-        patch(client, "markers", marker, geometry=there, position_source="protocol", accuracy_m=0.5).status_code == 200
+        patch(client, "markers", marker, geometry=target, position_source="protocol", accuracy_m=0.5).status_code == 200
     )
     other = locate(client, "200 + 50 m")["geometry"]
     for source in ("gps", "survey", "map"):
@@ -65,7 +65,7 @@ def test_weaker_source_cannot_replace_a_stronger_one(client):
     assert patch(client, "markers", marker, geometry=None).status_code == 409
     assert read_marker(client, "200")["geometry"] == {
         "type": "Point",
-        "coordinates": [round(x, 6) for x in there["coordinates"]],
+        "coordinates": [round(x, 6) for x in target["coordinates"]],
     }
     assert patch(client, "markers", marker, geometry=other, position_source="protocol").status_code == 200
 
@@ -93,17 +93,17 @@ def test_kind_is_derived_from_the_number(client):
 
 def test_new_surveyed_marker_changes_the_chainage_of_its_neighbour(client):
     before = read_marker(client, "230")["properties"]["chainage_m"]
-    there = locate(client, "230 + 900 m")
+    target = locate(client, "230 + 900 m")
     created = create(
-        client, "markers", border="VN-KH", number="230/1", geometry=there["geometry"], position_source="survey"
+        client, "markers", border="VN-KH", number="230/1", geometry=target["geometry"], position_source="survey"
     )
     assert created["properties"]["address"] == "230/1"
     assert read_marker(client, "230")["properties"]["chainage_m"] != before
 
 
 def test_addresses_and_links_follow_a_surveyed_marker(client, connect):
-    there = locate(client, "60 + 400 m")
-    created = create(client, "incidents", category="drainage", geometry=there["geometry"], position_source="gps")
+    target = locate(client, "60 + 400 m")
+    created = create(client, "incidents", category="drainage", geometry=target["geometry"], position_source="gps")
     assert created["properties"]["address"] == "≈ 60 + 400 m"
     duty = create(client, "tasks", title="Tuần tra đoạn 60–61")
     items = f"/ogc/collections/tasks/items/{duty['id']}"
@@ -120,9 +120,9 @@ def test_addresses_and_links_follow_a_surveyed_marker(client, connect):
 
 
 def test_address_from_assumed_marker_is_hidden_from_partners(client, connect):
-    there = locate(client, "75 + 250 m")
+    target = locate(client, "75 + 250 m")
     created = create(
-        client, "incidents", category="drainage", geometry=there["geometry"], position_source="gps", level="partner"
+        client, "incidents", category="drainage", geometry=target["geometry"], position_source="gps", level="partner"
     )
     assert created["properties"]["address"].startswith("≈")
     shared = client.get("/api/export/incidents", params={"reader": "partner"}).json()["features"]
@@ -132,9 +132,9 @@ def test_address_from_assumed_marker_is_hidden_from_partners(client, connect):
 
 
 def test_link_address_is_hidden_with_its_marker(client, database):
-    there = locate(client, "76 + 250 m")["geometry"]
+    target = locate(client, "76 + 250 m")["geometry"]
     marker = create(
-        client, "markers", number="9976", border="VN-KH", geometry=there, position_source="gps", level="public"
+        client, "markers", number="9976", border="VN-KH", geometry=target, position_source="gps", level="public"
     )
     created = work(client, level="public")
     url = f"/ogc/collections/works/items/{created['id']}/links"
@@ -158,8 +158,8 @@ def test_invalid_place_is_an_error_of_the_field_place(client):
 
 
 def test_client_cannot_set_position_source_to_assumed(client):
-    there = locate(client, "80 + 250 m")["geometry"]
-    body = {"category": "drainage", "geometry": there, "position_source": "assumed"}
+    target = locate(client, "80 + 250 m")["geometry"]
+    body = {"category": "drainage", "geometry": target, "position_source": "assumed"}
     answer = client.post("/ogc/collections/incidents/items", json=body)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "position_source")
 
@@ -186,11 +186,11 @@ def test_address_near_an_assumed_marker_is_hidden_from_partner_and_public(client
 
 
 def test_address_is_measured_from_a_marker_that_its_readers_may_read(client):
-    """All readers of a feature's level may see the marker that its address is counted from."""
-    there = locate(client, "230 + 700 m")["geometry"]
-    near = {"type": "Point", "coordinates": [there["coordinates"][0] + 0.0001, there["coordinates"][1]]}
+    """All readers of a feature's level may read the marker from which its address is measured."""
+    target = locate(client, "230 + 700 m")["geometry"]
+    near = {"type": "Point", "coordinates": [target["coordinates"][0] + 0.0001, target["coordinates"][1]]}
     hidden = {"number": "230/9", "border": "VN-KH", "level": "restricted", "position_source": "survey"}
-    create(client, "markers", geometry=there, **hidden)
+    create(client, "markers", geometry=target, **hidden)
     words = {"text": "230/9 + 20 m", "border": "VN-KH"}
     for level, named in (("public", False), ("internal", False), ("restricted", True)):
         for place in ({"geometry": near}, {"place": words}):

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).resolve().parents[2] / "data" / "reference"
-TABLES = {path.name: list(csv.DictReader(path.read_text("utf-8").splitlines())) for path in sorted(HERE.glob("*.csv"))}
+DATA = Path(__file__).resolve().parents[2] / "data" / "reference"
+TABLES = {path.name: list(csv.DictReader(path.read_text("utf-8").splitlines())) for path in sorted(DATA.glob("*.csv"))}
 DRAWINGS = {
-    str(path.relative_to(HERE)): json.loads(path.read_text("utf-8")) for path in sorted(HERE.rglob("*.geojson"))
+    str(path.relative_to(DATA)): json.loads(path.read_text("utf-8")) for path in sorted(DATA.rglob("*.geojson"))
 }
 
 MARKER = r"(?:0|[1-9]\d{0,3})(?:/[1-9]\d{0,2})?(?:\([1-3]\))?"
@@ -81,7 +81,7 @@ def names(table: str, *columns: str) -> set[str]:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_rows_have_the_columns_of_their_header(name):
-    assert TABLES[name], "an empty table says nothing"
+    assert TABLES[name], "the table has rows"
     for row in TABLES[name]:
         assert None not in row, row
         assert None not in row.values(), row
@@ -313,7 +313,7 @@ def test_no_personal_names_or_telephone_numbers():
         r"|\b(?:Nguyễn|Trần|Phạm|Huỳnh|Phan|Vũ|Võ|Đặng|Bùi|Đỗ|Hồ|Ngô|Dương|Trịnh|Lê|Hoàng)(?: [A-ZĐÁÀÂĂÊÔƠƯ]\w+){2,3}"
     )
     telephone = re.compile(r"(?<![\d.])(?:\+84|0)[\d .]{8,11}\d\b")
-    for path in sorted(HERE.iterdir()):
+    for path in sorted(DATA.iterdir()):
         if path.is_file():
             text = path.read_text("utf-8")
             assert not person.search(text), (path.name, person.search(text))
@@ -325,7 +325,7 @@ def test_no_personal_names_or_telephone_numbers():
 def test_drawings_have_kind_source_and_licence_notice(name):
     drawing = DRAWINGS[name]
     assert drawing["features"]
-    assert (HERE / name).with_name("NOTICE.md").exists()
+    assert (DATA / name).with_name("NOTICE.md").exists()
     for feature in drawing["features"]:
         assert all(feature["properties"][key] for key in ("kind", "source"))
 
@@ -346,4 +346,4 @@ def test_base_map_has_only_rivers_lakes_and_provinces_below_400_kb():
     drawn_as = {"rivers": "LineString", "lakes": "Polygon", "places": "Point"}
     for name, drawing in background.items():
         assert {feature["geometry"]["type"] for feature in drawing["features"]} == {drawn_as[Path(name).stem]}
-    assert sum((HERE / name).stat().st_size for name in background) < 400_000
+    assert sum((DATA / name).stat().st_size for name in background) < 400_000

@@ -1,4 +1,4 @@
-"""Tasks: the six clears, waiting and urgency."""
+"""Tasks: the details required for assignment (the Vietnamese “6 rõ”), waiting and urgency."""
 
 import pytest
 
@@ -9,6 +9,7 @@ CLEARS = {
     "person": "person", "time": "due_on", "responsibility": "responsibility", "product": "product",
     "authority": "authority",
 }  # fmt: skip
+"""Codes of ``missing_clears``, each with the field that it reports as empty."""
 
 
 def test_draft_needs_only_a_title_and_assignment_names_what_is_missing(client):

@@ -1,4 +1,4 @@
-"""Works: the procedure with the neighbour and its notice, stages and urgency."""
+"""Works: the procedure with the neighbouring country and its notice, stages and urgency."""
 
 import datetime as dt
 

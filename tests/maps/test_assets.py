@@ -1,4 +1,4 @@
-"""The npm packages for the browser: pinned by sha512, fetched once; static files load nothing from other hosts."""
+"""The npm packages for the browser: pinned by sha512, fetched once; static files name no other host."""
 
 import re
 import tarfile

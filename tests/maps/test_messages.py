@@ -10,9 +10,9 @@ from maps.pages import access_log, accounts, releases
 ALL_MESSAGES = MESSAGES | releases.MESSAGES | accounts.MESSAGES | access_log.MESSAGES
 """The messages of all pages, and those of single pages."""
 
-HERE = Path(maps.__file__).parent
-SCRIPTS = sorted(path for path in (HERE / "static").rglob("*.js") if "vendor" not in path.parts)
-TEMPLATES = sorted((HERE / "templates").rglob("*.html"))
+PACKAGE = Path(maps.__file__).parent
+SCRIPTS = sorted(path for path in (PACKAGE / "static").rglob("*.js") if "vendor" not in path.parts)
+TEMPLATES = sorted((PACKAGE / "templates").rglob("*.html"))
 
 
 def test_both_languages_have_a_text_with_the_same_placeholders() -> None:
@@ -40,10 +40,10 @@ def test_no_key_is_the_name_of_a_dict_method() -> None:
 
 
 def test_every_message_is_used() -> None:
-    sources = [*SCRIPTS, *TEMPLATES, *HERE.rglob("*.py")]
+    sources = [*SCRIPTS, *TEMPLATES, *PACKAGE.rglob("*.py")]
     declaring = {
-        HERE / "messages.py",
-        *(HERE / "pages" / f"{name}.py" for name in ("releases", "accounts", "access_log")),
+        PACKAGE / "messages.py",
+        *(PACKAGE / "pages" / f"{name}.py" for name in ("releases", "accounts", "access_log")),
     }
     text = "\n".join(path.read_text("utf-8") for path in sources if path not in declaring)
     built = re.compile(r"^(count_|empty_|add_|source_|event_|role_|release_(do|sure)_|reading_(read|export)|VN-)")

@@ -61,7 +61,7 @@ def test_browser_transfers_no_font_again_for_later_pages(desktop_page: Page, sit
     for path in ("/works", "/board", "/signin"):
         desktop_page.goto(site_url + path, wait_until="networkidle")
     counts = {url: requests.count(url) for url in typeface_urls()}
-    assert counts == dict.fromkeys(typeface_urls(), 3), "the cache answers in time"
+    assert counts == dict.fromkeys(typeface_urls(), 3), "one request for each page, answered from the cache"
     transferred = desktop_page.evaluate(
         "performance.getEntriesByType('resource').filter((entry) => entry.name.endsWith('.woff2'))"
         ".map((entry) => entry.transferSize)"

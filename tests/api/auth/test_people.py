@@ -1,4 +1,4 @@
-"""Accounts of people: administrators create, change and disable them; nobody raises their own rights."""
+"""Accounts of people: administrators create, change and disable them, but never their own rights."""
 
 import uuid
 
@@ -10,7 +10,7 @@ PASSWORD = "một câu dài để vào nhà"
 SECRET, OTHER_SECRET = pyotp.random_base32(), pyotp.random_base32()
 TAN_NAM = "Đồn Biên phòng cửa khẩu quốc tế Tân Nam"
 LANG_SON = "Ban Chỉ huy Bộ đội Biên phòng tỉnh Lạng Sơn"
-HERE = {"category": "marker_damage", "place": {"text": "147/6", "border": "VN-KH"}}
+INCIDENT = {"category": "marker_damage", "place": {"text": "147/6", "border": "VN-KH"}}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -169,7 +169,7 @@ def test_new_unit_or_role_applies_at_the_next_request(admin_browser, second_brow
     account = create_account(admin_browser, "moving.1", "officer", unit=TAN_NAM)
     choose_password(second_browser, account["link"])
     second_browser.sign_in("moving.1")
-    incident = second_browser.post("/ogc/collections/incidents/items", HERE)
+    incident = second_browser.post("/ogc/collections/incidents/items", INCIDENT)
     assert incident.status_code == 201, incident.text
     url = f"/ogc/collections/incidents/items/{incident.json()['id']}"
     assert second_browser.get(url).status_code == 200
@@ -180,7 +180,7 @@ def test_new_unit_or_role_applies_at_the_next_request(admin_browser, second_brow
     assert second_browser.get("/api/account").json()["unit"] == LANG_SON
     assert admin_browser.post(f"/api/people/{account['id']}/appointment", {"role": "committee"}).is_success
     assert second_browser.get(url).status_code == 200
-    assert second_browser.post("/ogc/collections/incidents/items", HERE).status_code == 403
+    assert second_browser.post("/ogc/collections/incidents/items", INCIDENT).status_code == 403
 
 
 def test_promotion_ends_sessions_and_requires_second_factor(admin_browser, second_browser):
@@ -243,7 +243,7 @@ def test_list_of_people_has_no_secrets(admin_browser):
 
 
 def test_accounts_login_cannot_delete_account_rows(connect):
-    """Not even the accounts login may delete a row, so that former roles stay readable."""
+    """Rows of accounts are ended instead, so that former roles stay readable."""
     for table in ("people", "appointments", "sign_ins", "tokens"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connect("cotmoc_door").execute(f"delete from app.{table}")

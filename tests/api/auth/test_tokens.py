@@ -56,6 +56,7 @@ def request_with(client, token, method="GET", path=MARKERS, **options):
 
 
 def listed(admin_browser, token):
+    """The token's entry in the list of tokens."""
     token_id = str(uuid.UUID(token.split("_")[1]))
     rows = admin_browser.get("/api/tokens").json()["tokens"]
     return next(row for row in rows if row["id"] == token_id)

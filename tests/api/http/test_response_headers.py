@@ -89,7 +89,7 @@ async def request(app, method, url, token=None, **more):
         return await client.request(method, url, **more)
 
 
-@pytest.mark.parametrize("reader", ["office", "public", "partner", "nobody"])
+@pytest.mark.parametrize("reader", ["office", "public", "partner", "anonymous"])
 def test_every_route_sends_security_and_cache_headers(reader, app, tokens, runner):
     for method, url in sample_requests(app):
         if method not in ("GET", "OPTIONS") and reader != "office":

@@ -16,7 +16,7 @@ def run(*command, **more):
     return done.stdout + done.stderr
 
 
-def number_of(client, **parameters):
+def count_markers(client, **parameters):
     """The number of markers that match."""
     return len(client.get(MARKERS, params={"limit": 10000, **parameters}).json()["features"])
 

@@ -5,7 +5,7 @@ import pytest
 
 from gis.read.tiles import TileCoord
 from tests.api.ogc.documents import MARKERS, get_json
-from tests.api.ogc.tile_requests import crowd
+from tests.api.ogc.tile_requests import insert_incidents
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,8 @@ def markers(client):
 
 @pytest.fixture(scope="module")
 def crowded_database(database):
-    crowd(database, 6200)
+    """The module's database with 6,200 incidents close together."""
+    insert_incidents(database, 6200)
 
 
 @pytest.fixture

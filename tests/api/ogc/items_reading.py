@@ -4,12 +4,14 @@ COLLECTIONS = "/ogc/collections"
 
 
 def items(client, layer, **parameters):
+    """A page of the items of a layer."""
     answer = client.get(f"{COLLECTIONS}/{layer}/items", params=parameters)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
 def link(document, rel):
+    """The URL of the link with this relation type, or None."""
     return next((link_["href"] for link_ in document["links"] if link_["rel"] == rel), None)
 
 

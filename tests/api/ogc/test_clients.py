@@ -12,7 +12,7 @@ from gis.crs.systems import from_wgs84
 from gis.files.formats import FORMATS
 from gis.model.layer import catalog
 from gis.read.tiles import TileCoord
-from tests.api.ogc.client_programs import ENVIRONMENT, MARKERS, number_of, read_result, run
+from tests.api.ogc.client_programs import ENVIRONMENT, MARKERS, count_markers, read_result, run
 from tests.factories import POINT
 
 needs_ogr = pytest.mark.skipif(shutil.which("ogr2ogr") is None, reason="gdal-bin is not installed")
@@ -30,7 +30,7 @@ def test_ogr_copies_all_pages(site_url, client, tmp_path):
     file = tmp_path / "markers.geojson"
     run("ogr2ogr", "-f", "GeoJSON", str(file), f"OAPIF:{site_url}/ogc", "markers", "-oo", "PAGE_SIZE=500")
     copied = json.loads(file.read_text())["features"]
-    assert len({feature["properties"]["id"] for feature in copied}) == len(copied) == number_of(client)
+    assert len({feature["properties"]["id"] for feature in copied}) == len(copied) == count_markers(client)
 
 
 @needs_ogr
@@ -42,7 +42,7 @@ def test_ogr_sends_filters_and_bbox_to_the_server(site_url, client):
     assert "border=VN-KH" in output
     assert "number=147%2F6" in output
     assert "bbox=105" in output
-    assert output.count("OGRFeature(markers)") == number_of(client, border="VN-KH", number="147/6") == 1
+    assert output.count("OGRFeature(markers)") == count_markers(client, border="VN-KH", number="147/6") == 1
 
 
 @needs_ogr
@@ -61,7 +61,7 @@ def test_ogr_filters_agree_with_cql2(where, filtered, site_url, client):
     """Both those sent to the server and those evaluated by OGR; OGR sends a date as ``2020-01-01T``."""
     output = run("ogrinfo", "-ro", "-q", f"OAPIF:{site_url}/ogc", "markers", "-oo", "PAGE_SIZE=1000", "-where", where)
     assert "ERROR" not in output
-    assert output.count("OGRFeature(markers)") == number_of(client, filter=filtered)
+    assert output.count("OGRFeature(markers)") == count_markers(client, filter=filtered)
 
 
 @needs_ogr
@@ -82,7 +82,7 @@ def test_ogr_reads_by_a_projected_bbox_and_by_sql(site_url, client, tmp_path):
         "ogrinfo", "-ro", "-q", f"OAPIF:{site_url}/ogc", "-oo", "PAGE_SIZE=1000", "-dialect", "SQLite", "-sql", sql
     )
     for border in ("VN-CN", "VN-KH"):
-        assert f"border (String) = {border}\n  n (Integer) = {number_of(client, border=border)}" in output
+        assert f"border (String) = {border}\n  n (Integer) = {count_markers(client, border=border)}" in output
 
 
 FILES = [name for name in FORMATS if name not in ("csv", "xlsx", "parquet")]
@@ -95,8 +95,8 @@ def test_ogr_reads_exported_files(f, client, tmp_path):
     """Names, with their diacritics, and positions are those of GeoJSON."""
     file, read = tmp_path / f"gates{FORMATS[f].extension}", tmp_path / "read.json"
     file.write_bytes(client.get("/api/export/gates", params={"f": f, "border": "VN-KH"}).content)
-    opened, layer = (f"/vsizip/{file}", []) if f == "shp" else (str(file), ["gates"] if f == "gpkg" else [])
-    run("ogr2ogr", "-f", "GeoJSON", str(read), opened, *layer)
+    source, layer = (f"/vsizip/{file}", []) if f == "shp" else (str(file), ["gates"] if f == "gpkg" else [])
+    run("ogr2ogr", "-f", "GeoJSON", str(read), source, *layer)
     expected = client.get("/ogc/collections/gates/items", params={"border": "VN-KH", "limit": 1000}).json()["features"]
     features_read = {
         feature.get("id") or feature["properties"]["id"]: feature
@@ -134,8 +134,8 @@ def test_ogr_reads_a_tile(client, tmp_path):
 
 NEWER_OGR = """
 import json, sys, pyogrio
-found = pyogrio.read_dataframe(sys.argv[1], layer="markers", CRS=sys.argv[2], PAGE_SIZE="500", where=sys.argv[3])
-print("RESULT " + json.dumps({number: [at.x, at.y] for number, at in zip(found["number"], found.geometry)}))
+frame = pyogrio.read_dataframe(sys.argv[1], layer="markers", CRS=sys.argv[2], PAGE_SIZE="500", where=sys.argv[3])
+print("RESULT " + json.dumps({number: [at.x, at.y] for number, at in zip(frame["number"], frame.geometry)}))
 """
 
 
@@ -158,14 +158,14 @@ def test_ogr_refuses_to_write(site_url, client, tmp_path):
     """The driver is read-only, so it sends nothing."""
     file = tmp_path / "in.geojson"
     file.write_text(json.dumps({"type": "FeatureCollection", "features": []}))
-    before = number_of(client)
+    before = count_markers(client)
     for mode in ("-append", "-update"):
         done = subprocess.run(
             ["ogr2ogr", mode, "-nln", "markers", f"OAPIF:{site_url}/ogc", str(file)],
             check=False, capture_output=True, text=True, timeout=60, env=ENVIRONMENT,
         )  # fmt: skip
         assert done.returncode != 0
-    assert number_of(client) == before
+    assert count_markers(client) == before
 
 
 def test_owslib_reads_metadata_and_items(site_url, client):
@@ -177,9 +177,9 @@ def test_owslib_reads_metadata_and_items(site_url, client):
     assert service.api()["openapi"] == "3.0.3"
     assert "ogcapi-features-1/1.0/conf/core" in json.dumps(service.conformance())
     page = service.collection_items("markers", limit=10000, bbox=[105.8, 11.0, 106.3, 11.9])
-    assert len(page["features"]) == number_of(client, bbox="105.8,11,106.3,11.9") > 10
+    assert len(page["features"]) == count_markers(client, bbox="105.8,11,106.3,11.9") > 10
     filtered = service.collection_items("markers", limit=10000, filter="border = 'VN-KH' AND kind = 'main'")
-    assert len(filtered["features"]) == number_of(client, border="VN-KH", kind="main") > 10
+    assert len(filtered["features"]) == count_markers(client, border="VN-KH", kind="main") > 10
     feature = page["features"][0]
     assert service.collection_item("markers", feature["id"])["geometry"] == feature["geometry"]
 
@@ -208,8 +208,8 @@ def test_owslib_creates_updates_and_deletes(site_url, client):
     assert service_with_etag().collection_item_delete("incidents", feature["id"])
     with pytest.raises(RuntimeError, match="missing"):
         service.collection_item("incidents", feature["id"])
-    before = number_of(client)
+    before = count_markers(client)
     with pytest.raises(RuntimeError, match="invalid"):
         service.collection_items("markers", cql={"op": "=", "args": [{"property": "kind"}, "main"]})
-    assert number_of(client) == before
+    assert count_markers(client) == before
     assert service.collection_items("markers", limit=2, sortby=("number", "desc"))["numberReturned"] == 2

@@ -25,7 +25,7 @@ def test_collections_list_their_crs_and_storage_crs(client):
 )
 @pytest.mark.parametrize("crs", OUTPUT_CRS, ids=lambda crs: crs.uri.rpartition("/")[2])
 def test_responses_are_in_the_requested_crs(crs, client, markers):
-    """/req/crs/fc-crs-action, ogc-crs-header, ogc-crs-header-value, geojson: axes in the order of the authority."""
+    """/req/crs/crs-action, ogc-crs-header, ogc-crs-header-value, geojson: axes in the order of the authority."""
     known = {marker["id"]: marker["geometry"]["coordinates"] for marker in markers if marker["geometry"]}
     answer = client.get(MARKERS, params={"crs": crs.uri, "limit": 40})
     assert answer.headers["content-crs"] == f"<{crs.uri}>"
@@ -47,15 +47,15 @@ def test_responses_are_in_the_requested_crs(crs, client, markers):
 )
 @pytest.mark.parametrize("name", [EPSG.format(4326), EPSG.format(9210), EPSG.format(32648), EPSG.format(3857)])
 def test_bbox_is_read_in_bbox_crs(name, client):
-    """/req/crs/fc-bbox-crs-definition, fc-bbox-crs-action: the box is in the axis order of its CRS."""
+    """/req/crs/fc-bbox-crs-definition, bbox-crs-action: the box is in the axis order of its CRS."""
     crs = CRS.parse(name)
     corners = [(105.8, 11.0), (106.3, 11.9)]
     if crs.epsg != WGS84:
         corners = [from_wgs84(lon, lat, crs.epsg) for lon, lat in corners]
     box = [part for east, north in corners for part in ((north, east) if crs.latitude_first else (east, north))]
-    found_ids = set(ids(client, bbox=",".join(map(str, box)), **{"bbox-crs": name}))
+    matching_ids = set(ids(client, bbox=",".join(map(str, box)), **{"bbox-crs": name}))
     plain = set(ids(client, bbox="105.8,11.0,106.3,11.9"))
-    assert len(found_ids & plain) > 0.9 * len(plain) > 10  # a box in metres is almost one in degrees
+    assert len(matching_ids & plain) > 0.9 * len(plain) > 10  # a box in metres is almost one in degrees
 
 
 @pytest.mark.requirement("ogcapi-features-2/1.0/crs", "fc-bbox-crs-valid-value fc-crs-valid-value")

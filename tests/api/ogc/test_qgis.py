@@ -10,7 +10,7 @@ from gis.crs.systems import from_wgs84
 from gis.files.qgis import OTHER_VALUES
 from gis.model.code_lists import GREY, INK
 from gis.model.layer import catalog
-from tests.api.ogc.client_programs import ENVIRONMENT, MARKERS, number_of, read_result, run
+from tests.api.ogc.client_programs import ENVIRONMENT, MARKERS, count_markers, read_result, run
 
 EXPRESSIONS = {
     "\"number\" like '14%'": "number LIKE '14%'",
@@ -137,18 +137,18 @@ def qgis(site_url, client, tmp_path_factory):
 
 def test_qgis_reads_pages_crs_bbox_and_filters(qgis, client):
     lon, lat = qgis[""]["at"]
-    assert qgis[""]["number"] == qgis["EPSG:9210"]["number"] == number_of(client)
+    assert qgis[""]["number"] == qgis["EPSG:9210"]["number"] == count_markers(client)
     marker = client.get(MARKERS, params={"border": "VN-KH", "number": "147/6"}).json()["features"][0]
     assert [lon, lat] == pytest.approx(marker["geometry"]["coordinates"], abs=1e-6)
     if qgis["EPSG:9210"]["crs"] == "EPSG:9210":
         assert qgis["EPSG:9210"]["at"] == pytest.approx(from_wgs84(lon, lat, 9210), abs=0.2)
-    assert qgis["box"] == number_of(client, bbox="105.8,11,106.3,11.9")
-    assert qgis["filtered"] == number_of(client, border="VN-KH")
+    assert qgis["box"] == count_markers(client, bbox="105.8,11,106.3,11.9")
+    assert qgis["filtered"] == count_markers(client, border="VN-KH")
 
 
 def test_qgis_expressions_agree_with_cql2(qgis, client):
     for expression, number in qgis["expressions"].items():
-        assert number == number_of(client, filter=EXPRESSIONS[expression]) > 5, expression
+        assert number == count_markers(client, filter=EXPRESSIONS[expression]) > 5, expression
 
 
 def test_qgis_identifies_a_feature(qgis, client):

@@ -16,16 +16,16 @@ from gis.read.statement import StatementBuilder
 from gis.read.tiles import TileCoord
 from layers.policy import OFFICE, OFFICER, PARTNER, PUBLIC
 from tests.api.ogc.tile_requests import (
-    COUNTRY,
-    CROWD,
-    CROWDED,
-    IN_THE_CROWD,
+    COUNTRY_TILE,
     INCIDENTS,
-    WHOLE,
-    WORLD,
-    at_place,
-    crowd,
+    INSERT_INCIDENTS,
+    TILE_ZOOM_9,
+    TILE_ZOOM_12,
+    WORLD_BBOX,
+    WORLD_TILE,
     get,
+    insert_incidents,
+    tile_at,
     tile_for,
 )
 from tests.factories import put
@@ -47,20 +47,20 @@ from (values ('internal', 'gps'), ('restricted', 'survey'), ('public', 'assumed'
 
 @external_readers
 def test_assumed_positions_are_hidden_from_external_readers(database, decode_tile, reader):
-    office = decode_tile(tile_for(database, OFFICE, "markers", COUNTRY).content, COUNTRY)
+    office = decode_tile(tile_for(database, OFFICE, "markers", COUNTRY_TILE).content, COUNTRY_TILE)
     assumed = set(office[office["position_source"] == "assumed"]["id"])
     assert assumed
-    tile = tile_for(database, reader, "markers", COUNTRY)
-    visible = set(decode_tile(tile.content, COUNTRY)["id"]) if tile.content else set()
+    tile = tile_for(database, reader, "markers", COUNTRY_TILE)
+    visible = set(decode_tile(tile.content, COUNTRY_TILE)["id"]) if tile.content else set()
     assert not visible & assumed
 
 
 @external_readers
-@pytest.mark.parametrize("at", [CROWD, IN_THE_CROWD], ids=["counts", "features"])
+@pytest.mark.parametrize("at", [TILE_ZOOM_9, TILE_ZOOM_12], ids=["counts", "features"])
 def test_hidden_row_does_not_change_a_tile(database, crowded_database, reader, at):
     before, whole = (tile_for(database, actor, "incidents", at) for actor in (reader, OFFICE))
     assert before.content
-    assert before.counts == (at is CROWD)
+    assert before.counts == (at is TILE_ZOOM_9)
     west, south, east, north = at.bbox
     place = {"lon": (west + east) / 2, "lat": (south + north) / 2}
     with database.transaction(OFFICE, write=True) as session:
@@ -71,7 +71,7 @@ def test_hidden_row_does_not_change_a_tile(database, crowded_database, reader, a
 
 @pytest.mark.parametrize("zoom", range(10))
 def test_full_tile_at_low_zoom_has_counts(client, database, decode_tile, crowded_database, zoom):
-    at = at_place(107.2, 10.9, zoom)
+    at = tile_at(107.2, 10.9, zoom)
     answer = get(client, "incidents", at)
     assert (answer.headers["tile-content"], answer.headers["tile-dropped"]) == ("counts", "0")
     cells = decode_tile(answer.content, at)
@@ -86,16 +86,16 @@ def test_full_tile_at_low_zoom_has_counts(client, database, decode_tile, crowded
 
 
 def test_full_tile_drops_the_lowest_priority_and_counts_it(client, database, decode_tile, crowded_database):
-    answer = get(client, "incidents", CROWD, category="drainage")
+    answer = get(client, "incidents", TILE_ZOOM_9, category="drainage")
     with database.transaction(OFFICE) as session:
         where = {"category": ["drainage"]}
-        matching = pages.count_features(session, Selection(INCIDENTS, OFFICE.level, bbox=CROWD.bbox, where=where))
+        matching = pages.count_features(session, Selection(INCIDENTS, OFFICE.level, bbox=TILE_ZOOM_9.bbox, where=where))
         counts = pages.count_by_value(
-            session, Selection(INCIDENTS, OFFICE.level, bbox=CROWD.bbox, where=where), "handling"
+            session, Selection(INCIDENTS, OFFICE.level, bbox=TILE_ZOOM_9.bbox, where=where), "handling"
         )
     assert answer.headers["tile-content"] == "features"
     assert int(answer.headers["tile-dropped"]) == matching - tiles.MAX_FEATURES > 0
-    codes = list(decode_tile(answer.content, CROWD)["handling"])
+    codes = list(decode_tile(answer.content, TILE_ZOOM_9)["handling"])
     by_priority = tiles.codes_by_priority(INCIDENTS.fields["handling"])
     assert codes == sorted(codes, key=by_priority.index, reverse=True)  # the highest priority is drawn last
     drawn_counts = Counter(codes)
@@ -106,7 +106,7 @@ def test_full_tile_drops_the_lowest_priority_and_counts_it(client, database, dec
 
 
 def test_tile_that_is_not_full_drops_nothing(client):
-    answer = get(client, "markers", COUNTRY)
+    answer = get(client, "markers", COUNTRY_TILE)
     assert (answer.headers["tile-content"], answer.headers["tile-dropped"]) == ("features", "0")
 
 
@@ -140,9 +140,9 @@ def test_grid_counts_agree_with_rows_after_any_changes(database, crowded_databas
             for feature_id in dice.sample(ids, 40):
                 change = f"update app.incidents set {dice.choice(changes)} where id = :id and geom is not null"
                 session.execute(text(change), {"id": feature_id})
-        crowd(database, dice.randint(1, 120), mark=f"-{dice.random()}")
+        insert_incidents(database, dice.randint(1, 120), mark=f"-{dice.random()}")
     with database.transaction(reader) as session:
-        expected = pages.count_by_value(session, Selection(INCIDENTS, reader.level, bbox=WORLD), "handling")
+        expected = pages.count_by_value(session, Selection(INCIDENTS, reader.level, bbox=WORLD_BBOX), "handling")
     for grid in GRIDS:
         assert counts_of(database, reader, grid) == expected, grid
     with database.transaction(reader) as session:
@@ -155,7 +155,7 @@ def test_grid_counts_agree_with_rows_after_any_changes(database, crowded_databas
 def test_rolled_back_rows_are_not_counted(database, crowded_database):
     before = counts_of(database, OFFICE, GRIDS[-1])
     with database.transaction(OFFICE, write=True) as session:
-        session.execute(text(CROWDED), {"number": 10, "mark": "-undone"})
+        session.execute(text(INSERT_INCIDENTS), {"number": 10, "mark": "-undone"})
         session.rollback()
     assert counts_of(database, OFFICE, GRIDS[-1]) == before
 
@@ -165,7 +165,7 @@ def test_folding_counts_blocks_neither_readers_nor_writers(database, connect, cr
     folding.execute("begin")
     folding.execute("select app.fold_cells()")
     before = counts_of(database, OFFICE, GRIDS[0])
-    crowd(database, FOLD_INTERVAL + 1, mark="-meanwhile")  # would be refused after three seconds of waiting for a lock
+    insert_incidents(database, FOLD_INTERVAL + 1, mark="-meanwhile")  # would fail after three seconds of lock_timeout
     meanwhile = counts_of(database, OFFICE, GRIDS[0])
     folding.execute("commit")
     assert meanwhile.total() == before.total() + FOLD_INTERVAL + 1
@@ -202,8 +202,8 @@ def test_world_tile_of_an_officer_counts_internal_rows_of_the_own_unit_only(data
     for unit in ("Đồn A", "Đồn B"):
         officer = Actor("officer", OFFICER, unit)
         with database.transaction(officer) as session:
-            world_tile = tiles.tile(session, Selection(INCIDENTS, officer.level), WHOLE, from_counts=False)
-            totals[unit] = pages.count_features(session, Selection(INCIDENTS, officer.level, bbox=WORLD))
+            world_tile = tiles.tile(session, Selection(INCIDENTS, officer.level), WORLD_TILE, from_counts=False)
+            totals[unit] = pages.count_features(session, Selection(INCIDENTS, officer.level, bbox=WORLD_BBOX))
         assert not world_tile.counts
         assert world_tile.dropped == totals[unit] - tiles.MAX_FEATURES > 0
     assert totals["Đồn A"] == totals["Đồn B"] + 1

@@ -7,7 +7,7 @@ import pytest
 from gis.model.layer import catalog
 from gis.read.tiles import TileCoord
 from gis.text.dates import today
-from tests.api.ogc.tile_requests import COUNTRY, TILES, WHOLE, at_place, get, mercator
+from tests.api.ogc.tile_requests import COUNTRY_TILE, TILES, WORLD_TILE, get, mercator, tile_at
 from tests.factories import incident, now, patch, task
 
 
@@ -17,20 +17,20 @@ from tests.factories import incident, now, patch, task
 @pytest.mark.requirement("ogcapi-tiles-1/1.0/mvt", "content media-type")
 @pytest.mark.parametrize("layer", ["markers", "gates", "crossings", "lines", "works"])
 def test_tile_has_the_features_of_its_bbox(client, decode_tile, layer):
-    west, south, east, north = WHOLE.bbox
+    west, south, east, north = WORLD_TILE.bbox
     parameters = {"bbox": f"{west},{south},{east},{north}", "limit": 10_000}
     items = client.get(f"/ogc/collections/{layer}/items", params=parameters).json()["features"]
-    answer = get(client, layer, WHOLE)
+    answer = get(client, layer, WORLD_TILE)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/vnd.mapbox-vector-tile"
     assert items
-    assert set(decode_tile(answer.content, WHOLE)["id"]) == {feature["id"] for feature in items}
+    assert set(decode_tile(answer.content, WORLD_TILE)["id"]) == {feature["id"] for feature in items}
 
 
 def test_tile_features_have_label_status_and_position_source(client, decode_tile):
     created = incident(client, severity="critical", position_source="gps")
     lon, lat = created["geometry"]["coordinates"]
-    at = at_place(lon, lat, 16)
+    at = tile_at(lon, lat, 16)
     properties = decode_tile(get(client, "incidents", at).content, at).set_index("id").loc[created["id"]]
     expected = {"label": created["properties"]["code"], "handling": "reported", "severity": "critical"}
     assert {name: properties[name] for name in expected} == expected
@@ -40,17 +40,17 @@ def test_tile_features_have_label_status_and_position_source(client, decode_tile
 
 
 def test_tile_takes_the_filters_of_items(client, decode_tile):
-    every = decode_tile(get(client, "markers", COUNTRY).content, COUNTRY)
-    some = decode_tile(get(client, "markers", COUNTRY, filter="number LIKE '1%'").content, COUNTRY)
+    every = decode_tile(get(client, "markers", COUNTRY_TILE).content, COUNTRY_TILE)
+    some = decode_tile(get(client, "markers", COUNTRY_TILE, filter="number LIKE '1%'").content, COUNTRY_TILE)
     assert set(some["id"]) == set(every[every["label"].str.startswith("1")]["id"])
     assert 0 < len(some) < len(every)
-    main = decode_tile(get(client, "markers", COUNTRY, kind="main").content, COUNTRY)
+    main = decode_tile(get(client, "markers", COUNTRY_TILE, kind="main").content, COUNTRY_TILE)
     assert set(main["id"]) == set(every[every["kind"] == "main"]["id"])
 
 
 def test_tile_as_of_a_past_time(client, decode_tile):
     created = incident(client)
-    at = at_place(*created["geometry"]["coordinates"], 14)
+    at = tile_at(*created["geometry"]["coordinates"], 14)
     before = get(client, "incidents", at)
     moment = client.get(f"/ogc/collections/incidents/items/{created['id']}").json()["properties"]["updated_at"]
     assert patch(client, "incidents", created, severity="low").status_code == 200
@@ -77,7 +77,7 @@ def test_past_tile_uses_past_links_and_urgency(client, decode_tile, connect):
         item = client.get(f"/ogc/collections/tasks/items/{duty['id']}", params=parameters).json()
         assert item["properties"]["urgency"] == urgency
         ((lon, lat),) = item["geometry"]["coordinates"]
-        at = at_place(lon, lat, 14)
+        at = tile_at(lon, lat, 14)
         properties = decode_tile(get(client, "tasks", at, **parameters).content, at).set_index("id").loc[duty["id"]]
         assert properties["urgency"] == urgency
         (placed,) = properties.geometry.geoms if hasattr(properties.geometry, "geoms") else [properties.geometry]
@@ -86,7 +86,7 @@ def test_past_tile_uses_past_links_and_urgency(client, decode_tile, connect):
 
 def test_retired_feature_is_not_in_the_tile(client):
     created = incident(client, place={"text": "118", "border": "VN-KH"})
-    at = at_place(*created["geometry"]["coordinates"], 17)
+    at = tile_at(*created["geometry"]["coordinates"], 17)
     assert created["id"].encode() in get(client, "incidents", at).content
     url = f"/ogc/collections/incidents/items/{created['id']}"
     assert client.delete(url, headers={"If-Match": created["etag"]}).status_code in (200, 204)
@@ -94,9 +94,9 @@ def test_retired_feature_is_not_in_the_tile(client):
 
 
 def test_tile_with_if_none_match_gives_304(client):
-    first = get(client, "markers", COUNTRY)
+    first = get(client, "markers", COUNTRY_TILE)
     tag = first.headers["etag"]
-    url = TILES.format("markers", COUNTRY.zoom, COUNTRY.row, COUNTRY.column)
+    url = TILES.format("markers", COUNTRY_TILE.zoom, COUNTRY_TILE.row, COUNTRY_TILE.column)
     assert first.headers["cache-control"] == "private, no-cache"
     for if_none_match in (tag, f'"other", W/{tag}', "*"):
         again = client.get(url, headers={"If-None-Match": if_none_match})
@@ -106,7 +106,7 @@ def test_tile_with_if_none_match_gives_304(client):
 
 def test_etag_changes_only_with_the_tile(client):
     created = incident(client)
-    at = at_place(*created["geometry"]["coordinates"], 15)
+    at = tile_at(*created["geometry"]["coordinates"], 15)
     before, same = get(client, "incidents", at), get(client, "incidents", at)
     assert before.headers["etag"] == same.headers["etag"]
     patch(client, "incidents", created, severity="critical")
@@ -145,7 +145,7 @@ def test_unknown_tile_resources_get_404(client, path):
 
 @pytest.mark.parametrize("name", ["limit", "after", "sortby", "crs", "properties", "colour"])
 def test_tile_refuses_other_parameters(client, name):
-    answer = get(client, "markers", COUNTRY, **{name: "1"})
+    answer = get(client, "markers", COUNTRY_TILE, **{name: "1"})
     assert answer.status_code == 400
     assert name in answer.json()["detail"]
 
@@ -169,7 +169,7 @@ def test_tilesets_are_linked_from_the_collection(client):
     )
     template = link(tileset, "item")
     tile = client.get(template.format(tileMatrix=5, tileRow=15, tileCol=25))
-    assert tile.content == get(client, "markers", COUNTRY).content
+    assert tile.content == get(client, "markers", COUNTRY_TILE).content
     assert client.get(link(tileset, "stylesheet")).status_code == 200
 
 
@@ -183,7 +183,7 @@ def test_tilejson_template_keeps_the_filters(client, decode_tile):
     ).json()
     assert described["tilejson"] == "3.0.0"
     tile = client.get(described["tiles"][0].format(z=5, x=25, y=15))
-    features = decode_tile(tile.content, COUNTRY)
+    features = decode_tile(tile.content, COUNTRY_TILE)
     assert set(features["kind"]) == {"main"}
     (vector_layer,) = described["vector_layers"]
     assert vector_layer["id"] == "markers"

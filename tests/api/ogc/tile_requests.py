@@ -1,4 +1,4 @@
-"""Requests tiles, and fills one with incidents."""
+"""Requests tiles, and inserts more incidents than a tile may have."""
 
 from httpx import Client
 from pyproj import Transformer
@@ -14,28 +14,31 @@ INCIDENTS = catalog["incidents"]
 
 TILES = "/ogc/collections/{}/tiles/WebMercatorQuad/{}/{}/{}"
 
-WORLD = (-180.0, -85.0, 180.0, 85.0)
+WORLD_BBOX = (-180.0, -85.0, 180.0, 85.0)
 
-WHOLE = TileCoord(0, 0, 0)
+WORLD_TILE = TileCoord(0, 0, 0)
 
-COUNTRY = TileCoord(5, 25, 15)
+COUNTRY_TILE = TileCoord(5, 25, 15)
+"""The tile of the south of Vietnam."""
 
 
 def mercator(lon: float, lat: float) -> tuple[float, float]:
     return Transformer.from_crs(4326, 3857, always_xy=True).transform(lon, lat)
 
 
-def at_place(lon: float, lat: float, zoom: int) -> TileCoord:
+def tile_at(lon: float, lat: float, zoom: int) -> TileCoord:
+    """The tile of a zoom level that contains a position."""
     east, north = mercator(lon, lat)
     half, side = 20037508.342789244, 1 << zoom
     return TileCoord(zoom, int((east + half) / (2 * half) * side), int((half - north) / (2 * half) * side))
 
 
-CROWD = at_place(107.2, 10.9, 9)
+TILE_ZOOM_9 = tile_at(107.2, 10.9, 9)
 
-IN_THE_CROWD = at_place(107.2, 10.9, 12)
+TILE_ZOOM_12 = tile_at(107.2, 10.9, 12)
+"""Two tiles where ``insert_incidents`` inserts; without filters the former has counts, the latter features."""
 
-CROWDED = """
+INSERT_INCIDENTS = """
 insert into app.incidents (id, level, code, category, severity, handling, side, position_source, geom)
 select gen_random_uuid(),
     (case when n % 13 = 0 then 'restricted' when n % 17 = 0 then 'partner' else 'public' end)::app.level,
@@ -48,10 +51,10 @@ from generate_series(1, :number) n
 """
 
 
-def crowd(database, number, mark=""):
+def insert_incidents(database, number, mark=""):
     """Insert incidents within 0.4 degrees, some of them above the public level, some with assumed positions."""
     with database.transaction(OFFICE, write=True) as session:
-        session.execute(text(CROWDED), {"number": number, "mark": mark})
+        session.execute(text(INSERT_INCIDENTS), {"number": number, "mark": mark})
 
 
 def get(client: Client, layer: str, at: TileCoord, **parameters):
@@ -59,5 +62,6 @@ def get(client: Client, layer: str, at: TileCoord, **parameters):
 
 
 def tile_for(database, reader, layer, at: TileCoord, **selected) -> Tile:
+    """The tile as an actor reads it from the database."""
     with database.transaction(reader) as session:
         return tiles.tile(session, Selection(catalog[layer], reader.level, **selected), at)

@@ -61,9 +61,9 @@ def marker_numbers(database):
     markers = {}
     with database.transaction(SYSTEM, write=True) as session:
         for name, level, source in (
-            ("shown", "partner", "survey"),
+            ("surveyed", "partner", "survey"),
             ("assumed", "public", "assumed"),
-            ("hidden", "restricted", "survey"),
+            ("restricted", "restricted", "survey"),
         ):
             number = str(next(numbers))
             row = put(session, catalog["markers"], number=number, level=level, remark=LEAK_MARKER, source=LEAK_MARKER)
@@ -80,9 +80,9 @@ def partner(accounts, release_staff, site_url):
     def opening(recipient):
         with accounts.transaction("chief") as session:
             token = issue(session, f"máy {uuid.uuid4()}", "partner", made_by="chief", days=30, recipient=recipient)
-        machine = httpx.Client(base_url=site_url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
-        opened.append(machine)
-        return machine
+        partner_client = httpx.Client(base_url=site_url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        opened.append(partner_client)
+        return partner_client
 
     yield opening
     for opened_client in opened:

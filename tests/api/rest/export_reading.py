@@ -16,8 +16,9 @@ EVERY = [pytest.param(name, id=name) for name in FORMATS]
 FOR_PROGRAMS = [name for name in FORMATS if name not in ("csv", "xlsx")]
 
 FOR_PEOPLE = ["csv", "xlsx"]
+"""The formats whose columns and codes have titles; the others have names and values as the API has them."""
 
-WORDS = 'Bến phà Chàng Riệc «ngoặc» "kép" \\ gạch\nxuống dòng; & <b>đậm</b>, 100 %'
+SPECIAL_TEXT = 'Bến phà Chàng Riệc «ngoặc» "kép" \\ gạch\nxuống dòng; & <b>đậm</b>, 100 %'
 
 
 def frames(path, f):

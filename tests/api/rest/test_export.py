@@ -14,7 +14,7 @@ from shapely.geometry import shape
 from api.rest.export import format_of, save
 from gis.files.formats import FORMATS
 from layers.incidents import IncidentCategory
-from tests.api.rest.export_reading import EVERY, FOR_PEOPLE, FOR_PROGRAMS, WORDS, features_of, identity, rows
+from tests.api.rest.export_reading import EVERY, FOR_PEOPLE, FOR_PROGRAMS, SPECIAL_TEXT, features_of, identity, rows
 from tests.factories import create, incident, now
 
 
@@ -62,7 +62,7 @@ def test_file_has_the_rows_of_the_selection(f, layer, parameters, client, export
 @pytest.mark.parametrize("layer", ["markers", "gates", "incidents"])
 def test_values_read_from_the_file_equal_those_of_items(f, layer, client, export):
     if layer == "incidents":
-        incident(client, description=WORDS)
+        incident(client, description=SPECIAL_TEXT)
     expected = {feature["id"]: feature for feature in features_of(client, layer)}
     _, path = export(layer, f)
     short = _short_names(path) if f == "shp" else {}
@@ -109,7 +109,7 @@ def test_file_has_the_requested_columns(f, export):
 
 @pytest.mark.parametrize("f", FOR_PEOPLE)
 def test_tables_have_titles_of_columns_and_codes(f, client, export):
-    created = incident(client, severity="critical", occurred_at="2026-01-31T18:30:00Z", description=WORDS)
+    created = incident(client, severity="critical", occurred_at="2026-01-31T18:30:00Z", description=SPECIAL_TEXT)
     for lang, code, severity, category in (
         ("vi", "Mã sự vụ", "Đặc biệt nghiêm trọng", IncidentCategory.DRAINAGE.title.vi),
         ("en", "Code", "Critical", IncidentCategory.DRAINAGE.title.en),
@@ -118,7 +118,7 @@ def test_tables_have_titles_of_columns_and_codes(f, client, export):
         row = next(values for values in rows(path, f) if values[code] == created["properties"]["code"])
         assert severity in row.values()
         assert category in row.values()
-        assert WORDS in row.values()
+        assert SPECIAL_TEXT in row.values()
         moments = [str(value) for value in row.values() if str(value).startswith("2026-02-01")]
         assert any("01:30:00" in text for text in moments)  # in Vietnam it is already the next day
 

@@ -1,4 +1,4 @@
-"""Exports: what is particular to a format, a workbook, CSV, Shapefile, FlatGeobuf, KML."""
+"""What is particular to a format of exports: workbook, CSV, Shapefile, FlatGeobuf, KML."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ import pytest
 from shapely.geometry import shape
 
 from gis.crs.systems import from_wgs84
-from tests.api.rest.export_reading import FOR_PEOPLE, WORDS, features_of, frames, rows
+from tests.api.rest.export_reading import FOR_PEOPLE, SPECIAL_TEXT, features_of, frames, rows
 from tests.factories import create, incident
 
 
@@ -123,10 +123,10 @@ def test_shapefile_is_utf_8_and_has_a_readme(client, export):
 
 
 def test_kml_is_escaped_and_has_no_references(client, export):
-    created = incident(client, description=WORDS)
+    created = incident(client, description=SPECIAL_TEXT)
     _, path = export("incidents", "kml", code=created["properties"]["code"])
     text = path.read_text("utf-8")
     assert "<b>" not in text
     assert "href" not in text.lower()
     assert "<!DOCTYPE" not in text
-    assert unescape(rows(path, "kml")[0]["description"]) == WORDS  # KML defines this field as HTML
+    assert unescape(rows(path, "kml")[0]["description"]) == SPECIAL_TEXT  # KML defines this field as HTML

@@ -98,7 +98,7 @@ def test_file_of_30001_rows_is_complete(f, many_posts, client, export):
     assert len(ids) == MANY
 
 
-@pytest.mark.parametrize("f", [name for name, layer in FORMATS.items() if not layer.streams])
+@pytest.mark.parametrize("f", [name for name, format_ in FORMATS.items() if not format_.streams])
 def test_unstreamed_format_is_refused_beyond_its_limit(f, many_posts, client, monkeypatch):
     monkeypatch.setattr("gis.files.writers.MAX_ROWS", MANY - 1)
     answer = client.get(f"/api/export/{many_posts}", params={"f": f, "condition": "planted"}, timeout=120)
@@ -144,7 +144,7 @@ def small_batches(monkeypatch):
 
 
 @pytest.mark.usefixtures("small_batches")
-@pytest.mark.parametrize("f", [name for name, layer in FORMATS.items() if not layer.streams])
+@pytest.mark.parametrize("f", [name for name, format_ in FORMATS.items() if not format_.streams])
 def test_disconnect_while_writing_frees_the_connection(f, many_posts, settings, client, active_queries):
     export_query = '%"export"%'
     request = f"GET /api/export/{many_posts}?f={f} HTTP/1.1\r\nHost: localhost:{settings.port}\r\n\r\n"
@@ -164,7 +164,7 @@ uvicorn.Server(uvicorn.Config(create_app(settings), log_level="critical")).run([
 """
 
 
-@pytest.mark.parametrize("f", [name for name, layer in FORMATS.items() if not layer.streams])
+@pytest.mark.parametrize("f", [name for name, format_ in FORMATS.items() if not format_.streams])
 def test_cancellation_stops_the_writing_library(f, many_posts, database, tmp_path):
     """An exception raised while a library reads the stream is propagated unchanged."""
     calls = iter(range(MANY // BATCH_ROWS + 5))  # after the rows are spooled and some of them are written
@@ -199,23 +199,23 @@ def test_exports_of_many_rows_keep_server_memory_within_limits(streams, many_pos
         try:
             with httpx.Client(base_url=f"http://localhost:{port}", timeout=120) as http:
                 listener.close()
-                wait_until(lambda: _answers(http, server))
-                formats = [name for name, layer in FORMATS.items() if layer.streams is streams]
+                wait_until(lambda: _is_healthy(http, server))
+                formats = [name for name, format_ in FORMATS.items() if format_.streams is streams]
                 for f in formats:
                     http.get("/api/export/gates", params={"f": f}).raise_for_status()
-                before = _high_water(server.pid)
+                before = _peak_memory_kib(server.pid)
                 size = 0
                 for f in formats:
                     with http.stream("GET", f"/api/export/{many_posts}", params={"f": f}) as answer:
                         size += sum(map(len, answer.iter_raw()))
-                grown = _high_water(server.pid) - before
+                grown = _peak_memory_kib(server.pid) - before
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait()
     assert grown < (16 if streams else 64) * 1024, f"{grown} KiB for {size // 1024} KiB"
 
 
-def _answers(http, server):
+def _is_healthy(http, server):
     assert server.poll() is None
     try:
         return http.get("/healthz", timeout=1).status_code == 200
@@ -223,7 +223,7 @@ def _answers(http, server):
         return False
 
 
-def _high_water(pid):
+def _peak_memory_kib(pid):
     """The peak resident memory of a process in KiB."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-QUARTER = ("147/6", "mốc 147 / 6", "MỐC 147/6", "Mốc147/6", "cột mốc quốc giới số 147/6", "  147/6  ", "１４７／６")
+NOTATIONS = ("147/6", "mốc 147 / 6", "MỐC 147/6", "Mốc147/6", "cột mốc quốc giới số 147/6", "  147/6  ", "１４７／６")
 
 
 def locate(client, q=None, **parameters):
@@ -26,7 +26,7 @@ def refusal(client, q=None, **parameters):
     return answer.status_code, answer.json()
 
 
-@pytest.mark.parametrize("q", [form for text in QUARTER for form in (text, unicodedata.normalize("NFD", text))])
+@pytest.mark.parametrize("q", [form for text in NOTATIONS for form in (text, unicodedata.normalize("NFD", text))])
 def test_marker_address_is_located_in_any_notation(q, client):
     (location,) = locate_all(client, q)
     properties = location["properties"]
@@ -159,11 +159,11 @@ def test_reverse_lookup_names_the_marker_at_its_coordinates(client):
 
 
 def test_reverse_lookup_of_an_offset_gives_its_address(client):
-    (there,) = locate_all(client, "147/6 + 120 m")
-    lon, lat = there["geometry"]["coordinates"]
+    (offset,) = locate_all(client, "147/6 + 120 m")
+    lon, lat = offset["geometry"]["coordinates"]
     (back,) = locate_all(client, lon=lon, lat=lat)
     assert back["properties"]["address"] == "147/6 + 120 m"
-    assert back["properties"]["chainage_m"] == pytest.approx(there["properties"]["chainage_m"], abs=0.5)
+    assert back["properties"]["chainage_m"] == pytest.approx(offset["properties"]["chainage_m"], abs=0.5)
 
 
 def test_location_off_the_line_is_not_on_line(client):

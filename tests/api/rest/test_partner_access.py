@@ -14,8 +14,8 @@ pytestmark = pytest.mark.usefixtures("release_staff")
 
 def test_partner_reads_exactly_the_released_content(preparer_browser, approver_browser, marker_numbers, partner):
     release = publish(preparer_browser, approver_browser, marker_numbers, "Sở B")
-    number, row = marker_numbers["shown"]
-    machine, other = partner("Sở B"), partner("Sở khác")
+    number, row = marker_numbers["surveyed"]
+    partner_client, other = partner("Sở B"), partner("Sở khác")
     items = "/ogc/collections/markers/items"
     expected = {
         "/ogc": 200,
@@ -33,7 +33,7 @@ def test_partner_reads_exactly_the_released_content(preparer_browser, approver_b
         f"{items}?filter=accenti(number) like '{number}' and s_intersects(geometry, bbox(105,11,107,12))": 200,
         f"{items}?crs=http://www.opengis.net/def/crs/EPSG/0/32648": 200,
         f"{items}/{row}": 200,
-        f"{items}/{marker_numbers['hidden'][1]}": 404,
+        f"{items}/{marker_numbers['restricted'][1]}": 404,
         f"{items}/{row}/history": 404,
         f"{items}/{row}/links": 404,
         f"{items}?as_of=2026-01-01": 400,
@@ -55,13 +55,13 @@ def test_partner_reads_exactly_the_released_content(preparer_browser, approver_b
         "/api/export/markers?reader=partner": 400,
         "/healthz": 200,
     }
-    answers = {path: machine.get(path) for path in expected}
+    answers = {path: partner_client.get(path) for path in expected}
     assert {path: answer.status_code for path, answer in answers.items()} == expected
     for path, answer in answers.items():
         assert LEAK_MARKER.encode() not in answer.content, path
-        assert marker_numbers["hidden"][0].encode() not in answer.content.replace(path.encode(), b""), path
-    assert machine.get(items).json()["numberMatched"] == 2
-    manifest = machine.get(f"/ogc/releases/{release}").json()["versions"][0]
+        assert marker_numbers["restricted"][0].encode() not in answer.content.replace(path.encode(), b""), path
+    assert partner_client.get(items).json()["numberMatched"] == 2
+    manifest = partner_client.get(f"/ogc/releases/{release}").json()["versions"][0]
     assert answers["/api/export/markers?f=geojson"].json()["releases"][0]["watermark"] == manifest["watermark"]
     assert "withheld" not in manifest  # the number of withheld features is not for partners either
     assert "/ogc/releases" in answers["/ogc"].text
@@ -74,16 +74,18 @@ def test_partner_reads_exactly_the_released_content(preparer_browser, approver_b
 
 
 def test_paths_beyond_the_ogc_api_and_writes_give_partners_404(partner):
-    machine = partner("Sở C")
+    partner_client = partner("Sở C")
     for path in (
         "/", "/works", "/board", "/releases", "/holdings", "/people", "/account", "/api/cards", "/api/locate?q=96",
         "/api/releases", "/api/holdings?at=96", "/api/changes", "/api/basemap/lines", "/ogcx",
     ):  # fmt: skip
-        assert machine.get(path).status_code == 404, path
-    refused = machine.post("/ogc/collections/markers/items", json={})
+        assert partner_client.get(path).status_code == 404, path
+    refused = partner_client.post("/ogc/collections/markers/items", json={})
     assert refused.status_code == 404
     for method in ("PUT", "PATCH", "DELETE"):
-        assert machine.request(method, f"/ogc/collections/markers/items/{uuid.uuid4()}", json={}).status_code == 404
+        assert (
+            partner_client.request(method, f"/ogc/collections/markers/items/{uuid.uuid4()}", json={}).status_code == 404
+        )
 
 
 def test_releases_are_hidden_from_other_roles(browser, marker_numbers):
@@ -95,7 +97,12 @@ def test_releases_are_hidden_from_other_roles(browser, marker_numbers):
 
 def test_next_version_gives_a_delta(preparer_browser, approver_browser, marker_numbers, partner):
     release = publish(preparer_browser, approver_browser, marker_numbers, "Sở G")
-    part = {"layer": "markers", "filter": {"number": marker_numbers["shown"][0]}, "fields": ["number"], "decimals": 3}
+    part = {
+        "layer": "markers",
+        "filter": {"number": marker_numbers["surveyed"][0]},
+        "fields": ["number"],
+        "decimals": 3,
+    }
     answer = preparer_browser.post(f"/api/releases/{release}/versions", {"parts": [part]})
     assert answer.status_code == 201
     assert answer.json()["versions"][0]["basis"] == "48/UBND-NC"
@@ -108,7 +115,7 @@ def test_next_version_gives_a_delta(preparer_browser, approver_browser, marker_n
     ):
         transition(browser, release, to, number=2)
     delta = partner("Sở G").get(f"/ogc/releases/{release}/delta?since=1").json()
-    assert [feature["id"] for feature in delta["changed"]["features"]] == [marker_numbers["shown"][1]]
+    assert [feature["id"] for feature in delta["changed"]["features"]] == [marker_numbers["surveyed"][1]]
     assert [feature["id"] for feature in delta["removed"]] == [marker_numbers["assumed"][1]]
     assert delta["changed"]["features"][0]["properties"]["built_by"] is None
     assert [version["state"] for version in preparer_browser.get(f"/api/releases/{release}").json()["versions"]] == [
@@ -119,26 +126,26 @@ def test_next_version_gives_a_delta(preparer_browser, approver_browser, marker_n
 
 def test_revoked_token_is_refused(preparer_browser, approver_browser, marker_numbers, partner, connect):
     publish(preparer_browser, approver_browser, marker_numbers, "Sở K")
-    machine = partner("Sở K")
-    assert machine.get("/ogc/collections/markers/items").status_code == 200
+    partner_client = partner("Sở K")
+    assert partner_client.get("/ogc/collections/markers/items").status_code == 200
     superuser = connect()
     superuser.execute("select set_config('cotmoc.actor', 'chief', false)")
     superuser.execute("update app.tokens set revoked_at = now() where recipient = 'Sở K'")
-    assert machine.get("/ogc/collections/markers/items").status_code == 401
+    assert partner_client.get("/ogc/collections/markers/items").status_code == 401
 
 
 def test_ogr_reads_released_layers(preparer_browser, approver_browser, marker_numbers, partner, tmp_path):
     """With a header file, because the OAPIF driver of GDAL 3.10 ignores ``GDAL_HTTP_HEADERS``."""
     publish(preparer_browser, approver_browser, marker_numbers, "Sở L")
-    machine, header = partner("Sở L"), tmp_path / "header"
-    header.write_text(f"Authorization: {machine.headers['authorization']}\n")
-    site_url = str(machine.base_url).rstrip("/")
+    partner_client, header = partner("Sở L"), tmp_path / "header"
+    header.write_text(f"Authorization: {partner_client.headers['authorization']}\n")
+    site_url = str(partner_client.base_url).rstrip("/")
     done = subprocess.run(
         ["ogrinfo", "-al", "-q", "--config", "GDAL_HTTP_HEADER_FILE", str(header), f"OAPIF:{site_url}/ogc"],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
-    assert marker_numbers["shown"][0] in done.stdout, done.stderr
-    assert marker_numbers["hidden"][0] not in done.stdout
+    assert marker_numbers["surveyed"][0] in done.stdout, done.stderr
+    assert marker_numbers["restricted"][0] not in done.stdout
     assert LEAK_MARKER not in done.stdout
 
 

@@ -24,17 +24,17 @@ def test_release_passes_from_draft_through_approval_to_withdrawal(
 
     preview = preparer_browser.get(f"/api/releases/{release}/versions/1/preview?lang=en").json()
     features = {feature["properties"]["number"]: feature for feature in preview["parts"][0]["features"]["features"]}
-    assert set(features) == {marker_numbers["shown"][0], marker_numbers["assumed"][0]}
+    assert set(features) == {marker_numbers["surveyed"][0], marker_numbers["assumed"][0]}
     assert features[marker_numbers["assumed"][0]]["geometry"] is None
     assert LEAK_MARKER not in json.dumps(preview["parts"])
     assert {item["reason"]: item["named"] for item in preview["withheld"]} == {
-        "level": [marker_numbers["hidden"][0]],
+        "level": [marker_numbers["restricted"][0]],
         "position_assumed": [marker_numbers["assumed"][0]],
     }
     assert "Remark" in preview["parts"][0]["above"]
 
-    machine = partner("Sở A")
-    assert machine.get("/ogc/collections").json()["collections"] == []
+    partner_client = partner("Sở A")
+    assert partner_client.get("/ogc/collections").json()["collections"] == []
     transition(preparer_browser, release, "submitted")
     by_the_preparer = preparer_browser.post(
         f"/api/releases/{release}/versions/1/moves?lang=en", {"to": "approved", "reason": "tự duyệt"}
@@ -47,23 +47,28 @@ def test_release_passes_from_draft_through_approval_to_withdrawal(
     assert document["versions"][0]["manifest"]["rows"] == 2
     assert [step["actor"] for step in document["versions"][0]["steps"]] == ["lan", "lan", "minh", "minh"]
 
-    features = machine.get("/ogc/collections/markers/items").json()["features"]
+    features = partner_client.get("/ogc/collections/markers/items").json()["features"]
     assert {feature["properties"]["number"] for feature in features} == {
-        marker_numbers["shown"][0],
+        marker_numbers["surveyed"][0],
         marker_numbers["assumed"][0],
     }
-    assert [collection["id"] for collection in machine.get("/ogc/collections").json()["collections"]] == ["markers"]
+    assert [collection["id"] for collection in partner_client.get("/ogc/collections").json()["collections"]] == [
+        "markers"
+    ]
 
     transition(approver_browser, release, "withdrawn", reason="", expected=422)
     transition(approver_browser, release, "withdrawn", reason="hết căn cứ")
-    assert machine.get("/ogc/collections/markers/items").json()["features"] == []
-    delta = machine.get(f"/ogc/releases/{release}/delta?since=1").json()
-    assert {feature["id"] for feature in delta["removed"]} == {marker_numbers["shown"][1], marker_numbers["assumed"][1]}
+    assert partner_client.get("/ogc/collections/markers/items").json()["features"] == []
+    delta = partner_client.get(f"/ogc/releases/{release}/delta?since=1").json()
+    assert {feature["id"] for feature in delta["removed"]} == {
+        marker_numbers["surveyed"][1],
+        marker_numbers["assumed"][1],
+    }
 
 
 def test_holdings_are_listed_by_address_feature_or_recipient(preparer_browser, approver_browser, marker_numbers):
     release = publish(preparer_browser, approver_browser, marker_numbers, "Sở E")
-    number, row = marker_numbers["shown"]
+    number, row = marker_numbers["surveyed"]
     for query in (f"at={number}&border=VN-KH", f"feature={row}"):
         marker_holdings = [
             holding
@@ -111,7 +116,7 @@ def test_draft_without_a_basis_cannot_be_submitted(preparer_browser, marker_numb
 
 def test_pages_show_content_withheld_features_and_holdings(preparer_browser, approver_browser, marker_numbers):
     created = preparer_browser.post("/api/releases", release_body(marker_numbers, "Sở <b>M</b>")).json()
-    release, number = created["id"], marker_numbers["shown"][0]
+    release, number = created["id"], marker_numbers["surveyed"][0]
     for language, reason in (
         ("vi", "Không thuộc phạm vi cung cấp cho đối tác"),
         ("en", "Its level is above partner"),

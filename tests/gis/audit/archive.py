@@ -1,4 +1,4 @@
-"""A journal of its own with keys and anchor, to be sealed, tampered with and verified."""
+"""A database with a journal, keys and an anchor, to be sealed, tampered with and verified."""
 
 from pathlib import Path
 
@@ -37,6 +37,7 @@ class Archive:
         return connection
 
     def write(self, count: int = 1) -> None:
+        """Write journal entries, each in a transaction of its own."""
         with self.connect() as connection:
             for number in range(count):
                 connection.execute(WRITE, [f"Vành đai {number}"])
@@ -48,13 +49,14 @@ class Archive:
             for statement in statements:
                 assert connection.execute(statement).rowcount != 0, statement
 
-    def broken(self) -> tuple[int, str]:
-        """The first broken batch and the English message."""
+    def first_broken_batch(self) -> tuple[int, str]:
+        """Verify the journal, which must fail; returns the first broken batch and the English message."""
         verification = verify.verify_journal(self.sealer)
         assert verification.broken, "no batch is broken"
         return verification.broken.batch, verification.broken.summary.en
 
-    def intact(self) -> verify.Verification:
+    def assert_intact(self) -> verify.Verification:
+        """Verify the journal, which must succeed."""
         verification = verify.verify_journal(self.sealer)
         assert verification.broken is None, verification.broken.summary.en
         return verification

@@ -35,6 +35,7 @@ def archive(cluster, original_archive, tmp_path):
 
 @pytest.fixture(scope="module")
 def second_database(cluster, migrated_template):
+    """The name of another migrated database, whose journal is not sealed."""
     cluster.create_database("unsealed", template=migrated_template)
     yield "unsealed"
     cluster.drop_database("unsealed")

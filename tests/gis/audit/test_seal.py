@@ -64,7 +64,7 @@ def test_lower_seq_that_commits_later_is_not_skipped(empty_archive, younger):
         late.commit()
         run = empty_archive.sealer.seal()
         assert (run.batches, run.rows, run.unsealed) == (1, 2, 0)
-    empty_archive.intact()
+    empty_archive.assert_intact()
 
 
 def test_rolled_back_entry_leaves_a_gap_only(empty_archive):
@@ -74,7 +74,7 @@ def test_rolled_back_entry_leaves_a_gap_only(empty_archive):
         assert empty_archive.sealer.seal(timeout_s=0.1).rows == 0
         pending.rollback()
     assert empty_archive.sealer.seal().rows == 1
-    empty_archive.intact()
+    empty_archive.assert_intact()
 
 
 def test_background_sealing_blocks_no_writer_and_breaks_no_verification(empty_archive):
@@ -96,12 +96,12 @@ def test_background_sealing_blocks_no_writer_and_breaks_no_verification(empty_ar
         for writer in writers:
             writer.start()
         while any(writer.is_alive() for writer in writers):
-            empty_archive.intact()
+            empty_archive.assert_intact()
         for writer in writers:
             writer.join()
     assert faults == []
     empty_archive.sealer.seal()
-    verification = empty_archive.intact()
+    verification = empty_archive.assert_intact()
     assert (verification.rows, verification.unsealed) == (4 * 51, 0)
 
 
@@ -114,7 +114,7 @@ def test_concurrent_sealers_run_one_after_the_other(empty_archive):
     for thread in threads:
         thread.join()
     assert sorted(run.rows for run in runs) == [0, 45]
-    empty_archive.intact()
+    empty_archive.assert_intact()
     with empty_archive.connect() as another:
         another.execute("select pg_advisory_lock(%s)", [seal.SEALER_LOCK_KEY])
         assert empty_archive.sealer.seal(wait=False) is None
@@ -136,7 +136,7 @@ def test_background_sealing_seals_periodically_and_at_the_end(empty_archive):
     assert time.monotonic() - stop_time < seal.WRITER_TIMEOUT_S
     assert not [thread for thread in threading.enumerate() if thread.name == "sealer"]
     assert unsealed() == 0
-    empty_archive.intact()
+    empty_archive.assert_intact()
 
 
 def test_background_sealing_recovers_once_the_database_exists(cluster, migrated_template, tmp_path, caplog):
@@ -151,7 +151,7 @@ def test_background_sealing_recovers_once_the_database_exists(cluster, migrated_
         while "in order again" not in caplog.text:
             assert time.monotonic() < deadline
             time.sleep(0.02)
-    assert late.intact().rows == 2
+    assert late.assert_intact().rows == 2
     cluster.drop_database(late.name)
 
 
@@ -187,11 +187,11 @@ def test_lost_key_is_replaced_on_request_only(archive):
     archive.write(2)
     with pytest.raises(Conflict, match="missing"):
         archive.sealer.seal()
-    assert archive.intact().unsealed == 2
+    assert archive.assert_intact().unsealed == 2
     assert archive.sealer.seal(new_key=True).rows == 2
     assert archive.sealer.seal(new_key=True).rows == 0
     assert len({json.loads(line)["key"] for line in archive.anchor.read_text().splitlines()}) == 2
-    archive.intact()
+    archive.assert_intact()
     for file in ("seal.key", "seal.pub"):
         (archive.folder / file).unlink()
     with pytest.raises(Conflict, match="not signed by a trusted key"):

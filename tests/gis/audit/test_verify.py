@@ -122,14 +122,14 @@ TAMPERINGS = {
 
 
 def test_sealed_journal_is_verified(archive):
-    verification = archive.intact()
+    verification = archive.assert_intact()
     assert (verification.batches, verification.rows, verification.unsealed) == (4, 36, 0)
 
 
 @pytest.mark.parametrize(("statements", "batch", "message"), TAMPERINGS.values(), ids=TAMPERINGS)
 def test_verification_names_the_first_tampered_batch_and_why(archive, statements, batch, message):
     archive.tamper(*statements)
-    broken_batch, summary = archive.broken()
+    broken_batch, summary = archive.first_broken_batch()
     assert broken_batch == batch
     assert message in summary
 
@@ -174,7 +174,7 @@ def test_journal_resealed_without_the_key_is_detected(archive, tmp_path):
         archive.sealer.seal()
     (tmp_path / "forger").mkdir()
     Sealer(archive.sealer.url, tmp_path / "forger", tmp_path / "forger" / "anchor", COMMAND_LINE, rows=10).seal()
-    batch, summary = archive.broken()
+    batch, summary = archive.first_broken_batch()
     assert batch == 1
     assert UNSIGNED in summary
     with pytest.raises(Conflict, match="not signed by a trusted key"):
@@ -193,7 +193,7 @@ def test_batches_resealed_with_another_key_are_detected(archive, tmp_path):
     Sealer(archive.sealer.url, forger, forger / "anchor", COMMAND_LINE, rows=10).seal(new_key=True)
     with archive.connect() as connection:
         assert connection.execute("select count(*) from app.seals").fetchone() == (4,)
-    batch, summary = archive.broken()
+    batch, summary = archive.first_broken_batch()
     assert batch == 3
     assert UNSIGNED in summary
 
@@ -203,25 +203,25 @@ def test_entries_written_after_truncation_do_not_hide_it(archive):
     archive.write(9)
     with pytest.raises(Conflict):
         archive.sealer.seal()
-    assert CUT in archive.broken()[1]
+    assert CUT in archive.first_broken_batch()[1]
 
 
 def test_truncated_anchor_is_reported_and_completed_by_the_next_seal(archive):
     whole = archive.anchor.read_bytes()
     lines = whole.splitlines(keepends=True)
     archive.anchor.write_bytes(b"".join(lines[:3]))
-    batch, summary = archive.broken()
+    batch, summary = archive.first_broken_batch()
     assert batch == 4
     assert "the anchor file lacks this batch" in summary
     assert archive.sealer.seal().anchor == AnchorStatus.AGREES
     assert archive.anchor.read_bytes() == whole
-    archive.intact()
+    archive.assert_intact()
 
 
 def test_incomplete_last_anchor_line_is_completed(archive):
     whole = archive.anchor.read_bytes()
     archive.anchor.write_bytes(whole[:-100])
-    assert archive.broken()[0] == 4
+    assert archive.first_broken_batch()[0] == 4
     archive.sealer.seal()
     assert archive.anchor.read_bytes() == whole
 
@@ -229,7 +229,7 @@ def test_incomplete_last_anchor_line_is_completed(archive):
 def test_missing_anchor_line_is_reported_with_its_batch(archive):
     lines = archive.anchor.read_bytes().splitlines(keepends=True)
     archive.anchor.write_bytes(b"".join(lines[:1] + lines[2:]))
-    batch, summary = archive.broken()
+    batch, summary = archive.first_broken_batch()
     assert batch == 2
     assert "the anchor file differs" in summary
 
@@ -237,7 +237,7 @@ def test_missing_anchor_line_is_reported_with_its_batch(archive):
 @pytest.mark.parametrize("content", [b"{}\n", b"\xff\xfe\n", b"x" * 9000, b'[1, 2]\n{"batch": 4}\n'])
 def test_malformed_anchor_is_reported_and_left_unchanged(archive, content):
     archive.anchor.write_bytes(content)
-    assert archive.broken()[0] == 1
+    assert archive.first_broken_batch()[0] == 1
     with pytest.raises(Conflict):
         archive.sealer.seal()
     assert archive.anchor.read_bytes() == content
@@ -247,7 +247,7 @@ def test_anchor_of_another_database_is_reported_and_left_unchanged(archive, empt
     empty_archive.write(3)
     empty_archive.sealer.seal()
     archive.anchor.write_bytes(empty_archive.anchor.read_bytes())
-    batch, summary = archive.broken()
+    batch, summary = archive.first_broken_batch()
     assert batch == 1
     assert "the anchor file differs" in summary
     with pytest.raises(Conflict, match="anchor"):
@@ -265,13 +265,13 @@ def test_journal_verifies_after_restore_under_other_session_settings(archive, cl
     with restored_archive.connect() as connection:
         for setting in ("timezone = 'Asia/Ho_Chi_Minh'", "datestyle = 'German'", "bytea_output = 'escape'"):
             connection.execute(f'alter database "{restored}" set {setting}')
-    assert restored_archive.intact().rows == 36
+    assert restored_archive.assert_intact().rows == 36
     restored_archive.write(3)
     assert restored_archive.sealer.seal().rows == 3
-    restored_archive.intact()
+    restored_archive.assert_intact()
     cluster.drop_database(restored)
 
 
 def test_verification_needs_the_public_key_only(archive):
     (archive.folder / "seal.key").unlink()
-    archive.intact()
+    archive.assert_intact()

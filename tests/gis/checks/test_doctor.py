@@ -1,4 +1,4 @@
-"""The doctor: each fault is found by its check, and an intact installation passes."""
+"""The doctor: a fault fails the check that concerns it, and an intact installation passes."""
 
 import os
 import subprocess
@@ -53,7 +53,7 @@ TAMPERINGS = {
         "revoke select (id) on app.markers from cotmoc_partner",
     ),
 }
-"""Changes of one database that a check must find, by the check's name, each with the statement that undoes it."""
+"""Changes of a database, each with the statement that undoes it, by the name of the check that must fail."""
 
 ROLE_TAMPERINGS = {
     "No role bypasses the policies": (
@@ -70,24 +70,27 @@ ROLE_TAMPERINGS = {
 
 @pytest.fixture
 def installation(tmp_path):
+    """What the doctor checks besides the database, with an empty data directory."""
     return Installation(POLICY, tmp_path, "./cotmoc", durable=False)
 
 
 @pytest.fixture
 def admin(cluster, empty_database_name):
+    """A superuser's connection."""
     with psycopg.connect(
         host=str(cluster.socket_dir), dbname=empty_database_name, user="postgres", autocommit=True
     ) as opened:
         yield opened
 
 
-def bad(results):
+def failed(results):
+    """The English names of the checks that failed."""
     return {result.check.en for result in results if result.state is CheckStatus.BAD}
 
 
 def test_intact_installation_is_healthy(cluster, empty_database_name, installation):
     results = run_checks(cluster.url(empty_database_name), installation)
-    assert bad(results) == set(), [result.detail.en for result in results]
+    assert failed(results) == set(), [result.detail.en for result in results]
     assert is_healthy(results)
 
 
@@ -95,7 +98,7 @@ def test_doctor_names_the_check_that_each_tampering_fails(cluster, empty_databas
     for check, (tampering, repair) in {**TAMPERINGS, **ROLE_TAMPERINGS}.items():
         admin.execute(tampering)
         try:
-            names = bad(run_checks(cluster.url(empty_database_name), installation))
+            names = failed(run_checks(cluster.url(empty_database_name), installation))
         finally:
             admin.execute(repair)
         assert check in names, check
@@ -107,10 +110,10 @@ def test_doctor_names_the_check_that_each_tampering_fails(cluster, empty_databas
 )
 def test_policy_bypass_is_reported_and_revoked_by_migrating(grant, cluster, empty_database_name, admin, installation):
     admin.execute(grant)
-    assert bad(run_checks(cluster.url(empty_database_name), installation)) == {"No way to bypass the policies"}
+    assert failed(run_checks(cluster.url(empty_database_name), installation)) == {"No way to bypass the policies"}
     migrate(cluster.url(empty_database_name))
     results = run_checks(cluster.url(empty_database_name), installation)
-    assert bad(results) == set()
+    assert failed(results) == set()
     assert {result.state for result in results if "temporary" in result.check.en} == {CheckStatus.GOOD}
 
 
@@ -122,7 +125,9 @@ def test_extensions_of_the_postgis_image_are_no_fault(cluster, empty_database_na
     assert is_healthy(results), [result.detail.en for result in results]
     migrate(cluster.url(empty_database_name))
     admin.execute("grant select on tiger.geocode_settings to cotmoc_partner")
-    assert "No role has rights outside the schemas" in bad(run_checks(cluster.url(empty_database_name), installation))
+    assert "No role has rights outside the schemas" in failed(
+        run_checks(cluster.url(empty_database_name), installation)
+    )
 
 
 def test_fingerprint_is_renewed_for_another_server_version_but_not_for_a_manual_change(
@@ -147,7 +152,7 @@ def test_fingerprint_is_renewed_for_another_server_version_but_not_for_a_manual_
 def test_settings_that_may_lose_writes_are_reported(cluster, empty_database_name, tmp_path):
     """The cluster of the tests does not flush to the disk."""
     durable = Installation(POLICY, tmp_path, "./cotmoc")
-    assert bad(run_checks(cluster.url(empty_database_name), durable)) == {"Durable writes and data page checksums"}
+    assert failed(run_checks(cluster.url(empty_database_name), durable)) == {"Durable writes and data page checksums"}
 
 
 def test_default_password_and_readable_key_file_are_reported(cluster, empty_database_name, tmp_path):
@@ -156,7 +161,7 @@ def test_default_password_and_readable_key_file_are_reported(cluster, empty_data
     key.chmod(0o644)
     careless = Installation(POLICY, tmp_path, "./cotmoc", (key,), {"cotmoc_reader": "cotmoc"}, durable=False)
     results = run_checks(cluster.url(empty_database_name), careless)
-    assert bad(results) == {"No default password", "Only their owner can read the key files"}
+    assert failed(results) == {"No default password", "Only their owner can read the key files"}
     assert any(str(key) in result.detail.vi for result in results)
 
 
@@ -166,7 +171,7 @@ def test_journal_entry_in_the_future_is_a_fault_of_the_clock(cluster, empty_data
         "insert into app.journal (at, actor, table_name, feature_id, action)"
         " values (now() + interval '1 day', 'test', 'markers', gen_random_uuid(), 'insert')"
     )
-    assert bad(run_checks(cluster.url(empty_database_name), installation)) == {"The clock"}
+    assert failed(run_checks(cluster.url(empty_database_name), installation)) == {"The clock"}
 
 
 def test_anchor_that_differs_from_the_seals_is_reported(cluster, empty_database_name, admin, installation, tmp_path):
@@ -177,9 +182,9 @@ def test_anchor_that_differs_from_the_seals_is_reported(cluster, empty_database_
     )
     sealer.seal()
     anchored = replace(installation, anchor=sealer.anchor)
-    assert bad(run_checks(cluster.url(empty_database_name), anchored)) == set()
+    assert failed(run_checks(cluster.url(empty_database_name), anchored)) == set()
     sealer.anchor.write_text(sealer.anchor.read_text("utf-8").replace('"root": "', '"root": "00'), "utf-8")
-    assert bad(run_checks(cluster.url(empty_database_name), anchored)) == {"The journal is sealed"}
+    assert failed(run_checks(cluster.url(empty_database_name), anchored)) == {"The journal is sealed"}
 
 
 def test_restored_copy_reports_the_lost_leakproof_mark(cluster, empty_database_name, admin, installation, tmp_path):
@@ -191,7 +196,7 @@ def test_restored_copy_reports_the_lost_leakproof_mark(cluster, empty_database_n
     cluster.create_database(restored)
     subprocess.run([cluster.binaries / "pg_restore", "-d", restored, dump], env=tools, check=True)
     try:
-        assert bad(run_checks(cluster.url(restored), installation)) == {"The spatial index works under row security"}
+        assert failed(run_checks(cluster.url(restored), installation)) == {"The spatial index works under row security"}
         migrate(cluster.url(restored))
         assert is_healthy(run_checks(cluster.url(restored), installation))
     finally:
@@ -210,13 +215,13 @@ def test_copy_restored_without_owners_and_grants_is_repaired_by_migrating(
     restore = [cluster.binaries / "pg_restore", "--no-owner", "--no-privileges", "-d", restored, dump]
     subprocess.run(restore, env=tools, check=True)
     try:
-        assert "Every object belongs to one owner that cannot log in" in bad(
+        assert "Every object belongs to one owner that cannot log in" in failed(
             run_checks(cluster.url(restored), installation)
         )
         with pytest.raises(Unavailable, match=r"Run \./cotmoc migrate"):
             reconcile_with_journal(cluster.url(restored), "./cotmoc")
         migrate(cluster.url(restored))
-        assert bad(run_checks(cluster.url(restored), installation)) == set()
+        assert failed(run_checks(cluster.url(restored), installation)) == set()
         assert reconcile_with_journal(cluster.url(restored), "./cotmoc") is None
     finally:
         cluster.drop_database(restored)
@@ -233,14 +238,16 @@ def test_missing_role_is_named(cluster, empty_database_name, installation):
     assert detail.startswith("cotmoc_ghost;")
 
 
-def test_undeclared_security_definer_function_is_revoked_by_migrating(cluster, empty_database_name, admin, installation):
-    """A function of the owner that reads what its caller may not."""
+def test_undeclared_security_definer_function_is_revoked_by_migrating(
+    cluster, empty_database_name, admin, installation
+):
+    """It belongs to the owner of the tables, so it reads what its caller may not."""
     admin.execute(
         "create function app.peep() returns bigint language sql security definer set search_path = pg_catalog"
         " as 'select count(*) from app.incidents'"
     )
     admin.execute("alter function app.peep() owner to cotmoc_owner")
-    assert bad(run_checks(cluster.url(empty_database_name), installation)) == {"Hash of all grants and policies"}
+    assert failed(run_checks(cluster.url(empty_database_name), installation)) == {"Hash of all grants and policies"}
     migrate(cluster.url(empty_database_name))
     query = "select prosecdef, has_function_privilege('cotmoc_public', oid, 'execute') from pg_proc"
     assert admin.execute(f"{query} where proname = 'peep'").fetchone() == (False, False)

@@ -1,4 +1,4 @@
-"""Parsing and formatting of positions, in every form that the specification names."""
+"""Parsing and formatting of positions in every documented notation."""
 
 import unicodedata
 
@@ -142,8 +142,8 @@ arbitrary_texts = st.text("0123456789.,;-+ °'\"NEBĐXY=utmvn48") | st.text()
 accepted_coordinates = {"lon": st.floats(102.2, 109.8), "lat": st.floats(8.2, 23.8)}
 
 
-def metres(here: Position, lon: float, lat: float) -> float:
-    return distance_m(here.lon, here.lat, lon, lat)
+def metres(position: Position, lon: float, lat: float) -> float:
+    return distance_m(position.lon, position.lat, lon, lat)
 
 
 def both_forms(text):

@@ -11,8 +11,8 @@ from gis.crs import systems
 from gis.text.errors import Invalid
 
 GEOD = Geod(ellps="WGS84")
-# In degrees, latitude first, as EPSG defines it.
-DECREE = Transformer.from_pipeline("urn:ogc:def:coordinateOperation:EPSG::6960")
+EPSG_6960 = Transformer.from_pipeline("urn:ogc:def:coordinateOperation:EPSG::6960")
+"""From VN-2000 to WGS 84 as Vietnamese law defines it; in degrees, latitude first."""
 
 longitudes = st.floats(102, 110)
 latitudes = st.floats(8, 24)
@@ -20,13 +20,14 @@ codes = st.sampled_from(sorted(systems.SUPPORTED_EPSG))
 zones = pytest.mark.parametrize("zone", systems.ZONES, ids=lambda zone: str(zone.epsg))
 
 
-def metres(here: tuple[float, float], there: tuple[float, float]) -> float:
-    return float(GEOD.inv(*here, *there)[2])
+def metres(first: tuple[float, float], second: tuple[float, float]) -> float:
+    """The geodesic distance of two positions, longitude first."""
+    return float(GEOD.inv(*first, *second)[2])
 
 
 @given(longitudes, latitudes)
 def test_vn2000_transformation_equals_epsg_operation_6960(lon, lat):
-    expected_lat, expected_lon = DECREE.transform(lat, lon)
+    expected_lat, expected_lon = EPSG_6960.transform(lat, lon)
     assert metres(systems.to_wgs84(lon, lat, systems.VN2000), (expected_lon, expected_lat)) < 0.001
 
 
@@ -45,7 +46,7 @@ def test_zone_equals_epsg_projection_and_operation_6960(zone):
     unprojected = Transformer.from_crs(zone.epsg, systems.VN2000, always_xy=True)
     east, north = 536_487.939, 1_203_673.846
     lon, lat = unprojected.transform(east, north)
-    expected_lat, expected_lon = DECREE.transform(lat, lon)
+    expected_lat, expected_lon = EPSG_6960.transform(lat, lon)
     assert metres(systems.to_wgs84(east, north, zone.epsg), (expected_lon, expected_lat)) < 0.001
 
 
@@ -56,7 +57,7 @@ def test_wgs84_projections_equal_proj(epsg):
 
 
 def test_datum_shift_is_continuous_at_11_04_degrees():
-    """By default PROJ switches to another operation here, which shifts positions by 0.8 m."""
+    """By default PROJ switches to another operation at this latitude, which shifts positions by 0.8 m."""
     north, south = (
         np.subtract(systems.to_wgs84(106.0, lat, systems.VN2000), (106.0, lat)) for lat in (11.0401, 11.0399)
     )

@@ -1,4 +1,4 @@
-"""Pipelined queries: the rights of the actor apply, and a connection keeps nothing from one query to the next."""
+"""Pipelined queries: run in the role of the actor; a pooled connection keeps no state from one query to the next."""
 
 import asyncio
 from functools import partial
@@ -98,7 +98,7 @@ def test_cancelled_query_frees_its_connection(single_connection_database):
 def test_exhausted_pool_raises_unavailable(single_connection_database, monkeypatch):
     monkeypatch.setattr(pool, "ACQUIRE_TIMEOUT_S", 0.2)
 
-    async def crowd():
+    async def exceed_pool():
         slow = [
             single_connection_database.run_queries(OFFICE, partial(run, BoundQuery("select pg_sleep(1)", {})))
             for _ in range(3)
@@ -106,7 +106,7 @@ def test_exhausted_pool_raises_unavailable(single_connection_database, monkeypat
         outcomes = await asyncio.gather(*slow, return_exceptions=True)
         assert sum(isinstance(outcome, Unavailable) for outcome in outcomes) == 1
 
-    asyncio.run(crowd())
+    asyncio.run(exceed_pool())
 
 
 def test_connection_keeps_neither_role_nor_actor(single_connection_database):

@@ -1,4 +1,4 @@
-"""Transactions in the name of an actor, and pooled connections without traces of the previous one."""
+"""Transactions for an actor, and pooled connections without the context of the previous one."""
 
 import random
 import threading

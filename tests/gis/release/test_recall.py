@@ -27,11 +27,11 @@ from tests.gis.release.releases import (
 
 
 def test_raised_record_is_recalled_in_the_same_transaction(database, create_marker, connect):
-    (row, number), (_, beside) = create_marker(), create_marker()
-    part = make_part("markers", "number", number=[number, beside])
+    (row, number), (_, other) = create_marker(), create_marker()
+    part = make_part("markers", "number", number=[number, other])
     release, _ = publish(database, "Bạn R", part)
     update_marker(database, row, "level = 'internal'")
-    assert set(received_features(database, "Bạn R", "markers")) == {beside}
+    assert set(received_features(database, "Bạn R", "markers")) == {other}
     with database.transaction(partner_actor("Bạn R")) as session:
         changes = holdings.delta(session, release, 1)
         assert holdings.delta(session, release, 0).removed == []  # nothing was there to be removed
@@ -51,8 +51,8 @@ def test_raised_record_is_recalled_in_the_same_transaction(database, create_mark
 
 
 def test_recalled_record_returns_once_its_level_is_lowered(database, create_marker):
-    (row, number), (_, beside) = create_marker(), create_marker()
-    part = make_part("markers", "number", number=[number, beside])
+    (row, number), (_, other) = create_marker(), create_marker()
+    part = make_part("markers", "number", number=[number, other])
     release, _ = publish(database, "Bạn S", part)
     update_marker(database, row, "level = 'restricted'")
     for version in (2, 3):
@@ -65,7 +65,7 @@ def test_recalled_record_returns_once_its_level_is_lowered(database, create_mark
             deltas = [holdings.delta(session, release, since) for since in range(version + 1)]
         removed = [[feature["id"] for feature in delta.removed] for delta in deltas]
         assert removed == ([[], [str(row)], []] if version == 2 else [[], [], [], []])
-        assert set(received_features(database, "Bạn S", "markers")) == ({beside} if version == 2 else {number, beside})
+        assert set(received_features(database, "Bạn S", "markers")) == ({other} if version == 2 else {number, other})
     with database.transaction(LAN) as session:
         assert "Bạn S" not in [holding["recipient"] for holding in holdings.list_recalled_holdings(session)]
 

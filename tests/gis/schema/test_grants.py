@@ -1,4 +1,4 @@
-"""The security surface: a migration finds every tampering and reverts it."""
+"""Grants, row policies, triggers and functions: each tampering is reported, and a migration reverts it."""
 
 import psycopg
 import pytest
@@ -70,10 +70,12 @@ select (select count(*) from pg_policies where schemaname in ('app', 'release'))
         where relkind = 'S' and relnamespace::regnamespace::text = 'app' and relacl is not null
         and exists (select from unnest(relacl) a where a::text !~ '^cotmoc_owner='))
 """
+"""Hashes of all that grants access, read from the catalogue independently of ``gis.schema``."""
 
 
 @pytest.fixture
 def admin(cluster, empty_database_name):
+    """A superuser's connection."""
     with psycopg.connect(
         host=str(cluster.socket_dir), dbname=empty_database_name, user="postgres", autocommit=True
     ) as connection:

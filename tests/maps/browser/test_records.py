@@ -17,7 +17,7 @@ from tests.typefaces import in_each_typeface
 
 HUNDRED_KB = 100_000
 MIN_TARGET_PX = 43.5
-"""The least size of a control under a thumb, 44 CSS pixels, less rounding."""
+"""The least size of a touch target, 44 CSS pixels, less rounding."""
 TODAY = dt.datetime.now(dt.timezone(dt.timedelta(hours=7))).date()
 
 
@@ -31,7 +31,7 @@ def item(client: Client, layer: str, feature: dict[str, Any], rest: str = "") ->
     return answer
 
 
-def find_one(client: Client, layer: str, keywords: str) -> dict[str, Any]:
+def find_feature(client: Client, layer: str, keywords: str) -> dict[str, Any]:
     features = client.get(f"/ogc/collections/{layer}/items", params={"q": keywords}).json()["features"]
     assert len(features) == 1, keywords
     feature: dict[str, Any] = features[0]
@@ -48,8 +48,8 @@ def open_record(page: Page, site_url: str, layer: str, feature: dict[str, Any]) 
 
 
 def test_next_step_of_a_procedure_is_recorded_on_the_card(page: Page, site_url: str, client: Client) -> None:
-    mended = work(client, title="Sửa mốc 304 bị nghiêng", starts_on="2030-06-30", cost_planned=350.5)
-    page.goto(f"{site_url}/?select=works/{mended['id']}")
+    repair = work(client, title="Sửa mốc 304 bị nghiêng", starts_on="2030-06-30", cost_planned=350.5)
+    page.goto(f"{site_url}/?select=works/{repair['id']}")
     steps = page.locator(".checklist li")
     expect(steps).to_have_count(6)
     expect(page.locator(".checklist .next .what")).to_have_text("Bên phát hiện thông báo ngay cho phía bên kia")
@@ -64,12 +64,12 @@ def test_next_step_of_a_procedure_is_recorded_on_the_card(page: Page, site_url: 
     dialog.get_by_role("button", name="Ghi nhận bước này").click()
     expect(page.locator(".checklist .done")).to_have_count(1)
     expect(page.locator(".checklist .next .what")).to_have_text("Hai bên cùng xác nhận")
-    first = item(client, "works", mended, "/steps")["steps"][0]
+    first = item(client, "works", repair, "/steps")["steps"][0]
     assert (first["done_on"], first["document"], first["note"]) == (
         TODAY.isoformat(), "12/CV-SNgV", "báo qua trạm liên lạc",
     )  # fmt: skip
     page.goto(f"{site_url}/works")
-    expect(page.locator(f'tr[data-id="{mended["id"]}"]')).to_contain_text("1/6 · tiếp theo: Hai bên cùng xác nhận")
+    expect(page.locator(f'tr[data-id="{repair["id"]}"]')).to_contain_text("1/6 · tiếp theo: Hai bên cùng xác nhận")
 
 
 def test_transition_and_edit_can_be_undone(page: Page, site_url: str, client: Client) -> None:
@@ -153,13 +153,13 @@ def test_link_is_created_removed_restored_and_followed(page: Page, site_url: str
 def test_gate_record_shows_categories_and_plans_beside_events(
     desktop_page: Page, site_url: str, client: Client
 ) -> None:
-    open_record(desktop_page, site_url, "gates", find_one(client, "gates", "chang riec"))
+    open_record(desktop_page, site_url, "gates", find_feature(client, "gates", "chang riec"))
     expect(desktop_page.locator(".record .timeline").first).to_contain_text("Quy hoạch nâng cấp thành cửa khẩu quốc tế")
     beside = desktop_page.locator(".beside")
     expect(beside).to_contain_text("Chính (song phương) · 31/12/2015 – nay · 90/NQ-CP")
     expect(beside).to_contain_text("đến 2030 · Quốc tế")
     desktop_page.goto(f"{site_url}/gates")
-    huu_nghi = desktop_page.locator(f'tr[data-id="{find_one(client, "gates", "huu nghi")["id"]}"]')
+    huu_nghi = desktop_page.locator(f'tr[data-id="{find_feature(client, "gates", "huu nghi")["id"]}"]')
     expect(huu_nghi).to_contain_text("Thí điểm thông quan hai chiều")
 
 
@@ -209,7 +209,7 @@ def test_only_layers_with_positions_are_offered_on_the_map(desktop_page: Page, s
 
 
 def test_record_prints_alone_on_portrait_a4(desktop_page: Page, site_url: str, client: Client) -> None:
-    open_record(desktop_page, site_url, "works", find_one(client, "works", "cot moc 147/6"))
+    open_record(desktop_page, site_url, "works", find_feature(client, "works", "cot moc 147/6"))
     desktop_page.emulate_media(media="print")
     expect(desktop_page.locator(".record h2")).to_be_visible()
     expect(desktop_page.locator(".record .print-only")).to_contain_text("Số liệu đến")

@@ -14,8 +14,9 @@ from maps.assets import fetch
 
 NUMBER = 12_000
 LARGEST = 300_000
-"""Bytes of a response."""
+"""Bytes that a response may have."""
 HEAP = 40_000_000
+"""Bytes of the JavaScript heap that the page may use."""
 
 CROWDED = """
 insert into app.incidents (id, level, code, category, severity, handling, side, position_source, geom)
@@ -28,6 +29,7 @@ from generate_series(1, :number) n
 
 @pytest.fixture(scope="module", autouse=True)
 def crowded_database(database: Database) -> None:
+    """Insert the incidents into the module's database."""
     fetch()
     with database.transaction(OFFICE, write=True) as session:
         session.execute(text(CROWDED), {"number": NUMBER})

@@ -16,7 +16,7 @@ def as_text(moment: dt.datetime) -> str:
     return f"{moment.astimezone(VIETNAM):%d/%m/%Y %H:%M}"
 
 
-def minutes_ago(connect, layer: str, feature: dict, minutes: int) -> None:
+def move_history_back(connect, layer: str, feature: dict, minutes: int) -> None:
     """Move the history of a feature into the past, so that a test need not wait."""
     admin = connect()
     admin.execute(
@@ -32,9 +32,9 @@ def minutes_ago(connect, layer: str, feature: dict, minutes: int) -> None:
 
 
 def test_list_as_of_a_past_time_keeps_it_in_its_links(client: Client) -> None:
-    mended = work(client, title="Tên ngày ấy", due_on="2026-11-20")
+    repair = work(client, title="Tên ngày ấy", due_on="2026-11-20")
     then = now()
-    patch(client, "works", mended, title="Tên hôm nay")
+    patch(client, "works", repair, title="Tên hôm nay")
     page = client.get("/works", params={"as_of": then.isoformat(), "q": "Tên"}).text
     assert "Tên ngày ấy" in page
     assert "Tên hôm nay" not in page
@@ -52,9 +52,9 @@ def test_list_as_of_a_past_time_keeps_it_in_its_links(client: Client) -> None:
 
 
 def test_export_as_of_a_past_time_has_the_past_rows(client: Client) -> None:
-    mended = work(client, title="Bản ghi cũ")
+    repair = work(client, title="Bản ghi cũ")
     then = now()
-    patch(client, "works", mended, title="Bản ghi mới")
+    patch(client, "works", repair, title="Bản ghi mới")
     page = client.get("/works", params={"as_of": then.isoformat(), "q": "Bản ghi"}).text
     (url, *_) = re.findall(r'href="(/api/export/works[^"]*)"', page)
     exported = client.get(url.replace("&amp;", "&")).json()
@@ -64,9 +64,9 @@ def test_export_as_of_a_past_time_has_the_past_rows(client: Client) -> None:
 
 def test_urgency_is_that_of_the_past_time(client: Client, connect) -> None:
     today = now().astimezone(VIETNAM).date()
-    mended = work(client, title="Sắp đến hạn", due_on=str(today - dt.timedelta(days=1)))
-    minutes_ago(connect, "works", mended, 60 * 24 * 3)
-    url = f"/ogc/collections/works/items/{mended['id']}"
+    repair = work(client, title="Sắp đến hạn", due_on=str(today - dt.timedelta(days=1)))
+    move_history_back(connect, "works", repair, 60 * 24 * 3)
+    url = f"/ogc/collections/works/items/{repair['id']}"
     assert client.get(url).json()["properties"]["urgency"] == "overdue"
     then = now() - dt.timedelta(days=2)
     assert client.get(url, params={"as_of": then.isoformat()}).json()["properties"]["urgency"] == "planned"
@@ -76,9 +76,9 @@ def test_urgency_is_that_of_the_past_time(client: Client, connect) -> None:
 
 def test_board_counts_as_of_a_past_time_and_changes_since(client: Client) -> None:
     before = now()
-    grave = incident(client, severity="critical")
+    critical_incident = incident(client, severity="critical")
     between = now()
-    transition(client, "incidents", grave, "dismissed")
+    transition(client, "incidents", critical_incident, "dismissed")
     figure = re.compile(r"<strong>(\d+)</strong><span>sự vụ đang xử lý")
     then, today = (
         int(figure.search(client.get("/board", params=query).text)[1]) for query in ({"as_of": between.isoformat()}, {})
