@@ -46,7 +46,7 @@ def test_stage_cannot_change_without_an_event(client):
     assert read_properties(client, gate)["stage"] is None
 
 
-def test_future_event_is_next_and_leaves_the_stage(client):
+def test_future_event_is_the_next_event_and_leaves_the_stage_unchanged(client):
     gate = create_gate(client)
     soon = today() + dt.timedelta(days=30)
     assert record_event(client, gate, "opening_ceremony", soon).status_code == 201

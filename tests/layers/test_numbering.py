@@ -183,7 +183,7 @@ def test_offset_out_of_range_is_refused(metres):
         Offset(M(96), metres)
 
 
-def test_numbers_are_ordered_along_the_border():
+def test_numbers_sort_by_main_sub_and_twin_number():
     expected = ["96", "147", "147/6", "147/10", "148", "261", "261(1)", "261(2)", "1088/2", "1088/2(1)", "1088/3"]
     assert [str(number) for number in sorted(map(MarkerNumber.parse, reversed(expected)))] == expected
 
@@ -198,7 +198,7 @@ def test_numbers_are_equal_if_neither_is_less(first, second):
     assert (first == second) == (not first < second and not second < first) == (first.key == second.key)
 
 
-def test_twins_share_a_position():
+def test_twins_have_the_position_of_the_number_without_suffix():
     assert M(261, None, 1).position == M(261, None, 2).position == M(261)
     assert M(47, 7, 2).position == M(47, 7)
 

@@ -215,11 +215,11 @@ def test_token_limited_to_one_release_reads_no_other(client, admin_browser, toke
         )
     bound = token("partner", recipient="Sở Một", scopes=[f"release:read:{first}"])
     whole = token("partner", recipient="Sở Một")
-    seen = {
+    numbers = {
         name: {row["properties"]["number"] for row in request_with(client, text, path=MARKERS[:-2]).json()["features"]}
         for name, text in (("bound", bound), ("whole", whole))
     }
-    assert seen == {"bound": {"990"}, "whole": {"990", "991"}}
+    assert numbers == {"bound": {"990"}, "whole": {"990", "991"}}
     assert request_with(client, bound, path=f"/ogc/releases/{first}").status_code == 200
     for path in (
         f"/ogc/releases/{second}",

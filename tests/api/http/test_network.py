@@ -155,7 +155,7 @@ def test_forwarded_headers_of_the_proxy_are_trusted(settings, database, accounts
         assert answer.headers["strict-transport-security"].startswith("max-age=31536000")
         other_network = proxied | {"X-Forwarded-For": "198.51.100.1"}
         assert httpx.get(f"{site}{MARKERS}", headers=other_network).status_code == 401
-        # The proxy appends the address that it has seen to the one that the client claims.
+        # The proxy appends the IP address of its client to the header that the client sends.
         spoofed = proxied | {"X-Forwarded-For": "192.0.2.7, 198.51.100.1"}
         assert httpx.get(f"{site}{MARKERS}", headers=spoofed).status_code == 401
         plain = proxied | {"X-Forwarded-Proto": "http"}

@@ -155,16 +155,16 @@ def test_paging_during_creates_returns_every_earlier_feature_once(client, site_u
 
     writer = threading.Thread(target=write)
     writer.start()
-    seen, page = [], client.get(url).json()
+    walked, page = [], client.get(url).json()
     for _ in range(200):
-        seen += [feature["id"] for feature in page["features"]]
-        if link(page, "next") is None or settled <= set(seen):
+        walked += [feature["id"] for feature in page["features"]]
+        if link(page, "next") is None or settled <= set(walked):
             break
         page = client.get(link(page, "next")).json()
     stop.set()
     writer.join()
-    assert len(set(seen)) == len(seen)
-    assert settled <= set(seen)
+    assert len(set(walked)) == len(walked)
+    assert settled <= set(walked)
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,8 @@ def test_links_are_listed_from_both_ends(client):
     assert linked.status_code == 201, linked.text
     again = client.post(links, json={"to": reported["id"], "role": "subject"})
     assert again.json()["link"] == linked.json()["link"]
-    seen = client.get(f"{url_of('incidents', reported)}/links").json()["links"]
-    assert [(link["layer"], link["direction"], link["id"]) for link in seen] == [("works", "from", repair["id"])]
+    listed = client.get(f"{url_of('incidents', reported)}/links").json()["links"]
+    assert [(link["layer"], link["direction"], link["id"]) for link in listed] == [("works", "from", repair["id"])]
     assert client.delete(f"{url_of('incidents', reported)}/links/{linked.json()['link']}").status_code == 204
     assert client.get(links).json()["links"] == []
     assert_refused(client.delete(f"{links}/{linked.json()['link']}"), 404)

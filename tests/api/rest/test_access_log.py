@@ -129,7 +129,7 @@ def test_concurrent_reads_are_logged_with_their_own_context(browser, second_brow
 
 
 @pytest.mark.parametrize("actor", ["hoa", "khach"])
-def test_other_roles_may_not_read_the_access_log(actor, browser):
+def test_planner_and_committee_may_not_read_the_access_log(actor, browser):
     browser.sign_in(actor)
     for path in ("/readings", "/api/readings", f"/api/readings?by={actor}"):
         assert browser.get(path).status_code == 403, path

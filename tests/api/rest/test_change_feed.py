@@ -122,15 +122,15 @@ def test_as_of_applies_to_links_events_steps_and_timeline(client):
 def test_pages_of_the_feed_have_no_gap_and_no_repetition(client, since):
     task_ids = [task(client, title=f"Việc {number}")["id"] for number in range(5)]
     work(client)
-    seen, url = [], f"/api/changes?limit=2&since={since.isoformat().replace('+', '%2B')}"
+    walked, url = [], f"/api/changes?limit=2&since={since.isoformat().replace('+', '%2B')}"
     while url:
         answer = client.get(url).json()
-        seen += [(change["at"], change["id"], change["part"]) for change in answer["changes"]]
+        walked += [(change["at"], change["id"], change["part"]) for change in answer["changes"]]
         task(client)  # later changes do not shift the pages
         url = next((link["href"] for link in answer["links"] if link["rel"] == "next"), None)
-    assert len(seen) == len(set(seen)) == 6
-    assert seen == sorted(seen, reverse=True)
-    assert set(task_ids) < {feature_id for _, feature_id, _ in seen}
+    assert len(walked) == len(set(walked)) == 6
+    assert walked == sorted(walked, reverse=True)
+    assert set(task_ids) < {feature_id for _, feature_id, _ in walked}
     assert client.get("/api/changes", params={"after": "nonsense"}).status_code == 400
 
 

@@ -88,7 +88,7 @@ def test_paths_beyond_the_ogc_api_and_writes_give_partners_404(partner):
         )
 
 
-def test_releases_are_hidden_from_other_roles(browser, marker_numbers):
+def test_releases_are_hidden_from_a_planner(browser, marker_numbers):
     browser.sign_in("hoa")
     for path in ("/api/releases", f"/api/releases/{uuid.uuid4()}", "/api/holdings?at=96", "/ogc/releases"):
         assert browser.get(path).status_code == 404, path

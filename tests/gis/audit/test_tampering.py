@@ -218,7 +218,7 @@ SCHEMA_CHANGES = {
     " set search_path = pg_catalog, public as $$ begin return new; end $$",
     "column renamed": "alter table app.markers rename column remark to note",
     "column dropped": "alter table app.works drop column funding",
-    "column added": "alter table app.works add column smuggled text",
+    "column added": "alter table app.works add column undeclared text",
     "check dropped": "alter table app.incidents drop constraint ck_incidents_geom_valid",
     "foreign key dropped": "alter table app.links drop constraint fk_links_to_id",
     "view added": "create or replace view app.more as select * from app.markers",
@@ -242,7 +242,7 @@ SCHEMA_CHANGES = {
     "fingerprint table dropped": "drop table app.structure",
     "view replaced": "do $$ begin execute 'create or replace view app.gate_plans_own as '"
     " || rtrim(pg_get_viewdef('app.gate_plans_own'::regclass), ';') || ' where false'; end $$",
-    "security definer function": "create function public.peep() returns bigint language sql security definer"
+    "security definer function": "create function public.count_all() returns bigint language sql security definer"
     " as 'select count(*) from app.incidents'",
     "copied table granted to a login": "create table public.copied as select * from app.incidents;"
     " grant select on public.copied to cotmoc_reader",

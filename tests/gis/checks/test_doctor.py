@@ -243,14 +243,14 @@ def test_undeclared_security_definer_function_is_revoked_by_migrating(
 ):
     """It belongs to the owner of the tables, so it reads what its caller may not."""
     admin.execute(
-        "create function app.peep() returns bigint language sql security definer set search_path = pg_catalog"
+        "create function app.count_all() returns bigint language sql security definer set search_path = pg_catalog"
         " as 'select count(*) from app.incidents'"
     )
-    admin.execute("alter function app.peep() owner to cotmoc_owner")
+    admin.execute("alter function app.count_all() owner to cotmoc_owner")
     assert failed(run_checks(cluster.url(empty_database_name), installation)) == {"Hash of all grants and policies"}
     migrate(cluster.url(empty_database_name))
     query = "select prosecdef, has_function_privilege('cotmoc_public', oid, 'execute') from pg_proc"
-    assert admin.execute(f"{query} where proname = 'peep'").fetchone() == (False, False)
-    admin.execute("drop function app.peep()")
+    assert admin.execute(f"{query} where proname = 'count_all'").fetchone() == (False, False)
+    admin.execute("drop function app.count_all()")
     migrate(cluster.url(empty_database_name))
     assert is_healthy(run_checks(cluster.url(empty_database_name), installation))

@@ -143,10 +143,12 @@ accepted_coordinates = {"lon": st.floats(102.2, 109.8), "lat": st.floats(8.2, 23
 
 
 def metres(position: Position, lon: float, lat: float) -> float:
+    """The distance of a parsed position from a longitude and latitude."""
     return distance_m(position.lon, position.lat, lon, lat)
 
 
 def both_forms(text):
+    """A text in the normal forms C and D."""
     return {unicodedata.normalize(form, text) for form in ("NFC", "NFD")}
 
 

@@ -37,7 +37,7 @@ def test_actor_who_may_not_edit_gets_no_write_transaction(database):
         pass
 
 
-def test_error_rolls_back(database):
+def test_exception_rolls_the_transaction_back(database):
     layer = catalog["areas"]
     with pytest.raises(Missing), database.transaction(OFFICE, write=True) as session:  # noqa: PT012 - half a change
         row = put(session, layer).id

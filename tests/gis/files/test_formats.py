@@ -1,4 +1,4 @@
-"""Export formats of every layer: short names, code lists, a style for QGIS, columns of tables for people."""
+"""Export formats of every layer: short names, code lists, a style for QGIS, and titles of columns."""
 
 import resource
 import sqlite3

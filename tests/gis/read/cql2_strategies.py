@@ -24,6 +24,8 @@ signs = st.sampled_from(list(COMPARISONS))
 
 
 def folded(inner: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
+    """Operands in up to two folding functions (CASEI, ACCENTI)."""
+
     def fold(operators: list[str], tree: Tree) -> Tree:
         for name in operators:
             tree = {"op": name, "args": [tree]}
@@ -33,6 +35,7 @@ def folded(inner: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
 
 
 def op(name: str | st.SearchStrategy[str], *arguments: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
+    """Operations with these operators and arguments."""
     names = st.just(name) if isinstance(name, str) else name
     return st.builds(lambda operator, *args: {"op": operator, "args": list(args)}, names, *arguments)
 

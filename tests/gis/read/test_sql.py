@@ -58,17 +58,15 @@ def test_counts_include_only_visible_rows(actor, share, database):
 
 def test_paging_returns_every_row_once(database):
     with database.transaction(OFFICE) as session:
-        after, seen = None, []
+        after, ids = None, []
         while True:
             page, after = pages.read_page(
                 session, Selection(catalog["areas"], Level.RESTRICTED, sort=["-name"], limit=700, after=after)
             )
-            seen += [json.loads(feature)["id"] for feature in page]
+            ids += [json.loads(feature)["id"] for feature in page]
             if after is None:
                 break
-        assert (
-            len(seen) == len(set(seen)) == pages.count_features(session, Selection(catalog["areas"], Level.RESTRICTED))
-        )
+        assert len(ids) == len(set(ids)) == pages.count_features(session, Selection(catalog["areas"], Level.RESTRICTED))
 
 
 def test_hidden_and_unknown_properties_get_the_same_error(database):

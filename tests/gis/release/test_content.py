@@ -109,7 +109,7 @@ def test_decimals_limit_the_precision_of_every_locating_field(database, create_m
         assert tuple(feature["properties"][name] for name in fields[1:]) == locating_values
 
 
-def test_lines_always_include_their_legal_status(database):
+def test_released_lines_include_their_legal_status_unrequested(database):
     publish(database, "Bạn D", make_part("lines", "border", border=["VN-LA"]))
     lines = received_features(database, "Bạn D", "lines").values()
     assert lines

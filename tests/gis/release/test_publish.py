@@ -72,7 +72,7 @@ def test_tokens_cannot_prepare_or_approve(database, create_marker):
         transition(database, draft, "approved", robot)
 
 
-def test_other_roles_cannot_read_holdings(database, create_marker):
+def test_planner_cannot_read_holdings(database, create_marker):
     publish(database, "Bạn I", make_part("markers", "number", number=[create_marker()[1]]))
     with pytest.raises(Forbidden), database.transaction(PLANNER_HOA) as session:
         holdings.list_holdings(session)
@@ -157,7 +157,7 @@ def test_withdrawal_removes_rows_and_leaves_tombstones(database, create_marker):
 
 def test_release_is_served_until_its_last_day_only(database, create_marker):
     today = dt.datetime.now(dt.UTC).date()
-    for days, seen in ((-1, False), (0, True), (30, True)):
+    for days, served in ((-1, False), (0, True), (30, True)):
         _, number = create_marker()
         publish(
             database,
@@ -165,7 +165,7 @@ def test_release_is_served_until_its_last_day_only(database, create_marker):
             make_part("markers", "number", number=[number]),
             valid_to=today + dt.timedelta(days),
         )
-        assert bool(received_features(database, f"Hạn {days}", "markers")) is seen
+        assert bool(received_features(database, f"Hạn {days}", "markers")) is served
 
 
 def canonical(content):

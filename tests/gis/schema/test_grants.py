@@ -152,7 +152,7 @@ def test_views_run_with_the_rights_of_their_reader(admin):
     assert set(owners.values()) == {OFFICER.own_unit_role}
 
 
-def test_no_role_can_create_objects(admin):
+def test_logins_and_public_and_office_roles_cannot_create_objects(admin):
     for role in ("cotmoc_reader", "cotmoc_writer", "cotmoc_public", "cotmoc_office_edit"):
         assert admin.execute("select has_schema_privilege(%s, 'app', 'create')", [role]).fetchone() == (False,)
         assert admin.execute("select has_schema_privilege(%s, 'public', 'create')", [role]).fetchone() == (False,)
@@ -169,8 +169,8 @@ def test_st_estimatedextent_is_not_granted(cluster, empty_database_name):
 
 def test_reader_may_read_the_levels_up_to_their_own():
     for reader in Level:
-        seen = [level for level in Level if reader.may_read(level)]
-        assert seen == list(Level)[: list(Level).index(reader) + 1]
+        readable = [level for level in Level if reader.may_read(level)]
+        assert readable == list(Level)[: list(Level).index(reader) + 1]
 
 
 @pytest.mark.parametrize("role", [role for role in POLICY.roles if not role.edits], ids=lambda role: role.name)

@@ -1,4 +1,4 @@
-"""All pages: layout on a phone and on paper, use by keyboard, mistakes in forms, error pages, order of lists."""
+"""All pages: layout on a phone and in print, use by keyboard, mistakes in forms, error pages, order of lists."""
 
 import re
 from collections.abc import Callable
