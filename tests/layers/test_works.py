@@ -9,6 +9,7 @@ from tests.factories import create, patch, transition, work
 
 
 def advance(client, feature, *stages):
+    """Change the stage step by step; returns the properties afterwards."""
     for stage in stages:
         answer = transition(client, "works", feature, stage)
         assert answer.status_code == 200, answer.text

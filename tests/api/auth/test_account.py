@@ -38,7 +38,7 @@ def test_administrator_without_second_factor_must_set_one_up(browser, connect):
     offered = browser.post("/api/account/second-factor", {"password": PASSWORD}).json()
     assert offered["address"].startswith("otpauth://totp/Cotmoc:newcomer?secret=")
     assert offered["picture"].startswith("data:image/svg+xml")
-    assert browser.get("/api/people").status_code == 403  # not confirmed yet
+    assert browser.get("/api/people").status_code == 403  # the second factor is not confirmed yet
     assert browser.request("PUT", "/api/account/second-factor", body={"code": "000000"}).status_code == 422
     before = browser.cookie
     assert browser.request(

@@ -107,6 +107,7 @@ class OidcBrowser:
 
 @pytest.fixture
 def oidc_browser(site_url):
+    """A browser without cookies."""
     browser = OidcBrowser(site_url)
     yield browser
     browser.client.close()

@@ -135,7 +135,7 @@ def test_response_header_and_body_arrive_in_one_segment(site_url):
             assert body.rstrip().endswith(b"}")
 
 
-# Legal but rare requests.
+# Rare but valid requests.
 
 MARKERS = "/ogc/collections/markers/items"
 TILE = "/ogc/collections/markers/tiles/WebMercatorQuad/5/15/25"

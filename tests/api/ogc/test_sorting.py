@@ -71,7 +71,7 @@ def test_unchanged_rows_are_paged_once_during_changes(key, client):
         page = get_json(client, more)
         walked += [feature["id"] for feature in page["features"]]
         more = next((link["href"] for link in page["links"] if link["rel"] == "next"), None)
-        if len(walked) < 60:  # rows created behind the cursor forever would be paged forever
+        if len(walked) < 60:  # else rows created after the cursor would keep the pages coming
             create(client, "posts", **minimal_body(catalog["posts"], label=f"{key} 2"))
         if changing and len(walked) < 60:
             patch(client, "posts", changing[-1], label=f"{key} {len(walked) % 7}")

@@ -1,4 +1,4 @@
-"""Writes to the OGC API and asserts about their refusals."""
+"""Writes to the OGC API, and assertions about refusals."""
 
 from tests.factories import transition
 

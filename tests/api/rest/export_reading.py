@@ -44,6 +44,7 @@ def rows(path, f):
 
 
 def identity(row):
+    """The id of a row, whose column has a title in formats for people."""
     return next(row[name] for name in ("id", "Mã định danh") if name in row)
 
 

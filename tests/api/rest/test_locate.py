@@ -12,6 +12,7 @@ def locate(client, q=None, **parameters):
 
 
 def locate_all(client, q=None, **parameters):
+    """The features of a response that must succeed."""
     answer = locate(client, q, **parameters)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/geo+json"
@@ -21,6 +22,7 @@ def locate_all(client, q=None, **parameters):
 
 
 def refusal(client, q=None, **parameters):
+    """Status and problem details of a response that must be a refusal."""
     answer = locate(client, q, **parameters)
     assert answer.headers["content-type"] == "application/problem+json"
     return answer.status_code, answer.json()

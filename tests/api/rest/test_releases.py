@@ -183,7 +183,7 @@ def test_draft_can_be_changed_until_it_is_submitted(preparer_browser, approver_b
         == 409
     )
     assert preparer_browser.get(f"/releases/{created['id']}/edit").status_code == 404
-    transition(approver_browser, created["id"], "approved", expected=403)  # who has changed the draft cannot approve it
+    transition(approver_browser, created["id"], "approved", expected=403)  # minh has changed the draft
 
 
 def test_submitted_version_cannot_be_changed_by_sql(preparer_browser, marker_numbers, connect):

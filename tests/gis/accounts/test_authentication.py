@@ -22,6 +22,8 @@ PASSWORD = "một câu dài để vào nhà"
 
 
 class Clock:
+    """A clock that the test sets."""
+
     def __init__(self):
         self.now = 1000.0
 
@@ -122,6 +124,7 @@ def test_totp_code_is_accepted_now_and_refused_if_old_or_malformed():
 
 @pytest.fixture
 def empty_accounts(cluster, empty_database_name):
+    """The accounts of a database without any."""
     opened = Accounts(cluster.url(empty_database_name, ACCOUNTS_LOGIN))
     yield opened
     opened.dispose()

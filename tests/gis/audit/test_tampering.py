@@ -261,6 +261,7 @@ SCHEMA_CHANGES = {
 
 
 def faults(superuser, data_dir):
+    """The details of the doctor's checks that fail."""
     installation = Installation(POLICY, data_dir, "./cotmoc", durable=False)
     results = [result for check in CHECKS for result in check(superuser, installation)]
     return [result.detail.en for result in results if result.state is CheckStatus.BAD]

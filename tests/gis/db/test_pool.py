@@ -24,11 +24,13 @@ CONTEXT = BoundQuery(
 
 
 def run(query, _recorder):
+    """A generator for ``run_queries`` that sends one query and returns its rows."""
     return (yield query)
 
 
 @pytest.fixture
 def single_connection_database(settings):
+    """The module's database through a pool of one connection."""
     opened = Database(settings.reader_url, settings.writer_url, pool_size=1)
     yield opened
     opened.dispose()

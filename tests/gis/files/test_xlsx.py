@@ -93,7 +93,7 @@ def test_too_large_sheet_is_refused_while_writing(tmp_path, monkeypatch):
         book.write_sheet("Mốc", [Column("n", "text", 9)], [[("x" * 1_000,)]] * 15)
     with pytest.raises(TooLarge), Workbook(tmp_path / "large.xlsx") as book:
         book.write_sheet("Mốc", [Column("n", "text", 9)], batches())
-    assert len(read) < 20  # nothing is read that is not written
+    assert len(read) < 20  # batches are read only as they are written
 
 
 def test_column_letters_are_those_of_spreadsheets():

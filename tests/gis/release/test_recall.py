@@ -34,7 +34,7 @@ def test_raised_record_is_recalled_in_the_same_transaction(database, create_mark
     assert set(received_features(database, "Bạn R", "markers")) == {other}
     with database.transaction(partner_actor("Bạn R")) as session:
         changes = holdings.delta(session, release, 1)
-        assert holdings.delta(session, release, 0).removed == []  # nothing was there to be removed
+        assert holdings.delta(session, release, 0).removed == []  # before version 1 the recipient had no rows
         assert holdings.list_manifests(session, release)[0].manifest["held_back"] == 1
     assert [feature["id"] for feature in changes.removed] == [str(row)]
     with database.transaction(LAN) as session:
@@ -111,7 +111,7 @@ MENTIONS = [
     ("markers", work_drawn_from_address, lambda feature: feature["geometry"]),
     ("markers", incident_with_address, lambda feature: feature["properties"]["address"]),
 ]
-"""A layer, a function that creates a feature which mentions a record of it, and what of the copy is the mention."""
+"""A layer; a function that creates a feature which mentions a record of that layer; what of the copy is the mention."""
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,7 @@ class FakeApi:
 
 @pytest.fixture(scope="module")
 def served_site() -> Iterator[tuple[str, FakeApi]]:
+    """The URL of the fake API, and the API itself with its record of requests."""
     fetch()
     api = FakeApi()
     server = uvicorn.Server(uvicorn.Config(api.app(), host="127.0.0.1", port=0, log_level="error"))

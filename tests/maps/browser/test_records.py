@@ -27,6 +27,7 @@ def _assets() -> None:
 
 
 def item(client: Client, layer: str, feature: dict[str, Any], rest: str = "") -> dict[str, Any]:
+    """The JSON at the URL of a feature, or at a path below it."""
     answer: dict[str, Any] = client.get(f"/ogc/collections/{layer}/items/{feature['id']}{rest}").json()
     return answer
 
