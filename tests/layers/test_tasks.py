@@ -22,7 +22,7 @@ def test_draft_needs_only_a_title_and_assignment_names_what_is_missing(client):
 
 
 @pytest.mark.parametrize("clear", CLEARS)
-def test_task_needs_every_clear_to_be_assigned(clear, client):
+def test_task_needs_all_required_details_to_be_assigned(clear, client):
     created = task(client, **{CLEARS[clear]: None})
     assert created["properties"]["missing_clears"] == [clear]
     answer = transition(client, "tasks", created, "assigned")

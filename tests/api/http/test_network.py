@@ -190,7 +190,7 @@ def test_forwarded_headers_of_others_are_ignored(settings, database, accounts, t
         assert httpx.get(f"http://127.0.0.1:{port}{MARKERS}", headers=headers).status_code == 401
 
 
-def test_with_a_certificate_only_tls_is_served(settings, database, accounts, token, certificate):
+def test_server_with_a_certificate_refuses_plain_http(settings, database, accounts, token, certificate):
     options = NetworkOptions(tls_cert=certificate[0], tls_key=certificate[1])
     with served(settings, database, accounts, options) as port:
         with httpx.Client(verify=ssl.create_default_context(cafile=str(certificate[0]))) as tls_client:

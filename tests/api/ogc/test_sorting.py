@@ -81,7 +81,7 @@ def test_unchanged_rows_are_paged_once_during_changes(key, client):
     assert sorted(feature_id for feature_id in walked if feature_id in unchanged) == sorted(unchanged)
 
 
-def test_as_of_agrees_with_a_model(client):
+def test_as_of_agrees_with_a_python_model_of_past_states(client):
     """A random history compared with a model in Python: bbox, filter, sorting and paging at eight past times."""
     dice = random.Random(20260101)
     posts = f"{COLLECTIONS}/posts/items"

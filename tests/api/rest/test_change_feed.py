@@ -153,7 +153,7 @@ def test_feed_and_history_include_child_rows_and_links(client, since):
     assert entries[0]["about"]["direction"] == "from"
 
 
-def test_initial_steps_of_a_work_are_no_changes(client, since):
+def test_initial_steps_of_a_work_are_not_in_the_change_feed(client, since):
     repair = work(client)
     assert [change["part"] for change in changes(client, since)] == [None]
     step = client.get(f"{url_of('works', repair)}/steps").json()["steps"][0]["code"]

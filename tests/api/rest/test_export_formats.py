@@ -33,7 +33,7 @@ def test_workbook_has_text_and_date_cells(client, export):
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "＝"])
-def test_formulas_are_neutralised(start, client, export):
+def test_text_that_looks_like_a_formula_is_exported_as_text(start, client, export):
     text = f'{start}HYPERLINK("http://example.org";"x")'
     created = incident(client, description=f"x{text}")
     code = created["properties"]["code"]

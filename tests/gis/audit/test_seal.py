@@ -67,7 +67,7 @@ def test_lower_seq_that_commits_later_is_not_skipped(empty_archive, younger):
     empty_archive.assert_intact()
 
 
-def test_rolled_back_entry_leaves_a_gap_only(empty_archive):
+def test_rolled_back_entry_leaves_only_a_gap_in_seq(empty_archive):
     with empty_archive.connect(autocommit=False) as pending:
         pending.execute(WRITE, ["chưa chắc"])
         empty_archive.write()

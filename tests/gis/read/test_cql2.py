@@ -58,7 +58,7 @@ def select(connection: psycopg.Connection, tree: Tree, crs: CRS | None = None) -
 @pytest.mark.requirement("cql2/1.0/spatial-functions", "spatial-data-types")
 @bounded(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 @given(tree=trees)
-def test_filter_selects_the_rows_of_the_model(tree, connection):
+def test_filter_selects_the_rows_for_which_the_model_is_true(tree, connection):
     expected = {row["id"] for row in ROWS if holds(tree, row) is True}
     assert select(connection, parse(json.dumps(tree), is_json=True)) == expected
 
@@ -75,7 +75,7 @@ def test_text_and_json_select_the_same_rows(tree, connection):
     assert select(connection, parsed) == select(connection, parse(json.dumps(tree), is_json=True))
 
 
-def test_unknown_is_selected_neither_by_a_filter_nor_by_its_negation(connection):
+def test_rows_with_unknown_result_match_neither_a_filter_nor_its_negation(connection):
     unknown = {row["id"] for row in ROWS if row["n"] is None}
     for text in ("n = 1", "NOT (n = 1)", "n <> 1", "n IN (1, 2)", "n NOT IN (1, 2)", "n NOT BETWEEN 0 AND 1"):
         assert not select(connection, parse(text)) & unknown, text

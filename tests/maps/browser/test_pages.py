@@ -144,7 +144,7 @@ def test_card_is_opened_and_closed_by_keyboard(desktop_page: Page, site_url: str
     expect(tabs.last).to_be_focused()
 
 
-def test_shortcuts_are_letters_inside_text_fields(page: Page, site_url: str) -> None:
+def test_shortcut_keys_type_letters_in_form_fields(page: Page, site_url: str) -> None:
     page.goto(f"{site_url}/?tab=tasks", wait_until="networkidle")
     page.get_by_role("button", name="+ lọc").click()
     field = page.get_by_label("Từ khóa")
