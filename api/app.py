@@ -87,7 +87,7 @@ def create_app(
     app_database = database or Database(
         settings.reader_url, settings.writer_url, settings.partner_url, pool_size=pool_size
     )
-    app_accounts = accounts or Accounts(settings.door_url, pool_size=max(1, pool_size // 2))
+    app_accounts = accounts or Accounts(settings.accounts_url, pool_size=max(1, pool_size // 2))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -3,6 +3,7 @@
 from functools import cached_property
 from pathlib import Path
 
+from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 COMMAND_LINE = "./cotmoc"
@@ -17,14 +18,15 @@ ALL_INTERFACES = "0.0.0.0"  # noqa: S104 - only in the container, whose port com
 class Settings(BaseSettings):
     """Database URLs, network options, OpenID Connect, and the office and first view of the map.
 
-    ``reader_url``, ``writer_url``, ``door_url`` (accounts) and ``partner_url`` are SQLAlchemy URLs of four logins.
+    ``reader_url``, ``writer_url``, ``accounts_url`` and ``partner_url`` are SQLAlchemy URLs of four logins.
+    ``COTMOC_DOOR_URL`` is the earlier name of ``COTMOC_ACCOUNTS_URL``.
     """
 
-    model_config = SettingsConfigDict(env_prefix="COTMOC_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="COTMOC_", frozen=True, populate_by_name=True)
 
     reader_url: str
     writer_url: str
-    door_url: str
+    accounts_url: str = Field(validation_alias=AliasChoices("COTMOC_ACCOUNTS_URL", "COTMOC_DOOR_URL"))
     partner_url: str | None = None
     host: str = "127.0.0.1"
     port: int = 8000

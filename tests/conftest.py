@@ -145,7 +145,7 @@ def settings(cluster: Cluster, database_name: str, listener: socket.socket) -> S
     return Settings(
         reader_url=cluster.url(database_name, READER_LOGIN),
         writer_url=cluster.url(database_name, WRITER_LOGIN),
-        door_url=cluster.url(database_name, ACCOUNTS_LOGIN),
+        accounts_url=cluster.url(database_name, ACCOUNTS_LOGIN),
         partner_url=cluster.url(database_name, PARTNER_LOGIN),
         port=listener.getsockname()[1],
     )
@@ -162,7 +162,7 @@ def database(settings: Settings) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def accounts(settings: Settings) -> Iterator[Accounts]:
     """The accounts of this module's database: people, sessions, tokens."""
-    module_accounts = Accounts(settings.door_url)
+    module_accounts = Accounts(settings.accounts_url)
     yield module_accounts
     module_accounts.dispose()
 

@@ -204,7 +204,7 @@ def _uvicorn_config(
     settings = Settings(
         reader_url=urls.logins[READER_LOGIN],
         writer_url=urls.logins[WRITER_LOGIN],
-        door_url=urls.logins[ACCOUNTS_LOGIN],
+        accounts_url=urls.logins[ACCOUNTS_LOGIN],
         partner_url=urls.logins[PARTNER_LOGIN],
         host=host,
         port=port,

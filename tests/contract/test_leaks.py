@@ -116,7 +116,7 @@ def create_test_app():
     from api.settings import Settings
 
     nowhere = "postgresql+psycopg://nowhere/nothing"
-    return create_app(Settings(reader_url=nowhere, writer_url=nowhere, door_url=nowhere))
+    return create_app(Settings(reader_url=nowhere, writer_url=nowhere, accounts_url=nowhere))
 
 
 @every_actor

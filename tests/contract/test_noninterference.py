@@ -121,10 +121,10 @@ def serve(cluster, marked_template):
         settings = Settings(
             reader_url=cluster.url(name, READER_LOGIN),
             writer_url=cluster.url(name, WRITER_LOGIN),
-            door_url=cluster.url(name, ACCOUNTS_LOGIN),
+            accounts_url=cluster.url(name, ACCOUNTS_LOGIN),
         )
         database = Database(settings.reader_url, settings.writer_url, pool_size=2)
-        accounts = Accounts(settings.door_url, pool_size=1)
+        accounts = Accounts(settings.accounts_url, pool_size=1)
         app = create_app(settings, database, accounts)
         served.append((name, database, accounts))
         return ServedDatabase(name, database, app, runner, marked_template[2])

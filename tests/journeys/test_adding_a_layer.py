@@ -55,7 +55,7 @@ SCRIPT = """
     revision = revise(admin, "patrols")
     migrate(admin)
     assert revise(admin, "nothing") is None
-    settings = Settings(reader_url=reader, writer_url=writer, door_url=accounts)
+    settings = Settings(reader_url=reader, writer_url=writer, accounts_url=accounts)
     with TestClient(create_app(settings), "http://localhost:8000", client=("127.0.0.1", 50000)) as client:
         items = "/ogc/collections/patrols/items"
         created = client.post(items, json={"name": "Tuần 47", "border": "VN-KH", "on": "2026-11-20"})

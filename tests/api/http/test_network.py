@@ -102,11 +102,11 @@ def test_remote_access_needs_an_administrator_account(settings, accounts):
     options = NetworkOptions(names=[NAME], behind_proxy="127.0.0.1")
     options.refuse_unsafe()
     with pytest.raises(Forbidden, match="admin create"):
-        options.require_administrator(settings.door_url)
-    NetworkOptions().require_administrator(settings.door_url)
+        options.require_administrator(settings.accounts_url)
+    NetworkOptions().require_administrator(settings.accounts_url)
     with accounts.transaction("test") as session:
         people.enrol(session, "chief", "administrator", password="một câu dài để vào nhà")
-    options.require_administrator(settings.door_url)
+    options.require_administrator(settings.accounts_url)
 
 
 @contextmanager

@@ -135,7 +135,7 @@ def test_error_responses_have_security_headers(status, app, tokens, runner):
 def test_503_without_a_database_has_security_headers(settings, runner):
     unreachable = "postgresql+psycopg://nobody@127.0.0.1:1/nothing"
     broken_app = create_app(
-        settings.model_copy(update=dict.fromkeys(("reader_url", "writer_url", "door_url"), unreachable))
+        settings.model_copy(update=dict.fromkeys(("reader_url", "writer_url", "accounts_url"), unreachable))
     )
     answer = runner.run(request(broken_app, "GET", "/works", headers={"accept": "text/html"}))
     assert answer.status_code == 503

@@ -189,7 +189,7 @@ def test_exports_of_many_rows_keep_server_memory_within_limits(streams, many_pos
             **os.environ,
             "COTMOC_READER_URL": settings.reader_url,
             "COTMOC_WRITER_URL": settings.writer_url,
-            "COTMOC_DOOR_URL": settings.door_url,
+            "COTMOC_ACCOUNTS_URL": settings.accounts_url,
             "COTMOC_PORT": str(port),
             "PYTHONPATH": str(Path(__file__).parents[3]),
         }
