@@ -42,7 +42,7 @@ from maps.assets import static_folder
 GZIP_MINIMUM_BYTES = 1000
 
 POOL_SIZE, MINIMUM_POOL_SIZE = 8, 2
-"""Connections kept open by the pools of all processes together, and by one process at least; twice that under load."""
+"""Open connections of the pools of all processes together, and the least of one process; twice as many under load."""
 
 ROUTER_MODULES = (
     landing,
@@ -77,9 +77,10 @@ CONFORMANCE_MODULES = (items, negotiation, openapi, parameters, schemas, write, 
 def create_app(
     settings: Settings | None = None, database: Database | None = None, accounts: Accounts | None = None
 ) -> FastAPI:
-    """The application with the given database and accounts; without them it opens and closes those of the settings.
+    """The application. Without ``settings``, they are read from the environment.
 
-    ``settings`` are read from the environment if they are not given.
+    Without ``database`` and ``accounts``, it opens those of the settings. On shutdown it closes the accounts, and the
+    database if it has opened it.
     """
     settings = settings or Settings()
     owns_database = database is None

@@ -28,12 +28,12 @@ router = APIRouter(tags=["account"], include_in_schema=False)
 
 
 def person_of(request: Request) -> Principal:
-    """The person who has signed in. Raises ``Missing`` while there are no accounts, ``Forbidden`` for a token."""
+    """The signed-in person. Raises ``Missing`` while there are no accounts, ``Forbidden`` for a token."""
     principal = principal_of(request)
     if principal is None:
         raise Missing(Text("Chưa tạo tài khoản", "There are no accounts yet"))
     if principal.person_id is None:
-        raise Forbidden(Text("Chỉ dành cho người đã đăng nhập", "For people who have signed in"))
+        raise Forbidden(Text("Chỉ dành cho người đã đăng nhập", "Only for people who have signed in"))
     return principal
 
 
@@ -138,7 +138,7 @@ def change_password(request: Request, person: PersonParam, body: BodyParam) -> R
 
 @router.post("/api/account/second-factor")
 def offer_second_factor(request: Request, person: PersonParam, body: BodyParam) -> dict[str, str]:
-    """A new second factor as a secret and QR code; it takes effect when a code of it has been confirmed."""
+    """A new second factor as a secret and a QR code; it takes effect once one of its codes has been confirmed."""
     person_id = _check_password(request, person, body, "password")
     with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
         secret, uri = second_factor.offer_second_factor(session, person_id, PRODUCT_NAME)
@@ -148,7 +148,7 @@ def offer_second_factor(request: Request, person: PersonParam, body: BodyParam) 
 
 @router.put("/api/account/second-factor")
 def confirm_second_factor(request: Request, person: PersonParam, body: BodyParam) -> Response:
-    """Confirm the offered second factor with one of its codes."""
+    """Set up the new second factor by confirming one of its codes."""
     person_id, code = _person_id(person), read_texts(body, "code")["code"]
     with accounts_of(request).transaction(person.name, request=request.state.request_id) as session:
         second_factor.confirm_second_factor(session, person_id, code)

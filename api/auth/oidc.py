@@ -80,10 +80,10 @@ class Attempts:
         """Remove and return the attempt of this cookie; None if there is none or it has expired."""
         entries: list[bytes] = []
 
-        def take(entry: bytes | None) -> None:
+        def remove(entry: bytes | None) -> None:
             entries.extend([entry] if entry else [])
 
-        self._entries.update(cookie, take)
+        self._entries.update(cookie, remove)
         attempt = Attempt(**json.loads(entries[0])) if entries else None
         return attempt if attempt and time.monotonic() - attempt.started_at < ATTEMPT_LIFETIME_S else None
 
@@ -200,7 +200,7 @@ def _read_secret(file: Path) -> str:
 
 
 def _require_tls(url: str) -> None:
-    """Refuse a URL without TLS, unless it is on this machine's loopback."""
+    """Raise ``Unauthenticated`` for a URL without TLS, unless its host is loopback."""
     parts = urlsplit(url)
     is_local = parts.hostname is not None and (parts.hostname == "localhost" or is_loopback(parts.hostname))
     if parts.scheme != "https" and not (parts.scheme == "http" and is_local):
@@ -227,7 +227,7 @@ def _redirect_uri(request: Request) -> str:
 
 @router.get("")
 def redirect_to_provider(request: Request, language: PageLanguageParam) -> Response:
-    """Redirect the browser to the provider."""
+    """Start an attempt to sign in and redirect the browser to the provider."""
     provider = provider_of(request)
     attempt, cookie = Attempt(next_path=local_path(request.query_params.get("next"))), secrets.token_urlsafe(32)
     try:

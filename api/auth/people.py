@@ -41,7 +41,7 @@ from maps.pages import accounts
 
 router = APIRouter(tags=["people"], include_in_schema=False)
 
-FOR_ADMINISTRATORS = Text("Chỉ dành cho quản trị viên", "For administrators")
+FOR_ADMINISTRATORS = Text("Chỉ dành cho quản trị viên", "Only for administrators")
 NOT_OWN_ACCOUNT = Text(
     "Không được tự thay đổi quyền của mình; đề nghị quản trị viên khác thực hiện",
     "You may not change your own rights; ask another administrator",
@@ -63,7 +63,7 @@ AdministratorParam = Annotated[Principal, Depends(inline_dependency(administrato
 
 
 def other_account_id(account: AccountParam, administrator: AdministratorParam) -> uuid.UUID:
-    """The id of an account other than the administrator's own. Raises ``Forbidden`` for the own one."""
+    """The id of an account in a path. Raises ``Forbidden`` for the administrator's own account."""
     if account == administrator.person_id:
         raise Forbidden(NOT_OWN_ACCOUNT)
     return account
@@ -103,9 +103,9 @@ def _role_and_unit(
     """
     role, unit = values["role"], values["unit"] or None
     if role not in roles:
-        raise invalid("role", "code", "Không có vai trò này", "There is no such role")
+        raise invalid("role", "code", "Không có vai trò này", "Unknown role")
     if unit is not None and unit not in unit_names:
-        raise invalid("unit", "unknown", "Không có đơn vị này", "There is no such unit")
+        raise invalid("unit", "unknown", "Không có đơn vị này", "Unknown unit")
     if roles[role].scoped and unit is None:
         raise invalid("unit", "missing", "Vai trò này phải gắn với một đơn vị", "This role needs a unit")
     return role, unit
@@ -152,7 +152,7 @@ def tokens_page(
     )
 
 
-def _admin_page(  # noqa: PLR0917 - shared by the two pages
+def _admin_page(  # noqa: PLR0917 - the parts of the page
     request: Request,
     language: Language,
     resource: str,
@@ -203,7 +203,7 @@ def appoint(
     body: BodyParam,
     database: DatabaseParam,
 ) -> dict[str, Any]:
-    """Assign another role or unit, from now on. A new administrator's sessions end, to require a second factor."""
+    """Assign a role and unit with immediate effect. A new administrator must sign in again, with a second factor."""
     texts = read_texts(body, "role", optional=("title", "unit"))
     role, unit = _role_and_unit(texts, current_unit_names(database, administrator))
     with _accounts_transaction(request, administrator) as session:

@@ -1,8 +1,8 @@
 """Routes to sign in, to choose the first password by an invitation, and to sign out.
 
-A wrong name, password or code gives the same response after the same work, so that nobody learns which names exist;
-repeated failures are throttled. Each session has a new secret in a ``__Host-`` cookie: only this host can set it, and
-no script can read it.
+A wrong name, password or code gives the same response after the same work, so that the response does not show which
+names exist; repeated failures are throttled. Each session has a new secret in a ``__Host-`` cookie: only this host can
+set it, and no script can read it.
 """
 
 import re

@@ -75,7 +75,7 @@ def read_password(file: Path | None, name: str) -> str:
 def create(
     urls: DatabaseUrls, name: str, title: str | None, password_file: Path | None, *, second_factor: bool
 ) -> None:
-    """Create an administrator."""
+    """Create an administrator and, with ``second_factor``, print the secret of a new one."""
     with _open_accounts(urls) as accounts:
         password = read_password(password_file, name)
         secret = passwords.new_second_factor() if second_factor else None
@@ -94,7 +94,7 @@ def create(
 
 
 def reset(urls: DatabaseUrls, name: str, password_file: Path | None, *, second_factor: bool) -> None:
-    """Set a new password and second factor, and end all sessions. Raises ``Missing`` for an unknown name."""
+    """Set a new password, replace or remove the second factor, and end all sessions. Raises ``Missing``."""
     with _open_accounts(urls) as accounts:
         with accounts.transaction(LOCAL_ADMINISTRATOR) as session:
             person = people.find_person(session, name)
@@ -115,7 +115,7 @@ def reset(urls: DatabaseUrls, name: str, password_file: Path | None, *, second_f
 
 
 def list_administrators(urls: DatabaseUrls) -> None:
-    """Print the active administrators: name, title, second factor and the last time they were seen."""
+    """Print the active administrators: name, title, whether they have a second factor, and their last activity."""
     with _open_accounts(urls) as accounts, accounts.transaction(LOCAL_ADMINISTRATOR) as session:
         for person in people.list_people(session):
             if (
@@ -124,8 +124,8 @@ def list_administrators(urls: DatabaseUrls) -> None:
                 and ASSIGNABLE_ROLES[person["role"]].administrator
             ):
                 factor = "2FA" if person["has_second_factor"] else "–"
-                seen = f"{person['seen_at']:%Y-%m-%d %H:%M}Z" if person["seen_at"] else "–"
-                typer.echo("\t".join((person["name"], person["title"] or "–", factor, seen)))
+                last_seen = f"{person['seen_at']:%Y-%m-%d %H:%M}Z" if person["seen_at"] else "–"
+                typer.echo("\t".join((person["name"], person["title"] or "–", factor, last_seen)))
 
 
 def _print_second_factor(name: str, secret: str | None) -> None:

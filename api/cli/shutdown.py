@@ -8,7 +8,7 @@ from types import FrameType
 
 
 class ShutdownRequested(SystemExit):
-    """Raised at the first such signal, so that context managers stop what they have started."""
+    """Raised at the first of these signals, so that context managers stop what they have started."""
 
 
 class ShutdownSignal:

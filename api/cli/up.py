@@ -74,7 +74,7 @@ def up(
 
 @contextmanager
 def use_database_server(data_dir: Path | None, command: str) -> Iterator[DatabaseUrls]:
-    """The database for a short command: that of a running ``up``, or one started for the command.
+    """The database server for a short command: that of a running ``up``, or one started for the command.
 
     Raises ``Conflict`` while another command holds the data directory and no embedded cluster runs in it.
     """
@@ -95,7 +95,7 @@ def use_database_server(data_dir: Path | None, command: str) -> Iterator[Databas
 
 @contextmanager
 def run_database_server(data_dir: Path) -> Iterator[DatabaseUrls]:
-    """The database: an external server, or the embedded cluster, which runs while the block does."""
+    """The database server: an external one, or the embedded cluster, which is stopped after the block."""
     if url := _external_database_url():
         passwords = _login_passwords(data_dir)
         yield DatabaseUrls(
@@ -152,7 +152,7 @@ def refuse_bad_findings(findings: list[CheckResult]) -> None:
 
 
 def make_sealer(urls: DatabaseUrls, data_dir: Path, anchor: Path | None) -> Sealer:
-    """The sealer of the journal. Its key is in ``data_dir``, and so is the anchor file unless ``anchor`` names one."""
+    """The sealer of the journal. Its key is in ``data_dir``, and so is the anchor file if ``anchor`` is None."""
     file = anchor.absolute() if anchor else data_dir / "anchor.jsonl"
     return Sealer(urls.logins[SEALER_LOGIN], data_dir, file, COMMAND_LINE)
 
@@ -171,8 +171,8 @@ def resolve_data_dir(data_dir: Path | None) -> Path:
     """The data directory: ``data_dir``, else ``.cotmoc`` in the checkout, else a folder in ``/var/lib/cotmoc``.
 
     The last is for root only: its cluster runs as another user, who may not enter a checkout in a private home
-    directory. A cluster that exists in either folder stays in use. Raises ``Forbidden`` if the cluster's user cannot
-    reach the directory.
+    directory. A cluster that exists in either folder continues to be used. Raises ``Forbidden`` if the cluster's user
+    cannot reach the directory.
     """
     in_checkout = CHECKOUT / ".cotmoc"
     in_system = Path("/var/lib/cotmoc", sha256(os.fsencode(CHECKOUT)).hexdigest()[:12])

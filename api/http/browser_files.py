@@ -9,10 +9,10 @@ from fastapi.staticfiles import StaticFiles
 from starlette.responses import Response
 from starlette.types import Scope
 
-HASHED = re.compile(r"\.[0-9a-f]{16}\.\w+$")
+HASHED_NAME = re.compile(r"\.[0-9a-f]{16}\.\w+$")
 """File names that contain the hash of the content: when the content changes, so does the name."""
 
-FOREVER = "public, max-age=31536000, immutable"
+CACHE_ONE_YEAR = "public, max-age=31536000, immutable"
 
 mimetypes.add_type(
     "font/woff2", ".woff2"
@@ -25,8 +25,8 @@ class BrowserFiles(StaticFiles):
     def file_response(
         self, full_path: str | PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
-        """The file, or 304 Not Modified, with ``Cache-Control: immutable`` if the name contains a hash."""
+        """The file or 304 Not Modified; cached for a year if the name contains a hash."""
         response = super().file_response(full_path, stat_result, scope, status_code)
-        if HASHED.search(os.fspath(full_path)):
-            response.headers["Cache-Control"] = FOREVER
+        if HASHED_NAME.search(os.fspath(full_path)):
+            response.headers["Cache-Control"] = CACHE_ONE_YEAR
         return response

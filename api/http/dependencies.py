@@ -30,7 +30,7 @@ def page_language(request: Request) -> Language:
 def language_of(request: Request) -> Language:
     """The language of a machine-readable response: the one chosen, else that of ``Accept-Language``.
 
-    That is the first of Vietnamese and English in the header, whatever the weights, and Vietnamese without either.
+    The first of ``vi`` and ``en`` in the header counts, whatever the weights; Vietnamese if there is neither.
     """
     if chosen := requested_language(request):
         return chosen
@@ -61,10 +61,10 @@ def inline_dependency(read: Callable[..., Any]) -> Callable[..., Awaitable[Any]]
     """
 
     @wraps(read)
-    async def reading(*arguments: Any, **named: Any) -> Any:
-        return read(*arguments, **named)
+    async def wrapper(*arguments: Any, **keywords: Any) -> Any:
+        return read(*arguments, **keywords)
 
-    return reading
+    return wrapper
 
 
 ActorParam = Annotated[Actor, Depends(inline_dependency(actor_of))]

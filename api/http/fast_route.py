@@ -2,8 +2,8 @@
 
 FastAPI solves the dependencies of a route for every request. If all of them only read the request
 (``inline_dependency``) and the parameters of the path, they can be solved once, when the application starts:
-``FastRoute`` does that, and leaves every other endpoint to FastAPI. ``FastRouteMiddleware`` calls the asynchronous GET
-endpoints among them without the router.
+``FastRoute`` does that; FastAPI still handles all other endpoints. ``FastRouteMiddleware`` calls the asynchronous GET
+endpoints among the fast routes without the router.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
@@ -22,7 +22,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class FastRoute(APIRoute):
-    """A route that reads its own arguments from the request if it can, instead of solving dependencies each time.
+    """A route that, if its dependencies allow it, reads its arguments from the request without FastAPI's solver.
 
     ``fast_handler`` is set if the endpoint can be called on the event loop without the router, else it is None.
     """
@@ -45,7 +45,7 @@ class FastRoute(APIRoute):
 
 
 class FastRouteMiddleware:
-    """Dispatches GET requests to fast routes by path alone, past the router, which costs as much as the endpoint."""
+    """Dispatches GET requests to fast routes by path alone, since FastAPI's router takes as long as the endpoint."""
 
     def __init__(
         self, app: ASGIApp, routers: Iterable[APIRouter], refuse: Callable[[Request, Refusal], Response]
@@ -59,7 +59,7 @@ class FastRouteMiddleware:
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Call the first fast route that matches, else pass the request on."""
+        """Call the first fast route that matches, else the next application."""
         if scope["type"] == "http" and scope["method"] == "GET" and not scope.get("root_path"):
             for path, handle in self.routes:
                 if match := path.fullmatch(scope["path"]):

@@ -50,7 +50,7 @@ def base_url(request: Request) -> str:
 
 
 def link(request: Request, path: str, rel: str, media_type: str, title: str = "") -> dict[str, str]:
-    """A link object with an absolute URL to a path of this service; without ``title`` if that is empty."""
+    """A link object (RFC 8288) with an absolute URL; ``title`` is left out if it is empty."""
     return {"href": f"{base_url(request)}{path}", "rel": rel, "type": media_type, **({"title": title} if title else {})}
 
 
@@ -109,7 +109,7 @@ ResponseLanguageParam = Annotated[Language, Depends(inline_dependency(response_l
 
 
 def _weight_of_first(weights: Mapping[str, float], *media_types: str) -> float:
-    """The weight of the first media type that ``Accept`` names; list the most specific first (RFC 9110, 12.5.1)."""
+    """The weight of the first of ``media_types``, most specific first, that ``Accept`` has (RFC 9110, 12.5.1)."""
     return next((weights[media_type] for media_type in media_types if media_type in weights), 0.0)
 
 

@@ -48,7 +48,7 @@ def page_context(request: Request) -> dict[str, Any]:
 
 
 def signed_in_person(request: Request) -> Person | None:
-    """The signed-in person for the page header; None without accounts, and for tokens, which have no CSRF token."""
+    """The signed-in person for the page header; None while no account exists, and for requests with a bearer token."""
     principal, actor = principal_of(request), actor_of(request)
     if principal is None or principal.csrf is None:
         return None

@@ -75,7 +75,7 @@ def layer_named(layer: str, layers: Mapping[str, Layer] = catalog) -> Layer:
     """The layer of that name. Raises ``Missing``, which lists the layers."""
     if layer not in layers:
         names = ", ".join(layers)
-        raise Missing(Text(f"Không có lớp này. Có: {names}", f"There is no such collection. Available: {names}"))
+        raise Missing(Text(f"Không có lớp này. Có: {names}", f"Unknown collection. Allowed: {names}"))
     return layers[layer]
 
 
@@ -121,18 +121,18 @@ IdParam = Annotated[uuid.UUID, Depends(inline_dependency(feature_id))]
 
 
 DATABASE_PARAMETERS = ("near", "within", "filter")
-"""Parameters that need the database or much time to parse, so that they are read in a thread."""
+"""Parameters whose parsing needs the database or much time, so that it runs in a thread."""
 
 
 async def read_selection(database: Database, layer: Layer, query: QueryParams, actor: Actor) -> Selection:
     """The selection of a query, parsed on the event loop unless it has one of ``DATABASE_PARAMETERS``."""
 
-    def look_up() -> Selection:
+    def parse_in_transaction() -> Selection:
         with database.transaction(actor) as session:
             return selection_of(session, layer, query, actor)
 
     if any(query.get(name) for name in DATABASE_PARAMETERS):
-        return await run_in_threadpool(look_up)
+        return await run_in_threadpool(parse_in_transaction)
     return selection_of(None, layer, query, actor)
 
 
@@ -195,7 +195,7 @@ def selection_of(
 
 
 def ids_of(values: list[str]) -> list[uuid.UUID] | None:
-    """The ids of the parameter ``id``, which may be repeated and take lists; None if there are none."""
+    """The ids in the parameter ``id``, which may be repeated and may hold a list; None if there are none."""
     try:
         return [uuid.UUID(item) for text in values for item in text.split(",") if item] if any(values) else None
     except ValueError:
@@ -209,15 +209,15 @@ def fields_of(text: str | None) -> list[str] | None:
 
 
 def crs_of(name: str | None, parameter: str) -> CRS:
-    """The CRS of an OGC URI; CRS84 if there is none. Raises ``Malformed``, which lists the CRS that are offered."""
+    """The CRS with this URI; CRS84 for None. Raises ``Malformed``, which lists the supported ones."""
     try:
         return CRS.parse(name) if name else CRS84
     except Invalid as fault:
-        offered = ", ".join(crs.uri for crs in OUTPUT_CRS)
+        supported = ", ".join(crs.uri for crs in OUTPUT_CRS)
         raise Malformed(
             Text(
-                f"{parameter}: {fault.detail.vi}. Có: {offered}",
-                f"{parameter}: {fault.detail.en}. Allowed: {offered}",
+                f"{parameter}: {fault.detail.vi}. Có: {supported}",
+                f"{parameter}: {fault.detail.en}. Allowed: {supported}",
             )
         ) from None
 
@@ -267,27 +267,27 @@ def along_of(session: Session | None, text: str | None, actor: Actor) -> Along |
 
 
 def _single_location(session: Session, text: str, parameter: str, actor: Actor) -> Location:
-    """The location that a marker address means; the border may stand before it, as in ``VN-KH 96``.
+    """The location of a marker address, which may begin with its border, as in ``VN-KH 96``.
 
-    Raises ``Malformed`` if it means none, or locations on more than one border.
+    Raises ``Malformed`` if there is none, or one on each of several borders.
     """
     border, _, address = text.strip().partition(" ")
-    named = border in [member.value for member in Border]
+    has_border = border in [member.value for member in Border]
     try:
         locations = locate(
-            session, address if named else text, border=border if named else None, clearance=actor.clearance
+            session, address if has_border else text, border=border if has_border else None, clearance=actor.clearance
         )
     except (Invalid, Missing) as fault:
         errors = [replace(error, field=parameter) for error in fault.errors]
         raise Malformed(
             Text(f"{parameter}: {fault.detail.vi}", f"{parameter}: {fault.detail.en}"), errors, fault.extra
         ) from None
-    placed = [location for location in locations if location.geometry is not None] or locations
-    if len({location.border for location in placed}) > 1:
+    candidates = [location for location in locations if location.geometry is not None] or locations
+    if len({location.border for location in candidates}) > 1:
         raise _malformed(
             parameter, "nêu tuyến trước số hiệu mốc, ví dụ VN-KH 96", "must name the border first, as in VN-KH 96"
         )
-    return placed[0]
+    return candidates[0]
 
 
 def _search_text(text: str | None) -> str | None:
@@ -317,7 +317,7 @@ NUMBER_PATTERN = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?\s*", 
 
 
 def bbox_of(text: str | None, crs: CRS = CRS84) -> BBox | None:
-    """The parameter ``bbox`` as west, south, east, north; it comes in ``crs`` and in the axis order of that CRS.
+    """The parameter ``bbox``, given in ``crs`` and its axis order, as west, south, east, north.
 
     The heights of a box of six numbers are ignored.
     """
@@ -331,7 +331,7 @@ def bbox_of(text: str | None, crs: CRS = CRS84) -> BBox | None:
 
 
 OGR_DATE = re.compile(r"(\d{4}-\d\d-\d\d)T", re.ASCII)
-"""How OGR 3.6 writes a date with which it compares a field of date-times: with a ``T`` but without a time."""
+"""The date that OGR 3.6 sends in a comparison with a date-time field: with a ``T`` but without a time."""
 
 VIETNAMESE_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?: +(\d{1,2}):(\d{2}))?", re.ASCII)
 

@@ -14,7 +14,7 @@ from gis.text import Malformed, Text
 NOT_HTTP = Malformed(Text("Không phải yêu cầu HTTP hợp lệ", "This is not a valid HTTP request"))
 
 FLUSH_BYTES: Final = 64 * 1024
-"""The buffer is flushed when it holds this many bytes."""
+"""Size of the buffer at which it is flushed."""
 
 
 class BufferedTransport:

@@ -139,8 +139,9 @@ class SecurityMiddleware:
     async def _authenticate(self, request: Request) -> None:
         """Set the principal and the actor of the request.
 
-        Raises ``Unauthenticated`` without a valid cookie or token, ``Missing`` for what is hidden from partners, and
-        ``Forbidden`` for a write without its CSRF token or an administrator without a second factor.
+        Raises ``Unauthenticated`` without a valid cookie or token, ``Missing`` for paths that are hidden from partners,
+        and ``Forbidden`` for a write without its CSRF token, for an administrator without a second factor, and, while
+        no account exists, for clients on other machines.
         """
         request.state.principal, request.state.actor = None, ANONYMOUS
         path: str = request.scope["path"]
@@ -223,7 +224,7 @@ def _is_own_account(path: str) -> bool:
 
 
 def is_page_request(request: Request) -> bool:
-    """Whether a browser opens the URL as a page, by ``Accept``; requests of its scripts are not for pages."""
+    """Whether a browser opens the URL as a page: a GET that accepts HTML. Requests of scripts do not accept HTML."""
     return request.method == "GET" and HTML in request.headers.get("accept", "")
 
 
@@ -240,7 +241,7 @@ def path_and_query(request: Request) -> str:
 
 
 def _check_csrf(headers: Headers, principal: Principal) -> None:
-    """Raise ``Forbidden`` for a write with a read-only token, or with a cookie but without its CSRF token."""
+    """Raise ``Forbidden`` for a write with a read-only token, or with a cookie but without its origin or CSRF token."""
     if not may_write(principal):
         raise Forbidden(Text("Mã truy cập này chỉ được xem", "This token is read-only"))
     if principal.csrf is None:
@@ -259,7 +260,7 @@ def _check_csrf(headers: Headers, principal: Principal) -> None:
 
 
 def _cross_site_refusal(headers: Headers, host: str) -> Refusal | None:
-    """The refusal of a write that a page of another site has sent; None if it may pass."""
+    """The refusal of a write that a page of another site has sent; None for writes of this site and of programs."""
     origin = headers.get("origin", f"http://{host}").lower()
     site = headers.get("sec-fetch-site", "same-origin")
     if origin.removeprefix("https://").removeprefix("http://") == host and site in ("same-origin", "none"):

@@ -100,7 +100,7 @@ def gate_events(item_id: IdParam, actor: ActorParam, database: DatabaseParam, as
 
 
 def _readable_values(row: Any, *names: str) -> dict[str, Any]:
-    """The named values that were loaded; those above the clearance of the reader were not."""
+    """The values of these columns, without those above the clearance of the reader, which were not loaded."""
     return {name: vars(row)[name] for name in names if name in vars(row)}
 
 
@@ -112,7 +112,7 @@ def _event(row: gates.GateEvent) -> dict[str, Any]:
 def record_event(
     request: Request, item_id: IdParam, body: BodyParam, actor: ActorParam, database: DatabaseParam
 ) -> dict[str, Any]:
-    """Record an event at a gate: ``{"kind", "on", "document", "note"}``."""
+    """Record an event of a gate: ``{"kind", "on", "document", "note"}``."""
     refuse_unknown_fields(body, {"kind", "on", "document", "note", "reason"})
     kind, on = required_text(body, "kind"), required_date(body, "on")
     with write_transaction(request, database, actor, body) as session:

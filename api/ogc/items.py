@@ -137,7 +137,7 @@ async def item(  # noqa: PLR0917 - one parameter per dependency
     database: DatabaseParam,
     language: ResponseLanguageParam,
 ) -> Response:
-    """One feature, with the ETag that a change sends back as ``If-Match``."""
+    """One feature, with the ETag for ``If-Match`` of a later change."""
     refuse_unknown_parameters(request, ITEM_PARAMETERS)
     selection = await read_selection(database, layer, request.query_params, actor)
     text, version = await database.run_queries(actor, partial(pages.feature_queries, selection, item_id))
@@ -162,7 +162,7 @@ async def item(  # noqa: PLR0917 - one parameter per dependency
 
 
 async def allowed_methods(database: Database, actor: Actor, layer: Layer, item_id: uuid.UUID) -> list[str]:
-    """The methods that the actor may use on this feature, by the policy; pages and clients offer them."""
+    """The methods that the policy allows the actor on this feature, for the header ``Allow``."""
     condition = editable_sql(actor.role, layer) if layer.editable else "false"
     depends_on_row = condition not in ("true", "false")
     if depends_on_row and not await database.run_queries(

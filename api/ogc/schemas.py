@@ -73,7 +73,7 @@ def property_schema(field: Field, language: Language) -> dict[str, Any]:
 
 
 def returnables(layer: Layer, reader: Clearance, language: Language) -> dict[str, dict[str, Any]]:
-    """All properties of a feature in order: ``readOnly`` if only returned, ``writeOnly`` if only accepted."""
+    """All properties of a feature in order; those only returned are ``readOnly``, those only accepted ``writeOnly``."""
     writable = writable_fields(layer)
     schemas: dict[str, dict[str, Any]] = {
         "id": {**_id_schema(language), "readOnly": True},

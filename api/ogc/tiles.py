@@ -76,7 +76,7 @@ def tile_matrix_set(tms: str) -> str:
 
 
 def require_mvt(request: Request) -> None:
-    """Raise ``Malformed`` if ``f`` is given and is not ``mvt``."""
+    """Raise ``Malformed`` if ``f`` is not ``mvt``."""
     _refuse_other_formats(request, "mvt")
 
 
@@ -206,7 +206,7 @@ async def tilejson(
 def default_style(
     request: Request, layer: GeometryLayerParam, actor: ActorParam, language: LanguageParam
 ) -> dict[str, Any]:
-    """A MapLibre style in the colours of the codes of the layer."""
+    """A MapLibre style with the colours of the layer's codes."""
     tilejson_url = f"{base_url(request)}/ogc/collections/{layer.name}/tiles/{TILE_MATRIX_SET}/tilejson.json"
     return maplibre_style(layer, actor.clearance, tilejson_url, language)
 

@@ -70,7 +70,7 @@ def replace(  # noqa: PLR0917 - one parameter per dependency
     actor: ActorParam,
     database: DatabaseParam,
 ) -> Response:
-    """Replace a feature: fields that are missing get their default; the status stays, as it changes by transitions."""
+    """Replace a feature: missing fields get their defaults; the status stays, because only transitions change it."""
     submitted = flatten_feature(without_reason(body))
     values = validation.parse_input(layer, _without_read_only(layer, submitted))
     for name, field in validation.writable_fields(layer).items():
@@ -90,7 +90,7 @@ def change(  # noqa: PLR0917
     actor: ActorParam,
     database: DatabaseParam,
 ) -> Response:
-    """Update the given properties of a feature (JSON merge patch); ``null`` empties one."""
+    """Update properties of a feature (JSON merge patch, RFC 7396); ``null`` removes a value."""
     submitted = flatten_feature(without_reason(body))
     values = validation.parse_input(layer, submitted, partial=True)
     emptied = [
@@ -148,7 +148,7 @@ def _require_reason_to_lower_level(feature: Feature, values: Mapping[str, Any], 
 
 
 def _refuse_status_change(layer: Layer, submitted: Mapping[str, Any], current: Mapping[str, Any]) -> None:
-    """Raise ``Invalid`` if the body has another status than the feature; ignoring it would hide the mistake."""
+    """Raise ``Invalid`` if the body has another status than the feature; ignoring it would hide the client's error."""
     if (
         layer.status is not None
         and submitted.get(layer.status.name, current[layer.status.name]) != current[layer.status.name]
@@ -158,7 +158,7 @@ def _refuse_status_change(layer: Layer, submitted: Mapping[str, Any], current: M
 
 
 def _without_unchanged_geometry(values: Mapping[str, Any], current: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The values without a geometry that equals the current one, so that its source and original text are kept."""
+    """The values without a geometry that equals the current one, so that its source and original text do not change."""
     source = current["properties"]["position_source"]
     if values.get(GEOMETRY) != current["geometry"] or values.get("position_source", source) != source:
         return values

@@ -22,8 +22,8 @@ ETAG = re.compile(r'"(\d{1,9})-[0-9a-f]{16}"')
 def if_match_version(request: Request) -> int:
     """The version in ``If-Match``. Raises ``Unconditional`` without the header and for ``*``.
 
-    Of several tags (RFC 9110, 13.1.1) the highest version counts, since versions only increase. Weak tags and tags that
-    ``etag`` has not made count as version 0, which no feature has.
+    Of several tags (RFC 9110, 13.1.1) the highest version counts, since versions only increase. Weak tags and tags of
+    another form than that of ``etag`` count as version 0, which no feature has.
     """
     tags = [tag.strip() for tag in ",".join(request.headers.getlist("if-match")).split(",")]
     if tags in ([""], ["*"]):
@@ -56,7 +56,7 @@ def flatten_feature(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_content_crs(request: Request, values: Mapping[str, Any]) -> tuple[dict[str, Any], CRS]:
-    """The values with the CRS of their geometry added, and that CRS: the one of ``Content-Crs``, else CRS84."""
+    """The values with the CRS of their geometry, and that CRS: the one in the header ``Content-Crs``, else CRS84."""
     crs = crs_of(request.headers.get("content-crs", "").strip().removeprefix("<").removesuffix(">"), "Content-Crs")
     return ({**values, GEOMETRY_CRS: crs} if values.get(GEOMETRY) is not None else dict(values)), crs
 

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Request, Response
 from api.http.dependencies import ActorParam, PageLanguageParam
 from api.http.page import page_context, page_response
 from api.http.parameters import DatabaseParam, moment_of, selection_of
-from api.rest.layers import card, may_create
+from api.rest.layers import layer_card, may_create
 from api.settings import Settings
 from gis.crs import CRS84
 from gis.db import Actor, Session
@@ -29,7 +29,8 @@ from maps.pages import board, lists
 router = APIRouter(tags=["pages"], include_in_schema=False)
 
 ROWS_PER_PAGE = 200
-"""Rows of one page of a list; a link at its end leads to the next. So many keep a page below 300 kB."""
+"""Rows on one page of a list, so that the page stays below 300 kB; a link leads to the next page."""
+
 BOARD_LAYERS = ("works", "tasks", "incidents", "gates", "markers")
 
 
@@ -60,7 +61,7 @@ def marks_sprite() -> Response:
 def incident_form(request: Request, actor: ActorParam, language: PageLanguageParam) -> Response:
     """The form to log an incident. Raises ``Forbidden`` for an actor who may not create incidents."""
     if not may_create(actor, catalog["incidents"]):
-        raise Forbidden(Text("Tài khoản không có quyền ghi sự vụ", "This account may not log incidents"))
+        raise Forbidden(Text("Tài khoản không có quyền ghi sự vụ", "This account may not create incidents"))
     return page_response(request, map_page.incident_page(language, home=_home(request), **page_context(request)))
 
 
@@ -84,7 +85,7 @@ def list_page(request: Request, actor: ActorParam, database: DatabaseParam, lang
     query = {name: value for name, value in request.query_params.items() if name != "after"}
     more = f"{request.url.path}?{urlencode({**query, 'after': cursor})}" if cursor else None
     html = lists.list_page(
-        card(layer, actor),
+        layer_card(layer, actor),
         [json.loads(feature) for feature in features],
         language,
         more=more,
@@ -95,9 +96,9 @@ def list_page(request: Request, actor: ActorParam, database: DatabaseParam, lang
 
 
 def _sort_of(request: Request, selection: Selection) -> Sequence[str] | None:
-    """The order from ``sort=due_on`` or ``sort=-due_on``, so that the database sorts all pages of the list as a whole.
+    """The order from ``sort=due_on`` or ``sort=-due_on``. The database applies it to the whole list, not to each page.
 
-    Fields that the database cannot sort (JSON, lists) and unknown ones leave the order of ``selection`` as it is.
+    For unknown fields and fields that the database cannot sort (JSON, lists), the order of ``selection``.
     """
     sort = request.query_params.get("sort", "")
     field = selection.layer.readable_fields(selection.clearance).get(sort.removeprefix("-"))
@@ -121,7 +122,7 @@ def committee_board(
 
         html = board.board_page(
             language,
-            cards={name: card(catalog[name], actor) for name in BOARD_LAYERS},
+            cards={name: layer_card(catalog[name], actor) for name in BOARD_LAYERS},
             works=read(selection("works", urgency=board.OUTSTANDING_URGENCIES)),
             tasks=read(selection("tasks", urgency=board.OUTSTANDING_URGENCIES)),
             incidents=pages.count_by_value(session, selection("incidents", open=["true"]), "severity"),

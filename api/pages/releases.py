@@ -10,7 +10,7 @@ from api.http.dependencies import PageLanguageParam
 from api.http.page import page_context, page_response
 from api.http.parameters import DatabaseParam
 from api.rest import release_documents, releases
-from api.rest.layers import card
+from api.rest.layers import layer_card
 from api.rest.releases import ReleaseManagerParam, ReleaseParam
 from api.settings import Settings
 from gis.db import Actor, Database
@@ -32,7 +32,7 @@ def releases_page(
 ) -> Response:
     """The list of all releases."""
     document = releases.list_releases(actor, database, language)
-    cards = {layer.name: card(layer, actor) for layer in all_layers()}
+    cards = {layer.name: layer_card(layer, actor) for layer in all_layers()}
     html = release_pages.releases_page(
         language,
         releases=document["releases"],
@@ -141,7 +141,7 @@ def release_page(
         release=document,
         version=version,
         preview=release_documents.preview_document(database, actor, release, number, language),
-        cards={layer.name: card(layer, actor) for layer in all_layers()},
+        cards={layer.name: layer_card(layer, actor) for layer in all_layers()},
         states=ReleaseState,
         actor_name=actor.name,
         home=settings.home,
@@ -157,6 +157,6 @@ def holdings_page(
     """The register of released data: the recipients that hold a marker's data, or the data that one recipient holds."""
     query = request.query_params
     rows = releases.read_holdings(database, actor, query) if query.get("at") or query.get("recipient") else None
-    cards = {layer.name: card(layer, actor) for layer in all_layers()}
+    cards = {layer.name: layer_card(layer, actor) for layer in all_layers()}
     html = release_pages.holdings_page(language, holdings=rows, cards=cards, **page_context(request))
     return page_response(request, html)

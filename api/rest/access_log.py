@@ -25,7 +25,7 @@ ROWS_PER_PAGE, MAX_ROWS = 200, 1000
 
 
 def access_log_reader(actor: ActorParam) -> Actor:
-    """An actor who may read the access log. Raises ``Forbidden`` for others."""
+    """The actor, if they may read the access log. Raises ``Forbidden`` for others."""
     if not may_list_changes_of(actor, ""):
         raise Forbidden(
             Text(

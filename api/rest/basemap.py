@@ -1,4 +1,4 @@
-"""``/api/basemap``: the border lines, simplified for small scales, and rivers, lakes and names if installed."""
+"""``/api/basemap``: the border lines, simplified for small scales; rivers, lakes and names, if they are installed."""
 
 import json
 from functools import cache
@@ -24,7 +24,7 @@ CACHE_ONE_DAY = {"Cache-Control": "private, max-age=86400"}
 
 @router.get("/lines", response_class=Response)
 def lines(request: Request, actor: ActorParam, database: DatabaseParam) -> Response:
-    """The border lines: whole and simplified to 100 m, or in full detail within a ``bbox``; all or one ``border``."""
+    """The lines of all borders or of one ``border``: whole and simplified, or within a ``bbox`` in full detail."""
     box, border = bbox_of(request.query_params.get("bbox")), request.query_params.get("border")
     names = [member.value for member in Border if border in (None, "", member.value)]
     with database.transaction(actor) as session:

@@ -18,7 +18,7 @@ from api.http.negotiation import link
 from api.http.page import page_context, page_response
 from api.http.parameters import DatabaseParam, HistoryLayerParam, layer_named, limit_of, moment_of, selection_of
 from api.http.security import path_and_query
-from api.rest.layers import card
+from api.rest.layers import layer_card
 from gis.db import Actor, Session
 from gis.model import Layer, all_layers
 from gis.read import ChangeFeedEntry, Selection, TimeSpan, change_feed
@@ -82,7 +82,7 @@ def changes_page(request: Request, actor: ActorParam, database: DatabaseParam, l
         counts = {} if span.after else change_feed.change_counts(session, layer_selections(query, actor), span)
     html = render_changes(
         language,
-        cards={layer.name: card(layer, actor) for layer in all_layers()},
+        cards={layer.name: layer_card(layer, actor) for layer in all_layers()},
         changes=[change_document(entry) for entry in entries],
         counts=counts,
         since=span.since,
@@ -116,7 +116,7 @@ def layers_by_name(names: str | None) -> Sequence[Layer]:
 def span_of(query: QueryParams, actor: Actor, max_limit: int = MAX_CHANGES) -> TimeSpan:
     """The time span, the actor and the page of the query; by default the last seven days.
 
-    Raises ``Malformed``, or ``Forbidden`` if the actor may not list the changes of the one in ``by``.
+    Raises ``Malformed``, or ``Forbidden`` if the actor may not list the changes of the person in ``by``.
     """
     until = moment_of(query.get("until"), "until", end=True) or dt.datetime.now(dt.UTC)
     since = moment_of(query.get("since"), "since") or until - DEFAULT_SPAN

@@ -42,7 +42,7 @@ DEFAULT_CENTRAL_MERIDIAN = 105.75
 """Central meridian, in degrees east, of the default VN-2000 zone, a zone of 3°."""
 
 MAX_CONCURRENT_WRITES = 2
-"""Files that a process writes at the same time, since each uses most of a CPU core; further ones wait."""
+"""Number of files that a process writes at the same time, since each uses most of a CPU core; others wait."""
 
 SPOOL_PREFIX = "cotmoc-file-"
 """Prefix of the temporary folders in which files are written; the id of the writing process follows."""
@@ -64,7 +64,7 @@ def reader_of(query_params: QueryParams, actor: Actor) -> Actor:
         return actor
     if reader != "partner":
         raise Malformed(Text("reader: office hoặc partner", "Invalid 'reader'. Allowed: office, partner"))
-    return PARTNER if actor.level.may_read(PARTNER.level) else actor  # never more than the actor may read
+    return PARTNER if actor.level.may_read(PARTNER.level) else actor  # a public reader gets no more than public records
 
 
 def export_of(database: Database, layer: Layer, parameters: QueryParams, reader: Actor, language: Language) -> Export:

@@ -17,17 +17,17 @@ router = APIRouter(prefix="/api", tags=["cards"])
 
 @router.get("/cards")
 def cards(actor: ActorParam) -> dict[str, Any]:
-    """The descriptions of all layers, without the fields above the clearance of the actor."""
-    return {"layers": [card(layer, actor) for layer in all_layers()]}
+    """The cards of all layers, without the fields above the clearance of the actor."""
+    return {"layers": [layer_card(layer, actor) for layer in all_layers()]}
 
 
 def may_create(actor: Actor, layer: Layer) -> bool:
-    """Whether to offer the actor to create features of the layer; PostgreSQL decides whether the create succeeds."""
+    """Whether pages offer the actor to create features of the layer; PostgreSQL decides whether it succeeds."""
     return layer.editable and layer.name in actor.role.edits and not actor.role.edits[layer.name]
 
 
-def card(layer: Layer, actor: Actor) -> dict[str, Any]:
-    """The description of a layer, with the operations that the role of the actor allows."""
+def layer_card(layer: Layer, actor: Actor) -> dict[str, Any]:
+    """The card of a layer: its description, and the operations that the role of the actor allows."""
     editable, creatable = layer.editable and layer.name in actor.role.edits, may_create(actor, layer)
     writable = set(writable_fields(layer)) if creatable else set(actor.role.edits.get(layer.name, ()))
     description: dict[str, Any] = {
@@ -39,7 +39,8 @@ def card(layer: Layer, actor: Actor) -> dict[str, Any]:
         "editable": editable,
         "creatable": creatable,
         "movable": editable and layer.status is not None and (creatable or layer.status.name in writable),
-        # Lists do not know which rows may be changed, so they offer it only to roles that may change all.
+        # Whether lists offer to set a position. They do not know which rows the actor may change, so only roles that
+        # may change all rows get the offer.
         "places": creatable and editable_sql(actor.role, layer) == "true",
         "fields": [
             _field(field, receivable=name in writable and not field.is_status)
@@ -59,7 +60,7 @@ def card(layer: Layer, actor: Actor) -> dict[str, Any]:
 
 
 def _child_table(child_table: type[ChildRecord], actor: Actor) -> dict[str, Any]:
-    """The description of a child table, whose rows are part of the timeline of a feature."""
+    """The description of a child table, for the changes of its rows in the timeline of a feature."""
     return {
         "name": child_table.__tablename__,
         "title": _bilingual(child_table.title),

@@ -25,10 +25,6 @@ UNSUPPORTED_PARAMETERS = (
 
 MAX_TEXT_LENGTH = 200
 
-
-# Reading what comes in.
-
-
 def read_text(
     body: Mapping[str, Any], name: str, *, required: bool = False, max_length: int = MAX_TEXT_LENGTH
 ) -> str | None:
@@ -77,7 +73,7 @@ def read_terms(session: Session, body: Mapping[str, Any], actor: Actor) -> Terms
                 pages.read_feature(session, Selection(catalog["documents"], actor.clearance), document_id)
             )
         except (ValueError, TypeError, AttributeError, Missing):
-            raise invalid("document", "unknown", "Không có văn bản này", "There is no such document") from None
+            raise invalid("document", "unknown", "Không có văn bản này", "Unknown document") from None
         properties = feature["properties"]
         designation = properties["number"] or properties["title"]
         if properties["level"] in ("public", "partner"):

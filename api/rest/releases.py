@@ -76,7 +76,7 @@ NumberParam = Annotated[int, Depends(inline_dependency(version_number))]
 
 @router.get("/api/releases")
 def list_releases(actor: ReleaseManagerParam, database: DatabaseParam, language: LanguageParam) -> dict[str, Any]:
-    """All releases with their versions, newest first, and the recalled holdings, whose level was raised later."""
+    """All releases with their versions, newest first, and the holdings recalled because a level was raised."""
     with database.transaction(actor) as session:
         documents = [
             release_document(session, release, workflow.versions_of(session, release.id), language)
@@ -165,7 +165,7 @@ def get_version(
     database: DatabaseParam,
     language: LanguageParam,
 ) -> Response:
-    """One version, with the ETag that a change of the draft sends back as ``If-Match``."""
+    """One version, with the ETag for ``If-Match`` of a later change of the draft."""
     with database.transaction(actor) as session:
         version = workflow.version_of(session, release, number)
         headers = {"ETag": _draft_etag(session, workflow.release_of(session, release), version)}
@@ -284,7 +284,7 @@ def get_holdings(request: Request, actor: ReleaseManagerParam, database: Databas
 
 
 def read_holdings(database: Database, actor: Actor, parameters: QueryParams) -> list[dict[str, Any]]:
-    """The holdings of a recipient, a feature or a marker number, latest first. Raises ``Malformed`` without any."""
+    """The holdings of a recipient, a feature or a marker number, latest first. Raises ``Malformed`` without one."""
     recipient, feature, at = (parameters.get(name) or None for name in ("recipient", "feature", "at"))
     if not (recipient or feature or at):
         raise Malformed(Text("Nêu recipient, feature hoặc at", "Give one of recipient, feature and at"))
