@@ -66,7 +66,7 @@ def procedure_text(procedure: Mapping[str, Any], language: str) -> str:
     done, following = f"{procedure['done']}/{procedure['of']}", procedure.get("next")
     if not following:
         return done
-    return f"{done} · {messages_in(language)['next_step'].format(word=localized(following['title'], language))}"
+    return f"{done} · {messages_in(language)['next_step'].format(step=localized(following['title'], language))}"
 
 
 def code_of(field: Field | None, value: Any) -> Mapping[str, Any] | None:

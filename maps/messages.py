@@ -10,8 +10,8 @@ from layers.lines import BASEMAP_CREDITS, DISCLAIMER
 
 MESSAGES: dict[str, Text] = {
     # The shell of every page.
-    "marker_word": Text("Mốc", "Marker"),
-    "section_word": Text("Đoạn", "Section"),
+    "marker_prefix": Text("Mốc", "Marker"),
+    "section_prefix": Text("Đoạn", "Section"),
     "product": Text("Cột Mốc", "Cột Mốc"),
     "skip": Text("Chuyển đến nội dung chính", "Skip to main content"),
     "map": Text("Bản đồ", "Map"),
@@ -57,10 +57,10 @@ MESSAGES: dict[str, Text] = {
     "changes_as_of": Text("Xem tại thời điểm đó", "View as of this time"),
     "changes_meeting": Text("Từ phiên họp trước ({day})", "Since the last meeting ({day})"),
     "changes_more_similar": Text("và {n} mục nữa", "and {n} more"),
-    "was_moved": Text("điều chỉnh vị trí {d}", "position adjusted by {d}"),
-    "was_placed": Text("nhập vị trí", "position entered"),
-    "was_unplaced": Text("xóa vị trí", "position removed"),
-    "was_reshaped": Text("sửa hình dạng", "shape edited"),
+    "position_moved": Text("điều chỉnh vị trí {d}", "position adjusted by {d}"),
+    "position_entered": Text("nhập vị trí", "position entered"),
+    "position_removed": Text("xóa vị trí", "position removed"),
+    "shape_edited": Text("sửa hình dạng", "shape edited"),
     "part_added": Text("Thêm: {what}", "Added: {what}"),
     "part_changed": Text("Sửa: {what}", "Changed: {what}"),
     "part_removed": Text("Xóa: {what}", "Removed: {what}"),
@@ -137,12 +137,12 @@ MESSAGES: dict[str, Text] = {
     "not_set": Text("Chưa xác định", "Not set"),
     "indicative_line": Text("Đường biên tham khảo", "Indicative boundary line"),
     "zoom_for_markers": Text("Phóng to để xem số hiệu tất cả các mốc", "Zoom in to see the numbers of all markers"),
-    "counted": Text(
+    "counts_hint": Text(
         "Vòng tròn có số: số đối tượng tại khu vực đó; phóng to để xem từng đối tượng",
         "A circle with a number: the number of features in that area; zoom in to see each",
     ),
-    "drawn_in_view": Text("Trong phạm vi bản đồ", "Within the map view"),
-    "left_out": Text("Đối tượng ưu tiên thấp, chưa hiển thị", "Low priority, not shown"),
+    "features_in_view": Text("Trong phạm vi bản đồ", "Within the map view"),
+    "features_dropped": Text("Đối tượng ưu tiên thấp, chưa hiển thị", "Low priority, not shown"),
     "loading": Text("Đang tải {what}…", "Loading {what}…"),
     "loading_plain": Text("Đang tải…", "Loading…"),
     "failed": Text("Chưa tải được {what}", "Could not load {what}"),
@@ -150,14 +150,14 @@ MESSAGES: dict[str, Text] = {
         "Không kết nối được với máy chủ. Hãy kiểm tra mạng và thử lại.",
         "Cannot connect to the server. Check the network and try again.",
     ),
-    "again": Text("Thử lại", "Try again"),
+    "retry": Text("Thử lại", "Try again"),
     "zoom_in": Text("Phóng to", "Zoom in"),
     "zoom_out": Text("Thu nhỏ", "Zoom out"),
     # The address box.
     "search": Text("Tìm theo mốc, đoạn, tọa độ", "Find a marker, section or coordinate"),
     "search_hint": Text("mốc 147/6, đoạn 168–168/2, tọa độ", "147/6, 168–168/2, coordinates"),
     "candidates": Text("Có {n} vị trí phù hợp, hãy chọn một:", "{n} locations match, choose one:"),
-    "nowhere": Text(
+    "number_without_position": Text(
         "Có số hiệu này nhưng chưa có vị trí trên bản đồ.", "This number exists but has no position on the map yet."
     ),
     "distance_to_line": Text("cách đường biên {d}", "{d} from the line"),
@@ -176,18 +176,18 @@ MESSAGES: dict[str, Text] = {
     ),
     # Records, transitions, links, timeline.
     "open_record": Text("Mở hồ sơ", "Open record"),
-    "move_on": Text("Cập nhật tình trạng", "Update status"),
-    "move_title": Text("Cập nhật tình trạng: {title}", "Update status: {title}"),
-    "move_now": Text("Hiện tại: {word}", "Current: {word}"),
-    "move_to": Text("Chuyển sang", "Move to"),
+    "status_update": Text("Cập nhật tình trạng", "Update status"),
+    "status_update_of": Text("Cập nhật tình trạng: {title}", "Update status: {title}"),
+    "status_current": Text("Hiện tại: {status}", "Current: {status}"),
+    "status_new": Text("Chuyển sang", "Move to"),
     "reason": Text("Lý do, căn cứ", "Reason, basis"),
     "reason_missing": Text(
         "Nêu lý do, căn cứ điều chỉnh vị trí.", "Give the reason or basis for adjusting the position."
     ),
     "reason_hint": Text("số văn bản, biên bản hoặc ý kiến chỉ đạo", "document number, minutes or instruction"),
-    "no_moves": Text("Đây là bước cuối, không chuyển tiếp được.", "This is the last step; there is none after it."),
+    "status_final": Text("Đây là bước cuối, không chuyển tiếp được.", "This is the last step; there is none after it."),
     "step_of": Text("Bước {i}/{n}", "Step {i}/{n}"),
-    "next_step": Text("tiếp theo: {word}", "next: {word}"),
+    "next_step": Text("tiếp theo: {step}", "next: {step}"),
     "edit": Text("Sửa", "Edit"),
     "facts": Text("Thông tin", "Facts"),
     "timeline": Text("Diễn biến", "Timeline"),
@@ -199,14 +199,14 @@ MESSAGES: dict[str, Text] = {
         "Chưa liên kết với mốc, nhiệm vụ hoặc văn bản nào.", "Not linked to any marker, task or document yet."
     ),
     "link_to": Text("Liên kết với…", "Link to…"),
-    "link_make": Text("Liên kết", "Link"),
+    "link_create": Text("Liên kết", "Link"),
     "link_search": Text("Tên, số hiệu hoặc vị trí theo mốc", "Name, number or marker address"),
     "link_hint": Text(
         "Nhập để tìm mốc, công trình, nhiệm vụ, cửa khẩu, văn bản, sự vụ hoặc đoạn biên giới.",
         "Type to find a marker, work, task, gate, document, incident or section of the border.",
     ),
-    "link_found": Text("Liên kết với", "Link to"),
-    "link_nothing": Text("Không tìm thấy kết quả phù hợp.", "Nothing matches."),
+    "link_results": Text("Liên kết với", "Link to"),
+    "link_no_results": Text("Không tìm thấy kết quả phù hợp.", "Nothing matches."),
     "link_role": Text("Mối liên hệ", "Relation"),
     "linked_to": Text("Đã liên kết với {what}", "Linked to {what}"),
     "unlink": Text("Bỏ liên kết với {what}", "Unlink {what}"),
@@ -246,7 +246,7 @@ MESSAGES: dict[str, Text] = {
         "Somebody else has just updated this record. The latest version is shown; check it and send again.",
     ),
     "saved": Text("Đã lưu", "Saved"),
-    "moved_to": Text("Đã chuyển sang “{word}”", "Moved to “{word}”"),
+    "status_updated": Text("Đã chuyển sang “{status}”", "Moved to “{status}”"),
     "undo": Text("Hoàn tác", "Undo"),
     "undone": Text("Đã hoàn tác", "Undone"),
     "form_open": Text(
@@ -272,7 +272,7 @@ MESSAGES: dict[str, Text] = {
     ),
     "place_choose": Text("Chọn một trong các vị trí nêu trên.", "Choose one of the locations above."),
     "place_from_map": Text("chọn trên bản đồ", "chosen on the map"),
-    "place_looking": Text("Đang tìm vị trí…", "Looking for the location…"),
+    "place_searching": Text("Đang tìm vị trí…", "Looking for the location…"),
     "meridian": Text("Kinh tuyến trục VN-2000", "VN-2000 central meridian"),
     "zone_width": Text("Múi", "Zone width"),
     "zone_3": Text("3 độ", "3 degrees"),
@@ -364,7 +364,7 @@ MESSAGES: dict[str, Text] = {
     "code_hint": Text("Chỉ khi đã bật xác thực hai lớp", "Only where a second factor is set up"),
     "own_account": Text("Tài khoản của tôi", "My account"),
     "people": Text("Người dùng", "People"),
-    "post": Text("Vai trò", "Role"),
+    "role": Text("Vai trò", "Role"),
     "unit": Text("Đơn vị", "Unit"),
     "subject": Text("Mã định danh trên hệ thống định danh (nếu có)", "Identifier at the identity provider (if any)"),
     "actions": Text("Thao tác", "Actions"),
@@ -375,7 +375,7 @@ MESSAGES: dict[str, Text] = {
         "chỉ áp dụng cho mã truy cập của đối tác, theo nơi nhận ghi ở bản chia sẻ",
         "for a partner's token only: the recipient as named in its releases",
     ),
-    "nothing_seen": Text("Không có kết quả phù hợp trong phạm vi được xem.", "Nothing that you may see matches."),
+    "nothing_visible": Text("Không có kết quả phù hợp trong phạm vi được xem.", "Nothing that you may see matches."),
     "readings": Text("Nhật ký truy cập và tải tệp", "Access and download log"),
     "releases": Text("Chia sẻ cho đối tác", "Releases to partners"),
     "recipient": Text("Nơi nhận", "Recipient"),
@@ -384,7 +384,7 @@ MESSAGES: dict[str, Text] = {
     "shared_with": Text("Đã chia sẻ với", "Shared with"),
     # Errors that scripts detect themselves.
     "refused": Text("Không thực hiện được", "Refused"),
-    "not_an_answer": Text(
+    "invalid_response": Text(
         "Phản hồi của máy chủ không hợp lệ ({status}).", "The server's response is not valid ({status})."
     ),
 }

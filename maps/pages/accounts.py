@@ -10,24 +10,24 @@ from maps.rendering import localized, render
 MESSAGES: dict[str, Text] = {
     "sign_in_with": Text("Đăng nhập bằng {name}", "Sign in with {name}"),
     "sign_out_everywhere": Text("Đăng xuất khỏi tất cả thiết bị", "Sign out on all devices"),
-    "leave_everywhere_sure": Text(
+    "sign_out_everywhere_confirm": Text(
         "Đăng xuất khỏi tất cả thiết bị, kể cả thiết bị này? Nội dung đang nhập chưa lưu trên các thiết bị đó sẽ mất.",
         "Sign out on all devices, this one too? Anything entered but not saved on them is lost.",
     ),
-    "send_out_sure": Text("Đăng xuất {name} khỏi tất cả thiết bị?", "Sign {name} out on all devices?"),
-    "drop_second_factor_sure": Text(
+    "sign_out_person_confirm": Text("Đăng xuất {name} khỏi tất cả thiết bị?", "Sign {name} out on all devices?"),
+    "drop_second_factor_confirm": Text(
         "Hủy xác thực hai lớp của {name}? Sau đó chỉ cần mật khẩu để đăng nhập.",
         "Remove the second factor of {name}? From then on a password alone signs in.",
     ),
     "old_password": Text("Mật khẩu hiện tại", "Current password"),
     "new_password": Text("Mật khẩu mới", "New password"),
     "repeat_password": Text("Nhập lại mật khẩu mới", "Repeat the new password"),
-    "not_the_same": Text("Mật khẩu nhập lại không khớp", "The passwords do not match"),
+    "passwords_differ": Text("Mật khẩu nhập lại không khớp", "The passwords do not match"),
     "password_hint": Text(
         "Tối thiểu {n} ký tự; nên dùng một câu dễ nhớ. Có thể dán từ trình quản lý mật khẩu.",
         "At least {n} characters; an easily remembered sentence is good. Pasting from a password manager works.",
     ),
-    "forgotten": Text(
+    "password_forgotten": Text(
         "Quên mật khẩu hoặc mất điện thoại: đề nghị quản trị viên cấp liên kết mới.",
         "Forgotten password or lost phone: ask an administrator for a new link.",
     ),
@@ -42,7 +42,7 @@ MESSAGES: dict[str, Text] = {
     "password_chosen": Text(
         "Đã lưu mật khẩu. Hãy đăng nhập bằng tên {name}.", "The password is saved. Please sign in as {name}."
     ),
-    "no_link": Text(
+    "invitation_incomplete": Text(
         "Địa chỉ thiếu mã liên kết. Hãy mở đúng liên kết do quản trị viên cấp.",
         "This address lacks the secret of the link. Open the complete link that the administrator gave you.",
     ),
@@ -75,7 +75,7 @@ MESSAGES: dict[str, Text] = {
     "invited_until": Text("liên kết có hiệu lực đến {moment}", "link valid until {moment}"),
     "change_account": Text("Sửa tài khoản {name}", "Change the account of {name}"),
     "appoint": Text("Thay đổi vai trò, đơn vị", "Change role or unit"),
-    "appointed": Text("Có hiệu lực ngay.", "Takes effect at once."),
+    "effective_at_once": Text("Có hiệu lực ngay.", "Takes effect at once."),
     "new_link": Text("Cấp liên kết mật khẩu mới", "New password link"),
     "new_link_hint": Text(
         "Mật khẩu cũ hết hiệu lực ngay; tài khoản bị đăng xuất khỏi tất cả thiết bị.",
@@ -89,11 +89,11 @@ MESSAGES: dict[str, Text] = {
         "Mã chỉ hiển thị một lần. Hãy lưu ở nơi bảo mật của hệ thống sử dụng mã.",
         "The token is shown once. Store it where the system that uses it keeps its secrets.",
     ),
-    "copy_it": Text("Sao chép", "Copy"),
+    "copy_secret": Text("Sao chép", "Copy"),
     "copied": Text("Đã sao chép", "Copied"),
     "drop_second_factor": Text("Hủy xác thực hai lớp do mất thiết bị", "Remove the second factor of a lost device"),
     "dismiss": Text("Khóa tài khoản", "Disable account"),
-    "dismiss_sure": Text(
+    "dismiss_confirm": Text(
         "Khóa tài khoản {name}? Tài khoản hết hiệu lực ngay.", "Disable the account {name}? It stops working at once."
     ),
     "issue_token": Text("Cấp mã truy cập", "Issue a token"),
@@ -120,14 +120,14 @@ MESSAGES: dict[str, Text] = {
     "per_minute": Text("Giới hạn số lần mỗi phút", "Requests per minute, at most"),
     "uses": Text("Lịch sử sử dụng", "Usage"),
     "uses_of": Text("Lịch sử sử dụng {name}", "Usage of {name}"),
-    "uses_kept": Text(
+    "uses_hint": Text(
         "Theo ngày và địa chỉ, 90 ngày qua; “bị từ chối” gồm cả khi mã đã thu hồi hoặc địa chỉ ngoài phạm vi cho phép.",
         "By day and address, the last 90 days; “refused” includes requests after revocation or from an address that is"
         " not allowed.",
     ),
     "calls": Text("{n} lần", "{n} times"),
-    "turned_away": Text("{n} lần bị từ chối", "{n} refused"),
-    "refused_lately": Text("{n} lần bị từ chối trong 7 ngày", "{n} refused in 7 days"),
+    "calls_refused": Text("{n} lần bị từ chối", "{n} refused"),
+    "calls_refused_in_7_days": Text("{n} lần bị từ chối trong 7 ngày", "{n} refused in 7 days"),
     "scopes": Text("Phạm vi", "Scope"),
     "scope_read": Text("xem", "read"),
     "scope_write": Text("cập nhật", "write"),
@@ -143,7 +143,7 @@ MESSAGES: dict[str, Text] = {
     "issued_by": Text("Người cấp", "Issued by"),
     "revoke": Text("Thu hồi", "Revoke"),
     "revoke_token": Text("Thu hồi mã truy cập {name}", "Revoke {name}"),
-    "revoke_sure": Text(
+    "revoke_confirm": Text(
         "Thu hồi {name}? Hệ thống đang sử dụng mã sẽ bị từ chối ngay.",
         "Revoke {name}? The system that uses it is refused at once.",
     ),

@@ -202,13 +202,13 @@ def position_text(change: Change, language: str) -> str:
     if values is None:
         return ""
     if values["old"] is None or values["new"] is None:
-        return messages["was_placed" if values["old"] is None else "was_unplaced"]
+        return messages["position_entered" if values["old"] is None else "position_removed"]
     metres = change.get("moved_m")
     if metres is None:
-        return messages["was_reshaped"]
+        return messages["shape_edited"]
     in_km = metres >= KILOMETRE
     n = format_number(round(metres / KILOMETRE, 1) if in_km else round(metres), language)
-    return messages["was_moved"].format(d=messages["kilometres" if in_km else "metres"].format(n=n))
+    return messages["position_moved"].format(d=messages["kilometres" if in_km else "metres"].format(n=n))
 
 
 def _shorten(text: str) -> str:

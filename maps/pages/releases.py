@@ -13,7 +13,7 @@ MESSAGES: dict[str, Text] = {
     "release_filter": Text("Bộ lọc", "Filter"),
     "has_position": Text("Vị trí", "Position"),
     "release_steps": Text("Các bước", "Steps"),
-    "releases_what": Text(
+    "releases_hint": Text(
         "Dữ liệu chỉ được cung cấp sau khi người thứ hai phê duyệt",
         "Data is released only after a second person has approved it",
     ),
@@ -25,7 +25,7 @@ MESSAGES: dict[str, Text] = {
     "release_state": Text("Trạng thái", "State"),
     "release_rows": Text("Số dòng", "Rows"),
     "release_last": Text("Thao tác gần nhất", "Last action"),
-    "release_why": Text("Lý do", "Reason"),
+    "release_reason": Text("Lý do", "Reason"),
     "release_feature": Text("Mục", "Feature"),
     "basis": Text("Căn cứ", "Basis"),
     "basis_document": Text("Văn bản làm căn cứ", "Basis document"),
@@ -36,13 +36,13 @@ MESSAGES: dict[str, Text] = {
     "prepared_by": Text("Người soạn", "Prepared by"),
     "approved_by": Text("Người phê duyệt", "Approved by"),
     "watermark": Text("Dấu chìm", "Watermark"),
-    "release_what_goes": Text("Nội dung chia sẻ", "What is released"),
+    "release_contents": Text("Nội dung chia sẻ", "What is released"),
     "release_fields": Text("Thuộc tính được chia sẻ", "Released fields"),
     "release_fields_hint": Text(
         "Chỉ cung cấp thuộc tính được chọn; thuộc tính bổ sung sau không tự động được cung cấp.",
         "Only the selected fields are released; fields added later are not released automatically.",
     ),
-    "release_fields_stay": Text("Thuộc tính không cung cấp", "Fields not released"),
+    "release_fields_excluded": Text("Thuộc tính không cung cấp", "Fields not released"),
     "release_filter_hint": Text(
         "border=VN-KH&condition=damaged, theo địa chỉ của trang danh sách",
         "border=VN-KH&condition=damaged, as in the address of a list",
@@ -74,31 +74,33 @@ MESSAGES: dict[str, Text] = {
         "{n} dòng trong dữ liệu gốc nay đã khác bản đang chia sẻ, hoặc không còn được chia sẻ.",
         "{n} rows of the source data now differ from what is shared, or may no longer be shared.",
     ),
-    "release_do_submitted": Text("Trình phê duyệt", "Submit"),
-    "release_do_approved": Text("Phê duyệt", "Approve"),
-    "release_do_rejected": Text("Không phê duyệt", "Reject"),
-    "release_do_published": Text("Phát hành cho nơi nhận", "Publish to the recipient"),
-    "release_do_withdrawn": Text("Thu hồi", "Withdraw"),
-    "release_do_discarded": Text("Hủy bản nháp", "Discard the draft"),
-    "release_sure_submitted": Text(
+    "release_action_submitted": Text("Trình phê duyệt", "Submit"),
+    "release_action_approved": Text("Phê duyệt", "Approve"),
+    "release_action_rejected": Text("Không phê duyệt", "Reject"),
+    "release_action_published": Text("Phát hành cho nơi nhận", "Publish to the recipient"),
+    "release_action_withdrawn": Text("Thu hồi", "Withdraw"),
+    "release_action_discarded": Text("Hủy bản nháp", "Discard the draft"),
+    "release_confirm_submitted": Text(
         "Trình đúng các dòng đang xem để người thứ hai phê duyệt.",
         "Exactly the rows shown go to a second person for approval.",
     ),
-    "release_sure_approved": Text(
+    "release_confirm_approved": Text(
         "Xác nhận đã kiểm tra nội dung sẽ cung cấp và căn cứ.",
         "You confirm that you have checked what would be released and its basis.",
     ),
-    "release_sure_rejected": Text(
+    "release_confirm_rejected": Text(
         "Lý do được gửi cho người soạn.", "The reason is sent to the person who prepared it."
     ),
-    "release_sure_published": Text(
+    "release_confirm_published": Text(
         "Nơi nhận xem được các dòng này ngay.", "The recipient can read these rows at once."
     ),
-    "release_sure_withdrawn": Text(
+    "release_confirm_withdrawn": Text(
         "Nơi nhận không truy cập được nữa; dữ liệu đã tải về không thu hồi được.",
         "The recipient loses access; data already downloaded cannot be recalled.",
     ),
-    "release_sure_discarded": Text("Bản nháp này sẽ không được xử lý tiếp.", "This draft will not be taken further."),
+    "release_confirm_discarded": Text(
+        "Bản nháp này sẽ không được xử lý tiếp.", "This draft will not be taken further."
+    ),
     "empty_releases": Text(
         "Chưa có bản chia sẻ nào. Soạn bản đầu tiên: chọn lớp, thuộc tính và căn cứ.",
         "There are no releases yet. Prepare the first one: choose layers, fields and the basis.",

@@ -108,7 +108,7 @@ export class AddressBox {
     this.#show(
       element("h3", {}, approximateSign(p) + (p.address ?? "")),
       element("p", { className: "quiet" }, locationPhrases(p).join(" · ")),
-      location.geometry ? null : element("p", {}, message("nowhere")),
+      location.geometry ? null : element("p", {}, message("number_without_position")),
       systems.length ? element("dl", { className: "facts" }, ...systems) : null,
       zones.length ? this.#zoneList(zones) : null,
       document.querySelector('[data-key="n"]') ? this.#reportLink(p.border) : null,

@@ -83,7 +83,7 @@ function parse(response, text) {
   try {
     return JSON.parse(text);
   } catch {
-    throw new RequestError(response.status, { detail: message("not_an_answer", { status: response.status }) });
+    throw new RequestError(response.status, { detail: message("invalid_response", { status: response.status }) });
   }
 }
 

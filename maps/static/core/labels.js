@@ -48,7 +48,7 @@ const sectionOf = (p) => p.section || p.address || "";
 export function titleOf(layer, { id, properties: p }) {
   switch (layer) {
     case "markers":
-      return `${message("marker_word")} ${p.number ?? ""}`.trim();
+      return `${message("marker_prefix")} ${p.number ?? ""}`.trim();
     case "posts":
       return `${layerTitle(layer)} ${sectionOf(p)}`.trim();
     case "gates":
@@ -75,8 +75,8 @@ export function shortTitleOf(layer, feature) {
   const { address, kind } = feature.properties;
   if (layer !== "works" || !address || !kind) return titleOf(layer, feature);
   let place = address;
-  if (/^\d+(\/\d+)?(\(\d\))?$/.test(address)) place = `${message("marker_word")} ${address}`;
-  else if (address.includes("–")) place = `${message("section_word")} ${address}`;
+  if (/^\d+(\/\d+)?(\(\d\))?$/.test(address)) place = `${message("marker_prefix")} ${address}`;
+  else if (address.includes("–")) place = `${message("section_prefix")} ${address}`;
   return `${place} · ${codeTitle(layer, "kind", kind).toLowerCase()}`;
 }
 
@@ -159,7 +159,7 @@ export function valueText(layer, field, value) {
 
 /** @param {{ done: number, of: number, next?: { title: Title } }} progress How many steps of a procedure are done. */
 const progressText = ({ done, of, next }) =>
-  joined(`${done}/${of}`, next && message("next_step", { word: localized(next.title) }));
+  joined(`${done}/${of}`, next && message("next_step", { step: localized(next.title) }));
 
 /** @param {Record<string, any>} value */
 const objectText = (value) =>

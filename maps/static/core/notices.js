@@ -31,7 +31,7 @@ export function showNotice(key, text, { error = false, retry = null, undo = null
     };
     notice.append(element("button", { className: "button plain", type: "button", onclick: press }, message(label)));
   };
-  if (retry) addButton("again", retry);
+  if (retry) addButton("retry", retry);
   if (undo) addButton("undo", undo);
   if (error) addButton("close");
   list.append(notice);

@@ -31,7 +31,7 @@ export function showSecret(title, secret, hint) {
   const copyButton = element(
     "button",
     { className: "button primary", type: "button", onclick: copy },
-    message("copy_it"),
+    message("copy_secret"),
   );
   const dialog = element(
     "dialog",

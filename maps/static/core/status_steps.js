@@ -66,6 +66,6 @@ function stepTexts(steps, current) {
       index === current ? currentTitle : title(index),
     ]);
   }
-  const next = current + 1 < steps.length ? ` · ${message("next_step", { word: title(current + 1) })}` : "";
+  const next = current + 1 < steps.length ? ` · ${message("next_step", { step: title(current + 1) })}` : "";
   return [`${message("step_of", { i: current + 1, n: steps.length })}: `, currentTitle, next];
 }

@@ -153,7 +153,7 @@ export class AddressInput {
       this.status.replaceChildren();
       return this.onChange();
     }
-    this.#showStatus(message("place_looking"));
+    this.#showStatus(message("place_searching"));
     await this.#locate({ q: this.#query(), border: this.border });
   }
 
@@ -165,7 +165,7 @@ export class AddressInput {
     this.zone.hide();
     this.root.classList.remove("wrong");
     this.#drawPoint([position.lat, position.lon], position.accuracy);
-    this.#showStatus(message("place_looking"));
+    this.#showStatus(message("place_searching"));
     await this.#locate({ lon: position.lon.toFixed(6), lat: position.lat.toFixed(6) });
   }
 

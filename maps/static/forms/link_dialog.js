@@ -44,7 +44,7 @@ export function linkDialog(feature, send) {
   const label = message("link_search");
   const properties = { type: "search", maxlength: "200", autocomplete: "off" };
   const input = element("input", { ...properties, "aria-label": label, placeholder: label });
-  const legend = element("legend", {}, message("link_found"));
+  const legend = element("legend", {}, message("link_results"));
   const hint = element("p", { className: "quiet" }, message("link_hint"));
   const list = element("fieldset", { className: "choices" }, legend, hint);
   const roles = ROLES.map((name) => element("option", { value: name }, message(`role_${name}`)));
@@ -66,7 +66,7 @@ export function linkDialog(feature, send) {
     results = new Map(matches.map((result) => [result.key, result]));
     const rows = matches.map((result) => choice(result, () => (role.value = result.role)));
     const problem = error && element("p", { className: "field-fault" }, error.message);
-    const nothing = element("p", { className: "quiet" }, message("link_nothing"));
+    const nothing = element("p", { className: "quiet" }, message("link_no_results"));
     list.replaceChildren(legend, ...rows, ...(problem ? [problem] : rows.length ? [] : [nothing]));
   };
   input.addEventListener("input", debounce(300, update));
@@ -77,7 +77,7 @@ export function linkDialog(feature, send) {
     if (result) await send({ ...result.body, role: values.get("role") }, result.title);
   };
   const content = [input, list, labelled(message("link_role"), role)];
-  const options = { label: message("link_make"), labels: { role: message("link_role") } };
+  const options = { label: message("link_create"), labels: { role: message("link_role") } };
   formDialog(message("link_to"), titleOf(feature.properties.layer, feature), content, submit, options);
   input.focus();
 }

@@ -102,7 +102,7 @@ function linkEnd(link, follow) {
 
 /** @param {Link} link */
 const endTitle = ({ layer, title }) =>
-  layer === "markers" ? `${message("marker_word")} ${title}` : (title ?? layerTitle(layer));
+  layer === "markers" ? `${message("marker_prefix")} ${title}` : (title ?? layerTitle(layer));
 
 /**
  * @param {Link} link

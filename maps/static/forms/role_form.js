@@ -15,7 +15,7 @@ export function roleFields({ roles, units }, { role = "officer", unit = "" } = {
   const unitOptions = choices.map((name) => element("option", { value: name, selected: name === unit }, name));
   const none = element("option", { value: "" }, "–");
   return [
-    labelled(message("post"), element("select", { name: "role", required: true }, ...roleOptions)),
+    labelled(message("role"), element("select", { name: "role", required: true }, ...roleOptions)),
     labelled(message("unit"), element("select", { name: "unit", title: message("unit_hint") }, none, ...unitOptions)),
     element("p", { className: "quiet" }, message("unit_hint")),
   ];

@@ -27,18 +27,18 @@ export function statusDialog(layer, feature, onChanged) {
   const choices = element(
     "fieldset",
     {},
-    element("legend", {}, message("move_to")),
+    element("legend", {}, message("status_new")),
     ...next.map((code, index) => choice(code, index === forward)),
-    next.length ? null : element("p", { className: "quiet" }, message("no_moves")),
+    next.length ? null : element("p", { className: "quiet" }, message("status_final")),
   );
   const reason = labelled(`${message("reason")} (${message("required")})`, reasonInput(true));
-  const title = message("move_title", { title: titleOf(layer, feature) });
-  const lead = current ? message("move_now", { word: localized(current.title) }) : null;
+  const title = message("status_update_of", { title: titleOf(layer, feature) });
+  const lead = current ? message("status_current", { status: localized(current.title) }) : null;
   const send = async (/** @type {FormData} */ values) => {
     await onChanged(await changeStatus(layer, feature, String(values.get("to")), String(values.get("reason"))));
   };
-  const labels = { to: message("move_to"), reason: message("reason") };
-  formDialog(title, lead, [choices, reason], send, { label: message("move_on"), labels });
+  const labels = { to: message("status_new"), reason: message("reason") };
+  formDialog(title, lead, [choices, reason], send, { label: message("status_update"), labels });
 }
 
 /**

@@ -53,7 +53,7 @@ export async function changeStatus(layer, feature, to, reason) {
   const { etag } = await sendFromVersion(layer, feature, (seen) => sendTransition(layer, feature, seen, to, reason));
   const reversible = codeOf(layer, status, to)?.onward.includes(from);
   const undo = () => sendTransition(layer, feature, etag, from, undoReason());
-  return { text: message("moved_to", { word: codeTitle(layer, status, to) }), undo: reversible ? undo : null };
+  return { text: message("status_updated", { status: codeTitle(layer, status, to) }), undo: reversible ? undo : null };
 }
 
 const undoReason = () => message("undo").toLowerCase();

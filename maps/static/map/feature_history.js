@@ -92,9 +92,9 @@ const changeLine = (text) => element("p", { className: "change" }, text);
  */
 function positionText(change, moved) {
   if (!change) return "";
-  if (!change.old) return message("was_placed");
-  if (!change.new) return message("was_unplaced");
-  return typeof moved === "number" ? message("was_moved", { d: formatDistance(moved) }) : message("was_reshaped");
+  if (!change.old) return message("position_entered");
+  if (!change.new) return message("position_removed");
+  return typeof moved === "number" ? message("position_moved", { d: formatDistance(moved) }) : message("shape_edited");
 }
 
 /**

@@ -163,7 +163,7 @@ function statusButton(layer, feature, onChanged) {
   if (!isEditable(feature)) return null;
   if (layer === "gates") return button("record_event", () => gateEventDialog(feature, onChanged));
   if (!layerCard(layer).movable) return null;
-  return button("move_on", () => statusDialog(layer, feature, onChanged));
+  return button("status_update", () => statusDialog(layer, feature, onChanged));
 }
 
 /**

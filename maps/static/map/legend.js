@@ -44,9 +44,9 @@ function layerItems(layer, isTab, overlays) {
     items.push(element("li", { className: "zero" }, message("zoom_for_markers")));
   }
   if (!tiles) return items;
-  if (tiles.counts) items.push(element("li", {}, message("counted")));
-  items.push(numberedItem(message("drawn_in_view"), `${tiles.counts ? "≈ " : ""}${formatNumber(tiles.number)}`));
-  if (tiles.dropped) items.push(numberedItem(message("left_out"), formatNumber(tiles.dropped)));
+  if (tiles.counts) items.push(element("li", {}, message("counts_hint")));
+  items.push(numberedItem(message("features_in_view"), `${tiles.counts ? "≈ " : ""}${formatNumber(tiles.number)}`));
+  if (tiles.dropped) items.push(numberedItem(message("features_dropped"), formatNumber(tiles.dropped)));
   return items;
 }
 

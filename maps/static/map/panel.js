@@ -130,7 +130,7 @@ export class Panel {
   #rowsOf(layer, { features, error }) {
     if (error) return [element("p", { className: "field-fault" }, error.message)];
     if (features.length) return features.map((feature) => this.#row(layer, feature));
-    const text = message(layerCard(layer).creatable ? `empty_${layer}` : "nothing_seen");
+    const text = message(layerCard(layer).creatable ? `empty_${layer}` : "nothing_visible");
     return [element("p", { className: "quiet" }, text)];
   }
 

@@ -27,7 +27,7 @@ submitAsJson(confirmation, async (values) => {
 });
 
 submitAsJson(byId("password", HTMLFormElement), async ({ old, password, again }) => {
-  if (password !== again) throw new Error(message("not_the_same"));
+  if (password !== again) throw new Error(message("passwords_differ"));
   await request("/api/account/password", { method: "POST", body: { old, password } });
   location.reload();
 });
@@ -42,7 +42,7 @@ if (recovery instanceof HTMLFormElement) {
 
 byId("everywhere").addEventListener("click", () => {
   const label = message("sign_out_everywhere");
-  formDialog(message("leave_everywhere_sure"), null, [], signOutEverywhere, { label });
+  formDialog(message("sign_out_everywhere_confirm"), null, [], signOutEverywhere, { label });
 });
 
 async function signOutEverywhere() {

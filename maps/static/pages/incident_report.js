@@ -41,7 +41,7 @@ try {
   restoreDraft();
 } catch (error) {
   const reload = { className: "button", type: "button", onclick: () => location.reload() };
-  showError(element("p", {}, error.message), element("button", reload, message("again")));
+  showError(element("p", {}, error.message), element("button", reload, message("retry")));
 }
 
 function saveDraft() {

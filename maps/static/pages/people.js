@@ -16,7 +16,7 @@ const choices = { roles: page.roles, units: page.units };
 const labels = {
   name: message("login_name"),
   title: message("person_title"),
-  role: message("post"),
+  role: message("role"),
   unit: message("unit"),
   subject: message("subject"),
 };
@@ -91,14 +91,14 @@ function changeDialog(person) {
     "div",
     { className: "actions" },
     confirmButton(inviteQuestion, message("new_link"), invite),
-    confirmButton(message("send_out_sure", { name }), message("sign_out_everywhere"), endSessions),
+    confirmButton(message("sign_out_person_confirm", { name }), message("sign_out_everywhere"), endSessions),
     person.second_factor
-      ? confirmButton(message("drop_second_factor_sure", { name }), message("drop_second_factor"), removeSecondFactor)
+      ? confirmButton(message("drop_second_factor_confirm", { name }), message("drop_second_factor"), removeSecondFactor)
       : null,
-    confirmButton(message("dismiss_sure", { name }), message("dismiss"), removeAccount),
+    confirmButton(message("dismiss_confirm", { name }), message("dismiss"), removeAccount),
   );
   const title = textField("title", { value: person.title ?? "" });
-  const lead = `${message("appoint")}. ${message("appointed")}`;
+  const lead = `${message("appoint")}. ${message("effective_at_once")}`;
   const content = [title, ...roleFields(choices, person), actions];
   const options = { label: message("appoint"), labels };
   const dialog = formDialog(message("change_account", { name }), lead, content, setRole, options);

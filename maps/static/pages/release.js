@@ -25,7 +25,7 @@ function transitionDialog({ move = "", label = "", explained }) {
     location.reload();
   };
   const options = { label, labels: { reason: message("reason") } };
-  formDialog(label, message(`release_sure_${move}`), [labelled(reasonLabel, reasonInput(required))], send, options);
+  formDialog(label, message(`release_confirm_${move}`), [labelled(reasonLabel, reasonInput(required))], send, options);
 }
 
 const map = window.map_main;

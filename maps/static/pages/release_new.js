@@ -14,7 +14,7 @@ const labels = {
   valid_from: message("valid_from"),
   valid_to: message("valid_to"),
   note: message("release_note"),
-  parts: message("release_what_goes"),
+  parts: message("release_contents"),
 };
 
 const form = byId("release", HTMLFormElement);

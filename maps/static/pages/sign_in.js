@@ -47,12 +47,12 @@ function enableInvitation(form) {
   history.replaceState(null, "", location.pathname + location.search); // the secret stays out of the history
   const errorBox = /** @type {HTMLElement} */ (form.querySelector(".refusal"));
   if (!secret) {
-    errorBox.textContent = message("no_link");
+    errorBox.textContent = message("invitation_incomplete");
     errorBox.hidden = false;
   }
   submitAsJson(form, async ({ password, again }) => {
-    if (!secret) throw new Error(message("no_link"));
-    if (password !== again) throw new Error(message("not_the_same"));
+    if (!secret) throw new Error(message("invitation_incomplete"));
+    if (password !== again) throw new Error(message("passwords_differ"));
     const { data } = await request("/signin/password", { method: "POST", body: { invitation: secret, password } });
     form.remove();
     showSuccess(data.name);

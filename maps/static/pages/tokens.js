@@ -11,7 +11,7 @@ import { roleFields } from "../forms/role_form.js";
 
 const labels = {
   name: message("token_name"),
-  role: message("post"),
+  role: message("role"),
   unit: message("unit"),
   recipient: message("recipient"),
   days: message("days"),
@@ -72,7 +72,7 @@ for (const button of all("[data-token]")) {
     location.reload();
   };
   button.addEventListener("click", () => {
-    formDialog(message("revoke_sure", { name }), null, [], revoke, { label: message("revoke") });
+    formDialog(message("revoke_confirm", { name }), null, [], revoke, { label: message("revoke") });
   });
 }
 
@@ -91,7 +91,7 @@ function usesDialog(path, title) {
     "dialog",
     { "aria-label": title },
     element("h2", {}, title),
-    element("p", { className: "quiet" }, message("uses_kept")),
+    element("p", { className: "quiet" }, message("uses_hint")),
     list,
     element("div", { className: "dialog-foot" }, closeButton(message("close"))),
   );
@@ -113,7 +113,7 @@ function usesDialog(path, title) {
 
 /** @param {Use} use */
 function useItem({ day, address: ipAddress, calls, refused, first_at: first, last_at: last }) {
-  const refusals = ` · ${message("turned_away", { n: formatNumber(refused) })}`;
+  const refusals = ` · ${message("calls_refused", { n: formatNumber(refused) })}`;
   return element(
     "li",
     {},
