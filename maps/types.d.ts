@@ -1,5 +1,5 @@
 /**
- * What the pages know: the JSON that the server sends, as types for `tsc`. The browser never loads this file.
+ * The JSON that the server sends to the pages, as types for `tsc`. The browser never loads this file.
  */
 
 /** A title in both languages of the pages. */
@@ -40,7 +40,7 @@ interface ChildTable {
   fields: Field[];
 }
 
-/** What `/api/cards` says of a layer: its fields, and what the reader may do. */
+/** The card of a layer in `/api/cards`: its fields, and what the reader may do. */
 interface LayerCard {
   name: string;
   title: Title;
@@ -63,7 +63,7 @@ interface LayerCard {
 /** The properties of a feature, by the names of its layer's fields. */
 type Properties = Record<string, any>;
 
-/** A GeoJSON feature of a layer, with what the response said of it when it was read alone. */
+/** A GeoJSON feature of a layer; if it was read alone, with headers of the response. */
 interface LayerFeature {
   type: "Feature";
   id: string;
@@ -74,8 +74,8 @@ interface LayerFeature {
   allows?: string | null;
 }
 
-/** A feature of a vector tile has properties alone. */
-type Described = Pick<LayerFeature, "properties"> & { geometry?: GeoJSON.Geometry | object | null };
+/** What drawing needs of a feature; features of vector tiles have only properties. */
+type DrawableFeature = Pick<LayerFeature, "properties"> & { geometry?: GeoJSON.Geometry | object | null };
 
 /** A location of `/api/locate`. */
 interface LocatedFeature extends GeoJSON.Feature<GeoJSON.Geometry | null, Properties> {}
@@ -101,7 +101,7 @@ interface Position {
   accuracy?: number | null;
 }
 
-/** Where something is, as the server takes it: coordinates, or text that the server locates. */
+/** A position in a request body: coordinates, or text that the server locates. */
 type PositionInput =
   | { geometry: GeoJSON.Point; position_source: string; accuracy_m?: number }
   | { geometry?: undefined; place: { text: string; border?: string; written?: string } };
@@ -120,7 +120,7 @@ interface FieldError {
   detail: string;
 }
 
-/** An entry of a feature's history: of itself, or of a row of a child table or a link (`part`). */
+/** An entry of a feature's history: a change of the feature, or of a row of a child table or a link (`part`). */
 interface HistoryEntry {
   at: string;
   actor: string;
@@ -176,21 +176,21 @@ interface Person {
   second_factor?: boolean;
 }
 
-/** The JSON that a page brings with it. Each page fills in what its own scripts need. */
+/** The JSON in a page. Each page contains what its scripts need. */
 interface PageData {
-  /** The moment that the page looks back to, ISO 8601; nothing when it shows the present. */
+  /** The past time that the page shows (`as_of`), RFC 3339; empty for the present. */
   past?: string | null;
   /** Latitude, longitude and zoom of the first view. */
   home: [number, number, number];
   /** The mark of each layer whose features have none of their own. */
   marks?: Record<string, Mark>;
-  /** The layers that the map shows at first. */
+  /** The layers that the map shows first. */
   drawn: string[];
   tabs: string[];
   [name: string]: any;
 }
 
-/** What `element` takes: properties, attributes and, by names in `on…`, event listeners. */
+/** The properties that `element` takes: DOM properties, attributes and, named `on…`, event listeners. */
 interface ElementProperties {
   [listener: `on${string}`]: ((event: any) => unknown) | null;
   [name: string]: any;
@@ -198,7 +198,7 @@ interface ElementProperties {
 
 type Child = Node | string | null | undefined | false;
 
-/** What a change did: a text to show, and how to take it back. */
+/** The outcome of a change: a text to show, and a function that undoes it. */
 interface Outcome {
   text?: string;
   undo?: (() => Promise<unknown>) | null;

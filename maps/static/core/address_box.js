@@ -1,22 +1,22 @@
-// The search box of the map: Enter locates the text; the result is drawn with its values, several are offered.
+// The search box of the map: Enter locates the text. A single result is drawn and described; several are listed to
+// choose from.
 
 import { byId, element, present } from "./elements.js";
 import { withQuery } from "./http.js";
 import { approximateSign, coordinateTexts, locate, locationPhrases, otherZones } from "./locate.js";
 import { message } from "./page.js";
 
-const SUGGESTIONS = 6; // marker numbers offered for one that does not exist
+const MAX_SUGGESTIONS = 6; // existing marker numbers, for a number that does not exist
 
-/** Zoom levels by the accuracy of a point. */
-const CLOSE = 13;
-const WIDE = 11;
-const WIDE_FROM = 2000; // metres
+const POINT_ZOOM = 13;
+const INACCURATE_POINT_ZOOM = 11;
+const INACCURATE_FROM = 2000; // metres of accuracy
 
 export class AddressBox {
   /**
    * @param {L.Map} map
-   * @param {{ border: () => string | undefined, onChange: (text: string) => void }} actions `border` is the one that a
-   *   marker number without a border belongs to; `onChange` receives the text that is shown on the map.
+   * @param {{ border: () => string | undefined, onChange: (text: string) => void }} actions `border` returns the
+   *   border of marker numbers without one; `onChange` receives the text of the current search.
    */
   constructor(map, { border, onChange }) {
     this.map = map;
@@ -59,7 +59,7 @@ export class AddressBox {
     this.onChange("");
   }
 
-  /** Hide the results; returns whether there were any to hide. */
+  /** Hide the results; returns whether they were visible. */
   close() {
     if (this.results.hidden) return false;
     this.results.hidden = true;
@@ -69,7 +69,7 @@ export class AddressBox {
   /** @param {Error & { problem?: Problem }} error */
   #showError(error) {
     this.drawing.clearLayers();
-    const numbers = (error.problem?.numbers ?? []).slice(0, SUGGESTIONS);
+    const numbers = (error.problem?.numbers ?? []).slice(0, MAX_SUGGESTIONS);
     const buttons = numbers.map((number) =>
       element("button", { className: "button", type: "button", onclick: () => this.search(number) }, number),
     );
@@ -143,8 +143,8 @@ export class AddressBox {
     }).addTo(this.drawing);
     const bounds = shape.getBounds();
     if (geometry.type === "Point") {
-      const closest = properties.accuracy_m > WIDE_FROM ? WIDE : CLOSE;
-      this.map.setView(bounds.getCenter(), Math.max(this.map.getZoom(), closest));
+      const pointZoom = properties.accuracy_m > INACCURATE_FROM ? INACCURATE_POINT_ZOOM : POINT_ZOOM;
+      this.map.setView(bounds.getCenter(), Math.max(this.map.getZoom(), pointZoom));
     } else this.map.fitBounds(bounds.pad(0.4), { maxZoom: 14 });
   }
 

@@ -1,17 +1,17 @@
-// Looking back on every page: the form that takes a moment, and the link back to the present. The rest of the view
-// stays as the URL has it.
+// Pages as of a past time: the form that sets `as_of` in the URL, and the link that removes it. The other parameters of
+// the URL stay.
 
 import { parseMoment } from "./date_text.js";
 import { all } from "./elements.js";
 import { enableMenus } from "./menus.js";
 
 /**
- * The URL of this page at a moment, or in the present.
+ * The URL of this page as of a past time, or of the present.
  * @param {string | null} moment
  */
 function urlAt(moment) {
   const parameters = new URLSearchParams(location.search);
-  parameters.delete("after"); // a cursor belongs to the moment that it was issued for
+  parameters.delete("after"); // a cursor is valid only for the time that it was issued for
   if (moment) parameters.set("as_of", moment);
   else parameters.delete("as_of");
   const text = parameters.toString().replaceAll("%2C", ",").replaceAll("%2F", "/");

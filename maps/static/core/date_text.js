@@ -1,6 +1,6 @@
-// Text fields for dates and moments, written dd/mm/yyyy whatever the browser's language, with a calendar button where
-// the browser has a date picker. Spaces, dots, dashes or nothing may stand between the numbers: the numeric keypad of a
-// phone has no slash.
+// Text fields for dates and date-times, written dd/mm/yyyy whatever the browser's language, with a calendar button
+// where the browser has a date picker. Spaces, dots, dashes or nothing may stand between the numbers: the numeric
+// keypad of a phone has no slash.
 
 import { all, element } from "./elements.js";
 import { message } from "./page.js";
@@ -13,7 +13,7 @@ const ISO = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d))?/;
 const twoDigits = (digits) => digits.padStart(2, "0");
 
 /**
- * The date yyyy-mm-dd and the time hh:mm, if there is one, that a text stands for; null for any other text.
+ * The date (yyyy-mm-dd) in a text, and the time (hh:mm) if there is one; null for any other text.
  * @param {string} text
  */
 function parse(text) {
@@ -29,13 +29,14 @@ function parse(text) {
 }
 
 /**
- * The date as the server takes it, or null for a text that is none.
+ * The date in a text, as the server expects it (yyyy-mm-dd); null for any other text.
  * @param {string} text
  */
 export const parseDay = (text) => parse(text)?.date ?? null;
 
 /**
- * The moment in Việt Nam's time as the server takes it, midnight where no time is written; null for a text that is none.
+ * The date-time in a text, in Vietnam time and as the server expects it (RFC 3339); midnight without a time, null for
+ * any other text.
  * @param {string} text
  */
 export function parseMoment(text) {
@@ -43,7 +44,7 @@ export function parseMoment(text) {
   return moment && `${moment.date}T${moment.time ?? "00:00"}:00+07:00`;
 }
 
-/** @param {string} date yyyy-mm-dd, to be written dd/mm/yyyy. */
+/** @param {string} date yyyy-mm-dd; returned as dd/mm/yyyy. */
 const dayText = (date) => date.split("-").reverse().join("/");
 
 /**
@@ -53,7 +54,7 @@ const dayText = (date) => date.split("-").reverse().join("/");
 const nameOf = (input) => input.closest("label")?.firstChild?.textContent?.trim() ?? "";
 
 /**
- * Make a text field one for a date, or with `timed` for a moment; returns the element to show in its place.
+ * Turn a text field into a date field or, with `timed`, a date-time field; returns the element that replaces it.
  * @param {HTMLInputElement} input
  * @param {{ timed?: boolean, max?: string }} [options] `max` is the last date of the calendar, yyyy-mm-dd.
  * @returns {HTMLElement}
@@ -95,7 +96,7 @@ export function dayField(input, { timed = false, max = "" } = {}) {
 }
 
 /**
- * Make the `[data-day]` inputs of a page into fields for dates, those with `data-day="timed"` into fields for moments.
+ * Turn the `[data-day]` inputs of a page into date fields, those with `data-day="timed"` into date-time fields.
  * @param {ParentNode} root
  */
 export function enhanceDayFields(root) {
@@ -107,8 +108,8 @@ export function enhanceDayFields(root) {
 }
 
 /**
- * The values of a form, its dates as the server takes them. Throws an error for the first field that holds none, and
- * focuses that field.
+ * The values of a form, its dates as the server expects them. For the first field whose text is not a date it throws an
+ * error and focuses the field.
  * @param {HTMLFormElement} form
  */
 export function readForm(form) {

@@ -1,7 +1,7 @@
-// Calls that wait until input has paused.
+// Debouncing: a function is called only after input has paused.
 
 /**
- * A function that calls `action` once it has not been called for `wait` milliseconds, with the last arguments.
+ * A function that calls `action` with its last arguments, `wait` milliseconds after its last call.
  * @template {unknown[]} Arguments
  * @param {number} wait
  * @param {(...values: Arguments) => unknown} action

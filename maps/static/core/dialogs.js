@@ -1,4 +1,4 @@
-// Dialogs that hold one form, and the controls that they are made of.
+// Dialogs with a form, and the controls in them.
 
 import { dayField, readForm } from "./date_text.js";
 import { element } from "./elements.js";
@@ -7,8 +7,8 @@ import { errorContent } from "./http.js";
 import { message } from "./page.js";
 
 /**
- * Open a dialog with a form. `send` receives the values; an error that it throws is shown in the dialog, which keeps
- * what was entered.
+ * Open a dialog with a form. Submitting it calls `send` with the values and closes the dialog; if `send` throws, the
+ * dialog shows the error and stays open with the values.
  * @param {string} title
  * @param {string | null} lead A sentence under the title.
  * @param {Child[]} content The controls.
@@ -58,7 +58,10 @@ export function onSubmit(form, submit, errorBox, labels, action, afterError = ()
   });
 }
 
-/** @param {string} label A button that closes its dialog. */
+/**
+ * A button that closes its dialog.
+ * @param {string} label
+ */
 export const closeButton = (label) =>
   element(
     "button",
@@ -66,7 +69,10 @@ export const closeButton = (label) =>
     label,
   );
 
-/** @param {HTMLDialogElement} dialog */
+/**
+ * Add a dialog to the page and open it as a modal one.
+ * @param {HTMLDialogElement} dialog
+ */
 export function showModal(dialog) {
   document.body.append(dialog);
   dialog.showModal();
@@ -80,13 +86,17 @@ export function showModal(dialog) {
 export const labelled = (label, control) => element("label", {}, element("span", {}, label), control);
 
 /**
+ * A required date field.
  * @param {string} name
  * @param {{ value?: string, max?: string }} [options] Both yyyy-mm-dd.
  */
 export const dayInput = (name, { value = "", max = "" } = {}) =>
   dayField(element("input", { name, required: true, value: value && formatDay(value) }), { max });
 
-/** @param {ElementProperties} [properties] */
+/**
+ * The field for the document that a change is based on.
+ * @param {ElementProperties} [properties]
+ */
 export const documentInput = (properties = {}) =>
   element("input", {
     type: "text",
@@ -98,7 +108,10 @@ export const documentInput = (properties = {}) =>
 
 export const noteInput = () => element("textarea", { name: "note", rows: "2", maxlength: "2000" });
 
-/** @param {boolean} required */
+/**
+ * The field for the reason of a change.
+ * @param {boolean} required
+ */
 export const reasonInput = (required) =>
   element("textarea", { name: "reason", rows: "3", required, maxlength: "500", placeholder: message("reason_hint") });
 
@@ -106,4 +119,4 @@ export const reasonInput = (required) =>
  * The values of a form that are not empty.
  * @param {FormData} values
  */
-export const filledIn = (values) => Object.fromEntries([...values].filter(([, value]) => value !== ""));
+export const nonEmptyValues = (values) => Object.fromEntries([...values].filter(([, value]) => value !== ""));

@@ -1,8 +1,8 @@
-// How elements are made and looked up. Text from outside becomes text nodes only; nothing here parses HTML.
+// Creating and finding elements. Strings become text nodes; nothing here parses HTML.
 
 /**
- * Make an element. Properties in `on…` become listeners, `data` and `style` are objects; a property that is null,
- * undefined or false is left out, and so is such a child. Strings become text nodes.
+ * Create an element. Properties named `on…` are event listeners; `data` and `style` are objects. Properties and
+ * children that are null, undefined or false are left out.
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
  * @param {ElementProperties} [properties]
@@ -24,7 +24,7 @@ export function element(tag, properties = {}, ...children) {
 }
 
 /**
- * The children that are there.
+ * The children without null, undefined and false.
  * @param {Child[]} children
  * @returns {(Node | string)[]}
  */
@@ -54,7 +54,7 @@ export function byId(id, kind) {
 }
 
 /**
- * All elements that match a selector, as buttons, inputs or whatever `kind` they are.
+ * All elements that match a selector. `kind` only sets the type of the result; it is not checked.
  * @template {Element} [Kind=HTMLElement]
  * @param {string} selector
  * @param {{ root?: ParentNode, kind?: new () => Kind }} [options]
@@ -64,7 +64,10 @@ export function all(selector, { root = document } = {}) {
   return /** @type {Kind[]} */ ([...root.querySelectorAll(selector)]);
 }
 
-/** @param {string} selector Buttons that the server sent disabled, because without a script they would do nothing. */
+/**
+ * Enable buttons, which the server renders disabled because they do nothing without a script.
+ * @param {string} selector
+ */
 export function enableButtons(selector) {
   for (const button of all(selector, { kind: HTMLButtonElement })) button.disabled = false;
 }

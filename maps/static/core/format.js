@@ -1,4 +1,4 @@
-// How dates, numbers and lengths are written on the pages.
+// Dates, numbers and lengths as text.
 
 import { language, message, page } from "./page.js";
 
@@ -18,7 +18,7 @@ const timeFormat = new Intl.DateTimeFormat("en-GB", {
 const DAY = 86_400_000; // milliseconds
 
 /**
- * A date or a moment as dd/mm/yyyy in Việt Nam's time; a date without a time has no time zone.
+ * A date, or a date-time in Vietnam time, as dd/mm/yyyy.
  * @param {string} value
  */
 export function formatDay(value) {
@@ -29,7 +29,7 @@ export function formatDay(value) {
 }
 
 /**
- * A moment as dd/mm/yyyy HH:MM in Việt Nam's time.
+ * A date-time as dd/mm/yyyy HH:MM in Vietnam time.
  * @param {string} value
  */
 export function formatMoment(value) {
@@ -40,11 +40,11 @@ export function formatMoment(value) {
 /** The present moment, ISO 8601. */
 export const now = () => new Date().toISOString();
 
-/** The day in Việt Nam, yyyy-mm-dd: today, or the one that the page looks back to. */
+/** Today in Vietnam, yyyy-mm-dd; on a page as of a past time, the day of that time. */
 export const today = () => isoDay(formatDay(page.past || now()));
 
 /**
- * yyyy-mm-dd of dd/mm/yyyy.
+ * Convert dd/mm/yyyy to yyyy-mm-dd.
  * @param {string} day
  */
 const isoDay = (day) => day.split("/").reverse().join("-");
@@ -84,7 +84,7 @@ export function formatDistance(metres) {
 }
 
 /**
- * The parts that are there, joined as one line of text.
+ * The non-empty parts, joined by middle dots.
  * @param {...(string | null | undefined | false)} parts
  */
 export const joined = (...parts) => parts.filter(Boolean).join(" · ");

@@ -1,9 +1,9 @@
-// Requests to the server: JSON both ways, errors as problem details (RFC 9457), in the page's language.
+// Requests to the server in the page's language: JSON bodies, and errors as problem details (RFC 9457).
 
 import { element } from "./elements.js";
 import { language, message, page } from "./page.js";
 
-/** A response with an error status, or none (status 0). Its message is for the reader. */
+/** An error response, or no response at all (status 0). Its message is in the page's language. */
 class RequestError extends Error {
   /**
    * @param {number} status
@@ -31,8 +31,8 @@ export const csrf = /** @type {HTMLMetaElement | null} */ (document.querySelecto
  */
 
 /**
- * Send a request; throws a `RequestError` unless it succeeds. When the session has ended meanwhile, the person signs
- * in again and the request is repeated.
+ * Send a request; throws a `RequestError` unless it succeeds. If the session has ended, a dialog asks to sign in again,
+ * and the request is repeated.
  * @param {string} path
  * @param {RequestOptions} [options]
  * @returns {Promise<{ data: any, etag: string | null, location: string | null, allows: string | null }>}
@@ -40,7 +40,7 @@ export const csrf = /** @type {HTMLMetaElement | null} */ (document.querySelecto
 export async function request(path, options = {}) {
   const response = await send(path, options);
   if (csrf && response.status === 401 && response.headers.has("WWW-Authenticate")) {
-    const { reauthenticate } = await import("./reauthenticate.js"); // loaded when it is needed, which is seldom
+    const { reauthenticate } = await import("./reauthenticate.js"); // imported only here, because it is rarely needed
     if (await reauthenticate()) return request(path, options);
   }
   const data = parse(response, await response.text());
@@ -56,7 +56,7 @@ export async function request(path, options = {}) {
 async function send(path, { method = "GET", body, type = "application/json", headers = {}, signal }) {
   const reads = method === "GET";
   try {
-    return await fetch(reads ? atPageMoment(path) : path, {
+    return await fetch(reads ? withPageAsOf(path) : path, {
       method,
       signal,
       headers: {
@@ -87,17 +87,18 @@ function parse(response, text) {
   }
 }
 
-const TEMPORAL_PARTS = ["links", "events", "steps", "history"];
+const RESOURCES_WITH_AS_OF = ["links", "events", "steps", "history"];
 
 /**
- * On a page that looks back, the path with `as_of`, if it is that of features or of what belongs to one.
+ * On a page as of a past time, the path with `as_of` if it is a path of features or of their links, events, steps or
+ * history; else the path.
  * @param {string} path
  */
-function atPageMoment(path) {
+function withPageAsOf(path) {
   if (!page.past) return path;
   const url = new URL(path, location.origin);
   const [root, , , resource, , part] = url.pathname.split("/").slice(1);
-  if (root !== "ogc" || resource !== "items" || (part && !TEMPORAL_PARTS.includes(part))) return path;
+  if (root !== "ogc" || resource !== "items" || (part && !RESOURCES_WITH_AS_OF.includes(part))) return path;
   url.searchParams.set("as_of", page.past);
   return url.pathname + url.search;
 }
@@ -106,7 +107,7 @@ function atPageMoment(path) {
 export const itemsPath = (layer) => `/ogc/collections/${encodeURIComponent(layer)}/items`;
 
 /**
- * The path of a feature, or with `rest` of what belongs to it.
+ * The path of a feature or, with `rest`, of one of its resources, such as `/links`.
  * @param {string} layer
  * @param {string} id
  * @param {string} [rest]
@@ -135,8 +136,8 @@ export function idempotencyKey() {
 }
 
 /**
- * Request `path` and fill `list` with the items that `toItems` makes of the data, or with the message `empty` when
- * there are none; an error is shown in their place.
+ * Request `path` and fill `list` with the items that `toItems` creates from the data, with the message `empty` if there
+ * are none, or with the error.
  * @param {HTMLElement} list
  * @param {string} path
  * @param {(data: any) => Node[]} toItems
@@ -154,8 +155,8 @@ export async function fillList(list, path, toItems, empty) {
 }
 
 /**
- * An error as the reader sees it: its message, then each field error by the label of the field, less the first one
- * where the message ends with it.
+ * The elements that show an error: its message, then the error of each field after the field's label. The first field
+ * error is left out if the message ends with it.
  * @param {Error & { errors?: FieldError[] }} error
  * @param {Record<string, string>} [labels] The label of each field.
  */

@@ -1,4 +1,4 @@
-// What the pages call a feature: its mark, its titles, its values as text and the facts of its record.
+// Labels of features: their marks, titles, values as text, and the facts in popups and records.
 
 import { formatDay, formatDistance, formatMoment, formatNumber, formatQuantity, daysSince, joined } from "./format.js";
 import { codeTitle, drawingCode, fieldLabel, layerCard, layerTitle } from "./layer_cards.js";
@@ -6,8 +6,8 @@ import { GREY, markElement } from "./marks.js";
 import { localized, message, page } from "./page.js";
 
 /**
- * Whether the position is assumed, or is only that of what the feature is linked to.
- * @param {Described} feature
+ * Whether the position is assumed, or taken from linked features.
+ * @param {DrawableFeature} feature
  */
 export function isAssumed({ geometry, properties }) {
   const source = properties.position_source;
@@ -20,7 +20,7 @@ const layerMark = (layer) => page.marks?.[layer] ?? { shape: "circle", colour: G
 /**
  * The mark of a feature: that of its code, else that of its layer.
  * @param {string} layer
- * @param {Described} feature
+ * @param {DrawableFeature} feature
  * @param {{ spoken?: boolean }} [options] Whether screen readers read out the code's title.
  */
 export function markOf(layer, feature, { spoken = false } = {}) {
@@ -31,7 +31,7 @@ export function markOf(layer, feature, { spoken = false } = {}) {
 
 /**
  * @param {string} layer
- * @param {Described} feature
+ * @param {DrawableFeature} feature
  * @returns {string}
  */
 export const colourOf = (layer, feature) =>
@@ -67,7 +67,7 @@ export function titleOf(layer, { id, properties: p }) {
 }
 
 /**
- * The title in a narrow list: of a work with a marker address that address and the kind of work.
+ * The title in a narrow list; for a work with a marker address, the address and the kind of work.
  * @param {string} layer
  * @param {LayerFeature} feature
  */
@@ -81,7 +81,7 @@ export function shortTitleOf(layer, feature) {
 }
 
 /**
- * The few characters beside a mark on the map.
+ * The label beside a mark on the map: a name, number, code or marker address.
  * @param {string} layer
  * @param {LayerFeature} feature
  * @returns {string}
@@ -94,7 +94,8 @@ export function mapLabelOf(layer, { properties: p }) {
 }
 
 /**
- * What a feature has to do with time, or else its kind: overdue, waiting, due, occurred.
+ * The right-hand text of a feature in a list: overdue, waiting, due or occurred; for gates the category, for crossings
+ * the state.
  * @param {string} layer
  * @param {LayerFeature} feature
  */
@@ -132,7 +133,7 @@ export function subtitleOf(layer, feature) {
 }
 
 /**
- * A value as text; empty where there is none. Of a field that no card describes the name is enough.
+ * A value as text; empty for null and an empty text. A field that no card describes needs only its name.
  * @param {string} layer
  * @param {Partial<Field>} field
  * @param {any} value
@@ -157,7 +158,7 @@ export function valueText(layer, field, value) {
   return field.name === "border" ? message(String(value)) : String(value);
 }
 
-/** @param {{ done: number, of: number, next?: { title: Title } }} progress How many steps of a procedure are done. */
+/** @param {{ done: number, of: number, next?: { title: Title } }} progress The steps done, all, and the next one. */
 const progressText = ({ done, of, next }) =>
   joined(`${done}/${of}`, next && message("next_step", { step: localized(next.title) }));
 
@@ -168,7 +169,7 @@ const objectText = (value) =>
     .join("; ");
 
 /**
- * A dated event in one line: its kind, its date as precisely as it is known, its document. A note stands for itself.
+ * A dated event in one line: its kind, or the text of a note; its date to the known precision; its document.
  * @param {string} layer
  * @param {GateEvent} event
  */
@@ -180,7 +181,7 @@ function eventText(layer, event) {
 }
 
 /**
- * A date as precisely as it is known: dd/mm/yyyy, mm/yyyy or yyyy.
+ * A date to its known precision: dd/mm/yyyy, mm/yyyy or yyyy.
  * @param {Pick<GateEvent, "on" | "precision">} event
  */
 export function dateText({ on, precision }) {
@@ -189,10 +190,10 @@ export function dateText({ on, precision }) {
   return precision === "year" ? day.slice(6) : day;
 }
 
-/** @param {string} day dd/mm/yyyy, of which mm/yyyy is wanted. */
+/** @param {string} day dd/mm/yyyy; returned as mm/yyyy. */
 const monthOf = (day) => day.slice(3);
 
-// Fields that the whole record does not list, because it shows them in another way or they are of no use to a reader.
+// Fields that the record does not list: it shows them in another way, or they are for internal use.
 const NOT_LISTED = new Set([
   ...["open", "procedure", "waiting_since", "seed_item", "imported", "created_by", "retired_at", "suspended_from"],
   ...["original", "id", "layer", "level", "position_source", "accuracy_m", "address", "chainage_m", "version"],
@@ -217,10 +218,10 @@ const POPUP_FIELDS = {
   incidents: ["severity", "occurred_at", "unit", "description"],
   markers: ["class", "built_by", "responsible_side", "inspected_on", "remark"],
 };
-const POPUP_LENGTH = 5; // facts of a layer that the list above leaves out
+const MAX_POPUP_FACTS = 5; // for layers without an entry in POPUP_FIELDS
 
 /**
- * Label and text of each field that has a value: those for the popup on the map, or all of them.
+ * Label and text of each field that has a value: the fields of the popup or, with `all`, all fields of the record.
  * @param {string} layer
  * @param {LayerFeature} feature
  * @param {{ all?: boolean }} [options]
@@ -238,7 +239,7 @@ export function factsOf(layer, feature, { all = false } = {}) {
     }
     facts.push([fieldLabel(layer, field.name), text]);
   }
-  if (!all && !POPUP_FIELDS[layer]) facts.splice(POPUP_LENGTH);
+  if (!all && !POPUP_FIELDS[layer]) facts.splice(MAX_POPUP_FACTS);
   return facts.concat(positionFacts(feature, all));
 }
 

@@ -6,7 +6,7 @@ import { localized, message, page } from "./page.js";
 /** @type {Map<string, LayerCard>} */
 const cards = new Map();
 
-/** @type {LayerCard} What stands for a layer that the reader does not know. */
+/** @type {LayerCard} The card of a layer that `/api/cards` does not list. */
 const UNKNOWN = {
   name: "",
   title: { vi: "", en: "" },
@@ -20,7 +20,7 @@ const UNKNOWN = {
   places: false,
 };
 
-/** Load the cards and return them in the server's order. On a page that looks back nothing can be changed. */
+/** Load the cards and return them in the server's order. On a page as of a past time they allow no changes. */
 export async function loadLayerCards() {
   const { data } = await request("/api/cards");
   /** @type {LayerCard[]} */
@@ -73,7 +73,7 @@ export const codesOf = (layer, name) => fieldOf(layer, name)?.codes ?? [];
 export const codeOf = (layer, name, value) => codesOf(layer, name).find((code) => code.value === value) ?? null;
 
 /**
- * The title of a value of a code list; a value that is not in the list stands for itself.
+ * The title of a value of a code list; the value itself if it is not in the list.
  * @param {string} layer
  * @param {string | null} name
  * @param {any} value
@@ -82,7 +82,7 @@ export const codeOf = (layer, name, value) => codesOf(layer, name).find((code) =
 export const codeTitle = (layer, name, value) => localized(codeOf(layer, name, value)?.title) || value || "";
 
 /**
- * The value of the status of a feature; nothing where the layer has none.
+ * The value of the status of a feature; undefined if the layer has no status.
  * @param {string} layer
  * @param {Pick<LayerFeature, "properties">} feature
  */
@@ -99,7 +99,7 @@ export function drawingCode(layer, { properties }) {
 }
 
 /**
- * Whether the reader may change this feature, as the server said when it sent it.
+ * Whether the reader may change this feature, by the header `Allow` of its response.
  * @param {LayerFeature} feature
  */
 export const isEditable = (feature) => Boolean(feature.allows?.includes("PATCH"));

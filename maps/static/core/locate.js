@@ -1,10 +1,10 @@
-// `/api/locate`: what a text or a pair of coordinates means, and how its results are described.
+// Requests to `/api/locate`, and the texts that describe the locations in its response.
 
 import { formatDistance } from "./format.js";
 import { request, withQuery } from "./http.js";
 import { message } from "./page.js";
 
-const OTHER_ZONES = 3; // how many are offered
+const MAX_OTHER_ZONES = 3; // so many are offered
 
 /**
  * Locate a text (`q`, with a `border`) or a point (`lon`, `lat`).
@@ -24,7 +24,7 @@ export async function locate(values, options) {
 export const approximateSign = (p) => (p.position_source === "assumed" || p.address_accuracy_m ? "≈ " : "");
 
 /**
- * What is known of a location, as short phrases: border, distance to the boundary line, nearest marker, accuracy.
+ * A location as short phrases: border, length, distance to the boundary line, nearest marker, accuracy.
  * @param {Properties} p
  * @returns {string[]}
  */
@@ -72,7 +72,7 @@ export function coordinateTexts(p) {
 export function otherZones(response) {
   /** @type {OtherZone[]} */
   const zones = response.other_zones ?? response.features?.[0]?.properties?.other_zones ?? [];
-  return zones.slice(0, OTHER_ZONES).map((zone) => {
+  return zones.slice(0, MAX_OTHER_ZONES).map((zone) => {
     const meridian = meridianText(zone.meridian);
     return { meridian, text: `${meridian} → ${zone.address ?? coordinateText(zone)}` };
   });

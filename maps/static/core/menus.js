@@ -6,7 +6,7 @@ const openMenus = () => all("details.menu[open]");
 
 let enabled = false;
 
-/** Let the menus of the page close; each script that brings a menu calls this. */
+/** Install the listeners that close menus, once; every script whose page has a menu calls this. */
 export function enableMenus() {
   if (enabled) return;
   enabled = true;

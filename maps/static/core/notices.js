@@ -1,13 +1,13 @@
-// Short notices over the map.
+// Short messages over the map.
 
 import { element } from "./elements.js";
 import { message } from "./page.js";
 
-const SHOWN_FOR = 6000; // milliseconds
-const SHOWN_FOR_WITH_UNDO = 12_000;
+const DURATION_MS = 6000;
+const DURATION_WITH_UNDO_MS = 12_000;
 
 /**
- * Show a notice in place of the one with the same key; an empty text only removes that. An error stays until it is
+ * Show a notice, and remove an earlier one with the same key; an empty text only removes. An error stays until it is
  * closed or replaced.
  * @param {string} key
  * @param {string} text
@@ -35,5 +35,5 @@ export function showNotice(key, text, { error = false, retry = null, undo = null
   if (undo) addButton("undo", undo);
   if (error) addButton("close");
   list.append(notice);
-  if (!error) setTimeout(() => notice.remove(), undo ? SHOWN_FOR_WITH_UNDO : SHOWN_FOR);
+  if (!error) setTimeout(() => notice.remove(), undo ? DURATION_WITH_UNDO_MS : DURATION_MS);
 }

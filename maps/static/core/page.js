@@ -1,6 +1,6 @@
-// What every page brings along: its language, its messages, its data and the width of its screen.
+// What every page contains: its language, its messages and its data; and whether the screen is narrow.
 
-/** @param {string} id The id of the script element that holds the JSON. */
+/** @param {string} id The id of a `<script type="application/json">` element. */
 const readJson = (id) => JSON.parse(document.getElementById(id)?.textContent || "{}");
 
 export const language = document.documentElement.lang === "en" ? "en" : "vi";
@@ -8,14 +8,14 @@ export const language = document.documentElement.lang === "en" ? "en" : "vi";
 /** @type {PageData} */
 export const page = readJson("page");
 
-/** Matches screens as narrow as a phone's. */
+/** The media query for screens as narrow as a phone's. */
 export const narrowScreen = matchMedia("screen and (max-width: 760px)");
 
 /** @type {Record<string, string>} */
 const messages = readJson("words");
 
 /**
- * A message in the page's language; `values` replace the names in braces. An unknown key is shown as it is.
+ * A message in the page's language; `values` replace the names in braces. For an unknown key, the key.
  * @param {string} key
  * @param {Record<string, string | number>} [values]
  */

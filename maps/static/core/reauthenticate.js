@@ -1,4 +1,4 @@
-// Signing in again over the page when the session has ended, so that the page keeps what was being entered.
+// The dialog to sign in again when the session has ended. The page behind it stays, with everything entered.
 
 import { closeButton, onSubmit, showModal } from "./dialogs.js";
 import { element } from "./elements.js";
@@ -9,8 +9,8 @@ import { message } from "./page.js";
 let pending = null;
 
 /**
- * Whether the same person has signed in again; several requests that wait for it share one dialog. When somebody else
- * signs in, the page is reloaded.
+ * Ask to sign in again; resolves to whether the same person has. Concurrent requests share one dialog. If another
+ * person signs in, the page is reloaded.
  */
 export function reauthenticate() {
   pending ??= new Promise(openDialog).finally(() => (pending = null));

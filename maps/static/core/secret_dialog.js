@@ -1,4 +1,4 @@
-// The dialog that shows a new secret, a link or a token, a single time, to be copied and passed on.
+// The dialog that shows a new secret (a link, a token or recovery codes) once, to be copied.
 
 import { closeButton, showModal } from "./dialogs.js";
 import { element } from "./elements.js";
@@ -7,7 +7,7 @@ import { message } from "./page.js";
 /**
  * Show a secret; closing the dialog reloads the page.
  * @param {string} title
- * @param {string} secret One line, or several for several codes.
+ * @param {string} secret One line for a link or token, one line per recovery code.
  * @param {string} hint
  */
 export function showSecret(title, secret, hint) {

@@ -1,4 +1,4 @@
-// The person's menu on every page: signing out, which also deletes what the pages have stored on the device.
+// The account menu on every page. Signing out also clears the session storage, which holds drafts.
 
 import { all, enableButtons } from "./elements.js";
 import { request } from "./http.js";

@@ -1,4 +1,4 @@
-// The step bar of a status: the main course of its code list and where a feature stands on it.
+// The step bar of a status: the main sequence of its codes, and the current code of a feature in it.
 
 import { element } from "./elements.js";
 import { colourOf } from "./labels.js";
@@ -6,26 +6,26 @@ import { codeOf, codesOf, layerCard, statusOf } from "./layer_cards.js";
 import { markElement } from "./marks.js";
 import { localized, message } from "./page.js";
 
-// Codes that no feature has to pass through. Those declared after `suspended` are left out as well.
-const ASIDE = new Set(["waiting", "cancelled", "dismissed", "damaged", "missing"]);
-const LISTED_STEPS = 7; // a longer course shows only the current and the next step
+// Codes outside the main sequence. `suspended` and the codes declared after it are left out as well.
+const SIDE_CODES = new Set(["waiting", "cancelled", "dismissed", "damaged", "missing"]);
+const MAX_LISTED_STEPS = 7; // of a longer sequence only the current and the next step are named
 
 /**
- * The main course of a layer's status, in the order in which its codes are declared. Empty where nearly every code may
- * follow every other.
+ * The main sequence of a layer's status codes, in the order of their declaration. Empty if nearly every code may follow
+ * every other.
  * @param {string} layer
  */
 export function mainSteps(layer) {
   const codes = codesOf(layer, layerCard(layer).status);
   if (codes.every((code) => code.onward.length >= codes.length - 2)) return [];
   const end = codes.findIndex((code) => code.value === "suspended");
-  const steps = (end < 0 ? codes : codes.slice(0, end)).filter((code) => !ASIDE.has(code.value));
+  const steps = (end < 0 ? codes : codes.slice(0, end)).filter((code) => !SIDE_CODES.has(code.value));
   return steps.length > 1 ? steps : [];
 }
 
 /**
- * The step bar of a feature, or its code alone where that is not on the main course; null without a status. The current
- * step has the colour of the feature's mark.
+ * The step bar of a feature, or only its code if that is not in the main sequence; null without a status. With an
+ * urgency, the steps have the colour of the feature's mark.
  * @param {string} layer
  * @param {LayerFeature} feature
  */
@@ -60,7 +60,7 @@ export function stepBar(layer, feature) {
 function stepTexts(steps, current) {
   const title = (/** @type {number} */ index) => localized(steps[index].title);
   const currentTitle = element("b", {}, title(current));
-  if (steps.length <= LISTED_STEPS) {
+  if (steps.length <= MAX_LISTED_STEPS) {
     return steps.flatMap((_step, index) => [
       ...(index ? [" → "] : []),
       index === current ? currentTitle : title(index),

@@ -1,5 +1,5 @@
 // The form control for a position: a marker address or coordinates as text, a tap on the map, or the device's GPS. It
-// shows at once what the server made of it, and sends the server what was entered.
+// shows at once the location that the server finds, and submits what was entered.
 
 import { positionMarker } from "../core/address_box.js";
 import { debounce } from "../core/debounce.js";
@@ -10,32 +10,31 @@ import { message } from "../core/page.js";
 import { Vn2000Zone } from "./vn2000_zone.js";
 
 const GPS_OPTIONS = { enableHighAccuracy: true, timeout: 20_000, maximumAge: 10_000 };
-const LARGEST_CIRCLE = 50_000; // metres: a larger accuracy is not drawn
+const MAX_CIRCLE_RADIUS = 50_000; // metres; a greater accuracy is not drawn
 
-/** Zoom levels to look at a position from. */
-const MEASURED = 15;
-const CLOSE = 13;
-const WIDE = 11;
-const WIDE_FROM = 2000; // metres of accuracy
+const GPS_ZOOM = 15;
+const POINT_ZOOM = 13;
+const INACCURATE_POINT_ZOOM = 11;
+const INACCURATE_FROM = 2000; // metres of accuracy
 
 export class AddressInput {
   /** @type {Position | null} A tapped or measured position. */
   position = null;
 
-  /** @type {LocatedFeature | null} What the server made of the text. */
+  /** @type {LocatedFeature | null} The location that the server found. */
   #location = null;
 
-  /** Whether several locations are offered and none is chosen. */
+  /** Whether the server found several locations and none is chosen yet. */
   #ambiguous = false;
 
   /** @type {AbortController | null} */
   #pending = null;
 
   /**
-   * @param {HTMLElement} root Is filled with the control.
-   * @param {L.Map} map Takes taps.
-   * @param {{ title?: string, border?: string | null, onChange?: () => void }} [options] `border` is the one that a
-   *   marker number without a border belongs to.
+   * @param {HTMLElement} root Its content is replaced by the control.
+   * @param {L.Map} map A tap on it sets the position.
+   * @param {{ title?: string, border?: string | null, onChange?: () => void }} [options] `border` is the
+   *   border of marker numbers without one.
    */
   constructor(root, map, { title = message("place"), border = null, onChange = () => {} } = {}) {
     this.root = root;
@@ -78,7 +77,7 @@ export class AddressInput {
   }
 
   /**
-   * Start from an address that came with the page.
+   * Set an address from the URL or from a draft.
    * @param {string} text
    * @param {string | null} [border]
    */
@@ -89,7 +88,7 @@ export class AddressInput {
   }
 
   /**
-   * Start from a position that was entered before.
+   * Set a position from a draft.
    * @param {Position} position
    */
   setPosition(position) {
@@ -97,7 +96,7 @@ export class AddressInput {
   }
 
   /**
-   * The position as the server takes it, or null while there is none.
+   * The position as the server expects it; null while there is none.
    * @returns {PositionInput | null}
    */
   value() {
@@ -116,12 +115,12 @@ export class AddressInput {
     /** @type {{ text: string, border?: string, written?: string }} */
     const place = { text: address ?? text };
     if (border) place.border = border;
-    if (place.text !== text) place.written = text; // the server stores what was entered beside what was chosen
+    if (place.text !== text) place.written = text; // the server stores the text that was entered beside the address
     return { place };
   }
 
   /**
-   * Show what is wrong with the position.
+   * Show an error of the position.
    * @param {string} text
    */
   showError(text) {
@@ -175,7 +174,7 @@ export class AddressInput {
     this.#showStatus(message("place_gps_wait"));
     navigator.geolocation.getCurrentPosition(
       ({ coords: { latitude, longitude, accuracy } }) => {
-        this.map.setView([latitude, longitude], Math.max(this.map.getZoom(), MEASURED));
+        this.map.setView([latitude, longitude], Math.max(this.map.getZoom(), GPS_ZOOM));
         this.#usePosition({ lat: latitude, lon: longitude, source: "gps", accuracy });
       },
       refused,
@@ -228,7 +227,7 @@ export class AddressInput {
   }
 
   /**
-   * Take a location for what was meant, and show it.
+   * Choose a location and show it.
    * @param {LocatedFeature | undefined} location
    * @param {LocateResponse} response
    */
@@ -272,14 +271,17 @@ export class AddressInput {
     return element("div", { className: "refusal" }, element("p", {}, message("other_zones")), actions);
   }
 
-  /** @param {string} meridian Under which the same coordinates are located again. */
+  /**
+   * Locate the same coordinates under another central meridian.
+   * @param {string} meridian
+   */
   #chooseMeridian(meridian) {
     this.zone.choose(meridian);
     this.input.value = this.input.value.replace(/^.*?(?=[xy]\s*=)/i, "");
     this.#readText();
   }
 
-  /** Show the ways to enter a position, which a settled one hides. */
+  /** Show the inputs for a position, which are hidden once a location is chosen. */
   #open() {
     this.root.classList.remove("settled");
   }
@@ -295,7 +297,8 @@ export class AddressInput {
     if (geometry?.type === "Point") {
       const [lon, lat] = geometry.coordinates;
       this.#drawPoint([lat, lon], properties.accuracy_m);
-      this.map.setView([lat, lon], Math.max(this.map.getZoom(), properties.accuracy_m > WIDE_FROM ? WIDE : CLOSE));
+      const pointZoom = properties.accuracy_m > INACCURATE_FROM ? INACCURATE_POINT_ZOOM : POINT_ZOOM;
+      this.map.setView([lat, lon], Math.max(this.map.getZoom(), pointZoom));
     } else {
       const style = { color: "#0072b2", weight: 7, opacity: 0.55 };
       const shape = L.geoJSON(location, { pane: "found", interactive: false, style }).addTo(this.drawing);
@@ -309,7 +312,7 @@ export class AddressInput {
    */
   #drawPoint(point, accuracy) {
     this.drawing.clearLayers();
-    if (accuracy && accuracy > 0 && accuracy < LARGEST_CIRCLE) {
+    if (accuracy && accuracy > 0 && accuracy < MAX_CIRCLE_RADIUS) {
       const style = { color: "#0072b2", weight: 1, opacity: 0.5, fillOpacity: 0.12 };
       L.circle(point, { pane: "found", radius: accuracy, interactive: false, ...style }).addTo(this.drawing);
     }

@@ -1,5 +1,5 @@
-// The form of a feature, made from its layer card: a new feature with its position, the fields of one that exists, or
-// its position alone.
+// The form of a feature, generated from its layer card: for a new feature with its position, for the fields of an
+// existing feature, or for its position alone.
 
 import { element } from "../core/elements.js";
 import { errorContent, idempotencyKey, itemsPath, request } from "../core/http.js";
@@ -10,10 +10,9 @@ import { AddressInput } from "./address_input.js";
 import { controlFor, inputFor, isUnchanged, valueFrom } from "./feature_inputs.js";
 import { updateFeature } from "./transitions.js";
 
-// Fields that are not entered as text: the position has a control of its own, the status and the level change by
-// transitions.
-const NOT_ENTERED = new Set(["place", "geom", "geometry", "level", "position_source", "accuracy_m"]);
-const NOT_ENTERED_TYPES = new Set(["json", "uuid"]);
+// Fields without an input: the position has its own control, and the level is not changed in this form.
+const WITHOUT_INPUT = new Set(["place", "geom", "geometry", "level", "position_source", "accuracy_m"]);
+const TYPES_WITHOUT_INPUT = new Set(["json", "uuid"]);
 
 /**
  * @typedef {object} FormOptions
@@ -24,14 +23,14 @@ const NOT_ENTERED_TYPES = new Set(["json", "uuid"]);
  */
 
 /**
- * The form, and a function that takes its drawing off the map.
+ * The form, and a function that removes its drawing from the map.
  * @param {string} layer
  * @param {L.Map} map
  * @param {FormOptions} options
  */
 export function featureForm(layer, map, { feature = null, positionOnly = false, onSaved, onCancel }) {
   const card = layerCard(layer);
-  const fields = positionOnly ? [] : card.fields.filter((field) => isEntered(card, field));
+  const fields = positionOnly ? [] : card.fields.filter((field) => hasInput(card, field));
   const labels = Object.fromEntries(card.fields.map((field) => [field.name, localized(field.title)]));
   const inputs = fields.map((field) => inputFor(field, feature?.properties[field.name]));
   const error = element("div", { className: "refusal", role: "alert", hidden: true });
@@ -125,8 +124,8 @@ export function featureForm(layer, map, { feature = null, positionOnly = false, 
  * @param {LayerCard} card
  * @param {Field} field
  */
-function isEntered(card, { name, type, receivable }) {
-  return receivable && name !== card.status && !NOT_ENTERED_TYPES.has(type) && !NOT_ENTERED.has(name);
+function hasInput(card, { name, type, receivable }) {
+  return receivable && name !== card.status && !TYPES_WITHOUT_INPUT.has(type) && !WITHOUT_INPUT.has(name);
 }
 
 /**
@@ -152,12 +151,12 @@ const inputLabel = (layer, { name, unit, required }) =>
  */
 const fieldRow = (label, control) => element("div", { className: "field" }, element("label", {}, label, control));
 
-/** @param {boolean} required Moving a feature that has a position of its own needs a reason. */
+/** @param {boolean} required Changing a position that the feature itself has needs a reason. */
 const reasonInput = (required) =>
   element("textarea", { name: "reason", rows: "2", maxlength: "500", required, placeholder: message("reason_hint") });
 
 /**
- * The values that differ from those of the feature, or that a new feature has.
+ * The values that differ from those of the feature; for a new feature, all that are not empty.
  * @param {import("./feature_inputs.js").Input[]} inputs
  * @param {LayerFeature | null} feature
  */

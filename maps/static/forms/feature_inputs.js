@@ -1,11 +1,11 @@
-// The inputs of a feature's form: one for each field of the layer card, and the values that they hold.
+// The inputs of a feature's form, one for each field of the layer card, and their values.
 
 import { dayField, parseDay, parseMoment } from "../core/date_text.js";
 import { element } from "../core/elements.js";
 import { formatDay, formatMoment } from "../core/format.js";
 import { localized, message } from "../core/page.js";
 
-// Fields that need room for more than a line.
+// Text fields with an input of several lines.
 const LONG_TEXTS = new Set(["description", "note", "remark", "gist", "product", "responsibility"]);
 
 /** @typedef {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} Input */
@@ -56,7 +56,7 @@ function inputText(field, value) {
 }
 
 /**
- * The element to show for an input: with a calendar button where it holds a date.
+ * The element to show for an input; a date input gets a calendar button.
  * @param {Field} field
  * @param {Input} input
  */
@@ -67,8 +67,8 @@ export function controlFor(field, input) {
 }
 
 /**
- * The value of an input as the server takes it; text that is no date is sent as it is, so that the server's error names
- * the field.
+ * The value of an input as the server expects it; a text that is not a date is sent unchanged, so that the server's
+ * error names the field.
  * @param {Input} input
  */
 export function valueFrom(input) {
@@ -103,7 +103,8 @@ export function splitList(text) {
 }
 
 /**
- * Whether an input still holds the value that it was filled with. A moment is shown to the minute, whatever its seconds.
+ * Whether the value of an input is still the one of the feature. Date-times are compared to the minute, as they are
+ * shown.
  * @param {Input} input
  * @param {any} value
  * @param {any} before

@@ -1,6 +1,6 @@
-// The dated events of a gate, the categories it has had and the plans for it.
+// The dated events of a gate, its past and present categories, and its planning lines.
 
-import { dayInput, documentInput, filledIn, formDialog, labelled, noteInput } from "../core/dialogs.js";
+import { dayInput, documentInput, nonEmptyValues, formDialog, labelled, noteInput } from "../core/dialogs.js";
 import { element } from "../core/elements.js";
 import { formatDay, joined } from "../core/format.js";
 import { fillList, itemPath, request } from "../core/http.js";
@@ -34,7 +34,7 @@ export function gateEventDialog(feature, onRecorded) {
     labelled(labels.note, noteInput()),
   ];
   const send = async (/** @type {FormData} */ values) => {
-    await request(itemPath("gates", feature.id, "/events"), { method: "POST", body: filledIn(values) });
+    await request(itemPath("gates", feature.id, "/events"), { method: "POST", body: nonEmptyValues(values) });
     await onRecorded();
   };
   formDialog(message("record_event"), titleOf("gates", feature), content, send, { labels });
@@ -74,7 +74,7 @@ const eventItem = (event) =>
   );
 
 /**
- * A heading and a list, each item with its source as a tooltip; nothing where there are no items.
+ * A heading and a list, each item with its source as a tooltip; an empty array without items.
  * @template {{ source?: string }} Item
  * @param {string} title
  * @param {Item[]} items

@@ -14,8 +14,8 @@ const SEARCHED_LAYERS = ["markers", "works", "tasks", "gates", "documents", "inc
 const ROLES = ["subject", "site", "document", "parent", "continues", "gate"];
 const RESULTS_PER_LAYER = 8;
 
-/** @type {Record<string, string>} The role that is chosen at first for a feature of each layer. */
-const USUAL_ROLES = {
+/** @type {Record<string, string>} The role that is preselected for a feature of each layer. */
+const DEFAULT_ROLES = {
   markers: "subject",
   documents: "document",
   gates: "gate",
@@ -23,12 +23,12 @@ const USUAL_ROLES = {
   tasks: "parent",
   incidents: "subject",
 };
-const USUAL_ADDRESS_ROLE = "site";
+const DEFAULT_ADDRESS_ROLE = "site";
 
 /**
  * @typedef {object} Result
  * @property {string} key
- * @property {object} body What the link refers to, as the server takes it.
+ * @property {object} body The other end of the link, as in a request body.
  * @property {string} title
  * @property {string} about
  * @property {SVGElement | null} mark
@@ -66,8 +66,8 @@ export function linkDialog(feature, send) {
     results = new Map(matches.map((result) => [result.key, result]));
     const rows = matches.map((result) => choice(result, () => (role.value = result.role)));
     const problem = error && element("p", { className: "field-fault" }, error.message);
-    const nothing = element("p", { className: "quiet" }, message("link_no_results"));
-    list.replaceChildren(legend, ...rows, ...(problem ? [problem] : rows.length ? [] : [nothing]));
+    const noResults = element("p", { className: "quiet" }, message("link_no_results"));
+    list.replaceChildren(legend, ...rows, ...(problem ? [problem] : rows.length ? [] : [noResults]));
   };
   input.addEventListener("input", debounce(300, update));
   input.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
@@ -96,20 +96,20 @@ const choice = ({ key, title, about, mark }, onChosen) =>
   );
 
 /**
- * Features whose title matches and marker addresses that the text stands for. An error is that of a layer that could not
- * be searched; a text that is no address is no error.
+ * The features whose title matches, the marker addresses that the text means, and the error of a layer that could not
+ * be searched. A text that is not an address gives no error.
  * @param {string} text
- * @param {LayerFeature} feature Is not offered itself.
+ * @param {LayerFeature} feature Excluded from the matches.
  * @param {AbortSignal} signal
  */
 async function search(text, feature, signal) {
   const layers = SEARCHED_LAYERS.filter(isKnownLayer);
-  const answers = await Promise.allSettled([
+  const searches = await Promise.allSettled([
     ...layers.map((layer) => searchLayer(layer, text, feature.id, signal)),
     searchAddresses(text, signal),
   ]);
-  const matches = answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
-  const failed = answers.slice(0, -1).find((answer) => answer.status === "rejected");
+  const matches = searches.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
+  const failed = searches.slice(0, -1).find((result) => result.status === "rejected");
   /** @type {Error | null} */
   const error = failed?.reason ?? null;
   return { matches, error };
@@ -134,7 +134,7 @@ async function searchLayer(layer, text, excluded, signal) {
       title: titleOf(layer, feature),
       about: layerTitle(layer),
       mark: markOf(layer, feature),
-      role: USUAL_ROLES[layer],
+      role: DEFAULT_ROLES[layer],
     }));
 }
 
@@ -153,6 +153,6 @@ async function searchAddresses(text, signal) {
       title: address,
       about: joined(message("place_of"), border && message(border)),
       mark: null,
-      role: USUAL_ADDRESS_ROLE,
+      role: DEFAULT_ADDRESS_ROLE,
     }));
 }

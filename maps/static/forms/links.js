@@ -1,4 +1,4 @@
-// The links of a feature: listed, followed, added and removed.
+// The list of links of a feature: follow, add and remove links.
 
 import { element } from "../core/elements.js";
 import { joined } from "../core/format.js";
@@ -10,12 +10,12 @@ import { linkDialog } from "./link_dialog.js";
 /**
  * @typedef {object} LinkActions
  * @property {(layer: string, id: string) => unknown} follow
- * @property {(text: string, undo?: (() => Promise<unknown>) | null, error?: boolean) => unknown} report Shows what was
- *   done and offers the undo.
+ * @property {(text: string, undo?: (() => Promise<unknown>) | null, error?: boolean) => unknown} report Shows a text
+ *   and, with `undo`, a button that undoes the change.
  */
 
 /**
- * The list of links, and the button that adds one where the reader may.
+ * The list of links, and the button that adds one if the reader may.
  * @param {string} layer
  * @param {LayerFeature} feature
  * @param {LinkActions} actions
@@ -29,7 +29,7 @@ export function linkList(layer, feature, { follow, report }) {
       await undo();
       await draw();
     };
-    report(text, undoAndDraw); // first, so that the undo of an earlier change can no longer be pressed
+    report(text, undoAndDraw); // first, because it replaces the undo button of an earlier change
     await draw();
   };
 
@@ -74,7 +74,7 @@ const createLink = (owner, body) => request(`${owner}/links`, { method: "POST", 
 const deleteLink = (path, id) => request(`${path}/links/${id}`, { method: "DELETE" });
 
 /**
- * What creates a removed link again: the feature that it belonged to, and the body.
+ * The request that creates a removed link again: the path of the feature that owned it, and the body.
  * @param {string} path
  * @param {string} id
  * @param {Link} link
@@ -89,7 +89,7 @@ function inverseOf(path, id, { role, direction, layer, id: otherId, at, border }
 const roleText = ({ role, direction }) => message(direction === "from" ? `role_${role}_from` : `role_${role}`);
 
 /**
- * The other end of a link: a feature to follow, or a marker address.
+ * The other end of a link: a button that opens the feature, or a marker address.
  * @param {Link} link
  * @param {LinkActions["follow"]} follow
  */

@@ -1,6 +1,6 @@
 // The neighbour's procedure for a work: its steps as a checklist, and the dialog that records a step.
 
-import { dayInput, documentInput, filledIn, formDialog, labelled, noteInput } from "../core/dialogs.js";
+import { dayInput, documentInput, nonEmptyValues, formDialog, labelled, noteInput } from "../core/dialogs.js";
 import { element } from "../core/elements.js";
 import { daysSince, formatDay, joined, today } from "../core/format.js";
 import { fillList, itemPath, request } from "../core/http.js";
@@ -8,11 +8,11 @@ import { isEditable } from "../core/layer_cards.js";
 import { localized, message } from "../core/page.js";
 
 /**
- * The heading, the checklist and its sources; nothing for a work without a procedure.
+ * The heading, the checklist and its sources; an empty array for a work without a procedure.
  * @param {LayerFeature} feature
  * @param {() => unknown} onRecorded
  * @param {{ brief?: boolean, onFilled?: () => unknown }} [options] `brief` gives each step one line and lets only the
- *   next one be recorded; `onFilled` is called when the steps are there.
+ *   next one be recorded; `onFilled` is called when the steps have been loaded.
  */
 export function procedureChecklist(feature, onRecorded, { brief = false, onFilled = () => {} } = {}) {
   const { procedure } = feature.properties;
@@ -83,7 +83,7 @@ function recordButton(feature, step, isNext, onRecorded) {
 }
 
 /**
- * Open the dialog that records when a step was done and by which document, or corrects that.
+ * Open the dialog that records or corrects the date and the document of a step.
  * @param {LayerFeature} feature
  * @param {ProcedureStep} step
  * @param {() => unknown} onRecorded
@@ -98,7 +98,7 @@ function stepDialog(feature, step, onRecorded) {
     labelled(labels.note, note),
   ];
   const send = async (/** @type {FormData} */ values) => {
-    const body = { code: step.code, ...filledIn(values) };
+    const body = { code: step.code, ...nonEmptyValues(values) };
     await request(itemPath("works", feature.id, "/steps"), { method: "POST", body });
     await onRecorded();
   };

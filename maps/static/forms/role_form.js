@@ -5,8 +5,8 @@ import { element } from "../core/elements.js";
 import { message } from "../core/page.js";
 
 /**
- * The two fields and their hint. A unit that is no longer listed can still be kept.
- * @param {{ roles: [string, string][], units: string[] }} choices Roles with their titles.
+ * The two fields and their hint. A current unit that is no longer in `units` can still be chosen.
+ * @param {{ roles: [string, string][], units: string[] }} choices Roles as name and title.
  * @param {{ role?: string, unit?: string | null }} [current]
  */
 export function roleFields({ roles, units }, { role = "officer", unit = "" } = {}) {

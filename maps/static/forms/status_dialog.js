@@ -9,7 +9,7 @@ import { localized, message } from "../core/page.js";
 import { changeStatus } from "./transitions.js";
 
 /**
- * Open the dialog; the first transition that leads forward in the code list is chosen at first.
+ * Open the dialog. The first transition to a later code of the code list is preselected.
  * @param {string} layer
  * @param {LayerFeature} feature
  * @param {(outcome: Outcome) => unknown} onChanged

@@ -1,13 +1,13 @@
-// Changes of a feature from the version that the reader has seen: a transition of its status, or other values. Both can
-// be undone.
+// Changes of a feature, with the ETag of the version that the reader has seen: transitions of its status and updates of
+// other values. Both can be undone.
 
 import { itemPath, request } from "../core/http.js";
 import { codeOf, codeTitle, fieldOf, layerCard, statusOf } from "../core/layer_cards.js";
 import { message } from "../core/page.js";
 
 /**
- * Send a change with the entity tag that was read. When the feature has changed meanwhile (412), it is read again, so
- * that the next attempt is made from its new state.
+ * Send a change with the ETag that was read. If the feature has been changed since (412), it is read again, so that the
+ * next attempt has the new ETag.
  * @param {string} layer
  * @param {LayerFeature} feature
  * @param {(etag: string) => Promise<{ etag: string | null }>} send
@@ -40,7 +40,7 @@ const sendTransition = (layer, feature, etag, to, reason) =>
   });
 
 /**
- * Change the status of a feature. The outcome has an undo where the layer card allows the transition back.
+ * Change the status of a feature. The outcome has an undo if the layer card allows the transition back.
  * @param {string} layer
  * @param {LayerFeature} feature
  * @param {string} to
@@ -50,7 +50,7 @@ const sendTransition = (layer, feature, etag, to, reason) =>
 export async function changeStatus(layer, feature, to, reason) {
   const { status } = layerCard(layer);
   const from = statusOf(layer, feature);
-  const { etag } = await sendFromVersion(layer, feature, (seen) => sendTransition(layer, feature, seen, to, reason));
+  const { etag } = await sendFromVersion(layer, feature, (tag) => sendTransition(layer, feature, tag, to, reason));
   const reversible = codeOf(layer, status, to)?.onward.includes(from);
   const undo = () => sendTransition(layer, feature, etag, from, undoReason());
   return { text: message("status_updated", { status: codeTitle(layer, status, to) }), undo: reversible ? undo : null };
@@ -83,16 +83,16 @@ const sendUpdate = (layer, feature, etag, body) =>
  */
 export async function updateFeature(layer, feature, changes) {
   const before = inverseOf(layer, feature, changes);
-  const { etag } = await sendFromVersion(layer, feature, (seen) => sendUpdate(layer, feature, seen, changes));
+  const { etag } = await sendFromVersion(layer, feature, (tag) => sendUpdate(layer, feature, tag, changes));
   const undo = () => sendUpdate(layer, feature, etag, { ...before, reason: undoReason() });
   return { text: message("saved"), undo };
 }
 
-const PLACE_PARTS = ["text", "border", "crs", "near", "written"]; // of a position in words, as the server takes it
+const PLACE_PARTS = ["text", "border", "crs", "near", "written"]; // of a location as text, in a request body
 const POSITION_FIELDS = new Set(["position_source", "accuracy_m"]);
 
 /**
- * The changes that undo others: the values as they were, and the position as it was entered.
+ * The changes that undo `changes`: the previous values, and the previous position as it was entered.
  * @param {string} layer
  * @param {LayerFeature} feature
  * @param {Changes} changes

@@ -1,4 +1,4 @@
-// The zone of VN-2000 coordinates that were entered without one: its central meridian and width, as two selects.
+// Two selects for the zone of VN-2000 coordinates that are entered without one: its central meridian and its width.
 
 import { element } from "../core/elements.js";
 import { message } from "../core/page.js";
@@ -35,7 +35,10 @@ export class Vn2000Zone {
     this.root.hidden = true;
   }
 
-  /** @param {string} text Asks for a zone if this looks like VN-2000 coordinates. */
+  /**
+   * Show the selects if the text looks like VN-2000 coordinates, else hide them.
+   * @param {string} text
+   */
   showFor(text) {
     this.root.hidden = !COORDINATES.test(text);
   }
@@ -47,13 +50,13 @@ export class Vn2000Zone {
   }
 
   /**
-   * Coordinates with the chosen zone, as `/api/locate` reads them; any other text as it is.
+   * VN-2000 coordinates with the chosen zone, in the notation of `/api/locate`; any other text unchanged.
    * @param {string} text
    */
   applyTo(text) {
     if (this.root.hidden || !this.meridian.value || text.includes("°")) return text;
-    const named = /[xy]\s*=/i.test(text) ? text : text.replace(/^\s*(\S+?)[\s;,]+(\S+)\s*$/, "X=$1 Y=$2");
+    const withNames = /[xy]\s*=/i.test(text) ? text : text.replace(/^\s*(\S+?)[\s;,]+(\S+)\s*$/, "X=$1 Y=$2");
     const width = this.width.value === "6" ? "múi 6 " : "";
-    return `VN-2000 ${this.meridian.value} ${width}${named.replace(/^VN-?2000\s*/i, "")}`;
+    return `VN-2000 ${this.meridian.value} ${width}${withNames.replace(/^VN-?2000\s*/i, "")}`;
   }
 }

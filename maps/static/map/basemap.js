@@ -1,5 +1,5 @@
-// The basemap: water and names, the graticule, and the indicative boundary line with its casing. Neither side of the
-// line is tinted, because the line has no legal force.
+// The basemap: water and place names, the graticule, and the indicative boundary line with its casing. The two sides of
+// the line have the same colour, because the line has no legal force.
 
 import { request, withQuery } from "../core/http.js";
 import { showNotice } from "../core/notices.js";
@@ -7,7 +7,7 @@ import { language, message } from "../core/page.js";
 import { drawGraticule, drawScale } from "./graticule.js";
 
 const BORDERS = ["VN-KH", "VN-LA", "VN-CN"];
-const DETAIL_ZOOM = 12; // from this zoom on the simplified line is visibly simplified
+const DETAIL_ZOOM = 12; // from this zoom on the simplification of the line is visible
 
 /** @type {L.PolylineOptions} */
 const CASING = {
@@ -36,14 +36,15 @@ export function drawBasemap(map) {
   drawContext(map);
   drawBoundary(map);
   drawScale(map);
-  fitToPaper(map);
+  fitForPrinting(map);
 }
 
 /**
- * The paper has another shape than the screen: print what was in view, then restore the view.
+ * The printed page has another aspect ratio than the screen: fit the map to the extent in view, and restore the view
+ * after printing.
  * @param {L.Map} map
  */
-function fitToPaper(map) {
+function fitForPrinting(map) {
   /** @type {{ bounds: L.LatLngBounds, centre: L.LatLng, zoom: number } | null} */
   let screen = null;
   matchMedia("print").addEventListener("change", ({ matches: printing }) => {
@@ -56,7 +57,7 @@ function fitToPaper(map) {
 }
 
 /**
- * Draw the boundary line: simplified at first, close up in full detail within the map's window.
+ * Draw the boundary line: simplified and, from `DETAIL_ZOOM` on, in full detail within the viewport.
  * @param {L.Map} map
  */
 async function drawBoundary(map) {
@@ -122,7 +123,7 @@ function drawLines(group, features) {
 const collectionOf = (features) => ({ type: "FeatureCollection", features });
 
 /**
- * Draw water and names. The map does without them where there are none.
+ * Draw water and place names, if the server has them.
  * @param {L.Map} map
  */
 async function drawContext(map) {
@@ -161,7 +162,7 @@ function drawWater(map, features) {
         ? { color: "#b9d3e0", fillColor: "#cfe1ea", fillOpacity: 1 }
         : { color: "#b9d3e0", opacity: 0.95 },
   }).addTo(map);
-  // From afar rivers are thin, so that the boundary line stands out.
+  // At low zoom rivers are thin, so that the boundary line stands out.
   const setWeight = () => {
     const zoom = map.getZoom();
     const riverWeight = zoom < 8 ? 0.7 : zoom < 10 ? 1.4 : 2.4;
@@ -172,7 +173,7 @@ function drawWater(map, features) {
 }
 
 /**
- * Draw the names that do not cover another, in the server's order, which has the most important ones first.
+ * Draw names in the server's order, the most important first, and skip those that would cover another.
  * @param {L.Map} map
  * @param {GeoJSON.Feature<GeoJSON.Geometry | null, Properties>[]} features
  */

@@ -13,7 +13,7 @@ const ACTIONS = { insert: "created", create: "created", delete: "retired", retir
 /** @type {Record<string, string>} */
 const PART_ACTIONS = { insert: "part_added", delete: "part_removed", update: "part_changed" };
 
-// Changes that say nothing to a reader, or are told in another way.
+// Changed fields that are not listed: they are internal, or shown in another way.
 const NOT_LISTED = new Set([
   ...["version", "updated_at", "created_at", "geom", "shared_geom", "geometry", "id", "layer", "original", "ordinal"],
   ...["precision", "retired_at"],
@@ -23,7 +23,7 @@ const POSITION_FIELDS = new Set(["address", "chainage_m", "accuracy_m", "positio
 /** @typedef {NonNullable<HistoryEntry["changes"]>} Changes */
 
 /**
- * The list, which fills itself.
+ * The list of changes; the entries are loaded after it is returned.
  * @param {string} layer
  * @param {string} id
  */
@@ -52,17 +52,17 @@ function entryItem(layer, entry) {
       { className: "when", title: request ? message("request_id", { id: request }) : null },
       joined(formatMoment(at), actor, differs && message("device_time", { moment: deviceTime })),
     ),
-    ...(part ? partContent(layer, part, entry) : ownContent(layer, entry)),
+    ...(part ? partContent(layer, part, entry) : featureContent(layer, entry)),
     reason ? element("p", {}, reason) : null,
   );
 }
 
 /**
- * What happened to the feature itself: created or retired, or its status, its position or other values changed.
+ * A change of the feature itself: created or retired, or its status, its position or other values changed.
  * @param {string} layer
  * @param {HistoryEntry} entry
  */
-function ownContent(layer, { action, changes = {}, moved_m: moved }) {
+function featureContent(layer, { action, changes = {}, moved_m: moved }) {
   if (ACTIONS[action]) return [element("p", {}, message(ACTIONS[action]))];
   const status = layerCard(layer).status ?? "";
   const text = (/** @type {string} */ name, /** @type {any} */ value) =>
@@ -86,7 +86,8 @@ function ownContent(layer, { action, changes = {}, moved_m: moved }) {
 const changeLine = (text) => element("p", { className: "change" }, text);
 
 /**
- * What happened to the position: set, removed, moved so far, or given another shape. Empty without a change.
+ * The change of the position as text: entered, removed, moved by a distance, or the shape edited. Empty without a
+ * change.
  * @param {Changes[string] | undefined} change
  * @param {number | null | undefined} moved Metres.
  */
@@ -98,7 +99,7 @@ function positionText(change, moved) {
 }
 
 /**
- * What happened to a row of a child table, or to a link of the feature.
+ * A change of a row of a child table, or of a link of the feature.
  * @param {string} layer
  * @param {string} part
  * @param {HistoryEntry} entry

@@ -19,7 +19,7 @@ import { historyList } from "./feature_history.js";
  * @property {() => unknown} open Opens the record.
  * @property {(outcome?: Outcome) => unknown} onChanged
  * @property {() => unknown} setPosition
- * @property {() => unknown} onGrown Called when the popup has become larger.
+ * @property {() => unknown} onResized Called when the content of the popup has been loaded.
  */
 
 /**
@@ -33,18 +33,18 @@ import { historyList } from "./feature_history.js";
  */
 
 /**
- * The content of the popup.
+ * The content of the popup: facts, procedure and buttons.
  * @param {string} layer
  * @param {LayerFeature} feature
  * @param {PopupActions} actions
  */
-export function featurePopup(layer, feature, { open, onChanged, setPosition, onGrown }) {
+export function featurePopup(layer, feature, { open, onChanged, setPosition, onResized }) {
   return element(
     "article",
     { className: "card", "aria-label": titleOf(layer, feature) },
     ...heading(layer, feature),
     factList(layer, feature),
-    ...procedureChecklist(feature, onChanged, { brief: true, onFilled: onGrown }),
+    ...procedureChecklist(feature, onChanged, { brief: true, onFilled: onResized }),
     element(
       "div",
       { className: "actions" },
@@ -56,7 +56,7 @@ export function featurePopup(layer, feature, { open, onChanged, setPosition, onG
 }
 
 /**
- * The content of the panel: facts, procedure, events, links, partners and history.
+ * The content of the panel: facts, procedure, events, links, holdings of partners and history.
  * @param {string} layer
  * @param {LayerFeature} feature
  * @param {RecordActions} actions
@@ -141,7 +141,7 @@ function kindText(layer, { properties: { kind, border } }) {
 }
 
 /**
- * The code that gives the feature its mark, unless it is the status or reads the same.
+ * The code by which the feature is marked, unless that is the status or has the same title.
  * @param {string} layer
  * @param {LayerFeature} feature
  */
@@ -167,7 +167,7 @@ function statusButton(layer, feature, onChanged) {
 }
 
 /**
- * Whether the reader may set the position, which goes with the right to create features of the layer.
+ * Whether the reader may set the position: only with the right to create features of the layer.
  * @param {string} layer
  * @param {LayerFeature} feature
  */
@@ -187,8 +187,8 @@ function isPlaceable(layer, feature) {
  */
 
 /**
- * Which partners hold the feature, since when and by which release; shown to those who manage releases. The record does
- * without it when it cannot be loaded.
+ * The partners that hold the feature, since when and by which release, for readers who manage releases. The section
+ * stays hidden if there are none or the request fails.
  * @param {LayerFeature} feature
  */
 function holdingsSection(feature) {

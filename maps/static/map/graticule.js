@@ -1,4 +1,4 @@
-// The graticule with its degrees at the map's edges, and the scale bar in metres.
+// The graticule with labels at the map's edges, and the scale bar.
 
 import { element } from "../core/elements.js";
 import { formatDistance } from "../core/format.js";
@@ -6,7 +6,7 @@ import { formatDistance } from "../core/format.js";
 // Degrees between two lines of the graticule, from 4° to half a minute.
 const STEPS = [4, 2, 1, 1 / 2, 1 / 4, 1 / 6, 1 / 12, 1 / 30, 1 / 60, 1 / 120];
 const SMALLEST_STEP = 1 / 120;
-const COLUMN_WIDTH = 260; // pixels of the map for each meridian
+const MERIDIAN_DISTANCE = 260; // pixels between two meridians, at most about
 const SCALE_WIDTH = 110; // pixels at most
 
 /** @type {L.PolylineOptions} */
@@ -19,9 +19,9 @@ export function drawGraticule(map) {
     group.clearLayers();
     const bounds = map.getBounds();
     const [south, west, north, east] = [bounds.getSouth(), bounds.getWest(), bounds.getNorth(), bounds.getEast()];
-    const columns = Math.max(1.5, map.getSize().x / COLUMN_WIDTH);
+    const columns = Math.max(1.5, map.getSize().x / MERIDIAN_DISTANCE);
     const step = STEPS.find((degrees) => (east - west) / degrees >= columns) ?? SMALLEST_STEP;
-    const credits = map.containerPointToLatLng([70, map.getSize().y - 4]); // degrees below them would be covered
+    const credits = map.containerPointToLatLng([70, map.getSize().y - 4]); // they would cover labels below this point
     for (let lon = Math.ceil(west / step) * step; lon <= east; lon += step) {
       drawLine(group, [south, lon], [north, lon]);
       writeDegrees(group, [north, lon], degreesText(lon, "E"), [-4, -3]);
@@ -67,7 +67,7 @@ function degreesText(value, letter) {
 }
 
 /**
- * Draw a round length, 1, 2 or 5 times a power of ten, and its bar where the page has room for them.
+ * Draw the scale bar, if the page has an element for it: a length of 1, 2 or 5 times a power of ten, and its bar.
  * @param {L.Map} map
  */
 export function drawScale(map) {

@@ -1,5 +1,5 @@
-// The layout of marks and labels on the map: marks that share a spot stand side by side, and a label is shown where it
-// covers neither a mark nor another label.
+// The layout of marks and labels on the map: marks at the same spot are drawn side by side, and a label is drawn only
+// where it covers neither a mark nor another label.
 
 /**
  * A mark on the map with its label.
@@ -13,21 +13,24 @@
 /** @typedef {[number, number, number, number]} Box Left, top, right and bottom in pixels. */
 /** @typedef {{ mark: MapMark, at: L.Point, small: boolean }} PlacedMark */
 
-// Marks of the layers that come first keep their spot and their label.
+// Marks of earlier layers are placed and labelled first.
 const PRECEDENCE = ["incidents", "works", "tasks", "gates", "crossings", "posts", "areas", "sectors", "markers"];
 const BOLD_LABELS = ["gates", "crossings"];
-const SPOT = 5; // pixels within which two marks share a spot
-const BESIDE = 20; // pixels between marks that share a spot
+const SPOT_SIZE = 5; // pixels of the grid; marks in the same cell share a spot
+const MARK_DISTANCE = 20; // pixels between marks that share a spot
 const SAME_TEXT_WITHIN = 70; // pixels within which a label is not repeated
 
 /** @param {string} layer */
 const rank = (layer) => (PRECEDENCE.includes(layer) ? PRECEDENCE.indexOf(layer) : PRECEDENCE.length);
 
-/** @param {string} layer The z-index offset of its marks. */
+/**
+ * The z-index offset of the marks of a layer.
+ * @param {string} layer
+ */
 export const zIndexOffset = (layer) => (PRECEDENCE.length - rank(layer)) * 1000;
 
 /**
- * Lay out the marks within the map's window.
+ * Lay out the marks in the viewport.
  * @param {L.Map} map
  * @param {MapMark[]} marks
  */
@@ -50,14 +53,14 @@ function placeMarks(map, marks) {
   const placed = [];
   for (const mark of marks) {
     const at = map.latLngToContainerPoint(mark.marker.getLatLng());
-    const spot = `${Math.round(at.x / SPOT)},${Math.round(at.y / SPOT)}`;
+    const spot = `${Math.round(at.x / SPOT_SIZE)},${Math.round(at.y / SPOT_SIZE)}`;
     const before = spots.get(spot) ?? 0;
     const small = mark.body.classList.contains("small");
-    mark.body.hidden = small && before > 0; // a marker in unknown condition gives way to what is about it
+    mark.body.hidden = small && before > 0; // a marker in unknown condition is hidden where another mark stands
     if (mark.body.hidden) continue;
     spots.set(spot, before + 1);
-    at.x += before * BESIDE;
-    mark.body.style.left = `${before * BESIDE}px`;
+    at.x += before * MARK_DISTANCE;
+    mark.body.style.left = `${before * MARK_DISTANCE}px`;
     placed.push({ mark, at, small });
   }
   return placed;
@@ -97,7 +100,7 @@ function placeLabels(placed, occupied) {
 }
 
 /**
- * The sides on which a label may stand, the best one first, each with its CSS class.
+ * The possible boxes of a label, the preferred one first, each with its CSS class.
  * @param {MapMark} mark
  * @param {L.Point} at
  * @param {boolean} small
@@ -126,8 +129,8 @@ const context = /** @type {CanvasRenderingContext2D} */ (document.createElement(
 /** @type {Map<string, number>} */
 const widths = new Map();
 
-/** Forget the measured widths, because another typeface has been loaded. */
-export function forgetTextWidths() {
+/** Discard the measured widths, after another typeface has been loaded. */
+export function clearTextWidths() {
   widths.clear();
 }
 

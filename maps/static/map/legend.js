@@ -1,4 +1,4 @@
-// The legend of what is drawn, with how many of each, and the list of layers that can be shown.
+// The legend of the marks on the map with the number of features of each, and the list of layers.
 
 import { element } from "../core/elements.js";
 import { formatNumber } from "../core/format.js";
@@ -11,10 +11,10 @@ import { ALL_MARKERS_ZOOM } from "./overlays.js";
 /** @typedef {import("./overlays.js").Overlays} Overlays */
 /** @typedef {import("./url_state.js").UrlState} UrlState */
 
-const ALL_CODES = 5; // a code list of the tab that is no longer is listed whole, unused codes too
+const SHORT_LIST = 5; // a code list of at most so many codes is listed with its unused codes, for the tab
 
 /**
- * Draw the legend: the layer of the tab first, then the others on the map, then the kinds of position.
+ * Draw the legend: the layer of the current tab, the other layers on the map, then how positions are drawn.
  * @param {HTMLElement} root
  * @param {UrlState} view
  * @param {Overlays} overlays
@@ -51,11 +51,11 @@ function layerItems(layer, isTab, overlays) {
 }
 
 /**
- * The codes that give the layer's features their marks, and how many features have none of them.
+ * The codes by which the features of a layer are marked with their numbers, and the number of features without a code.
  * @param {string} layer
  * @param {boolean} isTab
  * @param {{ properties: Properties }[]} features
- * @param {boolean} counts Whether the tiles hold counts, so that the number of each code is not known.
+ * @param {boolean} counts Whether the tiles hold counts, so that the numbers per code are unknown.
  */
 function codeItems(layer, isTab, features, counts) {
   const name = layerCard(layer).drawn_by ?? "";
@@ -63,7 +63,7 @@ function codeItems(layer, isTab, features, counts) {
   /** @type {Map<string, number>} */
   const numbers = new Map();
   for (const { properties } of features) numbers.set(properties[name], (numbers.get(properties[name]) ?? 0) + 1);
-  const listed = isTab && codes.length <= ALL_CODES ? codes : codes.filter(({ value }) => numbers.has(value));
+  const listed = isTab && codes.length <= SHORT_LIST ? codes : codes.filter(({ value }) => numbers.has(value));
   const items = listed.map((code) => {
     const n = numbers.get(code.value) ?? 0;
     const number = counts ? null : numberElement(formatNumber(n));
@@ -77,7 +77,7 @@ function codeItems(layer, isTab, features, counts) {
   return items;
 }
 
-/** @param {{ properties: Properties }[]} features Incidents, of which grave ones carry a second mark. */
+/** @param {{ properties: Properties }[]} features Incidents; severe ones have a second mark. */
 function severityItems(features) {
   return codesOf("incidents", "severity").flatMap((code) => {
     const n = features.filter(({ properties }) => properties.severity === code.value).length;
@@ -105,7 +105,7 @@ function positionItems() {
   ];
 }
 
-/** A piece of the boundary line, casing and core, as it is drawn on the map. */
+/** A sample of the boundary line, casing and core, as on the map. */
 function boundarySample() {
   const drawing = document.createElementNS(SVG, "svg");
   drawing.setAttribute("class", "stroke");

@@ -1,4 +1,4 @@
-// The filters above the list of the panel: a chip for each that is set, and the form that sets them.
+// The filters above the list in the panel: a chip for each active filter, and the controls that set filters.
 
 import { debounce } from "../core/debounce.js";
 import { element } from "../core/elements.js";
@@ -6,15 +6,15 @@ import { codeOf, fieldOf, layerCard } from "../core/layer_cards.js";
 import { localized, message } from "../core/page.js";
 
 const BORDERS = ["VN-KH", "VN-CN", "VN-LA"];
-const YEARS = 8; // of which the first is next year
+const YEAR_COUNT = 8; // counted back from next year
 
-/** @type {Record<string, string>} The field that names the unit. */
+/** @type {Record<string, string>} The field with the unit, by layer. */
 export const UNIT_FIELDS = { works: "unit", tasks: "lead_unit", incidents: "unit" };
 
 /** @typedef {(changes: Record<string, string | null>) => unknown} SetFilters */
 
 /**
- * A chip for each filter, which removes it.
+ * A chip for each filter; a click on it removes the filter.
  * @param {string} layer
  * @param {Record<string, string>} filters
  * @param {SetFilters} setFilters
@@ -41,10 +41,10 @@ function filterText(layer, name, value) {
 }
 
 /**
- * The controls of the filters that a layer has.
+ * The controls for the filters of a layer.
  * @param {string} layer
  * @param {Record<string, string>} filters
- * @param {string[]} units Those to choose from.
+ * @param {string[]} units The options of the unit filter.
  * @param {SetFilters} setFilters
  */
 export function filterControls(layer, filters, units, setFilters) {
@@ -127,11 +127,11 @@ function openControl(checked, setFilters) {
 /** @returns {[string, string][]} */
 function yearOptions() {
   const next = new Date().getFullYear() + 1;
-  return Array.from({ length: YEARS }, (_, back) => [String(next - back), String(next - back)]);
+  return Array.from({ length: YEAR_COUNT }, (_, back) => [String(next - back), String(next - back)]);
 }
 
 /**
- * The fields with code lists that features are often looked for by.
+ * The fields with code lists that have a filter.
  * @param {string} layer
  */
 function codedFields(layer) {

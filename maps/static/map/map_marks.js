@@ -1,4 +1,4 @@
-// What is drawn of a feature on the map: its mark with a label and, unless it is a point, its line or area.
+// The drawing of a feature on the map: its mark with a label and, unless it is a point, its line or area.
 
 import { element } from "../core/elements.js";
 import { colourOf, isAssumed, mapLabelOf, markOf, titleOf } from "../core/labels.js";
@@ -6,7 +6,7 @@ import { codeOf, layerTitle } from "../core/layer_cards.js";
 import { markElement } from "../core/marks.js";
 import { zIndexOffset } from "./label_layout.js";
 
-const GRAVE = ["high", "critical"];
+const SEVERE = ["high", "critical"];
 
 /**
  * @typedef {object} MarkActions
@@ -15,7 +15,7 @@ const GRAVE = ["high", "critical"];
  */
 
 /**
- * The mark of a feature where `anchorOf` puts it, not yet on the map; null where there is no such position.
+ * The mark of a feature at the anchor of its geometry, not yet added to the map; null without a position.
  * @param {string} layer
  * @param {LayerFeature} feature
  * @param {MarkActions} actions
@@ -27,13 +27,13 @@ export function createMark(layer, feature, { pick, hover }) {
   const { condition, severity } = feature.properties;
   const small = layer === "markers" && condition === "unknown";
   const text = mapLabelOf(layer, feature);
-  // An incident has the colour of its handling; a grave one carries its severity as a second, small mark.
-  const grave = GRAVE.includes(severity) ? codeOf(layer, "severity", severity)?.mark : null;
+  // An incident has the colour of its handling; a severe one has a second, small mark for its severity.
+  const severityMark = SEVERE.includes(severity) ? codeOf(layer, "severity", severity)?.mark : null;
   const body = element(
     "div",
     { className: `stand ${layer}${small ? " small" : ""}` },
     markOf(layer, feature),
-    grave ? element("span", { className: "grave" }, markElement(grave)) : null,
+    severityMark ? element("span", { className: "severity" }, markElement(severityMark)) : null,
     element("span", { className: "label" }, text),
   );
   const marker = L.marker(at, {
@@ -52,7 +52,7 @@ export function createMark(layer, feature, { pick, hover }) {
 }
 
 /**
- * The line or area of a feature, not yet on the map; null for points.
+ * The line or area of a feature, not yet added to the map; null for points.
  * @param {string} layer
  * @param {LayerFeature} feature
  * @param {() => unknown} pick
@@ -93,7 +93,7 @@ function lineStyle(layer, feature) {
 }
 
 /**
- * Where the mark of a geometry stands: at the point, at the middle vertex of a line, in the middle of an area's bounding
+ * The position of the mark of a geometry: the point, the middle vertex of a line, or the centre of an area's bounding
  * box.
  * @param {GeoJSON.Geometry} geometry
  */

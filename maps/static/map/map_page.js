@@ -1,4 +1,4 @@
-// The map page: the map of `/map.js`, its layers, the panel and the search box, and what each does to the others.
+// The map page: connects the map of `/map.js`, its layers, the panel and the search box.
 
 import { AddressBox } from "../core/address_box.js";
 import { byId } from "../core/elements.js";
@@ -19,7 +19,7 @@ import { PanelForms } from "./panel_forms.js";
 import { UrlState } from "./url_state.js";
 import { enableZoomButtons } from "./zoom_buttons.js";
 
-const CLOSE = 12; // the zoom from which a linked feature is looked at
+const SELECTED_ZOOM = 12; // the least zoom at which a feature from a link or the URL is shown
 
 const map = window.map_main;
 const view = new UrlState(page);
@@ -66,16 +66,16 @@ const box = new AddressBox(map, {
 const forms = new PanelForms(map, panel);
 const margin = new Margin(cards, view, overlays, toggleLayer);
 
-/** Show the view of the URL, or the first view of the office: on a wide screen closer, and beside the legend. */
+/** Show the view in the URL, or the first view of the office; on a wide screen half a zoom level closer. */
 function setFirstView() {
   const [lat, lon, zoom] = page.home;
   const wide = !narrowScreen.matches;
-  const target = view.window ?? { lat, lon, zoom: wide ? zoom + 0.5 : zoom };
+  const target = view.viewport ?? { lat, lon, zoom: wide ? zoom + 0.5 : zoom };
   map.setView([target.lat, target.lon], target.zoom, { animate: false });
-  if (!view.window && wide) map.panBy([100, 0], { animate: false });
+  if (!view.viewport && wide) map.panBy([100, 0], { animate: false });
 }
 
-/** Load the layer cards and the shapes of the marks, without which the page can show nothing. */
+/** Load the layer cards and the shapes of the marks, which everything on the page needs. */
 async function loadCards() {
   try {
     const [loaded] = await Promise.all([loadLayerCards(), loadShapes()]);
@@ -93,7 +93,7 @@ function drawPanel() {
 }
 
 /**
- * Highlight a feature on the map and in the list, or end that.
+ * Highlight a feature on the map and in the list, or remove the highlight.
  * @param {string} id
  * @param {boolean} highlighted
  */
@@ -113,7 +113,7 @@ function toggleLayer(layer, visible) {
   return visible ? overlays.show(layer) : overlays.hide(layer);
 }
 
-/** Load the layers that are shown, as far as they can be drawn. */
+/** Load the visible layers that have a geometry. */
 function showLayers() {
   const drawable = [...view.layers].filter((layer) => layerCard(layer).geometry);
   return Promise.all(drawable.map((layer) => overlays.show(layer)));
@@ -121,7 +121,7 @@ function showLayers() {
 
 /** @param {string} name */
 async function openTab(name) {
-  if (forms.keepsPanel()) return;
+  if (forms.blocksLeaving()) return;
   view.openTab(name);
   close();
   panel.showList();
@@ -137,7 +137,7 @@ async function setFilters(changes) {
 }
 
 /**
- * A feature as the server has it now, with its entity tag and what the reader may do with it.
+ * The current version of a feature, with its ETag and the methods that the reader may use on it.
  * @param {string} layer
  * @param {string} id
  * @returns {Promise<LayerFeature>}
@@ -148,14 +148,14 @@ async function fetchFeature(layer, id) {
 }
 
 /**
- * Select a feature: its popup opens on the map, on a phone its record in the panel. By keyboard the focus moves into the
- * popup, and back when that closes.
+ * Select a feature: open its popup on the map, or on a phone its record in the panel. If it was selected by keyboard,
+ * the focus moves into the popup, and back when that closes.
  * @param {string} layer
  * @param {LayerFeature} picked
  * @param {boolean} [byKeyboard]
  */
 async function pick(layer, picked, byKeyboard = false) {
-  if (forms.keepsPanel()) return;
+  if (forms.blocksLeaving()) return;
   const focused = /** @type {HTMLElement | null} */ (document.activeElement);
   if (view.select && view.select !== picked.id) overlays.highlight(view.select, false);
   view.choose(layer, picked.id);
@@ -167,7 +167,7 @@ async function pick(layer, picked, byKeyboard = false) {
   } catch (error) {
     return showNotice("record", error.message, { error: true });
   }
-  if (view.select !== feature.id) return; // another one has been selected meanwhile
+  if (view.select !== feature.id) return; // another feature has been selected since
   const at = overlays.positionOf(feature);
   if (!at || narrowScreen.matches) return openRecord(layer, feature);
   if (!panel.showsList) panel.showList();
@@ -187,13 +187,13 @@ function openPopup(layer, feature, at) {
     open: () => openRecord(layer, feature),
     onChanged: (outcome) => showChange(layer, feature.id, outcome),
     setPosition: () => editPosition(layer, feature),
-    onGrown: updatePopup,
+    onResized: updatePopup,
   });
   popup.options.maxHeight = map.getSize().y - 90;
   popup.setLatLng(at).setContent(content).openOn(map);
 }
 
-/** Let the popup fit its content, which has grown; the focus stays where it is in it. */
+/** Fit the popup to its content, and keep the focus inside it. */
 function updatePopup() {
   if (!popup.isOpen()) return;
   const focused = /** @type {HTMLElement | null} */ (document.activeElement);
@@ -230,7 +230,7 @@ function openRecord(layer, feature) {
 }
 
 /**
- * Show what was done, with a button that undoes it.
+ * Show a notice and, with `undo`, a button that undoes the change.
  * @param {string} text
  * @param {(() => Promise<unknown>) | null} [undo]
  * @param {boolean} [error]
@@ -248,7 +248,7 @@ function report(text, undo = null, error = false) {
 }
 
 /**
- * After a change: report it, load the layer, and show the feature as it is now where it was shown before.
+ * After a change: report it, load the layer again, and show the changed feature in the record or popup.
  * @param {string} layer
  * @param {string} id
  * @param {Outcome} [outcome]
@@ -288,7 +288,7 @@ function openForm(layer, options, onCancel) {
 }
 
 /**
- * Open the form of a feature's position; cancelling leads back to the list or record that was shown.
+ * Open the form of a feature's position; cancelling returns to the list or record.
  * @param {string} layer
  * @param {LayerFeature} listed
  */
@@ -300,7 +300,7 @@ async function editPosition(layer, listed) {
 }
 
 /**
- * Select a feature by its id, in a layer or, without one, in the layers that are shown.
+ * Select a feature by its id, in the given layer or in all visible ones.
  * @param {string | null} layer
  * @param {string} id
  */
@@ -310,7 +310,7 @@ async function select(layer, id) {
       const feature = await fetchFeature(name, id);
       if (layerCard(name).geometry && !overlays.state(name)) await toggleLayer(name, true);
       const at = overlays.positionOf(feature);
-      if (at && !view.window) map.setView(at, Math.max(map.getZoom(), CLOSE), { animate: false });
+      if (at && !view.viewport) map.setView(at, Math.max(map.getZoom(), SELECTED_ZOOM), { animate: false });
       else if (at) map.panTo(at);
       return pick(name, feature);
     } catch (error) {
@@ -320,11 +320,11 @@ async function select(layer, id) {
   showNotice("record", message("failed", { what: message("open_record").toLowerCase() }), { error: true });
 }
 
-/** Close what is open, the innermost first: search results, popup, layer list, record. */
+/** Close the first of these that is open: search results, popup, layer list, record. */
 function close() {
   if (box.close()) return;
   if (map.hasLayer(popup)) map.closePopup(popup);
-  else if (!margin.close() && !panel.showsList && !forms.keepsPanel()) panel.showList();
+  else if (!margin.close() && !panel.showsList && !forms.blocksLeaving()) panel.showList();
 }
 
 map.on("popupclose", () => {
@@ -335,7 +335,7 @@ map.on("popupclose", () => {
 });
 map.on("moveend", () => {
   const centre = map.getCenter();
-  view.window = { zoom: map.getZoom(), lat: centre.lat, lon: centre.lng };
+  view.viewport = { zoom: map.getZoom(), lat: centre.lat, lon: centre.lng };
   view.write();
 });
 
@@ -353,13 +353,13 @@ enableShortcuts({
   close,
 });
 
-// What the URL selects; loading the layers moves the map and so writes the URL.
-const selected = { id: view.select, layer: view.selectLayer, withWindow: Boolean(view.window) };
+// The selection in the URL, read first, because loading the layers moves the map and so rewrites the URL.
+const selected = { id: view.select, layer: view.selectLayer, hasViewport: Boolean(view.viewport) };
 panel.draw(null);
 margin.draw();
 await showLayers();
 if (selected.id) {
-  if (!selected.withWindow) view.window = null;
+  if (!selected.hasViewport) view.viewport = null;
   await select(selected.layer, selected.id);
 }
 if (view.q) box.search(view.q);

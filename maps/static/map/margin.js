@@ -1,5 +1,5 @@
-// The margin of the map page, the list of layers and the legend, and the button that shows or hides it. On a phone it
-// covers the map.
+// The margin of the map: the list of layers and the legend, and the button that shows or hides both. On a phone they
+// cover the map.
 
 import { debounce } from "../core/debounce.js";
 import { all, byId } from "../core/elements.js";
@@ -19,14 +19,14 @@ export class Margin {
     this.button.addEventListener("click", () => this.#setOpen(this.button.getAttribute("aria-expanded") !== "true"));
     if (narrowScreen.matches) this.button.setAttribute("aria-expanded", "false");
 
-    /** Draw the list and the legend soon, once for several changes. */
+    /** Draw the list and the legend, once for several changes in a row. */
     this.draw = debounce(40, () => {
       drawLegend(byId("legend"), view, overlays);
       drawLayerList(byId("layer-list"), cards, view, overlays, toggleLayer);
     });
   }
 
-  /** Stop covering the map; returns whether it did. */
+  /** Hide the margin on a phone; returns whether it was visible. */
   close() {
     if (!this.stage.classList.contains("floats-open")) return false;
     this.#setOpen(false);

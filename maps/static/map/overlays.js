@@ -1,27 +1,27 @@
-// The layers on the map. A small layer is fetched whole and shared with the list; a larger one, and the marker numbers,
-// within the map's window; one of which the window holds more than a list takes is drawn from vector tiles.
+// The layers on the map and in the list. A layer of at most `LIMIT` features is fetched whole; a larger one, and the
+// markers, within the viewport. If the viewport holds more than `LIMIT`, the layer is drawn from vector tiles.
 
 import { debounce } from "../core/debounce.js";
 import { itemsPath, request, withQuery } from "../core/http.js";
 import { codesOf, layerTitle } from "../core/layer_cards.js";
 import { showNotice } from "../core/notices.js";
 import { message } from "../core/page.js";
-import { forgetTextWidths, layOutMarks } from "./label_layout.js";
+import { clearTextWidths, layOutMarks } from "./label_layout.js";
 import { anchorOf, createMark, createShape } from "./map_marks.js";
 import { TileLayer } from "./tile_layer.js";
 
-const LIMIT = 250; // rows of a list, about a quarter of a megabyte
-export const ALL_MARKERS_ZOOM = 11; // from this zoom on markers in unknown condition are shown too
+const LIMIT = 250; // features of a request, about a quarter of a megabyte
+export const ALL_MARKERS_ZOOM = 11; // from this zoom on markers in unknown condition are drawn too
 
 /** @typedef {Record<string, string | string[]>} Parameters */
 
 /**
  * @typedef {object} LayerState
  * @property {LayerFeature[]} features
- * @property {boolean} whole Whether the layer is fetched whole, not within the map's window.
+ * @property {boolean} whole Whether the layer is fetched whole, not within the viewport.
  * @property {boolean} more Whether there are more features than were fetched.
  * @property {boolean} loaded
- * @property {boolean} stale Whether the tiles have to be drawn again.
+ * @property {boolean} stale Whether the tiles must be fetched again.
  * @property {Error | null} error
  * @property {Parameters} parameters The query parameters by which the features were fetched.
  * @property {L.LayerGroup} group
@@ -34,8 +34,8 @@ export const ALL_MARKERS_ZOOM = 11; // from this zoom on markers in unknown cond
 /**
  * @typedef {object} OverlayActions
  * @property {(layer: string) => Parameters} parametersFor The filters of a layer.
- * @property {(layer: string, feature: LayerFeature, byKeyboard?: boolean) => unknown} pick A tile's feature has an id
- *   alone.
+ * @property {(layer: string, feature: LayerFeature, byKeyboard?: boolean) => unknown} pick A feature of a
+ *   tile has only an id.
  * @property {(id: string, hovered: boolean) => unknown} hover
  * @property {(layer: string) => unknown} onChange Called when a layer has been loaded, drawn or hidden.
  */
@@ -54,12 +54,12 @@ export class Overlays {
     const marks = () => [...this.#layers.values()].flatMap((state) => [...state.marks.values()]);
     this.layOut = debounce(30, () => layOutMarks(map, marks()));
     document.fonts.addEventListener("loadingdone", () => {
-      forgetTextWidths();
+      clearTextWidths();
       this.layOut();
     });
     map.on(
       "moveend",
-      debounce(150, () => this.#reloadWindow()),
+      debounce(150, () => this.#reloadViewport()),
     );
     map.on("zoomend moveend", () => this.layOut());
     map.on("click", (event) => this.#onClick(event));
@@ -105,9 +105,9 @@ export class Overlays {
   }
 
   /**
-   * Fetch a shown layer and draw it. An error is shown with a way to try again.
+   * Fetch a visible layer and draw it. An error is shown with a button to try again.
    * @param {string} layer
-   * @param {{ moved?: boolean }} [options] `moved`: only the map's window is another one.
+   * @param {{ moved?: boolean }} [options] `moved`: only the viewport has changed.
    */
   async load(layer, { moved = false } = {}) {
     const state = /** @type {LayerState} */ (this.#layers.get(layer));
@@ -176,7 +176,7 @@ export class Overlays {
   }
 
   /**
-   * A click among what tiles draw: a feature is picked, at a ring the map zooms in.
+   * A click near something that tiles draw: select a feature, or zoom in at a ring of counts.
    * @param {L.LeafletMouseEvent} event
    */
   #onClick({ containerPoint, originalEvent }) {
@@ -192,7 +192,7 @@ export class Overlays {
     }
   }
 
-  #reloadWindow() {
+  #reloadViewport() {
     for (const [layer, state] of this.#layers) if (!state.whole) this.load(layer, { moved: true });
   }
 
@@ -216,7 +216,7 @@ export class Overlays {
   }
 
   /**
-   * Highlight the mark of a feature, or end that.
+   * Highlight the mark of a feature, or remove the highlight.
    * @param {string} id
    * @param {boolean} highlighted
    */

@@ -26,10 +26,10 @@ const HEIGHTS = ["low", "half", "high"];
  */
 
 export class Panel {
-  /** @type {Map<string, Set<string>>} The units that the features of each layer have named so far. */
+  /** @type {Map<string, Set<string>>} The units of all features loaded so far, by layer. */
   #units = new Map();
 
-  /** @type {(() => unknown) | null} Called when the content goes. */
+  /** @type {(() => unknown) | null} Called when the content is replaced. */
   #onLeave = null;
 
   #showsFilters = false;
@@ -83,7 +83,7 @@ export class Panel {
   /**
    * Show a record or a form instead of the list.
    * @param {Node[]} content
-   * @param {(() => unknown) | null} [onLeave] Called when the content goes.
+   * @param {(() => unknown) | null} [onLeave] Called when the content is replaced.
    */
   show(content, onLeave = null) {
     this.#leave(onLeave);
@@ -95,7 +95,7 @@ export class Panel {
     this.record.focus({ preventScroll: true });
   }
 
-  /** @param {(() => unknown) | null} next What to call when the next content goes. */
+  /** @param {(() => unknown) | null} next Called when the next content is replaced. */
   #leave(next) {
     const onLeave = this.#onLeave;
     this.#onLeave = next;
@@ -103,9 +103,9 @@ export class Panel {
   }
 
   /**
-   * Draw the list of the tab from what the map has loaded of its layer.
+   * Draw the list of the tab from the features that the map has loaded.
    * @param {LayerState | null} state
-   * @param {string} [bbox] The map's window.
+   * @param {string} [bbox] The viewport.
    */
   draw(state, bbox = "") {
     const layer = this.view.tab;
@@ -160,7 +160,7 @@ export class Panel {
   }
 
   /**
-   * The line of a feature without a position, which offers to set one where the reader may.
+   * The row text of a feature without a position, with a button to set it if the reader may.
    * @param {string} layer
    * @param {LayerFeature} feature
    */
@@ -190,14 +190,17 @@ export class Panel {
     );
   }
 
-  /** @param {string} layer Incidents are added on a page of their own. */
+  /**
+   * The button that adds a feature; incidents are added on another page.
+   * @param {string} layer
+   */
   #addButton(layer) {
     if (layer === "incidents" || !layerCard(layer).creatable) return null;
     const add = () => this.actions.add(layer);
     return element("button", { className: "chip add", type: "button", onclick: add }, `+ ${message(`add_${layer}`)}`);
   }
 
-  /** Draw the controls of the filters, unless one of them has the focus. */
+  /** Draw the filter controls, unless one of them has the focus. */
   #drawFilters() {
     const { tab, filters } = this.view;
     this.filters.hidden = !this.#showsFilters;
@@ -220,7 +223,10 @@ export class Panel {
     this.#units.set(layer, units);
   }
 
-  /** @param {string} layer The units that its features name, and the one that it is filtered by. */
+  /**
+   * The units of the features of a layer, and the unit of the filter.
+   * @param {string} layer
+   */
   #unitsOf(layer) {
     const filter = this.view.filters[UNIT_FIELDS[layer]];
     return [...new Set([...(this.#units.get(layer) ?? []), ...(filter ? [filter] : [])])].sort();
@@ -237,7 +243,7 @@ export class Panel {
     byId("panel-count").textContent = `${message(`count_${layer}`, { n })}${whole ? "" : ` ${message("in_view")}`}`;
     /** @type {Record<string, string | string[]>} */
     const filters = { ...this.view.parametersFor(layer, layerCard(layer)), ...(whole ? {} : { bbox }) };
-    // The links stay and only lead elsewhere, so that an open menu stays open while the map moves.
+    // Only the URLs of the links change, so that an open menu stays open while the map moves.
     for (const link of all("[data-format]", { root: this.foot, kind: HTMLAnchorElement })) {
       const { format: f, reader } = link.dataset;
       const partner = reader === "partner" ? reader : null;
@@ -245,12 +251,12 @@ export class Panel {
     }
     const { asOf } = this.view;
     const list = byId("panel-list", HTMLAnchorElement);
-    list.href = withQuery(`/${layer}`, { ...(filters.bbox ? {} : filters), as_of: asOf }); // lists take no window
+    list.href = withQuery(`/${layer}`, { ...(filters.bbox ? {} : filters), as_of: asOf }); // list pages take no bbox
     this.foot.hidden = false;
   }
 
   /**
-   * Highlight the row of a feature, or end that.
+   * Highlight the row of a feature, or remove the highlight.
    * @param {string} id
    * @param {boolean} highlighted
    */
@@ -275,7 +281,7 @@ export class Panel {
   }
 
   /**
-   * The id of the feature `by` rows below the current one, or of the last or first one.
+   * The id of the feature `by` rows below the current one, at most the last and at least the first.
    * @param {number} by
    */
   neighbour(by) {

@@ -1,12 +1,11 @@
-// The forms in the panel of the map page. Unsaved input is given up only by cancelling: until then the form keeps the
-// panel.
+// The forms in the panel of the map page. A form with unsaved input stays in the panel until it is saved or cancelled.
 
 import { showNotice } from "../core/notices.js";
 import { message } from "../core/page.js";
 import { featureForm } from "../forms/feature_form.js";
 
 export class PanelForms {
-  /** @type {HTMLFormElement | null} The form in the panel, once something has been entered in it. */
+  /** @type {HTMLFormElement | null} The form in the panel, if it has unsaved input. */
   #changed = null;
 
   /**
@@ -21,8 +20,8 @@ export class PanelForms {
     });
   }
 
-  /** Whether a form with unsaved input keeps the panel; the person is then told so and led back to it. */
-  keepsPanel() {
+  /** Whether a form has unsaved input; if so, a notice says so and the form gets the focus. */
+  blocksLeaving() {
     if (!this.#changed) return false;
     showNotice("writing", message("form_open"));
     /** @type {HTMLElement | null} */ (this.#changed.querySelector('[type="submit"]'))?.focus();

@@ -1,5 +1,5 @@
-// A map layer drawn from the server's vector tiles: a mark for each feature or, from afar, a ring with the number of
-// features. What is drawn is counted for the legend.
+// A map layer drawn from the server's vector tiles: a mark for each feature or, at low zoom, a ring with the number of
+// features. It counts what is drawn, for the legend.
 
 import { debounce } from "../core/debounce.js";
 import { formatNumber } from "../core/format.js";
@@ -14,7 +14,7 @@ import { decodeTile } from "./vector_tile.js";
 
 const INK = "#142f49";
 const TYPEFACE = getComputedStyle(document.documentElement).fontFamily;
-const REACH = 12; // pixels around a click within which a feature is meant
+const CLICK_TOLERANCE = 12; // pixels between a click and the feature that it selects
 const MARK_SIZE = 14; // pixels
 const POINTS = 1; // the kind of geometry of a tile's feature
 
@@ -22,7 +22,7 @@ export class TileLayer extends L.GridLayer {
   /**
    * @param {string} layer
    * @param {Record<string, any>} parameters The filters, as query parameters.
-   * @param {() => void} onChange Called when what is drawn has changed.
+   * @param {() => void} onChange Called after tiles have been loaded or removed.
    */
   constructor(layer, parameters, onChange) {
     super({ pane: "found", updateWhenIdle: true, keepBuffer: 0, className: `crowd ${layer}` });
@@ -104,7 +104,7 @@ export class TileLayer extends L.GridLayer {
     }
   }
 
-  /** The features within the map's window, how many they stand for, and how many the tiles have left out. */
+  /** The features in the viewport, the number that they stand for, and the number that the tiles dropped. */
   visible() {
     const bounds = this._map.getBounds();
     /** @type {{ features: TileFeature[], number: number, counts: boolean, dropped: number }} */
@@ -115,7 +115,7 @@ export class TileLayer extends L.GridLayer {
       for (const feature of features) {
         const { id, count } = feature.properties;
         const point = feature.parts[0]?.[0];
-        // A point beyond the tile's edge belongs to its neighbour, which has it too.
+        // A point beyond the tile's edge is skipped: the neighbouring tile has it too.
         const inTile = point && point.every((part) => part >= 0 && part <= 1);
         if (!inTile || !bounds.contains(this.#positionOf(coords, point)) || seen.has(id)) continue;
         if (id) seen.add(id);
@@ -129,7 +129,7 @@ export class TileLayer extends L.GridLayer {
 
   /**
    * @param {L.Coords} coords
-   * @param {[number, number]} point As parts of the tile's side.
+   * @param {[number, number]} point As fractions of the tile's side.
    */
   #positionOf({ x, y, z }, point) {
     const side = this.getTileSize().x;
@@ -143,7 +143,7 @@ export class TileLayer extends L.GridLayer {
   nearest(target) {
     /** @type {{ properties: Properties, at: L.LatLng } | null} */
     let nearest = null;
-    let shortest = REACH;
+    let shortest = CLICK_TOLERANCE;
     for (const { coords, features } of this.tiles.values()) {
       for (const { properties, parts } of features) {
         const size = properties.count ? radius(properties.count) : 0;
@@ -163,14 +163,14 @@ export class TileLayer extends L.GridLayer {
 /** @param {L.Coords} coords */
 const keyOf = ({ x, y, z }) => `${x}:${y}:${z}`;
 
-const RINGS = 4; // in a row of a tile
+const RINGS_PER_ROW = 4; // of a tile
 
 /** @param {number} count */
 const radius = (count) => 8 + 4 * Math.log10(count);
 
 /**
- * Merge the counts of small cells into larger ones, each at its centre of gravity and whole within the tile. Features
- * stay as they are.
+ * Merge the counts of small cells into larger ones, each at its weighted centre and completely within the tile.
+ * Features without a count are not changed.
  * @param {TileFeature[]} features
  */
 function mergeCounts(features) {
@@ -183,7 +183,7 @@ function mergeCounts(features) {
     const [x, y] = feature.parts[0]?.[0] ?? [-1, -1];
     if (!count) merged.push(feature);
     else if (x >= 0 && x < 1 && y >= 0 && y < 1) {
-      const cell = Math.floor(x * RINGS) * RINGS + Math.floor(y * RINGS);
+      const cell = Math.floor(x * RINGS_PER_ROW) * RINGS_PER_ROW + Math.floor(y * RINGS_PER_ROW);
       const ring = rings.get(cell) ?? { count: 0, x: 0, y: 0 };
       rings.set(cell, { count: ring.count + count, x: ring.x + x * count, y: ring.y + y * count });
     }

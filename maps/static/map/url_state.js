@@ -1,7 +1,7 @@
-// The view of the map page in its URL, so that it can be sent: layers, tab, filters and selection in the query, centre
-// and zoom in the fragment.
+// The state of the map page in its URL, so that it can be shared as a link: layers, tab, filters and selection in the
+// query, centre and zoom in the fragment.
 
-const LASTING_FILTERS = ["border", "year", "open"]; // they stay when another tab is opened
+const LASTING_FILTERS = ["border", "year", "open"]; // kept when another tab is opened
 const OTHER_PARAMETERS = ["layers", "tab", "select", "q", "lang", "as_of"];
 const FINISHED = new Set(["done", "closed", "dismissed", "cancelled", "ended"]);
 
@@ -27,11 +27,11 @@ export class UrlState {
     }
     const match = /^#map=([\d.]+)\/(-?[\d.]+)\/(-?[\d.]+)$/.exec(location.hash);
     /** @type {{ zoom: number, lat: number, lon: number } | null} */
-    this.window = match && { zoom: Number(match[1]), lat: Number(match[2]), lon: Number(match[3]) };
+    this.viewport = match && { zoom: Number(match[1]), lat: Number(match[2]), lon: Number(match[3]) };
   }
 
   /**
-   * Select a feature of a layer, or nothing.
+   * Select a feature of a layer; null selects none.
    * @param {string | null} layer
    * @param {string | null} id
    */
@@ -65,7 +65,7 @@ export class UrlState {
     }
   }
 
-  /** Write the view into the URL, and into the link to the other language, without a new entry in the history. */
+  /** Write the state into the URL and into the language link, without a new entry in the history. */
   write() {
     const parameters = new URLSearchParams({ layers: [...this.layers].join(","), tab: this.tab, ...this.filters });
     if (this.select) {
@@ -74,8 +74,8 @@ export class UrlState {
     }
     if (this.q) parameters.set("q", this.q);
     if (this.asOf) parameters.set("as_of", this.asOf);
-    const { zoom = 0, lat = 0, lon = 0 } = this.window ?? {};
-    const fragment = this.window ? `#map=${zoom}/${lat.toFixed(5)}/${lon.toFixed(5)}` : "";
+    const { zoom = 0, lat = 0, lon = 0 } = this.viewport ?? {};
+    const fragment = this.viewport ? `#map=${zoom}/${lat.toFixed(5)}/${lon.toFixed(5)}` : "";
     const search = parameters.toString().replaceAll("%2C", ",").replaceAll("%2F", "/");
     history.replaceState(null, "", `${location.pathname}?${search}${fragment}`);
     const other = document.querySelector('[data-page="language"]');
@@ -84,8 +84,8 @@ export class UrlState {
   }
 
   /**
-   * The filters of a layer as query parameters of the server, as far as its fields allow. Other filters than the border
-   * are those of the tab's layer alone.
+   * The filters of a layer as query parameters of its items endpoint, as far as its fields allow. The border filters
+   * all layers, other filters only the layer of the tab.
    * @param {string} layer
    * @param {LayerCard} card
    */

@@ -1,8 +1,8 @@
 // A decoder for vector tiles (Mapbox Vector Tile 2.1, in protocol buffers).
 
 /**
- * A feature of a tile. Its parts are lines of points, a point being a line of one; coordinates are parts of the tile's
- * side, from its north-west corner.
+ * A feature of a tile. Each part is a list of points: one for a point geometry, several for a line or ring. Coordinates
+ * are fractions of the tile's side, from its north-west corner.
  * @typedef {object} TileFeature
  * @property {Properties} properties
  * @property {number} kind 1 for points, 2 for lines, 3 for polygons.
@@ -12,7 +12,7 @@
 const utf8 = new TextDecoder();
 
 /**
- * All features of a tile, of whichever of its layers.
+ * The features of all layers of a tile.
  * @param {ArrayBuffer} buffer
  */
 export function decodeTile(buffer) {
@@ -25,8 +25,8 @@ export function decodeTile(buffer) {
 }
 
 /**
- * Call `onField` with number and value of each field of a message. Depending on the field the value is a number or
- * bytes.
+ * Call `onField` with the number and the value of each field of a message. The value is a number or, for
+ * length-delimited fields, bytes.
  * @param {Uint8Array} bytes
  * @param {(number: number, value: any) => void} onField
  */
@@ -72,8 +72,8 @@ function unpack(bytes) {
   return numbers;
 }
 
-/** @param {number} value In zigzag encoding. */
-const zigzag = (value) => (value % 2 ? -(value + 1) / 2 : value / 2);
+/** @param {number} value A number in zigzag encoding. */
+const decodeZigzag = (value) => (value % 2 ? -(value + 1) / 2 : value / 2);
 
 /** @param {Uint8Array} bytes */
 function decodeLayer(bytes) {
@@ -99,7 +99,7 @@ function decodeLayer(bytes) {
  */
 function decodeScalar(type, value) {
   if (type === 1) return utf8.decode(value);
-  if (type === 6) return zigzag(value);
+  if (type === 6) return decodeZigzag(value);
   return type === 7 ? Boolean(value) : value;
 }
 
@@ -142,8 +142,8 @@ function decodeGeometry(commands, extent) {
         ring?.push(ring[0]);
         continue;
       }
-      x += zigzag(commands[offset++]);
-      y += zigzag(commands[offset++]);
+      x += decodeZigzag(commands[offset++]);
+      y += decodeZigzag(commands[offset++]);
       if (command === MOVE_TO) parts.push([]);
       parts.at(-1)?.push([x / extent, y / extent]);
     }

@@ -1,4 +1,4 @@
-// The buttons that zoom a map: `data-zoom` is 1 or -1.
+// The zoom buttons of a map: `data-zoom` is 1 (in) or -1 (out).
 
 import { all } from "../core/elements.js";
 

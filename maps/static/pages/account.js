@@ -1,4 +1,4 @@
-// The page of one's account: second factor, recovery codes, password, and the sessions on other devices.
+// The page of the person's own account: second factor, recovery codes, password, and sessions.
 
 import { formDialog } from "../core/dialogs.js";
 import { all, byId, enableButtons } from "../core/elements.js";

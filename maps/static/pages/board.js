@@ -1,4 +1,4 @@
-// The map of the committee's board: the layers and marks of the map page, framed to what needs action.
+// The map of the committee's board: works, gates and open incidents, with the marks of the map page.
 
 import { all } from "../core/elements.js";
 import { withQuery } from "../core/http.js";
@@ -12,7 +12,7 @@ import { Overlays } from "../map/overlays.js";
 import { enableZoomButtons } from "../map/zoom_buttons.js";
 
 const LAYERS = ["works", "gates", "incidents"];
-const CLOSEST = 11; // the highest zoom that the map is framed with
+const MAX_ZOOM = 11;
 
 const map = window.map_main;
 const [lat, lon, zoom] = page.home;
@@ -32,22 +32,22 @@ try {
     onChange: () => {},
   });
   await Promise.all(LAYERS.map((layer) => overlays.show(layer)));
-  frame(overlays);
+  fitToFeatures(overlays);
 } catch (error) {
   const text = `${message("failed", { what: message("layers").toLowerCase() })}: ${error.message}`;
   showNotice("cards", text, { error: true, retry: () => location.reload() });
 }
 
 /**
- * Frame the features within the office's first view, which is never widened: what lies on another border is left out.
+ * Fit the map to the features within the office's first view; features outside it are ignored.
  * @param {Overlays} overlays
  */
-function frame(overlays) {
+function fitToFeatures(overlays) {
   const home = map.getBounds();
   const positions = LAYERS.flatMap((layer) => overlays.features(layer)).map((feature) => overlays.positionOf(feature));
   const within = positions.filter((at) => at !== null).filter((at) => home.contains(at));
   if (!within.length) return;
   const bounds = L.latLngBounds(within).pad(0.12);
-  const closeness = Math.max(zoom, map.getBoundsZoom(bounds));
-  map.setView(bounds.getCenter(), Math.min(CLOSEST, closeness), { animate: false });
+  const fittedZoom = Math.max(zoom, map.getBoundsZoom(bounds));
+  map.setView(bounds.getCenter(), Math.min(MAX_ZOOM, fittedZoom), { animate: false });
 }

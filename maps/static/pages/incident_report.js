@@ -1,5 +1,5 @@
-// The page that logs an incident, made for a thumb: the position first, the category in one tap, the text may wait.
-// What is entered stays on the device until it has been sent.
+// The page that logs an incident, for use on a phone: first the position, then the category; the text is optional. The
+// draft is stored in the browser until it has been sent.
 
 import { byId, element } from "../core/elements.js";
 import { errorContent, idempotencyKey, itemsPath, request } from "../core/http.js";
@@ -13,8 +13,8 @@ import { enableZoomButtons } from "../map/zoom_buttons.js";
 
 const DRAFT = "incident-draft";
 const USUAL_CATEGORIES = ["illegal_crossing", "marker_damage", "encroach_farm", "illegal_building", "water_pollution"];
-const FEW_CATEGORIES = 6; // so many are all offered at once
-const FEWEST_CATEGORIES = 3; // fewer usual ones are not worth a choice of their own
+const MAX_CATEGORIES_AT_ONCE = 6; // of a longer code list only the usual ones are offered first
+const MIN_USUAL_CATEGORIES = 3; // with fewer usual ones all are offered
 
 const map = window.map_main;
 const form = byId("report", HTMLFormElement);
@@ -56,7 +56,7 @@ function saveDraft() {
   sessionStorage.setItem(DRAFT, JSON.stringify(draft));
 }
 
-/** Fill in the form from the draft; the position that the URL brings goes before that of the draft. */
+/** Fill in the form from the draft; a position in the URL takes precedence over that of the draft. */
 function restoreDraft() {
   const draft = JSON.parse(sessionStorage.getItem(DRAFT) ?? "{}");
   showCategories(draft.category ?? null, false);
@@ -71,15 +71,15 @@ function restoreDraft() {
 
 /**
  * Show the usual categories and a button for the others, or all of them.
- * @param {string | null} chosen Is shown in any case.
+ * @param {string | null} chosen The selected category, which is always shown.
  * @param {boolean} showAll
  */
 function showCategories(chosen, showAll) {
   const root = byId("categories");
   const codes = codesOf("incidents", "category");
-  const usual = codes.length > FEW_CATEGORIES ? usualCategories(codes) : codes;
+  const usual = codes.length > MAX_CATEGORIES_AT_ONCE ? usualCategories(codes) : codes;
   const hidesChosen = chosen && !usual.some(({ value }) => value === chosen);
-  const complete = showAll || usual.length < FEWEST_CATEGORIES || hidesChosen;
+  const complete = showAll || usual.length < MIN_USUAL_CATEGORIES || hidesChosen;
   const offered = complete ? [...new Set([...usual, ...codes])] : usual;
   root.replaceChildren(
     element("legend", {}, message("category")),
@@ -149,7 +149,10 @@ async function send() {
   }
 }
 
-/** @param {string} id The map replaces this page in the history, so that going back does not lead to a sent form. */
+/**
+ * Show the incident on the map, which replaces this page in the history, so that Back does not lead to a sent form.
+ * @param {string} id
+ */
 function showIncident(id) {
   const layers = "markers,works,gates,crossings,incidents";
   location.replace(`/?layers=${layers}&tab=incidents&select=${encodeURIComponent(id)}`);

@@ -1,4 +1,5 @@
-// The list pages, which work without this script: filters apply at once, and shortcuts step through the rows.
+// Additions to the list pages, which also work without this script: filters apply at once, and shortcuts move through
+// the rows.
 
 import { enhanceDayFields } from "../core/date_text.js";
 import { all } from "../core/elements.js";

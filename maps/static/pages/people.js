@@ -1,5 +1,5 @@
-// The page of accounts: creating one, its role and unit, a new invitation, ending sessions, removing the second factor
-// or the account. Invitations are shown a single time.
+// The page of accounts: create an account, assign a role and unit, invite again, end sessions, remove the second
+// factor, disable the account. Invitation links are shown once.
 
 import { formDialog, labelled } from "../core/dialogs.js";
 import { all, byId, element, enableButtons } from "../core/elements.js";
@@ -69,7 +69,7 @@ function changeDialog(person) {
     await request(`${path}/second-factor`, { method: "DELETE" });
     location.reload();
   };
-  const removeAccount = async () => {
+  const disableAccount = async () => {
     await request(path, { method: "DELETE" });
     location.reload();
   };
@@ -93,9 +93,13 @@ function changeDialog(person) {
     confirmButton(inviteQuestion, message("new_link"), invite),
     confirmButton(message("sign_out_person_confirm", { name }), message("sign_out_everywhere"), endSessions),
     person.second_factor
-      ? confirmButton(message("drop_second_factor_confirm", { name }), message("drop_second_factor"), removeSecondFactor)
+      ? confirmButton(
+          message("drop_second_factor_confirm", { name }),
+          message("drop_second_factor"),
+          removeSecondFactor,
+        )
       : null,
-    confirmButton(message("dismiss_confirm", { name }), message("dismiss"), removeAccount),
+    confirmButton(message("dismiss_confirm", { name }), message("dismiss"), disableAccount),
   );
   const title = textField("title", { value: person.title ?? "" });
   const lead = `${message("appoint")}. ${message("effective_at_once")}`;

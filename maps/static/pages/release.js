@@ -1,4 +1,4 @@
-// The page of a release's version: a map of what it publishes, and its transitions, each with a reason.
+// The page of one version of a release: the map of its content, and its transitions.
 
 import { formDialog, labelled, reasonInput } from "../core/dialogs.js";
 import { all } from "../core/elements.js";
@@ -54,7 +54,7 @@ function drawPart(features) {
   });
 }
 
-/** @param {Properties} properties Lines without legal force and sections that are not demarcated are dashed. */
+/** @param {Properties} properties Indicative lines and sections that are not demarcated are dashed. */
 function lineStyle({ legal_status: indicative, demarcated }) {
   return { color: OUTLINE, weight: 2, dashArray: indicative || demarcated === false ? "6 4" : undefined };
 }

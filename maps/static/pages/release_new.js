@@ -30,7 +30,7 @@ async function prepare(values) {
 }
 
 /**
- * Change the version that is being prepared, add a version to a release, or create a release.
+ * Replace a draft, create the next version of a release, or create a release.
  * @param {object} body
  */
 function send(body) {
@@ -43,7 +43,7 @@ function send(body) {
 }
 
 /**
- * A layer of the release, or null if none of its fields is checked. Its filter is written like the query of a list.
+ * A layer of the release, or null if none of its fields is checked. Its filter has the form of a URL's query.
  * @param {HTMLElement} root
  */
 function partOf(root) {
@@ -59,7 +59,10 @@ function partOf(root) {
   };
 }
 
-/** @param {string} text Of which a repeated name gives a list. */
+/**
+ * The parameters in a query string; a repeated name gives a list.
+ * @param {string} text
+ */
 function parseFilter(text) {
   /** @type {Record<string, string | string[]>} */
   const filter = {};

@@ -1,4 +1,4 @@
-// The pages to sign in, with a name, a password and perhaps a code, and to choose the first password by an invitation.
+// The sign-in page, and the page behind an invitation link, where the first password is chosen.
 
 import { byId } from "../core/elements.js";
 import { request } from "../core/http.js";
@@ -16,7 +16,7 @@ if (invitation instanceof HTMLFormElement) enableInvitation(invitation);
 function enableSignIn(form) {
   submitAsJson(form, async (values) => {
     const { data } = await request("/signin", { method: "POST", body: values });
-    // Another person's drafts on this device are deleted.
+    // Delete the drafts of another person who used this browser before.
     if (sessionStorage.getItem(LAST_PERSON) !== data.name) sessionStorage.clear();
     sessionStorage.setItem(LAST_PERSON, data.name);
     location.assign(form.dataset.onward ?? "/");
@@ -26,7 +26,7 @@ function enableSignIn(form) {
 }
 
 /**
- * The button for a recovery code, which has letters, unlike the code that the field's numeric keypad is for.
+ * The button that prepares the code field for a recovery code, which has letters and needs the full keyboard.
  * @param {HTMLFormElement} form
  * @param {HTMLButtonElement} button
  */

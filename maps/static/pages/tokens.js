@@ -1,4 +1,4 @@
-// The page of machines' tokens: issued and shown a single time, revoked at once, with the log of their use.
+// The page of API tokens: issue a token, which is shown once; revoke tokens; show the usage of each.
 
 import { closeButton, formDialog, labelled, showModal } from "../core/dialogs.js";
 import { all, byId, element, enableButtons } from "../core/elements.js";
