@@ -1,7 +1,7 @@
-"""Labels of features: their titles, and their values as text in one language.
+"""Labels of features: their titles, marks, and values as text in one language.
 
 A card is the description of a layer as ``/api/cards`` gives it; a feature is GeoJSON as the items endpoint gives it.
-``static/core/labels.js`` makes the labels in the browser.
+``static/core/labels.js`` does the same in the browser.
 """
 
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ def value_text(field: Field, value: Any, language: str) -> str:  # noqa: PLR0911
 
 
 def event_text(field: Field, event: Mapping[str, Any], language: str) -> str:
-    """An event in one line: its kind (of a note, the text), its date to the known precision, and its document."""
+    """An event in one line: its kind, or the text of a note; its date to the known precision; its document."""
     code = code_of(field, event.get("kind"))
     kind = localized(code["title"], language) if code else ""
     if event.get("kind") == "note":
@@ -62,11 +62,11 @@ def event_text(field: Field, event: Mapping[str, Any], language: str) -> str:
 
 
 def procedure_text(procedure: Mapping[str, Any], language: str) -> str:
-    """The progress of a procedure with the neighbouring country: steps done of all, and the next step."""
-    done, following = f"{procedure['done']}/{procedure['of']}", procedure.get("next")
-    if not following:
+    """The progress of a procedure with the neighbouring country, such as “2/9”, and the next step."""
+    done, next_step = f"{procedure['done']}/{procedure['of']}", procedure.get("next")
+    if not next_step:
         return done
-    return f"{done} · {messages_in(language)['next_step'].format(step=localized(following['title'], language))}"
+    return f"{done} · {messages_in(language)['next_step'].format(step=localized(next_step['title'], language))}"
 
 
 def code_of(field: Field | None, value: Any) -> Mapping[str, Any] | None:
@@ -82,7 +82,7 @@ def is_assumed(feature: Feature) -> bool:
 
 
 def mark_of(card: Card, feature: Feature, language: str) -> Markup:
-    """The mark of a feature: of the code that its layer is styled by, else of the layer; hollow if it is assumed."""
+    """The mark of the code by which the layer is styled, else that of the layer; hollow if the position is assumed."""
     fields = fields_of(card)
     code = code_of(fields.get(card.get("drawn_by") or ""), feature["properties"].get(card.get("drawn_by")))
     default = layer_mark(card["name"])

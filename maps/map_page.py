@@ -1,4 +1,4 @@
-"""The map page: folium makes the map from constants, and scripts of the page fetch the data.
+"""The map page: folium generates the map from constants, and scripts of the page fetch the data.
 
 ``/map.js`` (``map_script``) is the same for all readers and creates ``map_main`` with its panes. The page around it
 (``map_page``) is HTML in one language. ``static/map/map_page.js`` fetches the features and writes their texts with
@@ -15,9 +15,9 @@ from maps.folium_patch import render_script
 from maps.rendering import render
 
 DEFAULT_VIEW = (16.2, 106.2, 6)
-"""Latitude, longitude and zoom of a view of the whole land border, where no other first view is configured."""
+"""Latitude, longitude and zoom of a view of the whole land border: the first view if none is configured."""
 
-# The panes from the bottom up. Marks are above all of them, in Leaflet's own marker pane.
+# The panes from bottom to top. Marks are above them, in Leaflet's marker pane.
 PANES = ("water", "graticule", "places", "areas", "sectors", "line", "sections", "found")
 
 INITIAL_LAYERS = ("markers", "works", "gates", "crossings")

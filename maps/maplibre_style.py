@@ -1,4 +1,4 @@
-"""MapLibre styles for vector tiles, made from the marks of a layer's code lists."""
+"""MapLibre styles for vector tiles, from the marks of a layer's code lists."""
 
 from typing import Any
 
@@ -58,7 +58,7 @@ def maplibre_style(layer: Layer, reader: Clearance, tilejson: str, language: Lan
 
 
 def _colour(layer: Layer, reader: Clearance) -> str | list[Any]:
-    """The colour of a feature, as an expression on the code it is styled by, or the layer's one colour without it."""
+    """The colour of a feature: an expression on the code by which the layer is styled, else the colour of the layer."""
     default = layer_mark(layer.name).colour
     field = layer.readable_fields(reader).get(layer.style_field or "")
     colours = [(code.value, code.mark.colour) for code in (field.codes or () if field else ()) if code.mark]

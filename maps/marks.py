@@ -63,11 +63,11 @@ LAYER_MARKS = {
     "documents": Mark("document", GREY),
     "lines": Mark("line", GREY),
 }
-"""The mark of a feature that no code of its layer gives one, such as a gate without a category."""
+"""The marks of features without a code that has a mark, such as a gate without a category, by layer."""
 
 
 def layer_mark(layer: str) -> Mark:
-    """The mark of the features of a layer that no code gives one."""
+    """The mark of the features of a layer that have no code with a mark."""
     return LAYER_MARKS.get(layer, DEFAULT_MARK)
 
 

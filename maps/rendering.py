@@ -36,7 +36,7 @@ _environment.policies["json.dumps_kwargs"] = {
 
 @dataclass(frozen=True)
 class Person:
-    """The person who has signed in, as every page shows them.
+    """The signed-in person, for the header of every page.
 
     ``csrf`` is the token that writes from the page must send. The ``may_…`` flags say which links the page offers.
     """
@@ -141,7 +141,7 @@ def _number(context: Context, value: float | None) -> str:
 
 
 def mark_svg(shape: str, colour: str = GREY, *, hollow: bool = False, label: str = "") -> Markup:
-    """One mark of the sprite. ``label`` is for screen readers; leave it out where the same text follows the mark."""
+    """A mark of the sprite as SVG. ``label`` is for screen readers; leave it out if the same text follows the mark."""
     svg = Markup('<svg class="mark{}" style="color:{}" {}><use href="/marks.svg#{}"/></svg>')
     aria = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')
     return svg.format(" hollow" if hollow else "", colour, aria, shape_or_circle(shape))
@@ -153,7 +153,7 @@ def url_with_query(path: str, query: Mapping[str, str]) -> str:
 
 
 def as_of_query(query: Mapping[str, str]) -> dict[str, str]:
-    """The part of a page's query that its links to other pages keep: ``as_of``."""
+    """The part of a page's query that links to other pages need: ``as_of``."""
     return {"as_of": query["as_of"]} if query.get("as_of") else {}
 
 

@@ -61,7 +61,7 @@ def marks_sprite() -> Response:
 def incident_form(request: Request, actor: ActorParam, language: PageLanguageParam) -> Response:
     """The form to log an incident. Raises ``Forbidden`` for an actor who may not create incidents."""
     if not may_create(actor, catalog["incidents"]):
-        raise Forbidden(Text("Tài khoản không có quyền ghi sự vụ", "This account may not create incidents"))
+        raise Forbidden(Text("Tài khoản không có quyền ghi sự vụ", "This account may not log incidents"))
     return page_response(request, map_page.incident_page(language, home=_home(request), **page_context(request)))
 
 

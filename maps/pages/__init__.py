@@ -1,1 +1,1 @@
-"""The pages: each module turns plain data into the context of its template, and renders it."""
+"""The pages: each module renders its templates from plain data."""

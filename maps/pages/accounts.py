@@ -44,7 +44,7 @@ MESSAGES: dict[str, Text] = {
     ),
     "invitation_incomplete": Text(
         "Địa chỉ thiếu mã liên kết. Hãy mở đúng liên kết do quản trị viên cấp.",
-        "This address lacks the secret of the link. Open the complete link that the administrator gave you.",
+        "The URL lacks the secret of the link. Open the complete link that the administrator gave you.",
     ),
     "change_password": Text("Đổi mật khẩu", "Change password"),
     "others_signed_out": Text("Các thiết bị khác sẽ bị đăng xuất.", "All other devices will be signed out."),
@@ -122,8 +122,8 @@ MESSAGES: dict[str, Text] = {
     "uses_of": Text("Lịch sử sử dụng {name}", "Usage of {name}"),
     "uses_hint": Text(
         "Theo ngày và địa chỉ, 90 ngày qua; “bị từ chối” gồm cả khi mã đã thu hồi hoặc địa chỉ ngoài phạm vi cho phép.",
-        "By day and address, the last 90 days; “refused” includes requests after revocation or from an address that is"
-        " not allowed.",
+        "By day and IP address, the last 90 days; “refused” includes requests after revocation or from an IP address"
+        " that is not allowed.",
     ),
     "calls": Text("{n} lần", "{n} times"),
     "calls_refused": Text("{n} lần bị từ chối", "{n} refused"),
@@ -131,12 +131,12 @@ MESSAGES: dict[str, Text] = {
     "scopes": Text("Phạm vi", "Scope"),
     "scope_read": Text("xem", "read"),
     "scope_write": Text("cập nhật", "write"),
-    "networks": Text("Từ địa chỉ", "From addresses"),
+    "networks": Text("Từ địa chỉ", "From IP addresses"),
     "networks_hint": Text(
         "10.0.0.0/8, cách nhau bằng dấu phẩy; để trống: mọi địa chỉ",
-        "10.0.0.0/8, separated by commas; empty: any address",
+        "10.0.0.0/8, separated by commas; empty: any IP address",
     ),
-    "any_address": Text("mọi địa chỉ", "any address"),
+    "any_address": Text("mọi địa chỉ", "any IP address"),
     "expires": Text("Hết hạn", "Expires"),
     "last_used": Text("Lần sử dụng gần nhất", "Last used"),
     "never_used": Text("chưa sử dụng", "never used"),

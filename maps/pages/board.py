@@ -18,10 +18,10 @@ from maps.messages import messages_in
 from maps.rendering import Person, format_date, format_number, localized, mark_svg, render, url_with_query
 
 MAX_ROWS = 7
-"""Rows of each table of the board; a link leads to the rest in the lists."""
+"""Rows of each table of the board; a link leads to the list with the others."""
 
 CONDITIONS_IN_NEED = ("at_risk", "damaged", "severely_damaged", "destroyed", "moved", "missing")
-"""The conditions of markers that call for action."""
+"""The conditions of markers that need action."""
 
 OUTSTANDING_URGENCIES = ("overdue", "waiting")
 """The urgencies of works and tasks that the board shows."""
@@ -33,7 +33,7 @@ _SEVERE_LEVELS = ("high", "critical")
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure and the list it links to. ``tone``, its CSS class, is an urgency or ``plain``."""
+    """A figure and the URL of its list. ``tone`` is its CSS class: an urgency, or ``plain``."""
 
     value: str
     label: str
@@ -126,7 +126,7 @@ def board_page(
 
 
 def _outstanding(works: Sequence[Feature], tasks: Sequence[Feature]) -> list[tuple[str, Feature]]:
-    """The overdue rows and then the waiting ones, each the longest first, as pairs of layer and feature."""
+    """The overdue rows, then the waiting ones, each with the longest first, as pairs of layer and feature."""
     rows = [("works", row) for row in works] + [("tasks", row) for row in tasks]
 
     def rank(entry: tuple[str, Feature]) -> tuple[int, str]:

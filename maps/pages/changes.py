@@ -18,10 +18,10 @@ from maps.rendering import Person, format_date, format_datetime, format_number, 
 Change = Mapping[str, Any]
 
 MAX_VALUE_LENGTH = 160
-"""Characters of a value that a row shows; the record shows all of it."""
+"""Characters of a value in a row; longer values are shortened. The record shows them completely."""
 
 MAX_REPEATED = 4
-"""Rows shown of consecutive changes with the same actor, action and values; the others are counted."""
+"""Rows shown of consecutive changes with the same ``_repeat_key``; of further ones only the number is shown."""
 
 HIDDEN_FIELDS = {"original", "ordinal", "precision", "retired_at", "source"}
 POSITION_FIELDS = {"geometry", "original", "address", "chainage_m", "accuracy_m", "position_source"}
@@ -32,7 +32,7 @@ KILOMETRE = 1000
 
 @dataclass(frozen=True)
 class ChangeRow:
-    """One change as texts and URLs. ``repeated`` is the number of similar changes that follow it and are not shown."""
+    """A change as texts and URLs. ``repeated`` is the number of similar changes after it that are not shown."""
 
     at: str
     kind: str
@@ -117,6 +117,7 @@ def _spans(query: Mapping[str, str], language: str) -> Iterator[tuple[str, str]]
 
 
 def _days(changes: Sequence[Change], cards: Mapping[str, Card], language: str) -> Iterator[Day]:
+    """The rows by day, with at most ``MAX_REPEATED`` rows of similar consecutive changes."""
     for date, changes_of_day in groupby(changes, key=lambda change: format_date(change["at"])):
         day = Day(date)
         for _, similar in groupby(changes_of_day, key=_repeat_key):
@@ -177,7 +178,7 @@ def _action_text(change: Change, card: Card, language: str) -> str:
 
 
 def _changed_values(change: Change, card: Card, language: str) -> Iterator[tuple[str, str, str]]:
-    """Label, old and new text of each changed value. For a created or deleted feature itself, none."""
+    """Label, old and new text of each changed value; nothing if the feature itself was created or deleted."""
     if change["action"] in ("insert", "delete") and not change["part"]:
         return
     fields = fields_of(card)

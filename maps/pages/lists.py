@@ -2,8 +2,8 @@
 
 ``list_page`` takes the card as ``/api/cards`` gives it, and the features as the items endpoint gives them. Query
 parameters named like properties are filters, ``q`` holds keywords, and ``sort=<field>`` or ``sort=-<field>`` sorts the
-list. The caller has applied all of them, except sorting by fields that the database cannot sort: events, procedures,
-lists.
+list. The caller has applied all of them, except sorting by fields that the database cannot sort (events, procedures,
+lists), which ``list_page`` applies to the rows of the page.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ from maps.labels import (
 from maps.messages import messages_in
 from maps.rendering import Person, as_of_query, format_date, format_number, localized, mark_svg, render, url_with_query
 
-# The columns of each list in their order; the first links to the map. Other layers show the first fields of their card.
+# The columns of each list; the first links to the map. Lists of other layers have the first fields of their card.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "works": ("title", "urgency", "stage", "procedure", "address", "unit", "due_on", "waiting_on", "progress"),
     "tasks": ("title", "urgency", "state", "lead_unit", "person", "due_on", "waiting_on", "missing_clears"),
@@ -40,7 +40,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "crossings": ("name", "kind", "state", "gate", "border", "address", "opened_on"),
     "documents": ("title", "number", "kind", "issuer", "issued_on", "holder"),
 }
-# The filters of each list: a code list offers its codes, a text field the values of the rows.
+# The filters of each list. The options of a code field are its codes, those of a text field the values in the rows.
 FILTERS: dict[str, tuple[str, ...]] = {
     "works": ("urgency", "stage", "kind", "unit"),
     "tasks": ("urgency", "state", "missing_clears", "lead_unit"),
@@ -57,7 +57,7 @@ _YEARS_BACK = 6
 
 @dataclass(frozen=True)
 class Cell:
-    """A value as text, with the mark of its code if it has one; ``late`` says that the row is overdue."""
+    """A value as text, with the mark of its code if it has one. ``late`` marks the due date of an overdue row."""
 
     label: str
     text: str
@@ -68,7 +68,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a list. ``mark`` is None if a column shows the mark of the row."""
+    """A row of a list. ``mark`` is None if a cell has it; ``unplaced`` means that the feature has no position."""
 
     id: str
     title: str
@@ -80,7 +80,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Column:
-    """A column header: the URL that sorts by it, and the present order (``""``, ``ascending`` or ``descending``)."""
+    """A column header: the URL that sorts by it, and the current order (``""``, ``ascending`` or ``descending``)."""
 
     title: str
     href: str
@@ -134,7 +134,7 @@ def list_page(
 
 
 def sort_rows(features: Sequence[Feature], fields: Mapping[str, Field], sort: str) -> list[Feature]:
-    """Sort the features by a field that the database cannot sort; features without a value come last in any case."""
+    """Sort the features of a page by a field that the database cannot sort; those without a value come last."""
     name = sort.lstrip("-")
     if name not in fields:
         return list(features)

@@ -45,7 +45,7 @@ MESSAGES: dict[str, Text] = {
     "release_fields_excluded": Text("Thuộc tính không cung cấp", "Fields not released"),
     "release_filter_hint": Text(
         "border=VN-KH&condition=damaged, theo địa chỉ của trang danh sách",
-        "border=VN-KH&condition=damaged, as in the address of a list",
+        "border=VN-KH&condition=damaged, as in the URL of a list",
     ),
     "release_preview": Text("Lưu nháp và xem trước", "Save the draft and preview"),
     "release_withheld": Text(
@@ -131,7 +131,7 @@ MESSAGES: dict[str, Text] = {
 """Messages that only these pages need."""
 
 MAX_PREVIEW_ROWS = 50
-"""Rows of a layer in the preview's table; its map and its numbers cover more."""
+"""Rows of a layer in the preview's table; its map shows more, and its numbers count all."""
 
 
 def _page(template: str, language: str, **context: Any) -> str:
@@ -210,7 +210,7 @@ def new_release_page(
     etag: str | None = None,
     **context: Any,
 ) -> str:
-    """The form of a release: a new one, the next version of ``previous``, or, with its ``etag``, the draft of it."""
+    """The form of a new release, of the next version of ``previous`` or, with ``etag``, of its draft."""
     path = f"/releases/{previous['id']}/{'edit' if etag else 'new'}" if previous else "/releases/new"
     return _page(
         "pages/release_new.html",
@@ -244,7 +244,7 @@ def _preview_part(part: Mapping[str, Any], card: Card, language: str) -> dict[st
     return {
         **part,
         "columns": [localized(field["title"], language) for field in fields.values()],
-        "rows_shown": [
+        "preview_rows": [
             [value_text(field, row["properties"].get(name), language) for name, field in fields.items()]
             for row in rows[:MAX_PREVIEW_ROWS]
         ],

@@ -12,7 +12,7 @@ export const page = readJson("page");
 export const narrowScreen = matchMedia("screen and (max-width: 760px)");
 
 /** @type {Record<string, string>} */
-const messages = readJson("words");
+const messages = readJson("messages");
 
 /**
  * A message in the page's language; `values` replace the names in braces. For an unknown key, the key.
