@@ -1,7 +1,7 @@
 """The messages of the pages in both languages, except the labels of layers.
 
-Templates use ``messages.key``; scripts read theirs from a JSON block of the page with ``message(key)``. Names in braces,
-such as ``{n}``, are filled in where the message is used. Keys are grouped by the part of a page that shows them.
+Templates use ``messages.key``; scripts read theirs from a JSON block of the page with ``message(key)``. Placeholders
+such as ``{n}`` are filled in where the message is used. Keys are grouped by the part of a page that shows them.
 """
 
 from gis.text import Text

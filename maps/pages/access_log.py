@@ -34,7 +34,7 @@ NO_VALUE = Text("không có", "none")
 DESCENDING, ASCENDING = Text("giảm dần", "descending"), Text("tăng dần", "ascending")
 
 HIDDEN_KEYS = {"records", "restricted", "fields", "where"}
-"""Keys of an entry's selection without an entry in ``CONDITIONS``; ``where`` and ``restricted`` are shown separately."""
+"""Keys of a selection that are not in ``CONDITIONS``; ``where`` and ``restricted`` are shown separately."""
 
 MAX_TEXT_LENGTH = 400
 
@@ -83,8 +83,8 @@ def access_log_page(
 def _selection_summary(entry: Mapping[str, Any], language: str) -> dict[str, Any]:
     """The conditions of an entry's selection as one text, and the number of restricted records that it returned.
 
-    The writer's database login can write entries of any structure. Such an entry must not make the page fail and hide the
-    others, so a selection without the expected structure is shown as JSON.
+    The writer's database login can write entries of any structure. Such an entry must not make the page fail and hide
+    the others, so a selection without the expected structure is shown as JSON.
     """
     selection, layer = entry["selection"] or {}, catalog.get(entry["layer_read"])
     try:
