@@ -25,6 +25,7 @@ UNSUPPORTED_PARAMETERS = (
 
 MAX_TEXT_LENGTH = 200
 
+
 def read_text(
     body: Mapping[str, Any], name: str, *, required: bool = False, max_length: int = MAX_TEXT_LENGTH
 ) -> str | None:
