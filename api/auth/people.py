@@ -1,7 +1,7 @@
 """Routes for administrators: accounts of people with their roles and units, and API tokens.
 
-Administrators cannot change their own role, second factor or account here, so that nobody raises their own rights;
-another administrator does, or ``./cotmoc admin`` on the server. Invitation links and tokens are shown once, in the
+Administrators cannot change their own role, second factor or account here, so that they cannot extend their own rights;
+another administrator can, or ``./cotmoc admin`` on the server. Invitation links and tokens are shown once, in the
 response that creates them.
 """
 

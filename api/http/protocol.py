@@ -76,8 +76,8 @@ class HttpProtocol(HttpToolsProtocol):
 class HeadMiddleware:
     """HEAD (RFC 9110, 9.3.2) for every route that answers GET.
 
-    The request is handled as a GET. Once the headers are sent, the application is told that the client has
-    disconnected, so that it ends a long download.
+    The request is handled as a GET. Once the headers are sent, the application receives ``http.disconnect``, so that it
+    ends a long download.
     """
 
     def __init__(self, app: ASGIApp) -> None:
