@@ -26,9 +26,7 @@ def body_refusal(headers: Headers, method: str) -> Refusal | None:
     has_body = length > 0 or "transfer-encoding" in headers or method != "DELETE"
     if has_body and headers.get("content-type", "").split(";")[0].strip().lower() not in ACCEPTED_MEDIA_TYPES:
         names = ", ".join(sorted(ACCEPTED_MEDIA_TYPES))
-        return UnsupportedMediaType(
-            Text(f"Nội dung phải là {names}", f"The Content-Type of the body must be one of: {names}")
-        )
+        return UnsupportedMediaType(Text(f"Nội dung phải là {names}", f"Unsupported Content-Type. Allowed: {names}"))
     return body_too_large() if length > MAX_BODY_BYTES else None
 
 

@@ -241,7 +241,7 @@ def transition(  # noqa: PLR0917
         to = ReleaseState(str(body.get("to")))
     except ValueError:
         codes = ", ".join(ReleaseState)
-        raise invalid("to", "code", f"Một trong: {codes}", f"Must be one of: {codes}") from None
+        raise invalid("to", "code", f"Một trong: {codes}", f"Unknown state. Allowed: {codes}") from None
     reason = read_text(body, "reason", required=to in models.STATES_WITH_REASON, max_length=500)
     rows: dict[str, Sequence[FeatureContent]] = {}
     withheld: list[Withheld] = []
