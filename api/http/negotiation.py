@@ -171,7 +171,7 @@ def html_response(
         columns=columns,
         facts=properties,
         as_json=f"{request.url.path}?{urlencode([*_query_without_format(request), ('f', 'json')])}",
-        wordings=LINK_TITLES,
+        page_messages=LINK_TITLES,
         path=request.url.path,
         query={name: value for name, value in request.query_params.items() if name != "lang"},
         office=settings.office,

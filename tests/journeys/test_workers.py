@@ -181,8 +181,8 @@ def test_21st_download_gets_503_until_a_slot_is_free(server):
 
 @pytest.mark.parametrize("number", [1, 2, 4, 8])
 def test_connection_limit_suffices_for_up_to_8_workers(server, number):
-    reader, accounts_url = (server.cluster.url(DATABASE_NAME, login) for login in (READER_LOGIN, ACCOUNTS_LOGIN))
-    settings = Settings(reader_url=reader, writer_url=reader, partner_url=reader, accounts_url=accounts_url, workers=number)
+    reader, accounts = (server.cluster.url(DATABASE_NAME, login) for login in (READER_LOGIN, ACCOUNTS_LOGIN))
+    settings = Settings(reader_url=reader, writer_url=reader, partner_url=reader, accounts_url=accounts, workers=number)
     state = create_app(settings).state
     database, accounts = state.database, state.accounts
     engines = (database._reader, database._writer, database._partner, accounts._engine)

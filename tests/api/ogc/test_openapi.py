@@ -110,6 +110,13 @@ def test_html_has_the_next_link(client):
     assert "text/html" in client.get(following.group(1).replace("&amp;", "&")).headers["content-type"]
 
 
+@pytest.mark.parametrize(("language", "title"), [("vi", "Thuộc tính lọc được"), ("en", "Queryables")])
+def test_html_names_links_by_title_instead_of_relation(client, language, title):
+    page = client.get(f"{COLLECTIONS}/gates", params={"f": "html", "lang": language}).text
+    assert f">{title}</a>" in page
+    assert ">queryables</a>" not in page
+
+
 def test_html_escapes_text(client):
     hostile = incident(client, description="<script>alert(1)</script> {{ 7*7 }}")
     page = client.get(f"{INCIDENTS}/{hostile['id']}", params={"f": "html"}).text
