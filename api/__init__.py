@@ -1,1 +1,1 @@
-"""The doors: HTTP, OGC API, tiles, files, the command line, identity and settings."""
+"""The interfaces of the service: HTTP, OGC API, JSON API, HTML pages, sign-in, command line, and their settings."""

@@ -36,7 +36,7 @@ from layers.reference_rows import (
     gate_named,
     nonempty_cells,
     parse_cell_date,
-    plan_document,
+    seed_document,
     split_cell,
 )
 from layers.seed_loading import load_seed_items
@@ -221,7 +221,7 @@ def _load_gates(session: Session, folder: Path) -> None:
 
 
 def _first_marker(at: str) -> str:
-    """The address of a gate, which is a point: of a section its first marker."""
+    """The first marker of a section, because a gate has a point location; any other address unchanged."""
     address = parse_address(at)
     return str(address.first) if isinstance(address, Section) else at
 
@@ -284,7 +284,7 @@ def _load_crossings(session: Session, folder: Path) -> None:
             },
         )
         if row["seed_item"]:
-            create_link(session, crossing.id, plan_document(session, "004").id, "document")
+            create_link(session, crossing.id, seed_document(session, "004").id, "document")
 
 
 def _load_posts(session: Session, folder: Path) -> None:

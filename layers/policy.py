@@ -246,9 +246,9 @@ def edit_condition(role: Role, layer: Layer) -> str:
 
 
 def editable_sql(role: Role, layer: Layer) -> str:
-    """The condition that a role may change a row that it reads, by which the API says what can be edited.
+    """The SQL condition on a readable row that the role may change it, for the API to say which features are editable.
 
-    It is ``true`` where the role reads exactly the rows that it may change.
+    It is ``true`` if the role may change every row that it reads, and ``false`` if it may not edit the layer.
     """
     if layer.name not in role.edits:
         return "false"

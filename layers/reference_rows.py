@@ -48,8 +48,8 @@ def gate_named(session: Session, name: str) -> Gate:
     return session.scalars(select(Gate).filter_by(name=name)).one()
 
 
-def plan_document(session: Session, seed: str) -> Document:
-    """The seed document ``seed`` (``000`` … ``004``), found by the source of its row."""
+def seed_document(session: Session, seed: str) -> Document:
+    """The document loaded from the seed document ``seed`` (``000`` to ``004``); of several, the first by title."""
     source = f"{SEED_SOURCE} {seed}"
     return session.scalars(select(Document).filter_by(source=source).order_by(Document.title)).first() or (
         session.scalars(select(Document).where(Document.source.startswith(source))).first()

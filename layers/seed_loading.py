@@ -18,7 +18,7 @@ from layers.gates import Gate
 from layers.markers import Marker
 from layers.numbering import MarkerNumber, Section, parse_address
 from layers.posts import Post
-from layers.reference_rows import SEED_SOURCE, csv_rows, gate_named, parse_cell_date, plan_document
+from layers.reference_rows import SEED_SOURCE, csv_rows, gate_named, parse_cell_date, seed_document
 from layers.tasks import Task, TaskKind, TaskState
 from layers.units import Unit, UnitKind
 from layers.works import Work, WorkKind, WorkStage, create_procedure_steps
@@ -52,7 +52,7 @@ def _seed_values(session: Session, row: Mapping[str, str]) -> dict[str, Any]:
         "waiting_on": row["waiting_on"] or None,
         "waiting_since": parse_cell_date(row["waiting_since"]),
         "done_on": parse_cell_date(row["done_on"]),
-        "plan": plan_document(session, row["seed"]).title,
+        "plan": seed_document(session, row["seed"]).title,
         "clause": row["basis"],
         "seed_item": row["item"],
         "source": f"{SEED_SOURCE} {row['seed']}, {row['basis']}",
@@ -81,7 +81,7 @@ def _seed_work(session: Session, row: Mapping[str, str]) -> uuid.UUID:
             create_link(session, work.id, post.id, "subject")
     if work.kind is WorkKind.SMART_GATE:
         create_link(session, work.id, gate_named(session, "Hữu Nghị").id, "gate")
-    create_link(session, work.id, plan_document(session, row["seed"]).id, "document")
+    create_link(session, work.id, seed_document(session, row["seed"]).id, "document")
     return work.id
 
 
@@ -110,7 +110,7 @@ def _seed_task(session: Session, row: Mapping[str, str]) -> uuid.UUID:
     task = commands.store_new(session, Task, values)
     for feature in _linked_features(session, row):
         create_link(session, task.id, feature.id, "gate" if isinstance(feature, Gate) else "subject")
-    create_link(session, task.id, plan_document(session, row["seed"]).id, "document")
+    create_link(session, task.id, seed_document(session, row["seed"]).id, "document")
     return task.id
 
 
@@ -133,9 +133,9 @@ def _linked_features(session: Session, row: Mapping[str, str]) -> list[Any]:
 
 
 def _link_to_committee_plan(session: Session, rows: list[dict[str, str]], ids_by_item: Mapping[str, uuid.UUID]) -> None:
-    """Link the items of Lạng Sơn's seed document to their parent, the steering committee's plan of 2024.
+    """Link the tasks and works of Lạng Sơn's seed document to the steering committee's plan of 2024, their parent.
 
-    The plan is an item of the same seed document itself (28), with the record ``document``.
+    The plan is itself an item of the seed document: the row whose ``record`` is ``document``, not a task or a work.
     """
     for row in rows:
         if row["record"] != "document":

@@ -92,7 +92,7 @@ def unguessable_part(password: str, context: Iterable[str | None] = (), common_w
     plain = _without_diacritics(password)
     guessed = {*COMMON_WORDS, *common_words, *(word for text in context if text for word in _context_words(text))}
     variants = (plain, plain.translate(LOOKALIKE_CHARACTERS))
-    return min((_without_guessed_parts(_alphanumeric(variant), guessed) for variant in variants), key=len)
+    return min((_without_guessable_parts(_alphanumeric(variant), guessed) for variant in variants), key=len)
 
 
 def _context_words(text: str) -> Iterator[str]:
@@ -111,8 +111,8 @@ def _alphanumeric(text: str) -> str:
     return "".join(character for character in text if character.isalnum())
 
 
-def _without_guessed_parts(text: str, words: Collection[str]) -> str:
-    """The rest of a text without these words, years, keyboard runs and repetitions."""
+def _without_guessable_parts(text: str, words: Collection[str]) -> str:
+    """Remove these words, years and keyboard runs from a text, and shorten repetitions."""
     for word in sorted(words, key=len, reverse=True):
         text = text.replace(word, "")
     return REPETITION.sub(r"\1", _without_runs(YEAR.sub("", text)))

@@ -223,7 +223,7 @@ def _batch_beyond_last_seal(last: Seal, line: str | None) -> tuple[Seal, Text] |
 
 
 def _entry_dates(connection: Connection, seal: Seal) -> tuple[str, str]:
-    """The times (UTC) of the first and last entry between a batch's numbers, or when it was sealed if none is left."""
+    """The times (UTC) of the first and last entry in a batch's range of ``seq``, or of its sealing if none is left."""
     row = connection.execute(
         "select date_trunc('second', min(at))::text, date_trunc('second', max(at))::text from app.journal"
         " where seq between %s and %s",

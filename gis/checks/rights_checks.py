@@ -206,7 +206,7 @@ def _declared_memberships(policy: Policy) -> set[str]:
 
 
 def check_policy_bypasses(connection: Connection, installation: Installation) -> Iterator[CheckResult]:
-    """Check that functions which read around policies, CREATE, sequences and temporary tables are not granted."""
+    """Check that no role may bypass policies by a function, use sequences, or create objects or temporary tables."""
     granted = query_names(
         connection,
         "select oid::regprocedure::text from pg_proc where proname = any(:functions)"

@@ -127,7 +127,7 @@ def _most_recent_first(session: Session, selections: Sequence[Selection]) -> lis
 
 
 def _narrowed_span(entries: Sequence[ChangeFeedEntry], span: TimeSpan) -> TimeSpan:
-    """The span without the times before the entries of a page, if ``entries`` are already more than one page."""
+    """The span without the times older than a full page of ``entries``, which belong to later pages."""
     if len(entries) <= span.limit:
         return span
     cutoff = sorted((entry.at for entry in entries), reverse=True)[span.limit]

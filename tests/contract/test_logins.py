@@ -185,7 +185,7 @@ def test_no_role_may_use_a_sequence(admin):
 
 
 @pytest.mark.parametrize(("login", "role"), LOGINS_AND_ROLES, ids=str)
-def test_probes_are_refused_to_every_login_and_role(login, role, admin, connect):
+def test_catalogue_probes_are_refused_to_every_login_and_role(login, role, admin, connect):
     areas = admin.execute("select 'app.areas'::regclass::oid").fetchone()[0]
     raw = connect(login, role=role)
     if role is not None:

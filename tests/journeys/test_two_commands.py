@@ -304,7 +304,7 @@ def test_image_copies_every_package_and_runs_unprivileged():
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-test.lock"])
-def test_locks_pin_hashes_and_name_no_index(lock: str):
+def test_lock_files_pin_hashes_and_name_no_package_index(lock: str):
     text = (CHECKOUT / lock).read_text("utf-8")
     pinned = re.findall(r"^[a-z0-9][^\n]*==[^\n]*\\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+", text, re.MULTILINE)
     assert len(pinned) == len(re.findall(r"^[a-z0-9]", text, re.MULTILINE)) > 50

@@ -175,7 +175,7 @@ def releases_of(role):
     return "yes" if publishes else "copies" if ROLES[role].external else "no"
 
 
-def test_last_table_says_what_else_each_role_may_do():
+def test_rights_table_says_what_else_each_role_may_do():
     rows = cells_by(table("Role", "Assumed positions"), "Role")
     assert set(rows) == {(role,) for role in ROLES}
     answers = {True: "yes", False: "no"}

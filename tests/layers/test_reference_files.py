@@ -299,7 +299,7 @@ def test_procedure_steps_are_numbered_in_order():
         assert len({row["code"] for row in rows}) == len(rows)
 
 
-def test_border_profiles_match_the_notice_steps():
+def test_notice_required_by_a_border_profile_is_a_step_of_its_procedure():
     profiles = {row["border"]: row for row in TABLES["border_profiles.csv"]}
     assert set(profiles) == BORDERS
     notices = {row["border"]: row["notice_days"] for row in TABLES["procedures.csv"] if row["code"] == "notice"}
@@ -322,7 +322,7 @@ def test_no_personal_names_or_telephone_numbers():
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
-def test_drawings_have_kind_source_and_licence_notice(name):
+def test_geojson_features_have_kind_and_source_and_a_licence_notice(name):
     drawing = DRAWINGS[name]
     assert drawing["features"]
     assert (DATA / name).with_name("NOTICE.md").exists()

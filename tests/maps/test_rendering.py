@@ -80,7 +80,7 @@ def test_dates_and_numbers_in_vietnamese_notation() -> None:
     assert (quantity(35, "%", "vi"), quantity(1200, "m", "vi")) == ("35%", "1.200 m")
 
 
-def test_mark_has_label_or_is_hidden_and_hollow_when_assumed() -> None:
+def test_mark_has_a_label_or_aria_hidden_and_can_be_hollow() -> None:
     assert 'aria-label="Quá &#34;hạn&#34;"' in mark_svg("square", label='Quá "hạn"')
     assert 'aria-hidden="true"' in mark_svg("square")
     assert "hollow" in mark_svg("square", hollow=True)

@@ -187,7 +187,7 @@ def test_write_needs_same_origin_and_csrf_token(browser):
     assert browser.post("/api/account/password", body, Origin="", Sec_Fetch_Site="same-origin").status_code == 422
 
 
-def test_sign_in_refuses_other_origins_and_forms(browser):
+def test_sign_in_refuses_other_origins_and_form_bodies(browser):
     body = {"name": "member", "password": PASSWORD}
     assert browser.post("/signin", body, Origin="https://elsewhere.example").status_code == 403
     assert browser.post("/signin", body, Content_Type="text/plain").status_code == 415

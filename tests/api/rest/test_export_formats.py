@@ -50,7 +50,7 @@ def test_text_that_looks_like_a_formula_is_exported_as_text(start, client, expor
 
 
 @pytest.mark.parametrize(("zone", "epsg"), [(None, 9210), ("EPSG:9211", 9211), ("EPSG:3405", 3405)])
-def test_tables_have_wgs_84_and_the_chosen_zone(zone, epsg, client, export):
+def test_tables_have_coordinates_in_wgs_84_and_the_chosen_zone(zone, epsg, client, export):
     lon, lat = features_of(client, "markers", number="147/6")[0]["geometry"]["coordinates"]
     east, north = from_wgs84(lon, lat, epsg)
     for f in FOR_PEOPLE:

@@ -271,7 +271,7 @@ def test_positions_in_other_zones_begin_with_the_neighbours_of_the_same_width():
 
 
 @pytest.mark.parametrize(("before", "since_2025"), [(9212, 5899), (9205, 9208), (9218, 5899), (9209, 9210)])
-def test_other_zones_include_the_zone_before_the_merger_of_2025(before, since_2025):
+def test_other_zones_include_the_zone_of_the_province_before_the_mergers_of_2025(before, since_2025):
     east, north = from_wgs84(zone_by_epsg(before).central_meridian + 0.1, 12.0, before)
     misread = parse_position(f"{north:.3f} {east:.3f}", f"EPSG:{since_2025}")
     assert before in [zone.epsg for zone, _, _ in positions_in_other_zones(misread)]

@@ -118,7 +118,7 @@ def test_parse_epsg_accepts_uris_and_urns(name):
 
 
 @pytest.mark.parametrize("name", ["EPSG:3148", "EPSG:6956", "9210", "VN-2000", "EPSG:", "", "EPSG:9210; drop"])
-def test_unsupported_system_is_refused_with_the_supported_ones(name):
+def test_unsupported_crs_is_refused_and_supported_ones_are_listed(name):
     with pytest.raises(Invalid) as refusal:
         systems.parse_epsg(name)
     assert [(error.field, error.code) for error in refusal.value.errors] == [("crs", "unknown_crs")]
@@ -126,7 +126,7 @@ def test_unsupported_system_is_refused_with_the_supported_ones(name):
 
 
 @pytest.mark.parametrize("transform", [systems.to_wgs84, systems.from_wgs84])
-def test_transformation_refuses_an_unsupported_system(transform):
+def test_transformation_refuses_an_unsupported_crs(transform):
     with pytest.raises(Invalid):
         transform(106.0, 11.0, 3148)
 

@@ -200,7 +200,7 @@ def test_refused_transition_shows_why_and_keeps_the_input(page: Page, served_sit
     expect(page.locator("dialog")).to_have_count(0)
 
 
-def test_main_path_of_a_status_leaves_out_side_states(page: Page, served_site: tuple[str, FakeApi]) -> None:
+def test_main_steps_of_a_status_leave_out_exceptional_states(page: Page, served_site: tuple[str, FakeApi]) -> None:
     page.goto(served_site[0])
     steps = page.evaluate(
         """async () => {

@@ -139,7 +139,7 @@ def test_procedure_shows_its_progress_and_next_step() -> None:
     assert value_text(field, {"done": 6, "of": 6, "next": None}, "vi") == "6/6"
 
 
-def test_links_keep_the_keywords_and_the_address_box_stays_empty() -> None:
+def test_links_keep_the_keywords_and_the_location_search_stays_empty() -> None:
     html = list_page(WORKS, ROWS, "vi", query={"q": "kè mốc"})
     assert 'name="q" type="search" maxlength="200" value="kè mốc"' in html
     assert "/api/export/works?q=k%C3%A8+m%E1%BB%91c" in html
