@@ -166,7 +166,7 @@ def reset_administrator(
     no_second_factor: NoSecondFactor = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Đặt lại mật khẩu và xác thực hai lớp, đăng xuất mọi nơi. · Reset password and second factor; end all sessions."""
+    """Đặt lại mật khẩu, xác thực hai lớp; đăng xuất khỏi tất cả thiết bị. · Reset password, second factor, sessions."""
     from api.cli import admin as administration, up as server
 
     with server.use_database_server(data_dir, "admin reset") as urls:

@@ -31,7 +31,7 @@ class BorderFeature(Unclassified):
     __abstract__ = True
     location_fields = {"border": 10}  # noqa: RUF012 - a class variable of the base
     location_missing = Text(
-        "Cần vị trí: số mốc, tọa độ hoặc điểm trên bản đồ",
+        "Cần vị trí: số hiệu mốc, tọa độ hoặc điểm trên bản đồ",
         "A location is required: a marker address, coordinates or a point on the map",
     )
     _location_resolved = False

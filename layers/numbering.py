@@ -49,7 +49,7 @@ class MarkerNumber:
             )
         if self.twin is not None and not 1 <= self.twin <= LAST_TWIN:
             raise NotAnAddress(
-                Text(f"Một vị trí có nhiều nhất {LAST_TWIN} cột mốc", f"A position has at most {LAST_TWIN} markers")
+                Text(f"Một vị trí có tối đa {LAST_TWIN} cột mốc", f"A position has at most {LAST_TWIN} markers")
             )
 
     def __str__(self) -> str:

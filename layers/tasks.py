@@ -189,7 +189,7 @@ def _require_clears(task: Task, only: set[str] | None = None) -> None:
 
 
 def _missing_clear_error(clear: Clear) -> FieldError:
-    detail = Text(f"Cần {clear.title.vi.lower()}", f"{clear.title.en} is missing")
+    detail = Text(f"Chưa {clear.title.vi.lower()}", f"{clear.title.en} is missing")
     return FieldError(FIELD_OF_CLEAR[clear], "missing_clear", detail)
 
 

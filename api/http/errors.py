@@ -139,7 +139,7 @@ def install_error_handlers(app: FastAPI) -> None:
                 Text("Phương thức này không được hỗ trợ tại địa chỉ này", "This method is not supported here")
             ),
         }
-        other = errors.Malformed(Text("Yêu cầu không đọc được", str(fault.detail)))
+        other = errors.Malformed(Text("Yêu cầu không hợp lệ", str(fault.detail)))
         response = error_response(request, refusals.get(fault.status_code, other))
         for name, value in (fault.headers or {}).items():
             response.headers[name] = value

@@ -77,7 +77,8 @@ def refuse_unknown_parameters(request: Request, allowed: Collection[str] = ()) -
             names = ", ".join(known)
             raise Malformed(
                 Text(
-                    f"Không có tham số '{name[:60]}'. Có: {names}", f"Unknown parameter '{name[:60]}'. Allowed: {names}"
+                    f"Không có tham số '{name[:60]}'. Được phép: {names}",
+                    f"Unknown parameter '{name[:60]}'. Allowed: {names}",
                 )
             )
 
@@ -88,7 +89,7 @@ def wants_html(request: Request) -> bool:
     if format_name is not None:
         if format_name not in FORMATS:
             names = ", ".join(FORMATS)
-            raise Malformed(Text(f"f: một trong {names}", f"Invalid 'f'. Allowed: {names}"))
+            raise Malformed(Text(f"'f' không hợp lệ. Được phép: {names}", f"Invalid 'f'. Allowed: {names}"))
         return format_name == "html"
     accepted = ",".join(request.headers.getlist("accept")).lower()
     if "text/" not in accepted:

@@ -52,7 +52,7 @@ def idempotency_key_of(request: Request) -> str | None:
     """The ``Idempotency-Key`` header of a write, if there is one. Raises ``Malformed`` for more than one."""
     keys = request.headers.getlist("idempotency-key")
     if len(keys) > 1:
-        raise Malformed(Text("Chỉ một Idempotency-Key", "Send only one Idempotency-Key header"))
+        raise Malformed(Text("Chỉ được gửi một Idempotency-Key", "Send only one Idempotency-Key header"))
     return keys[0] if keys else None
 
 
@@ -75,7 +75,7 @@ def layer_named(layer: str, layers: Mapping[str, Layer] = catalog) -> Layer:
     """The layer of that name. Raises ``Missing``, which lists the layers."""
     if layer not in layers:
         names = ", ".join(layers)
-        raise Missing(Text(f"Không có lớp này. Có: {names}", f"Unknown collection. Allowed: {names}"))
+        raise Missing(Text(f"Không có lớp dữ liệu này. Được phép: {names}", f"Unknown collection. Allowed: {names}"))
     return layers[layer]
 
 
@@ -161,7 +161,8 @@ def selection_of(
             names = ", ".join([*sorted(RESERVED_PARAMETERS), "id", *known])
             raise Malformed(
                 Text(
-                    f"Không có tham số '{name[:60]}'. Có: {names}", f"Unknown parameter '{name[:60]}'. Allowed: {names}"
+                    f"Không có tham số '{name[:60]}'. Được phép: {names}",
+                    f"Unknown parameter '{name[:60]}'. Allowed: {names}",
                 )
             )
         elif name in UNRELEASED_PARAMETERS and not layer.has_history:
@@ -216,7 +217,7 @@ def crs_of(name: str | None, parameter: str) -> CRS:
         supported = ", ".join(crs.uri for crs in OUTPUT_CRS)
         raise Malformed(
             Text(
-                f"{parameter}: {fault.detail.vi}. Có: {supported}",
+                f"{parameter}: {fault.detail.vi}. Được phép: {supported}",
                 f"{parameter}: {fault.detail.en}. Allowed: {supported}",
             )
         ) from None
@@ -225,7 +226,7 @@ def crs_of(name: str | None, parameter: str) -> CRS:
 def filter_of(text: str | None, language: str | None) -> parse.FilterTree | None:
     """A CQL2 filter as text or, with ``filter-lang=cql2-json``, as JSON."""
     if language not in (None, "", "cql2-text", "cql2-json"):
-        raise _malformed("filter-lang", "cql2-text hoặc cql2-json", "must be cql2-text or cql2-json")
+        raise _malformed("filter-lang", "phải là cql2-text hoặc cql2-json", "must be cql2-text or cql2-json")
     return parse.parse(text, is_json=language == "cql2-json") if text else None
 
 
@@ -241,7 +242,7 @@ def near_of(session: Session | None, text: str | None, actor: Actor) -> Near | N
     if match is None:
         raise _malformed(
             "near",
-            "một vị trí theo mốc và khoảng cách, ví dụ 147/6,500m",
+            "phải là một vị trí theo mốc và khoảng cách, ví dụ 147/6,500m",
             "must be a marker address and a distance, such as 147/6,500m",
         )
     metres = float(match["number"]) * (1000 if match["unit"] == "km" else 1)
@@ -261,7 +262,7 @@ def along_of(session: Session | None, text: str | None, actor: Actor) -> Along |
     location = _single_location(session, text, "within", actor)
     if location.length_m is None or location.chainage_m is None or location.border is None:
         raise _malformed(
-            "within", "cần một đoạn giữa hai mốc có vị trí", "must be a section between two markers with positions"
+            "within", "phải là một đoạn giữa hai mốc có vị trí", "must be a section between two markers with positions"
         )
     return Along(location.border.value, location.chainage_m, location.chainage_m + location.length_m)
 
@@ -285,7 +286,7 @@ def _single_location(session: Session, text: str, parameter: str, actor: Actor) 
     candidates = [location for location in locations if location.geometry is not None] or locations
     if len({location.border for location in candidates}) > 1:
         raise _malformed(
-            parameter, "nêu tuyến trước số hiệu mốc, ví dụ VN-KH 96", "must name the border first, as in VN-KH 96"
+            parameter, "phải nêu tuyến trước số hiệu mốc, ví dụ VN-KH 96", "must name the border first, as in VN-KH 96"
         )
     return candidates[0]
 
@@ -309,7 +310,9 @@ def limit_of(text: str | None) -> int:
         return DEFAULT_LIMIT
     digits = text.lstrip("0")
     if not text.isascii() or not text.isdigit() or not digits:
-        raise _malformed("limit", f"số nguyên từ 1 đến {MAX_LIMIT}", f"must be a whole number from 1 to {MAX_LIMIT}")
+        raise _malformed(
+            "limit", f"phải là số nguyên từ 1 đến {MAX_LIMIT}", f"must be a whole number from 1 to {MAX_LIMIT}"
+        )
     return MAX_LIMIT if len(digits) > len(str(MAX_LIMIT)) else min(int(digits), MAX_LIMIT)
 
 
@@ -357,7 +360,9 @@ def moment_of(text: str | None, name: str, *, end: bool = False) -> dt.datetime 
             return dt.datetime.combine(parse_date(text), clock, VIETNAM_TIME)
         return parse_datetime(text)
     except ValueError:
-        raise _malformed(name, "ngày hoặc thời điểm RFC 3339", "must be an RFC 3339 date or date-time") from None
+        raise _malformed(
+            name, "phải là ngày hoặc thời điểm theo RFC 3339", "must be an RFC 3339 date or date-time"
+        ) from None
 
 
 def interval_of(text: str | None) -> tuple[dt.datetime | None, dt.datetime | None] | None:
@@ -370,7 +375,9 @@ def interval_of(text: str | None) -> tuple[dt.datetime | None, dt.datetime | Non
     start, slash, end = text.partition("/")
     if not slash:
         if start == "..":
-            raise _malformed("datetime", "ngày hoặc thời điểm RFC 3339", "must be an RFC 3339 date or date-time")
+            raise _malformed(
+                "datetime", "phải là ngày hoặc thời điểm theo RFC 3339", "must be an RFC 3339 date or date-time"
+            )
         return moment_of(start, "datetime"), moment_of(start, "datetime", end=True)
     first, last = moment_of(start, "datetime"), moment_of(end, "datetime", end=True)
     if first and last and first > last:

@@ -243,7 +243,7 @@ def path_and_query(request: Request) -> str:
 def _check_csrf(headers: Headers, principal: Principal) -> None:
     """Raise ``Forbidden`` for a write with a read-only token, or with a cookie but without its origin or CSRF token."""
     if not may_write(principal):
-        raise Forbidden(Text("Mã truy cập này chỉ được xem", "This token is read-only"))
+        raise Forbidden(Text("Mã truy cập này chỉ được xem dữ liệu", "This token is read-only"))
     if principal.csrf is None:
         return
     if "origin" not in headers and headers.get("sec-fetch-site") != "same-origin":

@@ -124,7 +124,7 @@ def _wants_count(request: Request) -> bool:
     """Whether to count all matches. Only on request, because a count takes longer than the page itself."""
     count = request.query_params.get("count")
     if count not in (None, "", "exact"):
-        raise Malformed(Text("count: exact", "Invalid 'count'. Allowed: exact"))
+        raise Malformed(Text("'count' không hợp lệ. Được phép: exact", "Invalid 'count'. Allowed: exact"))
     return count == "exact"
 
 

@@ -72,7 +72,7 @@ def delta(request: Request, release: ReleaseParam, actor: ActorParam, database: 
     refuse_unknown_parameters(request, ("since",))
     since = request.query_params.get("since", "0")
     if not since.isascii() or not since.isdigit() or len(since) > 6:  # noqa: PLR2004
-        raise Malformed(Text("since: số của một phiên bản", "since: must be the number of a version"))
+        raise Malformed(Text("since: phải là số của một phiên bản", "since: must be the number of a version"))
     with database.transaction(_require_release_reader(actor)) as session:
         changes = holdings.delta(session, release, int(since))
     about = {"release": str(release), "since": changes.since, "version": changes.until, "removed": changes.removed}

@@ -46,7 +46,7 @@ UNSUPPORTED_PARAMETERS = {"after", "count", "crs", "limit", "properties", "sortb
 def layer_with_geometry(layer: LayerParam) -> Layer:
     """A layer with a geometry. Raises ``Missing`` for others."""
     if not layer.has_geometry:
-        raise Missing(Text("Lớp này không có vị trí trên bản đồ", "This layer has no geometry"))
+        raise Missing(Text("Lớp dữ liệu này không có vị trí trên bản đồ", "This layer has no geometry"))
     return layer
 
 

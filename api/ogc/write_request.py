@@ -103,7 +103,7 @@ def required_text(body: Mapping[str, Any], name: str, *, max_length: int = 500) 
     if not cleaned:
         raise invalid(name, "missing", f"Cần nêu {name}", f"{name} is required")
     if len(cleaned) > max_length:
-        raise invalid(name, "too_long", "Quá dài", "Too long")
+        raise invalid(name, "too_long", "Vượt quá độ dài cho phép", "Too long")
     return cleaned
 
 

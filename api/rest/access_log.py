@@ -77,7 +77,7 @@ def read_access_log(
     layer = layer_named(query["layer"]).name if query.get("layer") else None
     below = span.after or None
     if below is not None and not (below.isascii() and below.isdigit() and len(below) <= 18):  # noqa: PLR2004
-        raise Malformed(Text("after: khóa của trang trước", "after: must be the cursor of the previous page"))
+        raise Malformed(Text("after: phải là khóa của trang trước", "after: must be the cursor of the previous page"))
     with database.transaction(actor) as session:
         entries, cursor = access_log_store.access_log_page(
             session, span.since, span.until, span.by, layer, int(below) if below else None, span.limit

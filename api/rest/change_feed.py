@@ -65,7 +65,8 @@ def changes(request: Request, actor: ActorParam, database: DatabaseParam) -> dic
             names = ", ".join((*CHANGE_FEED_PARAMETERS, "layer"))
             raise Malformed(
                 Text(
-                    f"Không có tham số '{name[:60]}'. Có: {names}", f"Unknown parameter '{name[:60]}'. Allowed: {names}"
+                    f"Không có tham số '{name[:60]}'. Được phép: {names}",
+                    f"Unknown parameter '{name[:60]}'. Allowed: {names}",
                 )
             )
     with database.transaction(actor) as session:

@@ -63,7 +63,9 @@ def reader_of(query_params: QueryParams, actor: Actor) -> Actor:
     if reader in (None, "", "office"):
         return actor
     if reader != "partner":
-        raise Malformed(Text("reader: office hoặc partner", "Invalid 'reader'. Allowed: office, partner"))
+        raise Malformed(
+            Text("'reader' không hợp lệ. Được phép: office, partner", "Invalid 'reader'. Allowed: office, partner")
+        )
     return PARTNER if actor.level.may_read(PARTNER.level) else actor  # a public reader gets no more than public records
 
 
@@ -75,7 +77,9 @@ def export_of(database: Database, layer: Layer, parameters: QueryParams, reader:
         provenance = _release_provenance(session, layer, reader)
     delimiter = parameters.get("delimiter") or ","
     if delimiter not in (",", ";"):
-        raise Malformed(Text("delimiter: , hoặc ;", "Invalid 'delimiter'. Allowed: ',' and ';'"))
+        raise Malformed(
+            Text("'delimiter' không hợp lệ. Được phép: ',' và ';'", "Invalid 'delimiter'. Allowed: ',' and ';'")
+        )
     metadata = {
         "title": layer.title.in_language(language),
         "timeStamp": dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -114,7 +118,7 @@ def vn2000_zone(name: str | None) -> Zone:
         zone = None
     if zone is None:
         names = ", ".join(f"EPSG:{known.epsg}" for known in ZONES if known.width == PROVINCIAL_WIDTH)
-        raise Malformed(Text(f"zone: một trong {names}", f"Invalid 'zone'. Allowed: {names}"))
+        raise Malformed(Text(f"'zone' không hợp lệ. Được phép: {names}", f"Invalid 'zone'. Allowed: {names}"))
     return zone
 
 

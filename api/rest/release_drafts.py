@@ -36,7 +36,7 @@ def read_text(
     value = body.get(name)
     if value is None or value == "":
         if required:
-            raise invalid(name, "missing", "Bắt buộc", "Required")
+            raise invalid(name, "missing", "Bắt buộc nhập", "Required")
         return None
     try:
         text = clean_text(value).strip() if isinstance(value, str) else ""
@@ -56,7 +56,7 @@ def _read_date(body: Mapping[str, Any], name: str) -> dt.date | None:
     try:
         return parse_date(body[name])
     except (ValueError, TypeError):
-        raise invalid(name, "date", "Ngày dạng 2026-12-31", "Must be a date such as 2026-12-31") from None
+        raise invalid(name, "date", "Ngày phải theo dạng 2026-12-31", "Must be a date such as 2026-12-31") from None
 
 
 def read_terms(session: Session, body: Mapping[str, Any], actor: Actor) -> Terms:
@@ -104,7 +104,7 @@ def read_parts(session: Session, body: Any) -> list[PreparedPart]:
     Raises ``Invalid`` or ``Malformed``.
     """
     if not isinstance(body, list) or not body or not all(isinstance(part, dict) for part in body):
-        raise invalid("parts", "missing", "Cần danh sách các lớp", "Must be a list of layers")
+        raise invalid("parts", "missing", "Cần danh sách các lớp dữ liệu", "Must be a list of layers")
     return [_read_part(session, part) for part in body]
 
 
@@ -115,13 +115,13 @@ def _read_part(session: Session, body: Mapping[str, Any]) -> PreparedPart:
         raise invalid(f"parts.{name}", "unknown_field", "Không có trường này", "Unknown field")
     layer, fields, decimals = body.get("layer"), body.get("fields"), body.get("decimals")
     if not isinstance(layer, str) or layer not in catalog:
-        raise invalid("parts.layer", "unknown", "Không có lớp này", "Unknown layer")
+        raise invalid("parts.layer", "unknown", "Không có lớp dữ liệu này", "Unknown layer")
     if not isinstance(fields, list) or not all(isinstance(name, str) for name in fields):
         raise invalid(
             "parts.fields", "missing", "Nêu tên từng thuộc tính được chia sẻ", "Must be a list of the fields to release"
         )
     if decimals is not None and (not isinstance(decimals, int) or isinstance(decimals, bool)):
-        raise invalid("parts.decimals", "type", "Một số nguyên hoặc để trống", "Must be a whole number or null")
+        raise invalid("parts.decimals", "type", "Phải là số nguyên hoặc để trống", "Must be a whole number or null")
     filters = body.get("filter") or {}
     return PreparedPart(
         part_selection(session, catalog[layer], filters, PARTNER), tuple(dict.fromkeys(fields)), decimals, filters
@@ -148,6 +148,6 @@ def part_selection(session: Session, layer: Layer, parameters: Any, reader: Acto
     for name, _ in pairs:
         if name in UNSUPPORTED_PARAMETERS:
             raise invalid(
-                "parts.filter", "parameter", f"Không nhận '{name}'", f"Must not contain the parameter '{name}'"
+                "parts.filter", "parameter", f"Không nhận tham số '{name}'", f"Must not contain the parameter '{name}'"
             )
     return selection_of(session, layer, QueryParams(pairs), reader).unpaged()

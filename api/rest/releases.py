@@ -241,7 +241,9 @@ def transition(  # noqa: PLR0917
         to = ReleaseState(str(body.get("to")))
     except ValueError:
         codes = ", ".join(ReleaseState)
-        raise invalid("to", "code", f"Một trong: {codes}", f"Unknown state. Allowed: {codes}") from None
+        raise invalid(
+            "to", "code", f"Không có tình trạng này. Được phép: {codes}", f"Unknown state. Allowed: {codes}"
+        ) from None
     reason = read_text(body, "reason", required=to in models.STATES_WITH_REASON, max_length=500)
     rows: dict[str, Sequence[FeatureContent]] = {}
     withheld: list[Withheld] = []
@@ -287,7 +289,7 @@ def read_holdings(database: Database, actor: Actor, parameters: QueryParams) -> 
     """The holdings of a recipient, a feature or a marker number, latest first. Raises ``Malformed`` without one."""
     recipient, feature, at = (parameters.get(name) or None for name in ("recipient", "feature", "at"))
     if not (recipient or feature or at):
-        raise Malformed(Text("Nêu recipient, feature hoặc at", "Give one of recipient, feature and at"))
+        raise Malformed(Text("Phải nêu recipient, feature hoặc at", "Give one of recipient, feature and at"))
     with database.transaction(actor) as session:
         ids = None
         if feature is not None:

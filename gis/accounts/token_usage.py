@@ -76,7 +76,7 @@ def rate_limit_exceeded(limit: int, wait: int) -> TooMany:
     """The refusal of a token that exceeds its limit per minute."""
     return TooMany(
         Text(
-            f"Mã này được gọi nhiều nhất {limit} lần mỗi phút; hãy thử lại sau {wait} giây",
+            f"Mã truy cập này được sử dụng tối đa {limit} lần mỗi phút; hãy thử lại sau {wait} giây",
             f"This token may be used {limit} times a minute; try again in {wait} seconds",
         ),
         extra={"retry_after": wait},

@@ -99,14 +99,14 @@ def issue(
         raise invalid(
             "scopes",
             "code",
-            "Phạm vi là read, write, hoặc release:read:<bản chia sẻ>",
+            "Phạm vi phải là read, write hoặc release:read:<bản chia sẻ>",
             "Scopes are read, write or release:read:<release>",
         )
     if not 1 <= per_minute <= MAX_PER_MINUTE:
         raise invalid(
             "per_minute",
             "range",
-            f"Từ 1 đến {MAX_PER_MINUTE} lần mỗi phút",
+            f"Phải từ 1 đến {MAX_PER_MINUTE} lần mỗi phút",
             f"`per_minute` must be from 1 to {MAX_PER_MINUTE}",
         )
     try:

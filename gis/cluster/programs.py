@@ -32,7 +32,7 @@ def find_postgresql(version: int | None = None) -> tuple[int, Path]:
     missing = f"postgresql-{version} postgresql-{version}-postgis-3" if version else "postgresql postgresql-postgis"
     raise Unavailable(
         Text(
-            f"Chưa có PostgreSQL với PostGIS. Hãy gõ: sudo apt-get install {missing}",
+            f"Chưa có PostgreSQL với PostGIS. Hãy chạy: sudo apt-get install {missing}",
             f"PostgreSQL with PostGIS is missing. Run: sudo apt-get install {missing}",
         )
     )

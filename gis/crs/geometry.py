@@ -131,12 +131,12 @@ def parse_bbox(numbers: Sequence[Any], crs: CRS, *, name: str = "bbox") -> BBox:
     if len(flat) == len(numbers) == 6 and all(map(math.isfinite, flat)):  # noqa: PLR2004
         flat = [flat[0], flat[1], flat[3], flat[4]]
     if len(flat) != 4 or len(numbers) not in (4, 6) or not all(abs(number) < MAX_ABSOLUTE_VALUE for number in flat):  # noqa: PLR2004
-        raise invalid(name, "box", "bốn số: tây,nam,đông,bắc", "four numbers: west,south,east,north")
+        raise invalid(name, "box", "phải gồm bốn số: tây,nam,đông,bắc", "four numbers: west,south,east,north")
     west, south, east, north = (flat[index] for index in ((1, 0, 3, 2) if crs.latitude_first else (0, 1, 2, 3)))
     degrees = is_geographic(crs.epsg)
     crosses_antimeridian = degrees and west > 0 > east  # any other box with west > east is a mistake
     if south > north or (west > east and not crosses_antimeridian):
-        raise invalid(name, "box", "tây ≤ đông, nam ≤ bắc", "west ≤ east, south ≤ north")
+        raise invalid(name, "box", "phải có tây ≤ đông, nam ≤ bắc", "west ≤ east, south ≤ north")
     if degrees and not (abs(west) <= 180 and abs(east) <= 180 and south >= -90 and north <= 90):  # noqa: PLR2004
         raise invalid(name, "box", "nằm ngoài phạm vi kinh độ, vĩ độ", "outside the range of longitude and latitude")
     return west, south, east, north

@@ -90,7 +90,9 @@ def _refusal_of_error(fault: BaseException | None) -> Refusal:
             LOWERING_BY_AUTHOR_TEXT, [FieldError("level", "second_person", LOWERING_BY_AUTHOR_TEXT)]
         ),
         CHANGED_SINCE_SUBMISSION: Conflict(CHANGED_SINCE_SUBMISSION_TEXT),
-        "55P03": Conflict(Text("Có người đang sửa mục này, hãy thử lại", "Another user is changing this; try again")),
+        "55P03": Conflict(
+            Text("Mục này đang được người khác cập nhật, hãy thử lại", "Another user is changing this; try again")
+        ),
         "53300": TooMany(BUSY_TEXT),
     }
     if state in refusals:

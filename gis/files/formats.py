@@ -91,7 +91,7 @@ def find_format(name: str) -> Format:
     """The format of that name. Raises ``Malformed`` with the names of the formats."""
     if name not in FORMATS:
         names = ", ".join(FORMATS)
-        raise Malformed(Text(f"f: một trong {names}", f"Invalid 'f'. Allowed: {names}"))
+        raise Malformed(Text(f"'f' không hợp lệ. Được phép: {names}", f"Invalid 'f'. Allowed: {names}"))
     return FORMATS[name]
 
 

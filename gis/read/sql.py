@@ -228,7 +228,9 @@ def readable_field(selection: Selection, name: str, *, excluded_types: Sequence[
     if name not in readable or readable[name].type in excluded_types:
         names = ", ".join(field.name for field in readable.values() if field.type not in excluded_types)
         raise Malformed(
-            Text(f"Không có thuộc tính '{name[:60]}'. Có: {names}", f"No property '{name[:60]}'. Allowed: {names}")
+            Text(
+                f"Không có thuộc tính '{name[:60]}'. Được phép: {names}", f"No property '{name[:60]}'. Allowed: {names}"
+            )
         )
     return readable[name]
 

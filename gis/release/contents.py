@@ -60,7 +60,7 @@ class PreparedPart:
                 raise invalid(
                     "fields",
                     "unknown_field",
-                    f"Không chia sẻ được thuộc tính '{name[:60]}'. Có: {names}",
+                    f"Không chia sẻ được thuộc tính '{name[:60]}'. Được phép: {names}",
                     f"The property '{name[:60]}' cannot be shared. Allowed: {names}",
                 )
         pages.validate_selection(self.selection)

@@ -43,8 +43,8 @@ overrides, lone surrogates, tag characters, and Unicode noncharacters, which XML
 
 ERROR_TEXTS: dict[str, Text] = {
     "missing": Text("Bắt buộc nhập", "Required"),
-    "unknown_field": Text("Không có trường này", "Unknown field"),
-    "read_only": Text("Trường này không sửa trực tiếp được", "This field cannot be set directly"),
+    "unknown_field": Text("Không có thuộc tính này", "Unknown field"),
+    "read_only": Text("Thuộc tính này không sửa trực tiếp được", "This field cannot be set directly"),
     "status_by_move": Text(
         "Tình trạng chỉ thay đổi qua thao tác “Cập nhật tình trạng”",
         "The status can only be changed with “Update status”",
@@ -57,7 +57,10 @@ ERROR_TEXTS: dict[str, Text] = {
         "Thời điểm phải kèm múi giờ, ví dụ 2026-11-20T07:30:00+07:00",
         "A time needs a UTC offset, for example 2026-11-20T07:30:00+07:00",
     ),
-    "date": Text("Ngày phải là YYYY-MM-DD có thật, từ 1900 đến 2100", "A date must be a real YYYY-MM-DD, 1900 to 2100"),
+    "date": Text(
+        "Ngày phải có thật, theo dạng YYYY-MM-DD, từ năm 1900 đến 2100",
+        "A date must be a real YYYY-MM-DD, 1900 to 2100",
+    ),
     "code": Text("Không có trong danh mục", "Not in the code list"),
     "range": Text("Ngoài khoảng cho phép", "Out of range"),
 }

@@ -14,7 +14,7 @@ MESSAGES: dict[str, Text] = {
     "readings_subtitle": Text(
         "Nhật ký xem hồ sơ hạn chế tiếp cận và tải tệp", "Log of restricted records read and files downloaded"
     ),
-    "reading_actor": Text("Người xem", "User"),
+    "reading_actor": Text("Người dùng", "User"),
     "reading_at": Text("Thời điểm", "When"),
     "reading_action": Text("Thao tác", "Action"),
     "reading_read": Text("xem hồ sơ hạn chế tiếp cận", "read restricted records"),

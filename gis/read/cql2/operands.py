@@ -31,7 +31,9 @@ TEMPORAL_TYPES = ("date", "datetime")
 def unknown_operator(operator: Any) -> Malformed:
     """The refusal of an operator that is not supported, with those that are."""
     name, allowed = str(operator)[:40], ", ".join(OPERATORS)
-    return invalid_filter(f"không có toán tử '{name}'. Có: {allowed}", f"no operator '{name}'. Allowed: {allowed}")
+    return invalid_filter(
+        f"không có toán tử '{name}'. Được phép: {allowed}", f"no operator '{name}'. Allowed: {allowed}"
+    )
 
 
 def check_arity(arguments: list[Any], expected: int, operator: str) -> None:
@@ -82,7 +84,9 @@ def property_sql(tree: Any, context: FilterContext) -> tuple[str, str]:
     if name not in context.fields:
         names = ", ".join(["id", *context.fields, GEOMETRY])
         raise Malformed(
-            Text(f"Không có thuộc tính '{name[:60]}'. Có: {names}", f"No property '{name[:60]}'. Allowed: {names}")
+            Text(
+                f"Không có thuộc tính '{name[:60]}'. Được phép: {names}", f"No property '{name[:60]}'. Allowed: {names}"
+            )
         )
     field = context.fields[name]
     expression = field.expression(context.clearance)
