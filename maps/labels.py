@@ -11,6 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from gis.text import dates
+from layers.policy import SYSTEM
 from maps.marks import layer_mark
 from maps.messages import messages_in
 from maps.rendering import format_date, format_datetime, localized, mark_svg, quantity
@@ -100,6 +101,11 @@ def title_of(layer: str, feature: Feature) -> str:
         if properties.get(name):
             return str(properties[name])
     return str(feature["id"])
+
+
+def actor_text(actor: str | None, language: str) -> str:
+    """An actor as pages show it: the title of the system, else the name of the person or token; empty if unknown."""
+    return localized(SYSTEM.role.title, language) if actor == SYSTEM.name else actor or ""
 
 
 def days_since(when: str | date, today: date | None = None) -> int:

@@ -6,6 +6,7 @@ such as ``{n}`` are filled in where the message is used. Keys are grouped by the
 
 from gis.text import Text
 from layers.lines import BASEMAP_CREDITS, DISCLAIMER
+from layers.policy import SYSTEM
 
 MESSAGES: dict[str, Text] = {
     # The shell of every page.
@@ -64,6 +65,7 @@ MESSAGES: dict[str, Text] = {
     "part_changed": Text("Sửa: {what}", "Changed: {what}"),
     "part_removed": Text("Xóa: {what}", "Removed: {what}"),
     "device_time": Text("nhập trên thiết bị lúc {moment}", "entered on the device at {moment}"),
+    "system_actor": SYSTEM.role.title,
     "request_id": Text("Mã yêu cầu {id}", "Request {id}"),
     # The tabs and lists.
     "works": Text("Công trình", "Works"),

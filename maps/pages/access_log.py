@@ -8,6 +8,7 @@ from typing import Any
 from gis.files import FORMATS, NO, YES
 from gis.model import Layer, Level, catalog
 from gis.text import Text, today
+from maps.labels import actor_text
 from maps.rendering import format_date, format_datetime, format_number, localized, render, url_with_query
 
 MESSAGES: dict[str, Text] = {
@@ -62,6 +63,7 @@ def access_log_page(
         entries=[
             {
                 **entry,
+                "actor": actor_text(entry["actor"], language),
                 "title": titles.get(entry["layer_read"], entry["layer_read"]),
                 **_selection_summary(entry, language),
             }

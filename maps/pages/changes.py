@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from gis.text import today
-from maps.labels import Card, fields_of, value_text
+from maps.labels import Card, actor_text, fields_of, value_text
 from maps.messages import messages_in
 from maps.rendering import Person, format_date, format_datetime, format_number, localized, render, url_with_query
 
@@ -147,7 +147,7 @@ def _change_row(change: Change, card: Card, language: str, repeated: int = 0) ->
         as_of_href=url_with_query("/", {**href, "as_of": str(change["at"])}),
         action=_action_text(change, card, language),
         changes=list(_changed_values(change, card, language)),
-        actor=change.get("actor") or "",
+        actor=actor_text(change.get("actor"), language),
         reason=change.get("reason") or "",
         device_time=messages["device_time"].format(moment=format_datetime(device))
         if _clock_differs(device, change["at"])

@@ -50,7 +50,11 @@ function entryItem(layer, entry) {
     element(
       "p",
       { className: "when", title: request ? message("request_id", { id: request }) : null },
-      joined(formatMoment(at), actor, differs && message("device_time", { moment: deviceTime })),
+      joined(
+        formatMoment(at),
+        actor === "system" ? message("system_actor") : actor,
+        differs && message("device_time", { moment: deviceTime }),
+      ),
     ),
     ...(part ? partContent(layer, part, entry) : featureContent(layer, entry)),
     reason ? element("p", {}, reason) : null,

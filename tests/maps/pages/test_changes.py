@@ -6,6 +6,7 @@ import re
 from httpx import Client
 from playwright.sync_api import Page, expect
 
+from maps.labels import actor_text
 from tests.factories import incident, now, patch, task, transition, work
 
 VIETNAM = dt.timezone(dt.timedelta(hours=7))
@@ -121,6 +122,13 @@ def test_change_log_shows_actor_values_and_reason_by_day(client: Client) -> None
     assert logged["properties"]["code"] not in only
     assert "Không có thay đổi nào" in client.get("/changes", params={"since": now().isoformat()}).text
     assert "Không có thay đổi nào" in client.get("/changes", params={"since": since.isoformat(), "by": "ai đó"}).text
+
+
+def test_changes_of_the_system_name_it_in_the_language_of_the_page(client: Client) -> None:
+    changes = {"since": "2020-01-01", "by": "system"}
+    assert "· Hệ thống" in client.get("/changes", params=changes).text
+    assert "· System" in client.get("/changes", params={**changes, "lang": "en"}).text
+    assert (actor_text("office", "vi"), actor_text(None, "vi")) == ("office", "")
 
 
 def test_similar_changes_are_counted_instead_of_listed(client: Client) -> None:
