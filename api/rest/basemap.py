@@ -40,7 +40,10 @@ def lines(request: Request, actor: ActorParam, database: DatabaseParam) -> Respo
 
 @router.get("/context", response_class=Response)
 def context() -> Response:
-    """Rivers, lakes and province names as GeoJSON. Raises ``Missing`` if no basemap is installed."""
+    """Rivers, lakes and province names as GeoJSON.
+
+    Raises ``Missing`` if no basemap is installed.
+    """
     features = _context()
     if not features:
         raise Missing(Text("Chưa có nền bản đồ", "No basemap is installed"))
