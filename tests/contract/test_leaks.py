@@ -370,7 +370,7 @@ def test_hidden_and_unknown_fields_are_refused_alike(query, who, client_of):
 
 @pytest.mark.parametrize("who", ["officer A"])
 def test_level_cannot_be_raised_above_the_actors_clearance(who, dataset, client_of):
-    url = f"/ogc/collections/incidents/items/{dataset.of('incidents', 'ours').id}"
+    url = f"/ogc/collections/incidents/items/{dataset.of('incidents', 'unit A').id}"
     tag = client_of.get(url).headers["etag"]
     assert client_of.patch(url, json={"level": "restricted"}, headers={"If-Match": tag}).status_code == 403
     assert client_of.get(url).headers["etag"] == tag
