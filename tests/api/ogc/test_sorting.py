@@ -37,14 +37,14 @@ def test_sortby_orders_by_every_sortable_and_pages_in_that_order(layer, client):
         values = {feature["id"]: feature["properties"][name] for feature in whole}
         ascending = [values[feature_id] for feature_id in ordered]
         descending = [values[feature_id] for feature_id in ids(client, url, sortby=f"-{name}")]
-        assert ascending == descending[::-1] or sorted(map(str, ascending)) == sorted(map(str, descending))
+        known_ascending = [value for value in ascending if value is not None]
+        known_descending = [value for value in descending if value is not None]
+        assert known_ascending == known_descending[::-1], name
         assert [value for value in ascending if value is None] == ascending[len(ascending) - ascending.count(None) :], (
             name
         )
-        if ascending and isinstance(ascending[0], int | float):
-            known = [value for value in ascending if value is not None]
-            assert known == sorted(known)
-            assert [value for value in descending if value is not None] == known[::-1]
+        if known_ascending and isinstance(known_ascending[0], int | float):
+            assert known_ascending == sorted(known_ascending)
         if (scale := catalog[layer].fields[name].ordered_codes) is not None:
             ranks = [list(scale).index(scale(value)) for value in ascending]
             assert ranks == sorted(ranks), name

@@ -113,9 +113,7 @@ def test_released_lines_include_their_legal_status_unrequested(database):
     publish(database, "Bạn D", make_part("lines", "border", border=["VN-LA"]))
     lines = received_features(database, "Bạn D", "lines").values()
     assert lines
-    assert {line["properties"]["legal_status"] for line in lines} >= {"indicative only"} or all(
-        line["properties"]["legal_status"] for line in lines
-    )
+    assert all(line["properties"]["legal_status"] for line in lines)
     assert {line["properties"]["position_source"] for line in lines} == {"map"}
 
 
