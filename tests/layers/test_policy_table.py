@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from contextlib import closing
 from functools import cache
 from itertools import pairwise
 
@@ -73,7 +74,7 @@ def holds(condition, layer, level, *, in_own_unit):
     own_condition = policy._own_unit_condition(catalog[layer])
     of_level = condition.replace(f"({own_condition})", f"({in_own_unit})".lower())
     ranked = re.sub(r"'(\w+)'::app\.level", lambda match: str(LEVELS.index(match[1])), of_level)
-    with sqlite3.connect(":memory:") as evaluator:
+    with closing(sqlite3.connect(":memory:")) as evaluator:
         statement = f"select {ranked.replace('level ', f'{LEVELS.index(level)} ')}"
         return bool(evaluator.execute(statement).fetchone()[0])
 
