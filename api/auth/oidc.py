@@ -258,7 +258,7 @@ def callback(request: Request, language: PageLanguageParam) -> Response:
     person_id = _person_id(request, claims)
     if person_id is None:
         return _rejection_page(request, language, "unknown")
-    response = set_session_cookie(RedirectResponse(attempt.next_path, 303), begin_session(request, person_id))
+    response = set_session_cookie(RedirectResponse(attempt.next_path, 303), begin_session(request, person_id).cookie)
     return _clear_attempt_cookie(response)
 
 

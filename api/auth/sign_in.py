@@ -18,7 +18,7 @@ from api.http.page import page_response
 from api.http.request_body import BodyParam
 from api.http.security import SESSION_COOKIE
 from api.settings import Settings
-from gis.accounts import Accounts, sign_out
+from gis.accounts import Accounts, StartedSession, sign_out
 from gis.text import Text, Unauthenticated
 from layers.password_words import BORDER_WORDS
 from maps.pages import accounts
@@ -49,8 +49,8 @@ def accounts_of(request: Request) -> Accounts:
     return accounts
 
 
-def begin_session(request: Request, person_id: uuid.UUID) -> str:
-    """Start a session and end the one that the browser had before; returns the secret for the cookie."""
+def begin_session(request: Request, person_id: uuid.UUID) -> StartedSession:
+    """Start a session and end the one that the browser had before."""
     device = request.headers.get("user-agent", "").encode("latin-1", "replace").decode("utf-8", "replace")
     return accounts_of(request).start_sign_in(
         person_id,
@@ -69,10 +69,8 @@ def set_session_cookie(response: Response, cookie: str) -> Response:
 
 def session_response(request: Request, person_id: uuid.UUID) -> Response:
     """Start a session; the response tells the page the person's name and the session's CSRF token."""
-    cookie = begin_session(request, person_id)
-    principal = accounts_of(request).authenticate_cookie(cookie)
-    content = {"name": principal and principal.name, "csrf": principal and principal.csrf}
-    return set_session_cookie(JSONResponse(content), cookie)
+    started = begin_session(request, person_id)
+    return set_session_cookie(JSONResponse({"name": started.name, "csrf": started.csrf}), started.cookie)
 
 
 def clear_session_cookie(response: Response) -> Response:

@@ -12,7 +12,6 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from fastapi import Request
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import URL, Headers
 from starlette.responses import RedirectResponse
 from starlette.routing import Match
@@ -147,16 +146,13 @@ class SecurityMiddleware:
         path: str = request.scope["path"]
         if path in UNAUTHENTICATED_PATHS or path.startswith(UNAUTHENTICATED_PREFIXES):
             return
-        sign_in_required = (
-            await run_in_threadpool(self.accounts.sign_in_required)
-            if self.accounts.recheck_due
-            else self.accounts.sign_in_required()
-        )
-        if not sign_in_required:
+        if self.accounts.recheck_due:
+            await self.accounts.recheck_sign_in_required()
+        if not self.accounts.sign_in_required():
             self._require_loopback(request)
             request.state.actor = OFFICE
             return
-        principal = await run_in_threadpool(self._principal, request)
+        principal = await self._principal(request)
         if principal is not None and principal.role == RECIPIENT.name and principal.recipient:
             request.state.principal = principal
             releases = tuple(str(release) for release in map(release_of_scope, principal.scopes) if release)
@@ -188,14 +184,15 @@ class SecurityMiddleware:
                 )
             )
 
-    def _principal(self, request: Request) -> Principal | None:
+    async def _principal(self, request: Request) -> Principal | None:
         """The account of the bearer token, or of the cookie if there is no ``Authorization`` header."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme:
-            ip_address = request.client.host if request.client else ""
-            return self.accounts.authenticate_token(token.strip(), ip_address) if scheme.lower() == "bearer" else None
+            if scheme.lower() != "bearer":
+                return None
+            return await self.accounts.authenticate_token(token.strip(), request.client.host if request.client else "")
         cookie = request.cookies.get(SESSION_COOKIE)
-        return self.accounts.authenticate_cookie(cookie) if cookie else None
+        return await self.accounts.authenticate_cookie(cookie) if cookie else None
 
     def _check_request(self, request: Request) -> Refusal | None:
         headers, method, host = request.headers, request.method, request.headers.get("host", "").lower()

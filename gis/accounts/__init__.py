@@ -1,9 +1,10 @@
 """Accounts: people, roles, authentication, passwords, tokens and throttling."""
 
-from gis.accounts.authentication import Accounts, Principal, may_write
+from gis.accounts.authentication import Accounts
 from gis.accounts.passwords import MIN_LENGTH
+from gis.accounts.principals import Principal, may_write
 from gis.accounts.second_factor import drop_second_factor
-from gis.accounts.sign_ins import sign_out
+from gis.accounts.sign_ins import StartedSession, sign_out
 from gis.accounts.throttle import delay_s
 from gis.accounts.token_usage import DEFAULT_PER_MINUTE, MAX_PER_MINUTE
 from gis.accounts.tokens import release_of_scope
@@ -14,6 +15,7 @@ __all__ = [
     "MIN_LENGTH",
     "Accounts",
     "Principal",
+    "StartedSession",
     "delay_s",
     "drop_second_factor",
     "may_write",

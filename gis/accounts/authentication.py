@@ -4,33 +4,40 @@
 """
 
 import datetime as dt
-import ipaddress
-import secrets
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
-from gis.accounts import passwords, token_usage
-from gis.accounts.models import PERSON_IS_ACTIVE, SIGN_IN_IDLE_TIMEOUT, SIGN_IN_LIFETIME, Person, SignIn, digest
-from gis.accounts.people import ever_had_administrator, get_active_person, normalize_login_name, password_context
+from gis.accounts import passwords, principals
+from gis.accounts.models import PERSON_IS_ACTIVE, Person, SignIn, digest
+from gis.accounts.people import EVER_HAD_ADMINISTRATOR, get_active_person, normalize_login_name, password_context
+from gis.accounts.principals import Principal
 from gis.accounts.second_factor import use_recovery_code
-from gis.accounts.sign_ins import sign_in, sign_out
+from gis.accounts.sign_ins import StartedSession, sign_in, sign_out
 from gis.accounts.throttle import LoginThrottle, delay_s
+from gis.db.pool import BoundQuery
 from gis.db.refusals import translate_database_errors
-from gis.db.session import LOCK_TIMEOUT
+from gis.db.session import LOCK_TIMEOUT, encode_context, login_pool
 from gis.text.errors import TooMany, Unauthenticated
 from gis.text.i18n import Text
 
 BOOKKEEPING_ACTOR = "accounts"
 """Actor of transactions that write bookkeeping columns only; the journal never contains it."""
 
-LAST_SEEN_INTERVAL_S = 60
-"""Seconds between two updates of ``seen_at`` and ``used_at``, so that not every request writes."""
+ACCOUNTS_SETTINGS = {
+    "options": f"-c statement_timeout=5s -c lock_timeout={LOCK_TIMEOUT} -c timezone=UTC",
+    "connect_timeout": 5,
+}
+BOOKKEEPING_CONTEXT = encode_context({"actor": BOOKKEEPING_ACTOR, "role": ""})
+SET_BOOKKEEPING_CONTEXT = (
+    "select set_config('cotmoc.actor', %(actor)s, true), set_config('synchronous_commit', 'off', true)"
+)
+"""Commits are asynchronous: losing in a crash when a token was last used, or a count, does no harm."""
 
 FREE_FAILURES = 5
 """Failed sign-ins of an account after which each further attempt has to wait (see ``gis.accounts.throttle``)."""
@@ -51,44 +58,10 @@ IS_NOT_ADMINISTRATOR = text(
 
 INVITATION_IS_VALID = text("people.invited_until > now()")
 
-SELECT_SIGN_IN = """
-select p.name, a.role, a.unit, p.title, p.id as person_id, s.id as sign_in_id, s.csrf,
-    p.second_factor is not null as has_second_factor, s.seen_at
-from app.sign_ins s join app.people p on p.id = s.person_id
-join app.appointments a on a.person_id = p.id and a.valid_from <= now() and (a.valid_to is null or a.valid_to > now())
-where s.secret = :secret and s.ended_at is null and s.seen_at > now() - :idle and s.began_at > now() - :longest
-    and p.valid_from <= now() and (p.valid_to is null or p.valid_to > now())
-order by a.valid_from desc limit 1
-"""
-
-SELECT_TOKENS_BY_ID = """
-select id, name, role, unit, recipient, scopes, networks, per_minute, secret, used_at,
-    revoked_at is null and expires_at > now() as valid
-from app.tokens where id = :id
-"""
-
-
-@dataclass(frozen=True)
-class Principal:
-    """The authenticated user of a request: name, role and unit, with the session or the scopes of the token."""
-
-    name: str
-    role: str
-    unit: str | None = None
-    title: str | None = None
-    recipient: str | None = None
-    person_id: uuid.UUID | None = None
-    sign_in_id: uuid.UUID | None = None
-    csrf: str | None = None
-    scopes: tuple[str, ...] = ()
-    has_second_factor: bool = False
-
-
 class Accounts:
     """The account tables of one database, with the throttles of one server."""
 
     def __init__(self, url: str, *, pool_size: int = 4) -> None:
-        options = f"-c statement_timeout=5s -c lock_timeout={LOCK_TIMEOUT} -c timezone=UTC"
         self._engine = create_engine(
             url,
             pool_size=pool_size,
@@ -96,8 +69,9 @@ class Accounts:
             pool_timeout=5,
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args={"options": options, "connect_timeout": 5},
+            connect_args=dict(ACCOUNTS_SETTINGS),
         )
+        self._pool = login_pool(self._engine, 2 * pool_size, ACCOUNTS_SETTINGS)
         self._sign_in_required = False
         self._checked_at = -1.0
         self._unknown_names = LoginThrottle(FREE_FAILURES)
@@ -106,6 +80,7 @@ class Accounts:
 
     def dispose(self) -> None:
         """Close every pooled connection."""
+        self._pool.close()
         self._engine.dispose()
 
     @contextmanager
@@ -124,66 +99,33 @@ class Accounts:
         """Whether ``sign_in_required`` would query the database: once a second until there is an administrator."""
         return not self._sign_in_required and time.monotonic() - self._checked_at > 1
 
+    async def recheck_sign_in_required(self) -> None:
+        """Query the database for ``sign_in_required``, on the event loop."""
+        with translate_database_errors():
+            ((self._sign_in_required,),) = await self._fetch(BoundQuery(EVER_HAD_ADMINISTRATOR, {}, prepared=True))
+        self._checked_at = time.monotonic()
+
     def sign_in_required(self) -> bool:
         """Whether everyone has to sign in, because there is or ever was an administrator."""
         if self.recheck_due:
             with self.transaction(BOOKKEEPING_ACTOR) as session:
-                self._sign_in_required = ever_had_administrator(session)
+                self._sign_in_required = bool(session.execute(text(EVER_HAD_ADMINISTRATOR)).scalar())
             self._checked_at = time.monotonic()
         return self._sign_in_required
 
-    def authenticate_cookie(self, cookie: str) -> Principal | None:
-        """The user whose session the cookie is, with their present role; None when it is unknown or over."""
-        parameters = {"secret": digest(cookie), "idle": SIGN_IN_IDLE_TIMEOUT, "longest": SIGN_IN_LIFETIME}
-        with self.transaction(BOOKKEEPING_ACTOR) as session:
-            row = session.execute(text(SELECT_SIGN_IN), parameters).mappings().one_or_none()
-            if row is None:
-                return None
-            values = dict(row)
-            if (dt.datetime.now(dt.UTC) - values.pop("seen_at")).total_seconds() > LAST_SEEN_INTERVAL_S:
-                session.execute(
-                    text("update app.sign_ins set seen_at = now() where id = :id"), {"id": values["sign_in_id"]}
-                )
-        return Principal(**values)
+    async def authenticate_cookie(self, cookie: str) -> Principal | None:
+        """The user whose session the cookie is; see ``principals.principal_of_cookie``."""
+        with translate_database_errors():
+            return await principals.principal_of_cookie(self._fetch, cookie)
 
-    def authenticate_token(self, token: str, ip_address: str) -> Principal | None:
-        """The principal of a token; None when it is unknown, expired, revoked or used from a network that it excludes.
+    async def authenticate_token(self, token: str, ip_address: str) -> Principal | None:
+        """The machine whose token this is; see ``principals.principal_of_token``."""
+        with translate_database_errors():
+            return await principals.principal_of_token(self._fetch, token, ip_address)
 
-        Every use with the right secret is counted, also a refused one, so that the use of a stolen token is visible.
-        Raises ``TooMany`` when it exceeds its limit per minute, counted over all processes.
-        """
-        prefix, _, rest = token.partition("_")
-        hex_id, _, secret = rest.partition("_")
-        try:
-            token_id = uuid.UUID(hex=hex_id)
-        except ValueError:
-            return None
-        if prefix != "cm" or not secret:
-            return None
-        with self.transaction(BOOKKEEPING_ACTOR) as session:
-            row = session.execute(text(SELECT_TOKENS_BY_ID), {"id": token_id}).mappings().one_or_none()
-            if row is None or not secrets.compare_digest(row["secret"], digest(secret)):
-                return None
-            refused = not (row["valid"] and _ip_is_allowed(ip_address, row["networks"]))
-            limit = row["per_minute"]
-            wait = token_usage.record_use(session, token_id, _throttled_network(ip_address), limit, refused=refused)
-            used_at = row["used_at"]
-            if (
-                not refused
-                and not wait
-                and (used_at is None or (dt.datetime.now(dt.UTC) - used_at).total_seconds() > LAST_SEEN_INTERVAL_S)
-            ):
-                session.execute(
-                    text("update app.tokens set used_at = now(), used_from = :address where id = :id"),
-                    {"id": token_id, "address": ip_address},
-                )
-        if refused:
-            return None
-        if wait:
-            raise token_usage.rate_limit_exceeded(limit, wait)
-        return Principal(
-            f"token:{row['name']}", row["role"], row["unit"], recipient=row["recipient"], scopes=tuple(row["scopes"])
-        )
+    async def _fetch(self, query: BoundQuery) -> list[Any]:
+        """The rows of a query, which may write bookkeeping columns, in a transaction of one round trip."""
+        return await self._pool.execute(BOOKKEEPING_CONTEXT, SET_BOOKKEEPING_CONTEXT, query)
 
     def verify_credentials(
         self, name: str, password: str, code: str | None, ip_address: str, *, password_only: bool = False
@@ -195,7 +137,7 @@ class Accounts:
         is signed in and confirms an action.
         """
         name = normalize_login_name(name)
-        network = _throttled_network(ip_address)
+        network = principals.throttled_network(ip_address)
         _check_throttle(self._ip_addresses.wait(network))
         with self.transaction(BOOKKEEPING_ACTOR) as session:
             # Count the attempt before verifying it, or many at once would all pass. Losing a count in a crash does no
@@ -239,19 +181,19 @@ class Accounts:
         request: str | None = None,
         device: str | None = None,
         ip_address: str | None = None,
-    ) -> str:
-        """Begin a session, end the browser's previous one, and return the secret for the cookie.
+    ) -> StartedSession:
+        """Begin a session and end the browser's previous one.
 
         Raises ``Missing`` when the person's account has ended.
         """
         with self.transaction(BOOKKEEPING_ACTOR) as session:
-            name = get_active_person(session, person_id).name
-        with self.transaction(name, request=request) as session:
+            person = get_active_person(session, person_id)
+        with self.transaction(person.name, request=request) as session:
             if previous_cookie:
                 before = session.query(SignIn).filter_by(secret=digest(previous_cookie), ended_at=None).one_or_none()
                 if before is not None:
                     sign_out(session, before.id)
-            return sign_in(session, person_id, device=device, ip_address=ip_address)
+            return sign_in(session, person, device=device, ip_address=ip_address)
 
     def find_by_subject(self, subject: str, name: str | None) -> uuid.UUID | None:
         """The id of the person whose OpenID Connect subject this is, else of the one named ``name`` who has none yet.
@@ -279,7 +221,7 @@ class Accounts:
         ``common_words`` is as for ``passwords.validate_and_hash_password``. Raises ``Unauthenticated`` for an unknown,
         used or expired invitation, ``Invalid`` for a weak password, ``TooMany`` as ``verify_credentials`` does.
         """
-        network = _throttled_network(ip_address)
+        network = principals.throttled_network(ip_address)
         _check_throttle(self._ip_addresses.wait(network))
         with self.transaction(BOOKKEEPING_ACTOR) as session:
             invited = (
@@ -315,28 +257,3 @@ def _seconds_blocked(person: Person) -> int:
     if person.blocked_until is None:
         return 0
     return max(0, int((person.blocked_until - dt.datetime.now(dt.UTC)).total_seconds() + 0.999))
-
-
-def _throttled_network(ip_address: str) -> str:
-    """The key of the throttle: the IPv4 address, or the /64 network in IPv6, where one user has many addresses."""
-    try:
-        parsed = ipaddress.ip_address(ip_address)
-    except ValueError:
-        return ip_address
-    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else ip_address  # noqa: PLR2004
-
-
-def _ip_is_allowed(ip_address: str, networks: Sequence[str] | None) -> bool:
-    """Whether an IP address is in one of the networks; without networks every address is."""
-    if not networks:
-        return True
-    try:
-        parsed = ipaddress.ip_address(ip_address)
-    except ValueError:
-        return False
-    return any(parsed in ipaddress.ip_network(network) for network in networks)
-
-
-def may_write(principal: Principal) -> bool:
-    """Whether the user may write as far as the role allows: every session may, a token needs the scope ``write``."""
-    return principal.sign_in_id is not None or "write" in principal.scopes

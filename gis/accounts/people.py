@@ -34,14 +34,11 @@ def normalize_login_name(name: str) -> str:
     return unicodedata.normalize("NFKC", name).strip().lower()
 
 
-def ever_had_administrator(session: Session) -> bool:
-    """Whether anyone ever had the role of administrator.
+EVER_HAD_ADMINISTRATOR = "select exists (select from app.appointments where role = 'administrator')"
+"""Whether anyone ever had the role of administrator.
 
-    From then on everyone has to sign in, also when no administrator is left.
-    """
-    return bool(
-        session.execute(text("select exists (select from app.appointments where role = 'administrator')")).scalar()
-    )
+From then on everyone has to sign in, also when no administrator is left.
+"""
 
 
 def has_administrator(session: Session) -> bool:

@@ -2,12 +2,13 @@
 
 import secrets
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from gis.accounts.models import MAX_DEVICE_LENGTH, SIGN_IN_IDLE_TIMEOUT, SIGN_IN_LIFETIME, SignIn, digest
+from gis.accounts.models import MAX_DEVICE_LENGTH, SIGN_IN_IDLE_TIMEOUT, SIGN_IN_LIFETIME, Person, SignIn, digest
 from gis.text.errors import Missing
 from gis.text.i18n import Text
 
@@ -27,20 +28,31 @@ def list_sign_ins(session: Session, person_id: uuid.UUID) -> list[dict[str, Any]
     return [dict(row) for row in session.execute(text(SELECT_SIGN_INS), parameters).mappings()]
 
 
-def sign_in(session: Session, person_id: uuid.UUID, *, device: str | None = None, ip_address: str | None = None) -> str:
-    """Begin a session and return the secret for the cookie; ``device`` is the browser's User-Agent."""
-    cookie = secrets.token_urlsafe(32)
+@dataclass(frozen=True)
+class StartedSession:
+    """What a browser needs of a new session: the secret for its cookie and the CSRF token for its pages."""
+
+    cookie: str
+    csrf: str
+    name: str
+
+
+def sign_in(
+    session: Session, person: Person, *, device: str | None = None, ip_address: str | None = None
+) -> StartedSession:
+    """Begin a session of a person; ``device`` is the browser's User-Agent."""
+    started = StartedSession(secrets.token_urlsafe(32), secrets.token_urlsafe(24), person.name)
     session.add(
         SignIn(
-            person_id=person_id,
-            secret=digest(cookie),
-            csrf=secrets.token_urlsafe(24),
+            person_id=person.id,
+            secret=digest(started.cookie),
+            csrf=started.csrf,
             device=device and device[:MAX_DEVICE_LENGTH],
             address=ip_address,
         )
     )
     session.flush()
-    return cookie
+    return started
 
 
 def sign_out(session: Session, sign_in_id: uuid.UUID) -> None:

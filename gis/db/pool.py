@@ -10,7 +10,6 @@ COMMITTED sees the same as one transaction would.
 import asyncio
 import re
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
@@ -81,7 +80,10 @@ class Connection:
         connection.adapters.register_loader("text", BytesLoader)
         self._raw.nonblocking = 1
         self._raw.enter_pipeline_mode()
-        self._loop.add_reader(self._raw.socket, self._on_readable)
+        # libpq gives no descriptor for a connection that is lost, yet the event loop must stop watching it before the
+        # number is used for another socket.
+        self._socket = self._raw.socket
+        self._loop.add_reader(self._socket, self._on_readable)
 
     @property
     def closed(self) -> bool:
@@ -91,13 +93,16 @@ class Connection:
     async def execute(self, context: Mapping[str, bytes], context_sql: str, query: BoundQuery) -> list[Row]:
         """Set the context, run one query and return its rows."""
         transformer: abc.Transformer = Transformer(self._connection)
+        self._waiting = self._loop.create_future()
         try:
             self._send(transformer, context, context_sql, query)
-            self._waiting = self._loop.create_future()
             self._flush()
             await self._waiting
-        except BaseException:
+        except BaseException as error:
+            lost = isinstance(error, psycopg.OperationalError) and self._raw.status != pq.ConnStatus.OK
             self.close()
+            if lost:
+                raise ConnectionLost(str(error)) from error
             raise
         finally:
             self._waiting = None
@@ -142,11 +147,16 @@ class Connection:
 
     def _flush(self) -> None:
         """Send the output buffer, the rest as soon as the socket is writable."""
-        if self._raw.flush():
-            self._loop.add_writer(self._raw.socket, self._flush)
+        try:
+            incomplete = self._raw.flush()
+        except psycopg.OperationalError as error:
+            self._lose(error)
+            return
+        if incomplete:
+            self._loop.add_writer(self._socket, self._flush)
             self._write_pending = True
         elif self._write_pending:
-            self._loop.remove_writer(self._raw.socket)
+            self._loop.remove_writer(self._socket)
             self._write_pending = False
 
     def _on_readable(self) -> None:
@@ -171,10 +181,12 @@ class Connection:
                 if result.status == pq.ExecStatus.TUPLES_OK:
                     self._rows = result  # first those of the context, then those of the query
         except psycopg.OperationalError as error:
-            waiting = self._waiting is not None
-            self.close()
-            if waiting:
-                self._resolve(ConnectionLost(str(error)))
+            self._lose(error)
+
+    def _lose(self, error: psycopg.OperationalError) -> None:
+        """Close a connection that the server or the network has ended, and tell the waiting task."""
+        self.close()
+        self._resolve(ConnectionLost(str(error)))
 
     def _resolve(self, error: Exception | None = None) -> None:
         """Wake the task that waits in ``execute``, with an error if there is one."""
@@ -189,9 +201,9 @@ class Connection:
         """Close the connection immediately; PostgreSQL ends a running query once it detects that."""
         if not self._finished:
             self._finished = True
-            with suppress(psycopg.Error, RuntimeError, ValueError, OSError):  # the loop may have been closed before
-                self._loop.remove_reader(self._raw.socket)
-                self._loop.remove_writer(self._raw.socket)
+            if not self._loop.is_closed():
+                self._loop.remove_reader(self._socket)
+                self._loop.remove_writer(self._socket)
             self._raw.finish()
 
 
@@ -242,6 +254,26 @@ class ConnectionPool:
         """Close the idle connections."""
         while self._idle:
             self._idle.pop().close()
+
+
+class LoginPool:
+    """The connection pools of one login of the database: each event loop has its own."""
+
+    def __init__(self, settings: Mapping[str, Any], max_size: int) -> None:
+        self._settings, self._max_size = dict(settings), max_size
+        self._pools: dict[asyncio.AbstractEventLoop, ConnectionPool] = {}
+
+    async def execute(self, context: Mapping[str, bytes], context_sql: str, query: BoundQuery) -> list[Row]:
+        """As ``ConnectionPool.execute``, on a connection of the running event loop."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._pools:
+            self._pools[loop] = ConnectionPool(self._settings, self._max_size)
+        return await self._pools[loop].execute(context, context_sql, query)
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        for pool in self._pools.values():
+            pool.close()
 
 
 @lru_cache(1000)

@@ -9,7 +9,6 @@ import json
 import logging
 import re
 import uuid
-from asyncio import AbstractEventLoop, get_running_loop
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session as Session, SessionTransaction
 
 from gis.db.actors import Actor
-from gis.db.pool import BoundQuery, ConnectionPool, QueryGenerator, T
+from gis.db.pool import BoundQuery, LoginPool, QueryGenerator, T
 from gis.db.refusals import PARTNERS_NOT_SERVED_TEXT, TOO_MANY_DOWNLOADS_TEXT, translate_database_errors
 from gis.db.shared_memory import SharedSemaphore
 from gis.text.errors import Forbidden, Unavailable
@@ -148,11 +147,12 @@ class Database:
         self._request: str | None = None
         self._device_at: str | None = None
         self._download_slots = SharedSemaphore(MAX_DOWNLOADS)
-        self._pools: dict[tuple[AbstractEventLoop, Engine], ConnectionPool] = {}
         self._pool_limit = 2 * pool_size
         self._reader = create_engine(reader_url, **settings)
         self._writer = create_engine(writer_url, **settings)
         self._partner = create_engine(partner_url, **settings) if partner_url else None
+        engines = [engine for engine in (self._reader, self._writer, self._partner) if engine is not None]
+        self._pools = {engine: login_pool(engine, self._pool_limit, CONNECTION_SETTINGS) for engine in engines}
 
     def for_request(self, request: str, device_at: str | None = None) -> "Database":
         """A copy that journals changes with the id of a request and the time on the device that sent it."""
@@ -197,9 +197,9 @@ class Database:
         """
         recorder = _MemoryRecorder()
         queries = make_queries(recorder)
-        context = _encoded_context(_context(actor))
+        context = encode_context(_context(actor))
         with translate_database_errors():
-            pool = self._pool_of(self._read_engine(actor))
+            pool = self._pools[self._read_engine(actor)]
             try:
                 query = next(queries)
                 while True:
@@ -208,17 +208,9 @@ class Database:
                 result: T = end.value
             for entry in recorder.info.get("readings", ()):
                 journal_read = BoundQuery(DRIVER_JOURNAL_READ, entry.parameters(), prepared=True)
-                journal_context = _encoded_context(self._journal_context(actor))
-                await self._pool_of(self._writer).execute(journal_context, DRIVER_SET_CONTEXT, journal_read)
+                journal_context = encode_context(self._journal_context(actor))
+                await self._pools[self._writer].execute(journal_context, DRIVER_SET_CONTEXT, journal_read)
         return result
-
-    def _pool_of(self, engine: Engine) -> ConnectionPool:
-        """The pool of pipelined connections of a login; each event loop has its own."""
-        key = (get_running_loop(), engine)
-        if key not in self._pools:
-            settings = engine.dialect.create_connect_args(engine.url)[1]
-            self._pools[key] = ConnectionPool({**settings, **CONNECTION_SETTINGS}, self._pool_limit)
-        return self._pools[key]
 
     def record_access(self, actor: Actor, entries: Sequence[AccessLogEntry], request: str | None = None) -> None:
         """Write entries to the access log, in a transaction of its own, before ``actor`` gets the data."""
@@ -284,7 +276,12 @@ class Database:
             self._partner.dispose()
 
 
-def _encoded_context(context: Mapping[str, str]) -> dict[str, bytes]:
+def login_pool(engine: Engine, max_size: int, settings: Mapping[str, Any]) -> LoginPool:
+    """The pipelined connections of the login of an engine, with these settings of the driver."""
+    return LoginPool({**engine.dialect.create_connect_args(engine.url)[1], **settings}, max_size)
+
+
+def encode_context(context: Mapping[str, str]) -> dict[str, bytes]:
     return {name: value.encode() for name, value in context.items()}
 
 

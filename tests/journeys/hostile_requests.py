@@ -38,7 +38,7 @@ class SignedInClient:
     def __init__(self, site_url, accounts, name, role, **details):
         with accounts.transaction("test") as session:
             person = enrol(session, name, role, password=PASSWORD, **details)
-            self.id, cookie = person.id, sign_in(session, person.id)
+            self.id, cookie = person.id, sign_in(session, person).cookie
             csrf = session.query(SignIn.csrf).filter_by(person_id=person.id).scalar()
         headers = {"cookie": f"{SESSION_COOKIE}={cookie}", "x-csrf-token": csrf, "origin": site_url}
         self.client = httpx.Client(base_url=site_url, headers=headers, timeout=60)
