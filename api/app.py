@@ -10,7 +10,6 @@ import layers  # noqa: F401 - registers the layers in the catalogue
 from api.auth import account, oidc, people, sign_in
 from api.http import errors, negotiation, parameters
 from api.http.browser_files import BrowserFiles
-from api.http.fast_route import FastRouteMiddleware
 from api.http.protocol import HeadMiddleware
 from api.http.security import SecurityMiddleware
 from api.ogc import (
@@ -45,15 +44,15 @@ POOL_SIZE, MINIMUM_POOL_SIZE = 8, 2
 """Open connections of the pools of all processes together, and the least of one process; twice as many under load."""
 
 ROUTER_MODULES = (
+    items,
+    tiles,
+    locate,
     landing,
     collection,
-    items,
     schemas,
     openapi,
-    tiles,
     write,
     feature_commands,
-    locate,
     export,
     layer_descriptions,
     basemap,
@@ -68,7 +67,7 @@ ROUTER_MODULES = (
     account,
     people,
 )
-"""In the order in which routes are matched."""
+"""In the order in which routes are matched: those that are requested most come first."""
 
 CONFORMANCE_MODULES = (items, negotiation, openapi, parameters, schemas, write, tiles)
 """Modules that declare conformance classes."""
@@ -113,7 +112,6 @@ def create_app(
         return {"status": "ok"}
 
     app.mount("/static", BrowserFiles(directory=static_folder()), name="static")
-    app.add_middleware(FastRouteMiddleware, routers=app.state.routers, refuse=errors.error_response)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_MINIMUM_BYTES, compresslevel=3)
     app.add_middleware(SecurityMiddleware, settings=settings, accounts=app_accounts, refuse=errors.error_response)
     app.add_middleware(HeadMiddleware)

@@ -6,7 +6,6 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from api.http.dependencies import ActorParam
-from api.http.fast_route import FastRoute
 from api.http.media_types import GEOJSON, JSON
 from api.http.negotiation import (
     ResponseLanguageParam,
@@ -26,7 +25,7 @@ from gis.release import released_layers
 from gis.text import Language
 from layers.policy import catalog_of
 
-router = APIRouter(prefix="/ogc", tags=["features"], route_class=FastRoute)
+router = APIRouter(prefix="/ogc", tags=["features"])
 
 
 @router.get("/collections", response_class=Response)

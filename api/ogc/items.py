@@ -11,19 +11,18 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.http.dependencies import ActorParam
-from api.http.fast_route import FastRoute
+from api.http.dependencies import ActorParam, actor_of
 from api.http.media_types import GEOJSON, HTML, JSON
 from api.http.negotiation import (
     COMMON_1,
     FEATURES_1,
     VARY_HEADERS,
-    ResponseLanguageParam,
     html_response,
     is_not_modified,
     labelled_properties,
     link,
     refuse_unknown_parameters,
+    response_language,
     self_links,
     wants_html,
 )
@@ -33,7 +32,9 @@ from api.http.parameters import (
     DatabaseParam,
     HistoryLayerParam,
     IdParam,
-    LayerParam,
+    database_of,
+    feature_id,
+    layer_for_actor,
     read_selection,
 )
 from api.ogc.collection import breadcrumbs
@@ -44,7 +45,7 @@ from gis.read import Selection, pages, sql, timeline
 from gis.text import Language, Malformed, Text
 from layers.policy import editable_sql
 
-router = APIRouter(prefix="/ogc", tags=["features"], route_class=FastRoute)
+router = APIRouter(prefix="/ogc", tags=["features"])
 
 MAX_COLUMNS = 6
 CONFORMS_TO = [f"{COMMON_1}core", f"{FEATURES_1}core", f"{FEATURES_1}geojson"]
@@ -54,10 +55,10 @@ NEXT = Text("Trang sau", "Next page")
 
 
 @router.get("/collections/{layer}/items", response_class=Response)
-async def items(
-    request: Request, layer: LayerParam, actor: ActorParam, database: DatabaseParam, language: ResponseLanguageParam
-) -> Response:
+async def items(request: Request) -> Response:
     """A page of features: ``bbox``, ``datetime``, ``limit``, ``q``, ``as_of``, ``sortby``, any property as a filter."""
+    actor, database, language = actor_of(request), database_of(request), response_language(request)
+    layer = layer_for_actor(request.path_params["layer"], actor)
     selection = await read_selection(database, layer, request.query_params, actor)
     matched: int | None = None
     if _wants_count(request):
@@ -129,15 +130,11 @@ def _wants_count(request: Request) -> bool:
 
 
 @router.get("/collections/{layer}/items/{item}", response_class=Response)
-async def item(  # noqa: PLR0917 - one parameter per dependency
-    request: Request,
-    layer: LayerParam,
-    item_id: IdParam,
-    actor: ActorParam,
-    database: DatabaseParam,
-    language: ResponseLanguageParam,
-) -> Response:
+async def item(request: Request) -> Response:
     """One feature, with the ETag for ``If-Match`` of a later change."""
+    actor, database, language = actor_of(request), database_of(request), response_language(request)
+    layer = layer_for_actor(request.path_params["layer"], actor)
+    item_id = feature_id(request.path_params["item"])
     refuse_unknown_parameters(request, ITEM_PARAMETERS)
     selection = await read_selection(database, layer, request.query_params, actor)
     text, version = await database.run_queries(actor, partial(pages.feature_queries, selection, item_id))

@@ -3,13 +3,12 @@
 from fastapi import APIRouter, Request, Response
 
 from api.http.dependencies import ActorParam
-from api.http.fast_route import FastRoute
 from api.http.media_types import HTML, JSON, OPENAPI
 from api.http.negotiation import ResponseLanguageParam, document_response, link, self_links
 from api.ogc import tiles
 from gis.text import Text
 
-router = APIRouter(prefix="/ogc", tags=["features"], route_class=FastRoute)
+router = APIRouter(prefix="/ogc", tags=["features"])
 
 SUBTITLE = Text("Dữ liệu biên giới dùng chung", "The shared border data system")
 CONFORMANCE = Text("Chuẩn áp dụng", "Conformance")

@@ -12,11 +12,10 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.http.dependencies import ActorParam, LanguageParam, inline_dependency
-from api.http.fast_route import FastRoute
+from api.http.dependencies import ActorParam, LanguageParam, actor_of, inline_dependency
 from api.http.media_types import JSON, MVT
 from api.http.negotiation import base_url, is_not_modified, link, refuse_unknown_parameters
-from api.http.parameters import DatabaseParam, LayerParam, read_selection
+from api.http.parameters import DatabaseParam, LayerParam, database_of, layer_for_actor, read_selection
 from gis.crs import EPSG_URI, WEB_MERCATOR
 from gis.db import Actor, Database
 from gis.model import Clearance, Layer, Level
@@ -24,7 +23,7 @@ from gis.read import HALF_WORLD_M, MAX_COUNT_ZOOM, Selection, count_field, pages
 from gis.text import Malformed, Missing, Text
 from maps.maplibre_style import maplibre_style
 
-router = APIRouter(prefix="/ogc", tags=["tiles"], route_class=FastRoute)
+router = APIRouter(prefix="/ogc", tags=["tiles"])
 
 TILES_1 = "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/"
 CONFORMS_TO = [f"{TILES_1}{name}" for name in ("core", "tileset", "tilesets-list", "geodata-tilesets", "mvt")]
@@ -92,9 +91,8 @@ def _refuse_other_formats(request: Request, format_name: str) -> None:
 
 
 GeometryLayerParam = Annotated[Layer, Depends(inline_dependency(layer_with_geometry))]
-TileCoordParam = Annotated[tiles.TileCoord, Depends(inline_dependency(tile_coord))]
 KNOWN_TILE_MATRIX_SET = [Depends(inline_dependency(tile_matrix_set))]
-MVT_ONLY, JSON_ONLY = [Depends(inline_dependency(require_mvt))], [Depends(inline_dependency(require_json))]
+JSON_ONLY = [Depends(inline_dependency(require_json))]
 
 
 async def _selection(database: Database, layer: Layer, request: Request, actor: Actor) -> Selection:
@@ -107,17 +105,19 @@ async def _selection(database: Database, layer: Layer, request: Request, actor: 
 @router.get(
     "/collections/{layer}/tiles/{tms}/{zoom}/{row}/{column}",
     response_class=Response,
-    dependencies=KNOWN_TILE_MATRIX_SET + MVT_ONLY,
     responses={
         200: {"content": {MVT: {}}, "description": "A Mapbox Vector Tile with one layer, named like the collection"},
         204: {"description": "The tile is empty"},
         304: {"description": "Not modified"},
     },
 )
-async def tile(
-    request: Request, layer: GeometryLayerParam, coord: TileCoordParam, actor: ActorParam, database: DatabaseParam
-) -> Response:
+async def tile(request: Request) -> Response:
     """One vector tile; takes the filters of ``items``."""
+    actor, database, path = actor_of(request), database_of(request), request.path_params
+    tile_matrix_set(path["tms"])
+    require_mvt(request)
+    layer = layer_with_geometry(layer_for_actor(path["layer"], actor))
+    coord = tile_coord(path["zoom"], path["row"], path["column"])
     selection = await _selection(database, layer, request, actor)
     vector_tile = await database.run_queries(
         actor, partial(tiles.tile_queries, selection, coord, from_counts=not actor.role.scoped)

@@ -5,25 +5,25 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import QueryParams
 
-from api.http.dependencies import ActorParam
-from api.http.fast_route import FastRoute
+from api.http.dependencies import actor_of
 from api.http.json_text import json_bytes
 from api.http.media_types import GEOJSON
-from api.http.parameters import DatabaseParam
+from api.http.parameters import database_of
 from gis.crs import is_longitude_latitude
 from gis.db import QueryGenerator
 from gis.model import Clearance
 from gis.text import Malformed, Text, invalid
 from layers.locating import Location, locate_queries, reverse_locate_queries
 
-router = APIRouter(prefix="/api", tags=["locate"], route_class=FastRoute)
+router = APIRouter(prefix="/api", tags=["locate"])
 
 MAX_QUERY_LENGTH = 300
 
 
 @router.get("/locate", response_class=Response)
-async def locate(request: Request, actor: ActorParam, database: DatabaseParam) -> Response:
+async def locate(request: Request) -> Response:
     """Locate ``q``, a marker address or coordinates; or find the marker address of ``lon`` and ``lat``."""
+    actor, database = actor_of(request), database_of(request)
     query = request.query_params
     unknown = [name for name in query if name not in ("q", "border", "crs", "near", "lon", "lat", "lang")]
     if unknown:
