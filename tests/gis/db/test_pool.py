@@ -116,7 +116,8 @@ def test_connection_keeps_neither_role_nor_actor(single_connection_database):
 
     async def after():
         await single_connection_database.run_queries(OFFICE, partial(run, CONTEXT))
-        (connection,) = next(iter(single_connection_database._pools.values()))._idle
+        login_pool = single_connection_database._pools[single_connection_database._reader]
+        (connection,) = login_pool._pools[asyncio.get_running_loop()]._idle
         return await connection.execute({}, "select 1", context)
 
     assert asyncio.run(after()) == [(b"none", b"")]
