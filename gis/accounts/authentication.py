@@ -22,7 +22,7 @@ from gis.accounts.sign_ins import StartedSession, sign_in, sign_out
 from gis.accounts.throttle import LoginThrottle, delay_s
 from gis.db.pool import BoundQuery
 from gis.db.refusals import translate_database_errors
-from gis.db.session import LOCK_TIMEOUT, encode_context, login_pool
+from gis.db.session import LOCK_TIMEOUT, login_pool
 from gis.text.errors import TooMany, Unauthenticated
 from gis.text.i18n import Text
 
@@ -33,7 +33,7 @@ ACCOUNTS_SETTINGS = {
     "options": f"-c statement_timeout=5s -c lock_timeout={LOCK_TIMEOUT} -c timezone=UTC",
     "connect_timeout": 5,
 }
-BOOKKEEPING_CONTEXT = encode_context({"actor": BOOKKEEPING_ACTOR, "role": ""})
+BOOKKEEPING_CONTEXT = {"actor": BOOKKEEPING_ACTOR}
 SET_BOOKKEEPING_CONTEXT = (
     "select set_config('cotmoc.actor', %(actor)s, true), set_config('synchronous_commit', 'off', true)"
 )
@@ -125,7 +125,7 @@ class Accounts:
 
     async def _fetch(self, query: BoundQuery) -> list[Any]:
         """The rows of a query, which may write bookkeeping columns, in a transaction of one round trip."""
-        return await self._pool.execute(BOOKKEEPING_CONTEXT, SET_BOOKKEEPING_CONTEXT, query)
+        return await self._pool.execute(SET_BOOKKEEPING_CONTEXT, BOOKKEEPING_CONTEXT, query)
 
     def verify_credentials(
         self, name: str, password: str, code: str | None, ip_address: str, *, password_only: bool = False

@@ -197,19 +197,18 @@ class Database:
         """
         recorder = _MemoryRecorder()
         queries = make_queries(recorder)
-        context = encode_context(_context(actor))
+        context = _context(actor)
         with translate_database_errors():
             pool = self._pools[self._read_engine(actor)]
             try:
                 query = next(queries)
                 while True:
-                    query = queries.send(await pool.execute(context, DRIVER_SET_CONTEXT, query))
+                    query = queries.send(await pool.execute(DRIVER_SET_CONTEXT, context, query))
             except StopIteration as end:
                 result: T = end.value
             for entry in recorder.info.get("readings", ()):
                 journal_read = BoundQuery(DRIVER_JOURNAL_READ, entry.parameters(), prepared=True)
-                journal_context = encode_context(self._journal_context(actor))
-                await self._pools[self._writer].execute(journal_context, DRIVER_SET_CONTEXT, journal_read)
+                await self._pools[self._writer].execute(DRIVER_SET_CONTEXT, self._journal_context(actor), journal_read)
         return result
 
     def record_access(self, actor: Actor, entries: Sequence[AccessLogEntry], request: str | None = None) -> None:
@@ -279,10 +278,6 @@ class Database:
 def login_pool(engine: Engine, max_size: int, settings: Mapping[str, Any]) -> LoginPool:
     """The pipelined connections of the login of an engine, with these settings of the driver."""
     return LoginPool({**engine.dialect.create_connect_args(engine.url)[1], **settings}, max_size)
-
-
-def encode_context(context: Mapping[str, str]) -> dict[str, bytes]:
-    return {name: value.encode() for name, value in context.items()}
 
 
 def _context(

@@ -117,8 +117,7 @@ def test_connection_keeps_neither_role_nor_actor(single_connection_database):
     async def after():
         await single_connection_database.run_queries(OFFICE, partial(run, CONTEXT))
         login_pool = single_connection_database._pools[single_connection_database._reader]
-        (connection,) = login_pool._pools[asyncio.get_running_loop()]._idle
-        return await connection.execute({}, "select 1", context)
+        return await login_pool.execute("select 1", {}, context)
 
     assert asyncio.run(after()) == [(b"none", b"")]
 
@@ -131,10 +130,6 @@ def test_query_and_result_of_megabytes_are_transferred(single_connection_databas
         )
     )
     assert rows == [(text.encode(),)]
-
-
-def test_placeholders_are_numbered():
-    assert pool.numbered_placeholders("select %(a)s, %(b)s, %(a)s, 'x%%'") == ("select $1, $2, $1, 'x%'", ["a", "b"])
 
 
 def test_prepared_statements_per_connection_are_limited(single_connection_database, monkeypatch):
