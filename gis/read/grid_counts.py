@@ -12,12 +12,17 @@ tiles. Sums of coordinates are integers in metres, because repeated addition of 
 
 from typing import Final
 
+from psycopg import sql
 from sqlalchemy import BigInteger, Boolean, Identity, Integer, SmallInteger, Text as SqlText
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gis.model.fields import Field, Level, LevelType
 from gis.model.layer import Layer, all_layers
+from gis.model.query import select_sql
 from gis.model.record import Record
+from gis.text.sql_files import SqlFile
+
+SQL = SqlFile(__file__)
 
 HALF_WORLD_M: Final = 20037508.342789244
 """Half the width of the Web Mercator square, in metres."""
@@ -100,79 +105,57 @@ def tile_counts_sql(layer: Layer, zoom: int, column: int, row: int) -> str:
     cells = 1 << (grid - zoom)
     x, y = column * cells, row * cells
     in_window = f"x between {x - 1} and {x + cells} and y between {y - 1} and {y + cells}"
-    return (
-        "select x, y, assumed, word, features, east, north from app.cells"
-        f" where layer = '{layer.name}' and grid = {grid} and {in_window}"
-        " union all select * from (select"
-        f" {_column_sql(grid)} as x, {_row_sql(grid)} as y, assumed, word, features, features * east, features * north"
-        f" from app.cell_changes where layer = '{layer.name}') latest where {in_window}"
+    of_layer = f"layer = '{layer.name}'"
+    sums = select_sql(
+        "x, y, assumed, word, features, east, north", "app.cells", [of_layer, f"grid = {grid}", in_window]
     )
+    latest = select_sql(
+        f"{_column_sql(grid)} as x, {_row_sql(grid)} as y, assumed, word, features, features * east, features * north",
+        "app.cell_changes",
+        [of_layer],
+    )
+    return f"{sums} union all {select_sql('*', f'({latest}) latest', [in_window])}"
 
 
 def total_sql(layer: Layer) -> str:
     """The SQL of the number of features that the reader may see, with and without geometry."""
-    coarsest = f"select features from app.cells where layer = '{layer.name}' and grid = {GRIDS[0]}"
-    latest = f"select features from app.cell_changes where layer = '{layer.name}'"
-    unlocated = f"select count(*) from app.{layer.name} where mercator is null and retired_at is null"
-    return f"coalesce((select sum(features) from ({coarsest} union all {latest}) every_row), 0) + ({unlocated})"
-
-
-FUNCTIONS = f"""
-create or replace function app.fold_cells() returns void language plpgsql set search_path = pg_catalog as $$
-begin
-    if not pg_try_advisory_xact_lock({FOLD_LOCK_KEY}, 0) then return; end if;
-    with folded as (delete from app.cell_changes returning *)
-    insert into app.cells (layer, grid, x, y, level, assumed, word, features, east, north)
-    select layer, grid, {_column_sql("grid")}, {_row_sql("grid")}, level, assumed, word,
-        sum(features), sum(features * east), sum(features * north)
-    from folded cross join unnest(array{list(GRIDS)}) grid
-    group by 1, 2, 3, 4, 5, 6, 7
-    on conflict (layer, grid, x, y, level, assumed, word) do update set
-        features = cells.features + excluded.features,
-        east = cells.east + excluded.east, north = cells.north + excluded.north;
-end $$;
-revoke all on function app.fold_cells from public;
-
-create or replace function app.count_cell(
-    layer text, level app.level, assumed boolean, word text, place public.geometry, features smallint
-) returns void language plpgsql set search_path = pg_catalog, public as $$
-declare change_id bigint; middle geometry := ST_Centroid(place);
-begin
-    insert into app.cell_changes (layer, level, assumed, word, features, east, north)
-    values ($1, $2, $3, $4, $6, round(ST_X(middle)), round(ST_Y(middle))) returning id into change_id;
-    if change_id % {FOLD_INTERVAL} = 0 then perform app.fold_cells(); end if;
-end $$;
-revoke all on function app.count_cell from public;
-"""
+    of_layer = f"layer = '{layer.name}'"
+    coarsest = select_sql("features", "app.cells", [of_layer, f"grid = {GRIDS[0]}"])
+    latest = select_sql("features", "app.cell_changes", [of_layer])
+    located = select_sql("sum(features)", f"({coarsest} union all {latest}) every_row")
+    unlocated = select_sql("count(*)", f"app.{layer.name}", ["mercator is null", "retired_at is null"])
+    return f"coalesce(({located}), 0) + ({unlocated})"
 
 
 def triggers() -> str:
     """The SQL of all functions and triggers of counting, idempotent, for every layer with grid counts."""
-    return "\n".join([FUNCTIONS, *(_trigger(layer) for layer in all_layers() if layer.has_grid_counts)])
+    functions = SQL.text(
+        "functions",
+        fold_lock=FOLD_LOCK_KEY,
+        cell_column=sql.SQL(_column_sql("grid")),
+        cell_row=sql.SQL(_row_sql("grid")),
+        grids=list(GRIDS),
+        fold_interval=FOLD_INTERVAL,
+    )
+    return "\n".join([functions, *(_trigger(layer) for layer in all_layers() if layer.has_grid_counts)])
 
 
 def _trigger(layer: Layer) -> str:
-    """The SQL of a trigger that subtracts the old row of a change and adds the new one."""
+    """The SQL of the trigger that counts the features of a layer."""
     field = count_field(layer)
     names = ["level", "position_source", "retired_at", "geom", *([field.name] if field else [])]
-    new, old = (", ".join(f'{row}."{name}"' for name in names) for row in ("NEW", "OLD"))
-
-    def count(row: str, features: int) -> str:
-        code = f"coalesce({row}.\"{field.name}\", '')" if field else "''"
-        return (
-            f"if {row}.retired_at is null and {row}.mercator is not null then perform app.count_cell("
-            f"'{layer.name}', {row}.level, {row}.position_source = 'assumed', {code}, {row}.mercator,"
-            f" {features}::smallint); end if;"
-        )
-
-    return f"""
-create or replace function app.count_{layer.name}() returns trigger
-language plpgsql security definer set search_path = pg_catalog, public as $$
-begin
-    if TG_OP = 'UPDATE' and row({new}) is not distinct from row({old}) then return null; end if;
-    if TG_OP <> 'INSERT' then {count("OLD", -1)} end if;
-    if TG_OP <> 'DELETE' then {count("NEW", 1)} end if;
-    return null;
-end $$;
-create or replace trigger count after insert or update or delete on app.{layer.name}
-    for each row execute function app.count_{layer.name}();"""
+    values = {row: sql.SQL(", ").join(sql.Identifier(row, name) for name in names) for row in ("new", "old")}
+    codes = {
+        row: sql.SQL("coalesce({}, '')").format(sql.Identifier(row, field.name)) if field else sql.Literal("")
+        for row in ("new", "old")
+    }
+    return SQL.text(
+        "trigger",
+        function=sql.Identifier(f"count_{layer.name}"),
+        layer=layer.name,
+        table=sql.Identifier(layer.name),
+        new_values=values["new"],
+        old_values=values["old"],
+        new_code=codes["new"],
+        old_code=codes["old"],
+    )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from geoalchemy2 import Geometry
+from psycopg import sql
 from sqlalchemy import Float, Index, Integer, Text as SqlText, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -17,6 +18,7 @@ from gis.db.pool import BoundQuery, QueryGenerator
 from gis.model.children import UnjournalledRecord
 from gis.model.fields import Level, LevelType
 from gis.read.execution import run_queries
+from gis.text.sql_files import SqlFile
 
 MAX_VERTEX_SPACING_M = 500
 """The maximum distance between vertices, so that interpolated points are within a millimetre of the geodesic."""
@@ -63,71 +65,14 @@ class Station:
     lat: float
 
 
-BUILD_ROUTE = text(f"""
-with pieces as (
-    select row_number() over () as n, parsed.geom from unnest(cast(:pieces as text[])) as piece (wkt),
-        lateral (select ST_SetSRID(ST_GeomFromText(piece.wkt), {WGS84}) as geom) parsed
-), points as (
-    select n, (ST_DumpPoints(ST_Segmentize(geom::geography, {MAX_VERTEX_SPACING_M})::geometry)).* from pieces
-), chained as (
-    select n, path[1] as k, geom, lag(geom) over (order by n, path[1]) as before from points
-), measured as (
-    select n, k, geom, sum(coalesce(ST_Distance(geom::geography, before::geography), 0))
-        over (order by n, k) as m, before is null or not ST_Equals(geom, before) as moved from chained
-), line as (
-    select ST_SetSRID(ST_MakeLine(ST_MakePointM(ST_X(geom), ST_Y(geom), m) order by n, k), {WGS84}) as geom, max(m) as m
-    from measured where moved
-)
-insert into app.routes (name, geom, length_m, level) select :route, geom, m, cast(:level as app.level) from line
-on conflict (name) do update set geom = excluded.geom, length_m = excluded.length_m, level = excluded.level
-""")
+SQL = SqlFile(__file__)
 
-BUILD_SEGMENTS = text(f"""
-with points as (
-    select (vertex).path[1] - 1 as i, (vertex).geom from
-        (select ST_DumpPoints(ST_Transform(geom, {UTM_48N})) as vertex from app.routes where name = :route) dumped
-), members as (
-    select i / {SEGMENT_EDGES} as k, i, geom from points
-    union all select i / {SEGMENT_EDGES} - 1, i, geom from points where i > 0 and i % {SEGMENT_EDGES} = 0
-), pieces as (
-    select k, ST_MakeLine(geom order by i) as piece from members group by k having count(*) > 1
-)
-insert into app.route_segments (route, n, m0, m1, utm, level)
-select :route, k, ST_M(ST_StartPoint(piece)), ST_M(ST_EndPoint(piece)), piece, cast(:level as app.level) from pieces
-""")
-
-LOCATE_SQL = """
-with p as materialized (
-    select ST_Transform(ST_SetSRID(ST_MakePoint(%(lon)s::float8, %(lat)s::float8), {wgs84}), {utm}) as g,
-        ST_SetSRID(ST_MakePoint(%(lon)s::float8, %(lat)s::float8), {wgs84})::geography as here
-), foot as (
-    select s.route, ST_InterpolatePoint(s.utm, p.g) as m, p.here,
-        ST_Transform(ST_Force2D(ST_ClosestPoint(s.utm, p.g)), {wgs84}) as foot
-    from p cross join lateral (select route, utm from app.route_segments {where} order by utm <-> p.g limit 1) s
-)
-select route, m, ST_Distance(foot::geography, here), ST_X(foot), ST_Y(foot) from foot
-"""
-
-LOCATE_ON_ROUTE = LOCATE_SQL.format(wgs84=WGS84, utm=UTM_48N, where="where route = %(route)s")
-LOCATE_ON_ANY_ROUTE = LOCATE_SQL.format(wgs84=WGS84, utm=UTM_48N, where="")
-
-POINT_AT_SQL = f"""
-select ST_X(g), ST_Y(g) from (
-    select ST_Transform(ST_Force2D(ST_GeometryN(ST_LocateAlong(piece.utm, chainage.m), 1)), {WGS84}) as g
-    from (
-        select greatest(least(%(m)s::float8, length_m), 0) as m from app.routes
-        where name = %(route)s and %(m)s::float8 between -{CHAINAGE_TOLERANCE_M} and length_m + {CHAINAGE_TOLERANCE_M}
-    ) chainage cross join lateral (
-        select utm from app.route_segments where route = %(route)s and m0 <= chainage.m order by m0 desc limit 1
-    ) piece
-) at where g is not null
-"""
-
-SECTION_SQL = """
-select ST_AsGeoJSON(ST_LineMerge(ST_CollectionExtract(ST_Force2D(
-    ST_LocateBetween(geom, least(%(a)s::float8, %(b)s::float8), greatest(%(a)s::float8, %(b)s::float8))), 2)), 7)::jsonb
-from app.routes where name = %(route)s
-"""
+BUILD_ROUTE = text(SQL.text("build_route", wgs84=WGS84, max_vertex_spacing=MAX_VERTEX_SPACING_M))
+BUILD_SEGMENTS = text(SQL.text("build_segments", utm=UTM_48N, edges=SEGMENT_EDGES))
+LOCATE_ON_ROUTE = SQL.text("locate", wgs84=WGS84, utm=UTM_48N, routes=sql.SQL("route = %(route)s"))
+LOCATE_ON_ANY_ROUTE = SQL.text("locate", wgs84=WGS84, utm=UTM_48N, routes=sql.SQL("true"))
+POINT_AT_SQL = SQL.text("point_at", wgs84=WGS84, tolerance=CHAINAGE_TOLERANCE_M)
+SECTION_SQL = SQL.text("section")
 
 
 def build_route(session: Session, route: str, pieces: list[str], level: Level = Level.PUBLIC) -> float:
@@ -154,8 +99,8 @@ def station(session: Session, lon: float, lat: float, route: str | None = None) 
 
 def station_queries(lon: float, lat: float, route: str | None = None) -> QueryGenerator[Station | None]:
     """The query of ``station``."""
-    sql, parameters = (LOCATE_ON_ANY_ROUTE, {}) if route is None else (LOCATE_ON_ROUTE, {"route": route})
-    rows = yield BoundQuery(sql, {"lon": lon, "lat": lat, **parameters}, prepared=True)
+    query, parameters = (LOCATE_ON_ANY_ROUTE, {}) if route is None else (LOCATE_ON_ROUTE, {"route": route})
+    rows = yield BoundQuery(query, {"lon": lon, "lat": lat, **parameters}, prepared=True)
     return Station(rows[0][0].decode(), *rows[0][1:]) if rows else None
 
 
@@ -182,16 +127,8 @@ def section_queries(route: str, start_m: float, end_m: float) -> QueryGenerator[
 OUTLINE_TOLERANCE_DEGREES = 0.001
 """About 100 m: the simplification of a route at small scales."""
 
-ROUTE_OUTLINE = text(f"""
-select ST_AsGeoJSON(ST_SimplifyPreserveTopology(ST_Force2D(geom), {OUTLINE_TOLERANCE_DEGREES}), 5)::jsonb
-from app.routes where name = :route
-""")
-
-ROUTE_IN_BBOX = text(f"""
-select ST_AsGeoJSON(ST_CollectionExtract(ST_Intersection(
-    ST_Force2D(geom), ST_MakeEnvelope(:west, :south, :east, :north, {WGS84})), 2), 6)::jsonb
-from app.routes where name = :route and geom && ST_MakeEnvelope(:west, :south, :east, :north, {WGS84})
-""")
+ROUTE_OUTLINE = text(SQL.text("outline", tolerance=OUTLINE_TOLERANCE_DEGREES))
+ROUTE_IN_BBOX = text(SQL.text("in_bbox", wgs84=WGS84))
 
 
 def route_outline(

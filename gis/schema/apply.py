@@ -86,7 +86,7 @@ end $$;
 """
 """Functions that ``security_sql`` does not create lose SECURITY DEFINER and the public right to call them."""
 
-CREATED_FUNCTION = re.compile(r"create or replace function (?:app|release)\.(\w+)")
+CREATED_FUNCTION = re.compile(r'create or replace function (?:app|release)\."?(\w+)')
 
 
 def security_drift(connection: Connection, policy: Policy) -> list[str]:
