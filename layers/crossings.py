@@ -18,8 +18,10 @@ from gis.model import (
     GREEN,
     GREY,
     CodeList,
+    DerivedSql,
     Field,
     Link,
+    Linked,
     Mark,
     Status,
     create_link,
@@ -56,11 +58,13 @@ class CrossingState(Status):
 GATE_ROLE = "gate"
 """The role of the link to the gate that a crossing belongs to."""
 
-GATE_SQL = (
-    "select g.{} from app.links_history l join app.gates g on g.id = l.to_id"
-    " where l.feature_id = t.id and l.role = 'gate' and l.valid @> clock_timestamp() order by lower(l.valid) limit 1"
-)
-"""The gate as a derived field, by the link to it, so that only readers who may see the gate read its name."""
+LINKED_GATES = Linked("gates", ("id", "name"), role=GATE_ROLE)
+"""The gate by the link to it, so that only readers who may see the gate read its name."""
+
+
+def _of_gate(column: str) -> DerivedSql:
+    """A column of the gate that the crossing belongs to."""
+    return lambda row: row.select(column, LINKED_GATES, order_by="linked_at", limit=1)
 
 
 class Crossing(
@@ -82,8 +86,8 @@ class Crossing(
     counterpart: Mapped[str | None] = field("Phía đối diện", "Counterpart", max_length=200)
     aliases: Mapped[list[str] | None] = field("Tên khác", "Aliases")
     note: Mapped[str | None] = field("Ghi chú", "Note")
-    gate_id = derived("Mã cửa khẩu", "Gate's id", GATE_SQL.format("id"), type="uuid")
-    gate = derived("Thuộc cửa khẩu", "Gate", GATE_SQL.format("name"))
+    gate_id = derived("Mã cửa khẩu", "Gate's id", _of_gate("id"), reads=(LINKED_GATES,), type="uuid")
+    gate = derived("Thuộc cửa khẩu", "Gate", _of_gate("name"), reads=(LINKED_GATES,))
     geom: Mapped[Any] = geometry("GEOMETRY")
 
 

@@ -21,16 +21,19 @@ from gis.model import (
     INK,
     RED,
     ChildRecord,
+    Children,
     Clearance,
     CodeList,
+    DerivedSql,
     Mark,
+    Row,
     Status,
     child_rows,
     derived,
     field,
     geometry,
 )
-from gis.text import TODAY_SQL, Conflict, FieldError, Invalid, Text, invalid, today
+from gis.text import Conflict, FieldError, Invalid, Text, invalid, today
 from gis.write import (
     create_command,
     store_new,
@@ -108,16 +111,25 @@ class EventKind(CodeList):
     RESTORED = "restored", ("Khôi phục", "Restored")
 
 
-PLANNED_CATEGORY = (
-    "(select p.category from app.gate_plans_history p where p.feature_id = t.id and p.valid @> clock_timestamp()"
-    " and p.horizon = {} order by p.on desc limit 1)"
-)
-EVENT_SQL = (
-    "(select json_build_object('kind', e.kind, 'on', e.on, 'precision', e.precision, 'document', e.document,"
-    " 'note', e.note) from app.gate_events_history e where e.feature_id = t.id"
-    " and e.valid @> clock_timestamp() and e.on {}"
-    " order by e.on {}, e.created_at {} limit 1)"
-)
+PLANS = Children("gate_plans", ("category", "horizon", "on"))
+EVENTS = Children("gate_events", ("kind", "on", "precision", "document", "note", "created_at"))
+
+EVENT_JSON = "json_build_object('kind', kind, 'on', \"on\", 'precision', precision, 'document', document, 'note', note)"
+
+
+def _planned_category(horizon: int) -> DerivedSql:
+    """The category planned for a year by the latest decision."""
+    return lambda row: row.select("category", PLANS, [f"horizon = {horizon}"], order_by='"on" desc', limit=1)
+
+
+def _last_event(row: Row) -> str:
+    """The latest event up to the date of reading."""
+    return row.select(EVENT_JSON, EVENTS, [f'"on" <= {row.today}'], order_by='"on" desc, created_at desc', limit=1)
+
+
+def _next_event(row: Row) -> str:
+    """The first event after the date of reading."""
+    return row.select(EVENT_JSON, EVENTS, [f'"on" > {row.today}'], order_by='"on", created_at', limit=1)
 
 
 class Gate(
@@ -141,12 +153,14 @@ class Gate(
     former_province: Mapped[str | None] = field("Tỉnh cũ", "Former province", max_length=100)
     commune: Mapped[str | None] = field("Xã, phường", "Commune", max_length=100)
     aliases: Mapped[list[str] | None] = field("Tên khác", "Aliases")
-    planned_2030 = derived("Quy hoạch đến năm 2030", "Planned by 2030", PLANNED_CATEGORY.format(2030), codes=Category)
-    planned_2050 = derived("Tầm nhìn đến năm 2050", "Vision for 2050", PLANNED_CATEGORY.format(2050), codes=Category)
-    last_event = derived(
-        "Sự kiện gần nhất", "Last event", EVENT_SQL.format(f"<= {TODAY_SQL}", "desc", "desc"), type="json"
+    planned_2030 = derived(
+        "Quy hoạch đến năm 2030", "Planned by 2030", _planned_category(2030), reads=(PLANS,), codes=Category
     )
-    next_event = derived("Sự kiện sắp tới", "Next event", EVENT_SQL.format(f"> {TODAY_SQL}", "asc", "asc"), type="json")
+    planned_2050 = derived(
+        "Tầm nhìn đến năm 2050", "Vision for 2050", _planned_category(2050), reads=(PLANS,), codes=Category
+    )
+    last_event = derived("Sự kiện gần nhất", "Last event", _last_event, reads=(EVENTS,), type="json")
+    next_event = derived("Sự kiện sắp tới", "Next event", _next_event, reads=(EVENTS,), type="json")
     geom: Mapped[Any] = geometry("POINT")
 
 

@@ -135,7 +135,12 @@ class Incident(
     description: Mapped[str | None] = field("Mô tả", "Description", max_length=5000)
     side: Mapped[IncidentSide] = field("Phía xảy ra", "Side where it happened", default=IncidentSide.UNKNOWN)
     unit: Mapped[str | None] = field("Đơn vị", "Unit", max_length=200)
-    open = derived("Đang xử lý", "Open", "t.handling not in ('resolved', 'closed', 'dismissed')", type="boolean")
+    open = derived(
+        "Đang xử lý",
+        "Open",
+        lambda row: f"{row['handling']} not in ('resolved', 'closed', 'dismissed')",
+        type="boolean",
+    )
     geom: Mapped[Any] = geometry("GEOMETRY")
 
     def derive(self, session: Session) -> None:

@@ -12,7 +12,21 @@ from typing import Any
 from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, Session
 
-from gis.model import AMBER, BLUE, GREEN, GREY, CodeList, Level, Mark, Status, derived, field, geometry, transitions_to
+from gis.model import (
+    AMBER,
+    BLUE,
+    GREEN,
+    GREY,
+    CodeList,
+    Level,
+    Mark,
+    Row,
+    Status,
+    derived,
+    field,
+    geometry,
+    transitions_to,
+)
 from gis.text import FieldError, Invalid, Text, invalid, today
 from gis.write import (
     create_command,
@@ -91,11 +105,13 @@ FIELD_OF_CLEAR = {
 }
 """The field that each of the six clears requires."""
 
-MISSING_CLEARS = "array_remove(array[{}], null)".format(
-    ", ".join(
-        f"case when coalesce(t.{name}::text, '') = '' then '{clear}' end" for clear, name in FIELD_OF_CLEAR.items()
+
+def _missing_clears(row: Row) -> str:
+    """The clears whose field is empty."""
+    clears = (
+        f"case when coalesce({row[name]}::text, '') = '' then '{clear}' end" for clear, name in FIELD_OF_CLEAR.items()
     )
-)
+    return f"array_remove(array[{', '.join(clears)}], null)"
 
 
 class Task(
@@ -135,7 +151,7 @@ class Task(
     missing_clears = derived(
         "Nội dung “6 rõ” còn thiếu",
         "Missing of the six clears",
-        MISSING_CLEARS,
+        _missing_clears,
         codes=Clear,
         type="list",
         level=Level.INTERNAL,
@@ -143,7 +159,7 @@ class Task(
     urgency = derived(
         "Tình trạng tiến độ",
         "Progress status",
-        urgency_of("state", done=("done", "cancelled"), not_begun=("draft", "assigned"), waiting="t.state = 'waiting'"),
+        urgency_of("state", done=("done", "cancelled"), not_begun=("draft", "assigned"), waiting=("waiting",)),
         codes=Urgency,
     )
     geom: Mapped[Any] = geometry("GEOMETRY")

@@ -1,7 +1,6 @@
 """Urgency (tình trạng tiến độ) of tasks and works: a derived field, computed by one SQL expression on every read."""
 
-from gis.model import AMBER, BLUE, GREEN, GREY, RED, CodeList, Mark
-from gis.text import TODAY_SQL
+from gis.model import AMBER, BLUE, GREEN, GREY, RED, CodeList, DerivedSql, Mark, Row
 
 
 class Urgency(CodeList):
@@ -14,19 +13,27 @@ class Urgency(CodeList):
     DONE = "done", ("Hoàn thành", "Done"), Mark("check", GREY)
 
 
-def urgency_of(status: str, *, done: tuple[str, ...], not_begun: tuple[str, ...], waiting: str = "false") -> str:
-    """The SQL of the urgency of a row ``t``: done, otherwise waiting, overdue, planned or on time, in this order.
+def urgency_of(
+    status: str, *, done: tuple[str, ...], not_begun: tuple[str, ...], waiting: tuple[str, ...] = ()
+) -> DerivedSql:
+    """The urgency of a row: done, otherwise waiting, overdue, planned or on time, in this order.
 
-    ``done`` and ``not_begun`` are codes of the column ``status``; ``waiting`` is a condition beside ``waiting_on``. A
-    row without a due date is never overdue.
+    ``done``, ``not_begun`` and ``waiting`` are codes of the column ``status``; a row with a body in ``waiting_on`` is
+    waiting too. A row without a due date is never overdue.
     """
-    return (
-        f"case when t.{status} in ({_quoted(done)}) then 'done'"
-        f" when coalesce(t.waiting_on, '') <> '' or {waiting} then 'waiting'"
-        f" when t.due_on < {TODAY_SQL} then 'overdue'"
-        f" when t.{status} in ({_quoted(not_begun)}) then 'planned' else 'on_time' end"
-    )
+
+    def sql(row: Row) -> str:
+        return (
+            f"case when {_is_any(row[status], done)} then 'done'"
+            f" when coalesce({row['waiting_on']}, '') <> '' or {_is_any(row[status], waiting)} then 'waiting'"
+            f" when {row['due_on']} < {row.today} then 'overdue'"
+            f" when {_is_any(row[status], not_begun)} then 'planned' else 'on_time' end"
+        )
+
+    return sql
 
 
-def _quoted(codes: tuple[str, ...]) -> str:
-    return ", ".join(f"'{code}'" for code in codes)
+def _is_any(status: str, codes: tuple[str, ...]) -> str:
+    """The condition that a status is one of the codes."""
+    listed = ", ".join(f"'{code}'" for code in codes)
+    return f"{status} in ({listed})" if codes else "false"

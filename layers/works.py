@@ -20,6 +20,7 @@ from gis.model import (
     GREY,
     RED,
     ChildRecord,
+    Children,
     Clearance,
     CodeList,
     Field,
@@ -85,11 +86,12 @@ class WorkStage(Status):
         return to_next + others + suspensions
 
 
+STEPS = Children("work_steps", ("ordinal", "code", "title_vi", "title_en", "due_on", "done_on"))
+
 PROCEDURE_PROGRESS = """
-select json_build_object('done', count(s.done_on), 'of', count(*),
-    'next', (array_agg(json_build_object('code', s.code, 'title', json_build_object('vi', s.title_vi, 'en', s.title_en),
-        'due_on', s.due_on) order by s.ordinal) filter (where s.done_on is null))[1])
-from app.work_steps_history s where s.feature_id = t.id and s.valid @> clock_timestamp() having count(*) > 0
+case when count(*) > 0 then json_build_object('done', count(done_on), 'of', count(*),
+    'next', (array_agg(json_build_object('code', code, 'title', json_build_object('vi', title_vi, 'en', title_en),
+        'due_on', due_on) order by ordinal) filter (where done_on is null))[1]) end
 """
 """The progress of the procedure with the neighbour: the number of steps done, of all steps, and the next step."""
 
@@ -132,7 +134,11 @@ class Work(
         "Tạm dừng từ giai đoạn", "Suspended at stage", writable=False, max_length=40
     )
     procedure = derived(
-        "Quy trình phối hợp với phía bạn", "Procedure with the neighbour", PROCEDURE_PROGRESS, type="json"
+        "Quy trình phối hợp với phía bạn",
+        "Procedure with the neighbour",
+        lambda row: row.select(PROCEDURE_PROGRESS, STEPS),
+        reads=(STEPS,),
+        type="json",
     )
     urgency = derived(
         "Tình trạng tiến độ",

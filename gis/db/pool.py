@@ -8,6 +8,7 @@ transaction would.
 """
 
 import asyncio
+import datetime as dt
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -33,11 +34,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class BoundQuery:
-    """A statement with its values. ``prepared`` if one plan suits all values, so that the connection keeps it."""
+    """A statement with its values, and the moment that ``app.as_of()`` returns in it (None for the present).
+
+    ``prepared`` if one plan suits all values, so that the connection keeps it.
+    """
 
     sql: str
     values: Mapping[str, Any]
     prepared: bool = False
+    as_of: dt.datetime | None = None
 
 
 QueryGenerator = Generator[BoundQuery, list[Row], T]

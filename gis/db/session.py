@@ -5,9 +5,9 @@ actor with one statement, READ ONLY unless ``write`` is true, and commits at the
 then enforces row policies and column grants, and its triggers journal every change under the actor's name.
 """
 
+import datetime as dt
 import json
 import logging
-import re
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import psycopg
-from sqlalchemy import TextClause, create_engine, event, text
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session as Session, SessionTransaction
 
@@ -23,6 +23,7 @@ from gis.db.actors import Actor
 from gis.db.pool import BoundQuery, LoginPool, QueryGenerator, T
 from gis.db.refusals import PARTNERS_NOT_SERVED_TEXT, TOO_MANY_DOWNLOADS_TEXT, translate_database_errors
 from gis.db.shared_memory import SharedSemaphore
+from gis.model.as_of import setting_of
 from gis.text.errors import Forbidden, Unavailable
 from gis.text.i18n import Text
 
@@ -63,25 +64,37 @@ DOWNLOAD_TIMEOUT = "30min"
 """A download lasts as long as the client takes to read it; the limit is there because its snapshot delays VACUUM."""
 
 
-SET_CONTEXT = text(
-    "select set_config('role', :role, true), set_config('cotmoc.actor', :actor, true),"
-    " set_config('cotmoc.unit', :unit, true), set_config('cotmoc.recipient', :recipient, true),"
-    " set_config('cotmoc.releases', :releases, true),"
-    " set_config('cotmoc.reason', :reason, true),"
-    " set_config('cotmoc.request', :request, true), set_config('cotmoc.device_at', :device_at, true),"
-    " set_config('transaction_read_only', :read_only, true)"
-)
+CONTEXT_SETTINGS = {
+    "role": "role",
+    "actor": "cotmoc.actor",
+    "unit": "cotmoc.unit",
+    "recipient": "cotmoc.recipient",
+    "releases": "cotmoc.releases",
+    "reason": "cotmoc.reason",
+    "request": "cotmoc.request",
+    "device_at": "cotmoc.device_at",
+    "as_of": "cotmoc.as_of",
+    "read_only": "transaction_read_only",
+}
+"""The settings of PostgreSQL that make up the context of a transaction, by the name of their parameter.
+
+Every transaction sets all of them, for itself only, so that nothing of the previous transaction remains.
+"""
 
 
-def _to_driver_sql(statement: TextClause) -> str:
-    """The statement with the placeholders of psycopg instead of SQLAlchemy's."""
-    return re.sub(r":(\w+)", r"%(\1)s", statement.text)
+def _set_context_sql(placeholder: str) -> str:
+    """The statement that sets the context, with placeholders of this form."""
+    settings = (
+        f"set_config('{setting}', {placeholder.format(name)}, true)" for name, setting in CONTEXT_SETTINGS.items()
+    )
+    return f"select {', '.join(settings)}"
 
 
-DRIVER_SET_CONTEXT = _to_driver_sql(SET_CONTEXT)
+SET_CONTEXT = text(_set_context_sql(":{}"))
+DRIVER_SET_CONTEXT = _set_context_sql("%({})s")
 
+DRIVER_JOURNAL_READ = "select app.journal_read(%(layer)s, %(feature_id)s, %(action)s, cast(%(selection)s as jsonb))"
 JOURNAL_READ = text("select app.journal_read(:layer, :feature_id, :action, cast(:selection as jsonb))")
-DRIVER_JOURNAL_READ = _to_driver_sql(JOURNAL_READ)
 
 
 @dataclass(frozen=True)
@@ -203,7 +216,8 @@ class Database:
             try:
                 query = next(queries)
                 while True:
-                    query = queries.send(await pool.execute(DRIVER_SET_CONTEXT, context, query))
+                    moment = {"as_of": setting_of(query.as_of)}
+                    query = queries.send(await pool.execute(DRIVER_SET_CONTEXT, {**context, **moment}, query))
             except StopIteration as end:
                 result: T = end.value
             for entry in recorder.info.get("readings", ()):
@@ -231,7 +245,9 @@ class Database:
             yield
 
     @asynccontextmanager
-    async def download_connection(self, actor: Actor) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    async def download_connection(
+        self, actor: Actor, as_of: dt.datetime | None = None
+    ) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
         """A download slot and a connection with a read-only snapshot (REPEATABLE READ) in the name of ``actor``.
 
         If the client disconnects, the connection is closed, and PostgreSQL, which checks for its client every 500 ms,
@@ -242,7 +258,7 @@ class Database:
             try:
                 await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
                 await connection.set_read_only(True)
-                await connection.execute(DRIVER_SET_CONTEXT, _context(actor))
+                await connection.execute(DRIVER_SET_CONTEXT, {**_context(actor), "as_of": setting_of(as_of)})
                 yield connection
             finally:
                 await connection.close()  # does not suspend, so a cancelled task closes it too
@@ -297,5 +313,6 @@ def _context(
         "reason": reason or "",
         "request": request or "",
         "device_at": device_at or "",
+        "as_of": setting_of(None),
         "read_only": "off" if write else "on",
     }

@@ -152,7 +152,7 @@ async def stream(database: Database, actor: Actor, export: Export) -> AsyncItera
 
     Raises ``Unavailable`` before the first chunk if too many downloads are running.
     """
-    async with database.download_connection(actor) as connection:
+    async with database.download_connection(actor, export.selection.as_of) as connection:
         if not actor.level.sees_assumed_positions:
             sql, values = pages.withheld_count_sql(export.selection)
             counted = await (await connection.execute(sql, values)).fetchone()
@@ -239,9 +239,9 @@ class Column:
 
 def columns_of(export: Export) -> list[Column]:
     """The columns of a table for people: the selected fields, the position in WGS 84 and VN-2000, and the id."""
-    clearance, language = export.selection.clearance, export.language
+    row, language = export.selection.row, export.language
     columns = [
-        Column(_column_title(field, language), *_display_sql(field, field.expression(clearance), language))
+        Column(_column_title(field, language), *_display_sql(field, field.expression(row), language))
         for field in selected_fields(export.selection)
     ]
     if export.selection.layer.has_geometry:

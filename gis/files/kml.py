@@ -76,7 +76,7 @@ def _element_sql(name: str, content: str, attributes: str = "") -> str:
 
 def _value_sql(selection: Selection, field: Field) -> str:
     """The SQL of a field's value as XML text; times are in UTC."""
-    sql = field.expression(selection.clearance)
+    sql = field.expression(selection.row)
     plain: dict[str, str] = {
         "integer": f"{sql}::text",
         "number": f"{sql}::text",

@@ -117,7 +117,7 @@ def spool_rows(session: Session, export: Export, path: Path, check_cancelled: Ca
         (
             field.name,
             ARROW_TYPES[field.type][0],
-            ARROW_TYPES[field.type][1].format(field.expression(export.selection.clearance)),
+            ARROW_TYPES[field.type][1].format(field.expression(export.selection.row)),
         )
         for field in selected_fields(export.selection)
     ]
@@ -146,7 +146,8 @@ def rows_of(
 ) -> Iterator[list[tuple[Any, ...]]]:
     """Yield the selected rows in batches, read through a server-side cursor."""
     sql, values = pages.unpaged_sql(export.selection, select_list)
-    with execution.driver_connection(session).cursor(name="export", binary=True) as cursor:
+    connection = execution.driver_connection(session, export.selection.as_of)
+    with connection.cursor(name="export", binary=True) as cursor:
         cursor.execute(sql, values)
         while rows := cursor.fetchmany(BATCH_ROWS):
             check_cancelled()

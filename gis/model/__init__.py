@@ -21,6 +21,7 @@ from gis.model.fields import (
     SCHEMA,
     Clearance,
     CodeListType,
+    DerivedSql,
     Field,
     Level,
     LevelType,
@@ -32,6 +33,8 @@ from gis.model.fields import (
 from gis.model.layer import Feature, Layer, all_layers, catalog
 from gis.model.links import Link, LinkRole, create_link, declare_link_roles, delete_link, layer_of
 from gis.model.record import Record
+from gis.model.row import Row
+from gis.model.sources import LINKS, Children, Linked, Rows
 
 __all__ = [
     "AMBER",
@@ -40,14 +43,17 @@ __all__ = [
     "GREEN",
     "GREY",
     "INK",
+    "LINKS",
     "PURPLE",
     "RED",
     "SCHEMA",
     "SKY",
     "ChildRecord",
+    "Children",
     "Clearance",
     "CodeList",
     "CodeListType",
+    "DerivedSql",
     "Feature",
     "Field",
     "Layer",
@@ -55,10 +61,13 @@ __all__ = [
     "LevelType",
     "Link",
     "LinkRole",
+    "Linked",
     "Mark",
     "OrderedCodeList",
     "PositionSource",
     "Record",
+    "Row",
+    "Rows",
     "Status",
     "UnjournalledRecord",
     "all_layers",

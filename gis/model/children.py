@@ -21,9 +21,11 @@ from gis.model.fields import (
     Clearance,
     Field,
     Level,
+    OwnUnitView,
     ScopedClearance,
 )
 from gis.model.layer import Feature
+from gis.model.query import select_sql
 from gis.model.record import Record
 from gis.model.tables import history_table
 from gis.text.i18n import Text
@@ -54,23 +56,28 @@ ChildT = TypeVar("ChildT", bound=ChildRecord)
 
 
 def child_fields(child: type[ChildRecord], clearance: Clearance) -> list[Field]:
-    """The fields of a child table that may be read with this clearance; their SQL is over a row ``t`` of its history.
+    """The fields of a child table that may be read with this clearance.
 
-    Fields that a scoped clearance may read in rows of the own unit only are read through the view ``<table>_own``.
+    Fields that a scoped clearance may read in rows of the own unit only are read through the view ``<table>_own``, by
+    the validity of a row of the history table.
     """
     fields = [
         Field(name=column.name, nullable=bool(column.nullable), **column.info["field"])
         for column in child.__table__.columns
         if "field" in column.info
     ]
-    view = f'app.{child.__tablename__}_own own where own.id = t."id" and own.valid = t."valid"'
     return [
-        replace(field, own_unit_sql=f'select own."{field.name}" from {view}')
+        replace(field, own_unit_view=own_unit_view(child))
         if isinstance(clearance, ScopedClearance) and not clearance.may_read_everywhere(field.level)
         else field
         for field in fields
         if clearance.may_read(field.level)
     ]
+
+
+def own_unit_view(child: type[ChildRecord]) -> OwnUnitView:
+    """The view of all states of the rows of a child table that belong to features of a scoped reader's own unit."""
+    return OwnUnitView(f"{child.__tablename__}_own", "valid")
 
 
 def child_columns(child: type[ChildRecord], clearance: Clearance) -> list[str]:
@@ -79,13 +86,13 @@ def child_columns(child: type[ChildRecord], clearance: Clearance) -> list[str]:
         "id",
         "feature_id",
         "created_at",
-        *(field.name for field in child_fields(child, clearance) if field.own_unit_sql is None),
+        *(field.name for field in child_fields(child, clearance) if field.own_unit_view is None),
     ]
 
 
 def masked_child_fields(child: type[ChildRecord], clearance: Clearance) -> list[str]:
     """The fields of a child table that a scoped clearance may read in rows of the own unit only."""
-    return [field.name for field in child_fields(child, clearance) if field.own_unit_sql is not None]
+    return [field.name for field in child_fields(child, clearance) if field.own_unit_view is not None]
 
 
 def child_rows(
@@ -100,11 +107,14 @@ def child_rows(
     columns = load_only(*(getattr(source, name) for name in names), raiseload=True)
     rows = list(session.scalars(select(source).where(source.feature_id == feature_id).options(columns)))
     if masked := masked_child_fields(child, clearance):
-        masked_columns = ", ".join(f'"{name}"' for name in masked)
+        in_force = "valid @> coalesce(cast(:as_of as timestamptz), clock_timestamp())"
         own_unit_rows = session.execute(
             text(
-                f"select id, {masked_columns} from app.{child.__tablename__}_own where id = any(:ids)"
-                " and valid @> coalesce(cast(:as_of as timestamptz), clock_timestamp())"
+                select_sql(
+                    ["id", *(f'"{name}"' for name in masked)],
+                    f"app.{child.__tablename__}_own",
+                    ["id = any(:ids)", in_force],
+                )
             ),
             {"ids": [row.id for row in rows], "as_of": as_of},
         )

@@ -7,10 +7,10 @@ code.
 import datetime as dt
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Union, get_args, get_origin
 
 from geoalchemy2 import Geometry
 from sqlalchemy import (
@@ -31,12 +31,19 @@ from sqlalchemy.types import TypeEngine
 
 from gis.crs.systems import WGS84
 from gis.model.code_lists import CodeList, OrderedCodeList, Status
+from gis.model.query import select_sql
 from gis.text.i18n import Text
+
+if TYPE_CHECKING:
+    from gis.model.row import Row
+    from gis.model.sources import Source
 
 SCHEMA = "app"
 CodeListClass = type[CodeList] | None
 OrderedCodeListClass = type[OrderedCodeList] | None
 GeoJSON = dict[str, Any]
+DerivedSql = Callable[["Row"], str]
+"""The SQL expression of a derived property over a row."""
 
 
 class Level(OrderedCodeList):
@@ -157,13 +164,31 @@ SQL_TYPES: dict[Any, tuple[str, Callable[[], TypeEngine[Any]]]] = {
 
 
 @dataclass(frozen=True)
+class OwnUnitView:
+    """A view of the states of rows of the own unit, with the columns that a scoped reader may read in these only.
+
+    ``key`` is the column that identifies a state of a row beside its id.
+    """
+
+    name: str
+    key: str
+
+    ALIAS: ClassVar[str] = "own"
+
+    def select(self, value: str, row: "Row") -> str:
+        """The SQL of a value that is computed from the view for a state of a row; null outside of the own unit."""
+        conditions = [f"{self.ALIAS}.{name} = {row.column(name)}" for name in ("id", self.key)]
+        return f"({select_sql(value, f'app.{self.name} {self.ALIAS}', conditions)})"
+
+
+@dataclass(frozen=True)
 class Field:
     """One property of a layer.
 
-    ``type`` is one of text, code, integer, number, date, datetime, boolean, uuid, list and json. ``sql`` is the
-    expression over the row ``t`` of a derived property, and ``None`` for a stored one. With ``masked_when_assumed``,
-    readers who do not see assumed positions get the column ``shared_<name>``, which is null for these.
-    ``own_unit_sql`` is the query that gives the value to a scoped reader for rows of the own unit only.
+    ``type`` is one of text, code, integer, number, date, datetime, boolean, uuid, list and json. ``sql`` composes the
+    expression of a derived property, which reads ``reads`` beside its row, and is ``None`` for a stored one. With
+    ``masked_when_assumed``, readers who do not see assumed positions get the column ``shared_<name>``, which is null
+    for these. ``own_unit_view`` is set for a scoped reader who gets the value in rows of the own unit only.
     """
 
     name: str
@@ -176,9 +201,10 @@ class Field:
     default: Any = None
     max_length: int = 2000
     unit: str | None = None
-    sql: str | None = None
+    sql: DerivedSql | None = None
+    reads: "tuple[Source, ...]" = ()
     masked_when_assumed: bool = False
-    own_unit_sql: str | None = None
+    own_unit_view: OwnUnitView | None = None
 
     @property
     def required(self) -> bool:
@@ -199,17 +225,19 @@ class Field:
         """Whether it is a status, which changes only by transitions."""
         return self.codes is not None and issubclass(self.codes, Status) and self.sql is None
 
-    def expression(self, clearance: Clearance) -> str:
-        """The SQL expression of this property for this clearance, over the row ``t``."""
-        if self.own_unit_sql is not None:
-            return f"({self.own_unit_sql})"
+    def expression(self, row: "Row") -> str:
+        """The SQL expression of this property over a row, as the reader of the row may read it."""
+        if self.own_unit_view is None:
+            return self._value(row)
+        return self.own_unit_view.select(self._value(replace(row, unit_alias=OwnUnitView.ALIAS)), row)
+
+    def _value(self, row: "Row") -> str:
+        """The SQL of the value, where the row is visible as a whole."""
         if self.sql is not None:
-            return f"({self.sql})"
-        return (
-            f't."shared_{self.name}"'
-            if self.masked_when_assumed and not clearance.sees_assumed_positions
-            else f't."{self.name}"'
-        )
+            return f"({self.sql(row.deriving(self))})"
+        if self.own_unit_view is not None:
+            return f'{row.unit_alias}."{self.name}"'
+        return row.masked_when_assumed(self.name) if self.masked_when_assumed else row.column(self.name)
 
 
 def rank_sql(codes: Iterable[str], sql: str) -> str:
@@ -267,10 +295,11 @@ def geometry(geometry_type: str) -> Any:
 
 @dataclass(frozen=True)
 class Derived:
-    """The declaration of a derived property: an SQL expression over the row ``t``, computed on every read."""
+    """The declaration of a derived property, which is computed on every read."""
 
     title: Text
-    sql: str
+    sql: DerivedSql
+    reads: "tuple[Source, ...]" = ()
     codes: CodeListClass = None
     level: Level = Level.PUBLIC
     type: str = "text"
@@ -279,14 +308,21 @@ class Derived:
 def derived(
     vi: str,
     en: str,
-    sql: str,
+    sql: DerivedSql,
     *,
+    reads: "tuple[Source, ...]" = (),
     codes: type[CodeList] | None = None,
     level: Level = Level.PUBLIC,
     type: str = "text",  # noqa: A002 - named like the attribute of Field
 ) -> Derived:
-    """Declare a derived property with its Vietnamese and English title; ``sql`` is over the row ``t``."""
-    return Derived(Text(vi, en), sql, codes, level, "code" if codes and type == "text" else type)
+    """Declare a derived property with its Vietnamese and English title.
+
+    ``sql`` composes the expression from its row: ``lambda row: f"{row['due_on']} < {row.today}"``. What it reads beside
+    the row is declared in ``reads`` and selected with ``row.select``; its level must be at least that of every column
+    that it reads. Then the value is right for every reader and at every past moment, and released copies that contain
+    it are recalled with what they mention.
+    """
+    return Derived(Text(vi, en), sql, reads, codes, level, "code" if codes and type == "text" else type)
 
 
 def apply_annotated_type(cls: type[Any], name: str, annotation: Any) -> None:

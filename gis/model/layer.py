@@ -5,7 +5,6 @@ A layer is a subclass of ``Feature``, which gives the common columns; ``field`` 
 """
 
 import datetime as dt
-import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field as attribute, replace
@@ -33,6 +32,7 @@ from gis.model.fields import (
     Derived,
     Field,
     Level,
+    OwnUnitView,
     PositionSource,
     ScopedClearance,
     field,
@@ -220,6 +220,7 @@ class Layer:
                         level=value.level,
                         writable=False,
                         sql=value.sql,
+                        reads=value.reads,
                     )
         return fields
 
@@ -238,12 +239,12 @@ class Layer:
     def readable_fields(self, clearance: Clearance) -> Mapping[str, Field]:
         """The fields that may be read with this clearance, by name.
 
-        For a scoped clearance, fields that it may read in rows of the own unit only have ``own_unit_sql``.
+        For a scoped clearance, fields that it may read in rows of the own unit only have an ``own_unit_view``.
         """
         fields = {name: field for name, field in self.fields.items() if clearance.may_read(field.level)}
         if isinstance(clearance, ScopedClearance):
             fields |= {
-                name: self._own_unit_field(field, clearance)
+                name: replace(field, own_unit_view=self.own_unit_view)
                 for name, field in fields.items()
                 if (field.sql is not None and not clearance.may_read_everywhere(field.level))
                 or name in self.masked_fields(clearance)
@@ -261,13 +262,10 @@ class Layer:
             and name != "retired_at"
         ]
 
-    def _own_unit_field(self, declared: Field, clearance: ScopedClearance) -> Field:
-        """The field read through the view ``<layer>_own``, which has all versions of the rows of the own unit."""
-        value_sql = f'own."{declared.name}"' if declared.sql is None else declared.sql
-        for name in self.masked_fields(clearance) if declared.sql is not None else ():
-            value_sql = re.sub(rf"\bt\.{name}\b", f'own."{name}"', value_sql)
-        view = f'app.{self.name}_own own where own.id = t."id" and own.version = t."version"'
-        return replace(declared, own_unit_sql=f"select {value_sql} from {view}")
+    @property
+    def own_unit_view(self) -> OwnUnitView:
+        """The view of all versions of the rows of a scoped reader's own unit."""
+        return OwnUnitView(f"{self.name}_own", "version")
 
     @property
     def has_grid_counts(self) -> bool:
@@ -293,7 +291,7 @@ class Layer:
         """The stored columns, geometry included, that are granted to this clearance, quoted for SQL."""
         names = ["id", "retired_at"]
         for name, declared in self.readable_fields(clearance).items():
-            if declared.sql is None and declared.own_unit_sql is None and name not in names:
+            if declared.sql is None and declared.own_unit_view is None and name not in names:
                 names += _masked_or_both(name, clearance) if declared.masked_when_assumed else [name]
         names += _masked_or_both("geom", clearance)
         if not from_history:

@@ -1,7 +1,8 @@
 """Links from a feature to another feature or to an address on a route. To see a link, its reader must see both ends.
 
-The views ``places`` and ``shared_places`` unite the features of all layers. They run with the reader's own rights
-(``security_invoker``), so that a hidden feature is missing from them too.
+The views ``places`` and ``shared_places`` unite the features of all layers, and ``links_as_of`` has the links at the
+moment of ``app.as_of()``. They run with the reader's own rights (``security_invoker``), so that what is hidden from the
+reader is missing from them too.
 """
 
 import datetime as dt
@@ -15,9 +16,12 @@ from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gis.crs.systems import WGS84
+from gis.model.as_of import AS_OF, set_as_of
 from gis.model.fields import SCHEMA, Clearance, CodeListType, PositionSource
 from gis.model.layer import Layer, all_layers, catalog
+from gis.model.query import select_sql
 from gis.model.record import Record
+from gis.model.row import Row
 from gis.model.tables import history_table
 from gis.text.errors import FEATURE_NOT_FOUND, Missing, invalid
 from gis.text.i18n import Text
@@ -110,22 +114,33 @@ class VisibleLink:
     route: str | None
 
 
-def location_views_sql() -> str:
-    """The SQL that creates the views ``places`` and ``shared_places``, which ``gis.schema`` applies."""
+def views_sql() -> str:
+    """The SQL that creates the views, which ``gis.schema`` applies."""
+    views = {
+        "places": "\nunion all\n".join(_location_select(layer, "geom") for layer in all_layers()),
+        "shared_places": "\nunion all\n".join(_location_select(layer, "shared_geom") for layer in all_layers()),
+        "links_as_of": select_sql(
+            [f'"{column.name}"' for column in Link.__table__.columns], "app.links_history", [f"valid @> {AS_OF}"]
+        ),
+    }
     return "\n".join(
-        f"create or replace view app.{name} with (security_invoker = true) as\n" + "\nunion all\n".join(selects) + ";"
-        for name, selects in {
-            "places": [_location_select(layer, "geom") for layer in all_layers()],
-            "shared_places": [_location_select(layer, "shared_geom") for layer in all_layers()],
-        }.items()
+        f"create or replace view app.{name} with (security_invoker = true) as\n{query};"
+        for name, query in views.items()
     )
 
 
 def _location_select(layer: Layer, geometry: str) -> str:
     """The SELECT of a layer in a view of all features."""
-    return (
-        f"select id, '{layer.name}'::text as layer, {layer.label_sql}::text as label, {geometry}::geometry as geom,"
-        f" position_source from app.{layer.name} where retired_at is null"
+    return select_sql(
+        [
+            "id",
+            f"'{layer.name}'::text as layer",
+            f"{layer.label_sql}::text as label",
+            f"{geometry}::geometry as geom",
+            "position_source",
+        ],
+        f"app.{layer.name}",
+        ["retired_at is null"],
     )
 
 
@@ -139,8 +154,8 @@ def join_location_sql(clearance: Clearance, id_sql: str, alias: str = "p") -> st
 
     A plain join would read the whole view, because the row policies in it keep the planner from using the primary key.
     """
-    features = location_view(clearance)
-    return f"lateral (select * from {features} feature where feature.id = {id_sql} offset 0) {alias} on true"
+    feature = select_sql("*", f"{location_view(clearance)} feature", [f"feature.id = {id_sql}"])
+    return f"lateral ({feature} offset 0) {alias} on true"
 
 
 def create_link(session: Session, feature_id: uuid.UUID, to_id: uuid.UUID, role: str) -> Link:
@@ -188,15 +203,24 @@ def links_of(
     session: Session, feature_id: uuid.UUID, clearance: Clearance, as_of: dt.datetime | None = None
 ) -> list[VisibleLink]:
     """The links from and to a feature, now or at ``as_of``, whose other end is visible to the reader today."""
-    table, valid = ("links", "true") if as_of is None else ("links_history", "l.valid @> cast(:as_of as timestamptz)")
+    if as_of is not None:
+        set_as_of(session, as_of)
+    reading = Row(clearance, moment=None if as_of is None else AS_OF)
+    links, in_force = reading.relation("links", "l")
     rows = session.execute(
         text(
-            f"select l.id, l.role, d.direction, p.layer, p.id, p.label, l.at, l.{ROUTE_COLUMN} from app.{table} l"
-            f" cross join lateral (values ('to', l.to_id), ('from', l.feature_id)) d (direction, other)"
-            f" left join {join_location_sql(clearance, 'd.other')}"
-            f" where (d.direction = 'to' and l.feature_id = :id or d.direction = 'from' and l.to_id = :id)"
-            f" and (p.id is not null or l.at is not null) and {valid} order by d.direction desc, p.layer, p.label, l.at"
+            select_sql(
+                ["l.id", "l.role", "d.direction", "p.layer", "p.id", "p.label", "l.at", f"l.{ROUTE_COLUMN}"],
+                f"{links} cross join lateral (values ('to', l.to_id), ('from', l.feature_id)) d (direction, other)"
+                f" left join {join_location_sql(clearance, 'd.other')}",
+                [
+                    "(d.direction = 'to' and l.feature_id = :id or d.direction = 'from' and l.to_id = :id)",
+                    "(p.id is not null or l.at is not null)",
+                    *in_force,
+                ],
+                order_by="d.direction desc, p.layer, p.label, l.at",
+            )
         ),
-        {"id": feature_id, **({"as_of": as_of} if as_of else {})},
+        {"id": feature_id},
     )
     return [VisibleLink(*row) for row in rows]

@@ -12,11 +12,13 @@ from gis.model.children import ChildRecord, child_tables
 from gis.model.fields import Level, ScopedClearance
 from gis.model.layer import Layer
 from gis.model.links import ROUTE_COLUMN, join_location_sql
+from gis.model.query import select_sql
+from gis.model.row import Row
 from gis.read.cursor import decode_cursor, encode_cursor
 from gis.read.execution import driver_connection
 from gis.read.pages import is_restricted_sql, record_access
 from gis.read.selection import Selection
-from gis.read.sql import add_conditions, where_clause
+from gis.read.sql import add_conditions
 from gis.read.statement import StatementBuilder
 from gis.read.timeline import (
     CHANGED_AT,
@@ -28,13 +30,13 @@ from gis.read.timeline import (
     VALID_FROM,
     TimelineEntry,
     action_name,
+    child_provenance_sql,
     child_snapshot_sql,
     differences,
     layer_provenance_sql,
     moved_distance_sql,
     provenance_of,
     provenance_sql,
-    select_list,
     snapshot_sql,
 )
 from gis.text.errors import Malformed
@@ -64,17 +66,17 @@ class TimeSpan:
     after: str | None = None
     limit: int = 100
 
-    def conditions(self, provenance: Mapping[str, str], time_sql: str) -> str:
+    def conditions(self, provenance: Mapping[str, str], time_sql: str) -> list[str]:
         """The SQL conditions on a state ``t`` of a history, given the SQL of its provenance and beginning of validity.
 
         ``time_sql`` should be a plain column: under row-level security the bounds of a range use no index.
         """
-        sql = f"{time_sql} > %(since)s and {time_sql} <= %(until)s"
+        conditions = [f"{time_sql} > %(since)s", f"{time_sql} <= %(until)s"]
         if self.by is not None:
-            sql += f" and {provenance['actor']} = %(by)s"
+            conditions.append(f"{provenance['actor']} = %(by)s")
         if self.after is not None:
-            sql += f" and ({time_sql}, t.id) < (%(at)s::timestamptz, %(key)s::uuid)"
-        return sql
+            conditions.append(f"({time_sql}, t.id) < (%(at)s::timestamptz, %(key)s::uuid)")
+        return conditions
 
     @property
     def values(self) -> dict[str, Any]:
@@ -120,8 +122,8 @@ def change_feed(
 
 def _most_recent_first(session: Session, selections: Sequence[Selection]) -> list[Selection]:
     """The layers by their latest change, newest first, so that the span can be narrowed most for the later queries."""
-    maxima = [f"(select max(t.updated_at) from app.{selection.layer.name}_history t)" for selection in selections]
-    latest = _fetch(session, f"select array[{', '.join(maxima)}]::timestamptz[]", {})[0][0]
+    maxima = [select_sql("max(t.updated_at)", f"app.{selection.layer.name}_history t") for selection in selections]
+    latest = _fetch(session, f"select array[{', '.join(f'({newest})' for newest in maxima)}]::timestamptz[]", {})[0][0]
     order = sorted(range(len(selections)), key=lambda index: latest[index] or dt.datetime.min.replace(tzinfo=dt.UTC))
     return [selections[index] for index in reversed(order)]
 
@@ -141,15 +143,16 @@ def change_counts(session: Session, selections: Sequence[Selection], span: TimeS
     for selection in selections:
         statement = StatementBuilder(values=span.values)
         add_conditions(selection, statement)
-        statement.conditions.append(
-            span.conditions(layer_provenance_sql(selection.layer, selection.clearance), CHANGED_AT)
-        )
-        history = f"app.{selection.layer.name}_history t{where_clause(statement)}"
+        statement.conditions += span.conditions(layer_provenance_sql(selection.layer, selection.clearance), CHANGED_AT)
         whole = span.by is None and not selection.criteria()
-        changed = f"select t.id from {history}" + (f" limit {EXACT_COUNT_LIMIT + 1}" if whole else "")
-        states, number = _fetch(
-            session, f"select count(*), count(distinct changed.id) from ({changed}) changed", statement.values
-        )[0]
+        changed = select_sql(
+            "t.id",
+            f"app.{selection.layer.name}_history t",
+            statement.conditions,
+            limit=EXACT_COUNT_LIMIT + 1 if whole else None,
+        )
+        counting = select_sql(["count(*)", "count(distinct changed.id)"], f"({changed}) changed")
+        states, number = _fetch(session, counting, statement.values)[0]
         if whole and states > EXACT_COUNT_LIMIT:
             number = _fetch(session, _current_count_sql(selection.layer), span.values)[0][0]
         if number:
@@ -159,12 +162,10 @@ def change_counts(session: Session, selections: Sequence[Selection], span: TimeS
 
 def _current_count_sql(layer: Layer) -> str:
     """The SQL that counts the features changed in the span; the history is read only for those changed again since."""
-    in_span = "{0}.updated_at > %(since)s and {0}.updated_at <= %(until)s"
-    changed_in_span = f"exists (select from app.{layer.name}_history h where h.id = t.id and {in_span.format('h')})"
-    return (
-        f"select count(*) from app.{layer.name} t"
-        f" where t.updated_at > %(since)s and (t.updated_at <= %(until)s or {changed_in_span})"
-    )
+    in_span = ["h.id = t.id", "h.updated_at > %(since)s", "h.updated_at <= %(until)s"]
+    states_in_span = select_sql("", f"app.{layer.name}_history h", in_span)
+    changed = ["t.updated_at > %(since)s", f"(t.updated_at <= %(until)s or exists ({states_in_span}))"]
+    return select_sql("count(*)", f"app.{layer.name} t", changed)
 
 
 def _fetch(session: Session, sql: str, values: Mapping[str, Any]) -> list[Any]:
@@ -181,18 +182,28 @@ def _feature_changes(
     statement = StatementBuilder(values=span.values)
     add_conditions(selection, statement)
     provenance = layer_provenance_sql(layer, clearance)
-    statement.conditions.append(span.conditions(provenance, CHANGED_AT))
+    statement.conditions += span.conditions(provenance, CHANGED_AT)
     history = f"app.{layer.name}_history"
-    geometry = "geom" if clearance.sees_assumed_positions else "shared_geom"
+    row, previous = selection.row, selection.row.of(layer, "p")
+    before = select_sql(
+        [f"{snapshot_sql(previous, layer)} as old_state", f"{previous['geom']} as old_geometry"],
+        f"{history} p",
+        ["p.id = t.id", "p.version = t.version - 1"],
+    )
     restricted = is_restricted_sql(replace(selection, as_of=span.until)) if clearance is Level.RESTRICTED else "false"
-    sql = (
-        f"select {CHANGED_AT}, t.id, {select_list(provenance)}, t.version, t.action, {snapshot_sql(layer, clearance)},"
-        f" old_state, {moved_distance_sql(f't.{geometry}', 'old_geometry')}, ({layer.label_sql})::text,"
-        f" case when {restricted} then t.id end from {history} t"
-        f" left join lateral (select {snapshot_sql(layer, clearance, 'p')} as old_state,"
-        f" p.{geometry} as old_geometry"
-        f" from {history} p where p.id = t.id and p.version = t.version - 1) before on true"
-        f"{where_clause(statement)} order by {CHANGED_AT} desc, t.id desc limit {span.limit + 1}"
+    columns = [
+        f"{CHANGED_AT}, t.id",
+        *provenance.values(),
+        f"t.version, t.action, {snapshot_sql(row, layer)}, old_state",
+        moved_distance_sql(row["geom"], "old_geometry"),
+        f"({layer.label_sql})::text, case when {restricted} then t.id end",
+    ]
+    sql = select_sql(
+        columns,
+        f"{history} t left join lateral ({before}) before on true",
+        statement.conditions,
+        order_by=f"{CHANGED_AT} desc, t.id desc",
+        limit=span.limit + 1,
     )
     changed = []
     for row in _fetch(session, sql, statement.values):
@@ -219,21 +230,27 @@ def _child_changes(
 ) -> list[ChangeFeedEntry]:
     """The changes of the rows of a child table, without rows inserted together with their feature."""
     layer, clearance = selection.layer, selection.clearance
-    provenance = provenance_sql(clearance, f"{child.__tablename__}_own")
+    provenance = child_provenance_sql(child, clearance)
     history = f"app.{child.__tablename__}_history"
     inserted_with_feature = f"t.action = 'insert' and {VALID_FROM} - begun < %(creation_window)s"
     if clearance.sees_assumed_positions and not isinstance(clearance, ScopedClearance):
-        inserted_with_feature += (
-            f" and t.request is not distinct from"
-            f" (select f.request from app.{layer.name}_history f where f.id = parent_id and f.version = 1)"
-        )
-    sql = (
-        f"select {VALID_FROM}, t.id, {select_list(provenance)}, t.action, {child_snapshot_sql(child, clearance)},"
-        f" (select {child_snapshot_sql(child, clearance, 'p')} from {history} p where p.id = t.id"
-        f" and p.since < t.since order by p.since desc limit 1), parent_id, parent_label"
-        f" from {history} t join {_parent_join_sql(layer)}"
-        f" where {span.conditions(provenance, VALID_FROM)} and not ({inserted_with_feature})"
-        f" order by {VALID_FROM} desc, t.id desc limit {span.limit + 1}"
+        of_creation = ["f.id = parent_id", "f.version = 1"]
+        request = select_sql("f.request", f"app.{layer.name}_history f", of_creation)
+        inserted_with_feature += f" and t.request is not distinct from ({request})"
+    previous = select_sql(
+        child_snapshot_sql(Row(clearance, alias="p"), child),
+        f"{history} p",
+        ["p.id = t.id", "p.since < t.since"],
+        order_by="p.since desc",
+        limit=1,
+    )
+    new_state = child_snapshot_sql(Row(clearance), child)
+    sql = select_sql(
+        [VALID_FROM, "t.id", *provenance.values(), "t.action", new_state, f"({previous})", "parent_id", "parent_label"],
+        f"{history} t join {_parent_join_sql(layer)}",
+        [*span.conditions(provenance, VALID_FROM), f"not ({inserted_with_feature})"],
+        order_by=f"{VALID_FROM} desc, t.id desc",
+        limit=span.limit + 1,
     )
     return [
         ChangeFeedEntry(
@@ -256,10 +273,8 @@ def _child_changes(
 
 def _parent_join_sql(layer: Layer) -> str:
     """The SQL of a lateral join with the feature that a child row ``t`` belongs to: id, label and time of creation."""
-    return (
-        f"lateral (select f.id as parent_id, ({layer.label_sql})::text as parent_label, f.created_at as begun"
-        f" from app.{layer.name} f where f.id = t.feature_id) parent on true"
-    )
+    columns = ["f.id as parent_id", f"({layer.label_sql})::text as parent_label", "f.created_at as begun"]
+    return f"lateral ({select_sql(columns, f'app.{layer.name} f', ['f.id = t.feature_id'])}) parent on true"
 
 
 def _link_changes(session: Session, selections: Sequence[Selection], span: TimeSpan) -> list[ChangeFeedEntry]:
@@ -267,12 +282,20 @@ def _link_changes(session: Session, selections: Sequence[Selection], span: TimeS
     if not selections:
         return []
     clearance = selections[0].clearance
-    sql = (
-        f"select {VALID_FROM}, t.id, {select_list(provenance_sql(clearance))}, t.action, o.layer, o.id, o.label,"
-        f" t.role, t.at, t.{ROUTE_COLUMN}, p.layer, p.id, p.label, 'to' from app.links_history t"
-        f" join {join_location_sql(clearance, 't.feature_id', 'o')} left join {join_location_sql(clearance, 't.to_id')}"
-        f" where o.layer = any(%(layers)s) and {span.conditions(provenance_sql(clearance), VALID_FROM)}"
-        f" order by {VALID_FROM} desc, t.id desc limit {span.limit + 1}"
+    provenance = provenance_sql(clearance)
+    columns = [
+        f"{VALID_FROM}, t.id",
+        *provenance.values(),
+        "t.action, o.layer, o.id, o.label",
+        f"t.role, t.at, t.{ROUTE_COLUMN}, p.layer, p.id, p.label, 'to'",
+    ]
+    near, far = join_location_sql(clearance, "t.feature_id", "o"), join_location_sql(clearance, "t.to_id")
+    sql = select_sql(
+        columns,
+        f"app.links_history t join {near} left join {far}",
+        ["o.layer = any(%(layers)s)", *span.conditions(provenance, VALID_FROM)],
+        order_by=f"{VALID_FROM} desc, t.id desc",
+        limit=span.limit + 1,
     )
     layers = [selection.layer.name for selection in selections]
     return [

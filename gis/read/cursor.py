@@ -36,13 +36,13 @@ def _sort_keys(selection: Selection) -> list[tuple[Field | None, str, bool]]:
     keys: list[tuple[Field | None, str, bool]] = []
     for name in selection.sort or selection.layer.order:
         field = readable_field(selection, name.removeprefix("-"), excluded_types=UNSORTABLE_TYPES)
-        expression = field.expression(selection.clearance)
+        expression = field.expression(selection.row)
         ranked = selection.ranked and selection.sort and field.type == "code"
         codes = field.codes if ranked else field.ordered_codes
         if codes is not None:
             field, expression = replace(field, type="integer", codes=None), rank_sql(codes, expression)
         keys.append((field, expression, name.startswith("-")))
-    return [*keys, (None, "t.id", False)]
+    return [*keys, (None, selection.row["id"], False)]
 
 
 def sort_key_sql(selection: Selection) -> str:

@@ -1,24 +1,30 @@
 """Execution of composed SQL on the connection of a session."""
 
-from collections.abc import Mapping
+import datetime as dt
 from typing import Any
 
 import psycopg
 from sqlalchemy.orm import Session
 
-from gis.db.pool import BytesLoader, QueryGenerator, T
+from gis.db.pool import BoundQuery, BytesLoader, QueryGenerator, T
+from gis.model.as_of import set_as_of
 
 
-def driver_connection(session: Session) -> psycopg.Connection[Any]:
-    """The psycopg connection of this transaction, for rows that go to the response without the ORM."""
+def driver_connection(session: Session, as_of: dt.datetime | None = None) -> psycopg.Connection[Any]:
+    """The psycopg connection of this transaction, for rows that go to the response without the ORM.
+
+    SQL that was composed for a moment of the past has to be executed with that moment as ``as_of``.
+    """
+    if as_of is not None:
+        set_as_of(session, as_of)
     return session.connection().connection.driver_connection  # type: ignore[return-value]
 
 
-def fetch_rows(session: Session, sql: str, values: Mapping[str, Any], *, prepare: bool | None = None) -> list[Any]:
-    """Execute a statement and return its rows, with texts as bytes."""
-    with driver_connection(session).cursor(binary=True) as cursor:
+def fetch_rows(session: Session, query: BoundQuery, *, prepare: bool | None = None) -> list[Any]:
+    """Execute a query and return its rows, with texts as bytes."""
+    with driver_connection(session, query.as_of).cursor(binary=True) as cursor:
         cursor.adapters.register_loader("text", BytesLoader)
-        cursor.execute(sql, values, prepare=prepare)
+        cursor.execute(query.sql, query.values, prepare=prepare)
         return list(cursor.fetchall())
 
 
@@ -30,8 +36,7 @@ def run_queries(session: Session, queries: QueryGenerator[T]) -> T:
     try:
         query = next(queries)
         while True:
-            prepare = None if query.prepared else False
-            query = queries.send(fetch_rows(session, query.sql, query.values, prepare=prepare))
+            query = queries.send(fetch_rows(session, query, prepare=None if query.prepared else False))
     except StopIteration as end:
         result: T = end.value
         return result

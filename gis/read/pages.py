@@ -12,18 +12,17 @@ from gis.db.pool import BoundQuery, QueryGenerator
 from gis.db.session import AccessLogEntry, AccessRecorder
 from gis.model.fields import Level
 from gis.model.layer import Layer
+from gis.model.query import select_sql
 from gis.read.cursor import encode_cursor, order_by_sql, sort_key_sql
 from gis.read.execution import fetch_rows, run_queries
 from gis.read.grid_counts import total_sql
 from gis.read.selection import Selection
 from gis.read.sql import (
-    as_of_sql,
     feature_json_sql,
     from_clause,
     is_withheld_sql,
     readable_field,
     selection_geometry_sql,
-    where_clause,
 )
 from gis.read.statement import StatementBuilder
 from gis.text.errors import FEATURE_NOT_FOUND, Missing
@@ -69,7 +68,10 @@ def counted_page_queries(selection: Selection, recorder: AccessRecorder) -> Quer
 
 
 def unpaged_sql(selection: Selection, columns_sql: str) -> tuple[str, dict[str, Any]]:
-    """The SQL that selects ``columns_sql``, written over the row ``t``, of all selected features, with its values."""
+    """The SQL that selects ``columns_sql``, written over the row ``t``, of all selected features, with its values.
+
+    It has to be executed as of ``selection.as_of`` (``execution.driver_connection``, ``Database.download_connection``).
+    """
     return _page_sql(selection.unpaged(), columns_sql)
 
 
@@ -78,7 +80,7 @@ def withheld_count_sql(selection: Selection) -> tuple[str, dict[str, Any]]:
     statement = StatementBuilder()
     source = from_clause(selection, statement)
     statement.conditions.append(is_withheld_sql(selection))
-    return as_of_sql(selection, f"select count(*) from {source}{where_clause(statement)}", statement), statement.values
+    return select_sql("count(*)", source, statement.conditions), statement.values
 
 
 def read_feature(session: Session, selection: Selection, feature_id: uuid.UUID) -> bytes:
@@ -105,8 +107,8 @@ def feature_queries(
 
 def condition_queries(layer: Layer, condition: str, feature_id: uuid.UUID) -> QueryGenerator[bool]:
     """Query whether a feature that the reader sees meets a condition of the policy."""
-    sql = f"select coalesce((select {condition} from app.{layer.name} where id = %(id)s), false)"
-    rows = yield BoundQuery(sql, {"id": feature_id})
+    met = select_sql(condition, f"app.{layer.name}", ["id = %(id)s"])
+    rows = yield BoundQuery(f"select coalesce(({met}), false)", {"id": feature_id})
     return bool(rows[0][0])
 
 
@@ -115,14 +117,15 @@ def _rows_with_restricted_ids(selection: Selection, columns_sql: str) -> QueryGe
     if selection.clearance is Level.RESTRICTED:
         columns_sql = f"{columns_sql}, case when {is_restricted_sql(selection)} then t.id end"
     sql, values = _page_sql(selection, columns_sql)
-    return (yield BoundQuery(sql, values, prepared=selection.is_preparable))
+    return (yield BoundQuery(sql, values, prepared=selection.is_preparable, as_of=selection.as_of))
 
 
 def is_restricted_sql(selection: Selection) -> str:
     """The SQL condition that the feature of the row ``t``, also of one in the history, is restricted today."""
     if selection.as_of is None:
         return "t.level = 'restricted'"
-    return f"(select now.level from app.{selection.layer.name} now where now.id = t.id) = 'restricted'"
+    level_today = select_sql("today.level", f"app.{selection.layer.name} today", ["today.id = t.id"])
+    return f"({level_today}) = 'restricted'"
 
 
 def record_access(recorder: AccessRecorder, selection: Selection, rows: Sequence[Any], **extra: Any) -> None:
@@ -164,31 +167,29 @@ def count_queries(selection: Selection) -> QueryGenerator[int]:
         return int(rows[0][0])
     statement = StatementBuilder()
     source = from_clause(selection, statement)
-    sql = as_of_sql(selection, f"select count(*) from {source}{where_clause(statement)}", statement)
-    rows = yield BoundQuery(sql, statement.values)
+    sql = select_sql("count(*)", source, statement.conditions)
+    rows = yield BoundQuery(sql, statement.values, as_of=selection.as_of)
     return int(rows[0][0])
 
 
 def count_by_value(session: Session, selection: Selection, name: str) -> dict[str, int]:
     """The number of selected features per value of a property; the empty string stands for null."""
-    expression = readable_field(selection, name).expression(selection.clearance)
+    expression = readable_field(selection, name).expression(selection.row)
     statement = StatementBuilder()
     source = from_clause(selection, statement)
-    sql = f"select coalesce({expression}::text, ''), count(*) from {source}{where_clause(statement)} group by 1"
-    sql = as_of_sql(selection, sql, statement)
-    return {row[0].decode(): row[1] for row in fetch_rows(session, sql, statement.values)}
+    columns = [f"coalesce({expression}::text, '')", "count(*)"]
+    sql = select_sql(columns, source, statement.conditions, group_by="1")
+    rows = fetch_rows(session, BoundQuery(sql, statement.values, as_of=selection.as_of))
+    return {row[0].decode(): row[1] for row in rows}
 
 
 def extent(session: Session, selection: Selection) -> tuple[float, float, float, float] | None:
     """The bounding box (west, south, east, north) of the selected features, or None if none has a geometry."""
     statement = StatementBuilder()
     source = from_clause(selection, statement)
-    geometry = selection_geometry_sql(selection)
-    sql = (
-        "select ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box) from"
-        f" (select ST_Extent({geometry}) as box from {source}{where_clause(statement)}) extent"
-    )
-    row = fetch_rows(session, sql, statement.values)[0]
+    box = select_sql(f"ST_Extent({selection_geometry_sql(selection)}) as box", source, statement.conditions)
+    sql = select_sql(["ST_XMin(box)", "ST_YMin(box)", "ST_XMax(box)", "ST_YMax(box)"], f"({box}) extent")
+    row = fetch_rows(session, BoundQuery(sql, statement.values, as_of=selection.as_of))[0]
     return None if row[0] is None else tuple(row)
 
 
@@ -196,7 +197,6 @@ def _page_sql(selection: Selection, columns_sql: str) -> tuple[str, dict[str, An
     """The SQL that selects ``columns_sql``, written over the row ``t``, of a page of features, with its values."""
     statement = StatementBuilder()
     source = from_clause(selection, statement)
-    order_by = "" if selection.is_single else f" order by {order_by_sql(selection, statement)}"
-    limit = f" limit {int(selection.limit)}" if selection.limit is not None else ""
-    sql = f"select {columns_sql} from {source}{where_clause(statement)}{order_by}{limit}"
-    return as_of_sql(selection, sql, statement), statement.values
+    order_by = "" if selection.is_single else order_by_sql(selection, statement)  # adds the condition of the cursor
+    sql = select_sql(columns_sql, source, statement.conditions, order_by=order_by, limit=selection.limit)
+    return sql, statement.values

@@ -4,12 +4,15 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field as attribute, fields as dataclass_fields, replace
+from functools import cached_property
 from typing import Any
 
 from gis.crs.geometry import BBox
 from gis.crs.systems import CRS, CRS84, WGS84
+from gis.model.as_of import AS_OF
 from gis.model.fields import Clearance
 from gis.model.layer import Layer
+from gis.model.row import Row
 from gis.read.cql2 import parse
 
 
@@ -70,6 +73,11 @@ class Selection:
     along: Along | None = None
     fields: Sequence[str] | None = None
     crs: CRS = CRS84
+
+    @cached_property
+    def row(self) -> Row:
+        """The row ``t`` over which the SQL of the selection is composed."""
+        return Row(self.clearance, self.layer, moment=None if self.as_of is None else AS_OF)
 
     def unpaged(self) -> "Selection":
         """The same selection without paging."""

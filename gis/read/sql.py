@@ -5,15 +5,17 @@ the declared fields, never taken from a request.
 """
 
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 
 import shapely
 
 from gis.crs.geometry import BBox, bbox_to_geometry
 from gis.crs.systems import CRS, WGS84, postgis_srid
-from gis.model.fields import Clearance, Field
+from gis.model.fields import Field
 from gis.model.layer import Layer
 from gis.model.links import locating_roles, location_view
+from gis.model.query import select_sql
+from gis.model.row import Row
 from gis.read.cql2 import compiler, parse
 from gis.read.selection import Selection
 from gis.read.statement import MIN_METRES_PER_DEGREE, SQL_CASTS, StatementBuilder, parse_value
@@ -22,12 +24,11 @@ from gis.text.errors import Invalid, Malformed
 from gis.text.folding import search_pattern
 from gis.text.i18n import Text
 
-LINKS_OF_ROW = "l.feature_id = t.id"
-"""The condition that joins a link ``l`` to the row ``t``. ``as_of_sql`` replaces exactly this text."""
-
-
 BASE_PROPERTIES = ("id", "layer")
 """The first properties of every feature, which are no declared fields."""
+
+CACHED_EXPRESSIONS = 256
+"""The expressions of features that are kept: clients may ask for the properties in any order."""
 
 
 def is_withheld_sql(selection: Selection) -> str:
@@ -43,24 +44,25 @@ def selected_fields(selection: Selection) -> list[Field]:
 
 def selection_geometry_sql(selection: Selection) -> str:
     """The SQL of the geometry of the row ``t`` for the selection's reader."""
-    return geometry_sql(selection.layer, selection.clearance)
+    return geometry_sql(selection.row, selection.layer)
 
 
-def geometry_sql(layer: Layer, clearance: Clearance) -> str:
-    """The SQL of the geometry of the row ``t`` for a clearance.
+def geometry_sql(row: Row, layer: Layer) -> str:
+    """The SQL of the geometry of a row of a layer.
 
     With ``geometry_from_links``, a row without one has the geometries of its links: of their addresses, and of their
     targets if the link's role gives a location.
     """
-    own_geometry = "t.geom" if clearance.sees_assumed_positions else "t.shared_geom"
     if not layer.geometry_from_links:
-        return own_geometry
+        return row["geom"]
+    links, in_force = row.relation("links", "l")
+    of_row = [f"l.feature_id = {row['id']}", *in_force]
+    target = select_sql("p.geom", f"{location_view(row.clearance)} p", ["p.id = l.to_id"])
     roles = ", ".join(f"'{role}'" for role in locating_roles())
-    return (
-        f"coalesce({own_geometry}, (select ST_Collect(site.geom) from (select l.geom from app.links l"
-        f" where {LINKS_OF_ROW} union all select (select p.geom from {location_view(clearance)} p where p.id = l.to_id)"
-        f" from app.links l where {LINKS_OF_ROW} and l.role in ({roles})) site))"
+    sites = f"{select_sql('l.geom', links, of_row)} union all " + select_sql(
+        f"({target})", links, [*of_row, f"l.role in ({roles})"]
     )
+    return f"coalesce({row['geom']}, ({select_sql('ST_Collect(site.geom)', f'({sites}) site')}))"
 
 
 def feature_json_sql(selection: Selection) -> str:
@@ -68,19 +70,19 @@ def feature_json_sql(selection: Selection) -> str:
     fields = None if selection.fields is None else tuple(selection.fields)
     if fields is not None:
         selected_fields(selection)  # raises for fields that the reader may not read
-    return _feature_json_sql(selection.layer, selection.clearance, fields, selection.crs)
+    return _feature_json_sql(selection.row, selection.layer, fields, selection.crs)
 
 
-@cache
-def _feature_json_sql(layer: Layer, clearance: Clearance, fields: tuple[str, ...] | None, crs: CRS) -> str:
+@lru_cache(CACHED_EXPRESSIONS)
+def _feature_json_sql(row: Row, layer: Layer, fields: tuple[str, ...] | None, crs: CRS) -> str:
     """``feature_json_sql`` by its hashable arguments, to cache it."""
-    readable = layer.readable_fields(clearance)
-    base = {"id": "t.id", "layer": f"'{layer.name}'"}
+    readable = layer.readable_fields(row.clearance)
+    base = {"id": row["id"], "layer": f"'{layer.name}'"}
     properties = ", ".join(
-        f'{base.get(name) or readable[name].expression(clearance)} as "{name}"'
+        f'{base.get(name) or readable[name].expression(row)} as "{name}"'
         for name in ((*BASE_PROPERTIES, *readable) if fields is None else fields)
     )
-    shape = geometry_sql(layer, clearance)
+    shape = geometry_sql(row, layer)
     if crs.epsg != WGS84:
         shape = f"ST_Transform({shape}, {postgis_srid(crs.epsg)})"
     if crs.latitude_first:
@@ -89,52 +91,32 @@ def _feature_json_sql(layer: Layer, clearance: Clearance, fields: tuple[str, ...
     geometry = f"ST_AsGeoJSON(ST_ForcePolygonCCW({shape}), {crs.decimals}, 0)"
     return (
         f"""'{{"type":"Feature","id":"' || t.id || '","geometry":' || coalesce({geometry}, 'null')"""
-        f""" || ',"properties":' || row_to_json((select p from (select {properties}) p)) || '}}'"""
+        f""" || ',"properties":' || row_to_json(({select_sql("p", f"(select {properties}) p")})) || '}}'"""
     )
-
-
-def as_of_sql(selection: Selection, sql: str, statement: StatementBuilder) -> str:
-    """Evaluate SQL as of ``selection.as_of``: substitute the time for ``now()``, and the history of links for links.
-
-    Derived fields such as "overdue" are thus computed for that time, and geometries from the links of that time.
-    """
-    if selection.as_of is None:
-        return sql
-    as_of = f"{statement.bind(selection.as_of)}::timestamptz"
-    sql = sql.replace("clock_timestamp()", as_of).replace("now()", as_of)
-    return sql.replace("app.links l", "app.links_history l").replace(
-        LINKS_OF_ROW, f"{LINKS_OF_ROW} and l.valid @> {as_of}"
-    )
-
-
-def where_clause(statement: StatementBuilder) -> str:
-    """The WHERE clause of all conditions; empty without any."""
-    return f" where {' and '.join(statement.conditions)}" if statement.conditions else ""
 
 
 def from_clause(selection: Selection, statement: StatementBuilder) -> str:
     """The FROM clause: the table or its history, as ``t``. Adds the conditions of the selection to the statement."""
     layer = selection.layer
-    table = f"{layer.schema}.{layer.name} t"
-    if selection.as_of is not None:
-        if not layer.has_history:
-            raise Malformed(
-                Text(
-                    "as_of: dữ liệu được chia sẻ chỉ có trạng thái hiện tại",
-                    "as_of: released data have their present state only",
-                )
-            )
-        table = f"{layer.schema}.{layer.name}_history t"
-        statement.conditions.append(f"t.valid @> {statement.bind(selection.as_of)}::timestamptz")
     if layer.has_history:
-        statement.conditions.append("t.retired_at is null")
+        table, in_force = selection.row.relation(layer.name, "t")
+        statement.conditions += [*in_force, "t.retired_at is null"]
+    elif selection.as_of is not None:
+        raise Malformed(
+            Text(
+                "as_of: dữ liệu được chia sẻ chỉ có trạng thái hiện tại",
+                "as_of: released data have their present state only",
+            )
+        )
+    else:
+        table = f"{layer.schema}.{layer.name} t"
     add_conditions(selection, statement)
     return table
 
 
 def add_conditions(selection: Selection, statement: StatementBuilder) -> None:
     """Add the selection's conditions on the row ``t``, which may be of the table or of its history."""
-    layer, clearance = selection.layer, selection.clearance
+    layer, row = selection.layer, selection.row
     if selection.is_single:
         statement.conditions.append(f"t.id = {statement.bind(selection.ids[0])}::uuid")  # type: ignore[index]
     elif selection.ids is not None:
@@ -143,11 +125,11 @@ def add_conditions(selection: Selection, statement: StatementBuilder) -> None:
     if selection.time is not None and layer.time is not None:
         _add_time_conditions(selection, statement)
     for name, values in selection.where.items():
-        statement.conditions.append(_equality_sql(readable_field(selection, name), clearance, list(values), statement))
+        statement.conditions.append(_equality_sql(readable_field(selection, name), row, list(values), statement))
     if selection.filter is not None:
         context = parse.FilterContext(
-            layer.readable_fields(clearance),
-            clearance,
+            layer.readable_fields(row.clearance),
+            row,
             selection_geometry_sql(selection),
             statement.bind,
             selection.filter_crs,
@@ -155,9 +137,9 @@ def add_conditions(selection: Selection, statement: StatementBuilder) -> None:
         )
         statement.conditions.append(compiler.compile_condition(selection.filter, context))
     if selection.q:
-        fields = layer.readable_fields(clearance).values()
+        fields = layer.readable_fields(row.clearance).values()
         searched = [field for field in fields if field.type == "text" and field.sql is None]
-        texts = " || ' ' || ".join(f"coalesce({field.expression(clearance)}, '')" for field in searched)
+        texts = " || ' ' || ".join(f"coalesce({field.expression(row)}, '')" for field in searched)
         statement.conditions += [f"({texts}) ~ {statement.bind(search_pattern(term))}" for term in selection.q.split()]
 
 
@@ -189,7 +171,7 @@ def _add_spatial_conditions(selection: Selection, statement: StatementBuilder) -
         readable = selection.layer.readable_fields(selection.clearance)
         if route_field not in readable:
             raise Malformed(Text("Lớp dữ liệu này không gắn với tuyến", "The features of this layer are on no route"))
-        chainage = readable["chainage_m"].expression(selection.clearance)
+        chainage = readable["chainage_m"].expression(selection.row)
         start, end = statement.bind(along.start_m), statement.bind(along.end_m)
         statement.conditions.append(
             f"t.{route_field} = {statement.bind(along.route)} and {chainage} between {start} and {end}"
@@ -213,7 +195,7 @@ def _add_time_conditions(selection: Selection, statement: StatementBuilder) -> N
     """Add the conditions on the layer's time field; a date is its first moment in Vietnam."""
     start, end = selection.time or (None, None)
     time_field = selection.layer.fields[selection.layer.time or ""]
-    expression = time_field.expression(selection.clearance)
+    expression = time_field.expression(selection.row)
     if time_field.type == "date":
         expression = f"({expression}::timestamp at time zone '{TIME_ZONE}')"
     if start is not None:
@@ -235,9 +217,9 @@ def readable_field(selection: Selection, name: str, *, excluded_types: Sequence[
     return readable[name]
 
 
-def _equality_sql(field: Field, clearance: Clearance, accepted: list[str], statement: StatementBuilder) -> str:
+def _equality_sql(field: Field, row: Row, accepted: list[str], statement: StatementBuilder) -> str:
     """The SQL condition that a property has one of the ``accepted`` values; the empty text stands for null."""
-    expression = field.expression(clearance)
+    expression = field.expression(row)
     if field.type == "json":
         raise Malformed(Text(f"Không lọc được theo '{field.name}'", f"Cannot filter by '{field.name}'"))
     values = [parse_value(field, value) for value in accepted if value != ""]

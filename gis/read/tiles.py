@@ -17,11 +17,13 @@ from gis.db.session import AccessRecorder
 from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, INK, PURPLE, RED, SKY
 from gis.model.fields import Clearance, Field, Level, rank_sql
 from gis.model.layer import Layer
+from gis.model.query import select_sql
+from gis.model.row import Row
 from gis.read.execution import run_queries
 from gis.read.grid_counts import MAX_COUNT_ZOOM, count_field, tile_counts_sql
 from gis.read.pages import is_restricted_sql, record_access
 from gis.read.selection import Selection
-from gis.read.sql import as_of_sql, from_clause, selection_geometry_sql, where_clause
+from gis.read.sql import from_clause, selection_geometry_sql
 from gis.read.statement import StatementBuilder
 
 DEEPEST_ZOOM: Final = 22
@@ -97,7 +99,7 @@ def tile_queries(
             return Tile(bytes(content), counts=True)
     statement = StatementBuilder()
     sql = _features_sql(selection, coord, statement)
-    (content, total, restricted_ids), *_ = yield BoundQuery(sql, statement.values)
+    (content, total, restricted_ids), *_ = yield BoundQuery(sql, statement.values, as_of=selection.as_of)
     rows = [(feature_id,) for feature_id in restricted_ids or ()]
     record_access(recorder, selection, rows, tile=f"{coord.zoom}/{coord.row}/{coord.column}")
     return Tile(bytes(content or b""), dropped=max(total - MAX_FEATURES, 0))
@@ -124,24 +126,33 @@ def _features_sql(selection: Selection, coord: TileCoord, statement: StatementBu
     is total, so that equal data give equal bytes.
     """
     layer, clearance = selection.layer, selection.clearance
-    properties = {"id": "t.id", "label": f"({layer.label_sql})::text"}
-    properties |= {
-        name: f"{field.expression(clearance)}::text" for name, field in tile_properties(layer, clearance).items()
+    properties = {"id": "t.id", "label": f"({layer.label_sql})::text"} | {
+        name: f"{field.expression(selection.row)}::text" for name, field in tile_properties(layer, clearance).items()
     }
-    columns = ", ".join(f'{sql} as "{name}"' for name, sql in properties.items())
-    names = ", ".join(f'"{name}"' for name in properties if name != "id")
-    restricted = is_restricted_sql(selection) if clearance is Level.RESTRICTED else "false"
-    sql = (
-        f"with matching as materialized (select {columns}, {_mercator_sql(selection)} as _place,"
-        f" {restricted} as _restricted,"
-        f" {_drop_order_sql(layer, clearance)} as _unimportance from {_rows_in_tile_sql(selection, coord, statement)}),"
-        f" retained as (select * from matching order by _unimportance desc, id"
-        f" offset (select greatest(count(*) - {MAX_FEATURES}, 0) from matching))"
-        f" select ST_AsMVT(drawn, '{layer.name}', {EXTENT}, 'geom'), (select count(*) from matching),"
-        f" (select array_agg(id order by id) from matching where _restricted)"
-        f" from (select id::text, {names}, {_tile_geometry_sql(layer, coord)} as geom from retained) drawn"
+    source = _rows_in_tile_sql(selection, coord, statement)
+    matching = select_sql(
+        [
+            *(f'{sql} as "{name}"' for name, sql in properties.items()),
+            f"{_mercator_sql(selection)} as _place",
+            f"{is_restricted_sql(selection) if clearance is Level.RESTRICTED else 'false'} as _restricted",
+            f"{_drop_order_sql(layer, selection.row)} as _unimportance",
+        ],
+        source,
+        statement.conditions,
     )
-    return as_of_sql(selection, sql, statement)
+    dropped = select_sql(f"greatest(count(*) - {MAX_FEATURES}, 0)", "matching")
+    retained = f"{select_sql('*', 'matching', order_by='_unimportance desc, id')} offset ({dropped})"
+    names = [f'"{name}"' for name in properties if name != "id"]
+    drawn = select_sql(["id::text", *names, f"{_tile_geometry_sql(layer, coord)} as geom"], "retained")
+    tile_and_counts = select_sql(
+        [
+            f"ST_AsMVT(drawn, '{layer.name}', {EXTENT}, 'geom')",
+            f"({select_sql('count(*)', 'matching')})",
+            f"({select_sql('array_agg(id order by id)', 'matching', ['_restricted'])})",
+        ],
+        f"({drawn}) drawn",
+    )
+    return f"with matching as materialized ({matching}), retained as ({retained}) {tile_and_counts}"
 
 
 def _tile_geometry_sql(layer: Layer, coord: TileCoord) -> str:
@@ -152,14 +163,14 @@ def _tile_geometry_sql(layer: Layer, coord: TileCoord) -> str:
 
 
 def _rows_in_tile_sql(selection: Selection, coord: TileCoord, statement: StatementBuilder) -> str:
-    """The FROM and WHERE clauses of the rows in a tile. Only ``&&`` can use the index under row-level security."""
+    """The FROM clause of the rows in a tile; adds the conditions. Only ``&&`` can use the index under row security."""
     source = from_clause(selection, statement)
     geometry = selection_geometry_sql(selection)
     if selection.layer.geometry_from_links:
         source, geometry = f"{source} cross join lateral (select {geometry} as geom offset 0) site", "site.geom"
     box = ", ".join(map(statement.bind, coord.bbox))
     statement.conditions.append(f"{geometry} && ST_MakeEnvelope({box}, {WGS84})")
-    return f"{source}{where_clause(statement)}"
+    return source
 
 
 def _mercator_sql(selection: Selection) -> str:
@@ -178,18 +189,18 @@ RANK_WEIGHT: Final = "1e10"
 """Greater than any creation time in seconds since 1970, which so decides only between equal ranks."""
 
 
-def _drop_order_sql(layer: Layer, clearance: Clearance) -> str:
+def _drop_order_sql(layer: Layer, row: Row) -> str:
     """The SQL of a number that is greater for less important features.
 
     Importance is decided by the style field, then by other fields with marks, then by creation: newer features are more
     important. It is one number, because sorting thousands of rows by several columns takes longer than encoding them.
     """
-    readable = layer.readable_fields(clearance).values()
+    readable = layer.readable_fields(row.clearance).values()
     marked = [field for field in readable if any(code.mark for code in field.codes or ())]
     marked.sort(key=lambda field: field.name != layer.style_field)
     rank = "0::float8"
     for field in marked:
-        code_rank = rank_sql(codes_by_priority(field), field.expression(clearance))
+        code_rank = rank_sql(codes_by_priority(field), field.expression(row))
         rank = f"({rank} * {MAX_CODES_PER_FIELD} + coalesce({code_rank}, {MAX_CODES_PER_FIELD - 1}))"
     return f"{rank} * {RANK_WEIGHT} - date_part('epoch', t.created_at)"
 
@@ -211,15 +222,23 @@ def _counts_sql(layer: Layer, coord: TileCoord) -> str:
     field = count_field(layer)
     codes = ", ".join(f"'{code}'" for code in codes_by_priority(field)) if field else ""
     codes = f"array[{codes}]::text[]"
-    code_column = f'({codes})[min(array_position({codes}, word))] as "{field.name}",' if field else ""
+    code_columns = [f'({codes})[min(array_position({codes}, word))] as "{field.name}"'] if field else []
     mean = f"ST_SetSRID(ST_MakePoint(sum(east) / sum(features), sum(north) / sum(features)), {WEB_MERCATOR})"
-    return (
-        f"select ST_AsMVT(drawn, '{layer.name}', {EXTENT}, 'geom'), sum(drawn.count) from ("
-        f" select sum(features)::integer as count, {code_column}"
-        f" case when assumed then 'assumed' end as position_source,"
-        f" ST_AsMVTGeom({mean}, {coord.envelope}, {EXTENT}, {BUFFER}) as geom"
-        f" from (select x, y, assumed, word, sum(features) as features, sum(east) as east, sum(north) as north"
-        f" from ({tile_counts_sql(layer, coord.zoom, coord.column, coord.row)}) every_row"
-        f" group by x, y, assumed, word having sum(features) > 0) kinds"
-        f" group by x, y, assumed order by x, y, assumed) drawn where geom is not null"
+    kinds = select_sql(
+        "x, y, assumed, word, sum(features) as features, sum(east) as east, sum(north) as north",
+        f"({tile_counts_sql(layer, coord.zoom, coord.column, coord.row)}) every_row",
+        group_by="x, y, assumed, word having sum(features) > 0",
     )
+    cells = select_sql(
+        [
+            "sum(features)::integer as count",
+            *code_columns,
+            "case when assumed then 'assumed' end as position_source",
+            f"ST_AsMVTGeom({mean}, {coord.envelope}, {EXTENT}, {BUFFER}) as geom",
+        ],
+        f"({kinds}) kinds",
+        group_by="x, y, assumed",
+        order_by="x, y, assumed",
+    )
+    encoded = [f"ST_AsMVT(drawn, '{layer.name}', {EXTENT}, 'geom')", "sum(drawn.count)"]
+    return select_sql(encoded, f"({cells}) drawn", ["geom is not null"])

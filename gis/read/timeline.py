@@ -7,7 +7,7 @@ visible from level ``internal``, to a scoped reader in rows of the own unit only
 import datetime as dt
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,12 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from gis.history.triggers import PROVENANCE
-from gis.model.children import ChildRecord, child_fields, child_tables
-from gis.model.fields import Clearance, Level, ScopedClearance
+from gis.model.children import ChildRecord, child_fields, child_tables, own_unit_view
+from gis.model.fields import Clearance, Field, Level, OwnUnitView, ScopedClearance
 from gis.model.layer import Layer
 from gis.model.links import ROUTE_COLUMN, join_location_sql
+from gis.model.query import select_sql
+from gis.model.row import Row
 from gis.read.pages import record_access
 from gis.read.selection import Selection
 from gis.text.errors import FEATURE_NOT_FOUND, Missing
@@ -71,16 +73,15 @@ def timeline(session: Session, layer: Layer, feature_id: uuid.UUID, clearance: C
 
     Raises ``Missing`` if the feature does not exist or is hidden.
     """
-    geometry = "geom" if clearance.sees_assumed_positions else "shared_geom"
-    previous = f"lag(t.{geometry}) over (order by t.version)"
-    rows = session.execute(
-        text(
-            f"select {CHANGED_AT}, {select_list(layer_provenance_sql(layer, clearance))}, t.version, t.action,"
-            f" {snapshot_sql(layer, clearance)}, {moved_distance_sql(f't.{geometry}', previous)}"
-            f" from app.{layer.name}_history t where t.id = :id order by t.version"
-        ),
-        {"id": feature_id},
-    ).all()
+    row = Row(clearance, layer)
+    columns = [
+        CHANGED_AT,
+        *layer_provenance_sql(layer, clearance).values(),
+        f"t.version, t.action, {snapshot_sql(row, layer)}",
+        moved_distance_sql(row["geom"], f"lag({row['geom']}) over (order by t.version)"),
+    ]
+    states = select_sql(columns, f"app.{layer.name}_history t", ["t.id = :id"], order_by="t.version")
+    rows = session.execute(text(states), {"id": feature_id}).all()
     if not rows:
         raise Missing(FEATURE_NOT_FOUND)
     if rows[-1][7]["level"] == Level.RESTRICTED:
@@ -102,29 +103,27 @@ def timeline(session: Session, layer: Layer, feature_id: uuid.UUID, clearance: C
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
 
-def provenance_sql(
-    clearance: Clearance, own_unit_view: str | None = None, version_column: str = "valid"
-) -> dict[str, str]:
+def provenance_sql(clearance: Clearance, view: OwnUnitView | None = None) -> dict[str, str]:
     """The SQL of the provenance (actor, reason, request, time of the device) of a state ``t`` of a history, by name.
 
-    A scoped reader gets it from ``own_unit_view``, which has rows of the own unit only; without such a view it is null.
+    A scoped reader gets it from ``view``, which has rows of the own unit only; without such a view it is null.
     """
-    if not clearance.sees_assumed_positions or (isinstance(clearance, ScopedClearance) and own_unit_view is None):
+    if not clearance.sees_assumed_positions or (isinstance(clearance, ScopedClearance) and view is None):
         return dict.fromkeys(PROVENANCE, "null")
-    if isinstance(clearance, ScopedClearance):
-        row = f"from app.{own_unit_view} own where own.id = t.id and own.{version_column} = t.{version_column}"
-        return {name: f"(select own.{name} {row})" for name in PROVENANCE}
-    return {name: f"t.{name}" for name in PROVENANCE}
+    row = Row(clearance)
+    if isinstance(clearance, ScopedClearance) and view is not None:
+        return {name: view.select(f"{view.ALIAS}.{name}", row) for name in PROVENANCE}
+    return {name: row.column(name) for name in PROVENANCE}
 
 
 def layer_provenance_sql(layer: Layer, clearance: Clearance) -> dict[str, str]:
     """The SQL of the provenance of a state ``t`` of a feature, by name."""
-    return provenance_sql(clearance, f"{layer.name}_own", "version")
+    return provenance_sql(clearance, layer.own_unit_view)
 
 
-def select_list(expressions: Mapping[str, str]) -> str:
-    """The expressions as they stand in SELECT."""
-    return ", ".join(expressions.values())
+def child_provenance_sql(child: type[ChildRecord], clearance: Clearance) -> dict[str, str]:
+    """The SQL of the provenance of a state ``t`` of a child row, by name."""
+    return provenance_sql(clearance, own_unit_view(child))
 
 
 def provenance_of(values: Sequence[Any]) -> dict[str, Any]:
@@ -132,12 +131,22 @@ def provenance_of(values: Sequence[Any]) -> dict[str, Any]:
     return dict(zip(PROVENANCE, values, strict=True))
 
 
-def snapshot_sql(layer: Layer, clearance: Clearance, row: str = "t") -> str:
+def snapshot_sql(row: Row, layer: Layer) -> str:
     """The SQL of the stored fields and the geometry of a state of a feature, as a JSON object."""
-    fields = [field for field in layer.readable_fields(clearance).values() if field.sql is None]
-    pairs = ", ".join(f"'{field.name}', {field.expression(clearance)}" for field in fields).replace('t."', f'{row}."')
-    geometry = "geom" if clearance.sees_assumed_positions else "shared_geom"
-    return f"jsonb_build_object({pairs}) || jsonb_build_object('geometry', ST_AsGeoJSON({row}.{geometry}, 6)::jsonb)"
+    fields = [field for field in layer.readable_fields(row.clearance).values() if field.sql is None]
+    geometry = f"jsonb_build_object('geometry', ST_AsGeoJSON({row['geom']}, 6)::jsonb)"
+    return f"{_json_object_sql(fields, row)} || {geometry}"
+
+
+def child_snapshot_sql(row: Row, child: type[ChildRecord]) -> str:
+    """The SQL of the readable fields of a state of a child row, as a JSON object."""
+    return _json_object_sql(child_fields(child, row.clearance), row)
+
+
+def _json_object_sql(fields: Iterable[Field], row: Row) -> str:
+    """The SQL of the values of fields, as a JSON object."""
+    pairs = ", ".join(f"'{field.name}', {field.expression(row)}" for field in fields)
+    return f"jsonb_build_object({pairs})"
 
 
 def moved_distance_sql(after: str, before: str) -> str:
@@ -167,14 +176,10 @@ def _child_entries(
 ) -> list[TimelineEntry]:
     """The changes of the rows of a child table, without rows inserted together with the feature."""
     table = child.__tablename__
-    rows = session.execute(
-        text(
-            f"select t.id, {VALID_FROM}, {select_list(provenance_sql(clearance, f'{table}_own'))}, t.action,"
-            f" {child_snapshot_sql(child, clearance)}"
-            f" from app.{table}_history t where t.feature_id = :id order by {VALID_FROM}"
-        ),
-        {"id": feature_id},
-    )
+    provenance_columns = child_provenance_sql(child, clearance).values()
+    columns = ["t.id", VALID_FROM, *provenance_columns, "t.action", child_snapshot_sql(Row(clearance), child)]
+    of_feature = select_sql(columns, f"app.{table}_history t", ["t.feature_id = :id"], order_by=VALID_FROM)
+    rows = session.execute(text(of_feature), {"id": feature_id})
     states: defaultdict[uuid.UUID, Snapshot] = defaultdict(dict)
     entries = []
     for row_id, at, *values, action, state in rows:
@@ -186,29 +191,26 @@ def _child_entries(
     return entries
 
 
-def child_snapshot_sql(child: type[ChildRecord], clearance: Clearance, row: str = "t") -> str:
-    """The SQL of the readable fields of a state of a child row, as a JSON object."""
-    pairs = ", ".join(f"'{field.name}', {field.expression(clearance)}" for field in child_fields(child, clearance))
-    return f"jsonb_build_object({pairs})".replace('t."', f'{row}."')
-
-
 LINK_PROPERTIES = ("role", "at", ROUTE_COLUMN, "layer", "id", "title", "direction")
 """The members of ``about``: the role of a link, and the address or the feature at its other end."""
 
-OTHER_END_ID = "case when t.feature_id = {} then t.to_id else t.feature_id end"
+OTHER_END_ID = "case when t.feature_id = :id then t.to_id else t.feature_id end"
 
 
 def _link_entries(session: Session, feature_id: uuid.UUID, clearance: Clearance) -> list[TimelineEntry]:
     """The links from and to a feature that were created and deleted, if the reader may see both ends."""
-    rows = session.execute(
-        text(
-            f"select {VALID_FROM}, {select_list(provenance_sql(clearance))}, t.action, t.role, t.at, t.{ROUTE_COLUMN},"
-            f" p.layer, p.id, p.label, case when t.feature_id = :id then 'to' else 'from' end from app.links_history t"
-            f" left join {join_location_sql(clearance, OTHER_END_ID.format(':id'))}"
-            f" where (t.feature_id = :id or t.to_id = :id) and (p.id is not null or t.at is not null)"
-        ),
-        {"id": feature_id},
+    columns = [
+        VALID_FROM,
+        *provenance_sql(clearance).values(),
+        f"t.action, t.role, t.at, t.{ROUTE_COLUMN}, p.layer, p.id, p.label",
+        "case when t.feature_id = :id then 'to' else 'from' end",
+    ]
+    states = select_sql(
+        columns,
+        f"app.links_history t left join {join_location_sql(clearance, OTHER_END_ID)}",
+        ["(t.feature_id = :id or t.to_id = :id)", "(p.id is not null or t.at is not null)"],
     )
+    rows = session.execute(text(states), {"id": feature_id})
     return [
         TimelineEntry(
             row[0],

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from gis.model.fields import ASSUMED_PREFIX, Level, PositionSource
 from gis.model.layer import Layer
+from gis.model.query import select_sql
 from gis.read import execution, pages
 from gis.read.selection import Selection
 from gis.release.models import ReleasePart
@@ -98,8 +99,8 @@ class Withheld:
 def releasable_content(session: Session, part: PreparedPart) -> list[FeatureContent]:
     """The features of a part as they would be released now. ``session`` must act in the role of level ``partner``."""
     sql, values = pages.unpaged_sql(part.selection, "t.id")
-    ids = f"(select array_agg(selected.id) from ({sql}) selected)"
-    return _content_of_features(session, part.selection.layer, ids, values, part.fields, part.decimals)
+    ids = select_sql("array_agg(selected.id)", f"({sql}) selected")
+    return _content_of_features(session, part.selection.layer, f"({ids})", values, part.fields, part.decimals)
 
 
 def submitted_content(
@@ -121,9 +122,9 @@ def _content_of_features(  # noqa: PLR0917 - the arguments of one SQL function
     decimals: int | None,
 ) -> list[FeatureContent]:
     """Call ``app.shared_<layer>`` (``snapshot.content_function``); ``ids`` is the SQL of an array of ids."""
-    sql = (
-        f"select s.id, s.content, app.content_hash(s.content) from app.shared_{layer.name}({ids},"
-        " %(fields)s::text[], %(decimals)s::integer) s"
+    sql = select_sql(
+        ["s.id", "s.content", "app.content_hash(s.content)"],
+        f"app.shared_{layer.name}({ids}, %(fields)s::text[], %(decimals)s::integer) s",
     )
     with execution.driver_connection(session).cursor() as cursor:
         cursor.execute(sql, {**values, "fields": list(fields), "decimals": decimals})
@@ -143,7 +144,7 @@ def withheld(session: Session, selection: Selection, released: Sequence[FeatureC
     )
     sql, values = pages.unpaged_sql(selection, columns)
     labels: dict[str, list[str]] = {reason: [] for reason in WITHHELD_REASONS}
-    with execution.driver_connection(session).cursor() as cursor:
+    with execution.driver_connection(session, selection.as_of).cursor() as cursor:
         cursor.execute(sql, values)
         for row in cursor:
             for reason in _reasons_withheld(contents.get(row[0]), *row[2:]):

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import or_, text
 from sqlalchemy.orm import Session
 
+from gis.model.query import select_sql
 from gis.read import execution, pages
 from gis.read.selection import Selection
 from gis.read.sql import feature_json_sql
@@ -21,7 +22,7 @@ from gis.text.errors import Missing
 def ids_of(session: Session, selection: Selection) -> list[uuid.UUID]:
     """The ids of all features of a selection."""
     sql, values = pages.unpaged_sql(selection, "t.id")
-    with execution.driver_connection(session).cursor() as cursor:
+    with execution.driver_connection(session, selection.as_of).cursor() as cursor:
         return [row[0] for row in cursor.execute(sql, values)]
 
 
@@ -33,23 +34,22 @@ def list_holdings(
     ``until`` is None while the recipient still holds the feature. A holding of a release whose period of validity has
     passed ends with that period, in the local time zone, even if nothing was published since.
     """
-    conditions = ["true"]
+    conditions = []
     if recipient is not None:
         conditions.append("h.recipient = :recipient")
     if features is not None:
         conditions.append("h.feature_id = any(:features)")
-    rows = session.execute(
-        text(
-            "select h.recipient, h.layer, h.feature_id as feature, r.id as release, r.name, h.since, h.since_version,"
-            f" coalesce(h.until, case when v.valid_to < {TODAY_SQL}"
-            f"  then (v.valid_to + 1)::timestamp at time zone '{TIME_ZONE}' end) as until,"
-            " h.until_version, h.held_back, h.sha256, h.content"
-            " from app.holdings h join app.releases r on r.id = h.release_id"
-            " left join app.release_versions v on v.release_id = r.id and v.state = 'published'"
-            f" where {' and '.join(conditions)} order by h.since desc, h.layer, h.feature_id limit :most"
-        ),
-        {"recipient": recipient, "features": list(features or ()), "most": limit},
+    expired_at = f"case when v.valid_to < {TODAY_SQL} then (v.valid_to + 1)::timestamp at time zone '{TIME_ZONE}' end"
+    sql = select_sql(
+        "h.recipient, h.layer, h.feature_id as feature, r.id as release, r.name, h.since, h.since_version,"
+        f" coalesce(h.until, {expired_at}) as until, h.until_version, h.held_back, h.sha256, h.content",
+        "app.holdings h join app.releases r on r.id = h.release_id"
+        " left join app.release_versions v on v.release_id = r.id and v.state = 'published'",
+        conditions,
+        order_by="h.since desc, h.layer, h.feature_id",
+        limit=limit,
     )
+    rows = session.execute(text(sql), {"recipient": recipient, "features": list(features or ())})
     return [dict(row) for row in rows.mappings()]
 
 

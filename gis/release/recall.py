@@ -1,11 +1,12 @@
 """Recall: a published record whose level is raised above ``partner`` is removed from every release at once.
 
 A trigger does it in the same transaction, together with every released copy that mentions the record: by a field that
-shows a linked feature, by a geometry drawn from a link, or by an address that is counted from it.
+is derived from it, by a geometry drawn from a link, or by an address that is counted from it.
 """
 
 from gis.db.session import PUBLISHER
-from gis.model.layer import Layer, all_layers
+from gis.model.layer import all_layers
+from gis.release.mentions import copies_with_mentioning_value
 from gis.release.publish import PUBLISH_LOCK_KEY
 from gis.release.referent import ReferentLayer
 from gis.release.snapshot import RELEASE_LEVEL, linked_content_conditions
@@ -64,9 +65,10 @@ no longer names it.
 def mentions_function(referent_layer: ReferentLayer | None) -> str:
     """The SQL of ``app.told_of(feature)``: the ids of the current holdings whose content mentions a feature.
 
-    Such a holding is a copy of the feature, or showed the feature by a link at the moment of the copy, or contains an
-    address that is counted from it. The function runs with its owner's rights, because the publisher cannot see a
-    feature whose level was raised. ``app.label_of`` gives the label of a feature in the same way.
+    Such a holding is a copy of the feature, or showed a link to the feature at the moment of the copy, or contains a
+    value that was derived from it, or an address that is counted from it. The function runs with its owner's rights,
+    because the publisher cannot see a feature whose level was raised. ``app.label_of`` gives the label of a feature in
+    the same way.
     """
     current = "app.holdings h on h.until is null"
     linked = f"join {current} and h.feature_id = l.feature_id and l.valid @> h.since"
@@ -74,6 +76,7 @@ def mentions_function(referent_layer: ReferentLayer | None) -> str:
     selects = [
         "select h.id from app.holdings h where h.until is null and h.feature_id = $1",
         f"select h.id from app.links_history l {linked} where l.to_id = $1 and ({shows_link})",
+        *copies_with_mentioning_value(),
     ]
     if referent_layer is not None:
         selects += _address_mentions(referent_layer, current, linked)
@@ -95,9 +98,7 @@ def _address_mentions(referent_layer: ReferentLayer, current: str, linked: str) 
     route = referent_layer.route_column
     own_address = referent_layer.mentions_sql.format(row="f", route=f"t.{route}", address="h.content->>'address'")
     link_address = referent_layer.mentions_sql.format(row="f", route=f"l.{route}", address="l.at")
-    drawn_from_links = " or ".join(
-        condition for layer in all_layers() for condition in _drawn_from_links_conditions(layer)
-    )
+    shows_link = " or ".join(condition for layer in all_layers() for condition in linked_content_conditions(layer))
     select = f"select h.id from app.{referent_layer.layer} f"
     return [
         *(
@@ -108,13 +109,8 @@ def _address_mentions(referent_layer: ReferentLayer, current: str, linked: str) 
             if route in layer.fields
         ),
         f"{select} join app.links_history l on l.to_id is null and {link_address} {linked}"
-        f" where f.id = $1 and ({drawn_from_links})",
+        f" where f.id = $1 and ({shows_link})",
     ]
-
-
-def _drawn_from_links_conditions(layer: Layer) -> list[str]:
-    """Conditions that a holding ``h`` of a layer with geometry from links contains data of a linked feature."""
-    return linked_content_conditions(layer) if layer.geometry_from_links else []
 
 
 def recall_trigger(layer: str) -> str:

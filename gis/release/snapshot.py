@@ -19,6 +19,8 @@ from gis.crs.systems import WEB_MERCATOR, WGS84
 from gis.model.fields import TEXT_COLLATION, Field, Level
 from gis.model.layer import Layer, catalog
 from gis.model.record import Record
+from gis.model.row import Row
+from gis.model.sources import LINKS
 from gis.read.sql import geometry_sql
 from gis.release.referent import ReferentLayer
 from gis.text.i18n import Text
@@ -30,9 +32,6 @@ RELEASE_LEVEL = Level.PARTNER
 
 ALWAYS_RELEASED_FIELDS = ("level", "position_source")
 """The fields that every released feature has: its level, and how far its position may be trusted."""
-
-LINKS_TABLE = "app.links"
-"""A derived field whose SQL contains this name shows a linked feature."""
 
 MAX_DECIMALS = 6
 """Decimals of a degree of the most precise released coordinates: about a decimetre."""
@@ -68,7 +67,7 @@ class SnapshotLayer(Layer):
 def snapshot_layer(layer: Layer) -> SnapshotLayer:
     """The snapshot of a layer. The first call declares its table in the metadata."""
     fields = {
-        name: replace(field, sql=None, masked_when_assumed=False, writable=False, nullable=True, default=None)
+        name: replace(field, sql=None, reads=(), masked_when_assumed=False, writable=False, nullable=True, default=None)
         for name, field in layer.readable_fields(RELEASE_LEVEL).items()
     }
     fields["version"] = replace(fields["version"], title=Text("Phiên bản của bản chia sẻ", "Version of the release"))
@@ -136,22 +135,23 @@ def content_function(layer: Layer, referent_layer: ReferentLayer | None) -> str:
     always released with it, and without them the geometry is not. An address is left out if it is counted from a
     feature of ``referent_layer`` that partners may not see.
     """
+    row = Row(RELEASE_LEVEL, layer)
     always = {*ALWAYS_RELEASED_FIELDS, *layer.required_with_geometry}
     columns = []
     for name, field in layer.readable_fields(RELEASE_LEVEL).items():
         if name == "version":  # in a release this is the number of the release's version
             continue
-        sql = _generalized(name, field.expression(RELEASE_LEVEL))
+        sql = _generalized(name, field.expression(row))
         if name == "address" and referent_layer is not None and referent_layer.route_column in layer.fields:
             hidden = referent_layer.hidden_sql.format(
-                route=f"t.{referent_layer.route_column}", address=field.expression(RELEASE_LEVEL), level=RELEASE_LEVEL
+                route=f"t.{referent_layer.route_column}", address=field.expression(row), level=RELEASE_LEVEL
             )
             sql = f"case when not coalesce({hidden}, false) then {sql} end"
         columns.append(
             f'{sql} as "{name}"' if name in always else f"case when '{name}' = any($2) then {sql} end as \"{name}\""
         )
     has_required = "".join(f" and t.{name} is not null" for name in layer.required_with_geometry)
-    rounded = f"ST_ReducePrecision(ST_Force2D({geometry_sql(layer, RELEASE_LEVEL)}), power(10, -$3))"
+    rounded = f"ST_ReducePrecision(ST_Force2D({geometry_sql(row, layer)}), power(10, -$3))"
     return f"""
 create or replace function app.shared_{layer.name}(ids uuid[], fields text[], decimals integer)
 returns table (id uuid, content jsonb)
@@ -171,16 +171,12 @@ revoke all on function app.shared_{layer.name} from public;"""
 
 
 def linked_content_conditions(layer: Layer) -> list[str]:
-    """Conditions that a holding ``h`` of the layer contains data of a linked feature.
+    """Conditions that a holding ``h`` of the layer contains data of its links.
 
-    Such data are the derived fields that show a linked feature, and the geometry of a feature that is drawn from its
-    links and had no geometry of its own at the moment of the copy.
+    Such data are the derived fields that declare to read the links, and the geometry of a feature that is drawn from
+    its links and had no geometry of its own at the moment of the copy.
     """
-    names = [
-        name
-        for name, field in layer.readable_fields(RELEASE_LEVEL).items()
-        if field.sql is not None and LINKS_TABLE in field.sql
-    ]
+    names = [name for name, field in layer.readable_fields(RELEASE_LEVEL).items() if LINKS in field.reads]
     conditions = [f"h.content ?| '{{{','.join(names)}}}'"] if names else []
     if layer.geometry_from_links:
         row_at_copy = f"select from app.{layer.name}_history t where t.id = h.feature_id and t.valid @> h.since"

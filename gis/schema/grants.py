@@ -20,6 +20,7 @@ from gis.db.session import (
 )
 from gis.history import access_log, triggers
 from gis.model import links
+from gis.model.as_of import AS_OF_FUNCTION
 from gis.model.children import child_tables, unjournalled_tables
 from gis.model.fields import ASSUMED_PREFIX, Level
 from gis.model.layer import all_layers
@@ -75,7 +76,8 @@ def security_sql(policy: Policy) -> str:
         seal.IMMUTABILITY_TRIGGERS,
         account_triggers(),
         grid_counts.triggers(),
-        links.location_views_sql(),
+        AS_OF_FUNCTION,
+        links.views_sql(),
         policy.functions,
     ]
     statements.append(_level_guards(policy))
@@ -155,7 +157,7 @@ def _link_grants(policy: Policy) -> list[str]:
         write_role = role.write_role
         statements += [
             f"grant select on {view} to {role.read_role};",
-            f"grant select on app.links to {role.read_role};",
+            f"grant select on app.links, app.links_as_of to {role.read_role};",
             create_policy("links", f"see_{role.name}", "select", role.read_role, using=visible),
             *child_history_grants("links", links.Link.__table__.columns.keys(), role, visible),
         ]

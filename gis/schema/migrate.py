@@ -25,7 +25,7 @@ from gis.db.session import OWNER_ROLE
 from gis.history import triggers
 from gis.model.fields import SCHEMA, TEXT_COLLATION, Level
 from gis.release.snapshot import RELEASE_SCHEMA
-from gis.schema import apply, fingerprint, grants
+from gis.schema import apply, derived_fields, fingerprint, grants
 from gis.schema.policy_model import Policy
 from gis.text.errors import Conflict, Unavailable
 from gis.text.i18n import Text
@@ -100,7 +100,8 @@ def migrate(admin_url: str, scripts: Path, policy: Policy, passwords: Mapping[st
     """Migrate the database at ``admin_url`` with the revisions in ``scripts``, and apply the policy.
 
     ``passwords`` sets the passwords of logins, by name, where the server requires any. Raises ``Unavailable`` with the
-    statement for a superuser if this user may not mark a function LEAKPROOF.
+    statement for a superuser if this user may not mark a function LEAKPROOF, and ``UndeclaredReadError`` for a derived
+    field that reads something that it does not declare.
     """
     with _admin_connection(admin_url) as connection:
         connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK_KEY})
@@ -111,6 +112,7 @@ def migrate(admin_url: str, scripts: Path, policy: Policy, passwords: Mapping[st
             _upgrade_to_head(connection, scripts)
         with connection.begin():
             apply.apply(connection, policy)
+            derived_fields.check_derived_fields(connection)
 
 
 @contextmanager

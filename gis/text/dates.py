@@ -11,8 +11,14 @@ A calendar day begins at midnight in this zone, and a time without an offset is 
 TIME_ZONE = "Asia/Ho_Chi_Minh"
 """The name of Vietnam's time zone in PostgreSQL."""
 
-TODAY_SQL = f"(now() at time zone '{TIME_ZONE}')::date"
-"""The SQL of the current date in Vietnam."""
+
+def date_sql(moment: str) -> str:
+    """The SQL of the date in Vietnam at a moment."""
+    return f"({moment} at time zone '{TIME_ZONE}')::date"
+
+
+TODAY_SQL = date_sql("now()")
+"""The SQL of the current date in Vietnam. Derived fields take the date of reading from their row instead."""
 
 
 def today() -> dt.date:

@@ -59,6 +59,7 @@ CHILD_COLUMNS = {
 OTHER_COLUMNS = {
     "cell_changes": "id layer level assumed word features east north",
     "cells": "layer grid x y level assumed word features east north",
+    "links_as_of": CHILD_COLUMNS["links"],
     "moves": "layer from_word to_word",
     "route_segments": "route n m0 m1 utm level",
     "routes": "name geom length_m level",
@@ -175,8 +176,8 @@ def internal_columns(*, scoped):
     return tables
 
 
-CALLABLE_BY_ALL = {"app.actor()", "app.plain(text)", "app.text_hash(text)", "app.content_hash(jsonb)"}
-"""Functions that depend only on their arguments, or return the actor of the session."""
+CALLABLE_BY_ALL = {"app.actor()", "app.as_of()", "app.plain(text)", "app.text_hash(text)", "app.content_hash(jsonb)"}
+"""Functions that depend only on their arguments, or return the actor of the session or its moment of reading."""
 
 CALLABLE_BY = {
     READER_LOGIN: CALLABLE_BY_ALL,

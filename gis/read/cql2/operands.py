@@ -80,7 +80,7 @@ def property_sql(tree: Any, context: FilterContext) -> tuple[str, str]:
     if name in (GEOMETRY, "geom"):
         return context.geometry, GEOMETRY
     if name == "id":
-        return "t.id", "uuid"
+        return context.row["id"], "uuid"
     if name not in context.fields:
         names = ", ".join(["id", *context.fields, GEOMETRY])
         raise Malformed(
@@ -89,7 +89,7 @@ def property_sql(tree: Any, context: FilterContext) -> tuple[str, str]:
             )
         )
     field = context.fields[name]
-    expression = field.expression(context.clearance)
+    expression = field.expression(context.row)
     return (f"{expression}::text" if field.type == "code" else expression), field.type
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import cql2
 
 from gis.crs.systems import CRS, CRS84
-from gis.model.fields import SCHEMA, Clearance, Field
+from gis.model.fields import SCHEMA, Field
+from gis.model.row import Row
 from gis.text.errors import Malformed
 from gis.text.i18n import Text
 
@@ -29,14 +30,14 @@ FilterTree = Mapping[str, Any] | bool
 
 @dataclass(frozen=True)
 class FilterContext:
-    """What a filter is compiled with: the reader's fields and clearance, the SQL of the geometry, and ``bind``.
+    """What a filter is compiled with: the reader's fields, the row, the SQL of its geometry, and ``bind``.
 
     ``bind`` binds a value and returns its placeholder. ``crs`` is the CRS of geometry literals, ``schema`` the database
     schema of the SQL functions.
     """
 
     fields: Mapping[str, Field]
-    clearance: Clearance
+    row: Row
     geometry: str
     bind: Bind
     crs: CRS = CRS84

@@ -1,6 +1,7 @@
 """Pipelined queries: run in the role of the actor; a pooled connection keeps no state from one query to the next."""
 
 import asyncio
+import datetime as dt
 from functools import partial
 
 import pytest
@@ -120,6 +121,22 @@ def test_connection_keeps_neither_role_nor_actor(single_connection_database):
         return await login_pool.execute("select 1", {}, context)
 
     assert asyncio.run(after()) == [(b"none", b"")]
+
+
+def test_moment_of_a_query_ends_with_it(single_connection_database):
+    moment = dt.datetime(2026, 11, 20, 17, 30, tzinfo=dt.timezone(dt.timedelta(hours=7)))
+    sql = "select current_setting('cotmoc.as_of', true), app.as_of() = %(moment)s, app.as_of() = now()"
+
+    async def read_at_moments():
+        return [
+            await single_connection_database.run_queries(
+                OFFICE, partial(run, BoundQuery(sql, {"moment": moment}, prepared=True, as_of=as_of))
+            )
+            for as_of in (moment, None, moment, None)
+        ]
+
+    past, present = [(moment.isoformat().encode(), True, False)], [(b"", False, True)]
+    assert asyncio.run(read_at_moments()) == [past, present, past, present]
 
 
 def test_query_and_result_of_megabytes_are_transferred(single_connection_database):

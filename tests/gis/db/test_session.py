@@ -1,5 +1,7 @@
 """Transactions for an actor, and pooled connections without the context of the previous one."""
 
+import asyncio
+import datetime as dt
 import random
 import threading
 
@@ -9,7 +11,9 @@ from sqlalchemy.exc import DBAPIError
 
 from gis.db.actors import Actor
 from gis.db.session import Database
+from gis.model.as_of import set_as_of
 from gis.model.layer import catalog
+from gis.text.dates import VIETNAM_TIME
 from gis.text.errors import Forbidden, Invalid, Missing, Refusal
 from gis.text.i18n import Text
 from layers.policy import OFFICE, PARTNER, POLICY
@@ -85,6 +89,29 @@ def test_pooled_connections_keep_no_context(settings):
         role, name, *_ = bare.execute(WHO).one()
         assert (role, name or "") == ("cotmoc_reader", "")
     small.dispose()
+
+
+def test_moment_of_reading_ends_with_the_transaction(settings):
+    single = Database(settings.reader_url, settings.writer_url, pool_size=1)
+    read_moment = text("select current_setting('cotmoc.as_of', true), app.as_of() = now()")
+    for moment in (dt.datetime(2026, 11, 20, tzinfo=dt.UTC), dt.datetime(1, 1, 1, tzinfo=VIETNAM_TIME)):
+        with single.transaction(OFFICE) as session:
+            assert session.execute(read_moment).one() == ("", True)
+            set_as_of(session, moment)
+            assert session.execute(read_moment).one() == (moment.isoformat(), False)
+    with single.transaction(OFFICE) as session:
+        assert session.execute(read_moment).one() == ("", True)
+    single.dispose()
+
+
+def test_download_reads_at_its_moment(database):
+    moment = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
+
+    async def read():
+        async with database.download_connection(OFFICE, moment) as connection:
+            return await (await connection.execute("select app.as_of()")).fetchone()
+
+    assert asyncio.run(read()) == (moment,)
 
 
 def test_database_errors_are_translated_without_their_text(database):

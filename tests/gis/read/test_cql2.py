@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, assume, given, settings as bounded
 from gis.cluster.private_cluster import Cluster
 from gis.crs.systems import CRS, from_wgs84
 from gis.model.fields import TEXT_COLLATION, Level
+from gis.model.row import Row
 from gis.read.cql2.compiler import compile_condition
 from gis.read.cql2.parse import FilterContext, parse
 from gis.text.errors import Malformed
@@ -50,7 +51,7 @@ def select(connection: psycopg.Connection, tree: Tree, crs: CRS | None = None) -
         values[f"v{len(values)}"] = value
         return f"%(v{len(values) - 1})s"
 
-    where = compile_condition(tree, FilterContext(FIELDS, Level.RESTRICTED, "t.geom", bind, crs or CRS()))
+    where = compile_condition(tree, FilterContext(FIELDS, Row(Level.RESTRICTED), "t.geom", bind, crs or CRS()))
     with connection.cursor(binary=True) as cursor:
         return {row[0] for row in cursor.execute(f"select id from things t where {where}", values)}
 

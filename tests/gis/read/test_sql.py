@@ -1,15 +1,18 @@
 """Selections use the index under row policies, and return what the reader may see and no more."""
 
+import datetime as dt
 import json
 
 import pytest
 from sqlalchemy import text
 
 from gis.model.layer import Level, catalog
-from gis.read import pages
+from gis.read import execution, pages
 from gis.read.selection import Selection
+from gis.read.sql import feature_json_sql
 from gis.text.errors import Malformed
 from layers.policy import OFFICE, PARTNER, PUBLIC
+from tests.factories import now, put
 
 MARKERS = catalog["markers"]
 
@@ -29,19 +32,48 @@ def five_thousand_areas(database):
         )
 
 
+def plan_of(database, actor, selection):
+    """PostgreSQL's plan of the query that reads the features of a selection."""
+    sql, values = pages.unpaged_sql(selection, feature_json_sql(selection))
+    with database.transaction(actor) as session:
+        connection = execution.driver_connection(session, selection.as_of)
+        return "\n".join(row[0] for row in connection.execute(f"explain (verbose) {sql}", values))
+
+
 @pytest.mark.parametrize("actor", [OFFICE, PARTNER, PUBLIC], ids=lambda actor: actor.level.value)
 def test_bbox_uses_the_index_under_row_level_security(actor, database, connect):
     connect().execute("analyze app.areas")
-    geometry = "geom" if actor.level.sees_assumed_positions else "shared_geom"
-    with database.transaction(actor) as session:
-        box = "ST_MakeEnvelope(104, 10, 104.1, 10.1, 4326)"
-        plan = "\n".join(
-            session.execute(
-                text(f"explain select id from app.areas where {geometry} && {box} and ST_Intersects({geometry}, {box})")
-            ).scalars()
-        )
+    plan = plan_of(database, actor, Selection(catalog["areas"], actor.level, bbox=(104, 10, 104.1, 10.1)))
     assert "Index" in plan, plan
-    assert "Seq Scan on areas" not in plan, plan
+    assert "Seq Scan on app.areas" not in plan, plan
+
+
+@pytest.mark.parametrize(
+    ("layer", "sources"),
+    [("crossings", ["links", "gates"]), ("gates", ["gate_events", "gate_plans"]), ("works", ["links", "work_steps"])],
+)
+def test_present_is_read_from_the_tables_and_the_past_from_the_histories(layer, sources, database):
+    present = plan_of(database, OFFICE, Selection(catalog[layer], OFFICE.level))
+    past = plan_of(database, OFFICE, Selection(catalog[layer], OFFICE.level, as_of=now()))
+    for table in (layer, *sources):
+        assert f" on app.{table} " in present, present
+        assert f" on app.{table}_history " in past, past
+    assert "_history" not in present, present
+    assert "cotmoc.as_of" not in present, present
+    assert "cotmoc.as_of" in past, past
+    assert "as_of()" not in past, past  # the planner inlines the function
+
+
+def test_each_query_of_a_session_reads_at_its_own_moment(database):
+    with database.transaction(OFFICE, write=True) as session:
+        row = put(session, catalog["works"], due_on="2099-12-31").id
+    moments = [None, now(), dt.datetime(2100, 1, 1, tzinfo=dt.UTC), now(), None]
+    with database.transaction(OFFICE) as session:
+        urgencies = []
+        for moment in moments:
+            selection = Selection(catalog["works"], OFFICE.level, as_of=moment)
+            urgencies.append(json.loads(pages.read_feature(session, selection, row))["properties"]["urgency"])
+    assert urgencies == ["planned", "planned", "overdue", "planned", "planned"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,30 @@
+"""The moment of reading: a setting of the transaction, which the SQL function ``app.as_of()`` returns.
+
+``gis.db`` sets it at the beginning of every transaction. SQL about the present does not call the function.
+"""
+
+import datetime as dt
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+AS_OF: Final = "app.as_of()"
+
+AS_OF_FUNCTION: Final = """
+create or replace function app.as_of() returns timestamptz language sql stable parallel safe
+    return coalesce(nullif(current_setting('cotmoc.as_of', true), '')::timestamptz, now());
+"""
+"""It has no ``set search_path`` and the form of a single expression, so that the planner inlines it."""
+
+SET_AS_OF: Final = text("select set_config('cotmoc.as_of', :as_of, true)")
+
+
+def setting_of(as_of: dt.datetime | None) -> str:
+    """The value of the setting for a moment of the past, or for the present."""
+    return "" if as_of is None else as_of.isoformat()
+
+
+def set_as_of(session: Session, as_of: dt.datetime | None) -> None:
+    """Let the transaction of a session read as of a moment from here on."""
+    session.execute(SET_AS_OF, {"as_of": setting_of(as_of)})
