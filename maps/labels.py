@@ -10,11 +10,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from gis.text import dates
+from gis.text import dates, format_date, format_datetime, format_number, with_unit
 from layers.policy import SYSTEM
 from maps.marks import layer_mark
 from maps.messages import messages_in
-from maps.rendering import format_date, format_datetime, localized, mark_svg, quantity
+from maps.rendering import localized, mark_svg
 
 Card = Mapping[str, Any]
 Field = Mapping[str, Any]
@@ -47,7 +47,7 @@ def value_text(field: Field, value: Any, language: str) -> str:  # noqa: PLR0911
         case "datetime":
             return format_datetime(value)
     if isinstance(value, int | float):
-        return quantity(value, field.get("unit"), language)
+        return with_unit(format_number(value, language), field.get("unit"))
     return messages_in(language).get(str(value), str(value)) if field.get("name") == "border" else str(value)
 
 

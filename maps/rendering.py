@@ -6,7 +6,7 @@ Content-Security-Policy can be ``script-src 'self'``.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,7 +16,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from gis.model import GREY
-from gis.text import VIETNAM_TIME, Language, Text
+from gis.text import Language, Text, format_date, format_datetime, format_number
 from maps.assets import typeface_urls
 from maps.marks import LAYER_MARKS, shape_or_circle
 from maps.messages import TEMPLATE_ONLY_PREFIXES, messages_in
@@ -91,18 +91,6 @@ def localized(text: Mapping[str, str] | Text | None, language: str) -> str:
     return text.get(language) or text.get("vi") or ""
 
 
-def format_date(value: date | datetime | str | None) -> str:
-    """A date as dd/mm/yyyy, in Vietnam time; a text that is not an ISO 8601 date is returned unchanged."""
-    moment = _parse_moment(value)
-    return "" if moment is None else moment if isinstance(moment, str) else f"{moment:%d/%m/%Y}"
-
-
-def format_datetime(value: date | datetime | str | None) -> str:
-    """A date and time as dd/mm/yyyy HH:MM, in Vietnam time."""
-    when = _parse_moment(value)
-    return "" if when is None else when if isinstance(when, str) else f"{when:%d/%m/%Y %H:%M}"
-
-
 BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
 SYSTEMS = (
     ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"),
@@ -116,23 +104,6 @@ def device_name(context: Context, user_agent: str | None) -> str:
     user_agent = user_agent or ""
     known = [next((name for token, name in names if token in user_agent), "") for names in (BROWSERS, SYSTEMS)]
     return ", ".join(filter(None, known)) or user_agent.split("/")[0][:40] or context["messages"]["unknown_device"]
-
-
-def format_number(value: float | None, language: str) -> str:
-    """A number in the notation of ``language``: 1.066,5 in Vietnamese, 1,066.5 in English."""
-    if value is None:
-        return ""
-    text = f"{value:,}"
-    return text if language == "en" else text.translate(_VIETNAMESE_SIGNS)
-
-
-def quantity(value: float, unit: str | None, language: str) -> str:
-    """A number with its unit of measure; a percent sign follows without a space."""
-    text = format_number(value, language)
-    return f"{text}{'' if unit == '%' else ' '}{unit}" if unit else text
-
-
-_VIETNAMESE_SIGNS = str.maketrans(",.", ".,")
 
 
 @pass_context
@@ -166,19 +137,6 @@ def _keep_as_of(context: Context, href: str) -> str:
     """``href`` with the ``as_of`` of the page, if it has one."""
     as_of = context.get("as_of_text")
     return f"{href}{'&' if '?' in href else '?'}{urlencode({'as_of': as_of})}" if as_of else href
-
-
-def _parse_moment(value: date | datetime | str | None) -> datetime | date | str | None:
-    if value is None or value == "":
-        return None
-    if isinstance(value, str):
-        try:
-            value = date.fromisoformat(value) if len(value) == len("2026-01-01") else datetime.fromisoformat(value)
-        except ValueError:
-            return value
-    if isinstance(value, datetime):
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(VIETNAM_TIME)
-    return value
 
 
 def _language_switch_url(path: str, query: Mapping[str, str], language: str) -> str:

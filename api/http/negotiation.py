@@ -17,7 +17,7 @@ from api.http.media_types import HTML
 from api.http.page import signed_in_person
 from api.settings import Settings
 from gis.model import Field
-from gis.text import Language, Malformed, Text
+from gis.text import Language, Malformed, Text, format_date, format_datetime, format_number, with_unit
 from maps import rendering
 from maps.messages import messages_in
 
@@ -201,12 +201,12 @@ def _property_text(field: Field, value: Any, language: Language) -> str:  # noqa
         codes = value if isinstance(value, list) else [value]
         return ", ".join(field.codes(code).title.in_language(language) for code in codes)
     if field.type in ("date", "datetime"):
-        return rendering.format_date(value) if field.type == "date" else rendering.format_datetime(value)
+        return format_date(value) if field.type == "date" else format_datetime(value)
     match value:
         case bool():
             return messages_in(language)["yes" if value else "no"]
         case int() | float():
-            return rendering.quantity(value, field.unit, language)
+            return with_unit(format_number(value, language), field.unit)
         case dict() | list():
             return json.dumps(value, ensure_ascii=False)
     return str(value)

@@ -1,4 +1,4 @@
-"""Text: the two languages, dates, Unicode folding, and the errors that are answers to clients."""
+"""Text: the two languages, dates and numbers, Unicode folding, and the errors that are answers to clients."""
 
 from gis.text.dates import TODAY_SQL, VIETNAM_TIME, parse_date, parse_datetime, today
 from gis.text.errors import (
@@ -19,6 +19,7 @@ from gis.text.errors import (
     invalid,
 )
 from gis.text.folding import unaccented
+from gis.text.formatting import format_date, format_datetime, format_number, with_unit
 from gis.text.i18n import Language, Text
 
 __all__ = [
@@ -40,9 +41,13 @@ __all__ = [
     "Unavailable",
     "Unconditional",
     "UnsupportedMediaType",
+    "format_date",
+    "format_datetime",
+    "format_number",
     "invalid",
     "parse_date",
     "parse_datetime",
     "today",
     "unaccented",
+    "with_unit",
 ]

@@ -7,9 +7,9 @@ from typing import Any
 
 from gis.files import FORMATS, NO, YES
 from gis.model import Layer, Level, catalog
-from gis.text import Text, today
+from gis.text import Text, format_date, format_datetime, format_number, today
 from maps.labels import actor_text
-from maps.rendering import format_date, format_datetime, format_number, localized, render, url_with_query
+from maps.rendering import localized, render, url_with_query
 
 MESSAGES: dict[str, Text] = {
     "readings_subtitle": Text(

@@ -11,11 +11,11 @@ from datetime import UTC, date, datetime
 from markupsafe import Markup
 
 from gis.model import AMBER, BLUE, GREEN, GREY, RED
-from gis.text import VIETNAM_TIME
+from gis.text import VIETNAM_TIME, format_date, format_number
 from maps.labels import Card, Feature, days_since, fields_of, mark_of, title_of, value_text
 from maps.map_page import DEFAULT_VIEW
 from maps.messages import messages_in
-from maps.rendering import Person, format_date, format_number, localized, mark_svg, render, url_with_query
+from maps.rendering import Person, localized, mark_svg, render, url_with_query
 
 MAX_ROWS = 7
 """Rows of each table of the board; a link leads to the list with the others."""

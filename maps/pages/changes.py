@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from gis.text import today
+from gis.text import format_date, format_datetime, format_number, today
 from maps.labels import Card, actor_text, fields_of, value_text
 from maps.messages import messages_in
-from maps.rendering import Person, format_date, format_datetime, format_number, localized, render, url_with_query
+from maps.rendering import Person, localized, render, url_with_query
 
 Change = Mapping[str, Any]
 

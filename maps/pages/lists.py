@@ -13,7 +13,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from gis.text import dates
+from gis.text import dates, format_date, format_number
 from maps.downloads import downloads
 from maps.labels import (
     Card,
@@ -28,7 +28,7 @@ from maps.labels import (
     value_text,
 )
 from maps.messages import messages_in
-from maps.rendering import Person, as_of_query, format_date, format_number, localized, mark_svg, render, url_with_query
+from maps.rendering import Person, as_of_query, localized, mark_svg, render, url_with_query
 
 # The columns of each list; the first links to the map. Lists of other layers have the first fields of their card.
 COLUMNS: dict[str, tuple[str, ...]] = {

@@ -11,7 +11,7 @@ import pytest
 
 from maps.map_page import incident_page, map_page
 from maps.pages.board import board_page
-from maps.rendering import format_date, format_datetime, format_number, mark_svg, quantity
+from maps.rendering import mark_svg
 from tests.hostile_texts import SHORT_PAYLOAD as HOSTILE
 
 AS_OF = dt.datetime(2026, 11, 20, 23, 30, tzinfo=dt.UTC)
@@ -65,19 +65,6 @@ def test_page_shows_disclaimer_and_time_of_its_data(page: Callable[..., str]) ->
 def test_language_switch_keeps_the_query() -> None:
     assert "tab=gates&amp;lang=en" in map_page("vi", query={"tab": "gates"})
     assert "tab=gates&amp;lang=vi" in map_page("en", query={"tab": "gates", "lang": "en"})
-
-
-def test_dates_and_numbers_in_vietnamese_notation() -> None:
-    assert format_date("2023-12-31") == "31/12/2023"
-    assert format_date(dt.date(2026, 1, 2)) == "02/01/2026"
-    assert format_date("2026-11-20T23:30:00Z") == "21/11/2026"
-    assert format_datetime(AS_OF) == "21/11/2026 06:30"
-    assert format_date("tháng 5") == "tháng 5"
-    assert format_date(None) == ""
-    assert (format_number(1066055, "vi"), format_number(1066055, "en")) == ("1.066.055", "1,066,055")
-    assert (format_number(1066.5, "vi"), format_number(1066.5, "en")) == ("1.066,5", "1,066.5")
-    assert format_number(None, "vi") == ""
-    assert (quantity(35, "%", "vi"), quantity(1200, "m", "vi")) == ("35%", "1.200 m")
 
 
 def test_mark_has_a_label_or_aria_hidden_and_can_be_hollow() -> None:
