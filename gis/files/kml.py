@@ -14,7 +14,7 @@ from gis.model.fields import Field
 from gis.read.selection import Selection
 from gis.read.sql import selected_fields, selection_geometry_sql
 from gis.text.i18n import Language
-from gis.write.validation import FORBIDDEN_CHARACTERS
+from gis.text.input_values import FORBIDDEN_CHARACTERS
 
 KML_TYPES: Final = {"integer": "int", "number": "double", "boolean": "bool"}
 """The types of ``SimpleField`` by type of field; all others are strings."""

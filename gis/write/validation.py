@@ -5,9 +5,6 @@ every field at fault.
 """
 
 import datetime as dt
-import math
-import re
-import unicodedata
 import uuid
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -25,21 +22,20 @@ from pydantic import (
 
 from gis.model.fields import Field
 from gis.model.layer import Layer
-from gis.text.dates import parse_date
 from gis.text.errors import FieldError, Invalid
 from gis.text.i18n import Text
+from gis.text.input_values import (
+    FORBIDDEN_CHARACTERS,
+    checked_number,
+    clean_text as clean_text,
+    parse_input_date as parse_input_date,
+    parse_input_datetime,
+)
 
 PLACE = "place"
 GEOMETRY = "geometry"
 GEOMETRY_CRS = "geometry_crs"
 """Key of the CRS of ``geometry`` among the values, set where the request named one (``Content-Crs``)."""
-
-FORBIDDEN_CHARACTERS = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f"
-    "\ud800-\udfff\ufdd0-\ufdef\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
-)
-"""Characters that mislead readers or that file formats cannot hold: controls, zero-width characters, bidirectional
-overrides, lone surrogates, tag characters, and Unicode noncharacters, which XML (and so KML and XLSX) excludes."""
 
 ERROR_TEXTS: dict[str, Text] = {
     "missing": Text("Bắt buộc nhập", "Required"),
@@ -65,53 +61,6 @@ ERROR_TEXTS: dict[str, Text] = {
     "range": Text("Ngoài khoảng cho phép", "Out of range"),
 }
 
-YEAR_RANGE = (1900, 2100)
-
-
-def clean_text(value: Any) -> str:
-    """Text in NFC without surrounding blanks.
-
-    Raises ``ValueError`` with a key of ``ERROR_TEXTS`` when the value is no text or holds forbidden characters.
-    """
-    if not isinstance(value, str):
-        raise ValueError("type")
-    if FORBIDDEN_CHARACTERS.search(value):
-        raise ValueError("characters")
-    return unicodedata.normalize("NFC", value).strip()
-
-
-def _checked_number(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("type")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("range")
-    return value
-
-
-def parse_input_date(value: Any) -> dt.date:
-    """Parse a date ``YYYY-MM-DD`` of the years 1900 to 2100. Raises ``ValueError("date")``."""
-    try:
-        day = parse_date(value)
-    except (ValueError, TypeError):
-        raise ValueError("date") from None
-    if not YEAR_RANGE[0] <= day.year <= YEAR_RANGE[1]:
-        raise ValueError("date")
-    return day
-
-
-def _parse_input_datetime(value: Any) -> dt.datetime:
-    try:
-        if not isinstance(value, str):
-            raise ValueError
-        time = dt.datetime.fromisoformat(value)
-    except ValueError:
-        raise ValueError("type") from None
-    if time.tzinfo is None:
-        raise ValueError("zone")
-    if not YEAR_RANGE[0] <= time.year <= YEAR_RANGE[1]:
-        raise ValueError("date")
-    return time
-
 
 def _pydantic_type(field: Field) -> Any:
     """The annotated type with which pydantic validates the values of a field."""
@@ -124,9 +73,9 @@ def _pydantic_type(field: Field) -> Any:
         "text": text,
         "boolean": Annotated[bool, Bound(strict=True)],
         "integer": Annotated[int, Bound(strict=True, ge=-(2**31), lt=2**31)],
-        "number": Annotated[float, BeforeValidator(_checked_number), Bound(ge=-1e13, le=1e13)],
+        "number": Annotated[float, BeforeValidator(checked_number), Bound(ge=-1e13, le=1e13)],
         "date": Annotated[dt.date, BeforeValidator(parse_input_date)],
-        "datetime": Annotated[AwareDatetime, BeforeValidator(_parse_input_datetime)],
+        "datetime": Annotated[AwareDatetime, BeforeValidator(parse_input_datetime)],
         "uuid": uuid.UUID,
         "list": Annotated[list[text], Bound(max_length=100)],
         "json": dict[str, Any],
