@@ -28,6 +28,7 @@ from gis.model import (
     delete_link,
     derived,
     field,
+    field_types,
     geometry,
     transitions_to,
 )
@@ -91,7 +92,7 @@ class Crossing(
     geom: Mapped[Any] = geometry("GEOMETRY")
 
 
-Crossing.layer.extra_writable["gate"] = Field("gate", Text("Thuộc cửa khẩu", "Gate"), "text", max_length=200)
+Crossing.layer.extra_writable["gate"] = Field("gate", Text("Thuộc cửa khẩu", "Gate"), field_types.TEXT, max_length=200)
 
 
 @create_command(Crossing)

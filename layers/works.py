@@ -31,6 +31,7 @@ from gis.model import (
     create_link,
     derived,
     field,
+    field_types,
     geometry,
 )
 from gis.text import Conflict, FieldError, Missing, Text, invalid, today
@@ -151,7 +152,7 @@ class Work(
     geom: Mapped[Any] = geometry("GEOMETRY")
 
 
-Work.layer.extra_writable["link"] = Field("link", Text("Liên kết với", "Linked to"), "uuid")
+Work.layer.extra_writable["link"] = Field("link", Text("Liên kết với", "Linked to"), field_types.UUID)
 
 
 class WorkStep(ChildRecord, table="work_steps", parent=Work, title=("Bước quy trình", "Step of the procedure")):

@@ -10,7 +10,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from gis.text import dates, format_date, format_datetime, format_number, with_unit
+from gis.model import field_types
+from gis.text import dates, format_date, with_unit
 from layers.policy import SYSTEM
 from maps.marks import layer_mark
 from maps.messages import messages_in
@@ -29,7 +30,7 @@ def fields_of(card: Card) -> dict[str, Field]:
     return fields | events
 
 
-def value_text(field: Field, value: Any, language: str) -> str:  # noqa: PLR0911 - one line for each type of value
+def value_text(field: Field, value: Any, language: str) -> str:
     """A value as text in ``language``; empty for None, an empty text and an empty list."""
     if value is None or value in ("", []):
         return ""
@@ -39,16 +40,9 @@ def value_text(field: Field, value: Any, language: str) -> str:  # noqa: PLR0911
         return ", ".join(value_text(field, item, language) for item in value)
     if (code := code_of(field, value)) is not None:
         return localized(code["title"], language)
-    match field.get("type"):
-        case "boolean":
-            return messages_in(language)["yes" if value else "no"]
-        case "date":
-            return format_date(value)
-        case "datetime":
-            return format_datetime(value)
-    if isinstance(value, int | float):
-        return with_unit(format_number(value, language), field.get("unit"))
-    return messages_in(language).get(str(value), str(value)) if field.get("name") == "border" else str(value)
+    if field.get("name") == "border":
+        return messages_in(language).get(str(value), str(value))
+    return with_unit(field_types.FIELD_TYPES[field["type"]].in_words(value, language), field.get("unit"))
 
 
 def event_text(field: Field, event: Mapping[str, Any], language: str) -> str:

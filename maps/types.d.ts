@@ -26,6 +26,8 @@ interface Field {
   name: string;
   title: Title;
   type: string;
+  /** The kind of input in forms, by the type; null for a field without an input. */
+  input: string | null;
   codes: Code[] | null;
   required: boolean;
   /** Whether a client may send it. */

@@ -39,7 +39,7 @@ def _sample_value(field: Field) -> Any:
         "boolean": True,
         "uuid": "00000000-0000-4000-8000-000000000000",
         "list": ["Thử nghiệm"],
-    }[field.type]
+    }[field.type.name]
 
 
 def minimal_body(layer: Layer, **values: Any) -> dict[str, Any]:

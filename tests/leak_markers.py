@@ -186,7 +186,7 @@ def _marker_value(layer_field: Field, row: Row, index: int) -> Any:
         "boolean": True,
         "list": [marker_text(row.number, index)],
         "json": {"text": marker_text(row.number, ORIGINAL)},
-    }.get(layer_field.type)
+    }.get(layer_field.type.name)
 
 
 @dataclass

@@ -1,11 +1,14 @@
 """The structure of the source: imports, file names, EPSG numbers, SQL, resources from other hosts."""
 
+import ast
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from gis.model.field_types import FIELD_TYPES
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PACKAGES = ("gis", "layers", "maps", "api")
@@ -103,3 +106,35 @@ def test_api_and_maps_contain_no_sql():
         if statement.search(line)
     ]
     assert violations == []
+
+
+def _texts(tree: ast.AST | None) -> set[str]:
+    """Every text constant in a part of a module."""
+    constants = (node for node in ast.walk(tree) if isinstance(node, ast.Constant)) if tree else ()
+    return {node.value for node in constants if isinstance(node.value, str)}
+
+
+def _tells_types_apart(node: ast.AST) -> bool:
+    """Whether it is a table by type of field, or compares a type of field with a name."""
+    match node:
+        case ast.Dict(keys=keys):
+            names = [key.value for key in keys if isinstance(key, ast.Constant) and key.value in FIELD_TYPES]
+            return len(names) > 1 and 2 * len(names) >= len(keys)
+        case ast.Compare(left=ast.Attribute(attr="type")):
+            return any(_texts(comparator) & set(FIELD_TYPES) for comparator in node.comparators)
+        case ast.Match(subject=ast.Attribute(attr="type")):
+            return any(_texts(case.pattern) & set(FIELD_TYPES) for case in node.cases)
+    return False
+
+
+def test_only_field_types_tells_types_of_fields_apart():
+    """A table by type elsewhere would need an entry for every new type; a name never equals a ``FieldType``."""
+    places = [
+        f"{path.relative_to(CHECKOUT)}:{node.lineno}"
+        for path in sources(".py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if _tells_types_apart(node)
+    ]
+    assert places == []
+    for table in ('{"text": 1, "integer": 2}', 'field.type in ("date", "datetime")', 'match f.type:\n case "uuid": 1'):
+        assert any(map(_tells_types_apart, ast.walk(ast.parse(table)))), table

@@ -17,9 +17,8 @@ from api.http.media_types import HTML
 from api.http.page import signed_in_person
 from api.settings import Settings
 from gis.model import Field
-from gis.text import Language, Malformed, Text, format_date, format_datetime, format_number, with_unit
+from gis.text import Language, Malformed, Text, with_unit
 from maps import rendering
-from maps.messages import messages_in
 
 FORMATS = ("json", "html")
 COMMON_PARAMETERS = ("f", "lang")
@@ -194,19 +193,12 @@ def labelled_properties(
     ]
 
 
-def _property_text(field: Field, value: Any, language: Language) -> str:  # noqa: PLR0911 - one return per type of value
+def _property_text(field: Field, value: Any, language: Language) -> str:
     if value is None:
         return ""
     if field.codes is not None:
         codes = value if isinstance(value, list) else [value]
         return ", ".join(field.codes(code).title.in_language(language) for code in codes)
-    if field.type in ("date", "datetime"):
-        return format_date(value) if field.type == "date" else format_datetime(value)
-    match value:
-        case bool():
-            return messages_in(language)["yes" if value else "no"]
-        case int() | float():
-            return with_unit(format_number(value, language), field.unit)
-        case dict() | list():
-            return json.dumps(value, ensure_ascii=False)
-    return str(value)
+    if isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False)
+    return with_unit(field.type.in_words(value, language), field.unit)

@@ -155,7 +155,7 @@ def selection_of(
         if name in known and name not in RESERVED_PARAMETERS:
             values = query.getlist(name)
             where[name] = [
-                part for value in values for part in (value.split(",") if known[name].type != "text" else [value])
+                part for value in values for part in ([value] if known[name].type.free_text else value.split(","))
             ]
         elif name not in RESERVED_PARAMETERS and not lenient:
             names = ", ".join([*sorted(RESERVED_PARAMETERS), "id", *known])

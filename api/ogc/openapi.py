@@ -51,10 +51,9 @@ from api.ogc.openapi_components import (
     request_body,
 )
 from api.ogc.openapi_layers import layer_paths, layer_schemas
-from api.ogc.schemas import TYPE_SCHEMAS
 from gis.db import Actor, Role
 from gis.files import FORMATS as FILES
-from gis.model import all_layers
+from gis.model import all_layers, field_types
 from gis.text import Language
 from layers.policy import catalog_of
 
@@ -89,11 +88,11 @@ COMMAND_SCHEMAS: dict[str, tuple[Schema, list[str]]] = {
         ["role"],
     ),
     "/events": (
-        {"kind": TEXT_SCHEMA, "on": TYPE_SCHEMAS["date"], "document": NOTE_SCHEMA, "note": NOTE_SCHEMA},
+        {"kind": TEXT_SCHEMA, "on": field_types.DATE.json_schema, "document": NOTE_SCHEMA, "note": NOTE_SCHEMA},
         ["kind", "on"],
     ),
     "/steps": (
-        {"code": TEXT_SCHEMA, "on": TYPE_SCHEMAS["date"], "document": NOTE_SCHEMA, "note": NOTE_SCHEMA},
+        {"code": TEXT_SCHEMA, "on": field_types.DATE.json_schema, "document": NOTE_SCHEMA, "note": NOTE_SCHEMA},
         ["code", "on"],
     ),
 }

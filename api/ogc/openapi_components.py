@@ -8,8 +8,8 @@ from api.http.errors import STATUS
 from api.http.media_types import PROBLEM
 from api.http.negotiation import FORMATS
 from api.http.parameters import DEFAULT_LIMIT, MAX_LIMIT
-from api.ogc.schemas import TYPE_SCHEMAS
 from gis.crs import OUTPUT_CRS
+from gis.model import field_types
 from gis.text import errors
 
 Schema = dict[str, Any]
@@ -86,7 +86,7 @@ def parameter_component(name: str) -> Schema:
 
 
 def path_parameter(name: str) -> Schema:
-    schema = TYPE_SCHEMAS["uuid"] if name in ("item", "link_id") else TEXT_SCHEMA
+    schema = field_types.UUID.json_schema if name in ("item", "link_id") else TEXT_SCHEMA
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 

@@ -23,9 +23,9 @@ from api.ogc.openapi_components import (
     ref,
     request_body,
 )
-from api.ogc.schemas import GEOMETRY_FORMATS, RELATIONS, TYPE_SCHEMAS, property_schema, queryables
+from api.ogc.schemas import GEOMETRY_FORMATS, RELATIONS, property_schema, queryables
 from gis.crs import ALLOWED_TYPES, COORDINATES_DEPTH
-from gis.model import Clearance, Field, Layer
+from gis.model import Clearance, Field, Layer, field_types
 from gis.text import Language
 from gis.write import GEOMETRY, PLACE, location_model, writable_fields
 
@@ -162,9 +162,9 @@ def layer_schemas(layer: Layer, reader: Clearance, language: Language) -> dict[s
     feature = object_schema(
         {
             "type": {"type": "string", "enum": ["Feature"]},
-            "id": TYPE_SCHEMAS["uuid"],
+            "id": field_types.UUID.json_schema,
             "geometry": _any_geometry_schema(),
-            "properties": object_schema({"id": TYPE_SCHEMAS["uuid"], "layer": TEXT_SCHEMA, **returned}),
+            "properties": object_schema({"id": field_types.UUID.json_schema, "layer": TEXT_SCHEMA, **returned}),
             "links": LINKS_SCHEMA,
         },
         ["type", "id", "geometry", "properties"],
@@ -174,7 +174,7 @@ def layer_schemas(layer: Layer, reader: Clearance, language: Language) -> dict[s
             "type": {"type": "string", "enum": ["FeatureCollection"]},
             "features": {"type": "array", "items": ref("schemas", f"{name}_feature")},
             "links": LINKS_SCHEMA,
-            "timeStamp": TYPE_SCHEMAS["datetime"],
+            "timeStamp": field_types.DATETIME.json_schema,
             "numberReturned": {"type": "integer", "minimum": 0},
             "numberMatched": {"type": "integer", "minimum": 0},
         },

@@ -13,8 +13,7 @@ from api.http.dependencies import ActorParam
 from api.http.media_types import SCHEMA_JSON
 from api.http.negotiation import LINK_TITLES, ResponseLanguageParam, base_url, document_response, link
 from api.http.parameters import FEATURES_3, FEATURES_8, LayerParam
-from gis.model import Clearance, Field, Layer
-from gis.read import UNSORTABLE_TYPES
+from gis.model import Clearance, Field, Layer, field_types
 from gis.text import Language, Text
 from gis.write import GEOMETRY, PLACE, location_model, writable_fields
 
@@ -33,18 +32,6 @@ JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 OGC_REL = "http://www.opengis.net/def/rel/ogc/1.0/"
 RELATIONS = {"schema": f"{OGC_REL}schema", "queryables": f"{OGC_REL}queryables", "sortables": f"{OGC_REL}sortables"}
 
-TYPE_SCHEMAS: dict[str, dict[str, Any]] = {
-    "text": {"type": "string"},
-    "code": {"type": "string"},
-    "integer": {"type": "integer"},
-    "number": {"type": "number"},
-    "date": {"type": "string", "format": "date"},
-    "datetime": {"type": "string", "format": "date-time"},
-    "boolean": {"type": "boolean"},
-    "uuid": {"type": "string", "format": "uuid"},
-    "list": {"type": "array", "items": {"type": "string"}},
-    "json": {"type": "object"},
-}
 GEOMETRY_FORMATS = {"POINT": "point", "LINESTRING": "linestring", "POLYGON": "polygon", "GEOMETRY": "any"}
 ID_TITLE, LAYER_TITLE = Text("Mã định danh", "Identifier"), Text("Lớp dữ liệu", "Layer")
 GEOMETRY_TITLE = Text("Vị trí", "Location")
@@ -59,13 +46,13 @@ def schema_links(request: Request, layer: Layer) -> list[dict[str, str]]:
 
 def property_schema(field: Field, language: Language) -> dict[str, Any]:
     """A property as JSON Schema: title, type, codes with their titles, and unit."""
-    schema: dict[str, Any] = {"title": field.title.in_language(language), **TYPE_SCHEMAS[field.type]}
+    schema: dict[str, Any] = {"title": field.title.in_language(language), **field.type.json_schema}
     if field.codes is not None:
         codes = [code.value for code in field.codes]
-        schema |= {"items": {"type": "string", "enum": codes}} if field.type == "list" else {"enum": codes}
+        schema |= {"items": {**schema["items"], "enum": codes}} if "items" in schema else {"enum": codes}
         meanings = (f"{code.value}: {code.title.in_language(language)}" for code in field.codes)
         schema["description"] = ("; " if field.ordered_codes is None else " < ").join(meanings)
-    if field.type == "text" and field.sql is None:
+    if field.type.free_text and field.sql is None:
         schema["maxLength"] = field.max_length
     if field.unit is not None:
         schema["x-ogc-unit"] = field.unit
@@ -105,7 +92,7 @@ def returnables(layer: Layer, reader: Clearance, language: Language) -> dict[str
 
 def queryables(layer: Layer, reader: Clearance, language: Language) -> dict[str, dict[str, Any]]:
     """The properties that filters may use: all but JSON objects, with the id and the geometry."""
-    fields = {name: field for name, field in layer.readable_fields(reader).items() if field.type != "json"}
+    fields = {name: field for name, field in layer.readable_fields(reader).items() if field.type.filterable}
     schemas = {"id": _id_schema(language), **{name: property_schema(field, language) for name, field in fields.items()}}
     return (
         {**schemas, GEOMETRY: _geometry_schema(layer, language)}
@@ -119,12 +106,12 @@ def sortables(layer: Layer, reader: Clearance, language: Language) -> dict[str, 
     return {
         name: property_schema(field, language)
         for name, field in layer.readable_fields(reader).items()
-        if field.type not in UNSORTABLE_TYPES
+        if field.type.sortable
     }
 
 
 def _id_schema(language: Language) -> dict[str, Any]:
-    return {"title": ID_TITLE.in_language(language), **TYPE_SCHEMAS["uuid"], "x-ogc-role": "id"}
+    return {"title": ID_TITLE.in_language(language), **field_types.UUID.json_schema, "x-ogc-role": "id"}
 
 
 def _geometry_schema(layer: Layer, language: Language) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def _sort_of(request: Request, selection: Selection) -> Sequence[str] | None:
     """
     sort = request.query_params.get("sort", "")
     field = selection.layer.readable_fields(selection.clearance).get(sort.removeprefix("-"))
-    return [sort] if field is not None and field.type not in ("json", "list") else selection.sort
+    return [sort] if field is not None and field.type.sortable else selection.sort
 
 
 @router.get("/board")

@@ -76,12 +76,13 @@ def _field(field: Field, *, receivable: bool) -> dict[str, Any]:
     return {
         "name": field.name,
         "title": _bilingual(field.title),
-        "type": field.type,
+        "type": field.type.name,
+        "input": field.type.form_input,
         "codes": [_code(code) for code in field.codes] if field.codes else None,
         "required": field.required,
         "receivable": receivable,
         "unit": field.unit,
-        "max_length": field.max_length if field.type == "text" else None,
+        "max_length": field.max_length if field.type.free_text else None,
     }
 
 

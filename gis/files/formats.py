@@ -22,11 +22,12 @@ from gis.db.actors import Actor
 from gis.db.session import Database
 from gis.files import kml
 from gis.model.code_lists import CodeList
+from gis.model.field_types import BOOLEAN, DATETIME_CELL, NUMBER_CELL, TEXT_CELL
 from gis.model.fields import Field
+from gis.model.row import Row
 from gis.read import pages
 from gis.read.selection import Selection
 from gis.read.sql import feature_json_sql, selected_fields, selection_geometry_sql
-from gis.text.dates import TIME_ZONE
 from gis.text.errors import Malformed, TooLarge
 from gis.text.i18n import Language, Text
 
@@ -35,8 +36,6 @@ MAX_ROWS: Final = 1_000_000
 
 CHUNK_BYTES: Final = 64 * 1024
 """The size of a chunk of a streamed file."""
-
-YES, NO = Text("Có", "Yes"), Text("Không", "No")
 
 
 @dataclass(frozen=True)
@@ -223,25 +222,27 @@ def _csv_header(export: Export) -> bytes:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table for people: its title, its SQL over the row ``t`` and the type of its values."""
+    """A column of a table for people: its title, its SQL over the row ``t`` and the number format of its cells."""
 
     title: str
     sql: str
-    type: str = "text"
+    cell_format: str = TEXT_CELL
 
     @property
     def csv_sql(self) -> str:
         """The SQL of its values in a CSV; texts that a spreadsheet would read as formulas get a leading apostrophe."""
-        if self.type == "datetime":
+        if self.cell_format == DATETIME_CELL:
             return f"""to_char({self.sql}, 'YYYY-MM-DD"T"HH24:MI:SS+07:00')"""
-        return rf"regexp_replace({self.sql}, e'^([-=+@＝＋－＠\t\r\n])', e'''\\1')" if self.type == "text" else self.sql
+        if self.cell_format != TEXT_CELL:
+            return self.sql
+        return rf"regexp_replace({self.sql}, e'^([-=+@＝＋－＠\t\r\n])', e'''\\1')"
 
 
 def columns_of(export: Export) -> list[Column]:
     """The columns of a table for people: the selected fields, the position in WGS 84 and VN-2000, and the id."""
     row, language = export.selection.row, export.language
     columns = [
-        Column(_column_title(field, language), *_display_sql(field, field.expression(row), language))
+        Column(_column_title(field, language), _cell_sql(field, row, language), field.type.cell_format)
         for field in selected_fields(export.selection)
     ]
     if export.selection.layer.has_geometry:
@@ -266,33 +267,21 @@ def _position_columns(export: Export) -> Iterator[Column]:
         (Text(f"X, Bắc (m; {system})", f"X, north (m; {system})"), f"round(ST_Y({grid})::numeric, 3)"),
         (Text(f"Y, Đông (m; {system})", f"Y, east (m; {system})"), f"round(ST_X({grid})::numeric, 3)"),
     ):
-        yield Column(title.in_language(export.language), sql, "number")
+        yield Column(title.in_language(export.language), sql, NUMBER_CELL)
 
 
-def _display_sql(field: Field, sql: str, language: Language) -> tuple[str, str]:
-    """The SQL and type of a field in a table for people: titles of codes, local time, lists and JSON in one line."""
-    if field.type == "list":
-        item = _code_title("item", field.codes, language) if field.codes else "item"
-        return f"(select string_agg({item}, '; ' order by n) from unnest({sql}) with ordinality u (item, n))", "text"
-    if field.codes:
-        return _code_title(f"({sql})::text", field.codes, language), "text"
-    yes, no = sql_literal(YES.in_language(language)), sql_literal(NO.in_language(language))
-    return {
-        "boolean": (f"case {sql} when true then {yes} when false then {no} end", "text"),
-        "datetime": (f"({sql} at time zone '{TIME_ZONE}')", "datetime"),
-        "json": (_json_text(f"({sql})::jsonb", language), "text"),
-        "uuid": (f"{sql}::text", "text"),
-    }.get(field.type, (sql, field.type))
+def _cell_sql(field: Field, row: Row, language: Language) -> str:
+    """The SQL of a field in a table for people: titles of codes, local time, lists and JSON in one line."""
+    sql = field.expression(row)
+    yes, no = (sql_literal(BOOLEAN.in_words(value, language)) for value in (True, False))
+    title, item = _title_sql(f"({sql})::text", field.codes, language), _title_sql("item", field.codes, language)
+    return field.type.cell_sql.format(sql=sql, title=title, item=item, yes=yes, no=no, language=language)
 
 
-def _json_text(sql: str, language: Language) -> str:
-    """The SQL of a JSON object in one line, with the title of a value that has one."""
-    part = f"coalesce(value #>> '{{title,{language}}}', value #>> '{{}}')"
-    each = f"jsonb_each(case jsonb_typeof({sql}) when 'object' then {sql} end)"
-    return f"(select string_agg(key || ': ' || {part}, '; ') from {each} where value <> 'null')"
-
-
-def _code_title(sql: str, codes: type[CodeList], language: Language) -> str:
+def _title_sql(sql: str, codes: type[CodeList] | None, language: Language) -> str:
+    """The SQL of the title of a value that is a code, otherwise of the value itself."""
+    if codes is None:
+        return sql
     branches = " ".join(
         f"when {sql_literal(code.value)} then {sql_literal(code.title.in_language(language))}" for code in codes
     )

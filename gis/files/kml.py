@@ -10,14 +10,12 @@ from html import escape
 from typing import Final
 
 from gis.crs.geometry import DECIMALS
+from gis.model.field_types import Scalar
 from gis.model.fields import Field
 from gis.read.selection import Selection
 from gis.read.sql import selected_fields, selection_geometry_sql
 from gis.text.i18n import Language
 from gis.text.input_values import FORBIDDEN_CHARACTERS
-
-KML_TYPES: Final = {"integer": "int", "number": "double", "boolean": "bool"}
-"""The types of ``SimpleField`` by type of field; all others are strings."""
 
 KML_ELEMENT_FIELDS: Final = ("name", "description")
 """The fields that become elements of the Placemark instead of ``SimpleData``."""
@@ -33,7 +31,7 @@ def document_start(selection: Selection, language: Language, metadata: Mapping[s
         for name, value in metadata.items()
     )
     fields = "".join(
-        f'<SimpleField name="{field.name}" type="{KML_TYPES.get(field.type, "string")}">'
+        f'<SimpleField name="{field.name}" type="{field.type.kml_type}">'
         f"<displayName>{escape(field.title.in_language(language))}</displayName></SimpleField>"
         for field in _schema_fields(selection)
     )
@@ -76,17 +74,8 @@ def _element_sql(name: str, content: str, attributes: str = "") -> str:
 
 def _value_sql(selection: Selection, field: Field) -> str:
     """The SQL of a field's value as XML text; times are in UTC."""
-    sql = field.expression(selection.row)
-    plain: dict[str, str] = {
-        "integer": f"{sql}::text",
-        "number": f"{sql}::text",
-        "boolean": f"{sql}::int::text",
-        "date": f"to_char({sql}, 'YYYY-MM-DD')",
-        "datetime": f"""to_char({sql} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')""",
-    }
-    if field.type in plain:
-        return plain[field.type]
-    return _escaped_sql(f"array_to_string({sql}, '; ')" if field.type == "list" else f"{sql}::text")
+    sql = field.type.kml_sql.format(sql=field.expression(selection.row))
+    return _escaped_sql(sql) if field.type.scalar in (Scalar.CHARACTER, None) else sql
 
 
 def _escaped_sql(sql: str) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from gis.model.code_lists import GREY, CodeList, Mark
+from gis.model.field_types import CODE
 from gis.model.fields import Field
 from gis.model.layer import Layer
 from gis.text.i18n import Language, Text
@@ -50,7 +51,7 @@ def add_qgis_project_data(
     path: Path, layer: Layer, tables: Mapping[str, str], fields: Sequence[Field], language: Language
 ) -> None:
     """Add titles, code lists and a default style to the feature tables (name and geometry type) of a GeoPackage."""
-    coded = [field for field in fields if field.codes and field.type == "code"]
+    coded = [field for field in fields if field.codes and field.type is CODE]
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.executescript(CREATE_SCHEMA_EXTENSION)
         connection.executescript(CREATE_LAYER_STYLES)
@@ -222,7 +223,7 @@ def _add_forms(root: Element, fields: Sequence[Field], language: Language) -> No
     for index, field in enumerate(fields):
         SubElement(titles, "alias", field=field.name, index=str(index + 2), name=field.title.in_language(language))
         SubElement(editable, "field", name=field.name, editable=str(int(field.writable or field.is_status)))
-        if not field.codes or field.type != "code":
+        if not field.codes or field.type is not CODE:
             continue
         widget = SubElement(SubElement(widgets, "field", name=field.name), "editWidget", type="ValueMap")
         listed = SubElement(

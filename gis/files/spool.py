@@ -20,6 +20,8 @@ from shapely.geometry.base import BaseMultipartGeometry
 from sqlalchemy.orm import Session
 
 from gis.files.formats import Export, geometry_wkb
+from gis.model.fields import Field
+from gis.model.row import Row
 from gis.read import execution, pages
 from gis.read.sql import is_withheld_sql, selected_fields
 
@@ -30,19 +32,19 @@ GEOMETRY: Final = "geometry"
 WITHHELD: Final = "withheld"
 """A column that is counted and not spooled: whether the position is assumed and masked for this reader."""
 
-ARROW_TYPES: Final[dict[str, tuple[pa.DataType, str]]] = {
-    "text": (pa.string(), "{}::text"),
-    "code": (pa.string(), "{}::text"),
-    "integer": (pa.int64(), "{}::bigint"),
-    "number": (pa.float64(), "{}::float8"),
-    "date": (pa.date32(), "{}"),
-    "datetime": (pa.timestamp("ms", tz="UTC"), "{}"),
-    "boolean": (pa.bool_(), "{}"),
-    "uuid": (pa.string(), "{}::text"),
-    "list": (pa.list_(pa.string()), "{}::text[]"),
-    "json": (pa.string(), "{}::text"),
+ARROW_TYPES: Final = {
+    str(arrow_type): arrow_type
+    for arrow_type in (
+        pa.string(),
+        pa.int64(),
+        pa.float64(),
+        pa.date32(),
+        pa.timestamp("ms", tz="UTC"),
+        pa.bool_(),
+        pa.list_(pa.string()),
+    )
 }
-"""The Arrow type of every type of field, and the SQL that converts to it."""
+"""The Arrow types of fields by the names that Arrow gives them (``FieldType.arrow_type``)."""
 
 CancellationCheck = Callable[[], None]
 """Called between batches; raises if the client has cancelled the download."""
@@ -113,14 +115,7 @@ def single_parts_of(collection: Any) -> list[Any]:
 def spool_rows(session: Session, export: Export, path: Path, check_cancelled: CancellationCheck) -> Spool:
     """Write the selected rows to ``path`` and set the counts of ``export``."""
     parts = [("id", pa.string(), "t.id::text")]
-    parts += [
-        (
-            field.name,
-            ARROW_TYPES[field.type][0],
-            ARROW_TYPES[field.type][1].format(field.expression(export.selection.row)),
-        )
-        for field in selected_fields(export.selection)
-    ]
+    parts += [_part(field, export.selection.row) for field in selected_fields(export.selection)]
     parts += [
         (GEOMETRY, pa.binary(), geometry_wkb(export.selection)),
         (WITHHELD, pa.bool_(), is_withheld_sql(export.selection)),
@@ -139,6 +134,13 @@ def spool_rows(session: Session, export: Export, path: Path, check_cancelled: Ca
             writer.write_batch(batch)
     export.number = spool.number
     return spool
+
+
+def _part(field: Field, row: Row) -> tuple[str, pa.DataType, str]:
+    """The name, the Arrow type and the SQL of a field; PostgreSQL writes as text what is text in Arrow."""
+    arrow_type = ARROW_TYPES[field.type.arrow_type]
+    sql_type = "text" if pa.types.is_string(arrow_type) else field.type.sql_type
+    return field.name, arrow_type, f"{field.expression(row)}::{sql_type}"
 
 
 def rows_of(

@@ -19,6 +19,7 @@ from gis.files.geoparquet import write_parquet
 from gis.files.shapefile import write_shapefile
 from gis.files.spool import CancellationCheck, Spool, rows_of, spool_rows
 from gis.files.xlsx import Column, Workbook
+from gis.model.field_types import NUMBER_CELL, TEXT_CELL
 from gis.read import pages
 from gis.read.sql import is_withheld_sql
 from gis.text.errors import Unavailable
@@ -75,7 +76,7 @@ def _write_workbook(session: Session, export: Export, path: Path, check_cancelle
     """
     columns = columns_of(export)
     select_list = ", ".join(
-        [*(_cast(column.sql, column.type) for column in columns), is_withheld_sql(export.selection)]
+        [*(_cast(column.sql, column.cell_format) for column in columns), is_withheld_sql(export.selection)]
     )
 
     def batches() -> Iterator[list[tuple[Any, ...]]]:
@@ -86,18 +87,18 @@ def _write_workbook(session: Session, export: Export, path: Path, check_cancelle
 
     with Workbook(path) as book:
         data_columns = [
-            Column(column.title, column.type, min(max(len(column.title) + 2, 14), 40)) for column in columns
+            Column(column.title, column.cell_format, min(max(len(column.title) + 2, 14), 40)) for column in columns
         ]
         book.write_sheet(export.selection.layer.title.in_language(export.language), data_columns, batches())
-        metadata_columns = [Column("", "text", 24), Column("", "text", 100)]
+        metadata_columns = [Column("", TEXT_CELL, 24), Column("", TEXT_CELL, 100)]
         book.write_sheet(
             METADATA_SHEET.in_language(export.language), metadata_columns, [export.metadata_text().items()]
         )
 
 
-def _cast(sql: str, column_type: str) -> str:
+def _cast(sql: str, cell_format: str) -> str:
     """The SQL of a value in the type with which the workbook's writer receives it."""
-    return {"text": f"({sql})::text", "number": f"({sql})::float8"}.get(column_type, sql)
+    return {TEXT_CELL: f"({sql})::text", NUMBER_CELL: f"({sql})::float8"}.get(cell_format, sql)
 
 
 Writer = Callable[[Export, Spool, Path], None]

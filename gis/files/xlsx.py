@@ -14,6 +14,7 @@ from typing import IO, Any, Final, Self
 from xml.sax.saxutils import escape, quoteattr
 from zipfile import ZIP_DEFLATED, ZipFile
 
+from gis.model.field_types import DATE_CELL, DATETIME_CELL, NUMBER_CELL, TEXT_CELL, WHOLE_NUMBER_CELL
 from gis.text.errors import TooLarge
 from gis.text.i18n import Text
 
@@ -33,8 +34,9 @@ EPOCH: Final = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - a workbook has no tim
 ILLEGAL_XML_CHARACTERS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """Characters that XML 1.0 cannot represent."""
 
-CELL_STYLES: Final = {"number": 0, "heading": 1, "text": 2, "date": 3, "datetime": 4, "integer": 5}
-"""The index of each type's format among the ``cellXfs`` below."""
+HEADING_STYLE: Final = 1
+CELL_STYLES: Final = {NUMBER_CELL: 0, TEXT_CELL: 2, DATE_CELL: 3, DATETIME_CELL: 4, WHOLE_NUMBER_CELL: 5}
+"""The index of each number format among the ``cellXfs`` below."""
 
 STYLE_SHEET: Final = """<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">
 <numFmts count="2"><numFmt numFmtId="164" formatCode="dd/mm/yyyy"/>
@@ -63,10 +65,10 @@ CONTENT_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheet
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its title, the type of its values (a key of ``CELL_STYLES``) and its width in characters."""
+    """A column: its title, the number format of its cells (a key of ``CELL_STYLES``) and its width in characters."""
 
     title: str
-    type: str
+    cell_format: str
     width: float
 
 
@@ -92,14 +94,14 @@ class Workbook:
         """
         title = shorten(name, MAX_SHEET_NAME, placeholder="…")
         letters = [_column_letters(index) for index in range(len(columns))]
-        cells = [_cell_writer(letter, column.type) for letter, column in zip(letters, columns, strict=True)]
+        cells = [_cell_writer(letter, column.cell_format) for letter, column in zip(letters, columns, strict=True)]
         has_header = any(column.title for column in columns)
         number = int(has_header)
         with self._zip.open(f"xl/worksheets/sheet{len(self._sheets) + 1}.xml", "w") as part:
             bytes_left = _write_within(part, _sheet_start(columns, has_header=has_header), MAX_SHEET_BYTES)
             if has_header:
                 titles = (
-                    _text_cell('1"', column.title, "heading", letter)
+                    _text_cell('1"', column.title, HEADING_STYLE, letter)
                     for letter, column in zip(letters, columns, strict=True)
                 )
                 bytes_left = _write_within(part, f'<row r="1">{"".join(titles)}</row>', bytes_left)
@@ -195,24 +197,22 @@ def _column_letters(index: int) -> str:
     return name
 
 
-def _text_cell(end: str, value: str, kind: str = "text", letter: str = "") -> str:
-    """A cell of text in the style ``kind``; ``letter`` and ``end`` as for ``_cell_writer``."""
+def _text_cell(end: str, value: str, style: int = CELL_STYLES[TEXT_CELL], letter: str = "") -> str:
+    """A cell of text; ``letter`` and ``end`` as for ``_cell_writer``."""
     # A carriage return must be escaped, because XML parsers normalize it to a line feed.
     escaped = escape(ILLEGAL_XML_CHARACTERS.sub("\ufffd", value[:MAX_CELL_CHARACTERS]), {"\r": "&#13;"})
-    return (
-        f'<c r="{letter}{end} s="{CELL_STYLES[kind]}" t="inlineStr"><is><t xml:space="preserve">{escaped}</t></is></c>'
-    )
+    return f'<c r="{letter}{end} s="{style}" t="inlineStr"><is><t xml:space="preserve">{escaped}</t></is></c>'
 
 
 CellWriter = Callable[[str, Any], str]
 
 
-def _cell_writer(letter: str, kind: str) -> CellWriter:
+def _cell_writer(letter: str, cell_format: str) -> CellWriter:
     """The function that writes a cell of a column from ``end`` (the row's number and the closing quote) and a value."""
-    if kind == "text":
+    if cell_format == TEXT_CELL:
         return lambda end, value: _text_cell(end, str(value), letter=letter)
-    style = f's="{CELL_STYLES.get(kind, 0)}"'
-    if kind in ("date", "datetime"):
+    style = f's="{CELL_STYLES[cell_format]}"'
+    if cell_format in (DATE_CELL, DATETIME_CELL):
         return lambda end, value: f'<c r="{letter}{end} {style}><v>{_serial_date(value)!r}</v></c>'
     return lambda end, value: f'<c r="{letter}{end} {style}><v>{_number_text(value)}</v></c>'
 

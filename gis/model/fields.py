@@ -4,33 +4,20 @@
 code.
 """
 
-import datetime as dt
-import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from types import UnionType
 from typing import TYPE_CHECKING, Any, ClassVar, Union, get_args, get_origin
 
 from geoalchemy2 import Geometry
-from sqlalchemy import (
-    ARRAY,
-    Boolean,
-    Date,
-    DateTime,
-    FetchedValue,
-    Float,
-    Integer,
-    Numeric,
-    Text as SqlText,
-    TypeDecorator,
-)
-from sqlalchemy.dialects.postgresql import ENUM, JSONB, UUID
+from sqlalchemy import FetchedValue, Text as SqlText, TypeDecorator
+from sqlalchemy.dialects.postgresql import ENUM
 from sqlalchemy.orm import mapped_column, synonym
 from sqlalchemy.types import TypeEngine
 
 from gis.crs.systems import WGS84
 from gis.model.code_lists import CodeList, OrderedCodeList, Status
+from gis.model.field_types import CODE, FIELD_TYPES, TEXT, FieldType, type_declared_as
 from gis.model.query import select_sql
 from gis.text.i18n import Text
 
@@ -146,22 +133,6 @@ class LevelType(TypeDecorator[Level]):
 ASSUMED_PREFIX = "≈ "
 """Prefix of an address that is counted from a referent (ISO 19148) whose position is only assumed."""
 
-TEXT_COLLATION = "natural_vi"
-"""The collation of all text columns: Vietnamese alphabet, numbers by value, so that 96 < 147/6 < 147/10."""
-
-SQL_TYPES: dict[Any, tuple[str, Callable[[], TypeEngine[Any]]]] = {
-    str: ("text", lambda: SqlText(collation=TEXT_COLLATION)),
-    bool: ("boolean", Boolean),
-    int: ("integer", Integer),
-    float: ("number", Float),
-    Decimal: ("number", lambda: Numeric(16, 2)),
-    dt.date: ("date", Date),
-    dt.datetime: ("datetime", lambda: DateTime(timezone=True)),
-    uuid.UUID: ("uuid", lambda: UUID(as_uuid=True)),
-    list[str]: ("list", lambda: ARRAY(SqlText(collation=TEXT_COLLATION))),
-    dict[str, Any]: ("json", JSONB),
-}
-
 
 @dataclass(frozen=True)
 class OwnUnitView:
@@ -185,15 +156,15 @@ class OwnUnitView:
 class Field:
     """One property of a layer.
 
-    ``type`` is one of text, code, integer, number, date, datetime, boolean, uuid, list and json. ``sql`` composes the
-    expression of a derived property, which reads ``reads`` beside its row, and is ``None`` for a stored one. With
-    ``masked_when_assumed``, readers who do not see assumed positions get the column ``shared_<name>``, which is null
-    for these. ``own_unit_view`` is set for a scoped reader who gets the value in rows of the own unit only.
+    ``sql`` composes the expression of a derived property, which reads ``reads`` beside its row, and is ``None`` for a
+    stored one. With ``masked_when_assumed``, readers who do not see assumed positions get the column ``shared_<name>``,
+    which is null for these. ``own_unit_view`` is set for a scoped reader who gets the value in rows of the own unit
+    only.
     """
 
     name: str
     title: Text
-    type: str
+    type: FieldType
     level: Level = Level.PUBLIC
     codes: CodeListClass = None
     nullable: bool = True
@@ -216,7 +187,7 @@ class Field:
         """The code list by whose order values are compared and sorted, if it has one."""
         return (
             self.codes
-            if self.codes is not None and issubclass(self.codes, OrderedCodeList) and self.type == "code"
+            if self.codes is not None and issubclass(self.codes, OrderedCodeList) and self.type is CODE
             else None
         )
 
@@ -302,7 +273,7 @@ class Derived:
     reads: "tuple[Source, ...]" = ()
     codes: CodeListClass = None
     level: Level = Level.PUBLIC
-    type: str = "text"
+    type: FieldType = TEXT
 
 
 def derived(
@@ -322,7 +293,8 @@ def derived(
     that it reads. Then the value is right for every reader and at every past moment, and released copies that contain
     it are recalled with what they mention.
     """
-    return Derived(Text(vi, en), sql, reads, codes, level, "code" if codes and type == "text" else type)
+    field_type = FIELD_TYPES["code" if codes and type == "text" else type]
+    return Derived(Text(vi, en), sql, reads, codes, level, field_type)
 
 
 def apply_annotated_type(cls: type[Any], name: str, annotation: Any) -> None:
@@ -339,12 +311,11 @@ def apply_annotated_type(cls: type[Any], name: str, annotation: Any) -> None:
     info["codes"] = codes
     sql_type: TypeEngine[Any]
     if codes is Level:
-        info["type"], sql_type = "code", LevelType()
+        info["type"], sql_type = CODE, LevelType()
     elif codes is not None:
-        info["type"], sql_type = "code", CodeListType(codes)
+        info["type"], sql_type = CODE, CodeListType(codes)
     else:
-        info["type"], make_type = SQL_TYPES[inner]
-        sql_type = make_type()
+        info["type"], sql_type = type_declared_as(inner)
     column = declared.column
     if name.endswith("_"):  # a Python keyword; column and property have the name without the underscore
         column.name = column.key = name.rstrip("_")

@@ -24,10 +24,10 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gis.crs.systems import WEB_MERCATOR, WGS84
 from gis.model.code_lists import Status
+from gis.model.field_types import TEXT_COLLATION
 from gis.model.fields import (
     ASSUMED_PREFIX,
     SCHEMA,
-    TEXT_COLLATION,
     Clearance,
     Derived,
     Field,

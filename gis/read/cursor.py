@@ -7,10 +7,11 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
+from gis.model.field_types import CODE, INTEGER
 from gis.model.fields import Field, rank_sql
 from gis.read.selection import Selection
 from gis.read.sql import readable_field
-from gis.read.statement import SQL_CASTS, StatementBuilder, parse_value
+from gis.read.statement import StatementBuilder, parse_value
 from gis.text.errors import Malformed
 from gis.text.i18n import Text
 
@@ -23,10 +24,6 @@ def order_by_sql(selection: Selection, statement: StatementBuilder) -> str:
     return ", ".join(f"{expression} {'desc' if descending else 'asc'}" for _, expression, descending in keys)
 
 
-UNSORTABLE_TYPES = ("json", "list")
-"""Field types by which features cannot be sorted."""
-
-
 def _sort_keys(selection: Selection) -> list[tuple[Field | None, str, bool]]:
     """The sort keys as (field, SQL, descending): those of the selection or the layer, and last the id, without a field.
 
@@ -35,12 +32,12 @@ def _sort_keys(selection: Selection) -> list[tuple[Field | None, str, bool]]:
     """
     keys: list[tuple[Field | None, str, bool]] = []
     for name in selection.sort or selection.layer.order:
-        field = readable_field(selection, name.removeprefix("-"), excluded_types=UNSORTABLE_TYPES)
+        field = readable_field(selection, name.removeprefix("-"), sortable=True)
         expression = field.expression(selection.row)
-        ranked = selection.ranked and selection.sort and field.type == "code"
+        ranked = selection.ranked and selection.sort and field.type is CODE
         codes = field.codes if ranked else field.ordered_codes
         if codes is not None:
-            field, expression = replace(field, type="integer", codes=None), rank_sql(codes, expression)
+            field, expression = replace(field, type=INTEGER, codes=None), rank_sql(codes, expression)
         keys.append((field, expression, name.startswith("-")))
     return [*keys, (None, selection.row["id"], False)]
 
@@ -80,7 +77,7 @@ def _add_cursor_condition(
     equal: list[str] = []
     first_key_bound: str | None = None
     for (field, expression, descending), value in zip(keys, cursor, strict=True):
-        cast = "uuid" if field is None else SQL_CASTS[field.type]
+        cast = "uuid" if field is None else field.type.sql_type
         if value is None:
             if descending:
                 tests.append(" and ".join([*equal, f"{expression} is not null"]))

@@ -4,13 +4,13 @@ Values from a request are bound, except codes, which are literals of the declare
 the declared fields, never taken from a request.
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import shapely
 
 from gis.crs.geometry import BBox, bbox_to_geometry
 from gis.crs.systems import CRS, WGS84, postgis_srid
+from gis.model.field_types import LIST
 from gis.model.fields import Field
 from gis.model.layer import Layer
 from gis.model.links import locating_roles, location_view
@@ -18,8 +18,7 @@ from gis.model.query import select_sql
 from gis.model.row import Row
 from gis.read.cql2 import compiler, parse
 from gis.read.selection import Selection
-from gis.read.statement import MIN_METRES_PER_DEGREE, SQL_CASTS, StatementBuilder, parse_value
-from gis.text.dates import TIME_ZONE
+from gis.read.statement import MIN_METRES_PER_DEGREE, StatementBuilder, parse_value
 from gis.text.errors import Invalid, Malformed
 from gis.text.folding import search_pattern
 from gis.text.i18n import Text
@@ -138,7 +137,7 @@ def add_conditions(selection: Selection, statement: StatementBuilder) -> None:
         statement.conditions.append(compiler.compile_condition(selection.filter, context))
     if selection.q:
         fields = layer.readable_fields(row.clearance).values()
-        searched = [field for field in fields if field.type == "text" and field.sql is None]
+        searched = [field for field in fields if field.type.free_text and field.sql is None]
         texts = " || ' ' || ".join(f"coalesce({field.expression(row)}, '')" for field in searched)
         statement.conditions += [f"({texts}) ~ {statement.bind(search_pattern(term))}" for term in selection.q.split()]
 
@@ -195,20 +194,21 @@ def _add_time_conditions(selection: Selection, statement: StatementBuilder) -> N
     """Add the conditions on the layer's time field; a date is its first moment in Vietnam."""
     start, end = selection.time or (None, None)
     time_field = selection.layer.fields[selection.layer.time or ""]
-    expression = time_field.expression(selection.row)
-    if time_field.type == "date":
-        expression = f"({expression}::timestamp at time zone '{TIME_ZONE}')"
+    expression = time_field.type.instant_sql.format(sql=time_field.expression(selection.row))
     if start is not None:
         statement.conditions.append(f"{expression} >= {statement.bind(start)}")
     if end is not None:
         statement.conditions.append(f"{expression} <= {statement.bind(end)}")
 
 
-def readable_field(selection: Selection, name: str, *, excluded_types: Sequence[str] = ()) -> Field:
-    """A field by name. Raises the same ``Malformed`` for an unknown field and one that this reader may not read."""
+def readable_field(selection: Selection, name: str, *, sortable: bool = False) -> Field:
+    """A field by name. Raises the same ``Malformed`` for an unknown field and one that this reader may not read.
+
+    With ``sortable`` also for one by which features cannot be sorted.
+    """
     readable = selection.layer.readable_fields(selection.clearance)
-    if name not in readable or readable[name].type in excluded_types:
-        names = ", ".join(field.name for field in readable.values() if field.type not in excluded_types)
+    if name not in readable or (sortable and not readable[name].type.sortable):
+        names = ", ".join(field.name for field in readable.values() if field.type.sortable or not sortable)
         raise Malformed(
             Text(
                 f"Không có thuộc tính '{name[:60]}'. Được phép: {names}", f"No property '{name[:60]}'. Allowed: {names}"
@@ -220,18 +220,18 @@ def readable_field(selection: Selection, name: str, *, excluded_types: Sequence[
 def _equality_sql(field: Field, row: Row, accepted: list[str], statement: StatementBuilder) -> str:
     """The SQL condition that a property has one of the ``accepted`` values; the empty text stands for null."""
     expression = field.expression(row)
-    if field.type == "json":
+    if not field.type.filterable:
         raise Malformed(Text(f"Không lọc được theo '{field.name}'", f"Cannot filter by '{field.name}'"))
     values = [parse_value(field, value) for value in accepted if value != ""]
     cast = "::text" if field.name == "level" else ""
     tests = []
-    if values and field.type == "list":
-        tests.append(f"{expression} && {statement.bind(values)}::text[]")
+    if values and field.type is LIST:
+        tests.append(f"{expression} && {statement.bind(values)}::{LIST.sql_type}")
     elif values and field.codes:
         codes = ", ".join(f"'{code}'" for code in dict.fromkeys(values))  # literals of the declared code list
         tests.append(f"{expression}{cast} in ({codes})")
     elif values:
-        tests.append(f"{expression}{cast} = any({statement.bind(values)}::{SQL_CASTS[field.type]}[])")
+        tests.append(f"{expression}{cast} = any({statement.bind(values)}::{field.type.sql_type}[])")
     if len(values) < len(accepted):
         tests.append(f"{expression} is null")
     return f"({' or '.join(tests)})"

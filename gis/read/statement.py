@@ -1,12 +1,9 @@
 """SQL statements under construction: conditions, bound values, and the parsing of filter values."""
 
-import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, field as attribute
 from typing import Any
 
 from gis.model.fields import Field
-from gis.text.dates import parse_date, parse_datetime
 from gis.text.errors import Malformed
 from gis.text.i18n import Text
 
@@ -31,34 +28,12 @@ class StatementBuilder:
         return f"%({name})s"
 
 
-SQL_CASTS = {
-    "text": "text", "code": "text", "integer": "bigint", "number": "float8", "date": "date",
-    "datetime": "timestamptz", "boolean": "boolean", "uuid": "uuid", "list": "text",
-}  # fmt: skip
-
-
-VALUE_PARSERS: dict[str, Callable[[str], Any]] = {
-    "integer": lambda value: _checked_bigint(int(value)),
-    "number": float,
-    "date": parse_date,
-    "datetime": parse_datetime,
-    "boolean": lambda value: {"true": True, "false": False}[value.lower()],
-    "uuid": uuid.UUID,
-}
-
-
-def _checked_bigint(number: int) -> int:
-    if abs(number) >= 2**63:
-        raise ValueError
-    return number
-
-
 def parse_value(field: Field, value: str) -> Any:
     """Parse the value of a filter as the type of its field. Raises ``Malformed``, which names the field."""
     try:
-        if "\x00" in value:
+        if "\x00" in value or field.type.parse is None:
             raise ValueError
-        return field.codes(value).value if field.codes else VALUE_PARSERS.get(field.type, str)(value)
+        return field.codes(value).value if field.codes else field.type.parse(value)
     except (ValueError, KeyError):
         allowed = ", ".join(code.value for code in field.codes or ())
         raise Malformed(

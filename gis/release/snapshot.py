@@ -9,14 +9,14 @@ runs with its caller's rights.
 from collections.abc import Mapping
 from dataclasses import dataclass, field as attribute, replace
 from functools import cache, cached_property
-from typing import Any
 
 from geoalchemy2 import Geometry
-from sqlalchemy import ARRAY, Boolean, Column, Computed, Date, DateTime, Float, Index, Integer, Table, Text as SqlText
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy import Column, Computed, Date, Index, Integer, Table, Text as SqlText
+from sqlalchemy.dialects.postgresql import UUID
 
 from gis.crs.systems import WEB_MERCATOR, WGS84
-from gis.model.fields import TEXT_COLLATION, Field, Level
+from gis.model import field_types
+from gis.model.fields import Field, Level
 from gis.model.layer import Layer, catalog
 from gis.model.record import Record
 from gis.model.row import Row
@@ -35,19 +35,6 @@ ALWAYS_RELEASED_FIELDS = ("level", "position_source")
 
 MAX_DECIMALS = 6
 """Decimals of a degree of the most precise released coordinates: about a decimetre."""
-
-SQL_TYPES: dict[str, Any] = {
-    "text": SqlText(collation=TEXT_COLLATION),
-    "code": SqlText(),
-    "integer": Integer(),
-    "number": Float(),
-    "date": Date(),
-    "datetime": DateTime(timezone=True),
-    "boolean": Boolean(),
-    "uuid": UUID(as_uuid=True),
-    "list": ARRAY(SqlText(collation=TEXT_COLLATION)),
-    "json": JSONB(),
-}
 
 
 @dataclass
@@ -71,7 +58,7 @@ def snapshot_layer(layer: Layer) -> SnapshotLayer:
         for name, field in layer.readable_fields(RELEASE_LEVEL).items()
     }
     fields["version"] = replace(fields["version"], title=Text("Phiên bản của bản chia sẻ", "Version of the release"))
-    fields["release"] = Field("release", Text("Bản chia sẻ", "Release"), "uuid", writable=False)
+    fields["release"] = Field("release", Text("Bản chia sẻ", "Release"), field_types.UUID, writable=False)
     geometry_type = "GEOMETRY" if layer.geometry_from_links else layer.geometry_type
     _snapshot_table(layer.name, geometry_type, fields)
     return SnapshotLayer(
@@ -99,9 +86,7 @@ def snapshot_catalog() -> dict[str, Layer]:
 def _snapshot_table(name: str, geometry_type: str, fields: Mapping[str, Field]) -> Table:
     """The table of a snapshot. Its key is recipient and id, as a feature reaches a recipient through one release."""
     columns = [
-        Column(field.name, SQL_TYPES[field.type])
-        for field in fields.values()
-        if field.name not in ("version", "release")
+        Column(field.name, field.type.column) for field in fields.values() if field.name not in ("version", "release")
     ]
     return Table(
         name,

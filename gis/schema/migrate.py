@@ -23,7 +23,8 @@ from gis.audit import seal
 from gis.crs import systems
 from gis.db.session import OWNER_ROLE
 from gis.history import triggers
-from gis.model.fields import SCHEMA, TEXT_COLLATION, Level
+from gis.model.field_types import TEXT_COLLATION
+from gis.model.fields import SCHEMA, Level
 from gis.release.snapshot import RELEASE_SCHEMA
 from gis.schema import apply, derived_fields, fingerprint, grants
 from gis.schema.policy_model import Policy

@@ -4,21 +4,11 @@
 every field at fault.
 """
 
-import datetime as dt
-import uuid
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field as Bound,
-    ValidationError,
-    create_model,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field as Bound, ValidationError, create_model
 
 from gis.model.fields import Field
 from gis.model.layer import Layer
@@ -26,10 +16,8 @@ from gis.text.errors import FieldError, Invalid
 from gis.text.i18n import Text
 from gis.text.input_values import (
     FORBIDDEN_CHARACTERS,
-    checked_number,
     clean_text as clean_text,
     parse_input_date as parse_input_date,
-    parse_input_datetime,
 )
 
 PLACE = "place"
@@ -64,22 +52,9 @@ ERROR_TEXTS: dict[str, Text] = {
 
 def _pydantic_type(field: Field) -> Any:
     """The annotated type with which pydantic validates the values of a field."""
-    text: Any = Annotated[str, BeforeValidator(clean_text), Bound(max_length=field.max_length)]
-    if not field.nullable:
-        text = Annotated[text, Bound(min_length=1)]
     if field.codes is not None:
         return Annotated[field.codes, BeforeValidator(lambda value, codes=field.codes: codes(value))]
-    return {
-        "text": text,
-        "boolean": Annotated[bool, Bound(strict=True)],
-        "integer": Annotated[int, Bound(strict=True, ge=-(2**31), lt=2**31)],
-        "number": Annotated[float, BeforeValidator(checked_number), Bound(ge=-1e13, le=1e13)],
-        "date": Annotated[dt.date, BeforeValidator(parse_input_date)],
-        "datetime": Annotated[AwareDatetime, BeforeValidator(parse_input_datetime)],
-        "uuid": uuid.UUID,
-        "list": Annotated[list[text], Bound(max_length=100)],
-        "json": dict[str, Any],
-    }[field.type]
+    return field.type.input_type(_text_type(field.max_length, min_length=None if field.nullable else 1))
 
 
 def _text_type(max_length: int, min_length: int | None = None) -> Any:

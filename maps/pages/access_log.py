@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from gis.files import FORMATS, NO, YES
-from gis.model import Layer, Level, catalog
+from gis.files import FORMATS
+from gis.model import Layer, Level, catalog, field_types
 from gis.text import Text, format_date, format_datetime, format_number, today
 from maps.labels import actor_text
 from maps.rendering import localized, render, url_with_query
@@ -110,11 +110,8 @@ def _where_texts(layer: Layer | None, where: Mapping[str, Sequence[str]], langua
     for name, values in where.items():
         field = layer.fields.get(name) if layer else None
         titles = {str(code): localized(code.title, language) for code in (field and field.codes) or ()}
-        titles |= (
-            {"true": localized(YES, language), "false": localized(NO, language)}
-            if field and field.type == "boolean"
-            else {}
-        )
+        if field and field.type is field_types.BOOLEAN:
+            titles |= {str(value).lower(): field.type.in_words(value, language) for value in (True, False)}
         text = ", ".join(titles.get(value, value) or localized(NO_VALUE, language) for value in values)
         yield f"{localized(field.title, language) if field else name}: {text}"
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from gis.model import field_types
 from gis.text import dates, format_date, format_number
 from maps.downloads import downloads
 from maps.labels import (
@@ -147,7 +148,7 @@ def sort_rows(features: Sequence[Feature], fields: Mapping[str, Field], sort: st
 
     with_value = [feature for feature in features if feature["properties"].get(name) not in (None, "", [])]
     without_value = [feature for feature in features if feature["properties"].get(name) in (None, "", [])]
-    if fields[name].get("type") in ("json", "list"):
+    if not field_types.FIELD_TYPES[fields[name]["type"]].sortable:
         with_value.sort(key=key, reverse=sort.startswith("-"))
     return with_value + without_value
 

@@ -169,7 +169,7 @@ def random_value(layer: Layer, name: str, rng: random.Random, number: int) -> An
     if layer_field.codes is not None:
         return next(iter(layer_field.codes)).value
     by_type = {"text": f"{layer.name} {number}", "integer": 1, "boolean": True}
-    return by_type.get(layer_field.type, "2026-01-31T00:00:00+00:00")
+    return by_type.get(layer_field.type.name, "2026-01-31T00:00:00+00:00")
 
 
 def as_json(rows: list[dict[str, Any]]) -> str:

@@ -5,6 +5,7 @@ from sqlalchemy import CheckConstraint
 
 import layers  # noqa: F401 - fills the catalog
 from gis.model.code_lists import CodeList, Status
+from gis.model.field_types import Scalar
 from gis.model.layer import Layer, catalog
 from gis.text.i18n import Text
 from maps import marks
@@ -178,7 +179,7 @@ def test_sort_fields_exist_and_the_time_field_is_temporal(layer):
     for name in layer.order:
         assert name.removeprefix("-") in layer.fields
     if layer.time is not None:
-        assert layer.fields[layer.time].type in ("date", "datetime")
+        assert layer.fields[layer.time].type.scalar is Scalar.INSTANT
 
 
 @every_layer

@@ -285,7 +285,7 @@ def _value(layer_field, chance):
     return {
         "text": str(number), "integer": number, "number": float(number), "boolean": True, "date": dt.date(2026, 2, 2),
         "datetime": dt.datetime(2026, 2, 2, tzinfo=dt.UTC), "list": ["x"],
-    }.get(layer_field.type)  # fmt: skip
+    }.get(layer_field.type.name)  # fmt: skip
 
 
 def change_hidden_row(who, database, dataset, chance, change, *, among=None):

@@ -9,6 +9,7 @@ from api.http.security import SESSION_COOKIE
 from gis.accounts.models import SignIn
 from gis.accounts.people import enrol
 from gis.accounts.sign_ins import sign_in
+from gis.model.field_types import LIST, TEXT
 from gis.model.layer import catalog
 from gis.write.validation import writable_fields
 from tests.factories import minimal_body
@@ -52,9 +53,9 @@ class SignedInClient:
         """Create a feature with ``text`` in every text field that accepts it; refused fields get a sample value."""
         fields = writable_fields(catalog[layer])
         body = minimal_body(catalog[layer]) | {
-            name: fit_payload(text, field.max_length) if field.type == "text" else [fit_payload(text, field.max_length)]
+            name: fit_payload(text, field.max_length) if field.type.free_text else [fit_payload(text, field.max_length)]
             for name, field in fields.items()
-            if field.codes is None and field.type in ("text", "list") and name not in ("number", "section", "border")
+            if field.codes is None and field.type in (TEXT, LIST) and name not in ("number", "section", "border")
         }
         body |= values
         if "place" in body:

@@ -8,10 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gis.model.code_lists import OrderedCodeList
+from gis.model.field_types import BOOLEAN, DATETIME, LIST, TEXT, UUID, FieldType, Scalar
 from gis.model.fields import rank_sql
 from gis.read.cql2.operands import (
-    GEOMETRY,
-    TEMPORAL_TYPES,
     check_arity,
     compile_literal,
     is_property,
@@ -20,6 +19,7 @@ from gis.read.cql2.operands import (
     operand_sql,
     operand_type,
     property_sql,
+    scalar_of,
     unknown_operator,
 )
 from gis.read.cql2.operators import (
@@ -60,8 +60,8 @@ def compile_condition(tree: Any, context: FilterContext) -> str:
     if tree is True or tree is False:
         return "true" if tree else "false"
     if is_property(tree):
-        sql, type_name = property_sql(tree, context)
-        if type_name != "boolean":
+        sql, field_type = property_sql(tree, context)
+        if field_type is not BOOLEAN:
             raise invalid_filter(
                 "thuộc tính đứng riêng phải là kiểu đúng/sai", "a property by itself must be a boolean"
             )
@@ -128,20 +128,13 @@ def _operand_pair(left: Any, right: Any, context: FilterContext) -> tuple[str, s
     common = next((declared for declared in types if declared is not None), None)
     if common is None:
         literal_types = [literal_type(operand) for operand in (left, right)]
-        common = next((literal for literal in literal_types if literal in TEMPORAL_TYPES), literal_types[0])
-    if common in ("list", "json", GEOMETRY) or not set(types) <= {None, *_comparable_types(common)}:
+        common = DATETIME if DATETIME in literal_types else literal_types[0]
+    scalars = {scalar_of(declared) for declared in (common, *types) if declared is not None}
+    if not isinstance(common, FieldType) or scalars != {common.scalar} or common.scalar is None:
         raise invalid_filter("hai vế không so sánh được", "the two operands cannot be compared")
-    if common == "uuid" and not all(is_property(operand) or is_uuid(operand) for operand in (left, right)):
-        common = "text"  # the other operand is a text that is no UUID
+    if common is UUID and not all(is_property(operand) or is_uuid(operand) for operand in (left, right)):
+        common = TEXT  # the other operand is a text that is no UUID
     return operand_sql(left, common, context), operand_sql(right, common, context)
-
-
-def _comparable_types(type_name: str) -> tuple[str, ...]:
-    """The field types whose values can be compared with those of a type."""
-    for family in (("integer", "number"), ("text", "code", "uuid"), TEMPORAL_TYPES):
-        if type_name in family:
-            return family
-    return (type_name,)
 
 
 def _between(operator: str, arguments: list[Any], context: FilterContext) -> str:
@@ -160,7 +153,7 @@ def _in(operator: str, arguments: list[Any], context: FilterContext) -> str:
 
 def _like(operator: str, arguments: list[Any], context: FilterContext) -> str:
     check_arity(arguments, 2, operator)
-    if (operand_type(arguments[0], context) or literal_type(arguments[0])) not in ("text", "code", "uuid"):
+    if scalar_of(operand_type(arguments[0], context) or literal_type(arguments[0])) is not Scalar.CHARACTER:
         raise invalid_filter("'like' chỉ dùng cho kiểu văn bản", "'like' takes text only")
     _check_pattern(arguments[1])
     value, pattern = _operand_pair(arguments[0], arguments[1], context)
@@ -202,9 +195,9 @@ def _array_operator(operator: str, arguments: list[Any], context: FilterContext)
 def _array_sql(tree: Any, context: FilterContext) -> str:
     """A list property or a list of text literals as SQL."""
     if is_property(tree):
-        sql, type_name = property_sql(tree, context)
-        if type_name == "list":
-            return f"{sql}::text[]"
+        sql, field_type = property_sql(tree, context)
+        if field_type is LIST:
+            return f"{sql}::{LIST.sql_type}"
     elif isinstance(tree, list):
-        return f"{context.bind([compile_literal(item, 'text') for item in tree])}::text[]"
+        return f"{context.bind([compile_literal(item, TEXT) for item in tree])}::{LIST.sql_type}"
     raise invalid_filter("toán tử này cần danh sách văn bản", "this operator takes a list of texts")

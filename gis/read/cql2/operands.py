@@ -3,29 +3,23 @@
 import datetime as dt
 import unicodedata
 import uuid
-from typing import Any
+from typing import Any, Final, Literal
 
 import shapely
 from shapely.geometry.base import BaseGeometry
 
 from gis.crs.systems import WGS84
+from gis.model.field_types import BOOLEAN, CODE, DATETIME, NUMBER, TEXT, UUID, FieldType, Scalar
 from gis.read.cql2.operators import FOLDING_FUNCTIONS, OPERATORS
 from gis.read.cql2.parse import FilterContext, invalid_filter
-from gis.text.dates import TIME_ZONE, parse_datetime
+from gis.text.dates import parse_datetime
 from gis.text.errors import Malformed
 from gis.text.i18n import Text
 
-GEOMETRY = "geometry"
+GEOMETRY: Final = "geometry"
 
-SQL_TYPE = {
-    "text": "text",
-    "code": "text",
-    "number": "float8",
-    "integer": "float8",
-    "boolean": "boolean",
-    "uuid": "uuid",
-}
-TEMPORAL_TYPES = ("date", "datetime")
+OperandType = FieldType | Literal["geometry"]
+"""The type of an operand: that of a field, or the geometry."""
 
 
 def unknown_operator(operator: Any) -> Malformed:
@@ -41,25 +35,30 @@ def check_arity(arguments: list[Any], expected: int, operator: str) -> None:
         raise invalid_filter(f"'{operator}' cần {expected} đối số", f"'{operator}' takes {expected} arguments")
 
 
-def operand_type(tree: Any, context: FilterContext) -> str | None:
-    """The field type of an operand; None for a literal."""
+def scalar_of(operand_type: OperandType | None) -> Scalar | None:
+    """The kind of scalar values of an operand; None for a literal, the geometry, lists and JSON."""
+    return operand_type.scalar if isinstance(operand_type, FieldType) else None
+
+
+def operand_type(tree: Any, context: FilterContext) -> OperandType | None:
+    """The type of an operand; None for a literal."""
     if is_property(tree):
         return property_sql(tree, context)[1]
     if isinstance(tree, dict) and tree.get("op") in FOLDING_FUNCTIONS:
         inner = operand_type(tree["args"][0], context) if tree.get("args") else None
-        return "text" if inner in ("code", "uuid") else inner
+        return TEXT if scalar_of(inner) is Scalar.CHARACTER else inner
     if isinstance(tree, dict) and "op" in tree:
         raise unknown_operator(tree["op"])
     return None
 
 
-def literal_type(tree: Any) -> str:
+def literal_type(tree: Any) -> FieldType:
     """The field type of a literal that is not compared with a property."""
     if isinstance(tree, dict) and ("date" in tree or "timestamp" in tree):
-        return "datetime"
+        return DATETIME
     if isinstance(tree, bool):
-        return "boolean"
-    return "number" if isinstance(tree, int | float) else "text"
+        return BOOLEAN
+    return NUMBER if isinstance(tree, int | float) else TEXT
 
 
 def is_uuid(tree: Any) -> bool:
@@ -74,13 +73,13 @@ def is_property(tree: Any) -> bool:
     return isinstance(tree, dict) and set(tree) == {"property"} and isinstance(tree["property"], str)
 
 
-def property_sql(tree: Any, context: FilterContext) -> tuple[str, str]:
-    """The SQL and the field type of a property. Unknown and hidden ones raise the same ``Malformed``."""
+def property_sql(tree: Any, context: FilterContext) -> tuple[str, OperandType]:
+    """The SQL and the type of a property. Unknown and hidden ones raise the same ``Malformed``."""
     name = tree["property"]
     if name in (GEOMETRY, "geom"):
         return context.geometry, GEOMETRY
     if name == "id":
-        return context.row["id"], "uuid"
+        return context.row["id"], UUID
     if name not in context.fields:
         names = ", ".join(["id", *context.fields, GEOMETRY])
         raise Malformed(
@@ -90,40 +89,43 @@ def property_sql(tree: Any, context: FilterContext) -> tuple[str, str]:
         )
     field = context.fields[name]
     expression = field.expression(context.row)
-    return (f"{expression}::text" if field.type == "code" else expression), field.type
+    return (f"{expression}::text" if field.type is CODE else expression), field.type
 
 
-def operand_sql(tree: Any, type_name: str, context: FilterContext) -> str:
+def operand_sql(tree: Any, field_type: FieldType, context: FilterContext) -> str:
     """An operand as SQL of the given type."""
     if is_property(tree):
         sql, property_type = property_sql(tree, context)
-        if property_type == "uuid" and type_name != "uuid":
+        if property_type is UUID and field_type is not UUID:
             return f"{sql}::text"
-        return time_bounds(tree, context)[0] if property_type in TEMPORAL_TYPES else sql
+        return time_bounds(tree, context)[0] if scalar_of(property_type) is Scalar.INSTANT else sql
     if isinstance(tree, dict) and tree.get("op") in FOLDING_FUNCTIONS:
         check_arity(tree.get("args", []), 1, tree["op"])
-        if type_name not in ("text", "code"):
+        if field_type.scalar is not Scalar.CHARACTER:
             raise invalid_filter(f"'{tree['op']}' chỉ dùng cho kiểu văn bản", f"'{tree['op']}' takes text only")
         return FOLDING_FUNCTIONS[tree["op"]].format(
-            operand_sql(tree["args"][0], type_name, context), schema=context.schema
+            operand_sql(tree["args"][0], field_type, context), schema=context.schema
         )
-    if type_name in TEMPORAL_TYPES:
+    if field_type.scalar is Scalar.INSTANT:
         return time_bounds(tree, context)[0]
-    return f"{context.bind(compile_literal(tree, type_name))}::{SQL_TYPE[type_name]}"
+    # A literal number may have a fraction, also when it is compared with a whole number.
+    sql_type = NUMBER.sql_type if field_type.scalar is Scalar.NUMERIC else field_type.sql_type
+    return f"{context.bind(compile_literal(tree, field_type))}::{sql_type}"
 
 
-def compile_literal(value: Any, type_name: str) -> Any:
+def compile_literal(value: Any, field_type: FieldType) -> Any:
     """The value to bind for a literal of a field type. Raises ``Malformed`` if it is of another type."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if type_name in ("text", "code") and isinstance(value, str) and "\x00" not in value:
+    if field_type is UUID:
+        if is_uuid(value):
+            return uuid.UUID(value)
+    elif field_type.scalar is Scalar.CHARACTER and isinstance(value, str) and "\x00" not in value:
         return unicodedata.normalize("NFC", value)  # like all stored text
-    if type_name in ("integer", "number") and is_number:
+    elif field_type.scalar is Scalar.NUMERIC and is_number:
         return float(value)
-    if type_name == "boolean" and isinstance(value, bool):
+    elif field_type.scalar is Scalar.BOOLEAN and isinstance(value, bool):
         return value
-    if type_name == "uuid" and is_uuid(value):
-        return uuid.UUID(value)
-    raise invalid_filter(f"giá trị không hợp kiểu {type_name}", f"the value is not of type {type_name}")
+    raise invalid_filter(f"giá trị không hợp kiểu {field_type}", f"the value is not of type {field_type}")
 
 
 def bound_geometry(geometry: BaseGeometry, context: FilterContext) -> str:
@@ -137,12 +139,12 @@ def time_bounds(tree: Any, context: FilterContext) -> tuple[str, str]:
     Start and end of an instant are the same; a date is its first moment in Vietnam.
     """
     if is_property(tree):
-        sql, type_name = property_sql(tree, context)
-        if type_name not in TEMPORAL_TYPES:
+        sql, field_type = property_sql(tree, context)
+        if not isinstance(field_type, FieldType) or field_type.scalar is not Scalar.INSTANT:
             raise invalid_filter(
                 "toán tử thời gian cần ngày hoặc thời điểm", "a temporal operator needs a date or time"
             )
-        sql = f"({sql}::timestamp at time zone '{TIME_ZONE}')" if type_name == "date" else sql
+        sql = field_type.instant_sql.format(sql=sql)
         return sql, sql
     if isinstance(tree, dict) and isinstance(tree.get("interval"), list) and len(tree["interval"]) == 2:  # noqa: PLR2004
         start, end = tree["interval"]

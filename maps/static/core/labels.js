@@ -132,6 +132,13 @@ export function subtitleOf(layer, feature) {
   return joined(newAddress, p.unit || p.lead_unit, p.clause || p.plan);
 }
 
+/** @type {Record<string, (value: any) => string>} The text of values by the type of their field, if that decides it. */
+const TEXT_BY_TYPE = {
+  boolean: (value) => message(value ? "yes" : "no"),
+  date: formatDay,
+  datetime: formatMoment,
+};
+
 /**
  * A value as text; empty for null and an empty text. A field that no card describes needs only its name.
  * @param {string} layer
@@ -148,9 +155,8 @@ export function valueText(layer, field, value) {
       .join(", ");
   }
   if (field.codes) return localized(field.codes.find((code) => code.value === value)?.title) || String(value);
-  if (field.type === "boolean") return message(value ? "yes" : "no");
-  if (field.type === "date") return formatDay(value);
-  if (field.type === "datetime") return formatMoment(value);
+  const textOf = TEXT_BY_TYPE[field.type ?? ""];
+  if (textOf) return textOf(value);
   if (typeof value === "number") return field.unit === "m" ? formatDistance(value) : formatQuantity(value, field.unit);
   if (value.on) return eventText(layer, value);
   if (value.of) return progressText(value);

@@ -12,7 +12,6 @@ import { updateFeature } from "./transitions.js";
 
 // Fields without an input: the position has its own control, and the level is not changed in this form.
 const WITHOUT_INPUT = new Set(["place", "geom", "geometry", "level", "position_source", "accuracy_m"]);
-const TYPES_WITHOUT_INPUT = new Set(["json", "uuid"]);
 
 /**
  * @typedef {object} FormOptions
@@ -124,8 +123,8 @@ export function featureForm(layer, map, { feature = null, positionOnly = false, 
  * @param {LayerCard} card
  * @param {Field} field
  */
-function hasInput(card, { name, type, receivable }) {
-  return receivable && name !== card.status && !TYPES_WITHOUT_INPUT.has(type) && !WITHOUT_INPUT.has(name);
+function hasInput(card, { name, input, receivable }) {
+  return receivable && input !== null && name !== card.status && !WITHOUT_INPUT.has(name);
 }
 
 /**

@@ -11,30 +11,59 @@ const LONG_TEXTS = new Set(["description", "note", "remark", "gist", "product", 
 /** @typedef {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} Input */
 
 /**
+ * A kind of input: its attributes and choices, and what it makes of values and texts that are not shown as they are.
+ * @typedef {object} InputKind
+ * @property {ElementProperties} [attributes]
+ * @property {() => [string, string][]} [choices] The texts and labels to choose from.
+ * @property {(value: any) => string} [toText]
+ * @property {(text: string) => any} [toValue]
+ * @property {{ timed: boolean }} [calendar] For dates, which get a calendar button.
+ */
+
+/** @type {Record<string, InputKind>} The kinds that the types of fields name as `input`. */
+const KINDS = {
+  text: {},
+  integer: { attributes: { type: "number" }, toValue: Number },
+  number: { attributes: { type: "number", step: "any" }, toValue: Number },
+  yes_no: {
+    choices: () => [
+      ["true", message("yes")],
+      ["false", message("no")],
+    ],
+    toValue: (text) => text === "true",
+  },
+  date: { toText: formatDay, toValue: (text) => parseDay(text) ?? text, calendar: { timed: false } },
+  datetime: { toText: formatMoment, toValue: (text) => parseMoment(text) ?? text, calendar: { timed: true } },
+  list: { toText: (items) => items.join(", "), toValue: splitList },
+};
+
+/** @param {string | null | undefined} name */
+const kindOf = (name) => KINDS[name ?? ""] ?? KINDS.text;
+
+/**
  * @param {Field} field
  * @param {any} value
  * @returns {Input}
  */
 export function inputFor(field, value) {
-  const properties = { name: field.name, required: field.required, "data-type": field.type };
+  const { attributes, choices, toText = String } = kindOf(field.input);
+  const properties = { name: field.name, required: field.required, "data-kind": field.input };
   const text = value === null || value === undefined ? "" : String(value);
   if (field.codes) {
     const options = field.codes.map((code) => option(code.value, localized(code.title), text));
     return element("select", properties, option("", field.required ? message("choose") : "–"), ...options);
   }
-  if (field.type === "boolean") {
-    const [yes, no] = [option("true", message("yes"), text), option("false", message("no"), text)];
-    return element("select", properties, option("", "–"), yes, no);
+  if (choices) {
+    const options = choices().map(([choice, label]) => option(choice, label, text));
+    return element("select", properties, option("", "–"), ...options);
   }
   if (LONG_TEXTS.has(field.name)) {
     const area = element("textarea", { ...properties, rows: "3", maxlength: "4000" });
     area.value = text;
     return area;
   }
-  const type = field.type === "integer" || field.type === "number" ? "number" : "text";
-  const step = field.type === "number" ? "any" : null;
-  const input = element("input", { ...properties, type, step, maxlength: "500" });
-  input.value = text && inputText(field, value);
+  const input = element("input", { ...properties, type: "text", maxlength: "500", ...attributes });
+  input.value = text && toText(value);
   return input;
 }
 
@@ -46,24 +75,13 @@ export function inputFor(field, value) {
 const option = (value, text, current = null) => element("option", { value, selected: value === current }, text);
 
 /**
- * @param {Field} field
- * @param {any} value
- */
-function inputText(field, value) {
-  if (field.type === "date") return formatDay(value);
-  if (field.type === "datetime") return formatMoment(value);
-  return Array.isArray(value) ? value.join(", ") : String(value);
-}
-
-/**
  * The element to show for an input; a date input gets a calendar button.
  * @param {Field} field
  * @param {Input} input
  */
 export function controlFor(field, input) {
-  const dated = field.type === "date" || field.type === "datetime";
-  if (!dated || !(input instanceof HTMLInputElement)) return input;
-  return dayField(input, { timed: field.type === "datetime" });
+  const { calendar } = kindOf(field.input);
+  return calendar && input instanceof HTMLInputElement ? dayField(input, calendar) : input;
 }
 
 /**
@@ -73,22 +91,8 @@ export function controlFor(field, input) {
  */
 export function valueFrom(input) {
   const text = input.value.trim();
-  if (text === "") return null;
-  switch (input.dataset.type) {
-    case "integer":
-    case "number":
-      return Number(text);
-    case "boolean":
-      return text === "true";
-    case "date":
-      return parseDay(text) ?? text;
-    case "datetime":
-      return parseMoment(text) ?? text;
-    case "list":
-      return splitList(text);
-    default:
-      return text;
-  }
+  const { toValue = String } = kindOf(input.dataset.kind);
+  return text === "" ? null : toValue(text);
 }
 
 /**
@@ -110,6 +114,7 @@ export function splitList(text) {
  * @param {any} before
  */
 export function isUnchanged(input, value, before) {
-  if (input.dataset.type === "datetime" && value && before) return formatMoment(value) === formatMoment(before);
+  const timed = kindOf(input.dataset.kind).calendar?.timed;
+  if (timed && value && before) return formatMoment(value) === formatMoment(before);
   return JSON.stringify(value) === JSON.stringify(before);
 }

@@ -95,7 +95,7 @@ def test_every_sortable_property_can_be_paged(layer, client):
     for name, field in catalog[layer].fields.items():
         for sort in (name, f"-{name}"):
             answer = client.get(f"{COLLECTIONS}/{layer}/items", params={"sortby": sort, "limit": 2})
-            if field.type in ("json", "list"):
+            if field.type.name in ("json", "list"):
                 assert answer.status_code == 400, sort
                 continue
             assert answer.status_code == 200, (sort, answer.text)
@@ -115,9 +115,9 @@ def test_every_property_filters_by_its_value(layer, client):
     for feature in page["features"]:
         for name, field in catalog[layer].fields.items():
             value = feature["properties"][name]
-            if field.type in ("json", "list"):
+            if field.type.name in ("json", "list"):
                 continue
-            text = "" if value is None else str(value).lower() if field.type == "boolean" else value
+            text = "" if value is None else str(value).lower() if field.type.name == "boolean" else value
             matches = walk(
                 client,
                 f"{COLLECTIONS}/{layer}/items?"

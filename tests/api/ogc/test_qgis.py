@@ -174,7 +174,7 @@ def test_qgis_opens_a_geopackage_with_its_style_and_form(layer, qgis, client):
     assert opened["lists"] == {
         name: [[code.title.vi, code.value] for code in field.codes]
         for name, field in definition.fields.items()
-        if field.codes and field.type == "code"
+        if field.codes and field.type.name == "code"
     }
     assert {"id", "version", "created_by", "chainage_m"} <= set(opened["fixed"])
     assert "number" not in opened["fixed"]

@@ -11,6 +11,7 @@ from gis.files import writers
 from gis.files.formats import FORMATS, Export, columns_of
 from gis.files.qgis import OTHER_VALUES, layer_qml
 from gis.files.shapefile import short_names
+from gis.model.field_types import CODE
 from gis.model.layer import Level, all_layers, catalog
 from gis.read.selection import Selection
 from gis.text.errors import Unavailable
@@ -74,7 +75,7 @@ def test_geopackage_has_titles_code_lists_and_a_style(layer, database, tmp_path)
             stored = {row[1] for row in connection.execute(f'pragma table_info("{table}")')}
             assert {"id", "geom", *layer.fields} <= stored
         for name, field in layer.fields.items():
-            if field.codes and field.type == "code":
+            if field.codes and field.type is CODE:
                 listed = connection.execute(f"select value, vi, en from codes_{name}").fetchall()
                 assert listed == [(code.value, code.title.vi, code.title.en) for code in field.codes]
         described = connection.execute("select description from gpkg_contents where data_type = 'features'").fetchall()

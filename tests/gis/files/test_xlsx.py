@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings as bounded, strategies as st
 
 from gis.files.xlsx import ILLEGAL_XML_CHARACTERS, MAX_CELL_CHARACTERS, Column, Workbook, _column_letters
+from gis.model.field_types import DATE_CELL, DATETIME_CELL, NUMBER_CELL, TEXT_CELL, WHOLE_NUMBER_CELL
 from gis.text.errors import TooLarge
 
 COLUMNS = [
-    Column("Số hiệu", "text", 14), Column("Ngày", "date", 14), Column("Lúc", "datetime", 14),
-    Column("Bao nhiêu", "integer", 14), Column("X < Y & Z", "number", 14),
+    Column("Số hiệu", TEXT_CELL, 14), Column("Ngày", DATE_CELL, 14), Column("Lúc", DATETIME_CELL, 14),
+    Column("Bao nhiêu", WHOLE_NUMBER_CELL, 14), Column("X < Y & Z", NUMBER_CELL, 14),
 ]  # fmt: skip
 TIMES = st.builds(dt.datetime.combine, st.dates(dt.date(1901, 1, 1), dt.date(2199, 1, 1)), st.times()).map(
     lambda time: time.replace(microsecond=0)
@@ -53,8 +54,8 @@ def test_openpyxl_reads_the_values_that_were_written(rows, tmp_path_factory):
 def test_pandas_reads_the_workbook(tmp_path):
     path = tmp_path / "book.xlsx"
     with Workbook(path) as book:
-        book.write_sheet("Mốc", [Column("n", "text", 9), Column("m", "number", 9)], [[("147/6", Decimal("1.5"))]])
-        book.write_sheet("Nguồn", [Column("", "text", 9)] * 2, [[("name", "markers")]])
+        book.write_sheet("Mốc", [Column("n", TEXT_CELL, 9), Column("m", NUMBER_CELL, 9)], [[("147/6", Decimal("1.5"))]])
+        book.write_sheet("Nguồn", [Column("", TEXT_CELL, 9)] * 2, [[("name", "markers")]])
     frames = pd.read_excel(path, sheet_name=None, engine="openpyxl", dtype={"n": str})
     assert frames["Mốc"].to_dict("records") == [{"n": "147/6", "m": 1.5}]
     assert list(frames["Nguồn"].columns) == ["name", "markers"]  # pandas takes the first row for a header
@@ -63,7 +64,7 @@ def test_pandas_reads_the_workbook(tmp_path):
 def test_text_is_cut_to_the_limit_of_a_cell(tmp_path):
     path = tmp_path / "book.xlsx"
     with Workbook(path) as book:
-        book.write_sheet("Mốc", [Column("n", "text", 9)], [[("x" * 40_000,)]])
+        book.write_sheet("Mốc", [Column("n", TEXT_CELL, 9)], [[("x" * 40_000,)]])
     assert len(openpyxl.load_workbook(path).worksheets[0]["A2"].value) == MAX_CELL_CHARACTERS
 
 
@@ -75,7 +76,7 @@ def test_exception_leaves_no_readable_workbook(tmp_path):
         raise OSError("gone")
 
     with pytest.raises(OSError, match="gone"), Workbook(path) as book:
-        book.write_sheet("Mốc", [Column("n", "text", 9)], broken())
+        book.write_sheet("Mốc", [Column("n", TEXT_CELL, 9)], broken())
     with pytest.raises((KeyError, ValueError)):
         openpyxl.load_workbook(path)
 
@@ -90,9 +91,9 @@ def test_too_large_sheet_is_refused_while_writing(tmp_path, monkeypatch):
             yield [("x" * 1_000,)]
 
     with Workbook(tmp_path / "small.xlsx") as book:
-        book.write_sheet("Mốc", [Column("n", "text", 9)], [[("x" * 1_000,)]] * 15)
+        book.write_sheet("Mốc", [Column("n", TEXT_CELL, 9)], [[("x" * 1_000,)]] * 15)
     with pytest.raises(TooLarge), Workbook(tmp_path / "large.xlsx") as book:
-        book.write_sheet("Mốc", [Column("n", "text", 9)], batches())
+        book.write_sheet("Mốc", [Column("n", TEXT_CELL, 9)], batches())
     assert len(read) < 20  # batches are read only as they are written
 
 

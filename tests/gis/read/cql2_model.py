@@ -9,6 +9,7 @@ from typing import Any
 import shapely
 
 from gis.model.code_lists import OrderedCodeList
+from gis.model.field_types import FIELD_TYPES
 from gis.model.fields import Field
 from gis.text.i18n import Text
 
@@ -49,7 +50,7 @@ class Ranked(str):
 
 
 FIELDS = {
-    name: Field(name, Text(name, name), type_name, codes=Grade if name == "g" else None)
+    name: Field(name, Text(name, name), FIELD_TYPES[type_name], codes=Grade if name == "g" else None)
     for name, type_name in TYPES.items()
 }
 

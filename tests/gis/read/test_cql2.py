@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, assume, given, settings as bounded
 
 from gis.cluster.private_cluster import Cluster
 from gis.crs.systems import CRS, from_wgs84
-from gis.model.fields import TEXT_COLLATION, Level
+from gis.model.field_types import TEXT_COLLATION
+from gis.model.fields import Level
 from gis.model.row import Row
 from gis.read.cql2.compiler import compile_condition
 from gis.read.cql2.parse import FilterContext, parse
