@@ -68,6 +68,7 @@ def test_throttle_memory_is_bounded_and_drops_the_oldest_keys():
         ("Cột Mốc Tây Ninh", "weak"), ("M@tKhau2026!!", "weak"), ("BienPhong@2025", "weak"),
         ("Đồn Tân Nam 2026", "weak"), ("1q2w3e4r5t6y", "weak"), ("P@ssw0rd1234", "weak"), ("zxcvbnm98765", "weak"),
         ("abcabcabcabcabc", "weak"), ("Sĩ quan trực ban 1", "weak"), ("0987654321 2024", "weak"),
+        ("Nguyễn Văn Hùng", "weak"), ("TayNinh@123456", "weak"), ("bien_phong_tay_ninh", "weak"),
     ],
 )  # fmt: skip
 def test_easily_guessed_password_is_refused(password, code):
@@ -76,6 +77,20 @@ def test_easily_guessed_password_is_refused(password, code):
             password, "somebody.1", "Sĩ quan trực ban", "Đồn Biên phòng Tân Nam", common_words=BORDER_WORDS
         )
     assert refused.value.errors[0].code == code
+
+
+@pytest.mark.parametrize(
+    "password", [PASSWORD, "xanh lá mạ non", "con trâu đi trước", "correct horse battery", "kX9#vQ2m!tLp"]
+)
+def test_sentence_and_random_password_withstand_guessing(password):
+    guesses = passwords.estimate_guesses(password, ["Đồn Biên phòng Tân Nam"], BORDER_WORDS)
+    assert guesses >= passwords.MIN_GUESSES
+
+
+def test_estimate_of_a_hostile_password_is_quick():
+    started = time.process_time()
+    passwords.estimate_guesses("4@8({[</369&#!1/|0$5+7%2/" * 8, common_words=BORDER_WORDS)
+    assert time.process_time() - started < 2
 
 
 def test_password_is_hashed_with_argon2id_and_verified_in_normal_form_d():
