@@ -1,4 +1,4 @@
-"""Text: the two languages, dates and numbers, Unicode folding, and the errors that are answers to clients."""
+"""Text: two languages, dates and numbers, Unicode folding, SQL files, and the errors that are answers to clients."""
 
 from gis.text.dates import TODAY_SQL, VIETNAM_TIME, parse_date, parse_datetime, today
 from gis.text.errors import (
@@ -21,6 +21,7 @@ from gis.text.errors import (
 from gis.text.folding import unaccented
 from gis.text.formatting import format_date, format_datetime, format_number, with_unit
 from gis.text.i18n import Language, Text
+from gis.text.sql_files import SqlFile, identifiers
 
 __all__ = [
     "FEATURE_NOT_FOUND",
@@ -34,6 +35,7 @@ __all__ = [
     "Malformed",
     "Missing",
     "Refusal",
+    "SqlFile",
     "Stale",
     "Text",
     "TooLarge",
@@ -44,6 +46,7 @@ __all__ = [
     "format_date",
     "format_datetime",
     "format_number",
+    "identifiers",
     "invalid",
     "parse_date",
     "parse_datetime",
