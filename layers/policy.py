@@ -80,11 +80,13 @@ that has ended has no rows.
 
 from collections.abc import Mapping
 
+from psycopg import sql
+
 from gis.db import Actor, Role
 from gis.model import ASSUMED_PREFIX, Layer, Level, catalog
 from gis.release import ReferentLayer, snapshot_catalog
 from gis.schema import Policy
-from gis.text import TODAY_SQL, Text
+from gis.text import TODAY_SQL, SqlFile, Text, identifiers
 from layers.border import Border
 
 ALL_LAYERS: dict[str, tuple[str, ...]] = dict.fromkeys(catalog, ())
@@ -143,59 +145,14 @@ ANONYMOUS = Actor("nobody", PUBLIC_READER)
 UNIT_COLUMNS = {"incidents": ["unit"], "works": ["unit"], "sectors": ["unit"], "tasks": ["lead_unit"]}
 """The column of a layer that names the unit to which a row belongs."""
 
-POLICY_FUNCTIONS = (
-    """
-create or replace function app.own_units() returns text[] language plpgsql stable security definer
-    set search_path = pg_catalog, app as $$
-declare
-    unit text := nullif(current_setting('cotmoc.unit', true), '');
-    today date := TODAY;
-begin
-    return (
-        with recursive standing as (
-            select u.name collate "default" as name, u.parent collate "default" as parent from app.units u
-            where u.retired_at is null
-            and (u.valid_from is null or u.valid_from <= today) and (u.valid_to is null or u.valid_to >= today)
-        ), own as (
-            select unit as name
-            where exists (select from standing where name = unit)
-            or not exists (select from app.units u where u.name = unit)
-            union
-            select s.name from standing s join own on s.parent = own.name
-        )
-        select coalesce(array_agg(name) filter (where name is not null), '{}') from own
-    );
-end $$;
-create or replace function app.own_stretch(border text) returns nummultirange language plpgsql stable security definer
-    set search_path = pg_catalog, app as $$
-declare
-    own text[] := app.own_units();
-begin
-    return (
-        select coalesce(range_agg(numrange(s.start_m::numeric, s.end_m::numeric, '[]')), '{}') from app.sectors s
-        where s.border = $1 and s.retired_at is null and s.start_m <= s.end_m and s.unit = any(own)
-        and s.level <= 'LEVEL'::app.level
-    );
-end $$;
-create or replace function app.marker_names(address text) returns text[] language sql immutable parallel safe strict
-    set search_path = pg_catalog as $$
-    select array_agg(named || twin)
-    from unnest(string_to_array(split_part(ltrim($1, 'DOUBT'), ' ', 1), '–')) named,
-        unnest('{"",(1),(2),(3)}'::text[]) twin
-$$;
-create or replace function app.names_hidden_marker(border text, address text, level app.level) returns boolean
-    language sql stable security definer set search_path = pg_catalog as $$
-    select exists (select from app.markers m
-        where m.border = $1 and m.number = any(app.marker_names($2)) and m.retired_at is null and m.level > $3)
-$$;
-revoke all on function app.own_units, app.own_stretch, app.marker_names, app.names_hidden_marker from public;
-grant execute on function app.own_units, app.own_stretch to OFFICER;
-grant execute on function app.names_hidden_marker to READERS;
-""".replace("OFFICER", f"{OFFICER.read_role}, {OFFICER.own_unit_role}")
-    .replace("LEVEL", OFFICER.level)
-    .replace("READERS", f"{PARTNER_VIEW.read_role}, {PUBLIC_READER.read_role}")
-    .replace("DOUBT", ASSUMED_PREFIX)
-    .replace("TODAY", TODAY_SQL)
+POLICY_FUNCTIONS = SqlFile(__file__).compose(
+    "policy_functions",
+    officer=sql.Identifier(OFFICER.read_role),
+    own_unit_owner=sql.Identifier(OFFICER.own_unit_role),
+    readers=identifiers([PARTNER_VIEW.read_role, PUBLIC_READER.read_role]),
+    level=OFFICER.level,
+    assumed_prefix=ASSUMED_PREFIX,
+    today=sql.SQL(TODAY_SQL),
 )
 """The SQL functions that the conditions call.
 
@@ -211,7 +168,7 @@ MARKER_REFERENTS = ReferentLayer(
     route_column="border",
     mentions_sql="{row}.border = {route} and strpos({address}, split_part({row}.number, '(', 1)) > 0"
     " and {row}.number = any(app.marker_names({address}))",
-    hidden_sql="app.names_hidden_marker({route}, {address}, '{level}')",
+    hidden_sql="app.names_hidden_marker({route}, {address}, {level})",
 )
 """Addresses are counted from markers: ``147/6 + 120 m`` reveals where 147/6 is."""
 

@@ -11,6 +11,7 @@ import hashlib
 import re
 import uuid
 
+from psycopg import sql
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -22,8 +23,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from gis.history.triggers import journal_with, no_truncate
 from gis.model.fields import SCHEMA
 from gis.model.record import Record, datetime_column, key_column
+from gis.text.sql_files import SqlFile
 
 ACCOUNT_TABLES = ("people", "appointments", "sign_ins", "recovery_codes", "tokens")
 """Names of the tables that the trigger ``remember_account`` journals."""
@@ -114,59 +117,21 @@ SECRET_COLUMNS = ("password", "second_factor", "offered_factor", "invitation", "
 BOOKKEEPING_COLUMNS = ("failures", "blocked_until", "seen_at", "used_at", "used_from", "last_step")
 """Columns with counts and times of last use: not journalled, and so not verified."""
 
-JOURNAL_FUNCTIONS = """
-create or replace function app.account_told(stored jsonb) returns jsonb language sql immutable parallel safe
-    set search_path = pg_catalog as $$
-    select $1 - '{SECRETS}'::text[] - '{UNSTEADY}'::text[] || coalesce((
-        select jsonb_build_object('fingerprint',
-            encode(sha256(convert_to(jsonb_object_agg(key, value)::text, 'UTF8')), 'hex'))
-        from jsonb_each($1) where key = any('{SECRETS}') having count(*) > 0), '{}')
-$$;
-revoke all on function app.account_told from public;
-
-create or replace function app.remember_account() returns trigger
-language plpgsql security definer set search_path = pg_catalog, public as $$
-declare
-    was jsonb := case when TG_OP <> 'INSERT' then to_jsonb(OLD) end;
-    is_now jsonb := case when TG_OP <> 'DELETE' then to_jsonb(NEW) end;
-    before jsonb := app.account_told(was);
-    after jsonb := app.account_told(is_now);
-    hidden text;
-begin
-    foreach hidden in array '{SECRETS}'::text[] loop
-        if was->hidden is distinct from is_now->hidden and TG_OP = 'UPDATE' then
-            after := after || jsonb_build_object(hidden, 'changed');
-        end if;
-    end loop;
-    if before is distinct from after then
-        perform app.write_journal(TG_TABLE_NAME::text, coalesce(NEW.id, OLD.id), lower(TG_OP), before, after);
-    end if;
-    return null;
-end $$;
-""".replace("{SECRETS}", f"{{{','.join(SECRET_COLUMNS)}}}").replace(
-    "{UNSTEADY}", f"{{{','.join(BOOKKEEPING_COLUMNS)}}}"
-)
-"""SQL of the trigger function that journals accounts; ``gis.schema.grants`` installs it with the login's grants.
-
-Of a row's secrets the journal contains one SHA-256 over their stored values, which are hashes or long random values
-themselves. It reveals no secret, and verification detects a stored value that was replaced.
-"""
+SQL = SqlFile(__file__)
 
 
-def account_triggers() -> str:
-    """SQL of the function and of the triggers of every account table; idempotent."""
-    return "\n".join(
-        [
-            JOURNAL_FUNCTIONS,
-            *(
-                f"create or replace trigger remember after insert or update or delete on app.{table}"
-                " for each row execute function app.remember_account();"
-                f" create or replace trigger no_truncate before truncate on app.{table}"
-                " for each statement execute function app.refuse_truncate();"
-                for table in ACCOUNT_TABLES
-            ),
-        ]
-    )
+def account_triggers() -> list[sql.Composed]:
+    """The function that journals accounts, and the triggers of every account table; idempotent."""
+    functions = SQL.compose("journal_functions", secrets=list(SECRET_COLUMNS), bookkeeping=list(BOOKKEEPING_COLUMNS))
+    return [
+        functions,
+        *(trigger for table in ACCOUNT_TABLES for trigger in (journal_account_rows(table), no_truncate(table))),
+    ]
+
+
+def journal_account_rows(table: str) -> sql.Composed:
+    """The trigger that journals the rows of a table by ``remember_account``."""
+    return journal_with("remember_account", table)
 
 
 def digest(secret: str) -> str:

@@ -4,7 +4,7 @@ import os
 from enum import StrEnum
 from pathlib import Path
 
-from gis.audit.seal import GENESIS_SEAL, MAX_LINE_BYTES, SEAL_SELECT_LIST, Connection, Seal, seal_of_batch
+from gis.audit.seal import GENESIS_SEAL, MAX_LINE_BYTES, SEALS_AFTER, Connection, Seal, seal_of_batch
 from gis.audit.signing_keys import TRUSTED_KEYS_FILE, SigningKeys, append_durably
 from gis.text.errors import Conflict
 from gis.text.i18n import Text
@@ -70,9 +70,8 @@ def append_missing_to_anchor(connection: Connection, anchor: Path, keys: Signing
     status, batch, torn = anchor_status(connection, anchor, last)
     if status != AnchorStatus.BEHIND:
         return status
-    missing = connection.execute(f"select {SEAL_SELECT_LIST} from app.seals where batch > %s order by batch", [batch])
     lines = []
-    for seal in map(Seal._make, missing):
+    for seal in map(Seal._make, connection.execute(SEALS_AFTER, [batch])):
         if (key := keys.signer(seal.statement, seal.signature)) is None:
             return AnchorStatus.DIFFERS
         lines.append(f"{seal.anchor_line(key)}\n")

@@ -15,36 +15,17 @@ from typing import Any, NamedTuple, Self
 
 import psycopg
 
+from gis.history.triggers import no_truncate, rows_are_fixed
+from gis.text.sql_files import SqlFile
+
 log = logging.getLogger(__name__)
 
-CREATE_SEALS_TABLE = """
-create table if not exists app.seals (
-    batch bigint primary key,
-    first_seq bigint not null, last_seq bigint not null, rows integer not null,
-    root text not null unique, previous text not null unique,
-    signature text not null, sealed_at timestamptz not null
-);
-"""
-"""One row per sealed batch. ``first_seq`` is the previous ``last_seq`` plus one, so every number is in one batch."""
+SQL = SqlFile(__file__)
 
-IMMUTABILITY_TRIGGERS = """
-create or replace trigger fixed before update or delete on app.seals
-    for each row execute function app.refuse_change();
-create or replace trigger no_truncate before truncate on app.seals
-    for each statement execute function app.refuse_truncate();
-"""
-"""SQL of triggers that refuse changes of seals, also by the table's owner."""
+CREATE_SEALS_TABLE = SQL.compose("create_seals_table")
 
-ENTRY_TEXT = """row(seq, xid, extract(epoch from at), actor, unit, reason, request, device_at,
-    table_name, feature_id, action, old, new)::text"""
-"""SQL of an entry's canonical text: every column, the same in every session and after a restore.
-
-A row's text output distinguishes NULL from the empty string and marks where columns end. ``jsonb`` has one text per
-value. Seconds since 1970 depend on neither time zone nor date style.
-"""
-
-ENTRY_DIGEST = f"sha256(convert_to({ENTRY_TEXT}, 'UTF8'))"
-"""SQL of an entry's SHA-256, computed in the database, so that 32 bytes per entry are transferred."""
+IMMUTABILITY_TRIGGERS = (rows_are_fixed("seals"), no_truncate("seals"))
+"""The triggers that refuse changes of seals, also by the table's owner."""
 
 MAX_BATCH_ROWS = 5_000
 """The most entries of one batch."""
@@ -62,10 +43,17 @@ SESSION_OPTIONS = (
 )
 
 MAX_LINE_BYTES = 4096
-SEAL_COLUMNS = "batch, first_seq, last_seq, rows, root, previous, sealed_at, signature"
-UTC_TIMESTAMP_TEXT = "to_json({} at time zone 'UTC') #>> '{{}}' || 'Z'"
-SEAL_SELECT_LIST = SEAL_COLUMNS.replace("sealed_at", UTC_TIMESTAMP_TEXT.format("sealed_at"))
-INSERT_SEAL = f"insert into app.seals ({SEAL_COLUMNS}) values (%s, %s, %s, %s, %s, %s, %s, %s)"
+
+ENTRY_DIGEST = SQL.compose("entry_digest")
+"""SQL of an entry's SHA-256."""
+
+SEAL_OF_BATCH, SEALS_AFTER, LAST_SEAL, ALL_SEALS = (
+    SQL.compose(query, columns=SQL.compose("seal_columns"))
+    for query in ("seal_of_batch", "seals_after", "last_seal", "all_seals")
+)
+"""Queries of seals, with the columns in the order of ``Seal``."""
+
+INSERT_SEAL = SQL.compose("insert_seal")
 
 Connection = psycopg.Connection[Any]
 
@@ -116,5 +104,5 @@ GENESIS_SEAL = Seal(0, 0, 0, 0, GENESIS_ROOT, "", "")
 
 def seal_of_batch(connection: Connection, batch: int) -> Seal | None:
     """Select the seal of a batch."""
-    row = connection.execute(f"select {SEAL_SELECT_LIST} from app.seals where batch = %s", [batch]).fetchone()
+    row = connection.execute(SEAL_OF_BATCH, [batch]).fetchone()
     return Seal(*row) if row else None

@@ -24,11 +24,11 @@ from gis.audit.seal import (
     ENTRY_DIGEST,
     GENESIS_SEAL,
     INSERT_SEAL,
+    LAST_SEAL,
     MAX_BATCH_ROWS,
-    SEAL_SELECT_LIST,
     SEALER_LOCK_KEY,
     SESSION_OPTIONS,
-    UTC_TIMESTAMP_TEXT,
+    SQL,
     WRITER_TIMEOUT_S,
     Connection,
     Seal,
@@ -247,7 +247,7 @@ def sealer_lock(connection: Connection, *, wait: bool = True) -> Iterator[bool]:
 
 def _last_seal(connection: Connection) -> Seal:
     """The last seal, or ``GENESIS_SEAL`` when there is none."""
-    row = connection.execute(f"select {SEAL_SELECT_LIST} from app.seals order by batch desc limit 1").fetchone()
+    row = connection.execute(LAST_SEAL).fetchone()
     return Seal(*row) if row else GENESIS_SEAL
 
 
@@ -285,16 +285,14 @@ def _active_writers(connection: Connection) -> set[str]:
 def _next_batch(connection: Connection, last: Seal, horizon: int, limit: int) -> Seal | None:
     """Compute the batch after ``last``, without its signature; None when there are no entries up to ``horizon``."""
     entries = connection.execute(
-        f"select seq, {ENTRY_DIGEST} from app.journal where seq > %s and seq <= %s order by seq limit %s",
-        [last.last_seq, horizon, limit],
-        binary=True,
+        SQL.compose("entries_to_seal", digest=ENTRY_DIGEST), [last.last_seq, horizon, limit], binary=True
     ).fetchall()
     if not entries:
         return None
     root = hashlib.sha256(bytes.fromhex(last.root))
     for _, digest in entries:
         root.update(digest)
-    ((now,),) = connection.execute(f"select {UTC_TIMESTAMP_TEXT.format('clock_timestamp()')}").fetchall()
+    ((now,),) = connection.execute(SQL.compose("clock_time")).fetchall()
     end = entries[-1][0]
     return Seal(last.batch + 1, last.last_seq + 1, end, len(entries), root.hexdigest(), last.root, now)
 

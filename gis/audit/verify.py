@@ -17,11 +17,12 @@ from typing import Generic, TypeVar
 import psycopg
 
 from gis.audit.seal import (
+    ALL_SEALS,
     ENTRY_DIGEST,
     GENESIS_SEAL,
     MAX_BATCH_ROWS,
     MAX_LINE_BYTES,
-    SEAL_SELECT_LIST,
+    SQL,
     Connection,
     Seal,
 )
@@ -160,8 +161,8 @@ def _verify_batches(
     ((sealed,),) = connection.execute("select coalesce(sum(rows), 0)::bigint from app.seals").fetchall()
     with connection.cursor("entries", binary=True) as journal, connection.cursor("seals") as seals:
         journal.itersize = seals.itersize = MAX_BATCH_ROWS
-        journal.execute(f"select seq, {ENTRY_DIGEST} from app.journal order by seq")
-        seals.execute(f"select {SEAL_SELECT_LIST} from app.seals order by batch")
+        journal.execute(SQL.compose("all_entries", digest=ENTRY_DIGEST))
+        seals.execute(ALL_SEALS)
         entries: _Peekable[tuple[int, bytes]] = _Peekable(journal)
         last, rows = GENESIS_SEAL, 0
         unanchored: tuple[Seal, Text] | None = None

@@ -288,7 +288,7 @@ class Layer:
         return self.schema == SCHEMA
 
     def columns(self, clearance: Clearance, *, from_history: bool = False) -> list[str]:
-        """The stored columns, geometry included, that are granted to this clearance, quoted for SQL."""
+        """The stored columns, geometry included, that are granted to this clearance."""
         names = ["id", "retired_at"]
         for name, declared in self.readable_fields(clearance).items():
             if declared.sql is None and declared.own_unit_view is None and name not in names:
@@ -296,7 +296,7 @@ class Layer:
         names += _masked_or_both("geom", clearance)
         if not from_history:
             names += _masked_or_both("mercator", clearance)
-        return [f'"{name}"' for name in names]
+        return names
 
 
 def _masked_or_both(name: str, clearance: Clearance) -> list[str]:

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from psycopg import sql
+
+from gis.model.fields import Level
+
 
 @dataclass(frozen=True)
 class ReferentLayer:
@@ -17,3 +21,12 @@ class ReferentLayer:
     route_column: str
     mentions_sql: str
     hidden_sql: str
+
+    def mentions(self, row: str, route: sql.Composable, address: sql.Composable) -> sql.Composed:
+        """``mentions_sql`` for the row with the alias ``row``."""
+        return sql.SQL(self.mentions_sql).format(row=sql.Identifier(row), route=route, address=address)
+
+    def hidden(self, route: sql.Composable, address: sql.Composable, level: Level) -> sql.Composed:
+        """``hidden_sql`` for a reader; false where it is not known."""
+        condition = sql.SQL(self.hidden_sql).format(route=route, address=address, level=level)
+        return sql.SQL("coalesce({}, false)").format(condition)

@@ -6,11 +6,12 @@ read it like any layer. ``content_function`` is the SQL function that gives the 
 runs with its caller's rights.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field as attribute, replace
 from functools import cache, cached_property
 
 from geoalchemy2 import Geometry
+from psycopg import sql
 from sqlalchemy import Column, Computed, Date, Index, Integer, Table, Text as SqlText
 from sqlalchemy.dialects.postgresql import UUID
 
@@ -24,6 +25,9 @@ from gis.model.sources import LINKS
 from gis.read.sql import geometry_sql
 from gis.release.referent import ReferentLayer
 from gis.text.i18n import Text
+from gis.text.sql_files import SqlFile
+
+SQL = SqlFile(__file__)
 
 RELEASE_SCHEMA = "release"
 
@@ -111,7 +115,7 @@ def _snapshot_table(name: str, geometry_type: str, fields: Mapping[str, Field]) 
     )
 
 
-def content_function(layer: Layer, referent_layer: ReferentLayer | None) -> str:
+def content_function(layer: Layer, referent_layer: ReferentLayer | None) -> sql.Composed:
     """The SQL of ``app.shared_<layer>(ids, fields, decimals)``, which gives the releasable content of features.
 
     It returns one row per feature: its id and its content as JSON without null values. Coordinates are rounded to
@@ -120,39 +124,38 @@ def content_function(layer: Layer, referent_layer: ReferentLayer | None) -> str:
     always released with it, and without them the geometry is not. An address is left out if it is counted from a
     feature of ``referent_layer`` that partners may not see.
     """
-    row = Row(RELEASE_LEVEL, layer)
     always = {*ALWAYS_RELEASED_FIELDS, *layer.required_with_geometry}
-    columns = []
-    for name, field in layer.readable_fields(RELEASE_LEVEL).items():
-        if name == "version":  # in a release this is the number of the release's version
-            continue
-        sql = _generalized(name, field.expression(row))
-        if name == "address" and referent_layer is not None and referent_layer.route_column in layer.fields:
-            hidden = referent_layer.hidden_sql.format(
-                route=f"t.{referent_layer.route_column}", address=field.expression(row), level=RELEASE_LEVEL
-            )
-            sql = f"case when not coalesce({hidden}, false) then {sql} end"
-        columns.append(
-            f'{sql} as "{name}"' if name in always else f"case when '{name}' = any($2) then {sql} end as \"{name}\""
+    columns = [
+        sql.SQL("{} as {}").format(
+            value if name in always else SQL.compose("if_chosen", name=name, value=value), sql.Identifier(name)
         )
-    has_required = "".join(f" and t.{name} is not null" for name in layer.required_with_geometry)
-    rounded = f"ST_ReducePrecision(ST_Force2D({geometry_sql(row, layer)}), power(10, -$3))"
-    return f"""
-create or replace function app.shared_{layer.name}(ids uuid[], fields text[], decimals integer)
-returns table (id uuid, content jsonb)
-language sql stable set search_path = pg_catalog, public set timezone = 'UTC' as $$
-    select p.id, (select jsonb_object_agg(key, value) from jsonb_each(to_jsonb(p)) where value <> 'null')
-    from (
-        select t.id, '{layer.name}' as layer, {", ".join(columns)},
-            case when $3 is not null{has_required} then (
-                select ST_AsGeoJSON(ST_ForcePolygonCCW(place), $3, 0)::jsonb
-                from {rounded} place where not ST_IsEmpty(place)
-            ) end as geometry
-        from app.{layer.name} t
-        where t.id = any($1) and t.retired_at is null and t.level <= '{RELEASE_LEVEL}'::app.level
-    ) p
-$$;
-revoke all on function app.shared_{layer.name} from public;"""
+        for name, value in _released_values(layer, referent_layer)
+    ]
+    return SQL.compose(
+        "content_function",
+        function=sql.Identifier(f"shared_{layer.name}"),
+        layer=layer.name,
+        table=sql.Identifier(layer.name),
+        columns=sql.SQL(", ").join(columns),
+        has_required=sql.Composed(
+            [sql.SQL(" and t.{} is not null").format(sql.Identifier(name)) for name in layer.required_with_geometry]
+        ),
+        geometry=sql.SQL(geometry_sql(Row(RELEASE_LEVEL, layer), layer)),
+        level=RELEASE_LEVEL,
+    )
+
+
+def _released_values(layer: Layer, referent_layer: ReferentLayer | None) -> Iterator[tuple[str, sql.Composable]]:
+    """The fields that may be released, with their SQL. ``version`` is left out: a release has one of its own."""
+    for name, field in layer.readable_fields(RELEASE_LEVEL).items():
+        expression = sql.SQL(field.expression(Row(RELEASE_LEVEL, layer)))
+        value = _generalized(name, expression)
+        if name == "address" and referent_layer is not None and referent_layer.route_column in layer.fields:
+            route = sql.SQL("t.{}").format(sql.Identifier(referent_layer.route_column))
+            hidden = referent_layer.hidden(route, expression, RELEASE_LEVEL)
+            value = SQL.compose("unless_hidden", hidden=hidden, value=value)
+        if name != "version":
+            yield name, value
 
 
 def linked_content_conditions(layer: Layer) -> list[str]:
@@ -169,13 +172,12 @@ def linked_content_conditions(layer: Layer) -> list[str]:
     return [f"h.layer = '{layer.name}' and {condition}" for condition in conditions]
 
 
-def _generalized(name: str, sql: str) -> str:
-    """The SQL of a field that locates a feature, as precise as the decimals allow: five are a metre along a route."""
-    step = "power(10, 5 - $3)"
-    if name == "chainage_m":
-        return f"case when $3 is not null then (round(({sql} / {step})::numeric) * {step}::numeric)::float8 end"
-    if name == "accuracy_m":
-        return f"case when $3 is not null and {sql} is not null then greatest({sql}, {step}) end"
-    if name == "address":  # with an offset in metres it locates a point to the metre
-        return f"case when $3 >= 5 or $3 is not null and {sql} !~ '\\d\\s*k?m\\M' then {sql} end"
-    return f"{sql}::text" if name == "level" else sql
+LOCATING_FIELDS = {"chainage_m": "rounded_chainage", "accuracy_m": "rounded_accuracy", "address": "rounded_address"}
+"""The fields that locate a feature beside its geometry, with the statement that rounds each of them."""
+
+
+def _generalized(name: str, value: sql.Composable) -> sql.Composable:
+    """The SQL of a field; of one that locates a feature, as precise as the decimals allow."""
+    if name in LOCATING_FIELDS:
+        return SQL.compose(LOCATING_FIELDS[name], value=value)
+    return sql.SQL("{}::text").format(value) if name == "level" else value

@@ -23,6 +23,9 @@ from gis.release.models import (
 )
 from gis.text.errors import Conflict, Missing, invalid
 from gis.text.i18n import Text
+from gis.text.sql_files import SqlFile
+
+SQL = SqlFile(__file__)
 
 RELEASE_NOT_FOUND = Text("Không có bản chia sẻ này", "There is no such release")
 
@@ -234,14 +237,7 @@ def transition(session: Session, version: ReleaseVersion, to: ReleaseState) -> N
 def _refuse_overlap(session: Session, version: ReleaseVersion) -> None:
     """Raise ``Conflict`` if the recipient holds a submitted feature through another release."""
     overlap = session.execute(
-        text(
-            "select other.name, count(*) from app.release_rows w"
-            " join app.releases this on this.id = :release"
-            " join app.holdings h on h.recipient = this.recipient and h.feature_id = w.feature_id and h.until is null"
-            "  and h.release_id <> this.id join app.releases other on other.id = h.release_id"
-            " where w.version_id = :version group by 1 order by 2 desc limit 1"
-        ),
-        {"release": version.release_id, "version": version.id},
+        text(SQL.text("overlapping_release")), {"release": version.release_id, "version": version.id}
     ).one_or_none()
     if overlap is not None:
         name, number = overlap

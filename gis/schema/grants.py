@@ -4,10 +4,15 @@
 ``gis.schema.apply`` applies it when the database differs. The application repeats none of these conditions.
 """
 
+from collections.abc import Iterable, Iterator
+
+from psycopg import sql
+
 from gis.accounts.models import ACCOUNT_TABLES, account_triggers
 from gis.audit import seal
 from gis.db.actors import Role
 from gis.db.refusals import LOWERING_BY_AUTHOR, LOWERING_NOT_ALLOWED, PERSON_REQUIRED
+from gis.db.row_security import ALL_ROWS, create_policy, force_row_security, grant
 from gis.db.session import (
     ACCOUNTS_LOGIN,
     LOGINS,
@@ -28,7 +33,10 @@ from gis.read import grid_counts
 from gis.release import partner_grants
 from gis.schema.layer_grants import child_history_grants, child_table_grants, layer_grants, own_unit_views
 from gis.schema.policy_model import Policy
-from gis.schema.statements import HAS_ACTOR, all_role_names, create_policy, forced_row_security
+from gis.schema.statements import HAS_ACTOR, all_role_names, app_table, dependent_row_grants, up_to_level
+from gis.text.sql_files import SqlFile, identifiers, literals
+
+SQL = SqlFile(__file__)
 
 REVOKED_FUNCTIONS = (
     "st_estimatedextent", "_postgis_stats", "_postgis_selectivity", "_postgis_join_selectivity",
@@ -38,249 +46,196 @@ REVOKED_FUNCTIONS = (
 and density of hidden rows, and those that create large objects, which are outside of all row policies."""
 
 
-def roles_sql(policy: Policy) -> str:
+def roles_sql(policy: Policy) -> sql.Composed:
     """The SQL that creates the owner, the logins and the policy's roles, idempotent. Needs CREATEROLE."""
     reading = [role.read_role for role in policy.roles]
     editing = [role.write_role for role in policy.roles if role.edits]
     owning = [role.own_unit_role for role in policy.roles if role.scoped]
     statements = [_create_role(name, "nologin") for name in (OWNER_ROLE, PUBLISHER, *reading, *editing, *owning)]
     statements += [_create_role(login, "login noinherit") for login in LOGINS]
-    statements += [
-        f"grant {', '.join(reading)} to {READER_LOGIN};",
-        f"grant {', '.join(reading + editing)} to {WRITER_LOGIN};",
-    ]
-    statements += [f"grant {role.read_role} to {role.write_role};" for role in policy.roles if role.edits]
-    statements += [f"grant {name} to {OWNER_ROLE};" for name in owning]
+    statements += [_grant_role(reading, READER_LOGIN), _grant_role(reading + editing, WRITER_LOGIN)]
+    statements += [_grant_role([role.read_role], role.write_role) for role in policy.roles if role.edits]
+    statements += [_grant_role([name], OWNER_ROLE) for name in owning]
     if policy.partner_view_role is not None:
         statements += [
-            f"grant {policy.partner_view_role.read_role} to {PUBLISHER};",
-            f"grant {PUBLISHER} to {OWNER_ROLE};",
+            _grant_role([policy.partner_view_role.read_role], PUBLISHER),
+            _grant_role([PUBLISHER], OWNER_ROLE),
         ]
-    return "\n".join(statements)
+    return sql.SQL("\n").join(statements)
 
 
-def _create_role(name: str, options: str) -> str:
+def _create_role(name: str, options: str) -> sql.Composed:
     """The statement that creates a role, or sets its options if it exists."""
-    # Two databases of one cluster may be migrated at once: then the role may exist by the time it is created here.
-    return (
-        f"do $$ begin create role {name} {options};"
-        f" exception when duplicate_object or unique_violation then alter role {name} {options}; end $$;"
-    )
+    return SQL.compose("create_role", role=sql.Identifier(name), options=sql.SQL(options))
+
+
+def _grant_role(roles: Iterable[str], member: str) -> sql.Composed:
+    """The statement that makes ``member`` a member of these roles."""
+    return SQL.compose("grant_role", roles=identifiers(roles), member=sql.Identifier(member))
 
 
 def security_sql(policy: Policy) -> str:
     """The whole security surface as SQL: functions, triggers, views, policies and grants. Run by the owner."""
     statements = [
-        triggers.triggers(),
+        *triggers.triggers(),
         access_log.ACCESS_LOG_FUNCTION,
-        seal.IMMUTABILITY_TRIGGERS,
-        account_triggers(),
-        grid_counts.triggers(),
-        AS_OF_FUNCTION,
-        links.views_sql(),
+        *seal.IMMUTABILITY_TRIGGERS,
+        *account_triggers(),
+        sql.SQL(grid_counts.triggers()),
+        sql.SQL(AS_OF_FUNCTION),
+        sql.SQL(links.views_sql()),
         policy.functions,
+        *_level_guards(policy),
+        *(statement for layer in all_layers() for statement in layer_grants(layer, policy)),
+        *(statement for child in child_tables.values() for statement in child_table_grants(child, policy)),
+        *own_unit_views(policy),
+        *_link_grants(policy),
+        *_cell_grants(policy),
+        *_account_grants(policy),
+        *_common_grants(policy),
+        *_seal_grants(policy),
     ]
-    statements.append(_level_guards(policy))
-    for layer in all_layers():
-        statements += layer_grants(layer, policy)
-    for child in child_tables.values():
-        statements += child_table_grants(child, policy)
-    statements += own_unit_views(policy)
-    statements += _link_grants(policy)
-    statements += _cell_grants(policy)
-    statements += _account_grants(policy)
-    statements += _common_grants(policy)
-    statements += _seal_grants(policy)
     if policy.partner_view_role is not None:
         statements += partner_grants.publication_sql(
             policy.partner_view_role, policy.releasing_roles, all_role_names(policy), policy.referent_layer
         )
-    statements.append(triggers.transitions_sql())  # last, because even the owner needs the policy above to write
-    return "\n".join(statements)
+    statements += triggers.transitions_sql()  # last, because even the owner needs the policy above to write
+    return sql.SQL("\n").join(statements).as_string()
 
 
-def _level_guards(policy: Policy) -> str:
-    """Triggers that let only releasing roles lower a level, and of these only a person who is not the row's author.
-
-    Other roles cannot create rows below level ``internal`` either. The functions run with the rights of the role that
-    changes the row, so that ``current_user`` is that role; the system role and the database's administrator pass.
-    """
-    releasing = ", ".join(f"'{role.write_role}'" for role in policy.releasing_roles)
-    other_editors = ", ".join(
-        f"'{role.write_role}'"
+def _level_guards(policy: Policy) -> Iterator[sql.Composed]:
+    """Triggers that let only releasing roles lower a level, and of these only a person who is not the row's author."""
+    releasing = [role.write_role for role in policy.releasing_roles]
+    other_editors = [
+        role.write_role
         for role in policy.roles
         if role.edits and not role.manages_releases and role != policy.system_role
-    )
-    statements = f"""
-create or replace function app.guard_level() returns trigger language plpgsql set search_path = pg_catalog as $$
-begin
-    if current_user in ({other_editors or "''"}) then
-        raise exception 'only a releasing role may lower a level' using errcode = '{LOWERING_NOT_ALLOWED}';
-    end if;
-    if current_user in ({releasing or "''"}) and app.actor() like 'token:%' then
-        raise exception 'a signed-in person is required' using errcode = '{PERSON_REQUIRED}';
-    end if;
-    if current_user in ({releasing or "''"}) and OLD.created_by = app.actor() then
-        raise exception 'the author may not lower the level' using errcode = '{LOWERING_BY_AUTHOR}';
-    end if;
-    return NEW;
-end $$;
-create or replace function app.guard_new_level() returns trigger language plpgsql set search_path = pg_catalog as $$
-begin
-    if current_user in ({other_editors or "''"}) then
-        raise exception 'only a releasing role may lower a level' using errcode = '{LOWERING_NOT_ALLOWED}';
-    end if;
-    return NEW;
-end $$;"""
-    for layer in all_layers():
-        statements += f"""
-create or replace trigger guard_level before update of level on app.{layer.name}
-    for each row when (NEW.level < OLD.level) execute function app.guard_level();
-create or replace trigger guard_new_level before insert on app.{layer.name}
-    for each row when (NEW.level < '{Level.INTERNAL}') execute function app.guard_new_level();"""
-    return statements
-
-
-def _link_grants(policy: Policy) -> list[str]:
-    """A link is read and changed by roles that see both of its ends; see ``_address_condition`` for its address."""
-    statements = [
-        *forced_row_security("links", all_role_names(policy)),
-        *forced_row_security("links_history", all_role_names(policy)),
     ]
-    for role in policy.roles:
-        view = links.location_view(role.level)
-        visible = (
-            f"exists (select from {view} p where p.id = feature_id)"
-            f" and (to_id is null or exists (select from {view} p where p.id = to_id))"
-            + ("" if role.level.sees_assumed_positions else _address_condition(role, policy))
-        )
-        write_role = role.write_role
-        statements += [
-            f"grant select on {view} to {role.read_role};",
-            f"grant select on app.links, app.links_as_of to {role.read_role};",
-            create_policy("links", f"see_{role.name}", "select", role.read_role, using=visible),
-            *child_history_grants("links", links.Link.__table__.columns.keys(), role, visible),
-        ]
-        if role.edits:
-            statements += [
-                f"grant select on app.places to {write_role};",
-                f"grant insert, update, delete on app.links to {write_role};",
-                create_policy("links", f"add_{role.name}", "insert", write_role, check=visible),
-                create_policy("links", f"edit_{role.name}", "update", write_role, using=visible, check=visible),
-                create_policy("links", f"erase_{role.name}", "delete", write_role, using=visible),
-            ]
-    return statements
-
-
-def _address_condition(role: Role, policy: Policy) -> str:
-    """The condition on a link for roles that see no assumed positions.
-
-    Its position and its address must not be assumed, nor its address be counted from a feature that the role may not
-    see.
-    """
-    condition = f" and position_source <> 'assumed' and coalesce(at not like '{ASSUMED_PREFIX}%', true)"
-    if policy.referent_layer is None:
-        return condition
-    hidden = policy.referent_layer.hidden_sql.format(
-        route=policy.referent_layer.route_column, address="at", level=role.level
+    yield SQL.compose(
+        "level_guards",
+        releasing=literals(releasing or [""]),
+        other_editors=literals(other_editors or [""]),
+        lowering_not_allowed=LOWERING_NOT_ALLOWED,
+        lowering_by_author=LOWERING_BY_AUTHOR,
+        person_required=PERSON_REQUIRED,
     )
-    return f"{condition} and not coalesce({hidden}, false)"
+    for layer in all_layers():
+        yield SQL.compose("level_guard_triggers", table=app_table(layer.name), level=Level.INTERNAL)
 
 
-def _cell_grants(policy: Policy) -> list[str]:
+def _link_grants(policy: Policy) -> Iterator[sql.Composed]:
+    """A link is read and changed by roles that see both of its ends; see ``_visible_link`` for its address."""
+    table = app_table("links")
+    yield from force_row_security(table, all_role_names(policy))
+    yield from force_row_security(app_table("links_history"), all_role_names(policy))
+    for role in policy.roles:
+        visible = _visible_link(role, policy)
+        yield grant("select", sql.SQL(links.location_view(role.level)), [role.read_role])
+        yield grant("select", table, [role.read_role])
+        yield grant("select", app_table("links_as_of"), [role.read_role])
+        yield create_policy(table, f"see_{role.name}", "select", [role.read_role], using=visible)
+        yield from child_history_grants("links", links.Link.__table__.columns.keys(), role, visible)
+        if role.edits:
+            yield grant("select", app_table("places"), [role.write_role])
+            yield from dependent_row_grants("links", role, visible)
+
+
+def _visible_link(role: Role, policy: Policy) -> sql.Composed:
+    """The condition that a role sees a link.
+
+    For roles that see no assumed positions its position and its address must not be assumed either, nor its address be
+    counted from a feature that the role may not see.
+    """
+    conditions = [SQL.compose("visible_link", view=sql.SQL(links.location_view(role.level)))]
+    if not role.level.sees_assumed_positions:
+        conditions.append(SQL.compose("link_without_assumed_position", assumed_address=f"{ASSUMED_PREFIX}%"))
+        if (referents := policy.referent_layer) is not None:
+            hidden = referents.hidden(sql.Identifier(referents.route_column), sql.SQL("at"), role.level)
+            conditions.append(sql.SQL("not {}").format(hidden))
+    return sql.SQL(" and ").join(conditions)
+
+
+def _cell_grants(policy: Policy) -> Iterator[sql.Composed]:
     """Grid counts are read like the rows they count: up to the role's level, assumed positions from ``internal`` on.
 
     A scoped role reads no counts, because a count does not say to which unit its rows belong.
     """
-    statements = []
-    for table in ("cells", "cell_changes"):
-        statements += forced_row_security(table, all_role_names(policy))
+    for table in map(app_table, ("cells", "cell_changes")):
+        yield from force_row_security(table, all_role_names(policy))
         for role in policy.roles:
             if role.scoped:
                 continue
-            visible = f"level <= '{role.level}'::app.level" + (
-                "" if role.level.sees_assumed_positions else " and not assumed"
-            )
-            statements += [
-                f"grant select on app.{table} to {role.read_role};",
-                create_policy(table, f"see_{role.name}", "select", role.read_role, using=visible),
-            ]
-    return statements
+            visible = up_to_level(role)
+            if not role.level.sees_assumed_positions:
+                visible += sql.SQL(" and not assumed")
+            yield grant("select", table, [role.read_role])
+            yield create_policy(table, f"see_{role.name}", "select", [role.read_role], using=visible)
 
 
-def _account_grants(policy: Policy) -> list[str]:
+def _account_grants(policy: Policy) -> Iterator[sql.Composed]:
     """Only the login that authenticates reads and writes accounts and the use of tokens."""
-    statements = []
-    for table in ACCOUNT_TABLES:
-        statements += [
-            *forced_row_security(table, all_role_names(policy)),
-            f"grant select, insert, update on app.{table} to {ACCOUNTS_LOGIN};",
-            create_policy(table, "door", "all", ACCOUNTS_LOGIN, using="true", check="true"),
-        ]
-    return [
-        *statements,
-        *forced_row_security("token_uses", all_role_names(policy)),
-        f"grant select, insert, update on app.token_uses to {ACCOUNTS_LOGIN};",
-        create_policy("token_uses", "door", "all", ACCOUNTS_LOGIN, using="true", check="true"),
-    ]
+    for table in map(app_table, (*ACCOUNT_TABLES, "token_uses")):
+        yield from force_row_security(table, all_role_names(policy))
+        yield grant("select, insert, update", table, [ACCOUNTS_LOGIN])
+        yield create_policy(table, "door", "all", [ACCOUNTS_LOGIN], using=ALL_ROWS, check=ALL_ROWS)
 
 
-def _seal_grants(policy: Policy) -> list[str]:
+def _seal_grants(policy: Policy) -> list[sql.Composed]:
     """Only the sealer's login reads the journal and adds seals."""
+    journal, seals = app_table("journal"), app_table("seals")
     return [
-        *forced_row_security("seals", all_role_names(policy)),
-        f"grant select on app.journal to {SEALER_LOGIN};",
-        f"grant select, insert on app.seals to {SEALER_LOGIN};",
-        create_policy("journal", "seal", "select", SEALER_LOGIN, using="true"),
-        create_policy("seals", "see", "select", SEALER_LOGIN, using="true"),
-        create_policy("seals", "seal", "insert", SEALER_LOGIN, check="true"),
+        *force_row_security(seals, all_role_names(policy)),
+        grant("select", journal, [SEALER_LOGIN]),
+        grant("select, insert", seals, [SEALER_LOGIN]),
+        create_policy(journal, "seal", "select", [SEALER_LOGIN], using=ALL_ROWS),
+        create_policy(seals, "see", "select", [SEALER_LOGIN], using=ALL_ROWS),
+        create_policy(seals, "seal", "insert", [SEALER_LOGIN], check=ALL_ROWS),
     ]
 
 
-def _common_grants(policy: Policy) -> list[str]:
-    """Grants on tables that belong to no layer: journal, identities, transitions, counters, tables without a journal.
+def _common_grants(policy: Policy) -> Iterator[sql.Composed]:
+    """Grants on the schema and on tables that belong to no layer: journal, identities, transitions, counters.
 
-    No role reads the journal and the identities. An ``UnjournalledRecord`` is read from its level upwards and written
-    by the roles that edit every layer; if it has no level, every editing role has the rows of its actor.
+    No role reads the journal and the identities; those that manage releases read the access log by a function.
     """
     names = all_role_names(policy)
-    everyone = ", ".join(name for name in names if name != PARTNER_LOGIN)
-    readers = ", ".join(role.read_role for role in policy.roles)
-    editors = ", ".join(role.write_role for role in policy.roles if role.edits)
-    full_editors = ", ".join(
-        role.write_role for role in policy.roles if all(role.edits.get(layer.name) == () for layer in all_layers())
+    for table in map(app_table, ("journal", "features", "moves", "counters")):
+        yield from force_row_security(table, names)
+    yield SQL.compose(
+        "schema_grants",
+        roles=identifiers(name for name in names if name != PARTNER_LOGIN),
+        partner_login=sql.Identifier(PARTNER_LOGIN),
+        writer_login=sql.Identifier(WRITER_LOGIN),
     )
-    statements = [f"grant usage on schema app to {everyone};", f"revoke all on schema app from {PARTNER_LOGIN};"]
-    statements += [*forced_row_security("journal", names), *forced_row_security("features", names)]
-    statements += [
-        f"grant execute on function app.actor() to {everyone};",
-        # Access to restricted records is journalled by the writing login itself, before it takes an actor's role.
-        f"grant execute on function app.journal_read to {WRITER_LOGIN};",
+    if releasing_readers := [role.read_role for role in policy.releasing_roles]:
+        yield grant("execute", access_log.ACCESS_LOG_SIGNATURE, releasing_readers)
+    readers = [role.read_role for role in policy.roles]
+    yield grant("select", app_table("moves"), readers)
+    yield create_policy(app_table("moves"), "see", "select", readers, using=ALL_ROWS)
+    editors = [role.write_role for role in policy.roles if role.edits]
+    yield grant("insert, update, select", app_table("counters"), editors)
+    yield create_policy(app_table("counters"), "count", "all", editors, using=HAS_ACTOR, check=HAS_ACTOR)
+    yield from _unjournalled_table_grants(policy, editors)
+
+
+def _unjournalled_table_grants(policy: Policy, editors: list[str]) -> Iterator[sql.Composed]:
+    """An ``UnjournalledRecord`` is read from its level upwards and written by the roles that edit every layer.
+
+    If it has no level, every editing role has the rows of its actor.
+    """
+    full_editors = [
+        role.write_role for role in policy.roles if all(role.edits.get(layer.name) == () for layer in all_layers())
     ]
-    if releasing_readers := ", ".join(role.read_role for role in policy.releasing_roles):
-        statements.append(f"grant execute on function {access_log.ACCESS_LOG_SIGNATURE} to {releasing_readers};")
-    statements += [*forced_row_security("moves", names), f"grant select on app.moves to {readers};"]
-    statements += [create_policy("moves", "see", "select", readers, using="true")]
-    for table, record in unjournalled_tables.items():
-        statements += forced_row_security(table, names)
+    for name, record in unjournalled_tables.items():
+        table = app_table(name)
+        yield from force_row_security(table, all_role_names(policy))
         for role in policy.roles:
             if record.read_level is not None and role.level.may_read(record.read_level):
-                visible = f"level <= '{role.level}'::app.level" if "level" in record.__table__.columns else "true"
-                statements += [
-                    f"grant select on app.{table} to {role.read_role};",
-                    create_policy(table, f"see_{role.name}", "select", role.read_role, using=visible),
-                ]
+                visible = up_to_level(role) if "level" in record.__table__.columns else ALL_ROWS
+                yield grant("select", table, [role.read_role])
+                yield create_policy(table, f"see_{role.name}", "select", [role.read_role], using=visible)
         writers, condition = (
-            (editors, "actor = (select app.actor())") if record.read_level is None else (full_editors, HAS_ACTOR)
+            (editors, SQL.compose("own_rows")) if record.read_level is None else (full_editors, HAS_ACTOR)
         )
-        statements += [
-            f"grant select, insert, update, delete on app.{table} to {writers};",
-            create_policy(table, "edit", "all", writers, using=condition, check=condition),
-        ]
-    statements += [
-        f"grant insert, update, select on app.counters to {editors};",
-        *forced_row_security("counters", names)[:2],
-        create_policy("counters", "count", "all", editors, using=HAS_ACTOR, check=HAS_ACTOR),
-        create_policy("counters", "own", "all", OWNER_ROLE, using="true", check="true"),
-    ]
-    return statements
+        yield grant("select, insert, update, delete", table, writers)
+        yield create_policy(table, "edit", "all", writers, using=condition, check=condition)

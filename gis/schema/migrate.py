@@ -24,74 +24,18 @@ from gis.crs import systems
 from gis.db.session import OWNER_ROLE
 from gis.history import triggers
 from gis.model.field_types import TEXT_COLLATION
-from gis.model.fields import SCHEMA, Level
-from gis.release.snapshot import RELEASE_SCHEMA
+from gis.model.fields import Level
 from gis.schema import apply, derived_fields, fingerprint, grants
 from gis.schema.policy_model import Policy
 from gis.text.errors import Conflict, Unavailable
 from gis.text.i18n import Text
+from gis.text.sql_files import SqlFile, literals
 from gis.write import idempotency  # noqa: F401 - declares a table
 
 MIGRATION_LOCK_KEY = 0x636F746D6F63
 """The advisory lock that lets one migration run at a time in a database ("cotmoc" in ASCII)."""
 
-UNACCENT_FUNCTIONS = "\n".join(
-    f"""
-create or replace function {schema}.plain(words text) returns text language sql immutable parallel safe strict
-    set search_path = pg_catalog, public as
-    $$ select public.unaccent('public.unaccent', replace(replace(normalize($1, nfc), 'Đ', 'D'), 'đ', 'd')) $$;
-alter function {schema}.plain owner to {OWNER_ROLE};"""
-    for schema in (SCHEMA, RELEASE_SCHEMA)
-)
-"""``plain(text)``, which removes diacritics; one in each schema, since partners have no access to schema ``app``."""
-
-TAKE_OWNERSHIP = f"""
-do $$
-declare object_name text;
-begin
-    for object_name in
-        select format('schema %I', nspname) from pg_namespace where nspname in ('app', 'release')
-            and nspowner::regrole::text not like 'cotmoc\\_%'
-        union all select format('%s %s', case relkind when 'v' then 'view' when 'S' then 'sequence' else 'table' end,
-            oid::regclass) from pg_class c where relnamespace::regnamespace::text in ('app', 'release')
-            and relkind in ('r', 'p', 'v', 'S') and relowner::regrole::text not like 'cotmoc\\_%'
-            -- The sequence of a column changes its owner with the table.
-            and not exists (select from pg_depend d where d.objid = c.oid and d.classid = 'pg_class'::regclass
-                and d.deptype in ('a', 'i') and relkind = 'S')
-        union all select format('function %s', oid::regprocedure) from pg_proc
-            where pronamespace::regnamespace::text in ('app', 'release')
-            and proowner::regrole::text not like 'cotmoc\\_%'
-    loop execute format('alter %s owner to {OWNER_ROLE}', object_name); end loop;
-end $$;"""
-"""Gives objects to the owner role that a restore left to its user, because the owner role did not exist yet."""
-
-BASE_SCHEMA = f"""
-{TAKE_OWNERSHIP}
-create extension if not exists postgis;
-create extension if not exists unaccent;
-create extension if not exists pg_trgm;
-create schema if not exists app authorization {OWNER_ROLE};
-create schema if not exists release authorization {OWNER_ROLE};
-do $$ begin create type app.level as enum ({", ".join(f"'{level.value}'" for level in Level)});
-    exception when duplicate_object then null; end $$;
-alter type app.level owner to {OWNER_ROLE};
-create collation if not exists public.{TEXT_COLLATION} (provider = icu, locale = 'vi-u-kn-true');
-{UNACCENT_FUNCTIONS}
-grant create, usage on schema app to {OWNER_ROLE};
-create table if not exists app.surface (rendered text not null, standing text not null);
-alter table app.surface owner to {OWNER_ROLE};
-create table if not exists app.counters (name text primary key, value bigint not null);
-alter table app.counters owner to {OWNER_ROLE};
-do $$
-declare function_id regprocedure;
-begin
-    for function_id in select oid from pg_proc where proname = any('{{{",".join(grants.REVOKED_FUNCTIONS)}}}')
-    loop execute format('revoke execute on function %s from public', function_id); end loop;
-    -- Temporary tables are outside of all row policies.
-    execute format('revoke temporary on database %I from public', current_database());
-    revoke create on schema public from public;
-end $$;
-"""
+SQL = SqlFile(__file__)
 
 MARK_LEAKPROOF = "alter function geometry_overlaps(geometry, geometry) leakproof"
 """Without this mark PostgreSQL uses no spatial index under row security. ``&&`` only compares bounding boxes."""
@@ -133,7 +77,7 @@ def _upgrade_to_head(connection: Connection, scripts: Path) -> None:
     config = _alembic_config(connection, scripts)
     revised = not _is_at_head(connection, config)
     if revised:
-        _execute_raw(connection, DROP_VIEWS)
+        _execute_raw(connection, SQL.compose("drop_views"))
     try:
         command.upgrade(config, "head")
     except CommandError:
@@ -144,18 +88,6 @@ def _upgrade_to_head(connection: Connection, scripts: Path) -> None:
             )
         ) from None
     fingerprint.store_fingerprint(connection, revised=revised)
-
-
-DROP_VIEWS = """
-do $$
-declare view_name regclass;
-begin
-    for view_name in select oid::regclass from pg_class where relkind = 'v' and relnamespace = 'app'::regnamespace loop
-        execute format('drop view if exists %s cascade', view_name);
-    end loop;
-end $$;
-"""
-"""Drops all views, as PostgreSQL changes no column that a view uses. The security surface creates them again."""
 
 
 def _is_at_head(connection: Connection, config: Config) -> bool:
@@ -213,16 +145,8 @@ def _create_base_schema(connection: Connection, policy: Policy, passwords: Mappi
         _execute_raw(
             connection, sql.SQL("alter role {} password {}").format(sql.Identifier(login), sql.Literal(password))
         )
-    _execute_raw(connection, BASE_SCHEMA)
-    connection.execute(
-        text(
-            "insert into spatial_ref_sys (srid, auth_name, auth_srid, srtext, proj4text)"
-            " values (:srid, :auth_name, :auth_srid, :srtext, :proj4text)"
-            " on conflict (srid) do update set srtext = excluded.srtext, proj4text = excluded.proj4text"
-            " where spatial_ref_sys.proj4text <> excluded.proj4text"
-        ),
-        [dict(row) for row in systems.spatial_ref_sys_rows()],
-    )
+    _execute_raw(connection, _base_schema())
+    connection.execute(text(SQL.text("insert_srids")), [dict(row) for row in systems.spatial_ref_sys_rows()])
     is_leakproof = text(
         "select proleakproof from pg_proc where oid = 'geometry_overlaps(geometry, geometry)'::regprocedure"
     )
@@ -236,6 +160,18 @@ def _create_base_schema(connection: Connection, policy: Policy, passwords: Mappi
             )
         )
     _execute_raw(connection, MARK_LEAKPROOF)
+
+
+def _base_schema() -> sql.Composed:
+    """What revisions presuppose beside roles: extensions, schemas, the type of levels, ownership, no public rights."""
+    return SQL.compose(
+        "base_schema",
+        owner=sql.Identifier(OWNER_ROLE),
+        owner_name=OWNER_ROLE,
+        levels=literals(Level),
+        collation=sql.Identifier(TEXT_COLLATION),
+        revoked_functions=list(grants.REVOKED_FUNCTIONS),
+    )
 
 
 def _execute_raw(connection: Connection, statement: str | sql.Composed) -> None:

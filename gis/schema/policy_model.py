@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from psycopg import sql
+
 from gis.db.actors import Role
 from gis.model.layer import Layer
 from gis.release.referent import ReferentLayer
@@ -21,7 +23,7 @@ class Policy:
     roles: tuple[Role, ...]
     read_condition: Callable[[Role, Layer], str]
     edit_condition: Callable[[Role, Layer], str]
-    functions: str = ""
+    functions: sql.Composable
     partner_view_role: Role | None = None
     system_role: Role | None = None
     referent_layer: ReferentLayer | None = None

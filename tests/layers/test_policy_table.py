@@ -17,7 +17,7 @@ from layers.policy import POLICY, RECIPIENT, UNIT_COLUMNS, may_list_changes_of
 
 ROLES = {role.name: role for role in (*POLICY.roles, RECIPIENT)}
 LEVELS = [level.value for level in Level]
-STATEMENTS = security_sql(POLICY)
+STATEMENTS = security_sql(POLICY).replace('"', "")
 
 READ, CREATE, CHANGE, LOWER = "Read", "Create", "Change", "Lower to this level"
 READ_POLICY = re.compile(r"create policy see_(\w+) on app\.(\w+) for select to \w+ using \((.*)\);$", re.MULTILINE)

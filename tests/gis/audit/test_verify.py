@@ -156,7 +156,7 @@ def test_every_column_of_an_entry_changes_its_digest(archive):
         columns = connection.execute(
             "select column_name, data_type from information_schema.columns where table_name = 'journal'"
         ).fetchall()
-        digests = f"select array_agg({seal.ENTRY_DIGEST} order by feature_id), count(*) from app.journal"
+        digests = f"select array_agg({seal.ENTRY_DIGEST.as_string()} order by feature_id), count(*) from app.journal"
         before = connection.execute(digests).fetchone()
         for name, kind in columns:
             with connection.transaction(force_rollback=True):
