@@ -89,7 +89,7 @@ def check_structure(connection: Connection, _installation: Installation) -> Iter
     names = _names(connection, "valid_constraints_and_indexes")
     rules = _names(connection, "rewrite_rules")
     faults = sorted({*expected_columns ^ set(columns), *expected_names - set(names), *rules})
-    faults += fingerprint.differing_lines(connection)
+    faults += fingerprint.differing_tables(connection)
     restore = Text("so với bản sao lưu", "compare with a backup")
     yield from check_result(
         "Bảng, cột và ràng buộc đúng như khai báo", "Tables, columns and constraints as declared", faults, restore

@@ -7,12 +7,12 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from gis.db.session import OWNER_ROLE
+from gis.schema.fingerprint import surface_fingerprint
 from gis.schema.grants import security_sql
 from gis.schema.policy_model import Policy
 from gis.text.sql_files import SqlFile
 
 SQL = SqlFile(__file__)
-SURFACE_FINGERPRINT = text(SQL.text("surface_fingerprint"))
 
 
 def security_drift(connection: Connection, policy: Policy) -> list[str]:
@@ -32,7 +32,7 @@ def _drift_from(connection: Connection, expected: str) -> list[str]:
     stored = connection.execute(text("select rendered, standing from app.surface")).one_or_none()
     if stored is None:
         return ["surface"]
-    current = (expected, connection.execute(SURFACE_FINGERPRINT).scalar())
+    current = (expected, surface_fingerprint(connection))
     return [name for name, before, now in zip(("policy", "catalogue"), stored, current, strict=True) if before != now]
 
 
@@ -55,10 +55,10 @@ def apply(connection: Connection, policy: Policy) -> bool:
     cursor.execute(SQL.text("drop_surface"))
     cursor.execute(rendered)
     cursor.execute(SQL.text("revoke_disarmed", definers=list(definers)))
-    standing = connection.execute(SURFACE_FINGERPRINT).scalar()
     connection.execute(text("delete from app.surface"))
     connection.execute(
-        text("insert into app.surface values (:rendered, :standing)"), {"rendered": expected, "standing": standing}
+        text("insert into app.surface values (:rendered, :standing)"),
+        {"rendered": expected, "standing": surface_fingerprint(connection)},
     )
     cursor.execute("reset role")
     return True

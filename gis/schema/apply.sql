@@ -41,34 +41,3 @@ begin
         execute format('revoke all on function %s from public', unknown_function);
     end loop;
 end $$;
-
--- name: surface_fingerprint
--- The hash of the surface in the database: policies, triggers, functions, views, grants, transitions.
-select md5(string_agg(line, e'\n' order by line)) from (
-    select format('policy %s.%s %s %s %s %s %s', tablename, policyname, permissive, roles, cmd, qual, with_check)
-        as line from pg_policies where schemaname in ('app', 'release')
-    union all select format('trigger %s %s %s', tgrelid::regclass, tgenabled::text, pg_get_triggerdef(oid))
-        from pg_trigger where not tgisinternal and tgrelid in
-            (select oid from pg_class where relnamespace::regnamespace::text in ('app', 'release'))
-    union all select format('function %s', pg_get_functiondef(oid)) from pg_proc
-        where pronamespace::regnamespace::text in ('app', 'release') and prokind = 'f'
-    union all select format('function acl %s %s %s', oid::regprocedure, proowner::regrole,
-        (select array_agg(entry order by entry::text) from unnest(coalesce(proacl, acldefault('f', proowner))) entry))
-        from pg_proc
-        where pronamespace::regnamespace::text in ('app', 'release')
-    union all select format('table %s %s %s %s %s', oid::regclass, relrowsecurity, relforcerowsecurity,
-        (select array_agg(entry order by entry::text) from unnest(coalesce(relacl,
-            acldefault((case relkind when 'S' then 's' else 'r' end)::"char", relowner))) entry),
-        reloptions)
-        from pg_class where relnamespace::regnamespace::text in ('app', 'release') and relkind in ('r', 'v', 'S')
-    union all select format('view %s %s', oid::regclass, pg_get_viewdef(oid))
-        from pg_class where relnamespace::regnamespace::text in ('app', 'release') and relkind = 'v'
-    union all select format('column %s %s %s', attrelid::regclass, attname,
-        (select array_agg(entry order by entry::text) from unnest(attacl) entry))
-        from pg_attribute where attacl is not null and not attisdropped and attrelid in
-            (select oid from pg_class where relnamespace::regnamespace::text in ('app', 'release'))
-    union all select format('schema %s %s', nspname,
-        (select array_agg(entry order by entry::text) from unnest(coalesce(nspacl, acldefault('n', nspowner))) entry))
-        from pg_namespace where nspname in ('app', 'release')
-    union all select format('move %s %s %s', layer, from_word, to_word) from app.moves
-) surface

@@ -87,7 +87,7 @@ def _upgrade_to_head(connection: Connection, scripts: Path) -> None:
                 "The database was migrated by a newer version of this software; run that version",
             )
         ) from None
-    fingerprint.store_fingerprint(connection, revised=revised)
+    fingerprint.store_tables(connection, revised=revised)
 
 
 def _is_at_head(connection: Connection, config: Config) -> bool:
