@@ -313,7 +313,7 @@ def _child_row(child_table: Any, row: Row) -> Any:
             text_value = marker_text(row.number, CHILD if Level.PARTNER.may_read(info["level"]) else NOTE)
             values[column.name] = {
                 "text": text_value, "integer": 2030, "date": dt.date(2026, 1, 1), "boolean": True
-            }.get(info["type"])  # fmt: skip
+            }.get(info["type"].name)  # fmt: skip
     if "kind" in values:
         values["kind"] = "note"
     return child_table(feature_id=row.id, **values)

@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from api.http.security import SESSION_COOKIE
-from gis.accounts.models import SignIn
 from gis.accounts.people import assign_role, close_account, enrol
 from gis.accounts.sign_ins import sign_in
 from gis.accounts.token_usage import MAX_PER_MINUTE
@@ -52,8 +51,8 @@ def request_headers(dataset, accounts, site_url):
     """Request headers by actor: a session cookie for the administrator, a token for the others."""
     with accounts.transaction("test") as session:
         root = enrol(session, "root", "administrator", password="correct horse battery", second_factor="A" * 32)
-        cookie = sign_in(session, root.id)
-        csrf = session.query(SignIn.csrf).scalar()
+        started = sign_in(session, root)
+        cookie, csrf = started.cookie, started.csrf
         created = {
             who: {"authorization": f"Bearer {_token(session, who, actor)}"}
             for who, actor in ACTORS.items()
@@ -320,8 +319,8 @@ def item_status(site_url, headers, row):
 
 def test_change_of_unit_or_role_and_closed_account_take_effect_at_once(site_url, dataset, accounts, request_headers):
     with accounts.transaction("root") as session:
-        officer = enrol(session, "officer", "officer", unit=UNIT_A).id
-        headers = {"cookie": f"{SESSION_COOKIE}={sign_in(session, officer)}"}
+        person = enrol(session, "officer", "officer", unit=UNIT_A)
+        officer, headers = person.id, {"cookie": f"{SESSION_COOKIE}={sign_in(session, person).cookie}"}
     rows = [dataset.of(layer, kind) for layer in ("incidents", "markers") for kind in ("unit A", "unit B")]
     assert [item_status(site_url, headers, row) for row in rows] == [200, 404, 200, 404]
     with accounts.transaction("root") as session:

@@ -13,7 +13,6 @@ import httpx
 import pytest
 
 from api.http.security import SESSION_COOKIE
-from gis.accounts.models import SignIn
 from gis.accounts.people import enrol
 from gis.accounts.sign_ins import sign_in
 from gis.accounts.tokens import issue
@@ -40,9 +39,9 @@ def request_headers(accounts, site_url):
     """Request headers: tokens of two public readers and a partner, the session cookie of an officer."""
     with accounts.transaction("test") as session:
         enrol(session, "chief", "administrator", password=PASSWORD, second_factor="A" * 32)
-        officer = enrol(session, "officer", "officer", unit="Đồn thử", password=PASSWORD).id
-        cookie = sign_in(session, officer)
-        csrf = session.query(SignIn.csrf).filter_by(person_id=officer).scalar()
+        officer = enrol(session, "officer", "officer", unit="Đồn thử", password=PASSWORD)
+        started = sign_in(session, officer)
+        cookie, csrf = started.cookie, started.csrf
         tokens = {"public": issue(session, "public", "public", made_by="chief", days=1),
                   "partner": issue(session, "partner", "partner", made_by="chief", days=1, recipient="Sở A"),
                   "brief": issue(session, "brief", "public", made_by="chief", days=1)}  # fmt: skip

@@ -165,7 +165,7 @@ def release_and_accounts(database, accounts, tampering_targets):
         lan = enrol(session, "lan", "office", password=PASSWORD, second_factor="A" * 32)
         enrol(session, "hoa", "planner", password=PASSWORD)
         use_recovery_code(session, lan.id, new_recovery_codes(session, lan.id)[0])
-        sign_in(session, lan.id)
+        sign_in(session, lan)
         issue(session, "máy", "office", made_by="chief", days=1)
         revoke(session, session.query(Token.id).scalar())
         dismissed = enrol(session, "gone", "planner", password=PASSWORD).id
