@@ -9,7 +9,8 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-AS_OF: Final = "app.as_of()"
+AS_OF: Final = "(select app.as_of())"
+"""The SQL of the moment. As a sub-select it is evaluated once for a statement, not for every row."""
 
 AS_OF_FUNCTION: Final = """
 create or replace function app.as_of() returns timestamptz language sql stable parallel safe
