@@ -16,9 +16,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from api.auth.account import AccountParam
 from api.auth.sign_in import accounts_of
 from api.http.bodies import read_texts
-from api.http.dependencies import PageLanguageParam, inline_dependency, principal_of
+from api.http.dependencies import DatabaseParam, PageLanguageParam, inline_dependency, principal_of
 from api.http.page import page_context, page_response
-from api.http.parameters import DatabaseParam, id_in_path
+from api.http.parameters import id_in_path
 from api.http.request_body import BodyParam
 from gis.accounts import (
     DEFAULT_PER_MINUTE,

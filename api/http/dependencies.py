@@ -1,4 +1,4 @@
-"""FastAPI dependencies: the actor and the language of a request."""
+"""FastAPI dependencies: the actor, the database and the language of a request."""
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -6,9 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from api.http.query import moment_of
 from gis.accounts import Principal
-from gis.db import Actor
+from gis.db import Actor, Database
 from gis.text import Language
+
+DEVICE_TIME = "X-Device-At"
+"""Header with the time at which the user saved a change, by the clock of the device (RFC 3339)."""
 
 
 def requested_language(request: Request) -> Language | None:
@@ -53,11 +57,17 @@ def principal_of(request: Request) -> Principal | None:
     return principal
 
 
+def database_of(request: Request) -> Database:
+    """The database, bound to the id of the request and to ``DEVICE_TIME``, which the journal stores."""
+    database: Database = request.app.state.database
+    device_time = moment_of(request.headers.get(DEVICE_TIME), DEVICE_TIME)
+    return database.for_request(request.state.request_id, device_time.isoformat() if device_time else None)
+
+
 def inline_dependency(read: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
     """Turn a synchronous dependency into an asynchronous one, so that FastAPI does not start a thread for it.
 
-    Only for dependencies that read the request and never block. ``FastRoute`` finds the original function as
-    ``__wrapped__``.
+    Only for dependencies that read the request and never block.
     """
 
     @wraps(read)
@@ -70,3 +80,4 @@ def inline_dependency(read: Callable[..., Any]) -> Callable[..., Awaitable[Any]]
 ActorParam = Annotated[Actor, Depends(inline_dependency(actor_of))]
 LanguageParam = Annotated[Language, Depends(inline_dependency(language_of))]
 PageLanguageParam = Annotated[Language, Depends(inline_dependency(page_language))]
+DatabaseParam = Annotated[Database, Depends(inline_dependency(database_of))]

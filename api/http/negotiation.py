@@ -1,7 +1,7 @@
 """Content negotiation for OGC API resources: JSON for programs, HTML for browsers.
 
-The parameter ``f`` decides, else the header ``Accept``. An unknown ``f`` or an unknown parameter is refused, and the
-error lists the allowed ones.
+The parameter ``f`` decides, else the header ``Accept``. An unknown ``f`` is refused, and the error lists the allowed
+ones.
 """
 
 import json
@@ -15,14 +15,13 @@ from api.http.dependencies import inline_dependency, language_of, page_language
 from api.http.json_text import json_bytes
 from api.http.media_types import HTML
 from api.http.page import signed_in_person
+from api.http.query import refuse_unknown_parameters
 from api.settings import Settings
 from gis.model import Field
 from gis.text import Language, Malformed, Text, with_unit
 from maps import rendering
 
 FORMATS = ("json", "html")
-COMMON_PARAMETERS = ("f", "lang")
-"""Query parameters that every resource accepts."""
 
 LINK_TITLES: dict[str, Text] = {
     "ogc_items": Text("Các mục", "Features"),
@@ -68,20 +67,6 @@ def _query_without_format(request: Request) -> list[tuple[str, str]]:
     return [(name, value) for name, value in request.query_params.multi_items() if name not in ("f", "lang")]
 
 
-def refuse_unknown_parameters(request: Request, allowed: Collection[str] = ()) -> None:
-    """Raise ``Malformed`` for a parameter that is neither allowed nor one of ``COMMON_PARAMETERS``."""
-    known = sorted({*COMMON_PARAMETERS, *allowed})
-    for name in request.query_params:
-        if name not in known:
-            names = ", ".join(known)
-            raise Malformed(
-                Text(
-                    f"Không có tham số '{name[:60]}'. Được phép: {names}",
-                    f"Unknown parameter '{name[:60]}'. Allowed: {names}",
-                )
-            )
-
-
 def wants_html(request: Request) -> bool:
     """Whether the client asks for HTML rather than JSON. Raises ``Malformed`` for an unknown ``f``."""
     format_name = request.query_params.get("f")
@@ -111,12 +96,6 @@ ResponseLanguageParam = Annotated[Language, Depends(inline_dependency(response_l
 def _weight_of_first(weights: Mapping[str, float], *media_types: str) -> float:
     """The weight of the first of ``media_types``, most specific first, that ``Accept`` has (RFC 9110, 12.5.1)."""
     return next((weights[media_type] for media_type in media_types if media_type in weights), 0.0)
-
-
-def is_not_modified(request: Request, etag: str) -> bool:
-    """Whether ``If-None-Match`` names this ETag, by weak comparison (RFC 9110, 13.1.2)."""
-    tags = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
-    return etag in tags or "*" in tags
 
 
 def _parse_media_range(media_range: str) -> tuple[str, float]:

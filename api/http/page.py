@@ -1,14 +1,14 @@
 """HTML pages: their response headers, and the context that all page templates take."""
 
 import datetime as dt
-import hashlib
 from typing import Any
 
 from fastapi import Request, Response
 
 from api.http.dependencies import actor_of, page_language, principal_of
+from api.http.etag import etag, is_not_modified
 from api.http.media_types import HTML
-from api.http.parameters import moment_of
+from api.http.query import moment_of
 from api.settings import Settings
 from layers.policy import ASSIGNABLE_ROLES, may_list_changes_of
 from maps.rendering import Person
@@ -18,9 +18,9 @@ LANGUAGE_COOKIE_S = 365 * 24 * 3600
 
 def page_response(request: Request, html: str) -> Response:
     """An HTML response with an ETag, or 304 Not Modified; a language chosen with ``?lang=`` is stored in a cookie."""
-    tag = f'"{hashlib.sha256(html.encode()).hexdigest()[:16]}"'
+    tag = etag(html.encode())
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Content-Language": page_language(request)}
-    if request.headers.get("if-none-match") == tag:
+    if is_not_modified(request, tag):
         return Response(status_code=304, headers=headers)
     response = Response(html, headers=headers, media_type=HTML)
     if request.query_params.get("lang") in ("vi", "en"):

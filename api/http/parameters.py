@@ -1,4 +1,4 @@
-"""Query parameters as a ``Selection``. An unknown parameter is refused, and the error lists the allowed ones."""
+"""The parameters of a path, and query parameters as a ``Selection``."""
 
 import datetime as dt
 import re
@@ -12,13 +12,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
 
 from api.http.dependencies import ActorParam, inline_dependency
+from api.http.query import interval_of, limit_of, malformed_parameter, moment_of, unknown_parameter
 from api.http.security import NO_SUCH_PATH
 from gis.crs import CRS, CRS84, OUTPUT_CRS, BBox, parse_bbox
 from gis.db import Actor, Database, Session
 from gis.model import Layer, catalog
 from gis.read import Along, Near, Selection
 from gis.read.cql2 import compiler, operands, parse
-from gis.text import FEATURE_NOT_FOUND, VIETNAM_TIME, Invalid, Malformed, Missing, Text, parse_date, parse_datetime
+from gis.text import FEATURE_NOT_FOUND, Invalid, Malformed, Missing, Text
 from layers.border import Border
 from layers.locating import Location, locate
 from layers.policy import catalog_of
@@ -36,7 +37,6 @@ CONFORMS_TO = [
     *compiler.CONFORMS_TO,
 ]
 
-DEFAULT_LIMIT, MAX_LIMIT = 100, 10_000
 RESERVED_PARAMETERS = {
     "after", "as_of", "bbox", "bbox-crs", "count", "crs", "datetime", "f", "filter", "filter-crs", "filter-lang",
     "lang", "limit", "near", "properties", "q", "reader", "sortby", "within",
@@ -54,21 +54,6 @@ def idempotency_key_of(request: Request) -> str | None:
     if len(keys) > 1:
         raise Malformed(Text("Chỉ được gửi một Idempotency-Key", "Send only one Idempotency-Key header"))
     return keys[0] if keys else None
-
-
-DEVICE_TIME = "X-Device-At"
-"""Header with the time at which the user saved a change, by the clock of the device (RFC 3339)."""
-
-
-def database_of(request: Request) -> Database:
-    """The database, bound to the id of the request and to ``DEVICE_TIME``, which the journal stores."""
-    database: Database = request.app.state.database
-    return database.for_request(request.state.request_id, _device_time(request.headers.get(DEVICE_TIME)))
-
-
-def _device_time(text: str | None) -> str | None:
-    moment = moment_of(text, DEVICE_TIME)
-    return moment.isoformat() if moment else None
 
 
 def layer_named(layer: str, layers: Mapping[str, Layer] = catalog) -> Layer:
@@ -97,7 +82,6 @@ def feature_id(item: str) -> uuid.UUID:
     return id_in_path(item, FEATURE_NOT_FOUND)
 
 
-DatabaseParam = Annotated[Database, Depends(inline_dependency(database_of))]
 LayerParam = Annotated[Layer, Depends(inline_dependency(layer_for_actor))]
 
 
@@ -149,7 +133,7 @@ def selection_of(
     for name in query:
         if name in RESERVED_PARAMETERS and not lenient and len(query.getlist(name)) > 1:
             # otherwise all values but the first would be ignored without notice
-            raise _malformed(name, "chỉ được nêu một lần", "must be given only once")
+            raise malformed_parameter(name, "chỉ được nêu một lần", "must be given only once")
         if name == "id":
             continue
         if name in known and name not in RESERVED_PARAMETERS:
@@ -158,13 +142,7 @@ def selection_of(
                 part for value in values for part in ([value] if known[name].type.free_text else value.split(","))
             ]
         elif name not in RESERVED_PARAMETERS and not lenient:
-            names = ", ".join([*sorted(RESERVED_PARAMETERS), "id", *known])
-            raise Malformed(
-                Text(
-                    f"Không có tham số '{name[:60]}'. Được phép: {names}",
-                    f"Unknown parameter '{name[:60]}'. Allowed: {names}",
-                )
-            )
+            raise unknown_parameter(name, [*sorted(RESERVED_PARAMETERS), "id", *known])
         elif name in UNRELEASED_PARAMETERS and not layer.has_history:
             raise Malformed(
                 Text(
@@ -183,7 +161,7 @@ def selection_of(
         where=where,
         q=_search_text(query.get("q")),
         as_of=moment_of(query.get("as_of"), "as_of"),
-        sort=[key.strip().removeprefix("+") for key in query["sortby"].split(",")] if query.get("sortby") else None,
+        sort=sort_of(query.get("sortby")),
         after=query.get("after"),
         limit=limit_of(query.get("limit")),
         filter=filter_of(query.get("filter"), query.get("filter-lang")),
@@ -200,13 +178,22 @@ def ids_of(values: list[str]) -> list[uuid.UUID] | None:
     try:
         return [uuid.UUID(item) for text in values for item in text.split(",") if item] if any(values) else None
     except ValueError:
-        raise _malformed("id", "không phải UUID", "must be a UUID") from None
+        raise malformed_parameter("id", "không phải UUID", "must be a UUID") from None
 
 
 def fields_of(text: str | None) -> list[str] | None:
     """The names of the parameter ``properties`` without repetitions; None, for all, if there are none."""
     names = dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip())
     return [name for name in names if name != operands.GEOMETRY] if names else None  # the geometry is always included
+
+
+def sort_of(text: str | None) -> list[str] | None:
+    """The sort keys of the parameter ``sortby``; of a property that is repeated, the first key decides."""
+    keys: dict[str, str] = {}
+    for key in text.split(",") if text else ():
+        direction_and_name = key.strip().removeprefix("+")
+        keys.setdefault(direction_and_name.removeprefix("-"), direction_and_name)
+    return list(keys.values()) or None
 
 
 def crs_of(name: str | None, parameter: str) -> CRS:
@@ -226,7 +213,7 @@ def crs_of(name: str | None, parameter: str) -> CRS:
 def filter_of(text: str | None, language: str | None) -> parse.FilterTree | None:
     """A CQL2 filter as text or, with ``filter-lang=cql2-json``, as JSON."""
     if language not in (None, "", "cql2-text", "cql2-json"):
-        raise _malformed("filter-lang", "phải là cql2-text hoặc cql2-json", "must be cql2-text or cql2-json")
+        raise malformed_parameter("filter-lang", "phải là cql2-text hoặc cql2-json", "must be cql2-text or cql2-json")
     return parse.parse(text, is_json=language == "cql2-json") if text else None
 
 
@@ -240,17 +227,17 @@ def near_of(session: Session | None, text: str | None, actor: Actor) -> Near | N
         return None
     match = NEAR_PATTERN.fullmatch(text.strip())
     if match is None:
-        raise _malformed(
+        raise malformed_parameter(
             "near",
             "phải là một vị trí theo mốc và khoảng cách, ví dụ 147/6,500m",
             "must be a marker address and a distance, such as 147/6,500m",
         )
     metres = float(match["number"]) * (1000 if match["unit"] == "km" else 1)
     if metres > MAX_DISTANCE_M:
-        raise _malformed("near", "tối đa 100 km", "must be at most 100 km")
+        raise malformed_parameter("near", "tối đa 100 km", "must be at most 100 km")
     location = _single_location(session, match["at"], "near", actor)
     if location.geometry is None or location.geometry["type"] != "Point":
-        raise _malformed("near", "vị trí này chưa có tọa độ điểm", "this location has no point coordinates")
+        raise malformed_parameter("near", "vị trí này chưa có tọa độ điểm", "this location has no point coordinates")
     lon, lat = location.geometry["coordinates"]
     return Near(lon, lat, metres)
 
@@ -261,7 +248,7 @@ def along_of(session: Session | None, text: str | None, actor: Actor) -> Along |
         return None
     location = _single_location(session, text, "within", actor)
     if location.length_m is None or location.chainage_m is None or location.border is None:
-        raise _malformed(
+        raise malformed_parameter(
             "within", "phải là một đoạn giữa hai mốc có vị trí", "must be a section between two markers with positions"
         )
     return Along(location.border.value, location.chainage_m, location.chainage_m + location.length_m)
@@ -285,7 +272,7 @@ def _single_location(session: Session, text: str, parameter: str, actor: Actor) 
         ) from None
     candidates = [location for location in locations if location.geometry is not None] or locations
     if len({location.border for location in candidates}) > 1:
-        raise _malformed(
+        raise malformed_parameter(
             parameter, "phải nêu tuyến trước số hiệu mốc, ví dụ VN-KH 96", "must name the border first, as in VN-KH 96"
         )
     return candidates[0]
@@ -293,27 +280,8 @@ def _single_location(session: Session, text: str, parameter: str, actor: Actor) 
 
 def _search_text(text: str | None) -> str | None:
     if text and ("\x00" in text or len(text) > 200):  # noqa: PLR2004
-        raise _malformed("q", "Từ tìm kiếm không hợp lệ", "must be a text of at most 200 characters")
+        raise malformed_parameter("q", "Từ tìm kiếm không hợp lệ", "must be a text of at most 200 characters")
     return text or None
-
-
-def _malformed(name: str, vi: str, en: str) -> Malformed:
-    return Malformed(Text(f"{name}: {vi}", f"{name}: {en}"))
-
-
-def limit_of(text: str | None) -> int:
-    """The page size, from 1 to ``MAX_LIMIT``; a greater ``limit`` becomes ``MAX_LIMIT``.
-
-    OGC API Features, Part 1, ``/req/core/fc-limit-definition``.
-    """
-    if text is None or text == "":
-        return DEFAULT_LIMIT
-    digits = text.lstrip("0")
-    if not text.isascii() or not text.isdigit() or not digits:
-        raise _malformed(
-            "limit", f"phải là số nguyên từ 1 đến {MAX_LIMIT}", f"must be a whole number from 1 to {MAX_LIMIT}"
-        )
-    return MAX_LIMIT if len(digits) > len(str(MAX_LIMIT)) else min(int(digits), MAX_LIMIT)
 
 
 NUMBER_PATTERN = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?\s*", re.ASCII)
@@ -330,56 +298,4 @@ def bbox_of(text: str | None, crs: CRS = CRS84) -> BBox | None:
     try:
         return parse_bbox(numbers, crs)
     except Invalid as fault:
-        raise _malformed("bbox", fault.detail.vi, fault.detail.en) from None
-
-
-OGR_DATE = re.compile(r"(\d{4}-\d\d-\d\d)T", re.ASCII)
-"""The date that OGR 3.6 sends in a comparison with a date-time field: with a ``T`` but without a time."""
-
-VIETNAMESE_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?: +(\d{1,2}):(\d{2}))?", re.ASCII)
-
-
-def moment_of(text: str | None, name: str, *, end: bool = False) -> dt.datetime | None:
-    """An RFC 3339 date-time, or a date as the first moment of that day in Vietnam or, with ``end``, as the last.
-
-    Also takes the Vietnamese notation: ``20/11/2026``, ``20/11/2026 17:30``. None for an empty text and ``..``.
-    Raises ``Malformed`` with ``name`` as the parameter at fault.
-    """
-    if not text or text == "..":
-        return None
-    try:
-        if match := VIETNAMESE_DATE.fullmatch(text.strip()):
-            day, month, year, hour, minute = match.groups()
-            if hour is not None:
-                return dt.datetime(int(year), int(month), int(day), int(hour), int(minute), tzinfo=VIETNAM_TIME)
-            text = f"{year}-{int(month):02}-{int(day):02}"
-        if match := OGR_DATE.fullmatch(text):
-            text = match[1]
-        if len(text) == len("2026-01-01"):
-            clock = dt.time.max if end else dt.time.min
-            return dt.datetime.combine(parse_date(text), clock, VIETNAM_TIME)
-        return parse_datetime(text)
-    except ValueError:
-        raise _malformed(
-            name, "phải là ngày hoặc thời điểm theo RFC 3339", "must be an RFC 3339 date or date-time"
-        ) from None
-
-
-def interval_of(text: str | None) -> tuple[dt.datetime | None, dt.datetime | None] | None:
-    """The parameter ``datetime`` as start and end: a date or date-time, or an interval ``start/end``.
-
-    Either end may be ``..``, which gives None. Raises ``Malformed``.
-    """
-    if not text:
-        return None
-    start, slash, end = text.partition("/")
-    if not slash:
-        if start == "..":
-            raise _malformed(
-                "datetime", "phải là ngày hoặc thời điểm theo RFC 3339", "must be an RFC 3339 date or date-time"
-            )
-        return moment_of(start, "datetime"), moment_of(start, "datetime", end=True)
-    first, last = moment_of(start, "datetime"), moment_of(end, "datetime", end=True)
-    if first and last and first > last:
-        raise _malformed("datetime", "thời điểm đầu phải trước thời điểm cuối", "the start must not be after the end")
-    return first, last
+        raise malformed_parameter("bbox", fault.detail.vi, fault.detail.en) from None

@@ -5,16 +5,16 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from api.http.dependencies import ActorParam
+from api.http.dependencies import ActorParam, DatabaseParam
 from api.http.media_types import GEOJSON, JSON
 from api.http.negotiation import (
     ResponseLanguageParam,
     document_response,
     link,
-    refuse_unknown_parameters,
     self_links,
 )
-from api.http.parameters import DatabaseParam, LayerParam
+from api.http.parameters import LayerParam
+from api.http.query import refuse_unknown_parameters
 from api.ogc import schemas, tiles
 from api.ogc.landing import COLLECTIONS
 from gis.crs import CRS84_URI, OUTPUT_CRS

@@ -5,12 +5,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from api.http.dependencies import ActorParam
-from api.http.parameters import AsOfParam, DatabaseParam, IdParam, LayerParam, feature_id
+from api.http.dependencies import ActorParam, DatabaseParam
+from api.http.etag import if_match_version
+from api.http.parameters import AsOfParam, IdParam, LayerParam, feature_id
 from api.http.request_body import BodyParam
 from api.ogc.items import feature_response
 from api.ogc.write_request import (
-    if_match_version,
     optional_text,
     refuse_unknown_fields,
     required_date,

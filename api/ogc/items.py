@@ -1,7 +1,6 @@
 """OGC API Features, Part 1: pages of features and single features, with the history and the links of each."""
 
 import datetime as dt
-import hashlib
 import json
 import uuid
 from functools import partial
@@ -11,17 +10,16 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.http.dependencies import ActorParam, actor_of
+from api.http.dependencies import ActorParam, DatabaseParam, actor_of, database_of
+from api.http.etag import etag, is_not_modified
 from api.http.media_types import GEOJSON, HTML, JSON
 from api.http.negotiation import (
     COMMON_1,
     FEATURES_1,
     VARY_HEADERS,
     html_response,
-    is_not_modified,
     labelled_properties,
     link,
-    refuse_unknown_parameters,
     response_language,
     self_links,
     wants_html,
@@ -29,14 +27,13 @@ from api.http.negotiation import (
 from api.http.parameters import (
     ITEM_PARAMETERS,
     AsOfParam,
-    DatabaseParam,
     HistoryLayerParam,
     IdParam,
-    database_of,
     feature_id,
     layer_for_actor,
     read_selection,
 )
+from api.http.query import refuse_unknown_parameters
 from api.ogc.collection import breadcrumbs
 from gis.crs import CRS, CRS84
 from gis.db import Actor, Database
@@ -184,7 +181,7 @@ def feature_response(  # noqa: PLR0917 - the parts of the response
     crs: CRS = CRS84,
 ) -> Response:
     """A feature as GeoJSON with its links and its ETag; 304 if the client has this representation."""
-    tag = etag(feature, version)
+    tag = etag(feature, version=version)
     if status == 200 and is_not_modified(request, tag):  # noqa: PLR2004
         return Response(status_code=304, headers={"ETag": tag})
     path = f"/ogc/collections/{layer.name}"
@@ -198,11 +195,6 @@ def feature_response(  # noqa: PLR0917 - the parts of the response
     if status == 201:  # noqa: PLR2004
         headers["Location"] = f"{path}/items/{feature_id}"
     return Response(body, status, headers, GEOJSON)
-
-
-def etag(feature: bytes, version: int) -> str:
-    """``"<version>-<hash of the representation>"``; changes compare only the version, with ``If-Match``."""
-    return f'"{version}-{hashlib.sha256(feature).hexdigest()[:16]}"'
 
 
 @router.get("/collections/{layer}/items/{item}/history")

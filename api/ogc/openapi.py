@@ -23,9 +23,9 @@ from api.http.negotiation import (
     base_url,
     html_response,
     link,
-    refuse_unknown_parameters,
     wants_html,
 )
+from api.http.query import refuse_unknown_parameters
 from api.http.request_body import WRITE_METHODS
 from api.http.security import RELEASED_PATH, RELEASED_PREFIXES
 from api.ogc.openapi_components import (

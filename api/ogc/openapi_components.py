@@ -7,7 +7,7 @@ from typing import Any
 from api.http.errors import STATUS
 from api.http.media_types import PROBLEM
 from api.http.negotiation import FORMATS
-from api.http.parameters import DEFAULT_LIMIT, MAX_LIMIT
+from api.http.query import DEFAULT_LIMIT, MAX_LIMIT
 from gis.crs import OUTPUT_CRS
 from gis.model import field_types
 from gis.text import errors

@@ -8,15 +8,15 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from api.http.dependencies import ActorParam
+from api.http.dependencies import ActorParam, DatabaseParam
 from api.http.media_types import JSON
-from api.http.negotiation import link, refuse_unknown_parameters
-from api.http.parameters import DatabaseParam
+from api.http.negotiation import link
+from api.http.query import malformed_parameter, refuse_unknown_parameters
 from api.http.security import NO_SUCH_PATH
 from api.rest.releases import ReleaseParam
 from gis.db import Actor
 from gis.release import Manifest, holdings, workflow
-from gis.text import Malformed, Missing, Text
+from gis.text import Missing
 
 router = APIRouter(prefix="/ogc/releases", tags=["releases"])
 
@@ -72,7 +72,7 @@ def delta(request: Request, release: ReleaseParam, actor: ActorParam, database: 
     refuse_unknown_parameters(request, ("since",))
     since = request.query_params.get("since", "0")
     if not since.isascii() or not since.isdigit() or len(since) > 6:  # noqa: PLR2004
-        raise Malformed(Text("since: phải là số của một phiên bản", "since: must be the number of a version"))
+        raise malformed_parameter("since", "phải là số của một phiên bản", "must be the number of a version")
     with database.transaction(_require_release_reader(actor)) as session:
         changes = holdings.delta(session, release, int(since))
     about = {"release": str(release), "since": changes.since, "version": changes.until, "removed": changes.removed}

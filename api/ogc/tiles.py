@@ -4,7 +4,6 @@ A tile takes the filters of ``items``. The header ``Tile-Content`` says whether 
 grid cell, ``Tile-Dropped`` how many features of the lowest priority were left out because the tile was full.
 """
 
-import hashlib
 from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -12,10 +11,12 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.http.dependencies import ActorParam, LanguageParam, actor_of, inline_dependency
+from api.http.dependencies import ActorParam, DatabaseParam, LanguageParam, actor_of, database_of, inline_dependency
+from api.http.etag import etag, is_not_modified
 from api.http.media_types import JSON, MVT
-from api.http.negotiation import base_url, is_not_modified, link, refuse_unknown_parameters
-from api.http.parameters import DatabaseParam, LayerParam, database_of, layer_for_actor, read_selection
+from api.http.negotiation import base_url, link
+from api.http.parameters import LayerParam, layer_for_actor, read_selection
+from api.http.query import refuse_unknown_parameters
 from gis.crs import EPSG_URI, WEB_MERCATOR
 from gis.db import Actor, Database
 from gis.model import Clearance, Layer, Level
@@ -122,7 +123,7 @@ async def tile(request: Request) -> Response:
     vector_tile = await database.run_queries(
         actor, partial(tiles.tile_queries, selection, coord, from_counts=not actor.role.scoped)
     )
-    tag = f'"{hashlib.sha256(vector_tile.content).hexdigest()}"'
+    tag = etag(vector_tile.content, digits=64)
     headers = {
         "ETag": tag,
         "Cache-Control": "public, max-age=60" if actor.level is Level.PUBLIC else "private, no-cache",

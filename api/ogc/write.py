@@ -11,13 +11,13 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api.http.dependencies import ActorParam, inline_dependency
+from api.http.dependencies import ActorParam, DatabaseParam, inline_dependency
+from api.http.etag import VersionParam
 from api.http.media_types import GEOJSON, MERGE_PATCH
-from api.http.parameters import DatabaseParam, IdParam, LayerParam, feature_id, idempotency_key_of
+from api.http.parameters import IdParam, LayerParam, feature_id, idempotency_key_of
 from api.http.request_body import BodyParam
 from api.ogc.items import feature_response
 from api.ogc.write_request import (
-    VersionParam,
     flatten_feature,
     reason_of,
     with_content_crs,

@@ -1,42 +1,18 @@
-"""Write requests: ``If-Match``, ``Content-Crs``, the reason of a change, and the fields of GeoJSON and plain bodies."""
+"""Write requests: ``Content-Crs``, the reason of a change, and the fields of GeoJSON and plain bodies."""
 
 import datetime as dt
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import unquote
 
-from fastapi import Depends, Request
+from fastapi import Request
 
-from api.http.dependencies import inline_dependency
 from api.http.parameters import crs_of
 from gis.crs import CRS
 from gis.db import Actor
-from gis.text import FieldError, Invalid, Malformed, Text, Unconditional, invalid
+from gis.text import FieldError, Invalid, Malformed, Text, invalid
 from gis.write import GEOMETRY, GEOMETRY_CRS, PLACE, validation
 from layers.secrecy import refuse_state_secret
-
-ETAG = re.compile(r'"(\d{1,9})-[0-9a-f]{16}"')
-
-
-def if_match_version(request: Request) -> int:
-    """The version in ``If-Match``. Raises ``Unconditional`` without the header and for ``*``.
-
-    Of several tags (RFC 9110, 13.1.1) the highest version counts, since versions only increase. Weak tags and tags of
-    another form than that of ``etag`` count as version 0, which no feature has.
-    """
-    tags = [tag.strip() for tag in ",".join(request.headers.getlist("if-match")).split(",")]
-    if tags in ([""], ["*"]):
-        raise Unconditional(
-            Text(
-                "Cần If-Match với ETag đã đọc, để không ghi đè thay đổi của người khác",
-                "If-Match with the ETag that was read is required",
-            )
-        )
-    return max((int(match[1]) for tag in tags if (match := ETAG.fullmatch(tag))), default=0)
-
-
-VersionParam = Annotated[int, Depends(inline_dependency(if_match_version))]
 
 
 def flatten_feature(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
-from api.http.dependencies import ActorParam, PageLanguageParam
+from api.http.dependencies import ActorParam, DatabaseParam, PageLanguageParam
 from api.http.page import page_context, page_response
-from api.http.parameters import DatabaseParam, moment_of, selection_of
+from api.http.parameters import selection_of
+from api.http.query import moment_of
 from api.rest.layers import layer_card, may_create
 from api.settings import Settings
 from gis.crs import CRS84

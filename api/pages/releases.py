@@ -6,9 +6,8 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
-from api.http.dependencies import PageLanguageParam
+from api.http.dependencies import DatabaseParam, PageLanguageParam
 from api.http.page import page_context, page_response
-from api.http.parameters import DatabaseParam
 from api.rest import release_documents, releases
 from api.rest.layers import layer_card
 from api.rest.releases import ReleaseManagerParam, ReleaseParam

@@ -5,16 +5,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.datastructures import QueryParams
 
-from api.http.dependencies import ActorParam, PageLanguageParam, inline_dependency
-from api.http.negotiation import refuse_unknown_parameters
+from api.http.dependencies import ActorParam, DatabaseParam, PageLanguageParam, inline_dependency
 from api.http.page import page_context, page_response
-from api.http.parameters import DatabaseParam, layer_named
+from api.http.parameters import layer_named
+from api.http.query import malformed_parameter, refuse_unknown_parameters
 from api.rest.change_feed import next_page_url, page_links, span_of
 from gis.db import Actor, Database
 from gis.history import access_log as access_log_store
 from gis.model import all_layers
 from gis.read import TimeSpan
-from gis.text import Forbidden, Malformed, Text
+from gis.text import Forbidden, Text
 from layers.policy import may_list_changes_of
 from maps.pages.access_log import access_log_page as render_access_log
 
@@ -77,7 +77,7 @@ def read_access_log(
     layer = layer_named(query["layer"]).name if query.get("layer") else None
     below = span.after or None
     if below is not None and not (below.isascii() and below.isdigit() and len(below) <= 18):  # noqa: PLR2004
-        raise Malformed(Text("after: phải là khóa của trang trước", "after: must be the cursor of the previous page"))
+        raise malformed_parameter("after", "phải là khóa của trang trước", "must be the cursor of the previous page")
     with database.transaction(actor) as session:
         entries, cursor = access_log_store.access_log_page(
             session, span.since, span.until, span.by, layer, int(below) if below else None, span.limit

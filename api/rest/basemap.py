@@ -7,10 +7,10 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from api.http.dependencies import ActorParam
+from api.http.dependencies import ActorParam, DatabaseParam
 from api.http.json_text import json_bytes
 from api.http.media_types import GEOJSON
-from api.http.parameters import DatabaseParam, bbox_of
+from api.http.parameters import bbox_of
 from gis.read import linear
 from gis.text import Missing, Text
 from layers.border import Border

@@ -12,11 +12,12 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import QueryParams
 
-from api.http.dependencies import ActorParam, PageLanguageParam
+from api.http.dependencies import ActorParam, DatabaseParam, PageLanguageParam
 from api.http.media_types import JSON
 from api.http.negotiation import link
 from api.http.page import page_context, page_response
-from api.http.parameters import DatabaseParam, HistoryLayerParam, layer_named, limit_of, moment_of, selection_of
+from api.http.parameters import HistoryLayerParam, layer_named, selection_of
+from api.http.query import limit_of, malformed_parameter, moment_of, outside_calendar, refuse_unknown_parameters
 from api.http.security import path_and_query
 from api.rest.layers import layer_card
 from gis.db import Actor, Session
@@ -60,15 +61,7 @@ def changes_of_layer(
 def changes(request: Request, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
     """The changes of all layers, or of those named by ``layer``."""
     query = request.query_params
-    for name in query:
-        if name not in (*CHANGE_FEED_PARAMETERS, "layer", "lang"):
-            names = ", ".join((*CHANGE_FEED_PARAMETERS, "layer"))
-            raise Malformed(
-                Text(
-                    f"Không có tham số '{name[:60]}'. Được phép: {names}",
-                    f"Unknown parameter '{name[:60]}'. Allowed: {names}",
-                )
-            )
+    refuse_unknown_parameters(request, (*CHANGE_FEED_PARAMETERS, "layer"), common=("lang",))
     with database.transaction(actor) as session:
         span, entries, cursor = read_changes(session, query, actor)
     return _changes_document(request, span, entries, cursor)
@@ -120,9 +113,12 @@ def span_of(query: QueryParams, actor: Actor, max_limit: int = MAX_CHANGES) -> T
     Raises ``Malformed``, or ``Forbidden`` if the actor may not list the changes of the person in ``by``.
     """
     until = moment_of(query.get("until"), "until", end=True) or dt.datetime.now(dt.UTC)
-    since = moment_of(query.get("since"), "since") or until - DEFAULT_SPAN
+    try:
+        since = moment_of(query.get("since"), "since") or until - DEFAULT_SPAN
+    except OverflowError:
+        raise outside_calendar("until") from None
     if since > until:
-        raise Malformed(Text("since: phải trước until", "since: must not be after until"))
+        raise malformed_parameter("since", "phải trước until", "must not be after until")
     by = query.get("by") or None
     if by is not None and ("\x00" in by or not may_list_changes_of(actor, by)):
         raise Forbidden(Text("Chỉ xem được thay đổi do mình thực hiện", "You may list only your own changes"))

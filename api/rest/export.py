@@ -22,8 +22,8 @@ from fastapi import APIRouter, Request, Response
 from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope, Send
 
-from api.http.dependencies import ActorParam, LanguageParam
-from api.http.parameters import DatabaseParam, LayerParam, layer_named, selection_of
+from api.http.dependencies import ActorParam, DatabaseParam, LanguageParam
+from api.http.parameters import LayerParam, layer_named, selection_of
 from gis.crs import PROVINCIAL_WIDTH, ZONES, Zone, parse_epsg, zone_by_epsg, zone_by_meridian
 from gis.db import AccessLogEntry, Actor, Database, Session
 from gis.files import CHUNK_BYTES, FORMATS, Export, find_format, formats, writers

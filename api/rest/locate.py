@@ -5,14 +5,14 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import QueryParams
 
-from api.http.dependencies import actor_of
+from api.http.dependencies import actor_of, database_of
 from api.http.json_text import json_bytes
 from api.http.media_types import GEOJSON
-from api.http.parameters import database_of
+from api.http.query import refuse_unknown_parameters
 from gis.crs import is_longitude_latitude
 from gis.db import QueryGenerator
 from gis.model import Clearance
-from gis.text import Malformed, Text, invalid
+from gis.text import invalid
 from layers.locating import Location, locate_queries, reverse_locate_queries
 
 router = APIRouter(prefix="/api", tags=["locate"])
@@ -25,9 +25,7 @@ async def locate(request: Request) -> Response:
     """Locate ``q``, a marker address or coordinates; or find the marker address of ``lon`` and ``lat``."""
     actor, database = actor_of(request), database_of(request)
     query = request.query_params
-    unknown = [name for name in query if name not in ("q", "border", "crs", "near", "lon", "lat", "lang")]
-    if unknown:
-        raise Malformed(Text(f"Không có tham số '{unknown[0][:60]}'", f"Unknown parameter '{unknown[0][:60]}'"))
+    refuse_unknown_parameters(request, ("q", "border", "crs", "near", "lon", "lat"), common=("lang",))
     options = {name: query[name] or None for name in ("border", "crs", "near") if name in query}
     locations = await database.run_queries(actor, lambda _: _locate_query(query, options, actor.clearance))
     features = [_feature(location) for location in locations]

@@ -4,7 +4,6 @@ These routes are for roles that manage releases; their HTML pages are in ``api.p
 releases at ``/ogc/releases`` (``api.ogc.partner_releases``).
 """
 
-import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -12,11 +11,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.datastructures import QueryParams
 
-from api.http.dependencies import ActorParam, LanguageParam, inline_dependency
+from api.http.dependencies import ActorParam, DatabaseParam, LanguageParam, inline_dependency
+from api.http.etag import etag, if_match
 from api.http.json_text import json_bytes
 from api.http.media_types import JSON
-from api.http.negotiation import refuse_unknown_parameters
-from api.http.parameters import DatabaseParam, feature_id, id_in_path, idempotency_key_of
+from api.http.parameters import feature_id, id_in_path, idempotency_key_of
+from api.http.query import refuse_unknown_parameters
 from api.http.request_body import BodyParam
 from api.http.security import NO_SUCH_PATH
 from api.rest.release_documents import (
@@ -40,7 +40,7 @@ from gis.release import (
     models,
     workflow,
 )
-from gis.text import Language, Malformed, Missing, Stale, Text, Unconditional, invalid
+from gis.text import Language, Malformed, Missing, Stale, Text, invalid
 from gis.write import idempotency
 from layers.policy import PARTNER
 
@@ -176,7 +176,7 @@ def _draft_etag(session: Session, release: models.Release, version: ReleaseVersi
     """The ETag of a draft: a hash of its release, terms, state and layers."""
     terms = [str(getattr(version, name)) for name in (*vars(Terms()), "state")]
     parts = [part_document(part) for part in workflow.parts_of(session, version.id)]
-    return f'"{hashlib.sha256(json_bytes([release.name, release.recipient, terms, parts])).hexdigest()[:24]}"'
+    return etag(json_bytes([release.name, release.recipient, terms, parts]), digits=24)
 
 
 @router.put("/api/releases/{release}/versions/{number}", response_class=Response)
@@ -190,20 +190,13 @@ def replace_draft(  # noqa: PLR0917
     language: LanguageParam,
 ) -> Response:
     """Replace a draft before it is submitted; ``If-Match`` must have the ETag that was read."""
-    tag = request.headers.get("if-match", "").strip()
-    if not tag or tag == "*":
-        raise Unconditional(
-            Text(
-                "Cần If-Match với ETag đã đọc, để không ghi đè thay đổi của người khác",
-                "If-Match with the ETag that was read is required",
-            )
-        )
+    tags = if_match(request)
     with database.transaction(PARTNER) as session:
         parts = read_parts(session, body.get("parts"))
     with database.transaction(actor, write=True) as session:
         version = workflow.version_of(session, release, number, locked=True)
         stored = workflow.release_of(session, release)
-        if tag != _draft_etag(session, stored, version):
+        if _draft_etag(session, stored, version) not in tags:
             raise Stale(
                 Text("Bản nháp đã được sửa; hãy tải lại", "The draft has been changed since it was read; please reload")
             )

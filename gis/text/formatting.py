@@ -40,6 +40,9 @@ def _parse_moment(value: date | datetime | str | None) -> datetime | date | str 
             value = date.fromisoformat(value) if len(value) == len("2026-01-01") else datetime.fromisoformat(value)
         except ValueError:
             return value
-    if isinstance(value, datetime):
+    if not isinstance(value, datetime):
+        return value
+    try:
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(VIETNAM_TIME)
-    return value
+    except OverflowError:  # At either end of the calendar Vietnam's time may be in another year than 1 to 9999.
+        return value

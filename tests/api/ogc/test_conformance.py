@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from api.http import parameters
+from api.http import query
 from gis.model.layer import catalog
 from tests.api.ogc.documents import (
     COLLECTIONS,
@@ -81,10 +81,10 @@ def test_items_have_links_counts_and_timestamp(layer, client):
 @pytest.mark.requirement("ogcapi-features-1/1.0/core", "fc-limit-definition fc-limit-response-1")
 def test_limit_is_capped_at_the_maximum_and_invalid_ones_get_400(client, markers):
     """/req/core/fc-limit-definition, fc-limit-response-1: a greater limit becomes the maximum."""
-    assert len(get_json(client, MARKERS)["features"]) == parameters.DEFAULT_LIMIT
+    assert len(get_json(client, MARKERS)["features"]) == query.DEFAULT_LIMIT
     assert len(get_json(client, MARKERS, limit=7)["features"]) == 7
     for limit in ("10001", "1000000000", "9" * 60):
-        assert len(get_json(client, MARKERS, limit=limit)["features"]) == min(len(markers), parameters.MAX_LIMIT)
+        assert len(get_json(client, MARKERS, limit=limit)["features"]) == min(len(markers), query.MAX_LIMIT)
     for invalid in ("0", "-1", "1.5", "1e9", "x"):
         get_problem(client, MARKERS, limit=invalid)
 

@@ -127,3 +127,12 @@ def current_time():
     text = dt.datetime.now(dt.UTC).isoformat()
     time.sleep(0.002)
     return text
+
+
+def test_repeated_sort_keys_count_once(client):
+    url = f"{COLLECTIONS}/markers/items"
+    once = get_json(client, url, sortby="-number,border", limit=5)
+    often = get_json(client, url, sortby=",".join(["-number", "border", "number", "+border"] * 50), limit=5)
+    assert often["features"] == once["features"]
+    cursor = next(link["href"] for link in often["links"] if link["rel"] == "next")
+    assert client.get(cursor).status_code == 200
