@@ -1,14 +1,20 @@
-"""FastAPI dependencies: the actor, the database and the language of a request."""
+"""FastAPI dependencies: what handlers take of a request, together as a ``Call`` or one by one.
+
+The routes that are requested most take only the request, and read the parts that they need with the functions here.
+"""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import wraps
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from starlette.datastructures import QueryParams
 
 from api.http.query import moment_of
 from gis.accounts import Principal
-from gis.db import Actor, Database
+from gis.db import Actor, Database, Session
 from gis.text import Language
 
 DEVICE_TIME = "X-Device-At"
@@ -64,6 +70,33 @@ def database_of(request: Request) -> Database:
     return database.for_request(request.state.request_id, device_time.isoformat() if device_time else None)
 
 
+@dataclass(frozen=True)
+class Call:
+    """One call of a handler: the request, its actor, the database bound to it, and the language of the response.
+
+    ``principal`` is the authenticated account or token; None while no account exists.
+    """
+
+    request: Request
+    actor: Actor
+    principal: Principal | None
+    database: Database
+    language: Language
+
+    @property
+    def query(self) -> QueryParams:
+        """The query parameters."""
+        return self.request.query_params
+
+    def reading(self) -> AbstractContextManager[Session]:
+        """A read-only transaction of the actor."""
+        return self.database.transaction(self.actor)
+
+    def writing(self, reason: str | None = None) -> AbstractContextManager[Session]:
+        """A write transaction of the actor; the journal stores the reason of the change."""
+        return self.database.transaction(self.actor, write=True, reason=reason)
+
+
 def inline_dependency(read: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
     """Turn a synchronous dependency into an asynchronous one, so that FastAPI does not start a thread for it.
 
@@ -77,7 +110,19 @@ def inline_dependency(read: Callable[..., Any]) -> Callable[..., Awaitable[Any]]
     return wrapper
 
 
+def call_of(read_language: Callable[[Request], Language]) -> Callable[..., Awaitable[Call]]:
+    """The dependency that gives handlers their ``Call``, in the language that ``read_language`` reads."""
+
+    def read(request: Request) -> Call:
+        actor, principal = actor_of(request), principal_of(request)
+        return Call(request, actor, principal, database_of(request), read_language(request))
+
+    return inline_dependency(read)
+
+
 ActorParam = Annotated[Actor, Depends(inline_dependency(actor_of))]
 LanguageParam = Annotated[Language, Depends(inline_dependency(language_of))]
 PageLanguageParam = Annotated[Language, Depends(inline_dependency(page_language))]
 DatabaseParam = Annotated[Database, Depends(inline_dependency(database_of))]
+CallParam = Annotated[Call, Depends(call_of(language_of))]
+PageCallParam = Annotated[Call, Depends(call_of(page_language))]

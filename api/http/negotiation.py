@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Request, Response
 
-from api.http.dependencies import inline_dependency, language_of, page_language
+from api.http.dependencies import Call, call_of, inline_dependency, language_of, page_language
 from api.http.json_text import json_bytes
 from api.http.media_types import HTML
 from api.http.page import signed_in_person
@@ -91,6 +91,7 @@ def response_language(request: Request) -> Language:
 
 
 ResponseLanguageParam = Annotated[Language, Depends(inline_dependency(response_language))]
+NegotiatedCallParam = Annotated[Call, Depends(call_of(response_language))]
 
 
 def _weight_of_first(weights: Mapping[str, float], *media_types: str) -> float:

@@ -3,16 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
-from api.http.dependencies import ActorParam, DatabaseParam
+from api.http.dependencies import Call
 from api.http.media_types import GEOJSON, JSON
-from api.http.negotiation import (
-    ResponseLanguageParam,
-    document_response,
-    link,
-    self_links,
-)
+from api.http.negotiation import NegotiatedCallParam, document_response, link, self_links
 from api.http.parameters import LayerParam
 from api.http.query import refuse_unknown_parameters
 from api.ogc import schemas, tiles
@@ -29,31 +24,24 @@ router = APIRouter(prefix="/ogc", tags=["features"])
 
 
 @router.get("/collections", response_class=Response)
-def collections(
-    request: Request, actor: ActorParam, database: DatabaseParam, language: ResponseLanguageParam
-) -> Response:
+def collections(call: NegotiatedCallParam) -> Response:
     """All layers as collections."""
-    refuse_unknown_parameters(request)
-    with database.transaction(actor) as session:
-        documents = [
-            _collection_document(request, layer, language, pages.extent(session, Selection(layer, actor.clearance)))
-            for layer in _visible_layers(session, actor)
-        ]
-    document = {"links": self_links(request, JSON), "collections": documents}
-    return document_response(request, document, JSON, title=COLLECTIONS.in_language(language))
+    refuse_unknown_parameters(call.request)
+    with call.reading() as session:
+        documents = [_collection_document(call, session, layer) for layer in _visible_layers(session, call.actor)]
+    document = {"links": self_links(call.request, JSON), "collections": documents}
+    return document_response(call.request, document, JSON, title=COLLECTIONS.in_language(call.language))
 
 
 @router.get("/collections/{layer}", response_class=Response)
-def collection(
-    request: Request, layer: LayerParam, actor: ActorParam, database: DatabaseParam, language: ResponseLanguageParam
-) -> Response:
+def collection(layer: LayerParam, call: NegotiatedCallParam) -> Response:
     """One layer as a collection."""
-    refuse_unknown_parameters(request)
-    with database.transaction(actor) as session:
-        box = pages.extent(session, Selection(layer, actor.clearance))
-    document = _collection_document(request, layer, language, box)
-    document["links"][:1] = self_links(request, JSON)
-    return document_response(request, document, JSON, title=document["title"], trail=breadcrumbs(language))
+    refuse_unknown_parameters(call.request)
+    with call.reading() as session:
+        document = _collection_document(call, session, layer)
+    document["links"][:1] = self_links(call.request, JSON)
+    trail = breadcrumbs(call.language)
+    return document_response(call.request, document, JSON, title=document["title"], trail=trail)
 
 
 def _visible_layers(session: Session, actor: Actor) -> Iterator[Layer]:
@@ -72,11 +60,10 @@ def breadcrumbs(language: Language, layer: Layer | None = None) -> list[tuple[st
     return trail
 
 
-def _collection_document(
-    request: Request, layer: Layer, language: Language, box: tuple[float, float, float, float] | None
-) -> dict[str, Any]:
-    path = f"/ogc/collections/{layer.name}"
-    title = layer.title.in_language(language)
+def _collection_document(call: Call, session: Session, layer: Layer) -> dict[str, Any]:
+    request, path = call.request, f"/ogc/collections/{layer.name}"
+    title = layer.title.in_language(call.language)
+    box = pages.extent(session, Selection(layer, call.actor.clearance))
     return {
         "id": layer.name,
         "title": title,

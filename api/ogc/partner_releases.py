@@ -6,52 +6,52 @@ Partners read the released features as OGC API collections. Roles that manage re
 import json
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
-from api.http.dependencies import ActorParam, DatabaseParam
+from api.http.dependencies import ActorParam, CallParam, inline_dependency
 from api.http.media_types import JSON
 from api.http.negotiation import link
 from api.http.query import malformed_parameter, refuse_unknown_parameters
 from api.http.security import NO_SUCH_PATH
 from api.rest.releases import ReleaseParam
-from gis.db import Actor
 from gis.release import Manifest, holdings, workflow
 from gis.text import Missing
 
-router = APIRouter(prefix="/ogc/releases", tags=["releases"])
 
-
-def _require_release_reader(actor: Actor) -> Actor:
+def require_release_reader(actor: ActorParam) -> None:
+    """Raise ``Missing`` for an actor who neither receives nor manages releases."""
     if not (actor.role.external or actor.role.manages_releases):
         raise Missing(NO_SUCH_PATH)
-    return actor
+
+
+router = APIRouter(
+    prefix="/ogc/releases", tags=["releases"], dependencies=[Depends(inline_dependency(require_release_reader))]
+)
 
 
 @router.get("")
-def list_releases(request: Request, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
+def list_releases(call: CallParam) -> dict[str, Any]:
     """The releases to a partner, each with the manifest of its latest version."""
-    refuse_unknown_parameters(request)
-    with database.transaction(_require_release_reader(actor)) as session:
+    refuse_unknown_parameters(call.request)
+    with call.reading() as session:
         newest_first = holdings.list_manifests(session)
-        latest = {manifest.release: manifest for manifest in reversed(newest_first)}
-        return {
-            "releases": [
-                _manifest_document(request, latest[release])
-                for release in dict.fromkeys(manifest.release for manifest in newest_first)
-            ],
-            "links": [link(request, "/ogc/releases", "self", JSON)],
-        }
+    latest = {manifest.release: manifest for manifest in reversed(newest_first)}
+    releases = dict.fromkeys(manifest.release for manifest in newest_first)
+    return {
+        "releases": [_manifest_document(call.request, latest[release]) for release in releases],
+        "links": [link(call.request, "/ogc/releases", "self", JSON)],
+    }
 
 
 @router.get("/{release}")
-def manifests(request: Request, release: ReleaseParam, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
+def manifests(release: ReleaseParam, call: CallParam) -> dict[str, Any]:
     """The manifests of a release, the latest version first."""
-    refuse_unknown_parameters(request)
-    with database.transaction(_require_release_reader(actor)) as session:
+    refuse_unknown_parameters(call.request)
+    with call.reading() as session:
         versions = holdings.list_manifests(session, release)
-        if not versions:
-            raise Missing(workflow.RELEASE_NOT_FOUND)
-        return {"versions": [_manifest_document(request, version) for version in versions]}
+    if not versions:
+        raise Missing(workflow.RELEASE_NOT_FOUND)
+    return {"versions": [_manifest_document(call.request, version) for version in versions]}
 
 
 def _manifest_document(request: Request, manifest: Manifest) -> dict[str, Any]:
@@ -67,13 +67,13 @@ def _manifest_document(request: Request, manifest: Manifest) -> dict[str, Any]:
 
 
 @router.get("/{release}/delta", response_class=Response)
-def delta(request: Request, release: ReleaseParam, actor: ActorParam, database: DatabaseParam) -> Response:
+def delta(release: ReleaseParam, call: CallParam) -> Response:
     """The changes since version ``since``: features added and changed, and the ids of features removed."""
-    refuse_unknown_parameters(request, ("since",))
-    since = request.query_params.get("since", "0")
+    refuse_unknown_parameters(call.request, ("since",))
+    since = call.query.get("since", "0")
     if not since.isascii() or not since.isdigit() or len(since) > 6:  # noqa: PLR2004
         raise malformed_parameter("since", "phải là số của một phiên bản", "must be the number of a version")
-    with database.transaction(_require_release_reader(actor)) as session:
+    with call.reading() as session:
         changes = holdings.delta(session, release, int(since))
     about = {"release": str(release), "since": changes.since, "version": changes.until, "removed": changes.removed}
     body = b",".join(

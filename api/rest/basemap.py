@@ -5,9 +5,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
-from api.http.dependencies import ActorParam, DatabaseParam
+from api.http.dependencies import CallParam
 from api.http.json_text import json_bytes
 from api.http.media_types import GEOJSON
 from api.http.parameters import bbox_of
@@ -23,11 +23,11 @@ CACHE_ONE_DAY = {"Cache-Control": "private, max-age=86400"}
 
 
 @router.get("/lines", response_class=Response)
-def lines(request: Request, actor: ActorParam, database: DatabaseParam) -> Response:
+def lines(call: CallParam) -> Response:
     """The lines of all borders or of one ``border``: whole and simplified, or within a ``bbox`` in full detail."""
-    box, border = bbox_of(request.query_params.get("bbox")), request.query_params.get("border")
+    box, border = bbox_of(call.query.get("bbox")), call.query.get("border")
     names = [member.value for member in Border if border in (None, "", member.value)]
-    with database.transaction(actor) as session:
+    with call.reading() as session:
         outlines = [(name, linear.route_outline(session, name, box)) for name in names]
     features = [
         {"type": "Feature", "geometry": geometry, "properties": {"border": name, "attribution": ATTRIBUTION}}

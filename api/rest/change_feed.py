@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import QueryParams
 
-from api.http.dependencies import ActorParam, DatabaseParam, PageLanguageParam
+from api.http.dependencies import Call, CallParam, PageCallParam
 from api.http.media_types import JSON
 from api.http.negotiation import link
 from api.http.page import page_context, page_response
@@ -39,43 +39,39 @@ CHANGES_PER_PAGE = 200
 
 
 @router.get("/ogc/collections/{layer}/changes")
-def changes_of_layer(
-    request: Request, layer: HistoryLayerParam, actor: ActorParam, database: DatabaseParam
-) -> dict[str, Any]:
+def changes_of_layer(layer: HistoryLayerParam, call: CallParam) -> dict[str, Any]:
     """The changes of a layer; takes the filters of ``items``, applied to the state after each change."""
-    query = request.query_params
     for name in UNSUPPORTED_PARAMETERS:
-        if name in query:
+        if name in call.query:
             raise Malformed(
                 Text(f"Thay đổi không nhận tham số '{name}'", f"The change feed takes no parameter '{name}'")
             )
-    span = span_of(query, actor)
-    filters = QueryParams([pair for pair in query.multi_items() if pair[0] not in CHANGE_FEED_PARAMETERS])
-    with database.transaction(actor) as session:
-        selection = selection_of(session, layer, filters, actor)
+    span = span_of(call.query, call.actor)
+    filters = QueryParams([pair for pair in call.query.multi_items() if pair[0] not in CHANGE_FEED_PARAMETERS])
+    with call.reading() as session:
+        selection = selection_of(session, layer, filters, call.actor)
         entries, cursor = change_feed.change_feed(session, [selection], span)
-    return _changes_document(request, span, entries, cursor)
+    return _changes_document(call.request, span, entries, cursor)
 
 
 @router.get("/api/changes")
-def changes(request: Request, actor: ActorParam, database: DatabaseParam) -> dict[str, Any]:
+def changes(call: CallParam) -> dict[str, Any]:
     """The changes of all layers, or of those named by ``layer``."""
-    query = request.query_params
-    refuse_unknown_parameters(request, (*CHANGE_FEED_PARAMETERS, "layer"), common=("lang",))
-    with database.transaction(actor) as session:
-        span, entries, cursor = read_changes(session, query, actor)
-    return _changes_document(request, span, entries, cursor)
+    refuse_unknown_parameters(call.request, (*CHANGE_FEED_PARAMETERS, "layer"), common=("lang",))
+    with call.reading() as session:
+        span, entries, cursor = read_changes(session, call)
+    return _changes_document(call.request, span, entries, cursor)
 
 
 @router.get("/changes", include_in_schema=False)
-def changes_page(request: Request, actor: ActorParam, database: DatabaseParam, language: PageLanguageParam) -> Response:
+def changes_page(call: PageCallParam) -> Response:
     """The change feed as an HTML page, grouped by day."""
-    query = request.query_params
-    with database.transaction(actor) as session:
-        span, entries, cursor = read_changes(session, query, actor, CHANGES_PER_PAGE)
-        counts = {} if span.after else change_feed.change_counts(session, layer_selections(query, actor), span)
+    actor = call.actor
+    with call.reading() as session:
+        span, entries, cursor = read_changes(session, call, CHANGES_PER_PAGE)
+        counts = {} if span.after else change_feed.change_counts(session, layer_selections(call.query, actor), span)
     html = render_changes(
-        language,
+        call.language,
         cards={layer.name: layer_card(layer, actor) for layer in all_layers()},
         changes=[change_document(entry) for entry in entries],
         counts=counts,
@@ -83,18 +79,18 @@ def changes_page(request: Request, actor: ActorParam, database: DatabaseParam, l
         until=span.until,
         actor_name=actor.name if actor.may_edit else None,
         may_filter_by_actor=may_list_changes_of(actor, ""),
-        more=next_page_url(request, span, cursor) if cursor else None,
-        **page_context(request),
+        more=next_page_url(call.request, span, cursor) if cursor else None,
+        **page_context(call.request),
     )
-    return page_response(request, html)
+    return page_response(call.request, html)
 
 
 def read_changes(
-    session: Session, query: QueryParams, actor: Actor, max_limit: int = MAX_CHANGES
+    session: Session, call: Call, max_limit: int = MAX_CHANGES
 ) -> tuple[TimeSpan, list[ChangeFeedEntry], str | None]:
     """A page of the change feed of the layers in ``layer``, or of all: time span, entries and next cursor."""
-    span = span_of(query, actor, max_limit)
-    return span, *change_feed.change_feed(session, layer_selections(query, actor), span)
+    span = span_of(call.query, call.actor, max_limit)
+    return span, *change_feed.change_feed(session, layer_selections(call.query, call.actor), span)
 
 
 def layer_selections(query: QueryParams, actor: Actor) -> list[Selection]:

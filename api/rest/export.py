@@ -18,11 +18,11 @@ from typing import Any
 import anyio
 from anyio import from_thread, to_thread
 from anyio.lowlevel import RunVar
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope, Send
 
-from api.http.dependencies import ActorParam, DatabaseParam, LanguageParam
+from api.http.dependencies import CallParam
 from api.http.parameters import LayerParam, layer_named, selection_of
 from gis.crs import PROVINCIAL_WIDTH, ZONES, Zone, parse_epsg, zone_by_epsg, zone_by_meridian
 from gis.db import AccessLogEntry, Actor, Database, Session
@@ -123,14 +123,11 @@ def vn2000_zone(name: str | None) -> Zone:
 
 
 @router.get("/{layer}", response_class=Response)
-async def export(
-    request: Request, layer: LayerParam, actor: ActorParam, database: DatabaseParam, language: LanguageParam
-) -> Response:
+async def export(layer: LayerParam, call: CallParam) -> Response:
     """Export a selection as a file: the parameters of ``items`` without paging, and those of the file."""
-    query = request.query_params
-    reader = reader_of(query, actor)
-    requested = await to_thread.run_sync(export_of, database, layer, query, reader, language)
-    return Download(recorded_chunks(database, actor, reader, requested), requested)
+    reader = reader_of(call.query, call.actor)
+    requested = await to_thread.run_sync(export_of, call.database, layer, call.query, reader, call.language)
+    return Download(recorded_chunks(call.database, call.actor, reader, requested), requested)
 
 
 async def recorded_chunks(database: Database, actor: Actor, reader: Actor, requested: Export) -> AsyncGenerator[bytes]:
