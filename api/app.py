@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 import layers  # noqa: F401 - registers the layers in the catalogue
-from api.auth import account, oidc, people, sign_in
+from api.auth import account, oidc, people, sign_in, tokens
 from api.http import errors, negotiation, parameters
 from api.http.browser_files import BrowserFiles
 from api.http.protocol import HeadMiddleware
@@ -66,6 +66,7 @@ ROUTER_MODULES = (
     oidc,
     account,
     people,
+    tokens,
 )
 """In the order in which routes are matched: those that are requested most come first."""
 

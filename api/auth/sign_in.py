@@ -7,15 +7,14 @@ set it, and no script can read it.
 
 import re
 import uuid
-from typing import Any
+from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from api.http.bodies import read_secret, read_texts
+from api.http.bodies import Form, OptionalShortText, Password, Secret, ShortText, parsed
 from api.http.dependencies import PageLanguageParam, principal_of
 from api.http.page import page_response
-from api.http.request_body import BodyParam
 from api.http.security import SESSION_COOKIE
 from api.settings import Settings
 from gis.accounts import Accounts, StartedSession, sign_out
@@ -26,6 +25,21 @@ from maps.pages import accounts
 router = APIRouter(tags=["sign-in"], include_in_schema=False)
 
 LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
+
+
+class Credentials(Form):
+    """Name and, if a second factor is set up, its code; the password is a body of its own, ``Password``."""
+
+    ignores_unknown_fields = True
+
+    name: ShortText
+    code: OptionalShortText
+
+
+class FirstPassword(Password):
+    """The first password and the secret of the invitation to choose it."""
+
+    invitation: Secret
 
 
 def local_path(path: str | None) -> str:
@@ -102,20 +116,23 @@ def invitation_page(request: Request, language: PageLanguageParam) -> Response:
 
 
 @router.post("/signin")
-def sign_in(request: Request, body: BodyParam) -> Response:
+def sign_in(
+    request: Request,
+    credentials: Annotated[Credentials, parsed(Credentials)],
+    body: Annotated[Password, parsed(Password)],
+) -> Response:
     """Sign in with a name, a password and, if a second factor is set up, its code."""
-    credentials = read_texts({name: body.get(name) for name in ("name", "code")}, "name", optional=("code",))
     person_id = accounts_of(request).verify_credentials(
-        credentials["name"], read_secret(body, "password"), credentials["code"], client_ip(request)
+        credentials.name, body.password, credentials.code, client_ip(request)
     )
     return session_response(request, person_id)
 
 
 @router.post("/signin/password")
-def accept_invitation(request: Request, body: BodyParam) -> dict[str, Any]:
+def accept_invitation(request: Request, body: Annotated[FirstPassword, parsed(FirstPassword)]) -> dict[str, str]:
     """Choose a password with the secret of an invitation; returns the name to sign in with."""
-    invitation, password = read_secret(body, "invitation"), read_secret(body, "password")
-    return {"name": accounts_of(request).accept_invitation(invitation, password, client_ip(request), BORDER_WORDS)}
+    name = accounts_of(request).accept_invitation(body.invitation, body.password, client_ip(request), BORDER_WORDS)
+    return {"name": name}
 
 
 @router.post("/signout")

@@ -1,49 +1,73 @@
-"""Small JSON bodies of texts, such as the sign-in form: read by field name, cleaned, and refused if unknown."""
+"""JSON bodies as pydantic models in the signatures of handlers, and the texts and secrets of forms like the sign-in."""
 
-import re
-from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-from gis.text import FieldError, Invalid, Text
-from gis.write import ERROR_TEXTS, clean_name, clean_text
+from fastapi import Depends
+from pydantic import BeforeValidator, Field, ValidationInfo
+
+from api.http.request_body import BodyParam
+from gis.text import LONE_SURROGATE, FieldError, Invalid, Text
+from gis.write import ERROR_TEXTS, FieldValueError, bodies, clean_text
 from layers.secrecy import refuse_state_secret
 
+BodyT = TypeVar("BodyT", bound=bodies.Body)
+
 MAX_LENGTH = 200
-SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def read_texts(body: Mapping[str, Any], *required: str, optional: tuple[str, ...] = ()) -> dict[str, str]:
-    """Clean the texts of a body. Required texts must not be empty; missing optional texts become ``""``.
+def parsed(model: type[BodyT]) -> Any:
+    """The dependency that reads the JSON body as this model."""
 
-    Raises ``Invalid``, which names every field at fault, also fields that are neither required nor optional.
-    """
-    faults = [(clean_name(name), "unknown_field") for name in body if name not in (*required, *optional)]
-    texts: dict[str, str] = {}
-    for name in (*required, *optional):
-        try:
-            texts[name] = clean_text(body[name]) if body.get(name) is not None else ""
-        except ValueError as fault:
-            faults.append((name, str(fault)))
-            continue
-        if len(texts[name]) > MAX_LENGTH:
-            faults.append((name, "too_long"))
-        elif name in required and not texts[name]:
-            faults.append((name, "missing"))
-        else:
-            refuse_state_secret(name, texts[name])
-    if faults:
-        errors = [FieldError(name, code, ERROR_TEXTS[code]) for name, code in faults]
+    async def parse(body: BodyParam) -> BodyT:
+        return model.parse(body)
+
+    return Depends(parse)
+
+
+class Form(bodies.Body):
+    """A body of short texts. Its refusal names the field if the explanation does not."""
+
+    @classmethod
+    def refusal(cls, errors: list[FieldError]) -> Invalid:
+        """The refusal of a form with these errors."""
         first = errors[0]
-        raise Invalid(Text(f"{first.field}: {first.detail.vi}", f"{first.field}: {first.detail.en}"), errors)
-    return texts
+        if first.detail not in ERROR_TEXTS.values():
+            return Invalid(first.detail, errors)
+        return Invalid(Text(f"{first.field}: {first.detail.vi}", f"{first.field}: {first.detail.en}"), errors)
 
 
-def read_secret(body: Mapping[str, Any], name: str) -> str:
-    """Read a password or a one-time code exactly as typed, spaces included.
+def _short_text(value: Any, info: ValidationInfo) -> str:
+    text = _optional_short_text(value, info)
+    if text is None:
+        raise FieldValueError("missing")
+    return text
 
-    Raises ``Invalid`` if it is missing, is not a text, is too long or holds a lone surrogate.
-    """
-    secret = body.get(name)
-    if not isinstance(secret, str) or not secret or len(secret) > MAX_LENGTH or SURROGATE.search(secret):
-        raise Invalid(ERROR_TEXTS["missing"], [FieldError(name, "missing", ERROR_TEXTS["missing"])])
-    return secret
+
+def _optional_short_text(value: Any, info: ValidationInfo) -> str | None:
+    text = clean_text(value) if value is not None else ""
+    if len(text) > MAX_LENGTH:
+        raise FieldValueError("too_long")
+    refuse_state_secret(str(info.field_name), text)
+    return text or None
+
+
+def _secret(value: Any) -> str:
+    if not isinstance(value, str) or not value or len(value) > MAX_LENGTH or LONE_SURROGATE.search(value):
+        raise FieldValueError("missing")
+    return value
+
+
+ShortText = Annotated[str, BeforeValidator(_short_text)]
+OptionalShortText = Annotated[str | None, BeforeValidator(_optional_short_text)]
+"""A text that may be absent, null or empty, all of which are read as None."""
+
+Secret = Annotated[str, BeforeValidator(_secret), Field(repr=False)]
+"""A password or the secret of an invitation exactly as typed, spaces included."""
+
+
+class Password(bodies.Body):
+    """The password of the person, also beside other fields."""
+
+    ignores_unknown_fields = True
+
+    password: Secret

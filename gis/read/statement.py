@@ -5,6 +5,7 @@ from typing import Any
 
 from gis.model.fields import Field
 from gis.text.errors import Malformed
+from gis.text.folding import LONE_SURROGATE
 from gis.text.i18n import Text
 
 MIN_METRES_PER_DEGREE = 100_000
@@ -31,7 +32,7 @@ class StatementBuilder:
 def parse_value(field: Field, value: str) -> Any:
     """Parse the value of a filter as the type of its field. Raises ``Malformed``, which names the field."""
     try:
-        if "\x00" in value or field.type.parse is None:
+        if "\x00" in value or LONE_SURROGATE.search(value) or field.type.parse is None:
             raise ValueError
         return field.codes(value).value if field.codes else field.type.parse(value)
     except (ValueError, KeyError):

@@ -18,13 +18,14 @@ from gis.text.errors import (
     UnsupportedMediaType,
     invalid,
 )
-from gis.text.folding import unaccented
+from gis.text.folding import LONE_SURROGATE, unaccented
 from gis.text.formatting import format_date, format_datetime, format_number, with_unit
 from gis.text.i18n import Language, Text
 from gis.text.sql_files import SqlFile, identifiers
 
 __all__ = [
     "FEATURE_NOT_FOUND",
+    "LONE_SURROGATE",
     "TODAY_SQL",
     "VIETNAM_TIME",
     "Conflict",

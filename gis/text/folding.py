@@ -1,5 +1,6 @@
 """Unicode normalization of typed and pasted text, so that parsers need only one spelling of each character."""
 
+import re
 import unicodedata
 from collections import defaultdict
 from functools import cache
@@ -16,6 +17,10 @@ _SIGN_FOLDS = str.maketrans(
     | dict.fromkeys(map(ord, "Ðð"), "đ")  # the Icelandic letter that passes for the Vietnamese one
     | dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"), None)  # invisible
 )
+
+
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half of a surrogate pair. JSON can escape it, but UTF-8 cannot encode it, and so PostgreSQL cannot store it."""
 
 
 def normalize_text(text: str) -> str:

@@ -6,9 +6,11 @@ every field at fault.
 
 from collections.abc import Iterator, Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field as Bound, ValidationError, create_model
+from pydantic_core import ErrorDetails
 
 from gis.model.fields import Field
 from gis.model.layer import Layer
@@ -48,6 +50,21 @@ ERROR_TEXTS: dict[str, Text] = {
     "code": Text("Không có trong danh mục", "Not in the code list"),
     "range": Text("Ngoài khoảng cho phép", "Out of range"),
 }
+
+PYDANTIC_CODES = {
+    "missing": "missing", "extra_forbidden": "unknown_field", "string_too_long": "too_long", "too_long": "too_long",
+    "string_too_short": "empty", "too_short": "empty", "greater_than_equal": "range", "less_than_equal": "range",
+    "less_than": "range",
+}  # fmt: skip
+"""Keys of ``ERROR_TEXTS`` by the types of pydantic's errors; for all others ``type``."""
+
+
+class FieldValueError(ValueError):
+    """What is wrong with a value, raised by validators: a code, and its text if it is not that of ``ERROR_TEXTS``."""
+
+    def __init__(self, code: str, detail: Text | None = None) -> None:
+        super().__init__(code)
+        self.code, self.detail = code, detail or ERROR_TEXTS[code]
 
 
 def _pydantic_type(field: Field) -> Any:
@@ -118,7 +135,7 @@ def parse_input(layer: Layer, body: Mapping[str, Any], *, partial: bool = False)
         model = input_model(layer, partial=partial).model_validate(known)
         values = {name: getattr(model, name) for name in model.model_fields_set}
     except ValidationError as fault:
-        errors += [_field_error(layer, dict(error)) for error in fault.errors(include_url=False, include_context=False)]
+        errors += field_errors(fault, layer.fields)
     errors += _text_rule_errors(layer, values)
     if errors:
         first = errors[0]
@@ -143,31 +160,27 @@ def clean_name(name: str) -> str:
     return FORBIDDEN_CHARACTERS.sub("", str(name))[:60]
 
 
-def _field_error(layer: Layer, fault: dict[str, Any]) -> FieldError:
-    """Translate an error of pydantic into a code of ``ERROR_TEXTS`` and the path of the field."""
-    path = ".".join(str(part) for part in fault["loc"] if not str(part).startswith(("function-", "constrained-")))
-    field_name = str(fault["loc"][0]) if fault["loc"] else ""
-    message = str(fault.get("msg", "")).removeprefix("Value error, ")
-    kind = fault["type"]
-    field = layer.fields.get(field_name)
-    if kind == "missing":
-        code = "missing"
-    elif kind == "extra_forbidden":
-        code = "unknown_field"
-    elif message in ERROR_TEXTS:
-        code = message
-    elif kind in ("string_too_long", "too_long"):
-        code = "too_long"
-    elif kind in ("string_too_short", "too_short"):
-        code = "empty"
-    elif kind in ("greater_than_equal", "less_than_equal", "less_than"):
-        code = "range"
-    elif field is not None and field.codes is not None:
+def field_errors(
+    fault: ValidationError, fields: Mapping[str, Field] = MappingProxyType({}), prefix: str = ""
+) -> list[FieldError]:
+    """Translate the errors of pydantic; ``prefix`` precedes the paths of the fields.
+
+    ``fields`` are the declared ones by name: an error of a field with a code list names its codes.
+    """
+    return [_field_error(error, fields, prefix) for error in fault.errors(include_url=False, include_input=False)]
+
+
+def _field_error(fault: ErrorDetails, fields: Mapping[str, Field], prefix: str) -> FieldError:
+    parts = [str(part) for part in fault["loc"] if not str(part).startswith(("function-", "constrained-"))]
+    path, field = prefix + ".".join(parts), fields.get(parts[0]) if parts else None
+    reason = fault.get("ctx", {}).get("error")
+    if isinstance(reason, FieldValueError):
+        return FieldError(path, reason.code, reason.detail)
+    code = str(reason) if str(reason) in ERROR_TEXTS else PYDANTIC_CODES.get(fault["type"])
+    if code is None and field is not None and field.codes is not None:
         codes = ", ".join(code.value for code in field.codes)
         return FieldError(path, "code", Text(f"Phải là một trong: {codes}", f"Must be one of: {codes}"))
-    else:
-        code = "type"
-    return FieldError(path or field_name, code, ERROR_TEXTS[code])
+    return FieldError(path, code or "type", ERROR_TEXTS[code or "type"])
 
 
 def _text_rule_errors(layer: Layer, values: Mapping[str, Any]) -> list[FieldError]:
