@@ -4,8 +4,9 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from api.http.dependencies import Call
 from api.rest.release_drafts import part_selection
-from gis.db import Actor, Database, Session
+from gis.db import Session
 from gis.model import catalog
 from gis.release import (
     ALWAYS_RELEASED_FIELDS,
@@ -28,46 +29,44 @@ MAX_PREVIEW_FEATURES = 500
 
 
 def preview_rows(
-    database: Database, actor: Actor, release: uuid.UUID, number: int
+    call: Call, release: uuid.UUID, number: int
 ) -> tuple[dict[str, Sequence[FeatureContent]], list[Withheld]]:
     """The content that the version would release now, by layer, and the features that it would withhold.
 
     The content is read as a partner, so that it cannot exceed the partner's clearance; the withheld features are read
     as the actor.
     """
-    with database.transaction(actor) as session:
+    with call.reading() as session:
         parts = workflow.parts_of(session, workflow.version_of(session, release, number).id)
     rows: dict[str, Sequence[FeatureContent]] = {}
     held_back: list[Withheld] = []
     for part in parts:
         layer = catalog[part.layer]
-        with database.transaction(PARTNER) as session:
+        with call.database.transaction(PARTNER) as session:
             selection = part_selection(session, layer, part.filter, PARTNER)
             rows[part.layer] = contents.releasable_content(
                 session, PreparedPart(selection, tuple(part.fields), part.decimals, part.filter)
             )
-        with database.transaction(actor) as session:
-            held_back += contents.withheld(
-                session, part_selection(session, layer, part.filter, actor), rows[part.layer]
-            )
+        with call.reading() as session:
+            selection = part_selection(session, layer, part.filter, call.actor)
+            held_back += contents.withheld(session, selection, rows[part.layer])
     return rows, held_back
 
 
-def preview_document(
-    database: Database, actor: Actor, release: uuid.UUID, number: int, language: Language
-) -> dict[str, Any]:
+def preview_document(call: Call, release: uuid.UUID, number: int) -> dict[str, Any]:
     """The preview of a version: per layer its content as GeoJSON, the fields left out, and what is withheld and why.
 
     Once a version is submitted, the preview has the submitted rows; ``changed`` counts those that differ by now.
     """
-    with database.transaction(actor) as session:
+    language = call.language
+    with call.reading() as session:
         version = workflow.version_of(session, release, number)
         state, parts = ReleaseState(version.state), workflow.parts_of(session, version.id)
         submitted = workflow.rows_of(session, version.id)
         stored_counts = version.withheld or {}
     documents: list[dict[str, Any]] = []
     if state is ReleaseState.DRAFT:
-        rows, held_back = preview_rows(database, actor, release, number)
+        rows, held_back = preview_rows(call, release, number)
         withheld = [
             _withheld_document(item.layer, item.reason, item.number, item.labels, language) for item in held_back
         ]
@@ -78,7 +77,7 @@ def preview_document(
             for layer_name, reasons in stored_counts.items()
             for reason, count in reasons.items()
         ]
-        with database.transaction(PARTNER) as session:
+        with call.database.transaction(PARTNER) as session:
             for part in parts:
                 ids = submitted.get(part.layer, {})
                 rows[part.layer] = contents.submitted_content(session, part, catalog[part.layer], list(ids))
