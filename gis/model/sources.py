@@ -37,12 +37,12 @@ class Source(ABC):
         """The layer whose features a value from this source may mention, or None if there is no such layer."""
 
     @abstractmethod
-    def select_sql(self, row: Row) -> str:
+    def query(self, row: Row) -> str:
         """The query of the rows, as the reader of ``row`` may read them at its moment."""
 
     def from_sql(self, row: Row) -> str:
         """The source as an item of FROM."""
-        return f"({self.select_sql(row)}) {self.alias}"
+        return f"({self.query(row)}) {self.alias}"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Children(Source):
     def mentioned_layer(self) -> None:
         return None
 
-    def select_sql(self, row: Row) -> str:
+    def query(self, row: Row) -> str:
         return _select_children(child_tables[self.table], self.columns, row, [f"r.feature_id = {row['id']}"])
 
 
@@ -92,7 +92,7 @@ class Linked(Source):
     def mentioned_layer(self) -> str:
         return self.layer
 
-    def select_sql(self, row: Row) -> str:
+    def query(self, row: Row) -> str:
         near, far = ("to_id", "feature_id") if self.incoming else ("feature_id", "to_id")
         links, in_force = row.relation(LINKS_TABLE, "l")
         features, visible = _features(self.layer, row)
@@ -120,7 +120,7 @@ class Links(Source):
     def mentioned_layer(self) -> None:
         return None  # of any layer: recall looks for the link itself
 
-    def select_sql(self, row: Row) -> str:
+    def query(self, row: Row) -> str:
         links, in_force = row.relation(LINKS_TABLE, "l")
         return select_sql("l.*", links, [f"l.feature_id = {row['id']}", *in_force])
 
@@ -147,7 +147,7 @@ class Rows(Source):
     def mentioned_layer(self) -> str:
         return child_tables[self.table].parent.layer.name if self.table in child_tables else self.table
 
-    def select_sql(self, row: Row) -> str:
+    def query(self, row: Row) -> str:
         if self.table in child_tables:
             parents, visible = _features(self.mentioned_layer, row, alias="p")
             has_parent = f"exists ({select_sql('', parents, ['p.id = r.feature_id', *visible])})"

@@ -16,8 +16,8 @@ from gis.model.layer import Layer, all_layers
 from gis.model.query import select_sql
 from gis.model.row import Row
 
-PROBE = "derived_field"
-"""The name of the view, which exists until its transaction is rolled back."""
+PROBE, PROBED_TABLE = "derived_field", "derived_field_rows"
+"""The names of the view and of an empty table with the columns of the layer; both exist within a savepoint only."""
 
 RELATIONS_READ = text("""
 select distinct d.refobjid::regclass::text from pg_rewrite w
@@ -60,34 +60,34 @@ def check_derived_fields(connection: Connection) -> None:
 
 def _fault_of(connection: Connection, layer: Layer, field: Field, moment: str | None) -> str | None:
     """What is wrong with a derived field, read at the present or in the past by the lowest level that may read it."""
-    row = Row(field.level, layer, alias="r", moment=moment)
+    row = Row(field.level, layer, alias="probed", moment=moment)
     try:
         expression = field.expression(row)
     except LookupError as error:
         return f"cannot be composed: {error}"
     if "%" in expression:
         return "contains '%', which the driver takes for a placeholder"
-    # Two rows of the layer, so that a column is ambiguous unless it is taken from the row by ``row[…]``.
-    rows = ", ".join(row.relation(layer.name, alias)[0] for alias in ("r", "another"))
+    # Of two rows, so that a column is ambiguous unless it is taken from the row by ``row[…]``.
+    query = select_sql(f"{expression} as value", f"app.{PROBED_TABLE} {row.alias}, app.{PROBED_TABLE} another")
     with connection.begin_nested() as probing:
         try:
             connection.execute(text(f"set local role {OWNER_ROLE}"))
-            query = select_sql(f"{expression} as value", rows)
+            connection.execute(text(f"create table app.{PROBED_TABLE} (like app.{layer.name})"))
             connection.connection.cursor().execute(f"create view app.{PROBE} as {query}")
-            return _undeclared_reading(connection, layer, field, moment)
+            return _undeclared_reading(connection, field, moment)
         except psycopg.Error as error:
             return f"cannot be composed: {error}"
         finally:
             probing.rollback()
 
 
-def _undeclared_reading(connection: Connection, layer: Layer, field: Field, moment: str | None) -> str | None:
+def _undeclared_reading(connection: Connection, field: Field, moment: str | None) -> str | None:
     """What the view of a derived field reads beyond the declaration of the field."""
     probe = {"probe": f"app.{PROBE}"}
-    declared = {layer.name}.union(*(source.tables for source in field.reads))
+    declared = {name for source in field.reads for name in source.tables}
     allowed = declared if moment is None else {f"{name}_history" for name in declared} | {"links_as_of"}
     relations = set(connection.execute(RELATIONS_READ, probe).scalars())
-    if undeclared := relations - {f"app.{name}" for name in allowed}:
+    if undeclared := relations - {f"app.{name}" for name in (PROBED_TABLE, *allowed)}:
         return f"reads {', '.join(sorted(undeclared))}, which it does not declare in `reads`"
     if functions := set(connection.execute(FUNCTIONS_CALLED, probe).scalars()):
         return f"calls {', '.join(sorted(functions))}, which may read what it does not declare"

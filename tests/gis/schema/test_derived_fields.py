@@ -9,6 +9,7 @@ from gis.schema import derived_fields
 from gis.schema.derived_fields import UndeclaredReadError, check_derived_fields
 from gis.text.i18n import Text
 
+WORKS = Rows("works", ("border", "title"))
 INCIDENTS = Rows("incidents", ("border", "handling"))
 STEPS = Children("work_steps", ("code", "note"))
 GATES = Linked("gates", ("name",))
@@ -51,6 +52,7 @@ def test_fields_of_all_cards_read_what_they_declare(connection):
         (lambda row: f"{row['title']} || {row.today}::text", ()),
         (lambda row: row.select("count(*)::text", INCIDENTS, [f"border = {row['border']}"]), (INCIDENTS,)),
         (lambda row: row.select("min(code || note)", STEPS), (STEPS,)),
+        (lambda row: row.select("min(title)", WORKS, [f"works.border = {row['border']}"]), (WORKS,)),
         (lambda row: row.select("min(name)", GATES), (GATES,)),
         (lambda row: row.select("min(at)", LINKS), (LINKS,)),
         (lambda row: f"(select min(handling) from {row.source(INCIDENTS)})", (INCIDENTS,)),
@@ -68,6 +70,7 @@ def test_declared_reading_is_accepted(sql, reads, check):
         (lambda row: "(select min(code) from app.incidents_history where valid @> clock_timestamp())", "reads"),
         (lambda row: row.select("min(name)", GATES), "not among the sources"),
         (lambda row: "(select count(*)::text from app.places)", "reads app.places"),
+        (lambda row: f"(select min(title) from app.works w where w.border = {row['border']})", "reads app.works"),
         (lambda row: f"{row['due_on']} < now()", r"calls now\(\)"),
         (lambda row: f"{row['due_on']} < current_date", "calls current_timestamp or current_date"),
         (lambda row: f"{row['due_on']} < clock_timestamp()", "calls clock_timestamp"),
