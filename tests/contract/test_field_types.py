@@ -29,6 +29,7 @@ from gis.model.field_types import (
 )
 from gis.model.fields import Field, Level
 from gis.model.layer import catalog
+from gis.model.row import Row
 from gis.read.cql2.compiler import compile_condition
 from gis.read.cql2.parse import FilterContext, parse
 from gis.read.selection import Selection
@@ -180,14 +181,15 @@ def test_new_type_of_field_is_one_object(monkeypatch):
     monkeypatch.setitem(FIELD_TYPES, "phone", phone)
     field = Field("phone", Text("Điện thoại", "Phone"), phone)
     reader, statement = Level.RESTRICTED, StatementBuilder()
+    row = Row(reader)
     assert type_declared_as(PhoneNumber) == (phone, TEXT.column)
     assert parse_value(field, "0 1") == "01"
-    context = FilterContext({"phone": field}, reader, "t.geom", statement.bind)
+    context = FilterContext({"phone": field}, row, "t.geom", statement.bind)
     assert compile_condition(parse("phone < '5'"), context) == '(t."phone" < %(v0)s::text)'
     assert validation._pydantic_type(field) is int
-    assert spool._part(field, reader)[2] == 't."phone"::text'
+    assert spool._part(field, row)[2] == 't."phone"::text'
     assert kml._value_sql(Selection(catalog["tasks"], reader), field).count("'tel:' || t.\"phone\"") == 1
-    assert formats._cell_sql(field, reader, "vi") == "'☎ ' || t.\"phone\""
+    assert formats._cell_sql(field, row, "vi") == "'☎ ' || t.\"phone\""
     assert property_schema(field, "vi") == {"title": "Điện thoại", "type": "string", "format": "phone"}
     card = layer_cards._field(field, receivable=True)
     assert (card["type"], card["input"], card["max_length"]) == ("phone", "text", None)
@@ -198,9 +200,10 @@ def test_code_lists_give_titles_to_codes_and_to_items_of_lists():
     class Colour(CodeList):
         RED = "red", ("Đỏ", "Red")
 
+    row = Row(Level.RESTRICTED)
     title = "case {} when 'red' then 'Đỏ' else {} end"
     code, items = (Field("x", Text("x", "x"), FIELD_TYPES[name], codes=Colour) for name in ("code", "list"))
-    assert formats._cell_sql(code, Level.RESTRICTED, "vi") == title.format('(t."x")::text', '(t."x")::text')
-    assert title.format("item", "item") in formats._cell_sql(items, Level.RESTRICTED, "vi")
+    assert formats._cell_sql(code, row, "vi") == title.format('(t."x")::text', '(t."x")::text')
+    assert title.format("item", "item") in formats._cell_sql(items, row, "vi")
     assert property_schema(items, "vi")["items"] == {"type": "string", "enum": ["red"]}
     assert property_schema(code, "vi")["enum"] == ["red"]
