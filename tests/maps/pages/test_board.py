@@ -7,8 +7,9 @@ import pytest
 
 from maps.pages.board import MAX_ROWS, board_page, has_reached
 
+FIELDS = [{"name": name, "type": "text"} for name in ("category", "planned_2030", "stage")]
 CARDS: dict[str, Any] = {
-    name: {"name": name, "title": {"vi": name, "en": name}, "geometry": "Point", "drawn_by": None, "fields": []}
+    name: {"name": name, "title": {"vi": name, "en": name}, "geometry": "Point", "drawn_by": None, "fields": FIELDS}
     for name in ("works", "tasks", "gates")
 }
 
