@@ -31,7 +31,11 @@ def fields_of(card: Card) -> dict[str, Field]:
 
 
 def value_text(field: Field, value: Any, language: str) -> str:
-    """A value as text in ``language``; empty for None, an empty text and an empty list."""
+    """A value as text in ``language``; empty for None, an empty text and an empty list.
+
+    The mapping of a field that the reader's card does not have is empty; then the value is a text. A number in a filter
+    is a text, and is shown without its unit.
+    """
     if value is None or value in ("", []):
         return ""
     if isinstance(value, Mapping):
@@ -42,7 +46,8 @@ def value_text(field: Field, value: Any, language: str) -> str:
         return localized(code["title"], language)
     if field.get("name") == "border":
         return messages_in(language).get(str(value), str(value))
-    return with_unit(field_types.FIELD_TYPES[field["type"]].in_words(value, language), field.get("unit"))
+    text = field_types.FIELD_TYPES[field.get("type", "text")].in_words(value, language)
+    return text if isinstance(value, str) else with_unit(text, field.get("unit"))
 
 
 def event_text(field: Field, event: Mapping[str, Any], language: str) -> str:

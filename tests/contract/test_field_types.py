@@ -145,6 +145,12 @@ def test_value_in_words(field_type):
         assert field_type.in_words("NaN", "vi") == "NaN"
 
 
+def test_a_number_has_its_unit_and_an_unknown_field_is_a_text():
+    progress = {"name": "progress", "type": "integer", "unit": "%"}
+    assert (value_text(progress, 1200, "vi"), value_text(progress, "1200", "vi")) == ("1.200%", "1200")
+    assert (value_text({}, "x", "vi"), value_text({}, None, "vi")) == ("x", "")
+
+
 def _keys_of_table(script: str, name: str) -> set[str]:
     """The keys of a table in a script."""
     table = re.search(rf"const {name} = \{{\n(.*?)^\}};", script, re.DOTALL | re.MULTILINE)[1]
