@@ -13,6 +13,7 @@ from api.http.browser_files import BrowserFiles
 from api.http.protocol import HeadMiddleware
 from api.http.security import SecurityMiddleware
 from api.ogc import (
+    child_rows,
     collection,
     feature_commands,
     items,
@@ -53,6 +54,7 @@ ROUTER_MODULES = (
     openapi,
     write,
     feature_commands,
+    child_rows,
     export,
     layer_descriptions,
     basemap,

@@ -5,7 +5,6 @@ category (Decree 112/2014/NĐ-CP as amended by 34/2023/NĐ-CP; Decisions 1199 an
 """
 
 import datetime as dt
-import uuid
 from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
@@ -22,19 +21,19 @@ from gis.model import (
     RED,
     ChildRecord,
     Children,
-    Clearance,
     CodeList,
     DerivedSql,
     Mark,
     Row,
     Status,
-    child_rows,
     derived,
     field,
     geometry,
 )
 from gis.text import Conflict, FieldError, Invalid, Text, invalid, today
 from gis.write import (
+    bodies,
+    child_resources,
     create_command,
     store_new,
     store_transition,
@@ -164,7 +163,7 @@ class Gate(
     geom: Mapped[Any] = geometry("POINT")
 
 
-class GateEvent(ChildRecord, table="gate_events", parent=Gate, title=("Sự kiện", "Event")):
+class GateEvent(ChildRecord, table="gate_events", parent=Gate, title=("Sự kiện", "Event"), order="-on"):
     """A past or future event at a gate, with its date."""
 
     kind: Mapped[str] = field("Sự kiện", "Kind", max_length=40)
@@ -174,8 +173,18 @@ class GateEvent(ChildRecord, table="gate_events", parent=Gate, title=("Sự ki�
     note: Mapped[str | None] = field("Ghi chú", "Note")
     source: Mapped[str | None] = field("Nguồn", "Source", max_length=1000)
 
+    def readable_values(self) -> dict[str, Any]:
+        """The id, and the fields."""
+        return {"id": self.id, **super().readable_values()}
 
-class GateCategory(ChildRecord, table="gate_categories", parent=Gate, title=("Loại hình cửa khẩu", "Category")):
+
+class GateCategory(
+    ChildRecord,
+    table="gate_categories",
+    parent=Gate,
+    title=("Loại hình cửa khẩu", "Category"),
+    order="-valid_from",
+):
     """A category that a gate had or has, with its validity and the document that decided it."""
 
     category: Mapped[Category] = field("Loại hình", "Category")
@@ -185,7 +194,7 @@ class GateCategory(ChildRecord, table="gate_categories", parent=Gate, title=("Lo
     source: Mapped[str | None] = field("Nguồn", "Source", max_length=1000)
 
 
-class GatePlan(ChildRecord, table="gate_plans", parent=Gate, title=("Quy hoạch", "Planning line")):
+class GatePlan(ChildRecord, table="gate_plans", parent=Gate, title=("Quy hoạch", "Planning line"), order="horizon"):
     """A planning line: the category planned for 2030 or 2050, which is not the gate's category."""
 
     horizon: Mapped[int] = field("Thời kỳ quy hoạch", "Planning period")
@@ -234,13 +243,22 @@ def refuse_transition_without_event(_session: Session, _gate: Gate, _to: str, _r
     )
 
 
+class NewEvent(bodies.CommandBody):
+    """An event to record; a stage requires the number of its document."""
+
+    kind: bodies.RequiredText
+    on: bodies.RequiredDate
+    document: bodies.Note = None
+    note: bodies.Note = None
+
+
 def record_event(
     session: Session, gate: Gate, *, kind: str, on: dt.date, document: str | None, note: str | None
 ) -> GateEvent:
-    """Record an event at a gate. An event that is a stage and is not in the future sets the gate's stage.
+    """Record an event of a gate: ``{"kind", "on", "document", "note"}``.
 
-    Raises ``Invalid`` for an unknown kind or a stage without its document, ``Conflict`` for a transition that the
-    stages do not allow.
+    An event that is a stage and is not in the future sets the gate's stage. Raises ``Invalid`` for an unknown kind or a
+    stage without its document, ``Conflict`` for a transition that the stages do not allow.
     """
     if kind not in EVENT_KINDS:
         kinds = ", ".join(EVENT_KINDS)
@@ -260,23 +278,14 @@ def record_event(
     return event
 
 
-def events(
-    session: Session, gate_id: uuid.UUID, clearance: Clearance, as_of: dt.datetime | None = None
-) -> list[GateEvent]:
-    """The events of a gate with the fields that this clearance reads, as recorded at ``as_of``, newest first."""
-    return sorted(child_rows(session, GateEvent, gate_id, clearance, as_of), key=lambda event: event.on, reverse=True)
-
-
-def categories(
-    session: Session, gate_id: uuid.UUID, clearance: Clearance, as_of: dt.datetime | None = None
-) -> list[GateCategory]:
-    """The categories of a gate over time, newest first."""
-    rows = child_rows(session, GateCategory, gate_id, clearance, as_of)
-    return sorted(rows, key=lambda row: row.valid_from or dt.date.min, reverse=True)
-
-
-def plans(
-    session: Session, gate_id: uuid.UUID, clearance: Clearance, as_of: dt.datetime | None = None
-) -> list[GatePlan]:
-    """The planning lines of a gate, nearest horizon first."""
-    return sorted(child_rows(session, GatePlan, gate_id, clearance, as_of), key=lambda plan: plan.horizon)
+child_resources.declare_child_resource(
+    Gate,
+    "events",
+    child_resources.ChildResource(
+        summary="The events, the categories and the planning lines of a gate, as of as_of.",
+        tables={"events": GateEvent, "categories": GateCategory, "plans": GatePlan},
+        body=NewEvent,
+        record=record_event,
+        codes={"kind": EVENT_KINDS},
+    ),
+)

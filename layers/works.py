@@ -4,7 +4,6 @@ A work has a stage, the body it waits on, its costs, and the dated steps of the 
 """
 
 import datetime as dt
-import uuid
 from collections.abc import Mapping
 from decimal import Decimal
 from itertools import pairwise
@@ -21,13 +20,11 @@ from gis.model import (
     RED,
     ChildRecord,
     Children,
-    Clearance,
     CodeList,
     Field,
     Level,
     Mark,
     Status,
-    child_rows,
     create_link,
     derived,
     field,
@@ -36,6 +33,8 @@ from gis.model import (
 )
 from gis.text import Conflict, FieldError, Missing, Text, invalid, today
 from gis.write import (
+    bodies,
+    child_resources,
     create_command,
     store_new,
     store_transition,
@@ -155,7 +154,9 @@ class Work(
 Work.layer.extra_writable["link"] = Field("link", Text("Liên kết với", "Linked to"), field_types.UUID)
 
 
-class WorkStep(ChildRecord, table="work_steps", parent=Work, title=("Bước quy trình", "Step of the procedure")):
+class WorkStep(
+    ChildRecord, table="work_steps", parent=Work, title=("Bước quy trình", "Step of the procedure"), order="ordinal"
+):
     """A step of the procedure with the neighbour in a work: its due date, the day it was done, and the document."""
 
     ordinal: Mapped[int] = field("Thứ tự", "Ordinal")
@@ -167,6 +168,12 @@ class WorkStep(ChildRecord, table="work_steps", parent=Work, title=("Bước quy
     document: Mapped[str | None] = field("Văn bản", "Document", max_length=200)
     note: Mapped[str | None] = field("Ghi chú", "Note", level=Level.INTERNAL)
     source: Mapped[str | None] = field("Nguồn quy định", "Source of the rule", max_length=500)
+
+    def readable_values(self) -> dict[str, Any]:
+        """The title in both languages, the code, the ordinal, and the other fields."""
+        fields = super().readable_values()
+        title = {"vi": fields.pop("title_vi"), "en": fields.pop("title_en")}
+        return {"title": title, "code": fields.pop("code"), **fields}
 
 
 KINDS_AT_MARKER = {
@@ -246,17 +253,19 @@ def _notice_step_of(session: Session, work: Work) -> WorkStep | None:
     return session.scalars(select(WorkStep).filter_by(feature_id=work.id, code=NOTICE_STEP)).one_or_none()
 
 
-def steps(
-    session: Session, work_id: uuid.UUID, clearance: Clearance, as_of: dt.datetime | None = None
-) -> list[WorkStep]:
-    """The steps of a work's procedure in order, as recorded at ``as_of``, with the fields that this clearance reads."""
-    return sorted(child_rows(session, WorkStep, work_id, clearance, as_of), key=lambda step: step.ordinal)
+class StepDone(bodies.CommandBody):
+    """The day on which a step was done, and the document of it."""
+
+    code: bodies.RequiredText
+    on: bodies.RequiredDate
+    document: bodies.Note = None
+    note: bodies.Note = None
 
 
 def record_step(
     session: Session, work: Work, *, code: str, on: dt.date, document: str | None = None, note: str | None = None
 ) -> WorkStep:
-    """Record the day on which a step was done.
+    """Record that a procedure step of a work was done: ``{"code", "on", "document", "note"}``.
 
     Raises ``Missing`` if the work has no such step, ``Invalid`` for a day in the future.
     """
@@ -271,6 +280,18 @@ def record_step(
     step.done_on, step.document, step.note = on, document, note
     session.flush()
     return step
+
+
+child_resources.declare_child_resource(
+    Work,
+    "steps",
+    child_resources.ChildResource(
+        summary="The procedure steps of a work in order, as of as_of.",
+        tables={"steps": WorkStep},
+        body=StepDone,
+        record=record_step,
+    ),
+)
 
 
 @transition_command(Work)

@@ -16,7 +16,10 @@ MAX_LENGTH = 200
 
 
 def parsed(model: type[BodyT]) -> Any:
-    """The dependency that reads the JSON body as this model."""
+    """The dependency that reads the JSON body as this model.
+
+    FastAPI's own parsing of bodies accepts repeated keys and NaN, which ``json_body`` refuses.
+    """
 
     async def parse(body: BodyParam) -> BodyT:
         return model.parse(body)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
 
@@ -46,14 +46,6 @@ UNRELEASED_PARAMETERS = ("near", "within", "as_of")
 
 ITEM_PARAMETERS = ("as_of", "crs", "properties")
 """The parameters of a single feature."""
-
-
-def idempotency_key_of(request: Request) -> str | None:
-    """The ``Idempotency-Key`` header of a write, if there is one. Raises ``Malformed`` for more than one."""
-    keys = request.headers.getlist("idempotency-key")
-    if len(keys) > 1:
-        raise Malformed(Text("Chỉ được gửi một Idempotency-Key", "Send only one Idempotency-Key header"))
-    return keys[0] if keys else None
 
 
 def layer_named(layer: str, layers: Mapping[str, Layer] = catalog) -> Layer:

@@ -28,20 +28,19 @@ from api.http.negotiation import (
 from api.http.query import refuse_unknown_parameters
 from api.http.request_body import WRITE_METHODS
 from api.http.security import RELEASED_PATH, RELEASED_PREFIXES
+from api.ogc.feature_commands import NewLink, Transition
 from api.ogc.openapi_components import (
     COMMON_SCHEMAS,
     EXPORT_PARAMETERS,
     IF_MATCH,
-    NOTE_SCHEMA,
     PARAMETER_SCHEMAS,
     READ_ERRORS,
     REFUSAL_BY_STATUS,
-    TEXT_SCHEMA,
     TILE_PARAMETERS,
     UPDATE_ERRORS,
     Schema,
+    body_schema,
     error_responses,
-    object_schema,
     operation_id,
     parameter_component,
     path_parameter,
@@ -53,8 +52,9 @@ from api.ogc.openapi_components import (
 from api.ogc.openapi_layers import layer_paths, layer_schemas
 from gis.db import Actor, Role
 from gis.files import FORMATS as FILES
-from gis.model import all_layers, field_types
+from gis.model import all_layers
 from gis.text import Language
+from gis.write import bodies, child_resources
 from layers.policy import catalog_of
 
 router = APIRouter(tags=["description"])
@@ -78,25 +78,11 @@ RESPONSE_MEDIA_TYPES = {
 }
 """Media types of successful responses by path; JSON if the path is not listed."""
 
-UNRELEASED_SUFFIXES = ("/history", "/links", "/changes")
+UNRELEASED_SUFFIXES = ("/history", "/links", "/changes", "/{child}")
 """Ends of the paths that released layers do not have."""
 
-COMMAND_SCHEMAS: dict[str, tuple[Schema, list[str]]] = {
-    "/moves": ({"to": TEXT_SCHEMA, "reason": {"type": "string", "maxLength": 500}}, ["to", "reason"]),
-    "/links": (
-        {"to": {"type": "string", "format": "uuid"}, "at": TEXT_SCHEMA, "border": TEXT_SCHEMA, "role": TEXT_SCHEMA},
-        ["role"],
-    ),
-    "/events": (
-        {"kind": TEXT_SCHEMA, "on": field_types.DATE.json_schema, "document": NOTE_SCHEMA, "note": NOTE_SCHEMA},
-        ["kind", "on"],
-    ),
-    "/steps": (
-        {"code": TEXT_SCHEMA, "on": field_types.DATE.json_schema, "document": NOTE_SCHEMA, "note": NOTE_SCHEMA},
-        ["code", "on"],
-    ),
-}
-"""Properties and required properties of the request bodies of commands, by the end of the path."""
+COMMAND_BODIES: dict[str, type[bodies.Body]] = {"/moves": Transition, "/links": NewLink}
+"""The request bodies of commands by the end of the path; child resources declare their own."""
 
 
 @router.get("/ogc/api", response_class=Response)
@@ -131,9 +117,9 @@ def openapi_document(routers: Sequence[APIRouter], base: str, role: Role, langua
             route.path.startswith((RELEASED_PATH, *RELEASED_PREFIXES)) and not route.path.endswith(UNRELEASED_SUFFIXES)
         ):
             continue
-        for path, path_parameters in _expand_layers(route):
+        for path, resource in _expand_path(route):
             for method in sorted((route.methods or set()) - (WRITE_METHODS if role.external else set())):
-                paths.setdefault(path, {}).setdefault(method.lower(), _route_operation(route, path, path_parameters))
+                paths.setdefault(path, {}).setdefault(method.lower(), _route_operation(route, path, resource))
     return {
         "openapi": "3.0.3",
         "info": {
@@ -167,16 +153,18 @@ def _routes(routers: Sequence[APIRouter]) -> Iterator[APIRoute]:
                 yield route
 
 
-def _expand_layers(route: APIRoute) -> Iterator[tuple[str, list[str]]]:
-    """The path of a route and its path parameters; one path per layer if ``{layer}`` is one of them."""
-    names = [layer.name for layer in all_layers()] if "{layer}" in route.path else [""]
-    for name in names:
-        path = route.path.replace("{layer}", name)
-        yield path, re.findall(r"{(\w+)}", path)
+def _expand_path(route: APIRoute) -> Iterator[tuple[str, child_resources.ChildResource | None]]:
+    """The path of a route; if ``{layer}`` is in it, one path per layer, or per child resource of a layer."""
+    if "{child}" in route.path:
+        for (layer, child), resource in child_resources.declared.items():
+            yield route.path.replace("{layer}", layer).replace("{child}", child), resource
+        return
+    for name in [layer.name for layer in all_layers()] if "{layer}" in route.path else [""]:
+        yield route.path.replace("{layer}", name), None
 
 
-def _route_operation(route: APIRoute, path: str, path_parameters: list[str]) -> Schema:
-    """The operation of a route, from its path, its method and its docstring."""
+def _route_operation(route: APIRoute, path: str, resource: child_resources.ChildResource | None) -> Schema:
+    """The operation of a route, from its path, its method, its docstring and, if it has one, its child resource."""
     status = str(route.status_code or 200)
     method = next(iter(route.methods or {"GET"}))
     media_type = RESPONSE_MEDIA_TYPES.get(
@@ -195,11 +183,15 @@ def _route_operation(route: APIRoute, path: str, path_parameters: list[str]) -> 
             "204": {"description": "The tile is empty"},
             "304": {"description": "Not modified"},
         }
+    about = route.endpoint.__doc__ or route.name
+    body = next((model for end, model in COMMAND_BODIES.items() if path.endswith(end)), None)
+    if resource is not None:
+        about, body = (resource.summary if method == "GET" else resource.record.__doc__ or path), resource.body
     operation: Schema = {
-        "summary": (route.endpoint.__doc__ or route.name).strip().splitlines()[0].replace("``", ""),
+        "summary": about.strip().splitlines()[0].replace("``", ""),
         "operationId": operation_id(method, path),
         "parameters": [
-            *(path_parameter(name) for name in path_parameters),
+            *(path_parameter(name) for name in re.findall(r"{(\w+)}", path)),
             *(query_parameter(name) for name in ROUTE_PARAMETERS.get(route.path, ())),
             ref("parameters", "lang"),
         ],
@@ -207,9 +199,8 @@ def _route_operation(route: APIRoute, path: str, path_parameters: list[str]) -> 
     }
     if route.path.startswith("/api/export"):
         operation["parameters"].append({"name": "f", "in": "query", "schema": {"type": "string", "enum": list(FILES)}})
-    command = next((schema for end, schema in COMMAND_SCHEMAS.items() if path.endswith(end)), None)
-    if method == "POST" and command is not None:
-        operation["requestBody"] = request_body({JSON: object_schema(*command)})
+    if method == "POST" and body is not None:
+        operation["requestBody"] = request_body({JSON: body_schema(body)})
     if method == "DELETE" or (method == "POST" and path.endswith("/moves")):
         operation["parameters"].append(IF_MATCH)
     return operation

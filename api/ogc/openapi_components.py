@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic import BaseModel
+
 from api.http.errors import STATUS
 from api.http.media_types import PROBLEM
 from api.http.negotiation import FORMATS
@@ -63,7 +65,6 @@ EXPORT_PARAMETERS = tuple(name for name in ITEMS_PARAMETERS if name not in ("lim
 TILE_PARAMETERS = tuple(name for name in EXPORT_PARAMETERS if name not in ("crs", "sortby", "properties"))
 
 TEXT_SCHEMA: Schema = {"type": "string"}
-NOTE_SCHEMA: Schema = {"type": "string", "maxLength": 2000, "nullable": True}
 
 
 def operation_id(method: str, path: str) -> str:
@@ -109,6 +110,16 @@ def problem_response(status: int) -> Schema:
 def object_schema(properties: Mapping[str, Any], required: Sequence[str] = (), **more: Any) -> Schema:
     schema: Schema = {"type": "object", "properties": dict(properties), **more}
     return {**schema, "required": list(required)} if required else schema
+
+
+def body_schema(model: type[BaseModel]) -> Schema:
+    """The schema of a request body, without the titles and defaults that pydantic adds."""
+    schema = model.model_json_schema()
+    properties = {
+        name: {key: about[key] for key in ("type", *about) if key not in ("title", "default")}
+        for name, about in schema["properties"].items()
+    }
+    return object_schema(properties, schema.get("required", ()))
 
 
 def request_body(schemas: Mapping[str, Schema]) -> Schema:

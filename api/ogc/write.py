@@ -5,30 +5,29 @@ cannot bypass them.
 """
 
 import json
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 
-from api.http.dependencies import ActorParam, DatabaseParam, inline_dependency
-from api.http.etag import VersionParam
+from api.http.dependencies import inline_dependency
+from api.http.idempotency import IdempotencyParam
 from api.http.media_types import GEOJSON, MERGE_PATCH
-from api.http.parameters import IdParam, LayerParam, feature_id, idempotency_key_of
-from api.http.request_body import BodyParam
-from api.ogc.items import feature_response
+from api.http.parameters import LayerParam, feature_id
 from api.ogc.write_request import (
+    BodilessWriteCallParam,
+    Target,
+    TargetAtVersionParam,
+    WriteCall,
+    WriteCallParam,
+    feature_as_written,
     flatten_feature,
-    reason_of,
-    with_content_crs,
-    without_reason,
-    write_transaction,
+    with_geometry_crs,
 )
-from gis.db import Actor
 from gis.model import Feature, Layer
 from gis.read import Selection, pages
 from gis.text import FieldError, Invalid, invalid
-from gis.write import GEOMETRY, GEOMETRY_CRS, commands, idempotency, validation
+from gis.write import GEOMETRY, GEOMETRY_CRS, commands, validation
 
 router = APIRouter(prefix="/ogc/collections", tags=["changes"])
 
@@ -39,68 +38,38 @@ CONFORMS_TO = [
 
 
 @router.post("/{layer}/items", status_code=201, response_class=Response)
-def create(
-    request: Request, layer: LayerParam, body: BodyParam, actor: ActorParam, database: DatabaseParam
-) -> Response:
+def create(layer: LayerParam, key: IdempotencyParam, call: WriteCallParam) -> Response:
     """Create a feature. A repeated create with the same ``Idempotency-Key`` returns the feature of the first one."""
-    key = idempotency_key_of(request)
-    with write_transaction(request, database, actor, body) as session:
-        selection = Selection(layer, actor.clearance)
-        if key is not None:
-            earlier = idempotency.claim_key(session, key, actor.name, body, f"POST {layer.name}")
-            if earlier is not None:
-                return feature_response(
-                    request, layer, earlier, *pages.read_feature_with_version(session, selection, earlier)
-                )
-        values, _ = with_content_crs(request, validation.parse_input(layer, flatten_feature(without_reason(body))))
-        created = commands.create(session, layer, values)
-        if key is not None:
-            idempotency.store_result(session, key, actor.name, created.id)
-        text, version = pages.read_feature_with_version(session, selection, created.id)
-    return feature_response(request, layer, created.id, text, version, 201)
+    with call.transaction() as session:
+        earlier = key.claim(session, call.actor, f"POST {layer.name}")
+        if earlier is not None:
+            return feature_as_written(call, session, layer, earlier)
+        values = validation.parse_input(layer, flatten_feature(call.body))
+        created = commands.create(session, layer, with_geometry_crs(values, call.content_crs()))
+        key.store(session, call.actor, created.id)
+        return feature_as_written(call, session, layer, created.id, 201)
 
 
 @router.put("/{layer}/items/{item}", response_class=Response)
-def replace(  # noqa: PLR0917 - one parameter per dependency
-    request: Request,
-    layer: LayerParam,
-    item_id: IdParam,
-    version: VersionParam,
-    body: BodyParam,
-    actor: ActorParam,
-    database: DatabaseParam,
-) -> Response:
+def replace(target: TargetAtVersionParam, call: WriteCallParam) -> Response:
     """Replace a feature: missing fields get their defaults; the status stays, because only transitions change it."""
-    submitted = flatten_feature(without_reason(body))
+    layer, submitted = target.layer, flatten_feature(call.body)
     values = validation.parse_input(layer, _without_read_only(layer, submitted))
     for name, field in validation.writable_fields(layer).items():
         if name not in values and name in layer.fields and name != "position_source":
             values[name] = field.default
-    reason = reason_of(request, body)
-    return _update_response(request, layer, item_id, version, values, actor, database, submitted, reason)
+    return _update(call, target, values, submitted)
 
 
 @router.patch("/{layer}/items/{item}", response_class=Response)
-def change(  # noqa: PLR0917
-    request: Request,
-    layer: LayerParam,
-    item_id: IdParam,
-    version: VersionParam,
-    body: BodyParam,
-    actor: ActorParam,
-    database: DatabaseParam,
-) -> Response:
+def change(target: TargetAtVersionParam, call: WriteCallParam) -> Response:
     """Update properties of a feature (JSON merge patch, RFC 7396); ``null`` removes a value."""
-    submitted = flatten_feature(without_reason(body))
-    values = validation.parse_input(layer, submitted, partial=True)
-    emptied = [
-        name
-        for name, value in submitted.items()
-        if value is None and name in layer.fields and not layer.fields[name].nullable
-    ]
-    if emptied:
-        raise invalid(emptied[0], "missing", "Không được để trống", "Must not be empty")
-    return _update_response(request, layer, item_id, version, values, actor, database, {}, reason_of(request, body))
+    fields, submitted = target.layer.fields, flatten_feature(call.body)
+    values = validation.parse_input(target.layer, submitted, partial=True)
+    for name, value in submitted.items():
+        if value is None and name in fields and not fields[name].nullable:
+            raise invalid(name, "missing", "Không được để trống", "Must not be empty")
+    return _update(call, target, values, {})
 
 
 def _without_read_only(layer: Layer, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,26 +82,16 @@ def _without_read_only(layer: Layer, body: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name not in read_only}
 
 
-def _update_response(  # noqa: PLR0917
-    request: Request,
-    layer: Layer,
-    item_id: uuid.UUID,
-    version: int,
-    values: Mapping[str, Any],
-    actor: Actor,
-    database: Any,
-    submitted: Mapping[str, Any],
-    reason: str | None,
-) -> Response:
-    located, crs = with_content_crs(request, values)
-    with database.transaction(actor, write=True, reason=reason) as session:
-        feature = commands.lock_feature(session, layer.model, item_id, version)
-        _require_reason_to_lower_level(feature, values, reason)
-        current = json.loads(pages.read_feature(session, Selection(layer, actor.clearance, crs=crs), item_id))
+def _update(call: WriteCall, target: Target, values: Mapping[str, Any], submitted: Mapping[str, Any]) -> Response:
+    """Change a feature to ``values``. The status among the ``submitted`` values must be the present one."""
+    layer, crs = target.layer, call.content_crs()
+    with call.transaction() as session:
+        feature = target.lock(session)
+        _require_reason_to_lower_level(feature, values, call.reason)
+        current = json.loads(pages.read_feature(session, Selection(layer, call.actor.clearance, crs=crs), target.id))
         _refuse_status_change(layer, submitted, current["properties"])
-        commands.update(session, layer, feature, _without_unchanged_geometry(located, current))
-        text, new_version = pages.read_feature_with_version(session, Selection(layer, actor.clearance), item_id)
-    return feature_response(request, layer, item_id, text, new_version)
+        commands.update(session, layer, feature, _without_unchanged_geometry(with_geometry_crs(values, crs), current))
+        return feature_as_written(call, session, layer, target.id)
 
 
 def _require_reason_to_lower_level(feature: Feature, values: Mapping[str, Any], reason: str | None) -> None:
@@ -188,15 +147,8 @@ def methods_of_item(layer: LayerParam) -> Response:
 
 
 @router.delete("/{layer}/items/{item}", status_code=204, response_class=Response)
-def retire(  # noqa: PLR0917
-    request: Request,
-    layer: LayerParam,
-    item_id: IdParam,
-    version: VersionParam,
-    actor: ActorParam,
-    database: DatabaseParam,
-) -> Response:
+def retire(target: TargetAtVersionParam, call: BodilessWriteCallParam) -> Response:
     """Retire a feature. It stays in the database and in its history."""
-    with write_transaction(request, database, actor) as session:
-        commands.retire(session, layer, commands.lock_feature(session, layer.model, item_id, version))
+    with call.transaction() as session:
+        commands.retire(session, target.layer, target.lock(session))
     return Response(status_code=204)

@@ -1,18 +1,109 @@
-"""Write requests: ``Content-Crs``, the reason of a change, and the fields of GeoJSON and plain bodies."""
+"""Write requests: the feature that is written, ``Content-Crs``, the reason of a change, and the fields of the body."""
 
-import datetime as dt
+import uuid
 from collections.abc import Mapping
-from typing import Any
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Annotated, Any
 from urllib.parse import unquote
 
-from fastapi import Request
+from fastapi import Depends, Request, Response
 
-from api.http.parameters import crs_of
+from api.http.dependencies import Call, CallParam, inline_dependency
+from api.http.etag import VersionParam, if_match_version
+from api.http.parameters import IdParam, LayerParam, crs_of
+from api.http.request_body import BodyParam
+from api.ogc.items import feature_response
 from gis.crs import CRS
-from gis.db import Actor
-from gis.text import FieldError, Invalid, Malformed, Text, invalid
-from gis.write import GEOMETRY, GEOMETRY_CRS, PLACE, validation
+from gis.db import Session
+from gis.model import Feature, Layer
+from gis.read import Selection, pages
+from gis.text import Malformed, Text, invalid
+from gis.write import GEOMETRY, GEOMETRY_CRS, PLACE, commands, validation
 from layers.secrecy import refuse_state_secret
+
+
+@dataclass(frozen=True)
+class Target:
+    """The feature that a request writes, and the version at which the client has read it, if it says so."""
+
+    layer: Layer
+    id: uuid.UUID
+    version: int | None = None
+
+    def lock(self, session: Session) -> Feature:
+        """Select the feature for update. Raises ``Missing``, or ``Stale`` if it is no longer at ``version``."""
+        return commands.lock_feature(session, self.layer.model, self.id, self.version)
+
+
+def target(layer: LayerParam, item_id: IdParam) -> Target:
+    """The feature in the path."""
+    return Target(layer, item_id)
+
+
+def target_at_version(layer: LayerParam, item_id: IdParam, version: VersionParam) -> Target:
+    """The feature in the path at the version in ``If-Match``. Raises ``Unconditional`` without that header."""
+    return Target(layer, item_id, version)
+
+
+def target_with_if_match(request: Request, layer: LayerParam, item_id: IdParam) -> Target:
+    """The feature in the path, at the version in ``If-Match`` if there is one."""
+    return Target(layer, item_id, if_match_version(request) if "if-match" in request.headers else None)
+
+
+TargetParam = Annotated[Target, Depends(inline_dependency(target))]
+TargetAtVersionParam = Annotated[Target, Depends(inline_dependency(target_at_version))]
+TargetWithIfMatchParam = Annotated[Target, Depends(inline_dependency(target_with_if_match))]
+
+
+@dataclass(frozen=True)
+class WriteCall(Call):
+    """The call of a handler that writes features: ``body`` is the JSON body without the ``reason`` of the change."""
+
+    body: Mapping[str, Any]
+    reason: str | None
+
+    def transaction(self) -> AbstractContextManager[Session]:
+        """A write transaction of the actor, with the reason for the journal."""
+        return self.writing(self.reason)
+
+    def content_crs(self) -> CRS:
+        """The CRS of the geometry in the body: the one in the header ``Content-Crs``, else CRS84."""
+        header = self.request.headers.get("content-crs", "")
+        return crs_of(header.strip().removeprefix("<").removesuffix(">"), "Content-Crs")
+
+
+def write_call(call: CallParam, body: BodyParam) -> WriteCall:
+    """The call of a write with a body."""
+    values = {name: value for name, value in body.items() if name != "reason"}
+    return WriteCall(**vars(call), body=values, reason=reason_of(call.request, body.get("reason")))
+
+
+def bodiless_write_call(call: CallParam) -> WriteCall:
+    """The call of a write without a body, such as DELETE."""
+    return WriteCall(**vars(call), body={}, reason=reason_of(call.request))
+
+
+WriteCallParam = Annotated[WriteCall, Depends(inline_dependency(write_call))]
+BodilessWriteCallParam = Annotated[WriteCall, Depends(inline_dependency(bodiless_write_call))]
+
+
+def reason_of(request: Request, in_body: Any = None) -> str | None:
+    """The reason of a change: that of the body, else the header ``X-Reason`` in percent-encoded UTF-8.
+
+    At most 500 characters; the rest is cut off. Raises ``Invalid`` for hidden characters and state secrets.
+    """
+    text = in_body or unquote(request.headers.get("x-reason", ""))
+    if not text:
+        return None
+    try:
+        reason = validation.clean_text(text)[:500]
+    except ValueError:
+        raise invalid(
+            "reason", "characters", "Lý do có ký tự không hợp lệ", "The reason contains invalid characters"
+        ) from None
+    refuse_state_secret("reason", reason)
+    return reason or None
 
 
 def flatten_feature(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,76 +122,15 @@ def flatten_feature(body: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def with_content_crs(request: Request, values: Mapping[str, Any]) -> tuple[dict[str, Any], CRS]:
-    """The values with the CRS of their geometry, and that CRS: the one in the header ``Content-Crs``, else CRS84."""
-    crs = crs_of(request.headers.get("content-crs", "").strip().removeprefix("<").removesuffix(">"), "Content-Crs")
-    return ({**values, GEOMETRY_CRS: crs} if values.get(GEOMETRY) is not None else dict(values)), crs
+def with_geometry_crs(values: Mapping[str, Any], crs: CRS) -> dict[str, Any]:
+    """The values, with the CRS of their geometry if they have one."""
+    return {**values, GEOMETRY_CRS: crs} if values.get(GEOMETRY) is not None else dict(values)
 
 
-def write_transaction(request: Request, database: Any, actor: Actor, body: Mapping[str, Any] | None = None) -> Any:
-    """A write transaction of the actor, with the reason of the request for the journal."""
-    reason = reason_of(request, body or {})
-    return database.transaction(actor, write=True, reason=reason)
-
-
-def reason_of(request: Request, body: Mapping[str, Any]) -> str | None:
-    """The reason of a change: ``reason`` in the body, else the header ``X-Reason`` in percent-encoded UTF-8.
-
-    At most 500 characters; the rest is cut off. Raises ``Invalid`` for hidden characters and state secrets.
-    """
-    text = body.get("reason") or request.headers.get("x-reason")
-    if text is None:
-        return None
-    if "reason" not in body:
-        text = unquote(text)
-    try:
-        reason = validation.clean_text(text)[:500]
-    except ValueError:
-        raise invalid(
-            "reason", "characters", "Lý do có ký tự không hợp lệ", "The reason contains invalid characters"
-        ) from None
-    refuse_state_secret("reason", reason)
-    return reason or None
-
-
-def without_reason(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The body without ``reason``."""
-    return {name: value for name, value in body.items() if name != "reason"}
-
-
-def required_text(body: Mapping[str, Any], name: str, *, max_length: int = 500) -> str:
-    """A text of the body. Raises ``Invalid`` if it is missing, empty, too long or not a text."""
-    value = body.get(name)
-    try:
-        cleaned = validation.clean_text(value) if value is not None else ""
-    except ValueError as fault:
-        code = str(fault)
-        raise Invalid(validation.ERROR_TEXTS[code], [FieldError(name, code, validation.ERROR_TEXTS[code])]) from None
-    if not cleaned:
-        raise invalid(name, "missing", f"Cần nêu {name}", f"{name} is required")
-    if len(cleaned) > max_length:
-        raise invalid(name, "too_long", "Vượt quá độ dài cho phép", "Too long")
-    return cleaned
-
-
-def optional_text(body: Mapping[str, Any], name: str) -> str | None:
-    """A text of the body of at most 2,000 characters; None if it is missing or empty. Raises ``Invalid``."""
-    return required_text(body, name, max_length=2000) if body.get(name) else None
-
-
-def refuse_unknown_fields(body: Mapping[str, Any], known: set[str]) -> None:
-    """Raise ``Invalid`` for a field that is not ``known``."""
-    unknown = [name for name in body if name not in known]
-    if unknown:
-        name = validation.clean_name(unknown[0])
-        raise invalid(name, "unknown_field", f"Không có trường '{name}'", f"Unknown field '{name}'")
-
-
-def required_date(body: Mapping[str, Any], name: str) -> dt.date:
-    """A date of the body. Raises ``Invalid`` if it is missing or not a date."""
-    try:
-        return validation.parse_input_date(required_text(body, name))
-    except ValueError:
-        raise Invalid(
-            validation.ERROR_TEXTS["date"], [FieldError(name, "date", validation.ERROR_TEXTS["date"])]
-        ) from None
+def feature_as_written(
+    call: Call, session: Session, layer: Layer, feature_id: uuid.UUID, status: int = 200
+) -> Response:
+    """The response to a write: the feature as the actor may read it."""
+    selection = Selection(layer, call.actor.clearance)
+    text, version = pages.read_feature_with_version(session, selection, feature_id)
+    return feature_response(call.request, layer, feature_id, text, version, status)

@@ -1,5 +1,6 @@
 """``/api/cards``: descriptions of the layers for the scripts of the pages: fields, codes, marks and transitions."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
@@ -8,8 +9,7 @@ from api.http.dependencies import ActorParam
 from gis.db import Actor
 from gis.model import ChildRecord, CodeList, Field, Layer, Mark, Status, all_layers, child_fields, child_tables
 from gis.text import Text
-from gis.write import writable_fields
-from layers.gates import EVENT_KINDS
+from gis.write import child_resources, writable_fields
 from layers.policy import editable_sql
 
 router = APIRouter(prefix="/api", tags=["cards"])
@@ -50,22 +50,25 @@ def layer_card(layer: Layer, actor: Actor) -> dict[str, Any]:
     description["parts"] = [
         _child_table(table, actor) for table in child_tables.values() if table.parent.layer is layer
     ]
-    if layer.name == "gates":
-        description["events"] = [{"value": value, "title": _bilingual(title)} for value, title in EVENT_KINDS.items()]
-        for part in description["parts"]:
-            for field in part["fields"]:
-                if (part["name"], field["name"]) == ("gate_events", "kind"):
-                    field["codes"] = [{**kind, "mark": None, "onward": []} for kind in description["events"]]
+    for (layer_name, name), resource in child_resources.declared.items():
+        if layer_name == layer.name and resource.codes:
+            description[name] = [code for titles in resource.codes.values() for code in _titled_codes(titles)]
     return description
+
+
+def _titled_codes(titles: Mapping[str, Text]) -> list[dict[str, Any]]:
+    return [{"value": value, "title": _bilingual(title)} for value, title in titles.items()]
 
 
 def _child_table(child_table: type[ChildRecord], actor: Actor) -> dict[str, Any]:
     """The description of a child table, for the changes of its rows in the timeline of a feature."""
-    return {
-        "name": child_table.__tablename__,
-        "title": _bilingual(child_table.title),
-        "fields": [_field(field, receivable=False) for field in child_fields(child_table, actor.clearance)],
-    }
+    resources = [resource for resource in child_resources.declared.values() if child_table in resource.tables.values()]
+    codes = {name: titles for resource in resources for name, titles in resource.codes.items()}
+    fields = [_field(field, receivable=False) for field in child_fields(child_table, actor.clearance)]
+    for field in fields:
+        if field["name"] in codes:
+            field["codes"] = [{**code, "mark": None, "onward": []} for code in _titled_codes(codes[field["name"]])]
+    return {"name": child_table.__tablename__, "title": _bilingual(child_table.title), "fields": fields}
 
 
 def _bilingual(text: Text) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Declarations: layers and their fields, code lists, child tables and links."""
 
-from gis.model.children import ChildRecord, UnjournalledRecord, child_fields, child_rows, child_tables
+from gis.model.children import ChildRecord, UnjournalledRecord, child_fields, child_tables
 from gis.model.code_lists import (
     AMBER,
     BLUE,
@@ -73,7 +73,6 @@ __all__ = [
     "all_layers",
     "catalog",
     "child_fields",
-    "child_rows",
     "child_tables",
     "create_link",
     "declare_link_roles",

@@ -2,9 +2,9 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import (
     DateTime,
@@ -37,6 +37,9 @@ class ChildRecord(Record):
     __abstract__ = True
     parent: ClassVar[type[Feature]]
     title: ClassVar[Text]
+    order: ClassVar[str]
+    """The column by which rows are sorted, after ``-`` in descending order."""
+
     history: ClassVar[Table]
 
     id: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), primary_key=True, default=uuid.uuid4, sort_order=-100)
@@ -45,11 +48,18 @@ class ChildRecord(Record):
         DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()"), sort_order=100
     )
 
-    def __init_subclass__(cls, *, table: str, parent: type[Feature], title: tuple[str, str]) -> None:
-        cls.__tablename__, cls.parent, cls.title = table, parent, Text(*title)
+    def __init_subclass__(
+        cls, *, table: str, parent: type[Feature], title: tuple[str, str], order: str = "created_at"
+    ) -> None:
+        cls.__tablename__, cls.parent, cls.title, cls.order = table, parent, Text(*title), order
         super().__init_subclass__()
         cls.history = history_table(cls.__table__)  # type: ignore[arg-type]
         child_tables[table] = cls
+
+    def readable_values(self) -> dict[str, Any]:
+        """The declared fields by name, without those above the clearance of the reader, which were not loaded."""
+        names = [column.name for column in self.__table__.columns if "field" in column.info]
+        return {name: vars(self)[name] for name in names if name in vars(self)}
 
 
 ChildT = TypeVar("ChildT", bound=ChildRecord)
@@ -98,7 +108,7 @@ def masked_child_fields(child: type[ChildRecord], clearance: Clearance) -> list[
 def child_rows(
     session: Session, child: type[ChildT], feature_id: uuid.UUID, clearance: Clearance, as_of: dt.datetime | None = None
 ) -> list[ChildT]:
-    """The rows of a child table that belong to a feature, now or at ``as_of``.
+    """The rows of a child table that belong to a feature, now or at ``as_of``, in the order of the table.
 
     Columns that the clearance may not read are not selected, and raise if they are accessed.
     """
@@ -122,7 +132,17 @@ def child_rows(
         for row in rows:
             for name, value in zip(masked, values.get(row.id, [None] * len(masked)), strict=True):
                 set_committed_value(row, name, value)
-    return rows
+    return sorted(rows, key=_sort_key(child.order), reverse=child.order.startswith("-"))
+
+
+def _sort_key(order: str) -> Callable[[ChildRecord], tuple[bool, Any]]:
+    """The key of a row under ``ChildRecord.order``; null, which compares with no value, is the least."""
+
+    def key(row: ChildRecord) -> tuple[bool, Any]:
+        value = getattr(row, order.removeprefix("-"))
+        return value is not None, value
+
+    return key
 
 
 def _child_as_of(child: type[ChildT], names: Sequence[str], as_of: dt.datetime) -> type[ChildT]:

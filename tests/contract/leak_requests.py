@@ -18,12 +18,17 @@ WRITE_ROUTES = {
     ("POST", "/ogc/collections/{layer}/items/{item}/moves"): {"to": "x", "reason": "x"},
     ("POST", "/ogc/collections/{layer}/items/{item}/links"): {"at": "9001", "border": "VN-KH", "role": "site"},
     ("DELETE", "/ogc/collections/{layer}/items/{item}/links/{link_id}"): None,
-    ("POST", "/ogc/collections/gates/items/{item}/events"): {"kind": "note", "on": "2026-01-01", "note": "x"},
-    ("POST", "/ogc/collections/works/items/{item}/steps"): {"code": "notice", "on": "2026-01-01"},
+    ("POST", "/ogc/collections/{layer}/items/{item}/{child}"): None,
     ("OPTIONS", "/ogc/collections/{layer}/items"): None,
     ("OPTIONS", "/ogc/collections/{layer}/items/{item}"): None,
 }
 """The routes that write features, with a body for each."""
+
+CHILD_ROWS = {
+    "gates": ("/events", {"kind": "note", "on": "2026-01-01", "note": "x"}),
+    "works": ("/steps", {"code": "notice", "on": "2026-01-01"}),
+}
+"""The child resource of a layer, with a body for it."""
 
 RELEASE_ROUTES = {
     ("POST", "/api/releases"), ("POST", "/api/releases/{release}/versions"),
@@ -80,15 +85,17 @@ def requests_for_an_item(layer, *, writing):
     if_match = {"If-Match": '"1-0123456789abcdef"'}
     for tail in ("", "?f=html", "?as_of=2030-01-01", "/history", "/links"):
         yield lambda client, item, tail=tail: client.get(f"{base}{item}{tail}")
-    for parent, tail in (("gates", "/events"), ("works", "/steps")):
-        if layer == parent:
-            yield lambda client, item, tail=tail: client.get(f"{base}{item}{tail}")
+    child, child_row = CHILD_ROWS.get(layer, (None, None))
+    if child is not None:
+        yield lambda client, item: client.get(f"{base}{item}{child}")
     if not writing:
         return
     for (method, path), body in WRITE_ROUTES.items():
-        if "{item}" not in path or ("/items/{item}" in path and "{layer}" not in path and layer not in path):
+        if "{item}" not in path or ("{child}" in path and child is None):
             continue
         tail = path.partition("{item}")[2].replace("{link_id}", str(uuid.UUID(int=7, version=4)))
+        if "{child}" in path:
+            tail, body = child, child_row  # noqa: PLW2901
         yield lambda client, item, method=method, tail=tail, body=body: client.request(
             method, f"{base}{item}{tail}", json=body, headers=if_match
         )

@@ -210,7 +210,7 @@ def test_properties_may_select_only_the_geometry(client):
         assert client.get("/api/export/gates", params={"f": f, "properties": "geometry"}).status_code == 200
 
 
-@pytest.mark.parametrize("url", [TILE, MARKERS])
+@pytest.mark.parametrize("url", [TILE, MARKERS, "/signin/password"])
 def test_if_none_match_gives_304(url, client):
     if url == MARKERS:
         url = f"{MARKERS}/{client.get(MARKERS, params={'limit': 1}).json()['features'][0]['id']}"

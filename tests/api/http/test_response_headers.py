@@ -13,7 +13,8 @@ from tests.leak_requests import routes
 
 ID = "00000000-0000-4000-8000-000000000000"
 SAMPLE = {
-    "layer": "incidents", "item": ID, "link_id": ID, "tms": "WebMercatorQuad", "zoom": "5", "row": "15", "column": "25",
+    "layer": "gates", "item": ID, "child": "events", "link_id": ID, "tms": "WebMercatorQuad", "zoom": "5", "row": "15",
+    "column": "25",
     "release": ID, "number": "1", "account": ID, "sign_in": ID, "token": ID,
 }  # fmt: skip
 READERS = {

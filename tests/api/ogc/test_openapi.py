@@ -5,9 +5,10 @@ import re
 import pytest
 from schemathesis import openapi as schemathesis
 
-from api.ogc import collection, feature_commands, items, landing, openapi, schemas, tiles, write
+from api.ogc import child_rows, collection, feature_commands, items, landing, openapi, schemas, tiles, write
 from api.rest import basemap, export, layers, locate
 from gis.model.layer import catalog
+from gis.write import child_resources
 from tests.api.ogc.documents import COLLECTIONS, INCIDENTS, OGC, get_json, href
 from tests.factories import incident
 
@@ -52,6 +53,10 @@ def documented_routes():
                 for layer in catalog if "{layer}" in route.path else ("",):
                     for method in route.methods:
                         yield method, route.path.replace("{layer}", layer)
+    for route in child_rows.router.routes:
+        for layer, child in child_resources.declared:
+            for method in route.methods:
+                yield method, route.path.replace("{layer}", layer).replace("{child}", child)
 
 
 @pytest.mark.requirement("ogcapi-common-1/1.0/oas30", "completeness exceptions-codes security")

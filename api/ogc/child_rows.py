@@ -1,0 +1,57 @@
+"""The child resources of a feature, such as the events of a gate: any that a layer has declared, by name."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from fastapi.routing import APIRoute
+from starlette.routing import Match
+
+from api.http.asgi import Scope
+from api.http.dependencies import CallParam, inline_dependency
+from api.http.parameters import AsOfParam, HistoryLayerParam, IdParam
+from api.ogc.write_request import TargetParam, WriteCallParam
+from gis.read import Selection, pages
+from gis.write import child_resources
+
+
+class ChildRoute(APIRoute):
+    """A route whose path has a layer and a child resource; it matches only what layers have declared."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether method and path match, and the child resource exists."""
+        match, child_scope = super().matches(scope)
+        if match is Match.NONE:
+            return match, child_scope
+        parameters = child_scope["path_params"]
+        if (parameters["layer"], parameters["child"]) not in child_resources.declared:
+            return Match.NONE, {}
+        return match, child_scope
+
+
+router = APIRouter(prefix="/ogc/collections", tags=["changes"], route_class=ChildRoute)
+
+
+def child_resource(layer: HistoryLayerParam, child: str) -> child_resources.ChildResource:
+    """The child resource in the path. Raises ``Missing`` for released layers, which have none."""
+    return child_resources.declared[layer.name, child]
+
+
+ChildResourceParam = Annotated[child_resources.ChildResource, Depends(inline_dependency(child_resource))]
+
+
+@router.get("/{layer}/items/{item}/{child}")
+def read_child_rows(
+    resource: ChildResourceParam, layer: HistoryLayerParam, item_id: IdParam, call: CallParam, as_of: AsOfParam
+) -> dict[str, Any]:
+    """The rows of the child tables of a feature, as of ``as_of``."""
+    with call.reading() as session:
+        pages.read_feature(session, Selection(layer, call.actor.clearance, as_of=as_of), item_id)
+        return resource.read(session, item_id, call.actor.clearance, as_of)
+
+
+@router.post("/{layer}/items/{item}/{child}", status_code=201)
+def record_child_row(resource: ChildResourceParam, target: TargetParam, call: WriteCallParam) -> dict[str, Any]:
+    """Record a row of a child table of a feature."""
+    body = resource.body.parse(call.body)
+    with call.transaction() as session:
+        return resource.record(session, target.lock(session), **vars(body)).readable_values()
