@@ -98,18 +98,20 @@ def markers_with_number(
     )
 
 
+SELECT_NEAREST_NUMBERS = """
+select distinct number from app.markers where retired_at is null and number {sign} %(number)s{on_border}
+order by 1 {direction} limit %(limit)s
+"""
+
+
 def _nearest_numbers(number: MarkerNumber, border: str | None, each_way: int = 2) -> QueryGenerator[list[str]]:
     """The nearest existing numbers below and above an unknown one. That a number exists is public."""
-    where = "retired_at is null" + (" and border = %(border)s" if border else "")
-    values = {"number": str(number), **({"border": border} if border else {})}
+    on_border = " and border = %(border)s" if border else ""
+    values = {"number": str(number), "limit": each_way, **({"border": border} if border else {})}
     nearest: list[str] = []
-    for sign, direction in (("<", "desc"), (">", "")):
-        rows = yield BoundQuery(
-            f"select distinct number from app.markers where {where} and number {sign} %(number)s"
-            f" order by 1 {direction} limit {each_way}",
-            values,
-            prepared=True,
-        )
+    for sign, direction in (("<", "desc"), (">", "asc")):
+        sql = SELECT_NEAREST_NUMBERS.format(sign=sign, direction=direction, on_border=on_border)
+        rows = yield BoundQuery(sql, values, prepared=True)
         numbers = [row[0].decode() for row in rows]
         nearest += reversed(numbers) if direction == "desc" else numbers
     return nearest
