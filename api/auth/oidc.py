@@ -3,10 +3,10 @@
 Optional: the settings ``COTMOC_OIDC_…`` name the identity provider. It authenticates people and grants no rights: each
 person needs an account here, found by its subject or by a claim that holds a login name, and the role of that account
 decides. Administrators cannot sign in this way, so that the provider cannot make one. An attempt is bound to one
-browser by a cookie, and can be used once within ten minutes.
+browser, whose cookie contains it encrypted, for ten minutes. It is used once, since the browser is told to delete the
+cookie and a provider accepts a code once (RFC 6749, 4.1.2).
 """
 
-import json
 import logging
 import secrets
 import ssl
@@ -25,14 +25,14 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwe import JWERegistry
+from joserfc.jwk import KeySet, OctKey
 
 from api.auth.sign_in import accounts_of, begin_session, local_path, set_session_cookie
 from api.http.dependencies import PageLanguageParam
 from api.http.media_types import HTML
 from api.http.network import is_loopback
 from api.settings import Settings
-from gis.db import SharedTable
 from gis.text import Missing, Text, Unauthenticated
 from maps.pages import accounts
 
@@ -43,9 +43,11 @@ ATTEMPT_COOKIE = "__Host-cotmoc-oidc"
 SIGNATURE_ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
 """Asymmetric signatures only: ``none`` and shared secrets are refused."""
 
+COOKIE_ENCRYPTION = {"alg": "dir", "enc": "A256GCM"}
 ATTEMPT_LIFETIME_S = 600
-MAX_ATTEMPTS = 1024
-MAX_ATTEMPT_BYTES = 4096
+MAX_COOKIE_BYTES = 4000
+"""Browsers ignore cookies of more than 4,096 bytes."""
+
 CLOCK_SKEW_S = 60
 METADATA_LIFETIME_S = 3600
 KEY_REFRESH_INTERVAL_S = 60
@@ -60,32 +62,29 @@ class Attempt:
     nonce: str = field(default_factory=secrets.token_urlsafe)
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(48))
     next_path: str = "/"
-    started_at: float = field(default_factory=time.monotonic)
 
 
-class Attempts:
-    """The pending attempts by cookie, shared by all worker processes: any of them may handle the callback."""
+class AttemptCookies:
+    """Encrypts attempts into cookies (JWE) with a key that all worker processes inherit: any may handle a callback."""
 
     def __init__(self) -> None:
-        self._entries = SharedTable(MAX_ATTEMPTS, MAX_ATTEMPT_BYTES)
+        self._key = OctKey.generate_key(256)
+        self._registry = JWERegistry(algorithms=list(COOKIE_ENCRYPTION.values()))
 
-    def store(self, cookie: str, attempt: Attempt) -> None:
-        """Store an attempt; a ``next_path`` that is too long becomes ``/``. A full table drops its oldest entries."""
-        entry = json.dumps(asdict(attempt)).encode()
-        if len(entry) > MAX_ATTEMPT_BYTES:
-            entry = json.dumps(asdict(replace(attempt, next_path="/"))).encode()
-        self._entries.update(cookie, lambda _: entry)
+    def encode(self, attempt: Attempt) -> str:
+        """The cookie of an attempt that begins now; a ``next_path`` that is too long becomes ``/``."""
+        claims = {**asdict(attempt), "exp": int(time.time()) + ATTEMPT_LIFETIME_S}
+        cookie = jwt.encode(COOKIE_ENCRYPTION, claims, self._key, registry=self._registry)
+        return cookie if len(cookie) <= MAX_COOKIE_BYTES else self.encode(replace(attempt, next_path="/"))
 
-    def pop(self, cookie: str) -> Attempt | None:
-        """Remove and return the attempt of this cookie; None if there is none or it has expired."""
-        entries: list[bytes] = []
-
-        def remove(entry: bytes | None) -> None:
-            entries.extend([entry] if entry else [])
-
-        self._entries.update(cookie, remove)
-        attempt = Attempt(**json.loads(entries[0])) if entries else None
-        return attempt if attempt and time.monotonic() - attempt.started_at < ATTEMPT_LIFETIME_S else None
+    def decode(self, cookie: str) -> Attempt | None:
+        """The attempt in a cookie; None if it has expired or the cookie is not from this server."""
+        try:
+            claims = jwt.decode(cookie, self._key, registry=self._registry).claims
+            jwt.JWTClaimsRegistry(exp={"essential": True}).validate(claims)
+        except (JoseError, ValueError):
+            return None
+        return Attempt(**{name: value for name, value in claims.items() if name != "exp"})
 
 
 class Provider:
@@ -96,7 +95,7 @@ class Provider:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.attempts = Attempts()
+        self.cookies = AttemptCookies()
         self._metadata: dict[str, Any] = {}
         self._keys: KeySet | None = None
         self._metadata_at = self._keys_at = float("-inf")
@@ -229,24 +228,29 @@ def _redirect_uri(request: Request) -> str:
 def redirect_to_provider(request: Request, language: PageLanguageParam) -> Response:
     """Start an attempt to sign in and redirect the browser to the provider."""
     provider = provider_of(request)
-    attempt, cookie = Attempt(next_path=local_path(request.query_params.get("next"))), secrets.token_urlsafe(32)
+    attempt = Attempt(next_path=local_path(request.query_params.get("next")))
     try:
         url = provider.authorization_url(attempt, _redirect_uri(request))
     except Unauthenticated:
         return _rejection_page(request, language, "provider")
-    provider.attempts.store(cookie, attempt)
     response = RedirectResponse(url, 303)
     response.set_cookie(
-        ATTEMPT_COOKIE, cookie, ATTEMPT_LIFETIME_S, path="/", secure=True, httponly=True, samesite="lax"
+        ATTEMPT_COOKIE,
+        provider.cookies.encode(attempt),
+        ATTEMPT_LIFETIME_S,
+        path="/",
+        secure=True,
+        httponly=True,
+        samesite="lax",
     )
     return response
 
 
 @router.get("/callback")
 def callback(request: Request, language: PageLanguageParam) -> Response:
-    """Handle the provider's redirect back, once for each attempt: check the state, fetch the claims, sign in."""
+    """Handle the provider's redirect back: check the state, fetch the claims, sign in."""
     provider, parameters = provider_of(request), request.query_params
-    attempt = provider.attempts.pop(request.cookies.get(ATTEMPT_COOKIE, ""))
+    attempt = provider.cookies.decode(request.cookies.get(ATTEMPT_COOKIE, ""))
     try:
         if attempt is None or not secrets.compare_digest(parameters.get("state", "").encode(), attempt.state.encode()):
             raise _rejected("the state")

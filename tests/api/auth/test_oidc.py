@@ -10,8 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey
 
-from api.auth.oidc import MAX_ATTEMPTS, Attempt, Attempts, Provider
+from api.auth.oidc import MAX_COOKIE_BYTES, Attempt, AttemptCookies, Provider
 from gis.text.errors import Unauthenticated
 
 CALLBACK = "/signin/oidc/callback"
@@ -248,17 +250,21 @@ def test_provider_without_tls_is_refused(settings):
         oidc_provider.authorization_url(Attempt(), "http://localhost/back")
 
 
-def test_attempts_are_limited_in_number_size_and_age(monkeypatch):
-    attempts = Attempts()
-    for number in range(1500):
-        attempts.store(str(number), Attempt())
-    assert sum(attempts.pop(str(number)) is not None for number in range(1499)) <= MAX_ATTEMPTS
-    assert attempts.pop("1499") is not None
-    assert attempts.pop("1499") is None
-    attempts.store("far", Attempt(next_path="/tasks?q=" + "x" * 9000))
-    assert attempts.pop("far").next_path == "/"
-    attempts.store("old", Attempt(started_at=time.monotonic() - 601))
-    assert attempts.pop("old") is None
+def test_cookie_is_encrypted_limited_in_size_and_expires(monkeypatch):
+    cookies, attempt = AttemptCookies(), Attempt(next_path="/board")
+    cookie = cookies.encode(attempt)
+    assert cookies.decode(cookie) == attempt
+    parts = [base64.urlsafe_b64decode(part + "==") for part in cookie.split(".")]
+    assert not any(getattr(attempt, name).encode() in part for name in ("state", "nonce", "verifier") for part in parts)
+    head, _, tag = cookie.rpartition(".")
+    signed = jwt.encode({"alg": "HS256"}, vars(attempt), OctKey.generate_key(256))
+    for other in ("", "a.b.c", "a.b.c.d.e", f"{head}.{tag[::-1]}", AttemptCookies().encode(attempt), signed):
+        assert cookies.decode(other) is None, other
+    far = cookies.encode(Attempt(next_path="/tasks?q=" + "x" * 9000))
+    assert len(far) <= MAX_COOKIE_BYTES
+    assert cookies.decode(far).next_path == "/"
+    monkeypatch.setattr("api.auth.oidc.ATTEMPT_LIFETIME_S", -1)
+    assert cookies.decode(cookies.encode(attempt)) is None
 
 
 def test_sign_in_page_offers_the_provider_by_its_name(oidc_browser):

@@ -6,7 +6,6 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from api.auth.oidc import Attempt, Attempts
 from gis.accounts.throttle import LoginThrottle
 from gis.db.shared_memory import SharedSemaphore, SharedTable
 
@@ -78,16 +77,12 @@ def test_table_is_shared_by_processes():
     assert values == [b"one+", None]
 
 
-def test_throttle_and_oidc_attempts_are_shared_by_processes():
-    throttle, attempts = LoginThrottle(3), Attempts()
-    attempt = Attempt(next_path="/board")
+def test_throttle_is_shared_by_processes():
+    throttle = LoginThrottle(3)
 
     def in_other_process():
         assert [throttle.wait("ghost") for _ in range(2)] == [0, 0]
-        attempts.store("cookie", attempt)
 
     with forked(in_other_process):
         assert throttle.wait("ghost") == 0
         assert throttle.wait("ghost") == 1
-        assert attempts.pop("cookie") == attempt
-        assert attempts.pop("cookie") is None
