@@ -1,9 +1,9 @@
 """The worker processes of ``up``: several that serve and one that seals the journal, forked from a supervising parent.
 
 The parent prepares the application and then only supervises. It has no database connection and no thread, so that the
-workers share nothing but the application's code, the listening socket and the shared memory of ``gis.db``. A worker
-that dies is restarted; if the parent dies, the kernel kills the workers (``PR_SET_PDEATHSIG``). A terminal sends
-Ctrl-C to all of them; the workers ignore it, and the parent stops them in order.
+workers share nothing but the application's code, the listening socket, secrets and semaphores. A worker that dies is
+restarted; if the parent dies, the kernel kills the workers (``PR_SET_PDEATHSIG``). A terminal sends Ctrl-C to all of
+them; the workers ignore it, and the parent stops them in order. ``DECISIONS.md`` says why no library does this.
 """
 
 import ctypes

@@ -138,17 +138,20 @@ class Accounts:
         """
         name = normalize_login_name(name)
         network = principals.throttled_network(ip_address)
-        _check_throttle(self._ip_addresses.wait(network))
         with self.transaction(BOOKKEEPING_ACTOR) as session:
             # Count the attempt before verifying it, or many at once would all pass. Losing a count in a crash does no
             # harm; waiting for the disk would make known names slower than unknown ones and so reveal them.
             session.execute(text("set local synchronous_commit = off"))
+            _check_throttle(self._ip_addresses.wait(session, network))
             person = session.query(Person).filter(Person.name == name, PERSON_IS_ACTIVE).with_for_update().one_or_none()
-            wait = self._unknown_names.wait(name) if person is None else _seconds_blocked(person)
+            wait = _seconds_blocked(person) if person else 0
             if person is not None and wait == 0:
                 person.failures += 1
                 delay = delay_s(person.failures, FREE_FAILURES)
                 person.blocked_until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=delay) if delay else None
+            else:  # also for a known name that has to wait, so that it takes as long as an unknown one
+                wait_if_unknown = self._unknown_names.wait(session, name)
+                wait = wait or wait_if_unknown
         _check_throttle(wait)
         is_correct = passwords.verify_password(password, person.password if person else None)
         step = (
@@ -162,6 +165,7 @@ class Accounts:
         ):
             raise Unauthenticated(CREDENTIALS_REFUSED)
         with self.transaction(person.name) as session:
+            self._ip_addresses.reset(session, network)  # first, because counting locks rows in this order too
             locked = session.get_one(Person, person.id, with_for_update=True)
             if may_recover and not password_only and not use_recovery_code(session, person.id, code):
                 raise Unauthenticated(CREDENTIALS_REFUSED)
@@ -170,7 +174,6 @@ class Accounts:
             locked.failures, locked.blocked_until, locked.last_step = 0, None, step or locked.last_step
             if locked.password == person.password and passwords.needs_rehash(person.password or ""):
                 locked.password = passwords.hash_password(password)
-        self._ip_addresses.reset(network)
         return person.id
 
     def start_sign_in(
@@ -222,17 +225,18 @@ class Accounts:
         used or expired invitation, ``Invalid`` for a weak password, ``TooMany`` as ``verify_credentials`` does.
         """
         network = principals.throttled_network(ip_address)
-        _check_throttle(self._ip_addresses.wait(network))
         with self.transaction(BOOKKEEPING_ACTOR) as session:
+            _check_throttle(self._ip_addresses.wait(session, network))
             invited = (
                 session.query(Person)
                 .filter(Person.invitation == digest(invitation), INVITATION_IS_VALID, PERSON_IS_ACTIVE)
                 .one_or_none()
             )
+            if invited is not None:
+                self._ip_addresses.reset(session, network)
             context = password_context(session, invited) if invited else ()
         if invited is None:
             raise Unauthenticated(INVITATION_INVALID)
-        self._ip_addresses.reset(network)
         hashed = passwords.validate_and_hash_password(password, *context, common_words=common_words)
         with self.transaction(invited.name) as session:
             person = session.get_one(Person, invited.id, with_for_update=True)

@@ -16,7 +16,7 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from zxcvbn_rs_py import zxcvbn
 
-from gis.db.shared_memory import SharedSemaphore
+from gis.db.semaphore import SharedSemaphore
 from gis.text.errors import Unavailable, invalid
 from gis.text.i18n import Text
 

@@ -1,4 +1,4 @@
-"""Database access: actors, transactions, connection pools and memory shared by processes."""
+"""Database access: actors, transactions and connection pools."""
 
 from gis.db.actors import Actor, Role
 from gis.db.pool import BoundQuery, QueryGenerator
@@ -13,7 +13,6 @@ from gis.db.session import (
     Database,
     Session,
 )
-from gis.db.shared_memory import SharedTable
 
 __all__ = [
     "ACCOUNTS_LOGIN",
@@ -29,5 +28,4 @@ __all__ = [
     "QueryGenerator",
     "Role",
     "Session",
-    "SharedTable",
 ]

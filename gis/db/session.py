@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session as Session, SessionTransaction
 from gis.db.actors import Actor
 from gis.db.pool import BoundQuery, LoginPool, QueryGenerator, T
 from gis.db.refusals import PARTNERS_NOT_SERVED_TEXT, TOO_MANY_DOWNLOADS_TEXT, translate_database_errors
-from gis.db.shared_memory import SharedSemaphore
+from gis.db.semaphore import SharedSemaphore
 from gis.model.as_of import setting_of
 from gis.text.errors import Forbidden, Unavailable
 from gis.text.i18n import Text

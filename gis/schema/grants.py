@@ -173,8 +173,8 @@ def _cell_grants(policy: Policy) -> Iterator[sql.Composed]:
 
 
 def _account_grants(policy: Policy) -> Iterator[sql.Composed]:
-    """Only the login that authenticates reads and writes accounts and the use of tokens."""
-    for table in map(app_table, (*ACCOUNT_TABLES, "token_uses")):
+    """Only the login that authenticates reads and writes accounts, the use of tokens and failed sign-ins."""
+    for table in map(app_table, (*ACCOUNT_TABLES, "token_uses", "login_failures")):
         yield from force_row_security(table, all_role_names(policy))
         yield grant("select, insert, update", table, [ACCOUNTS_LOGIN])
         yield create_policy(table, "door", "all", [ACCOUNTS_LOGIN], using=ALL_ROWS, check=ALL_ROWS)

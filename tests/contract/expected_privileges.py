@@ -10,7 +10,8 @@ LOGIN_PRIVILEGES = {
     READER_LOGIN: {},
     WRITER_LOGIN: {},
     ACCOUNTS_LOGIN: dict.fromkeys(
-        ("people", "appointments", "sign_ins", "recovery_codes", "tokens", "token_uses"), "insert select update"
+        ("people", "appointments", "sign_ins", "recovery_codes", "tokens", "token_uses", "login_failures"),
+        "insert select update",
     ),
     SEALER_LOGIN: {"journal": "select", "seals": "insert select"},
     PARTNER_LOGIN: {f"release.{name}": "select" for name in (*catalog, "manifests", "tombstones")},

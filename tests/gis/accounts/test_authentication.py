@@ -7,12 +7,13 @@ import unicodedata
 import psycopg
 import pyotp
 import pytest
+from sqlalchemy import text
 
 from gis.accounts import passwords
 from gis.accounts.authentication import Accounts
 from gis.accounts.passwords import TOTP_STEP_S
 from gis.accounts.people import close_account, enrol, find_person, has_administrator
-from gis.accounts.throttle import MAX_DELAY_S, MAX_ENTRIES, LoginThrottle, delay_s
+from gis.accounts.throttle import MAX_DELAY_S, LoginThrottle, delay_s
 from gis.accounts.tokens import issue, list_tokens
 from gis.db.session import ACCOUNTS_LOGIN
 from gis.text.errors import Conflict, Invalid, TooMany, Unauthenticated
@@ -21,43 +22,9 @@ from layers.password_words import BORDER_WORDS
 PASSWORD = "một câu dài để vào nhà"
 
 
-class Clock:
-    """A clock that the test sets."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
 def test_delay_doubles_up_to_the_maximum():
     assert [delay_s(n, 5) for n in range(9)] == [0, 0, 0, 0, 0, 1, 2, 4, 8]
     assert delay_s(10_000, 5) == MAX_DELAY_S
-
-
-def test_throttle_delays_each_failure_longer_and_forgets_after_the_longest_delay():
-    clock = Clock()
-    throttle = LoginThrottle(3, clock)
-    assert [throttle.wait("a") for _ in range(4)] == [0, 0, 0, 1]
-    assert throttle.wait("b") == 0  # other keys are not delayed
-    clock.now += 1
-    assert throttle.wait("a") == 0
-    assert throttle.wait("a") == 2
-    clock.now += MAX_DELAY_S + 1
-    assert [throttle.wait("a") for _ in range(4)] == [0, 0, 0, 1]  # failures are forgotten after the longest delay
-    throttle.reset("a")
-    assert throttle.wait("a") == 0
-
-
-def test_throttle_memory_is_bounded_and_drops_the_oldest_keys():
-    throttle = LoginThrottle(1)
-    size = len(throttle._failures._memory)
-    for number in range(3 * MAX_ENTRIES):
-        throttle.wait(str(number))
-    assert len(throttle._failures._memory) == size < 500_000
-    assert throttle.wait(str(3 * MAX_ENTRIES - 1)) > 0
-    assert throttle.wait("0") == 0
 
 
 @pytest.mark.parametrize(
@@ -161,6 +128,48 @@ def test_sign_in_stays_required_after_the_last_administrator_is_closed(empty_acc
     later = Accounts(cluster.url(empty_database_name, ACCOUNTS_LOGIN))
     assert later.sign_in_required()
     later.dispose()
+
+
+def test_throttle_delays_each_failure_longer_and_forgets_after_the_longest_delay(empty_accounts):
+    throttle = LoginThrottle(3)
+    with empty_accounts.transaction("test") as session:
+
+        def let_time_pass(seconds):
+            session.execute(
+                text("update app.login_failures set failed_at = failed_at - make_interval(secs => :s)"), {"s": seconds}
+            )
+
+        assert [throttle.wait(session, "a") for _ in range(5)] == [0, 0, 0, 1, 1]
+        assert throttle.wait(session, "b") == 0  # other keys are not delayed
+        let_time_pass(1)
+        assert throttle.wait(session, "a") == 0
+        assert throttle.wait(session, "a") == 2
+        let_time_pass(MAX_DELAY_S)
+        assert [throttle.wait(session, "a") for _ in range(4)] == [0, 0, 0, 1]
+        throttle.reset(session, "a")
+        assert throttle.wait(session, "a") == 0
+
+
+def test_throttle_delay_grows_to_the_longest(empty_accounts):
+    throttle = LoginThrottle(1)
+    with empty_accounts.transaction("test") as session:
+        throttle.wait(session, "a")
+        session.execute(text("update app.login_failures set failures = 5000"))
+        assert throttle.wait(session, "a") in (MAX_DELAY_S - 1, MAX_DELAY_S)
+
+
+def test_throttle_stores_no_key_and_a_limited_number_of_rows(empty_accounts, monkeypatch):
+    monkeypatch.setattr("gis.accounts.throttle.MAX_ENTRIES", 8)
+    throttle = LoginThrottle(1)
+    with empty_accounts.transaction("test") as session:
+        assert [throttle.wait(session, f"name{number}") for number in range(50)] == [0] * 50
+        assert throttle.wait(session, "name49") == 1
+        assert LoginThrottle(1).wait(session, "name49") == 0  # another server's secret
+        rows = session.execute(text("select slot, key from app.login_failures")).all()
+        logged = session.execute(text("select relpersistence from pg_class where relname = 'login_failures'")).scalar()
+    assert len(rows) <= 8
+    assert not any(b"name" in key for _, key in rows)
+    assert logged == "u"
 
 
 def test_throttled_name_is_accepted_after_the_delay(empty_accounts):

@@ -1,4 +1,4 @@
-"""Semaphore and table in memory shared by forked processes."""
+"""The semaphore that forked processes share."""
 
 import os
 import signal
@@ -6,8 +6,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from gis.accounts.throttle import LoginThrottle
-from gis.db.shared_memory import SharedSemaphore, SharedTable
+from gis.db.semaphore import SharedSemaphore
 
 
 @contextmanager
@@ -61,28 +60,3 @@ def test_killed_process_releases_its_slots():
     with semaphore.acquire(), forked(lambda: [holding.enter_context(semaphore.acquire()) for _ in range(2)]):
         assert free(semaphore) == 2
     assert free(semaphore) == 5
-
-
-def test_table_is_shared_by_processes():
-    table = SharedTable(32, 8)
-    values = []
-
-    def remove(value):
-        values.append(value)
-
-    with forked(lambda: table.update("a", lambda value: b"one" if value is None else b"two")):
-        table.update("a", lambda value: value + b"+")
-        table.update("a", remove)
-        table.update("a", remove)
-    assert values == [b"one+", None]
-
-
-def test_throttle_is_shared_by_processes():
-    throttle = LoginThrottle(3)
-
-    def in_other_process():
-        assert [throttle.wait("ghost") for _ in range(2)] == [0, 0]
-
-    with forked(in_other_process):
-        assert throttle.wait("ghost") == 0
-        assert throttle.wait("ghost") == 1
