@@ -21,7 +21,6 @@ begin
 end $$;
 create extension if not exists postgis;
 create extension if not exists unaccent;
-create extension if not exists pg_trgm;
 create schema if not exists app authorization {owner};
 create schema if not exists release authorization {owner};
 do $$ begin create type app.level as enum ({levels});

@@ -71,3 +71,20 @@ def test_collation_sorts_vietnamese_words_and_numbers_by_value(cluster, empty_da
         ).fetchone()
         assert words == (["96", "147/6", "147/10", "Dũng", "Đà", "Em"],)
         assert admin.execute("select app.plain('Đường MỐC')").fetchone() == ("Duong MOC",)
+
+
+def test_migration_drops_pg_trgm_unless_it_is_in_use(cluster, empty_database_name):
+    with psycopg.connect(
+        host=str(cluster.socket_dir), dbname=empty_database_name, user="postgres", autocommit=True
+    ) as admin:
+
+        def repeat_revision():
+            admin.execute("update app.alembic_version set version_num = '9e4b7c2f5a10'")
+            migrate(cluster.url(empty_database_name))
+            return admin.execute("select count(*) from pg_extension where extname = 'pg_trgm'").fetchone()[0]
+
+        admin.execute("create extension pg_trgm; create table public.notes (t text)")
+        admin.execute("create index on public.notes using gin (t gin_trgm_ops)")
+        assert repeat_revision() == 1
+        admin.execute("drop table public.notes")
+        assert repeat_revision() == 0
