@@ -2,7 +2,9 @@
 
 ``python -m maps.assets`` fetches the packages of ``assets.json`` (name, version, sha512 of the tarball, files) with
 ``npm pack`` into ``static/vendor``, which is never committed. No dependencies are resolved, no install script runs, and
-no page loads anything from a third party.
+no page loads anything from a third party. Browsers load the packages' ES modules as they are, except that an import by
+a package's name becomes a relative path: an import map would be an inline script, which the pages' security policy
+forbids.
 """
 
 import base64
@@ -13,7 +15,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _HERE = Path(__file__).parent
@@ -26,12 +28,17 @@ class AssetError(RuntimeError):
 
 @dataclass(frozen=True)
 class Package:
-    """One npm package: ``files`` maps a path inside it to a path under ``static/vendor``."""
+    """One npm package.
+
+    ``files`` maps a path inside it to a path under ``static/vendor``; ``imports`` maps the name of a package that its
+    modules import to a relative path.
+    """
 
     name: str
     version: str
     integrity: str
     files: dict[str, str]
+    imports: dict[str, str] = field(default_factory=dict)
 
 
 def static_folder() -> Path:
@@ -79,8 +86,15 @@ def unpack(package: Package, tarball: Path, vendor: Path) -> None:
             if member is None:
                 raise AssetError(f"{package.name}@{package.version} contains no file {source}")
             (vendor / target).parent.mkdir(parents=True, exist_ok=True)
-            (vendor / target).write_bytes(member.read())
+            (vendor / target).write_bytes(_resolve_imports(package, member.read()))
     (vendor / f"{package.name.replace('/', '__')}{_RECORD}").write_text(package.integrity, "utf-8")
+
+
+def _resolve_imports(package: Package, content: bytes) -> bytes:
+    """The content of a module with paths in place of the names of packages that it imports."""
+    for name, path in package.imports.items():
+        content = content.replace(f"from '{name}'".encode(), f"from '{path}'".encode())
+    return content
 
 
 def fetch(vendor: Path | None = None) -> list[Package]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import maps
-from maps.assets import AssetError, Package, fetch, integrity_of, is_installed, packages, unpack
+from maps.assets import AssetError, Package, fetch, integrity_of, is_installed, packages, static_folder, unpack
 
 
 def a_tarball(folder: Path, **files: str) -> Path:
@@ -36,6 +36,24 @@ def test_tarball_with_another_hash_is_refused_and_not_extracted(tmp_path: Path) 
     with pytest.raises(AssetError, match="is not the pinned"):
         unpack(package, a_tarball(tmp_path, main="let evil"), tmp_path / "vendor")
     assert not (tmp_path / "vendor").exists()
+
+
+def test_imported_package_names_become_relative_paths(tmp_path: Path) -> None:
+    tarball = a_tarball(tmp_path, main="import a from '@scope/a';\nimport b from './b.js';\n")
+    imports = {"@scope/a": "../a/index.js"}
+    unpack(Package("thing", "1.0.0", integrity_of(tarball), {"main": "thing/main.js"}, imports), tarball, tmp_path)
+    assert (tmp_path / "thing/main.js").read_text() == "import a from '../a/index.js';\nimport b from './b.js';\n"
+
+
+def test_modules_of_packages_import_only_files_that_are_served() -> None:
+    fetch()
+    modules = list((static_folder() / "vendor").rglob("index.js"))
+    assert {module.parent.name for module in modules} == {"pbf", "point-geometry", "vector-tile"}
+    for module in modules:
+        for path in re.findall(
+            r"^(?:import|export)\b.*\bfrom\s*['\"](.+)['\"]", module.read_text("utf-8"), re.MULTILINE
+        ):
+            assert (module.parent / path).is_file(), f"{module.parent.name} imports {path}"
 
 
 def test_new_version_or_missing_file_makes_a_package_not_installed(tmp_path: Path) -> None:
