@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.orm import Session
 
-from gis.db import BoundQuery, QueryGenerator
-from gis.model import Clearance, CodeList, Level, PositionSource
-from gis.read import run_queries
+from gis.db import BoundQuery, Reader, Session
+from gis.model import CodeList, Level, PositionSource
 from gis.text import FieldError, Missing, Text
 from layers.numbering import MarkerNumber, NotAnAddress, Offset, Section, parse_address
 
@@ -58,11 +56,12 @@ from app.markers where retired_at is null
 """
 
 
-def _marker_positions(clearance: Clearance, condition: str, **values: Any) -> QueryGenerator[list[MarkerPosition]]:
+async def _marker_positions(reader: Reader, condition: str, **values: Any) -> list[MarkerPosition]:
     """The markers for which ``condition`` holds, with assumed positions masked if the reader may not see them."""
-    shared = "" if clearance.sees_assumed_positions else "shared_"
+    shared = "" if reader.actor.clearance.sees_assumed_positions else "shared_"
     columns = {"chainage": f"{shared}chainage_m", "geom": f"{shared}geom", "accuracy": f"{shared}accuracy_m"}
-    rows = yield BoundQuery((SELECT_MARKERS + condition).format(**columns), values, prepared=True)
+    sql = (SELECT_MARKERS + condition).format(**columns)
+    rows = await reader.fetch(BoundQuery(sql, values, prepared=True))
     return [
         MarkerPosition(
             MarkerNumber.parse(number.decode()),
@@ -77,19 +76,17 @@ def _marker_positions(clearance: Clearance, condition: str, **values: Any) -> Qu
     ]
 
 
-def markers_with_number(
-    number: MarkerNumber, border: str | None, clearance: Clearance
-) -> QueryGenerator[list[MarkerPosition]]:
+async def markers_with_number(reader: Reader, number: MarkerNumber, border: str | None) -> list[MarkerPosition]:
     """The markers with this number, on one border or on all; a number without a twin matches all twins of its position.
 
     Raises ``Missing`` with the nearest numbers that exist.
     """
     condition = " and number = any(%(numbers)s::text[])" + (" and border = %(border)s" if border else "")
     values = {"numbers": _number_texts([number]), **({"border": border} if border else {})}
-    markers = yield from _marker_positions(clearance, condition + " order by border, number", **values)
+    markers = await _marker_positions(reader, condition + " order by border, number", **values)
     if markers:
         return markers
-    nearest = yield from _nearest_numbers(number, border)
+    nearest = await _nearest_numbers(reader, number, border)
     listed = ", ".join(nearest) or "–"
     raise Missing(
         Text(f"Không có mốc {number}. Gần nhất: {listed}", f"There is no marker {number}. Nearest: {listed}"),
@@ -104,37 +101,27 @@ order by 1 {direction} limit %(limit)s
 """
 
 
-def _nearest_numbers(number: MarkerNumber, border: str | None, each_way: int = 2) -> QueryGenerator[list[str]]:
+async def _nearest_numbers(reader: Reader, number: MarkerNumber, border: str | None, each_way: int = 2) -> list[str]:
     """The nearest existing numbers below and above an unknown one. That a number exists is public."""
     on_border = " and border = %(border)s" if border else ""
     values = {"number": str(number), "limit": each_way, **({"border": border} if border else {})}
     nearest: list[str] = []
     for sign, direction in (("<", "desc"), (">", "asc")):
         sql = SELECT_NEAREST_NUMBERS.format(sign=sign, direction=direction, on_border=on_border)
-        rows = yield BoundQuery(sql, values, prepared=True)
+        rows = await reader.fetch(BoundQuery(sql, values, prepared=True))
         numbers = [row[0].decode() for row in rows]
         nearest += reversed(numbers) if direction == "desc" else numbers
     return nearest
 
 
-def nearest_marker(
-    session: Session,
-    border: Border,
-    chainage_m: float,
-    clearance: Clearance = Level.RESTRICTED,
-    level: Level = Level.RESTRICTED,
+async def nearest_marker(
+    reader: Reader, border: Border, chainage_m: float, level: Level = Level.RESTRICTED
 ) -> MarkerPosition | None:
-    """The marker nearest to a chainage (metres) along the line, among those at ``level`` or below."""
-    return run_queries(session, nearest_marker_queries(border, chainage_m, clearance, level))
+    """The marker nearest to a chainage (metres) along the line, among those at ``level`` or below.
 
-
-def nearest_marker_queries(
-    border: Border, chainage_m: float, clearance: Clearance, level: Level = Level.RESTRICTED
-) -> QueryGenerator[MarkerPosition | None]:
-    """The query of ``nearest_marker``; of two markers at the same distance, that with the larger chainage."""
-    markers = yield from _marker_positions(
-        clearance, NEAREST_MARKERS, border=border.value, m=chainage_m, level=level.value
-    )
+    Of two markers at the same distance, that with the larger chainage.
+    """
+    markers = await _marker_positions(reader, NEAREST_MARKERS, border=border.value, m=chainage_m, level=level.value)
 
     def distance(marker: MarkerPosition) -> tuple[float, bool]:
         metres = (marker.chainage_m or 0) - chainage_m

@@ -13,9 +13,10 @@ from typing import Any
 from geoalchemy2.shape import from_shape, to_shape
 from shapely.geometry import Point, shape
 from sqlalchemy import or_
-from sqlalchemy.orm import Mapped, Session
+from sqlalchemy.orm import Mapped
 
 from gis.crs import WGS84
+from gis.db import Session, result_of
 from gis.model import ASSUMED_PREFIX, Level, Link, PositionSource, catalog, field, layer_of
 from gis.read import linear
 from gis.text import FieldError, Invalid, Missing, Text, invalid
@@ -44,9 +45,8 @@ class BorderFeature(Unclassified):
         """Locate the feature by text and store the text. Raises ``Invalid`` if it matches several positions."""
         border = location.get("border") or (self.border.value if self.border else None)
         with _errors_as_field("place"):
-            matches = locate(
-                session, location["text"], border=border, crs=location.get("crs"), near=location.get("near")
-            )
+            text, crs, near = location["text"], location.get("crs"), location.get("near")
+            matches = result_of(locate(session, text, border=border, crs=crs, near=near))
         if len({match.geometry and str(match.geometry) for match in matches}) > 1:
             names = ", ".join(f"{match.address} ({match.border})" for match in matches)
             raise invalid(
@@ -96,14 +96,16 @@ class BorderFeature(Unclassified):
             return
         geometry = self.geom if hasattr(self.geom, "geom_type") else to_shape(self.geom)
         point = geometry if isinstance(geometry, Point) else geometry.representative_point()
-        station = linear.station(session, point.x, point.y, self.border.value if self.border else None)
+        route = self.border.value if self.border else None
+        station = result_of(linear.station(session, point.x, point.y, route))
         if station is None:
             return
         if station.distance_m > MAX_DISTANCE_M:
             raise out_of_area("geometry", station.distance_m)
         self.border = Border(station.route)
         self.chainage_m = round(station.chainage_m, 1)
-        marker = nearest_marker(session, self.border, station.chainage_m, level=self.level or Level.INTERNAL)
+        level = self.level or Level.INTERNAL
+        marker = result_of(nearest_marker(session, self.border, station.chainage_m, level))
         prefix = ASSUMED_PREFIX if marker is not None and marker.position_source is PositionSource.ASSUMED else ""
         self.address = prefix + address_at_chainage(marker, self.border, station.chainage_m)
 
@@ -141,7 +143,7 @@ def link_to_address(session: Session, feature_id: uuid.UUID, at: str, border: st
     that readers of the feature may not see.
     """
     with _errors_as_field("at"):
-        matches = locate(session, at, border=border)
+        matches = result_of(locate(session, at, border=border))
     if len({match.border for match in matches}) > 1:
         names = ", ".join(f"{match.address} ({match.border})" for match in matches)
         raise invalid(
@@ -187,7 +189,7 @@ def update_addresses(session: Session, border: Border) -> int:
             session.flush()
     for link in session.query(Link).filter_by(route=border.value, position_source=PositionSource.ASSUMED):
         with suppress(Invalid, Missing):
-            location = locate(session, link.at or "", border=border.value)[0]
+            location = result_of(locate(session, link.at or "", border=border.value))[0]
             link.geom, link.position_source = _geom_of(location), location.position_source
             updated += 1
     session.flush()

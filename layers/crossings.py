@@ -10,8 +10,9 @@ from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Mapped, Session
+from sqlalchemy.orm import Mapped
 
+from gis.db import Session
 from gis.model import (
     AMBER,
     BLUE,

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Index, text
-from sqlalchemy.orm import Mapped, Session
+from sqlalchemy.orm import Mapped
 
+from gis.db import Session
 from gis.model import CodeList, field, geometry
 from gis.text import invalid
 from gis.write import create_command, store_new, store_update, update_command

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.orm import Mapped, Session
+from sqlalchemy.orm import Mapped
 
+from gis.db import Session
 from gis.model import (
     AMBER,
     BLUE,
@@ -156,7 +157,7 @@ def report(session: Session, values: Mapping[str, Any]) -> Incident:
     occurred_at = values.get("occurred_at") or dt.datetime.now(dt.UTC)
     _refuse_future_time(occurred_at)
     fields = {**values, "occurred_at": occurred_at}
-    fields.setdefault("unit", session.info["context"]["unit"] or None)
+    fields.setdefault("unit", session.actor.unit or None)
     return store_new(session, Incident, fields)
 
 

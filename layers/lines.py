@@ -10,9 +10,10 @@ from typing import Any
 from geoalchemy2.shape import from_shape
 from shapely.geometry import shape
 from sqlalchemy import select
-from sqlalchemy.orm import Mapped, Session
+from sqlalchemy.orm import Mapped
 
 from gis.crs import WGS84
+from gis.db import Session
 from gis.model import CodeList, Level, PositionSource, field, geometry
 from gis.read import linear
 from gis.text import Text

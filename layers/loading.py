@@ -14,9 +14,9 @@ from typing import Any
 
 from shapely.geometry import Point
 from sqlalchemy import Text as SqlText, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-from gis.db import Database
+from gis.db import Database, Session, result_of
 from gis.model import Feature, Level, PositionSource, Record, UnjournalledRecord, create_link
 from gis.read import linear
 from gis.write import PLACE, commands
@@ -136,7 +136,7 @@ def _load_markers(session: Session, folder: Path) -> None:
     """Load the markers of every border and their anchors, and assume the positions that are not known."""
     for row in csv_rows(folder / "anchors.csv"):
         border = Border(row["border"])
-        station = linear.station(session, float(row["lon"]), float(row["lat"]), border.value)
+        station = result_of(linear.station(session, float(row["lon"]), float(row["lat"]), border.value))
         if station is not None:
             session.add(
                 MarkerAnchor(

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field as attribute, replace
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from gis.crs import VIETNAM, Position, coordinates, parse_position
-from gis.db import QueryGenerator
-from gis.model import Clearance, CodeList, Level, PositionSource
-from gis.read import linear, run_queries
+from gis.db import Reader
+from gis.model import CodeList, PositionSource
+from gis.read import linear
 from gis.text import FieldError, Invalid, Missing, Text, invalid
 from layers.border import (
     MAX_DISTANCE_M,
@@ -19,7 +17,7 @@ from layers.border import (
     MarkerPosition,
     address_at_chainage,
     markers_with_number,
-    nearest_marker_queries,
+    nearest_marker,
 )
 from layers.numbering import MarkerNumber, NotAnAddress, Offset, Section, parse_address
 
@@ -82,14 +80,8 @@ def out_of_area(name: str, distance_m: float) -> Invalid:
     )
 
 
-def locate(
-    session: Session,
-    q: str,
-    *,
-    border: str | None = None,
-    crs: str | None = None,
-    near: str | None = None,
-    clearance: Clearance = Level.RESTRICTED,
+async def locate(
+    reader: Reader, q: str, *, border: str | None = None, crs: str | None = None, near: str | None = None
 ) -> list[Location]:
     """All locations that match ``q``, most likely first: a marker, a section, an offset or a coordinate.
 
@@ -97,46 +89,33 @@ def locate(
     neither an address nor a coordinate, or is too far from the border, and ``Missing`` with the nearest numbers if a
     marker does not exist.
     """
-    return run_queries(session, locate_queries(q, border=border, crs=crs, near=near, clearance=clearance))
-
-
-def locate_queries(
-    q: str,
-    *,
-    border: str | None = None,
-    crs: str | None = None,
-    near: str | None = None,
-    clearance: Clearance = Level.RESTRICTED,
-) -> QueryGenerator[list[Location]]:
-    """The queries of ``locate``."""
     _check_border(border)
     position = parse_position(q, crs, extent=BORDER_AREA)
     if position is not None:
-        return [(yield from _position_location(position, border, near, clearance))]
+        return [await _position_location(reader, position, border, near)]
     try:
         address = parse_address(q)
     except NotAnAddress as fault:
         raise Invalid(fault.reason, [FieldError("q", "not_an_address", fault.reason)]) from None
     match address:
         case MarkerNumber():
-            markers = yield from markers_with_number(address, border, clearance)
+            markers = await markers_with_number(reader, address, border)
             locations = [_marker_location(marker) for marker in markers]
             locations.sort(key=lambda location: list(PositionSource).index(location.position_source))
         case Section():
-            locations = yield from _section_locations(address, border, clearance)
+            locations = await _section_locations(reader, address, border)
         case Offset():
-            locations = yield from _offset_locations(address, border, clearance)
-    locations = [_masked(location, clearance) for location in locations]
+            locations = await _offset_locations(reader, address, border)
+    if not reader.actor.clearance.sees_assumed_positions:
+        locations = [_without_assumed_position(location) for location in locations]
     return [replace(location, original={"text": q, **({"border": border} if border else {})}) for location in locations]
 
 
-def reverse_locate_queries(
-    lon: float, lat: float, *, border: str | None = None, clearance: Clearance = Level.RESTRICTED
-) -> QueryGenerator[Location]:
-    """The queries for the location of a point in WGS 84 degrees: its border, chainage and address."""
+async def reverse_locate(reader: Reader, lon: float, lat: float, *, border: str | None = None) -> Location:
+    """The location of a point in WGS 84 degrees: its border, chainage and address."""
     _check_border(border)
     position = Position(lon=lon, lat=lat, original={"lon": lon, "lat": lat}, zone=None)
-    return (yield from _position_location(position, border, None, clearance))
+    return await _position_location(reader, position, border, None)
 
 
 def _check_border(border: str | None) -> None:
@@ -146,9 +125,9 @@ def _check_border(border: str | None) -> None:
         raise invalid("border", "code", f"Tuyến phải là một trong: {codes}", f"`border` must be one of: {codes}")
 
 
-def _masked(location: Location, clearance: Clearance) -> Location:
-    """The location with an assumed position removed if the reader may not see it."""
-    if clearance.sees_assumed_positions or location.position_source is not PositionSource.ASSUMED:
+def _without_assumed_position(location: Location) -> Location:
+    """The location with its position removed if that is assumed."""
+    if location.position_source is not PositionSource.ASSUMED:
         return location
     return replace(
         location, geometry=None, chainage_m=None, length_m=None, accuracy_m=None, distance_to_line_m=None, systems=None
@@ -170,15 +149,15 @@ def _marker_location(marker: MarkerPosition) -> Location:
     )
 
 
-def _section_locations(section: Section, border: str | None, clearance: Clearance) -> QueryGenerator[list[Location]]:
+async def _section_locations(reader: Reader, section: Section, border: str | None) -> list[Location]:
     """The locations of a section on every border that has both of its markers."""
     offset = section.maybe_offset
     main_markers = abs(section.last.main - section.first.main)
     if offset is not None and section.last.main % 10 == 0 and main_markers > LONG_SECTION:
         raise _unit_missing(section)
     try:
-        first = yield from _first_twin_by_border(section.first, border, clearance)
-        last = yield from _first_twin_by_border(section.last, border, clearance)
+        first = await _first_twin_by_border(reader, section.first, border)
+        last = await _first_twin_by_border(reader, section.last, border)
     except Missing:
         if offset is not None:
             raise _unit_missing(section) from None
@@ -190,19 +169,15 @@ def _section_locations(section: Section, border: str | None, clearance: Clearanc
             f"Markers {section.first} and {section.last} are not on the same border",
         )
         raise Invalid(detail, [FieldError("q", "two_borders", detail)])
-    locations = []
-    for code in shared_borders:
-        location = yield from _section_location(section, first[code], last[code])
-        locations.append(location)
-    return locations
+    return [await _section_location(reader, section, first[code], last[code]) for code in shared_borders]
 
 
-def _first_twin_by_border(
-    number: MarkerNumber, border: str | None, clearance: Clearance
-) -> QueryGenerator[dict[Border, MarkerPosition]]:
+async def _first_twin_by_border(
+    reader: Reader, number: MarkerNumber, border: str | None
+) -> dict[Border, MarkerPosition]:
     """The marker with this number on each border that has it; of twins the first."""
     first: dict[Border, MarkerPosition] = {}
-    for marker in (yield from markers_with_number(number, border, clearance)):
+    for marker in await markers_with_number(reader, number, border):
         first.setdefault(marker.border, marker)
     return first
 
@@ -217,13 +192,13 @@ def _unit_missing(section: Section) -> Missing:
     return Missing(detail, [FieldError("q", "unit_missing", detail)], {"hint": "write m for metres"})
 
 
-def _section_location(section: Section, first: MarkerPosition, last: MarkerPosition) -> QueryGenerator[Location]:
+async def _section_location(reader: Reader, section: Section, first: MarkerPosition, last: MarkerPosition) -> Location:
     """The location of a section on the border of its two markers."""
     ordered = section.ordered()
     start, end = first.chainage_m, last.chainage_m
     line = None
     if start is not None and end is not None:
-        line = yield from linear.section_queries(first.border.value, start, end)
+        line = await linear.section(reader, first.border.value, start, end)
     return Location(
         kind=LocationKind.SECTION,
         address=str(ordered),
@@ -250,23 +225,23 @@ def _largest_accuracy(accuracies: Sequence[float | None]) -> float | None:
     return max((value for value in accuracies if value is not None), default=None)
 
 
-def _offset_locations(offset: Offset, border: str | None, clearance: Clearance) -> QueryGenerator[list[Location]]:
+async def _offset_locations(reader: Reader, offset: Offset, border: str | None) -> list[Location]:
     """The locations at a distance from a marker along the line, in both directions if the offset states none."""
     locations: list[Location] = []
-    markers = yield from _first_twin_by_border(offset.marker, border, clearance)  # twins share their position
+    markers = await _first_twin_by_border(reader, offset.marker, border)  # twins share their position
     for marker in markers.values():
         for metres in (offset.metres, -offset.metres) if offset.both_ways else (offset.metres,):
-            location = yield from _offset_location(replace(offset, metres=metres, both_ways=False), marker)
-            locations.append(location)
+            stated = replace(offset, metres=metres, both_ways=False)
+            locations.append(await _offset_location(reader, stated, marker))
     return locations
 
 
-def _offset_location(offset: Offset, marker: MarkerPosition) -> QueryGenerator[Location]:
+async def _offset_location(reader: Reader, offset: Offset, marker: MarkerPosition) -> Location:
     """The location of an offset, whose direction is stated, from this marker."""
     chainage = None if marker.chainage_m is None else marker.chainage_m + offset.metres
     point = None
     if chainage is not None:
-        point = yield from linear.point_at_queries(marker.border.value, chainage)
+        point = await linear.point_at(reader, marker.border.value, chainage)
     if chainage is not None and point is None:
         detail = Text(f"{offset} nằm ngoài hai đầu tuyến biên giới", f"{offset} lies beyond the ends of the border")
         raise Invalid(detail, [FieldError("q", "beyond_end", detail)])
@@ -286,19 +261,17 @@ def _offset_location(offset: Offset, marker: MarkerPosition) -> QueryGenerator[L
     )
 
 
-def _position_location(
-    position: Position, border: str | None, near: str | None, clearance: Clearance
-) -> QueryGenerator[Location]:
+async def _position_location(reader: Reader, position: Position, border: str | None, near: str | None) -> Location:
     """The location of a coordinate: its nearest border, chainage and marker, and its coordinates in all systems."""
-    station = yield from linear.station_queries(position.lon, position.lat, border)
+    station = await linear.station(reader, position.lon, position.lat, border)
     if station is None:
         raise invalid("q", "no_line", "Chưa có dữ liệu đường biên giới", "There is no boundary line yet")
     if station.distance_m > MAX_DISTANCE_M:
         raise out_of_area("q", station.distance_m)
     nearest_border = Border(station.route)
     if near is not None:
-        yield from _check_distance_from_marker(position, near, nearest_border, clearance)
-    marker = yield from nearest_marker_queries(nearest_border, station.chainage_m, clearance)
+        await _check_distance_from_marker(reader, position, near, nearest_border)
+    marker = await nearest_marker(reader, nearest_border, station.chainage_m)
     elsewhere = [] if near is not None else coordinates.positions_in_other_zones(position, extent=BORDER_AREA)
     return Location(
         kind=LocationKind.COORDINATE,
@@ -320,15 +293,13 @@ def _position_location(
     )
 
 
-def _check_distance_from_marker(
-    position: Position, near: str, border: Border, clearance: Clearance
-) -> QueryGenerator[None]:
+async def _check_distance_from_marker(reader: Reader, position: Position, near: str, border: Border) -> None:
     """Refuse a coordinate that is far from the marker ``near``: in a wrong zone it may be near the border too."""
     try:
         number = MarkerNumber.parse(near)
     except NotAnAddress as fault:
         raise Invalid(fault.reason, [FieldError("near", "not_an_address", fault.reason)]) from None
-    for marker in (yield from markers_with_number(number, border.value, clearance)):
+    for marker in await markers_with_number(reader, number, border.value):
         if marker.lon is None or marker.lat is None:
             continue
         distance = coordinates.distance_m(position.lon, position.lat, marker.lon, marker.lat)

@@ -15,8 +15,9 @@ from typing import Any
 
 from shapely.geometry import Point
 from sqlalchemy import Text as SqlText, select, text
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
+from gis.db import Session, result_of
 from gis.model import (
     AMBER,
     BLUE,
@@ -340,7 +341,7 @@ def _apply_assumed_position(session: Session, marker: Marker, assumption: Assume
     chainage = round(assumption.chainage_m, 1)
     if marker.chainage_m == chainage and marker.geom is not None:
         return False
-    at = linear.point_at(session, marker.border.value, chainage)
+    at = result_of(linear.point_at(session, marker.border.value, chainage))
     if at is None:
         raise Missing(Text("Chưa có dữ liệu đường biên giới", "There is no boundary line yet"))
     set_geometry(marker, Point(*at))

@@ -10,8 +10,9 @@ import datetime as dt
 from dataclasses import dataclass
 
 from sqlalchemy import Boolean, Integer, Text as SqlText, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
+from gis.db import Session
 from gis.model import CodeListType, Level, UnjournalledRecord
 from layers.border import Border
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
+from gis.db import Session
 from gis.model import CodeList
 from layers.documents import Document
 from layers.gates import Gate

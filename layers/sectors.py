@@ -5,8 +5,9 @@ from typing import Any
 
 from geoalchemy2.shape import to_shape
 from shapely import get_coordinates
-from sqlalchemy.orm import Mapped, Session
+from sqlalchemy.orm import Mapped
 
+from gis.db import Session, result_of
 from gis.model import Level, field, geometry
 from gis.read import linear
 from gis.write import GEOMETRY, PLACE, create_command, store_new
@@ -47,7 +48,8 @@ class Sector(
         if self.geom is None:
             return None, None
         shape = self.geom if hasattr(self.geom, "geom_type") else to_shape(self.geom)
-        ends = [linear.station(session, x, y, self.border.value) for x, y in get_coordinates(shape)[[0, -1]].tolist()]
+        points, route = get_coordinates(shape)[[0, -1]].tolist(), self.border.value
+        ends = [result_of(linear.station(session, lon, lat, route)) for lon, lat in points]
         chainages = sorted(round(end.chainage_m, 1) for end in ends if end is not None)
         return (chainages[0], chainages[-1]) if chainages else (None, None)
 

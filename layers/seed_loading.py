@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
+from gis.db import Session
 from gis.model import Level, create_link
 from gis.write import PLACE, commands
 from layers.border import Border

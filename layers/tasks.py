@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import CheckConstraint
-from sqlalchemy.orm import Mapped, Session
+from sqlalchemy.orm import Mapped
 
+from gis.db import Session
 from gis.model import (
     AMBER,
     BLUE,

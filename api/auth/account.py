@@ -19,8 +19,7 @@ from api.http.dependencies import Call, PageCallParam, inline_dependency
 from api.http.page import page_context, page_response
 from api.http.parameters import id_in_path
 from api.settings import PRODUCT_NAME
-from gis.accounts import Principal, people, second_factor, sign_ins
-from gis.db import Session
+from gis.accounts import AccountsSession, Principal, people, second_factor, sign_ins
 from gis.text import Forbidden, Missing, Text
 from layers.password_words import BORDER_WORDS
 from layers.policy import ASSIGNABLE_ROLES
@@ -36,7 +35,7 @@ class PersonCall(Call):
     person: Principal
     person_id: uuid.UUID
 
-    def accounts_transaction(self) -> AbstractContextManager[Session]:
+    def accounts_transaction(self) -> AbstractContextManager[AccountsSession]:
         """A transaction over the accounts in the person's name."""
         return accounts_of(self.request).transaction(self.person.name, request=self.request.state.request_id)
 

@@ -18,7 +18,7 @@ from api.http.bodies import Form, OptionalShortText, ShortText, parsed
 from api.http.dependencies import PageCallParam, inline_dependency
 from api.http.page import page_context, page_response
 from gis.accounts import people, second_factor, sign_ins
-from gis.db import Role
+from gis.db import Role, result_of
 from gis.model import catalog
 from gis.read import Selection, pages
 from gis.text import Forbidden, Text, invalid
@@ -77,12 +77,12 @@ class NewAccount(Form):
 
 def current_unit_names(call: PersonCall) -> list[str]:
     """The names of the Vietnamese units that exist today, from the layer ``units``."""
-    selection = Selection(
-        catalog["units"], call.actor.clearance, where={"side": [Side.OURS.value]}, fields=["name", "valid_to"]
-    )
     today = dt.datetime.now(dt.UTC).date().isoformat()
     with call.reading() as session:
-        units = [json.loads(feature)["properties"] for feature in pages.read_features(session, selection)]
+        where, fields = {"side": [Side.OURS.value]}, ["name", "valid_to"]
+        selection = Selection.for_reader(session, catalog["units"], where=where, fields=fields)
+        features = result_of(pages.read_features(session, selection))
+    units = [json.loads(feature)["properties"] for feature in features]
     return sorted({unit["name"] for unit in units if not unit.get("valid_to") or unit["valid_to"] >= today})
 
 

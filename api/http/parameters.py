@@ -5,6 +5,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends
@@ -15,7 +16,7 @@ from api.http.dependencies import ActorParam, inline_dependency
 from api.http.query import interval_of, limit_of, malformed_parameter, moment_of, unknown_parameter
 from api.http.security import NO_SUCH_PATH
 from gis.crs import CRS, CRS84, OUTPUT_CRS, BBox, parse_bbox
-from gis.db import Actor, Database, Session
+from gis.db import Reader
 from gis.model import Layer, catalog
 from gis.read import Along, Near, Selection
 from gis.read.cql2 import compiler, operands, parse
@@ -96,32 +97,21 @@ HistoryLayerParam = Annotated[Layer, Depends(inline_dependency(layer_with_histor
 IdParam = Annotated[uuid.UUID, Depends(inline_dependency(feature_id))]
 
 
-DATABASE_PARAMETERS = ("near", "within", "filter")
-"""Parameters whose parsing needs the database or much time, so that it runs in a thread."""
+async def read_selection(reader: Reader, layer: Layer, query: QueryParams) -> Selection:
+    """The selection of a query, for the event loop: a filter is parsed in a thread, because that can take long."""
+    parse_query = partial(selection_of, reader, layer, query)
+    selection = await run_in_threadpool(parse_query) if query.get("filter") else parse_query()
+    return await with_locations(reader, selection, query)
 
 
-async def read_selection(database: Database, layer: Layer, query: QueryParams, actor: Actor) -> Selection:
-    """The selection of a query, parsed on the event loop unless it has one of ``DATABASE_PARAMETERS``."""
+def selection_of(reader: Reader, layer: Layer, query: QueryParams, *, lenient: bool = False) -> Selection:
+    """The selection of a query but for ``near`` and ``within`` (``with_locations``).
 
-    def parse_in_transaction() -> Selection:
-        with database.transaction(actor) as session:
-            return selection_of(session, layer, query, actor)
-
-    if any(query.get(name) for name in DATABASE_PARAMETERS):
-        return await run_in_threadpool(parse_in_transaction)
-    return selection_of(None, layer, query, actor)
-
-
-def selection_of(
-    session: Session | None, layer: Layer, query: QueryParams, actor: Actor, *, lenient: bool = False
-) -> Selection:
-    """The selection of a query. ``lenient`` ignores unknown and repeated parameters, as HTML pages do.
-
-    Without a session ``near`` and ``within`` are ignored, because they need the database.
-    Raises ``Malformed`` for a parameter that is unknown, repeated or invalid.
+    ``lenient`` ignores unknown and repeated parameters, as HTML pages do. Raises ``Malformed`` for a parameter that is
+    unknown, repeated or invalid.
     """
     where: dict[str, list[str]] = {}
-    known = layer.readable_fields(actor.clearance)
+    known = layer.readable_fields(reader.actor.clearance)
     for name in query:
         if name in RESERVED_PARAMETERS and not lenient and len(query.getlist(name)) > 1:
             # otherwise all values but the first would be ignored without notice
@@ -143,9 +133,9 @@ def selection_of(
                 )
             )
     bbox_crs = crs_of(query.get("bbox-crs"), "bbox-crs")
-    return Selection(
-        layer=layer,
-        clearance=actor.clearance,
+    return Selection.for_reader(
+        reader,
+        layer,
         ids=ids_of(query.getlist("id")),
         bbox=bbox_of(query.get("bbox"), bbox_crs),
         bbox_crs=bbox_crs.epsg,
@@ -158,11 +148,17 @@ def selection_of(
         limit=limit_of(query.get("limit")),
         filter=filter_of(query.get("filter"), query.get("filter-lang")),
         filter_crs=crs_of(query.get("filter-crs"), "filter-crs"),
-        near=near_of(session, query.get("near"), actor),
-        along=along_of(session, query.get("within"), actor),
         fields=fields_of(query.get("properties")),
         crs=crs_of(query.get("crs"), "crs"),
     )
+
+
+async def with_locations(reader: Reader, selection: Selection, query: QueryParams) -> Selection:
+    """The selection with the locations of ``near`` and ``within``, which are read from the database."""
+    near, within = query.get("near"), query.get("within")
+    if not near and not within:
+        return selection
+    return replace(selection, near=await near_of(reader, near), along=await along_of(reader, within))
 
 
 def ids_of(values: list[str]) -> list[uuid.UUID] | None:
@@ -213,9 +209,9 @@ NEAR_PATTERN = re.compile(r"(?P<at>.+?)\s*,\s*(?P<number>[0-9]+(?:\.[0-9]+)?)\s*
 MAX_DISTANCE_M = 100_000
 
 
-def near_of(session: Session | None, text: str | None, actor: Actor) -> Near | None:
+async def near_of(reader: Reader, text: str | None) -> Near | None:
     """The parameter ``near``: a marker address or coordinates, and a distance, such as ``147/6,500m``."""
-    if not text or session is None:
+    if not text:
         return None
     match = NEAR_PATTERN.fullmatch(text.strip())
     if match is None:
@@ -227,18 +223,18 @@ def near_of(session: Session | None, text: str | None, actor: Actor) -> Near | N
     metres = float(match["number"]) * (1000 if match["unit"] == "km" else 1)
     if metres > MAX_DISTANCE_M:
         raise malformed_parameter("near", "tối đa 100 km", "must be at most 100 km")
-    location = _single_location(session, match["at"], "near", actor)
+    location = await _single_location(reader, match["at"], "near")
     if location.geometry is None or location.geometry["type"] != "Point":
         raise malformed_parameter("near", "vị trí này chưa có tọa độ điểm", "this location has no point coordinates")
     lon, lat = location.geometry["coordinates"]
     return Near(lon, lat, metres)
 
 
-def along_of(session: Session | None, text: str | None, actor: Actor) -> Along | None:
+async def along_of(reader: Reader, text: str | None) -> Along | None:
     """The parameter ``within``: a section of the border line between two markers, such as ``168–168/2``."""
-    if not text or session is None:
+    if not text:
         return None
-    location = _single_location(session, text, "within", actor)
+    location = await _single_location(reader, text, "within")
     if location.length_m is None or location.chainage_m is None or location.border is None:
         raise malformed_parameter(
             "within", "phải là một đoạn giữa hai mốc có vị trí", "must be a section between two markers with positions"
@@ -246,7 +242,7 @@ def along_of(session: Session | None, text: str | None, actor: Actor) -> Along |
     return Along(location.border.value, location.chainage_m, location.chainage_m + location.length_m)
 
 
-def _single_location(session: Session, text: str, parameter: str, actor: Actor) -> Location:
+async def _single_location(reader: Reader, text: str, parameter: str) -> Location:
     """The location of a marker address, which may begin with its border, as in ``VN-KH 96``.
 
     Raises ``Malformed`` if there is none, or one on each of several borders.
@@ -254,9 +250,7 @@ def _single_location(session: Session, text: str, parameter: str, actor: Actor) 
     border, _, address = text.strip().partition(" ")
     has_border = border in [member.value for member in Border]
     try:
-        locations = locate(
-            session, address if has_border else text, border=border if has_border else None, clearance=actor.clearance
-        )
+        locations = await locate(reader, address if has_border else text, border=border if has_border else None)
     except (Invalid, Missing) as fault:
         errors = [replace(error, field=parameter) for error in fault.errors]
         raise Malformed(

@@ -10,6 +10,7 @@ from api.http.asgi import Scope
 from api.http.dependencies import CallParam, inline_dependency
 from api.http.parameters import AsOfParam, HistoryLayerParam, IdParam
 from api.ogc.write_request import TargetParam, WriteCallParam
+from gis.db import result_of
 from gis.read import Selection, pages
 from gis.write import child_resources
 
@@ -45,8 +46,8 @@ def read_child_rows(
 ) -> dict[str, Any]:
     """The rows of the child tables of a feature, as of ``as_of``."""
     with call.reading() as session:
-        pages.read_feature(session, Selection(layer, call.actor.clearance, as_of=as_of), item_id)
-        return resource.read(session, item_id, call.actor.clearance, as_of)
+        result_of(pages.read_feature(session, Selection.for_reader(session, layer, as_of=as_of), item_id))
+        return resource.read(session, item_id, as_of)
 
 
 @router.post("/{layer}/items/{item}/{child}", status_code=201)

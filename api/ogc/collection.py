@@ -13,7 +13,7 @@ from api.http.query import refuse_unknown_parameters
 from api.ogc import schemas, tiles
 from api.ogc.landing import COLLECTIONS
 from gis.crs import CRS84_URI, OUTPUT_CRS
-from gis.db import Actor, Session
+from gis.db import Session, result_of
 from gis.model import Layer
 from gis.read import Selection, pages
 from gis.release import released_layers
@@ -28,7 +28,7 @@ def collections(call: NegotiatedCallParam) -> Response:
     """All layers as collections."""
     refuse_unknown_parameters(call.request)
     with call.reading() as session:
-        documents = [_collection_document(call, session, layer) for layer in _visible_layers(session, call.actor)]
+        documents = [_collection_document(call, session, layer) for layer in _visible_layers(session)]
     document = {"links": self_links(call.request, JSON), "collections": documents}
     return document_response(call.request, document, JSON, title=COLLECTIONS.in_language(call.language))
 
@@ -44,8 +44,9 @@ def collection(layer: LayerParam, call: NegotiatedCallParam) -> Response:
     return document_response(call.request, document, JSON, title=document["title"], trail=trail)
 
 
-def _visible_layers(session: Session, actor: Actor) -> Iterator[Layer]:
+def _visible_layers(session: Session) -> Iterator[Layer]:
     """The layers to list: those of the actor's catalogue, for partners only the ones that were released to them."""
+    actor = session.actor
     released = released_layers(session) if actor.role.external else None
     for name, layer in catalog_of(actor).items():
         if released is None or name in released:
@@ -63,7 +64,7 @@ def breadcrumbs(language: Language, layer: Layer | None = None) -> list[tuple[st
 def _collection_document(call: Call, session: Session, layer: Layer) -> dict[str, Any]:
     request, path = call.request, f"/ogc/collections/{layer.name}"
     title = layer.title.in_language(call.language)
-    box = pages.extent(session, Selection(layer, call.actor.clearance))
+    box = result_of(pages.extent(session, Selection.for_reader(session, layer)))
     return {
         "id": layer.name,
         "title": title,

@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import uuid
-from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -36,9 +35,9 @@ from api.http.parameters import (
 from api.http.query import refuse_unknown_parameters
 from api.ogc.collection import breadcrumbs
 from gis.crs import CRS, CRS84
-from gis.db import Actor, Database
-from gis.model import Layer, links
-from gis.read import Selection, pages, sql, timeline
+from gis.db import Reader, result_of
+from gis.model import Layer
+from gis.read import Selection, links, pages, sql, timeline
 from gis.text import Language, Malformed, Text
 from layers.policy import editable_sql
 
@@ -56,13 +55,11 @@ async def items(request: Request) -> Response:
     """A page of features: ``bbox``, ``datetime``, ``limit``, ``q``, ``as_of``, ``sortby``, any property as a filter."""
     actor, database, language = actor_of(request), database_of(request), response_language(request)
     layer = layer_for_actor(request.path_params["layer"], actor)
-    selection = await read_selection(database, layer, request.query_params, actor)
-    matched: int | None = None
-    if _wants_count(request):
-        page, matched = await database.run_queries(actor, partial(pages.counted_page_queries, selection))
-    else:
-        page = await database.run_queries(actor, partial(pages.page_queries, selection))
-    features, cursor = page
+    async with database.reader(actor) as reader:
+        selection = await read_selection(reader, layer, request.query_params)
+        counted = _wants_count(request)
+        features, cursor = await pages.read_page(reader, selection)
+        matched = await pages.count_features(reader, selection) if counted else None
     path = f"/ogc/collections/{layer.name}"
     query = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
     page_links = [*self_links(request, GEOJSON), link(request, path, "collection", JSON)]
@@ -133,8 +130,11 @@ async def item(request: Request) -> Response:
     layer = layer_for_actor(request.path_params["layer"], actor)
     item_id = feature_id(request.path_params["item"])
     refuse_unknown_parameters(request, ITEM_PARAMETERS)
-    selection = await read_selection(database, layer, request.query_params, actor)
-    text, version = await database.run_queries(actor, partial(pages.feature_queries, selection, item_id))
+    async with database.reader(actor) as reader:
+        selection = await read_selection(reader, layer, request.query_params)
+        text, version = await pages.read_feature_with_version(reader, selection, item_id)
+        lists_methods = selection.as_of is None and not wants_html(request)
+        methods = await allowed_methods(reader, layer, item_id) if lists_methods else []
     if wants_html(request):
         feature = json.loads(text)
         properties = labelled_properties(layer.readable_fields(actor.clearance), feature, language)
@@ -150,23 +150,22 @@ async def item(request: Request) -> Response:
             html_response, request, document, title=title, trail=trail, properties=properties
         )
     response = feature_response(request, layer, item_id, text, version, crs=selection.crs)
-    if selection.as_of is None:
-        response.headers["Allow"] = ", ".join(await allowed_methods(database, actor, layer, item_id))
+    if methods:
+        response.headers["Allow"] = ", ".join(methods)
     return response
 
 
-async def allowed_methods(database: Database, actor: Actor, layer: Layer, item_id: uuid.UUID) -> list[str]:
+async def allowed_methods(reader: Reader, layer: Layer, item_id: uuid.UUID) -> list[str]:
     """The methods that the policy allows the actor on this feature, for the header ``Allow``."""
-    condition = editable_sql(actor.role, layer) if layer.editable else "false"
+    role = reader.actor.role
+    condition = editable_sql(role, layer) if layer.editable else "false"
     depends_on_row = condition not in ("true", "false")
-    if depends_on_row and not await database.run_queries(
-        actor, lambda _: pages.condition_queries(layer, condition, item_id)
-    ):
+    if depends_on_row and not await pages.meets_condition(reader, layer, condition, item_id):
         condition = "false"
     if condition == "false":
         return ["GET", "HEAD", "OPTIONS"]
     # A role that may change only some columns can neither replace nor retire a feature.
-    writes = ["PUT", "PATCH", "DELETE"] if not actor.role.edits[layer.name] else ["PATCH"]
+    writes = ["PUT", "PATCH", "DELETE"] if not role.edits[layer.name] else ["PATCH"]
     return ["GET", "HEAD", *writes, "OPTIONS"]
 
 
@@ -203,7 +202,7 @@ def history(
 ) -> dict[str, Any]:
     """The timeline of a feature, newest first, up to ``as_of``."""
     with database.transaction(actor) as session:
-        entries = timeline.timeline(session, layer, item_id, actor.clearance)
+        entries = timeline.timeline(session, layer, item_id)
     return {"entries": [vars(entry) for entry in entries if as_of is None or entry.at <= as_of]}
 
 
@@ -213,8 +212,8 @@ def item_links(
 ) -> dict[str, Any]:
     """The links of a feature in both directions, as of ``as_of``."""
     with database.transaction(actor) as session:
-        pages.read_feature(session, Selection(layer, actor.clearance, as_of=as_of), item_id)
-        feature_links = links.links_of(session, item_id, actor.clearance, as_of)
+        result_of(pages.read_feature(session, Selection.for_reader(session, layer, as_of=as_of), item_id))
+        feature_links = links.links_of(session, item_id, as_of)
     return {
         "links": [
             {

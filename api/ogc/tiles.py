@@ -4,12 +4,10 @@ A tile takes the filters of ``items``. The header ``Tile-Content`` says whether 
 grid cell, ``Tile-Dropped`` how many features of the lowest priority were left out because the tile was full.
 """
 
-from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from api.http.dependencies import ActorParam, DatabaseParam, LanguageParam, actor_of, database_of, inline_dependency
 from api.http.etag import etag, is_not_modified
@@ -18,7 +16,7 @@ from api.http.negotiation import base_url, link
 from api.http.parameters import LayerParam, layer_for_actor, read_selection
 from api.http.query import refuse_unknown_parameters
 from gis.crs import EPSG_URI, WEB_MERCATOR
-from gis.db import Actor, Database
+from gis.db import Reader
 from gis.model import Clearance, Layer, Level
 from gis.read import HALF_WORLD_M, MAX_COUNT_ZOOM, Selection, count_field, pages, tiles
 from gis.text import Malformed, Missing, Text
@@ -96,10 +94,10 @@ KNOWN_TILE_MATRIX_SET = [Depends(inline_dependency(tile_matrix_set))]
 JSON_ONLY = [Depends(inline_dependency(require_json))]
 
 
-async def _selection(database: Database, layer: Layer, request: Request, actor: Actor) -> Selection:
+async def _selection(reader: Reader, layer: Layer, request: Request) -> Selection:
     for name in UNSUPPORTED_PARAMETERS & set(request.query_params):
         raise Malformed(Text(f"Ô bản đồ không nhận tham số '{name}'", f"Tiles take no parameter '{name}'"))
-    selection = await read_selection(database, layer, request.query_params, actor)
+    selection = await read_selection(reader, layer, request.query_params)
     return selection.unpaged()
 
 
@@ -119,10 +117,9 @@ async def tile(request: Request) -> Response:
     require_mvt(request)
     layer = layer_with_geometry(layer_for_actor(path["layer"], actor))
     coord = tile_coord(path["zoom"], path["row"], path["column"])
-    selection = await _selection(database, layer, request, actor)
-    vector_tile = await database.run_queries(
-        actor, partial(tiles.tile_queries, selection, coord, from_counts=not actor.role.scoped)
-    )
+    async with database.reader(actor) as reader:
+        selection = await _selection(reader, layer, request)
+        vector_tile = await tiles.tile(reader, selection, coord, from_counts=not actor.role.scoped)
     tag = etag(vector_tile.content, digits=64)
     headers = {
         "ETag": tag,
@@ -148,12 +145,12 @@ def tilesets(request: Request, layer: GeometryLayerParam, language: LanguagePara
 
 
 @router.get("/collections/{layer}/tiles/{tms}", dependencies=KNOWN_TILE_MATRIX_SET + JSON_ONLY)
-def tileset(
+async def tileset(
     request: Request, layer: GeometryLayerParam, actor: ActorParam, database: DatabaseParam, language: LanguageParam
 ) -> dict[str, Any]:
     """The metadata of the tileset of a layer."""
-    with database.transaction(actor) as session:
-        box = pages.extent(session, Selection(layer, actor.clearance))
+    async with database.reader(actor) as reader:
+        box = await pages.extent(reader, Selection.for_reader(reader, layer))
     about = _tileset(request, layer, language)
     path = f"/ogc/collections/{layer.name}"
     every_tile = link(request, f"{path}/tiles/{TILE_MATRIX_SET}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", "item", MVT)
@@ -185,8 +182,9 @@ async def tilejson(
 ) -> dict[str, Any]:
     """The tileset as TileJSON 3.0; the filters of the request are part of the URL template of the tiles."""
     _refuse_other_formats(request, "json")
-    await _selection(database, layer, request, actor)
-    box = await run_in_threadpool(_extent, database, layer, actor)
+    async with database.reader(actor) as reader:
+        await _selection(reader, layer, request)
+        box = await pages.extent(reader, Selection.for_reader(reader, layer))
     filters = urlencode([pair for pair in request.query_params.multi_items() if pair[0] not in ("f", "lang")])
     template = f"/ogc/collections/{layer.name}/tiles/{TILE_MATRIX_SET}/{{z}}/{{y}}/{{x}}"
     fields = {name: schema["title"] for name, schema in _properties(layer, actor.clearance, language).items()}
@@ -246,11 +244,6 @@ def tile_matrix_set_definition() -> dict[str, Any]:
             for zoom in range(tiles.DEEPEST_ZOOM + 1)
         ],
     }
-
-
-def _extent(database: Database, layer: Layer, actor: Actor) -> tuple[float, float, float, float] | None:
-    with database.transaction(actor) as session:
-        return pages.extent(session, Selection(layer, actor.clearance))
 
 
 def _tileset(request: Request, layer: Layer, language: LanguageParam) -> dict[str, Any]:

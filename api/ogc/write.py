@@ -24,6 +24,7 @@ from api.ogc.write_request import (
     flatten_feature,
     with_geometry_crs,
 )
+from gis.db import result_of
 from gis.model import Feature, Layer
 from gis.read import Selection, pages
 from gis.text import FieldError, Invalid, invalid
@@ -88,7 +89,8 @@ def _update(call: WriteCall, target: Target, values: Mapping[str, Any], submitte
     with call.transaction() as session:
         feature = target.lock(session)
         _require_reason_to_lower_level(feature, values, call.reason)
-        current = json.loads(pages.read_feature(session, Selection(layer, call.actor.clearance, crs=crs), target.id))
+        selection = Selection.for_reader(session, layer, crs=crs)
+        current = json.loads(result_of(pages.read_feature(session, selection, target.id)))
         _refuse_status_change(layer, submitted, current["properties"])
         commands.update(session, layer, feature, _without_unchanged_geometry(with_geometry_crs(values, crs), current))
         return feature_as_written(call, session, layer, target.id)

@@ -15,7 +15,7 @@ from api.http.parameters import IdParam, LayerParam, crs_of
 from api.http.request_body import BodyParam
 from api.ogc.items import feature_response
 from gis.crs import CRS
-from gis.db import Session
+from gis.db import Session, result_of
 from gis.model import Feature, Layer
 from gis.read import Selection, pages
 from gis.text import Malformed, Text, invalid
@@ -131,6 +131,6 @@ def feature_as_written(
     call: Call, session: Session, layer: Layer, feature_id: uuid.UUID, status: int = 200
 ) -> Response:
     """The response to a write: the feature as the actor may read it."""
-    selection = Selection(layer, call.actor.clearance)
-    text, version = pages.read_feature_with_version(session, selection, feature_id)
+    selection = Selection.for_reader(session, layer)
+    text, version = result_of(pages.read_feature_with_version(session, selection, feature_id))
     return feature_response(call.request, layer, feature_id, text, version, status)

@@ -14,12 +14,12 @@ from fastapi import APIRouter, Request, Response
 
 from api.http.dependencies import ActorParam, DatabaseParam, PageLanguageParam
 from api.http.page import page_context, page_response
-from api.http.parameters import selection_of
+from api.http.parameters import selection_of, with_locations
 from api.http.query import moment_of
 from api.rest.layers import layer_card, may_create
 from api.settings import Settings
 from gis.crs import CRS84
-from gis.db import Actor, Session
+from gis.db import Session, result_of
 from gis.model import catalog
 from gis.read import Selection, TimeSpan, change_feed, pages
 from gis.release import holdings
@@ -77,12 +77,13 @@ def list_page(request: Request, actor: ActorParam, database: DatabaseParam, lang
     """The list of one layer, with the same filters as its items endpoint."""
     layer = catalog[request.url.path.strip("/")]
     with database.transaction(actor) as session:
-        requested = selection_of(session, layer, request.query_params, actor, lenient=True)
+        requested = selection_of(session, layer, request.query_params, lenient=True)
+        requested = result_of(with_locations(session, requested, request.query_params))
         selection = replace(
             requested, limit=ROWS_PER_PAGE, fields=None, crs=CRS84, sort=_sort_of(request, requested), ranked=True
         )
-        features, cursor = pages.read_page(session, selection)
-        total = pages.count_features(session, selection) if cursor or selection.after else len(features)
+        features, cursor = result_of(pages.read_page(session, selection))
+        total = result_of(pages.count_features(session, selection)) if cursor or selection.after else len(features)
     query = {name: value for name, value in request.query_params.items() if name != "after"}
     more = f"{request.url.path}?{urlencode({**query, 'after': cursor})}" if cursor else None
     html = lists.list_page(
@@ -116,21 +117,23 @@ def committee_board(
     with database.transaction(actor) as session:
 
         def selection(name: str, **where: Sequence[str]) -> Selection:
-            return Selection(catalog[name], actor.clearance, where=where, as_of=as_of)
+            return Selection.for_reader(session, catalog[name], where=where, as_of=as_of)
 
         def read(selection: Selection) -> list[Any]:
-            return [json.loads(feature) for feature in pages.read_features(session, selection)]
+            return [json.loads(feature) for feature in result_of(pages.read_features(session, selection))]
 
+        open_incidents = selection("incidents", open=["true"])
+        markers_in_need = selection("markers", condition=board.CONDITIONS_IN_NEED)
         html = board.board_page(
             language,
             cards={name: layer_card(catalog[name], actor) for name in BOARD_LAYERS},
             works=read(selection("works", urgency=board.OUTSTANDING_URGENCIES)),
             tasks=read(selection("tasks", urgency=board.OUTSTANDING_URGENCIES)),
-            incidents=pages.count_by_value(session, selection("incidents", open=["true"]), "severity"),
+            incidents=result_of(pages.count_by_value(session, open_incidents, "severity")),
             gates=read(selection("gates")),
-            markers_in_need=pages.count_features(session, selection("markers", condition=board.CONDITIONS_IN_NEED)),
+            markers_in_need=result_of(pages.count_features(session, markers_in_need)),
             since=since,
-            changed=_changes_since(session, actor, since, as_of),
+            changed=_changes_since(session, since, as_of),
             recalled_count=holdings.count_recalled_holdings(session)
             if actor.role.manages_releases and as_of is None
             else 0,
@@ -140,12 +143,10 @@ def committee_board(
     return page_response(request, html)
 
 
-def _changes_since(
-    session: Session, actor: Actor, since: dt.datetime | None, as_of: dt.datetime | None
-) -> dict[str, int]:
+def _changes_since(session: Session, since: dt.datetime | None, as_of: dt.datetime | None) -> dict[str, int]:
     """The number of changed features of each layer of the board since the last meeting; empty without a meeting."""
     until = as_of or dt.datetime.now(dt.UTC)
     if since is None or since > until:
         return {}
-    selections = [Selection(catalog[name], actor.clearance) for name in BOARD_LAYERS]
+    selections = [Selection.for_reader(session, catalog[name]) for name in BOARD_LAYERS]
     return change_feed.change_counts(session, selections, TimeSpan(since, until))

@@ -12,6 +12,7 @@ from api.rest import release_documents, releases
 from api.rest.layers import layer_card
 from api.rest.releases import RELEASE_MANAGERS_ONLY, ReleaseParam
 from api.settings import Settings
+from gis.db import result_of
 from gis.model import all_layers, catalog
 from gis.read import Selection, pages
 from gis.release import ALWAYS_RELEASED_FIELDS, ReleaseState, snapshot_layer, workflow
@@ -69,9 +70,9 @@ def draft_page(call: PageCallParam, release: ReleaseParam) -> Response:
 def _release_form(call: Call, previous: dict[str, Any] | None = None, etag: str | None = None) -> Response:
     """The form, empty or filled in from the latest version of ``previous``; ``etag`` is that of the draft to change."""
     filters = {part["layer"]: part["filter"] for part in previous["versions"][0]["parts"]} if previous else {}
-    selection = Selection(catalog["documents"], call.actor.clearance, limit=MAX_DOCUMENTS)
     with call.reading() as session:
-        features = pages.read_features(session, selection)
+        selection = Selection.for_reader(session, catalog["documents"], limit=MAX_DOCUMENTS)
+        features = result_of(pages.read_features(session, selection))
     documents = [
         {
             "id": document["id"],

@@ -16,11 +16,11 @@ from api.http.dependencies import Call, CallParam, PageCallParam
 from api.http.media_types import JSON
 from api.http.negotiation import link
 from api.http.page import page_context, page_response
-from api.http.parameters import HistoryLayerParam, layer_named, selection_of
+from api.http.parameters import HistoryLayerParam, layer_named, selection_of, with_locations
 from api.http.query import limit_of, malformed_parameter, moment_of, outside_calendar, refuse_unknown_parameters
 from api.http.security import path_and_query
 from api.rest.layers import layer_card
-from gis.db import Actor, Session
+from gis.db import Actor, Session, result_of
 from gis.model import Layer, all_layers
 from gis.read import ChangeFeedEntry, Selection, TimeSpan, change_feed
 from gis.text import Forbidden, Malformed, Text
@@ -49,7 +49,8 @@ def changes_of_layer(layer: HistoryLayerParam, call: CallParam) -> dict[str, Any
     span = span_of(call.query, call.actor)
     filters = QueryParams([pair for pair in call.query.multi_items() if pair[0] not in CHANGE_FEED_PARAMETERS])
     with call.reading() as session:
-        selection = selection_of(session, layer, filters, call.actor)
+        selection = selection_of(session, layer, filters)
+        selection = result_of(with_locations(session, selection, filters))
         entries, cursor = change_feed.change_feed(session, [selection], span)
     return _changes_document(call.request, span, entries, cursor)
 
@@ -69,7 +70,7 @@ def changes_page(call: PageCallParam) -> Response:
     actor = call.actor
     with call.reading() as session:
         span, entries, cursor = read_changes(session, call, CHANGES_PER_PAGE)
-        counts = {} if span.after else change_feed.change_counts(session, layer_selections(call.query, actor), span)
+        counts = {} if span.after else change_feed.change_counts(session, layer_selections(session, call.query), span)
     html = render_changes(
         call.language,
         cards={layer.name: layer_card(layer, actor) for layer in all_layers()},
@@ -90,12 +91,12 @@ def read_changes(
 ) -> tuple[TimeSpan, list[ChangeFeedEntry], str | None]:
     """A page of the change feed of the layers in ``layer``, or of all: time span, entries and next cursor."""
     span = span_of(call.query, call.actor, max_limit)
-    return span, *change_feed.change_feed(session, layer_selections(call.query, call.actor), span)
+    return span, *change_feed.change_feed(session, layer_selections(session, call.query), span)
 
 
-def layer_selections(query: QueryParams, actor: Actor) -> list[Selection]:
+def layer_selections(session: Session, query: QueryParams) -> list[Selection]:
     """Selections of all rows of the layers in ``layer``, or of all layers."""
-    return [Selection(layer, actor.clearance) for layer in layers_by_name(query.get("layer"))]
+    return [Selection.for_reader(session, layer) for layer in layers_by_name(query.get("layer"))]
 
 
 def layers_by_name(names: str | None) -> Sequence[Layer]:

@@ -23,9 +23,9 @@ from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope, Send
 
 from api.http.dependencies import CallParam
-from api.http.parameters import LayerParam, layer_named, selection_of
+from api.http.parameters import LayerParam, layer_named, selection_of, with_locations
 from gis.crs import PROVINCIAL_WIDTH, ZONES, Zone, parse_epsg, zone_by_epsg, zone_by_meridian
-from gis.db import AccessLogEntry, Actor, Database, Session
+from gis.db import AccessLogEntry, Actor, Database, Session, result_of
 from gis.files import CHUNK_BYTES, FORMATS, Export, find_format, formats, writers
 from gis.model import Layer
 from gis.read import sql
@@ -73,8 +73,8 @@ def export_of(database: Database, layer: Layer, parameters: QueryParams, reader:
     """The export of a request. Errors in the parameters are raised here, before the response begins."""
     filters = QueryParams([pair for pair in parameters.multi_items() if pair[0] not in EXPORT_PARAMETERS])
     with database.transaction(reader) as session:
-        selection = selection_of(session, layer, filters, reader)
-        provenance = _release_provenance(session, layer, reader)
+        selection = result_of(with_locations(session, selection_of(session, layer, filters), filters))
+        provenance = _release_provenance(session, layer)
     delimiter = parameters.get("delimiter") or ","
     if delimiter not in (",", ";"):
         raise Malformed(
@@ -100,9 +100,9 @@ def export_of(database: Database, layer: Layer, parameters: QueryParams, reader:
     )
 
 
-def _release_provenance(session: Session, layer: Layer, reader: Actor) -> dict[str, Any]:
+def _release_provenance(session: Session, layer: Layer) -> dict[str, Any]:
     """The releases and watermarks behind a partner's file, so that a leaked copy can be traced; empty for others."""
-    if not reader.role.external:
+    if not session.actor.role.external:
         return {}
     manifests = [item.manifest for item in holdings.list_manifests(session) if item.withdrawn_at is None]
     latest = {manifest["release"]: manifest for manifest in reversed(manifests) if layer.name in manifest["layers"]}

@@ -10,10 +10,9 @@ from api.http.json_text import json_bytes
 from api.http.media_types import GEOJSON
 from api.http.query import refuse_unknown_parameters
 from gis.crs import is_longitude_latitude
-from gis.db import QueryGenerator
-from gis.model import Clearance
+from gis.db import Reader
 from gis.text import invalid
-from layers.locating import Location, locate_queries, reverse_locate_queries
+from layers import locating
 
 router = APIRouter(prefix="/api", tags=["locate"])
 
@@ -27,21 +26,21 @@ async def locate(request: Request) -> Response:
     query = request.query_params
     refuse_unknown_parameters(request, ("q", "border", "crs", "near", "lon", "lat"), common=("lang",))
     options = {name: query[name] or None for name in ("border", "crs", "near") if name in query}
-    locations = await database.run_queries(actor, lambda _: _locate_query(query, options, actor.clearance))
-    features = [_feature(location) for location in locations]
+    async with database.reader(actor) as reader:
+        features = [_feature(location) for location in await _requested_locations(reader, query, options)]
     document = {"type": "FeatureCollection", "numberReturned": len(features), "features": features}
     return Response(json_bytes(document), media_type=GEOJSON)
 
 
-def _locate_query(
-    query: QueryParams, options: dict[str, str | None], reader: Clearance
-) -> QueryGenerator[list[Location]]:
+async def _requested_locations(
+    reader: Reader, query: QueryParams, options: dict[str, str | None]
+) -> list[locating.Location]:
     if "lon" not in query and "lat" not in query:
-        return (yield from locate_queries((query.get("q") or "")[:MAX_QUERY_LENGTH], **options, clearance=reader))
+        return await locating.locate(reader, (query.get("q") or "")[:MAX_QUERY_LENGTH], **options)
     lon, lat = _degrees(query.get("lon"), "lon"), _degrees(query.get("lat"), "lat")
     if not is_longitude_latitude(lon, lat):
         raise invalid("lon", "out_of_range", "Kinh độ, vĩ độ ngoài phạm vi", "Longitude or latitude out of range")
-    return [(yield from reverse_locate_queries(lon, lat, border=options.get("border"), clearance=reader))]
+    return [await locating.reverse_locate(reader, lon, lat, border=options.get("border"))]
 
 
 def _degrees(text: str | None, name: str) -> float:
@@ -51,7 +50,7 @@ def _degrees(text: str | None, name: str) -> float:
         raise invalid(name, "type", "Phải là số độ thập phân", "Must be a number of degrees") from None
 
 
-def _feature(location: Location) -> dict[str, Any]:
+def _feature(location: locating.Location) -> dict[str, Any]:
     properties: dict[str, Any] = {
         "kind": location.kind,
         "address": location.address,

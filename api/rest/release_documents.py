@@ -43,12 +43,12 @@ def preview_rows(
     for part in parts:
         layer = catalog[part.layer]
         with call.database.transaction(PARTNER) as session:
-            selection = part_selection(session, layer, part.filter, PARTNER)
+            selection = part_selection(session, layer, part.filter)
             rows[part.layer] = contents.releasable_content(
                 session, PreparedPart(selection, tuple(part.fields), part.decimals, part.filter)
             )
         with call.reading() as session:
-            selection = part_selection(session, layer, part.filter, call.actor)
+            selection = part_selection(session, layer, part.filter)
             held_back += contents.withheld(session, selection, rows[part.layer])
     return rows, held_back
 

@@ -9,14 +9,13 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ValidationInfo
 from starlette.datastructures import QueryParams
 
-from api.http.parameters import selection_of
-from gis.db import Actor, Session
+from api.http.parameters import selection_of, with_locations
+from gis.db import Session, result_of
 from gis.model import Layer, catalog
 from gis.read import Selection, pages
 from gis.release import PreparedPart, ReleaseState, Terms
 from gis.text import LONE_SURROGATE, Missing, Text, invalid, parse_date
 from gis.write import ERROR_TEXTS, FieldValueError, bodies, clean_text
-from layers.policy import PARTNER
 from layers.secrecy import refuse_state_secret
 
 UNSUPPORTED_PARAMETERS = (
@@ -143,7 +142,7 @@ class StateTransition(bodies.Body):
     reason: Annotated[str | None, _text(500)]
 
 
-def terms_of(session: Session, draft: VersionDraft, actor: Actor) -> Terms:
+def terms_of(session: Session, draft: VersionDraft) -> Terms:
     """The terms of a version.
 
     ``basis`` defaults to the number of the document if partners may read the document, and must not be that number if
@@ -151,9 +150,9 @@ def terms_of(session: Session, draft: VersionDraft, actor: Actor) -> Terms:
     """
     basis = draft.basis
     if draft.document is not None:
-        selection = Selection(catalog["documents"], actor.clearance)
+        selection = Selection.for_reader(session, catalog["documents"])
         try:
-            properties = json.loads(pages.read_feature(session, selection, draft.document))["properties"]
+            properties = json.loads(result_of(pages.read_feature(session, selection, draft.document)))["properties"]
         except Missing:
             raise invalid("document", "unknown", *UNKNOWN_DOCUMENT) from None
         designation = properties["number"] or properties["title"]
@@ -172,7 +171,7 @@ def terms_of(session: Session, draft: VersionDraft, actor: Actor) -> Terms:
 
 
 def prepared_parts(session: Session, draft: VersionDraft) -> list[PreparedPart]:
-    """The layers of a version, read as a partner, so that filters over fields above that clearance are refused.
+    """The layers of a version. ``session`` acts as a partner, so that filters over fields above its level are refused.
 
     Raises ``Invalid`` or ``Malformed``.
     """
@@ -180,13 +179,14 @@ def prepared_parts(session: Session, draft: VersionDraft) -> list[PreparedPart]:
 
 
 def _prepared_part(session: Session, part: PartDraft) -> PreparedPart:
-    selection = part_selection(session, catalog[part.layer], part.filter, PARTNER)
+    selection = part_selection(session, catalog[part.layer], part.filter)
     return PreparedPart(selection, tuple(part.fields), part.decimals, part.filter)
 
 
-def part_selection(session: Session, layer: Layer, parameters: Any, reader: Actor) -> Selection:
-    """The selection of one layer of a version for a reader, from parameters of ``items`` as a dictionary.
+def part_selection(session: Session, layer: Layer, parameters: Any) -> Selection:
+    """The selection of one layer of a version for the actor of the session.
 
+    ``parameters`` are those of ``items`` as a dictionary.
     Raises ``Invalid`` or, as ``items`` does, ``Malformed``.
     """
     if not isinstance(parameters, dict):
@@ -208,4 +208,5 @@ def part_selection(session: Session, layer: Layer, parameters: Any, reader: Acto
             raise invalid(
                 "parts.filter", "parameter", f"Không nhận tham số '{name}'", f"Must not contain the parameter '{name}'"
             )
-    return selection_of(session, layer, QueryParams(pairs), reader).unpaged()
+    query = QueryParams(pairs)
+    return result_of(with_locations(session, selection_of(session, layer, query), query)).unpaged()

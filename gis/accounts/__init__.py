@@ -1,5 +1,7 @@
 """Accounts: people, roles, authentication, passwords, tokens and throttling."""
 
+from sqlalchemy.orm import Session as AccountsSession
+
 from gis.accounts.authentication import Accounts
 from gis.accounts.passwords import MIN_LENGTH
 from gis.accounts.principals import Principal, may_write
@@ -14,6 +16,7 @@ __all__ = [
     "MAX_PER_MINUTE",
     "MIN_LENGTH",
     "Accounts",
+    "AccountsSession",
     "Principal",
     "StartedSession",
     "delay_s",

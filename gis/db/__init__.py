@@ -1,7 +1,8 @@
 """Database access: actors, transactions and connection pools."""
 
 from gis.db.actors import Actor, Role
-from gis.db.pool import BoundQuery, QueryGenerator
+from gis.db.pool import BoundQuery
+from gis.db.reader import AccessLogEntry, Reader, result_of
 from gis.db.session import (
     ACCOUNTS_LOGIN,
     LOGINS,
@@ -9,7 +10,6 @@ from gis.db.session import (
     READER_LOGIN,
     SEALER_LOGIN,
     WRITER_LOGIN,
-    AccessLogEntry,
     Database,
     Session,
 )
@@ -25,7 +25,8 @@ __all__ = [
     "Actor",
     "BoundQuery",
     "Database",
-    "QueryGenerator",
+    "Reader",
     "Role",
     "Session",
+    "result_of",
 ]

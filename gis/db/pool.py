@@ -9,9 +9,9 @@ transaction would.
 
 import asyncio
 import datetime as dt
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import psycopg
 from psycopg.types.string import TextBinaryLoader
@@ -29,7 +29,6 @@ MAX_PREPARED_STATEMENTS: Final = 200
 """Prepared statements per connection; for a further one the least recently used is deallocated."""
 
 Row = tuple[Any, ...]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -43,10 +42,6 @@ class BoundQuery:
     values: Mapping[str, Any]
     prepared: bool = False
     as_of: dt.datetime | None = None
-
-
-QueryGenerator = Generator[BoundQuery, list[Row], T]
-"""A generator that yields queries one after the other, is sent the rows of each, and returns the result."""
 
 
 class BytesLoader(TextBinaryLoader):

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 import psycopg
 from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session as Session
 
 from gis.db.pool import BUSY_TEXT
 from gis.text.errors import Conflict, FieldError, Forbidden, Invalid, Refusal, TooMany, Unavailable

@@ -6,24 +6,22 @@ then enforces row policies and column grants, and its triggers journal every cha
 """
 
 import datetime as dt
-import json
 import logging
-import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import psycopg
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.orm import Session as Session, SessionTransaction
+from sqlalchemy.orm import Session as OrmSession, SessionTransaction
 
 from gis.db.actors import Actor
-from gis.db.pool import BoundQuery, LoginPool, QueryGenerator, T
+from gis.db.pool import BoundQuery, BytesLoader, LoginPool, Row
+from gis.db.reader import AccessLogEntry, PooledReader, Reader, result_of
 from gis.db.refusals import PARTNERS_NOT_SERVED_TEXT, TOO_MANY_DOWNLOADS_TEXT, translate_database_errors
 from gis.db.semaphore import SharedSemaphore
-from gis.model.as_of import setting_of
+from gis.model.as_of import set_as_of, setting_of
 from gis.text.errors import Forbidden, Unavailable
 from gis.text.i18n import Text
 
@@ -93,52 +91,43 @@ def _set_context_sql(placeholder: str) -> str:
 SET_CONTEXT = text(_set_context_sql(":{}"))
 DRIVER_SET_CONTEXT = _set_context_sql("%({})s")
 
-DRIVER_JOURNAL_READ = "select app.journal_read(%(layer)s, %(feature_id)s, %(action)s, cast(%(selection)s as jsonb))"
-JOURNAL_READ = text("select app.journal_read(:layer, :feature_id, :action, cast(:selection as jsonb))")
 
+class Session(OrmSession):
+    """A transaction in the name of an actor: a ``Reader`` that runs queries on its connection, without suspending.
 
-@dataclass(frozen=True)
-class AccessLogEntry:
-    """An entry of the access log: restricted records that were read, or a file that was exported.
-
-    ``selection`` describes the request as JSON, ``action`` is ``read`` or ``export``; ``feature_id`` is set if exactly
-    one record was read.
+    It cannot begin a transaction without the context of the actor (``_set_context``).
     """
 
-    layer: str
-    selection: Mapping[str, Any]
-    feature_id: uuid.UUID | None = None
-    action: str = "read"
+    def __init__(self, engine: Engine, actor: Actor, context: Mapping[str, str]) -> None:
+        super().__init__(engine, expire_on_commit=False, autoflush=True)
+        self.actor, self.context = actor, context
+        self.entries: list[AccessLogEntry] = []
 
-    def parameters(self) -> dict[str, Any]:
-        """The parameters of ``JOURNAL_READ``."""
-        selection = json.dumps(self.selection, ensure_ascii=False, default=str)
-        return {"layer": self.layer, "feature_id": self.feature_id, "action": self.action, "selection": selection}
+    async def fetch(self, query: BoundQuery) -> list[Row]:
+        """The rows of a query, with texts as bytes."""
+        with self.driver_connection(query.as_of).cursor(binary=True) as cursor:
+            cursor.adapters.register_loader("text", BytesLoader)
+            cursor.execute(query.sql, query.values, prepare=None if query.prepared else False)
+            return cursor.fetchall() if cursor.description else []
 
+    def record_access(self, entry: AccessLogEntry) -> None:
+        """Keep an entry until the transaction has ended."""
+        self.entries.append(entry)
 
-class AccessRecorder(Protocol):
-    """Collects the entries of the access log: a session, or a stand-in for queries that run without one."""
+    def driver_connection(self, as_of: dt.datetime | None = None) -> psycopg.Connection[Any]:
+        """The psycopg connection of this transaction, for rows that go to the response without the ORM.
 
-    @property
-    def info(self) -> dict[Any, Any]:
-        """``info["readings"]`` is the list of entries."""
-
-
-class _MemoryRecorder:
-    """The stand-in: a list in memory."""
-
-    def __init__(self) -> None:
-        self.info: dict[Any, Any] = {}
-
-
-class ActorSession(Session):
-    """A session that cannot begin a transaction without the context of an actor (``_set_context``)."""
+        SQL that was composed for a moment of the past has to be executed with that moment as ``as_of``.
+        """
+        if as_of is not None:
+            set_as_of(self, as_of)
+        return self.connection().connection.driver_connection  # type: ignore[return-value]
 
 
-@event.listens_for(ActorSession, "after_begin")
+@event.listens_for(Session, "after_begin")
 def _set_context(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
     """Set role and context at the beginning of every transaction, also of one after a commit within a request."""
-    connection.execute(SET_CONTEXT, session.info["context"])
+    connection.execute(SET_CONTEXT, session.context)
 
 
 class Database:
@@ -193,44 +182,39 @@ class Database:
             raise Forbidden(Text("Tài khoản không có quyền sửa", "You may not edit"))
         with translate_database_errors():
             engine = self._writer if write else self._read_engine(actor)
-            session = ActorSession(engine, expire_on_commit=False, autoflush=True)
-            session.info["context"] = _context(
-                actor, write, reason, request or self._request, device_at or self._device_at
-            )
-            with session, session.begin():
+            context = _context(actor, write, reason, request or self._request, device_at or self._device_at)
+            with Session(engine, actor, context) as session, session.begin():
                 yield session
-            if entries := session.info.get("readings"):
-                self.record_access(actor, entries, request)
+            if session.entries:
+                self.record_access(actor, session.entries, request)
 
-    async def run_queries(self, actor: Actor, make_queries: Callable[[AccessRecorder], QueryGenerator[T]]) -> T:
-        """Run a generator of queries in the name of ``actor``, each in a transaction of one round trip.
+    @asynccontextmanager
+    async def reader(self, actor: Actor) -> AsyncIterator[Reader]:
+        """A reader on the event loop in the name of ``actor``, whose queries are a transaction of one round trip each.
 
-        As in ``transaction``, restricted records that were read are written to the access log before the result is
-        returned, and database errors are translated into refusals.
+        As in ``transaction``, restricted records that were read are written to the access log when the block ends,
+        before control returns, and database errors are translated into refusals.
         """
-        recorder = _MemoryRecorder()
-        queries = make_queries(recorder)
-        context = _context(actor)
         with translate_database_errors():
-            pool = self._pools[self._read_engine(actor)]
+            pool, context = self._pools[self._read_engine(actor)], _context(actor)
+
+            def execute(query: BoundQuery) -> Awaitable[list[Row]]:
+                return pool.execute(DRIVER_SET_CONTEXT, {**context, "as_of": setting_of(query.as_of)}, query)
+
+            reader = PooledReader(actor, execute)
             try:
-                query = next(queries)
-                while True:
-                    moment = {"as_of": setting_of(query.as_of)}
-                    query = queries.send(await pool.execute(DRIVER_SET_CONTEXT, {**context, **moment}, query))
-            except StopIteration as end:
-                result: T = end.value
-            for entry in recorder.info.get("readings", ()):
-                journal_read = BoundQuery(DRIVER_JOURNAL_READ, entry.parameters(), prepared=True)
-                await self._pools[self._writer].execute(DRIVER_SET_CONTEXT, self._journal_context(actor), journal_read)
-        return result
+                yield reader
+            finally:
+                reader.closed = True
+            for entry in reader.entries:
+                await self._pools[self._writer].execute(DRIVER_SET_CONTEXT, self._journal_context(actor), entry.query())
 
     def record_access(self, actor: Actor, entries: Sequence[AccessLogEntry], request: str | None = None) -> None:
         """Write entries to the access log, in a transaction of its own, before ``actor`` gets the data."""
-        with translate_database_errors(), ActorSession(self._writer) as session, session.begin():
-            session.info["context"] = self._journal_context(actor, request)
+        context = self._journal_context(actor, request)
+        with translate_database_errors(), Session(self._writer, actor, context) as session, session.begin():
             for entry in entries:
-                session.execute(JOURNAL_READ, entry.parameters())
+                result_of(session.fetch(entry.query()))
 
     def _journal_context(self, actor: Actor, request: str | None = None) -> dict[str, str]:
         """The context for the access log: no role, since the writing login itself may execute the function."""

@@ -17,12 +17,12 @@ import pyarrow.ipc
 import shapely
 from shapely import GeometryType
 from shapely.geometry.base import BaseMultipartGeometry
-from sqlalchemy.orm import Session
 
+from gis.db.session import Session
 from gis.files.formats import Export, geometry_wkb
 from gis.model.fields import Field
 from gis.model.row import Row
-from gis.read import execution, pages
+from gis.read import pages
 from gis.read.sql import is_withheld_sql, selected_fields
 
 BATCH_ROWS: Final = 1_000
@@ -148,7 +148,7 @@ def rows_of(
 ) -> Iterator[list[tuple[Any, ...]]]:
     """Yield the selected rows in batches, read through a server-side cursor."""
     sql, values = pages.unpaged_sql(export.selection, select_list)
-    connection = execution.driver_connection(session, export.selection.as_of)
+    connection = session.driver_connection(export.selection.as_of)
     with connection.cursor(name="export", binary=True) as cursor:
         cursor.execute(sql, values)
         while rows := cursor.fetchmany(BATCH_ROWS):

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy.orm import Session
-
 from gis.db.actors import Actor
-from gis.db.session import Database
+from gis.db.reader import result_of
+from gis.db.session import Database, Session
 from gis.files.formats import MAX_ROWS, STREAMED_FORMATS, Export, columns_of, too_large
 from gis.files.gdal import GDAL_ERRORS, write_flatgeobuf, write_geopackage
 from gis.files.geoparquet import write_parquet
@@ -55,7 +54,7 @@ def _write_file(
     """Count the rows, then write the workbook from the database or another format from a spool."""
     path = folder / f"{export.selection.layer.name}{export.format.extension}"
     with database.transaction(actor) as session:
-        if pages.count_features(session, export.selection) > MAX_ROWS:
+        if result_of(pages.count_features(session, export.selection)) > MAX_ROWS:
             raise too_large()
         if export.format.name == "xlsx":
             _write_workbook(session, export, path, check_cancelled)

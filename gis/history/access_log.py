@@ -9,8 +9,8 @@ from typing import Any
 
 from psycopg import sql
 from sqlalchemy import text
-from sqlalchemy.orm import Session
 
+from gis.db.session import Session
 from gis.text.sql_files import SqlFile
 
 SQL = SqlFile(__file__)

@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text as SqlText,
 )
 from sqlalchemy.dialects.postgresql import UUID
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from gis.crs.systems import WEB_MERCATOR, WGS84
 from gis.model.code_lists import Status
@@ -49,6 +49,9 @@ from gis.model.tables import (
 )
 from gis.text.errors import invalid
 from gis.text.i18n import Text
+
+WriteSession = Any
+"""The session of a write: a ``gis.db.Session``, which this package cannot import, since it is below ``gis.db``."""
 
 
 class Feature(Record):
@@ -142,19 +145,19 @@ class Feature(Record):
     def check_text(cls, name: str, value: str) -> None:
         """Check the text of a field; to be overridden for rules of the subject. Raises ``Invalid`` for the field."""
 
-    def set_location(self, session: Session, location: Mapping[str, Any]) -> None:
+    def set_location(self, session: WriteSession, location: Mapping[str, Any]) -> None:
         """Set the location from text such as an address. To be overridden: this one raises ``Invalid`` for any text."""
         raise invalid(
             "place", "unknown_field", "Lớp dữ liệu này chỉ nhận dạng hình học", "This layer takes a geometry only"
         )
 
-    def derive(self, session: Session) -> None:
+    def derive(self, session: WriteSession) -> None:
         """Recompute the fields that depend on the geometry; called before every write. To be overridden."""
 
 
-CreateCommand = Callable[[Session, Mapping[str, Any]], Feature]
-UpdateCommand = Callable[[Session, Any, Mapping[str, Any]], None]
-TransitionCommand = Callable[[Session, Any, str, str], None]
+CreateCommand = Callable[[WriteSession, Mapping[str, Any]], Feature]
+UpdateCommand = Callable[[WriteSession, Any, Mapping[str, Any]], None]
+TransitionCommand = Callable[[WriteSession, Any, str, str], None]
 
 
 @dataclass

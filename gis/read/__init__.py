@@ -1,7 +1,6 @@
 """Reading: selections, the SQL composed from them, pages, tiles, linear referencing, timelines and the change feed."""
 
 from gis.read.change_feed import ChangeFeedEntry, TimeSpan
-from gis.read.execution import run_queries
 from gis.read.grid_counts import HALF_WORLD_M, MAX_COUNT_ZOOM, count_field
 from gis.read.selection import Along, Near, Selection
 
@@ -14,5 +13,4 @@ __all__ = [
     "Selection",
     "TimeSpan",
     "count_field",
-    "run_queries",
 ]

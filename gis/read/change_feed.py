@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy.orm import Session
-
+from gis.db.session import Session
 from gis.model.children import ChildRecord, child_tables
 from gis.model.fields import Level, ScopedClearance
 from gis.model.layer import Layer
@@ -15,7 +14,6 @@ from gis.model.links import ROUTE_COLUMN, join_location_sql
 from gis.model.query import select_sql
 from gis.model.row import Row
 from gis.read.cursor import decode_cursor, encode_cursor
-from gis.read.execution import driver_connection
 from gis.read.pages import is_restricted_sql, record_access
 from gis.read.selection import Selection
 from gis.read.sql import add_conditions
@@ -114,7 +112,7 @@ def change_feed(
     entries.sort(key=lambda entry: (entry.at, entry.key), reverse=True)
     page = entries[: span.limit]
     next_cursor = encode_cursor([page[-1].at.isoformat(), str(page[-1].key)]) if len(entries) > span.limit else None
-    if not (selections and selections[0].clearance.sees_assumed_positions):
+    if not session.actor.clearance.sees_assumed_positions:
         # A change of hidden fields only must not be listed, because that would disclose that there was one.
         page = [entry for entry in page if entry.changes or entry.about]
     return page, next_cursor
@@ -170,7 +168,7 @@ def _current_count_sql(layer: Layer) -> str:
 
 def _fetch(session: Session, sql: str, values: Mapping[str, Any]) -> list[Any]:
     """Execute a statement on the connection of the session and return its rows."""
-    with driver_connection(session).cursor() as cursor:
+    with session.driver_connection().cursor() as cursor:
         return cursor.execute(sql, values).fetchall()
 
 
@@ -281,7 +279,7 @@ def _link_changes(session: Session, selections: Sequence[Selection], span: TimeS
     """The links from features of these layers that were created and deleted."""
     if not selections:
         return []
-    clearance = selections[0].clearance
+    clearance = session.actor.clearance
     provenance = provenance_sql(clearance)
     columns = [
         f"{VALID_FROM}, t.id",

@@ -11,13 +11,14 @@ from typing import Any
 from geoalchemy2 import Geometry
 from psycopg import sql
 from sqlalchemy import Float, Index, Integer, Text as SqlText, text
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from gis.crs.systems import UTM_48N, WGS84
-from gis.db.pool import BoundQuery, QueryGenerator
+from gis.db.pool import BoundQuery
+from gis.db.reader import Reader
+from gis.db.session import Session
 from gis.model.children import UnjournalledRecord
 from gis.model.fields import Level, LevelType
-from gis.read.execution import run_queries
 from gis.text.sql_files import SqlFile
 
 MAX_VERTEX_SPACING_M = 500
@@ -92,36 +93,27 @@ def route_length(session: Session, route: str) -> float | None:
     return None if length is None else float(length)
 
 
-def station(session: Session, lon: float, lat: float, route: str | None = None) -> Station | None:
+async def station(reader: Reader, lon: float, lat: float, route: str | None = None) -> Station | None:
     """The nearest point on ``route``, or on any route; None if there is no route."""
-    return run_queries(session, station_queries(lon, lat, route))
-
-
-def station_queries(lon: float, lat: float, route: str | None = None) -> QueryGenerator[Station | None]:
-    """The query of ``station``."""
     query, parameters = (LOCATE_ON_ANY_ROUTE, {}) if route is None else (LOCATE_ON_ROUTE, {"route": route})
-    rows = yield BoundQuery(query, {"lon": lon, "lat": lat, **parameters}, prepared=True)
+    rows = await reader.fetch(BoundQuery(query, {"lon": lon, "lat": lat, **parameters}, prepared=True))
     return Station(rows[0][0].decode(), *rows[0][1:]) if rows else None
 
 
-def point_at(session: Session, route: str, chainage_m: float) -> tuple[float, float] | None:
+async def point_at(reader: Reader, route: str, chainage_m: float) -> tuple[float, float] | None:
     """Longitude and latitude of a chainage; None if it is more than 0.1 m (their precision) beyond an end."""
-    return run_queries(session, point_at_queries(route, chainage_m))
+    rows = await reader.fetch(BoundQuery(POINT_AT_SQL, {"route": route, "m": chainage_m}, prepared=True))
+    return (rows[0][0], rows[0][1]) if rows else None
 
 
-def point_at_queries(route: str, chainage_m: float) -> QueryGenerator[tuple[float, float] | None]:
-    """The query of ``point_at``."""
-    rows = yield BoundQuery(POINT_AT_SQL, {"route": route, "m": chainage_m}, prepared=True)
-    return rows[0] if rows else None
-
-
-def section_queries(route: str, start_m: float, end_m: float) -> QueryGenerator[dict[str, Any] | None]:
-    """Query the piece of a route between two chainages as a GeoJSON geometry; None if it is empty."""
+async def section(reader: Reader, route: str, start_m: float, end_m: float) -> dict[str, Any] | None:
+    """The piece of a route between two chainages as a GeoJSON geometry; None if it is empty."""
     if start_m == end_m:
         return None
-    rows = yield BoundQuery(SECTION_SQL, {"route": route, "a": start_m, "b": end_m}, prepared=True)
-    section = rows[0][0] if rows else None
-    return section if section and section.get("coordinates") else None
+    values = {"route": route, "a": start_m, "b": end_m}
+    rows = await reader.fetch(BoundQuery(SECTION_SQL, values, prepared=True))
+    geometry = rows[0][0] if rows else None
+    return geometry if geometry and geometry.get("coordinates") else None
 
 
 OUTLINE_TOLERANCE_DEGREES = 0.001

@@ -9,6 +9,7 @@ from typing import Any
 
 from gis.crs.geometry import BBox
 from gis.crs.systems import CRS, CRS84, WGS84
+from gis.db.reader import Reader
 from gis.model.as_of import AS_OF
 from gis.model.fields import Clearance
 from gis.model.layer import Layer
@@ -73,6 +74,11 @@ class Selection:
     along: Along | None = None
     fields: Sequence[str] | None = None
     crs: CRS = CRS84
+
+    @classmethod
+    def for_reader(cls, reader: Reader, layer: Layer, **criteria: Any) -> "Selection":
+        """A selection with the clearance of the reader; ``criteria`` are the other attributes."""
+        return cls(layer, reader.actor.clearance, **criteria)
 
     @cached_property
     def row(self) -> Row:

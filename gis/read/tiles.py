@@ -9,17 +9,14 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy.orm import Session
-
 from gis.crs.systems import WEB_MERCATOR, WGS84
-from gis.db.pool import BoundQuery, QueryGenerator
-from gis.db.session import AccessRecorder
+from gis.db.pool import BoundQuery
+from gis.db.reader import Reader
 from gis.model.code_lists import AMBER, BLUE, GREEN, GREY, INK, PURPLE, RED, SKY
 from gis.model.fields import Clearance, Field, Level, rank_sql
 from gis.model.layer import Layer
 from gis.model.query import select_sql
 from gis.model.row import Row
-from gis.read.execution import run_queries
 from gis.read.grid_counts import MAX_COUNT_ZOOM, count_field, tile_counts_sql
 from gis.read.pages import is_restricted_sql, record_access
 from gis.read.selection import Selection
@@ -79,29 +76,23 @@ class TileCoord:
         return f"ST_TileEnvelope({self.zoom}, {self.column}, {self.row})"
 
 
-def tile(session: Session, selection: Selection, coord: TileCoord, *, from_counts: bool = True) -> Tile:
-    """A tile of the selection."""
-    return run_queries(session, tile_queries(selection, coord, session, from_counts=from_counts))
-
-
-def tile_queries(
-    selection: Selection, coord: TileCoord, recorder: AccessRecorder, *, from_counts: bool = True
-) -> QueryGenerator[Tile]:
-    """The queries of ``tile``.
+async def tile(reader: Reader, selection: Selection, coord: TileCoord, *, from_counts: bool = True) -> Tile:
+    """A tile of the selection.
 
     Without ``from_counts`` the tile is drawn from the rows at every zoom; counts are not kept by unit, so they would be
     wrong for a policy that depends on the unit.
     """
     layer = selection.layer
     if from_counts and selection.is_whole_layer and layer.has_grid_counts and coord.zoom <= MAX_COUNT_ZOOM:
-        (content, total), *_ = yield BoundQuery(_counts_sql(layer, coord), {})
+        ((content, total),) = await reader.fetch(BoundQuery(_counts_sql(layer, coord), {}))
         if total and total > MAX_FEATURES:
             return Tile(bytes(content), counts=True)
     statement = StatementBuilder()
     sql = _features_sql(selection, coord, statement)
-    (content, total, restricted_ids), *_ = yield BoundQuery(sql, statement.values, as_of=selection.as_of)
+    query = BoundQuery(sql, statement.values, as_of=selection.as_of)
+    ((content, total, restricted_ids),) = await reader.fetch(query)
     rows = [(feature_id,) for feature_id in restricted_ids or ()]
-    record_access(recorder, selection, rows, tile=f"{coord.zoom}/{coord.row}/{coord.column}")
+    record_access(reader, selection, rows, tile=f"{coord.zoom}/{coord.row}/{coord.column}")
     return Tile(bytes(content or b""), dropped=max(total - MAX_FEATURES, 0))
 
 

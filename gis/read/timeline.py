@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.orm import Session
 
+from gis.db.session import Session
 from gis.history.triggers import PROVENANCE
 from gis.model.children import ChildRecord, child_fields, child_tables, own_unit_view
 from gis.model.fields import Clearance, Field, Level, OwnUnitView, ScopedClearance
@@ -68,11 +68,12 @@ class TimelineEntry:
     moved_m: float | None = None
 
 
-def timeline(session: Session, layer: Layer, feature_id: uuid.UUID, clearance: Clearance) -> list[TimelineEntry]:
+def timeline(session: Session, layer: Layer, feature_id: uuid.UUID) -> list[TimelineEntry]:
     """The changes of a feature, its child rows and its links that the reader may see, newest first.
 
     Raises ``Missing`` if the feature does not exist or is hidden.
     """
+    clearance = session.actor.clearance
     row = Row(clearance, layer)
     columns = [
         CHANGED_AT,
@@ -85,7 +86,8 @@ def timeline(session: Session, layer: Layer, feature_id: uuid.UUID, clearance: C
     if not rows:
         raise Missing(FEATURE_NOT_FOUND)
     if rows[-1][7]["level"] == Level.RESTRICTED:
-        record_access(session, Selection(layer, clearance, ids=[feature_id]), [(feature_id,)], history=True)
+        selection = Selection.for_reader(session, layer, ids=[feature_id])
+        record_access(session, selection, [(feature_id,)], history=True)
     entries: list[TimelineEntry] = []
     state: Snapshot = {}
     for at, *provenance, version, action, new_state, moved in rows:
@@ -98,8 +100,8 @@ def timeline(session: Session, layer: Layer, feature_id: uuid.UUID, clearance: C
         state = new_state
     for child in child_tables.values():
         if child.parent.layer is layer:
-            entries += _child_entries(session, child, feature_id, clearance, entries[0])
-    entries += _link_entries(session, feature_id, clearance)
+            entries += _child_entries(session, child, feature_id, entries[0])
+    entries += _link_entries(session, feature_id)
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
 
@@ -172,10 +174,10 @@ def action_name(action: str, changes: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _child_entries(
-    session: Session, child: type[ChildRecord], feature_id: uuid.UUID, clearance: Clearance, first: TimelineEntry
+    session: Session, child: type[ChildRecord], feature_id: uuid.UUID, first: TimelineEntry
 ) -> list[TimelineEntry]:
     """The changes of the rows of a child table, without rows inserted together with the feature."""
-    table = child.__tablename__
+    table, clearance = child.__tablename__, session.actor.clearance
     provenance_columns = child_provenance_sql(child, clearance).values()
     columns = ["t.id", VALID_FROM, *provenance_columns, "t.action", child_snapshot_sql(Row(clearance), child)]
     of_feature = select_sql(columns, f"app.{table}_history t", ["t.feature_id = :id"], order_by=VALID_FROM)
@@ -197,8 +199,9 @@ LINK_PROPERTIES = ("role", "at", ROUTE_COLUMN, "layer", "id", "title", "directio
 OTHER_END_ID = "case when t.feature_id = :id then t.to_id else t.feature_id end"
 
 
-def _link_entries(session: Session, feature_id: uuid.UUID, clearance: Clearance) -> list[TimelineEntry]:
+def _link_entries(session: Session, feature_id: uuid.UUID) -> list[TimelineEntry]:
     """The links from and to a feature that were created and deleted, if the reader may see both ends."""
+    clearance = session.actor.clearance
     columns = [
         VALID_FROM,
         *provenance_sql(clearance).values(),

@@ -5,12 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.orm import Session
-
+from gis.db.session import Session
 from gis.model.fields import ASSUMED_PREFIX, Level, PositionSource
 from gis.model.layer import Layer
 from gis.model.query import select_sql
-from gis.read import execution, pages
+from gis.read import pages
 from gis.read.selection import Selection
 from gis.release.models import ReleasePart
 from gis.release.snapshot import MAX_DECIMALS, RELEASE_LEVEL, snapshot_layer
@@ -126,7 +125,7 @@ def _content_of_features(  # noqa: PLR0917 - the arguments of one SQL function
         ["s.id", "s.content", "app.content_hash(s.content)"],
         f"app.shared_{layer.name}({ids}, %(fields)s::text[], %(decimals)s::integer) s",
     )
-    with execution.driver_connection(session).cursor() as cursor:
+    with session.driver_connection().cursor() as cursor:
         cursor.execute(sql, {**values, "fields": list(fields), "decimals": decimals})
         return [FeatureContent(*row) for row in cursor.fetchall()]
 
@@ -144,7 +143,7 @@ def withheld(session: Session, selection: Selection, released: Sequence[FeatureC
     )
     sql, values = pages.unpaged_sql(selection, columns)
     labels: dict[str, list[str]] = {reason: [] for reason in WITHHELD_REASONS}
-    with execution.driver_connection(session, selection.as_of).cursor() as cursor:
+    with session.driver_connection(selection.as_of).cursor() as cursor:
         cursor.execute(sql, values)
         for row in cursor:
             for reason in _reasons_withheld(contents.get(row[0]), *row[2:]):

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import or_, text
-from sqlalchemy.orm import Session
 
+from gis.db.session import Session
 from gis.model.query import select_sql
-from gis.read import execution, pages
+from gis.read import pages
 from gis.read.selection import Selection
 from gis.read.sql import feature_json_sql
 from gis.release.models import Manifest, Tombstone
@@ -22,7 +22,7 @@ from gis.text.errors import Missing
 def ids_of(session: Session, selection: Selection) -> list[uuid.UUID]:
     """The ids of all features of a selection."""
     sql, values = pages.unpaged_sql(selection, "t.id")
-    with execution.driver_connection(session, selection.as_of).cursor() as cursor:
+    with session.driver_connection(selection.as_of).cursor() as cursor:
         return [row[0] for row in cursor.execute(sql, values)]
 
 
@@ -121,7 +121,7 @@ def delta(session: Session, release_id: uuid.UUID, since: int) -> Delta:
     for layer in snapshot_catalog().values():
         selection = Selection(layer, RELEASE_LEVEL, where={"release": [str(release_id)]}, filter=newer)
         sql, values = pages.unpaged_sql(selection, f"({feature_json_sql(selection)})::bytea, t.added_in")
-        with execution.driver_connection(session).cursor() as cursor:
+        with session.driver_connection().cursor() as cursor:
             for feature, added_in in cursor.execute(sql, values):
                 (added if added_in > since else changed).append(bytes(feature))
     tombstones = session.query(Tombstone).filter(

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import insert, text
-from sqlalchemy.orm import Session
 
+from gis.db.session import Session
 from gis.release.contents import FeatureContent, PreparedPart, Withheld
 from gis.release.models import (
     OPEN_STATES,

@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field as attribute
 from typing import Any
 
-from sqlalchemy.orm import Session
-
-from gis.model.children import ChildRecord, child_rows
-from gis.model.fields import Clearance
+from gis.db.session import Session
+from gis.model.children import ChildRecord
 from gis.model.layer import Feature
+from gis.read.child_rows import child_rows
 from gis.text.i18n import Text
 from gis.write.bodies import Body
 
@@ -32,12 +31,10 @@ class ChildResource:
     record: Callable[..., ChildRecord]
     codes: Mapping[str, Mapping[str, Text]] = attribute(default_factory=dict)
 
-    def read(
-        self, session: Session, feature_id: uuid.UUID, clearance: Clearance, as_of: dt.datetime | None = None
-    ) -> dict[str, Any]:
-        """The rows that belong to a feature, now or at ``as_of``, with the fields that this clearance reads."""
+    def read(self, session: Session, feature_id: uuid.UUID, as_of: dt.datetime | None = None) -> dict[str, Any]:
+        """The rows that belong to a feature, now or at ``as_of``, with the fields that the actor reads."""
         return {
-            member: [row.readable_values() for row in child_rows(session, table, feature_id, clearance, as_of)]
+            member: [row.readable_values() for row in child_rows(session, table, feature_id, as_of)]
             for member, table in self.tables.items()
         }
 

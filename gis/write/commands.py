@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 from geoalchemy2.shape import from_shape
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy.orm import Session
 
 from gis.crs.geometry import geometry_to_wgs84, parse_geojson
 from gis.crs.systems import CRS, CRS84, WGS84
+from gis.db.session import Session
 from gis.model.fields import PositionSource
 from gis.model.layer import Feature, Layer
 from gis.text.errors import FEATURE_NOT_FOUND, Conflict, Invalid, Missing, Stale, invalid

@@ -13,8 +13,9 @@ from typing import Any
 
 from sqlalchemy import DateTime, Text as SqlText, text
 from sqlalchemy.dialects.postgresql import UUID
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
+from gis.db.session import Session
 from gis.model.children import UnjournalledRecord
 from gis.text.errors import Malformed, invalid
 from gis.text.i18n import Text

@@ -8,6 +8,7 @@ import itertools
 
 import pytest
 
+from gis.db import result_of
 from gis.model.layer import catalog
 from gis.read import pages
 from gis.read.cql2 import parse
@@ -59,7 +60,7 @@ def evaluated(queryables, database):
         def evaluate(layer, text):
             if (layer, text) not in cache:
                 selection = Selection(catalog[layer], OFFICE.level, filter=parse.parse(text), fields=["id"])
-                cache[layer, text] = set(pages.read_features(session, selection))
+                cache[layer, text] = set(result_of(pages.read_features(session, selection)))
             return cache[layer, text]
 
         yield evaluate

@@ -77,10 +77,9 @@ class StandNote(ChildRecord, table="stand_notes", parent=Stand, title=("Ghi chú
 
 SCRIPT = """
     import asyncio, datetime as dt, json, sys
-    from functools import partial
     from sqlalchemy import text
     from api.cli.migrate import migrate, revise
-    from gis.db import Actor, Database
+    from gis.db import Actor, Database, result_of
     from gis.model import Link, catalog
     from gis.read import Selection, pages
     from layers.policy import OFFICE, OFFICER, PARTNER, PUBLIC, SYSTEM
@@ -94,12 +93,17 @@ SCRIPT = """
     STANDS = catalog["stands"]
     answers = {}
 
+    async def pooled_page(actor, selection):
+        async with database.reader(actor) as opened:
+            return await pages.read_page(opened, selection)
+
     def stand(actor, name, as_of=None):
         selection = Selection(STANDS, actor.clearance, where={"name": [name]}, as_of=as_of, limit=10)
         with database.transaction(actor) as session:
-            page = pages.read_page(session, selection)
-            assert pages.count_features(session, Selection(STANDS, actor.clearance, where={"name": [name]})) == 1
-        assert asyncio.run(database.run_queries(actor, partial(pages.page_queries, selection))) == page
+            page = result_of(pages.read_page(session, selection))
+            present = Selection.for_reader(session, STANDS, where={"name": [name]})
+            assert result_of(pages.count_features(session, present)) == 1
+        assert asyncio.run(pooled_page(actor, selection)) == page
         return json.loads(page[0][0])["properties"]
 
     def present():

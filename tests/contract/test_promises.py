@@ -9,6 +9,7 @@ import pytest
 from psycopg import sql
 from shapely.geometry import shape
 
+from gis.db import result_of
 from gis.db.session import READER_LOGIN, WRITER_LOGIN
 from gis.model.fields import Level
 from gis.read import pages, timeline
@@ -94,9 +95,9 @@ def test_changes_are_journalled_with_actor_time_and_reason(layer, database, conn
     with database.transaction(CLERK, write=True, reason="đính chính", request="r-1", device_at="2026-01-01") as session:
         commands.store_update(session, layer, commands.lock_feature(session, layer.model, row), {"source": "sau"})
     with database.transaction(OFFICE) as session:
-        newest, first = timeline.timeline(session, layer, row, Level.RESTRICTED)
-        then = json.loads(pages.read_feature(session, Selection(layer, Level.RESTRICTED, as_of=before), row))
-        today = json.loads(pages.read_feature(session, Selection(layer, Level.RESTRICTED), row))
+        newest, first = timeline.timeline(session, layer, row)
+        then = json.loads(result_of(pages.read_feature(session, Selection(layer, Level.RESTRICTED, as_of=before), row)))
+        today = json.loads(result_of(pages.read_feature(session, Selection(layer, Level.RESTRICTED), row)))
     assert (newest.actor, newest.reason, newest.version) == ("clerk", "đính chính", 2)
     assert newest.changes["source"] == {"old": "trước", "new": "sau"}
     assert (first.actor, first.reason, first.version, first.action) == ("office", "quyết định 12", 1, "insert")
@@ -139,12 +140,12 @@ def test_retired_features_are_hidden_and_keep_their_history(layer, database):
     with database.transaction(OFFICE, write=True, reason="dỡ bỏ") as session:
         commands.retire(session, layer, commands.lock_feature(session, layer.model, row))
     with database.transaction(OFFICE) as session:
-        assert pages.read_features(session, Selection(layer, Level.RESTRICTED, ids=[row])) == []
+        assert result_of(pages.read_features(session, Selection(layer, Level.RESTRICTED, ids=[row]))) == []
         with pytest.raises(Missing):
-            pages.read_feature(session, Selection(layer, Level.RESTRICTED), row)
-        assert pages.read_feature(session, Selection(layer, Level.RESTRICTED, as_of=before), row)
-        assert pages.read_features(session, Selection(layer, Level.RESTRICTED, as_of=now(), ids=[row])) == []
-        assert timeline.timeline(session, layer, row, Level.RESTRICTED)[0].action == "retire"
+            result_of(pages.read_feature(session, Selection(layer, Level.RESTRICTED), row))
+        assert result_of(pages.read_feature(session, Selection(layer, Level.RESTRICTED, as_of=before), row))
+        assert result_of(pages.read_features(session, Selection(layer, Level.RESTRICTED, as_of=now(), ids=[row]))) == []
+        assert timeline.timeline(session, layer, row)[0].action == "retire"
     with database.transaction(OFFICE, write=True) as session, pytest.raises(Missing):
         commands.lock_feature(session, layer.model, row)
 
@@ -168,11 +169,13 @@ def test_rows_above_the_readers_level_are_invisible(layer, reader, database):
     before = now()
     with database.transaction(reader) as session:
         for row in hidden:
-            assert pages.read_features(session, Selection(layer, reader.level, ids=[row])) == []
-            assert pages.read_features(session, Selection(layer, reader.level, ids=[row], as_of=before)) == []
+            assert result_of(pages.read_features(session, Selection(layer, reader.level, ids=[row]))) == []
+            assert (
+                result_of(pages.read_features(session, Selection(layer, reader.level, ids=[row], as_of=before))) == []
+            )
             with pytest.raises(Missing):
-                timeline.timeline(session, layer, row, reader.level)
-        assert pages.count_features(session, Selection(layer, reader.level, ids=[*hidden, visible])) == 1
+                timeline.timeline(session, layer, row)
+        assert result_of(pages.count_features(session, Selection(layer, reader.level, ids=[*hidden, visible]))) == 1
 
 
 @every_layer
@@ -185,7 +188,7 @@ def test_raising_the_level_hides_past_states_too(layer, reader, database):
             session, layer, commands.lock_feature(session, layer.model, row), {"level": Level.RESTRICTED}
         )
     with database.transaction(reader) as session:
-        assert pages.read_features(session, Selection(layer, reader.level, ids=[row], as_of=before)) == []
+        assert result_of(pages.read_features(session, Selection(layer, reader.level, ids=[row], as_of=before))) == []
 
 
 @every_layer
@@ -223,16 +226,19 @@ def test_assumed_positions_are_masked_below_internal(layer, reader, database, co
     with database.transaction(reader) as session:
         for moment in (None, now()):
             selection = Selection(layer, reader.level, ids=[row], as_of=moment)
-            feature = json.loads(pages.read_feature(session, selection, row))
+            feature = json.loads(result_of(pages.read_feature(session, selection, row)))
             assert feature["geometry"] is None
             assert feature["properties"]["position_source"] == "assumed"
             assert feature["properties"]["address"] is None
             assert feature["properties"]["chainage_m"] is None
             assert (
-                pages.read_features(session, Selection(layer, reader.level, ids=[row], bbox=around, as_of=moment)) == []
+                result_of(
+                    pages.read_features(session, Selection(layer, reader.level, ids=[row], bbox=around, as_of=moment))
+                )
+                == []
             )
-            assert pages.extent(session, selection) is None
-        entry = timeline.timeline(session, layer, row, reader.level)[0]
+            assert result_of(pages.extent(session, selection)) is None
+        entry = timeline.timeline(session, layer, row)[0]
         assert entry.changes["geometry"]["new"] is None
     raw = connect(READER_LOGIN, role=reader.role.read_role)
     shared = raw.execute(
@@ -244,7 +250,7 @@ def test_assumed_positions_are_masked_below_internal(layer, reader, database, co
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         raw.execute("select geom from app.places")
     with database.transaction(OFFICE) as session:
-        feature = json.loads(pages.read_feature(session, Selection(layer, Level.RESTRICTED), row))
+        feature = json.loads(result_of(pages.read_feature(session, Selection(layer, Level.RESTRICTED), row)))
     assert feature["geometry"] is not None
     assert feature["properties"]["chainage_m"] == 12345
 

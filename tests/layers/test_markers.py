@@ -4,9 +4,10 @@ import uuid
 
 import pytest
 
+from gis.db import result_of
 from gis.db.session import READER_LOGIN
-from gis.model.links import links_of
 from gis.read import linear
+from gis.read.links import links_of
 from layers import lines
 from layers.border import Border
 from layers.policy import OFFICE, PARTNER, PUBLIC, SYSTEM
@@ -143,7 +144,7 @@ def test_link_address_is_hidden_with_its_marker(client, database):
         assert patch(client, "markers", marker, level=level).status_code == 200
         for actor, number in zip((OFFICE, PARTNER, PUBLIC), counts, strict=True):
             with database.transaction(actor) as session:
-                links = links_of(session, uuid.UUID(created["id"]), actor.clearance)
+                links = links_of(session, uuid.UUID(created["id"]))
             assert [link.at for link in links] == ["9976"] * number, (level, actor.name)
 
 
@@ -213,4 +214,4 @@ def test_route_has_the_highest_level_of_its_lines(database):
     for actor, known in ((PUBLIC, False), (PARTNER, False), (OFFICE, True)):
         with database.transaction(actor) as session:
             assert (linear.route_length(session, "VN-LA") is not None) == known
-            assert (linear.station(session, 105.0, 18.5, "VN-LA") is not None) == known
+            assert (result_of(linear.station(session, 105.0, 18.5, "VN-LA")) is not None) == known

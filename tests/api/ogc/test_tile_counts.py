@@ -7,9 +7,10 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
+from gis.db import result_of
 from gis.db.actors import Actor
 from gis.db.session import WRITER_LOGIN
-from gis.read import execution, pages, tiles
+from gis.read import pages, tiles
 from gis.read.grid_counts import FOLD_INTERVAL, GRIDS
 from gis.read.selection import Selection
 from gis.read.statement import StatementBuilder
@@ -77,7 +78,10 @@ def test_full_tile_at_low_zoom_has_counts(client, database, decode_tile, crowded
     cells = decode_tile(answer.content, at)
     with database.transaction(OFFICE) as session:
         selection = Selection(INCIDENTS, OFFICE.level, bbox=at.bbox)
-        total, counts = pages.count_features(session, selection), pages.count_by_value(session, selection, "handling")
+        total, counts = (
+            result_of(pages.count_features(session, selection)),
+            result_of(pages.count_by_value(session, selection, "handling")),
+        )
     assert cells["count"].sum() == total
     assert len(cells) < total / 4
     assert set(cells["position_source"].dropna()) == {"assumed"}
@@ -89,9 +93,13 @@ def test_full_tile_drops_the_lowest_priority_and_counts_it(client, database, dec
     answer = get(client, "incidents", TILE_ZOOM_9, category="drainage")
     with database.transaction(OFFICE) as session:
         where = {"category": ["drainage"]}
-        matching = pages.count_features(session, Selection(INCIDENTS, OFFICE.level, bbox=TILE_ZOOM_9.bbox, where=where))
-        counts = pages.count_by_value(
-            session, Selection(INCIDENTS, OFFICE.level, bbox=TILE_ZOOM_9.bbox, where=where), "handling"
+        matching = result_of(
+            pages.count_features(session, Selection(INCIDENTS, OFFICE.level, bbox=TILE_ZOOM_9.bbox, where=where))
+        )
+        counts = result_of(
+            pages.count_by_value(
+                session, Selection(INCIDENTS, OFFICE.level, bbox=TILE_ZOOM_9.bbox, where=where), "handling"
+            )
         )
     assert answer.headers["tile-content"] == "features"
     assert int(answer.headers["tile-dropped"]) == matching - tiles.MAX_FEATURES > 0
@@ -142,13 +150,15 @@ def test_grid_counts_agree_with_rows_after_any_changes(database, crowded_databas
                 session.execute(text(change), {"id": feature_id})
         insert_incidents(database, dice.randint(1, 120), mark=f"-{dice.random()}")
     with database.transaction(reader) as session:
-        expected = pages.count_by_value(session, Selection(INCIDENTS, reader.level, bbox=WORLD_BBOX), "handling")
+        expected = result_of(
+            pages.count_by_value(session, Selection(INCIDENTS, reader.level, bbox=WORLD_BBOX), "handling")
+        )
     for grid in GRIDS:
         assert counts_of(database, reader, grid) == expected, grid
     with database.transaction(reader) as session:
         everything = Selection(INCIDENTS, reader.clearance)
-        assert pages.count_features(session, everything) == sum(
-            pages.count_by_value(session, everything, "handling").values()
+        assert result_of(pages.count_features(session, everything)) == sum(
+            result_of(pages.count_by_value(session, everything, "handling")).values()
         )
 
 
@@ -189,7 +199,7 @@ def test_tile_query_uses_the_spatial_index_under_rls(database, connect, crowded_
     statement = StatementBuilder()
     sql = tiles._features_sql(Selection(INCIDENTS, reader.level), TileCoord(14, 13078, 7680), statement)
     with database.transaction(reader) as session:
-        rows = execution.driver_connection(session).execute(f"explain {sql}", statement.values).fetchall()
+        rows = session.driver_connection().execute(f"explain {sql}", statement.values).fetchall()
     plan = "\n".join(row[0] for row in rows)
     assert index in plan
     assert "Seq Scan" not in plan
@@ -202,8 +212,12 @@ def test_world_tile_of_an_officer_counts_internal_rows_of_the_own_unit_only(data
     for unit in ("Đồn A", "Đồn B"):
         officer = Actor("officer", OFFICER, unit)
         with database.transaction(officer) as session:
-            world_tile = tiles.tile(session, Selection(INCIDENTS, officer.level), WORLD_TILE, from_counts=False)
-            totals[unit] = pages.count_features(session, Selection(INCIDENTS, officer.level, bbox=WORLD_BBOX))
+            world_tile = result_of(
+                tiles.tile(session, Selection(INCIDENTS, officer.level), WORLD_TILE, from_counts=False)
+            )
+            totals[unit] = result_of(
+                pages.count_features(session, Selection(INCIDENTS, officer.level, bbox=WORLD_BBOX))
+            )
         assert not world_tile.counts
         assert world_tile.dropped == totals[unit] - tiles.MAX_FEATURES > 0
     assert totals["Đồn A"] == totals["Đồn B"] + 1

@@ -4,6 +4,7 @@ from httpx import Client
 from pyproj import Transformer
 from sqlalchemy import text
 
+from gis.db import result_of
 from gis.model.layer import catalog
 from gis.read import tiles
 from gis.read.selection import Selection
@@ -64,4 +65,4 @@ def get(client: Client, layer: str, at: TileCoord, **parameters):
 def tile_for(database, reader, layer, at: TileCoord, **selected) -> Tile:
     """The tile as an actor reads it from the database."""
     with database.transaction(reader) as session:
-        return tiles.tile(session, Selection(catalog[layer], reader.level, **selected), at)
+        return result_of(tiles.tile(session, Selection(catalog[layer], reader.level, **selected), at))

@@ -3,6 +3,7 @@
 import pytest
 
 from api.rest.export import save
+from gis.db import result_of
 from gis.db.actors import Actor
 from gis.model.layer import catalog
 from gis.read import pages
@@ -97,7 +98,7 @@ def test_reads_below_restricted_clearance_are_not_logged(database, client, journ
     before = len(journal_since("read"))
     for actor in (Actor("planner", PLANNER), PARTNER, PUBLIC):
         with database.transaction(actor) as session:
-            pages.read_features(session, Selection(catalog["incidents"], actor.level))
+            result_of(pages.read_features(session, Selection(catalog["incidents"], actor.level)))
     assert len(journal_since("read")) == before
 
 

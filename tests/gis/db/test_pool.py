@@ -2,11 +2,10 @@
 
 import asyncio
 import datetime as dt
-from functools import partial
 
 import pytest
 
-from gis.db import pool
+from gis.db import pool, result_of
 from gis.db.actors import Actor
 from gis.db.pool import BoundQuery
 from gis.db.session import Database
@@ -24,9 +23,10 @@ CONTEXT = BoundQuery(
 )
 
 
-def run(query, _recorder):
-    """A generator for ``run_queries`` that sends one query and returns its rows."""
-    return (yield query)
+async def fetch(opened, query, actor=OFFICE):
+    """The rows of a query through a reader of the event loop."""
+    async with opened.reader(actor) as reader:
+        return await reader.fetch(query)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_each_query_runs_with_role_and_name_of_its_actor(single_connection_datab
         actors = [Actor(f"người {n}", role) for n, role in enumerate(POLICY.roles) if not role.external]
         for _ in range(3):  # first on a new connection, then with prepared statements
             for actor in actors:
-                rows = await single_connection_database.run_queries(actor, partial(run, CONTEXT))
+                rows = await fetch(single_connection_database, CONTEXT, actor)
                 assert rows == [
                     (actor.role.read_role.encode(), actor.name.encode(), b"on", "khôi phục".encode(), b"100%")
                 ]
@@ -53,35 +53,38 @@ def test_each_query_runs_with_role_and_name_of_its_actor(single_connection_datab
 def test_page_of_pipelined_queries_equals_that_of_a_session(database):
     selection = Selection(catalog["markers"], OFFICE.level, limit=7, bbox=(105.0, 10.0, 107.0, 12.0))
     with database.transaction(OFFICE) as session:
-        expected = pages.read_page(session, selection)
+        expected = result_of(pages.read_page(session, selection))
     assert len(expected[0]) == 7
-    assert asyncio.run(database.run_queries(OFFICE, partial(pages.page_queries, selection))) == expected
+
+    async def pooled_page():
+        async with database.reader(OFFICE) as reader:
+            return await pages.read_page(reader, selection)
+
+    assert asyncio.run(pooled_page()) == expected
 
 
 def test_queries_are_read_only(single_connection_database):
     for sql in ("update app.incidents set source = 'x'", "create table app.mine (id int)"):
         with pytest.raises(Forbidden):
-            asyncio.run(single_connection_database.run_queries(OFFICE, partial(run, BoundQuery(sql, {}))))
+            asyncio.run(fetch(single_connection_database, BoundQuery(sql, {})))
 
 
 def test_error_is_translated_and_leaves_no_state(single_connection_database):
     async def faults():
         for broken in ("select 1 / 0", "select 'x'::int"):
             with pytest.raises(Invalid) as refused:
-                await single_connection_database.run_queries(
-                    OFFICE, partial(run, BoundQuery(broken, {}, prepared=True))
-                )
+                await fetch(single_connection_database, BoundQuery(broken, {}, prepared=True))
             assert "zero" not in str(refused.value)
-            assert len(await single_connection_database.run_queries(OFFICE, partial(run, CONTEXT))) == 1
+            assert len(await fetch(single_connection_database, CONTEXT)) == 1
 
     asyncio.run(faults())
 
 
 def test_lost_connection_is_replaced_and_the_query_retried(single_connection_database, connect):
     async def after_termination():
-        await single_connection_database.run_queries(OFFICE, partial(run, CONTEXT))
+        await fetch(single_connection_database, CONTEXT)
         connect().execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'cotmoc_reader'")
-        assert len(await single_connection_database.run_queries(OFFICE, partial(run, CONTEXT))) == 1
+        assert len(await fetch(single_connection_database, CONTEXT)) == 1
 
     asyncio.run(after_termination())
 
@@ -92,8 +95,8 @@ def test_cancelled_query_frees_its_connection(single_connection_database):
     async def cancelled():
         for _ in range(3):  # more than there are connections
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(single_connection_database.run_queries(OFFICE, partial(run, slow)), 0.2)
-        assert len(await single_connection_database.run_queries(OFFICE, partial(run, CONTEXT))) == 1
+                await asyncio.wait_for(fetch(single_connection_database, slow), 0.2)
+        assert len(await fetch(single_connection_database, CONTEXT)) == 1
 
     asyncio.run(cancelled())
 
@@ -102,10 +105,7 @@ def test_exhausted_pool_raises_unavailable(single_connection_database, monkeypat
     monkeypatch.setattr(pool, "ACQUIRE_TIMEOUT_S", 0.2)
 
     async def exceed_pool():
-        slow = [
-            single_connection_database.run_queries(OFFICE, partial(run, BoundQuery("select pg_sleep(1)", {})))
-            for _ in range(3)
-        ]
+        slow = [fetch(single_connection_database, BoundQuery("select pg_sleep(1)", {})) for _ in range(3)]
         outcomes = await asyncio.gather(*slow, return_exceptions=True)
         assert sum(isinstance(outcome, Unavailable) for outcome in outcomes) == 1
 
@@ -116,7 +116,7 @@ def test_connection_keeps_neither_role_nor_actor(single_connection_database):
     context = BoundQuery("select current_setting('role')::text, current_setting('cotmoc.actor', true)", {})
 
     async def after():
-        await single_connection_database.run_queries(OFFICE, partial(run, CONTEXT))
+        await fetch(single_connection_database, CONTEXT)
         login_pool = single_connection_database._pools[single_connection_database._reader]
         return await login_pool.execute("select 1", {}, context)
 
@@ -129,9 +129,7 @@ def test_moment_of_a_query_ends_with_it(single_connection_database):
 
     async def read_at_moments():
         return [
-            await single_connection_database.run_queries(
-                OFFICE, partial(run, BoundQuery(sql, {"moment": moment}, prepared=True, as_of=as_of))
-            )
+            await fetch(single_connection_database, BoundQuery(sql, {"moment": moment}, prepared=True, as_of=as_of))
             for as_of in (moment, None, moment, None)
         ]
 
@@ -141,11 +139,7 @@ def test_moment_of_a_query_ends_with_it(single_connection_database):
 
 def test_query_and_result_of_megabytes_are_transferred(single_connection_database):
     text = "đ" * 2_000_000
-    rows = asyncio.run(
-        single_connection_database.run_queries(
-            OFFICE, partial(run, BoundQuery("select %(text)s::text", {"text": text}))
-        )
-    )
+    rows = asyncio.run(fetch(single_connection_database, BoundQuery("select %(text)s::text", {"text": text})))
     assert rows == [(text.encode(),)]
 
 
@@ -155,9 +149,7 @@ def test_prepared_statements_per_connection_are_limited(single_connection_databa
     async def many():
         for number in (*range(12), *range(12)):  # also those deallocated meanwhile
             query = BoundQuery(f"select {number}", {}, prepared=True)
-            assert await single_connection_database.run_queries(OFFICE, partial(run, query)) == [(number,)]
-        return await single_connection_database.run_queries(
-            OFFICE, partial(run, BoundQuery("select count(*) from pg_prepared_statements", {}))
-        )
+            assert await fetch(single_connection_database, query) == [(number,)]
+        return await fetch(single_connection_database, BoundQuery("select count(*) from pg_prepared_statements", {}))
 
     assert asyncio.run(many())[0][0] == 5

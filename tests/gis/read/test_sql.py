@@ -6,8 +6,9 @@ import json
 import pytest
 from sqlalchemy import text
 
+from gis.db import result_of
 from gis.model.layer import Level, catalog
-from gis.read import execution, pages
+from gis.read import pages
 from gis.read.selection import Selection
 from gis.read.sql import feature_json_sql
 from gis.text.errors import Malformed
@@ -36,7 +37,7 @@ def plan_of(database, actor, selection):
     """PostgreSQL's plan of the query that reads the features of a selection."""
     sql, values = pages.unpaged_sql(selection, feature_json_sql(selection))
     with database.transaction(actor) as session:
-        connection = execution.driver_connection(session, selection.as_of)
+        connection = session.driver_connection(selection.as_of)
         return "\n".join(row[0] for row in connection.execute(f"explain (verbose) {sql}", values))
 
 
@@ -72,7 +73,9 @@ def test_each_query_of_a_session_reads_at_its_own_moment(database):
         urgencies = []
         for moment in moments:
             selection = Selection(catalog["works"], OFFICE.level, as_of=moment)
-            urgencies.append(json.loads(pages.read_feature(session, selection, row))["properties"]["urgency"])
+            urgencies.append(
+                json.loads(result_of(pages.read_feature(session, selection, row)))["properties"]["urgency"]
+            )
     assert urgencies == ["planned", "planned", "overdue", "planned", "planned"]
 
 
@@ -82,8 +85,8 @@ def test_each_query_of_a_session_reads_at_its_own_moment(database):
 def test_counts_include_only_visible_rows(actor, share, database):
     with database.transaction(actor) as session:
         selection = Selection(catalog["areas"], actor.level, where={"kind": ["belt"]})
-        assert pages.count_features(session, selection) == share * 1250
-        counts = pages.count_by_value(session, selection, "level")
+        assert result_of(pages.count_features(session, selection)) == share * 1250
+        counts = result_of(pages.count_by_value(session, selection, "level"))
         assert sum(counts.values()) == share * 1250
         assert len(counts) == share
 
@@ -92,13 +95,19 @@ def test_paging_returns_every_row_once(database):
     with database.transaction(OFFICE) as session:
         after, ids = None, []
         while True:
-            page, after = pages.read_page(
-                session, Selection(catalog["areas"], Level.RESTRICTED, sort=["-name"], limit=700, after=after)
+            page, after = result_of(
+                pages.read_page(
+                    session, Selection(catalog["areas"], Level.RESTRICTED, sort=["-name"], limit=700, after=after)
+                )
             )
             ids += [json.loads(feature)["id"] for feature in page]
             if after is None:
                 break
-        assert len(ids) == len(set(ids)) == pages.count_features(session, Selection(catalog["areas"], Level.RESTRICTED))
+        assert (
+            len(ids)
+            == len(set(ids))
+            == result_of(pages.count_features(session, Selection(catalog["areas"], Level.RESTRICTED)))
+        )
 
 
 def test_hidden_and_unknown_properties_get_the_same_error(database):
@@ -110,6 +119,6 @@ def test_hidden_and_unknown_properties_get_the_same_error(database):
                 Selection(MARKERS, Level.PARTNER, sort=[name]),
             ):
                 with pytest.raises(Malformed) as refused:
-                    pages.read_features(session, selection)
+                    result_of(pages.read_features(session, selection))
                 messages.append(refused.value.detail.en.replace(name, "…"))
         assert len(set(messages)) == 1

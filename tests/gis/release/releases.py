@@ -5,6 +5,7 @@ import uuid
 
 from sqlalchemy import text
 
+from gis.db import result_of
 from gis.db.actors import Actor
 from gis.model.layer import catalog
 from gis.read import pages
@@ -70,7 +71,7 @@ def partner_actor(name):
 def received_features(database, recipient, layer):
     """The features of a layer that a recipient reads, by id; markers by number."""
     with database.transaction(partner_actor(recipient)) as session:
-        features = pages.read_features(session, Selection(snapshot_layer(catalog[layer]), RELEASE_LEVEL))
+        features = result_of(pages.read_features(session, Selection(snapshot_layer(catalog[layer]), RELEASE_LEVEL)))
     return {
         feature["properties"]["number"] if layer == "markers" else feature["id"]: feature
         for feature in map(json.loads, features)
