@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 
 from api.http.dependencies import inline_dependency
 from api.http.request_body import BodyParam
-from gis.db import Actor, Session
+from gis.db import Session
 from gis.text import Malformed, Text
 from gis.write import idempotency
 
@@ -21,16 +21,16 @@ class IdempotencyKey:
     key: str | None
     body: Mapping[str, Any]
 
-    def claim(self, session: Session, actor: Actor, endpoint: str) -> uuid.UUID | None:
+    def claim(self, session: Session, endpoint: str) -> uuid.UUID | None:
         """Claim the key; returns the id that the same request has stored before, or None if it is new."""
         if self.key is None:
             return None
-        return idempotency.claim_key(session, self.key, actor.name, self.body, endpoint)
+        return idempotency.claim_key(session, self.key, self.body, endpoint)
 
-    def store(self, session: Session, actor: Actor, result: uuid.UUID) -> None:
+    def store(self, session: Session, result: uuid.UUID) -> None:
         """Store the id of what the write has created or changed, for a repeat of the request."""
         if self.key is not None:
-            idempotency.store_result(session, self.key, actor.name, result)
+            idempotency.store_result(session, self.key, result)
 
 
 def idempotency_key_of(request: Request, body: BodyParam) -> IdempotencyKey:

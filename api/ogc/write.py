@@ -42,12 +42,12 @@ CONFORMS_TO = [
 def create(layer: LayerParam, key: IdempotencyParam, call: WriteCallParam) -> Response:
     """Create a feature. A repeated create with the same ``Idempotency-Key`` returns the feature of the first one."""
     with call.transaction() as session:
-        earlier = key.claim(session, call.actor, f"POST {layer.name}")
+        earlier = key.claim(session, f"POST {layer.name}")
         if earlier is not None:
             return feature_as_written(call, session, layer, earlier)
         values = validation.parse_input(layer, flatten_feature(call.body))
         created = commands.create(session, layer, with_geometry_crs(values, call.content_crs()))
-        key.store(session, call.actor, created.id)
+        key.store(session, created.id)
         return feature_as_written(call, session, layer, created.id, 201)
 
 

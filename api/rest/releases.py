@@ -130,7 +130,7 @@ def create_version(call: CallParam, release: ReleaseParam, body: BodyParam, key:
 
 def _replayed_response(call: Call, session: Session, key: IdempotencyKey) -> Response | None:
     """The response to a write that was made before with the same ``Idempotency-Key``; None for a new write."""
-    release = key.claim(session, call.actor, f"POST {call.request.url.path}")
+    release = key.claim(session, f"POST {call.request.url.path}")
     return None if release is None else _release_response(call, session, release)
 
 
@@ -138,7 +138,7 @@ def _recorded_response(
     call: Call, session: Session, key: IdempotencyKey, release: uuid.UUID, status: int = 200
 ) -> Response:
     """The response to a write, which is stored under its ``Idempotency-Key`` if there is one."""
-    key.store(session, call.actor, release)
+    key.store(session, release)
     return _release_response(call, session, release, status)
 
 

@@ -40,7 +40,7 @@ INSERT_KEY = text(
 SET_FEATURE = text("update app.replays set feature_id = :feature_id where key = :key and actor = :actor")
 
 
-def claim_key(session: Session, key: str, actor: str, body: Mapping[str, Any], endpoint: str) -> uuid.UUID | None:
+def claim_key(session: Session, key: str, body: Mapping[str, Any], endpoint: str) -> uuid.UUID | None:
     """Claim a key for a create request; returns the feature's id if the same request has succeeded before, else None.
 
     A repeat that arrives while the first request is running waits for its transaction. Raises ``Malformed``
@@ -51,6 +51,7 @@ def claim_key(session: Session, key: str, actor: str, body: Mapping[str, Any], e
             Text("Idempotency-Key: 1 đến 200 ký tự in được", "Idempotency-Key: 1 to 200 printable characters")
         )
     fingerprint = hashlib.sha256(f"{endpoint} {json.dumps(body, sort_keys=True)}".encode()).hexdigest()
+    actor = session.actor.name
     parameters = {"key": key, "actor": actor, "fingerprint": fingerprint}
     if session.execute(INSERT_KEY, parameters).scalar():
         return None
@@ -62,6 +63,6 @@ def claim_key(session: Session, key: str, actor: str, body: Mapping[str, Any], e
     return earlier.feature_id
 
 
-def store_result(session: Session, key: str, actor: str, feature_id: uuid.UUID) -> None:
+def store_result(session: Session, key: str, feature_id: uuid.UUID) -> None:
     """Store the feature that a claimed key has created."""
-    session.execute(SET_FEATURE, {"key": key, "actor": actor, "feature_id": feature_id})
+    session.execute(SET_FEATURE, {"key": key, "actor": session.actor.name, "feature_id": feature_id})
