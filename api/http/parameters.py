@@ -206,6 +206,9 @@ def filter_of(text: str | None, language: str | None) -> parse.FilterTree | None
 
 
 NEAR_PATTERN = re.compile(r"(?P<at>.+?)\s*,\s*(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>m|km)?")
+MAX_NEAR_LENGTH = 300
+"""A longer text is not matched: the pattern takes time that grows with the square of the spaces in it."""
+
 MAX_DISTANCE_M = 100_000
 
 
@@ -213,7 +216,7 @@ async def near_of(reader: Reader, text: str | None) -> Near | None:
     """The parameter ``near``: a marker address or coordinates, and a distance, such as ``147/6,500m``."""
     if not text:
         return None
-    match = NEAR_PATTERN.fullmatch(text.strip())
+    match = NEAR_PATTERN.fullmatch(text.strip()) if len(text) <= MAX_NEAR_LENGTH else None
     if match is None:
         raise malformed_parameter(
             "near",

@@ -199,3 +199,10 @@ def test_hostile_text_is_stored_and_escaped(text, client):
     page = client.get("/incidents")
     assert page.status_code == 200
     assert "<script>alert(1)" not in page.text
+
+
+def test_long_location_is_refused_before_it_is_matched(client):
+    parameters = {"near": f"147/6{' ' * 20_000}500m"}
+    answer = client.get("/ogc/collections/incidents/items", params=parameters, timeout=5)
+    assert answer.status_code == 400
+    assert client.get("/ogc/collections/incidents/items", params={"near": "147/6, 500m"}).status_code == 200
