@@ -244,9 +244,14 @@ def _filter_text(filters: Mapping[str, str], fields: Mapping[str, Field], langua
         elif name == "q":
             filter_texts.append(f"“{value}”")
         else:
-            texts = [value_text(fields[name], item, language) for item in value.split(",")]
+            texts = [value_text(fields[name], _filter_value(fields[name], item), language) for item in value.split(",")]
             filter_texts.append(f"{localized(fields[name]['title'], language)}: {', '.join(texts)}")
     return " · ".join(filter_texts)
+
+
+def _filter_value(field: Field, text: str) -> Any:
+    """The value of a filter as ``value_text`` takes it. A boolean is parsed, since any text counts as true."""
+    return text.lower() == "true" if text and field.get("type") == field_types.BOOLEAN.name else text
 
 
 def _map_query(layer: str, filters: Mapping[str, str]) -> dict[str, str]:

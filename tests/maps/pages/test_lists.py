@@ -89,6 +89,15 @@ def test_all_links_keep_the_filters() -> None:
     assert "junk" not in html.split("/api/export/works?")[1].split('"')[0]
 
 
+def test_heading_tells_a_filter_on_false_from_one_on_true() -> None:
+    card = {**WORKS, "fields": [*WORKS["fields"], a_field("late", "boolean")]}
+    headings = {
+        value: set(re.findall(r"late: ([\w, ]+)", list_page(card, ROWS, "vi", query={"late": value})))
+        for value in ("true", "false", "FALSE", "true,false")
+    }
+    assert headings == {"true": {"Có"}, "false": {"Không"}, "FALSE": {"Không"}, "true,false": {"Có, Không"}}
+
+
 def test_menu_offers_every_format_for_both_readers_with_the_filters() -> None:
     html = list_page(WORKS, ROWS, "vi", query={"urgency": "overdue"})
     menu = html.split("<main")[1].split('class="menu-body"')[1].split("</details>")[0]
