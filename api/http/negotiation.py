@@ -4,7 +4,6 @@ The parameter ``f`` decides, else the header ``Accept``. An unknown ``f`` is ref
 ones.
 """
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -174,11 +173,13 @@ def labelled_properties(
 
 
 def _property_text(field: Field, value: Any, language: Language) -> str:
+    """A value for people; the items of a list are separated by semicolons if one of them contains a comma."""
     if value is None:
         return ""
     if field.codes is not None:
         codes = value if isinstance(value, list) else [value]
         return ", ".join(field.codes(code).title.in_language(language) for code in codes)
     if isinstance(value, list):
-        return json.dumps(value, ensure_ascii=False)
+        items = [_property_text(field, item, language) for item in value]
+        return ("; " if any("," in item for item in items) else ", ").join(items)
     return with_unit(field.type.in_words(value, language), field.unit)
