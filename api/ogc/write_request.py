@@ -107,9 +107,12 @@ def reason_of(request: Request, in_body: Any = None) -> str | None:
 
 
 def flatten_feature(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A GeoJSON Feature, or a plain object, as one flat dictionary of properties, ``geometry`` and ``place``."""
+    """A GeoJSON Feature, or a plain object, as one flat dictionary of properties, ``geometry`` and ``place``.
+
+    Of these two a null one is left out beside one with a value; otherwise null clears the location.
+    """
     if "properties" not in body and body.get("type") != "Feature":
-        return dict(body)
+        return _without_null_beside_location(dict(body))
     properties = body.get("properties")
     if properties is not None and not isinstance(properties, dict):
         raise Malformed(Text("properties phải là đối tượng", "properties must be a JSON object"))
@@ -117,9 +120,14 @@ def flatten_feature(body: Mapping[str, Any]) -> dict[str, Any]:
     for name in (GEOMETRY, PLACE):
         if name in body and (body[name] is not None or name not in values):
             values[name] = body[name]
-    if values.get(GEOMETRY) is None and values.get(PLACE) is not None:
-        values.pop(GEOMETRY, None)
-    return values
+    return _without_null_beside_location(values)
+
+
+def _without_null_beside_location(values: dict[str, Any]) -> dict[str, Any]:
+    """The values without a null ``geometry`` or ``place`` if the other one has a value."""
+    if all(values.get(name) is None for name in (GEOMETRY, PLACE)):
+        return values
+    return {name: value for name, value in values.items() if value is not None or name not in (GEOMETRY, PLACE)}
 
 
 def with_geometry_crs(values: Mapping[str, Any], crs: CRS) -> dict[str, Any]:

@@ -203,8 +203,8 @@ def store_transition(session: Session, layer: Layer, feature: Feature, to: str) 
 def _set_location(session: Session, layer: Layer, feature: Feature, values: Mapping[str, Any]) -> None:
     """Set the location from ``geometry`` or from ``place`` (text), not both; ``original`` keeps what was submitted.
 
-    A null ``geometry`` without ``place`` clears the location. Raises ``Invalid`` for both at once, for the source
-    ``assumed``, and for a source without a position.
+    If one of them is null and neither has a value, the location is cleared. Raises ``Invalid`` for both at once, for
+    the source ``assumed``, and for a source without a position.
     """
     geometry, location = values.get(GEOMETRY), values.get(PLACE)
     if geometry is not None and location is not None:
@@ -228,11 +228,20 @@ def _set_location(session: Session, layer: Layer, feature: Feature, values: Mapp
             )
         if values.get("position_source") in (None, PositionSource.NONE):
             feature.position_source = PositionSource.MAP
-    elif GEOMETRY in values and PLACE not in values:
-        feature.geom, feature.original, feature.position_source = None, None, PositionSource.NONE
-        feature.accuracy_m = feature.address = feature.chainage_m = None
+    elif GEOMETRY in values or PLACE in values:
+        _clear_location(feature, values)
     elif feature.geom is None and values.get("position_source") not in (None, PositionSource.NONE):
         raise _position_required()
+
+
+def _clear_location(feature: Feature, values: Mapping[str, Any]) -> None:
+    """Remove the location. Raises ``Invalid`` if ``values`` also state its source or accuracy."""
+    if values.get("position_source") not in (None, PositionSource.NONE):
+        raise _position_required()
+    if values.get("accuracy_m") is not None:
+        raise invalid("accuracy_m", "no_place", "Đã nêu sai số thì phải có vị trí", "`accuracy_m` needs a position")
+    feature.geom, feature.original, feature.position_source = None, None, PositionSource.NONE
+    feature.accuracy_m = feature.address = feature.chainage_m = None
 
 
 def _check_source(feature: Feature, values: Mapping[str, Any]) -> None:

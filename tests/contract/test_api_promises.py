@@ -108,13 +108,40 @@ def test_client_cannot_declare_an_assumed_position_surveyed(layer, database, con
 
 
 @every_editable_layer_with_geometry
-def test_removing_the_geometry_clears_the_derived_fields(layer, database, connect, client):
+@pytest.mark.parametrize(
+    "nulls", [{"geometry": None}, {"place": None}, {"geometry": None, "place": None}], ids=" ".join
+)
+def test_null_geometry_or_place_clears_the_location(layer, nulls, database, connect, client):
     url = f"/ogc/collections/{layer.name}/items/{create_assumed_row(database, connect, layer)}"
-    answer = client.patch(url, json={"geometry": None}, headers={"If-Match": client.get(url).headers["etag"]})
+    answer = client.patch(url, json=nulls, headers={"If-Match": client.get(url).headers["etag"]})
     assert answer.status_code == 200, answer.text
+    assert answer.json()["geometry"] is None
     properties = answer.json()["properties"]
     assert (properties["position_source"], properties["chainage_m"], properties["accuracy_m"]) == ("none", None, None)
     assert properties["address"] == properties.get("number")
+
+
+@every_editable_layer_with_geometry
+@pytest.mark.parametrize("name", ["geometry", "place"])
+def test_source_and_accuracy_without_a_location_are_refused(layer, name, database, connect, client):
+    url = f"/ogc/collections/{layer.name}/items/{create_assumed_row(database, connect, layer)}"
+    before = client.get(url)
+    for values in ({"position_source": "assumed"}, {"position_source": "protocol"}, {"accuracy_m": 5}):
+        answer = client.patch(url, json={name: None, **values}, headers={"If-Match": before.headers["etag"]})
+        assert answer.status_code == 422, answer.text
+        assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [(*values, "no_place")]
+    assert client.get(url).json() == before.json()
+
+
+@every_editable_layer_with_geometry
+def test_null_beside_a_location_is_ignored(layer, database, client):
+    url = f"/ogc/collections/{layer.name}/items/{create_row(database, layer)}"
+    before = client.get(url)
+    answer = client.patch(
+        url, json={"geometry": before.json()["geometry"], "place": None}, headers={"If-Match": before.headers["etag"]}
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["geometry"] == before.json()["geometry"] is not None
 
 
 @every_editable_layer
