@@ -7,6 +7,7 @@ category (Decree 112/2014/NĐ-CP as amended by 34/2023/NĐ-CP; Decisions 1199 an
 import datetime as dt
 from collections.abc import Mapping
 from itertools import combinations
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import select
@@ -31,7 +32,7 @@ from gis.model import (
     field,
     geometry,
 )
-from gis.text import Conflict, FieldError, Invalid, Text, invalid, today
+from gis.text import Conflict, FieldError, Invalid, Text, format_date, invalid, today
 from gis.write import (
     bodies,
     child_resources,
@@ -221,16 +222,92 @@ def create_gate(session: Session, values: Mapping[str, Any]) -> Gate:
 
 @update_command(Gate)
 def correct(session: Session, gate: Gate, values: Mapping[str, Any]) -> None:
-    """Correct a gate; a new category ends the validity of the previous one on the day on which it begins."""
-    before = gate.category
+    """Correct a gate, and the list of its categories accordingly.
+
+    A new category is in effect since ``category_since``, by default since today, and ends the previous one on that day.
+    ``category_since`` without a new category corrects the day on which the present one began and the previous one
+    ended. Raises ``Invalid`` for a day on which an earlier category was in effect.
+    """
+    category, since = gate.category, gate.category_since
+    if "category" in values and values["category"] != category:
+        _change_category(session, gate, values)
+        return
     store_update(session, Gate.layer, gate, values)
-    if "category" in values and gate.category != before:
-        since = values.get("category_since") or today()
-        for previous in session.scalars(select(GateCategory).filter_by(feature_id=gate.id, valid_to=None)):
-            previous.valid_to = since
-        if gate.category is not None:
-            session.add(GateCategory(feature_id=gate.id, category=gate.category, valid_from=since))
+    if gate.category_since != since:
+        _correct_start_of_category(session, gate, since)
         session.flush()
+
+
+def _change_category(session: Session, gate: Gate, values: Mapping[str, Any]) -> None:
+    """Give a gate another category, or none, and end the validity of the present one."""
+    changed_on, restored = values.get("category_since") or today(), _restored_category(session, gate, values)
+    if restored is not None:
+        changed_on, values = restored.valid_to, {**values, "category_since": restored.valid_from}
+    elif values["category"] is not None:
+        values = {**values, "category_since": changed_on}
+    else:
+        values = {"category_since": None, **values}
+    store_update(session, Gate.layer, gate, values)
+    _end_categories(session, gate, changed_on)
+    if restored is not None:
+        restored.valid_to = None
+    elif gate.category is not None:
+        session.add(GateCategory(feature_id=gate.id, category=gate.category, valid_from=changed_on))
+    session.flush()
+
+
+def _restored_category(session: Session, gate: Gate, values: Mapping[str, Any]) -> GateCategory | None:
+    """The category that the present one has replaced, if the change takes that back, as “Undo” on the page does.
+
+    It does so with the day on which the earlier category began or, without a day, on the day on which it was replaced.
+    """
+    recorded = session.scalars(select(GateCategory).filter_by(feature_id=gate.id)).all()
+    previous = max((row for row in recorded if row.valid_to is not None), key=attrgetter("valid_to"), default=None)
+    present = next((row for row in recorded if row.valid_to is None), None)
+    if (
+        previous is None
+        or previous.category != values["category"]
+        or (present is not None and present.valid_from != previous.valid_to)
+    ):
+        return None
+    if "category_since" in values:
+        return previous if values["category_since"] == previous.valid_from else None
+    return previous if previous.valid_to == today() else None
+
+
+def _end_categories(session: Session, gate: Gate, on: dt.date) -> None:
+    """End the validity of the present category; one that began on that day was in effect on no day and is deleted."""
+    for recorded in session.scalars(select(GateCategory).filter_by(feature_id=gate.id)):
+        _refuse_start_before(recorded.valid_to or recorded.valid_from, on)
+        if recorded.valid_to is None and recorded.valid_from == on:
+            session.delete(recorded)
+        elif recorded.valid_to is None:
+            recorded.valid_to = on
+
+
+def _correct_start_of_category(session: Session, gate: Gate, before: dt.date | None) -> None:
+    """Record the corrected day on which the present category began; ``before`` is the day recorded so far."""
+    since = gate.category_since
+    for recorded in session.scalars(select(GateCategory).filter_by(feature_id=gate.id)):
+        if recorded.valid_to is None:
+            recorded.valid_from = since
+        elif since is not None:
+            is_previous = recorded.valid_to == before
+            _refuse_start_before(recorded.valid_from if is_previous else recorded.valid_to, since)
+            if is_previous:
+                recorded.valid_to = since
+
+
+def _refuse_start_before(earlier: dt.date | None, since: dt.date) -> None:
+    """Raise ``Invalid`` if a category would begin before the beginning or the end of an earlier one."""
+    if earlier is not None and since < earlier:
+        day = format_date(earlier)
+        raise invalid(
+            "category_since",
+            "range",
+            f"Loại hình trước đó được ghi nhận đến hoặc từ ngày {day}; ngày áp dụng không được sớm hơn",
+            f"An earlier category is recorded until or since {day}; this one cannot be in effect before that day",
+        )
 
 
 @transition_command(Gate)
