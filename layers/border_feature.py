@@ -94,8 +94,7 @@ class BorderFeature(Unclassified):
             return
         if self.geom is None or self.position_source is PositionSource.ASSUMED:
             return
-        geometry = self.geom if hasattr(self.geom, "geom_type") else to_shape(self.geom)
-        point = geometry if isinstance(geometry, Point) else geometry.representative_point()
+        point = _point_of(self.geom)
         route = self.border.value if self.border else None
         station = result_of(linear.station(session, point.x, point.y, route))
         if station is None:
@@ -104,10 +103,20 @@ class BorderFeature(Unclassified):
             raise out_of_area("geometry", station.distance_m)
         self.border = Border(station.route)
         self.chainage_m = round(station.chainage_m, 1)
-        level = self.level or Level.INTERNAL
-        marker = result_of(nearest_marker(session, self.border, station.chainage_m, level))
-        prefix = ASSUMED_PREFIX if marker is not None and marker.position_source is PositionSource.ASSUMED else ""
-        self.address = prefix + address_at_chainage(marker, self.border, station.chainage_m)
+        self.address = _address_for_level(session, self.border, station.chainage_m, self.level or Level.INTERNAL)
+
+
+def _point_of(geom: Any) -> Point:
+    """A point on a geometry, as a geometry column has it or as a shape: the point itself if it is one."""
+    geometry = geom if hasattr(geom, "geom_type") else to_shape(geom)
+    return geometry if isinstance(geometry, Point) else geometry.representative_point()
+
+
+def _address_for_level(session: Session, border: Border, chainage_m: float, level: Level) -> str:
+    """The address of a chainage, counted from a marker at ``level`` or below; with a prefix if that is assumed."""
+    marker = result_of(nearest_marker(session, border, chainage_m, level))
+    prefix = ASSUMED_PREFIX if marker is not None and marker.position_source is PositionSource.ASSUMED else ""
+    return prefix + address_at_chainage(marker, border, chainage_m)
 
 
 def _address_with_assumed_prefix(location: Location) -> str | None:
@@ -187,13 +196,26 @@ def update_addresses(session: Session, border: Border) -> int:
                     feature.set_location(session, feature.original)
                 updated += 1
             session.flush()
-    for link in session.query(Link).filter_by(route=border.value, position_source=PositionSource.ASSUMED):
+    from_assumed = or_(Link.position_source == PositionSource.ASSUMED, Link.at.startswith(ASSUMED_PREFIX))
+    for link in session.query(Link).filter_by(route=border.value).filter(from_assumed):
         with suppress(Invalid, Missing):
-            location = result_of(locate(session, link.at or "", border=border.value))[0]
-            link.geom, link.position_source = _geom_of(location), location.position_source
+            _update_link(session, link, border)
             updated += 1
     session.flush()
     return updated
+
+
+def _update_link(session: Session, link: Link, border: Border) -> None:
+    """Locate the address of a link again or, if the link was located by a coordinate, derive its address again."""
+    if link.position_source is PositionSource.ASSUMED:
+        location = result_of(locate(session, link.at or "", border=border.value))[0]
+        link.geom, link.position_source = _geom_of(location), location.position_source
+        return
+    point = _point_of(link.geom)
+    station = result_of(linear.station(session, point.x, point.y, border.value))
+    if station is not None:
+        level = session.get_one(layer_of(session, link.feature_id).model, link.feature_id).level
+        link.at = _address_for_level(session, border, station.chainage_m, level)
 
 
 def _geom_of(location: Location) -> Any:

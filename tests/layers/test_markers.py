@@ -111,6 +111,9 @@ def test_addresses_and_links_follow_a_surveyed_marker(client, connect):
     linked = client.post(f"{items}/links", json={"at": "60 + 400 m", "border": "VN-KH", "role": "site"})
     assert linked.status_code == 201
     drawn = client.get(items).json()["geometry"]
+    east, north = target["geometry"]["coordinates"]
+    sited = f"/ogc/collections/incidents/items/{created['id']}/links"
+    assert client.post(sited, json={"at": f"{north}, {east}", "role": "site"}).json()["at"] == "≈ 60 + 400 m"
     further = locate(client, "60 + 1000 m")
     answer = patch(client, "markers", read_marker(client, "60"), geometry=further["geometry"], position_source="survey")
     assert answer.status_code == 200, answer.text
@@ -118,6 +121,7 @@ def test_addresses_and_links_follow_a_surveyed_marker(client, connect):
     after = client.get(f"/ogc/collections/incidents/items/{created['id']}").json()
     assert after["geometry"] == created["geometry"]
     assert after["properties"]["address"] == "60 − 600 m"
+    assert [link["at"] for link in client.get(sited).json()["links"]] == ["60 − 600 m"]
 
 
 def test_address_from_assumed_marker_is_hidden_from_partners(client, connect):
