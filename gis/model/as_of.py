@@ -21,6 +21,16 @@ create or replace function app.as_of() returns timestamptz language sql stable p
 SET_AS_OF: Final = text("select set_config('cotmoc.as_of', :as_of, true)")
 
 
+def in_force_sql(moment: str, alias: str | None = None) -> list[str]:
+    """The SQL conditions that a state in a history table is in force at a moment.
+
+    A state is in force from the beginning of its validity up to, but not including, its end. The last state of a
+    deleted row, which records the deletion, is never in force, although its validity is the moment of the deletion.
+    """
+    prefix = "" if alias is None else f"{alias}."
+    return [f"{prefix}valid @> {moment}", f"{prefix}action <> 'delete'"]
+
+
 def setting_of(as_of: dt.datetime | None) -> str:
     """The value of the setting for a moment of the past, or for the present."""
     return "" if as_of is None else as_of.isoformat()

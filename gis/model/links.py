@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gis.crs.systems import WGS84
-from gis.model.as_of import AS_OF
+from gis.model.as_of import AS_OF, in_force_sql
 from gis.model.fields import SCHEMA, Clearance, CodeListType, PositionSource
 from gis.model.layer import Layer, all_layers, catalog
 from gis.model.query import select_sql
@@ -102,7 +102,7 @@ def views_sql() -> str:
         "places": "\nunion all\n".join(_location_select(layer, "geom") for layer in all_layers()),
         "shared_places": "\nunion all\n".join(_location_select(layer, "shared_geom") for layer in all_layers()),
         "links_as_of": select_sql(
-            [f'"{column.name}"' for column in Link.__table__.columns], "app.links_history", [f"valid @> {AS_OF}"]
+            [f'"{column.name}"' for column in Link.__table__.columns], "app.links_history", in_force_sql(AS_OF)
         ),
     }
     return "\n".join(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gis.model.as_of import AS_OF
+from gis.model.as_of import AS_OF, in_force_sql
 from gis.model.query import select_sql
 from gis.text.dates import date_sql
 
@@ -83,7 +83,7 @@ class Row:
             return f"app.{table} {alias}", []
         if table == "links" and self.moment == AS_OF:
             return f"app.links_as_of {alias}", []
-        return f"app.{table}_history {alias}", [f"{alias}.valid @> {self.moment}"]
+        return f"app.{table}_history {alias}", in_force_sql(self.moment, alias)
 
     def select(
         self,

@@ -57,7 +57,8 @@ def _sort_key(order: str) -> Callable[[ChildRecord], tuple[bool, Any]]:
 
 
 def _child_as_of(child: type[ChildT], names: Sequence[str], as_of: dt.datetime) -> type[ChildT]:
-    """The rows of the history table that are valid at ``as_of``, with the granted columns only."""
+    """The states in the history table that are in force at ``as_of``, with the granted columns only."""
     history = child.metadata.tables[f"{SCHEMA}.{child.__tablename__}_history"].c
-    states = select(*(history[name] for name in names)).where(history.valid.op("@>")(as_of)).subquery()
+    in_force = history.valid.op("@>")(as_of), history.action != "delete"
+    states = select(*(history[name] for name in names)).where(*in_force).subquery()
     return aliased(child, states, adapt_on_names=True)

@@ -67,7 +67,7 @@ select h.id from app.holdings h where h.until is null and h.feature_id = $1
 -- name: copies_with_link
 -- Of the features that were linked to it when they were copied, if their content shows the link.
 select h.id from app.links_history l
-join app.holdings h on h.until is null and h.feature_id = l.feature_id and l.valid @> h.since
+join app.holdings h on h.until is null and h.feature_id = l.feature_id and l.valid @> h.since and l.action <> 'delete'
 where l.to_id = $1 and {shows_link}
 
 -- name: copies_with_address
@@ -81,7 +81,7 @@ where f.id = $1 and {mentions}
 -- Of the features whose content shows a link to an address that was counted from it when they were copied.
 select h.id from app.{referent} f
 join app.links_history l on l.to_id is null and {mentions}
-join app.holdings h on h.until is null and h.feature_id = l.feature_id and l.valid @> h.since
+join app.holdings h on h.until is null and h.feature_id = l.feature_id and l.valid @> h.since and l.action <> 'delete'
 where f.id = $1 and {shows_link}
 
 -- name: recall_trigger

@@ -1,12 +1,25 @@
 """The journal and the history tables: what the triggers record, and that nothing changes it."""
 
+import datetime as dt
+import json
+
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from gis.db.actors import Actor
 from gis.db.session import LOGINS, READER_LOGIN, WRITER_LOGIN, AccessLogEntry
-from gis.model.children import child_tables
+from gis.model.as_of import AS_OF, set_as_of
+from gis.model.children import child_rows, child_tables
 from gis.model.layer import catalog
+from gis.model.links import create_link, delete_link, links_of
+from gis.model.query import select_sql
+from gis.model.row import Row
+from gis.read import pages
+from gis.read.selection import Selection
+from gis.text.dates import today
+from gis.write.commands import retire
+from layers.gates import GateEvent
 from layers.policy import COMMITTEE, OFFICE, PLANNER, POLICY
 from tests.factories import put
 
@@ -180,3 +193,69 @@ def test_history_time_condition_uses_an_index_under_row_security(table, connect)
     query = f"select id from app.{table}_history t where {column} > now() - interval '1 day' order by {column} desc"
     plan = "\n".join(line for (line,) in raw.execute(f"explain {query}").fetchall())
     assert f"Index Cond: ({column} > " in plan
+
+
+def history_of_deleted_row(connect, table, row_id):
+    """The moments from and to which a deleted row was in force, the second of which is that of its deletion."""
+    states = connect().execute(
+        f"select lower(valid), upper(valid), action from app.{table}_history where id = %s order by since, action desc",
+        [row_id],
+    )
+    (inserted_at, deleted_at, _), (recorded_at, _, action) = states
+    assert (recorded_at, action) == (deleted_at, "delete")
+    return inserted_at, deleted_at
+
+
+MICROSECOND = dt.timedelta(microseconds=1)
+
+
+def test_deleted_link_is_in_force_up_to_the_moment_of_its_deletion(database, connect):
+    with database.transaction(OFFICE, write=True) as session:
+        task_id, site_id = (put(session, catalog[name]).id for name in ("tasks", "areas"))
+        link_id = create_link(session, task_id, site_id, "site").id
+    with database.transaction(OFFICE, write=True) as session:
+        delete_link(session, task_id, link_id)
+    inserted_at, deleted_at = history_of_deleted_row(connect, "links", link_id)
+    expected = {inserted_at - MICROSECOND: 0, inserted_at: 1, deleted_at - MICROSECOND: 1, deleted_at: 0}
+    for as_of, number in expected.items():
+        with database.transaction(OFFICE) as session:
+            assert len(links_of(session, task_id, OFFICE.clearance, as_of)) == number, as_of
+            set_as_of(session, as_of)
+            for moment in (AS_OF, "app.as_of()"):
+                source, conditions = Row(OFFICE.clearance, moment=moment).relation("links", "l")
+                count = select_sql("count(*)", source, ["l.id = :id", *conditions])
+                assert session.execute(text(count), {"id": link_id}).scalar() == number, (source, as_of)
+
+
+def test_deleted_child_row_is_in_force_up_to_the_moment_of_its_deletion(database, connect):
+    with database.transaction(OFFICE, write=True) as session:
+        gate = put(session, catalog["gates"], category="local")
+        event = GateEvent(feature_id=gate.id, kind="note", on=today(), precision="day")
+        session.add(event)
+        session.flush()
+        gate_id, event_id = gate.id, event.id
+    with database.transaction(OFFICE, write=True) as session:
+        session.delete(session.get_one(GateEvent, event_id))
+    inserted_at, deleted_at = history_of_deleted_row(connect, "gate_events", event_id)
+    expected = {inserted_at - MICROSECOND: 0, inserted_at: 1, deleted_at - MICROSECOND: 1, deleted_at: 0}
+    for as_of, number in expected.items():
+        with database.transaction(OFFICE) as session:
+            assert len(child_rows(session, GateEvent, gate_id, OFFICE.clearance, as_of)) == number, as_of
+            if as_of >= inserted_at:  # the gate was created just before
+                selection = Selection(catalog["gates"], OFFICE.clearance, ids=[gate_id], as_of=as_of, limit=1)
+                (read,) = pages.read_page(session, selection)[0]
+                assert (json.loads(read)["properties"]["last_event"] is not None) == bool(number), as_of
+
+
+def test_retired_feature_is_in_force_up_to_the_moment_of_its_retirement(database, connect):
+    with database.transaction(OFFICE, write=True) as session:
+        area_id = put(session, catalog["areas"]).id
+    with database.transaction(OFFICE, write=True) as session:
+        retire(session, catalog["areas"], session.get_one(catalog["areas"].model, area_id))
+    moments = connect().execute("select lower(valid) from app.areas_history where id = %s order by version", [area_id])
+    (created_at,), (retired_at,) = moments.fetchall()
+    expected = {created_at - MICROSECOND: 0, created_at: 1, retired_at - MICROSECOND: 1, retired_at: 0}
+    for as_of, number in expected.items():
+        with database.transaction(OFFICE) as session:
+            selection = Selection(catalog["areas"], OFFICE.clearance, ids=[area_id], as_of=as_of, limit=1)
+            assert len(pages.read_page(session, selection)[0]) == number, as_of
