@@ -168,7 +168,7 @@ MARKER_REFERENTS = ReferentLayer(
     route_column="border",
     mentions_sql="{row}.border = {route} and strpos({address}, split_part({row}.number, '(', 1)) > 0"
     " and {row}.number = any(app.marker_names({address}))",
-    hidden_sql="app.names_hidden_marker({route}, {address}, {level})",
+    hidden_sql="app.names_hidden_marker({route}, {address}, {level}::app.level)",
 )
 """Addresses are counted from markers: ``147/6 + 120 m`` reveals where 147/6 is."""
 

@@ -55,6 +55,7 @@ create or replace function app.names_hidden_marker(border text, address text, le
         where m.border = $1 and m.number = any(app.marker_names($2)) and m.retired_at is null and m.level > $3)
 $$;
 
-revoke all on function app.own_units, app.own_stretch, app.marker_names, app.names_hidden_marker from public;
-grant execute on function app.own_units, app.own_stretch to {officer}, {own_unit_owner};
-grant execute on function app.names_hidden_marker to {readers};
+revoke all on function app.own_units(), app.own_stretch(text), app.marker_names(text),
+    app.names_hidden_marker(text, text, app.level) from public;
+grant execute on function app.own_units(), app.own_stretch(text) to {officer}, {own_unit_owner};
+grant execute on function app.names_hidden_marker(text, text, app.level) to {readers};

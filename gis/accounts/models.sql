@@ -11,7 +11,7 @@ create or replace function app.account_told(stored jsonb) returns jsonb language
             encode(sha256(convert_to(jsonb_object_agg(key, value)::text, 'UTF8')), 'hex'))
         from jsonb_each($1) where key = any({secrets}) having count(*) > 0), '{{}}')
 $$;
-revoke all on function app.account_told from public;
+revoke all on function app.account_told(jsonb) from public;
 
 create or replace function app.remember_account() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public as $$

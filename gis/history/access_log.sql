@@ -14,4 +14,4 @@ create or replace function app.readings(
     and ($4 is null or j.table_name = $4) and ($5 is null or j.seq < $5)
     order by j.seq desc limit least($6, 1001)
 $$;
-revoke all on function app.readings from public;
+revoke all on function app.readings(timestamptz, timestamptz, text, text, bigint, integer) from public;

@@ -33,7 +33,7 @@ create or replace function app.write_journal(
             nullif(current_setting('cotmoc.device_at', true), ''), $1, $2, $3, $4, $5)
     returning seq;
 $$;
-revoke all on function app.write_journal from public;
+revoke all on function app.write_journal(text, uuid, text, jsonb, jsonb) from public;
 
 -- Every role may journal that it has read or exported records, and nothing else.
 create or replace function app.journal_read(
@@ -43,7 +43,7 @@ begin
     if $3 not in ('read', 'export') then raise exception 'unknown action' using errcode = '22023'; end if;
     perform app.write_journal($1, $2, $3, null, $4);
 end $$;
-revoke all on function app.journal_read from public;
+revoke all on function app.journal_read(text, uuid, text, jsonb) from public;
 
 create or replace function app.refuse_truncate() returns trigger language plpgsql as $$
 begin raise exception 'TRUNCATE is not allowed' using errcode = '42501'; end $$;

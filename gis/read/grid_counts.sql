@@ -14,7 +14,7 @@ begin
         features = cells.features + excluded.features,
         east = cells.east + excluded.east, north = cells.north + excluded.north;
 end $$;
-revoke all on function app.fold_cells from public;
+revoke all on function app.fold_cells() from public;
 
 create or replace function app.count_cell(
     layer text, level app.level, assumed boolean, word text, place public.geometry, features smallint
@@ -25,7 +25,7 @@ begin
     values ($1, $2, $3, $4, $6, round(ST_X(middle)), round(ST_Y(middle))) returning id into change_id;
     if change_id % {fold_interval} = 0 then perform app.fold_cells(); end if;
 end $$;
-revoke all on function app.count_cell from public;
+revoke all on function app.count_cell(text, app.level, boolean, text, public.geometry, smallint) from public;
 
 -- name: trigger
 -- Subtract the old row of a change and add the new one.

@@ -52,7 +52,11 @@ def publication_sql(
             partner_login=sql.Identifier(PARTNER_LOGIN),
         ),
         *(
-            grant("execute", sql.SQL("function app.{}").format(function), [PUBLISHER, partner_view_role.read_role])
+            grant(
+                "execute",
+                sql.SQL("function app.{}(uuid[], text[], integer)").format(function),
+                [PUBLISHER, partner_view_role.read_role],
+            )
             for function in (sql.Identifier(f"shared_{layer.name}") for layer in all_layers())
         ),
         *_partner_policies(),

@@ -25,7 +25,7 @@ grant execute on function app.publish_release(uuid) to {editors};
 grant execute on function app.withdraw_release(uuid) to {editors};
 grant insert, update on app.holdings to {publisher};
 grant execute on function app.actor() to {publisher};
-grant execute on function app.write_journal to {publisher};
+grant execute on function app.write_journal(text, uuid, text, jsonb, jsonb) to {publisher};
 grant usage on schema app to {publisher};
 revoke all on schema release from public;
 grant usage on schema release to {partner_login}, {readers};

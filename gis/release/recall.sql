@@ -58,8 +58,8 @@ create or replace function app.label_of(feature uuid) returns text
 language sql stable security definer set search_path = pg_catalog as $$
     select label from app.places where id = $1
 $$;
-revoke all on function app.told_of, app.label_of from public;
-grant execute on function app.told_of, app.label_of to {publisher};
+revoke all on function app.told_of(uuid), app.label_of(uuid) from public;
+grant execute on function app.told_of(uuid), app.label_of(uuid) to {publisher};
 
 -- name: copies_of_feature
 select h.id from app.holdings h where h.until is null and h.feature_id = $1

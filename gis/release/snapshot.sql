@@ -15,7 +15,7 @@ language sql stable set search_path = pg_catalog, public set timezone = 'UTC' as
         where t.id = any($1) and t.retired_at is null and t.level <= {level}::app.level
     ) p
 $$;
-revoke all on function app.{function} from public;
+revoke all on function app.{function}(uuid[], text[], integer) from public;
 
 -- name: if_chosen
 case when {name} = any($2) then {value} end

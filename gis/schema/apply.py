@@ -42,8 +42,8 @@ def apply(connection: Connection, policy: Policy) -> bool:
     ``app.surface`` stores the hash of the applied SQL and the fingerprint of the catalogue afterwards, so that a policy
     dropped or a grant added by hand is found and corrected. All that protects is dropped first, foreign objects
     included, and then created as ``security_sql`` has it; a foreign function stays, but without SECURITY DEFINER and
-    without the public right to call it. Raw SQL goes through the driver without parameters, because policies contain
-    ``%``.
+    without the public right to call it, and with another name if it overloads one of ours. Raw SQL goes through the
+    driver without parameters, because policies contain ``%``.
     """
     rendered = security_sql(policy)
     expected = _hash(rendered)
@@ -53,7 +53,9 @@ def apply(connection: Connection, policy: Policy) -> bool:
     cursor.execute(sql.SQL("set local role {}").format(sql.Identifier(OWNER_ROLE)))
     definers = connection.execute(text(SQL.text("security_definers"))).scalars().all()
     cursor.execute(SQL.text("drop_surface"))
+    unchanged = [f"{oid}{version}" for oid, version in connection.execute(text(SQL.text("row_versions")))]
     cursor.execute(rendered)
+    cursor.execute(SQL.text("disarm_overloads", unchanged=unchanged))
     cursor.execute(SQL.text("revoke_disarmed", definers=list(definers)))
     connection.execute(text("delete from app.surface"))
     connection.execute(

@@ -55,4 +55,4 @@ grant usage on schema app to {roles};
 revoke all on schema app from {partner_login};
 grant execute on function app.actor() to {roles};
 -- Access to restricted records is journalled by the writing login itself, before it takes an actor's role.
-grant execute on function app.journal_read to {writer_login};
+grant execute on function app.journal_read(text, uuid, text, jsonb) to {writer_login};

@@ -14,7 +14,7 @@ begin
             -- The sequence of a column changes its owner with the table.
             and not exists (select from pg_depend d where d.objid = c.oid and d.classid = 'pg_class'::regclass
                 and d.deptype in ('a', 'i') and relkind = 'S')
-        union all select format('function %s', oid::regprocedure) from pg_proc
+        union all select format('routine %s', oid::regprocedure) from pg_proc
             where pronamespace::regnamespace::text in ('app', 'release')
             and proowner::regrole::text not like 'cotmoc\_%'
     loop execute format('alter %s owner to %I', object_name, {owner_name}); end loop;
@@ -31,11 +31,11 @@ create collation if not exists public.{collation} (provider = icu, locale = 'vi-
 create or replace function app.plain(words text) returns text language sql immutable parallel safe strict
     set search_path = pg_catalog, public as
     $$ select public.unaccent('public.unaccent', replace(replace(normalize($1, nfc), 'Đ', 'D'), 'đ', 'd')) $$;
-alter function app.plain owner to {owner};
+alter function app.plain(text) owner to {owner};
 create or replace function release.plain(words text) returns text language sql immutable parallel safe strict
     set search_path = pg_catalog, public as
     $$ select public.unaccent('public.unaccent', replace(replace(normalize($1, nfc), 'Đ', 'D'), 'đ', 'd')) $$;
-alter function release.plain owner to {owner};
+alter function release.plain(text) owner to {owner};
 grant create, usage on schema app to {owner};
 create table if not exists app.surface (rendered text not null, standing text not null);
 alter table app.surface owner to {owner};

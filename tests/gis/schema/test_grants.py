@@ -183,3 +183,39 @@ def test_reading_roles_cannot_update(role, cluster, empty_database_name):
         for layer in catalog:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(sql.SQL("update {} set source = 'x'").format(sql.Identifier("app", layer)))
+
+
+OVERLOADS = [
+    "function app.journal_read(text, text, text, text) returns void language sql as ''",
+    "function app.write_journal(text, uuid, text, jsonb, text) returns bigint language sql as 'select 0::bigint'",
+    "function app.own_units(integer) returns text[] language sql as 'select null::text[]'",
+    "function app.names_hidden_marker(text, text, text) returns boolean language sql as 'select false'",
+    "function app.label_of(text) returns text language sql security definer as 'select $1'",
+    "function app.readings(text) returns text language sql security definer as 'select $1'",
+    "function app.shared_markers(uuid) returns uuid language sql as 'select $1'",
+    "function app.plain(text, text) returns text language sql as 'select $1'",
+    "function release.plain(text, text) returns text language sql as 'select $1'",
+    "procedure app.actor(text) language sql security definer as ''",
+]
+
+
+def test_migration_disarms_overloads_of_our_functions(cluster, empty_database_name, admin):
+    before = admin.execute(STANDING).fetchone()
+    known = {oid for (oid,) in admin.execute("select oid from pg_proc")}
+    for overload in OVERLOADS:
+        admin.execute(f"create {overload}")
+    admin.execute("grant execute on routine app.actor(text), app.readings(text) to cotmoc_public")
+    migrate(cluster.url(empty_database_name))
+    planted = admin.execute(
+        "select p.oid::regprocedure::text, p.prosecdef,"
+        " array(select a.grantee::regrole::text from aclexplode(p.proacl) a)"
+        " from pg_proc p where p.oid <> all(%s) and p.pronamespace::regnamespace::text in ('app', 'release')",
+        [list(known)],
+    ).fetchall()
+    assert len(planted) == len(OVERLOADS)
+    for signature, runs_as_owner, grantees in planted:
+        assert "_foreign_" in signature
+        assert not runs_as_owner, signature
+        assert grantees == ["cotmoc_owner"], signature
+        admin.execute(f"drop routine {signature}")
+    assert admin.execute(STANDING).fetchone() == before
