@@ -58,6 +58,7 @@ IS_NOT_ADMINISTRATOR = text(
 
 INVITATION_IS_VALID = text("people.invited_until > now()")
 
+
 class Accounts:
     """The account tables of one database, with the throttles of one server."""
 
