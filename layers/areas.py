@@ -4,8 +4,9 @@ from typing import Any
 
 from sqlalchemy.orm import Mapped
 
-from gis.model import AMBER, BLUE, GREY, CodeList, Mark, Status, field, geometry, transitions_to
+from gis.model import AMBER, BLUE, GREY, CodeList, Display, Flag, Mark, Status, field, geometry, transitions_to
 from layers.border_feature import BorderFeature
+from layers.groups import Group
 
 
 class AreaKind(CodeList):
@@ -25,7 +26,7 @@ class AreaState(Status):
 
     PROPOSED = "proposed", ("Đề xuất", "Proposed"), Mark("area", BLUE), transitions_to("in_force")
     IN_FORCE = "in_force", ("Có hiệu lực", "In force"), Mark("area", AMBER), transitions_to("ended")
-    ENDED = "ended", ("Hết hiệu lực", "Ended"), Mark("area", GREY)
+    ENDED = "ended", ("Hết hiệu lực", "Ended"), Mark("area", GREY), Flag.FINISHED
 
 
 class Area(
@@ -35,6 +36,15 @@ class Area(
     style_field="state",
     order=("kind", "name"),
     label_sql="name",
+    display=Display(
+        label="{name}",
+        singular=("khu vực", "area"),
+        under=("kind", "address"),
+        mark=Mark("area", GREY),
+        group=Group.LINE,
+        rank=70,
+        link_role="subject",
+    ),
 ):
     """A zone along the border in which special rules apply."""
 

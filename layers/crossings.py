@@ -18,8 +18,10 @@ from gis.model import (
     BLUE,
     GREEN,
     GREY,
+    INK,
     CodeList,
     DerivedSql,
+    Display,
     Field,
     Link,
     Linked,
@@ -38,6 +40,7 @@ from gis.write import GEOMETRY, PLACE, create_command, store_new, store_update, 
 from layers.border import Border
 from layers.border_feature import BorderFeature
 from layers.gates import Gate
+from layers.groups import Group
 
 
 class CrossingKind(CodeList):
@@ -76,6 +79,21 @@ class Crossing(
     style_field="state",
     order=("border", "name"),
     label_sql="name",
+    display=Display(
+        label="{name}",
+        singular=("lối mở, lối thông quan, đường chuyên dụng", "crossing"),
+        on_map="{name}",
+        under=("kind", "gate", "address"),
+        beside=("state",),
+        columns=("name", "kind", "state", "gate", "border", "address", "opened_on"),
+        filters=("border", "kind", "state"),
+        mark=Mark("lane", INK),
+        group=Group.PASSAGE,
+        rank=50,
+        drawn_at_first=True,
+        fixed=True,
+        link_role="subject",
+    ),
 ):
     """A place outside of the gates where people or goods cross the border."""
 

@@ -14,9 +14,10 @@ from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped
 
 from gis.db import Session
-from gis.model import CodeList, field, geometry
+from gis.model import GREY, CodeList, Display, Mark, field, geometry
 from gis.text import invalid
 from gis.write import create_command, store_new, store_update, update_command
+from layers.groups import Group
 from layers.secrecy import Unclassified
 
 DOCUMENT_NUMBER = re.compile(
@@ -56,6 +57,17 @@ class Document(
     time="issued_on",
     label_sql="coalesce(number, title)",
     has_geometry=False,
+    display=Display(
+        label="{number} · {title}",
+        singular=("văn bản", "document"),
+        under=("issuer", "issued_on"),
+        columns=("title", "number", "kind", "issuer", "issued_on", "holder"),
+        filters=("kind", "issuer"),
+        mark=Mark("document", GREY),
+        group=Group.REGISTER,
+        rank=105,
+        link_role="document",
+    ),
 ):
     """A document that work is based on (văn bản). Of a state secret only number and date may be recorded."""
 

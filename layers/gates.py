@@ -25,6 +25,7 @@ from gis.model import (
     Children,
     CodeList,
     DerivedSql,
+    Display,
     Mark,
     Row,
     Status,
@@ -44,6 +45,7 @@ from gis.write import (
     update_command,
 )
 from layers.border_feature import BorderFeature
+from layers.groups import Group
 
 
 class Category(CodeList):
@@ -140,6 +142,24 @@ class Gate(
     style_field="category",
     order=("border", "name"),
     label_sql="name",
+    display=Display(
+        label="{name} – {counterpart}",
+        singular=("cửa khẩu", "border gate"),
+        on_map="{name}",
+        under=("stage", "next_event", "border"),
+        beside=("category",),
+        columns=("name", "category", "planned_2030", "planned_2050", "stage", "last_event", "next_event"),
+        filters=("border", "category", "planned_2030", "stage"),
+        facts=("category", "planned_2030", "last_event", "next_event"),
+        mark=Mark("gate-planned", INK),
+        group=Group.PASSAGE,
+        rank=40,
+        drawn_at_first=True,
+        tab=True,
+        fixed=True,
+        link_role="gate",
+        status_by="events",
+    ),
 ):
     """A border gate and its counterpart on the other side."""
 

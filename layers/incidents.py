@@ -21,6 +21,8 @@ from gis.model import (
     RED,
     SKY,
     CodeList,
+    Display,
+    Flag,
     Mark,
     OrderedCodeList,
     Status,
@@ -32,6 +34,7 @@ from gis.model import (
 from gis.text import invalid, today
 from gis.write import create_command, store_new, store_update, update_command
 from layers.border_feature import BorderFeature
+from layers.groups import Group
 
 CLOCK_SKEW = dt.timedelta(minutes=10)
 """How far the clock of a device may be ahead of the server's."""
@@ -72,14 +75,20 @@ class Severity(OrderedCodeList):
 
     LOW = "low", ("Ít nghiêm trọng", "Low"), Mark("circle", GREY)
     MEDIUM = "medium", ("Trung bình", "Medium"), Mark("diamond", BLUE)
-    HIGH = "high", ("Nghiêm trọng", "High"), Mark("triangle", AMBER)
-    CRITICAL = "critical", ("Đặc biệt nghiêm trọng", "Critical"), Mark("square", RED)
+    HIGH = "high", ("Nghiêm trọng", "High"), Mark("triangle", AMBER), Flag.STANDS_OUT
+    CRITICAL = "critical", ("Đặc biệt nghiêm trọng", "Critical"), Mark("square", RED), Flag.STANDS_OUT
 
 
 class Handling(Status):
     """The status of handling; one step at a time, each with its reason."""
 
-    REPORTED = "reported", ("Báo cáo nhanh", "Reported"), Mark("flag", RED), transitions_to("verified", "dismissed")
+    REPORTED = (
+        "reported",
+        ("Báo cáo nhanh", "Reported"),
+        Mark("flag", RED),
+        transitions_to("verified", "dismissed"),
+        Flag.NEEDS_ACTION,
+    )
     VERIFIED = (
         "verified",
         ("Đã xác minh", "Verified"),
@@ -95,13 +104,20 @@ class Handling(Status):
     )
     TALKS = "talks", ("Đã hội đàm", "Talks held"), Mark("flag", PURPLE), transitions_to("note_sent", "resolved")
     NOTE_SENT = "note_sent", ("Đã gửi công hàm", "Note sent"), Mark("flag", SKY), transitions_to("talks", "resolved")
-    RESOLVED = "resolved", ("Đã xử lý", "Resolved"), Mark("flag", GREEN), transitions_to("closed", "verified")
-    CLOSED = "closed", ("Đã kết thúc", "Closed"), Mark("flag", GREY), transitions_to("verified")
+    RESOLVED = (
+        "resolved",
+        ("Đã xử lý", "Resolved"),
+        Mark("flag", GREEN),
+        transitions_to("closed", "verified"),
+        Flag.FINISHED,
+    )
+    CLOSED = "closed", ("Đã kết thúc", "Closed"), Mark("flag", GREY), transitions_to("verified"), Flag.FINISHED
     DISMISSED = (
         "dismissed",
         ("Không đủ căn cứ, không xử lý", "Dismissed: not enough grounds"),
         Mark("flag", GREY),
         transitions_to("reported"),
+        Flag.FINISHED,
     )
 
 
@@ -124,6 +140,24 @@ class Incident(
     time="occurred_at",
     label_sql="code",
     location_required=True,
+    display=Display(
+        label="{code} · {category}",
+        singular=("sự vụ", "incident"),
+        on_map="{code}",
+        under=("address", "handling", "severity"),
+        beside=("occurred_at",),
+        columns=("code", "category", "severity", "handling", "occurred_at", "address", "unit"),
+        filters=("handling", "severity", "category", "unit"),
+        facts=("severity", "occurred_at", "unit", "description"),
+        hidden=("open",),
+        mark=Mark("flag", GREY),
+        second_mark="severity",
+        group=Group.WORK,
+        rank=10,
+        tab=True,
+        link_role="subject",
+        new_page="/incidents/new",
+    ),
     unique=("code",),
 ):
     """Something that happened on the border and has to be handled."""
@@ -139,7 +173,7 @@ class Incident(
     open = derived(
         "Đang xử lý",
         "Open",
-        lambda row: f"{row['handling']} not in ('resolved', 'closed', 'dismissed')",
+        lambda row: f"{row['handling']} <> all (array{list(Handling.flagged(Flag.FINISHED))})",
         type="boolean",
     )
     geom: Mapped[Any] = geometry("GEOMETRY")

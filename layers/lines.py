@@ -14,10 +14,11 @@ from sqlalchemy.orm import Mapped
 
 from gis.crs import WGS84
 from gis.db import Session
-from gis.model import CodeList, Level, PositionSource, field, geometry
+from gis.model import GREY, CodeList, Display, Level, Mark, PositionSource, field, geometry
 from gis.read import linear
 from gis.text import Text
 from layers.border import Border
+from layers.groups import Group
 from layers.secrecy import Unclassified
 
 ATTRIBUTION = "© OpenStreetMap contributors (ODbL 1.0)"
@@ -51,6 +52,14 @@ class Line(
     title=("Đường biên giới", "Boundary lines"),
     order=("border", "seq"),
     label_sql="border || ' ' || seq",
+    display=Display(
+        label="{border} · {seq}",
+        singular=("đoạn đường biên giới", "piece of the boundary line"),
+        columns=("border", "seq", "kind", "legal_status", "length_m", "licence", "attribution"),
+        mark=Mark("line", GREY),
+        group=Group.LINE,
+        rank=95,
+    ),
     editable=False,
     unique=("border", "seq"),
     required_with_geometry=("legal_status",),

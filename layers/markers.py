@@ -28,6 +28,8 @@ from gis.model import (
     ChildRecord,
     CodeList,
     CodeListType,
+    Display,
+    Flag,
     Level,
     Mark,
     PositionSource,
@@ -52,6 +54,7 @@ from gis.write import (
 )
 from layers.border import Border
 from layers.border_feature import BorderFeature, update_addresses
+from layers.groups import Group
 from layers.numbering import MarkerNumber, NotAnAddress
 
 MAX_ASSUMED_ACCURACY_M = 30_000
@@ -91,15 +94,25 @@ class Side(CodeList):
 class Condition(Status):
     """The condition of a marker (the status of the layer); an inspection may change any condition to any other."""
 
-    UNKNOWN = "unknown", ("Chưa kiểm tra", "Not inspected"), Mark("monument", GREY)
+    UNKNOWN = "unknown", ("Chưa kiểm tra", "Not inspected"), Mark("monument", GREY), Flag.QUIET
     INTACT = "intact", ("Nguyên vẹn", "Intact"), Mark("monument", GREEN)
-    AT_RISK = "at_risk", ("Có nguy cơ sạt lở, hư hỏng", "At risk of erosion or damage"), Mark("monument-warning", AMBER)
-    DAMAGED = "damaged", ("Hư hỏng", "Damaged"), Mark("monument-cracked", RED)
-    SEVERELY_DAMAGED = "severely_damaged", ("Hư hỏng nghiêm trọng", "Severely damaged"), Mark("monument-cracked", RED)
+    AT_RISK = (
+        "at_risk",
+        ("Có nguy cơ sạt lở, hư hỏng", "At risk of erosion or damage"),
+        Mark("monument-warning", AMBER),
+        Flag.NEEDS_ACTION,
+    )
+    DAMAGED = "damaged", ("Hư hỏng", "Damaged"), Mark("monument-cracked", RED), Flag.NEEDS_ACTION
+    SEVERELY_DAMAGED = (
+        "severely_damaged",
+        ("Hư hỏng nghiêm trọng", "Severely damaged"),
+        Mark("monument-cracked", RED),
+        Flag.NEEDS_ACTION,
+    )
     REPAIRING = "repairing", ("Đang sửa chữa", "Being repaired"), Mark("monument-tools", BLUE)
-    DESTROYED = "destroyed", ("Bị hủy hoại", "Destroyed"), Mark("monument-missing", RED)
-    MOVED = "moved", ("Bị xê dịch", "Moved"), Mark("monument-warning", RED)
-    MISSING = "missing", ("Bị mất", "Missing"), Mark("monument-missing", RED)
+    DESTROYED = "destroyed", ("Bị hủy hoại", "Destroyed"), Mark("monument-missing", RED), Flag.NEEDS_ACTION
+    MOVED = "moved", ("Bị xê dịch", "Moved"), Mark("monument-warning", RED), Flag.NEEDS_ACTION
+    MISSING = "missing", ("Bị mất", "Missing"), Mark("monument-missing", RED), Flag.NEEDS_ACTION
     NOT_BUILT = "not_built", ("Chưa xây dựng", "Not built"), Mark("monument-missing", SKY)
     LEGACY = "legacy", ("Mốc cũ", "Legacy marker"), Mark("monument", SKY)
 
@@ -116,6 +129,20 @@ class Marker(
     style_field="condition",
     order=("border", "number"),
     label_sql="number",
+    display=Display(
+        label=("Mốc {number}", "Marker {number}"),
+        singular=("mốc quốc giới", "boundary marker"),
+        on_map="{number}",
+        columns=("number", "border", "kind", "condition", "inspected_on", "built_by", "responsible_side", "remark"),
+        filters=("border", "condition", "kind"),
+        facts=("class", "built_by", "responsible_side", "inspected_on", "remark"),
+        mark=Mark("monument", GREY),
+        group=Group.LINE,
+        rank=90,
+        drawn_at_first=True,
+        fixed=True,
+        link_role="subject",
+    ),
     unique=("border", "number"),
 ):
     """A numbered marker of the boundary (mốc quốc giới), such as 96 or 147/6."""

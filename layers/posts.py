@@ -4,9 +4,10 @@ from typing import Any
 
 from sqlalchemy.orm import Mapped
 
-from gis.model import BLUE, GREEN, RED, Mark, Status, field, geometry, transitions_to
+from gis.model import BLUE, GREEN, GREY, RED, Display, Flag, Mark, Status, field, geometry, transitions_to
 from layers.border import Border
 from layers.border_feature import BorderFeature
+from layers.groups import Group
 
 
 class PostCondition(Status):
@@ -14,8 +15,14 @@ class PostCondition(Status):
 
     PLANNED = "planned", ("Dự kiến cắm", "Planned"), Mark("post", BLUE), transitions_to("planted")
     PLANTED = "planted", ("Đã cắm", "Planted"), Mark("post", GREEN), transitions_to("damaged", "missing")
-    DAMAGED = "damaged", ("Hư hỏng", "Damaged"), Mark("post", RED), transitions_to("planted", "missing")
-    MISSING = "missing", ("Bị mất", "Missing"), Mark("post", RED), transitions_to("planted")
+    DAMAGED = (
+        "damaged",
+        ("Hư hỏng", "Damaged"),
+        Mark("post", RED),
+        transitions_to("planted", "missing"),
+        Flag.NEEDS_ACTION,
+    )
+    MISSING = "missing", ("Bị mất", "Missing"), Mark("post", RED), transitions_to("planted"), Flag.NEEDS_ACTION
 
 
 class Post(
@@ -25,6 +32,14 @@ class Post(
     style_field="condition",
     order=("border", "section", "label"),
     label_sql="coalesce(label, section)",
+    display=Display(
+        label=("Cọc dấu {label|section|address}", "Post {label|section|address}"),
+        singular=("cọc dấu", "boundary post"),
+        mark=Mark("post", GREY),
+        group=Group.LINE,
+        rank=60,
+        link_role="subject",
+    ),
 ):
     """A boundary post (cọc dấu) on a section between two markers; the format of its number is not public."""
 

@@ -8,11 +8,12 @@ from shapely import get_coordinates
 from sqlalchemy.orm import Mapped
 
 from gis.db import Session, result_of
-from gis.model import Level, field, geometry
+from gis.model import AMBER, Display, Level, Mark, field, geometry
 from gis.read import linear
 from gis.write import GEOMETRY, PLACE, create_command, store_new
 from layers.border import Border
 from layers.border_feature import BorderFeature
+from layers.groups import Group
 
 
 class Sector(
@@ -21,6 +22,17 @@ class Sector(
     title=("Đoạn quản lý", "Sectors"),
     order=("border", "section"),
     label_sql="name",
+    display=Display(
+        label="{name} · {section}",
+        singular=("đoạn quản lý", "sector"),
+        under=("unit",),
+        columns=("name", "border", "section", "unit", "demarcated", "start_m", "end_m"),
+        filters=("border", "unit", "demarcated"),
+        mark=Mark("sector", AMBER),
+        group=Group.LINE,
+        rank=80,
+        link_role="subject",
+    ),
     required_with_geometry=("demarcated",),
 ):
     """A section of the border and the unit in charge of it."""

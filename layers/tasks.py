@@ -19,6 +19,8 @@ from gis.model import (
     GREEN,
     GREY,
     CodeList,
+    Display,
+    Flag,
     Level,
     Mark,
     Row,
@@ -38,6 +40,7 @@ from gis.write import (
     update_command,
 )
 from layers.border_feature import BorderFeature
+from layers.groups import Group
 from layers.urgency import Urgency, urgency_of
 
 
@@ -62,12 +65,19 @@ class TaskKind(CodeList):
 class TaskState(Status):
     """The status of a task."""
 
-    DRAFT = "draft", ("Dự thảo", "Draft"), Mark("diamond", GREY), transitions_to("assigned", "cancelled")
+    DRAFT = (
+        "draft",
+        ("Dự thảo", "Draft"),
+        Mark("diamond", GREY),
+        transitions_to("assigned", "cancelled"),
+        Flag.NOT_BEGUN,
+    )
     ASSIGNED = (
         "assigned",
         ("Đã giao", "Assigned"),
         Mark("diamond", BLUE),
         transitions_to("under_way", "waiting", "done", "cancelled"),
+        Flag.NOT_BEGUN,
     )
     UNDER_WAY = (
         "under_way",
@@ -80,9 +90,10 @@ class TaskState(Status):
         ("Đang chờ", "Waiting"),
         Mark("triangle", AMBER),
         transitions_to("assigned", "under_way", "cancelled"),
+        Flag.WAITING,
     )
-    DONE = "done", ("Hoàn thành", "Done"), Mark("check", GREY), transitions_to("under_way")
-    CANCELLED = "cancelled", ("Đã hủy", "Cancelled"), Mark("check", GREY), transitions_to("draft")
+    DONE = "done", ("Hoàn thành", "Done"), Mark("check", GREY), transitions_to("under_way"), Flag.FINISHED
+    CANCELLED = "cancelled", ("Đã hủy", "Cancelled"), Mark("check", GREY), transitions_to("draft"), Flag.FINISHED
 
 
 class Clear(CodeList):
@@ -124,6 +135,20 @@ class Task(
     time="due_on",
     label_sql="title",
     geometry_from_links=True,
+    display=Display(
+        label="{title}",
+        singular=("nhiệm vụ", "task"),
+        under=("address", "lead_unit", "clause"),
+        beside=("due_on",),
+        columns=("title", "urgency", "state", "lead_unit", "person", "due_on", "waiting_on", "missing_clears"),
+        filters=("urgency", "state", "missing_clears", "lead_unit", "plan"),
+        facts=("lead_unit", "person", "due_on", "waiting_on", "missing_clears"),
+        hidden=("waiting_since", "seed_item", "imported"),
+        group=Group.WORK,
+        rank=30,
+        tab=True,
+        link_role="parent",
+    ),
 ):
     """A task: who does what until when, with which responsibility, for which product and on whose authority."""
 
@@ -160,7 +185,7 @@ class Task(
     urgency = derived(
         "Tình trạng tiến độ",
         "Progress status",
-        urgency_of("state", done=("done", "cancelled"), not_begun=("draft", "assigned"), waiting=("waiting",)),
+        urgency_of("state", TaskState),
         codes=Urgency,
     )
     geom: Mapped[Any] = geometry("GEOMETRY")

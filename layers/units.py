@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy.orm import Mapped
 
-from gis.model import CodeList, field, geometry
+from gis.model import CodeList, Display, field, geometry
+from layers.groups import Group
 from layers.markers import Side
 from layers.secrecy import Unclassified
 
@@ -37,6 +38,16 @@ class Unit(
     order=("name", "valid_from"),
     label_sql="name",
     has_geometry=False,
+    display=Display(
+        label="{name}",
+        singular=("đơn vị", "unit"),
+        under=("short_name", "parent"),
+        beside=("valid_to",),
+        columns=("name", "short_name", "kind", "side", "parent", "valid_from", "valid_to", "successor"),
+        filters=("kind", "side", "province", "parent"),
+        group=Group.REGISTER,
+        rank=110,
+    ),
 ):
     """A body that leads, coordinates or approves tasks and works, or on which they wait."""
 
@@ -68,6 +79,14 @@ class AdministrativeArea(
     order=("kind", "name"),
     label_sql="name",
     has_geometry=False,
+    display=Display(
+        label="{name}",
+        singular=("đơn vị hành chính", "administrative area"),
+        under=("kind", "parent"),
+        beside=("valid_to",),
+        group=Group.REGISTER,
+        rank=120,
+    ),
 ):
     """A province, district or commune, with its validity and its successor."""
 

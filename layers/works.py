@@ -22,7 +22,9 @@ from gis.model import (
     ChildRecord,
     Children,
     CodeList,
+    Display,
     Field,
+    Flag,
     Level,
     Mark,
     Status,
@@ -44,6 +46,7 @@ from gis.write import (
     update_command,
 )
 from layers.border_feature import BorderFeature
+from layers.groups import Group
 from layers.procedures import NOTICE_STEP, procedure_of
 from layers.urgency import Urgency, urgency_of
 
@@ -65,13 +68,23 @@ class WorkKind(CodeList):
 class WorkStage(Status):
     """The stage of a work (the status of the layer)."""
 
-    PROPOSED = "proposed", ("Đề xuất", "Proposed"), Mark("diamond", BLUE)
-    DESIGNED = "designed", ("Thiết kế", "Designed"), Mark("diamond", BLUE)
-    AWAITING_APPROVAL = "awaiting_approval", ("Chờ phê duyệt", "Awaiting approval"), Mark("triangle", AMBER)
-    NOTIFIED = "notified", ("Đã thông báo cho phía bạn", "Neighbour notified"), Mark("circle", GREEN)
+    PROPOSED = "proposed", ("Đề xuất", "Proposed"), Mark("diamond", BLUE), Flag.NOT_BEGUN
+    DESIGNED = "designed", ("Thiết kế", "Designed"), Mark("diamond", BLUE), Flag.NOT_BEGUN
+    AWAITING_APPROVAL = (
+        "awaiting_approval",
+        ("Chờ phê duyệt", "Awaiting approval"),
+        Mark("triangle", AMBER),
+        Flag.NOT_BEGUN,
+    )
+    NOTIFIED = (
+        "notified",
+        ("Đã thông báo cho phía bạn", "Neighbour notified"),
+        Mark("circle", GREEN),
+        Flag.NOT_BEGUN,
+    )
     UNDER_WAY = "under_way", ("Đang thi công", "Under way"), Mark("circle", GREEN)
-    ACCEPTED = "accepted", ("Đã nghiệm thu", "Accepted"), Mark("check", GREY)
-    CLOSED = "closed", ("Đã đóng hồ sơ", "Closed"), Mark("check", GREY)
+    ACCEPTED = "accepted", ("Đã nghiệm thu", "Accepted"), Mark("check", GREY), Flag.FINISHED
+    CLOSED = "closed", ("Đã đóng hồ sơ", "Closed"), Mark("check", GREY), Flag.FINISHED
     SUSPENDED = "suspended", ("Tạm dừng", "Suspended"), Mark("square", RED)
 
     @classmethod
@@ -106,6 +119,43 @@ class Work(
     time="due_on",
     label_sql="title",
     geometry_from_links=True,
+    display=Display(
+        label="{title}",
+        short="{address} · {kind}",
+        singular=("công trình", "work"),
+        under=("address", "unit", "clause"),
+        beside=("due_on",),
+        columns=(
+            "title",
+            "urgency",
+            "stage",
+            "procedure",
+            "address",
+            "unit",
+            "due_on",
+            "waiting_on",
+            "progress",
+        ),
+        filters=("urgency", "stage", "kind", "unit", "plan"),
+        facts=(
+            "unit",
+            "clause",
+            "starts_on",
+            "due_on",
+            "waiting_on",
+            "cost_planned",
+            "cost_approved",
+            "cost_spent",
+            "funding",
+        ),
+        hidden=("procedure", "waiting_since", "seed_item", "suspended_from"),
+        group=Group.WORK,
+        rank=20,
+        drawn_at_first=True,
+        tab=True,
+        link_role="parent",
+        checklist="steps",
+    ),
 ):
     """A work on the border, most often at a marker."""
 
@@ -144,9 +194,7 @@ class Work(
     urgency = derived(
         "Tình trạng tiến độ",
         "Progress status",
-        urgency_of(
-            "stage", done=("accepted", "closed"), not_begun=("proposed", "designed", "awaiting_approval", "notified")
-        ),
+        urgency_of("stage", WorkStage),
         codes=Urgency,
     )
     geom: Mapped[Any] = geometry("GEOMETRY")

@@ -1,21 +1,24 @@
 """Labels of features: their titles, marks, and values as text in one language.
 
-A card is the description of a layer as ``/api/cards`` gives it; a feature is GeoJSON as the items endpoint gives it.
+A card is the description of a layer as ``/api/layers`` gives it; a feature is GeoJSON as the items endpoint gives it.
 ``static/core/labels.js`` does the same in the browser.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 from markupsafe import Markup
 
-from gis.model import field_types
+from gis.model import PLACEHOLDER, field_types
 from gis.text import dates, format_date, with_unit
 from layers.policy import SYSTEM
-from maps.marks import layer_mark
 from maps.messages import messages_in
 from maps.rendering import localized, mark_svg
+
+SEPARATOR = re.compile(r"( · | – )")
+"""What separates the parts of a label's template."""
 
 Card = Mapping[str, Any]
 Field = Mapping[str, Any]
@@ -23,11 +26,8 @@ Feature = Mapping[str, Any]
 
 
 def fields_of(card: Card) -> dict[str, Field]:
-    """The fields of a card by name. A gate's last and next event get the code list of the kinds of events."""
-    fields: dict[str, Field] = {field["name"]: field for field in card["fields"]}
-    kinds = card.get("events") or fields.get("stage", {}).get("codes")
-    events = {name: {**fields[name], "codes": kinds} for name in ("last_event", "next_event") if name in fields}
-    return fields | events
+    """The fields of a card by name."""
+    return {field["name"]: field for field in card["fields"]}
 
 
 def value_text(field: Field, value: Any, language: str) -> str:
@@ -85,21 +85,39 @@ def mark_of(card: Card, feature: Feature, language: str) -> Markup:
     """The mark of the code by which the layer is styled, else that of the layer; hollow if the position is assumed."""
     fields = fields_of(card)
     code = code_of(fields.get(card.get("drawn_by") or ""), feature["properties"].get(card.get("drawn_by")))
-    default = layer_mark(card["name"])
-    mark = (code or {}).get("mark") or {"shape": default.shape, "colour": default.colour}
+    mark = (code or {}).get("mark") or card["display"]["mark"]
     label = localized(code["title"], language) if code else localized(card["title"], language)
     return mark_svg(mark["shape"], mark["colour"], hollow=is_assumed(feature), label=label)
 
 
-def title_of(layer: str, feature: Feature) -> str:
-    """The title of a feature."""
-    properties = feature["properties"]
-    if layer == "gates":
-        return " – ".join(part for part in (properties.get("name"), properties.get("counterpart")) if part)
-    for name in ("title", "code", "name", "number", "address"):
-        if properties.get(name):
-            return str(properties[name])
-    return str(feature["id"])
+def title_of(card: Card, feature: Feature, language: str) -> str:
+    """The label of a feature by the template of its layer's card; the title of the layer if it has no value for it."""
+    text = template_text(localized(card["display"]["label"], language), card, feature, language)
+    return text or localized(card["title"], language)
+
+
+def template_text(template: str, card: Card, feature: Feature, language: str) -> str:
+    """A template of the card with the values of a feature.
+
+    ``{section|address}`` is the first of the fields with a value. A part between separators that has fields, but no
+    value for any of them, is left out together with its separator. ``core/labels.js`` does the same.
+    """
+    fields, properties = fields_of(card), feature["properties"]
+
+    def value(match: re.Match[str]) -> str:
+        texts = (value_text(fields.get(name, {}), properties.get(name), language) for name in match[1].split("|"))
+        return next(filter(None, texts), "")
+
+    text, separator = "", ""
+    for index, piece in enumerate(SEPARATOR.split(template)):
+        if index % 2:
+            separator = piece
+            continue
+        filled = PLACEHOLDER.sub(value, piece)
+        if filled == PLACEHOLDER.sub("", piece) and filled != piece:
+            continue
+        text += (separator if text else "") + filled
+    return text.strip()
 
 
 def actor_text(actor: str | None, language: str) -> str:

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from gis.model import Clearance, Layer
+from gis.model import Clearance, Layer, display_of
 from gis.text import Language
-from maps.marks import layer_mark
 
 BACKGROUND_COLOUR = "#ffffff"
 POSITION_SOURCE = ["get", "position_source"]
@@ -59,7 +58,7 @@ def maplibre_style(layer: Layer, reader: Clearance, tilejson: str, language: Lan
 
 def _colour(layer: Layer, reader: Clearance) -> str | list[Any]:
     """The colour of a feature: an expression on the code by which the layer is styled, else the colour of the layer."""
-    default = layer_mark(layer.name).colour
+    default = display_of(layer).mark.colour
     field = layer.readable_fields(reader).get(layer.style_field or "")
     colours = [(code.value, code.mark.colour) for code in (field.codes or () if field else ()) if code.mark]
     if field is None or not colours:

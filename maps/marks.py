@@ -5,7 +5,7 @@ colour from the CSS ``color`` of the element that uses it, and the lines on top 
 position the stylesheet draws the mark hollow: filled with the background colour, with its own colour as outline.
 """
 
-from gis.model import AMBER, GREY, INK, Mark
+from gis.model import DEFAULT_MARK
 
 SIZE = 24
 """Width and height of the drawing area of every shape."""
@@ -49,26 +49,6 @@ SHAPES: dict[str, str] = {
     "place": '<path d="M12 22s-7-7.2-7-12.300a7 7 0 0 1 14 0C19 14.8 12 22 12 22z"/>'
     '<circle cx="12" cy="9.7" r="2.6" style="fill:var(--detail,#fff);stroke:none"/>',
 }
-
-DEFAULT_MARK = Mark("circle", GREY)
-"""The mark of a code without a mark of its own, and of a layer without one."""
-
-LAYER_MARKS = {
-    "markers": Mark("monument", GREY),
-    "posts": Mark("post", GREY),
-    "gates": Mark("gate-planned", INK),
-    "crossings": Mark("lane", INK),
-    "sectors": Mark("sector", AMBER),
-    "areas": Mark("area", GREY),
-    "documents": Mark("document", GREY),
-    "lines": Mark("line", GREY),
-}
-"""The marks of features without a code that has a mark, such as a gate without a category, by layer."""
-
-
-def layer_mark(layer: str) -> Mark:
-    """The mark of the features of a layer that have no code with a mark."""
-    return LAYER_MARKS.get(layer, DEFAULT_MARK)
 
 
 def shape_or_circle(shape: str) -> str:

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from gis.model import GREY
 from gis.text import Language, Text, format_date, format_datetime, format_number
 from maps.assets import typeface_urls
-from maps.marks import LAYER_MARKS, shape_or_circle
+from maps.marks import shape_or_circle
 from maps.messages import TEMPLATE_ONLY_PREFIXES, messages_in
 
 _environment = Environment(
@@ -151,5 +151,4 @@ _environment.globals.update(
     mark=mark_svg,
     localized=localized,
     font_urls=typeface_urls(),
-    layer_marks={layer: {"shape": mark.shape, "colour": mark.colour} for layer, mark in LAYER_MARKS.items()},
 )

@@ -20,6 +20,43 @@ interface Code {
   title: Title;
   mark: Mark | null;
   onward: string[];
+  /** What pages ask of it: `finished`, `not_begun`, `waiting`, `needs_action`, `stands_out`, `quiet`. */
+  flags: string[];
+  /** The rank of its colour among those that ask for attention; 0 asks for most. */
+  attention: number;
+}
+
+/** How pages show a layer, as its card declares it (`gis/model/display.py`). */
+interface Display {
+  /** Templates with fields in braces, such as `{code} · {category}`. */
+  label: Title;
+  short: Title;
+  on_map: string;
+  /** The name of one feature, in lower case. */
+  singular: Title;
+  /** Fields of the second line of a row, and those of which the first with a value is at its end. */
+  under: string[];
+  beside: string[];
+  columns: string[];
+  filters: string[];
+  /** Fields of the popup, and those that the record does not list. */
+  facts: string[];
+  hidden: string[];
+  mark: Mark;
+  /** A field whose codes that stand out are drawn as a second mark. */
+  second_mark: string | null;
+  group: Code | null;
+  /** The order in navigation and on the map; marks of lower ranks are drawn above. */
+  rank: number;
+  drawn_at_first: boolean;
+  tab: boolean;
+  /** Whether marks name a place, so that they are never moved. */
+  fixed: boolean;
+  link_role: string | null;
+  /** The child resource whose rows change the status, and the one whose rows are steps. */
+  status_by: string | null;
+  checklist: string | null;
+  new_page: string | null;
 }
 
 interface Field {
@@ -42,18 +79,22 @@ interface ChildTable {
   fields: Field[];
 }
 
-/** The card of a layer in `/api/cards`: its fields, and what the reader may do. */
+/** The card of a layer in `/api/layers`: its fields, and what the reader may do. */
 interface LayerCard {
   name: string;
   title: Title;
   geometry: string | null;
   /** The field whose code gives a feature its mark. */
   drawn_by: string | null;
+  /** The field that `datetime` filters. */
+  dated: string | null;
   /** The field that holds the status. */
   status: string | null;
   fields: Field[];
+  display: Display;
   parts?: ChildTable[];
-  events?: Pick<Code, "value" | "title">[];
+  /** The kinds of the dated events by which the status changes. */
+  kinds_of_events?: Code[];
   editable: boolean;
   creatable: boolean;
   /** Whether the status changes by transitions. */

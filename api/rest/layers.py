@@ -1,4 +1,4 @@
-"""``/api/cards``: descriptions of the layers for the scripts of the pages: fields, codes, marks and transitions."""
+"""``/api/layers``: descriptions of the layers for pages and their scripts: fields, codes, transitions and display."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,16 +7,30 @@ from fastapi import APIRouter
 
 from api.http.dependencies import ActorParam
 from gis.db import Actor
-from gis.model import ChildRecord, CodeList, Field, Layer, Mark, Status, all_layers, child_fields, child_tables
+from gis.model import (
+    BOOKKEEPING_FIELDS,
+    ChildRecord,
+    CodeList,
+    Display,
+    Field,
+    Layer,
+    Mark,
+    Status,
+    all_layers,
+    child_fields,
+    child_tables,
+    display_of,
+)
 from gis.text import Text
 from gis.write import child_resources, writable_fields
 from layers.policy import editable_sql
 
-router = APIRouter(prefix="/api", tags=["cards"])
+router = APIRouter(prefix="/api", tags=["layers"])
 
 
-@router.get("/cards")
-def cards(actor: ActorParam) -> dict[str, Any]:
+@router.get("/layers")
+@router.get("/cards", include_in_schema=False)  # the former path
+def layers(actor: ActorParam) -> dict[str, Any]:
     """The cards of all layers, without the fields above the clearance of the actor."""
     return {"layers": [layer_card(layer, actor) for layer in all_layers()]}
 
@@ -35,6 +49,7 @@ def layer_card(layer: Layer, actor: Actor) -> dict[str, Any]:
         "title": _bilingual(layer.title),
         "geometry": layer.geometry_type.title() if layer.has_geometry else None,
         "drawn_by": layer.style_field,
+        "dated": layer.time,
         "status": layer.status.name if layer.status else None,
         "editable": editable,
         "creatable": creatable,
@@ -46,18 +61,63 @@ def layer_card(layer: Layer, actor: Actor) -> dict[str, Any]:
             _field(field, receivable=name in writable and not field.is_status)
             for name, field in layer.readable_fields(actor.clearance).items()
         ],
+        "display": _display(display_of(layer), layer.readable_fields(actor.clearance)),
     }
+    _add_kinds_of_events(description, layer)
     description["parts"] = [
         _child_table(table, actor) for table in child_tables.values() if table.parent.layer is layer
     ]
-    for (layer_name, name), resource in child_resources.declared.items():
-        if layer_name == layer.name and resource.codes:
-            description[name] = [code for titles in resource.codes.values() for code in _titled_codes(titles)]
     return description
 
 
+def _add_kinds_of_events(description: dict[str, Any], layer: Layer) -> None:
+    """Add the titles of the kinds of dated events that change the status, also to the fields that hold an event."""
+    resource = child_resources.declared.get((layer.name, layer.display.status_by or ""))
+    if resource is None:
+        return
+    kinds = [code for titles in resource.codes.values() for code in _titled_codes(titles)]
+    description["kinds_of_events"] = kinds
+    for field in description["fields"]:
+        if field["type"] == "json":
+            field["codes"] = kinds
+
+
+def _display(display: Display, readable: Mapping[str, Field]) -> dict[str, Any]:
+    """How pages show the layer, without the fields that the actor may not read."""
+
+    def readable_names(names: tuple[str, ...]) -> list[str]:
+        return [name for name in names if name in readable]
+
+    return {
+        "label": _bilingual(display.label_text),
+        "short": _bilingual(display.short_text),
+        "singular": _bilingual(display.singular_text),
+        "on_map": display.on_map,
+        "under": readable_names(display.under),
+        "beside": readable_names(display.beside),
+        "columns": readable_names(display.columns),
+        "filters": readable_names(display.filters),
+        "facts": readable_names(display.facts),
+        "hidden": [*BOOKKEEPING_FIELDS, *display.hidden],
+        "mark": _mark(display.mark),
+        "second_mark": display.second_mark,
+        "group": _code(display.group) if display.group else None,
+        "rank": display.rank,
+        "drawn_at_first": display.drawn_at_first,
+        "tab": display.tab,
+        "fixed": display.fixed,
+        "link_role": display.link_role,
+        "status_by": display.status_by,
+        "checklist": display.checklist,
+        "new_page": display.new_page,
+    }
+
+
 def _titled_codes(titles: Mapping[str, Text]) -> list[dict[str, Any]]:
-    return [{"value": value, "title": _bilingual(title)} for value, title in titles.items()]
+    return [
+        {"value": value, "title": _bilingual(title), "mark": None, "onward": [], "flags": [], "attention": 0}
+        for value, title in titles.items()
+    ]
 
 
 def _child_table(child_table: type[ChildRecord], actor: Actor) -> dict[str, Any]:
@@ -67,7 +127,7 @@ def _child_table(child_table: type[ChildRecord], actor: Actor) -> dict[str, Any]
     fields = [_field(field, receivable=False) for field in child_fields(child_table, actor.clearance)]
     for field in fields:
         if field["name"] in codes:
-            field["codes"] = [{**code, "mark": None, "onward": []} for code in _titled_codes(codes[field["name"]])]
+            field["codes"] = _titled_codes(codes[field["name"]])
     return {"name": child_table.__tablename__, "title": _bilingual(child_table.title), "fields": fields}
 
 
@@ -91,7 +151,14 @@ def _field(field: Field, *, receivable: bool) -> dict[str, Any]:
 
 def _code(code: CodeList) -> dict[str, Any]:
     onward = [end for start, end in code.transitions() if start == code.value] if isinstance(code, Status) else []
-    return {"value": code.value, "title": _bilingual(code.title), "mark": _mark(code.mark), "onward": onward}
+    return {
+        "value": code.value,
+        "title": _bilingual(code.title),
+        "mark": _mark(code.mark),
+        "onward": onward,
+        "flags": sorted(flag.value for flag in code.flags),
+        "attention": code.attention,
+    }
 
 
 def _mark(mark: Mark | None) -> dict[str, str] | None:

@@ -14,6 +14,9 @@ from gis.text.i18n import Text
 BLUE, GREEN, AMBER, RED, GREY = "#0072B2", "#009E73", "#E69F00", "#D55E00", "#6b7580"
 SKY, PURPLE, INK = "#56B4E9", "#CC79A7", "#14324a"
 
+BY_ATTENTION = (RED, AMBER, PURPLE, BLUE, SKY, INK, GREEN, GREY)
+"""The colours from the one that asks for most attention to the one that asks for least."""
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -23,24 +26,55 @@ class Mark:
     colour: str
 
 
+class Flag(Enum):
+    """What pages ask of a code beside its title: a new code says so itself, and no page names it."""
+
+    FINISHED = "finished"
+    """Nothing more is to be done: the feature leaves the lists of what is open, and its due date is met."""
+
+    NOT_BEGUN = "not_begun"
+    """Work has not started yet."""
+
+    WAITING = "waiting"
+    """It waits on another body."""
+
+    NEEDS_ACTION = "needs_action"
+    """Somebody has to act: boards count it."""
+
+    STANDS_OUT = "stands_out"
+    """It is drawn as a second mark on the map and counted as severe."""
+
+    QUIET = "quiet"
+    """Nothing is known yet: drawn small on the map, and only from near."""
+
+
 class CodeList(str, Enum):
-    """A closed list of codes: ``OPEN = "open", ("Mở", "Open"), Mark("circle", GREEN)``."""
+    """A closed list of codes: ``OPEN = "open", ("Mở", "Open"), Mark("circle", GREEN), Flag.NEEDS_ACTION``."""
 
     title: Text  # type: ignore[assignment]  # the title of a code, not str's method
     mark: Mark | None
     transitions_to: tuple[str, ...]
+    flags: frozenset[Flag]
 
-    def __new__(
-        cls,
-        value: str,
-        title: tuple[str, str] = ("", ""),
-        mark: Mark | None = None,
-        transitions_to: tuple[str, ...] = (),
-    ) -> Self:
+    def __new__(cls, value: str, title: tuple[str, str] = ("", ""), *details: "Mark | Flag | tuple[str, ...]") -> Self:
         code = str.__new__(cls, value)
         code._value_ = value
-        code.title, code.mark, code.transitions_to = Text(*title), mark, transitions_to
+        code.title = Text(*title)
+        code.mark = next((detail for detail in details if isinstance(detail, Mark)), None)
+        code.transitions_to = next((detail for detail in details if isinstance(detail, tuple)), ())
+        code.flags = frozenset(detail for detail in details if isinstance(detail, Flag))
         return code
+
+    @property
+    def attention(self) -> int:
+        """The rank of the code's colour among those that ask for attention: 0 asks for most."""
+        colour = self.mark.colour if self.mark else GREY
+        return BY_ATTENTION.index(colour) if colour in BY_ATTENTION else len(BY_ATTENTION)
+
+    @classmethod
+    def flagged(cls, *flags: Flag) -> tuple[str, ...]:
+        """The values of the codes that have one of the flags, in the order of their declaration."""
+        return tuple(code.value for code in cls if code.flags.intersection(flags))
 
     def __str__(self) -> str:
         return str(self.value)

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from gis.crs.systems import WEB_MERCATOR, WGS84
 from gis.model.code_lists import Status
+from gis.model.display import DEFAULT_DISPLAY, Display
 from gis.model.field_types import TEXT_COLLATION
 from gis.model.fields import (
     ASSUMED_PREFIX,
@@ -171,7 +172,8 @@ class Layer:
     without which no geometry is released: a line must not go out without its legal status, for example.
     ``create_command``, ``update_command`` and ``transition_command`` replace the general commands of ``gis.write``.
     ``extra_writable`` are fields that commands accept beside the stored ones. ``schema`` is the database schema of the
-    table: ``app``, or that of released copies (``gis.release``).
+    table: ``app``, or that of released copies (``gis.release``). ``display`` says how pages show it; pages read it with
+    its defaults (``gis.model.display_of``).
     """
 
     name: str
@@ -192,6 +194,7 @@ class Layer:
     extra_writable: dict[str, Field] = attribute(default_factory=dict)
     required_with_geometry: tuple[str, ...] = ()
     schema: str = SCHEMA
+    display: Display = DEFAULT_DISPLAY
 
     def __post_init__(self) -> None:
         self.title = Text(*self.title)

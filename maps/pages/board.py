@@ -274,7 +274,7 @@ def _outstanding_row(card: Card, layer: str, feature: Feature, language: str, to
         blocked += f", {messages['since'].format(day=format_date(since)[3:])}" if since else ""
     return OutstandingRow(
         mark=mark_of(card, feature, language),
-        title=title_of(layer, feature),
+        title=title_of(card, feature, language),
         href=f"/?select={layer}/{feature['id']}",
         unit=properties.get("unit") or properties.get("lead_unit") or "",
         due=format_date(properties.get("due_on")) or "–",
@@ -305,7 +305,7 @@ def _gate_row(card: Card, gate: Feature, language: str) -> GateRow:
         mark = mark_svg("diamond", BLUE, label=messages["not_begun"])
     return GateRow(
         mark=mark,
-        title=title_of("gates", gate),
+        title=title_of(card, gate, language),
         href=f"/?select=gates/{gate['id']}",
         now=text("category"),
         planned=text("planned_2030"),

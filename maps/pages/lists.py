@@ -31,28 +31,6 @@ from maps.labels import (
 from maps.messages import messages_in
 from maps.rendering import Person, as_of_query, localized, mark_svg, render, url_with_query
 
-# The columns of each list; the first links to the map. Lists of other layers have the first fields of their card.
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "works": ("title", "urgency", "stage", "procedure", "address", "unit", "due_on", "waiting_on", "progress"),
-    "tasks": ("title", "urgency", "state", "lead_unit", "person", "due_on", "waiting_on", "missing_clears"),
-    "gates": ("name", "category", "planned_2030", "planned_2050", "stage", "last_event", "next_event"),
-    "incidents": ("code", "category", "severity", "handling", "occurred_at", "address", "unit"),
-    "markers": ("number", "border", "kind", "condition", "inspected_on", "built_by", "responsible_side", "remark"),
-    "crossings": ("name", "kind", "state", "gate", "border", "address", "opened_on"),
-    "documents": ("title", "number", "kind", "issuer", "issued_on", "holder"),
-}
-# The filters of each list. The options of a code field are its codes, those of a text field the values in the rows.
-FILTERS: dict[str, tuple[str, ...]] = {
-    "works": ("urgency", "stage", "kind", "unit"),
-    "tasks": ("urgency", "state", "missing_clears", "lead_unit"),
-    "gates": ("border", "category", "planned_2030", "stage"),
-    "incidents": ("handling", "severity", "category"),
-    "markers": ("border", "condition", "kind"),
-    "crossings": ("border", "kind", "state"),
-    "documents": ("kind", "issuer"),
-}
-_DATE_FIELDS = {"works": "due_on", "tasks": "due_on", "incidents": "occurred_at"}
-_MAX_COLUMNS = 7  # Of layers that are not in COLUMNS.
 _YEARS_BACK = 6
 
 
@@ -104,7 +82,7 @@ def list_page(
     query = {key: value for key, value in (query or {}).items() if value}
     layer = card["name"]
     fields = fields_of(card)
-    names = [name for name in COLUMNS.get(layer, tuple(fields)[:_MAX_COLUMNS]) if name in fields or name == "address"]
+    names = card["display"]["columns"]
     rows = sort_rows(features, fields, query.get("sort", ""))
     filters = {name: value for name, value in query.items() if name in {*fields, "datetime", "q"}}
     as_of_filter = as_of_query(query)
@@ -122,7 +100,7 @@ def list_page(
         title=messages_in(language).get(layer) or localized(card["title"], language),
         columns=[_column(name, fields, layer, query, language) for name in names],
         rows=[_row(card, feature, names, fields, language, as_of_filter, today) for feature in rows],
-        selects=_filter_controls(layer, fields, features, query, language),
+        selects=_filter_controls(card, fields, features, query, language),
         filters=filters,
         filter_text=_filter_text(filters, fields, language),
         export=url_with_query(f"/api/export/{layer}", {**filters, **as_of_filter}),
@@ -165,7 +143,7 @@ def _row(  # noqa: PLR0917 - the same for all rows, and the feature
     layer = card["name"]
     return Row(
         id=str(feature["id"]),
-        title=title_of(layer, feature),
+        title=title_of(card, feature, language),
         href=url_with_query("/", {"select": f"{layer}/{feature['id']}", **as_of_query}),
         mark=None if card.get("drawn_by") in names else mark_of(card, feature, language),
         cells=[_cell(name, card, fields, feature, language, today) for name in names[1:]],
@@ -208,7 +186,7 @@ def _column(name: str, fields: Mapping[str, Field], layer: str, query: Mapping[s
 
 
 def _filter_controls(
-    layer: str,
+    card: Card,
     fields: Mapping[str, Field],
     features: Sequence[Feature],
     query: Mapping[str, str],
@@ -216,9 +194,7 @@ def _filter_controls(
 ) -> list[tuple[str, str, list[tuple[str, str, bool]]]]:
     """The filters of a list: parameter, label, and options of value, text and whether it is selected."""
     selects = []
-    for name in FILTERS.get(layer, ("border",)):
-        if name not in fields:
-            continue
+    for name in card["display"]["filters"]:
         selected = query.get(name)
         if codes := fields[name].get("codes"):
             choices = [(code["value"], localized(code["title"], language)) for code in codes]
@@ -227,7 +203,7 @@ def _filter_controls(
             choices = [(value, value) for value in sorted(value for value in values if value)]
         options = [(value, text, selected == value) for value, text in choices]
         selects.append((name, localized(fields[name]["title"], language), options))
-    if _DATE_FIELDS.get(layer) in fields:
+    if card["dated"] in fields:
         this_year = dates.today().year
         spans = [(year, f"{year}-01-01/{year}-12-31") for year in range(this_year + 1, this_year - _YEARS_BACK, -1)]
         options = [(span, str(year), query.get("datetime") == span) for year, span in spans]

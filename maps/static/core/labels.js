@@ -1,9 +1,18 @@
 // Labels of features: their marks, titles, values as text, and the facts in popups and records.
 
 import { formatDay, formatDistance, formatMoment, formatNumber, formatQuantity, daysSince, joined } from "./format.js";
-import { codeTitle, drawingCode, fieldLabel, layerCard, layerTitle } from "./layer_cards.js";
+import {
+  codeTitle,
+  displayOf,
+  drawingCode,
+  fieldLabel,
+  fieldOf,
+  hasFlag,
+  layerCard,
+  layerTitle,
+} from "./layer_cards.js";
 import { GREY, markElement } from "./marks.js";
-import { localized, message, page } from "./page.js";
+import { localized, message } from "./page.js";
 
 /**
  * Whether the position is assumed, or taken from linked features.
@@ -14,9 +23,6 @@ export function isAssumed({ geometry, properties }) {
   return source === "assumed" || Boolean(geometry && source === "none");
 }
 
-/** @param {string} layer */
-const layerMark = (layer) => page.marks?.[layer] ?? { shape: "circle", colour: GREY };
-
 /**
  * The mark of a feature: that of its code, else that of its layer.
  * @param {string} layer
@@ -26,7 +32,7 @@ const layerMark = (layer) => page.marks?.[layer] ?? { shape: "circle", colour: G
 export function markOf(layer, feature, { spoken = false } = {}) {
   const code = drawingCode(layer, feature);
   const label = spoken ? localized(code?.title) : null;
-  return markElement(code?.mark ?? layerMark(layer), { hollow: isAssumed(feature), label });
+  return markElement(code?.mark ?? displayOf(layer).mark, { hollow: isAssumed(feature), label });
 }
 
 /**
@@ -35,101 +41,109 @@ export function markOf(layer, feature, { spoken = false } = {}) {
  * @returns {string}
  */
 export const colourOf = (layer, feature) =>
-  drawingCode(layer, feature)?.mark?.colour ?? layerMark(layer).colour ?? GREY;
-
-/** @param {Properties} p */
-const sectionOf = (p) => p.section || p.address || "";
+  drawingCode(layer, feature)?.mark?.colour ?? displayOf(layer).mark.colour ?? GREY;
 
 /**
+ * The label of a feature by the template of its layer's card; the layer's title if it has no value for it.
  * @param {string} layer
  * @param {LayerFeature} feature
  * @returns {string}
  */
-export function titleOf(layer, { id, properties: p }) {
-  switch (layer) {
-    case "markers":
-      return `${message("marker_prefix")} ${p.number ?? ""}`.trim();
-    case "posts":
-      return `${layerTitle(layer)} ${sectionOf(p)}`.trim();
-    case "gates":
-      return [p.name, p.counterpart].filter(Boolean).join(" – ");
-    case "incidents":
-      return joined(p.code, codeTitle(layer, "category", p.category));
-    case "sectors":
-      return joined(p.name, p.section);
-    case "documents":
-      return joined(p.number, p.title);
-    case "crossings":
-      return p.name || `${codeTitle(layer, "kind", p.kind)} ${sectionOf(p)}`.trim();
-    default:
-      return p.title || p.name || p.code || p.address || layerTitle(layer) || id;
+export const titleOf = (layer, feature) =>
+  templateText(localized(displayOf(layer).label), layer, feature) || layerTitle(layer) || feature.id;
+
+/**
+ * The label in a narrow list; the label of the record if the short one has no value.
+ * @param {string} layer
+ * @param {LayerFeature} feature
+ */
+export const shortTitleOf = (layer, feature) =>
+  templateText(localized(displayOf(layer).short), layer, feature, { prefixed: true }) || titleOf(layer, feature);
+
+/**
+ * The label beside a mark on the map.
+ * @param {string} layer
+ * @param {LayerFeature} feature
+ */
+export const mapLabelOf = (layer, feature) => templateText(displayOf(layer).on_map, layer, feature);
+
+const SEPARATOR = /( · | – )/;
+const PLACEHOLDER = /\{([\w|]+)\}/g;
+
+/**
+ * A template of the card with the values of a feature. `{section|address}` is the first of the fields with a value. A
+ * part between separators that has fields, but no value for any of them, is left out together with its separator.
+ * `maps/labels.py` does the same.
+ * @param {string} template
+ * @param {string} layer
+ * @param {LayerFeature} feature
+ * @param {{ prefixed?: boolean }} [options] Whether an address is written with “Mốc” or “Đoạn” before it.
+ */
+function templateText(template, layer, { properties: p }, { prefixed = false } = {}) {
+  let text = "";
+  let separator = "";
+  for (const [index, piece] of template.split(SEPARATOR).entries()) {
+    if (index % 2) {
+      separator = piece;
+      continue;
+    }
+    const filled = piece.replace(PLACEHOLDER, (_, names) => {
+      for (const name of names.split("|")) {
+        const value = valueText(layer, fieldOf(layer, name) ?? { name }, p[name]);
+        if (value) return prefixed && name === "address" ? placeText(value) : value;
+      }
+      return "";
+    });
+    if (filled === piece.replace(PLACEHOLDER, "") && filled !== piece) continue;
+    text += (text && separator) + filled;
   }
+  return text.trim();
+}
+
+/** @param {string} address With “Mốc” before the number of a marker, and “Đoạn” before a section between two. */
+function placeText(address) {
+  if (/^\d+(\/\d+)?(\(\d\))?$/.test(address)) return `${message("marker_prefix")} ${address}`;
+  return address.includes("–") ? `${message("section_prefix")} ${address}` : address;
 }
 
 /**
- * The title in a narrow list; for a work with a marker address, the address and the kind of work.
- * @param {string} layer
- * @param {LayerFeature} feature
- */
-export function shortTitleOf(layer, feature) {
-  const { address, kind } = feature.properties;
-  if (layer !== "works" || !address || !kind) return titleOf(layer, feature);
-  let place = address;
-  if (/^\d+(\/\d+)?(\(\d\))?$/.test(address)) place = `${message("marker_prefix")} ${address}`;
-  else if (address.includes("–")) place = `${message("section_prefix")} ${address}`;
-  return `${place} · ${codeTitle(layer, "kind", kind).toLowerCase()}`;
-}
-
-/**
- * The label beside a mark on the map: a name, number, code or marker address.
- * @param {string} layer
- * @param {LayerFeature} feature
- * @returns {string}
- */
-export function mapLabelOf(layer, { properties: p }) {
-  if (layer === "gates" || layer === "crossings") return p.name ?? "";
-  if (layer === "markers") return p.number ?? "";
-  if (layer === "incidents") return p.code ?? "";
-  return p.address ?? "";
-}
-
-/**
- * The right-hand text of a feature in a list: overdue, waiting, due or occurred; for gates the category, for crossings
- * the state.
+ * The text at the end of a row: how long overdue or waiting, that it is done, or the first of the card's fields
+ * `beside` that has a value; a due date says that it is one.
  * @param {string} layer
  * @param {LayerFeature} feature
  */
 export function timeTextOf(layer, { properties: p }) {
-  if (p.urgency === "overdue" && p.due_on) return message("overdue_days", { n: formatNumber(daysSince(p.due_on)) });
-  if (p.urgency === "waiting" && p.waiting_since) {
+  const drawnBy = layerCard(layer).drawn_by;
+  if (p.due_on && hasFlag(layer, drawnBy, p.urgency, "needs_action") && !p.waiting_on && daysSince(p.due_on) > 0) {
+    return message("overdue_days", { n: formatNumber(daysSince(p.due_on)) });
+  }
+  if (p.waiting_since && hasFlag(layer, drawnBy, p.urgency, "waiting")) {
     return message("waiting_since", { day: monthOf(formatDay(p.waiting_since)) });
   }
-  if (p.urgency === "done") return codeTitle(layer, "urgency", "done");
-  if (p.due_on) return message("due_on", { day: formatDay(p.due_on) });
-  if (layer === "incidents") return p.occurred_at ? formatDay(p.occurred_at) : "";
-  if (layer === "gates") return codeTitle(layer, "category", p.category);
-  if (layer === "crossings") return codeTitle(layer, "state", p.state);
+  if (hasFlag(layer, drawnBy, p.urgency, "finished")) return codeTitle(layer, drawnBy, p.urgency);
+  for (const name of displayOf(layer).beside) {
+    const field = fieldOf(layer, name);
+    const text = field?.type === "datetime" ? p[name] && formatDay(p[name]) : valueText(layer, field ?? {}, p[name]);
+    if (text) return name === "due_on" ? message("due_on", { day: text }) : text;
+  }
   return "";
 }
 
 /**
- * The second line of a feature in a list.
+ * The second line of a feature in a list: whom it waits on, or the card's fields `under`.
  * @param {string} layer
  * @param {LayerFeature} feature
  */
 export function subtitleOf(layer, feature) {
   const p = feature.properties;
-  const address = p.address && isAssumed(feature) ? `≈ ${p.address}` : p.address;
-  const newAddress = address && !shortTitleOf(layer, feature).includes(p.address) ? address : null;
+  const title = shortTitleOf(layer, feature);
+  const address = p.address && (isAssumed(feature) ? `≈ ${p.address}` : p.address);
+  const newAddress = address && !title.includes(p.address) ? address : null;
   if (p.waiting_on) return joined(newAddress, message("waiting_on", { whom: p.waiting_on }));
-  if (layer === "incidents") {
-    return joined(address, codeTitle(layer, "handling", p.handling), codeTitle(layer, "severity", p.severity));
-  }
-  if (layer === "gates") {
-    const stage = p.stage && codeTitle(layer, "stage", p.stage);
-    return joined(stage, p.next_event && eventText(layer, p.next_event), p.border && message(p.border));
-  }
-  return joined(newAddress, p.unit || p.lead_unit, p.clause || p.plan);
+  const texts = displayOf(layer).under.map((name) =>
+    name === "address" ? newAddress : valueText(layer, fieldOf(layer, name) ?? { name }, p[name]),
+  );
+  return joined(...texts);
 }
 
 /** @type {Record<string, (value: any) => string>} The text of values by the type of their field, if that decides it. */
@@ -154,12 +168,12 @@ export function valueText(layer, field, value) {
       .filter(Boolean)
       .join(", ");
   }
+  if (value.on) return eventText(field, value);
+  if (value.of) return progressText(value);
   if (field.codes) return localized(field.codes.find((code) => code.value === value)?.title) || String(value);
   const textOf = TEXT_BY_TYPE[field.type ?? ""];
   if (textOf) return textOf(value);
   if (typeof value === "number") return field.unit === "m" ? formatDistance(value) : formatQuantity(value, field.unit);
-  if (value.on) return eventText(layer, value);
-  if (value.of) return progressText(value);
   if (typeof value === "object") return objectText(value);
   return field.name === "border" ? message(String(value)) : String(value);
 }
@@ -176,13 +190,11 @@ const objectText = (value) =>
 
 /**
  * A dated event in one line: its kind, or the text of a note; its date to the known precision; its document.
- * @param {string} layer
+ * @param {Partial<Field>} field Its codes are the kinds of events.
  * @param {GateEvent} event
  */
-function eventText(layer, event) {
-  const { events, status } = layerCard(layer);
-  const kind = events?.find(({ value }) => value === event.kind);
-  const title = localized(kind?.title) || codeTitle(layer, status, event.kind);
+function eventText({ codes }, event) {
+  const title = localized(codes?.find(({ value }) => value === event.kind)?.title) || event.kind;
   return joined(event.kind === "note" ? event.note || title : title, dateText(event), event.document);
 }
 
@@ -198,33 +210,6 @@ export function dateText({ on, precision }) {
 
 /** @param {string} day dd/mm/yyyy; returned as mm/yyyy. */
 const monthOf = (day) => day.slice(3);
-
-// Fields that the record does not list: it shows them in another way, or they are for internal use.
-const NOT_LISTED = new Set([
-  ...["open", "procedure", "waiting_since", "seed_item", "imported", "created_by", "retired_at", "suspended_from"],
-  ...["original", "id", "layer", "level", "position_source", "accuracy_m", "address", "chainage_m", "version"],
-  ...["created_at", "updated_at"],
-]);
-
-/** @type {Record<string, string[]>} The fields in the popup on the map, in this order. */
-const POPUP_FIELDS = {
-  works: [
-    "unit",
-    "clause",
-    "starts_on",
-    "due_on",
-    "waiting_on",
-    "cost_planned",
-    "cost_approved",
-    "cost_spent",
-    "funding",
-  ],
-  tasks: ["lead_unit", "person", "due_on", "waiting_on", "missing_clears"],
-  gates: ["category", "planned_2030", "last_event", "next_event"],
-  incidents: ["severity", "occurred_at", "unit", "description"],
-  markers: ["class", "built_by", "responsible_side", "inspected_on", "remark"],
-};
-const MAX_POPUP_FACTS = 5; // for layers without an entry in POPUP_FIELDS
 
 /**
  * Label and text of each field that has a value: the fields of the popup or, with `all`, all fields of the record.
@@ -245,7 +230,6 @@ export function factsOf(layer, feature, { all = false } = {}) {
     }
     facts.push([fieldLabel(layer, field.name), text]);
   }
-  if (!all && !POPUP_FIELDS[layer]) facts.splice(MAX_POPUP_FACTS);
   return facts.concat(positionFacts(feature, all));
 }
 
@@ -254,12 +238,9 @@ export function factsOf(layer, feature, { all = false } = {}) {
  * @param {boolean} all
  */
 function listedFields(layer, all) {
-  const { fields } = layerCard(layer);
-  const names = all ? null : POPUP_FIELDS[layer];
-  if (!names) return fields.filter((field) => !NOT_LISTED.has(field.name));
-  return fields
-    .filter((field) => names.includes(field.name))
-    .sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
+  const { fields, display } = layerCard(layer);
+  if (all) return fields.filter((field) => !display.hidden.includes(field.name));
+  return display.facts.flatMap((name) => fields.find((field) => field.name === name) ?? []);
 }
 
 /**

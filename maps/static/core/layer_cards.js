@@ -1,4 +1,4 @@
-// The layer cards of `/api/cards`: the fields of each layer, its code lists, and what the reader may do.
+// The layer cards of `/api/layers`: the fields of each layer, its code lists, and what the reader may do.
 
 import { request } from "./http.js";
 import { localized, message, page } from "./page.js";
@@ -6,14 +6,38 @@ import { localized, message, page } from "./page.js";
 /** @type {Map<string, LayerCard>} */
 const cards = new Map();
 
-/** @type {LayerCard} The card of a layer that `/api/cards` does not list. */
+/** @type {LayerCard} The card of a layer that `/api/layers` does not list. */
 const UNKNOWN = {
   name: "",
   title: { vi: "", en: "" },
   geometry: null,
   drawn_by: null,
+  dated: null,
   status: null,
   fields: [],
+  display: {
+    label: { vi: "", en: "" },
+    short: { vi: "", en: "" },
+    on_map: "",
+    singular: { vi: "", en: "" },
+    under: [],
+    beside: [],
+    columns: [],
+    filters: [],
+    facts: [],
+    hidden: [],
+    mark: {},
+    second_mark: null,
+    group: null,
+    rank: 100,
+    drawn_at_first: false,
+    tab: false,
+    fixed: false,
+    link_role: null,
+    status_by: null,
+    checklist: null,
+    new_page: null,
+  },
   editable: false,
   creatable: false,
   movable: false,
@@ -22,7 +46,7 @@ const UNKNOWN = {
 
 /** Load the cards and return them in the server's order. On a page as of a past time they allow no changes. */
 export async function loadLayerCards() {
-  const { data } = await request("/api/cards");
+  const { data } = await request("/api/layers");
   /** @type {LayerCard[]} */
   const layers = data.layers;
   for (const card of layers) {
@@ -37,6 +61,13 @@ export const isKnownLayer = (layer) => cards.has(layer);
 
 /** @param {string} layer */
 export const layerCard = (layer) => cards.get(layer) ?? UNKNOWN;
+
+/** @param {string} layer */
+export const displayOf = (layer) => layerCard(layer).display;
+
+/** The layers in the order of their rank, which is that of navigation and of the map. */
+export const layersByRank = () =>
+  [...cards.values()].sort((a, b) => a.display.rank - b.display.rank).map(({ name }) => name);
 
 /** @param {string} layer */
 export const layerTitle = (layer) => localized(layerCard(layer).title);
@@ -80,6 +111,15 @@ export const codeOf = (layer, name, value) => codesOf(layer, name).find((code) =
  * @returns {string}
  */
 export const codeTitle = (layer, name, value) => localized(codeOf(layer, name, value)?.title) || value || "";
+
+/**
+ * Whether a value of a field's code list has a flag, such as `finished`.
+ * @param {string} layer
+ * @param {string | null} name
+ * @param {unknown} value
+ * @param {string} flag
+ */
+export const hasFlag = (layer, name, value, flag) => Boolean(codeOf(layer, name, value)?.flags.includes(flag));
 
 /**
  * The value of the status of a feature; undefined if the layer has no status.

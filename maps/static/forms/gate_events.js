@@ -8,7 +8,7 @@ import { dateText, titleOf } from "../core/labels.js";
 import { codeTitle, layerCard } from "../core/layer_cards.js";
 import { localized, message } from "../core/page.js";
 
-const eventKinds = () => layerCard("gates").events ?? [];
+const eventKinds = () => layerCard("gates").kinds_of_events ?? [];
 
 /** @param {string} kind */
 const kindTitle = (kind) => localized(eventKinds().find(({ value }) => value === kind)?.title) || kind;

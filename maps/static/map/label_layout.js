@@ -1,6 +1,8 @@
 // The layout of marks and labels on the map: marks at the same spot are drawn side by side, and a label is drawn only
 // where it covers neither a mark nor another label.
 
+import { displayOf } from "../core/layer_cards.js";
+
 /**
  * A mark on the map with its label.
  * @typedef {object} MapMark
@@ -13,21 +15,19 @@
 /** @typedef {[number, number, number, number]} Box Left, top, right and bottom in pixels. */
 /** @typedef {{ mark: MapMark, at: L.Point, small: boolean }} PlacedMark */
 
-// Marks of earlier layers are placed and labelled first.
-const PRECEDENCE = ["incidents", "works", "tasks", "gates", "crossings", "posts", "areas", "sectors", "markers"];
-const BOLD_LABELS = ["gates", "crossings"];
+const HIGHEST_RANK = 1000;
 const SPOT_SIZE = 5; // pixels of the grid; marks in the same cell share a spot
 const MARK_DISTANCE = 20; // pixels between marks that share a spot
 const SAME_TEXT_WITHIN = 70; // pixels within which a label is not repeated
 
-/** @param {string} layer */
-const rank = (layer) => (PRECEDENCE.includes(layer) ? PRECEDENCE.indexOf(layer) : PRECEDENCE.length);
+/** @param {string} layer Marks of lower ranks are placed and labelled first. */
+const rank = (layer) => displayOf(layer).rank;
 
 /**
  * The z-index offset of the marks of a layer.
  * @param {string} layer
  */
-export const zIndexOffset = (layer) => (PRECEDENCE.length - rank(layer)) * 1000;
+export const zIndexOffset = (layer) => (HIGHEST_RANK - rank(layer)) * 100;
 
 /**
  * Lay out the marks in the viewport.
@@ -107,7 +107,7 @@ function placeLabels(placed, occupied) {
  * @returns {[string, Box][]}
  */
 function labelBoxes({ text, layer }, { x, y }, small) {
-  const width = textWidth(text, BOLD_LABELS.includes(layer) ? 700 : 400, small ? 12 : 13) + 6;
+  const width = textWidth(text, displayOf(layer).fixed && !small ? 700 : 400, small ? 12 : 13) + 6;
   const gap = small ? 10 : 15;
   return [
     ["", [x + gap, y - 9, x + gap + width, y + 9]],
