@@ -98,23 +98,28 @@ def store_new(session: Session, model: type[F], values: Values) -> F:
     return feature
 
 
-def lock_feature(session: Session, model: type[F], feature_id: uuid.UUID, version: int | None = None) -> F:
+def lock_feature(
+    session: Session, model: type[F], feature_id: uuid.UUID, version: int | None = None, *, nowait: bool = False
+) -> F:
     """Select a feature for update.
 
-    Raises ``Missing`` when it does not exist or is retired, ``Stale`` when it is no longer at ``version``.
+    Raises ``Missing`` when it does not exist or is retired, ``Stale`` when it is no longer at ``version``. With
+    ``nowait`` a feature that another transaction has locked is refused at once.
     """
-    feature = session.get(model, feature_id, with_for_update=True)
+    feature = session.get(model, feature_id, with_for_update={"nowait": nowait})
     if feature is None or feature.retired_at is not None:
         raise Missing(FEATURE_NOT_FOUND)
     return _at_version(feature, version)
 
 
-def lock_retired_feature(session: Session, model: type[F], feature_id: uuid.UUID, version: int | None = None) -> F:
-    """Select a retired feature for update.
+def lock_retired_feature(
+    session: Session, model: type[F], feature_id: uuid.UUID, version: int | None = None, *, nowait: bool = False
+) -> F:
+    """Select a retired feature for update, as ``lock_feature`` selects others.
 
     Raises ``Missing`` when it does not exist, ``Conflict`` when it is not retired, ``Stale`` as ``lock_feature``.
     """
-    feature = session.get(model, feature_id, with_for_update=True)
+    feature = session.get(model, feature_id, with_for_update={"nowait": nowait})
     if feature is None:
         raise Missing(FEATURE_NOT_FOUND)
     if feature.retired_at is None:
@@ -195,6 +200,15 @@ def transition(session: Session, layer: Layer, feature: Feature, to: str, reason
     Raises ``Invalid`` for a code that is not in the layer's list, ``Conflict`` when the layer has no status or the
     transition is not allowed; the error's extra member ``allowed`` then lists the codes that are.
     """
+    check_status_code(layer, to)
+    if layer.transition_command is not None:
+        layer.transition_command(session, feature, to, reason)
+    else:
+        store_transition(session, layer, feature, to)
+
+
+def check_status_code(layer: Layer, to: str) -> None:
+    """Raise ``Conflict`` when the layer has no status, ``Invalid`` when ``to`` is not in its code list."""
     status = layer.status
     if status is None or status.codes is None:
         raise Conflict(Text("Lớp dữ liệu này không có tình trạng để cập nhật", "This layer has no status to update"))
@@ -202,10 +216,6 @@ def transition(session: Session, layer: Layer, feature: Feature, to: str, reason
     if to not in codes:
         listed = ", ".join(codes)
         raise invalid("to", "code", f"Phải là một trong: {listed}", f"Must be one of: {listed}")
-    if layer.transition_command is not None:
-        layer.transition_command(session, feature, to, reason)
-    else:
-        store_transition(session, layer, feature, to)
 
 
 def allowed_transitions(layer: Layer, feature: Feature) -> list[str]:
