@@ -6,7 +6,9 @@ import pytest
 from sqlalchemy import select
 
 from gis.model.layer import catalog
-from gis.write import commands
+from gis.text.errors import Unavailable
+from gis.text.i18n import Text
+from gis.write import bulk, commands
 from layers.policy import OFFICE
 from layers.tasks import Task
 from tests.api.ogc.writes import assert_refused, properties, url_of
@@ -196,18 +198,22 @@ def test_row_that_another_transaction_has_locked_is_refused_by_name(client, conn
     assert properties(client, "tasks", free)["progress"] == 7
 
 
-def test_failure_in_the_middle_leaves_nothing(client, monkeypatch):
+@pytest.mark.parametrize("fault", [RuntimeError(), Unavailable(Text("bận", "busy"))])
+def test_failure_in_the_middle_leaves_nothing(fault, client, database):
     features = [task(client) for _ in range(4)]
-    update, calls = commands.update, []
+    calls = []
 
-    def failing(session, layer, feature, values):
+    def failing(session, feature):
         calls.append(feature)
         if len(calls) == 3:
-            raise RuntimeError
-        update(session, layer, feature, values)
+            raise fault
+        commands.update(session, Task.layer, feature, {"progress": 50})
 
-    monkeypatch.setattr(commands, "update", failing)
-    assert send(client, "tasks", features, "valid", properties={"progress": 50}).status_code == 500
+    rows = [bulk.RowAtVersion(id=row["id"], version=1) for row in features]
+    command = bulk.RowCommand(Task.layer, failing, ("progress",))
+    with pytest.raises(type(fault)), database.transaction(OFFICE, write=True, reason=REASON) as session:
+        bulk.run_on_rows(session, OFFICE.clearance, command, rows, bulk.Mode.VALID)
+    assert len(calls) == 3
     assert [properties(client, "tasks", row)["version"] for row in features] == [1, 1, 1, 1]
 
 
