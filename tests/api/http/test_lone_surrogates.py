@@ -42,6 +42,10 @@ BODIES = {
     "/ogc/collections/tasks/items/{task}/links": {"at": "147/6", "border": "VN-KH", "role": "site", "reason": "x"},
     "/ogc/collections/gates/items/{gate}/events": {"kind": "note", "on": "2026-01-05", "document": "x", "note": "x"},
     "/ogc/collections/works/items/{work}/steps": {"code": "notice", "on": "2026-01-05", "document": "x", "note": "x"},
+    "/api/bulk": {
+        "layer": "tasks", "rows": [{"id": str(uuid.UUID(int=1)), "version": 1}], "mode": "check", "reason": "x",
+        "properties": {"title": "x", "coordinating_units": ["x", "y"]},
+    },
     "/api/releases": {
         "name": "x", "recipient": "y", "basis": "z", "note": "n", "document": str(uuid.UUID(int=1)),
         "valid_from": "2026-01-01",
