@@ -212,7 +212,7 @@ def test_failure_in_the_middle_leaves_nothing(fault, client, database):
     rows = [bulk.RowAtVersion(id=row["id"], version=1) for row in features]
     command = bulk.RowCommand(Task.layer, failing, ("progress",))
     with pytest.raises(type(fault)), database.transaction(OFFICE, write=True, reason=REASON) as session:
-        bulk.run_on_rows(session, OFFICE.clearance, command, rows, bulk.Mode.VALID)
+        bulk.run_on_rows(session, command, rows, bulk.Mode.VALID)
     assert len(calls) == 3
     assert [properties(client, "tasks", row)["version"] for row in features] == [1, 1, 1, 1]
 
