@@ -10,15 +10,22 @@ from functools import cache
 from typing import Any
 
 import folium
+from branca.element import MacroElement
+from folium.plugins import Fullscreen, LocateControl
 from folium.template import Template
+from folium.utilities import JsCode
 
 from gis.model import Layer, all_layers, display_of
+from maps.assets import static_folder
 from maps.downloads import downloads
 from maps.folium_patch import render_script
 from maps.rendering import render
 
 DEFAULT_VIEW = (16.2, 106.2, 6)
 """Latitude, longitude and zoom of a view of the whole land border: the first view if none is configured."""
+
+PLUGINS = ("leaflet-fullscreen/Control.FullScreen.js", "leaflet-locatecontrol/L.Control.Locate.min.js")
+"""The scripts of folium's plugins, which are fetched at set-up (``assets.json``), never from the plugins' own URLs."""
 
 # The panes from bottom to top. Marks are above them, in Leaflet's marker pane.
 PANES = ("water", "graticule", "places", "areas", "sectors", "line", "sections", "found")
@@ -66,6 +73,41 @@ class OverlayList(folium.LayerControl):
     )
 
 
+class Scale(MacroElement):
+    """Leaflet's scale bar, in kilometres and metres only."""
+
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+            L.control.scale({{ this.options|tojavascript }}).addTo({{ this._parent.get_name() }});
+        {% endmacro %}
+        """
+    )
+
+    def __init__(self, position: str) -> None:
+        super().__init__()
+        self._name = "scale"
+        self.options = {"position": position, "imperial": False}
+
+
+class LocatePosition(LocateControl):
+    """The control that shows the position of the device.
+
+    An error is shown by the page (``static/map/zoom_buttons.js``); the control itself would open a dialog.
+    """
+
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+            var map_locate = L.control.locate({
+                onLocationError() {},
+                ...{{ this.options|tojavascript }}
+            }).addTo({{ this._parent.get_name() }});
+        {% endmacro %}
+        """
+    )
+
+
 def drawable_layers() -> list[Layer]:
     """The layers with a geometry that the basemap does not draw, in the order of their rank."""
     layers = [layer for layer in all_layers() if layer.has_geometry and not layer.display.in_basemap]
@@ -86,7 +128,7 @@ def compose_map() -> folium.Map:
         tiles=None,
         minZoom=5,
         maxZoom=19,
-        zoom_control=False,
+        zoom_control=True,
         attribution_control=False,
         zoom_snap=0.5,
         world_copy_jump=False,
@@ -99,13 +141,21 @@ def compose_map() -> folium.Map:
     for layer in drawable_layers():
         LayerOverlay(layer).add_to(composed)
     OverlayList().add_to(composed)
+    Scale(position="bottomleft").add_to(composed)
+    # The whole view with its list and legend, or only the map where a page has no more.
+    frame = JsCode("map_main.getContainer().closest('.stage, .chart')")
+    Fullscreen(position="topleft", fullscreen_element=frame).add_to(composed)
+    options = {"showPopup": False, "showCompass": False, "locateOptions": {"maxZoom": 15}}
+    LocatePosition(position="topleft", **options).add_to(composed)
     return composed
 
 
 @cache
 def map_script() -> str:
-    """The script served as ``/map.js``."""
-    return render_script(compose_map())
+    """The script served as ``/map.js``: the plugins of folium's controls, then the map."""
+    vendor = static_folder() / "vendor"
+    plugins = [(vendor / path).read_text("utf-8") for path in PLUGINS]
+    return "\n".join([*plugins, render_script(compose_map())])
 
 
 def map_page(language: str, *, home: tuple[float, float, float] = DEFAULT_VIEW, **context: Any) -> str:

@@ -144,6 +144,9 @@ MESSAGES: dict[str, Text] = {
         "Cannot connect to the server. Check the network and try again.",
     ),
     "retry": Text("Thử lại", "Try again"),
+    "full_screen": Text("Toàn màn hình", "Full screen"),
+    "full_screen_exit": Text("Thoát toàn màn hình", "Leave full screen"),
+    "place_gps_unavailable": Text("Không lấy được vị trí từ thiết bị.", "The device gave no position."),
     "zoom_in": Text("Phóng to", "Zoom in"),
     "zoom_out": Text("Thu nhỏ", "Zoom out"),
     # The address box.

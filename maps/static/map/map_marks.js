@@ -82,7 +82,7 @@ export function badge(number, worst, { marked }) {
 }
 
 /** @param {number} count */
-export const countText = (count) =>
+const countText = (count) =>
   count < LARGEST_NUMBER ? formatNumber(count) : `${formatNumber(Math.round(count / 1000))}k`;
 
 /**

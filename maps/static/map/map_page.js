@@ -19,7 +19,7 @@ import { Overlays } from "./overlays.js";
 import { Panel } from "./panel.js";
 import { PanelForms } from "./panel_forms.js";
 import { UrlState } from "./url_state.js";
-import { enableZoomButtons } from "./zoom_buttons.js";
+import { labelControls } from "./map_controls.js";
 
 const SELECTED_ZOOM = 12; // the least zoom at which a feature from a link or the URL is shown
 
@@ -31,7 +31,7 @@ const view = new UrlState({
 });
 
 setFirstView();
-enableZoomButtons(map);
+labelControls(map);
 drawBasemap(map);
 
 const cards = await loadCards();

@@ -10,12 +10,14 @@ import { hasCounts } from "./spots.js";
 /** @typedef {import("./map_marks.js").MapFeature} MapFeature */
 
 const WIDTH = 342; // pixels
+const ABOVE_MARK = -8; // pixels from the position to the tip of the popup
+const ABOVE_FAN = -30;
 const COUNTS_CLOSER = 2; // zoom levels by which a click on a count zooms in
 
 /**
  * @typedef {object} PopupActions
  * @property {(feature: MapFeature, byKeyboard: boolean, spot: Spot) => unknown} pick A feature in the list of a spot.
- * @property {(spot: Spot) => unknown} fanOut
+ * @property {(spot: Spot) => boolean} fanOut Fan out the features of a spot, if they are few.
  * @property {() => unknown} onOpen
  * @property {() => unknown} onClose
  */
@@ -33,8 +35,8 @@ export class MapPopup {
     this.popup = L.popup({
       maxWidth: WIDTH,
       minWidth: WIDTH,
-      offset: [0, -8],
-      autoPanPadding: [24, 24],
+      autoPanPaddingTopLeft: [64, 24], // right of the zoom buttons
+      autoPanPaddingBottomRight: [24, 24],
       className: "card-popup",
     });
     map.on("popupopen", actions.onOpen);
@@ -60,7 +62,7 @@ export class MapPopup {
       const leave = { className: "button plain spot-back", type: "button", onclick: () => this.showSpot(spot, true) };
       content.prepend(element("button", leave, `← ${spotName(spot)}`));
     }
-    this.#show(content, at, byKeyboard);
+    this.#show(content, at, { byKeyboard, above: ABOVE_MARK });
   }
 
   /**
@@ -85,8 +87,8 @@ export class MapPopup {
       this.panel.show([head, list]);
       return;
     }
-    this.#show(list, at, byKeyboard);
-    this.actions.fanOut(spot);
+    const isFanned = this.actions.fanOut(spot);
+    this.#show(list, at, { byKeyboard, above: isFanned ? ABOVE_FAN : ABOVE_MARK });
   }
 
   /**
@@ -107,12 +109,13 @@ export class MapPopup {
   /**
    * @param {HTMLElement} content
    * @param {L.LatLng} at
-   * @param {boolean} byKeyboard
+   * @param {{ byKeyboard: boolean, above: number }} options
    */
-  #show(content, at, byKeyboard) {
+  #show(content, at, { byKeyboard, above }) {
     const focused = /** @type {HTMLElement | null} */ (document.activeElement);
     const wasOpen = this.isOpen;
     this.popup.options.maxHeight = this.map.getSize().y - 90;
+    this.popup.options.offset = [0, above];
     this.popup.setLatLng(at).setContent(content).openOn(this.map);
     if (!byKeyboard) return;
     this.popup.getElement()?.querySelector("button")?.focus({ preventScroll: true });

@@ -91,16 +91,17 @@ export class SpotLayer {
   }
 
   /**
-   * Draw the features of a spot around it, if they are few.
+   * Draw the features of a spot around it, if they are few; returns whether they are.
    * @param {Spot} spot
    */
   fanOut(spot) {
     this.foldFan();
     const moved = spot.features.filter((_, index) => index > 0 || !spot.features[0].fixed);
-    if (hasCounts(spot) || moved.length > MAX_FANNED) return;
+    if (hasCounts(spot) || moved.length > MAX_FANNED) return false;
     const marker = createFan(spot, moved, this.actions.pick).addTo(this.group);
     this.#fan = { marker, zoom: this.map.getZoom(), spot };
     for (const mark of this.#marks.values()) this.#showState(mark);
+    return true;
   }
 
   foldFan() {

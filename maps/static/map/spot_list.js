@@ -7,6 +7,7 @@ import { displayOf, layerTitle } from "../core/layer_cards.js";
 import { localized, message } from "../core/page.js";
 import { markElements } from "./map_marks.js";
 import { nameOf, spotName } from "./spot_names.js";
+import { compareAttention } from "./spots.js";
 
 /** @typedef {import("./map_marks.js").MapFeature} MapFeature */
 
@@ -20,7 +21,7 @@ const LIMIT = 200; // features that are listed at first, and more at a time
  */
 export function spotList(spot, { pick, zoomIn }) {
   const features = [...spot.features].sort(
-    (a, b) => displayOf(a.layer).rank - displayOf(b.layer).rank || a.attention - b.attention,
+    (a, b) => displayOf(a.layer).rank - displayOf(b.layer).rank || compareAttention(a, b),
   );
   const rows = element("div", { className: "spot-rows", tabindex: "-1" });
   const more = element("button", { className: "button", type: "button", onclick: () => listMore() });

@@ -51,10 +51,11 @@ function byImportance(a, b) {
 }
 
 /**
+ * The order of features by the attention that they ask for, then by that of their second marks.
  * @param {MapFeature} a
  * @param {MapFeature} b
  */
-const compareAttention = (a, b) =>
+export const compareAttention = (a, b) =>
   a.attention - b.attention || (a.second?.attention ?? NO_ATTENTION) - (b.second?.attention ?? NO_ATTENTION);
 
 /**

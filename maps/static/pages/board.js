@@ -10,7 +10,7 @@ import { enableShortcuts } from "../core/shortcuts.js";
 import { drawBasemap } from "../map/basemap.js";
 import { Overlays } from "../map/overlays.js";
 import { unfinished } from "../map/url_state.js";
-import { enableZoomButtons } from "../map/zoom_buttons.js";
+import { labelControls } from "../map/map_controls.js";
 
 const MAX_ZOOM = 11;
 const CLOSER = 2; // zoom levels by which the map page shows a spot closer
@@ -18,7 +18,7 @@ const CLOSER = 2; // zoom levels by which the map page shows a spot closer
 const map = window.map_main;
 const [lat, lon, zoom] = page.home;
 map.setView([lat, lon], zoom, { animate: false });
-enableZoomButtons(map);
+labelControls(map);
 for (const button of all("[data-print]")) button.addEventListener("click", () => print());
 enableShortcuts({ search: () => document.getElementById("q")?.focus() });
 drawBasemap(map);
