@@ -1,8 +1,8 @@
 """The map page: folium composes the map from the catalog, and scripts of the page fetch the data.
 
-``/map.js`` (``map_script``) is the same for all readers, so that it can be cached: it creates ``map_main`` with its panes
-and controls, and ``map_overlays`` with an overlay for each layer, of which those that are drawn at first are on the map.
-It holds no data. The page around it (``map_page``) is HTML in one language. ``static/map/map_page.js`` fetches the
+``/map.js`` (``map_script``) is the same for all readers, so that it can be cached: it creates ``map_main`` with its
+panes and controls, and ``map_overlays`` with an overlay for each layer, of which those that are drawn at first are on
+the map. It holds no data. The page around it (``map_page``) is HTML in one language. ``static/map/map_page.js`` fetches the
 features by the URL of their overlay and writes their texts with ``textContent``.
 """
 
@@ -28,7 +28,7 @@ PLUGINS = ("leaflet-fullscreen/Control.FullScreen.js", "leaflet-locatecontrol/L.
 """The scripts of folium's plugins, which are fetched at set-up (``assets.json``), never from the plugins' own URLs."""
 
 # The panes from bottom to top. Marks are above them, in Leaflet's marker pane.
-PANES = ("water", "graticule", "places", "areas", "sectors", "line", "sections", "found")
+PANES = ("water", "graticule", "places", "areas", "bands", "line", "sections", "found")
 
 
 class LayerOverlay(folium.FeatureGroup):
@@ -85,7 +85,7 @@ class Scale(MacroElement):
     )
 
     def __init__(self, position: str) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._name = "scale"
         self.options = {"position": position, "imperial": False}
 
@@ -144,9 +144,9 @@ def compose_map() -> folium.Map:
     Scale(position="bottomleft").add_to(composed)
     # The whole view with its list and legend, or only the map where a page has no more.
     frame = JsCode("map_main.getContainer().closest('.stage, .chart')")
-    Fullscreen(position="topleft", fullscreen_element=frame).add_to(composed)
+    Fullscreen(position="topleft", fullscreen_element=frame).add_to(composed)  # type: ignore[no-untyped-call]
     options = {"showPopup": False, "showCompass": False, "locateOptions": {"maxZoom": 15}}
-    LocatePosition(position="topleft", **options).add_to(composed)
+    LocatePosition(position="topleft", **options).add_to(composed)  # type: ignore[no-untyped-call]
     return composed
 
 

@@ -229,10 +229,6 @@ interface PageData {
   past?: string | null;
   /** Latitude, longitude and zoom of the first view. */
   home: [number, number, number];
-  /** The mark of each layer whose features have none of their own. */
-  marks?: Record<string, Mark>;
-  /** The layers that the map shows first. */
-  drawn: string[];
   tabs: string[];
   [name: string]: any;
 }

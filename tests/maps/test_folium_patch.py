@@ -3,12 +3,11 @@
 import folium
 import pytest
 
-from maps.folium_patch import render_script
 from gis.model import all_layers, display_of
 from maps.assets import fetch
+from maps.folium_patch import render_script
 from maps.map_page import PANES, compose_map, drawable_layers, map_script
 from tests.hostile_texts import ACCEPTED, EVALUATED
-
 
 
 @pytest.fixture(scope="module", autouse=True)

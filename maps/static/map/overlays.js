@@ -201,7 +201,8 @@ export class Overlays {
     /** @type {Parameters} */
     const parameters = { ...filters, ...this.#quietParameters(layer, filters) };
     if (!state.whole) parameters.bbox = this.map.getBounds().pad(0.15).toBBoxString();
-    const { data } = await request(withQuery(itemsPath(layer), { ...parameters, limit: LIMIT }), { signal });
+    const { url = itemsPath(layer) } = /** @type {{ url?: string }} */ (state.group.options);
+    const { data } = await request(withQuery(url, { ...parameters, limit: LIMIT }), { signal });
     /** @type {{ rel: string }[]} */
     const links = data.links ?? [];
     return { parameters, features: data.features, more: links.some(({ rel }) => rel === "next") };
