@@ -59,6 +59,7 @@ class Line(
         mark=Mark("line", GREY),
         group=Group.LINE,
         rank=95,
+        in_basemap=True,
     ),
     editable=False,
     unique=("border", "seq"),

@@ -52,6 +52,8 @@ interface Display {
   tab: boolean;
   /** Whether marks name a place, so that they are never moved. */
   fixed: boolean;
+  /** Whether the basemap draws the layer, so that it is not in the list of layers. */
+  in_basemap: boolean;
   link_role: string | null;
   /** The child resource whose rows change the status, and the one whose rows are steps. */
   status_by: string | null;
@@ -88,6 +90,8 @@ interface LayerCard {
   drawn_by: string | null;
   /** The field that `datetime` filters. */
   dated: string | null;
+  /** Fields that are always stated with the geometry, such as whether a line is demarcated. */
+  stated_with_geometry: string[];
   /** The field that holds the status. */
   status: string | null;
   fields: Field[];
@@ -225,10 +229,6 @@ interface PageData {
   past?: string | null;
   /** Latitude, longitude and zoom of the first view. */
   home: [number, number, number];
-  /** The mark of each layer whose features have none of their own. */
-  marks?: Record<string, Mark>;
-  /** The layers that the map shows first. */
-  drawn: string[];
   tabs: string[];
   [name: string]: any;
 }
@@ -248,6 +248,7 @@ interface Outcome {
 }
 
 interface Window {
-  /** The map that `/map.js` makes. */
+  /** The map that `/map.js` makes, and its overlays by the names of their layers. */
   map_main: L.Map;
+  map_overlays: Record<string, L.FeatureGroup>;
 }

@@ -44,12 +44,14 @@ def layer_card(layer: Layer, actor: Actor) -> dict[str, Any]:
     """The card of a layer: its description, and the operations that the role of the actor allows."""
     editable, creatable = layer.editable and layer.name in actor.role.edits, may_create(actor, layer)
     writable = set(writable_fields(layer)) if creatable else set(actor.role.edits.get(layer.name, ()))
+    readable = layer.readable_fields(actor.clearance)
     description: dict[str, Any] = {
         "name": layer.name,
         "title": _bilingual(layer.title),
         "geometry": layer.geometry_type.title() if layer.has_geometry else None,
         "drawn_by": layer.style_field,
         "dated": layer.time,
+        "stated_with_geometry": [name for name in layer.required_with_geometry if name in readable],
         "status": layer.status.name if layer.status else None,
         "editable": editable,
         "creatable": creatable,
@@ -59,9 +61,9 @@ def layer_card(layer: Layer, actor: Actor) -> dict[str, Any]:
         "places": creatable and editable_sql(actor.role, layer) == "true",
         "fields": [
             _field(field, receivable=name in writable and not field.is_status)
-            for name, field in layer.readable_fields(actor.clearance).items()
+            for name, field in readable.items()
         ],
-        "display": _display(display_of(layer), layer.readable_fields(actor.clearance)),
+        "display": _display(display_of(layer), readable),
     }
     _add_kinds_of_events(description, layer)
     description["parts"] = [
@@ -106,6 +108,7 @@ def _display(display: Display, readable: Mapping[str, Field]) -> dict[str, Any]:
         "drawn_at_first": display.drawn_at_first,
         "tab": display.tab,
         "fixed": display.fixed,
+        "in_basemap": display.in_basemap,
         "link_role": display.link_role,
         "status_by": display.status_by,
         "checklist": display.checklist,

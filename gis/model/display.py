@@ -54,7 +54,8 @@ class Display:
     stands out is drawn as a second, small mark. ``group`` is the heading in navigation, ``rank`` the order there and on
     the map, where lower ranks are drawn above higher ones. ``drawn_at_first`` says whether the map draws the layer when
     it is opened, ``tab`` whether its list is a tab beside the map. ``fixed`` says that its marks name a place, so that
-    they are neither moved nor gathered with others.
+    they are neither moved nor gathered with others; ``in_basemap`` that the basemap draws the layer, so that it is not
+    one of the layers that readers show or hide.
 
     ``link_role`` is the role that a link to a feature of the layer has unless another one is chosen. ``status_by`` is
     the child resource whose rows change the status (the dated events of a gate), ``checklist`` the one whose rows are
@@ -78,6 +79,7 @@ class Display:
     drawn_at_first: bool = False
     tab: bool = False
     fixed: bool = False
+    in_basemap: bool = False
     link_role: str | None = None
     status_by: str | None = None
     checklist: str | None = None

@@ -3,8 +3,9 @@
 from xml.etree import ElementTree as ET
 
 import layers  # noqa: F401 - declares the catalogue
+from gis.model import DEFAULT_MARK, display_of
 from gis.model.layer import catalog
-from maps.marks import LAYER_MARKS, SHAPES, layer_mark, shape_or_circle, sprite
+from maps.marks import SHAPES, shape_or_circle, sprite
 
 SYMBOL = "{http://www.w3.org/2000/svg}symbol"
 
@@ -27,11 +28,9 @@ def test_sprite_has_a_symbol_for_each_shape() -> None:
     assert all(len(symbol) for symbol in svg.iter(SYMBOL)), "no symbol is empty"
 
 
-def test_unknown_shape_and_layer_get_a_circle() -> None:
-    assert shape_or_circle("gate-of-tomorrow") == "circle"
-    assert layer_mark("a_new_layer").shape == "circle"
+def test_unknown_shape_is_drawn_as_a_circle() -> None:
+    assert shape_or_circle("gate-of-tomorrow") == DEFAULT_MARK.shape == "circle"
 
 
 def test_marks_of_layers_have_a_shape() -> None:
-    assert {mark.shape for mark in LAYER_MARKS.values()} <= set(SHAPES)
-    assert set(LAYER_MARKS) <= set(catalog)
+    assert {display_of(layer).mark.shape for layer in catalog.values()} <= set(SHAPES)

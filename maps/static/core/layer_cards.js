@@ -13,6 +13,7 @@ const UNKNOWN = {
   geometry: null,
   drawn_by: null,
   dated: null,
+  stated_with_geometry: [],
   status: null,
   fields: [],
   display: {
@@ -33,6 +34,7 @@ const UNKNOWN = {
     drawn_at_first: false,
     tab: false,
     fixed: false,
+    in_basemap: false,
     link_role: null,
     status_by: null,
     checklist: null,

@@ -4,7 +4,7 @@
 import { request, withQuery } from "../core/http.js";
 import { showNotice } from "../core/notices.js";
 import { language, message } from "../core/page.js";
-import { drawGraticule, drawScale } from "./graticule.js";
+import { drawGraticule } from "./graticule.js";
 
 const BORDERS = ["VN-KH", "VN-LA", "VN-CN"];
 const DETAIL_ZOOM = 12; // from this zoom on the simplification of the line is visible
@@ -35,7 +35,6 @@ export function drawBasemap(map) {
   drawGraticule(map);
   drawContext(map);
   drawBoundary(map);
-  drawScale(map);
   fitForPrinting(map);
 }
 

@@ -1,13 +1,11 @@
-// The graticule with labels at the map's edges, and the scale bar.
+// The graticule with labels at the map's edges.
 
 import { element } from "../core/elements.js";
-import { formatDistance } from "../core/format.js";
 
 // Degrees between two lines of the graticule, from 4° to half a minute.
 const STEPS = [4, 2, 1, 1 / 2, 1 / 4, 1 / 6, 1 / 12, 1 / 30, 1 / 60, 1 / 120];
 const SMALLEST_STEP = 1 / 120;
 const MERIDIAN_DISTANCE = 260; // pixels between two meridians, at most about
-const SCALE_WIDTH = 110; // pixels at most
 
 /** @type {L.PolylineOptions} */
 const LINE = { pane: "graticule", color: "#dcd9cf", weight: 1, interactive: false };
@@ -64,23 +62,4 @@ function degreesText(value, letter) {
   const rest = minutes - degrees * 60;
   if (!rest) return `${degrees}°${letter}`;
   return `${degrees}°${String(Math.floor(rest)).padStart(2, "0")}′${rest % 1 ? "30″" : ""}${letter}`;
-}
-
-/**
- * Draw the scale bar, if the page has an element for it: a length of 1, 2 or 5 times a power of ten, and its bar.
- * @param {L.Map} map
- */
-export function drawScale(map) {
-  const root = document.getElementById("scale");
-  if (!root) return;
-  const draw = () => {
-    const y = map.getSize().y / 2;
-    const metres = map.distance(map.containerPointToLatLng([0, y]), map.containerPointToLatLng([SCALE_WIDTH, y]));
-    const power = 10 ** Math.floor(Math.log10(metres));
-    const length = ([5, 2].find((n) => n * power <= metres) ?? 1) * power;
-    const bar = element("i", { style: { width: `${(SCALE_WIDTH * length) / metres}px` } });
-    root.replaceChildren(formatDistance(length), bar);
-  };
-  map.on("zoomend moveend", draw);
-  draw();
 }

@@ -1,97 +1,69 @@
-// The layout of marks and labels on the map: marks at the same spot are drawn side by side, and a label is drawn only
-// where it covers neither a mark nor another label.
+// The labels of marks on the map: a label is drawn only where it covers neither a mark nor another label.
 
 import { displayOf } from "../core/layer_cards.js";
 
-/**
- * A mark on the map with its label.
- * @typedef {object} MapMark
- * @property {L.Marker} marker
- * @property {HTMLElement} body
- * @property {string} text
- * @property {string} layer
- */
-
+/** @typedef {import("./spot_layer.js").SpotMark} SpotMark */
 /** @typedef {[number, number, number, number]} Box Left, top, right and bottom in pixels. */
-/** @typedef {{ mark: MapMark, at: L.Point, small: boolean }} PlacedMark */
+/** @typedef {{ mark: SpotMark, at: L.Point, small: boolean, badgeEnd: number }} LabelledMark */
 
-const HIGHEST_RANK = 1000;
-const SPOT_SIZE = 5; // pixels of the grid; marks in the same cell share a spot
-const MARK_DISTANCE = 20; // pixels between marks that share a spot
 const SAME_TEXT_WITHIN = 70; // pixels within which a label is not repeated
+const BADGE_START = 4; // pixels from the mark's centre to the left edge of its badge
 
-/** @param {string} layer Marks of lower ranks are placed and labelled first. */
-const rank = (layer) => displayOf(layer).rank;
-
-/**
- * The z-index offset of the marks of a layer.
- * @param {string} layer
- */
-export const zIndexOffset = (layer) => (HIGHEST_RANK - rank(layer)) * 100;
+/** @param {SpotMark} mark */
+const rankOf = ({ feature, features: [first] }) => displayOf((feature ?? first).layer).rank;
 
 /**
- * Lay out the marks in the viewport.
+ * Place the labels of the marks. Fixed marks are labelled first, then the others by the rank of their layer.
  * @param {L.Map} map
- * @param {MapMark[]} marks
+ * @param {SpotMark[]} marks
  */
-export function layOutMarks(map, marks) {
-  const bounds = map.getBounds().pad(0.05);
-  const visible = marks.filter(({ marker }) => bounds.contains(marker.getLatLng()));
-  visible.sort((a, b) => rank(a.layer) - rank(b.layer));
-  const placed = placeMarks(map, visible);
-  placeLabels(placed, placed.map(markBox));
-}
-
-/**
- * @param {L.Map} map
- * @param {MapMark[]} marks
- */
-function placeMarks(map, marks) {
-  /** @type {Map<string, number>} How many marks stand at each spot. */
-  const spots = new Map();
-  /** @type {PlacedMark[]} */
-  const placed = [];
-  for (const mark of marks) {
-    const at = map.latLngToContainerPoint(mark.marker.getLatLng());
-    const spot = `${Math.round(at.x / SPOT_SIZE)},${Math.round(at.y / SPOT_SIZE)}`;
-    const before = spots.get(spot) ?? 0;
-    const small = mark.body.classList.contains("small");
-    mark.body.hidden = small && before > 0; // a marker in unknown condition is hidden where another mark stands
-    if (mark.body.hidden) continue;
-    spots.set(spot, before + 1);
-    at.x += before * MARK_DISTANCE;
-    mark.body.style.left = `${before * MARK_DISTANCE}px`;
-    placed.push({ mark, at, small });
+export function layOutLabels(map, marks) {
+  const sorted = [...marks].sort(
+    (a, b) => Number(Boolean(b.feature?.fixed)) - Number(Boolean(a.feature?.fixed)) || rankOf(a) - rankOf(b),
+  );
+  /** @type {Map<import("./spots.js").Spot, number>} How far the badge of a spot reaches to the right. */
+  const badgeEnds = new Map();
+  for (const { spot, body } of marks) {
+    const badge = /** @type {HTMLElement | null} */ (body.querySelector(".badge"));
+    if (badge) badgeEnds.set(spot, BADGE_START + badge.offsetWidth);
   }
-  return placed;
+  const labelled = sorted.map((mark) => {
+    const at = map.latLngToContainerPoint(mark.marker.getLatLng());
+    const small = mark.body.classList.contains("small");
+    const badgeEnd = badgeEnds.get(mark.spot) ?? 0;
+    return { mark, at, small, badgeEnd };
+  });
+  placeLabels(labelled, labelled.flatMap(markBoxes));
 }
 
 /**
- * @param {PlacedMark} placed
- * @returns {Box}
+ * The boxes of a mark and of its badge.
+ * @param {LabelledMark} labelled
+ * @returns {Box[]}
  */
-function markBox({ at, small }) {
+function markBoxes({ at, small, badgeEnd }) {
   const size = small ? 7 : 11;
-  return [at.x - size, at.y - size, at.x + size, at.y + size];
+  /** @type {Box} */
+  const box = [at.x - size, at.y - size, at.x + size, at.y + size];
+  return badgeEnd ? [box, [at.x, at.y - 20, at.x + badgeEnd, at.y - 3]] : [box];
 }
 
 /**
- * @param {PlacedMark[]} placed
+ * @param {LabelledMark[]} marks
  * @param {Box[]} occupied Boxes of the marks, to which those of the labels are added.
  */
-function placeLabels(placed, occupied) {
+function placeLabels(marks, occupied) {
   /** @type {{ text: string, at: L.Point }[]} */
   const labels = [];
-  for (const { mark, at, small } of placed) {
+  for (const labelled of marks) {
+    const { mark, at } = labelled;
     const { text } = mark;
     const repeated = labels.some(
       (label) => label.text === text && Math.hypot(label.at.x - at.x, label.at.y - at.y) < SAME_TEXT_WITHIN,
     );
     const free =
-      text && !repeated
-        ? labelBoxes(mark, at, small).find(([, box]) => !occupied.some((other) => overlap(box, other)))
-        : null;
-    const label = mark.body.querySelector(".label");
+      text && !repeated ? labelBoxes(labelled).find(([, box]) => !occupied.some((other) => overlap(box, other))) : null;
+    const label = /** @type {HTMLElement | null} */ (mark.body.querySelector(".label"));
     if (label) label.className = `label ${free ? free[0] : "covered"}`;
     if (!free) continue;
     occupied.push(free[1]);
@@ -101,18 +73,16 @@ function placeLabels(placed, occupied) {
 
 /**
  * The possible boxes of a label, the preferred one first, each with its CSS class.
- * @param {MapMark} mark
- * @param {L.Point} at
- * @param {boolean} small
+ * @param {LabelledMark} labelled
  * @returns {[string, Box][]}
  */
-function labelBoxes({ text, layer }, { x, y }, small) {
-  const width = textWidth(text, displayOf(layer).fixed && !small ? 700 : 400, small ? 12 : 13) + 6;
+function labelBoxes({ mark: { text, feature }, at: { x, y }, small, badgeEnd }) {
+  const width = textWidth(text, feature?.fixed && !small ? 700 : 400, small ? 12 : 13) + 6;
   const gap = small ? 10 : 15;
   return [
-    ["", [x + gap, y - 9, x + gap + width, y + 9]],
+    badgeEnd ? ["lower", [x + gap, y - 2, x + gap + width, y + 16]] : ["", [x + gap, y - 9, x + gap + width, y + 9]],
     ["left", [x - gap - width, y - 9, x - gap, y + 9]],
-    ["above", [x - width / 2, y - 32, x + width / 2, y - 13]],
+    ["above", [x - width / 2, y - 40, x + width / 2, y - 21]],
     ["below", [x - width / 2, y + 13, x + width / 2, y + 32]],
   ];
 }

@@ -3,89 +3,111 @@
 import { element } from "../core/elements.js";
 import { formatNumber } from "../core/format.js";
 import { markOf } from "../core/labels.js";
-import { codesOf, layerCard, layerTitle } from "../core/layer_cards.js";
+import { displayOf, layersByRank, layerTitle } from "../core/layer_cards.js";
 import { markElement, SVG } from "../core/marks.js";
 import { localized, message } from "../core/page.js";
-import { ALL_MARKERS_ZOOM } from "./overlays.js";
 
 /** @typedef {import("./overlays.js").Overlays} Overlays */
+/** @typedef {import("./overlays.js").DrawnContent} DrawnContent */
 /** @typedef {import("./url_state.js").UrlState} UrlState */
-
-const SHORT_LIST = 5; // a code list of at most so many codes is listed with its unused codes, for the tab
+/** @typedef {{ code: Code, small: boolean, number: number }} CountedCode */
 
 /**
- * Draw the legend: the layer of the current tab, the other layers on the map, then how positions are drawn.
+ * Draw the legend: what is drawn of each layer in the view, in the order of rank, then how positions are drawn.
  * @param {HTMLElement} root
- * @param {UrlState} view
  * @param {Overlays} overlays
  */
-export function drawLegend(root, view, overlays) {
-  const layers = [...new Set([view.tab, ...view.layers])].filter((layer) => overlays.state(layer));
-  const sections = layers.flatMap((layer) => {
-    const items = layerItems(layer, layer === view.tab, overlays);
-    if (!items.length) return [];
-    const title = message(layer) === layer ? layerTitle(layer) : message(layer);
-    return [element("h2", {}, title), element("ul", {}, ...items)];
-  });
+export function drawLegend(root, overlays) {
+  const layers = layersByRank().filter((layer) => overlays.state(layer)?.loaded);
+  const sections = layers.flatMap((layer) => layerSection(layer, overlays));
   root.replaceChildren(...sections, element("h2", {}, message("position")), element("ul", {}, ...positionItems()));
 }
 
 /**
  * @param {string} layer
- * @param {boolean} isTab
  * @param {Overlays} overlays
  */
-function layerItems(layer, isTab, overlays) {
-  const tiles = overlays.state(layer)?.tiles?.visible();
-  const features = tiles ? tiles.features.filter(({ properties }) => !properties.count) : overlays.features(layer);
-  const items = codeItems(layer, isTab, features, Boolean(tiles?.counts));
-  if (layer === "incidents" && !tiles?.counts) items.push(...severityItems(features));
-  if (layer === "markers" && overlays.map.getZoom() < ALL_MARKERS_ZOOM) {
-    items.push(element("li", { className: "zero" }, message("zoom_for_markers")));
-  }
-  if (!tiles) return items;
-  if (tiles.counts) items.push(element("li", {}, message("counts_hint")));
-  items.push(numberedItem(message("features_in_view"), `${tiles.counts ? "≈ " : ""}${formatNumber(tiles.number)}`));
-  if (tiles.dropped) items.push(numberedItem(message("features_dropped"), formatNumber(tiles.dropped)));
-  return items;
+function layerSection(layer, overlays) {
+  const drawn = overlays.drawn(layer);
+  const numbers = numbersText(drawn, overlays.state(layer)?.total ?? null);
+  const items = codeItems(layer, drawn);
+  if (overlays.leavesOut(layer)) items.push(element("li", { className: "zero" }, message("zoom_for_all")));
+  if (drawn.counts) items.push(element("li", {}, message("counts_hint")));
+  if (drawn.dropped) items.push(numberedItem(message("features_dropped"), formatNumber(drawn.dropped)));
+  const heading = element("h2", { data: { layer } }, layerTitle(layer), numberElement(numbers));
+  return [heading, element("ul", { data: { layer } }, ...items)];
 }
 
 /**
- * The codes by which the features of a layer are marked with their numbers, and the number of features without a code.
- * @param {string} layer
- * @param {boolean} isTab
- * @param {{ properties: Properties }[]} features
- * @param {boolean} counts Whether the tiles hold counts, so that the numbers per code are unknown.
+ * The number of features that match the filters and, if it differs, of those that are drawn.
+ * @param {DrawnContent} drawn
+ * @param {number | null} total
  */
-function codeItems(layer, isTab, features, counts) {
-  const name = layerCard(layer).drawn_by ?? "";
-  const codes = codesOf(layer, name);
-  /** @type {Map<string, number>} */
-  const numbers = new Map();
-  for (const { properties } of features) numbers.set(properties[name], (numbers.get(properties[name]) ?? 0) + 1);
-  const listed = isTab && codes.length <= SHORT_LIST ? codes : codes.filter(({ value }) => numbers.has(value));
-  const items = listed.map((code) => {
-    const n = numbers.get(code.value) ?? 0;
-    const number = counts ? null : numberElement(formatNumber(n));
-    return element("li", { className: n ? "" : "zero" }, markElement(code.mark ?? {}), localized(code.title), number);
-  });
-  const uncoded = features.filter(({ properties }) => !codes.some(({ value }) => value === properties[name]));
-  if (codes.length && uncoded.length && !counts) {
-    const mark = markOf(layer, { properties: {} });
-    items.push(element("li", {}, mark, message("not_set"), numberElement(formatNumber(uncoded.length))));
-  }
-  return items;
+function numbersText({ number, counts }, total) {
+  const drawn = `${counts ? "≈ " : ""}${formatNumber(number)}`;
+  if (total === null || total === number) return drawn;
+  return `${formatNumber(total)} · ${message("drawn_now", { n: drawn })}`;
 }
 
-/** @param {{ properties: Properties }[]} features Incidents; severe ones have a second mark. */
-function severityItems(features) {
-  return codesOf("incidents", "severity").flatMap((code) => {
-    const n = features.filter(({ properties }) => properties.severity === code.value).length;
-    if (!n) return [];
-    const mark = markElement(code.mark ?? {});
-    return [element("li", {}, mark, localized(code.title), numberElement(formatNumber(n)))];
-  });
+/**
+ * The codes that are drawn, those that ask for most attention first, with their numbers; then the second marks, and the
+ * features without a code. The numbers per code are unknown where tiles hold counts.
+ * @param {string} layer
+ * @param {DrawnContent} drawn
+ */
+function codeItems(layer, { points, shapes, counts }) {
+  /** @type {Map<string, CountedCode>} */
+  const codes = new Map();
+  /** @type {Map<string, CountedCode>} */
+  const seconds = new Map();
+  for (const { code, second, quiet, count } of points) {
+    add(codes, code, quiet, count);
+    add(seconds, second, false, count);
+  }
+  /** @type {(entries: Map<string, CountedCode>) => HTMLElement[]} */
+  const items = (entries) =>
+    [...entries.values()]
+      .sort((a, b) => a.code.attention - b.code.attention)
+      .map(({ code, small, number }) =>
+        element(
+          "li",
+          { className: small ? "small" : "", data: { code: code.value } },
+          markElement(code.mark ?? displayOf(layer).mark),
+          localized(code.title),
+          counts ? null : numberElement(formatNumber(number)),
+        ),
+      );
+  const uncoded = points.filter(({ code }) => !code).reduce((sum, { count }) => sum + count, shapes.length);
+  const rest = uncoded && !counts ? [uncodedItem(layer, uncoded, codes.size > 0)] : [];
+  return [...items(codes), ...items(seconds), ...rest];
 }
+
+/**
+ * @param {Map<string, CountedCode>} entries
+ * @param {Code | null} code
+ * @param {boolean} small
+ * @param {number} count
+ */
+function add(entries, code, small, count) {
+  if (!code) return;
+  const number = (entries.get(code.value)?.number ?? 0) + count;
+  entries.set(code.value, { code, small, number });
+}
+
+/**
+ * The features that no code draws: all of a layer, or those whose code is not set.
+ * @param {string} layer
+ * @param {number} number
+ * @param {boolean} amongCoded
+ */
+const uncodedItem = (layer, number, amongCoded) =>
+  element(
+    "li",
+    { data: { code: "" } },
+    markOf(layer, { properties: {} }),
+    amongCoded ? message("not_set") : layerTitle(layer),
+    numberElement(formatNumber(number)),
+  );
 
 /** @param {string} text */
 const numberElement = (text) => element("span", { className: "n" }, text);
@@ -125,8 +147,8 @@ function boundarySample() {
 }
 
 /**
- * Draw the list of layers, each with a checkbox and the number of its features on the map. The layer of the tab is
- * always shown, and so is the boundary line, which is not listed.
+ * Draw the list of layers in the order of rank, each with a checkbox and the number of its features. The layer of the
+ * tab is always shown; one that the basemap draws is not listed.
  * @param {HTMLElement} root
  * @param {LayerCard[]} cards
  * @param {UrlState} view
@@ -134,7 +156,8 @@ function boundarySample() {
  * @param {(layer: string, visible: boolean) => unknown} toggle
  */
 export function drawLayerList(root, cards, view, overlays, toggle) {
-  const listed = cards.filter(({ name, geometry }) => geometry && name !== "lines");
+  const listed = cards.filter(({ geometry, display }) => geometry && !display.in_basemap);
+  listed.sort((a, b) => a.display.rank - b.display.rank);
   root.replaceChildren(
     ...listed.map(({ name, title }) => {
       const checkbox = element("input", {
@@ -153,5 +176,5 @@ export function drawLayerList(root, cards, view, overlays, toggle) {
 function loadedText(state) {
   if (!state) return "";
   if (!state.loaded) return "…";
-  return formatNumber(state.features.filter(({ geometry }) => geometry).length) + (state.more ? "+" : "");
+  return state.total === null ? "" : formatNumber(state.total);
 }

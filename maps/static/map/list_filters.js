@@ -2,14 +2,11 @@
 
 import { debounce } from "../core/debounce.js";
 import { element } from "../core/elements.js";
-import { codeOf, fieldOf, layerCard } from "../core/layer_cards.js";
+import { codeOf, displayOf, fieldOf, layerCard } from "../core/layer_cards.js";
 import { localized, message } from "../core/page.js";
 
 const BORDERS = ["VN-KH", "VN-CN", "VN-LA"];
 const YEAR_COUNT = 8; // counted back from next year
-
-/** @type {Record<string, string>} The field with the unit, by layer. */
-export const UNIT_FIELDS = { works: "unit", tasks: "lead_unit", incidents: "unit" };
 
 /** @typedef {(changes: Record<string, string | null>) => unknown} SetFilters */
 
@@ -44,17 +41,16 @@ function filterText(layer, name, value) {
  * The controls for the filters of a layer.
  * @param {string} layer
  * @param {Record<string, string>} filters
- * @param {string[]} units The options of the unit filter.
+ * @param {(name: string) => string[]} valuesOf The known values of a field without a code list.
  * @param {SetFilters} setFilters
  */
-export function filterControls(layer, filters, units, setFilters) {
+export function filterControls(layer, filters, valuesOf, setFilters) {
   /** @type {(name: string, label: string, options: [string, string][]) => HTMLElement} */
   const select = (name, label, options) =>
     selectControl(label, options, filters[name], (value) => setFilters({ [name]: value || null }));
-  const has = (/** @type {string} */ name) => Boolean(fieldOf(layer, name));
   /** @type {HTMLElement[]} */
   const controls = [textControl(filters.text ?? "", setFilters)];
-  if (has("border")) {
+  if (fieldOf(layer, "border")) {
     controls.push(
       select(
         "border",
@@ -63,26 +59,9 @@ export function filterControls(layer, filters, units, setFilters) {
       ),
     );
   }
-  if (has("due_on") || has("occurred_at")) controls.push(select("year", message("year"), yearOptions()));
-  for (const field of codedFields(layer)) {
-    const codes = field.codes ?? [];
-    controls.push(
-      select(
-        field.name,
-        localized(field.title),
-        codes.map(({ value, title }) => [value, localized(title)]),
-      ),
-    );
-  }
-  const unit = fieldOf(layer, UNIT_FIELDS[layer]);
-  if (unit) {
-    controls.push(
-      select(
-        unit.name,
-        localized(unit.title),
-        units.map((name) => [name, name]),
-      ),
-    );
+  if (layerCard(layer).dated) controls.push(select("year", message("year"), yearOptions()));
+  for (const field of filterFields(layer)) {
+    controls.push(select(field.name, localized(field.title), optionsOf(field, valuesOf)));
   }
   return [...controls, openControl(Boolean(filters.open), setFilters)];
 }
@@ -131,11 +110,20 @@ function yearOptions() {
 }
 
 /**
- * The fields with code lists that have a filter.
+ * The fields of the card's filters; the border has its own control.
  * @param {string} layer
  */
-function codedFields(layer) {
-  const names = ["urgency", layerCard(layer).status, "severity", "category", "kind", "missing_clears"];
-  const fields = [...new Set(names)].map((name) => fieldOf(layer, name));
-  return fields.filter((field) => field !== undefined).filter(({ codes }) => codes);
+export const filterFields = (layer) =>
+  displayOf(layer).filters.flatMap((name) => (name === "border" ? [] : (fieldOf(layer, name) ?? [])));
+
+/**
+ * The options of a filter: the codes of the field, yes and no, or its known values.
+ * @param {Field} field
+ * @param {(name: string) => string[]} valuesOf
+ * @returns {[string, string][]}
+ */
+function optionsOf({ name, type, codes }, valuesOf) {
+  if (codes) return codes.map(({ value, title }) => [value, localized(title)]);
+  if (type === "boolean") return ["true", "false"].map((value) => [value, message(value === "true" ? "yes" : "no")]);
+  return valuesOf(name).map((value) => [value, value]);
 }

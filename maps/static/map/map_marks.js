@@ -1,55 +1,89 @@
-// The drawing of a feature on the map: its mark with a label and, unless it is a point, its line or area.
+// The features of the map as marks: what a mark needs of a feature or of a tile's count, its elements, and the lines and
+// areas of features.
 
 import { element } from "../core/elements.js";
-import { colourOf, isAssumed, mapLabelOf, markOf, titleOf } from "../core/labels.js";
-import { codeOf, layerTitle } from "../core/layer_cards.js";
+import { formatNumber } from "../core/format.js";
+import { colourOf, isAssumed, markOf } from "../core/labels.js";
+import { codeOf, codesOf, displayOf, drawingCode, layerCard } from "../core/layer_cards.js";
 import { markElement } from "../core/marks.js";
-import { zIndexOffset } from "./label_layout.js";
 
-const SEVERE = ["high", "critical"];
+const LEAST_ATTENTION = 100;
+const LARGEST_NUMBER = 10_000; // larger numbers are written in thousands
 
 /**
- * @typedef {object} MarkActions
- * @property {(byKeyboard?: boolean) => unknown} pick
- * @property {(hovered: boolean) => unknown} hover
+ * A feature at a position of the map, or the number of features in a cell of a tile, which has no id.
+ * @typedef {object} MapFeature
+ * @property {string} layer
+ * @property {string | null} id
+ * @property {Properties} properties
+ * @property {GeoJSON.Geometry | null} geometry
+ * @property {L.LatLng} at
+ * @property {number} count
+ * @property {Code | null} code The code that gives it its mark.
+ * @property {Code | null} second The code of its second mark, if that stands out.
+ * @property {Code | null} worst The one of both that asks for more attention.
+ * @property {number} attention Of that code; 0 asks for most.
+ * @property {boolean} fixed Whether its mark names a place, so that it is never moved.
+ * @property {boolean} quiet Whether its mark is small.
  */
 
 /**
- * The mark of a feature at the anchor of its geometry, not yet added to the map; null without a position.
  * @param {string} layer
- * @param {LayerFeature} feature
- * @param {MarkActions} actions
- * @returns {import("./label_layout.js").MapMark | null}
+ * @param {Pick<MapFeature, "id" | "properties" | "geometry" | "at">} feature
+ * @returns {MapFeature}
  */
-export function createMark(layer, feature, { pick, hover }) {
-  const at = feature.geometry && anchorOf(feature.geometry);
-  if (!at) return null;
-  const { condition, severity } = feature.properties;
-  const small = layer === "markers" && condition === "unknown";
-  const text = mapLabelOf(layer, feature);
-  // An incident has the colour of its handling; a severe one has a second, small mark for its severity.
-  const severityMark = SEVERE.includes(severity) ? codeOf(layer, "severity", severity)?.mark : null;
-  const body = element(
-    "div",
-    { className: `stand ${layer}${small ? " small" : ""}` },
-    markOf(layer, feature),
-    severityMark ? element("span", { className: "severity" }, markElement(severityMark)) : null,
-    element("span", { className: "label" }, text),
-  );
-  const marker = L.marker(at, {
-    icon: L.divIcon({ className: "", html: body, iconSize: [0, 0] }),
-    keyboard: !small,
-    riseOnHover: true,
-    zIndexOffset: zIndexOffset(layer),
-  });
-  marker.on("click", () => pick());
-  marker.on("keypress", ({ originalEvent }) => originalEvent.key === "Enter" && pick(true));
-  marker.on("mouseover", () => hover(true));
-  marker.on("mouseout", () => hover(false));
-  const name = `${layerTitle(layer)}: ${titleOf(layer, feature)}`;
-  marker.on("add", () => marker.getElement()?.setAttribute("aria-label", name));
-  return { marker, body, text, layer };
+export function mapFeature(layer, { id, properties, geometry, at }) {
+  const display = displayOf(layer);
+  const code = drawingCode(layer, { properties });
+  const name = display.second_mark;
+  const marked = name ? codeOf(layer, name, properties[name]) : null;
+  const second = marked?.flags.includes("stands_out") ? marked : null;
+  const isOpen = !code?.flags.includes("finished");
+  const worst = second && isOpen && second.attention < (code?.attention ?? LEAST_ATTENTION) ? second : code;
+  const count = properties.count ?? 1;
+  const attention = worst?.attention ?? LEAST_ATTENTION;
+  const quiet = Boolean(code?.flags.includes("quiet"));
+  const fixed = display.fixed && id !== null;
+  return { layer, id, properties, geometry, at, count, code, second, worst, attention, fixed, quiet };
 }
+
+/**
+ * The codes of a layer that are drawn from near only; none if nothing is drawn by a code, or all codes are quiet.
+ * @param {string} layer
+ */
+export function quietCodes(layer) {
+  const codes = codesOf(layer, layerCard(layer).drawn_by);
+  const quiet = codes.filter(({ flags }) => flags.includes("quiet"));
+  return quiet.length < codes.length ? quiet.map(({ value }) => value) : [];
+}
+
+/**
+ * The mark of a feature with its second mark.
+ * @param {MapFeature} feature
+ * @returns {Element[]}
+ */
+export function markElements({ layer, properties, geometry, second }) {
+  const mark = markOf(layer, { properties, geometry: geometry ?? {} });
+  return second ? [mark, element("span", { className: "second" }, markElement(second.mark ?? {}))] : [mark];
+}
+
+/**
+ * The badge with a number and, for features beside a fixed mark, the worst of their marks.
+ * @param {number} number
+ * @param {MapFeature} worst
+ * @param {{ marked: boolean }} options
+ */
+export function badge(number, worst, { marked }) {
+  const mark = marked ? markElements(worst) : [];
+  const text = number > 1 ? element("b", {}, countText(number)) : null;
+  const colour = worst.worst?.mark?.colour ?? colourOf(worst.layer, worst);
+  const className = text ? "badge" : "badge bare";
+  return element("span", { className, style: { "--badge": worst.quiet ? "transparent" : colour } }, ...mark, text);
+}
+
+/** @param {number} count */
+const countText = (count) =>
+  count < LARGEST_NUMBER ? formatNumber(count) : `${formatNumber(Math.round(count / 1000))}k`;
 
 /**
  * The line or area of a feature, not yet added to the map; null for points.
@@ -61,10 +95,17 @@ export function createShape(layer, feature, pick) {
   const type = feature.geometry?.type ?? "Point";
   if (type.endsWith("Point")) return null;
   const isArea = type.endsWith("Polygon");
+  const isBand = isLineLayer(layer);
   const style = isArea ? areaStyle(layer, feature) : lineStyle(layer, feature);
-  const pane = isArea ? "areas" : layer === "sectors" ? "sectors" : "sections";
+  const pane = isArea ? "areas" : isBand ? "bands" : "sections";
   return L.geoJSON(feature, { pane, bubblingMouseEvents: false, style }).on("click", pick);
 }
+
+/**
+ * Whether all features of a layer are lines; these are drawn as wide pale bands, below the lines of single features.
+ * @param {string} layer
+ */
+const isLineLayer = (layer) => Boolean(layerCard(layer).geometry?.toLowerCase().endsWith("linestring"));
 
 /**
  * @param {string} layer
@@ -77,18 +118,20 @@ function areaStyle(layer, feature) {
 }
 
 /**
+ * A line is dashed if a field that the layer states with every geometry says no, such as that it is not demarcated.
  * @param {string} layer
  * @param {LayerFeature} feature
  * @returns {L.PathOptions}
  */
 function lineStyle(layer, feature) {
-  const isSector = layer === "sectors";
+  const isBand = isLineLayer(layer);
+  const denied = layerCard(layer).stated_with_geometry.some((name) => feature.properties[name] === false);
   return {
     color: colourOf(layer, feature),
-    weight: isSector ? 11 : 5,
-    opacity: isSector ? 0.28 : 0.75,
+    weight: isBand ? 11 : 5,
+    opacity: isBand ? 0.28 : 0.75,
     lineCap: "butt",
-    dashArray: feature.properties.demarcated === false ? "10 6" : undefined,
+    dashArray: denied ? "10 6" : undefined,
   };
 }
 

@@ -10,41 +10,43 @@ import { enableMenus } from "../core/menus.js";
 import { showNotice } from "../core/notices.js";
 import { message, narrowScreen, page } from "../core/page.js";
 import { enableShortcuts } from "../core/shortcuts.js";
+import { BackButton } from "./back_button.js";
 import { drawBasemap } from "./basemap.js";
 import { featurePopup, featureRecord } from "./feature_page.js";
+import { MapPopup } from "./map_popup.js";
 import { Margin } from "./margin.js";
 import { Overlays } from "./overlays.js";
 import { Panel } from "./panel.js";
 import { PanelForms } from "./panel_forms.js";
 import { UrlState } from "./url_state.js";
-import { enableZoomButtons } from "./zoom_buttons.js";
+import { labelControls } from "./map_controls.js";
 
 const SELECTED_ZOOM = 12; // the least zoom at which a feature from a link or the URL is shown
 
 const map = window.map_main;
-const view = new UrlState(page);
+const overlayNames = Object.keys(window.map_overlays);
+const view = new UrlState({
+  drawn: overlayNames.filter((name) => map.hasLayer(window.map_overlays[name])),
+  tabs: page.tabs,
+});
 
 setFirstView();
-enableZoomButtons(map);
+labelControls(map);
 drawBasemap(map);
 
 const cards = await loadCards();
-const popup = L.popup({
-  maxWidth: 342,
-  minWidth: 342,
-  offset: [0, -8],
-  autoPanPadding: [24, 24],
-  className: "card-popup",
-});
+/** @type {Overlays} */
 const overlays = new Overlays(map, {
   parametersFor: (layer) => view.parametersFor(layer, layerCard(layer)),
   pick,
+  open: (spot, byKeyboard) => forms.blocksLeaving() || popup.showSpot(spot, byKeyboard),
   hover: highlight,
   onChange: (layer) => {
     if (layer === view.tab) drawPanel();
     margin.draw();
-    if (!page.past) byId("as-of").textContent = formatMoment(now());
+    if (!page.past && !overlays.state(layer)?.error) byId("as-of").textContent = formatMoment(now());
   },
+  onDraw: () => margin.draw(),
 });
 /** @type {Panel} */
 const panel = new Panel(view, {
@@ -55,6 +57,7 @@ const panel = new Panel(view, {
   add: (layer) => openForm(layer, {}, () => panel.showList()),
   setFilters,
   onResize: () => map.invalidateSize(),
+  onSwitch: () => back.update(),
 });
 const box = new AddressBox(map, {
   border: () => view.filters.border,
@@ -64,7 +67,21 @@ const box = new AddressBox(map, {
   },
 });
 const forms = new PanelForms(map, panel);
-const margin = new Margin(cards, view, overlays, toggleLayer);
+const popup = new MapPopup(map, panel, {
+  pick: ({ layer, id, geometry, properties }, byKeyboard, spot) =>
+    pick(layer, { type: "Feature", id: id ?? "", geometry, properties }, byKeyboard, spot),
+  fanOut: (spot) => overlays.spots.fanOut(spot),
+  onOpen: () => back.update(),
+  onClose: onPopupClose,
+});
+/** @type {Margin} */
+const margin = new Margin(cards, view, overlays, toggleLayer, () => back.update());
+/** @type {BackButton} */
+const back = new BackButton(view, {
+  isOpen: () => popup.isOpen || !panel.showsList || margin.coversMap,
+  close: closeAll,
+  openTab: (name) => openTab(name, { again: true }),
+});
 
 /** Show the view in the URL, or the first view of the office; on a wide screen half a zoom level closer. */
 function setFirstView() {
@@ -119,12 +136,14 @@ function showLayers() {
   return Promise.all(drawable.map((layer) => overlays.show(layer)));
 }
 
-/** @param {string} name */
-async function openTab(name) {
-  if (forms.blocksLeaving()) return;
+/**
+ * @param {string} name
+ * @param {{ again?: boolean }} [options] `again`: the history has an entry for it already.
+ */
+async function openTab(name, { again = false } = {}) {
+  if (!closeAll()) return;
+  if (!again && name !== view.tab) view.pushTab();
   view.openTab(name);
-  close();
-  panel.showList();
   view.write();
   drawPanel();
   await overlays.show(name);
@@ -153,10 +172,10 @@ async function fetchFeature(layer, id) {
  * @param {string} layer
  * @param {LayerFeature} picked
  * @param {boolean} [byKeyboard]
+ * @param {import("./spots.js").Spot | null} [spot] The spot in whose list it was picked.
  */
-async function pick(layer, picked, byKeyboard = false) {
+async function pick(layer, picked, byKeyboard = false, spot = null) {
   if (forms.blocksLeaving()) return;
-  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
   if (view.select && view.select !== picked.id) overlays.highlight(view.select, false);
   view.choose(layer, picked.id);
   overlays.highlight(picked.id, true);
@@ -171,35 +190,22 @@ async function pick(layer, picked, byKeyboard = false) {
   const at = overlays.positionOf(feature);
   if (!at || narrowScreen.matches) return openRecord(layer, feature);
   if (!panel.showsList) panel.showList();
-  openPopup(layer, feature, at);
-  if (!byKeyboard) return;
-  popup.getElement()?.querySelector("button")?.focus({ preventScroll: true });
-  map.once("popupclose", () => focused?.isConnected && focused.focus({ preventScroll: true }));
-}
-
-/**
- * @param {string} layer
- * @param {LayerFeature} feature
- * @param {L.LatLng} at
- */
-function openPopup(layer, feature, at) {
   const content = featurePopup(layer, feature, {
     open: () => openRecord(layer, feature),
     onChanged: (outcome) => showChange(layer, feature.id, outcome),
     setPosition: () => editPosition(layer, feature),
-    onResized: updatePopup,
+    onResized: () => popup.update(),
   });
-  popup.options.maxHeight = map.getSize().y - 90;
-  popup.setLatLng(at).setContent(content).openOn(map);
+  popup.showFeature(content, at, { byKeyboard, spot });
 }
 
-/** Fit the popup to its content, and keep the focus inside it. */
-function updatePopup() {
-  if (!popup.isOpen()) return;
-  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
-  const within = popup.getElement()?.contains(focused);
-  popup.update();
-  if (within) focused?.focus({ preventScroll: true });
+function onPopupClose() {
+  back.update();
+  overlays.spots.foldFan();
+  if (view.select) overlays.highlight(view.select, false);
+  if (!panel.showsList) return;
+  panel.choose(null);
+  view.choose(null, null);
 }
 
 /**
@@ -207,7 +213,7 @@ function updatePopup() {
  * @param {LayerFeature} feature
  */
 function openRecord(layer, feature) {
-  map.closePopup(popup);
+  popup.close();
   view.choose(layer, feature.id);
   const content = featureRecord(layer, feature, {
     back: () => {
@@ -276,7 +282,7 @@ async function showChange(layer, id, { text = message("saved"), undo = null } = 
  * @param {() => unknown} onCancel
  */
 function openForm(layer, options, onCancel) {
-  map.closePopup(popup);
+  popup.close();
   forms.open(layer, {
     ...options,
     onCancel,
@@ -295,8 +301,8 @@ function openForm(layer, options, onCancel) {
 async function editPosition(layer, listed) {
   const fromList = panel.showsList;
   const feature = listed.etag ? listed : await fetchFeature(layer, listed.id);
-  const back = () => (fromList ? panel.showList() : openRecord(layer, feature));
-  openForm(layer, { feature, positionOnly: true }, back);
+  const leave = () => (fromList ? panel.showList() : openRecord(layer, feature));
+  openForm(layer, { feature, positionOnly: true }, leave);
 }
 
 /**
@@ -320,19 +326,26 @@ async function select(layer, id) {
   showNotice("record", message("failed", { what: message("open_record").toLowerCase() }), { error: true });
 }
 
+/** Close the popup, the margin on a phone and the record; false if a form with unsaved input is open. */
+function closeAll() {
+  if (forms.blocksLeaving()) return false;
+  popup.close();
+  margin.close();
+  if (!panel.showsList) {
+    panel.showList();
+    if (view.select) overlays.highlight(view.select, false);
+    view.choose(null, null);
+  }
+  return true;
+}
+
 /** Close the first of these that is open: search results, popup, layer list, record. */
 function close() {
   if (box.close()) return;
-  if (map.hasLayer(popup)) map.closePopup(popup);
+  if (popup.isOpen) popup.close();
   else if (!margin.close() && !panel.showsList && !forms.blocksLeaving()) panel.showList();
 }
 
-map.on("popupclose", () => {
-  if (view.select) overlays.highlight(view.select, false);
-  if (!panel.showsList) return;
-  panel.choose(null);
-  view.choose(null, null);
-});
 map.on("moveend", () => {
   const centre = map.getCenter();
   view.viewport = { zoom: map.getZoom(), lat: centre.lat, lon: centre.lng };

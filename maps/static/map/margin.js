@@ -12,8 +12,10 @@ export class Margin {
    * @param {import("./url_state.js").UrlState} view
    * @param {import("./overlays.js").Overlays} overlays
    * @param {(layer: string, visible: boolean) => unknown} toggleLayer
+   * @param {() => unknown} onToggle Called when the margin is shown or hidden.
    */
-  constructor(cards, view, overlays, toggleLayer) {
+  constructor(cards, view, overlays, toggleLayer, onToggle) {
+    this.onToggle = onToggle;
     this.stage = /** @type {HTMLElement} */ (document.querySelector(".stage"));
     this.button = byId("layers-button");
     this.button.addEventListener("click", () => this.#setOpen(this.button.getAttribute("aria-expanded") !== "true"));
@@ -21,14 +23,19 @@ export class Margin {
 
     /** Draw the list and the legend, once for several changes in a row. */
     this.draw = debounce(40, () => {
-      drawLegend(byId("legend"), view, overlays);
+      drawLegend(byId("legend"), overlays);
       drawLayerList(byId("layer-list"), cards, view, overlays, toggleLayer);
     });
   }
 
+  /** Whether the margin covers the map, as it does on a phone. */
+  get coversMap() {
+    return this.stage.classList.contains("floats-open");
+  }
+
   /** Hide the margin on a phone; returns whether it was visible. */
   close() {
-    if (!this.stage.classList.contains("floats-open")) return false;
+    if (!this.coversMap) return false;
     this.#setOpen(false);
     return true;
   }
@@ -38,5 +45,6 @@ export class Margin {
     this.button.setAttribute("aria-expanded", String(open));
     if (narrowScreen.matches) this.stage.classList.toggle("floats-open", open);
     else for (const float of all(".float")) float.hidden = !open;
+    this.onToggle();
   }
 }

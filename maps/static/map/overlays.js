@@ -1,19 +1,23 @@
-// The layers on the map and in the list. A layer of at most `LIMIT` features is fetched whole; a larger one, and the
-// markers, within the viewport. If the viewport holds more than `LIMIT`, the layer is drawn from vector tiles.
+// The layers on the map and in the list. A layer of at most `LIMIT` features is fetched whole; a larger one, and one of
+// which some features are drawn from near only, within the viewport. If the viewport holds more than `LIMIT`, the layer
+// is drawn from vector tiles. The marks of all layers are drawn together, so that none hides another.
 
 import { debounce } from "../core/debounce.js";
 import { itemsPath, request, withQuery } from "../core/http.js";
-import { codesOf, layerTitle } from "../core/layer_cards.js";
+import { codesOf, layerCard, layerTitle } from "../core/layer_cards.js";
 import { showNotice } from "../core/notices.js";
 import { message } from "../core/page.js";
-import { clearTextWidths, layOutMarks } from "./label_layout.js";
-import { anchorOf, createMark, createShape } from "./map_marks.js";
+import { Connection } from "./connection.js";
+import { anchorOf, createShape, mapFeature, quietCodes } from "./map_marks.js";
+import { SpotLayer } from "./spot_layer.js";
 import { TileLayer } from "./tile_layer.js";
 
 const LIMIT = 250; // features of a request, about a quarter of a megabyte
-export const ALL_MARKERS_ZOOM = 11; // from this zoom on markers in unknown condition are drawn too
+const NEAR_ZOOM = 11; // from this zoom on features with a quiet code are drawn too
 
 /** @typedef {Record<string, string | string[]>} Parameters */
+/** @typedef {import("./map_marks.js").MapFeature} MapFeature */
+/** @typedef {import("./spots.js").Spot} Spot */
 
 /**
  * @typedef {object} LayerState
@@ -24,11 +28,23 @@ export const ALL_MARKERS_ZOOM = 11; // from this zoom on markers in unknown cond
  * @property {boolean} stale Whether the tiles must be fetched again.
  * @property {Error | null} error
  * @property {Parameters} parameters The query parameters by which the features were fetched.
- * @property {L.LayerGroup} group
- * @property {Map<string, import("./label_layout.js").MapMark>} marks By the ids of their features.
+ * @property {L.LayerGroup} group What is drawn of the layer besides marks: its lines, areas and tiles.
+ * @property {MapFeature[]} points The features with a mark; those of tiles are in the tiles.
+ * @property {number | null} total The features that match the filters, wherever they are; null until it is known.
+ * @property {string | null} totalKey The parameters of the total, as JSON.
  * @property {TileLayer | null} tiles
  * @property {string | null} tilesKey The parameters of the tiles, as JSON.
  * @property {AbortController | null} pending
+ */
+
+/**
+ * What is drawn of a layer in the view.
+ * @typedef {object} DrawnContent
+ * @property {MapFeature[]} points
+ * @property {Properties[]} shapes The lines and areas of tiles, which have no mark.
+ * @property {number} number
+ * @property {boolean} counts Whether the tiles hold counts, so that the features are not known one by one.
+ * @property {number} dropped The features that the tiles leave out.
  */
 
 /**
@@ -36,13 +52,17 @@ export const ALL_MARKERS_ZOOM = 11; // from this zoom on markers in unknown cond
  * @property {(layer: string) => Parameters} parametersFor The filters of a layer.
  * @property {(layer: string, feature: LayerFeature, byKeyboard?: boolean) => unknown} pick A feature of a
  *   tile has only an id.
+ * @property {(spot: Spot, byKeyboard: boolean) => unknown} open A spot with several features.
  * @property {(id: string, hovered: boolean) => unknown} hover
- * @property {(layer: string) => unknown} onChange Called when a layer has been loaded, drawn or hidden.
+ * @property {(layer: string) => unknown} onChange Called when a layer has been loaded or hidden.
+ * @property {() => unknown} onDraw Called when marks have been drawn.
  */
 
 export class Overlays {
   /** @type {Map<string, LayerState>} */
   #layers = new Map();
+
+  #connection = new Connection(() => this.#loadFailed());
 
   /**
    * @param {L.Map} map
@@ -51,12 +71,14 @@ export class Overlays {
   constructor(map, actions) {
     this.map = map;
     this.actions = actions;
-    const marks = () => [...this.#layers.values()].flatMap((state) => [...state.marks.values()]);
-    this.layOut = debounce(30, () => layOutMarks(map, marks()));
-    document.fonts.addEventListener("loadingdone", () => {
-      clearTextWidths();
-      this.layOut();
+    this.spots = new SpotLayer(map, L.layerGroup().addTo(map), {
+      pick: ({ layer, id, geometry, properties }, byKeyboard) =>
+        actions.pick(layer, { type: "Feature", id: id ?? "", geometry, properties }, byKeyboard),
+      open: actions.open,
+      hover: (ids, hovered) => ids.forEach((id) => actions.hover(id, hovered)),
     });
+    this.layOut = debounce(30, () => this.#drawSpots());
+    document.fonts.addEventListener("loadingdone", () => this.spots.layOutLabels());
     map.on(
       "moveend",
       debounce(150, () => this.#reloadViewport()),
@@ -87,9 +109,29 @@ export class Overlays {
     return null;
   }
 
+  /**
+   * What is drawn of a layer in the view.
+   * @param {string} layer
+   * @returns {DrawnContent}
+   */
+  drawn(layer) {
+    const points = this.spots.visible.flatMap(({ features }) => features.filter((feature) => feature.layer === layer));
+    const { shapes, dropped } = this.#layers.get(layer)?.tiles?.content() ?? { shapes: [], dropped: 0 };
+    const number = points.reduce((sum, { count }) => sum + count, shapes.length);
+    return { points, shapes, number, counts: points.some(({ id }) => id === null), dropped };
+  }
+
+  /**
+   * Whether some features of a layer are drawn only from nearer than the map is.
+   * @param {string} layer
+   */
+  leavesOut(layer) {
+    return this.#quietParameters(layer, {}) !== null;
+  }
+
   /** @param {string} layer */
   async show(layer) {
-    if (!this.#layers.has(layer)) this.#layers.set(layer, emptyState(layer, L.layerGroup().addTo(this.map)));
+    if (!this.#layers.has(layer)) this.#layers.set(layer, emptyState(layer, this.map));
     await this.load(layer);
   }
 
@@ -97,15 +139,14 @@ export class Overlays {
   hide(layer) {
     const state = this.#layers.get(layer);
     state?.pending?.abort();
-    state?.group.remove();
-    state?.tiles?.remove();
+    state?.group.clearLayers().remove();
     this.#layers.delete(layer);
     this.layOut();
     this.actions.onChange(layer);
   }
 
   /**
-   * Fetch a visible layer and draw it. An error is shown with a button to try again.
+   * Fetch a visible layer and draw it. If that fails, what was drawn stays.
    * @param {string} layer
    * @param {{ moved?: boolean }} [options] `moved`: only the viewport has changed.
    */
@@ -122,14 +163,23 @@ export class Overlays {
         result = await this.#fetch(layer, state, signal);
       }
       Object.assign(state, result, { loaded: true, error: null });
+      this.#connection.confirm();
       showNotice(`load-${layer}`, "");
+      this.#updateTotal(layer, state);
+      this.#draw(layer);
     } catch (error) {
       if (error.name === "AbortError") return;
       state.error = error;
-      this.#showFailure(layer, `: ${error.message}`);
+      if (error.status === 0) this.#connection.report();
+      else this.#showFailure(layer, `: ${error.message}`);
     }
-    this.#draw(layer);
     this.actions.onChange(layer);
+  }
+
+  /** Load the layers again whose last request failed. */
+  async #loadFailed() {
+    const failed = [...this.#layers].filter(([, { error }]) => error);
+    await Promise.all(failed.map(([layer]) => this.load(layer)));
   }
 
   /**
@@ -147,16 +197,51 @@ export class Overlays {
    * @param {AbortSignal} signal
    */
   async #fetch(layer, state, signal) {
-    const parameters = { ...this.actions.parametersFor(layer) };
-    if (layer === "markers" && this.map.getZoom() < ALL_MARKERS_ZOOM && !parameters.condition) {
-      const known = codesOf(layer, "condition").filter(({ value }) => value !== "unknown");
-      if (known.length) parameters.condition = known.map(({ value }) => value);
-    }
+    const filters = this.actions.parametersFor(layer);
+    /** @type {Parameters} */
+    const parameters = { ...filters, ...this.#quietParameters(layer, filters) };
     if (!state.whole) parameters.bbox = this.map.getBounds().pad(0.15).toBBoxString();
-    const { data } = await request(withQuery(itemsPath(layer), { ...parameters, limit: LIMIT }), { signal });
+    const { url = itemsPath(layer) } = /** @type {{ url?: string }} */ (state.group.options);
+    const { data } = await request(withQuery(url, { ...parameters, limit: LIMIT }), { signal });
     /** @type {{ rel: string }[]} */
     const links = data.links ?? [];
     return { parameters, features: data.features, more: links.some(({ rel }) => rel === "next") };
+  }
+
+  /**
+   * From afar, the filter that leaves out quiet codes; null if nothing is left out or a filter asks for certain codes.
+   * @param {string} layer
+   * @param {Parameters} filters
+   * @returns {Parameters | null}
+   */
+  #quietParameters(layer, filters) {
+    const name = layerCard(layer).drawn_by ?? "";
+    const quiet = quietCodes(layer);
+    if (!quiet.length || filters[name] || this.map.getZoom() >= NEAR_ZOOM) return null;
+    return { [name]: codesOf(layer, name).flatMap(({ value }) => (quiet.includes(value) ? [] : value)) };
+  }
+
+  /**
+   * Find out how many features match the filters, unless all of them are loaded.
+   * @param {string} layer
+   * @param {LayerState} state
+   */
+  async #updateTotal(layer, state) {
+    if (state.whole) {
+      Object.assign(state, { total: state.features.length, totalKey: null });
+      return;
+    }
+    const parameters = this.actions.parametersFor(layer);
+    const key = JSON.stringify(parameters);
+    if (state.totalKey === key && !state.stale) return;
+    state.totalKey = key;
+    try {
+      const { data } = await request(withQuery(itemsPath(layer), { ...parameters, limit: 1, count: "exact" }));
+      if (state.totalKey === key) state.total = data.numberMatched ?? null;
+    } catch {
+      Object.assign(state, { total: null, totalKey: null });
+    }
+    this.actions.onDraw();
   }
 
   /**
@@ -167,27 +252,37 @@ export class Overlays {
   #drawTiles(layer, state) {
     const { bbox: _bbox, ...parameters } = state.parameters;
     const key = state.more ? JSON.stringify(parameters) : null;
-    if (state.tiles && state.tilesKey === key && !state.stale) return;
+    const isCurrent = state.tilesKey === key && !state.stale;
     state.stale = false;
+    if (isCurrent) return;
     state.tiles?.remove();
     state.tilesKey = key;
-    state.tiles = key === null ? null : new TileLayer(layer, parameters, () => this.actions.onChange(layer));
-    state.tiles?.on("tileerror", () => this.#showFailure(layer)).addTo(this.map);
+    state.tiles = key === null ? null : new TileLayer(layer, parameters, () => this.layOut());
+    state.tiles?.on("tileerror", ({ error }) => this.#onTileError(layer, error)).addTo(state.group);
   }
 
   /**
-   * A click near something that tiles draw: select a feature, or zoom in at a ring of counts.
+   * @param {string} layer
+   * @param {Error} error A `TypeError` if there was no response.
+   */
+  #onTileError(layer, error) {
+    const state = this.#layers.get(layer);
+    if (state) state.error = error;
+    if (error instanceof TypeError) this.#connection.report();
+    else this.#showFailure(layer);
+  }
+
+  /**
+   * A click near a line that tiles draw selects its feature.
    * @param {L.LeafletMouseEvent} event
    */
   #onClick({ containerPoint, originalEvent }) {
     if (this.map.getContainer().style.cursor) return; // a form takes the click as a position
     for (const [layer, { tiles }] of this.#layers) {
-      const nearest = tiles?.nearest(containerPoint);
-      if (!nearest) continue;
+      const id = tiles?.nearest(containerPoint);
+      if (!id) continue;
       L.DomEvent.stop(originalEvent);
-      const { id } = nearest.properties;
-      if (id) this.actions.pick(layer, { type: "Feature", id, geometry: null, properties: {} });
-      else this.map.setView(nearest.at, this.map.getZoom() + 2);
+      this.actions.pick(layer, { type: "Feature", id, geometry: null, properties: {} });
       return;
     }
   }
@@ -200,19 +295,20 @@ export class Overlays {
   #draw(layer) {
     const state = this.#layers.get(layer);
     if (!state) return;
-    state.group.clearLayers();
-    state.marks.clear();
     this.#drawTiles(layer, state);
+    state.group.eachLayer((shape) => shape !== state.tiles && state.group.removeLayer(shape));
+    state.points = [];
     for (const feature of state.tiles ? [] : state.features) {
-      const pick = (byKeyboard = false) => this.actions.pick(layer, feature, byKeyboard);
-      createShape(layer, feature, () => pick())?.addTo(state.group);
-      const hover = (/** @type {boolean} */ hovered) => this.actions.hover(feature.id, hovered);
-      const mark = createMark(layer, feature, { pick, hover });
-      if (!mark) continue;
-      mark.marker.addTo(state.group);
-      state.marks.set(feature.id, mark);
+      createShape(layer, feature, () => this.actions.pick(layer, feature))?.addTo(state.group);
+      const at = feature.geometry && anchorOf(feature.geometry);
+      if (at) state.points.push(mapFeature(layer, { ...feature, at }));
     }
     this.layOut();
+  }
+
+  #drawSpots() {
+    this.spots.draw([...this.#layers.values()].flatMap(({ tiles, points }) => tiles?.content().points ?? points));
+    this.actions.onDraw();
   }
 
   /**
@@ -221,9 +317,7 @@ export class Overlays {
    * @param {boolean} highlighted
    */
   highlight(id, highlighted) {
-    for (const { marks } of this.#layers.values()) {
-      marks.get(id)?.marker.getElement()?.classList.toggle("hot", highlighted);
-    }
+    this.spots.highlight(id, highlighted);
   }
 
   /** @param {LayerFeature} feature */
@@ -234,19 +328,21 @@ export class Overlays {
 
 /**
  * @param {string} layer
- * @param {L.LayerGroup} group
+ * @param {L.Map} map
  * @returns {LayerState}
  */
-const emptyState = (layer, group) => ({
+const emptyState = (layer, map) => ({
   features: [],
-  whole: layer !== "markers",
+  whole: quietCodes(layer).length === 0,
   more: false,
   loaded: false,
   stale: false,
   error: null,
   parameters: {},
-  group,
-  marks: new Map(),
+  group: (window.map_overlays?.[layer] ?? L.featureGroup()).addTo(map),
+  points: [],
+  total: null,
+  totalKey: null,
   tiles: null,
   tilesKey: null,
   pending: null,

@@ -5,10 +5,10 @@ import { all, byId, element, present } from "../core/elements.js";
 import { formatNumber } from "../core/format.js";
 import { withQuery } from "../core/http.js";
 import { markOf, shortTitleOf, subtitleOf, timeTextOf, titleOf } from "../core/labels.js";
-import { drawingCode, layerCard, layerTitle } from "../core/layer_cards.js";
+import { displayOf, drawingCode, layerCard, layerTitle } from "../core/layer_cards.js";
 import { SVG } from "../core/marks.js";
 import { localized, message } from "../core/page.js";
-import { filterChips, filterControls, UNIT_FIELDS } from "./list_filters.js";
+import { filterChips, filterControls, filterFields } from "./list_filters.js";
 
 const HEIGHTS = ["low", "half", "high"];
 
@@ -23,11 +23,12 @@ const HEIGHTS = ["low", "half", "high"];
  * @property {(layer: string) => unknown} add
  * @property {import("./list_filters.js").SetFilters} setFilters
  * @property {() => unknown} onResize
+ * @property {() => unknown} onSwitch Called when the list or a record or form is shown.
  */
 
 export class Panel {
-  /** @type {Map<string, Set<string>>} The units of all features loaded so far, by layer. */
-  #units = new Map();
+  /** @type {Map<string, Set<string>>} The values of all features loaded so far, by layer and field. */
+  #values = new Map();
 
   /** @type {(() => unknown) | null} Called when the content is replaced. */
   #onLeave = null;
@@ -78,6 +79,7 @@ export class Panel {
     this.#leave(null);
     this.record.hidden = true;
     this.list.hidden = false;
+    this.actions.onSwitch();
   }
 
   /**
@@ -93,6 +95,7 @@ export class Panel {
     this.record.scrollTop = 0;
     if (this.stage.dataset.sheet === "low") this.setHeight("half");
     this.record.focus({ preventScroll: true });
+    this.actions.onSwitch();
   }
 
   /** @param {(() => unknown) | null} next Called when the next content is replaced. */
@@ -112,7 +115,7 @@ export class Panel {
     for (const tab of all("[data-tab]")) tab.setAttribute("aria-selected", String(tab.dataset.tab === layer));
     this.rows.setAttribute("aria-labelledby", `tab-${layer}`);
     this.#drawChips();
-    this.#collectUnits(layer, state?.features ?? []);
+    this.#collectValues(layer, state?.features ?? []);
     this.#drawFilters();
     if (!state || (!state.loaded && !state.error)) {
       const text = message("loading", { what: layerTitle(layer).toLowerCase() });
@@ -127,10 +130,13 @@ export class Panel {
    * @param {string} layer
    * @param {LayerState} state
    */
-  #rowsOf(layer, { features, error }) {
-    if (error) return [element("p", { className: "field-fault" }, error.message)];
+  #rowsOf(layer, { features, error, total }) {
     if (features.length) return features.map((feature) => this.#row(layer, feature));
-    const text = message(layerCard(layer).creatable ? `empty_${layer}` : "nothing_visible");
+    if (error) return [element("p", { className: "field-fault" }, error.message)];
+    if (total) return [element("p", { className: "quiet" }, message("nothing_in_view"))];
+    const empty = message("nothing_yet", { what: layerTitle(layer).toLowerCase() });
+    const isFiltered = Object.keys(this.view.parametersFor(layer, layerCard(layer))).length > 0;
+    const text = isFiltered ? message("empty_rows") : layerCard(layer).creatable ? empty : message("nothing_visible");
     return [element("p", { className: "quiet" }, text)];
   }
 
@@ -191,13 +197,15 @@ export class Panel {
   }
 
   /**
-   * The button that adds a feature; incidents are added on another page.
+   * The button that adds a feature; none if the layer has a page of its own for that, to which the header leads.
    * @param {string} layer
    */
   #addButton(layer) {
-    if (layer === "incidents" || !layerCard(layer).creatable) return null;
+    const { new_page: newPage, singular } = displayOf(layer);
+    if (newPage || !layerCard(layer).creatable) return null;
     const add = () => this.actions.add(layer);
-    return element("button", { className: "chip add", type: "button", onclick: add }, `+ ${message(`add_${layer}`)}`);
+    const text = `+ ${message("add_feature", { what: localized(singular) })}`;
+    return element("button", { className: "chip add", type: "button", onclick: add }, text);
   }
 
   /** Draw the filter controls, unless one of them has the focus. */
@@ -206,30 +214,33 @@ export class Panel {
     this.filters.hidden = !this.#showsFilters;
     if (this.filters.dataset.layer === tab && this.filters.contains(document.activeElement)) return;
     this.filters.dataset.layer = tab;
-    const controls = () => filterControls(tab, filters, this.#unitsOf(tab), this.actions.setFilters);
+    const controls = () => filterControls(tab, filters, (name) => this.#valuesOf(tab, name), this.actions.setFilters);
     this.filters.replaceChildren(...(this.#showsFilters ? controls() : []));
   }
 
   /**
+   * Remember the values of the filters without a code list, which are the options of their controls.
    * @param {string} layer
    * @param {LayerFeature[]} features
    */
-  #collectUnits(layer, features) {
-    const units = this.#units.get(layer) ?? new Set();
-    for (const { properties } of features) {
-      const unit = properties[UNIT_FIELDS[layer]];
-      if (unit) units.add(unit);
+  #collectValues(layer, features) {
+    for (const { name, codes } of filterFields(layer)) {
+      if (codes) continue;
+      const key = `${layer}.${name}`;
+      const values = this.#values.get(key) ?? new Set();
+      for (const { properties } of features) if (properties[name]) values.add(String(properties[name]));
+      this.#values.set(key, values);
     }
-    this.#units.set(layer, units);
   }
 
   /**
-   * The units of the features of a layer, and the unit of the filter.
+   * The values of a field of the features loaded so far, and the value of its filter.
    * @param {string} layer
+   * @param {string} name
    */
-  #unitsOf(layer) {
-    const filter = this.view.filters[UNIT_FIELDS[layer]];
-    return [...new Set([...(this.#units.get(layer) ?? []), ...(filter ? [filter] : [])])].sort();
+  #valuesOf(layer, name) {
+    const filter = this.view.filters[name];
+    return [...new Set([...(this.#values.get(`${layer}.${name}`) ?? []), ...(filter ? [filter] : [])])].sort();
   }
 
   /**
@@ -240,7 +251,8 @@ export class Panel {
   #drawFoot(layer, { features, more, whole }, bbox) {
     const number = formatNumber(features.length);
     const n = more ? message("more_than", { n: number }) : number;
-    byId("panel-count").textContent = `${message(`count_${layer}`, { n })}${whole ? "" : ` ${message("in_view")}`}`;
+    const count = message("count_features", { n, what: layerTitle(layer).toLowerCase() });
+    byId("panel-count").textContent = `${count}${whole ? "" : ` ${message("in_view")}`}`;
     /** @type {Record<string, string | string[]>} */
     const filters = { ...this.view.parametersFor(layer, layerCard(layer)), ...(whole ? {} : { bbox }) };
     // Only the URLs of the links change, so that an open menu stays open while the map moves.

@@ -3,10 +3,9 @@
 
 const LASTING_FILTERS = ["border", "year", "open"]; // kept when another tab is opened
 const OTHER_PARAMETERS = ["layers", "tab", "select", "q", "lang", "as_of"];
-const FINISHED = new Set(["done", "closed", "dismissed", "cancelled", "ended"]);
 
 export class UrlState {
-  /** @param {Pick<PageData, "drawn" | "tabs">} defaults */
+  /** @param {{ drawn: string[], tabs: string[] }} defaults The layers on the map at first, and those of the tabs. */
   constructor({ drawn, tabs }) {
     const parameters = new URLSearchParams(location.search);
     this.layers = new Set((parameters.get("layers") ?? drawn.join(",")).split(",").filter(Boolean));
@@ -15,8 +14,7 @@ export class UrlState {
     this.select = id;
     this.selectLayer = layer;
     const tab = parameters.get("tab") ?? layer;
-    const firstShown = parameters.has("layers") ? tabs.find((name) => this.layers.has(name)) : null;
-    this.tab = tab && tabs.includes(tab) ? tab : (firstShown ?? tabs[0]);
+    this.tab = tab && tabs.includes(tab) ? tab : (tabs.find((name) => this.layers.has(name)) ?? tabs[0]);
     this.layers.add(this.tab);
     this.q = parameters.get("q") || "";
     this.asOf = parameters.get("as_of") || "";
@@ -65,6 +63,20 @@ export class UrlState {
     }
   }
 
+  /** Add an entry to the history for what is open; the entry before it has no selection. */
+  pushOpen() {
+    const { select, selectLayer } = this;
+    this.choose(null, null);
+    history.pushState({ open: true }, "", location.href);
+    this.choose(selectLayer, select);
+  }
+
+  /** Add an entry to the history for another tab, in place of the entry of something that is open. */
+  pushTab() {
+    if (history.state?.open) history.replaceState({}, "", location.href);
+    else history.pushState({}, "", location.href);
+  }
+
   /** Write the state into the URL and into the language link, without a new entry in the history. */
   write() {
     const parameters = new URLSearchParams({ layers: [...this.layers].join(","), tab: this.tab, ...this.filters });
@@ -77,7 +89,7 @@ export class UrlState {
     const { zoom = 0, lat = 0, lon = 0 } = this.viewport ?? {};
     const fragment = this.viewport ? `#map=${zoom}/${lat.toFixed(5)}/${lon.toFixed(5)}` : "";
     const search = parameters.toString().replaceAll("%2C", ",").replaceAll("%2F", "/");
-    history.replaceState(null, "", `${location.pathname}?${search}${fragment}`);
+    history.replaceState(history.state, "", `${location.pathname}?${search}${fragment}`);
     const other = document.querySelector('[data-page="language"]');
     const language = document.documentElement.lang === "en" ? "vi" : "en";
     if (other) other.setAttribute("href", `${location.pathname}?${search}&lang=${language}${fragment}`);
@@ -96,11 +108,9 @@ export class UrlState {
     for (const [name, value] of Object.entries(this.filters)) {
       if (name === "border" && fields.has("border")) parameters.border = value;
       else if (LASTING_FILTERS.includes(name) && layer !== this.tab) continue;
-      else if (name === "year" && (fields.has("due_on") || fields.has("occurred_at"))) {
-        parameters.datetime = `${value}-01-01/${value}-12-31`;
-      } else if (name === "text" && layer === this.tab) parameters.q = value;
-      else if (name === "open" && fields.has("open")) parameters.open = "true";
-      else if (name === "open") Object.assign(parameters, unfinished(fields, card));
+      else if (name === "year" && card.dated) parameters.datetime = `${value}-01-01/${value}-12-31`;
+      else if (name === "text" && layer === this.tab) parameters.q = value;
+      else if (name === "open") Object.assign(parameters, unfinished(card));
       else if (layer === this.tab && fields.has(name)) parameters[name] = value;
     }
     return parameters;
@@ -108,12 +118,16 @@ export class UrlState {
 }
 
 /**
- * The codes of the urgency, or else of the status, that are not final.
- * @param {Map<string, Field>} fields
+ * The filter for what is not finished: by the code that draws a feature or, if none of its codes says that, by its
+ * status; no filter if that does not say it either.
  * @param {LayerCard} card
+ * @returns {Record<string, string[]>}
  */
-function unfinished(fields, card) {
-  const field = fields.get("urgency") ?? fields.get(card.status ?? "");
-  if (!field?.codes) return {};
-  return { [field.name]: field.codes.map(({ value }) => value).filter((value) => !FINISHED.has(value)) };
+export function unfinished({ drawn_by, status, fields }) {
+  for (const name of [drawn_by, status]) {
+    const codes = fields.find((field) => field.name === name)?.codes ?? [];
+    const open = codes.filter(({ flags }) => !flags.includes("finished"));
+    if (name && open.length < codes.length) return { [name]: open.map(({ value }) => value) };
+  }
+  return {};
 }

@@ -1,50 +1,65 @@
-// The map of the committee's board: works, gates and open incidents, with the marks of the map page.
+// The map of the committee's board: what is not finished of the layers with a tab, with the marks of the map page.
 
 import { all } from "../core/elements.js";
 import { withQuery } from "../core/http.js";
-import { loadLayerCards } from "../core/layer_cards.js";
+import { layerCard, loadLayerCards } from "../core/layer_cards.js";
 import { loadShapes } from "../core/marks.js";
 import { showNotice } from "../core/notices.js";
 import { message, page } from "../core/page.js";
 import { enableShortcuts } from "../core/shortcuts.js";
 import { drawBasemap } from "../map/basemap.js";
 import { Overlays } from "../map/overlays.js";
-import { enableZoomButtons } from "../map/zoom_buttons.js";
+import { unfinished } from "../map/url_state.js";
+import { labelControls } from "../map/map_controls.js";
 
-const LAYERS = ["works", "gates", "incidents"];
 const MAX_ZOOM = 11;
+const CLOSER = 2; // zoom levels by which the map page shows a spot closer
 
 const map = window.map_main;
 const [lat, lon, zoom] = page.home;
 map.setView([lat, lon], zoom, { animate: false });
-enableZoomButtons(map);
+labelControls(map);
 for (const button of all("[data-print]")) button.addEventListener("click", () => print());
 enableShortcuts({ search: () => document.getElementById("q")?.focus() });
 drawBasemap(map);
 
 try {
-  await Promise.all([loadLayerCards(), loadShapes()]);
+  const [cards] = await Promise.all([loadLayerCards(), loadShapes()]);
+  const layers = cards.filter(({ geometry, display }) => geometry && display.tab).map(({ name }) => name);
   /** @type {Overlays} */
   const overlays = new Overlays(map, {
-    parametersFor: (layer) => (layer === "incidents" ? { open: "true" } : /** @type {Record<string, string>} */ ({})),
+    parametersFor: (layer) => unfinished(layerCard(layer)),
     pick: (layer, { id }) => location.assign(withQuery("/", { select: `${layer}/${id}`, as_of: page.past })),
+    open: ({ features }) => location.assign(mapUrl(layers, features[0].at)),
     hover: (id, hovered) => overlays.highlight(id, hovered),
     onChange: () => {},
+    onDraw: () => {},
   });
-  await Promise.all(LAYERS.map((layer) => overlays.show(layer)));
-  fitToFeatures(overlays);
+  await Promise.all(layers.map((layer) => overlays.show(layer)));
+  fitToFeatures(overlays, layers);
 } catch (error) {
   const text = `${message("failed", { what: message("layers").toLowerCase() })}: ${error.message}`;
   showNotice("cards", text, { error: true, retry: () => location.reload() });
 }
 
 /**
+ * The URL of the map page with the layers of the board, closer to a position.
+ * @param {string[]} layers
+ * @param {L.LatLng} at
+ */
+function mapUrl(layers, at) {
+  const fragment = `#map=${map.getZoom() + CLOSER}/${at.lat.toFixed(5)}/${at.lng.toFixed(5)}`;
+  return withQuery("/", { layers, open: "1", as_of: page.past }) + fragment;
+}
+
+/**
  * Fit the map to the features within the office's first view; features outside it are ignored.
  * @param {Overlays} overlays
+ * @param {string[]} layers
  */
-function fitToFeatures(overlays) {
+function fitToFeatures(overlays, layers) {
   const home = map.getBounds();
-  const positions = LAYERS.flatMap((layer) => overlays.features(layer)).map((feature) => overlays.positionOf(feature));
+  const positions = layers.flatMap((layer) => overlays.features(layer)).map((feature) => overlays.positionOf(feature));
   const within = positions.filter((at) => at !== null).filter((at) => home.contains(at));
   if (!within.length) return;
   const bounds = L.latLngBounds(within).pad(0.12);

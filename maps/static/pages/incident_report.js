@@ -9,7 +9,7 @@ import { localized, message, page } from "../core/page.js";
 import { enableShortcuts } from "../core/shortcuts.js";
 import { AddressInput } from "../forms/address_input.js";
 import { drawBasemap } from "../map/basemap.js";
-import { enableZoomButtons } from "../map/zoom_buttons.js";
+import { labelControls } from "../map/map_controls.js";
 
 const DRAFT = "incident-draft";
 const USUAL_CATEGORIES = ["illegal_crossing", "marker_damage", "encroach_farm", "illegal_building", "water_pollution"];
@@ -25,7 +25,7 @@ const key = idempotencyKey(); // one for the page, so that a second tap creates 
 
 const [lat, lon, zoom] = page.home;
 map.setView([lat, lon], zoom, { animate: false });
-enableZoomButtons(map);
+labelControls(map);
 drawBasemap(map);
 
 const place = new AddressInput(byId("place"), map, { onChange: () => saveDraft() });

@@ -6,7 +6,7 @@ import { idempotencyKey, request } from "../core/http.js";
 import { showNotice } from "../core/notices.js";
 import { message, page } from "../core/page.js";
 import { drawBasemap } from "../map/basemap.js";
-import { enableZoomButtons } from "../map/zoom_buttons.js";
+import { labelControls } from "../map/map_controls.js";
 
 const OUTLINE = "#14324a";
 const path = `/api/releases/${page.release}/versions/${page.number}`;
@@ -31,7 +31,7 @@ function transitionDialog({ move = "", label = "", explained }) {
 const map = window.map_main;
 const [lat, lon, zoom] = page.home;
 map.setView([lat, lon], zoom, { animate: false });
-enableZoomButtons(map);
+labelControls(map);
 drawBasemap(map);
 try {
   const { data } = await request(`${path}/preview`);

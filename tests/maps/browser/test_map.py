@@ -19,6 +19,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from api.rest.layers import layer_card
+from gis.model import all_layers, catalog
+from layers.policy import OFFICE
 from maps.assets import fetch, static_folder
 from maps.map_page import incident_page, map_page, map_script
 from maps.marks import sprite
@@ -31,53 +34,24 @@ POLICY = (
 )
 
 
-def a_code(value: str, **extra: Any) -> dict[str, Any]:
-    return {"value": value, "title": {"vi": HOSTILE, "en": HOSTILE}, "mark": None, "onward": [], **extra}
-
-
-def a_card(name: str, *fields: tuple[str, str, list[dict[str, Any]] | None], **extra: Any) -> dict[str, Any]:
-    described = [
-        {"name": field, "title": {"vi": HOSTILE, "en": HOSTILE}, "type": kind, "codes": codes, "required": False,
-         "receivable": True, "unit": None}
-        for field, kind, codes in fields
-    ]  # fmt: skip
-    title = {"vi": HOSTILE, "en": HOSTILE}
-    return {
-        "name": name,
-        "title": title,
-        "geometry": "Point",
-        "drawn_by": None,
-        "status": None,
-        **dict.fromkeys(("editable", "creatable", "movable", "places"), True),
-        **extra,
-        "fields": described,
-    }
-
-
 RED = {"shape": HOSTILE, "colour": "#D55E00"}
-CARDS = [
-    a_card("markers", ("number", "text", None)),
-    a_card("gates", ("name", "text", None)),
-    a_card("tasks", ("title", "text", None)),
-    a_card(
-        "works",
-        ("title", "text", None),
-        (
-            "stage",
-            "code",
-            [
-                a_code("proposed", onward=["closed", "suspended"]),
-                a_code("closed"),
-                a_code("suspended", onward=["proposed"]),
-            ],
-        ),
-        ("urgency", "code", [a_code("overdue", mark=RED)]),
-        ("waiting_on", "text", None),
-        drawn_by="urgency",
-        status="stage",
-    ),
-    a_card("incidents", ("code", "text", None), ("category", "code", [a_code("a"), a_code("b")])),
-]
+
+
+def with_hostile_titles(value: Any) -> Any:
+    """A part of a card with the hostile text in place of each title, and of the shape of each red mark."""
+    if isinstance(value, list):
+        return [with_hostile_titles(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"vi", "en"}:
+        return {"vi": HOSTILE, "en": HOSTILE}
+    if value.get("colour") == RED["colour"]:
+        return RED
+    templates = {name: value[name] for name in ("label", "short") if "rank" in value}
+    return {name: with_hostile_titles(item) for name, item in value.items()} | templates
+
+
+CARDS = [with_hostile_titles(layer_card(layer, OFFICE)) for layer in all_layers()]
 PLACED: dict[str, Any] = {
     "id": "w1",
     "type": "Feature",
@@ -136,7 +110,7 @@ class FakeApi:
                 Route("/incidents/new", html(incident_page)),
                 Route("/map.js", lambda _: Response(map_script(), media_type="text/javascript")),
                 Route("/marks.svg", lambda _: Response(sprite(), media_type="image/svg+xml")),
-                Route("/api/cards", data({"layers": CARDS})),
+                Route("/api/layers", data({"layers": CARDS})),
                 Route("/api/basemap/lines", data(nothing)),
                 Route("/api/basemap/context", data(nothing)),
                 Route("/api/locate", data(located)),
@@ -210,7 +184,10 @@ def test_main_steps_of_a_status_leave_out_exceptional_states(page: Page, served_
             return [mainSteps('works').map((step) => step.value), mainSteps('markers')];
         }"""
     )
-    assert steps == [["proposed", "closed"], []]
+    stage = catalog["works"].status
+    assert stage is not None
+    assert steps[0] == [code.value for code in stage.codes or () if code.value != "suspended"]
+    assert steps[1] == []
 
 
 def test_missing_position_is_labelled_and_assumed_position_drawn_hollow(
