@@ -82,7 +82,7 @@ from collections.abc import Mapping
 
 from psycopg import sql
 
-from gis.db import Actor, Role
+from gis.db import Actor, Role, application_actor
 from gis.model import ASSUMED_PREFIX, Layer, Level, catalog
 from gis.release import ReferentLayer, snapshot_catalog
 from gis.schema import Policy
@@ -127,19 +127,19 @@ ASSIGNABLE_ROLES = {
 }
 """The roles that an account of a person can have, by name. ``partner`` is not among them: only tokens have it."""
 
-SYSTEM = Actor("system", Role("system", Text("Hệ thống", "System"), Level.RESTRICTED, ALL_LAYERS))
+SYSTEM = application_actor("system", Role("system", Text("Hệ thống", "System"), Level.RESTRICTED, ALL_LAYERS))
 """The application itself, when it loads reference data or updates derived values."""
 
-OFFICE = Actor("office", OFFICE_STAFF)
+OFFICE = application_actor("office", OFFICE_STAFF)
 """The standing office. Until the first administrator exists, requests from the server's machine act as this actor."""
 
-PARTNER = Actor("partner", PARTNER_VIEW)
+PARTNER = application_actor("partner", PARTNER_VIEW)
 """The application reading at level ``partner``, to prepare a release or an export for partners."""
 
-PUBLIC = Actor("public", PUBLIC_READER)
+PUBLIC = application_actor("public", PUBLIC_READER)
 """A public reader."""
 
-ANONYMOUS = Actor("nobody", PUBLIC_READER)
+ANONYMOUS = application_actor("nobody", PUBLIC_READER)
 """The author of requests without authentication, to the paths that need none."""
 
 UNIT_COLUMNS = {"incidents": ["unit"], "works": ["unit"], "sectors": ["unit"], "tasks": ["lead_unit"]}

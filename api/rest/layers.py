@@ -60,8 +60,7 @@ def layer_card(layer: Layer, actor: Actor) -> dict[str, Any]:
         # may change all rows get the offer.
         "places": creatable and editable_sql(actor.role, layer) == "true",
         "fields": [
-            _field(field, receivable=name in writable and not field.is_status)
-            for name, field in readable.items()
+            _field(field, receivable=name in writable and not field.is_status) for name, field in readable.items()
         ],
         "display": _display(display_of(layer), readable),
     }

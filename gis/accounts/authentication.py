@@ -20,6 +20,7 @@ from gis.accounts.principals import Principal
 from gis.accounts.second_factor import use_recovery_code
 from gis.accounts.sign_ins import StartedSession, sign_in, sign_out
 from gis.accounts.throttle import LoginThrottle, delay_s
+from gis.db.actors import application_actors
 from gis.db.pool import BoundQuery
 from gis.db.refusals import translate_database_errors
 from gis.db.session import LOCK_TIMEOUT, login_pool
@@ -203,12 +204,13 @@ class Accounts:
         """The id of the person whose OpenID Connect subject this is, else of the one named ``name`` who has none yet.
 
         The first sign-in binds the subject to the account, so that another person to whom the provider later gives the
-        name cannot sign in to it. Administrators are excluded: they sign in with password and second factor only.
+        name cannot sign in to it. Administrators are excluded: they sign in with password and second factor only;
+        so are names of the application itself, which an account may have from before they were refused.
         """
         with self.transaction(BOOKKEEPING_ACTOR) as session:
             people = session.query(Person).filter(PERSON_IS_ACTIVE, IS_NOT_ADMINISTRATOR)
             person = people.filter(Person.subject == subject).one_or_none()
-            if person is not None or name is None:
+            if person is not None or name is None or normalize_login_name(name) in application_actors:
                 return person.id if person else None
             unbound = people.filter(Person.name == normalize_login_name(name), Person.subject.is_(None)).one_or_none()
             if unbound is None or session.query(Person).filter_by(subject=subject).count():

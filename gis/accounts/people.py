@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from gis.accounts import passwords
 from gis.accounts.models import INVITATION_LIFETIME, LOGIN_NAME, PERSON_IS_ACTIVE, Person, RoleAssignment, digest
 from gis.accounts.sign_ins import sign_out_everywhere
+from gis.db.actors import application_actors
 from gis.text.errors import Conflict, Missing, invalid
 from gis.text.i18n import Text
 
@@ -78,7 +79,7 @@ def enrol(
 ) -> Person:
     """Create an account with a role. ``common_words`` is as for ``passwords.validate_and_hash_password``.
 
-    Raises ``Invalid`` for a malformed or taken name, a taken subject and a weak password.
+    Raises ``Invalid`` for a malformed, reserved or taken name, a taken subject and a weak password.
     """
     name = normalize_login_name(name)
     if not LOGIN_NAME.fullmatch(name):
@@ -88,6 +89,8 @@ def enrol(
             "Tên đăng nhập gồm 2 đến 40 chữ thường không dấu, chữ số, dấu chấm, gạch",
             "A login name has 2 to 40 lower-case letters without diacritics, digits, dots, dashes or underscores",
         )
+    if name in application_actors:
+        raise invalid("name", "reserved", "Tên này dành riêng cho hệ thống", "This name is reserved for the system")
     if session.query(Person).filter_by(name=name).one_or_none() is not None:
         raise invalid("name", "taken", "Tên này đã được sử dụng", "This name is already in use")
     if subject and session.query(Person).filter_by(subject=subject).one_or_none() is not None:

@@ -1,6 +1,6 @@
 """Database access: actors, transactions and connection pools."""
 
-from gis.db.actors import Actor, Role
+from gis.db.actors import Actor, Role, application_actor
 from gis.db.pool import BoundQuery
 from gis.db.reader import AccessLogEntry, Reader, result_of
 from gis.db.session import (
@@ -28,5 +28,6 @@ __all__ = [
     "Reader",
     "Role",
     "Session",
+    "application_actor",
     "result_of",
 ]

@@ -79,3 +79,13 @@ class Actor:
     def may_edit(self) -> bool:
         """Whether its role may change anything; PostgreSQL decides what."""
         return bool(self.role.edits)
+
+
+application_actors: dict[str, Actor] = {}
+"""The declared actors of the application itself, by name."""
+
+
+def application_actor(name: str, role: Role) -> Actor:
+    """Declare an actor of the application itself. No account gets its name, which in the journal means nobody else."""
+    application_actors[name] = Actor(name, role)
+    return application_actors[name]

@@ -9,12 +9,16 @@ import pyotp
 import pytest
 from sqlalchemy import text
 
+from api.cli import admin as administration
+from api.cli.up import DatabaseUrls
 from gis.accounts import passwords
 from gis.accounts.authentication import Accounts
+from gis.accounts.models import Person, RoleAssignment
 from gis.accounts.passwords import TOTP_STEP_S
 from gis.accounts.people import close_account, enrol, find_person, has_administrator
 from gis.accounts.throttle import MAX_DELAY_S, LoginThrottle, delay_s
 from gis.accounts.tokens import issue, list_tokens
+from gis.db.actors import application_actors
 from gis.db.session import ACCOUNTS_LOGIN
 from gis.text.errors import Conflict, Invalid, TooMany, Unauthenticated
 from layers.password_words import BORDER_WORDS
@@ -227,3 +231,39 @@ def test_account_changes_need_an_actor_and_are_journalled_without_secrets(empty_
     ]
     for word in ("argon2", "JBSWY3DP", "secret", "password", "second_factor", "csrf"):
         assert not [row for row in rows if word in row[4]], word
+
+
+def test_names_of_the_application_are_those_that_the_journal_has_without_accounts():
+    assert set(application_actors) == {"system", "office", "partner", "public", "nobody"}
+
+
+@pytest.mark.parametrize(
+    "name", ["system", " System\t", "SYSTEM", "ｓｙｓｔｅｍ", "office", "nobody", "public", "partner"]
+)
+def test_account_with_a_name_of_the_application_is_refused(name, accounts):
+    with pytest.raises(Invalid) as refused, accounts.transaction("test") as session:
+        enrol(session, name, "committee", password=PASSWORD)
+    assert [(error.field, error.code) for error in refused.value.errors] == [("name", "reserved")]
+
+
+def test_command_line_creates_no_administrator_with_a_name_of_the_application(
+    cluster, database_name, settings, tmp_path
+):
+    password_file = tmp_path / "password"
+    password_file.write_text(PASSWORD)
+    password_file.chmod(0o600)
+    urls = DatabaseUrls(cluster.url(database_name), {ACCOUNTS_LOGIN: settings.accounts_url})
+    with pytest.raises(Invalid) as refused:
+        administration.create(urls, " System ", None, password_file, second_factor=False)
+    assert [error.code for error in refused.value.errors] == ["reserved"]
+
+
+def test_provider_cannot_name_an_account_of_the_application(accounts):
+    with accounts.transaction("test") as session:
+        for name in ("system", "ordinary"):  # the first from before its name was refused
+            person = Person(name=name)
+            session.add(person)
+            session.flush()
+            session.add(RoleAssignment(person_id=person.id, role="committee"))
+    assert accounts.find_by_subject("id-of-a-system", " System ") is None
+    assert accounts.find_by_subject("id-of-a-person", "ordinary") is not None
