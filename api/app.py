@@ -83,11 +83,9 @@ def create_app(
 ) -> FastAPI:
     """The application. Without ``settings``, they are read from the environment.
 
-    Without ``database`` and ``accounts``, it opens those of the settings. On shutdown it closes the accounts, and the
-    database if it has opened it.
+    Without ``database`` and ``accounts``, it opens those of the settings, and closes on shutdown what it has opened.
     """
     settings = settings or Settings()
-    owns_database = database is None
     pool_size = max(MINIMUM_POOL_SIZE, POOL_SIZE // settings.workers)
     app_database = database or Database(
         settings.reader_url, settings.writer_url, settings.partner_url, pool_size=pool_size
@@ -98,8 +96,9 @@ def create_app(
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         export.remove_stale_spools()
         yield
-        app_accounts.dispose()
-        if owns_database:
+        if accounts is None:
+            app_accounts.dispose()
+        if database is None:
             app_database.dispose()
 
     app = FastAPI(title="Cột Mốc", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
