@@ -1,4 +1,4 @@
-// The map of the committee's board: works, gates and open incidents, with the marks of the map page.
+// The map of the committee's board: the layers that the page names with their filters, with the marks of the map page.
 
 import { all } from "../core/elements.js";
 import { withQuery } from "../core/http.js";
@@ -11,7 +11,8 @@ import { drawBasemap } from "../map/basemap.js";
 import { Overlays } from "../map/overlays.js";
 import { enableZoomButtons } from "../map/zoom_buttons.js";
 
-const LAYERS = ["works", "gates", "incidents"];
+/** @type {Map<string, Record<string, string>>} The filter of each layer that the map draws. */
+const overlayFilters = new Map(page.overlays?.map(({ layer, filter }) => [layer, filter]));
 const MAX_ZOOM = 11;
 
 const map = window.map_main;
@@ -26,12 +27,12 @@ try {
   await Promise.all([loadLayerCards(), loadShapes()]);
   /** @type {Overlays} */
   const overlays = new Overlays(map, {
-    parametersFor: (layer) => (layer === "incidents" ? { open: "true" } : /** @type {Record<string, string>} */ ({})),
+    parametersFor: (layer) => overlayFilters.get(layer) ?? {},
     pick: (layer, { id }) => location.assign(withQuery("/", { select: `${layer}/${id}`, as_of: page.past })),
     hover: (id, hovered) => overlays.highlight(id, hovered),
     onChange: () => {},
   });
-  await Promise.all(LAYERS.map((layer) => overlays.show(layer)));
+  await Promise.all([...overlayFilters.keys()].map((layer) => overlays.show(layer)));
   fitToFeatures(overlays);
 } catch (error) {
   const text = `${message("failed", { what: message("layers").toLowerCase() })}: ${error.message}`;
@@ -44,7 +45,8 @@ try {
  */
 function fitToFeatures(overlays) {
   const home = map.getBounds();
-  const positions = LAYERS.flatMap((layer) => overlays.features(layer)).map((feature) => overlays.positionOf(feature));
+  const features = [...overlayFilters.keys()].flatMap((layer) => overlays.features(layer));
+  const positions = features.map((feature) => overlays.positionOf(feature));
   const within = positions.filter((at) => at !== null).filter((at) => home.contains(at));
   if (!within.length) return;
   const bounds = L.latLngBounds(within).pad(0.12);
