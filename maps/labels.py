@@ -12,7 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from gis.model import PLACEHOLDER, field_types
-from gis.text import dates, format_date, with_unit
+from gis.text import dates, format_date, format_number, with_unit
 from layers.policy import SYSTEM
 from maps.messages import messages_in
 from maps.rendering import localized, mark_svg
@@ -118,6 +118,16 @@ def template_text(template: str, card: Card, feature: Feature, language: str) ->
             continue
         text += (separator if text else "") + filled
     return text.strip()
+
+
+def noun_of(card: Card, language: str) -> str:
+    """What several features of a layer are called after a number: Vietnamese nouns have no plural."""
+    return localized(card["display"]["singular"] if language == "vi" else card["title"], language).lower()
+
+
+def count_text(card: Card, number: int, language: str) -> str:
+    """A number of features of a layer: “5 công trình”."""
+    return messages_in(language)["count_of"].format(n=format_number(number, language), what=noun_of(card, language))
 
 
 def actor_text(actor: str | None, language: str) -> str:

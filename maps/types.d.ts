@@ -230,6 +230,8 @@ interface PageData {
   /** The layers that the map shows first. */
   drawn: string[];
   tabs: string[];
+  /** The layers that the board's map draws, with their filters. */
+  overlays?: { layer: string; filter: Record<string, string> }[];
   [name: string]: any;
 }
 

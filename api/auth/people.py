@@ -19,14 +19,18 @@ from api.http.dependencies import PageCallParam, inline_dependency
 from api.http.page import page_context, page_response
 from gis.accounts import people, second_factor, sign_ins
 from gis.db import Role
-from gis.model import catalog
 from gis.read import Selection, pages
 from gis.text import Forbidden, Text, invalid
 from layers.markers import Side
 from layers.policy import ASSIGNABLE_ROLES
+from layers.units import Unit
+from maps.messages import MESSAGES
+from maps.navigation import declare_page
 from maps.pages import accounts
 
 router = APIRouter(tags=["people"], include_in_schema=False)
+
+declare_page("/people", MESSAGES["people"], rank=240, allows=lambda reader: reader.manages_accounts)
 
 FOR_ADMINISTRATORS = Text("Chỉ dành cho quản trị viên", "Only for administrators")
 NOT_OWN_ACCOUNT = Text(
@@ -76,9 +80,9 @@ class NewAccount(Form):
 
 
 def current_unit_names(call: PersonCall) -> list[str]:
-    """The names of the Vietnamese units that exist today, from the layer ``units``."""
+    """The names of the Vietnamese units that exist today, from their register."""
     selection = Selection(
-        catalog["units"], call.actor.clearance, where={"side": [Side.OURS.value]}, fields=["name", "valid_to"]
+        Unit.layer, call.actor.clearance, where={"side": [Side.OURS.value]}, fields=["name", "valid_to"]
     )
     today = dt.datetime.now(dt.UTC).date().isoformat()
     with call.reading() as session:
@@ -119,7 +123,7 @@ def admin_page(
         resource,
         rows,
         roles={name: role.title for name, role in roles.items()},
-        units=current_unit_names(call),
+        unit_names=current_unit_names(call),
         **context,
         **page_context(call.request),
     )

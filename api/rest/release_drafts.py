@@ -16,6 +16,7 @@ from gis.read import Selection, pages
 from gis.release import PreparedPart, ReleaseState, Terms
 from gis.text import LONE_SURROGATE, Missing, Text, invalid, parse_date
 from gis.write import ERROR_TEXTS, FieldValueError, bodies, clean_text
+from layers.documents import Document
 from layers.policy import PARTNER
 from layers.secrecy import refuse_state_secret
 
@@ -151,7 +152,7 @@ def terms_of(session: Session, draft: VersionDraft, actor: Actor) -> Terms:
     """
     basis = draft.basis
     if draft.document is not None:
-        selection = Selection(catalog["documents"], actor.clearance)
+        selection = Selection(Document.layer, actor.clearance)
         try:
             properties = json.loads(pages.read_feature(session, selection, draft.document))["properties"]
         except Missing:

@@ -1,7 +1,7 @@
 // The layer cards of `/api/layers`: the fields of each layer, its code lists, and what the reader may do.
 
 import { request } from "./http.js";
-import { localized, message, page } from "./page.js";
+import { language, localized, message, page } from "./page.js";
 
 /** @type {Map<string, LayerCard>} */
 const cards = new Map();
@@ -71,6 +71,20 @@ export const layersByRank = () =>
 
 /** @param {string} layer */
 export const layerTitle = (layer) => localized(layerCard(layer).title);
+
+/**
+ * What several features of a layer are called after a number: Vietnamese nouns have no plural.
+ * @param {string} layer
+ */
+export const nounOf = (layer) =>
+  (language === "vi" ? localized(displayOf(layer).singular) : layerTitle(layer)).toLowerCase();
+
+/**
+ * A number of features of a layer: “5 công trình”.
+ * @param {string} layer
+ * @param {string} n
+ */
+export const countText = (layer, n) => message("count_of", { n, what: nounOf(layer) });
 
 /**
  * @param {string} layer
