@@ -24,7 +24,7 @@ from api.ogc import (
     tiles,
     write,
 )
-from api.pages import pages, releases as release_pages
+from api.pages import board, new_feature, pages, releases as release_pages
 from api.rest import (
     access_log,
     basemap,
@@ -60,7 +60,9 @@ ROUTER_MODULES = (
     export,
     layer_descriptions,
     basemap,
+    new_feature,
     pages,
+    board,
     change_feed,
     releases,
     release_pages,

@@ -56,6 +56,28 @@ class Category(CodeList):
     LOCAL = "local", ("Phụ (địa phương)", "Local"), Mark("gate-local", INK)
 
 
+CATEGORIES_UPWARD = (Category.LOCAL, Category.MAIN, Category.INTERNATIONAL)
+"""The categories from the lowest up (Decree 112/2014/NĐ-CP, Article 4), to compare today's with the planned one."""
+
+
+def category_rank(category: str | None) -> int:
+    """The position of a category in ``CATEGORIES_UPWARD``; -1 for none."""
+    return CATEGORIES_UPWARD.index(Category(category)) if category else -1
+
+
+class PlanProgress(CodeList):
+    """How far a gate is with the category that is planned for 2030."""
+
+    REACHED = "reached", ("Đã đạt", "Reached"), Mark("circle", GREEN)
+    UNDER_WAY = "under_way", ("Đang triển khai", "Under way"), Mark("triangle", AMBER)
+    NOT_BEGUN = "not_begun", ("Chưa triển khai", "Not begun"), Mark("diamond", BLUE)
+    NOT_PLANNED = (
+        "not_planned",
+        ("Không có trong quy hoạch đến năm 2030", "Not in the 2030 plan"),
+        Mark("circle", GREY),
+    )
+
+
 class Mode(CodeList):
     """The mode of transport."""
 
@@ -112,6 +134,17 @@ class EventKind(CodeList):
 
     NOTE = "note", ("Ghi nhận", "Note")
     RESTORED = "restored", ("Khôi phục", "Restored")
+
+
+def plan_progress(gate: Mapping[str, Any]) -> PlanProgress:
+    """How far the gate with these properties is with its plan: reached if its category is no lower than planned."""
+    planned = gate.get("planned_2030")
+    if not planned:
+        return PlanProgress.NOT_PLANNED
+    if category_rank(gate.get("category")) >= category_rank(planned):
+        return PlanProgress.REACHED
+    begun = gate.get("stage") not in (None, GateStage.IN_PLAN, GateStage.OPERATING)
+    return PlanProgress.UNDER_WAY if begun else PlanProgress.NOT_BEGUN
 
 
 PLANS = Children("gate_plans", ("category", "horizon", "on"))

@@ -1,4 +1,4 @@
-"""The download menu: all export formats, the most used first, for the office and for a partner."""
+"""The download menu: all export formats in the order of their rank, for the office and for a partner."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from gis.files import FORMATS
 from maps.rendering import localized, url_with_query
 
-FORMAT_ORDER = ("geojson", "gpkg", "xlsx", "csv", "shp", "kml", "fgb", "parquet", "geojsonseq")
 READERS = ("office", "partner")
 
 
@@ -27,10 +26,10 @@ def downloads(
         reader: [
             Download(
                 name,
-                localized(FORMATS[name].title, language),
+                localized(declared.title, language),
                 layer and _export_url(layer, filters or {}, name, reader),
             )
-            for name in FORMAT_ORDER
+            for name, declared in FORMATS.items()
         ]
         for reader in READERS
     }

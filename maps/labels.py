@@ -12,7 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from gis.model import PLACEHOLDER, field_types
-from gis.text import dates, format_date, with_unit
+from gis.text import dates, format_date, format_number, with_unit
 from layers.policy import SYSTEM
 from maps.messages import messages_in
 from maps.rendering import localized, mark_svg
@@ -118,6 +118,18 @@ def template_text(template: str, card: Card, feature: Feature, language: str) ->
             continue
         text += (separator if text else "") + filled
     return text.strip()
+
+
+def noun_of(card: Card, number: int, language: str) -> str:
+    """What that number of features of a layer is called; Vietnamese nouns have no plural."""
+    plural = language == "en" and number != 1
+    return localized(card["title"], language).lower() if plural else localized(card["display"]["singular"], language)
+
+
+def count_text(card: Card, number: int, language: str) -> str:
+    """A number of features of a layer: “5 công trình”."""
+    what = noun_of(card, number, language)
+    return messages_in(language)["count_features"].format(n=format_number(number, language), what=what)
 
 
 def actor_text(actor: str | None, language: str) -> str:

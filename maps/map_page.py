@@ -19,7 +19,8 @@ from gis.model import Layer, all_layers, display_of
 from maps.assets import static_folder
 from maps.downloads import downloads
 from maps.folium_patch import render_script
-from maps.rendering import render
+from maps.messages import messages_in
+from maps.rendering import localized, render
 
 DEFAULT_VIEW = (16.2, 106.2, 6)
 """Latitude, longitude and zoom of a view of the whole land border: the first view if none is configured."""
@@ -171,6 +172,18 @@ def map_page(language: str, *, home: tuple[float, float, float] = DEFAULT_VIEW, 
     )
 
 
-def incident_page(language: str, *, home: tuple[float, float, float] = DEFAULT_VIEW, **context: Any) -> str:
-    """The page ``/incidents/new``: the map with the form for an incident in its panel."""
-    return render("pages/incident_report.html", language, path="/incidents/new", home=home, **context)
+def new_feature_page(
+    language: str, *, layer: Layer, home: tuple[float, float, float] = DEFAULT_VIEW, **context: Any
+) -> str:
+    """The page for a new feature of a layer: the map with a form in its panel."""
+    display = display_of(layer)
+    what = localized(display.singular_text, language)
+    return render(
+        "pages/incident_report.html",
+        language,
+        path=display.new_page,
+        layer=layer.name,
+        new_title=messages_in(language)["new_feature"].format(what=what),
+        home=home,
+        **context,
+    )

@@ -17,7 +17,9 @@ MESSAGES: dict[str, Text] = {
     "map": Text("Bản đồ", "Map"),
     "board": Text("Bảng điều hành", "Board"),
     "layers": Text("Lớp bản đồ", "Layers"),
-    "report": Text("Ghi sự vụ", "Log incident"),
+    "new_feature": Text("Ghi {what}", "Log {what}"),
+    "administration": Text("Quản lý", "Administration"),
+    "other_layers": Text("Lớp khác", "Other layers"),
     "other_language": Text("EN", "VI"),
     "other_language_name": Text("Read in English", "Xem bằng tiếng Việt"),
     "office": Text("Cơ quan thường trực", "Office"),
@@ -67,17 +69,15 @@ MESSAGES: dict[str, Text] = {
     "device_time": Text("nhập trên thiết bị lúc {moment}", "entered on the device at {moment}"),
     "system_actor": SYSTEM.role.title,
     "request_id": Text("Mã yêu cầu {id}", "Request {id}"),
-    # The tabs and lists.
-    "works": Text("Công trình", "Works"),
-    "gates": Text("Cửa khẩu", "Gates"),
-    "incidents": Text("Sự vụ", "Incidents"),
-    "tasks": Text("Nhiệm vụ", "Tasks"),
+    # The tabs and lists. `what` is the name of a feature in Vietnamese; in English of as many as it says.
+    "count_features": Text("{n} {what}", "{n} {what}"),
     "count_rows": Text("{n} dòng", "{n} rows"),
     "in_view": Text("trong phạm vi bản đồ", "within the map view"),
     "more_than": Text("trên {n}", "more than {n}"),
     "nothing_in_view": Text("Không có kết quả trong phạm vi bản đồ.", "Nothing within the map view."),
-    "nothing_yet": Text("Chưa có {what}.", "No {what} yet."),
-    "empty_rows": Text("Không có kết quả phù hợp. Bỏ bớt điều kiện lọc.", "Nothing matches. Remove a filter."),
+    "empty_features": Text("Chưa có {what} nào.", "There are no {what} yet."),
+    "empty_match": Text("Không có {what} nào khớp với điều kiện lọc.", "No {what} match the filters."),
+    "add_feature": Text("Thêm {what}", "Add {what}"),
     "as_list": Text("Mở danh sách", "Open the list"),
     "on_map": Text("Xem trên bản đồ", "See on the map"),
     "downloads": Text("Tải xuống", "Download"),
@@ -109,7 +109,6 @@ MESSAGES: dict[str, Text] = {
     "due_on": Text("hạn {day}", "due {day}"),
     "waiting_since": Text("chờ từ {day}", "waiting since {day}"),
     "since": Text("từ {day}", "since {day}"),
-    "waits_on": Text("chờ {whom}", "waits on {whom}"),
     "waiting_on": Text("Chờ: {whom}", "Waiting on: {whom}"),
     # Layers and legend.
     "legend": Text("Chú giải", "Legend"),
@@ -124,8 +123,6 @@ MESSAGES: dict[str, Text] = {
     "worst_status": Text("nặng nhất: {status}", "worst: {status}"),
     "drawn_now": Text("{n} đang hiện", "{n} drawn"),
     "zoom_for_all": Text("Phóng to để xem tất cả", "Zoom in to see all"),
-    "count_features": Text("{n} {what}", "{n} {what}"),
-    "add_feature": Text("Thêm {what}", "Add {what}"),
     "offline_since": Text(
         "Mất kết nối. Đang hiển thị số liệu lúc {moment}; sẽ tự tải lại khi có mạng.",
         "Connection lost. This is the data of {moment}; it will be loaded again when the network is back.",
@@ -161,7 +158,7 @@ MESSAGES: dict[str, Text] = {
     "nearest_marker": Text("mốc gần nhất {marker}", "nearest marker {marker}"),
     "length": Text("dài {d}", "length {d}"),
     "chainage": Text("Lý trình", "Chainage"),
-    "report_here": Text("Ghi sự vụ tại đây", "Log an incident here"),
+    "new_here": Text("{new} tại đây", "{new} here"),
     "address_accuracy": Text("vị trí theo mốc ±{d}", "marker address ±{d}"),
     "northing": Text("X (Bắc)", "X (north)"),
     "easting": Text("Y (Đông)", "Y (east)"),
@@ -290,44 +287,13 @@ MESSAGES: dict[str, Text] = {
     # Distances.
     "metres": Text("{n} m", "{n} m"),
     "kilometres": Text("{n} km", "{n} km"),
-    # The board.
+    # The board; its figures and tables are declared in ``layers/boards.py``.
     "board_title": Text("Bảng điều hành Ban Chỉ đạo công tác biên giới", "Border steering committee"),
-    "fig_overdue": Text("công trình quá hạn", "works overdue"),
-    "fig_waiting": Text("công trình chờ ý kiến cấp trên", "works waiting on a higher level"),
-    "fig_tasks": Text("nhiệm vụ quá hạn hoặc đang chờ", "tasks overdue or waiting"),
-    "fig_incidents": Text("sự vụ đang xử lý", "incidents being handled"),
-    "fig_severe": Text("{n} sự vụ nghiêm trọng, đặc biệt nghiêm trọng", "{n} high or critical"),
-    "fig_gates": Text(
-        "cửa khẩu đã đạt loại hình theo quy hoạch đến năm 2030", "gates at the category planned for 2030"
-    ),
-    "fig_markers": Text("mốc hư hỏng hoặc có nguy cơ", "markers damaged or at risk"),
-    "fig_longest": Text("lâu nhất {n} ngày", "longest {n} days"),
-    "fig_none": Text("không có", "none"),
-    "fig_open_list": Text("mở danh sách", "open the list"),
     "board_map": Text("Hiện trạng tuyến biên giới", "The border today"),
-    "board_outstanding": Text("Quá hạn và vướng mắc", "Overdue and blocked"),
-    "board_outstanding_none": Text(
-        "Không có nhiệm vụ, công trình quá hạn hoặc đang chờ.", "No tasks or works are overdue or waiting."
-    ),
     "board_recalled": Text("{n} mục đã tự động ngừng chia sẻ", "Sharing stopped automatically: {n} features"),
-    "board_gates": Text(
-        "Cửa khẩu: hiện trạng và quy hoạch (QĐ 1199, 1200/QĐ-TTg)", "Gates: today and plan (1199, 1200/QĐ-TTg)"
-    ),
-    "board_gates_none": Text("Chưa nhập cửa khẩu nào.", "No gates entered yet."),
-    "col_item": Text("Nội dung", "Matter"),
-    "col_unit": Text("Đơn vị", "Unit"),
-    "col_due": Text("Thời hạn", "Due"),
-    "col_blocked": Text("Vướng mắc", "Obstacle"),
-    "col_gate": Text("Cửa khẩu", "Gate"),
-    "col_now": Text("Hiện trạng", "Today"),
-    "col_2030": Text("Đến năm 2030", "By 2030"),
-    "col_last": Text("Sự kiện gần nhất", "Last event"),
-    "col_next": Text("Bước tiếp theo", "Next step"),
-    "and_more": Text("và {what} nữa", "and {what} more"),
-    "reached": Text("đã đạt", "reached"),
-    "under_way": Text("đang triển khai", "under way"),
-    "not_begun": Text("chưa triển khai", "not begun"),
-    "not_planned": Text("không có trong quy hoạch đến năm 2030", "not in the 2030 plan"),
+    "board_and_more": Text("và {what} nữa", "and {what} more"),
+    "board_none": Text("không có", "none"),
+    "board_open_list": Text("mở danh sách", "open the list"),
     # The borders, as options of a filter.
     "VN-KH": Text("Việt Nam – Campuchia", "Vietnam – Cambodia"),
     "VN-CN": Text("Việt Nam – Trung Quốc", "Vietnam – China"),
@@ -386,7 +352,7 @@ MESSAGES: dict[str, Text] = {
     ),
 }
 
-TEMPLATE_ONLY_PREFIXES = ("as_of_", "board_", "changes_", "col_", "fig_")
+TEMPLATE_ONLY_PREFIXES = ("as_of_", "board_", "changes_")
 """Prefixes of keys that no script uses: they are left out of the JSON block, which is in every page."""
 
 

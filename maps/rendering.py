@@ -20,6 +20,7 @@ from gis.text import Language, Text, format_date, format_datetime, format_number
 from maps.assets import typeface_urls
 from maps.marks import shape_or_circle
 from maps.messages import TEMPLATE_ONLY_PREFIXES, messages_in
+from maps.navigation import Navigation
 
 _environment = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -47,19 +48,19 @@ class Person:
     unit: str | None
     csrf: str
     may_report: bool
-    may_manage_accounts: bool
     may_manage_releases: bool = False
-    may_read_access_log: bool = False
 
 
 def render(template: str, language: Language | str, **context: Any) -> str:
     """Render ``template`` in ``language`` (Vietnamese unless it is ``en``); everything in ``context`` is escaped.
 
-    ``parts/shell.html`` uses ``path`` and ``query`` (for the language switch), ``office``, ``as_of`` (now, if None) and
-    ``person``, who has signed in. ``page_messages`` are messages that only this page needs.
+    ``parts/shell.html`` uses ``path`` and ``query`` (for the language switch), ``office``, ``as_of`` (now, if None),
+    ``person``, who has signed in, and ``navigation``. ``page_messages`` are messages that only this page needs.
     """
     language = "en" if language == "en" else "vi"
-    shell: dict[str, Any] = {"path": "/", "query": {}, "office": "", "as_of": None, "person": None} | context
+    shell: dict[str, Any] = {
+        "path": "/", "query": {}, "office": "", "as_of": None, "person": None, "navigation": Navigation(),
+    } | context  # fmt: skip
     shell["as_of"] = shell["as_of"] or datetime.now(UTC)
     messages = messages_in(language) | {
         key: localized(text, language) for key, text in shell.pop("page_messages", {}).items()
@@ -72,6 +73,7 @@ def render(template: str, language: Language | str, **context: Any) -> str:
         language=language,
         messages=messages,
         script_messages={key: text for key, text in messages.items() if not key.startswith(TEMPLATE_ONLY_PREFIXES)},
+        current=shell["navigation"].current(shell["path"]),
         switch=_language_switch_url(shell["path"], shell["query"], language),
         **shell,
     )

@@ -230,6 +230,8 @@ interface PageData {
   /** Latitude, longitude and zoom of the first view. */
   home: [number, number, number];
   tabs: string[];
+  /** The layers that the board's map draws, with their filters. */
+  overlays?: { layer: string; filter: Record<string, string> }[];
   [name: string]: any;
 }
 

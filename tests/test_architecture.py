@@ -1,4 +1,4 @@
-"""The structure of the source: imports, file names, EPSG numbers, SQL, resources from other hosts."""
+"""The structure of the source: imports, file names, EPSG numbers, SQL, names of layers, resources from elsewhere."""
 
 import ast
 import re
@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import layers  # noqa: F401 - fills the catalog
+from gis.model import catalog
 from gis.model.field_types import FIELD_TYPES
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -138,3 +140,60 @@ def test_only_field_types_tells_types_of_fields_apart():
     assert places == []
     for table in ('{"text": 1, "integer": 2}', 'field.type in ("date", "datetime")', 'match f.type:\n case "uuid": 1'):
         assert any(map(_tells_types_apart, ast.walk(ast.parse(table)))), table
+
+
+LAYER_NAMES_BY_CHANCE = {
+    ("gis/files/gdal.py", "lines"): "the suffix of a table of line geometries",
+    ("gis/files/gdal.py", "areas"): "the suffix of a table of area geometries",
+    ("api/ogc/openapi.py", "lines"): "the path of the basemap's boundary line, on which clients rely",
+    ("api/rest/basemap.py", "lines"): "the path of the basemap's boundary line, on which clients rely",
+    ("maps/static/map/basemap.js", "lines"): "the path of the basemap's boundary line, on which clients rely",
+}
+"""Quoted words outside ``layers/`` that are the name of a layer by chance, with what they mean."""
+
+PENDING_LAYER_NAMES = {
+    "api/pages/pages.py",
+    "maps/map_page.py",
+    "maps/pages/lists.py",
+    "maps/static/forms/gate_events.js",
+    "maps/static/forms/link_dialog.js",
+    "maps/static/forms/links.js",
+    "maps/static/forms/procedure.js",
+    "maps/static/map/feature_page.js",
+    "maps/static/map/legend.js",
+    "maps/static/map/list_filters.js",
+    "maps/static/map/map_marks.js",
+    "maps/static/map/overlays.js",
+}
+"""Files that still quote names of layers; the list only becomes shorter."""
+
+QUOTED = re.compile(r"""(["'`])((?:(?!\1)[^\\\n])*)\1""")
+COMMENT = re.compile(r"/\*.*?\*/|(?<!:)//[^\n]*|\{#.*?#\}|<!--.*?-->", re.DOTALL)
+
+
+def _quoted_texts(path: Path) -> set[str]:
+    """Every quoted text of a source, without those of comments, and the keys of objects in scripts."""
+    source = path.read_text("utf-8")
+    if path.suffix == ".py":
+        return _texts(ast.parse(source))
+    code = COMMENT.sub("", source)
+    texts = {match[2] for match in QUOTED.finditer(code)}
+    return texts | set(re.findall(r"[{,\s](\w+): [\"']", code)) if path.suffix == ".js" else texts
+
+
+def _layer_names_in(path: Path) -> set[str]:
+    """The names of layers that a source quotes: alone, as a segment of a path, or in a list with commas."""
+    segments = {segment for text in _quoted_texts(path) if " " not in text for segment in re.split("[/?&=,]", text)}
+    return set(catalog) & segments
+
+
+def test_no_layer_name_is_quoted_outside_layers():
+    """A page, route or script that names a layer would not serve a new one; it reads the card instead."""
+    quoted = {
+        (str(path.relative_to(CHECKOUT)), name)
+        for path in sources(".py", ".js", ".html", ".css")
+        if not path.is_relative_to(CHECKOUT / "layers")
+        for name in _layer_names_in(path)
+    } - LAYER_NAMES_BY_CHANCE.keys()
+    assert sorted(entry for entry in quoted if entry[0] not in PENDING_LAYER_NAMES) == []
+    assert PENDING_LAYER_NAMES - {file for file, _ in quoted} == set(), "these no longer need the exception"

@@ -19,14 +19,18 @@ from api.http.dependencies import PageCallParam, inline_dependency
 from api.http.page import page_context, page_response
 from gis.accounts import people, second_factor, sign_ins
 from gis.db import Role, result_of
-from gis.model import catalog
 from gis.read import Selection, pages
 from gis.text import Forbidden, Text, invalid
 from layers.markers import Side
 from layers.policy import ASSIGNABLE_ROLES
+from layers.units import Unit
+from maps.messages import MESSAGES
+from maps.navigation import declare_page
 from maps.pages import accounts
 
 router = APIRouter(tags=["people"], include_in_schema=False)
+
+declare_page("/people", MESSAGES["people"], rank=240, allows=lambda reader: reader.manages_accounts)
 
 FOR_ADMINISTRATORS = Text("Chỉ dành cho quản trị viên", "Only for administrators")
 NOT_OWN_ACCOUNT = Text(
@@ -76,11 +80,11 @@ class NewAccount(Form):
 
 
 def current_unit_names(call: PersonCall) -> list[str]:
-    """The names of the Vietnamese units that exist today, from the layer ``units``."""
+    """The names of the Vietnamese units that exist today, from their register."""
     today = dt.datetime.now(dt.UTC).date().isoformat()
     with call.reading() as session:
         where, fields = {"side": [Side.OURS.value]}, ["name", "valid_to"]
-        selection = Selection.for_reader(session, catalog["units"], where=where, fields=fields)
+        selection = Selection.for_reader(session, Unit.layer, where=where, fields=fields)
         features = result_of(pages.read_features(session, selection))
     units = [json.loads(feature)["properties"] for feature in features]
     return sorted({unit["name"] for unit in units if not unit.get("valid_to") or unit["valid_to"] >= today})
@@ -119,7 +123,7 @@ def admin_page(
         resource,
         rows,
         roles={name: role.title for name, role in roles.items()},
-        units=current_unit_names(call),
+        unit_names=current_unit_names(call),
         **context,
         **page_context(call.request),
     )

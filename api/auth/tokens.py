@@ -16,8 +16,12 @@ from gis.release import workflow
 from gis.text import Text, invalid
 from gis.write import FieldValueError
 from layers.policy import ASSIGNABLE_ROLES, RECIPIENT
+from maps.messages import MESSAGES
+from maps.navigation import declare_page
 
 router = APIRouter(tags=["people"], include_in_schema=False)
+
+declare_page("/tokens", MESSAGES["tokens"], rank=250, allows=lambda reader: reader.manages_accounts)
 
 MAX_ITEMS = 20
 """Items in a list of scopes or networks."""

@@ -18,6 +18,7 @@ from starlette.routing import Match
 from api.http.dependencies import language_of, page_language
 from api.http.media_types import HTML, PROBLEM
 from api.http.negotiation import VARY_HEADERS
+from api.http.page import navigation_on, signed_in_person
 from api.http.security import NO_STORE, NO_SUCH_PATH, SECURITY_HEADERS, is_page_request
 from api.settings import Settings
 from gis.text import FieldError, Language, Refusal, Text, errors
@@ -90,7 +91,7 @@ def _error_page(  # noqa: PLR0917 - the parts of the page
     request: Request, language: Language, status: int, title: Text, detail: Text, field_errors: Sequence[str] = ()
 ) -> str:
     settings: Settings = request.app.state.settings
-    detail_text = detail.in_language(language)
+    detail_text, navigation = detail.in_language(language), navigation_on(request)
     return error_page(
         language,
         status=status,
@@ -101,6 +102,8 @@ def _error_page(  # noqa: PLR0917 - the parts of the page
         path="/" + quote(str(request.scope["path"]).lstrip("/")),
         query={name: value for name, value in request.query_params.items() if name != "lang"},
         office=settings.office,
+        person=signed_in_person(request) if navigation.items else None,
+        navigation=navigation,
     )
 
 

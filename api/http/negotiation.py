@@ -13,7 +13,7 @@ from fastapi import Depends, Request, Response
 from api.http.dependencies import Call, call_of, inline_dependency, language_of, page_language
 from api.http.json_text import json_bytes
 from api.http.media_types import HTML
-from api.http.page import signed_in_person
+from api.http.page import navigation_on, signed_in_person
 from api.http.query import refuse_unknown_parameters
 from api.settings import Settings
 from gis.model import Field
@@ -155,6 +155,7 @@ def html_response(
         query={name: value for name, value in request.query_params.items() if name != "lang"},
         office=settings.office,
         person=signed_in_person(request),
+        navigation=navigation_on(request),
     )
     headers = {**VARY_HEADERS, "Content-Language": page_language(request), "Cache-Control": "private, no-cache"}
     return Response(html, media_type=HTML, headers=headers)

@@ -10,7 +10,8 @@ from api.http.etag import etag, is_not_modified
 from api.http.media_types import HTML
 from api.http.query import moment_of
 from api.settings import Settings
-from layers.policy import ASSIGNABLE_ROLES, may_list_changes_of
+from layers.policy import ANONYMOUS, ASSIGNABLE_ROLES
+from maps.navigation import Navigation, Reader, navigation_of
 from maps.rendering import Person
 
 LANGUAGE_COOKIE_S = 365 * 24 * 3600
@@ -36,7 +37,7 @@ def page_response(request: Request, html: str) -> Response:
 
 
 def page_context(request: Request) -> dict[str, Any]:
-    """The arguments that every page function takes: office, ``as_of``, query parameters and the signed-in person."""
+    """The arguments that every page function passes on: office, ``as_of``, query, signed-in person, navigation."""
     settings: Settings = request.app.state.settings
     as_of = moment_of(request.query_params.get("as_of"), "as_of")
     return {
@@ -44,7 +45,17 @@ def page_context(request: Request) -> dict[str, Any]:
         "as_of": as_of or dt.datetime.now(dt.UTC),
         "query": {name: value for name, value in request.query_params.items() if name != "lang"},
         "person": signed_in_person(request),
+        "navigation": navigation_on(request),
     }
+
+
+def navigation_on(request: Request) -> Navigation:
+    """The navigation of the reader; empty before anybody has been authenticated."""
+    if getattr(request.state, "actor", ANONYMOUS) is ANONYMOUS:
+        return Navigation()
+    principal, actor = principal_of(request), actor_of(request)
+    manages_accounts = principal is not None and actor.role.administrator and principal.has_second_factor
+    return navigation_of(Reader(actor, manages_accounts))
 
 
 def signed_in_person(request: Request) -> Person | None:
@@ -58,8 +69,6 @@ def signed_in_person(request: Request) -> Person | None:
         title=principal.title,
         unit=principal.unit,
         csrf=principal.csrf,
-        may_report="incidents" in actor.role.edits and not actor.role.edits["incidents"],
-        may_manage_accounts=actor.role.administrator and principal.has_second_factor,
+        may_report=bool(navigation_on(request).new),
         may_manage_releases=actor.role.manages_releases,
-        may_read_access_log=may_list_changes_of(actor, ""),
     )

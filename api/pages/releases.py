@@ -13,13 +13,21 @@ from api.rest.layers import layer_card
 from api.rest.releases import RELEASE_MANAGERS_ONLY, ReleaseParam
 from api.settings import Settings
 from gis.db import result_of
-from gis.model import all_layers, catalog
+from gis.model import all_layers
 from gis.read import Selection, pages
 from gis.release import ALWAYS_RELEASED_FIELDS, ReleaseState, snapshot_layer, workflow
 from gis.text import Missing
+from layers.documents import Document
+from maps.messages import MESSAGES
+from maps.navigation import declare_page
 from maps.pages import releases as release_pages
 
 router = APIRouter(tags=["releases"], include_in_schema=False, dependencies=RELEASE_MANAGERS_ONLY)
+
+declare_page("/releases", MESSAGES["releases"], rank=210, allows=lambda reader: reader.actor.role.manages_releases)
+declare_page(
+    "/holdings", release_pages.MESSAGES["holdings"], rank=220, allows=lambda reader: reader.actor.role.manages_releases
+)
 
 MAX_DOCUMENTS = 500
 """Documents that the form offers as the basis of a release."""
@@ -71,7 +79,7 @@ def _release_form(call: Call, previous: dict[str, Any] | None = None, etag: str 
     """The form, empty or filled in from the latest version of ``previous``; ``etag`` is that of the draft to change."""
     filters = {part["layer"]: part["filter"] for part in previous["versions"][0]["parts"]} if previous else {}
     with call.reading() as session:
-        selection = Selection.for_reader(session, catalog["documents"], limit=MAX_DOCUMENTS)
+        selection = Selection.for_reader(session, Document.layer, limit=MAX_DOCUMENTS)
         features = result_of(pages.read_features(session, selection))
     documents = [
         {

@@ -14,6 +14,8 @@ from gis.model import all_layers
 from gis.read import TimeSpan
 from gis.text import Forbidden, Text
 from layers.policy import may_list_changes_of
+from maps.messages import MESSAGES
+from maps.navigation import declare_page
 from maps.pages.access_log import access_log_page as render_access_log
 
 
@@ -29,6 +31,8 @@ def require_access_log_reader(actor: ActorParam) -> None:
 
 
 router = APIRouter(tags=["readings"], dependencies=[Depends(inline_dependency(require_access_log_reader))])
+
+declare_page("/readings", MESSAGES["readings"], rank=230, allows=lambda reader: may_list_changes_of(reader.actor, ""))
 
 ACCESS_LOG_PARAMETERS = ("since", "until", "by", "layer", "after", "limit")
 ROWS_PER_PAGE, MAX_ROWS = 200, 1000

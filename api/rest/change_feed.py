@@ -25,9 +25,13 @@ from gis.model import Layer, all_layers
 from gis.read import ChangeFeedEntry, Selection, TimeSpan, change_feed
 from gis.text import Forbidden, Malformed, Text
 from layers.policy import may_list_changes_of
+from maps.messages import MESSAGES
+from maps.navigation import declare_page
 from maps.pages.changes import changes_page as render_changes
 
 router = APIRouter(tags=["past"])
+
+declare_page("/changes", MESSAGES["changes_title"], rank=100)
 
 CHANGE_FEED_PARAMETERS = ("since", "until", "by", "after", "limit")
 UNSUPPORTED_PARAMETERS = ("as_of", "count", "crs", "properties", "reader", "sortby")

@@ -37,7 +37,7 @@ def layers(actor: ActorParam) -> dict[str, Any]:
 
 def may_create(actor: Actor, layer: Layer) -> bool:
     """Whether pages offer the actor to create features of the layer; PostgreSQL decides whether it succeeds."""
-    return layer.editable and layer.name in actor.role.edits and not actor.role.edits[layer.name]
+    return layer.editable and actor.role.may_create(layer.name)
 
 
 def layer_card(layer: Layer, actor: Actor) -> dict[str, Any]:

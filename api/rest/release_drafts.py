@@ -16,6 +16,7 @@ from gis.read import Selection, pages
 from gis.release import PreparedPart, ReleaseState, Terms
 from gis.text import LONE_SURROGATE, Missing, Text, invalid, parse_date
 from gis.write import ERROR_TEXTS, FieldValueError, bodies, clean_text
+from layers.documents import Document
 from layers.secrecy import refuse_state_secret
 
 UNSUPPORTED_PARAMETERS = (
@@ -150,7 +151,7 @@ def terms_of(session: Session, draft: VersionDraft) -> Terms:
     """
     basis = draft.basis
     if draft.document is not None:
-        selection = Selection.for_reader(session, catalog["documents"])
+        selection = Selection.for_reader(session, Document.layer)
         try:
             properties = json.loads(result_of(pages.read_feature(session, selection, draft.document)))["properties"]
         except Missing:

@@ -29,7 +29,6 @@ from api.rest.release_documents import (
 )
 from api.rest.release_drafts import REQUIRED, ReleaseName, StateTransition, VersionDraft, prepared_parts, terms_of
 from gis.db import Session
-from gis.model import catalog
 from gis.read import Selection
 from gis.release import (
     FeatureContent,
@@ -42,6 +41,7 @@ from gis.release import (
     workflow,
 )
 from gis.text import Malformed, Missing, Stale, Text, invalid
+from layers.markers import Marker
 from layers.policy import PARTNER
 
 
@@ -250,5 +250,5 @@ def read_holdings(call: Call) -> list[dict[str, Any]]:
             ids = [feature_id(feature)]
         elif at:
             where = {"number": [at.strip()], **({"border": [border]} if border else {})}
-            ids = holdings.ids_of(session, Selection.for_reader(session, catalog["markers"], where=where))
+            ids = holdings.ids_of(session, Selection.for_reader(session, Marker.layer, where=where))
         return holdings.list_holdings(session, recipient=recipient or None, features=ids)

@@ -36,6 +36,10 @@ class Role:
         """What the role may read: a level, with a lower one outside of the own unit for a scoped role."""
         return ScopedClearance(self.level) if self.scoped else self.level
 
+    def may_create(self, layer: str) -> bool:
+        """Whether it may create features of the layer; PostgreSQL decides which."""
+        return layer in self.edits and not self.edits[layer]
+
     @property
     def own_unit_role(self) -> str:
         """The PostgreSQL role that owns the views through which a scoped role reads masked columns of the own unit."""

@@ -11,9 +11,10 @@ in the reader's language, under the titles of the fields, with longitude and lat
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field as attribute
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from psycopg import AsyncClientCursor, AsyncConnection
 
@@ -31,6 +32,9 @@ from gis.read.sql import feature_json_sql, selected_fields, selection_geometry_s
 from gis.text.errors import Malformed, TooLarge
 from gis.text.i18n import Language, Text
 
+if TYPE_CHECKING:
+    from gis.files.spool import Spool
+
 MAX_ROWS: Final = 1_000_000
 """The limit of rows of a file that is written before it is sent: a sheet of Excel has at most 1,048,576 rows."""
 
@@ -42,48 +46,49 @@ CHUNK_BYTES: Final = 64 * 1024
 class Format:
     """A file format: its name in URLs, its title, its media type and its file extension.
 
-    ``streams`` formats need no file on the server, ``delimited`` ones are tables, and ``geographic_only`` ones have
-    WGS 84 coordinates only.
+    ``rank`` is its place in menus. ``write`` writes the rows of a spool into a file; ``streams`` formats need no file
+    on the server. ``delimited`` formats are tables, and ``geographic_only`` ones have WGS 84 coordinates only.
     """
 
     name: str
     title: Text
     media_type: str
     extension: str
+    rank: int
+    write: "Callable[[Export, Spool, Path], None] | None" = None
     streams: bool = False
     delimited: bool = False
     geographic_only: bool = False
 
 
-FORMATS: Final = {
-    entry.name: entry
-    for entry in (
-        Format("geojson", Text("GeoJSON", "GeoJSON"), "application/geo+json", ".geojson", streams=True),
-        Format(
-            "geojsonseq",
-            Text("GeoJSON theo dòng", "GeoJSON text sequence"),
-            "application/geo+json-seq",
-            ".geojsons",
-            streams=True,
-        ),
-        Format("gpkg", Text("GeoPackage (QGIS, QField)", "GeoPackage (QGIS, QField)"),
-               "application/geopackage+sqlite3", ".gpkg"),
-        Format("shp", Text("Shapefile (nén)", "Shapefile (zipped)"), "application/zip", ".zip"),
-        Format("kml", Text("KML (Google Earth)", "KML (Google Earth)"),
-               "application/vnd.google-earth.kml+xml", ".kml", streams=True, geographic_only=True),
-        Format("fgb", Text("FlatGeobuf", "FlatGeobuf"), "application/flatgeobuf", ".fgb"),
-        Format("parquet", Text("GeoParquet", "GeoParquet"), "application/vnd.apache.parquet", ".parquet"),
-        Format(
-            "xlsx",
-            Text("Bảng tính Excel", "Excel workbook"),
-            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            ".xlsx",
-        ),
-        Format("csv", Text("CSV", "CSV"), "text/csv", ".csv", streams=True, delimited=True),
-    )
-}  # fmt: skip
+FORMATS: Final[dict[str, Format]] = {}
+"""The formats by name, in the order of menus. Each module of a format declares its own."""
 
-STREAMED_FORMATS: Final = ", ".join(entry.name for entry in FORMATS.values() if entry.streams)
+
+def declare_format(declared: Format) -> Format:
+    """Add a format to ``FORMATS``."""
+    in_order = sorted([*FORMATS.values(), declared], key=lambda entry: entry.rank)
+    FORMATS.clear()
+    FORMATS.update({entry.name: entry for entry in in_order})
+    return declared
+
+
+GEOJSON, CSV, KML, GEOJSONSEQ = (
+    declare_format(entry)
+    for entry in (
+        Format("geojson", Text("GeoJSON", "GeoJSON"), "application/geo+json", ".geojson", rank=20, streams=True),
+        Format("csv", Text("CSV", "CSV"), "text/csv", ".csv", rank=40, streams=True, delimited=True),
+        Format("kml", Text("KML (Google Earth)", "KML (Google Earth)"), "application/vnd.google-earth.kml+xml", ".kml",
+               rank=60, streams=True, geographic_only=True),
+        Format("geojsonseq", Text("GeoJSON theo dòng", "GeoJSON text sequence"), "application/geo+json-seq",
+               ".geojsons", rank=90, streams=True),
+    )
+)  # fmt: skip
+
+
+def streamed_formats() -> list[str]:
+    """The names of the formats without a limit of rows."""
+    return [entry.name for entry in FORMATS.values() if entry.streams]
 
 
 def find_format(name: str) -> Format:
@@ -137,12 +142,13 @@ class Export:
 
 def too_large() -> TooLarge:
     """The refusal of an export of more than ``MAX_ROWS`` rows, naming the formats without a limit."""
+    names = ", ".join(streamed_formats())
     return TooLarge(
         Text(
-            f"Quá {f'{MAX_ROWS:,}'.replace(',', '.')} dòng: hãy lọc bớt hoặc chọn {STREAMED_FORMATS}",
-            f"Over {MAX_ROWS:,} rows: narrow the filter or choose one of {STREAMED_FORMATS}",
+            f"Quá {f'{MAX_ROWS:,}'.replace(',', '.')} dòng: hãy lọc bớt hoặc chọn {names}",
+            f"Over {MAX_ROWS:,} rows: narrow the filter or choose one of {names}",
         ),
-        extra={"most": MAX_ROWS, "formats": STREAMED_FORMATS.split(", ")},
+        extra={"most": MAX_ROWS, "formats": streamed_formats()},
     )
 
 
@@ -166,11 +172,11 @@ async def stream(database: Database, actor: Actor, export: Export) -> AsyncItera
             if len(buffer) >= CHUNK_BYTES:
                 yield bytes(buffer)
                 buffer.clear()
-        if export.format.name == "geojson":
+        if export.format is GEOJSON:
             buffer += b"]," + json.dumps(export.metadata(), ensure_ascii=False)[1:].encode()
-        elif export.format.name == "kml":
+        elif export.format is KML:
             buffer += kml.DOCUMENT_END
-        elif export.format.name == "geojsonseq" and not export.number:
+        elif export.format is GEOJSONSEQ and not export.number:
             buffer.clear()
         yield bytes(buffer)
 
@@ -197,7 +203,7 @@ async def _copy_rows(connection: AsyncConnection[Any], export: Export) -> AsyncI
         sql, values = pages.unpaged_sql(export.selection, columns)
         options = f"format csv, delimiter '{export.delimiter}'"
     else:
-        row_sql = kml.placemark_sql if export.format.name == "kml" else feature_json_sql
+        row_sql = kml.placemark_sql if export.format is KML else feature_json_sql
         sql, values = pages.unpaged_sql(export.selection, row_sql(export.selection))
         # GeoJSON and KML rows contain neither of these characters, so COPY sends each row unchanged, with a newline.
         options = r"format csv, quote e'\x01', delimiter e'\x02'"

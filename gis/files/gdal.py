@@ -17,10 +17,11 @@ from shapely import GeometryType
 from shapely.geometry.base import BaseMultipartGeometry
 
 from gis.files import qgis
-from gis.files.formats import Export
+from gis.files.formats import Export, Format, declare_format
 from gis.files.spool import BATCH_ROWS, GEOMETRY, Spool, geometries_of, single_parts_of
 from gis.model.layer import Layer
 from gis.read.sql import selected_fields
+from gis.text.i18n import Text
 
 GDAL_ERRORS: Final = (DataSourceError, DataLayerError, FeatureError)
 
@@ -216,3 +217,25 @@ def write_flatgeobuf(export: Export, rows: Spool, path: Path) -> None:
         count = sum(batch.num_rows for batch in batches)  # this driver does not report a full disk
     if count != rows.number:
         raise OSError(f"{count} of {rows.number} features are in the file")
+
+
+declare_format(
+    Format(
+        "gpkg",
+        Text("GeoPackage (QGIS, QField)", "GeoPackage (QGIS, QField)"),
+        "application/geopackage+sqlite3",
+        ".gpkg",
+        rank=30,
+        write=write_geopackage,
+    )
+)
+declare_format(
+    Format(
+        "fgb",
+        Text("FlatGeobuf", "FlatGeobuf"),
+        "application/flatgeobuf",
+        ".fgb",
+        rank=70,
+        write=write_flatgeobuf,
+    )
+)

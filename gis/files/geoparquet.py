@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 from pyproj import CRS
 
 from gis.crs.systems import WGS84
-from gis.files.formats import Export
+from gis.files.formats import Export, Format, declare_format
 from gis.files.spool import GEOMETRY, Spool
+from gis.text.i18n import Text
 
 ROW_GROUP_BATCHES: Final = 20
 """Batches of rows in a row group, which is the unit that a reader can skip."""
@@ -31,3 +32,15 @@ def write_parquet(export: Export, rows: Spool, path: Path) -> None:
         batches = rows.batches()
         while group := list(islice(batches, ROW_GROUP_BATCHES)):
             writer.write_table(pa.Table.from_batches(group).replace_schema_metadata(schema.metadata))
+
+
+declare_format(
+    Format(
+        "parquet",
+        Text("GeoParquet", "GeoParquet"),
+        "application/vnd.apache.parquet",
+        ".parquet",
+        rank=80,
+        write=write_parquet,
+    )
+)

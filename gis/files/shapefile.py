@@ -8,7 +8,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gis.files.formats import Export
+from gis.files.formats import Export, Format, declare_format
 from gis.files.gdal import OutputLayer, lists_as_text, output_layers, write_with_gdal
 from gis.files.spool import Spool
 from gis.model.layer import Layer
@@ -123,3 +123,10 @@ def _readme(export: Export, rows: Spool, cut: Counter[str]) -> str:
         *(f"{short[name]:<{DBF_NAME_LENGTH}}  {name}  ({titles[name].vi} · {titles[name].en})" for name in names),
     ]
     return "\r\n".join(lines) + "\r\n"
+
+
+declare_format(
+    Format(
+        "shp", Text("Shapefile (nén)", "Shapefile (zipped)"), "application/zip", ".zip", rank=50, write=write_shapefile
+    )
+)

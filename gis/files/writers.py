@@ -5,18 +5,16 @@ than a batch and the database waits for no writer. Features without a position a
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from gis.db.actors import Actor
 from gis.db.reader import result_of
 from gis.db.session import Database, Session
-from gis.files.formats import MAX_ROWS, STREAMED_FORMATS, Export, columns_of, too_large
-from gis.files.gdal import GDAL_ERRORS, write_flatgeobuf, write_geopackage
-from gis.files.geoparquet import write_parquet
-from gis.files.shapefile import write_shapefile
-from gis.files.spool import CancellationCheck, Spool, rows_of, spool_rows
+from gis.files.formats import MAX_ROWS, Export, Format, columns_of, declare_format, streamed_formats, too_large
+from gis.files.gdal import GDAL_ERRORS
+from gis.files.spool import CancellationCheck, rows_of, spool_rows
 from gis.files.xlsx import Column, Workbook
 from gis.model.field_types import NUMBER_CELL, TEXT_CELL
 from gis.read import pages
@@ -26,12 +24,27 @@ from gis.text.i18n import Text
 
 log = logging.getLogger(__name__)
 
-WRITE_FAILED: Final = Text(
-    "Máy chủ không ghi được tệp, có thể do hết dung lượng đĩa; hãy báo quản trị viên hoặc chọn định dạng gửi trực tiếp:"
-    f" {STREAMED_FORMATS}",
-    "The server could not write the file; its disk may be full. Tell an administrator, or choose a format that is"
-    f" streamed: {STREAMED_FORMATS}",
+WORKBOOK: Final = declare_format(
+    Format(
+        "xlsx",
+        Text("Bảng tính Excel", "Excel workbook"),
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        ".xlsx",
+        rank=10,
+    )
 )
+
+
+def _write_failed() -> Unavailable:
+    names = ", ".join(streamed_formats())
+    return Unavailable(
+        Text(
+            "Máy chủ không ghi được tệp, có thể do hết dung lượng đĩa; hãy báo quản trị viên hoặc chọn định dạng gửi"
+            f" trực tiếp: {names}",
+            "The server could not write the file; its disk may be full. Tell an administrator, or choose a format that"
+            f" is streamed: {names}",
+        )
+    )
 
 
 def write(
@@ -45,7 +58,7 @@ def write(
         return _write_file(database, actor, export, folder, check_cancelled)
     except (OSError, *GDAL_ERRORS) as fault:
         log.exception("a file was not written", extra={"format": export.format.name})
-        raise Unavailable(WRITE_FAILED) from fault
+        raise _write_failed() from fault
 
 
 def _write_file(
@@ -56,11 +69,11 @@ def _write_file(
     with database.transaction(actor) as session:
         if result_of(pages.count_features(session, export.selection)) > MAX_ROWS:
             raise too_large()
-        if export.format.name == "xlsx":
+        if export.format.write is None:
             _write_workbook(session, export, path, check_cancelled)
             return path
         rows = spool_rows(session, export, folder / "rows.arrow", check_cancelled)
-    WRITERS[export.format.name](export, rows, path)
+    export.format.write(export, rows, path)
     return path
 
 
@@ -98,12 +111,3 @@ def _write_workbook(session: Session, export: Export, path: Path, check_cancelle
 def _cast(sql: str, cell_format: str) -> str:
     """The SQL of a value in the type with which the workbook's writer receives it."""
     return {TEXT_CELL: f"({sql})::text", NUMBER_CELL: f"({sql})::float8"}.get(cell_format, sql)
-
-
-Writer = Callable[[Export, Spool, Path], None]
-WRITERS: Final[Mapping[str, Writer]] = {
-    "gpkg": write_geopackage,
-    "shp": write_shapefile,
-    "fgb": write_flatgeobuf,
-    "parquet": write_parquet,
-}

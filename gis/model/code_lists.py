@@ -72,9 +72,9 @@ class CodeList(str, Enum):
         return BY_ATTENTION.index(colour) if colour in BY_ATTENTION else len(BY_ATTENTION)
 
     @classmethod
-    def flagged(cls, *flags: Flag) -> tuple[str, ...]:
+    def flagged(cls, *flags: Flag, without: Flag | None = None) -> tuple[str, ...]:
         """The values of the codes that have one of the flags, in the order of their declaration."""
-        return tuple(code.value for code in cls if code.flags.intersection(flags))
+        return tuple(code.value for code in cls if code.flags.intersection(flags) and without not in code.flags)
 
     def __str__(self) -> str:
         return str(self.value)

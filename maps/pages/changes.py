@@ -13,7 +13,7 @@ from typing import Any
 from gis.text import format_date, format_datetime, format_number, today
 from maps.labels import Card, actor_text, fields_of, value_text
 from maps.messages import messages_in
-from maps.rendering import Person, localized, render, url_with_query
+from maps.rendering import localized, render, url_with_query
 
 Change = Mapping[str, Any]
 
@@ -67,10 +67,8 @@ def changes_page(
     actor_name: str | None,
     may_filter_by_actor: bool,
     more: str | None = None,
-    office: str = "",
-    as_of: datetime | None = None,
     query: Mapping[str, str] | None = None,
-    person: Person | None = None,
+    **context: Any,
 ) -> str:
     """The page ``/changes``.
 
@@ -84,9 +82,6 @@ def changes_page(
         language,
         path="/changes",
         query=query,
-        office=office,
-        person=person,
-        as_of=as_of,
         days=list(_days(changes, cards, language)),
         counts=[
             (
@@ -104,6 +99,7 @@ def changes_page(
         spans=list(_spans(query, language)),
         may_filter_by_actor=may_filter_by_actor,
         more=more,
+        **context,
     )
 
 

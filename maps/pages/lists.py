@@ -21,15 +21,17 @@ from maps.labels import (
     Feature,
     Field,
     code_of,
+    count_text,
     days_since,
     fields_of,
     is_assumed,
     mark_of,
+    noun_of,
     title_of,
     value_text,
 )
 from maps.messages import messages_in
-from maps.rendering import Person, as_of_query, localized, mark_svg, render, url_with_query
+from maps.rendering import as_of_query, localized, mark_svg, render, url_with_query
 
 _YEARS_BACK = 6
 
@@ -71,12 +73,11 @@ def list_page(
     features: Sequence[Feature],
     language: str,
     *,
-    office: str = "",
     as_of: datetime | None = None,
     query: Mapping[str, str] | None = None,
     more: str | None = None,
     total: int | None = None,
-    person: Person | None = None,
+    **context: Any,
 ) -> str:
     """The list of one layer. ``more`` is the URL of the next page, ``total`` the number of all rows."""
     query = {key: value for key, value in (query or {}).items() if value}
@@ -92,12 +93,12 @@ def list_page(
         language,
         path=f"/{layer}",
         query=query,
-        office=office,
-        person=person,
         as_of=as_of,
         layer=layer,
+        count=count_text(card, len(features) if total is None else total, language),
+        empty=messages_in(language)["empty_match"].format(what=noun_of(card, 0, language)),
         creatable=bool(card.get("creatable")),
-        title=messages_in(language).get(layer) or localized(card["title"], language),
+        title=localized(card["title"], language),
         columns=[_column(name, fields, layer, query, language) for name in names],
         rows=[_row(card, feature, names, fields, language, as_of_filter, today) for feature in rows],
         selects=_filter_controls(card, fields, features, query, language),
@@ -109,6 +110,7 @@ def list_page(
         on_map=url_with_query("/", {**_map_query(layer, filters), **as_of_filter}) if card.get("geometry") else None,
         more=more,
         total=len(features) if total is None else total,
+        **context,
     )
 
 

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.screenshots import TARGETS_TOO_SMALL
 
-PATHS = ["/", "/incidents/new", "/works", "/gates", "/tasks", "/incidents", "/board"]
+PATHS = ["/", "/incidents/new", "/works", "/gates", "/tasks", "/incidents", "/board", "/changes"]
 HOSTILE = "{{7*7}} ${alert(1)} <img src=x onerror=alert(1)> </script><script>alert(1)</script>"
 
 
@@ -109,3 +109,94 @@ def test_hostile_query_parameters_are_inert(visitor):
     expect(page.locator(".place-control .field-fault")).to_be_visible()
     visitor.expect_error("422")
     assert_inert(page)
+
+
+WIDTHS = {"phone": (360, 780), "tablet": (768, 1024), "laptop": (1366, 768), "screen": (1920, 1080)}
+CURRENT = ":is(nav.navigation, .all-pages) a[aria-current]"
+
+
+def open_at(visitor, width, path):
+    """Open a page at one of ``WIDTHS``."""
+    page = visitor.open_on_desktop("about:blank")
+    page.set_viewport_size(dict(zip(("width", "height"), WIDTHS[width], strict=True)))
+    page.goto(path, wait_until="networkidle")
+    return page
+
+
+def visible_entries(page):
+    """Title and path of every entry of the navigation that is there at this width, after its menus have been opened."""
+    links = page.locator("nav.navigation > ul > li > a").filter(visible=True).all()
+    entries = [(link.inner_text(), link.get_attribute("href")) for link in links]
+    menus = page.locator("nav.navigation summary, .all-pages > summary").filter(visible=True)
+    for index in range(menus.count()):
+        menus.nth(index).click()
+        links = page.locator("details.topic[open] a").filter(visible=True).all()
+        entries += [(link.inner_text(), link.get_attribute("href")) for link in links]
+        page.keyboard.press("Escape")
+        expect(page.locator("details.topic[open]")).to_have_count(0)
+    return entries
+
+
+def all_entries(page):
+    """The paths of the navigation, in order."""
+    return page.locator("nav.navigation a").evaluate_all("(links) => links.map((link) => link.getAttribute('href'))")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_page_is_reached_from_every_page_and_marked_as_the_current_one(visitor, server, width):
+    page = open_at(visitor, width, "/")
+    entries = visible_entries(page)
+    layers = {layer["name"] for layer in server.request_json("/api/layers")["layers"]}
+    paths, order = {path for _, path in entries}, all_entries(page)
+    assert {"/", "/board", "/changes", "/releases", "/holdings", "/readings"} <= paths
+    assert {f"/{layer}" for layer in layers} <= paths
+    for title, path in entries:
+        response = page.goto(path, wait_until="networkidle")
+        if response.status == 404 and path.strip("/") in layers:
+            visitor.expect_error("404")  # the list of this layer has no page yet
+            continue
+        assert response.status == 200, path
+        assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[width][0], path
+        assert all_entries(page) == order, path
+        marked = page.locator(CURRENT)
+        assert {link.get_attribute("href") for link in marked.all()} == {path}
+        assert {link.get_attribute("aria-current") for link in marked.all()} == {"page"}
+        assert title in {link.text_content().strip() for link in marked.all()}
+
+
+@pytest.mark.parametrize("width", ["laptop", "screen"])
+def test_navigation_by_keyboard(visitor, width):
+    page = open_at(visitor, width, "/board")
+    page.locator("nav.navigation a").first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("nav.navigation a[aria-current]")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    menu = page.locator("nav.navigation details.topic").first
+    expect(menu.locator("summary")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(menu).to_have_attribute("open", "")
+    page.keyboard.press("ArrowDown")
+    expect(menu.locator("a").first).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(menu.locator("summary")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("End")
+    expect(menu.locator("a").last).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(menu).not_to_have_attribute("open", "")
+    expect(menu.locator("summary")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    expect(menu).not_to_have_attribute("open", "")
+    expect(page.locator("nav.navigation details.topic > summary").nth(1)).to_be_focused()
+
+
+def test_navigation_works_without_a_script(chromium, server):
+    for width in ("phone", "laptop"):
+        size = dict(zip(("width", "height"), WIDTHS[width], strict=True))
+        page = chromium.new_context(base_url=server.base_url, java_script_enabled=False, viewport=size).new_page()
+        page.goto("/board")
+        page.locator("nav.navigation summary, .all-pages > summary").filter(visible=True).first.click()
+        page.locator("details.topic[open] a").filter(has_text="Sự vụ").click()
+        expect(page.locator("h1")).to_have_text("Sự vụ")
+        page.context.close()

@@ -5,23 +5,20 @@ import re
 from collections.abc import Callable
 from functools import partial
 from html.parser import HTMLParser
-from typing import Any
 
 import pytest
 
-from maps.map_page import incident_page, map_page
+from layers.incidents import Incident
+from maps.map_page import map_page, new_feature_page
 from maps.pages.board import board_page
 from maps.rendering import mark_svg
 from tests.hostile_texts import SHORT_PAYLOAD as HOSTILE
 
 AS_OF = dt.datetime(2026, 11, 20, 23, 30, tzinfo=dt.UTC)
-CARDS: dict[str, Any] = {
-    name: {"name": name, "title": {"vi": name, "en": name}, "fields": []} for name in ("works", "tasks", "gates")
-}
 PAGES = [
     map_page,
-    incident_page,
-    partial(board_page, cards=CARDS, works=[], tasks=[], incidents={}, gates=[], markers_in_need=0),
+    partial(new_feature_page, layer=Incident.layer),
+    partial(board_page, cards={}, figures=[], tables=[]),
 ]
 
 

@@ -111,7 +111,7 @@ export class AddressBox {
       location.geometry ? null : element("p", {}, message("number_without_position")),
       systems.length ? element("dl", { className: "facts" }, ...systems) : null,
       zones.length ? this.#zoneList(zones) : null,
-      document.querySelector('[data-key="n"]') ? this.#reportLink(p.border) : null,
+      this.#newFeatureLink(p.border),
     );
   }
 
@@ -125,10 +125,16 @@ export class AddressBox {
     );
   }
 
-  /** @param {string | undefined} border */
-  #reportLink(border) {
-    const href = withQuery("/incidents/new", { q: this.input.value, border });
-    return element("p", { className: "actions" }, element("a", { className: "button", href }, message("report_here")));
+  /**
+   * The link of the bar that enters a new feature, with the location that has been found.
+   * @param {string | undefined} border
+   */
+  #newFeatureLink(border) {
+    const link = document.querySelector('[data-key="n"]');
+    if (!(link instanceof HTMLAnchorElement)) return null;
+    const href = withQuery(link.pathname, { q: this.input.value, border });
+    const text = message("new_here", { new: (link.textContent ?? "").replace(/^\+ /, "") });
+    return element("p", { className: "actions" }, element("a", { className: "button", href }, text));
   }
 
   /** @param {LocatedFeature} location */

@@ -1,7 +1,7 @@
 // The layer cards of `/api/layers`: the fields of each layer, its code lists, and what the reader may do.
 
 import { request } from "./http.js";
-import { localized, message, page } from "./page.js";
+import { language, localized, message, page } from "./page.js";
 
 /** @type {Map<string, LayerCard>} */
 const cards = new Map();
@@ -73,6 +73,21 @@ export const layersByRank = () =>
 
 /** @param {string} layer */
 export const layerTitle = (layer) => localized(layerCard(layer).title);
+
+/**
+ * What that number of features of a layer is called; Vietnamese nouns have no plural.
+ * @param {string} layer
+ * @param {number} number
+ */
+export const nounOf = (layer, number) =>
+  language === "en" && number !== 1 ? layerTitle(layer).toLowerCase() : localized(displayOf(layer).singular);
+
+/**
+ * A number of features of a layer: “5 công trình”.
+ * @param {string} layer
+ * @param {string} n
+ */
+export const countText = (layer, n) => message("count_features", { n, what: nounOf(layer, n === "1" ? 1 : 0) });
 
 /**
  * @param {string} layer

@@ -8,8 +8,8 @@ export const language = document.documentElement.lang === "en" ? "en" : "vi";
 /** @type {PageData} */
 export const page = readJson("page");
 
-/** The media query for screens as narrow as a phone's. */
-export const narrowScreen = matchMedia("screen and (max-width: 760px)");
+/** The media query for screens with the layout of a phone; `narrow.css` and `navigation.css` have the same limit. */
+export const narrowScreen = matchMedia("screen and (max-width: 900px)");
 
 /** @type {Record<string, string>} */
 const messages = readJson("messages");

@@ -5,7 +5,7 @@ import { element } from "../core/elements.js";
 import { message } from "../core/page.js";
 
 /**
- * The two fields and their hint. A current unit that is no longer in `units` can still be chosen.
+ * The two fields and their hint. A current unit that is no longer in the list can still be chosen.
  * @param {{ roles: [string, string][], units: string[] }} choices Roles as name and title.
  * @param {{ role?: string, unit?: string | null }} [current]
  */

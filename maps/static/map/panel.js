@@ -5,7 +5,7 @@ import { all, byId, element, present } from "../core/elements.js";
 import { formatNumber } from "../core/format.js";
 import { withQuery } from "../core/http.js";
 import { markOf, shortTitleOf, subtitleOf, timeTextOf, titleOf } from "../core/labels.js";
-import { displayOf, drawingCode, layerCard, layerTitle } from "../core/layer_cards.js";
+import { countText, displayOf, drawingCode, layerCard, layerTitle, nounOf } from "../core/layer_cards.js";
 import { SVG } from "../core/marks.js";
 import { localized, message } from "../core/page.js";
 import { filterChips, filterControls, filterFields } from "./list_filters.js";
@@ -134,9 +134,9 @@ export class Panel {
     if (features.length) return features.map((feature) => this.#row(layer, feature));
     if (error) return [element("p", { className: "field-fault" }, error.message)];
     if (total) return [element("p", { className: "quiet" }, message("nothing_in_view"))];
-    const empty = message("nothing_yet", { what: layerTitle(layer).toLowerCase() });
     const isFiltered = Object.keys(this.view.parametersFor(layer, layerCard(layer))).length > 0;
-    const text = isFiltered ? message("empty_rows") : layerCard(layer).creatable ? empty : message("nothing_visible");
+    const empty = message(isFiltered ? "empty_match" : "empty_features", { what: nounOf(layer, 0) });
+    const text = isFiltered || layerCard(layer).creatable ? empty : message("nothing_visible");
     return [element("p", { className: "quiet" }, text)];
   }
 
@@ -201,10 +201,9 @@ export class Panel {
    * @param {string} layer
    */
   #addButton(layer) {
-    const { new_page: newPage, singular } = displayOf(layer);
-    if (newPage || !layerCard(layer).creatable) return null;
+    if (displayOf(layer).new_page || !layerCard(layer).creatable) return null;
     const add = () => this.actions.add(layer);
-    const text = `+ ${message("add_feature", { what: localized(singular) })}`;
+    const text = `+ ${message("add_feature", { what: nounOf(layer, 1) })}`;
     return element("button", { className: "chip add", type: "button", onclick: add }, text);
   }
 
@@ -251,8 +250,7 @@ export class Panel {
   #drawFoot(layer, { features, more, whole }, bbox) {
     const number = formatNumber(features.length);
     const n = more ? message("more_than", { n: number }) : number;
-    const count = message("count_features", { n, what: layerTitle(layer).toLowerCase() });
-    byId("panel-count").textContent = `${count}${whole ? "" : ` ${message("in_view")}`}`;
+    byId("panel-count").textContent = `${countText(layer, n)}${whole ? "" : ` ${message("in_view")}`}`;
     /** @type {Record<string, string | string[]>} */
     const filters = { ...this.view.parametersFor(layer, layerCard(layer)), ...(whole ? {} : { bbox }) };
     // Only the URLs of the links change, so that an open menu stays open while the map moves.

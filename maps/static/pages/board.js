@@ -1,17 +1,18 @@
-// The map of the committee's board: what is not finished of the layers with a tab, with the marks of the map page.
+// The map of the committee's board: the layers that the page names with their filters, with the marks of the map page.
 
 import { all } from "../core/elements.js";
 import { withQuery } from "../core/http.js";
-import { layerCard, loadLayerCards } from "../core/layer_cards.js";
+import { loadLayerCards } from "../core/layer_cards.js";
 import { loadShapes } from "../core/marks.js";
 import { showNotice } from "../core/notices.js";
 import { message, page } from "../core/page.js";
 import { enableShortcuts } from "../core/shortcuts.js";
 import { drawBasemap } from "../map/basemap.js";
 import { Overlays } from "../map/overlays.js";
-import { unfinished } from "../map/url_state.js";
 import { labelControls } from "../map/map_controls.js";
 
+/** @type {Map<string, Record<string, string>>} The filter of each layer that the map draws. */
+const overlayFilters = new Map(page.overlays?.map(({ layer, filter }) => [layer, filter]));
 const MAX_ZOOM = 11;
 const CLOSER = 2; // zoom levels by which the map page shows a spot closer
 
@@ -24,11 +25,11 @@ enableShortcuts({ search: () => document.getElementById("q")?.focus() });
 drawBasemap(map);
 
 try {
-  const [cards] = await Promise.all([loadLayerCards(), loadShapes()]);
-  const layers = cards.filter(({ geometry, display }) => geometry && display.tab).map(({ name }) => name);
+  await Promise.all([loadLayerCards(), loadShapes()]);
+  const layers = [...overlayFilters.keys()];
   /** @type {Overlays} */
   const overlays = new Overlays(map, {
-    parametersFor: (layer) => unfinished(layerCard(layer)),
+    parametersFor: (layer) => overlayFilters.get(layer) ?? {},
     pick: (layer, { id }) => location.assign(withQuery("/", { select: `${layer}/${id}`, as_of: page.past })),
     open: ({ features }) => location.assign(mapUrl(layers, features[0].at)),
     hover: (id, hovered) => overlays.highlight(id, hovered),

@@ -2,8 +2,8 @@
 // draft is stored in the browser until it has been sent.
 
 import { byId, element } from "../core/elements.js";
-import { errorContent, idempotencyKey, itemsPath, request } from "../core/http.js";
-import { codesOf, loadLayerCards } from "../core/layer_cards.js";
+import { errorContent, idempotencyKey, itemsPath, request, withQuery } from "../core/http.js";
+import { codesOf, displayOf, layersByRank, loadLayerCards } from "../core/layer_cards.js";
 import { loadShapes, markElement } from "../core/marks.js";
 import { localized, message, page } from "../core/page.js";
 import { enableShortcuts } from "../core/shortcuts.js";
@@ -11,7 +11,7 @@ import { AddressInput } from "../forms/address_input.js";
 import { drawBasemap } from "../map/basemap.js";
 import { labelControls } from "../map/map_controls.js";
 
-const DRAFT = "incident-draft";
+const DRAFT = `${page.layer}-draft`;
 const USUAL_CATEGORIES = ["illegal_crossing", "marker_damage", "encroach_farm", "illegal_building", "water_pollution"];
 const MAX_CATEGORIES_AT_ONCE = 6; // of a longer code list only the usual ones are offered first
 const MIN_USUAL_CATEGORIES = 3; // with fewer usual ones all are offered
@@ -60,7 +60,7 @@ function saveDraft() {
 function restoreDraft() {
   const draft = JSON.parse(sessionStorage.getItem(DRAFT) ?? "{}");
   showCategories(draft.category ?? null, false);
-  byId("severities").append(...choices("severity", codesOf("incidents", "severity"), draft.severity ?? "medium"));
+  byId("severities").append(...choices("severity", codesOf(page.layer, "severity"), draft.severity ?? "medium"));
   description.value = draft.description ?? "";
   const parameters = new URLSearchParams(location.search);
   const text = parameters.get("q");
@@ -76,7 +76,7 @@ function restoreDraft() {
  */
 function showCategories(chosen, showAll) {
   const root = byId("categories");
-  const codes = codesOf("incidents", "category");
+  const codes = codesOf(page.layer, "category");
   const usual = codes.length > MAX_CATEGORIES_AT_ONCE ? usualCategories(codes) : codes;
   const hidesChosen = chosen && !usual.some(({ value }) => value === chosen);
   const complete = showAll || usual.length < MIN_USUAL_CATEGORIES || hidesChosen;
@@ -133,7 +133,7 @@ async function send() {
   sendButton.disabled = true;
   sendButton.textContent = message("sending");
   try {
-    const response = await request(itemsPath("incidents"), {
+    const response = await request(itemsPath(page.layer), {
       method: "POST",
       type: "application/geo+json",
       headers: { "Idempotency-Key": key },
@@ -154,8 +154,8 @@ async function send() {
  * @param {string} id
  */
 function showIncident(id) {
-  const layers = "markers,works,gates,crossings,incidents";
-  location.replace(`/?layers=${layers}&tab=incidents&select=${encodeURIComponent(id)}`);
+  const drawn = layersByRank().filter((layer) => layer === page.layer || displayOf(layer).drawn_at_first);
+  location.replace(withQuery("/", { layers: drawn.join(","), tab: page.layer, select: `${page.layer}/${id}` }));
 }
 
 /** @param {Error & { errors?: FieldError[] }} error */

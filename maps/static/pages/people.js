@@ -10,7 +10,7 @@ import { showSecret } from "../core/secret_dialog.js";
 import { roleFields } from "../forms/role_form.js";
 
 const PEOPLE = "/api/people";
-const choices = { roles: page.roles, units: page.units };
+const choices = { roles: page.roles, units: page.unit_names };
 
 /** @type {Record<string, string>} */
 const labels = {

@@ -28,7 +28,7 @@ byId("issue").addEventListener("click", () => {
   const networks = { name: "networks", maxlength: "400", placeholder: message("networks_hint") };
   const fields = [
     labelled(labels.name, element("input", { name: "name", required: true, maxlength: "100" })),
-    ...roleFields({ roles: page.roles, units: page.units }, { role: "public" }),
+    ...roleFields({ roles: page.roles, units: page.unit_names }, { role: "public" }),
     labelled(labels.recipient, element("input", recipient)),
     labelled(labels.scopes, element("select", { name: "scopes" }, ...scopeOptions())),
     labelled(labels.days, element("input", days)),

@@ -103,7 +103,7 @@ def test_unstreamed_format_is_refused_beyond_its_limit(f, many_posts, client, mo
     monkeypatch.setattr("gis.files.writers.MAX_ROWS", MANY - 1)
     answer = client.get(f"/api/export/{many_posts}", params={"f": f, "condition": "planted"}, timeout=120)
     assert answer.status_code == 413
-    assert answer.json()["formats"] == ["geojson", "geojsonseq", "kml", "csv"]
+    assert answer.json()["formats"] == ["geojson", "csv", "kml", "geojsonseq"]
 
 
 def test_first_bytes_arrive_while_the_query_runs(many_posts, settings, site_url, active_queries):

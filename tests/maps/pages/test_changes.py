@@ -180,5 +180,6 @@ def test_past_time_is_entered_in_vietnamese_notation(desktop_page: Page, site_ur
     desktop_page.get_by_role("button", name="Xem", exact=True).click()
     expect(desktop_page.locator(".then")).to_contain_text("Xem tại thời điểm 20/11/2026 17:30")
     expect(desktop_page).to_have_url(re.compile(r"/tasks\?state=draft&as_of=2026-11-20T17%3A30"))
+    desktop_page.locator("nav.navigation summary", has_text="Công việc").click()
     desktop_page.get_by_role("link", name="Sự vụ", exact=True).click()
     expect(desktop_page.locator(".then")).to_contain_text("20/11/2026 17:30")
