@@ -136,6 +136,7 @@ class Work(
             "progress",
         ),
         filters=("urgency", "stage", "kind", "unit", "plan"),
+        since=(("waiting_on", "waiting_since"),),
         facts=(
             "unit",
             "clause",

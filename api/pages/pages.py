@@ -1,4 +1,4 @@
-"""Routes of the map, the lists and the board as HTML.
+"""Routes of the map and the board as HTML.
 
 The routes read the rows as the signed-in actor, with the same ``Selection`` as the API; ``maps.pages`` renders them.
 """
@@ -6,31 +6,24 @@ The routes read the rows as the signed-in actor, with the same ``Selection`` as 
 import datetime as dt
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
 from api.http.dependencies import ActorParam, DatabaseParam, PageLanguageParam
 from api.http.page import page_context, page_response
-from api.http.parameters import selection_of
 from api.http.query import moment_of
 from api.rest.layers import layer_card, may_create
 from api.settings import Settings
-from gis.crs import CRS84
 from gis.db import Actor, Session
 from gis.model import catalog
 from gis.read import Selection, TimeSpan, change_feed, pages
 from gis.release import holdings
 from gis.text import Forbidden, Text
 from maps import map_page, marks
-from maps.pages import board, lists
+from maps.pages import board
 
 router = APIRouter(tags=["pages"], include_in_schema=False)
-
-ROWS_PER_PAGE = 200
-"""Rows on one page of a list, so that the page stays below 300 kB; a link leads to the next page."""
 
 BOARD_LAYERS = ("works", "tasks", "incidents", "gates", "markers")
 
@@ -64,46 +57,6 @@ def incident_form(request: Request, actor: ActorParam, language: PageLanguagePar
     if not may_create(actor, catalog["incidents"]):
         raise Forbidden(Text("Tài khoản không có quyền ghi sự vụ", "This account may not log incidents"))
     return page_response(request, map_page.incident_page(language, home=_home(request), **page_context(request)))
-
-
-@router.get("/works")
-@router.get("/gates")
-@router.get("/tasks")
-@router.get("/incidents")
-@router.get("/markers")
-@router.get("/crossings")
-@router.get("/documents")
-def list_page(request: Request, actor: ActorParam, database: DatabaseParam, language: PageLanguageParam) -> Response:
-    """The list of one layer, with the same filters as its items endpoint."""
-    layer = catalog[request.url.path.strip("/")]
-    with database.transaction(actor) as session:
-        requested = selection_of(session, layer, request.query_params, actor, lenient=True)
-        selection = replace(
-            requested, limit=ROWS_PER_PAGE, fields=None, crs=CRS84, sort=_sort_of(request, requested), ranked=True
-        )
-        features, cursor = pages.read_page(session, selection)
-        total = pages.count_features(session, selection) if cursor or selection.after else len(features)
-    query = {name: value for name, value in request.query_params.items() if name != "after"}
-    more = f"{request.url.path}?{urlencode({**query, 'after': cursor})}" if cursor else None
-    html = lists.list_page(
-        layer_card(layer, actor),
-        [json.loads(feature) for feature in features],
-        language,
-        more=more,
-        total=total,
-        **page_context(request),
-    )
-    return page_response(request, html)
-
-
-def _sort_of(request: Request, selection: Selection) -> Sequence[str] | None:
-    """The order from ``sort=due_on`` or ``sort=-due_on``. The database applies it to the whole list, not to each page.
-
-    For unknown fields and fields that the database cannot sort (JSON, lists), the order of ``selection``.
-    """
-    sort = request.query_params.get("sort", "")
-    field = selection.layer.readable_fields(selection.clearance).get(sort.removeprefix("-"))
-    return [sort] if field is not None and field.type.sortable else selection.sort
 
 
 @router.get("/board")

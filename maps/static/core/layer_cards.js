@@ -1,7 +1,7 @@
 // The layer cards of `/api/layers`: the fields of each layer, its code lists, and what the reader may do.
 
 import { request } from "./http.js";
-import { localized, message, page } from "./page.js";
+import { language, localized, message, page } from "./page.js";
 
 /** @type {Map<string, LayerCard>} */
 const cards = new Map();
@@ -24,6 +24,8 @@ const UNKNOWN = {
     beside: [],
     columns: [],
     filters: [],
+    totals: [],
+    since: {},
     facts: [],
     hidden: [],
     mark: {},
@@ -71,6 +73,16 @@ export const layersByRank = () =>
 
 /** @param {string} layer */
 export const layerTitle = (layer) => localized(layerCard(layer).title);
+
+/**
+ * What messages call the features of a layer: `singular`, and `plural`, which suits the number in English.
+ * @param {string} layer
+ * @param {number} [number]
+ */
+export function featureNames(layer, number = 0) {
+  const singular = localized(displayOf(layer).singular);
+  return { singular, plural: language === "en" && number !== 1 ? layerTitle(layer).toLowerCase() : singular };
+}
 
 /**
  * @param {string} layer

@@ -5,7 +5,7 @@ import { all, byId, element, present } from "../core/elements.js";
 import { formatNumber } from "../core/format.js";
 import { withQuery } from "../core/http.js";
 import { markOf, shortTitleOf, subtitleOf, timeTextOf, titleOf } from "../core/labels.js";
-import { drawingCode, layerCard, layerTitle } from "../core/layer_cards.js";
+import { displayOf, drawingCode, featureNames, layerCard, layerTitle } from "../core/layer_cards.js";
 import { SVG } from "../core/marks.js";
 import { localized, message } from "../core/page.js";
 import { filterChips, filterControls, UNIT_FIELDS } from "./list_filters.js";
@@ -130,7 +130,7 @@ export class Panel {
   #rowsOf(layer, { features, error }) {
     if (error) return [element("p", { className: "field-fault" }, error.message)];
     if (features.length) return features.map((feature) => this.#row(layer, feature));
-    const text = message(layerCard(layer).creatable ? `empty_${layer}` : "nothing_visible");
+    const text = message(layerCard(layer).creatable ? "empty_match" : "nothing_visible", featureNames(layer));
     return [element("p", { className: "quiet" }, text)];
   }
 
@@ -191,13 +191,13 @@ export class Panel {
   }
 
   /**
-   * The button that adds a feature; incidents are added on another page.
+   * The button that adds a feature, unless the layer has a page of its own for that.
    * @param {string} layer
    */
   #addButton(layer) {
-    if (layer === "incidents" || !layerCard(layer).creatable) return null;
+    if (displayOf(layer).new_page || !layerCard(layer).creatable) return null;
     const add = () => this.actions.add(layer);
-    return element("button", { className: "chip add", type: "button", onclick: add }, `+ ${message(`add_${layer}`)}`);
+    return element("button", { className: "chip add", type: "button", onclick: add }, `+ ${message("add_feature", featureNames(layer))}`);
   }
 
   /** Draw the filter controls, unless one of them has the focus. */
@@ -240,7 +240,7 @@ export class Panel {
   #drawFoot(layer, { features, more, whole }, bbox) {
     const number = formatNumber(features.length);
     const n = more ? message("more_than", { n: number }) : number;
-    byId("panel-count").textContent = `${message(`count_${layer}`, { n })}${whole ? "" : ` ${message("in_view")}`}`;
+    byId("panel-count").textContent = `${message("count_features", { n, ...featureNames(layer, features.length) })}${whole ? "" : ` ${message("in_view")}`}`;
     /** @type {Record<string, string | string[]>} */
     const filters = { ...this.view.parametersFor(layer, layerCard(layer)), ...(whole ? {} : { bbox }) };
     // Only the URLs of the links change, so that an open menu stays open while the map moves.
