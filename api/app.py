@@ -28,6 +28,7 @@ from api.pages import lists, pages, releases as release_pages
 from api.rest import (
     access_log,
     basemap,
+    bulk,
     change_feed,
     export,
     layers as layer_descriptions,
@@ -56,6 +57,7 @@ ROUTER_MODULES = (
     write,
     feature_commands,
     child_rows,
+    bulk,
     export,
     layer_descriptions,
     basemap,

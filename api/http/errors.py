@@ -60,9 +60,15 @@ def error_response(request: Request, refusal: Refusal) -> Response:
 
 def problem_response(refusal: Refusal, language: Language) -> Response:
     """A refusal as RFC 9457 problem details; ``errors`` lists the fields at fault."""
+    status, body = STATUS[type(refusal)], refusal_members(refusal, language)
+    return Response(json.dumps(body, ensure_ascii=False, default=str), status, _retry_headers(refusal, status), PROBLEM)
+
+
+def refusal_members(refusal: Refusal, language: Language) -> dict[str, Any]:
+    """The members of the problem document of a refusal."""
     status = STATUS[type(refusal)]
     body: dict[str, Any] = {
-        "type": f"urn:cotmoc:refusal:{_problem_type(refusal)}",
+        "type": f"urn:cotmoc:refusal:{refusal_code(refusal)}",
         "title": refusal.title.in_language(language),
         "status": status,
         "detail": refusal.detail.in_language(language),
@@ -73,7 +79,7 @@ def problem_response(refusal: Refusal, language: Language) -> Response:
             {"field": error.field, "code": error.code, "detail": error.detail.in_language(language)}
             for error in refusal.errors
         ]
-    return Response(json.dumps(body, ensure_ascii=False, default=str), status, _retry_headers(refusal, status), PROBLEM)
+    return body
 
 
 def _retry_headers(refusal: Refusal, status: int) -> dict[str, str]:
@@ -106,7 +112,8 @@ def _allowed_methods(request: Request) -> list[str]:
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
-def _problem_type(refusal: Refusal) -> str:
+def refusal_code(refusal: Refusal) -> str:
+    """The class of a refusal as a stable code, such as ``missing`` or ``unsupported-media-type``."""
     return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in type(refusal).__name__).lstrip(
         "-"
     )

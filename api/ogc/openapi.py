@@ -28,10 +28,11 @@ from api.http.negotiation import (
 from api.http.query import refuse_unknown_parameters
 from api.http.request_body import WRITE_METHODS
 from api.http.security import RELEASED_PATH, RELEASED_PREFIXES
-from api.ogc.feature_commands import NewLink, Transition
+from api.ogc.feature_commands import NewLink, Restoration, Transition
 from api.ogc.openapi_components import (
     COMMON_SCHEMAS,
     EXPORT_PARAMETERS,
+    IDEMPOTENCY_KEY,
     IF_MATCH,
     PARAMETER_SCHEMAS,
     READ_ERRORS,
@@ -50,6 +51,7 @@ from api.ogc.openapi_components import (
     request_body,
 )
 from api.ogc.openapi_layers import layer_paths, layer_schemas
+from api.rest.bulk import BulkChange
 from gis.db import Actor, Role
 from gis.files import FORMATS as FILES
 from gis.model import all_layers
@@ -81,7 +83,12 @@ RESPONSE_MEDIA_TYPES = {
 UNRELEASED_SUFFIXES = ("/history", "/links", "/changes", "/{child}")
 """Ends of the paths that released layers do not have."""
 
-COMMAND_BODIES: dict[str, type[bodies.Body]] = {"/moves": Transition, "/links": NewLink}
+COMMAND_BODIES: dict[str, type[bodies.Body]] = {
+    "/moves": Transition,
+    "/restore": Restoration,
+    "/links": NewLink,
+    "/api/bulk": BulkChange,
+}
 """The request bodies of commands by the end of the path; child resources declare their own."""
 
 
@@ -201,6 +208,8 @@ def _route_operation(route: APIRoute, path: str, resource: child_resources.Child
         operation["parameters"].append({"name": "f", "in": "query", "schema": {"type": "string", "enum": list(FILES)}})
     if method == "POST" and body is not None:
         operation["requestBody"] = request_body({JSON: body_schema(body)})
-    if method == "DELETE" or (method == "POST" and path.endswith("/moves")):
+    if method == "DELETE" or (method == "POST" and path.endswith(("/moves", "/restore"))):
         operation["parameters"].append(IF_MATCH)
+    if path == "/api/bulk":
+        operation["parameters"].append(IDEMPOTENCY_KEY)
     return operation

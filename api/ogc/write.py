@@ -64,12 +64,7 @@ def replace(target: TargetAtVersionParam, call: WriteCallParam) -> Response:
 @router.patch("/{layer}/items/{item}", response_class=Response)
 def change(target: TargetAtVersionParam, call: WriteCallParam) -> Response:
     """Update properties of a feature (JSON merge patch, RFC 7396); ``null`` removes a value."""
-    fields, submitted = target.layer.fields, flatten_feature(call.body)
-    values = validation.parse_input(target.layer, submitted, partial=True)
-    for name, value in submitted.items():
-        if value is None and name in fields and not fields[name].nullable:
-            raise invalid(name, "missing", "Không được để trống", "Must not be empty")
-    return _update(call, target, values, {})
+    return _update(call, target, validation.parse_change(target.layer, flatten_feature(call.body)), {})
 
 
 def _without_read_only(layer: Layer, body: Mapping[str, Any]) -> dict[str, Any]:

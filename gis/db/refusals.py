@@ -48,6 +48,7 @@ LOWERING_BY_AUTHOR_TEXT = Text(
     "Người nhập không tự mở rộng phạm vi khai thác của mục này; phải do người khác của cơ quan thường trực thực hiện",
     "You entered this record, so somebody else in the office must lower its level",
 )
+LOCKED_TEXT = Text("Mục này đang được người khác cập nhật, hãy thử lại", "Another user is changing this; try again")
 ILLEGAL_TRANSITION_TEXT = Text("Không được cập nhật sang tình trạng này", "This transition is not allowed")
 
 
@@ -90,9 +91,8 @@ def _refusal_of_error(fault: BaseException | None) -> Refusal:
             LOWERING_BY_AUTHOR_TEXT, [FieldError("level", "second_person", LOWERING_BY_AUTHOR_TEXT)]
         ),
         CHANGED_SINCE_SUBMISSION: Conflict(CHANGED_SINCE_SUBMISSION_TEXT),
-        "55P03": Conflict(
-            Text("Mục này đang được người khác cập nhật, hãy thử lại", "Another user is changing this; try again")
-        ),
+        "55P03": Conflict(LOCKED_TEXT),
+        "40P01": Conflict(LOCKED_TEXT),
         "53300": TooMany(BUSY_TEXT),
     }
     if state in refusals:

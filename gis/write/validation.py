@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from gis.model.fields import Field
 from gis.model.layer import Layer
-from gis.text.errors import FieldError, Invalid
+from gis.text.errors import FieldError, Invalid, invalid
 from gis.text.i18n import Text
 from gis.text.input_values import (
     FORBIDDEN_CHARACTERS,
@@ -143,6 +143,18 @@ def parse_input(layer: Layer, body: Mapping[str, Any], *, partial: bool = False)
         raise Invalid(Text(f"{title.vi}: {first.detail.vi}", f"{title.en}: {first.detail.en}"), errors)
     if isinstance(location := values.get(PLACE), BaseModel):
         values[PLACE] = location.model_dump(exclude_none=True)
+    return values
+
+
+def parse_change(layer: Layer, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Validate a change of some properties and return the typed values; ``null`` removes a value.
+
+    Raises ``Invalid`` as ``parse_input``, and for ``null`` in a property that must have a value.
+    """
+    values = parse_input(layer, body, partial=True)
+    for name, value in body.items():
+        if value is None and name in layer.fields and not layer.fields[name].nullable:
+            raise invalid(name, "missing", *ERROR_TEXTS["empty"])
     return values
 
 

@@ -16,9 +16,11 @@ WRITE_ROUTES = {
     ("PATCH", "/ogc/collections/{layer}/items/{item}"): {"source": "x"},
     ("DELETE", "/ogc/collections/{layer}/items/{item}"): None,
     ("POST", "/ogc/collections/{layer}/items/{item}/moves"): {"to": "x", "reason": "x"},
+    ("POST", "/ogc/collections/{layer}/items/{item}/restore"): {"reason": "x"},
     ("POST", "/ogc/collections/{layer}/items/{item}/links"): {"at": "9001", "border": "VN-KH", "role": "site"},
     ("DELETE", "/ogc/collections/{layer}/items/{item}/links/{link_id}"): None,
     ("POST", "/ogc/collections/{layer}/items/{item}/{child}"): None,
+    ("POST", "/api/bulk"): None,
     ("OPTIONS", "/ogc/collections/{layer}/items"): None,
     ("OPTIONS", "/ogc/collections/{layer}/items/{item}"): None,
 }
@@ -98,6 +100,11 @@ def requests_for_an_item(layer, *, writing):
             tail, body = child, child_row  # noqa: PLW2901
         yield lambda client, item, method=method, tail=tail, body=body: client.request(
             method, f"{base}{item}{tail}", json=body, headers=if_match
+        )
+    for act in ({"properties": {"source": "x"}}, {"move": {"to": "suspended"}}, {"retire": True}, {"restore": True}):
+        body = {"layer": layer, "reason": "x", "mode": "check", **act}
+        yield lambda client, item, body=body: client.post(
+            "/api/bulk", json={**body, "rows": [{"id": str(item), "version": 1}]}
         )
     yield lambda client, item: client.post(
         "/ogc/collections/works/items", json={"title": "x", "kind": "repair", "link": str(item)}

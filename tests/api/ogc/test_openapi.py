@@ -6,7 +6,7 @@ import pytest
 from schemathesis import openapi as schemathesis
 
 from api.ogc import child_rows, collection, feature_commands, items, landing, openapi, schemas, tiles, write
-from api.rest import basemap, export, layers, locate
+from api.rest import basemap, bulk, export, layers, locate
 from gis.model.layer import catalog
 from gis.write import child_resources
 from tests.api.ogc.documents import COLLECTIONS, INCIDENTS, OGC, get_json, href
@@ -46,6 +46,7 @@ def documented_routes():
     """Method and path of the routes under /ogc and /api, with one path per layer."""
     modules = (
         landing, collection, items, schemas, openapi, tiles, write, feature_commands, locate, export, layers, basemap,
+        bulk,
     )  # fmt: skip
     for module in modules:
         for route in module.router.routes:
