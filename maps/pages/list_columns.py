@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from maps.labels import Card, Field, fields_of, value_text
 from maps.messages import messages_in
-from maps.pages.list_state import ListState, is_sortable
+from maps.pages.list_state import ListState, filter_kind, is_sortable
 from maps.rendering import localized, url_with_query
 
 
@@ -17,6 +17,7 @@ class Column:
     title: str
     href: str
     sorted: str
+    is_number: bool = False
     total: str = ""
 
 
@@ -39,6 +40,7 @@ def columns_of(state: ListState, totals: Mapping[str, float], path: str, languag
             column_title(fields[name], language),
             _sort_href(state, name, path) if is_sortable(fields[name]) else "",
             {name: "ascending", f"-{name}": "descending"}.get(state.sort, ""),
+            filter_kind(fields[name]) == "numbers",
             value_text(fields[name], _rounded(totals[name]), language) if name in totals else "",
         )
         for name in state.column_names

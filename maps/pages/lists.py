@@ -177,6 +177,7 @@ def _links(state: ListState, api_parameters: Parameters, query: Parameters, toda
         "workbook": url_with_query(f"/api/export/{layer}", workbook),
         "print": url_with_query(f"/{layer}", {**query, "print": "1"}),
         "list": url_with_query(f"/{layer}", query),
+        "first_page": url_with_query(f"/{layer}", replace(state, page=1).parameters()),
     }
 
 

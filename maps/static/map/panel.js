@@ -197,7 +197,11 @@ export class Panel {
   #addButton(layer) {
     if (displayOf(layer).new_page || !layerCard(layer).creatable) return null;
     const add = () => this.actions.add(layer);
-    return element("button", { className: "chip add", type: "button", onclick: add }, `+ ${message("add_feature", featureNames(layer))}`);
+    return element(
+      "button",
+      { className: "chip add", type: "button", onclick: add },
+      `+ ${message("add_feature", featureNames(layer))}`,
+    );
   }
 
   /** Draw the filter controls, unless one of them has the focus. */
@@ -240,7 +244,8 @@ export class Panel {
   #drawFoot(layer, { features, more, whole }, bbox) {
     const number = formatNumber(features.length);
     const n = more ? message("more_than", { n: number }) : number;
-    byId("panel-count").textContent = `${message("count_features", { n, ...featureNames(layer, features.length) })}${whole ? "" : ` ${message("in_view")}`}`;
+    byId("panel-count").textContent =
+      `${message("count_features", { n, ...featureNames(layer, features.length) })}${whole ? "" : ` ${message("in_view")}`}`;
     /** @type {Record<string, string | string[]>} */
     const filters = { ...this.view.parametersFor(layer, layerCard(layer)), ...(whole ? {} : { bbox }) };
     // Only the URLs of the links change, so that an open menu stays open while the map moves.

@@ -101,7 +101,7 @@ export class UrlState {
       } else if (name === "text" && layer === this.tab) parameters.q = value;
       else if (name === "open" && fields.has("open")) parameters.open = "true";
       else if (name === "open") Object.assign(parameters, unfinished(fields, card));
-      else if (layer === this.tab && fields.has(name)) parameters[name] = value;
+      else if (layer === this.tab && (fields.has(name) || name === "filter")) parameters[name] = value;
     }
     return parameters;
   }

@@ -25,9 +25,7 @@ export function enableBulkChanges(layer, view) {
 
   function refresh() {
     const rows = new Map(view.rows.map((row) => [row.dataset.id ?? "", row]));
-    selected = new Map(
-      [...selected.keys()].filter((id) => rows.has(id)).map((id) => [id, rowAtVersion(rows.get(id))]),
-    );
+    selected = new Map([...selected.keys()].filter((id) => rows.has(id)).map((id) => [id, rowAtVersion(rows.get(id))]));
     for (const box of boxes()) {
       box.disabled = false;
       box.addEventListener("change", () => {
@@ -137,4 +135,5 @@ function actsOf(layer) {
  * @param {() => unknown} onclick
  * @param {string} [kind]
  */
-const button = (text, onclick, kind = "") => element("button", { className: `button ${kind}`, type: "button", onclick }, text);
+const button = (text, onclick, kind = "") =>
+  element("button", { className: `button ${kind}`, type: "button", onclick }, text);

@@ -3,8 +3,9 @@
 
 import { labelled, reasonInput, showModal } from "../core/dialogs.js";
 import { element, present } from "../core/elements.js";
-import { formatNumber } from "../core/format.js";
+import { formatNumber, joined } from "../core/format.js";
 import { errorContent, idempotencyKey, request } from "../core/http.js";
+import { valueText } from "../core/labels.js";
 import { codesOf, fieldLabel, layerCard } from "../core/layer_cards.js";
 import { localized, message } from "../core/page.js";
 import { controlFor, inputFor, valueFrom } from "../forms/feature_inputs.js";
@@ -38,7 +39,7 @@ export function changeableFields(layer) {
  */
 export function openBulkDialog(layer, act, rows, onDone) {
   const title = message("bulk_title", { act: message(`bulk_${act}`), n: formatNumber(rows.length) });
-  const { controls, read } = controlsOf(layer, act);
+  const { controls, read, describe } = controlsOf(layer, act);
   const reason = /** @type {HTMLTextAreaElement} */ (reasonInput(true));
   const result = element("div", { className: "bulk-result", "aria-live": "polite" });
   const foot = element("div", { className: "dialog-foot" });
@@ -97,10 +98,14 @@ export function openBulkDialog(layer, act, rows, onDone) {
     const number = (/** @type {string} */ key, /** @type {number} */ n) => message(key, { n: formatNumber(n) });
     result.replaceChildren(
       ...present([
+        element("p", { className: "quiet" }, joined(describe(), reason.value.trim())),
         element("p", {}, element("b", {}, number("bulk_passes", accepted))),
-        accepted > changed.length && element("p", { className: "quiet" }, number("bulk_unchanged", accepted - changed.length)),
-        refused.length > 0 && element("p", {}, element("b", { className: "late" }, number("bulk_refused", refused.length))),
-        refused.length > 0 && element("ul", { className: "refused-rows" }, ...refused.map((row) => refusedRow(layer, row))),
+        accepted > changed.length &&
+          element("p", { className: "quiet" }, number("bulk_unchanged", accepted - changed.length)),
+        refused.length > 0 &&
+          element("p", {}, element("b", { className: "late" }, number("bulk_refused", refused.length))),
+        refused.length > 0 &&
+          element("ul", { className: "refused-rows" }, ...refused.map((row) => refusedRow(layer, row))),
       ]),
     );
     const mode = refused.length ? "valid" : "all";
@@ -139,23 +144,29 @@ export function openBulkDialog(layer, act, rows, onDone) {
 }
 
 /**
- * The controls of an act, and the function that reads them as the member of the request's body.
+ * The controls of an act, the function that reads them as the member of the request's body, and the one that says in
+ * words what they hold.
  * @param {string} layer
  * @param {string} act
- * @returns {{ controls: HTMLElement[], read: () => Change }}
+ * @returns {{ controls: HTMLElement[], read: () => Change, describe: () => string }}
  */
 function controlsOf(layer, act) {
   const { status } = layerCard(layer);
-  if (act === "retire" || act === "restore") return { controls: [], read: () => ({ [act]: true }) };
+  if (act === "retire" || act === "restore") return { controls: [], read: () => ({ [act]: true }), describe: () => "" };
   if (act === "properties") return propertyControls(layer);
   const isMove = act === "move";
   const codes = codesOf(layer, isMove ? status : "level");
   const reachable = new Set(codes.flatMap(({ onward }) => onward));
   const offered = isMove ? codes.filter(({ value }) => reachable.has(value)) : codes;
-  const select = element("select", {}, ...offered.map((code) => element("option", { value: code.value }, localized(code.title))));
+  const select = element(
+    "select",
+    {},
+    ...offered.map((code) => element("option", { value: code.value }, localized(code.title))),
+  );
   const label = isMove ? message("status_new") : fieldLabel(layer, "level");
   const read = () => (isMove ? { move: { to: select.value } } : { properties: { level: select.value } });
-  return { controls: [labelled(label, select)], read };
+  const describe = () => `${label}: ${select.selectedOptions[0]?.textContent}`;
+  return { controls: [labelled(label, select)], read, describe };
 }
 
 /**
@@ -164,7 +175,11 @@ function controlsOf(layer, act) {
  */
 function propertyControls(layer) {
   const fields = changeableFields(layer);
-  const choice = element("select", {}, ...fields.map(({ name }) => element("option", { value: name }, fieldLabel(layer, name))));
+  const choice = element(
+    "select",
+    {},
+    ...fields.map(({ name }) => element("option", { value: name }, fieldLabel(layer, name))),
+  );
   const room = element("div", {});
   let input = inputFor(fields[0], null);
   const draw = () => {
@@ -176,7 +191,11 @@ function propertyControls(layer) {
   choice.addEventListener("change", draw);
   draw();
   const read = () => ({ properties: { [choice.value]: valueFrom(input) } });
-  return { controls: [labelled(message("bulk_field"), choice), room], read };
+  const describe = () => {
+    const field = fields.find(({ name }) => name === choice.value) ?? fields[0];
+    return `${fieldLabel(layer, field.name)}: ${valueText(layer, field, valueFrom(input)) || message("no_value")}`;
+  };
+  return { controls: [labelled(message("bulk_field"), choice), room], read, describe };
 }
 
 /**
@@ -189,6 +208,7 @@ function propertyControls(layer) {
  * @returns {Promise<Verdicts>}
  */
 async function sendChange(layer, rows, change, reason, mode, key) {
+  /** @type {Record<string, string>} */
   const headers = key ? { "Idempotency-Key": key } : {};
   const body = { layer, rows, ...change, reason, mode };
   const { data } = await request("/api/bulk", { method: "POST", headers, body });
@@ -248,4 +268,5 @@ function formerValues(act, changed) {
  * @param {() => unknown} onclick
  * @param {string} [kind]
  */
-const button = (text, onclick, kind = "") => element("button", { className: `button ${kind}`, type: "button", onclick }, text);
+const button = (text, onclick, kind = "") =>
+  element("button", { className: `button ${kind}`, type: "button", onclick }, text);

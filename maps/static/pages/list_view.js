@@ -48,8 +48,8 @@ export class ListView {
   async open(search, { opensFilter, replaces = false } = {}) {
     if (!(await this.load(search))) return;
     const url = location.pathname + search;
-    if (replaces) history.replaceState(history.state, "", url);
-    else history.pushState(history.state, "", url);
+    if (replaces) history.replaceState(null, "", url);
+    else history.pushState(null, "", url);
     const menu = opensFilter && document.querySelector(`[data-filter="${CSS.escape(opensFilter)}"]`);
     if (menu) {
       menu.setAttribute("open", "");
@@ -113,26 +113,37 @@ function fetchDocument(url) {
 
 /** Remember the open menus, the focus and the scroll position; returns the function that restores them. */
 function rememberPlace() {
-  const isOpen = (/** @type {Element} */ menu) => menu.hasAttribute("open");
-  const menus = all("#list details", { kind: HTMLElement }).filter(isOpen).map(keyOf);
+  /** @type {Map<string, string>} The open menus, with what their values are searched for. */
+  const menus = new Map();
+  for (const menu of all("#list details[open]", { kind: HTMLElement }))
+    menus.set(keyOf(menu), searchOf(menu)?.value ?? "");
   const focus = /** @type {HTMLElement | null} */ (document.activeElement);
   const focused = focus?.closest("#list") ? keyOf(focus) : null;
-  const narrowed = all("#list [data-narrow]", { kind: HTMLInputElement }).map((input) => input.value);
   const box = document.querySelector(".table-box");
   const { scrollTop = 0, scrollLeft = 0 } = box ?? {};
   return () => {
     for (const menu of all("#list details", { kind: HTMLElement })) {
-      menu.toggleAttribute("open", menus.includes(keyOf(menu)));
-    }
-    for (const [index, input] of all("#list [data-narrow]", { kind: HTMLInputElement }).entries()) {
-      if (!narrowed[index]) continue;
-      input.value = narrowed[index];
-      input.dispatchEvent(new Event("input"));
+      const key = keyOf(menu);
+      const search = searchOf(menu);
+      menu.toggleAttribute("open", menus.has(key));
+      if (!search || !menus.get(key)) continue;
+      search.value = menus.get(key) ?? "";
+      search.dispatchEvent(new Event("input"));
     }
     document.querySelector(".table-box")?.scrollTo(scrollLeft, scrollTop);
-    if (focused) all("#list :is(input, a, button, summary)", { kind: HTMLElement }).find((node) => keyOf(node) === focused)?.focus();
+    if (focused)
+      all("#list :is(input, a, button, summary)", { kind: HTMLElement })
+        .find((node) => keyOf(node) === focused)
+        ?.focus();
   };
 }
+
+/**
+ * The box that searches the values of a menu.
+ * @param {HTMLElement} menu
+ */
+const searchOf = (menu) =>
+  /** @type {HTMLInputElement | null} */ (menu.querySelector(":scope > .menu-body > [data-narrow]"));
 
 /**
  * What names a control in every view of the list.

@@ -59,7 +59,8 @@ function foldFilters() {
  * @param {RecordPane} pane
  */
 function followLink(event, view, pane) {
-  if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)
+    return;
   const target = /** @type {Element} */ (event.target);
   const link = target.closest("a");
   const row = /** @type {HTMLElement | null} */ (target.closest("#list tbody tr"));

@@ -33,8 +33,8 @@ export class RecordPane {
     if (item === this.item) return this.panel.focus();
     const url = `/${this.layer}/${item}${this.view.search}`;
     // Stepping through the records makes no entries, so that Back leads to the list at once.
-    if (this.isOpen) history.replaceState(history.state, "", url);
-    else history.pushState({ fromList: true }, "", url);
+    if (this.isOpen) history.replaceState(null, "", url);
+    else history.pushState(null, "", url);
     this.#show(item);
   }
 
@@ -42,9 +42,7 @@ export class RecordPane {
   close() {
     if (!this.isOpen) return;
     const { item } = this;
-    // The entry of the list is before this one, unless the record was opened by its URL or the list has changed since.
-    const url = `/${this.layer}${this.view.search}`;
-    history.pushState(null, "", url);
+    history.pushState(null, "", `/${this.layer}${this.view.search}`);
     this.#hide();
     this.#focusRow(item);
   }
@@ -93,7 +91,8 @@ export class RecordPane {
     this.view.row(item)?.scrollIntoView({ block: "nearest" });
     const actions = {
       close: () => this.close(),
-      changed: (/** @type {string | null} */ id, /** @type {Outcome | undefined} */ outcome) => this.#changed(id, outcome),
+      changed: (/** @type {string | null} */ id, /** @type {Outcome | undefined} */ outcome) =>
+        this.#changed(id, outcome),
       step: (/** @type {number} */ by) => this.step(by),
     };
     try {
@@ -140,4 +139,3 @@ export class RecordPane {
 }
 
 /** @typedef {{ close: () => unknown, changed: (id: string | null, outcome?: Outcome) => unknown, step: (by: number) => unknown }} PanelActions */
-
