@@ -118,7 +118,8 @@ def create_app(
         return {"status": "ok"}
 
     app.mount("/static", BrowserFiles(directory=static_folder()), name="static")
-    lists.refuse_reserved_names(app.routes, catalog)
+    routes = [*app.routes, *(route for router in app.state.routers for route in router.routes)]
+    lists.refuse_reserved_names([getattr(route, "path", "") for route in routes], catalog)
     app.include_router(lists.router)  # last: the name of a layer is what no other path begins with
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_MINIMUM_BYTES, compresslevel=3)
     app.add_middleware(SecurityMiddleware, settings=settings, accounts=app_accounts, refuse=errors.error_response)

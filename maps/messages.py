@@ -72,21 +72,19 @@ MESSAGES: dict[str, Text] = {
     "gates": Text("Cửa khẩu", "Gates"),
     "incidents": Text("Sự vụ", "Incidents"),
     "tasks": Text("Nhiệm vụ", "Tasks"),
-    "count_features": Text("{n} {singular}", "{n} {plural}"),
+    "count_features": Text("{n} {features}", "{n} {features}"),
     "count_rows": Text("{n} dòng", "{n} rows"),
     "in_view": Text("trong phạm vi bản đồ", "within the map view"),
     "more_than": Text("trên {n}", "more than {n}"),
-    "empty_features": Text("Chưa có {singular} nào.", "There are no {plural} yet."),
-    "empty_match": Text("Không có {singular} nào khớp với điều kiện lọc.", "No {plural} match the filters."),
-    "add_feature": Text("Thêm {singular}", "Add {singular}"),
+    "empty_features": Text("Chưa có {features} nào.", "There are no {features} yet."),
+    "empty_match": Text("Không có {features} nào khớp với điều kiện lọc.", "No {features} match the filters."),
+    "add_feature": Text("Thêm {feature}", "Add {feature}"),
     "as_list": Text("Mở danh sách", "Open the list"),
     "on_map": Text("Xem trên bản đồ", "See on the map"),
     "downloads": Text("Tải xuống", "Download"),
     "other_formats": Text("Định dạng khác", "Other formats"),
     "for_office": Text("Dùng trong cơ quan", "For office use"),
     "for_partner": Text("Cung cấp cho đối tác", "For a partner"),
-    "download": Text("Tải GeoJSON", "GeoJSON"),
-    "download_partner": Text("Bản cung cấp cho đối tác", "Copy for a partner"),
     "download_partner_hint": Text(
         "Không cung cấp vị trí giả định; số lượng ghi trong tệp",
         "Assumed positions are left out; the file gives their number",
@@ -374,7 +372,7 @@ MESSAGES: dict[str, Text] = {
     ),
 }
 
-TEMPLATE_ONLY_PREFIXES = ("as_of_", "board_", "changes_", "col_", "fig_")
+TEMPLATE_ONLY_PREFIXES = ("as_of_", "board_", "changes_", "col_", "fig_", "list_")
 """Prefixes of keys that no script uses: they are left out of the JSON block, which is in every page."""
 
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from fastapi import APIRouter, Response
 from starlette.datastructures import QueryParams
-from starlette.routing import BaseRoute
 
 from api.http.dependencies import Call, PageCallParam
 from api.http.page import page_context, page_response
@@ -63,14 +62,13 @@ def list_page_with_record(layer: str, item: str, call: PageCallParam) -> Respons
         raise Missing(NO_SUCH_PATH) from None
 
 
-def refuse_reserved_names(routes: Iterable[BaseRoute], catalog: Mapping[str, Layer]) -> None:
+def refuse_reserved_names(paths: Iterable[str], catalog: Mapping[str, Layer]) -> None:
     """Raise ``ValueError`` for a layer whose name is the first part of another path: its list would never be opened.
 
     A path below a layer's own, which the layer declares as its page for new features, is no other path.
     """
     own_pages = {layer.display.new_page for layer in catalog.values()}
-    paths = [path for route in routes if (path := getattr(route, "path", "/"))]
-    reserved = {path.split("/")[1] for path in paths if path not in own_pages}
+    reserved = {path.split("/")[1] for path in paths if path and path not in own_pages}
     if names := sorted(reserved.intersection(catalog)):
         raise ValueError(f"A page has the name of a layer: {', '.join(names)}")
 

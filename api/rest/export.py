@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, MutableMapping
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
@@ -73,7 +74,8 @@ def export_of(database: Database, layer: Layer, parameters: QueryParams, reader:
     """The export of a request. Errors in the parameters are raised here, before the response begins."""
     filters = QueryParams([pair for pair in parameters.multi_items() if pair[0] not in EXPORT_PARAMETERS])
     with database.transaction(reader) as session:
-        selection = selection_of(session, layer, filters, reader)
+        # As on pages, codes in a workbook are sorted in the order of their list.
+        selection = replace(selection_of(session, layer, filters, reader), ranked=parameters.get("f") == "xlsx")
         provenance = _release_provenance(session, layer, reader)
     delimiter = parameters.get("delimiter") or ","
     if delimiter not in (",", ";"):

@@ -22,7 +22,7 @@ MESSAGES: dict[str, Text] = {
     ),
     "list_back": Text("Về danh sách", "Back to the list"),
     "list_total": Text("Tổng {n} dòng", "Total of {n} rows"),
-    "list_empty_match_text": Text("Không có {singular} nào khớp “{q}”.", "No {plural} match “{q}”."),
+    "list_empty_match_text": Text("Không có {features} nào khớp “{q}”.", "No {features} match “{q}”."),
     "list_no_page": Text("Danh sách không có trang này.", "The list has no such page."),
     "list_first_page": Text("Về trang đầu", "To the first page"),
     "more_filters": Text("Điều kiện", "Condition"),

@@ -143,10 +143,10 @@ def list_page(
 
 
 def feature_names(card: Card, number: int, language: str) -> dict[str, str]:
-    """What templates call the features of a layer: ``singular`` and ``plural``, which suits the number in English."""
+    """What messages call the features of a layer: ``feature``, and ``features`` for that number of them."""
     singular = localized(card["display"]["singular"], language)
     plural = singular if language != "en" or number == 1 else localized(card["title"], language).lower()
-    return {"singular": singular, "plural": plural}
+    return {"feature": singular, "features": plural}
 
 
 def _range_text(state: ListState, contents: Contents, language: str) -> str:
@@ -208,7 +208,7 @@ def _row(state: ListState, feature: Feature, language: str, today: date) -> Row:
         version=int(feature["properties"].get("version") or 0),
         title=title_of(card, feature, language),
         href=url_with_query(f"/{card['name']}/{feature['id']}", state.parameters()),
-        mark=None if card.get("drawn_by") in names[1:] else mark_of(card, feature, language),
+        mark=mark_of(card, feature, language) if card["geometry"] and card["drawn_by"] not in names[1:] else None,
         cells=[_cell(name, card, feature, language, today) for name in names[1:]],
         unplaced=feature.get("geometry") is None and bool(card.get("geometry")),
     )

@@ -75,13 +75,13 @@ export const layersByRank = () =>
 export const layerTitle = (layer) => localized(layerCard(layer).title);
 
 /**
- * What messages call the features of a layer: `singular`, and `plural`, which suits the number in English.
+ * What messages call the features of a layer: `feature`, and `features` for that number of them.
  * @param {string} layer
  * @param {number} [number]
  */
 export function featureNames(layer, number = 0) {
   const singular = localized(displayOf(layer).singular);
-  return { singular, plural: language === "en" && number !== 1 ? layerTitle(layer).toLowerCase() : singular };
+  return { feature: singular, features: language === "en" && number !== 1 ? layerTitle(layer).toLowerCase() : singular };
 }
 
 /**
