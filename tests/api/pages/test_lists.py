@@ -11,6 +11,8 @@ from httpx import Client
 from api.app import create_app
 from api.pages import lists
 from api.settings import Settings
+from gis.accounts import Accounts
+from gis.db import Database
 from gis.model import catalog
 from gis.model.layer import Layer
 from tests.factories import incident, work
@@ -62,7 +64,9 @@ def test_form_for_a_layer_that_nobody_edits_is_refused(client: Client) -> None:
     assert "refusal" not in client.get("/incidents/new").text.split("<main")[0]
 
 
-def test_layer_may_not_have_the_name_of_a_page(monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
+def test_layer_may_not_have_the_name_of_a_page(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, database: Database, accounts: Accounts
+) -> None:
     layer: Layer = catalog["incidents"]
     paths = ["/board", "/releases/{release}", "/works/new", "/incidents/new", "/", ""]
     lists.refuse_reserved_names(paths, {"incidents": layer, "tasks": layer})
@@ -72,7 +76,7 @@ def test_layer_may_not_have_the_name_of_a_page(monkeypatch: pytest.MonkeyPatch, 
     for name in ("board", "people", "ogc", "static", "healthz", "map.js"):
         monkeypatch.setattr("api.app.catalog", {name: layer})
         with pytest.raises(ValueError, match=re.escape(f"the name of a layer: {name}")):
-            create_app(Settings(), client, client)  # type: ignore[arg-type] - it is refused before it uses them
+            create_app(settings, database, accounts)
 
 
 def test_pages_by_number_hold_every_row_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
