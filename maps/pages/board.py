@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 
 from markupsafe import Markup
 
-from gis.model import AMBER, BLUE, GREEN, GREY, RED
+from gis.model import AMBER, BLUE, GREEN, GREY, RED, catalog
 from gis.text import VIETNAM_TIME, format_date, format_number
 from maps.labels import Card, Feature, days_since, fields_of, mark_of, title_of, value_text
 from maps.map_page import DEFAULT_VIEW
@@ -169,11 +169,9 @@ def _overflow_links(outstanding: Sequence[tuple[str, Feature]], language: str) -
 def _more_link(layer: str, count: int, href: str, language: str) -> list[tuple[str, str]]:
     """The link to ``count`` further rows of a list; empty if there are none."""
     messages = messages_in(language)
-    return (
-        [(messages["and_more"].format(what=messages[f"count_{layer}"].format(n=format_number(count, language))), href)]
-        if count > 0
-        else []
-    )
+    what = localized(catalog[layer].title, language).lower()
+    counted = messages["count_features"].format(n=format_number(count, language), what=what)
+    return [(messages["and_more"].format(what=counted), href)] if count > 0 else []
 
 
 def _changes_text(cards: Mapping[str, Card], counts: Mapping[str, int], language: str) -> str:

@@ -117,7 +117,8 @@ def list_page(
         item=item,
         printed=printed,
         state=state,
-        names=feature_names(card, contents.total, language),
+        feature=noun_of(card, 1, language),
+        features=noun_of(card, 0, language),
         range_text=_range_text(state, contents, language),
         total=contents.total,
         api_query=url_with_query("", api_parameters).removeprefix("?"),
@@ -142,19 +143,17 @@ def list_page(
     )
 
 
-def feature_names(card: Card, number: int, language: str) -> dict[str, str]:
-    """What messages call the features of a layer: ``feature``, and ``features`` for that number of them."""
-    singular = localized(card["display"]["singular"], language)
-    plural = singular if language != "en" or number == 1 else localized(card["title"], language).lower()
-    return {"feature": singular, "features": plural}
+def noun_of(card: Card, number: int, language: str) -> str:
+    """What that number of features of a layer is called; Vietnamese nouns have no plural."""
+    plural = language == "en" and number != 1
+    return localized(card["title"], language).lower() if plural else localized(card["display"]["singular"], language)
 
 
 def _range_text(state: ListState, contents: Contents, language: str) -> str:
     """Which rows the page has and how many there are, such as “1–200 / 304 công trình”."""
     number = format_number(contents.total, language)
-    counted = messages_in(language)["count_features"].format(
-        n=number, **feature_names(state.card, contents.total, language)
-    )
+    what = noun_of(state.card, contents.total, language)
+    counted = messages_in(language)["count_features"].format(n=number, what=what)
     if contents.total <= len(contents.features):
         return counted
     first = (state.page - 1) * contents.page_size + 1

@@ -75,14 +75,12 @@ export const layersByRank = () =>
 export const layerTitle = (layer) => localized(layerCard(layer).title);
 
 /**
- * What messages call the features of a layer: `feature`, and `features` for that number of them.
+ * What that number of features of a layer is called; Vietnamese nouns have no plural.
  * @param {string} layer
- * @param {number} [number]
+ * @param {number} number
  */
-export function featureNames(layer, number = 0) {
-  const singular = localized(displayOf(layer).singular);
-  return { feature: singular, features: language === "en" && number !== 1 ? layerTitle(layer).toLowerCase() : singular };
-}
+export const nounOf = (layer, number) =>
+  language === "en" && number !== 1 ? layerTitle(layer).toLowerCase() : localized(displayOf(layer).singular);
 
 /**
  * @param {string} layer

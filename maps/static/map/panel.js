@@ -5,7 +5,7 @@ import { all, byId, element, present } from "../core/elements.js";
 import { formatNumber } from "../core/format.js";
 import { withQuery } from "../core/http.js";
 import { markOf, shortTitleOf, subtitleOf, timeTextOf, titleOf } from "../core/labels.js";
-import { displayOf, drawingCode, featureNames, layerCard, layerTitle } from "../core/layer_cards.js";
+import { displayOf, drawingCode, layerCard, layerTitle, nounOf } from "../core/layer_cards.js";
 import { SVG } from "../core/marks.js";
 import { localized, message } from "../core/page.js";
 import { filterChips, filterControls, UNIT_FIELDS } from "./list_filters.js";
@@ -130,7 +130,7 @@ export class Panel {
   #rowsOf(layer, { features, error }) {
     if (error) return [element("p", { className: "field-fault" }, error.message)];
     if (features.length) return features.map((feature) => this.#row(layer, feature));
-    const text = message(layerCard(layer).creatable ? "empty_match" : "nothing_visible", featureNames(layer));
+    const text = message(layerCard(layer).creatable ? "empty_match" : "nothing_visible", { what: nounOf(layer, 0) });
     return [element("p", { className: "quiet" }, text)];
   }
 
@@ -200,7 +200,7 @@ export class Panel {
     return element(
       "button",
       { className: "chip add", type: "button", onclick: add },
-      `+ ${message("add_feature", featureNames(layer))}`,
+      `+ ${message("add_feature", { what: nounOf(layer, 1) })}`,
     );
   }
 
@@ -245,7 +245,7 @@ export class Panel {
     const number = formatNumber(features.length);
     const n = more ? message("more_than", { n: number }) : number;
     byId("panel-count").textContent =
-      `${message("count_features", { n, ...featureNames(layer, features.length) })}${whole ? "" : ` ${message("in_view")}`}`;
+      `${message("count_features", { n, what: nounOf(layer, features.length) })}${whole ? "" : ` ${message("in_view")}`}`;
     /** @type {Record<string, string | string[]>} */
     const filters = { ...this.view.parametersFor(layer, layerCard(layer)), ...(whole ? {} : { bbox }) };
     // Only the URLs of the links change, so that an open menu stays open while the map moves.

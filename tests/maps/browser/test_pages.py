@@ -30,8 +30,9 @@ def test_no_page_is_too_wide_or_cut_off_on_a_phone(phone: Page, site_url: str, c
     new_work = work(client, title="Kè bờ suối bảo vệ mốc 304 và đoạn đường tuần tra dọc biên giới dài hơn ba ki-lô-mét")
     collections = "/ogc/collections"
     for path in (
-        "/", "/board", "/works", "/markers", "/crossings", "/documents", "/incidents?q=khongco", "/incidents/new", "/units",
-        "/sectors", "/areas", "/posts", "/lines", "/administrative_areas", "/works?urgency=overdue&due_on.in=before_today",
+        "/", "/board", "/works", "/markers", "/crossings", "/documents", "/incidents?q=khongco", "/incidents/new",
+        "/units", "/sectors", "/areas", "/posts", "/lines", "/administrative_areas",
+        "/works?urgency=overdue&due_on.in=before_today",
         "/works?columns=cost_planned,unit,original,description", "/works?print=1", f"/works/{new_work['id']}",
         "/changes", "/readings", "/releases", "/releases/new", "/holdings", "/signin", "/nothing", "/works?limit=0",
         "/ogc", "/ogc/conformance", collections, f"{collections}/works", f"{collections}/works/items?limit=5",

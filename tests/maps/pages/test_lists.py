@@ -93,14 +93,14 @@ def test_all_links_keep_the_filters() -> None:
         ("junk", "x"),
     ]
     html = page_of(*query)
-    kept = "urgency=overdue,waiting&unit=Ban+A,+B&unit=S%E1%BB%9F+C&due_on.in=this_year"
-    assert link(html.split("<thead>")[1], "Tên công trình") == f"/works?{kept}&sort=title"
+    filters = "urgency=overdue,waiting&unit=Ban+A,+B&unit=S%E1%BB%9F+C&due_on.in=this_year"
+    assert link(html.split("<thead>")[1], "Tên công trình") == f"/works?{filters}&sort=title"
     assert link(html, "Tải Excel").startswith(
         "/api/export/works?urgency=overdue,waiting&unit=Ban+A,+B&unit=S%E1%BB%9F+C&"
     )
     assert "filter=due_on+%3E%3D+DATE%28%272026-01-01%27%29" in link(html, "Tải Excel")
     assert "f=xlsx&properties=title,urgency,stage" in link(html, "Tải Excel")
-    assert link(html, "In") == f"/works?{kept}&print=1"
+    assert link(html, "In") == f"/works?{filters}&print=1"
     assert "reader=partner" not in html, "nothing leaves for a partner but by a release"
     assert "junk" not in html
     assert link(html, "Xem trên bản đồ").startswith("/?tab=works&urgency=overdue,waiting&filter=")
