@@ -24,7 +24,7 @@ from api.ogc import (
     tiles,
     write,
 )
-from api.pages import board, new_feature, pages, releases as release_pages
+from api.pages import board, lists, new_feature, pages, releases as release_pages
 from api.rest import (
     access_log,
     basemap,
@@ -38,6 +38,7 @@ from api.rest import (
 from api.settings import Settings
 from gis.accounts import Accounts
 from gis.db import Database
+from gis.model import catalog
 from maps.assets import static_folder
 
 GZIP_MINIMUM_BYTES = 1000
@@ -118,6 +119,9 @@ def create_app(
         return {"status": "ok"}
 
     app.mount("/static", BrowserFiles(directory=static_folder()), name="static")
+    routes = [*app.routes, *(route for router in app.state.routers for route in router.routes)]
+    lists.refuse_reserved_names([getattr(route, "path", "") for route in routes], catalog)
+    app.include_router(lists.router)  # last: the name of a layer is what no other path begins with
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_MINIMUM_BYTES, compresslevel=3)
     app.add_middleware(SecurityMiddleware, settings=settings, accounts=app_accounts, refuse=errors.error_response)
     app.add_middleware(HeadMiddleware)

@@ -28,6 +28,7 @@ class Sector(
         under=("unit",),
         columns=("name", "border", "section", "unit", "demarcated", "start_m", "end_m"),
         filters=("border", "unit", "demarcated"),
+        totals=(),
         mark=Mark("sector", AMBER),
         group=Group.LINE,
         rank=80,

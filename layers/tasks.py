@@ -142,6 +142,7 @@ class Task(
         beside=("due_on",),
         columns=("title", "urgency", "state", "lead_unit", "person", "due_on", "waiting_on", "missing_clears"),
         filters=("urgency", "state", "missing_clears", "lead_unit", "plan"),
+        since=(("waiting_on", "waiting_since"),),
         facts=("lead_unit", "person", "due_on", "waiting_on", "missing_clears"),
         hidden=("waiting_since", "seed_item", "imported"),
         group=Group.WORK,

@@ -137,6 +137,7 @@ class Work(
             "progress",
         ),
         filters=("urgency", "stage", "kind", "unit", "plan"),
+        since=(("waiting_on", "waiting_since"),),
         facts=(
             "unit",
             "clause",

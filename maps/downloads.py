@@ -19,7 +19,7 @@ class Download:
 
 
 def downloads(
-    language: str, layer: str | None = None, filters: Mapping[str, str] | None = None
+    language: str, layer: str | None = None, filters: Mapping[str, str | list[str]] | None = None
 ) -> dict[str, list[Download]]:
     """For each reader, the files of the layer's rows that match ``filters``; without a layer, files without a URL."""
     return {
@@ -35,6 +35,6 @@ def downloads(
     }
 
 
-def _export_url(layer: str, filters: Mapping[str, str], name: str, reader: str) -> str:
+def _export_url(layer: str, filters: Mapping[str, str | list[str]], name: str, reader: str) -> str:
     query = {**filters, "f": name} | ({"reader": reader} if reader == "partner" else {})
     return url_with_query(f"/api/export/{layer}", query)

@@ -62,11 +62,11 @@ def event_text(field: Field, event: Mapping[str, Any], language: str) -> str:
 
 
 def procedure_text(procedure: Mapping[str, Any], language: str) -> str:
-    """The progress of a procedure with the neighbouring country, such as “2/9”, and the next step."""
+    """The progress of a procedure with the neighbouring country, such as “2/9”, and the name of the next step."""
     done, next_step = f"{procedure['done']}/{procedure['of']}", procedure.get("next")
     if not next_step:
         return done
-    return f"{done} · {messages_in(language)['next_step'].format(step=localized(next_step['title'], language))}"
+    return f"{done} · {localized(next_step['title'], language)}"
 
 
 def code_of(field: Field | None, value: Any) -> Mapping[str, Any] | None:

@@ -84,8 +84,6 @@ MESSAGES: dict[str, Text] = {
     "other_formats": Text("Định dạng khác", "Other formats"),
     "for_office": Text("Dùng trong cơ quan", "For office use"),
     "for_partner": Text("Cung cấp cho đối tác", "For a partner"),
-    "download": Text("Tải GeoJSON", "GeoJSON"),
-    "download_partner": Text("Bản cung cấp cho đối tác", "Copy for a partner"),
     "download_partner_hint": Text(
         "Không cung cấp vị trí giả định; số lượng ghi trong tệp",
         "Assumed positions are left out; the file gives their number",
@@ -180,7 +178,6 @@ MESSAGES: dict[str, Text] = {
     "reason_hint": Text("số văn bản, biên bản hoặc ý kiến chỉ đạo", "document number, minutes or instruction"),
     "status_final": Text("Đây là bước cuối, không chuyển tiếp được.", "This is the last step; there is none after it."),
     "step_of": Text("Bước {i}/{n}", "Step {i}/{n}"),
-    "next_step": Text("tiếp theo: {step}", "next: {step}"),
     "edit": Text("Sửa", "Edit"),
     "facts": Text("Thông tin", "Facts"),
     "timeline": Text("Diễn biến", "Timeline"),
@@ -222,6 +219,7 @@ MESSAGES: dict[str, Text] = {
     "step_on": Text("Ngày thực hiện", "Done on"),
     "step_done": Text("đã thực hiện", "done"),
     "step_open": Text("chưa thực hiện", "not done"),
+    "next_step": Text("tiếp theo: {step}", "next: {step}"),
     "no_steps": Text("Chưa có bước nào.", "No steps."),
     "source": Text("Nguồn: {text}", "Source: {text}"),
     "events": Text("Sự kiện", "Events"),
@@ -352,7 +350,7 @@ MESSAGES: dict[str, Text] = {
     ),
 }
 
-TEMPLATE_ONLY_PREFIXES = ("as_of_", "board_", "changes_")
+TEMPLATE_ONLY_PREFIXES = ("as_of_", "board_", "changes_", "list_")
 """Prefixes of keys that no script uses: they are left out of the JSON block, which is in every page."""
 
 

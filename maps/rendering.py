@@ -120,9 +120,12 @@ def mark_svg(shape: str, colour: str = GREY, *, hollow: bool = False, label: str
     return svg.format(" hollow" if hollow else "", colour, aria, shape_or_circle(shape))
 
 
-def url_with_query(path: str, query: Mapping[str, str]) -> str:
-    """A path with its query string; the commas and slashes of lists and intervals stay readable."""
-    return f"{path}?{urlencode(query, safe=',/')}" if query else path
+def url_with_query(path: str, query: Mapping[str, str | list[str]]) -> str:
+    """A path with its query string, in which a list is a parameter that is repeated.
+
+    The commas and slashes of lists and intervals stay readable.
+    """
+    return f"{path}?{urlencode(query, doseq=True, safe=',/')}" if query else path
 
 
 def as_of_query(query: Mapping[str, str]) -> dict[str, str]:
@@ -130,7 +133,7 @@ def as_of_query(query: Mapping[str, str]) -> dict[str, str]:
     return {"as_of": query["as_of"]} if query.get("as_of") else {}
 
 
-def _without_as_of(query: Mapping[str, str]) -> dict[str, str]:
+def _without_as_of(query: Mapping[str, str | list[str]]) -> dict[str, str | list[str]]:
     return {name: value for name, value in query.items() if name not in ("as_of", "after")}
 
 
@@ -141,9 +144,9 @@ def _keep_as_of(context: Context, href: str) -> str:
     return f"{href}{'&' if '?' in href else '?'}{urlencode({'as_of': as_of})}" if as_of else href
 
 
-def _language_switch_url(path: str, query: Mapping[str, str], language: str) -> str:
+def _language_switch_url(path: str, query: Mapping[str, str | list[str]], language: str) -> str:
     """The URL of the same page in the other language."""
-    return path + "?" + urlencode({**query, "lang": "vi" if language == "en" else "en"})
+    return path + "?" + urlencode({**query, "lang": "vi" if language == "en" else "en"}, doseq=True)
 
 
 _environment.filters.update(

@@ -39,6 +39,9 @@ interface Display {
   beside: string[];
   columns: string[];
   filters: string[];
+  /** Number fields that lists sum up, and fields with the date since when their value holds. */
+  totals: string[];
+  since: Record<string, string>;
   /** Fields of the popup, and those that the record does not list. */
   facts: string[];
   hidden: string[];
@@ -72,6 +75,7 @@ interface Field {
   /** Whether a client may send it. */
   receivable: boolean;
   unit: string | null;
+  max_length: number | null;
 }
 
 /** A table whose rows belong to a feature, such as the inspections of a marker. */

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, MutableMapping
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
@@ -74,6 +75,8 @@ def export_of(database: Database, layer: Layer, parameters: QueryParams, reader:
     filters = QueryParams([pair for pair in parameters.multi_items() if pair[0] not in EXPORT_PARAMETERS])
     with database.transaction(reader) as session:
         selection = result_of(with_locations(session, selection_of(session, layer, filters), filters))
+        # As on pages, codes in a workbook are sorted in the order of their list.
+        selection = replace(selection, ranked=parameters.get("f") == "xlsx")
         provenance = _release_provenance(session, layer)
     delimiter = parameters.get("delimiter") or ","
     if delimiter not in (",", ";"):

@@ -98,6 +98,8 @@ def _display(display: Display, readable: Mapping[str, Field]) -> dict[str, Any]:
         "beside": readable_names(display.beside),
         "columns": readable_names(display.columns),
         "filters": readable_names(display.filters),
+        "totals": readable_names(display.totals or ()),
+        "since": {name: since for name, since in display.since if name in readable and since in readable},
         "facts": readable_names(display.facts),
         "hidden": [*BOOKKEEPING_FIELDS, *display.hidden],
         "mark": _mark(display.mark),

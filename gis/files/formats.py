@@ -22,15 +22,18 @@ from gis.crs.systems import WGS84, Zone, postgis_srid
 from gis.db.actors import Actor
 from gis.db.session import Database
 from gis.files import kml
+from gis.files.json_cells import json_cell_sql
 from gis.model.code_lists import CodeList
-from gis.model.field_types import BOOLEAN, DATETIME_CELL, NUMBER_CELL, TEXT_CELL
+from gis.model.field_types import BOOLEAN, DATETIME_CELL, JSON, NUMBER_CELL, TEXT_CELL
 from gis.model.fields import Field
+from gis.model.layer import Layer
 from gis.model.row import Row
 from gis.read import pages
 from gis.read.selection import Selection
 from gis.read.sql import feature_json_sql, selected_fields, selection_geometry_sql
 from gis.text.errors import Malformed, TooLarge
 from gis.text.i18n import Language, Text
+from gis.write import child_resources
 
 if TYPE_CHECKING:
     from gis.files.spool import Spool
@@ -245,12 +248,18 @@ class Column:
 
 
 def columns_of(export: Export) -> list[Column]:
-    """The columns of a table for people: the selected fields, the position in WGS 84 and VN-2000, and the id."""
+    """The columns of a table for people: the selected fields, the position in WGS 84 and VN-2000, and the id.
+
+    A workbook of chosen fields has only these, like the list on a page that it was downloaded from.
+    """
     row, language = export.selection.row, export.language
+    kinds = _kinds_of_events(export.selection.layer)
     columns = [
-        Column(_column_title(field, language), _cell_sql(field, row, language), field.type.cell_format)
+        Column(_column_title(field, language), _cell_sql(field, row, kinds, language), field.type.cell_format)
         for field in selected_fields(export.selection)
     ]
+    if export.format.name == "xlsx" and export.selection.fields is not None:
+        return columns
     if export.selection.layer.has_geometry:
         columns += _position_columns(export)
     return [*columns, Column(Text("Mã định danh", "Identifier").in_language(language), "t.id::text")]
@@ -276,9 +285,18 @@ def _position_columns(export: Export) -> Iterator[Column]:
         yield Column(title.in_language(export.language), sql, NUMBER_CELL)
 
 
-def _cell_sql(field: Field, row: Row, language: Language) -> str:
+def _kinds_of_events(layer: Layer) -> Mapping[str, Text]:
+    """The titles of the kinds of dated events that change the status of a layer's features."""
+    resource = child_resources.declared.get((layer.name, layer.display.status_by or ""))
+    codes = {} if resource is None else resource.codes
+    return {kind: title for titles in codes.values() for kind, title in titles.items()}
+
+
+def _cell_sql(field: Field, row: Row, kinds: Mapping[str, Text], language: Language) -> str:
     """The SQL of a field in a table for people: titles of codes, local time, lists and JSON in one line."""
     sql = field.expression(row)
+    if field.type is JSON:
+        return json_cell_sql(sql, kinds, language)
     yes, no = (sql_literal(BOOLEAN.in_words(value, language)) for value in (True, False))
     title, item = _title_sql(f"({sql})::text", field.codes, language), _title_sql("item", field.codes, language)
     return field.type.cell_sql.format(sql=sql, title=title, item=item, yes=yes, no=no, language=language)

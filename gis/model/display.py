@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from gis.model.code_lists import GREY, CodeList, Mark
+from gis.model.field_types import Scalar
 from gis.text.i18n import Text
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ class Display:
     the label in a narrow list and ``on_map`` the one beside the mark. ``singular`` is the name of one feature, in lower
     case. ``under`` are the fields of the second line of a row, and ``beside`` the fields of which the first one with a
     value is at its end. ``columns`` and ``filters`` are those of the list at first; all others can be chosen.
-    ``facts`` are the fields of the popup, ``hidden`` those that records do not list.
+    ``totals`` are the number fields that lists sum up. ``since`` pairs a field with the date since when its value
+    holds, which lists write after it. ``facts`` are the fields of the popup, ``hidden`` those that records do not list.
 
     ``mark`` is the mark of a feature whose code has none. ``second_mark`` is a field with a code list: a code that
     stands out is drawn as a second, small mark. ``group`` is the heading in navigation, ``rank`` the order there and on
@@ -70,6 +72,8 @@ class Display:
     beside: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
+    totals: tuple[str, ...] | None = None
+    since: tuple[tuple[str, str], ...] = ()
     facts: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
     mark: Mark = DEFAULT_MARK
@@ -129,10 +133,17 @@ def display_of(layer: "Layer") -> Display:
         under=declared.under or tuple(name for name in ("unit", "address") if name in fields),
         columns=columns,
         filters=declared.filters or tuple(field.name for field in subject if field.codes is not None),
+        totals=_summable(subject) if declared.totals is None else declared.totals,
         facts=declared.facts or tuple(field.name for field in subject if field.name != naming)[:MAX_FACTS],
     )
     _check_fields(layer, display)
     return display
+
+
+def _summable(fields: "Iterable[Field]") -> tuple[str, ...]:
+    """The fields whose sum over many features means something: quantities with a unit, but no percentages."""
+    quantities = (field for field in fields if field.type.scalar is Scalar.NUMERIC)
+    return tuple(field.name for field in quantities if field.unit not in (None, "%"))
 
 
 def _default_columns(layer: "Layer", naming: str, subject: "Iterable[Field]") -> tuple[str, ...]:
@@ -160,6 +171,8 @@ def _check_fields(layer: "Layer", display: Display) -> None:
 
 def _names_in(display: Display, attribute: str) -> tuple[str, ...]:
     """The fields that an attribute of a display names."""
-    if attribute in ("under", "beside", "columns", "filters", "facts", "hidden"):
-        return tuple(getattr(display, attribute))
+    if attribute in ("under", "beside", "columns", "filters", "totals", "facts", "hidden"):
+        return tuple(getattr(display, attribute) or ())
+    if attribute == "since":
+        return tuple(name for pair in display.since for name in pair)
     return (display.second_mark,) if attribute == "second_mark" and display.second_mark else ()

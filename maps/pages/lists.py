@@ -1,19 +1,16 @@
-"""The list pages: a table of the features of one layer, with filters and sorting.
+"""The list pages: a table of the features of one layer, with filters, order, columns, totals and pages.
 
-``list_page`` takes the card as ``/api/cards`` gives it, and the features as the items endpoint gives them. Query
-parameters named like properties are filters, ``q`` holds keywords, and ``sort=<field>`` or ``sort=-<field>`` sorts the
-list. The caller has applied all of them, except sorting by fields that the database cannot sort (events, procedures,
-lists), which ``list_page`` applies to the rows of the page.
+``list_page`` takes the card as ``/api/layers`` gives it and the features as the items endpoint gives them; the caller
+has read them by the same ``ListState``, which comes from the page's URL.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field as attribute, replace
 from datetime import date, datetime
 from typing import Any
 
 from markupsafe import Markup
 
-from gis.model import field_types
 from gis.text import dates, format_date, format_number
 from maps.downloads import downloads
 from maps.labels import (
@@ -31,9 +28,33 @@ from maps.labels import (
     value_text,
 )
 from maps.messages import messages_in
-from maps.rendering import as_of_query, localized, mark_svg, render, url_with_query
+from maps.pages import list_columns, list_filters
+from maps.pages.list_columns import column_title
+from maps.pages.list_messages import MESSAGES
+from maps.pages.list_state import ListState, Parameters
+from maps.rendering import Person, as_of_query, localized, mark_svg, render, url_with_query
 
-_YEARS_BACK = 6
+PAGES_BESIDE = 2
+"""The page numbers that are links on both sides of the current page, beside the first and the last."""
+
+MAX_SELECTED = 1000
+"""The rows that can be changed at once (``gis.write.bulk``)."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What has been read for a list: a page of features, the number of all, totals, and counts for the filters."""
+
+    features: Sequence[Feature]
+    total: int
+    page_size: int
+    counts: list_filters.Counts = attribute(default_factory=dict)
+    totals: Mapping[str, float] = attribute(default_factory=dict)
+
+    @property
+    def pages(self) -> int:
+        """The number of pages."""
+        return max(1, -(-self.total // self.page_size))
 
 
 @dataclass(frozen=True)
@@ -52,6 +73,7 @@ class Row:
     """A row of a list. ``mark`` is None if a cell has it; ``unplaced`` means that the feature has no position."""
 
     id: str
+    version: int
     title: str
     href: str
     mark: Markup | None
@@ -59,183 +81,159 @@ class Row:
     unplaced: bool
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column header: the URL that sorts by it, and the current order (``""``, ``ascending`` or ``descending``)."""
-
-    title: str
-    href: str
-    sorted: str
-
-
 def list_page(
-    card: Card,
-    features: Sequence[Feature],
+    state: ListState,
+    contents: Contents,
     language: str,
     *,
+    item: str = "",
+    home: tuple[float, float, float] | None = None,
+    printed: bool = False,
+    office: str = "",
     as_of: datetime | None = None,
-    query: Mapping[str, str] | None = None,
-    more: str | None = None,
-    total: int | None = None,
-    **context: Any,
+    person: Person | None = None,
 ) -> str:
-    """The list of one layer. ``more`` is the URL of the next page, ``total`` the number of all rows."""
-    query = {key: value for key, value in (query or {}).items() if value}
-    layer = card["name"]
-    fields = fields_of(card)
-    names = card["display"]["columns"]
-    rows = sort_rows(features, fields, query.get("sort", ""))
-    filters = {name: value for name, value in query.items() if name in {*fields, "datetime", "q"}}
-    as_of_filter = as_of_query(query)
-    today = as_of.astimezone(dates.VIETNAM_TIME).date() if as_of else None
+    """The list of one layer. ``item`` is the id of the record that is open beside it, or ``new`` for a new one.
+
+    With ``printed`` the page has no controls: ``contents`` are all rows, up to a limit that the page states.
+    """
+    card, past = state.card, bool(state.as_of)
+    layer, path = card["name"], f"/{card['name']}"
+    today = (as_of.astimezone(dates.VIETNAM_TIME).date() if as_of and past else None) or dates.today()
+    filters = list_filters.filters_of(state, contents.counts, language)
+    chips = list_filters.chips_of(state, path, today, language)
+    api_parameters = state.api_parameters(today)
+    columns = list_columns.columns_of(state, contents.totals, path, language)
+    own_page = card["display"]["new_page"]
+    query = state.parameters()
     return render(
         "pages/list.html",
         language,
-        path=f"/{layer}",
+        page_messages=MESSAGES,
+        path=path,
         query=query,
+        office=office,
+        person=person,
         as_of=as_of,
         layer=layer,
-        count=count_text(card, len(features) if total is None else total, language),
-        empty=messages_in(language)["empty_match"].format(what=noun_of(card, 0, language)),
-        creatable=bool(card.get("creatable")),
+        item=item,
+        printed=printed,
+        state=state,
+        feature=noun_of(card, 1, language),
+        features=noun_of(card, 0, language),
+        range_text=_range_text(state, contents, language),
+        total=contents.total,
+        api_query=url_with_query("", api_parameters).removeprefix("?"),
+        most=MAX_SELECTED,
+        home=home,
         title=localized(card["title"], language),
-        columns=[_column(name, fields, layer, query, language) for name in names],
-        rows=[_row(card, feature, names, fields, language, as_of_filter, today) for feature in rows],
-        selects=_filter_controls(card, fields, features, query, language),
+        columns=columns,
+        has_totals=any(column.total for column in columns),
+        choices=list_columns.column_choices(state, language),
+        default_columns=url_with_query(path, replace(state, columns=(), page=1).parameters()),
+        rows=[_row(state, feature, language, today) for feature in contents.features],
+        selectable=not past and not printed and bool(card.get("editable") and (card["creatable"] or card["movable"])),
         filters=filters,
-        filter_text=_filter_text(filters, fields, language),
-        export=url_with_query(f"/api/export/{layer}", {**filters, **as_of_filter}),
-        partner_export=url_with_query(f"/api/export/{layer}", {**filters, **as_of_filter, "reader": "partner"}),
-        downloads=downloads(language, layer, {**filters, **as_of_filter}),
-        on_map=url_with_query("/", {**_map_query(layer, filters), **as_of_filter}) if card.get("geometry") else None,
-        more=more,
-        total=len(features) if total is None else total,
-        **context,
+        more_filters=list_filters.more_filters(state, filters, path, language),
+        chips=chips,
+        filter_text=list_filters.filter_text(chips),
+        unfiltered=url_with_query(path, state.unfiltered().parameters()),
+        links=_links(state, api_parameters, query, today),
+        downloads=_other_downloads(language, layer, api_parameters),
+        new_href="" if past or not card.get("creatable") else own_page or url_with_query(f"{path}/new", query),
+        pages=_pages(state, contents, path),
     )
 
 
-def sort_rows(features: Sequence[Feature], fields: Mapping[str, Field], sort: str) -> list[Feature]:
-    """Sort the features of a page by a field that the database cannot sort; those without a value come last."""
-    name = sort.lstrip("-")
-    if name not in fields:
-        return list(features)
-
-    def key(feature: Feature) -> Any:
-        value = feature["properties"][name]
-        if isinstance(value, Mapping):  # An event by its date, a procedure by the number of steps done.
-            return str(value.get("on") or value.get("done"))
-        return len(value)
-
-    with_value = [feature for feature in features if feature["properties"].get(name) not in (None, "", [])]
-    without_value = [feature for feature in features if feature["properties"].get(name) in (None, "", [])]
-    if not field_types.FIELD_TYPES[fields[name]["type"]].sortable:
-        with_value.sort(key=key, reverse=sort.startswith("-"))
-    return with_value + without_value
+def _range_text(state: ListState, contents: Contents, language: str) -> str:
+    """Which rows the page has and how many there are, such as “1–200 / 304 công trình”."""
+    counted = count_text(state.card, contents.total, language)
+    if contents.total <= len(contents.features):
+        return counted
+    first = (state.page - 1) * contents.page_size + 1
+    last = first + len(contents.features) - 1
+    if last < first:
+        return counted
+    return localized(MESSAGES["list_range"], language).format(
+        first=format_number(first, language), last=format_number(last, language), total=counted
+    )
 
 
-def _row(  # noqa: PLR0917 - the same for all rows, and the feature
-    card: Card,
-    feature: Feature,
-    names: Sequence[str],
-    fields: Mapping[str, Field],
-    language: str,
-    as_of_query: Mapping[str, str],
-    today: date | None,
-) -> Row:
-    layer = card["name"]
+def _links(state: ListState, api_parameters: Parameters, query: Parameters, today: date) -> dict[str, str]:
+    """The URLs of the list on the map (empty without a geometry), as a workbook, and for print."""
+    layer, as_of = state.card["name"], as_of_query({"as_of": state.as_of})
+    workbook = {**api_parameters, "f": "xlsx", "properties": ",".join(state.column_names)}
+    workbook |= {"sortby": state.sort} if state.sort else {}
+    on_map = {**list_filters.map_parameters(state, today), **as_of}
+    return {
+        "on_map": url_with_query("/", on_map) if state.card.get("geometry") else "",
+        "workbook": url_with_query(f"/api/export/{layer}", workbook),
+        "print": url_with_query(f"/{layer}", {**query, "print": "1"}),
+        "list": url_with_query(f"/{layer}", query),
+        "first_page": url_with_query(f"/{layer}", replace(state, page=1).parameters()),
+    }
+
+
+def _other_downloads(language: str, layer: str, api_parameters: Parameters) -> list[Any]:
+    """The files of the filtered rows in all formats but the workbook, for the office only.
+
+    Nothing leaves for a partner but by a release.
+    """
+    office = downloads(language, layer, api_parameters)["office"]
+    return [file for file in office if file.format != "xlsx"]
+
+
+def _pages(state: ListState, contents: Contents, path: str) -> list[tuple[int | None, str]]:
+    """The numbers of the pages that are links, with their URLs; None stands for those that are left out."""
+    beside = range(state.page - PAGES_BESIDE, state.page + PAGES_BESIDE + 1)
+    numbers = [n for n in range(1, contents.pages + 1) if n in beside or n in (1, contents.pages)]
+    pages: list[tuple[int | None, str]] = []
+    for before, number in zip([0, *numbers], numbers, strict=False):
+        pages += [(None, "")] if number > before + 1 else []
+        pages.append((number, url_with_query(path, replace(state, page=number).parameters())))
+    return pages if contents.pages > 1 else []
+
+
+def _row(state: ListState, feature: Feature, language: str, today: date) -> Row:
+    card, names = state.card, state.column_names
     return Row(
         id=str(feature["id"]),
+        version=int(feature["properties"].get("version") or 0),
         title=title_of(card, feature, language),
-        href=url_with_query("/", {"select": f"{layer}/{feature['id']}", **as_of_query}),
-        mark=None if card.get("drawn_by") in names else mark_of(card, feature, language),
-        cells=[_cell(name, card, fields, feature, language, today) for name in names[1:]],
+        href=url_with_query(f"/{card['name']}/{feature['id']}", state.parameters()),
+        mark=mark_of(card, feature, language) if card["geometry"] and card["drawn_by"] not in names[1:] else None,
+        cells=[_cell(name, card, feature, language, today) for name in names[1:]],
         unplaced=feature.get("geometry") is None and bool(card.get("geometry")),
     )
 
 
-def _cell(  # noqa: PLR0917 - the same for all cells, and the field
-    name: str, card: Card, fields: Mapping[str, Field], feature: Feature, language: str, today: date | None
-) -> Cell:
+def _cell(name: str, card: Card, feature: Feature, language: str, today: date) -> Cell:
     messages, properties = messages_in(language), feature["properties"]
+    field = fields_of(card)[name]
+    value, title = properties.get(name), column_title(field, language)
     if name == "address":
         prefix = "≈\N{NO-BREAK SPACE}" if properties.get("position_source") == "assumed" else ""
-        return Cell(messages["address"], prefix + properties["address"] if properties.get("address") else "")
-    field = fields[name]
-    text = value_text(field, properties.get(name), language)
-    code = code_of(field, properties.get(name))
-    late = name == "due_on" and properties.get("urgency") == "overdue"
-    if late and text:
-        days = format_number(days_since(properties["due_on"], today), language)
-        text = f"{text} · {messages['overdue_days'].format(n=days)}"
-    if name == "waiting_on" and text and properties.get("waiting_since"):
-        text = f"{text} · {messages['since'].format(day=format_date(properties['waiting_since'])[3:])}"
+        return Cell(title, prefix + value if value else "")
+    text = value_text(field, value, language)
+    if late := _is_late(field, card, properties, today):
+        text += f" · {messages['overdue_days'].format(n=format_number(days_since(value, today), language))}"
+    since = properties.get(card["display"]["since"].get(name, ""))
+    if text and since:
+        text += f" · {messages['since'].format(day=format_date(since)[3:])}"
+    code = code_of(field, value) if isinstance(value, str) else None
     mark = None
     if code and code.get("mark"):
         # The mark that the map shows for the feature is hollow for an assumed position, as on the map.
         hollow = name == card.get("drawn_by") and is_assumed(feature)
         mark = mark_svg(code["mark"]["shape"], code["mark"]["colour"], hollow=hollow)
-    return Cell(localized(field["title"], language), text, mark, late, isinstance(properties.get(name), int | float))
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return Cell(title, text, mark, late, is_number)
 
 
-def _column(name: str, fields: Mapping[str, Field], layer: str, query: Mapping[str, str], language: str) -> Column:
-    title = messages_in(language)["address"] if name == "address" else localized(fields[name]["title"], language)
-    sort = query.get("sort", "")
-    direction = {name: "ascending", f"-{name}": "descending"}.get(sort, "")
-    next_sort = {"ascending": f"-{name}", "descending": ""}.get(direction, name)
-    next_query = {key: value for key, value in query.items() if key != "sort"}
-    next_query |= {"sort": next_sort} if next_sort else {}
-    return Column(title, url_with_query(f"/{layer}", next_query), direction)
-
-
-def _filter_controls(
-    card: Card,
-    fields: Mapping[str, Field],
-    features: Sequence[Feature],
-    query: Mapping[str, str],
-    language: str,
-) -> list[tuple[str, str, list[tuple[str, str, bool]]]]:
-    """The filters of a list: parameter, label, and options of value, text and whether it is selected."""
-    selects = []
-    for name in card["display"]["filters"]:
-        selected = query.get(name)
-        if codes := fields[name].get("codes"):
-            choices = [(code["value"], localized(code["title"], language)) for code in codes]
-        else:
-            values = {row["properties"].get(name) for row in features} | {selected}
-            choices = [(value, value) for value in sorted(value for value in values if value)]
-        options = [(value, text, selected == value) for value, text in choices]
-        selects.append((name, localized(fields[name]["title"], language), options))
-    if card["dated"] in fields:
-        this_year = dates.today().year
-        spans = [(year, f"{year}-01-01/{year}-12-31") for year in range(this_year + 1, this_year - _YEARS_BACK, -1)]
-        options = [(span, str(year), query.get("datetime") == span) for year, span in spans]
-        selects.append(("datetime", messages_in(language)["year"], options))
-    return selects
-
-
-def _filter_text(filters: Mapping[str, str], fields: Mapping[str, Field], language: str) -> str:
-    """The filters as text, for the heading and the printed list."""
-    filter_texts = []
-    for name, value in filters.items():
-        if name == "datetime":
-            filter_texts.append(f"{messages_in(language)['year']} {value[:4]}")
-        elif name == "q":
-            filter_texts.append(f"“{value}”")
-        else:
-            texts = [value_text(fields[name], _filter_value(fields[name], item), language) for item in value.split(",")]
-            filter_texts.append(f"{localized(fields[name]['title'], language)}: {', '.join(texts)}")
-    return " · ".join(filter_texts)
-
-
-def _filter_value(field: Field, text: str) -> Any:
-    """The value of a filter as ``value_text`` takes it. A boolean is parsed, since any text counts as true."""
-    return text.lower() == "true" if text and field.get("type") == field_types.BOOLEAN.name else text
-
-
-def _map_query(layer: str, filters: Mapping[str, str]) -> dict[str, str]:
-    """The query of the map page that shows this layer with the same filters, by the map page's parameter names."""
-    renamed = {"datetime": "year", "q": "text"}
-    parameters = {
-        renamed.get(name, name): value[:4] if name == "datetime" else value for name, value in filters.items()
-    }
-    return {"tab": layer, "layers": f"markers,gates,crossings,{layer}", **parameters}
+def _is_late(field: Field, card: Card, properties: Mapping[str, Any], today: date) -> bool:
+    """Whether a value is the date by which the feature was due, and its code still asks for action."""
+    if field["name"] != card.get("dated") or field["type"] != "date" or not properties.get(field["name"]):
+        return False
+    drawn_by = card.get("drawn_by") or ""
+    code = code_of(fields_of(card).get(drawn_by), properties.get(drawn_by))
+    return "needs_action" in (code or {}).get("flags", ()) and days_since(properties[field["name"]], today) > 0

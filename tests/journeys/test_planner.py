@@ -1,6 +1,7 @@
 """A planner on a desktop: filtered lists, their exports, the map, and a transition of a repair."""
 
 import json
+import re
 
 from playwright.sync_api import expect
 
@@ -10,7 +11,8 @@ def ids(rows):
 
 
 def download_json(page, name):
-    """The JSON file behind a download link."""
+    """The JSON file behind a link of the menu of formats."""
+    page.locator(".formats summary").click()
     with page.expect_download() as download:
         page.get_by_role("link", name=name, exact=True).click()
     return json.loads(download.value.path().read_text("utf-8"))
@@ -19,44 +21,49 @@ def download_json(page, name):
 def test_export_holds_exactly_the_filtered_rows(visitor, server):
     page = visitor.open_on_desktop("/works")
     everything = page.locator("tbody tr").count()
-    with page.expect_navigation(url="**/works?urgency=waiting"):
-        page.get_by_label("Tình trạng tiến độ").select_option(label="Đang chờ")
+    page.locator('[data-filter="urgency"] summary').click()
+    page.locator('[data-filter="urgency"]').get_by_label("Đang chờ").check()
+    page.wait_for_url("**/works?urgency=waiting")
     rows = page.locator("tbody tr")
     waiting = server.items("works", urgency="waiting")
     assert 0 < len(waiting) < everything
+    expect(rows).to_have_count(len(waiting))
     assert sorted(ids(rows)) == sorted(item["id"] for item in waiting)
     for row in rows.all():
         expect(row).to_contain_text("Đang chờ")
         assert row.locator('[data-label="Đang chờ (cơ quan, việc)"]').inner_text().strip("– "), (
             "the row names the agency or matter it waits on"
         )
-    expect(page.get_by_label("Tình trạng tiến độ")).to_have_value("waiting")
+    expect(page.locator(".chip")).to_have_text(re.compile("Tình trạng tiến độ: *Đang chờ"))
+    page.keyboard.press("Escape")
 
-    file = download_json(page, "Tải GeoJSON")
+    file = download_json(page, "GeoJSON")
     assert [item["id"] for item in file["features"]] == [item["id"] for item in waiting]
     assert file["features"] == waiting
     assert file["numberReturned"] == len(waiting)
-    assert file["selection"] == {"urgency": "waiting"}
+    assert file["selection"] == {"urgency": "waiting", "f": "geojson"}
     assert "không phải đường biên pháp lý" in file["caveat"]
 
 
-def test_partner_file_withholds_and_counts_assumed_positions(visitor, server):
+def test_list_offers_no_file_for_a_partner(visitor, server):
     page = visitor.open_on_desktop("/gates?border=VN-KH")
+    gates = {item["id"]: item for item in server.items("gates", border="VN-KH")}
+    ours = download_json(page, "GeoJSON")
+    assert {item["id"]: item["geometry"] for item in ours["features"]} == {
+        id_: item["geometry"] for id_, item in gates.items()
+    }
+    assert page.locator('a[href*="reader=partner"]').count() == 0, "nothing leaves for a partner but by a release"
+
+
+def test_partner_file_withholds_and_counts_assumed_positions(server):
     gates = {item["id"]: item for item in server.items("gates", border="VN-KH")}
     assumed = {id_ for id_, item in gates.items() if item["properties"]["position_source"] == "assumed"}
     surveyed = {id_ for id_, item in gates.items() if item["geometry"]} - assumed
     assert assumed
     assert surveyed
-
-    ours = download_json(page, "Tải GeoJSON")
-    assert {item["id"]: item["geometry"] for item in ours["features"]} == {
-        id_: item["geometry"] for id_, item in gates.items()
-    }
-    assert "withheld_positions" not in ours
-
-    theirs = download_json(page, "Bản cung cấp cho đối tác")
+    theirs = server.request_json("/api/export/gates?border=VN-KH&reader=partner")
     shared = {item["id"]: item for item in theirs["features"]}
-    assert set(shared) == set(gates) == set(ids(page.locator("tbody tr")))
+    assert set(shared) == set(gates)
     assert {id_ for id_, item in shared.items() if item["geometry"]} == surveyed
     assert theirs["withheld_positions"] == len(assumed)
     for id_ in assumed:
@@ -70,8 +77,8 @@ def test_partner_file_withholds_and_counts_assumed_positions(visitor, server):
 def test_internal_works_are_in_no_partner_file(visitor, server):
     page = visitor.open_on_desktop("/works")
     assert {item["properties"]["level"] for item in server.items("works")} == {"internal"}
-    assert page.locator("tbody tr").count() == len(download_json(page, "Tải GeoJSON")["features"]) > 0
-    theirs = download_json(page, "Bản cung cấp cho đối tác")
+    assert page.locator("tbody tr").count() == len(download_json(page, "GeoJSON")["features"]) > 0
+    theirs = server.request_json("/api/export/works?reader=partner")
     assert theirs["features"] == []
     assert theirs["reader"] == "partner"
 
@@ -82,6 +89,8 @@ def test_repair_opens_from_the_list_on_the_map_and_changes_stage_with_a_reason(v
     assert len(steps) > 1
     page = visitor.open_on_desktop("/works?urgency=overdue")
     page.locator(f'tr[data-id="{work["id"]}"] a').first.click()
+    expect(page.locator("#record-panel")).to_contain_text(work["properties"]["title"])
+    page.goto(f"/?select=works/{work['id']}", wait_until="networkidle")
 
     card = page.locator(".leaflet-popup .card")
     expect(card.locator("h2")).to_contain_text(work["properties"]["title"])

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import maps
 from maps.messages import MESSAGES, TEMPLATE_ONLY_PREFIXES, messages_in
-from maps.pages import access_log, accounts, releases
+from maps.pages import access_log, accounts, list_messages, releases
 
-ALL_MESSAGES = MESSAGES | releases.MESSAGES | accounts.MESSAGES | access_log.MESSAGES
+ALL_MESSAGES = MESSAGES | releases.MESSAGES | accounts.MESSAGES | access_log.MESSAGES | list_messages.MESSAGES
 """The messages of all pages, and those of single pages."""
 
 PACKAGE = Path(maps.__file__).parent
@@ -43,10 +43,12 @@ def test_every_message_is_used() -> None:
     sources = [*SCRIPTS, *TEMPLATES, *PACKAGE.rglob("*.py")]
     declaring = {
         PACKAGE / "messages.py",
-        *(PACKAGE / "pages" / f"{name}.py" for name in ("releases", "accounts", "access_log")),
+        *(PACKAGE / "pages" / f"{name}.py" for name in ("releases", "accounts", "access_log", "list_messages")),
     }
     text = "\n".join(path.read_text("utf-8") for path in sources if path not in declaring)
-    computed = re.compile(r"^(source_|event_|role_|release_(action|confirm)_|reading_(read|export)|VN-)")
+    computed = re.compile(
+        r"^(bulk_(properties|move|level|retire|restore)|source_|event_|role_|release_(action|confirm)_|reading_(read|export)|VN-)"
+    )
     used = {key for key in ALL_MESSAGES if computed.match(key) or re.search(rf"""["'`.]{re.escape(key)}\b""", text)}
     assert used == set(ALL_MESSAGES)
 

@@ -179,8 +179,7 @@ export function valueText(layer, field, value) {
 }
 
 /** @param {{ done: number, of: number, next?: { title: Title } }} progress The steps done, all, and the next one. */
-const progressText = ({ done, of, next }) =>
-  joined(`${done}/${of}`, next && message("next_step", { step: localized(next.title) }));
+const progressText = ({ done, of, next }) => joined(`${done}/${of}`, next && localized(next.title));
 
 /** @param {Record<string, any>} value */
 const objectText = (value) =>

@@ -25,6 +25,8 @@ const UNKNOWN = {
     beside: [],
     columns: [],
     filters: [],
+    totals: [],
+    since: {},
     facts: [],
     hidden: [],
     mark: {},

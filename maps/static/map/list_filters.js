@@ -32,6 +32,7 @@ export function filterChips(layer, filters, setFilters) {
 function filterText(layer, name, value) {
   if (name === "year") return `${message("year")} ${value}`;
   if (name === "open") return message("open_only");
+  if (name === "filter") return message("filters"); // a CQL2 text
   if (name === "border") return message(value);
   if (name === "text") return `“${value}”`;
   return localized(codeOf(layer, name, value)?.title) || value;

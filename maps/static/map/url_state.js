@@ -111,7 +111,7 @@ export class UrlState {
       else if (name === "year" && card.dated) parameters.datetime = `${value}-01-01/${value}-12-31`;
       else if (name === "text" && layer === this.tab) parameters.q = value;
       else if (name === "open") Object.assign(parameters, unfinished(card));
-      else if (layer === this.tab && fields.has(name)) parameters[name] = value;
+      else if (layer === this.tab && (fields.has(name) || name === "filter")) parameters[name] = value;
     }
     return parameters;
   }
