@@ -2,8 +2,8 @@
 
 ``/map.js`` (``map_script``) is the same for all readers, so that it can be cached: it creates ``map_main`` with its
 panes and controls, and ``map_overlays`` with an overlay for each layer, of which those that are drawn at first are on
-the map. It holds no data. The page around it (``map_page``) is HTML in one language. ``static/map/map_page.js`` fetches the
-features by the URL of their overlay and writes their texts with ``textContent``.
+the map. It holds no data. The page around it (``map_page``) is HTML in one language. ``static/map/map_page.js`` fetches
+the features by the URL of their overlay and writes their texts with ``textContent``.
 """
 
 from functools import cache
