@@ -39,7 +39,7 @@ export function mapFeature(layer, { id, properties, geometry, at }) {
   const marked = name ? codeOf(layer, name, properties[name]) : null;
   const second = marked?.flags.includes("stands_out") ? marked : null;
   const isOpen = !code?.flags.includes("finished");
-  const worst = second && isOpen && second.attention < (code?.attention ?? LEAST_ATTENTION) ? second : code;
+  const worst = second && isOpen && second.attention <= (code?.attention ?? LEAST_ATTENTION) ? second : code;
   const count = properties.count ?? 1;
   const attention = worst?.attention ?? LEAST_ATTENTION;
   const quiet = Boolean(code?.flags.includes("quiet"));

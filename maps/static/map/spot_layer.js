@@ -60,10 +60,9 @@ export class SpotLayer {
     this.actions = actions;
   }
 
-  /** The spots in the view. */
+  /** The spots in the view, which hold exactly the features in the view. */
   get visible() {
-    const bounds = this.map.getBounds();
-    return this.#spots.filter(({ features }) => bounds.contains(features[0].at));
+    return this.#spots;
   }
 
   /**
@@ -71,18 +70,22 @@ export class SpotLayer {
    * @param {MapFeature[]} features
    */
   draw(features) {
-    const bounds = this.map.getBounds().pad(MARGIN);
+    const view = this.map.getBounds();
+    const around = view.pad(MARGIN);
     const zoom = this.map.getZoom();
     if (this.#fan && this.#fan.zoom !== zoom) this.foldFan();
-    this.#spots = gatherSpots(
-      features,
-      (at) => this.map.project(at, zoom),
-      (at) => bounds.contains(at),
-    );
+    /** @type {(isDrawn: (at: L.LatLng) => boolean) => Spot[]} */
+    const gather = (isDrawn) =>
+      gatherSpots(
+        features.filter(({ at }) => isDrawn(at)),
+        (at) => this.map.project(at, zoom),
+      );
+    this.#spots = gather((at) => view.contains(at));
+    const marginal = gather((at) => around.contains(at) && !view.contains(at));
     /** @type {Map<string, SpotMark>} */
     const marks = new Map();
-    for (const spot of this.#spots) {
-      if (bounds.contains(spot.features[0].at)) for (const part of partsOf(spot)) this.#drawPart(spot, part, marks);
+    for (const spot of [...this.#spots, ...marginal]) {
+      for (const part of partsOf(spot)) this.#drawPart(spot, part, marks);
     }
     for (const [key, { marker }] of this.#marks) if (!marks.has(key)) marker.remove();
     this.#marks = marks;

@@ -16,7 +16,7 @@ const FIXED_DISTANCE = 8; // pixels within which a fixed mark covers another one
 const SMALL_DISTANCE = 4; // the same for small marks
 const BADGE_DISTANCE = 40; // pixels between fixed marks with a badge of their own
 const GATHER_DISTANCES = [28, 44, 64]; // pixels within which other marks join a spot, the smallest first
-const MAX_SPOTS = 500; // of a view; with more, marks are gathered from farther away
+const MAX_SPOTS = 500; // with more, marks are gathered from farther away
 const NO_ATTENTION = 100;
 
 /** @typedef {{ feature: MapFeature, point: L.Point }} PointFeature */
@@ -25,16 +25,15 @@ const NO_ATTENTION = 100;
  * Gather features into spots. Fixed ones come first, so that the others join them.
  * @param {MapFeature[]} features
  * @param {(at: L.LatLng) => L.Point} pointOf
- * @param {(at: L.LatLng) => boolean} isInView
  * @returns {Spot[]}
  */
-export function gatherSpots(features, pointOf, isInView) {
+export function gatherSpots(features, pointOf) {
   const sorted = [...features].sort(byImportance).map((feature) => ({ feature, point: pointOf(feature.at) }));
   /** @type {Spot[]} */
   let spots = [];
   for (const distance of GATHER_DISTANCES) {
     spots = gatherWithin(sorted, distance);
-    if (spots.filter((spot) => isInView(spot.features[0].at)).length <= MAX_SPOTS) break;
+    if (spots.length <= MAX_SPOTS) break;
   }
   return spots;
 }

@@ -139,7 +139,9 @@ def test_all_features_at_a_spot_are_listed_and_can_be_opened(
     open_map(desktop_page, site_url, view_of(gate, zoom), layers="gates,incidents")
     badge = mark_at(desktop_page, f"{NUMBER + 1} mục tại")
     expect(badge.locator(".badge b")).to_have_text(str(NUMBER))
-    expect(badge).to_have_attribute("aria-label", f"{NUMBER + 1} mục tại {GATE} – Bavet, nặng nhất: Báo cáo nhanh")
+    expect(badge).to_have_attribute(
+        "aria-label", f"{NUMBER + 1} mục tại {GATE} – Bavet, nặng nhất: Đặc biệt nghiêm trọng"
+    )
     badge.locator(".badge").click()
     rows = desktop_page.locator(".spot-row")
     expect(rows.first).to_be_visible()
