@@ -195,6 +195,7 @@ MESSAGES: dict[str, Text] = {
     "no_history": Text("Chưa có diễn biến.", "No history yet."),
     "created": Text("Tạo hồ sơ", "Record created"),
     "retired": Text("Ngừng theo dõi", "Retired"),
+    "restored": Text("Theo dõi lại", "Restored"),
     "linked": Text("Liên quan", "Linked"),
     "no_links": Text(
         "Chưa liên kết với mốc, nhiệm vụ hoặc văn bản nào.", "Not linked to any marker, task or document yet."

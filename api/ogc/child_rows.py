@@ -67,9 +67,10 @@ def record_child_row(  # noqa: PLR0917 - the parts of the request
     body = resource.body.parse(call.body)
     with call.transaction() as session:
         earlier = key.claim(session, call.actor, f"POST {target.layer.name}/{target.id}/{child}")
-        if earlier is not None and (row := resource.recorded(session, earlier)) is not None:
+        if earlier is not None:
+            row = resource.recorded(session, target.id, earlier, call.actor.clearance)
             response.status_code = 200
-            return row.readable_values()
+            return row.readable_values() if row is not None else {}
         recorded = resource.record(session, target.lock(session), **vars(body))
         key.store(session, call.actor, recorded.id)
         return recorded.readable_values()

@@ -1,4 +1,4 @@
-"""Commands on a feature besides create, update and retire: transitions and links."""
+"""Commands on a feature besides create, update and retire: transitions, restoring and links."""
 
 import uuid
 from typing import Annotated, Any
@@ -35,6 +35,12 @@ class Transition(bodies.CommandBody):
     reason: Annotated[bodies.RequiredText, REASON_SCHEMA]
 
 
+class Restoration(bodies.CommandBody):
+    """The reason why a retired feature is taken back into use."""
+
+    reason: Annotated[bodies.RequiredText, REASON_SCHEMA]
+
+
 class NewLink(bodies.CommandBody):
     """A link to another feature, ``to``, or to a marker address, ``at``, on a border."""
 
@@ -54,6 +60,18 @@ def transition(
         feature = target.lock(session)
         layer.model.check_text("reason", body.reason)
         commands.transition(session, layer, feature, body.to, body.reason)
+        return feature_as_written(call, session, layer, target.id)
+
+
+@router.post("/{layer}/items/{item}/restore", response_class=Response)
+def restore(
+    target: TargetWithIfMatchParam, body: Annotated[Restoration, parsed(Restoration)], call: CallParam
+) -> Response:
+    """Restore a retired feature: ``{"reason": "…"}``. Those who may retire it may restore it."""
+    layer = target.layer
+    with call.writing(reason_of(call.request, body.reason)) as session:
+        feature = commands.lock_retired_feature(session, layer.model, target.id, target.version)
+        commands.restore(session, layer, feature)
         return feature_as_written(call, session, layer, target.id)
 
 

@@ -28,7 +28,7 @@ from api.http.negotiation import (
 from api.http.query import refuse_unknown_parameters
 from api.http.request_body import WRITE_METHODS
 from api.http.security import RELEASED_PATH, RELEASED_PREFIXES
-from api.ogc.feature_commands import NewLink, Transition
+from api.ogc.feature_commands import NewLink, Restoration, Transition
 from api.ogc.openapi_components import (
     COMMON_SCHEMAS,
     EXPORT_PARAMETERS,
@@ -83,7 +83,7 @@ RESPONSE_MEDIA_TYPES = {
 UNRELEASED_SUFFIXES = ("/history", "/links", "/nearby", "/changes", "/{child}")
 """Ends of the paths that released layers do not have."""
 
-COMMAND_BODIES: dict[str, type[bodies.Body]] = {"/moves": Transition, "/links": NewLink}
+COMMAND_BODIES: dict[str, type[bodies.Body]] = {"/moves": Transition, "/restore": Restoration, "/links": NewLink}
 """The request bodies of commands by the end of the path; child resources declare their own."""
 
 
@@ -205,7 +205,7 @@ def _route_operation(route: APIRoute, path: str, resource: child_resources.Child
         operation["requestBody"] = request_body(
             {JSON: row_schema(body.declared_fields) if body.declared_fields else body_schema(body)}
         )
-    if method == "DELETE" or (method == "POST" and path.endswith("/moves")):
+    if method == "DELETE" or (method == "POST" and path.endswith(("/moves", "/restore"))):
         operation["parameters"].append(IF_MATCH)
     if method == "POST" and resource is not None:
         operation["parameters"] += [OPTIONAL_IF_MATCH, IDEMPOTENCY_KEY]

@@ -167,8 +167,10 @@ def differences(before: Snapshot, after: Snapshot) -> dict[str, dict[str, Any]]:
 
 
 def action_name(action: str, changes: Mapping[str, Mapping[str, Any]]) -> str:
-    """The action of a change as readers see it: an update that sets ``retired_at`` is ``retire``."""
-    return "retire" if changes.get("retired_at", {}).get("new") else action
+    """The action as readers see it: setting ``retired_at`` is ``retire``, clearing it is ``restore``."""
+    if "retired_at" not in changes:
+        return action
+    return "retire" if changes["retired_at"]["new"] else "restore"
 
 
 def _child_entries(

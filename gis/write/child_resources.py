@@ -50,10 +50,12 @@ class ChildResource:
             for member, table in self.tables.items()
         }
 
-    def recorded(self, session: Session, row_id: uuid.UUID) -> ChildRecord | None:
+    def recorded(
+        self, session: Session, feature_id: uuid.UUID, row_id: uuid.UUID, clearance: Clearance
+    ) -> ChildRecord | None:
         """The row with this id, which an earlier request has recorded."""
-        rows = (session.get(table, row_id) for table in self.tables.values())
-        return next((row for row in rows if row is not None), None)
+        rows = (row for table in self.tables.values() for row in child_rows(session, table, feature_id, clearance))
+        return next((row for row in rows if row.id == row_id), None)
 
     @property
     def description(self) -> str:

@@ -1,4 +1,4 @@
-"""Commands that create, change and retire features of any layer, and change their status.
+"""Commands that create, change, retire and restore features of any layer, and change their status.
 
 ``create``, ``update`` and ``transition`` are the entry points. They call the command that a layer has registered with
 ``create_command`` and its siblings, else the ``store_…`` function that works for every layer. All of them run inside
@@ -26,6 +26,7 @@ F = TypeVar("F", bound=Feature)
 Values = Mapping[str, Any]
 
 NOT_EDITABLE_TEXT = Text("Lớp dữ liệu này chỉ nạp, không sửa trực tiếp", "This layer is loaded, not edited directly")
+NOT_RETIRED_TEXT = Text("Mục này vẫn đang được theo dõi", "This record is not retired")
 
 
 def create_command(model: type[F]) -> Callable[[Callable[[Session, Values], F]], Callable[[Session, Values], F]]:
@@ -105,6 +106,24 @@ def lock_feature(session: Session, model: type[F], feature_id: uuid.UUID, versio
     feature = session.get(model, feature_id, with_for_update=True)
     if feature is None or feature.retired_at is not None:
         raise Missing(FEATURE_NOT_FOUND)
+    return _at_version(feature, version)
+
+
+def lock_retired_feature(session: Session, model: type[F], feature_id: uuid.UUID, version: int | None = None) -> F:
+    """Select a retired feature for update.
+
+    Raises ``Missing`` when it does not exist, ``Conflict`` when it is not retired, ``Stale`` as ``lock_feature``.
+    """
+    feature = session.get(model, feature_id, with_for_update=True)
+    if feature is None:
+        raise Missing(FEATURE_NOT_FOUND)
+    if feature.retired_at is None:
+        raise Conflict(NOT_RETIRED_TEXT)
+    return _at_version(feature, version)
+
+
+def _at_version(feature: F, version: int | None) -> F:
+    """The feature. Raises ``Stale`` when it is no longer at ``version``."""
     if version is not None and feature.version != version:
         raise Stale(
             Text(
@@ -154,6 +173,20 @@ def retire(session: Session, layer: Layer, feature: Feature) -> None:
         raise Conflict(NOT_EDITABLE_TEXT)
     feature.retired_at = dt.datetime.now(dt.UTC)
     session.flush()
+
+
+def restore(session: Session, layer: Layer, feature: Feature) -> None:
+    """Take a retired feature back into use. It keeps the level of a retired feature, the highest that it ever had.
+
+    What follows from its location is computed again, because retired features are not updated when the features from
+    which it is computed change.
+    """
+    if not layer.editable:
+        raise Conflict(NOT_EDITABLE_TEXT)
+    feature.retired_at = None
+    feature.derive(session)
+    session.flush()
+    refresh(session, feature)
 
 
 def transition(session: Session, layer: Layer, feature: Feature, to: str, reason: str) -> None:

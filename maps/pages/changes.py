@@ -174,7 +174,8 @@ def _action_text(change: Change, card: Card, language: str) -> str:
         part = next((part for part in card.get("parts", ()) if part["name"] == change["part"]), None)
         key = {"insert": "part_added", "delete": "part_removed"}.get(change["action"], "part_changed")
         return messages[key].format(what=localized(part["title"], language) if part else change["part"])
-    return {"insert": messages["created"], "retire": messages["retired"]}.get(change["action"], "")
+    texts = {"insert": messages["created"], "retire": messages["retired"], "restore": messages["restored"]}
+    return texts.get(change["action"], "")
 
 
 def _changed_values(change: Change, card: Card, language: str) -> Iterator[tuple[str, str, str]]:

@@ -16,6 +16,7 @@ WRITE_ROUTES = {
     ("PATCH", "/ogc/collections/{layer}/items/{item}"): {"source": "x"},
     ("DELETE", "/ogc/collections/{layer}/items/{item}"): None,
     ("POST", "/ogc/collections/{layer}/items/{item}/moves"): {"to": "x", "reason": "x"},
+    ("POST", "/ogc/collections/{layer}/items/{item}/restore"): {"reason": "x"},
     ("POST", "/ogc/collections/{layer}/items/{item}/links"): {"at": "9001", "border": "VN-KH", "role": "site"},
     ("DELETE", "/ogc/collections/{layer}/items/{item}/links/{link_id}"): None,
     ("POST", "/ogc/collections/{layer}/items/{item}/{child}"): None,

@@ -8,7 +8,7 @@ import { fieldLabel, fieldOf, layerCard } from "../core/layer_cards.js";
 import { localized, message } from "../core/page.js";
 
 /** @type {Record<string, string>} */
-const ACTIONS = { insert: "created", create: "created", delete: "retired", retire: "retired" };
+const ACTIONS = { insert: "created", create: "created", delete: "retired", retire: "retired", restore: "restored" };
 
 /** @type {Record<string, string>} */
 const PART_ACTIONS = { insert: "part_added", delete: "part_removed", update: "part_changed" };
