@@ -27,8 +27,8 @@ FORM_MESSAGES: dict[str, Text] = {
     "retire": Text("Ngừng theo dõi", "Retire"),
     "retire_of": Text("Ngừng theo dõi: {title}", "Retire: {title}"),
     "retire_hint": Text(
-        "Mục này không còn trong danh sách và bản đồ. Không có gì bị xóa: diễn biến vẫn giữ nguyên và có thể theo dõi "
-        "lại.",
+        "Sau khi ngừng theo dõi, {what} này không còn trong danh sách và bản đồ. Không có gì bị xóa: diễn biến vẫn giữ "
+        "nguyên và có thể theo dõi lại.",
         "This {what} no longer appears in lists and on the map. Nothing is deleted: its history stays, and it can be "
         "restored.",
     ),

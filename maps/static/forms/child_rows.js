@@ -78,15 +78,30 @@ const quiet = (text) => element("p", { className: "quiet" }, text);
  */
 function tableOf(layer, { title, fields }, rows) {
   const hasValue = (/** @type {Field} */ { name }) => rows.some((row) => ![null, undefined, ""].includes(row[name]));
-  const columns = fields.filter((field) => field.name !== PRECISION && hasValue(field));
+  const columns = fields.filter((field) => ![PRECISION, SOURCE].includes(field.name) && hasValue(field));
   const heads = columns.map((field) => element("th", { scope: "col" }, localized(field.title)));
-  const lines = rows.map((row) => element("tr", {}, ...columns.map((field) => cellOf(layer, field, row))));
+  const lines = rows.map((row) => rowOf(layer, columns, row));
   return element(
     "table",
     { className: "rows-table", "aria-label": localized(title) },
     element("thead", {}, element("tr", {}, ...heads)),
     element("tbody", {}, ...lines),
   );
+}
+
+/**
+ * A row; its source, which is mostly longer than the row itself, stands under the last cell.
+ * @param {string} layer
+ * @param {Field[]} columns
+ * @param {Properties} row
+ */
+function rowOf(layer, columns, row) {
+  const cells = columns.map((field) => cellOf(layer, field, row));
+  const source = row[SOURCE]
+    ? element("span", { className: "row-source" }, message("source", { text: row[SOURCE] }))
+    : "";
+  cells.at(-1)?.append(source);
+  return element("tr", {}, ...cells);
 }
 
 /**
@@ -99,8 +114,7 @@ function cellOf(layer, field, row) {
   const isDay = typeof value === "string" && formatDay(value) === valueText(layer, field, value);
   const text =
     isDay && row[PRECISION] ? dateText({ on: value, precision: row[PRECISION] }) : valueText(layer, field, value);
-  const className = field.name === SOURCE ? "quiet" : null;
-  return element("td", { className, data: { label: localized(field.title) } }, text || "–");
+  return element("td", { className: isDay ? "day" : null, data: { label: localized(field.title) } }, text || "–");
 }
 
 /**

@@ -77,6 +77,7 @@ class FeatureForm {
       element("h2", {}, formTitle(layer, feature, positionOnly)),
       this.summary,
       this.notice,
+      placeRoot && element("p", { className: "field-title" }, message("place_of")),
       placeRoot,
       ...this.controls.map(({ row }) => row),
       this.reason?.row,

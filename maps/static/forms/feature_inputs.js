@@ -3,7 +3,7 @@
 
 import { dayField, parseDay, parseMoment } from "../core/date_text.js";
 import { element } from "../core/elements.js";
-import { formatDay, formatMoment, formatNumber } from "../core/format.js";
+import { formatDay, formatFieldNumber, formatMoment, formatNumber } from "../core/format.js";
 import { localized, message } from "../core/page.js";
 import { numberInWords, readNumber } from "./number_text.js";
 import { joinItems, registerInput, splitList } from "./register_input.js";
@@ -21,7 +21,7 @@ let controls = 0; // so many have been created, for the ids of their parts
  * date or number.
  * @typedef {object} InputKind
  * @property {() => [string, string][]} [choices] The texts and labels to choose from.
- * @property {(value: any) => string} [toText]
+ * @property {(value: any, unit?: string | null) => string} [toText]
  * @property {(text: string, field: Partial<Field>) => Reading} [read]
  * @property {{ timed: boolean }} [calendar] For dates, which get a calendar button.
  * @property {boolean} [numeric]
@@ -30,8 +30,8 @@ let controls = 0; // so many have been created, for the ids of their parts
 /** @type {Record<string, InputKind>} The kinds that the types of fields name as `input`. */
 const KINDS = {
   text: {},
-  integer: { numeric: true, toText: formatNumber, read: readNumber },
-  number: { numeric: true, toText: formatNumber, read: readNumber },
+  integer: { numeric: true, toText: formatFieldNumber, read: readNumber },
+  number: { numeric: true, toText: formatFieldNumber, read: readNumber },
   yes_no: {
     choices: () => [
       ["true", message("yes")],
@@ -113,7 +113,9 @@ export function fieldControl(field, value = null) {
     },
     set: (next) => {
       const { toText = String } = kind;
-      control.setText(next === null || next === undefined ? "" : kind.choices ? String(next) : toText(next));
+      control.setText(
+        next === null || next === undefined ? "" : kind.choices ? String(next) : toText(next, field.unit),
+      );
     },
     showFault: (text) => {
       fault.textContent = text;
@@ -221,7 +223,7 @@ function settle(control, field, kind, hint) {
 function showHint(field, kind, input, hint) {
   if (field.register) return; // the register has hints of its own
   let text = "";
-  if (kind.numeric && field.unit) {
+  if (kind.numeric && field.unit && field.unit !== "%") {
     const reading = input.value.trim() ? readNumber(input.value, field) : { fault: "" };
     if ("value" in reading) text = numberInWords(reading.value, field.unit);
   } else if (kind === KINDS.text && field.max_length && input.value.length > COUNTED_FROM * field.max_length) {

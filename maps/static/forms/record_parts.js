@@ -97,7 +97,7 @@ export function isPlaceable(layer, feature) {
  */
 export const factList = (layer, feature) => definitions(factsOf(layer, feature));
 
-/** @param {[string, string | Node[]][]} facts */
+/** @param {[string, string | (Node | string)[]][]} facts */
 function definitions(facts) {
   const rows = facts.flatMap(([label, text]) => [element("dt", {}, label), element("dd", {}, text)]);
   return element("dl", { className: "facts" }, ...rows);
@@ -125,7 +125,7 @@ export function factGroups(layer, feature, onChanged) {
 
 /**
  * @param {string} title
- * @param {[string, string | Node[]][]} facts
+ * @param {[string, string | (Node | string)[]][]} facts
  */
 const group = (title, facts) => (facts.length ? [element("h3", {}, title), definitions(facts)] : []);
 
@@ -133,14 +133,17 @@ const group = (title, facts) => (facts.length ? [element("h3", {}, title), defin
  * @param {string} layer
  * @param {LayerFeature} feature
  * @param {OnChanged} onChanged
- * @returns {[string, Node[]][]}
+ * @returns {[string, (Node | string)[]][]}
  */
 function levelFact(layer, feature, onChanged) {
   const { level } = feature.properties;
   if (!level) return [];
   const change =
     hasLevel(layer) && isEditable(feature)
-      ? [button(message("level_change_short"), () => levelDialog(layer, feature, onChanged), "button plain inline")]
+      ? [
+          " · ",
+          button(message("level_change_short"), () => levelDialog(layer, feature, onChanged), "button plain inline"),
+        ]
       : [];
   return [[fieldLabel(layer, "level"), [element("span", {}, codeTitle(layer, "level", level)), ...change]]];
 }
