@@ -98,6 +98,16 @@ export const deleteDraft = (key) => withStore("readwrite", (store) => store.dele
 export const clearDrafts = () => withStore("readwrite", (store) => store.clear());
 
 /**
+ * All drafts of this person, the latest first.
+ * @returns {Promise<Draft[]>}
+ */
+export async function draftsOfPerson() {
+  /** @type {Draft[]} */
+  const drafts = (await withStore("readonly", (store) => store.getAll())) ?? [];
+  return drafts.filter((draft) => draft.owner === owner()).sort((a, b) => b.updated_at.localeCompare(a.updated_at));
+}
+
+/**
  * The latest draft of this person for a feature, or for a new one, also that of a tab that was closed; null if there is
  * none. It is moved to this tab.
  * @param {string} layer
@@ -105,11 +115,8 @@ export const clearDrafts = () => withStore("readwrite", (store) => store.clear()
  * @returns {Promise<Draft | null>}
  */
 export async function takeDraft(layer, id) {
-  /** @type {Draft[]} */
-  const drafts = (await withStore("readonly", (store) => store.getAll())) ?? [];
-  const [latest] = drafts
-    .filter((draft) => draft.owner === owner() && draft.layer === layer && draft.id === id)
-    .sort((a, b) => b.updated_at.localeCompare(a.updated_at));
+  const drafts = await draftsOfPerson();
+  const latest = drafts.find((draft) => draft.layer === layer && draft.id === id);
   if (!latest) return null;
   const key = draftKey(layer, id);
   if (latest.key !== key) {

@@ -12,7 +12,14 @@ import { localized, message } from "../core/page.js";
 import { AddressInput } from "./address_input.js";
 import { conflictNotice } from "./conflict.js";
 import { deleteDraft, draftKey, storeDraft, takeDraft } from "./drafts.js";
-import { fieldControl, focusFirstFault, isSameValue, readControls, showFieldErrors } from "./feature_inputs.js";
+import {
+  fieldControl,
+  focusFirstFault,
+  isSameValue,
+  readControls,
+  showFieldErrors,
+  submitButton,
+} from "./feature_inputs.js";
 import { reasonField } from "./field_dialog.js";
 import { updateFeature } from "./transitions.js";
 
@@ -67,7 +74,7 @@ class FeatureForm {
     this.reason = feature ? fieldControl(reasonField(movesPosition)) : null;
     this.notice = element("div", { className: "draft-notice", role: "status", hidden: true });
     this.summary = element("div", { className: "refusal", role: "alert", tabindex: "-1", hidden: true });
-    this.submit = element("button", { className: "button primary", type: "submit" }, message("save"));
+    this.submit = submitButton(message("save"));
     const placeRoot =
       card.geometry && (!feature || positionOnly) ? element("div", { className: "place-control" }) : null;
     const cancel = { className: "button", type: "button", onclick: () => this.cancel() };

@@ -276,6 +276,16 @@ export function showFieldErrors(list, errors) {
   });
 }
 
+/**
+ * The button that submits a form. Pressing it does not take the focus from an input, or the fault that the input then
+ * shows would move the button away from under the pointer before it is released.
+ * @param {string} label
+ */
+export function submitButton(label) {
+  const onmousedown = (/** @type {Event} */ event) => event.preventDefault();
+  return element("button", { className: "button primary", type: "submit", onmousedown }, label);
+}
+
 /** @param {FieldControl[]} list The first with a fault gets the focus. */
 export function focusFirstFault(list) {
   const first = list.find(({ input }) => input.hasAttribute("aria-invalid"));

@@ -3,7 +3,7 @@
 import { closeButton, showModal } from "../core/dialogs.js";
 import { element } from "../core/elements.js";
 import { message } from "../core/page.js";
-import { fieldControl, focusFirstFault, readControls, showFieldErrors } from "./feature_inputs.js";
+import { fieldControl, focusFirstFault, readControls, showFieldErrors, submitButton } from "./feature_inputs.js";
 
 /** @typedef {import("./feature_inputs.js").FieldControl} FieldControl */
 /** @typedef {import("./feature_inputs.js").Described} Described */
@@ -30,7 +30,7 @@ export function fieldDialog(title, options) {
   const controls = fields.map((field) => fieldControl(field, values[field.name]));
   const more = element("div", { className: "more-fields", hidden: true });
   const summary = element("div", { className: "refusal", role: "alert", hidden: true });
-  const submit = element("button", { className: "button primary", type: "submit" }, label);
+  const submit = submitButton(label);
   const form = element(
     "form",
     { novalidate: true },

@@ -28,7 +28,8 @@ def host_html(language: str = "vi") -> str:
     messages = json.dumps(messages_in(language), ensure_ascii=False).replace("</", "<\\/")
     return (
         f'<!doctype html><html lang="{language}"><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width"><title>Hồ sơ</title>{links}<script type="application/json" id="messages">{messages}</script>'
+        f'<meta name="viewport" content="width=device-width"><title>Hồ sơ</title>{links}'
+        f'<script type="application/json" id="messages">{messages}</script>'
         '<main><aside class="record-view" tabindex="-1"></aside></main></html>'
     )
 

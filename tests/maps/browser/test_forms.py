@@ -19,12 +19,7 @@ READ_NUMBER = """async ([text, limits]) => {
     const reading = readNumber(text, limits);
     return reading.value ?? reading.fault;
 }"""
-DRAFTS = """() => new Promise((resolve) => {
-    indexedDB.open("cotmoc", 1).onsuccess = ({ target }) => {
-        const all = target.result.transaction("drafts").objectStore("drafts").getAll();
-        all.onsuccess = () => { target.result.close(); resolve(all.result); };
-    };
-})"""
+DRAFTS = """async () => (await import("/static/forms/drafts.js")).draftsOfPerson()"""
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -164,7 +159,7 @@ def test_draft_survives_a_reload_and_is_deleted_when_saved(page: Page, site_url:
     edit(page, site_url, "works", repair)
     page.get_by_label("Nội dung").fill("Kè lại chân mốc")
     page.get_by_label("Dự toán").fill("1,2")
-    page.wait_for_function(f"({DRAFTS})().then((drafts) => drafts.length === 1)")
+    wait_for_drafts(page, 1)
     (draft,) = page.evaluate(DRAFTS)
     assert draft["key"].startswith(f"works/{repair['id']}/")
     assert (draft["layer"], draft["id"], draft["method"]) == ("works", repair["id"], "PATCH")
@@ -185,6 +180,15 @@ def test_draft_survives_a_reload_and_is_deleted_when_saved(page: Page, site_url:
     assert properties(client, "works", repair)["description"] == "Kè lại chân mốc"
 
 
+def wait_for_drafts(page: Page, number: int) -> None:
+    """Wait until so many drafts are stored."""
+    for _ in range(100):
+        if len(page.evaluate(DRAFTS)) == number:
+            return
+        page.wait_for_timeout(100)
+    pytest.fail(f"there are not {number} drafts")
+
+
 def silence_the_question_of_the_browser(page: Page) -> None:
     """Let the next page load without ``beforeunload``, as when the browser crashes."""
     page.evaluate("addEventListener('beforeunload', (event) => event.stopImmediatePropagation(), { capture: true })")
@@ -193,14 +197,14 @@ def silence_the_question_of_the_browser(page: Page) -> None:
 def test_draft_of_a_new_feature_is_restored_and_discarded(page: Page, site_url: str) -> None:
     open_host(page, site_url, "tasks", None)
     page.get_by_label("Tên nhiệm vụ").fill("Nhiệm vụ nhập dở")
-    page.wait_for_function(f"({DRAFTS})().then((drafts) => drafts.length === 1)")
+    wait_for_drafts(page, 1)
     silence_the_question_of_the_browser(page)
     open_host(page, site_url, "tasks", None)
     name = page.get_by_label("Tên nhiệm vụ")
     expect(name).to_have_value("Nhiệm vụ nhập dở")
     page.get_by_role("status").get_by_role("button", name="Bỏ nội dung đã nhập").click()
     expect(name).to_have_value("")
-    page.wait_for_function(f"({DRAFTS})().then((drafts) => drafts.length === 0)")
+    wait_for_drafts(page, 0)
 
 
 def test_save_sends_only_what_this_person_changed(page: Page, site_url: str, client: Client) -> None:
