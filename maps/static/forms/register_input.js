@@ -127,6 +127,7 @@ function searchBox(layer, input, { hint, onChosen }) {
     }
     list.hidden = !list.childElementCount;
     input.setAttribute("aria-expanded", String(!list.hidden));
+    list.scrollIntoView({ block: "nearest" });
   };
 
   input.addEventListener("input", (event) => event.isTrusted && openLater());
