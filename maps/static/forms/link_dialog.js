@@ -46,11 +46,14 @@ export function linkDialog(feature, send) {
   let results = new Map();
   /** @type {AbortController | null} */
   let pending = null;
+  let settled = ""; // the text for which something new was entered, which is not searched for any more
   const row = (/** @type {Result} */ result, checked = false) =>
     choice(result, checked, () => (role.value = result.role));
   const update = async () => {
     const text = input.value.trim();
     pending?.abort();
+    if (text && text === settled) return;
+    settled = "";
     results = new Map();
     if (!text) return;
     pending = new AbortController();
@@ -64,6 +67,8 @@ export function linkDialog(feature, send) {
   };
   const useNew = (/** @type {string} */ layer, /** @type {LayerFeature} */ added) => {
     const result = resultOf(layer, added);
+    pending?.abort();
+    settled = input.value.trim();
     results = new Map([[result.key, result]]);
     list.replaceChildren(legend, row(result, true));
     role.value = result.role;
@@ -115,7 +120,7 @@ const choice = ({ key, title, about, mark }, checked, onChosen) =>
   element(
     "label",
     { className: "choice" },
-    element("input", { type: "radio", name: "end", value: key, required: true, checked, onchange: onChosen }),
+    element("input", { type: "radio", name: "end", value: key, checked, onchange: onChosen }),
     mark,
     element("span", {}, title, " ", element("span", { className: "quiet" }, about)),
   );
