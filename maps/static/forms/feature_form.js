@@ -112,7 +112,7 @@ class FeatureForm {
       this.save();
     });
     this.onUnload = (/** @type {Event} */ event) => {
-      if (this.isChanged) event.preventDefault();
+      if (this.isChanged && this.form.isConnected) event.preventDefault();
     };
     addEventListener("beforeunload", this.onUnload);
     if (this.storesDraft) this.restoreDraft();

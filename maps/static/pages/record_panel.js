@@ -15,7 +15,8 @@ import { historyList } from "../map/feature_history.js";
  * What the page around the panel does.
  * @typedef {object} PanelActions
  * @property {() => unknown} close Closes the panel.
- * @property {(id: string, outcome?: Outcome) => unknown} changed A feature was created, changed or retired.
+ * @property {(id: string, outcome?: Outcome) => unknown} changed A feature was created, changed or retired: shows the
+ *   text of the outcome with a button for its undo.
  * @property {(by: number) => unknown} [step] Opens the record so many rows below this one.
  */
 
@@ -30,7 +31,7 @@ const forms = new WeakMap();
  */
 export function blocksLeaving(panel) {
   const current = forms.get(panel);
-  if (!current?.hasChanges()) return false;
+  if (!current?.form.isConnected || !current.hasChanges()) return false;
   showNotice("writing", message("form_open"));
   /** @type {HTMLElement | null} */ (current.form.querySelector('[type="submit"]'))?.focus();
   return true;
@@ -77,9 +78,8 @@ export async function openNewForm(panel, layer, actions) {
   showForm(panel, layer, {
     onCancel: actions.close,
     onSaved: async (id) => {
-      report({ text: message("saved") });
-      await actions.changed(id);
-      await openRecord(panel, layer, id, actions);
+      await actions.changed(id, { text: message("saved") });
+      if (!panel.dataset.id) await openRecord(panel, layer, id, actions); // unless the page has opened it
     },
   });
   return true;
@@ -121,17 +121,13 @@ function show(panel, ...content) {
 function showRecord(panel, layer, feature, actions) {
   const { id } = feature;
   /** @param {Outcome} [outcome] */
-  const onChanged = async (outcome = {}) => {
-    const undo =
-      outcome.undo &&
-      (async () => {
-        await outcome.undo?.();
-        await actions.changed(id);
-        await openRecord(panel, layer, id, actions);
-      });
-    report({ text: outcome.text ?? message("saved"), undo });
-    await actions.changed(id, outcome);
-    await openRecord(panel, layer, id, actions);
+  const onChanged = async ({ text = message("saved"), undo = null } = {}) => {
+    const undoAndShow = async () => {
+      await undo?.();
+      await openRecord(panel, layer, id, actions);
+    };
+    await actions.changed(id, { text, undo: undo && undoAndShow });
+    if (panel.dataset.id === id) await openRecord(panel, layer, id, actions);
   };
   const back = () => showRecord(panel, layer, feature, actions);
   const edit = (positionOnly = false) =>
@@ -145,13 +141,6 @@ function showRecord(panel, layer, feature, actions) {
     follow: (otherLayer, otherId) => location.assign(recordUrl(otherLayer, otherId)),
     report: (text, undo = null, error = false) => report({ text, undo }, error),
     onRetired: async (outcome) => {
-      const undo =
-        outcome.undo &&
-        (async () => {
-          await outcome.undo?.();
-          await actions.changed(id);
-        });
-      report({ ...outcome, undo });
       await actions.changed(id, outcome);
       actions.close();
     },

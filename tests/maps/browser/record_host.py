@@ -12,10 +12,14 @@ STYLES = ("core/base", "map/map", "forms/forms", "forms/records", "pages/pages",
 OPEN = """async ([layer, id]) => {
     const panel = document.querySelector(".record-view");
     const { openRecord, openNewForm } = await import("/static/pages/record_panel.js");
+    const { showNotice } = await import("/static/core/notices.js");
     window.calls ??= [];
     const actions = {
         close: () => calls.push("close"),
-        changed: (id) => calls.push(`changed ${id}`),
+        changed: (id, { text = "", undo = null } = {}) => {
+            calls.push(`changed ${id}`);
+            showNotice("record", text, { undo });
+        },
         step: (by) => calls.push(`step ${by}`),
     };
     return id ? openRecord(panel, layer, id, actions) : openNewForm(panel, layer, actions);
