@@ -55,6 +55,7 @@ FORM_MESSAGES: dict[str, Text] = {
     "number_between": Text("Nhập số từ {from} đến {to}.", "Enter a number from {from} to {to}."),
     "number_at_least": Text("Không được nhỏ hơn {from}.", "At least {from}."),
     "number_at_most": Text("Không được lớn hơn {to}.", "At most {to}."),
+    "suggestions": Text("Gợi ý", "Suggestions"),
     "remove_item": Text("Bỏ {what}", "Remove {what}"),
     "ended_on": Text("đã kết thúc ngày {day}", "ended on {day}"),
     "succeeded_by": Text("nay là {name}", "now {name}"),

@@ -26,7 +26,7 @@ MESSAGES: dict[str, Text] = {
     "credits": Text(f"{DISCLAIMER.vi} {BASEMAP_CREDITS}", f"{DISCLAIMER.en} {BASEMAP_CREDITS}"),
     "menu": Text("Danh mục", "Menu"),
     "close": Text("Đóng", "Close"),
-    "cancel": Text("Không lưu", "Cancel"),
+    "cancel": Text("Bỏ qua", "Cancel"),
     "save": Text("Lưu", "Save"),
     "back": Text("Danh sách", "List"),
     "print": Text("In", "Print"),

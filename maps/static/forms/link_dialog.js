@@ -20,6 +20,7 @@ const OTHER_ROLE = "subject"; // of a link to a feature of a layer whose card na
  * @typedef {object} Result
  * @property {string} key
  * @property {object} body The other end of the link, as in a request body.
+ * @property {string | null} name By which texts name it.
  * @property {string} title
  * @property {string} about
  * @property {SVGElement | null} mark
@@ -145,6 +146,7 @@ async function search(text, feature, signal) {
     searchAddresses(text, signal),
   ]);
   const matches = searches.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
+  matches.sort((a, b) => Number(b.name === text) - Number(a.name === text)); // what has just this name comes first
   const failed = searches.slice(0, -1).find((result) => result.status === "rejected");
   /** @type {Error | null} */
   const error = failed?.reason ?? null;
@@ -173,6 +175,7 @@ async function searchLayer(layer, text, excluded, signal) {
 const resultOf = (layer, feature) => ({
   key: feature.id,
   body: { to: feature.id },
+  name: feature.properties[displayOf(layer).named_by ?? ""] ?? null,
   title: titleOf(layer, feature),
   about: layerTitle(layer),
   mark: markOf(layer, feature),
@@ -191,6 +194,7 @@ async function searchAddresses(text, signal) {
     .map(({ properties: { address, border } }, index) => ({
       key: `at-${index}`,
       body: { at: address, ...(border ? { border } : {}) },
+      name: null,
       title: address,
       about: joined(message("place_of"), border && message(border)),
       mark: null,

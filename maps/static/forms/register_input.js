@@ -66,7 +66,7 @@ function searchBox(layer, input, { hint, onChosen }) {
     role: "listbox",
     className: "options",
     hidden: true,
-    "aria-label": layerTitle(layer),
+    "aria-label": message("suggestions"),
   });
   const attributes = { role: "combobox", "aria-expanded": "false", "aria-controls": id, "aria-autocomplete": "list" };
   for (const [name, value] of Object.entries(attributes)) input.setAttribute(name, value);

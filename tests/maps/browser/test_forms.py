@@ -387,6 +387,6 @@ def test_changed_form_is_not_replaced_by_another_record(desktop_page: Page, site
     )
     assert opened is False
     expect(desktop_page.locator(".notice")).to_contain_text("chưa được lưu")
-    desktop_page.get_by_role("button", name="Không lưu").click()
+    desktop_page.get_by_role("button", name="Bỏ qua").click()
     desktop_page.get_by_role("dialog").get_by_role("button", name="Bỏ nội dung đã nhập").click()
     open_in_panel(desktop_page, "tasks", second)
