@@ -88,6 +88,7 @@ class Crossing(
         columns=("name", "kind", "state", "gate", "border", "address", "opened_on"),
         filters=("border", "kind", "state"),
         mark=Mark("lane", INK),
+        hidden=("gate_id",),
         group=Group.PASSAGE,
         rank=50,
         drawn_at_first=True,

@@ -67,6 +67,7 @@ class Document(
         group=Group.REGISTER,
         rank=105,
         link_role="document",
+        named_by="number",
     ),
 ):
     """A document that work is based on (văn bản). Of a state secret only number and date may be recorded."""
@@ -83,7 +84,7 @@ class Document(
     )
 
     number: Mapped[str | None] = field("Số, ký hiệu", "Number", max_length=60)
-    issuer: Mapped[str | None] = field("Cơ quan ban hành", "Issuer", max_length=200)
+    issuer: Mapped[str | None] = field("Cơ quan ban hành", "Issuer", max_length=200, register="units")
     issued_on: Mapped[dt.date | None] = field("Ngày ban hành", "Issued on")
     in_force_on: Mapped[dt.date | None] = field("Ngày có hiệu lực", "In force on")
     kind: Mapped[DocumentKind] = field("Loại văn bản", "Kind")

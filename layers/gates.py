@@ -224,7 +224,7 @@ class GateEvent(ChildRecord, table="gate_events", parent=Gate, title=("Sự ki�
     kind: Mapped[str] = field("Sự kiện", "Kind", max_length=40)
     on: Mapped[dt.date] = field("Ngày", "On")
     precision: Mapped[str] = field("Độ chính xác của ngày", "Precision of the date", max_length=10)
-    document: Mapped[str | None] = field("Văn bản", "Document", max_length=200)
+    document: Mapped[str | None] = field("Văn bản", "Document", max_length=200, register="documents")
     note: Mapped[str | None] = field("Ghi chú", "Note")
     source: Mapped[str | None] = field("Nguồn", "Source", max_length=1000)
 
@@ -245,7 +245,7 @@ class GateCategory(
     category: Mapped[Category] = field("Loại hình", "Category")
     valid_from: Mapped[dt.date | None] = field("Từ ngày", "Valid from")
     valid_to: Mapped[dt.date | None] = field("Đến ngày", "Valid to")
-    document: Mapped[str | None] = field("Văn bản", "Document", max_length=200)
+    document: Mapped[str | None] = field("Văn bản", "Document", max_length=200, register="documents")
     source: Mapped[str | None] = field("Nguồn", "Source", max_length=1000)
 
 
@@ -255,9 +255,46 @@ class GatePlan(ChildRecord, table="gate_plans", parent=Gate, title=("Quy hoạch
     horizon: Mapped[int] = field("Thời kỳ quy hoạch", "Planning period")
     category: Mapped[Category] = field("Loại hình theo quy hoạch", "Planned category")
     mode: Mapped[Mode | None] = field("Loại hình giao thông", "Mode of transport")
-    decision: Mapped[str | None] = field("Quyết định", "Decision", max_length=200)
+    decision: Mapped[str | None] = field("Quyết định", "Decision", max_length=200, register="documents")
     on: Mapped[dt.date] = field("Ngày quyết định", "Decided on")
     source: Mapped[str | None] = field("Nguồn", "Source", max_length=1000)
+
+
+def record_category(
+    session: Session,
+    gate: Gate,
+    *,
+    category: Category,
+    valid_from: dt.date | None,
+    valid_to: dt.date | None,
+    document: str | None,
+    source: str | None,
+) -> GateCategory:
+    """Record a category of a gate, with its validity and the document that decided it.
+
+    One without an end becomes the gate's category and ends the previous one. Raises ``Invalid`` if it begins after its
+    end, or if it is the present category already.
+    """
+    if valid_from is not None and valid_to is not None and valid_from > valid_to:
+        raise invalid("valid_to", "range", "Ngày kết thúc trước ngày bắt đầu", "It ends before it begins")
+    if valid_to is None:
+        if gate.category is category:
+            raise invalid("category", "current", "Đây đang là loại hình hiện tại", "This is the present category")
+        current = session.scalars(select(GateCategory).filter_by(feature_id=gate.id, valid_to=None))
+        for previous in current:
+            previous.valid_to = valid_from or today()
+        store_update(session, Gate.layer, gate, {"category": category, "category_since": valid_from or today()})
+    row: GateCategory = child_resources.store_child_row(
+        GateCategory,
+        session,
+        gate,
+        category=category,
+        valid_from=valid_from or (today() if valid_to is None else None),
+        valid_to=valid_to,
+        document=document,
+        source=source,
+    )
+    return row
 
 
 EVENT_KINDS = {kind.value: kind.title for kinds in (GateStage, EventKind) for kind in kinds}
@@ -418,5 +455,15 @@ child_resources.declare_child_resource(
         body=NewEvent,
         record=record_event,
         codes={"kind": EVENT_KINDS},
+    ),
+)
+child_resources.declare_child_resource(
+    Gate,
+    GateCategory.path,
+    child_resources.ChildResource(
+        summary="The categories of a gate, as of as_of.",
+        tables={GateCategory.path: GateCategory},
+        body=child_resources.row_body(GateCategory),
+        record=record_category,
     ),
 )

@@ -169,7 +169,7 @@ class Incident(
     occurred_at: Mapped[dt.datetime | None] = field("Thời điểm xảy ra", "Occurred at")
     description: Mapped[str | None] = field("Mô tả", "Description", max_length=5000)
     side: Mapped[IncidentSide] = field("Phía xảy ra", "Side where it happened", default=IncidentSide.UNKNOWN)
-    unit: Mapped[str | None] = field("Đơn vị", "Unit", max_length=200)
+    unit: Mapped[str | None] = field("Đơn vị", "Unit", max_length=200, register="units")
     open = derived(
         "Đang xử lý",
         "Open",

@@ -6,7 +6,6 @@ hollow and never released to partners.
 """
 
 import datetime as dt
-import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,6 @@ from gis.model import (
     GREY,
     RED,
     SKY,
-    ChildRecord,
     CodeList,
     CodeListType,
     Display,
@@ -39,17 +37,14 @@ from gis.model import (
     geometry,
 )
 from gis.read import linear
-from gis.text import Conflict, FieldError, Invalid, Missing, Text, today
+from gis.text import Conflict, FieldError, Invalid, Missing, Text
 from gis.write import (
     GEOMETRY,
     PLACE,
     create_command,
-    refresh,
     set_geometry,
     store_new,
-    store_transition,
     store_update,
-    transition_command,
     update_command,
 )
 from layers.border import Border
@@ -166,14 +161,6 @@ class Marker(
         self.address = self.number
 
 
-class Inspection(ChildRecord, table="marker_inspections", parent=Marker, title=("Kiểm tra mốc", "Inspection")):
-    """The condition of a marker on the day of an inspection."""
-
-    on: Mapped[dt.date] = field("Ngày", "On")
-    condition: Mapped[Condition] = field("Tình trạng", "Condition")
-    note: Mapped[str | None] = field("Ghi chú", "Note", level=Level.INTERNAL)
-
-
 @create_command(Marker)
 def create_marker(session: Session, values: Mapping[str, Any]) -> Marker:
     """Create a marker. Its kind follows from its number, which must be unique on its border.
@@ -226,40 +213,6 @@ def _refuse_weaker_source(marker: Marker, source: PositionSource) -> None:
                 f"A position by “{source.title.en}” cannot replace one by “{marker.position_source.title.en}”",
             )
         )
-
-
-@transition_command(Marker)
-def inspect(session: Session, marker: Marker, to: str, reason: str) -> None:
-    """Record an inspection with the condition ``to`` and its remark ``reason``.
-
-    Raises ``Conflict`` for "being repaired" without a work under way at the marker.
-    """
-    if to == Condition.REPAIRING and not _under_repair(session, marker.id):
-        raise Conflict(
-            Text(
-                "Chỉ chuyển sang “Đang sửa chữa” khi mốc này có công trình đang thi công",
-                "The condition “being repaired” requires a work under way at this marker",
-            )
-        )
-    store_transition(session, Marker.layer, marker, to)
-    day = today()
-    marker.inspected_on = day
-    session.add(Inspection(feature_id=marker.id, on=day, condition=Condition(to), note=reason))
-    session.flush()
-    refresh(session, marker)
-
-
-def _under_repair(session: Session, marker_id: uuid.UUID) -> bool:
-    """Whether a work that is under way is linked to the marker."""
-    return bool(
-        session.execute(
-            text(
-                "select exists (select from app.links l join app.works w on w.id = l.feature_id"
-                " where l.to_id = :id and w.stage = 'under_way' and w.retired_at is null)"
-            ),
-            {"id": marker_id},
-        ).scalar()
-    )
 
 
 @dataclass(frozen=True)

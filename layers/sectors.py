@@ -41,7 +41,7 @@ class Sector(
     border: Mapped[Border] = field("Tuyến biên giới", "Border", sort_order=-50)
     section: Mapped[str] = field("Đoạn", "Section", max_length=60)
     name: Mapped[str] = field("Tên", "Name", max_length=200)
-    unit: Mapped[str] = field("Đơn vị phụ trách", "Unit in charge", max_length=200)
+    unit: Mapped[str] = field("Đơn vị phụ trách", "Unit in charge", max_length=200, register="units")
     demarcated: Mapped[bool | None] = field("Đã phân giới cắm mốc", "Demarcated")
     start_m: Mapped[float | None] = field(
         "Từ lý trình", "From chainage", level=Level.INTERNAL, writable=False, eager=True, unit="m"

@@ -30,7 +30,7 @@ from gis.model import (
     geometry,
     transitions_to,
 )
-from gis.text import FieldError, Invalid, Text, invalid, today
+from gis.text import FieldError, Invalid, Text, today
 from gis.write import (
     create_command,
     store_new,
@@ -160,8 +160,10 @@ class Task(
     plan: Mapped[str | None] = field("Kế hoạch", "Plan", max_length=300)
     clause: Mapped[str | None] = field("Căn cứ", "Clause", max_length=300)
     period: Mapped[str | None] = field("Kỳ kế hoạch", "Plan period", max_length=40)
-    lead_unit: Mapped[str | None] = field("Đơn vị chủ trì", "Lead unit", max_length=200)
-    coordinating_units: Mapped[list[str] | None] = field("Đơn vị phối hợp", "Coordinating units", max_length=200)
+    lead_unit: Mapped[str | None] = field("Đơn vị chủ trì", "Lead unit", max_length=200, register="units")
+    coordinating_units: Mapped[list[str] | None] = field(
+        "Đơn vị phối hợp", "Coordinating units", max_length=200, register="units"
+    )
     person: Mapped[str | None] = field("Người phụ trách", "Person", level=Level.INTERNAL, max_length=200)
     due_on: Mapped[dt.date | None] = field("Thời hạn", "Due on")
     responsibility: Mapped[str | None] = field("Trách nhiệm", "Responsibility", max_length=500)
@@ -170,7 +172,7 @@ class Task(
     state: Mapped[TaskState] = field("Tình trạng", "State", default=TaskState.DRAFT)
     waiting_on: Mapped[str | None] = field("Đang chờ (cơ quan, việc)", "Waiting on (office, matter)", max_length=300)
     waiting_since: Mapped[dt.date | None] = field("Chờ từ ngày", "Waiting since")
-    progress: Mapped[int] = field("Tiến độ", "Progress", default=0, unit="%")
+    progress: Mapped[int] = field("Tiến độ", "Progress", default=0, unit="%", minimum=0, maximum=100)
     done_on: Mapped[dt.date | None] = field("Ngày hoàn thành", "Done on")
     description: Mapped[str | None] = field("Nội dung", "Description", max_length=5000)
     seed_item: Mapped[str | None] = field("Mục trong văn bản", "Item of the plan", writable=False, max_length=20)
@@ -195,23 +197,15 @@ class Task(
 @create_command(Task)
 def draft(session: Session, values: Mapping[str, Any]) -> Task:
     """Create a task as a draft; it can be assigned once its six clears are complete."""
-    _check_progress(values)
     return store_new(session, Task, values)
 
 
 @update_command(Task)
 def correct(session: Session, task: Task, values: Mapping[str, Any]) -> None:
     """Correct a task. After draft none of its six clears can be removed."""
-    _check_progress(values)
     store_update(session, Task.layer, task, values)
     if task.state not in (TaskState.DRAFT, TaskState.CANCELLED):
         _require_clears(task, only=set(values))
-
-
-def _check_progress(values: Mapping[str, Any]) -> None:
-    progress = values.get("progress")
-    if progress is not None and not 0 <= progress <= 100:  # noqa: PLR2004
-        raise invalid("progress", "range", "Tiến độ phải từ 0 đến 100", "`progress` must be from 0 to 100")
 
 
 def missing_clears_of(task: Task) -> list[Clear]:

@@ -45,6 +45,8 @@ class Unit(
         beside=("valid_to",),
         columns=("name", "short_name", "kind", "side", "parent", "valid_from", "valid_to", "successor"),
         filters=("kind", "side", "province", "parent"),
+        ends="valid_to",
+        successor="successor",
         group=Group.REGISTER,
         rank=110,
     ),
@@ -57,10 +59,10 @@ class Unit(
     kind: Mapped[UnitKind] = field("Loại", "Kind")
     side: Mapped[Side] = field("Phía", "Side", default=Side.OURS)
     province: Mapped[str | None] = field("Tỉnh", "Province", max_length=100)
-    parent: Mapped[str | None] = field("Cấp trên", "Parent", max_length=200)
+    parent: Mapped[str | None] = field("Cấp trên", "Parent", max_length=200, register="units")
     valid_from: Mapped[dt.date | None] = field("Từ ngày", "Valid from")
     valid_to: Mapped[dt.date | None] = field("Đến ngày", "Valid to")
-    successor: Mapped[str | None] = field("Đơn vị kế thừa", "Succeeding unit", max_length=200)
+    successor: Mapped[str | None] = field("Đơn vị kế thừa", "Succeeding unit", max_length=200, register="units")
     geom: Mapped[Any] = geometry("GEOMETRY")
 
 
@@ -84,6 +86,8 @@ class AdministrativeArea(
         singular=("đơn vị hành chính", "administrative area"),
         under=("kind", "parent"),
         beside=("valid_to",),
+        ends="valid_to",
+        successor="successor",
         group=Group.REGISTER,
         rank=120,
     ),
@@ -92,9 +96,11 @@ class AdministrativeArea(
 
     name: Mapped[str] = field("Tên", "Name", max_length=200)
     kind: Mapped[AdministrativeKind] = field("Cấp", "Kind")
-    parent: Mapped[str | None] = field("Thuộc", "Parent", max_length=200)
+    parent: Mapped[str | None] = field("Thuộc", "Parent", max_length=200, register="administrative_areas")
     valid_from: Mapped[dt.date | None] = field("Từ ngày", "Valid from")
     valid_to: Mapped[dt.date | None] = field("Đến ngày", "Valid to")
-    successor: Mapped[str | None] = field("Đơn vị hành chính kế thừa", "Succeeding area", max_length=200)
+    successor: Mapped[str | None] = field(
+        "Đơn vị hành chính kế thừa", "Succeeding area", max_length=200, register="administrative_areas"
+    )
     note: Mapped[str | None] = field("Ghi chú", "Note")
     geom: Mapped[Any] = geometry("GEOMETRY")

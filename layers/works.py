@@ -168,19 +168,23 @@ class Work(
     starts_on: Mapped[dt.date | None] = field("Ngày dự kiến khởi công", "Planned start")
     due_on: Mapped[dt.date | None] = field("Thời hạn", "Due on")
     done_on: Mapped[dt.date | None] = field("Ngày hoàn thành", "Done on")
-    progress: Mapped[int] = field("Tiến độ", "Progress", default=0, unit="%")
+    progress: Mapped[int] = field("Tiến độ", "Progress", default=0, unit="%", minimum=0, maximum=100)
     waiting_on: Mapped[str | None] = field("Đang chờ (cơ quan, việc)", "Waiting on (office, matter)", max_length=300)
     waiting_since: Mapped[dt.date | None] = field("Chờ từ ngày", "Waiting since")
-    unit: Mapped[str | None] = field("Đơn vị chủ trì", "Lead unit", max_length=200)
+    unit: Mapped[str | None] = field("Đơn vị chủ trì", "Lead unit", max_length=200, register="units")
     plan: Mapped[str | None] = field("Kế hoạch", "Plan", max_length=300)
     clause: Mapped[str | None] = field("Căn cứ", "Clause", max_length=300)
     description: Mapped[str | None] = field("Nội dung", "Description", max_length=5000)
     seed_item: Mapped[str | None] = field("Mục trong văn bản", "Item of the plan", writable=False, max_length=20)
-    cost_planned: Mapped[Decimal | None] = field("Dự toán", "Planned cost", level=Level.INTERNAL, unit="triệu đồng")
-    cost_approved: Mapped[Decimal | None] = field(
-        "Kinh phí được phê duyệt", "Approved cost", level=Level.INTERNAL, unit="triệu đồng"
+    cost_planned: Mapped[Decimal | None] = field(
+        "Dự toán", "Planned cost", level=Level.INTERNAL, unit="triệu đồng", minimum=0
     )
-    cost_spent: Mapped[Decimal | None] = field("Đã giải ngân", "Disbursed", level=Level.INTERNAL, unit="triệu đồng")
+    cost_approved: Mapped[Decimal | None] = field(
+        "Kinh phí được phê duyệt", "Approved cost", level=Level.INTERNAL, unit="triệu đồng", minimum=0
+    )
+    cost_spent: Mapped[Decimal | None] = field(
+        "Đã giải ngân", "Disbursed", level=Level.INTERNAL, unit="triệu đồng", minimum=0
+    )
     funding: Mapped[str | None] = field("Nguồn vốn", "Funding", level=Level.INTERNAL, max_length=200)
     suspended_from: Mapped[str | None] = field(
         "Tạm dừng từ giai đoạn", "Suspended at stage", writable=False, max_length=40
@@ -215,7 +219,7 @@ class WorkStep(
     title_en: Mapped[str] = field("Tên bước (tiếng Anh)", "Title in English", max_length=300)
     due_on: Mapped[dt.date | None] = field("Thời hạn", "Due on")
     done_on: Mapped[dt.date | None] = field("Ngày thực hiện", "Done on")
-    document: Mapped[str | None] = field("Văn bản", "Document", max_length=200)
+    document: Mapped[str | None] = field("Văn bản", "Document", max_length=200, register="documents")
     note: Mapped[str | None] = field("Ghi chú", "Note", level=Level.INTERNAL)
     source: Mapped[str | None] = field("Nguồn quy định", "Source of the rule", max_length=500)
 
@@ -236,7 +240,6 @@ KINDS_AT_MARKER = {
 @create_command(Work)
 def propose(session: Session, values: Mapping[str, Any]) -> Work:
     """Create a work with the steps of the procedure with the neighbour. It requires a location or a link."""
-    _check_progress(values)
     fields = dict(values)
     linked_to = fields.pop("link", None)
     work: Work = store_new(session, Work, fields)
@@ -256,16 +259,9 @@ def propose(session: Session, values: Mapping[str, Any]) -> Work:
 @update_command(Work)
 def correct(session: Session, work: Work, values: Mapping[str, Any]) -> None:
     """Correct a work; another planned start moves the due date of the notice."""
-    _check_progress(values)
     store_update(session, Work.layer, work, values)
     if "starts_on" in values:
         set_notice_due_date(session, work)
-
-
-def _check_progress(values: Mapping[str, Any]) -> None:
-    progress = values.get("progress")
-    if progress is not None and not 0 <= progress <= 100:  # noqa: PLR2004
-        raise invalid("progress", "range", "Tiến độ phải từ 0 đến 100", "`progress` must be from 0 to 100")
 
 
 def create_procedure_steps(session: Session, work: Work) -> None:

@@ -7,6 +7,7 @@ such as ``{n}`` are filled in where the message is used. Keys are grouped by the
 from gis.text import Text
 from layers.lines import BASEMAP_CREDITS, DISCLAIMER
 from layers.policy import SYSTEM
+from maps.form_messages import FORM_MESSAGES
 
 MESSAGES: dict[str, Text] = {
     # The shell of every page.
@@ -27,7 +28,7 @@ MESSAGES: dict[str, Text] = {
     "credits": Text(f"{DISCLAIMER.vi} {BASEMAP_CREDITS}", f"{DISCLAIMER.en} {BASEMAP_CREDITS}"),
     "menu": Text("Danh mục", "Menu"),
     "close": Text("Đóng", "Close"),
-    "cancel": Text("Hủy", "Cancel"),
+    "cancel": Text("Bỏ qua", "Cancel"),
     "save": Text("Lưu", "Save"),
     "back": Text("Danh sách", "List"),
     "print": Text("In", "Print"),
@@ -172,9 +173,6 @@ MESSAGES: dict[str, Text] = {
     "status_current": Text("Hiện tại: {status}", "Current: {status}"),
     "status_new": Text("Chuyển sang", "Move to"),
     "reason": Text("Lý do, căn cứ", "Reason, basis"),
-    "reason_missing": Text(
-        "Nêu lý do, căn cứ điều chỉnh vị trí.", "Give the reason or basis for adjusting the position."
-    ),
     "reason_hint": Text("số văn bản, biên bản hoặc ý kiến chỉ đạo", "document number, minutes or instruction"),
     "status_final": Text("Đây là bước cuối, không chuyển tiếp được.", "This is the last step; there is none after it."),
     "step_of": Text("Bước {i}/{n}", "Step {i}/{n}"),
@@ -193,8 +191,8 @@ MESSAGES: dict[str, Text] = {
     "link_create": Text("Liên kết", "Link"),
     "link_search": Text("Tên, số hiệu hoặc vị trí theo mốc", "Name, number or marker address"),
     "link_hint": Text(
-        "Nhập để tìm mốc, công trình, nhiệm vụ, cửa khẩu, văn bản, sự vụ hoặc đoạn biên giới.",
-        "Type to find a marker, work, task, gate, document, incident or section of the border.",
+        "Nhập tên, số hiệu hoặc một phần nội dung, có dấu hoặc không dấu, để tìm trong tất cả các lớp.",
+        "Type a name, a number or part of a text, with or without diacritics, to search all layers.",
     ),
     "link_results": Text("Liên kết với", "Link to"),
     "link_no_results": Text("Không tìm thấy kết quả phù hợp.", "Nothing matches."),
@@ -214,7 +212,6 @@ MESSAGES: dict[str, Text] = {
     "role_continues_from": Text("Chuyển tiếp sang", "Carried over to"),
     "role_gate": Text("Cửa khẩu", "Gate"),
     "role_gate_from": Text("Liên quan đến cửa khẩu này", "Relates to this gate"),
-    "procedure": Text("Quy trình phối hợp với phía bạn", "Coordination procedure with the neighbour"),
     "record_step": Text("Ghi nhận bước này", "Record this step"),
     "step_on": Text("Ngày thực hiện", "Done on"),
     "step_done": Text("đã thực hiện", "done"),
@@ -222,16 +219,6 @@ MESSAGES: dict[str, Text] = {
     "next_step": Text("tiếp theo: {step}", "next: {step}"),
     "no_steps": Text("Chưa có bước nào.", "No steps."),
     "source": Text("Nguồn: {text}", "Source: {text}"),
-    "events": Text("Sự kiện", "Events"),
-    "record_event": Text("Thêm sự kiện", "Add event"),
-    "gate_categories": Text("Loại hình qua các thời kỳ", "Categories over time"),
-    "gate_plans": Text("Quy hoạch", "Plans"),
-    "until_year": Text("đến {year}", "by {year}"),
-    "to_now": Text("nay", "now"),
-    "event_kind": Text("Sự kiện", "Event"),
-    "event_on": Text("Ngày", "Date"),
-    "event_document": Text("Văn bản", "Document"),
-    "event_note": Text("Ghi chú", "Note"),
     "accuracy": Text("sai số ±{d}", "accuracy ±{d}"),
     "changed_meanwhile": Text(
         "Hồ sơ vừa được người khác cập nhật. Đã tải bản mới nhất, đề nghị kiểm tra và gửi lại.",
@@ -245,43 +232,7 @@ MESSAGES: dict[str, Text] = {
         "Nội dung đang nhập chưa được lưu. Hãy lưu hoặc hủy trước.",
         "What you have entered is not saved. Save or cancel it first.",
     ),
-    # Forms and the input of a location.
-    "required": Text("bắt buộc", "required"),
-    "choose": Text("chọn…", "choose…"),
-    "place": Text("Địa điểm xảy ra", "Location of the incident"),
-    "place_of": Text("Vị trí", "Position"),
-    "place_hint": Text("147/6 + 120 m, 168–168/2, tọa độ", "147/6 + 120 m, coordinates"),
-    "place_tap": Text("hoặc chọn trên bản đồ", "or choose on the map"),
-    "place_gps": Text("Vị trí của tôi", "My position"),
-    "place_gps_wait": Text("Đang lấy vị trí GPS…", "Reading GPS…"),
-    "place_gps_refused": Text(
-        "Không lấy được vị trí từ thiết bị. Hãy nhập số hiệu mốc hoặc chọn trên bản đồ.",
-        "The device gave no position. Enter a marker number or choose on the map.",
-    ),
-    "place_missing": Text(
-        "Chưa có địa điểm: nhập số hiệu mốc, tọa độ, chọn trên bản đồ hoặc dùng GPS.",
-        "No location yet: enter a marker number or coordinates, choose on the map or use GPS.",
-    ),
-    "place_choose": Text("Chọn một trong các vị trí nêu trên.", "Choose one of the locations above."),
-    "place_from_map": Text("chọn trên bản đồ", "chosen on the map"),
-    "place_searching": Text("Đang tìm vị trí…", "Looking for the location…"),
-    "meridian": Text("Kinh tuyến trục VN-2000", "VN-2000 central meridian"),
-    "zone_width": Text("Múi", "Zone width"),
-    "zone_3": Text("3 độ", "3 degrees"),
-    "zone_6": Text("6 độ", "6 degrees"),
-    "category": Text("Loại sự vụ", "Category"),
-    "other_categories": Text("Khác…", "Other…"),
-    "what_happened": Text("Tóm tắt sự vụ (có thể bổ sung sau)", "Summary of the incident (can be added later)"),
-    "severity": Text("Mức độ", "Severity"),
-    "send": Text("Gửi", "Send"),
-    "sending": Text("Đang gửi…", "Sending…"),
-    "not_sent": Text(
-        "Chưa gửi được. Nội dung vẫn được giữ trên thiết bị này.", "Not sent. What you entered is kept on this device."
-    ),
-    "choose_category": Text("Chọn loại sự vụ trước khi gửi.", "Choose a category before sending."),
-    "shortcuts": Text(
-        "Phím tắt: / tìm · n ghi sự vụ · j k danh sách · Esc đóng", "Shortcuts: / find · n log · j k list · Esc close"
-    ),
+    **FORM_MESSAGES,
     # Distances.
     "metres": Text("{n} m", "{n} m"),
     "kilometres": Text("{n} km", "{n} km"),

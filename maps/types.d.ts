@@ -61,6 +61,10 @@ interface Display {
   /** The child resource whose rows change the status, and the one whose rows are steps. */
   status_by: string | null;
   checklist: string | null;
+  /** The field by which texts of other layers name a feature, its last day in force, and the name of what followed. */
+  named_by: string | null;
+  ends: string | null;
+  successor: string | null;
   new_page: string | null;
 }
 
@@ -75,13 +79,23 @@ interface Field {
   /** Whether a client may send it. */
   receivable: boolean;
   unit: string | null;
+  /** Limits of a number: its range, and how many decimal places are stored. */
+  minimum: number | null;
+  maximum: number | null;
+  decimals: number | null;
   max_length: number | null;
+  /** The layer whose features the text names, such as the register of units. */
+  register: string | null;
 }
 
 /** A table whose rows belong to a feature, such as the inspections of a marker. */
 interface ChildTable {
   name: string;
+  /** The last part of the path of its rows. */
+  path: string;
   title: Title;
+  /** Whether the reader may add rows to features that it may change. */
+  addable: boolean;
   fields: Field[];
 }
 
@@ -208,7 +222,7 @@ interface ProcedureStep {
   source: string | null;
 }
 
-/** A dated event of a gate; `precision` is `day`, `month` or `year`. */
+/** A dated event; `precision` is `day`, `month` or `year`. */
 interface GateEvent {
   kind: string;
   on: string;

@@ -1,22 +1,24 @@
-"""The child resources of a feature, such as the events of a gate: any that a layer has declared, by name."""
+"""The child resources of a feature, such as the events of a gate: the rows of any child table, by its name."""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from fastapi.routing import APIRoute
 from starlette.routing import Match
 
 from api.http.asgi import Scope
 from api.http.dependencies import CallParam, inline_dependency
+from api.http.idempotency import IdempotencyParam
 from api.http.parameters import AsOfParam, HistoryLayerParam, IdParam
-from api.ogc.write_request import TargetParam, WriteCallParam
+from api.ogc.write_request import TargetWithIfMatchParam, WriteCallParam
 from gis.db import result_of
 from gis.read import Selection, pages
+from gis.text import FEATURE_NOT_FOUND, Missing
 from gis.write import child_resources
 
 
 class ChildRoute(APIRoute):
-    """A route whose path has a layer and a child resource; it matches only what layers have declared."""
+    """A route whose path has a layer and a child resource; it matches only those that exist."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Whether method and path match, and the child resource exists."""
@@ -24,7 +26,7 @@ class ChildRoute(APIRoute):
         if match is Match.NONE:
             return match, child_scope
         parameters = child_scope["path_params"]
-        if (parameters["layer"], parameters["child"]) not in child_resources.declared:
+        if child_resources.child_resource(parameters["layer"], parameters["child"]) is None:
             return Match.NONE, {}
         return match, child_scope
 
@@ -34,7 +36,10 @@ router = APIRouter(prefix="/ogc/collections", tags=["changes"], route_class=Chil
 
 def child_resource(layer: HistoryLayerParam, child: str) -> child_resources.ChildResource:
     """The child resource in the path. Raises ``Missing`` for released layers, which have none."""
-    return child_resources.declared[layer.name, child]
+    resource = child_resources.child_resource(layer.name, child)
+    if resource is None:
+        raise Missing(FEATURE_NOT_FOUND)
+    return resource
 
 
 ChildResourceParam = Annotated[child_resources.ChildResource, Depends(inline_dependency(child_resource))]
@@ -51,8 +56,22 @@ def read_child_rows(
 
 
 @router.post("/{layer}/items/{item}/{child}", status_code=201)
-def record_child_row(resource: ChildResourceParam, target: TargetParam, call: WriteCallParam) -> dict[str, Any]:
-    """Record a row of a child table of a feature."""
+def record_child_row(  # noqa: PLR0917 - the parts of the request
+    resource: ChildResourceParam,
+    target: TargetWithIfMatchParam,
+    call: WriteCallParam,
+    key: IdempotencyParam,
+    child: str,
+    response: Response,
+) -> dict[str, Any]:
+    """Record a row of a child table. A repeat with the same ``Idempotency-Key`` returns the row that was recorded."""
     body = resource.body.parse(call.body)
     with call.transaction() as session:
-        return resource.record(session, target.lock(session), **vars(body)).readable_values()
+        earlier = key.claim(session, f"POST {target.layer.name}/{target.id}/{child}")
+        if earlier is not None:
+            row = resource.recorded(session, target.id, earlier)
+            response.status_code = 200
+            return row.readable_values() if row is not None else {}
+        recorded = resource.record(session, target.lock(session), **vars(body))
+        key.store(session, recorded.id)
+        return recorded.readable_values()

@@ -34,6 +34,7 @@ from api.ogc.openapi_components import (
     EXPORT_PARAMETERS,
     IDEMPOTENCY_KEY,
     IF_MATCH,
+    OPTIONAL_IF_MATCH,
     PARAMETER_SCHEMAS,
     READ_ERRORS,
     REFUSAL_BY_STATUS,
@@ -50,7 +51,7 @@ from api.ogc.openapi_components import (
     ref,
     request_body,
 )
-from api.ogc.openapi_layers import layer_paths, layer_schemas
+from api.ogc.openapi_layers import layer_paths, layer_schemas, row_schema
 from api.rest.bulk import BulkChange
 from gis.db import Actor, Role
 from gis.files import FORMATS as FILES
@@ -80,7 +81,7 @@ RESPONSE_MEDIA_TYPES = {
 }
 """Media types of successful responses by path; JSON if the path is not listed."""
 
-UNRELEASED_SUFFIXES = ("/history", "/links", "/changes", "/{child}")
+UNRELEASED_SUFFIXES = ("/history", "/links", "/nearby", "/changes", "/{child}")
 """Ends of the paths that released layers do not have."""
 
 COMMAND_BODIES: dict[str, type[bodies.Body]] = {
@@ -163,7 +164,7 @@ def _routes(routers: Sequence[APIRouter]) -> Iterator[APIRoute]:
 def _expand_path(route: APIRoute) -> Iterator[tuple[str, child_resources.ChildResource | None]]:
     """The path of a route; if ``{layer}`` is in it, one path per layer, or per child resource of a layer."""
     if "{child}" in route.path:
-        for (layer, child), resource in child_resources.declared.items():
+        for (layer, child), resource in child_resources.child_resources().items():
             yield route.path.replace("{layer}", layer).replace("{child}", child), resource
         return
     for name in [layer.name for layer in all_layers()] if "{layer}" in route.path else [""]:
@@ -193,7 +194,7 @@ def _route_operation(route: APIRoute, path: str, resource: child_resources.Child
     about = route.endpoint.__doc__ or route.name
     body = next((model for end, model in COMMAND_BODIES.items() if path.endswith(end)), None)
     if resource is not None:
-        about, body = (resource.summary if method == "GET" else resource.record.__doc__ or path), resource.body
+        about, body = (resource.summary if method == "GET" else resource.description), resource.body
     operation: Schema = {
         "summary": about.strip().splitlines()[0].replace("``", ""),
         "operationId": operation_id(method, path),
@@ -207,9 +208,13 @@ def _route_operation(route: APIRoute, path: str, resource: child_resources.Child
     if route.path.startswith("/api/export"):
         operation["parameters"].append({"name": "f", "in": "query", "schema": {"type": "string", "enum": list(FILES)}})
     if method == "POST" and body is not None:
-        operation["requestBody"] = request_body({JSON: body_schema(body)})
+        operation["requestBody"] = request_body(
+            {JSON: row_schema(body.declared_fields) if body.declared_fields else body_schema(body)}
+        )
     if method == "DELETE" or (method == "POST" and path.endswith(("/moves", "/restore"))):
         operation["parameters"].append(IF_MATCH)
+    if method == "POST" and resource is not None:
+        operation["parameters"] += [OPTIONAL_IF_MATCH, IDEMPOTENCY_KEY]
     if path == "/api/bulk":
         operation["parameters"].append(IDEMPOTENCY_KEY)
     return operation

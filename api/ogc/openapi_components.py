@@ -132,6 +132,10 @@ IF_MATCH: Schema = {
     "description": "The ETag that was read; 428 without it, 412 if the feature has been changed since",
     "schema": {"type": "string"},
 }
+OPTIONAL_IF_MATCH: Schema = {
+    **IF_MATCH,
+    "description": "The ETag of the feature that was read; 412 if it has been changed since",
+}
 CONTENT_CRS: Schema = {
     "name": "Content-Crs",
     "in": "header",

@@ -199,6 +199,17 @@ def layer_schemas(layer: Layer, reader: Clearance, language: Language) -> dict[s
     }
 
 
+def row_schema(fields: Mapping[str, Field]) -> Schema:
+    """The schema of a new row of a child table, as accepted."""
+    properties = {
+        name: {key: about for key, about in property_schema(field, "en").items() if key not in ("title", "description")}
+        for name, field in fields.items()
+    }
+    nullable = {name: _nullable(fields[name], schema, is_input=True) for name, schema in properties.items()}
+    required = [name for name, field in fields.items() if field.required]
+    return object_schema(nullable, required, additionalProperties=False)
+
+
 def _nullable(field: Field, schema: Schema, *, is_input: bool = False) -> Schema:
     """The schema, nullable if the property may be null; in OpenAPI 3.0 ``enum`` must then contain null."""
     if not field.nullable and (is_input or (field.sql is None and not field.masked_when_assumed)):

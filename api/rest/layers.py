@@ -66,7 +66,7 @@ def layer_card(layer: Layer, actor: Actor) -> dict[str, Any]:
     }
     _add_kinds_of_events(description, layer)
     description["parts"] = [
-        _child_table(table, actor) for table in child_tables.values() if table.parent.layer is layer
+        _child_table(table, actor, editable=editable) for table in child_tables.values() if table.parent.layer is layer
     ]
     return description
 
@@ -113,6 +113,9 @@ def _display(display: Display, readable: Mapping[str, Field]) -> dict[str, Any]:
         "link_role": display.link_role,
         "status_by": display.status_by,
         "checklist": display.checklist,
+        "named_by": display.named_by,
+        "ends": display.ends,
+        "successor": display.successor,
         "new_page": display.new_page,
     }
 
@@ -124,15 +127,23 @@ def _titled_codes(titles: Mapping[str, Text]) -> list[dict[str, Any]]:
     ]
 
 
-def _child_table(child_table: type[ChildRecord], actor: Actor) -> dict[str, Any]:
-    """The description of a child table, for the changes of its rows in the timeline of a feature."""
-    resources = [resource for resource in child_resources.declared.values() if child_table in resource.tables.values()]
-    codes = {name: titles for resource in resources for name, titles in resource.codes.items()}
-    fields = [_field(field, receivable=False) for field in child_fields(child_table, actor.clearance)]
+def _child_table(child_table: type[ChildRecord], actor: Actor, *, editable: bool) -> dict[str, Any]:
+    """The description of a child table: the path of its rows, and the fields, of which new rows have the receivable."""
+    layer, path = child_table.parent.layer, child_table.path
+    resource = child_resources.child_resources()[layer.name, path]
+    receivable = set(resource.body.model_fields) if editable and path != layer.display.checklist else set()
+    readable = child_fields(child_table, actor.clearance)
+    fields = [_field(field, receivable=field.name in receivable) for field in readable]
     for field in fields:
-        if field["name"] in codes:
-            field["codes"] = _titled_codes(codes[field["name"]])
-    return {"name": child_table.__tablename__, "title": _bilingual(child_table.title), "fields": fields}
+        if field["name"] in resource.codes:
+            field["codes"] = _titled_codes(resource.codes[field["name"]])
+    return {
+        "name": child_table.__tablename__,
+        "path": path,
+        "title": _bilingual(child_table.title),
+        "fields": fields,
+        "addable": any(field["receivable"] for field in fields),
+    }
 
 
 def _bilingual(text: Text) -> dict[str, str]:
@@ -149,6 +160,10 @@ def _field(field: Field, *, receivable: bool) -> dict[str, Any]:
         "required": field.required,
         "receivable": receivable,
         "unit": field.unit,
+        "minimum": field.minimum,
+        "maximum": field.maximum,
+        "decimals": field.decimals,
+        "register": field.register,
         "max_length": field.max_length if field.type.free_text else None,
     }
 

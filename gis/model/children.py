@@ -34,6 +34,8 @@ class ChildRecord(Record):
     title: ClassVar[Text]
     order: ClassVar[str]
     """The column by which rows are sorted, after ``-`` in descending order."""
+    path: ClassVar[str]
+    """The last part of the path at which the API serves the rows: ``plans`` for the table ``gate_plans``."""
 
     history: ClassVar[Table]
 
@@ -44,9 +46,16 @@ class ChildRecord(Record):
     )
 
     def __init_subclass__(
-        cls, *, table: str, parent: type[Feature], title: tuple[str, str], order: str = "created_at"
+        cls,
+        *,
+        table: str,
+        parent: type[Feature],
+        title: tuple[str, str],
+        order: str = "created_at",
+        path: str | None = None,
     ) -> None:
         cls.__tablename__, cls.parent, cls.title, cls.order = table, parent, Text(*title), order
+        cls.path = path or table.partition("_")[2] or table
         super().__init_subclass__()
         cls.history = history_table(cls.__table__)  # type: ignore[arg-type]
         child_tables[table] = cls

@@ -61,7 +61,9 @@ class Display:
 
     ``link_role`` is the role that a link to a feature of the layer has unless another one is chosen. ``status_by`` is
     the child resource whose rows change the status (the dated events of a gate), ``checklist`` the one whose rows are
-    steps to be ticked off. ``new_page`` is the path of a page for new features, if they have one of their own.
+    steps to be ticked off. ``named_by`` is the field by which texts of other layers name a feature
+    (``Field.register``); ``ends`` is the last day on which a feature is in force, and ``successor`` the field that
+    names what came after it. ``new_page`` is the path of a page for new features, if they have one of their own.
     """
 
     label: str | tuple[str, str] = ""
@@ -87,6 +89,9 @@ class Display:
     link_role: str | None = None
     status_by: str | None = None
     checklist: str | None = None
+    named_by: str | None = None
+    ends: str | None = None
+    successor: str | None = None
     new_page: str | None = None
 
     @property
@@ -130,6 +135,7 @@ def display_of(layer: "Layer") -> Display:
         short=declared.short or label,
         singular=declared.singular if any(declared.singular) else (layer.title.vi.lower(), layer.title.en.lower()),
         on_map=declared.on_map or "{address}",
+        named_by=declared.named_by or naming,
         under=declared.under or tuple(name for name in ("unit", "address") if name in fields),
         columns=columns,
         filters=declared.filters or tuple(field.name for field in subject if field.codes is not None),
@@ -175,4 +181,6 @@ def _names_in(display: Display, attribute: str) -> tuple[str, ...]:
         return tuple(getattr(display, attribute) or ())
     if attribute == "since":
         return tuple(name for pair in display.since for name in pair)
-    return (display.second_mark,) if attribute == "second_mark" and display.second_mark else ()
+    if attribute in ("second_mark", "named_by", "ends", "successor"):
+        return tuple(filter(None, [getattr(display, attribute)]))
+    return ()

@@ -10,14 +10,14 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, ClassVar, Union, get_args, get_origin
 
 from geoalchemy2 import Geometry
-from sqlalchemy import FetchedValue, Text as SqlText, TypeDecorator
+from sqlalchemy import FetchedValue, Integer, Text as SqlText, TypeDecorator
 from sqlalchemy.dialects.postgresql import ENUM
 from sqlalchemy.orm import mapped_column, synonym
 from sqlalchemy.types import TypeEngine
 
 from gis.crs.systems import WGS84
 from gis.model.code_lists import CodeList, OrderedCodeList, Status
-from gis.model.field_types import CODE, FIELD_TYPES, TEXT, FieldType, type_declared_as
+from gis.model.field_types import CODE, FIELD_TYPES, LIST, TEXT, FieldType, type_declared_as
 from gis.model.query import select_sql
 from gis.text.i18n import Text
 
@@ -159,7 +159,9 @@ class Field:
     ``sql`` composes the expression of a derived property, which reads ``reads`` beside its row, and is ``None`` for a
     stored one. With ``masked_when_assumed``, readers who do not see assumed positions get the column ``shared_<name>``,
     which is null for these. ``own_unit_view`` is set for a scoped reader who gets the value in rows of the own unit
-    only.
+    only. ``minimum``, ``maximum`` and ``decimals``, the number of decimal places that are stored, limit a number.
+    ``register`` names the layer whose features the text names, such as the register of units; what is not in it may be
+    entered all the same.
     """
 
     name: str
@@ -172,6 +174,10 @@ class Field:
     default: Any = None
     max_length: int = 2000
     unit: str | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+    decimals: int | None = None
+    register: str | None = None
     sql: DerivedSql | None = None
     reads: "tuple[Source, ...]" = ()
     masked_when_assumed: bool = False
@@ -181,6 +187,11 @@ class Field:
     def required(self) -> bool:
         """Whether a new feature must have a value."""
         return self.writable and not self.nullable and self.default is None
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether its texts are searched for words."""
+        return self.type.free_text or (self.type is LIST and self.codes is None)
 
     @property
     def ordered_codes(self) -> OrderedCodeListClass:
@@ -229,6 +240,9 @@ def field(
     default: Any = None,
     max_length: int = 2000,
     unit: str | None = None,
+    minimum: int | None = None,
+    maximum: int | None = None,
+    register: str | None = None,
     masked_when_assumed: bool = False,
     set_by_trigger: bool = False,
     eager: bool = False,
@@ -247,6 +261,9 @@ def field(
         "default": default,
         "max_length": max_length,
         "unit": unit,
+        "minimum": minimum,
+        "maximum": maximum,
+        "register": register,
         "masked_when_assumed": masked_when_assumed,
     }
     server_value = FetchedValue() if set_by_trigger else None
@@ -316,6 +333,7 @@ def apply_annotated_type(cls: type[Any], name: str, annotation: Any) -> None:
         info["type"], sql_type = CODE, CodeListType(codes)
     else:
         info["type"], sql_type = type_declared_as(inner)
+        info["decimals"] = 0 if isinstance(sql_type, Integer) else getattr(sql_type, "scale", None)
     column = declared.column
     if name.endswith("_"):  # a Python keyword; column and property have the name without the underscore
         column.name = column.key = name.rstrip("_")

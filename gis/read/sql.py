@@ -137,9 +137,15 @@ def add_conditions(selection: Selection, statement: StatementBuilder) -> None:
         statement.conditions.append(compiler.compile_condition(selection.filter, context))
     if selection.q:
         fields = layer.readable_fields(row.clearance).values()
-        searched = [field for field in fields if field.type.free_text and field.sql is None]
-        texts = " || ' ' || ".join(f"coalesce({field.expression(row)}, '')" for field in searched)
+        searched = [_searched_sql(field, row) for field in fields if field.sql is None and field.is_searched]
+        texts = " || ' ' || ".join(f"coalesce({sql}, '')" for sql in searched)
         statement.conditions += [f"({texts}) ~ {statement.bind(search_pattern(term))}" for term in selection.q.split()]
+
+
+def _searched_sql(field: Field, row: Row) -> str:
+    """The text of a field that is searched for words: of a list, all its items."""
+    expression = field.expression(row)
+    return expression if field.type.free_text else f"array_to_string({expression}, ' ')"
 
 
 def _add_spatial_conditions(selection: Selection, statement: StatementBuilder) -> None:

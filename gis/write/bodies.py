@@ -5,10 +5,12 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo, WithJsonSchema
 
+from gis.model.fields import Field
 from gis.text.errors import FieldError, Invalid
 from gis.text.i18n import Text
 from gis.write.validation import ERROR_TEXTS, FieldValueError, clean_name, clean_text, field_errors, parse_input_date
@@ -21,6 +23,8 @@ class Body(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     ignores_unknown_fields: ClassVar[bool] = False
+    declared_fields: ClassVar[Mapping[str, Field]] = MappingProxyType({})
+    """The fields of the card from which the model was made, if it was; errors name the codes of their code lists."""
 
     @classmethod
     def parse(cls, values: Mapping[str, Any], prefix: str = "") -> Self:
@@ -29,7 +33,7 @@ class Body(BaseModel):
         try:
             body = cls.model_validate({name: values.get(name) for name in cls.model_fields})
         except ValidationError as fault:
-            raise cls.refusal([*unknown, *field_errors(fault, prefix=prefix)]) from None
+            raise cls.refusal([*unknown, *field_errors(fault, cls.declared_fields, prefix)]) from None
         if unknown:
             raise cls.refusal(unknown)
         return body

@@ -5,11 +5,19 @@ every field at fault.
 """
 
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field as Bound, ValidationError, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field as Bound,
+    ValidationError,
+    create_model,
+)
 from pydantic_core import ErrorDetails
 
 from gis.model.fields import Field
@@ -67,11 +75,33 @@ class FieldValueError(ValueError):
         self.code, self.detail = code, detail or ERROR_TEXTS[code]
 
 
-def _pydantic_type(field: Field) -> Any:
+def pydantic_type(field: Field) -> Any:
     """The annotated type with which pydantic validates the values of a field."""
     if field.codes is not None:
         return Annotated[field.codes, BeforeValidator(lambda value, codes=field.codes: codes(value))]
-    return field.type.input_type(_text_type(field.max_length, min_length=None if field.nullable else 1))
+    value_type = field.type.input_type(_text_type(field.max_length, min_length=None if field.nullable else 1))
+    if field.minimum is None and field.maximum is None and field.decimals is None:
+        return value_type
+    return Annotated[value_type, AfterValidator(partial(_number_in_limits, field))]
+
+
+def _number_in_limits(field: Field, value: Any) -> Any:
+    """The number. Raises ``FieldValueError`` if it is out of the field's range or finer than what is stored."""
+    if (field.minimum is not None and value < field.minimum) or (field.maximum is not None and value > field.maximum):
+        raise FieldValueError("range", _range_text(field))
+    if field.decimals is not None and round(value, field.decimals) != value:
+        places = field.decimals
+        detail = Text(f"Chỉ lưu {places} chữ số thập phân", f"Only {places} decimal places are stored")
+        raise FieldValueError("too_fine", detail)
+    return value
+
+
+def _range_text(field: Field) -> Text:
+    if field.maximum is None:
+        return Text(f"Không được nhỏ hơn {field.minimum}", f"Must be at least {field.minimum}")
+    if field.minimum is None:
+        return Text(f"Không được lớn hơn {field.maximum}", f"Must be at most {field.maximum}")
+    return Text(f"Phải từ {field.minimum} đến {field.maximum}", f"Must be from {field.minimum} to {field.maximum}")
 
 
 def _text_type(max_length: int, min_length: int | None = None) -> Any:
@@ -105,7 +135,7 @@ def input_model(layer: Layer, *, partial: bool = False) -> type[BaseModel]:
     """The pydantic model of a new feature, or with ``partial`` of a change to one."""
     definitions: dict[str, Any] = {}
     for name, field in writable_fields(layer).items():
-        field_type = _pydantic_type(field)
+        field_type = pydantic_type(field)
         if field.required and not partial:
             definitions[name] = (field_type, ...)
         elif field.required or (not field.nullable):

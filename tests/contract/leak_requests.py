@@ -27,10 +27,15 @@ WRITE_ROUTES = {
 """The routes that write features, with a body for each."""
 
 CHILD_ROWS = {
-    "gates": ("/events", {"kind": "note", "on": "2026-01-01", "note": "x"}),
-    "works": ("/steps", {"code": "notice", "on": "2026-01-01"}),
+    "gates": {
+        "/events": {"kind": "note", "on": "2026-01-01", "note": "x"},
+        "/categories": {"category": "main", "valid_from": "2025-01-01", "valid_to": "2026-01-01"},
+        "/plans": {"horizon": 2030, "category": "main", "on": "2026-01-01"},
+    },
+    "works": {"/steps": {"code": "notice", "on": "2026-01-01"}},
+    "markers": {"/inspections": {"on": "2026-01-01", "condition": "intact", "note": "x"}},
 }
-"""The child resource of a layer, with a body for it."""
+"""The child resources of a layer, with a body for each."""
 
 RELEASE_ROUTES = {
     ("POST", "/api/releases"), ("POST", "/api/releases/{release}/versions"),
@@ -85,19 +90,19 @@ def requests_for_an_item(layer, *, writing):
     """Functions that send each kind of request for an item of a layer."""
     base = f"/ogc/collections/{layer}/items/"
     if_match = {"If-Match": '"1-0123456789abcdef"'}
-    for tail in ("", "?f=html", "?as_of=2030-01-01", "/history", "/links"):
+    for tail in ("", "?f=html", "?as_of=2030-01-01", "/history", "/links", "/nearby"):
         yield lambda client, item, tail=tail: client.get(f"{base}{item}{tail}")
-    child, child_row = CHILD_ROWS.get(layer, (None, None))
-    if child is not None:
-        yield lambda client, item: client.get(f"{base}{item}{child}")
+    children = CHILD_ROWS.get(layer, {})
+    for child in children:
+        yield lambda client, item, child=child: client.get(f"{base}{item}{child}")
     if not writing:
         return
+    for child, row in children.items():
+        yield lambda client, item, child=child, row=row: client.post(f"{base}{item}{child}", json=row)
     for (method, path), body in WRITE_ROUTES.items():
-        if "{item}" not in path or ("{child}" in path and child is None):
+        if "{item}" not in path or "{child}" in path:
             continue
         tail = path.partition("{item}")[2].replace("{link_id}", str(uuid.UUID(int=7, version=4)))
-        if "{child}" in path:
-            tail, body = child, child_row  # noqa: PLW2901
         yield lambda client, item, method=method, tail=tail, body=body: client.request(
             method, f"{base}{item}{tail}", json=body, headers=if_match
         )

@@ -192,7 +192,7 @@ def test_new_type_of_field_is_one_object(monkeypatch):
     assert parse_value(field, "0 1") == "01"
     context = FilterContext({"phone": field}, row, "t.geom", statement.bind)
     assert compile_condition(parse("phone < '5'"), context) == '(t."phone" < %(v0)s::text)'
-    assert validation._pydantic_type(field) is int
+    assert validation.pydantic_type(field) is int
     assert spool._part(field, row)[2] == 't."phone"::text'
     assert kml._value_sql(Selection(catalog["tasks"], reader), field).count("'tel:' || t.\"phone\"") == 1
     assert formats._cell_sql(field, row, "vi") == "'☎ ' || t.\"phone\""

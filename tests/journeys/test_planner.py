@@ -108,9 +108,8 @@ def test_repair_opens_from_the_list_on_the_map_and_changes_stage_with_a_reason(v
     expect(dialog.get_by_label("Thiết kế")).to_be_checked()
     dialog.get_by_role("button", name="Cập nhật tình trạng").click()
     expect(dialog).to_be_visible()
-    assert dialog.get_by_label("Lý do, căn cứ").evaluate("input => input.validity.valueMissing"), (
-        "a transition needs a reason"
-    )
+    expect(dialog.get_by_label("Lý do, căn cứ")).to_be_focused()
+    expect(dialog.get_by_text("Chưa nhập nội dung bắt buộc này.")).to_be_visible()
     dialog.get_by_label("Lý do, căn cứ").fill("Tờ trình 45/TTr-SNgV")
     dialog.get_by_role("button", name="Cập nhật tình trạng").click()
     expect(record.locator(".step-words b")).to_have_text("Thiết kế")

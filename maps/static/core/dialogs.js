@@ -19,7 +19,7 @@ import { message } from "./page.js";
 export function formDialog(title, lead, content, send, { label = message("save"), labels = {} } = {}) {
   const error = element("div", { className: "refusal", role: "alert", hidden: true });
   const submit = element("button", { className: "button primary", type: "submit" }, label);
-  const foot = element("div", { className: "dialog-foot" }, closeButton(message("cancel")), submit);
+  const foot = element("div", { className: "dialog-foot" }, closeButton(message("close")), submit);
   const form = element("form", {}, ...content, error, foot);
   const intro = lead ? element("p", { className: "quiet" }, lead) : null;
   const dialog = element("dialog", { "aria-label": title }, element("h2", {}, title), intro, form);
@@ -76,6 +76,32 @@ export const closeButton = (label) =>
 export function showModal(dialog) {
   document.body.append(dialog);
   dialog.showModal();
+}
+
+/**
+ * Ask before something is lost; resolves to whether it was confirmed.
+ * @param {string} question
+ * @param {string} label The text of the button that confirms.
+ * @returns {Promise<boolean>}
+ */
+export function confirmDialog(question, label) {
+  return new Promise((resolve) => {
+    const dialog = element("dialog", { "aria-label": question }, element("h2", {}, question));
+    const confirm = () => {
+      resolve(true);
+      dialog.close();
+    };
+    const buttons = [
+      closeButton(message("go_on_writing")),
+      element("button", { className: "button primary", type: "button", onclick: confirm }, label),
+    ];
+    dialog.append(element("div", { className: "dialog-foot" }, ...buttons));
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(false); // without effect once it is resolved
+    });
+    showModal(dialog);
+  });
 }
 
 /**

@@ -66,11 +66,20 @@ export function formatNumber(value) {
 }
 
 /**
+ * A number of a field: without a unit, a whole number of four digits may be a year, and is written without a separator.
+ * @param {number | string} value
+ * @param {string | null} [unit]
+ */
+export const formatFieldNumber = (value, unit) =>
+  !unit && /^\d{4}$/.test(String(value)) ? String(value) : formatNumber(value);
+
+/**
  * A number with its unit; a percent sign follows without a space.
  * @param {number | string} value
  * @param {string | null} [unit]
  */
-export const formatQuantity = (value, unit) => formatNumber(value) + (unit ? `${unit === "%" ? "" : " "}${unit}` : "");
+export const formatQuantity = (value, unit) =>
+  formatFieldNumber(value, unit) + (unit ? `${unit === "%" ? "" : " "}${unit}` : "");
 
 /**
  * A length in metres below one kilometre, else in kilometres, below 100 km with one decimal.

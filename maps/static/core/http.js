@@ -87,18 +87,16 @@ function parse(response, text) {
   }
 }
 
-const RESOURCES_WITH_AS_OF = ["links", "events", "steps", "history"];
-
 /**
- * On a page as of a past time, the path with `as_of` if it is a path of features or of their links, events, steps or
- * history; else the path.
+ * On a page as of a past time, the path with `as_of` if it is a path of features or of what belongs to them, such as
+ * their links and history; else the path.
  * @param {string} path
  */
 function withPageAsOf(path) {
   if (!page.past) return path;
   const url = new URL(path, location.origin);
-  const [root, , , resource, , part] = url.pathname.split("/").slice(1);
-  if (root !== "ogc" || resource !== "items" || (part && !RESOURCES_WITH_AS_OF.includes(part))) return path;
+  const [root, , , resource] = url.pathname.split("/").slice(1);
+  if (root !== "ogc" || resource !== "items") return path;
   url.searchParams.set("as_of", page.past);
   return url.pathname + url.search;
 }

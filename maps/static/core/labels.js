@@ -211,7 +211,8 @@ export function dateText({ on, precision }) {
 const monthOf = (day) => day.slice(3);
 
 /**
- * Label and text of each field that has a value: the fields of the popup or, with `all`, all fields of the record.
+ * Label and text of each field that has a value: the fields of the popup with the position or, with `all`, all fields of
+ * the record without it.
  * @param {string} layer
  * @param {LayerFeature} feature
  * @param {{ all?: boolean }} [options]
@@ -229,7 +230,7 @@ export function factsOf(layer, feature, { all = false } = {}) {
     }
     facts.push([fieldLabel(layer, field.name), text]);
   }
-  return facts.concat(positionFacts(feature, all));
+  return all ? facts : facts.concat(positionFacts(feature, false));
 }
 
 /**
@@ -243,11 +244,12 @@ function listedFields(layer, all) {
 }
 
 /**
+ * The position as label and text; with `all` also its chainage.
  * @param {LayerFeature} feature
  * @param {boolean} all
  * @returns {[string, string][]}
  */
-function positionFacts(feature, all) {
+export function positionFacts(feature, all) {
   const p = feature.properties;
   const sign = isAssumed(feature) ? "≈ " : "";
   /** @type {[string, string][]} */

@@ -24,6 +24,14 @@ export function message(key, values = {}) {
 }
 
 /**
+ * The messages whose keys begin with a prefix, as the rest of the key and the text.
+ * @param {string} prefix
+ * @returns {[string, string][]}
+ */
+export const messagesWithPrefix = (prefix) =>
+  Object.entries(messages).flatMap(([key, text]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), text]] : []));
+
+/**
  * A title in the page's language, or in Vietnamese where it has no English.
  * @param {Title | null | undefined} title
  */

@@ -33,7 +33,7 @@ function openDialog(resolve) {
     password,
     field("code", message("code"), code),
     error,
-    element("div", { className: "dialog-foot" }, closeButton(message("cancel")), submit),
+    element("div", { className: "dialog-foot" }, closeButton(message("close")), submit),
   );
   const dialog = element(
     "dialog",

@@ -32,7 +32,7 @@ export class AddressInput {
 
   /**
    * @param {HTMLElement} root Its content is replaced by the control.
-   * @param {L.Map} map A tap on it sets the position.
+   * @param {L.Map | null} map A tap on it sets the position; without a map, only text and GPS do.
    * @param {{ title?: string, border?: string | null, onChange?: () => void }} [options] `border` is the
    *   border of marker numbers without one.
    */
@@ -41,10 +41,10 @@ export class AddressInput {
     this.map = map;
     this.border = border;
     this.onChange = onChange;
-    this.drawing = L.layerGroup().addTo(map);
+    this.drawing = map ? L.layerGroup().addTo(map) : null;
     this.input = element("input", {
       type: "text",
-      id: "place-text",
+      id: document.getElementById("place-text") ? null : "place-text", // of the first control on a page
       maxlength: "200",
       autocomplete: "off",
       spellcheck: "false",
@@ -55,7 +55,7 @@ export class AddressInput {
     this.status = element("div", { role: "status", "aria-live": "polite" });
     const useGps = () => this.#useGps();
     const gps = element("button", { className: "button", type: "button", onclick: useGps }, message("place_gps"));
-    const ways = element("div", { className: "ways" }, gps, message("place_tap"));
+    const ways = element("div", { className: "ways" }, gps, map ? message("place_tap") : null);
     root.replaceChildren(this.status, this.input, this.zone.root, ways);
     this.input.addEventListener(
       "input",
@@ -66,14 +66,25 @@ export class AddressInput {
       event.preventDefault();
       this.#readText();
     });
-    map.on("click", this.#onTap);
-    map.getContainer().style.cursor = "crosshair";
+    map?.on("click", this.#onTap);
+    map?.getContainer().style.setProperty("cursor", "crosshair");
   }
 
   remove() {
-    this.map.off("click", this.#onTap);
-    this.map.getContainer().style.cursor = "";
-    this.drawing.remove();
+    this.map?.off("click", this.#onTap);
+    this.map?.getContainer().style.removeProperty("cursor");
+    this.drawing?.remove();
+  }
+
+  /** What has been entered, for a draft. */
+  entered() {
+    return { text: this.input.value, border: this.border, position: this.position };
+  }
+
+  clear() {
+    this.input.value = "";
+    this.#open();
+    this.#readText();
   }
 
   /**
@@ -147,7 +158,7 @@ export class AddressInput {
     this.#ambiguous = false;
     this.zone.showFor(text);
     this.root.classList.remove("wrong");
-    this.drawing.clearLayers();
+    this.drawing?.clearLayers();
     if (!text) {
       this.status.replaceChildren();
       return this.onChange();
@@ -174,7 +185,7 @@ export class AddressInput {
     this.#showStatus(message("place_gps_wait"));
     navigator.geolocation.getCurrentPosition(
       ({ coords: { latitude, longitude, accuracy } }) => {
-        this.map.setView([latitude, longitude], Math.max(this.map.getZoom(), GPS_ZOOM));
+        this.map?.setView([latitude, longitude], Math.max(this.map.getZoom(), GPS_ZOOM));
         this.#usePosition({ lat: latitude, lon: longitude, source: "gps", accuracy });
       },
       refused,
@@ -293,6 +304,7 @@ export class AddressInput {
   /** @param {LocatedFeature} location */
   #drawLocation(location) {
     const { geometry, properties } = location;
+    if (!this.map || !this.drawing) return;
     this.drawing.clearLayers();
     if (geometry?.type === "Point") {
       const [lon, lat] = geometry.coordinates;
@@ -311,6 +323,7 @@ export class AddressInput {
    * @param {number | null | undefined} accuracy Metres.
    */
   #drawPoint(point, accuracy) {
+    if (!this.drawing) return;
     this.drawing.clearLayers();
     if (accuracy && accuracy > 0 && accuracy < MAX_CIRCLE_RADIUS) {
       const style = { color: "#0072b2", weight: 1, opacity: 0.5, fillOpacity: 0.12 };

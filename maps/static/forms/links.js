@@ -3,7 +3,8 @@
 import { element } from "../core/elements.js";
 import { joined } from "../core/format.js";
 import { fillList, itemPath, request } from "../core/http.js";
-import { isEditable, layerTitle } from "../core/layer_cards.js";
+import { titleOf } from "../core/labels.js";
+import { displayOf, isEditable } from "../core/layer_cards.js";
 import { message } from "../core/page.js";
 import { linkDialog } from "./link_dialog.js";
 
@@ -100,9 +101,17 @@ function linkEnd(link, follow) {
   return element("button", { className: "name", type: "button", onclick: open }, endTitle(link));
 }
 
-/** @param {Link} link */
-const endTitle = ({ layer, title }) =>
-  layer === "markers" ? `${message("marker_prefix")} ${title}` : (title ?? layerTitle(layer));
+/**
+ * The title of the feature at the other end: its name in the label of its layer.
+ * @param {Link} link
+ */
+const endTitle = ({ layer, id, title }) =>
+  titleOf(layer, {
+    type: "Feature",
+    id: id ?? "",
+    geometry: null,
+    properties: { [displayOf(layer).named_by ?? ""]: title },
+  });
 
 /**
  * @param {Link} link

@@ -10,7 +10,7 @@ import { message } from "../core/page.js";
  * next attempt has the new ETag.
  * @param {string} layer
  * @param {LayerFeature} feature
- * @param {(etag: string) => Promise<{ etag: string | null }>} send
+ * @param {(etag: string) => Promise<{ data: any, etag: string | null }>} send
  */
 async function sendFromVersion(layer, feature, send) {
   try {
@@ -83,7 +83,8 @@ const sendUpdate = (layer, feature, etag, body) =>
  */
 export async function updateFeature(layer, feature, changes) {
   const before = inverseOf(layer, feature, changes);
-  const { etag } = await sendFromVersion(layer, feature, (tag) => sendUpdate(layer, feature, tag, changes));
+  const { data, etag } = await sendFromVersion(layer, feature, (tag) => sendUpdate(layer, feature, tag, changes));
+  Object.assign(feature, data, { etag }); // for a transition that follows
   const undo = () => sendUpdate(layer, feature, etag, { ...before, reason: undoReason() });
   return { text: message("saved"), undo };
 }

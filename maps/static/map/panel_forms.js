@@ -5,8 +5,8 @@ import { message } from "../core/page.js";
 import { featureForm } from "../forms/feature_form.js";
 
 export class PanelForms {
-  /** @type {HTMLFormElement | null} The form in the panel, if it has unsaved input. */
-  #changed = null;
+  /** @type {ReturnType<typeof featureForm> | null} The form in the panel. */
+  #current = null;
 
   /**
    * @param {L.Map} map
@@ -15,16 +15,13 @@ export class PanelForms {
   constructor(map, panel) {
     this.map = map;
     this.panel = panel;
-    addEventListener("beforeunload", (event) => {
-      if (this.#changed) event.preventDefault();
-    });
   }
 
   /** Whether a form has unsaved input; if so, a notice says so and the form gets the focus. */
   blocksLeaving() {
-    if (!this.#changed) return false;
+    if (!this.#current?.hasChanges()) return false;
     showNotice("writing", message("form_open"));
-    /** @type {HTMLElement | null} */ (this.#changed.querySelector('[type="submit"]'))?.focus();
+    /** @type {HTMLElement | null} */ (this.#current.form.querySelector('[type="submit"]'))?.focus();
     return true;
   }
 
@@ -34,11 +31,11 @@ export class PanelForms {
    * @param {import("../forms/feature_form.js").FormOptions} options
    */
   open(layer, options) {
-    const { form, remove } = featureForm(layer, this.map, options);
-    form.addEventListener("input", () => (this.#changed = form));
-    this.panel.show([form], () => {
-      this.#changed = null;
-      remove();
+    const opened = featureForm(layer, this.map, options);
+    this.#current = opened;
+    this.panel.show([opened.form], () => {
+      this.#current = null;
+      opened.remove();
     });
     this.panel.setHeight(options.positionOnly ? "half" : "high");
     this.map.invalidateSize();

@@ -8,7 +8,7 @@ import { errorContent, idempotencyKey, request } from "../core/http.js";
 import { valueText } from "../core/labels.js";
 import { codesOf, fieldLabel, layerCard } from "../core/layer_cards.js";
 import { localized, message } from "../core/page.js";
-import { controlFor, inputFor, valueFrom } from "../forms/feature_inputs.js";
+import { fieldControl, focusFirstFault, readControls } from "../forms/feature_inputs.js";
 
 const POSITION_FIELDS = new Set(["place", "geom", "geometry", "position_source", "accuracy_m"]);
 const MAX_UNDO_GROUPS = 20;
@@ -135,6 +135,7 @@ export function openBulkDialog(layer, act, rows, onDone) {
     }
     reason.removeAttribute("aria-invalid");
     const change = read();
+    if (!change) return;
     const verdicts = await send("check", change);
     if (verdicts) showVerdicts(verdicts, change);
   });
@@ -148,7 +149,8 @@ export function openBulkDialog(layer, act, rows, onDone) {
  * words what they hold.
  * @param {string} layer
  * @param {string} act
- * @returns {{ controls: HTMLElement[], read: () => Change, describe: () => string }}
+ * @returns {{ controls: HTMLElement[], read: () => Change | null, describe: () => string }} `read` shows a fault of the
+ *   input and returns null.
  */
 function controlsOf(layer, act) {
   const { status } = layerCard(layer);
@@ -181,19 +183,24 @@ function propertyControls(layer) {
     ...fields.map(({ name }) => element("option", { value: name }, fieldLabel(layer, name))),
   );
   const room = element("div", {});
-  let input = inputFor(fields[0], null);
+  let control = fieldControl(fields[0]);
   const draw = () => {
-    const field = fields.find(({ name }) => name === choice.value) ?? fields[0];
-    input = inputFor(field, null);
-    const unit = field.unit ? ` (${field.unit})` : "";
-    room.replaceChildren(labelled(message("bulk_value") + unit, controlFor(field, input)));
+    control = fieldControl(fields.find(({ name }) => name === choice.value) ?? fields[0]);
+    room.replaceChildren(control.row);
   };
   choice.addEventListener("change", draw);
   draw();
-  const read = () => ({ properties: { [choice.value]: valueFrom(input) } });
+  const read = () => {
+    const { values, faulty } = readControls([control]);
+    if (!faulty.length) return { properties: values };
+    focusFirstFault([control]);
+    return null;
+  };
   const describe = () => {
     const field = fields.find(({ name }) => name === choice.value) ?? fields[0];
-    return `${fieldLabel(layer, field.name)}: ${valueText(layer, field, valueFrom(input)) || message("no_value")}`;
+    const reading = control.read();
+    const value = "value" in reading ? reading.value : null;
+    return `${control.label}: ${valueText(layer, field, value) || message("no_value")}`;
   };
   return { controls: [labelled(message("bulk_field"), choice), room], read, describe };
 }

@@ -6,7 +6,7 @@ import { formatDay, formatMoment, formatNumber } from "../core/format.js";
 import { fillList, request } from "../core/http.js";
 import { message, page } from "../core/page.js";
 import { showSecret } from "../core/secret_dialog.js";
-import { splitList } from "../forms/feature_inputs.js";
+import { splitList } from "../forms/register_input.js";
 import { roleFields } from "../forms/role_form.js";
 
 const labels = {

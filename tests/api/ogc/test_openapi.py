@@ -5,7 +5,18 @@ import re
 import pytest
 from schemathesis import openapi as schemathesis
 
-from api.ogc import child_rows, collection, feature_commands, items, landing, openapi, schemas, tiles, write
+from api.ogc import (
+    child_rows,
+    collection,
+    feature_commands,
+    items,
+    landing,
+    nearby,
+    openapi,
+    schemas,
+    tiles,
+    write,
+)
 from api.rest import basemap, bulk, export, layers, locate
 from gis.model.layer import catalog
 from gis.write import child_resources
@@ -45,8 +56,8 @@ def test_openapi_document_is_valid_and_has_every_route(client, site_url):
 def documented_routes():
     """Method and path of the routes under /ogc and /api, with one path per layer."""
     modules = (
-        landing, collection, items, schemas, openapi, tiles, write, feature_commands, locate, export, layers, basemap,
-        bulk,
+        landing, collection, items, schemas, openapi, tiles, write, feature_commands, nearby, locate, export, layers,
+        basemap, bulk,
     )  # fmt: skip
     for module in modules:
         for route in module.router.routes:
@@ -55,7 +66,7 @@ def documented_routes():
                     for method in route.methods:
                         yield method, route.path.replace("{layer}", layer)
     for route in child_rows.router.routes:
-        for layer, child in child_resources.declared:
+        for layer, child in child_resources.child_resources():
             for method in route.methods:
                 yield method, route.path.replace("{layer}", layer).replace("{child}", child)
 

@@ -170,7 +170,12 @@ def test_escape_closes_an_unchanged_form_but_not_a_changed_one(page: Page, site_
     page.keyboard.press("Escape")
     expect(page.locator(".notice")).to_contain_text("Nội dung đang nhập chưa được lưu")
     expect(name).to_have_value("Báo cáo quý bốn")
-    page.get_by_role("button", name="Hủy").click()
+    page.get_by_role("button", name="Bỏ qua").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Nhập tiếp").click()
+    expect(name).to_have_value("Báo cáo quý bốn")
+    page.get_by_role("button", name="Bỏ qua").click()
+    dialog.get_by_role("button", name="Bỏ nội dung đã nhập").click()
     expect(page.locator("#list-view")).to_be_visible()
 
 

@@ -114,7 +114,8 @@ def test_undo_restores_a_position_and_its_marker_address(desktop_page: Page, sit
     desktop_page.locator("#place-text").fill("118")
     expect(desktop_page.locator(".place-control .said")).to_contain_text("118")
     desktop_page.get_by_role("button", name="Lưu").click()
-    expect(desktop_page.get_by_role("alert")).to_have_text("Nêu lý do, căn cứ điều chỉnh vị trí.")
+    expect(desktop_page.locator(".field-fault:visible")).to_have_text("Chưa nhập nội dung bắt buộc này.")
+    expect(desktop_page.get_by_label("Lý do, căn cứ")).to_be_focused()
     desktop_page.get_by_label("Lý do, căn cứ").fill("đo lại bằng GPS")
     desktop_page.get_by_role("button", name="Lưu").click()
     desktop_page.get_by_role("button", name="Hoàn tác").click()
@@ -151,14 +152,17 @@ def test_link_is_created_removed_restored_and_followed(page: Page, site_url: str
     expect(page).to_have_url(re.compile(linked["147/6"]["id"]))
 
 
-def test_gate_record_shows_categories_and_plans_beside_events(
+def test_gate_record_shows_events_categories_and_plans_as_tables(
     desktop_page: Page, site_url: str, client: Client
 ) -> None:
     open_record(desktop_page, site_url, "gates", find_feature(client, "gates", "chang riec"))
-    expect(desktop_page.locator(".record .timeline").first).to_contain_text("Quy hoạch nâng cấp thành cửa khẩu quốc tế")
-    beside = desktop_page.locator(".beside")
-    expect(beside).to_contain_text("Chính (song phương) · 31/12/2015 – nay · 90/NQ-CP")
-    expect(beside).to_contain_text("đến 2030 · Quốc tế")
+    tables = desktop_page.locator(".record .child-table")
+    expect(tables.locator("h3")).to_contain_text(["Sự kiện", "Loại hình cửa khẩu", "Quy hoạch"])
+    expect(tables.nth(0)).to_contain_text("Quy hoạch nâng cấp thành cửa khẩu quốc tế")
+    current = tables.nth(1).locator("tbody tr").first.locator("td")
+    expect(current).to_contain_text(["Chính (song phương)", "31/12/2015", "–", "90/NQ-CP"])
+    plan = tables.nth(2).locator("tbody tr").first.locator("td")
+    expect(plan).to_contain_text(["2030", "Quốc tế", "Đường bộ", "1200/QĐ-TTg", "14/10/2023"])
     desktop_page.goto(f"{site_url}/gates")
     huu_nghi = desktop_page.locator(f'tr[data-id="{find_feature(client, "gates", "huu nghi")["id"]}"]')
     expect(huu_nghi).to_contain_text("Thí điểm thông quan hai chiều")

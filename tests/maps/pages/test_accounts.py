@@ -151,7 +151,7 @@ def test_ending_sessions_needs_confirmation(desktop_page: Page, site_url: str, c
     desktop_page.get_by_role("button", name="Đăng xuất khỏi tất cả thiết bị").click()
     dialog = desktop_page.get_by_role("dialog")
     expect(dialog).to_contain_text("Đăng xuất khỏi tất cả thiết bị, kể cả thiết bị này?")
-    dialog.get_by_role("button", name="Hủy").click()
+    dialog.get_by_role("button", name="Đóng").click()
     desktop_page.goto(f"{site_url}/account")
     expect(desktop_page.get_by_role("heading", name="Tài khoản của tôi")).to_be_visible()
     desktop_page.get_by_role("button", name="Đăng xuất khỏi tất cả thiết bị").click()
@@ -166,6 +166,6 @@ def test_ending_sessions_needs_confirmation(desktop_page: Page, site_url: str, c
     desktop_page.get_by_role("button", name=f"Sửa tài khoản {name}").click()
     dialog.get_by_role("button", name="Đăng xuất khỏi tất cả thiết bị").click()
     expect(dialog).to_contain_text(f"Đăng xuất {name} khỏi tất cả thiết bị?")
-    dialog.get_by_role("button", name="Hủy").click()
+    dialog.get_by_role("button", name="Đóng").click()
     expect(dialog).to_have_count(0)
     assert connect().execute("select count(*) from app.journal").fetchone() == before
