@@ -52,7 +52,7 @@ MESSAGES: dict[str, Text] = {
     "bulk_restore": Text("Khôi phục", "Restore"),
     "bulk_title": Text("{act}: {n} dòng", "{act}: {n} rows"),
     "bulk_field": Text("Thông tin cần sửa", "Field to change"),
-    "bulk_value": Text("Giá trị mới (để trống là xóa giá trị)", "New value (empty clears the value)"),
+    "bulk_value": Text("Để trống là xóa giá trị.", "Leave it empty to clear the value."),
     "bulk_check": Text("Kiểm tra", "Check"),
     "bulk_checking": Text("Đang kiểm tra {n} dòng…", "Checking {n} rows…"),
     "bulk_running": Text("Đang cập nhật {n} dòng…", "Changing {n} rows…"),

@@ -186,7 +186,7 @@ function propertyControls(layer) {
   let control = fieldControl(fields[0]);
   const draw = () => {
     control = fieldControl(fields.find(({ name }) => name === choice.value) ?? fields[0]);
-    room.replaceChildren(control.row);
+    room.replaceChildren(control.row, element("p", { className: "quiet" }, message("bulk_value")));
   };
   choice.addEventListener("change", draw);
   draw();
