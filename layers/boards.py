@@ -12,7 +12,8 @@ from typing import Any, Final, Protocol
 
 from gis.model import CodeList, Flag, Layer, Mark, all_layers
 from gis.text import Text, format_date, format_number
-from layers.gates import Category, Gate, PlanProgress, category_rank, plan_progress
+from layers.gate_codes import Category, PlanProgress, category_rank, plan_progress
+from layers.gates import Gate
 from layers.incidents import Incident, Severity
 from layers.markers import Condition, Marker
 from layers.tasks import Task

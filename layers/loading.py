@@ -24,7 +24,8 @@ from layers import lines
 from layers.border import Border
 from layers.crossings import Crossing, CrossingKind, CrossingState
 from layers.documents import Document, DocumentKind
-from layers.gates import Category, Gate, GateCategory, GateEvent, GatePlan, GateStage, Mode
+from layers.gate_codes import Category, GateStage, Mode
+from layers.gates import Gate, GateCategory, GateEvent, GatePlan
 from layers.markers import Marker, MarkerAnchor, MarkerKind, Side, interpolate_positions
 from layers.numbering import MarkerNumber, Section, parse_address
 from layers.policy import SYSTEM

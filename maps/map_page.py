@@ -29,7 +29,7 @@ PLUGINS = ("leaflet-fullscreen/Control.FullScreen.js", "leaflet-locatecontrol/L.
 """The scripts of folium's plugins, which are fetched at set-up (``assets.json``), never from the plugins' own URLs."""
 
 # The panes from bottom to top. Marks are above them, in Leaflet's marker pane.
-PANES = ("water", "graticule", "places", "areas", "bands", "line", "sections", "found")
+PANES = ("water", "graticule", "places", "surfaces", "bands", "line", "sections", "found")
 
 
 class LayerOverlay(folium.FeatureGroup):

@@ -173,6 +173,7 @@ MESSAGES: dict[str, Text] = {
     "status_current": Text("Hiện tại: {status}", "Current: {status}"),
     "status_new": Text("Chuyển sang", "Move to"),
     "reason": Text("Lý do, căn cứ", "Reason, basis"),
+    "reason_missing": Text("Nêu lý do, căn cứ.", "Give the reason or basis."),
     "reason_hint": Text("số văn bản, biên bản hoặc ý kiến chỉ đạo", "document number, minutes or instruction"),
     "status_final": Text("Đây là bước cuối, không chuyển tiếp được.", "This is the last step; there is none after it."),
     "step_of": Text("Bước {i}/{n}", "Step {i}/{n}"),

@@ -151,22 +151,6 @@ LAYER_NAMES_BY_CHANCE = {
 }
 """Quoted words outside ``layers/`` that are the name of a layer by chance, with what they mean."""
 
-PENDING_LAYER_NAMES = {
-    "api/pages/pages.py",
-    "maps/map_page.py",
-    "maps/pages/lists.py",
-    "maps/static/forms/gate_events.js",
-    "maps/static/forms/link_dialog.js",
-    "maps/static/forms/links.js",
-    "maps/static/forms/procedure.js",
-    "maps/static/map/feature_page.js",
-    "maps/static/map/legend.js",
-    "maps/static/map/list_filters.js",
-    "maps/static/map/map_marks.js",
-    "maps/static/map/overlays.js",
-}
-"""Files that still quote names of layers; the list only becomes shorter."""
-
 QUOTED = re.compile(r"""(["'`])((?:(?!\1)[^\\\n])*)\1""")
 COMMENT = re.compile(r"/\*.*?\*/|(?<!:)//[^\n]*|\{#.*?#\}|<!--.*?-->", re.DOTALL)
 
@@ -195,5 +179,4 @@ def test_no_layer_name_is_quoted_outside_layers():
         if not path.is_relative_to(CHECKOUT / "layers")
         for name in _layer_names_in(path)
     } - LAYER_NAMES_BY_CHANCE.keys()
-    assert sorted(entry for entry in quoted if entry[0] not in PENDING_LAYER_NAMES) == []
-    assert PENDING_LAYER_NAMES - {file for file, _ in quoted} == set(), "these no longer need the exception"
+    assert sorted(quoted) == []

@@ -32,7 +32,7 @@ from maps.pages import list_columns, list_filters
 from maps.pages.list_columns import column_title
 from maps.pages.list_messages import MESSAGES
 from maps.pages.list_state import ListState, Parameters
-from maps.rendering import Person, as_of_query, localized, mark_svg, render, url_with_query
+from maps.rendering import as_of_query, localized, mark_svg, render, url_with_query
 
 PAGES_BESIDE = 2
 """The page numbers that are links on both sides of the current page, beside the first and the last."""
@@ -89,9 +89,8 @@ def list_page(
     item: str = "",
     home: tuple[float, float, float] | None = None,
     printed: bool = False,
-    office: str = "",
     as_of: datetime | None = None,
-    person: Person | None = None,
+    **context: Any,
 ) -> str:
     """The list of one layer. ``item`` is the id of the record that is open beside it, or ``new`` for a new one.
 
@@ -112,9 +111,8 @@ def list_page(
         page_messages=MESSAGES,
         path=path,
         query=query,
-        office=office,
-        person=person,
         as_of=as_of,
+        **context,
         layer=layer,
         item=item,
         printed=printed,

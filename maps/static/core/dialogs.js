@@ -1,8 +1,7 @@
 // Dialogs with a form, and the controls in them.
 
-import { dayField, readForm } from "./date_text.js";
+import { readForm } from "./date_text.js";
 import { element } from "./elements.js";
-import { formatDay } from "./format.js";
 import { errorContent } from "./http.js";
 import { message } from "./page.js";
 
@@ -112,37 +111,8 @@ export function confirmDialog(question, label) {
 export const labelled = (label, control) => element("label", {}, element("span", {}, label), control);
 
 /**
- * A required date field.
- * @param {string} name
- * @param {{ value?: string, max?: string }} [options] Both yyyy-mm-dd.
- */
-export const dayInput = (name, { value = "", max = "" } = {}) =>
-  dayField(element("input", { name, required: true, value: value && formatDay(value) }), { max });
-
-/**
- * The field for the document that a change is based on.
- * @param {ElementProperties} [properties]
- */
-export const documentInput = (properties = {}) =>
-  element("input", {
-    type: "text",
-    name: "document",
-    maxlength: "200",
-    placeholder: message("reason_hint"),
-    ...properties,
-  });
-
-export const noteInput = () => element("textarea", { name: "note", rows: "2", maxlength: "2000" });
-
-/**
  * The field for the reason of a change.
  * @param {boolean} required
  */
 export const reasonInput = (required) =>
   element("textarea", { name: "reason", rows: "3", required, maxlength: "500", placeholder: message("reason_hint") });
-
-/**
- * The values of a form that are not empty.
- * @param {FormData} values
- */
-export const nonEmptyValues = (values) => Object.fromEntries([...values].filter(([, value]) => value !== ""));

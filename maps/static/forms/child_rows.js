@@ -15,7 +15,7 @@ const SOURCE = "source";
 /** The child tables of a layer that records show as tables: all but the checklist.
  * @param {string} layer
  */
-export function listedTables(layer) {
+function listedTables(layer) {
   const { parts = [], display } = layerCard(layer);
   return parts.filter(({ path }) => path !== display.checklist);
 }

@@ -97,7 +97,7 @@ export function createShape(layer, feature, pick) {
   const isArea = type.endsWith("Polygon");
   const isBand = isLineLayer(layer);
   const style = isArea ? areaStyle(layer, feature) : lineStyle(layer, feature);
-  const pane = isArea ? "areas" : isBand ? "bands" : "sections";
+  const pane = isArea ? "surfaces" : isBand ? "bands" : "sections";
   return L.geoJSON(feature, { pane, bubblingMouseEvents: false, style }).on("click", pick);
 }
 

@@ -123,7 +123,7 @@ export class UrlState {
  * @param {LayerCard} card
  * @returns {Record<string, string[]>}
  */
-export function unfinished({ drawn_by, status, fields }) {
+function unfinished({ drawn_by, status, fields }) {
   for (const name of [drawn_by, status]) {
     const codes = fields.find((field) => field.name === name)?.codes ?? [];
     const open = codes.filter(({ flags }) => !flags.includes("finished"));

@@ -10,7 +10,8 @@ import pytest
 from api.rest.layers import layer_card
 from gis.model import all_layers
 from layers import boards
-from layers.gates import Gate, PlanProgress, plan_progress
+from layers.gate_codes import PlanProgress, plan_progress
+from layers.gates import Gate
 from layers.incidents import Incident
 from layers.markers import Marker
 from layers.policy import OFFICE
