@@ -42,7 +42,7 @@ def test_list_as_of_a_past_time_keeps_it_in_its_links(client: Client) -> None:
     assert f"Xem tại thời điểm {as_text(then)}" in page
     assert "Về hiện tại" in page
     quoted = re.escape("as_of=") + r"[^&\"]+"
-    for start in ("/api/export/works", "/?tab=works", "/?select=works/", "/gates", "/tasks", "/board"):
+    for start in ("/api/export/works", "/?tab=works", f"/works/{repair['id']}", "/gates", "/tasks", "/board"):
         (first, *_) = re.findall(rf'href="({re.escape(start)}[^"]*)"', page)
         assert re.search(quoted, first), first
     (now_link,) = set(re.findall(r'data-now href="([^"]*)"', page))
@@ -57,7 +57,7 @@ def test_export_as_of_a_past_time_has_the_past_rows(client: Client) -> None:
     then = now()
     patch(client, "works", repair, title="Bản ghi mới")
     page = client.get("/works", params={"as_of": then.isoformat(), "q": "Bản ghi"}).text
-    (url, *_) = re.findall(r'href="(/api/export/works[^"]*)"', page)
+    (url, *_) = re.findall(r'href="(/api/export/works[^"]*f=geojson[^"]*)"', page)
     exported = client.get(url.replace("&amp;", "&")).json()
     assert [feature["properties"]["title"] for feature in exported["features"]] == ["Bản ghi cũ"]
     assert dt.datetime.fromisoformat(exported["as_of"]) == then
