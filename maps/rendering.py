@@ -18,6 +18,7 @@ from markupsafe import Markup
 from gis.model import GREY
 from gis.text import Language, Text, format_date, format_datetime, format_number
 from maps.assets import typeface_urls
+from maps.form_messages import FORM_MESSAGES
 from maps.marks import shape_or_circle
 from maps.messages import TEMPLATE_ONLY_PREFIXES, messages_in
 from maps.navigation import Navigation
@@ -69,10 +70,12 @@ def render(template: str, language: Language | str, **context: Any) -> str:
     as_of_text = shell["query"].get("as_of")
     present_url = url_with_query(shell["path"], _without_as_of(shell["query"]))
     shell |= {"past": bool(as_of_text), "as_of_text": as_of_text, "present_url": present_url}
+    script_messages = {key: text for key, text in messages.items() if not key.startswith(TEMPLATE_ONLY_PREFIXES)}
     return _environment.get_template(template).render(
         language=language,
         messages=messages,
-        script_messages={key: text for key, text in messages.items() if not key.startswith(TEMPLATE_ONLY_PREFIXES)},
+        script_messages=script_messages,
+        formless_messages={key: text for key, text in script_messages.items() if key not in FORM_MESSAGES},
         current=shell["navigation"].current(shell["path"]),
         switch=_language_switch_url(shell["path"], shell["query"], language),
         **shell,

@@ -207,7 +207,7 @@ def test_double_click_creates_one_record(desktop_page: Page, site_url: str, clie
     desktop_page.goto(f"{site_url}/?tab=tasks", wait_until="networkidle")
     desktop_page.get_by_role("button", name="+ Thêm nhiệm vụ").click()
     desktop_page.get_by_label("Tên nhiệm vụ *").fill("Chỉ một nhiệm vụ này")
-    desktop_page.get_by_role("button", name="Lưu").dblclick()
+    desktop_page.get_by_role("button", name="Lưu", exact=True).dblclick()
     expect(desktop_page.locator(".record, .notice").first).to_be_visible()
     features = client.get("/ogc/collections/tasks/items", params={"q": "chi mot nhiem vu nay"}).json()["features"]
     assert len(features) == 1
