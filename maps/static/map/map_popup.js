@@ -59,7 +59,11 @@ export class MapPopup {
    */
   showFeature(content, at, { byKeyboard, spot }) {
     if (spot) {
-      const leave = { className: "button plain spot-back", type: "button", onclick: () => this.showSpot(spot, true) };
+      const onclick = (/** @type {MouseEvent} */ event) => {
+        event.stopPropagation(); // the map would take a click on what is no longer in the popup as one beside it
+        this.showSpot(spot, event.detail === 0);
+      };
+      const leave = { className: "button plain spot-back", type: "button", onclick };
       content.prepend(element("button", leave, `← ${spotName(spot)}`));
     }
     this.#show(content, at, { byKeyboard, above: ABOVE_MARK });

@@ -6,7 +6,13 @@ import { all, byId } from "../core/elements.js";
 import { narrowScreen } from "../core/page.js";
 import { drawLayerList, drawLegend } from "./legend.js";
 
+/** Screens on which the open margin would cover most of the map. */
+const SMALL_SCREEN = matchMedia("screen and (max-width: 1100px)");
+
 export class Margin {
+  /** @type {(() => unknown) | null} */
+  #onToggle = null;
+
   /**
    * @param {LayerCard[]} cards
    * @param {import("./url_state.js").UrlState} view
@@ -15,11 +21,12 @@ export class Margin {
    * @param {() => unknown} onToggle Called when the margin is shown or hidden.
    */
   constructor(cards, view, overlays, toggleLayer, onToggle) {
-    this.onToggle = onToggle;
     this.stage = /** @type {HTMLElement} */ (document.querySelector(".stage"));
     this.button = byId("layers-button");
     this.button.addEventListener("click", () => this.#setOpen(this.button.getAttribute("aria-expanded") !== "true"));
     if (narrowScreen.matches) this.button.setAttribute("aria-expanded", "false");
+    else if (SMALL_SCREEN.matches) this.#setOpen(false);
+    this.#onToggle = onToggle;
 
     /** Draw the list and the legend, once for several changes in a row. */
     this.draw = debounce(40, () => {
@@ -45,6 +52,6 @@ export class Margin {
     this.button.setAttribute("aria-expanded", String(open));
     if (narrowScreen.matches) this.stage.classList.toggle("floats-open", open);
     else for (const float of all(".float")) float.hidden = !open;
-    this.onToggle();
+    this.#onToggle?.();
   }
 }
