@@ -152,8 +152,8 @@ def request_urls(dataset: MarkedDataset) -> dict[str, list[str]]:
         "/marks.svg": ["/marks.svg"],
         "/incidents/new": ["/incidents/new"],
         "/board": ["/board", f"/board?as_of={as_of}"],
-        **{f"/{name}": [f"/{name}", f"/{name}?as_of={as_of}"] for name in
-           ("works", "gates", "tasks", "incidents", "markers", "crossings", "documents")},
+        "/{layer}": each("/{layer}", "", f"?as_of={as_of}"),
+        "/{layer}/{item}": every("/{layer}/{item}", kinds=few),
     }  # fmt: skip
 
 

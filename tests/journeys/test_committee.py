@@ -81,7 +81,7 @@ def test_board_names_every_gate_with_a_planned_category(visitor, server):
     planned = [item["properties"] for item in server.items("gates") if item["properties"]["planned_2030"]]
     assert planned
     for gate in planned:
-        expect(page.locator(".tile-gates tbody")).to_contain_text(gate["name"])
+        expect(page.locator(".tile-plan tbody")).to_contain_text(gate["name"])
 
 
 def test_language_switch_is_remembered_on_other_pages(visitor):

@@ -35,7 +35,7 @@ def submit(page):
     """Submit the form; gives the id of the incident that the map then selects."""
     page.get_by_role("button", name="Gửi").tap()
     page.wait_for_url("**select=**")
-    return parse_qs(urlsplit(page.url).query)["select"][0]
+    return parse_qs(urlsplit(page.url).query)["select"][0].rpartition("/")[2]
 
 
 def test_incident_and_its_transition_appear_at_once_and_survive_sigkill(visitor, server):

@@ -101,7 +101,7 @@ export const clearDrafts = () => withStore("readwrite", (store) => store.clear()
  * All drafts of this person, the latest first.
  * @returns {Promise<Draft[]>}
  */
-async function draftsOfPerson() {
+export async function draftsOfPerson() {
   /** @type {Draft[]} */
   const drafts = (await withStore("readonly", (store) => store.getAll())) ?? [];
   return drafts.filter((draft) => draft.owner === owner()).sort((a, b) => b.updated_at.localeCompare(a.updated_at));

@@ -6,6 +6,7 @@ A small server with fixed JSON replaces the API, which has tests of its own.
 import re
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from api.rest.layers import layer_card
 from gis.model import all_layers, catalog
 from layers.policy import OFFICE
 from maps.assets import fetch, static_folder
-from maps.map_page import incident_page, map_page, map_script
+from maps.map_page import map_page, map_script, new_feature_page
 from maps.marks import sprite
 from tests.hostile_texts import SHORT_PAYLOAD as HOSTILE
 
@@ -107,7 +108,7 @@ class FakeApi:
         return Starlette(
             routes=[
                 Route("/", html(map_page)),
-                Route("/incidents/new", html(incident_page)),
+                Route("/incidents/new", html(partial(new_feature_page, layer=catalog["incidents"]))),
                 Route("/map.js", lambda _: Response(map_script(), media_type="text/javascript")),
                 Route("/marks.svg", lambda _: Response(sprite(), media_type="image/svg+xml")),
                 Route("/api/layers", data({"layers": CARDS})),
