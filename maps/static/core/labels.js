@@ -123,7 +123,7 @@ export function timeTextOf(layer, { properties: p }) {
   if (hasFlag(layer, drawnBy, p.urgency, "finished")) return codeTitle(layer, drawnBy, p.urgency);
   for (const name of displayOf(layer).beside) {
     const field = fieldOf(layer, name);
-    const text = field?.type === "datetime" ? p[name] && formatDay(p[name]) : valueText(layer, field ?? {}, p[name]);
+    const text = field?.input === "datetime" ? p[name] && formatDay(p[name]) : valueText(layer, field ?? {}, p[name]);
     if (text) return name === "due_on" ? message("due_on", { day: text }) : text;
   }
   return "";

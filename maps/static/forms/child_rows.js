@@ -12,7 +12,8 @@ import { fieldDialog, nonEmpty } from "./field_dialog.js";
 const PRECISION = "precision";
 const SOURCE = "source";
 
-/** The child tables of a layer that records show as tables: all but the checklist.
+/**
+ * The child tables of a layer that records show as tables: all but the checklist.
  * @param {string} layer
  */
 function listedTables(layer) {
