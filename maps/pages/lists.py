@@ -31,7 +31,7 @@ from maps.messages import messages_in
 from maps.pages import list_columns, list_filters
 from maps.pages.list_columns import column_title
 from maps.pages.list_messages import MESSAGES
-from maps.pages.list_state import ListState, Parameters
+from maps.pages.list_state import ListState, Parameters, filter_kind
 from maps.rendering import as_of_query, localized, mark_svg, render, url_with_query
 
 PAGES_BESIDE = 2
@@ -224,8 +224,7 @@ def _cell(name: str, card: Card, feature: Feature, language: str, today: date) -
         # The mark that the map shows for the feature is hollow for an assumed position, as on the map.
         hollow = name == card.get("drawn_by") and is_assumed(feature)
         mark = mark_svg(code["mark"]["shape"], code["mark"]["colour"], hollow=hollow)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return Cell(title, text, mark, late, is_number)
+    return Cell(title, text, mark, late, filter_kind(field) == "numbers")
 
 
 def _is_late(field: Field, card: Card, properties: Mapping[str, Any], today: date) -> bool:
