@@ -26,6 +26,7 @@ from layers.policy import OFFICE
 from maps.assets import fetch, static_folder
 from maps.map_page import map_page, map_script, new_feature_page
 from maps.marks import sprite
+from maps.navigation import Reader, navigation_of
 from tests.hostile_texts import SHORT_PAYLOAD as HOSTILE
 
 POLICY = (
@@ -93,7 +94,10 @@ class FakeApi:
 
     def app(self) -> Starlette:
         def html(page: Any) -> Any:
-            return lambda request: HTMLResponse(page("vi", home=(11.3, 106.0, 10), query=dict(request.query_params)))
+            navigation = navigation_of(Reader(OFFICE, manages_accounts=True))
+            return lambda request: HTMLResponse(
+                page("vi", home=(11.3, 106.0, 10), query=dict(request.query_params), navigation=navigation)
+            )
 
         def data(content: Any, **headers: str) -> Any:
             return lambda _: JSONResponse(content, headers=headers)
