@@ -155,7 +155,7 @@ async function send() {
  */
 function showIncident(id) {
   const drawn = layersByRank().filter((layer) => layer === page.layer || displayOf(layer).drawn_at_first);
-  location.replace(withQuery("/", { layers: drawn.join(","), tab: page.layer, select: `${page.layer}/${id}` }));
+  location.replace(withQuery("/", { layers: drawn.join(","), tab: page.layer, select: id }));
 }
 
 /** @param {Error & { errors?: FieldError[] }} error */
