@@ -222,12 +222,11 @@ def test_record_prints_alone_on_portrait_a4(desktop_page: Page, site_url: str, c
     assert re.findall(rb"/MediaBox *\[0 0 (59\d)\S* (84\d)", desktop_page.pdf(prefer_css_page_size=True))
 
 
-@pytest.mark.parametrize(
-    ("path", "first", "number"), [("/?tab=gates", "Excel", 18), ("/gates?border=VN-KH", "GeoJSON", 8)]
-)
+@pytest.mark.parametrize("files_of", [("/?tab=gates", "Excel", 18), ("/gates?border=VN-KH", "GeoJSON", 8)])
 def test_download_menu_works_by_keyboard_for_every_format(
-    page: Page, site_url: str, client: Client, path: str, first: str, number: int
+    page: Page, site_url: str, client: Client, files_of: tuple[str, str, int]
 ) -> None:
+    path, first, number = files_of
     page.goto(site_url + path, wait_until="networkidle")
     menu = page.locator(".panel-foot details.menu, details.formats")
     button, files = menu.locator("summary"), menu.get_by_role("link")
