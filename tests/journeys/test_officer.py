@@ -1,6 +1,7 @@
 """A border officer on a phone creates incidents; neither SIGKILL nor a lost answer loses or doubles one."""
 
 import datetime as dt
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -55,7 +56,7 @@ def test_incident_and_its_transition_appear_at_once_and_survive_sigkill(visitor,
     expect(record.locator(".timeline")).to_contain_text("Tạo hồ sơ")
     page.get_by_role("button", name="Danh sách").tap()
     expect(page.locator(f'.row[data-id="{incident}"] .title')).to_have_text(f"{code} · Hư hại mốc")
-    expect(page.locator(".stand.incidents")).to_have_count(1)
+    expect(page.get_by_role("button", name=re.compile("nặng nhất: Báo cáo nhanh"))).to_have_count(1)
 
     table = visitor.open_on_phone("/incidents")
     expect(table.locator(f'tr[data-id="{incident}"]')).to_contain_text(code)

@@ -38,7 +38,7 @@ async function start() {
   enableShortcuts({
     search: () => byId("q").focus(),
     step: (by) => (pane.isOpen ? pane.step(by) : stepFocus(by)),
-    close: () => pane.close(),
+    close: () => pane.leave(),
   });
   enhance();
   await loadLayerCards();

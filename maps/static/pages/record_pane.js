@@ -3,7 +3,7 @@
 import { element } from "../core/elements.js";
 import { showNotice } from "../core/notices.js";
 import { narrowScreen } from "../core/page.js";
-import { openNewForm, openRecord } from "./record_panel.js";
+import { blocksLeaving, openNewForm, openRecord } from "./record_panel.js";
 
 const NEW = "new";
 
@@ -26,16 +26,29 @@ export class RecordPane {
   }
 
   /**
-   * Open a record, or `new`, at its own entry in the history.
+   * Open a record, or `new`, at the reader's wish, unless the form in the panel has unsaved input.
    * @param {string} item
    */
   open(item) {
-    if (item === this.item) return this.panel.focus();
+    if (item === this.item) this.panel.focus();
+    else if (!blocksLeaving(this.panel)) this.#go(item);
+  }
+
+  /**
+   * Open a record, or `new`, at its own entry in the history.
+   * @param {string} item
+   */
+  #go(item) {
     const url = `/${this.layer}/${item}${this.view.search}`;
     // Stepping through the records makes no entries, so that Back leads to the list at once.
     if (this.isOpen) history.replaceState(null, "", url);
     else history.pushState(null, "", url);
     this.#show(item);
+  }
+
+  /** Close the record at the reader's wish, unless its form has unsaved input. */
+  leave() {
+    if (!blocksLeaving(this.panel)) this.close();
   }
 
   /** Close the record; the row gets the focus. */
@@ -134,7 +147,7 @@ export class RecordPane {
     };
     if (outcome?.text) showNotice("record", outcome.text, { undo: undo ? undoAndReload : null });
     await this.view.load();
-    if (id && this.item === NEW) this.open(id);
+    if (id && this.item === NEW) this.#go(id);
   }
 }
 

@@ -34,6 +34,7 @@ def host_html(language: str = "vi") -> str:
         f'<!doctype html><html lang="{language}"><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><title>Hồ sơ</title>{links}'
         f'<script type="application/json" id="messages">{messages}</script>'
+        "<style>.record-view { height: 100vh; }</style>"
         '<main><aside class="record-view" tabindex="-1"></aside></main></html>'
     )
 
