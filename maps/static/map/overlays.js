@@ -115,7 +115,7 @@ export class Overlays {
    * @returns {DrawnContent}
    */
   drawn(layer) {
-    const points = this.spots.visible.flatMap(({ features }) => features.filter((feature) => feature.layer === layer));
+    const points = this.spots.features.filter((feature) => feature.layer === layer);
     const { shapes, dropped } = this.#layers.get(layer)?.tiles?.content() ?? { shapes: [], dropped: 0 };
     const number = points.reduce((sum, { count }) => sum + count, shapes.length);
     return { points, shapes, number, counts: points.some(({ id }) => id === null), dropped };

@@ -31,7 +31,6 @@ import { gatherSpots, hasCounts, numberOf, worstOf } from "./spots.js";
  * @property {(ids: string[], hovered: boolean) => unknown} hover
  */
 
-const MARGIN = 0.1; // of the view, in which marks are drawn too
 const HIGHEST_RANK = 1000;
 const ABOVE_FIXED = 200_000; // the z-index offset of marks that are not fixed
 const LONGEST_LABEL = 20; // characters of a label from a tile, which may be a whole title
@@ -60,9 +59,9 @@ export class SpotLayer {
     this.actions = actions;
   }
 
-  /** The spots in the view, which hold exactly the features in the view. */
-  get visible() {
-    return this.#spots;
+  /** The features that are drawn. */
+  get features() {
+    return this.#spots.flatMap(({ features }) => features);
   }
 
   /**
@@ -71,20 +70,16 @@ export class SpotLayer {
    */
   draw(features) {
     const view = this.map.getBounds();
-    const around = view.pad(MARGIN);
     const zoom = this.map.getZoom();
     if (this.#fan && this.#fan.zoom !== zoom) this.foldFan();
-    /** @type {(isDrawn: (at: L.LatLng) => boolean) => Spot[]} */
-    const gather = (isDrawn) =>
-      gatherSpots(
-        features.filter(({ at }) => isDrawn(at)),
-        (at) => this.map.project(at, zoom),
-      );
-    this.#spots = gather((at) => view.contains(at));
-    const marginal = gather((at) => around.contains(at) && !view.contains(at));
+    // Only what is in the view is gathered, so that the numbers of the marks add up to what the legend counts.
+    this.#spots = gatherSpots(
+      features.filter(({ at }) => view.contains(at)),
+      (at) => this.map.project(at, zoom),
+    );
     /** @type {Map<string, SpotMark>} */
     const marks = new Map();
-    for (const spot of [...this.#spots, ...marginal]) {
+    for (const spot of this.#spots) {
       for (const part of partsOf(spot)) this.#drawPart(spot, part, marks);
     }
     for (const [key, { marker }] of this.#marks) if (!marks.has(key)) marker.remove();
